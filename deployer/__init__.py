@@ -1,0 +1,1 @@
+"""Releases a service by cloning its live machine; stands on `reconciler`."""

@@ -1,0 +1,102 @@
+"""Every error a user can meet, with what to do next.
+
+Edges raise these with the foreign error chained as the cause; `reconciler.exits` maps them to
+exit codes, and nothing else does.
+"""
+
+from __future__ import annotations
+
+
+class ToolError(Exception):
+    """Base of all our errors: one line that names the cause, and the cure.
+
+    `cure` is what the user does next, usually a command; empty when the message says it.
+    `detail` is material to show below the message (a command's last lines), already redacted.
+    """
+
+    def __init__(self, message: str, *, cure: str = "", detail: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.cure = cure
+        self.detail = detail
+
+
+class ConfigError(ToolError):
+    """Usage or configuration is wrong; nothing was changed (exit 2)."""
+
+
+class Refused(ToolError):
+    """We will not: lease held, dirt, breaker, unknown ledger; nothing was changed (exit 3)."""
+
+
+class AccessDenied(ToolError):
+    """Credentials are missing or expired, or a permission is withheld (exit 6)."""
+
+
+class CloudError(ToolError):
+    """AWS answered with an error, or not at all; the message names action and cause."""
+
+    def __init__(
+        self, message: str, *, code: str = "", cure: str = "", detail: str = ""
+    ) -> None:
+        super().__init__(message, cure=cure, detail=detail)
+        self.code = code
+
+
+class CloudUnclear(CloudError):
+    """A mutating request may or may not have been carried out (reply lost, 5xx, time-out).
+
+    Whoever catches this reads the cloud again and never guesses (DESIGN rule 4).
+    """
+
+
+class LedgerUnknown(ToolError):
+    """The ledger could not be read, or is not one we understand. Unknown is not empty."""
+
+
+class SwapLost(ToolError):
+    """A compare-and-swap was refused: somebody else changed the ledger first."""
+
+
+class ShellError(ToolError):
+    """Base of what can go wrong between us and a machine's shell."""
+
+
+class CannotConnect(ShellError):
+    """No SSH session; `kind` classifies it.
+
+    One of: no-address, no-route (security group), refused (booting), key-refused,
+    host-key-mismatch, closed.
+    """
+
+    def __init__(self, message: str, *, kind: str, cure: str = "", detail: str = "") -> None:
+        super().__init__(message, cure=cure, detail=detail)
+        self.kind = kind
+
+
+class CommandFailed(ShellError):
+    """A command on a machine ended with another status than 0; `detail` has its last lines."""
+
+    def __init__(self, message: str, *, status: int, cure: str = "", detail: str = "") -> None:
+        super().__init__(message, cure=cure, detail=detail)
+        self.status = status
+
+
+class CommandTimedOut(ShellError):
+    """A command ran into its wall-clock limit and was given up."""
+
+
+class ConnectionLost(ShellError):
+    """The SSH session died while a command ran: whether it finished is not known."""
+
+
+class DatabaseError(ToolError):
+    """The database refused or could not be reached; nothing is assumed about its state."""
+
+
+class StaleAct(ToolError):
+    """A fenced act was refused: the thing has obeyed a newer generation (DESIGN rule 10)."""
+
+
+class SmokeFailed(ToolError):
+    """The new machines do not answer as they should."""
