@@ -40,7 +40,7 @@ class Result:
         return self.stdout.decode("utf-8", "replace").rstrip("\n")
 
 
-type_on_bytes = Callable[[int, int], None]
+OnBytes = Callable[[int, int], None]
 """Progress of a copy: bytes done, bytes in all."""
 
 
@@ -63,7 +63,7 @@ class Shell(Protocol):
         ...
 
     def put(
-        self, source: Path, target: str, *, mode: int = 0o644, on_bytes: type_on_bytes | None = None
+        self, source: Path, target: str, *, mode: int = 0o644, on_bytes: OnBytes | None = None
     ) -> None:
         """Copy one local file to `target` by SFTP, whole or not at all (write aside, rename)."""
         ...
