@@ -1,0 +1,139 @@
+"""The port: what the use cases need of a cloud. AWS implements it under `reconciler.aws`.
+
+The order of calls is the use cases' business and it matters: heap first, ledger last (rule 2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from reconciler.ledger import Ledger
+from reconciler.resource import Inventory, Resource
+from reconciler.tags import Label, Place
+
+
+@dataclass(frozen=True)
+class LedgerAddress:
+    """Where a service's ledger and its A record are. `zone_id` is Route 53's hosted zone id."""
+
+    service: str
+    zone_id: str
+    zone: str
+    record: str
+
+    @property
+    def name(self) -> str:
+        """Name of the TXT record set: `shop._deploy.example.com`."""
+        return f"{self.service}._deploy.{self.zone}"
+
+    def __str__(self) -> str:
+        """Value of the tag `deploy-ledger`."""
+        return f"{self.zone_id}/{self.name}"
+
+
+@dataclass(frozen=True)
+class ARecord:
+    """A simple A record: its TTL in seconds and its IPv4 addresses, sorted."""
+
+    ttl: int
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A ledger as it was read, with everything needed to swap against exactly that.
+
+    `ledger` is None where the record does not exist. `text` and `ttl` are what a DELETE must
+    match. `a` is None where there is no A record. `now` is the Date header of the answer.
+    """
+
+    address: LedgerAddress
+    now: datetime
+    ledger: Ledger | None
+    text: str = ""
+    ttl: int = 60
+    a: ARecord | None = None
+
+
+class LedgerStore(Protocol):
+    """Reads and swaps ledgers. Route 53's transactional batches make the swap atomic."""
+
+    def locate(self, service: str, record: str) -> LedgerAddress:
+        """Where the service's ledger is: in the longest hosted zone that contains `record`.
+
+        Raises ConfigError if no zone of the account does, CloudError.
+        """
+        ...
+
+    def read(self, address: LedgerAddress) -> Reading:
+        """The most current ledger and A record.
+
+        Raises LedgerUnknown for one that cannot be read or understood, or where the record's name
+        has anything but one simple A record (weights, alias, AAAA, HTTPS, CNAME): unknown is not
+        empty.
+        """
+        ...
+
+    def swap(
+        self, seen: Reading, new: Ledger, point_at: tuple[str, ...] | None = None
+    ) -> Reading:
+        """DELETE exactly what was seen and CREATE `new`, in one batch; returns it as a reading.
+
+        With `point_at`, the A record changes in the same batch (created where there was none).
+        A lost reply is answered by reading again (rule 4): returns if `new` stands there,
+        sends again while the old one does, raises SwapLost if something else stands there, and
+        CloudUnclear if it could not be settled within its deadline.
+        """
+        ...
+
+
+class Fate(StrEnum):
+    """What became of one item of a plan."""
+
+    DONE = "done"
+    GONE = "gone"
+    BLOCKED = "blocked"
+    FAILED = "failed"
+    PENDING = "pending"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one resource, and why; `GONE` only after a later describe said so."""
+
+    resource: Resource
+    fate: Fate
+    text: str = ""
+
+
+class Heap(Protocol):
+    """The EC2 resources of one place (account and region)."""
+
+    @property
+    def place(self) -> Place:
+        """The account and region."""
+        ...
+
+    def scan(self, *, young: bool = False) -> Inventory:
+        """Everything that carries `deploy-id`, described; `young` only the labels pending,
+        failed and left. What could not be read is a gap, never an absence."""
+        ...
+
+    def describe(self, resources: Sequence[Resource]) -> Inventory:
+        """The same things as they are now, by id; those that are gone are missing."""
+        ...
+
+    def label(self, resources: Sequence[Resource], label: Label) -> tuple[Outcome, ...]:
+        """Write `deploy-state` on each; one outcome an item."""
+        ...
+
+    def delete(self, resources: Sequence[Resource]) -> tuple[Outcome, ...]:
+        """Ask for the deletion of resources of one kind, in batches, splitting failing ones.
+
+        PENDING means asked for: `describe` says later whether it is gone.
+        """
+        ...

@@ -1,0 +1,225 @@
+"""The ledger: who is live, who is kept for rollback, who holds the lease (DESIGN §3).
+
+A value and pure transitions on it. Every transition raises the generation by one, so that no
+value ever comes back, and returns a new Ledger or raises NotAllowed. Storing it by
+compare-and-swap is the business of the edges; its text form is in `reconciler.ledger_text`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from reconciler.deploy_id import DeployId
+
+STEP_LIMIT = 16
+
+
+class NotAllowed(Exception):
+    """A transition's requirement does not hold; the message says which."""
+
+
+@dataclass(frozen=True)
+class Live:
+    """The deploy that serves, and the addresses the ledger last wrote into the A record."""
+
+    id: DeployId
+    at: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Previous:
+    """A deploy that served and is kept for rollback; `rejected` where it was rolled back from."""
+
+    id: DeployId
+    retired: datetime
+    at: tuple[str, ...]
+    rejected: bool = False
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Evidence of a failed deploy: rooted until then, never promotable, in nobody's way."""
+
+    id: DeployId
+    until: datetime
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The exclusive right to change the service, held by one id until a time."""
+
+    id: DeployId
+    until: datetime
+    step: str
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The root set of one service. `gen` is the generation; `previous` is newest first."""
+
+    gen: int
+    live: Live | None = None
+    previous: tuple[Previous, ...] = ()
+    kept: tuple[Kept, ...] = ()
+    lease: Lease | None = None
+
+    @property
+    def rooted(self) -> frozenset[DeployId]:
+        """Every id the ledger names."""
+        return frozenset(self.named)
+
+    @property
+    def named(self) -> tuple[DeployId, ...]:
+        """The ids in the order of the text, one for each entry."""
+        live = (self.live.id,) if self.live else ()
+        lease = (self.lease.id,) if self.lease else ()
+        previous = tuple(one.id for one in self.previous)
+        return (*live, *previous, *(one.id for one in self.kept), *lease)
+
+    def find_previous(self, deploy: DeployId) -> Previous | None:
+        """The entry of `deploy` among the previous ones."""
+        return next((one for one in self.previous if one.id == deploy), None)
+
+    def is_kept(self, deploy: DeployId) -> bool:
+        """Whether `deploy` is kept as evidence."""
+        return any(one.id == deploy for one in self.kept)
+
+    def _next(self, **changes: object) -> Ledger:
+        return replace(self, gen=self.gen + 1, **changes)  # type: ignore[arg-type]
+
+
+def _require(condition: bool, reason: str) -> None:
+    if not condition:
+        raise NotAllowed(reason)
+
+
+def _holds(ledger: Ledger, mine: DeployId) -> Lease:
+    lease = ledger.lease
+    if lease is None:
+        raise NotAllowed(f"{mine} holds no lease: it was ended")
+    _require(lease.id == mine, f"the lease is held by {lease.id}, not by {mine}")
+    return lease
+
+
+def opened() -> Ledger:
+    """The ledger of a service that has none yet: generation 1, nobody live."""
+    return Ledger(gen=1)
+
+
+def adopt(ledger: Ledger, live: Live) -> Ledger:
+    """Bring a machine that no deploy made under the ledger. Requires nobody live and no lease."""
+    _require(ledger.live is None, "somebody is live already")
+    _require(ledger.lease is None, "the lease is held")
+    _require(live.id not in ledger.rooted, f"{live.id} is rooted already")
+    return ledger._next(live=live)
+
+
+def acquire(
+    ledger: Ledger, mine: DeployId, until: datetime, step: str = "lease"
+) -> Ledger:
+    """Take the lease. Requires that nobody holds it: an expired one is ended first (rule 3)."""
+    _require(ledger.lease is None, "the lease is held")
+    _require(mine not in ledger.rooted, f"{mine} is rooted already")
+    return ledger._next(lease=Lease(mine, until, step[:STEP_LIMIT]))
+
+
+def renew(ledger: Ledger, mine: DeployId, until: datetime, step: str) -> Ledger:
+    """Move the lease's time and say the step. Requires that the lease is mine."""
+    lease = _holds(ledger, mine)
+    later = max(until, lease.until)
+    return ledger._next(lease=Lease(mine, later, step[:STEP_LIMIT]))
+
+
+@dataclass(frozen=True)
+class Cutover:
+    """What a commit does: `to` becomes live at `at`; `seen` is the live id read at the start."""
+
+    to: DeployId
+    at: tuple[str, ...]
+    seen: DeployId | None
+    now: datetime
+
+
+def commit(ledger: Ledger, mine: DeployId, cut: Cutover) -> Ledger:
+    """Make `cut.to` live and clear the lease; the A record changes in the same batch.
+
+    Requires: the lease is mine; `live` is what I read at the start; `to` is my own id or one of
+    `previous`. Going back to an older deploy marks the one left as rejected; rolling forward
+    again rejects nobody.
+    """
+    _holds(ledger, mine)
+    old = ledger.live
+    _require(
+        (old.id if old else None) == cut.seen, "another deploy went live meanwhile"
+    )
+    known = ledger.find_previous(cut.to) is not None
+    _require(cut.to == mine or known, f"{cut.to} is neither mine nor a previous deploy")
+    _require(bool(cut.at), "nothing to point the record at")
+    rest = tuple(one for one in ledger.previous if one.id != cut.to)
+    if old is not None:
+        back = known and cut.to.born < old.id.born
+        rest = (Previous(old.id, cut.now, old.at, rejected=back), *rest)
+    return ledger._next(live=Live(cut.to, cut.at), previous=rest, lease=None)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Who ends a lease and why: mine, past its time at `now`, or an operator says so.
+
+    `keep` roots the ended deploy as evidence until then.
+    """
+
+    seen: Lease
+    now: datetime
+    mine: DeployId | None = None
+    operator: bool = False
+    keep: datetime | None = None
+
+
+def expired(lease: Lease, now: datetime) -> bool:
+    """Whether the lease is past its time. It stays valid up to and including its second."""
+    return now > lease.until
+
+
+def end(ledger: Ledger, ending: Ending) -> Ledger:
+    """Clear the lease. Requires that it is exactly the one seen, and a right to end it."""
+    lease = ledger.lease
+    _require(
+        lease is not None and lease == ending.seen, "the lease is not the one seen"
+    )
+    right = (
+        ending.operator
+        or ending.mine == ending.seen.id
+        or expired(ending.seen, ending.now)
+    )
+    _require(right, f"the lease of {ending.seen.id} has not run out")
+    kept = ledger.kept
+    if ending.keep is not None and ending.seen.id not in (
+        ledger.rooted - {ending.seen.id}
+    ):
+        kept = (*kept, Kept(ending.seen.id, ending.keep))
+    return ledger._next(lease=None, kept=kept)
+
+
+def forget(ledger: Ledger, deploy: DeployId) -> Ledger:
+    """Drop a previous or kept deploy. Requires no lease, and its things labelled `left` before."""
+    _require(ledger.lease is None, "the lease is held")
+    known = ledger.find_previous(deploy) is not None or ledger.is_kept(deploy)
+    _require(known, f"{deploy} is neither previous nor kept")
+    return ledger._next(
+        previous=tuple(one for one in ledger.previous if one.id != deploy),
+        kept=tuple(one for one in ledger.kept if one.id != deploy),
+    )
+
+
+def readdress(ledger: Ledger, at: tuple[str, ...]) -> Ledger:
+    """The live machines have other addresses since a stop and start (rule 11).
+
+    Requires no lease, a live deploy and a complete, non-empty set.
+    """
+    _require(ledger.lease is None, "the lease is held")
+    _require(bool(at), "never to an empty set")
+    if ledger.live is None:
+        raise NotAllowed("nobody is live")
+    return ledger._next(live=Live(ledger.live.id, at))

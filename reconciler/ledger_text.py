@@ -1,0 +1,182 @@
+"""The ledger as the text of one TXT value, readable with `dig`; other tools may read it too.
+
+    "v=1 gen=41" "live=<id> at=10.0.1.17,10.0.1.18" "previous=<id> retired=<time> at=…"
+    "kept=<id> until=<time>" "lease=<id> until=<time> step=<word>"
+
+Route 53: strings of at most 255 characters, a value of at most 4,000 (AWS.md §4). Addresses that
+do not fit into an entry's string go on in following strings that begin with `at=`. A text that
+does not re-serialise to the same bytes is not a ledger.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from reconciler.deploy_id import DeployId, InvalidDeployId, format_time, parse_time
+from reconciler.ledger import STEP_LIMIT, Kept, Lease, Ledger, Live, Previous
+
+VERSION = "1"
+STRING_LIMIT = 255
+VALUE_LIMIT = 4000
+
+_VALUE = re.compile(r'"[ -!#-\[\]-~]{1,255}"(?: "[ -!#-\[\]-~]{1,255}")*')
+_STEP = re.compile(rf"[a-z][a-z-]{{0,{STEP_LIMIT - 1}}}")
+_GEN = re.compile(r"[1-9][0-9]{0,17}")
+
+Fields = dict[str, str]
+
+
+class LedgerTextError(ValueError):
+    """The text is not a ledger of a version we know."""
+
+
+class LedgerTooLong(ValueError):
+    """The ledger does not fit into one TXT value: forget previous or kept deploys first."""
+
+
+def encode(ledger: Ledger) -> str:
+    """The one TXT value, quotes included. Raises LedgerTooLong at 4,000 characters or more."""
+    strings = [f"v={VERSION} gen={ledger.gen}"]
+    for head, at in _entries(ledger):
+        strings.extend(_wrap(head, at))
+    text = " ".join(f'"{one}"' for one in strings)
+    if len(text) >= VALUE_LIMIT:
+        raise LedgerTooLong(
+            f"the ledger would take {len(text)} characters of {VALUE_LIMIT}"
+        )
+    return text
+
+
+def decode(text: str) -> Ledger:
+    """The ledger written as `text`.
+
+    Raises LedgerTextError for an unknown version and for anything that does not re-serialise to
+    the same bytes.
+    """
+    try:
+        ledger = _decode(text)
+        same = encode(ledger) == text
+    except (KeyError, ValueError) as error:
+        raise LedgerTextError(f"not a ledger: {error}") from error
+    if not same:
+        raise LedgerTextError("not a ledger: it does not re-serialise to the same text")
+    return ledger
+
+
+def _entries(ledger: Ledger) -> Iterator[tuple[str, tuple[str, ...]]]:
+    if ledger.live:
+        yield f"live={ledger.live.id}", ledger.live.at
+    for one in ledger.previous:
+        mark = " rejected" if one.rejected else ""
+        yield f"previous={one.id} retired={format_time(one.retired)}{mark}", one.at
+    for kept in ledger.kept:
+        yield f"kept={kept.id} until={format_time(kept.until)}", ()
+    if ledger.lease:
+        lease = ledger.lease
+        yield f"lease={lease.id} until={format_time(lease.until)} step={lease.step}", ()
+
+
+def _wrap(head: str, at: tuple[str, ...]) -> list[str]:
+    """An entry's strings: the head with as many addresses as fit, the rest behind `at=`."""
+    lines = [head]
+    for index, address in enumerate(at):
+        glue = " at=" if index == 0 else ","
+        longer = f"{lines[-1]}{glue}{address}"
+        if len(longer) <= STRING_LIMIT:
+            lines[-1] = longer
+        else:
+            lines.append(f"at={address}")
+    return lines
+
+
+def _decode(text: str) -> Ledger:
+    if not text.isascii() or len(text) >= VALUE_LIMIT or not _VALUE.fullmatch(text):
+        raise LedgerTextError("not a list of quoted strings")
+    head, *entries = [_fields(one) for one in text[1:-1].split('" "')]
+    if head.get("v") != VERSION:
+        raise LedgerTextError(f"version {head.get('v')!r} is not known to me")
+    if not _GEN.fullmatch(head["gen"]):
+        raise LedgerTextError("no generation")
+    return _assemble(int(head["gen"]), _joined(entries))
+
+
+def _fields(string: str) -> Fields:
+    """`a=1 b=2 c` as a mapping; a word without a value maps to the empty text."""
+    fields: Fields = {}
+    for word in string.split(" "):
+        key, _, value = word.partition("=")
+        if key in fields:
+            raise LedgerTextError(f"{key!r} stands twice")
+        fields[key] = value
+    return fields
+
+
+def _joined(entries: Iterable[Fields]) -> list[Fields]:
+    """Continuation strings (only `at`) added to the entry before them."""
+    joined: list[Fields] = []
+    for entry in entries:
+        if set(entry) == {"at"} and joined:
+            before = joined[-1].get("at", "")
+            joined[-1]["at"] = f"{before},{entry['at']}" if before else entry["at"]
+        else:
+            joined.append(entry)
+    return joined
+
+
+def _assemble(gen: int, entries: list[Fields]) -> Ledger:
+    previous = tuple(_previous(one) for one in entries if "previous" in one)
+    kept = tuple(
+        Kept(_id(one["kept"]), _time(one["until"])) for one in entries if "kept" in one
+    )
+    live = [Live(_id(one["live"]), _addresses(one)) for one in entries if "live" in one]
+    lease = [_lease(one) for one in entries if "lease" in one]
+    if len(live) > 1 or len(lease) > 1:
+        raise LedgerTextError("live or lease stands twice")
+    ledger = Ledger(
+        gen, live[0] if live else None, previous, kept, lease[0] if lease else None
+    )
+    _check_ids(ledger)
+    return ledger
+
+
+def _check_ids(ledger: Ledger) -> None:
+    """One service, no id in two roles (a rollback's lease has an id of its own)."""
+    if len(ledger.rooted) != len(ledger.named):
+        raise LedgerTextError("an id stands in two roles")
+    if len({one.service for one in ledger.named}) > 1:
+        raise LedgerTextError("it names two services")
+
+
+def _previous(entry: Fields) -> Previous:
+    return Previous(
+        _id(entry["previous"]),
+        _time(entry["retired"]),
+        _addresses(entry),
+        "rejected" in entry,
+    )
+
+
+def _lease(entry: Fields) -> Lease:
+    if not _STEP.fullmatch(entry["step"]):
+        raise LedgerTextError("the step is not a word")
+    return Lease(_id(entry["lease"]), _time(entry["until"]), entry["step"])
+
+
+def _addresses(entry: Fields) -> tuple[str, ...]:
+    if "at" not in entry:
+        return ()
+    return tuple(str(ipaddress.IPv4Address(one)) for one in entry["at"].split(","))
+
+
+def _id(text: str) -> DeployId:
+    try:
+        return DeployId.parse(text)
+    except InvalidDeployId as error:
+        raise LedgerTextError(str(error)) from error
+
+
+def _time(text: str) -> datetime:
+    return parse_time(text)

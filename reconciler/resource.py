@@ -1,0 +1,93 @@
+"""A resource as the middle sees it: one flat value for every kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from reconciler import tags as t
+from reconciler.deploy_id import DeployId
+from reconciler.tags import Label, Place
+
+INSTANCE = "instance"
+VOLUME = "volume"
+INTERFACE = "network-interface"
+IMAGE = "image"
+SNAPSHOT = "snapshot"
+DATABASE = "database"
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One thing in the cloud, or a database on a shared server.
+
+    kind        one of the constants above, as EC2's DescribeTags names it
+    uses        ids that this one holds in use: they can only be deleted after it
+    used_by     ids that hold this one in use, as its own description says (attachments, images)
+    source      what it was made from, as far as that proves its birth (a snapshot's volume id)
+    token       an instance's ClientToken;  name: an image's or a database's name
+    size_gb     disk size; 0 where unknown;  type: t3.small, gp3, …
+    addresses   every address that may stand in an A record (private, public, elastic)
+    public_ips  how many public IPv4 addresses it is billed for
+    """
+
+    kind: str
+    id: str
+    place: Place
+    tags: Mapping[str, str] = field(default_factory=dict)
+    state: str = ""
+    name: str = ""
+    token: str = ""
+    zone: str = ""
+    type: str = ""
+    source: str = ""
+    created: datetime | None = None
+    addresses: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
+    used_by: tuple[str, ...] = ()
+    size_gb: float = 0
+    public_ips: int = 0
+    shared: bool = False
+
+    @property
+    def deploy(self) -> DeployId | None:
+        """The deploy its tag names, which is not yet a proof of birth."""
+        return DeployId.maybe(self.tags.get(t.ID))
+
+    @property
+    def label(self) -> Label | None:
+        """Its `deploy-state`; None where missing or unknown."""
+        return t.label_of(self.tags)
+
+    @property
+    def hold(self) -> str:
+        """Why people keep it, or ''."""
+        return self.tags.get(t.HOLD, "")
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What tells it from every other: place, kind, id."""
+        return (str(self.place), self.kind, self.id)
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A scope that could not be read: nothing in it may be taken for absent."""
+
+    place: Place
+    kind: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """What was seen of the heap, and what could not be seen."""
+
+    resources: tuple[Resource, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    calls: int = 0
+
+    def of(self, deploy: DeployId) -> tuple[Resource, ...]:
+        """The things whose tag names `deploy`."""
+        return tuple(one for one in self.resources if one.deploy == deploy)
