@@ -1,0 +1,132 @@
+"""Proof of birth: a copied tag is no birth certificate (DESIGN §2).
+
+AWS Backup, DLM, CopyImage, RDS restores and the console's "launch more like this" copy tags. So
+before anything is called ours, what the id derives must match what only the create call could set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from reconciler import tags as t
+from reconciler.deploy_id import DeployId
+from reconciler.resource import (
+    DATABASE,
+    IMAGE,
+    INSTANCE,
+    INTERFACE,
+    SNAPSHOT,
+    VOLUME,
+    Resource,
+)
+from reconciler.tags import Place
+
+EARLY = timedelta(minutes=5)
+LATE = timedelta(hours=24)
+"""A deploy lives at most 24 h, so whatever it made was made within that time of its birth."""
+
+Things = Mapping[tuple[str, str], Resource]
+"""Everything seen in one place, by kind and id."""
+
+
+@dataclass(frozen=True)
+class Home:
+    """Where a configured service's things are born: its ledger, its account and region."""
+
+    service: str
+    ledger: str
+    place: Place
+
+
+def index(resources: tuple[Resource, ...], place: Place) -> Things:
+    """The things of one place by kind and id."""
+    return {(one.kind, one.id): one for one in resources if one.place == place}
+
+
+def doubt(thing: Resource, home: Home, things: Things) -> str:
+    """Why `thing` was not born of the deploy its tags name; '' when its birth is proved."""
+    deploy = thing.deploy
+    if deploy is None:
+        return "its deploy-id does not parse"
+    return (
+        _copied_tags(thing, home)
+        or _outside_its_time(thing, deploy)
+        or _PROOFS[thing.kind](thing, deploy, home, things)
+    )
+
+
+def _copied_tags(thing: Resource, home: Home) -> str:
+    if thing.place != home.place:
+        return f"it is in {thing.place}, the service in {home.place}"
+    if thing.tags.get(t.PART) != t.part(thing.kind, home.place):
+        return f"its tags were born on {thing.tags.get(t.PART, 'nothing')!r}"
+    foreign = sorted(key for key in thing.tags if key.startswith("aws:"))
+    return f"it carries another service's tag {foreign[0]}" if foreign else ""
+
+
+def _outside_its_time(thing: Resource, deploy: DeployId) -> str:
+    # An instance's launch time is reset by every start (AWS.md §1): its token proves more.
+    if thing.created is None or thing.kind == INSTANCE:
+        return ""
+    if deploy.born - EARLY <= thing.created <= deploy.born + LATE:
+        return ""
+    return f"it was created {thing.created:%Y-%m-%d %H:%M}, not within a day of its deploy's birth"
+
+
+def _instance(thing: Resource, deploy: DeployId, home: Home, things: Things) -> str:
+    if deploy.owns_token(thing.token, thing.zone):
+        return ""
+    return "its launch token is not one of its deploy's"
+
+
+def _attached(thing: Resource, deploy: DeployId, home: Home, things: Things) -> str:
+    """A volume or interface is born with an instance: what holds it must be that deploy's own."""
+    for holder in thing.used_by:
+        machine = things.get((INSTANCE, holder))
+        if machine is None or machine.deploy != deploy or doubt(machine, home, things):
+            return f"it is attached to {holder}, which this deploy did not make"
+    return ""
+
+
+def _image(thing: Resource, deploy: DeployId, home: Home, things: Things) -> str:
+    return "" if thing.name == deploy.image_name else "its name is not its deploy's"
+
+
+def _snapshot(thing: Resource, deploy: DeployId, home: Home, things: Things) -> str:
+    """CreateImage names the image in the snapshot's description; a copy or backup does not.
+
+    Where the image still exists it must be the deploy's own and map this snapshot; where it was
+    deregistered already (a sweep died in between), the description is the proof.
+    """
+    if not thing.source.startswith("ami-"):
+        return "it was not made by CreateImage"
+    image = things.get((IMAGE, thing.source))
+    if image is None:
+        return ""
+    if image.deploy != deploy or doubt(image, home, things):
+        return f"its image {image.id} is not its deploy's"
+    if image.uses and thing.id not in image.uses:
+        return f"its image {image.id} does not hold it"
+    return ""
+
+
+def _database(thing: Resource, deploy: DeployId, home: Home, things: Things) -> str:
+    ours = thing.name == deploy.database_name(home.ledger)
+    return "" if ours else "its name is not its deploy's"
+
+
+_Proof = Callable[[Resource, DeployId, Home, Things], str]
+
+_PROOFS: Mapping[str, _Proof] = {
+    INSTANCE: _instance,
+    VOLUME: _attached,
+    INTERFACE: _attached,
+    IMAGE: _image,
+    SNAPSHOT: _snapshot,
+    DATABASE: _database,
+}
+
+KINDS = tuple(_PROOFS)
+"""The kinds whose birth can be proved. Anything of another kind is nobody's garbage."""

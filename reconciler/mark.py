@@ -1,0 +1,320 @@
+"""Mark: what is kept and what is garbage, each with its reason. Pure.
+
+    (resources, roots, policy) -> verdicts
+
+The rules are asked in order; the first that speaks decides. All but the last can only keep:
+labels, holds, doubts and contradictions protect, and nothing but the ledger condemns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from reconciler import birth
+from reconciler.birth import Home, Things
+from reconciler.deploy_id import DeployId
+from reconciler.ledger import Ledger
+from reconciler.resource import DATABASE, Inventory, Resource
+from reconciler.tags import HELD_BY_ADOPTION, Label
+
+
+class Reason(StrEnum):
+    """Why a thing is kept; UNROOTED is the only one that collects."""
+
+    FOREIGN = "foreign"
+    LOOK_ALIKE = "look-alike"
+    UNKNOWN = "unknown scope"
+    LIVE = "live"
+    PREVIOUS = "previous"
+    KEPT = "kept"
+    LEASE = "lease held"
+    HELD = "held"
+    LOST = "lost"
+    WITNESSED = "witnessed by DNS"
+    YOUNG = "too young"
+    IN_USE = "in use"
+    UNROOTED = "unrooted"
+
+
+ROOTED = frozenset({Reason.LIVE, Reason.PREVIOUS, Reason.KEPT, Reason.LEASE})
+CONDEMNED = frozenset({Label.PENDING, Label.FAILED, Label.LEFT})
+"""Labels of what may be garbage once it is not rooted."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Keep or collect one thing, with the reason and its words."""
+
+    thing: Resource
+    reason: Reason
+    text: str
+
+    @property
+    def collect(self) -> bool:
+        """Whether the thing is garbage."""
+        return self.reason is Reason.UNROOTED
+
+
+@dataclass(frozen=True)
+class Root:
+    """One service's root set, read after the heap.
+
+    `problem` says why the service is unknown ('' when it is not); then nothing of it is touched.
+    `record` is what the A record says now (empty: there is none). `now` is the ledger's Date.
+    """
+
+    home: Home
+    now: datetime
+    ledger: Ledger = field(default_factory=lambda: Ledger(gen=0))
+    record: tuple[str, ...] = ()
+    problem: str = ""
+    min_age: timedelta = timedelta(0)
+
+
+Roots = Mapping[str, Root]
+"""By service."""
+
+
+@dataclass(frozen=True)
+class _Case:
+    thing: Resource
+    deploy: DeployId
+    root: Root
+    things: Things
+    witnessed: frozenset[DeployId]
+
+
+def mark(inventory: Inventory, roots: Roots) -> tuple[Verdict, ...]:
+    """A verdict for every resource, in the inventory's order."""
+    roots = {name: _settled(root, inventory) for name, root in roots.items()}
+    things = {
+        one.place: birth.index(inventory.resources, one.place)
+        for one in inventory.resources
+    }
+    seen = {name: witnessed(root, inventory.resources) for name, root in roots.items()}
+    verdicts = [
+        _judge(one, roots, things[one.place], seen) for one in inventory.resources
+    ]
+    return _spare_what_is_in_use(verdicts)
+
+
+def problems(inventory: Inventory, roots: Roots) -> dict[str, str]:
+    """The services of which nothing may be touched, and why (rule 6)."""
+    settled = {name: _settled(root, inventory) for name, root in roots.items()}
+    return {name: root.problem for name, root in settled.items() if root.problem}
+
+
+def witnessed(root: Root, resources: Iterable[Resource]) -> frozenset[DeployId]:
+    """The deploys any of whose addresses stands in the A record: kept whole (rule 9)."""
+    record = set(root.record)
+    return frozenset(
+        one.deploy
+        for one in resources
+        if one.deploy is not None and record & set(one.addresses)
+    )
+
+
+def _settled(root: Root, inventory: Inventory) -> Root:
+    """The root with the problem that only the heap beside it shows."""
+    return replace(root, problem=root.problem or _contradiction(root, inventory))
+
+
+def _contradiction(root: Root, inventory: Inventory) -> str:
+    """Signs that the heap is not wholly read, or that the ledger is older than it should be."""
+    place = root.home.place
+    for gap in inventory.gaps:
+        # A database server out of reach hides databases only; those are then simply not swept.
+        if gap.place == place and gap.kind != DATABASE:
+            return f"{gap.kind}s of {place} could not be read: {gap.reason}"
+    ours = [one for one in inventory.resources if _claims(one, root.home)]
+    things = birth.index(inventory.resources, place)
+    for one in ours:
+        if _is_lost(one, root, things):
+            return (
+                f"{one.id} is labelled {one.tags.get('deploy-state')!r}, but the ledger does not "
+                f"name {one.deploy}: the ledger may be older than it should be"
+            )
+    return _record_of_another(root, ours)
+
+
+def _claims(one: Resource, home: Home) -> bool:
+    deploy = one.deploy
+    return (
+        deploy is not None
+        and deploy.service == home.service
+        and one.tags.get("deploy-ledger") == home.ledger
+    )
+
+
+def _is_lost(one: Resource, root: Root, things: Things) -> bool:
+    if one.deploy in root.ledger.rooted or one.label in CONDEMNED:
+        return False
+    if one.hold == HELD_BY_ADOPTION:
+        return True
+    return not one.hold and not birth.doubt(one, root.home, things)
+
+
+def _record_of_another(root: Root, ours: Iterable[Resource]) -> str:
+    live = root.ledger.live
+    if live is not None and root.record == live.at:
+        return ""
+    for deploy in witnessed(root, ours):
+        if live is None or deploy != live.id:
+            return f"the A record names {deploy}, which the ledger does not say is live"
+    return ""
+
+
+def _judge(
+    thing: Resource,
+    roots: Roots,
+    things: Things,
+    seen: Mapping[str, frozenset[DeployId]],
+) -> Verdict:
+    deploy = thing.deploy
+    if deploy is None:
+        return Verdict(thing, Reason.FOREIGN, "its deploy-id does not parse")
+    root = roots.get(deploy.service)
+    if root is None:
+        return Verdict(
+            thing, Reason.FOREIGN, f"service {deploy.service} is not configured here"
+        )
+    case = _Case(thing, deploy, root, things, seen[deploy.service])
+    for rule in RULES:
+        verdict = rule(case)
+        if verdict is not None:
+            return verdict
+    return Verdict(thing, Reason.UNROOTED, f"the ledger does not name {deploy}")
+
+
+def _foreign(case: _Case) -> Verdict | None:
+    if case.thing.tags.get("deploy-ledger") == case.root.home.ledger:
+        return None
+    return Verdict(case.thing, Reason.FOREIGN, "its tags name another ledger")
+
+
+def _adopted(case: _Case) -> Verdict | None:
+    """What no deploy created has no birth to prove, and no sweep deletes it."""
+    if case.thing.hold != HELD_BY_ADOPTION or case.root.problem:
+        return None
+    return _rooted(case) or Verdict(
+        case.thing, Reason.HELD, "adopted: no deploy created it"
+    )
+
+
+def _look_alike(case: _Case) -> Verdict | None:
+    if case.thing.kind not in birth.KINDS:
+        return Verdict(
+            case.thing, Reason.FOREIGN, f"a {case.thing.kind}: no kind of ours"
+        )
+    why = birth.doubt(case.thing, case.root.home, case.things)
+    return Verdict(case.thing, Reason.LOOK_ALIKE, why) if why else None
+
+
+def _unknown(case: _Case) -> Verdict | None:
+    problem = case.root.problem
+    return Verdict(case.thing, Reason.UNKNOWN, problem) if problem else None
+
+
+def _rooted(case: _Case) -> Verdict | None:
+    reason = role(case.root.ledger, case.deploy)
+    if reason is None:
+        return None
+    return Verdict(
+        case.thing,
+        reason,
+        f"{case.deploy} is {reason} in generation {case.root.ledger.gen}",
+    )
+
+
+def role(ledger: Ledger, deploy: DeployId) -> Reason | None:
+    """What the ledger says `deploy` is; None when it does not name it."""
+    if ledger.live is not None and ledger.live.id == deploy:
+        return Reason.LIVE
+    if ledger.find_previous(deploy) is not None:
+        return Reason.PREVIOUS
+    if ledger.is_kept(deploy):
+        return Reason.KEPT
+    if ledger.lease is not None and ledger.lease.id == deploy:
+        return Reason.LEASE
+    return None
+
+
+def _witness(case: _Case) -> Verdict | None:
+    if case.deploy not in case.witnessed:
+        return None
+    return Verdict(
+        case.thing, Reason.WITNESSED, "an address of its deploy stands in the A record"
+    )
+
+
+def _held(case: _Case) -> Verdict | None:
+    hold = case.thing.hold
+    return Verdict(case.thing, Reason.HELD, f"deploy-hold: {hold}") if hold else None
+
+
+def _lost(case: _Case) -> Verdict | None:
+    if case.thing.label in CONDEMNED:
+        return None
+    label = case.thing.tags.get("deploy-state", "nothing")
+    return Verdict(case.thing, Reason.LOST, f"not rooted, yet labelled {label!r}")
+
+
+def _shared(case: _Case) -> Verdict | None:
+    if not case.thing.shared:
+        return None
+    return Verdict(case.thing, Reason.IN_USE, "it is shared with other accounts")
+
+
+def _young(case: _Case) -> Verdict | None:
+    if case.root.now - case.deploy.born >= case.root.min_age:
+        return None
+    return Verdict(case.thing, Reason.YOUNG, f"younger than {case.root.min_age}")
+
+
+Rule = Callable[[_Case], Verdict | None]
+
+RULES: tuple[Rule, ...] = (
+    _foreign,
+    _adopted,
+    _look_alike,
+    _unknown,
+    _rooted,
+    _witness,
+    _held,
+    _lost,
+    _shared,
+    _young,
+)
+"""In the order they are asked."""
+
+
+def _spare_what_is_in_use(verdicts: list[Verdict]) -> tuple[Verdict, ...]:
+    """What a kept or an unseen thing uses is kept too; repeated until nothing changes."""
+    while True:
+        collected = {one.thing.id for one in verdicts if one.collect}
+        held = {
+            used: one.thing.id
+            for one in verdicts
+            if not one.collect
+            for used in one.thing.uses
+        }
+        spared = [_spare(one, collected, held) for one in verdicts]
+        if spared == verdicts:
+            return tuple(verdicts)
+        verdicts = spared
+
+
+def _spare(verdict: Verdict, collected: set[str], held: Mapping[str, str]) -> Verdict:
+    thing = verdict.thing
+    if not verdict.collect:
+        return verdict
+    users = [one for one in thing.used_by if one not in collected]
+    user = held.get(thing.id) or next(iter(users), "")
+    return (
+        Verdict(thing, Reason.IN_USE, f"in use by {user}, which is kept")
+        if user
+        else verdict
+    )

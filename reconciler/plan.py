@@ -1,0 +1,116 @@
+"""The plan: what a sweep would do to one service, as a value. Pure.
+
+It is shown, then executed; `reconciler.planner` makes it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from reconciler.deploy_id import DeployId
+from reconciler.ledger import Lease
+from reconciler.mark import Reason, Root, Verdict
+from reconciler.resource import (
+    DATABASE,
+    IMAGE,
+    INSTANCE,
+    INTERFACE,
+    SNAPSHOT,
+    VOLUME,
+    Inventory,
+    Resource,
+)
+from reconciler.retention import Retention
+
+WAVES: tuple[tuple[str, ...], ...] = (
+    (INSTANCE,),
+    (VOLUME, INTERFACE),
+    (IMAGE,),
+    (SNAPSHOT,),
+    (DATABASE,),
+)
+"""Deletion runs against `uses`; a wave begins when the one before is gone."""
+
+SHUT = "shut"
+OPEN = "open"
+"""States of a database: whether the service's roles can write to it."""
+
+
+@dataclass(frozen=True)
+class Repair:
+    """A rooted deploy is not as its role wants it: finish it (idempotent, label last)."""
+
+    deploy: DeployId
+    role: Reason
+    why: str
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What a sweep is asked for, beyond the ordinary.
+
+    `only`      delete nothing but this deploy's things
+    `end_lease` an operator's word that this lease may be ended before its time
+    """
+
+    retention: Retention = field(default_factory=Retention)
+    ttl: int = 60
+    only: DeployId | None = None
+    end_lease: Lease | None = None
+    operator: bool = False
+
+
+@dataclass(frozen=True)
+class ServicePlan:
+    """What is to be done about one service, in the order it is done."""
+
+    root: Root
+    end: Lease | None = None
+    repairs: tuple[Repair, ...] = ()
+    readdress: tuple[str, ...] = ()
+    forget: tuple[DeployId, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    notes: tuple[str, ...] = ()
+    problem: str = ""
+
+    @property
+    def service(self) -> str:
+        """The service's name."""
+        return self.root.home.service
+
+    @property
+    def deletes(self) -> tuple[Verdict, ...]:
+        """The garbage, sorted by wave, then by kind and id."""
+        garbage = [one for one in self.verdicts if one.collect]
+        return tuple(sorted(garbage, key=lambda one: (wave(one.thing), one.thing.id)))
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return not (
+            self.end or self.repairs or self.readdress or self.forget or self.deletes
+        )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The plans of all services, and what is nobody's (foreign, of unknown services)."""
+
+    services: tuple[ServicePlan, ...]
+    strangers: tuple[Verdict, ...] = ()
+    inventory: Inventory = field(default_factory=Inventory)
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to do anywhere."""
+        return all(one.empty for one in self.services)
+
+    @property
+    def unknown(self) -> tuple[ServicePlan, ...]:
+        """The services of which nothing will be touched."""
+        return tuple(one for one in self.services if one.problem)
+
+
+def wave(thing: Resource) -> int:
+    """The wave in which a thing is deleted."""
+    return next(number for number, kinds in enumerate(WAVES) if thing.kind in kinds)

@@ -1,0 +1,196 @@
+"""Makes the plan of a sweep. Pure.
+
+Swaps come first (an expired lease is ended, what is beyond retention is forgotten), and everything
+else is decided against the ledger those swaps give: un-root by swap, then delete (rule 3). If a
+swap fails, nothing after it is carried out and the next round decides again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from reconciler import ledger as ledgers
+from reconciler import tags as t
+from reconciler.deploy_id import DeployId
+from reconciler.desired import DESIRED
+from reconciler.ledger import Ending, Lease, Ledger
+from reconciler.mark import ROOTED, Reason, Root, Verdict, mark, problems, role
+from reconciler.plan import OPEN, SHUT, Ask, Plan, Repair, ServicePlan
+from reconciler.resource import DATABASE, INSTANCE, Inventory, Resource
+from reconciler.retention import beyond
+from reconciler.tags import Label
+
+
+def plan(
+    inventory: Inventory, roots: Mapping[str, Root], asks: Mapping[str, Ask]
+) -> Plan:
+    """The plan for every root. Services without an ask get the ordinary one."""
+    unknown = problems(inventory, roots)
+    plans = [
+        _service(
+            inventory,
+            replace(root, problem=unknown.get(name, "")),
+            asks.get(name, Ask()),
+        )
+        for name, root in sorted(roots.items())
+    ]
+    strangers = tuple(
+        one for one in mark(inventory, roots) if _service_of(one) not in roots
+    )
+    return Plan(tuple(plans), strangers, inventory)
+
+
+def _service_of(verdict: Verdict) -> str:
+    deploy = verdict.thing.deploy
+    return deploy.service if deploy is not None else ""
+
+
+def _service(inventory: Inventory, root: Root, ask: Ask) -> ServicePlan:
+    home = root.home
+    if root.problem:
+        verdicts = _verdicts(inventory, root)
+        return ServicePlan(root, verdicts=verdicts, problem=root.problem)
+    ended, end = _end_lease(root, ask)
+    forgets = _forgets(ended, root, ask)
+    after = replace(root, ledger=_without(ended, forgets))
+    verdicts = _verdicts(_labelled_left(inventory, home.ledger, forgets), after)
+    return ServicePlan(
+        root,
+        end=end,
+        forget=forgets,
+        repairs=() if ended.lease else _repairs(verdicts),
+        readdress=() if ended.lease else _moved(inventory, after),
+        verdicts=_scoped(verdicts, ask.only),
+        notes=_notes(root),
+    )
+
+
+def _verdicts(inventory: Inventory, root: Root) -> tuple[Verdict, ...]:
+    service = root.home.service
+    return tuple(
+        one for one in mark(inventory, {service: root}) if _service_of(one) == service
+    )
+
+
+def _end_lease(root: Root, ask: Ask) -> tuple[Ledger, Lease | None]:
+    lease = root.ledger.lease
+    if lease is None:
+        return root.ledger, None
+    asked = ask.operator and lease == ask.end_lease
+    if not asked and not ledgers.expired(lease, root.now):
+        return root.ledger, None
+    return ledgers.end(root.ledger, Ending(lease, root.now, operator=asked)), lease
+
+
+def _forgets(ledger: Ledger, root: Root, ask: Ask) -> tuple[DeployId, ...]:
+    if ledger.lease is not None or ask.only is not None:
+        return ()
+    record = set(root.record)
+    witnessed = {one.id for one in ledger.previous if record & set(one.at)}
+    over = beyond(ledger, ask.retention, root.now, ask.ttl)
+    return tuple(one for one in over if one not in witnessed)
+
+
+def _without(ledger: Ledger, forgets: Iterable[DeployId]) -> Ledger:
+    for deploy in forgets:
+        ledger = ledgers.forget(ledger, deploy)
+    return ledger
+
+
+def _labelled_left(
+    inventory: Inventory, ledger: str, gone: tuple[DeployId, ...]
+) -> Inventory:
+    """The heap as it will be once what is forgotten is labelled `left`."""
+
+    def relabel(one: Resource) -> Resource:
+        if one.deploy not in gone or one.tags.get(t.LEDGER) != ledger:
+            return one
+        return replace(one, tags={**one.tags, t.STATE: Label.LEFT.value})
+
+    return replace(
+        inventory, resources=tuple(relabel(one) for one in inventory.resources)
+    )
+
+
+def _scoped(
+    verdicts: tuple[Verdict, ...], only: DeployId | None
+) -> tuple[Verdict, ...]:
+    if only is None:
+        return verdicts
+    return tuple(one for one in verdicts if one.thing.deploy == only or not one.collect)
+
+
+def _repairs(verdicts: tuple[Verdict, ...]) -> tuple[Repair, ...]:
+    """The rooted deploys that are not as they should be; what serves least comes first.
+
+    Order matters: a deploy that was left gives up its jobs and its writes before the live one
+    takes them.
+    """
+    found: dict[tuple[Reason, DeployId], str] = {}
+    for one in verdicts:
+        why = _deviation(one)
+        if why and one.thing.deploy is not None:
+            found.setdefault((one.reason, one.thing.deploy), f"{one.thing.id} {why}")
+    order = (Reason.KEPT, Reason.PREVIOUS, Reason.LIVE)
+    repairs = [Repair(deploy, reason, why) for (reason, deploy), why in found.items()]
+    return tuple(sorted(repairs, key=lambda one: (order.index(one.role), one.deploy)))
+
+
+def _deviation(verdict: Verdict) -> str:
+    if verdict.reason not in ROOTED or verdict.reason is Reason.LEASE:
+        return ""
+    desired = DESIRED[verdict.reason]
+    thing = verdict.thing
+    if thing.kind == DATABASE and desired.writable is not None:
+        wanted = OPEN if desired.writable else SHUT
+        if thing.state and thing.state != wanted:
+            return f"is {thing.state}, should be {wanted}"
+    if thing.label != desired.label:
+        return f"is labelled {thing.tags.get(t.STATE, 'nothing')}, should be {desired.label}"
+    return ""
+
+
+def _moved(inventory: Inventory, root: Root) -> tuple[str, ...]:
+    """The live machines' addresses if a stop and start changed them (rule 11), else ().
+
+    Only where the record still says what the ledger wrote, and only to a complete set.
+    """
+    live = root.ledger.live
+    if (
+        live is None
+        or root.record != live.at
+        or role(root.ledger, live.id) is not Reason.LIVE
+    ):
+        return ()
+    machines = [
+        one
+        for one in inventory.resources
+        if one.kind == INSTANCE and one.deploy == live.id
+    ]
+    if len(machines) != len(live.at) or any(one.state != "running" for one in machines):
+        return ()
+    return _new_addresses(live.at, machines)
+
+
+def _new_addresses(at: tuple[str, ...], machines: list[Resource]) -> tuple[str, ...]:
+    """Each machine keeps its address in `at`, or stands with its last (the public) one."""
+    kept = [next((a for a in one.addresses if a in at), None) for one in machines]
+    if all(kept):
+        return ()
+    new = [
+        one or machine.addresses[-1]
+        for one, machine in zip(kept, machines, strict=True)
+        if one or machine.addresses
+    ]
+    return tuple(sorted(new)) if len(new) == len(at) else ()
+
+
+def _notes(root: Root) -> tuple[str, ...]:
+    live = root.ledger.live
+    if live is None or root.record == live.at:
+        return ()
+    said = ", ".join(root.record) or "nothing"
+    wrote = ", ".join(live.at)
+    note = f"the A record says {said}, the ledger last wrote {wrote}: somebody moved it"
+    return (f"{note}; it is not moved back",)
