@@ -1,0 +1,1 @@
+SELECT id, item, quantity FROM orders WHERE id = %(id)s

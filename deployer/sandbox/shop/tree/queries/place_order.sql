@@ -1,0 +1,1 @@
+INSERT INTO orders (item, quantity) VALUES (%(item)s, %(quantity)s) RETURNING id

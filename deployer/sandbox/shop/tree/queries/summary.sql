@@ -1,0 +1,1 @@
+SELECT count(*), current_database() FROM orders

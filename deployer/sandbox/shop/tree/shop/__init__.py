@@ -1,0 +1,1 @@
+"""A small shop: takes orders over HTTP and keeps them in PostgreSQL."""
