@@ -1,0 +1,94 @@
+"""Secrets are references in the configuration, resolved late, and never shown (DESIGN §7)."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconciler.errors import ConfigError
+
+SCHEMES = ("env", "file", "ssm")
+
+_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A value that does not show itself: not in logs, messages or tracebacks."""
+
+    _value: str
+
+    def reveal(self) -> str:
+        """The value. Call it at the last moment, and keep it out of argv."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    __str__ = __repr__
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Where a secret is: `env:NAME`, `file:PATH` or `ssm:/path`. Not itself a secret."""
+
+    scheme: str
+    value: str
+
+    @classmethod
+    def parse(cls, text: str) -> Reference:
+        """The reference written as `text`.
+
+        Raises ValueError without repeating the text: what is no reference may be the secret.
+        """
+        scheme, colon, value = text.partition(":")
+        if not colon or scheme not in SCHEMES or not value or "//" in value[:2]:
+            raise ValueError('a reference is wanted ("env:NAME", "file:PATH" or "ssm:/path")')
+        if scheme == "env" and _ENV_NAME.fullmatch(value) is None:
+            raise ValueError("env: wants the name of an environment variable")
+        if scheme == "ssm" and not value.startswith("/"):
+            raise ValueError("ssm: wants a parameter's path, which begins with /")
+        return cls(scheme, value)
+
+    def __str__(self) -> str:
+        return f"{self.scheme}:{self.value}"
+
+
+def resolve(reference: Reference, from_ssm: Callable[[str], str]) -> Secret:
+    """The secret `reference` leads to; `from_ssm` reads one parameter of AWS SSM.
+
+    Raises ConfigError when it leads nowhere or to nothing, and whatever `from_ssm` raises.
+    """
+    value = _READERS[reference.scheme](reference, from_ssm)
+    if not value:
+        raise ConfigError(f"{reference} is empty")
+    return Secret(value)
+
+
+def _from_env(reference: Reference, _: Callable[[str], str]) -> str:
+    try:
+        return os.environ[reference.value]
+    except KeyError as error:
+        raise ConfigError(
+            f"the environment variable {reference.value} is not set, and the configuration "
+            f"refers to it as {reference}"
+        ) from error
+
+
+def _from_file(reference: Reference, _: Callable[[str], str]) -> str:
+    path = Path(reference.value).expanduser()
+    try:
+        return path.read_text(encoding="utf-8").removesuffix("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise ConfigError(f"{reference} cannot be read: {why}") from error
+
+
+def _from_ssm(reference: Reference, from_ssm: Callable[[str], str]) -> str:
+    return from_ssm(reference.value)
+
+
+_READERS = {"env": _from_env, "file": _from_file, "ssm": _from_ssm}
