@@ -64,6 +64,7 @@ class Root:
 
     `problem` says why the service is unknown ('' when it is not); then nothing of it is touched.
     `record` is what the A record says now (empty: there is none). `now` is the ledger's Date.
+    `fence` is the highest generation that anything of the service is seen to have obeyed.
     """
 
     home: Home
@@ -71,6 +72,7 @@ class Root:
     ledger: Ledger = field(default_factory=lambda: Ledger(gen=0))
     record: tuple[str, ...] = ()
     problem: str = ""
+    fence: int = 0
     min_age: timedelta = timedelta(0)
 
 
@@ -129,7 +131,14 @@ def _contradiction(root: Root, inventory: Inventory) -> str:
         # A database server out of reach hides databases only; those are then simply not swept.
         if gap.place == place and gap.kind != DATABASE:
             return f"{gap.kind}s of {place} could not be read: {gap.reason}"
+    if root.fence > root.ledger.gen:
+        return (
+            f"generation {root.fence} has been obeyed, the ledger is at {root.ledger.gen}: it is "
+            "older than it should be"
+        )
     ours = [one for one in inventory.resources if _claims(one, root.home)]
+    if root.ledger.gen == 0 and ours:
+        return f"there is no ledger, yet {ours[0].id} is of {ours[0].deploy}"
     things = birth.index(inventory.resources, place)
     for one in ours:
         if _is_lost(one, root, things):

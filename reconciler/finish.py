@@ -1,0 +1,113 @@
+"""Driving one rooted deploy to its row of the table (DESIGN §5): database, machines, label last.
+
+Idempotent: a commit is finished by whoever comes next (rule 7). Every act that can be undone
+carries the generation that justified it; a thing that has obeyed a newer one refuses, and then
+somebody newer is at work and we are not (rule 10).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reconciler import machine_acts
+from reconciler.cloud import Fate, Outcome
+from reconciler.database.port import FencedAct
+from reconciler.deploy_id import DeployId
+from reconciler.desired import DESIRED, Desired
+from reconciler.errors import ToolError
+from reconciler.managed import Managed
+from reconciler.mark import Reason
+from reconciler.parallel import side_by_side
+from reconciler.resource import DATABASE, INSTANCE, Resource
+
+
+@dataclass(frozen=True)
+class Finish:
+    """A deploy to finish: its role, the generation that says so, and its things."""
+
+    deploy: DeployId
+    role: Reason
+    generation: int
+    things: tuple[Resource, ...]
+
+    def of(self, kind: str) -> list[Resource]:
+        """Its things of one kind."""
+        return [one for one in self.things if one.kind == kind]
+
+
+def finish(managed: Managed, work: Finish) -> tuple[Outcome, ...]:
+    """Drive the deploy's things to the table. Nothing is labelled where something failed.
+
+    A deploy that was left is shut before its jobs stop; a live one opens, then runs. Never
+    raises for what is out of reach: the outcome says it.
+    """
+    desired = DESIRED[work.role]
+    outcomes = [_database(managed, work, one, desired) for one in work.of(DATABASE)]
+    outcomes += _machines(managed, work, desired)
+    if any(one.fate is not Fate.DONE for one in outcomes):
+        return tuple(outcomes)
+    return (*outcomes, *_label(managed, work, desired))
+
+
+def _database(
+    managed: Managed, work: Finish, thing: Resource, desired: Desired
+) -> Outcome:
+    if desired.writable is None:
+        return Outcome(thing, Fate.DONE, "as it is")
+    act = FencedAct(work.generation, str(work.deploy), str(managed.address))
+    try:
+        server = managed.reach.databases()
+        if server is None:
+            return Outcome(thing, Fate.BLOCKED, "no database server is configured")
+        if desired.writable:
+            server.thaw(thing.name, act)
+        else:
+            server.shut(thing.name, act, managed.app_roles, managed.max_wait)
+    except ToolError as error:
+        return Outcome(thing, Fate.FAILED, error.message)
+    return Outcome(
+        thing, Fate.DONE, "takes writes" if desired.writable else "shut for writes"
+    )
+
+
+def _machines(managed: Managed, work: Finish, desired: Desired) -> list[Outcome]:
+    machines = [one for one in work.of(INSTANCE) if one.state in ("running", "pending")]
+    if not managed.units and not managed.jobs:
+        return []
+    return side_by_side(machines, lambda one: _machine(managed, work, one, desired))
+
+
+def _machine(
+    managed: Managed, work: Finish, thing: Resource, desired: Desired
+) -> Outcome:
+    order = machine_acts.Order(
+        generation=work.generation,
+        deploy=str(work.deploy),
+        app=bool(desired.app),
+        jobs=bool(desired.jobs),
+        units=managed.units,
+        job_units=managed.jobs,
+    )
+    try:
+        shell = managed.reach.shell(thing)
+        try:
+            machine_acts.obey(shell, order)
+        finally:
+            shell.close()
+    except ToolError as error:
+        return Outcome(thing, Fate.FAILED, error.message)
+    return Outcome(thing, Fate.DONE, "jobs run" if desired.jobs else "jobs stopped")
+
+
+def _label(managed: Managed, work: Finish, desired: Desired) -> Sequence[Outcome]:
+    in_aws = [one for one in work.things if one.kind != DATABASE]
+    try:
+        labelled = list(managed.heap.label(in_aws, desired.label))
+        server = managed.reach.databases() if work.of(DATABASE) else None
+        for one in work.of(DATABASE) if server else ():
+            server.set_label(one.name, desired.label)
+            labelled.append(Outcome(one, Fate.DONE))
+    except ToolError as error:
+        return [Outcome(one, Fate.FAILED, error.message) for one in work.things]
+    return labelled

@@ -1,0 +1,58 @@
+"""A service the reconciler looks after: its values, and the ports to everything of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Protocol
+
+from reconciler.birth import Home
+from reconciler.cloud import Heap, LedgerAddress, LedgerStore, Outcome
+from reconciler.database.port import DatabaseServer
+from reconciler.resource import Resource
+from reconciler.retention import Retention
+from reconciler.shell import Shell
+
+OnOutcome = Callable[[Outcome], None]
+"""Told of each thing as soon as its fate is known: silence is read as a hang."""
+
+
+class Reach(Protocol):
+    """The ways to a service's machines and databases. Either may be out of reach."""
+
+    def shell(self, machine: Resource) -> Shell:
+        """An open session on one of its machines, its host key pinned from the machine's tag.
+
+        Raises ShellError. The caller closes it.
+        """
+        ...
+
+    def databases(self) -> DatabaseServer | None:
+        """The server that holds its databases; None where the service has none configured.
+
+        Raises DatabaseError, AccessDenied (the reference cannot be resolved).
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Managed:
+    """One configured service. `units` run on live and previous machines, `jobs` on live only."""
+
+    home: Home
+    address: LedgerAddress
+    heap: Heap
+    ledgers: LedgerStore
+    reach: Reach
+    units: tuple[str, ...] = ()
+    jobs: tuple[str, ...] = ()
+    app_roles: tuple[str, ...] = ()
+    max_wait: float = 30.0
+    retention: Retention = field(default_factory=Retention)
+    min_age: timedelta = timedelta(0)
+
+    @property
+    def name(self) -> str:
+        """The service's name."""
+        return self.home.service

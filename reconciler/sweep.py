@@ -1,0 +1,224 @@
+"""The sweep: observe, plan, carry out, in rounds while there is progress.
+
+There is one clean-up mechanism. A failed deploy cleans up by a sweep scoped to its own id, a dead
+one is cleaned by the scheduled sweep, and no step has an undo of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from reconciler import ledger as ledgers
+from reconciler.cloud import Fate, Outcome, Reading
+from reconciler.collect import Collector
+from reconciler.deploy_id import DeployId
+from reconciler.errors import ToolError
+from reconciler.finish import Finish, finish
+from reconciler.ledger import Ending, Ledger
+from reconciler.managed import Managed, OnOutcome
+from reconciler.observe import World, observe
+from reconciler.plan import Ask, Plan, Repair, ServicePlan
+from reconciler.planner import plan
+from reconciler.resource import DATABASE, Gap, Resource
+from reconciler.tags import Label
+
+ROUNDS = 6
+"""A round more than the longest chain of causes; without progress the sweep stops earlier."""
+
+Asks = Mapping[str, Ask]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a sweep did. `left` is what is still to do when it stopped, `gaps` what it did not see."""
+
+    first: Plan
+    left: Plan
+    outcomes: tuple[Outcome, ...] = ()
+    ended: tuple[DeployId, ...] = ()
+    forgotten: tuple[DeployId, ...] = ()
+    trouble: tuple[str, ...] = ()
+
+    @property
+    def gone(self) -> tuple[Outcome, ...]:
+        """The things that are gone."""
+        return tuple(one for one in self.outcomes if one.fate is Fate.GONE)
+
+    @property
+    def gaps(self) -> tuple[Gap, ...]:
+        """What could not be read at the end."""
+        return self.left.inventory.gaps
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing is left to do and nothing was left unseen."""
+        return self.left.empty and not self.left.unknown and not self.gaps
+
+
+@dataclass
+class _Tally:
+    """What was done so far; the last fate of each thing counts."""
+
+    outcomes: dict[tuple[str, str, str], Outcome] = field(default_factory=dict)
+    ended: list[DeployId] = field(default_factory=list)
+    forgotten: list[DeployId] = field(default_factory=list)
+    trouble: list[str] = field(default_factory=list)
+
+    def add(self, outcomes: Sequence[Outcome]) -> None:
+        for one in outcomes:
+            before = self.outcomes.get(one.resource.key)
+            if before is None or before.fate is not Fate.GONE:
+                self.outcomes[one.resource.key] = one
+
+    @property
+    def progress(self) -> int:
+        done = sum(one.fate in (Fate.GONE, Fate.DONE) for one in self.outcomes.values())
+        return done + len(self.ended) + len(self.forgotten)
+
+
+def make_plan(services: Sequence[Managed], asks: Asks, *, young: bool = False) -> Plan:
+    """What a sweep would do now. Reads only."""
+    return _plan(observe(services, young=young), services, asks)
+
+
+def sweep(
+    services: Sequence[Managed],
+    asks: Asks,
+    on_outcome: OnOutcome = lambda _: None,
+    *,
+    young: bool = False,
+) -> Result:
+    """Drive the services to their desired state, and say what is left."""
+    tally = _Tally()
+    world = observe(services, young=young)
+    first = current = _plan(world, services, asks)
+    for _ in range(ROUNDS):
+        if current.empty:
+            break
+        before = tally.progress
+        for one in services:
+            _Execution(one, world.readings.get(one.name), tally, on_outcome).run(
+                _of(current, one.name)
+            )
+        world = observe(services, young=young)
+        current = _plan(world, services, asks)
+        if tally.progress == before:
+            break
+    return Result(
+        first,
+        current,
+        tuple(tally.outcomes.values()),
+        tuple(tally.ended),
+        tuple(tally.forgotten),
+        tuple(dict.fromkeys(tally.trouble)),
+    )
+
+
+def _of(whole: Plan, service: str) -> ServicePlan:
+    return next(one for one in whole.services if one.service == service)
+
+
+def _plan(world: World, services: Sequence[Managed], asks: Asks) -> Plan:
+    ttl = {name: one.a.ttl for name, one in world.readings.items() if one.a}
+    full = {
+        one.name: asks.get(one.name) or Ask(one.retention, ttl.get(one.name, 60))
+        for one in services
+    }
+    return plan(world.inventory, world.roots, full)
+
+
+class _Execution:
+    """One service's plan, carried out in its order. A lost swap ends it: the next round decides."""
+
+    def __init__(
+        self,
+        managed: Managed,
+        reading: Reading | None,
+        tally: _Tally,
+        on_outcome: OnOutcome,
+    ) -> None:
+        self._managed = managed
+        self._reading = reading
+        self._tally = tally
+        self._on_outcome = on_outcome
+
+    def run(self, todo: ServicePlan) -> None:
+        if todo.problem or todo.empty or self._reading is None:
+            return
+        try:
+            self._end(todo)
+            self._readdress(todo)
+            self._repair(todo)
+            self._forget(todo)
+            collector = Collector(self._managed, self._on_outcome)
+            self._tally.add(collector.collect(todo.deletes))
+        except (ToolError, ledgers.NotAllowed) as error:
+            self._tally.trouble.append(f"{todo.service}: {error}")
+
+    def _swap(
+        self, change: Callable[[Ledger], Ledger], at: tuple[str, ...] | None = None
+    ) -> None:
+        """Swap against the very value the plan was made from."""
+        seen = self._reading
+        assert seen is not None and seen.ledger is not None  # noqa: S101  a plan has a ledger
+        self._reading = self._managed.ledgers.swap(seen, change(seen.ledger), at)
+
+    @property
+    def _now(self) -> Reading:
+        assert self._reading is not None  # noqa: S101  checked in run
+        return self._reading
+
+    def _end(self, todo: ServicePlan) -> None:
+        lease = todo.end
+        if lease is None:
+            return
+        operator = not ledgers.expired(lease, self._now.now)
+        ending = Ending(lease, self._now.now, operator=operator)
+        self._swap(lambda old: ledgers.end(old, ending))
+        self._tally.ended.append(lease.id)
+
+    def _readdress(self, todo: ServicePlan) -> None:
+        at = todo.readdress
+        if at:
+            self._swap(lambda old: ledgers.readdress(old, at), at)
+
+    def _repair(self, todo: ServicePlan) -> None:
+        for one in todo.repairs:
+            outcomes = finish(self._managed, self._finish(todo, one))
+            for outcome in outcomes:
+                self._on_outcome(outcome)
+            self._tally.add(outcomes)
+
+    def _finish(self, todo: ServicePlan, repair: Repair) -> Finish:
+        ledger = self._now.ledger
+        things = tuple(
+            one.thing
+            for one in todo.verdicts
+            if one.thing.deploy == repair.deploy and one.reason is repair.role
+        )
+        return Finish(repair.deploy, repair.role, ledger.gen if ledger else 0, things)
+
+    def _forget(self, todo: ServicePlan) -> None:
+        """Label `left` first: what is not rooted, yet labelled retired, would count as lost."""
+        for deploy in todo.forget:
+            things = [one.thing for one in todo.verdicts if one.thing.deploy == deploy]
+            self._label_left(things)
+            self._swap(lambda old, gone=deploy: ledgers.forget(old, gone))
+            self._tally.forgotten.append(deploy)
+
+    def _label_left(self, things: list[Resource]) -> None:
+        in_aws = [one for one in things if one.kind != DATABASE]
+        bad = [
+            one
+            for one in self._managed.heap.label(in_aws, Label.LEFT)
+            if one.fate is not Fate.DONE
+        ]
+        if bad:
+            raise ToolError(
+                f"{bad[0].resource.id} could not be labelled: {bad[0].text}"
+            )
+        server = self._managed.reach.databases()
+        for one in things:
+            if one.kind == DATABASE and server is not None:
+                server.set_label(one.name, Label.LEFT)
