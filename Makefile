@@ -1,0 +1,62 @@
+# Everything a developer does, by name. `make help` prints this list.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+SOURCES := deployer reconciler tests scripts
+WORKERS ?= 2
+# A Python that is new enough; say `make PYTHON=/path/to/python3.11 setup` to choose another.
+PYTHON ?= $(shell sh scripts/find-python)
+
+.PHONY: help setup demo test check lint fmt types imports unit bench lock clean
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## build .venv with the commands in it (nothing to do when nothing changed)
+
+$(READY): pyproject.toml requirements.lock requirements-bootstrap.lock scripts/setup_venv.py
+	@test -n "$(PYTHON)" || { sh scripts/find-python --explain; exit 1; }
+	@"$(PYTHON)" scripts/setup_venv.py $(VENV)
+	@touch $@
+
+demo: setup ## release, break, clean up and roll back a real service on a private cloud here
+	@$(BIN)/deployer sandbox demo
+
+test: setup lint types imports ## every check: lint, types, imports, tests with coverage
+	@rm -f .coverage .coverage.*
+	@$(BIN)/pytest -n $(WORKERS) --cov --cov-report=term
+
+check: setup lint types imports unit ## the quick half of `make test`: no sandbox
+
+lint: setup ## ruff: lint and format, changing nothing
+	@$(BIN)/ruff check $(SOURCES)
+	@$(BIN)/ruff format --check $(SOURCES)
+
+fmt: setup ## ruff: format, and mend what can be mended
+	@$(BIN)/ruff format $(SOURCES)
+	@$(BIN)/ruff check --fix $(SOURCES)
+
+types: setup ## mypy --strict
+	@$(BIN)/mypy
+
+imports: setup ## import-linter: who may import whom
+	@$(BIN)/lint-imports
+
+unit: setup ## the tests of the pure core and of the workshop
+	@$(BIN)/pytest -q tests/reconciler tests/deployer tests/model tests/test_workshop.py
+
+bench: setup ## measure; figures go to a terminal, never into a test
+	@$(BIN)/pytest -q -s -m bench -p no:randomly tests/bench
+
+lock: setup ## compile requirements*.lock anew from pyproject.toml
+	@$(BIN)/python scripts/lock.py
+
+clean: ## remove .venv and every cache
+	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf .coverage .coverage.* htmlcov dist build
+	@find deployer reconciler tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +

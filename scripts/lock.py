@@ -1,0 +1,33 @@
+"""Compiles the locks anew from pyproject.toml: every version and hash, and no index's name.
+
+Run by `make lock`. One lock serves every platform and every Python from 3.11 (`--universal`).
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+COMPILE = [
+    str(Path(sys.executable).with_name("uv")),
+    *("pip", "compile", "--quiet", "--universal", "--python-version", "3.11"),
+    *("--generate-hashes", "--no-emit-index-url", "--no-header"),
+]
+
+
+def lock(target: str, *what: str, given: str | None = None) -> None:
+    """Write one lock; versions already in it are kept where they still fit."""
+    argv = [*COMPILE, *sys.argv[1:], "-o", target, *what]
+    subprocess.run(argv, cwd=ROOT, check=True, text=True, input=given, stdout=subprocess.DEVNULL)
+
+
+def main() -> None:
+    """Both locks; arguments go to uv, for instance `--upgrade`."""
+    lock("requirements.lock", "pyproject.toml", "--all-extras", "--group", "dev")
+    lock("requirements-bootstrap.lock", "-", given="uv\n")
+
+
+if __name__ == "__main__":
+    main()
