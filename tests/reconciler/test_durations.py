@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import timedelta
 
 import pytest
@@ -28,18 +29,17 @@ def test_units(text: str, seconds: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "5", "5 m", "m", "-5m", "5min", "5m1h", "5m5m", "1.5h", "٥m", "9999999d", "5m\n"]
+    "text",
+    ["", "5", "5 m", "m", "-5m", "5min", "5m1h", "5m5m", "1.5h", "\u0665m", "9999999d", "5m\n"],
 )
 def test_anything_else_is_refused(text: str) -> None:
     """No unit, a wrong order, a sign or a foreign digit is never guessed at."""
-    with pytest.raises(ValueError, match="duration|ten years"):
+    with pytest.raises(ValueError, match=r"duration|ten years"):
         parse_duration(text)
 
 
 @given(st.text(max_size=12))
 def test_no_text_is_half_understood(text: str) -> None:
     """Any text either is a duration or is refused with ValueError."""
-    try:
+    with contextlib.suppress(ValueError):
         assert parse_duration(text) >= timedelta(0)
-    except ValueError as error:
-        assert str(error)

@@ -105,7 +105,7 @@ def test_the_example(write: Write) -> None:
 def test_without_a_database(write: Write) -> None:
     """The database, the jobs and all lengths may be left out."""
     home = write()
-    small = SHOP.split("[database]")[0] + '[[smoke]]\ncommand = "true"\n[ssh]\nuser = "u"\n'
+    small = SHOP.partition("[database]")[0] + '[[smoke]]\ncommand = "true"\n[ssh]\nuser = "u"\n'
     (home / "services/shop.toml").write_text(small)
     assert load(home).service("shop").database is None
 

@@ -1,0 +1,259 @@
+"""What a release tells while it goes on: one frozen value an event, pure.
+
+The use cases emit them, and every way of showing them (terminal, plain lines, JSON) is a listener.
+`to_json` is the stable form that other tools may read; `docs/events.schema.json` is its schema,
+and within one schema number fields may be added but none changes its meaning or goes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from typing import Any
+
+SCHEMA = "1"
+
+STEPS = (
+    "guard",
+    "lease",
+    "image",
+    "launch",
+    "connect",
+    "code",
+    "database",
+    "migrate",
+    "start",
+    "smoke",
+    "commit",
+    "follow-up",
+)
+"""The steps of `up`, in order."""
+
+ROLLBACK_STEPS = ("guard", "lease", "start", "smoke", "database", "commit", "follow-up")
+"""The steps of `rollback`, in order."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """Always the first line: which schema the rest follows, and who writes it."""
+
+    schema: str
+    deployer: str
+
+
+@dataclass(frozen=True)
+class ReleaseBegan:
+    """A deploy begins. `was` is the release that is live, '' for a first one.
+
+    `steps` are those that may follow, in order; a step that is not needed is never begun.
+    """
+
+    service: str
+    deploy: str
+    release: str
+    was: str
+    steps: tuple[str, ...] = STEPS
+
+
+@dataclass(frozen=True)
+class StepBegan:
+    """A step begins. Several may run side by side."""
+
+    step: str
+
+
+@dataclass(frozen=True)
+class StepNote:
+    """Something worth a line while the step goes on."""
+
+    step: str
+    text: str
+
+
+@dataclass(frozen=True)
+class StepProgress:
+    """How far a step is: `done` of `total` in `unit` ("B" for bytes, "%", else a plural noun).
+
+    None where not known.
+    """
+
+    step: str
+    text: str
+    done: int | None = None
+    total: int | None = None
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class StepDone:
+    """A step ended well, in `seconds`."""
+
+    step: str
+    text: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class StepFailed:
+    """A step failed: why in one line, and what there is to read (redacted)."""
+
+    step: str
+    message: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class FreezeBegan:
+    """The live database refuses writes from now on; given up after `limit` seconds."""
+
+    limit: float
+
+
+@dataclass(frozen=True)
+class FreezeEnded:
+    """Writes are taken again, after `seconds`: by the new database if `cut_over`, else the old."""
+
+    seconds: float
+    cut_over: bool
+
+
+@dataclass(frozen=True)
+class CleanUpBegan:
+    """Everything so far is being undone, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class CleanUpItem:
+    """What became of one thing: `fate` is done, gone, blocked, failed or pending."""
+
+    kind: str
+    id: str
+    fate: str
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class CleanUpDone:
+    """The clean-up ended: how many of each kind were removed, and how many things are left."""
+
+    removed: Mapping[str, int]
+    left: int
+
+
+@dataclass(frozen=True)
+class Released:
+    """The service is live on the new release.
+
+    `old_answers_until`: until when a resolver may still lead clients to the old machines.
+    `frozen_seconds`: how long writes were refused; None if they were not.
+    `kept_per_hour`, `parked_per_hour`: $/h of the release kept for rollback; None if not known.
+    `schema`: what the migrations did, in words.  `unfinished`: follow-ups that failed.
+    """
+
+    service: str
+    deploy: str
+    release: str
+    was: str
+    addresses: tuple[str, ...]
+    seconds: float
+    old_answers_until: datetime | None = None
+    frozen_seconds: float | None = None
+    jobs: tuple[str, ...] = ()
+    schema: str = ""
+    kept_per_hour: float | None = None
+    parked_per_hour: float | None = None
+    unfinished: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RolledBack:
+    """The service is back on `release`; `was` is rejected and kept, or rolled forward from."""
+
+    service: str
+    deploy: str
+    release: str
+    was: str
+    addresses: tuple[str, ...]
+    seconds: float
+    rejected: bool = True
+    lost: str = ""
+    old_answers_until: datetime | None = None
+    unfinished: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Warned:
+    """Something a person should know that stops nothing."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """Always the last line: the exit code and, where it is not 0, why and what to do next."""
+
+    exit: int
+    message: str = ""
+    detail: str = ""
+    cure: str = ""
+    answer: Mapping[str, Any] = field(default_factory=dict)
+
+
+Event = (
+    Version
+    | ReleaseBegan
+    | StepBegan
+    | StepNote
+    | StepProgress
+    | StepDone
+    | StepFailed
+    | FreezeBegan
+    | FreezeEnded
+    | CleanUpBegan
+    | CleanUpItem
+    | CleanUpDone
+    | Released
+    | RolledBack
+    | Warned
+    | Result
+)
+
+Listener = Callable[[Event], None]
+"""Whoever is told. Called from any thread; must not raise."""
+
+
+def ignore(_: Event) -> None:
+    """The listener that does not listen."""
+
+
+def kind_of(event: type[Event] | Event) -> str:
+    """The `type` of an event's JSON form: `step-began`."""
+    cls = event if isinstance(event, type) else type(event)
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", cls.__name__).lower()
+
+
+def to_json(event: Event, at: datetime) -> dict[str, Any]:
+    """The event as an object of the stream. The version line has no time, as published."""
+    stamp = {} if isinstance(event, Version) else {"at": utc(at)}
+    values = {one.name: plain(getattr(event, one.name)) for one in fields(event)}
+    return {"type": kind_of(event), **stamp, **values}
+
+
+def utc(moment: datetime) -> str:
+    """A moment as JSON has it: `2026-11-23T03:15:02.125Z`."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it: tuples as lists, moments as text, mappings as objects."""
+    if isinstance(value, datetime):
+        return utc(value)
+    if isinstance(value, tuple | list):
+        return [plain(one) for one in value]
+    if isinstance(value, Mapping):
+        return {str(key): plain(one) for key, one in value.items()}
+    return value

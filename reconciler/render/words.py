@@ -1,0 +1,108 @@
+"""Numbers as people read them: times, sizes, money, ages, counts. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+
+_SIZES = ("B", "kB", "MB", "GB", "TB", "PB")
+
+_CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[^\[]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+_IRREGULAR = {"is": "are", "was": "were", "address": "addresses"}
+
+
+def elapsed(seconds: float) -> str:
+    """A length of time, at most two units: `0.4s`, `41.3s`, `2m 14s`, `1h 12m`, `3d 4h`."""
+    if seconds < 59.95:
+        return f"{max(seconds, 0):.1f}s"
+    return rough(timedelta(seconds=seconds), two=True)
+
+
+def rough(length: timedelta, *, two: bool = False) -> str:
+    """A length of time to a whole unit (`14 min`), or to two of them (`2m 14s`)."""
+    whole = max(round(length.total_seconds()), 0)
+    if two:
+        return _two(whole)
+    if whole < 120:
+        return f"{whole} s"
+    if whole < 120 * 60:
+        return f"{whole // 60} min"
+    return f"{whole // 3600} hours" if whole < 48 * 3600 else f"{whole // 86400} days"
+
+
+def _two(whole: int) -> str:
+    for name, size, next_name, next_size in (
+        ("d", 86400, "h", 3600),
+        ("h", 3600, "m", 60),
+        ("m", 60, "s", 1),
+    ):
+        if whole >= size:
+            return f"{whole // size}{name} {whole % size // next_size:02d}{next_name}"
+    return f"{whole}s"
+
+
+def clock(seconds: float) -> str:
+    """A stopwatch: `0:41`, `5:00`, `1:02:03`."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def size(count: float) -> str:
+    """Bytes in decimal units, as disks are sold: `412 MB`, `1.1 GB`."""
+    unit = 0
+    while count >= 999.5 and unit < len(_SIZES) - 1:
+        count, unit = count / 1000, unit + 1
+    figure = f"{count:.1f}" if unit and count < 9.95 else f"{count:.0f}"
+    return f"{figure} {_SIZES[unit]}"
+
+
+def hourly(dollars: float | None) -> str:
+    """Dollars an hour. What is not known is said so, never 0."""
+    return "unknown" if dollars is None else f"${dollars:.4f}/h"
+
+
+def money(dollars: float | None) -> str:
+    """Dollars. What is not known is said so, never 0."""
+    return "unknown" if dollars is None else f"${dollars:,.2f}"
+
+
+def count(number: int, noun: str) -> str:
+    """A number with its noun: `1 image`, `2 instances`."""
+    return f"{number} {noun if number == 1 else plural(noun)}"
+
+
+def plural(noun: str) -> str:
+    """The plural of a noun we use: instances, addresses, queries."""
+    if noun in _IRREGULAR:
+        return _IRREGULAR[noun]
+    return f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+
+
+def counts(numbers: Mapping[str, int]) -> str:
+    """Several of them: `2 instances, 1 image`; `nothing` for none."""
+    said = [count(number, noun) for noun, number in numbers.items() if number]
+    return ", ".join(said) or "nothing"
+
+
+def progress(done: int | None, total: int | None, unit: str) -> str:
+    """How far something is: `412 MB of 1.1 GB`, `31 %`, `3 of 12 machines`; '' if not known."""
+    if done is None:
+        return ""
+    if unit == "%":
+        return f"{done} %"
+    show = size if unit == "B" else str
+    tail = f" {unit}" if unit not in ("", "B") else ""
+    return f"{show(done)}{f' of {show(total)}' if total else ''}{tail}"
+
+
+def clean(text: str) -> str:
+    """Text from a machine without what could move a terminal's cursor or set its title."""
+    return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\t", "    "))
+
+
+def one_line(text: str) -> str:
+    """Cleaned, and on one line."""
+    return " ".join(clean(text).split())
