@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from reconciler import machine_acts
 from reconciler.cloud import Fate, Outcome
-from reconciler.database.port import FencedAct
 from reconciler.deploy_id import DeployId
 from reconciler.desired import DESIRED, Desired
 from reconciler.errors import ToolError
+from reconciler.fence import FencedAct
 from reconciler.managed import Managed
 from reconciler.mark import Reason
 from reconciler.parallel import side_by_side
@@ -50,12 +50,10 @@ def finish(managed: Managed, work: Finish) -> tuple[Outcome, ...]:
     return (*outcomes, *_label(managed, work, desired))
 
 
-def _database(
-    managed: Managed, work: Finish, thing: Resource, desired: Desired
-) -> Outcome:
+def _database(managed: Managed, work: Finish, thing: Resource, desired: Desired) -> Outcome:
     if desired.writable is None:
         return Outcome(thing, Fate.DONE, "as it is")
-    act = FencedAct(work.generation, str(work.deploy), str(managed.address))
+    act = FencedAct(work.generation, work.deploy, str(managed.address))
     try:
         server = managed.reach.databases()
         if server is None:
@@ -66,9 +64,7 @@ def _database(
             server.shut(thing.name, act, managed.app_roles, managed.max_wait)
     except ToolError as error:
         return Outcome(thing, Fate.FAILED, error.message)
-    return Outcome(
-        thing, Fate.DONE, "takes writes" if desired.writable else "shut for writes"
-    )
+    return Outcome(thing, Fate.DONE, "takes writes" if desired.writable else "shut for writes")
 
 
 def _machines(managed: Managed, work: Finish, desired: Desired) -> list[Outcome]:
@@ -78,9 +74,7 @@ def _machines(managed: Managed, work: Finish, desired: Desired) -> list[Outcome]
     return side_by_side(machines, lambda one: _machine(managed, work, one, desired))
 
 
-def _machine(
-    managed: Managed, work: Finish, thing: Resource, desired: Desired
-) -> Outcome:
+def _machine(managed: Managed, work: Finish, thing: Resource, desired: Desired) -> Outcome:
     order = machine_acts.Order(
         generation=work.generation,
         deploy=str(work.deploy),
@@ -103,11 +97,6 @@ def _machine(
 def _label(managed: Managed, work: Finish, desired: Desired) -> Sequence[Outcome]:
     in_aws = [one for one in work.things if one.kind != DATABASE]
     try:
-        labelled = list(managed.heap.label(in_aws, desired.label))
-        server = managed.reach.databases() if work.of(DATABASE) else None
-        for one in work.of(DATABASE) if server else ():
-            server.set_label(one.name, desired.label)
-            labelled.append(Outcome(one, Fate.DONE))
+        return managed.heap.label(in_aws, desired.label)
     except ToolError as error:
-        return [Outcome(one, Fate.FAILED, error.message) for one in work.things]
-    return labelled
+        return [Outcome(one, Fate.FAILED, error.message) for one in in_aws]

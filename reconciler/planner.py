@@ -22,9 +22,7 @@ from reconciler.retention import beyond
 from reconciler.tags import Label
 
 
-def plan(
-    inventory: Inventory, roots: Mapping[str, Root], asks: Mapping[str, Ask]
-) -> Plan:
+def plan(inventory: Inventory, roots: Mapping[str, Root], asks: Mapping[str, Ask]) -> Plan:
     """The plan for every root. Services without an ask get the ordinary one."""
     unknown = problems(inventory, roots)
     plans = [
@@ -35,9 +33,7 @@ def plan(
         )
         for name, root in sorted(roots.items())
     ]
-    strangers = tuple(
-        one for one in mark(inventory, roots) if _service_of(one) not in roots
-    )
+    strangers = tuple(one for one in mark(inventory, roots) if _service_of(one) not in roots)
     return Plan(tuple(plans), strangers, inventory)
 
 
@@ -68,9 +64,7 @@ def _service(inventory: Inventory, root: Root, ask: Ask) -> ServicePlan:
 
 def _verdicts(inventory: Inventory, root: Root) -> tuple[Verdict, ...]:
     service = root.home.service
-    return tuple(
-        one for one in mark(inventory, {service: root}) if _service_of(one) == service
-    )
+    return tuple(one for one in mark(inventory, {service: root}) if _service_of(one) == service)
 
 
 def _end_lease(root: Root, ask: Ask) -> tuple[Ledger, Lease | None]:
@@ -98,9 +92,7 @@ def _without(ledger: Ledger, forgets: Iterable[DeployId]) -> Ledger:
     return ledger
 
 
-def _labelled_left(
-    inventory: Inventory, ledger: str, gone: tuple[DeployId, ...]
-) -> Inventory:
+def _labelled_left(inventory: Inventory, ledger: str, gone: tuple[DeployId, ...]) -> Inventory:
     """The heap as it will be once what is forgotten is labelled `left`."""
 
     def relabel(one: Resource) -> Resource:
@@ -108,14 +100,10 @@ def _labelled_left(
             return one
         return replace(one, tags={**one.tags, t.STATE: Label.LEFT.value})
 
-    return replace(
-        inventory, resources=tuple(relabel(one) for one in inventory.resources)
-    )
+    return replace(inventory, resources=tuple(relabel(one) for one in inventory.resources))
 
 
-def _scoped(
-    verdicts: tuple[Verdict, ...], only: DeployId | None
-) -> tuple[Verdict, ...]:
+def _scoped(verdicts: tuple[Verdict, ...], only: DeployId | None) -> tuple[Verdict, ...]:
     if only is None:
         return verdicts
     return tuple(one for one in verdicts if one.thing.deploy == only or not one.collect)
@@ -142,10 +130,10 @@ def _deviation(verdict: Verdict) -> str:
         return ""
     desired = DESIRED[verdict.reason]
     thing = verdict.thing
-    if thing.kind == DATABASE and desired.writable is not None:
+    if thing.kind == DATABASE:
         wanted = OPEN if desired.writable else SHUT
-        if thing.state and thing.state != wanted:
-            return f"is {thing.state}, should be {wanted}"
+        wrong = desired.writable is not None and thing.state != wanted
+        return f"is {thing.state}, should be {wanted}" if wrong else ""
     if thing.label != desired.label:
         return f"is labelled {thing.tags.get(t.STATE, 'nothing')}, should be {desired.label}"
     return ""
@@ -157,16 +145,10 @@ def _moved(inventory: Inventory, root: Root) -> tuple[str, ...]:
     Only where the record still says what the ledger wrote, and only to a complete set.
     """
     live = root.ledger.live
-    if (
-        live is None
-        or root.record != live.at
-        or role(root.ledger, live.id) is not Reason.LIVE
-    ):
+    if live is None or root.record != live.at or role(root.ledger, live.id) is not Reason.LIVE:
         return ()
     machines = [
-        one
-        for one in inventory.resources
-        if one.kind == INSTANCE and one.deploy == live.id
+        one for one in inventory.resources if one.kind == INSTANCE and one.deploy == live.id
     ]
     if len(machines) != len(live.at) or any(one.state != "running" for one in machines):
         return ()

@@ -156,17 +156,15 @@ class _Execution:
         except (ToolError, ledgers.NotAllowed) as error:
             self._tally.trouble.append(f"{todo.service}: {error}")
 
-    def _swap(
-        self, change: Callable[[Ledger], Ledger], at: tuple[str, ...] | None = None
-    ) -> None:
+    def _swap(self, change: Callable[[Ledger], Ledger], at: tuple[str, ...] | None = None) -> None:
         """Swap against the very value the plan was made from."""
         seen = self._reading
-        assert seen is not None and seen.ledger is not None  # noqa: S101  a plan has a ledger
+        assert seen is not None and seen.ledger is not None
         self._reading = self._managed.ledgers.swap(seen, change(seen.ledger), at)
 
     @property
     def _now(self) -> Reading:
-        assert self._reading is not None  # noqa: S101  checked in run
+        assert self._reading is not None
         return self._reading
 
     def _end(self, todo: ServicePlan) -> None:
@@ -209,16 +207,7 @@ class _Execution:
 
     def _label_left(self, things: list[Resource]) -> None:
         in_aws = [one for one in things if one.kind != DATABASE]
-        bad = [
-            one
-            for one in self._managed.heap.label(in_aws, Label.LEFT)
-            if one.fate is not Fate.DONE
-        ]
-        if bad:
-            raise ToolError(
-                f"{bad[0].resource.id} could not be labelled: {bad[0].text}"
-            )
-        server = self._managed.reach.databases()
-        for one in things:
-            if one.kind == DATABASE and server is not None:
-                server.set_label(one.name, Label.LEFT)
+        labelled = self._managed.heap.label(in_aws, Label.LEFT)
+        bad = next((one for one in labelled if one.fate is not Fate.DONE), None)
+        if bad is not None:
+            raise ToolError(f"{bad.resource.id} could not be labelled: {bad.text}")

@@ -1,0 +1,134 @@
+"""The port to EC2 for what a release creates; `deployer.aws.compute` implements it.
+
+Every create is accounted for: its reply lost, it is looked up by its token or name, then replayed
+with its own token (rule 8). The orders are values, so that a replay sends the same parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Disk:
+    """One EBS volume of a machine or image."""
+
+    device: str
+    size_gb: int
+    type: str = "gp3"
+    iops: int | None = None
+    throughput: int | None = None
+    encrypted: bool | None = None
+    snapshot: str = ""
+
+
+@dataclass(frozen=True)
+class InstanceFacts:
+    """What a clone copies of a machine, and how it can be reached."""
+
+    id: str
+    state: str
+    type: str
+    image: str
+    subnet: str
+    zone: str
+    groups: tuple[str, ...]
+    profile: str
+    key: str
+    disks: tuple[Disk, ...]
+    private_address: str
+    public_address: str
+    addresses: tuple[str, ...]
+    tags: Mapping[str, str] = field(default_factory=dict)
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class ImageFacts:
+    """An image: its state, how far it is, its snapshots and the disks a launch would get."""
+
+    id: str
+    name: str
+    state: str
+    reason: str = ""
+    percent: int | None = None
+    disks: tuple[Disk, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ImageOrder:
+    """One CreateImage call; the name is its idempotency key, `tags` are by kind."""
+
+    instance: str
+    name: str
+    tags: Mapping[str, Mapping[str, str]]
+    no_reboot: bool = True
+
+
+@dataclass(frozen=True)
+class LaunchOrder:
+    """One RunInstances call for all machines. `tags` are by kind; `token` fixes its identity."""
+
+    token: str
+    image: str
+    count: int
+    type: str
+    subnet: str
+    groups: tuple[str, ...]
+    profile: str
+    key: str
+    disks: tuple[Disk, ...]
+    user_data: str
+    tags: Mapping[str, Mapping[str, str]]
+    public_address: bool = False
+
+
+class Compute(Protocol):
+    """EC2 as a release needs it. Methods raise CloudError, CloudUnclear, AccessDenied."""
+
+    def find_instances_at(self, addresses: Sequence[str]) -> tuple[InstanceFacts, ...]:
+        """The machines (not terminated) that hold one of these addresses."""
+        ...
+
+    def instances(self, ids: Sequence[str]) -> tuple[InstanceFacts, ...]:
+        """These machines as they are; those that are not (yet) visible are missing."""
+        ...
+
+    def zone_of(self, subnet: str) -> str:
+        """The availability zone of a subnet."""
+        ...
+
+    def create_image(self, order: ImageOrder) -> str:
+        """Begin the image and return its id; one that exists by that name is looked up and its
+        deploy-id compared (CloudError if it is somebody else's)."""
+        ...
+
+    def image(self, id_: str) -> ImageFacts | None:
+        """The image; None where it is not (yet) visible."""
+        ...
+
+    def image_named(self, name: str) -> ImageFacts | None:
+        """Our own image of that name."""
+        ...
+
+    def launch(self, order: LaunchOrder) -> tuple[str, ...]:
+        """Launch all machines or none; a lost reply is looked up by token, then replayed.
+
+        CloudError.code is `InsufficientInstanceCapacity` where another zone may do.
+        """
+        ...
+
+    def launched(self, token: str) -> tuple[str, ...]:
+        """Ids of the machines (any state) born with this token."""
+        ...
+
+    def console(self, id_: str) -> str:
+        """The last of a machine's console output."""
+        ...
+
+    def tag(self, ids: Sequence[str], tags: Mapping[str, str]) -> None:
+        """Write tags on existing things: `adopt` alone needs it."""
+        ...

@@ -1,0 +1,205 @@
+"""Holding the lease: taken before anything is created, renewed while we live, given up by a swap.
+
+The one object that swaps during a release. A thread repeats the renewal; every step begins with
+one, which says the step in the ledger. All swaps go through one lock, and each is made against the
+very reading that the one before returned.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+
+from reconciler import ledger as ledgers
+from reconciler.cloud import LedgerStore, Reading
+from reconciler.deploy_id import DeployId
+from reconciler.errors import CloudError, CloudUnclear, LedgerUnknown, Refused, SwapLost, ToolError
+from reconciler.ledger import Cutover, Ending, Ledger, NotAllowed
+
+
+TRIES = 3
+
+Change = Callable[[Ledger], Ledger]
+
+
+class LeaseLost(ToolError):
+    """The ledger no longer says that the lease is mine; what I made is somebody else's to sweep."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How long a lease runs without renewal, how often it is renewed, and the deploy's limit."""
+
+    length: timedelta
+    every: timedelta
+    limit: timedelta
+
+
+class Lease:
+    """The lease of one deploy. `generation` is what acts under it are fenced with."""
+
+    def __init__(self, store: LedgerStore, seen: Reading, mine: DeployId, terms: Terms) -> None:
+        self.mine = mine
+        self._store = store
+        self._terms = terms
+        self._reading = seen
+        self._read_at = time.monotonic()
+        self._began = seen.now
+        self._step = "lease"
+        self._stale = False
+        self._lock = threading.RLock()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._lost: ToolError | None = None
+
+    @property
+    def reading(self) -> Reading:
+        """The ledger as our last swap left it."""
+        return self._reading
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger as our last swap left it."""
+        if self._reading.ledger is None:
+            raise LeaseLost(f"{self.mine} has no ledger")
+        return self._reading.ledger
+
+    @property
+    def generation(self) -> int:
+        """What an act carries that this lease justifies (rule 10)."""
+        return self.ledger.gen
+
+    @property
+    def now(self) -> datetime:
+        """AWS's clock, carried on from the last answer by our monotonic one; never the local."""
+        return self._reading.now + timedelta(seconds=time.monotonic() - self._read_at)
+
+    def acquire(self) -> None:
+        """Take the lease by a swap against the very value the guard read.
+
+        Raises Refused if somebody was quicker.
+        """
+        old = self._reading.ledger or ledgers.opened()
+        try:
+            self._swap(lambda _: ledgers.acquire(old, self.mine, self._until()))
+        except (SwapLost, NotAllowed) as error:
+            service = self.mine.service
+            raise Refused(
+                f"{service} was changed by somebody else just now; nothing was done",
+                cure=f"To see by whom      deployer status {service}",
+            ) from error
+        self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
+        self._thread.start()
+
+    def renew(self, step: str | None = None) -> None:
+        """Move the lease's time and say the step. Raises LeaseLost, CloudError."""
+        with self._lock:
+            self._step = step or self._step
+            self.check()
+            if self.now - self._began > self._terms.limit:
+                raise LeaseLost(f"{self.mine} has taken longer than its limit, {self._terms.limit}")
+            self._mine(lambda old: ledgers.renew(old, self.mine, self._until(), self._step))
+
+    def check(self) -> None:
+        """Raise LeaseLost if a renewal has found the lease gone."""
+        if self._lost is not None:
+            raise self._lost
+
+    def commit(self, to: DeployId, at: tuple[str, ...], seen: DeployId | None) -> None:
+        """Make `to` live; the A record changes in the same batch. Raises LeaseLost, CloudUnclear."""
+        cut = Cutover(to, at, seen, self.now)
+        self.rest()
+        with self._lock:
+            self._mine(lambda old: ledgers.commit(old, self.mine, cut), at)
+
+    def committed(self, to: DeployId) -> bool:
+        """Whether the ledger, read now, says that `to` is live: the answer after a lost reply."""
+        with self._lock:
+            self._reread()
+            live = self._reading.ledger.live if self._reading.ledger else None
+            return live is not None and live.id == to
+
+    def end(self, keep: timedelta | None = None) -> bool:
+        """Give the lease up. False if it was not ours any more.
+
+        Reads first: after an ambiguous swap only the ledger knows where we stand (rule 4).
+        """
+        self.rest()
+        with self._lock:
+            while True:
+                self._reread()
+                lease = self._reading.ledger.lease if self._reading.ledger else None
+                if lease is None or lease.id != self.mine:
+                    return False
+                until = self.now + keep if keep else None
+                ending = Ending(lease, self.now, mine=self.mine, keep=until)
+                try:
+                    self._swap(partial(ledgers.end, ending=ending))
+                except SwapLost:
+                    continue  # our own late renewal, or an operator: look again
+                return True
+
+    def rest(self) -> None:
+        """Stop the renewing thread, after a renewal under way."""
+        self._stop.set()
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(timeout=60)
+
+    def _keep(self) -> None:
+        """The thread: renews until told to rest. A failed renewal is tried again; a lost lease is
+        remembered, and the next step finds it."""
+        while not self._stop.wait(self._terms.every.total_seconds()):
+            try:
+                with self._lock:
+                    if not self._stop.is_set():
+                        self.renew()
+            except (LeaseLost, LedgerUnknown, NotAllowed) as error:
+                self._lost = error if isinstance(error, LeaseLost) else LeaseLost(str(error))
+                return
+            except CloudError:
+                continue  # Route 53 out of reach: the lease still runs, the next look may do
+
+    def _until(self) -> datetime:
+        return min(self.now + self._terms.length, self._began + self._terms.limit)
+
+    def _mine(self, change: Change, at: tuple[str, ...] | None = None) -> None:
+        """A swap that needs the lease. If it is refused, the ledger says where we stand: a late
+        duplicate of our own renewal may have been in between, and then the swap is made again."""
+        for _ in range(TRIES):
+            try:
+                return self._swap(change, at)
+            except (SwapLost, NotAllowed) as error:
+                self._reread()
+                lease = self._reading.ledger.lease if self._reading.ledger else None
+                if lease is None or lease.id != self.mine:
+                    raise self._forget_it() from error
+                refused = error
+        raise CloudUnclear(f"the ledger refused {TRIES} swaps of its own holder") from refused
+
+    def _forget_it(self) -> LeaseLost:
+        self._lost = LeaseLost(
+            f"the lease of {self.mine} was ended by somebody else",
+            cure=f"To see by whom      deployer status {self.mine.service}",
+        )
+        return self._lost
+
+    def _swap(self, change: Change, at: tuple[str, ...] | None = None) -> None:
+        if self._stale:
+            self._reread()
+        old = self._reading.ledger or ledgers.opened()
+        new = change(old)
+        self._stale = True  # until the answer is here, only the ledger knows
+        self._take(self._store.swap(self._reading, new, at))
+
+    def _reread(self) -> None:
+        self._take(self._store.read(self._reading.address))
+
+    def _take(self, reading: Reading) -> None:
+        self._reading = reading
+        self._read_at = time.monotonic()
+        self._stale = False

@@ -1,0 +1,38 @@
+"""What a release works with: its service, the ports, and who is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from deployer.compute import Compute
+from reconciler.host_key import PublicHostKey
+from reconciler.managed import Managed
+from reconciler.secret import Reference, Secret
+from reconciler.settings_schema import Service
+from reconciler.shell import Shell
+
+
+class Connector(Protocol):
+    """Opens SSH sessions on machines of the service."""
+
+    def connect(self, address: str, host_key: PublicHostKey, deadline: float) -> Shell:
+        """A session on the machine that holds `host_key`. Raises CannotConnect."""
+        ...
+
+    def shown_key(self, address: str, deadline: float) -> PublicHostKey:
+        """The host key a machine shows, unproved: for a person to compare (`adopt`)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Everything outside that a use case of the deployer touches."""
+
+    service: Service
+    managed: Managed
+    compute: Compute
+    connector: Connector
+    resolve: Callable[[Reference], Secret]
+    by: str
