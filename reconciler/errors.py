@@ -36,9 +36,7 @@ class AccessDenied(ToolError):
 class CloudError(ToolError):
     """AWS answered with an error, or not at all; the message names action and cause."""
 
-    def __init__(
-        self, message: str, *, code: str = "", cure: str = "", detail: str = ""
-    ) -> None:
+    def __init__(self, message: str, *, code: str = "", cure: str = "", detail: str = "") -> None:
         super().__init__(message, cure=cure, detail=detail)
         self.code = code
 
@@ -100,3 +98,11 @@ class StaleAct(ToolError):
 
 class SmokeFailed(ToolError):
     """The new machines do not answer as they should."""
+
+
+class DirtRemains(ToolError):
+    """Something could not be removed, or a scope not be read; `detail` lists it (exit 4)."""
+
+
+class FollowUpFailed(ToolError):
+    """The service is live on the new release, but a follow-up failed (exit 5)."""

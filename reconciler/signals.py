@@ -1,0 +1,107 @@
+"""SIGINT and SIGTERM: the first undoes, the second leaves at once (LESSONS Releasing 4).
+
+CI kills with SIGTERM, people with Ctrl-C, a closed terminal with SIGHUP: all three mean the same.
+The first is raised in the main thread as `Interrupted`, also out of a blocking call, so that the
+use case cleans up on its ordinary way out. The clean-up is not interrupted again: a second signal
+ends the process there and then, with last words about what may be left. That is safe at any
+moment, as whatever is left is what a SIGKILL leaves.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import NoReturn
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+_SHOW_CURSOR = b"\x1b[?25h"
+
+
+class Interrupted(BaseException):
+    """A signal asked us to stop. No Exception: nothing but a clean-up may catch it."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(f"stopped by {signal.Signals(signum).name}")
+        self.signum = signum
+
+
+class _Door:
+    """What came so far. Only the main thread's handler writes, so no lock is needed."""
+
+    def __init__(self, last_words: Callable[[], str]) -> None:
+        self.last_words = last_words
+        self.first = 0
+        self.raised = False
+        self.held = 0
+
+    def receive(self, signum: int, _: FrameType | None) -> None:
+        if self.first:
+            self.leave(signum)
+        self.first = signum
+        self.open()
+
+    def open(self) -> None:
+        """Raise what has come, once, unless it is being held back."""
+        if self.first and not self.raised and not self.held:
+            self.raised = True
+            raise Interrupted(self.first)
+
+    def leave(self, signum: int) -> NoReturn:
+        # Straight to the descriptor: the interrupted code may hold a stream's lock.
+        with contextlib.suppress(OSError):
+            cursor = _SHOW_CURSOR if os.isatty(2) else b""
+            os.write(2, cursor + b"\n" + self.last_words().encode() + b"\n")
+        os._exit(128 + signum)
+
+
+_door: _Door | None = None
+
+
+@contextlib.contextmanager
+def handled(last_words: Callable[[], str]) -> Iterator[None]:
+    """Within, the first signal raises Interrupted in the main thread and the second exits.
+
+    `last_words` says what may be left and what to do. A signal that was ignored on arrival (nohup,
+    a background job) stays ignored. Handlers are put back on the way out.
+    """
+    global _door  # noqa: PLW0603  signal handlers are the process's own, and so is this
+    door = _door = _Door(last_words)
+    before = {one: signal.getsignal(one) for one in SIGNALS}
+    heard = [one for one in SIGNALS if before[one] is not signal.SIG_IGN]
+    for one in heard:
+        signal.signal(one, door.receive)
+    try:
+        yield
+    finally:
+        _door = None
+        for one in heard:
+            signal.signal(one, before[one])
+
+
+@contextlib.contextmanager
+def held_back() -> Iterator[None]:
+    """Within, a first signal waits: for the moments that must not be torn apart, and short ones.
+
+    It is raised on the way out, unless an error is on its way already, which cleans up just the
+    same. Does nothing outside `handled` or in another thread, where no signal is ever raised.
+    """
+    door = _door
+    if door is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    door.held += 1
+    try:
+        yield
+    finally:
+        door.held -= 1
+    door.open()
+
+
+def pending() -> bool:
+    """Whether a signal has come: for loops in other threads, which are never interrupted."""
+    return _door is not None and _door.first != 0

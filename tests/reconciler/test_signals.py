@@ -1,0 +1,159 @@
+"""Signals: the first undoes, the second leaves at once. Real processes, real signals."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from reconciler.signals import Interrupted, handled, held_back, pending
+
+PRELUDE = """
+import sys, time, signal, threading
+from reconciler.signals import Interrupted, handled, held_back, pending
+def say(text): print(text, flush=True)
+def words(): return "may be left: reconciler sweep"
+"""
+
+
+@contextmanager
+def child(program: str) -> Iterator[subprocess.Popen[str]]:
+    """A process that has said `ready`; killed if the test leaves it."""
+    code = PRELUDE + textwrap.dedent(program)
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_the_first_is_raised_out_of_a_blocking_call(signum: signal.Signals) -> None:
+    """The clean-up runs, and the exception says which signal it was."""
+    program = """
+    try:
+        with handled(words):
+            say("ready")
+            threading.Event().wait()
+    except Interrupted as stop:
+        say(f"cleaned up after {stop.signum}")
+    """
+    with child(program) as process:
+        process.send_signal(signum)
+        out, err = process.communicate(timeout=20)
+    assert (out, err, process.returncode) == (f"cleaned up after {signum.value}\n", "", 0)
+
+
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
+def test_the_second_leaves_at_once_and_says_what_may_be_left(second: signal.Signals) -> None:
+    """A clean-up that hangs can be left; no handler, no thread and no finally holds it up."""
+    program = """
+    with handled(words):
+        try:
+            say("ready")
+            threading.Event().wait()
+        finally:
+            say("cleaning")
+            threading.Thread(target=threading.Event().wait).start()
+            threading.Event().wait()
+    """
+    with child(program) as process:
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "cleaning\n"
+        process.send_signal(second)
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == 128 + second
+    assert err.strip() == "may be left: reconciler sweep"
+
+
+def test_held_back_until_the_moment_is_over() -> None:
+    """What must not be torn apart ends first; then the signal is raised."""
+    program = """
+    try:
+        with handled(words):
+            with held_back():
+                say("ready")
+                while not pending():
+                    time.sleep(0.01)
+                say("whole")
+            say("never said")
+    except Interrupted:
+        say("then stopped")
+    """
+    with child(program) as process:
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=20)
+    assert out == "whole\nthen stopped\n"
+
+
+def test_an_ignored_signal_stays_ignored() -> None:
+    """`nohup deployer up` outlives its terminal."""
+    program = """
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with handled(words):
+            say("ready")
+            threading.Event().wait()
+    except Interrupted as stop:
+        say(f"{stop.signum}")
+    """
+    with child(program) as process:
+        process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=20)
+    assert out == "15\n"
+
+
+def test_it_is_raised_once() -> None:
+    """Leaving a held-back stretch during the clean-up does not raise the same signal again."""
+    with pytest.raises(Interrupted), handled(str):  # noqa: PT012
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            assert pending()
+            with held_back():
+                pass
+
+
+def test_handlers_are_put_back() -> None:
+    """After the command, signals mean what they meant before."""
+    before = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+    with handled(str):
+        assert signal.getsignal(signal.SIGTERM) != before[1]
+    after = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+    assert before == after
+    assert not pending()
+
+
+def test_no_exception_handler_swallows_it() -> None:
+    """`except Exception` in a library does not keep the process alive."""
+    assert not issubclass(Interrupted, Exception)
+
+
+def test_other_threads_are_let_alone() -> None:
+    """Holding back in a worker is nothing: no signal is ever raised there."""
+    done = []
+
+    def work() -> None:
+        with held_back():
+            done.append(1)
+
+    with handled(str):
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+    assert done == [1]
