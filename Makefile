@@ -45,7 +45,7 @@ types: setup ## mypy --strict
 	@$(BIN)/mypy
 
 imports: setup ## import-linter: who may import whom
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 
 unit: setup ## the tests of the pure core and of the workshop
 	@$(BIN)/pytest -q tests/reconciler tests/deployer tests/model tests/test_workshop.py

@@ -101,7 +101,20 @@ def uv_environment(pip_settings: str) -> dict[str, str]:
         found["UV_INDEX_STRATEGY"] = "unsafe-best-match"
     if "UV_FIND_LINKS" in found:
         found["UV_FIND_LINKS"] = ",".join(found["UV_FIND_LINKS"].split())
+    if not can_cache():
+        found["UV_NO_CACHE"] = "1"
     return {**found, **os.environ}
+
+
+def can_cache() -> bool:
+    """Whether uv can keep its downloads: not with a home that is missing or read-only."""
+    try:
+        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        cache = Path(os.environ.get("UV_CACHE_DIR") or Path(home, "uv"))
+        cache.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError):
+        return False
+    return os.access(cache, os.W_OK)
 
 
 def with_uv(python: Path, pip: list[str]) -> bool:
