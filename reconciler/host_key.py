@@ -1,0 +1,91 @@
+"""The SSH host key of a deploy: made in memory, injected by cloud-init, pinned by everybody.
+
+The private half lives in the user data only; the public half in the tag `deploy-host-key`, so that
+a later process, which has nothing on disk, can pin it too (DESIGN §8).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from dataclasses import dataclass, field
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from reconciler.errors import ConfigError
+
+ALGORITHM = "ssh-ed25519"
+_BLOB_PREFIX = b"\x00\x00\x00\x0bssh-ed25519\x00\x00\x00\x20"
+_BLOB_LENGTH = len(_BLOB_PREFIX) + 32
+
+
+@dataclass(frozen=True)
+class PublicHostKey:
+    """An ed25519 host key's public half, as SSH sends it: 51 bytes."""
+
+    blob: bytes
+
+    @classmethod
+    def parse(cls, text: str) -> PublicHostKey:
+        """The key written as `ssh-ed25519 AAAA… [comment]`: a tag, a `.pub` file, `ssh-keyscan`.
+
+        Raises ConfigError for anything else.
+        """
+        words = text.split()
+        if len(words) < 2 or words[0] != ALGORITHM:
+            raise ConfigError(f"not an ed25519 host key: {text[:40]!r}")
+        try:
+            return cls.from_blob(base64.b64decode(words[1], validate=True))
+        except binascii.Error as error:
+            raise ConfigError(f"not an ed25519 host key: {text[:40]!r}") from error
+
+    @classmethod
+    def from_blob(cls, blob: bytes) -> PublicHostKey:
+        """The key in SSH's wire encoding (RFC 8709). Raises ConfigError if it is another kind."""
+        if len(blob) != _BLOB_LENGTH or not blob.startswith(_BLOB_PREFIX):
+            raise ConfigError("not an ed25519 host key")
+        return cls(blob)
+
+    @property
+    def tag_value(self) -> str:
+        """One line of 80 characters; a tag holds 256, and all of them are allowed in one."""
+        return f"{ALGORITHM} {base64.b64encode(self.blob).decode()}"
+
+    @property
+    def fingerprint(self) -> str:
+        """`SHA256:…` as `ssh-keygen -l` and the console output show it."""
+        return fingerprint(self.blob)
+
+
+def fingerprint(blob: bytes) -> str:
+    """The `SHA256:…` fingerprint of any public key in wire encoding."""
+    digest = base64.b64encode(hashlib.sha256(blob).digest()).decode()
+    return f"SHA256:{digest.rstrip('=')}"
+
+
+@dataclass(frozen=True)
+class HostKey:
+    """A key pair. `private` is OpenSSH PEM text: a secret, kept out of every repr.
+
+    The PEM text holds a random check word, so it is made once and carried: the user data, and with
+    it a replayed RunInstances, must be the same bytes.
+    """
+
+    private: str = field(repr=False)
+    public: PublicHostKey
+
+
+def make_host_key() -> HostKey:
+    """A new ed25519 pair."""
+    key = Ed25519PrivateKey.generate()
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.OpenSSH,
+        serialization.NoEncryption(),
+    )
+    public = key.public_key().public_bytes(
+        serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
+    )
+    return HostKey(private.decode(), PublicHostKey.parse(public.decode()))
