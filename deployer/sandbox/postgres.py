@@ -114,19 +114,13 @@ class Postgres:
 
         Raises DatabaseError with the end of the server's log.
         """
-        if self._initdb is None:
-            self.begin()
-        assert self._initdb is not None
-        if self._initdb.wait(_START_SECONDS) != 0:
+        if self._initdb is None or self._initdb.wait(_START_SECONDS) != 0:
             raise DatabaseError("initdb failed", detail=self._last_lines())
         (self._directory / "superuser").unlink()
         (self._data / "pg_hba.conf").write_text(_ACCESS)
-        settings = _SETTINGS | {
-            "listen_addresses": self.superuser.host,
-            "port": str(PORT),
-        }
+        settings = _SETTINGS | {"listen_addresses": self.superuser.host, "port": str(PORT)}
         self._server = self._run("postgres", *(f"--{k}={v}" for k, v in settings.items()))
-        self._await_connections()
+        self._await_connections(self._server)
 
     def stop(self) -> None:
         """End the server and every session. Harmless twice."""
@@ -163,10 +157,9 @@ class Postgres:
                 env={**os.environ, "LC_ALL": "C"},
             )
 
-    def _await_connections(self) -> None:
-        assert self._server is not None
+    def _await_connections(self, server: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + _START_SECONDS
-        while time.monotonic() < deadline and self._server.poll() is None:
+        while time.monotonic() < deadline and server.poll() is None:
             with contextlib.suppress(psycopg.OperationalError), self.connect():
                 return
             time.sleep(0.01)

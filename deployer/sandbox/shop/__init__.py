@@ -82,7 +82,7 @@ def write_version(
         file = target / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
-        file.chmod(_mode(path))
+        file.chmod(mode(path))
 
 
 def write_repository(target: Path) -> None:
@@ -123,8 +123,8 @@ def _commit(ref: str, made: Tree, number: int, parent: int = 0) -> bytes:
 
 
 def _file(path: str, content: bytes) -> bytes:
-    mode = "100755" if _mode(path) & 0o100 else "100644"
-    return f"M {mode} inline {path}\ndata {len(content)}\n".encode() + content + b"\n"
+    kind = "100755" if mode(path) & 0o100 else "100644"
+    return f"M {kind} inline {path}\ndata {len(content)}\n".encode() + content + b"\n"
 
 
 def _git(directory: Path, *arguments: str, stdin: bytes = b"") -> None:
@@ -144,5 +144,6 @@ def _read(top: Path) -> Iterator[tuple[str, bytes]]:
             yield str(file.relative_to(top)), file.read_bytes()
 
 
-def _mode(path: str) -> int:
+def mode(path: str) -> int:
+    """The file mode of a path of the tree."""
     return 0o755 if path.startswith("bin/") else 0o644

@@ -86,7 +86,7 @@ class Handler(BaseHTTPRequestHandler):
     def _summary(self) -> tuple[int, str]:
         with connect() as session:
             row = session.execute(query("summary")).fetchone()
-        return cast(tuple[int, str], row)
+        return cast("tuple[int, str]", row)
 
     def _order(self, number: int) -> None:
         with connect() as session:

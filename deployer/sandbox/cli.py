@@ -1,0 +1,115 @@
+"""`deployer sandbox …`: a private cloud on this machine."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from deployer.sandbox import env
+from deployer.sandbox.client import Sandbox
+from deployer.sandbox.fault_cli import fault
+from deployer.sandbox.options import Options
+from reconciler.errors import ToolError
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+@click.group()
+def sandbox() -> None:
+    """A private cloud on this machine: an AWS API, real small machines, a real PostgreSQL."""
+
+
+def _directory(command: _F) -> _F:
+    return click.option(
+        "--dir",
+        "directory",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="Where the sandbox lives (else $SANDBOX_DIR, else a temporary directory).",
+    )(command)
+
+
+@sandbox.command()
+@_directory
+@click.option("--port", default=0, help="The AWS API's port; 0 takes any free one.")
+@click.option("--empty", is_flag=True, help="A bare account, without the demo service.")
+@click.option("--two-services", is_flag=True, help="A second service, blog, on the same database.")
+def up(directory: Path | None, port: int, empty: bool, two_services: bool) -> None:
+    """Start it; harmless if it already runs."""
+    one = Sandbox.at(directory)
+    fresh = one.up(Options(port=port, empty=empty, two_services=two_services))
+    click.echo(f"sandbox {'is up' if fresh else 'was up already'}: {one.endpoint}", err=True)
+    click.echo('To use it    eval "$(deployer sandbox env)"', err=True)
+
+
+@sandbox.command()
+@_directory
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def status(directory: Path | None, as_json: bool) -> None:
+    """Say what runs in it."""
+    from deployer.sandbox.status import as_text
+
+    report = Sandbox.at(directory).status()
+    click.echo(json.dumps(report, indent=1) if as_json else as_text(report))
+
+
+@sandbox.command("env")
+@_directory
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def environment(directory: Path | None, as_json: bool) -> None:
+    """Print shell exports for `aws`, boto3 and our own commands."""
+    variables = Sandbox.at(directory).environment()
+    click.echo(json.dumps(variables, indent=1) if as_json else env.exports(variables))
+
+
+@sandbox.command()
+@_directory
+@click.argument("instance", required=False)
+def logs(directory: Path | None, instance: str | None) -> None:
+    """Print the sandbox's log, or the console of INSTANCE."""
+    one = Sandbox.at(directory)
+    if instance:
+        click.echo(one.console(instance), nl=False)
+        return
+    one.state()
+    click.echo(one.places.log.read_text(errors="replace"), nl=False)
+
+
+@sandbox.command()
+@_directory
+def reset(directory: Path | None) -> None:
+    """Bring its first day back: machines, records, databases, configuration."""
+    Sandbox.at(directory).reset()
+    click.echo("sandbox is as on its first day", err=True)
+
+
+@sandbox.command()
+@_directory
+def down(directory: Path | None) -> None:
+    """End it; no process, file or port stays behind."""
+    found = Sandbox.at(directory).down()
+    click.echo("sandbox is gone" if found else "there was no sandbox", err=True)
+
+
+sandbox.add_command(fault)
+
+
+def main() -> None:
+    """Run the group alone, with our errors as messages and exit codes."""
+    try:
+        sandbox(prog_name="deployer sandbox")
+    except ToolError as error:
+        _explain(error)
+
+
+def _explain(error: ToolError) -> None:
+    from reconciler.exits import code_of
+
+    for text in (error.message, error.detail, error.cure):
+        if text:
+            click.echo(text, err=True)
+    sys.exit(code_of(error))

@@ -1,0 +1,167 @@
+"""The sandbox's one background process: API, machines, database; lives until SIGTERM.
+
+Started by `deployer.sandbox.client`, never by hand. It writes the state file when it is born and
+again when it is ready, and on its way out removes what it made.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+import psutil
+
+from deployer.sandbox import config, network
+from deployer.sandbox.aws import AwsOptions, AwsServer
+from deployer.sandbox.databases import Databases
+from deployer.sandbox.dns import Dns
+from deployer.sandbox.door import Answer, Door
+from deployer.sandbox.machines import Machines
+from deployer.sandbox.network import Network
+from deployer.sandbox.options import Options
+from deployer.sandbox.postgres import Postgres, install_directory
+from deployer.sandbox.seed import Cloud, Company
+from deployer.sandbox.state import MARK, Places, State
+from deployer.sandbox.status import Watch
+from deployer.sandbox.zones import current_zones
+
+BASE_IMAGE = "ami-0ba5e0000000000a1"
+_END_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_log = logging.getLogger("sandbox")
+
+
+class Daemon:
+    """Everything that lives between `up` and `down`."""
+
+    def __init__(self, places: Places, options: Options) -> None:
+        self._places = places
+        self._options = options
+        self._turn = threading.Lock()
+        self._company: Company | None = None
+        self.state = State(
+            pid=os.getpid(),
+            born=psutil.Process().create_time(),
+            run=os.environ[MARK],
+            token=secrets.token_hex(16),
+            directory=str(places.root),
+            empty=options.empty,
+            base_image=BASE_IMAGE,
+            services=options.services,
+        )
+
+    def start(self, ends: ExitStack) -> None:
+        """Bring everything up, in an order that matters; `ends` takes how each is ended."""
+        self._tell()
+        ends.callback(self._places.remove_work)
+        # The machines' zygote must be forked before this process has a thread or a socket.
+        self._machines = self._start_machines(ends)
+        claimed = network.claim()
+        self._tell(network=claimed.number, door=claimed.door)
+        server = None if self._options.empty else self._begin_postgres(claimed, ends)
+        self._start_api(claimed, ends)
+        self._watch = Watch(Cloud.at(self.state.endpoint))
+        if server is not None:
+            self._found_company(server)
+        self._open_door(claimed, ends)
+        self._tell(phase="ready")
+        _log.info("ready at %s", self.state.endpoint)
+
+    def reset(self) -> None:
+        """The first day again: endpoint, network, keys and passwords stay."""
+        with self._turn, ThreadPoolExecutor(2) as pool:
+            company = self._company
+            work = [pool.submit(one) for one in company.restores()] if company else []
+            self._api.reset()
+            self._machines.reset(frozenset({BASE_IMAGE}))
+            self._register_base_image()
+            for done in work:
+                done.result()
+            if company:
+                self._tell(zone_id=company.seed())
+
+    def _tell(self, **changes: object) -> None:
+        self.state = self.state.with_(**changes)
+        self.state.save(self._places)
+
+    def _start_machines(self, ends: ExitStack) -> Machines:
+        tools = (install_directory(), Path(sys.prefix), Path(sys.base_prefix))
+        machines = Machines(self._places.machines, ssh_port=config.SSH_PORT, extra_ro_binds=tools)
+        ends.callback(machines.shutdown)
+        machines.create_base_image(BASE_IMAGE)
+        return machines
+
+    def _begin_postgres(self, claimed: Network, ends: ExitStack) -> Postgres:
+        server = Postgres(self._places.postgres, claimed.database_host)
+        ends.callback(server.stop)
+        server.begin()  # initialises while the API is being loaded
+        return server
+
+    def _start_api(self, claimed: Network, ends: ExitStack) -> None:
+        options = AwsOptions(port=self._options.port, network=claimed.cidr)
+        self._api = AwsServer(self._machines, options)
+        ends.callback(self._api.stop)
+        self._tell(endpoint=self._api.start())
+        self._register_base_image()
+        names = Dns(claimed.dns_host, current_zones)
+        names.start()
+        ends.callback(names.stop)
+
+    def _register_base_image(self) -> None:
+        self._api.register_base_image("company-base", BASE_IMAGE)
+
+    def _found_company(self, server: Postgres) -> None:
+        server.start()
+        databases = Databases(server, self._options.services)
+        cloud = Cloud.at(self.state.endpoint)
+        self._company = Company(self._places, databases, BASE_IMAGE, cloud)
+        self._company.prepare()
+        self._watch = Watch(cloud, databases)
+        self._tell(zone_id=self._company.seed())
+
+    def _open_door(self, claimed: Network, ends: ExitStack) -> None:
+        answers: Mapping[str, Answer] = {
+            "/status": lambda _: self._watch.report(self.state),
+            "/reset": lambda _: self.reset(),
+            "/console": lambda query: self._console(query["instance"]),
+        }
+        door = Door(claimed.guard, self.state.token, answers)
+        door.start()
+        ends.callback(door.stop)
+
+    def _console(self, instance: str) -> str:
+        return self._machines.console(instance).decode("utf-8", "replace")
+
+
+def _run(daemon: Daemon, news: int) -> None:
+    """Start, say so on the pipe, live until told to end, leave nothing behind."""
+    ended = threading.Event()
+    for number in _END_SIGNALS:
+        signal.signal(number, lambda *_: ended.set())
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with ExitStack() as ends:
+        daemon.start(ends)
+        os.write(news, b"!")
+        os.close(news)
+        ended.wait()
+        _log.info("told to end")
+
+
+def main() -> None:
+    """Run as a daemon in the directory and with the options of the arguments."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
+    directory, options, news = sys.argv[1:]
+    if os.fork():  # our parent goes on when we end; what lives on is nobody's child
+        os._exit(0)
+    _run(Daemon(Places(Path(directory)), Options.from_json(options)), int(news))
+
+
+if __name__ == "__main__":
+    main()

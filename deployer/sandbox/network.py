@@ -1,0 +1,92 @@
+"""A loopback range of one's own for every sandbox: 127.N.0.0/16, N from 64 to 250.
+
+Claimed by binding a guard port at the range's last address: atomic, seen by every user of the
+host, and given back by the kernel however the daemon ends. A range in which anything else listens
+(a machine that outlived its sandbox, another program) is passed over.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconciler.errors import Refused
+
+GUARD_PORT = 7077
+_NUMBERS = range(64, 251)
+_LISTEN = "0A"
+
+
+@dataclass(frozen=True)
+class Network:
+    """One claimed range; `guard` is the listening socket that holds it."""
+
+    number: int
+    guard: socket.socket
+
+    @property
+    def cidr(self) -> str:
+        """The range as a VPC's block."""
+        return f"127.{self.number}.0.0/16"
+
+    @property
+    def database_host(self) -> str:
+        """Where PostgreSQL listens."""
+        return f"127.{self.number}.250.9"
+
+    @property
+    def dns_host(self) -> str:
+        """Where DNS questions are answered."""
+        return f"127.{self.number}.250.53"
+
+    @property
+    def door(self) -> str:
+        """The URL of the daemon's own door, which is the guard port."""
+        return f"http://127.{self.number}.255.254:{GUARD_PORT}"
+
+
+def claim() -> Network:
+    """Claim the first free range.
+
+    Raises Refused if there is none.
+    """
+    taken = _listening()
+    for number in _NUMBERS:
+        guard = None if number in taken else _bind(f"127.{number}.255.254")
+        if guard is not None:
+            return Network(number, guard)
+    raise Refused(
+        "every loopback range (127.64.0.0/16 to 127.250.0.0/16) is in use",
+        cure="deployer sandbox down   (in the directories of other sandboxes)",
+    )
+
+
+def _bind(host: str) -> socket.socket | None:
+    guard = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        # Linux: lets a range be claimed again while old connections linger, never while
+        # somebody listens.
+        guard.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        guard.bind((host, GUARD_PORT))
+        guard.listen(32)
+    except OSError:
+        guard.close()
+        return None
+    return guard
+
+
+def _listening() -> set[int]:
+    """The N of every 127.N.x.y on which somebody listens, whoever it is."""
+    if not sys.platform.startswith("linux"):
+        return set()
+    found = set()
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        _, local, _, state, *_ = line.split()
+        octets = bytes.fromhex(local.partition(":")[0])
+        if sys.byteorder == "little":
+            octets = octets[::-1]
+        if state == _LISTEN and octets[0] == 127:
+            found.add(octets[1])
+    return found

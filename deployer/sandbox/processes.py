@@ -1,0 +1,68 @@
+"""Processes of a sandbox: is one alive, end one, end all that carry a run's mark."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import psutil
+
+_KILL_SECONDS = 10.0
+
+
+def is_running(pid: int, born: float) -> bool:
+    """Whether the process `pid` that was born then (epoch seconds) still runs."""
+    try:
+        process = psutil.Process(pid)
+        return _lives(process) and abs(process.create_time() - born) < 1.0
+    except psutil.NoSuchProcess:
+        return False
+
+
+def end(pid: int, patience: float) -> None:
+    """Ask a process to end; kill it when it has not within `patience` seconds (0: at once)."""
+    try:
+        process = psutil.Process(pid)
+        if patience:
+            process.terminate()
+            _wait([process], patience)
+        process.kill()
+        _wait([process], _KILL_SECONDS)
+    except psutil.NoSuchProcess:
+        return
+
+
+def kill_marked(variable: str, mark: str) -> None:
+    """Kill every process of ours whose environment says `variable=mark`, till none is left."""
+    while mark and (found := _marked(variable, mark)):
+        for process in found:
+            try:
+                process.kill()
+            except psutil.NoSuchProcess:
+                continue
+        _wait(found, _KILL_SECONDS)
+
+
+def _marked(variable: str, mark: str) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.pid != os.getpid() and process.environ().get(variable) == mark:
+                found.append(process)
+        except (psutil.NoSuchProcess, psutil.AccessDenied, OSError):
+            continue  # gone meanwhile, or not ours
+    return found
+
+
+def _wait(found: list[psutil.Process], seconds: float) -> None:
+    """Wait until all have ended. A zombie has: in a container nobody may ever collect it."""
+    deadline = time.monotonic() + seconds
+    while any(_lives(process) for process in found) and time.monotonic() < deadline:
+        time.sleep(0.005)
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -1,0 +1,112 @@
+"""What runs in a sandbox, as one JSON-ready value and as text for people."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from deployer.sandbox.databases import Databases
+from deployer.sandbox.seed import Cloud
+from deployer.sandbox.state import State
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.type_defs import InstanceTypeDef
+
+_ED25519 = re.compile(rb"ssh-ed25519 ([A-Za-z0-9+/=]+)")
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Looks through the sandbox's own API, so it sees what any client sees."""
+
+    cloud: Cloud
+    databases: Databases | None = None
+
+    def report(self, state: State) -> dict[str, Any]:
+        """Instances, records, databases, addresses."""
+        return {
+            "directory": state.directory,
+            "pid": state.pid,
+            "phase": state.phase,
+            "endpoint": state.endpoint,
+            "network": f"127.{state.network}.0.0/16",
+            "base_image": state.base_image,
+            "instances": self._instances(),
+            "records": self._records(),
+            "databases": self.databases.names() if self.databases else [],
+            "database_host": self.databases.server.superuser.host if self.databases else "",
+        }
+
+    def _instances(self) -> list[dict[str, str]]:
+        pages = self.cloud.ec2.get_paginator("describe_instances").paginate()
+        found = [i for page in pages for r in page["Reservations"] for i in r["Instances"]]
+        return sorted((self._instance(i) for i in found), key=lambda one: one["id"])
+
+    def _instance(self, instance: InstanceTypeDef) -> dict[str, str]:
+        tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
+        state = instance["State"]["Name"]
+        return {
+            "id": instance["InstanceId"],
+            "name": tags.get("Name", ""),
+            "state": state,
+            "address": instance.get("PrivateIpAddress", ""),
+            "deploy": tags.get("deploy-id", ""),
+            "host_key": self._host_key(instance["InstanceId"]) if state == "running" else "",
+        }
+
+    def _host_key(self, instance: str) -> str:
+        """The fingerprint of the host key on its console, as `ssh` shows it; empty if none."""
+        output = self.cloud.ec2.get_console_output(InstanceId=instance).get("Output", "")
+        console = base64.b64decode(output) if _is_base64(output) else output.encode()
+        keys = _ED25519.findall(console)
+        if not keys:
+            return ""
+        digest = hashlib.sha256(base64.b64decode(keys[-1])).digest()
+        return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
+
+    def _records(self) -> list[dict[str, Any]]:
+        route53 = self.cloud.route53
+        zones = route53.list_hosted_zones()["HostedZones"]
+        return [
+            {
+                "name": record["Name"],
+                "type": record["Type"],
+                "ttl": record.get("TTL"),
+                "values": [value["Value"] for value in record.get("ResourceRecords", [])],
+            }
+            for zone in zones
+            for page in route53.get_paginator("list_resource_record_sets").paginate(
+                HostedZoneId=zone["Id"]
+            )
+            for record in page["ResourceRecordSets"]
+            if record["Type"] not in ("NS", "SOA")
+        ]
+
+
+def as_text(report: Mapping[str, Any]) -> str:
+    """The report for people."""
+    lines = [
+        f"sandbox   {report['directory']}   (process {report['pid']}, {report['phase']})",
+        f"AWS API   {report['endpoint']}   network {report['network']}",
+        f"image     {report['base_image']}",
+    ]
+    lines += [_machine(one) for one in report["instances"]]
+    for record in report["records"]:
+        values = " ".join(record["values"])
+        lines.append(f"record    {record['name']}  {record['ttl']}  {record['type']}  {values}")
+    for name in report["databases"]:
+        lines.append(f"database  {name}   on {report['database_host']}")
+    return "\n".join(lines)
+
+
+def _machine(one: Mapping[str, str]) -> str:
+    words = [one["id"], one["state"], one["address"], one["name"], one["deploy"], one["host_key"]]
+    return "machine   " + "  ".join(word for word in words if word)
+
+
+def _is_base64(text: str) -> bool:
+    return re.fullmatch(r"[A-Za-z0-9+/\s]*=*\s*", text) is not None
