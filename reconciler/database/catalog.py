@@ -1,0 +1,180 @@
+"""What we ask PostgreSQL's catalogs: the texts of the queries, with why they are so.
+
+Superusers are left out of every list of privileges: none binds them (that is why a superuser is
+refused as an application role).
+"""
+
+from __future__ import annotations
+
+DATABASES = """
+SELECT d.datname, pg_get_userbyid(d.datdba),
+       CASE WHEN has_database_privilege(d.oid, 'CONNECT') THEN pg_database_size(d.oid) END,
+       c.description
+FROM pg_database d
+LEFT JOIN pg_shdescription c
+  ON c.objoid = d.oid AND c.classoid = 'pg_database'::regclass
+WHERE NOT d.datistemplate
+ORDER BY d.datname
+"""
+
+COMMENT = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s"
+
+EXISTS = "SELECT EXISTS (SELECT FROM pg_database WHERE datname = %s)"
+
+SIZE = "SELECT pg_database_size(oid) FROM pg_database WHERE datname = %s"
+
+_SPACES = """
+WITH spaces AS (
+  SELECT oid, nspname, nspowner, nspacl FROM pg_namespace
+  WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
+), relations AS (
+  SELECT c.*, s.nspname FROM pg_class c JOIN spaces s ON s.oid = c.relnamespace
+  WHERE c.relpersistence <> 't' AND c.relkind IN ('r', 'p', 'v', 'f', 'S')
+)
+"""
+
+
+def _over_relations(query: str) -> str:
+    """The query, which reads `spaces` and `relations`: all but the system's and temporary ones."""
+    return _SPACES + query
+
+
+WRITERS = _over_relations(
+    """, held AS (
+  SELECT 'table' AS kind, ARRAY[nspname, relname]::text[] AS path, acl.*
+  FROM relations, aclexplode(coalesce(relacl, acldefault('r', relowner))) acl
+  WHERE relkind <> 'S' AND privilege_type IN ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE')
+  UNION ALL
+  SELECT 'sequence', ARRAY[nspname, relname]::text[], acl.*
+  FROM relations, aclexplode(coalesce(relacl, acldefault('s', relowner))) acl
+  WHERE relkind = 'S' AND privilege_type IN ('USAGE', 'UPDATE')
+  UNION ALL
+  SELECT 'column', ARRAY[nspname, relname, attname]::text[], acl.*
+  FROM relations r JOIN pg_attribute a ON a.attrelid = r.oid, aclexplode(a.attacl) acl
+  WHERE NOT a.attisdropped AND privilege_type IN ('INSERT', 'UPDATE')
+  UNION ALL
+  SELECT 'schema', ARRAY[nspname]::text[], acl.*
+  FROM spaces, aclexplode(coalesce(nspacl, acldefault('n', nspowner))) acl
+  WHERE privilege_type = 'CREATE'
+  UNION ALL
+  SELECT 'database', ARRAY[]::text[], acl.*
+  FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba))) acl
+  WHERE datname = current_database() AND privilege_type = 'CREATE'
+)
+SELECT DISTINCT kind, path, coalesce(r.rolname, ''), privilege_type, is_grantable
+FROM held LEFT JOIN pg_roles r ON r.oid = held.grantee
+WHERE NOT coalesce(r.rolsuper, false)
+"""
+)
+"""Every privilege to write in the current database; a missing ACL stands for the default one.
+
+Views are in it because one with an INSTEAD OF trigger, or owned by a superuser, writes by itself.
+"""
+
+LOCKABLE = _over_relations(
+    """SELECT ARRAY[nspname, relname]::text[] FROM relations WHERE relkind IN ('r', 'p')
+"""
+)
+
+UNBOUND = """
+SELECT r.rolname FROM pg_roles r
+WHERE r.rolname = ANY(%s) AND EXISTS (
+  SELECT FROM pg_roles s
+  WHERE (s.rolsuper OR s.rolname = 'pg_write_all_data') AND pg_has_role(r.oid, s.oid, 'MEMBER')
+) ORDER BY 1
+"""
+"""Roles that write whatever the ACLs say, by themselves or by a role they are a member of."""
+
+MISSING_ROLES = """
+SELECT wanted FROM unnest(%s::text[]) AS wanted
+WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted)
+"""
+
+OBJECTS = _over_relations(
+    """
+SELECT CASE relkind WHEN 'S' THEN 'sequence' ELSE 'table' END, ARRAY[nspname, relname]::text[]
+FROM relations
+UNION ALL SELECT 'column', ARRAY[nspname, relname, attname]::text[]
+FROM relations r JOIN pg_attribute a ON a.attrelid = r.oid
+WHERE a.attnum > 0 AND NOT a.attisdropped AND relkind <> 'S'
+UNION ALL SELECT 'schema', ARRAY[nspname]::text[] FROM spaces
+"""
+)
+
+WRITING_SESSIONS = """
+SELECT DISTINCT a.pid, coalesce(a.usename, '?'), coalesce(nullif(a.application_name, ''), '?'),
+       coalesce(extract(epoch FROM clock_timestamp() - a.xact_start)::int, 0)
+FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+WHERE l.granted AND l.locktype = 'relation' AND l.mode LIKE '%%Exclusive%%'
+  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND l.relation >= 16384 AND a.pid <> pg_backend_pid()
+ORDER BY 4 DESC
+"""
+
+TABLES = _over_relations(
+    """SELECT nspname, relname FROM relations WHERE relkind = 'r' ORDER BY 1, 2
+"""
+)
+
+SEQUENCES = _over_relations(
+    """SELECT nspname, relname FROM relations WHERE relkind = 'S' ORDER BY 1, 2
+"""
+)
+
+DIGEST = _over_relations(
+    """, kinds AS (
+  SELECT c.oid FROM pg_class c JOIN spaces s ON s.oid = c.relnamespace
+  WHERE c.relpersistence <> 't'
+), versions AS (
+  SELECT 'class' AS of, oid::text AS id, xmin FROM pg_class WHERE oid IN (TABLE kinds)
+  UNION ALL SELECT 'attribute', attrelid || '.' || attnum, xmin FROM pg_attribute
+    WHERE attrelid IN (TABLE kinds)
+  UNION ALL SELECT 'default', oid::text, xmin FROM pg_attrdef WHERE adrelid IN (TABLE kinds)
+  UNION ALL SELECT 'index', indexrelid::text, xmin FROM pg_index WHERE indrelid IN (TABLE kinds)
+  UNION ALL SELECT 'inherits', inhrelid || '.' || inhparent, xmin FROM pg_inherits
+    WHERE inhrelid IN (TABLE kinds)
+  UNION ALL SELECT 'trigger', oid::text, xmin FROM pg_trigger WHERE tgrelid IN (TABLE kinds)
+  UNION ALL SELECT 'rule', oid::text, xmin FROM pg_rewrite WHERE ev_class IN (TABLE kinds)
+  UNION ALL SELECT 'policy', oid::text, xmin FROM pg_policy WHERE polrelid IN (TABLE kinds)
+  UNION ALL SELECT 'sequence', seqrelid::text, xmin FROM pg_sequence
+    WHERE seqrelid IN (TABLE kinds)
+  UNION ALL SELECT 'constraint', oid::text, xmin FROM pg_constraint
+    WHERE connamespace IN (SELECT oid FROM spaces)
+  UNION ALL SELECT 'function', oid::text, xmin FROM pg_proc
+    WHERE pronamespace IN (SELECT oid FROM spaces)
+  UNION ALL SELECT 'type', oid::text, xmin FROM pg_type
+    WHERE typnamespace IN (SELECT oid FROM spaces)
+  UNION ALL SELECT 'enum', oid::text, xmin FROM pg_enum
+  UNION ALL SELECT 'schema', n.oid::text, n.xmin FROM pg_namespace n
+    WHERE n.oid IN (SELECT oid FROM spaces)
+  UNION ALL SELECT 'extension', oid::text, xmin FROM pg_extension
+  UNION ALL SELECT 'default acl', oid::text, xmin FROM pg_default_acl
+  UNION ALL SELECT 'database', oid::text, xmin FROM pg_database
+    WHERE datname = current_database()
+  UNION ALL SELECT 'unbound', r.rolname, NULL FROM pg_roles r
+    WHERE EXISTS (SELECT FROM pg_roles s
+      WHERE (s.rolsuper OR s.rolname = 'pg_write_all_data')
+        AND pg_has_role(r.oid, s.oid, 'MEMBER'))
+)
+SELECT count(*)::text || ':' || md5(string_agg(of || ' ' || id || ' ' || coalesce(xmin::text, ''),
+                                    E'\\n' ORDER BY of, id))
+FROM versions
+"""
+)
+"""Which version of every catalog row stands: `xmin` is the transaction that wrote it.
+
+So a GRANT that was taken back again shows as well, with the write that it let through. VACUUM and
+ANALYZE change rows in place and do not show; REINDEX, CLUSTER and TRUNCATE do.
+"""
+
+EPOCH = """
+SELECT concat_ws(' ', (SELECT stats_reset FROM pg_stat_bgwriter),
+                 (SELECT stats_reset FROM pg_stat_database WHERE datname = current_database()))
+"""
+"""Changes when the statistics were reset by somebody, or thrown away after a crash."""
+
+COUNTERS = """
+SELECT schemaname || '.' || relname, n_tup_ins + n_tup_upd + n_tup_del,
+       coalesce(pg_relation_filenode(relid), 0)
+FROM pg_stat_user_tables
+"""

@@ -1,0 +1,122 @@
+"""How to reach a server as its admin: the secret stays in here.
+
+The admin's URL is resolved late from a reference. Its password never appears in argv, in a log or
+in an error: messages are scrubbed, and an error whose own text holds it is not chained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from reconciler.errors import AccessDenied, ConfigError, DatabaseError, ToolError
+
+_PUBLIC = frozenset(
+    (
+        *("host", "hostaddr", "port", "user", "dbname"),
+        *("sslmode", "sslrootcert", "sslcert", "sslkey", "sslnegotiation", "channel_binding"),
+        *("gssencmode", "target_session_attrs", "require_auth"),
+    )
+)
+_SETTINGS = {
+    "connect_timeout": "10",
+    "application_name": "deployer",
+    "keepalives": "1",
+    "keepalives_idle": "15",
+    "keepalives_interval": "5",
+    "keepalives_count": "4",
+    "tcp_user_timeout": "60000",
+}
+# If we vanish in the middle of a freeze, the server itself lets go of live's tables.
+_IDLE_LIMIT = "SET idle_in_transaction_session_timeout = '30s'"
+_DENIED = ("28000", "28P01", "42501")
+
+
+@dataclass(frozen=True)
+class AdminUrl:
+    """Where the server is and who the admin is. `public` holds no secret."""
+
+    public: dict[str, str]
+    _password: str = field(default="", repr=False)
+
+    @classmethod
+    def parse(cls, url: str, via: tuple[str, int] | None = None) -> AdminUrl:
+        """The server that `url` names; with `via`, reached through that loopback (host, port).
+
+        The name in the URL is kept beside `via`, so that a certificate is still checked against
+        it. Raises ConfigError, without the URL.
+        """
+        try:
+            found = conninfo_to_dict(url)
+        except psycopg.Error:
+            # Not chained: libpq quotes the part that it could not read, perhaps the password.
+            raise ConfigError(
+                "the admin URL of the database is not a PostgreSQL URL",
+                cure="write it as postgresql://USER:PASSWORD@HOST:PORT/DATABASE; escape with %",
+            ) from None
+        public = {key: str(value) for key, value in found.items() if key in _PUBLIC}
+        if via is not None:
+            public |= {"hostaddr": via[0], "port": str(via[1])}
+        return cls(public, str(found.get("password") or ""))
+
+    @property
+    def endpoint(self) -> tuple[str, int]:
+        """The (host, port) that a tunnel has to lead to."""
+        return self.public.get("host", "localhost"), int(self.public.get("port", "5432"))
+
+    @property
+    def maintenance(self) -> str:
+        """The database to connect to for what concerns the server."""
+        return self.public.get("dbname", "postgres")
+
+    def without_secret(self, dbname: str) -> str:
+        """A connection string for the command line of a tool; the password goes by `pgpass`."""
+        return make_conninfo("", **self.public | {"dbname": dbname})
+
+    @property
+    def pgpass(self) -> bytes:
+        """The content of a password file for this admin alone; empty without a password."""
+        if not self._password:
+            return b""
+        escaped = self._password.replace("\\", "\\\\").replace(":", "\\:")
+        return f"*:*:*:*:{escaped}\n".encode()
+
+    def scrub(self, text: str) -> str:
+        """The text without the password."""
+        return text.replace(self._password, "…") if self._password else text
+
+    def connect(self, dbname: str = "") -> psycopg.Connection:
+        """A session in autocommit mode. Raises DatabaseError, AccessDenied."""
+        settings = _SETTINGS | self.public | {"dbname": dbname or self.maintenance}
+        if self._password:
+            settings["password"] = self._password
+        host, port = self.endpoint
+        with speaking(f"cannot connect to the database server {host}:{port}", self.scrub):
+            connection = psycopg.connect(make_conninfo("", **settings), autocommit=True)
+            connection.execute(_IDLE_LIMIT)
+            return connection
+
+
+@contextmanager
+def speaking(doing: str, scrub: object = None) -> Iterator[None]:
+    """Turn psycopg's errors into ours: what we were doing, then the server's own words."""
+    try:
+        yield
+    except psycopg.Error as error:
+        said = str(error)
+        clean = scrub(said) if callable(scrub) else said
+        raise _translated(doing, clean, error.sqlstate) from (error if clean == said else None)
+
+
+def _translated(doing: str, said: str, sqlstate: str | None) -> ToolError:
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    message = f"{doing}: {lines[0] if lines else 'no reason given'}"
+    detail = "\n".join(lines[1:])
+    if sqlstate in _DENIED or "password authentication failed" in said:
+        cure = "check the login of `database.admin` and that it is a member of `app_role`"
+        return AccessDenied(message, cure=cure, detail=detail)
+    return DatabaseError(message, cure="see whether the server is up, then again", detail=detail)

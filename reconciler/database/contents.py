@@ -1,0 +1,92 @@
+"""What is in a database: rows, sequences, definitions, and what has changed since a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from psycopg import Connection
+from psycopg.sql import SQL, Identifier, Literal
+
+from reconciler.database import catalog, comment
+from reconciler.database import memory as m
+from reconciler.database.memory import Baseline
+from reconciler.database.port import Changes
+from reconciler.fence import FencedAct
+
+_SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
+CHUNK = 100
+"""Tables counted in one statement."""
+
+
+def row_counts(connection: Connection) -> Mapping[str, int]:
+    """Rows of every ordinary table, each counted without its children, in one snapshot."""
+    with connection.transaction():
+        connection.execute(_SNAPSHOT)
+        # A policy that hides rows becomes an error instead of a wrong count.
+        connection.execute("SET LOCAL row_security = off")
+        rows = connection.execute(catalog.TABLES).fetchall()
+        counted = _each(connection, rows, "SELECT {}, count(*)::text FROM ONLY {}")
+    return {name: int(count) for name, count in counted.items()}
+
+
+def sequence_values(connection: Connection) -> Mapping[str, str]:
+    """`last_value`, with a `*` where the next value is the one after it."""
+    rows = connection.execute(catalog.SEQUENCES).fetchall()
+    text = "SELECT {}, last_value::text || CASE WHEN is_called THEN '*' ELSE '' END FROM {}"
+    return _each(connection, rows, text)
+
+
+def schema_digest(connection: Connection) -> str:
+    """See `catalog.DIGEST`."""
+    row = connection.execute(catalog.DIGEST).fetchone()
+    return str(row[0]) if row else ""
+
+
+def record_baseline(connection: Connection, act: FencedAct) -> None:
+    """Write the counters into the memory."""
+    with connection.transaction():
+        memory = comment.admitted(connection, act)
+        new = replace(memory, baseline=_counters(connection), at=comment.now(connection))
+        comment.write(connection, connection.info.dbname, new)
+
+
+def changes(connection: Connection) -> Changes:
+    """The counters now against the memory's."""
+    try:
+        baseline = m.parse(comment.read(connection)).baseline
+    except m.ForeignComment:
+        baseline = None
+    return compare(baseline, _counters(connection))
+
+
+def compare(before: Baseline | None, after: Baseline) -> Changes:
+    """Rows changed between two readings of the counters."""
+    if before is None or before.epoch != after.epoch:
+        return Changes(unknown=True)
+    grown = {name: n - before.tables.get(name, (0, 0))[0] for name, (n, _) in after.tables.items()}
+    files = {name: file for name, (_, file) in after.tables.items()}
+    rewritten = any(files.get(name) != file for name, (_, file) in before.tables.items())
+    return Changes(
+        tables={name: rows for name, rows in sorted(grown.items()) if rows > 0},
+        unknown=rewritten or any(rows < 0 for rows in grown.values()),
+    )
+
+
+def _counters(connection: Connection) -> Baseline:
+    epoch = connection.execute(catalog.EPOCH).fetchone()
+    rows = connection.execute(catalog.COUNTERS).fetchall()
+    tables = {name: (int(count), int(file)) for name, count, file in rows}
+    return Baseline(str(epoch[0]) if epoch else "", tables)
+
+
+def _each(connection: Connection, names: list[tuple[str, str]], select: str) -> dict[str, str]:
+    """The answers to `select` (label, quoted name) for every (schema, name)."""
+    found: dict[str, str] = {}
+    for start in range(0, len(names), CHUNK):
+        parts = [
+            SQL(select).format(Literal(f"{one[0]}.{one[1]}"), Identifier(*one))
+            for one in names[start : start + CHUNK]
+        ]
+        found |= dict(connection.execute(SQL(" UNION ALL ").join(parts)).fetchall())
+    return found

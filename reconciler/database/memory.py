@@ -1,0 +1,170 @@
+"""A database's memory: the JSON in its COMMENT ON DATABASE (DESIGN §6).
+
+It says whose the database is, whether it is shut, what a thaw must give back, and the highest
+generation it has obeyed. It is written in the same transaction as the act that it remembers.
+It holds no secret: everybody who can connect to the server can read it. It is listed for all
+databases in one query, and never restored (`pg_dump -C` would copy it: the copy would claim to be
+the original). PostgreSQL stores it out of line, so a thousand tables are no matter.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+
+from reconciler.database import grants as g
+from reconciler.database.grants import Grant
+from reconciler.deploy_id import DeployId, InvalidDeployId, format_time, parse_time
+from reconciler.errors import Refused
+from reconciler.fence import NEVER, FencedAct, admit
+
+VERSION = 1
+_FIELDS = {"v", "deploy", "ledger", "generation", "state", "at"}
+_OPTIONAL = {"acls", "baseline", "note"}
+_NAME = re.compile(r"([a-z0-9_]+)_(\d{8}t\d{6}z)_([a-z0-9]{5})_[0-9a-f]{6}")
+
+
+class State(StrEnum):
+    """Whether writes of the service's roles can commit."""
+
+    OPEN = "open"
+    SHUT = "shut"
+
+
+class ForeignComment(ValueError):
+    """The comment is not a memory of ours, or of a version that we do not know."""
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """Row-change counters at one moment, to count from.
+
+    epoch   tells one life of the server's statistics from another; after a reset or a crash the
+            counters mean nothing
+    tables  `schema.table` → (rows inserted, updated and deleted so far, file number); TRUNCATE
+            counts no rows but gives the table a new file
+    """
+
+    epoch: str
+    tables: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What a database remembers of itself.
+
+    deploy      the deploy that made it (or, adopted, the one that was live on it)
+    ledger      address of the ledger that roots that deploy
+    generation  the highest generation obeyed: the fence
+    acls        the privileges that the freeze took away; empty while open
+    note        a comment that people had written before us, kept
+    """
+
+    deploy: DeployId
+    ledger: str
+    at: datetime
+    generation: int = NEVER
+    state: State = State.OPEN
+    acls: frozenset[Grant] = frozenset()
+    baseline: Baseline | None = None
+    note: str = ""
+
+
+def encode(memory: Memory) -> str:
+    """The memory as the comment's text."""
+    value: dict[str, object] = {
+        "v": VERSION,
+        "deploy": str(memory.deploy),
+        "ledger": memory.ledger,
+        "generation": memory.generation,
+        "state": memory.state.value,
+        "at": format_time(memory.at),
+    }
+    if memory.acls:
+        value["acls"] = g.to_json(memory.acls)
+    if memory.baseline:
+        tables = {name: list(pair) for name, pair in sorted(memory.baseline.tables.items())}
+        value["baseline"] = {"epoch": memory.baseline.epoch, "tables": tables}
+    if memory.note:
+        value["note"] = memory.note
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def parse(comment: str) -> Memory:
+    """The memory written as `comment`. Raises ForeignComment unless every field is understood."""
+    try:
+        return _memory(json.loads(comment))
+    except (InvalidDeployId, KeyError, TypeError, ValueError) as error:
+        raise ForeignComment(f"a comment that is not ours: {comment[:60]!r}") from error
+
+
+def claims_to_be_ours(comment: str) -> bool:
+    """Whether the text looks like a memory, if perhaps of a newer version: never overwrite it."""
+    return comment.lstrip().startswith("{") and '"deploy"' in comment and '"v"' in comment
+
+
+def born_as(name: str, ledger: str) -> DeployId | None:
+    """The deploy whose database is called `name` under `ledger`: the proof of birth, or None."""
+    match = _NAME.fullmatch(name)
+    if match is None:
+        return None
+    service = match[1].replace("_", "-")
+    deploy = DeployId.maybe(f"{service}/{match[2].upper()}-{match[3]}")
+    return deploy if deploy and deploy.database_name(ledger) == name else None
+
+
+def admitted(memory: Memory, act: FencedAct, name: str) -> Memory:
+    """The memory with the act's generation as its fence.
+
+    Raises StaleAct for an act older than the fence, Refused for another ledger's database.
+    """
+    if memory.ledger != act.ledger:
+        raise Refused(
+            f"database {name} belongs to the ledger {memory.ledger}, not to {act.ledger}",
+            cure="check `database` and `record` of the service's configuration",
+        )
+    return replace(memory, generation=admit(memory.generation, act.generation, f"database {name}"))
+
+
+def shut(memory: Memory, taken: Iterable[Grant], at: datetime) -> Memory:
+    """The memory after a freeze. Shut again, it forgets nothing of what the first one took."""
+    saved = memory.acls if memory.state is State.SHUT else frozenset()
+    return replace(memory, state=State.SHUT, acls=g.normal(saved | frozenset(taken)), at=at)
+
+
+def opened(memory: Memory, at: datetime) -> Memory:
+    """The memory after a thaw."""
+    return replace(memory, state=State.OPEN, acls=frozenset(), at=at)
+
+
+def _memory(value: Mapping[str, object]) -> Memory:
+    if not (_FIELDS <= set(value) <= _FIELDS | _OPTIONAL) or value["v"] != VERSION:
+        raise ValueError("unknown fields or version")
+    generation = value["generation"]
+    texts = [value[key] for key in ("deploy", "ledger", "state", "at")]
+    if not (type(generation) is int and all(isinstance(one, str) for one in texts)):
+        raise ValueError("a field of another type")
+    deploy, ledger, state, at = (str(one) for one in texts)
+    return Memory(
+        deploy=DeployId.parse(deploy),
+        ledger=ledger,
+        at=parse_time(at),
+        generation=generation,
+        state=State(state),
+        acls=g.from_json(value.get("acls", [])),  # type: ignore[arg-type]
+        baseline=_baseline(value.get("baseline")),
+        note=str(value.get("note", "")),
+    )
+
+
+def _baseline(value: object) -> Baseline | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict) or set(value) != {"epoch", "tables"}:
+        raise ValueError("not a baseline")
+    tables = {str(name): (int(n), int(file)) for name, (n, file) in value["tables"].items()}
+    return Baseline(str(value["epoch"]), tables)

@@ -1,0 +1,131 @@
+"""PostgreSQL as a server of databases: lists, makes, freezes, thaws, counts and drops them.
+
+The admin is not a superuser (as on RDS): it has CREATEDB and is a member of the application's
+role. SQL acts from here, directly or through a tunnel that the caller holds open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+
+from psycopg import Connection
+from psycopg.sql import SQL, Identifier
+
+from reconciler.database import catalog, comment, contents, freeze, likeness, privileges
+from reconciler.database import memory as m
+from reconciler.database.connect import AdminUrl, speaking
+from reconciler.database.grants import Grant
+from reconciler.database.memory import Memory
+from reconciler.database.port import Changes, DatabaseInfo, Shut, Thawed
+from reconciler.errors import DatabaseError
+from reconciler.fence import FencedAct
+
+Connect = Callable[[str], Connection]
+"""A session in autocommit mode with the database of that name; '' for the server's own matters."""
+
+
+class PostgresServer:
+    """Implements `reconciler.database.port.DatabaseServer`. One short session an act."""
+
+    def __init__(self, connect: Connect) -> None:
+        self._connect = connect
+
+    @classmethod
+    def from_url(cls, admin_url: str, via: tuple[str, int] | None = None) -> PostgresServer:
+        """The server of `admin_url`; with `via`, through what `Shell.forward` gave.
+
+        Raises ConfigError.
+        """
+        return cls(AdminUrl.parse(admin_url, via).connect)
+
+    def databases(self) -> tuple[DatabaseInfo, ...]:
+        """See the port."""
+        with self._session("", "cannot list the databases") as session:
+            return tuple(_info(*row) for row in session.execute(catalog.DATABASES).fetchall())
+
+    def size(self, name: str) -> int:
+        """See the port."""
+        with self._session("", f"cannot measure database {name}") as session:
+            row = session.execute(catalog.SIZE, [name]).fetchone()
+        return int(row[0] or 0) if row else 0
+
+    def create(self, name: str, owner_role: str, memory: Memory, like: str = "") -> None:
+        """See the port."""
+        with self._session("", f"cannot create database {name}") as session:
+            locale = likeness.clause(session, like) if like else SQL("")
+            text = SQL("CREATE DATABASE {} OWNER {}{}")
+            session.execute(text.format(Identifier(name), Identifier(owner_role), locale))
+            comment.write(session, name, memory)
+
+    def drop(self, name: str) -> None:
+        """See the port."""
+        with self._session("", f"cannot drop database {name}") as session:
+            session.execute(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(Identifier(name)))
+            row = session.execute(catalog.EXISTS, [name]).fetchone()
+        if row is None or row[0]:
+            raise DatabaseError(f"database {name} was dropped, yet it is still there")
+
+    def shut(self, name: str, act: FencedAct, app_roles: Sequence[str], max_wait: float) -> Shut:
+        """See the port, and `reconciler.database.freeze`."""
+        with self._session(name, f"cannot freeze database {name}") as session:
+            return freeze.shut(session, act, app_roles, max_wait)
+
+    def thaw(self, name: str, act: FencedAct) -> Thawed:
+        """See the port, and `reconciler.database.freeze`."""
+        with self._session(name, f"cannot thaw database {name}") as session:
+            return freeze.thaw(session, act)
+
+    def is_shut(self, name: str) -> bool:
+        """See the port."""
+        with self._session(name, f"cannot tell whether database {name} is shut") as session:
+            return freeze.is_shut(session)
+
+    def writers(self, name: str) -> frozenset[Grant]:
+        """See the port."""
+        with self._session(name, f"cannot read the privileges of database {name}") as session:
+            return privileges.in_force(session)
+
+    def row_counts(self, name: str) -> Mapping[str, int]:
+        """See the port."""
+        with self._session(name, f"cannot count the rows of database {name}") as session:
+            return contents.row_counts(session)
+
+    def sequence_values(self, name: str) -> Mapping[str, str]:
+        """See the port."""
+        with self._session(name, f"cannot read the sequences of database {name}") as session:
+            return contents.sequence_values(session)
+
+    def schema_digest(self, name: str) -> str:
+        """See the port."""
+        with self._session(name, f"cannot read the schema of database {name}") as session:
+            return contents.schema_digest(session)
+
+    def open_like(self, name: str, source: str) -> None:
+        """See the port."""
+        doing = f"cannot open database {name} like {source}"
+        with self._session(source, doing) as theirs, self._session(name, doing) as ours:
+            likeness.open_like(ours, theirs)
+
+    def record_baseline(self, name: str, act: FencedAct) -> None:
+        """See the port."""
+        with self._session(name, f"cannot note the counters of database {name}") as session:
+            contents.record_baseline(session, act)
+
+    def changes_since_baseline(self, name: str) -> Changes:
+        """See the port."""
+        with self._session(name, f"cannot read the counters of database {name}") as session:
+            return contents.changes(session)
+
+    @contextmanager
+    def _session(self, dbname: str, doing: str) -> Iterator[Connection]:
+        with speaking(doing), closing(self._connect(dbname)) as session:
+            yield session
+
+
+def _info(name: str, owner: str, size: int | None, said: str | None) -> DatabaseInfo:
+    try:
+        memory = m.parse(said) if said else None
+    except m.ForeignComment:
+        return DatabaseInfo(name, owner, size, None, said or "")
+    return DatabaseInfo(name, owner, size, memory)
