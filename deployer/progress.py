@@ -1,0 +1,74 @@
+"""Choosing how a release is shown: JSON for programs, a picture on a terminal, else lines."""
+
+from __future__ import annotations
+
+import os
+from typing import Protocol, TextIO
+
+from deployer import events as e
+from deployer.render import summary
+from deployer.render.board import Board
+from reconciler.render.pen import Pen
+
+
+class Display(Protocol):
+    """A listener with a board; `close` before anything else is written to its stream."""
+
+    board: Board
+
+    def __call__(self, event: e.Event) -> None:
+        """Take an event in. Thread-safe; never raises."""
+        ...
+
+    def close(self) -> None:
+        """End what was drawn. Safe to call twice."""
+        ...
+
+
+def choose(out: TextIO, err: TextIO, *, as_json: bool) -> Display:
+    """The display for these streams: JSON goes to `out`, everything else to `err`."""
+    if as_json:
+        from deployer.render.jsonlines import JsonLines
+
+        return JsonLines(out)
+    if err.isatty() and os.environ.get("TERM") != "dumb":
+        from deployer.render.terminal import Terminal
+
+        return Terminal(err)
+    from deployer.render.plain import Plain
+
+    return Plain(err)
+
+
+def result(event: e.Event) -> list[str]:
+    """The lines that an event is as a command's result; none for most."""
+    if isinstance(event, e.Released):
+        return summary.released(event)
+    return summary.rolled_back(event) if isinstance(event, e.RolledBack) else []
+
+
+class Stage:
+    """A display and the result's stream as one listener: progress there, the result here."""
+
+    def __init__(self, out: TextIO, err: TextIO, *, as_json: bool) -> None:
+        self.as_json = as_json
+        self._display = choose(out, err, as_json=as_json)
+        self._out = Pen(out)
+
+    @property
+    def board(self) -> Board:
+        """Where the release stands."""
+        return self._display.board
+
+    def __call__(self, event: e.Event) -> None:
+        """Show the event, and what it came to."""
+        self._display(event)
+        lines = [] if self.as_json else result(event)
+        if lines:
+            self._display.close()
+        for line in lines:
+            self._out.line(line)
+
+    def close(self) -> None:
+        """End what was drawn. Safe to call twice."""
+        self._display.close()

@@ -1,0 +1,46 @@
+"""Writing lines to a stream that may go away.
+
+A reader that has seen enough (`| head`) or a CI that drops the log must not stop a release: the
+work goes on, silently. Only the work decides how a process ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from typing import TextIO
+
+
+class Pen:
+    """Writes whole lines, one at a time, from any thread; never raises for a lost reader."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+        self.lost = False
+
+    def line(self, text: str) -> None:
+        """Write one line, at once."""
+        with self._lock:
+            if self.lost:
+                return
+            try:
+                self._stream.write(self._sayable(text) + "\n")
+                self._stream.flush()
+            except (OSError, ValueError):
+                self.lost = True
+                mute(self._stream)
+
+    def _sayable(self, text: str) -> str:
+        """The text in the stream's own alphabet: an old locale gets `?` for `→`, not an error."""
+        encoding = self._stream.encoding or "utf-8"
+        return text.encode(encoding, "replace").decode(encoding)
+
+
+def mute(stream: TextIO) -> None:
+    """Lead a stream whose reader is gone to nowhere, so that flushing it at exit cannot fail."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
