@@ -19,6 +19,7 @@ from reconciler.cloud import LedgerStore, Reading
 from reconciler.deploy_id import DeployId
 from reconciler.errors import CloudError, CloudUnclear, LedgerUnknown, Refused, SwapLost, ToolError
 from reconciler.ledger import Cutover, Ending, Ledger, NotAllowed
+from reconciler.signals import held_back
 
 
 TRIES = 3
@@ -194,7 +195,8 @@ class Lease:
         old = self._reading.ledger or ledgers.opened()
         new = change(old)
         self._stale = True  # until the answer is here, only the ledger knows
-        self._take(self._store.swap(self._reading, new, at))
+        with held_back():
+            self._take(self._store.swap(self._reading, new, at))
 
     def _reread(self) -> None:
         self._take(self._store.read(self._reading.address))

@@ -107,17 +107,21 @@ def opened() -> Ledger:
     return Ledger(gen=1)
 
 
-def adopt(ledger: Ledger, live: Live) -> Ledger:
-    """Bring a machine that no deploy made under the ledger. Requires nobody live and no lease."""
-    _require(ledger.live is None, "somebody is live already")
+def adopt(ledger: Ledger, live: Live, now: datetime) -> Ledger:
+    """Bring a machine that no deploy made under the ledger. Requires no lease.
+
+    Where somebody moved the record away from a live deploy, that one becomes the newest previous.
+    """
     _require(ledger.lease is None, "the lease is held")
     _require(live.id not in ledger.rooted, f"{live.id} is rooted already")
-    return ledger._next(live=live)
+    _require(bool(live.at), "nothing to point the record at")
+    previous = ledger.previous
+    if ledger.live is not None:
+        previous = (Previous(ledger.live.id, now, ledger.live.at), *previous)
+    return ledger._next(live=live, previous=previous)
 
 
-def acquire(
-    ledger: Ledger, mine: DeployId, until: datetime, step: str = "lease"
-) -> Ledger:
+def acquire(ledger: Ledger, mine: DeployId, until: datetime, step: str = "lease") -> Ledger:
     """Take the lease. Requires that nobody holds it: an expired one is ended first (rule 3)."""
     _require(ledger.lease is None, "the lease is held")
     _require(mine not in ledger.rooted, f"{mine} is rooted already")
@@ -150,9 +154,7 @@ def commit(ledger: Ledger, mine: DeployId, cut: Cutover) -> Ledger:
     """
     _holds(ledger, mine)
     old = ledger.live
-    _require(
-        (old.id if old else None) == cut.seen, "another deploy went live meanwhile"
-    )
+    _require((old.id if old else None) == cut.seen, "another deploy went live meanwhile")
     known = ledger.find_previous(cut.to) is not None
     _require(cut.to == mine or known, f"{cut.to} is neither mine nor a previous deploy")
     _require(bool(cut.at), "nothing to point the record at")
@@ -185,19 +187,11 @@ def expired(lease: Lease, now: datetime) -> bool:
 def end(ledger: Ledger, ending: Ending) -> Ledger:
     """Clear the lease. Requires that it is exactly the one seen, and a right to end it."""
     lease = ledger.lease
-    _require(
-        lease is not None and lease == ending.seen, "the lease is not the one seen"
-    )
-    right = (
-        ending.operator
-        or ending.mine == ending.seen.id
-        or expired(ending.seen, ending.now)
-    )
+    _require(lease is not None and lease == ending.seen, "the lease is not the one seen")
+    right = ending.operator or ending.mine == ending.seen.id or expired(ending.seen, ending.now)
     _require(right, f"the lease of {ending.seen.id} has not run out")
     kept = ledger.kept
-    if ending.keep is not None and ending.seen.id not in (
-        ledger.rooted - {ending.seen.id}
-    ):
+    if ending.keep is not None and ending.seen.id not in (ledger.rooted - {ending.seen.id}):
         kept = (*kept, Kept(ending.seen.id, ending.keep))
     return ledger._next(lease=None, kept=kept)
 

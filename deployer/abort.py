@@ -1,0 +1,39 @@
+"""`deployer abort`: ends somebody's lease on an operator's word, and sweeps what it made, at once.
+
+The deployer that held it, if it still lives, finds its lease gone at its next step and undoes
+itself: whoever comes first does the work, and a swept thing is swept once.
+"""
+
+from __future__ import annotations
+
+from deployer.ports import Ports
+from deployer.survey import Survey, survey
+from reconciler.deploy_id import DeployId
+from reconciler.errors import Refused
+from reconciler.ledger import Lease
+from reconciler.managed import OnOutcome
+from reconciler.plan import Ask
+from reconciler.sweep import Result, sweep
+
+
+def lease_to_abort(ports: Ports, deploy: DeployId | None = None) -> tuple[Survey, Lease]:
+    """The lease that is held now. Raises Refused if nobody holds one, or another deploy does."""
+    seen = survey(ports)
+    _, ledger = seen.known()
+    lease = ledger.lease
+    name = ports.managed.name
+    if lease is None or (deploy is not None and lease.id != deploy):
+        who = f"{deploy} does not hold" if deploy else "nobody holds"
+        raise Refused(
+            f"{who} the lease of {name}: there is nothing to abort",
+            cure=f"To see what is there     deployer status {name}\n"
+            f"To remove what was left  reconciler sweep --service {name}",
+        )
+    return seen, lease
+
+
+def abort(ports: Ports, lease: Lease, on_outcome: OnOutcome = lambda _: None) -> Result:
+    """End exactly this lease and sweep its deploy's things; the live database takes writes again."""
+    managed = ports.managed
+    ask = Ask(managed.retention, only=lease.id, end_lease=lease, operator=True)
+    return sweep([managed], {managed.name: ask}, on_outcome)

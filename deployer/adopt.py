@@ -1,0 +1,144 @@
+"""`deployer adopt`: brings the machine at the record's address under the ledger.
+
+Ledger first, then the tags, on the instance alone (rule 1): nothing carries our tags that the
+ledger does not root. What no deploy created, no sweep deletes: `deploy-hold=adopted`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from deployer import refusals
+from deployer.compute import InstanceFacts
+from deployer.ports import Ports
+from deployer.steps.guard import new_id
+from deployer.survey import Survey, survey
+from reconciler import ledger as ledgers
+from reconciler import tags as t
+from reconciler.cloud import Reading
+from reconciler.deploy_id import DeployId
+from reconciler.errors import Refused
+from reconciler.host_key import PublicHostKey
+from reconciler.ledger import Live
+from reconciler.resource import INSTANCE
+from reconciler.tags import Label
+
+KEY_WAIT = 20.0
+
+
+@dataclass(frozen=True)
+class Adoption:
+    """What adopting would do: shown for confirmation, then carried out."""
+
+    service: str
+    instance: InstanceFacts
+    at: tuple[str, ...]
+    host_key: PublicHostKey
+    given: bool
+    deploy: DeployId
+    already: bool
+
+
+Confirm = Callable[[Adoption], bool]
+
+
+def adopt(ports: Ports, confirm: Confirm, *, host_key: str = "", release: str = "") -> Adoption:
+    """Adopt the machine at the record; idempotent, and finishes one that died half-way.
+
+    `host_key` is a public key or a `SHA256:` fingerprint given by the user; otherwise the key that
+    the machine shows is put before `confirm`. Raises Refused where the machine is another deploy's.
+    """
+    seen = survey(ports)
+    reading = _readable(ports, seen)
+    wanted = _adoption(ports, reading, host_key)
+    if not confirm(wanted):
+        raise Refused("nothing was adopted")
+    if not wanted.already:
+        _swap(ports, reading, wanted)
+    ports.compute.tag([wanted.instance.id], _tags(ports, wanted, release))
+    return wanted
+
+
+def _readable(ports: Ports, seen: Survey) -> Reading:
+    name = ports.managed.name
+    if seen.reading is None or (seen.todo.problem and seen.ledger is not None):
+        raise refusals.unknown(name, seen.todo.problem)
+    lease = seen.ledger.lease if seen.ledger else None
+    if lease is not None:
+        raise refusals.held(seen.todo, lease, ports.service.lease.length)
+    if seen.reading.a is None:
+        raise Refused(
+            f"{ports.service.record} has no A record: there is nothing to adopt",
+            cure=f"A first release from a base image   deployer up {name}",
+        )
+    return seen.reading
+
+
+def _adoption(ports: Ports, reading: Reading, host_key: str) -> Adoption:
+    addresses = reading.a.addresses if reading.a else ()
+    machine = _machine_at(ports, addresses)
+    live = reading.ledger.live if reading.ledger else None
+    already = live is not None and live.at == addresses
+    deploy = live.id if live and already else new_id(ports.managed.name, reading)
+    _refuse_another(machine, deploy, already=already)
+    given = host_key.startswith("ssh-")
+    key = PublicHostKey.parse(host_key) if given else _shown(ports, addresses[0], host_key)
+    return Adoption(
+        ports.managed.name, machine, addresses, key, given or bool(host_key), deploy, already
+    )
+
+
+def _machine_at(ports: Ports, addresses: tuple[str, ...]) -> InstanceFacts:
+    found = ports.compute.find_instances_at(addresses)
+    if len(found) == 1 and len(addresses) == 1:
+        return found[0]
+    what = f"{len(found)} machines of this account" if len(found) != 1 else "one machine"
+    raise Refused(
+        f"{ports.service.record} says {', '.join(addresses)}, held by {what}: adopting wants exactly "
+        "one address and one machine",
+        cure="point the record at one machine of this account and region first",
+    )
+
+
+def _refuse_another(machine: InstanceFacts, deploy: DeployId, *, already: bool) -> None:
+    tagged = machine.tags.get(t.ID)
+    if tagged is None or tagged == str(deploy):
+        return
+    raise Refused(
+        f"{machine.id} carries the deploy-id {tagged}: it is no stranger to be adopted",
+        cure=(
+            "If the ledger was lost     deployer recover SERVICE\n"
+            "If the tags are a copy     remove the deploy-* tags from it, then adopt again"
+        ),
+    )
+
+
+def _shown(ports: Ports, address: str, fingerprint: str) -> PublicHostKey:
+    shown = ports.connector.shown_key(address, KEY_WAIT)
+    if fingerprint and shown.fingerprint != fingerprint:
+        raise Refused(
+            f"{address} shows the host key {shown.fingerprint}, not {fingerprint}",
+            cure="somebody else may be answering at that address: compare on its console",
+        )
+    return shown
+
+
+def _swap(ports: Ports, reading: Reading, wanted: Adoption) -> None:
+    old = reading.ledger or ledgers.opened()
+    new = ledgers.adopt(old, Live(wanted.deploy, wanted.at), reading.now)
+    # The A record goes into the batch unchanged: it fails if somebody moves it meanwhile.
+    ports.managed.ledgers.swap(reading, new, wanted.at)
+
+
+def _tags(ports: Ports, wanted: Adoption, release: str) -> dict[str, str]:
+    tags = {
+        t.ID: str(wanted.deploy),
+        t.STATE: Label.LIVE.value,
+        t.LEDGER: str(ports.managed.address),
+        t.PART: t.part(INSTANCE, ports.managed.home.place),
+        t.HOST_KEY: wanted.host_key.tag_value,
+        t.HOLD: t.HELD_BY_ADOPTION,
+        t.BY: ports.by,
+    }
+    return tags | ({t.RELEASE: release} if release else {})

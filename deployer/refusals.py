@@ -1,0 +1,115 @@
+"""Refusals in words: what stands in the way, whose it is, what it costs, and the cure.
+
+Pure: they are made from a plan. Every refusal ends with the next command (LESSONS Releasing 3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from reconciler import tags as t
+from reconciler.durations import format_duration
+from reconciler.errors import Refused
+from reconciler.ledger import Lease
+from reconciler.mark import Verdict
+from reconciler.plan import ServicePlan
+from reconciler.resource import Resource
+
+Describe = Resource
+
+
+def no_ledger(service: str, record: str, addresses: Sequence[str]) -> Refused:
+    """The record has addresses, but no ledger of ours."""
+    return Refused(
+        f"{service} is not under a ledger yet: {record} points to {', '.join(addresses)}, which no "
+        "deploy of ours made",
+        cure=f"To bring it under one   deployer adopt {service}",
+    )
+
+
+def unknown(service: str, problem: str) -> Refused:
+    """The service's state contradicts itself, or could not be read."""
+    return Refused(
+        f"{service} is unknown: {problem}; nothing of it was touched",
+        cure=(
+            f"To see everything     deployer status {service}\n"
+            f"To write it anew      deployer recover {service}"
+        ),
+    )
+
+
+def moved(service: str, note: str) -> Refused:
+    """Somebody changed the A record: people win (rule 11)."""
+    return Refused(
+        f"{service}: {note}",
+        cure=(
+            f"To accept what the record says   deployer adopt {service}\n"
+            f"To write the ledger anew         deployer recover {service}"
+        ),
+    )
+
+
+def held(todo: ServicePlan, lease: Lease, length: timedelta) -> Refused:
+    """Somebody else is releasing right now."""
+    service, now = todo.service, todo.root.now
+    who = _who(todo, lease.id)
+    alive = ago(now - (lease.until - length)) if lease.until - length <= now else "just now"
+    return Refused(
+        f"{service} is being released{who}, in `{lease.step}`; last sign of life {alive}",
+        detail=f"{lease.id}, lease until {lease.until:%H:%M:%S} UTC",
+        cure=(
+            f"To wait for it        deployer up {service} --wait 15m\n"
+            f"To stop it            deployer abort {service}"
+        ),
+    )
+
+
+def dirt(todo: ServicePlan, left: Sequence[Verdict], lines: Iterable[str]) -> Refused:
+    """Something was left behind. `lines` describe it, one thing a line, with its cost."""
+    service = todo.service
+    first = f"{service} is not clean. {_what_died(todo, left)}"
+    return Refused(
+        first.rstrip(),
+        detail="\n".join(lines),
+        cure=(
+            f"To remove it          reconciler sweep --service {service}\n"
+            f"To remove and go on   deployer up {service} --sweep-first"
+        ),
+    )
+
+
+def _what_died(todo: ServicePlan, left: Sequence[Verdict]) -> str:
+    if todo.end is not None:
+        over = ago(todo.root.now - todo.end.until)
+        who = _who(todo, todo.end.id)
+        return f"The release{who} died in `{todo.end.step}`; its lease ran out {over}."
+    if left:
+        deploy = left[0].thing.deploy
+        born = deploy.born if deploy else todo.root.now
+        return f"A release{_who(todo, deploy)} of {ago(todo.root.now - born)} left things behind."
+    return "A release was not finished: " + "; ".join(one.why for one in todo.repairs)
+
+
+def _who(todo: ServicePlan, deploy: object) -> str:
+    """` of v1.4.9 by ci@build-8812`, as far as any of its things says so."""
+    things = [one.thing for one in todo.verdicts if one.thing.deploy == deploy]
+    tags = next((one.tags for one in things if t.RELEASE in one.tags), {})
+    release, by = tags.get(t.RELEASE, ""), tags.get(t.BY, "")
+    return (f" of {release}" if release else "") + (f" by {by}" if by else "")
+
+
+def ago(span: timedelta) -> str:
+    """`14m ago`: a span in whole, readable units."""
+    seconds = max(int(span.total_seconds()), 0)
+    for unit in (86400, 3600, 60):
+        if seconds >= unit:
+            seconds -= seconds % unit
+            break
+    return f"{format_duration(timedelta(seconds=seconds))} ago"
+
+
+def waited(service: str, lease: Lease, now: datetime) -> str:
+    """A line while waiting for somebody else's lease."""
+    left = max(int((lease.until - now).total_seconds()), 0)
+    return f"waiting for {lease.id} (in `{lease.step}`, lease {left} s)"

@@ -1,0 +1,37 @@
+"""Commit: verify the freeze, then the one Route 53 batch that makes this deploy live."""
+
+from __future__ import annotations
+
+from deployer.run import Run, needed
+from reconciler.errors import DatabaseError
+from reconciler.fence import FencedAct
+
+
+def commit(run: Run) -> str:
+    """Swap the ledger and the A record together. Past this, nothing of this deploy is deleted."""
+    _verify_freeze(run)
+    reading = needed(run.reading, "reading")
+    live = reading.ledger.live if reading.ledger else None
+    run.held.commit(run.deploy, run.at, live.id if live else None)
+    return f"{', '.join(run.at)} in generation {run.held.generation}"
+
+
+def _verify_freeze(run: Run) -> None:
+    """No write may have slipped into the old database since the dump began.
+
+    Privileges bind every role but an owner's own DDL, so the schema's digest is compared too
+    (DESIGN §7). The baseline is taken last: what the new database takes from now on is what a
+    rollback would lose.
+    """
+    server = run.ports.managed.reach.databases() if run.database else None
+    if server is None:
+        return
+    if run.freeze is not None:
+        run.within(run.ports.service.limits.start)
+        frozen = run.freeze
+        if not server.is_shut(frozen.database):
+            raise DatabaseError(f"{frozen.database} takes writes again: somebody opened it")
+        if server.schema_digest(frozen.database) != frozen.digest:
+            raise DatabaseError(f"the schema of {frozen.database} was changed while it was shut")
+    act = FencedAct(run.held.generation, run.deploy, str(run.ports.managed.address))
+    server.record_baseline(run.database, act)

@@ -1,0 +1,140 @@
+"""Guard: look at everything, heap first and ledger last; refuse what is not clean.
+
+A read costs nothing; a release that starts beside somebody else's, or on top of what a dead one
+left, costs a night.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+
+from deployer import refusals
+from deployer.dirt import dirt_lines
+from deployer.run import Run
+from deployer.survey import Survey, survey
+from reconciler import ledger as ledgers
+from reconciler import tags as t
+from reconciler.cloud import Reading
+from reconciler.deploy_id import SUFFIX_ALPHABET, SUFFIX_LENGTH, DeployId
+from reconciler.errors import ConfigError, Refused
+from reconciler.ledger import Cutover, Ledger
+from reconciler.ledger_text import LedgerTooLong, encode
+from reconciler.mark import Verdict
+from reconciler.plan import Ask, ServicePlan
+from reconciler.sweep import sweep
+from reconciler.waiting import Pace, looks
+
+
+def guard(run: Run) -> str:
+    """Refuse with exit 3 unless the service is known, clean and free; choose the deploy's id."""
+    todo, reading = look(run)
+    if run.options.wait:
+        todo, reading = _wait(run, todo, reading)
+    if run.options.sweep_first and dirt(todo, run.options.despite):
+        _sweep(run)
+        todo, reading = look(run)
+    refuse(run, todo, reading)
+    run.todo = todo
+    run.id = new_id(run.ports.service.name, reading)
+    run.old_ttl = reading.a.ttl if reading.a else 60
+    _refuse_full(run, reading)
+    return "clean" if reading.ledger and reading.ledger.live else "a first release"
+
+
+def look(run: Run) -> tuple[ServicePlan, Reading]:
+    """The service's plan, and the reading it was made from."""
+    seen = survey(run.ports)
+    if seen.reading is None:
+        raise refusals.unknown(run.ports.managed.name, seen.todo.problem)
+    run.reading = seen.reading
+    run.was = _release_of_live(seen)
+    return seen.todo, seen.reading
+
+
+def _release_of_live(seen: Survey) -> str:
+    live = seen.ledger.live if seen.ledger else None
+    machines = seen.machines(live.id) if live else ()
+    return next((one.tags[t.RELEASE] for one in machines if t.RELEASE in one.tags), "")
+
+
+def new_id(service: str, reading: Reading) -> DeployId:
+    """A fresh deploy-id, born at AWS's time: the local clock may be a day off."""
+    suffix = "".join(secrets.choice(SUFFIX_ALPHABET) for _ in range(SUFFIX_LENGTH))
+    return DeployId(service, reading.now.replace(microsecond=0), suffix)
+
+
+def dirt(todo: ServicePlan, despite: frozenset[str] = frozenset()) -> list[Verdict]:
+    """The garbage that is in the way; things named by `--despite` are not."""
+    return [one for one in todo.deletes if one.thing.id not in despite]
+
+
+def refuse(run: Run, todo: ServicePlan, reading: Reading) -> None:
+    """Raise Refused for whatever stands in the way of a release."""
+    service = run.ports.service
+    ledger = reading.ledger
+    if todo.problem:
+        raise refusals.unknown(service.name, todo.problem)
+    if ledger is None or ledger.live is None:
+        _refuse_first(run, reading)
+    if ledger is None:
+        return
+    if todo.notes:
+        raise refusals.moved(service.name, todo.notes[0])
+    if ledger.lease is not None and todo.end is None:
+        raise refusals.held(todo, ledger.lease, service.lease.length)
+    left = dirt(todo, run.options.despite)
+    if left or todo.end is not None or todo.repairs:
+        raise refusals.dirt(todo, left, dirt_lines(left, reading.now))
+
+
+def _refuse_first(run: Run, reading: Reading) -> None:
+    """A first release starts from a configured image, and only where nobody serves yet."""
+    service = run.ports.service
+    if reading.a is not None:
+        raise refusals.no_ledger(service.name, service.record, reading.a.addresses)
+    if service.instance.image is None:
+        raise ConfigError(
+            f"{service.name} has no live machine to clone and no image to begin from",
+            cure=f"set instance.image (an AMI id) in services/{service.name}.toml",
+        )
+
+
+def _wait(run: Run, todo: ServicePlan, reading: Reading) -> tuple[ServicePlan, Reading]:
+    """Look again until nobody holds the lease, for as long as asked."""
+    pace = Pace(first=1.0, longest=10.0, deadline=run.options.wait.total_seconds())
+    for _ in looks(pace):
+        lease = reading.ledger.lease if reading.ledger else None
+        if lease is None or todo.end is not None or todo.problem:
+            break
+        run.note("guard", refusals.waited(todo.service, lease, reading.now))
+        todo, reading = look(run)
+    return todo, reading
+
+
+def _sweep(run: Run) -> None:
+    managed = run.ports.managed
+    run.note("guard", "sweeping first")
+    result = sweep([managed], {managed.name: Ask(managed.retention)})
+    if result.trouble:
+        raise Refused(result.trouble[0], cure=f"reconciler sweep --service {managed.name}")
+    run.note("guard", f"swept: {len(result.gone)} things removed")
+
+
+def _refuse_full(run: Run, reading: Reading) -> None:
+    """The ledger after our commit must fit into one TXT value: found out before, not at the end."""
+    old = reading.ledger or ledgers.opened()
+    mine = run.deploy
+    held = ledgers.acquire(old, mine, reading.now + timedelta(hours=24), "follow-up")
+    addresses = tuple(f"255.255.255.{n % 256}" for n in range(run.ports.service.instance.count))
+    seen = old.live.id if old.live else None
+    after: Ledger = ledgers.commit(held, mine, Cutover(mine, addresses, seen, reading.now))
+    try:
+        encode(held)
+        encode(after)
+    except LedgerTooLong as error:
+        raise Refused(
+            f"{mine.service}: {error}",
+            cure=f"keep fewer previous deploys (keep), then: reconciler sweep --service "
+            f"{mine.service}",
+        ) from error

@@ -1,0 +1,95 @@
+"""Image: a copy of the live machine's disk, tagged in the call that makes it."""
+
+from __future__ import annotations
+
+from deployer.compute import ImageFacts, ImageOrder, InstanceFacts
+from deployer.inference import birth_tags
+from deployer.run import Run
+from reconciler.errors import CloudError, Refused
+from reconciler.resource import IMAGE, INSTANCE, SNAPSHOT
+from reconciler.shell import Command
+from reconciler.signals import held_back
+from reconciler.waiting import Pace, looks
+
+
+def image(run: Run) -> str:
+    """Make the image of the live machine, or take the configured one; wait until it can launch."""
+    service = run.ports.service
+    live = live_machine(run)
+    run.source = live
+    if live is None or service.instance.image_from == "base":
+        run.image = service.instance.image or ""
+        return f"{run.image}, the configured base"
+    tags = birth_tags(run)
+    order = ImageOrder(
+        instance=live.id,
+        name=run.deploy.image_name,
+        tags={kind: tags.of(kind) for kind in (IMAGE, SNAPSHOT)},
+        no_reboot=service.instance.no_reboot,
+    )
+    run.image_order = order  # before the call: a lost reply is accounted for by its name
+    _hooks(run, service.image.before)
+    try:
+        with held_back():
+            run.image = run.ports.compute.create_image(order)
+    finally:
+        _hooks(run, service.image.after)
+    _wait(run)
+    reboot = "no reboot" if order.no_reboot else "rebooted"
+    return f"{run.image} of {live.id}, {reboot}"
+
+
+def live_machine(run: Run) -> InstanceFacts | None:
+    """A running machine of the live deploy to clone; None for a first release."""
+    reading = run.reading
+    ledger = reading.ledger if reading else None
+    if ledger is None or ledger.live is None:
+        return None
+    found = run.ports.compute.find_instances_at(ledger.live.at)
+    running = [one for one in found if one.state == "running"]
+    if not running:
+        raise Refused(
+            f"no running machine holds an address of {ledger.live.id} "
+            f"({', '.join(ledger.live.at)}): there is nothing to clone",
+            cure=f"To see what there is     deployer status {run.ports.service.name}",
+        )
+    return min(running, key=lambda one: one.id)
+
+
+def _hooks(run: Run, lines: tuple[str, ...]) -> None:
+    """Run the configured commands on the live machine (flush, fsfreeze and its end)."""
+    if not lines or run.source is None:
+        return
+    managed = run.ports.managed
+    things = run.todo.verdicts if run.todo else ()
+    machine = next(
+        one.thing for one in things if one.thing.kind == INSTANCE and one.thing.id == run.source.id
+    )
+    shell = managed.reach.shell(machine)
+    try:
+        for line in lines:
+            limit = run.within(run.ports.service.limits.hook)
+            shell.run(Command(line, f"image hook `{line}`", sudo=True, timeout=limit))
+    finally:
+        shell.close()
+
+
+def _wait(run: Run) -> None:
+    """Wait until the image is available; the limit is ours, and the error names the cause."""
+    limit = run.ports.service.limits.image.total_seconds()
+    found: ImageFacts | None = None
+    for elapsed in looks(Pace(first=0.1, longest=10.0, deadline=limit)):
+        found = run.ports.compute.image(run.image)
+        if found is not None and found.state == "available":
+            return
+        if found is not None and found.state not in ("pending", "transient"):
+            why = found.reason or "no reason given"
+            raise CloudError(f"the image {run.image} is {found.state}: {why}")
+        if found is not None:
+            run.progress("image", "pending", "%")(found.percent or 0, 100)
+        run.held.check()
+    state = found.state if found else "not visible"
+    raise CloudError(
+        f"the image {run.image} is still {state} after {elapsed:.0f} s",
+        cure="raise limits.image; AWS says minutes, sometimes up to 24 hours for large volumes",
+    )

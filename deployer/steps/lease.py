@@ -1,0 +1,22 @@
+"""Lease: rooted before it exists (rule 1). Nothing is created before the ledger names this deploy."""
+
+from __future__ import annotations
+
+from deployer.lease import Lease, Terms
+from deployer.run import Run, needed
+
+
+def take(run: Run) -> str:
+    """Acquire the lease by a swap against the very value the guard read."""
+    terms = run.ports.service.lease
+    reading = needed(run.reading, "reading")
+    lease = Lease(
+        run.ports.managed.ledgers,
+        reading,
+        run.deploy,
+        Terms(terms.length, terms.renew_every, terms.limit),
+    )
+    # Known to the run before the swap is sent: if its reply is lost, the clean-up asks the ledger.
+    run.lease = lease
+    lease.acquire()
+    return "lease renewed while I live"

@@ -1,0 +1,134 @@
+"""A release that failed before its commit: account for every create, end the lease, sweep own id.
+
+In this order (rules 3, 4 and 8). While the lease is ours every create whose reply was lost is
+settled; then the lease is ended by a swap, and only when the ledger says that we are not rooted is
+anything deleted. The live database is thawed by the sweep, as the first thing it repairs.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TypeVar
+
+from deployer import events as e
+from deployer.run import Run
+from deployer.visible import wait_until_listed
+from reconciler.cloud import Outcome
+from reconciler.errors import CloudError, CloudUnclear, ToolError
+from reconciler.ledger import NotAllowed
+from reconciler.plan import Ask
+from reconciler.sweep import Result, sweep
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Undone:
+    """How the clean-up ended. `left` says what remains, one line each; empty when clean."""
+
+    removed: dict[str, int]
+    left: tuple[str, ...]
+    committed: bool = False
+    kept: bool = False
+
+
+def undo(run: Run, reason: str) -> Undone:
+    """Undo everything so far. Never raises a ToolError: what could not be undone is in `left`."""
+    run.emit(e.CleanUpBegan(reason))
+    trouble = _account(run)
+    close_sessions(run)
+    try:
+        ended = run.held.end(run.options.keep_failed)
+        if not ended and run.held.committed(run.deploy):
+            return Undone({}, (), committed=True)
+    except (ToolError, NotAllowed) as error:
+        # Perhaps still rooted: then nothing may be deleted. The lease runs out, the sweep does it.
+        return _finished(run, {}, (*trouble, f"the lease could not be ended: {error}"))
+    if ended and run.options.keep_failed:
+        _thaw_only(run)
+        return Undone({}, trouble, kept=True)
+    return _sweep_own(run, trouble)
+
+
+def _account(run: Run) -> tuple[str, ...]:
+    """Settle the creates whose outcome is not known, by repeating them with their own token."""
+    trouble: list[str] = []
+    compute = run.ports.compute
+    if run.image_order is not None and not run.image:
+        order = run.image_order
+        run.image = _again("image", lambda: compute.create_image(order), trouble) or ""
+    if run.launch_order is not None and not run.launched:
+        launch = run.launch_order
+        run.launched = _again("machines", lambda: compute.launch(launch), trouble) or ()
+    return tuple(trouble)
+
+
+def _again(what: str, create: Callable[[], T], trouble: list[str]) -> T | None:
+    try:
+        return create()
+    except CloudError as error:
+        if not _definite(error):
+            trouble.append(f"whether {what} were made is not known: {error}")
+    except ToolError as error:
+        trouble.append(f"whether {what} were made is not known: {error}")
+    return None
+
+
+def _definite(error: CloudError) -> bool:
+    """AWS refused the very same request, so the one before made nothing either."""
+    return not isinstance(error, CloudUnclear)
+
+
+def close_sessions(run: Run) -> None:
+    """End the SSH sessions: what still runs on the new machines ends with them."""
+    for one in run.machines:
+        with suppress(ToolError):
+            one.shell.close()
+
+
+def _sweep_own(run: Run, trouble: tuple[str, ...]) -> Undone:
+    wait_until_listed(run)
+    result = _sweep(run)
+    return _finished(run, _counts(result), trouble + left_lines(result))
+
+
+def _thaw_only(run: Run) -> None:
+    """Kept as evidence: nothing is deleted, but the live database takes writes again."""
+    _sweep(run)
+
+
+def _sweep(run: Run) -> Result:
+    managed = run.ports.managed
+    ask = Ask(managed.retention, only=run.deploy)
+
+    def tell(one: Outcome) -> None:
+        thing = one.resource
+        run.emit(e.CleanUpItem(thing.kind, thing.id, one.fate.value, one.text))
+
+    return sweep([managed], {managed.name: ask}, tell)
+
+
+def _counts(result: Result) -> dict[str, int]:
+    return dict(Counter(one.resource.kind for one in result.gone))
+
+
+def left_lines(result: Result) -> tuple[str, ...]:
+    """What a sweep left, one line each, with its reason."""
+    last = {one.resource.key: one for one in result.outcomes}
+    lines = [one.problem for one in result.left.unknown]
+    for plan in result.left.services:
+        for verdict in plan.deletes:
+            known = last.get(verdict.thing.key)
+            why = f": {known.text}" if known and known.text else ""
+            lines.append(f"{verdict.thing.kind} {verdict.thing.id}{why}")
+        lines += [f"{one.deploy}: {one.why}" for one in plan.repairs]
+    lines += [f"{gap.kind}s could not be listed: {gap.reason}" for gap in result.gaps]
+    return (*lines, *result.trouble)
+
+
+def _finished(run: Run, removed: dict[str, int], left: tuple[str, ...]) -> Undone:
+    run.emit(e.CleanUpDone(removed, len(left)))
+    return Undone(removed, left)

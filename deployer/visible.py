@@ -1,0 +1,40 @@
+"""Waiting until what we made is listed: "no instances found" right after a create is no answer.
+
+EC2's listings lag behind its creates (AWS.md §1); a sweep that looked too early would find nothing
+and call it clean (LESSONS Releasing 6). We know our own ids, so we wait for exactly these.
+"""
+
+from __future__ import annotations
+
+from deployer.run import Run
+from reconciler.observe import GONE_STATES
+from reconciler.resource import Inventory
+from reconciler.waiting import Pace, looks
+
+LISTED = Pace(first=0.2, longest=5.0, deadline=120.0)
+
+
+def wait_until_listed(run: Run, pace: Pace = LISTED) -> bool:
+    """Wait until every machine and image of this run is listed by its tags, or gone.
+
+    False when the deadline came first: then a later sweep has to look again.
+    """
+    expected = set(run.launched)
+    if run.image and run.image_order is not None:
+        expected.add(run.image)
+    seen: set[str] = set()
+    for _ in looks(pace):
+        if expected <= seen:
+            return True
+        seen |= _listed(run.ports.managed.heap.scan())
+        seen |= _ended(run)
+    return expected <= seen
+
+
+def _listed(inventory: Inventory) -> set[str]:
+    return {one.id for one in inventory.resources}
+
+
+def _ended(run: Run) -> set[str]:
+    found = run.ports.compute.instances(run.launched) if run.launched else ()
+    return {one.id for one in found if one.state in GONE_STATES}
