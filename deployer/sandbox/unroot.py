@@ -34,7 +34,8 @@ def _enter_user_namespace() -> bool:
     return os.geteuid() == _INNER_UID
 
 
-def _as_nobody(data: str, command: list[str]) -> list[str]:
+def as_nobody(data: str, command: list[str]) -> list[str]:
+    """Give `data` to nobody; the command that runs `command` as nobody, reaching every file."""
     os.chown(data, _NOBODY, _NOBODY)
     uid = [f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups"]
     reach = ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
@@ -51,7 +52,7 @@ def main() -> None:
     """Replace this process by the command, as whom it may run."""
     data, *command = sys.argv[1:]
     if os.geteuid() == 0 and not _enter_user_namespace():
-        command = _as_nobody(data, command)
+        command = as_nobody(data, command)
     _die_with_parent()
     os.execvp(command[0], command)
 
