@@ -1,0 +1,167 @@
+"""botocore's errors turned into ours, once, at the fence; the foreign error stays the cause.
+
+What matters most here is one distinction: a *definite* answer (AWS refused, nothing was done)
+against an *unclear* one (the reply was lost, AWS broke down half-way). Only the first lets a
+caller of a mutating call go on as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    HTTPClientError,
+    NoAuthTokenError,
+    NoCredentialsError,
+    NoRegionError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    SSOError,
+    TokenRetrievalError,
+)
+from botocore.exceptions import ConnectionError as BotoConnectionError
+from botocore.parsers import ResponseParserError
+
+from reconciler.errors import AccessDenied, CloudError, CloudUnclear, ConfigError, ToolError
+
+THROTTLED = frozenset(
+    {
+        "EC2ThrottledException",
+        "PriorRequestNotComplete",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "SlowDown",
+        "ThrottledException",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+"""Refused for now, nothing was done: the same request may be sent again after a while."""
+
+NO_CAPACITY = frozenset(
+    {
+        "InsufficientCapacity",
+        "InsufficientHostCapacity",
+        "InsufficientInstanceCapacity",
+        "InsufficientReservedInstanceCapacity",
+    }
+)
+"""Definite although AWS sends them as server errors (AWS.md §11): nothing was launched."""
+
+_DENIED = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "AuthFailure",
+        "AuthorizationError",
+        "Blocked",
+        "InvalidClientTokenId",
+        "MissingAuthenticationToken",
+        "NotAuthorized",
+        "OptInRequired",
+        "UnauthorizedOperation",
+        "UnrecognizedClientException",
+    }
+)
+_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"})
+_SKEWED = frozenset({"RequestExpired", "RequestInTheFuture", "RequestTimeTooSkewed"})
+_BAD_SIGNATURE = frozenset(
+    {"IncompleteSignature", "InvalidSignatureException", "SignatureDoesNotMatch"}
+)
+_SKEW_TEXT = re.compile(r"signature expired|not yet current|too skewed", re.IGNORECASE)
+_SERVER_SIDE = frozenset(
+    {"InternalError", "InternalFailure", "RequestTimeout", "ServiceUnavailable", "Unavailable"}
+)
+_LOGIN = (
+    NoCredentialsError,
+    PartialCredentialsError,
+    CredentialRetrievalError,
+    NoAuthTokenError,
+    SSOError,
+    TokenRetrievalError,
+)
+_LOST = (HTTPClientError, BotoConnectionError, ResponseParserError)
+_LOG_IN = "log in (aws sso login), or set AWS_PROFILE or the access key's variables"
+
+
+@contextmanager
+def calling(action: str, *, mutating: bool = False) -> Iterator[None]:
+    """Around one AWS call: `action` is named in the message, `ec2:TerminateInstances`.
+
+    Raises AccessDenied (no credentials, expired, denied, clock wrong), ConfigError, CloudUnclear
+    (a mutating call without a definite answer) and CloudError (all else, with AWS's `code`).
+    """
+    try:
+        yield
+    except ClientError as error:
+        raise _refusal(action, error, mutating) from error
+    except _LOST as error:
+        raise _lost(action, error, mutating) from error
+    except _LOGIN as error:
+        raise AccessDenied(f"{action}: no AWS credentials: {_line(error)}", cure=_LOG_IN) from error
+    except (ProfileNotFound, NoRegionError) as error:
+        raise ConfigError(f"{action}: {_line(error)}") from error
+    except BotoCoreError as error:
+        raise CloudError(f"{action}: {_line(error)}", code=type(error).__name__) from error
+
+
+def code_of(error: ClientError) -> str:
+    """AWS's error code, without the `Client.` that some answers put before it."""
+    return str(error.response.get("Error", {}).get("Code", "")).removeprefix("Client.")
+
+
+def _refusal(action: str, error: ClientError, mutating: bool) -> ToolError:
+    code = code_of(error)
+    said = str(error.response.get("Error", {}).get("Message", ""))
+    denied = _denial(action, code, said)
+    if denied is not None:
+        return denied
+    text = f"{action}: {code}: {_brief(said)}"
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    definite = code in THROTTLED or code in NO_CAPACITY
+    if mutating and not definite and (status >= 500 or code in _SERVER_SIDE):
+        return CloudUnclear(text, code=code)
+    return CloudError(text, code=code)
+
+
+def _denial(action: str, code: str, said: str) -> AccessDenied | None:
+    if code in _SKEWED or (code in _BAD_SIGNATURE | {"AuthFailure"} and _SKEW_TEXT.search(said)):
+        return AccessDenied(
+            f"{action}: AWS refuses the signature's time: the clock of this computer is wrong",
+            cure="set the clock (timedatectl set-ntp true)",
+        )
+    if code in _EXPIRED:
+        return AccessDenied(f"{action}: the AWS credentials have expired", cure=_LOG_IN)
+    if code in _BAD_SIGNATURE:
+        return AccessDenied(f"{action}: {code}: the secret key does not fit the access key")
+    if code in _DENIED or code.startswith("AccessDenied"):
+        cure = f"allow {action} to these credentials (reconciler policy prints what is needed)"
+        return AccessDenied(f"{action} is denied: {code}: {_brief(said)}", cure=cure)
+    return None
+
+
+def _lost(action: str, error: Exception, mutating: bool) -> CloudError:
+    if mutating:
+        text = f"{action}: no answer, it may or may not have been done: {_line(error)}"
+        return CloudUnclear(text, code=type(error).__name__)
+    return CloudError(f"{action}: no answer: {_line(error)}", code=type(error).__name__)
+
+
+def _brief(said: str) -> str:
+    """Without the encoded authorisation message, which is a kilobyte that nobody can read."""
+    return _one_line(said.split("Encoded authorization failure message:", maxsplit=1)[0])
+
+
+def _line(error: Exception) -> str:
+    return _one_line(str(error))
+
+
+def _one_line(text: str) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= 300 else f"{flat[:299]}…"

@@ -1,0 +1,195 @@
+"""Ledgers in Route 53: reading what stands there, and finding where it belongs.
+
+The swap is in `reconciler.aws.swap`. What cannot be understood here is unknown, never empty: the
+words say what stands in the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from reconciler.aws.errors import calling
+from reconciler.aws.retries import Patience
+from reconciler.aws.session import Aws
+from reconciler.aws.swap import Swap
+from reconciler.aws.zone_reader import Records, ZoneReader, plain
+from reconciler.cloud import ARecord, LedgerAddress, Reading
+from reconciler.errors import AccessDenied, CloudError, ConfigError, LedgerUnknown, ToolError
+from reconciler.ledger import Ledger
+from reconciler.ledger_text import LedgerTextError, decode
+
+if TYPE_CHECKING:
+    from mypy_boto3_route53.type_defs import HostedZoneTypeDef as HostedZone
+    from mypy_boto3_route53.type_defs import ResourceRecordSetOutputTypeDef as RecordSet
+
+NEW_TTL = 60
+"""Seconds; of a record that did not exist before."""
+
+_BESIDE_A = frozenset({"AAAA", "CNAME", "HTTPS", "NS", "SVCB"})
+"""Types at a name that lead clients elsewhere than its A record does."""
+
+_ROUTED: Mapping[str, str] = {
+    "AliasTarget": "an alias",
+    "CidrRoutingConfig": "routed by client network",
+    "Failover": "a failover record",
+    "GeoLocation": "routed by geography",
+    "GeoProximityLocation": "routed by geography",
+    "HealthCheckId": "under a health check",
+    "MultiValueAnswer": "a multivalue answer",
+    "Region": "routed by latency",
+    "TrafficPolicyInstanceId": "made by a traffic policy",
+    "Weight": "weighted",
+    "SetIdentifier": "one of a set",
+}
+
+LOOKS = 4
+
+
+@dataclass
+class Route53Ledgers:
+    """`LedgerStore` on the hosted zones of one account."""
+
+    aws: Aws
+    patience: Patience = field(default_factory=Patience)
+    _zones: list[HostedZone] = field(default_factory=list)
+
+    def locate(self, service: str, record: str) -> LedgerAddress:
+        """See `LedgerStore.locate`. Two zones of the same name are refused."""
+        found = self._containing(record)
+        if not found:
+            self._zones = self._list_zones()
+            found = self._containing(record)
+        if not found:
+            raise ConfigError(
+                f"no hosted zone of account {self.aws.place.account} contains {record}",
+                cure="create the zone in Route 53, or correct `record`",
+            )
+        if len(found) > 1:
+            ids = ", ".join(_zone_id(one) for one in found)
+            raise ConfigError(f"{record} is in {len(found)} hosted zones of the same name: {ids}")
+        return LedgerAddress(service, _zone_id(found[0]), plain(found[0]["Name"]), plain(record))
+
+    def read(self, address: LedgerAddress) -> Reading:
+        """See `LedgerStore.read`."""
+        return self._consistent(address, ZoneReader(self.aws.route53, address.zone_id))
+
+    def readings(
+        self, addresses: Sequence[LedgerAddress]
+    ) -> dict[LedgerAddress, Reading | ToolError]:
+        """Many ledgers with few calls: a zone's are neighbours. One's error is its own value."""
+        readers: dict[str, ZoneReader] = {}
+        found: dict[LedgerAddress, Reading | ToolError] = {}
+        for one in sorted(addresses, key=lambda one: (one.zone_id, one.name)):
+            reader = readers.setdefault(one.zone_id, ZoneReader(self.aws.route53, one.zone_id))
+            try:
+                found[one] = self._consistent(one, reader)
+            except (LedgerUnknown, CloudError, AccessDenied) as error:
+                found[one] = error
+        return found
+
+    def swap(self, seen: Reading, new: Ledger, point_at: tuple[str, ...] | None = None) -> Reading:
+        """See `LedgerStore.swap`."""
+        return Swap(self.aws, self.patience, seen, new, point_at).run()
+
+    def _consistent(self, address: LedgerAddress, reader: ZoneReader) -> Reading:
+        """Ledger and A record of one moment.
+
+        They may come in two answers, and a commit in between would look like somebody who moved
+        the record by hand. So where they disagree, the ledger must still be the same afterwards.
+        """
+        for _ in range(LOOKS):
+            reading, one_page = self._look(address, reader)
+            live = reading.ledger.live if reading.ledger else None
+            if one_page or live is None or (reading.a and reading.a.addresses == live.at):
+                return reading
+            reader = ZoneReader(self.aws.route53, address.zone_id)
+            if ledger_text(address, reader.at(address.name)) == (reading.text, reading.ttl):
+                return reading
+        raise LedgerUnknown(f"the ledger {address.name} changes faster than it can be read")
+
+    def _look(self, address: LedgerAddress, reader: ZoneReader) -> tuple[Reading, bool]:
+        records = reader.at(address.name)
+        text, ttl = ledger_text(address, records)
+        beside = reader.at(address.record)
+        reading = Reading(
+            address, records.now, _decoded(address, text), text, ttl, simple_a(address, beside)
+        )
+        return reading, beside.page == records.page
+
+    def _containing(self, record: str) -> list[HostedZone]:
+        name = plain(record)
+        inside = [one for one in self._zones if _contains(plain(one["Name"]), name)]
+        longest = max((len(one["Name"]) for one in inside), default=0)
+        return [one for one in inside if len(one["Name"]) == longest]
+
+    def _list_zones(self) -> list[HostedZone]:
+        with calling("route53:ListHostedZones"):
+            pages = self.aws.route53.get_paginator("list_hosted_zones").paginate()
+            return [zone for page in pages for zone in page["HostedZones"]]
+
+
+def ledger_text(address: LedgerAddress, records: Records) -> tuple[str, int]:
+    """The TXT value and its TTL, ('', 60) where there is none.
+
+    Raises LedgerUnknown for anything else at the name that cannot be swapped against.
+    """
+    sets = [one for one in records.sets if one["Type"] in ("TXT", "CNAME")]
+    if not sets:
+        return "", NEW_TTL
+    values = sets[0].get("ResourceRecords", [])
+    if len(sets) > 1 or sets[0]["Type"] != "TXT" or _routing(sets[0]) or len(values) != 1:
+        what = "; ".join(_describe(one) for one in sets)
+        raise LedgerUnknown(f"{address.name} is no simple TXT record of one value: {what}")
+    return values[0]["Value"], sets[0]["TTL"]
+
+
+def simple_a(address: LedgerAddress, records: Records) -> ARecord | None:
+    """The A record, None where there is none. Raises LedgerUnknown for what is not simple."""
+    apex = address.record == address.zone
+    strange = [
+        _describe(one)
+        for one in records.sets
+        if (one["Type"] in _BESIDE_A and not (apex and one["Type"] == "NS"))
+        or (one["Type"] == "A" and _routing(one))
+    ]
+    if strange:
+        raise LedgerUnknown(
+            f"{address.record} is not one simple A record: {', '.join(strange)} stands there",
+            cure=f"leave one simple A record at {address.record}; nothing else can be switched",
+        )
+    found = [one for one in records.sets if one["Type"] == "A"]
+    if not found:
+        return None
+    values = sorted(value["Value"] for value in found[0].get("ResourceRecords", []))
+    return ARecord(found[0]["TTL"], tuple(values))
+
+
+def _decoded(address: LedgerAddress, text: str) -> Ledger | None:
+    if not text:
+        return None
+    try:
+        return decode(text)
+    except LedgerTextError as error:
+        raise LedgerUnknown(
+            f"{address.name} cannot be read: {error}",
+            cure=f"deployer recover {address.service}",
+        ) from error
+
+
+def _routing(one: RecordSet) -> str:
+    return next((words for key, words in _ROUTED.items() if key in one), "")
+
+
+def _describe(one: RecordSet) -> str:
+    routing = _routing(one)
+    return f"{one['Type']} ({routing})" if routing else str(one["Type"])
+
+
+def _contains(zone: str, name: str) -> bool:
+    return name == zone or name.endswith(f".{zone}")
+
+
+def _zone_id(zone: HostedZone) -> str:
+    return zone["Id"].removeprefix("/hostedzone/")

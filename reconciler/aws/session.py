@@ -1,0 +1,153 @@
+"""Clients of one account and region, made when first used and only for the right account.
+
+Two kinds of client: reads are retried by botocore; creates and swaps get one attempt, because
+their retries must be ours, with the token fixed and the outcome read in between (AWS.md §11). The
+endpoint is botocore's own business: AWS_ENDPOINT_URL leads to the sandbox.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, cast
+
+from botocore.config import Config
+from botocore.credentials import (
+    AssumeRoleCredentialFetcher,
+    CredentialProvider,
+    CredentialResolver,
+    DeferredRefreshableCredentials,
+)
+from botocore.exceptions import NoCredentialsError
+from botocore.session import Session
+
+from reconciler.aws.errors import calling
+from reconciler.errors import AccessDenied
+from reconciler.tags import Place
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_route53 import Route53Client
+    from mypy_boto3_ssm import SSMClient
+    from mypy_boto3_sts import STSClient
+
+READS = Config(
+    connect_timeout=5,
+    read_timeout=20,
+    retries={"mode": "standard", "total_max_attempts": 5},
+    user_agent_extra="deployer",
+)
+ONCE = READS.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
+"""One attempt. `read_timeout` holds too: an answer later than that is a lost one."""
+
+
+class Aws:
+    """One account and region. Safe to share between threads.
+
+    `role` is an ARN to assume from the ambient credentials, '' for those themselves. The first
+    client asked for is preceded by GetCallerIdentity; every property raises AccessDenied for
+    another account than `place` says, for missing, expired or refused credentials, ConfigError
+    for an unknown profile, CloudError if STS does not answer.
+    """
+
+    def __init__(self, place: Place, *, role: str = "", profile: str = "") -> None:
+        self.place = place
+        self._role = role
+        self._profile = profile or None
+        self._lock = threading.RLock()
+        self._session: Session | None = None
+        self._clients: dict[tuple[str, bool], Any] = {}
+        self._verified = False
+
+    @property
+    def ec2(self) -> EC2Client:
+        """EC2, for reads."""
+        return cast("EC2Client", self._client("ec2", READS))
+
+    @property
+    def ec2_once(self) -> EC2Client:
+        """EC2, for what changes anything: one attempt a call."""
+        return cast("EC2Client", self._client("ec2", ONCE))
+
+    @property
+    def route53(self) -> Route53Client:
+        """Route 53, for reads."""
+        return cast("Route53Client", self._client("route53", READS))
+
+    @property
+    def route53_once(self) -> Route53Client:
+        """Route 53, for swaps: one attempt a call."""
+        return cast("Route53Client", self._client("route53", ONCE))
+
+    @property
+    def ssm(self) -> SSMClient:
+        """Systems Manager, for reads."""
+        return cast("SSMClient", self._client("ssm", READS))
+
+    def verify(self) -> None:
+        """Ask STS whose credentials these are, once. Raises as the class says."""
+        with self._lock:
+            if not self._verified:
+                self._check_account()
+                self._verified = True
+
+    def _client(self, service: str, config: Config) -> Any:
+        with self._lock:
+            self.verify()
+            return self._made(service, config)
+
+    def _made(self, service: str, config: Config) -> Any:
+        """botocore's session is not safe for threads, its clients are: hence the lock."""
+        key = (service, config is ONCE)
+        if key not in self._clients:
+            with calling(f"a client for {service}"):
+                self._clients[key] = self._authorised().create_client(
+                    service, region_name=self.place.region, config=config
+                )
+        return self._clients[key]
+
+    def _check_account(self) -> None:
+        sts = cast("STSClient", self._made("sts", READS))
+        with calling("sts:GetCallerIdentity"):
+            identity = sts.get_caller_identity()
+        if identity["Account"] != self.place.account:
+            raise AccessDenied(
+                f"wrong account: these are credentials of {identity['Account']} "
+                f"({identity['Arn']}), {self.place.account} is configured",
+                cure="choose others with AWS_PROFILE, or correct `account`",
+            )
+
+    def _authorised(self) -> Session:
+        if self._session is None:
+            ambient = Session(profile=self._profile)
+            self._session = _assume(ambient, self._role) if self._role else ambient
+        return self._session
+
+
+class _Assumed(CredentialProvider):
+    """Credentials of a role, fetched when first needed and again before they expire."""
+
+    METHOD = "assume-role"
+
+    def __init__(self, ambient: Session, role: str) -> None:
+        super().__init__()
+        source = ambient.get_credentials()
+        if source is None:
+            raise NoCredentialsError
+        self._fetcher = AssumeRoleCredentialFetcher(
+            client_creator=ambient.create_client,
+            source_credentials=source,
+            role_arn=role,
+            extra_args={"RoleSessionName": "deployer"},
+        )
+
+    def load(self) -> Any:
+        return DeferredRefreshableCredentials(
+            refresh_using=self._fetcher.fetch_credentials, method=self.METHOD
+        )
+
+
+def _assume(ambient: Session, role: str) -> Session:
+    session = Session()
+    resolver = CredentialResolver([_Assumed(ambient, role)])
+    session.register_component("credential_provider", resolver)
+    return session

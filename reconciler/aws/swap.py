@@ -1,0 +1,203 @@
+"""The compare-and-swap: DELETE exactly what was seen and CREATE the new, in one change batch.
+
+AWS validates a batch and makes all or none of its changes; a DELETE must match the current values
+exactly and a CREATE fails if the record exists (AWS.md §4). UPSERT checks nothing and is never
+used. An answer is only ever one of: done; refused (then somebody may have been first, or an
+earlier request of ours that we believed lost); or none at all. The last two are settled by reading
+what stands there (DESIGN §3, rule 4).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from reconciler.aws.errors import calling
+from reconciler.aws.retries import Patience, throttled
+from reconciler.aws.session import Aws
+from reconciler.aws.zone_reader import Records, ZoneReader, answer_date
+from reconciler.cloud import ARecord, LedgerAddress, Reading
+from reconciler.errors import (
+    AccessDenied,
+    CloudError,
+    CloudUnclear,
+    ConfigError,
+    SwapLost,
+)
+from reconciler.ledger import Ledger
+from reconciler.ledger_text import LedgerTooLong, encode
+
+if TYPE_CHECKING:
+    from mypy_boto3_route53.type_defs import ChangeTypeDef as Change
+    from mypy_boto3_route53.type_defs import ResourceRecordSetUnionTypeDef as RecordSet
+
+NEW_A_TTL = 60
+REFUSALS = 3
+"""So often a batch may be refused although all it deletes stands there, before we give up."""
+
+
+class _Again(CloudUnclear):
+    """Not settled: what was seen still stands, so the same batch may be sent again."""
+
+
+@dataclass
+class Swap:
+    """One swap, from the first request to a settled answer."""
+
+    aws: Aws
+    patience: Patience
+    seen: Reading
+    new: Ledger
+    point_at: tuple[str, ...] | None = None
+    _unclear: bool = field(default=False, init=False)
+    _refused: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self._wanted = _wanted(self.seen, self.new, self.point_at)
+        self._changes = changes(self.seen, self._wanted, point=self.point_at is not None)
+
+    def run(self) -> Reading:
+        """See `LedgerStore.swap`."""
+        try:
+            return self.patience.call(self._attempt, _worth_another)
+        except CloudUnclear:
+            raise
+        except (CloudError, AccessDenied) as error:
+            if not self._unclear:
+                raise
+            # An earlier request of ours may still be on its way: a definite error now says
+            # nothing about that one.
+            raise CloudUnclear(f"{self._name} may or may not have changed: {error}") from error
+
+    @property
+    def _name(self) -> str:
+        return self.seen.address.name
+
+    def _attempt(self) -> Reading:
+        try:
+            return self._send()
+        except CloudUnclear as error:
+            self._unclear = True
+            return self._settle(error)
+        except CloudError as error:
+            if error.code != "InvalidChangeBatch":
+                raise
+            self._refused += 1
+            return self._settle(error)
+
+    def _send(self) -> Reading:
+        client = self.aws.route53_once
+        with calling("route53:ChangeResourceRecordSets", mutating=True):
+            answer = client.change_resource_record_sets(
+                HostedZoneId=self.seen.address.zone_id, ChangeBatch={"Changes": self._changes}
+            )
+        return replace(self._wanted, now=_date_of(answer) or self.seen.now)
+
+    def _settle(self, why: CloudError) -> Reading:
+        """Reads what stands there: the new (it was done), the old (send again), else lost."""
+        records, beside = self._read_back(why)
+        stands = _single(records, "TXT")
+        if stands == _txt(self._wanted):
+            return replace(self._wanted, now=records.now)
+        if stands != _txt(self.seen):
+            raise SwapLost(f"{self._name} has been changed by somebody else") from why
+        if not self._unclear:
+            self._give_up(beside, why)
+        raise _Again(why.message, code=why.code) from why
+
+    def _give_up(self, beside: Records, why: CloudError) -> None:
+        """Raises if the same batch need not be sent again. Only while none of ours is under way."""
+        if self.point_at is not None and _single(beside, "A") != _a(self.seen):
+            raise SwapLost(
+                f"the A record {self.seen.address.record} has been changed by somebody else"
+            ) from why
+        if self._refused >= REFUSALS:
+            raise CloudError(why.message, code=why.code) from why
+
+    def _read_back(self, why: CloudError) -> tuple[Records, Records]:
+        address = self.seen.address
+        reader = ZoneReader(self.aws.route53, address.zone_id)
+        try:
+            return reader.at(address.name), reader.at(address.record)
+        except (CloudError, AccessDenied) as error:
+            unknown = f"{self._name} may or may not have changed, and cannot be read: {error}"
+            raise _Again(unknown) from why
+
+
+def _date_of(answer: Any) -> datetime | None:
+    """The swap is done whatever its date says: a strange one is no reason to fail."""
+    try:
+        return answer_date(answer)
+    except CloudError:
+        return None
+
+
+def changes(seen: Reading, wanted: Reading, *, point: bool) -> list[Change]:
+    """The batch. An A record that stays as it is goes in too: the batch fails if it was moved."""
+    batch: list[Change] = []
+    if seen.text:
+        batch.append({"Action": "DELETE", "ResourceRecordSet": _txt_set(seen)})
+    batch.append({"Action": "CREATE", "ResourceRecordSet": _txt_set(wanted)})
+    if point and seen.a is not None:
+        batch.append({"Action": "DELETE", "ResourceRecordSet": _a_set(seen.address, seen.a)})
+    if point and wanted.a is not None:
+        batch.append({"Action": "CREATE", "ResourceRecordSet": _a_set(seen.address, wanted.a)})
+    return batch
+
+
+def _wanted(seen: Reading, new: Ledger, point_at: tuple[str, ...] | None) -> Reading:
+    if point_at is not None and not point_at:
+        raise ValueError("an A record without addresses: the name would vanish")
+    try:
+        text = encode(new)
+    except LedgerTooLong as error:
+        raise ConfigError(str(error), cure="keep fewer previous deploys (`keep`)") from error
+    ttl = seen.a.ttl if seen.a else NEW_A_TTL
+    a = ARecord(ttl, tuple(sorted(point_at))) if point_at else seen.a
+    return replace(seen, ledger=new, text=text, a=a)
+
+
+def _worth_another(error: BaseException) -> bool:
+    return isinstance(error, _Again) or throttled(error)
+
+
+Standing = tuple[int, tuple[str, ...]] | None
+"""TTL and values of a record set; None for none."""
+
+
+def _single(records: Records, kind: str) -> Standing:
+    """What stands there; of something routed, a value that equals nothing we wrote."""
+    sets = [one for one in records.sets if one["Type"] == kind]
+    if not sets:
+        return None
+    if len(sets) > 1 or "SetIdentifier" in sets[0] or "TTL" not in sets[0]:
+        return (-1, ())
+    values = sorted(value["Value"] for value in sets[0].get("ResourceRecords", []))
+    return (sets[0]["TTL"], tuple(values))
+
+
+def _txt(reading: Reading) -> Standing:
+    return (reading.ttl, (reading.text,)) if reading.text else None
+
+
+def _a(reading: Reading) -> Standing:
+    return (reading.a.ttl, reading.a.addresses) if reading.a else None
+
+
+def _txt_set(reading: Reading) -> RecordSet:
+    return {
+        "Name": f"{reading.address.name}.",
+        "Type": "TXT",
+        "TTL": reading.ttl,
+        "ResourceRecords": [{"Value": reading.text}],
+    }
+
+
+def _a_set(address: LedgerAddress, a: ARecord) -> RecordSet:
+    return {
+        "Name": f"{address.record}.",
+        "Type": "A",
+        "TTL": a.ttl,
+        "ResourceRecords": [{"Value": one} for one in a.addresses],
+    }
