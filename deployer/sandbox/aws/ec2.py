@@ -1,0 +1,73 @@
+"""EC2 as AWS has it: our actions in front of moto's.
+
+Each mixin replaces what moto is lax about; whatever is not here is moto's. Every request first
+brings the states of machines and images up to date, so that an answer is never older than it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from botocore.model import OperationNotFoundError
+from moto.core.exceptions import ServiceException
+from moto.core.responses import ActionResult
+from moto.ec2.responses import EC2Response
+
+from deployer.sandbox.aws.describe import DescribeActions
+from deployer.sandbox.aws.errors import bad_value, ec2_error
+from deployer.sandbox.aws.images import ImageActions
+from deployer.sandbox.aws.instance_attributes import AttributeActions
+from deployer.sandbox.aws.launch import LaunchActions
+from deployer.sandbox.aws.lifecycle import LifecycleActions
+from deployer.sandbox.aws.network import NetworkActions
+from deployer.sandbox.aws.tags import TagActions
+from deployer.sandbox.aws.upkeep import bring_up_to_date
+from deployer.sandbox.aws.volumes import VolumeActions
+
+# These check DryRun themselves, after they have checked the rest; for all others we do.
+_OURS = (
+    AttributeActions,
+    DescribeActions,
+    ImageActions,
+    LaunchActions,
+    LifecycleActions,
+    NetworkActions,
+    TagActions,
+    VolumeActions,
+)
+
+
+class StrictEc2(*_OURS, EC2Response):  # type: ignore[misc]
+    """moto's EC2 with the actions of `_OURS` before its own."""
+
+    def _dispatch(self, request: Any, full_url: str | None = None, headers: Any = None) -> Any:
+        try:
+            self.setup_class(request, full_url, headers)
+        except OperationNotFoundError:
+            action = self._get_action()
+            text = f"The action {action} is not valid for this web service."
+            return self._refuse(ec2_error("InvalidAction", text))
+        bring_up_to_date(self.cloud, self.region_books)
+        try:
+            self._dry_run_of_moto()
+            return self.call_action()
+        except ServiceException as refused:
+            return self._refuse(refused)
+        except NotImplementedError as gap:
+            if "ilter" not in str(gap):
+                raise
+            return self._refuse(bad_value(f"The filter is invalid ({gap})"))
+
+    def _dry_run_of_moto(self) -> None:
+        """moto carries out many an action in spite of DryRun."""
+        name = self._snake_action()
+        if not any(name in vars(mixin) for mixin in _OURS):
+            self.error_on_dryrun()
+
+    def _snake_action(self) -> str:
+        from moto.core.utils import camelcase_to_underscores
+
+        return camelcase_to_underscores(self._get_action())
+
+    def _refuse(self, error: ServiceException) -> Any:
+        return self.serialized(ActionResult(error))

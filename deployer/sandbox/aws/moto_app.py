@@ -1,0 +1,62 @@
+"""moto's server application, with our response classes in the place of its own.
+
+moto reads its settings from the environment when it is imported, so this module alone imports
+it first, and nothing imports this module before a server starts.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+# The default images alone make 1,300 snapshots; CORS headers and IAM are nobody's business here.
+os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
+os.environ.setdefault("MOTO_DISABLE_GLOBAL_CORS", "true")
+
+import moto.ec2.urls as ec2_urls
+import moto.route53.urls as route53_urls
+from moto.core.base_backend import BackendDict
+from moto.core.model_instances import reset_model_data
+from moto.ec2.models import ec2_backends
+from moto.moto_api._internal import mock_random
+from moto.moto_server.werkzeug_app import (
+    DomainDispatcherApplication,
+    MotoRequestHandler,
+    create_backend_app,
+)
+
+from deployer.sandbox.aws import patches
+from deployer.sandbox.aws.dns import StrictRoute53
+from deployer.sandbox.aws.ec2 import StrictEc2
+
+
+class QuietHandler(MotoRequestHandler):
+    """Requests go to the journal, not to stderr."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Say nothing."""
+
+
+def build() -> DomainDispatcherApplication:
+    """The WSGI application: every service moto has, EC2 and Route 53 strict."""
+    patches.apply()
+    ec2_urls.url_paths = dict.fromkeys(ec2_urls.url_paths, StrictEc2.dispatch)
+    route53_urls.url_paths = dict.fromkeys(route53_urls.url_paths, StrictRoute53.dispatch)
+    return DomainDispatcherApplication(create_backend_app)
+
+
+def forget(seed: int) -> None:
+    """Drop every backend of every account, and begin the ids anew.
+
+    Not moto's own reset: that builds each backend again only to throw it away.
+    """
+    for backends in BackendDict._instances:
+        backends.clear()
+    BackendDict._instances.clear()
+    reset_model_data()
+    mock_random.seed(seed)
+
+
+def ec2_backend(account: str, region: str) -> Any:
+    """moto's EC2 backend of one account and region."""
+    return ec2_backends[account][region]

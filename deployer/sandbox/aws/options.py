@@ -1,0 +1,27 @@
+"""What can be set about the sandbox's AWS API; the defaults suit tests and the demo.
+
+Times are short but never zero: a product that takes the first answer for the last one must
+meet `pending` here, not in production.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class AwsOptions:
+    """Port, network and clock of one sandbox API; all times in seconds.
+
+    `network` is the loopback range of the default VPC (a /16): an address of a subnet in it is
+    where the instance's machine listens. `port` 0 takes any free one.
+    """
+
+    port: int = 0
+    region: str = "eu-west-1"
+    network: str = "127.77.0.0/16"
+    instance_pending: float = 0.05
+    image_pending: float = 0.05
+    insync_after: float = 0.5
+    terminated_for: float = 3600.0
+    seed: int = 42

@@ -1,0 +1,81 @@
+"""What a request asks for, read from its bytes before moto sees them.
+
+Faults and the journal must know service and action of every protocol: query (EC2, STS), JSON
+(SSM) and REST (Route 53, S3).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs
+
+READING = ("Describe", "List", "Get", "Head", "Search", "Lookup", "Test", "Preview", "GET", "HEAD")
+
+_ROUTE53 = tuple(
+    (method, re.compile(rf"^/2013-04-01/{path}/?$"), action)
+    for method, path, action in (
+        ("POST", r"hostedzone/[^/]+/rrset", "ChangeResourceRecordSets"),
+        ("GET", r"hostedzone/[^/]+/rrset", "ListResourceRecordSets"),
+        ("POST", r"hostedzone", "CreateHostedZone"),
+        ("GET", r"hostedzone", "ListHostedZones"),
+        ("GET", r"hostedzonesbyname", "ListHostedZonesByName"),
+        ("GET", r"hostedzone/[^/]+", "GetHostedZone"),
+        ("POST", r"hostedzone/[^/]+", "UpdateHostedZoneComment"),
+        ("DELETE", r"hostedzone/[^/]+", "DeleteHostedZone"),
+        ("GET", r"change/[^/]+", "GetChange"),
+        ("GET", r"tags/.+", "ListTagsForResource"),
+        ("POST", r"tags/.+/.+", "ChangeTagsForResource"),
+        ("POST", r"tags/[^/]+", "ListTagsForResources"),
+    )
+)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One API call. `protocol` is `ec2`, `query`, `json`, `route53` or `rest`."""
+
+    service: str
+    action: str
+    mutating: bool
+    protocol: str
+
+
+def read_call(environ: dict[str, Any], body: bytes) -> Call:
+    """The call that this WSGI request makes; service `unknown` when it is not signed."""
+    service = _service(environ.get("HTTP_AUTHORIZATION", ""))
+    target = environ.get("HTTP_X_AMZ_TARGET", "")
+    if target:
+        return _call(service, target.rsplit(".", 1)[-1], "json")
+    method, path = environ["REQUEST_METHOD"], environ.get("PATH_INFO", "/")
+    if service == "route53":
+        return _call(service, _route53_action(method, path), "route53")
+    form = _form(environ, body)
+    if "Action" in form:
+        protocol = "ec2" if service == "ec2" else "query"
+        dry = form.get("DryRun", ["false"])[0].lower() == "true"
+        return _call(service, form["Action"][0], protocol, dry)
+    return _call(service, method, "rest")
+
+
+def _call(service: str, action: str, protocol: str, dry: bool = False) -> Call:
+    return Call(service, action, not dry and not action.startswith(READING), protocol)
+
+
+def _service(authorization: str) -> str:
+    scope = re.search(r"Credential=[^/]*/\d{8}/[^/]*/([^/]+)/aws4_request", authorization)
+    return scope.group(1).lower() if scope else "unknown"
+
+
+def _route53_action(method: str, path: str) -> str:
+    for wanted, pattern, action in _ROUTE53:
+        if method == wanted and pattern.match(path):
+            return action
+    return f"{method} {path}"
+
+
+def _form(environ: dict[str, Any], body: bytes) -> dict[str, list[str]]:
+    if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
+        return parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True)
+    return parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)

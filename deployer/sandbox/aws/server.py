@@ -1,0 +1,110 @@
+"""Starts and stops the sandbox's AWS API on loopback."""
+
+from __future__ import annotations
+
+import threading
+
+from werkzeug.serving import BaseWSGIServer, make_server
+
+from deployer.sandbox.aws import cloud as clouds
+from deployer.sandbox.aws.cloud import Cloud
+from deployer.sandbox.aws.door import Door
+from deployer.sandbox.aws.journal import Journal
+from deployer.sandbox.aws.options import AwsOptions
+from deployer.sandbox.faults import FaultBook
+from deployer.sandbox.host import MachineHost
+
+ACCOUNT = "123456789012"
+LOOPBACK = "127.0.0.1"
+
+
+class AwsServer:
+    """A strict AWS API over a `MachineHost`; see the package for how to use it.
+
+    `faults` and `journal` are the same that `/_sandbox/...` serves.
+    """
+
+    def __init__(self, host: MachineHost, options: AwsOptions | None = None) -> None:
+        self.options = options or AwsOptions()
+        self.faults = FaultBook()
+        self.journal = Journal()
+        self.cloud = Cloud(host, self.options, self.faults)
+        self._http: BaseWSGIServer | None = None
+        self._thread: threading.Thread | None = None
+        self._door: Door | None = None
+
+    @property
+    def endpoint(self) -> str:
+        """`http://127.0.0.1:PORT`; only while it runs."""
+        if self._http is None:
+            raise RuntimeError("the API does not run: call start() first")
+        return f"http://{LOOPBACK}:{self._http.server_port}"
+
+    def start(self) -> str:
+        """Listen and answer; returns the endpoint's URL.
+
+        Raises:
+            OSError: the port is taken.
+            RuntimeError: another server runs in this process.
+        """
+        from deployer.sandbox.aws import moto_app
+
+        clouds.occupy(self.cloud)
+        try:
+            self._door = Door(moto_app.build(), self.cloud, self.journal)
+            self._http = make_server(
+                LOOPBACK,
+                self.options.port,
+                self._door,
+                threaded=True,
+                request_handler=moto_app.QuietHandler,
+            )
+        except BaseException:
+            clouds.vacate()
+            raise
+        self.reset()
+        self._thread = threading.Thread(target=self._http.serve_forever, name="aws", daemon=True)
+        self._thread.start()
+        return self.endpoint
+
+    def stop(self) -> None:
+        """Stop listening, end the jobs, forget everything. Harmless twice."""
+        if self._http is None or self._thread is None:
+            return
+        self._http.shutdown()
+        self._thread.join()
+        self._http.server_close()
+        self._http = self._thread = None
+        self.reset()
+        self.cloud.jobs.close()
+        clouds.vacate()
+
+    def reset(self) -> None:
+        """A bare account again: no resources, faults or journal; ids start from the seed.
+
+        Machines and disk images are the host's: reset that as well.
+        """
+        from deployer.sandbox.aws import moto_app
+
+        if self._door is not None:
+            self._door.wait_for_late()
+        self.faults.clear()
+        with self.cloud.lock:
+            self.cloud.jobs.drain()
+            self.cloud.forget()
+            moto_app.forget(self.options.seed)
+            self.journal.clear()
+
+    def register_base_image(
+        self, name: str, image_id: str = "", *, size: int = 8, region: str = ""
+    ) -> str:
+        """Put an image of ours into the catalogue (owner self); returns its AMI id.
+
+        The disk of that id is the host's business. `size` is the root volume's, in GiB.
+        """
+        from deployer.sandbox.aws.images import add_base_image
+        from deployer.sandbox.aws.moto_app import ec2_backend
+
+        with self.cloud.lock:
+            backend = ec2_backend(ACCOUNT, region or self.options.region)
+            return add_base_image(self.cloud, backend, name, image_id, size)

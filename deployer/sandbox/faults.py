@@ -1,0 +1,175 @@
+"""Faults on request: what a cloud does on a bad day, per API action.
+
+The rules live in the server (`FaultBook`), so that any client, `aws` included, meets them. One
+door leads to them: `/_sandbox/faults` on the API's own port, spoken by `FaultClient`. This
+module imports the stdlib only: tests and the command line use it without the server.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import urllib.error
+import urllib.request
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+KINDS = ("throttle", "error500", "drop_reply", "delay", "duplicate", "error")
+CONTROL_TIMEOUT = 10.0
+
+
+@dataclass(frozen=True)
+class FaultRule:
+    """One fault.
+
+    `action` is `RunInstances`, `ec2:RunInstances`, `ec2:*`, `mutating` or `*`. It passes over
+    the first `skip` matches and then strikes `times` times (0: always). `seconds` is the wait
+    of `delay`, and of the second delivery of `duplicate`. `code` and `status` are the answer
+    of `error`.
+
+    - throttle: refused in the service's own words, nothing done
+    - error500: InternalError, nothing done
+    - drop_reply: done, then the connection is closed without an answer
+    - delay: done `seconds` later, whether or not the client still waits
+    - duplicate: done, answered, and done again
+    - error: refused with `code`, nothing done
+    """
+
+    action: str
+    kind: str
+    times: int = 1
+    skip: int = 0
+    seconds: float = 0.0
+    code: str = ""
+    status: int = 400
+    id: int = 0
+    hits: int = 0
+
+    def matches(self, service: str, action: str, mutating: bool) -> bool:
+        """Whether this rule is about that call."""
+        if self.action == "*":
+            return True
+        if self.action == "mutating":
+            return mutating
+        return self.action in (action, f"{service}:{action}", f"{service}:*")
+
+
+def parse_rule(data: dict[str, Any]) -> FaultRule:
+    """A rule from JSON.
+
+    Raises:
+        ValueError: unknown kind or field, or a value of the wrong type.
+    """
+    known = {"action", "kind", "times", "skip", "seconds", "code", "status"}
+    unknown = set(data) - known
+    if unknown:
+        raise ValueError(f"unknown field {sorted(unknown)[0]!r}; known: {sorted(known)}")
+    if data.get("kind") not in KINDS:
+        raise ValueError(f"unknown kind {data.get('kind')!r}; known: {', '.join(KINDS)}")
+    return FaultRule(
+        action=str(data["action"]),
+        kind=str(data["kind"]),
+        times=int(data.get("times", 1)),
+        skip=int(data.get("skip", 0)),
+        seconds=float(data.get("seconds", 0.0)),
+        code=str(data.get("code", "")),
+        status=int(data.get("status", 400)),
+    )
+
+
+class FaultBook:
+    """The rules in force, and the visibility lag. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._rules: list[FaultRule] = []
+        self._next = 1
+        self.lag = 0.0
+
+    def add(self, rule: FaultRule) -> FaultRule:
+        """Put a rule in force; returns it with its id."""
+        with self._lock:
+            rule = replace(rule, id=self._next, hits=0)
+            self._next += 1
+            self._rules.append(rule)
+        return rule
+
+    def take(self, service: str, action: str, mutating: bool) -> FaultRule | None:
+        """The rule that strikes this call, used up by one; None for a good day."""
+        with self._lock:
+            for index, rule in enumerate(self._rules):
+                if rule.matches(service, action, mutating):
+                    return self._strike(index, rule)
+        return None
+
+    def _strike(self, index: int, rule: FaultRule) -> FaultRule | None:
+        if rule.skip > 0:
+            self._rules[index] = replace(rule, skip=rule.skip - 1)
+            return None
+        struck = replace(rule, hits=rule.hits + 1)
+        if rule.times == 1:
+            del self._rules[index]
+        else:
+            self._rules[index] = replace(struck, times=max(0, rule.times - 1))
+        return struck
+
+    def rules(self) -> list[dict[str, Any]]:
+        """The rules still in force, oldest first, as JSON-ready dicts."""
+        with self._lock:
+            return [asdict(rule) for rule in self._rules]
+
+    def clear(self) -> None:
+        """No faults, no lag."""
+        with self._lock:
+            self._rules.clear()
+            self.lag = 0.0
+
+
+class FaultClient:
+    """Sets, lists and clears the faults of a running sandbox.
+
+    Raises `ValueError` with the server's words for a rule it does not take, and `OSError` when
+    nobody answers at the endpoint.
+    """
+
+    def __init__(self, endpoint: str) -> None:
+        self._endpoint = endpoint.rstrip("/")
+
+    def add(self, rule: FaultRule) -> dict[str, Any]:
+        """Put a rule in force; returns it as the server holds it."""
+        sent = {k: v for k, v in asdict(rule).items() if k not in ("id", "hits")}
+        answer: dict[str, Any] = self._ask("POST", "/_sandbox/faults", sent)
+        return answer
+
+    def set(self, action: str, kind: str, **more: Any) -> dict[str, Any]:
+        """`add` in one line: `set("RunInstances", "drop_reply", times=2)`."""
+        return self.add(FaultRule(action=action, kind=kind, **more))
+
+    def list(self) -> dict[str, Any]:
+        """`{"rules": [...], "lag": seconds}`."""
+        answer: dict[str, Any] = self._ask("GET", "/_sandbox/faults")
+        return answer
+
+    def clear(self) -> None:
+        """No faults, no lag."""
+        self._ask("DELETE", "/_sandbox/faults")
+
+    def lag(self, seconds: float) -> None:
+        """Things younger than this are not yet listed or described."""
+        self._ask("POST", "/_sandbox/faults", {"lag": seconds})
+
+    def requests(self, since: int = 0) -> Any:
+        """The journal after entry `since`: seq, time, service, action, status, mutating."""
+        return self._ask("GET", f"/_sandbox/requests?since={since}")["requests"]
+
+    def _ask(self, method: str, path: str, data: dict[str, Any] | None = None) -> Any:
+        body = None if data is None else json.dumps(data).encode()
+        request = urllib.request.Request(self._endpoint + path, data=body, method=method)
+        request.add_header("Content-Type", "application/json")
+        # The sandbox is on loopback; a proxy from the environment must not be asked for it.
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(request, timeout=CONTROL_TIMEOUT) as reply:
+                return json.loads(reply.read() or b"null")
+        except urllib.error.HTTPError as refused:
+            raise ValueError(refused.read().decode(errors="replace")) from refused
