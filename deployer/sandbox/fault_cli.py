@@ -1,0 +1,69 @@
+"""`deployer sandbox fault …`: let the sandbox's cloud have a bad day."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from deployer.sandbox.faults import KINDS, FaultClient, FaultRule
+
+
+@click.group()
+@click.option(
+    "--dir",
+    "directory",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where the sandbox lives (else $SANDBOX_DIR, else a temporary directory).",
+)
+@click.option("--endpoint", help="The API's URL, instead of looking the sandbox up.")
+@click.pass_context
+def fault(context: click.Context, directory: Path | None, endpoint: str | None) -> None:
+    """Faults on request: throttling, errors, lost replies, delays, visibility lag."""
+    context.obj = (directory, endpoint)
+
+
+@fault.command()
+@click.argument("action")
+@click.argument("kind", type=click.Choice(KINDS))
+@click.option("--times", default=1, show_default=True, help="How often it strikes; 0: always.")
+@click.option("--skip", default=0, show_default=True, help="How many calls pass before.")
+@click.option("--seconds", default=0.0, help="The wait of delay, and before a duplicate.")
+@click.option("--code", default="", help="The error code of `error`.")
+@click.option("--status", default=400, show_default=True, help="The HTTP status of `error`.")
+@click.pass_context
+def add(context: click.Context, action: str, kind: str, **more: Any) -> None:
+    """Let KIND happen to ACTION: RunInstances, route53:ChangeResourceRecordSets, mutating, *."""
+    rule = FaultRule(action=action, kind=kind, **more)
+    click.echo(json.dumps(_client(context).add(rule)))
+
+
+@fault.command("list")
+@click.pass_context
+def list_(context: click.Context) -> None:
+    """The faults in force, as JSON."""
+    click.echo(json.dumps(_client(context).list(), indent=1))
+
+
+@fault.command()
+@click.pass_context
+def clear(context: click.Context) -> None:
+    """No faults and no lag any more."""
+    _client(context).clear()
+
+
+@fault.command()
+@click.argument("seconds", type=click.FloatRange(min=0))
+@click.pass_context
+def lag(context: click.Context, seconds: float) -> None:
+    """Hide things from describes and tag lists until they are SECONDS old; 0 ends it."""
+    _client(context).lag(seconds)
+
+
+def _client(context: click.Context) -> FaultClient:
+    from deployer.sandbox.client import Sandbox
+
+    directory, endpoint = context.obj
+    return FaultClient(endpoint or Sandbox.at(directory).endpoint)
