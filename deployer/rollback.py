@@ -1,0 +1,302 @@
+"""`deployer rollback`: back to the previous release that was good, needing no thought at 3 a.m.
+
+Lease, smoke on the old machines, databases, commit: the old release is seen to answer before the
+new one stops. It never refuses for dirt. The newer database is shut first, so that what it holds
+and the older does not is counted for good; the older one opens after the commit, so that at no
+moment two of them take writes (DESIGN §7).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from deployer import events as e
+from deployer import refusals
+from deployer.lease import Lease, Terms
+from deployer.ports import Ports
+from deployer.smoking import smoke_all
+from deployer.steps.guard import new_id
+from deployer.survey import Survey, survey
+from deployer.undo import left_lines
+from reconciler import ledger as ledgers
+from reconciler import tags as t
+from reconciler.cloud import Reading
+from reconciler.database.port import Changes
+from reconciler.deploy_id import DeployId
+from reconciler.errors import DirtRemains, FollowUpFailed, Refused, ToolError
+from reconciler.fence import FencedAct
+from reconciler.ledger import Ending, Ledger, Live, Previous
+from reconciler.plan import Ask
+from reconciler.resource import Resource
+from reconciler.signals import Interrupted
+from reconciler.sweep import sweep
+
+
+@dataclass
+class Rollback:
+    """One rollback under way."""
+
+    ports: Ports
+    emit: e.Listener
+    discard_writes: bool
+    seen: Survey
+    reading: Reading
+    live: Live
+    target: Previous
+    lease: Lease
+    began: float = field(default_factory=time.monotonic)
+    lost: str = ""
+
+    def release(self, deploy: DeployId) -> str:
+        """A deploy's release name, as its machines say it."""
+        machines = self.seen.machines(deploy)
+        said = next((one.tags[t.RELEASE] for one in machines if t.RELEASE in one.tags), "")
+        return said or str(deploy)
+
+    @property
+    def rejects(self) -> bool:
+        """Going back rejects what is left; rolling forward again rejects nobody."""
+        return self.target.id.born < self.live.id.born
+
+
+def rollback(
+    ports: Ports,
+    to: DeployId | None = None,
+    *,
+    discard_writes: bool = False,
+    emit: e.Listener = e.ignore,
+) -> e.RolledBack:
+    """Make a previous deploy live again: the newest that was not rejected, or `to`.
+
+    Raises Refused (nothing changed), ToolError (undone), DirtRemains, FollowUpFailed.
+    """
+    run = _begin(ports, to, discard_writes=discard_writes, emit=emit)
+    try:
+        for name, act in _STEPS:
+            if name != "lease":
+                run.lease.renew(name)
+            _do(run, name, act)
+    except BaseException as error:
+        if not _committed_after_all(run, error):
+            raise
+    return _after(run)
+
+
+def choose(ledger: Ledger, service: str, to: DeployId | None) -> Previous:
+    """The previous deploy to go back to. Raises Refused with what there is."""
+    if to is not None:
+        found = ledger.find_previous(to)
+    else:
+        found = next((one for one in ledger.previous if not one.rejected), None)
+    if found is not None:
+        return found
+    known = "\n".join(f"{one.id}{' (rejected)' if one.rejected else ''}" for one in ledger.previous)
+    what = (
+        f"{to} is not a previous deploy of {service}"
+        if to
+        else (f"{service} has no previous deploy that was good")
+    )
+    raise Refused(
+        what,
+        detail=f"previous:\n{known}" if known else "there are no previous deploys",
+        cure=f"To choose one        deployer rollback {service} --to ID" if known else "",
+    )
+
+
+def _begin(
+    ports: Ports, to: DeployId | None, *, discard_writes: bool, emit: e.Listener
+) -> Rollback:
+    seen = survey(ports)
+    reading, ledger = seen.known()
+    service = ports.service
+    if ledger.live is None:
+        raise Refused(f"{service.name} has no live deploy to roll back from")
+    if ledger.lease is not None:
+        reading, ledger = _end_expired(ports, seen, reading, ledger)
+    if seen.todo.notes:
+        raise refusals.moved(service.name, seen.todo.notes[0])
+    target = choose(ledger, service.name, to)
+    mine = new_id(service.name, reading)
+    terms = Terms(service.lease.length, service.lease.renew_every, service.lease.limit)
+    lease = Lease(ports.managed.ledgers, reading, mine, terms)
+    assert ledger.live is not None
+    run = Rollback(ports, emit, discard_writes, seen, reading, ledger.live, target, lease)
+    began = e.ReleaseBegan(
+        service.name,
+        str(mine),
+        run.release(target.id),
+        run.release(ledger.live.id),
+        e.ROLLBACK_STEPS,
+    )
+    emit(began)
+    return run
+
+
+def _end_expired(
+    ports: Ports, seen: Survey, reading: Reading, ledger: Ledger
+) -> tuple[Reading, Ledger]:
+    """A dead deployer's lease does not keep a rollback waiting; a living one's does."""
+    lease = ledger.lease
+    assert lease is not None
+    if not ledgers.expired(lease, reading.now):
+        raise refusals.held(seen.todo, lease, ports.service.lease.length)
+    ended = ledgers.end(ledger, Ending(lease, reading.now))
+    return ports.managed.ledgers.swap(reading, ended), ended
+
+
+def _take(run: Rollback) -> str:
+    run.lease.acquire()
+    return "lease taken"
+
+
+def _start(run: Rollback) -> str:
+    """Its machines must all be there and running."""
+    machines = run.seen.machines(run.target.id)
+    down = [one for one in machines if one.state != "running"]
+    if not machines or down:
+        what = f"{down[0].id} is {down[0].state}" if down else "it has no machines any more"
+        raise ToolError(f"{run.target.id} cannot serve: {what}")
+    missing = set(run.target.at) - {a for one in machines for a in one.addresses}
+    if missing:
+        raise ToolError(f"nobody of {run.target.id} holds {', '.join(sorted(missing))} any more")
+    return f"{len(machines)} machines run"
+
+
+def _smoke(run: Rollback) -> str:
+    machines = run.seen.machines(run.target.id)
+    return smoke_all(run.ports, run.target.at, machines)
+
+
+def _database(run: Rollback) -> str:
+    """Shut the newer database, count what would be lost, refuse or go on."""
+    newer = run.seen.database(run.live.id)
+    older = run.seen.database(run.target.id)
+    server = run.ports.managed.reach.databases() if newer and older else None
+    if server is None or newer is None or older is None or newer.name == older.name:
+        return "shared or none: nothing is lost"
+    _refuse_losses(run, server.changes_since_baseline(newer.name))
+    managed = run.ports.managed
+    act = FencedAct(run.lease.generation, run.live.id, str(managed.address))
+    server.shut(newer.name, act, managed.app_roles, managed.max_wait)
+    limit = run.ports.service.database
+    run.emit(e.FreezeBegan(limit.max_freeze.total_seconds() if limit else 0))
+    changes = server.changes_since_baseline(newer.name)
+    _refuse_losses(run, changes)
+    run.lost = losses(changes)
+    # From here on the older database counts: rolling forward again says what that would lose.
+    act = FencedAct(run.lease.generation, run.target.id, str(managed.address))
+    server.record_baseline(older.name, act)
+    return f"{newer.name} is shut; left behind: {run.lost}"
+
+
+def losses(changes: Changes) -> str:
+    """`at least 214 row changes: orders 12, sessions 171`."""
+    if not changes.any:
+        return "no row changes"
+    tables = ", ".join(f"{name} {n}" for name, n in sorted(changes.tables.items()))
+    more = " and others that cannot be counted" if changes.unknown else ""
+    return f"at least {changes.at_least} row changes{more}" + (f": {tables}" if tables else "")
+
+
+def _refuse_losses(run: Rollback, changes: Changes) -> None:
+    if run.discard_writes or not changes.any:
+        return
+    service = run.ports.service.name
+    newer, older = run.release(run.live.id), run.release(run.target.id)
+    to = "" if run.rejects else f" --to {run.target.id}"
+    raise Refused(
+        f"{newer} has taken {losses(changes)}, which {older}'s database does not have",
+        detail="Its database would be shut and kept.",
+        cure=f"To go back without them:  deployer rollback {service}{to} --discard-writes",
+    )
+
+
+def _commit(run: Rollback) -> str:
+    run.lease.commit(run.target.id, run.target.at, run.live.id)
+    return f"{', '.join(run.target.at)} in generation {run.lease.generation}"
+
+
+_Act = Callable[[Rollback], str]
+
+_STEPS: tuple[tuple[str, _Act], ...] = (
+    ("lease", _take),
+    ("start", _start),
+    ("smoke", _smoke),
+    ("database", _database),
+    ("commit", _commit),
+)
+
+
+def _do(run: Rollback, name: str, act: _Act) -> None:
+    began = time.monotonic()
+    run.emit(e.StepBegan(name))
+    try:
+        text = act(run)
+    except ToolError as error:
+        run.emit(e.StepFailed(name, error.message, error.detail))
+        raise
+    run.emit(e.StepDone(name, text, time.monotonic() - began))
+
+
+def _committed_after_all(run: Rollback, error: BaseException) -> bool:
+    """End the lease and let the sweep open what was shut; True if the commit was made after all."""
+    run.emit(e.CleanUpBegan(str(error)))
+    managed = run.ports.managed
+    try:
+        if not run.lease.end() and run.lease.committed(run.target.id):
+            return True
+        result = sweep([managed], {managed.name: Ask(managed.retention, only=run.lease.mine)})
+        left = left_lines(result)
+    except ToolError as trouble:
+        left = (str(trouble),)
+    run.emit(e.CleanUpDone({}, len(left)))
+    if left:
+        raise DirtRemains(
+            f"{error}; and not everything could be put back",
+            detail="\n".join(left),
+            cure=f"To put it back       reconciler sweep --service {managed.name}",
+        ) from error
+    return False
+
+
+def _after(run: Rollback) -> e.RolledBack:
+    """What the table says now: jobs and writes change sides, labels follow."""
+    managed = run.ports.managed
+    unfinished: tuple[str, ...] = ()
+    began = time.monotonic()
+    run.emit(e.StepBegan("follow-up"))
+    try:
+        ttl = run.reading.a.ttl if run.reading.a else 60
+        unfinished = left_lines(sweep([managed], {managed.name: Ask(managed.retention, ttl)}))
+    except (ToolError, Interrupted) as error:
+        unfinished = (str(error),)
+    text = "unfinished" if unfinished else "jobs and writes changed sides"
+    run.emit(e.StepDone("follow-up", text, time.monotonic() - began))
+    done = _rolled_back(run, unfinished)
+    run.emit(done)
+    if unfinished:
+        raise FollowUpFailed(
+            f"{managed.name} is back on {done.release}, but not everything followed",
+            detail="\n".join(unfinished),
+            cure=f"To finish it         reconciler sweep --service {managed.name}",
+        )
+    return done
+
+
+def _rolled_back(run: Rollback, unfinished: tuple[str, ...]) -> e.RolledBack:
+    ttl = run.reading.a.ttl if run.reading.a else 60
+    return e.RolledBack(
+        service=run.ports.managed.name,
+        deploy=str(run.target.id),
+        release=run.release(run.target.id),
+        was=run.release(run.live.id),
+        addresses=run.target.at,
+        seconds=time.monotonic() - run.began,
+        rejected=run.rejects,
+        lost=run.lost,
+        old_answers_until=run.lease.now + timedelta(seconds=ttl),
+        unfinished=unfinished,
+    )

@@ -1,0 +1,95 @@
+"""`deployer thaw`: opens the live database again when a dead deployer has left it shut.
+
+With the ledger readable this is what the sweep does: end a lease that has run out, then thaw with
+the generation that the ledger has. With Route 53 out of reach only an operator can know that no
+commit is in flight, and says so with `--deployer-is-dead` (DESIGN §7).
+"""
+
+from __future__ import annotations
+
+from deployer import refusals
+from deployer.ports import Ports
+from deployer.survey import Survey, survey
+from reconciler import ledger as ledgers
+from reconciler.database.memory import State
+from reconciler.database.port import DatabaseInfo, DatabaseServer
+from reconciler.deploy_id import DeployId
+from reconciler.errors import CloudError, ConfigError, LedgerUnknown, Refused
+from reconciler.fence import FencedAct
+from reconciler.ledger import Ending, Lease
+from reconciler.tags import Label
+
+
+def thaw(ports: Ports, *, deployer_is_dead: bool = False) -> str:
+    """Open the live database; returns its name. Raises Refused, DatabaseError, StaleAct."""
+    server = _server(ports)
+    seen = survey(ports)
+    if seen.reading is None:
+        return _without_ledger(ports, seen, server, deployer_is_dead=deployer_is_dead)
+    reading, ledger = seen.known()
+    if ledger.live is None:
+        raise Refused(f"{ports.managed.name} has no live deploy")
+    thing = seen.database(ledger.live.id)
+    if thing is None:
+        raise Refused(f"no database of {ledger.live.id} is known to have been shut")
+    generation = ledger.gen
+    if ledger.lease is not None:
+        generation = _end(ports, seen, ledger.lease, operator=deployer_is_dead)
+    server.thaw(thing.name, FencedAct(generation, ledger.live.id, str(ports.managed.address)))
+    return thing.name
+
+
+def _server(ports: Ports) -> DatabaseServer:
+    server = ports.managed.reach.databases()
+    if server is None:
+        raise ConfigError(f"{ports.managed.name} has no database configured")
+    return server
+
+
+def _end(ports: Ports, seen: Survey, lease: Lease, *, operator: bool) -> int:
+    """Un-root the dead deployer by a swap first: its commit can then no longer succeed."""
+    reading, ledger = seen.known()
+    if not operator and not ledgers.expired(lease, reading.now):
+        raise refusals.held(seen.todo, lease, ports.service.lease.length)
+    ended = ledgers.end(ledger, Ending(lease, reading.now, operator=operator))
+    ports.managed.ledgers.swap(reading, ended)
+    return ended.gen
+
+
+def _without_ledger(
+    ports: Ports, seen: Survey, server: DatabaseServer, *, deployer_is_dead: bool
+) -> str:
+    service = ports.managed.name
+    if not deployer_is_dead:
+        raise LedgerUnknown(
+            f"the ledger of {service} cannot be read: {seen.todo.problem}",
+            cure=(
+                "If you know that its deployer is dead and no commit is on its way:\n"
+                f"deployer thaw {service} --deployer-is-dead"
+            ),
+        )
+    live = _labelled_live(seen)
+    info = _shut_database(ports, server, live)
+    assert info.memory is not None
+    server.thaw(info.name, FencedAct(info.memory.generation, live, str(ports.managed.address)))
+    return info.name
+
+
+def _labelled_live(seen: Survey) -> DeployId:
+    """The one deploy that its labels call live: all there is to go by without the ledger."""
+    found = {one.deploy for one in seen.inventory.resources if one.label is Label.LIVE}
+    named = [one for one in found if one is not None and one.service == seen.todo.service]
+    if len(named) != 1:
+        raise Refused(f"{len(named)} deploys are labelled live: which database to open is unknown")
+    return named[0]
+
+
+def _shut_database(ports: Ports, server: DatabaseServer, live: DeployId) -> DatabaseInfo:
+    ledger = str(ports.managed.address)
+    for info in server.databases():
+        memory = info.memory
+        if memory and memory.ledger == ledger and memory.deploy == live:
+            if memory.state is State.SHUT:
+                return info
+            raise Refused(f"{info.name} takes writes already: there is nothing to thaw")
+    raise CloudError(f"no database of {live} is known on the server")
