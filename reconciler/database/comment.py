@@ -15,7 +15,6 @@ from psycopg.sql import SQL, Identifier, Literal
 from reconciler.database import catalog
 from reconciler.database import memory as m
 from reconciler.database.memory import Memory
-from reconciler.errors import Refused
 from reconciler.fence import FencedAct
 
 
@@ -36,7 +35,7 @@ def admitted(connection: Connection, act: FencedAct) -> Memory:
     try:
         memory = m.parse(comment)
     except m.ForeignComment:
-        memory = _first(comment, act, name, now(connection))
+        memory = m.first(comment, act, name, now(connection))
     return m.admitted(memory, act, name)
 
 
@@ -57,13 +56,3 @@ def now(connection: Connection) -> datetime:
     ((moment,),) = connection.execute("SELECT transaction_timestamp()").fetchall()
     assert isinstance(moment, datetime)  # noqa: S101  (for the type checker)
     return moment
-
-
-def _first(comment: str, act: FencedAct, name: str, at: datetime) -> Memory:
-    if m.claims_to_be_ours(comment):
-        raise Refused(
-            f"the comment of database {name} is a memory that this version does not understand",
-            cure="use the newer deployer that wrote it",
-            detail=comment,
-        )
-    return Memory(act.deploy, act.ledger, at, note=comment)

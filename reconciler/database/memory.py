@@ -102,11 +102,6 @@ def parse(comment: str) -> Memory:
         raise ForeignComment(f"a comment that is not ours: {comment[:60]!r}") from error
 
 
-def claims_to_be_ours(comment: str) -> bool:
-    """Whether the text looks like a memory, if perhaps of a newer version: never overwrite it."""
-    return comment.lstrip().startswith("{") and '"deploy"' in comment and '"v"' in comment
-
-
 def born_as(name: str, ledger: str) -> DeployId | None:
     """The deploy whose database is called `name` under `ledger`: the proof of birth, or None."""
     match = _NAME.fullmatch(name)
@@ -115,6 +110,20 @@ def born_as(name: str, ledger: str) -> DeployId | None:
     service = match[1].replace("_", "-")
     deploy = DeployId.maybe(f"{service}/{match[2].upper()}-{match[3]}")
     return deploy if deploy and deploy.database_name(ledger) == name else None
+
+
+def first(comment: str, act: FencedAct, name: str, at: datetime) -> Memory:
+    """The memory of a database that has none yet: `comment` is what people wrote, and is kept.
+
+    Raises Refused for what looks like a memory all the same: of a newer version, or damaged.
+    """
+    if comment.lstrip().startswith("{") and '"deploy"' in comment:
+        raise Refused(
+            f"the comment of database {name} is a memory that this version does not understand",
+            cure="use the newer deployer that wrote it",
+            detail=comment,
+        )
+    return Memory(act.deploy, act.ledger, at, note=comment)
 
 
 def admitted(memory: Memory, act: FencedAct, name: str) -> Memory:

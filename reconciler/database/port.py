@@ -141,6 +141,10 @@ class DatabaseServer(Protocol):
         """
         ...
 
+    def analyze(self, name: str) -> None:
+        """Give the planner its statistics: a restored database has none and would be slow."""
+        ...
+
     def record_baseline(self, name: str, act: FencedAct) -> None:
         """Remember the row-change counters as they are now. Raises StaleAct, Refused."""
         ...

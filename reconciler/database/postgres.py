@@ -40,18 +40,15 @@ class PostgresServer:
         return cls(AdminUrl.parse(admin_url, via).connect)
 
     def databases(self) -> tuple[DatabaseInfo, ...]:
-        """See the port."""
         with self._session("", "cannot list the databases") as session:
             return tuple(_info(*row) for row in session.execute(catalog.DATABASES).fetchall())
 
     def size(self, name: str) -> int:
-        """See the port."""
         with self._session("", f"cannot measure database {name}") as session:
             row = session.execute(catalog.SIZE, [name]).fetchone()
         return int(row[0] or 0) if row else 0
 
     def create(self, name: str, owner_role: str, memory: Memory, like: str = "") -> None:
-        """See the port."""
         with self._session("", f"cannot create database {name}") as session:
             locale = likeness.clause(session, like) if like else SQL("")
             text = SQL("CREATE DATABASE {} OWNER {}{}")
@@ -59,7 +56,6 @@ class PostgresServer:
             comment.write(session, name, memory)
 
     def drop(self, name: str) -> None:
-        """See the port."""
         with self._session("", f"cannot drop database {name}") as session:
             session.execute(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(Identifier(name)))
             row = session.execute(catalog.EXISTS, [name]).fetchone()
@@ -67,53 +63,47 @@ class PostgresServer:
             raise DatabaseError(f"database {name} was dropped, yet it is still there")
 
     def shut(self, name: str, act: FencedAct, app_roles: Sequence[str], max_wait: float) -> Shut:
-        """See the port, and `reconciler.database.freeze`."""
         with self._session(name, f"cannot freeze database {name}") as session:
             return freeze.shut(session, act, app_roles, max_wait)
 
     def thaw(self, name: str, act: FencedAct) -> Thawed:
-        """See the port, and `reconciler.database.freeze`."""
         with self._session(name, f"cannot thaw database {name}") as session:
             return freeze.thaw(session, act)
 
     def is_shut(self, name: str) -> bool:
-        """See the port."""
         with self._session(name, f"cannot tell whether database {name} is shut") as session:
             return freeze.is_shut(session)
 
     def writers(self, name: str) -> frozenset[Grant]:
-        """See the port."""
         with self._session(name, f"cannot read the privileges of database {name}") as session:
             return privileges.in_force(session)
 
     def row_counts(self, name: str) -> Mapping[str, int]:
-        """See the port."""
         with self._session(name, f"cannot count the rows of database {name}") as session:
             return contents.row_counts(session)
 
     def sequence_values(self, name: str) -> Mapping[str, str]:
-        """See the port."""
         with self._session(name, f"cannot read the sequences of database {name}") as session:
             return contents.sequence_values(session)
 
     def schema_digest(self, name: str) -> str:
-        """See the port."""
         with self._session(name, f"cannot read the schema of database {name}") as session:
             return contents.schema_digest(session)
 
     def open_like(self, name: str, source: str) -> None:
-        """See the port."""
         doing = f"cannot open database {name} like {source}"
         with self._session(source, doing) as theirs, self._session(name, doing) as ours:
             likeness.open_like(ours, theirs)
 
+    def analyze(self, name: str) -> None:
+        with self._session(name, f"cannot analyze database {name}") as session:
+            session.execute("ANALYZE")
+
     def record_baseline(self, name: str, act: FencedAct) -> None:
-        """See the port."""
         with self._session(name, f"cannot note the counters of database {name}") as session:
             contents.record_baseline(session, act)
 
     def changes_since_baseline(self, name: str) -> Changes:
-        """See the port."""
         with self._session(name, f"cannot read the counters of database {name}") as session:
             return contents.changes(session)
 

@@ -1,0 +1,201 @@
+"""A server of databases in memory, for the tests of use cases.
+
+It obeys the same contract suite as PostgreSQL does, and its memories go through the same text.
+A client of it is `write`; a test makes any method fail by an entry in `failing`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from reconciler.database import memory as m
+from reconciler.database.grants import Grant, On, normal
+from reconciler.database.memory import Baseline, Memory, State
+from reconciler.database.port import Changes, DatabaseInfo, Shut, Thawed
+from reconciler.errors import DatabaseError, Refused, ToolError
+from reconciler.fence import FencedAct
+
+SUPERUSER = "root"
+_TIME = datetime(2026, 11, 23, 3, 15, 2, tzinfo=UTC)
+
+
+class WriteRefused(Exception):
+    """A client's write was not let through."""
+
+
+@dataclass
+class FakeDatabase:
+    """One database: rows and changes counted by table, privileges, comment."""
+
+    owner: str
+    comment: str = ""
+    rows: dict[str, int] = field(default_factory=dict)
+    changed: dict[str, int] = field(default_factory=dict)
+    sequences: dict[str, str] = field(default_factory=dict)
+    grants: set[Grant] = field(default_factory=set)
+    version: int = 0
+    writing: int = 0
+
+    def add_table(self, table: str, rows: int = 0) -> None:
+        """A `schema.table` that its owner may write."""
+        path = tuple(table.split("."))
+        self.rows[table], self.changed[table] = rows, rows
+        words = ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
+        self.grants |= {Grant(On.TABLE, path, self.owner, may) for may in words}
+        self.version += 1
+
+
+class FakeServer:
+    """Implements `DatabaseServer` on FakeDatabases."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, FakeDatabase] = {}
+        self.failing: dict[str, ToolError] = {}
+        """Method name → the error it raises, until the entry is taken out."""
+
+    def write(self, name: str, role: str, table: str, rows: int = 1) -> None:
+        """A client inserts rows. Raises WriteRefused."""
+        database = self._at(name)
+        wanted = Grant(On.TABLE, tuple(table.split(".")), role, "INSERT")
+        if wanted not in database.grants:
+            raise WriteRefused(f"permission denied for {role} on {table}")
+        database.rows[table] += rows
+        database.changed[table] += rows
+
+    @contextmanager
+    def open_writer(self, name: str) -> Iterator[None]:
+        """A client's transaction that has written and is not over."""
+        self._at(name).writing += 1
+        try:
+            yield
+        finally:
+            self._at(name).writing -= 1
+
+    def copy(self, source: str, target: str) -> None:
+        """What dump | restore does."""
+        theirs, ours = self._at(source), self._at(target)
+        ours.rows, ours.sequences = dict(theirs.rows), dict(theirs.sequences)
+        ours.changed = dict(theirs.rows)
+
+    def databases(self) -> tuple[DatabaseInfo, ...]:
+        self._may_fail("databases")
+        return tuple(_info(name, one) for name, one in sorted(self.held.items()))
+
+    def size(self, name: str) -> int:
+        self._may_fail("size")
+        return _size(self.held[name]) if name in self.held else 0
+
+    def create(self, name: str, owner_role: str, memory: Memory, like: str = "") -> None:
+        self._may_fail("create")
+        if like:
+            self._at(like)
+        if name in self.held:
+            raise DatabaseError(f'cannot create database {name}: database "{name}" already exists')
+        grants = {Grant(On.DATABASE, (), owner_role, "CREATE")}
+        self.held[name] = FakeDatabase(owner_role, m.encode(memory), grants=grants)
+
+    def drop(self, name: str) -> None:
+        self._may_fail("drop")
+        self.held.pop(name, None)
+
+    def shut(self, name: str, act: FencedAct, app_roles: Sequence[str], max_wait: float) -> Shut:
+        self._may_fail("shut")
+        database, memory = self._admitted(name, act)
+        if SUPERUSER in app_roles:
+            raise Refused(f"role {SUPERUSER} cannot be shut out")
+        if database.writing:
+            raise DatabaseError(f"writers still open after {max_wait:g} s in database {name}")
+        taken = frozenset(database.grants)
+        database.grants.clear()
+        database.version += 1
+        database.comment = m.encode(m.shut(memory, taken, _TIME))
+        return Shut(taken, already=memory.state is State.SHUT)
+
+    def thaw(self, name: str, act: FencedAct) -> Thawed:
+        self._may_fail("thaw")
+        database, memory = self._admitted(name, act)
+        database.grants |= memory.acls
+        database.version += len(memory.acls)
+        database.comment = m.encode(m.opened(memory, _TIME))
+        return Thawed(memory.acls)
+
+    def is_shut(self, name: str) -> bool:
+        self._may_fail("is_shut")
+        database = self._at(name)
+        memory = _info(name, database).memory
+        return memory is not None and memory.state is State.SHUT and not database.grants
+
+    def writers(self, name: str) -> frozenset[Grant]:
+        self._may_fail("writers")
+        return frozenset(self._at(name).grants)
+
+    def row_counts(self, name: str) -> Mapping[str, int]:
+        self._may_fail("row_counts")
+        return dict(self._at(name).rows)
+
+    def sequence_values(self, name: str) -> Mapping[str, str]:
+        self._may_fail("sequence_values")
+        return dict(self._at(name).sequences)
+
+    def schema_digest(self, name: str) -> str:
+        self._may_fail("schema_digest")
+        return str(self._at(name).version)
+
+    def open_like(self, name: str, source: str) -> None:
+        self._may_fail("open_like")
+        theirs, ours = self._at(source), self._at(name)
+        memory = _info(source, theirs).memory
+        saved = memory.acls if memory else frozenset()
+        ours.grants |= normal(theirs.grants | saved)
+
+    def analyze(self, name: str) -> None:
+        self._may_fail("analyze")
+        self._at(name)
+
+    def record_baseline(self, name: str, act: FencedAct) -> None:
+        self._may_fail("record_baseline")
+        database, memory = self._admitted(name, act)
+        tables = {table: (n, 0) for table, n in database.changed.items()}
+        new = Memory(**{**vars(memory), "baseline": Baseline("fake", tables)})
+        database.comment = m.encode(new)
+
+    def changes_since_baseline(self, name: str) -> Changes:
+        self._may_fail("changes_since_baseline")
+        database = self._at(name)
+        memory = _info(name, database).memory
+        if memory is None or memory.baseline is None:
+            return Changes(unknown=True)
+        before = memory.baseline.tables
+        grown = {one: n - before.get(one, (0, 0))[0] for one, n in database.changed.items()}
+        return Changes({one: n for one, n in sorted(grown.items()) if n})
+
+    def _may_fail(self, method: str) -> None:
+        if method in self.failing:
+            raise self.failing[method]
+
+    def _at(self, name: str) -> FakeDatabase:
+        if name not in self.held:
+            raise DatabaseError(f'database "{name}" does not exist')
+        return self.held[name]
+
+    def _admitted(self, name: str, act: FencedAct) -> tuple[FakeDatabase, Memory]:
+        database = self._at(name)
+        memory = _info(name, database).memory
+        if memory is None:
+            memory = m.first(database.comment, act, name, _TIME)
+        return database, m.admitted(memory, act, name)
+
+
+def _size(database: FakeDatabase) -> int:
+    return 8_000_000 + 100 * sum(database.rows.values())
+
+
+def _info(name: str, database: FakeDatabase) -> DatabaseInfo:
+    try:
+        memory = m.parse(database.comment) if database.comment else None
+    except m.ForeignComment:
+        return DatabaseInfo(name, database.owner, _size(database), None, database.comment)
+    return DatabaseInfo(name, database.owner, _size(database), memory)
