@@ -92,3 +92,14 @@ def _from_ssm(reference: Reference, from_ssm: Callable[[str], str]) -> str:
 
 
 _READERS = {"env": _from_env, "file": _from_file, "ssm": _from_ssm}
+
+_URL_PASSWORD = re.compile(r"([a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s@]+(@)", re.IGNORECASE)
+_ASSIGNED = re.compile(
+    r"((?:password|passwd|pgpassword|secret\w*|token)['\"]?\s*[=:]\s*['\"]?)[^\s'\"&,;]+",
+    re.IGNORECASE,
+)
+
+
+def redact(text: str) -> str:
+    """The text without the passwords of URLs and of `password=…`: for logs and tracebacks."""
+    return _ASSIGNED.sub(r"\1***", _URL_PASSWORD.sub(r"\1***\2", text))

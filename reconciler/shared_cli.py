@@ -1,0 +1,259 @@
+"""What both command lines share: options, examples in the help, and the one place where they end.
+
+Every error leaves through `ended`: its message, what there is to read, the next command, and the
+exit code of `reconciler.exits`. No traceback reaches a user who did not ask for it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from reconciler.durations import parse_duration
+from reconciler.errors import ConfigError, ToolError
+from reconciler.exits import MEANINGS, Exit, code_of
+from reconciler.secret import redact
+from reconciler.signals import Interrupted, handled
+
+if TYPE_CHECKING:
+    from reconciler.settings import Settings
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+@dataclass
+class Asked:
+    """What was asked of any command, before or after its name.
+
+    `on_error` may take an error over (a release that was being shown); True if it told it all.
+    """
+
+    config: Path | None = None
+    as_json: bool = False
+    verbose: bool = False
+    last_words: str = ""
+    on_error: Callable[[BaseException, int], bool] = lambda _, __: False
+
+    def settings(self) -> Settings:
+        """The configuration. Raises ConfigError."""
+        from reconciler import settings
+
+        return settings.load(self.config)
+
+    def say(self, text: str) -> None:
+        """A line of the result."""
+        click.echo(text)
+
+    def answer(self, value: Mapping[str, Any], text: Callable[[], str]) -> None:
+        """The result: `value` with --json, else what `text` makes."""
+        click.echo(json.dumps(value, ensure_ascii=False) if self.as_json else text().rstrip("\n"))
+
+
+pass_asked = click.make_pass_decorator(Asked, ensure=True)
+
+
+def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+    if value and parameter.name:
+        setattr(context.ensure_object(Asked), parameter.name, value)
+
+
+_COMMON: Sequence[Callable[[Callable[..., Any]], Callable[..., Any]]] = (
+    click.option(
+        "--config",
+        type=click.Path(file_okay=False, path_type=Path),
+        metavar="DIR",
+        expose_value=False,
+        callback=_remember,
+        help="The configuration; else $DEPLOY_CONFIG, else ./config.",
+    ),
+    click.option(
+        "--json",
+        "as_json",
+        is_flag=True,
+        expose_value=False,
+        callback=_remember,
+        help="Answer in JSON, one object a line.",
+    ),
+    click.option(
+        "-v",
+        "--verbose",
+        is_flag=True,
+        expose_value=False,
+        callback=_remember,
+        help="Log more to stderr, tracebacks included.",
+    ),
+)
+
+
+def common(command: _F) -> _F:
+    """The options every command takes, before or after its name."""
+    for option in reversed(_COMMON):
+        command = option(command)
+    return command
+
+
+class _Duration(click.ParamType[timedelta]):
+    name = "duration"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> timedelta:
+        if isinstance(value, timedelta):
+            return value
+        try:
+            return parse_duration(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+DURATION = _Duration()
+
+
+def epilog(examples: str, codes: Iterable[Exit]) -> str:
+    """Examples and exit codes as the end of a command's help, kept as they are written."""
+    lines = [f"  {code.value:<3}  {MEANINGS[code]}" for code in codes]
+    shown = "\n".join(f"  {one.strip()}" for one in examples.strip().splitlines())
+    return f"\b\nExamples:\n{shown}\n\n\b\nExit codes:\n" + "\n".join(lines)
+
+
+class Lazy(click.Command):
+    """A command that is imported only when it is run, so that `--help` stays instant."""
+
+    def __init__(self, name: str, target: str, short_help: str) -> None:
+        super().__init__(name, short_help=short_help)
+        self._target = target
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        module, _, attribute = self._target.partition(":")
+        real: click.Command = getattr(importlib.import_module(module), attribute)
+        return real.make_context(info_name, args, parent, **extra)
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Go on only if a person says so. Raises ConfigError where nobody can be asked."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise ConfigError(f"{question} There is no terminal to ask on: say --yes.")
+    if not click.confirm(question, default=False, err=True):
+        raise click.Abort
+
+
+def ended(command: click.Command, arguments: Sequence[str] | None = None) -> int:
+    """Run a command line to its end; returns the exit code."""
+    asked = Asked()
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    try:
+        with handled(lambda: asked.last_words or "Stopped."):
+            code = command.main(arguments, obj=asked, standalone_mode=False)
+            sys.stdout.flush()
+        return code if isinstance(code, int) else Exit.DONE
+    except click.ClickException as error:
+        return _usage(asked, error)
+    except click.Abort:
+        click.echo("Nothing was done.", err=True)
+        return 130
+    except BrokenPipeError:
+        return _reader_gone()
+    except (ToolError, Interrupted, KeyboardInterrupt) as error:
+        return _told(asked, error)
+    except Exception as error:  # noqa: BLE001  the last resort: told in one line, kept whole
+        return _bug(asked, error)
+
+
+def _usage(asked: Asked, error: click.ClickException) -> int:
+    if asked.as_json:
+        _json_result(Exit.USAGE, error.format_message(), "", "")
+    error.show()
+    return Exit.USAGE
+
+
+def _reader_gone() -> int:
+    """`… | head`: the reader has what it wanted. Not an error, and nothing to flush at exit."""
+    from reconciler.render.pen import mute
+
+    mute(sys.stdout)
+    return Exit.DONE
+
+
+def _told(asked: Asked, error: BaseException) -> int:
+    code = code_of(error)
+    if asked.verbose and isinstance(error, ToolError):
+        click.echo(redact(_trace(error)), err=True)
+    if not asked.on_error(error, code):
+        message, detail, cure = parts(error)
+        if asked.as_json:
+            _json_result(code, message, detail, cure)
+        for line in in_words(message, detail, cure):
+            click.echo(line, err=True)
+    return code
+
+
+def parts(error: BaseException) -> tuple[str, str, str]:
+    """Message, detail and cure of an error, redacted."""
+    if not isinstance(error, ToolError):
+        return str(error) or "stopped", "", ""
+    return redact(error.message), redact(error.detail), redact(error.cure)
+
+
+def in_words(message: str, detail: str, cure: str) -> list[str]:
+    """An error as a person reads it: what, what there is to read, what to do next."""
+    from reconciler.render.words import clean
+
+    lines = clean(message).splitlines()
+    lines += [f"    {one}".rstrip() for one in clean(detail).splitlines()]
+    return lines + clean(cure).splitlines()
+
+
+def _json_result(code: int, message: str, detail: str, cure: str) -> None:
+    result = {"exit": int(code), "message": message, "detail": detail, "cure": cure}
+    click.echo(json.dumps({"type": "result", **result}, ensure_ascii=False))
+
+
+def _trace(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error)).rstrip()
+
+
+def _bug(asked: Asked, error: Exception) -> int:
+    """Something we did not foresee: one line, and the traceback where it can be found."""
+    message = f"this is a bug: {type(error).__name__}: {redact(str(error))}"
+    where = _keep(redact(_trace(error))) if not asked.verbose else ""
+    if asked.verbose:
+        click.echo(redact(_trace(error)), err=True)
+    cure = f"The traceback is in {where}" if where else ""
+    if not asked.on_error(ToolError(message, cure=cure), Exit.FAILED):
+        if asked.as_json:
+            _json_result(Exit.FAILED, message, "", cure)
+        for line in in_words(message, "", cure):
+            click.echo(line, err=True)
+    return Exit.FAILED
+
+
+def _keep(trace: str) -> str:
+    """The traceback in a file of the user's own; on stderr where none can be written."""
+    try:
+        descriptor, path = tempfile.mkstemp(prefix="traceback-", suffix=".log")
+        with os.fdopen(descriptor, "w") as file:
+            file.write(trace + "\n")
+    except OSError:
+        click.echo(trace, err=True)
+        return ""
+    return path
