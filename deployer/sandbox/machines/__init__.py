@@ -1,0 +1,1 @@
+"""The sandbox's machines: real processes, each in namespaces of its own."""

@@ -1,0 +1,91 @@
+"""Starts processes inside a machine and reaps them all: the duty of its pid 1."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@dataclass(frozen=True)
+class Start:
+    """A process to be: what, with which environment, where; fds of None are /dev/null."""
+
+    argv: Sequence[str]
+    env: Mapping[str, str]
+    cwd: str = "/"
+    stdin: int | None = None
+    stdout: int | None = None
+    stderr: int | None = None
+    terminal: bool = False
+
+
+@dataclass
+class Children:
+    """Every process that ends in the machine is reaped here; ours have a future each."""
+
+    _waiting: dict[int, asyncio.Future[int]] = field(default_factory=dict)
+
+    def install(self) -> None:
+        """Begin to reap, in the running event loop."""
+        asyncio.get_running_loop().add_signal_handler(signal.SIGCHLD, self.reap)
+
+    def start(self, start: Start) -> tuple[int, asyncio.Future[int]]:
+        """Start a process as leader of its own session.
+
+        Returns its pid and the future of its exit code, which is `-N` where signal N ended it.
+        Raises OSError where it cannot be executed.
+        """
+        process = subprocess.Popen(
+            start.argv,
+            env=dict(start.env),
+            cwd=start.cwd,
+            stdin=_or_null(start.stdin),
+            stdout=_or_null(start.stdout),
+            stderr=_or_null(start.stderr),
+            start_new_session=True,
+            preexec_fn=_take_terminal if start.terminal else None,
+        )
+        # We reap it ourselves; told so, the Popen object never waits for a pid of another.
+        process.returncode = 0
+        ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._waiting[process.pid] = ended
+        return process.pid, ended
+
+    def reap(self) -> None:
+        """Collect every process that has ended, orphans included."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            ended = self._waiting.pop(pid, None)
+            if ended is not None and not ended.done():
+                ended.set_result(os.waitstatus_to_exitcode(status))
+
+
+def _or_null(fd: int | None) -> int:
+    return subprocess.DEVNULL if fd is None else fd
+
+
+def _take_terminal() -> None:
+    """Make the terminal on stdin the controlling one; safe after fork: pid 1 has no threads."""
+    import fcntl
+    import termios
+
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+def kill_group(pid: int, number: int) -> None:
+    """Signal a process group, if it is still there."""
+    try:
+        os.killpg(pid, number)
+    except ProcessLookupError:
+        return

@@ -1,0 +1,130 @@
+"""Pid 1 of a machine: moves in, boots as a real one would, serves SSH, reaps, halts."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+import sys
+from dataclasses import dataclass
+from typing import NoReturn
+
+import asyncssh
+
+from deployer.sandbox.machines import boot, cloud_init, linux, namespaces, owners, sshd
+from deployer.sandbox.machines.boot import Boot, Identity
+from deployer.sandbox.machines.children import PATH, Children, Start
+from deployer.sandbox.machines.namespaces import Room
+from deployer.sandbox.machines.wire import Orders
+
+HALT, REBOOT = 10, 11
+"""Exit codes by which pid 1 tells its monitor why it ended."""
+
+
+@dataclass(frozen=True)
+class Ends:
+    """A machine's ends of its pipes: console and words go out; lifeline ends with the monitor."""
+
+    console: int
+    words: int
+    lifeline: int
+
+
+def main(orders: Orders, room: Room, ends: Ends) -> NoReturn:
+    """Be pid 1, from the fork to the end."""
+    code = 1
+    try:
+        _detach(ends)
+        identity = _identity(orders)
+        namespaces.move_in(room, identity.hostname)
+        linux.die_with_parent()  # after the last change of credentials, which clears it
+        owners.pretend()
+        code = asyncio.run(_Machine(orders, identity, ends).live())
+    except OSError as error:
+        sys.stderr.write(f"init: {error}\n")
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _detach(ends: Ends) -> None:
+    """Keep nothing of the host's: descriptors, environment, signals, session."""
+    os.setsid()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    null = os.open("/dev/null", os.O_RDONLY)
+    os.dup2(null, 0)
+    os.dup2(ends.console, 1)
+    os.dup2(ends.console, 2)
+    last = 2
+    for kept in sorted((ends.words, ends.lifeline)):
+        os.closerange(last + 1, kept)
+        last = kept
+    os.closerange(last + 1, os.sysconf("SC_OPEN_MAX"))
+    os.environ.clear()
+    os.environ["PATH"] = PATH
+    os.umask(0o022)
+    gc.freeze()
+
+
+def _identity(orders: Orders) -> Identity:
+    spec = orders.spec
+    return Identity(
+        spec.instance_id, spec.image_id, spec.address, orders.login, spec.authorized_keys
+    )
+
+
+class _Machine:
+    """The running machine."""
+
+    def __init__(self, orders: Orders, identity: Identity, ends: Ends) -> None:
+        self._orders, self._identity, self._ends = orders, identity, ends
+        self._children = Children()
+
+    async def live(self) -> int:
+        """Boot, then live until something ends us; the exit code."""
+        logging.getLogger("asyncssh").setLevel(logging.CRITICAL)
+        loop = asyncio.get_running_loop()
+        self._ended: asyncio.Future[int] = loop.create_future()
+        loop.add_reader(self._ends.lifeline, os._exit, 1)
+        self._children.install()
+        booting = asyncio.ensure_future(self._boot())
+        await asyncio.wait((booting, self._ended), return_when=asyncio.FIRST_COMPLETED)
+        if booting.done():
+            booting.result()
+        return await self._ended
+
+    async def _boot(self) -> None:
+        first = boot.is_first(self._identity)
+        if first:
+            boot.forget_previous()
+        user_data = cloud_init.parse(self._orders.spec.user_data)
+        plan = Boot(self._identity, user_data, self._run_script, self._say, first)
+        self._say(f"booting {self._identity.instance_id} from {self._identity.image_id}")
+        await plan.before_ssh()
+        address = self._identity.address
+        try:
+            self._ssh = await sshd.listen(address, self._orders.ssh_port, self._children)
+        except (OSError, asyncssh.Error, ValueError) as error:
+            self._say(f"sshd: {error}")
+        else:
+            self._say(f"sshd: listening on {address}:{self._orders.ssh_port}")
+            os.write(self._ends.words, b"up\n")
+        await plan.after_ssh()
+
+    def _say(self, line: str) -> None:
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+
+    async def _run_script(self, name: str, path: str, more: dict[str, str]) -> int:
+        """Run a boot script as root, its output on the console."""
+        env = {"PATH": PATH, "HOME": "/root", "USER": "root", "LOGNAME": "root"} | more
+        try:
+            _, ended = self._children.start(Start([path], env, "/", None, 1, 2))
+        except OSError as error:
+            self._say(f"cloud-init: {name}: {error}")
+            return 126
+        return await ended

@@ -1,0 +1,74 @@
+"""The SSH server of a machine: public keys only, exec, shell, SFTP and port forwarding."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import asyncssh
+
+from deployer.sandbox.machines import people
+from deployer.sandbox.machines.children import Children
+from deployer.sandbox.machines.people import Person
+from deployer.sandbox.machines.sessions import Session
+
+HOST_KEY = Path("/etc/ssh/ssh_host_ed25519_key")
+
+
+class Door(asyncssh.SSHServer):
+    """One connection: who it is and what it may open."""
+
+    def __init__(self, children: Children) -> None:
+        self._children = children
+        self._person: Person | None = None
+        self._connection: asyncssh.SSHServerConnection | None = None
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        self._connection = conn
+
+    def begin_auth(self, username: str) -> bool:
+        """Keys are read at every login from the user's own file, as sshd does."""
+        self._person = people.find(username)
+        if self._person is not None and self._connection is not None:
+            file = Path(self._person.home, ".ssh/authorized_keys")
+            if file.is_file() and file.stat().st_size:
+                self._connection.set_authorized_keys(str(file))
+        return True
+
+    def public_key_auth_supported(self) -> bool:
+        return self._person is not None
+
+    def session_requested(self) -> Session | bool:
+        if self._person is None or self._connection is None:
+            return False
+        ends = (self._connection.get_extra_info(end) for end in ("peername", "sockname"))
+        line = " ".join(f"{host} {port}" for host, port, *_ in ends)
+        return Session(self._person, self._children, line)
+
+    def connection_requested(
+        self,
+        dest_host: str,  # noqa: ARG002 -- asyncssh's signature
+        dest_port: int,  # noqa: ARG002
+        orig_host: str,  # noqa: ARG002
+        orig_port: int,  # noqa: ARG002
+    ) -> bool:
+        """Forward to wherever the client says, as the machine sees it."""
+        return True
+
+
+async def listen(address: str, port: int, children: Children) -> asyncssh.SSHAcceptor:
+    """Listen; the host key is read from the disk. Raises OSError, asyncssh.KeyImportError."""
+    return await asyncssh.create_server(
+        lambda: Door(children),
+        address,
+        port,
+        server_host_keys=[str(HOST_KEY)],
+        server_version="sandbox",
+        encoding=None,
+        gss_host=None,
+        x11_forwarding=False,
+        agent_forwarding=False,
+        keepalive_interval=0,
+        login_timeout=30,
+        rekey_bytes=1 << 40,
+        encryption_algs=["aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr"],
+    )
