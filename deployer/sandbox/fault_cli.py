@@ -34,7 +34,7 @@ def fault(context: click.Context, directory: Path | None, endpoint: str | None) 
 @click.option("--code", default="", help="The error code of `error`.")
 @click.option("--status", default=400, show_default=True, help="The HTTP status of `error`.")
 @click.pass_context
-def add(context: click.Context, action: str, kind: str, **more: Any) -> None:
+def add(context: click.Context, /, action: str, kind: str, **more: Any) -> None:
     """Let KIND happen to ACTION: RunInstances, route53:ChangeResourceRecordSets, mutating, *."""
     rule = FaultRule(action=action, kind=kind, **more)
     click.echo(json.dumps(_client(context).add(rule)))

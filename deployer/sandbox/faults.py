@@ -63,7 +63,7 @@ def parse_rule(data: dict[str, Any]) -> FaultRule:
     known = {"action", "kind", "times", "skip", "seconds", "code", "status"}
     unknown = set(data) - known
     if unknown:
-        raise ValueError(f"unknown field {sorted(unknown)[0]!r}; known: {sorted(known)}")
+        raise ValueError(f"unknown field {min(unknown)!r}; known: {sorted(known)}")
     if data.get("kind") not in KINDS:
         raise ValueError(f"unknown kind {data.get('kind')!r}; known: {', '.join(KINDS)}")
     return FaultRule(

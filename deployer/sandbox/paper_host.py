@@ -30,6 +30,7 @@ class PaperHost:
         self.specs: dict[str, BootSpec] = {}
         self.images: dict[str, str] = {}
         self.dropped: set[str] = set()
+        self.reboots: list[str] = []
         self.consoles: dict[str, bytes] = {}
 
     # What a test says
@@ -87,6 +88,8 @@ class PaperHost:
 
     def reboot(self, instance_id: str) -> None:
         self._maybe_fail("reboot")
+        with self._lock:
+            self.reboots.append(instance_id)
 
     def terminate(self, instance_id: str) -> None:
         self._maybe_fail("terminate")

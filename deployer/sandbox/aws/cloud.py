@@ -126,10 +126,12 @@ class Cloud:
         self.faults = faults
         self.lock = threading.RLock()
         self.jobs = Jobs()
+        self.epoch = 0
         self.forget()
 
     def forget(self) -> None:
-        """Know of nothing: a new account."""
+        """Know of nothing: a new account, and a request made to the old one is void."""
+        self.epoch += 1
         self.births = Births()
         self.regions: dict[tuple[str, str], Region] = {}
         self.dns_changes: dict[str, tuple[float, Any]] = {}

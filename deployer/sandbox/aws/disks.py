@@ -61,7 +61,10 @@ def _disk(region: Region, device: str, ebs: Mapping[str, Any], is_root: bool) ->
     if size == 0:
         raise missing("size or snapshotId")
     if size < least:
-        text = f"Volume of size {size}GB is smaller than snapshot '{snapshot_id}', expect size >= {least}GB"
+        text = (
+            f"Volume of size {size}GB is smaller than snapshot '{snapshot_id}', "
+            f"expect size >= {least}GB"
+        )
         raise ec2_error("InvalidBlockDeviceMapping", text)
     kind = ebs.get("VolumeType") or "gp3"
     if kind not in TYPES:

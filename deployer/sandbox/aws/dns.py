@@ -74,12 +74,14 @@ class StrictRoute53(Route53):
         """Refuses a caller reference that was used before, which moto does not."""
         reference = self._get_param("CallerReference")
         if any(z.caller_reference == reference for z in self.backend.zones.values()):
-            text = f"A hosted zone has already been created with the specified caller reference {reference}"
+            text = f"A hosted zone was created with the caller reference {reference} before"
             raise dns_error("HostedZoneAlreadyExists", text)
         created = super().create_hosted_zone()
         answer: Any = created.result
         answer["ChangeInfo"] = self._new_change()
-        answer["HostedZone"].name = normal_name(answer["HostedZone"].name)
+        zone = answer["HostedZone"]
+        zone.name = normal_name(zone.name)
+        zone.rrsets = [_to_moto(record) for record in read_zone(zone).values()]
         return created
 
     def get_change(self) -> ActionResult:
@@ -142,15 +144,20 @@ def _from_moto(record: Any) -> RecordSet:
         name=normal_name(record.name),
         type=record.type,
         ttl=None if record.ttl is None else int(record.ttl),
-        values=tuple(record.records or ()),
+        values=tuple(_value(item) for item in record.records or ()),
         set_id=record.set_identifier or "",
         rest=getattr(record, "rest", ()),
     )
 
 
-def _to_moto(record: RecordSet) -> MotoRecordSet:
+def _value(item: Any) -> str:
+    """moto's own SOA record holds what it should have unwrapped."""
+    return str(item["Value"]) if isinstance(item, dict) else str(item)
+
+
+def _to_moto(record: RecordSet) -> Any:
     more = {key: _thawed(value) for key, value in record.rest}
-    made = MotoRecordSet(
+    made: Any = MotoRecordSet(  # type: ignore[abstract]  # CloudFormation's, unused
         {
             "Name": record.name,
             "Type": record.type,

@@ -18,6 +18,8 @@ MAX_ELEMENTS = 1000
 MAX_CHARACTERS = 32_000
 MAX_TTL = 2_147_483_647
 ROUTING = ("Weight", "Region", "Failover", "GeoLocation", "MultiValueAnswer", "CidrRoutingConfig")
+_WITH_OTHERS = "is not permitted as it conflicts with other records with the same DNS name in zone"
+_OTHER_POLICY = "it conflicts with a set of another routing policy with the same name and type"
 Key = tuple[str, str, str]
 
 
@@ -189,23 +191,16 @@ def _bad_values(record: RecordSet) -> list[str]:
 
 def _conflicts(zone: str, after: Records, record: RecordSet) -> list[str]:
     if record.type == "CNAME" and record.name == zone:
-        return [
-            f"RRSet of type CNAME with DNS name {record.name} is not permitted at apex in zone {zone}"
-        ]
+        return [f"RRSet of type CNAME with DNS name {record.name} is not permitted at apex"]
     for other in after.values():
         if other.name != record.name or other.key == record.key:
             continue
         if "CNAME" in (record.type, other.type) and record.type != other.type:
             return [
-                f"RRSet of type {record.type} with DNS name {record.name} is not permitted as it "
-                f"conflicts with other records with the same DNS name in zone {zone}"
+                f"RRSet of type {record.type} with DNS name {record.name} {_WITH_OTHERS} {zone}"
             ]
         if record.type == other.type and _routing(record) != _routing(other):
-            return [
-                f"RRSet with DNS name {record.name}, type {record.type}, SetIdentifier "
-                f"{record.set_id or 'null'} cannot be created as it conflicts with a record set "
-                "of another routing policy with the same name and type"
-            ]
+            return [f"RRSet {_shown(record)} cannot be created: {_OTHER_POLICY}"]
     return []
 
 

@@ -1,7 +1,7 @@
-"""Domain names as Route 53 keeps them.
+r"""Domain names as Route 53 keeps them.
 
 Lower case, a trailing dot, and every character but a-z, 0-9, `-`, `_` and `.` as an octal
-escape (`*` comes back as `\\052`). Source: Route 53 Developer Guide, DomainNameFormat.
+escape (`*` comes back as `\052`). Source: Route 53 Developer Guide, DomainNameFormat.
 """
 
 from __future__ import annotations

@@ -34,13 +34,13 @@ class Door:
         self._behind = behind
         self._cloud = cloud
         self._journal = journal
-        self._late: list[threading.Thread] = []
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         body = _read_body(environ)
         if environ.get("PATH_INFO", "").startswith("/_sandbox/"):
             reply = answer_control(environ, body, self._cloud.faults, self._journal)
             return reply(environ, start_response)
+        environ["sandbox.epoch"] = self._cloud.epoch
         call = read_call(environ, body)
         rule = self._cloud.faults.take(call.service, call.action, call.mutating)
         reply = self._carry_out(environ, body, call, rule)
@@ -51,12 +51,6 @@ class Door:
         if dropped:
             _hang_up(environ)
         return reply(environ, start_response)
-
-    def wait_for_late(self) -> None:
-        """Wait until every second delivery has been carried out."""
-        for thread in list(self._late):
-            thread.join()
-        self._late.clear()
 
     def _carry_out(
         self, environ: Environ, body: bytes, call: Call, rule: FaultRule | None
@@ -86,7 +80,6 @@ class Door:
             self._journal.add(done, reply.status_code, "duplicate")
 
         thread = threading.Thread(target=again, name="aws-duplicate", daemon=True)
-        self._late.append(thread)
         thread.start()
         if seconds <= 0:
             thread.join()
@@ -97,6 +90,8 @@ class Door:
         inner["CONTENT_LENGTH"] = str(len(body))
         try:
             with self._cloud.lock:
+                if environ["sandbox.epoch"] != self._cloud.epoch:
+                    return internal_error(call)  # asked of a cloud that was reset since
                 chunks, status, headers = run_wsgi_app(self._behind, inner, buffered=True)
         except NotImplementedError as gap:
             log.warning("not implemented: %s:%s: %s", call.service, call.action, gap)

@@ -36,7 +36,7 @@ def read_filters(raw: Iterable[Mapping[str, Any]]) -> Filters:
             raise bad_value(f"The filter '{name}' has no values")
         found.append((str(name), [str(value) for value in values]))
     if len(found) > MAX_FILTERS or sum(len(values) for _, values in found) > MAX_VALUES:
-        text = f"The maximum number of filters ({MAX_FILTERS}) or filter values ({MAX_VALUES}) is exceeded"
+        text = f"At most {MAX_FILTERS} filters and {MAX_VALUES} filter values are allowed"
         raise ec2_error("FilterLimitExceeded", text)
     return found
 
@@ -89,7 +89,7 @@ def _texts(value: Any) -> list[str]:
 
 @lru_cache(maxsize=1024)
 def matcher(values: tuple[str, ...]) -> Callable[[str], bool]:
-    """Tells whether a text is one of the values, which may hold `*` and `?` (`\\*` is a star)."""
+    r"""Tells whether a text is one of the values, which may hold `*` and `?` (`\*` is a star)."""
     plain = frozenset(v for v in values if not re.search(r"[*?\\]", v))
     patterns = [re.compile(_regex(v), re.DOTALL) for v in values if v not in plain]
     return lambda text: text in plain or any(p.fullmatch(text) for p in patterns)

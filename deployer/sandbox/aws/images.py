@@ -83,7 +83,7 @@ class ImageActions(Ec2Base):
         born = read_born_tags(self._get_param("TagSpecifications", []) or [], _BORN)
         instance = find_all(INSTANCE, [self._get_param("InstanceId")], region.instances)[0]
         if instance.state not in ("running", "stopping", "stopped"):
-            text = f"Instance '{instance.id}' is not in a state from which an image can be created ({instance.state})."
+            text = f"Instance '{instance.id}' ({instance.state}) is not 'running' or 'stopped'"
             raise wrong_state(text)
         self.error_on_dryrun()
         image = SandboxImage(
@@ -156,7 +156,7 @@ def _made_by(instance: Any, image: Any) -> str:
 
 def _free_name(region: Region, name: str | None) -> str:
     if not name or not _NAME.fullmatch(name):
-        text = "AMI names must be between 3 and 128 characters long, and may contain letters, numbers, '(', ')', '.', '-', '/' and '_'"
+        text = "AMI names have 3 to 128 letters, digits, or any of ()[] ./-'@_"
         raise ec2_error("InvalidAMIName.Malformed", text)
     for image in region.backend.amis.values():
         if image.name == name:
@@ -194,7 +194,9 @@ def add_base_image(cloud: Cloud, backend: Any, name: str, image_id: str, size: i
     region = cloud.region(backend)
     image = SandboxImage(backend, image_id or random_ami_id(), _free_name(region, name))
     # AWS shows vol-ffffffff for a snapshot whose volume never was one of ours.
-    volume = Volume(backend, "vol-ffffffff", size, zone=None, volume_type="gp3")
+    volume = Volume(  # type: ignore[abstract]  # CloudFormation's, unused
+        backend, "vol-ffffffff", size, zone=None, volume_type="gp3"
+    )
     snapshot = _snapshot(cloud, region, volume, f"Base image {name}")
     snapshot.from_ami = image.id
     snapshot.status = "completed"

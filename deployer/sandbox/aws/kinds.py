@@ -31,6 +31,10 @@ class Kind:
     filters: Mapping[str, Getter]
 
 
+def _nothing(_: Any) -> None:
+    """What no resource of the sandbox has."""
+
+
 def _blocks(instance: Any) -> list[Any]:
     return [block for _, block in instance.get_block_device_mapping]
 
@@ -40,7 +44,7 @@ def _of_interfaces(attribute: str) -> Getter:
 
 
 _INSTANCE_FILTERS: dict[str, Getter] = {
-    "affinity": lambda i: None,
+    "affinity": _nothing,
     "architecture": lambda i: i.architecture,
     "availability-zone": lambda i: i.availability_zone,
     "block-device-mapping.attach-time": lambda i: [b.attach_time for b in _blocks(i)],
@@ -83,12 +87,12 @@ _INSTANCE_FILTERS: dict[str, Getter] = {
     "product-code": lambda i: i.product_codes,
     "ramdisk-id": lambda i: i.ramdisk,
     "reason": lambda i: i.state_transition_reason,
-    "requester-id": lambda i: None,
+    "requester-id": _nothing,
     "reservation-id": lambda i: i.reservation_id,
     "root-device-name": lambda i: i.root_device_name,
     "root-device-type": lambda i: i.root_device_type,
     "source-dest-check": lambda i: i.source_dest_check,
-    "spot-instance-request-id": lambda i: None,
+    "spot-instance-request-id": _nothing,
     "state-reason-code": lambda i: i.state_reason.code,
     "state-reason-message": lambda i: i.state_reason.message,
     "subnet-id": lambda i: i.subnet_id,
@@ -146,7 +150,7 @@ _INTERFACE_FILTERS: dict[str, Getter] = {
 _SNAPSHOT_FILTERS: dict[str, Getter] = {
     "description": lambda s: s.description,
     "encrypted": lambda s: bool(s.encrypted),
-    "owner-alias": lambda s: None,
+    "owner-alias": _nothing,
     "owner-id": lambda s: s.owner_id,
     "progress": lambda s: s.progress,
     "snapshot-id": lambda s: s.id,
@@ -185,7 +189,7 @@ _ADDRESS_FILTERS: dict[str, Getter] = {
     "association-id": lambda a: a.association_id,
     "domain": lambda a: a.domain,
     "instance-id": lambda a: a.eni.instance.id if a.eni and a.eni.instance else None,
-    "network-border-group": lambda a: None,
+    "network-border-group": _nothing,
     "network-interface-id": lambda a: a.network_interface_id,
     "network-interface-owner-id": lambda a: a.network_interface_owner_id,
     "private-ip-address": lambda a: a.private_ip_address,

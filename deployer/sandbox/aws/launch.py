@@ -8,48 +8,17 @@ from __future__ import annotations
 from typing import Any
 
 from moto.core.responses import ActionResult
-from moto.ec2.models.instances import Instance, Reservation
+from moto.ec2.models.instances import Reservation
 from moto.ec2.utils import random_reservation_id
 
 from deployer.sandbox.aws.base import Ec2Base
 from deployer.sandbox.aws.cloud import Cloud, Region
 from deployer.sandbox.aws.grave import bury, forget_instance
+from deployer.sandbox.aws.instance import SandboxInstance
 from deployer.sandbox.aws.launch_spec import LaunchSpec, read_spec
 from deployer.sandbox.aws.tags import put_tags
 from deployer.sandbox.aws.tokens import check_token, fingerprint, remember, replayed
-from deployer.sandbox.aws.upkeep import set_state
 from deployer.sandbox.host import BootSpec
-
-
-class SandboxInstance(Instance):
-    """moto's instance; one that is gone has no interfaces, hence no addresses."""
-
-    pending_since: float
-    reservation_id: str
-
-    @property
-    def private_ip(self) -> str | None:
-        return self.nics[0].private_ip_address if 0 in self.nics else None
-
-    @property
-    def private_ip_address(self) -> str | None:
-        return self.private_ip
-
-    @property
-    def public_ip(self) -> str | None:
-        return self.nics[0].public_ip if 0 in self.nics else None
-
-    @property
-    def public_ip_address(self) -> str | None:
-        return self.public_ip
-
-    @property
-    def private_dns_name(self) -> str:
-        return super().private_dns_name if self.private_ip else ""
-
-    @property
-    def instance_lifecycle(self) -> str | None:
-        return self.lifecycle
 
 
 class LaunchActions(Ec2Base):
@@ -97,8 +66,8 @@ def launch(cloud: Cloud, region: Region, spec: LaunchSpec) -> Reservation:
             instance.reservation_id = reservation.id
             reservation.instances.append(instance)
             _furnish(cloud, region, spec, instance)
-        for instance in reservation.instances:
-            cloud.host.create(_boot_spec(region, spec, instance))
+        for made in reservation.instances:
+            cloud.host.create(_boot_spec(spec, made))
     except BaseException:
         _undo(cloud, region, reservation)
         raise
@@ -106,7 +75,7 @@ def launch(cloud: Cloud, region: Region, spec: LaunchSpec) -> Reservation:
 
 
 def _make(cloud: Cloud, region: Region, spec: LaunchSpec, index: int) -> SandboxInstance:
-    instance = SandboxInstance(
+    instance = SandboxInstance(  # type: ignore[abstract]  # CloudFormation's, unused
         region.backend,
         spec.image.id,
         spec.user_data,
@@ -119,7 +88,7 @@ def _make(cloud: Cloud, region: Region, spec: LaunchSpec, index: int) -> Sandbox
     region.instances[instance.id] = instance
     _, instance.pending_since = cloud.births.note(instance.id)
     instance.disable_api_termination = spec.protected
-    set_state(instance, "pending")
+    instance.become("pending")
     return instance
 
 
@@ -161,7 +130,7 @@ def _own_interfaces(cloud: Cloud, region: Region, spec: LaunchSpec, instance: An
         put_tags(region, interface.id, spec.tags.get("network-interface", {}))
 
 
-def _boot_spec(region: Region, spec: LaunchSpec, instance: Any) -> BootSpec:
+def _boot_spec(spec: LaunchSpec, instance: Any) -> BootSpec:
     return BootSpec(
         instance_id=instance.id,
         image_id=spec.image.id,

@@ -19,7 +19,8 @@ from deployer.sandbox.aws.base import Ec2Base
 from deployer.sandbox.aws.cloud import Cloud
 from deployer.sandbox.aws.errors import ec2_error, missing, wrong_state
 from deployer.sandbox.aws.ids import INSTANCE, find_all, unknown
-from deployer.sandbox.aws.upkeep import USER_SHUTDOWN, begin_termination, set_state
+from deployer.sandbox.aws.instance import USER_SHUTDOWN
+from deployer.sandbox.aws.upkeep import begin_termination
 
 CONSOLE_BYTES = 65_536
 
@@ -61,7 +62,7 @@ class LifecycleActions(Ec2Base):
         """Whole zones at a time: a protected instance saves those beside it, nobody else."""
         instances = self._named_instances()
         self.error_on_dryrun()
-        protected = [i for i in instances if i.disable_api_termination and not _is_dying(i)]
+        protected = [i for i in instances if i.disable_api_termination and not i.is_dying()]
         spared = {instance.availability_zone for instance in protected}
         doomed = [i for i in instances if i.availability_zone not in spared]
         changes = [_change(i, lambda i: _terminate(self.cloud, i)) for i in doomed]
@@ -93,32 +94,35 @@ class LifecycleActions(Ec2Base):
         return found
 
 
-def _is_dying(instance: Any) -> bool:
-    return instance.state in ("shutting-down", "terminated")
-
-
 def _require(instance: Any, states: tuple[str, ...], done: str) -> None:
     if instance.state not in states:
-        text = f"The instance '{instance.id}' is not in a state from which it can be {done} ({instance.state})."
+        text = f"The instance '{instance.id}' ({instance.state}) cannot be {done} from its state."
         raise wrong_state(text)
 
 
 def _not_permitted(instance: Any, done: str, attribute: str) -> EC2ClientError:
-    text = f"The instance '{instance.id}' may not be {done}. Modify its '{attribute}' instance attribute and try again."
+    text = (
+        f"The instance '{instance.id}' may not be {done}. "
+        f"Modify its '{attribute}' instance attribute and try again."
+    )
     return ec2_error("OperationNotPermitted", text)
 
 
 def _change(instance: Any, act: Callable[[Any], None]) -> dict[str, Any]:
-    before = instance._state
+    before = instance.instance_state
     act(instance)
-    return {"InstanceId": instance.id, "PreviousState": before, "CurrentState": instance._state}
+    return {
+        "InstanceId": instance.id,
+        "PreviousState": before,
+        "CurrentState": instance.instance_state,
+    }
 
 
 def _start(cloud: Cloud, instance: Any) -> None:
     if instance.state != "stopped":
         return
     cloud.host.start(instance.id)
-    set_state(instance, "pending")
+    instance.become("pending")
     # EC2 resets it at every start (API model, Instance.LaunchTime).
     instance.launch_time = utcnow()
     instance.pending_since = time.monotonic()
@@ -128,7 +132,7 @@ def _start(cloud: Cloud, instance: Any) -> None:
 
 def _stop(cloud: Cloud, instance: Any) -> None:
     if instance.state == "running":
-        set_state(instance, "stopping", USER_SHUTDOWN)
+        instance.become("stopping", USER_SHUTDOWN)
     if instance.state == "stopping":
         cloud.jobs.begin(instance.id, lambda: cloud.host.stop(instance.id))
 

@@ -50,9 +50,10 @@ def forget(seed: int) -> None:
 
     Not moto's own reset: that builds each backend again only to throw it away.
     """
-    for backends in BackendDict._instances:
+    every: Any = BackendDict
+    for backends in every._instances:  # noqa: SLF001  # moto has no other list of them
         backends.clear()
-    BackendDict._instances.clear()
+    every._instances.clear()  # noqa: SLF001
     reset_model_data()
     mock_random.seed(seed)
 

@@ -14,7 +14,7 @@ from deployer.sandbox.aws.base import Ec2Base
 from deployer.sandbox.aws.errors import bad_value, ec2_error, missing
 from deployer.sandbox.aws.grave import drop_interface
 from deployer.sandbox.aws.ids import ADDRESS, INTERFACE, SUBNET, check_form, find_all, unknown
-from deployer.sandbox.aws.launch_spec import free_address
+from deployer.sandbox.aws.launch_net import free_address
 from deployer.sandbox.aws.tags import Tags, put_tags, read_born_tags
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 from typing import Any
+from uuid import uuid4
 
 import moto.core.responses as core_responses
 from moto.core.utils import method_names_from_class
@@ -33,11 +34,22 @@ def apply() -> None:
     _set(NetworkInterface, "check_auto_public_ip", _take_public_address)
     _set(TaggedEC2Resource, "get_tags", _get_tags)
     _set(VPCBackend, "create_default_vpc", _create_default_vpc)
-    _set(Instance, "__del__", lambda self: None)
+    _set(Instance, "__del__", _leave_addresses_alone)
+    # moto draws request ids from the source of resource ids: ids would depend on every question.
+    core.gen_amzn_requestid_long = _request_id
 
 
 def _set(owner: type, name: str, function: Any) -> None:
     setattr(owner, name, function)
+
+
+def _leave_addresses_alone(_: Any) -> None:
+    """`grave` gives addresses back, when the machine is dead and not when Python is done."""
+
+
+def _request_id(headers: dict[str, Any]) -> str:
+    headers["x-amzn-requestid"] = str(uuid4())
+    return str(headers["x-amzn-requestid"])
 
 
 def _get_instance(self: Any, instance_id: str) -> Any:

@@ -31,7 +31,6 @@ class AwsServer:
         self.cloud = Cloud(host, self.options, self.faults)
         self._http: BaseWSGIServer | None = None
         self._thread: threading.Thread | None = None
-        self._door: Door | None = None
 
     @property
     def endpoint(self) -> str:
@@ -51,11 +50,11 @@ class AwsServer:
 
         clouds.occupy(self.cloud)
         try:
-            self._door = Door(moto_app.build(), self.cloud, self.journal)
+            door = Door(moto_app.build(), self.cloud, self.journal)
             self._http = make_server(
                 LOOPBACK,
                 self.options.port,
-                self._door,
+                door,
                 threaded=True,
                 request_handler=moto_app.QuietHandler,
             )
@@ -86,8 +85,6 @@ class AwsServer:
         """
         from deployer.sandbox.aws import moto_app
 
-        if self._door is not None:
-            self._door.wait_for_late()
         self.faults.clear()
         with self.cloud.lock:
             self.cloud.jobs.drain()

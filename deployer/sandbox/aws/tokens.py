@@ -46,10 +46,10 @@ def replayed(region: Region, scope: str, token: str, print_: str) -> Any | None:
     if launch is None:
         return None
     if launch.fingerprint != print_:
-        text = "Arguments on this idempotent request are inconsistent with arguments used in previous request(s)."
+        text = "Arguments on this idempotent request are inconsistent with an earlier request's."
         raise ec2_error("IdempotentParameterMismatch", text)
-    if all(instance.state in ("shutting-down", "terminated") for instance in launch.instances):
-        text = "The client token is the same as that of a previous request for which the instance has been terminated."
+    if all(instance.is_dying() for instance in launch.instances):
+        text = "The instances of an earlier request with this client token have been terminated."
         raise ec2_error("IdempotentInstanceTerminated", text)
     return launch.reservation
 

@@ -60,7 +60,7 @@ class VolumeActions(Ec2Base):
         if instance.state not in ("running", "stopped"):
             raise wrong_state(f"Instance '{instance.id}' is not 'running' or 'stopped'")
         if volume.availability_zone != instance.availability_zone:
-            text = f"The volume '{volume.id}' is not in the same availability zone as instance '{instance.id}'"
+            text = f"The volume '{volume.id}' is not in the zone of instance '{instance.id}'"
             raise ec2_error("InvalidVolume.ZoneMismatch", text)
         if self._get_param("Device") in instance.block_device_mapping:
             raise bad_mix(f"{self._get_param('Device')} is already in use")

@@ -1,0 +1,66 @@
+"""An instance of the sandbox: moto's, with a life of its own."""
+
+from __future__ import annotations
+
+import time
+
+from moto.ec2.models.instances import Instance, InstanceState, StateReason
+
+CODES = {
+    "pending": 0,
+    "running": 16,
+    "shutting-down": 32,
+    "terminated": 48,
+    "stopping": 64,
+    "stopped": 80,
+}
+USER_SHUTDOWN = "Client.UserInitiatedShutdown"
+INSTANCE_SHUTDOWN = "Client.InstanceInitiatedShutdown"
+_WORDS = {
+    USER_SHUTDOWN: "User initiated shutdown",
+    INSTANCE_SHUTDOWN: "Instance initiated shutdown",
+}
+
+
+class SandboxInstance(Instance):
+    """moto's instance; one that is gone has no interfaces, hence no addresses."""
+
+    pending_since: float
+    reservation_id: str
+
+    def become(self, state: str, reason: str = "") -> None:
+        """Change state; `reason` is USER_SHUTDOWN, INSTANCE_SHUTDOWN or empty."""
+        self._state = InstanceState(state, CODES[state])
+        text = f"{reason}: {_WORDS[reason]}" if reason else ""
+        self.state_reason = StateReason(text, reason)
+        now = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
+        self._reason = f"User initiated ({now} GMT)" if reason else ""
+
+    def is_dying(self) -> bool:
+        """Whether it is on its way out, or gone."""
+        return self.state in ("shutting-down", "terminated")
+
+    @property
+    def private_ip(self) -> str | None:
+        return self.nics[0].private_ip_address if 0 in self.nics else None
+
+    @property
+    def private_ip_address(self) -> str | None:
+        return self.private_ip
+
+    @property
+    def public_ip(self) -> str | None:
+        return self.nics[0].public_ip if 0 in self.nics else None
+
+    @property
+    def public_ip_address(self) -> str | None:
+        return self.public_ip
+
+    @property
+    def private_dns_name(self) -> str:
+        return super().private_dns_name if self.private_ip else ""
+
+    @property
+    def instance_lifecycle(self) -> str | None:
+        """As DescribeInstances names it; None for on demand."""
+        return self.lifecycle
