@@ -1,0 +1,134 @@
+"""A machine without SSH: its scripts run here under a real sh, on a root folder of its own.
+
+`systemctl` is a small script with the semantics that the gate relies on: conditions of drop-ins,
+active states, and the time a unit last became active.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from reconciler.errors import CommandFailed
+from reconciler.shell import Command, OnBytes, Result
+
+_ROOTED = re.compile(r"(?<![\w.])/(etc|var|run|srv|sys|home)/")
+
+_SYSTEMCTL = r"""#!/bin/sh
+units=@ROOT@/units; etc=@ROOT@/etc/systemd/system
+echo "$*" >> @ROOT@/calls
+verb=$1; shift
+while case "${1:-}" in --quiet) quiet=1;; -p) shift;; --no-pager) ;; -n) shift;; *) false;; esac
+do shift; done
+unit=${1:-}
+case $verb in
+  daemon-reload) : > $units/reloaded ;;
+  is-active)
+    if [ -e $units/$unit.active ]; then state=active; else state=inactive; fi
+    [ -n "${quiet:-}" ] || echo $state
+    [ $state = active ] ;;
+  start)
+    for path in $(sed -n 's/^ConditionPathExists=//p' $etc/$unit.d/*.conf 2>/dev/null); do
+      [ -e $path ] || exit 0
+    done
+    if [ -e $units/$unit.broken ]; then echo "Job for $unit failed." >&2; exit 1; fi
+    [ -e $units/$unit.crashes ] && exit 0
+    [ -e $units/$unit.active ] || echo 4711 > $units/$unit.entered
+    : > $units/$unit.active ;;
+  stop) [ -e $units/$unit.stubborn ] || rm -f $units/$unit.active ;;
+  show) echo "ActiveEnterTimestampMonotonic=$(cat $units/$unit.entered 2>/dev/null || echo 0)" ;;
+  status) cat $units/$unit.broken $units/$unit.crashes 2>/dev/null ;;
+esac
+"""
+
+
+@dataclass
+class FakeMachine:
+    """Implements `reconciler.shell.Shell` over a folder; `units` are what is enabled at boot."""
+
+    root: Path
+    instance: str = "i-0live"
+    units: tuple[str, ...] = ()
+    host: str = "10.0.1.17"
+    commands: list[Command] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for folder in ("bin", "units", "etc", "var", "run", "srv", "sys", "home"):
+            (self.root / folder).mkdir(parents=True, exist_ok=True)
+        self.write("/bin/systemctl", _SYSTEMCTL.replace("@ROOT@", str(self.root)), 0o755)
+        self.write("/bin/sync", "#!/bin/sh\n", 0o755)
+        self.write("/bin/journalctl", "#!/bin/sh\nexit 1\n", 0o755)
+        self.write("/var/lib/cloud/data/instance-id", self.instance + "\n")
+
+    def path(self, path: str) -> Path:
+        """Where the machine's `path` lies here."""
+        return self.root / path.lstrip("/")
+
+    def write(self, path: str, text: str, mode: int = 0o644) -> None:
+        self.path(path).parent.mkdir(parents=True, exist_ok=True)
+        self.path(path).write_text(text)
+        self.path(path).chmod(mode)
+
+    def read(self, path: str) -> str:
+        """A file's text, with this machine's root taken out again."""
+        return self.path(path).read_text().replace(str(self.root), "")
+
+    def flag(self, unit: str, kind: str, text: str = "") -> None:
+        """Make a unit `active`, `broken`, `crashes` or `stubborn`."""
+        self.write(f"/units/{unit}.{kind}", text)
+
+    def active(self) -> set[str]:
+        return {file.stem for file in (self.root / "units").glob("*.active")}
+
+    def boot(self, boot_script: str = "", *, cloud_init: bool = True) -> None:
+        """Lose /run and everything active; then bootcmd, then the enabled units."""
+        for folder in ("run", "units"):
+            subprocess.run(
+                ["find", str(self.root / folder), "-mindepth", "1", "-delete"], check=True
+            )
+        if cloud_init:
+            self.write("/var/lib/cloud/data/instance-id", self.instance + "\n")
+            self.sh(boot_script)
+        for unit in self.units:
+            self.sh(f"systemctl start {unit}")
+
+    def sh(self, script: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+        """Run a script as this machine would."""
+        rooted = _ROOTED.sub(rf"{self.root}/\1/", script)
+        env = {"PATH": f"{self.root}/bin:{os.environ['PATH']}", "INSTANCE_ID": self.instance}
+        return subprocess.run(
+            ["sh", "-c", rooted], input=stdin, capture_output=True, env=env, check=False
+        )
+
+    def run(self, command: Command, on_output: Callable[[bytes], None] | None = None) -> Result:
+        self.commands.append(command)
+        done = self.sh(command.script, command.stdin)
+        if on_output:
+            on_output(done.stdout + done.stderr)
+        if done.returncode:
+            raise CommandFailed(
+                f"{command.label} on {self.host} ended with {done.returncode}",
+                status=done.returncode,
+                detail=(done.stdout + done.stderr).decode(),
+            )
+        return Result(done.stdout.replace(str(self.root).encode(), b""), done.stderr)
+
+    def put(
+        self, source: Path, target: str, *, mode: int = 0o644, on_bytes: OnBytes | None = None
+    ) -> None:
+        data = source.read_bytes()
+        self.path(target).write_bytes(data)
+        self.path(target).chmod(mode)
+        if on_bytes:
+            on_bytes(len(data), len(data))
+
+    def forward(self, host: str, port: int) -> AbstractContextManager[tuple[str, int]]:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        pass

@@ -1,0 +1,239 @@
+"""What a machine is told, run under a real sh: the gate, the fence, and what breaks them."""
+
+from __future__ import annotations
+
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from reconciler.errors import CommandFailed, ConfigError, ShellError, StaleAct
+from reconciler.machine_acts import Act, MachineState, obey, observe, verify_quarantine
+from reconciler.machine_gate import Gate, boot_script, unit_name
+from tests.fake_machine import FakeMachine
+
+GATE = Gate(app=("shop",), jobs=("cron", "backup.timer"))
+DEPLOY = "shop/20261123T031502Z-7kq2m"
+LIVE = Act(41, DEPLOY, app="run", jobs="run")
+CANDIDATE = Act(41, DEPLOY, app="run", jobs="stop")
+ALL = {"shop.service", "cron.service", "backup.timer"}
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> FakeMachine:
+    """A machine whose units all start at boot, as production's do."""
+    return FakeMachine(tmp_path / "live", units=("shop.service", "cron.service", "backup.timer"))
+
+
+def clone_of(machine: FakeMachine, instance: str = "i-0clone") -> FakeMachine:
+    """A machine from an image of that one: the same disk, another instance."""
+    root = machine.root.parent / instance
+    shutil.copytree(machine.root, root)
+    for file in root.rglob("*"):
+        if file.is_file():
+            file.write_text(file.read_text().replace(str(machine.root), str(root)))
+    source = (root / "var/lib/cloud/data/instance-id").read_text()
+    clone = FakeMachine(root, instance, machine.units)
+    clone.write("/var/lib/cloud/data/instance-id", source)
+    return clone
+
+
+def test_a_clone_with_our_boot_script_does_nothing(machine: FakeMachine) -> None:
+    """Nothing of production runs on a clone, though its disk says that all units start."""
+    machine.boot()
+    assert machine.active() == ALL
+    clone = clone_of(machine)
+    clone.boot(boot_script(GATE))
+    assert clone.active() == set()
+    verify_quarantine(clone, GATE)
+
+
+def test_a_clone_of_a_gated_machine_is_shut_without_cloud_init(machine: FakeMachine) -> None:
+    """Even a clone whose cloud-init fails is shut by the files it inherits."""
+    obey(machine, GATE, LIVE)
+    clone = clone_of(machine)
+    clone.boot(cloud_init=False)
+    assert clone.active() == set()
+
+
+def test_a_clone_does_not_inherit_what_its_source_was_told(machine: FakeMachine) -> None:
+    """The state file on the clone's disk names another instance: no word of it holds here."""
+    obey(machine, GATE, Act(99, DEPLOY, app="run", jobs="run"))
+    clone = clone_of(machine)
+    clone.boot(boot_script(GATE))
+    assert observe(clone, GATE) == MachineState("i-0clone", "", 0, frozenset(), True, GATE)
+    obey(clone, GATE, CANDIDATE)
+    assert clone.active() == {"shop.service"}
+
+
+def test_a_told_machine_comes_back_from_a_reboot(machine: FakeMachine) -> None:
+    """The flags of /run are made again for the very instance that was told."""
+    machine.boot(boot_script(GATE))
+    obey(machine, GATE, CANDIDATE)
+    machine.boot(boot_script(GATE))
+    assert machine.active() == {"shop.service"}
+
+
+def test_an_adopted_machine_comes_back_from_a_reboot(machine: FakeMachine) -> None:
+    """It has no bootcmd of ours; the gate's own unit opens it, by the id that cloud-init wrote."""
+    machine.boot()
+    obey(machine, GATE, LIVE)
+    machine.units = ()
+    machine.boot()
+    machine.write("/run/cloud-init/.instance-id", "i-0live\n")
+    machine.sh("sh /var/lib/deployer/gate")
+    machine.sh("systemctl start shop.service; systemctl start cron.service")
+    assert machine.active() == {"shop.service", "cron.service"}
+    assert "Wants=deployer-gate.service" in machine.read(
+        "/etc/systemd/system/shop.service.d/50-deployer.conf"
+    )
+    assert "ExecStart=/bin/sh /var/lib/deployer/gate" in machine.read(
+        "/etc/systemd/system/deployer-gate.service"
+    )
+
+
+def test_units_quicker_than_cloud_init_are_stopped_and_found_out(machine: FakeMachine) -> None:
+    """On some systems units start beside cloud-init: stopped, but no longer a quarantine."""
+    for unit in machine.units:
+        machine.sh(f"systemctl start {unit}")
+    assert machine.sh(boot_script(GATE)).returncode == 0
+    assert machine.active() == set()
+    with pytest.raises(ShellError, match=r"unit shop\.service has run since boot"):
+        verify_quarantine(machine, GATE)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        ("systemctl start shop.service", "is not gated"),
+        (": > /run/deployer/jobs", "unit cron.service may start"),
+        ("rm /etc/systemd/system/cron.service.d/50-deployer.conf", "cron.service is not gated"),
+    ],
+)
+def test_a_broken_quarantine_says_how(machine: FakeMachine, spoil: str, why: str) -> None:
+    """Each of the ways in which a clone could act as production is named."""
+    machine.sh(boot_script(GATE))
+    if "start" in spoil:
+        machine.sh("rm -r /etc/systemd/system/shop.service.d")
+    machine.sh(spoil)
+    with pytest.raises(ShellError) as caught:
+        verify_quarantine(machine, GATE)
+    assert why in caught.value.detail
+
+
+def test_adopting_gates_without_a_restart(machine: FakeMachine) -> None:
+    """A running app is not touched; the drop-ins stand afterwards."""
+    machine.boot()
+    obey(machine, GATE, LIVE)
+    calls = machine.read("/calls")
+    assert "stop" not in calls
+    assert "restart" not in calls
+    seen = observe(machine, GATE)
+    assert (seen.gated, seen.app_running, seen.jobs_running) == (True, True, True)
+    assert (seen.deploy, seen.generation) == (DEPLOY, 41)
+
+
+def test_jobs_stop_and_stay_shut(machine: FakeMachine) -> None:
+    """After a cutover the old machine's app runs on, its jobs do not, nor can they start."""
+    obey(machine, GATE, LIVE)
+    obey(machine, GATE, Act(42, DEPLOY, app="run", jobs="stop"))
+    machine.sh("systemctl start cron.service")
+    seen = observe(machine, GATE)
+    assert (seen.app_running, seen.jobs_running, seen.jobs_stopped) == (True, False, True)
+
+
+def test_an_older_generation_is_refused(machine: FakeMachine) -> None:
+    """A stop that comes late finds a newer word obeyed, and changes nothing."""
+    obey(machine, GATE, Act(42, DEPLOY, app="run", jobs="run"))
+    with pytest.raises(StaleAct, match="newer generation than 41") as caught:
+        obey(machine, GATE, Act(41, DEPLOY, app="stop", jobs="stop"))
+    assert "generation 42" in caught.value.detail
+    assert machine.active() == ALL
+    assert observe(machine, GATE).generation == 42
+
+
+def test_obeying_twice_is_harmless(machine: FakeMachine) -> None:
+    """The same word again changes nothing and starts nothing anew."""
+    obey(machine, GATE, LIVE)
+    before = machine.read("/var/lib/deployer/state")
+    obey(machine, GATE, LIVE)
+    assert machine.read("/var/lib/deployer/state") == before
+    assert before.splitlines() == [
+        "instance=i-0live",
+        f"deploy={DEPLOY}",
+        "generation=41",
+        "app=1",
+        "jobs=1",
+    ]
+
+
+def test_acts_at_once_end_as_the_newest_says(machine: FakeMachine) -> None:
+    """Under the lock the highest generation wins, whatever the order of arrival."""
+
+    def tell(generation: int) -> str:
+        wanted: tuple[str, str] = ("run", "run") if generation == 49 else ("stop", "stop")
+        try:
+            obey(machine, GATE, Act(generation, DEPLOY, *wanted))  # type: ignore[arg-type]
+        except StaleAct:
+            return "stale"
+        return "done"
+
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = list(pool.map(tell, [44, 49, 42, 47, 45, 43, 48, 46]))
+    assert outcomes[1] == "done"
+    assert machine.active() == ALL
+    assert observe(machine, GATE).generation == 49
+
+
+def test_a_unit_that_fails_shows_its_journal(machine: FakeMachine) -> None:
+    """The error has the unit's last lines: the reason, not the symptom."""
+    machine.flag("shop.service", "broken", "psycopg.errors.UndefinedTable")
+    with pytest.raises(CommandFailed) as caught:
+        obey(machine, GATE, CANDIDATE)
+    assert "last lines of unit shop.service" in caught.value.detail
+    assert "UndefinedTable" in caught.value.detail
+
+
+def test_a_unit_that_crashes_at_once_is_seen(machine: FakeMachine) -> None:
+    """systemctl start says yes to a process that dies a moment later: its state is asked."""
+    machine.flag("shop.service", "crashes", "ImportError")
+    with pytest.raises(CommandFailed) as caught:
+        obey(machine, GATE, CANDIDATE)
+    assert "unit shop.service is inactive" in caught.value.detail
+    assert "ImportError" in caught.value.detail
+
+
+def test_a_job_that_does_not_stop_is_an_error(machine: FakeMachine) -> None:
+    """Jobs on two deploys at once are what this is here to prevent."""
+    obey(machine, GATE, LIVE)
+    machine.flag("cron.service", "stubborn")
+    with pytest.raises(CommandFailed) as caught:
+        obey(machine, GATE, Act(42, DEPLOY, app="run", jobs="stop"))
+    assert "unit cron.service does not stop" in caught.value.detail
+
+
+def test_a_machine_without_an_identity_obeys_nothing(machine: FakeMachine) -> None:
+    """A fence that any clone would inherit is none."""
+    machine.path("/var/lib/cloud/data/instance-id").unlink()
+    with pytest.raises(CommandFailed) as caught:
+        obey(machine, GATE, LIVE)
+    assert "does not know its instance id" in caught.value.detail
+    assert machine.active() == set()
+
+
+def test_looking_changes_nothing(machine: FakeMachine) -> None:
+    """observe on a machine that we never touched writes no file and calls no verb that acts."""
+    machine.boot()
+    machine.write("/calls", "")
+    seen = observe(machine, GATE)
+    assert (seen.gated, seen.generation, seen.app_running) == (False, 0, True)
+    assert {line.split()[0] for line in machine.read("/calls").splitlines()} == {"is-active"}
+    assert not machine.path("/var/lib/deployer").exists()
+
+
+@pytest.mark.parametrize("name", ["", "a b", "x;reboot", "../up", "-H"])
+def test_what_is_no_unit_is_refused(name: str) -> None:
+    """Names go into paths and scripts: anything odd is a configuration error."""
+    with pytest.raises(ConfigError):
+        unit_name(name)

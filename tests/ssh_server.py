@@ -1,0 +1,160 @@
+"""A real SSH server (asyncssh) on loopback, in a thread, with ways to misbehave."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import subprocess
+import threading
+import warnings
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import asyncssh
+import psutil
+
+from reconciler.host_key import HostKey, make_host_key
+from reconciler.remote import ClientKey, SshTarget
+
+SUDO = '#!/bin/sh\n[ "$1" = -n ] || exit 99\nshift\nexec "$@"\n'
+
+
+@dataclass
+class SshServer:
+    """One listening server; commands run as `sh -c`, in `home`, with `home/bin` first in PATH."""
+
+    home: Path
+    host_key: HostKey = field(default_factory=make_host_key)
+    client_key: HostKey = field(default_factory=make_host_key)
+    port: int = 0
+    logins: list[str] = field(default_factory=list)
+    commands: list[str] = field(default_factory=list)
+    children: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    acceptors: list[asyncssh.SSHAcceptor] = field(default_factory=list)
+    connections: list[asyncssh.SSHServerConnection] = field(default_factory=list)
+    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
+
+    @property
+    def target(self) -> SshTarget:
+        return SshTarget("127.0.0.1", self.port, "tester")
+
+    @property
+    def client(self) -> ClientKey:
+        return ClientKey(self.client_key.private, "a key of the test")
+
+    def drop_all(self) -> None:
+        """Cut every connection, as a dying machine does."""
+        for connection in list(self.connections):
+            self.loop.call_soon_threadsafe(connection.abort)
+
+    def call(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        asyncio.run_coroutine_threadsafe(work(), self.loop).result(10)
+
+    async def listen(self) -> None:
+        acceptor = await asyncssh.listen(
+            "127.0.0.1",
+            self.port,
+            server_host_keys=[asyncssh.import_private_key(self.host_key.private)],
+            server_factory=lambda: _Login(self),
+            process_factory=self._process,
+            sftp_factory=asyncssh.SFTPServer,
+            allow_scp=False,
+            encoding=None,
+        )
+        self.acceptors.append(acceptor)
+        self.port = acceptor.get_port()
+
+    async def _process(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
+        self.commands.append(process.command or "")
+        path = f"{self.home / 'bin'}:{os.environ['PATH']}"
+        child = subprocess.Popen(  # noqa: ASYNC220 - asyncio's transports outlive their loop
+            ["sh", "-c", process.command or ""],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=self.home,
+            env={"PATH": path, "HOME": str(self.home)},
+            start_new_session=True,
+        )
+        self.children.append(child)
+        await process.redirect(stdin=child.stdin, stdout=child.stdout, stderr=child.stderr)
+        status = await self.loop.run_in_executor(None, child.wait)
+        await process.stdout.drain()
+        process.exit(status) if status >= 0 else process.exit_with_signal("KILL")
+
+
+class _Login(asyncssh.SSHServer):
+    def __init__(self, server: SshServer) -> None:
+        self._server = server
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        self._server.connections.append(conn)
+
+    def begin_auth(self, username: str) -> bool:
+        self._server.logins.append(username)
+        return True
+
+    def public_key_auth_supported(self) -> bool:
+        return True
+
+    def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+        known = asyncssh.import_public_key(self._server.client_key.public.tag_value)
+        return username == "tester" and key.public_data == known.public_data
+
+    def connection_requested(self, *_: object) -> bool:
+        return True
+
+
+@contextmanager
+def _no_complaints() -> Iterator[None]:
+    """asyncssh drops a coroutine unawaited when a connection is cut in mid-command."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
+        yield
+        gc.collect()
+
+
+@contextmanager
+def serving(home: Path) -> Iterator[SshServer]:
+    """A server that listens while the context lasts."""
+    (home / "bin").mkdir(parents=True)
+    (home / "bin" / "sudo").write_text(SUDO)
+    (home / "bin" / "sudo").chmod(0o755)
+    server = SshServer(home)
+    thread = threading.Thread(target=server.loop.run_forever, daemon=True)
+    thread.start()
+    with _no_complaints():
+        try:
+            server.call(server.listen)
+            yield server
+        finally:
+            server.call(lambda: _end(server))
+            server.loop.call_soon_threadsafe(server.loop.stop)
+            thread.join(10)
+            server.loop.close()
+            server.children.clear()
+            server.connections.clear()
+
+
+async def _end(server: SshServer) -> None:
+    for acceptor in server.acceptors:
+        acceptor.close()
+        await acceptor.wait_closed()
+    sessions = {child.pid for child in server.children}
+    # Not by group: `timeout` makes one of its own.
+    for pid in psutil.pids():
+        with suppress(ProcessLookupError):
+            if os.getsid(pid) in sessions:
+                os.kill(pid, signal.SIGKILL)
+    for connection in server.connections:
+        connection.abort()
+        await connection.wait_closed()
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    if others:
+        await asyncio.wait(others, timeout=0.5)
+    await server.loop.shutdown_default_executor()
