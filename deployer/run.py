@@ -16,6 +16,7 @@ from reconciler.cloud import Reading
 from reconciler.deploy_id import DeployId
 from reconciler.errors import ToolError
 from reconciler.host_key import HostKey
+from reconciler.machine_gate import Gate
 from reconciler.plan import ServicePlan
 from reconciler.shell import Shell
 
@@ -78,6 +79,8 @@ class Run:
     host_key: HostKey | None = None
     launch_order: LaunchOrder | None = None
     launched: tuple[str, ...] = ()
+    facts: tuple[InstanceFacts, ...] = ()
+    public: bool = False
     machines: tuple[NewMachine, ...] = ()
     database: str = ""
     freeze: Freeze | None = None
@@ -96,6 +99,17 @@ class Run:
     def held(self) -> Lease:
         """The lease, once it is taken."""
         return needed(self.lease, "lease")
+
+    @property
+    def gate(self) -> Gate:
+        """The units that a clone must not start by itself."""
+        app = self.ports.service.app
+        return Gate(app.units, app.jobs)
+
+    @property
+    def env_file(self) -> str:
+        """Where the app reads its environment; '' for nowhere."""
+        return self.ports.service.app.env_file or ""
 
     def note(self, step: str, text: str) -> None:
         """A line worth telling while a step goes on."""

@@ -16,6 +16,8 @@ from reconciler.deploy_id import DeployId
 from reconciler.desired import DESIRED, Desired
 from reconciler.errors import ToolError
 from reconciler.fence import FencedAct
+from reconciler.machine_acts import Act
+from reconciler.machine_gate import Gate
 from reconciler.managed import Managed
 from reconciler.mark import Reason
 from reconciler.parallel import side_by_side
@@ -68,30 +70,29 @@ def _database(managed: Managed, work: Finish, thing: Resource, desired: Desired)
 
 
 def _machines(managed: Managed, work: Finish, desired: Desired) -> list[Outcome]:
-    machines = [one for one in work.of(INSTANCE) if one.state in ("running", "pending")]
-    if not managed.units and not managed.jobs:
+    gate = managed.gate
+    if gate is None or desired.app is None:
         return []
-    return side_by_side(machines, lambda one: _machine(managed, work, one, desired))
-
-
-def _machine(managed: Managed, work: Finish, thing: Resource, desired: Desired) -> Outcome:
-    order = machine_acts.Order(
-        generation=work.generation,
-        deploy=str(work.deploy),
-        app=bool(desired.app),
-        jobs=bool(desired.jobs),
-        units=managed.units,
-        job_units=managed.jobs,
+    machines = [one for one in work.of(INSTANCE) if one.state in ("running", "pending")]
+    act = Act(
+        work.generation,
+        str(work.deploy),
+        app="run" if desired.app else "stop",
+        jobs="run" if desired.jobs else "stop",
     )
+    return side_by_side(machines, lambda one: _machine(managed, gate, one, act))
+
+
+def _machine(managed: Managed, gate: Gate, thing: Resource, act: Act) -> Outcome:
     try:
         shell = managed.reach.shell(thing)
         try:
-            machine_acts.obey(shell, order)
+            machine_acts.obey(shell, gate, act)
         finally:
             shell.close()
     except ToolError as error:
         return Outcome(thing, Fate.FAILED, error.message)
-    return Outcome(thing, Fate.DONE, "jobs run" if desired.jobs else "jobs stopped")
+    return Outcome(thing, Fate.DONE, f"app: {act.app}, jobs: {act.jobs}")
 
 
 def _label(managed: Managed, work: Finish, desired: Desired) -> Sequence[Outcome]:

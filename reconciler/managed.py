@@ -10,6 +10,7 @@ from typing import Protocol
 from reconciler.birth import Home
 from reconciler.cloud import Heap, LedgerAddress, LedgerStore, Outcome
 from reconciler.database.port import DatabaseServer
+from reconciler.machine_gate import Gate
 from reconciler.resource import Resource
 from reconciler.retention import Retention
 from reconciler.shell import Shell
@@ -38,15 +39,14 @@ class Reach(Protocol):
 
 @dataclass(frozen=True)
 class Managed:
-    """One configured service. `units` run on live and previous machines, `jobs` on live only."""
+    """One configured service. `gate` names its units; None where it has no machines to talk to."""
 
     home: Home
     address: LedgerAddress
     heap: Heap
     ledgers: LedgerStore
     reach: Reach
-    units: tuple[str, ...] = ()
-    jobs: tuple[str, ...] = ()
+    gate: Gate | None = None
     app_roles: tuple[str, ...] = ()
     max_wait: float = 30.0
     retention: Retention = field(default_factory=Retention)

@@ -75,6 +75,14 @@ class Route53Ledgers:
         """See `LedgerStore.read`."""
         return self._consistent(address, ZoneReader(self.aws.route53, address.zone_id))
 
+    def raw(self, address: LedgerAddress) -> Reading:
+        """See `LedgerStore.raw`."""
+        reader = ZoneReader(self.aws.route53, address.zone_id)
+        records = reader.at(address.name)
+        text, ttl = ledger_text(address, records)
+        a = simple_a(address, reader.at(address.record))
+        return Reading(address, records.now, None, text, ttl, a)
+
     def readings(
         self, addresses: Sequence[LedgerAddress]
     ) -> dict[LedgerAddress, Reading | ToolError]:

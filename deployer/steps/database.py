@@ -1,0 +1,106 @@
+"""Database: freeze the live one, copy it, check the copy, point the new machines at it (DESIGN §7).
+
+The dump begins only after our own freeze is seen in force; the copy is checked row for row; the
+freeze is verified once more just before the commit. Given up beyond `max_freeze`.
+"""
+
+from __future__ import annotations
+
+import time
+
+from deployer import events as e
+from deployer.database_copy import CopyJob, copy_database
+from deployer.here import Here, Runner
+from deployer.run import Freeze, Run
+from reconciler import machine_env
+from reconciler.database.connect import AdminUrl
+from reconciler.database.memory import Memory
+from reconciler.database.port import DatabaseServer
+from reconciler.deploy_id import DeployId
+from reconciler.errors import ConfigError, DatabaseError
+from reconciler.fence import FencedAct
+from reconciler.parallel import side_by_side
+from reconciler.settings_schema import Database
+
+
+def database(run: Run) -> str:
+    """Make this deploy's own database, and write its URL on every new machine."""
+    config = run.ports.service.database
+    server = run.ports.managed.reach.databases()
+    if config is None or server is None:
+        return "none"
+    live = run.reading.ledger.live if run.reading and run.reading.ledger else None
+    run.database = run.deploy.database_name(str(run.ports.managed.address))
+    if live is None:
+        _create(run, config, server, like="")
+        _point(run, config)
+        return f"{run.database}, empty"
+    source = _source(run, config, server)
+    _freeze(run, config, server, live.id, source)
+    _create(run, config, server, like=source)
+    _copy(run, config, server, source)
+    _point(run, config)
+    return f"{run.database}, a copy of {source}"
+
+
+def _source(run: Run, config: Database, server: DatabaseServer) -> str:
+    """The live database's name: what the clone's env file says, for it is the live machine's."""
+    shell = run.machines[0].shell
+    path = run.ports.service.app.env_file or ""
+    name = machine_env.read_database_name(shell, path, config.variable) or config.name
+    if name is None:
+        raise ConfigError(
+            f"{path} of the clone has no {config.variable}: the live database is not known",
+            cure="set database.name to the database that the live deploy uses",
+        )
+    if name not in {one.name for one in server.databases()}:
+        raise DatabaseError(f"the live database {name} is not on the server that admin leads to")
+    return name
+
+
+def _freeze(
+    run: Run, config: Database, server: DatabaseServer, live: DeployId, source: str
+) -> None:
+    act = FencedAct(run.held.generation, live, str(run.ports.managed.address))
+    if config.writes == "lose":
+        # Nothing is shut, but the database learns whose it is, so that it can be shut afterwards.
+        server.record_baseline(source, act)
+        run.note("database", "writes from now on to the cutover will be lost (writes = lose)")
+        return
+    began = time.monotonic()
+    server.shut(source, act, (config.app_role,), config.max_wait.total_seconds())
+    if not server.is_shut(source):
+        raise DatabaseError(f"{source} still takes writes although it was shut")
+    limit = config.max_freeze.total_seconds()
+    run.freeze = Freeze(source, began, limit, server.schema_digest(source))
+    run.emit(e.FreezeBegan(limit))
+
+
+def _create(run: Run, config: Database, server: DatabaseServer, like: str) -> None:
+    memory = Memory(run.deploy, str(run.ports.managed.address), run.held.now)
+    server.create(run.database, config.app_role, memory, like)
+
+
+def _copy(run: Run, config: Database, server: DatabaseServer, source: str) -> None:
+    secret = run.ports.resolve(config.admin)
+    job = CopyJob(
+        admin=AdminUrl.parse(secret.reveal()),
+        source=source,
+        target=run.database,
+        owner=config.app_role,
+        frozen=config.writes == "freeze",
+        timeout=run.within(run.ports.service.limits.copy_),
+    )
+    runner: Runner = Here() if config.run == "here" else run.machines[0].shell
+    copy_database(job, runner, server, run.progress("database", f"restore of {source}"))
+    run.within(run.ports.service.limits.copy_)
+
+
+def _point(run: Run, config: Database) -> None:
+    """Write the new database's name into the env file of every machine (0600, by stdin)."""
+    path = run.ports.service.app.env_file or ""
+    url = run.ports.resolve(config.url).reveal() if config.url else None
+    side_by_side(
+        run.machines,
+        lambda one: machine_env.set_database(one.shell, path, config.variable, run.database, url),
+    )
