@@ -24,10 +24,10 @@ from deployer.sandbox.aws import AwsOptions, AwsServer
 from deployer.sandbox.databases import Databases
 from deployer.sandbox.dns import Dns
 from deployer.sandbox.door import Answer, Door
-from deployer.sandbox.machines import Machines
+from deployer.sandbox.machines.host import Machines
 from deployer.sandbox.network import Network
 from deployer.sandbox.options import Options
-from deployer.sandbox.postgres import Postgres, install_directory
+from deployer.sandbox.postgres import Postgres
 from deployer.sandbox.seed import Cloud, Company
 from deployer.sandbox.state import MARK, Places, State
 from deployer.sandbox.status import Watch
@@ -35,6 +35,7 @@ from deployer.sandbox.zones import current_zones
 
 BASE_IMAGE = "ami-0ba5e0000000000a1"
 _END_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_OWNER_SECONDS = 2.0
 _log = logging.getLogger("sandbox")
 
 
@@ -61,7 +62,6 @@ class Daemon:
         """Bring everything up, in an order that matters; `ends` takes how each is ended."""
         self._tell()
         ends.callback(self._places.remove_work)
-        # The machines' zygote must be forked before this process has a thread or a socket.
         self._machines = self._start_machines(ends)
         claimed = network.claim()
         self._tell(network=claimed.number, door=claimed.door)
@@ -92,8 +92,7 @@ class Daemon:
         self.state.save(self._places)
 
     def _start_machines(self, ends: ExitStack) -> Machines:
-        tools = (install_directory(), Path(sys.prefix), Path(sys.base_prefix))
-        machines = Machines(self._places.machines, ssh_port=config.SSH_PORT, extra_ro_binds=tools)
+        machines = Machines(self._places.machines, ssh_port=config.SSH_PORT)
         ends.callback(machines.shutdown)
         machines.create_base_image(BASE_IMAGE)
         return machines
@@ -140,8 +139,8 @@ class Daemon:
         return self._machines.console(instance).decode("utf-8", "replace")
 
 
-def _run(daemon: Daemon, news: int) -> None:
-    """Start, say so on the pipe, live until told to end, leave nothing behind."""
+def _run(daemon: Daemon, owner: int, news: int) -> None:
+    """Start, say so on the pipe, live until told to end, leave nothing running."""
     ended = threading.Event()
     for number in _END_SIGNALS:
         signal.signal(number, lambda *_: ended.set())
@@ -150,8 +149,9 @@ def _run(daemon: Daemon, news: int) -> None:
         daemon.start(ends)
         os.write(news, b"!")
         os.close(news)
-        ended.wait()
-        _log.info("told to end")
+        while not ended.wait(_OWNER_SECONDS) and (not owner or psutil.pid_exists(owner)):
+            pass
+        _log.info("ending")
 
 
 def main() -> None:
@@ -160,7 +160,8 @@ def main() -> None:
     directory, options, news = sys.argv[1:]
     if os.fork():  # our parent goes on when we end; what lives on is nobody's child
         os._exit(0)
-    _run(Daemon(Places(Path(directory)), Options.from_json(options)), int(news))
+    wanted = Options.from_json(options)
+    _run(Daemon(Places(Path(directory)), wanted), wanted.owner, int(news))
 
 
 if __name__ == "__main__":

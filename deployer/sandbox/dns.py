@@ -6,11 +6,14 @@ set for somebody's call.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from dnslib import QTYPE, RCODE, RR, DNSRecord
 from dnslib.server import DNSLogger, DNSServer
+
+from deployer.sandbox.door import POLL_SECONDS
 
 PORT = 5353
 
@@ -64,12 +67,13 @@ class Dns:
     def start(self) -> None:
         """Serve in threads."""
         for server in self._servers:
-            server.start_thread()
+            serve = server.server.serve_forever
+            threading.Thread(target=serve, args=(POLL_SECONDS,), name="dns", daemon=True).start()
 
     def stop(self) -> None:
         """Stop serving and close the sockets."""
         for server in self._servers:
-            server.stop()
+            server.server.shutdown()
             server.server.server_close()
 
 

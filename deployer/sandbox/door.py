@@ -23,6 +23,9 @@ from reconciler.errors import ToolError
 Answer = Callable[[Mapping[str, str]], object]
 """What a path does: from the query's fields to something JSON can hold."""
 
+POLL_SECONDS = 0.02
+"""How long a server of ours may take to notice that it should stop."""
+
 _TIMEOUT = 60.0
 _log = logging.getLogger(__name__)
 
@@ -36,7 +39,9 @@ class Door:
         self._server = _Server((host, port), handler, bind_and_activate=False)
         self._server.socket.close()
         self._server.socket = listener
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(POLL_SECONDS,), name="door", daemon=True
+        )
 
     def start(self) -> None:
         """Begin to serve, in a thread."""

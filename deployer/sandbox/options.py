@@ -8,11 +8,16 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True)
 class Options:
-    """How a sandbox is to be; `port` 0 takes any free one."""
+    """How a sandbox is to be; `port` 0 takes any free one.
+
+    With an `owner` (a process id) it ends when that process has: a test run that was killed
+    leaves no sandbox behind.
+    """
 
     port: int = 0
     empty: bool = False
     two_services: bool = False
+    owner: int = 0
 
     @property
     def services(self) -> tuple[str, ...]:

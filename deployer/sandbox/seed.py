@@ -168,8 +168,8 @@ class Company:
         while not _healthy(address):
             if time.monotonic() > deadline:
                 answer = self.cloud.ec2.get_console_output(InstanceId=instance)
-                console = base64.b64decode(answer.get("Output", "")).decode(errors="replace")
-                raise ToolError(f"the live machine {instance} does not serve", detail=console)
+                message = f"the live machine {instance} does not serve"
+                raise ToolError(message, detail=answer.get("Output", ""))
             time.sleep(0.01)
 
 

@@ -1,0 +1,27 @@
+"""What tests of every part may want: a private cloud, as on its company's first day."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from deployer.sandbox.client import Sandbox
+from deployer.sandbox.options import Options
+
+
+@pytest.fixture(scope="session")
+def running_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """One sandbox for each worker of the test run; ends with it, even if that is killed."""
+    one = Sandbox.at(tmp_path_factory.mktemp("sandbox") / "box")
+    one.up(Options(owner=os.getpid()))
+    yield one
+    one.down()
+
+
+@pytest.fixture
+def sandbox(running_sandbox: Sandbox) -> Sandbox:
+    """The worker's sandbox, brought back to its first day."""
+    running_sandbox.reset()
+    return running_sandbox
