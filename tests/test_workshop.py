@@ -17,6 +17,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from pydantic import BaseModel
 
+from reconciler.exits import MEANINGS
 from reconciler.settings import Reconciler, load
 from reconciler.settings_schema import Service
 from scripts.import_contracts import impurities
@@ -273,3 +274,10 @@ def test_the_contract_for_pure_modules_finds_what_is_not_pure() -> None:
         graph.add_module(module, is_squashed=module == "boto3")
         graph.add_import(importer="app.pure", imported=module)
     assert impurities(graph, "app.pure") == {"app.edge", "boto3"}
+
+
+def test_the_readme_has_the_table_of_exit_codes() -> None:
+    """Scripts rely on the exit codes: what the README says is what the code does."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    said = dict(re.findall(r"^\| (\d+) \| (.+) \|$", readme, re.MULTILINE))
+    assert said == {str(int(code)): meaning for code, meaning in MEANINGS.items()}
