@@ -13,13 +13,18 @@ from collections.abc import Iterable
 from reconciler.errors import ConfigError
 from reconciler.shell import Command, Shell
 
-KEY = "DATABASE_URL"
-_NAME = re.compile(r"[A-Za-z0-9_]{1,63}")
+DATABASE_NAME = re.compile(r"[A-Za-z0-9_]{1,63}")
+_URL_PARTS = re.compile(r"([A-Za-z0-9+]+://[^/?\s'\"]*)(?:/[^?\s'\"]*)?((?:\?[^\s'\"]*)?)")
+
 
 # Extended regular expressions of grep and sed, for `[export] KEY=["']scheme://login@host/name`.
 # What stands before the name has no slash: RFC 3986 wants one written %2F there.
-_LINE = rf"^[[:space:]]*(export[[:space:]]+)?{KEY}="
-_URL = rf"""({_LINE}["']?[A-Za-z0-9+]+://[^/]*/)([^?"'[:space:]]*)"""
+def _line(variable: str) -> str:
+    return rf"^[[:space:]]*(export[[:space:]]+)?{variable}="
+
+
+def _url(variable: str) -> str:
+    return rf"""({_line(variable)}["']?[A-Za-z0-9+]+://[^/]*/)([^?"'[:space:]]*)"""
 
 
 def write_env(shell: Shell, path: str, lines: Iterable[str]) -> None:
@@ -31,43 +36,53 @@ def write_env(shell: Shell, path: str, lines: Iterable[str]) -> None:
     _change(shell, path, 'cat > "$new"', f"write {path}", text)
 
 
-def set_database(shell: Shell, path: str, name: str) -> None:
-    """Let the env file's DATABASE_URL lead to the database `name` on the same server.
+def set_database(shell: Shell, path: str, variable: str, name: str, url: str | None = None) -> None:
+    """Let the env file's `variable` lead to the database `name`; no other line changes.
 
-    Nothing else of the URL, and no other line, changes. Raises ConfigError for a name that is none
-    of ours, CommandFailed if the file or its URL is missing.
+    Without `url` only the name in the file's own URL is replaced, on the machine; with it, the
+    value is `url` with its database replaced, sent over stdin and added if there was no such line.
+    Raises ConfigError for a name or URL that is none, CommandFailed if the file has no URL.
     """
-    if not _NAME.fullmatch(name):
+    if not DATABASE_NAME.fullmatch(name):
         raise ConfigError(f"not a database name: {name!r}")
-    program = shlex.quote(f"s#{_URL}#\\1{name}#")
-    script = f"""\
-grep -qE {shlex.quote(_URL)} "$file" || {{ echo "no {KEY} in $file" >&2; exit 1; }}
-sed -E {program} "$file" > "$new\""""
-    _change(shell, path, script, f"set the database in {path}")
+    label = f"set {variable} in {path}"
+    if url is None:
+        _change(shell, path, _rename(variable, name), label)
+    else:
+        line = f"{variable}={url_of(url, name)}\n"
+        _change(shell, path, _replace(variable), label, line)
 
 
-def set_database_url(shell: Shell, path: str, url: str) -> None:
-    """Give the env file this DATABASE_URL, added if there was none. The URL goes over stdin.
-
-    Raises ConfigError for a value that would not stay on its line.
-    """
-    if any(char in url for char in "\r\n'\""):
-        raise ConfigError("the database URL holds a line break or a quote")
-    others = f'grep -vE {shlex.quote(_LINE)} "$file" || :'
-    script = f'{{ if [ -e "$file" ]; then {others}; fi; cat; }} > "$new"'
-    _change(shell, path, script, f"set {KEY} in {path}", f"{KEY}={url}\n")
+def url_of(template: str, name: str) -> str:
+    """The URL `template` with the database `name`. Raises ConfigError (without showing it)."""
+    parts = _URL_PARTS.fullmatch(template)
+    if parts is None:
+        raise ConfigError("the application's database URL is not scheme://login@host/name")
+    return f"{parts[1]}/{name}{parts[2]}"
 
 
-def read_env_database_name(shell: Shell, path: str) -> str:
-    """The name of the database that the env file's DATABASE_URL leads to: that and no more.
+def read_database_name(shell: Shell, path: str, variable: str) -> str:
+    """The name of the database that the env file's `variable` leads to: that and no more.
 
     Empty if there is no such file, line or name.
     """
-    program = shlex.quote(f"s#{_URL}.*#\\3#p")
-    script = f"if [ -e {shlex.quote(path)} ]; then sed -nE {program} {shlex.quote(path)}; fi"
+    file, program = shlex.quote(path), shlex.quote(f"s#{_url(variable)}.*#\\3#p")
+    script = f"if [ -e {file} ]; then sed -nE {program} {file}; fi"
     command = Command(script, f"read the database's name in {path}", sudo=True)
     names = shell.run(command).text.splitlines()
     return names[-1] if names else ""
+
+
+def _rename(variable: str, name: str) -> str:
+    url = _url(variable)
+    program = shlex.quote(f"s#{url}#\\1{name}#")
+    missing = f'{{ echo "no {variable} with a database in $file" >&2; exit 1; }}'
+    return f'grep -qsE {shlex.quote(url)} "$file" || {missing}\nsed -E {program} "$file" > "$new"'
+
+
+def _replace(variable: str) -> str:
+    others = f'grep -vE {shlex.quote(_line(variable))} "$file" || :'
+    return f'{{ if [ -e "$file" ]; then {others}; fi; cat; }} > "$new"'
 
 
 def _change(shell: Shell, path: str, script: str, label: str, text: str = "") -> None:

@@ -8,13 +8,13 @@ import pytest
 
 from reconciler.errors import CommandFailed, ConfigError
 from reconciler.machine_env import (
-    read_env_database_name,
+    read_database_name,
     set_database,
-    set_database_url,
     write_env,
 )
 from tests.fake_machine import FakeMachine
 
+KEY = "DATABASE_URL"
 PATH = "/etc/shop/env"
 SECRET = "pa%2Fss#w0rd"
 
@@ -52,17 +52,17 @@ def everything_said(machine: FakeMachine) -> str:
 def test_the_name_is_read_from_every_spelling(machine: FakeMachine, line: str, name: str) -> None:
     """Quoted, exported, with options, over a socket: the name and nothing else comes back."""
     machine.write(PATH, f"A=1\n{line}\n")
-    assert read_env_database_name(machine, PATH) == name
+    assert read_database_name(machine, PATH, KEY) == name
 
 
 def test_without_a_file_there_is_no_name(machine: FakeMachine) -> None:
     """A first release has no env file: an empty name, no error."""
-    assert read_env_database_name(machine, "/etc/none") == ""
+    assert read_database_name(machine, "/etc/none", KEY) == ""
 
 
 def test_only_the_database_of_the_url_changes(machine: FakeMachine) -> None:
     """Password, host, options and every other line stay; the mode becomes 0600."""
-    set_database(machine, PATH, "shop_20261123t031502z_7kq2m_3fa9c1")
+    set_database(machine, PATH, KEY, "shop_20261123t031502z_7kq2m_3fa9c1")
     assert machine.read(PATH) == (
         "# DATABASE_URL=postgres://old@h/commented\n"
         f"PORT=8080\nDATABASE_URL=postgresql://shop:{SECRET}@10.0.0.5:5432/"
@@ -77,7 +77,7 @@ def test_only_the_database_of_the_url_changes(machine: FakeMachine) -> None:
 def test_quotes_survive_a_new_name(machine: FakeMachine) -> None:
     """The closing quote is not part of the name."""
     machine.write(PATH, "export DATABASE_URL='postgres://u:p@h/shop'\n")
-    set_database(machine, PATH, "other")
+    set_database(machine, PATH, KEY, "other")
     assert machine.read(PATH) == "export DATABASE_URL='postgres://u:p@h/other'\n"
 
 
@@ -85,7 +85,7 @@ def test_a_file_without_a_url_is_an_error_and_stays(machine: FakeMachine) -> Non
     """A silent no-op here would start the new release on the old database."""
     machine.write(PATH, "PORT=8080\n")
     with pytest.raises(CommandFailed) as caught:
-        set_database(machine, PATH, "other")
+        set_database(machine, PATH, KEY, "other")
     assert "no DATABASE_URL" in caught.value.detail
     assert machine.read(PATH) == "PORT=8080\n"
 
@@ -94,24 +94,24 @@ def test_a_file_without_a_url_is_an_error_and_stays(machine: FakeMachine) -> Non
 def test_an_odd_database_name_is_refused(machine: FakeMachine, name: str) -> None:
     """The name goes into a script: only what our own names consist of."""
     with pytest.raises(ConfigError):
-        set_database(machine, PATH, name)
+        set_database(machine, PATH, KEY, name)
     assert not machine.commands
 
 
 def test_a_whole_url_goes_over_stdin(machine: FakeMachine) -> None:
     """It replaces the line, and is on no command line."""
-    set_database_url(machine, PATH, f"postgres://new:{SECRET}2@h/db")
+    set_database(machine, PATH, KEY, "db", f"postgres://new:{SECRET}2@h/template?a=1")
     assert machine.read(PATH).splitlines()[1:] == [
         "PORT=8080",
         "OTHER_DATABASE_URL=postgres://x@h/reports",
-        f"DATABASE_URL=postgres://new:{SECRET}2@h/db",
+        f"DATABASE_URL=postgres://new:{SECRET}2@h/db?a=1",
     ]
     assert SECRET not in everything_said(machine)
 
 
 def test_a_url_makes_the_file_where_there_is_none(machine: FakeMachine) -> None:
     """A first release from a base image: folder and file are made, 0600."""
-    set_database_url(machine, "/etc/new/env", "postgres://u@h/db")
+    set_database(machine, "/etc/new/env", KEY, "db", "postgres://u@h")
     assert machine.read("/etc/new/env") == "DATABASE_URL=postgres://u@h/db\n"
     assert machine.path("/etc/new/env").stat().st_mode & 0o777 == 0o600
 
@@ -119,7 +119,7 @@ def test_a_url_makes_the_file_where_there_is_none(machine: FakeMachine) -> None:
 def test_a_url_with_a_line_break_is_refused(machine: FakeMachine) -> None:
     """It could add lines of its own to the env file."""
     with pytest.raises(ConfigError):
-        set_database_url(machine, PATH, "postgres://u@h/db\nLD_PRELOAD=/x")
+        set_database(machine, PATH, KEY, "db", "postgres://u@h/db\nLD_PRELOAD=/x")
 
 
 def test_the_whole_file_can_be_written(machine: FakeMachine) -> None:
