@@ -1,0 +1,229 @@
+"""What the contract of AWS is checked against: our server, another emulator, a real account.
+
+    pytest tests/contract                                        our server, in this process
+    CONTRACT_ENDPOINT=http://127.0.0.1:5000 pytest tests/contract   another emulator
+    CONTRACT_PROFILE=scratch pytest tests/contract                  a real account
+
+Elsewhere than on our server, `CONTRACT_IMAGE` names an image to launch (default: the newest of
+one's own), `CONTRACT_REGION` the region; rules that need a knob of ours are skipped. Every test
+cleans up what it made. An HTTP 500 that no fault asked for fails the test.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from mypy_boto3_ec2 import EC2Client
+from mypy_boto3_route53 import Route53Client
+
+from deployer.sandbox.aws import AwsOptions, AwsServer
+from deployer.sandbox.faults import FaultClient
+from deployer.sandbox.paper_host import PaperHost
+from tests.contract.helpers import wait_for_state
+
+ENDPOINT = os.environ.get("CONTRACT_ENDPOINT", "")
+PROFILE = os.environ.get("CONTRACT_PROFILE", "")
+REGION = os.environ.get("CONTRACT_REGION", "eu-west-1")
+OPTIONS = AwsOptions(region=REGION, instance_pending=0.02, image_pending=0.02, insync_after=0.2)
+SMALL = "t3.micro"
+
+
+@dataclass
+class Ours:
+    """Our own server and its machines of paper."""
+
+    server: AwsServer
+    host: PaperHost
+
+
+@dataclass
+class Clients:
+    """Clients of one endpoint, made once: that is slow. `bad` tells of answers like HTTP 500."""
+
+    endpoint: str | None
+    bad: list[str] = field(default_factory=list)
+    made: dict[tuple[str, str], Any] = field(default_factory=dict)
+
+    def get(self, service: str, region: str) -> Any:
+        """The client of a service in a region; never retries."""
+        if (service, region) not in self.made:
+            self.made[(service, region)] = self._make(service, region)
+        return self.made[(service, region)]
+
+    def _make(self, service: str, region: str) -> Any:
+        config = Config(retries={"total_max_attempts": 1}, read_timeout=20)
+        made = _session().client(
+            service, endpoint_url=self.endpoint, region_name=region, config=config
+        )
+        made.meta.events.register("after-call", self._note_status)
+        return made
+
+    def _note_status(self, http_response: Any, model: Any, **_: Any) -> None:
+        if http_response.status_code >= 500:
+            self.bad.append(f"{model.name}: HTTP {http_response.status_code}")
+
+
+@dataclass
+class World:
+    """Clients of the cloud under test, and what has to be cleaned up in it."""
+
+    clients: Clients
+    ours: Ours | None
+    errors_wanted: bool = False
+    clean_ups: list[Callable[[], Any]] = field(default_factory=list)
+
+    def client(self, service: str, region: str = REGION) -> Any:
+        """A client that never retries, so that one call is one request."""
+        return self.clients.get(service, region)
+
+    def on_exit(self, clean_up: Callable[[], Any]) -> None:
+        """Have this called when the test is over; on our server a reset does it all."""
+        if self.ours is None:
+            self.clean_ups.append(clean_up)
+
+    def clean(self) -> None:
+        """Undo what the test made, the last thing first; what is gone already is fine."""
+        while self.clean_ups:
+            try:
+                self.clean_ups.pop()()
+            except ClientError as gone:
+                if "NotFound" not in str(gone) and "NoSuch" not in str(gone):
+                    raise
+
+
+@pytest.fixture(scope="session")
+def our_server() -> Iterator[Ours | None]:
+    """One server for all tests of this process; None when another cloud is under test."""
+    if ENDPOINT or PROFILE:
+        yield None
+        return
+    host = PaperHost()
+    server = AwsServer(host, OPTIONS)
+    server.start()
+    yield Ours(server, host)
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def clients(our_server: Ours | None) -> Clients:
+    """The clients of the cloud under test."""
+    ours = our_server.server.endpoint if our_server is not None else None
+    return Clients(ours or ENDPOINT or None)
+
+
+@pytest.fixture
+def world(our_server: Ours | None, clients: Clients) -> Iterator[World]:
+    """The cloud under test, bare if it is ours; fails the test on an HTTP 500."""
+    if our_server is not None:
+        our_server.server.reset()
+        our_server.host.reset(frozenset())
+    clients.bad.clear()
+    made = World(clients, our_server)
+    yield made
+    made.clean()
+    if not made.errors_wanted:
+        assert clients.bad == []
+
+
+def _session() -> Any:
+    if PROFILE:
+        return boto3.Session(profile_name=PROFILE)
+    return boto3.Session(aws_access_key_id="test", aws_secret_access_key="test")
+
+
+@pytest.fixture
+def ec2(world: World) -> EC2Client:
+    """An EC2 client."""
+    made: EC2Client = world.client("ec2")
+    return made
+
+
+@pytest.fixture
+def route53(world: World) -> Route53Client:
+    """A Route 53 client."""
+    made: Route53Client = world.client("route53")
+    return made
+
+
+@pytest.fixture
+def server(world: World) -> AwsServer:
+    """Our own server, for rules that need its knobs."""
+    if world.ours is None:
+        pytest.skip("needs a knob of our own server")
+    return world.ours.server
+
+
+@pytest.fixture
+def host(world: World) -> PaperHost:
+    """The machines of paper below our own server."""
+    if world.ours is None:
+        pytest.skip("needs the machines of our own server")
+    return world.ours.host
+
+
+@pytest.fixture
+def faults(world: World, server: AwsServer) -> FaultClient:
+    """The fault door; errors are wanted then."""
+    world.errors_wanted = True
+    return FaultClient(server.endpoint)
+
+
+@pytest.fixture
+def image(world: World, ec2: EC2Client) -> str:
+    """An image that can be launched."""
+    if world.ours is not None:
+        return world.ours.server.register_base_image("contract-base")
+    if named := os.environ.get("CONTRACT_IMAGE"):
+        return named
+    owned = ec2.describe_images(Owners=["self"])["Images"]
+    if not owned:
+        pytest.skip("no image of our own: set CONTRACT_IMAGE")
+    return max(owned, key=lambda one: one["CreationDate"])["ImageId"]
+
+
+@pytest.fixture
+def launch(world: World, ec2: EC2Client, image: str) -> Callable[..., list[str]]:
+    """Launch instances; returns their ids. Keywords go to RunInstances."""
+
+    def run(count: int = 1, **more: Any) -> list[str]:
+        asked: dict[str, Any] = {"ImageId": image, "InstanceType": SMALL}
+        asked |= {"MinCount": count, "MaxCount": count, **more}
+        made = [i["InstanceId"] for i in ec2.run_instances(**asked)["Instances"]]
+        world.on_exit(lambda: ec2.terminate_instances(InstanceIds=made))
+        return made
+
+    return run
+
+
+@pytest.fixture
+def running(ec2: EC2Client, launch: Callable[..., list[str]]) -> str:
+    """The id of a running instance."""
+    made = launch()[0]
+    wait_for_state(ec2, made, "running")
+    return made
+
+
+@pytest.fixture
+def zone(world: World, route53: Route53Client) -> str:
+    """The id of an empty hosted zone, contract.test."""
+    made = route53.create_hosted_zone(Name="contract.test", CallerReference=str(uuid.uuid4()))
+    zone_id = made["HostedZone"]["Id"]
+    world.on_exit(lambda: route53.delete_hosted_zone(Id=zone_id))
+    world.on_exit(lambda: _empty_zone(route53, zone_id))
+    return zone_id
+
+
+def _empty_zone(route53: Route53Client, zone_id: str) -> None:
+    listed: Any = route53.list_resource_record_sets(HostedZoneId=zone_id)["ResourceRecordSets"]
+    doomed = [record for record in listed if record["Type"] not in ("NS", "SOA")]
+    changes: Any = [{"Action": "DELETE", "ResourceRecordSet": record} for record in doomed]
+    if changes:
+        route53.change_resource_record_sets(HostedZoneId=zone_id, ChangeBatch={"Changes": changes})
