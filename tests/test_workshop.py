@@ -267,13 +267,13 @@ def test_what_is_said_to_uv_itself_wins(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_the_contract_for_pure_modules_finds_what_is_not_pure() -> None:
-    """The contract bites: a third-party import and an edge are found, the library is not."""
+    """The contract bites: an edge, a third party and the clock are found, plain values are not."""
     graph = ImportGraph()
     graph.add_module("app.pure")
-    for module in ("app.edge", "boto3", "datetime"):
+    for module in ("app.edge", "boto3", "datetime", "time"):
         graph.add_module(module, is_squashed=module == "boto3")
         graph.add_import(importer="app.pure", imported=module)
-    assert impurities(graph, "app.pure") == {"app.edge", "boto3"}
+    assert impurities(graph, "app.pure") == {"app.edge", "boto3", "time"}
 
 
 def test_the_readme_has_the_table_of_exit_codes() -> None:
