@@ -78,9 +78,14 @@ class LedgerStore(Protocol):
         """
         ...
 
-    def swap(
-        self, seen: Reading, new: Ledger, point_at: tuple[str, ...] | None = None
-    ) -> Reading:
+    def raw(self, address: LedgerAddress) -> Reading:
+        """What stands there, not understood: `ledger` is None. For `recover` alone.
+
+        Raises LedgerUnknown for what could not be swapped against either, CloudError.
+        """
+        ...
+
+    def swap(self, seen: Reading, new: Ledger, point_at: tuple[str, ...] | None = None) -> Reading:
         """DELETE exactly what was seen and CREATE `new`, in one batch; returns it as a reading.
 
         With `point_at`, the A record changes in the same batch (created where there was none).

@@ -7,6 +7,7 @@ from deployer.run import NewMachine, Run, needed
 from reconciler.errors import CannotConnect, CommandFailed, ToolError
 from reconciler.machine_acts import verify_quarantine
 from reconciler.parallel import side_by_side
+from reconciler.reach import ssh_address
 from reconciler.shell import Command, Shell
 
 
@@ -24,11 +25,13 @@ def connect(run: Run) -> str:
 
 
 def _machine(run: Run, facts: InstanceFacts) -> NewMachine:
+    said = run.ports.service.instance
     address = facts.public_address if run.public and facts.public_address else facts.private_address
+    reached = ssh_address(said, facts.private_address, facts.public_address)
     key = needed(run.host_key, "host key").public
     deadline = run.ports.service.limits.connect.total_seconds()
     try:
-        shell = run.ports.connector.connect(address, key, deadline)
+        shell = run.ports.connector.connect(reached, key, deadline)
     except CannotConnect as error:
         error.detail = f"{error.detail}\n{_console(run, facts)}".strip()
         raise

@@ -1,0 +1,38 @@
+"""Puts the deployer's edges together for one service."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from deployer.aws.compute import Ec2Compute
+from deployer.ports import Ports
+from reconciler.settings import Settings
+from reconciler.wiring import Edges
+
+
+@contextmanager
+def wired(settings: Settings, name: str) -> Iterator[Ports]:
+    """The ports of a service. Raises ConfigError, AccessDenied, CloudError."""
+    service = settings.service(name)
+    edges = Edges(settings)
+    yield Ports(
+        service=service,
+        managed=edges.managed(service),
+        compute=Ec2Compute(edges.aws(service.place)),
+        connector=edges.connector(service),
+        resolve=edges.resolver(service),
+        by=who(),
+    )
+
+
+def who() -> str:
+    """Who releases, and where: `ci@build-8812`; for tags and messages."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = f"uid{os.getuid()}"
+    return f"{user}@{socket.gethostname()}"

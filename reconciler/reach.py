@@ -1,0 +1,97 @@
+"""Reaching a service's machines and databases: sessions opened when needed, keys pinned from tags."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from reconciler import remote
+from reconciler import tags as t
+from reconciler.database.port import DatabaseServer
+from reconciler.errors import CannotConnect
+from reconciler.host_key import PublicHostKey
+from reconciler.remote import ClientKey, SshTarget, Timing
+from reconciler.resource import Resource
+from reconciler.secret import Reference, Secret
+from reconciler.settings_schema import Instance, Service
+from reconciler.shell import Shell
+
+FOLLOW_UP_WAIT = 20.0
+"""Seconds to try to reach a machine that should be up: it is not booting."""
+
+
+class Connector:
+    """SSH to the machines of one service, as its configuration says."""
+
+    def __init__(self, service: Service, resolve: Callable[[Reference], Secret]) -> None:
+        self._ssh = service.ssh
+        self._resolve = resolve
+        self._lock = threading.Lock()
+        self._client: ClientKey | None = None
+
+    def connect(self, address: str, host_key: PublicHostKey, deadline: float) -> Shell:
+        """A session on the machine that holds `host_key`. Raises CannotConnect."""
+        return remote.connect(self._target(address), host_key, self._key(), Timing(deadline))
+
+    def shown_key(self, address: str, deadline: float) -> PublicHostKey:
+        """The host key a machine shows, unproved: for a person to compare."""
+        return remote.seen_host_key(self._target(address), Timing(deadline))
+
+    def _target(self, address: str) -> SshTarget:
+        if not address:
+            raise CannotConnect("the machine has no address", kind="no-address")
+        return SshTarget(address, self._ssh.port, self._ssh.user)
+
+    def _key(self) -> ClientKey:
+        with self._lock:
+            if self._client is None:
+                self._client = self._resolved()
+            return self._client
+
+    def _resolved(self) -> ClientKey:
+        reference = self._ssh.key
+        if reference is None:
+            return ClientKey()
+        return ClientKey(self._resolve(reference).reveal(), str(reference))
+
+
+def ssh_address(said: Instance, private: str, public: str) -> str:
+    """Where to reach a machine: its public address if it has one, unless told otherwise."""
+    return private if said.address == "private" else public or private
+
+
+class ServiceReach:
+    """`Reach` of one service over SSH and to its database server."""
+
+    def __init__(
+        self,
+        service: Service,
+        connector: Connector,
+        database: Callable[[], DatabaseServer] | None,
+    ) -> None:
+        self._said = service.instance
+        self._connector = connector
+        self._open = database
+        self._lock = threading.Lock()
+        self._server: DatabaseServer | None = None
+
+    def shell(self, machine: Resource) -> Shell:
+        """See `Reach.shell`."""
+        tag = machine.tags.get(t.HOST_KEY)
+        if not tag:
+            raise CannotConnect(
+                f"{machine.id} carries no {t.HOST_KEY}: its host key is not known",
+                kind="host-key-mismatch",
+                cure="adopt it with its host key, or release again",
+            )
+        private = machine.addresses[0] if machine.addresses else ""
+        public = machine.addresses[-1] if machine.public_ips else ""
+        address = ssh_address(self._said, private, public)
+        return self._connector.connect(address, PublicHostKey.parse(tag), FOLLOW_UP_WAIT)
+
+    def databases(self) -> DatabaseServer | None:
+        """See `Reach.databases`."""
+        with self._lock:
+            if self._server is None and self._open is not None:
+                self._server = self._open()
+            return self._server
