@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from deployer import events as e
 from deployer.dirt import dirt_lines
 from deployer.inference import Inferred, Shape, shape
-from deployer.run import Run
+from deployer.ports import Ports
+from deployer.run import Options, Run
 from deployer.steps.guard import dirt, look, new_id, refuse
 from deployer.steps.image import live_machine
 from reconciler.durations import format_duration
@@ -28,9 +30,10 @@ class Preview:
     refusal: Refused | None
 
 
-def preview(run: Run) -> Preview:
+def preview(ports: Ports, ref: str = "HEAD") -> Preview:
     """Look, infer, and say; the id is an example of what a release begun now would have."""
-    service = run.ports.service
+    run = Run(ports, Options(ref), e.ignore)
+    service = ports.service
     refuse_unbuilt(service)
     todo, reading = look(run)
     refusal: Refused | None = None

@@ -75,7 +75,7 @@ class Edges:
         return lambda: PostgresServer.from_url(secret(database.admin).reveal())
 
 
-def services(settings: Settings, names: Iterable[str] = ()) -> list[Managed]:
+def managed(settings: Settings, names: Iterable[str] = ()) -> list[Managed]:
     """The named services with their ports, or all that are configured."""
     edges = Edges(settings)
     chosen = [settings.service(one) for one in names] or list(settings.services.values())
