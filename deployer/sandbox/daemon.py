@@ -112,6 +112,7 @@ class Daemon:
         names = Dns(claimed.dns_host, current_zones)
         names.start()
         ends.callback(names.stop)
+        self._tell(dns=claimed.dns_host)
 
     def _register_base_image(self) -> None:
         self._api.register_base_image("company-base", BASE_IMAGE)

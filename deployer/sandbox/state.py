@@ -111,6 +111,7 @@ class State:
     network: int = 0
     endpoint: str = ""
     door: str = ""
+    dns: str = ""
     empty: bool = False
     base_image: str = ""
     zone_id: str = ""

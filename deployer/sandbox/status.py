@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from deployer.sandbox import dns
 from deployer.sandbox.databases import Databases
 from deployer.sandbox.seed import Cloud
 from deployer.sandbox.state import State
+from reconciler.host_key import PublicHostKey
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import InstanceTypeDef
 
-_ED25519 = re.compile(r"ssh-ed25519 ([A-Za-z0-9+/=]+)")
+_ED25519 = re.compile(r"^ssh-ed25519 [A-Za-z0-9+/=]+", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class Watch:
             "phase": state.phase,
             "endpoint": state.endpoint,
             "network": f"127.{state.network}.0.0/16",
+            "dns": f"{state.dns}:{dns.PORT}",
             "base_image": state.base_image,
             "instances": self._instances(),
             "records": self._records(),
@@ -61,11 +62,8 @@ class Watch:
     def _host_key(self, instance: str) -> str:
         """The fingerprint of the host key on its console, as `ssh` shows it; empty if none."""
         output = self.cloud.ec2.get_console_output(InstanceId=instance).get("Output", "")
-        keys = _ED25519.findall(output)
-        if not keys:
-            return ""
-        digest = hashlib.sha256(base64.b64decode(keys[-1])).digest()
-        return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
+        found = _ED25519.search(output)
+        return PublicHostKey.parse(found.group()).fingerprint if found else ""
 
     def _records(self) -> list[dict[str, Any]]:
         route53 = self.cloud.route53
@@ -91,6 +89,7 @@ def as_text(report: Mapping[str, Any]) -> str:
     lines = [
         f"sandbox   {report['directory']}   (process {report['pid']}, {report['phase']})",
         f"AWS API   {report['endpoint']}   network {report['network']}",
+        f"DNS       {report['dns']}",
         f"image     {report['base_image']}",
     ]
     lines += [_machine(one) for one in report["instances"]]
