@@ -54,11 +54,11 @@ class AdminUrl:
             found = conninfo_to_dict(url)
         except psycopg.Error:
             # Not chained: libpq quotes the part that it could not read, perhaps the password.
-            raise ConfigError(
-                "the admin URL of the database is not a PostgreSQL URL",
-                cure="write it as postgresql://USER:PASSWORD@HOST:PORT/DATABASE; escape with %",
-            ) from None
+            raise _not_a_url() from None
         public = {key: str(value) for key, value in found.items() if key in _PUBLIC}
+        # An unescaped '/' or ':' in a password makes the rest of it the port or the database.
+        if not public.get("port", "0").isdigit() or {*"@/"} & {*public.get("dbname", "")}:
+            raise _not_a_url()
         if via is not None:
             public |= {"hostaddr": via[0], "port": str(via[1])}
         return cls(public, str(found.get("password") or ""))
@@ -99,6 +99,13 @@ class AdminUrl:
             connection = psycopg.connect(make_conninfo("", **settings), autocommit=True)
             connection.execute(_IDLE_LIMIT)
             return connection
+
+
+def _not_a_url() -> ConfigError:
+    return ConfigError(
+        "the admin URL of the database is not a PostgreSQL URL",
+        cure="write it as postgresql://USER:PASSWORD@HOST:PORT/DATABASE; escape with %",
+    )
 
 
 @contextmanager

