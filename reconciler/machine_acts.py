@@ -156,11 +156,13 @@ def _set_flag(flag: str, wanted: Run) -> str:
 
 
 # The children get no lock (9>&-): a unit started by a shim must not hold it for ever.
-_STOP_AND_START = f"""\
+_JOURNAL = f"""\
 journal() {{
   journalctl -u "$1" -n {JOURNAL_LINES} --no-pager -o cat 2>/dev/null ||
     systemctl status --no-pager -n {JOURNAL_LINES} "$1" || :
-}}
+}}"""
+_STOP_AND_START = f"""\
+{_JOURNAL}
 stop() {{
   said=$(systemctl stop "$1" 2>&1 9>&-) || :
   if systemctl is-active --quiet "$1"; then
@@ -185,6 +187,12 @@ def _switch(wanted: Run, units: tuple[str, ...], only: Run | None = None) -> str
         return ""
     word, ordered = ("start", units) if wanted == "run" else ("stop", units[::-1])
     return "\n".join(f"{word} {shlex.quote(unit)}" for unit in ordered)
+
+
+def last_lines(shell: Shell, unit: str) -> str:
+    """The last lines of a unit's journal, for an error's detail. Raises ShellError's kin."""
+    script = f"{_JOURNAL}\njournal {shlex.quote(unit_name(unit))}"
+    return shell.run(Command(script, f"read the journal of {unit}", sudo=True)).text
 
 
 def observe(shell: Shell, gate: Gate) -> MachineState:

@@ -1,0 +1,189 @@
+"""What is shipped: one tar file with a name and a digest, from git, a directory or an archive.
+
+Made before anything else happens, so that code that cannot be shipped stops a release that has not
+begun. Every entry is checked before a machine unpacks it as root.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconciler.errors import ConfigError
+
+_MAX_HOPS = 40  # as Linux: more links than that in one path are a loop
+_SUFFIXES = (".tar", ".tgz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz")
+
+
+@dataclass(frozen=True)
+class Code:
+    """A tar file (perhaps compressed) that has been checked, and what it is called.
+
+    `release` is `git describe`, the archive's name, or the digest's beginning; `digest` is the
+    SHA-256 of the file in hex; `size` its bytes.
+    """
+
+    archive: Path
+    release: str
+    digest: str
+    size: int
+
+
+@contextlib.contextmanager
+def packed(source: Path, ref: str = "HEAD") -> Iterator[Code]:
+    """The code of `source`, for as long as the context lasts (the file lies in a temporary folder).
+
+    In a git checkout: the tree of `ref`, and nothing that is not committed. Raises ConfigError if
+    there is no such source or ref, or if an entry would leave the root.
+    """
+    with tempfile.TemporaryDirectory(prefix="deployer-code-") as folder:
+        target = Path(folder) / "code.tar"
+        if source.is_file():
+            target, release = source, _stem(source)
+        elif not source.is_dir():
+            raise ConfigError(f"code.source {source} does not exist")
+        elif commit := _commit(source, ref):
+            _git(source, "archive", "--format=tar", f"--output={target}", commit)
+            release = _git(source, "describe", "--tags", "--always", commit)
+        else:
+            _pack_directory(source, target)
+            release = ""
+        check_entries(target)
+        digest = _digest(target)
+        yield Code(target, release or f"sha256-{digest[:12]}", digest, target.stat().st_size)
+
+
+def _stem(archive: Path) -> str:
+    ending = max((end for end in _SUFFIXES if archive.name.endswith(end)), key=len, default="")
+    return archive.name.removesuffix(ending) or archive.name
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _commit(source: Path, ref: str) -> str:
+    """The commit `ref` names, or '' if `source` is no part of a git checkout.
+
+    A folder that git does not track (a build result below a checkout) is an ordinary directory.
+    Raises ConfigError for an unknown ref in a checkout.
+    """
+    try:
+        _git(source, "rev-parse", "--git-dir")
+    except ConfigError as error:
+        if "not a git repository" in error.detail or isinstance(error.__cause__, OSError):
+            return ""
+        raise
+    try:
+        commit = _git(
+            source, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}"
+        )
+    except ConfigError as error:
+        if not _git(source, "ls-files"):
+            return ""
+        raise ConfigError(f"{source} has no commit {ref!r}", detail=error.detail) from error
+    return commit if _git(source, "ls-tree", commit) else ""
+
+
+def _git(source: Path, *words: str) -> str:
+    argv = ["git", "-C", str(source), *words]
+    try:
+        done = subprocess.run(argv, capture_output=True, check=True, text=True)
+    except OSError as error:
+        raise ConfigError(f"git cannot be run: {error.strerror}") from error
+    except subprocess.CalledProcessError as error:
+        why = error.stderr.strip()
+        raise ConfigError(f"git {words[0]} failed in {source}: {why}", detail=why) from error
+    return done.stdout.strip()
+
+
+def _pack_directory(source: Path, target: Path) -> None:
+    """The tree in a fixed order, owned by nobody in particular: equal trees give equal files."""
+
+    def plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
+        member.uid = member.gid = 0
+        member.uname = member.gname = "root"
+        return member
+
+    with tarfile.open(target, "w", format=tarfile.PAX_FORMAT) as tar:
+        for path in sorted(source.rglob("*")):
+            tar.add(path, str(path.relative_to(source)), recursive=False, filter=plain)
+
+
+def check_entries(archive: Path) -> None:
+    """Refuse whatever would write outside the folder it is unpacked in.
+
+    Raises ConfigError naming the first such entry: absolute names, `..`, links that lead out of
+    the root (also by way of other links), devices; or if `archive` is no tar file.
+    """
+    try:
+        with tarfile.open(archive) as tar:
+            members = tar.getmembers()
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise ConfigError(f"{archive.name} is not a tar archive: {error}") from error
+    links = _symlinks(members)
+    for member in members:
+        if fault := _fault(member, links):
+            raise ConfigError(f"the code has an entry that {fault}: {member.name}")
+
+
+def _symlinks(members: Sequence[tarfile.TarInfo]) -> dict[str, str]:
+    links: dict[str, str] = {}
+    for member in members:
+        name = "/".join(_parts(member.name))
+        if member.issym() and links.setdefault(name, member.linkname) != member.linkname:
+            raise ConfigError(f"the code has two links of one name: {member.name}")
+    return links
+
+
+def _parts(name: str) -> list[str]:
+    return [part for part in name.split("/") if part not in ("", ".")]
+
+
+def _fault(member: tarfile.TarInfo, links: dict[str, str]) -> str:
+    """What is wrong with an entry; '' if nothing is."""
+    if member.name.startswith("/"):
+        return "has an absolute name"
+    if ".." in _parts(member.name):
+        return "climbs with .."
+    if not (member.isfile() or member.isdir() or member.issym() or member.islnk()):
+        return "is a device or a pipe"
+    if not _inside(member.name, links):
+        return "leads out of the root by a link"
+    if member.islnk() and (member.linkname.startswith("/") or not _inside(member.linkname, links)):
+        return "is a link out of the root"
+    return ""
+
+
+def _inside(name: str, links: dict[str, str]) -> bool:
+    """Whether `name` stays below the root when every link on its way is followed.
+
+    Not a matter of the text alone: `a/b/../..` may climb out if `a/b` is a link to the top.
+    """
+    here: list[str] = []
+    todo = _parts(name)[::-1]
+    hops = 0
+    while todo:
+        part = todo.pop()
+        if part == "..":
+            if not here:
+                return False
+            here.pop()
+            continue
+        here.append(part)
+        target = links.get("/".join(here))
+        if target is None:
+            continue
+        hops += 1
+        if target.startswith("/") or hops > _MAX_HOPS:
+            return False
+        here.pop()
+        todo.extend(_parts(target)[::-1])
+    return True
