@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import Protocol, TextIO
+from collections.abc import Mapping
+from typing import Any, Protocol, TextIO
 
 from deployer import events as e
 from deployer.render import summary
 from deployer.render.board import Board
+from reconciler.exits import Exit
 from reconciler.render.pen import Pen
 
 
@@ -54,6 +56,7 @@ class Stage:
         self.as_json = as_json
         self._display = choose(out, err, as_json=as_json)
         self._out = Pen(out)
+        self._err = Pen(err)
 
     @property
     def board(self) -> Board:
@@ -68,6 +71,21 @@ class Stage:
             self._display.close()
         for line in lines:
             self._out.line(line)
+
+    def end(self, code: int, answer: Mapping[str, Any]) -> None:
+        """The last line of a stream that ended well, with what the command answered."""
+        if self.as_json:
+            self._display(e.Result(code, answer=answer))
+
+    def fail(self, code: int, message: str, detail: str, cure: str) -> None:
+        """Tell why it ended, how things stand now, and what to do next."""
+        self.close()
+        if self.as_json:
+            self._display(e.Result(code, message, detail, cure))
+            return
+        told = summary.refused if code == Exit.REFUSED else summary.failed
+        for line in told(self.board, message, detail) + cure.splitlines():
+            self._err.line(line)
 
     def close(self) -> None:
         """End what was drawn. Safe to call twice."""

@@ -122,7 +122,8 @@ DURATION = _Duration()
 
 def epilog(examples: str, codes: Iterable[Exit]) -> str:
     """Examples and exit codes as the end of a command's help, kept as they are written."""
-    lines = [f"  {code.value:<3}  {MEANINGS[code]}" for code in codes]
+    lines = [f"  {code.value:<8}  {MEANINGS[code]}" for code in codes]
+    lines.append("  130, 143  stopped by a signal, cleaned up")
     shown = "\n".join(f"  {one.strip()}" for one in examples.strip().splitlines())
     return f"\b\nExamples:\n{shown}\n\n\b\nExit codes:\n" + "\n".join(lines)
 

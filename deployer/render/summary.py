@@ -56,6 +56,11 @@ def failed(board: Board, message: str, detail: str) -> list[str]:
     return lines + _stays(board) + removed(board)
 
 
+def refused(board: Board, message: str, detail: str) -> list[str]:
+    """Why it was refused. A refusal is no failure: what it says stands for itself."""
+    return [*words.clean(message).splitlines(), *_indented(detail), *removed(board)]
+
+
 def _indented(text: str) -> list[str]:
     return [f"    {one}".rstrip() for one in words.clean(text).splitlines()]
 

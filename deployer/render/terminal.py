@@ -67,7 +67,7 @@ def _freeze_shown_at(board: Board) -> str:
 
 
 def _freeze(board: Board, now: float) -> Text:
-    assert board.freeze is not None  # noqa: S101  asked only while frozen
+    assert board.freeze is not None
     since = words.clock(now - board.freeze.began)
     limit = words.clock(board.freeze.limit)
     return Text(f"{'':{_INDENT}}live refuses writes since {since} (gives up at {limit})", "yellow")
@@ -120,10 +120,13 @@ class Terminal:
         self._drawing = False
 
     def __call__(self, event: e.Event) -> None:
-        """Take the event in; the picture follows within a frame."""
+        """Take the event in; the picture follows within a frame.
+
+        Nothing is drawn before there is something to watch: a refusal is told in words alone.
+        """
         with self._lock:
             self.board = fold(self.board, event, time.monotonic())
-        if not self._drawing and isinstance(event, e.ReleaseBegan | e.StepBegan):
+        if not self._drawing and isinstance(event, e.ReleaseBegan | e.StepNote):
             self._drawing = True
             self._live.start()
 

@@ -1,0 +1,264 @@
+"""The command line of the deployer: what changes a service. Heavy imports wait in the commands."""
+
+from __future__ import annotations
+
+import sys
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import click
+
+from deployer.read_cli import doctor, history, init, plan, status
+from deployer.staged_cli import SERVICE, deploy_id, staged
+from reconciler.exits import Exit
+from reconciler.shared_cli import (
+    DURATION,
+    Asked,
+    Lazy,
+    common,
+    confirm,
+    ended,
+    epilog,
+    pass_asked,
+)
+
+if TYPE_CHECKING:
+    from deployer.adopt import Adoption
+    from deployer.recover import Recovery
+    from reconciler.cloud import Outcome
+
+_CHANGES = (
+    Exit.DONE,
+    Exit.FAILED,
+    Exit.USAGE,
+    Exit.REFUSED,
+    Exit.DIRT,
+    Exit.UNFINISHED,
+    Exit.ACCESS,
+)
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=epilog(
+        """deployer init shop           begin a configuration
+        deployer adopt shop          bring what runs today under a ledger
+        deployer up shop             release it
+        deployer status shop         is it well?
+        deployer rollback shop       back to the release before""",
+        tuple(Exit),
+    ),
+)
+@common
+@click.version_option(package_name="deployer", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Release a service onto EC2 by cloning the live machine, and never leak.
+
+    Everything is made new, tried out, and only then given the traffic; whatever fails before that
+    is undone. Ctrl-C undoes too, a second Ctrl-C leaves at once.
+    """
+
+
+@cli.command(
+    epilog=epilog(
+        """deployer up shop
+        deployer up shop --ref v1.5.0 --wait 15m
+        deployer up shop --sweep-first --keep-failed 2h
+        deployer up shop --json | tee release.jsonl""",
+        _CHANGES,
+    )
+)
+@SERVICE
+@click.option("--ref", default="HEAD", show_default=True, help="What to release, for git.")
+@click.option("--sweep-first", is_flag=True, help="Remove what dead releases left, then go on.")
+@click.option("--despite", multiple=True, metavar="ID", help="Go on beside this left-over thing.")
+@click.option("--wait", type=DURATION, default="0s", help="Wait so long for another release.")
+@click.option("--keep-failed", type=DURATION, help="Keep the evidence of a failure so long.")
+@common
+@pass_asked
+def up(
+    asked: Asked,
+    service: str,
+    *,
+    ref: str,
+    sweep_first: bool,
+    despite: tuple[str, ...],
+    wait: timedelta,
+    keep_failed: timedelta | None,
+) -> None:
+    """Release SERVICE."""
+    with staged(asked, service) as one:
+        from deployer.run import Options
+        from deployer.up import up as release
+
+        options = Options(ref, sweep_first, frozenset(despite), wait, keep_failed)
+        release(one.ports, options, one.emit)
+
+
+@cli.command(
+    epilog=epilog(
+        """deployer rollback shop
+        deployer rollback shop --discard-writes
+        deployer rollback shop --to shop/20261123T031502Z-7kq2m""",
+        _CHANGES,
+    )
+)
+@SERVICE
+@click.option("--to", metavar="ID", callback=deploy_id, help="This previous deploy, not the last.")
+@click.option("--discard-writes", is_flag=True, help="Go back without what was written since.")
+@common
+@pass_asked
+def rollback(asked: Asked, service: str, *, to: object, discard_writes: bool) -> None:
+    """Go back to the last good release."""
+    with staged(asked, service) as one:
+        from deployer.rollback import rollback as back
+        from reconciler.deploy_id import DeployId
+
+        target = to if isinstance(to, DeployId) else None
+        back(one.ports, target, discard_writes=discard_writes, emit=one.emit)
+
+
+@cli.command(
+    epilog=epilog(
+        """deployer adopt shop
+        deployer adopt shop --host-key SHA256:Q3Zx…
+        deployer adopt shop --host-key "ssh-ed25519 AAAA…" --release v1.4.2 --yes""",
+        (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.ACCESS),
+    )
+)
+@SERVICE
+@click.option("--host-key", default="", metavar="KEY", help="Its SSH host key or SHA256: print.")
+@click.option("--release", default="", help="What to call the release it runs.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@common
+@pass_asked
+def adopt(asked: Asked, service: str, *, host_key: str, release: str, yes: bool) -> None:
+    """Bring what runs today under a ledger.
+
+    The machine at SERVICE's record gets tags and a hold; nothing else of it changes.
+    """
+    with staged(asked, service) as one:
+        from deployer.adopt import adopt as bring
+
+        def agreed(adoption: Adoption) -> bool:
+            if not yes:
+                for line in _adoption(adoption):
+                    click.echo(line, err=True)
+            confirm(f"Adopt it as {service}?", yes=yes)
+            return True
+
+        done = bring(one.ports, agreed, host_key=host_key, release=release)
+        value = {"service": service, "deploy": str(done.deploy), "instance": done.instance.id}
+        one.answer(
+            value | {"addresses": list(done.at), "already": done.already},
+            lambda: (
+                f"{service} is under a ledger{' already' if done.already else ''}: {done.deploy}\n"
+                f"To release it        deployer up {service}"
+            ),
+        )
+
+
+def _adoption(adoption: Adoption) -> list[str]:
+    proof = "given by you" if adoption.given else "as the machine shows it: compare it yourself"
+    return [
+        f"{adoption.instance.id} at {', '.join(adoption.at)}",
+        f"  host key  {adoption.host_key.fingerprint}  ({proof})",
+        f"  deploy    {adoption.deploy}",
+    ]
+
+
+@cli.command(
+    epilog=epilog(
+        """deployer abort shop
+        deployer abort shop/20261123T031502Z-7kq2m --yes""",
+        (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.DIRT, Exit.ACCESS),
+    )
+)
+@click.argument("service", metavar="SERVICE|ID")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@common
+@pass_asked
+def abort(asked: Asked, service: str, *, yes: bool) -> int:
+    """Stop the release under way and undo it."""
+    from reconciler.deploy_id import DeployId
+
+    deploy = DeployId.maybe(service)
+    name = deploy.service if deploy else service
+    with staged(asked, name) as one:
+        from deployer.abort import abort as stop
+        from deployer.abort import lease_to_abort
+        from reconciler.render.sweep_text import as_json, in_lines, one_line
+
+        _, lease = lease_to_abort(one.ports, deploy)
+        confirm(f"Stop {lease.id}, in `{lease.step}`, and remove what it made?", yes=yes)
+
+        def tell(outcome: Outcome) -> None:
+            click.echo(one_line(outcome), err=True)
+
+        result = stop(one.ports, lease, tell)
+        code = Exit.DONE if result.clean else Exit.DIRT
+        one.answer(as_json(result), lambda: "\n".join(in_lines(result)), code)
+    return code
+
+
+@cli.command(
+    epilog=epilog(
+        """deployer recover shop
+        deployer recover shop --yes""",
+        (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.ACCESS),
+    )
+)
+@SERVICE
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@common
+@pass_asked
+def recover(asked: Asked, service: str, *, yes: bool) -> None:
+    """Write a lost ledger anew, from the labels.
+
+    Also one that contradicts what is there. Everything is shown before it is written.
+    """
+    with staged(asked, service) as one:
+        from deployer.recover import recover as mend
+        from deployer.render.status import recovery_json, recovery_lines
+
+        def agreed(recovery: Recovery) -> bool:
+            if not yes:
+                click.echo("\n".join(recovery_lines(recovery)), err=True)
+            confirm("Write this ledger?", yes=yes)
+            return True
+
+        done = mend(one.ports, agreed)
+        one.answer(recovery_json(done), lambda: "\n".join(recovery_lines(done)))
+
+
+@cli.command(
+    epilog=epilog(
+        """deployer thaw shop
+        deployer thaw shop --deployer-is-dead""",
+        (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.ACCESS),
+    )
+)
+@SERVICE
+@click.option("--deployer-is-dead", is_flag=True, help="Your word that no commit is on its way.")
+@common
+@pass_asked
+def thaw(asked: Asked, service: str, *, deployer_is_dead: bool) -> None:
+    """Let the live database take writes again."""
+    with staged(asked, service) as one:
+        from deployer.thaw import thaw as reopen
+
+        name = reopen(one.ports, deployer_is_dead=deployer_is_dead)
+        value = {"service": service, "database": name}
+        one.answer(value, lambda: f"{name} of {service} takes writes again")
+
+
+for command in (status, history, plan, doctor, init):
+    cli.add_command(command)
+cli.add_command(
+    Lazy("sandbox", "deployer.sandbox.cli:sandbox", "A private cloud on this machine, to try it.")
+)
+
+
+def main() -> None:
+    """Entry point of `deployer`."""
+    sys.exit(ended(cli))

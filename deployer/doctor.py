@@ -1,0 +1,137 @@
+"""`deployer doctor`: what a release will need, tried one by one, each failure with its cure.
+
+Looks only. One failing check does not stop the others: who mends a configuration wants the whole
+list at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from deployer.ports import Ports
+from deployer.survey import survey
+from deployer.wiring import wired
+from reconciler.errors import ToolError
+from reconciler.render import words
+from reconciler.settings import Settings, refuse_unbuilt
+from reconciler.settings_schema import Service
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was tried, for one service."""
+
+    service: str
+    name: str
+    ok: bool
+    text: str
+    cure: str = ""
+
+
+def examine(settings: Settings) -> tuple[Check, ...]:
+    """Try everything for every service."""
+    return tuple(one for name in settings.services for one in _service(settings, name))
+
+
+def _service(settings: Settings, name: str) -> Iterator[Check]:
+    service = settings.service(name)
+    yield _try(name, "settings", lambda: _settings(service))
+    yield _try(name, "code", lambda: _code(service))
+    try:
+        with wired(settings, name) as ports:
+            yield Check(name, "account", ok=True, text=f"{service.account} in {service.region}")
+            for title, probe in _PROBES:
+                yield _try(name, title, lambda probe=probe: probe(ports))  # type: ignore[misc]
+    except ToolError as error:
+        yield Check(name, "account", ok=False, text=error.message, cure=error.cure)
+
+
+def _try(service: str, name: str, probe: Callable[[], str]) -> Check:
+    try:
+        return Check(service, name, ok=True, text=probe())
+    except ToolError as error:
+        return Check(service, name, ok=False, text=error.message, cure=error.cure)
+
+
+def _settings(service: Service) -> str:
+    refuse_unbuilt(service)
+    return f"services/{service.name}.toml is understood"
+
+
+def _code(service: Service) -> str:
+    if not service.code.source.exists():
+        raise ToolError(f"code.source: {service.code.source} does not exist")
+    return str(service.code.source)
+
+
+def _key(ports: Ports) -> str:
+    key = ports.service.ssh.key
+    if key is None:
+        return "the agent is asked"
+    ports.resolve(key)
+    return f"{key} is there"
+
+
+def _ledger(ports: Ports) -> str:
+    seen = survey(ports)
+    reading, ledger = seen.known()
+    live = f"live {ledger.live.id}" if ledger.live else "nobody live"
+    return f"{reading.address.name}: generation {ledger.gen}, {live}"
+
+
+def _machine(ports: Ports) -> str:
+    """Whether the live machines run where the record says."""
+    seen = survey(ports)
+    _, ledger = seen.known()
+    if ledger.live is None:
+        return "none yet"
+    found = ports.compute.find_instances_at(ledger.live.at)
+    down = [one for one in found if one.state != "running"]
+    if not found or down:
+        what = f"{down[0].id} is {down[0].state}" if down else "no machine"
+        raise ToolError(f"{what} at {', '.join(ledger.live.at)}")
+    return f"{words.count(len(found), 'machine')} running"
+
+
+def _database(ports: Ports) -> str:
+    if ports.service.database is None:
+        return "none configured"
+    server = ports.managed.reach.databases()
+    if server is None:
+        raise ToolError("the database's server is not known")
+    return f"{words.count(len(server.databases()), 'database')} on its server"
+
+
+_PROBES: Sequence[tuple[str, Callable[[Ports], str]]] = (
+    ("ssh key", _key),
+    ("ledger", _ledger),
+    ("machines", _machine),
+    ("database", _database),
+)
+
+
+def check_lines(checks: Sequence[Check]) -> list[str]:
+    """One line a check, with the cure below what failed."""
+    lines: list[str] = []
+    for one in checks:
+        mark = "✓" if one.ok else "✗"
+        lines.append(f"{mark} {one.service:<8} {one.name:<9} {words.one_line(one.text)}")
+        lines += [f"    {cure}" for cure in one.cure.splitlines()]
+    return lines or ["no service is configured"]
+
+
+def check_json(checks: Sequence[Check]) -> dict[str, Any]:
+    """The same as an object."""
+    rows = [
+        {
+            "service": one.service,
+            "check": one.name,
+            "ok": one.ok,
+            "text": one.text,
+            "cure": one.cure,
+        }
+        for one in checks
+    ]
+    return {"ok": all(one.ok for one in checks), "checks": rows}

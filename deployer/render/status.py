@@ -1,0 +1,130 @@
+"""Where a service stands, as people and programs read it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from deployer.recover import Recovery
+from deployer.refusals import ago
+from deployer.status import DeployLine, Status
+from reconciler.render import words
+from reconciler.render.ledger import iso, ledger_json, ledger_lines
+
+
+def status_lines(one: Status) -> list[str]:
+    """One block: what serves, what is kept, who is at work, and what is wrong with its cure."""
+    if one.problem:
+        return [
+            f"{one.service:<8} unknown: {words.one_line(one.problem)}; nothing of it is touched",
+            f"To write the ledger anew   deployer recover {one.service}",
+        ]
+    return [_head(one), *_rows(one), *_trouble(one)]
+
+
+def _head(one: Status) -> str:
+    where = ", ".join(one.pointed_at) or "nowhere"
+    ttl = f", TTL {one.ttl} s" if one.ttl is not None else ""
+    gen = f"generation {one.generation}" if one.generation else "no ledger yet"
+    return f"{one.service:<8} {one.record} → {where}{ttl} · {gen}"
+
+
+def _rows(one: Status) -> Iterator[str]:
+    for deploy in one.deploys:
+        yield _row(deploy, one)
+    if one.lease is not None:
+        left = int((one.lease.until - one.now).total_seconds())
+        runs = f"for {left} s more" if left >= 0 else f"ran out {-left} s ago"
+        yield f"  lease     {one.lease.id} in `{one.lease.step}`, {runs}"
+
+
+def _row(deploy: DeployLine, one: Status) -> str:
+    release = words.one_line(deploy.release) or f"…{deploy.id.short}"
+    states = ", ".join(sorted({machine.state for machine in deploy.machines}))
+    machines = f"{words.count(len(deploy.machines), 'machine')} {states}".strip()
+    database = f", database {deploy.database_state}" if deploy.database else ""
+    since = ago(one.now - deploy.since)
+    return f"  {deploy.state:<9} {release:<12} {since:<9} {machines}{database}  {deploy.id}"
+
+
+def _trouble(one: Status) -> Iterator[str]:
+    for note in one.notes:
+        yield f"  ! {words.one_line(note)}"
+    if one.dirt:
+        yield f"  ! left behind: {words.count(len(one.dirt), 'thing')}"
+        yield from (f"      {line}" for line in one.dirt)
+    if not one.clean:
+        yield f"To put it right      reconciler sweep --service {one.service}"
+    elif not one.generation and one.pointed_at:
+        yield f"To bring it under a ledger   deployer adopt {one.service}"
+
+
+def status_json(one: Status) -> dict[str, Any]:
+    """The same as an object."""
+    return {
+        "service": one.service,
+        "problem": one.problem,
+        "clean": one.clean,
+        "record": one.record,
+        "pointed_at": list(one.pointed_at),
+        "ttl": one.ttl,
+        "generation": one.generation,
+        "lease": one.lease
+        and {"id": str(one.lease.id), "until": iso(one.lease.until), "step": one.lease.step},
+        "deploys": [_deploy_json(deploy) for deploy in one.deploys],
+        "dirt": list(one.dirt),
+        "notes": list(one.notes),
+    }
+
+
+def _deploy_json(deploy: DeployLine) -> dict[str, Any]:
+    return {
+        "id": str(deploy.id),
+        "release": deploy.release,
+        "by": deploy.by,
+        "state": deploy.state,
+        "since": iso(deploy.since),
+        "at": list(deploy.at),
+        "machines": [
+            {"id": one.id, "state": one.state, "addresses": list(one.addresses)}
+            for one in deploy.machines
+        ],
+        "database": deploy.database,
+        "database_state": deploy.database_state,
+    }
+
+
+def history_lines(one: Status) -> list[str]:
+    """Every release the ledger knows, newest first, with whose it was and how to go back."""
+    rows = sorted(one.deploys, key=lambda deploy: deploy.id.born, reverse=True)
+    lines = [_past(deploy, one.now) for deploy in rows]
+    back = next((deploy for deploy in one.deploys if deploy.state == "previous"), None)
+    if back is not None:
+        lines.append(f"To go back           deployer rollback {one.service}")
+    return lines or [f"{one.service} has no releases yet"]
+
+
+def _past(deploy: DeployLine, now: datetime) -> str:
+    release = words.one_line(deploy.release) or f"…{deploy.id.short}"
+    by = f"  by {words.one_line(deploy.by)}" if deploy.by else ""
+    born = f"{deploy.id.born:%Y-%m-%d %H:%M}"
+    return f"{deploy.state:<9} {release:<12} {born}  {ago(now - deploy.id.born):<9} {deploy.id}{by}"
+
+
+def recovery_lines(one: Recovery) -> list[str]:
+    """What was found, what is doubtful, and the ledger that would be written."""
+    found = [f"  found  {words.one_line(text)}" for text in one.found] or ["  found  nothing"]
+    doubts = [f"  ?      {words.one_line(text)}" for text in one.doubts]
+    return [one.service, *found, *doubts, *(f"  {line}" for line in ledger_lines(one.new))]
+
+
+def recovery_json(one: Recovery) -> dict[str, Any]:
+    """The same as an object."""
+    return {
+        "service": one.service,
+        "old": ledger_json(one.old),
+        "new": ledger_json(one.new),
+        "found": list(one.found),
+        "doubts": list(one.doubts),
+    }

@@ -1,0 +1,162 @@
+"""The command line of the reconciler. Heavy imports wait in the commands."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.exits import Exit
+from reconciler.shared_cli import Asked, common, ended, epilog, pass_asked
+
+if TYPE_CHECKING:
+    from reconciler.breaker import Cap
+    from reconciler.cloud import Outcome
+    from reconciler.managed import Managed
+    from reconciler.settings import Settings
+
+_SERVICES = click.option(
+    "--service", "services", multiple=True, metavar="NAME", help="Only this service; repeatable."
+)
+_YOUNG = click.option("--young", is_flag=True, help="Look only at what is labelled unfinished.")
+_CODES = (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.DIRT, Exit.ACCESS)
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=epilog(
+        """reconciler plan              what a sweep would do, and why
+        reconciler sweep             drive everything to its desired state
+        reconciler report            what every deploy costs
+        reconciler explain i-0d41    why a thing is kept or collected""",
+        tuple(Exit),
+    ),
+)
+@common
+@click.version_option(package_name="deployer", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Find and remove what releases left behind; never what is live, held or not ours.
+
+    The ledger in DNS says what lives. Everything else that is proved to be ours is garbage.
+    """
+
+
+def _managed(asked: Asked, names: Sequence[str]) -> tuple[Settings, Sequence[Managed]]:
+    from reconciler import log
+    from reconciler.wiring import managed
+
+    log.set_up(verbose=asked.verbose)
+    settings = asked.settings()
+    return settings, managed(settings, names)
+
+
+def _cap(settings: Settings) -> Cap:
+    from reconciler.breaker import Cap
+
+    breaker = settings.reconciler.breaker
+    return Cap(breaker.max_count, breaker.share)
+
+
+@cli.command(
+    epilog=epilog(
+        """reconciler sweep
+        reconciler sweep --service shop
+        reconciler sweep --young --json""",
+        _CODES,
+    )
+)
+@_SERVICES
+@_YOUNG
+@click.option("--allow", type=int, metavar="N", help="Allow so many deletions of a service once.")
+@common
+@pass_asked
+def sweep(asked: Asked, services: tuple[str, ...], *, young: bool, allow: int | None) -> int:
+    """Drive every service to its desired state: remove, repair, finish."""
+    from reconciler import breaker
+    from reconciler.render.sweep_text import as_json, in_lines, one_line, outcome_json
+    from reconciler.sweep import make_plan
+    from reconciler.sweep import sweep as clean
+
+    asked.last_words = "Left at once. The next sweep goes on: reconciler sweep"
+    settings, chosen = _managed(asked, services)
+    breaker.check(make_plan(chosen, {}, young=young), _cap(settings), allow)
+
+    def tell(outcome: Outcome) -> None:
+        if asked.as_json:
+            click.echo(json.dumps(outcome_json(outcome), ensure_ascii=False))
+        else:
+            click.echo(one_line(outcome), err=True)
+
+    result = clean(chosen, {}, tell, young=young)
+    code = Exit.DONE if result.clean else Exit.DIRT
+    answer = {"type": "result", "exit": code.value, "answer": as_json(result)}
+    asked.answer(answer, lambda: "\n".join(in_lines(result)))
+    return code
+
+
+@cli.command(
+    epilog=epilog(
+        """reconciler plan
+        reconciler plan --service shop --exit-code
+        reconciler plan -o plan.json""",
+        (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.DIRT, Exit.ACCESS, Exit.TO_DO),
+    )
+)
+@_SERVICES
+@_YOUNG
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="As JSON.")
+@click.option("--exit-code", is_flag=True, help="Exit 10 if there is something to do.")
+@common
+@pass_asked
+def plan(
+    asked: Asked, services: tuple[str, ...], *, young: bool, output: Path | None, exit_code: bool
+) -> int:
+    """Say what a sweep would do, and why. Changes nothing."""
+    from reconciler.render.plan_text import plan_json, plan_lines
+    from reconciler.sweep import make_plan
+
+    settings, chosen = _managed(asked, services)
+    seen = make_plan(chosen, {}, young=young)
+    cap = _cap(settings)
+    if output is not None:
+        output.write_text(json.dumps(plan_json(seen, cap), indent=1) + "\n", encoding="utf-8")
+    asked.answer(plan_json(seen, cap), lambda: "\n".join(plan_lines(seen, cap)))
+    if seen.unknown or seen.inventory.gaps:
+        return Exit.DIRT
+    return Exit.TO_DO if exit_code and not seen.empty else Exit.DONE
+
+
+@cli.command(epilog=epilog("reconciler explain i-0d41aa07\nreconciler explain shop", _CODES))
+@click.argument("id_", metavar="ID")
+@common
+@pass_asked
+def explain(asked: Asked, id_: str) -> int:
+    """Say why the thing ID is kept or collected: every rule that spoke."""
+    from reconciler.errors import ConfigError
+    from reconciler.render.explain import explain_json, explain_lines, find
+    from reconciler.sweep import make_plan
+
+    _, chosen = _managed(asked, ())
+    seen = make_plan(chosen, {})
+    found = find(seen, id_)
+    if not found:
+        kinds = Counter(one.kind for one in seen.inventory.resources)
+        raise ConfigError(
+            f"nothing with the id {id_} carries our tags in the configured places",
+            detail=f"looked through {sum(kinds.values())} things",
+        )
+    asked.answer(
+        {"things": [explain_json(seen, one) for one in found]},
+        lambda: "\n".join(line for one in found for line in explain_lines(seen, one)),
+    )
+    return Exit.DONE
+
+
+def main() -> None:
+    """Entry point of `reconciler`."""
+    sys.exit(ended(cli))

@@ -1,0 +1,174 @@
+"""A plan as people review it and programs read it: every act, its reason, its money. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from reconciler import tags as t
+from reconciler.breaker import Cap, Load, load
+from reconciler.deploy_id import DeployId
+from reconciler.mark import Verdict
+from reconciler.plan import Plan, ServicePlan
+from reconciler.render import words
+from reconciler.render.ledger import Names, headline, ledger_json, named
+from reconciler.resource import Resource
+
+HOURS = 720
+"""A month is 30 days."""
+
+Hourly = Callable[[Resource], float | None]
+"""$/h of a thing; None where its price is not known."""
+
+
+def not_known(_: Resource) -> float | None:
+    """The price of everything where there is no price list."""
+    return None
+
+
+def names_of(verdicts: Iterable[Verdict]) -> Names:
+    """What the deploys' releases are called, as their things say."""
+    return {
+        one.thing.deploy: words.one_line(one.thing.tags[t.RELEASE])
+        for one in verdicts
+        if one.thing.deploy is not None and one.thing.tags.get(t.RELEASE)
+    }
+
+
+def plan_lines(plan: Plan, cap: Cap, hourly: Hourly = not_known) -> list[str]:
+    """The whole plan: a line for the scope, a block a service, a line for the sum."""
+    lines = [_scope(plan), ""]
+    for one in plan.services:
+        lines += _service(one, hourly)
+    lines += [f"! {gap.kind}s of {gap.place} unread: {gap.reason}" for gap in plan.inventory.gaps]
+    return [*lines, "", *_sums(plan, cap, hourly)]
+
+
+def _scope(plan: Plan) -> str:
+    places = sorted({one.root.home.place for one in plan.services}, key=str)
+    accounts = sorted({one.account for one in places})
+    regions = sorted({one.region for one in places})
+    sizes = (
+        words.count(len(plan.services), "service"),
+        words.counts({"resource": len(plan.inventory.resources), "call": plan.inventory.calls}),
+    )
+    return " · ".join((f"account {', '.join(accounts)}", ", ".join(regions), *sizes))
+
+
+def _service(todo: ServicePlan, hourly: Hourly) -> list[str]:
+    names = names_of(todo.verdicts)
+    head = f"{todo.service:<8} "
+    if todo.problem:
+        why = words.one_line(todo.problem)
+        return [f"{head}unknown: {why}; nothing of {todo.service} will be touched"]
+    clean = " · clean" if todo.empty and not todo.notes else ""
+    acts = [*_swaps(todo, names), *_deletions(todo, names, hourly)]
+    notes = [f"  ! {words.one_line(one)}" for one in todo.notes]
+    return [f"{head}{headline(todo.root.ledger, names)}{clean}", *acts, *notes]
+
+
+def _swaps(todo: ServicePlan, names: Names) -> Iterator[str]:
+    """What changes without a deletion, in the order it is done."""
+    if todo.end is not None:
+        ended = f"{todo.end.until:%H:%M:%S} in `{todo.end.step}`"
+        yield f"  x lease     {todo.end.id}  ran out {ended}"
+    if todo.readdress:
+        yield f"  ~ repoint   {todo.root.home.service} to {', '.join(todo.readdress)}"
+    for repair in todo.repairs:
+        who = f"{named(repair.deploy, names)} ({repair.role})"
+        yield f"  ~ finish    {who}: {words.one_line(repair.why)}"
+    for deploy in todo.forget:
+        yield f"  ~ forget    {named(deploy, names)}: beyond retention"
+
+
+def _deletions(todo: ServicePlan, names: Names, hourly: Hourly) -> Iterator[str]:
+    for one in todo.deletes:
+        thing = one.thing
+        who = named(thing.deploy, names) if thing.deploy else ""
+        text = f"  - {thing.kind:<17} {thing.id:<21} {who} {one.reason}"
+        price = hourly(thing)
+        yield f"{text:<66} {words.hourly(price):>12}" if price is not None else text
+
+
+def loads(plan: Plan, cap: Cap) -> dict[str, Load]:
+    """How much each service would lose, for those that would."""
+    found = {one.service: load(one, cap) for one in plan.services}
+    return {name: one for name, one in found.items() if one.deletions}
+
+
+def _sums(plan: Plan, cap: Cap, hourly: Hourly) -> list[str]:
+    lines = [
+        f"{words.count(one.deletions, 'deletion')} of {one.owned} owned by {name} (cap {one.cap})"
+        for name, one in loads(plan, cap).items()
+    ]
+    saved = total([one.thing for todo in plan.services for one in todo.deletes], hourly)
+    if lines and saved is not None:
+        lines[-1] += f" · saves {words.hourly(saved)}, {words.money(saved * HOURS)} in 30 days"
+    if plan.empty and not lines:
+        lines = ["nothing to do" if not plan.unknown else "nothing to do where it is known"]
+    return lines
+
+
+def total(things: Sequence[Resource], hourly: Hourly) -> float | None:
+    """The sum of the known prices; None where none is known."""
+    known = [price for price in map(hourly, things) if price is not None]
+    return sum(known) if known else None
+
+
+def plan_json(plan: Plan, cap: Cap, hourly: Hourly = not_known) -> dict[str, Any]:
+    """The plan as an object: everything that `plan_lines` says, and the reasons for keeping."""
+    return {
+        "empty": plan.empty,
+        "services": [_service_json(one, cap, hourly) for one in plan.services],
+        "strangers": [verdict_json(one, hourly) for one in plan.strangers],
+        "gaps": [
+            {"place": str(one.place), "kind": one.kind, "reason": one.reason}
+            for one in plan.inventory.gaps
+        ],
+        "resources": len(plan.inventory.resources),
+        "calls": plan.inventory.calls,
+    }
+
+
+def _service_json(todo: ServicePlan, cap: Cap, hourly: Hourly) -> dict[str, Any]:
+    sizes = load(todo, cap)
+    return {
+        "service": todo.service,
+        "problem": todo.problem,
+        "ledger": ledger_json(todo.root.ledger) if not todo.problem else {},
+        "record": list(todo.root.record),
+        "end_lease": str(todo.end.id) if todo.end else None,
+        "repoint": list(todo.readdress),
+        "finish": [
+            {"deploy": str(one.deploy), "role": one.role.value, "why": one.why}
+            for one in todo.repairs
+        ],
+        "forget": _texts(todo.forget),
+        "delete": [verdict_json(one, hourly) for one in todo.deletes],
+        "keep": [verdict_json(one, hourly) for one in todo.verdicts if not one.collect],
+        "notes": list(todo.notes),
+        "deletions": sizes.deletions,
+        "owned": sizes.owned,
+        "cap": sizes.cap,
+    }
+
+
+def verdict_json(one: Verdict, hourly: Hourly = not_known) -> dict[str, Any]:
+    """A thing, what becomes of it and why."""
+    thing = one.thing
+    return {
+        "kind": thing.kind,
+        "id": thing.id,
+        "place": str(thing.place),
+        "deploy": str(thing.deploy) if thing.deploy else None,
+        "label": thing.tags.get(t.STATE, ""),
+        "state": thing.state,
+        "verdict": "collect" if one.collect else "keep",
+        "reason": one.reason.value,
+        "text": one.text,
+        "hourly": hourly(thing),
+    }
+
+
+def _texts(ids: Iterable[DeployId]) -> list[str]:
+    return [str(one) for one in ids]

@@ -1,0 +1,68 @@
+"""What a sweep did, item by item; what it could not do is never left out. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from reconciler.cloud import Fate, Outcome
+from reconciler.render import words
+from reconciler.render.plan_text import Hourly, not_known, total, verdict_json
+from reconciler.sweep import Result
+
+
+def one_line(outcome: Outcome) -> str:
+    """One thing and what became of it, while the sweep goes on."""
+    thing = outcome.resource
+    why = f": {words.one_line(outcome.text)}" if outcome.text else ""
+    return f"  {thing.kind:<17} {thing.id:<21} {outcome.fate.value}{why}"
+
+
+def outcome_json(outcome: Outcome) -> dict[str, Any]:
+    """The same as an object of the stream, in the form the deployer's clean-up has too."""
+    thing = outcome.resource
+    item = {"kind": thing.kind, "id": thing.id, "fate": outcome.fate.value, "text": outcome.text}
+    return {"type": "clean-up-item", **item}
+
+
+def in_lines(result: Result, hourly: Hourly = not_known) -> list[str]:
+    """What was done, and everything that is left."""
+    removed = Counter(one.resource.kind for one in result.gone)
+    lines = [f"Ended the lease of {one}." for one in result.ended]
+    lines += [f"Forgot {one}." for one in result.forgotten]
+    saved = total([one.resource for one in result.gone], hourly)
+    money = f", {words.hourly(saved)} saved" if saved else ""
+    lines.append(f"Removed: {words.counts(removed)}{money}.")
+    return lines + left_lines(result)
+
+
+def left_lines(result: Result) -> list[str]:
+    """What remains: services not known, things not removed, deploys not finished, gaps, trouble."""
+    last = {one.resource.key: one for one in result.outcomes}
+    lines = [f"{one.service} is unknown: {one.problem}" for one in result.left.unknown]
+    for plan in result.left.services:
+        lines += [
+            one_line(last.get(one.thing.key) or Outcome(one.thing, Fate.PENDING))
+            for one in plan.deletes
+        ]
+        lines += [f"  not finished: {one.deploy}: {one.why}" for one in plan.repairs]
+        lines += [f"  {plan.service}: {note}" for note in plan.notes]
+    lines += [f"  {gap.kind}s of {gap.place} unread: {gap.reason}" for gap in result.gaps]
+    lines += [f"  {one}" for one in result.trouble]
+    return ["Left:", *lines] if lines else ["Clean."]
+
+
+def as_json(result: Result, hourly: Hourly = not_known) -> dict[str, Any]:
+    """The result as an object."""
+    return {
+        "clean": result.clean,
+        "ended": [str(one) for one in result.ended],
+        "forgotten": [str(one) for one in result.forgotten],
+        "removed": dict(Counter(one.resource.kind for one in result.gone)),
+        "outcomes": [outcome_json(one) for one in result.outcomes],
+        "left": [
+            verdict_json(one, hourly) for todo in result.left.services for one in todo.deletes
+        ],
+        "unknown": {one.service: one.problem for one in result.left.unknown},
+        "trouble": list(result.trouble),
+    }
