@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +13,7 @@ from deployer.sandbox import env
 from deployer.sandbox.client import Sandbox
 from deployer.sandbox.fault_cli import fault
 from deployer.sandbox.options import Options
-from reconciler.errors import ToolError
+from reconciler.shared_cli import Asked, common, ended, pass_asked
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -48,22 +47,24 @@ def up(directory: Path | None, port: int, empty: bool, two_services: bool) -> No
 
 @sandbox.command()
 @_directory
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def status(directory: Path | None, as_json: bool) -> None:
+@common
+@pass_asked
+def status(asked: Asked, directory: Path | None) -> None:
     """Say what runs in it."""
-    from deployer.sandbox.status import as_text
+    from deployer.sandbox.status_text import as_text
 
     report = Sandbox.at(directory).status()
-    click.echo(json.dumps(report, indent=1) if as_json else as_text(report))
+    asked.answer(report, lambda: as_text(report))
 
 
 @sandbox.command("env")
 @_directory
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def environment(directory: Path | None, as_json: bool) -> None:
+@common
+@pass_asked
+def environment(asked: Asked, directory: Path | None) -> None:
     """Print shell exports for `aws`, boto3 and our own commands."""
     variables = Sandbox.at(directory).environment()
-    click.echo(json.dumps(variables, indent=1) if as_json else env.exports(variables))
+    asked.answer(variables, lambda: env.exports(variables))
 
 
 @sandbox.command()
@@ -99,17 +100,5 @@ sandbox.add_command(fault)
 
 
 def main() -> None:
-    """Run the group alone, with our errors as messages and exit codes."""
-    try:
-        sandbox(prog_name="deployer sandbox")
-    except ToolError as error:
-        _explain(error)
-
-
-def _explain(error: ToolError) -> None:
-    from reconciler.exits import code_of
-
-    for text in (error.message, error.detail, error.cure):
-        if text:
-            click.echo(text, err=True)
-    sys.exit(code_of(error))
+    """`python -m deployer.sandbox`."""
+    sys.exit(ended(sandbox))

@@ -95,6 +95,10 @@ class Sandbox:
         """What to add to a client's environment (see `env.apply` for what to take out)."""
         return env.environment(self.state(), self.places)
 
+    def process_environment(self) -> dict[str, str]:
+        """The whole environment for a process that is to be a client of the sandbox."""
+        return env.apply(os.environ, self.environment())
+
     def status(self) -> dict[str, Any]:
         """What runs in it (`status.Watch.report`)."""
         return cast("dict[str, Any]", self.ask("/status"))

@@ -32,6 +32,7 @@ from deployer.sandbox.seed import Cloud, Company
 from deployer.sandbox.state import MARK, Places, State
 from deployer.sandbox.status import Watch
 from deployer.sandbox.zones import current_zones
+from reconciler.errors import ToolError
 
 BASE_IMAGE = "ami-0ba5e0000000000a1"
 _END_SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -162,7 +163,10 @@ def main() -> None:
     if os.fork():  # our parent goes on when we end; what lives on is nobody's child
         os._exit(0)
     wanted = Options.from_json(options)
-    _run(Daemon(Places(Path(directory)), wanted), wanted.owner, int(news))
+    try:
+        _run(Daemon(Places(Path(directory)), wanted), wanted.owner, int(news))
+    except ToolError as error:
+        sys.exit("\n".join(text for text in (error.message, error.detail, error.cure) if text))
 
 
 if __name__ == "__main__":

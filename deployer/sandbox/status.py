@@ -1,9 +1,8 @@
-"""What runs in a sandbox, as one JSON-ready value and as text for people."""
+"""What runs in a sandbox, as one JSON-ready value."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -82,25 +81,3 @@ class Watch:
             for record in page["ResourceRecordSets"]
             if record["Type"] not in ("NS", "SOA")
         ]
-
-
-def as_text(report: Mapping[str, Any]) -> str:
-    """The report for people."""
-    lines = [
-        f"sandbox   {report['directory']}   (process {report['pid']}, {report['phase']})",
-        f"AWS API   {report['endpoint']}   network {report['network']}",
-        f"DNS       {report['dns']}",
-        f"image     {report['base_image']}",
-    ]
-    lines += [_machine(one) for one in report["instances"]]
-    for record in report["records"]:
-        values = " ".join(record["values"])
-        lines.append(f"record    {record['name']}  {record['ttl']}  {record['type']}  {values}")
-    for name in report["databases"]:
-        lines.append(f"database  {name}   on {report['database_host']}")
-    return "\n".join(lines)
-
-
-def _machine(one: Mapping[str, str]) -> str:
-    words = [one["id"], one["state"], one["address"], one["name"], one["deploy"], one["host_key"]]
-    return "machine   " + "  ".join(word for word in words if word)

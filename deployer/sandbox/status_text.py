@@ -1,0 +1,28 @@
+"""What runs in a sandbox, as text for people; apart, so that the command needs no AWS library."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def as_text(report: Mapping[str, Any]) -> str:
+    """The report for people."""
+    lines = [
+        f"sandbox   {report['directory']}   (process {report['pid']}, {report['phase']})",
+        f"AWS API   {report['endpoint']}   network {report['network']}",
+        f"DNS       {report['dns']}",
+        f"image     {report['base_image']}",
+    ]
+    lines += [_machine(one) for one in report["instances"]]
+    for record in report["records"]:
+        values = " ".join(record["values"])
+        lines.append(f"record    {record['name']}  {record['ttl']}  {record['type']}  {values}")
+    for name in report["databases"]:
+        lines.append(f"database  {name}   on {report['database_host']}")
+    return "\n".join(lines)
+
+
+def _machine(one: Mapping[str, str]) -> str:
+    words = [one["id"], one["state"], one["address"], one["name"], one["deploy"], one["host_key"]]
+    return "machine   " + "  ".join(word for word in words if word)
