@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from deployer import events as e
+from deployer.code import Code
 from deployer.compute import ImageOrder, InstanceFacts, LaunchOrder
 from deployer.lease import Lease
 from deployer.ports import Ports
@@ -19,7 +20,6 @@ from reconciler.host_key import HostKey
 from reconciler.machine_gate import Gate
 from reconciler.plan import ServicePlan
 from reconciler.shell import Shell
-
 
 T = TypeVar("T")
 
@@ -65,6 +65,7 @@ class Run:
     ports: Ports
     options: Options
     emit: e.Listener
+    code: Code | None = None
     began: float = field(default_factory=time.monotonic)
     todo: ServicePlan | None = None
     id: DeployId | None = None

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from deployer import events as e
+from deployer.code import packed
 from deployer.ports import Ports
 from deployer.run import Options, Run
-from deployer.steps.code import code, pack
+from deployer.steps.code import code
 from deployer.steps.commit import commit
 from deployer.steps.connect import connect
 from deployer.steps.database import database
@@ -63,7 +64,11 @@ def up(ports: Ports, options: Options, emit: e.Listener = e.ignore) -> e.Release
     Interrupted after a clean undo.
     """
     refuse_unbuilt(ports.service)
-    run = Run(ports, options, emit)
+    with packed(ports.service.code.source, options.ref) as archive:
+        return _release(Run(ports, options, emit, code=archive, release=archive.release))
+
+
+def _release(run: Run) -> e.Released:
     try:
         _prepare(run)
         for step in STEPS:
@@ -76,7 +81,6 @@ def up(ports: Ports, options: Options, emit: e.Listener = e.ignore) -> e.Release
 
 
 def _prepare(run: Run) -> None:
-    pack(run)
     _do(run, Step("guard", guard))
     service = run.ports.service.name
     run.emit(e.ReleaseBegan(service, str(run.deploy), run.release, run.was))

@@ -1,0 +1,19 @@
+"""Code: the packed source to every machine, side by side; then the install commands, app down."""
+
+from __future__ import annotations
+
+from deployer.run import Run, needed
+from deployer.transfer import Place, install, ship
+
+
+def code(run: Run) -> str:
+    """Ship and install. A machine has the old tree or the new one, never a mixture."""
+    said = run.ports.service.code
+    shells = [one.shell for one in run.machines]
+    packed = needed(run.code, "code")
+    place = Place(said.path, run.deploy.stem)
+    ship(shells, packed, place, run.progress("code", "uploaded"))
+    limit = run.ports.service.limits.install
+    install(shells, said.path, said.install, lambda: run.within(limit))
+    machines = "1 machine" if len(shells) == 1 else f"{len(shells)} machines"
+    return f"{run.release} on {machines}"
