@@ -67,7 +67,7 @@ def _copy_directory(from_fd: int, to_fd: int, links: Links, base: Path, top: boo
             _copy_entry(name, from_fd, to_fd, links, base, empty=top and name in _LEFT_OUT)
 
 
-def _copy_entry(  # noqa: PLR0913 -- the recursion's state; an object would only hide it
+def _copy_entry(
     name: str, from_fd: int, to_fd: int, links: Links, base: Path, *, empty: bool
 ) -> None:
     look = os.lstat(name, dir_fd=from_fd)

@@ -6,26 +6,14 @@ import contextlib
 import itertools
 import json
 import os
-import subprocess
-import sys
-import threading
-import time
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from deployer.sandbox.host import BootSpec
 from deployer.sandbox.machines import base_image, tools, wire
+from deployer.sandbox.machines.link import Link, Listener
 from deployer.sandbox.machines.wire import Orders
-from reconciler.errors import Refused, ToolError
-
-_PATIENCE = 30.0
-_PACKAGES = Path(__file__).parents[3]
-_SYSCTLS = (
-    "sysctl -w kernel.unprivileged_userns_clone=1 user.max_user_namespaces=10000 "
-    "kernel.apparmor_restrict_unprivileged_userns=0   (those that exist; or run outside the container)"
-)
+from reconciler.errors import Refused
 
 
 @dataclass
@@ -57,18 +45,14 @@ class Machines:
     ) -> None:
         self._directory = directory.absolute()
         self._ssh_port, self._login = ssh_port, login
-        self._changed = threading.Condition()
         self._machines: dict[str, _Machine] = {}
-        self._running: set[str] = set()
         self._numbers = itertools.count(1)
         for name in ("instances", "images", "trash"):
             (self._directory / name).mkdir(parents=True, exist_ok=True)
         self._shims = self._directory / "shims"
         self._stand_ins = tools.write_shims(self._shims)
         self._binds = tuple(str(path) for path in (*tools.binds(), *extra_ro_binds))
-        self._zygote, self._socket = _start_zygote(self._directory)
-        self._reader = threading.Thread(target=self._listen, name="machines", daemon=True)
-        self._reader.start()
+        self._link = Link(self._directory, Listener(self._said, self._ended, self._lost))
         self._remove(*(self._directory / "trash").iterdir())
 
     # Images
@@ -93,11 +77,12 @@ class Machines:
         except FileExistsError as error:
             raise Refused(f"there is an image {image_id} already") from error
         target = self._image(image_id) / "disk"
-        self._begin({"op": "copy", "source": str(source), "target": str(target)}, image_id)
+        message = {"op": "copy", "source": str(source), "target": str(target)}
+        self._link.begin(_copying(image_id), message)
 
     def drop_image(self, image_id: str) -> None:
-        with self._changed:
-            self._end((image_id,))
+        with self._link.lock:
+            self._link.end((_copying(image_id),))
             self._discard(self._image(image_id))
 
     # Machines
@@ -106,7 +91,7 @@ class Machines:
         """Raises Refused where the image is not ready or the machine exists."""
         if not self.image_ready(spec.image_id):
             raise Refused(f"image {spec.image_id} has no disk")
-        with self._changed:
+        with self._link.lock:
             if spec.instance_id in self._machines:
                 raise Refused(f"there is a machine {spec.instance_id} already")
             self._home(spec).mkdir()
@@ -121,31 +106,31 @@ class Machines:
         return self._state(instance_id) == "halted"
 
     def start(self, instance_id: str) -> None:
-        with self._changed:
+        with self._link.lock:
             if not self._known(instance_id).job:
                 self._boot(instance_id)
 
     def set_user_data(self, instance_id: str, user_data: bytes) -> None:
         """What the next boot reads as user data (EC2's ModifyInstanceAttribute)."""
-        with self._changed:
+        with self._link.lock:
             machine = self._known(instance_id)
             machine.spec = replace(machine.spec, user_data=user_data)
 
     def stop(self, instance_id: str) -> None:
-        with self._changed:
+        with self._link.lock:
             machine = self._known(instance_id)
             machine.state = "stopped"
-            self._end((machine.job,))
+            self._link.end((machine.job,))
 
     def reboot(self, instance_id: str) -> None:
         self.stop(instance_id)
         self.start(instance_id)
 
     def terminate(self, instance_id: str) -> None:
-        with self._changed:
+        with self._link.lock:
             machine = self._machines.pop(instance_id, None)
             if machine is not None:
-                self._end((machine.job,))
+                self._link.end((machine.job,))
                 self._discard(self._home(machine.spec))
 
     def console(self, instance_id: str) -> bytes:
@@ -154,8 +139,8 @@ class Machines:
         return b""
 
     def reset(self, keep_images: frozenset[str]) -> None:
-        with self._changed:
-            self._end(tuple(self._running))
+        with self._link.lock:
+            self._link.end(self._jobs())
             self._machines.clear()
             images = (self._directory / "images").iterdir()
             dropped = [path for path in images if path.name not in keep_images]
@@ -163,11 +148,7 @@ class Machines:
 
     def shutdown(self) -> None:
         """End every machine and the zygote, and wait for it. Harmless twice."""
-        with contextlib.suppress(OSError):
-            self._socket.shutdown(1)
-        self._zygote.wait(_PATIENCE)
-        self._reader.join(_PATIENCE)
-        self._socket.close()
+        self._link.close()
 
     # How
 
@@ -200,7 +181,7 @@ class Machines:
             ssh_port=self._ssh_port,
             login=self._login,
         )
-        self._begin({"op": "boot", "orders": wire.orders_to_json(orders)}, machine.job)
+        self._link.begin(machine.job, {"op": "boot", "orders": wire.orders_to_json(orders)})
 
     def _discard(self, *paths: Path) -> None:
         """Out of the way at once, removed in the background."""
@@ -215,84 +196,34 @@ class Machines:
     def _remove(self, *paths: Path) -> None:
         if paths:
             message = {"op": "remove", "paths": [str(path) for path in paths]}
-            self._begin(message, f"remove#{next(self._numbers)}")
+            self._link.begin(f"remove#{next(self._numbers)}", message)
 
-    def _begin(self, message: dict[str, Any], job: str) -> None:
-        with self._changed:
-            self._running.add(job)
-            try:
-                wire.send(self._socket, message | {"job": job})
-            except OSError as error:
-                self._running.discard(job)
-                raise ToolError("the sandbox's machines are gone") from error
+    def _jobs(self) -> list[str]:
+        """Everything that runs, save what is only being removed."""
+        images = (self._directory / "images").iterdir()
+        copies = [_copying(path.name) for path in images]
+        return copies + [machine.job for machine in self._machines.values()]
 
-    def _end(self, jobs: Iterable[str]) -> None:
-        """Kill these jobs and wait until each is gone to its last process."""
-        wanted = {job for job in jobs if job and not job.startswith("remove#")} & self._running
-        for job in wanted:
-            wire.send(self._socket, {"op": "kill", "job": job})
-        self._wait(lambda: not wanted & self._running)
+    # What the link tells, with the lock held
 
-    def _wait(self, done: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + _PATIENCE
-        with self._changed:
-            if not self._changed.wait_for(done, deadline - time.monotonic()):
-                raise ToolError("the sandbox's machines do not end")
-
-    def _listen(self) -> None:
-        """The reader's thread: take what zygote and monitors say, until they are gone."""
-        while True:
-            try:
-                message = wire.receive(self._socket)
-            except OSError:
-                message = None
-            with self._changed:
-                if message is None:
-                    self._running.clear()
-                    for machine in self._machines.values():
-                        machine.state = "dead"
-                else:
-                    self._take(message)
-                self._changed.notify_all()
-            if message is None:
-                return
-
-    def _take(self, message: dict[str, Any]) -> None:
-        if message["event"] == "ended":
-            self._running.discard(message["job"])
-            for instance_id, machine in self._machines.items():
-                if machine.job == message["job"]:
-                    machine.job = ""
-                    self._after_end(instance_id, machine)
-            return
-        machine = self._machines.get(message["id"])
+    def _said(self, instance_id: str, word: str) -> None:
+        machine = self._machines.get(instance_id)
         if machine is not None and machine.state in ("booting", "up"):
-            machine.state = message["event"] if message["event"] != "gone" else "dead"
+            machine.state = "dead" if word == "gone" else word
 
-    def _after_end(self, instance_id: str, machine: _Machine) -> None:
-        if machine.state == "rebooting":
-            self._boot(instance_id)
-        elif machine.state in ("booting", "up"):
-            machine.state = "dead"
+    def _ended(self, job: str) -> None:
+        for instance_id, machine in self._machines.items():
+            if machine.job == job:
+                machine.job = ""
+                if machine.state == "rebooting":
+                    self._boot(instance_id)
+                elif machine.state in ("booting", "up"):
+                    machine.state = "dead"
+
+    def _lost(self) -> None:
+        for machine in self._machines.values():
+            machine.job, machine.state = "", "dead"
 
 
-def _start_zygote(directory: Path) -> tuple[subprocess.Popen[bytes], Any]:
-    """Start it with an empty environment: nothing of ours is in a machine's memory."""
-    ours, theirs = wire.pair()
-    module = "deployer.sandbox.machines.zygote"
-    process = subprocess.Popen(
-        [sys.executable, "-s", "-m", module, str(theirs.fileno()), str(directory)],
-        cwd=_PACKAGES,
-        env={"LANG": "C.UTF-8"},
-        stdin=subprocess.DEVNULL,
-        pass_fds=(theirs.fileno(),),
-        start_new_session=True,
-    )
-    theirs.close()
-    answer = wire.receive(ours)
-    reason = "it did not start" if answer is None else answer["reason"]
-    if reason:
-        ours.close()
-        process.wait(_PATIENCE)
-        raise Refused(f"sandbox needs user namespaces: {reason}", cure=_SYSCTLS)
-    return process, ours
+def _copying(image_id: str) -> str:
+    return f"copy#{image_id}"

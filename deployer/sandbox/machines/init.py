@@ -13,12 +13,17 @@ from typing import NoReturn
 
 import asyncssh
 
-from deployer.sandbox.machines import boot, cloud_init, linux, namespaces, owners, sshd
+from deployer.sandbox.machines import boot, cloud_init, linux, namespaces, owners, processes, sshd
 from deployer.sandbox.machines.boot import Boot, Identity
 from deployer.sandbox.machines.children import PATH, Children, Start
+from deployer.sandbox.machines.control import Control
+from deployer.sandbox.machines.execution import Tools
+from deployer.sandbox.machines.journal import Journal
+from deployer.sandbox.machines.manager import Manager
 from deployer.sandbox.machines.namespaces import Room
 from deployer.sandbox.machines.wire import Orders
 
+_SETTLE_SECONDS = 1.0
 HALT, REBOOT = 10, 11
 """Exit codes by which pid 1 tells its monitor why it ended."""
 
@@ -83,9 +88,12 @@ class _Machine:
     def __init__(self, orders: Orders, identity: Identity, ends: Ends) -> None:
         self._orders, self._identity, self._ends = orders, identity, ends
         self._children = Children()
+        self._server = sshd.Server(self._children)
+        self._manager = Manager(Tools(self._children, Journal()), self._power)
+        self._ending: asyncio.Task[None] | None = None
 
     async def live(self) -> int:
-        """Boot, then live until something ends us; the exit code."""
+        """Boot, then live until somebody inside halts us; the exit code."""
         logging.getLogger("asyncssh").setLevel(logging.CRITICAL)
         loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[int] = loop.create_future()
@@ -98,6 +106,8 @@ class _Machine:
         return await self._ended
 
     async def _boot(self) -> None:
+        """As on a real host: bootcmd, then sshd and the units, then runcmd."""
+        self._control = await Control(self._manager).listen()
         first = boot.is_first(self._identity)
         if first:
             boot.forget_previous()
@@ -105,15 +115,32 @@ class _Machine:
         plan = Boot(self._identity, user_data, self._run_script, self._say, first)
         self._say(f"booting {self._identity.instance_id} from {self._identity.image_id}")
         await plan.before_ssh()
-        address = self._identity.address
+        await self._listen()
+        await self._manager.boot()
+        await plan.after_ssh()
+
+    async def _listen(self) -> None:
+        address, port = self._identity.address, self._orders.ssh_port
         try:
-            self._ssh = await sshd.listen(address, self._orders.ssh_port, self._children)
+            await self._server.listen(address, port)
         except (OSError, asyncssh.Error, ValueError) as error:
             self._say(f"sshd: {error}")
         else:
-            self._say(f"sshd: listening on {address}:{self._orders.ssh_port}")
+            self._say(f"sshd: listening on {address}:{port}")
             os.write(self._ends.words, b"up\n")
-        await plan.after_ssh()
+
+    def _power(self, act: str) -> None:
+        if self._ending is None:
+            self._ending = asyncio.ensure_future(self._end(REBOOT if act == "reboot" else HALT))
+
+    async def _end(self, code: int) -> None:
+        """Whoever asked gets its answer first; then units, then every other process, then we."""
+        self._say("rebooting" if code == REBOOT else "halting")
+        await self._server.settle(_SETTLE_SECONDS)
+        await self._manager.end()
+        await self._server.close()
+        processes.signal_all(processes.everyone(), signal.SIGTERM)
+        self._ended.set_result(code)
 
     def _say(self, line: str) -> None:
         sys.stdout.write(line + "\n")

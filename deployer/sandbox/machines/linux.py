@@ -74,7 +74,7 @@ def become_root_of_new_user_namespace() -> None:
 
 
 def mount(source: str, target: str, kind: str = "", flags: int = 0, data: str = "") -> None:
-    """mount(2). Raises OSError naming the target."""
+    """Mount a file system, or change how one is propagated. Raises OSError naming the target."""
     result = _libc.mount(
         source.encode(),
         target.encode(),

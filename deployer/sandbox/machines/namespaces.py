@@ -102,7 +102,9 @@ def _new_proc(door: Path) -> int:
 
 
 def _change_root(room: Room) -> None:
-    links = {name: os.readlink(f"/{name}") for name in _SYSTEM if Path("/", name).is_symlink()}
+    links = {
+        name: str(Path("/", name).readlink()) for name in _SYSTEM if Path("/", name).is_symlink()
+    }
     linux.attach_tree(linux.clone_tree(str(room.disk), writable=True), str(room.door))
     os.chdir(room.door)
     linux.pivot_root_here()

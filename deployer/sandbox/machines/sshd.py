@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import asyncssh
@@ -17,13 +18,18 @@ HOST_KEY = Path("/etc/ssh/ssh_host_ed25519_key")
 class Door(asyncssh.SSHServer):
     """One connection: who it is and what it may open."""
 
-    def __init__(self, children: Children) -> None:
-        self._children = children
+    def __init__(self, server: Server) -> None:
+        self._server = server
         self._person: Person | None = None
         self._connection: asyncssh.SSHServerConnection | None = None
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         self._connection = conn
+        self._server.connections.add(conn)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 -- asyncssh's signature
+        if self._connection is not None:
+            self._server.connections.discard(self._connection)
 
     def begin_auth(self, username: str) -> bool:
         """Keys are read at every login from the user's own file, as sshd does."""
@@ -42,7 +48,7 @@ class Door(asyncssh.SSHServer):
             return False
         ends = (self._connection.get_extra_info(end) for end in ("peername", "sockname"))
         line = " ".join(f"{host} {port}" for host, port, *_ in ends)
-        return Session(self._person, self._children, line)
+        return Session(self._person, self._server.children, line, self._server.running)
 
     def connection_requested(
         self,
@@ -55,20 +61,44 @@ class Door(asyncssh.SSHServer):
         return True
 
 
-async def listen(address: str, port: int, children: Children) -> asyncssh.SSHAcceptor:
-    """Listen; the host key is read from the disk. Raises OSError, asyncssh.KeyImportError."""
-    return await asyncssh.create_server(
-        lambda: Door(children),
-        address,
-        port,
-        server_host_keys=[str(HOST_KEY)],
-        server_version="sandbox",
-        encoding=None,
-        gss_host=None,
-        x11_forwarding=False,
-        agent_forwarding=False,
-        keepalive_interval=0,
-        login_timeout=30,
-        rekey_bytes=1 << 40,
-        encryption_algs=["aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr"],
-    )
+class Server:
+    """The machine's SSH server: who is connected, which commands run."""
+
+    def __init__(self, children: Children) -> None:
+        self.children = children
+        self.connections: set[asyncssh.SSHServerConnection] = set()
+        self.running: set[asyncio.Task[None]] = set()
+        self._acceptor: asyncssh.SSHAcceptor | None = None
+
+    async def listen(self, address: str, port: int) -> None:
+        """Listen with the host key on the disk. Raises OSError, asyncssh.Error, ValueError."""
+        self._acceptor = await asyncssh.create_server(
+            lambda: Door(self),
+            address,
+            port,
+            server_host_keys=[str(HOST_KEY)],
+            server_version="sandbox",
+            encoding=None,
+            gss_host=None,
+            x11_forwarding=False,
+            agent_forwarding=False,
+            keepalive_interval=0,
+            login_timeout=30,
+            rekey_bytes=1 << 40,
+            encryption_algs=["aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr"],
+        )
+
+    async def settle(self, seconds: float) -> None:
+        """Give the commands that run the time to end by themselves."""
+        if self.running:
+            await asyncio.wait(self.running, timeout=seconds)
+
+    async def close(self) -> None:
+        """Listen no more and say goodbye to every client."""
+        if self._acceptor is not None:
+            self._acceptor.close()
+        for connection in tuple(self.connections):
+            connection.disconnect(asyncssh.DISC_BY_APPLICATION, "the machine is going down")
+        if self.connections:
+            goodbyes = [asyncio.ensure_future(c.wait_closed()) for c in self.connections]
+            await asyncio.wait(goodbyes, timeout=1)

@@ -38,11 +38,11 @@ class Zygote:
         signal.set_wakeup_fd(alarm)
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
         while True:
-            ready, _, _ = select.select([self.host, wakeup], [], [])
+            ready, _, _ = select.select([self.host.fileno(), wakeup], [], [])
             if wakeup in ready:
                 os.read(wakeup, 512)
             self._reap()
-            if self.host in ready and not self._obey():
+            if self.host.fileno() in ready and not self._obey():
                 return
 
     def end(self) -> None:
@@ -79,8 +79,8 @@ class Zygote:
             case "boot":
                 self._fork(request["job"], lambda: self._boot(request["orders"]))
             case "copy":
-                paths = Path(request["source"]), Path(request["target"])
-                self._fork(request["job"], lambda: disks.copy_disk(*paths))
+                source, target = Path(request["source"]), Path(request["target"])
+                self._fork(request["job"], lambda: disks.copy_disk(source, target))
             case "remove":
                 paths = tuple(Path(path) for path in request["paths"])
                 self._fork(request["job"], lambda: _remove(paths))

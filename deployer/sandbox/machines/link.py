@@ -1,0 +1,126 @@
+"""The host's end of the wire to the zygote: jobs begun, jobs ended, what machines report."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deployer.sandbox.machines import wire
+from reconciler.errors import Refused, ToolError
+
+_PATIENCE = 30.0
+_PACKAGES = Path(__file__).parents[3]
+_CURE = (
+    "allow them with sysctl, whichever of these exist: kernel.unprivileged_userns_clone=1 "
+    "kernel.apparmor_restrict_unprivileged_userns=0 user.max_user_namespaces=10000"
+)
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Called with the lock held: a machine's word (id, word), a job's end, the zygote's end."""
+
+    said: Callable[[str, str], None]
+    ended: Callable[[str], None]
+    lost: Callable[[], None]
+
+
+class Link:
+    """A zygote and the jobs it runs; `lock` guards whatever the listener changes."""
+
+    def __init__(self, directory: Path, listener: Listener) -> None:
+        self.lock = threading.Condition()
+        self._listener = listener
+        self._jobs: set[str] = set()
+        self._zygote, self._socket = _start_zygote(directory)
+        self._reader = threading.Thread(target=self._listen, name="machines", daemon=True)
+        self._reader.start()
+
+    def begin(self, job: str, message: dict[str, Any]) -> None:
+        """Ask for a job. Raises ToolError where the zygote is gone."""
+        with self.lock:
+            self._send(message | {"job": job})
+            self._jobs.add(job)
+
+    def end(self, jobs: Iterable[str]) -> None:
+        """Kill these jobs and wait until each is gone to its last process. Raises ToolError."""
+        with self.lock:
+            wanted = set(jobs) & self._jobs
+            for job in wanted:
+                self._send({"op": "kill", "job": job})
+            if not self.lock.wait_for(lambda: not wanted & self._jobs, _PATIENCE):
+                raise ToolError("the sandbox's machines do not end")
+
+    def close(self) -> None:
+        """End the zygote and all it runs, and wait for it. Harmless twice."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_WR)
+        self._zygote.wait(_PATIENCE)
+        self._reader.join(_PATIENCE)
+        self._socket.close()
+
+    def _send(self, message: dict[str, Any]) -> None:
+        try:
+            wire.send(self._socket, message)
+        except OSError as error:
+            raise ToolError("the process that runs the sandbox's machines is gone") from error
+
+    def _listen(self) -> None:
+        """The reader's thread, until zygote and machines are gone."""
+        while (message := self._receive()) is not None:
+            with self.lock:
+                if message["event"] == "ended":
+                    self._jobs.discard(message["job"])
+                    self._listener.ended(message["job"])
+                else:
+                    self._listener.said(message["id"], message["event"])
+                self.lock.notify_all()
+        with self.lock:
+            self._jobs.clear()
+            self._listener.lost()
+            self.lock.notify_all()
+
+    def _receive(self) -> dict[str, Any] | None:
+        try:
+            return wire.receive(self._socket)
+        except OSError:
+            return None
+
+
+def _start_zygote(directory: Path) -> tuple[subprocess.Popen[bytes], socket.socket]:
+    """Start it with an empty environment: nothing of ours is in a machine's memory."""
+    ours, theirs = wire.pair()
+    module = "deployer.sandbox.machines.zygote"
+    with theirs:
+        process = subprocess.Popen(
+            [sys.executable, "-s", "-m", module, str(theirs.fileno()), str(directory)],
+            cwd=_PACKAGES,
+            env={"LANG": "C.UTF-8"},
+            stdin=subprocess.DEVNULL,
+            pass_fds=(theirs.fileno(),),
+            start_new_session=True,
+        )
+    answer = wire.receive(ours)
+    reason = "its process did not start" if answer is None else answer["reason"]
+    if reason:
+        ours.close()
+        process.wait(_PATIENCE)
+        raise Refused(f"sandbox needs user namespaces: {reason}", cure=_CURE)
+    return process, ours
+
+
+def isolation_available(directory: Path) -> str | None:
+    """Why machines cannot be isolated here, or None; tried out for real below `directory`."""
+    listener = Listener(lambda _id, _word: None, lambda _job: None, lambda: None)
+    try:
+        Link(directory, listener).close()
+    except Refused as refusal:
+        return refusal.message
+    return None
