@@ -21,6 +21,7 @@ from reconciler.machine_gate import (
     Gate,
     drop_in_path,
     place_files,
+    unit_name,
 )
 from reconciler.shell import Command, Shell
 
