@@ -18,6 +18,7 @@ from botocore.credentials import (
     DeferredRefreshableCredentials,
 )
 from botocore.exceptions import NoCredentialsError
+from botocore.loaders import create_loader
 from botocore.session import Session
 
 from reconciler.aws.errors import calling
@@ -118,7 +119,7 @@ class Aws:
 
     def _authorised(self) -> Session:
         if self._session is None:
-            ambient = Session(profile=self._profile)
+            ambient = _new_session(self._profile)
             self._session = _assume(ambient, self._role) if self._role else ambient
         return self._session
 
@@ -146,8 +147,18 @@ class _Assumed(CredentialProvider):
         )
 
 
+_LOADER = create_loader()
+"""Shared: the description of EC2 alone takes a third of a second to read."""
+
+
+def _new_session(profile: str | None = None) -> Session:
+    session = Session(profile=profile)
+    session.register_component("data_loader", _LOADER)
+    return session
+
+
 def _assume(ambient: Session, role: str) -> Session:
-    session = Session()
+    session = _new_session()
     resolver = CredentialResolver([_Assumed(ambient, role)])
     session.register_component("credential_provider", resolver)
     return session

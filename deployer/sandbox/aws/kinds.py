@@ -75,6 +75,7 @@ _INSTANCE_FILTERS: dict[str, Getter] = {
     "launch-time": lambda i: i.launch_time,
     "metadata-options.http-tokens": lambda i: i.metadata_options.http_tokens,
     "monitoring-state": lambda i: i.monitoring_state,
+    "network-interface.addresses.association.public-ip": _of_interfaces("public_ip"),
     "network-interface.addresses.private-ip-address": _of_interfaces("private_ip_address"),
     "network-interface.network-interface-id": _of_interfaces("id"),
     "network-interface.subnet-id": _of_interfaces("subnet_id"),

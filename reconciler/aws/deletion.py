@@ -1,0 +1,96 @@
+"""Asking for deletions: in chunks that are split until the bad id is alone (DESIGN §5, execute).
+
+One bad id fails a whole TerminateInstances call; one protected instance fails its availability
+zone's share. NotFound after a terminate is no success (AWS.md §1), and neither is silence: both
+are PENDING, and a later describe says what is true.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from reconciler.aws.errors import calling
+from reconciler.aws.reads import camel, chunks
+from reconciler.aws.retries import Patience, throttled
+from reconciler.aws.session import Aws
+from reconciler.cloud import Fate, Outcome
+from reconciler.errors import AccessDenied, CloudError, CloudUnclear
+from reconciler.resource import Resource
+
+_IN_THE_WAY = re.compile(r"InUse$|^DependencyViolation$|^OperationNotPermitted$")
+_NOT_THERE = re.compile(r"NotFound$|^InvalidAMIID\.Unavailable$")
+_WRONG_STATE = frozenset({"IncorrectState", "IncorrectInstanceState"})
+
+Request = Callable[[Sequence[str]], Mapping[str, Any]]
+"""Parameters of a call for these ids."""
+
+
+@dataclass(frozen=True)
+class Deleter:
+    """Mutating calls that are harmless twice, on resources of one place."""
+
+    aws: Aws
+    patience: Patience = field(default_factory=Patience)
+
+    def ask(self, operation: str, **request: Any) -> Any:
+        """One call that is harmless twice: throttled or unanswered, it is sent again for a while.
+
+        Raises CloudUnclear, CloudError, AccessDenied.
+        """
+        client: Any = self.aws.ec2_once
+
+        def send() -> Any:
+            with calling(f"ec2:{camel(operation)}", mutating=True):
+                return getattr(client, operation)(**request)
+
+        return self.patience.call(send, _worth_another)
+
+    def each(
+        self, operation: str, parameter: str, things: Sequence[Resource], **request: Any
+    ) -> Iterator[Outcome]:
+        """One call a thing, for operations that take no list."""
+        for one in things:
+            yield from self.batch(
+                operation, lambda ids: {parameter: ids[0], **request}, [one], size=1
+            )
+
+    def batch(
+        self, operation: str, request: Request, things: Sequence[Resource], size: int
+    ) -> Iterator[Outcome]:
+        """One call a chunk; a chunk that is refused is halved until the bad thing is alone."""
+        for chunk in chunks(things, size):
+            yield from self._chunk(operation, request, chunk)
+
+    def _chunk(
+        self, operation: str, request: Request, chunk: Sequence[Resource]
+    ) -> Iterator[Outcome]:
+        try:
+            self.ask(operation, **request([one.id for one in chunk]))
+        except CloudUnclear as error:
+            yield from (Outcome(one, Fate.PENDING, error.message) for one in chunk)
+        except (CloudError, AccessDenied) as error:
+            if len(chunk) == 1:
+                yield judged(chunk[0], error)
+                return
+            middle = len(chunk) // 2
+            yield from self._chunk(operation, request, chunk[:middle])
+            yield from self._chunk(operation, request, chunk[middle:])
+        else:
+            yield from (Outcome(one, Fate.PENDING) for one in chunk)
+
+
+def _worth_another(error: BaseException) -> bool:
+    return isinstance(error, CloudUnclear) or throttled(error)
+
+
+def judged(thing: Resource, error: CloudError | AccessDenied) -> Outcome:
+    """What AWS's refusal means for the one thing it is about."""
+    code = error.code if isinstance(error, CloudError) else ""
+    if _NOT_THERE.search(code):
+        return Outcome(thing, Fate.PENDING, "AWS does not find it, which proves nothing yet")
+    if _IN_THE_WAY.search(code) or code in _WRONG_STATE:
+        return Outcome(thing, Fate.BLOCKED, error.message)
+    return Outcome(thing, Fate.FAILED, error.message)

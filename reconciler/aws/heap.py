@@ -1,0 +1,99 @@
+"""The heap: the EC2 resources of one account and region, read through the tag index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from reconciler import tags as t
+from reconciler.aws.deletion import Deleter
+from reconciler.aws.kinds import BY_NAME, KINDS
+from reconciler.aws.kinds.kind import Kind
+from reconciler.aws.reads import Reads
+from reconciler.aws.retries import Patience
+from reconciler.aws.session import Aws
+from reconciler.aws.tag_index import read_index
+from reconciler.cloud import Fate, Outcome
+from reconciler.errors import AccessDenied, CloudError, ToolError
+from reconciler.resource import Gap, Inventory, Resource
+from reconciler.tags import Label, Place
+
+LABELLED_AT_ONCE = 200
+
+
+@dataclass(frozen=True)
+class Ec2Heap:
+    """`Heap` on EC2. Wrong or missing credentials raise AccessDenied; all else is a gap."""
+
+    aws: Aws
+    patience: Patience = field(default_factory=Patience)
+
+    @property
+    def place(self) -> Place:
+        return self.aws.place
+
+    def scan(self, *, young: bool = False) -> Inventory:
+        """See `Heap.scan`. An index that was not read whole is a gap of every kind."""
+        reads = Reads(self.aws)
+        try:
+            index = read_index(reads, young=young)
+        except (CloudError, AccessDenied) as error:
+            return Inventory(gaps=tuple(_gap(self.place, one, error) for one in KINDS))
+        return _describe(reads, index)
+
+    def describe(self, resources: Sequence[Resource]) -> Inventory:
+        """See `Heap.describe`."""
+        index: dict[str, list[str]] = {}
+        for one in resources:
+            index.setdefault(one.kind, []).append(one.id)
+        return _describe(Reads(self.aws), index)
+
+    def label(self, resources: Sequence[Resource], label: Label) -> tuple[Outcome, ...]:
+        """See `Heap.label`."""
+        tag = {"Key": t.STATE, "Value": label.value}
+        outcomes = self._deleter().batch(
+            "create_tags",
+            lambda ids: {"Resources": list(ids), "Tags": [tag]},
+            resources,
+            LABELLED_AT_ONCE,
+        )
+        return tuple(_labelled(one) for one in outcomes)
+
+    def delete(self, resources: Sequence[Resource]) -> tuple[Outcome, ...]:
+        """See `Heap.delete`."""
+        kinds = {one.kind for one in resources}
+        if not kinds:
+            return ()
+        if len(kinds) > 1 or not kinds <= BY_NAME.keys():
+            raise ValueError(f"one kind at a time, and one of ours: {', '.join(sorted(kinds))}")
+        return tuple(BY_NAME[kinds.pop()].delete(self._deleter(), resources))
+
+    def _deleter(self) -> Deleter:
+        return Deleter(self.aws, self.patience)
+
+
+def _describe(reads: Reads, index: Mapping[str, Sequence[str]]) -> Inventory:
+    found: list[Resource] = []
+    gaps: list[Gap] = []
+    for kind in KINDS:
+        try:
+            found += _tagged(kind.describe(reads, index.get(kind.name, ())))
+        except (CloudError, AccessDenied) as error:
+            gaps.append(_gap(reads.place, kind, error))
+    return Inventory(tuple(found), tuple(gaps), reads.calls)
+
+
+def _tagged(resources: Iterator[Resource]) -> list[Resource]:
+    """The whole kind or an error: a list that breaks off half-way is thrown away."""
+    return [one for one in resources if t.ID in one.tags]
+
+
+def _gap(place: Place, kind: Kind, error: ToolError) -> Gap:
+    return Gap(place, kind.name, error.message)
+
+
+def _labelled(asked: Outcome) -> Outcome:
+    """CreateTags says when it is done; only a lost reply leaves it open."""
+    if asked.fate is Fate.PENDING and not asked.text:
+        return Outcome(asked.resource, Fate.DONE)
+    return Outcome(asked.resource, Fate.FAILED, asked.text)

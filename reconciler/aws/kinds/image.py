@@ -1,0 +1,85 @@
+"""Images (AMIs) of our own account, disabled and deprecated ones included.
+
+Deregistering leaves the snapshots: they are things of their own, with holds and proofs of their
+own, and go in the wave after. DeleteAssociatedSnapshots would take a held one along unasked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from reconciler.aws.deletion import Deleter
+from reconciler.aws.kinds.kind import Kind
+from reconciler.aws.reads import Reads, tags_of
+from reconciler.aws.tag_index import YOUNG
+from reconciler.cloud import Outcome
+from reconciler.errors import CloudError
+from reconciler.resource import IMAGE, Resource
+from reconciler.tags import Place, label_of
+
+OWN: dict[str, Any] = {"Owners": ["self"], "IncludeDeprecated": True, "IncludeDisabled": True}
+"""Without these DescribeImages shows everybody's and hides some of one's own (AWS.md §2)."""
+
+_GONE = frozenset({"InvalidAMIID.NotFound", "InvalidAMIID.Unavailable"})
+
+
+def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:
+    """The images of these ids; recently deregistered ones may still be listed, as such."""
+    for page in reads.by_filter("describe_images", "image-id", ids, **OWN):
+        for one in page["Images"]:
+            yield _resource(one, reads.place, shared=_is_shared(reads, one))
+
+
+def delete(deleter: Deleter, things: Sequence[Resource]) -> Iterator[Outcome]:
+    """Deregister them."""
+    yield from deleter.each("deregister_image", "ImageId", things)
+
+
+def snapshots_of(one: dict[str, Any]) -> tuple[str, ...]:
+    """The snapshots an image maps."""
+    mapped = (each.get("Ebs", {}).get("SnapshotId") for each in one.get("BlockDeviceMappings", ()))
+    return tuple(each for each in mapped if each)
+
+
+def _is_shared(reads: Reads, one: dict[str, Any]) -> bool:
+    """Whether another account may launch it: one call an image, so only for what may be garbage."""
+    if one.get("Public"):
+        return True
+    if label_of(tags_of(one)) not in YOUNG or one.get("State") != "available":
+        return False
+    try:
+        answer = reads.call(
+            "describe_image_attribute", ImageId=one["ImageId"], Attribute="launchPermission"
+        )
+    except CloudError as error:
+        if error.code in _GONE:
+            return False
+        raise
+    granted = answer.get("LaunchPermissions") or ()
+    return any(each.get("UserId") != reads.place.account for each in granted)
+
+
+def _resource(one: dict[str, Any], place: Place, *, shared: bool) -> Resource:
+    mappings = one.get("BlockDeviceMappings") or ()
+    return Resource(
+        IMAGE,
+        one["ImageId"],
+        place,
+        tags_of(one),
+        state=one.get("State", ""),
+        name=one.get("Name", ""),
+        source=one.get("SourceInstanceId", ""),
+        created=_moment(one.get("CreationDate", "")),
+        uses=snapshots_of(one),
+        size_gb=sum(each.get("Ebs", {}).get("VolumeSize", 0) for each in mappings),
+        shared=shared,
+    )
+
+
+def _moment(text: str) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+KIND = Kind(IMAGE, describe, delete)

@@ -1,0 +1,78 @@
+"""Instances. Terminated ones stay listed for about an hour; their state says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from reconciler.aws.deletion import Deleter
+from reconciler.aws.kinds.kind import Kind
+from reconciler.aws.reads import Reads, tags_of
+from reconciler.cloud import Outcome
+from reconciler.resource import INSTANCE, Resource
+from reconciler.tags import Place
+
+BATCH = 1000
+"""Ids that TerminateInstances takes."""
+
+
+def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:
+    """The instances of these ids that AWS still lists."""
+    for page in reads.by_filter("describe_instances", "instance-id", ids):
+        for reservation in page["Reservations"]:
+            for one in reservation["Instances"]:
+                yield _resource(one, reads.place)
+
+
+def delete(deleter: Deleter, things: Sequence[Resource]) -> Iterator[Outcome]:
+    """Terminate them. Idempotent; gracefully, so that it takes its time."""
+    yield from deleter.batch(
+        "terminate_instances", lambda ids: {"InstanceIds": list(ids)}, things, BATCH
+    )
+
+
+def addresses_of(one: dict[str, Any]) -> tuple[str, ...]:
+    """Every IPv4 address, private, secondary, public or elastic, in the order AWS gives them."""
+    found = [one.get("PrivateIpAddress"), one.get("PublicIpAddress")]
+    for interface in one.get("NetworkInterfaces") or ():
+        found += interface_addresses(interface)
+    return tuple(dict.fromkeys(address for address in found if address))
+
+
+def interface_addresses(interface: dict[str, Any]) -> list[str | None]:
+    """An interface's private addresses, each with the public one associated to it."""
+    found: list[str | None] = []
+    for one in (interface, *(interface.get("PrivateIpAddresses") or ())):
+        found += [one.get("PrivateIpAddress"), (one.get("Association") or {}).get("PublicIp")]
+    return found
+
+
+def public_of(one: dict[str, Any]) -> frozenset[str]:
+    """The public addresses it is billed for."""
+    found = {one.get("PublicIpAddress")}
+    for interface in one.get("NetworkInterfaces") or ():
+        found.update(interface_addresses(interface)[1::2])
+    return frozenset(address for address in found if address)
+
+
+def _resource(one: dict[str, Any], place: Place) -> Resource:
+    volumes = [mapping.get("Ebs", {}).get("VolumeId") for mapping in one["BlockDeviceMappings"]]
+    interfaces = [each.get("NetworkInterfaceId") for each in one.get("NetworkInterfaces") or ()]
+    return Resource(
+        INSTANCE,
+        one["InstanceId"],
+        place,
+        tags_of(one),
+        state=one["State"]["Name"],
+        token=one.get("ClientToken", ""),
+        zone=one.get("Placement", {}).get("AvailabilityZone", ""),
+        type=one.get("InstanceType", ""),
+        source=one.get("ImageId", ""),
+        created=one.get("LaunchTime"),
+        addresses=addresses_of(one),
+        uses=tuple(each for each in volumes + interfaces if each),
+        public_ips=len(public_of(one)),
+    )
+
+
+KIND = Kind(INSTANCE, describe, delete)

@@ -1,0 +1,79 @@
+"""Network interfaces. A primary one goes with its instance; another must be detached first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from reconciler.aws.deletion import Deleter, judged
+from reconciler.aws.kinds.instance import interface_addresses
+from reconciler.aws.kinds.kind import Kind
+from reconciler.aws.reads import Reads, tags_of
+from reconciler.cloud import Fate, Outcome
+from reconciler.errors import AccessDenied, CloudError
+from reconciler.resource import INTERFACE, Resource
+from reconciler.tags import Place
+
+
+def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:
+    """The interfaces of these ids that exist."""
+    for one in _raw(reads, ids):
+        yield _resource(one, reads.place)
+
+
+def delete(deleter: Deleter, things: Sequence[Resource]) -> Iterator[Outcome]:
+    """Delete those that are free, detach those that can be (the next round deletes them)."""
+    try:
+        found = {
+            one["NetworkInterfaceId"]: one.get("Attachment") or {}
+            for one in _raw(Reads(deleter.aws), [thing.id for thing in things])
+        }
+    except (CloudError, AccessDenied) as error:
+        yield from (Outcome(thing, Fate.FAILED, error.message) for thing in things)
+        return
+    for thing in things:
+        attachment = found.get(thing.id, {})
+        if attachment.get("AttachmentId"):
+            yield _detach(deleter, thing, attachment)
+        else:
+            yield from deleter.each("delete_network_interface", "NetworkInterfaceId", [thing])
+
+
+def _detach(deleter: Deleter, thing: Resource, attachment: dict[str, Any]) -> Outcome:
+    holder = attachment.get("InstanceId") or attachment.get("InstanceOwnerId", "another service")
+    if attachment.get("DeviceIndex", 0) == 0 or not attachment.get("InstanceId"):
+        return Outcome(thing, Fate.BLOCKED, f"it belongs to {holder} and goes with it")
+    if attachment.get("Status") == "detaching":
+        return Outcome(thing, Fate.PENDING, f"being detached from {holder}")
+    try:
+        deleter.ask("detach_network_interface", AttachmentId=attachment["AttachmentId"])
+    except (CloudError, AccessDenied) as error:
+        return judged(thing, error)
+    return Outcome(thing, Fate.DONE, f"detached from {holder}; to be deleted once it is free")
+
+
+def _raw(reads: Reads, ids: Sequence[str]) -> Iterator[dict[str, Any]]:
+    for page in reads.by_filter("describe_network_interfaces", "network-interface-id", ids):
+        yield from page["NetworkInterfaces"]
+
+
+def _resource(one: dict[str, Any], place: Place) -> Resource:
+    attachment = one.get("Attachment") or {}
+    # What another service holds (a load balancer, RDS) names its owner instead of an instance.
+    holder = attachment.get("InstanceId") or attachment.get("InstanceOwnerId")
+    addresses = interface_addresses(one)
+    public = {address for address in addresses[1::2] if address}
+    return Resource(
+        INTERFACE,
+        one["NetworkInterfaceId"],
+        place,
+        {tag["Key"]: tag["Value"] for tag in one.get("TagSet") or ()} or tags_of(one),
+        state=one.get("Status", ""),
+        zone=one.get("AvailabilityZone", ""),
+        addresses=tuple(dict.fromkeys(address for address in addresses if address)),
+        used_by=(holder,) if holder else (),
+        public_ips=0 if holder else len(public),
+    )
+
+
+KIND = Kind(INTERFACE, describe, delete)

@@ -1,0 +1,76 @@
+"""EBS snapshots: what a deregistered image leaves behind.
+
+CreateImage says in the description which image a snapshot was made for; CopySnapshot sets the
+volume to vol-ffffffff. That is what the proof of birth goes by.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from reconciler.aws.deletion import Deleter
+from reconciler.aws.kinds.image import OWN, snapshots_of
+from reconciler.aws.kinds.kind import Kind
+from reconciler.aws.reads import Reads, tags_of
+from reconciler.cloud import Outcome
+from reconciler.resource import SNAPSHOT, Resource
+from reconciler.tags import Place
+
+COPIED = "copied"
+NO_VOLUME = "vol-ffffffff"
+
+_MADE_FOR = re.compile(r"Created by CreateImage\(i-[0-9a-f]+\) for (ami-[0-9a-f]+)( from vol-\w+)?")
+
+
+def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:
+    """The snapshots of these ids that exist, each with our account's images that map it."""
+    found = [
+        one
+        for page in reads.by_filter("describe_snapshots", "snapshot-id", ids, OwnerIds=["self"])
+        for one in page["Snapshots"]
+    ]
+    users = _users(reads, [one["SnapshotId"] for one in found])
+    for one in found:
+        yield _resource(one, reads.place, tuple(users.get(one["SnapshotId"], ())))
+
+
+def delete(deleter: Deleter, things: Sequence[Resource]) -> Iterator[Outcome]:
+    """Delete them; AWS refuses one that an image maps (InvalidSnapshot.InUse)."""
+    yield from deleter.each("delete_snapshot", "SnapshotId", things)
+
+
+def _users(reads: Reads, ids: Sequence[str]) -> dict[str, list[str]]:
+    users: dict[str, list[str]] = {}
+    name = "block-device-mapping.snapshot-id"
+    for page in reads.by_filter("describe_images", name, ids, **OWN):
+        for image in page["Images"]:
+            for snapshot in snapshots_of(image):
+                users.setdefault(snapshot, []).append(image["ImageId"])
+    return users
+
+
+def _source(one: dict[str, Any]) -> str:
+    if one.get("VolumeId") == NO_VOLUME:
+        return COPIED
+    made_for = _MADE_FOR.fullmatch(one.get("Description", ""))
+    return made_for[1] if made_for else str(one.get("VolumeId", ""))
+
+
+def _resource(one: dict[str, Any], place: Place, used_by: tuple[str, ...]) -> Resource:
+    return Resource(
+        SNAPSHOT,
+        one["SnapshotId"],
+        place,
+        tags_of(one),
+        state=one.get("State", ""),
+        type=one.get("StorageTier", ""),
+        source=_source(one),
+        created=one.get("StartTime"),
+        used_by=used_by,
+        size_gb=one.get("VolumeSize", 0),
+    )
+
+
+KIND = Kind(SNAPSHOT, describe, delete)

@@ -1,0 +1,37 @@
+"""The tag index: small rows for every kind at once, instead of whole resources (DESIGN §5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from reconciler import tags as t
+from reconciler.aws.reads import Reads
+from reconciler.tags import Label
+
+YOUNG = (Label.PENDING, Label.FAILED, Label.LEFT)
+"""Labels of what may be garbage: the only ones a minor sweep looks at."""
+
+Index = Mapping[str, tuple[str, ...]]
+"""Ids by resource type, as DescribeTags names it."""
+
+
+def read_index(reads: Reads, *, young: bool) -> Index:
+    """Everything that carries `deploy-id`, or, if `young`, one of the labels above.
+
+    Raises CloudError, AccessDenied. A part of the index is never returned for the whole.
+    """
+    found: dict[str, list[str]] = {}
+    for page in reads.pages("describe_tags", Filters=_filters(young)):
+        for row in page["Tags"]:
+            found.setdefault(row["ResourceType"], []).append(row["ResourceId"])
+    return {kind: tuple(dict.fromkeys(ids)) for kind, ids in found.items()}
+
+
+def _filters(young: bool) -> list[dict[str, Any]]:
+    if not young:
+        return [{"Name": "key", "Values": [t.ID]}]
+    return [
+        {"Name": "key", "Values": [t.STATE]},
+        {"Name": "value", "Values": [label.value for label in YOUNG]},
+    ]
