@@ -33,7 +33,7 @@ def lease_to_abort(ports: Ports, deploy: DeployId | None = None) -> tuple[Survey
 
 
 def abort(ports: Ports, lease: Lease, on_outcome: OnOutcome = lambda _: None) -> Result:
-    """End exactly this lease and sweep its deploy's things; the live database takes writes again."""
+    """End exactly this lease and sweep its deploy's things; the live database opens again."""
     managed = ports.managed
     ask = Ask(managed.retention, only=lease.id, end_lease=lease, operator=True)
     return sweep([managed], {managed.name: ask}, on_outcome)

@@ -81,7 +81,7 @@ def _adoption(ports: Ports, reading: Reading, host_key: str) -> Adoption:
     live = reading.ledger.live if reading.ledger else None
     already = live is not None and live.at == addresses
     deploy = live.id if live and already else new_id(ports.managed.name, reading)
-    _refuse_another(machine, deploy, already=already)
+    _refuse_another(machine, deploy)
     given = host_key.startswith("ssh-")
     key = PublicHostKey.parse(host_key) if given else _shown(ports, addresses[0], host_key)
     return Adoption(
@@ -95,13 +95,13 @@ def _machine_at(ports: Ports, addresses: tuple[str, ...]) -> InstanceFacts:
         return found[0]
     what = f"{len(found)} machines of this account" if len(found) != 1 else "one machine"
     raise Refused(
-        f"{ports.service.record} says {', '.join(addresses)}, held by {what}: adopting wants exactly "
-        "one address and one machine",
+        f"{ports.service.record} says {', '.join(addresses)}, held by {what}: adopting wants "
+        "exactly one address and one machine",
         cure="point the record at one machine of this account and region first",
     )
 
 
-def _refuse_another(machine: InstanceFacts, deploy: DeployId, *, already: bool) -> None:
+def _refuse_another(machine: InstanceFacts, deploy: DeployId) -> None:
     tagged = machine.tags.get(t.ID)
     if tagged is None or tagged == str(deploy):
         return

@@ -143,7 +143,7 @@ def adopt(asked: Asked, service: str, *, host_key: str, release: str, yes: bool)
         def agreed(adoption: Adoption) -> bool:
             if not yes:
                 for line in _adoption(adoption):
-                    click.echo(line, err=True)
+                    asked.tell(line)
             confirm(f"Adopt it as {service}?", yes=yes)
             return True
 
@@ -193,7 +193,7 @@ def abort(asked: Asked, service: str, *, yes: bool) -> int:
         confirm(f"Stop {lease.id}, in `{lease.step}`, and remove what it made?", yes=yes)
 
         def tell(outcome: Outcome) -> None:
-            click.echo(one_line(outcome), err=True)
+            asked.tell(one_line(outcome))
 
         result = stop(one.ports, lease, tell)
         code = Exit.DONE if result.clean else Exit.DIRT
@@ -223,7 +223,7 @@ def recover(asked: Asked, service: str, *, yes: bool) -> None:
 
         def agreed(recovery: Recovery) -> bool:
             if not yes:
-                click.echo("\n".join(recovery_lines(recovery)), err=True)
+                asked.tell("\n".join(recovery_lines(recovery)))
             confirm("Write this ledger?", yes=yes)
             return True
 

@@ -102,8 +102,11 @@ class Compute(Protocol):
         ...
 
     def create_image(self, order: ImageOrder) -> str:
-        """Begin the image and return its id; one that exists by that name is looked up and its
-        deploy-id compared (CloudError if it is somebody else's)."""
+        """Begin the image and return its id.
+
+        One that exists by that name is looked up and its deploy-id compared: CloudError if it is
+        somebody else's.
+        """
         ...
 
     def image(self, id_: str) -> ImageFacts | None:

@@ -58,7 +58,7 @@ def copy_command(job: CopyJob) -> Command:
     return Command(
         script=copy_script(job),
         label=f"copy of database {job.source}",
-        stdin=job.admin.pgpass,
+        stdin=job.admin.password_line,
         timeout=job.timeout,
     )
 
@@ -66,8 +66,8 @@ def copy_command(job: CopyJob) -> Command:
 def copy_script(job: CopyJob) -> str:
     """POSIX sh: both ends of the pipe are judged, since sh knows only the last one's status.
 
-    Either one failing is a failure, with the last lines of both. The password file is private,
-    and goes with the script whatever ends it but SIGKILL.
+    Either one failing is a failure, with the last lines of both. The password goes from standard
+    input into the environment: in a file it would outlive a SIGKILL, and end up in an image.
     """
     return _SCRIPT.format(
         path=f'PATH={shlex.quote(job.tools)}:"$PATH"; export PATH' if job.tools else ":",
@@ -94,9 +94,9 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 {path}
-cat >"$dir/pgpass" || exit 1
-PGPASSFILE=$dir/pgpass PGCONNECT_TIMEOUT=10 PGAPPNAME=deployer
-export PGPASSFILE PGCONNECT_TIMEOUT PGAPPNAME
+IFS= read -r PGPASSWORD && export PGPASSWORD
+PGCONNECT_TIMEOUT=10 PGAPPNAME=deployer
+export PGCONNECT_TIMEOUT PGAPPNAME
 {{ {dump} 2>"$dir/dump.err"; echo $? >"$dir/dump"; }} | {restore} 2>"$dir/restore.err"
 restore=$?
 dump=$(cat "$dir/dump") || dump=lost

@@ -9,12 +9,15 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
 from reconciler.errors import CommandFailed, CommandTimedOut
 from reconciler.shell import Command, Result
 
 TAIL = 40
+GRACE = 2.0
+"""Seconds that an ended command has to tidy up."""
 
 
 class Runner(Protocol):
@@ -41,13 +44,22 @@ class Here:
             try:
                 out, err = child.communicate(command.stdin, timeout=command.timeout)
             except BaseException as error:
-                os.killpg(child.pid, signal.SIGKILL)
+                _end(child)
                 if isinstance(error, subprocess.TimeoutExpired):
                     raise _timed_out(command) from error
                 raise
         if child.returncode:
             raise _failed(command, child.returncode, err or out)
         return Result(out, err)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """End the whole group: kindly first, so that a script's trap can tidy up."""
+    for end, wait in ((signal.SIGTERM, GRACE), (signal.SIGKILL, None)):
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, end)
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(wait)
 
 
 def _timed_out(command: Command) -> CommandTimedOut:

@@ -21,7 +21,6 @@ from reconciler.errors import CloudError, CloudUnclear, LedgerUnknown, Refused, 
 from reconciler.ledger import Cutover, Ending, Ledger, NotAllowed
 from reconciler.signals import held_back
 
-
 TRIES = 3
 
 Change = Callable[[Ledger], Ledger]
@@ -111,7 +110,7 @@ class Lease:
             raise self._lost
 
     def commit(self, to: DeployId, at: tuple[str, ...], seen: DeployId | None) -> None:
-        """Make `to` live; the A record changes in the same batch. Raises LeaseLost, CloudUnclear."""
+        """Make `to` live, the A record in the same batch. Raises LeaseLost, CloudUnclear."""
         cut = Cutover(to, at, seen, self.now)
         self.rest()
         with self._lock:
@@ -152,8 +151,10 @@ class Lease:
             thread.join(timeout=60)
 
     def _keep(self) -> None:
-        """The thread: renews until told to rest. A failed renewal is tried again; a lost lease is
-        remembered, and the next step finds it."""
+        """Renew until told to rest: the thread.
+
+        A failed renewal is tried again; a lost lease is remembered, and the next step finds it.
+        """
         while not self._stop.wait(self._terms.every.total_seconds()):
             try:
                 with self._lock:
@@ -169,8 +170,12 @@ class Lease:
         return min(self.now + self._terms.length, self._began + self._terms.limit)
 
     def _mine(self, change: Change, at: tuple[str, ...] | None = None) -> None:
-        """A swap that needs the lease. If it is refused, the ledger says where we stand: a late
-        duplicate of our own renewal may have been in between, and then the swap is made again."""
+        """Swap what only the holder of the lease may.
+
+        If it is refused, the ledger says where we stand: a late duplicate of our own renewal may
+        have been in between, and then the swap is made again.
+        """
+        refused: ToolError | NotAllowed | None = None
         for _ in range(TRIES):
             try:
                 return self._swap(change, at)

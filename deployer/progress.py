@@ -72,6 +72,10 @@ class Stage:
         for line in lines:
             self._out.line(line)
 
+    def say(self, text: str) -> None:
+        """A line of the result."""
+        self._out.line(text)
+
     def end(self, code: int, answer: Mapping[str, Any]) -> None:
         """The last line of a stream that ended well, with what the command answered."""
         if self.as_json:

@@ -1,4 +1,4 @@
-"""`deployer recover`: writes the ledger anew from the labels, when it was lost or is not to be trusted.
+"""`deployer recover`: writes the ledger anew from the labels, when it was lost or is in doubt.
 
 Everything is shown before anything is written. The new generation stands above every one that is
 seen anywhere (the old text, the fences of databases and machines), so that no late act of an

@@ -14,9 +14,6 @@ from reconciler.errors import Refused
 from reconciler.ledger import Lease
 from reconciler.mark import Verdict
 from reconciler.plan import ServicePlan
-from reconciler.resource import Resource
-
-Describe = Resource
 
 
 def no_ledger(service: str, record: str, addresses: Sequence[str]) -> Refused:
@@ -109,7 +106,7 @@ def ago(span: timedelta) -> str:
     return f"{format_duration(timedelta(seconds=seconds))} ago"
 
 
-def waited(service: str, lease: Lease, now: datetime) -> str:
+def waited(lease: Lease, now: datetime) -> str:
     """A line while waiting for somebody else's lease."""
     left = max(int((lease.until - now).total_seconds()), 0)
     return f"waiting for {lease.id} (in `{lease.step}`, lease {left} s)"

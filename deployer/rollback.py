@@ -30,7 +30,6 @@ from reconciler.errors import DirtRemains, FollowUpFailed, Refused, ToolError
 from reconciler.fence import FencedAct
 from reconciler.ledger import Ending, Ledger, Live, Previous
 from reconciler.plan import Ask
-from reconciler.resource import Resource
 from reconciler.signals import Interrupted
 from reconciler.sweep import sweep
 

@@ -44,7 +44,7 @@ class Staged:
         self.code, self.said = code, value
         if not self.emit.as_json:
             self.emit.close()
-            click.echo(text().rstrip("\n"))
+            self.emit.say(text().rstrip("\n"))
 
 
 @contextlib.contextmanager

@@ -26,7 +26,7 @@ def thaw(ports: Ports, *, deployer_is_dead: bool = False) -> str:
     seen = survey(ports)
     if seen.reading is None:
         return _without_ledger(ports, seen, server, deployer_is_dead=deployer_is_dead)
-    reading, ledger = seen.known()
+    _, ledger = seen.known()
     if ledger.live is None:
         raise Refused(f"{ports.managed.name} has no live deploy")
     thing = seen.database(ledger.live.id)

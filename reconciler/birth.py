@@ -53,7 +53,7 @@ def doubt(thing: Resource, home: Home, things: Things) -> str:
     return (
         _copied_tags(thing, home)
         or _outside_its_time(thing, deploy)
-        or _PROOFS[thing.kind](thing, deploy, home, things)
+        or _PROOFS[thing.kind](_Case(thing, deploy, home, things))
     )
 
 
@@ -75,49 +75,66 @@ def _outside_its_time(thing: Resource, deploy: DeployId) -> str:
     return f"it was created {thing.created:%Y-%m-%d %H:%M}, not within a day of its deploy's birth"
 
 
-def _instance(thing: Resource, deploy: DeployId, home: Home, things: Things) -> str:
-    if deploy.owns_token(thing.token, thing.zone):
+@dataclass(frozen=True)
+class _Case:
+    thing: Resource
+    deploy: DeployId
+    home: Home
+    things: Things
+
+    def strange(self, other: Resource | None) -> bool:
+        """Whether `other` is not, or not provably, of the same deploy."""
+        return (
+            other is None
+            or other.deploy != self.deploy
+            or bool(doubt(other, self.home, self.things))
+        )
+
+
+def _instance(case: _Case) -> str:
+    if case.deploy.owns_token(case.thing.token, case.thing.zone):
         return ""
     return "its launch token is not one of its deploy's"
 
 
-def _attached(thing: Resource, deploy: DeployId, home: Home, things: Things) -> str:
+def _attached(case: _Case) -> str:
     """A volume or interface is born with an instance: what holds it must be that deploy's own."""
-    for holder in thing.used_by:
-        machine = things.get((INSTANCE, holder))
-        if machine is None or machine.deploy != deploy or doubt(machine, home, things):
+    for holder in case.thing.used_by:
+        if case.strange(case.things.get((INSTANCE, holder))):
             return f"it is attached to {holder}, which this deploy did not make"
     return ""
 
 
-def _image(thing: Resource, deploy: DeployId, home: Home, things: Things) -> str:
-    return "" if thing.name == deploy.image_name else "its name is not its deploy's"
+def _image(case: _Case) -> str:
+    same = case.thing.name == case.deploy.image_name
+    return "" if same else "its name is not its deploy's"
 
 
-def _snapshot(thing: Resource, deploy: DeployId, home: Home, things: Things) -> str:
+def _snapshot(case: _Case) -> str:
     """CreateImage names the image in the snapshot's description; a copy or backup does not.
 
     Where the image still exists it must be the deploy's own and map this snapshot; where it was
     deregistered already (a sweep died in between), the description is the proof.
     """
+    thing = case.thing
     if not thing.source.startswith("ami-"):
         return "it was not made by CreateImage"
-    image = things.get((IMAGE, thing.source))
+    image = case.things.get((IMAGE, thing.source))
     if image is None:
         return ""
-    if image.deploy != deploy or doubt(image, home, things):
+    if case.strange(image):
         return f"its image {image.id} is not its deploy's"
     if image.uses and thing.id not in image.uses:
         return f"its image {image.id} does not hold it"
     return ""
 
 
-def _database(thing: Resource, deploy: DeployId, home: Home, things: Things) -> str:
-    ours = thing.name == deploy.database_name(home.ledger)
+def _database(case: _Case) -> str:
+    ours = case.thing.name == case.deploy.database_name(case.home.ledger)
     return "" if ours else "its name is not its deploy's"
 
 
-_Proof = Callable[[Resource, DeployId, Home, Things], str]
+_Proof = Callable[[_Case], str]
 
 _PROOFS: Mapping[str, _Proof] = {
     INSTANCE: _instance,

@@ -124,8 +124,11 @@ class Heap(Protocol):
         ...
 
     def scan(self, *, young: bool = False) -> Inventory:
-        """Everything that carries `deploy-id`, described; `young` only the labels pending,
-        failed and left. What could not be read is a gap, never an absence."""
+        """Everything that carries `deploy-id`, described.
+
+        `young`: only the labels pending, failed and left. What could not be read is a gap, never
+        an absence.
+        """
         ...
 
     def describe(self, resources: Sequence[Resource]) -> Inventory:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from reconciler.deploy_id import DeployId
 
@@ -85,8 +86,10 @@ class Ledger:
         """Whether `deploy` is kept as evidence."""
         return any(one.id == deploy for one in self.kept)
 
-    def _next(self, **changes: object) -> Ledger:
-        return replace(self, gen=self.gen + 1, **changes)  # type: ignore[arg-type]
+
+def _next(ledger: Ledger, **changes: Any) -> Ledger:
+    """Every transition raises the generation: no value ever comes back."""
+    return replace(ledger, gen=ledger.gen + 1, **changes)
 
 
 def _require(condition: bool, reason: str) -> None:
@@ -118,21 +121,21 @@ def adopt(ledger: Ledger, live: Live, now: datetime) -> Ledger:
     previous = ledger.previous
     if ledger.live is not None:
         previous = (Previous(ledger.live.id, now, ledger.live.at), *previous)
-    return ledger._next(live=live, previous=previous)
+    return _next(ledger, live=live, previous=previous)
 
 
 def acquire(ledger: Ledger, mine: DeployId, until: datetime, step: str = "lease") -> Ledger:
     """Take the lease. Requires that nobody holds it: an expired one is ended first (rule 3)."""
     _require(ledger.lease is None, "the lease is held")
     _require(mine not in ledger.rooted, f"{mine} is rooted already")
-    return ledger._next(lease=Lease(mine, until, step[:STEP_LIMIT]))
+    return _next(ledger, lease=Lease(mine, until, step[:STEP_LIMIT]))
 
 
 def renew(ledger: Ledger, mine: DeployId, until: datetime, step: str) -> Ledger:
     """Move the lease's time and say the step. Requires that the lease is mine."""
     lease = _holds(ledger, mine)
     later = max(until, lease.until)
-    return ledger._next(lease=Lease(mine, later, step[:STEP_LIMIT]))
+    return _next(ledger, lease=Lease(mine, later, step[:STEP_LIMIT]))
 
 
 @dataclass(frozen=True)
@@ -162,7 +165,7 @@ def commit(ledger: Ledger, mine: DeployId, cut: Cutover) -> Ledger:
     if old is not None:
         back = known and cut.to.born < old.id.born
         rest = (Previous(old.id, cut.now, old.at, rejected=back), *rest)
-    return ledger._next(live=Live(cut.to, cut.at), previous=rest, lease=None)
+    return _next(ledger, live=Live(cut.to, cut.at), previous=rest, lease=None)
 
 
 @dataclass(frozen=True)
@@ -193,7 +196,7 @@ def end(ledger: Ledger, ending: Ending) -> Ledger:
     kept = ledger.kept
     if ending.keep is not None and ending.seen.id not in (ledger.rooted - {ending.seen.id}):
         kept = (*kept, Kept(ending.seen.id, ending.keep))
-    return ledger._next(lease=None, kept=kept)
+    return _next(ledger, lease=None, kept=kept)
 
 
 def forget(ledger: Ledger, deploy: DeployId) -> Ledger:
@@ -201,7 +204,8 @@ def forget(ledger: Ledger, deploy: DeployId) -> Ledger:
     _require(ledger.lease is None, "the lease is held")
     known = ledger.find_previous(deploy) is not None or ledger.is_kept(deploy)
     _require(known, f"{deploy} is neither previous nor kept")
-    return ledger._next(
+    return _next(
+        ledger,
         previous=tuple(one for one in ledger.previous if one.id != deploy),
         kept=tuple(one for one in ledger.kept if one.id != deploy),
     )
@@ -216,4 +220,4 @@ def readdress(ledger: Ledger, at: tuple[str, ...]) -> Ledger:
     _require(bool(at), "never to an empty set")
     if ledger.live is None:
         raise NotAllowed("nobody is live")
-    return ledger._next(live=Live(ledger.live.id, at))
+    return _next(ledger, live=Live(ledger.live.id, at))

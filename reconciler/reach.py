@@ -1,4 +1,4 @@
-"""Reaching a service's machines and databases: sessions opened when needed, keys pinned from tags."""
+"""Reaching a service's machines and databases: sessions when needed, keys pinned from tags."""
 
 from __future__ import annotations
 

@@ -24,18 +24,14 @@ class Retention:
     keep_rejected: timedelta = timedelta(days=7)
 
 
-def beyond(
-    ledger: Ledger, policy: Retention, now: datetime, ttl: int
-) -> tuple[DeployId, ...]:
+def beyond(ledger: Ledger, policy: Retention, now: datetime, ttl: int) -> tuple[DeployId, ...]:
     """The ids to forget, oldest last. Nothing while its old addresses may still be in use."""
     drained = now - timedelta(seconds=ttl) - DRAIN
     good = [one for one in ledger.previous if not one.rejected]
-    gone = [one for one in good[policy.keep :]]
+    gone = good[policy.keep :]
     gone += [one for one in good[1 : policy.keep] if _older(one, policy.keep_for, now)]
     gone += [
-        one
-        for one in ledger.previous
-        if one.rejected and _older(one, policy.keep_rejected, now)
+        one for one in ledger.previous if one.rejected and _older(one, policy.keep_rejected, now)
     ]
     over = {one.id for one in gone if one.retired < drained}
     over |= {one.id for one in ledger.kept if one.until < now}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from reconciler import ledger as ledgers
 from reconciler.cloud import Fate, Outcome, Reading
@@ -31,7 +32,7 @@ Asks = Mapping[str, Ask]
 
 @dataclass(frozen=True)
 class Result:
-    """What a sweep did. `left` is what is still to do when it stopped, `gaps` what it did not see."""
+    """What a sweep did. `left` is what is still to do when it stopped, `gaps` what it missed."""
 
     first: Plan
     left: Plan
@@ -159,7 +160,8 @@ class _Execution:
     def _swap(self, change: Callable[[Ledger], Ledger], at: tuple[str, ...] | None = None) -> None:
         """Swap against the very value the plan was made from."""
         seen = self._reading
-        assert seen is not None and seen.ledger is not None
+        assert seen is not None
+        assert seen.ledger is not None
         self._reading = self._managed.ledgers.swap(seen, change(seen.ledger), at)
 
     @property
@@ -202,7 +204,7 @@ class _Execution:
         for deploy in todo.forget:
             things = [one.thing for one in todo.verdicts if one.thing.deploy == deploy]
             self._label_left(things)
-            self._swap(lambda old, gone=deploy: ledgers.forget(old, gone))
+            self._swap(partial(ledgers.forget, deploy=deploy))
             self._tally.forgotten.append(deploy)
 
     def _label_left(self, things: list[Resource]) -> None:

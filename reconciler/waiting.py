@@ -1,4 +1,4 @@
-"""Waiting for a condition with a deadline of our own: back-off between looks, never a bare sleep."""
+"""Waiting for a condition, with a deadline of our own: back-off between looks, no bare sleep."""
 
 from __future__ import annotations
 

@@ -7,7 +7,6 @@ freeze is verified once more just before the commit. Given up beyond `max_freeze
 from __future__ import annotations
 
 import time
-from urllib.parse import urlsplit
 
 from deployer import events as e
 from deployer.database_copy import CopyJob, copy_database
@@ -48,7 +47,7 @@ def _source(run: Run, config: Database, server: DatabaseServer) -> str:
     """The live database's name: what the clone's env file says, for it is the live machine's."""
     shell = run.machines[0].shell
     path = run.ports.service.app.env_file or ""
-    name = machine_env.read_env_database_name(shell, path) or config.name
+    name = machine_env.read_database_name(shell, path, config.variable) or config.name
     if name is None:
         raise ConfigError(
             f"{path} of the clone has no {config.variable}: the live database is not known",
@@ -99,18 +98,10 @@ def _copy(run: Run, config: Database, server: DatabaseServer, source: str) -> No
 
 def _point(run: Run, config: Database) -> None:
     """Write the new database's name into the env file of every machine (0600, by stdin)."""
-    if config.url is None:
-        side_by_side(
-            run.machines,
-            lambda one: machine_env.set_database(one.shell, run.env_file, run.database),
-        )
-        return
-    url = with_database(run.ports.resolve(config.url).reveal(), run.database)
+    url = run.ports.resolve(config.url).reveal() if config.url else None
     side_by_side(
-        run.machines, lambda one: machine_env.set_database_url(one.shell, run.env_file, url)
+        run.machines,
+        lambda one: machine_env.set_database(
+            one.shell, run.env_file, config.variable, run.database, url
+        ),
     )
-
-
-def with_database(url: str, name: str) -> str:
-    """The URL with another database in its path."""
-    return urlsplit(url)._replace(path=f"/{name}").geturl()

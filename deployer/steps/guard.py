@@ -107,7 +107,7 @@ def _wait(run: Run, todo: ServicePlan, reading: Reading) -> tuple[ServicePlan, R
         lease = reading.ledger.lease if reading.ledger else None
         if lease is None or todo.end is not None or todo.problem:
             break
-        run.note("guard", refusals.waited(todo.service, lease, reading.now))
+        run.note("guard", refusals.waited(lease, reading.now))
         todo, reading = look(run)
     return todo, reading
 

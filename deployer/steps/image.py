@@ -78,7 +78,7 @@ def _wait(run: Run) -> None:
     """Wait until the image is available; the limit is ours, and the error names the cause."""
     limit = run.ports.service.limits.image.total_seconds()
     found: ImageFacts | None = None
-    for elapsed in looks(Pace(first=0.1, longest=10.0, deadline=limit)):
+    for _ in looks(Pace(first=0.1, longest=10.0, deadline=limit)):
         found = run.ports.compute.image(run.image)
         if found is not None and found.state == "available":
             return
@@ -90,6 +90,6 @@ def _wait(run: Run) -> None:
         run.held.check()
     state = found.state if found else "not visible"
     raise CloudError(
-        f"the image {run.image} is still {state} after {elapsed:.0f} s",
+        f"the image {run.image} is still {state} after {limit:.0f} s",
         cure="raise limits.image; AWS says minutes, sometimes up to 24 hours for large volumes",
     )

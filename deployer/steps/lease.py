@@ -1,4 +1,4 @@
-"""Lease: rooted before it exists (rule 1). Nothing is created before the ledger names this deploy."""
+"""Lease: rooted before it exists (rule 1): the ledger names this deploy before it makes a thing."""
 
 from __future__ import annotations
 
