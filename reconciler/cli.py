@@ -78,24 +78,27 @@ def _cap(settings: Settings) -> Cap:
 def sweep(asked: Asked, services: tuple[str, ...], *, young: bool, allow: int | None) -> int:
     """Drive every service to its desired state: remove, repair, finish."""
     from reconciler import breaker
+    from reconciler.render import stream
     from reconciler.render.sweep_text import as_json, in_lines, one_line, outcome_json
     from reconciler.sweep import make_plan
     from reconciler.sweep import sweep as clean
 
     asked.last_words = "Left at once. The next sweep goes on: reconciler sweep"
     settings, chosen = _managed(asked, services)
+    if asked.as_json:
+        asked.say(stream.version_line())
     breaker.check(make_plan(chosen, {}, young=young), _cap(settings), allow)
 
     def tell(outcome: Outcome) -> None:
         if asked.as_json:
-            click.echo(json.dumps(outcome_json(outcome), ensure_ascii=False))
+            asked.say(stream.item_line(outcome_json(outcome)))
         else:
-            click.echo(one_line(outcome), err=True)
+            asked.tell(one_line(outcome))
 
     result = clean(chosen, {}, tell, young=young)
     code = Exit.DONE if result.clean else Exit.DIRT
-    answer = {"type": "result", "exit": code.value, "answer": as_json(result)}
-    asked.answer(answer, lambda: "\n".join(in_lines(result)))
+    done = stream.result_line(code, answer=as_json(result)) if asked.as_json else None
+    asked.say(done or "\n".join(in_lines(result)))
     return code
 
 

@@ -23,6 +23,7 @@ import click
 from reconciler.durations import parse_duration
 from reconciler.errors import ConfigError, ToolError
 from reconciler.exits import MEANINGS, Exit, code_of
+from reconciler.render.pen import Pen, mute
 from reconciler.secret import redact
 from reconciler.signals import Interrupted, handled
 
@@ -44,6 +45,8 @@ class Asked:
     verbose: bool = False
     last_words: str = ""
     on_error: Callable[[BaseException, int], bool] = lambda _, __: False
+    _out: Pen | None = None
+    _err: Pen | None = None
 
     def settings(self) -> Settings:
         """The configuration. Raises ConfigError."""
@@ -52,12 +55,18 @@ class Asked:
         return settings.load(self.config)
 
     def say(self, text: str) -> None:
-        """A line of the result."""
-        click.echo(text)
+        """A line of the result, on stdout. A reader that has gone stops nothing."""
+        self._out = self._out or Pen(sys.stdout)
+        self._out.line(text)
+
+    def tell(self, text: str) -> None:
+        """A line of progress, on stderr. A reader that has gone stops nothing."""
+        self._err = self._err or Pen(sys.stderr)
+        self._err.line(text)
 
     def answer(self, value: Mapping[str, Any], text: Callable[[], str]) -> None:
         """The result: `value` with --json, else what `text` makes."""
-        click.echo(json.dumps(value, ensure_ascii=False) if self.as_json else text().rstrip("\n"))
+        self.say(json.dumps(value, ensure_ascii=False) if self.as_json else text().rstrip("\n"))
 
 
 pass_asked = click.make_pass_decorator(Asked, ensure=True)
@@ -164,9 +173,9 @@ def ended(command: click.Command, arguments: Sequence[str] | None = None) -> int
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     try:
         with handled(lambda: asked.last_words or "Stopped."):
-            code = command.main(arguments, obj=asked, standalone_mode=False)
-            sys.stdout.flush()
-        return code if isinstance(code, int) else Exit.DONE
+            return _run(command, arguments, asked)
+    except click.exceptions.Exit as error:
+        return error.exit_code
     except click.ClickException as error:
         return _usage(asked, error)
     except click.Abort:
@@ -180,17 +189,27 @@ def ended(command: click.Command, arguments: Sequence[str] | None = None) -> int
         return _bug(asked, error)
 
 
+def _run(command: click.Command, arguments: Sequence[str] | None, asked: Asked) -> int:
+    """click's own `main` makes exit 1 of a lost reader, so what it does is done here."""
+    name = Path(sys.argv[0]).name
+    if os.environ.get(f"_{name.upper()}_COMPLETE"):
+        command.main(prog_name=name)  # answers the shell's question, and exits
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    with command.make_context(name, words, obj=asked) as context:
+        code = command.invoke(context)
+    sys.stdout.flush()
+    return code if isinstance(code, int) else Exit.DONE
+
+
 def _usage(asked: Asked, error: click.ClickException) -> int:
     if asked.as_json:
-        _json_result(Exit.USAGE, error.format_message(), "", "")
+        _json_result(asked, Exit.USAGE, error.format_message(), "", "")
     error.show()
     return Exit.USAGE
 
 
 def _reader_gone() -> int:
     """`… | head`: the reader has what it wanted. Not an error, and nothing to flush at exit."""
-    from reconciler.render.pen import mute
-
     mute(sys.stdout)
     return Exit.DONE
 
@@ -198,13 +217,13 @@ def _reader_gone() -> int:
 def _told(asked: Asked, error: BaseException) -> int:
     code = code_of(error)
     if asked.verbose and isinstance(error, ToolError):
-        click.echo(redact(_trace(error)), err=True)
+        asked.tell(redact(_trace(error)))
     if not asked.on_error(error, code):
         message, detail, cure = parts(error)
         if asked.as_json:
-            _json_result(code, message, detail, cure)
+            _json_result(asked, code, message, detail, cure)
         for line in in_words(message, detail, cure):
-            click.echo(line, err=True)
+            asked.tell(line)
     return code
 
 
@@ -224,9 +243,10 @@ def in_words(message: str, detail: str, cure: str) -> list[str]:
     return lines + clean(cure).splitlines()
 
 
-def _json_result(code: int, message: str, detail: str, cure: str) -> None:
-    result = {"exit": int(code), "message": message, "detail": detail, "cure": cure}
-    click.echo(json.dumps({"type": "result", **result}, ensure_ascii=False))
+def _json_result(asked: Asked, code: int, message: str, detail: str, cure: str) -> None:
+    from reconciler.render.stream import result_line
+
+    asked.say(result_line(code, message, detail, cure))
 
 
 def _trace(error: BaseException) -> str:
@@ -238,13 +258,13 @@ def _bug(asked: Asked, error: Exception) -> int:
     message = f"this is a bug: {type(error).__name__}: {redact(str(error))}"
     where = _keep(redact(_trace(error))) if not asked.verbose else ""
     if asked.verbose:
-        click.echo(redact(_trace(error)), err=True)
+        asked.tell(redact(_trace(error)))
     cure = f"The traceback is in {where}" if where else ""
     if not asked.on_error(ToolError(message, cure=cure), Exit.FAILED):
         if asked.as_json:
-            _json_result(Exit.FAILED, message, "", cure)
+            _json_result(asked, Exit.FAILED, message, "", cure)
         for line in in_words(message, "", cure):
-            click.echo(line, err=True)
+            asked.tell(line)
     return Exit.FAILED
 
 

@@ -1,0 +1,46 @@
+"""The lines of a JSON stream that every command shares; the deployer's events have that form."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+SCHEMA = "1"
+"""Number of the published schema, `docs/events.schema.json`."""
+
+
+def version_line() -> str:
+    """Always the first line."""
+    return _line({"type": "version", "schema": SCHEMA, "deployer": version("deployer")})
+
+
+def result_line(
+    code: int,
+    message: str = "",
+    detail: str = "",
+    cure: str = "",
+    answer: Mapping[str, Any] | None = None,
+) -> str:
+    """Always the last line: the exit code, why and what to do next, or what was answered."""
+    words = {"message": message, "detail": detail, "cure": cure}
+    return _line(
+        {"type": "result", "at": now(), "exit": int(code), **words, "answer": answer or {}}
+    )
+
+
+def item_line(item: Mapping[str, Any]) -> str:
+    """A line in between; `item` has its `type`."""
+    head = {"type": item["type"], "at": now()}
+    return _line(head | dict(item))
+
+
+def now() -> str:
+    """The time as the stream has it: `2026-11-23T03:15:02.125Z`."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _line(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False)
