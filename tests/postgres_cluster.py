@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib.util
 import itertools
 import os
-import shutil
 import socket
 import subprocess
 import tempfile
@@ -17,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic, sleep
 
 import psycopg
 import pytest
@@ -128,30 +128,52 @@ class Cluster:
             self.server().drop(name)
 
 
+# Ends when its input ends: however the tests die, server and files go with them.
+GUARD = """
+home=$1; shift
+"$@" >"$home/log" 2>&1 </dev/null &
+read -r _
+kill -QUIT $!
+wait
+rm -rf "$home"
+"""
+
+
 @contextmanager
 def running() -> Iterator[Cluster]:
     """A server of one's own, gone afterwards."""
     home = Path(tempfile.mkdtemp(prefix="pg-"))
-    tools, port, data = _binaries(), _free_port(), home / "data"
+    data, port = home / "data", _free_port()
     (home / "password").write_text("root")
-
-    def run(tool: str, *args: str) -> None:
-        line = [*_unprivileged(), str(tools / tool), *args]
-        subprocess.run(line, check=True, stdout=subprocess.DEVNULL, timeout=60)
-
     secure = ["-U", "root", "-A", "scram-sha-256", f"--pwfile={home / 'password'}"]
-    options = [f"-c {key}={value}" for key, value in SETTINGS.items()] + [f"-p {port} -k {home}"]
-    try:
-        run("initdb", "-D", str(data), "-N", "-E", "UTF8", "--locale=C", *secure)
-        log = ["-l", str(home / "log")]
-        run("pg_ctl", "-D", str(data), *log, "-w", "-o", " ".join(options), "start")
-        cluster = Cluster(tools, port)
+    options = [word for item in SETTINGS.items() for word in ("-c", "=".join(item))]
+    init = _tool("initdb", "-D", data, "-N", "-E", "UTF8", "--locale=C", *secure)
+    serve = _tool("postgres", "-D", data, "-p", port, "-k", home, *options)
+    subprocess.run(init, check=True, stdout=subprocess.DEVNULL, timeout=60)
+    line = ["sh", "-c", GUARD, "guard", str(home), *serve]
+    with subprocess.Popen(line, stdin=subprocess.PIPE, start_new_session=True) as guard:
+        cluster = Cluster(_binaries(), port)
+        _wait_for(cluster, home / "log")
         cluster.execute("postgres", ROLES, "root")
         yield cluster
-    finally:
-        if (data / "postmaster.pid").exists():
-            run("pg_ctl", "-D", str(data), "-m", "immediate", "stop")
-        shutil.rmtree(home, ignore_errors=True)
+        guard.communicate(timeout=30)
+
+
+def _wait_for(cluster: Cluster, log: Path) -> None:
+    deadline = monotonic() + 30
+    while True:
+        try:
+            cluster.execute("postgres", "SELECT", "root")
+        except psycopg.OperationalError as error:
+            if monotonic() > deadline:
+                raise RuntimeError(log.read_text()) from error
+            sleep(0.02)
+        else:
+            return
+
+
+def _tool(name: str, *args: object) -> list[str]:
+    return [*_unprivileged(), str(_binaries() / name), *map(str, args)]
 
 
 def _binaries() -> Path:

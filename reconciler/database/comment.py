@@ -54,5 +54,5 @@ def write(connection: Connection, name: str, memory: Memory) -> None:
 def now(connection: Connection) -> datetime:
     """The server's clock, at the start of the transaction."""
     ((moment,),) = connection.execute("SELECT transaction_timestamp()").fetchall()
-    assert isinstance(moment, datetime)  # noqa: S101  (for the type checker)
+    assert isinstance(moment, datetime)  # for the type checker
     return moment

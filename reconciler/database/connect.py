@@ -74,16 +74,13 @@ class AdminUrl:
         return self.public.get("dbname", "postgres")
 
     def without_secret(self, dbname: str) -> str:
-        """A connection string for the command line of a tool; the password goes by `pgpass`."""
+        """A connection string for a tool's command line; the password goes by `password_line`."""
         return make_conninfo("", **self.public | {"dbname": dbname})
 
     @property
-    def pgpass(self) -> bytes:
-        """The content of a password file for this admin alone; empty without a password."""
-        if not self._password:
-            return b""
-        escaped = self._password.replace("\\", "\\\\").replace(":", "\\:")
-        return f"*:*:*:*:{escaped}\n".encode()
+    def password_line(self) -> bytes:
+        """The password for a tool's standard input; empty where there is none."""
+        return f"{self._password}\n".encode() if self._password else b""
 
     def scrub(self, text: str) -> str:
         """The text without the password."""

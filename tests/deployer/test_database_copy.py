@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import stat
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -51,10 +50,10 @@ def job(cluster: Cluster) -> Iterator[CopyJob]:
 
 
 def test_the_script_holds_no_secret() -> None:
-    """The password is in the command's input alone, as a password file's line."""
+    """The password is in the command's input alone."""
     command = copy_command(PAPER)
     assert "s3cret" not in command.script
-    assert command.stdin == b"*:*:*:*:s3cret\n"
+    assert command.stdin == b"s3cret\n"
     assert "s3cret" not in repr(PAPER)
 
 
@@ -181,17 +180,21 @@ def test_a_dump_that_dies_midway(cluster: Cluster, job: CopyJob) -> None:
     assert "pg_dump ended with status 1" in caught.value.detail
 
 
-def test_the_password_file_is_private_and_goes(tmp_path: Path) -> None:
-    """Nobody else reads it while the copy runs, and nothing of it stays, even on failure."""
-    seen = tmp_path / "seen"
+def test_the_password_is_never_on_disk(tmp_path: Path) -> None:
+    """The tools have it in their environment; no file holds it, and no file stays at all."""
+    (tmp_path / "tmp").mkdir()
     spy = tmp_path / "pg_dump"
-    spy.write_text(f'#!/bin/sh\nls -l "$PGPASSFILE" >{seen}\necho "$PGPASSFILE" >>{seen}\nexit 1\n')
+    spy.write_text(
+        f"#!/bin/sh\nenv >{tmp_path}/env\ngrep -r s3cret {tmp_path}/tmp >{tmp_path}/found\nexit 1\n"
+    )
     spy.chmod(0o755)
+    command = copy_command(replace(PAPER, tools=str(tmp_path)))
+    script = f"TMPDIR={tmp_path}/tmp; export TMPDIR\n{command.script}"
     with pytest.raises(CommandFailed):
-        Here().run(copy_command(replace(PAPER, tools=str(tmp_path))))
-    mode, path = seen.read_text().splitlines()
-    assert mode.startswith(stat.filemode(stat.S_IFREG | 0o600))
-    assert not Path(path).parent.exists()
+        Here().run(replace(command, script=script))
+    assert "PGPASSWORD=s3cret\n" in (tmp_path / "env").read_text()
+    assert (tmp_path / "found").read_text() == ""
+    assert list((tmp_path / "tmp").iterdir()) == []
 
 
 def test_an_unequal_copy_is_refused() -> None:

@@ -25,11 +25,11 @@ def everything_said(error: ToolError) -> str:
 
 
 def test_the_password_stays_inside(cluster: Cluster) -> None:
-    """Neither repr nor the connection string for tools holds it; the password file does."""
+    """Neither repr nor the connection string for tools holds it; their input does."""
     admin = AdminUrl.parse(cluster.url())
     assert PASSWORD not in repr(admin)
     assert PASSWORD not in admin.without_secret("shop")
-    assert admin.pgpass == b"*:*:*:*:s3cret\\:\\\\ with %21\n"
+    assert admin.password_line == f"{PASSWORD}\n".encode()
     assert "dbname=shop" in admin.without_secret("shop")
 
 

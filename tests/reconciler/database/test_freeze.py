@@ -55,7 +55,10 @@ def attempt(session: Client, text: str) -> None:
         with session.cursor().copy(text.encode()) as copy:
             copy.write("1\n")
     else:
-        session.execute(text.encode())
+        try:
+            session.execute(text.encode())
+        finally:
+            session.rollback()
 
 
 def when(condition: Callable[[], bool]) -> None:
@@ -79,16 +82,14 @@ def waiting(cluster: Cluster, name: str, count: int) -> Callable[[], bool]:
     return look
 
 
-@pytest.mark.parametrize("write", WRITES)
-def test_no_write_passes(
-    cluster: Cluster, server: PostgresServer, database: str, write: str
-) -> None:
+def test_no_write_passes(cluster: Cluster, server: PostgresServer, database: str) -> None:
     """A shut database refuses every kind of write of its own owner, in an open session too."""
     with cluster.connect(database) as app:
         app.execute("SELECT 1 FROM orders")
         shut(server, database)
-        with pytest.raises(InsufficientPrivilege):
-            attempt(app, write)
+        for write in WRITES:
+            with pytest.raises(InsufficientPrivilege):
+                attempt(app, write)
 
 
 @pytest.mark.parametrize(
