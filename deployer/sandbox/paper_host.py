@@ -118,7 +118,9 @@ class PaperHost:
             self.machines.clear()
             self.specs.clear()
             self.images = {k: v for k, v in self.images.items() if k in keep_images}
-            self.dropped -= keep_images
+            self.dropped.clear()
+            self.reboots.clear()
+            self.consoles.clear()
             self._held.clear()
             self._failing.clear()
 

@@ -26,6 +26,10 @@ from deployer.sandbox.faults import FaultRule
 log = logging.getLogger(__name__)
 Environ = dict[str, Any]
 
+OPERATOR = "sandbox-operator"
+"""In the user agent of the sandbox's own calls (seed, status): they meet no fault that was set for
+somebody else, and do not stand in the journal."""
+
 
 class Door:
     """Calls the API behind it, one request at a time, unless a fault says otherwise."""
@@ -42,6 +46,8 @@ class Door:
             return reply(environ, start_response)
         environ["sandbox.epoch"] = self._cloud.epoch
         call = read_call(environ, body)
+        if OPERATOR in environ.get("HTTP_USER_AGENT", ""):
+            return self._execute(environ, body, call)(environ, start_response)
         rule = self._cloud.faults.take(call.service, call.action, call.mutating)
         reply = self._carry_out(environ, body, call, rule)
         dropped = rule is not None and rule.kind == "drop_reply"

@@ -62,9 +62,13 @@ class AwsServer:
             clouds.vacate()
             raise
         self.reset()
-        self._thread = threading.Thread(target=self._http.serve_forever, name="aws", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name="aws", daemon=True)
         self._thread.start()
         return self.endpoint
+
+    def _serve(self) -> None:
+        if self._http is not None:
+            self._http.serve_forever(poll_interval=0.05)
 
     def stop(self) -> None:
         """Stop listening, end the jobs, forget everything. Harmless twice."""
