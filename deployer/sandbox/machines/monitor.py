@@ -6,6 +6,7 @@ nothing in the machine holds a descriptor of the host.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
 import signal
@@ -71,7 +72,8 @@ class Monitor:
             os._exit(1)
 
     def _tell(self, event: str) -> None:
-        wire.send(self.events, {"event": event, "id": self.orders.spec.instance_id})
+        with contextlib.suppress(OSError):  # the host is gone: so are we, soon
+            wire.send(self.events, {"event": event, "id": self.orders.spec.instance_id})
 
     def _prepare_disk(self) -> None:
         if self.orders.image:

@@ -97,6 +97,6 @@ class Input:
         del self._buffer[:done]
         if not self._buffer:
             self._loop.remove_writer(self._fd)
-            self._chan.resume_reading()
-            if self._ending:
+            self._chan.resume_reading()  # which may bring more, and the end, at once
+            if self._ending and not self._buffer:
                 self.close()

@@ -184,6 +184,7 @@ class Service:
         self.state.result = "success" if clean else "signal" if code < 0 else "exit-code"
         if not clean:
             self._note(f"{self.name}: Main process exited, status={code}")
+        self._become("deactivating", "stop-sigterm")
         await self._kill_rest(unit)
         if _restarts(unit.restart, self.state.result) and not self._stopping:
             self._become("activating", "auto-restart")

@@ -25,6 +25,8 @@ from deployer.sandbox.machines.children import Children, Start, kill_group
 from deployer.sandbox.machines.people import Person
 from deployer.sandbox.machines.pipes import Input, Output
 
+_SFTP_VERSION = 3  # OpenSSH's
+
 
 class Session(SSHServerStreamSession[bytes]):
     """One SSH session of one user; SFTP is asyncssh's, the rest is ours."""
@@ -36,7 +38,9 @@ class Session(SSHServerStreamSession[bytes]):
         connection: str,
         running: set[asyncio.Task[None]],
     ) -> None:
-        super().__init__(None, lambda _chan: HomeSFTP(self._channel, person.home))
+        super().__init__(
+            None, lambda _chan: HomeSFTP(self._channel, person.home), _SFTP_VERSION
+        )
         self._person, self._children, self._connection = person, children, connection
         self._running = running
         self._outputs: list[Output] = []
