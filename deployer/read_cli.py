@@ -122,8 +122,7 @@ def doctor(asked: Asked) -> int:
 
 @click.command(
     epilog=epilog(
-        """deployer init shop --record shop.example.com --account 123456789012 --region eu-west-1
-        deployer init shop""",
+        "deployer init shop --record shop.example.com --account 123456789012 --region eu-west-1",
         (Exit.DONE, Exit.USAGE),
     )
 )

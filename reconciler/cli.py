@@ -76,7 +76,10 @@ def _cap(settings: Settings) -> Cap:
 @common
 @pass_asked
 def sweep(asked: Asked, services: tuple[str, ...], *, young: bool, allow: int | None) -> int:
-    """Drive every service to its desired state: remove, repair, finish."""
+    """Remove what is left behind; repair; finish.
+
+    Drives every service to its desired state, and lists every single thing it could not do.
+    """
     from reconciler import breaker
     from reconciler.render import stream
     from reconciler.render.sweep_text import as_json, in_lines, one_line, outcome_json
@@ -119,7 +122,10 @@ def sweep(asked: Asked, services: tuple[str, ...], *, young: bool, allow: int | 
 def plan(
     asked: Asked, services: tuple[str, ...], *, young: bool, output: Path | None, exit_code: bool
 ) -> int:
-    """Say what a sweep would do, and why. Changes nothing."""
+    """Say what a sweep would do, and why.
+
+    Changes nothing.
+    """
     from reconciler.render.plan_text import plan_json, plan_lines
     from reconciler.sweep import make_plan
 
@@ -139,7 +145,10 @@ def plan(
 @common
 @pass_asked
 def explain(asked: Asked, id_: str) -> int:
-    """Say why the thing ID is kept or collected: every rule that spoke."""
+    """Say why a thing is kept or collected.
+
+    ID is that of an instance, image, …, the name of a database, or a deploy-id.
+    """
     from reconciler.errors import ConfigError
     from reconciler.render.explain import explain_json, explain_lines, find
     from reconciler.sweep import make_plan
