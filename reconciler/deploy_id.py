@@ -12,6 +12,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 SUFFIX_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 """Letters and digits that are not mistaken for each other when read aloud."""
@@ -67,6 +68,7 @@ class DeployId:
         return cls(match[1], born, match[3])
 
     @classmethod
+    @lru_cache(maxsize=1 << 16)  # asked again and again of the tags of one heap
     def maybe(cls, text: str | None) -> DeployId | None:
         """The id written as `text`, or None if it is not one."""
         try:

@@ -92,14 +92,10 @@ class _Case:
 def mark(inventory: Inventory, roots: Roots) -> tuple[Verdict, ...]:
     """A verdict for every resource, in the inventory's order."""
     roots = {name: _settled(root, inventory) for name, root in roots.items()}
-    things = {
-        one.place: birth.index(inventory.resources, one.place)
-        for one in inventory.resources
-    }
+    places = {one.place for one in inventory.resources}
+    things = {place: birth.index(inventory.resources, place) for place in places}
     seen = {name: witnessed(root, inventory.resources) for name, root in roots.items()}
-    verdicts = [
-        _judge(one, roots, things[one.place], seen) for one in inventory.resources
-    ]
+    verdicts = [_judge(one, roots, things[one.place], seen) for one in inventory.resources]
     return _spare_what_is_in_use(verdicts)
 
 
@@ -113,9 +109,7 @@ def witnessed(root: Root, resources: Iterable[Resource]) -> frozenset[DeployId]:
     """The deploys any of whose addresses stands in the A record: kept whole (rule 9)."""
     record = set(root.record)
     return frozenset(
-        one.deploy
-        for one in resources
-        if one.deploy is not None and record & set(one.addresses)
+        one.deploy for one in resources if one.deploy is not None and record & set(one.addresses)
     )
 
 
@@ -187,9 +181,7 @@ def _judge(
         return Verdict(thing, Reason.FOREIGN, "its deploy-id does not parse")
     root = roots.get(deploy.service)
     if root is None:
-        return Verdict(
-            thing, Reason.FOREIGN, f"service {deploy.service} is not configured here"
-        )
+        return Verdict(thing, Reason.FOREIGN, f"service {deploy.service} is not configured here")
     case = _Case(thing, deploy, root, things, seen[deploy.service])
     for rule in RULES:
         verdict = rule(case)
@@ -208,16 +200,12 @@ def _adopted(case: _Case) -> Verdict | None:
     """What no deploy created has no birth to prove, and no sweep deletes it."""
     if case.thing.hold != HELD_BY_ADOPTION or case.root.problem:
         return None
-    return _rooted(case) or Verdict(
-        case.thing, Reason.HELD, "adopted: no deploy created it"
-    )
+    return _rooted(case) or Verdict(case.thing, Reason.HELD, "adopted: no deploy created it")
 
 
 def _look_alike(case: _Case) -> Verdict | None:
     if case.thing.kind not in birth.KINDS:
-        return Verdict(
-            case.thing, Reason.FOREIGN, f"a {case.thing.kind}: no kind of ours"
-        )
+        return Verdict(case.thing, Reason.FOREIGN, f"a {case.thing.kind}: no kind of ours")
     why = birth.doubt(case.thing, case.root.home, case.things)
     return Verdict(case.thing, Reason.LOOK_ALIKE, why) if why else None
 
@@ -254,9 +242,7 @@ def role(ledger: Ledger, deploy: DeployId) -> Reason | None:
 def _witness(case: _Case) -> Verdict | None:
     if case.deploy not in case.witnessed:
         return None
-    return Verdict(
-        case.thing, Reason.WITNESSED, "an address of its deploy stands in the A record"
-    )
+    return Verdict(case.thing, Reason.WITNESSED, "an address of its deploy stands in the A record")
 
 
 def _held(case: _Case) -> Verdict | None:
@@ -305,10 +291,7 @@ def _spare_what_is_in_use(verdicts: list[Verdict]) -> tuple[Verdict, ...]:
     while True:
         collected = {one.thing.id for one in verdicts if one.collect}
         held = {
-            used: one.thing.id
-            for one in verdicts
-            if not one.collect
-            for used in one.thing.uses
+            used: one.thing.id for one in verdicts if not one.collect for used in one.thing.uses
         }
         spared = [_spare(one, collected, held) for one in verdicts]
         if spared == verdicts:
@@ -322,8 +305,4 @@ def _spare(verdict: Verdict, collected: set[str], held: Mapping[str, str]) -> Ve
         return verdict
     users = [one for one in thing.used_by if one not in collected]
     user = held.get(thing.id) or next(iter(users), "")
-    return (
-        Verdict(thing, Reason.IN_USE, f"in use by {user}, which is kept")
-        if user
-        else verdict
-    )
+    return Verdict(thing, Reason.IN_USE, f"in use by {user}, which is kept") if user else verdict
