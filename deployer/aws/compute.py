@@ -1,0 +1,196 @@
+"""EC2 as a release needs it: creates that are accounted for, and looks at what there is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from deployer.aws.creation import Creation, NameTaken
+from deployer.aws.facts import image_facts, instance_facts, volumes_of
+from deployer.aws.launch_request import launch_request, tag_specifications
+from deployer.compute import ImageFacts, ImageOrder, InstanceFacts, LaunchOrder
+from reconciler import tags as t
+from reconciler.aws.deletion import Deleter
+from reconciler.aws.errors import calling
+from reconciler.aws.kinds.image import OWN
+from reconciler.aws.reads import Reads
+from reconciler.aws.session import Aws
+from reconciler.errors import CloudError, CloudUnclear
+from reconciler.resource import IMAGE
+
+NOT_FOUND = "InvalidAMIID.NotFound"
+DUPLICATE = "InvalidAMIName.Duplicate"
+
+_AT = (
+    "network-interface.addresses.private-ip-address",
+    "network-interface.addresses.association.public-ip",
+)
+"""Filters for every address an instance can have: primary or secondary, private or public."""
+
+
+@dataclass(frozen=True)
+class Ec2Compute:
+    """`deployer.compute.Compute` on EC2: one for a whole release, so that it remembers."""
+
+    aws: Aws
+    creation: Creation = field(default_factory=Creation)
+    _requests: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def find_instances_at(self, addresses: Sequence[str]) -> tuple[InstanceFacts, ...]:
+        """See `Compute`."""
+        reads = Reads(self.aws)
+        found: dict[str, dict[str, Any]] = {}
+        for name in _AT:
+            for page in reads.by_filter("describe_instances", name, addresses):
+                found.update((one["InstanceId"], one) for one in _instances(page))
+        alive = [one for one in found.values() if one["State"]["Name"] != "terminated"]
+        return self._facts(reads, alive)
+
+    def instances(self, ids: Sequence[str]) -> tuple[InstanceFacts, ...]:
+        """See `Compute`."""
+        reads = Reads(self.aws)
+        pages = reads.by_filter("describe_instances", "instance-id", ids)
+        return self._facts(reads, [one for page in pages for one in _instances(page)])
+
+    def zone_of(self, subnet: str) -> str:
+        """See `Compute`."""
+        answer = Reads(self.aws).call("describe_subnets", SubnetIds=[subnet])
+        return str(answer["Subnets"][0]["AvailabilityZone"])
+
+    def create_image(self, order: ImageOrder) -> str:
+        """See `Compute`."""
+
+        def send() -> str:
+            try:
+                with calling("ec2:CreateImage", mutating=True):
+                    return self.aws.ec2_once.create_image(
+                        InstanceId=order.instance,
+                        Name=order.name,
+                        NoReboot=order.no_reboot,
+                        TagSpecifications=tag_specifications(order.tags),  # type: ignore[arg-type]
+                    )["ImageId"]
+            except CloudError as error:
+                if error.code != DUPLICATE:
+                    raise
+                return self._existing(order, error)
+
+        return self.creation.settle(order.name, send, lambda: self._ours(order))
+
+    def image(self, id_: str) -> ImageFacts | None:
+        """See `Compute`."""
+        reads = Reads(self.aws)
+        # By id alone, not among our own: a configured base may be anybody's.
+        filters = [{"Name": "image-id", "Values": [id_]}]
+        for page in reads.pages("describe_images", Filters=filters, IncludeDeprecated=True):
+            for one in page["Images"]:
+                return image_facts(one, _percent(reads, one))
+        return None
+
+    def image_named(self, name: str) -> ImageFacts | None:
+        """See `Compute`."""
+        for page in Reads(self.aws).by_filter("describe_images", "name", [name], **OWN):
+            for one in page["Images"]:
+                return image_facts(one, None)
+        return None
+
+    def launch(self, order: LaunchOrder) -> tuple[str, ...]:
+        """See `Compute`."""
+        request = self._requests.get(order.token)
+        if request is None:
+            request = launch_request(order, self._described(order.image))
+            self._requests[order.token] = request  # a replay sends the very same
+
+        def send() -> tuple[str, ...]:
+            with calling("ec2:RunInstances", mutating=True):
+                answer = self.aws.ec2_once.run_instances(**request)
+            return tuple(sorted(one["InstanceId"] for one in answer["Instances"]))
+
+        def look() -> tuple[str, ...] | None:
+            found = self.launched(order.token)
+            return found if len(found) == order.count else None
+
+        return self.creation.settle(order.token, send, look)
+
+    def launched(self, token: str) -> tuple[str, ...]:
+        """See `Compute`."""
+        pages = Reads(self.aws).by_filter("describe_instances", "client-token", [token])
+        return tuple(sorted(one["InstanceId"] for page in pages for one in _instances(page)))
+
+    def console(self, id_: str) -> str:
+        """See `Compute`. Without the newest lines where the machine is not of a Nitro type."""
+        reads = Reads(self.aws)
+        try:
+            answer = reads.call("get_console_output", InstanceId=id_, Latest=True)
+        except CloudError as error:
+            if error.code != "UnsupportedOperation":
+                raise
+            answer = reads.call("get_console_output", InstanceId=id_)
+        return str(answer.get("Output") or "")
+
+    def tag(self, ids: Sequence[str], tags: Mapping[str, str]) -> None:
+        """See `Compute`. Harmless twice, so a lost reply is asked again."""
+        pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
+        Deleter(self.aws, self.creation.patience).ask(
+            "create_tags", Resources=list(ids), Tags=pairs
+        )
+
+    def _facts(self, reads: Reads, found: Sequence[dict[str, Any]]) -> tuple[InstanceFacts, ...]:
+        ids = [volume for one in found for volume in volumes_of(one)]
+        pages = reads.by_filter("describe_volumes", "volume-id", ids)
+        volumes = {one["VolumeId"]: one for page in pages for one in page["Volumes"]}
+        facts = [instance_facts(one, volumes) for one in found]
+        return tuple(sorted(facts, key=lambda one: one.id))
+
+    def _described(self, image: str) -> dict[str, Any]:
+        """The image, which may be so new that EC2 does not find it everywhere (AWS.md §1)."""
+
+        def look() -> dict[str, Any]:
+            reads = Reads(self.aws)
+            answer = reads.call("describe_images", ImageIds=[image], IncludeDeprecated=True)
+            if not answer["Images"]:
+                raise CloudError(f"there is no image {image}", code=NOT_FOUND)
+            found: dict[str, Any] = answer["Images"][0]
+            return found
+
+        brief = replace(self.creation.patience, deadline=min(10.0, self.creation.patience.deadline))
+        return brief.call(look, lambda error: getattr(error, "code", "") == NOT_FOUND)
+
+    def _existing(self, order: ImageOrder, error: CloudError) -> str:
+        """The image that has the name already, if it is this deploy's: an earlier request made it.
+
+        Raises CloudUnclear while it cannot be seen (then the create is sent again, and refused
+        again until it can), CloudError if it is somebody else's.
+        """
+        found = self._ours(order)
+        if found is None:
+            raise CloudUnclear(error.message, code=error.code) from error
+        return found
+
+    def _ours(self, order: ImageOrder) -> str | None:
+        """Our image of that name. One without any deploy-id may only lag behind its tags."""
+        found = self.image_named(order.name)
+        if found is None or (t.ID not in found.tags and found.state == "pending"):
+            return None
+        if found.tags.get(t.ID) != order.tags[IMAGE][t.ID]:
+            raise NameTaken(
+                f"the name {order.name} is taken by {found.id}, which is not of this deploy",
+                code=DUPLICATE,
+            )
+        return found.id
+
+
+def _instances(page: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for reservation in page["Reservations"]:
+        yield from reservation["Instances"]
+
+
+def _percent(reads: Reads, image: Mapping[str, Any]) -> int | None:
+    """How far a pending image's snapshots are; None where AWS does not say."""
+    if image.get("State") != "pending":
+        return None
+    wanted = [f"Created by CreateImage(*) for {image['ImageId']}*"]
+    pages = reads.by_filter("describe_snapshots", "description", wanted, OwnerIds=["self"])
+    said = [one.get("Progress", "") for page in pages for one in page["Snapshots"]]
+    done = [int(one.removesuffix("%")) for one in said if one.removesuffix("%").isdigit()]
+    return min(99, sum(done) // len(done)) if done else None

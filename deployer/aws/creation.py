@@ -1,0 +1,82 @@
+"""Every create is accounted for (DESIGN §3, rule 8).
+
+A create whose reply was lost is looked up by what identifies it, its token or its name, and then
+sent again exactly as it was. Until one of the two says what became of it the create stays unclear,
+also over several calls: a definite refusal of the second request says nothing about the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from reconciler.aws.retries import Patience, throttled
+from reconciler.errors import AccessDenied, CloudError, CloudUnclear, ToolError
+
+T = TypeVar("T")
+
+PATIENCE = Patience(first=0.2, longest=5.0, deadline=60.0)
+
+
+class NameTaken(CloudError):
+    """Somebody else's thing has the name: ours was not created, and cannot be."""
+
+
+@dataclass(frozen=True)
+class Creation:
+    """Sends creates and remembers which are unclear, by token or name."""
+
+    patience: Patience = PATIENCE
+    unclear: set[str] = field(default_factory=set)
+
+    def settle(self, key: str, send: Callable[[], T], look: Callable[[], T | None]) -> T:
+        """What `send` creates, or what `look` finds of an earlier request of the same `key`.
+
+        Raises CloudUnclear if it could not be settled, else what `send` raised.
+        """
+
+        def attempt() -> T:
+            try:
+                return send()
+            except CloudUnclear:
+                self.unclear.add(key)
+                found = _looked(look)
+                if found is None:  # right after a create that is no answer: send it again
+                    raise
+                return found
+
+        try:
+            made = self.patience.call(attempt, _worth_another)
+        except CloudUnclear:
+            raise
+        except ToolError as error:
+            if key not in self.unclear:
+                raise
+            return self._last_look(key, look, error)
+        self.unclear.discard(key)
+        return made
+
+    def _last_look(self, key: str, look: Callable[[], T | None], error: ToolError) -> T:
+        found = _looked(look)
+        if found is None:
+            code = error.code if isinstance(error, CloudError) else ""
+            raise CloudUnclear(
+                f"an earlier request may still be carried out: {error.message}", code=code
+            ) from error
+        self.unclear.discard(key)
+        return found
+
+
+def _looked(look: Callable[[], T | None]) -> T | None:
+    """What a look shows. One that fails leaves the create as unclear as it was."""
+    try:
+        return look()
+    except NameTaken:
+        raise
+    except (CloudError, AccessDenied) as error:
+        raise CloudUnclear(f"it may or may not have been created: {error.message}") from error
+
+
+def _worth_another(error: BaseException) -> bool:
+    return isinstance(error, CloudUnclear) or throttled(error)

@@ -1,0 +1,90 @@
+"""EC2's descriptions as the values of `deployer.compute`. No calls here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from deployer.compute import Disk, ImageFacts, InstanceFacts
+from reconciler.aws.kinds.instance import addresses_of, public_of
+from reconciler.aws.reads import tags_of
+
+Raw = Mapping[str, Any]
+
+
+def volumes_of(instance: Raw) -> dict[str, str]:
+    """An instance's EBS volumes: their devices by volume id."""
+    return {
+        one["Ebs"]["VolumeId"]: one["DeviceName"]
+        for one in instance.get("BlockDeviceMappings") or ()
+        if "Ebs" in one
+    }
+
+
+def instance_facts(one: dict[str, Any], volumes: Mapping[str, Raw]) -> InstanceFacts:
+    """What a clone copies of it; `volumes` are the descriptions of its volumes by id."""
+    disks = [
+        _volume_disk(device, volumes[volume])
+        for volume, device in volumes_of(one).items()
+        if volume in volumes
+    ]
+    public = public_of(one)
+    return InstanceFacts(
+        id=one["InstanceId"],
+        state=one["State"]["Name"],
+        type=one.get("InstanceType", ""),
+        image=one.get("ImageId", ""),
+        subnet=one.get("SubnetId", ""),
+        zone=one.get("Placement", {}).get("AvailabilityZone", ""),
+        groups=tuple(group["GroupId"] for group in one.get("SecurityGroups") or ()),
+        profile=(one.get("IamInstanceProfile") or {}).get("Arn", ""),
+        key=one.get("KeyName", ""),
+        disks=tuple(sorted(disks, key=lambda disk: disk.device)),
+        private_address=one.get("PrivateIpAddress", ""),
+        public_address=one.get("PublicIpAddress") or min(public, default=""),
+        addresses=addresses_of(one),
+        tags=tags_of(one),
+        reason=_reason(one) or one.get("StateTransitionReason", ""),
+    )
+
+
+def image_facts(one: dict[str, Any], percent: int | None) -> ImageFacts:
+    """An image with the disks a launch from it gets."""
+    mapped = [each for each in one.get("BlockDeviceMappings") or () if "Ebs" in each]
+    return ImageFacts(
+        id=one["ImageId"],
+        name=one.get("Name", ""),
+        state=one.get("State", ""),
+        reason=_reason(one),
+        percent=percent,
+        disks=tuple(_mapped_disk(each["DeviceName"], each["Ebs"]) for each in mapped),
+        tags=tags_of(one),
+    )
+
+
+def _reason(one: Raw) -> str:
+    return str((one.get("StateReason") or {}).get("Message", ""))
+
+
+def _volume_disk(device: str, volume: Raw) -> Disk:
+    return Disk(
+        device=device,
+        size_gb=volume["Size"],
+        type=volume.get("VolumeType", ""),
+        iops=volume.get("Iops"),
+        throughput=volume.get("Throughput"),
+        encrypted=volume.get("Encrypted"),
+        snapshot=volume.get("SnapshotId", ""),
+    )
+
+
+def _mapped_disk(device: str, ebs: Raw) -> Disk:
+    return Disk(
+        device=device,
+        size_gb=ebs.get("VolumeSize", 0),
+        type=ebs.get("VolumeType", ""),
+        iops=ebs.get("Iops"),
+        throughput=ebs.get("Throughput"),
+        encrypted=ebs.get("Encrypted"),
+        snapshot=ebs.get("SnapshotId", ""),
+    )

@@ -1,0 +1,99 @@
+"""The parameters of the one RunInstances call. Pure: the same order gives the same request.
+
+That matters, because a replay with the same token but other parameters is refused, or worse, not
+noticed (AWS.md §1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from deployer.compute import Disk, LaunchOrder
+
+_IOPS = frozenset({"gp3", "io1", "io2"})
+_THROUGHPUT = frozenset({"gp3"})
+
+
+def launch_request(order: LaunchOrder, image: Mapping[str, Any]) -> dict[str, Any]:
+    """For `run_instances`; `image` is the description of the order's image.
+
+    MinCount = MaxCount: all machines or none. Shutdown behaviour `stop`, because a parked machine
+    halts itself; IMDSv2 alone, because user data holds the host key.
+    """
+    request: dict[str, Any] = {
+        "ImageId": order.image,
+        "InstanceType": order.type,
+        "MinCount": order.count,
+        "MaxCount": order.count,
+        "ClientToken": order.token,
+        "NetworkInterfaces": [_interface(order)],
+        "BlockDeviceMappings": list(_mappings(order.disks, image)),
+        "UserData": order.user_data,
+        "InstanceInitiatedShutdownBehavior": "stop",
+        "MetadataOptions": {"HttpTokens": "required", "HttpEndpoint": "enabled"},
+        "TagSpecifications": tag_specifications(order.tags),
+    }
+    if order.key:
+        request["KeyName"] = order.key
+    if order.profile:
+        field = "Arn" if order.profile.startswith("arn:") else "Name"
+        request["IamInstanceProfile"] = {field: order.profile}
+    return request
+
+
+def tag_specifications(tags: Mapping[str, Mapping[str, str]]) -> list[dict[str, Any]]:
+    """Tags by kind as a create call takes them."""
+    return [
+        {"ResourceType": kind, "Tags": [{"Key": k, "Value": v} for k, v in of_kind.items()]}
+        for kind, of_kind in tags.items()
+    ]
+
+
+def _interface(order: LaunchOrder) -> dict[str, Any]:
+    """Where no public address is asked for, the subnet's own default holds, as it did for live."""
+    interface: dict[str, Any] = {
+        "DeviceIndex": 0,
+        "SubnetId": order.subnet,
+        "DeleteOnTermination": True,
+    }
+    if order.groups:
+        interface["Groups"] = list(order.groups)
+    if order.public_address:
+        interface["AssociatePublicIpAddress"] = True
+    return interface
+
+
+def _mappings(disks: Sequence[Disk], image: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """One for every volume of the image, each said to go with its machine.
+
+    AWS's own texts disagree on what happens to further volumes otherwise (AWS.md §3). A volume is
+    as large and as fast as live's of the same device, and never smaller than the image's.
+    """
+    wanted = {one.device: one for one in disks}
+    mapped = [one for one in image.get("BlockDeviceMappings") or () if "Ebs" in one]
+    root = image.get("RootDeviceName", "")
+    strangers = [one for one in disks if one.device not in {each["DeviceName"] for each in mapped}]
+    if root not in wanted and len(strangers) == 1:
+        wanted[root] = strangers[0]  # a base image may call its root by another name
+    for one in mapped:
+        device = one["DeviceName"]
+        yield {"DeviceName": device, "Ebs": _volume(wanted.get(device), one["Ebs"])}
+
+
+def _volume(wanted: Disk | None, ebs: Mapping[str, Any]) -> dict[str, Any]:
+    volume: dict[str, Any] = {"DeleteOnTermination": True}
+    size = max(wanted.size_gb if wanted else 0, ebs.get("VolumeSize", 0))
+    if size:
+        volume["VolumeSize"] = size
+    if wanted is None:
+        return volume
+    if wanted.type:
+        volume["VolumeType"] = wanted.type
+    if wanted.iops and wanted.type in _IOPS:
+        volume["Iops"] = wanted.iops
+    if wanted.throughput and wanted.type in _THROUGHPUT:
+        volume["Throughput"] = wanted.throughput
+    if wanted.encrypted:
+        volume["Encrypted"] = True
+    return volume
