@@ -28,6 +28,7 @@ import yaml
 from botocore.config import Config
 
 from deployer.sandbox import config, shop
+from deployer.sandbox.aws.door import OPERATOR
 from deployer.sandbox.databases import ADMIN, Databases
 from deployer.sandbox.env import ACCESS_KEY, REGION, SECRET_KEY
 from deployer.sandbox.postgres import Login
@@ -53,11 +54,16 @@ class Cloud:
 
     @staticmethod
     def at(endpoint: str) -> Cloud:
-        """Clients that see nothing of the user's own AWS configuration."""
+        """Clients that see nothing of the user's own AWS configuration, and no faults."""
         session = boto3.Session(
             aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY, region_name=REGION
         )
-        settings = Config(retries={"total_max_attempts": 1}, proxies={}, read_timeout=60)
+        settings = Config(
+            retries={"total_max_attempts": 1},
+            proxies={},
+            read_timeout=60,
+            user_agent_extra=OPERATOR,
+        )
         known: dict[str, Any] = {"endpoint_url": endpoint, "config": settings}
         return Cloud(
             ec2=session.client("ec2", **known),

@@ -19,6 +19,7 @@ from botocore.client import BaseClient
 
 from deployer.sandbox import config, dns, env, shop
 from deployer.sandbox.client import Sandbox
+from deployer.sandbox.faults import FaultClient
 from deployer.sandbox.options import Options
 from reconciler import remote, settings
 from reconciler.host_key import PublicHostKey
@@ -202,10 +203,17 @@ def test_reset_keeps_what_clients_hold_on_to(sandbox: Sandbox) -> None:
     assert config.key_path(sandbox.places).read_bytes() == key
 
 
+def test_the_sandboxs_own_looks_neither_meet_faults_nor_use_them_up(sandbox: Sandbox) -> None:
+    """A fault is for the client it was set for, and the journal tells of clients alone."""
+    faults = FaultClient(sandbox.endpoint)
+    faults.set("*", "throttle")
+    assert _live(sandbox)["state"] == "running"
+    assert len(faults.list()["rules"]) == 1
+    assert faults.requests() == []
+
+
 def test_reset_ends_faults(sandbox: Sandbox) -> None:
     """A test's bad day is not the next one's."""
-    from deployer.sandbox.faults import FaultClient
-
     faults = FaultClient(sandbox.endpoint)
     faults.set("DescribeInstances", "throttle", times=0)
     sandbox.reset()

@@ -12,15 +12,16 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import psutil
 import pytest
 
 from deployer.sandbox import env, state
 from deployer.sandbox.client import Sandbox
+from deployer.sandbox.door import knock
 from deployer.sandbox.network import GUARD_PORT
-from deployer.sandbox.state import MARK, Places, State
+from deployer.sandbox.state import Places, State
+from reconciler.errors import ToolError
 
 
 def _run(*arguments: str, directory: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -49,23 +50,24 @@ def _state(directory: Path) -> State:
     return found
 
 
-def _processes(run: str) -> list[psutil.Process]:
-    """Every process with the mark of that run, whoever its parent is now."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get(MARK) == run:
-                found.append(process)
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
-            continue
-    return found
+def _family(found: State) -> list[psutil.Process]:
+    """The daemon and everything below it: machines, database, whatever they started."""
+    daemon = psutil.Process(found.pid)
+    return [daemon, *daemon.children(recursive=True)]
 
 
-def _listeners(network: int) -> list[str]:
-    """The addresses of 127.N.0.0/16 on which somebody listens."""
-    listening = [c for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN]
-    heard = [c.laddr.ip for c in listening if c.laddr]
-    return [address for address in heard if address.startswith(f"127.{network}.")]
+def _alive(family: list[psutil.Process]) -> list[psutil.Process]:
+    """Those that still run; a port that one of them listened on is free when it does not."""
+    return [one for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+
+
+def _listening(family: list[psutil.Process]) -> set[str]:
+    """The loopback addresses that these processes listen on."""
+    pids = {one.pid for one in family}
+    found = psutil.net_connections("tcp")
+    return {
+        c.laddr.ip for c in found if c.status == psutil.CONN_LISTEN and c.pid in pids and c.laddr
+    }
 
 
 @pytest.fixture
@@ -75,21 +77,27 @@ def box(tmp_path: Path) -> Iterator[Path]:
     Sandbox.at(tmp_path / "box").down()
 
 
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The directory of an empty sandbox that several tests look at and none changes."""
+    directory = tmp_path_factory.mktemp("bare") / "box"
+    _ok("up", "--empty", directory=directory)
+    yield directory
+    Sandbox.at(directory).down()
+
+
 def test_up_twice_is_harmless_and_down_leaves_nothing(box: Path) -> None:
     """The second up changes nothing; after down no process, file or port is left."""
     _ok("up", directory=box)
     first = _state(box)
     _ok("up", directory=box)
     assert _state(box) == first
-    assert len(_processes(first.run)) >= 2
-    assert len(_listeners(first.network)) >= 4  # a machine's two, database, guard
+    family = _family(first)
+    machine, database = f"127.{first.network}.0.4", f"127.{first.network}.250.9"
+    assert {"127.0.0.1", machine, database} <= _listening(family)
     _ok("down", directory=box)
     assert not box.exists()
-    assert _processes(first.run) == []
-    assert _listeners(first.network) == []
-    port = urlsplit(first.endpoint).port
-    with socket.socket() as probe:
-        assert probe.connect_ex(("127.0.0.1", port or 0)) != 0
+    assert _alive(family) == []
 
 
 def test_down_of_nothing_is_harmless(box: Path) -> None:
@@ -125,12 +133,11 @@ def test_a_killed_sandbox_is_cleaned_up_by_the_next_up(box: Path) -> None:
     """After kill -9 its machines and database are gone, and up starts anew."""
     _ok("up", directory=box)
     first = _state(box)
-    marked = _processes(first.run)
+    family = _family(first)
     os.kill(first.pid, signal.SIGKILL)
     assert _run("status", directory=box).returncode == 3
     _ok("up", "--empty", directory=box)
-    psutil.wait_procs(marked, timeout=10)
-    assert _processes(first.run) == []
+    assert _alive(family) == []
     assert _state(box).run != first.run
     assert _status(box)["instances"] == []
 
@@ -138,26 +145,24 @@ def test_a_killed_sandbox_is_cleaned_up_by_the_next_up(box: Path) -> None:
 def test_a_killed_sandbox_is_cleaned_up_by_down(box: Path) -> None:
     """Down works on what a killed one left, too."""
     _ok("up", "--empty", directory=box)
-    first = _state(box)
-    os.kill(first.pid, signal.SIGKILL)
+    family = _family(_state(box))
+    os.kill(family[0].pid, signal.SIGKILL)
     _ok("down", directory=box)
     assert not box.exists()
-    assert _listeners(first.network) == []
+    assert _alive(family) == []
 
 
-def test_an_empty_one_is_a_bare_account(box: Path) -> None:
+def test_an_empty_one_is_a_bare_account(bare: Path) -> None:
     """Nothing but the base image."""
-    _ok("up", "--empty", directory=box)
-    report = _status(box)
+    report = _status(bare)
     assert (report["instances"], report["records"], report["databases"]) == ([], [], [])
     assert report["base_image"].startswith("ami-")
-    assert not Places(box).sources.exists()
+    assert not Places(bare).sources.exists()
 
 
-def test_another_kind_is_refused(box: Path) -> None:
+def test_another_kind_is_refused(bare: Path) -> None:
     """up does not pretend that what runs is what was asked for."""
-    _ok("up", "--empty", directory=box)
-    done = _run("up", directory=box)
+    done = _run("up", directory=bare)
     assert done.returncode == 3
     assert "another kind" in done.stderr
 
@@ -205,22 +210,17 @@ def test_the_port_asked_for_is_the_port(box: Path) -> None:
     assert _state(box).endpoint == f"http://127.0.0.1:{port}"
 
 
-def test_the_door_opens_to_the_token_alone(box: Path) -> None:
+def test_the_door_opens_to_the_token_alone(bare: Path) -> None:
     """Another user of this host finds the guard port, and nothing behind it."""
-    _ok("up", "--empty", directory=box)
-    found = _state(box)
+    found = _state(bare)
     assert found.door.endswith(f":{GUARD_PORT}")
-    bare = found.with_(token="guessed")
-    bare.save(Places(box))
-    done = _run("reset", directory=box)
-    assert done.returncode == 1
-    assert "not for you" in done.stderr
+    with pytest.raises(ToolError, match="not for you"):
+        knock(found.door, "guessed", "/reset")
 
 
-def test_env_is_all_that_a_plain_boto3_needs(box: Path) -> None:
+def test_env_is_all_that_a_plain_boto3_needs(bare: Path) -> None:
     """The exports of `env`, eval'd by a shell that has somebody's AWS profile set."""
-    _ok("up", "--empty", directory=box)
-    exports = _ok("env", directory=box)
+    exports = _ok("env", directory=bare)
     program = "import boto3; print(boto3.client('sts').get_caller_identity()['Account'])"
     shell = f'{exports}\nexec "$0" -c "$1"'
     done = subprocess.run(

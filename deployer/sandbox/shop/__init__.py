@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from reconciler.errors import ConfigError
+
 _HERE = Path(__file__).parent
 FIRST = "v1.4.2"
 LATER = ("v1.5.0", "v1.6.0", "v1.7.0")
@@ -130,12 +132,15 @@ def _file(path: str, content: bytes) -> bytes:
 def _git(directory: Path, *arguments: str, stdin: bytes = b"") -> None:
     """Git without anybody's own configuration."""
     plain = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
-    subprocess.run(
-        ["git", "-C", str(directory), *arguments],
-        input=stdin,
-        check=True,
-        env={**os.environ, **plain},
-    )
+    try:
+        subprocess.run(
+            ["git", "-C", str(directory), *arguments],
+            input=stdin,
+            check=True,
+            env={**os.environ, **plain},
+        )
+    except FileNotFoundError as error:
+        raise ConfigError("the demo's sources need git", cure="install git") from error
 
 
 def _read(top: Path) -> Iterator[tuple[str, bytes]]:
