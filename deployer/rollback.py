@@ -161,7 +161,7 @@ def _start(run: Rollback) -> str:
     missing = set(run.target.at) - {a for one in machines for a in one.addresses}
     if missing:
         raise ToolError(f"nobody of {run.target.id} holds {', '.join(sorted(missing))} any more")
-    return f"{len(machines)} machines run"
+    return f"{len(machines)} running"
 
 
 def _smoke(run: Rollback) -> str:

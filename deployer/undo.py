@@ -16,7 +16,7 @@ from typing import TypeVar
 from deployer import events as e
 from deployer.run import Run
 from deployer.visible import wait_until_listed
-from reconciler.cloud import Outcome
+from reconciler.cloud import Fate, Outcome
 from reconciler.errors import CloudError, CloudUnclear, ToolError
 from reconciler.ledger import NotAllowed
 from reconciler.plan import Ask
@@ -106,6 +106,8 @@ def _sweep(run: Run) -> Result:
 
     def tell(one: Outcome) -> None:
         thing = one.resource
+        if one.fate is Fate.DONE and not one.text:
+            return  # a label written: no news
         run.emit(e.CleanUpItem(thing.kind, thing.id, one.fate.value, one.text))
 
     return sweep([managed], {managed.name: ask}, tell)

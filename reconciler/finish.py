@@ -96,7 +96,9 @@ def _machine(managed: Managed, gate: Gate, thing: Resource, act: Act) -> Outcome
 
 
 def _label(managed: Managed, work: Finish, desired: Desired) -> Sequence[Outcome]:
-    in_aws = [one for one in work.things if one.kind != DATABASE]
+    in_aws = [
+        one for one in work.things if one.kind != DATABASE and one.label is not desired.label
+    ]
     try:
         return managed.heap.label(in_aws, desired.label)
     except ToolError as error:

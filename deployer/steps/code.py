@@ -11,9 +11,15 @@ def code(run: Run) -> str:
     said = run.ports.service.code
     shells = [one.shell for one in run.machines]
     packed = needed(run.code, "code")
-    place = Place(said.path, run.deploy.stem)
+    place = Place(said.path, run.deploy.stem, _below(said.path, run.env_file))
     ship(shells, packed, place, run.progress("code", "uploaded"))
     limit = run.ports.service.limits.install
     install(shells, said.path, said.install, lambda: run.within(limit))
     machines = "1 machine" if len(shells) == 1 else f"{len(shells)} machines"
     return f"{run.release} on {machines}"
+
+
+def _below(path: str, env_file: str) -> tuple[str, ...]:
+    """The env file, where it lies in the tree that is replaced: it is taken over."""
+    inside = env_file.startswith(f"{path.rstrip('/')}/")
+    return (env_file.removeprefix(f"{path.rstrip('/')}/"),) if inside else ()
