@@ -48,7 +48,7 @@ imports: setup ## import-linter: who may import whom
 	@$(BIN)/lint-imports --no-logo
 
 unit: setup ## the tests of the pure core and of the workshop
-	@$(BIN)/pytest -q tests/reconciler tests/deployer tests/model tests/test_workshop.py
+	@$(BIN)/pytest -q tests/reconciler tests/deployer tests/model tests/test_workshop.py tests/test_docs.py
 
 bench: setup ## measure; figures go to a terminal, never into a test
 	@$(BIN)/pytest -q -s -m bench -p no:randomly tests/bench

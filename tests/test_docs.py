@@ -1,0 +1,85 @@
+"""Documents do not rot: links lead somewhere, commands exist, tables say what the code does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from deployer.cli import cli as deployer
+from reconciler.cli import cli as reconciler
+from reconciler.exits import MEANINGS
+
+ROOT = Path(__file__).resolve().parent.parent
+MARKDOWN = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("config/**/*.md")])
+TELLING = [*MARKDOWN, *sorted(ROOT.glob("config/**/*.toml"))]
+GROUPS = {"deployer": deployer, "reconciler": reconciler}
+
+
+def slug(heading: str) -> str:
+    """The anchor that a heading gets."""
+    return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+
+
+def dead_links(path: Path) -> Iterator[str]:
+    """Relative links of a document that lead nowhere, and anchors that no heading has."""
+    text = re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"[a-z]+:", target):
+            continue
+        where, _, anchor = target.partition("#")
+        there = (path.parent / where) if where else path
+        if not there.exists() or (
+            anchor
+            and anchor
+            not in map(
+                slug, re.findall(r"^#+ (.*)$", there.read_text(encoding="utf-8"), re.MULTILINE)
+            )
+        ):
+            yield f"{path.relative_to(ROOT)}: {target}"
+
+
+def test_links_between_documents_resolve() -> None:
+    """A link in a document leads to a file, and to a heading in it."""
+    assert [dead for path in MARKDOWN for dead in dead_links(path)] == []
+
+
+def test_every_decision_is_listed_and_numbered() -> None:
+    """docs/architecture.md lists each decision; numbers run on without a gap."""
+    records = sorted(path.name for path in (ROOT / "docs/adr").glob("*.md"))
+    architecture = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    assert [one for one in records if f"(adr/{one})" not in architecture] == []
+    assert [int(one[:4]) for one in records] == list(range(1, len(records) + 1))
+
+
+def commands(group: click.Group) -> set[str]:
+    """The names of a group's commands."""
+    return set(group.list_commands(click.Context(group)))
+
+
+@pytest.mark.parametrize("path", TELLING, ids=lambda path: path.name)
+def test_documents_name_only_commands_that_exist(path: Path) -> None:
+    """Whoever types what a document says gets no usage error."""
+    text = path.read_text(encoding="utf-8")
+    told = re.findall(r"(?:^ {4}|`)(deployer|reconciler) ([a-z]+)", text, re.MULTILINE)
+    assert [" ".join(one) for one in told if one[1] not in commands(GROUPS[one[0]])] == []
+
+
+@pytest.mark.parametrize("program", sorted(GROUPS))
+def test_the_readme_names_every_command(program: str) -> None:
+    """A command that the README does not name is found by nobody."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    named = set(
+        re.findall(r"[a-z]+", " ".join(re.findall(r"`[^`]+`|^ {4}.*$", readme, re.MULTILINE)))
+    )
+    assert commands(GROUPS[program]) - named == set()
+
+
+def test_the_readme_has_the_table_of_exit_codes() -> None:
+    """Scripts rely on the exit codes: what the README says is what the code does."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    said = dict(re.findall(r"^\| (\d+) \| (.+) \|$", readme, re.MULTILINE))
+    assert said == {str(int(code)): meaning for code, meaning in MEANINGS.items()}
