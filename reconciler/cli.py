@@ -15,6 +15,7 @@ from reconciler.exits import Exit
 from reconciler.shared_cli import Asked, common, ended, epilog, pass_asked
 
 if TYPE_CHECKING:
+    from reconciler.aws.session import Aws
     from reconciler.breaker import Cap
     from reconciler.cloud import Outcome
     from reconciler.managed import Managed
@@ -81,6 +82,7 @@ def sweep(asked: Asked, services: tuple[str, ...], *, young: bool, allow: int | 
     Drives every service to its desired state, and lists every single thing it could not do.
     """
     from reconciler import breaker
+    from reconciler.costs import hourly
     from reconciler.render import stream
     from reconciler.render.sweep_text import as_json, in_lines, one_line, outcome_json
     from reconciler.sweep import make_plan
@@ -100,8 +102,8 @@ def sweep(asked: Asked, services: tuple[str, ...], *, young: bool, allow: int | 
 
     result = clean(chosen, {}, tell, young=young)
     code = Exit.DONE if result.clean else Exit.DIRT
-    done = stream.result_line(code, answer=as_json(result)) if asked.as_json else None
-    asked.say(done or "\n".join(in_lines(result)))
+    done = stream.result_line(code, answer=as_json(result, hourly)) if asked.as_json else None
+    asked.say(done or "\n".join(in_lines(result, hourly)))
     return code
 
 
@@ -126,6 +128,7 @@ def plan(
 
     Changes nothing.
     """
+    from reconciler.costs import hourly
     from reconciler.render.plan_text import plan_json, plan_lines
     from reconciler.sweep import make_plan
 
@@ -133,8 +136,10 @@ def plan(
     seen = make_plan(chosen, {}, young=young)
     cap = _cap(settings)
     if output is not None:
-        output.write_text(json.dumps(plan_json(seen, cap), indent=1) + "\n", encoding="utf-8")
-    asked.answer(plan_json(seen, cap), lambda: "\n".join(plan_lines(seen, cap)))
+        output.write_text(
+            json.dumps(plan_json(seen, cap, hourly), indent=1) + "\n", encoding="utf-8"
+        )
+    asked.answer(plan_json(seen, cap, hourly), lambda: "\n".join(plan_lines(seen, cap, hourly)))
     if seen.unknown or seen.inventory.gaps:
         return Exit.DIRT
     return Exit.TO_DO if exit_code and not seen.empty else Exit.DONE
@@ -149,6 +154,7 @@ def explain(asked: Asked, id_: str) -> int:
 
     ID is that of an instance, image, …, the name of a database, or a deploy-id.
     """
+    from reconciler.costs import hourly
     from reconciler.errors import ConfigError
     from reconciler.render.explain import explain_json, explain_lines, find
     from reconciler.sweep import make_plan
@@ -163,10 +169,84 @@ def explain(asked: Asked, id_: str) -> int:
             detail=f"looked through {sum(kinds.values())} things",
         )
     asked.answer(
-        {"things": [explain_json(seen, one) for one in found]},
-        lambda: "\n".join(line for one in found for line in explain_lines(seen, one)),
+        {"things": [explain_json(seen, one, hourly) for one in found]},
+        lambda: "\n".join(line for one in found for line in explain_lines(seen, one, hourly)),
     )
     return Exit.DONE
+
+
+_FORMATS = ("table", "json", "csv", "markdown")
+
+
+@cli.command(
+    epilog=epilog(
+        """reconciler report
+        reconciler report --format csv > costs.csv""",
+        _CODES,
+    )
+)
+@_SERVICES
+@click.option("--format", "form", type=click.Choice(_FORMATS), default="table", help="How.")
+@common
+@pass_asked
+def report(asked: Asked, services: tuple[str, ...], *, form: str) -> int:
+    """Say what every deploy holds and costs.
+
+    Orphans apart; prices from a small dated table, and what is not known is said so.
+    """
+    from reconciler.render import report as render
+    from reconciler.report import report as audit
+    from reconciler.sweep import make_plan
+
+    _, chosen = _managed(asked, services)
+    seen = audit(make_plan(chosen, {}))
+    texts = {"table": render.table, "csv": render.as_csv, "markdown": render.markdown}
+    asked.as_json = asked.as_json or form == "json"
+    asked.answer(render.as_json(seen), lambda: texts[form](seen))
+    return Exit.DIRT if seen.unknown or seen.gaps else Exit.DONE
+
+
+@cli.command(epilog=epilog("reconciler hold i-0d41aa07 'the customer wants its log'", _CODES))
+@click.argument("id_", metavar="ID")
+@click.argument("reason")
+@common
+@pass_asked
+def hold(asked: Asked, id_: str, reason: str) -> None:
+    """Keep a thing from every sweep."""
+    from reconciler.aws.hold import hold as keep
+    from reconciler.errors import ConfigError
+
+    if not reason.strip():
+        raise ConfigError("a reason is wanted: whoever finds the hold in a year will want it too")
+    keep(_place_of(asked, id_), id_, reason)
+    value = {"id": id_, "hold": reason}
+    asked.answer(value, lambda: f"{id_} is held\nTo let go of it   reconciler release {id_}")
+
+
+@cli.command(epilog=epilog("reconciler release i-0d41aa07", _CODES))
+@click.argument("id_", metavar="ID")
+@common
+@pass_asked
+def release(asked: Asked, id_: str) -> None:
+    """Take a hold off again."""
+    from reconciler.aws.hold import release as let_go
+
+    let_go(_place_of(asked, id_), id_)
+    asked.answer({"id": id_, "hold": ""}, lambda: f"{id_} is not held any more")
+
+
+def _place_of(asked: Asked, id_: str) -> Aws:
+    """The account and region in which the thing is. Raises ConfigError if it is in none of ours."""
+    from reconciler.errors import ConfigError
+    from reconciler.observe import observe
+    from reconciler.resource import DATABASE
+    from reconciler.wiring import Edges
+
+    settings, chosen = _managed(asked, ())
+    for one in observe(chosen).inventory.resources:
+        if one.id == id_ and one.kind != DATABASE:
+            return Edges(settings).aws(one.place)
+    raise ConfigError(f"nothing with the id {id_} carries our tags in the configured places")
 
 
 def main() -> None:

@@ -55,6 +55,8 @@ def _todo(plan: Plan, verdict: Verdict) -> ServicePlan | None:
 
 def _birth(plan: Plan, verdict: Verdict, todo: ServicePlan) -> str:
     thing = verdict.thing
+    if thing.hold == t.HELD_BY_ADOPTION:
+        return "adopted: no deploy created it"
     if thing.kind not in birth.KINDS:
         return "no kind of ours"
     things = birth.index(plan.inventory.resources, thing.place)

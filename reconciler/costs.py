@@ -1,0 +1,139 @@
+"""What things cost an hour, from a small dated table. Pure; an unknown price is None, never 0.
+
+On-demand, Linux, US dollars, as AWS published them in November 2025 (aws.amazon.com/ec2/pricing,
+/ebs/pricing, /vpc/pricing). A month is 30 days, 720 h. What a table cannot know (discounts, data
+transfer, extra IOPS) is not in it, so every figure is an estimate, good for telling what to mend
+first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from reconciler.resource import DATABASE, IMAGE, INSTANCE, INTERFACE, SNAPSHOT, VOLUME, Resource
+
+AS_OF = "2025-11"
+MONTH = 720
+"""Hours."""
+
+PUBLIC_IPV4 = 0.005
+"""$/h of each public IPv4 address, in use or idle, in every region (AWS.md §8)."""
+
+_INSTANCES: Mapping[str, Mapping[str, float]] = {
+    "us-east-1": {
+        "t2.micro": 0.0116,
+        "t2.small": 0.023,
+        "t3.nano": 0.0052,
+        "t3.micro": 0.0104,
+        "t3.small": 0.0208,
+        "t3.medium": 0.0416,
+        "t3.large": 0.0832,
+        "t3.xlarge": 0.1664,
+        "t4g.nano": 0.0042,
+        "t4g.micro": 0.0084,
+        "t4g.small": 0.0168,
+        "t4g.medium": 0.0336,
+        "t4g.large": 0.0672,
+        "m5.large": 0.096,
+        "m6i.large": 0.096,
+        "c5.large": 0.085,
+        "r5.large": 0.126,
+    },
+    "eu-west-1": {
+        "t2.micro": 0.0126,
+        "t2.small": 0.025,
+        "t3.nano": 0.0057,
+        "t3.micro": 0.0114,
+        "t3.small": 0.0228,
+        "t3.medium": 0.0456,
+        "t3.large": 0.0912,
+        "t3.xlarge": 0.1824,
+        "t4g.nano": 0.0046,
+        "t4g.micro": 0.0092,
+        "t4g.small": 0.0184,
+        "t4g.medium": 0.0368,
+        "t4g.large": 0.0736,
+        "m5.large": 0.107,
+        "m6i.large": 0.107,
+        "c5.large": 0.096,
+        "r5.large": 0.141,
+    },
+}
+"""$/h while running, by region and type."""
+
+_STORAGE: Mapping[str, Mapping[str, float]] = {
+    "us-east-1": {"gp2": 0.10, "gp3": 0.08, "standard": 0.05, "snapshot": 0.05},
+    "eu-west-1": {"gp2": 0.11, "gp3": 0.088, "standard": 0.055, "snapshot": 0.05},
+}
+"""$ a GB and month, by region and type; a snapshot's is for all its data, an upper bound."""
+
+_NOT_BILLED = frozenset(
+    {"pending", "stopping", "stopped", "shutting-down", "terminated", "deleted", "deregistered"}
+)
+"""States in which an instance itself costs nothing; its disks and addresses go on (AWS.md §8)."""
+
+
+@dataclass(frozen=True)
+class Sum:
+    """Dollars an hour and so far. `unknown` things have no price here: the sum is at least this."""
+
+    hourly: float = 0.0
+    so_far: float = 0.0
+    things: int = 0
+    unknown: int = 0
+
+    def plus(self, other: Sum) -> Sum:
+        """Both together."""
+        return Sum(
+            self.hourly + other.hourly,
+            self.so_far + other.so_far,
+            self.things + other.things,
+            self.unknown + other.unknown,
+        )
+
+
+def hourly(thing: Resource) -> float | None:
+    """$/h of a thing as it is now; None where its price is not known here."""
+    if thing.kind == INSTANCE:
+        return _instance(thing)
+    if thing.kind == INTERFACE:
+        return thing.public_ips * PUBLIC_IPV4
+    if thing.kind in (IMAGE, DATABASE):
+        return 0.0  # an image is billed as its snapshots, a database on a shared server not at all
+    if thing.kind == VOLUME:
+        return _storage(thing, thing.type)
+    return _storage(thing, "snapshot") if thing.kind == SNAPSHOT else None
+
+
+def is_bound(thing: Resource) -> bool:
+    """Whether the price is only an upper bound: snapshots share what did not change."""
+    return thing.kind == SNAPSHOT
+
+
+def so_far(thing: Resource, now: datetime) -> float | None:
+    """$ since birth at the present price. Age comes from the deploy-id, never from LaunchTime."""
+    price = hourly(thing)
+    if price is None or thing.deploy is None:
+        return None
+    return price * (max(now - thing.deploy.born, timedelta(0)) / timedelta(hours=1))
+
+
+def of(thing: Resource, now: datetime) -> Sum:
+    """One thing as a sum."""
+    price, spent = hourly(thing), so_far(thing, now)
+    return Sum(price or 0.0, spent or 0.0, 1, int(price is None))
+
+
+def _instance(thing: Resource) -> float | None:
+    addresses = thing.public_ips * PUBLIC_IPV4
+    if thing.state in _NOT_BILLED:
+        return addresses
+    price = _INSTANCES.get(thing.place.region, {}).get(thing.type)
+    return None if price is None else price + addresses
+
+
+def _storage(thing: Resource, kind: str) -> float | None:
+    price = _STORAGE.get(thing.place.region, {}).get(kind)
+    return None if price is None or not thing.size_gb else price * thing.size_gb / MONTH

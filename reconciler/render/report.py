@@ -1,0 +1,166 @@
+"""The cost audit as a table, JSON, CSV or markdown: the same figures, and they add up. Pure."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from reconciler.costs import AS_OF, MONTH, Sum, is_bound
+from reconciler.render import words
+from reconciler.render.ledger import iso
+from reconciler.render.plan_text import verdict_json
+from reconciler.report import Orphan, Report, Row
+from reconciler.resource import IMAGE, INTERFACE, SNAPSHOT, VOLUME
+
+HEADS = ("service", "release", "state", "since", "machines", "other", "$/h", "so far")
+_RIGHT = (6, 7)
+_SHORT = {VOLUME: "vol", IMAGE: "img", SNAPSHOT: "snap", INTERFACE: "nic", "database": "db"}
+
+
+def _cells(report: Report) -> list[tuple[str, ...]]:
+    """Every row of the table as text, the total last."""
+    rows, before = [], ""
+    for one in report.rows:
+        rows.append(_row_cells(one, report.now, "" if one.service == before else one.service))
+        before = one.service
+    total = report.total
+    return [*rows, ("total", "", "", "", "", "", _dollars(total, 4), _so_far(total))]
+
+
+def _row_cells(row: Row, now: datetime | None, service: str) -> tuple[str, ...]:
+    release = words.one_line(row.release)[:16] or f"…{row.deploy.short}"
+    machines = " ".join(f"{n} {state}" for state, n in sorted(row.machines.items()))
+    other = " ".join(f"{n} {_SHORT.get(kind, kind)}" for kind, n in sorted(row.other.items()))
+    since = _since(row.deploy.born, now)
+    cost = (_dollars(row.cost, 4), _so_far(row.cost))
+    return (service, release, row.state, since, machines or "–", other, *cost)
+
+
+def _since(born: datetime, now: datetime | None) -> str:
+    """The time of day if it was within the last one, else the day."""
+    recent = now is not None and now - born < timedelta(hours=24)
+    return f"{born:%H:%M}" if recent else f"{born:%b %d}"
+
+
+def _dollars(cost: Sum, digits: int) -> str:
+    """What is known; a `+` says that some prices are not."""
+    if cost.things and cost.unknown == cost.things:
+        return "unknown"
+    return f"{cost.hourly:.{digits}f}{'+' if cost.unknown else ''}"
+
+
+def _so_far(cost: Sum) -> str:
+    if cost.things and cost.unknown == cost.things:
+        return "unknown"
+    return f"{cost.so_far:.2f}{'+' if cost.unknown else ''}"
+
+
+def table(report: Report) -> str:
+    """For people: the deploys, the orphans apart, what is wasted."""
+    cells = [HEADS, *_cells(report)]
+    widths = [max(len(row[n]) for row in cells) for n in range(len(HEADS))]
+    lines = [_aligned(row, widths) for row in cells]
+    return "\n".join([*lines, *_orphan_lines(report), *_foot(report)])
+
+
+def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:
+    texts = [
+        text.rjust(width) if n in _RIGHT else text.ljust(width)
+        for n, (text, width) in enumerate(zip(row, widths, strict=True))
+    ]
+    return "  ".join(texts).rstrip()
+
+
+def _orphan_lines(report: Report) -> list[str]:
+    if not report.orphans:
+        return []
+    return ["", "orphans", *(_orphan(one) for one in report.orphans)]
+
+
+def _orphan(one: Orphan) -> str:
+    thing = one.verdict.thing
+    price = "unknown" if one.cost.unknown else words.hourly(one.cost.hourly)
+    sign = "≤ " if is_bound(thing) and not one.cost.unknown else ""
+    fate = "garbage" if one.verdict.collect else f"kept: {one.verdict.reason.value}"
+    return f"  {thing.kind:<17} {thing.id:<21} {fate:<20} {sign + price:>14}"
+
+
+def _foot(report: Report) -> list[str]:
+    wasted = report.wasted
+    month = words.money(wasted.hourly * MONTH)
+    lines = ["", f"wasted now {words.hourly(wasted.hourly)} ({month} in 30 days)"]
+    if report.total.unknown:
+        lines.append(f"+ and {words.count(report.total.unknown, 'thing')} whose price is not known")
+    lines += [f"{name} is unknown: {why}" for name, why in report.unknown.items()]
+    lines += [f"unread: {one}" for one in report.gaps]
+    return [*lines, f"prices of {AS_OF}, on demand; estimates"]
+
+
+def as_json(report: Report) -> dict[str, Any]:
+    """For programs: the figures unrounded, and every orphan with its reason."""
+    return {
+        "now": iso(report.now) if report.now else None,
+        "prices": AS_OF,
+        "deploys": [_row_json(one) for one in report.rows],
+        "orphans": [{**verdict_json(one.verdict), **_sum_json(one.cost)} for one in report.orphans],
+        "total": _sum_json(report.total),
+        "wasted": _sum_json(report.wasted),
+        "unknown": dict(report.unknown),
+        "gaps": list(report.gaps),
+    }
+
+
+def _row_json(row: Row) -> dict[str, Any]:
+    return {
+        "service": row.service,
+        "deploy": str(row.deploy),
+        "release": row.release,
+        "state": row.state,
+        "since": iso(row.deploy.born),
+        "machines": dict(row.machines),
+        "other": dict(row.other),
+        **_sum_json(row.cost),
+    }
+
+
+def _sum_json(cost: Sum) -> Mapping[str, Any]:
+    whole = not (cost.things and cost.unknown == cost.things)
+    return {
+        "hourly": cost.hourly if whole else None,
+        "so_far": cost.so_far if whole else None,
+        "things": cost.things,
+        "unknown_prices": cost.unknown,
+    }
+
+
+def as_csv(report: Report) -> str:
+    """For spreadsheets: one deploy a line, no total, times in full."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    heads = ("service", "deploy", "release", "state", "since", "machines", "other")
+    writer.writerow((*heads, "hourly", "so_far", "unknown_prices"))
+    for one in report.rows:
+        machines, others = sum(one.machines.values()), sum(one.other.values())
+        cost = (f"{one.cost.hourly:.6f}", f"{one.cost.so_far:.6f}", one.cost.unknown)
+        words_ = (one.service, str(one.deploy), _inert(one.release), one.state)
+        writer.writerow((*words_, iso(one.deploy.born), machines, others, *cost))
+    return out.getvalue()
+
+
+def _inert(text: str) -> str:
+    """A tag is anybody's text: a spreadsheet must not take it for a formula."""
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
+def _markdown(row: Sequence[str]) -> str:
+    return "| " + " | ".join(one.replace("|", "\\|") for one in row) + " |"
+
+
+def markdown(report: Report) -> str:
+    """For issues and wikis."""
+    lines = [f"| {' | '.join(HEADS)} |", f"|{'---|' * 6}---:|---:|"]
+    lines += [_markdown(row) for row in _cells(report)]
+    return "\n".join([*lines, *_foot(report)])
