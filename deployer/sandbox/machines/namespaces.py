@@ -15,7 +15,7 @@ from pathlib import Path
 
 from deployer.sandbox.machines import linux
 
-SHIMS = Path("/opt/sandbox")
+SHIMS = Path("/run/sandbox")
 """Where a machine finds what the host lacks: systemctl, sudo and their like."""
 
 _SYSTEM = ("usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32")
