@@ -58,10 +58,14 @@ class Clients:
             self.made[(service, region)] = self._make(service, region)
         return self.made[(service, region)]
 
-    def _make(self, service: str, region: str) -> Any:
+    def hasty(self, service: str, seconds: float) -> Any:
+        """A client that waits no longer than that for an answer."""
+        return self._make(service, REGION, seconds)
+
+    def _make(self, service: str, region: str, patience: float = 20) -> Any:
         # What is wrong must be refused by the cloud, not by botocore on the way to it.
         config = Config(
-            retries={"total_max_attempts": 1}, read_timeout=20, parameter_validation=False
+            retries={"total_max_attempts": 1}, read_timeout=patience, parameter_validation=False
         )
         made = _session().client(
             service, endpoint_url=self.endpoint, region_name=region, config=config

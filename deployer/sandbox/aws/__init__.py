@@ -23,9 +23,9 @@
 - What is strict, and where it is written down, is what `tests/contract/` states.
 
 One module a concern: `door` (what stands before every request), `cloud` (what moto does not
-know of a resource), `launch`, `tokens`, `lifecycle`, `images`, `volumes`, `network`, `tags`,
-`describe`, `kinds`, `filters`, `paging` (EC2), `dns_names`, `dns_values`, `dns_changes`, `dns`
-(Route 53), `patches` (moto's own classes).
+know of a resource), `launch`, `tokens`, `lifecycle`, `upkeep`, `grave`, `images`, `volumes`,
+`network`, `access`, `tags`, `describe`, `kinds`, `filters`, `paging` (EC2), `dns_names`,
+`dns_values`, `dns_changes`, `dns` (Route 53), `patches` (moto's own classes).
 """
 
 from __future__ import annotations

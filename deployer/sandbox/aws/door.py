@@ -105,7 +105,10 @@ class Door:
         except Exception:
             log.exception("failed: %s:%s", call.service, call.action)
             return internal_error(call)
-        return Response(b"".join(chunks), status, headers)
+        reply = Response(b"".join(chunks), status, headers)
+        if reply.mimetype == "text/html" and reply.status_code in (404, 405):
+            return not_implemented(call)  # no such path in moto, in the web framework's words
+        return reply
 
 
 def _read_body(environ: Environ) -> bytes:

@@ -13,6 +13,7 @@ from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult
 from moto.ec2.responses import EC2Response
 
+from deployer.sandbox.aws.access import AccessActions
 from deployer.sandbox.aws.describe import DescribeActions
 from deployer.sandbox.aws.errors import bad_value, ec2_error
 from deployer.sandbox.aws.images import ImageActions
@@ -26,6 +27,7 @@ from deployer.sandbox.aws.volumes import VolumeActions
 
 # These check DryRun themselves, after they have checked the rest; for all others we do.
 _OURS = (
+    AccessActions,
     AttributeActions,
     DescribeActions,
     ImageActions,

@@ -48,10 +48,14 @@ def build() -> DomainDispatcherApplication:
 def forget(seed: int) -> None:
     """Drop every backend of every account, and begin the ids anew.
 
-    Not moto's own reset: that builds each backend again only to throw it away.
+    Not moto's own reset: that builds each backend again only to throw it away. S3 alone is
+    reset by itself, since its objects are open files.
     """
     every: Any = BackendDict
     for backends in every._instances:  # noqa: SLF001  # moto has no other list of them
+        for account in backends.values():
+            if account.service_name == "s3":
+                account.reset()
         backends.clear()
     every._instances.clear()  # noqa: SLF001
     reset_model_data()

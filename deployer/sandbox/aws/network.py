@@ -1,7 +1,7 @@
-"""Network interfaces, Elastic IPs and security groups: who still uses them.
+"""Network interfaces and Elastic IPs: who still uses them.
 
 Sources: CreateNetworkInterface; DeleteNetworkInterface; ReleaseAddress (InvalidIPAddress.InUse
-while associated); DeleteSecurityGroup (DependencyViolation).
+while associated).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from deployer.sandbox.aws.tags import Tags, put_tags, read_born_tags
 
 
 class NetworkActions(Ec2Base):
-    """Interfaces, addresses and groups, where moto lets go of what is in use."""
+    """Interfaces and addresses, where moto lets go of what is in use."""
 
     def create_network_interface(self) -> ActionResult:
         """An interface with a free address of its subnet, born with its tags."""
@@ -92,17 +92,6 @@ class NetworkActions(Ec2Base):
         backend.addresses.remove(found[0])
         backend.tags.pop(allocation_id, None)
         return EmptyResult()
-
-    def delete_security_group(self) -> ActionResult:
-        """Only one that no interface is in."""
-        group_id = self._get_param("GroupId")
-        for interface in self.ec2_backend.enis.values():
-            if any(group.id == group_id for group in interface.group_set):
-                text = f"resource {group_id} has a dependent object"
-                raise ec2_error("DependencyViolation", text)
-        self.error_on_dryrun()
-        answer: ActionResult = super().delete_security_group()  # type: ignore[misc]
-        return answer
 
     def _named_interface(self) -> Any:
         eni_id = self._get_param("NetworkInterfaceId")
