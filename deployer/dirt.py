@@ -6,18 +6,20 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from deployer.refusals import ago
+from reconciler import costs
 from reconciler.mark import Verdict
 from reconciler.resource import Resource
 
 
 def dirt_lines(left: Sequence[Verdict], now: datetime) -> Iterable[str]:
-    """`instance   i-0d41aa07   t3.small running, 14m ago`: one line for each thing."""
+    """`instance   i-0d41aa07   t3.small running, 14m ago   $0.0258/h`: one line a thing."""
     return [_line(one.thing, now) for one in left]
 
 
 def _line(thing: Resource, now: datetime) -> str:
     born = f", {ago(now - thing.deploy.born)}" if thing.deploy else ""
-    return f"{thing.kind:<18} {thing.id:<24} {what(thing)}{born}".rstrip()
+    text = f"{thing.kind:<18} {thing.id:<22} {what(thing)}{born}"
+    return f"{text:<62} {costs.price(thing):>12}".rstrip()
 
 
 def what(thing: Resource) -> str:

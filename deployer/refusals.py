@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
+from reconciler import costs
 from reconciler import tags as t
 from reconciler.durations import format_duration
 from reconciler.errors import Refused
@@ -65,7 +66,7 @@ def held(todo: ServicePlan, lease: Lease, length: timedelta) -> Refused:
 def dirt(todo: ServicePlan, left: Sequence[Verdict], lines: Iterable[str]) -> Refused:
     """Something was left behind. `lines` describe it, one thing a line, with its cost."""
     service = todo.service
-    first = f"{service} is not clean. {_what_died(todo, left)}"
+    first = f"{service} is not clean. {_what_died(todo, left)}{_what_it_costs(todo, left)}"
     return Refused(
         first.rstrip(),
         detail="\n".join(lines),
@@ -86,6 +87,15 @@ def _what_died(todo: ServicePlan, left: Sequence[Verdict]) -> str:
         born = deploy.born if deploy else todo.root.now
         return f"A release{_who(todo, deploy)} of {ago(todo.root.now - born)} left things behind."
     return "A release was not finished: " + "; ".join(one.why for one in todo.repairs)
+
+
+def _what_it_costs(todo: ServicePlan, left: Sequence[Verdict]) -> str:
+    """` Left behind, $0.0273/h, $0.01 so far:`, as far as the prices are known."""
+    if not left:
+        return ""
+    cost = costs.add(costs.of(one.thing, todo.root.now) for one in left)
+    least = "at least " if cost.unknown else ""
+    return f" Left behind, {least}${cost.hourly:.4f}/h, ${cost.so_far:.2f} so far:"
 
 
 def _who(todo: ServicePlan, deploy: object) -> str:

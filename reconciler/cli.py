@@ -82,7 +82,6 @@ def sweep(asked: Asked, services: tuple[str, ...], *, young: bool, allow: int | 
     Drives every service to its desired state, and lists every single thing it could not do.
     """
     from reconciler import breaker
-    from reconciler.costs import hourly
     from reconciler.render import stream
     from reconciler.render.sweep_text import as_json, in_lines, one_line, outcome_json
     from reconciler.sweep import make_plan
@@ -102,8 +101,8 @@ def sweep(asked: Asked, services: tuple[str, ...], *, young: bool, allow: int | 
 
     result = clean(chosen, {}, tell, young=young)
     code = Exit.DONE if result.clean else Exit.DIRT
-    done = stream.result_line(code, answer=as_json(result, hourly)) if asked.as_json else None
-    asked.say(done or "\n".join(in_lines(result, hourly)))
+    done = stream.result_line(code, answer=as_json(result)) if asked.as_json else None
+    asked.say(done or "\n".join(in_lines(result)))
     return code
 
 
@@ -128,7 +127,6 @@ def plan(
 
     Changes nothing.
     """
-    from reconciler.costs import hourly
     from reconciler.render.plan_text import plan_json, plan_lines
     from reconciler.sweep import make_plan
 
@@ -136,10 +134,8 @@ def plan(
     seen = make_plan(chosen, {}, young=young)
     cap = _cap(settings)
     if output is not None:
-        output.write_text(
-            json.dumps(plan_json(seen, cap, hourly), indent=1) + "\n", encoding="utf-8"
-        )
-    asked.answer(plan_json(seen, cap, hourly), lambda: "\n".join(plan_lines(seen, cap, hourly)))
+        output.write_text(json.dumps(plan_json(seen, cap), indent=1) + "\n", encoding="utf-8")
+    asked.answer(plan_json(seen, cap), lambda: "\n".join(plan_lines(seen, cap)))
     if seen.unknown or seen.inventory.gaps:
         return Exit.DIRT
     return Exit.TO_DO if exit_code and not seen.empty else Exit.DONE
@@ -154,7 +150,6 @@ def explain(asked: Asked, id_: str) -> int:
 
     ID is that of an instance, image, …, the name of a database, or a deploy-id.
     """
-    from reconciler.costs import hourly
     from reconciler.errors import ConfigError
     from reconciler.render.explain import explain_json, explain_lines, find
     from reconciler.sweep import make_plan
@@ -169,8 +164,8 @@ def explain(asked: Asked, id_: str) -> int:
             detail=f"looked through {sum(kinds.values())} things",
         )
     asked.answer(
-        {"things": [explain_json(seen, one, hourly) for one in found]},
-        lambda: "\n".join(line for one in found for line in explain_lines(seen, one, hourly)),
+        {"things": [explain_json(seen, one) for one in found]},
+        lambda: "\n".join(line for one in found for line in explain_lines(seen, one)),
     )
     return Exit.DONE
 

@@ -8,9 +8,10 @@ first.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import reduce
 
 from reconciler.resource import DATABASE, IMAGE, INSTANCE, INTERFACE, SNAPSHOT, VOLUME, Resource
 
@@ -107,6 +108,16 @@ def hourly(thing: Resource) -> float | None:
     return _storage(thing, "snapshot") if thing.kind == SNAPSHOT else None
 
 
+def price(thing: Resource) -> str:
+    """The price in words: `$0.0278/h`, `≤ $0.0006/h`, `unknown`; '' for what is not billed."""
+    dollars = hourly(thing)
+    if dollars is None:
+        return "unknown"
+    if not dollars:
+        return ""
+    return f"{'≤ ' if is_bound(thing) else ''}${dollars:.4f}/h"
+
+
 def is_bound(thing: Resource) -> bool:
     """Whether the price is only an upper bound: snapshots share what did not change."""
     return thing.kind == SNAPSHOT
@@ -124,6 +135,11 @@ def of(thing: Resource, now: datetime) -> Sum:
     """One thing as a sum."""
     price, spent = hourly(thing), so_far(thing, now)
     return Sum(price or 0.0, spent or 0.0, 1, int(price is None))
+
+
+def add(sums: Iterable[Sum]) -> Sum:
+    """The sum of sums."""
+    return reduce(Sum.plus, sums, Sum())
 
 
 def _instance(thing: Resource) -> float | None:

@@ -6,10 +6,9 @@ Made from a plan, so that a deploy's state here is exactly what the next sweep w
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import reduce
 
 from reconciler import costs
 from reconciler import tags as t
@@ -19,8 +18,10 @@ from reconciler.mark import Reason, Verdict
 from reconciler.plan import Plan, ServicePlan
 from reconciler.resource import INSTANCE
 
+GARBAGE = "garbage"
+
 _STATES = {
-    Reason.UNROOTED: "garbage",
+    Reason.UNROOTED: GARBAGE,
     Reason.LEASE: "releasing",
     Reason.WITNESSED: "in DNS",
     Reason.UNKNOWN: "unknown",
@@ -61,12 +62,12 @@ class Report:
     @property
     def total(self) -> Sum:
         """All rows together."""
-        return add(one.cost for one in self.rows)
+        return costs.add(one.cost for one in self.rows)
 
     @property
     def wasted(self) -> Sum:
         """The garbage alone."""
-        return add(one.cost for one in self.orphans if one.verdict.collect)
+        return costs.add(one.cost for one in self.orphans if one.verdict.collect)
 
 
 def report(plan: Plan) -> Report:
@@ -81,11 +82,6 @@ def report(plan: Plan) -> Report:
         unknown={one.service: one.problem for one in plan.services if one.problem},
         gaps=tuple(f"{one.kind}s of {one.place}: {one.reason}" for one in plan.inventory.gaps),
     )
-
-
-def add(sums: Iterable[Sum]) -> Sum:
-    """The sum of sums."""
-    return reduce(Sum.plus, sums, Sum())
 
 
 def _rows(todo: ServicePlan) -> list[Row]:
@@ -110,7 +106,7 @@ def _row(todo: ServicePlan, deploy: DeployId, state: str, verdicts: list[Verdict
     machines = Counter(one.state for one in things if one.kind == INSTANCE)
     other = Counter(one.kind for one in things if one.kind != INSTANCE)
     release = next((one.tags[t.RELEASE] for one in things if one.tags.get(t.RELEASE)), "")
-    cost = add(costs.of(one, todo.root.now) for one in things)
+    cost = costs.add(costs.of(one, todo.root.now) for one in things)
     return Row(todo.service, deploy, release, state, machines, other, cost)
 
 

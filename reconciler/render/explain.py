@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from reconciler import birth
+from reconciler import birth, costs
 from reconciler import tags as t
 from reconciler.mark import Verdict
 from reconciler.plan import Plan, ServicePlan
 from reconciler.render import words
-from reconciler.render.plan_text import Hourly, not_known, verdict_json
+from reconciler.render.plan_text import verdict_json
 
 
 def find(plan: Plan, id_: str) -> tuple[Verdict, ...]:
@@ -21,15 +21,15 @@ def find(plan: Plan, id_: str) -> tuple[Verdict, ...]:
     )
 
 
-def explain_lines(plan: Plan, verdict: Verdict, hourly: Hourly = not_known) -> list[str]:
+def explain_lines(plan: Plan, verdict: Verdict) -> list[str]:
     """What it is, why, and what the next sweep does about it."""
     thing = verdict.thing
     fate = "is garbage" if verdict.collect else "is kept"
     rows = [f"  {name:<11} {text}" for name, text in _answers(plan, verdict)]
     lines = [f"{thing.id} {fate}: {words.one_line(verdict.text)}.", *rows]
     if verdict.collect:
-        price = hourly(thing)
-        cost = f" It costs {words.hourly(price)}." if price is not None else ""
+        price = costs.price(thing)
+        cost = f" It costs {price}." if price else ""
         lines.append(f"The next sweep removes it.{cost}")
         lines.append(f"To keep it:  reconciler hold {thing.id} 'your reason'")
     return lines
@@ -69,6 +69,6 @@ def _rooted(verdict: Verdict, todo: ServicePlan) -> str:
     return f"{'yes' if yes else 'no'}, in generation {ledger.gen} at {todo.root.now:%H:%M:%S} UTC"
 
 
-def explain_json(plan: Plan, verdict: Verdict, hourly: Hourly = not_known) -> dict[str, Any]:
+def explain_json(plan: Plan, verdict: Verdict) -> dict[str, Any]:
     """The same as an object."""
-    return {**verdict_json(verdict, hourly), "answers": dict(_answers(plan, verdict))}
+    return {**verdict_json(verdict), "answers": dict(_answers(plan, verdict))}

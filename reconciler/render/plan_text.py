@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+from reconciler import costs
 from reconciler import tags as t
 from reconciler.breaker import Cap, Load, load
 from reconciler.deploy_id import DeployId
@@ -13,17 +14,6 @@ from reconciler.plan import Plan, ServicePlan
 from reconciler.render import words
 from reconciler.render.ledger import Names, headline, ledger_json, named
 from reconciler.resource import Resource
-
-HOURS = 720
-"""A month is 30 days."""
-
-Hourly = Callable[[Resource], float | None]
-"""$/h of a thing; None where its price is not known."""
-
-
-def not_known(_: Resource) -> float | None:
-    """The price of everything where there is no price list."""
-    return None
 
 
 def names_of(verdicts: Iterable[Verdict]) -> Names:
@@ -35,13 +25,13 @@ def names_of(verdicts: Iterable[Verdict]) -> Names:
     }
 
 
-def plan_lines(plan: Plan, cap: Cap, hourly: Hourly = not_known) -> list[str]:
+def plan_lines(plan: Plan, cap: Cap) -> list[str]:
     """The whole plan: a line for the scope, a block a service, a line for the sum."""
     lines = [_scope(plan), ""]
     for one in plan.services:
-        lines += _service(one, hourly)
+        lines += _service(one)
     lines += [f"! {gap.kind}s of {gap.place} unread: {gap.reason}" for gap in plan.inventory.gaps]
-    return [*lines, "", *_sums(plan, cap, hourly)]
+    return [*lines, "", *_sums(plan, cap)]
 
 
 def _scope(plan: Plan) -> str:
@@ -55,14 +45,14 @@ def _scope(plan: Plan) -> str:
     return " · ".join((f"account {', '.join(accounts)}", ", ".join(regions), *sizes))
 
 
-def _service(todo: ServicePlan, hourly: Hourly) -> list[str]:
+def _service(todo: ServicePlan) -> list[str]:
     names = names_of(todo.verdicts)
     head = f"{todo.service:<8} "
     if todo.problem:
         why = words.one_line(todo.problem)
         return [f"{head}unknown: {why}; nothing of {todo.service} will be touched"]
     clean = " · clean" if todo.empty and not todo.notes else ""
-    acts = [*_swaps(todo, names), *_deletions(todo, names, hourly)]
+    acts = [*_swaps(todo, names), *_deletions(todo, names)]
     notes = [f"  ! {words.one_line(one)}" for one in todo.notes]
     return [f"{head}{headline(todo.root.ledger, names)}{clean}", *acts, *notes]
 
@@ -81,13 +71,12 @@ def _swaps(todo: ServicePlan, names: Names) -> Iterator[str]:
         yield f"  ~ forget    {named(deploy, names)}: beyond retention"
 
 
-def _deletions(todo: ServicePlan, names: Names, hourly: Hourly) -> Iterator[str]:
+def _deletions(todo: ServicePlan, names: Names) -> Iterator[str]:
     for one in todo.deletes:
         thing = one.thing
         who = named(thing.deploy, names) if thing.deploy else ""
         text = f"  - {thing.kind:<17} {thing.id:<21} {who} {one.reason}"
-        price = hourly(thing)
-        yield f"{text:<66} {words.hourly(price):>12}" if price is not None else text
+        yield f"{text:<66} {costs.price(thing):>12}".rstrip()
 
 
 def loads(plan: Plan, cap: Cap) -> dict[str, Load]:
@@ -96,31 +85,37 @@ def loads(plan: Plan, cap: Cap) -> dict[str, Load]:
     return {name: one for name, one in found.items() if one.deletions}
 
 
-def _sums(plan: Plan, cap: Cap, hourly: Hourly) -> list[str]:
+def _sums(plan: Plan, cap: Cap) -> list[str]:
     lines = [
         f"{words.count(one.deletions, 'deletion')} of {one.owned} owned by {name} (cap {one.cap})"
         for name, one in loads(plan, cap).items()
     ]
-    saved = total([one.thing for todo in plan.services for one in todo.deletes], hourly)
-    if lines and saved is not None:
-        lines[-1] += f" · saves {words.hourly(saved)}, {words.money(saved * HOURS)} in 30 days"
+    if lines:
+        lines[-1] += (
+            f" · saves {saving(one.thing for todo in plan.services for one in todo.deletes)}"
+        )
     if plan.empty and not lines:
         lines = ["nothing to do" if not plan.unknown else "nothing to do where it is known"]
     return lines
 
 
-def total(things: Sequence[Resource], hourly: Hourly) -> float | None:
-    """The sum of the known prices; None where none is known."""
-    known = [price for price in map(hourly, things) if price is not None]
-    return sum(known) if known else None
+def saving(things: Iterable[Resource]) -> str:
+    """`up to $0.0273/h, $19.66 in 30 days`: snapshots share what did not change (AWS.md §8)."""
+    every = list(things)
+    prices = [costs.hourly(one) for one in every]
+    hourly = sum(price for price in prices if price is not None)
+    most = "up to " if any(map(costs.is_bound, every)) else ""
+    more = " and what is not known" if None in prices else ""
+    month = words.money(hourly * costs.MONTH)
+    return f"{most}{words.hourly(hourly)}, {month} in 30 days{more}"
 
 
-def plan_json(plan: Plan, cap: Cap, hourly: Hourly = not_known) -> dict[str, Any]:
+def plan_json(plan: Plan, cap: Cap) -> dict[str, Any]:
     """The plan as an object: everything that `plan_lines` says, and the reasons for keeping."""
     return {
         "empty": plan.empty,
-        "services": [_service_json(one, cap, hourly) for one in plan.services],
-        "strangers": [verdict_json(one, hourly) for one in plan.strangers],
+        "services": [_service_json(one, cap) for one in plan.services],
+        "strangers": [verdict_json(one) for one in plan.strangers],
         "gaps": [
             {"place": str(one.place), "kind": one.kind, "reason": one.reason}
             for one in plan.inventory.gaps
@@ -130,7 +125,7 @@ def plan_json(plan: Plan, cap: Cap, hourly: Hourly = not_known) -> dict[str, Any
     }
 
 
-def _service_json(todo: ServicePlan, cap: Cap, hourly: Hourly) -> dict[str, Any]:
+def _service_json(todo: ServicePlan, cap: Cap) -> dict[str, Any]:
     sizes = load(todo, cap)
     return {
         "service": todo.service,
@@ -144,8 +139,8 @@ def _service_json(todo: ServicePlan, cap: Cap, hourly: Hourly) -> dict[str, Any]
             for one in todo.repairs
         ],
         "forget": _texts(todo.forget),
-        "delete": [verdict_json(one, hourly) for one in todo.deletes],
-        "keep": [verdict_json(one, hourly) for one in todo.verdicts if not one.collect],
+        "delete": [verdict_json(one) for one in todo.deletes],
+        "keep": [verdict_json(one) for one in todo.verdicts if not one.collect],
         "notes": list(todo.notes),
         "deletions": sizes.deletions,
         "owned": sizes.owned,
@@ -153,7 +148,7 @@ def _service_json(todo: ServicePlan, cap: Cap, hourly: Hourly) -> dict[str, Any]
     }
 
 
-def verdict_json(one: Verdict, hourly: Hourly = not_known) -> dict[str, Any]:
+def verdict_json(one: Verdict) -> dict[str, Any]:
     """A thing, what becomes of it and why."""
     thing = one.thing
     return {
@@ -166,7 +161,7 @@ def verdict_json(one: Verdict, hourly: Hourly = not_known) -> dict[str, Any]:
         "verdict": "collect" if one.collect else "keep",
         "reason": one.reason.value,
         "text": one.text,
-        "hourly": hourly(thing),
+        "hourly": costs.hourly(thing),
     }
 
 

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from reconciler.costs import AS_OF, MONTH, Sum, is_bound
+from reconciler.costs import AS_OF, MONTH, Sum, add, price
 from reconciler.render import words
 from reconciler.render.ledger import iso
 from reconciler.render.plan_text import verdict_json
-from reconciler.report import Orphan, Report, Row
-from reconciler.resource import IMAGE, INTERFACE, SNAPSHOT, VOLUME
+from reconciler.report import GARBAGE, Orphan, Report, Row
+from reconciler.resource import DATABASE, IMAGE, SNAPSHOT, VOLUME
 
 HEADS = ("service", "release", "state", "since", "machines", "other", "$/h", "so far")
 _RIGHT = (6, 7)
-_SHORT = {VOLUME: "vol", IMAGE: "img", SNAPSHOT: "snap", INTERFACE: "nic", "database": "db"}
+_SHORT = ((VOLUME, "vol"), (IMAGE, "img"), (SNAPSHOT, "snap"), (DATABASE, "db"))
+"""What is counted under `other`; a network interface goes with its machine and costs nothing."""
 
 
 def _cells(report: Report) -> list[tuple[str, ...]]:
@@ -26,16 +28,24 @@ def _cells(report: Report) -> list[tuple[str, ...]]:
     for one in report.rows:
         rows.append(_row_cells(one, report.now, "" if one.service == before else one.service))
         before = one.service
-    total = report.total
-    return [*rows, ("total", "", "", "", "", "", _dollars(total, 4), _so_far(total))]
+    total = _shown(report.rows)
+    return [*rows, ("total", "", "", "", "", "", _dollars(total), _so_far(total))]
+
+
+def _shown(rows: Iterable[Row]) -> Sum:
+    """The sum of the figures as they are shown: a table that does not add up is not believed."""
+    return add(
+        replace(one.cost, hourly=round(one.cost.hourly, 4), so_far=round(one.cost.so_far, 2))
+        for one in rows
+    )
 
 
 def _row_cells(row: Row, now: datetime | None, service: str) -> tuple[str, ...]:
     release = words.one_line(row.release)[:16] or f"…{row.deploy.short}"
     machines = " ".join(f"{n} {state}" for state, n in sorted(row.machines.items()))
-    other = " ".join(f"{n} {_SHORT.get(kind, kind)}" for kind, n in sorted(row.other.items()))
+    other = " ".join(f"{row.other[kind]} {short}" for kind, short in _SHORT if row.other.get(kind))
     since = _since(row.deploy.born, now)
-    cost = (_dollars(row.cost, 4), _so_far(row.cost))
+    cost = (_dollars(row.cost), _so_far(row.cost))
     return (service, release, row.state, since, machines or "–", other, *cost)
 
 
@@ -45,11 +55,11 @@ def _since(born: datetime, now: datetime | None) -> str:
     return f"{born:%H:%M}" if recent else f"{born:%b %d}"
 
 
-def _dollars(cost: Sum, digits: int) -> str:
+def _dollars(cost: Sum) -> str:
     """What is known; a `+` says that some prices are not."""
     if cost.things and cost.unknown == cost.things:
         return "unknown"
-    return f"{cost.hourly:.{digits}f}{'+' if cost.unknown else ''}"
+    return f"{cost.hourly:.4f}{'+' if cost.unknown else ''}"
 
 
 def _so_far(cost: Sum) -> str:
@@ -82,14 +92,12 @@ def _orphan_lines(report: Report) -> list[str]:
 
 def _orphan(one: Orphan) -> str:
     thing = one.verdict.thing
-    price = "unknown" if one.cost.unknown else words.hourly(one.cost.hourly)
-    sign = "≤ " if is_bound(thing) and not one.cost.unknown else ""
     fate = "garbage" if one.verdict.collect else f"kept: {one.verdict.reason.value}"
-    return f"  {thing.kind:<17} {thing.id:<21} {fate:<20} {sign + price:>14}"
+    return f"  {thing.kind:<17} {thing.id:<21} {fate:<20} {price(thing):>14}".rstrip()
 
 
 def _foot(report: Report) -> list[str]:
-    wasted = report.wasted
+    wasted = _shown(one for one in report.rows if one.state == GARBAGE)
     month = words.money(wasted.hourly * MONTH)
     lines = ["", f"wasted now {words.hourly(wasted.hourly)} ({month} in 30 days)"]
     if report.total.unknown:

@@ -7,7 +7,7 @@ from typing import Any
 
 from reconciler.cloud import Fate, Outcome
 from reconciler.render import words
-from reconciler.render.plan_text import Hourly, not_known, total, verdict_json
+from reconciler.render.plan_text import saving, verdict_json
 from reconciler.sweep import Result
 
 
@@ -25,13 +25,12 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
     return {"type": "clean-up-item", **item}
 
 
-def in_lines(result: Result, hourly: Hourly = not_known) -> list[str]:
+def in_lines(result: Result) -> list[str]:
     """What was done, and everything that is left."""
     removed = Counter(one.resource.kind for one in result.gone)
     lines = [f"Ended the lease of {one}." for one in result.ended]
     lines += [f"Forgot {one}." for one in result.forgotten]
-    saved = total([one.resource for one in result.gone], hourly)
-    money = f", {words.hourly(saved)} saved" if saved else ""
+    money = f"; saves {saving(one.resource for one in result.gone)}" if result.gone else ""
     lines.append(f"Removed: {words.counts(removed)}{money}.")
     return lines + left_lines(result)
 
@@ -52,7 +51,7 @@ def left_lines(result: Result) -> list[str]:
     return ["Left:", *lines] if lines else ["Clean."]
 
 
-def as_json(result: Result, hourly: Hourly = not_known) -> dict[str, Any]:
+def as_json(result: Result) -> dict[str, Any]:
     """The result as an object."""
     return {
         "clean": result.clean,
@@ -60,9 +59,7 @@ def as_json(result: Result, hourly: Hourly = not_known) -> dict[str, Any]:
         "forgotten": [str(one) for one in result.forgotten],
         "removed": dict(Counter(one.resource.kind for one in result.gone)),
         "outcomes": [outcome_json(one) for one in result.outcomes],
-        "left": [
-            verdict_json(one, hourly) for todo in result.left.services for one in todo.deletes
-        ],
+        "left": [verdict_json(one) for todo in result.left.services for one in todo.deletes],
         "unknown": {one.service: one.problem for one in result.left.unknown},
         "trouble": list(result.trouble),
     }
