@@ -13,6 +13,7 @@ from deployer.sandbox import env
 from deployer.sandbox.client import Sandbox
 from deployer.sandbox.fault_cli import fault
 from deployer.sandbox.options import Options
+from deployer.sandbox.state import user_directory
 from reconciler.shared_cli import Asked, common, ended, pass_asked
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -71,10 +72,10 @@ def environment(asked: Asked, directory: Path | None) -> None:
 @_directory
 @click.argument("instance", required=False)
 def logs(directory: Path | None, instance: str | None) -> None:
-    """Print the sandbox's log, or the console of INSTANCE."""
+    """Print the sandbox's log, or INSTANCE's console and what its units printed."""
     one = Sandbox.at(directory)
     if instance:
-        click.echo(one.console(instance), nl=False)
+        click.echo(one.logs(instance), nl=False)
         return
     one.state()
     click.echo(one.places.log.read_text(errors="replace"), nl=False)
@@ -86,6 +87,20 @@ def reset(directory: Path | None) -> None:
     """Bring its first day back: machines, records, databases, configuration."""
     Sandbox.at(directory).reset()
     click.echo("sandbox is as on its first day", err=True)
+
+
+@sandbox.command()
+@click.option(
+    "--dir",
+    "directory",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where its sandbox lives (else a temporary directory of its own).",
+)
+def demo(directory: Path | None) -> None:
+    """Release, break, clean up and roll back a real service, and check every claim."""
+    from deployer.sandbox.demo.play import play
+
+    sys.exit(play(directory or user_directory() / "demo"))
 
 
 @sandbox.command()

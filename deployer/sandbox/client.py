@@ -103,9 +103,9 @@ class Sandbox:
         """What runs in it (`status.Watch.report`)."""
         return cast("dict[str, Any]", self.ask("/status"))
 
-    def console(self, instance: str) -> str:
-        """The console of a machine."""
-        return cast("str", self.ask("/console", instance=instance))
+    def logs(self, instance: str) -> str:
+        """The console of a machine, then what its units printed."""
+        return cast("str", self.ask("/logs", instance=instance))
 
     def ask(self, path: str, **query: str) -> Any:
         """Ask the daemon's door."""

@@ -24,7 +24,8 @@ from deployer.sandbox.aws import AwsOptions, AwsServer
 from deployer.sandbox.databases import Databases
 from deployer.sandbox.dns import Dns
 from deployer.sandbox.door import Answer, Door
-from deployer.sandbox.machines.host import Machines
+from deployer.sandbox.journals import journals
+from deployer.sandbox.machines import Machines
 from deployer.sandbox.network import Network
 from deployer.sandbox.options import Options
 from deployer.sandbox.postgres import Postgres
@@ -131,14 +132,18 @@ class Daemon:
         answers: Mapping[str, Answer] = {
             "/status": lambda _: self._watch.report(self.state),
             "/reset": lambda _: self.reset(),
-            "/console": lambda query: self._console(query["instance"]),
+            "/logs": lambda query: self._logs(query["instance"]),
         }
         door = Door(claimed.guard, self.state.token, answers)
         door.start()
         ends.callback(door.stop)
 
-    def _console(self, instance: str) -> str:
-        return self._machines.console(instance).decode("utf-8", "replace")
+    def _logs(self, instance: str) -> str:
+        """A machine's console, then what its units printed."""
+        console = self._machines.console(instance).decode("utf-8", "replace")
+        disk = self._places.machines / "instances" / instance / "disk"
+        printed = (f"\n== {unit}\n{text}" for unit, text in journals(disk))
+        return console + "".join(printed)
 
 
 def _run(daemon: Daemon, owner: int, news: int) -> None:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from mypy_boto3_route53 import Route53Client
     from mypy_boto3_ssm import SSMClient
 
-_HEALTHY_SECONDS = 30.0
+_HEALTHY_SECONDS = 60.0
 _FIRST_ORDERS = (("tea", 2), ("biscuits", 1), ("kettle", 1))
 
 

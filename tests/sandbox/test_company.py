@@ -135,8 +135,9 @@ def test_the_configuration_is_one_that_we_take(sandbox: Sandbox) -> None:
 def test_people_log_in_with_the_companys_key(sandbox: Sandbox) -> None:
     """As ubuntu, who may become root; the host key is the one on the console."""
     live = _live(sandbox)
-    console = sandbox.console(live["id"])
-    line = next(one for one in console.splitlines() if one.startswith("ssh-ed25519 "))
+    logs = sandbox.logs(live["id"])
+    assert f"shop {shop.FIRST} serves on {live['address']}" in logs
+    line = next(one for one in logs.splitlines() if one.startswith("ssh-ed25519 "))
     host_key = PublicHostKey.parse(line)
     assert host_key.fingerprint == live["host_key"]
     target = SshTarget(live["address"], config.SSH_PORT, config.LOGIN_USER)

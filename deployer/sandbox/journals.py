@@ -1,0 +1,42 @@
+"""What the units of a machine printed, read from outside, off its disk.
+
+A machine may have put a symlink anywhere on its disk; none is followed out of it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+_WAY = ("var", "log", "journal")
+_TAIL = 64 * 1024
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+
+
+def journals(disk: Path) -> Iterator[tuple[str, str]]:
+    """Unit and the last 64 KiB of its output, in the order of their names."""
+    with ExitStack() as closes:
+        try:
+            directory = os.open(disk, _DIRECTORY)
+            closes.callback(os.close, directory)
+            for step in _WAY:
+                directory = os.open(step, _DIRECTORY, dir_fd=directory)
+                closes.callback(os.close, directory)
+        except OSError:
+            return  # no unit has printed anything, or the way leads elsewhere
+        for name in sorted(os.listdir(directory)):  # noqa: PTH208 -- by descriptor
+            text = _tail(name, directory)
+            if text is not None:
+                yield name.removesuffix(".log"), text
+
+
+def _tail(name: str, directory: int) -> str | None:
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+    try:
+        with os.fdopen(os.open(name, flags, dir_fd=directory), "rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL))
+            return file.read().decode("utf-8", "replace")
+    except OSError:
+        return None
