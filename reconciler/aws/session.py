@@ -8,6 +8,7 @@ endpoint is botocore's own business: AWS_ENDPOINT_URL leads to the sandbox.
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from botocore.config import Config
@@ -120,8 +121,14 @@ class Aws:
     def _authorised(self) -> Session:
         if self._session is None:
             ambient = _new_session(self._profile)
-            self._session = _assume(ambient, self._role) if self._role else ambient
+            self._session = self._assumed(ambient) if self._role else ambient
         return self._session
+
+    def _assumed(self, ambient: Session) -> Session:
+        session = _new_session()
+        provider = _Assumed(ambient, self._role, self.place.region)
+        session.register_component("credential_provider", CredentialResolver([provider]))
+        return session
 
 
 class _Assumed(CredentialProvider):
@@ -129,13 +136,13 @@ class _Assumed(CredentialProvider):
 
     METHOD = "assume-role"
 
-    def __init__(self, ambient: Session, role: str) -> None:
+    def __init__(self, ambient: Session, role: str, region: str) -> None:
         super().__init__()
         source = ambient.get_credentials()
         if source is None:
             raise NoCredentialsError
         self._fetcher = AssumeRoleCredentialFetcher(
-            client_creator=ambient.create_client,
+            client_creator=partial(ambient.create_client, region_name=region),
             source_credentials=source,
             role_arn=role,
             extra_args={"RoleSessionName": "deployer"},
@@ -154,11 +161,4 @@ _LOADER = create_loader()
 def _new_session(profile: str | None = None) -> Session:
     session = Session(profile=profile)
     session.register_component("data_loader", _LOADER)
-    return session
-
-
-def _assume(ambient: Session, role: str) -> Session:
-    session = _new_session()
-    resolver = CredentialResolver([_Assumed(ambient, role)])
-    session.register_component("credential_provider", resolver)
     return session

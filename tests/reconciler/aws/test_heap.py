@@ -269,9 +269,12 @@ def test_a_shared_image_is_known_as_such(api: Api, heap: Ec2Heap) -> None:
     assert image.shared is False
 
 
-def test_many_things_cost_few_calls(api: Api, heap: Ec2Heap) -> None:
-    """The index is read in pages of a thousand, things are described 200 at a time."""
-    api.machines(201)
+def test_many_things_are_described_in_chunks(
+    api: Api, heap: Ec2Heap, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """EC2 takes so many values in a filter and no more; every chunk is read."""
+    monkeypatch.setattr("reconciler.aws.reads.FILTER_VALUES", 3)
+    api.machines(7)
     found = heap.scan()
-    assert len(found.resources) == 603
-    assert found.calls == 1 + 2 * 3
+    assert len(found.resources) == 3 * 7
+    assert found.calls == 1 + 3 * 3
