@@ -55,6 +55,15 @@ def test_every_decision_is_listed_and_numbered() -> None:
     assert [int(one[:4]) for one in records] == list(range(1, len(records) + 1))
 
 
+@pytest.mark.parametrize("package", ["reconciler", "deployer"])
+def test_the_architecture_names_every_module(package: str) -> None:
+    """Whoever looks for a module finds what it is about."""
+    architecture = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"[a-z_0-9]+", " ".join(re.findall(r"`([^`]+)`", architecture))))
+    modules = {path.stem for path in (ROOT / package).glob("*.py")} - {"__init__", "__main__"}
+    assert modules - named == set()
+
+
 def commands(group: click.Group) -> set[str]:
     """The names of a group's commands."""
     return set(group.list_commands(click.Context(group)))
