@@ -99,7 +99,8 @@ def _orphan(one: Orphan) -> str:
 def _foot(report: Report) -> list[str]:
     wasted = _shown(one for one in report.rows if one.state == GARBAGE)
     month = words.money(wasted.hourly * MONTH)
-    lines = ["", f"wasted now {words.hourly(wasted.hourly)} ({month} in 30 days)"]
+    least = "at least " if wasted.unknown else ""
+    lines = ["", f"wasted now {least}{words.hourly(wasted.hourly)} ({month} in 30 days)"]
     if report.total.unknown:
         lines.append(f"+ and {words.count(report.total.unknown, 'thing')} whose price is not known")
     lines += [f"{name} is unknown: {why}" for name, why in report.unknown.items()]
