@@ -30,10 +30,15 @@ Request = Callable[[Sequence[str]], Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Deleter:
-    """Mutating calls that are harmless twice, on resources of one place."""
+    """Mutating calls that are harmless twice, on resources of one place.
+
+    One for each clean-up: when a call has run out of patience, the rest is not asked for, because
+    a clean-up under throttling feeds itself.
+    """
 
     aws: Aws
     patience: Patience = field(default_factory=Patience)
+    out_of_patience: list[str] = field(default_factory=list)
 
     def ask(self, operation: str, **request: Any) -> Any:
         """One call that is harmless twice: throttled or unanswered, it is sent again for a while.
@@ -67,19 +72,34 @@ class Deleter:
     def _chunk(
         self, operation: str, request: Request, chunk: Sequence[Resource]
     ) -> Iterator[Outcome]:
+        if self.out_of_patience:
+            why = f"not asked for: {self.out_of_patience[0]}"
+            yield from (Outcome(one, Fate.FAILED, why) for one in chunk)
+            return
         try:
             self.ask(operation, **request([one.id for one in chunk]))
-        except CloudUnclear as error:
-            yield from (Outcome(one, Fate.PENDING, error.message) for one in chunk)
         except (CloudError, AccessDenied) as error:
-            if len(chunk) == 1:
-                yield judged(chunk[0], error)
-                return
+            yield from self._refused(operation, request, chunk, error)
+        else:
+            yield from (Outcome(one, Fate.PENDING) for one in chunk)
+
+    def _refused(
+        self,
+        operation: str,
+        request: Request,
+        chunk: Sequence[Resource],
+        error: CloudError | AccessDenied,
+    ) -> Iterator[Outcome]:
+        if _worth_another(error):
+            self.out_of_patience.append(error.message)
+            fate = Fate.PENDING if isinstance(error, CloudUnclear) else Fate.FAILED
+            yield from (Outcome(one, fate, error.message) for one in chunk)
+        elif len(chunk) == 1:
+            yield judged(chunk[0], error)
+        else:
             middle = len(chunk) // 2
             yield from self._chunk(operation, request, chunk[:middle])
             yield from self._chunk(operation, request, chunk[middle:])
-        else:
-            yield from (Outcome(one, Fate.PENDING) for one in chunk)
 
 
 def _worth_another(error: BaseException) -> bool:

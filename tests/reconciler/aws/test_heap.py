@@ -210,6 +210,21 @@ def test_a_bad_day_does_not_stop_a_deletion(api: Api, heap: Ec2Heap, kind: str) 
     assert set(states(heap, things)) <= {"shutting-down", "terminated"}
 
 
+@pytest.mark.parametrize(("kind", "first"), [("error500", "pending"), ("throttle", "failed")])
+def test_a_very_bad_day_ends_the_clean_up(api: Api, heap: Ec2Heap, kind: str, first: str) -> None:
+    """Out of patience with one, the others are not asked for; every item still has its outcome."""
+    subnet = api.ec2.describe_subnets()["Subnets"][0]["SubnetId"]
+    tags = [{"ResourceType": INTERFACE, "Tags": pairs(BIRTH.of(INTERFACE))}]
+    for _ in range(3):
+        api.ec2.create_network_interface(SubnetId=subnet, TagSpecifications=tags)
+    things = of_kind(heap.scan(), INTERFACE)
+    api.fault("DeleteNetworkInterface", kind, times=0)
+    tired = replace(heap, patience=replace(HASTE, deadline=0.1))
+    asked = tired.delete(things)
+    assert [one.fate.value for one in asked] == [first, "failed", "failed"]
+    assert [one.text.startswith("not asked for") for one in asked] == [False, True, True]
+
+
 def test_what_is_denied_fails_with_the_action(api: Api, heap: Ec2Heap) -> None:
     """One outcome an item, and the action that is withheld is named."""
     api.machines(2)
