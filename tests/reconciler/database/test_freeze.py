@@ -69,14 +69,15 @@ def when(condition: Callable[[], bool]) -> None:
         sleep(0.01)
 
 
-def waiting(cluster: Cluster, name: str, count: int) -> Callable[[], bool]:
-    """Whether so many sessions of the database wait for a lock."""
+def waiting(cluster: Cluster, name: str, count: int = 1, seconds: float = 0) -> Callable[[], bool]:
+    """Whether so many sessions of the database have waited so long for a lock."""
 
     def look() -> bool:
         with cluster.connect("postgres", "admin") as admin:
             text = """SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
-                      WHERE NOT granted AND datname = %s"""
-            ((found,),) = admin.execute(text, [name]).fetchall()
+                      WHERE NOT granted AND datname = %s
+                      AND waitstart <= clock_timestamp() - %s * interval '1 second'"""
+            ((found,),) = admin.execute(text, [name, seconds]).fetchall()
             return int(str(found)) >= count
 
     return look
@@ -184,12 +185,16 @@ def test_gives_up_without_disturbing(
 def test_a_writer_is_no_deadlock_victim(
     cluster: Cluster, server: PostgresServer, database: str
 ) -> None:
-    """Two tables locked the other way round: the writer commits, the freeze waits for it."""
+    """Two tables locked the other way round: the writer commits, the freeze waits for it.
+
+    The freeze has waited longer than deadlock_timeout by then, so its own search for a deadlock
+    is over; only the writer would still search, find one, and be the victim.
+    """
     with ThreadPoolExecutor() as pool, cluster.connect(database) as app:
         with app.transaction():
             app.execute('INSERT INTO stock."Odd ""name" VALUES (1)')
             freeze = pool.submit(shut, server, database, 5, 20.0)
-            when(waiting(cluster, database, 1))
+            when(waiting(cluster, database, seconds=1.05))
             app.execute("INSERT INTO orders (total) VALUES (1)")
         freeze.result(timeout=20)
         assert server.is_shut(database)
