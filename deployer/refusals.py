@@ -51,10 +51,11 @@ def moved(service: str, note: str) -> Refused:
 def held(todo: ServicePlan, lease: Lease, length: timedelta) -> Refused:
     """Somebody else is releasing right now."""
     service, now = todo.service, todo.root.now
-    who = _who(todo, lease.id)
+    release, by = _release(todo, lease.id)
+    who = (f" by {by}" if by else "") + (f", to {release}" if release else "")
     alive = ago(now - (lease.until - length)) if lease.until - length <= now else "just now"
     return Refused(
-        f"{service} is being released{who}, in `{lease.step}`; last sign of life {alive}",
+        f"{service} is being changed{who}: in `{lease.step}`, last sign of life {alive}",
         detail=f"{lease.id}, lease until {lease.until:%H:%M:%S} UTC",
         cure=(
             f"To wait for it        deployer up {service} --wait 15m\n"
@@ -100,10 +101,15 @@ def _what_it_costs(todo: ServicePlan, left: Sequence[Verdict]) -> str:
 
 def _who(todo: ServicePlan, deploy: object) -> str:
     """` of v1.4.9 by ci@build-8812`, as far as any of its things says so."""
+    release, by = _release(todo, deploy)
+    return (f" of {release}" if release else "") + (f" by {by}" if by else "")
+
+
+def _release(todo: ServicePlan, deploy: object) -> tuple[str, str]:
+    """Release and releaser of a deploy, as its things say; '' where none does."""
     things = [one.thing for one in todo.verdicts if one.thing.deploy == deploy]
     tags = next((one.tags for one in things if t.RELEASE in one.tags), {})
-    release, by = tags.get(t.RELEASE, ""), tags.get(t.BY, "")
-    return (f" of {release}" if release else "") + (f" by {by}" if by else "")
+    return tags.get(t.RELEASE, ""), tags.get(t.BY, "")
 
 
 def ago(span: timedelta) -> str:

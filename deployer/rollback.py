@@ -24,7 +24,7 @@ from deployer.undo import left_lines
 from reconciler import ledger as ledgers
 from reconciler import tags as t
 from reconciler.cloud import Reading
-from reconciler.database.port import Changes
+from reconciler.database.port import Changes, DatabaseServer
 from reconciler.deploy_id import DeployId
 from reconciler.errors import DirtRemains, FollowUpFailed, Refused, ToolError
 from reconciler.fence import FencedAct
@@ -123,6 +123,7 @@ def _begin(
     lease = Lease(ports.managed.ledgers, reading, mine, terms)
     assert ledger.live is not None
     run = Rollback(ports, emit, discard_writes, seen, reading, ledger.live, target, lease)
+    _refuse_early(run)
     began = e.ReleaseBegan(
         service.name,
         str(mine),
@@ -169,26 +170,49 @@ def _smoke(run: Rollback) -> str:
     return smoke_all(run.ports, run.target.at, machines)
 
 
-def _database(run: Rollback) -> str:
-    """Shut the newer database, count what would be lost, refuse or go on."""
+@dataclass(frozen=True)
+class _Pair:
+    """The databases of the deploy that is left and of the one that is gone back to."""
+
+    server: DatabaseServer
+    newer: str
+    older: str
+
+
+def _databases(run: Rollback) -> _Pair | None:
+    """Both databases; None where the deploys share one, or have none."""
     newer = run.seen.database(run.live.id)
     older = run.seen.database(run.target.id)
     server = run.ports.managed.reach.databases() if newer and older else None
     if server is None or newer is None or older is None or newer.name == older.name:
+        return None
+    return _Pair(server, newer.name, older.name)
+
+
+def _refuse_early(run: Rollback) -> None:
+    """Count before anything is touched: a refusal must not disturb the live service."""
+    pair = _databases(run)
+    if pair is not None:
+        _refuse_losses(run, pair.server.changes_since_baseline(pair.newer))
+
+
+def _database(run: Rollback) -> str:
+    """Shut the newer database, count again what would be lost, now for good."""
+    pair = _databases(run)
+    if pair is None:
         return "shared or none: nothing is lost"
-    _refuse_losses(run, server.changes_since_baseline(newer.name))
-    managed = run.ports.managed
+    server, managed = pair.server, run.ports.managed
     act = FencedAct(run.lease.generation, run.live.id, str(managed.address))
-    server.shut(newer.name, act, managed.app_roles, managed.max_wait)
+    server.shut(pair.newer, act, managed.app_roles, managed.max_wait)
     limit = run.ports.service.database
     run.emit(e.FreezeBegan(limit.max_freeze.total_seconds() if limit else 0))
-    changes = server.changes_since_baseline(newer.name)
+    changes = server.changes_since_baseline(pair.newer)
     _refuse_losses(run, changes)
     run.lost = losses(changes)
     # From here on the older database counts: rolling forward again says what that would lose.
     act = FencedAct(run.lease.generation, run.target.id, str(managed.address))
-    server.record_baseline(older.name, act)
-    return f"{newer.name} is shut; left behind: {run.lost}"
+    server.record_baseline(pair.older, act)
+    return f"{pair.newer} is shut; left behind: {run.lost}"
 
 
 def losses(changes: Changes) -> str:

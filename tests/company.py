@@ -234,7 +234,7 @@ class Company:
         """The shop's databases on the server."""
         with psycopg.connect(self.admin_url()) as connection:
             rows = connection.execute(
-                "SELECT datname FROM pg_database WHERE datname LIKE 'shop%' ORDER BY 1"
+                "SELECT datname FROM pg_database WHERE datname LIKE 'shop%' AND datallowconn ORDER BY 1"
             )
             return [row[0] for row in rows]
 
