@@ -60,6 +60,7 @@ class Board:
     failure: e.StepFailed | None = None
     warnings: tuple[str, ...] = ()
     live: bool = False
+    over: bool = False
 
     @property
     def begun(self) -> tuple[Row, ...]:
@@ -161,7 +162,7 @@ def _undone(board: Board, event: e.CleanUpDone, _: float) -> Board:
 
 
 def _live(board: Board, _: e.Released | e.RolledBack, __: float) -> Board:
-    return replace(board, live=True)
+    return replace(board, live=True, over=True)
 
 
 def _warned(board: Board, event: e.Warned, _: float) -> Board:

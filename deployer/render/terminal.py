@@ -86,8 +86,8 @@ def _ahead(board: Board, width: int) -> list[Text]:
 
 
 def _foot(board: Board) -> list[Text]:
-    if board.removed is not None:
-        return []
+    if board.removed is not None or board.over:
+        return []  # what it came to is told below the picture (`summary`)
     if board.undoing:
         busy = [one for one in board.undone if one.fate not in ("done", "gone")]
         gone = len(board.undone) - len(busy)
