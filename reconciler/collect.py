@@ -26,9 +26,7 @@ GONE_PACE = Pace(first=0.1, longest=5.0, deadline=240.0)
 class Collector:
     """Deletes a service's garbage; one outcome an item, and no item's failure stops the others."""
 
-    def __init__(
-        self, managed: Managed, on_outcome: OnOutcome, pace: Pace = GONE_PACE
-    ) -> None:
+    def __init__(self, managed: Managed, on_outcome: OnOutcome, pace: Pace = GONE_PACE) -> None:
         self._managed = managed
         self._on_outcome = on_outcome
         self._pace = pace
@@ -54,9 +52,7 @@ class Collector:
             self._on_outcome(one)
             yield one
 
-    def _verified(
-        self, group: list[Resource], around: list[Resource]
-    ) -> dict[str, Verdict]:
+    def _verified(self, group: list[Resource], around: list[Resource]) -> dict[str, Verdict]:
         """Verdicts of now, by id: things first, ledger second. What is gone is missing."""
         fresh = self._now(around)
         root, _ = read_root(self._managed)
@@ -101,17 +97,13 @@ class Collector:
 
     def _settle(self, asked: Sequence[Outcome]) -> Iterator[Outcome]:
         """Wait for what was asked to go; the rest keeps its fate, unless it went all the same."""
-        pending = [
-            one.resource for one in asked if one.fate in (Fate.PENDING, Fate.DONE)
-        ]
+        pending = [one.resource for one in asked if one.fate in (Fate.PENDING, Fate.DONE)]
         gone = self._wait_until_gone(pending)
         for one in asked:
             if one.resource.id in gone:
                 yield Outcome(one.resource, Fate.GONE, one.text)
             elif one.fate is Fate.DONE:
-                yield Outcome(
-                    one.resource, Fate.PENDING, "deletion asked for, not yet gone"
-                )
+                yield Outcome(one.resource, Fate.PENDING, "deletion asked for, not yet gone")
             else:
                 yield one
 

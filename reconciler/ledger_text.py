@@ -44,9 +44,7 @@ def encode(ledger: Ledger) -> str:
         strings.extend(_wrap(head, at))
     text = " ".join(f'"{one}"' for one in strings)
     if len(text) >= VALUE_LIMIT:
-        raise LedgerTooLong(
-            f"the ledger would take {len(text)} characters of {VALUE_LIMIT}"
-        )
+        raise LedgerTooLong(f"the ledger would take {len(text)} characters of {VALUE_LIMIT}")
     return text
 
 
@@ -128,16 +126,12 @@ def _joined(entries: Iterable[Fields]) -> list[Fields]:
 
 def _assemble(gen: int, entries: list[Fields]) -> Ledger:
     previous = tuple(_previous(one) for one in entries if "previous" in one)
-    kept = tuple(
-        Kept(_id(one["kept"]), _time(one["until"])) for one in entries if "kept" in one
-    )
+    kept = tuple(Kept(_id(one["kept"]), _time(one["until"])) for one in entries if "kept" in one)
     live = [Live(_id(one["live"]), _addresses(one)) for one in entries if "live" in one]
     lease = [_lease(one) for one in entries if "lease" in one]
     if len(live) > 1 or len(lease) > 1:
         raise LedgerTextError("live or lease stands twice")
-    ledger = Ledger(
-        gen, live[0] if live else None, previous, kept, lease[0] if lease else None
-    )
+    ledger = Ledger(gen, live[0] if live else None, previous, kept, lease[0] if lease else None)
     _check_ids(ledger)
     return ledger
 

@@ -87,9 +87,7 @@ class ServicePlan:
     @property
     def empty(self) -> bool:
         """Whether there is nothing to do."""
-        return not (
-            self.end or self.repairs or self.readdress or self.forget or self.deletes
-        )
+        return not (self.end or self.repairs or self.readdress or self.forget or self.deletes)
 
 
 @dataclass(frozen=True)

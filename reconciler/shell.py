@@ -52,9 +52,7 @@ class Shell(Protocol):
         """The address the session goes to, for messages."""
         ...
 
-    def run(
-        self, command: Command, on_output: Callable[[bytes], None] | None = None
-    ) -> Result:
+    def run(self, command: Command, on_output: Callable[[bytes], None] | None = None) -> Result:
         """Run to the end.
 
         Raises CommandFailed (status other than 0, last 40 lines as detail), CommandTimedOut,
