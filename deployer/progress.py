@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import fields, replace
 from typing import Any, Protocol, TextIO
 
 from deployer import events as e
@@ -11,6 +12,7 @@ from deployer.render import summary
 from deployer.render.board import Board
 from reconciler.exits import Exit
 from reconciler.render.pen import Pen
+from reconciler.secret import redact
 
 
 class Display(Protocol):
@@ -49,6 +51,15 @@ def result(event: e.Event) -> list[str]:
     return summary.rolled_back(event) if isinstance(event, e.RolledBack) else []
 
 
+def redacted(event: e.Event) -> e.Event:
+    """The event without the passwords that a message or a machine's output may hold."""
+    texts = {one.name: getattr(event, one.name) for one in fields(event)}
+    clean: dict[str, Any] = {
+        name: redact(text) for name, text in texts.items() if isinstance(text, str)
+    }
+    return replace(event, **clean)
+
+
 class Stage:
     """A display and the result's stream as one listener: progress there, the result here."""
 
@@ -64,7 +75,8 @@ class Stage:
         return self._display.board
 
     def __call__(self, event: e.Event) -> None:
-        """Show the event, and what it came to."""
+        """Show the event, and what it came to. Whatever a machine printed: no password leaves."""
+        event = redacted(event)
         self._display(event)
         lines = [] if self.as_json else result(event)
         if lines:

@@ -380,3 +380,16 @@ def test_progress_and_result_go_to_their_own_streams() -> None:
     assert out.getvalue().splitlines() == summary.released(RELEASED)
     assert "v1.4.2 → v1.5.0" in err.getvalue()
     assert "is live on" not in err.getvalue()
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_no_password_leaves(as_json: bool) -> None:
+    """Whatever a failing command printed, neither stream shows the password of a URL."""
+    out, err = io.StringIO(), io.StringIO()
+    stage = Stage(out, err, as_json=as_json)
+    url = "postgres://shop:hunter2@db/shop"
+    stage(e.StepNote("code", f"connecting to {url}"))
+    stage(e.StepFailed("code", f"cannot reach {url}", f"tried {url}"))
+    stage.fail(1, "cannot reach postgres://shop:***@db/shop", "", "")
+    assert "hunter2" not in out.getvalue() + err.getvalue()
+    assert "shop:***@db" in out.getvalue() + err.getvalue()

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from pydantic import BaseModel
 
 from reconciler.errors import ConfigError
 from reconciler.secret import Reference
-from reconciler.settings import Settings, load, refuse_unbuilt
+from reconciler.settings import Reconciler, Settings, load, refuse_unbuilt
+from reconciler.settings_schema import Service
 from reconciler.tags import Place
 
 SHOP = """\
@@ -279,3 +283,30 @@ def test_neither_boto3_nor_click_is_needed() -> None:
         "sys.exit(' '.join(bad) or 0)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+EXAMPLE = Path(__file__).parents[2] / "config"
+
+
+def _keys(schema: type[BaseModel]) -> Iterator[str]:
+    """Every key that a file of this schema may have."""
+    for name, field in schema.model_fields.items():
+        yield field.alias or name
+        for one in (field.annotation, *get_args(field.annotation)):
+            if isinstance(one, type) and issubclass(one, BaseModel):
+                yield from _keys(one)
+
+
+def test_the_shipped_example_loads() -> None:
+    """The example is a configuration, not a text about one."""
+    assert load(EXAMPLE).services
+
+
+@pytest.mark.parametrize(
+    ("schema", "file"), [(Service, "services/shop.toml"), (Reconciler, "reconciler.toml")]
+)
+def test_the_shipped_example_explains_every_key(schema: type[BaseModel], file: str) -> None:
+    """A key that the schema knows and the example does not is documented nowhere."""
+    text = (EXAMPLE / file).read_text()
+    unsaid = [key for key in _keys(schema) if not re.search(rf"\b{key}\b", text)]
+    assert set(unsaid) <= {"name"}
