@@ -1,4 +1,4 @@
-"""Database: freeze the live one, copy it, check the copy, point the new machines at it (DESIGN §7).
+"""Database: freeze the live one, copy it, check the copy, point the new machines at it.
 
 The dump begins only after our own freeze is seen in force; the copy is checked row for row; the
 freeze is verified once more just before the commit. Given up beyond `max_freeze`.

@@ -33,7 +33,7 @@ def _live_addresses(run: Run) -> tuple[str, ...]:
 
 
 def _in_a_subnet(run: Run, wanted: Shape) -> None:
-    """Try the subnets in turn. Each zone has its own token: idempotency is zonal (AWS.md §1)."""
+    """Try the subnets in turn. Each zone has its own token: idempotency is zonal (aws.md §1)."""
     if not wanted.subnets:
         raise ConfigError("instance.subnets is needed where there is no live machine to copy")
     for number, subnet in enumerate(wanted.subnets):

@@ -1,0 +1,38 @@
+"""Ledgers for property tests: any that the transitions could have made."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import strategies as st
+
+from reconciler.deploy_id import SUFFIX_ALPHABET, DeployId
+from reconciler.ledger import Kept, Lease, Ledger, Live, Previous
+
+EPOCH = datetime(2026, 11, 1, tzinfo=UTC)
+
+moments = st.integers(0, 10_000_000).map(lambda n: EPOCH + timedelta(seconds=n))
+suffixes = st.text(SUFFIX_ALPHABET, min_size=5, max_size=5)
+ids = st.builds(DeployId, st.just("shop"), moments, suffixes)
+addresses = st.lists(st.ip_addresses(v=4).map(str), min_size=1, max_size=14, unique=True).map(
+    lambda found: tuple(sorted(found))
+)
+steps = st.sampled_from(["lease", "image", "follow-up", "commit"])
+
+
+@st.composite
+def ledgers(draw: st.DrawFn) -> Ledger:
+    """A ledger whose ids are all different, of one service."""
+    named = draw(st.lists(ids, max_size=7, unique=True))
+    live, lease = (named.pop() if named and draw(st.booleans()) else None for _ in range(2))
+    cut = draw(st.integers(0, len(named)))
+    return Ledger(
+        gen=draw(st.integers(1, 10**9)),
+        live=Live(live, draw(addresses)) if live else None,
+        previous=tuple(
+            Previous(one, draw(moments), draw(addresses), draw(st.booleans()))
+            for one in named[:cut]
+        ),
+        kept=tuple(Kept(one, draw(moments)) for one in named[cut:]),
+        lease=Lease(lease, draw(moments), draw(steps)) if lease else None,
+    )
