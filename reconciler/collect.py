@@ -1,8 +1,8 @@
 """Carrying out the deletions of a plan, wave by wave.
 
 Before every wave both sides are read again, the things first and the ledger second, and what has
-changed its mind since the plan is left out: check and act lie as close together as AWS allows
-(LESSONS Collecting 7). Gone means that a later describe says so.
+changed its mind since the plan is left out: check and act lie as close together as AWS
+allows. Gone means that a later describe says so.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
     "v=1 gen=41" "live=<id> at=10.0.1.17,10.0.1.18" "previous=<id> retired=<time> at=…"
     "kept=<id> until=<time>" "lease=<id> until=<time> step=<word>"
 
-Route 53: strings of at most 255 characters, a value of at most 4,000 (AWS.md §4). Addresses that
+Route 53: strings of at most 255 characters, a value of at most 4,000 (aws.md §4). Addresses that
 do not fit into an entry's string go on in following strings that begin with `at=`. A text that
 does not re-serialise to the same bytes is not a ledger.
 """
