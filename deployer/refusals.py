@@ -1,6 +1,6 @@
 """Refusals in words: what stands in the way, whose it is, what it costs, and the cure.
 
-Pure: they are made from a plan. Every refusal ends with the next command (LESSONS Releasing 3).
+Pure: they are made from a plan. Every refusal ends with the next command.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Lease, smoke on the old machines, databases, commit: the old release is seen to answer before the
 new one stops. It never refuses for dirt. The newer database is shut first, so that what it holds
 and the older does not is counted for good; the older one opens after the commit, so that at no
-moment two of them take writes (DESIGN §7).
+moment two of them take writes.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 With the ledger readable this is what the sweep does: end a lease that has run out, then thaw with
 the generation that the ledger has. With Route 53 out of reach only an operator can know that no
-commit is in flight, and says so with `--deployer-is-dead` (DESIGN §7).
+commit is in flight, and says so with `--deployer-is-dead`.
 """
 
 from __future__ import annotations

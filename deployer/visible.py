@@ -1,7 +1,7 @@
 """Waiting until what we made is listed: "no instances found" right after a create is no answer.
 
-EC2's listings lag behind its creates (AWS.md §1); a sweep that looked too early would find nothing
-and call it clean (LESSONS Releasing 6). We know our own ids, so we wait for exactly these.
+EC2's listings lag behind its creates (aws.md §1); a sweep that looked too early would find nothing
+and call it clean. We know our own ids, so we wait for exactly these.
 """
 
 from __future__ import annotations

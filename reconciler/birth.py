@@ -1,4 +1,4 @@
-"""Proof of birth: a copied tag is no birth certificate (DESIGN §2).
+"""Proof of birth: a copied tag is no birth certificate (protocol.md).
 
 AWS Backup, DLM, CopyImage, RDS restores and the console's "launch more like this" copy tags. So
 before anything is called ours, what the id derives must match what only the create call could set.
@@ -67,7 +67,7 @@ def _copied_tags(thing: Resource, home: Home) -> str:
 
 
 def _outside_its_time(thing: Resource, deploy: DeployId) -> str:
-    # An instance's launch time is reset by every start (AWS.md §1): its token proves more.
+    # An instance's launch time is reset by every start (aws.md §1): its token proves more.
     if thing.created is None or thing.kind == INSTANCE:
         return ""
     if deploy.born - EARLY <= thing.created <= deploy.born + LATE:

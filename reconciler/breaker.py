@@ -1,4 +1,4 @@
-"""The breaker: a cap on what one run may delete of one service (LESSONS Collecting 10). Pure.
+"""The breaker: a cap on what one run may delete of one service. Pure.
 
 A mistake in a rule or a configuration deletes much at once; ordinary dirt is one dead release.
 """

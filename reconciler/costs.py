@@ -20,7 +20,7 @@ MONTH = 720
 """Hours."""
 
 PUBLIC_IPV4 = 0.005
-"""$/h of each public IPv4 address, in use or idle, in every region (AWS.md §8)."""
+"""$/h of each public IPv4 address, in use or idle, in every region (aws.md §5)."""
 
 _INSTANCES: Mapping[str, Mapping[str, float]] = {
     "us-east-1": {
@@ -73,7 +73,7 @@ _STORAGE: Mapping[str, Mapping[str, float]] = {
 _NOT_BILLED = frozenset(
     {"pending", "stopping", "stopped", "shutting-down", "terminated", "deleted", "deregistered"}
 )
-"""States in which an instance itself costs nothing; its disks and addresses go on (AWS.md §8)."""
+"""States in which an instance itself costs nothing; its disks and addresses go on (aws.md §5)."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
     shop/20261123T031502Z-7kq2m  =  service, UTC second of birth, random suffix
 
 All other names are pure functions of it, so that any process can look for what an attempt may have
-made without having kept anything (DESIGN §2).
+made without having kept anything (protocol.md).
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class DeployId:
         """ClientToken of the one RunInstances call, at most 64 ASCII characters.
 
         Idempotency is zonal when a subnet or zone is given, so another zone needs another token;
-        so does another attempt after the first one's instances were terminated (AWS.md §1).
+        so does another attempt after the first one's instances were terminated (aws.md §1).
         """
         digest = hashlib.sha256(zone.encode()).hexdigest()[:6]
         return f"{self.stem}-{digest}{attempt}"

@@ -1,4 +1,4 @@
-"""The desired state of a deploy's things, a function of its role in the ledger (DESIGN §5, table).
+"""The desired state of a deploy's things, a function of its role in the ledger.
 
 Everything the sweep does drives the cloud towards this, and `up`, `rollback` and `abort` after
 their swap do nothing but the same for one deploy, at once.

@@ -44,7 +44,7 @@ class CloudError(ToolError):
 class CloudUnclear(CloudError):
     """A mutating request may or may not have been carried out (reply lost, 5xx, time-out).
 
-    Whoever catches this reads the cloud again and never guesses (DESIGN rule 4).
+    Whoever catches this reads the cloud again and never guesses (protocol.md, rule 4).
     """
 
 
@@ -93,7 +93,7 @@ class DatabaseError(ToolError):
 
 
 class StaleAct(ToolError):
-    """A fenced act was refused: the thing has obeyed a newer generation (DESIGN rule 10)."""
+    """A fenced act was refused: the thing has obeyed a newer generation (protocol.md, rule 10)."""
 
 
 class SmokeFailed(ToolError):

@@ -1,4 +1,4 @@
-"""The one table from what happened to the exit code (DESIGN §13)."""
+"""The one table from what happened to the exit code."""
 
 from __future__ import annotations
 

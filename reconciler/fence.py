@@ -1,4 +1,4 @@
-"""The fence: what can be undone carries the generation that justified it (DESIGN rule 10).
+"""The fence: what can be undone carries the generation that justified it (protocol.md, rule 10).
 
 Garbage is garbage for ever, so a late delete is harmless. A late freeze, thaw, halt or job switch
 is not: by then its deploy may be live again. So the thing itself remembers the highest generation

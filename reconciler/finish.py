@@ -1,4 +1,4 @@
-"""Driving one rooted deploy to its row of the table (DESIGN §5): database, machines, label last.
+"""Driving one rooted deploy to its row of the table: database, machines, label last.
 
 Idempotent: a commit is finished by whoever comes next (rule 7). Every act that can be undone
 carries the generation that justified it; a thing that has obeyed a newer one refuses, and then
@@ -96,9 +96,7 @@ def _machine(managed: Managed, gate: Gate, thing: Resource, act: Act) -> Outcome
 
 
 def _label(managed: Managed, work: Finish, desired: Desired) -> Sequence[Outcome]:
-    in_aws = [
-        one for one in work.things if one.kind != DATABASE and one.label is not desired.label
-    ]
+    in_aws = [one for one in work.things if one.kind != DATABASE and one.label is not desired.label]
     try:
         return managed.heap.label(in_aws, desired.label)
     except ToolError as error:

@@ -1,7 +1,7 @@
 """The SSH host key of a deploy: made in memory, injected by cloud-init, pinned by everybody.
 
 The private half lives in the user data only; the public half in the tag `deploy-host-key`, so that
-a later process, which has nothing on disk, can pin it too (DESIGN §8).
+a later process, which has nothing on disk, can pin it too.
 """
 
 from __future__ import annotations

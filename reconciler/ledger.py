@@ -1,4 +1,4 @@
-"""The ledger: who is live, who is kept for rollback, who holds the lease (DESIGN §3).
+"""The ledger: who is live, who is kept for rollback, who holds the lease (protocol.md).
 
 A value and pure transitions on it. Every transition raises the generation by one, so that no
 value ever comes back, and returns a new Ledger or raises NotAllowed. Storing it by

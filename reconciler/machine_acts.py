@@ -2,7 +2,7 @@
 
 An act carries the generation that justified it. The machine remembers the highest it has obeyed,
 under a lock, and refuses an older one: a stop that comes late must not hit a deploy that is live
-again (DESIGN rule 10).
+again (protocol.md, rule 10).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which previous and kept deploys have had their time (DESIGN §3, §5; LESSONS Releasing 10)."""
+"""Which previous and kept deploys have had their time."""
 
 from __future__ import annotations
 

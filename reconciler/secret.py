@@ -1,4 +1,4 @@
-"""Secrets are references in the configuration, resolved late, and never shown (DESIGN §7)."""
+"""Secrets are references in the configuration, resolved late, and never shown."""
 
 from __future__ import annotations
 

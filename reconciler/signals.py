@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM: the first undoes, the second leaves at once (LESSONS Releasing 4).
+"""SIGINT and SIGTERM: the first undoes, the second leaves at once.
 
 CI kills with SIGTERM, people with Ctrl-C, a closed terminal with SIGHUP: all three mean the same.
 The first is raised in the main thread as `Interrupted`, also out of a blocking call, so that the

@@ -1,6 +1,6 @@
-"""The tags every resource is born with, and those people may add (DESIGN §2).
+"""The tags every resource is born with, and those people may add (protocol.md).
 
-Keys use a hyphen: a '/' or a space would break instance tags in the metadata service (AWS.md §1).
+Keys use a hyphen: a '/' or a space would break instance tags in the metadata service (aws.md §1).
 """
 
 from __future__ import annotations

@@ -143,7 +143,7 @@ class Ec2Compute:
         return tuple(sorted(facts, key=lambda one: one.id))
 
     def _described(self, image: str) -> dict[str, Any]:
-        """The image, which may be so new that EC2 does not find it everywhere (AWS.md §1)."""
+        """The image, which may be so new that EC2 does not find it everywhere (aws.md §1)."""
 
         def look() -> dict[str, Any]:
             reads = Reads(self.aws)

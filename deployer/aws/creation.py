@@ -1,4 +1,4 @@
-"""Every create is accounted for (DESIGN §3, rule 8).
+"""Every create is accounted for (protocol.md, rule 8).
 
 A create whose reply was lost is looked up by what identifies it, its token or its name, and then
 sent again exactly as it was. Until one of the two says what became of it the create stays unclear,

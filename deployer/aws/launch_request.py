@@ -1,7 +1,7 @@
 """The parameters of the one RunInstances call. Pure: the same order gives the same request.
 
 That matters, because a replay with the same token but other parameters is refused, or worse, not
-noticed (AWS.md §1).
+noticed (aws.md §1).
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def _interface(order: LaunchOrder) -> dict[str, Any]:
 def _mappings(disks: Sequence[Disk], image: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """One for every volume of the image, each said to go with its machine.
 
-    AWS's own texts disagree on what happens to further volumes otherwise (AWS.md §3). A volume is
+    AWS's own texts disagree on what happens to further volumes otherwise (aws.md §3). A volume is
     as large and as fast as live's of the same device, and never smaller than the image's.
     """
     wanted = {one.device: one for one in disks}

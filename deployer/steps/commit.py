@@ -19,8 +19,9 @@ def commit(run: Run) -> str:
 def _verify_freeze(run: Run) -> None:
     """No write may have slipped into the old database since the dump began.
 
-    Privileges bind every role but an owner's own DDL, so the schema's digest is compared too. The baseline is taken last: what the new database takes from now on is what a
-    rollback would lose.
+    Privileges bind every role but an owner's own DDL, so the schema's digest is compared
+    too. The baseline is taken last: what the new database takes from now on is what a rollback
+    would lose.
     """
     server = run.ports.managed.reach.databases() if run.database else None
     if server is None:

@@ -1,7 +1,7 @@
-"""Asking for deletions: in chunks that are split until the bad id is alone (DESIGN §5, execute).
+"""Asking for deletions: in chunks that are split until the bad id is alone.
 
 One bad id fails a whole TerminateInstances call; one protected instance fails its availability
-zone's share. NotFound after a terminate is no success (AWS.md §1), and neither is silence: both
+zone's share. NotFound after a terminate is no success (aws.md §1), and neither is silence: both
 are PENDING, and a later describe says what is true.
 """
 

@@ -52,7 +52,7 @@ NO_CAPACITY = frozenset(
         "InsufficientReservedInstanceCapacity",
     }
 )
-"""Definite although AWS sends them as server errors (AWS.md §11): nothing was launched."""
+"""Definite although AWS sends them as server errors (aws.md §6): nothing was launched."""
 
 _DENIED = frozenset(
     {

@@ -1,4 +1,4 @@
-"""Retries of mutating calls: outside botocore, so that token and name stay fixed (AWS.md §11)."""
+"""Retries of mutating calls: outside botocore, so that token and name stay fixed (aws.md §6)."""
 
 from __future__ import annotations
 

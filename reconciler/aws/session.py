@@ -1,7 +1,7 @@
 """Clients of one account and region, made when first used and only for the right account.
 
 Two kinds of client: reads are retried by botocore; creates and swaps get one attempt, because
-their retries must be ours, with the token fixed and the outcome read in between (AWS.md §11). The
+their retries must be ours, with the token fixed and the outcome read in between (aws.md §6). The
 endpoint is botocore's own business: AWS_ENDPOINT_URL leads to the sandbox.
 """
 

@@ -1,10 +1,10 @@
 """The compare-and-swap: DELETE exactly what was seen and CREATE the new, in one change batch.
 
 AWS validates a batch and makes all or none of its changes; a DELETE must match the current values
-exactly and a CREATE fails if the record exists (AWS.md §4). UPSERT checks nothing and is never
+exactly and a CREATE fails if the record exists (aws.md §4). UPSERT checks nothing and is never
 used. An answer is only ever one of: done; refused (then somebody may have been first, or an
 earlier request of ours that we believed lost); or none at all. The last two are settled by reading
-what stands there (DESIGN §3, rule 4).
+what stands there (protocol.md, rule 4).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The tag index: small rows for every kind at once, instead of whole resources (DESIGN §5)."""
+"""The tag index: small rows for every kind at once, instead of whole resources."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Reads record sets of one hosted zone with few calls, and never takes unread for absent.
 
 ListResourceRecordSets returns the most current version, PENDING included, up to 300 sets from a
-name on (AWS.md §4); five calls a second are all an account has. So whatever a page shows whole is
+name on (aws.md §4); five calls a second are all an account has. So whatever a page shows whole is
 remembered. That a name has no records is only believed of a page that was asked to start there:
 this needs no assumption about the order of names.
 """

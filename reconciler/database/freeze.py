@@ -1,4 +1,4 @@
-"""Shut and thaw: one transaction each (DESIGN §7).
+"""Shut and thaw: one transaction each.
 
 Shut means that no write of the service's roles can commit. A read-only default would be advisory:
 drivers and BEGIN READ WRITE walk through it. So the privileges themselves are taken, the owner's

@@ -1,4 +1,4 @@
-"""A database's memory: the JSON in its COMMENT ON DATABASE (DESIGN §6).
+"""A database's memory: the JSON in its COMMENT ON DATABASE.
 
 It says whose the database is, whether it is shut, what a thaw must give back, and the highest
 generation it has obeyed. It is written in the same transaction as the act that it remembers.

@@ -98,7 +98,7 @@ class DatabaseServer(Protocol):
         ...
 
     def shut(self, name: str, act: FencedAct, app_roles: Sequence[str], max_wait: float) -> Shut:
-        """No write of the service's roles can commit once this returns (DESIGN §7).
+        """No write of the service's roles can commit once this returns.
 
         Waits for open writers up to `max_wait` seconds; then raises DatabaseError with nothing
         changed. Raises StaleAct for an older generation, Refused for a role that no privilege

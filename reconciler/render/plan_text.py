@@ -100,7 +100,7 @@ def _sums(plan: Plan, cap: Cap) -> list[str]:
 
 
 def saving(things: Iterable[Resource]) -> str:
-    """`up to $0.0273/h, $19.66 in 30 days`: snapshots share what did not change (AWS.md §8)."""
+    """`up to $0.0273/h, $19.66 in 30 days`: snapshots share what did not change (aws.md §5)."""
     every = list(things)
     prices = [costs.hourly(one) for one in every]
     hourly = sum(price for price in prices if price is not None)

@@ -1,6 +1,6 @@
 """RunInstances' ClientToken: a retried launch launches once.
 
-Sources: EC2 Developer Guide, "Ensuring idempotency"; EC2 error codes; AWS.md §1.
+Sources: EC2 Developer Guide, "Ensuring idempotency"; EC2 error codes; aws.md §1.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def test_the_token_is_shown_and_found(ec2: EC2Client, launch: Launch) -> None:
 
 
 def test_without_a_token_every_call_launches(launch: Launch) -> None:
-    """A token that differs each time (botocore's default) protects against nothing (AWS.md §11)."""
+    """A token that differs each time (botocore's default) protects against nothing (aws.md §6)."""
     assert set(launch(1)).isdisjoint(launch(1))
 
 

@@ -1,4 +1,4 @@
-"""Which records Route 53 takes. Sources: Developer Guide on names and types; AWS.md §4."""
+"""Which records Route 53 takes. Sources: Developer Guide on names and types; aws.md §4."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def weighted(identifier: str, weight: int, value: str) -> dict[str, object]:
 
 
 def test_weighted_sets_live_side_by_side(route53: Route53Client, zone: str) -> None:
-    """Name, type and SetIdentifier make a set; DELETE names its weight too (AWS.md §4)."""
+    """Name, type and SetIdentifier make a set; DELETE names its weight too (aws.md §4)."""
     change(route53, zone, ("CREATE", weighted("one", 10, "192.0.2.1")))
     change(route53, zone, ("CREATE", weighted("two", 20, "192.0.2.2")))
     with refused("InvalidChangeBatch"):

@@ -1,4 +1,4 @@
-"""The compare-and-swap on which the ledger stands. Sources: ChangeResourceRecordSets; AWS.md §4."""
+"""The compare-and-swap on which the ledger stands. Sources: ChangeResourceRecordSets; aws.md §4."""
 
 from __future__ import annotations
 
@@ -55,14 +55,14 @@ def test_delete_of_what_is_not_there_fails(route53: Route53Client, zone: str) ->
 
 
 def test_swap_with_the_current_value_succeeds(route53: Route53Client, zone: str) -> None:
-    """DELETE of the exact old and CREATE of the new in one batch is a swap (AWS.md §4)."""
+    """DELETE of the exact old and CREATE of the new in one batch is a swap (aws.md §4)."""
     change(route53, zone, ("CREATE", a("192.0.2.1")))
     change(route53, zone, ("DELETE", a("192.0.2.1")), ("CREATE", a("192.0.2.2")))
     assert records(route53, zone) == {(SHOP + ".", "A"): ["192.0.2.2"]}
 
 
 def test_swap_with_a_value_of_earlier_fails(route53: Route53Client, zone: str) -> None:
-    """ABA: a value that once stood there is as wrong as any other (AWS.md §4)."""
+    """ABA: a value that once stood there is as wrong as any other (aws.md §4)."""
     change(route53, zone, ("CREATE", a("192.0.2.1")))
     change(route53, zone, ("DELETE", a("192.0.2.1")), ("CREATE", a("192.0.2.2")))
     with refused("InvalidChangeBatch"):
@@ -119,7 +119,7 @@ def test_the_same_delete_twice_in_a_batch_fails(route53: Route53Client, zone: st
 
 
 def test_ledger_and_address_change_together(route53: Route53Client, zone: str) -> None:
-    """A stale ledger keeps the A record from moving: the commit is fenced (AWS.md §4)."""
+    """A stale ledger keeps the A record from moving: the commit is fenced (aws.md §4)."""
     change(route53, zone, ("CREATE", ledger(1)), ("CREATE", a("192.0.2.1")))
     swap = (("DELETE", a("192.0.2.1")), ("CREATE", a("192.0.2.2")))
     with refused("InvalidChangeBatch"):
@@ -139,7 +139,7 @@ def test_a_list_shows_the_last_batch(route53: Route53Client, zone: str) -> None:
 def test_of_many_swaps_of_one_value_one_wins(
     world: World, route53: Route53Client, zone: str
 ) -> None:
-    """A compare-and-swap is atomic (AWS.md §4)."""
+    """A compare-and-swap is atomic (aws.md §4)."""
     change(route53, zone, ("CREATE", ledger(1)))
 
     client, lost_with = world.client("route53"), set()

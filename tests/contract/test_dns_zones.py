@@ -1,4 +1,4 @@
-"""Lists, changes and zones of Route 53. Sources: the API Reference's pages named; AWS.md §4."""
+"""Lists, changes and zones of Route 53. Sources: the API Reference's pages named; aws.md §4."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_a_zone_with_records_is_not_deleted(route53: Route53Client, zone: str) -
 
 
 def test_every_answer_tells_the_time(route53: Route53Client, zone: str) -> None:
-    """The Date header is the server's clock, which is "now" for the ledger (DESIGN §3)."""
+    """The Date header is the server's clock, which is "now" for the ledger (protocol.md)."""
     answer = route53.list_resource_record_sets(HostedZoneId=zone)
     told = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
     assert abs(told - datetime.now(UTC)) < timedelta(minutes=5)

@@ -1,6 +1,6 @@
 """The fault door: what it does to a call, and that it does it as often as asked.
 
-Source: DESIGN §10, issue 2 §1; the replies' forms from AWS.md §1 and §4.
+Source of the replies' forms: aws.md §1 and §4.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def test_an_error_of_ones_own(launch: Launch, faults: FaultClient) -> None:
 
 
 def test_a_lost_reply(ec2: EC2Client, launch: Launch, faults: FaultClient) -> None:
-    """Done, but the client never hears of it; the token finds what it made (AWS.md §1)."""
+    """Done, but the client never hears of it; the token finds what it made (aws.md §1)."""
     faults.set("RunInstances", "drop_reply")
     with pytest.raises(ConnectionClosedError):
         launch(1, ClientToken=TOKEN)
@@ -93,7 +93,7 @@ def test_a_lost_reply(ec2: EC2Client, launch: Launch, faults: FaultClient) -> No
 def test_a_late_execution(
     world: World, route53: Route53Client, zone: str, faults: FaultClient, server: AwsServer
 ) -> None:
-    """Carried out although its client gave up long ago (DESIGN §3, rule 10)."""
+    """Carried out although its client gave up long ago (protocol.md, rule 10)."""
     faults.set("ChangeResourceRecordSets", "delay", seconds=1.2)
     hasty = world.clients.hasty("route53", 0.3)
     with pytest.raises(ReadTimeoutError):
@@ -118,7 +118,7 @@ def test_a_late_execution_does_not_outlive_a_reset(
 
 
 def test_delivered_twice(ec2: EC2Client, launch: Launch, faults: FaultClient) -> None:
-    """Executed twice; a token makes that harmless, without one it doubles (AWS.md §11)."""
+    """Executed twice; a token makes that harmless, without one it doubles (aws.md §6)."""
     faults.set("RunInstances", "duplicate")
     launch(1, ClientToken=TOKEN)
     assert count(ec2) == 1
@@ -128,7 +128,7 @@ def test_delivered_twice(ec2: EC2Client, launch: Launch, faults: FaultClient) ->
 
 
 def test_a_second_delivery_later(route53: Route53Client, zone: str, faults: FaultClient) -> None:
-    """A delayed duplicate of an old swap finds another value there (DESIGN §3)."""
+    """A delayed duplicate of an old swap finds another value there (protocol.md)."""
     a = record("a.contract.test", "TXT", '"gen=1"')
     b = record("a.contract.test", "TXT", '"gen=2"')
     change(route53, zone, ("CREATE", a))

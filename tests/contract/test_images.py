@@ -1,4 +1,4 @@
-"""Images and their snapshots. Sources: CreateImage; DeregisterImage; DeleteSnapshot; AWS.md §2."""
+"""Images and their snapshots. Sources: CreateImage; DeregisterImage; DeleteSnapshot; aws.md §2."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_tags_are_born_on_image_and_snapshots(world: World, ec2: EC2Client, sour
 
 
 def test_nothing_is_inherited_from_the_instance(world: World, ec2: EC2Client, source: str) -> None:
-    """Tags of the instance are not the image's unless given (AWS.md §2)."""
+    """Tags of the instance are not the image's unless given (aws.md §2)."""
     ec2.create_tags(Resources=[source], Tags=[{"Key": "deploy-id", "Value": "x"}])
     shown = look(ec2, make(world, ec2, source))
     assert not shown.get("Tags")
@@ -117,7 +117,7 @@ def test_tags_for_what_is_not_made(ec2: EC2Client, source: str) -> None:
 
 
 def test_a_name_is_taken_once(world: World, ec2: EC2Client, source: str) -> None:
-    """InvalidAMIName.Duplicate: the name is the key of a retried CreateImage (AWS.md §2)."""
+    """InvalidAMIName.Duplicate: the name is the key of a retried CreateImage (aws.md §2)."""
     image = make(world, ec2, source)
     with refused("InvalidAMIName.Duplicate"):
         make(world, ec2, source)

@@ -1,4 +1,4 @@
-"""RunInstances: what it refuses, what is born with it. Sources: RunInstances; AWS.md §1, §3."""
+"""RunInstances: what it refuses, what is born with it. Sources: RunInstances; aws.md §1, §3."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_names_that_do_not_exist(
 
 
 def test_more_than_1000_in_a_call(launch: Launch) -> None:
-    """ResourceCountExceeded (EC2 error codes; AWS.md §1)."""
+    """ResourceCountExceeded (EC2 error codes; aws.md §1)."""
     with refused("ResourceCountExceeded", "InstanceLimitExceeded"):
         launch(1001)
 

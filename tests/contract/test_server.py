@@ -1,7 +1,4 @@
-"""Our server's own promises: nothing half-made, no 500 for a gap, a reset that forgets.
-
-Source: DESIGN §10; issue 2 §1; EMULATORS.md §8.
-"""
+"""Our server's own promises: nothing half-made, no 500 for a gap, a reset that forgets."""
 
 from __future__ import annotations
 
@@ -87,7 +84,7 @@ def test_a_start_that_breaks_stays_stopped(
 def test_what_is_not_there_is_a_client_error(
     world: World, ec2: EC2Client, server: AwsServer
 ) -> None:
-    """Never a 500, which botocore would retry in silence (EMULATORS.md §8)."""
+    """Never a 500, which botocore would retry in silence."""
     with refused("UnsupportedOperation"):
         ec2.describe_volume_status()
     with refused("UnsupportedOperation", "InvalidAction"):
@@ -148,7 +145,7 @@ def test_addresses_are_unique_over_subnets_and_regions(
 
 
 def test_other_services_answer(world: World, server: AwsServer) -> None:
-    """STS, SSM and S3 as moto has them (DESIGN §10)."""
+    """STS, SSM and S3 as moto has them."""
     assert server.endpoint
     assert world.client("sts").get_caller_identity()["Account"] == "123456789012"
     ssm = world.client("ssm")

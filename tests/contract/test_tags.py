@@ -1,4 +1,4 @@
-"""Tags. Sources: EC2 User Guide, "Tag your resources"; CreateTags; DescribeTags; AWS.md §1."""
+"""Tags. Sources: EC2 User Guide, "Tag your resources"; CreateTags; DescribeTags; aws.md §1."""
 
 from __future__ import annotations
 

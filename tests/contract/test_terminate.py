@@ -1,6 +1,6 @@
 """TerminateInstances, its batches, and what an instance leaves behind.
 
-Sources: TerminateInstances; EC2 User Guide, "Terminate your instance"; AWS.md §1, §3.
+Sources: TerminateInstances; EC2 User Guide, "Terminate your instance"; aws.md §1, §3.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def test_protection_can_be_set_and_taken_away(ec2: EC2Client, running: str) -> N
 
 
 def test_root_volume_and_interface_go(ec2: EC2Client, running: str) -> None:
-    """DeleteOnTermination is true for both by default (terminating-instances; AWS.md §3)."""
+    """DeleteOnTermination is true for both by default (terminating-instances; aws.md §3)."""
     shown = describe(ec2, running)
     volume = shown["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
     interface = shown["NetworkInterfaces"][0]["NetworkInterfaceId"]

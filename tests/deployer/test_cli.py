@@ -84,7 +84,7 @@ def test_examples_are_commands_that_exist(words: tuple[str, ...]) -> None:
 def test_help_runs_nothing(
     words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """`rollback shop --help` is help, not a rollback (LESSONS Releasing 11); no configuration."""
+    """`rollback shop --help` is help, not a rollback; no configuration."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DEPLOY_CONFIG", raising=False)
     rest = [*words[1:], "shop", "--help"] if len(words) > 1 else ["--help"]

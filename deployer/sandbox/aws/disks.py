@@ -1,7 +1,7 @@
 """The volumes of a launch: the image's mappings, with the request's on top.
 
 Source: RunInstances, BlockDeviceMappings. The root volume dies with its instance unless told
-otherwise; of other volumes AWS's texts disagree (AWS.md §3), and here they stay: the stricter.
+otherwise; of other volumes AWS's texts disagree (aws.md §3), and here they stay: the stricter.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 moto checks a DELETE against the history of the zone and deletes by name alone, which makes a
 compare-and-swap succeed where AWS refuses it; this module is what the ledger stands on.
-Sources: ChangeResourceRecordSets; AWS.md §4.
+Sources: ChangeResourceRecordSets; aws.md §4.
 """
 
 from __future__ import annotations

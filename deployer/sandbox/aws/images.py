@@ -1,6 +1,6 @@
 """Images: made from an instance's real volumes, pending until its disk is copied.
 
-Sources: CreateImage; DeregisterImage (DeleteAssociatedSnapshots); AWS.md §2.
+Sources: CreateImage; DeregisterImage (DeleteAssociatedSnapshots); aws.md §2.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """RunInstances: everything is checked before anything is made, and half a launch is undone.
 
-Sources: RunInstances; AWS.md §1 (tags born in the call, ClientToken, MinCount/MaxCount).
+Sources: RunInstances; aws.md §1 (tags born in the call, ClientToken, MinCount/MaxCount).
 """
 
 from __future__ import annotations

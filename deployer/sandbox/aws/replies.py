@@ -36,7 +36,7 @@ def _xml(call: Call, code: str, message: str) -> str:
 
 
 def throttled(call: Call) -> Response:
-    """Refused for the rate, in the service's own words (AWS.md §1 and §4)."""
+    """Refused for the rate, in the service's own words (aws.md §1 and §4)."""
     if call.service == "route53":
         return error_reply(call, 400, "Throttling", "Rate exceeded")
     if call.protocol == "ec2":

@@ -1,7 +1,7 @@
 """Tags: what AWS refuses, born in the create call, and DescribeTags over every kind.
 
 Sources: EC2 User Guide, "Tag your resources"; API model, Tag (key at most 127, `aws:`
-reserved); DescribeTags; AWS.md §1.
+reserved); DescribeTags; aws.md §1.
 """
 
 from __future__ import annotations

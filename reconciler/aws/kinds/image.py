@@ -20,7 +20,7 @@ from reconciler.resource import IMAGE, Resource
 from reconciler.tags import Place, label_of
 
 OWN: dict[str, Any] = {"Owners": ["self"], "IncludeDeprecated": True, "IncludeDisabled": True}
-"""Without these DescribeImages shows everybody's and hides some of one's own (AWS.md §2)."""
+"""Without these DescribeImages shows everybody's and hides some of one's own (aws.md §2)."""
 
 _GONE = frozenset({"InvalidAMIID.NotFound", "InvalidAMIID.Unavailable"})
 

@@ -1,4 +1,4 @@
-"""The table of cases of a compare-and-swap on Route 53 (DESIGN §3, rule 4)."""
+"""The table of cases of a compare-and-swap on Route 53 (protocol.md, rule 4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shut and thaw against a real PostgreSQL: what DESIGN §7 says was measured, as tests."""
+"""Shut and thaw against a real PostgreSQL: what was measured before it was built, as tests."""
 
 from __future__ import annotations
 
