@@ -18,11 +18,15 @@ from reconciler.errors import Refused
 
 @dataclass
 class _Machine:
-    """`state`: booting, up, rebooting, stopped, halted or dead; `job` runs while not empty."""
+    """`state`: booting, up, ending, stopped, halted or dead; `job` runs while not empty.
+
+    A machine that ends by itself says how (`fate`) before its last process is gone.
+    """
 
     spec: BootSpec
     state: str = "stopped"
     job: str = ""
+    fate: str = "dead"
 
 
 class Machines:
@@ -107,7 +111,9 @@ class Machines:
 
     def start(self, instance_id: str) -> None:
         with self._link.lock:
-            if not self._known(instance_id).job:
+            machine = self._known(instance_id)
+            if machine.state not in ("booting", "up"):
+                self._link.join((machine.job,))
                 self._boot(instance_id)
 
     def set_user_data(self, instance_id: str, user_data: bytes) -> None:
@@ -140,11 +146,13 @@ class Machines:
 
     def reset(self, keep_images: frozenset[str]) -> None:
         with self._link.lock:
-            self._link.end(self._jobs())
-            self._machines.clear()
+            jobs = self._jobs()
             images = (self._directory / "images").iterdir()
             dropped = [path for path in images if path.name not in keep_images]
-            self._discard(*(self._directory / "instances").iterdir(), *dropped)
+            dropped += (self._directory / "instances").iterdir()
+            self._machines.clear()
+            self._link.end(jobs)
+            self._discard(*dropped)
 
     def shutdown(self) -> None:
         """End every machine and the zygote, and wait for it. Harmless twice."""
@@ -170,7 +178,7 @@ class Machines:
 
     def _boot(self, instance_id: str, image: str = "") -> None:
         machine = self._machines[instance_id]
-        machine.state = "booting"
+        machine.state, machine.fate = "booting", "dead"
         machine.job = f"{instance_id}#{next(self._numbers)}"
         orders = Orders(
             spec=machine.spec,
@@ -208,17 +216,21 @@ class Machines:
 
     def _said(self, instance_id: str, word: str) -> None:
         machine = self._machines.get(instance_id)
-        if machine is not None and machine.state in ("booting", "up"):
-            machine.state = "dead" if word == "gone" else word
+        if machine is None or machine.state not in ("booting", "up"):
+            return
+        if word == "up":
+            machine.state = "up"
+        else:
+            machine.state, machine.fate = "ending", word if word != "gone" else "dead"
 
     def _ended(self, job: str) -> None:
         for instance_id, machine in self._machines.items():
             if machine.job == job:
                 machine.job = ""
+                if machine.state != "stopped":
+                    machine.state = machine.fate
                 if machine.state == "rebooting":
                     self._boot(instance_id)
-                elif machine.state in ("booting", "up"):
-                    machine.state = "dead"
 
     def _lost(self) -> None:
         for machine in self._machines.values():

@@ -16,6 +16,7 @@ import asyncssh
 from deployer.sandbox.machines import boot, cloud_init, linux, namespaces, owners, processes, sshd
 from deployer.sandbox.machines.boot import Boot, Identity
 from deployer.sandbox.machines.children import PATH, Children, Start
+from deployer.sandbox.machines.cloud_init import UserData
 from deployer.sandbox.machines.control import Control
 from deployer.sandbox.machines.execution import Tools
 from deployer.sandbox.machines.journal import Journal
@@ -43,10 +44,12 @@ def main(orders: Orders, room: Room, ends: Ends) -> NoReturn:
     try:
         _detach(ends)
         identity = _identity(orders)
-        namespaces.move_in(room, identity.hostname)
+        user_data = cloud_init.parse(orders.spec.user_data)
+        # The name can be set only while we may still change our namespaces.
+        namespaces.move_in(room, user_data.hostname or identity.hostname)
         linux.die_with_parent()  # after the last change of credentials, which clears it
         owners.pretend()
-        code = asyncio.run(_Machine(orders, identity, ends).live())
+        code = asyncio.run(_Machine(orders, identity, user_data, ends).live())
     except OSError as error:
         sys.stderr.write(f"init: {error}\n")
     finally:
@@ -85,8 +88,9 @@ def _identity(orders: Orders) -> Identity:
 class _Machine:
     """The running machine."""
 
-    def __init__(self, orders: Orders, identity: Identity, ends: Ends) -> None:
+    def __init__(self, orders: Orders, identity: Identity, user_data: UserData, ends: Ends) -> None:
         self._orders, self._identity, self._ends = orders, identity, ends
+        self._user_data = user_data
         self._children = Children()
         self._server = sshd.Server(self._children)
         self._manager = Manager(Tools(self._children, Journal()), self._power)
@@ -111,8 +115,7 @@ class _Machine:
         first = boot.is_first(self._identity)
         if first:
             boot.forget_previous()
-        user_data = cloud_init.parse(self._orders.spec.user_data)
-        plan = Boot(self._identity, user_data, self._run_script, self._say, first)
+        plan = Boot(self._identity, self._user_data, self._run_script, self._say, first)
         self._say(f"booting {self._identity.instance_id} from {self._identity.image_id}")
         await plan.before_ssh()
         await self._listen()

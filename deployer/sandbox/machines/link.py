@@ -55,6 +55,12 @@ class Link:
             wanted = set(jobs) & self._jobs
             for job in wanted:
                 self._send({"op": "kill", "job": job})
+            self.join(wanted)
+
+    def join(self, jobs: Iterable[str]) -> None:
+        """Wait until these jobs have ended by themselves. Raises ToolError."""
+        with self.lock:
+            wanted = set(jobs)
             if not self.lock.wait_for(lambda: not wanted & self._jobs, _PATIENCE):
                 raise ToolError("the sandbox's machines do not end")
 

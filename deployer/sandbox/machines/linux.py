@@ -126,8 +126,9 @@ def pivot_root_here() -> None:
 
 
 def set_hostname(name: str) -> None:
-    """sethostname(2)."""
-    _check(_libc.sethostname(name.encode(), len(name)), "sethostname")
+    """Name this UTS namespace; the kernel takes 64 bytes. Raises OSError."""
+    short = name.encode()[:64]
+    _check(_libc.sethostname(short, len(short)), "sethostname")
 
 
 def die_with_parent() -> None:

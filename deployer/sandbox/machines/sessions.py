@@ -38,9 +38,7 @@ class Session(SSHServerStreamSession[bytes]):
         connection: str,
         running: set[asyncio.Task[None]],
     ) -> None:
-        super().__init__(
-            None, lambda _chan: HomeSFTP(self._channel, person.home), _SFTP_VERSION
-        )
+        super().__init__(None, lambda _chan: HomeSFTP(self._channel, person.home), _SFTP_VERSION)
         self._person, self._children, self._connection = person, children, connection
         self._running = running
         self._outputs: list[Output] = []

@@ -184,7 +184,7 @@ class Systemctl:
 
     async def _is_active(self, call: Call, names: tuple[str, ...]) -> Answer:
         states = [self.manager.service(name).state.active for name in names]
-        known = any(self._store.fragment(name) or name in self.manager.services for name in names)
+        known = any(self._store.fragment(name) for name in names) or set(states) != {"inactive"}
         code = 0 if "active" in states else NOT_RUNNING if known else UNKNOWN
         return Answer(out="" if call.has("quiet") else _lines(states), code=code)
 

@@ -155,10 +155,10 @@ class UnitStore:
     def _links(self, name: str, directory: str) -> Iterator[Path]:
         """Links in `*.wants`, `*.requires`, and aliases that lead to this unit."""
         base = self.root / directory
-        for path in (*base.glob(f"*.wants/{name}"), *base.glob(f"*.requires/{name}")):
-            yield path
         for path in _listed(base):
-            if path.is_symlink() and path.name != name and _leads_to(path, name):
+            if path.suffix in (".wants", ".requires") and (path / name).is_symlink():
+                yield path / name
+            elif path.is_symlink() and path.name != name and _leads_to(path, name):
                 yield path
 
 
