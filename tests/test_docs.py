@@ -55,6 +55,25 @@ def test_every_decision_is_listed_and_numbered() -> None:
     assert [int(one[:4]) for one in records] == list(range(1, len(records) + 1))
 
 
+def test_comments_refer_to_documents_that_are_here() -> None:
+    """A comment that names a document or its section sends nobody to something they cannot read."""
+    here = {path.name for path in MARKDOWN} | {"README.md"}
+    sources = [
+        path
+        for folder in ("deployer", "reconciler", "tests")
+        for path in (ROOT / folder).rglob("*.py")
+    ]
+    lost = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in sources
+        for name in re.findall(
+            r"\b[\w-]+\.md\b|\b[A-Z]{4,} (?:§|rule )\d+", path.read_text(encoding="utf-8")
+        )
+        if name not in here
+    ]
+    assert not lost, "\n".join(lost)
+
+
 @pytest.mark.parametrize("package", ["reconciler", "deployer"])
 def test_the_architecture_names_every_module(package: str) -> None:
     """Whoever looks for a module finds what it is about."""
