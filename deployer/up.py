@@ -29,6 +29,7 @@ from deployer.steps.migrate import migrate
 from deployer.steps.smoke import smoke
 from deployer.steps.start import start
 from deployer.undo import Undone, close_sessions, undo
+from reconciler import costs
 from reconciler.errors import DirtRemains, FollowUpFailed, ToolError
 from reconciler.settings import refuse_unbuilt
 from reconciler.signals import Interrupted
@@ -146,6 +147,17 @@ def _after_commit(run: Run) -> e.Released:
     return done
 
 
+def _kept_per_hour(run: Run) -> float | None:
+    """$/h of the release that is kept for rollback now; None where a price is not known."""
+    todo = run.todo
+    live = todo.root.ledger.live if todo else None
+    if todo is None or live is None:
+        return None
+    things = [one.thing for one in todo.verdicts if one.thing.deploy == live.id]
+    cost = costs.add(costs.of(one, todo.root.now) for one in things)
+    return cost.hourly if things and not cost.unknown else None
+
+
 def released(run: Run) -> e.Released:
     """What there is to say once the release is live."""
     return e.Released(
@@ -159,5 +171,6 @@ def released(run: Run) -> e.Released:
         frozen_seconds=run.frozen_seconds,
         jobs=run.ports.service.app.jobs,
         schema=run.schema,
+        kept_per_hour=_kept_per_hour(run),
         unfinished=tuple(run.unfinished),
     )
