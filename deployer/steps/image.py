@@ -5,7 +5,7 @@ from __future__ import annotations
 from deployer.compute import ImageFacts, ImageOrder, InstanceFacts
 from deployer.inference import birth_tags
 from deployer.run import Run
-from reconciler.errors import CloudError, Refused
+from reconciler.errors import CloudError, CloudUnclear, Refused
 from reconciler.resource import IMAGE, INSTANCE, SNAPSHOT
 from reconciler.shell import Command
 from reconciler.signals import held_back
@@ -32,6 +32,11 @@ def image(run: Run) -> str:
     try:
         with held_back():
             run.image = run.ports.compute.create_image(order)
+    except CloudUnclear:
+        raise
+    except CloudError:
+        run.image_order = None  # AWS says that nothing was made
+        raise
     finally:
         _hooks(run, service.image.after)
     _wait(run)

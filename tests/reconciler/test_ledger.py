@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -24,17 +26,18 @@ def deploy(age: int, suffix: str = "aaaaa") -> DeployId:
 
 
 V1, V2, V3, ME = deploy(300), deploy(200), deploy(100), deploy(0)
+LEASE = Lease(ME, LATER, "lease")
 HELD = Ledger(
     7,
     live=Live(V2, AT),
     previous=(Previous(V1, NOW, ("10.0.1.9",)),),
-    lease=Lease(ME, LATER, "lease"),
+    lease=LEASE,
 )
 
 
 def test_acquire_takes_a_free_lease() -> None:
     """The lease names me until a time; the generation is raised."""
-    free = t.end(HELD, Ending(HELD.lease, NOW, mine=ME))
+    free = t.end(HELD, Ending(LEASE, NOW, mine=ME))
     assert free.lease is None
     mine = t.acquire(free, V3, LATER)
     assert mine.lease == Lease(V3, LATER, "lease")
@@ -49,7 +52,7 @@ def test_acquire_refuses_a_held_lease_even_an_expired_one() -> None:
 
 def test_acquire_refuses_an_id_that_is_rooted() -> None:
     """An id that was live or previous never becomes a holder."""
-    free = t.end(HELD, Ending(HELD.lease, NOW, mine=ME))
+    free = t.end(HELD, Ending(LEASE, NOW, mine=ME))
     with pytest.raises(NotAllowed, match="rooted"):
         t.acquire(free, V1, LATER)
 
@@ -109,7 +112,7 @@ def test_commit_requires(mine: DeployId, cut: Cutover, why: str) -> None:
 
 def test_kept_evidence_is_never_promoted() -> None:
     """What failed is kept to be looked at, not to be made live."""
-    kept = t.end(HELD, Ending(HELD.lease, NOW, mine=ME, keep=LATER))
+    kept = t.end(HELD, Ending(LEASE, NOW, mine=ME, keep=LATER))
     assert kept.kept == (Kept(ME, LATER),)
     held = t.acquire(kept, V3, LATER)
     with pytest.raises(NotAllowed, match="neither mine nor"):
@@ -118,28 +121,24 @@ def test_kept_evidence_is_never_promoted() -> None:
 
 def test_end_needs_a_right_to_it() -> None:
     """Mine, past its time, or an operator's word."""
-    lease = HELD.lease
-    assert lease is not None
-    assert t.end(HELD, Ending(lease, NOW, operator=True)).lease is None
-    assert t.end(HELD, Ending(lease, LATER + timedelta(seconds=1))).lease is None
+    assert t.end(HELD, Ending(LEASE, NOW, operator=True)).lease is None
+    assert t.end(HELD, Ending(LEASE, LATER + timedelta(seconds=1))).lease is None
     with pytest.raises(NotAllowed, match="has not run out"):
-        t.end(HELD, Ending(lease, LATER))
+        t.end(HELD, Ending(LEASE, LATER))
 
 
 def test_end_needs_exactly_the_lease_seen() -> None:
     """A lease that was renewed since is not the one that I saw run out."""
-    lease = HELD.lease
-    assert lease is not None
     renewed = t.renew(HELD, ME, LATER + timedelta(minutes=3), "image")
     with pytest.raises(NotAllowed, match="not the one seen"):
-        t.end(renewed, Ending(lease, LATER + timedelta(hours=1)))
+        t.end(renewed, Ending(LEASE, LATER + timedelta(hours=1)))
 
 
 def test_forget_needs_no_lease_and_a_known_deploy() -> None:
     """Nothing is un-rooted while somebody may be going back to it."""
     with pytest.raises(NotAllowed, match="held"):
         t.forget(HELD, V1)
-    free = t.end(HELD, Ending(HELD.lease, NOW, mine=ME))
+    free = t.end(HELD, Ending(LEASE, NOW, mine=ME))
     assert t.forget(free, V1).previous == ()
     with pytest.raises(NotAllowed, match="neither previous nor kept"):
         t.forget(free, V2)
@@ -147,7 +146,7 @@ def test_forget_needs_no_lease_and_a_known_deploy() -> None:
 
 def test_readdress_moves_only_the_addresses() -> None:
     """A stop and start; never to an empty set, never under somebody's lease."""
-    free = t.end(HELD, Ending(HELD.lease, NOW, mine=ME))
+    free = t.end(HELD, Ending(LEASE, NOW, mine=ME))
     assert t.readdress(free, ("10.0.1.99",)).live == Live(V2, ("10.0.1.99",))
     with pytest.raises(NotAllowed, match="empty"):
         t.readdress(free, ())
@@ -170,7 +169,7 @@ def test_every_transition_raises_the_generation_by_one(
     one: Ledger, mine: DeployId, now: datetime, keep: bool
 ) -> None:
     """No value ever comes back (the ABA problem of a delayed swap)."""
-    tries = [
+    tries: list[Callable[[], Ledger]] = [
         lambda: t.acquire(one, mine, now),
         lambda: t.renew(one, one.lease.id if one.lease else mine, now, "image"),
         lambda: t.end(
@@ -181,7 +180,7 @@ def test_every_transition_raises_the_generation_by_one(
         ),
         lambda: t.readdress(one, AT),
         lambda: t.adopt(one, Live(mine, AT), now),
-        *(lambda deploy=deploy: t.forget(one, deploy) for deploy in one.named),
+        *(partial(t.forget, one, deploy) for deploy in one.named),
     ]
     for attempt in tries:
         try:

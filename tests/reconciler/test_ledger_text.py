@@ -1,4 +1,4 @@
-"""The ledger's text: other tools read it, so its form is fixed; what is not exactly it is unknown."""
+"""The ledger's text: other tools read it; what is not exactly its form is unknown."""
 
 from __future__ import annotations
 
