@@ -21,7 +21,7 @@ def connect(run: Run) -> str:
         run.machines = tuple(sorted(opened, key=lambda one: one.id))
     side_by_side(run.machines, lambda one: _check(run, one.shell))
     key = needed(run.host_key, "host key").public.fingerprint
-    return f"host key {key[:19]}…; nothing of production runs there"
+    return f"host key {key[:16]}… pinned; no unit has run"
 
 
 def _machine(run: Run, facts: InstanceFacts) -> NewMachine:
