@@ -170,6 +170,19 @@ def test_an_image_can_be_launched(
     assert {one["DeviceName"] for one in shown["BlockDeviceMappings"]} == {"/dev/sda1", "/dev/sdb"}
 
 
+def test_an_image_fails_when_its_source_ends_too_early(
+    world: World, ec2: EC2Client, source: str, host: PaperHost
+) -> None:
+    """StateReason Client.InstanceTerminated: never terminate a pending image's source (§2)."""
+    host.hold_all()
+    image = make(world, ec2, source)
+    ec2.terminate_instances(InstanceIds=[source])
+    host.let_go()
+    shown = look(ec2, image)
+    assert shown["State"] == "failed"
+    assert shown["StateReason"]["Code"] == "Client.InstanceTerminated"
+
+
 def test_snapshots_in_use_are_not_deleted(world: World, ec2: EC2Client, source: str) -> None:
     """InvalidSnapshot.InUse while the image stands on it (DeleteSnapshot)."""
     shown = wait_until_available(ec2, make(world, ec2, source))

@@ -55,10 +55,18 @@ class SandboxImage(Ami):
         self.instance_id: str | None = None
         self.mappings: list[dict[str, Any]] = []
         self.snapshots: list[Snapshot] = []
+        self.state_reason: dict[str, str] | None = None
 
     @property
     def block_device_mappings(self) -> list[dict[str, Any]]:
         return self.mappings
+
+    def fail(self, code: str, message: str) -> None:
+        """End as `failed`, the snapshots in `error`."""
+        self.state = "failed"
+        self.state_reason = {"Code": code, "Message": message}
+        for snapshot in self.snapshots:
+            snapshot.status = "error"
 
     def add_volume(self, device: str, snapshot: Snapshot, block: Any, volume: Any) -> None:
         """Map a device to a snapshot of `volume`, attached as `block` says."""

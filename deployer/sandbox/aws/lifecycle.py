@@ -65,6 +65,8 @@ class LifecycleActions(Ec2Base):
         protected = [i for i in instances if i.disable_api_termination and not i.is_dying()]
         spared = {instance.availability_zone for instance in protected}
         doomed = [i for i in instances if i.availability_zone not in spared]
+        for instance in doomed:
+            _fail_images_of(self.ec2_backend, instance)
         changes = [_change(i, lambda i: _terminate(self.cloud, i)) for i in doomed]
         if protected:
             raise _not_permitted(protected[0], "terminated", "disableApiTermination")
@@ -92,6 +94,13 @@ class LifecycleActions(Ec2Base):
         if hidden:
             raise unknown(INSTANCE, hidden)
         return found
+
+
+def _fail_images_of(backend: Any, instance: Any) -> None:
+    """An image whose source ends too early never becomes one (StateReason, InstanceTerminated)."""
+    for image in backend.amis.values():
+        if image.state == "pending" and image.instance_id == instance.id:
+            image.fail("Client.InstanceTerminated", "The instance was terminated")
 
 
 def _require(instance: Any, states: tuple[str, ...], done: str) -> None:

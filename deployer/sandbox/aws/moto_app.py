@@ -25,7 +25,7 @@ from moto.moto_server.werkzeug_app import (
     create_backend_app,
 )
 
-from deployer.sandbox.aws import patches
+from deployer.sandbox.aws import patches, quick_xml
 from deployer.sandbox.aws.dns import StrictRoute53
 from deployer.sandbox.aws.ec2 import StrictEc2
 
@@ -40,6 +40,7 @@ class QuietHandler(MotoRequestHandler):
 def build() -> DomainDispatcherApplication:
     """The WSGI application: every service moto has, EC2 and Route 53 strict."""
     patches.apply()
+    quick_xml.apply()
     ec2_urls.url_paths = dict.fromkeys(ec2_urls.url_paths, StrictEc2.dispatch)
     route53_urls.url_paths = dict.fromkeys(route53_urls.url_paths, StrictRoute53.dispatch)
     return DomainDispatcherApplication(create_backend_app)
