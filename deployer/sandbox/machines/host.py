@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import json
 import os
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -58,6 +58,7 @@ class Machines:
         self._binds = tuple(str(path) for path in (*tools.binds(), *extra_ro_binds))
         self._link = Link(self._directory, Listener(self._said, self._ended, self._lost))
         self._remove(*(self._directory / "trash").iterdir())
+        self._discard(*self._left_over())
 
     # Images
 
@@ -68,10 +69,12 @@ class Machines:
             base_image.build(self._image(image_id) / "disk", self._login, self._stand_ins)
 
     def has_image(self, image_id: str) -> bool:
-        return self._image(image_id).is_dir()
+        with contextlib.suppress(Refused):
+            return self._image(image_id).is_dir()
+        return False
 
     def image_ready(self, image_id: str) -> bool:
-        return (self._image(image_id) / "disk").is_dir()
+        return self.has_image(image_id) and (self._image(image_id) / "disk").is_dir()
 
     def copy_disk(self, instance_id: str, image_id: str) -> None:
         """Raises Refused where the machine is unknown or the image exists."""
@@ -99,7 +102,6 @@ class Machines:
             if spec.instance_id in self._machines:
                 raise Refused(f"there is a machine {spec.instance_id} already")
             self._home(spec).mkdir()
-            (self._home(spec) / "spec.json").write_text(json.dumps(wire.spec_to_json(spec)))
             self._machines[spec.instance_id] = _Machine(spec)
             self._boot(spec.instance_id, str(self._image(spec.image_id) / "disk"))
 
@@ -161,10 +163,16 @@ class Machines:
     # How
 
     def _home(self, spec: BootSpec) -> Path:
-        return self._directory / "instances" / spec.instance_id
+        return self._directory / "instances" / _safe(spec.instance_id)
 
     def _image(self, image_id: str) -> Path:
-        return self._directory / "images" / image_id
+        return self._directory / "images" / _safe(image_id)
+
+    def _left_over(self) -> list[Path]:
+        """What an earlier host did not get to finish: its machines, and half images."""
+        images = (self._directory / "images").iterdir()
+        half = [path for path in images if not (path / "disk").is_dir()]
+        return [*(self._directory / "instances").iterdir(), *half]
 
     def _known(self, instance_id: str) -> _Machine:
         machine = self._machines.get(instance_id)
@@ -235,6 +243,13 @@ class Machines:
     def _lost(self) -> None:
         for machine in self._machines.values():
             machine.job, machine.state = "", "dead"
+
+
+def _safe(name: str) -> str:
+    """A name that comes from a request, as one file name. Raises Refused."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*", name):
+        raise Refused(f"{name!r} is no id")
+    return name
 
 
 def _copying(image_id: str) -> str:

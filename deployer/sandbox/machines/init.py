@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NoReturn
 
 import asyncssh
@@ -71,7 +72,8 @@ def _detach(ends: Ends) -> None:
     for kept in sorted((ends.words, ends.lifeline)):
         os.closerange(last + 1, kept)
         last = kept
-    os.closerange(last + 1, os.sysconf("SC_OPEN_MAX"))
+    highest = max(int(path.name) for path in Path("/proc/self/fd").iterdir())
+    os.closerange(last + 1, highest + 1)
     os.environ.clear()
     os.environ["PATH"] = PATH
     os.umask(0o022)

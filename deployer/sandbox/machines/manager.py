@@ -22,6 +22,7 @@ class Manager:
     power: Callable[[str], None]
     store: UnitStore = field(default_factory=UnitStore)
     services: dict[str, Service] = field(default_factory=dict)
+    _background: set[asyncio.Future[list[BaseException | None]]] = field(default_factory=set)
 
     async def boot(self) -> None:
         """Start what is enabled, side by side; After= waits for the other's start to end."""
@@ -36,6 +37,11 @@ class Manager:
     async def end(self) -> None:
         """Stop everything that runs, as a shutdown does."""
         await asyncio.gather(*(service.stop() for service in self.services.values()))
+
+    def in_background(self, work: asyncio.Future[list[BaseException | None]]) -> None:
+        """Let a job go on that nobody waits for; what goes wrong is in the unit's state."""
+        self._background.add(work)
+        work.add_done_callback(self._background.discard)
 
     def service(self, name: str) -> Service:
         """The unit's life, which begins when it is first asked for."""

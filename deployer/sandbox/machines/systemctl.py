@@ -128,9 +128,12 @@ class Systemctl:
     ) -> Callable[[Call, tuple[str, ...]], Awaitable[Answer]]:
         """A verb that does the same to each unit; one that fails does not spare the others."""
 
-        async def verb(_call: Call, names: tuple[str, ...]) -> Answer:
-            done = await asyncio.gather(*(one(name) for name in names), return_exceptions=True)
-            return _together(list(done))
+        async def verb(call: Call, names: tuple[str, ...]) -> Answer:
+            work = asyncio.gather(*(one(name) for name in names), return_exceptions=True)
+            if call.has("no-block"):
+                self.manager.in_background(work)
+                return Answer()
+            return _together(list(await work))
 
         return verb
 

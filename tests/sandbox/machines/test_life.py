@@ -136,6 +136,9 @@ def test_what_cannot_be_is_refused(lab: Lab, machines: Machines) -> None:
     with pytest.raises(Refused, match="no machine i-none"):
         machines.start("i-none")
     assert not machines.has_image("ami-none")
+    assert not machines.has_image("../images")
+    with pytest.raises(Refused, match="is no id"):
+        machines.drop_image("../images")
     machines.drop_image("ami-none")
 
 
@@ -197,6 +200,19 @@ def test_images_outlive_the_host(directory: Path, lab: Lab) -> None:
         wait_for(lambda: second.is_up(spec.instance_id))
     finally:
         second.shutdown()
+
+
+def test_what_a_crash_left_half_done_is_cleared_away(directory: Path) -> None:
+    """Half an image is none; disks of machines that nobody runs any more go."""
+    (directory / "images/ami-half/disk.partial").mkdir(parents=True)
+    (directory / "instances/i-old/disk").mkdir(parents=True)
+    host = Machines(directory)
+    try:
+        assert not host.has_image("ami-half")
+        assert list((directory / "instances").iterdir()) == []
+        wait_for(lambda: not list((directory / "trash").iterdir()))
+    finally:
+        host.shutdown()
 
 
 def test_another_port_and_login(directory: Path, lab: Lab, key: Key) -> None:

@@ -153,7 +153,7 @@ def test_oneshots(client: Client) -> None:
 def test_a_hanging_start_can_be_stopped(client: Client) -> None:
     """stop interrupts a oneshot that would take for ever."""
     install(client, "Type=oneshot\nExecStart=/bin/sleep 1000\n")
-    client("sudo sh -c 'systemctl start app > /dev/null 2>&1 &' > /dev/null 2>&1")
+    client("sudo systemctl start --no-block app")
     wait_for(lambda: is_active(client) == "activating")
     client("sudo systemctl stop app")
     assert client.run("pgrep -x sleep").code == 1
