@@ -69,7 +69,6 @@ class Daemon:
         self._tell(network=claimed.number, door=claimed.door)
         server = None if self._options.empty else self._begin_postgres(claimed, ends)
         self._start_api(claimed, ends)
-        self._watch = Watch(Cloud.at(self.state.endpoint))
         if server is not None:
             self._found_company(server)
         self._open_door(claimed, ends)
@@ -110,6 +109,11 @@ class Daemon:
         self._api = AwsServer(self._machines, options)
         ends.callback(self._api.stop)
         self._tell(endpoint=self._api.start())
+        self._watch = Watch(Cloud.at(self.state.endpoint))
+        # What moto loads at its first request draws on the source of the ids: only from here on
+        # do they come out the same after every reset.
+        self._watch.report(self.state)
+        self._api.reset()
         self._register_base_image()
         names = Dns(claimed.dns_host, current_zones)
         names.start()
@@ -122,7 +126,7 @@ class Daemon:
     def _found_company(self, server: Postgres) -> None:
         server.start()
         databases = Databases(server, self._options.services)
-        cloud = Cloud.at(self.state.endpoint)
+        cloud = self._watch.cloud
         self._company = Company(self._places, databases, BASE_IMAGE, cloud)
         self._company.prepare()
         self._watch = Watch(cloud, databases)
