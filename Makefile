@@ -29,7 +29,7 @@ demo: setup ## release, break, clean up and roll back a real service on a privat
 
 test: setup lint types imports ## every check: lint, types, imports, tests with coverage
 	@rm -f .coverage .coverage.*
-	@$(BIN)/pytest -n $(WORKERS) --cov --cov-report=term
+	@$(BIN)/pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term
 
 check: setup lint types imports unit ## the quick half of `make test`: no sandbox
 

@@ -106,9 +106,12 @@ class World:
                     raise
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def our_server() -> Iterator[Ours | None]:
-    """One server for all tests of this process; None when another cloud is under test."""
+    """One server for a module's tests; None when another cloud is under test.
+
+    Not for the session: a process can hold only one, and other tests want theirs.
+    """
     if ENDPOINT or PROFILE:
         yield None
         return
@@ -119,7 +122,7 @@ def our_server() -> Iterator[Ours | None]:
     server.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def clients(our_server: Ours | None) -> Clients:
     """The clients of the cloud under test."""
     ours = our_server.server.endpoint if our_server is not None else None
