@@ -16,6 +16,8 @@ from tests.contract.helpers import (
     wait_for_state,
 )
 
+BORN = {"instance", "volume", "network-interface"}
+
 
 def put(ec2: EC2Client, *resources: str, **tags: str) -> None:
     """CreateTags."""
@@ -100,9 +102,7 @@ def test_delete_with_another_value_does_nothing(ec2: EC2Client, running: str) ->
 def test_describe_tags_shows_every_kind(ec2: EC2Client, launch: Launch) -> None:
     """Every EC2 kind in one list, by the names that AWS gives them (DescribeTags)."""
     tags = {"deploy-id": "x"}
-    (made,) = launch(
-        1, TagSpecifications=tag_specs(tags, "instance", "volume", "network-interface")
-    )
+    (made,) = launch(1, TagSpecifications=tag_specs(tags, *BORN))
     wait_for_state(ec2, made, "running")
     image = ec2.create_image(
         InstanceId=made,
@@ -121,23 +121,14 @@ def test_describe_tags_shows_every_kind(ec2: EC2Client, launch: Launch) -> None:
     ec2.create_key_pair(KeyName="tags", TagSpecifications=tag_specs(tags, "key-pair"))
     try:
         kinds = {kind for _, kind, _, _ in rows(ec2, key=["deploy-id"])}
-        assert kinds == {
-            "instance",
-            "volume",
-            "network-interface",
-            "image",
-            "snapshot",
-            "security-group",
-            "elastic-ip",
-            "key-pair",
-        }
+        assert kinds == BORN | {"image", "snapshot", "security-group", "elastic-ip", "key-pair"}
     finally:
         ec2.deregister_image(ImageId=image, DeleteAssociatedSnapshots=True)
         ec2.release_address(AllocationId=address["AllocationId"])
         ec2.delete_key_pair(KeyName="tags")
         ec2.delete_security_group(GroupId=group)
     kinds = {kind for _, kind, _, _ in rows(ec2, key=["deploy-id"])}
-    assert kinds == {"instance", "volume", "network-interface"}
+    assert kinds == BORN
 
 
 def test_filters_of_describe_tags(ec2: EC2Client, launch: Launch) -> None:

@@ -1,0 +1,55 @@
+"""`deployer sandbox fault`: the same door, by hand. Source: issue 2 §1."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+from click.testing import CliRunner
+
+from deployer.sandbox.aws import AwsServer
+from deployer.sandbox.fault_cli import fault
+from tests.contract.helpers import Launch, refused
+
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def run(server: AwsServer) -> Run:
+    """Run the command against our server; returns what it printed."""
+
+    def go(*words: str) -> str:
+        result = CliRunner().invoke(fault, ["--endpoint", server.endpoint, *words])
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    return go
+
+
+@pytest.mark.usefixtures("faults")
+def test_a_fault_is_added_listed_and_cleared(run: Run, launch: Launch) -> None:
+    """What `add` sets strikes, `list` shows it, `clear` ends it."""
+    run("add", "RunInstances", "error", "--times", "0", "--code", "InsufficientInstanceCapacity")
+    with refused("InsufficientInstanceCapacity"):
+        launch(1)
+    (rule,) = json.loads(run("list"))["rules"]
+    assert (rule["action"], rule["kind"], rule["hits"]) == ("RunInstances", "error", 1)
+    run("clear")
+    launch(1)
+
+
+def test_the_lag_is_set(run: Run, server: AwsServer) -> None:
+    """`lag SECONDS`, and 0 ends it."""
+    run("lag", "2.5")
+    assert server.faults.lag == 2.5
+    run("lag", "0")
+    assert server.faults.lag == 0
+
+
+def test_an_unknown_kind_is_a_usage_error(server: AwsServer) -> None:
+    """Exit code 2, with the kinds there are."""
+    asked = ["--endpoint", server.endpoint, "add", "RunInstances", "earthquake"]
+    result = CliRunner().invoke(fault, asked)
+    assert result.exit_code == 2
+    assert "drop_reply" in result.output
