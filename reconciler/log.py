@@ -15,6 +15,7 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import Processor
 
+from reconciler.render.pen import Pen
 from reconciler.secret import Secret, redact
 
 _PRIVATE = ("password", "secret", "token", "private", "credential")
@@ -54,10 +55,10 @@ def set_up(*, verbose: bool, stream: TextIO | None = None) -> None:
 
 
 def _hear_the_standard_log(formatter: logging.Formatter, level: int, stream: TextIO | None) -> None:
-    handler = _Late() if stream is None else logging.StreamHandler(stream)
+    handler = _Handler(stream)
     handler.setFormatter(formatter)
     root = logging.getLogger()
-    for old in root.handlers[:]:
+    for old in [one for one in root.handlers if isinstance(one, _Handler)]:
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(logging.WARNING)
@@ -65,15 +66,15 @@ def _hear_the_standard_log(formatter: logging.Formatter, level: int, stream: Tex
         logging.getLogger(ours).setLevel(level)
 
 
-class _Late(logging.StreamHandler[TextIO]):
-    """Writes to whatever stderr is at that moment: a live picture puts its own in between."""
+class _Handler(logging.Handler):
+    """Writes to `stream`, else to what stderr is then: a live picture puts its own in between."""
 
-    def __init__(self) -> None:
-        logging.Handler.__init__(self)
+    def __init__(self, stream: TextIO | None) -> None:
+        super().__init__()
+        self._stream = stream
 
-    @property
-    def stream(self) -> TextIO:  # type: ignore[override]
-        return sys.stderr
+    def emit(self, record: logging.LogRecord) -> None:
+        Pen(self._stream or sys.stderr).line(self.format(record))
 
 
 def _colours() -> bool:
