@@ -22,6 +22,7 @@ from reconciler.ledger import Cutover, Ledger
 from reconciler.ledger_text import LedgerTooLong, encode
 from reconciler.mark import Verdict
 from reconciler.plan import Ask, ServicePlan
+from reconciler.resource import DATABASE
 from reconciler.sweep import sweep
 from reconciler.waiting import Pace, looks
 
@@ -47,9 +48,20 @@ def look(run: Run) -> tuple[ServicePlan, Reading]:
     seen = survey(run.ports)
     if seen.reading is None:
         raise refusals.unknown(run.ports.managed.name, seen.todo.problem)
+    _refuse_unreachable(seen)
     run.reading = seen.reading
     run.was = _release_of_live(seen)
     return seen.todo, seen.reading
+
+
+def _refuse_unreachable(seen: Survey) -> None:
+    """What cannot be reached now cannot be copied later: say so before anything is made."""
+    gap = next((one for one in seen.inventory.gaps if one.kind == DATABASE), None)
+    if gap is not None and not seen.todo.problem:
+        raise Refused(
+            f"the databases of {seen.todo.service} cannot be listed: {gap.reason}",
+            cure="check database.admin, and the way to its server from here",
+        )
 
 
 def _release_of_live(seen: Survey) -> str:
