@@ -74,7 +74,7 @@ def test_near_misses_are_refused(text: str) -> None:
 
 @given(ids, st.text(max_size=30), st.integers(0, 99))
 def test_names_fit_where_they_go(one: DeployId, zone: str, attempt: int) -> None:
-    """Token ≤ 64 ASCII (AWS.md §1), database ≤ 63 (PostgreSQL), image name 3-128 (AWS.md §2)."""
+    """Token ≤ 64 ASCII (aws.md §1), database ≤ 63 (PostgreSQL), image name 3-128 (aws.md §2)."""
     assert len(one.client_token(zone, attempt)) <= 64
     assert one.client_token(zone, attempt).isascii()
     assert len(one.database_name("Z1/shop._deploy.example.com")) <= 63

@@ -1,4 +1,4 @@
-"""The ledger's transitions: what each requires and does (DESIGN §3, the table)."""
+"""The ledger's transitions: what each requires and does (protocol.md)."""
 
 from __future__ import annotations
 

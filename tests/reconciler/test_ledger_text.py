@@ -39,7 +39,7 @@ def test_is_written_as_published() -> None:
 
 @given(ledgers())
 def test_reads_back_what_it_writes(one: Ledger) -> None:
-    """Every ledger that fits survives its text, within Route 53's limits (AWS.md §4)."""
+    """Every ledger that fits survives its text, within Route 53's limits (aws.md §4)."""
     try:
         text = encode(one)
     except LedgerTooLong:

@@ -1,3 +1,5 @@
+"""The sandbox's name server: what Route 53 holds is what a resolver hears."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator

@@ -1,3 +1,5 @@
+"""What a failing test needs to see of a sandbox: the machines' own words."""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""A loopback range for every sandbox: free ones are found, taken ones are left alone."""
+
 from __future__ import annotations
 
 import socket

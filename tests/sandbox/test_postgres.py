@@ -1,3 +1,5 @@
+"""The sandbox's PostgreSQL: it starts as whoever we are, keeps its data, and goes."""
+
 from __future__ import annotations
 
 import os

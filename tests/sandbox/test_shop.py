@@ -1,3 +1,5 @@
+"""The demo service: its versions, the good ones and the broken ones."""
+
 from __future__ import annotations
 
 import subprocess

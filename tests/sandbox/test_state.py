@@ -1,3 +1,5 @@
+"""What a sandbox says of itself, and where it keeps it."""
+
 from __future__ import annotations
 
 import os
