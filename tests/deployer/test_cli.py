@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -74,9 +76,8 @@ def test_examples_are_commands_that_exist(words: tuple[str, ...]) -> None:
         program, _, rest = line.strip().partition(" ")
         if program not in GROUPS:
             continue
-        plain = rest.partition(" || ")[0].partition(" | ")[0].split("   ")[0]
-        tokens = plain.replace('"ssh-ed25519 AAAA…"', "KEY").replace("'your reason'", "R").split()
-        name, *arguments = tokens
+        typed = re.split(r" \|\| | \| | > |   ", rest)[0]
+        name, *arguments = shlex.split(typed)
         GROUPS[program].commands[name].make_context(name, arguments, resilient_parsing=False)
 
 
