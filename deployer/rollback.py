@@ -10,55 +10,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import timedelta
 
 from deployer import events as e
 from deployer import refusals
 from deployer.lease import Lease, Terms
 from deployer.ports import Ports
+from deployer.rollback_database import refuse_early, shut_newer
+from deployer.rollback_run import Rollback, choose
 from deployer.smoking import smoke_all
 from deployer.steps.guard import new_id
 from deployer.survey import Survey, survey
 from deployer.undo import left_lines
 from reconciler import ledger as ledgers
-from reconciler import tags as t
 from reconciler.cloud import Reading
-from reconciler.database.port import Changes, DatabaseServer
 from reconciler.deploy_id import DeployId
 from reconciler.errors import DirtRemains, FollowUpFailed, Refused, ToolError
-from reconciler.fence import FencedAct
-from reconciler.ledger import Ending, Ledger, Live, Previous
+from reconciler.ledger import Ending, Ledger
 from reconciler.plan import Ask
 from reconciler.signals import Interrupted
 from reconciler.sweep import sweep
-
-
-@dataclass
-class Rollback:
-    """One rollback under way."""
-
-    ports: Ports
-    emit: e.Listener
-    discard_writes: bool
-    seen: Survey
-    reading: Reading
-    live: Live
-    target: Previous
-    lease: Lease
-    began: float = field(default_factory=time.monotonic)
-    lost: str = ""
-
-    def release(self, deploy: DeployId) -> str:
-        """A deploy's release name, as its machines say it."""
-        machines = self.seen.machines(deploy)
-        said = next((one.tags[t.RELEASE] for one in machines if t.RELEASE in one.tags), "")
-        return said or str(deploy)
-
-    @property
-    def rejects(self) -> bool:
-        """Going back rejects what is left; rolling forward again rejects nobody."""
-        return self.target.id.born < self.live.id.born
 
 
 def rollback(
@@ -84,27 +55,6 @@ def rollback(
     return _after(run)
 
 
-def choose(ledger: Ledger, service: str, to: DeployId | None) -> Previous:
-    """The previous deploy to go back to. Raises Refused with what there is."""
-    if to is not None:
-        found = ledger.find_previous(to)
-    else:
-        found = next((one for one in ledger.previous if not one.rejected), None)
-    if found is not None:
-        return found
-    known = "\n".join(f"{one.id}{' (rejected)' if one.rejected else ''}" for one in ledger.previous)
-    what = (
-        f"{to} is not a previous deploy of {service}"
-        if to
-        else (f"{service} has no previous deploy that was good")
-    )
-    raise Refused(
-        what,
-        detail=f"previous:\n{known}" if known else "there are no previous deploys",
-        cure=f"To choose one        deployer rollback {service} --to ID" if known else "",
-    )
-
-
 def _begin(
     ports: Ports, to: DeployId | None, *, discard_writes: bool, emit: e.Listener
 ) -> Rollback:
@@ -123,7 +73,7 @@ def _begin(
     lease = Lease(ports.managed.ledgers, reading, mine, terms)
     assert ledger.live is not None
     run = Rollback(ports, emit, discard_writes, seen, reading, ledger.live, target, lease)
-    _refuse_early(run)
+    refuse_early(run)
     began = e.ReleaseBegan(
         service.name,
         str(mine),
@@ -170,73 +120,6 @@ def _smoke(run: Rollback) -> str:
     return smoke_all(run.ports, run.target.at, machines)
 
 
-@dataclass(frozen=True)
-class _Pair:
-    """The databases of the deploy that is left and of the one that is gone back to."""
-
-    server: DatabaseServer
-    newer: str
-    older: str
-
-
-def _databases(run: Rollback) -> _Pair | None:
-    """Both databases; None where the deploys share one, or have none."""
-    newer = run.seen.database(run.live.id)
-    older = run.seen.database(run.target.id)
-    server = run.ports.managed.reach.databases() if newer and older else None
-    if server is None or newer is None or older is None or newer.name == older.name:
-        return None
-    return _Pair(server, newer.name, older.name)
-
-
-def _refuse_early(run: Rollback) -> None:
-    """Count before anything is touched: a refusal must not disturb the live service."""
-    pair = _databases(run)
-    if pair is not None:
-        _refuse_losses(run, pair.server.changes_since_baseline(pair.newer))
-
-
-def _database(run: Rollback) -> str:
-    """Shut the newer database, count again what would be lost, now for good."""
-    pair = _databases(run)
-    if pair is None:
-        return "shared or none: nothing is lost"
-    server, managed = pair.server, run.ports.managed
-    act = FencedAct(run.lease.generation, run.live.id, str(managed.address))
-    server.shut(pair.newer, act, managed.app_roles, managed.max_wait)
-    limit = run.ports.service.database
-    run.emit(e.FreezeBegan(limit.max_freeze.total_seconds() if limit else 0))
-    changes = server.changes_since_baseline(pair.newer)
-    _refuse_losses(run, changes)
-    run.lost = losses(changes)
-    # From here on the older database counts: rolling forward again says what that would lose.
-    act = FencedAct(run.lease.generation, run.target.id, str(managed.address))
-    server.record_baseline(pair.older, act)
-    return f"{pair.newer} is shut; left behind: {run.lost}"
-
-
-def losses(changes: Changes) -> str:
-    """`at least 214 row changes: orders 12, sessions 171`."""
-    if not changes.any:
-        return "no row changes"
-    tables = ", ".join(f"{name} {n}" for name, n in sorted(changes.tables.items()))
-    more = " and others that cannot be counted" if changes.unknown else ""
-    return f"at least {changes.at_least} row changes{more}" + (f": {tables}" if tables else "")
-
-
-def _refuse_losses(run: Rollback, changes: Changes) -> None:
-    if run.discard_writes or not changes.any:
-        return
-    service = run.ports.service.name
-    newer, older = run.release(run.live.id), run.release(run.target.id)
-    to = "" if run.rejects else f" --to {run.target.id}"
-    raise Refused(
-        f"{newer} has taken {losses(changes)}, which {older}'s database does not have",
-        detail="Its database would be shut and kept.",
-        cure=f"To go back without them:  deployer rollback {service}{to} --discard-writes",
-    )
-
-
 def _commit(run: Rollback) -> str:
     run.lease.commit(run.target.id, run.target.at, run.live.id)
     return f"{', '.join(run.target.at)} in generation {run.lease.generation}"
@@ -248,7 +131,7 @@ _STEPS: tuple[tuple[str, _Act], ...] = (
     ("lease", _take),
     ("start", _start),
     ("smoke", _smoke),
-    ("database", _database),
+    ("database", shut_newer),
     ("commit", _commit),
 )
 

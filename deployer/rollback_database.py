@@ -1,0 +1,82 @@
+"""The databases of a rollback: what the newer one holds that the older does not is counted first.
+
+The newer one is shut before the commit and the older one opened after it, so that at no moment two
+of them take writes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from deployer import events as e
+from deployer.rollback_run import Rollback
+from reconciler.database.port import Changes, DatabaseServer
+from reconciler.errors import Refused
+from reconciler.fence import FencedAct
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """The databases of the deploy that is left and of the one that is gone back to."""
+
+    server: DatabaseServer
+    newer: str
+    older: str
+
+
+def _databases(run: Rollback) -> _Pair | None:
+    """Both databases; None where the deploys share one, or have none."""
+    newer = run.seen.database(run.live.id)
+    older = run.seen.database(run.target.id)
+    server = run.ports.managed.reach.databases() if newer and older else None
+    if server is None or newer is None or older is None or newer.name == older.name:
+        return None
+    return _Pair(server, newer.name, older.name)
+
+
+def refuse_early(run: Rollback) -> None:
+    """Count before anything is touched: a refusal must not disturb the live service."""
+    pair = _databases(run)
+    if pair is not None:
+        _refuse_losses(run, pair.server.changes_since_baseline(pair.newer))
+
+
+def shut_newer(run: Rollback) -> str:
+    """Shut the newer database, count again what would be lost, now for good."""
+    pair = _databases(run)
+    if pair is None:
+        return "shared or none: nothing is lost"
+    server, managed = pair.server, run.ports.managed
+    act = FencedAct(run.lease.generation, run.live.id, str(managed.address))
+    server.shut(pair.newer, act, managed.app_roles, managed.max_wait)
+    limit = run.ports.service.database
+    run.emit(e.FreezeBegan(limit.max_freeze.total_seconds() if limit else 0))
+    changes = server.changes_since_baseline(pair.newer)
+    _refuse_losses(run, changes)
+    run.lost = losses(changes)
+    # From here on the older database counts: rolling forward again says what that would lose.
+    act = FencedAct(run.lease.generation, run.target.id, str(managed.address))
+    server.record_baseline(pair.older, act)
+    return f"{pair.newer} is shut; left behind: {run.lost}"
+
+
+def losses(changes: Changes) -> str:
+    """`at least 214 row changes: orders 12, sessions 171`."""
+    if not changes.any:
+        return "no row changes"
+    tables = ", ".join(f"{name} {n}" for name, n in sorted(changes.tables.items()))
+    more = " and others that cannot be counted" if changes.unknown else ""
+    return f"at least {changes.at_least} row changes{more}" + (f": {tables}" if tables else "")
+
+
+def _refuse_losses(run: Rollback, changes: Changes) -> None:
+    if run.discard_writes or not changes.any:
+        return
+    service = run.ports.service.name
+    newer, older = run.release(run.live.id), run.release(run.target.id)
+    to = "" if run.rejects else f" --to {run.target.id}"
+    raise Refused(
+        f"{newer} has taken {losses(changes)}, which {older}'s database does not have",
+        detail="Its database would be shut and kept.",
+        cure=f"To go back without them:  deployer rollback {service}{to} --discard-writes",
+    )

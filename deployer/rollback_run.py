@@ -1,0 +1,64 @@
+"""One rollback under way: what is fixed when it begins, and what it has found."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from deployer import events as e
+from deployer.lease import Lease
+from deployer.ports import Ports
+from deployer.survey import Survey
+from reconciler import tags as t
+from reconciler.cloud import Reading
+from reconciler.deploy_id import DeployId
+from reconciler.errors import Refused
+from reconciler.ledger import Ledger, Live, Previous
+
+
+@dataclass
+class Rollback:
+    """One rollback under way."""
+
+    ports: Ports
+    emit: e.Listener
+    discard_writes: bool
+    seen: Survey
+    reading: Reading
+    live: Live
+    target: Previous
+    lease: Lease
+    began: float = field(default_factory=time.monotonic)
+    lost: str = ""
+
+    def release(self, deploy: DeployId) -> str:
+        """A deploy's release name, as its machines say it."""
+        machines = self.seen.machines(deploy)
+        said = next((one.tags[t.RELEASE] for one in machines if t.RELEASE in one.tags), "")
+        return said or str(deploy)
+
+    @property
+    def rejects(self) -> bool:
+        """Going back rejects what is left; rolling forward again rejects nobody."""
+        return self.target.id.born < self.live.id.born
+
+
+def choose(ledger: Ledger, service: str, to: DeployId | None) -> Previous:
+    """The previous deploy to go back to. Raises Refused with what there is."""
+    if to is not None:
+        found = ledger.find_previous(to)
+    else:
+        found = next((one for one in ledger.previous if not one.rejected), None)
+    if found is not None:
+        return found
+    known = "\n".join(f"{one.id}{' (rejected)' if one.rejected else ''}" for one in ledger.previous)
+    what = (
+        f"{to} is not a previous deploy of {service}"
+        if to
+        else (f"{service} has no previous deploy that was good")
+    )
+    raise Refused(
+        what,
+        detail=f"previous:\n{known}" if known else "there are no previous deploys",
+        cure=f"To choose one        deployer rollback {service} --to ID" if known else "",
+    )
