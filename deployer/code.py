@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from reconciler.errors import ConfigError
 
@@ -37,19 +38,18 @@ class Code:
 
 @contextlib.contextmanager
 def packed(source: Path, ref: str = "HEAD") -> Iterator[Code]:
-    """The code of `source`, for as long as the context lasts (the file lies in a temporary folder).
+    """The code of `source`, for as long as the context lasts.
 
     In a git checkout: the tree of `ref`, and nothing that is not committed. Raises ConfigError if
     there is no such source or ref, or if an entry would leave the root.
     """
-    with tempfile.TemporaryDirectory(prefix="deployer-code-") as folder:
-        target = Path(folder) / "code.tar"
+    with _scratch() as target:
         if source.is_file():
             target, release = source, _stem(source)
         elif not source.is_dir():
             raise ConfigError(f"code.source {source} does not exist")
         elif commit := _commit(source, ref):
-            _git(source, "archive", "--format=tar", f"--output={target}", commit)
+            _archive(source, commit, target)
             release = _git(source, "describe", "--tags", "--always", commit)
         else:
             _pack_directory(source, target)
@@ -57,6 +57,25 @@ def packed(source: Path, ref: str = "HEAD") -> Iterator[Code]:
         check_entries(target)
         digest = _digest(target)
         yield Code(target, release or f"sha256-{digest[:12]}", digest, target.stat().st_size)
+
+
+@contextlib.contextmanager
+def _scratch() -> Iterator[Path]:
+    """A file that is gone with this process, however it ends: it never had a name in a folder.
+
+    Where there is no /proc (not Linux), a temporary folder that only a SIGKILL leaves behind.
+    """
+    if Path("/proc/self/fd").is_dir():
+        with tempfile.TemporaryFile() as file:
+            yield Path(f"/proc/self/fd/{file.fileno()}")
+        return
+    with tempfile.TemporaryDirectory(prefix="deployer-code-") as folder:
+        yield Path(folder) / "code.tar"
+
+
+def _archive(source: Path, commit: str, target: Path) -> None:
+    with target.open("wb") as file:
+        _run(["git", "-C", str(source), "archive", "--format=tar", commit], source, file)
 
 
 def _stem(archive: Path) -> str:
@@ -93,15 +112,19 @@ def _commit(source: Path, ref: str) -> str:
 
 
 def _git(source: Path, *words: str) -> str:
-    argv = ["git", "-C", str(source), *words]
+    return _run(["git", "-C", str(source), *words], source).strip()
+
+
+def _run(argv: list[str], source: Path, output: IO[bytes] | int = subprocess.PIPE) -> str:
+    """What git says; with `output`, that goes there instead."""
     try:
-        done = subprocess.run(argv, capture_output=True, check=True, text=True)
+        done = subprocess.run(argv, stdout=output, stderr=subprocess.PIPE, check=True)
     except OSError as error:
         raise ConfigError(f"git cannot be run: {error.strerror}") from error
     except subprocess.CalledProcessError as error:
-        why = error.stderr.strip()
-        raise ConfigError(f"git {words[0]} failed in {source}: {why}", detail=why) from error
-    return done.stdout.strip()
+        why = error.stderr.decode("utf-8", "replace").strip()
+        raise ConfigError(f"git {argv[3]} failed in {source}: {why}", detail=why) from error
+    return (done.stdout or b"").decode("utf-8", "replace")
 
 
 def _pack_directory(source: Path, target: Path) -> None:

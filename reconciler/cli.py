@@ -84,14 +84,13 @@ def sweep(asked: Asked, services: tuple[str, ...], *, young: bool, allow: int | 
     from reconciler import breaker
     from reconciler.render import stream
     from reconciler.render.sweep_text import as_json, in_lines, one_line, outcome_json
-    from reconciler.sweep import make_plan
     from reconciler.sweep import sweep as clean
 
     asked.last_words = "Left at once. The next sweep goes on: reconciler sweep"
     settings, chosen = _managed(asked, services)
     if asked.as_json:
         asked.say(stream.version_line())
-    breaker.check(make_plan(chosen, {}, young=young), _cap(settings), allow)
+    cap = _cap(settings)
 
     def tell(outcome: Outcome) -> None:
         if asked.as_json:
@@ -99,7 +98,9 @@ def sweep(asked: Asked, services: tuple[str, ...], *, young: bool, allow: int | 
         else:
             asked.tell(one_line(outcome))
 
-    result = clean(chosen, {}, tell, young=young)
+    result = clean(
+        chosen, {}, tell, young=young, approve=lambda seen: breaker.check(seen, cap, allow)
+    )
     code = Exit.DONE if result.clean else Exit.DIRT
     done = stream.result_line(code, answer=as_json(result)) if asked.as_json else None
     asked.say(done or "\n".join(in_lines(result)))

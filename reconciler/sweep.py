@@ -89,14 +89,19 @@ def sweep(
     on_outcome: OnOutcome = lambda _: None,
     *,
     young: bool = False,
+    approve: Callable[[Plan], None] = lambda _: None,
 ) -> Result:
-    """Drive the services to their desired state, and say what is left."""
+    """Drive the services to their desired state, and say what is left.
+
+    `approve` is shown every round's plan before it is carried out, and refuses it by raising.
+    """
     tally = _Tally()
     world = observe(services, young=young)
     first = current = _plan(world, services, asks)
     for _ in range(ROUNDS):
         if current.empty:
             break
+        approve(current)
         before = tally.progress
         for one in services:
             _Execution(one, world.readings.get(one.name), tally, on_outcome).run(
