@@ -43,20 +43,25 @@ def packed(source: Path, ref: str = "HEAD") -> Iterator[Code]:
     In a git checkout: the tree of `ref`, and nothing that is not committed. Raises ConfigError if
     there is no such source or ref, or if an entry would leave the root.
     """
+    if source.is_file():
+        yield _checked(source, _stem(source))
+        return
+    if not source.is_dir():
+        raise ConfigError(f"code.source {source} does not exist")
     with _scratch() as target:
-        if source.is_file():
-            target, release = source, _stem(source)
-        elif not source.is_dir():
-            raise ConfigError(f"code.source {source} does not exist")
-        elif commit := _commit(source, ref):
+        release = ""
+        if commit := _commit(source, ref):
             _archive(source, commit, target)
             release = _git(source, "describe", "--tags", "--always", commit)
         else:
             _pack_directory(source, target)
-            release = ""
-        check_entries(target)
-        digest = _digest(target)
-        yield Code(target, release or f"sha256-{digest[:12]}", digest, target.stat().st_size)
+        yield _checked(target, release)
+
+
+def _checked(archive: Path, release: str) -> Code:
+    check_entries(archive)
+    digest = _digest(archive)
+    return Code(archive, release or f"sha256-{digest[:12]}", digest, archive.stat().st_size)
 
 
 @contextlib.contextmanager

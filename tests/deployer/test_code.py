@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import subprocess
+import sys
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -184,3 +186,25 @@ def test_an_entry_that_leaves_the_root_is_refused(
 def test_links_that_stay_inside_are_fine(tmp_path: Path, members: list[tarfile.TarInfo]) -> None:
     """Ordinary trees have links."""
     check_entries(archive_of(tmp_path / "good.tar", *members))
+
+
+def test_a_killed_release_leaves_no_file(tmp_path: Path) -> None:
+    """The packed code never has a name in a folder, so not even SIGKILL leaves it behind."""
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "app.py").write_text("new")
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    script = (
+        "import os, signal, sys; from pathlib import Path; from deployer.code import packed\n"
+        "with packed(Path(sys.argv[1])) as code:\n"
+        "    assert code.archive.read_bytes()\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(source)],
+        env={**os.environ, "TMPDIR": str(scratch)},
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL
+    assert list(scratch.iterdir()) == []

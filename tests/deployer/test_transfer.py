@@ -82,9 +82,11 @@ def test_a_first_release_makes_the_folder(machine: FakeMachine, code: Code) -> N
     assert machine.read("/srv/new/app/app.py") == "new"
 
 
-def test_a_broken_archive_leaves_the_old_tree(machine: FakeMachine, code: Code) -> None:
+def test_a_broken_archive_leaves_the_old_tree(
+    machine: FakeMachine, code: Code, tmp_path: Path
+) -> None:
     """Unpacked aside: the switch comes only when all is there. Trying again works."""
-    broken = code.archive.with_name("broken.tar")
+    broken = tmp_path / "broken.tar"
     broken.write_bytes(code.archive.read_bytes()[:700])
     place = Place("/srv/shop", "7kq2m")
     with pytest.raises(CommandFailed):
