@@ -117,7 +117,6 @@ def _insist(check: Check, subject: Subject, asking: Asking) -> None:
     raise SmokeFailed(
         f"{verdict.fault} ({tries}, {asking.now() - began:.0f} s)",
         detail="\n".join(part for part in (verdict.shown, _last_lines(subject)) if part),
-        cure="keep the machines to look at them:  deployer up … --keep-failed 1h",
     )
 
 

@@ -108,7 +108,18 @@ def _committed_after_all(run: Run, error: BaseException) -> bool:
         return True
     if done.left:
         raise dirt_remains(run, error, done) from error
+    _tell_evidence(run, error, done)
     return False
+
+
+def _tell_evidence(run: Run, error: BaseException, done: Undone) -> None:
+    """Where the evidence is, or how to keep it next time."""
+    service = run.ports.service.name
+    if done.kept:
+        where = ", ".join(one.address for one in run.machines) or "no machine yet"
+        run.emit(e.Warned(f"{run.deploy} is kept as evidence: {where}; see deployer status"))
+    elif isinstance(error, ToolError) and not error.cure:
+        error.cure = f"To keep the evidence next time   deployer up {service} --keep-failed 1h"
 
 
 def dirt_remains(run: Run, error: BaseException, done: Undone) -> DirtRemains:
