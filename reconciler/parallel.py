@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import TypeVar
 
 from reconciler.errors import ToolError
@@ -19,22 +21,35 @@ def side_by_side(items: Sequence[T], act: Callable[[T], R]) -> list[R]:
 
     Waits for every item even when one fails, then raises the first error (by order), with the
     other errors listed in its `detail`. An interrupt of the caller does not wait: what has not
-    begun is dropped, and what runs ends when the caller closes its sessions.
+    begun is dropped, and what runs ends when the caller closes its sessions, or with the process.
     """
-    if not items:
-        return []
-    pool = ThreadPoolExecutor(min(len(items), MAX_THREADS), thread_name_prefix="machine")
+    futures: list[Future[R]] = [Future() for _ in items]
+    jobs = deque(zip(items, futures, strict=True))
+    for number in range(min(len(items), MAX_THREADS)):
+        # Daemons: Python waits at its exit for every other thread, so a release that was undone
+        # would stay until a smoke test or a connection that nobody wants any more gives up.
+        thread = threading.Thread(target=_work, args=(jobs, act), daemon=True)
+        thread.name = f"machine-{number}"
+        thread.start()
     try:
-        futures = [pool.submit(act, item) for item in items]
         errors = [future.exception() for future in futures]
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        jobs.clear()
     _raise_first([error for error in errors if error is not None])
-    return _results(futures)
-
-
-def _results(futures: list[Future[R]]) -> list[R]:
     return [future.result() for future in futures]
+
+
+def _work(jobs: deque[tuple[T, Future[R]]], act: Callable[[T], R]) -> None:
+    """One thread's share: a job after the other, until there is none."""
+    while True:
+        try:
+            item, future = jobs.popleft()
+        except IndexError:
+            return
+        try:
+            future.set_result(act(item))
+        except BaseException as error:  # noqa: BLE001  whatever it is, the caller gets it
+            future.set_exception(error)
 
 
 def _raise_first(errors: list[BaseException]) -> None:

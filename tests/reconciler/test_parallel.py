@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -61,3 +63,27 @@ def test_a_foreign_error_carries_the_others_as_a_note() -> None:
     with pytest.raises(ValueError, match="bug 0") as caught:
         side_by_side([0, 1], act)
     assert "bug 1" in caught.value.__notes__[0]
+
+
+_INTERRUPTED = """
+import signal, threading
+from reconciler.parallel import side_by_side
+
+def stop(*_):
+    raise KeyboardInterrupt
+
+signal.signal(signal.SIGALRM, stop)
+signal.setitimer(signal.ITIMER_REAL, 0.1)
+try:
+    side_by_side(range(3), lambda _: threading.Event().wait())
+except KeyboardInterrupt:
+    print("undone")
+"""
+
+
+def test_an_interrupted_process_ends() -> None:
+    """What still waits in a thread for something that nobody wants any more keeps no one."""
+    done = subprocess.run(
+        [sys.executable, "-c", _INTERRUPTED], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "undone\n"
