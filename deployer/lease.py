@@ -47,6 +47,7 @@ class Lease:
         self._store = store
         self._terms = terms
         self._reading = seen
+        self._pointed_at = seen.a.addresses if seen.a else ()
         self._read_at = time.monotonic()
         self._began = seen.now
         self._step = "lease"
@@ -110,7 +111,10 @@ class Lease:
             raise self._lost
 
     def commit(self, to: DeployId, at: tuple[str, ...], seen: DeployId | None) -> None:
-        """Make `to` live, the A record in the same batch. Raises LeaseLost, CloudUnclear."""
+        """Make `to` live, the A record in the same batch.
+
+        Raises LeaseLost, CloudUnclear, and ToolError if somebody moved the A record meanwhile.
+        """
         cut = Cutover(to, at, seen, self.now)
         self.rest()
         with self._lock:
@@ -197,11 +201,23 @@ class Lease:
     def _swap(self, change: Change, at: tuple[str, ...] | None = None) -> None:
         if self._stale:
             self._reread()
+        if at is not None:
+            self._refuse_moved()
         old = self._reading.ledger or ledgers.opened()
         new = change(old)
         self._stale = True  # until the answer is here, only the ledger knows
         with held_back():
             self._take(self._store.swap(self._reading, new, at))
+
+    def _refuse_moved(self) -> None:
+        """People win (rule 11): a swap made again must not take what they wrote for our own."""
+        now = self._reading.a.addresses if self._reading.a else ()
+        if now != self._pointed_at:
+            raise ToolError(
+                f"somebody moved the A record to {', '.join(now) or 'nothing'} meanwhile; it is "
+                "not moved back",
+                cure=f"To see how it stands   deployer status {self.mine.service}",
+            )
 
     def _reread(self) -> None:
         self._take(self._store.read(self._reading.address))
