@@ -1,0 +1,164 @@
+"""What every crash is measured by: the shop as it was before, and what must be true after.
+
+"Nothing behind" is said by AWS and PostgreSQL themselves, "serving and writable" by the shop's own
+answers at the address in DNS. None of it asks the product.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import LiteralString
+
+import psycopg
+
+from deployer.sandbox.faults import FaultClient
+from tests.company import Company, Done, Json, ask
+
+STEPS = (
+    "guard",
+    "lease",
+    "image",
+    "launch",
+    "connect",
+    "code",
+    "database",
+    "migrate",
+    "start",
+    "smoke",
+    "commit",
+    "follow-up",
+)
+BEFORE_COMMIT = STEPS[:-2]
+MAY_COMMIT = STEPS[-2:]
+RENEWALS = len(STEPS) - 3
+"""Every step under the lease begins with a renewal: all but guard, lease and follow-up."""
+
+COMMIT = 1 + RENEWALS
+"""So many swaps of the ledger come before the commit: one takes the lease, the rest renew it."""
+
+OLD = "v1.4.2"
+NEW = "v1.5.0"
+LIVE_DATABASE = "shop"
+SWAP = "ChangeResourceRecordSets"
+
+
+@dataclass(frozen=True)
+class Before:
+    """How the shop stood before."""
+
+    things: dict[str, set[str]]
+    pointed_at: tuple[str, ...]
+    version: str
+    live: str
+
+
+class Shop(Company):
+    """The company, and the questions asked of it after every crash."""
+
+    @cached_property
+    def faults(self) -> FaultClient:
+        """The one door to bad days."""
+        return FaultClient(self.sandbox.endpoint)
+
+    def before(self) -> Before:
+        """How it stands now."""
+        return Before(self.things(), self.pointed_at(), self.version(), self.live_id())
+
+    def live_id(self) -> str:
+        """The deploy that the ledger says is live."""
+        found = re.search(r"\blive=(\S+)", self.ledger())
+        return found[1] if found else ""
+
+    def lease_until(self) -> datetime | None:
+        """Until when the lease in the ledger lasts; None for no lease."""
+        found = re.search(r"\blease=\S+ until=(\d{8}T\d{6})Z", self.ledger())
+        return datetime.strptime(f"{found[1]}Z", "%Y%m%dT%H%M%S%z") if found else None
+
+    def wait_for_lease_end(self, seconds: float = 60) -> None:
+        """Wait until no lease stands in the ledger, or its time has passed by AWS's clock."""
+        deadline = time.monotonic() + seconds
+        while (until := self.lease_until()) and datetime.now(UTC) <= until + timedelta(seconds=1):
+            assert time.monotonic() < deadline, self.ledger()
+            time.sleep(0.1)
+
+    def order(self) -> int:
+        """Place an order, as a customer does; it must be taken. Its id."""
+        status, answer = ask(self.pointed_at()[0], "/orders", b'{"item": "after the crash"}')
+        assert status == 201, (status, answer)
+        return int(answer["id"])
+
+    def assert_as_before(self, before: Before) -> None:
+        """The same deploy serves and takes writes at the same place; nothing more is there."""
+        assert self.pointed_at() == before.pointed_at
+        assert self.live_id() == before.live
+        assert "lease=" not in self.ledger()
+        assert self.version() == before.version
+        assert self.order() in self.rows(str(self.get()["database"]))
+        assert self.things() == before.things
+
+    def assert_released(self, version: str = NEW) -> None:
+        """`version` is live, takes writes into a database of its own, and the old one is shut."""
+        assert "lease=" not in self.ledger()
+        answer = self.get()
+        assert answer["version"] == version
+        assert answer["database"] != LIVE_DATABASE
+        assert self.order() in self.rows(str(answer["database"]))
+        may = query(self, LIVE_DATABASE, "SELECT has_table_privilege('shop', 'orders', 'INSERT')")
+        assert may == [(False,)]
+
+    def assert_one_release_more(self, before: Before) -> None:
+        """Beside what was there: one machine, its disk and interface, image, snapshot, database."""
+        more = {kind: len(ids - before.things[kind]) for kind, ids in self.things().items()}
+        assert more == dict.fromkeys(before.things, 1)
+        assert all(before.things[kind] <= ids for kind, ids in self.things().items())
+
+    def assert_clean(self) -> None:
+        """Both commands say that there is nothing to do, by their exit codes."""
+        self.ok("deployer", "status", "shop", "--exit-code")
+        self.ok("reconciler", "plan", "--exit-code")
+
+    def plan(self) -> Json:
+        """What a sweep would do to the shop now."""
+        found: Json = json.loads(self.reconciler("plan", "--json").out)["services"][0]
+        return found
+
+    @contextmanager
+    def open_writer(self) -> Iterator[None]:
+        """A client in the middle of a write to the live database, for as long as the body runs."""
+        with psycopg.connect(self.admin_url(LIVE_DATABASE)) as connection:
+            connection.execute("LOCK TABLE orders IN ROW EXCLUSIVE MODE")
+            yield
+
+
+def query(shop: Shop, database: str, statement: LiteralString) -> list[tuple[object, ...]]:
+    """What a statement of the database's administrator answers."""
+    with psycopg.connect(shop.admin_url(database), autocommit=True) as connection:
+        cursor = connection.execute(statement)
+        return cursor.fetchall() if cursor.description else []
+
+
+def swap_record(shop: Shop, name: str, kind: str, values: tuple[str, ...]) -> None:
+    """Put a record as somebody would by hand or from a backup: UPSERT, no questions asked."""
+    route53 = shop.aws("route53")
+    zone = route53.list_hosted_zones()["HostedZones"][0]["Id"]
+    record = {
+        "Name": name,
+        "Type": kind,
+        "TTL": 60,
+        "ResourceRecords": [{"Value": one} for one in values],
+    }
+    changes = [{"Action": "UPSERT", "ResourceRecordSet": record}]
+    route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": changes})
+
+
+def failed_step(done: Done) -> str:
+    """The step in which a release failed, as its events say; '' if none did."""
+    failed = [one["step"] for one in done.events if one["type"] == "step-failed"]
+    return failed[-1] if failed else ""
