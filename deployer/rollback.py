@@ -156,6 +156,8 @@ def _committed_after_all(run: Rollback, error: BaseException) -> bool:
             return True
         result = sweep([managed], {managed.name: Ask(managed.retention, only=run.lease.mine)})
         left = left_lines(result)
+        if not left:
+            run.thawed(cut_over=False)
     except ToolError as trouble:
         left = (str(trouble),)
     run.emit(e.CleanUpDone({}, len(left)))
@@ -179,6 +181,8 @@ def _after(run: Rollback) -> e.RolledBack:
         unfinished = left_lines(sweep([managed], {managed.name: Ask(managed.retention, ttl)}))
     except (ToolError, Interrupted) as error:
         unfinished = (str(error),)
+    if not unfinished:
+        run.thawed(cut_over=True)
     text = "unfinished" if unfinished else "jobs and writes changed sides"
     run.emit(e.StepDone("follow-up", text, time.monotonic() - began))
     done = _rolled_back(run, unfinished)

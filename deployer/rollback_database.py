@@ -6,6 +6,7 @@ of them take writes.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 from deployer import events as e
@@ -48,6 +49,7 @@ def shut_newer(run: Rollback) -> str:
         return "shared or none: nothing is lost"
     server, managed = pair.server, run.ports.managed
     act = FencedAct(run.lease.generation, run.live.id, str(managed.address))
+    run.frozen_at = time.monotonic()
     server.shut(pair.newer, act, managed.app_roles, managed.max_wait)
     limit = run.ports.service.database
     run.emit(e.FreezeBegan(limit.max_freeze.total_seconds() if limit else 0))

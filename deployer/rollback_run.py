@@ -30,12 +30,19 @@ class Rollback:
     lease: Lease
     began: float = field(default_factory=time.monotonic)
     lost: str = ""
+    frozen_at: float | None = None
 
     def release(self, deploy: DeployId) -> str:
         """A deploy's release name, as its machines say it."""
         machines = self.seen.machines(deploy)
         said = next((one.tags[t.RELEASE] for one in machines if t.RELEASE in one.tags), "")
         return said or str(deploy)
+
+    def thawed(self, *, cut_over: bool) -> None:
+        """Tell that writes are taken again: by the older database, or still by the newer one."""
+        if self.frozen_at is not None:
+            self.emit(e.FreezeEnded(time.monotonic() - self.frozen_at, cut_over))
+            self.frozen_at = None
 
     @property
     def rejects(self) -> bool:

@@ -120,6 +120,14 @@ class Run:
         """A callback that tells how far a step is."""
         return lambda done, total: self.emit(e.StepProgress(step, text, done, total, unit))
 
+    def thawed(self, *, cut_over: bool) -> None:
+        """Tell that writes are taken again: by the new database, or by the old one."""
+        if self.freeze is None:
+            return
+        self.frozen_seconds = time.monotonic() - self.freeze.since
+        self.freeze = None
+        self.emit(e.FreezeEnded(self.frozen_seconds, cut_over))
+
     def within(self, limit: timedelta) -> float:
         """Seconds a command may take: its own limit, or what the freeze leaves.
 

@@ -18,6 +18,7 @@ from deployer.run import Run
 from deployer.visible import wait_until_listed
 from reconciler.cloud import Fate, Outcome
 from reconciler.errors import CloudError, CloudUnclear, ToolError
+from reconciler.fence import FencedAct
 from reconciler.ledger import NotAllowed
 from reconciler.plan import Ask
 from reconciler.sweep import Result, sweep
@@ -47,10 +48,30 @@ def undo(run: Run, reason: str) -> Undone:
     except (ToolError, NotAllowed) as error:
         # Perhaps still rooted: then nothing may be deleted. The lease runs out, the sweep does it.
         return _finished(run, {}, (*trouble, f"the lease could not be ended: {error}"))
+    _thaw_live(run)
     if ended and run.options.keep_failed:
-        _thaw_only(run)
+        _sweep(run)  # nothing is deleted: what is kept is rooted; it is labelled and its units stop
         return Undone({}, trouble, kept=True)
     return _sweep_own(run, trouble)
+
+
+def _thaw_live(run: Run) -> None:
+    """Writes first: clients wait for them, and nobody waits for the rest.
+
+    With the generation that ended the lease, so that a late freeze of ours finds itself refused.
+    If it fails, the sweep that follows tries again and says why.
+    """
+    ledger = run.held.ledger
+    server = run.ports.managed.reach.databases() if run.source_database else None
+    if server is None or ledger.live is None or ledger.lease is not None:
+        return
+    act = FencedAct(ledger.gen, ledger.live.id, str(run.ports.managed.address))
+    try:
+        server.thaw(run.source_database, act)
+    except ToolError as error:
+        run.emit(e.Warned(f"{run.source_database} could not be opened at once: {error}"))
+        return
+    run.thawed(cut_over=False)
 
 
 def _account(run: Run) -> tuple[str, ...]:
@@ -93,11 +114,6 @@ def _sweep_own(run: Run, trouble: tuple[str, ...]) -> Undone:
     wait_until_listed(run)
     result = _sweep(run)
     return _finished(run, _counts(result), trouble + left_lines(result))
-
-
-def _thaw_only(run: Run) -> None:
-    """Kept as evidence: nothing is deleted, but the live database takes writes again."""
-    _sweep(run)
 
 
 def _sweep(run: Run) -> Result:

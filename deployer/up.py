@@ -102,7 +102,6 @@ def _do(run: Run, step: Step) -> None:
 def _committed_after_all(run: Run, error: BaseException) -> bool:
     """Undo; True if the ledger says that the commit was made, though its answer never came."""
     done = undo(run, str(error))
-    _tell_thaw(run, cut_over=done.committed)
     if done.committed:
         run.emit(e.Warned(f"the commit was made; only its answer was lost ({error})"))
         return True
@@ -132,16 +131,9 @@ def dirt_remains(run: Run, error: BaseException, done: Undone) -> DirtRemains:
     )
 
 
-def _tell_thaw(run: Run, *, cut_over: bool) -> None:
-    if run.freeze is not None:
-        run.frozen_seconds = time.monotonic() - run.freeze.since
-        run.emit(e.FreezeEnded(run.frozen_seconds, cut_over))
-        run.freeze = None
-
-
 def _after_commit(run: Run) -> e.Released:
     """Nothing of the new deploy is deleted from here on, whatever fails."""
-    _tell_thaw(run, cut_over=True)
+    run.thawed(cut_over=True)
     try:
         _do(run, Step("follow-up", follow_up))
     except Interrupted as signal:

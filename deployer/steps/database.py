@@ -68,6 +68,7 @@ def _freeze(
         run.note("database", "writes from now on to the cutover will be lost (writes = lose)")
         return
     began = time.monotonic()
+    run.source_database = source  # before the act: if it is cut short, the undo opens it again
     server.shut(source, act, (config.app_role,), config.max_wait.total_seconds())
     if not server.is_shut(source):
         raise DatabaseError(f"{source} still takes writes although it was shut")

@@ -67,7 +67,8 @@ def _refuse_unreachable(seen: Survey) -> None:
 def _release_of_live(seen: Survey) -> str:
     live = seen.ledger.live if seen.ledger else None
     machines = seen.machines(live.id) if live else ()
-    return next((one.tags[t.RELEASE] for one in machines if t.RELEASE in one.tags), "")
+    said = next((one.tags[t.RELEASE] for one in machines if t.RELEASE in one.tags), "")
+    return said or (str(live.id) if live else "")
 
 
 def new_id(service: str, reading: Reading) -> DeployId:
