@@ -50,18 +50,30 @@ def doubt(thing: Resource, home: Home, things: Things) -> str:
     deploy = thing.deploy
     if deploy is None:
         return "its deploy-id does not parse"
+    proof = _PROOFS.get(thing.kind)
+    if proof is None:
+        return f"a {thing.kind} is nothing that a deploy makes"
     return (
-        _copied_tags(thing, home)
+        copied(thing, home)
+        or _of_another_service(thing)
         or _outside_its_time(thing, deploy)
-        or _PROOFS[thing.kind](_Case(thing, deploy, home, things))
+        or proof(_Case(thing, deploy, home, things))
     )
 
 
-def _copied_tags(thing: Resource, home: Home) -> str:
+def copied(thing: Resource, home: Home) -> str:
+    """How its tags show that they were written for something else; '' where they do not.
+
+    All that can be asked of an adopted machine: no deploy made it, but its tags are its own.
+    """
     if thing.place != home.place:
         return f"it is in {thing.place}, the service in {home.place}"
     if thing.tags.get(t.PART) != t.part(thing.kind, home.place):
         return f"its tags were born on {thing.tags.get(t.PART, 'nothing')!r}"
+    return ""
+
+
+def _of_another_service(thing: Resource) -> str:
     foreign = sorted(key for key in thing.tags if key.startswith("aws:"))
     return f"it carries another service's tag {foreign[0]}" if foreign else ""
 

@@ -155,9 +155,14 @@ def _claims(one: Resource, home: Home) -> bool:
 def _is_lost(one: Resource, root: Root, things: Things) -> bool:
     if one.deploy in root.ledger.rooted or one.label in CONDEMNED:
         return False
-    if one.hold == HELD_BY_ADOPTION:
+    if _is_adopted(one, root):
         return True
     return not one.hold and not birth.doubt(one, root.home, things)
+
+
+def _is_adopted(one: Resource, root: Root) -> bool:
+    """A backup of an adopted machine has its tags, the hold too; but not its kind and place."""
+    return one.hold == HELD_BY_ADOPTION and not birth.copied(one, root.home)
 
 
 def _record_of_another(root: Root, ours: Iterable[Resource]) -> str:
@@ -198,7 +203,7 @@ def _foreign(case: _Case) -> Verdict | None:
 
 def _adopted(case: _Case) -> Verdict | None:
     """What no deploy created has no birth to prove, and no sweep deletes it."""
-    if case.thing.hold != HELD_BY_ADOPTION or case.root.problem:
+    if not _is_adopted(case.thing, case.root) or case.root.problem:
         return None
     return _rooted(case) or Verdict(case.thing, Reason.HELD, "adopted: no deploy created it")
 

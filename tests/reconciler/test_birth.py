@@ -1,0 +1,198 @@
+"""A copied tag is no birth certificate: what each kind has to show beyond its tags."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from reconciler import birth
+from reconciler import tags as t
+from reconciler.resource import (
+    DATABASE,
+    IMAGE,
+    INSTANCE,
+    INTERFACE,
+    SNAPSHOT,
+    VOLUME,
+    Resource,
+)
+from reconciler.tags import Label, Place
+from tests.shop_world import ALL, DEAD, HOME, LEDGER, LIVE, PLACE, ZONE, things
+
+WHOLE = {one.kind: one for one in things(DEAD, "v1.4.9", Label.PENDING, 41)}
+ELSEWHERE = Place(PLACE.account, "us-east-1")
+
+
+def doubt(thing: Resource, others: Iterable[Resource] = ALL) -> str:
+    """Why the thing was not born of its deploy, in a world of `others`."""
+    seen = {one.key: one for one in others} | {thing.key: thing}
+    return birth.doubt(thing, HOME, birth.index(tuple(seen.values()), PLACE))
+
+
+def tagged(thing: Resource, **tags: str) -> Resource:
+    """The thing with other tags; `_` stands for `-`, and two of them for `:`."""
+    new = {key.replace("__", ":").replace("_", "-"): value for key, value in tags.items()}
+    return replace(thing, tags={**thing.tags, **new})
+
+
+@pytest.mark.parametrize("kind", birth.KINDS)
+def test_what_a_deploy_made_is_proved(kind: str) -> None:
+    """Nothing of a real release is in doubt, of whatever kind."""
+    assert doubt(WHOLE[kind]) == ""
+
+
+def test_every_kind_is_here() -> None:
+    """A kind without a proof would be nobody's, for ever."""
+    assert set(WHOLE) == set(birth.KINDS)
+
+
+COPIES: dict[str, tuple[Resource, str]] = {
+    "AWS Backup: a recovery point keeps the instance's tags": (
+        replace(
+            tagged(WHOLE[IMAGE], aws__backup__source_resource="i-41"),
+            id="ami-copy",
+            name="AwsBackup_i-41",
+        ),
+        "aws:backup",
+    ),
+    "AWS Backup: even one that looks right in all else": (
+        tagged(WHOLE[SNAPSHOT], aws__backup__source_resource="vol-41"),
+        "aws:backup",
+    ),
+    "DLM: a snapshot by policy": (
+        tagged(WHOLE[SNAPSHOT], aws__dlm__lifecycle_policy_id="policy-1"),
+        "aws:dlm",
+    ),
+    "DLM without its own tags: a snapshot of the volume, tags copied": (
+        replace(tagged(WHOLE[VOLUME]), kind=SNAPSHOT, id="snap-dlm", used_by=()),
+        "born on 'volume@",
+    ),
+    "CopyImage to the same region, tags copied": (
+        replace(WHOLE[IMAGE], id="ami-copy", name="copy of shop"),
+        "its name is not its deploy's",
+    ),
+    "CopyImage to another region": (
+        replace(WHOLE[IMAGE], place=ELSEWHERE),
+        "it is in 123456789012/us-east-1",
+    ),
+    "CopySnapshot: its volume is vol-ffffffff, so its source is `copied`": (
+        replace(WHOLE[SNAPSHOT], id="snap-copy", source="copied", used_by=()),
+        "not made by CreateImage",
+    ),
+    "a snapshot made by hand from a volume of ours": (
+        replace(WHOLE[SNAPSHOT], id="snap-hand", source="vol-41", used_by=()),
+        "not made by CreateImage",
+    ),
+    "a snapshot of nothing known": (
+        replace(WHOLE[SNAPSHOT], id="snap-x", source="", used_by=()),
+        "not made by CreateImage",
+    ),
+    "launch more like this: the console copies every tag": (
+        replace(WHOLE[INSTANCE], id="i-more", token="", uses=()),
+        "launch token",
+    ),
+    "launch more like this, by a tool with tokens of its own": (
+        replace(WHOLE[INSTANCE], id="i-more", token="terraform-20261123"),
+        "launch token",
+    ),
+    "another deploy's token": (
+        replace(WHOLE[INSTANCE], token=LIVE.client_token(ZONE)),
+        "launch token",
+    ),
+    "a token of another zone": (
+        replace(WHOLE[INSTANCE], zone="eu-west-1b"),
+        "launch token",
+    ),
+    "a volume restored and attached to somebody's machine": (
+        replace(WHOLE[VOLUME], id="vol-x", used_by=("i-stranger",)),
+        "attached to i-stranger",
+    ),
+    "a volume attached to another deploy's machine": (
+        replace(WHOLE[VOLUME], id="vol-x", used_by=("i-17",)),
+        "attached to i-17",
+    ),
+    "an interface that a load balancer holds": (
+        replace(WHOLE[INTERFACE], id="eni-x", used_by=("amazon-elb",)),
+        "attached to amazon-elb",
+    ),
+    "a database under another name": (
+        replace(WHOLE[DATABASE], id="shop_copy", name="shop_copy"),
+        "its name is not its deploy's",
+    ),
+    "a database of another ledger's deploy": (
+        replace(WHOLE[DATABASE], name=DEAD.database_name("Z2/shop._deploy.example.com")),
+        "its name is not its deploy's",
+    ),
+    "tags typed by hand, without the part": (
+        replace(WHOLE[VOLUME], tags={t.ID: str(DEAD), t.LEDGER: LEDGER, t.STATE: "pending"}),
+        "born on 'nothing'",
+    ),
+    "tags of another account": (
+        tagged(WHOLE[VOLUME], deploy_part="volume@999999999999/eu-west-1"),
+        "born on 'volume@999999999999",
+    ),
+    "made long after its deploy": (
+        replace(WHOLE[VOLUME], created=DEAD.born + timedelta(hours=25)),
+        "not within a day",
+    ),
+    "made before its deploy": (
+        replace(WHOLE[IMAGE], created=DEAD.born - timedelta(hours=1)),
+        "not within a day",
+    ),
+}
+
+
+@pytest.mark.parametrize(("copy", "why"), list(COPIES.values()), ids=list(COPIES))
+def test_copies_are_look_alikes(copy: Resource, why: str) -> None:
+    """Whoever copied the tags, the doubt names what gave it away."""
+    assert why in doubt(copy)
+
+
+def test_a_machines_launch_time_proves_nothing() -> None:
+    """Every start resets it: a deploy's own machine, started again after a week, is its own."""
+    again = replace(WHOLE[INSTANCE], created=DEAD.born + timedelta(days=7))
+    assert doubt(again) == ""
+
+
+def test_a_volume_is_doubted_with_its_machine() -> None:
+    """What hangs on a look-alike is no better proved than that."""
+    machine = replace(WHOLE[INSTANCE], token="not ours")
+    others = [one for one in ALL if one.id != machine.id]
+    assert "attached to i-41" in doubt(WHOLE[VOLUME], [*others, machine])
+
+
+def test_a_loose_volume_is_its_deploys() -> None:
+    """Its machine is gone already: tags, place and time of birth are what there is."""
+    assert doubt(replace(WHOLE[VOLUME], used_by=()), []) == ""
+
+
+def test_a_snapshot_outlives_its_image() -> None:
+    """A sweep died between image and snapshot: what CreateImage wrote is proof enough."""
+    assert doubt(replace(WHOLE[SNAPSHOT], used_by=()), []) == ""
+
+
+def _image(change: Callable[[Resource], Resource]) -> list[Resource]:
+    return [change(one) if one.id == "ami-41" else one for one in ALL]
+
+
+def test_a_snapshot_must_be_in_its_image() -> None:
+    """Another snapshot that names the image, or an image that is not the deploy's own."""
+    strange = _image(lambda one: replace(one, name="somebody's"))
+    assert "image ami-41 is not its deploy's" in doubt(WHOLE[SNAPSHOT], strange)
+    other = _image(lambda one: replace(one, uses=("snap-other",)))
+    assert "does not hold it" in doubt(WHOLE[SNAPSHOT], other)
+
+
+def test_an_id_that_does_not_parse_proves_nothing() -> None:
+    """Without a deploy there is nothing to be born of."""
+    assert "does not parse" in doubt(tagged(WHOLE[VOLUME], deploy_id="shop"))
+
+
+def test_a_kind_without_a_proof_is_doubted() -> None:
+    """People may tag anything, even a thing of a kind that no deploy makes."""
+    group = replace(WHOLE[VOLUME], kind="security-group", id="sg-1", used_by=())
+    tags = {**group.tags, t.PART: t.part("security-group", PLACE)}
+    assert "nothing that a deploy makes" in doubt(replace(group, tags=tags))
