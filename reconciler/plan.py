@@ -31,6 +31,9 @@ WAVES: tuple[tuple[str, ...], ...] = (
 )
 """Deletion runs against `uses`; a wave begins when the one before is gone."""
 
+STRANGE = frozenset({Reason.FOREIGN, Reason.LOOK_ALIKE})
+"""Verdicts on what is not ours, whatever its tags say."""
+
 SHUT = "shut"
 OPEN = "open"
 """States of a database: whether the service's roles can write to it."""
@@ -50,7 +53,7 @@ class Ask:
     """What a sweep is asked for, beyond the ordinary.
 
     `only`      delete nothing but this deploy's things
-    `end_lease` an operator's word that this lease may be ended before its time
+    `end_lease` an operator's word that its holder's lease may be ended before its time
     """
 
     retention: Retention = field(default_factory=Retention)
@@ -83,6 +86,22 @@ class ServicePlan:
         """The garbage, sorted by wave, then by kind and id."""
         garbage = [one for one in self.verdicts if one.collect]
         return tuple(sorted(garbage, key=lambda one: (wave(one.thing), one.thing.id)))
+
+    def owned(self, deploy: DeployId) -> tuple[Resource, ...]:
+        """The deploy's things. What only carries its tags is nobody's to label."""
+        return tuple(
+            one.thing
+            for one in self.verdicts
+            if one.thing.deploy == deploy and one.reason not in STRANGE
+        )
+
+    def things(self, repair: Repair) -> tuple[Resource, ...]:
+        """What a repair acts upon: the deploy's things that the ledger roots in that role."""
+        return tuple(
+            one.thing
+            for one in self.verdicts
+            if one.thing.deploy == repair.deploy and one.reason is repair.role
+        )
 
     @property
     def empty(self) -> bool:

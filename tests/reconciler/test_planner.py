@@ -1,0 +1,402 @@
+"""The planner: its order, its scope, and what holds in any world."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import event, given
+from hypothesis import strategies as st
+
+from reconciler import birth
+from reconciler import ledger as ledgers
+from reconciler import tags as t
+from reconciler.desired import DESIRED
+from reconciler.ledger import Ending, Kept, Lease, Ledger, Live, Previous
+from reconciler.mark import Reason, Root
+from reconciler.plan import Ask, Repair, ServicePlan, wave
+from reconciler.planner import plan
+from reconciler.resource import DATABASE, INSTANCE, Gap, Inventory, Resource
+from reconciler.retention import Retention
+from reconciler.sweep import ROUNDS
+from reconciler.tags import Label
+from tests.reconciler.worlds import World, strangers, worlds
+from tests.shop_world import ALL, CLEAN, DEAD, DIED, HOME, LIVE, NOW, OLD, PLACE, root, things
+
+DEAD_THINGS = {one.id for one in ALL if one.deploy == DEAD}
+LEASE = Lease(DEAD, NOW - timedelta(minutes=4), "migrate")
+
+
+def planned(
+    ledger: Ledger = CLEAN,
+    resources: tuple[Resource, ...] = ALL,
+    ask: Ask | None = None,
+    **changes: Any,
+) -> ServicePlan:
+    """The plan of `shop` in that world; `changes` are of the root."""
+    here = {"shop": replace(root(ledger), **changes)}
+    return plan(Inventory(resources), here, {"shop": ask or Ask()}).services[0]
+
+
+def deleted(todo: ServicePlan) -> set[str]:
+    """Ids of what the plan deletes."""
+    return {one.thing.id for one in todo.deletes}
+
+
+def changed(id_: str, **facts: Any) -> tuple[Resource, ...]:
+    """The world with one thing changed; `label` is its label."""
+    label = facts.pop("label", None)
+
+    def change(one: Resource) -> Resource:
+        tags = {**one.tags, t.STATE: label} if label else one.tags
+        return replace(one, tags=tags, **facts) if one.id == id_ else one
+
+    return tuple(change(one) for one in ALL)
+
+
+# What a plan says.
+
+
+def test_a_clean_service_has_an_empty_plan() -> None:
+    """Nothing dead, nothing unfinished: nothing to do."""
+    assert planned(resources=tuple(one for one in ALL if one.deploy != DEAD)).empty
+
+
+def test_rule_3_an_expired_lease_is_ended_before_its_things_go() -> None:
+    """The plan's deletions are decided against the ledger that its own swaps will give."""
+    todo = planned(DIED)
+    assert todo.end == DIED.lease
+    assert deleted(todo) == DEAD_THINGS
+
+
+def test_a_lease_that_runs_protects_and_stops_every_repair() -> None:
+    """What is reversible is left alone while anybody holds the lease (rule 10)."""
+    held = replace(CLEAN, lease=replace(LEASE, until=NOW))
+    todo = planned(held, changed("i-17", label="pending"))
+    assert todo.empty
+    assert planned(CLEAN, changed("i-17", label="pending")).repairs == (
+        Repair(LIVE, Reason.LIVE, "i-17 is labelled pending, should be live"),
+    )
+
+
+def test_an_operator_may_end_a_lease_that_runs() -> None:
+    """Also when its holder has renewed it since: the word is about the deploy."""
+    held = replace(CLEAN, lease=replace(LEASE, until=NOW))
+    seen = replace(LEASE, until=NOW - timedelta(minutes=3), step="image")
+    todo = planned(held, ask=Ask(only=DEAD, end_lease=seen, operator=True))
+    assert todo.end == held.lease
+    assert deleted(todo) == DEAD_THINGS
+
+
+def test_an_operators_word_is_about_one_deploy() -> None:
+    """Another one that has taken the lease since is not ended."""
+    other = replace(DEAD, suffix="zzzzz")
+    held = replace(CLEAN, lease=Lease(other, NOW, "image"))
+    todo = planned(held, ask=Ask(only=DEAD, end_lease=LEASE, operator=True))
+    assert todo.end is None
+
+
+def test_deletions_run_against_use() -> None:
+    """Machines, then what they held, then images, snapshots, databases; by id within."""
+    kinds = [one.thing.kind for one in planned().deletes]
+    assert kinds == ["instance", "network-interface", "volume", "image", "snapshot", "database"]
+
+
+def test_only_one_deploys_things_go() -> None:
+    """A failing release sweeps itself, not somebody else's leftovers, and forgets nobody."""
+    other = replace(DEAD, suffix="zzzzz")
+    everything = (*ALL, *things(other, "v1.4.8", Label.PENDING, 51))
+    full = replace(CLEAN, kept=(Kept(replace(DEAD, suffix="yyyyy"), NOW - timedelta(days=1)),))
+    todo = planned(full, everything, Ask(only=other))
+    assert deleted(todo) == {one.id for one in everything if one.deploy == other}
+    assert todo.forget == ()
+    assert planned(full, everything).forget
+
+
+def test_what_is_beyond_retention_is_forgotten_and_goes() -> None:
+    """In one plan: the database of a previous deploy goes with its machine."""
+    todo = planned(ask=Ask(Retention(keep=1)))
+    assert todo.forget == ()
+    newer = Previous(replace(OLD, suffix="yyyyy"), NOW - timedelta(minutes=65), ("10.0.1.8",))
+    crowded = replace(CLEAN, previous=(newer, *CLEAN.previous))
+    todo = planned(crowded, ask=Ask(Retention(keep=1)))
+    assert todo.forget == (OLD,)
+    assert deleted(todo) == DEAD_THINGS | {one.id for one in ALL if one.deploy == OLD}
+
+
+def test_rule_9_what_the_record_names_is_not_forgotten() -> None:
+    """Were its address in the record again, un-rooting it would be the first step to an outage."""
+    newer = Previous(replace(OLD, suffix="yyyyy"), NOW - timedelta(minutes=65), ("10.0.1.8",))
+    crowded = replace(CLEAN, previous=(newer, *CLEAN.previous))
+    seen = tuple(one for one in ALL if one.deploy == LIVE)
+    todo = planned(crowded, seen, Ask(Retention(keep=1)), record=("10.0.1.17", "10.0.1.9"))
+    assert todo.forget == ()
+
+
+def test_who_serves_least_is_repaired_first() -> None:
+    """A deploy that was left gives up jobs and writes before the live one takes them."""
+    kept = replace(CLEAN, kept=(Kept(DEAD, NOW + timedelta(hours=1)),))
+    wrong = tuple(replace(one, tags={**one.tags, t.STATE: "left"}) for one in ALL)
+    roles = [one.role for one in planned(kept, wrong).repairs]
+    assert roles == [Reason.KEPT, Reason.PREVIOUS, Reason.LIVE]
+
+
+@pytest.mark.parametrize(
+    ("id_", "state", "why"),
+    [("db-17", "shut", "db-17 is shut, should be open"), ("db-9", "open", "should be shut")],
+)
+def test_one_database_takes_writes(id_: str, state: str, why: str) -> None:
+    """The live one is opened, a previous one shut, whatever their labels."""
+    (repair,) = planned(resources=changed(id_, state=state)).repairs
+    assert why in repair.why
+
+
+def test_a_deploy_that_is_being_made_is_the_holders_business() -> None:
+    """The lease holder's database and labels are nobody else's to mend."""
+    held = replace(CLEAN, lease=replace(LEASE, until=NOW))
+    assert planned(held, changed("db-41", state="shut")).empty
+
+
+# Rule 11: people win.
+
+
+def test_rule_11_a_record_moved_by_people_is_reported_and_not_moved_back() -> None:
+    """Nothing is swapped; the note says what stands there and what was last written."""
+    todo = planned(record=("203.0.113.5",))
+    assert todo.readdress == ()
+    assert "says 203.0.113.5, the ledger last wrote 10.0.1.17" in todo.notes[0]
+    assert planned(record=()).notes
+
+
+def test_rule_11_a_machine_that_was_stopped_and_started_is_followed() -> None:
+    """The record still says what we wrote, and the whole set of machines has new addresses."""
+    moved = changed("i-17", addresses=("10.0.1.99", "198.51.100.7"))
+    assert planned(resources=moved).readdress == ("198.51.100.7",)
+    assert planned(resources=moved, record=("203.0.113.5",)).readdress == ()
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [{"state": "stopped"}, {"addresses": ()}, {"kind": "volume"}],
+    ids=["stopped", "without an address", "not seen"],
+)
+def test_rule_11_never_to_a_set_that_is_not_whole(facts: dict[str, Any]) -> None:
+    """A machine that is down or missing makes no new record."""
+    moved = changed("i-17", **{"addresses": ("10.0.1.99",), **facts})
+    assert planned(resources=moved).readdress == ()
+
+
+def test_rule_11_each_machine_keeps_the_address_it_still_has() -> None:
+    """Of two machines one was stopped: the other's address stays as it stands."""
+    twin = replace(next(one for one in ALL if one.id == "i-17"), id="i-18")
+    pair = (*changed("i-17", addresses=("10.0.1.99",)), replace(twin, addresses=("10.0.1.18",)))
+    ledger = replace(CLEAN, live=Live(LIVE, ("10.0.1.17", "10.0.1.18")))
+    assert planned(ledger, pair).readdress == ("10.0.1.18", "10.0.1.99")
+
+
+def test_rule_11_not_while_somebody_holds_the_lease() -> None:
+    """A commit may be under way: the record is the holder's."""
+    held = replace(CLEAN, lease=replace(LEASE, until=NOW))
+    assert planned(held, changed("i-17", addresses=("10.0.1.99",))).readdress == ()
+
+
+# Rule 6.
+
+
+def test_rule_6_an_unknown_service_has_an_empty_plan() -> None:
+    """No lease is ended, nothing forgotten, repaired, moved or deleted; the problem is said."""
+    todo = planned(DIED, changed("i-17", label="pending"), fence=99)
+    assert todo.empty
+    assert "generation 99 has been obeyed" in todo.problem
+
+
+def test_strangers_are_listed_apart() -> None:
+    """What is of no service of ours is shown, and touched by nobody."""
+    alien = Resource(INSTANCE, "i-x", PLACE, {t.ID: "blog/20261123T031502Z-7kq2m"})
+    whole = plan(Inventory((*ALL, alien)), {"shop": root()}, {})
+    assert [one.thing.id for one in whole.strangers] == ["i-x"]
+    assert "i-x" not in {one.thing.id for one in whole.services[0].verdicts}
+
+
+def test_services_are_planned_in_order() -> None:
+    """By name, each with its own roots; one unknown does not stop the other."""
+    blog = Root(replace(HOME, service="blog"), NOW, problem="no answer")
+    whole = plan(Inventory(ALL), {"shop": root(), "blog": blog}, {})
+    assert [one.service for one in whole.services] == ["blog", "shop"]
+    assert [one.service for one in whole.unknown] == ["blog"]
+    assert deleted(whole.services[1]) == DEAD_THINGS
+
+
+# What holds in any world.
+
+
+@given(worlds())
+def test_every_thing_has_its_verdict_and_its_reason(world: World) -> None:
+    """Keep and collect together are all that is the service's, each once and with words."""
+    todo = world.plan
+    mine = [one for one in world.inventory.resources if one.deploy and one.deploy.service == "shop"]
+    assert [one.thing.key for one in todo.verdicts] == [one.key for one in mine]
+    assert all(one.text for one in todo.verdicts)
+    assert {one.thing.key for one in todo.deletes} == {
+        one.thing.key for one in todo.verdicts if one.collect
+    }
+    event("unknown" if todo.problem else f"deletes: {bool(todo.deletes)}")
+
+
+@given(worlds())
+def test_only_what_is_proved_ours_and_dead_is_ever_deleted(world: World) -> None:
+    """Never rooted, foreign, held, in doubt, shared, witnessed, unlabelled or of an unknown scope.
+
+    Said again in other words than the rules': from the ledger after the plan's own swaps.
+    """
+    todo = world.plan
+    after = _after(world.root.ledger, todo, world)
+    things_here = birth.index(world.inventory.resources, PLACE)
+    for one in (verdict.thing for verdict in todo.deletes):
+        assert one.deploy not in after.rooted
+        assert one.tags[t.LEDGER] == HOME.ledger
+        assert one.tags[t.PART] == f"{one.kind}@{PLACE.account}/{PLACE.region}"
+        assert not [key for key in one.tags if key.startswith("aws:") or key == t.HOLD]
+        assert birth.doubt(one, HOME, things_here) == ""
+        assert not one.shared
+        assert not set(one.addresses) & set(world.root.record)
+        gone = one.deploy in todo.forget
+        assert gone or one.tags[t.STATE] in ("pending", "failed", "left")
+    if todo.deletes:
+        assert world.root.fence <= world.root.ledger.gen
+        assert not world.root.problem
+        assert {gap.kind for gap in world.inventory.gaps} <= {DATABASE}
+
+
+@given(worlds())
+def test_what_is_deleted_is_used_by_nothing_that_stays(world: World) -> None:
+    """In either direction, and whoever the user is."""
+    ids = {one.thing.id for one in world.plan.deletes}
+    for one in world.inventory.resources:
+        if one.id in ids:
+            assert set(one.used_by) <= ids
+        else:
+            assert not set(one.uses) & ids
+
+
+@given(worlds(), st.lists(st.sampled_from([*Label, "", "nonsense"]), min_size=40, max_size=40))
+def test_labels_protect_and_never_condemn(world: World, labels: list[str]) -> None:
+    """Whatever is written on things, what the ledger names afterwards is not deleted."""
+    resources = tuple(
+        replace(one, tags={**one.tags, t.STATE: str(label)})
+        for one, label in zip(world.inventory.resources, labels, strict=False)
+    )
+    other = world.holding((*resources, *world.inventory.resources[len(resources) :]))
+    todo = other.plan
+    rooted = _after(world.root.ledger, todo, other).rooted
+    assert not [one for one in todo.deletes if one.thing.deploy in rooted]
+
+
+@given(worlds(), st.randoms(use_true_random=False))
+def test_the_same_world_gives_the_same_plan(world: World, random: Any) -> None:
+    """A plan can be shown, compared and applied: it depends on nothing but the world."""
+    assert world.plan == world.plan
+    shuffled = list(world.inventory.resources)
+    random.shuffle(shuffled)
+    other = world.holding(tuple(shuffled)).plan
+    todo = world.plan
+    assert [one.thing for one in other.deletes] == [one.thing for one in todo.deletes]
+    assert [(one.role, one.deploy) for one in other.repairs] == [
+        (one.role, one.deploy) for one in todo.repairs
+    ]
+    assert (other.end, other.forget, other.readdress, other.notes) == (
+        todo.end,
+        todo.forget,
+        todo.readdress,
+        todo.notes,
+    )
+
+
+@given(worlds())
+def test_deletions_are_sorted(world: World) -> None:
+    """By wave, then by id: nothing is deleted before what uses it."""
+    order = [(wave(one.thing), one.thing.id) for one in world.plan.deletes]
+    assert order == sorted(order)
+
+
+@given(worlds(), st.sampled_from(birth.KINDS))
+def test_a_page_that_was_not_read_adds_no_deletion(world: World, kind: str) -> None:
+    """Knowing less never condemns: a kind is hidden, and said to be."""
+    seen = tuple(one for one in world.inventory.resources if one.kind != kind)
+    less = world.holding(seen, Gap(PLACE, kind, "throttled"))
+    assert less.deleted <= world.deleted
+
+
+@given(worlds(), strangers())
+def test_strangers_change_no_verdict_on_ours(world: World, others: tuple[Resource, ...]) -> None:
+    """Another company may do in its account what it likes."""
+    known = {one.key for one in world.inventory.resources}
+    more = tuple(one for one in others if one.key not in known)
+    both = world.holding((*world.inventory.resources, *more)).plan
+    before = {one.thing.key: one.reason for one in world.plan.verdicts}
+    after = {one.thing.key: one.reason for one in both.verdicts}
+    assert {key: after[key] for key in before} == before
+    assert (both.end, both.forget, both.repairs) == (
+        world.plan.end,
+        world.plan.forget,
+        world.plan.repairs,
+    )
+
+
+@given(worlds())
+def test_a_held_thing_is_never_deleted(world: World) -> None:
+    """A word of people's on each thing, and there is nothing left to delete."""
+    held = tuple(
+        replace(one, tags={**one.tags, t.HOLD: "wait"}) for one in world.inventory.resources
+    )
+    assert not world.holding(held).deleted
+
+
+@given(worlds())
+def test_an_applied_plan_leaves_nothing_to_do(world: World) -> None:
+    """Carried out, it is empty within the rounds that a sweep makes; and it was never in vain."""
+    for _ in range(ROUNDS):
+        todo = world.plan
+        if todo.empty:
+            return
+        world = _applied(world, todo)
+    assert world.plan.empty
+
+
+def _after(ledger: Ledger, todo: ServicePlan, world: World) -> Ledger:
+    """The ledger after the plan's swaps, by the transitions' own rules."""
+    if todo.end:
+        operator = not ledgers.expired(todo.end, world.root.now)
+        ending = Ending(todo.end, world.root.now, operator=operator)
+        ledger = ledgers.end(ledger, ending)
+    if todo.readdress:
+        ledger = ledgers.readdress(ledger, todo.readdress)
+    for deploy in todo.forget:
+        ledger = ledgers.forget(ledger, deploy)
+    return ledger
+
+
+def _applied(world: World, todo: ServicePlan) -> World:
+    """The world after everything in the plan went well."""
+    gone = {one.thing.key for one in todo.deletes}
+    roles = {one.thing.key: one.reason for one in todo.verdicts}
+    repaired = {(one.deploy, one.role) for one in todo.repairs}
+
+    def mend(one: Resource) -> Resource:
+        role = roles.get(one.key)
+        if one.deploy in todo.forget and role not in (Reason.FOREIGN, Reason.LOOK_ALIKE):
+            return replace(one, tags={**one.tags, t.STATE: "left"})
+        if role is None or (one.deploy, role) not in repaired:
+            return one
+        wanted = DESIRED[role]
+        if one.kind != DATABASE:
+            return replace(one, tags={**one.tags, t.STATE: wanted.label.value})
+        state = {True: "open", False: "shut", None: one.state}[wanted.writable]
+        return replace(one, state=state)
+
+    left = tuple(mend(one) for one in world.inventory.resources if one.key not in gone)
+    record = todo.readdress or world.root.record
+    after = _after(world.root.ledger, todo, world)
+    return replace(world.holding(left), root=replace(world.root, ledger=after, record=record))
