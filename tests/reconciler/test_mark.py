@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from reconciler import birth
 from reconciler import mark as marking
 from reconciler import tags as t
 from reconciler.ledger import Lease, Ledger, Live
@@ -267,7 +268,7 @@ def test_copies_do_not_make_a_service_unknown(facts: dict[str, Any]) -> None:
     assert problems(Inventory(changed("i-41", **facts)), {"shop": root()}) == {}
 
 
-@pytest.mark.parametrize("kind", [*marking.birth.KINDS, "resource"])
+@pytest.mark.parametrize("kind", [*birth.KINDS, "resource"])
 def test_a_gap_makes_unknown_but_a_database_gap_does_not(kind: str) -> None:
     """A page that was not read hides what may be live; a database server hides databases only."""
     gap = Gap(PLACE, kind, "throttled")
