@@ -96,7 +96,7 @@ def mark(inventory: Inventory, roots: Roots) -> tuple[Verdict, ...]:
     things = {place: birth.index(inventory.resources, place) for place in places}
     seen = {name: witnessed(root, inventory.resources) for name, root in roots.items()}
     verdicts = [_judge(one, roots, things[one.place], seen) for one in inventory.resources]
-    return _spare_what_is_in_use(verdicts)
+    return _spare_what_is_in_use(_spare_data_of_live(verdicts, roots))
 
 
 def problems(inventory: Inventory, roots: Roots) -> dict[str, str]:
@@ -291,12 +291,44 @@ RULES: tuple[Rule, ...] = (
 """In the order they are asked."""
 
 
+def _spare_data_of_live(verdicts: list[Verdict], roots: Roots) -> list[Verdict]:
+    """While no database of the live deploy is known, it may use any of the service's.
+
+    So it is with a machine that people put in a live one's place, and adopted: it goes on with the
+    database of the deploy before, which must then be neither shut nor dropped.
+    """
+    known = {one.thing.deploy for one in verdicts if one.thing.kind == DATABASE}
+    unsure = {
+        name
+        for name, root in roots.items()
+        if root.ledger.live is not None and root.ledger.live.id not in known
+    }
+    return [_maybe_of_live(one, unsure) for one in verdicts]
+
+
+def _maybe_of_live(verdict: Verdict, unsure: set[str]) -> Verdict:
+    thing, deploy = verdict.thing, verdict.thing.deploy
+    if thing.kind != DATABASE or verdict.reason not in (Reason.PREVIOUS, Reason.UNROOTED):
+        return verdict
+    if deploy is None or deploy.service not in unsure:
+        return verdict
+    text = "no database of the live deploy is known: it may be this one"
+    return Verdict(thing, Reason.IN_USE, text)
+
+
 def _spare_what_is_in_use(verdicts: list[Verdict]) -> tuple[Verdict, ...]:
     """What a kept or an unseen thing uses is kept too; repeated until nothing changes."""
     while True:
         collected = {one.thing.id for one in verdicts if one.collect}
         held = {
             used: one.thing.id for one in verdicts if not one.collect for used in one.thing.uses
+        }
+        # A disk that people hold goes with its machine: so the machine has to stay.
+        held |= {
+            user: one.thing.id
+            for one in verdicts
+            if one.reason is Reason.HELD
+            for user in one.thing.used_by
         }
         spared = [_spare(one, collected, held) for one in verdicts]
         if spared == verdicts:

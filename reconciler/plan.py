@@ -54,6 +54,7 @@ class Ask:
 
     `only`      delete nothing but this deploy's things
     `end_lease` an operator's word that its holder's lease may be ended before its time
+    `young`     only what may be garbage was listed: nothing is done that needs the whole picture
     """
 
     retention: Retention = field(default_factory=Retention)
@@ -61,6 +62,7 @@ class Ask:
     only: DeployId | None = None
     end_lease: Lease | None = None
     operator: bool = False
+    young: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ class ServicePlan:
     verdicts: tuple[Verdict, ...] = ()
     notes: tuple[str, ...] = ()
     problem: str = ""
+    young: bool = False
 
     @property
     def service(self) -> str:
@@ -100,7 +103,9 @@ class ServicePlan:
         return tuple(
             one.thing
             for one in self.verdicts
-            if one.thing.deploy == repair.deploy and one.reason is repair.role
+            if one.thing.deploy == repair.deploy
+            and one.reason is repair.role
+            and (one.thing.kind == DATABASE or not self.young)
         )
 
     @property

@@ -15,7 +15,7 @@ from reconciler import tags as t
 from reconciler.deploy_id import DeployId
 from reconciler.desired import DESIRED
 from reconciler.ledger import Ending, Lease, Ledger
-from reconciler.mark import ROOTED, Reason, Root, Verdict, mark, problems, role
+from reconciler.mark import ROOTED, Reason, Root, Verdict, mark, problems
 from reconciler.plan import OPEN, SHUT, Ask, Plan, Repair, ServicePlan
 from reconciler.resource import DATABASE, INSTANCE, Inventory, Resource
 from reconciler.retention import beyond
@@ -55,10 +55,11 @@ def _service(inventory: Inventory, root: Root, ask: Ask) -> ServicePlan:
         root,
         end=end,
         forget=forgets,
-        repairs=() if ended.lease else _repairs(verdicts),
-        readdress=() if ended.lease else _moved(inventory, after),
+        repairs=() if ended.lease else _repairs(_whole(verdicts, ask)),
+        readdress=() if ended.lease or ask.young else _moved(verdicts, after),
         verdicts=_scoped(verdicts, ask.only),
         notes=_notes(root),
+        young=ask.young,
     )
 
 
@@ -79,7 +80,8 @@ def _end_lease(root: Root, ask: Ask) -> tuple[Ledger, Lease | None]:
 
 
 def _forgets(ledger: Ledger, root: Root, ask: Ask) -> tuple[DeployId, ...]:
-    if ledger.lease is not None or ask.only is not None:
+    # Unseen things could not be labelled `left`: not rooted any more, they would count as lost.
+    if ledger.lease is not None or ask.only is not None or ask.young:
         return ()
     record = set(root.record)
     witnessed = {one.id for one in ledger.previous if record & set(one.at)}
@@ -110,6 +112,15 @@ def _scoped(verdicts: tuple[Verdict, ...], only: DeployId | None) -> tuple[Verdi
     return tuple(one for one in verdicts if one.thing.deploy == only or not one.collect)
 
 
+def _whole(verdicts: tuple[Verdict, ...], ask: Ask) -> tuple[Verdict, ...]:
+    """The verdicts that repairs may be decided by.
+
+    Of a young listing only the databases: they are all there. The machines of the deploy that was
+    left are not, so a live one would begin its jobs beside theirs.
+    """
+    return tuple(one for one in verdicts if not ask.young or one.thing.kind == DATABASE)
+
+
 def _repairs(verdicts: tuple[Verdict, ...]) -> tuple[Repair, ...]:
     """The rooted deploys that are not as they should be; what serves least comes first.
 
@@ -121,9 +132,29 @@ def _repairs(verdicts: tuple[Verdict, ...]) -> tuple[Repair, ...]:
         why = _deviation(one)
         if why and one.thing.deploy is not None:
             found.setdefault((one.reason, one.thing.deploy), f"{one.thing.id} {why}")
+    _take_over(found, verdicts)
     order = (Reason.KEPT, Reason.PREVIOUS, Reason.LIVE)
     repairs = [Repair(deploy, reason, why) for (reason, deploy), why in found.items()]
     return tuple(sorted(repairs, key=lambda one: (order.index(one.role), one.deploy)))
+
+
+def _take_over(found: dict[tuple[Reason, DeployId], str], verdicts: tuple[Verdict, ...]) -> None:
+    """Who is left and who takes over are finished together.
+
+    A follow-up that died may have stopped the jobs of a deploy and not yet labelled it; rolled
+    back to, its label says `live` all the same, and its jobs would run nowhere.
+    """
+    left = next(
+        (
+            one.thing.deploy
+            for one in verdicts
+            if one.reason is Reason.PREVIOUS and one.thing.kind != DATABASE and _deviation(one)
+        ),
+        None,
+    )
+    live = next((one.thing.deploy for one in verdicts if one.reason is Reason.LIVE), None)
+    if left is not None and live is not None:
+        found.setdefault((Reason.LIVE, live), f"takes over from {left}")
 
 
 def _deviation(verdict: Verdict) -> str:
@@ -135,21 +166,25 @@ def _deviation(verdict: Verdict) -> str:
         wanted = OPEN if desired.writable else SHUT
         wrong = desired.writable is not None and thing.state != wanted
         return f"is {thing.state}, should be {wanted}" if wrong else ""
+    if thing.label is Label.LEFT and verdict.reason is not Reason.LIVE:
+        # Another sweep is about to forget it. Labelled back, it would be lost once it is forgotten.
+        return ""
     if thing.label != desired.label:
         return f"is labelled {thing.tags.get(t.STATE, 'nothing')}, should be {desired.label}"
     return ""
 
 
-def _moved(inventory: Inventory, root: Root) -> tuple[str, ...]:
+def _moved(verdicts: tuple[Verdict, ...], root: Root) -> tuple[str, ...]:
     """The live machines' addresses if a stop and start changed them (rule 11), else ().
 
-    Only where the record still says what the ledger wrote, and only to a complete set.
+    Only where the record still says what the ledger wrote, and only to a complete set. A machine
+    that merely carries live's tags (a copy by hand) is nobody's to point a record at.
     """
     live = root.ledger.live
-    if live is None or root.record != live.at or role(root.ledger, live.id) is not Reason.LIVE:
+    if live is None or root.record != live.at:
         return ()
     machines = [
-        one for one in inventory.resources if one.kind == INSTANCE and one.deploy == live.id
+        one.thing for one in verdicts if one.thing.kind == INSTANCE and one.reason is Reason.LIVE
     ]
     if len(machines) != len(live.at) or any(one.state != "running" for one in machines):
         return ()
@@ -157,14 +192,18 @@ def _moved(inventory: Inventory, root: Root) -> tuple[str, ...]:
 
 
 def _new_addresses(at: tuple[str, ...], machines: list[Resource]) -> tuple[str, ...]:
-    """Each machine keeps its address in `at`, or stands with its last (the public) one."""
+    """Each machine keeps its address in `at`, or stands with its public one.
+
+    Its private address survives a stop, so what changed was public. One that has no public address
+    (yet) is no complete set: the record is never moved to an address clients cannot reach.
+    """
     kept = [next((a for a in one.addresses if a in at), None) for one in machines]
     if all(kept):
         return ()
     new = [
-        one or machine.addresses[-1]
+        one or machine.addresses[:2][-1]
         for one, machine in zip(kept, machines, strict=True)
-        if one or machine.addresses
+        if one or (machine.public_ips and machine.addresses)
     ]
     return tuple(sorted(new)) if len(new) == len(at) else ()
 

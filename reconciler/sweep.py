@@ -7,7 +7,7 @@ one is cleaned by the scheduled sweep, and no step has an undo of its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from reconciler import ledger as ledgers
@@ -80,7 +80,7 @@ class _Tally:
 
 def make_plan(services: Sequence[Managed], asks: Asks, *, young: bool = False) -> Plan:
     """What a sweep would do now. Reads only."""
-    return _plan(observe(services, young=young), services, asks)
+    return _plan(observe(services, young=young), services, asks, young=young)
 
 
 def sweep(
@@ -97,7 +97,7 @@ def sweep(
     """
     tally = _Tally()
     world = observe(services, young=young)
-    first = current = _plan(world, services, asks)
+    first = current = _plan(world, services, asks, young=young)
     for _ in range(ROUNDS):
         if current.empty:
             break
@@ -108,7 +108,7 @@ def sweep(
                 _of(current, one.name)
             )
         world = observe(services, young=young)
-        current = _plan(world, services, asks)
+        current = _plan(world, services, asks, young=young)
         if tally.progress == before:
             break
     return Result(
@@ -125,10 +125,12 @@ def _of(whole: Plan, service: str) -> ServicePlan:
     return next(one for one in whole.services if one.service == service)
 
 
-def _plan(world: World, services: Sequence[Managed], asks: Asks) -> Plan:
+def _plan(world: World, services: Sequence[Managed], asks: Asks, *, young: bool) -> Plan:
     ttl = {name: one.a.ttl for name, one in world.readings.items() if one.a}
     full = {
-        one.name: asks.get(one.name) or Ask(one.retention, ttl.get(one.name, 60))
+        one.name: replace(
+            asks.get(one.name) or Ask(one.retention, ttl.get(one.name, 60)), young=young
+        )
         for one in services
     }
     return plan(world.inventory, world.roots, full)
@@ -197,22 +199,17 @@ class _Execution:
 
     def _finish(self, todo: ServicePlan, repair: Repair) -> Finish:
         ledger = self._now.ledger
-        things = tuple(
-            one.thing
-            for one in todo.verdicts
-            if one.thing.deploy == repair.deploy and one.reason is repair.role
-        )
+        things = todo.things(repair)
         return Finish(repair.deploy, repair.role, ledger.gen if ledger else 0, things)
 
     def _forget(self, todo: ServicePlan) -> None:
         """Label `left` first: what is not rooted, yet labelled retired, would count as lost."""
         for deploy in todo.forget:
-            things = [one.thing for one in todo.verdicts if one.thing.deploy == deploy]
-            self._label_left(things)
+            self._label_left(todo.owned(deploy))
             self._swap(partial(ledgers.forget, deploy=deploy))
             self._tally.forgotten.append(deploy)
 
-    def _label_left(self, things: list[Resource]) -> None:
+    def _label_left(self, things: Sequence[Resource]) -> None:
         in_aws = [one for one in things if one.kind != DATABASE]
         labelled = self._managed.heap.label(in_aws, Label.LEFT)
         bad = next((one for one in labelled if one.fate is not Fate.DONE), None)
