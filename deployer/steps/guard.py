@@ -114,15 +114,34 @@ def _refuse_first(run: Run, reading: Reading) -> None:
 
 
 def _wait(run: Run, todo: ServicePlan, reading: Reading) -> tuple[ServicePlan, Reading]:
-    """Look again until nobody holds the lease, for as long as asked."""
+    """Look again until nobody holds the lease, for as long as asked.
+
+    A release that fails ends its lease before it removes what it made (rule 3): that it still
+    does so is no dirt yet to one who waits.
+    """
     pace = Pace(first=1.0, longest=10.0, deadline=run.options.wait.total_seconds())
+    awaited: set[DeployId] = set()
     for _ in looks(pace):
         lease = reading.ledger.lease if reading.ledger else None
-        if lease is None or todo.end is not None or todo.problem:
+        if todo.end is not None or todo.problem:
             break
-        run.note("guard", refusals.waited(lease, reading.now))
+        if lease is not None:
+            awaited.add(lease.id)
+            run.note("guard", refusals.waited(lease, reading.now))
+        elif _cleaning_up(run, todo, awaited):
+            run.note("guard", "waiting for the other release to clean up after itself")
+        else:
+            break
         todo, reading = look(run)
     return todo, reading
+
+
+def _cleaning_up(run: Run, todo: ServicePlan, awaited: set[DeployId]) -> bool:
+    """Whether a release that we waited for has not yet put everything back."""
+    if not awaited or run.options.sweep_first:
+        return False
+    left = dirt(todo, run.options.despite)
+    return bool(todo.repairs) or any(one.thing.deploy in awaited for one in left)
 
 
 def _sweep(run: Run) -> None:
