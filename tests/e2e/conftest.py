@@ -21,8 +21,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def company(sandbox: Sandbox) -> Company:
-    """The company on its first day; its smoke test looks five times a second."""
+    """The company on its first day; its smoke test looks five times a second, for five seconds."""
     one = Company(sandbox)
+    one.configure("^tries  = 5", "tries  = 25")
     one.configure('^every  = "1s"', 'every  = "200ms"')
     return one
 

@@ -120,12 +120,25 @@ def let_time_pass(company: Company, words: str = "retired", minutes: int = 60) -
     change_record(company, LEDGER_NAME, "TXT", [aged])
 
 
+_STUCK = {
+    "code": ("^install = .*", 'install = ["sleep 300"]'),
+    "migrate": ("^migrate  = .*", 'migrate = ["sleep 300"]'),
+}
+"""What keeps a release in a step: a moment later its deployer is in no other one."""
+
+
 def die_in(company: Company, step: str, ref: str = "v1.5.0") -> str:
-    """A release whose deployer is killed in `step`; returns the id that still holds the lease."""
+    """A release whose deployer is killed in `step`; returns the id that still holds the lease.
+
+    In `code` there are machines and an image; in `migrate` also a database, and live's is shut.
+    """
+    before = company.service_file().read_text()
+    company.configure(*_STUCK[step])
     with company.releasing(ref) as release:
         release.wait_for_step(step)
         release.send(signal.SIGKILL)
         release.finish()
+    company.service_file().write_text(before)
     dead = said(company).lease
     assert dead
     return dead

@@ -342,6 +342,7 @@ def test_a_dozen_machines_side_by_side(adopted: Company) -> None:
     assert adopted.things() == before
     assert adopted.version() == "v1.4.2"
 
+    adopted.configure("^tries  = 25", "tries  = 300")  # a dozen start at once here
     journal, witness = Journal(adopted), Witness(adopted)
     with witness.watching(writing=False):
         adopted.up("v1.5.0")
@@ -387,7 +388,7 @@ def test_a_writer_that_does_not_end_is_waited_for_and_not_disturbed(adopted: Com
 def _endless_smoke(company: Company) -> None:
     """A smoke test that is never content."""
     company.configure("^expect = 200", "expect = 418")
-    company.configure("^tries  = 5", "tries  = 900")
+    company.configure("^tries  = 25", "tries  = 900")
 
 
 def _password(text: str) -> str:
