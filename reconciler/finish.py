@@ -47,7 +47,9 @@ def finish(managed: Managed, work: Finish) -> tuple[Outcome, ...]:
     desired = DESIRED[work.role]
     outcomes = [_database(managed, work, one, desired) for one in work.of(DATABASE)]
     outcomes += _machines(managed, work, desired)
-    if any(one.fate is not Fate.DONE for one in outcomes):
+    # Evidence never had a job to stop, and that it answers nobody is often why it is kept: it is
+    # labelled all the same, or it would stand in the way of every release.
+    if work.role is not Reason.KEPT and any(one.fate is not Fate.DONE for one in outcomes):
         return tuple(outcomes)
     return (*outcomes, *_label(managed, work, desired))
 
@@ -73,7 +75,9 @@ def _machines(managed: Managed, work: Finish, desired: Desired) -> list[Outcome]
     gate = managed.gate
     if gate is None or desired.app is None:
         return []
-    machines = [one for one in work.of(INSTANCE) if one.state in ("running", "pending")]
+    # Not only those that run: one that people stopped has not been told anything, and does what it
+    # was told last once they start it again. It is not finished, and must not be labelled so.
+    machines = work.of(INSTANCE)
     act = Act(
         work.generation,
         str(work.deploy),
@@ -84,6 +88,9 @@ def _machines(managed: Managed, work: Finish, desired: Desired) -> list[Outcome]
 
 
 def _machine(managed: Managed, gate: Gate, thing: Resource, act: Act) -> Outcome:
+    if thing.state not in ("running", "pending"):
+        said = f"it is {thing.state} and has not been told: app {act.app}, jobs {act.jobs}"
+        return Outcome(thing, Fate.BLOCKED, f"{said}; start it, or terminate it")
     try:
         shell = managed.reach.shell(thing)
         try:
@@ -96,8 +103,18 @@ def _machine(managed: Managed, gate: Gate, thing: Resource, act: Act) -> Outcome
 
 
 def _label(managed: Managed, work: Finish, desired: Desired) -> Sequence[Outcome]:
+    """Write the label, unless the ledger has changed while machines kept us waiting.
+
+    A label has no fence: one that lands on what was forgotten meanwhile would make it lost.
+    """
     in_aws = [one for one in work.things if one.kind != DATABASE and one.label is not desired.label]
+    if not in_aws:
+        return ()
     try:
+        ledger = managed.ledgers.read(managed.address).ledger
+        if ledger is None or ledger.gen != work.generation:
+            said = "not labelled: the ledger has changed, the next sweep decides again"
+            return [Outcome(one, Fate.BLOCKED, said) for one in in_aws]
         return managed.heap.label(in_aws, desired.label)
     except ToolError as error:
         return [Outcome(one, Fate.FAILED, error.message) for one in in_aws]
