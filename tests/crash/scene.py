@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -83,10 +83,20 @@ class Shop(Company):
 
     def wait_for_lease_end(self, seconds: float = 60) -> None:
         """Wait until no lease stands in the ledger, or its time has passed by AWS's clock."""
-        deadline = time.monotonic() + seconds
-        while (until := self.lease_until()) and datetime.now(UTC) <= until + timedelta(seconds=1):
-            assert time.monotonic() < deadline, self.ledger()
-            time.sleep(0.1)
+
+        def over() -> bool:
+            until = self.lease_until()
+            return until is None or datetime.now(UTC) > until + timedelta(seconds=1)
+
+        wait_for(over, seconds)
+
+    def shorten_lease(self) -> None:
+        """Leases as short as they may be, from now on."""
+        self.append('[lease]\nlength = "3s"')
+
+    def wait_until_struck(self) -> None:
+        """Wait until every fault asked for has met a call."""
+        wait_for(lambda: not self.faults.list()["rules"])
 
     def order(self) -> int:
         """Place an order, as a customer does; it must be taken. Its id."""
@@ -137,6 +147,14 @@ class Shop(Company):
             yield
 
 
+def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait until the condition holds. Fails if it does not in that time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        time.sleep(0.1)
+
+
 def query(shop: Shop, database: str, statement: LiteralString) -> list[tuple[object, ...]]:
     """What a statement of the database's administrator answers."""
     with psycopg.connect(shop.admin_url(database), autocommit=True) as connection:
@@ -156,6 +174,11 @@ def swap_record(shop: Shop, name: str, kind: str, values: tuple[str, ...]) -> No
     }
     changes = [{"Action": "UPSERT", "ResourceRecordSet": record}]
     route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": changes})
+
+
+def release_id(done: Done) -> str:
+    """The deploy-id that a release gave itself."""
+    return next(str(one["deploy"]) for one in done.events if one["type"] == "release-began")
 
 
 def failed_step(done: Done) -> str:
