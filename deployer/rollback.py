@@ -21,7 +21,7 @@ from deployer.rollback_run import Rollback, choose
 from deployer.smoking import smoke_all
 from deployer.steps.guard import new_id
 from deployer.survey import Survey, survey
-from deployer.undo import left_lines
+from deployer.undo import left_lines, settled
 from reconciler import ledger as ledgers
 from reconciler.cloud import Reading
 from reconciler.deploy_id import DeployId
@@ -50,7 +50,8 @@ def rollback(
                 run.lease.renew(name)
             _do(run, name, act)
     except BaseException as error:
-        if not _committed_after_all(run, error):
+        failed = error
+        if not settled(lambda: _committed_after_all(run, failed)):
             raise
     return _after(run)
 

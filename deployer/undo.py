@@ -19,8 +19,9 @@ from deployer.visible import wait_until_listed
 from reconciler.cloud import Fate, Outcome
 from reconciler.errors import CloudError, CloudUnclear, ToolError
 from reconciler.fence import FencedAct
-from reconciler.ledger import NotAllowed
+from reconciler.ledger import Live, NotAllowed
 from reconciler.plan import Ask
+from reconciler.signals import Interrupted, held_back
 from reconciler.sweep import Result, sweep
 
 T = TypeVar("T")
@@ -48,11 +49,32 @@ def undo(run: Run, reason: str) -> Undone:
     except (ToolError, NotAllowed) as error:
         # Perhaps still rooted: then nothing may be deleted. The lease runs out, the sweep does it.
         return _finished(run, {}, (*trouble, f"the lease could not be ended: {error}"))
-    _thaw_live(run)
-    if ended and run.options.keep_failed:
-        _sweep(run)  # nothing is deleted: what is kept is rooted; it is labelled and its units stop
-        return Undone({}, trouble, kept=True)
-    return _sweep_own(run, trouble)
+    kept = ended and bool(run.options.keep_failed)
+    try:
+        _thaw_live(run)
+        if kept:
+            # Nothing is deleted: what is kept is rooted; it is labelled and its units stop.
+            return Undone({}, trouble + left_lines(_sweep(run)), kept=True)
+        return _sweep_own(run, trouble)
+    except ToolError as error:
+        # Not an error of the release: said as one, it would read as if all had been cleaned up.
+        return _finished(run, {}, (*trouble, f"the clean-up ended early: {error}"), kept=kept)
+
+
+def settled(settle: Callable[[], bool]) -> bool:
+    """Whether the commit was made, as `settle` finds out; a first signal waits until it has.
+
+    An undo torn in half would end as a signal does whose undo is whole (exit 130). Where the
+    commit turns out to be made the signal has come too late, and the follow-up goes on.
+    """
+    live = False
+    try:
+        with held_back():
+            live = settle()
+    except Interrupted:
+        if not live:
+            raise
+    return live
 
 
 def _thaw_live(run: Run) -> None:
@@ -65,6 +87,8 @@ def _thaw_live(run: Run) -> None:
     server = run.ports.managed.reach.databases() if run.source_database else None
     if server is None or ledger.live is None or ledger.lease is not None:
         return
+    if not _still_live(run, ledger.live):
+        return  # we slept, and another release went live: ours is previous now, and stays shut
     act = FencedAct(ledger.gen, ledger.live.id, str(run.ports.managed.address))
     try:
         server.thaw(run.source_database, act)
@@ -72,6 +96,12 @@ def _thaw_live(run: Run) -> None:
         run.emit(e.Warned(f"{run.source_database} could not be opened at once: {error}"))
         return
     run.thawed(cut_over=False)
+
+
+def _still_live(run: Run, live: Live) -> bool:
+    """Whether the deploy that we cloned, and whose database we shut, is the one that serves."""
+    began = run.reading.ledger if run.reading else None
+    return began is not None and began.live is not None and began.live.id == live.id
 
 
 def _account(run: Run) -> tuple[str, ...]:
@@ -111,7 +141,8 @@ def close_sessions(run: Run) -> None:
 
 
 def _sweep_own(run: Run, trouble: tuple[str, ...]) -> Undone:
-    wait_until_listed(run)
+    if not wait_until_listed(run):
+        trouble = (*trouble, "not everything that was made is listed by its tags yet")
     result = _sweep(run)
     return _finished(run, _counts(result), trouble + left_lines(result))
 
@@ -147,6 +178,8 @@ def left_lines(result: Result) -> tuple[str, ...]:
     return (*lines, *result.trouble)
 
 
-def _finished(run: Run, removed: dict[str, int], left: tuple[str, ...]) -> Undone:
+def _finished(
+    run: Run, removed: dict[str, int], left: tuple[str, ...], *, kept: bool = False
+) -> Undone:
     run.emit(e.CleanUpDone(removed, len(left)))
-    return Undone(removed, left)
+    return Undone(removed, left, kept=kept)

@@ -28,7 +28,7 @@ from deployer.steps.lease import take
 from deployer.steps.migrate import migrate
 from deployer.steps.smoke import smoke
 from deployer.steps.start import start
-from deployer.undo import Undone, close_sessions, undo
+from deployer.undo import Undone, close_sessions, settled, undo
 from reconciler import costs
 from reconciler.errors import DirtRemains, FollowUpFailed, ToolError
 from reconciler.settings import refuse_unbuilt
@@ -76,7 +76,8 @@ def _release(run: Run) -> e.Released:
             run.held.renew(step.name)
             _do(run, step)
     except BaseException as error:
-        if run.lease is None or not _committed_after_all(run, error):
+        failed = error
+        if run.lease is None or not settled(lambda: _committed_after_all(run, failed)):
             raise
     return _after_commit(run)
 
@@ -105,9 +106,9 @@ def _committed_after_all(run: Run, error: BaseException) -> bool:
     if done.committed:
         run.emit(e.Warned(f"the commit was made; only its answer was lost ({error})"))
         return True
+    _tell_evidence(run, error, done)
     if done.left:
         raise dirt_remains(run, error, done) from error
-    _tell_evidence(run, error, done)
     return False
 
 
