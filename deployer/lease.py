@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -88,13 +89,22 @@ class Lease:
         try:
             self._swap(lambda _: ledgers.acquire(old, self.mine, self._until()))
         except (SwapLost, NotAllowed) as error:
-            service = self.mine.service
-            raise Refused(
-                f"{service} was changed by somebody else just now; nothing was done",
-                cure=f"To see by whom      deployer status {service}",
-            ) from error
+            raise self._beaten() from error
         self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
         self._thread.start()
+
+    def _beaten(self) -> Refused:
+        """The refusal of who came second; it names the holder, if the ledger can be read."""
+        with suppress(ToolError):
+            self._reread()
+        service = self.mine.service
+        lease = self._reading.ledger.lease if self._reading.ledger else None
+        who = f"{lease.id}, in `{lease.step}`" if lease else "somebody else"
+        return Refused(
+            f"{service} was changed by {who} just now; nothing was done",
+            cure=f"To see how it stands  deployer status {service}\n"
+            f"To wait for it        deployer up {service} --wait 15m",
+        )
 
     def renew(self, step: str | None = None) -> None:
         """Move the lease's time and say the step. Raises LeaseLost, CloudError."""
