@@ -14,11 +14,15 @@ from deployer.rollback_run import Rollback
 from reconciler.database.port import Changes, DatabaseServer
 from reconciler.errors import Refused
 from reconciler.fence import FencedAct
+from reconciler.resource import DATABASE
 
 
 @dataclass(frozen=True)
 class _Pair:
-    """The databases of the deploy that is left and of the one that is gone back to."""
+    """The databases of the deploy that is left and of the one that is gone back to.
+
+    `older` is '' where none is known: then everything in the newer one is left behind.
+    """
 
     server: DatabaseServer
     newer: str
@@ -26,17 +30,27 @@ class _Pair:
 
 
 def _databases(run: Rollback) -> _Pair | None:
-    """Both databases; None where the deploys share one, or have none."""
+    """Both databases; None where the deploys share one, or the one that is left has none."""
     newer = run.seen.database(run.live.id)
     older = run.seen.database(run.target.id)
-    server = run.ports.managed.reach.databases() if newer and older else None
-    if server is None or newer is None or older is None or newer.name == older.name:
+    server = run.ports.managed.reach.databases() if newer else None
+    if server is None or newer is None or (older and newer.name == older.name):
         return None
-    return _Pair(server, newer.name, older.name)
+    return _Pair(server, newer.name, older.name if older else "")
 
 
 def refuse_early(run: Rollback) -> None:
-    """Count before anything is touched: a refusal must not disturb the live service."""
+    """Count before anything is touched: a refusal must not disturb the live service.
+
+    Databases that cannot be listed are no absent ones (rule 6): the older would stay shut, and the
+    newer would go on taking writes that nobody reads.
+    """
+    gap = next((one for one in run.seen.inventory.gaps if one.kind == DATABASE), None)
+    if gap is not None:
+        raise Refused(
+            f"the databases of {run.ports.managed.name} cannot be listed: {gap.reason}",
+            cure="check database.admin, and the way to its server from here",
+        )
     pair = _databases(run)
     if pair is not None:
         _refuse_losses(run, pair.server.changes_since_baseline(pair.newer))
@@ -57,8 +71,9 @@ def shut_newer(run: Rollback) -> str:
     _refuse_losses(run, changes)
     run.lost = losses(changes)
     # From here on the older database counts: rolling forward again says what that would lose.
-    act = FencedAct(run.lease.generation, run.target.id, str(managed.address))
-    server.record_baseline(pair.older, act)
+    if pair.older:
+        act = FencedAct(run.lease.generation, run.target.id, str(managed.address))
+        server.record_baseline(pair.older, act)
     return f"{pair.newer} is shut; left behind: {run.lost}"
 
 

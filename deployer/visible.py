@@ -38,7 +38,7 @@ def _listed(inventory: Inventory) -> set[str]:
 def _ended(run: Run) -> set[str]:
     found = run.ports.compute.instances(run.launched) if run.launched else ()
     ended = {one.id for one in found if one.state in GONE_STATES}
-    # It was seen available before anything was launched of it: not there now, another sweep took it.
+    # It was seen before anything was launched of it: not there now, another sweep took it.
     if run.image and run.launch_order is not None and run.ports.compute.image(run.image) is None:
         ended.add(run.image)
     return ended

@@ -118,7 +118,7 @@ def test_a_first_signal_in_the_clean_up_waits_for_its_end(scene: Scene) -> None:
     assert not scene.server.is_shut(LIVE.database_name(LEDGER))
 
 
-def test_a_signal_after_an_unheard_commit_does_not_hide_it(scene: Scene) -> None:
+def test_a_signal_after_an_unheard_commit_does_not_hide_it() -> None:
     """Live is live: the follow-up goes on, and the end is not called an undo."""
 
     def settle() -> bool:
