@@ -44,7 +44,8 @@ class Collector:
         try:
             still = self._verified(group, around)
         except ToolError as error:
-            return self._told(Outcome(one, Fate.FAILED, error.message) for one in group)
+            failed = [Outcome(one, Fate.FAILED, error.message) for one in group]
+            return self._told(iter(failed))
         return self._told(self._delete_and_wait(group, still))
 
     def _told(self, outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
@@ -57,6 +58,7 @@ class Collector:
         fresh = self._now(around)
         root, _ = read_root(self._managed)
         _refuse_unknown(fresh, root)
+        _refuse_unseen(fresh, group)
         wanted = {one.key for one in group}
         verdicts = mark(fresh, {root.home.service: root})
         return {one.thing.id: one for one in verdicts if one.thing.key in wanted}
@@ -134,3 +136,11 @@ def _refuse_unknown(fresh: Inventory, root: Root) -> None:
     problem = problems(fresh, {root.home.service: root}).get(root.home.service)
     if problem:
         raise ToolError(f"unknown since the plan was made: {problem}")
+
+
+def _refuse_unseen(fresh: Inventory, group: Sequence[Resource]) -> None:
+    """A database server out of reach hides databases: then a missing one is not gone."""
+    kinds = {one.kind for one in group}
+    gap = next((one for one in fresh.gaps if one.kind in kinds), None)
+    if gap is not None:
+        raise ToolError(f"{gap.kind}s could not be listed: {gap.reason}")
