@@ -6,14 +6,15 @@ the other way round, a deploy born in between would look like garbage.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from reconciler.cloud import Heap, Reading
 from reconciler.database.inventory import as_resource, highest_fence
 from reconciler.database.port import DatabaseInfo
-from reconciler.errors import CloudError, LedgerUnknown, ToolError
+from reconciler.errors import AccessDenied, CloudError, LedgerUnknown, ToolError
 from reconciler.ledger import Ledger
 from reconciler.managed import Managed
 from reconciler.mark import Root
@@ -45,6 +46,7 @@ class _Databases:
 
 def observe(services: Sequence[Managed], *, young: bool = False) -> World:
     """The world of these services, heap first, ledger last."""
+    began = time.monotonic()
     heaps = {one.home.place: one.heap for one in services}
     scans = [_scan(heap, young=young) for heap in heaps.values()]
     databases = {one.name: list_databases(one) for one in services}
@@ -53,17 +55,22 @@ def observe(services: Sequence[Managed], *, young: bool = False) -> World:
     roots: dict[str, Root] = {}
     for one in services:  # from here on, only ledgers are read
         root, reading = read_root(one, databases[one.name].fence)
-        roots[one.name] = root
+        age = timedelta(seconds=time.monotonic() - began)
+        roots[one.name] = replace(root, heap_age=age)
         if reading is not None:
             readings[one.name] = reading
     return World(inventory, roots, readings)
 
 
 def read_root(managed: Managed, fence: int = 0) -> tuple[Root, Reading | None]:
-    """The service's root set now; a ledger that cannot be read makes it unknown."""
+    """The service's root set now; a ledger that cannot be read makes it unknown.
+
+    Also one that we may not read: the other services' zones may well be open to us. Credentials
+    that are good for nothing have ended the run before, when the ledgers were located.
+    """
     try:
         reading = managed.ledgers.read(managed.address)
-    except (LedgerUnknown, CloudError) as error:
+    except (LedgerUnknown, CloudError, AccessDenied) as error:
         return Root(managed.home, NEVER, problem=error.message, fence=fence), None
     return root_of(managed, reading, fence), reading
 
