@@ -138,7 +138,7 @@ def test_rule_9_what_the_record_names_is_not_forgotten() -> None:
 def test_who_serves_least_is_repaired_first() -> None:
     """A deploy that was left gives up jobs and writes before the live one takes them."""
     kept = replace(CLEAN, kept=(Kept(DEAD, NOW + timedelta(hours=1)),))
-    wrong = tuple(replace(one, tags={**one.tags, t.STATE: "left"}) for one in ALL)
+    wrong = tuple(replace(one, tags={**one.tags, t.STATE: "nonsense"}) for one in ALL)
     roles = [one.role for one in planned(kept, wrong).repairs]
     assert roles == [Reason.KEPT, Reason.PREVIOUS, Reason.LIVE]
 

@@ -1,0 +1,173 @@
+"""Ledgers in memory: the compare-and-swap of Route 53, and its bad days on request.
+
+Obeys the same contract as `Route53Ledgers` (tests/reconciler/aws/test_ledger_stores.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import Enum, auto
+
+from reconciler.cloud import ARecord, LedgerAddress, Reading
+from reconciler.errors import (
+    CloudError,
+    CloudUnclear,
+    ConfigError,
+    LedgerUnknown,
+    SwapLost,
+    ToolError,
+)
+from reconciler.ledger import Ledger
+from reconciler.ledger_text import LedgerTextError, decode, encode
+from tests.shop_world import NOW
+
+
+class Weather(Enum):
+    """What happens to one swap."""
+
+    REPLY_LOST = auto()
+    """Done, the reply lost; reading again settles it, as the port promises."""
+    DONE_UNHEARD = auto()
+    """Done, and it cannot be settled: CloudUnclear."""
+    NOT_DONE = auto()
+    """Not done, and it cannot be settled: CloudUnclear."""
+    LATE = auto()
+    """Under way when we give up: CloudUnclear, done when it is delivered."""
+    TWICE = auto()
+    """Done, and a duplicate of it is still under way."""
+    REFUSED = auto()
+    """A definite error, nothing done."""
+
+
+@dataclass
+class Zone:
+    """What stands in Route 53: values by name."""
+
+    texts: dict[str, tuple[str, int]] = field(default_factory=dict)
+    records: dict[str, ARecord] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Batch:
+    seen: Reading
+    text: str
+    a: ARecord | None
+
+    def fits(self, zone: Zone) -> bool:
+        """Whether every DELETE matches and every CREATE is free."""
+        address = self.seen.address
+        wanted = (self.seen.text, self.seen.ttl) if self.seen.text else None
+        if zone.texts.get(address.name) != wanted:
+            return False
+        return self.a is None or zone.records.get(address.record) == self.seen.a
+
+    def apply(self, zone: Zone) -> bool:
+        """All or none."""
+        if not self.fits(zone):
+            return False
+        zone.texts[self.seen.address.name] = (self.text, self.seen.ttl)
+        if self.a is not None:
+            zone.records[self.seen.address.record] = self.a
+        return True
+
+
+@dataclass
+class FakeLedgers:
+    """Implements `LedgerStore`. `acts` is told of every read and swap, in their order."""
+
+    acts: list[str] = field(default_factory=list)
+    now: datetime = NOW
+    zone: Zone = field(default_factory=Zone)
+    weather: list[Weather] = field(default_factory=list)
+    """Of the next swaps; fair afterwards."""
+    meddlers: list[Callable[[], object]] = field(default_factory=list)
+    """Each runs just before one swap arrives: somebody who was first."""
+    unreadable: dict[str, ToolError] = field(default_factory=dict)
+    """Service → what reading it raises."""
+    under_way: list[_Batch] = field(default_factory=list)
+
+    def locate(self, service: str, record: str) -> LedgerAddress:
+        if not record.endswith("example.com"):
+            raise ConfigError(f"no hosted zone contains {record}")
+        return LedgerAddress(service, "Z1", "example.com", record)
+
+    def read(self, address: LedgerAddress) -> Reading:
+        reading = self.raw(address)
+        try:
+            ledger = decode(reading.text) if reading.text else None
+        except LedgerTextError as error:
+            raise LedgerUnknown(f"{address.name} cannot be read: {error}") from error
+        return replace(reading, ledger=ledger)
+
+    def raw(self, address: LedgerAddress) -> Reading:
+        self.acts.append(f"read {address.service}")
+        if address.service in self.unreadable:
+            raise self.unreadable[address.service]
+        text, ttl = self.zone.texts.get(address.name, ("", 60))
+        return Reading(address, self.now, None, text, ttl, self.zone.records.get(address.record))
+
+    def swap(self, seen: Reading, new: Ledger, point_at: tuple[str, ...] | None = None) -> Reading:
+        if point_at is not None and not point_at:
+            raise ValueError("an A record without addresses: the name would vanish")
+        wanted, batch = self._batch(seen, new, point_at)
+        if self.meddlers:
+            self.meddlers.pop(0)()
+        weather = self.weather.pop(0) if self.weather else None
+        if weather is Weather.REFUSED:
+            raise CloudError("route53: refused", code="Refused")
+        if weather is Weather.LATE:
+            self.under_way.append(batch)
+        if weather not in (Weather.LATE, Weather.NOT_DONE):
+            self._send(batch)
+        if weather is Weather.TWICE:
+            self.under_way.append(batch)
+        if weather in (Weather.DONE_UNHEARD, Weather.NOT_DONE, Weather.LATE):
+            raise CloudUnclear("route53: no answer")
+        return wanted
+
+    def deliver(self) -> list[bool]:
+        """What is still under way arrives; whether each was made."""
+        batches, self.under_way = self.under_way, []
+        return [one.apply(self.zone) for one in batches]
+
+    def put(
+        self, address: LedgerAddress, ledger: Ledger, at: tuple[str, ...] | None = None
+    ) -> None:
+        """Make a ledger stand there, and the A record: what `at` says, else what is live."""
+        self.zone.texts[address.name] = (encode(ledger), 60)
+        addresses = at if at is not None else ledger.live.at if ledger.live else ()
+        self.point(address, *addresses)
+
+    def point(self, address: LedgerAddress, *addresses: str, ttl: int = 60) -> None:
+        """Somebody edits the A record; without addresses, removes it."""
+        if addresses:
+            self.zone.records[address.record] = ARecord(ttl, tuple(sorted(addresses)))
+        else:
+            self.zone.records.pop(address.record, None)
+
+    def stands(self, address: LedgerAddress) -> Ledger:
+        """The ledger that stands there."""
+        return decode(self.zone.texts[address.name][0])
+
+    def pointed_at(self, address: LedgerAddress) -> tuple[str, ...]:
+        """The addresses in the A record."""
+        record = self.zone.records.get(address.record)
+        return record.addresses if record else ()
+
+    def _batch(
+        self, seen: Reading, new: Ledger, point_at: tuple[str, ...] | None
+    ) -> tuple[Reading, _Batch]:
+        ttl = seen.a.ttl if seen.a else 60
+        a = ARecord(ttl, tuple(sorted(point_at))) if point_at else None
+        text = encode(new)
+        wanted = replace(seen, ledger=new, text=text, a=a or seen.a, now=self.now)
+        return wanted, _Batch(seen, text, a)
+
+    def _send(self, batch: _Batch) -> None:
+        before = self.zone.texts.get(batch.seen.address.name, ("",))[0]
+        if batch.apply(self.zone):
+            self.acts.append(f"swap {decode(batch.text).gen}")
+        elif before != batch.text:  # our own, made before, is no loss
+            raise SwapLost(f"{batch.seen.address.name} has been changed by somebody else")
