@@ -103,7 +103,10 @@ def _machine_at(ports: Ports, addresses: tuple[str, ...]) -> InstanceFacts:
 
 def _refuse_another(machine: InstanceFacts, deploy: DeployId) -> None:
     tagged = machine.tags.get(t.ID)
-    if tagged is None or tagged == str(deploy):
+    if tagged is None:
+        return
+    if tagged == str(deploy):
+        _refuse_born(machine, deploy)
         return
     raise Refused(
         f"{machine.id} carries the deploy-id {tagged}: it is no stranger to be adopted",
@@ -111,6 +114,18 @@ def _refuse_another(machine: InstanceFacts, deploy: DeployId) -> None:
             "If the ledger was lost     deployer recover SERVICE\n"
             "If the tags are a copy     remove the deploy-* tags from it, then adopt again"
         ),
+    )
+
+
+def _refuse_born(machine: InstanceFacts, deploy: DeployId) -> None:
+    """A machine that a deploy made is under the ledger: held as adopted, it would never go."""
+    if machine.tags.get(t.HOLD) == t.HELD_BY_ADOPTION:
+        return
+    raise Refused(
+        f"{machine.id} is live as {deploy} and was not adopted: there is nothing to adopt",
+        cure=f"To see how it stands     deployer status {deploy.service}\n"
+        f"If it was adopted once and its hold was taken off:\n"
+        f"reconciler hold {machine.id} {t.HELD_BY_ADOPTION}",
     )
 
 

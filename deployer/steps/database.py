@@ -14,7 +14,7 @@ from deployer.here import Here, Runner
 from deployer.run import Freeze, Run
 from reconciler import machine_env
 from reconciler.database.connect import AdminUrl
-from reconciler.database.memory import Memory
+from reconciler.database.memory import Memory, born_as
 from reconciler.database.port import DatabaseServer
 from reconciler.deploy_id import DeployId
 from reconciler.errors import ConfigError, DatabaseError
@@ -36,6 +36,7 @@ def database(run: Run) -> str:
         _point(run, config)
         return f"{run.database}, empty"
     source = _source(run, config, server)
+    _refuse_anothers(run, server, live.id, source)
     _freeze(run, config, server, live.id, source)
     _create(run, config, server, like=source)
     _copy(run, config, server, source)
@@ -56,6 +57,19 @@ def _source(run: Run, config: Database, server: DatabaseServer) -> str:
     if name not in {one.name for one in server.databases()}:
         raise DatabaseError(f"the live database {name} is not on the server that admin leads to")
     return name
+
+
+def _refuse_anothers(run: Run, server: DatabaseServer, live: DeployId, source: str) -> None:
+    """What is shut has to be live's own: any other would not be opened again by a sweep."""
+    ledger = str(run.ports.managed.address)
+    memory = next(one.memory for one in server.databases() if one.name == source)
+    owner = born_as(source, ledger) or (memory.deploy if memory else live)
+    if owner != live:
+        raise DatabaseError(
+            f"the live machine uses {source}, which is the database of {owner}, not of {live}",
+            cure=f"Let live use a database of its own name first. If {owner} is no more, and the "
+            f"name is nobody's:  COMMENT ON DATABASE {source} IS NULL",
+        )
 
 
 def _freeze(

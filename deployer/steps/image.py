@@ -5,7 +5,8 @@ from __future__ import annotations
 from deployer.compute import ImageFacts, ImageOrder, InstanceFacts
 from deployer.inference import birth_tags
 from deployer.run import Run
-from reconciler.errors import CloudError, CloudUnclear, Refused
+from reconciler import tags as t
+from reconciler.errors import CloudError, CloudUnclear, Refused, ToolError
 from reconciler.resource import IMAGE, INSTANCE, SNAPSHOT
 from reconciler.shell import Command
 from reconciler.signals import held_back
@@ -27,21 +28,29 @@ def image(run: Run) -> str:
         tags={kind: tags.of(kind) for kind in (IMAGE, SNAPSHOT)},
         no_reboot=service.instance.no_reboot,
     )
-    run.image_order = order  # before the call: a lost reply is accounted for by its name
-    _hooks(run, service.image.before)
     try:
-        with held_back():
-            run.image = run.ports.compute.create_image(order)
-    except CloudUnclear:
-        raise
-    except CloudError:
-        run.image_order = None  # AWS says that nothing was made
-        raise
+        # Inside: a file system frozen by the first of two lines is let go though the second fails.
+        _hooks(run, service.image.before)
+        _create(run, order)
     finally:
         _hooks(run, service.image.after)
     _wait(run)
     reboot = "no reboot" if order.no_reboot else "rebooted"
     return f"{run.image} of {live.id}, {reboot}"
+
+
+def _create(run: Run, order: ImageOrder) -> None:
+    # Just before the call, so that a lost reply is accounted for by its name; and no sooner: the
+    # undo repeats what was ordered, and an image may be told to reboot the live machine.
+    run.image_order = order
+    try:
+        with held_back():
+            run.image = run.ports.compute.create_image(order)
+    except CloudUnclear:
+        raise
+    except ToolError:
+        run.image_order = None  # refused or denied: AWS says that nothing was made
+        raise
 
 
 def live_machine(run: Run) -> InstanceFacts | None:
@@ -51,10 +60,12 @@ def live_machine(run: Run) -> InstanceFacts | None:
     if ledger is None or ledger.live is None:
         return None
     found = run.ports.compute.find_instances_at(ledger.live.at)
-    running = [one for one in found if one.state == "running"]
+    # Two networks of an account may use the same private address: only live's own is cloned.
+    own = [one for one in found if one.tags.get(t.ID) == str(ledger.live.id)]
+    running = [one for one in own if one.state == "running"]
     if not running:
         raise Refused(
-            f"no running machine holds an address of {ledger.live.id} "
+            f"no running machine of {ledger.live.id} holds its address "
             f"({', '.join(ledger.live.at)}): there is nothing to clone",
             cure=f"To see what there is     deployer status {run.ports.service.name}",
         )
