@@ -106,7 +106,8 @@ def saving(things: Iterable[Resource]) -> str:
     hourly = sum(price for price in prices if price is not None)
     most = "up to " if any(map(costs.is_bound, every)) else ""
     more = " and what is not known" if None in prices else ""
-    month = words.money(hourly * costs.MONTH)
+    # The month of what is shown, so that report, plan and sweep name the same figure.
+    month = words.money(round(hourly, 4) * costs.MONTH)
     return f"{most}{words.hourly(hourly)}, {month} in 30 days{more}"
 
 

@@ -112,7 +112,7 @@ def _summary(stage: Stage, world: World, clients: Clients) -> None:
     lines = [
         f"requests            {clients.asked}, failed: {len(clients.errors)}",
         f"orders acknowledged {len(clients.receipts)}, found in {live}: {len(found)}",
-        f"orders refused      {clients.refused} while the database was copied (clients repeat)",
+        f"orders refused      {clients.refused} while a database was shut (clients repeat)",
         f"left in the cloud   {_said(world.counts())}",
     ]
     stage.console.print("\n".join(lines))
