@@ -65,6 +65,7 @@ class Root:
     `problem` says why the service is unknown ('' when it is not); then nothing of it is touched.
     `record` is what the A record says now (empty: there is none). `now` is the ledger's Date.
     `fence` is the highest generation that anything of the service is seen to have obeyed.
+    `heap_age` is how long before `now` the heap was listed.
     """
 
     home: Home
@@ -74,6 +75,7 @@ class Root:
     problem: str = ""
     fence: int = 0
     min_age: timedelta = timedelta(0)
+    heap_age: timedelta = timedelta(0)
 
 
 Roots = Mapping[str, Root]

@@ -85,7 +85,9 @@ def _forgets(ledger: Ledger, root: Root, ask: Ask) -> tuple[DeployId, ...]:
         return ()
     record = set(root.record)
     witnessed = {one.id for one in ledger.previous if record & set(one.at)}
-    over = beyond(ledger, ask.retention, root.now, ask.ttl)
+    # As of the listing: one that was not yet left then may have things that the listing lacks, and
+    # what could not be labelled `left` would count as lost.
+    over = beyond(ledger, ask.retention, root.now - root.heap_age, ask.ttl)
     return tuple(one for one in over if one not in witnessed)
 
 
