@@ -6,7 +6,7 @@ from deployer.compute import InstanceFacts, LaunchOrder
 from deployer.inference import Shape, birth_tags, shape
 from deployer.run import Run
 from deployer.userdata import user_data
-from reconciler.errors import CloudError, CloudUnclear, ConfigError
+from reconciler.errors import CloudError, CloudUnclear, ConfigError, ToolError
 from reconciler.host_key import make_host_key
 from reconciler.resource import INSTANCE, INTERFACE, VOLUME
 from reconciler.signals import held_back
@@ -45,10 +45,10 @@ def _in_a_subnet(run: Run, wanted: Shape) -> None:
             return
         except CloudUnclear:
             raise
-        except CloudError as error:
-            run.launch_order = None  # AWS says that nothing was made
+        except ToolError as error:
+            run.launch_order = None  # refused or denied: AWS says that nothing was made
             last = number == len(wanted.subnets) - 1
-            if error.code != NO_CAPACITY or last:
+            if getattr(error, "code", "") != NO_CAPACITY or last:
                 raise
             run.note("launch", f"no capacity in {subnet}, trying the next")
 
