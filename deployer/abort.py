@@ -33,7 +33,17 @@ def lease_to_abort(ports: Ports, deploy: DeployId | None = None) -> tuple[Survey
 
 
 def abort(ports: Ports, lease: Lease, on_outcome: OnOutcome = lambda _: None) -> Result:
-    """End exactly this lease and sweep its deploy's things; the live database opens again."""
+    """End exactly this lease and sweep its deploy's things; the live database opens again.
+
+    Raises Refused if it went live in the meantime: then nothing was aborted, and must not read so.
+    """
     managed = ports.managed
     ask = Ask(managed.retention, only=lease.id, end_lease=lease, operator=True)
-    return sweep([managed], {managed.name: ask}, on_outcome)
+    result = sweep([managed], {managed.name: ask}, on_outcome)
+    live = result.left.services[0].root.ledger.live
+    if live is not None and live.id == lease.id:
+        raise Refused(
+            f"{lease.id} went live before it could be stopped: nothing was aborted",
+            cure=f"To go back            deployer rollback {managed.name}",
+        )
+    return result

@@ -18,7 +18,7 @@ from functools import partial
 from reconciler import ledger as ledgers
 from reconciler.cloud import LedgerStore, Reading
 from reconciler.deploy_id import DeployId
-from reconciler.errors import CloudError, CloudUnclear, LedgerUnknown, Refused, SwapLost, ToolError
+from reconciler.errors import CloudUnclear, LedgerUnknown, Refused, SwapLost, ToolError
 from reconciler.ledger import Cutover, Ending, Ledger, NotAllowed
 from reconciler.signals import held_back
 
@@ -177,8 +177,8 @@ class Lease:
             except (LeaseLost, LedgerUnknown, NotAllowed) as error:
                 self._lost = error if isinstance(error, LeaseLost) else LeaseLost(str(error))
                 return
-            except CloudError:
-                continue  # Route 53 out of reach: the lease still runs, the next look may do
+            except ToolError:
+                continue  # Route 53 out of reach, credentials expired: the next look may do
 
     def _until(self) -> datetime:
         return min(self.now + self._terms.length, self._began + self._terms.limit)

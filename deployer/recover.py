@@ -22,7 +22,7 @@ from reconciler.ledger_text import LedgerTextError, decode
 from reconciler.machine_acts import observe as observe_machine
 from reconciler.managed import Managed
 from reconciler.observe import World, list_databases, observe
-from reconciler.resource import INSTANCE, Resource
+from reconciler.resource import DATABASE, INSTANCE, Resource
 from reconciler.tags import Label
 
 _GEN = re.compile(r"\bgen=(\d{1,18})\b")
@@ -63,12 +63,15 @@ def _recovery(managed: Managed, world: World, reading: Reading) -> Recovery:
             "picture"
         )
     old = _decoded(reading)
-    machines = _machines(managed, world)
+    things = _things(managed, world)
+    machines = {deploy: of_it for deploy, all_ in things.items() if (of_it := _machines_of(all_))}
     live = _live(machines, reading)
-    previous = _previous(machines, live, reading)
+    previous = _previous(things, live, reading, old)
+    rooted = {one.id for one in previous} | ({live.id} if live else set())
+    kept = tuple(one for one in (old.kept if old else ()) if one.id not in rooted)
     gens, doubts = _generations(managed, machines, reading)
-    new = Ledger(max(gens, default=0) + 1, live=live, previous=previous)
-    found = tuple(_said(deploy, things) for deploy, things in sorted(machines.items()))
+    new = Ledger(max(gens, default=0) + 1, live=live, previous=previous, kept=kept)
+    found = tuple(_said(deploy, of_it) for deploy, of_it in sorted(things.items()))
     return Recovery(managed.name, reading, old, new, found, doubts)
 
 
@@ -79,19 +82,27 @@ def _decoded(reading: Reading) -> Ledger | None:
         return None
 
 
-def _machines(managed: Managed, world: World) -> dict[DeployId, list[Resource]]:
-    """The machines of the service by deploy: born of it, or adopted."""
-    things = birth.index(world.inventory.resources, managed.home.place)
+def _things(managed: Managed, world: World) -> dict[DeployId, list[Resource]]:
+    """The service's things in AWS by deploy: born of it, or adopted.
+
+    Not the machines alone: an image whose machine is gone counts as lost until it is named.
+    """
+    known = birth.index(world.inventory.resources, managed.home.place)
     found: dict[DeployId, list[Resource]] = {}
     for one in world.inventory.resources:
         deploy = one.deploy
-        if one.kind != INSTANCE or deploy is None or deploy.service != managed.name:
+        if one.kind == DATABASE or deploy is None or deploy.service != managed.name:
             continue
         if one.tags.get(t.LEDGER) != str(managed.address):
             continue
-        if one.hold == t.HELD_BY_ADOPTION or not birth.doubt(one, managed.home, things):
+        adopted = one.hold == t.HELD_BY_ADOPTION and not birth.copied(one, managed.home)
+        if adopted or not birth.doubt(one, managed.home, known):
             found.setdefault(deploy, []).append(one)
     return found
+
+
+def _machines_of(things: Iterable[Resource]) -> list[Resource]:
+    return [one for one in things if one.kind == INSTANCE]
 
 
 def _live(machines: dict[DeployId, list[Resource]], reading: Reading) -> Live | None:
@@ -118,20 +129,38 @@ def _live(machines: dict[DeployId, list[Resource]], reading: Reading) -> Live | 
 
 
 def _previous(
-    machines: dict[DeployId, list[Resource]], live: Live | None, reading: Reading
+    things: dict[DeployId, list[Resource]],
+    live: Live | None,
+    reading: Reading,
+    old: Ledger | None,
 ) -> tuple[Previous, ...]:
-    """Deploys that served once, newest first: kept, as the labels are all there is to say so."""
+    """Deploys that served once, newest first: kept, as the labels are all there is to say so.
+
+    What the old text says of one is better than what can be guessed: that it was rejected, above
+    all, or the next rollback would go back to it.
+    """
     served = (Label.LIVE, Label.RETIRED)
+    public = live is not None and _is_public(_machines_of(things[live.id]), live)
     found = [
-        Previous(deploy, reading.now.replace(microsecond=0), _addresses(things))
-        for deploy, things in machines.items()
-        if (live is None or deploy != live.id) and any(one.label in served for one in things)
+        (old.find_previous(deploy) if old else None)
+        or Previous(deploy, reading.now.replace(microsecond=0), _addresses(of_it, public=public))
+        for deploy, of_it in things.items()
+        if (live is None or deploy != live.id) and any(one.label in served for one in of_it)
     ]
     return tuple(sorted(found, key=lambda one: one.id.born, reverse=True))
 
 
-def _addresses(things: Iterable[Resource]) -> tuple[str, ...]:
-    return tuple(sorted(one.addresses[0] for one in things if one.addresses))
+def _is_public(machines: Iterable[Resource], live: Live) -> bool:
+    """Whether the record holds the machines' public addresses: so it would hold another's."""
+    return not set(live.at) & {one.addresses[0] for one in machines if one.addresses}
+
+
+def _addresses(things: Iterable[Resource], *, public: bool = False) -> tuple[str, ...]:
+    """The addresses a record would have of these machines (EC2 lists the private one first)."""
+    machines = [one for one in _machines_of(things) if one.addresses]
+    if public:
+        return tuple(sorted(one.addresses[:2][-1] for one in machines if one.public_ips))
+    return tuple(sorted(one.addresses[0] for one in machines))
 
 
 def _generations(
@@ -164,4 +193,5 @@ def _said(deploy: DeployId, things: list[Resource]) -> str:
     label = things[0].tags.get(t.STATE, "nothing")
     release = things[0].tags.get(t.RELEASE, "")
     where = ", ".join(_addresses(things))
-    return f"{deploy} {release} labelled {label}: {len(things)} machines, {where}"
+    machines = len(_machines_of(things))
+    return f"{deploy} {release} labelled {label}: {machines} machines, {where}"
