@@ -244,7 +244,7 @@ def recover(asked: Asked, service: str, *, yes: bool) -> None:
 @pass_asked
 def thaw(asked: Asked, service: str, *, deployer_is_dead: bool) -> None:
     """Let the live database take writes again."""
-    with staged(asked, service) as one:
+    with staged(asked, service, by_labels=True) as one:
         from deployer.thaw import thaw as reopen
 
         name = reopen(one.ports, deployer_is_dead=deployer_is_dead)

@@ -48,7 +48,7 @@ class Staged:
 
 
 @contextlib.contextmanager
-def staged(asked: Asked, service: str) -> Iterator[Staged]:
+def staged(asked: Asked, service: str, *, by_labels: bool = False) -> Iterator[Staged]:
     """A command on `service` that shows what goes on; a failure is told whole."""
     from deployer.progress import Stage
     from deployer.wiring import wired
@@ -65,7 +65,7 @@ def staged(asked: Asked, service: str) -> Iterator[Staged]:
     stage = Stage(sys.stdout, sys.stderr, as_json=asked.as_json)
     asked.on_error = lambda error, code: _tell(stage, error, code)
     try:
-        with wired(settings, service) as ports:
+        with wired(settings, service, by_labels=by_labels) as ports:
             one = Staged(ports, stage)
             yield one
     finally:

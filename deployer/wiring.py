@@ -15,13 +15,13 @@ from reconciler.wiring import Edges
 
 
 @contextmanager
-def wired(settings: Settings, name: str) -> Iterator[Ports]:
-    """The ports of a service. Raises ConfigError, AccessDenied, CloudError."""
+def wired(settings: Settings, name: str, *, by_labels: bool = False) -> Iterator[Ports]:
+    """The ports of a service, as `Edges.managed`; raises what that does."""
     service = settings.service(name)
     edges = Edges(settings)
     yield Ports(
         service=service,
-        managed=edges.managed(service),
+        managed=edges.managed(service, by_labels=by_labels),
         compute=Ec2Compute(edges.aws(service.place)),
         connector=edges.connector(service),
         resolve=edges.resolver(service),

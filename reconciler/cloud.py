@@ -34,6 +34,15 @@ class LedgerAddress:
         """Value of the tag `deploy-ledger`."""
         return f"{self.zone_id}/{self.name}"
 
+    @staticmethod
+    def parse(text: str, service: str, record: str) -> LedgerAddress:
+        """The address in a tag `deploy-ledger`. Raises ValueError if it is another service's."""
+        zone_id, _, name = text.partition("/")
+        zone = name.removeprefix(f"{service}._deploy.")
+        if not zone_id or zone == name or not f".{record}".endswith(f".{zone}"):
+            raise ValueError(f"{text!r} is no ledger of {service} at {record}")
+        return LedgerAddress(service, zone_id, zone, record)
+
 
 @dataclass(frozen=True)
 class ARecord:

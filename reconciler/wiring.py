@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+import structlog
+
+from reconciler import tags as t
 from reconciler.aws.heap import Ec2Heap
 from reconciler.aws.route53 import Route53Ledgers
 from reconciler.aws.secrets import from_ssm
 from reconciler.aws.session import Aws
 from reconciler.birth import Home
+from reconciler.cloud import LedgerAddress
 from reconciler.database.port import DatabaseServer
 from reconciler.database.postgres import PostgresServer
+from reconciler.errors import CloudError
 from reconciler.machine_gate import Gate
 from reconciler.managed import Managed
 from reconciler.reach import Connector, ServiceReach
@@ -19,6 +25,8 @@ from reconciler.secret import Reference, Secret, resolve
 from reconciler.settings import Settings
 from reconciler.settings_schema import Service
 from reconciler.tags import Place
+
+log = structlog.get_logger()
 
 
 @dataclass
@@ -46,13 +54,24 @@ class Edges:
         """SSH to the service's machines."""
         return Connector(service, self.resolver(service))
 
-    def managed(self, service: Service) -> Managed:
-        """The service with its ports. Raises ConfigError, AccessDenied, CloudError."""
+    def managed(self, service: Service, *, by_labels: bool = False) -> Managed:
+        """The service with its ports. Raises ConfigError, AccessDenied, CloudError.
+
+        With `by_labels` the labels of what is live say where the ledger is if Route 53 cannot be
+        asked. Nothing is swept or released on their word.
+        """
         place = service.place
         aws = self.aws(place)
         ledgers = self._ledgers.setdefault(place, Route53Ledgers(aws))
         heap = self._heaps.setdefault(place, Ec2Heap(aws))
-        address = ledgers.locate(service.name, service.record)
+        try:
+            address = ledgers.locate(service.name, service.record)
+        except CloudError as error:
+            labelled = _labelled(heap, service) if by_labels else None
+            if labelled is None:
+                raise
+            log.warning("the ledger's place is as the labels say", cause=error.message)
+            address = labelled
         database = service.database
         return Managed(
             home=Home(service.name, str(address), place),
@@ -73,6 +92,20 @@ class Edges:
             return None
         secret = self.resolver(service)
         return lambda: PostgresServer.from_url(secret(database.admin).reveal())
+
+
+def _labelled(heap: Ec2Heap, service: Service) -> LedgerAddress | None:
+    """The one ledger that the service's live things name; None if they do not agree."""
+    found = {
+        one.tags.get(t.LEDGER, "")
+        for one in heap.scan().resources
+        if one.label is t.Label.LIVE and one.deploy and one.deploy.service == service.name
+    }
+    if len(found) != 1:
+        return None
+    with contextlib.suppress(ValueError):
+        return LedgerAddress.parse(found.pop(), service.name, service.record)
+    return None
 
 
 def managed(settings: Settings, names: Iterable[str] = ()) -> list[Managed]:
