@@ -1,0 +1,16 @@
+"""Fixtures of the deployer's tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.scene import Scene
+from tests.shop_world import ALL, DEAD
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    """Shop on fakes, clean: live v1.5.0 and one previous release."""
+    return Scene(tmp_path, [one for one in ALL if one.deploy != DEAD])
