@@ -1,4 +1,4 @@
-"""The lease: taken, renewed by a thread, lost, given up; what is ambiguous is settled by reading."""
+"""The lease: taken, renewed by a thread, lost, given up; an unclear swap is settled by reading."""
 
 from __future__ import annotations
 
