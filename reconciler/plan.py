@@ -53,6 +53,7 @@ class Ask:
     """What a sweep is asked for, beyond the ordinary.
 
     `only`      delete nothing but this deploy's things
+    `spare`     delete none of these ids, nor what they use: somebody knows that it cannot be
     `end_lease` an operator's word that its holder's lease may be ended before its time
     `young`     only what may be garbage was listed: nothing is done that needs the whole picture
     """
@@ -60,6 +61,7 @@ class Ask:
     retention: Retention = field(default_factory=Retention)
     ttl: int = 60
     only: DeployId | None = None
+    spare: frozenset[str] = frozenset()
     end_lease: Lease | None = None
     operator: bool = False
     young: bool = False

@@ -57,7 +57,7 @@ def _service(inventory: Inventory, root: Root, ask: Ask) -> ServicePlan:
         forget=forgets,
         repairs=() if ended.lease else _repairs(_whole(verdicts, ask)),
         readdress=() if ended.lease or ask.young else _moved(verdicts, after),
-        verdicts=_scoped(verdicts, ask.only),
+        verdicts=_scoped(verdicts, ask),
         notes=_notes(root),
         young=ask.young,
     )
@@ -108,10 +108,15 @@ def _labelled_left(inventory: Inventory, ledger: str, gone: tuple[DeployId, ...]
     return replace(inventory, resources=tuple(relabel(one) for one in inventory.resources))
 
 
-def _scoped(verdicts: tuple[Verdict, ...], only: DeployId | None) -> tuple[Verdict, ...]:
-    if only is None:
-        return verdicts
-    return tuple(one for one in verdicts if one.thing.deploy == only or not one.collect)
+def _scoped(verdicts: tuple[Verdict, ...], ask: Ask) -> tuple[Verdict, ...]:
+    return tuple(one for one in verdicts if not one.collect or _is_asked(one.thing, ask))
+
+
+def _is_asked(thing: Resource, ask: Ask) -> bool:
+    """Whether it is among what this sweep may delete."""
+    if ask.only is not None and thing.deploy != ask.only:
+        return False
+    return not ask.spare & {thing.id, *thing.used_by}
 
 
 def _whole(verdicts: tuple[Verdict, ...], ask: Ask) -> tuple[Verdict, ...]:

@@ -27,7 +27,8 @@ def follow_up(run: Run) -> str:
     try:
         if not wait_until_listed(run):
             run.unfinished.append("the new machines are not listed by their tags yet")
-        result = sweep([managed], {managed.name: Ask(managed.retention, run.old_ttl)}, tell)
+        ask = Ask(managed.retention, run.old_ttl, spare=run.options.despite)
+        result = sweep([managed], {managed.name: ask}, tell)
     except ToolError as error:
         run.unfinished.append(str(error))
         return "unfinished"

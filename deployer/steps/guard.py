@@ -21,7 +21,7 @@ from reconciler.errors import ConfigError, Refused
 from reconciler.ledger import Cutover, Ledger
 from reconciler.ledger_text import LedgerTooLong, encode
 from reconciler.mark import Verdict
-from reconciler.plan import Ask, ServicePlan
+from reconciler.plan import ServicePlan
 from reconciler.resource import DATABASE
 from reconciler.sweep import sweep
 from reconciler.waiting import Pace, looks
@@ -78,8 +78,8 @@ def new_id(service: str, reading: Reading) -> DeployId:
 
 
 def dirt(todo: ServicePlan, despite: frozenset[str] = frozenset()) -> list[Verdict]:
-    """The garbage that is in the way; things named by `--despite` are not."""
-    return [one for one in todo.deletes if one.thing.id not in despite]
+    """The garbage that is in the way; what `--despite` names is not, nor what that uses."""
+    return [one for one in todo.deletes if not despite & {one.thing.id, *one.thing.used_by}]
 
 
 def refuse(run: Run, todo: ServicePlan, reading: Reading) -> None:
@@ -147,7 +147,7 @@ def _cleaning_up(run: Run, todo: ServicePlan, awaited: set[DeployId]) -> bool:
 def _sweep(run: Run) -> None:
     managed = run.ports.managed
     run.note("guard", "sweeping first")
-    result = sweep([managed], {managed.name: Ask(managed.retention)})
+    result = sweep([managed], {})  # the ordinary ask: retention waits as long as the record says
     if result.trouble:
         raise Refused(result.trouble[0], cure=f"reconciler sweep --service {managed.name}")
     run.note("guard", f"swept: {len(result.gone)} things removed")

@@ -115,6 +115,16 @@ def test_only_one_deploys_things_go() -> None:
     assert planned(full, everything).forget
 
 
+def test_what_somebody_knows_cannot_go_is_passed_by() -> None:
+    """A protected machine, and what it uses; everything else of its deploy still goes."""
+    [machine] = [one.id for one in ALL if one.deploy == DEAD and one.kind == INSTANCE]
+    stay = {machine} | {one.id for one in ALL if machine in one.used_by}
+    assert len(stay) > 1
+    todo = planned(ask=Ask(spare=frozenset({machine})))
+    assert deleted(todo) == DEAD_THINGS - stay
+    assert deleted(planned()) == DEAD_THINGS
+
+
 def test_what_is_beyond_retention_is_forgotten_and_goes() -> None:
     """In one plan: the database of a previous deploy goes with its machine."""
     todo = planned(ask=Ask(Retention(keep=1)))
