@@ -127,14 +127,14 @@ def _contradiction(root: Root, inventory: Inventory) -> str:
         # A database server out of reach hides databases only; those are then simply not swept.
         if gap.place == place and gap.kind != DATABASE:
             return f"{gap.kind}s of {place} could not be read: {gap.reason}"
+    ours = [one for one in inventory.resources if _claims(one, root.home)]
+    if root.ledger.gen == 0 and ours:
+        return f"there is no ledger, yet {ours[0].id} is of {ours[0].deploy}"
     if root.fence > root.ledger.gen:
         return (
             f"generation {root.fence} has been obeyed, the ledger is at {root.ledger.gen}: it is "
             "older than it should be"
         )
-    ours = [one for one in inventory.resources if _claims(one, root.home)]
-    if root.ledger.gen == 0 and ours:
-        return f"there is no ledger, yet {ours[0].id} is of {ours[0].deploy}"
     things = birth.index(inventory.resources, place)
     for one in ours:
         if _is_lost(one, root, things):
@@ -207,6 +207,9 @@ def _adopted(case: _Case) -> Verdict | None:
     """What no deploy created has no birth to prove, and no sweep deletes it."""
     if not _is_adopted(case.thing, case.root) or case.root.problem:
         return None
+    why = birth.stands_in(case.thing, case.root.ledger.addresses_of(case.deploy), case.things)
+    if why:
+        return Verdict(case.thing, Reason.LOOK_ALIKE, why)
     return _rooted(case) or Verdict(case.thing, Reason.HELD, "adopted: no deploy created it")
 
 

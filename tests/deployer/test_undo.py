@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -108,12 +109,12 @@ def test_rule_8_a_create_whose_reply_was_lost_is_settled_while_still_rooted(
         run.image = scene.compute.create_image(IMAGE_ORDER)
         run.launch_order = LAUNCH_ORDER
     scene.compute.lost.append(lost)
-    create = {
+    creates: dict[str, Callable[[], object]] = {
         "launch": lambda: scene.compute.launch(LAUNCH_ORDER),
         "create_image": lambda: scene.compute.create_image(IMAGE_ORDER),
-    }[lost]
+    }
     with pytest.raises(CloudUnclear):
-        create()
+        creates[lost]()
     assert mine(scene)
     assert undo(run, "no answer").left == ()
     assert mine(scene) == set()
