@@ -67,6 +67,8 @@ def survey(ports: Ports, ask: Ask | None = None) -> Survey:
     """Look at the service once."""
     managed = ports.managed
     world = observe([managed])
-    asks = {managed.name: ask or Ask(managed.retention)}
+    reading = world.readings.get(managed.name)
+    ttl = reading.a.ttl if reading and reading.a else 60
+    asks = {managed.name: ask or Ask(managed.retention, ttl)}
     whole = plan(world.inventory, world.roots, asks)
-    return Survey(whole.services[0], world.inventory, world.readings.get(managed.name))
+    return Survey(whole.services[0], world.inventory, reading)

@@ -69,6 +69,7 @@ def _without_ledger(
             ),
         )
     live = _labelled_live(seen)
+    _refuse_committed(ports, server, live)
     info = _shut_database(ports, server, live)
     assert info.memory is not None
     server.thaw(info.name, FencedAct(info.memory.generation, live, str(ports.managed.address)))
@@ -82,6 +83,26 @@ def _labelled_live(seen: Survey) -> DeployId:
     if len(named) != 1:
         raise Refused(f"{len(named)} deploys are labelled live: which database to open is unknown")
     return named[0]
+
+
+def _refuse_committed(ports: Ports, server: DatabaseServer, live: DeployId) -> None:
+    """Labels come last: who is labelled live may have been left already.
+
+    A release notes its counters just before its commit. Where a newer one has, and takes writes,
+    only the ledger knows who is live, and two databases must never take writes at once.
+    """
+    ledger = str(ports.managed.address)
+    for info in server.databases():
+        memory = info.memory
+        if memory is None or memory.ledger != ledger or memory.state is not State.OPEN:
+            continue
+        if memory.baseline is not None and memory.deploy.born > live.born:
+            raise Refused(
+                f"{memory.deploy} had come to its commit, and {info.name} takes writes: only the "
+                f"ledger says whether it is live, or {live}",
+                cure="Wait for Route 53. If you know that it never went live, drop its database "
+                "first.",
+            )
 
 
 def _shut_database(ports: Ports, server: DatabaseServer, live: DeployId) -> DatabaseInfo:

@@ -26,7 +26,7 @@ def connect(run: Run) -> str:
 
 def _machine(run: Run, facts: InstanceFacts) -> NewMachine:
     said = run.ports.service.instance
-    address = facts.public_address if run.public and facts.public_address else facts.private_address
+    address = facts.public_address if run.public else facts.private_address
     reached = ssh_address(said, facts.private_address, facts.public_address)
     key = needed(run.host_key, "host key").public
     deadline = run.ports.service.limits.connect.total_seconds()

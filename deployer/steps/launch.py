@@ -85,16 +85,26 @@ def _wait(run: Run) -> None:
     for _ in looks(Pace(first=0.1, longest=3.0, deadline=limit)):
         found = run.ports.compute.instances(run.launched)
         _refuse_ended(found)
-        up = [one for one in found if one.state == "running"]
+        up = [one for one in found if _is_up(run, one)]
         run.progress("launch", "running", "machines")(len(up), len(run.launched))
         if len(up) == len(run.launched):
             run.facts = tuple(sorted(up, key=lambda one: one.id))
             return
         run.held.check()
-    states = ", ".join(f"{one.id} {one.state}" for one in found) or "none is visible"
+    states = ", ".join(_said(run, one) for one in found) or "none is visible"
     raise CloudError(
         f"not every machine runs after {limit:.0f} s: {states}", cure="raise limits.boot"
     )
+
+
+def _is_up(run: Run, one: InstanceFacts) -> bool:
+    """Running, and at the address that the record will get: a private one would be a dead end."""
+    return one.state == "running" and (bool(one.public_address) or not run.public)
+
+
+def _said(run: Run, one: InstanceFacts) -> str:
+    lacks = run.public and not one.public_address
+    return f"{one.id} {one.state}{', no public address' if lacks else ''}"
 
 
 def _refuse_ended(found: tuple[InstanceFacts, ...]) -> None:
