@@ -6,7 +6,7 @@ before anything is called ours, what the id derives must match what only the cre
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -70,6 +70,20 @@ def copied(thing: Resource, home: Home) -> str:
         return f"it is in {thing.place}, the service in {home.place}"
     if thing.tags.get(t.PART) != t.part(thing.kind, home.place):
         return f"its tags were born on {thing.tags.get(t.PART, 'nothing')!r}"
+    return ""
+
+
+def stands_in(thing: Resource, at: Sequence[str], things: Things) -> str:
+    """How an instance shows that it only has an adopted machine's tags; '' where it does not.
+
+    A second instance started with all its tags ("launch more like this") has its kind and place
+    too. Of several, that one is the adopted machine which holds an address that the ledger names.
+    """
+    if thing.kind != INSTANCE or set(at) & set(thing.addresses):
+        return ""
+    for other in things.values():
+        if other.deploy == thing.deploy and set(at) & set(other.addresses):
+            return f"its tags are those of {other.id}, which holds the ledger's address"
     return ""
 
 

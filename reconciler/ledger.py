@@ -82,6 +82,11 @@ class Ledger:
         """The entry of `deploy` among the previous ones."""
         return next((one for one in self.previous if one.id == deploy), None)
 
+    def addresses_of(self, deploy: DeployId) -> tuple[str, ...]:
+        """The addresses it last gave to `deploy`, live or previous; () for any other."""
+        served = (self.live, *self.previous)
+        return next((one.at for one in served if one is not None and one.id == deploy), ())
+
     def is_kept(self, deploy: DeployId) -> bool:
         """Whether `deploy` is kept as evidence."""
         return any(one.id == deploy for one in self.kept)
