@@ -46,6 +46,7 @@ COMMIT = 1 + RENEWALS
 OLD = "v1.4.2"
 NEW = "v1.5.0"
 LIVE_DATABASE = "shop"
+LEDGER = "shop._deploy.example.test"
 SWAP = "ChangeResourceRecordSets"
 
 
@@ -164,15 +165,20 @@ def query(shop: Shop, database: str, statement: LiteralString) -> list[tuple[obj
 
 def swap_record(shop: Shop, name: str, kind: str, values: tuple[str, ...]) -> None:
     """Put a record as somebody would by hand or from a backup: UPSERT, no questions asked."""
+    _change(shop, "UPSERT", name, kind, values)
+
+
+def remove_record(shop: Shop, name: str, kind: str) -> None:
+    """Remove a record."""
+    _change(shop, "DELETE", name, kind, shop.records()[name, kind])
+
+
+def _change(shop: Shop, action: str, name: str, kind: str, values: tuple[str, ...]) -> None:
     route53 = shop.aws("route53")
     zone = route53.list_hosted_zones()["HostedZones"][0]["Id"]
-    record = {
-        "Name": name,
-        "Type": kind,
-        "TTL": 60,
-        "ResourceRecords": [{"Value": one} for one in values],
-    }
-    changes = [{"Action": "UPSERT", "ResourceRecordSet": record}]
+    records = [{"Value": one} for one in values]
+    record = {"Name": name, "Type": kind, "TTL": 60, "ResourceRecords": records}
+    changes = [{"Action": action, "ResourceRecordSet": record}]
     route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": changes})
 
 

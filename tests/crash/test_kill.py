@@ -60,18 +60,35 @@ def test_a_killed_release_is_swept(shop: Shop, step: str) -> None:
     _assert_the_rooted_set_is_left(shop, before)
 
 
-@pytest.mark.parametrize("action", ["CreateImage", "RunInstances"])
+MADE_BY = {"CreateImage": "image", "RunInstances": "instance"}
+
+
+@pytest.mark.parametrize("action", MADE_BY)
 def test_a_create_in_flight_at_the_kill_is_swept(shop: Shop, action: str) -> None:
-    """AWS carries it out after its sender is dead, and even after a sweep: the next one sees it."""
+    """AWS carries it out when its sender is dead: made under a lease, gone with its end."""
     before = shop.before()
     shop.shorten_lease()
-    shop.faults.set(action, "delay", seconds=12)
+    shop.faults.set(action, "delay", seconds=2)
     with shop.releasing() as release:
         shop.wait_until_struck()
         _kill(release)
+    kind = MADE_BY[action]
+    wait_for(lambda: shop.things()[kind] != before.things[kind])
     shop.wait_for_lease_end()
     shop.ok("reconciler", "sweep")
-    wait_for(lambda: shop.things() != before.things)
+    _assert_the_rooted_set_is_left(shop, before)
+
+
+def test_a_create_that_arrives_after_the_sweep_is_swept_by_the_next(shop: Shop) -> None:
+    """Garbage is stable: its deploy never gets a root again, however late its things appear."""
+    before = shop.before()
+    shop.faults.set("CreateImage", "delay", seconds=15)
+    with shop.releasing() as release:
+        shop.wait_until_struck()
+        _kill(release)
+    shop.ok("deployer", "abort", "shop", "--yes")
+    shop.assert_clean()
+    wait_for(lambda: shop.things()["image"] != before.things["image"])
     shop.ok("reconciler", "sweep")
     _assert_the_rooted_set_is_left(shop, before)
 

@@ -11,7 +11,7 @@ from tests.crash.scene import NEW, Shop, release_id
 
 pytestmark = pytest.mark.timeout(300)
 
-NEWER = "v1.6.0"
+NEWER = "v1.7.0"
 
 
 def test_one_of_two_wins(shop: Shop) -> None:
