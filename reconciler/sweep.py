@@ -19,7 +19,7 @@ from reconciler.finish import Finish, finish
 from reconciler.ledger import Ending, Ledger
 from reconciler.managed import Managed, OnOutcome
 from reconciler.observe import World, observe
-from reconciler.plan import Ask, Plan, Repair, ServicePlan
+from reconciler.plan import OPEN, SHUT, Ask, Plan, Repair, ServicePlan
 from reconciler.planner import plan
 from reconciler.resource import DATABASE, Gap, Resource
 from reconciler.tags import Label
@@ -191,8 +191,11 @@ class _Execution:
             self._swap(lambda old: ledgers.readdress(old, at), at)
 
     def _repair(self, todo: ServicePlan) -> None:
+        still_open = False
         for one in todo.repairs:
-            outcomes = finish(self._managed, self._finish(todo, one))
+            work = self._finish(todo, one)
+            outcomes = finish(self._managed, _unopened(work) if still_open else work)
+            still_open = still_open or any(_takes_writes(each) for each in outcomes)
             for outcome in outcomes:
                 self._on_outcome(outcome)
             self._tally.add(outcomes)
@@ -215,3 +218,15 @@ class _Execution:
         bad = next((one for one in labelled if one.fate is not Fate.DONE), None)
         if bad is not None:
             raise ToolError(f"{bad.resource.id} could not be labelled: {bad.text}")
+
+
+def _takes_writes(outcome: Outcome) -> bool:
+    """Whether this is a database that should have been shut and goes on taking writes."""
+    thing = outcome.resource
+    return thing.kind == DATABASE and thing.state == OPEN and outcome.fate is not Fate.DONE
+
+
+def _unopened(work: Finish) -> Finish:
+    """Without the databases that would be opened: two must never take writes at once."""
+    shut = [one for one in work.things if one.kind == DATABASE and one.state == SHUT]
+    return replace(work, things=tuple(one for one in work.things if one not in shut))

@@ -7,10 +7,11 @@ from datetime import timedelta
 from pathlib import Path
 
 from reconciler.cloud import Fate
-from reconciler.errors import CannotConnect
+from reconciler.errors import CannotConnect, DatabaseError
+from reconciler.fence import FencedAct
 from reconciler.ledger import Kept
-from tests.fakes.scene import Scene
-from tests.shop_world import ALL, CLEAN, DEAD, LIVE, NOW
+from tests.fakes.scene import ROLE, Scene
+from tests.shop_world import ALL, CLEAN, DEAD, LEDGER, LIVE, NOW, OLD
 
 
 def test_a_stopped_machine_is_not_labelled_as_told(tmp_path: Path) -> None:
@@ -47,3 +48,18 @@ def test_a_live_machine_out_of_reach_stays_unfinished(tmp_path: Path) -> None:
     assert scene.heap.labels()["i-17"] == "live"
     assert scene.ledger.live is not None
     assert scene.ledger.live.id == LIVE
+
+
+def test_the_live_database_is_not_opened_beside_one_that_cannot_be_shut(tmp_path: Path) -> None:
+    """Two that take writes at once would lose some of them; one that takes none is told about."""
+    scene = Scene(tmp_path, [one for one in ALL if one.deploy != DEAD])
+    live, left = LIVE.database_name(LEDGER), OLD.database_name(LEDGER)
+    scene.server.shut(live, FencedAct(3, LIVE, LEDGER), (ROLE,), 1.0)
+    scene.server.thaw(left, FencedAct(3, OLD, LEDGER))
+    scene.server.failing["shut"] = DatabaseError("writers still open after 30 s")
+    assert not scene.sweep().clean
+    assert scene.server.is_shut(live)
+    del scene.server.failing["shut"]
+    assert scene.sweep().clean
+    assert scene.server.is_shut(left)
+    assert not scene.server.is_shut(live)
