@@ -146,7 +146,7 @@ def played(
     """Sets what `up` does in place of a release; no edge is put together."""
 
     @contextmanager
-    def wired(*_: object) -> Iterator[None]:
+    def wired(*_: object, **__: object) -> Iterator[None]:
         yield None
 
     def set_play(play: Play) -> None:
