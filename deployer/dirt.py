@@ -7,8 +7,8 @@ from datetime import datetime
 
 from deployer.refusals import ago
 from reconciler import costs
-from reconciler.mark import Verdict
 from reconciler.resource import Resource
+from reconciler.verdict import Verdict
 
 
 def dirt_lines(left: Sequence[Verdict], now: datetime) -> Iterable[str]:

@@ -13,8 +13,8 @@ from reconciler import tags as t
 from reconciler.durations import format_duration
 from reconciler.errors import Refused
 from reconciler.ledger import Lease
-from reconciler.mark import Verdict
 from reconciler.plan import ServicePlan
+from reconciler.verdict import Verdict
 
 
 def no_ledger(service: str, record: str, addresses: Sequence[str]) -> Refused:

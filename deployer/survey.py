@@ -10,11 +10,11 @@ from reconciler.cloud import Reading
 from reconciler.deploy_id import DeployId
 from reconciler.errors import Refused
 from reconciler.ledger import Ledger
-from reconciler.mark import Reason
 from reconciler.observe import observe
 from reconciler.plan import Ask, ServicePlan
 from reconciler.planner import plan
 from reconciler.resource import DATABASE, INSTANCE, Inventory, Resource
+from reconciler.verdict import Reason
 
 DOUBTED = frozenset({Reason.FOREIGN, Reason.LOOK_ALIKE})
 

@@ -13,10 +13,11 @@ from itertools import groupby
 from reconciler.cloud import Fate, Outcome
 from reconciler.errors import ToolError
 from reconciler.managed import Managed, OnOutcome
-from reconciler.mark import Root, Verdict, mark, problems
+from reconciler.mark import mark, problems
 from reconciler.observe import alive, list_databases, read_root
 from reconciler.plan import wave
 from reconciler.resource import DATABASE, Inventory, Resource
+from reconciler.verdict import Root, Verdict
 from reconciler.waiting import Pace, looks
 
 GONE_PACE = Pace(first=0.1, longest=5.0, deadline=240.0)

@@ -1,9 +1,9 @@
 """What things cost an hour, from a small dated table. Pure; an unknown price is None, never 0.
 
 On-demand, Linux, US dollars, as of November 2025, written down by hand after AWS's price pages and
-not checked against its Pricing API. A month is 30 days, 720 h. What a table cannot know (discounts, data
-transfer, extra IOPS) is not in it, so every figure is an estimate, good for telling what to mend
-first.
+not checked against its Pricing API. A month is 30 days, 720 h. What a table cannot know
+(discounts, data transfer, extra IOPS) is not in it, so every figure is an estimate, good for
+telling what to mend first.
 """
 
 from __future__ import annotations

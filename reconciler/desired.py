@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from reconciler.mark import Reason
 from reconciler.tags import Label
+from reconciler.verdict import Reason
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,9 @@ from reconciler.fence import FencedAct
 from reconciler.machine_acts import Act
 from reconciler.machine_gate import Gate
 from reconciler.managed import Managed
-from reconciler.mark import Reason
 from reconciler.parallel import side_by_side
 from reconciler.resource import DATABASE, INSTANCE, Resource
+from reconciler.verdict import Reason
 
 
 @dataclass(frozen=True)

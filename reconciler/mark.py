@@ -9,77 +9,16 @@ labels, holds, doubts and contradictions protect, and nothing but the ledger con
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from enum import StrEnum
+from dataclasses import dataclass, replace
 
 from reconciler import birth
 from reconciler.birth import Home, Things
 from reconciler.deploy_id import DeployId
+from reconciler.in_use import spare
 from reconciler.ledger import Ledger
 from reconciler.resource import DATABASE, Inventory, Resource
-from reconciler.tags import HELD_BY_ADOPTION, Label
-
-
-class Reason(StrEnum):
-    """Why a thing is kept; UNROOTED is the only one that collects."""
-
-    FOREIGN = "foreign"
-    LOOK_ALIKE = "look-alike"
-    UNKNOWN = "unknown scope"
-    LIVE = "live"
-    PREVIOUS = "previous"
-    KEPT = "kept"
-    LEASE = "lease held"
-    HELD = "held"
-    LOST = "lost"
-    WITNESSED = "witnessed by DNS"
-    YOUNG = "too young"
-    IN_USE = "in use"
-    UNROOTED = "unrooted"
-
-
-ROOTED = frozenset({Reason.LIVE, Reason.PREVIOUS, Reason.KEPT, Reason.LEASE})
-CONDEMNED = frozenset({Label.PENDING, Label.FAILED, Label.LEFT})
-"""Labels of what may be garbage once it is not rooted."""
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Keep or collect one thing, with the reason and its words."""
-
-    thing: Resource
-    reason: Reason
-    text: str
-
-    @property
-    def collect(self) -> bool:
-        """Whether the thing is garbage."""
-        return self.reason is Reason.UNROOTED
-
-
-@dataclass(frozen=True)
-class Root:
-    """One service's root set, read after the heap.
-
-    `problem` says why the service is unknown ('' when it is not); then nothing of it is touched.
-    `record` is what the A record says now (empty: there is none). `now` is the ledger's Date.
-    `fence` is the highest generation that anything of the service is seen to have obeyed.
-    `heap_age` is how long before `now` the heap was listed.
-    """
-
-    home: Home
-    now: datetime
-    ledger: Ledger = field(default_factory=lambda: Ledger(gen=0))
-    record: tuple[str, ...] = ()
-    problem: str = ""
-    fence: int = 0
-    min_age: timedelta = timedelta(0)
-    heap_age: timedelta = timedelta(0)
-
-
-Roots = Mapping[str, Root]
-"""By service."""
+from reconciler.tags import HELD_BY_ADOPTION
+from reconciler.verdict import CONDEMNED, Reason, Root, Roots, Verdict
 
 
 @dataclass(frozen=True)
@@ -98,7 +37,7 @@ def mark(inventory: Inventory, roots: Roots) -> tuple[Verdict, ...]:
     things = {place: birth.index(inventory.resources, place) for place in places}
     seen = {name: witnessed(root, inventory.resources) for name, root in roots.items()}
     verdicts = [_judge(one, roots, things[one.place], seen) for one in inventory.resources]
-    return _spare_what_is_in_use(_spare_data_of_live(verdicts, roots))
+    return spare(verdicts, roots)
 
 
 def problems(inventory: Inventory, roots: Roots) -> dict[str, str]:
@@ -294,57 +233,3 @@ RULES: tuple[Rule, ...] = (
     _young,
 )
 """In the order they are asked."""
-
-
-def _spare_data_of_live(verdicts: list[Verdict], roots: Roots) -> list[Verdict]:
-    """While no database of the live deploy is known, it may use any of the service's.
-
-    So it is with a machine that people put in a live one's place, and adopted: it goes on with the
-    database of the deploy before, which must then be neither shut nor dropped.
-    """
-    known = {one.thing.deploy for one in verdicts if one.thing.kind == DATABASE}
-    unsure = {
-        name
-        for name, root in roots.items()
-        if root.ledger.live is not None and root.ledger.live.id not in known
-    }
-    return [_maybe_of_live(one, unsure) for one in verdicts]
-
-
-def _maybe_of_live(verdict: Verdict, unsure: set[str]) -> Verdict:
-    thing, deploy = verdict.thing, verdict.thing.deploy
-    if thing.kind != DATABASE or verdict.reason not in (Reason.PREVIOUS, Reason.UNROOTED):
-        return verdict
-    if deploy is None or deploy.service not in unsure:
-        return verdict
-    text = "no database of the live deploy is known: it may be this one"
-    return Verdict(thing, Reason.IN_USE, text)
-
-
-def _spare_what_is_in_use(verdicts: list[Verdict]) -> tuple[Verdict, ...]:
-    """What a kept or an unseen thing uses is kept too; repeated until nothing changes."""
-    while True:
-        collected = {one.thing.id for one in verdicts if one.collect}
-        held = {
-            used: one.thing.id for one in verdicts if not one.collect for used in one.thing.uses
-        }
-        # A disk that people hold goes with its machine: so the machine has to stay.
-        held |= {
-            user: one.thing.id
-            for one in verdicts
-            if one.reason is Reason.HELD
-            for user in one.thing.used_by
-        }
-        spared = [_spare(one, collected, held) for one in verdicts]
-        if spared == verdicts:
-            return tuple(verdicts)
-        verdicts = spared
-
-
-def _spare(verdict: Verdict, collected: set[str], held: Mapping[str, str]) -> Verdict:
-    thing = verdict.thing
-    if not verdict.collect:
-        return verdict
-    users = [one for one in thing.used_by if one not in collected]
-    user = held.get(thing.id) or next(iter(users), "")
-    return Verdict(thing, Reason.IN_USE, f"in use by {user}, which is kept") if user else verdict

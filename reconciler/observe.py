@@ -17,9 +17,9 @@ from reconciler.database.port import DatabaseInfo
 from reconciler.errors import AccessDenied, CloudError, LedgerUnknown, ToolError
 from reconciler.ledger import Ledger
 from reconciler.managed import Managed
-from reconciler.mark import Root
 from reconciler.resource import DATABASE, Gap, Inventory, Resource
 from reconciler.tags import Place
+from reconciler.verdict import Root
 
 NEVER = datetime.fromtimestamp(0, UTC)
 """The "now" of a ledger that could not be read: nothing has expired, nothing is old."""

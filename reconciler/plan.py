@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 from reconciler.deploy_id import DeployId
 from reconciler.ledger import Lease
-from reconciler.mark import Reason, Root, Verdict
 from reconciler.resource import (
     DATABASE,
     IMAGE,
@@ -21,6 +20,7 @@ from reconciler.resource import (
     Resource,
 )
 from reconciler.retention import Retention
+from reconciler.verdict import Reason, Root, Verdict
 
 WAVES: tuple[tuple[str, ...], ...] = (
     (INSTANCE,),

@@ -15,11 +15,12 @@ from reconciler import tags as t
 from reconciler.deploy_id import DeployId
 from reconciler.desired import DESIRED
 from reconciler.ledger import Ending, Lease, Ledger
-from reconciler.mark import ROOTED, Reason, Root, Verdict, mark, problems
+from reconciler.mark import mark, problems
 from reconciler.plan import OPEN, SHUT, Ask, Plan, Repair, ServicePlan
 from reconciler.resource import DATABASE, INSTANCE, Inventory, Resource
 from reconciler.retention import beyond
 from reconciler.tags import Label
+from reconciler.verdict import ROOTED, Reason, Root, Verdict
 
 
 def plan(inventory: Inventory, roots: Mapping[str, Root], asks: Mapping[str, Ask]) -> Plan:

@@ -14,9 +14,9 @@ from reconciler import costs
 from reconciler import tags as t
 from reconciler.costs import Sum
 from reconciler.deploy_id import DeployId
-from reconciler.mark import Reason, Verdict
 from reconciler.plan import Plan, ServicePlan
 from reconciler.resource import INSTANCE
+from reconciler.verdict import Reason, Verdict
 
 GARBAGE = "garbage"
 

@@ -10,7 +10,6 @@ from typing import Any
 from reconciler.birth import Home
 from reconciler.deploy_id import DeployId
 from reconciler.ledger import Kept, Lease, Ledger, Live, Previous
-from reconciler.mark import Root
 from reconciler.plan import Ask, Plan
 from reconciler.planner import plan
 from reconciler.resource import (
@@ -25,6 +24,7 @@ from reconciler.resource import (
     Resource,
 )
 from reconciler.tags import BirthTags, Label, Place
+from reconciler.verdict import Root
 
 PLACE = Place("123456789012", "eu-west-1")
 LEDGER = "Z1/shop._deploy.example.com"

@@ -20,10 +20,10 @@ from reconciler.deploy_id import SUFFIX_ALPHABET, SUFFIX_LENGTH, DeployId
 from reconciler.errors import ConfigError, Refused
 from reconciler.ledger import Cutover, Ledger
 from reconciler.ledger_text import LedgerTooLong, encode
-from reconciler.mark import Verdict
 from reconciler.plan import ServicePlan
 from reconciler.resource import DATABASE
 from reconciler.sweep import sweep
+from reconciler.verdict import Verdict
 from reconciler.waiting import Pace, looks
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from reconciler import birth, costs
 from reconciler import tags as t
-from reconciler.mark import Verdict
 from reconciler.plan import Plan, ServicePlan
 from reconciler.render import words
 from reconciler.render.plan_text import verdict_json
+from reconciler.verdict import Verdict
 
 
 def find(plan: Plan, id_: str) -> tuple[Verdict, ...]:

@@ -9,11 +9,11 @@ from reconciler import costs
 from reconciler import tags as t
 from reconciler.breaker import Cap, Load, load
 from reconciler.deploy_id import DeployId
-from reconciler.mark import Verdict
 from reconciler.plan import Plan, ServicePlan
 from reconciler.render import words
 from reconciler.render.ledger import Names, headline, ledger_json, named
 from reconciler.resource import Resource
+from reconciler.verdict import Verdict
 
 
 def names_of(verdicts: Iterable[Verdict]) -> Names:

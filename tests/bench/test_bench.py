@@ -18,11 +18,11 @@ from reconciler.birth import Home
 from reconciler.deploy_id import DeployId
 from reconciler.ledger import Ledger, Live
 from reconciler.ledger_text import decode, encode
-from reconciler.mark import Root
 from reconciler.plan import Ask
 from reconciler.planner import plan
 from reconciler.resource import INSTANCE, VOLUME, Inventory, Resource
 from reconciler.tags import BirthTags, Place
+from reconciler.verdict import Root
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(600)]
 

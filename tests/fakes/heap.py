@@ -12,9 +12,9 @@ from typing import Any
 from reconciler import tags as t
 from reconciler.cloud import Fate, Outcome
 from reconciler.errors import ToolError
-from reconciler.mark import CONDEMNED
 from reconciler.resource import INSTANCE, INTERFACE, VOLUME, Gap, Inventory, Resource
 from reconciler.tags import Label, Place
+from reconciler.verdict import CONDEMNED
 from tests.shop_world import PLACE
 
 WITH_ITS_MACHINE = (VOLUME, INTERFACE)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from reconciler.desired import DESIRED
-from reconciler.mark import ROOTED, Reason
 from reconciler.tags import Label
+from reconciler.verdict import ROOTED, Reason
 
 
 def test_every_role_has_a_row() -> None:

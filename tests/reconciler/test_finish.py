@@ -10,8 +10,8 @@ from reconciler.cloud import Fate, Outcome
 from reconciler.deploy_id import DeployId
 from reconciler.errors import AccessDenied, CannotConnect, DatabaseError, ToolError
 from reconciler.finish import Finish, finish
-from reconciler.mark import Reason
 from reconciler.observe import observe
+from reconciler.verdict import Reason
 from tests.fakes.scene import Scene
 from tests.shop_world import CLEAN, DEAD, LEDGER, LIVE, OLD
 

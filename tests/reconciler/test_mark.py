@@ -13,9 +13,10 @@ from reconciler import birth
 from reconciler import mark as marking
 from reconciler import tags as t
 from reconciler.ledger import Lease, Ledger, Live
-from reconciler.mark import Reason, Root, Verdict, mark, problems
+from reconciler.mark import mark, problems
 from reconciler.resource import DATABASE, INSTANCE, Gap, Inventory, Resource
 from reconciler.tags import Label, Place
+from reconciler.verdict import Reason, Root, Verdict
 from tests.shop_world import (
     ALL,
     CLEAN,

@@ -12,7 +12,6 @@ from reconciler import breaker
 from reconciler.breaker import Cap
 from reconciler.cloud import Fate, Outcome
 from reconciler.errors import Refused
-from reconciler.mark import Reason
 from reconciler.plan import Plan
 from reconciler.render.explain import explain_json, explain_lines, find
 from reconciler.render.ledger import ledger_json, ledger_lines
@@ -21,6 +20,7 @@ from reconciler.render.sweep_text import as_json, in_lines, one_line
 from reconciler.resource import DATABASE, INSTANCE, Gap
 from reconciler.sweep import Result
 from reconciler.tags import HELD_BY_ADOPTION, Label
+from reconciler.verdict import Reason
 from tests.shop_world import ALL, CLEAN, DEAD, DIED, EVIDENCE, LIVE, PLACE, deploy, planned, things
 
 

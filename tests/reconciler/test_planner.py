@@ -15,13 +15,13 @@ from reconciler import ledger as ledgers
 from reconciler import tags as t
 from reconciler.desired import DESIRED
 from reconciler.ledger import Ending, Kept, Lease, Ledger, Live, Previous
-from reconciler.mark import Reason, Root
 from reconciler.plan import Ask, Repair, ServicePlan, wave
 from reconciler.planner import plan
 from reconciler.resource import DATABASE, INSTANCE, Gap, Inventory, Resource
 from reconciler.retention import Retention
 from reconciler.sweep import ROUNDS
 from reconciler.tags import Label
+from reconciler.verdict import Reason, Root
 from tests.reconciler.worlds import World, strangers, worlds
 from tests.shop_world import ALL, CLEAN, DEAD, DIED, HOME, LIVE, NOW, OLD, PLACE, root, things
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from reconciler import tags as t
 from reconciler.ledger import Ledger, Live, Previous
-from reconciler.mark import Reason
 from reconciler.plan import Ask, ServicePlan
 from reconciler.planner import plan
 from reconciler.resource import DATABASE, INSTANCE, Inventory, Resource
 from reconciler.retention import Retention
 from reconciler.tags import Label
+from reconciler.verdict import Reason
 from tests.shop_world import (
     ALL,
     CLEAN,

@@ -16,12 +16,12 @@ from reconciler.errors import AccessDenied, CannotConnect, CloudError, DatabaseE
 from reconciler.fence import FencedAct
 from reconciler.ledger import Kept, Lease, Previous
 from reconciler.machine_acts import Act, obey
-from reconciler.mark import Reason
 from reconciler.plan import Ask
 from reconciler.resource import DATABASE, INSTANCE, VOLUME, Gap, Resource
 from reconciler.retention import Retention
 from reconciler.sweep import Result, sweep
 from reconciler.tags import Label, Place
+from reconciler.verdict import Reason
 from tests.fakes.ledgers import Weather
 from tests.fakes.scene import GATE, ROLE, Scene
 from tests.shop_world import ALL, CLEAN, DEAD, DIED, LEDGER, LIVE, NOW, OLD, PLACE, things

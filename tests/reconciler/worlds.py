@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from reconciler import tags as t
 from reconciler.deploy_id import DeployId
 from reconciler.ledger import Kept, Lease, Ledger, Live, Previous
-from reconciler.mark import Root
 from reconciler.plan import Ask, ServicePlan
 from reconciler.planner import plan
 from reconciler.resource import DATABASE, INSTANCE, Gap, Inventory, Resource
 from reconciler.retention import Retention
 from reconciler.tags import HELD_BY_ADOPTION, Label, Place
+from reconciler.verdict import Root
 from tests.shop_world import HOME, NOW, PLACE, deploy, things
 
 SUFFIXES = ("aaaaa", "bbbbb", "ccccc", "ddddd", "eeeee")

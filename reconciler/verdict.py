@@ -1,0 +1,74 @@
+"""The words of `mark`: a verdict with its reason, and the root set it is judged by. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from reconciler.birth import Home
+from reconciler.ledger import Ledger
+from reconciler.resource import Resource
+from reconciler.tags import Label
+
+
+class Reason(StrEnum):
+    """Why a thing is kept; UNROOTED is the only one that collects."""
+
+    FOREIGN = "foreign"
+    LOOK_ALIKE = "look-alike"
+    UNKNOWN = "unknown scope"
+    LIVE = "live"
+    PREVIOUS = "previous"
+    KEPT = "kept"
+    LEASE = "lease held"
+    HELD = "held"
+    LOST = "lost"
+    WITNESSED = "witnessed by DNS"
+    YOUNG = "too young"
+    IN_USE = "in use"
+    UNROOTED = "unrooted"
+
+
+ROOTED = frozenset({Reason.LIVE, Reason.PREVIOUS, Reason.KEPT, Reason.LEASE})
+CONDEMNED = frozenset({Label.PENDING, Label.FAILED, Label.LEFT})
+"""Labels of what may be garbage once it is not rooted."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Keep or collect one thing, with the reason and its words."""
+
+    thing: Resource
+    reason: Reason
+    text: str
+
+    @property
+    def collect(self) -> bool:
+        """Whether the thing is garbage."""
+        return self.reason is Reason.UNROOTED
+
+
+@dataclass(frozen=True)
+class Root:
+    """One service's root set, read after the heap.
+
+    `problem` says why the service is unknown ('' when it is not); then nothing of it is touched.
+    `record` is what the A record says now (empty: there is none). `now` is the ledger's Date.
+    `fence` is the highest generation that anything of the service is seen to have obeyed.
+    `heap_age` is how long before `now` the heap was listed.
+    """
+
+    home: Home
+    now: datetime
+    ledger: Ledger = field(default_factory=lambda: Ledger(gen=0))
+    record: tuple[str, ...] = ()
+    problem: str = ""
+    fence: int = 0
+    min_age: timedelta = timedelta(0)
+    heap_age: timedelta = timedelta(0)
+
+
+Roots = Mapping[str, Root]
+"""By service."""
