@@ -127,6 +127,7 @@ def test_rule_3_an_expired_lease_is_ended_before_its_things_go(scene: Scene) -> 
     assert result.clean
     assert result.ended == (DEAD,)
     assert scene.did(*CHANGING)[0] == "swap 45"
+    assert {one.fate for one in scene.told} == {Fate.GONE}  # not even tried before
     assert not scene.heap.ids & DEAD_IDS
 
 
@@ -175,6 +176,7 @@ def test_rule_3_retention_labels_then_forgets_then_deletes(scene: Scene) -> None
     assert result.forgotten == (OLD,)
     acts = [one.split()[0] for one in scene.did(*CHANGING)]
     assert acts[:3] == ["label", "swap", "delete"]
+    assert {one.fate for one in scene.told} == {Fate.GONE}  # not even tried before
     assert "label left ami-9 eni-9 i-9 snap-9 vol-9" in scene.acts
     assert "i-9" not in scene.heap.ids
     assert OLD_DB not in scene.databases
