@@ -153,45 +153,45 @@ LOOKS_AND_ACTS = [
 ]
 
 
-@pytest.mark.parametrize("line", LOOKS_AND_ACTS)
-def test_the_wrong_account(adopted: Company, line: str) -> None:
+def test_the_wrong_account(adopted: Company) -> None:
     """Nothing is asked of an account that is not the configured one."""
     adopted.configure("^account = .*", 'account = "999999999999"')
     before = adopted.ledger()
-    done = adopted.run(*line.split(" "))
-    assert done.code in (Exit.ACCESS, Exit.USAGE), done
-    assert "999999999999" in done.err
+    for line in LOOKS_AND_ACTS:
+        done = adopted.run(*line.split(" "))
+        assert done.code in (Exit.ACCESS, Exit.USAGE), (line, done)
+        assert "999999999999" in done.err, (line, done)
     assert adopted.ledger() == before
 
 
-@pytest.mark.parametrize("line", LOOKS_AND_ACTS)
-def test_no_credentials(adopted: Company, line: str, tmp_path: Path) -> None:
+def test_no_credentials(adopted: Company, tmp_path: Path) -> None:
     """Said at once, with what to do."""
     names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
     env = {key: value for key, value in adopted.environment.items() if key not in names}
-    done = subprocess.run(
-        adopted.command(*line.split(" ")),
-        env={**env, "HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
-    assert done.returncode == Exit.ACCESS, done
-    assert "no AWS credentials" in done.stderr
-    assert "aws sso login" in done.stderr
-    assert "Traceback" not in done.stderr
+    for line in LOOKS_AND_ACTS:
+        done = subprocess.run(
+            adopted.command(*line.split(" ")),
+            env={**env, "HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+        assert done.returncode == Exit.ACCESS, (line, done)
+        assert "no AWS credentials" in done.stderr, (line, done)
+        assert "aws sso login" in done.stderr, (line, done)
+        assert "Traceback" not in done.stderr, (line, done)
 
 
-@pytest.mark.parametrize("line", LOOKS_AND_ACTS)
-def test_expired_credentials(adopted: Company, faults: FaultClient, line: str) -> None:
+def test_expired_credentials(adopted: Company, faults: FaultClient) -> None:
     """Said in these words, not as an HTTP status; nothing is changed."""
     before = adopted.ledger()
     faults.set("*", "error", code="ExpiredToken", status=403, times=0)
-    done = adopted.run(*line.split(" "))
+    for line in LOOKS_AND_ACTS:
+        done = adopted.run(*line.split(" "))
+        assert done.code == Exit.ACCESS, (line, done)
+        assert "the AWS credentials have expired" in done.err, (line, done)
     faults.clear()
-    assert done.code == Exit.ACCESS, done
-    assert "the AWS credentials have expired" in done.err
     assert adopted.ledger() == before
 
 
@@ -243,8 +243,7 @@ def test_a_deletion_that_is_denied_is_listed(adopted: Company, faults: FaultClie
     assert machine in done.err
     assert "ec2:TerminateInstances" in done.err
     assert "reconciler sweep --service shop" in done.err
-    assert "no such thing as orders_v3" not in done.err
-    assert "smoke" in done.err
+    assert 'relation "orders_v2" does not exist' in done.err  # the first failure stays the first
     assert writable(adopted) == ["shop", *sorted(adopted.things()["database"] - before["database"])]
     faults.clear()
     adopted.ok("reconciler", "sweep")
@@ -351,7 +350,7 @@ def test_on_a_terminal_without_colour(adopted: Company) -> None:
     assert not COLOUR.search(seen)
     text = ESCAPE.sub("", seen)
     assert "✗ smoke" in text
-    assert 'relation "orders_v3" does not exist' in text
+    assert 'relation "orders_v2" does not exist' in text
     assert "shop stays on v1.4.2, which kept serving." in text
     assert "Removed: " in text
     assert "--keep-failed" in text
