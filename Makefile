@@ -14,7 +14,7 @@ WORKERS ?= 2
 # A Python that is new enough; say `make PYTHON=/path/to/python3.11 setup` to choose another.
 PYTHON ?= $(shell sh scripts/find-python)
 
-.PHONY: help setup demo test check lint fmt types imports unit bench lock clean
+.PHONY: help setup demo test check lint fmt types imports unit model bench lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ imports: setup ## import-linter: who may import whom
 
 unit: setup ## the tests of the pure core and of the workshop
 	@$(BIN)/pytest -q tests/reconciler tests/deployer tests/model tests/test_workshop.py tests/test_docs.py
+
+model: setup ## explore the protocol as far as the larger bounds (docs/protocol.md)
+	@$(BIN)/python -m tests.model
 
 bench: setup ## measure; figures go to a terminal, never into a test
 	@$(BIN)/pytest -q -s -m bench -p no:randomly tests/bench

@@ -1,0 +1,203 @@
+"""Those who act on databases: a deployer, a rollback, a sweep; each as slow as it likes.
+
+    guard → acquire → freeze → (sees its own freeze) → dump → verify → commit → sweep
+    guard → acquire → freeze the newer → count what it would give up → commit → sweep
+
+Anything before the commit may fail: end the lease, then sweep, which thaws. They follow
+deployer/steps/database.py and commit.py, rollback_database.py and reconciler/finish.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from deployer.rollback_run import choose
+from reconciler.deploy_id import DeployId
+from reconciler.errors import Refused
+from reconciler.ledger import Cutover, Ending, Ledger
+from tests.model import cast
+from tests.model.database_sweep import Sweep, send
+from tests.model.database_world import (
+    DONE,
+    Actor,
+    Commit,
+    Db,
+    Fenced,
+    Server,
+    World,
+    at,
+    put,
+)
+from tests.model.ledger_world import NONE, Book, Request
+
+Moves = Iterator[tuple[str, World]]
+
+
+@dataclass(frozen=True)
+class Releasing:
+    """What a deployer and a rollback have in common."""
+
+    mine: DeployId
+    book: Book
+    server: Server
+    sweep: Sweep
+
+    @property
+    def name(self) -> str:
+        """In a trace."""
+        return cast.NAMES[self.mine]
+
+    def moves(self, world: World, me: int) -> Moves:
+        """Every next step. Under the lease each may fail."""
+        actor = world.actors[me]
+        if actor.pc in ("look", "read", "act"):
+            yield from self.sweep.moves(world, me, self.name)
+            return
+        step = getattr(self, f"_{actor.pc}")
+        for said, after in step(world, me, actor):
+            yield f"{self.name}: {said}", after
+        if actor.pc not in ("guard", "end", "acquire"):
+            yield f"{self.name}: fails", at(world, me, Actor("end", target=actor.target))
+
+    def aim(self, ledger: Ledger) -> DeployId | None:
+        """Whom the commit is to make live."""
+        raise NotImplementedError
+
+    def copied(self, world: World, me: int, actor: Actor) -> Moves:
+        """What is done with the frozen database."""
+        raise NotImplementedError
+
+    def _guard(self, world: World, me: int, _: Actor) -> Moves:
+        ledger = self.book.values[world.ledger]
+        aim = None if ledger.lease or self.mine in ledger.rooted else self.aim(ledger)
+        if aim is not None:
+            target = cast.DEPLOYS.index(aim)
+            begun = Actor("acquire", seen=world.ledger, began=world.ledger, target=target)
+            yield "guard", at(world, me, begun)
+
+    def _acquire(self, world: World, me: int, actor: Actor) -> Moves:
+        rules = self.book.rules
+        new = self.book.after(
+            actor.seen,
+            ("acquire", self.mine),
+            lambda old: rules.acquire(old, self.mine, cast.UNTIL),
+        )
+        if world.ledger != actor.seen:
+            yield "acquire (lost)", at(world, me, DONE)
+        else:
+            held = actor._replace(pc="freeze", seen=new)
+            yield "acquire", at(world._replace(ledger=new), me, held)
+
+    def source(self, actor: Actor) -> int:
+        """The database that is live as the guard read it."""
+        live = self.book.values[actor.began].live
+        assert live is not None
+        return cast.DEPLOYS.index(live.id)
+
+    def _freeze(self, world: World, me: int, actor: Actor) -> Moves:
+        act = Fenced(self.source(actor), open=False, gen=self.book.gen(actor.seen))
+        for said, after, known in send(self.server, world, act):
+            frozen = actor._replace(pc="copy" if known else "await", frozen=act.gen)
+            yield said, at(after, me, frozen)
+        if not self.book.rules.waits:
+            yield "freezes, and does not wait", at(world, me, actor._replace(pc="copy"))
+
+    def _await(self, world: World, me: int, actor: Actor) -> Moves:
+        """Its own freeze, not somebody's: another's may be thawed by what is on its way."""
+        db = world.dbs[self.source(actor)]
+        own = db is not None and (db.fence == actor.frozen or not self.book.rules.own_freeze)
+        if db is not None and own and not db.open:
+            yield "sees the freeze in force", at(world, me, actor._replace(pc="copy"))
+
+    def _copy(self, world: World, me: int, actor: Actor) -> Moves:
+        yield from self.copied(world, me, actor)
+
+    def _commit(self, world: World, me: int, actor: Actor) -> Moves:
+        commit = Commit(self._request(actor), actor.counted)
+        follow = Actor("look", rounds=1)
+        if actor.unsure:
+            if world.ledger == commit.request.new:
+                yield "asks the ledger: it is live", at(world, me, follow)
+            return
+        after = self.server.cuts_over(world, commit)
+        if after is None:
+            yield "commit (lost)", at(world, me, Actor("end", target=actor.target))
+            return
+        yield "commit", at(after, me, follow)
+        if world.slow:
+            sent = world._replace(commits=(*world.commits, commit), slow=world.slow - 1)
+            yield "commit (no answer)", at(sent, me, actor._replace(unsure=True))
+
+    def _request(self, actor: Actor) -> Request:
+        to, live = cast.DEPLOYS[actor.target], self.book.values[actor.began].live
+        seen = live.id if live else None
+        gen = self.book.gen(actor.seen)
+        cut = Cutover(to, cast.at(to), seen, cast.moment(gen))
+        new = self.book.after(
+            actor.seen,
+            ("commit", self.mine, cut),
+            lambda old: self.book.rules.commit(old, self.mine, cut),
+        )
+        assert new != NONE
+        return Request(actor.seen, new, (), ())
+
+    def _end(self, world: World, me: int, _: Actor) -> Moves:
+        rules, ledger = self.book.rules, self.book.values[world.ledger]
+        sweeps = at(world, me, Actor("look", rounds=1))
+        if ledger.lease is None or ledger.lease.id != self.mine:
+            yield "the lease is not mine", sweeps
+            return
+        ending = Ending(ledger.lease, cast.EARLY, mine=self.mine)
+        new = self.book.after(world.ledger, ending, lambda old: rules.end(old, ending))
+        yield "ends its lease", sweeps._replace(ledger=new)
+
+
+class Deployer(Releasing):
+    """Copies the frozen database, and makes the copy live."""
+
+    def aim(self, ledger: Ledger) -> DeployId | None:
+        return None if self.mine in ledger.rooted else self.mine
+
+    def copied(self, world: World, me: int, actor: Actor) -> Moves:
+        source = world.dbs[self.source(actor)]
+        if source is not None:
+            copy = Db(open=True, rows=source.rows)
+            dbs = put(world.dbs, actor.target, copy)
+            then = actor._replace(pc="verify")
+            yield "dumps and restores", at(world._replace(dbs=dbs), me, then)
+
+    def _verify(self, world: World, me: int, actor: Actor) -> Moves:
+        source = world.dbs[self.source(actor)]
+        if (source is not None and not source.open) or not self.book.rules.verifies:
+            yield "sees the freeze still in force", at(world, me, actor._replace(pc="commit"))
+
+
+class Rollback(Releasing):
+    """Goes back to the previous database, giving up what only the newer one has."""
+
+    def aim(self, ledger: Ledger) -> DeployId | None:
+        try:
+            return choose(ledger, cast.HOME.service, None).id
+        except Refused:
+            return None
+
+    def _acquire(self, world: World, me: int, actor: Actor) -> Moves:
+        for said, after in super()._acquire(world, me, actor):
+            held = after.actors[me]
+            early = held.pc == "freeze" and not self.book.rules.counts_shut
+            yield said, self.counted_now(after, me, held) if early else after
+
+    def copied(self, world: World, me: int, actor: Actor) -> Moves:
+        done = self.counted_now(world, me, actor) if self.book.rules.counts_shut else world
+        then = done.actors[me]._replace(pc="commit")
+        if not self.book.rules.opens_last:
+            act = Fenced(actor.target, open=True, gen=self.book.gen(actor.seen))
+            done = self.server.obeys(done, act) or done
+        yield "counts what is given up, as its user allows", at(done, me, then)
+
+    def counted_now(self, world: World, me: int, actor: Actor) -> World:
+        """What the newer database holds now that the older one does not."""
+        newer, older = world.dbs[self.source(actor)], world.dbs[actor.target]
+        rows = (newer.rows if newer else 0) & ~(older.rows if older else 0)
+        return at(world, me, actor._replace(counted=rows))

@@ -1,0 +1,187 @@
+"""The models' self-test: each of these removes one guard, and each has to be noticed.
+
+A mutation is the product's rules with one of them broken: a function replaced, or two steps
+changed in their order. `within` patches what cannot be passed in: the list of mark's own rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from datetime import datetime
+from unittest.mock import patch
+
+from reconciler import ledger as ledgers
+from reconciler import mark, planner, tags
+from reconciler.deploy_id import DeployId
+from reconciler.fence import Decision
+from reconciler.ledger import Cutover, Lease, Ledger
+from reconciler.plan import Ask, Plan, ServicePlan
+from reconciler.resource import Inventory, Resource
+from reconciler.tags import Label
+from reconciler.verdict import Root, Verdict
+from tests.model.databases import Scenario as Data
+from tests.model.ledger_heap import Scenario as Heap
+from tests.model.rules import Rules
+
+ALONE = Heap("a deployer and a sweep")
+BACK = Heap("a deployer, a rollback and a sweep", rollback=True, slow=0)
+STRANGE = Heap("copied tags", strangers=True)
+TWICE = Heap("a deployer, swaps twice", slow=2, twice=1, sweeps=())
+RESTORED = Heap("a ledger restored", restorer=True, rollback=True, keep=2, slow=0)
+MOVED = Heap("a record moved", mover=True, sweeps=())
+BOTH = Heap("two deployers", deployers=2, sweeps=())
+
+FREEZE = Data("a deployer and a sweep")
+ABORTED = Data("a deployer and an abort", abort=True, sweeps=())
+GIVE_UP = Data("a rollback", deployers=0, rollback=True, sweeps=())
+AGAIN = Data("two deployers", deployers=2, sweeps=(), slow=2, twice=0)
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """One guard removed, where to look, and a word of what the model must then say."""
+
+    name: str
+    rules: Rules
+    where: Heap | Data
+    says: str
+    within: Callable[[], AbstractContextManager[object]] = nullcontext
+
+
+def _without(*names: str) -> Callable[[], AbstractContextManager[object]]:
+    kept = tuple(rule for rule in mark.RULES if rule.__name__ not in names)
+    return lambda: patch.object(mark, "RULES", kept)
+
+
+def steals(ledger: Ledger, mine: DeployId, until: datetime) -> Ledger:
+    """Acquires whoever holds the lease."""
+    return ledgers.acquire(replace(ledger, lease=None), mine, until)
+
+
+def commits_anyway(ledger: Ledger, mine: DeployId, cut: Cutover) -> Ledger:
+    """Commits without holding the lease."""
+    held = replace(ledger, lease=Lease(mine, cut.now, "commit"))
+    return ledgers.commit(held, mine, cut)
+
+
+def forgets_the_old(ledger: Ledger, mine: DeployId, cut: Cutover) -> Ledger:
+    """Commits and keeps no previous deploy."""
+    return replace(ledgers.commit(ledger, mine, cut), previous=())
+
+
+def labels_all(todo: ServicePlan, deploy: DeployId) -> tuple[Resource, ...]:
+    """Everything that carries the id counts as the deploy's."""
+    return tuple(one.thing for one in todo.verdicts if one.thing.deploy == deploy)
+
+
+def never_repairs(inventory: Inventory, roots: Mapping[str, Root], asks: Mapping[str, Ask]) -> Plan:
+    """A plan without repairs: commits are not finished."""
+    whole = planner.plan(inventory, roots, asks)
+    return replace(whole, services=tuple(replace(one, repairs=()) for one in whole.services))
+
+
+def never_ends(inventory: Inventory, roots: Mapping[str, Root], asks: Mapping[str, Ask]) -> Plan:
+    """Things of an expired lease are collected, and the lease is left."""
+    whole = planner.plan(inventory, roots, asks)
+    return replace(whole, services=tuple(replace(one, end=None) for one in whole.services))
+
+
+def repairs_under_a_lease(
+    inventory: Inventory, roots: Mapping[str, Root], asks: Mapping[str, Ask]
+) -> Plan:
+    """Thaws whatever the table says, whoever holds the lease."""
+    whole = planner.plan(inventory, roots, asks)
+    name, root = next(iter(roots.items()))
+    free = {name: replace(root, ledger=replace(root.ledger, lease=None))}
+    repairs = planner.plan(inventory, free, asks).services[0].repairs
+    return replace(whole, services=(replace(whole.services[0], repairs=repairs),))
+
+
+def labels_back(inventory: Inventory, roots: Mapping[str, Root], asks: Mapping[str, Ask]) -> Plan:
+    """What is labelled `left` and not yet forgotten is labelled `retired` again."""
+    with patch.object(planner, "_deviation", _always_deviates):
+        return planner.plan(inventory, roots, asks)
+
+
+_deviation = planner._deviation
+
+
+def _always_deviates(verdict: Verdict) -> str:
+    """As if what is labelled `left` were labelled `pending`."""
+    thing = verdict.thing
+    if thing.label is not Label.LEFT:
+        return _deviation(verdict)
+    pending = {**thing.tags, tags.STATE: Label.PENDING.value}
+    return _deviation(replace(verdict, thing=replace(thing, tags=pending)))
+
+
+def always_obeys(seen: int, generation: int) -> Decision:
+    """No fence."""
+    del seen, generation
+    return Decision.OBEY
+
+
+def _no_contradiction(*_: object) -> str:
+    return ""
+
+
+def _labels_condemn() -> AbstractContextManager[object]:
+    everything = frozenset(Label)
+    return patch.multiple(mark, CONDEMNED=everything, _contradiction=_no_contradiction)
+
+
+DESIGN = (
+    Mutation("ledger before inventory", Rules(heap_first=False), ALONE, "does not exist"),
+    Mutation("delete before forget", Rules(forgets_first=False), BACK, "does not exist"),
+    Mutation("UPSERT for swap", Rules(compares=False), ALONE, "generation came back"),
+    Mutation("clean-up without release", Rules(releases=False), ALONE, "does not exist"),
+    Mutation("no generation", Rules(raises=False), TWICE, "rooted again"),
+    Mutation("no fence", Rules(decide=always_obeys), AGAIN, "two databases"),
+    Mutation(
+        "dump without waiting for the freeze",
+        Rules(waits=False, verifies=False),
+        FREEZE,
+        "two databases",
+    ),
+    Mutation(
+        "thaw under somebody's lease", Rules(plan=repairs_under_a_lease), FREEZE, "two databases"
+    ),
+)
+"""The eight that the protocol names."""
+
+OWN = (
+    Mutation(
+        "acquire takes a held lease", Rules(acquire=steals, guards=False), BOTH, "straight from one"
+    ),
+    Mutation(
+        "commit without the lease",
+        Rules(commit=commits_anyway, holds=lambda *_: True),
+        ALONE,
+        "rooted again",
+    ),
+    Mutation("commit keeps no previous", Rules(commit=forgets_the_old), ALONE, "stays"),
+    Mutation("no answer taken for a no", Rules(asks=False), ALONE, "does not exist"),
+    Mutation("delete before the lease is ended", Rules(ends_first=False), ALONE, "does not exist"),
+    Mutation("expired lease never ended", Rules(plan=never_ends), ALONE, "come to rest"),
+    Mutation("creates not settled before the end", Rules(accounts=False), ALONE, "on its way"),
+    Mutation("create before the lease", Rules(roots_first=False), ALONE, "does not exist"),
+    Mutation("forget without the label left", Rules(labels_left=False), ALONE, "stays retired"),
+    Mutation("label left taken back", Rules(plan=labels_back), ALONE, "stays retired"),
+    Mutation("late label not looked at again", Rules(looks=False), BACK, "stays"),
+    Mutation("retention as of the ledger's reading", Rules(listed_time=False), BACK, "stays"),
+    Mutation("commits never finished", Rules(plan=never_repairs), ALONE, "stays"),
+    Mutation("a moved record moved back", Rules(people_win=False), MOVED, "moved back"),
+    Mutation("all that carries the id is labelled", Rules(owned=labels_all), STRANGE, "not ours"),
+    Mutation("no proof of birth", Rules(), STRANGE, "not ours", _without("_look_alike")),
+    Mutation("another ledger's things", Rules(), STRANGE, "not ours", _without("_foreign")),
+    Mutation("labels condemn", Rules(), RESTORED, "does not exist", _labels_condemn),
+    Mutation("any freeze will do", Rules(own_freeze=False), AGAIN, "two databases"),
+    Mutation("thaw before the lease is ended", Rules(ends_first=False), ABORTED, "two databases"),
+    Mutation("count before the freeze", Rules(counts_shut=False), GIVE_UP, "acknowledged write"),
+    Mutation(
+        "older opened before the commit", Rules(opens_last=False), GIVE_UP, "acknowledged write"
+    ),
+)
+"""Further ones: each removes a guard of the code's own."""

@@ -1,0 +1,77 @@
+"""The rules the models obey: the product's own functions, and the order in which it calls them.
+
+A mutation is a `Rules` with one of them replaced. What is plain data here (a flag) stands for the
+order of a use case's steps, which the models' actors follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from reconciler import ledger as ledgers
+from reconciler.deploy_id import DeployId
+from reconciler.fence import Decision, decide
+from reconciler.ledger import Cutover, Ending, Ledger
+from reconciler.plan import Ask, Plan, Repair, ServicePlan
+from reconciler.planner import plan
+from reconciler.resource import Inventory, Resource
+from reconciler.verdict import Root
+
+
+def holds(ledger: Ledger, mine: DeployId) -> bool:
+    """Whether the ledger says that the lease is mine: what a holder looks at after a lost swap."""
+    return ledger.lease is not None and ledger.lease.id == mine
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Transitions, the plan, the fence; then the order of steps. All as the product has them."""
+
+    acquire: Callable[[Ledger, DeployId, datetime], Ledger] = ledgers.acquire
+    renew: Callable[[Ledger, DeployId, datetime, str], Ledger] = ledgers.renew
+    commit: Callable[[Ledger, DeployId, Cutover], Ledger] = ledgers.commit
+    end: Callable[[Ledger, Ending], Ledger] = ledgers.end
+    forget: Callable[[Ledger, DeployId], Ledger] = ledgers.forget
+    holds: Callable[[Ledger, DeployId], bool] = holds
+    plan: Callable[[Inventory, Mapping[str, Root], Mapping[str, Ask]], Plan] = plan
+    owned: Callable[[ServicePlan, DeployId], tuple[Resource, ...]] = ServicePlan.owned
+    things: Callable[[ServicePlan, Repair], tuple[Resource, ...]] = ServicePlan.things
+    decide: Callable[[int, int], Decision] = decide
+    compares: bool = True
+    """A swap succeeds only where exactly the old value stands."""
+    guards: bool = True
+    """A guard refuses while somebody holds the lease."""
+    raises: bool = True
+    """Every transition raises the generation."""
+    listed_time: bool = True
+    """Retention is judged as of the listing, not of the reading of the ledger."""
+    heap_first: bool = True
+    ends_first: bool = True
+    """An expired lease is ended before its things are deleted."""
+    forgets_first: bool = True
+    labels_left: bool = True
+    """What is forgotten is labelled `left` before the swap."""
+    releases: bool = True
+    """A failed deploy ends its lease before it sweeps itself."""
+    accounts: bool = True
+    """A failed deploy settles its creates before it ends its lease."""
+    asks: bool = True
+    """After an ambiguous swap the ledger is asked."""
+    looks: bool = True
+    """A repair looks at the ledger once more before it writes its label."""
+    people_win: bool = True
+    """A commit made again does not take a record that was moved meanwhile for its own."""
+    roots_first: bool = True
+    """The lease is taken before anything is created."""
+    waits: bool = True
+    """A dump begins after the freeze is in force."""
+    own_freeze: bool = True
+    """It is the dumper's own freeze that is waited for."""
+    verifies: bool = True
+    """The freeze is looked at once more before the commit."""
+    counts_shut: bool = True
+    """A rollback counts what it gives up after the newer database is shut."""
+    opens_last: bool = True
+    """A rollback opens the older database after the commit."""

@@ -1,0 +1,243 @@
+"""A sweep as a step machine: look, decide, act; as slow as it likes between any two steps.
+
+It decides by the product's own planner and acts in the product's own order (reconciler/sweep.py).
+It does not look again before a deletion, as the product does: what is garbage stays garbage, so a
+delete that was decided long ago must be harmless, and that is what is explored here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from reconciler import ledger as ledgers
+from reconciler.deploy_id import DeployId
+from reconciler.desired import DESIRED
+from reconciler.ledger import Ending
+from reconciler.plan import Ask, ServicePlan
+from reconciler.resource import Inventory
+from reconciler.retention import Retention
+from reconciler.tags import Label
+from reconciler.verdict import Root
+from tests.model import cast
+from tests.model.ledger_world import (
+    DONE,
+    NONE,
+    Act,
+    Actor,
+    Answer,
+    Book,
+    Record,
+    Request,
+    Route53,
+    World,
+    labelled,
+    put,
+)
+
+Moves = Iterator[tuple[str, World]]
+
+
+class Key(NamedTuple):
+    """What a plan is made from.
+
+    seen    the ledger in which an operator saw the lease that they want ended
+    listed  the generation that there was when the heap was listed
+    """
+
+    ledger: int
+    record: Record
+    heap: tuple[str, ...]
+    now: datetime
+    only: DeployId | None = None
+    seen: int = NONE
+    fence: int = 0
+    listed: int = NONE
+
+
+@dataclass
+class Sweeper:
+    """Decides and acts for every sweep of a model. Plans are made once for each question."""
+
+    book: Book
+    zone: Route53
+    retention: Retention = field(default_factory=lambda: Retention(keep=0))
+    _plans: dict[Key, ServicePlan] = field(default_factory=dict)
+    _todos: dict[Key, tuple[Act, ...]] = field(default_factory=dict)
+
+    def plan(self, key: Key) -> ServicePlan:
+        """What the product's planner says."""
+        known = self._plans.get(key)
+        if known is None:
+            things = [cast.resource(n, one) for n, one in enumerate(key.heap) if one]
+            ledger = self.book.values[key.ledger]
+            age = _age_of_heap(key, ledger.gen) if self.book.rules.listed_time else timedelta(0)
+            root = Root(cast.HOME, key.now, ledger, key.record, fence=key.fence, heap_age=age)
+            lease = self.book.values[key.seen].lease if key.seen != NONE else None
+            ask = Ask(self.retention, only=key.only, end_lease=lease, operator=lease is not None)
+            whole = self.book.rules.plan(
+                Inventory(tuple(things)), {cast.HOME.service: root}, {cast.HOME.service: ask}
+            )
+            known = self._plans[key] = whole.services[0]
+        return known
+
+    def todo(self, key: Key) -> tuple[Act, ...]:
+        """The plan's acts, in the order in which the product carries them out."""
+        known = self._todos.get(key)
+        if known is None:
+            known = self._todos[key] = tuple(self._acts(self.plan(key), key))
+        return known
+
+    def _acts(self, todo: ServicePlan, key: Key) -> list[Act]:
+        if todo.problem:
+            return []
+        rules = self.book.rules
+        ends, old = self._ends(todo, key)
+        forgets = self._forgets(todo, old)
+        deletes = [Act("delete", cast.PLACES[one.thing.id]) for one in todo.deletes]
+        repairs = self._repairs(todo)
+        if not rules.ends_first:
+            return [*deletes, *ends, *repairs, *forgets]
+        if not rules.forgets_first:
+            return [*ends, *repairs, *deletes, *forgets]
+        return [*ends, *repairs, *forgets, *deletes]
+
+    def _ends(self, todo: ServicePlan, key: Key) -> tuple[list[Act], int]:
+        lease = todo.end
+        if lease is None:
+            return [], key.ledger
+        ending = Ending(lease, key.now, operator=not ledgers.expired(lease, key.now))
+        new = self.book.after(key.ledger, ending, lambda old: self.book.rules.end(old, ending))
+        return [Act("swap", label=f"ends the lease of {cast.NAMES[lease.id]}", new=new)], new
+
+    def _forgets(self, todo: ServicePlan, old: int) -> list[Act]:
+        rules, acts = self.book.rules, list[Act]()
+        for deploy in todo.forget:
+            if rules.labels_left:
+                things = rules.owned(todo, deploy)
+                acts += [Act("label", cast.PLACES[one.id], "left") for one in things]
+            old = self.book.after(old, ("forget", deploy), lambda was: rules.forget(was, deploy))  # noqa: B023
+            acts.append(Act("swap", label=f"forgets {cast.NAMES[deploy]}", new=old))
+        return acts
+
+    def _repairs(self, todo: ServicePlan) -> list[Act]:
+        return [
+            Act(
+                "repair",
+                cast.PLACES[thing.id],
+                DESIRED[repair.role].label.value,
+                knew=thing.label is Label.LEFT,
+            )
+            for repair in todo.repairs
+            for thing in self.book.rules.things(todo, repair)
+            if thing.label is not DESIRED[repair.role].label
+        ]
+
+    def refuses(self, world: World) -> bool:
+        """Whether a guard refuses: the service is unknown, or somebody moved the record.
+
+        It does not refuse for dirt here: a person may say that it is no matter (`--despite`).
+        """
+        todo = self.plan(Key(world.ledger, world.record, world.heap, cast.EARLY, fence=world.fence))
+        return bool(todo.problem or todo.notes)
+
+    # --- steps -------------------------------------------------------------------------------
+
+    def moves(self, world: World, me: int, name: str, only: DeployId | None) -> Moves:
+        """Every next step of a sweep, or of the sweep that another actor has become."""
+        actor = world.actors[me]
+        if actor.pc == "look":
+            yield f"{name}: lists the heap", _at(world, me, self._look(world, actor))
+        elif actor.pc == "decide":
+            yield from self._decide(world, me, name, only)
+        elif actor.unsure:
+            yield from self._asks(world, me, name)
+        else:
+            yield from self._act(world, me, name)
+
+    def _look(self, world: World, actor: Actor) -> Actor:
+        if self.book.rules.heap_first:
+            gen = self.book.gen(world.ledger)
+            return actor._replace(pc="decide", seen=gen, saw=world.heap, fence=world.fence)
+        return actor._replace(pc="decide", seen=world.ledger, record=world.record)
+
+    def _decide(self, world: World, me: int, name: str, only: DeployId | None) -> Moves:
+        actor = world.actors[me]
+        ledger, record, heap, listed = world.ledger, world.record, actor.saw, actor.seen
+        if not self.book.rules.heap_first:
+            ledger, record, heap, listed = actor.seen, actor.record, world.heap, NONE
+        found = [
+            self.todo(Key(ledger, record, heap, now, only, actor.began, actor.fence, listed))
+            for now in (cast.EARLY, cast.LATE)
+        ]
+        for todo in dict.fromkeys(found):
+            after = actor._replace(pc="act", seen=ledger, record=(), fence=0, saw=(), todo=todo)
+            says = "reads the ledger last" + ("" if todo else ": nothing to do")
+            yield f"{name}: {says}", _at(world, me, after if todo else _round_over(actor))
+
+    def _act(self, world: World, me: int, name: str) -> Moves:
+        actor = world.actors[me]
+        act = actor.todo[0]
+        if act.kind == "swap":
+            yield from self._swap(world, me, name, act)
+            return
+        if act.kind == "repair" and world.ledger != actor.seen and self.book.rules.looks:
+            said = f"{name}: labels nothing, the ledger has changed"
+            yield said, _at(world, me, _next(actor, actor.seen))
+            return
+        label = "" if act.kind == "delete" else act.label
+        there = world.heap[act.place]
+        heap = labelled(world.heap, act.place, label) if there else world.heap
+        late = act.kind == "repair" and there == "left" and not act.knew
+        smeared = world.smeared or (late and world.ledger == actor.seen)
+        thing = cast.name_of(act.place)
+        what = f"labels {thing} {label}" if label else f"deletes {thing}"
+        after = world._replace(heap=heap, smeared=smeared)
+        yield f"{name}: {what}", _at(after, me, _next(actor, actor.seen))
+
+    def _swap(self, world: World, me: int, name: str, act: Act) -> Moves:
+        actor = world.actors[me]
+        request = Request(actor.seen, act.new, (), ())
+        for how, after, answer in self.zone.send(world, request):
+            said = f"{name}: {act.label}" + (f" ({how})" if how else "")
+            yield said, _at(after, me, self._answered(actor, act, answer))
+
+    def _asks(self, world: World, me: int, name: str) -> Moves:
+        actor = world.actors[me]
+        act = actor.todo[0]
+        answer = self.zone.ask(world, Request(actor.seen, act.new, (), ()))
+        if answer is not Answer.NONE:
+            after = _at(world, me, self._answered(actor, act, answer))
+            yield f"{name}: asks the ledger: {answer.value}", after
+        yield f"{name}: gives up", _at(world, me, _round_over(actor))
+
+    def _answered(self, actor: Actor, act: Act, answer: Answer) -> Actor:
+        if answer is Answer.NONE:
+            return actor._replace(unsure=True)
+        return _next(actor, act.new) if answer is Answer.WON else _round_over(actor)
+
+
+def _age_of_heap(key: Key, gen: int) -> timedelta:
+    """The listing is LATE too, but for what was left after it: that was not left long before."""
+    if key.now == cast.EARLY:
+        return timedelta(0)
+    listed = gen if key.listed == NONE else key.listed
+    return key.now - cast.moment(listed) - cast.DRAIN
+
+
+def _at(world: World, me: int, actor: Actor) -> World:
+    return world._replace(actors=put(world.actors, me, actor))
+
+
+def _next(actor: Actor, seen: int) -> Actor:
+    if len(actor.todo) == 1:
+        return _round_over(actor)
+    return actor._replace(todo=actor.todo[1:], seen=seen, unsure=False)
+
+
+def _round_over(actor: Actor) -> Actor:
+    if actor.rounds <= 1:
+        return DONE
+    return Actor("look", only=actor.only, began=actor.began, rounds=actor.rounds - 1)
