@@ -22,13 +22,12 @@ def wait_until_listed(run: Run, pace: Pace = LISTED) -> bool:
     expected = set(run.launched)
     if run.image and run.image_order is not None:
         expected.add(run.image)
-    seen: set[str] = set()
-    for _ in looks(pace):
-        if expected <= seen:
-            return True
-        seen |= _listed(run.ports.managed.heap.scan())
-        seen |= _ended(run)
-    return expected <= seen
+    missing = expected
+    for _ in looks(pace) if missing else ():
+        missing = missing - _listed(run.ports.managed.heap.scan()) - _ended(run)
+        if not missing:
+            break
+    return not missing
 
 
 def _listed(inventory: Inventory) -> set[str]:

@@ -111,16 +111,15 @@ class Collector:
                 yield one
 
     def _wait_until_gone(self, things: list[Resource]) -> set[str]:
-        gone: set[str] = set()
-        for _ in looks(self._pace):
-            left = [one for one in things if one.id not in gone]
-            if not left:
-                break
+        left = things
+        for _ in looks(self._pace) if left else ():
             seen = alive(self._managed.heap.describe(left))
             present = {one.id for one in seen.resources}
             if not seen.gaps:  # a page that was not read is no absence
-                gone |= {one.id for one in left if one.id not in present}
-        return gone
+                left = [one for one in left if one.id in present]
+            if not left:
+                break
+        return {one.id for one in things} - {one.id for one in left}
 
     def _drop(self, thing: Resource) -> Outcome:
         try:
