@@ -78,8 +78,17 @@ def new_id(service: str, reading: Reading) -> DeployId:
 
 
 def dirt(todo: ServicePlan, despite: frozenset[str] = frozenset()) -> list[Verdict]:
-    """The garbage that is in the way; what `--despite` names is not, nor what that uses."""
-    return [one for one in todo.deletes if not despite & {one.thing.id, *one.thing.used_by}]
+    """The garbage that is in the way.
+
+    Not what `--despite` names, nor what that uses; nor what retention is about to forget: that is
+    still rooted, nobody left it behind, and the follow-up of this very release sees to it.
+    """
+    return [
+        one
+        for one in todo.deletes
+        if one.thing.deploy not in todo.forget
+        and not despite & {one.thing.id, *one.thing.used_by}
+    ]
 
 
 def refuse(run: Run, todo: ServicePlan, reading: Reading) -> None:

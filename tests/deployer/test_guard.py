@@ -12,7 +12,7 @@ from deployer import events as e
 from deployer.run import Options, Run
 from deployer.steps.guard import guard
 from reconciler.errors import CloudError, ConfigError, DatabaseError, LedgerUnknown, Refused
-from reconciler.ledger import Lease, Previous
+from reconciler.ledger import Kept, Lease, Previous
 from reconciler.ledger_text import LedgerTooLong, encode
 from reconciler.resource import INSTANCE, Gap
 from reconciler.tags import Label
@@ -57,6 +57,14 @@ def test_rule_2_the_guard_reads_the_ledger_last(scene: Scene) -> None:
     """The very reading that the lease is taken against is younger than the inventory."""
     guard(run(scene))
     assert scene.acts == ["scan", "read shop"]
+
+
+def test_what_retention_is_about_to_forget_is_no_dirt(scene: Scene) -> None:
+    """Evidence whose time is over is still rooted: a release is not kept waiting for a sweep."""
+    over = NOW - timedelta(minutes=10)
+    scene.ledger = replace(CLEAN, kept=(Kept(DEAD, over),))
+    scene.heap.add(things(DEAD, "v1.4.9", Label.FAILED, 41)[:-1])
+    assert guard(run(scene)) == "clean"
 
 
 def _lease(scene: Scene) -> None:
