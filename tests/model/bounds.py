@@ -55,10 +55,10 @@ LEDGER_HEAP = (
     Bound(m.BACK, 20_000, 300_000),
     Bound(m.RESTORED, 15_000, 400_000),
     Bound(ROLLBACK, 10_000, 1_000_000),
-    Bound(TWO, 10_000, 1_000_000),
-    Bound(SWEEPS, 10_000, 1_000_000),
-    Bound(KEEPS, 10_000, 400_000),
-    Bound(ALL, 10_000, 1_000_000),
+    Bound(TWO, 10_000, 700_000),
+    Bound(SWEEPS, 10_000, 500_000),
+    Bound(KEEPS, 10_000, 300_000),
+    Bound(ALL, 10_000, 500_000),
 )
 
 DATABASES = (
@@ -67,9 +67,9 @@ DATABASES = (
     Bound(m.GIVE_UP, 20_000, 20_000),
     Bound(m.AGAIN, 20_000, 300_000),
     Bound(DATA_ABORT, 20_000, 300_000),
-    Bound(DATA_BACK, 20_000, 1_500_000),
-    Bound(DATA_TWO, 20_000, 1_500_000),
-    Bound(DATA_WRITES, 20_000, 1_000_000),
+    Bound(DATA_BACK, 20_000, 1_000_000),
+    Bound(DATA_TWO, 20_000, 1_000_000),
+    Bound(DATA_WRITES, 20_000, 700_000),
 )
 
 

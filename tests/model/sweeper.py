@@ -149,7 +149,8 @@ class Sweeper:
         """Every next step of a sweep, or of the sweep that another actor has become."""
         actor = world.actors[me]
         if actor.pc == "look":
-            yield f"{name}: lists the heap", _at(world, me, self._look(world, actor))
+            first = "lists the heap" if self.book.rules.heap_first else "reads the ledger first"
+            yield f"{name}: {first}", _at(world, me, self._look(world, actor))
         elif actor.pc == "decide":
             yield from self._decide(world, me, name, only)
         elif actor.unsure:
@@ -174,7 +175,8 @@ class Sweeper:
         ]
         for todo in dict.fromkeys(found):
             after = actor._replace(pc="act", seen=ledger, record=(), fence=0, saw=(), todo=todo)
-            says = "reads the ledger last" + ("" if todo else ": nothing to do")
+            last = "reads the ledger" if self.book.rules.heap_first else "lists the heap"
+            says = f"{last} last" + ("" if todo else ": nothing to do")
             yield f"{name}: {says}", _at(world, me, after if todo else _round_over(actor))
 
     def _act(self, world: World, me: int, name: str) -> Moves:
