@@ -184,7 +184,8 @@ def test_after_rest_nothing_is_renewed(book: Book) -> None:
     lease = book.taken(QUICK)
     lease.rest()
     before = book.stands.gen
-    assert not [one for one in threading.enumerate() if one.name == "lease" and one.is_alive()]
+    assert lease._thread is not None
+    assert not lease._thread.is_alive()
     assert book.stands.gen == before
 
 
@@ -230,7 +231,7 @@ def test_a_ledger_that_became_unreadable_is_a_lost_lease(book: Book) -> None:
     lease = book.taken(QUICK)
     book.store.unreadable["shop"] = LedgerUnknown("not a ledger")
     book.abort()
-    eventually(lambda: not [one for one in threading.enumerate() if one.name == "lease"])
+    eventually(lambda: lease._thread is not None and not lease._thread.is_alive())
     with pytest.raises(LeaseLost):
         lease.check()
 

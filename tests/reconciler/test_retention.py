@@ -91,7 +91,7 @@ policies = st.builds(
 def test_retention_in_any_ledger(ledger: Ledger, policy: Retention, now: datetime) -> None:
     """Never who is live or holds the lease, never the newest good one, nobody twice; in order."""
     over = beyond(ledger, policy, now, TTL)
-    named = [one.id for one in (*ledger.previous, *ledger.kept)]
+    named = [*(one.id for one in ledger.previous), *(one.id for one in ledger.kept)]
     good: list[DeployId] = [one.id for one in ledger.previous if not one.rejected]
     assert list(over) == [one for one in named if one in over]
     assert not good or good[0] not in over
