@@ -42,7 +42,6 @@ class Scenario:
     mover: bool = False
     restorer: bool = False
     strangers: bool = False
-    adopted: bool = False
 
 
 class LedgerHeap:
