@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.deployer.books import Book
 from tests.fakes.scene import Scene
 from tests.shop_world import ALL, DEAD
 
@@ -14,3 +16,12 @@ from tests.shop_world import ALL, DEAD
 def scene(tmp_path: Path) -> Scene:
     """Shop on fakes, clean: live v1.5.0 and one previous release."""
     return Scene(tmp_path, [one for one in ALL if one.deploy != DEAD])
+
+
+@pytest.fixture
+def book() -> Iterator[Book]:
+    """A clean ledger."""
+    one = Book()
+    yield one
+    for lease in one.leases:
+        lease.rest()
