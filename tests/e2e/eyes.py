@@ -1,12 +1,13 @@
-"""What the end-to-end tests look at beyond `tests.company`: machines, roles, DNS, requests, argv.
+"""What the end-to-end tests look at beyond `tests.company`: machines, roles, requests, argv.
 
 Independent of the product's inside, as `tests.company` is: paramiko with the key from the tag, a
-role's own INSERT, a DNS question, the sandbox's journal of requests, `/proc`.
+role's own statement, the sandbox's journal of requests, `/proc`.
 """
 
 from __future__ import annotations
 
 import base64
+import json
 import re
 import signal
 import threading
@@ -14,110 +15,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import paramiko
 import psycopg
-from dnslib import DNSRecord
 
 from deployer.sandbox.faults import FaultClient
-from tests.company import RECORD, Company, Json, ask
+from tests.company import Company, Json, ask
+from tests.e2e.zone import said
 
 SSH_PORT = 2222
-_TIME = "%Y%m%dT%H%M%SZ"
-LEDGER_NAME = "shop._deploy.example.test"
-
-
-# The ledger, as anybody with `dig` may read it.
-
-
-def ask_dns(company: Company, name: str, kind: str) -> tuple[str, ...]:
-    """The answers of the sandbox's name server, in zone file form."""
-    host, _, port = str(company.sandbox.status()["dns"]).partition(":")
-    reply = DNSRecord.question(name, kind).send(host, int(port), timeout=10)
-    return tuple(str(one.rdata) for one in DNSRecord.parse(reply).rr)
-
-
-@dataclass(frozen=True)
-class Said:
-    """The words of a ledger, parsed by its published form alone."""
-
-    gen: int
-    live: str = ""
-    at: tuple[str, ...] = ()
-    previous: tuple[str, ...] = ()
-    rejected: tuple[str, ...] = ()
-    kept: tuple[str, ...] = ()
-    lease: str = ""
-
-
-def read_ledger(text: str) -> Said:
-    """Parse `"v=1 gen=41" "live=<id> at=…" …`. Fails for anything else."""
-    strings = re.findall(r'"([^"]*)"', text)
-    head = re.fullmatch(r"v=1 gen=(\d+)", strings[0])
-    assert head, text
-    rows = [one.split(" ") for one in strings[1:]]
-    named = [(row[0].partition("=")[0], row[0].partition("=")[2], row[1:]) for row in rows]
-    assert {word for word, _, _ in named} <= {"live", "previous", "kept", "lease"}, text
-    live, rest = next(((id_, more) for word, id_, more in named if word == "live"), ("", [""]))
-    at = next((one.removeprefix("at=") for one in rest if one.startswith("at=")), "")
-    return Said(
-        gen=int(head[1]),
-        live=live,
-        at=tuple(at.split(",")) if at else (),
-        previous=tuple(id_ for word, id_, _ in named if word == "previous"),
-        rejected=tuple(id_ for word, id_, more in named if "rejected" in more),
-        kept=tuple(id_ for word, id_, _ in named if word == "kept"),
-        lease=next((id_ for word, id_, _ in named if word == "lease"), ""),
-    )
-
-
-def said(company: Company) -> Said:
-    """The ledger as it stands."""
-    return read_ledger(company.ledger())
-
-
-def change_record(company: Company, name: str, kind: str, values: list[str], ttl: int = 60) -> None:
-    """UPSERT a record set as people do in the console."""
-    _change(company, "UPSERT", name, kind, values, ttl)
-
-
-def delete_record(company: Company, name: str, kind: str, ttl: int = 60) -> None:
-    """Delete a record set."""
-    _change(company, "DELETE", name, kind, list(company.records()[name, kind]), ttl)
-
-
-def _change(
-    company: Company, action: str, name: str, kind: str, values: list[str], ttl: int
-) -> None:
-    route53 = company.aws("route53")
-    zone = route53.list_hosted_zones()["HostedZones"][0]["Id"]
-    records = [{"Value": one} for one in values]
-    record = {"Name": name, "Type": kind, "TTL": ttl, "ResourceRecords": records}
-    route53.change_resource_record_sets(
-        HostedZoneId=zone,
-        ChangeBatch={"Changes": [{"Action": action, "ResourceRecordSet": record}]},
-    )
-
-
-def let_time_pass(company: Company, words: str = "retired", minutes: int = 60) -> None:
-    """Make what the ledger dates (`retired=`, or `until=`) so much older, as a later day would.
-
-    The rules about time stay as they are; only the night that a test cannot wait for is made up.
-    The generation rises, as with every change.
-    """
-
-    def older(found: re.Match[str]) -> str:
-        when = datetime.strptime(found[2], _TIME) - timedelta(minutes=minutes)  # noqa: DTZ007
-        return f"{found[1]}={when.strftime(_TIME)}"
-
-    text = company.ledger()
-    aged = re.sub(rf"\b({words})=(\d{{8}}T\d{{6}}Z)", older, text)
-    assert aged != text, text
-    gen = int(re.findall(r"gen=(\d+)", text)[0])
-    aged = aged.replace(f"gen={gen}", f"gen={gen + 1}")
-    change_record(company, LEDGER_NAME, "TXT", [aged])
 
 
 _STUCK = {
@@ -148,9 +56,6 @@ def resources_of(company: Company, deploy: str) -> set[str]:
     """Ids of the resources that carry a deploy's id."""
     named = [{"Name": "tag:deploy-id", "Values": [deploy]}]
     return {one["ResourceId"] for one in company.aws("ec2").describe_tags(Filters=named)["Tags"]}
-
-
-# Databases, as the service's own role meets them.
 
 
 def takes_writes(company: Company, database: str, role: str = "shop") -> bool:
@@ -196,9 +101,6 @@ def place_order(company: Company) -> int:
     status, answer = ask(company.pointed_at()[0], "/orders", b"{}")
     assert status == 201, answer
     return int(answer["id"])
-
-
-# Machines.
 
 
 def instance_at(company: Company, address: str) -> Json:
@@ -250,9 +152,6 @@ def is_active(company: Company, instance: Json, unit: str) -> bool:
     return on_machine(company, instance, f"systemctl is-active {unit} || true").strip() == "active"
 
 
-# What was asked of the cloud.
-
-
 @dataclass
 class Journal:
     """The requests since it was begun."""
@@ -275,9 +174,6 @@ class Journal:
     def mutations(self) -> list[str]:
         """Those that change something."""
         return [one["action"] for one in self._client.requests(self._from) if one["mutating"]]
-
-
-# What can be seen of a process from outside.
 
 
 @dataclass
@@ -319,10 +215,14 @@ def wait_for(condition: Callable[[], bool], what: str, limit: float = 60) -> Non
         time.sleep(0.1)
 
 
-def record_ttl(company: Company) -> int:
-    """The TTL of the A record."""
-    route53 = company.aws("route53")
-    zone = route53.list_hosted_zones()["HostedZones"][0]["Id"]
-    sets = route53.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
-    [ttl] = [one["TTL"] for one in sets if one["Name"] == f"{RECORD}." and one["Type"] == "A"]
-    return int(ttl)
+def has(text: str, *words: str) -> None:
+    """Every word stands in the text."""
+    missing = [one for one in words if one not in text]
+    assert not missing, f"missing {missing} in:\n{text}"
+
+
+def answer_of(company: Company, code: int, tool: str, *words: str) -> Any:
+    """The one JSON object a command answers with."""
+    done = company.run(tool, *words, "--json")
+    assert done.code == code, done
+    return json.loads(done.out)

@@ -1,114 +1,39 @@
-"""`adopt` and `up` on a whole company: machines over SSH, a real database, clients that count."""
+"""`up` on a whole company: machines over SSH, a real database, clients that count."""
 
 from __future__ import annotations
 
 import re
-import shutil
 import signal
 
 import psycopg
-import pytest
 
-from deployer.sandbox.faults import FaultClient
 from reconciler.exits import Exit
 from tests.company import RECORD, Company, Json, Witness, ask
 from tests.e2e.eyes import (
-    LEDGER_NAME,
     Argv,
     Journal,
-    ask_dns,
     beats,
     fill,
-    instance_at,
     is_active,
     live_instance,
     on_machine,
-    said,
-    takes_writes,
     wait_for,
     writable,
 )
+from tests.e2e.zone import LEDGER_NAME, ask_dns, said
 
 KINDS = ("instance", "volume", "network-interface", "image", "snapshot")
+
+
 UNITS = ("shop", "shop-cron", "shop-worker")
+
+
 OWN_TAGS = {"deploy-id", "deploy-state", "deploy-ledger", "deploy-part", "deploy-by", "Name"}
-
-
-# adopt
-
-
-def test_adopting_twice_is_adopting_once(company: Company) -> None:
-    """The ledger first, then tags and a hold on the machine alone; a second time adds nothing."""
-    before = company.things()
-    machine = live_instance(company)["InstanceId"]
-    company.adopt()
-    first, tags = company.ledger(), company.tags(machine)
-    company.adopt()
-    assert company.ledger() == first
-    assert company.tags(machine) == tags
-    assert tags["deploy-id"] == said(company).live
-    assert (tags["deploy-state"], tags["deploy-hold"]) == ("live", "adopted")
-    assert said(company).at == company.pointed_at()
-    assert company.things() == before
-    assert company.version() == "v1.4.2"
-    for thing in before["volume"] | before["network-interface"] | before["image"]:
-        assert not {one for one in company.tags(thing) if one.startswith("deploy-")}
-
-
-def test_a_half_done_adoption_is_finished(company: Company, faults: FaultClient) -> None:
-    """Its tags could not be written: the ledger stands, and `adopt` again writes them."""
-    faults.set("CreateTags", "error", code="UnauthorizedOperation", status=403)
-    denied = company.deployer("adopt", "shop", "--yes")
-    assert denied.code == Exit.ACCESS, denied
-    assert "CreateTags" in denied.err
-    ledger = company.ledger()
-    assert said(company).live
-    company.adopt()
-    assert company.ledger() == ledger
-    assert company.tags(live_instance(company)["InstanceId"])["deploy-id"] == said(company).live
-
-
-def test_a_machine_of_another_deploy_is_not_adopted(company: Company) -> None:
-    """A deploy-id on it says that somebody else made it, or that its tags are a copy."""
-    machine = live_instance(company)["InstanceId"]
-    other = {"Key": "deploy-id", "Value": "shop/20250101T000000Z-aaaaa"}
-    company.aws("ec2").create_tags(Resources=[machine], Tags=[other])
-    refused = company.deployer("adopt", "shop", "--yes")
-    assert refused.code == Exit.REFUSED, refused
-    assert "shop/20250101T000000Z-aaaaa" in refused.err
-    assert company.ledger() == ""
-    assert company.tags(machine)["deploy-id"] == "shop/20250101T000000Z-aaaaa"
-
-
-def test_the_host_key_is_compared(company: Company) -> None:
-    """A wrong fingerprint adopts nothing; the right one needs no question about the key."""
-    [machine] = company.sandbox.status()["instances"]
-    wrong = company.deployer("adopt", "shop", "--yes", "--host-key", "SHA256:" + "A" * 43)
-    assert wrong.code == Exit.REFUSED, wrong
-    assert machine["host_key"] in wrong.err
-    assert company.ledger() == ""
-    company.ok("deployer", "adopt", "shop", "--yes", "--host-key", machine["host_key"])
-    assert said(company).live
-
-
-@pytest.mark.parametrize("words", [("up",), ("rollback",), ("thaw",)])
-def test_before_adoption_every_command_names_adopt(
-    company: Company, words: tuple[str, ...]
-) -> None:
-    """Nothing is changed, and the next command is told."""
-    things, records = company.things(), company.records()
-    refused = company.deployer(*words, "shop")
-    assert refused.code == Exit.REFUSED, refused
-    assert "deployer adopt shop" in refused.err
-    assert (company.things(), company.records()) == (things, records)
-
-
-# up
 
 
 def test_a_release_under_traffic(adopted: Company) -> None:
     """v1 to v2: no request fails, no acknowledged order is lost, one database takes writes."""
-    before, old = adopted.things(), live_instance(adopted)
+    before, old, orders = adopted.things(), live_instance(adopted), adopted.rows("shop")
     journal, witness = Journal(adopted), Witness(adopted)
     with witness.watching():
         adopted.up("v1.5.0")
@@ -119,7 +44,8 @@ def test_a_release_under_traffic(adopted: Company) -> None:
     assert witness.acknowledged
     new, database = live_instance(adopted), str(adopted.get()["database"])
     assert adopted.version() == "v1.5.0"
-    assert witness.acknowledged <= adopted.rows(database)
+    assert orders | witness.acknowledged <= adopted.rows(database)
+    assert _migrations(adopted, database) - _migrations(adopted, "shop") == {"0003_order_notes"}
     assert writable(adopted) == [database]
     assert ask(old["PrivateIpAddress"], "/healthz")[0] == 200
     assert ask(old["PrivateIpAddress"], "/orders", b"{}")[0] == 503
@@ -181,6 +107,11 @@ def _the_env_file_is_private(company: Company, new: Json, database: str) -> None
     assert content.strip().endswith(f"/{database}")
 
 
+def _migrations(company: Company, database: str) -> set[str]:
+    with psycopg.connect(company.admin_url(database)) as connection:
+        return {row[0] for row in connection.execute("SELECT name FROM schema_migrations")}
+
+
 def test_everything_is_born_with_its_tags(adopted: Company) -> None:
     """Before the commit nothing is labelled afterwards, and nothing lacks a label."""
     before = adopted.things()
@@ -210,6 +141,12 @@ def test_everything_is_born_with_its_tags(adopted: Company) -> None:
     assert f"shop-worker v1.5.0 on {machine['InstanceId']}" not in own
     assert done.code == 143, done
     assert adopted.things() == before
+
+
+def _endless_smoke(company: Company) -> None:
+    """A smoke test that is never content."""
+    company.configure("^expect = 200", "expect = 418")
+    company.configure("^tries  = 25", "tries  = 900")
 
 
 def test_no_secret_can_be_seen(adopted: Company) -> None:
@@ -246,128 +183,15 @@ def test_no_secret_can_be_seen(adopted: Company) -> None:
     assert found == []
 
 
-def test_writes_may_be_lost_if_one_says_so(adopted: Company) -> None:
-    """`writes = "lose"`: nothing is refused meanwhile; afterwards one database takes writes."""
-    adopted.configure('^writes   = "freeze"', 'writes   = "lose"')
-    witness = Witness(adopted)
-    with witness.watching():
-        done = adopted.up("v1.5.0", "--json")
-    assert witness.errors == []
-    assert not [one for one in done.events if one["type"] == "freeze-began"]
-    assert "will be lost" in done.out
-    assert writable(adopted) == [adopted.get()["database"]]
-    assert adopted.version() == "v1.5.0"
+def _password(text: str) -> str:
+    found = re.search(r"://[^:/@]+:([^@]+)@", text)
+    assert found, "no password in it"
+    return found[1]
 
 
-def test_files_may_be_lost_if_one_says_so(adopted: Company) -> None:
-    """`files = "lose"` is taken, and said in the plan."""
-    adopted.configure("^files .*", 'files = "lose"')
-    assert "files = lose" in adopted.ok("deployer", "plan", "shop").out
-    adopted.up("v1.5.0")
-    assert adopted.version() == "v1.5.0"
-
-
-def test_a_service_without_a_database(adopted: Company) -> None:
-    """No `[database]`: no database step, and the clone uses what its env file says."""
-    before = adopted.databases()
-    path = adopted.service_file()
-    text = path.read_text()
-    path.write_text(re.sub(r"\[database\].*?(?=\n\[\[smoke)", "", text, flags=re.DOTALL))
-    done = adopted.up("v1.4.2", "--json")
-    assert not [one for one in done.events if one["type"] == "freeze-began"]
-    assert adopted.databases() == before
-    assert adopted.get()["database"] == "shop"
-    assert writable(adopted) == ["shop"]
-    adopted.ok("deployer", "rollback", "shop")
-    adopted.ok("reconciler", "plan", "--exit-code")
-
-
-def test_a_first_release_from_a_base_image(company: Company) -> None:
-    """A service that never lived: its machine, database, record and ledger are made from nothing.
-
-    The neighbour on the same database server is not touched.
-    """
-    company.adopt()
-    neighbour = (company.ledger(), company.get(), company.databases())
-    _new_service(company)
-    bare = company.deployer("up", "mail", "--ref", "v1.5.0")
-    assert bare.code == Exit.USAGE, bare
-    assert "instance.image" in bare.err
-    _shape(company, "mail")
-    done = company.run("deployer", "up", "mail", "--ref", "v1.5.0", env=_url(company))
-    assert done.code == 0, done
-    [address] = company.records()["mail.example.test", "A"]
-    status, health = ask(address, "/healthz")
-    assert (status, health["version"], health["orders"]) == (200, "v1.5.0", 0)
-    assert str(health["database"]).startswith("mail_")
-    assert ask(address, "/orders", b"{}")[0] == 201
-    machine = instance_at(company, address)
-    assert [is_active(company, machine, one) for one in UNITS] == [True, True, True]
-    assert (company.ledger(), company.get()["database"]) == (neighbour[0], "shop")
-    assert company.get()["version"] == neighbour[1]["version"]
-    company.ok("deployer", "status", "mail", "--exit-code")
-    company.ok("reconciler", "plan", "--exit-code")
-
-    # And it can be released again, by cloning what the first release made.
-    again = company.run("deployer", "up", "mail", "--ref", "v1.7.0", env=_url(company))
-    assert again.code == 0, again
-    [new] = company.records()["mail.example.test", "A"]
-    assert new != address
-    assert ask(new, "/healthz")[1]["orders"] == 1
-
-
-def test_a_failed_first_release_leaves_nothing(company: Company) -> None:
-    """Nothing but the ledger, whose generations must never come back."""
-    _new_service(company)
-    _shape(company, "mail")
-    before, records = company.things(), company.records()
-    failed = company.run("deployer", "up", "mail", "--ref", "v1.6.0", env=_url(company))
-    assert failed.code == Exit.FAILED, failed
-    assert company.things() == before
-    left = {name: said for name, said in company.records().items() if name not in records}
-    assert list(left) == [("mail._deploy.example.test", "TXT")]
-    assert "lease" not in str(left)
-
-
-@pytest.mark.timeout(600)
-def test_a_dozen_machines_side_by_side(adopted: Company) -> None:
-    """One call makes all or none; a dozen that fail leave nothing; a dozen that work serve."""
-    before = adopted.things()
-    adopted.append("[instance]\ncount = 12")
-    failed = adopted.run("deployer", "up", "shop", "--ref", "v1.6.0", "--json")
-    assert failed.code == Exit.FAILED, failed
-    [cleaned] = [one for one in failed.events if one["type"] == "clean-up-done"]
-    assert cleaned["removed"]["instance"] == 12
-    assert cleaned["left"] == 0
-    assert adopted.things() == before
-    assert adopted.version() == "v1.4.2"
-
-    adopted.configure("^tries  = 25", "tries  = 300")  # a dozen start at once here
-    journal, witness = Journal(adopted), Witness(adopted)
-    with witness.watching(writing=False):
-        adopted.up("v1.5.0")
-    assert witness.errors == []
-    assert journal.actions().count("RunInstances") == 1
-    assert len(adopted.pointed_at()) == 12
-    assert said(adopted).at == adopted.pointed_at()
-    database = adopted.get()["database"]
-    for address in adopted.pointed_at():
-        status, health = ask(address, "/healthz")
-        assert (status, health["version"], health["database"]) == (200, "v1.5.0", database)
-    assert len(adopted.instances()) == 13
-    wait_for(lambda: len(beats(adopted, database)) == 13, "every new machine's job works")
-    adopted.ok("reconciler", "plan", "--exit-code")
-
-
-def test_the_migration_works_on_the_copy_alone(adopted: Company) -> None:
-    """The old database keeps its schema, and what was there before is in the new one."""
-    orders = adopted.rows("shop")
-    adopted.up("v1.5.0")
-    database = adopted.get()["database"]
-    assert adopted.rows(database) == orders
-    assert "0003_order_notes" not in _migrations(adopted, "shop")
-    assert "0003_order_notes" in _migrations(adopted, database)
-    assert not takes_writes(adopted, "shop")
+def _comments(company: Company) -> str:
+    with psycopg.connect(company.admin_url()) as connection:
+        return str(connection.execute("SELECT description FROM pg_shdescription").fetchall())
 
 
 def test_a_writer_that_does_not_end_is_waited_for_and_not_disturbed(adopted: Company) -> None:
@@ -383,55 +207,3 @@ def test_a_writer_that_does_not_end_is_waited_for_and_not_disturbed(adopted: Com
     assert adopted.things() == before
     assert writable(adopted) == ["shop"]
     assert ask(adopted.pointed_at()[0], "/orders", b"{}")[0] == 201
-
-
-def _endless_smoke(company: Company) -> None:
-    """A smoke test that is never content."""
-    company.configure("^expect = 200", "expect = 418")
-    company.configure("^tries  = 25", "tries  = 900")
-
-
-def _password(text: str) -> str:
-    found = re.search(r"://[^:/@]+:([^@]+)@", text)
-    assert found, "no password in it"
-    return found[1]
-
-
-def _comments(company: Company) -> str:
-    with psycopg.connect(company.admin_url()) as connection:
-        return str(connection.execute("SELECT description FROM pg_shdescription").fetchall())
-
-
-def _migrations(company: Company, database: str) -> set[str]:
-    with psycopg.connect(company.admin_url(database)) as connection:
-        return {row[0] for row in connection.execute("SELECT name FROM schema_migrations")}
-
-
-def _new_service(company: Company) -> None:
-    """`mail`: the same code as the shop, under its own name, not yet living anywhere."""
-    shop = company.service_file()
-    mail = company.service_file("mail")
-    shutil.copy(shop, mail)
-    company.configure(r"^record .*", 'record = "mail.example.test"', "mail")
-    company.configure(r"^app_role.*", 'app_role = "shop"\nurl = "env:MAIL_URL"', "mail")
-
-
-def _url(company: Company) -> dict[str, str]:
-    """Where the application's URL comes from, its database replaced by each release's own."""
-    env = on_machine(company, live_instance(company), "sudo -n cat /etc/shop/env")
-    return {"MAIL_URL": env.strip().partition("=")[2]}
-
-
-def _shape(company: Company, service: str) -> None:
-    """What nothing can be copied from is said."""
-    live = live_instance(company)
-    groups = ", ".join(f'"{one["GroupId"]}"' for one in live["SecurityGroups"])
-    company.append(
-        "[instance]\n"
-        'type = "t3.small"\n'
-        f'subnets = ["{live["SubnetId"]}"]\n'
-        f"groups = [{groups}]\n"
-        f'key = "{live["KeyName"]}"\n'
-        f'image = "{live["ImageId"]}"',
-        service,
-    )

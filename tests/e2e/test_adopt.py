@@ -1,0 +1,79 @@
+"""`adopt`: what runs today is brought under a ledger, and nothing else of it changes."""
+
+from __future__ import annotations
+
+import pytest
+
+from deployer.sandbox.faults import FaultClient
+from reconciler.exits import Exit
+from tests.company import Company
+from tests.e2e.eyes import (
+    live_instance,
+)
+from tests.e2e.zone import said
+
+
+def test_adopting_twice_is_adopting_once(company: Company) -> None:
+    """The ledger first, then tags and a hold on the machine alone; a second time adds nothing."""
+    before = company.things()
+    machine = live_instance(company)["InstanceId"]
+    company.adopt()
+    first, tags = company.ledger(), company.tags(machine)
+    company.adopt()
+    assert company.ledger() == first
+    assert company.tags(machine) == tags
+    assert tags["deploy-id"] == said(company).live
+    assert (tags["deploy-state"], tags["deploy-hold"]) == ("live", "adopted")
+    assert said(company).at == company.pointed_at()
+    assert company.things() == before
+    assert company.version() == "v1.4.2"
+    for thing in before["volume"] | before["network-interface"] | before["image"]:
+        assert not {one for one in company.tags(thing) if one.startswith("deploy-")}
+
+
+def test_a_half_done_adoption_is_finished(company: Company, faults: FaultClient) -> None:
+    """Its tags could not be written: the ledger stands, and `adopt` again writes them."""
+    faults.set("CreateTags", "error", code="UnauthorizedOperation", status=403)
+    denied = company.deployer("adopt", "shop", "--yes")
+    assert denied.code == Exit.ACCESS, denied
+    assert "CreateTags" in denied.err
+    ledger = company.ledger()
+    assert said(company).live
+    company.adopt()
+    assert company.ledger() == ledger
+    assert company.tags(live_instance(company)["InstanceId"])["deploy-id"] == said(company).live
+
+
+def test_a_machine_of_another_deploy_is_not_adopted(company: Company) -> None:
+    """A deploy-id on it says that somebody else made it, or that its tags are a copy."""
+    machine = live_instance(company)["InstanceId"]
+    other = {"Key": "deploy-id", "Value": "shop/20250101T000000Z-aaaaa"}
+    company.aws("ec2").create_tags(Resources=[machine], Tags=[other])
+    refused = company.deployer("adopt", "shop", "--yes")
+    assert refused.code == Exit.REFUSED, refused
+    assert "shop/20250101T000000Z-aaaaa" in refused.err
+    assert company.ledger() == ""
+    assert company.tags(machine)["deploy-id"] == "shop/20250101T000000Z-aaaaa"
+
+
+def test_the_host_key_is_compared(company: Company) -> None:
+    """A wrong fingerprint adopts nothing; the right one needs no question about the key."""
+    [machine] = company.sandbox.status()["instances"]
+    wrong = company.deployer("adopt", "shop", "--yes", "--host-key", "SHA256:" + "A" * 43)
+    assert wrong.code == Exit.REFUSED, wrong
+    assert machine["host_key"] in wrong.err
+    assert company.ledger() == ""
+    company.ok("deployer", "adopt", "shop", "--yes", "--host-key", machine["host_key"])
+    assert said(company).live
+
+
+@pytest.mark.parametrize("words", [("up",), ("rollback",), ("thaw",)])
+def test_before_adoption_every_command_names_adopt(
+    company: Company, words: tuple[str, ...]
+) -> None:
+    """Nothing is changed, and the next command is told."""
+    things, records = company.things(), company.records()
+    refused = company.deployer(*words, "shop")
+    assert refused.code == Exit.REFUSED, refused
+    assert "deployer adopt shop" in refused.err
+    assert (company.things(), company.records()) == (things, records)

@@ -1,0 +1,73 @@
+"""A live database that a dead deployer has left shut."""
+
+from __future__ import annotations
+
+import pytest
+
+from deployer.sandbox.faults import FaultClient
+from reconciler.exits import Exit
+from tests.company import Company, ask
+from tests.e2e.eyes import (
+    die_in,
+    writable,
+)
+from tests.e2e.zone import let_time_pass, said
+
+
+def test_thaw_waits_for_the_lease(adopted: Company) -> None:
+    """While the deployer may live, only an operator's word opens the database."""
+    die_in(adopted, "migrate")
+    assert "shop" not in writable(adopted)
+    held = adopted.deployer("thaw", "shop")
+    assert held.code == Exit.REFUSED, held
+    assert "shop" not in writable(adopted)
+    adopted.ok("deployer", "thaw", "shop", "--deployer-is-dead")
+    assert "shop" in writable(adopted)
+    assert said(adopted).lease == ""
+    assert ask(adopted.pointed_at()[0], "/orders", b"{}")[0] == 201
+
+
+def test_thaw_after_the_lease(adopted: Company) -> None:
+    """A lease that has run out needs nobody's word; the sweep does the rest."""
+    before = adopted.things()
+    die_in(adopted, "migrate")
+    let_time_pass(adopted, "until")
+    adopted.ok("deployer", "thaw", "shop")
+    assert "shop" in writable(adopted)
+    adopted.ok("reconciler", "sweep")
+    assert adopted.things() == before
+    assert writable(adopted) == ["shop"]
+
+
+@pytest.mark.parametrize(
+    ("action", "kind"),
+    [("route53:ListResourceRecordSets", "throttle"), ("route53:*", "error500")],
+)
+def test_thaw_without_route53(
+    adopted: Company, faults: FaultClient, action: str, kind: str
+) -> None:
+    """The ledger out of reach: an operator who knows that the deployer is dead can still thaw."""
+    before = adopted.things()
+    die_in(adopted, "migrate")
+    faults.set(action, kind, times=0)
+    unsure = adopted.deployer("thaw", "shop")
+    assert unsure.code in (Exit.REFUSED, Exit.DIRT, Exit.FAILED), unsure
+    assert "deployer thaw shop --deployer-is-dead" in unsure.err
+    assert "shop" not in writable(adopted)
+    adopted.ok("deployer", "thaw", "shop", "--deployer-is-dead")
+    assert "shop" in writable(adopted)
+    assert ask(_live_address(adopted), "/orders", b"{}")[0] == 201
+    faults.clear()
+    let_time_pass(adopted, "until")
+    adopted.ok("reconciler", "sweep")
+    assert adopted.things() == before
+    assert writable(adopted) == ["shop"]
+
+
+def _live_address(company: Company) -> str:
+    [machine] = [
+        one
+        for one in company.instances()
+        if company.tags(one["InstanceId"]).get("deploy-state") == "live"
+    ]
+    return str(machine["PrivateIpAddress"])

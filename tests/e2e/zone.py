@@ -1,0 +1,104 @@
+"""The zone as anybody with `dig` and the console sees and changes it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from dnslib import DNSRecord
+
+from tests.company import Company
+
+_TIME = "%Y%m%dT%H%M%SZ"
+
+
+LEDGER_NAME = "shop._deploy.example.test"
+
+
+def ask_dns(company: Company, name: str, kind: str) -> tuple[str, ...]:
+    """The answers of the sandbox's name server, in zone file form."""
+    host, _, port = str(company.sandbox.status()["dns"]).partition(":")
+    reply = DNSRecord.question(name, kind).send(host, int(port), timeout=10)
+    return tuple(str(one.rdata) for one in DNSRecord.parse(reply).rr)
+
+
+@dataclass(frozen=True)
+class Said:
+    """The words of a ledger, parsed by its published form alone."""
+
+    gen: int
+    live: str = ""
+    at: tuple[str, ...] = ()
+    previous: tuple[str, ...] = ()
+    rejected: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+    lease: str = ""
+
+
+def read_ledger(text: str) -> Said:
+    """Parse `"v=1 gen=41" "live=<id> at=…" …`. Fails for anything else."""
+    strings = re.findall(r'"([^"]*)"', text)
+    head = re.fullmatch(r"v=1 gen=(\d+)", strings[0])
+    assert head, text
+    rows = [one.split(" ") for one in strings[1:]]
+    named = [(row[0].partition("=")[0], row[0].partition("=")[2], row[1:]) for row in rows]
+    assert {word for word, _, _ in named} <= {"live", "previous", "kept", "lease"}, text
+    live, rest = next(((id_, more) for word, id_, more in named if word == "live"), ("", [""]))
+    at = next((one.removeprefix("at=") for one in rest if one.startswith("at=")), "")
+    return Said(
+        gen=int(head[1]),
+        live=live,
+        at=tuple(at.split(",")) if at else (),
+        previous=tuple(id_ for word, id_, _ in named if word == "previous"),
+        rejected=tuple(id_ for word, id_, more in named if "rejected" in more),
+        kept=tuple(id_ for word, id_, _ in named if word == "kept"),
+        lease=next((id_ for word, id_, _ in named if word == "lease"), ""),
+    )
+
+
+def said(company: Company) -> Said:
+    """The ledger as it stands."""
+    return read_ledger(company.ledger())
+
+
+def change_record(company: Company, name: str, kind: str, values: list[str], ttl: int = 60) -> None:
+    """UPSERT a record set as people do in the console."""
+    _change(company, "UPSERT", name, kind, values, ttl)
+
+
+def delete_record(company: Company, name: str, kind: str, ttl: int = 60) -> None:
+    """Delete a record set."""
+    _change(company, "DELETE", name, kind, list(company.records()[name, kind]), ttl)
+
+
+def _change(
+    company: Company, action: str, name: str, kind: str, values: list[str], ttl: int
+) -> None:
+    route53 = company.aws("route53")
+    zone = route53.list_hosted_zones()["HostedZones"][0]["Id"]
+    records = [{"Value": one} for one in values]
+    record = {"Name": name, "Type": kind, "TTL": ttl, "ResourceRecords": records}
+    route53.change_resource_record_sets(
+        HostedZoneId=zone,
+        ChangeBatch={"Changes": [{"Action": action, "ResourceRecordSet": record}]},
+    )
+
+
+def let_time_pass(company: Company, words: str = "retired", minutes: int = 60) -> None:
+    """Make what the ledger dates (`retired=`, or `until=`) so much older, as a later day would.
+
+    The rules about time stay as they are; only the night that a test cannot wait for is made up.
+    The generation rises, as with every change.
+    """
+
+    def older(found: re.Match[str]) -> str:
+        when = datetime.strptime(found[2], _TIME) - timedelta(minutes=minutes)  # noqa: DTZ007
+        return f"{found[1]}={when.strftime(_TIME)}"
+
+    text = company.ledger()
+    aged = re.sub(rf"\b({words})=(\d{{8}}T\d{{6}}Z)", older, text)
+    assert aged != text, text
+    gen = int(re.findall(r"gen=(\d+)", text)[0])
+    aged = aged.replace(f"gen={gen}", f"gen={gen + 1}")
+    change_record(company, LEDGER_NAME, "TXT", [aged])
