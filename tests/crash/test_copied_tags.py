@@ -162,6 +162,7 @@ def test_retention_leaves_copies_alone(shop: Shop) -> None:
     tags, before = _tags(shop, copies), shop.things()
     shop.up("v1.7.0")
     shop.up("v1.7.0")
+    shop.let_addresses_drain()
     shop.ok("reconciler", "sweep")
     assert first not in shop.ledger()
     assert _tags(shop, copies) == tags
