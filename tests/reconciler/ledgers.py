@@ -24,7 +24,8 @@ steps = st.sampled_from(["lease", "image", "follow-up", "commit"])
 def ledgers(draw: st.DrawFn) -> Ledger:
     """A ledger whose ids are all different, of one service."""
     named = draw(st.lists(ids, max_size=7, unique=True))
-    live, lease = (named.pop() if named and draw(st.booleans()) else None for _ in range(2))
+    flags = draw(st.tuples(st.booleans(), st.booleans()))
+    live, lease = (named.pop() if named and flag else None for flag in flags)
     cut = draw(st.integers(0, len(named)))
     return Ledger(
         gen=draw(st.integers(1, 10**9)),
