@@ -86,8 +86,7 @@ def dirt(todo: ServicePlan, despite: frozenset[str] = frozenset()) -> list[Verdi
     return [
         one
         for one in todo.deletes
-        if one.thing.deploy not in todo.forget
-        and not despite & {one.thing.id, *one.thing.used_by}
+        if one.thing.deploy not in todo.forget and not despite & {one.thing.id, *one.thing.used_by}
     ]
 
 
