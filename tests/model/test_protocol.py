@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.model.bounds import DATABASES, LEDGER_HEAP, MUTANT_STATES, Bound, explored
@@ -52,3 +54,11 @@ def test_more_than_the_named_mutations_are_tried() -> None:
     """The eight of the protocol, and at least six more, each under a name of its own."""
     assert (len(DESIGN), len(OWN) >= 6) == (8, True)
     assert len({one.name for one in MUTATIONS}) == len(MUTATIONS)
+
+
+@pytest.mark.parametrize("bounds", [LEDGER_HEAP, DATABASES], ids=["ledger and heap", "databases"])
+def test_the_document_states_the_bounds(bounds: tuple[Bound, ...]) -> None:
+    """What docs/protocol.md says is explored is what is explored."""
+    document = (Path(__file__).parents[2] / "docs/protocol.md").read_text(encoding="utf-8")
+    rows = [f"| {one.scenario.name} | {one.test:,} | {one.model:,} |" for one in bounds]
+    assert [row for row in rows if row not in document] == []
