@@ -8,7 +8,7 @@ from deployer.sandbox.client import Sandbox
 from deployer.sandbox.faults import FaultClient
 from tests.company import Company
 
-BUSY = 300
+BUSY = 600
 """Seconds that a test may take: several releases, on a computer that has other things to do."""
 
 

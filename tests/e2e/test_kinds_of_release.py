@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 
-import pytest
-
 from reconciler.exits import Exit
 from tests.company import Company, Witness, ask
 from tests.e2e.eyes import (
@@ -133,7 +131,6 @@ def _shape(company: Company, service: str) -> None:
     )
 
 
-@pytest.mark.timeout(600)
 def test_a_dozen_machines_side_by_side(adopted: Company) -> None:
     """One call makes all or none; a dozen that fail leave nothing; a dozen that work serve."""
     before = adopted.things()
