@@ -57,7 +57,7 @@ def test_a_second_signal_leaves_at_once(shop: Shop) -> None:
     with shop.releasing() as release:
         release.wait_for_step("migrate")
         release.send(signal.SIGTERM)
-        release.wait_for("clean-up-item", fate="done")
+        release.wait_for("freeze-ended")
         release.send(signal.SIGTERM)
         done = release.finish()
     assert done.code == 128 + signal.SIGTERM, done
