@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Protocol, Self
 
 import boto3
 import psycopg
@@ -55,11 +55,29 @@ class Done:
         return f"exit {self.code}\n{self.out}\n{self.err}"
 
 
+class Process(Protocol):
+    """What is used of a `subprocess.Popen[str]`."""
+
+    @property
+    def stdout(self) -> IO[str] | None: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def communicate(
+        self,
+        input: None = None,  # noqa: A002 -- the name it has there
+        timeout: float | None = None,
+    ) -> tuple[str, str]: ...
+    def send_signal(self, sig: int) -> None: ...
+    def kill(self) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *error: Any) -> None: ...
+
+
 @dataclass
 class Running:
     """A command under way whose JSON events are read as they come."""
 
-    process: subprocess.Popen[str]
+    process: Process
     events: list[Json] = field(default_factory=list)
 
     def wait_for_step(self, step: str, kind: str = "step-began") -> None:
@@ -86,7 +104,7 @@ class Running:
         self.events += [json.loads(line) for line in self.process.stdout]
         _, err = self.process.communicate(timeout=timeout)
         return Done(
-            self.process.returncode, "".join(f"{json.dumps(one)}\n" for one in self.events), err
+            self.process.wait(), "".join(f"{json.dumps(one)}\n" for one in self.events), err
         )
 
 
@@ -107,16 +125,24 @@ class Company:
 
     def run(self, tool: str, *words: str, env: Mapping[str, str] | None = None) -> Done:
         """Run a command to its end."""
-        done = subprocess.run(
-            self.command(tool, *words),
-            env={**self.environment, **(env or {})},
-            capture_output=True,
-            text=True,
+        with self.start(self.command(tool, *words), {**self.environment, **(env or {})}) as process:
+            try:
+                out, err = process.communicate(timeout=170)
+            finally:
+                if process.poll() is None:
+                    process.kill()
+        return Done(process.wait(), out, err)
+
+    def start(self, command: Sequence[str], env: Mapping[str, str]) -> Process:
+        """Begin a command."""
+        return subprocess.Popen(
+            command,
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             stdin=subprocess.DEVNULL,
-            timeout=170,
-            check=False,
+            text=True,
         )
-        return Done(done.returncode, done.stdout, done.stderr)
 
     def deployer(self, *words: str) -> Done:
         """`deployer …`."""
@@ -143,14 +169,8 @@ class Company:
     @contextmanager
     def releasing(self, ref: str = "v1.5.0", *words: str) -> Iterator[Running]:
         """`deployer up --json` in the background; killed at the end if it still runs."""
-        process = subprocess.Popen(
-            self.command("deployer", "up", "shop", "--ref", ref, "--json", *words),
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            stdin=subprocess.DEVNULL,
-            text=True,
-        )
+        command = self.command("deployer", "up", "shop", "--ref", ref, "--json", *words)
+        process = self.start(command, self.environment)
         with process:  # closes its streams, also those of a killed one
             try:
                 yield Running(process)
