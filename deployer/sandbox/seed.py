@@ -196,11 +196,11 @@ def _user_data(database_url: str) -> str:
             "permissions": "0600",
             "content": f"DATABASE_URL={database_url}\n",
         },
-        {"path": "/root/shop.tar.gz", "encoding": "b64", "content": code},
+        {"path": "/srv/shop.tar.gz", "encoding": "b64", "content": code},
     ]
     commands = [
-        "mkdir -p /srv/shop && tar xzf /root/shop.tar.gz -C /srv/shop",
-        "rm /root/shop.tar.gz",
+        "mkdir -p /srv/shop && tar xzf /srv/shop.tar.gz -C /srv/shop",
+        "rm /srv/shop.tar.gz",
         "/srv/shop/bin/install",
         "systemctl enable --now shop shop-worker shop-cron",
     ]

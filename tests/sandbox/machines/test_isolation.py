@@ -88,7 +88,7 @@ def test_its_own_directories_are_on_its_own_disk(client: Client, directory: str)
         "chmod 666 /dev/null",
         "chmod 777 /usr",
         "touch /usr/bin/env",
-        "mknod /root/disk b 254 0",
+        "mknod /srv/disk b 254 0",
         "nsenter -t 1 -m touch /usr/x",
         "ls /boot",
     ],
