@@ -98,7 +98,7 @@ def test_every_test_says_the_behaviour() -> None:
 
 def test_no_file_names_this_machine_or_a_registry() -> None:
     """What is committed works elsewhere: no path of a workplace, no host of a package index."""
-    places = ["/wor" + "k/", "/opt/" + "pypi", "/root/" + ".", "/tmp/" + "brief", "/home/" + "user"]
+    places = ["/wor" + "k/", "/opt/" + "pypi", "/ro" + "ot/.", "/tmp/" + "brief", "/home/" + "user"]
     hosts = ["py" + "pi.org", "python" + "hosted.org", "npm" + "js.org", "deb." + "debian.org"]
     found = [
         f"{name(path)} names {word}"
