@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.exits import Exit
-from reconciler.shared_cli import Asked, common, ended, epilog, pass_asked
+from reconciler.shared_cli import SERVICES, Asked, Lazy, common, ended, epilog, pass_asked
 
 if TYPE_CHECKING:
     from reconciler.aws.session import Aws
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from reconciler.managed import Managed
     from reconciler.settings import Settings
 
-_SERVICES = click.option(
-    "--service", "services", multiple=True, metavar="NAME", help="Only this service; repeatable."
-)
 _YOUNG = click.option("--young", is_flag=True, help="Look only at what is labelled unfinished.")
 _CODES = (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.DIRT, Exit.ACCESS)
 
@@ -33,6 +30,7 @@ _CODES = (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.DIRT, Exit.ACCE
     epilog=epilog(
         """reconciler plan              what a sweep would do, and why
         reconciler sweep             drive everything to its desired state
+        reconciler run               do that every minute, for ever
         reconciler report            what every deploy costs
         reconciler explain i-0d41    why a thing is kept or collected""",
         tuple(Exit),
@@ -71,7 +69,7 @@ def _cap(settings: Settings) -> Cap:
         _CODES,
     )
 )
-@_SERVICES
+@SERVICES
 @_YOUNG
 @click.option("--allow", type=int, metavar="N", help="Allow so many deletions of a service once.")
 @common
@@ -115,7 +113,7 @@ def sweep(asked: Asked, services: tuple[str, ...], *, young: bool, allow: int | 
         (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.DIRT, Exit.ACCESS, Exit.TO_DO),
     )
 )
-@_SERVICES
+@SERVICES
 @_YOUNG
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="As JSON.")
 @click.option("--exit-code", is_flag=True, help="Exit 10 if there is something to do.")
@@ -181,7 +179,7 @@ _FORMATS = ("table", "json", "csv", "markdown")
         _CODES,
     )
 )
-@_SERVICES
+@SERVICES
 @click.option("--format", "form", type=click.Choice(_FORMATS), default="table", help="How.")
 @common
 @pass_asked
@@ -243,6 +241,9 @@ def _place_of(asked: Asked, id_: str) -> Aws:
         if one.id == id_ and one.kind != DATABASE:
             return Edges(settings).aws(one.place)
     raise ConfigError(f"nothing with the id {id_} carries our tags in the configured places")
+
+
+cli.add_command(Lazy("run", "reconciler.run_cli:run", "Sweep for ever: young often, full seldom."))
 
 
 def main() -> None:

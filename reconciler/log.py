@@ -22,10 +22,10 @@ _PRIVATE = ("password", "secret", "token", "private", "credential")
 _HIDDEN = "***"
 
 
-def set_up(*, verbose: bool, stream: TextIO | None = None) -> None:
+def set_up(*, verbose: bool, stream: TextIO | None = None, usual: int = logging.WARNING) -> None:
     """Log to `stream` (stderr as it is when a line is written, by default).
 
-    `verbose` shows what is said from DEBUG on; else from WARNING on.
+    `verbose` shows what is said from DEBUG on; else from the `usual` level on.
     """
     to = stream or sys.stderr
     shared: list[Processor] = [
@@ -40,7 +40,7 @@ def set_up(*, verbose: bool, stream: TextIO | None = None) -> None:
         if to.isatty()
         else structlog.processors.JSONRenderer()
     )
-    level = logging.DEBUG if verbose else logging.WARNING
+    level = logging.DEBUG if verbose else usual
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(level),

@@ -129,6 +129,11 @@ class _Duration(click.ParamType[timedelta]):
 DURATION = _Duration()
 
 
+SERVICES = click.option(
+    "--service", "services", multiple=True, metavar="NAME", help="Only this service; repeatable."
+)
+
+
 def epilog(examples: str, codes: Iterable[Exit]) -> str:
     """Examples and exit codes as the end of a command's help, kept as they are written."""
     lines = [f"  {code.value:<8}  {MEANINGS[code]}" for code in codes]

@@ -102,6 +102,19 @@ def held_back() -> Iterator[None]:
     door.open()
 
 
+def between() -> None:
+    """Raise a signal that is being held back: one thing is done and the next not begun.
+
+    For long work that stops between two of its items, and in the main thread only.
+    """
+    door = _door
+    if door is None or threading.current_thread() is not threading.main_thread():
+        return
+    if door.first and not door.raised:
+        door.raised = True
+        raise Interrupted(door.first)
+
+
 def pending() -> bool:
     """Whether a signal has come: for loops in other threads, which are never interrupted."""
     return _door is not None and _door.first != 0

@@ -13,6 +13,7 @@ from reconciler.aws.heap import Ec2Heap
 from reconciler.aws.route53 import Route53Ledgers
 from reconciler.aws.secrets import from_ssm
 from reconciler.aws.session import Aws
+from reconciler.aws.tap import OnAnswer
 from reconciler.birth import Home
 from reconciler.cloud import LedgerAddress
 from reconciler.database.port import DatabaseServer
@@ -34,6 +35,7 @@ class Edges:
     """The sessions of one process, shared by the services of a place."""
 
     settings: Settings
+    on_answer: OnAnswer | None = None
     _aws: dict[Place, Aws] = field(default_factory=dict)
     _ledgers: dict[Place, Route53Ledgers] = field(default_factory=dict)
     _heaps: dict[Place, Ec2Heap] = field(default_factory=dict)
@@ -42,7 +44,7 @@ class Edges:
         """The account and region's clients; the account is checked before the first call."""
         if place not in self._aws:
             role = self.settings.reconciler.roles.get(place.account, "")
-            self._aws[place] = Aws(place, role=role)
+            self._aws[place] = Aws(place, role=role, on_answer=self.on_answer)
         return self._aws[place]
 
     def resolver(self, service: Service) -> Callable[[Reference], Secret]:
@@ -108,8 +110,10 @@ def _labelled(heap: Ec2Heap, service: Service) -> LedgerAddress | None:
     return None
 
 
-def managed(settings: Settings, names: Iterable[str] = ()) -> list[Managed]:
-    """The named services with their ports, or all that are configured."""
-    edges = Edges(settings)
+def managed(
+    settings: Settings, names: Iterable[str] = (), edges: Edges | None = None
+) -> list[Managed]:
+    """The named services with their ports, or all that are configured; by `edges` if given."""
+    edges = edges or Edges(settings)
     chosen = [settings.service(one) for one in names] or list(settings.services.values())
     return [edges.managed(one) for one in chosen]

@@ -35,7 +35,8 @@ def committed() -> list[Path]:
     """Every file of the project, without what tools leave beside them."""
     inside = (path for folder in FOLDERS for path in (ROOT / folder).rglob("*"))
     found = [path for path in (*ROOT.iterdir(), *inside) if path.is_file()]
-    return [path for path in found if path.suffix != ".pyc" and not path.name.startswith(".cov")]
+    ours = [path for path in found if path.name != ".git"]  # a file in a worktree of git's
+    return [path for path in ours if path.suffix != ".pyc" and not path.name.startswith(".cov")]
 
 
 def name(path: Path) -> str:

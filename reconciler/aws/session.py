@@ -23,6 +23,7 @@ from botocore.loaders import create_loader
 from botocore.session import Session
 
 from reconciler.aws.errors import calling
+from reconciler.aws.tap import OnAnswer, listen
 from reconciler.errors import AccessDenied
 from reconciler.tags import Place
 
@@ -48,13 +49,21 @@ class Aws:
     `role` is an ARN to assume from the ambient credentials, '' for those themselves. The first
     client asked for is preceded by GetCallerIdentity; every property raises AccessDenied for
     another account than `place` says, for missing, expired or refused credentials, ConfigError
-    for an unknown profile, CloudError if STS does not answer.
+    for an unknown profile, CloudError if STS does not answer. `on_answer` hears every attempt.
     """
 
-    def __init__(self, place: Place, *, role: str = "", profile: str = "") -> None:
+    def __init__(
+        self,
+        place: Place,
+        *,
+        role: str = "",
+        profile: str = "",
+        on_answer: OnAnswer | None = None,
+    ) -> None:
         self.place = place
         self._role = role
         self._profile = profile or None
+        self._on_answer = on_answer
         self._lock = threading.RLock()
         self._session: Session | None = None
         self._clients: dict[tuple[str, bool], Any] = {}
@@ -105,6 +114,8 @@ class Aws:
                 self._clients[key] = self._authorised().create_client(
                     service, region_name=self.place.region, config=config
                 )
+            if self._on_answer is not None:
+                listen(self._clients[key], self._on_answer)
         return self._clients[key]
 
     def _check_account(self) -> None:

@@ -1,0 +1,80 @@
+"""One round of the loop: the configuration as it is now, the services, one sweep.
+
+The configuration is read anew each time, so that a service is added without a restart. One that
+has become wrong fails the round, and the loop is soon unwell; it never sweeps by the old one, as
+what was taken out of it may have been taken out on purpose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from reconciler import breaker, signals
+from reconciler.aws.tap import SLOWER
+from reconciler.breaker import Cap
+from reconciler.cloud import Outcome
+from reconciler.errors import AccessDenied, ConfigError
+from reconciler.loop import Swept
+from reconciler.managed import Managed, OnOutcome
+from reconciler.plan import Plan
+from reconciler.settings import Settings
+from reconciler.sweep import Result, sweep
+from reconciler.wiring import Edges, managed
+
+
+@dataclass
+class Sweeps:
+    """Sweeps when called. Sessions live on from round to round while the configuration does.
+
+    `on_outcome` hears of every item, `on_answer` of every request to AWS.
+    """
+
+    load: Callable[[], Settings]
+    names: Sequence[str]
+    on_outcome: OnOutcome
+    on_answer: Callable[[str, str], None]
+    _edges: Edges | None = field(default=None, init=False)
+    _throttled: int = field(default=0, init=False)
+
+    def __call__(self, young: bool) -> Swept:
+        """One sweep. Raises ToolError: configuration, credentials, breaker, AWS."""
+        self._throttled = 0
+        settings = self.load()
+        try:
+            result = self._sweep(settings, self._services(settings), young=young)
+        except AccessDenied:
+            self._edges = None  # whoever logs in now is asked anew
+            raise
+        return Swept(result, self._throttled)
+
+    def _services(self, settings: Settings) -> list[Managed]:
+        if self._edges is None or self._edges.settings != settings:
+            self._edges = Edges(settings, self._heard)
+        return managed(chosen(settings, self.names), self.names, self._edges)
+
+    def _sweep(self, settings: Settings, services: Sequence[Managed], *, young: bool) -> Result:
+        cap = Cap(settings.reconciler.breaker.max_count, settings.reconciler.breaker.share)
+
+        def approve(plan: Plan) -> None:
+            breaker.check(plan, cap)
+
+        return sweep(services, {}, self._told, young=young, approve=approve)
+
+    def _told(self, outcome: Outcome) -> None:
+        self.on_outcome(outcome)
+        # An item is finished: a good moment to stop, if somebody wants that.
+        signals.between()
+
+    def _heard(self, action: str, outcome: str) -> None:
+        self._throttled += outcome == SLOWER
+        self.on_answer(action, outcome)
+
+
+def chosen(settings: Settings, names: Sequence[str]) -> Settings:
+    """The settings, if they have these services and any at all. Raises ConfigError."""
+    for one in names:
+        settings.service(one)
+    if not settings.services:
+        raise ConfigError(f"no service is configured in {settings.directory}")
+    return settings

@@ -1,0 +1,130 @@
+"""One round of the loop: the configuration of now, sessions that live on, a breaker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler import rounds
+from reconciler.aws.tap import OK, SLOWER
+from reconciler.cloud import Outcome
+from reconciler.errors import AccessDenied, ConfigError, Refused
+from reconciler.managed import Managed
+from reconciler.rounds import Sweeps
+from reconciler.settings import Breaker, Reconciler, Settings
+from tests.fakes.scene import Scene, service
+from tests.reconciler.sweeps import DEAD_IDS
+
+
+@dataclass
+class Edges:
+    """Sessions, as far as a round knows of them."""
+
+    settings: Settings
+    on_answer: Callable[[str, str], None]
+
+
+@dataclass
+class World:
+    """Shop on fakes behind the wiring, and what the round is told."""
+
+    scene: Scene
+    settings: Settings
+    told: list[Outcome] = field(default_factory=list)
+    heard: list[tuple[str, str]] = field(default_factory=list)
+    sessions: int = 0
+    during: Callable[[Callable[[str, str], None]], None] = lambda _: None
+
+    def load(self) -> Settings:
+        return self.settings
+
+    def edges(self, settings: Settings, on_answer: Callable[[str, str], None]) -> Any:
+        self.sessions += 1
+        return Edges(settings, on_answer)
+
+    def managed(self, _: Settings, __: object, edges: Any) -> list[Managed]:
+        self.during(edges.on_answer)
+        return [self.scene.managed]
+
+    def sweeps(self, *names: str) -> Sweeps:
+        return Sweeps(self.load, names, self.told.append, lambda *one: self.heard.append(one))
+
+
+@pytest.fixture
+def world(scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """A dead release is there, and a breaker that lets it be collected."""
+    one = World(scene, Settings(tmp_path, {"shop": service()}, Reconciler()))
+    monkeypatch.setattr(rounds, "Edges", one.edges)
+    monkeypatch.setattr(rounds, "managed", one.managed)
+    return one
+
+
+def test_a_round_sweeps_and_tells(world: World) -> None:
+    """Every item as it goes, and the result."""
+    swept = world.sweeps()(False)
+    assert swept.result is not None
+    assert swept.result.clean
+    assert {one.resource.id for one in world.told} >= DEAD_IDS
+    assert swept.throttled == 0
+
+
+def test_sessions_live_on_while_the_configuration_does(world: World) -> None:
+    """Clients are made once; a changed configuration makes them anew, and so do refused keys."""
+    sweeps = world.sweeps()
+    sweeps(False)
+    sweeps(True)
+    assert world.sessions == 1
+    world.settings = replace(world.settings, reconciler=Reconciler(breaker=Breaker(max_count=3)))
+    sweeps(False)
+    assert world.sessions == 2
+    world.during = expired
+    with pytest.raises(AccessDenied):
+        sweeps(False)
+    world.during = lambda _: None
+    sweeps(False)
+    assert world.sessions == 3
+
+
+def expired(_: object) -> None:
+    """Credentials that ran out."""
+    raise AccessDenied("the AWS credentials have expired")
+
+
+def test_throttled_answers_are_counted_round_by_round(world: World) -> None:
+    """The next round begins at nothing; everything is passed on."""
+    sweeps = world.sweeps()
+    world.during = slowed
+    assert sweeps(True).throttled == 2
+    world.during = lambda _: None
+    assert sweeps(True).throttled == 0
+    assert world.heard == [("ec2:DescribeTags", one) for one in (OK, SLOWER, SLOWER)]
+
+
+def slowed(tell: Callable[[str, str], None]) -> None:
+    """AWS answers once, and puts two requests off."""
+    for outcome in (OK, SLOWER, SLOWER):
+        tell("ec2:DescribeTags", outcome)
+
+
+def test_the_breaker_holds_in_the_loop_too(world: World) -> None:
+    """Nothing is deleted, and the round says why."""
+    world.settings = replace(
+        world.settings, reconciler=Reconciler(breaker=Breaker(max_count=1, share=0.0))
+    )
+    with pytest.raises(Refused, match="too much"):
+        world.sweeps()(False)
+    assert world.scene.did("delete", "drop") == []
+
+
+def test_a_service_that_is_gone_is_no_reason_to_sweep_others(world: World) -> None:
+    """A name that was asked for and is not configured any more fails the round, and so do none."""
+    with pytest.raises(ConfigError, match="no service 'blog'"):
+        world.sweeps("shop", "blog")(False)
+    world.settings = replace(world.settings, services={})
+    with pytest.raises(ConfigError, match="no service is configured"):
+        world.sweeps()(False)
+    assert world.scene.acts == []
