@@ -14,7 +14,7 @@ WORKERS ?= 2
 # A Python that is new enough; say `make PYTHON=/path/to/python3.11 setup` to choose another.
 PYTHON ?= $(shell sh scripts/find-python)
 
-.PHONY: help setup demo test check lint fmt types imports unit model bench lock clean
+.PHONY: help setup demo test check lint fmt types imports unit model bench second-opinion lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,10 +60,13 @@ model: setup ## explore the protocol as far as the larger bounds (docs/protocol.
 bench: setup ## measure; figures go to a terminal, never into a test
 	@$(BIN)/pytest -q -s -m bench -p no:randomly tests/bench
 
+second-opinion: setup ## ask another emulator about the contract; writes docs/second-opinion.md
+	@$(BIN)/python scripts/second_opinion.py .second-opinion
+
 lock: setup ## compile requirements*.lock anew from pyproject.toml
 	@$(BIN)/python scripts/lock.py
 
 clean: ## remove .venv and every cache
-	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf $(VENV) .second-opinion .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	@rm -rf .coverage .coverage.* htmlcov dist build
 	@find deployer reconciler tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -24,9 +24,11 @@ def lock(target: str, *what: str, given: str | None = None) -> None:
 
 
 def main() -> None:
-    """Both locks; arguments go to uv, for instance `--upgrade`."""
+    """Every lock; arguments go to uv, for instance `--upgrade`."""
     lock("requirements.lock", "pyproject.toml", "--all-extras", "--group", "dev")
     lock("requirements-bootstrap.lock", "-", given="uv\n")
+    # Not ours: the emulator that `make second-opinion` asks, in an environment of its own.
+    lock("requirements-second-opinion.lock", "-", given="ministack\n")
 
 
 if __name__ == "__main__":

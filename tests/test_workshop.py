@@ -203,6 +203,8 @@ def test_the_lock_answers_what_the_project_asks_for() -> None:
     unmet = [str(r) for r in wants if lock.get(canonicalize_name(r.name), "0") not in r.specifier]
     assert unmet == []
     assert set(locked("requirements-bootstrap.lock")) == {"uv"}
+    assert "ministack" in locked("requirements-second-opinion.lock")
+    assert "ministack" not in lock, "a second opinion is asked for, never depended on"
 
 
 def test_uv_gets_the_index_that_pip_is_told_to_use(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
     pytest tests/contract                                        our server, in this process
     CONTRACT_ENDPOINT=http://127.0.0.1:5000 pytest tests/contract   another emulator
-    CONTRACT_PROFILE=scratch pytest tests/contract                  a real account
+    CONTRACT_PROFILE=scratch CONTRACT_SPEND=0.10 pytest -s tests/contract   a real account
 
 Elsewhere than on our server, `CONTRACT_IMAGE` names an image to launch (default: the newest of
 one's own), `CONTRACT_REGION` the region; rules that need a knob of ours are skipped. Every test
@@ -27,13 +27,20 @@ from mypy_boto3_route53 import Route53Client
 from deployer.sandbox.aws import AwsOptions, AwsServer
 from deployer.sandbox.faults import FaultClient
 from deployer.sandbox.paper_host import PaperHost
-from tests.contract.helpers import wait_for_state
+from reconciler.aws.session import Aws
+from reconciler.tags import Place
+from reconciler.waiting import Pace
+from tests.contract import account
+from tests.contract.helpers import PATIENCE, wait_for_state
 
 ENDPOINT = os.environ.get("CONTRACT_ENDPOINT", "")
 PROFILE = os.environ.get("CONTRACT_PROFILE", "")
 REGION = os.environ.get("CONTRACT_REGION", "eu-west-1")
 OPTIONS = AwsOptions(region=REGION, instance_pending=0.02, image_pending=0.02, insync_after=0.2)
+REHEARSAL = bool(os.environ.get("CONTRACT_REHEARSAL"))
 SMALL = "t3.micro"
+BATCH = 500
+"""Changes in one request of the clean-up; AWS takes 1,000 values."""
 
 
 @dataclass
@@ -51,6 +58,7 @@ class Clients:
     endpoint: str | None
     bad: list[str] = field(default_factory=list)
     made: dict[tuple[str, str], Any] = field(default_factory=dict)
+    run: account.Run | None = None
 
     def get(self, service: str, region: str) -> Any:
         """The client of a service in a region; never retries."""
@@ -71,6 +79,8 @@ class Clients:
             service, endpoint_url=self.endpoint, region_name=region, config=config
         )
         made.meta.events.register("after-call", self._note_status)
+        if self.run is not None:
+            self.run.watch(made)
         return made
 
     def _note_status(self, http_response: Any, model: Any, **_: Any) -> None:
@@ -102,7 +112,7 @@ class World:
             try:
                 self.clean_ups.pop()()
             except ClientError as gone:
-                if "NotFound" not in str(gone) and "NoSuch" not in str(gone):
+                if not any(word in str(gone) for word in ("NotFound", "NoSuch", "Unavailable")):
                     raise
 
 
@@ -122,11 +132,37 @@ def our_server() -> Iterator[Ours | None]:
     server.stop()
 
 
+@pytest.fixture(scope="session")
+def account_run() -> Iterator[account.Run | None]:
+    """The run on a real account, if it is one; says its cost first, and leaves nothing behind."""
+    if not PROFILE and not REHEARSAL:
+        yield None
+        return
+    if REHEARSAL and (PROFILE or not ENDPOINT):
+        raise pytest.UsageError("a rehearsal needs CONTRACT_ENDPOINT and no CONTRACT_PROFILE")
+    spend = os.environ.get("CONTRACT_SPEND", "")
+    print(account.statement(PROFILE, spend))  # noqa: T201  # before anything is asked
+    run = account.Run(account.allowed(spend))
+    yield run
+    left = account.clean(_aws(), run.id, Pace(first=0.2, longest=10, deadline=PATIENCE))
+    assert left == (), f"left of {run.id}: {', '.join(left)}"
+
+
+def _aws() -> Aws:
+    """The account, as the product enters it; in a rehearsal that is the endpoint and no other."""
+    if REHEARSAL:
+        given = {"AWS_ENDPOINT_URL": ENDPOINT, "AWS_ACCESS_KEY_ID": "test"}
+        os.environ.update(given, AWS_SECRET_ACCESS_KEY="test")  # no secret
+    sts = _session().client("sts", region_name=REGION, endpoint_url=ENDPOINT or None)
+    owner = str(sts.get_caller_identity()["Account"])
+    return Aws(Place(owner, REGION), profile=PROFILE)
+
+
 @pytest.fixture(scope="module")
-def clients(our_server: Ours | None) -> Clients:
+def clients(our_server: Ours | None, account_run: account.Run | None) -> Clients:
     """The clients of the cloud under test."""
     ours = our_server.server.endpoint if our_server is not None else None
-    return Clients(ours or ENDPOINT or None)
+    return Clients(ours or ENDPOINT or None, run=account_run)
 
 
 @pytest.fixture
@@ -232,8 +268,10 @@ def zone(world: World, route53: Route53Client) -> str:
 
 
 def _empty_zone(route53: Route53Client, zone_id: str) -> None:
-    listed: Any = route53.list_resource_record_sets(HostedZoneId=zone_id)["ResourceRecordSets"]
+    pages = route53.get_paginator("list_resource_record_sets").paginate(HostedZoneId=zone_id)
+    listed: list[Any] = [one for page in pages for one in page["ResourceRecordSets"]]
     doomed = [record for record in listed if record["Type"] not in ("NS", "SOA")]
-    changes: Any = [{"Action": "DELETE", "ResourceRecordSet": record} for record in doomed]
-    if changes:
-        route53.change_resource_record_sets(HostedZoneId=zone_id, ChangeBatch={"Changes": changes})
+    changes: list[Any] = [{"Action": "DELETE", "ResourceRecordSet": one} for one in doomed]
+    for start in range(0, len(changes), BATCH):
+        batch: Any = {"Changes": changes[start : start + BATCH]}
+        route53.change_resource_record_sets(HostedZoneId=zone_id, ChangeBatch=batch)

@@ -14,6 +14,12 @@ from mypy_boto3_ec2 import EC2Client
 from mypy_boto3_route53 import Route53Client
 
 PATIENCE = 900.0 if os.environ.get("CONTRACT_PROFILE") else 10.0
+RUN = "contract-run"
+"""The tag that a run on a real account gives to whatever it makes (account.py)."""
+
+FREE_TAGS = 49 if {"CONTRACT_PROFILE", "CONTRACT_REHEARSAL"} & os.environ.keys() else 50
+"""How many tags a rule may give to one thing."""
+
 T = TypeVar("T")
 Launch = Callable[..., list[str]]
 

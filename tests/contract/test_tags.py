@@ -8,6 +8,7 @@ import pytest
 from mypy_boto3_ec2 import EC2Client
 
 from tests.contract.helpers import (
+    FREE_TAGS,
     Launch,
     as_dict,
     describe,
@@ -54,7 +55,7 @@ def test_the_longest_tags(ec2: EC2Client, running: str) -> None:
 
 def test_at_most_50_tags(ec2: EC2Client, running: str) -> None:
     """50 a resource; overwriting one is no new tag (Using_Tags)."""
-    put(ec2, running, **{f"k{number}": "v" for number in range(50)})
+    put(ec2, running, **{f"k{number}": "v" for number in range(FREE_TAGS)})
     put(ec2, running, k7="w")
     with refused("TagLimitExceeded"):
         put(ec2, running, one_more="v")

@@ -1,0 +1,107 @@
+"""Where another emulator is known to differ from AWS's documentation: one list, by rule. Pure.
+
+The contract follows the documentation. What an emulator does otherwise is expected of it here, by
+name, so that the run stays green for what is known; anything else it does otherwise is red, and so
+is a rule of this list that it obeys after all: then the line goes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+SCOPE: Mapping[str, tuple[str, ...]] = {
+    "Route 53: records": ("test_dns_records.py",),
+    "Route 53: swaps": ("test_dns_swap.py",),
+    "Route 53: zones and lists": ("test_dns_zones.py",),
+    "S3: conditional writes": ("test_s3_conditions.py",),
+    "STS: who one is": ("test_sts.py",),
+}
+"""What is asked of a second opinion. Its EC2 is unfit: unknown filters return everything."""
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """`rule` is a test (`file::name`, without parameters unless only some differ).
+
+    `documented` is what AWS says, `source` where, `does` what the emulator does instead.
+    """
+
+    rule: str
+    documented: str
+    source: str
+    does: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one rule went: one of the words below."""
+
+    rule: str
+    word: str
+
+
+AGREES = "agrees"
+KNOWN = "known deviation"
+NEW = "NEW DEVIATION"
+HEALED = "AGREES AFTER ALL"
+SKIPPED = "not asked"
+RED = frozenset({NEW, HEALED})
+
+
+def known(rule: str, deviations: Iterable[Deviation]) -> Deviation | None:
+    """The deviation listed for a rule, or for all parameters of it."""
+    bare = rule.partition("[")[0]
+    return next((one for one in deviations if one.rule in (rule, bare)), None)
+
+
+def verdict(rule: str, passed: bool, deviations: Iterable[Deviation]) -> Outcome:
+    """What a rule's test says about the emulator."""
+    expected = known(rule, deviations) is not None
+    if passed:
+        return Outcome(rule, HEALED if expected else AGREES)
+    return Outcome(rule, KNOWN if expected else NEW)
+
+
+def page(name: str, outcomes: Iterable[Outcome], deviations: Iterable[Deviation]) -> str:
+    """docs/second-opinion.md."""
+    outcomes = tuple(sorted(outcomes, key=lambda one: one.rule))
+    listed = [one for one in deviations if any(known(o.rule, [one]) for o in outcomes)]
+    return "\n".join([*_head(name), *_counts(outcomes), *_table(listed), *_reds(outcomes)]) + "\n"
+
+
+def _head(name: str) -> list[str]:
+    return [
+        "# A second opinion",
+        "",
+        "Made by `make second-opinion`; do not edit. The rules of AWS that we rely on",
+        f"(`tests/contract`) were run against {name}, which shares no code with the sandbox.",
+        "Where it differs from AWS's documentation the tests follow the documentation, and the",
+        "difference is listed in `tests/contract/known.py`. A difference that is not listed, or",
+        "one that is gone, makes the run red.",
+        "",
+    ]
+
+
+def _counts(outcomes: Iterable[Outcome]) -> list[str]:
+    lines = ["| rules | asked | agrees | known deviation | red |", "|---|---|---|---|---|"]
+    for title, files in SCOPE.items():
+        words = Counter(one.word for one in outcomes if one.rule.partition("::")[0] in files)
+        red = sum(words[word] for word in RED)
+        asked = words.total() - words[SKIPPED]
+        lines.append(f"| {title} | {asked} | {words[AGREES]} | {words[KNOWN]} | {red} |")
+    return [*lines, ""]
+
+
+def _table(deviations: Iterable[Deviation]) -> list[str]:
+    lines = ["## Where it differs", ""]
+    lines += ["| rule | AWS's documentation | source | it |", "|---|---|---|---|"]
+    for one in deviations:
+        lines.append(f"| `{one.rule}` | {one.documented} | {one.source} | {one.does} |")
+    return lines
+
+
+def _reds(outcomes: Iterable[Outcome]) -> list[str]:
+    red = [f"- {one.word}: `{one.rule}`" for one in outcomes if one.word in RED]
+    return ["", "## Red", "", *red] if red else []
