@@ -1,6 +1,6 @@
 """A pytest plugin: the contract as questions to another emulator, its answers as verdicts.
 
-    pytest -p tests.contract.opinion_plugin --opinion-of ministack --opinion-to out.md …
+    pytest -p tests.contract.opinion_plugin --opinion-of ministack --opinion-to FILE …
 
 Loaded by `make second-opinion` alone. A known deviation is an expected failure; its healing fails.
 """

@@ -44,7 +44,7 @@ def test_the_page_names_rule_source_and_difference() -> None:
 def run(pytester: pytest.Pytester, tmp_path: Path, code: str) -> tuple[int, str]:
     """Exit code and page of a run of these rules, judged by the one deviation listed."""
     pytester.makepyfile(**{FILE.removesuffix(".py"): code})
-    to = tmp_path / "page.md"
+    to = tmp_path / "page"
     opinion = Opinion("other", to, (LISTED,))
     result = pytester.runpytest_inprocess("-p", "no:randomly", "-p", "no:cov", plugins=[opinion])
     return int(result.ret), to.read_text(encoding="utf-8")
