@@ -50,7 +50,7 @@ def list_(context: click.Context) -> None:
 @fault.command()
 @click.pass_context
 def clear(context: click.Context) -> None:
-    """No faults and no lag any more."""
+    """No faults, no lag and no limits any more."""
     _client(context).clear()
 
 
@@ -60,6 +60,14 @@ def clear(context: click.Context) -> None:
 def lag(context: click.Context, seconds: float) -> None:
     """Hide things from describes and tag lists until they are SECONDS old; 0 ends it."""
     _client(context).lag(seconds)
+
+
+@fault.command()
+@click.argument("speed", type=click.FloatRange(min=0))
+@click.pass_context
+def limits(context: click.Context, speed: float) -> None:
+    """Limit requests by AWS's token buckets, SPEED times as fast as AWS's; 0 ends it."""
+    _client(context).limits(speed)
 
 
 def _client(context: click.Context) -> FaultClient:

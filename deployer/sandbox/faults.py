@@ -78,13 +78,17 @@ def parse_rule(data: dict[str, Any]) -> FaultRule:
 
 
 class FaultBook:
-    """The rules in force, and the visibility lag. Thread-safe."""
+    """The rules in force, the visibility lag and the speed of request limits. Thread-safe.
+
+    `limits` is 0 where requests are not limited, 1 at AWS's figures, 10 at ten times their rates.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._rules: list[FaultRule] = []
         self._next = 1
         self.lag = 0.0
+        self.limits = 0.0
 
     def add(self, rule: FaultRule) -> FaultRule:
         """Put a rule in force; returns it with its id."""
@@ -119,10 +123,10 @@ class FaultBook:
             return [asdict(rule) for rule in self._rules]
 
     def clear(self) -> None:
-        """No faults, no lag."""
+        """No faults, no lag, no limits."""
         with self._lock:
             self._rules.clear()
-            self.lag = 0.0
+            self.lag = self.limits = 0.0
 
 
 class FaultClient:
@@ -146,17 +150,21 @@ class FaultClient:
         return self.add(FaultRule(action=action, kind=kind, **more))
 
     def list(self) -> dict[str, Any]:
-        """`{"rules": [...], "lag": seconds}`."""
+        """`{"rules": [...], "lag": seconds, "limits": speed}`."""
         answer: dict[str, Any] = self._ask("GET", "/_sandbox/faults")
         return answer
 
     def clear(self) -> None:
-        """No faults, no lag."""
+        """No faults, no lag, no limits."""
         self._ask("DELETE", "/_sandbox/faults")
 
     def lag(self, seconds: float) -> None:
         """Things younger than this are not yet listed or described."""
         self._ask("POST", "/_sandbox/faults", {"lag": seconds})
+
+    def limits(self, speed: float) -> None:
+        """Limit requests by AWS's token buckets, refilled at `speed` times AWS's rates; 0: not."""
+        self._ask("POST", "/_sandbox/faults", {"limits": speed})
 
     def requests(self, since: int = 0) -> Any:
         """The journal after entry `since`: seq, time, service, action, status, mutating."""

@@ -22,7 +22,9 @@ from botocore.exceptions import NoCredentialsError
 from botocore.loaders import create_loader
 from botocore.session import Session
 
-from reconciler.aws.errors import calling
+from reconciler.aws.buckets import Buckets
+from reconciler.aws.errors import THROTTLED, calling
+from reconciler.aws.tag_rows import LeanParsers
 from reconciler.aws.tap import OnAnswer, listen
 from reconciler.errors import AccessDenied
 from reconciler.tags import Place
@@ -68,6 +70,7 @@ class Aws:
         self._session: Session | None = None
         self._clients: dict[tuple[str, bool], Any] = {}
         self._verified = False
+        self.buckets = Buckets()
 
     @property
     def ec2(self) -> EC2Client:
@@ -111,11 +114,14 @@ class Aws:
         key = (service, config is ONCE)
         if key not in self._clients:
             with calling(f"a client for {service}"):
-                self._clients[key] = self._authorised().create_client(
+                client = self._authorised().create_client(
                     service, region_name=self.place.region, config=config
                 )
+            if service == "ec2":
+                _pace(client, self.buckets)
             if self._on_answer is not None:
-                listen(self._clients[key], self._on_answer)
+                listen(client, self._on_answer)
+            self._clients[key] = client
         return self._clients[key]
 
     def _check_account(self) -> None:
@@ -140,6 +146,22 @@ class Aws:
         provider = _Assumed(ambient, self._role, self.place.region)
         session.register_component("credential_provider", CredentialResolver([provider]))
         return session
+
+
+def _pace(client: Any, buckets: Buckets) -> None:
+    """Let every attempt of the client, botocore's own retries too, wait for its tokens."""
+
+    def before(request: Any, operation_name: str, **_: Any) -> None:
+        machines = sum(key.startswith("InstanceId.") for key in request.data)
+        buckets.wait(operation_name, machines or int(request.data.get("MaxCount", 0)))
+
+    def after(parsed_response: Any, event_name: str, **_: Any) -> None:
+        if ((parsed_response or {}).get("Error") or {}).get("Code") in THROTTLED:
+            buckets.refused(event_name.rsplit(".", 1)[-1])
+
+    # Before the signature, which has a time in it.
+    client.meta.events.register_first("request-created.ec2", before)
+    client.meta.events.register("response-received.ec2", after)
 
 
 class _Assumed(CredentialProvider):
@@ -172,4 +194,5 @@ _LOADER = create_loader()
 def _new_session(profile: str | None = None) -> Session:
     session = Session(profile=profile)
     session.register_component("data_loader", _LOADER)
+    session.register_component("response_parser_factory", LeanParsers())
     return session

@@ -47,6 +47,14 @@ def test_the_lag_is_set(run: Run, server: AwsServer) -> None:
     assert server.faults.lag == 0
 
 
+def test_the_limits_are_set(run: Run, server: AwsServer) -> None:
+    """`limits SPEED`, and `clear` ends them."""
+    run("limits", "10")
+    assert json.loads(run("list"))["limits"] == 10
+    run("clear")
+    assert server.faults.limits == 0
+
+
 def test_an_unknown_kind_is_a_usage_error(server: AwsServer) -> None:
     """Exit code 2, with the kinds there are."""
     asked = ["--endpoint", server.endpoint, "add", "RunInstances", "earthquake"]

@@ -14,6 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any
 
+from deployer.sandbox.aws.listings import Listings
 from deployer.sandbox.aws.options import AwsOptions
 from deployer.sandbox.faults import FaultBook
 from deployer.sandbox.host import MachineHost
@@ -49,6 +50,7 @@ class Region:
     terminated_at: dict[str, float] = field(default_factory=dict)
     tag_writes: dict[tuple[str, str], TagWrite] = field(default_factory=dict)
     next_address: dict[str, int] = field(default_factory=dict)
+    upkept_at: float = float("-inf")
 
 
 class Births:
@@ -126,12 +128,14 @@ class Cloud:
         self.faults = faults
         self.lock = threading.RLock()
         self.jobs = Jobs()
+        self.listings = Listings()
         self.epoch = 0
         self.forget()
 
     def forget(self) -> None:
         """Know of nothing: a new account, and a request made to the old one is void."""
         self.epoch += 1
+        self.listings.changed()
         self.births = Births()
         self.regions: dict[tuple[str, str], Region] = {}
         self.dns_changes: dict[str, tuple[float, Any]] = {}

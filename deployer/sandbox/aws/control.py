@@ -1,9 +1,9 @@
 """`/_sandbox/...`: the door's own small API, in JSON, on the cloud's port.
 
 GET    /_sandbox/health            {"ok": true}
-GET    /_sandbox/faults            {"rules": [...], "lag": seconds}
-POST   /_sandbox/faults            a rule, or {"lag": seconds}
-DELETE /_sandbox/faults            no faults, no lag
+GET    /_sandbox/faults            {"rules": [...], "lag": seconds, "limits": speed}
+POST   /_sandbox/faults            a rule, {"lag": seconds} or {"limits": speed}
+DELETE /_sandbox/faults            no faults, no lag, no limits
 GET    /_sandbox/requests?since=N  {"requests": [...]}
 DELETE /_sandbox/requests          forget them
 """
@@ -43,7 +43,7 @@ def answer_control(
 
 def _faults(method: str, body: bytes, faults: FaultBook) -> Response:
     if method == "GET":
-        return _json({"rules": faults.rules(), "lag": faults.lag})
+        return _json({"rules": faults.rules(), "lag": faults.lag, "limits": faults.limits})
     if method == "DELETE":
         faults.clear()
         return _json({})
@@ -53,6 +53,9 @@ def _faults(method: str, body: bytes, faults: FaultBook) -> Response:
     if set(data) == {"lag"}:
         faults.lag = float(data["lag"])
         return _json({"lag": faults.lag})
+    if set(data) == {"limits"}:
+        faults.limits = float(data["limits"])
+        return _json({"limits": faults.limits})
     rule = faults.add(parse_rule(data))
     return _json(next(r for r in faults.rules() if r["id"] == rule.id))
 

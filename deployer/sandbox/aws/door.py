@@ -19,6 +19,7 @@ from werkzeug.wrappers import Response
 from deployer.sandbox.aws.cloud import Cloud
 from deployer.sandbox.aws.control import answer_control
 from deployer.sandbox.aws.journal import Journal
+from deployer.sandbox.aws.limits import Limits
 from deployer.sandbox.aws.replies import error_reply, internal_error, not_implemented, throttled
 from deployer.sandbox.aws.request import Call, read_call
 from deployer.sandbox.faults import FaultRule
@@ -38,6 +39,7 @@ class Door:
         self._behind = behind
         self._cloud = cloud
         self._journal = journal
+        self._limits = Limits(cloud.faults)
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         body = _read_body(environ)
@@ -48,6 +50,11 @@ class Door:
         call = read_call(environ, body)
         if OPERATOR in environ.get("HTTP_USER_AGENT", ""):
             return self._execute(environ, body, call)(environ, start_response)
+        with self._cloud.lock:
+            admitted = self._limits.admit(call)
+        if not admitted:
+            self._journal.add((call.service, call.action, call.mutating), 503, "limit")
+            return throttled(call)(environ, start_response)
         rule = self._cloud.faults.take(call.service, call.action, call.mutating)
         reply = self._carry_out(environ, body, call, rule)
         dropped = rule is not None and rule.kind == "drop_reply"
@@ -98,7 +105,11 @@ class Door:
             with self._cloud.lock:
                 if environ["sandbox.epoch"] != self._cloud.epoch:
                     return internal_error(call)  # asked of a cloud that was reset since
-                chunks, status, headers = run_wsgi_app(self._behind, inner, buffered=True)
+                try:
+                    chunks, status, headers = run_wsgi_app(self._behind, inner, buffered=True)
+                finally:
+                    if call.mutating:
+                        self._cloud.listings.changed()
         except NotImplementedError as gap:
             log.warning("not implemented: %s:%s: %s", call.service, call.action, gap)
             return not_implemented(call)

@@ -29,6 +29,7 @@ class Kind:
     ids_parameter: str
     ids_name: str
     filters: Mapping[str, Getter]
+    id_filter: str
 
 
 def _nothing(_: Any) -> None:
@@ -204,10 +205,16 @@ def delete_on_termination(volume: Any) -> bool:
     return bool(mapping[volume.attachment.device].delete_on_termination)
 
 
-INSTANCES = Kind(INSTANCE, "InstanceIds", "instancesSet", _INSTANCE_FILTERS)
-STATUSES = Kind(INSTANCE, "InstanceIds", "instancesSet", _INSTANCE_FILTERS)
-VOLUMES = Kind(VOLUME, "VolumeIds", "volumes", _VOLUME_FILTERS)
-INTERFACES = Kind(INTERFACE, "NetworkInterfaceIds", "networkInterfaceIdSet", _INTERFACE_FILTERS)
-SNAPSHOTS = Kind(SNAPSHOT, "SnapshotIds", "snapshots", _SNAPSHOT_FILTERS)
-IMAGES = Kind(IMAGE, "ImageIds", "imageIdSet", _IMAGE_FILTERS)
-ADDRESSES = Kind(ADDRESS, "AllocationIds", "allocationIds", _ADDRESS_FILTERS)
+INSTANCES = Kind(INSTANCE, "InstanceIds", "instancesSet", _INSTANCE_FILTERS, "instance-id")
+STATUSES = Kind(INSTANCE, "InstanceIds", "instancesSet", _INSTANCE_FILTERS, "instance-id")
+VOLUMES = Kind(VOLUME, "VolumeIds", "volumes", _VOLUME_FILTERS, "volume-id")
+INTERFACES = Kind(
+    INTERFACE,
+    "NetworkInterfaceIds",
+    "networkInterfaceIdSet",
+    _INTERFACE_FILTERS,
+    "network-interface-id",
+)
+SNAPSHOTS = Kind(SNAPSHOT, "SnapshotIds", "snapshots", _SNAPSHOT_FILTERS, "snapshot-id")
+IMAGES = Kind(IMAGE, "ImageIds", "imageIdSet", _IMAGE_FILTERS, "image-id")
+ADDRESSES = Kind(ADDRESS, "AllocationIds", "allocationIds", _ADDRESS_FILTERS, "allocation-id")

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Iterable
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -43,21 +44,19 @@ def read_page(size: Any, token: Any, ids: list[str], ids_name: str) -> Page:
 
 
 def cut(
-    things: Iterable[T], page: Page, order: Callable[[T], Any], kind: str
+    things: Sequence[T], page: Page, order: Callable[[T], Any], kind: str
 ) -> tuple[list[T], str | None]:
-    """The page's things in `order`, and the token of the next page, if there is one.
+    """The page's part of `things`, sorted by `order`, and the token of the next page, if any.
 
     Raises:
         EC2ClientError: InvalidParameterValue for a token that is none of ours.
     """
-    after = None if page.token is None else _open(page.token, kind)
-    rest = sorted(things, key=order)
-    if after is not None:
-        rest = [thing for thing in rest if order(thing) > after]
-    size = page.size or HIGHEST
-    if len(rest) <= size:
-        return rest, None
-    return rest[:size], _seal(order(rest[size - 1]), kind)
+    start = 0
+    if page.token is not None:
+        start = bisect_right(things, _open(page.token, kind), key=order)
+    end = start + (page.size or HIGHEST)
+    found = list(things[start:end])
+    return found, None if end >= len(things) else _seal(order(found[-1]), kind)
 
 
 def _seal(last: Any, kind: str) -> str:

@@ -7,7 +7,7 @@ Faults and the journal must know service and action of every protocol: query (EC
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -34,12 +34,19 @@ _ROUTE53 = tuple(
 
 @dataclass(frozen=True)
 class Call:
-    """One API call. `protocol` is `ec2`, `query`, `json`, `route53` or `rest`."""
+    """One API call. `protocol` is `ec2`, `query`, `json`, `route53` or `rest`.
+
+    `region` is the signature's. `machines` counts the instances of an EC2 call; `whole` is a
+    list with neither a filter nor pages.
+    """
 
     service: str
     action: str
     mutating: bool
     protocol: str
+    region: str = ""
+    machines: int = 0
+    whole: bool = False
 
 
 def read_call(environ: dict[str, Any], body: bytes) -> Call:
@@ -55,12 +62,24 @@ def read_call(environ: dict[str, Any], body: bytes) -> Call:
     if "Action" in form:
         protocol = "ec2" if service == "ec2" else "query"
         dry = form.get("DryRun", ["false"])[0].lower() == "true"
-        return _call(service, form["Action"][0], protocol, dry)
+        call = _call(service, form["Action"][0], protocol, dry)
+        return _measured(call, environ, form) if protocol == "ec2" else call
     return _call(service, method, "rest")
 
 
 def _call(service: str, action: str, protocol: str, dry: bool = False) -> Call:
     return Call(service, action, not dry and not action.startswith(READING), protocol)
+
+
+def _measured(call: Call, environ: dict[str, Any], form: dict[str, list[str]]) -> Call:
+    scope = re.search(r"/\d{8}/([^/]*)/", environ.get("HTTP_AUTHORIZATION", ""))
+    machines = sum(key.startswith("InstanceId.") for key in form)
+    return replace(
+        call,
+        region=scope.group(1) if scope else "",
+        machines=machines or int(form.get("MaxCount", ["0"])[0]),
+        whole=not any(key == "MaxResults" or key.startswith("Filter.") for key in form),
+    )
 
 
 def _service(authorization: str) -> str:

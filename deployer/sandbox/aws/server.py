@@ -108,4 +108,5 @@ class AwsServer:
 
         with self.cloud.lock:
             backend = ec2_backend(ACCOUNT, region or self.options.region)
+            self.cloud.listings.changed()
             return add_base_image(self.cloud, backend, name, image_id, size)

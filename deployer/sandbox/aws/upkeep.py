@@ -13,9 +13,20 @@ from deployer.sandbox.aws.cloud import Cloud, Region
 from deployer.sandbox.aws.grave import bury, forget_instance
 from deployer.sandbox.aws.instance import INSTANCE_SHUTDOWN, USER_SHUTDOWN, SandboxInstance
 
+MANY = 5_000
+MANY_EVERY = 0.2
+"""With more instances than that, their states may be so many seconds old."""
+
 
 def bring_up_to_date(cloud: Cloud, region: Region) -> None:
-    """Let every instance and image of the region be what it is by now."""
+    """Let every instance and image of the region be what it is by now.
+
+    With very many of them not at every single request.
+    """
+    now = time.monotonic()
+    if len(region.instances) > MANY and now - region.upkept_at < MANY_EVERY:
+        return
+    region.upkept_at = now
     for instance in list(region.instances.values()):
         _instance_step(cloud, region, instance)
     for image in region.backend.amis.values():
@@ -24,6 +35,12 @@ def bring_up_to_date(cloud: Cloud, region: Region) -> None:
 
 def _instance_step(cloud: Cloud, region: Region, instance: SandboxInstance) -> None:
     state = instance.state
+    _step(cloud, region, instance, state)
+    if instance.state != state or instance.id not in region.instances:
+        cloud.listings.changed()
+
+
+def _step(cloud: Cloud, region: Region, instance: SandboxInstance, state: str) -> None:
     if state == "pending":
         _pending(cloud, instance)
     elif state == "running":
@@ -81,6 +98,7 @@ def _image_step(cloud: Cloud, image: Any) -> None:
     if image.state != "pending" or cloud.births.age(image.id) < cloud.options.image_pending:
         return
     if cloud.host.image_ready(image.id):
+        cloud.listings.changed()
         image.state = "available"
         for snapshot in image.snapshots:
             snapshot.status = "completed"
