@@ -7,7 +7,7 @@ and call it clean. We know our own ids, so we wait for exactly these.
 from __future__ import annotations
 
 from deployer.run import Run
-from reconciler.observe import GONE_STATES
+from reconciler.gone import STATES
 from reconciler.resource import Inventory
 from reconciler.waiting import Pace, looks
 
@@ -36,7 +36,7 @@ def _listed(inventory: Inventory) -> set[str]:
 
 def _ended(run: Run) -> set[str]:
     found = run.ports.compute.instances(run.launched) if run.launched else ()
-    ended = {one.id for one in found if one.state in GONE_STATES}
+    ended = {one.id for one in found if one.state in STATES}
     # It was seen before anything was launched of it: not there now, another sweep took it.
     if run.image and run.launch_order is not None and run.ports.compute.image(run.image) is None:
         ended.add(run.image)

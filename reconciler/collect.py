@@ -7,14 +7,16 @@ allows. Gone means that a later describe says so.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
+from reconciler import gone
 from reconciler.cloud import Fate, Outcome
 from reconciler.errors import ToolError
 from reconciler.managed import Managed, OnOutcome
 from reconciler.mark import mark, problems
-from reconciler.observe import alive, list_databases, read_root
+from reconciler.observe import NEVER, alive, list_databases, read_root
 from reconciler.plan import wave
 from reconciler.resource import DATABASE, Inventory, Resource
 from reconciler.verdict import Root, Verdict
@@ -22,6 +24,9 @@ from reconciler.waiting import Pace, looks
 
 GONE_PACE = Pace(first=0.1, longest=5.0, deadline=240.0)
 """A graceful shutdown of an instance takes its time before its volumes can go."""
+
+_ASKED = frozenset({Fate.PENDING, Fate.DONE})
+MISSING = "not listed any more, which proves nothing yet"
 
 
 class Collector:
@@ -31,6 +36,7 @@ class Collector:
         self._managed = managed
         self._on_outcome = on_outcome
         self._pace = pace
+        self._gone = gone.Gone(NEVER)
 
     def collect(self, garbage: Sequence[Verdict]) -> tuple[Outcome, ...]:
         """Delete what is garbage in `garbage`, sorted by wave, verified again before each wave."""
@@ -56,8 +62,11 @@ class Collector:
 
     def _verified(self, group: list[Resource], around: list[Resource]) -> dict[str, Verdict]:
         """Verdicts of now, by id: things first, ledger second. What is gone is missing."""
-        fresh = self._now(around)
+        listed = self._now(around)
         root, _ = read_root(self._managed)
+        self._gone.now = root.now
+        self._gone.learn(group, listed, time.monotonic())
+        fresh = alive(listed)
         _refuse_unknown(fresh, root)
         _refuse_unseen(fresh, group)
         wanted = {one.key for one in group}
@@ -66,7 +75,7 @@ class Collector:
 
     def _now(self, things: Sequence[Resource]) -> Inventory:
         in_aws = [one for one in things if one.kind != DATABASE]
-        fresh = alive(self._managed.heap.describe(in_aws))
+        fresh = self._managed.heap.describe(in_aws)
         if len(in_aws) == len(things):
             return fresh
         databases = list_databases(self._managed)
@@ -77,14 +86,16 @@ class Collector:
         self, group: list[Resource], still: dict[str, Verdict]
     ) -> Iterator[Outcome]:
         waiting: list[Resource] = []
+        absent: list[Resource] = []
         for thing in group:
             verdict = still.get(thing.id)
             if verdict is None:
-                yield Outcome(thing, Fate.GONE, "already gone")
+                absent.append(thing)
             elif not verdict.collect:
                 yield Outcome(thing, Fate.BLOCKED, f"kept after all: {verdict.text}")
             else:
                 waiting.append(verdict.thing)
+        yield from self._settle([Outcome(one, Fate.PENDING, MISSING) for one in absent])
         for kind in sorted({one.kind for one in waiting}):
             yield from self._kind([one for one in waiting if one.kind == kind], kind)
 
@@ -100,26 +111,25 @@ class Collector:
 
     def _settle(self, asked: Sequence[Outcome]) -> Iterator[Outcome]:
         """Wait for what was asked to go; the rest keeps its fate, unless it went all the same."""
-        pending = [one.resource for one in asked if one.fate in (Fate.PENDING, Fate.DONE)]
-        gone = self._wait_until_gone(pending)
+        pending = [one for one in asked if one.fate in _ASKED]
+        self._gone.agreed(one.resource for one in pending if not one.text)
+        self._wait_until_gone([one.resource for one in pending])
         for one in asked:
-            if one.resource.id in gone:
-                yield Outcome(one.resource, Fate.GONE, one.text)
+            if one.fate in _ASKED and one.resource.id in self._gone.known:
+                text = "already gone" if one.text == MISSING else one.text
+                yield Outcome(one.resource, Fate.GONE, text)
             elif one.fate is Fate.DONE:
                 yield Outcome(one.resource, Fate.PENDING, "deletion asked for, not yet gone")
             else:
                 yield one
 
-    def _wait_until_gone(self, things: list[Resource]) -> set[str]:
-        left = things
-        for _ in looks(self._pace) if left else ():
-            seen = alive(self._managed.heap.describe(left))
-            present = {one.id for one in seen.resources}
-            if not seen.gaps:  # a page that was not read is no absence
-                left = [one for one in left if one.id in present]
-            if not left:
+    def _wait_until_gone(self, things: list[Resource]) -> None:
+        left = [one for one in things if one.id not in self._gone.known]
+        for elapsed in looks(self._pace) if left else ():
+            seen = self._managed.heap.describe(left)
+            left = self._gone.learn(left, seen, time.monotonic())
+            if not left or (elapsed > gone.AGREED and not self._gone.is_under_way(left, seen)):
                 break
-        return {one.id for one in things} - {one.id for one in left}
 
     def _drop(self, thing: Resource) -> Outcome:
         try:

@@ -15,6 +15,7 @@ from reconciler.cloud import Heap, Reading
 from reconciler.database.inventory import as_resource, highest_fence
 from reconciler.database.port import DatabaseInfo
 from reconciler.errors import AccessDenied, CloudError, LedgerUnknown, ToolError
+from reconciler.gone import STATES
 from reconciler.ledger import Ledger
 from reconciler.managed import Managed
 from reconciler.resource import DATABASE, Gap, Inventory, Resource
@@ -23,9 +24,6 @@ from reconciler.verdict import Root
 
 NEVER = datetime.fromtimestamp(0, UTC)
 """The "now" of a ledger that could not be read: nothing has expired, nothing is old."""
-
-GONE_STATES = frozenset({"terminated", "deregistered", "deleted"})
-"""States of things that are still listed for a while, and are no more."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,7 @@ def list_databases(managed: Managed) -> _Databases:
 
 def alive(inventory: Inventory) -> Inventory:
     """Without the things that are listed but gone."""
-    kept = tuple(one for one in inventory.resources if one.state not in GONE_STATES)
+    kept = tuple(one for one in inventory.resources if one.state not in STATES)
     return replace(inventory, resources=kept)
 
 

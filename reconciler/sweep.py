@@ -72,6 +72,13 @@ class _Tally:
             if before is None or before.fate is not Fate.GONE:
                 self.outcomes[one.resource.key] = one
 
+    def recall(self, world: World) -> None:
+        """Whatever is listed is not gone, whatever was said before."""
+        for one in world.inventory.resources:
+            known = self.outcomes.get(one.key)
+            if known is not None and known.fate is Fate.GONE:
+                self.outcomes[one.key] = Outcome(one, Fate.PENDING, "it is listed again")
+
     @property
     def progress(self) -> int:
         done = sum(one.fate in (Fate.GONE, Fate.DONE) for one in self.outcomes.values())
@@ -108,6 +115,7 @@ def sweep(
                 _of(current, one.name)
             )
         world = observe(services, young=young)
+        tally.recall(world)
         current = _plan(world, services, asks, young=young)
         if tally.progress == before:
             break

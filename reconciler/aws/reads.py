@@ -7,9 +7,10 @@ no half list is ever taken for a whole one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
+from reconciler import tags as t
 from reconciler.aws.errors import calling
 from reconciler.aws.session import Aws
 
@@ -17,6 +18,10 @@ FILTER_VALUES = 200
 """EC2 takes at most 200 values in one request's filters."""
 
 PAGE = 1000
+
+OWN_ID = frozenset({"image-id", "instance-id", "network-interface-id", "snapshot-id", "volume-id"})
+"""Filters by which the resources of a kind are found by their own ids."""
+
 T = TypeVar("T")
 
 
@@ -27,6 +32,7 @@ class Reads:
         self.place = aws.place
         self.client: Any = aws.ec2
         self.calls = 0
+        self._deploys: dict[str, str] = {}
 
     def pages(self, operation: str, **request: Any) -> Iterator[dict[str, Any]]:
         """The pages of `describe_…`. Raises CloudError, AccessDenied; then nothing is known."""
@@ -36,10 +42,20 @@ class Reads:
                 self.calls += 1
                 yield page
 
+    def know(self, deploy: str, ids: Iterable[str]) -> None:
+        """These carry that `deploy-id`: 1,000 of them come in a page, by their ids only 200."""
+        self._deploys.update((one, deploy) for one in ids)
+
     def by_filter(
         self, operation: str, name: str, values: Sequence[str], **request: Any
     ) -> Iterator[dict[str, Any]]:
-        """The pages for any number of `values` of the filter `name`."""
+        """The pages for any number of `values` of the filter `name`.
+
+        Of very many ids whose deploys are known there may be more in the pages than was asked for.
+        """
+        if name in OWN_ID and len(values) > FILTER_VALUES and self._deploys.keys() >= set(values):
+            name = f"tag:{t.ID}"
+            values = sorted({self._deploys[one] for one in values})
         for chunk in chunks(values, FILTER_VALUES):
             filters = [{"Name": name, "Values": list(chunk)}]
             yield from self.pages(operation, Filters=filters, **request)

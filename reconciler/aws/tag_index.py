@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reconciler import tags as t
 from reconciler.aws.reads import Reads
+from reconciler.census import KEYS, Groups, Row, grouped
 from reconciler.tags import Label
 
 YOUNG = (Label.PENDING, Label.FAILED, Label.LEFT)
@@ -26,6 +27,20 @@ def read_index(reads: Reads, *, young: bool) -> Index:
         for row in page["Tags"]:
             found.setdefault(row["ResourceType"], []).append(row["ResourceId"])
     return {kind: tuple(dict.fromkeys(ids)) for kind, ids in found.items()}
+
+
+def read_census(reads: Reads) -> Groups:
+    """Everything that carries `deploy-id`, with its label: two rows a resource.
+
+    Raises CloudError, AccessDenied. A part of the index is never returned for the whole.
+    """
+    return grouped(_rows(reads))
+
+
+def _rows(reads: Reads) -> Iterator[Row]:
+    for page in reads.pages("describe_tags", Filters=[{"Name": "key", "Values": list(KEYS)}]):
+        for row in page["Tags"]:
+            yield row["ResourceType"], row["ResourceId"], row["Key"], row["Value"]
 
 
 def _filters(young: bool) -> list[dict[str, Any]]:

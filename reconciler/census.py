@@ -1,0 +1,62 @@
+"""The census: what the tag index says of everything that is ours, and nothing more. Pure.
+
+Two small rows a resource, its `deploy-id` and its `deploy-state`, are enough to tell that a thing
+is plainly kept (`reconciler.plain`). A fleet has few deploys and few labels, so the ids are kept in
+groups, and what a sweep decides of a group it decides once: a million rows fit into a process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from reconciler import tags as t
+from reconciler.resource import Gap
+from reconciler.tags import Place
+
+KEYS = (t.ID, t.STATE)
+"""The tags a census reads."""
+
+Row = tuple[str, str, str, str]
+"""Of the tag index: the resource's kind and id, the tag's key and value."""
+
+
+class Group(NamedTuple):
+    """What a census knows of a resource beside its id; `deploy` and `label` as the tags say."""
+
+    kind: str
+    deploy: str
+    label: str
+
+
+Groups = Mapping[Group, Sequence[str]]
+"""Ids by what they have in common."""
+
+
+@dataclass(frozen=True)
+class Census:
+    """Everything in one place that carries `deploy-id`. With a gap, `groups` is not the whole."""
+
+    place: Place
+    groups: Groups = field(default_factory=dict)
+    gaps: tuple[Gap, ...] = ()
+    calls: int = 0
+
+
+def grouped(rows: Iterable[Row]) -> Groups:
+    """The rows of a whole index, in any order. What has no `deploy-id` is left out."""
+    heads: dict[str, tuple[str, str]] = {}
+    labels: dict[str, str] = {}
+    same: dict[tuple[str, str], tuple[str, str]] = {}  # else each row's text would be kept
+    words: dict[str, str] = {}
+    for kind, id_, key, value in rows:
+        if key == t.ID:
+            head = (kind, value)
+            heads[id_] = same.setdefault(head, head)
+        elif key == t.STATE:
+            labels[id_] = words.setdefault(value, value)
+    found: dict[Group, list[str]] = {}
+    for id_, (kind, deploy) in heads.items():
+        found.setdefault(Group(kind, deploy, labels.get(id_, "")), []).append(id_)
+    return found
