@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from reconciler.aws.session import Aws
     from reconciler.breaker import Cap
     from reconciler.cloud import Outcome
-    from reconciler.managed import Managed
+    from reconciler.opening import Opened
     from reconciler.settings import Settings
 
 _YOUNG = click.option("--young", is_flag=True, help="Look only at what is labelled unfinished.")
@@ -45,13 +45,13 @@ def cli() -> None:
     """
 
 
-def _managed(asked: Asked, names: Sequence[str]) -> tuple[Settings, Sequence[Managed]]:
+def _opened(asked: Asked, names: Sequence[str] = ()) -> tuple[Settings, Opened]:
     from reconciler import log
-    from reconciler.wiring import managed
+    from reconciler.opening import opened
 
     log.set_up(verbose=asked.verbose)
     settings = asked.settings()
-    return settings, managed(settings, names)
+    return settings, opened(settings, names)
 
 
 def _cap(settings: Settings) -> Cap:
@@ -85,7 +85,7 @@ def sweep(asked: Asked, services: tuple[str, ...], *, young: bool, allow: int | 
     from reconciler.sweep import sweep as clean
 
     asked.last_words = "Left at once. The next sweep goes on: reconciler sweep"
-    settings, chosen = _managed(asked, services)
+    settings, opened = _opened(asked, services)
     if asked.as_json:
         asked.say(stream.version_line())
     cap = _cap(settings)
@@ -97,7 +97,12 @@ def sweep(asked: Asked, services: tuple[str, ...], *, young: bool, allow: int | 
             asked.tell(one_line(outcome))
 
     result = clean(
-        chosen, {}, tell, young=young, approve=lambda seen: breaker.check(seen, cap, allow)
+        opened.services,
+        {},
+        tell,
+        young=young,
+        approve=lambda seen: breaker.check(seen, cap, allow),
+        beside=opened.beside,
     )
     code = Exit.DONE if result.clean else Exit.DIRT
     done = stream.result_line(code, answer=as_json(result)) if asked.as_json else None
@@ -129,8 +134,8 @@ def plan(
     from reconciler.render.plan_text import plan_json, plan_lines
     from reconciler.sweep import make_plan
 
-    settings, chosen = _managed(asked, services)
-    seen = make_plan(chosen, {}, young=young)
+    settings, opened = _opened(asked, services)
+    seen = make_plan(opened.services, {}, young=young, beside=opened.beside)
     cap = _cap(settings)
     if output is not None:
         output.write_text(json.dumps(plan_json(seen, cap), indent=1) + "\n", encoding="utf-8")
@@ -153,8 +158,8 @@ def explain(asked: Asked, id_: str) -> int:
     from reconciler.render.explain import explain_json, explain_lines, find
     from reconciler.sweep import make_plan
 
-    _, chosen = _managed(asked, ())
-    seen = make_plan(chosen, {})
+    _, opened = _opened(asked)
+    seen = make_plan(opened.services, {}, beside=opened.beside)
     found = find(seen, id_)
     if not found:
         kinds = Counter(one.kind for one in seen.inventory.resources)
@@ -192,8 +197,8 @@ def report(asked: Asked, services: tuple[str, ...], *, form: str) -> int:
     from reconciler.report import report as audit
     from reconciler.sweep import make_plan
 
-    _, chosen = _managed(asked, services)
-    seen = audit(make_plan(chosen, {}))
+    _, opened = _opened(asked, services)
+    seen = audit(make_plan(opened.services, {}, beside=opened.beside))
     texts = {"table": render.table, "csv": render.as_csv, "markdown": render.markdown}
     asked.as_json = asked.as_json or form == "json"
     asked.answer(render.as_json(seen), lambda: texts[form](seen))
@@ -236,8 +241,8 @@ def _place_of(asked: Asked, id_: str) -> Aws:
     from reconciler.resource import DATABASE
     from reconciler.wiring import Edges
 
-    settings, chosen = _managed(asked, ())
-    for one in observe(chosen).inventory.resources:
+    settings, opened = _opened(asked)
+    for one in observe(opened.services, beside=opened.beside).inventory.resources:
         if one.id == id_ and one.kind != DATABASE:
             return Edges(settings).aws(one.place)
     raise ConfigError(f"nothing with the id {id_} carries our tags in the configured places")

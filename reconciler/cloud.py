@@ -5,12 +5,13 @@ The order of calls is the use cases' business and it matters: heap first, ledger
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from reconciler.errors import ToolError
 from reconciler.ledger import Ledger
 from reconciler.resource import Inventory, Resource
 from reconciler.tags import Label, Place
@@ -68,6 +69,14 @@ class Reading:
     a: ARecord | None = None
 
 
+@dataclass(frozen=True)
+class Readings:
+    """Many ledgers, each read or with what stood in the way, and the calls it took."""
+
+    found: Mapping[LedgerAddress, Reading | ToolError]
+    calls: int = 0
+
+
 class LedgerStore(Protocol):
     """Reads and swaps ledgers. Route 53's transactional batches make the swap atomic."""
 
@@ -85,6 +94,10 @@ class LedgerStore(Protocol):
         has anything but one simple A record (weights, alias, AAAA, HTTPS, CNAME): unknown is not
         empty.
         """
+        ...
+
+    def readings(self, addresses: Sequence[LedgerAddress]) -> Readings:
+        """Many at once, with as few calls as there are pages; one's error is its own value."""
         ...
 
     def raw(self, address: LedgerAddress) -> Reading:

@@ -56,6 +56,10 @@ class SwapLost(ToolError):
     """A compare-and-swap was refused: somebody else changed the ledger first."""
 
 
+class NotTried(ToolError):
+    """It was left out because the configuration says so, not because it failed."""
+
+
 class ShellError(ToolError):
     """Base of what can go wrong between us and a machine's shell."""
 

@@ -25,21 +25,24 @@ class Reach(Protocol):
     def shell(self, machine: Resource) -> Shell:
         """An open session on one of its machines, its host key pinned from the machine's tag.
 
-        Raises ShellError. The caller closes it.
+        Raises ShellError, NotTried. The caller closes it.
         """
         ...
 
     def databases(self) -> DatabaseServer | None:
         """The server that holds its databases; None where the service has none configured.
 
-        Raises DatabaseError, AccessDenied (the reference cannot be resolved).
+        Raises DatabaseError, AccessDenied (the reference cannot be resolved), NotTried.
         """
         ...
 
 
 @dataclass(frozen=True)
 class Managed:
-    """One configured service. `gate` names its units; None where it has no machines to talk to."""
+    """One configured service. `gate` names its units; None where it has no machines to talk to.
+
+    `zone_account` holds the ledger's zone; '' for the account of the machines.
+    """
 
     home: Home
     address: LedgerAddress
@@ -51,6 +54,7 @@ class Managed:
     max_wait: float = 30.0
     retention: Retention = field(default_factory=Retention)
     min_age: timedelta = timedelta(0)
+    zone_account: str = ""
 
     @property
     def name(self) -> str:

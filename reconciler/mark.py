@@ -137,6 +137,8 @@ def _judge(
 
 
 def _foreign(case: _Case) -> Verdict | None:
+    if not case.root.home.ledger:
+        return Verdict(case.thing, Reason.UNKNOWN, case.root.problem)  # nobody knows which is ours
     if case.thing.tags.get("deploy-ledger") == case.root.home.ledger:
         return None
     return Verdict(case.thing, Reason.FOREIGN, "its tags name another ledger")

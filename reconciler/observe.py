@@ -7,20 +7,27 @@ the other way round, a deploy born in between would look like garbage.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
-from reconciler.cloud import Heap, Reading
+from reconciler.cloud import Heap, Reading, Readings
+from reconciler.completeness import GLOBAL, INDEX, LEDGER, Read, Status
 from reconciler.database.inventory import as_resource, highest_fence
 from reconciler.database.port import DatabaseInfo
-from reconciler.errors import AccessDenied, CloudError, LedgerUnknown, ToolError
+from reconciler.errors import AccessDenied, CloudError, LedgerUnknown, NotTried, ToolError
 from reconciler.gone import STATES
 from reconciler.ledger import Ledger
 from reconciler.managed import Managed
+from reconciler.parallel import side_by_side
 from reconciler.resource import DATABASE, Gap, Inventory, Resource
+from reconciler.scope import NOTHING, Beside
 from reconciler.tags import Place
 from reconciler.verdict import Root
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 NEVER = datetime.fromtimestamp(0, UTC)
 """The "now" of a ledger that could not be read: nothing has expired, nothing is old."""
@@ -40,24 +47,60 @@ class _Databases:
     things: tuple[Resource, ...] = ()
     gap: Gap | None = None
     fence: int = 0
+    row: Read | None = None
 
 
-def observe(services: Sequence[Managed], *, young: bool = False) -> World:
-    """The world of these services, heap first, ledger last."""
+def observe(services: Sequence[Managed], *, young: bool = False, beside: Beside = NOTHING) -> World:
+    """The world of these services, and of what lies beside them: heap first, ledger last."""
     began = time.monotonic()
-    heaps = {one.home.place: one.heap for one in services}
-    scans = [_scan(heap, young=young) for heap in heaps.values()]
-    databases = {one.name: list_databases(one) for one in services}
-    inventory = _merge(scans, list(databases.values()))
+    heaps = {heap.place: heap for heap in (*beside.heaps, *(one.heap for one in services))}
+    scans = _each(list(heaps.values()), lambda heap: _scan(heap, young=young))
+    names = [one.name for one in services]
+    databases = dict(zip(names, _each(services, list_databases), strict=True))
+    inventory = _merge(scans, list(databases.values()), beside)
+    answers, rows = _read_ledgers(services)  # from here on, only ledgers are read
     readings: dict[str, Reading] = {}
-    roots: dict[str, Root] = {}
-    for one in services:  # from here on, only ledgers are read
-        root, reading = read_root(one, databases[one.name].fence)
-        age = timedelta(seconds=time.monotonic() - began)
-        roots[one.name] = replace(root, heap_age=age)
-        if reading is not None:
-            readings[one.name] = reading
-    return World(inventory, roots, readings)
+    roots = {one.home.service: one for one in beside.roots}
+    age = timedelta(seconds=time.monotonic() - began)
+    for one in services:
+        answer = answers[one.name]
+        if isinstance(answer, Reading):
+            readings[one.name] = answer
+        roots[one.name] = replace(_root(one, answer, databases[one.name].fence), heap_age=age)
+    return World(replace(inventory, reads=(*inventory.reads, *rows)), roots, readings)
+
+
+def _each(items: Sequence[T], act: Callable[[T], R]) -> list[R]:
+    """Places and servers side by side; none of them waits for another's time-out."""
+    return side_by_side(items, act) if len(items) > 1 else [act(one) for one in items]
+
+
+def _read_ledgers(
+    services: Sequence[Managed],
+) -> tuple[dict[str, Reading | ToolError], list[Read]]:
+    """Every service's ledger, those of one account's zones together; and the rows of that."""
+    stores: dict[int, list[Managed]] = {}
+    for one in services:
+        stores.setdefault(id(one.ledgers), []).append(one)
+    answers: dict[str, Reading | ToolError] = {}
+    rows: list[Read] = []
+    for group in stores.values():
+        got = group[0].ledgers.readings([one.address for one in group])
+        answers |= {one.name: got.found[one.address] for one in group}
+        rows += _ledger_rows(group, got)
+    return answers, rows
+
+
+def _ledger_rows(group: Sequence[Managed], got: Readings) -> list[Read]:
+    """A row for the account's zones, and one for each ledger that was not read."""
+    place = Place(group[0].zone_account or group[0].home.place.account, GLOBAL)
+    rows = [Read(place, LEDGER, pages=got.calls, calls=got.calls)]
+    for one in group:
+        answer = got.found[one.address]
+        if isinstance(answer, ToolError):
+            note = f"{one.name}: {answer.message}"
+            rows.append(Read(place, LEDGER, Status.FAILED, note=note, service=one.name))
+    return rows
 
 
 def read_root(managed: Managed, fence: int = 0) -> tuple[Root, Reading | None]:
@@ -69,8 +112,14 @@ def read_root(managed: Managed, fence: int = 0) -> tuple[Root, Reading | None]:
     try:
         reading = managed.ledgers.read(managed.address)
     except (LedgerUnknown, CloudError, AccessDenied) as error:
-        return Root(managed.home, NEVER, problem=error.message, fence=fence), None
-    return root_of(managed, reading, fence), reading
+        return _root(managed, error, fence), None
+    return _root(managed, reading, fence), reading
+
+
+def _root(managed: Managed, answer: Reading | ToolError, fence: int) -> Root:
+    if isinstance(answer, Reading):
+        return root_of(managed, answer, fence)
+    return Root(managed.home, NEVER, problem=answer.message, fence=fence)
 
 
 def root_of(managed: Managed, reading: Reading, fence: int = 0) -> Root:
@@ -86,16 +135,25 @@ def root_of(managed: Managed, reading: Reading, fence: int = 0) -> Root:
 
 
 def list_databases(managed: Managed) -> _Databases:
-    """The service's databases as resources; a server out of reach is a gap, not an absence."""
+    """The service's databases as resources; a server out of reach is a gap, not an absence.
+
+    Where we were told not to try, nothing has failed: it is said, and nothing is known of them.
+    """
+    place = managed.home.place
+    row = Read(place, DATABASE, calls=1, service=managed.name)
     try:
         server = managed.reach.databases()
         infos: Sequence[DatabaseInfo] = server.databases() if server else ()
+    except NotTried as error:
+        return _Databases(row=replace(row, status=Status.SKIPPED, calls=0, note=error.message))
     except ToolError as error:
-        return _Databases(gap=Gap(managed.home.place, DATABASE, error.message))
-    ledger, place = str(managed.address), managed.home.place
+        failed = replace(row, status=Status.FAILED, note=f"{managed.name}: {error.message}")
+        return _Databases(gap=Gap(place, DATABASE, error.message), row=failed)
+    ledger = str(managed.address)
     found = (as_resource(one, managed.name, ledger, place) for one in infos)
     things = tuple(one for one in found if one is not None)
-    return _Databases(things, fence=highest_fence(infos, ledger))
+    fence = highest_fence(infos, ledger)
+    return _Databases(things, fence=fence, row=row if server else None)
 
 
 def alive(inventory: Inventory) -> Inventory:
@@ -105,20 +163,22 @@ def alive(inventory: Inventory) -> Inventory:
 
 
 def _scan(heap: Heap, *, young: bool) -> Inventory:
+    """The place's things. One that may not be entered is as unknown as one that does not answer."""
     try:
         return alive(heap.scan(young=young))
-    except CloudError as error:
-        return Inventory(gaps=(_whole(heap.place, error),))
+    except (CloudError, AccessDenied) as error:
+        row = Read(heap.place, INDEX, Status.FAILED, note=error.message)
+        return Inventory((), (Gap(heap.place, "resource", error.message),), (row,))
 
 
-def _whole(place: Place, error: CloudError) -> Gap:
-    return Gap(place, "resource", error.message)
-
-
-def _merge(scans: Sequence[Inventory], databases: Sequence[_Databases]) -> Inventory:
+def _merge(
+    scans: Sequence[Inventory], databases: Sequence[_Databases], beside: Beside
+) -> Inventory:
     resources = [thing for scan in scans for thing in scan.resources]
     resources += [thing for one in databases for thing in one.things]
     gaps = [gap for scan in scans for gap in scan.gaps]
     gaps += [one.gap for one in databases if one.gap is not None]
+    reads = [row for scan in scans for row in scan.reads]
+    reads += [one.row for one in databases if one.row is not None]
     ordered = sorted(resources, key=lambda one: one.key)
-    return Inventory(tuple(ordered), tuple(gaps), sum(scan.calls for scan in scans))
+    return Inventory(tuple(ordered), (*gaps, *beside.gaps), (*reads, *beside.reads))

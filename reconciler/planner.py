@@ -17,30 +17,44 @@ from reconciler.desired import DESIRED
 from reconciler.ledger import Ending, Lease, Ledger
 from reconciler.mark import mark, problems
 from reconciler.plan import OPEN, SHUT, Ask, Plan, Repair, ServicePlan
-from reconciler.resource import DATABASE, INSTANCE, Inventory, Resource
+from reconciler.resource import DATABASE, INSTANCE, Inventory, Resource, service_of
 from reconciler.retention import beyond
 from reconciler.tags import Label
 from reconciler.verdict import ROOTED, Reason, Root, Verdict
 
 
 def plan(inventory: Inventory, roots: Mapping[str, Root], asks: Mapping[str, Ask]) -> Plan:
-    """The plan for every root. Services without an ask get the ordinary one."""
-    unknown = problems(inventory, roots)
+    """The plan for every root. Services without an ask get the ordinary one.
+
+    Each service is judged by its own things and by what uses them, so that a heap of many services
+    costs no more than one of as many things.
+    """
+    shares = _shares(inventory, roots)
     plans = [
         _service(
-            inventory,
-            replace(root, problem=unknown.get(name, "")),
+            shares[name],
+            replace(root, problem=problems(shares[name], {name: root}).get(name, "")),
             asks.get(name, Ask()),
         )
         for name, root in sorted(roots.items())
     ]
-    strangers = tuple(one for one in mark(inventory, roots) if _service_of(one) not in roots)
-    return Plan(tuple(plans), strangers, inventory)
+    strangers = tuple(one for one in inventory.resources if service_of(one) not in roots)
+    return Plan(tuple(plans), mark(replace(inventory, resources=strangers), {}), inventory)
 
 
-def _service_of(verdict: Verdict) -> str:
-    deploy = verdict.thing.deploy
-    return deploy.service if deploy is not None else ""
+def _shares(inventory: Inventory, roots: Mapping[str, Root]) -> Mapping[str, Inventory]:
+    """For every service: its things, those of others that use one of them, and every gap."""
+    shares: dict[str, list[Resource]] = {name: [] for name in roots}
+    owners: dict[str, str] = {}
+    for one in inventory.resources:
+        name = service_of(one)
+        if name in shares:
+            shares[name].append(one)
+            owners[one.id] = name
+    for one in inventory.resources:
+        for owner in {owners[used] for used in one.uses if used in owners} - {service_of(one)}:
+            shares[owner].append(one)
+    return {name: replace(inventory, resources=tuple(found)) for name, found in shares.items()}
 
 
 def _service(inventory: Inventory, root: Root, ask: Ask) -> ServicePlan:
@@ -66,7 +80,9 @@ def _service(inventory: Inventory, root: Root, ask: Ask) -> ServicePlan:
 
 def _verdicts(inventory: Inventory, root: Root) -> tuple[Verdict, ...]:
     service = root.home.service
-    return tuple(one for one in mark(inventory, {service: root}) if _service_of(one) == service)
+    return tuple(
+        one for one in mark(inventory, {service: root}) if service_of(one.thing) == service
+    )
 
 
 def _end_lease(root: Root, ask: Ask) -> tuple[Ledger, Lease | None]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from reconciler import remote
 from reconciler import tags as t
 from reconciler.database.port import DatabaseServer
-from reconciler.errors import CannotConnect
+from reconciler.errors import CannotConnect, NotTried
 from reconciler.host_key import PublicHostKey
 from reconciler.remote import ClientKey, SshTarget, Timing
 from reconciler.resource import Resource
@@ -61,12 +61,12 @@ def ssh_address(said: Instance, private: str, public: str) -> str:
 
 
 class ServiceReach:
-    """`Reach` of one service over SSH and to its database server."""
+    """`Reach` of one service over SSH (unless without a connector) and to its database server."""
 
     def __init__(
         self,
         service: Service,
-        connector: Connector,
+        connector: Connector | None,
         database: Callable[[], DatabaseServer] | None,
     ) -> None:
         self._said = service.instance
@@ -77,6 +77,8 @@ class ServiceReach:
 
     def shell(self, machine: Resource) -> Shell:
         """See `Reach.shell`."""
+        if self._connector is None:
+            raise NotTried("reach.machines = false in reconciler.toml")
         tag = machine.tags.get(t.HOST_KEY)
         if not tag:
             raise CannotConnect(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from reconciler import tags as t
+from reconciler.completeness import Read
 from reconciler.deploy_id import DeployId
 from reconciler.tags import Label, Place
 
@@ -71,6 +72,12 @@ class Resource:
         return (str(self.place), self.kind, self.id)
 
 
+def service_of(thing: Resource) -> str:
+    """The service its tags name, which is not yet a proof of birth; '' where they name none."""
+    deploy = thing.deploy
+    return deploy.service if deploy is not None else ""
+
+
 @dataclass(frozen=True)
 class Gap:
     """A scope that could not be read: nothing in it may be taken for absent."""
@@ -82,11 +89,16 @@ class Gap:
 
 @dataclass(frozen=True)
 class Inventory:
-    """What was seen of the heap, and what could not be seen."""
+    """What was seen of the heap, what could not be seen, and what it took to look."""
 
     resources: tuple[Resource, ...] = ()
     gaps: tuple[Gap, ...] = ()
-    calls: int = 0
+    reads: tuple[Read, ...] = ()
+
+    @property
+    def calls(self) -> int:
+        """How many requests were answered."""
+        return sum(one.calls for one in self.reads)
 
     def of(self, deploy: DeployId) -> tuple[Resource, ...]:
         """The things whose tag names `deploy`."""

@@ -16,11 +16,12 @@ from reconciler.breaker import Cap
 from reconciler.cloud import Outcome
 from reconciler.errors import AccessDenied, ConfigError
 from reconciler.loop import Swept
-from reconciler.managed import Managed, OnOutcome
+from reconciler.managed import OnOutcome
+from reconciler.opening import Opened, opened
 from reconciler.plan import Plan
 from reconciler.settings import Settings
 from reconciler.sweep import Result, sweep
-from reconciler.wiring import Edges, managed
+from reconciler.wiring import Edges
 
 
 @dataclass
@@ -42,24 +43,28 @@ class Sweeps:
         self._throttled = 0
         settings = self.load()
         try:
-            result = self._sweep(settings, self._services(settings), young=young)
+            result = self._sweep(settings, self._opened(settings), young=young)
         except AccessDenied:
             self._edges = None  # whoever logs in now is asked anew
             raise
+        if result.gaps or result.left.unknown:
+            self._edges = None  # so is an account of many that could not be entered
         return Swept(result, self._throttled)
 
-    def _services(self, settings: Settings) -> list[Managed]:
+    def _opened(self, settings: Settings) -> Opened:
         if self._edges is None or self._edges.settings != settings:
-            self._edges = Edges(settings, self._heard)
-        return managed(chosen(settings, self.names), self.names, self._edges)
+            self._edges = Edges(settings, settings.reconciler.reach, self._heard)
+        return opened(chosen(settings, self.names), self.names, self._edges)
 
-    def _sweep(self, settings: Settings, services: Sequence[Managed], *, young: bool) -> Result:
+    def _sweep(self, settings: Settings, found: Opened, *, young: bool) -> Result:
         cap = Cap(settings.reconciler.breaker.max_count, settings.reconciler.breaker.share)
 
         def approve(plan: Plan) -> None:
             breaker.check(plan, cap)
 
-        return sweep(services, {}, self._told, young=young, approve=approve)
+        return sweep(
+            found.services, {}, self._told, young=young, approve=approve, beside=found.beside
+        )
 
     def _told(self, outcome: Outcome) -> None:
         self.on_outcome(outcome)

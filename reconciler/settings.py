@@ -10,40 +10,20 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from reconciler.errors import ConfigError
 from reconciler.settings_errors import Problem, all_of, gather, nearest
+from reconciler.settings_reconciler import Reconciler
 from reconciler.settings_schema import Service
-from reconciler.settings_types import Account, Duration, Region, Section
+from reconciler.settings_types import Section
 
 VARIABLE = "DEPLOY_CONFIG"
 
 _S = TypeVar("_S", bound=Section)
-
-
-class Breaker(Section):
-    """How many deletions of one service a run may do before it refuses and shows them."""
-
-    max_count: Annotated[int, Field(ge=0)] = 10
-    share: Annotated[float, Field(ge=0, le=1)] = 0.2
-
-
-class Reconciler(Section):
-    """`reconciler.toml`. Accounts and regions that are not said are those of the services.
-
-    `roles` maps an account id to the role to assume there. `min_age` keeps what is younger.
-    """
-
-    accounts: tuple[Account, ...] = ()
-    regions: tuple[Region, ...] = ()
-    roles: Mapping[Account, str] = Field(default_factory=dict)
-    breaker: Breaker = Breaker()
-    min_age: Duration = timedelta(0)
 
 
 @dataclass(frozen=True)
@@ -85,6 +65,7 @@ def load(directory: Path | None = None) -> Settings:
     reconciler = _reconciler(home, problems)
     found = {name: one for name, one in services.items() if one is not None}
     problems += _shared_records(found)
+    problems += _forbidden(found, reconciler) if reconciler else []
     if problems or reconciler is None:
         raise gather(problems)
     return Settings(home, found, reconciler)
@@ -153,6 +134,20 @@ def _shared_records(services: Mapping[str, Service]) -> list[Problem]:
         if other != name:
             path = Path(f"services/{name}.toml")
             problems.append(Problem(path, "record", f"{one.record} is {other}'s already"))
+    return problems
+
+
+def _forbidden(services: Mapping[str, Service], reconciler: Reconciler) -> list[Problem]:
+    """A service where nothing may be entered: one of the two files is wrong, and not for long."""
+    problems = []
+    for name, one in services.items():
+        asked = (("account", one.account, one.region), ("zone_account", one.zone_account, ""))
+        for key, account, region in asked:
+            by = reconciler.forbids(account, region) if account else ""
+            where, value = ("region", region) if by == "regions" else (key, account)
+            if by:
+                text = f"{value} is not one of `{by}` in reconciler.toml"
+                problems.append(Problem(Path(f"services/{name}.toml"), where, text))
     return problems
 
 

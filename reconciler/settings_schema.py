@@ -215,12 +215,16 @@ class Limits(Section):
 
 
 class Service(Section):
-    """One service: what is released, where, and how. `name` is the file's own."""
+    """One service: what is released, where, and how. `name` is the file's own.
+
+    `zone_account` holds the record's zone, and so the ledger; None: where the machines are.
+    """
 
     name: str
     record: HostName
     account: Account
     region: Region
+    zone_account: Account | None = None
     files: Literal["none", "lose", "carry"]
     carry: tuple[RemotePath, ...] = ()
     keep: Annotated[int, Field(ge=1, le=20)] = 2
@@ -256,6 +260,11 @@ class Service(Section):
     def place(self) -> Place:
         """The account and region its machines live in."""
         return Place(self.account, self.region)
+
+    @property
+    def zone_place(self) -> Place:
+        """Where Route 53 is asked: the account of the zone. The region is of no account there."""
+        return Place(self.zone_account or self.account, self.region)
 
     @property
     def retention(self) -> Retention:

@@ -65,6 +65,11 @@ def _matching(pattern: str, wanted: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def is_region(value: object) -> bool:
+    """Whether it has a region's form; which ones there are, AWS alone knows."""
+    return isinstance(value, str) and re.fullmatch(_REGION, value) is not None
+
+
 Duration = Annotated[timedelta, PlainValidator(_duration)]
 """Zero or longer."""
 
@@ -79,7 +84,8 @@ Line = Annotated[str, _matching(r"[^\0\n]*\S[^\0\n]*", "one line of shell")]
 
 Unit = Annotated[str, _matching(r"[A-Za-z0-9:_.@\\-]+", "the name of a systemd unit")]
 Account = Annotated[str, _matching(r"\d{12}", "an account id (12 digits, in quotes)")]
-Region = Annotated[str, _matching(r"[a-z]{2}(-[a-z]+)+-\d", "a region such as eu-west-1")]
+_REGION = r"[a-z]{2}(-[a-z]+)+-\d"
+Region = Annotated[str, _matching(_REGION, "a region such as eu-west-1")]
 HostName = Annotated[
     str,
     _matching(

@@ -21,7 +21,8 @@ from reconciler.managed import Managed, OnOutcome
 from reconciler.observe import World, observe
 from reconciler.plan import OPEN, SHUT, Ask, Plan, Repair, ServicePlan
 from reconciler.planner import plan
-from reconciler.resource import DATABASE, Gap, Resource
+from reconciler.resource import DATABASE, Gap, Resource, service_of
+from reconciler.scope import NOTHING, Beside
 from reconciler.tags import Label
 
 ROUNDS = 6
@@ -85,9 +86,12 @@ class _Tally:
         return done + len(self.ended) + len(self.forgotten)
 
 
-def make_plan(services: Sequence[Managed], asks: Asks, *, young: bool = False) -> Plan:
+def make_plan(
+    services: Sequence[Managed], asks: Asks, *, young: bool = False, beside: Beside = NOTHING
+) -> Plan:
     """What a sweep would do now. Reads only."""
-    return _plan(observe(services, young=young), services, asks, young=young)
+    world = observe(services, young=young, beside=beside)
+    return _plan(world, _asks(world, services, asks, young=young), beside)
 
 
 def sweep(
@@ -97,14 +101,20 @@ def sweep(
     *,
     young: bool = False,
     approve: Callable[[Plan], None] = lambda _: None,
+    beside: Beside = NOTHING,
 ) -> Result:
     """Drive the services to their desired state, and say what is left.
 
     `approve` is shown every round's plan before it is carried out, and refuses it by raising.
     """
     tally = _Tally()
-    world = observe(services, young=young)
-    first = current = _plan(world, services, asks, young=young)
+
+    def look() -> tuple[World, Plan]:
+        world = observe(services, young=young, beside=beside)
+        return world, _plan(world, _asks(world, services, asks, young=young), beside)
+
+    world, first = look()
+    current = first
     for _ in range(ROUNDS):
         if current.empty:
             break
@@ -114,9 +124,8 @@ def sweep(
             _Execution(one, world.readings.get(one.name), tally, on_outcome).run(
                 _of(current, one.name)
             )
-        world = observe(services, young=young)
+        world, current = look()
         tally.recall(world)
-        current = _plan(world, services, asks, young=young)
         if tally.progress == before:
             break
     return Result(
@@ -133,15 +142,24 @@ def _of(whole: Plan, service: str) -> ServicePlan:
     return next(one for one in whole.services if one.service == service)
 
 
-def _plan(world: World, services: Sequence[Managed], asks: Asks, *, young: bool) -> Plan:
+def _asks(
+    world: World, services: Sequence[Managed], asks: Asks, *, young: bool
+) -> Mapping[str, Ask]:
+    """What is asked of every service: the ordinary, unless `asks` says more."""
     ttl = {name: one.a.ttl for name, one in world.readings.items() if one.a}
-    full = {
+    return {
         one.name: replace(
             asks.get(one.name) or Ask(one.retention, ttl.get(one.name, 60)), young=young
         )
         for one in services
     }
-    return plan(world.inventory, world.roots, full)
+
+
+def _plan(world: World, asks: Mapping[str, Ask], beside: Beside) -> Plan:
+    """The plan. What is of a service that was merely not chosen is no stranger."""
+    whole = plan(world.inventory, world.roots, asks)
+    strangers = (one for one in whole.strangers if service_of(one.thing) not in beside.known)
+    return replace(whole, strangers=tuple(strangers))
 
 
 class _Execution:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import structlog
@@ -18,12 +18,13 @@ from reconciler.birth import Home
 from reconciler.cloud import LedgerAddress
 from reconciler.database.port import DatabaseServer
 from reconciler.database.postgres import PostgresServer
-from reconciler.errors import CloudError
+from reconciler.errors import CloudError, NotTried
 from reconciler.machine_gate import Gate
 from reconciler.managed import Managed
 from reconciler.reach import Connector, ServiceReach
 from reconciler.secret import Reference, Secret, resolve
 from reconciler.settings import Settings
+from reconciler.settings_reconciler import Reach
 from reconciler.settings_schema import Service
 from reconciler.tags import Place
 
@@ -32,20 +33,30 @@ log = structlog.get_logger()
 
 @dataclass
 class Edges:
-    """The sessions of one process, shared by the services of a place."""
+    """The sessions of one process, shared by the services of a place.
+
+    `reach` is what may be tried beside AWS: everything, unless it is a sweep that was told not to.
+    """
 
     settings: Settings
+    reach: Reach = field(default_factory=Reach)
     on_answer: OnAnswer | None = None
+    _accounts: dict[str, Aws] = field(default_factory=dict)
     _aws: dict[Place, Aws] = field(default_factory=dict)
-    _ledgers: dict[Place, Route53Ledgers] = field(default_factory=dict)
+    _ledgers: dict[str, Route53Ledgers] = field(default_factory=dict)
     _heaps: dict[Place, Ec2Heap] = field(default_factory=dict)
 
     def aws(self, place: Place) -> Aws:
         """The account and region's clients; the account is checked before the first call."""
         if place not in self._aws:
-            role = self.settings.reconciler.roles.get(place.account, "")
-            self._aws[place] = Aws(place, role=role, on_answer=self.on_answer)
+            self._aws[place] = self._account(place).in_region(place.region)
         return self._aws[place]
+
+    def _account(self, place: Place) -> Aws:
+        if place.account not in self._accounts:
+            role = self.settings.reconciler.roles.get(place.account, "")
+            self._accounts[place.account] = Aws(place, role=role, on_answer=self.on_answer)
+        return self._accounts[place.account]
 
     def resolver(self, service: Service) -> Callable[[Reference], Secret]:
         """Resolves the service's references, `ssm:` in its own account and region."""
@@ -63,9 +74,9 @@ class Edges:
         asked. Nothing is swept or released on their word.
         """
         place = service.place
-        aws = self.aws(place)
-        ledgers = self._ledgers.setdefault(place, Route53Ledgers(aws))
-        heap = self._heaps.setdefault(place, Ec2Heap(aws))
+        zone = service.zone_place
+        ledgers = self._ledgers.setdefault(zone.account, Route53Ledgers(self.aws(zone)))
+        heap = self._heaps.setdefault(place, Ec2Heap(self.aws(place)))
         try:
             address = ledgers.locate(service.name, service.record)
         except CloudError as error:
@@ -80,13 +91,20 @@ class Edges:
             address=address,
             heap=heap,
             ledgers=ledgers,
-            reach=ServiceReach(service, self.connector(service), self._server(service)),
+            reach=self._reach(service),
             gate=Gate(service.app.units, service.app.jobs),
             app_roles=(database.app_role,) if database else (),
             max_wait=database.max_wait.total_seconds() if database else 0.0,
             retention=service.retention,
             min_age=self.settings.reconciler.min_age,
+            zone_account=zone.account,
         )
+
+    def _reach(self, service: Service) -> ServiceReach:
+        connector = self.connector(service) if self.reach.machines else None
+        server = self._server(service)
+        tried = server if self.reach.databases or server is None else _not_tried
+        return ServiceReach(service, connector, tried)
 
     def _server(self, service: Service) -> Callable[[], DatabaseServer] | None:
         database = service.database
@@ -110,10 +128,5 @@ def _labelled(heap: Ec2Heap, service: Service) -> LedgerAddress | None:
     return None
 
 
-def managed(
-    settings: Settings, names: Iterable[str] = (), edges: Edges | None = None
-) -> list[Managed]:
-    """The named services with their ports, or all that are configured; by `edges` if given."""
-    edges = edges or Edges(settings)
-    chosen = [settings.service(one) for one in names] or list(settings.services.values())
-    return [edges.managed(one) for one in chosen]
+def _not_tried() -> DatabaseServer:
+    raise NotTried("reach.databases = false in reconciler.toml")

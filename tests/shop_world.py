@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from reconciler.birth import Home
+from reconciler.completeness import INDEX, Read
 from reconciler.deploy_id import DeployId
 from reconciler.ledger import Kept, Lease, Ledger, Live, Previous
 from reconciler.plan import Ask, Plan
@@ -103,5 +104,5 @@ def planned(
     gaps: tuple[Gap, ...] = (),
 ) -> Plan:
     """What a sweep of that world would do."""
-    inventory = Inventory(tuple(resources), gaps, calls=4)
+    inventory = Inventory(tuple(resources), gaps, (Read(PLACE, INDEX, pages=4, calls=4),))
     return plan(inventory, {"shop": root(ledger, problem)}, {"shop": Ask()})

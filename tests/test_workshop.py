@@ -17,7 +17,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from pydantic import BaseModel
 
-from reconciler.settings import Reconciler, load
+from reconciler.settings import load
+from reconciler.settings_reconciler import Reconciler
 from reconciler.settings_schema import Service
 from scripts.import_contracts import impurities
 from scripts.setup_venv import uv_environment

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from reconciler import tags as t
 from reconciler.aws.deletion import Deleter
@@ -14,6 +14,7 @@ from reconciler.aws.retries import Patience
 from reconciler.aws.session import Aws
 from reconciler.aws.tag_index import read_index
 from reconciler.cloud import Fate, Outcome
+from reconciler.completeness import INDEX, Read, Status
 from reconciler.errors import AccessDenied, CloudError, ToolError
 from reconciler.resource import Gap, Inventory, Resource
 from reconciler.tags import Label, Place
@@ -35,11 +36,15 @@ class Ec2Heap:
     def scan(self, *, young: bool = False) -> Inventory:
         """See `Heap.scan`. An index that was not read whole is a gap of every kind."""
         reads = Reads(self.aws)
+        row = _Row(reads, INDEX)
         try:
             index = read_index(reads, young=young)
         except (CloudError, AccessDenied) as error:
-            return Inventory(gaps=tuple(_gap(self.place, one, error) for one in KINDS))
-        return _describe(reads, index)
+            gaps = tuple(_gap(self.place, one, error) for one in KINDS)
+            return Inventory((), gaps, (row.failed(error), *_unread(self.place, error)))
+        done = row.done()
+        found = _describe(reads, index)
+        return replace(found, reads=(done, *found.reads))
 
     def describe(self, resources: Sequence[Resource]) -> Inventory:
         """See `Heap.describe`."""
@@ -75,12 +80,36 @@ class Ec2Heap:
 def _describe(reads: Reads, index: Mapping[str, Sequence[str]]) -> Inventory:
     found: list[Resource] = []
     gaps: list[Gap] = []
+    rows: list[Read] = []
     for kind in KINDS:
+        row = _Row(reads, kind.name)
         try:
             found += _tagged(kind.describe(reads, index.get(kind.name, ())))
+            rows.append(row.done())
         except (CloudError, AccessDenied) as error:
             gaps.append(_gap(reads.place, kind, error))
-    return Inventory(tuple(found), tuple(gaps), reads.calls)
+            rows.append(row.failed(error))
+    return Inventory(tuple(found), tuple(gaps), tuple(rows))
+
+
+class _Row:
+    """A row of the completeness table while its calls are counted."""
+
+    def __init__(self, reads: Reads, kind: str) -> None:
+        self._reads = reads
+        self._kind = kind
+        self._before = (reads.pages_read, reads.calls)
+
+    def done(self) -> Read:
+        pages, calls = self._reads.pages_read - self._before[0], self._reads.calls - self._before[1]
+        return Read(self._reads.place, self._kind, Status.READ, pages, calls)
+
+    def failed(self, error: ToolError) -> Read:
+        return replace(self.done(), status=Status.FAILED, note=error.message)
+
+
+def _unread(place: Place, error: ToolError) -> Iterator[Read]:
+    return (Read(place, kind.name, Status.FAILED, note=error.message) for kind in KINDS)
 
 
 def _tagged(resources: Iterator[Resource]) -> list[Resource]:

@@ -26,12 +26,13 @@ T = TypeVar("T")
 
 
 class Reads:
-    """The reads of one scan; `calls` counts the answers."""
+    """The reads of one scan; `calls` counts the answers, `pages` those of listings."""
 
     def __init__(self, aws: Aws) -> None:
         self.place = aws.place
         self.client: Any = aws.ec2
         self.calls = 0
+        self.pages_read = 0
         self._deploys: dict[str, str] = {}
 
     def pages(self, operation: str, **request: Any) -> Iterator[dict[str, Any]]:
@@ -40,6 +41,7 @@ class Reads:
             paginator = self.client.get_paginator(operation)
             for page in paginator.paginate(PaginationConfig={"PageSize": PAGE}, **request):
                 self.calls += 1
+                self.pages_read += 1
                 yield page
 
     def know(self, deploy: str, ids: Iterable[str]) -> None:

@@ -14,8 +14,8 @@ from reconciler.aws.errors import calling
 from reconciler.aws.retries import Patience
 from reconciler.aws.session import Aws
 from reconciler.aws.swap import Swap
-from reconciler.aws.zone_reader import Records, ZoneReader, plain
-from reconciler.cloud import ARecord, LedgerAddress, Reading
+from reconciler.aws.zone_reader import Records, ZoneReader, ZoneReaders, plain
+from reconciler.cloud import ARecord, LedgerAddress, Reading, Readings
 from reconciler.errors import AccessDenied, CloudError, ConfigError, LedgerUnknown, ToolError
 from reconciler.ledger import Ledger
 from reconciler.ledger_text import LedgerTextError, decode
@@ -73,7 +73,7 @@ class Route53Ledgers:
 
     def read(self, address: LedgerAddress) -> Reading:
         """See `LedgerStore.read`."""
-        return self._consistent(address, ZoneReader(self.aws.route53, address.zone_id))
+        return self._consistent(address, ZoneReaders(self.aws.route53))
 
     def raw(self, address: LedgerAddress) -> Reading:
         """See `LedgerStore.raw`."""
@@ -83,37 +83,43 @@ class Route53Ledgers:
         a = simple_a(address, reader.at(address.record))
         return Reading(address, records.now, None, text, ttl, a)
 
-    def readings(
-        self, addresses: Sequence[LedgerAddress]
-    ) -> dict[LedgerAddress, Reading | ToolError]:
-        """Many ledgers with few calls: a zone's are neighbours. One's error is its own value."""
-        readers: dict[str, ZoneReader] = {}
+    def readings(self, addresses: Sequence[LedgerAddress]) -> Readings:
+        """See `LedgerStore.readings`: a zone's ledgers are neighbours, 300 sets a call.
+
+        A zone that could not be listed is not asked again for each of its services.
+        """
         found: dict[LedgerAddress, Reading | ToolError] = {}
+        broken: dict[str, ToolError] = {}
+        try:
+            readers = ZoneReaders(self.aws.route53)
+        except (CloudError, AccessDenied) as error:
+            return Readings(dict.fromkeys(addresses, error))
         for one in sorted(addresses, key=lambda one: (one.zone_id, one.name)):
-            reader = readers.setdefault(one.zone_id, ZoneReader(self.aws.route53, one.zone_id))
             try:
-                found[one] = self._consistent(one, reader)
-            except (LedgerUnknown, CloudError, AccessDenied) as error:
+                found[one] = broken.get(one.zone_id) or self._consistent(one, readers)
+            except LedgerUnknown as error:
                 found[one] = error
-        return found
+            except (CloudError, AccessDenied) as error:
+                found[one] = broken[one.zone_id] = error
+        return Readings(found, readers.calls)
 
     def swap(self, seen: Reading, new: Ledger, point_at: tuple[str, ...] | None = None) -> Reading:
         """See `LedgerStore.swap`."""
         return Swap(self.aws, self.patience, seen, new, point_at).run()
 
-    def _consistent(self, address: LedgerAddress, reader: ZoneReader) -> Reading:
+    def _consistent(self, address: LedgerAddress, readers: ZoneReaders) -> Reading:
         """Ledger and A record of one moment.
 
         They may come in two answers, and a commit in between would look like somebody who moved
         the record by hand. So where they disagree, the ledger must still be the same afterwards.
         """
         for _ in range(LOOKS):
-            reading, one_page = self._look(address, reader)
+            reading, one_page = self._look(address, readers.of(address.zone_id))
             live = reading.ledger.live if reading.ledger else None
             if one_page or live is None or (reading.a and reading.a.addresses == live.at):
                 return reading
-            reader = ZoneReader(self.aws.route53, address.zone_id)
-            if ledger_text(address, reader.at(address.name)) == (reading.text, reading.ttl):
+            again = readers.fresh(address.zone_id)
+            if ledger_text(address, again.at(address.name)) == (reading.text, reading.ttl):
                 return reading
         raise LedgerUnknown(f"the ledger {address.name} changes faster than it can be read")
 

@@ -8,6 +8,7 @@ endpoint is botocore's own business: AWS_ENDPOINT_URL leads to the sandbox.
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -45,6 +46,58 @@ ONCE = READS.merge(Config(retries={"mode": "standard", "total_max_attempts": 1})
 """One attempt. `read_timeout` holds too: an answer later than that is a lost one."""
 
 
+class _Account:
+    """Whose calls these are: one session an account, shared by the clients of its regions."""
+
+    def __init__(self, place: Place, role: str, profile: str, on_answer: OnAnswer | None) -> None:
+        self.account = place.account
+        self.lock = threading.RLock()
+        self._on_answer = on_answer
+        self._role = role
+        self._profile = profile or None
+        self._region = place.region
+        self._session: Session | None = None
+        self._verified = False
+
+    def verify(self) -> None:
+        """Ask STS whose credentials these are, once. Raises as `Aws` says."""
+        with self.lock:
+            if not self._verified:
+                self._check()
+                self._verified = True
+
+    def client(self, service: str, region: str, config: Config) -> Any:
+        """botocore's session is not safe for threads, its clients are: hence the lock."""
+        with self.lock, calling(f"a client for {service}"):
+            made = self._authorised().create_client(service, region_name=region, config=config)
+        if self._on_answer is not None:
+            listen(made, self._on_answer)
+        return made
+
+    def _check(self) -> None:
+        sts = cast("STSClient", self.client("sts", self._region, READS))
+        with calling(f"sts:AssumeRole {self._role}" if self._role else "sts:GetCallerIdentity"):
+            identity = sts.get_caller_identity()
+        if identity["Account"] != self.account:
+            raise AccessDenied(
+                f"wrong account: these are credentials of {identity['Account']} "
+                f"({identity['Arn']}), {self.account} is configured",
+                cure="choose others with AWS_PROFILE, or correct `account`",
+            )
+
+    def _authorised(self) -> Session:
+        if self._session is None:
+            ambient = _new_session(self._profile)
+            self._session = self._assumed(ambient) if self._role else ambient
+        return self._session
+
+    def _assumed(self, ambient: Session) -> Session:
+        session = _new_session()
+        provider = _Assumed(ambient, self._role, self._region)
+        session.register_component("credential_provider", CredentialResolver([provider]))
+        return session
+
+
 class Aws:
     """One account and region. Safe to share between threads.
 
@@ -63,14 +116,15 @@ class Aws:
         on_answer: OnAnswer | None = None,
     ) -> None:
         self.place = place
-        self._role = role
-        self._profile = profile or None
-        self._on_answer = on_answer
-        self._lock = threading.RLock()
-        self._session: Session | None = None
+        self._account = _Account(place, role, profile, on_answer)
         self._clients: dict[tuple[str, bool], Any] = {}
-        self._verified = False
         self.buckets = Buckets()
+
+    def in_region(self, region: str) -> Aws:
+        """The same account elsewhere: its role is assumed, and its id checked, only once."""
+        other = Aws(replace(self.place, region=region))
+        other._account = self._account
+        return other
 
     @property
     def ec2(self) -> EC2Client:
@@ -98,54 +152,22 @@ class Aws:
         return cast("SSMClient", self._client("ssm", READS))
 
     def verify(self) -> None:
-        """Ask STS whose credentials these are, once. Raises as the class says."""
-        with self._lock:
-            if not self._verified:
-                self._check_account()
-                self._verified = True
+        """Ask STS whose credentials these are, once an account. Raises as the class says."""
+        self._account.verify()
 
     def _client(self, service: str, config: Config) -> Any:
-        with self._lock:
+        key = (service, config is ONCE)
+        with self._account.lock:
             self.verify()
-            return self._made(service, config)
+            if key not in self._clients:
+                self._clients[key] = self._made(service, config)
+            return self._clients[key]
 
     def _made(self, service: str, config: Config) -> Any:
-        """botocore's session is not safe for threads, its clients are: hence the lock."""
-        key = (service, config is ONCE)
-        if key not in self._clients:
-            with calling(f"a client for {service}"):
-                client = self._authorised().create_client(
-                    service, region_name=self.place.region, config=config
-                )
-            if service == "ec2":
-                _pace(client, self.buckets)
-            if self._on_answer is not None:
-                listen(client, self._on_answer)
-            self._clients[key] = client
-        return self._clients[key]
-
-    def _check_account(self) -> None:
-        sts = cast("STSClient", self._made("sts", READS))
-        with calling("sts:GetCallerIdentity"):
-            identity = sts.get_caller_identity()
-        if identity["Account"] != self.place.account:
-            raise AccessDenied(
-                f"wrong account: these are credentials of {identity['Account']} "
-                f"({identity['Arn']}), {self.place.account} is configured",
-                cure="choose others with AWS_PROFILE, or correct `account`",
-            )
-
-    def _authorised(self) -> Session:
-        if self._session is None:
-            ambient = _new_session(self._profile)
-            self._session = self._assumed(ambient) if self._role else ambient
-        return self._session
-
-    def _assumed(self, ambient: Session) -> Session:
-        session = _new_session()
-        provider = _Assumed(ambient, self._role, self.place.region)
-        session.register_component("credential_provider", CredentialResolver([provider]))
-        return session
+        client = self._account.client(service, self.place.region, config)
+        if service == "ec2":
+            _pace(client, self.buckets)
+        return client
 
 
 def _pace(client: Any, buckets: Buckets) -> None:

@@ -75,6 +75,30 @@ class ZoneReader:
             )
 
 
+class ZoneReaders:
+    """One look at several zones: a reader each, and the calls of all of them."""
+
+    def __init__(self, client: Route53Client) -> None:
+        self._client = client
+        self._now: dict[str, ZoneReader] = {}
+        self._every: list[ZoneReader] = []
+
+    def of(self, zone_id: str) -> ZoneReader:
+        """The zone's reader."""
+        return self._now.get(zone_id) or self.fresh(zone_id)
+
+    def fresh(self, zone_id: str) -> ZoneReader:
+        """A new one, which remembers nothing; it is the zone's from now on."""
+        made = self._now[zone_id] = ZoneReader(self._client, zone_id)
+        self._every.append(made)
+        return made
+
+    @property
+    def calls(self) -> int:
+        """How many pages were asked for."""
+        return sum(one.calls for one in self._every)
+
+
 def _next(answer: ListOutput) -> dict[str, Any]:
     keys = ("NextRecordName", "NextRecordType", "NextRecordIdentifier")
     found: dict[str, Any] = dict(answer)

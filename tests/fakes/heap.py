@@ -11,6 +11,7 @@ from typing import Any
 
 from reconciler import tags as t
 from reconciler.cloud import Fate, Outcome
+from reconciler.completeness import INDEX, Read
 from reconciler.errors import ToolError
 from reconciler.resource import INSTANCE, INTERFACE, VOLUME, Gap, Inventory, Resource
 from reconciler.tags import Label, Place
@@ -108,7 +109,7 @@ class FakeHeap:
     def _inventory(self, resources: Iterable[Resource]) -> Inventory:
         hidden = {gap.kind for gap in self.gaps}
         seen = tuple(one for one in resources if one.kind not in hidden)
-        return Inventory(seen, tuple(self.gaps), 1)
+        return Inventory(seen, tuple(self.gaps), (Read(self.place, INDEX, pages=1, calls=1),))
 
     def _label(self, one: Resource, label: Label) -> Outcome:
         key = (one.kind, one.id)

@@ -5,13 +5,14 @@ Obeys the same contract as `Route53Ledgers` (tests/reconciler/aws/test_ledger_st
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum, auto
 
-from reconciler.cloud import ARecord, LedgerAddress, Reading
+from reconciler.cloud import ARecord, LedgerAddress, Reading, Readings
 from reconciler.errors import (
+    AccessDenied,
     CloudError,
     CloudUnclear,
     ConfigError,
@@ -100,6 +101,15 @@ class FakeLedgers:
         except LedgerTextError as error:
             raise LedgerUnknown(f"{address.name} cannot be read: {error}") from error
         return replace(reading, ledger=ledger)
+
+    def readings(self, addresses: Sequence[LedgerAddress]) -> Readings:
+        found: dict[LedgerAddress, Reading | ToolError] = {}
+        for one in addresses:
+            try:
+                found[one] = self.read(one)
+            except (LedgerUnknown, CloudError, AccessDenied) as error:
+                found[one] = error
+        return Readings(found, len({one.zone_id for one in addresses}))
 
     def raw(self, address: LedgerAddress) -> Reading:
         self.acts.append(f"read {address.service}")

@@ -12,10 +12,14 @@ import pytest
 from reconciler import rounds
 from reconciler.aws.tap import OK, SLOWER
 from reconciler.cloud import Outcome
+from reconciler.completeness import EVERYWHERE, Read, Status
 from reconciler.errors import AccessDenied, ConfigError, Refused
-from reconciler.managed import Managed
+from reconciler.opening import Opened
 from reconciler.rounds import Sweeps
-from reconciler.settings import Breaker, Reconciler, Settings
+from reconciler.scope import NOTHING, Beside
+from reconciler.settings import Settings
+from reconciler.settings_reconciler import Breaker, Reach, Reconciler
+from reconciler.tags import Place
 from tests.fakes.scene import Scene, service
 from tests.reconciler.sweeps import DEAD_IDS
 
@@ -37,18 +41,19 @@ class World:
     told: list[Outcome] = field(default_factory=list)
     heard: list[tuple[str, str]] = field(default_factory=list)
     sessions: int = 0
+    beside: Beside = NOTHING
     during: Callable[[Callable[[str, str], None]], None] = lambda _: None
 
     def load(self) -> Settings:
         return self.settings
 
-    def edges(self, settings: Settings, on_answer: Callable[[str, str], None]) -> Any:
+    def edges(self, settings: Settings, _: Reach, on_answer: Callable[[str, str], None]) -> Any:
         self.sessions += 1
         return Edges(settings, on_answer)
 
-    def managed(self, _: Settings, __: object, edges: Any) -> list[Managed]:
+    def opened(self, _: Settings, __: object, edges: Any) -> Opened:
         self.during(edges.on_answer)
-        return [self.scene.managed]
+        return Opened((self.scene.managed,), self.beside)
 
     def sweeps(self, *names: str) -> Sweeps:
         return Sweeps(self.load, names, self.told.append, lambda *one: self.heard.append(one))
@@ -59,7 +64,7 @@ def world(scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Worl
     """A dead release is there, and a breaker that lets it be collected."""
     one = World(scene, Settings(tmp_path, {"shop": service()}, Reconciler()))
     monkeypatch.setattr(rounds, "Edges", one.edges)
-    monkeypatch.setattr(rounds, "managed", one.managed)
+    monkeypatch.setattr(rounds, "opened", one.opened)
     return one
 
 
@@ -87,6 +92,18 @@ def test_sessions_live_on_while_the_configuration_does(world: World) -> None:
     world.during = lambda _: None
     sweeps(False)
     assert world.sessions == 3
+
+
+def test_an_account_that_could_not_be_entered_is_entered_anew(world: World) -> None:
+    """The round is not complete, and the next one begins with new sessions."""
+    lost = Read(Place("222233334444", EVERYWHERE), "resource", Status.FAILED, note="denied")
+    world.beside = Beside(reads=(lost,))
+    sweeps = world.sweeps()
+    swept = sweeps(False)
+    assert swept.result is not None
+    assert not swept.result.clean
+    sweeps(False)
+    assert world.sessions == 2
 
 
 def expired(_: object) -> None:

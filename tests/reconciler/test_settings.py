@@ -15,7 +15,8 @@ from pydantic import BaseModel
 
 from reconciler.errors import ConfigError
 from reconciler.secret import Reference
-from reconciler.settings import Reconciler, Settings, load, refuse_unbuilt
+from reconciler.settings import Settings, load, refuse_unbuilt
+from reconciler.settings_reconciler import ALL_REGIONS, Reconciler
 from reconciler.settings_schema import Service
 from reconciler.tags import Place
 
@@ -241,6 +242,57 @@ def test_reconciler_defaults_and_keys(write: Write) -> None:
     assert mine.regions == ("eu-west-1",)
     assert mine.breaker.max_count == 3
     assert mine.roles["123456789012"].endswith("role/sweep")
+
+
+ROLE = "arn:aws:iam::222233334444:role/sweep"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            'accounts = ["999999999999"]',
+            "account: 123456789012 is not one of `accounts`",
+        ),
+        ('regions = ["us-east-1"]', "shop.toml: region: eu-west-1 is not one of `regions`"),
+        ('regions = ["all"]', 'regions: "all" stands alone: regions = "all"'),
+        ('regions = ["Ireland"]', "regions: 'Ireland' is not a region such as eu-west-1"),
+        ("regions = 1", 'regions: a list of regions is wanted, or "all"'),
+        ('regions = ["eu-west-1", "eu-west-1"]', "regions: 'eu-west-1' is there twice"),
+        (f'[roles]\n123456789012 = "{ROLE}"', "the role of 123456789012 is one of 222233334444"),
+        ('[roles]\n123456789012 = "admin"', "'admin' is not a role"),
+        (
+            f'accounts = ["123456789012"]\n[roles]\n222233334444 = "{ROLE}"',
+            "roles: 222233334444 is not one of `accounts`",
+        ),
+    ],
+)
+def test_a_policy_that_contradicts_itself_is_refused(write: Write, text: str, words: str) -> None:
+    """Before the first call, in one line: what the one key allows the other must not forbid."""
+    home = write()
+    (home / "reconciler.toml").write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load(home)
+    assert words in caught.value.message
+    assert "\n" not in caught.value.message
+
+
+def test_the_zones_account_must_be_allowed_too(write: Write) -> None:
+    """The ledger is written there."""
+    home = write('region  = "eu-west-1"', 'region = "eu-west-1"\nzone_account = "222233334444"')
+    shop = load(home).service("shop")
+    assert (shop.place.account, shop.zone_place.account) == ("123456789012", "222233334444")
+    (home / "reconciler.toml").write_text('accounts = ["123456789012"]')
+    with pytest.raises(ConfigError, match="zone_account: 222233334444 is not one of `accounts`"):
+        load(home)
+
+
+def test_all_regions(write: Write) -> None:
+    """Every enabled region is asked of AWS, and allows a service in any of them."""
+    home = write()
+    (home / "reconciler.toml").write_text('regions = "all"')
+    assert load(home).reconciler.regions == ALL_REGIONS
+    assert load(home).reconciler.all_regions
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from deployer.sandbox.aws.instance_attributes import AttributeActions
 from deployer.sandbox.aws.launch import LaunchActions
 from deployer.sandbox.aws.lifecycle import LifecycleActions
 from deployer.sandbox.aws.network import NetworkActions
+from deployer.sandbox.aws.regions import RegionActions
 from deployer.sandbox.aws.tags import TagActions
 from deployer.sandbox.aws.upkeep import bring_up_to_date
 from deployer.sandbox.aws.volumes import VolumeActions
@@ -34,6 +35,7 @@ _OURS = (
     LaunchActions,
     LifecycleActions,
     NetworkActions,
+    RegionActions,
     TagActions,
     VolumeActions,
 )
@@ -49,8 +51,9 @@ class StrictEc2(*_OURS, EC2Response):  # type: ignore[misc]
             action = self._get_action()
             text = f"The action {action} is not valid for this web service."
             return self._refuse(ec2_error("InvalidAction", text))
-        bring_up_to_date(self.cloud, self.region_books)
         try:
+            self.refuse_elsewhere(self.region)
+            bring_up_to_date(self.cloud, self.region_books)
             self._dry_run_of_moto()
             return self.call_action()
         except ServiceException as refused:

@@ -50,7 +50,7 @@ def test_a_life(ledgers: Route53Ledgers, address: LedgerAddress) -> None:
     again = ledgers.read(address)
     assert replace(again, now=NOW) == replace(live, now=NOW)
     assert (again.ledger, again.a and again.a.addresses) == (LIVE, ("127.77.0.9",))
-    found = ledgers.readings([address])[address]
+    found = ledgers.readings([address]).found[address]
     assert isinstance(found, Reading)
     assert found.ledger == LIVE
 

@@ -117,7 +117,7 @@ def test_many_ledgers_in_one_call(fake: FakeRoute53, ledgers: Route53Ledgers) ->
     for one in addresses:
         fake.put(one.name, "TXT", encode(LEDGER))
         fake.put(one.record, "A", "10.0.0.1")
-    found = ledgers.readings(addresses)
+    found = ledgers.readings(addresses).found
     assert [found[one] for one in addresses] == [ledgers.read(one) for one in addresses]
     fake.reads = 0
     ledgers.readings(addresses)
@@ -134,7 +134,7 @@ def test_a_cut_page_hides_nothing(fake: FakeRoute53, ledgers: Route53Ledgers, pa
         fake.put(one.record, "A", "10.0.0.1")
         fake.put(one.record, "AAAA", "::1")
     fake.page = page
-    found = ledgers.readings(addresses)
+    found = ledgers.readings(addresses).found
     alone = [one for one in addresses if not isinstance(found[one], LedgerUnknown)]
     assert alone == []
 
@@ -144,7 +144,7 @@ def test_one_bad_ledger_is_its_own_error(fake: FakeRoute53, ledgers: Route53Ledg
     other = LedgerAddress("blog", ZONE, "example.com", "blog.example.com")
     fake.put(ADDRESS.name, "TXT", '"not a ledger"')
     fake.put(other.name, "TXT", encode(LEDGER))
-    found = ledgers.readings([ADDRESS, other])
+    found = ledgers.readings([ADDRESS, other]).found
     assert isinstance(found[ADDRESS], LedgerUnknown)
     reading = found[other]
     assert isinstance(reading, Reading)

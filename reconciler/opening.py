@@ -1,0 +1,193 @@
+"""Opens what a run looks at: every account by its id first, then its regions, then the services.
+
+What cannot be entered is unknown and stands in the result, and the others are done all the same.
+Only where nothing at all can be entered does the run end here, with the first cause.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from reconciler.aws.heap import Ec2Heap
+from reconciler.aws.regions import enabled_regions
+from reconciler.birth import Home
+from reconciler.completeness import EVERYWHERE, Read, Status
+from reconciler.errors import AccessDenied, CloudError, ConfigError, ToolError
+from reconciler.managed import Managed
+from reconciler.observe import NEVER
+from reconciler.parallel import side_by_side
+from reconciler.scope import Beside
+from reconciler.settings import Settings
+from reconciler.settings_errors import nearest
+from reconciler.settings_schema import Service
+from reconciler.tags import Place
+from reconciler.verdict import Root
+from reconciler.wiring import Edges
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The services in hand, and everything else that belongs into the result."""
+
+    services: tuple[Managed, ...]
+    beside: Beside
+
+
+@dataclass
+class _Failures:
+    """What could not be entered; the first is the one to end with if nothing is left."""
+
+    accounts: dict[str, ToolError] = field(default_factory=dict)
+    services: list[tuple[Service, ToolError]] = field(default_factory=list)
+    rows: list[Read] = field(default_factory=list)
+
+    def first(self) -> ToolError | None:
+        """The first cause."""
+        errors = (*self.accounts.values(), *(error for _, error in self.services))
+        return next(iter(errors), None)
+
+
+def opened(settings: Settings, names: Iterable[str] = (), edges: Edges | None = None) -> Opened:
+    """The named services with their ports, or all of them and every place that is configured.
+
+    `edges` are those of an earlier run, whose sessions are still good.
+    Raises ConfigError where there is nothing to look at, and the first of AccessDenied, CloudError,
+    ConfigError where nothing could be entered.
+    """
+    asked = tuple(names)
+    chosen = [settings.service(one) for one in asked] or list(settings.services.values())
+    failed = _Failures()
+    edges = edges or Edges(settings, settings.reconciler.reach)
+    accounts = _accounts(settings, chosen, everywhere=not asked)
+    _enter(edges, accounts, failed)
+    services = [one for one in (_service(edges, each, failed) for each in chosen) if one]
+    places = [] if asked else _places(settings, chosen, edges, accounts, failed)
+    homes = {one.home.place for one in services}
+    first = failed.first()
+    if first is not None and not services and (chosen or not places):
+        raise first
+    return Opened(
+        tuple(services),
+        Beside(
+            heaps=tuple(Ec2Heap(edges.aws(one)) for one in places if one not in homes),
+            roots=tuple(_unknown(each, error) for each, error in failed.services),
+            reads=(*_unentered(failed), *failed.rows),
+            known=frozenset(settings.services) - {one.name for one in chosen},
+        ),
+    )
+
+
+def _accounts(
+    settings: Settings, chosen: Sequence[Service], *, everywhere: bool
+) -> Mapping[str, str]:
+    """The accounts to enter, each with the region in which it is asked who we are."""
+    found: dict[str, str] = {}
+    for one in chosen:
+        found.setdefault(one.account, one.region)
+        found.setdefault(one.zone_place.account, one.region)
+    said = settings.reconciler
+    if not everywhere:
+        return found
+    if not found and not (said.accounts and said.regions):
+        raise ConfigError(
+            f"there is nothing to look at: {settings.directory} configures no service",
+            cure="To configure one    deployer init SERVICE\n"
+            "To look all the same, say `accounts` and `regions` in reconciler.toml",
+        )
+    listed = "" if said.all_regions else next(iter(said.regions), "")
+    region = listed or next(iter(found.values()), "us-east-1")
+    return {**dict.fromkeys(said.accounts, region), **found}
+
+
+def _enter(edges: Edges, accounts: Mapping[str, str], failed: _Failures) -> None:
+    """Ask STS in every account whose credentials these are, before anything else is asked."""
+
+    def enter(account: str) -> ToolError | None:
+        try:
+            edges.aws(Place(account, accounts[account])).verify()
+        except (AccessDenied, CloudError) as error:
+            return error
+        return None
+
+    answers = side_by_side(list(accounts), enter)
+    failed.accounts |= {
+        one: error for one, error in zip(accounts, answers, strict=True) if error is not None
+    }
+
+
+def _service(edges: Edges, service: Service, failed: _Failures) -> Managed | None:
+    """The service with its ports; None where it could not be opened: then it is unknown."""
+    for account in (service.account, service.zone_place.account):
+        if account in failed.accounts:
+            failed.services.append((service, failed.accounts[account]))
+            return None
+    try:
+        return edges.managed(service)
+    except (AccessDenied, CloudError, ConfigError) as error:
+        failed.services.append((service, error))
+        return None
+
+
+def _places(
+    settings: Settings,
+    chosen: Sequence[Service],
+    edges: Edges,
+    accounts: Mapping[str, str],
+    failed: _Failures,
+) -> list[Place]:
+    """Every account × region that is configured and can be entered, service or no service."""
+    homes = {one.place for one in chosen}
+    entered = {one: region for one, region in accounts.items() if one not in failed.accounts}
+    regions = partial(_regions, settings, edges, homes, failed)
+    return [
+        Place(account, region)
+        for account, home in sorted(entered.items())
+        if not settings.reconciler.forbids(account)
+        for region in regions(Place(account, home))
+    ]
+
+
+def _regions(
+    settings: Settings, edges: Edges, homes: set[Place], failed: _Failures, entry: Place
+) -> Sequence[str]:
+    """The regions to look at in one account."""
+    said = settings.reconciler
+    own = sorted(one.region for one in homes if one.account == entry.account)
+    if not said.regions:
+        return own or sorted({one.region for one in homes} if said.accounts else ())
+    if not said.all_regions and set(said.regions) <= set(own):
+        return said.regions  # where services live, their own listing says what is wrong
+    try:
+        enabled = enabled_regions(edges.aws(entry))
+    except (AccessDenied, CloudError) as error:
+        failed.rows.append(_row(Place(entry.account, EVERYWHERE), error.message))
+        return own if said.all_regions else said.regions
+    if said.all_regions:
+        return enabled
+    strange = [one for one in said.regions if one not in enabled]
+    failed.rows += [_row(Place(entry.account, one), _no_region(one, enabled)) for one in strange]
+    return [one for one in said.regions if one in enabled]
+
+
+def _no_region(name: str, enabled: Sequence[str]) -> str:
+    close = nearest(name, enabled)
+    hint = f"; did you mean {close}?" if close else ""
+    return f"{name} is no region that is enabled in this account{hint}"
+
+
+def _row(place: Place, note: str) -> Read:
+    return Read(place, "resource", Status.FAILED, note=note)
+
+
+def _unentered(failed: _Failures) -> tuple[Read, ...]:
+    return tuple(
+        _row(Place(account, EVERYWHERE), error.message)
+        for account, error in failed.accounts.items()
+    )
+
+
+def _unknown(service: Service, error: ToolError) -> Root:
+    """The root set of a service that could not be opened: of its ledger nothing is known."""
+    return Root(Home(service.name, "", service.place), NEVER, problem=error.message)
