@@ -90,8 +90,14 @@ def make_plan(
     services: Sequence[Managed], asks: Asks, *, young: bool = False, beside: Beside = NOTHING
 ) -> Plan:
     """What a sweep would do now. Reads only."""
+    return _look(services, asks, young, beside)[1]
+
+
+def _look(
+    services: Sequence[Managed], asks: Asks, young: bool, beside: Beside
+) -> tuple[World, Plan]:
     world = observe(services, young=young, beside=beside)
-    return _plan(world, _asks(world, services, asks, young=young), beside)
+    return world, _plan(world, _asks(world, services, asks, young=young), beside)
 
 
 def sweep(
@@ -108,12 +114,7 @@ def sweep(
     `approve` is shown every round's plan before it is carried out, and refuses it by raising.
     """
     tally = _Tally()
-
-    def look() -> tuple[World, Plan]:
-        world = observe(services, young=young, beside=beside)
-        return world, _plan(world, _asks(world, services, asks, young=young), beside)
-
-    world, first = look()
+    world, first = _look(services, asks, young, beside)
     current = first
     for _ in range(ROUNDS):
         if current.empty:
@@ -124,7 +125,7 @@ def sweep(
             _Execution(one, world.readings.get(one.name), tally, on_outcome).run(
                 _of(current, one.name)
             )
-        world, current = look()
+        world, current = _look(services, asks, young, beside)
         tally.recall(world)
         if tally.progress == before:
             break
