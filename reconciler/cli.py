@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.exits import Exit
+from reconciler.policy_cli import policy
 from reconciler.shared_cli import SERVICES, Asked, Lazy, common, ended, epilog, pass_asked
 
 if TYPE_CHECKING:
@@ -155,6 +156,7 @@ def explain(asked: Asked, id_: str) -> int:
     ID is that of an instance, image, …, the name of a database, or a deploy-id.
     """
     from reconciler.errors import ConfigError
+    from reconciler.render import words
     from reconciler.render.explain import explain_json, explain_lines, find
     from reconciler.sweep import make_plan
 
@@ -165,7 +167,8 @@ def explain(asked: Asked, id_: str) -> int:
         kinds = Counter(one.kind for one in seen.inventory.resources)
         raise ConfigError(
             f"nothing with the id {id_} carries our tags in the configured places",
-            detail=f"looked through {sum(kinds.values())} things",
+            detail=f"looked through {words.count(sum(kinds.values()), 'thing')}",
+            cure="To see what there is   reconciler report",
         )
     asked.answer(
         {"things": [explain_json(seen, one) for one in found]},
@@ -245,9 +248,13 @@ def _place_of(asked: Asked, id_: str) -> Aws:
     for one in observe(opened.services, beside=opened.beside).inventory.resources:
         if one.id == id_ and one.kind != DATABASE:
             return Edges(settings).aws(one.place)
-    raise ConfigError(f"nothing with the id {id_} carries our tags in the configured places")
+    raise ConfigError(
+        f"nothing with the id {id_} carries our tags in the configured places",
+        cure="To see what there is   reconciler report",
+    )
 
 
+cli.add_command(policy)
 cli.add_command(Lazy("run", "reconciler.run_cli:run", "Sweep for ever: young often, full seldom."))
 
 

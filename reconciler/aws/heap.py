@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from reconciler import tags as t
 from reconciler.aws.deletion import Deleter
 from reconciler.aws.kinds import BY_NAME, KINDS
-from reconciler.aws.kinds.kind import Kind
 from reconciler.aws.reads import Reads
 from reconciler.aws.retries import Patience
 from reconciler.aws.session import Aws
@@ -40,7 +39,7 @@ class Ec2Heap:
         try:
             index = read_index(reads, young=young)
         except (CloudError, AccessDenied) as error:
-            gaps = tuple(_gap(self.place, one, error) for one in KINDS)
+            gaps = tuple(Gap.of(self.place, one.name, error) for one in KINDS)
             return Inventory((), gaps, (row.failed(error), *_unread(self.place, error)))
         done = row.done()
         found = _describe(reads, index)
@@ -87,7 +86,7 @@ def _describe(reads: Reads, index: Mapping[str, Sequence[str]]) -> Inventory:
             found += _tagged(kind.describe(reads, index.get(kind.name, ())))
             rows.append(row.done())
         except (CloudError, AccessDenied) as error:
-            gaps.append(_gap(reads.place, kind, error))
+            gaps.append(Gap.of(reads.place, kind.name, error))
             rows.append(row.failed(error))
     return Inventory(tuple(found), tuple(gaps), tuple(rows))
 
@@ -115,10 +114,6 @@ def _unread(place: Place, error: ToolError) -> Iterator[Read]:
 def _tagged(resources: Iterator[Resource]) -> list[Resource]:
     """The whole kind or an error: a list that breaks off half-way is thrown away."""
     return [one for one in resources if t.ID in one.tags]
-
-
-def _gap(place: Place, kind: Kind, error: ToolError) -> Gap:
-    return Gap(place, kind.name, error.message)
 
 
 def _labelled(asked: Outcome) -> Outcome:

@@ -38,7 +38,7 @@ def in_lines(result: Result) -> list[str]:
 def left_lines(result: Result) -> list[str]:
     """What remains: services not known, things not removed, deploys not finished, gaps, trouble."""
     last = {one.resource.key: one for one in result.outcomes}
-    lines = [f"{one.service} is unknown: {one.problem}" for one in result.left.unknown]
+    lines = [f"  {one.service} is unknown: {one.problem}" for one in result.left.unknown]
     for plan in result.left.services:
         lines += [
             one_line(last.get(one.thing.key) or Outcome(one.thing, Fate.PENDING))
@@ -48,7 +48,17 @@ def left_lines(result: Result) -> list[str]:
         lines += [f"  {plan.service}: {note}" for note in plan.notes]
     lines += [f"  {gap.kind}s of {gap.place} unread: {gap.reason}" for gap in result.gaps]
     lines += [f"  {one}" for one in result.trouble]
-    return ["Left:", *lines] if lines else ["Clean."]
+    return ["Left:", *lines, *_cures(result)] if lines else ["Clean."]
+
+
+def _cures(result: Result) -> list[str]:
+    """What to do about what could not be read, each said once."""
+    said = [gap.cure for gap in result.gaps]
+    said += [
+        one.root.cure or f"To see more   deployer status {one.service}"
+        for one in result.left.unknown
+    ]
+    return list(dict.fromkeys(one for one in said if one))
 
 
 def as_json(result: Result) -> dict[str, Any]:
