@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from reconciler.breaker import Cap
     from reconciler.cloud import Outcome
     from reconciler.opening import Opened
+    from reconciler.report import Report
     from reconciler.settings import Settings
 
 _YOUNG = click.option("--young", is_flag=True, help="Look only at what is labelled unfinished.")
@@ -107,7 +109,7 @@ def sweep(asked: Asked, services: tuple[str, ...], *, young: bool, allow: int | 
     )
     code = Exit.DONE if result.clean else Exit.DIRT
     done = stream.result_line(code, answer=as_json(result)) if asked.as_json else None
-    asked.say(done or "\n".join(in_lines(result)))
+    asked.say(done or "\n".join(in_lines(result, verbose=asked.verbose)))
     return code
 
 
@@ -140,7 +142,9 @@ def plan(
     cap = _cap(settings)
     if output is not None:
         output.write_text(json.dumps(plan_json(seen, cap), indent=1) + "\n", encoding="utf-8")
-    asked.answer(plan_json(seen, cap), lambda: "\n".join(plan_lines(seen, cap)))
+    asked.answer(
+        plan_json(seen, cap), lambda: "\n".join(plan_lines(seen, cap, verbose=asked.verbose))
+    )
     if seen.unknown or seen.inventory.gaps:
         return Exit.DIRT
     return Exit.TO_DO if exit_code and not seen.empty else Exit.DONE
@@ -202,7 +206,11 @@ def report(asked: Asked, services: tuple[str, ...], *, form: str) -> int:
 
     _, opened = _opened(asked, services)
     seen = audit(make_plan(opened.services, {}, beside=opened.beside))
-    texts = {"table": render.table, "csv": render.as_csv, "markdown": render.markdown}
+    texts: Mapping[str, Callable[[Report], str]] = {
+        "table": partial(render.table, verbose=asked.verbose),
+        "csv": render.as_csv,
+        "markdown": render.markdown,
+    }
     asked.as_json = asked.as_json or form == "json"
     asked.answer(render.as_json(seen), lambda: texts[form](seen))
     return Exit.DIRT if seen.unknown or seen.gaps else Exit.DONE

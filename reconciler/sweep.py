@@ -13,6 +13,7 @@ from functools import partial
 from reconciler import ledger as ledgers
 from reconciler.cloud import Fate, Outcome, Reading
 from reconciler.collect import Collector
+from reconciler.completeness import MACHINE, Read, Status
 from reconciler.deploy_id import DeployId
 from reconciler.errors import ToolError
 from reconciler.finish import Finish, finish
@@ -41,6 +42,7 @@ class Result:
     ended: tuple[DeployId, ...] = ()
     forgotten: tuple[DeployId, ...] = ()
     trouble: tuple[str, ...] = ()
+    told: tuple[Read, ...] = ()
 
     @property
     def gone(self) -> tuple[Outcome, ...]:
@@ -51,6 +53,11 @@ class Result:
     def gaps(self) -> tuple[Gap, ...]:
         """What could not be read at the end."""
         return self.left.inventory.gaps
+
+    @property
+    def reads(self) -> tuple[Read, ...]:
+        """The rows of the completeness table: the last look, and the machines that were told."""
+        return (*self.left.inventory.reads, *self.told)
 
     @property
     def clean(self) -> bool:
@@ -66,9 +73,12 @@ class _Tally:
     ended: list[DeployId] = field(default_factory=list)
     forgotten: list[DeployId] = field(default_factory=list)
     trouble: list[str] = field(default_factory=list)
+    told: dict[str, Read] = field(default_factory=dict)
 
     def add(self, outcomes: Sequence[Outcome]) -> None:
         for one in outcomes:
+            if one.reached is not None:
+                self.told[one.resource.id] = _told(one, one.reached)
             before = self.outcomes.get(one.resource.key)
             if before is None or before.fate is not Fate.GONE:
                 self.outcomes[one.resource.key] = one
@@ -136,7 +146,15 @@ def sweep(
         tuple(tally.ended),
         tuple(tally.forgotten),
         tuple(dict.fromkeys(tally.trouble)),
+        tuple(tally.told.values()),
     )
+
+
+def _told(outcome: Outcome, reached: Status) -> Read:
+    """A machine that was to be told something, as a row of the completeness table."""
+    thing = outcome.resource
+    note = "" if reached is Status.READ else f"{thing.id}: {outcome.text}"
+    return Read(thing.place, MACHINE, reached, calls=1, note=note, service=service_of(thing))
 
 
 def _of(whole: Plan, service: str) -> ServicePlan:

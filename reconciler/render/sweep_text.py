@@ -8,6 +8,14 @@ from typing import Any
 from reconciler.cloud import Fate, Outcome
 from reconciler.render import words
 from reconciler.render.plan_text import saving, verdict_json
+from reconciler.render.scope_text import (
+    completeness_json,
+    completeness_lines,
+    elsewhere_lines,
+    stranger_lines,
+    strangers_json,
+)
+from reconciler.strangers import strangers
 from reconciler.sweep import Result
 
 
@@ -25,14 +33,16 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
     return {"type": "clean-up-item", **item}
 
 
-def in_lines(result: Result) -> list[str]:
-    """What was done, and everything that is left."""
+def in_lines(result: Result, *, verbose: bool = False) -> list[str]:
+    """What was done, everything that is left, and what was read."""
     removed = Counter(one.resource.kind for one in result.gone)
     lines = [f"Ended the lease of {one}." for one in result.ended]
     lines += [f"Forgot {one}." for one in result.forgotten]
     money = f"; saves {saving(one.resource for one in result.gone)}" if result.gone else ""
     lines.append(f"Removed: {words.counts(removed)}{money}.")
-    return lines + left_lines(result)
+    lines += [*left_lines(result), *stranger_lines(strangers(result.left))]
+    lines += completeness_lines(result.reads, verbose=verbose)
+    return lines + elsewhere_lines(result.reads)
 
 
 def left_lines(result: Result) -> list[str]:
@@ -72,4 +82,6 @@ def as_json(result: Result) -> dict[str, Any]:
         "left": [verdict_json(one) for todo in result.left.services for one in todo.deletes],
         "unknown": {one.service: one.problem for one in result.left.unknown},
         "trouble": list(result.trouble),
+        "not_ours": strangers_json(strangers(result.left)),
+        "completeness": completeness_json(result.reads),
     }
