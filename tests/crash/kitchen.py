@@ -12,14 +12,19 @@ import psycopg  # noqa: F401
 import deployer.abort
 import deployer.adopt
 import deployer.cli
+import deployer.doctor
+import deployer.preview
 import deployer.progress
 import deployer.recover
 import deployer.rollback
 import deployer.status
+import deployer.thaw
 import deployer.up
 import deployer.wiring
 import reconciler.cli
+import reconciler.render.report
 import reconciler.render.sweep_text
+import reconciler.report
 import reconciler.wiring
 
 MAINS = {"deployer": deployer.cli.main, "reconciler": reconciler.cli.main}
