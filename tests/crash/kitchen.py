@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from collections.abc import Mapping, Sequence
 
-import boto3.session  # noqa: F401
+import boto3.session
 import psycopg  # noqa: F401
+from botocore.loaders import JSONFileLoader
 
 import deployer.abort
 import deployer.adopt
@@ -28,6 +30,19 @@ import reconciler.report
 import reconciler.wiring
 
 MAINS = {"deployer": deployer.cli.main, "reconciler": reconciler.cli.main}
+
+
+_parse = functools.cache(JSONFileLoader().load_file)
+
+
+def _load_file(_: JSONFileLoader, path: str) -> object:
+    """What stands in one of botocore's files, parsed once for every command to come."""
+    return _parse(path)
+
+
+JSONFileLoader.load_file = _load_file  # type: ignore[assignment, method-assign]
+for _service in ("ec2", "route53", "sts", "ssm"):
+    boto3.session.Session("none", "none").client(_service, "eu-west-1")
 
 
 def cook(words: Sequence[str], env: Mapping[str, str]) -> None:

@@ -174,9 +174,7 @@ def test_no_secret_can_be_seen(cold: Company) -> None:
         "output": "\n".join(map(str, outputs)),
         "tags": str(tags),
         "records": str(cold.records()),
-        "consoles": "\n".join(
-            cold.sandbox.logs(one["InstanceId"]) for one in cold.instances()
-        ),
+        "consoles": "\n".join(cold.sandbox.logs(one["InstanceId"]) for one in cold.instances()),
         "comments": _comments(cold),
     }
     found = [place for place, text in places.items() for secret in secrets if secret in text]
