@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from reconciler import tags as t
+from reconciler.completeness import Read
 from reconciler.resource import Gap
 from reconciler.tags import Place
 
@@ -41,7 +42,7 @@ class Census:
     place: Place
     groups: Groups = field(default_factory=dict)
     gaps: tuple[Gap, ...] = ()
-    calls: int = 0
+    reads: tuple[Read, ...] = ()
 
 
 def grouped(rows: Iterable[Row]) -> Groups:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from reconciler.exits import Exit
-from reconciler.policy_cli import policy
 from reconciler.shared_cli import SERVICES, Asked, Lazy, common, ended, epilog, pass_asked
 
 if TYPE_CHECKING:
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
     from reconciler.breaker import Cap
     from reconciler.cloud import Outcome
     from reconciler.opening import Opened
-    from reconciler.report import Report
     from reconciler.settings import Settings
 
 _YOUNG = click.option("--young", is_flag=True, help="Look only at what is labelled unfinished.")
@@ -109,7 +106,7 @@ def sweep(asked: Asked, services: tuple[str, ...], *, young: bool, allow: int | 
     )
     code = Exit.DONE if result.clean else Exit.DIRT
     done = stream.result_line(code, answer=as_json(result)) if asked.as_json else None
-    asked.say(done or "\n".join(in_lines(result, verbose=asked.verbose)))
+    asked.say(done or "\n".join(in_lines(result)))
     return code
 
 
@@ -142,9 +139,7 @@ def plan(
     cap = _cap(settings)
     if output is not None:
         output.write_text(json.dumps(plan_json(seen, cap), indent=1) + "\n", encoding="utf-8")
-    asked.answer(
-        plan_json(seen, cap), lambda: "\n".join(plan_lines(seen, cap, verbose=asked.verbose))
-    )
+    asked.answer(plan_json(seen, cap), lambda: "\n".join(plan_lines(seen, cap)))
     if seen.unknown or seen.inventory.gaps:
         return Exit.DIRT
     return Exit.TO_DO if exit_code and not seen.empty else Exit.DONE
@@ -160,7 +155,6 @@ def explain(asked: Asked, id_: str) -> int:
     ID is that of an instance, image, …, the name of a database, or a deploy-id.
     """
     from reconciler.errors import ConfigError
-    from reconciler.render import words
     from reconciler.render.explain import explain_json, explain_lines, find
     from reconciler.sweep import make_plan
 
@@ -171,8 +165,7 @@ def explain(asked: Asked, id_: str) -> int:
         kinds = Counter(one.kind for one in seen.inventory.resources)
         raise ConfigError(
             f"nothing with the id {id_} carries our tags in the configured places",
-            detail=f"looked through {words.count(sum(kinds.values()), 'thing')}",
-            cure="To see what there is   reconciler report",
+            detail=f"looked through {sum(kinds.values())} things",
         )
     asked.answer(
         {"things": [explain_json(seen, one) for one in found]},
@@ -206,11 +199,7 @@ def report(asked: Asked, services: tuple[str, ...], *, form: str) -> int:
 
     _, opened = _opened(asked, services)
     seen = audit(make_plan(opened.services, {}, beside=opened.beside))
-    texts: Mapping[str, Callable[[Report], str]] = {
-        "table": partial(render.table, verbose=asked.verbose),
-        "csv": render.as_csv,
-        "markdown": render.markdown,
-    }
+    texts = {"table": render.table, "csv": render.as_csv, "markdown": render.markdown}
     asked.as_json = asked.as_json or form == "json"
     asked.answer(render.as_json(seen), lambda: texts[form](seen))
     return Exit.DIRT if seen.unknown or seen.gaps else Exit.DONE
@@ -256,13 +245,9 @@ def _place_of(asked: Asked, id_: str) -> Aws:
     for one in observe(opened.services, beside=opened.beside).inventory.resources:
         if one.id == id_ and one.kind != DATABASE:
             return Edges(settings).aws(one.place)
-    raise ConfigError(
-        f"nothing with the id {id_} carries our tags in the configured places",
-        cure="To see what there is   reconciler report",
-    )
+    raise ConfigError(f"nothing with the id {id_} carries our tags in the configured places")
 
 
-cli.add_command(policy)
 cli.add_command(Lazy("run", "reconciler.run_cli:run", "Sweep for ever: young often, full seldom."))
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from reconciler.completeness import Status
+from reconciler.census import Census, Groups
 from reconciler.errors import ToolError
 from reconciler.ledger import Ledger
 from reconciler.resource import Inventory, Resource
@@ -131,15 +131,11 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one resource, and why; `GONE` only after a later describe said so.
-
-    `reached` says of a machine that was to be told something whether it was; None of all else.
-    """
+    """What became of one resource, and why; `GONE` only after a later describe said so."""
 
     resource: Resource
     fate: Fate
     text: str = ""
-    reached: Status | None = None
 
 
 class Heap(Protocol):
@@ -156,6 +152,17 @@ class Heap(Protocol):
         `young`: only the labels pending, failed and left. What could not be read is a gap, never
         an absence.
         """
+        ...
+
+    def census(self) -> Census:
+        """What the tag index says of everything that carries `deploy-id`: nothing is described.
+
+        An index that was not read whole has a gap for every kind.
+        """
+        ...
+
+    def members(self, groups: Groups) -> Inventory:
+        """What a census named, described; what is gone meanwhile is missing."""
         ...
 
     def describe(self, resources: Sequence[Resource]) -> Inventory:

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 
 from reconciler import machine_acts
 from reconciler.cloud import Fate, Outcome
-from reconciler.completeness import Status
 from reconciler.deploy_id import DeployId
 from reconciler.desired import DESIRED, Desired
-from reconciler.errors import NotTried, ToolError
+from reconciler.errors import ToolError
 from reconciler.fence import FencedAct
 from reconciler.machine_acts import Act
 from reconciler.machine_gate import Gate
@@ -91,18 +90,16 @@ def _machines(managed: Managed, work: Finish, desired: Desired) -> list[Outcome]
 def _machine(managed: Managed, gate: Gate, thing: Resource, act: Act) -> Outcome:
     if thing.state not in ("running", "pending"):
         said = f"it is {thing.state} and has not been told: app {act.app}, jobs {act.jobs}"
-        return Outcome(thing, Fate.BLOCKED, f"{said}; start it, or terminate it", Status.FAILED)
+        return Outcome(thing, Fate.BLOCKED, f"{said}; start it, or terminate it")
     try:
         shell = managed.reach.shell(thing)
         try:
             machine_acts.obey(shell, gate, act)
         finally:
             shell.close()
-    except NotTried as error:
-        return Outcome(thing, Fate.BLOCKED, error.message, Status.SKIPPED)
     except ToolError as error:
-        return Outcome(thing, Fate.FAILED, error.message, Status.FAILED)
-    return Outcome(thing, Fate.DONE, f"app: {act.app}, jobs: {act.jobs}", Status.READ)
+        return Outcome(thing, Fate.FAILED, error.message)
+    return Outcome(thing, Fate.DONE, f"app: {act.app}, jobs: {act.jobs}")
 
 
 def _label(managed: Managed, work: Finish, desired: Desired) -> Sequence[Outcome]:

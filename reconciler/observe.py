@@ -16,14 +16,7 @@ from reconciler.cloud import Heap, Reading, Readings
 from reconciler.completeness import GLOBAL, INDEX, LEDGER, Read, Status
 from reconciler.database.inventory import as_resource, highest_fence
 from reconciler.database.port import DatabaseInfo
-from reconciler.errors import (
-    AccessDenied,
-    CloudError,
-    LedgerUnknown,
-    NotTried,
-    ToolError,
-    refusal_for,
-)
+from reconciler.errors import AccessDenied, CloudError, LedgerUnknown, NotTried, ToolError
 from reconciler.gone import STATES
 from reconciler.ledger import Ledger
 from reconciler.managed import Managed
@@ -50,7 +43,9 @@ class World:
 
 
 @dataclass(frozen=True)
-class _Databases:
+class Databases:
+    """A service's databases, or why they could not be listed."""
+
     things: tuple[Resource, ...] = ()
     gap: Gap | None = None
     fence: int = 0
@@ -61,11 +56,33 @@ def observe(services: Sequence[Managed], *, young: bool = False, beside: Beside 
     """The world of these services, and of what lies beside them: heap first, ledger last."""
     began = time.monotonic()
     heaps = {heap.place: heap for heap in (*beside.heaps, *(one.heap for one in services))}
-    scans = _each(list(heaps.values()), lambda heap: _scan(heap, young=young))
+    scans = each(list(heaps.values()), lambda heap: _scan(heap, young=young))
     names = [one.name for one in services]
-    databases = dict(zip(names, _each(services, list_databases), strict=True))
-    inventory = _merge(scans, list(databases.values()), beside)
-    answers, rows = _read_ledgers(services)  # from here on, only ledgers are read
+    databases = dict(zip(names, each(services, list_databases), strict=True))
+    inventory = merge(scans, list(databases.values()), beside)
+    # From here on, only ledgers are read.
+    return read_roots(services, databases, beside, began).world(inventory)
+
+
+@dataclass(frozen=True)
+class Ledgers:
+    """The root sets of one look, the readings behind them, and what it took to read them."""
+
+    roots: Mapping[str, Root]
+    readings: Mapping[str, Reading]
+    rows: tuple[Read, ...]
+
+    def world(self, inventory: Inventory) -> World:
+        """The world of these ledgers and the heap that was seen before them."""
+        whole = replace(inventory, reads=(*inventory.reads, *self.rows))
+        return World(whole, self.roots, self.readings)
+
+
+def read_roots(
+    services: Sequence[Managed], databases: Mapping[str, Databases], beside: Beside, began: float
+) -> Ledgers:
+    """Every ledger, after the heap; `began` is when its listing began (monotonic seconds)."""
+    answers, rows = _read_ledgers(services)
     readings: dict[str, Reading] = {}
     roots = {one.home.service: one for one in beside.roots}
     age = timedelta(seconds=time.monotonic() - began)
@@ -74,10 +91,10 @@ def observe(services: Sequence[Managed], *, young: bool = False, beside: Beside 
         if isinstance(answer, Reading):
             readings[one.name] = answer
         roots[one.name] = replace(_root(one, answer, databases[one.name].fence), heap_age=age)
-    return World(replace(inventory, reads=(*inventory.reads, *rows)), roots, readings)
+    return Ledgers(roots, readings, tuple(rows))
 
 
-def _each(items: Sequence[T], act: Callable[[T], R]) -> list[R]:
+def each(items: Sequence[T], act: Callable[[T], R]) -> list[R]:
     """Places and servers side by side; none of them waits for another's time-out."""
     return side_by_side(items, act) if len(items) > 1 else [act(one) for one in items]
 
@@ -126,19 +143,7 @@ def read_root(managed: Managed, fence: int = 0) -> tuple[Root, Reading | None]:
 def _root(managed: Managed, answer: Reading | ToolError, fence: int) -> Root:
     if isinstance(answer, Reading):
         return root_of(managed, answer, fence)
-    return _unread(managed, answer, fence)
-
-
-def _unread(managed: Managed, error: ToolError, fence: int) -> Root:
-    cure = error.cure or ("try again" if isinstance(error, CloudError) else "")
-    return Root(
-        managed.home,
-        NEVER,
-        problem=error.message,
-        cure=cure,
-        refusal=refusal_for(error),
-        fence=fence,
-    )
+    return Root(managed.home, NEVER, problem=answer.message, fence=fence)
 
 
 def root_of(managed: Managed, reading: Reading, fence: int = 0) -> Root:
@@ -153,7 +158,7 @@ def root_of(managed: Managed, reading: Reading, fence: int = 0) -> Root:
     )
 
 
-def list_databases(managed: Managed) -> _Databases:
+def list_databases(managed: Managed) -> Databases:
     """The service's databases as resources; a server out of reach is a gap, not an absence.
 
     Where we were told not to try, nothing has failed: it is said, and nothing is known of them.
@@ -164,15 +169,15 @@ def list_databases(managed: Managed) -> _Databases:
         server = managed.reach.databases()
         infos: Sequence[DatabaseInfo] = server.databases() if server else ()
     except NotTried as error:
-        return _Databases(row=replace(row, status=Status.SKIPPED, calls=0, note=error.message))
+        return Databases(row=replace(row, status=Status.SKIPPED, calls=0, note=error.message))
     except ToolError as error:
         failed = replace(row, status=Status.FAILED, note=f"{managed.name}: {error.message}")
-        return _Databases(gap=Gap.of(place, DATABASE, error), row=failed)
+        return Databases(gap=Gap(place, DATABASE, error.message), row=failed)
     ledger = str(managed.address)
     found = (as_resource(one, managed.name, ledger, place) for one in infos)
     things = tuple(one for one in found if one is not None)
     fence = highest_fence(infos, ledger)
-    return _Databases(things, fence=fence, row=row if server else None)
+    return Databases(things, fence=fence, row=row if server else None)
 
 
 def alive(inventory: Inventory) -> Inventory:
@@ -187,17 +192,17 @@ def _scan(heap: Heap, *, young: bool) -> Inventory:
         return alive(heap.scan(young=young))
     except (CloudError, AccessDenied) as error:
         row = Read(heap.place, INDEX, Status.FAILED, note=error.message)
-        return Inventory((), (Gap.of(heap.place, "resource", error),), (row,))
+        return Inventory((), (Gap(heap.place, "resource", error.message),), (row,))
 
 
-def _merge(
-    scans: Sequence[Inventory], databases: Sequence[_Databases], beside: Beside
-) -> Inventory:
+def merge(scans: Sequence[Inventory], databases: Sequence[Databases], beside: Beside) -> Inventory:
+    """What was seen of all places and database servers, and beside them, in one order."""
     resources = [thing for scan in scans for thing in scan.resources]
     resources += [thing for one in databases for thing in one.things]
     gaps = [gap for scan in scans for gap in scan.gaps]
     gaps += [one.gap for one in databases if one.gap is not None]
     reads = [row for scan in scans for row in scan.reads]
     reads += [one.row for one in databases if one.row is not None]
+    plain = {key: count for scan in scans for key, count in scan.plain.items()}
     ordered = sorted(resources, key=lambda one: one.key)
-    return Inventory(tuple(ordered), (*gaps, *beside.gaps), (*reads, *beside.reads))
+    return Inventory(tuple(ordered), (*gaps, *beside.gaps), (*reads, *beside.reads), plain)

@@ -5,6 +5,7 @@ It is shown, then executed; `reconciler.planner` makes it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from reconciler.deploy_id import DeployId
@@ -69,7 +70,10 @@ class Ask:
 
 @dataclass(frozen=True)
 class ServicePlan:
-    """What is to be done about one service, in the order it is done."""
+    """What is to be done about one service, in the order it is done.
+
+    `plain` counts what is plainly kept by kind; of that there are no verdicts.
+    """
 
     root: Root
     end: Lease | None = None
@@ -80,6 +84,7 @@ class ServicePlan:
     notes: tuple[str, ...] = ()
     problem: str = ""
     young: bool = False
+    plain: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def service(self) -> str:

@@ -8,16 +8,16 @@ swap fails, nothing after it is carried out and the next round decides again.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from reconciler import ledger as ledgers
 from reconciler import tags as t
 from reconciler.deploy_id import DeployId
 from reconciler.desired import DESIRED
 from reconciler.ledger import Ending, Lease, Ledger
-from reconciler.mark import mark, settled
+from reconciler.mark import mark, problems
 from reconciler.plan import OPEN, SHUT, Ask, Plan, Repair, ServicePlan
-from reconciler.resource import DATABASE, INSTANCE, Inventory, Resource, service_of
+from reconciler.resource import DATABASE, INSTANCE, Inventory, Plain, Resource, service_of
 from reconciler.retention import beyond
 from reconciler.tags import Label
 from reconciler.verdict import ROOTED, Reason, Root, Verdict
@@ -31,7 +31,11 @@ def plan(inventory: Inventory, roots: Mapping[str, Root], asks: Mapping[str, Ask
     """
     shares = _shares(inventory, roots)
     plans = [
-        _service(shares[name], settled(shares[name], {name: root})[name], asks.get(name, Ask()))
+        _service(
+            shares[name],
+            replace(root, problem=problems(shares[name], {name: root}).get(name, "")),
+            asks.get(name, Ask()),
+        )
         for name, root in sorted(roots.items())
     ]
     strangers = tuple(one for one in inventory.resources if service_of(one) not in roots)
@@ -58,20 +62,48 @@ def _service(inventory: Inventory, root: Root, ask: Ask) -> ServicePlan:
     if root.problem:
         verdicts = _verdicts(inventory, root)
         return ServicePlan(root, verdicts=verdicts, problem=root.problem)
-    ended, end = _end_lease(root, ask)
-    forgets = _forgets(ended, root, ask)
-    after = replace(root, ledger=_without(ended, forgets))
-    verdicts = _verdicts(_labelled_left(inventory, home.ledger, forgets), after)
+    first = swaps(root, ask)
+    after = replace(root, ledger=first.ledger)
+    verdicts = _verdicts(_labelled_left(inventory, home.ledger, first.forget), after)
+    leased = first.ledger.lease is not None
+    plain = _plain_of(inventory, root)
     return ServicePlan(
         root,
-        end=end,
-        forget=forgets,
-        repairs=() if ended.lease else _repairs(_whole(verdicts, ask)),
-        readdress=() if ended.lease or ask.young else _moved(verdicts, after),
+        end=first.end,
+        forget=first.forget,
+        # What is plainly kept was not described, and a repair needs every thing of its deploy.
+        repairs=() if leased or plain else _repairs(_whole(verdicts, ask)),
+        readdress=() if leased or ask.young else _moved(verdicts, after, inventory.plain),
         verdicts=_scoped(verdicts, ask),
         notes=_notes(root),
         young=ask.young,
+        plain=plain,
     )
+
+
+@dataclass(frozen=True)
+class Swaps:
+    """What changes in the ledger before anything is deleted, and the ledger which that gives."""
+
+    ledger: Ledger
+    end: Lease | None
+    forget: tuple[DeployId, ...]
+
+
+def swaps(root: Root, ask: Ask) -> Swaps:
+    """The swaps that a plan begins with."""
+    ended, end = _end_lease(root, ask)
+    forgets = _forgets(ended, root, ask)
+    return Swaps(_without(ended, forgets), end, forgets)
+
+
+def _plain_of(inventory: Inventory, root: Root) -> dict[str, int]:
+    """How many of the service's things are plainly kept, by kind."""
+    found: dict[str, int] = {}
+    for (deploy, kind), count in inventory.plain.items():
+        if deploy.service == root.home.service:
+            found[kind] = found.get(kind, 0) + count
+    return found
 
 
 def _verdicts(inventory: Inventory, root: Root) -> tuple[Verdict, ...]:
@@ -194,14 +226,14 @@ def _deviation(verdict: Verdict) -> str:
     return ""
 
 
-def _moved(verdicts: tuple[Verdict, ...], root: Root) -> tuple[str, ...]:
+def _moved(verdicts: tuple[Verdict, ...], root: Root, plain: Plain) -> tuple[str, ...]:
     """The live machines' addresses if a stop and start changed them (rule 11), else ().
 
     Only where the record still says what the ledger wrote, and only to a complete set. A machine
     that merely carries live's tags (a copy by hand) is nobody's to point a record at.
     """
     live = root.ledger.live
-    if live is None or root.record != live.at:
+    if live is None or root.record != live.at or (live.id, INSTANCE) in plain:
         return ()
     machines = [
         one.thing for one in verdicts if one.thing.kind == INSTANCE and one.reason is Reason.LIVE

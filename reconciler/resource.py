@@ -9,7 +9,6 @@ from datetime import datetime
 from reconciler import tags as t
 from reconciler.completeness import Read
 from reconciler.deploy_id import DeployId
-from reconciler.errors import Refused, ToolError, refusal_for
 from reconciler.tags import Label, Place
 
 INSTANCE = "instance"
@@ -81,21 +80,15 @@ def service_of(thing: Resource) -> str:
 
 @dataclass(frozen=True)
 class Gap:
-    """A scope that could not be read: nothing in it may be taken for absent.
-
-    `reason` and `cure` are the error's own words, `refusal` is what to raise for it.
-    """
+    """A scope that could not be read: nothing in it may be taken for absent."""
 
     place: Place
     kind: str
     reason: str
-    cure: str = ""
-    refusal: type[ToolError] = Refused
 
-    @classmethod
-    def of(cls, place: Place, kind: str, error: ToolError) -> Gap:
-        """What `error` left unread."""
-        return cls(place, kind, error.message, error.cure, refusal_for(error))
+
+Plain = Mapping[tuple[DeployId, str], int]
+"""How many things are plainly kept and were not described, by deploy and kind."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +98,7 @@ class Inventory:
     resources: tuple[Resource, ...] = ()
     gaps: tuple[Gap, ...] = ()
     reads: tuple[Read, ...] = ()
+    plain: Plain = field(default_factory=dict)
 
     @property
     def calls(self) -> int:

@@ -13,10 +13,10 @@ from functools import partial
 from reconciler import ledger as ledgers
 from reconciler.cloud import Fate, Outcome, Reading
 from reconciler.collect import Collector
-from reconciler.completeness import MACHINE, Read, Status
 from reconciler.deploy_id import DeployId
 from reconciler.errors import ToolError
 from reconciler.finish import Finish, finish
+from reconciler.glance import Index, glance, read_index
 from reconciler.ledger import Ending, Ledger
 from reconciler.managed import Managed, OnOutcome
 from reconciler.observe import World, observe
@@ -28,6 +28,9 @@ from reconciler.tags import Label
 
 ROUNDS = 6
 """A round more than the longest chain of causes; without progress the sweep stops earlier."""
+
+READ_AGAIN = 20
+"""A tag index of so many pages is read anew for every look."""
 
 Asks = Mapping[str, Ask]
 
@@ -42,7 +45,6 @@ class Result:
     ended: tuple[DeployId, ...] = ()
     forgotten: tuple[DeployId, ...] = ()
     trouble: tuple[str, ...] = ()
-    told: tuple[Read, ...] = ()
 
     @property
     def gone(self) -> tuple[Outcome, ...]:
@@ -53,11 +55,6 @@ class Result:
     def gaps(self) -> tuple[Gap, ...]:
         """What could not be read at the end."""
         return self.left.inventory.gaps
-
-    @property
-    def reads(self) -> tuple[Read, ...]:
-        """The rows of the completeness table: the last look, and the machines that were told."""
-        return (*self.left.inventory.reads, *self.told)
 
     @property
     def clean(self) -> bool:
@@ -73,12 +70,9 @@ class _Tally:
     ended: list[DeployId] = field(default_factory=list)
     forgotten: list[DeployId] = field(default_factory=list)
     trouble: list[str] = field(default_factory=list)
-    told: dict[str, Read] = field(default_factory=dict)
 
     def add(self, outcomes: Sequence[Outcome]) -> None:
         for one in outcomes:
-            if one.reached is not None:
-                self.told[one.resource.id] = _told(one, one.reached)
             before = self.outcomes.get(one.resource.key)
             if before is None or before.fate is not Fate.GONE:
                 self.outcomes[one.resource.key] = one
@@ -107,7 +101,32 @@ def _look(
     services: Sequence[Managed], asks: Asks, young: bool, beside: Beside
 ) -> tuple[World, Plan]:
     world = observe(services, young=young, beside=beside)
-    return world, _plan(world, _asks(world, services, asks, young=young), beside)
+    return world, _plan(world, _asks(world.readings, services, asks, young=young), beside)
+
+
+@dataclass
+class _Eyes:
+    """The looks of one sweep. A young one sees little anyway; others begin with the tag index.
+
+    A large index is read once: what came to be since is the next sweep's business.
+    """
+
+    services: Sequence[Managed]
+    asks: Asks
+    young: bool
+    beside: Beside
+    index: Index | None = None
+
+    def look(self) -> tuple[World, Plan]:
+        if self.young:
+            return _look(self.services, self.asks, self.young, self.beside)
+        if self.index is None or self.index.calls <= READ_AGAIN:
+            self.index = read_index(self.services, self.beside)
+        world = glance(self.services, self.index, self._asks_of, self.beside)
+        return world, _plan(world, self._asks_of(world.readings), self.beside)
+
+    def _asks_of(self, readings: Mapping[str, Reading]) -> Mapping[str, Ask]:
+        return _asks(readings, self.services, self.asks, young=False)
 
 
 def sweep(
@@ -124,7 +143,8 @@ def sweep(
     `approve` is shown every round's plan before it is carried out, and refuses it by raising.
     """
     tally = _Tally()
-    world, first = _look(services, asks, young, beside)
+    eyes = _Eyes(services, asks, young, beside)
+    world, first = eyes.look()
     current = first
     for _ in range(ROUNDS):
         if current.empty:
@@ -135,7 +155,7 @@ def sweep(
             _Execution(one, world.readings.get(one.name), tally, on_outcome).run(
                 _of(current, one.name)
             )
-        world, current = _look(services, asks, young, beside)
+        world, current = eyes.look()
         tally.recall(world)
         if tally.progress == before:
             break
@@ -146,15 +166,7 @@ def sweep(
         tuple(tally.ended),
         tuple(tally.forgotten),
         tuple(dict.fromkeys(tally.trouble)),
-        tuple(tally.told.values()),
     )
-
-
-def _told(outcome: Outcome, reached: Status) -> Read:
-    """A machine that was to be told something, as a row of the completeness table."""
-    thing = outcome.resource
-    note = "" if reached is Status.READ else f"{thing.id}: {outcome.text}"
-    return Read(thing.place, MACHINE, reached, calls=1, note=note, service=service_of(thing))
 
 
 def _of(whole: Plan, service: str) -> ServicePlan:
@@ -162,10 +174,10 @@ def _of(whole: Plan, service: str) -> ServicePlan:
 
 
 def _asks(
-    world: World, services: Sequence[Managed], asks: Asks, *, young: bool
+    readings: Mapping[str, Reading], services: Sequence[Managed], asks: Asks, *, young: bool
 ) -> Mapping[str, Ask]:
     """What is asked of every service: the ordinary, unless `asks` says more."""
-    ttl = {name: one.a.ttl for name, one in world.readings.items() if one.a}
+    ttl = {name: one.a.ttl for name, one in readings.items() if one.a}
     return {
         one.name: replace(
             asks.get(one.name) or Ask(one.retention, ttl.get(one.name, 60)), young=young

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field, replace
 from reconciler import tags as t
 from reconciler.aws.deletion import Deleter
 from reconciler.aws.kinds import BY_NAME, KINDS
+from reconciler.aws.kinds.kind import Kind
 from reconciler.aws.reads import Reads
 from reconciler.aws.retries import Patience
 from reconciler.aws.session import Aws
-from reconciler.aws.tag_index import read_index
+from reconciler.aws.tag_index import read_census, read_index
+from reconciler.census import Census, Groups
 from reconciler.cloud import Fate, Outcome
 from reconciler.completeness import INDEX, Read, Status
 from reconciler.errors import AccessDenied, CloudError, ToolError
@@ -39,18 +41,41 @@ class Ec2Heap:
         try:
             index = read_index(reads, young=young)
         except (CloudError, AccessDenied) as error:
-            gaps = tuple(Gap.of(self.place, one.name, error) for one in KINDS)
+            gaps = tuple(_gap(self.place, one, error) for one in KINDS)
             return Inventory((), gaps, (row.failed(error), *_unread(self.place, error)))
         done = row.done()
         found = _describe(reads, index)
         return replace(found, reads=(done, *found.reads))
 
+    def census(self) -> Census:
+        """See `Heap.census`."""
+        reads = Reads(self.aws)
+        row = _Row(reads, INDEX)
+        try:
+            groups = read_census(reads)
+        except (CloudError, AccessDenied) as error:
+            gaps = tuple(_gap(self.place, one, error) for one in KINDS)
+            rows = (row.failed(error), *_unread(self.place, error))
+            return Census(self.place, gaps=gaps, reads=rows)
+        return Census(self.place, groups, reads=(row.done(),))
+
+    def members(self, groups: Groups) -> Inventory:
+        """See `Heap.members`."""
+        reads = Reads(self.aws)
+        index: dict[str, list[str]] = {}
+        for group, ids in groups.items():
+            index.setdefault(group.kind, []).extend(ids)
+            reads.know(group.deploy, ids)
+        return _describe(reads, index)
+
     def describe(self, resources: Sequence[Resource]) -> Inventory:
         """See `Heap.describe`."""
+        reads = Reads(self.aws)
         index: dict[str, list[str]] = {}
         for one in resources:
             index.setdefault(one.kind, []).append(one.id)
-        return _describe(Reads(self.aws), index)
+            reads.know(one.tags.get(t.ID, ""), (one.id,))
+        return _describe(reads, index)
 
     def label(self, resources: Sequence[Resource], label: Label) -> tuple[Outcome, ...]:
         """See `Heap.label`."""
@@ -83,10 +108,10 @@ def _describe(reads: Reads, index: Mapping[str, Sequence[str]]) -> Inventory:
     for kind in KINDS:
         row = _Row(reads, kind.name)
         try:
-            found += _tagged(kind.describe(reads, index.get(kind.name, ())))
+            found += _tagged(kind.describe(reads, index.get(kind.name, ())), index)
             rows.append(row.done())
         except (CloudError, AccessDenied) as error:
-            gaps.append(Gap.of(reads.place, kind.name, error))
+            gaps.append(_gap(reads.place, kind, error))
             rows.append(row.failed(error))
     return Inventory(tuple(found), tuple(gaps), tuple(rows))
 
@@ -111,9 +136,15 @@ def _unread(place: Place, error: ToolError) -> Iterator[Read]:
     return (Read(place, kind.name, Status.FAILED, note=error.message) for kind in KINDS)
 
 
-def _tagged(resources: Iterator[Resource]) -> list[Resource]:
+def _tagged(resources: Iterator[Resource], index: Mapping[str, Sequence[str]]) -> list[Resource]:
     """The whole kind or an error: a list that breaks off half-way is thrown away."""
-    return [one for one in resources if t.ID in one.tags]
+    found = list(resources)
+    wanted = {one for ids in index.values() for one in ids} if found else set()
+    return [one for one in found if t.ID in one.tags and one.id in wanted]
+
+
+def _gap(place: Place, kind: Kind, error: ToolError) -> Gap:
+    return Gap(place, kind.name, error.message)
 
 
 def _labelled(asked: Outcome) -> Outcome:

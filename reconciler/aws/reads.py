@@ -46,7 +46,7 @@ class Reads:
 
     def know(self, deploy: str, ids: Iterable[str]) -> None:
         """These carry that `deploy-id`: 1,000 of them come in a page, by their ids only 200."""
-        self._deploys.update((one, deploy) for one in ids)
+        self._deploys.update((one, deploy) for one in ids if deploy)
 
     def by_filter(
         self, operation: str, name: str, values: Sequence[str], **request: Any

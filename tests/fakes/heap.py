@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reconciler import tags as t
+from reconciler.census import KEYS, Census, Groups, grouped
 from reconciler.cloud import Fate, Outcome
 from reconciler.completeness import INDEX, Read
 from reconciler.errors import ToolError
@@ -69,15 +70,32 @@ class FakeHeap:
 
     def scan(self, *, young: bool = False) -> Inventory:
         self._act("scan")
+        listed = self._listed()
+        return self._inventory(one for one in listed if not young or one.label in CONDEMNED)
+
+    def census(self) -> Census:
+        self._act("scan")
+        rows = (
+            (one.kind, one.id, key, one.tags[key])
+            for one in self._listed()
+            for key in KEYS
+            if key in one.tags
+        )
+        return Census(self.place, grouped(rows), reads=(Read(self.place, INDEX, pages=1, calls=1),))
+
+    def _listed(self) -> list[Resource]:
+        """What the tag index shows now."""
         for id_, left in list(self.unlisted.items()):
             self.unlisted[id_] = left - 1
-        return self._inventory(
+        return [
             one
             for one in self.held.values()
-            if t.ID in one.tags
-            and (not young or one.label in CONDEMNED)
-            and self.unlisted.get(one.id, -1) < 0
-        )
+            if t.ID in one.tags and self.unlisted.get(one.id, -1) < 0
+        ]
+
+    def members(self, groups: Groups) -> Inventory:
+        wanted = ((group.kind, one) for group, ids in groups.items() for one in ids)
+        return self._inventory(self.held[key] for key in wanted if key in self.held)
 
     def describe(self, resources: Sequence[Resource]) -> Inventory:
         if self.meddlers:

@@ -1,13 +1,10 @@
-"""The socket at which a machine's pid 1 answers systemctl, journalctl, shutdown and their like.
-
-A question is the length of what follows, a line end, and the words with a zero byte between them;
-an answer is the exit code, the length of the output, a line end, the output, and the errors.
-"""
+"""The socket at which a machine's pid 1 answers systemctl, journalctl, shutdown and their like."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from deployer.sandbox.machines.manager import Manager
@@ -45,11 +42,11 @@ class Control:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            question = await reader.readexactly(int(await reader.readline()))
-            answer = await self.answer(_words(question))
-            writer.write(_told(answer))
+            question = await reader.readline()
+            answer = await self.answer(json.loads(question))
+            writer.write(json.dumps(asdict(answer)).encode())
             await writer.drain()
-        except (ValueError, EOFError, ConnectionError):
+        except (ValueError, TypeError, ConnectionError):
             pass  # whoever asked is gone, or is no shim of ours
         finally:
             writer.close()
@@ -81,15 +78,6 @@ class Control:
         minutes = 0 if when == "now" else int(when)
         asyncio.get_running_loop().call_later(60 * minutes, self.manager.power, act)
         return Answer()
-
-
-def _words(question: bytes) -> list[str]:
-    return [word.decode(errors="surrogateescape") for word in question.split(b"\0")]
-
-
-def _told(answer: Answer) -> bytes:
-    out, err = (text.encode(errors="replace") for text in (answer.out, answer.err))
-    return b"%d %d\n%s%s" % (answer.code, len(out), out, err)
 
 
 def _count(text: str) -> int | None:

@@ -293,3 +293,16 @@ def test_many_things_are_described_in_chunks(
     found = heap.scan()
     assert len(found.resources) == 3 * 7
     assert found.calls == 1 + 3 * 3
+
+
+def test_very_many_things_are_described_by_their_deploys(
+    api: Api, heap: Ec2Heap, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page holds 1,000 of a deploy, a request 200 ids; what was not asked for is left out."""
+    monkeypatch.setattr("reconciler.aws.reads.FILTER_VALUES", 3)
+    api.machines(7)
+    every = heap.scan().resources
+    asked = [one for one in every if one.id != every[0].id]
+    found = heap.describe(asked)
+    assert {one.key for one in found.resources} == {one.key for one in asked}
+    assert found.calls == 3

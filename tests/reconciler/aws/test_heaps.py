@@ -9,6 +9,7 @@ import pytest
 
 from reconciler.aws.heap import Ec2Heap
 from reconciler.birth import Home, doubt, index
+from reconciler.census import Group
 from reconciler.cloud import Fate, Heap
 from reconciler.resource import INSTANCE, INTERFACE, VOLUME, Inventory, Resource
 from reconciler.tags import Label
@@ -100,6 +101,26 @@ def test_young_sees_what_may_be_garbage(place: Place) -> None:
     place.heap.label(things, Label.LEFT)
     assert INSTANCE in {one.kind for one in place.heap.scan(young=True).resources}
     assert place.of(INSTANCE)[0].label is Label.LEFT
+
+
+def test_a_census_counts_what_a_scan_describes(place: Place) -> None:
+    """The same ids, grouped by kind, deploy and label; its members are the same things."""
+    census = place.heap.census()
+    seen = place.heap.scan().resources
+    assert {
+        (group.kind, one, group.deploy, group.label)
+        for group, ids in census.groups.items()
+        for one in ids
+    } == {(one.kind, one.id, str(one.deploy), one.tags["deploy-state"]) for one in seen}
+    members = place.heap.members(census.groups).resources
+    assert {one.key: one.tags for one in members} == {one.key: one.tags for one in seen}
+    assert not census.gaps
+
+
+def test_members_leaves_out_what_is_not_there(place: Place) -> None:
+    """Gone since the index was read, or still in an index that lags."""
+    groups = {Group(INSTANCE, str(DEPLOY), "live"): ["i-0123456789abcdef0"]}
+    assert place.heap.members(groups).resources == ()
 
 
 def test_describe_leaves_out_what_is_not_there(place: Place) -> None:

@@ -1,0 +1,53 @@
+"""The configuration of the services of a fleet, and the commands that look at it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from deployer.sandbox.aws.server import ACCOUNT
+from tests.bench.fleet import REGION, ZONE_NAME, services
+
+_SERVICE = """\
+record  = "{name}.{zone}"
+account = "{account}"
+region  = "{region}"
+files   = "none"
+
+[code]
+source = "."
+path   = "/srv/fleet"
+
+[app]
+units    = ["fleet"]
+jobs     = []
+env_file = "/etc/fleet/env"
+
+[[smoke]]
+command = "true"
+
+[ssh]
+user = "admin"
+"""
+
+_RECONCILER = """\
+[breaker]
+max_count = 1000000
+share     = 1.0
+"""
+
+
+def write(folder: Path) -> Path:
+    """The configuration's folder."""
+    (folder / "services").mkdir(parents=True, exist_ok=True)
+    (folder / "reconciler.toml").write_text(_RECONCILER, encoding="utf-8")
+    for name in services():
+        text = _SERVICE.format(name=name, zone=ZONE_NAME, account=ACCOUNT, region=REGION)
+        (folder / "services" / f"{name}.toml").write_text(text, encoding="utf-8")
+    return folder
+
+
+def sweep(folder: Path, *more: str) -> list[str]:
+    """The command of a sweep by that configuration."""
+    command = Path(sys.executable).with_name("reconciler")
+    return [str(command), "sweep", "--config", str(folder), *more]

@@ -1,0 +1,169 @@
+"""Fleets of many machines, laid straight into the sandbox's backend.
+
+Through the API 50,000 machines take minutes. So one is launched as anybody would, and the others
+are copies of it: moto's own objects with ids, tags, volume and interface of their own. What is
+asked of them later goes through the strict API like everything else.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from deployer.sandbox.aws import AwsServer
+from deployer.sandbox.aws.cloud import Region
+from deployer.sandbox.aws.moto_app import ec2_backend
+from deployer.sandbox.aws.server import ACCOUNT
+from deployer.sandbox.paper_host import PaperHost
+from reconciler.deploy_id import DeployId
+from reconciler.ledger import Ledger, Live, Previous
+from reconciler.tags import ID, STATE, BirthTags, Label, Place
+
+REGION = "eu-west-1"
+ZONE = f"{REGION}a"
+PLACE = Place(ACCOUNT, REGION)
+ZONE_NAME = "example.com"
+SERVICES = 10
+PER_RESERVATION = 20
+KINDS = ("instance", "volume", "network-interface")
+BORN = datetime(2026, 11, 20, 3, 15, 2, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """So many machines of ten services, each with a volume and an interface.
+
+    A fifth of what is not garbage belongs to the previous deploys. `garbage` machines are of
+    releases that died.
+    """
+
+    machines: int
+    garbage: int = 0
+
+    @property
+    def resources(self) -> int:
+        """Machines, volumes and interfaces."""
+        return self.machines * len(KINDS)
+
+    @property
+    def rows(self) -> int:
+        """Rows of the tag index that a full sweep has to read: two a resource."""
+        return 2 * self.resources
+
+
+def services() -> tuple[str, ...]:
+    """The services' names."""
+    return tuple(f"fleet-{number}" for number in range(SERVICES))
+
+
+def deploy_of(service: str, hours: int) -> DeployId:
+    """The deploy that was born so many hours before the live one."""
+    return DeployId(service, BORN - timedelta(hours=hours), "7kq2m")
+
+
+def ledger_of(service: str) -> Ledger:
+    """The live deploy and one before it. The record names two of the machines, as balancers."""
+    live = Live(deploy_of(service, 0), ("192.0.2.1", "192.0.2.2"))
+    before = Previous(deploy_of(service, 24), BORN, ("192.0.2.3", "192.0.2.4"))
+    return Ledger(gen=7, live=live, previous=(before,))
+
+
+@dataclass(frozen=True)
+class _Mould:
+    """What every machine of the fleet is a copy of."""
+
+    instance: Any
+    volume: Any
+    interface: Any
+    reservation: Any
+
+
+def lay(server: AwsServer, host: PaperHost, fleet: Fleet, zone_id: str, mould_id: str) -> None:
+    """Put the fleet beside the machine `mould_id`, which was launched through the API."""
+    with server.cloud.lock:
+        region = server.cloud.region(ec2_backend(ACCOUNT, REGION))
+        mould = _mould(region, mould_id)
+        reservation = mould.reservation
+        for number, (deploy, label) in enumerate(_deploys(fleet)):
+            if number % PER_RESERVATION == 0:
+                reservation = _reservation(region, mould, number)
+            ledger = f"{zone_id}/{deploy.service}._deploy.{ZONE_NAME}"
+            birth = BirthTags(deploy, ledger, PLACE, "v1.4.0", "bench")
+            tags = {kind: {**birth.of(kind), STATE: label.value} for kind in KINDS}
+            instance = _copy(server, region, mould, number, tags)
+            instance.client_token = deploy.client_token(ZONE)
+            instance.reservation_id = reservation.id
+            reservation.instances.append(instance)
+            host.machines[instance.id] = "up"
+        server.cloud.listings.changed()
+
+
+def _deploys(fleet: Fleet) -> Iterator[tuple[DeployId, Label]]:
+    """The deploy and label of each machine, one after the other."""
+    names = services()
+    for number in range(fleet.machines):
+        service = names[number % SERVICES]
+        if number < fleet.garbage:
+            yield deploy_of(service, 1 + number // 1000), Label.FAILED
+        elif number % 5 == 0:
+            yield deploy_of(service, 24), Label.RETIRED
+        else:
+            yield deploy_of(service, 0), Label.LIVE
+
+
+def _born(tags: Mapping[str, str]) -> datetime:
+    """When the deploy of these tags was born, as moto writes times."""
+    return DeployId.parse(tags[ID]).born.replace(tzinfo=None)
+
+
+def _mould(region: Region, mould_id: str) -> _Mould:
+    instance = region.instances[mould_id]
+    block = next(iter(instance.block_device_mapping.values()))
+    return _Mould(
+        instance,
+        region.backend.volumes[block.volume_id],
+        instance.nics[0],
+        region.backend.reservations[instance.reservation_id],
+    )
+
+
+def _reservation(region: Region, mould: _Mould, number: int) -> Any:
+    made = copy.copy(mould.reservation)
+    made.id = f"r-{number:017x}"
+    made.instances = []
+    region.backend.reservations[made.id] = made
+    return made
+
+
+def _copy(
+    server: AwsServer,
+    region: Region,
+    mould: _Mould,
+    number: int,
+    tags: Mapping[str, dict[str, str]],
+) -> Any:
+    instance = copy.copy(mould.instance)
+    instance.id = f"i-{number:017x}"
+    volume, interface = copy.copy(mould.volume), copy.copy(mould.interface)
+    volume.id, interface.id = f"vol-{number:017x}", f"eni-{number:017x}"
+    volume.create_time = _born(tags[KINDS[1]])
+    volume.attachment = copy.copy(mould.volume.attachment)
+    volume.attachment.volume, volume.attachment.instance = volume, instance
+    instance.block_device_mapping = copy.copy(mould.instance.block_device_mapping)
+    for device, block in mould.instance.block_device_mapping.items():
+        instance.block_device_mapping[device] = copy.copy(block)
+        instance.block_device_mapping[device].volume_id = volume.id
+    address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+    interface.instance = instance
+    interface.private_ip_addresses = [{"Primary": True, "PrivateIpAddress": address}]
+    instance.nics = {0: interface}
+    region.instances[instance.id] = instance
+    region.backend.volumes[volume.id] = volume
+    region.backend.enis[interface.id] = interface
+    for thing, kind in ((instance, KINDS[0]), (volume, KINDS[1]), (interface, KINDS[2])):
+        server.cloud.births.note(thing.id)
+        region.backend.tags[thing.id] = dict(tags[kind])
+    return instance

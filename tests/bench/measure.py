@@ -1,0 +1,98 @@
+"""Measuring a command as a whole process: its wall and CPU time, its peak memory, its exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tests.aws_api import ENVIRONMENT
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """One run: seconds, MiB, requests by action (those that were refused apart)."""
+
+    wall: float
+    cpu: float
+    memory: float
+    code: int
+    calls: Mapping[str, int]
+    refused: int = 0
+
+    @property
+    def asked(self) -> int:
+        """Requests to EC2 and Route 53, refused ones included."""
+        return sum(self.calls.values())
+
+
+def run(argv: Sequence[str | Path], env: Mapping[str, str], output: Path) -> Figures:
+    """Run a command to its end; what it says goes to `output`."""
+    began = time.perf_counter()
+    with output.open("wb") as said:
+        child = subprocess.Popen(argv, env={**os.environ, **env}, stdout=said, stderr=said)
+        _, status, used = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+    wall = time.perf_counter() - began
+    cpu = used.ru_utime + used.ru_stime
+    return Figures(wall, cpu, used.ru_maxrss / 1024, child.returncode, {})
+
+
+@dataclass(frozen=True)
+class Box:
+    """A sandbox's API in another process, with a fleet in it."""
+
+    endpoint: str
+
+    def run(self, argv: Sequence[str | Path], output: Path) -> Figures:
+        """Measure a command against this server."""
+        self._ask("DELETE", "requests")
+        env = {**ENVIRONMENT, "AWS_ENDPOINT_URL": self.endpoint, "AWS_DEFAULT_REGION": "eu-west-1"}
+        figures = run(argv, env, output)
+        entries = json.loads(self._ask("GET", "requests"))["requests"]
+        calls = Counter(one["action"] for one in entries if one["service"] in ("ec2", "route53"))
+        refused = sum(one["fault"] == "limit" for one in entries)
+        return replace(figures, calls=dict(sorted(calls.items())), refused=refused)
+
+    def limit(self, speed: float) -> None:
+        """Let the server refuse what is beyond AWS's token buckets."""
+        self._ask("POST", "faults", json.dumps({"limits": speed}).encode())
+
+    def _ask(self, method: str, path: str, body: bytes | None = None) -> bytes:
+        url = f"{self.endpoint}/_sandbox/{path}"
+        request = urllib.request.Request(url, body, method=method)  # noqa: S310  # our own server
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(request, timeout=60) as reply:
+            answer: bytes = reply.read()
+            return answer
+
+
+@contextmanager
+def serving(machines: int, garbage: int) -> Iterator[Box]:
+    """A server with such a fleet, for as long as it is wanted."""
+    argv = [sys.executable, "-m", "tests.bench.server", str(machines), str(garbage)]
+    with subprocess.Popen(
+        argv, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout is not None
+        endpoint = child.stdout.readline().strip()
+        if not endpoint:
+            raise RuntimeError("the server of the fleet did not start")
+        yield Box(endpoint)
+        child.communicate()
+
+
+def middle(runs: Sequence[Figures], of: Callable[[Figures], float]) -> float:
+    """The median of a figure."""
+    return statistics.median(of(one) for one in runs)

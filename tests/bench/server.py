@@ -1,0 +1,82 @@
+"""The sandbox's API with a fleet in it, as a process of its own: what is measured is the client.
+
+    python -m tests.bench.server MACHINES GARBAGE
+
+Prints its endpoint when the fleet stands, and ends when its standard input does.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from deployer.sandbox.aws import AwsOptions, AwsServer
+from deployer.sandbox.aws.door import OPERATOR
+from deployer.sandbox.paper_host import PaperHost
+from reconciler.ledger_text import encode
+from tests.aws_api import ENVIRONMENT
+from tests.bench.fleet import REGION, ZONE, ZONE_NAME, Fleet, lay, ledger_of, services
+
+
+def main() -> None:
+    """Serve the fleet until nobody wants it any more."""
+    machines, garbage = (int(word) for word in sys.argv[1:])
+    os.environ.update(ENVIRONMENT)
+    host = PaperHost()
+    server = AwsServer(host, AwsOptions(region=REGION))
+    os.environ["AWS_ENDPOINT_URL"] = server.start()
+    try:
+        fill(server, host, Fleet(machines, garbage))
+        print(server.endpoint, flush=True)
+        sys.stdin.read()
+    finally:
+        server.stop()
+
+
+def fill(server: AwsServer, host: PaperHost, fleet: Fleet) -> None:
+    """A zone with every service's ledger and record, and the fleet."""
+    zone_id = _zone(_client("route53"))
+    ec2 = _client("ec2")
+    mould = ec2.run_instances(
+        ImageId=server.register_base_image("debian-12"),
+        MinCount=1,
+        MaxCount=1,
+        InstanceType="t3.micro",
+        Placement={"AvailabilityZone": ZONE},
+    )["Instances"][0]["InstanceId"]
+    ec2.get_waiter("instance_running").wait(
+        InstanceIds=[mould], WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+    )
+    lay(server, host, fleet, zone_id, mould)
+    server.journal.clear()
+
+
+def _client(service: str) -> Any:
+    settings = Config(user_agent_extra=OPERATOR)
+    return boto3.client(service, region_name=REGION, config=settings)  # type: ignore[call-overload]
+
+
+def _zone(route53: Any) -> str:
+    zone = route53.create_hosted_zone(Name=ZONE_NAME, CallerReference="bench")["HostedZone"]["Id"]
+    changes = []
+    for name in services():
+        ledger = ledger_of(name)
+        assert ledger.live is not None
+        changes.append(_create(f"{name}._deploy.{ZONE_NAME}", "TXT", encode(ledger)))
+        changes.append(_create(f"{name}.{ZONE_NAME}", "A", *ledger.live.at))
+    route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": changes})
+    return str(zone).removeprefix("/hostedzone/")
+
+
+def _create(name: str, kind: str, *values: str) -> dict[str, Any]:
+    records = [{"Value": one} for one in values]
+    record = {"Name": name, "Type": kind, "TTL": 60, "ResourceRecords": records}
+    return {"Action": "CREATE", "ResourceRecordSet": record}
+
+
+if __name__ == "__main__":
+    main()
