@@ -63,7 +63,7 @@ def adopt(ports: Ports, confirm: Confirm, *, host_key: str = "", release: str = 
 def _readable(ports: Ports, seen: Survey) -> Reading:
     name = ports.managed.name
     if seen.reading is None or (seen.todo.problem and seen.ledger is not None):
-        raise refusals.unknown(name, seen.todo.problem)
+        raise refusals.unknown(seen.todo.root)
     lease = seen.ledger.lease if seen.ledger else None
     if lease is not None:
         raise refusals.held(seen.todo, lease, ports.service.lease.length)

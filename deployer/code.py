@@ -112,7 +112,11 @@ def _commit(source: Path, ref: str) -> str:
     except ConfigError as error:
         if not _git(source, "ls-files"):
             return ""
-        raise ConfigError(f"{source} has no commit {ref!r}", detail=error.detail) from error
+        raise ConfigError(
+            f"{source} has no commit {ref!r}",
+            detail=error.detail,
+            cure="say --ref with a branch, a tag or a commit that is there",
+        ) from error
     return commit if _git(source, "ls-tree", commit) else ""
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from deployer.staged_cli import SERVICE
-from reconciler.exits import Exit
+from reconciler.exits import Exit, code_of
 from reconciler.shared_cli import Asked, common, epilog, pass_asked
 
 if TYPE_CHECKING:
@@ -30,6 +30,10 @@ def _look(asked: Asked, service: str) -> Status:
     settings.service(service)
     with wired(settings, service) as ports:
         return look(ports)
+
+
+def _unknown(seen: Status) -> int:
+    return code_of(seen.todo.root.refusal(seen.problem))
 
 
 @click.command(
@@ -58,7 +62,7 @@ def status(asked: Asked, service: str | None, *, exit_code: bool) -> int:
         lambda: "\n".join(line for one in seen for line in status_lines(one)),
     )
     if any(one.problem for one in seen):
-        return Exit.REFUSED
+        return max(_unknown(one) for one in seen if one.problem)
     return Exit.TO_DO if exit_code and not all(one.clean for one in seen) else Exit.DONE
 
 
@@ -72,7 +76,7 @@ def history(asked: Asked, service: str) -> int:
 
     seen = _look(asked, service)
     asked.answer(status_json(seen), lambda: "\n".join(history_lines(seen)))
-    return Exit.REFUSED if seen.problem else Exit.DONE
+    return _unknown(seen) if seen.problem else Exit.DONE
 
 
 @click.command(

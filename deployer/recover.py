@@ -58,9 +58,10 @@ def recover(ports: Ports, confirm: Confirm) -> Recovery:
 def _recovery(managed: Managed, world: World, reading: Reading) -> Recovery:
     gaps = world.inventory.gaps
     if gaps:
-        raise Refused(
-            f"{gaps[0].kind}s could not be read ({gaps[0].reason}): nothing is written from half a "
-            "picture"
+        gap = gaps[0]
+        raise gap.refusal(
+            f"{gap.kind}s could not be read ({gap.reason}): nothing is written from half a picture",
+            cure=gap.cure,
         )
     old = _decoded(reading)
     things = _things(managed, world)

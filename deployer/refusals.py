@@ -11,10 +11,11 @@ from datetime import datetime, timedelta
 from reconciler import costs
 from reconciler import tags as t
 from reconciler.durations import format_duration
-from reconciler.errors import Refused
-from reconciler.ledger import Lease
+from reconciler.errors import Refused, ToolError
+from reconciler.ledger import Lease, Live
 from reconciler.plan import ServicePlan
-from reconciler.verdict import Verdict
+from reconciler.resource import Gap
+from reconciler.verdict import Root, Verdict
 
 
 def no_ledger(service: str, record: str, addresses: Sequence[str]) -> Refused:
@@ -26,14 +27,46 @@ def no_ledger(service: str, record: str, addresses: Sequence[str]) -> Refused:
     )
 
 
-def unknown(service: str, problem: str) -> Refused:
-    """The service's state contradicts itself, or could not be read."""
+def unknown(root: Root) -> ToolError:
+    """The service's state contradicts itself, or could not be read.
+
+    What we may not see is a matter of permissions (exit 6), nobody's contradiction; and writing the
+    ledger anew mends neither that nor an answer that did not come.
+    """
+    service = root.home.service
+    text = f"{service} is unknown: {root.problem}; nothing of it was touched"
+    if root.refusal is not Refused:
+        return root.refusal(text, cure=root.cure)
+    cure = root.cure or f"To write it anew      deployer recover {service}"
+    return Refused(text, cure=f"To see everything     deployer status {service}\n{cure}")
+
+
+def no_databases(service: str, gap: Gap) -> ToolError:
+    """The database's server could not be asked."""
+    return gap.refusal(
+        f"the databases of {service} cannot be listed: {gap.reason}",
+        cure=gap.cure or "check database.admin, and the way to its server from here",
+    )
+
+
+def doubted(service: str, live: Live, one: Verdict) -> Refused:
+    """A machine stands in live's place, and its tags do not prove that it is live's."""
     return Refused(
-        f"{service} is unknown: {problem}; nothing of it was touched",
+        f"{one.thing.id} serves at an address of {live.id}, but is not proved to be its machine: "
+        f"{one.text}",
         cure=(
-            f"To see everything     deployer status {service}\n"
-            f"To write it anew      deployer recover {service}"
+            f"To see why            reconciler explain {one.thing.id}\n"
+            f"To see everything     deployer status {service}"
         ),
+    )
+
+
+def nothing_to_clone(service: str, live: Live) -> Refused:
+    """The live deploy has no machine any more that runs where the ledger says."""
+    return Refused(
+        f"no running machine of {live.id} holds its address ({', '.join(live.at)}): there is "
+        "nothing to clone",
+        cure=f"To see what there is     deployer status {service}",
     )
 
 
@@ -68,12 +101,13 @@ def dirt(todo: ServicePlan, left: Sequence[Verdict], lines: Iterable[str]) -> Re
     """Something was left behind. `lines` describe it, one thing a line, with its cost."""
     service = todo.service
     first = f"{service} is not clean. {_what_died(todo, left)}{_what_it_costs(todo, left)}"
+    mend = "remove" if left or todo.end is not None else "finish"
     return Refused(
         first.rstrip(),
         detail="\n".join(lines),
         cure=(
-            f"To remove it          reconciler sweep --service {service}\n"
-            f"To remove and go on   deployer up {service} --sweep-first"
+            f"To {mend} it          reconciler sweep --service {service}\n"
+            f"To {mend} and go on   deployer up {service} --sweep-first"
         ),
     )
 

@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 
 from deployer import events as e
+from deployer import refusals
 from deployer.rollback_run import Rollback
 from reconciler.database.port import Changes, DatabaseServer
 from reconciler.errors import Refused
@@ -47,10 +48,7 @@ def refuse_early(run: Rollback) -> None:
     """
     gap = next((one for one in run.seen.inventory.gaps if one.kind == DATABASE), None)
     if gap is not None:
-        raise Refused(
-            f"the databases of {run.ports.managed.name} cannot be listed: {gap.reason}",
-            cure="check database.admin, and the way to its server from here",
-        )
+        raise refusals.no_databases(run.ports.managed.name, gap)
     pair = _databases(run)
     if pair is not None:
         _refuse_losses(run, pair.server.changes_since_baseline(pair.newer))

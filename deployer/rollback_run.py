@@ -67,5 +67,7 @@ def choose(ledger: Ledger, service: str, to: DeployId | None) -> Previous:
     raise Refused(
         what,
         detail=f"previous:\n{known}" if known else "there are no previous deploys",
-        cure=f"To choose one        deployer rollback {service} --to ID" if known else "",
+        cure=f"To choose one        deployer rollback {service} --to ID"
+        if known
+        else f"To see what there is     deployer status {service}",
     )

@@ -127,7 +127,9 @@ def _try(check: Check, subject: Subject, asking: Asking) -> Verdict:
 
 
 def _try_command(check: SmokeCommand, subject: Subject) -> Verdict:
-    command = Command(check.command, check.command, sudo=True, timeout=check.patience.timeout)
+    command = Command(
+        check.command, f"check `{check.command}`", sudo=True, timeout=check.patience.timeout
+    )
     try:
         said = subject.shell.run(command).text
     except (CommandFailed, CommandTimedOut) as error:

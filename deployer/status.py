@@ -67,7 +67,11 @@ def status(ports: Ports) -> Status:
         lease=ledger.lease if ledger else None,
         deploys=_deploys(seen, ledger) if ledger else (),
         dirt=tuple(dirt_lines(seen.todo.deletes, seen.todo.root.now)),
-        notes=(*seen.todo.notes, *(f"{one.deploy}: {one.why}" for one in seen.todo.repairs)),
+        notes=(
+            *seen.todo.notes,
+            *(f"{one.deploy}: {one.why}" for one in seen.todo.repairs),
+            *(f"{one.kind}s could not be listed: {one.reason}" for one in seen.inventory.gaps),
+        ),
         problem=seen.todo.problem,
         todo=seen.todo,
     )

@@ -36,10 +36,10 @@ class Survey:
         return self.reading.ledger if self.reading else None
 
     def known(self) -> tuple[Reading, Ledger]:
-        """Reading and ledger of a service that is under one. Raises Refused, LedgerUnknown."""
+        """Reading and ledger of a service that is under one. Raises Refused, AccessDenied."""
         service = self.todo.service
         if self.reading is None or self.todo.problem:
-            raise refusals.unknown(service, self.todo.problem)
+            raise refusals.unknown(self.todo.root)
         if self.reading.ledger is None:
             addresses = self.reading.a.addresses if self.reading.a else ()
             if addresses:

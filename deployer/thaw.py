@@ -31,7 +31,10 @@ def thaw(ports: Ports, *, deployer_is_dead: bool = False) -> str:
         raise Refused(f"{ports.managed.name} has no live deploy")
     thing = seen.database(ledger.live.id)
     if thing is None:
-        raise Refused(f"no database of {ledger.live.id} is known to have been shut")
+        raise Refused(
+            f"no database of {ledger.live.id} is known to have been shut",
+            cure=f"To see what there is     deployer status {ports.managed.name}",
+        )
     generation = ledger.gen
     if ledger.lease is not None:
         generation = _end(ports, seen, ledger.lease, operator=deployer_is_dead)

@@ -118,7 +118,7 @@ def install(
     def on_one(shell: Shell) -> None:
         for line in commands:
             script = f"cd {shlex.quote(path)} || exit\n{line}"
-            shell.run(Command(script, line, sudo=True, timeout=timeout()), on_output)
+            shell.run(Command(script, f"install `{line}`", sudo=True, timeout=timeout()), on_output)
 
     side_by_side(shells, on_one)
 

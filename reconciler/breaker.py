@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from reconciler.errors import Refused
-from reconciler.plan import Plan, ServicePlan
+from reconciler.plan import STRANGE, Plan, ServicePlan
 from reconciler.resource import INSTANCE, INTERFACE, VOLUME
 
 
@@ -49,7 +49,8 @@ def load(todo: ServicePlan, cap: Cap) -> Load:
     counted = [
         one
         for one in todo.verdicts
-        if one.thing.kind not in (VOLUME, INTERFACE) or not machines & set(one.thing.used_by)
+        if one.reason not in STRANGE
+        and (one.thing.kind not in (VOLUME, INTERFACE) or not machines & set(one.thing.used_by))
     ]
     plain = sum(n for kind, n in todo.plain.items() if kind not in (VOLUME, INTERFACE))
     owned = len(counted) + plain

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from reconciler.exits import Exit
+from reconciler.policy_cli import policy
 from reconciler.shared_cli import SERVICES, Asked, Lazy, common, ended, epilog, pass_asked
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from reconciler.breaker import Cap
     from reconciler.cloud import Outcome
     from reconciler.opening import Opened
+    from reconciler.report import Report
     from reconciler.settings import Settings
 
 _YOUNG = click.option("--young", is_flag=True, help="Look only at what is labelled unfinished.")
@@ -106,7 +109,7 @@ def sweep(asked: Asked, services: tuple[str, ...], *, young: bool, allow: int | 
     )
     code = Exit.DONE if result.clean else Exit.DIRT
     done = stream.result_line(code, answer=as_json(result)) if asked.as_json else None
-    asked.say(done or "\n".join(in_lines(result)))
+    asked.say(done or "\n".join(in_lines(result, verbose=asked.verbose)))
     return code
 
 
@@ -139,7 +142,9 @@ def plan(
     cap = _cap(settings)
     if output is not None:
         output.write_text(json.dumps(plan_json(seen, cap), indent=1) + "\n", encoding="utf-8")
-    asked.answer(plan_json(seen, cap), lambda: "\n".join(plan_lines(seen, cap)))
+    asked.answer(
+        plan_json(seen, cap), lambda: "\n".join(plan_lines(seen, cap, verbose=asked.verbose))
+    )
     if seen.unknown or seen.inventory.gaps:
         return Exit.DIRT
     return Exit.TO_DO if exit_code and not seen.empty else Exit.DONE
@@ -155,6 +160,7 @@ def explain(asked: Asked, id_: str) -> int:
     ID is that of an instance, image, …, the name of a database, or a deploy-id.
     """
     from reconciler.errors import ConfigError
+    from reconciler.render import words
     from reconciler.render.explain import explain_json, explain_lines, find
     from reconciler.sweep import make_plan
 
@@ -165,7 +171,8 @@ def explain(asked: Asked, id_: str) -> int:
         kinds = Counter(one.kind for one in seen.inventory.resources)
         raise ConfigError(
             f"nothing with the id {id_} carries our tags in the configured places",
-            detail=f"looked through {sum(kinds.values())} things",
+            detail=f"looked through {words.count(sum(kinds.values()), 'thing')}",
+            cure="To see what there is   reconciler report",
         )
     asked.answer(
         {"things": [explain_json(seen, one) for one in found]},
@@ -199,7 +206,11 @@ def report(asked: Asked, services: tuple[str, ...], *, form: str) -> int:
 
     _, opened = _opened(asked, services)
     seen = audit(make_plan(opened.services, {}, beside=opened.beside))
-    texts = {"table": render.table, "csv": render.as_csv, "markdown": render.markdown}
+    texts: Mapping[str, Callable[[Report], str]] = {
+        "table": partial(render.table, verbose=asked.verbose),
+        "csv": render.as_csv,
+        "markdown": render.markdown,
+    }
     asked.as_json = asked.as_json or form == "json"
     asked.answer(render.as_json(seen), lambda: texts[form](seen))
     return Exit.DIRT if seen.unknown or seen.gaps else Exit.DONE
@@ -245,9 +256,13 @@ def _place_of(asked: Asked, id_: str) -> Aws:
     for one in observe(opened.services, beside=opened.beside).inventory.resources:
         if one.id == id_ and one.kind != DATABASE:
             return Edges(settings).aws(one.place)
-    raise ConfigError(f"nothing with the id {id_} carries our tags in the configured places")
+    raise ConfigError(
+        f"nothing with the id {id_} carries our tags in the configured places",
+        cure="To see what there is   reconciler report",
+    )
 
 
+cli.add_command(policy)
 cli.add_command(Lazy("run", "reconciler.run_cli:run", "Sweep for ever: young often, full seldom."))
 
 

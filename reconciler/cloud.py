@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from reconciler.census import Census, Groups
+from reconciler.completeness import Status
 from reconciler.errors import ToolError
 from reconciler.ledger import Ledger
 from reconciler.resource import Inventory, Resource
@@ -131,11 +132,15 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one resource, and why; `GONE` only after a later describe said so."""
+    """What became of one resource, and why; `GONE` only after a later describe said so.
+
+    `reached` says of a machine that was to be told something whether it was; None of all else.
+    """
 
     resource: Resource
     fate: Fate
     text: str = ""
+    reached: Status | None = None
 
 
 class Heap(Protocol):

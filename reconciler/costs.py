@@ -123,16 +123,16 @@ def is_bound(thing: Resource) -> bool:
     return thing.kind == SNAPSHOT
 
 
-def so_far(thing: Resource, now: datetime) -> float | None:
+def so_far(thing: Resource, now: datetime | None) -> float | None:
     """$ since birth at the present price. Age comes from the deploy-id, never from LaunchTime."""
     price = hourly(thing)
-    if price is None or thing.deploy is None:
+    if price is None or now is None or thing.deploy is None:
         return None
     return price * (max(now - thing.deploy.born, timedelta(0)) / timedelta(hours=1))
 
 
-def of(thing: Resource, now: datetime) -> Sum:
-    """One thing as a sum."""
+def of(thing: Resource, now: datetime | None) -> Sum:
+    """One thing as a sum; where the time is not known, without what it has cost so far."""
     price, spent = hourly(thing), so_far(thing, now)
     return Sum(price or 0.0, spent or 0.0, 1, int(price is None))
 

@@ -100,6 +100,16 @@ class StaleAct(ToolError):
     """A fenced act was refused: the thing has obeyed a newer generation (protocol.md, rule 10)."""
 
 
+def refusal_for(error: ToolError) -> type[ToolError]:
+    """How a command refuses that cannot go on for `error`.
+
+    What is a matter of access or of configuration stays one; all else could not be read, and what
+    is unknown is not touched.
+    """
+    stays = (kind for kind in (AccessDenied, ConfigError) if isinstance(error, kind))
+    return next(stays, Refused)
+
+
 class SmokeFailed(ToolError):
     """The new machines do not answer as they should."""
 

@@ -8,18 +8,20 @@ somebody newer is at work and we are not (rule 10).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler import machine_acts
 from reconciler.cloud import Fate, Outcome
+from reconciler.completeness import Status
 from reconciler.deploy_id import DeployId
 from reconciler.desired import DESIRED, Desired
-from reconciler.errors import ToolError
+from reconciler.errors import NotTried, ToolError
 from reconciler.fence import FencedAct
 from reconciler.machine_acts import Act
 from reconciler.machine_gate import Gate
 from reconciler.managed import Managed
 from reconciler.parallel import side_by_side
+from reconciler.plan import OPEN, SHUT
 from reconciler.resource import DATABASE, INSTANCE, Resource
 from reconciler.verdict import Reason
 
@@ -90,16 +92,18 @@ def _machines(managed: Managed, work: Finish, desired: Desired) -> list[Outcome]
 def _machine(managed: Managed, gate: Gate, thing: Resource, act: Act) -> Outcome:
     if thing.state not in ("running", "pending"):
         said = f"it is {thing.state} and has not been told: app {act.app}, jobs {act.jobs}"
-        return Outcome(thing, Fate.BLOCKED, f"{said}; start it, or terminate it")
+        return Outcome(thing, Fate.BLOCKED, f"{said}; start it, or terminate it", Status.FAILED)
     try:
         shell = managed.reach.shell(thing)
         try:
             machine_acts.obey(shell, gate, act)
         finally:
             shell.close()
+    except NotTried as error:
+        return Outcome(thing, Fate.BLOCKED, error.message, Status.SKIPPED)
     except ToolError as error:
-        return Outcome(thing, Fate.FAILED, error.message)
-    return Outcome(thing, Fate.DONE, f"app: {act.app}, jobs: {act.jobs}")
+        return Outcome(thing, Fate.FAILED, error.message, Status.FAILED)
+    return Outcome(thing, Fate.DONE, f"app: {act.app}, jobs: {act.jobs}", Status.READ)
 
 
 def _label(managed: Managed, work: Finish, desired: Desired) -> Sequence[Outcome]:
@@ -118,3 +122,15 @@ def _label(managed: Managed, work: Finish, desired: Desired) -> Sequence[Outcome
         return managed.heap.label(in_aws, desired.label)
     except ToolError as error:
         return [Outcome(one, Fate.FAILED, error.message) for one in in_aws]
+
+
+def takes_writes(outcome: Outcome) -> bool:
+    """Whether this is a database that should have been shut and goes on taking writes."""
+    thing = outcome.resource
+    return thing.kind == DATABASE and thing.state == OPEN and outcome.fate is not Fate.DONE
+
+
+def unopened(work: Finish) -> Finish:
+    """Without the databases that would be opened: two must never take writes at once."""
+    shut = [one for one in work.things if one.kind == DATABASE and one.state == SHUT]
+    return replace(work, things=tuple(one for one in work.things if one not in shut))

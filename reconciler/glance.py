@@ -53,7 +53,7 @@ def _census(heap: Heap) -> Census:
         return heap.census()
     except (CloudError, AccessDenied) as error:
         row = Read(heap.place, INDEX, Status.FAILED, note=error.message)
-        return Census(heap.place, {}, (Gap(heap.place, "resource", error.message),), (row,))
+        return Census(heap.place, {}, (Gap.of(heap.place, "resource", error),), (row,))
 
 
 def glance(

@@ -32,7 +32,7 @@ class _Case:
 
 def mark(inventory: Inventory, roots: Roots) -> tuple[Verdict, ...]:
     """A verdict for every resource, in the inventory's order."""
-    roots = {name: _settled(root, inventory) for name, root in roots.items()}
+    roots = settled(inventory, roots)
     places = {one.place for one in inventory.resources}
     things = {place: birth.index(inventory.resources, place) for place in places}
     seen = {name: witnessed(root, inventory.resources) for name, root in roots.items()}
@@ -40,10 +40,15 @@ def mark(inventory: Inventory, roots: Roots) -> tuple[Verdict, ...]:
     return spare(verdicts, roots)
 
 
+def settled(inventory: Inventory, roots: Roots) -> Roots:
+    """The roots with the problems that only the heap beside them shows (rule 6)."""
+    return {name: _settled(root, inventory) for name, root in roots.items()}
+
+
 def problems(inventory: Inventory, roots: Roots) -> dict[str, str]:
-    """The services of which nothing may be touched, and why (rule 6)."""
-    settled = {name: _settled(root, inventory) for name, root in roots.items()}
-    return {name: root.problem for name, root in settled.items() if root.problem}
+    """The services of which nothing may be touched, and why."""
+    seen = settled(inventory, roots)
+    return {name: root.problem for name, root in seen.items() if root.problem}
 
 
 def witnessed(root: Root, resources: Iterable[Resource]) -> frozenset[DeployId]:
@@ -55,17 +60,20 @@ def witnessed(root: Root, resources: Iterable[Resource]) -> frozenset[DeployId]:
 
 
 def _settled(root: Root, inventory: Inventory) -> Root:
-    """The root with the problem that only the heap beside it shows."""
-    return replace(root, problem=root.problem or _contradiction(root, inventory))
-
-
-def _contradiction(root: Root, inventory: Inventory) -> str:
-    """Signs that the heap is not wholly read, or that the ledger is older than it should be."""
+    if root.problem:
+        return root
     place = root.home.place
     for gap in inventory.gaps:
         # A database server out of reach hides databases only; those are then simply not swept.
         if gap.place == place and gap.kind != DATABASE:
-            return f"{gap.kind}s of {place} could not be read: {gap.reason}"
+            why = f"{gap.kind}s of {place} could not be read: {gap.reason}"
+            return replace(root, problem=why, cure=gap.cure, refusal=gap.refusal)
+    return replace(root, problem=_contradiction(root, inventory))
+
+
+def _contradiction(root: Root, inventory: Inventory) -> str:
+    """Signs that the ledger is older than it should be."""
+    place = root.home.place
     ours = [one for one in inventory.resources if _claims(one, root.home)]
     if root.ledger.gen == 0 and ours:
         return f"there is no ledger, yet {ours[0].id} is of {ours[0].deploy}"

@@ -16,7 +16,14 @@ from reconciler.cloud import Heap, Reading, Readings
 from reconciler.completeness import GLOBAL, INDEX, LEDGER, Read, Status
 from reconciler.database.inventory import as_resource, highest_fence
 from reconciler.database.port import DatabaseInfo
-from reconciler.errors import AccessDenied, CloudError, LedgerUnknown, NotTried, ToolError
+from reconciler.errors import (
+    AccessDenied,
+    CloudError,
+    LedgerUnknown,
+    NotTried,
+    ToolError,
+    refusal_for,
+)
 from reconciler.gone import STATES
 from reconciler.ledger import Ledger
 from reconciler.managed import Managed
@@ -143,7 +150,19 @@ def read_root(managed: Managed, fence: int = 0) -> tuple[Root, Reading | None]:
 def _root(managed: Managed, answer: Reading | ToolError, fence: int) -> Root:
     if isinstance(answer, Reading):
         return root_of(managed, answer, fence)
-    return Root(managed.home, NEVER, problem=answer.message, fence=fence)
+    return _unread(managed, answer, fence)
+
+
+def _unread(managed: Managed, error: ToolError, fence: int) -> Root:
+    cure = error.cure or ("try again" if isinstance(error, CloudError) else "")
+    return Root(
+        managed.home,
+        NEVER,
+        problem=error.message,
+        cure=cure,
+        refusal=refusal_for(error),
+        fence=fence,
+    )
 
 
 def root_of(managed: Managed, reading: Reading, fence: int = 0) -> Root:
@@ -172,7 +191,7 @@ def list_databases(managed: Managed) -> Databases:
         return Databases(row=replace(row, status=Status.SKIPPED, calls=0, note=error.message))
     except ToolError as error:
         failed = replace(row, status=Status.FAILED, note=f"{managed.name}: {error.message}")
-        return Databases(gap=Gap(place, DATABASE, error.message), row=failed)
+        return Databases(gap=Gap.of(place, DATABASE, error), row=failed)
     ledger = str(managed.address)
     found = (as_resource(one, managed.name, ledger, place) for one in infos)
     things = tuple(one for one in found if one is not None)
@@ -192,7 +211,7 @@ def _scan(heap: Heap, *, young: bool) -> Inventory:
         return alive(heap.scan(young=young))
     except (CloudError, AccessDenied) as error:
         row = Read(heap.place, INDEX, Status.FAILED, note=error.message)
-        return Inventory((), (Gap(heap.place, "resource", error.message),), (row,))
+        return Inventory((), (Gap.of(heap.place, "resource", error),), (row,))
 
 
 def merge(scans: Sequence[Inventory], databases: Sequence[Databases], beside: Beside) -> Inventory:

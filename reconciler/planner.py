@@ -15,7 +15,7 @@ from reconciler import tags as t
 from reconciler.deploy_id import DeployId
 from reconciler.desired import DESIRED
 from reconciler.ledger import Ending, Lease, Ledger
-from reconciler.mark import mark, problems
+from reconciler.mark import mark, settled
 from reconciler.plan import OPEN, SHUT, Ask, Plan, Repair, ServicePlan
 from reconciler.resource import DATABASE, INSTANCE, Inventory, Plain, Resource, service_of
 from reconciler.retention import beyond
@@ -31,11 +31,7 @@ def plan(inventory: Inventory, roots: Mapping[str, Root], asks: Mapping[str, Ask
     """
     shares = _shares(inventory, roots)
     plans = [
-        _service(
-            shares[name],
-            replace(root, problem=problems(shares[name], {name: root}).get(name, "")),
-            asks.get(name, Ask()),
-        )
+        _service(shares[name], settled(shares[name], {name: root})[name], asks.get(name, Ask()))
         for name, root in sorted(roots.items())
     ]
     strangers = tuple(one for one in inventory.resources if service_of(one) not in roots)

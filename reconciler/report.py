@@ -12,10 +12,12 @@ from datetime import datetime
 
 from reconciler import costs
 from reconciler import tags as t
+from reconciler.completeness import Read
 from reconciler.costs import Sum
 from reconciler.deploy_id import DeployId
 from reconciler.plan import Plan, ServicePlan
 from reconciler.resource import INSTANCE
+from reconciler.strangers import Strangers, known_now, strangers
 from reconciler.verdict import Reason, Verdict
 
 GARBAGE = "garbage"
@@ -51,13 +53,15 @@ class Orphan:
 
 @dataclass(frozen=True)
 class Report:
-    """Rows by service and age (newest first), orphans apart, sums that add up."""
+    """Rows by service and age (newest first), orphans and strangers apart, sums that add up."""
 
     now: datetime | None
     rows: tuple[Row, ...]
     orphans: tuple[Orphan, ...]
     unknown: Mapping[str, str] = field(default_factory=dict)
     gaps: tuple[str, ...] = ()
+    strangers: tuple[Strangers, ...] = ()
+    reads: tuple[Read, ...] = ()
 
     @property
     def total(self) -> Sum:
@@ -74,20 +78,21 @@ def report(plan: Plan) -> Report:
     """The audit of what a plan saw."""
     rows = [row for todo in plan.services for row in _rows(todo)]
     orphans = [one for todo in plan.services for one in _orphans(todo)]
-    known = [one.root.now for one in plan.services if not one.problem]
     return Report(
-        now=max(known, default=None),
+        now=known_now(plan),
         rows=tuple(rows),
         orphans=tuple(orphans),
         unknown={one.service: one.problem for one in plan.services if one.problem},
         gaps=tuple(f"{one.kind}s of {one.place}: {one.reason}" for one in plan.inventory.gaps),
+        strangers=strangers(plan),
+        reads=plan.inventory.reads,
     )
 
 
 def _rows(todo: ServicePlan) -> list[Row]:
     groups: dict[tuple[DeployId, str], list[Verdict]] = {}
     for one in todo.verdicts:
-        if one.thing.deploy is not None:
+        if one.thing.deploy is not None and one.reason is not Reason.FOREIGN:
             groups.setdefault((one.thing.deploy, _state(todo, one)), []).append(one)
     ordered = sorted(groups, key=lambda key: (-key[0].born.timestamp(), str(key[0]), key[1]))
     return [_row(todo, deploy, state, groups[deploy, state]) for deploy, state in ordered]

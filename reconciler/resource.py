@@ -9,6 +9,7 @@ from datetime import datetime
 from reconciler import tags as t
 from reconciler.completeness import Read
 from reconciler.deploy_id import DeployId
+from reconciler.errors import Refused, ToolError, refusal_for
 from reconciler.tags import Label, Place
 
 INSTANCE = "instance"
@@ -80,11 +81,21 @@ def service_of(thing: Resource) -> str:
 
 @dataclass(frozen=True)
 class Gap:
-    """A scope that could not be read: nothing in it may be taken for absent."""
+    """A scope that could not be read: nothing in it may be taken for absent.
+
+    `reason` and `cure` are the error's own words, `refusal` is what to raise for it.
+    """
 
     place: Place
     kind: str
     reason: str
+    cure: str = ""
+    refusal: type[ToolError] = Refused
+
+    @classmethod
+    def of(cls, place: Place, kind: str, error: ToolError) -> Gap:
+        """What `error` left unread."""
+        return cls(place, kind, error.message, error.cure, refusal_for(error))
 
 
 Plain = Mapping[tuple[DeployId, str], int]

@@ -93,13 +93,29 @@ def _from_ssm(reference: Reference, from_ssm: Callable[[str], str]) -> str:
 
 _READERS = {"env": _from_env, "file": _from_file, "ssm": _from_ssm}
 
-_URL_PASSWORD = re.compile(r"([a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s@]+(@)", re.IGNORECASE)
+_URL_PASSWORD = re.compile(r"([a-z][a-z0-9+.-]*://[^\s:/@]*:)(?!PASSWORD@)[^\s]+(@)", re.IGNORECASE)
+"""Up to the last `@` of the word: a password that should have been escaped may hold one."""
+
+_URL_TOKEN = re.compile(r"([a-z][a-z0-9+.-]*://)[^\s:/@]{16,}(@)", re.IGNORECASE)
 _ASSIGNED = re.compile(
-    r"((?:password|passwd|pgpassword|secret\w*|token)['\"]?\s*[=:]\s*['\"]?)[^\s'\"&,;]+",
+    r"((?:password|passwd|passphrase|secret\w*|token|api_?key|access_?key)"
+    r"['\"]?\s*[=:]\s*['\"]?)[^\s'\"&,;]+",
     re.IGNORECASE,
+)
+_BEARER = re.compile(r"(\bbearer\s+)[^\s'\"]+", re.IGNORECASE)
+_PATTERNS = (
+    (_URL_PASSWORD, r"\1***\2"),
+    (_URL_TOKEN, r"\1***\2"),
+    (_ASSIGNED, r"\1***"),
+    (_BEARER, r"\1***"),
 )
 
 
 def redact(text: str) -> str:
-    """The text without the passwords of URLs and of `password=…`: for logs and tracebacks."""
-    return _ASSIGNED.sub(r"\1***", _URL_PASSWORD.sub(r"\1***\2", text))
+    """The text without what is plainly secret: for logs, tracebacks and what commands say.
+
+    Passwords and tokens in URLs, `password=…` and its like, bearer tokens.
+    """
+    for pattern, shown in _PATTERNS:
+        text = pattern.sub(shown, text)
+    return text

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -61,6 +61,7 @@ def load(directory: Path | None = None) -> Settings:
     _refuse_missing(home)
     problems: list[Problem] = []
     files = sorted((home / "services").glob("*.toml"))
+    _refuse_empty(home, files)
     services = {path.stem: _service(path, home, problems) for path in files}
     reconciler = _reconciler(home, problems)
     found = {name: one for name, one in services.items() if one is not None}
@@ -78,6 +79,16 @@ def _refuse_missing(home: Path) -> None:
         f"there is no configuration: {home} is not a directory",
         detail=f"It is looked for in --config, ${VARIABLE} and ./config, in this order.",
         cure="To begin one    deployer init",
+    )
+
+
+def _refuse_empty(home: Path, files: Sequence[Path]) -> None:
+    """No service is no service that is clean: a wrong directory must not look like a good day."""
+    if files:
+        return
+    raise ConfigError(
+        f"no service is configured: there is no {home / 'services'}/*.toml",
+        cure="To begin one    deployer init SERVICE",
     )
 
 

@@ -13,14 +13,15 @@ from functools import partial
 from reconciler import ledger as ledgers
 from reconciler.cloud import Fate, Outcome, Reading
 from reconciler.collect import Collector
+from reconciler.completeness import MACHINE, Read, Status
 from reconciler.deploy_id import DeployId
 from reconciler.errors import ToolError
-from reconciler.finish import Finish, finish
+from reconciler.finish import Finish, finish, takes_writes, unopened
 from reconciler.glance import Index, glance, read_index
 from reconciler.ledger import Ending, Ledger
 from reconciler.managed import Managed, OnOutcome
 from reconciler.observe import World, observe
-from reconciler.plan import OPEN, SHUT, Ask, Plan, Repair, ServicePlan
+from reconciler.plan import Ask, Plan, Repair, ServicePlan
 from reconciler.planner import plan
 from reconciler.resource import DATABASE, Gap, Resource, service_of
 from reconciler.scope import NOTHING, Beside
@@ -45,6 +46,7 @@ class Result:
     ended: tuple[DeployId, ...] = ()
     forgotten: tuple[DeployId, ...] = ()
     trouble: tuple[str, ...] = ()
+    told: tuple[Read, ...] = ()
 
     @property
     def gone(self) -> tuple[Outcome, ...]:
@@ -55,6 +57,11 @@ class Result:
     def gaps(self) -> tuple[Gap, ...]:
         """What could not be read at the end."""
         return self.left.inventory.gaps
+
+    @property
+    def reads(self) -> tuple[Read, ...]:
+        """The rows of the completeness table: the last look, and the machines that were told."""
+        return (*self.left.inventory.reads, *self.told)
 
     @property
     def clean(self) -> bool:
@@ -70,9 +77,12 @@ class _Tally:
     ended: list[DeployId] = field(default_factory=list)
     forgotten: list[DeployId] = field(default_factory=list)
     trouble: list[str] = field(default_factory=list)
+    told: dict[str, Read] = field(default_factory=dict)
 
     def add(self, outcomes: Sequence[Outcome]) -> None:
         for one in outcomes:
+            if one.reached is not None:
+                self.told[one.resource.id] = _told(one, one.reached)
             before = self.outcomes.get(one.resource.key)
             if before is None or before.fate is not Fate.GONE:
                 self.outcomes[one.resource.key] = one
@@ -166,7 +176,15 @@ def sweep(
         tuple(tally.ended),
         tuple(tally.forgotten),
         tuple(dict.fromkeys(tally.trouble)),
+        tuple(tally.told.values()),
     )
+
+
+def _told(outcome: Outcome, reached: Status) -> Read:
+    """A machine that was to be told something, as a row of the completeness table."""
+    thing = outcome.resource
+    note = "" if reached is Status.READ else f"{thing.id}: {outcome.text}"
+    return Read(thing.place, MACHINE, reached, calls=1, note=note, service=service_of(thing))
 
 
 def _of(whole: Plan, service: str) -> ServicePlan:
@@ -251,8 +269,8 @@ class _Execution:
         still_open = False
         for one in todo.repairs:
             work = self._finish(todo, one)
-            outcomes = finish(self._managed, _unopened(work) if still_open else work)
-            still_open = still_open or any(_takes_writes(each) for each in outcomes)
+            outcomes = finish(self._managed, unopened(work) if still_open else work)
+            still_open = still_open or any(takes_writes(each) for each in outcomes)
             for outcome in outcomes:
                 self._on_outcome(outcome)
             self._tally.add(outcomes)
@@ -275,15 +293,3 @@ class _Execution:
         bad = next((one for one in labelled if one.fate is not Fate.DONE), None)
         if bad is not None:
             raise ToolError(f"{bad.resource.id} could not be labelled: {bad.text}")
-
-
-def _takes_writes(outcome: Outcome) -> bool:
-    """Whether this is a database that should have been shut and goes on taking writes."""
-    thing = outcome.resource
-    return thing.kind == DATABASE and thing.state == OPEN and outcome.fate is not Fate.DONE
-
-
-def _unopened(work: Finish) -> Finish:
-    """Without the databases that would be opened: two must never take writes at once."""
-    shut = [one for one in work.things if one.kind == DATABASE and one.state == SHUT]
-    return replace(work, things=tuple(one for one in work.things if one not in shut))

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from reconciler.birth import Home
+from reconciler.errors import Refused, ToolError
 from reconciler.ledger import Ledger
 from reconciler.resource import Resource
 from reconciler.tags import Label
@@ -55,6 +56,7 @@ class Root:
     """One service's root set, read after the heap.
 
     `problem` says why the service is unknown ('' when it is not); then nothing of it is touched.
+    `cure` is what whoever could not read it said to do, `refusal` what to raise.
     `record` is what the A record says now (empty: there is none). `now` is the ledger's Date.
     `fence` is the highest generation that anything of the service is seen to have obeyed.
     `heap_age` is how long before `now` the heap was listed.
@@ -65,6 +67,8 @@ class Root:
     ledger: Ledger = field(default_factory=lambda: Ledger(gen=0))
     record: tuple[str, ...] = ()
     problem: str = ""
+    cure: str = ""
+    refusal: type[ToolError] = Refused
     fence: int = 0
     min_age: timedelta = timedelta(0)
     heap_age: timedelta = timedelta(0)

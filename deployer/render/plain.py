@@ -20,6 +20,8 @@ HEARTBEAT = 15.0
 
 def line(event: e.Event, board: Board) -> list[tuple[str, str]]:
     """What an event has to say, as (subject, text); `board` is where it led to."""
+    if isinstance(event, e.CleanUpBegan):
+        return [("undo", _undoing(event, board))]
     if isinstance(event, e.CleanUpDone):
         return [("undo", one.strip()) for one in summary.removed(board)]
     say = _SAY.get(type(event))
@@ -29,6 +31,18 @@ def line(event: e.Event, board: Board) -> list[tuple[str, str]]:
 def _release(event: e.ReleaseBegan) -> tuple[str, str]:
     change = f"{event.was} → {event.release}" if event.was else event.release
     return event.service, f"{change}  {event.deploy}"
+
+
+def _undoing(event: e.CleanUpBegan, board: Board) -> str:
+    """Why, unless the line before has just said it."""
+    failed = board.failure
+    known = failed is not None and failed.message == event.reason
+    return "undoing everything" if known else f"undoing everything: {event.reason}"
+
+
+def _failed(event: e.StepFailed) -> tuple[str, str]:
+    """The guard is the first step: nothing is undone, so the reason follows at once, in full."""
+    return event.step, "refused" if event.step == "guard" else f"FAILED: {event.message}"
 
 
 def _done(event: e.StepDone) -> tuple[str, str]:
@@ -44,13 +58,12 @@ _SAY: Mapping[type, Callable[[Any], tuple[str, str]]] = {
     e.ReleaseBegan: _release,
     e.StepNote: lambda event: (event.step, event.text),
     e.StepDone: _done,
-    e.StepFailed: lambda event: (event.step, f"FAILED: {event.message}"),
+    e.StepFailed: _failed,
     e.FreezeBegan: lambda event: (
         "freeze",
         f"live refuses writes (gives up at {words.clock(event.limit)})",
     ),
     e.FreezeEnded: _thaw,
-    e.CleanUpBegan: lambda event: ("undo", f"undoing everything: {event.reason}"),
     e.CleanUpItem: lambda event: ("undo", summary.item(event).strip()),
     e.Warned: lambda event: ("warning", event.text),
 }

@@ -18,7 +18,7 @@ def status_lines(one: Status) -> list[str]:
     if one.problem:
         return [
             f"{one.service:<8} unknown: {words.one_line(one.problem)}; nothing of it is touched",
-            f"To write the ledger anew   deployer recover {one.service}",
+            one.todo.root.cure or f"To write the ledger anew   deployer recover {one.service}",
         ]
     return [_head(one), *_rows(one), *_trouble(one)]
 

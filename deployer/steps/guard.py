@@ -12,16 +12,16 @@ from datetime import timedelta
 from deployer import refusals
 from deployer.dirt import dirt_lines
 from deployer.run import Run
-from deployer.survey import Survey, survey
+from deployer.survey import DOUBTED, Survey, survey
 from reconciler import ledger as ledgers
 from reconciler import tags as t
 from reconciler.cloud import Reading
 from reconciler.deploy_id import SUFFIX_ALPHABET, SUFFIX_LENGTH, DeployId
 from reconciler.errors import ConfigError, Refused
-from reconciler.ledger import Cutover, Ledger
+from reconciler.ledger import Cutover, Ledger, Live
 from reconciler.ledger_text import LedgerTooLong, encode
 from reconciler.plan import ServicePlan
-from reconciler.resource import DATABASE
+from reconciler.resource import DATABASE, INSTANCE
 from reconciler.sweep import sweep
 from reconciler.verdict import Verdict
 from reconciler.waiting import Pace, looks
@@ -36,6 +36,7 @@ def guard(run: Run) -> str:
         _sweep(run)
         todo, reading = look(run)
     refuse(run, todo, reading)
+    _refuse_no_key(run)
     run.todo = todo
     run.id = new_id(run.ports.service.name, reading)
     run.old_ttl = reading.a.ttl if reading.a else 60
@@ -47,7 +48,7 @@ def look(run: Run) -> tuple[ServicePlan, Reading]:
     """The service's plan, and the reading it was made from."""
     seen = survey(run.ports)
     if seen.reading is None:
-        raise refusals.unknown(run.ports.managed.name, seen.todo.problem)
+        raise refusals.unknown(seen.todo.root)
     _refuse_unreachable(seen)
     run.reading = seen.reading
     run.was = _release_of_live(seen)
@@ -58,10 +59,7 @@ def _refuse_unreachable(seen: Survey) -> None:
     """What cannot be reached now cannot be copied later: say so before anything is made."""
     gap = next((one for one in seen.inventory.gaps if one.kind == DATABASE), None)
     if gap is not None and not seen.todo.problem:
-        raise Refused(
-            f"the databases of {seen.todo.service} cannot be listed: {gap.reason}",
-            cure="check database.admin, and the way to its server from here",
-        )
+        raise refusals.no_databases(seen.todo.service, gap)
 
 
 def _release_of_live(seen: Survey) -> str:
@@ -95,7 +93,7 @@ def refuse(run: Run, todo: ServicePlan, reading: Reading) -> None:
     service = run.ports.service
     ledger = reading.ledger
     if todo.problem:
-        raise refusals.unknown(service.name, todo.problem)
+        raise refusals.unknown(todo.root)
     if ledger is None or ledger.live is None:
         _refuse_first(run, reading)
     if ledger is None:
@@ -107,6 +105,32 @@ def refuse(run: Run, todo: ServicePlan, reading: Reading) -> None:
     left = dirt(todo, run.options.despite)
     if left or todo.end is not None or todo.repairs:
         raise refusals.dirt(todo, left, dirt_lines(left, reading.now))
+    if ledger.live is not None:
+        _refuse_headless(todo, ledger.live)
+
+
+def _refuse_headless(todo: ServicePlan, live: Live) -> None:
+    """Live must have a machine to clone, and none that only looks like its own.
+
+    Whose birth is not proved is nobody's to stop: its jobs would go on beside the new release's.
+    """
+    there = [
+        one
+        for one in todo.verdicts
+        if one.thing.kind == INSTANCE and set(one.thing.addresses) & set(live.at)
+    ]
+    for one in there:
+        if one.reason in DOUBTED:
+            raise refusals.doubted(todo.service, live, one)
+    if not any(one.thing.state == "running" for one in there):
+        raise refusals.nothing_to_clone(todo.service, live)
+
+
+def _refuse_no_key(run: Run) -> None:
+    """The SSH key is wanted as soon as there is a machine: missing, it is missed before."""
+    key = run.ports.service.ssh.key
+    if key is not None:
+        run.ports.resolve(key)
 
 
 def _refuse_first(run: Run, reading: Reading) -> None:

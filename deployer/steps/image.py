@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from deployer import refusals
 from deployer.compute import ImageFacts, ImageOrder, InstanceFacts
 from deployer.inference import birth_tags
 from deployer.run import Run
 from reconciler import tags as t
-from reconciler.errors import CloudError, CloudUnclear, Refused, ToolError
+from reconciler.errors import CloudError, CloudUnclear, ToolError
 from reconciler.resource import IMAGE, INSTANCE, SNAPSHOT
 from reconciler.shell import Command
 from reconciler.signals import held_back
@@ -64,11 +65,7 @@ def live_machine(run: Run) -> InstanceFacts | None:
     own = [one for one in found if one.tags.get(t.ID) == str(ledger.live.id)]
     running = [one for one in own if one.state == "running"]
     if not running:
-        raise Refused(
-            f"no running machine of {ledger.live.id} holds its address "
-            f"({', '.join(ledger.live.at)}): there is nothing to clone",
-            cure=f"To see what there is     deployer status {run.ports.service.name}",
-        )
+        raise refusals.nothing_to_clone(run.ports.service.name, ledger.live)
     return min(running, key=lambda one: one.id)
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from reconciler import tags as t
 from reconciler.aws.deletion import Deleter
 from reconciler.aws.kinds import BY_NAME, KINDS
-from reconciler.aws.kinds.kind import Kind
 from reconciler.aws.reads import Reads
 from reconciler.aws.retries import Patience
 from reconciler.aws.session import Aws
@@ -41,7 +40,7 @@ class Ec2Heap:
         try:
             index = read_index(reads, young=young)
         except (CloudError, AccessDenied) as error:
-            gaps = tuple(_gap(self.place, one, error) for one in KINDS)
+            gaps = tuple(Gap.of(self.place, one.name, error) for one in KINDS)
             return Inventory((), gaps, (row.failed(error), *_unread(self.place, error)))
         done = row.done()
         found = _describe(reads, index)
@@ -54,7 +53,7 @@ class Ec2Heap:
         try:
             groups = read_census(reads)
         except (CloudError, AccessDenied) as error:
-            gaps = tuple(_gap(self.place, one, error) for one in KINDS)
+            gaps = tuple(Gap.of(self.place, one.name, error) for one in KINDS)
             rows = (row.failed(error), *_unread(self.place, error))
             return Census(self.place, gaps=gaps, reads=rows)
         return Census(self.place, groups, reads=(row.done(),))
@@ -111,7 +110,7 @@ def _describe(reads: Reads, index: Mapping[str, Sequence[str]]) -> Inventory:
             found += _tagged(kind.describe(reads, index.get(kind.name, ())), index)
             rows.append(row.done())
         except (CloudError, AccessDenied) as error:
-            gaps.append(_gap(reads.place, kind, error))
+            gaps.append(Gap.of(reads.place, kind.name, error))
             rows.append(row.failed(error))
     return Inventory(tuple(found), tuple(gaps), tuple(rows))
 
@@ -141,10 +140,6 @@ def _tagged(resources: Iterator[Resource], index: Mapping[str, Sequence[str]]) -
     found = list(resources)
     wanted = {one for ids in index.values() for one in ids} if found else set()
     return [one for one in found if t.ID in one.tags and one.id in wanted]
-
-
-def _gap(place: Place, kind: Kind, error: ToolError) -> Gap:
-    return Gap(place, kind.name, error.message)
 
 
 def _labelled(asked: Outcome) -> Outcome:

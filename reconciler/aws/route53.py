@@ -155,7 +155,10 @@ def ledger_text(address: LedgerAddress, records: Records) -> tuple[str, int]:
     values = sets[0].get("ResourceRecords", [])
     if len(sets) > 1 or sets[0]["Type"] != "TXT" or _routing(sets[0]) or len(values) != 1:
         what = "; ".join(_describe(one) for one in sets)
-        raise LedgerUnknown(f"{address.name} is no simple TXT record of one value: {what}")
+        raise LedgerUnknown(
+            f"{address.name} is no simple TXT record of one value: {what} stands there",
+            cure='leave the one value that begins with "v=1", as it is',
+        )
     return values[0]["Value"], sets[0]["TTL"]
 
 
@@ -184,12 +187,20 @@ def _decoded(address: LedgerAddress, text: str) -> Ledger | None:
     if not text:
         return None
     try:
-        return decode(text)
+        return _of_its_service(address, decode(text))
     except LedgerTextError as error:
         raise LedgerUnknown(
             f"{address.name} cannot be read: {error}",
-            cure=f"deployer recover {address.service}",
+            cure=f"To write it anew      deployer recover {address.service}",
         ) from error
+
+
+def _of_its_service(address: LedgerAddress, ledger: Ledger) -> Ledger:
+    """The ledger, if all it names is the service's. Raises LedgerTextError."""
+    stranger = next((one for one in ledger.rooted if one.service != address.service), None)
+    if stranger is not None:
+        raise LedgerTextError(f"it names {stranger}, which is not a deploy of {address.service}")
+    return ledger
 
 
 def _routing(one: RecordSet) -> str:
@@ -197,8 +208,9 @@ def _routing(one: RecordSet) -> str:
 
 
 def _describe(one: RecordSet) -> str:
-    routing = _routing(one)
-    return f"{one['Type']} ({routing})" if routing else str(one["Type"])
+    values = len(one.get("ResourceRecords", []))
+    said = _routing(one) or (f"{values} values" if values > 1 else "")
+    return f"{one['Type']} ({said})" if said else str(one["Type"])
 
 
 def _contains(zone: str, name: str) -> bool:

@@ -12,8 +12,16 @@ from reconciler.deploy_id import DeployId
 from reconciler.plan import Plan, ServicePlan
 from reconciler.render import words
 from reconciler.render.ledger import Names, headline, ledger_json, named
+from reconciler.render.scope_text import (
+    completeness_json,
+    completeness_lines,
+    elsewhere_lines,
+    stranger_lines,
+    strangers_json,
+)
 from reconciler.resource import Resource
-from reconciler.verdict import Verdict
+from reconciler.strangers import strangers
+from reconciler.verdict import Reason, Verdict
 
 
 def names_of(verdicts: Iterable[Verdict]) -> Names:
@@ -21,17 +29,22 @@ def names_of(verdicts: Iterable[Verdict]) -> Names:
     return {
         one.thing.deploy: words.one_line(one.thing.tags[t.RELEASE])
         for one in verdicts
-        if one.thing.deploy is not None and one.thing.tags.get(t.RELEASE)
+        if one.thing.deploy is not None
+        and one.reason is not Reason.FOREIGN
+        and one.thing.tags.get(t.RELEASE)
     }
 
 
-def plan_lines(plan: Plan, cap: Cap) -> list[str]:
-    """The whole plan: a line for the scope, a block a service, a line for the sum."""
+def plan_lines(plan: Plan, cap: Cap, *, verbose: bool = False) -> list[str]:
+    """The whole plan: a line for the scope, a block a service, the sum, what was read."""
     lines = [_scope(plan), ""]
     for one in plan.services:
         lines += _service(one)
     lines += [f"! {gap.kind}s of {gap.place} unread: {gap.reason}" for gap in plan.inventory.gaps]
-    return [*lines, "", *_sums(plan, cap)]
+    lines += stranger_lines(strangers(plan))
+    reads = plan.inventory.reads
+    read = [*completeness_lines(reads, verbose=verbose), *elsewhere_lines(reads)]
+    return [*lines, "", *_sums(plan, cap), *read]
 
 
 def _scope(plan: Plan) -> str:
@@ -117,6 +130,8 @@ def plan_json(plan: Plan, cap: Cap) -> dict[str, Any]:
         "empty": plan.empty,
         "services": [_service_json(one, cap) for one in plan.services],
         "strangers": [verdict_json(one) for one in plan.strangers],
+        "not_ours": strangers_json(strangers(plan)),
+        "completeness": completeness_json(plan.inventory.reads),
         "gaps": [
             {"place": str(one.place), "kind": one.kind, "reason": one.reason}
             for one in plan.inventory.gaps

@@ -13,6 +13,12 @@ from reconciler.costs import AS_OF, MONTH, Sum, add, price
 from reconciler.render import words
 from reconciler.render.ledger import iso
 from reconciler.render.plan_text import verdict_json
+from reconciler.render.scope_text import (
+    completeness_json,
+    completeness_lines,
+    stranger_lines,
+    strangers_json,
+)
 from reconciler.report import GARBAGE, Orphan, Report, Row
 from reconciler.resource import DATABASE, IMAGE, SNAPSHOT, VOLUME
 
@@ -68,12 +74,12 @@ def _so_far(cost: Sum) -> str:
     return f"{cost.so_far:.2f}{'+' if cost.unknown else ''}"
 
 
-def table(report: Report) -> str:
+def table(report: Report, *, verbose: bool = False) -> str:
     """For people: the deploys, the orphans apart, what is wasted."""
     cells = [HEADS, *_cells(report)]
     widths = [max(len(row[n]) for row in cells) for n in range(len(HEADS))]
     lines = [_aligned(row, widths) for row in cells]
-    return "\n".join([*lines, *_orphan_lines(report), *_foot(report)])
+    return "\n".join([*lines, *_orphan_lines(report), *_foot(report, verbose=verbose)])
 
 
 def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:
@@ -96,7 +102,7 @@ def _orphan(one: Orphan) -> str:
     return f"  {thing.kind:<17} {thing.id:<21} {fate:<20} {price(thing):>14}".rstrip()
 
 
-def _foot(report: Report) -> list[str]:
+def _foot(report: Report, *, verbose: bool = False) -> list[str]:
     wasted = _shown(one for one in report.rows if one.state == GARBAGE)
     month = words.money(wasted.hourly * MONTH)
     least = "at least " if wasted.unknown else ""
@@ -105,7 +111,8 @@ def _foot(report: Report) -> list[str]:
         lines.append(f"+ and {words.count(report.total.unknown, 'thing')} whose price is not known")
     lines += [f"{name} is unknown: {why}" for name, why in report.unknown.items()]
     lines += [f"unread: {one}" for one in report.gaps]
-    return [*lines, f"prices of {AS_OF}, on demand; estimates"]
+    lines += [*stranger_lines(report.strangers), f"prices of {AS_OF}, on demand; estimates"]
+    return lines + completeness_lines(report.reads, verbose=verbose)
 
 
 def as_json(report: Report) -> dict[str, Any]:
@@ -119,6 +126,8 @@ def as_json(report: Report) -> dict[str, Any]:
         "wasted": _sum_json(report.wasted),
         "unknown": dict(report.unknown),
         "gaps": list(report.gaps),
+        "not_ours": strangers_json(report.strangers),
+        "completeness": completeness_json(report.reads),
     }
 
 

@@ -8,6 +8,14 @@ from typing import Any
 from reconciler.cloud import Fate, Outcome
 from reconciler.render import words
 from reconciler.render.plan_text import saving, verdict_json
+from reconciler.render.scope_text import (
+    completeness_json,
+    completeness_lines,
+    elsewhere_lines,
+    stranger_lines,
+    strangers_json,
+)
+from reconciler.strangers import strangers
 from reconciler.sweep import Result
 
 
@@ -25,20 +33,22 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
     return {"type": "clean-up-item", **item}
 
 
-def in_lines(result: Result) -> list[str]:
-    """What was done, and everything that is left."""
+def in_lines(result: Result, *, verbose: bool = False) -> list[str]:
+    """What was done, everything that is left, and what was read."""
     removed = Counter(one.resource.kind for one in result.gone)
     lines = [f"Ended the lease of {one}." for one in result.ended]
     lines += [f"Forgot {one}." for one in result.forgotten]
     money = f"; saves {saving(one.resource for one in result.gone)}" if result.gone else ""
     lines.append(f"Removed: {words.counts(removed)}{money}.")
-    return lines + left_lines(result)
+    lines += [*left_lines(result), *stranger_lines(strangers(result.left))]
+    lines += completeness_lines(result.reads, verbose=verbose)
+    return lines + elsewhere_lines(result.reads)
 
 
 def left_lines(result: Result) -> list[str]:
     """What remains: services not known, things not removed, deploys not finished, gaps, trouble."""
     last = {one.resource.key: one for one in result.outcomes}
-    lines = [f"{one.service} is unknown: {one.problem}" for one in result.left.unknown]
+    lines = [f"  {one.service} is unknown: {one.problem}" for one in result.left.unknown]
     for plan in result.left.services:
         lines += [
             one_line(last.get(one.thing.key) or Outcome(one.thing, Fate.PENDING))
@@ -48,7 +58,17 @@ def left_lines(result: Result) -> list[str]:
         lines += [f"  {plan.service}: {note}" for note in plan.notes]
     lines += [f"  {gap.kind}s of {gap.place} unread: {gap.reason}" for gap in result.gaps]
     lines += [f"  {one}" for one in result.trouble]
-    return ["Left:", *lines] if lines else ["Clean."]
+    return ["Left:", *lines, *_cures(result)] if lines else ["Clean."]
+
+
+def _cures(result: Result) -> list[str]:
+    """What to do about what could not be read, each said once."""
+    said = [gap.cure for gap in result.gaps]
+    said += [
+        one.root.cure or f"To see more   deployer status {one.service}"
+        for one in result.left.unknown
+    ]
+    return list(dict.fromkeys(one for one in said if one))
 
 
 def as_json(result: Result) -> dict[str, Any]:
@@ -62,4 +82,6 @@ def as_json(result: Result) -> dict[str, Any]:
         "left": [verdict_json(one) for todo in result.left.services for one in todo.deletes],
         "unknown": {one.service: one.problem for one in result.left.unknown},
         "trouble": list(result.trouble),
+        "not_ours": strangers_json(strangers(result.left)),
+        "completeness": completeness_json(result.reads),
     }

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,8 +19,8 @@ from typing import LiteralString
 import psycopg
 
 from deployer.sandbox.faults import FaultClient
-from tests.company import Company, Done, Json, Process, ask
-from tests.crash.warm import Warm
+from tests.company import Done, Json, ask
+from tests.warm_company import WarmCompany
 
 STEPS = (
     "guard",
@@ -61,17 +61,13 @@ class Before:
     live: str
 
 
-class Shop(Company):
+class Shop(WarmCompany):
     """The company, and the questions asked of it after every crash."""
 
     @cached_property
     def faults(self) -> FaultClient:
         """The one door to bad days."""
         return FaultClient(self.sandbox.endpoint)
-
-    def start(self, command: Sequence[str], env: Mapping[str, str]) -> Process:
-        """Begin a command, in a process that need not import everything first."""
-        return Warm(command, env)
 
     def before(self) -> Before:
         """How it stands now."""

@@ -11,10 +11,19 @@ import pytest
 from deployer import events as e
 from deployer.run import Options, Run
 from deployer.steps.guard import guard
-from reconciler.errors import CloudError, ConfigError, DatabaseError, LedgerUnknown, Refused
+from reconciler.errors import (
+    AccessDenied,
+    CloudError,
+    ConfigError,
+    DatabaseError,
+    LedgerUnknown,
+    Refused,
+    ToolError,
+)
 from reconciler.ledger import Kept, Lease, Previous
 from reconciler.ledger_text import LedgerTooLong, encode
 from reconciler.resource import INSTANCE, Gap
+from reconciler.secret import Reference, Secret
 from reconciler.tags import Label
 from tests.fakes.scene import Scene
 from tests.shop_world import CLEAN, DEAD, DIED, NOW, PLACE, deploy, things
@@ -110,6 +119,14 @@ def _server_down(scene: Scene) -> None:
     scene.reach.server_down = DatabaseError("connection refused")
 
 
+def _untagged(scene: Scene) -> None:
+    scene.heap.change("i-17", tags={"deploy-part": "potato"})
+
+
+def _stopped(scene: Scene) -> None:
+    scene.heap.change("i-17", state="stopped")
+
+
 def _full(scene: Scene) -> None:
     """As many previous deploys as fit: one more would not."""
     fits = CLEAN
@@ -137,6 +154,8 @@ REFUSED: dict[str, tuple[Callable[[Scene], None], str, str]] = {
     "a page could not be read": (_gap, "throttled", "deployer status"),
     "the database server is out of reach": (_server_down, "connection refused", "database.admin"),
     "the ledger would not fit": (_full, "characters", "keep"),
+    "live's tags say nothing": (_untagged, "is not proved to be its machine", "explain i-17"),
+    "live does not run": (_stopped, "there is nothing to clone", "deployer status"),
 }
 
 
@@ -151,6 +170,42 @@ def test_what_is_not_clean_is_refused(
         guard(run(scene))
     assert says in str(refused.value)
     assert cure in refused.value.cure
+    assert scene.did(*CHANGING) == []
+
+
+DENIED = AccessDenied("ec2:DescribeTags is denied: no", cure="allow ec2:DescribeTags")
+CONFIGURED = ConfigError("env:ADMIN_URL is empty")
+
+
+@pytest.mark.parametrize("error", [DENIED, CONFIGURED], ids=["denied", "configured"])
+@pytest.mark.parametrize("where", ["ledger", "heap", "databases"])
+def test_what_may_not_be_seen_keeps_its_exit_code(
+    scene: Scene, where: str, error: ToolError
+) -> None:
+    """Access is access (6), configuration configuration (2): neither is an unknown service (3)."""
+    if where == "ledger":
+        scene.ledgers.unreadable["shop"] = error
+    elif where == "heap":
+        scene.heap.gaps.append(Gap.of(PLACE, INSTANCE, error))
+    else:
+        scene.reach.server_down = error
+    with pytest.raises(type(error)) as refused:
+        guard(run(scene))
+    assert error.message in str(refused.value)
+    assert error.cure in refused.value.cure
+    assert scene.did(*CHANGING) == []
+
+
+def test_a_key_that_is_not_there_is_missed_before_anything_is_made(scene: Scene) -> None:
+    """The first machine would have been launched for nothing."""
+    ports = scene.ports(ssh={"user": "admin", "key": "file:/nowhere"})
+    missing = ConfigError("file:/nowhere cannot be read")
+
+    def resolve(_: Reference) -> Secret:
+        raise missing
+
+    with pytest.raises(ConfigError, match="cannot be read"):
+        guard(Run(replace(ports, resolve=resolve), Options(), lambda _: None))
     assert scene.did(*CHANGING) == []
 
 

@@ -207,7 +207,7 @@ def test_lines_in_a_pipe() -> None:
         03:15:52 freeze    live refuses writes (gives up at 5:00)
         03:16:34 database  FAILED: pg_restore ended with 1
         03:16:34 freeze    live takes writes, after 1m 02s
-        03:16:35 undo      undoing everything: pg_restore ended with 1
+        03:16:35 undo      undoing everything
         03:16:36 undo      instance i-0b2e pending
         03:16:37 undo      image ami-0f3c91d2 gone
         03:16:41 undo      instance i-0b2e gone

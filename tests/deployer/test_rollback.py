@@ -170,7 +170,7 @@ def test_a_write_in_the_last_moment_counts(scene: Scene) -> None:
     """Counted again once nobody can write any more: refused, and live takes writes again."""
 
     def write(act: str) -> None:
-        if act.startswith("true"):
+        if act.startswith("check `true`"):
             _writes(scene)
 
     scene.acts.then = write

@@ -195,7 +195,7 @@ def test_every_machine_is_checked(server: Server, machine: FakeMachine, tmp_path
             [Subject(HERE, machine), Subject(HERE, other)],
             Asking(RECORD),
         )
-    assert "test -e /etc/ready on 10.0.1.18" in caught.value.message
+    assert "check `test -e /etc/ready` on 10.0.1.18" in caught.value.message
     assert len(server.hosts) == 2
 
 

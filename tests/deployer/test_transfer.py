@@ -158,7 +158,7 @@ def test_progress_counts_all_machines(tmp_path: Path, code: Code) -> None:
 
 def test_a_failing_install_names_the_command(machine: FakeMachine) -> None:
     """The commands run in order in the folder, and the first failure ends it."""
-    with pytest.raises(CommandFailed, match="false on") as caught:
+    with pytest.raises(CommandFailed, match="install `false` on") as caught:
         install([machine], "/srv/shop", ["cat app.py", "false", "touch never"], lambda: 5.0)
     assert caught.value.status == 1
     assert not machine.path("/srv/shop/never").exists()

@@ -7,6 +7,7 @@ import pytest
 from deployer.sandbox.client import Sandbox
 from deployer.sandbox.faults import FaultClient
 from tests.company import Company
+from tests.warm_company import WarmCompany
 
 BUSY = 600
 """Seconds that a test may take: several releases, on a computer that has other things to do."""
@@ -22,10 +23,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 def company(sandbox: Sandbox) -> Company:
     """The company on its first day; its smoke test looks five times a second, for five seconds."""
-    one = Company(sandbox)
+    return _impatient(WarmCompany(sandbox))
+
+
+@pytest.fixture
+def cold_company(sandbox: Sandbox) -> Company:
+    """The same, but with the installed commands, each in a Python of its own."""
+    return _impatient(Company(sandbox))
+
+
+def _impatient(one: Company) -> Company:
     one.configure("^tries  = 5", "tries  = 25")
     one.configure('^every  = "1s"', 'every  = "200ms"')
     return one
+
+
+@pytest.fixture
+def cold(cold_company: Company) -> Company:
+    """The company with its live v1 under a ledger, by the installed commands."""
+    cold_company.adopt()
+    return cold_company
 
 
 @pytest.fixture

@@ -195,7 +195,7 @@ class Argv:
             thread.join()
 
     def _watch(self, stop: threading.Event) -> None:
-        while not stop.wait(0.005):
+        while not stop.wait(0.02):
             for one in Path("/proc").glob("[0-9]*/cmdline"):
                 try:
                     self.seen.add(one.read_bytes().replace(b"\0", b" ").decode(errors="replace"))

@@ -27,7 +27,7 @@ WITHOUT_POWERS = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
 """What makes file modes count for root too."""
 
 
-def test_no_state_on_disk(adopted: Company, tmp_path: Path) -> None:
+def test_no_state_on_disk(cold: Company, tmp_path: Path) -> None:
     """Each command from another empty, read-only home and directory: nothing is kept there."""
     lines = [
         "deployer up shop --ref v1.5.0",
@@ -40,15 +40,15 @@ def test_no_state_on_disk(adopted: Company, tmp_path: Path) -> None:
     for number, line in enumerate(lines):
         home = tmp_path / f"home{number}"
         home.mkdir(mode=0o500)
-        assert _at_home(adopted, home, "touch", str(home / "x")).code != 0, "home is writable"
-        done = _at_home(adopted, home, *adopted.command(*line.split(" ")))
+        assert _at_home(cold, home, "touch", str(home / "x")).code != 0, "home is writable"
+        done = _at_home(cold, home, *cold.command(*line.split(" ")))
         assert done.code == 0, (line, done)
         assert "\x1b" not in done.out + done.err
         assert list(home.iterdir()) == []
         if number == 0:
             _is_a_line_an_event(done)
-    assert adopted.version() == "v1.4.2"
-    assert writable(adopted) == ["shop"]
+    assert cold.version() == "v1.4.2"
+    assert writable(cold) == ["shop"]
 
 
 def _is_a_line_an_event(done: Done) -> None:

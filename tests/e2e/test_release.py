@@ -149,35 +149,33 @@ def _endless_smoke(company: Company) -> None:
     company.configure("^tries  = 25", "tries  = 900")
 
 
-def test_no_secret_can_be_seen(adopted: Company) -> None:
+def test_no_secret_can_be_seen(cold: Company) -> None:
     """Not in the arguments of any process while the database is copied, not in what we print."""
-    fill(adopted, 60_000)
-    old = live_instance(adopted)
-    env = on_machine(adopted, old, "sudo -n cat /etc/shop/env")
-    secrets = {_password(env), _password(adopted.admin_url())}
+    fill(cold, 60_000)
+    old = live_instance(cold)
+    env = on_machine(cold, old, "sudo -n cat /etc/shop/env")
+    secrets = {_password(env), _password(cold.admin_url())}
     assert len(secrets) == 2
     argv = Argv()
     with argv.watching():
         outputs = [
-            adopted.run("deployer", "up", "shop", "--ref", "v1.5.0", "--json", "-v"),
-            adopted.run("deployer", "up", "shop", "--ref", "v1.6.0", "-v"),
-            adopted.run("deployer", "rollback", "shop", "--discard-writes", "--json", "-v"),
+            cold.run("deployer", "up", "shop", "--ref", "v1.5.0", "--json", "-v"),
+            cold.run("deployer", "up", "shop", "--ref", "v1.6.0", "-v"),
+            cold.run("deployer", "rollback", "shop", "--discard-writes", "--json", "-v"),
         ]
     assert [one.code for one in outputs] == [0, 1, 0], "\n".join(map(str, outputs))
     assert argv.with_word("pg_dump"), "the copy was not seen"
     looks = ("status", "history", "plan")
-    outputs += [adopted.deployer(one, "shop", *more) for one in looks for more in ((), ("--json",))]
-    outputs += [adopted.reconciler("explain", "shop"), adopted.reconciler("report", "--json")]
-    tags = adopted.aws("ec2").describe_tags()["Tags"]
+    outputs += [cold.deployer(one, "shop", *more) for one in looks for more in ((), ("--json",))]
+    outputs += [cold.reconciler("explain", "shop"), cold.reconciler("report", "--json")]
+    tags = cold.aws("ec2").describe_tags()["Tags"]
     places = {
         "argv": "\n".join(argv.seen),
         "output": "\n".join(map(str, outputs)),
         "tags": str(tags),
-        "records": str(adopted.records()),
-        "consoles": "\n".join(
-            adopted.sandbox.logs(one["InstanceId"]) for one in adopted.instances()
-        ),
-        "comments": _comments(adopted),
+        "records": str(cold.records()),
+        "consoles": "\n".join(cold.sandbox.logs(one["InstanceId"]) for one in cold.instances()),
+        "comments": _comments(cold),
     }
     found = [place for place, text in places.items() for secret in secrets if secret in text]
     assert found == []

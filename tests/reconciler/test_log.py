@@ -113,6 +113,13 @@ def test_secrets_are_hidden_wherever_they_are() -> None:
         ("https://h/x", "https://h/x"),
         ("password=pw user=u", "password=*** user=u"),
         ("PGPASSWORD='pw'", "PGPASSWORD='***'"),
+        ("postgres://u:p@ss:w/rd@h/d is", "postgres://u:***@h/d is"),
+        ("redis://:pw@h:6379/0", "redis://:***@h:6379/0"),
+        ("https://ghp_0123456789abcdef@host/x.git", "https://***@host/x.git"),
+        ("ssh://git@host/x.git", "ssh://git@host/x.git"),
+        ("Authorization: Bearer abc.def", "Authorization: Bearer ***"),
+        ("api_key=abc&x=1", "api_key=***&x=1"),
+        ("write postgresql://USER:PASSWORD@HOST", "write postgresql://USER:PASSWORD@HOST"),
         ("a token of thanks", "a token of thanks"),
     ],
 )

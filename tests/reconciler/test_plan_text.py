@@ -43,7 +43,8 @@ def test_a_plan_shows_every_act_its_reason_and_its_money() -> None:
           - snapshot          snap-41               v1.4.9 unrooted         ≤ $0.0006/h
           - database          db-41                 v1.4.9 unrooted
 
-        4 deletions of 12 owned by shop (cap 10) · saves up to $0.0293/h, $21.10 in 30 days""")
+        4 deletions of 12 owned by shop (cap 10) · saves up to $0.0293/h, $21.10 in 30 days
+        read all of 1 account, 1 region, 1 kind: 4 pages, 4 calls""")
 
 
 def test_a_clean_plan() -> None:
@@ -53,6 +54,7 @@ def test_a_clean_plan() -> None:
         "shop     live v1.5.0 · 1 previous · no lease · clean",
         "",
         "nothing to do",
+        "read all of 1 account, 1 region, 1 kind: 4 pages, 4 calls",
     ]
 
 
@@ -60,7 +62,7 @@ def test_an_unknown_service_is_not_clean() -> None:
     """What could not be read is said, with its consequence."""
     lines = text(planned(problem="zone mail.example could not be read")).splitlines()
     assert lines[2].startswith("shop     unknown: zone mail.example could not be read; nothing of")
-    assert lines[-1] == "nothing to do where it is known"
+    assert lines[-2] == "nothing to do where it is known"
 
 
 def test_a_gap_is_shown() -> None:
@@ -153,6 +155,7 @@ def test_a_sweep_that_cleaned() -> None:
         f"Ended the lease of {DEAD}.",
         "Removed: 1 instance; saves $0.0278/h, $20.02 in 30 days.",
         "Clean.",
+        "read all of 1 account, 1 region, 1 kind: 4 pages, 4 calls",
     ]
 
 

@@ -214,6 +214,13 @@ def test_no_configuration_says_how_to_begin(tmp_path: Path) -> None:
     assert "$DEPLOY_CONFIG" in caught.value.detail
 
 
+def test_no_service_is_no_clean_service(tmp_path: Path) -> None:
+    """An empty directory, or the wrong one, must not end as "Clean."."""
+    with pytest.raises(ConfigError, match="no service is configured") as caught:
+        load(tmp_path)
+    assert "deployer init" in caught.value.cure
+
+
 def test_where_it_is_looked_for(
     write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,10 +1,13 @@
-"""The socket at which a machine's pid 1 answers systemctl, journalctl, shutdown and their like."""
+"""The socket at which a machine's pid 1 answers systemctl, journalctl, shutdown and their like.
+
+A question is the length of what follows, a line end, and the words with a zero byte between them;
+an answer is the exit code, the length of the output, a line end, the output, and the errors.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from deployer.sandbox.machines.manager import Manager
@@ -42,11 +45,11 @@ class Control:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            question = await reader.readline()
-            answer = await self.answer(json.loads(question))
-            writer.write(json.dumps(asdict(answer)).encode())
+            question = await reader.readexactly(int(await reader.readline()))
+            answer = await self.answer(_words(question))
+            writer.write(_told(answer))
             await writer.drain()
-        except (ValueError, TypeError, ConnectionError):
+        except (ValueError, EOFError, ConnectionError):
             pass  # whoever asked is gone, or is no shim of ours
         finally:
             writer.close()
@@ -78,6 +81,15 @@ class Control:
         minutes = 0 if when == "now" else int(when)
         asyncio.get_running_loop().call_later(60 * minutes, self.manager.power, act)
         return Answer()
+
+
+def _words(question: bytes) -> list[str]:
+    return [word.decode(errors="surrogateescape") for word in question.split(b"\0")]
+
+
+def _told(answer: Answer) -> bytes:
+    out, err = (text.encode(errors="replace") for text in (answer.out, answer.err))
+    return b"%d %d\n%s%s" % (answer.code, len(out), out, err)
 
 
 def _count(text: str) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,6 +18,12 @@ from tests.fake_route53 import ADDRESS, NOW, ZONE, FakeRoute53, an_id, client_er
 
 LEDGER = Ledger(gen=7, live=led.Live(an_id("aaaaa"), ("10.0.0.1",)))
 COMMITTED = Ledger(gen=9, live=led.Live(an_id("bbbbb"), ("10.0.0.2",)))
+
+
+def ledger_of(service: str) -> Ledger:
+    """The same for another service."""
+    live = led.Live(replace(an_id("aaaaa"), service=service), ("10.0.0.1",))
+    return replace(LEDGER, live=live)
 
 
 def test_nothing_stands_there(fake: FakeRoute53, ledgers: Route53Ledgers) -> None:
@@ -115,7 +122,7 @@ def test_many_ledgers_in_one_call(fake: FakeRoute53, ledgers: Route53Ledgers) ->
         LedgerAddress(f"shop{n}", ZONE, "example.com", f"shop{n}.example.com") for n in range(40)
     ]
     for one in addresses:
-        fake.put(one.name, "TXT", encode(LEDGER))
+        fake.put(one.name, "TXT", encode(ledger_of(one.service)))
         fake.put(one.record, "A", "10.0.0.1")
     found = ledgers.readings(addresses).found
     assert [found[one] for one in addresses] == [ledgers.read(one) for one in addresses]
@@ -143,12 +150,29 @@ def test_one_bad_ledger_is_its_own_error(fake: FakeRoute53, ledgers: Route53Ledg
     """Of many, the others are still read."""
     other = LedgerAddress("blog", ZONE, "example.com", "blog.example.com")
     fake.put(ADDRESS.name, "TXT", '"not a ledger"')
-    fake.put(other.name, "TXT", encode(LEDGER))
+    fake.put(other.name, "TXT", encode(ledger_of("blog")))
     found = ledgers.readings([ADDRESS, other]).found
     assert isinstance(found[ADDRESS], LedgerUnknown)
     reading = found[other]
     assert isinstance(reading, Reading)
-    assert reading.ledger == LEDGER
+    assert reading.ledger == ledger_of("blog")
+
+
+def test_a_ledger_that_names_another_services_deploys_is_unknown(
+    fake: FakeRoute53, ledgers: Route53Ledgers
+) -> None:
+    """A value copied from a neighbour parses well, and roots nothing of this service."""
+    fake.put(ADDRESS.name, "TXT", encode(ledger_of("blog")))
+    with pytest.raises(LedgerUnknown, match="is not a deploy of shop"):
+        ledgers.read(ADDRESS)
+
+
+def test_two_values_are_unknown(fake: FakeRoute53, ledgers: Route53Ledgers) -> None:
+    """Somebody added a second value: said how many there are, and which is to stay."""
+    fake.put(ADDRESS.name, "TXT", encode(LEDGER), '"a second value"')
+    with pytest.raises(LedgerUnknown, match=r"TXT \(2 values\)") as caught:
+        ledgers.read(ADDRESS)
+    assert "v=1" in caught.value.cure
 
 
 def test_denied_reads_name_the_action(fake: FakeRoute53, ledgers: Route53Ledgers) -> None:

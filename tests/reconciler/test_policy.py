@@ -1,0 +1,127 @@
+"""The IAM policies: written from one list, and that list is what the code asks of AWS."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from reconciler.aws.reads import camel
+from reconciler.cli import cli
+from reconciler.errors import ConfigError
+from reconciler.policy import POLICIES, UNSEEN, actions, deployer, reconciler
+from reconciler.policy_cli import WHOSE
+from reconciler.policy_scope import GivenZones, scope
+from reconciler.settings import Settings, load
+from reconciler.shared_cli import ended
+
+ROOT = Path(__file__).resolve().parents[2]
+ZONES = GivenZones({"example.com": "Z0123456789ABCDEFGHIJ"})
+READS = {"describe", "get", "list"}
+MUTATES = {"attach", "change", "create", "delete", "deregister", "detach", "modify", "release"}
+VERBS = READS | MUTATES | {"assume", "reboot", "revoke", "run", "start", "stop", "terminate"}
+SERVICES = {"record": "route53", "hosted": "route53", "parameter": "ssm", "role": "sts"}
+NOT_ASKED_OF_AWS = {
+    *("create_client", "create_loader", "create_parser", "get_component", "get_credentials"),
+    *("get_caller_identity", "get_paginator", "list_databases", "release_of"),
+}
+"""botocore's own functions and ours; and the one call that needs no permission."""
+
+
+@pytest.fixture
+def settings() -> Settings:
+    """The example configuration."""
+    return load(ROOT / "config")
+
+
+def asked_in_source() -> set[str]:
+    """Every operation that the edges name, as IAM names it."""
+    found: set[str] = set()
+    for folder in ("reconciler/aws", "deployer/aws"):
+        for path in (ROOT / folder).rglob("*.py"):
+            text = path.read_text(encoding="utf-8")
+            found |= set(re.findall(r'"([a-z]+_[a-z0-9_]+)"', text))
+            found |= set(re.findall(r"\.([a-z]+_[a-z0-9_]+)\(", text))
+    operations = {one for one in found if one.split("_")[0] in VERBS} - NOT_ASKED_OF_AWS
+    return {f"{_service(one)}:{camel(one)}" for one in operations}
+
+
+def _service(operation: str) -> str:
+    return next((name for word, name in SERVICES.items() if f"_{word}" in operation), "ec2")
+
+
+@pytest.mark.parametrize("whose", sorted(POLICIES))
+def test_the_files_are_what_the_command_prints(
+    whose: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`reconciler policy` writes config/iam, and asks nobody when the zone is given."""
+    words = ["--config", str(ROOT / "config"), "policy", "--for", whose]
+    assert ended(cli, [*words, "--zone", "example.com=Z0123456789ABCDEFGHIJ"]) == 0
+    assert capsys.readouterr().out == (ROOT / f"config/iam/{whose}.json").read_text()
+
+
+def test_every_policy_can_be_asked_for() -> None:
+    """The command line names them without importing them."""
+    assert set(WHOSE) == set(POLICIES) == {one.stem for one in (ROOT / "config/iam").glob("*.json")}
+
+
+def test_what_the_code_asks_for_is_allowed_and_nothing_else(settings: Settings) -> None:
+    """A new call without a permission, and a permission without a call, are found here."""
+    here = scope(settings, "", ZONES)
+    allowed = frozenset().union(*(actions(make(here)) for make in POLICIES.values()))
+    without_call = {"iam:PassRole"}
+    assert asked_in_source() - allowed == set()
+    assert allowed - asked_in_source() == without_call
+    assert set(UNSEEN) - allowed == {"sts:AssumeRole"}
+
+
+def test_the_sweep_launches_nothing(settings: Settings) -> None:
+    """What it may do is a part of what the deployer may, but for the list of regions."""
+    here = scope(settings, "", ZONES)
+    assert actions(reconciler(here)) - {"ec2:DescribeRegions"} < actions(deployer(here))
+
+
+def test_roles_of_other_accounts(settings: Settings) -> None:
+    """[roles] in reconciler.toml: the sweep may assume those, and no others."""
+    arn = "arn:aws:iam::210987654321:role/sweep"
+    here = replace(scope(settings, "", ZONES), assumes=(arn,))
+    found = [one for one in reconciler(here)["Statement"] if one["Action"] == "sts:AssumeRole"]
+    assert [one["Resource"] for one in found] == [[arn]]
+
+
+def test_the_longest_zone_holds_the_ledger(settings: Settings) -> None:
+    """As Route 53 would say."""
+    zones = GivenZones({"example.com": "ZA", "shop.example.com": "ZB", "hop.example.com": "ZC"})
+    assert scope(settings, "", zones).zones == ("ZB",)
+    assert "shop._deploy.shop.example.com" in scope(settings, "", zones).names
+
+
+@pytest.mark.parametrize(
+    ("account", "zones", "says"),
+    [
+        ("210987654321", {"example.com": "Z"}, "no service is in account 210987654321"),
+        ("", {"example.org": "Z"}, "no --zone that was given contains shop.example.com"),
+    ],
+)
+def test_what_is_not_there_is_said(
+    settings: Settings, account: str, zones: dict[str, str], says: str
+) -> None:
+    """Another account, or a zone that no record is in."""
+    with pytest.raises(ConfigError, match=re.escape(says)):
+        scope(settings, account, GivenZones(zones))
+
+
+def test_a_zone_is_name_and_id(capsys: pytest.CaptureFixture[str]) -> None:
+    """Half of it is a usage error, with an example."""
+    assert ended(cli, ["--config", str(ROOT / "config"), "policy", "--zone", "Z01"]) == 2
+    assert "--zone example.com=Z0123456789ABCDEFGHIJ" in capsys.readouterr().err
+
+
+def test_json_is_the_same_document(capsys: pytest.CaptureFixture[str]) -> None:
+    """--json: in one line."""
+    words = ["--config", str(ROOT / "config"), "policy", "--zone", "example.com=Z01", "--json"]
+    assert ended(cli, words) == 0
+    assert json.loads(capsys.readouterr().out)["Version"] == "2012-10-17"
