@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from reconciler.opening import Opened
     from reconciler.report import Report
     from reconciler.settings import Settings
+    from reconciler.wiring import Edges
 
 _YOUNG = click.option("--young", is_flag=True, help="Look only at what is labelled unfinished.")
 _CODES = (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.DIRT, Exit.ACCESS)
@@ -48,13 +49,20 @@ def cli() -> None:
     """
 
 
-def _opened(asked: Asked, names: Sequence[str] = ()) -> tuple[Settings, Opened]:
+def _connected(asked: Asked) -> tuple[Settings, Edges]:
     from reconciler import log
-    from reconciler.opening import opened
+    from reconciler.wiring import Edges
 
     log.set_up(verbose=asked.verbose)
     settings = asked.settings()
-    return settings, opened(settings, names)
+    return settings, Edges(settings, settings.reconciler.reach)
+
+
+def _opened(asked: Asked, names: Sequence[str] = ()) -> tuple[Settings, Opened]:
+    from reconciler.opening import opened
+
+    settings, edges = _connected(asked)
+    return settings, opened(settings, names, edges)
 
 
 def _cap(settings: Settings) -> Cap:
@@ -83,15 +91,20 @@ def sweep(asked: Asked, services: tuple[str, ...], *, young: bool, allow: int | 
     Drives every service to its desired state, and lists every single thing it could not do.
     """
     from reconciler import breaker
+    from reconciler.notify import approving
+    from reconciler.opening import opened
     from reconciler.render import stream
     from reconciler.render.sweep_text import as_json, in_lines, one_line, outcome_json
     from reconciler.sweep import sweep as clean
+    from reconciler.ways import notifier
 
     asked.last_words = "Left at once. The next sweep goes on: reconciler sweep"
-    settings, opened = _opened(asked, services)
+    settings, edges = _connected(asked)
+    found = opened(settings, services, edges)
     if asked.as_json:
         asked.say(stream.version_line())
     cap = _cap(settings)
+    people = notifier(settings, edges)
 
     def tell(outcome: Outcome) -> None:
         if asked.as_json:
@@ -99,14 +112,10 @@ def sweep(asked: Asked, services: tuple[str, ...], *, young: bool, allow: int | 
         else:
             asked.tell(one_line(outcome))
 
-    result = clean(
-        opened.services,
-        {},
-        tell,
-        young=young,
-        approve=lambda seen: breaker.check(seen, cap, allow),
-        beside=opened.beside,
-    )
+    approve = approving(lambda seen: breaker.check(seen, cap, allow), people)
+    result = clean(found.services, {}, tell, young=young, approve=approve, beside=found.beside)
+    if people is not None:
+        people.done(result)
     code = Exit.DONE if result.clean else Exit.DIRT
     done = stream.result_line(code, answer=as_json(result)) if asked.as_json else None
     asked.say(done or "\n".join(in_lines(result, verbose=asked.verbose)))
@@ -181,13 +190,14 @@ def explain(asked: Asked, id_: str) -> int:
     return Exit.DONE
 
 
-_FORMATS = ("table", "json", "csv", "markdown")
+_FORMATS = ("table", "json", "csv", "markdown", "html")
 
 
 @cli.command(
     epilog=epilog(
         """reconciler report
-        reconciler report --format csv > costs.csv""",
+        reconciler report --format csv > costs.csv
+        reconciler report --format html > costs.html""",
         _CODES,
     )
 )
@@ -201,6 +211,7 @@ def report(asked: Asked, services: tuple[str, ...], *, form: str) -> int:
     Orphans apart; prices from a small dated table, and what is not known is said so.
     """
     from reconciler.render import report as render
+    from reconciler.render.report_html import html
     from reconciler.report import report as audit
     from reconciler.sweep import make_plan
 
@@ -210,6 +221,7 @@ def report(asked: Asked, services: tuple[str, ...], *, form: str) -> int:
         "table": partial(render.table, verbose=asked.verbose),
         "csv": render.as_csv,
         "markdown": render.markdown,
+        "html": html,
     }
     asked.as_json = asked.as_json or form == "json"
     asked.answer(render.as_json(seen), lambda: texts[form](seen))

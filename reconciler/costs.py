@@ -9,7 +9,7 @@ telling what to mend first.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import reduce
 
@@ -78,12 +78,16 @@ _NOT_BILLED = frozenset(
 
 @dataclass(frozen=True)
 class Sum:
-    """Dollars an hour and so far. `unknown` things have no price here: the sum is at least this."""
+    """Dollars an hour and so far. `unknown` things have no price here: the sum is at least this.
+
+    `ageless` are those of which it is not known what they have cost so far.
+    """
 
     hourly: float = 0.0
     so_far: float = 0.0
     things: int = 0
     unknown: int = 0
+    ageless: int = 0
 
     def plus(self, other: Sum) -> Sum:
         """Both together."""
@@ -92,6 +96,7 @@ class Sum:
             self.so_far + other.so_far,
             self.things + other.things,
             self.unknown + other.unknown,
+            self.ageless + other.ageless,
         )
 
 
@@ -124,9 +129,12 @@ def is_bound(thing: Resource) -> bool:
 
 
 def so_far(thing: Resource, now: datetime | None) -> float | None:
-    """$ since birth at the present price. Age comes from the deploy-id, never from LaunchTime."""
+    """$ since birth at the present price. Age comes from the deploy-id, never from LaunchTime.
+
+    None where the price, the birth or the time is not known.
+    """
     price = hourly(thing)
-    if price is None or now is None or thing.deploy is None:
+    if price is None or thing.deploy is None or now is None:
         return None
     return price * (max(now - thing.deploy.born, timedelta(0)) / timedelta(hours=1))
 
@@ -134,12 +142,19 @@ def so_far(thing: Resource, now: datetime | None) -> float | None:
 def of(thing: Resource, now: datetime | None) -> Sum:
     """One thing as a sum; where the time is not known, without what it has cost so far."""
     price, spent = hourly(thing), so_far(thing, now)
-    return Sum(price or 0.0, spent or 0.0, 1, int(price is None))
+    return Sum(price or 0.0, spent or 0.0, 1, int(price is None), int(spent is None))
 
 
 def add(sums: Iterable[Sum]) -> Sum:
     """The sum of sums."""
     return reduce(Sum.plus, sums, Sum())
+
+
+def as_shown(sums: Iterable[Sum]) -> Sum:
+    """The sum of the figures as they are shown: a table that does not add up is not believed."""
+    return add(
+        replace(one, hourly=round(one.hourly, 4), so_far=round(one.so_far, 2)) for one in sums
+    )
 
 
 def _instance(thing: Resource) -> float | None:

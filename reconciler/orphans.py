@@ -13,13 +13,10 @@ from reconciler.cloud import Fate
 from reconciler.plan import Plan
 from reconciler.resource import Resource
 from reconciler.sweep import Result
-from reconciler.verdict import CONDEMNED, Reason, Verdict
+from reconciler.verdict import CONDEMNED, KEPT, Verdict
 
 GARBAGE = "garbage"
 BLOCKED = "blocked"
-
-KEPT = (Reason.HELD, Reason.LOST, Reason.IN_USE, Reason.YOUNG, Reason.LOOK_ALIKE)
-"""Why something is kept though nothing roots it."""
 
 Key = tuple[str, str, str]
 

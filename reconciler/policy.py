@@ -25,6 +25,7 @@ class Scope:
     `names` are the records that are swapped: each service's own and its ledger's. `zones` are
     hosted zone ids, `parameters` the paths of the `ssm:` references, `profiles` the names of the
     roles that the machines have, `assumes` the ARNs of the roles that the sweep takes elsewhere.
+    `notices` says whether a sweep tells people, `topics` the ARNs of the SNS topics that it uses.
     """
 
     account: str
@@ -35,6 +36,8 @@ class Scope:
     parameters: tuple[str, ...] = ()
     profiles: tuple[str, ...] = ()
     assumes: tuple[str, ...] = ()
+    notices: bool = False
+    topics: tuple[str, ...] = ()
 
 
 UNSEEN: Mapping[str, str] = {
@@ -99,6 +102,7 @@ def reconciler(scope: Scope) -> Document:
         *_records(scope),
         *_parameters(scope),
         *_roles(scope),
+        *_people(scope),
     )
 
 
@@ -284,3 +288,11 @@ def _roles(scope: Scope) -> list[Document]:
     if not scope.assumes:
         return []
     return [_allow("ActInOtherAccounts", "sts:AssumeRole", list(scope.assumes))]
+
+
+def _people(scope: Scope) -> list[Document]:
+    """Telling people, and writing on a thing that they were told of it."""
+    things, key = _arns(scope, *_MADE), {**_is_ours(scope), **_only_tags((t.NOTICED,))}
+    told = [_allow("SayWhenPeopleWereTold", "ec2:CreateTags", things, key)]
+    topics = [_allow("TellPeople", "sns:Publish", list(scope.topics))] if scope.topics else []
+    return [*told, *topics] if scope.notices else []

@@ -44,15 +44,21 @@ def scope(settings: Settings, account: str, locate: Locate) -> Scope:
     chosen = _account(settings, account)
     services = [one for one in settings.services.values() if one.account == chosen]
     ledgers = [locate(one) for one in services]
+    notices = settings.reconciler.notices
     return Scope(
         account=chosen,
         regions=_sorted(one.region for one in services),
         services=tuple(one.name for one in services),
         zones=_sorted(one.zone_id for one in ledgers),
         names=tuple(name for one in ledgers for name in (one.record, one.name)),
-        parameters=_sorted(path for one in services for path in _parameters(one)),
+        parameters=_sorted(
+            [path for one in services for path in _parameters(one)]
+            + [one.value for one in (notices.webhook,) if one and _is_ssm(one)]
+        ),
         profiles=_sorted(one.instance.profile or one.name for one in services),
         assumes=_sorted(settings.reconciler.roles.values()),
+        notices=bool(notices.webhook or notices.topic),
+        topics=(notices.topic,) if notices.topic else (),
     )
 
 

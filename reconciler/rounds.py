@@ -17,10 +17,13 @@ from reconciler.cloud import Outcome
 from reconciler.errors import AccessDenied, ConfigError
 from reconciler.loop import Swept
 from reconciler.managed import OnOutcome
-from reconciler.opening import Opened, opened
+from reconciler.notices import Told
+from reconciler.notify import approving
+from reconciler.opening import opened
 from reconciler.plan import Plan
 from reconciler.settings import Settings
 from reconciler.sweep import Result, sweep
+from reconciler.ways import notifier
 from reconciler.wiring import Edges
 
 
@@ -28,13 +31,15 @@ from reconciler.wiring import Edges
 class Sweeps:
     """Sweeps when called. Sessions live on from round to round while the configuration does.
 
-    `on_outcome` hears of every item, `on_answer` of every request to AWS.
+    `on_outcome` hears of every item, `on_answer` of every request to AWS, `on_sent` of notices.
     """
 
     load: Callable[[], Settings]
     names: Sequence[str]
     on_outcome: OnOutcome
     on_answer: Callable[[str, str], None]
+    on_sent: Callable[[str, str], None] = lambda _way, _outcome: None
+    _told_of: Told = field(default_factory=Told, init=False)
     _edges: Edges | None = field(default=None, init=False)
     _throttled: int = field(default=0, init=False)
 
@@ -43,7 +48,7 @@ class Sweeps:
         self._throttled = 0
         settings = self.load()
         try:
-            result = self._sweep(settings, self._opened(settings), young=young)
+            result = self._sweep(settings, young=young)
         except AccessDenied:
             self._edges = None  # whoever logs in now is asked anew
             raise
@@ -51,20 +56,27 @@ class Sweeps:
             self._edges = None  # so is an account of many that could not be entered
         return Swept(result, self._throttled)
 
-    def _opened(self, settings: Settings) -> Opened:
+    def _connected(self, settings: Settings) -> Edges:
         if self._edges is None or self._edges.settings != settings:
             self._edges = Edges(settings, settings.reconciler.reach, self._heard)
-        return opened(chosen(settings, self.names), self.names, self._edges)
+        return self._edges
 
-    def _sweep(self, settings: Settings, found: Opened, *, young: bool) -> Result:
+    def _sweep(self, settings: Settings, *, young: bool) -> Result:
+        edges = self._connected(chosen(settings, self.names))
+        found = opened(settings, self.names, edges)
         cap = Cap(settings.reconciler.breaker.max_count, settings.reconciler.breaker.share)
+        people = notifier(settings, edges, self._told_of, self.on_sent)
 
-        def approve(plan: Plan) -> None:
+        def refuse(plan: Plan) -> None:
             breaker.check(plan, cap)
 
-        return sweep(
+        approve = approving(refuse, people)
+        result = sweep(
             found.services, {}, self._told, young=young, approve=approve, beside=found.beside
         )
+        if people is not None:
+            people.done(result)
+        return result
 
     def _told(self, outcome: Outcome) -> None:
         self.on_outcome(outcome)
@@ -77,9 +89,10 @@ class Sweeps:
 
 
 def chosen(settings: Settings, names: Sequence[str]) -> Settings:
-    """The settings, if they have these services and any at all. Raises ConfigError."""
+    """The settings, if they have these services and anything to look at. Raises ConfigError."""
     for one in names:
         settings.service(one)
-    if not settings.services:
+    said = settings.reconciler
+    if not settings.services and not (said.accounts and said.regions):
         raise ConfigError(f"no service is configured in {settings.directory}")
     return settings

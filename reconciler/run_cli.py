@@ -82,7 +82,7 @@ def run(
     logs.set_up(verbose=asked.verbose, usual=logging.INFO)
     chosen(asked.settings(), services)  # what is wrong now is said now, not in the log
     metrics = Metrics()
-    sweeps = Sweeps(asked.settings, services, _Items(metrics), metrics.called)
+    sweeps = Sweeps(asked.settings, services, _Items(metrics), metrics.called, metrics.noticed)
     intervals = Intervals(every.total_seconds(), full.total_seconds())
     loop = Loop(sweeps, intervals, (metrics.round, log_round))
     with opened(listen, _pages(loop, metrics)) as address:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -61,7 +61,6 @@ def load(directory: Path | None = None) -> Settings:
     _refuse_missing(home)
     problems: list[Problem] = []
     files = sorted((home / "services").glob("*.toml"))
-    _refuse_empty(home, files)
     services = {path.stem: _service(path, home, problems) for path in files}
     reconciler = _reconciler(home, problems)
     found = {name: one for name, one in services.items() if one is not None}
@@ -69,6 +68,7 @@ def load(directory: Path | None = None) -> Settings:
     problems += _forbidden(found, reconciler) if reconciler else []
     if problems or reconciler is None:
         raise gather(problems)
+    _refuse_empty(home, found, reconciler)
     return Settings(home, found, reconciler)
 
 
@@ -82,9 +82,12 @@ def _refuse_missing(home: Path) -> None:
     )
 
 
-def _refuse_empty(home: Path, files: Sequence[Path]) -> None:
-    """No service is no service that is clean: a wrong directory must not look like a good day."""
-    if files:
+def _refuse_empty(home: Path, services: Mapping[str, Service], said: Reconciler) -> None:
+    """No service is no service that is clean: a wrong directory must not look like a good day.
+
+    Places that are said are another matter: what is there is told, and nothing of it touched.
+    """
+    if services or (said.accounts and said.regions):
         return
     raise ConfigError(
         f"no service is configured: there is no {home / 'services'}/*.toml",

@@ -13,6 +13,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, PlainValidator, model_validator
 
+from reconciler.settings_notices import Notices
 from reconciler.settings_types import Account, Duration, Region, Section, is_region
 
 ALL_REGIONS = ("all",)
@@ -81,6 +82,7 @@ class Reconciler(Section):
     breaker: Breaker = Breaker()
     reach: Reach = Reach()
     min_age: Duration = timedelta(0)
+    notices: Notices = Notices()
 
     @model_validator(mode="after")
     def _rules(self) -> Self:

@@ -19,6 +19,7 @@ HOST_KEY = "deploy-host-key"
 RELEASE = "deploy-release"
 BY = "deploy-by"
 HOLD = "deploy-hold"
+NOTICED = "deploy-noticed"
 NAME = "Name"
 
 HELD_BY_ADOPTION = "adopted"

@@ -33,6 +33,9 @@ class Reason(StrEnum):
 
 
 ROOTED = frozenset({Reason.LIVE, Reason.PREVIOUS, Reason.KEPT, Reason.LEASE})
+KEPT = frozenset({Reason.HELD, Reason.LOST, Reason.IN_USE, Reason.YOUNG, Reason.LOOK_ALIKE})
+"""Why something is kept though nothing roots it."""
+
 CONDEMNED = frozenset({Label.PENDING, Label.FAILED, Label.LEFT})
 """Labels of what may be garbage once it is not rooted."""
 

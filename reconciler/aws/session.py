@@ -151,6 +151,11 @@ class Aws:
         """Systems Manager, for reads."""
         return cast("SSMClient", self._client("ssm", READS))
 
+    @property
+    def sns_once(self) -> Any:
+        """SNS, for notices: one attempt a call."""
+        return self._client("sns", ONCE)
+
     def verify(self) -> None:
         """Ask STS whose credentials these are, once an account. Raises as the class says."""
         self._account.verify()

@@ -5,11 +5,10 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from reconciler.costs import AS_OF, MONTH, Sum, add, price
+from reconciler.costs import AS_OF, MONTH, Sum, as_shown, price
 from reconciler.render import words
 from reconciler.render.ledger import iso
 from reconciler.render.plan_text import verdict_json
@@ -19,8 +18,12 @@ from reconciler.render.scope_text import (
     stranger_lines,
     strangers_json,
 )
-from reconciler.report import GARBAGE, Orphan, Report, Row
+from reconciler.report import GARBAGE, Item, Report, Row
 from reconciler.resource import DATABASE, IMAGE, SNAPSHOT, VOLUME
+from reconciler.verdict import Reason
+
+_SOME = 20
+"""Look-alikes named one by one in the table; JSON and HTML have them all."""
 
 HEADS = ("service", "release", "state", "since", "machines", "other", "$/h", "so far")
 _RIGHT = (6, 7)
@@ -30,20 +33,20 @@ _SHORT = ((VOLUME, "vol"), (IMAGE, "img"), (SNAPSHOT, "snap"), (DATABASE, "db"))
 
 def _cells(report: Report) -> list[tuple[str, ...]]:
     """Every row of the table as text, the total last."""
-    rows, before = [], ""
-    for one in report.rows:
-        rows.append(_row_cells(one, report.now, "" if one.service == before else one.service))
-        before = one.service
+    rows: list[tuple[str, ...]] = []
+    several = len(report.services) > 1
+    for service in report.services:
+        own = [one for one in report.rows if one.service == service]
+        rows += [_row_cells(one, report.now, "" if n else service) for n, one in enumerate(own)]
+        if several and len(own) > 1:
+            sums = _shown(own)
+            rows.append(("", f"all of {service}", "", "", "", "", _dollars(sums), _so_far(sums)))
     total = _shown(report.rows)
     return [*rows, ("total", "", "", "", "", "", _dollars(total), _so_far(total))]
 
 
 def _shown(rows: Iterable[Row]) -> Sum:
-    """The sum of the figures as they are shown: a table that does not add up is not believed."""
-    return add(
-        replace(one.cost, hourly=round(one.cost.hourly, 4), so_far=round(one.cost.so_far, 2))
-        for one in rows
-    )
+    return as_shown(one.cost for one in rows)
 
 
 def _row_cells(row: Row, now: datetime | None, service: str) -> tuple[str, ...]:
@@ -69,9 +72,9 @@ def _dollars(cost: Sum) -> str:
 
 
 def _so_far(cost: Sum) -> str:
-    if cost.things and cost.unknown == cost.things:
+    if cost.things and cost.ageless == cost.things:
         return "unknown"
-    return f"{cost.so_far:.2f}{'+' if cost.unknown else ''}"
+    return f"{cost.so_far:.2f}{'+' if cost.ageless else ''}"
 
 
 def table(report: Report, *, verbose: bool = False) -> str:
@@ -91,12 +94,17 @@ def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def _orphan_lines(report: Report) -> list[str]:
-    if not report.orphans:
-        return []
-    return ["", "orphans", *(_orphan(one) for one in report.orphans)]
+    """What nothing roots; then what only looks so, as far as it explains itself."""
+    lines = ["", "orphans", *map(_orphan, report.orphans)] if report.orphans else []
+    alike = [one for one in report.foreign if one.verdict.reason is Reason.LOOK_ALIKE]
+    if alike:
+        lines += ["", "look-alikes, in no sum above", *map(_orphan, alike[:_SOME])]
+    if len(alike) > _SOME:
+        lines.append(f"  and {len(alike) - _SOME} more")
+    return lines
 
 
-def _orphan(one: Orphan) -> str:
+def _orphan(one: Item) -> str:
     thing = one.verdict.thing
     fate = "garbage" if one.verdict.collect else f"kept: {one.verdict.reason.value}"
     return f"  {thing.kind:<17} {thing.id:<21} {fate:<20} {price(thing):>14}".rstrip()
@@ -107,6 +115,8 @@ def _foot(report: Report, *, verbose: bool = False) -> list[str]:
     month = words.money(wasted.hourly * MONTH)
     least = "at least " if wasted.unknown else ""
     lines = ["", f"wasted now {least}{words.hourly(wasted.hourly)} ({month} in 30 days)"]
+    if report.wasted_since is not None:
+        lines[-1] += f", the oldest since {_since(report.wasted_since, report.now)}"
     if report.total.unknown:
         lines.append(f"+ and {words.count(report.total.unknown, 'thing')} whose price is not known")
     lines += [f"{name} is unknown: {why}" for name, why in report.unknown.items()]
@@ -121,9 +131,16 @@ def as_json(report: Report) -> dict[str, Any]:
         "now": iso(report.now) if report.now else None,
         "prices": AS_OF,
         "deploys": [_row_json(one) for one in report.rows],
-        "orphans": [{**verdict_json(one.verdict), **_sum_json(one.cost)} for one in report.orphans],
+        "orphans": [_item_json(one) for one in report.orphans],
+        "foreign": [_item_json(one) for one in report.foreign],
+        "services": {name: _sum_json(cost) for name, cost in report.services.items()},
+        "states": {name: _sum_json(cost) for name, cost in report.states.items()},
         "total": _sum_json(report.total),
-        "wasted": _sum_json(report.wasted),
+        "wasted": {
+            **_sum_json(report.wasted),
+            "since": iso(report.wasted_since) if report.wasted_since else None,
+            "month": report.wasted.hourly * MONTH,
+        },
         "unknown": dict(report.unknown),
         "gaps": list(report.gaps),
         "not_ours": strangers_json(report.strangers),
@@ -141,14 +158,20 @@ def _row_json(row: Row) -> dict[str, Any]:
         "machines": dict(row.machines),
         "other": dict(row.other),
         **_sum_json(row.cost),
+        "resources": [_item_json(one) for one in row.items],
     }
 
 
+def _item_json(item: Item) -> dict[str, Any]:
+    return {**verdict_json(item.verdict), "is": item.state, **_sum_json(item.cost)}
+
+
 def _sum_json(cost: Sum) -> Mapping[str, Any]:
-    whole = not (cost.things and cost.unknown == cost.things)
+    known = not cost.things or cost.unknown < cost.things
+    aged = not cost.things or cost.ageless < cost.things
     return {
-        "hourly": cost.hourly if whole else None,
-        "so_far": cost.so_far if whole else None,
+        "hourly": cost.hourly if known else None,
+        "so_far": cost.so_far if aged else None,
         "things": cost.things,
         "unknown_prices": cost.unknown,
     }

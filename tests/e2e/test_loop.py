@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -51,6 +53,11 @@ class Loop:
         except urllib.error.HTTPError as red:
             return red.code, json.loads(red.read())
 
+    def ills(self) -> str:
+        """Why it is red, in words; '' while it is green."""
+        status, said = self.health()
+        return " ".join(said["ills"]) if status == 503 else ""
+
     def figure(self, name: str, **labels: str) -> float:
         """The sum of a metric's samples that have these labels."""
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -73,12 +80,34 @@ def wait_for(condition: Callable[[], bool], what: str) -> None:
 
 
 @contextmanager
-def looping(company: Company, told: Path, *words: str) -> Iterator[Loop]:
+def webhook() -> Iterator[tuple[str, list[str]]]:
+    """The people: a URL, and what was posted there."""
+    got: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["text"])
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            """Say nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/s3cr3t", got
+    server.shutdown()
+    server.server_close()
+
+
+@contextmanager
+def looping(company: Company, told: Path, **env: str) -> Iterator[Loop]:
     """The loop, every second; killed at the end if it still runs."""
-    command = company.command("reconciler", "run", "--every", "1s", "--full-every", "2s", *words)
+    command = company.command("reconciler", "run", "--every", "1s", "--full-every", "5s")
     with told.open("wb") as log:
         process = subprocess.Popen(
-            [*command, "--listen", "127.0.0.1:0"], env=company.environment, stderr=log
+            [*command, "--listen", "127.0.0.1:0"], env={**company.environment, **env}, stderr=log
         )
     with process:
         try:
@@ -95,9 +124,11 @@ def test_the_loop_keeps_the_company_clean(
     A configuration that breaks meanwhile is blindness too, not an end.
     """
     before = adopted.things()
-    with looping(adopted, tmp_path / "log") as loop:
+    settings = adopted.service_file().parent.parent / "reconciler.toml"
+    settings.write_text(f'{settings.read_text()}\n[notices]\nwebhook = "env:HOOK"\n')
+    with webhook() as (url, heard), looping(adopted, tmp_path / "log", HOOK=url) as loop:
         wait_for(lambda: loop.figure("rounds_total", outcome="complete") > 0, "a first round")
-        assert loop.health()[0] == 200
+        wait_for(lambda: loop.health()[0] == 200, "green")
 
         die_in(adopted, "code")
         assert adopted.things() != before, "its lease protects it"
@@ -110,6 +141,10 @@ def test_the_loop_keeps_the_company_clean(
         assert loop.figure("api_calls_total", action="ec2:DescribeTags", outcome="ok") > 1
         assert {one["kind"] for one in loop.log("gone")} >= {"instance", "image", "snapshot"}
 
+        wait_for(lambda: len(heard) >= 2, "people are told")
+        assert "left behind, removed now" in heard[0]
+        assert "removed 1 instance" in " ".join(heard[1:])
+        assert "s3cr3t" not in loop.told.read_text()
         _goes_red_and_green(loop, adopted, faults)
 
         loop.process.send_signal(signal.SIGTERM)
@@ -121,15 +156,13 @@ def test_the_loop_keeps_the_company_clean(
 
 def _goes_red_and_green(loop: Loop, company: Company, faults: FaultClient) -> None:
     faults.set("DescribeTags", "error500", times=0)
-    wait_for(lambda: loop.health()[0] == 503, "red while AWS answers 500")
-    assert "InternalError" in " ".join(loop.health()[1]["ills"])
+    wait_for(lambda: "InternalError" in loop.ills(), "red while AWS answers 500")
     faults.clear()
     wait_for(lambda: loop.health()[0] == 200, "green again")
 
     good = company.service_file().read_text()
     company.service_file().write_text("record = 7")
-    wait_for(lambda: loop.health()[0] == 503, "red by a broken configuration")
-    assert "record" in loop.health()[1]["last"]
+    wait_for(lambda: "record" in loop.ills(), "red by a broken configuration")
     company.service_file().write_text(good)
     wait_for(lambda: loop.health()[0] == 200, "green by a mended one")
 

@@ -73,7 +73,7 @@ def test_the_table_adds_up() -> None:
     assert f"{sum(float(row[-2]) for row in shown):.4f}" == total[-2]
     assert f"{sum(float(row[-1]) for row in shown):.2f}" == total[-1]
     garbage = next(row for row in shown if "garbage" in row)
-    assert f"wasted now ${garbage[-2]}/h ($21.10 in 30 days)" in lines
+    assert f"wasted now ${garbage[-2]}/h ($21.10 in 30 days), the oldest since 02:44" in lines
 
 
 def test_every_deploy_has_a_row() -> None:

@@ -15,7 +15,9 @@ from reconciler.errors import ConfigError
 from reconciler.policy import POLICIES, UNSEEN, actions, deployer, reconciler
 from reconciler.policy_cli import WHOSE
 from reconciler.policy_scope import GivenZones, scope
+from reconciler.secret import Reference
 from reconciler.settings import Settings, load
+from reconciler.settings_notices import Notices
 from reconciler.shared_cli import ended
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -90,6 +92,23 @@ def test_roles_of_other_accounts(settings: Settings) -> None:
     here = replace(scope(settings, "", ZONES), assumes=(arn,))
     found = [one for one in reconciler(here)["Statement"] if one["Action"] == "sts:AssumeRole"]
     assert [one["Resource"] for one in found] == [[arn]]
+
+
+def test_telling_people(settings: Settings) -> None:
+    """[notices]: publish to that topic, read that parameter, write one tag; else none of it."""
+    topic = "arn:aws:sns:eu-west-1:123456789012:sweeps"
+    said = Notices.model_validate(
+        {"topic": topic, "webhook": Reference("ssm", "/reconciler/webhook")}
+    )
+    told = replace(settings, reconciler=settings.reconciler.model_copy(update={"notices": said}))
+    here = reconciler(scope(told, "", ZONES))
+    by_sid = {one["Sid"]: one for one in here["Statement"]}
+    assert by_sid["TellPeople"]["Resource"] == [topic]
+    tags = by_sid["SayWhenPeopleWereTold"]["Condition"]["ForAllValues:StringEquals"]
+    assert tags == {"aws:TagKeys": ["deploy-noticed"]}
+    assert "parameter/reconciler/webhook" in str(by_sid["ResolveReferences"]["Resource"])
+    silent = {one["Sid"] for one in reconciler(scope(settings, "", ZONES))["Statement"]}
+    assert by_sid.keys() - silent == {"TellPeople", "SayWhenPeopleWereTold"}
 
 
 def test_the_longest_zone_holds_the_ledger(settings: Settings) -> None:

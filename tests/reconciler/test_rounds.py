@@ -14,6 +14,8 @@ from reconciler.aws.tap import OK, SLOWER
 from reconciler.cloud import Outcome
 from reconciler.completeness import EVERYWHERE, Read, Status
 from reconciler.errors import AccessDenied, ConfigError, Refused
+from reconciler.notices import Notice, Told
+from reconciler.notify import Notifier
 from reconciler.opening import Opened
 from reconciler.rounds import Sweeps
 from reconciler.scope import NOTHING, Beside
@@ -135,6 +137,34 @@ def test_the_breaker_holds_in_the_loop_too(world: World) -> None:
     with pytest.raises(Refused, match="too much"):
         world.sweeps()(False)
     assert world.scene.did("delete", "drop") == []
+
+
+def test_people_are_told_once_in_many_rounds(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was said is remembered from round to round, the breaker's word too."""
+    got: list[str] = []
+
+    def people(
+        _: Settings, __: object, told: Told, on_sent: Callable[[str, str], None]
+    ) -> Notifier:
+        def send(notice: Notice) -> None:
+            got.append(notice.phase.value)
+
+        return Notifier({"way": send}, lambda _, __: None, told=told, on_sent=on_sent)
+
+    monkeypatch.setattr(rounds, "notifier", people)
+    world.scene.heap.protected["i-41"] = "termination protection"
+    sweeps = world.sweeps()
+    for _ in range(3):
+        sweeps(False)
+    assert got == ["planned", "done"]
+    world.settings = replace(
+        world.settings, reconciler=Reconciler(breaker=Breaker(max_count=0, share=0.0))
+    )
+    again = world.sweeps()
+    for _ in range(2):
+        with pytest.raises(Refused):
+            again(False)
+    assert got == ["planned", "done", "refused"]
 
 
 def test_a_service_that_is_gone_is_no_reason_to_sweep_others(world: World) -> None:

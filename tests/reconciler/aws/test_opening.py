@@ -214,7 +214,7 @@ def test_a_named_service_alone(estate: Estate) -> None:
 
 def test_nothing_configured_is_nothing_to_delete(estate: Estate) -> None:
     """Without services and places there is nothing to look at; with places, only to report."""
-    with pytest.raises(ConfigError, match="nothing to look at"):
+    with pytest.raises(ConfigError, match="no service is configured"):
         estate.opened()
     estate.sweep(f'accounts = ["{HERE}"]\nregions = ["eu-west-1"]')
     ids = estate.api.machines()
