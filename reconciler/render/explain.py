@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reconciler import birth, costs
 from reconciler import tags as t
+from reconciler.durations import format_duration
 from reconciler.plan import Plan, ServicePlan
 from reconciler.render import words
 from reconciler.render.plan_text import verdict_json
-from reconciler.verdict import Verdict
+from reconciler.verdict import Reason, Verdict
 
 
 def find(plan: Plan, id_: str) -> tuple[Verdict, ...]:
@@ -28,11 +29,41 @@ def explain_lines(plan: Plan, verdict: Verdict) -> list[str]:
     rows = [f"  {name:<11} {text}" for name, text in _answers(plan, verdict)]
     lines = [f"{thing.id} {fate}: {words.one_line(verdict.text)}.", *rows]
     if verdict.collect:
-        price = costs.price(thing)
-        cost = f" It costs {price}." if price else ""
-        lines.append(f"The next sweep removes it.{cost}")
+        lines.append("The next sweep removes it.")
         lines.append(f"To keep it:  reconciler hold {thing.id} 'your reason'")
+    else:
+        lines.append(f"What would change it:  {would_change(plan, verdict)}")
     return lines
+
+
+_CHANGES: Mapping[Reason, str] = {
+    Reason.FOREIGN: "nothing here: it is of another ledger, or of a service without a file",
+    Reason.LOOK_ALIKE: "nothing: its birth is not proved, so only people remove it",
+    Reason.UNKNOWN: "the service being known again: reconciler plan says what is in the way",
+    Reason.LIVE: "a release or a rollback, which makes it previous",
+    Reason.PREVIOUS: "retention (keep, keep_for): a later sweep forgets it, then removes it",
+    Reason.LEASE: "its commit, or the end of its lease: deployer abort ends it now",
+    Reason.LOST: "the ledger naming it again: deployer recover; no sweep decides about it",
+    Reason.WITNESSED: "its address leaving the A record",
+    Reason.IN_USE: "the end of what uses it, or of its being shared",
+}
+
+
+def would_change(plan: Plan, verdict: Verdict) -> str:
+    """What would make another verdict of this one."""
+    thing, todo = verdict.thing, _todo(plan, verdict)
+    if verdict.collect:
+        return f"reconciler hold {thing.id}, or its service becoming unknown"
+    if verdict.reason is Reason.HELD:
+        if thing.hold == t.HELD_BY_ADOPTION:
+            return "people removing it: no deploy created it, so no sweep deletes it"
+        return f"reconciler release {thing.id}"
+    if verdict.reason is Reason.YOUNG and todo is not None and thing.deploy is not None:
+        return f"time: from {thing.deploy.born + todo.root.min_age:%Y-%m-%d %H:%M:%S} UTC on"
+    if verdict.reason is Reason.KEPT and todo is not None:
+        until = [one.until for one in todo.root.ledger.kept if one.id == thing.deploy]
+        return f"time: it is kept until {max(until):%Y-%m-%d %H:%M:%S} UTC" if until else "time"
+    return _CHANGES.get(verdict.reason, "another ledger")
 
 
 def _answers(plan: Plan, verdict: Verdict) -> Iterator[tuple[str, str]]:
@@ -47,6 +78,39 @@ def _answers(plan: Plan, verdict: Verdict) -> Iterator[tuple[str, str]]:
     yield "label", thing.tags.get(t.STATE, "none")
     yield "hold", words.one_line(thing.hold) or "none"
     yield "in use by", ", ".join(thing.used_by) or "nothing"
+    yield "shared", "with other accounts" if thing.shared else "no"
+    if todo is not None:
+        yield "age", _age(verdict, todo)
+        yield "seen", _seen(todo)
+        yield "cost", _cost(verdict, todo)
+
+
+def _age(verdict: Verdict, todo: ServicePlan) -> str:
+    deploy = verdict.thing.deploy
+    if deploy is None or todo.problem:
+        return "unknown"
+    least = todo.root.min_age
+    rule = f"; min_age {format_duration(least)}" if least else "; no min_age"
+    return f"{words.rough(todo.root.now - deploy.born)}, born {deploy.born:%Y-%m-%d %H:%M:%S}{rule}"
+
+
+def _seen(todo: ServicePlan) -> str:
+    """The times of what was judged by: the heap is listed first, the ledger read last."""
+    root = todo.root
+    if root.problem:
+        return f"ledger not known: {words.one_line(root.problem)}"
+    listed = root.now - root.heap_age
+    return f"listed {listed:%H:%M:%S}, ledger and record read {root.now:%H:%M:%S} UTC"
+
+
+def _cost(verdict: Verdict, todo: ServicePlan) -> str:
+    now = None if todo.problem else todo.root.now
+    price, spent = costs.price(verdict.thing), costs.so_far(verdict.thing, now)
+    if not price:
+        return "not billed by itself"
+    hourly = costs.hourly(verdict.thing)
+    month = None if hourly is None else round(hourly, 4) * costs.MONTH
+    return f"{price}, {words.money(spent)} so far, {words.money(month)} in 30 days"
 
 
 def _todo(plan: Plan, verdict: Verdict) -> ServicePlan | None:
@@ -71,4 +135,8 @@ def _rooted(verdict: Verdict, todo: ServicePlan) -> str:
 
 def explain_json(plan: Plan, verdict: Verdict) -> dict[str, Any]:
     """The same as an object."""
-    return {**verdict_json(verdict), "answers": dict(_answers(plan, verdict))}
+    return {
+        **verdict_json(verdict),
+        "answers": dict(_answers(plan, verdict)),
+        "would_change": would_change(plan, verdict),
+    }

@@ -13,7 +13,7 @@ from reconciler.breaker import Cap
 from reconciler.cloud import Fate, Outcome
 from reconciler.errors import Refused
 from reconciler.plan import Plan
-from reconciler.render.explain import explain_json, explain_lines, find
+from reconciler.render.explain import _CHANGES, explain_json, explain_lines, find
 from reconciler.render.ledger import ledger_json, ledger_lines
 from reconciler.render.plan_text import plan_json, plan_lines
 from reconciler.render.sweep_text import as_json, in_lines, one_line
@@ -105,7 +105,11 @@ def test_explain_garbage() -> None:
         "  label       pending",
         "  hold        none",
         "  in use by   nothing",
-        "The next sweep removes it. It costs $0.0278/h.",
+        "  shared      no",
+        "  age         45 min, born 2026-11-23 02:44:02; no min_age",
+        "  seen        listed 03:29:52, ledger and record read 03:29:52 UTC",
+        "  cost        $0.0278/h, $0.02 so far, $20.02 in 30 days",
+        "The next sweep removes it.",
         "To keep it:  reconciler hold i-41 'your reason'",
     ]
 
@@ -122,6 +126,33 @@ def test_explain_what_is_kept() -> None:
     assert "  birth       adopted: no deploy created it" in explain_lines(
         planned(CLEAN, adopted), verdict
     )
+
+
+def test_explain_says_what_would_change_it() -> None:
+    """For every reason to keep a thing: the command, the time or the event that ends it."""
+    held = [
+        replace(one, tags={**one.tags, "deploy-hold": "evidence"}) if one.id == "i-41" else one
+        for one in ALL
+    ]
+    worlds = [
+        (planned(), "i-17", "a release or a rollback"),
+        (planned(), "i-9", "retention"),
+        (planned(EVIDENCE), "i-41", "kept until 2026-11-23 04:29:52 UTC"),
+        (planned(CLEAN, held), "i-41", "reconciler release i-41"),
+        (planned(problem="away"), "i-41", "being known again"),
+    ]
+    for plan, id_, words in worlds:
+        [verdict] = find(plan, id_)
+        assert words in explain_lines(plan, verdict)[-1]
+        assert words in explain_json(plan, verdict)["would_change"]
+    assert set(Reason) - set(_CHANGES) == {
+        Reason.HELD,
+        Reason.YOUNG,
+        Reason.KEPT,
+        Reason.UNROOTED,
+    }
+    [unknown] = find(planned(problem="away"), "i-41")
+    assert explain_json(planned(problem="away"), unknown)["answers"]["age"] == "unknown"
 
 
 def test_explain_finds_by_name_and_by_deploy() -> None:
