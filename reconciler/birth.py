@@ -13,11 +13,17 @@ from datetime import timedelta
 from reconciler import tags as t
 from reconciler.deploy_id import DeployId
 from reconciler.resource import (
+    ADDRESS,
     DATABASE,
+    GROUP,
     IMAGE,
     INSTANCE,
     INTERFACE,
+    KEY_PAIR,
+    RDS_INSTANCE,
+    RDS_SNAPSHOT,
     SNAPSHOT,
+    TEMPLATE,
     VOLUME,
     Resource,
 )
@@ -155,6 +161,43 @@ def _snapshot(case: _Case) -> str:
     return ""
 
 
+def _address(case: _Case) -> str:
+    """An address has no name, token or time of birth: nothing that only its create call could set.
+
+    What is asked instead is why that is enough (docs/adr/0010): nothing in AWS makes an address of
+    another one, so its tags were never copied along with it, and a transfer clears them. Tags that
+    people copied by hand name the kind they were born on; and what holds it must be the deploy's.
+    """
+    for holder in case.thing.used_by:
+        known = case.things.get((INSTANCE, holder)) or case.things.get((INTERFACE, holder))
+        if case.strange(known):
+            return f"it is associated with {holder}, which this deploy did not make"
+    return ""
+
+
+def _named(case: _Case) -> str:
+    """Group, key pair, template: a name is unique in its place, and given in the create call."""
+    if case.deploy.owns_name(case.thing.name):
+        return ""
+    return f"its name is not its deploy's, {case.deploy.stem}"
+
+
+def _rds(case: _Case) -> str:
+    """A restore inherits its source's tags, but never its identifier (aws.md §8)."""
+    if case.thing.name == case.deploy.rds_identifier:
+        return ""
+    return f"its identifier is not its deploy's, {case.deploy.rds_identifier}"
+
+
+def _rds_snapshot(case: _Case) -> str:
+    """By hand only, and not a copy: automated ones and those of AWS Backup are named by AWS."""
+    if case.thing.type != "manual":
+        return f"it is an {case.thing.type or 'unknown'} snapshot, not made by a deploy"
+    if case.thing.source:
+        return f"it is a copy of {case.thing.source}"
+    return _rds(case)
+
+
 def _database(case: _Case) -> str:
     ours = case.thing.name == case.deploy.database_name(case.home.ledger)
     return "" if ours else "its name is not its deploy's"
@@ -168,6 +211,12 @@ _PROOFS: Mapping[str, _Proof] = {
     INTERFACE: _attached,
     IMAGE: _image,
     SNAPSHOT: _snapshot,
+    ADDRESS: _address,
+    KEY_PAIR: _named,
+    GROUP: _named,
+    TEMPLATE: _named,
+    RDS_INSTANCE: _rds,
+    RDS_SNAPSHOT: _rds_snapshot,
     DATABASE: _database,
 }
 

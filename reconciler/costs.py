@@ -13,7 +13,22 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import reduce
 
-from reconciler.resource import DATABASE, IMAGE, INSTANCE, INTERFACE, SNAPSHOT, VOLUME, Resource
+from reconciler.resource import (
+    ADDRESS,
+    DATABASE,
+    GROUP,
+    IMAGE,
+    INSTANCE,
+    INTERFACE,
+    KEY_PAIR,
+    RDS,
+    RDS_INSTANCE,
+    RDS_SNAPSHOT,
+    SNAPSHOT,
+    TEMPLATE,
+    VOLUME,
+    Resource,
+)
 
 AS_OF = "2025-11"
 MONTH = 720
@@ -70,6 +85,27 @@ _STORAGE: Mapping[str, Mapping[str, float]] = {
 }
 """$ a GB and month, by region and type; a snapshot's is for all its data, an upper bound."""
 
+_RDS: Mapping[str, Mapping[str, float]] = {
+    "us-east-1": {
+        "db.t3.micro": 0.018,
+        "db.t3.small": 0.036,
+        "db.t3.medium": 0.072,
+        "db.t4g.micro": 0.016,
+        "db.t4g.small": 0.032,
+        "db.t4g.medium": 0.065,
+    },
+}
+"""$/h of PostgreSQL in one zone while it runs; another engine or region is unknown here."""
+
+_RDS_STORAGE: Mapping[str, Mapping[str, float]] = {
+    "us-east-1": {"disk": 0.115, "snapshot": 0.095},
+    "eu-west-1": {"disk": 0.127, "snapshot": 0.095},
+}
+"""$ a GB and month of general purpose storage, and of a snapshot, again an upper bound."""
+
+_FREE = frozenset({IMAGE, DATABASE, KEY_PAIR, GROUP, TEMPLATE})
+"""An image is billed as its snapshots, a database on a shared server not at all."""
+
 _NOT_BILLED = frozenset(
     {"pending", "stopping", "stopped", "shutting-down", "terminated", "deleted", "deregistered"}
 )
@@ -104,13 +140,15 @@ def hourly(thing: Resource) -> float | None:
     """$/h of a thing as it is now; None where its price is not known here."""
     if thing.kind == INSTANCE:
         return _instance(thing)
-    if thing.kind == INTERFACE:
+    if thing.kind in (INTERFACE, ADDRESS):
         return thing.public_ips * PUBLIC_IPV4
-    if thing.kind in (IMAGE, DATABASE):
-        return 0.0  # an image is billed as its snapshots, a database on a shared server not at all
+    if thing.kind in _FREE:
+        return 0.0
+    if thing.kind == RDS_INSTANCE:
+        return _database_server(thing)
     if thing.kind == VOLUME:
         return _storage(thing, thing.type)
-    return _storage(thing, "snapshot") if thing.kind == SNAPSHOT else None
+    return _storage(thing, "snapshot") if thing.kind in (SNAPSHOT, RDS_SNAPSHOT) else None
 
 
 def price(thing: Resource) -> str:
@@ -125,7 +163,7 @@ def price(thing: Resource) -> str:
 
 def is_bound(thing: Resource) -> bool:
     """Whether the price is only an upper bound: snapshots share what did not change."""
-    return thing.kind == SNAPSHOT
+    return thing.kind in (SNAPSHOT, RDS_SNAPSHOT)
 
 
 def so_far(thing: Resource, now: datetime | None) -> float | None:
@@ -165,6 +203,16 @@ def _instance(thing: Resource) -> float | None:
     return None if price is None else price + addresses
 
 
+def _database_server(thing: Resource) -> float | None:
+    """A stopped one pays for its storage (and starts again by itself after seven days)."""
+    disk = _storage(thing, "disk")
+    if thing.state == "stopped" or disk is None:
+        return disk
+    price = _RDS.get(thing.place.region, {}).get(thing.type)
+    return None if price is None else price + disk + thing.public_ips * PUBLIC_IPV4
+
+
 def _storage(thing: Resource, kind: str) -> float | None:
-    price = _STORAGE.get(thing.place.region, {}).get(kind)
+    table = _RDS_STORAGE if thing.kind in RDS else _STORAGE
+    price = table.get(thing.place.region, {}).get(kind)
     return None if price is None or not thing.size_gb else price * thing.size_gb / MONTH

@@ -22,6 +22,7 @@ TIME_FORMAT = "%Y%m%dT%H%M%SZ"
 
 _SERVICE = re.compile(r"[a-z](?:[a-z0-9]|-(?=[a-z0-9])){0,27}")
 _ID = re.compile(rf"({_SERVICE.pattern})/(\d{{8}}T\d{{6}}Z)-([{SUFFIX_ALPHABET}]{{5}})")
+_NUMBER = re.compile(r"-(?:[2-9]|[1-9][0-9])")
 _TOKEN_TAIL = re.compile(r"-([0-9a-f]{6})(\d{1,2})")
 
 
@@ -98,6 +99,15 @@ class DeployId:
     def rds_identifier(self) -> str:
         """Identifier of the deploy's RDS instance or snapshot (1-63 letters, digits, hyphens)."""
         return self.stem
+
+    def owns_name(self, name: str) -> bool:
+        """Whether `name` is one that this id derives for a group, key pair or template.
+
+        The stem, or the stem and a number from 2 where a deploy makes several of a kind: no other
+        tail, because people who copy a thing append words (`…-copy`, `…-restored`).
+        """
+        tail = name.removeprefix(self.stem)
+        return name.startswith(self.stem) and (not tail or bool(_NUMBER.fullmatch(tail)))
 
     def client_token(self, zone: str, attempt: int = 0) -> str:
         """ClientToken of the one RunInstances call, at most 64 ASCII characters.

@@ -16,7 +16,7 @@ from reconciler.birth import Home, Things
 from reconciler.deploy_id import DeployId
 from reconciler.in_use import spare
 from reconciler.ledger import Ledger
-from reconciler.resource import DATABASE, Inventory, Resource
+from reconciler.resource import APART, GROUP, RDS_INSTANCE, Inventory, Resource
 from reconciler.tags import HELD_BY_ADOPTION
 from reconciler.verdict import CONDEMNED, Reason, Root, Roots, Verdict
 
@@ -37,7 +37,17 @@ def mark(inventory: Inventory, roots: Roots) -> tuple[Verdict, ...]:
     things = {place: birth.index(inventory.resources, place) for place in places}
     seen = {name: witnessed(root, inventory.resources) for name, root in roots.items()}
     verdicts = [_judge(one, roots, things[one.place], seen) for one in inventory.resources]
-    return spare(verdicts, roots)
+    return spare([_maybe_in_use(one, inventory) for one in verdicts], roots)
+
+
+def _maybe_in_use(verdict: Verdict, inventory: Inventory) -> Verdict:
+    """An RDS instance that could not be read may be in any group."""
+    thing = verdict.thing
+    if thing.kind != GROUP or not verdict.collect:
+        return verdict
+    hidden = any(one.kind == RDS_INSTANCE and one.place == thing.place for one in inventory.gaps)
+    why = "RDS instances could not be read: one may be in it"
+    return Verdict(thing, Reason.IN_USE, why) if hidden else verdict
 
 
 def settled(inventory: Inventory, roots: Roots) -> Roots:
@@ -64,8 +74,8 @@ def _settled(root: Root, inventory: Inventory) -> Root:
         return root
     place = root.home.place
     for gap in inventory.gaps:
-        # A database server out of reach hides databases only; those are then simply not swept.
-        if gap.place == place and gap.kind != DATABASE:
+        # A database server out of reach, or RDS, hides its own kind only: that is not swept then.
+        if gap.place == place and gap.kind not in APART:
             why = f"{gap.kind}s of {place} could not be read: {gap.reason}"
             return replace(root, problem=why, cure=gap.cure, refusal=gap.refusal)
     return replace(root, problem=_contradiction(root, inventory))

@@ -1,6 +1,7 @@
 """What is plainly kept, so that nobody need look at it. Pure.
 
-A thing is plainly kept when its deploy is rooted, also after the swaps of this very sweep, and its
+A launch template is looked at always: it may launch from another deploy's image. Any other
+thing is plainly kept when its deploy is rooted, also after the swaps of this very sweep, and its
 label is the one its deploy's role asks for: then no rule of `mark` could collect it and no repair
 is due. All else is looked at in full: what is not rooted, and every service about which
 anything is odd. So what a sweep decides is the same as if it had looked at everything; it only
@@ -19,7 +20,7 @@ from reconciler.ledger import Ledger
 from reconciler.mark import role
 from reconciler.plan import OPEN, SHUT, Ask
 from reconciler.planner import Swaps, swaps
-from reconciler.resource import INSTANCE, Plain, Resource
+from reconciler.resource import INSTANCE, TEMPLATE, Plain, Resource
 from reconciler.tags import STATE, Label, label_of
 from reconciler.verdict import Reason, Root, Roots
 
@@ -64,7 +65,7 @@ def choose(
         service = services.get(deploy.service) if deploy else None
         if deploy is None or service is None:
             wanted[group] = ids  # a stranger's, or in a place where nothing of ours is born
-        elif deploy.service in odd or not service.keeps(group, deploy):
+        elif group.kind == TEMPLATE or deploy.service in odd or not service.keeps(group, deploy):
             wanted[group] = ids
         else:
             plain[deploy, group.kind] = plain.get((deploy, group.kind), 0) + len(ids)

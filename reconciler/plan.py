@@ -11,11 +11,17 @@ from dataclasses import dataclass, field
 from reconciler.deploy_id import DeployId
 from reconciler.ledger import Lease
 from reconciler.resource import (
+    ADDRESS,
     DATABASE,
+    GROUP,
     IMAGE,
     INSTANCE,
     INTERFACE,
+    KEY_PAIR,
+    RDS_INSTANCE,
+    RDS_SNAPSHOT,
     SNAPSHOT,
+    TEMPLATE,
     VOLUME,
     Inventory,
     Resource,
@@ -25,12 +31,18 @@ from reconciler.verdict import Reason, Root, Verdict
 
 WAVES: tuple[tuple[str, ...], ...] = (
     (INSTANCE,),
-    (VOLUME, INTERFACE),
-    (IMAGE,),
+    (VOLUME, INTERFACE, ADDRESS, TEMPLATE),
+    (IMAGE, KEY_PAIR),
     (SNAPSHOT,),
     (DATABASE,),
+    (RDS_INSTANCE,),
+    (RDS_SNAPSHOT,),
+    (GROUP,),
 )
-"""Deletion runs against `uses`; a wave begins when the one before is gone."""
+"""Deletion runs against `uses`; a wave begins when the one before is gone.
+
+Groups come last: interfaces, RDS instances and other groups' rules hold them.
+"""
 
 STRANGE = frozenset({Reason.FOREIGN, Reason.LOOK_ALIKE})
 """Verdicts on what is not ours, whatever its tags say."""

@@ -17,7 +17,7 @@ from reconciler.desired import DESIRED
 from reconciler.ledger import Ending, Lease, Ledger
 from reconciler.mark import mark, settled
 from reconciler.plan import OPEN, SHUT, Ask, Plan, Repair, ServicePlan
-from reconciler.resource import DATABASE, INSTANCE, Inventory, Plain, Resource, service_of
+from reconciler.resource import DATABASE, INSTANCE, RDS, Inventory, Plain, Resource, service_of
 from reconciler.retention import beyond
 from reconciler.tags import Label
 from reconciler.verdict import ROOTED, Reason, Root, Verdict
@@ -58,7 +58,7 @@ def _service(inventory: Inventory, root: Root, ask: Ask) -> ServicePlan:
     if root.problem:
         verdicts = _verdicts(inventory, root)
         return ServicePlan(root, verdicts=verdicts, problem=root.problem)
-    first = swaps(root, ask)
+    first = swaps(root, ask, forget=not _is_partly_hidden(inventory, root))
     after = replace(root, ledger=first.ledger)
     verdicts = _verdicts(_labelled_left(inventory, home.ledger, first.forget), after)
     leased = first.ledger.lease is not None
@@ -86,10 +86,10 @@ class Swaps:
     forget: tuple[DeployId, ...]
 
 
-def swaps(root: Root, ask: Ask) -> Swaps:
-    """The swaps that a plan begins with."""
+def swaps(root: Root, ask: Ask, *, forget: bool = True) -> Swaps:
+    """The swaps that a plan begins with; without `forget`, nothing is forgotten now."""
     ended, end = _end_lease(root, ask)
-    forgets = _forgets(ended, root, ask)
+    forgets = _forgets(ended, root, ask) if forget else ()
     return Swaps(_without(ended, forgets), end, forgets)
 
 
@@ -130,6 +130,11 @@ def _forgets(ledger: Ledger, root: Root, ask: Ask) -> tuple[DeployId, ...]:
     # what could not be labelled `left` would count as lost.
     over = beyond(ledger, ask.retention, root.now - root.heap_age, ask.ttl)
     return tuple(one for one in over if one not in witnessed)
+
+
+def _is_partly_hidden(inventory: Inventory, root: Root) -> bool:
+    """Whether things that carry a label could not be read: unlabelled, they would be lost."""
+    return any(gap.place == root.home.place and gap.kind in RDS for gap in inventory.gaps)
 
 
 def _without(ledger: Ledger, forgets: Iterable[DeployId]) -> Ledger:

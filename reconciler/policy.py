@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler import tags as t
+from reconciler.policy_actions import DELETE, DESCRIBE
 
 Document = dict[str, Any]
 """A policy document, or a statement of one, as JSON has it."""
@@ -40,38 +41,10 @@ class Scope:
     topics: tuple[str, ...] = ()
 
 
-UNSEEN: Mapping[str, str] = {
-    "ec2:DeleteNetworkInterface": "an interface goes with its machine, unless it was kept",
-    "ec2:DeleteVolume": "a volume goes with its machine, unless it was detached or kept",
-    "ec2:DescribeRegions": "only where `regions` in reconciler.toml is more than the services'",
-    "ec2:DetachNetworkInterface": "only of an interface that somebody attached by hand",
-    "ec2:GetConsoleOutput": "asked when a machine does not let us in, to say why",
-    "iam:PassRole": "no call of its own: RunInstances wants it where machines have a role",
-    "sts:AssumeRole": "only where [roles] names one for another account",
-}
-"""What an ordinary release, rollback and sweep never ask for, and why it is allowed all the same.
-
-`sts:GetCallerIdentity`, which every run begins with, is in no policy: it needs no permission.
-"""
-
-_DESCRIBE = (
-    "ec2:DescribeImageAttribute",
-    "ec2:DescribeImages",
-    "ec2:DescribeInstances",
-    "ec2:DescribeNetworkInterfaces",
-    "ec2:DescribeSnapshots",
-    "ec2:DescribeTags",
-    "ec2:DescribeVolumes",
-)
-_DELETE = (
-    "ec2:DeleteNetworkInterface",
-    "ec2:DeleteSnapshot",
-    "ec2:DeleteVolume",
-    "ec2:DeregisterImage",
-    "ec2:DetachNetworkInterface",
-    "ec2:TerminateInstances",
-)
 _MADE = ("instance", "volume", "network-interface", "image", "snapshot")
+_OF_HOOKS = ("elastic-ip", "key-pair", "launch-template", "security-group")
+"""Kinds that the deployer makes none of, but a configuration's hooks may."""
+
 _NO_ACCOUNT = frozenset({"image", "snapshot"})
 """Kinds whose ARNs name no account."""
 
@@ -186,6 +159,14 @@ def _arns(scope: Scope, *kinds: str) -> list[str]:
     ]
 
 
+def _rds(scope: Scope) -> list[str]:
+    """The ARNs of everything of RDS."""
+    kinds = ("db", "snapshot")
+    return [
+        f"arn:aws:rds:{one}:{scope.account}:{kind}:*" for one in scope.regions for kind in kinds
+    ]
+
+
 def _ids(scope: Scope) -> list[str]:
     """Patterns of the services' deploy-ids."""
     return [f"{one}/*" for one in scope.services]
@@ -209,7 +190,7 @@ def _only_tags(keys: Iterable[str]) -> Document:
 
 def _see(_: Scope, *more: str) -> Document:
     """`Describe*` knows no resource-level permission."""
-    return _allow("SeeEverything", (*_DESCRIBE, *more), "*")
+    return _allow("SeeEverything", (*DESCRIBE, *more), "*")
 
 
 def _launch(scope: Scope) -> list[Document]:
@@ -238,10 +219,11 @@ def _tag_at_birth(scope: Scope) -> Document:
 def _label_and_delete(scope: Scope) -> list[Document]:
     label = {**_is_ours(scope), **_only_tags((t.STATE,))}
     free = {**_is_ours(scope), "Null": {f"aws:ResourceTag/{t.HOLD}": "true"}}
-    things = _arns(scope, *_MADE)
+    things = [*_arns(scope, *_MADE, *_OF_HOOKS), *_rds(scope)]
+    writes = ("ec2:CreateTags", "rds:AddTagsToResource")
     return [
-        _allow("ChangeTheLabelAndNoOtherTag", "ec2:CreateTags", things, label),
-        _allow("DeleteOnlyWhatIsOursAndNotHeld", _DELETE, things, free),
+        _allow("ChangeTheLabelAndNoOtherTag", writes, things, label),
+        _allow("DeleteOnlyWhatIsOursAndNotHeld", DELETE, things, free),
     ]
 
 

@@ -17,18 +17,31 @@ VOLUME = "volume"
 INTERFACE = "network-interface"
 IMAGE = "image"
 SNAPSHOT = "snapshot"
+ADDRESS = "elastic-ip"
+KEY_PAIR = "key-pair"
+GROUP = "security-group"
+TEMPLATE = "launch-template"
+RDS_INSTANCE = "rds-instance"
+RDS_SNAPSHOT = "rds-snapshot"
 DATABASE = "database"
+
+RDS = frozenset({RDS_INSTANCE, RDS_SNAPSHOT})
+"""What RDS lists. It knows its own tags: EC2's tag index does not cover it (aws.md §8)."""
+
+APART = RDS | {DATABASE}
+"""Kinds that are listed apart from all else: where they cannot be read, they alone are unknown."""
 
 
 @dataclass(frozen=True)
 class Resource:
     """One thing in the cloud, or a database on a shared server.
 
-    kind        one of the constants above, as EC2's DescribeTags names it
+    kind        one of the constants above, as EC2's DescribeTags names it where it does
+    id          EC2's; of an RDS thing the end of its ARN: `db:shop-…`, `snapshot:shop-…`
     uses        ids that this one holds in use: they can only be deleted after it
     used_by     ids that hold this one in use, as its own description says (attachments, images)
     source      what it was made from, as far as that proves its birth (a snapshot's volume id)
-    token       an instance's ClientToken;  name: an image's or a database's name
+    token       an instance's ClientToken;  name: what its maker chose (image, group, database …)
     size_gb     disk size; 0 where unknown;  type: t3.small, gp3, …
     addresses   every address that may stand in an A record (private, public, elastic)
     public_ips  how many public IPv4 addresses it is billed for

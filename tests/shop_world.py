@@ -14,11 +14,17 @@ from reconciler.ledger import Kept, Lease, Ledger, Live, Previous
 from reconciler.plan import Ask, Plan
 from reconciler.planner import plan
 from reconciler.resource import (
+    ADDRESS,
     DATABASE,
+    GROUP,
     IMAGE,
     INSTANCE,
     INTERFACE,
+    KEY_PAIR,
+    RDS_INSTANCE,
+    RDS_SNAPSHOT,
     SNAPSHOT,
+    TEMPLATE,
     VOLUME,
     Gap,
     Inventory,
@@ -70,6 +76,33 @@ def things(one: DeployId, release: str, label: Label, number: int) -> list[Resou
         thing(IMAGE, image, state="available", name=one.image_name, uses=(f"snap-{number}",)),
         thing(SNAPSHOT, f"snap-{number}", source=image, size_gb=8, used_by=(image,)),
         thing(DATABASE, f"db-{number}", name=one.database_name(LEDGER), state="open"),
+    ]
+
+
+def more_things(one: DeployId, release: str, label: Label, number: int) -> list[Resource]:
+    """What a deploy's hooks may have made with its tags; the deployer itself makes none of it."""
+    born = BirthTags(one, LEDGER, PLACE, release, "ci@build-8812")
+
+    def thing(kind: str, id_: str, **facts: Any) -> Resource:
+        tags = born.of(kind) | {"deploy-state": label.value}
+        return replace(Resource(kind, id_, PLACE, tags, created=one.born), **facts)
+
+    group = f"sg-{number}"
+    return [
+        thing(ADDRESS, f"eipalloc-{number}", created=None, state="idle", public_ips=1),
+        thing(KEY_PAIR, f"key-{number}", name=one.stem),
+        thing(TEMPLATE, f"lt-{number}", name=one.stem, uses=(f"ami-{number}", group)),
+        thing(GROUP, group, name=one.stem, created=None),
+        thing(
+            RDS_INSTANCE,
+            f"db:{one.stem}",
+            name=one.rds_identifier,
+            state="available",
+            type="db.t3.micro",
+            size_gb=20,
+            uses=(group,),
+        ),
+        thing(RDS_SNAPSHOT, f"snapshot:{one.stem}", name=one.stem, type="manual", size_gb=20),
     ]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reconciler.aws.errors import calling
@@ -21,8 +21,15 @@ from reconciler.errors import AccessDenied, CloudError, CloudUnclear
 from reconciler.resource import Resource
 
 _IN_THE_WAY = re.compile(r"InUse$|^DependencyViolation$|^OperationNotPermitted$")
-_NOT_THERE = re.compile(r"NotFound$|^InvalidAMIID\.Unavailable$")
-_WRONG_STATE = frozenset({"IncorrectState", "IncorrectInstanceState"})
+_NOT_THERE = re.compile(r"NotFound(Fault)?$|^InvalidAMIID\.Unavailable$")
+_WRONG_STATE = frozenset(
+    {
+        "IncorrectState",
+        "IncorrectInstanceState",
+        "InvalidDBInstanceState",
+        "InvalidDBSnapshotState",
+    }
+)
 
 Request = Callable[[Sequence[str]], Mapping[str, Any]]
 """Parameters of a call for these ids."""
@@ -39,16 +46,21 @@ class Deleter:
     aws: Aws
     patience: Patience = field(default_factory=Patience)
     out_of_patience: list[str] = field(default_factory=list)
+    service: str = "ec2"
+
+    def on(self, service: str) -> Deleter:
+        """The same clean-up at another service: its patience is shared."""
+        return replace(self, service=service)
 
     def ask(self, operation: str, **request: Any) -> Any:
         """One call that is harmless twice: throttled or unanswered, it is sent again for a while.
 
         Raises CloudUnclear, CloudError, AccessDenied.
         """
-        client: Any = self.aws.ec2_once
+        client: Any = getattr(self.aws, f"{self.service}_once")
 
         def send() -> Any:
-            with calling(f"ec2:{camel(operation)}", mutating=True):
+            with calling(f"{self.service}:{camel(operation)}", mutating=True):
                 return getattr(client, operation)(**request)
 
         return self.patience.call(send, _worth_another)

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field, replace
 from reconciler import tags as t
 from reconciler.aws.deletion import Deleter
 from reconciler.aws.kinds import BY_NAME, KINDS
+from reconciler.aws.kinds.kind import Kind
 from reconciler.aws.reads import Reads
 from reconciler.aws.retries import Patience
 from reconciler.aws.session import Aws
 from reconciler.aws.tag_index import read_census, read_index
-from reconciler.census import Census, Groups
+from reconciler.census import KEYS, Census, Groups, Row, grouped
 from reconciler.cloud import Fate, Outcome
 from reconciler.completeness import INDEX, Read, Status
 from reconciler.errors import AccessDenied, CloudError, ToolError
@@ -20,6 +21,9 @@ from reconciler.resource import Gap, Inventory, Resource
 from reconciler.tags import Label, Place
 
 LABELLED_AT_ONCE = 200
+LISTED = tuple(one for one in KINDS if one.listing is not None)
+LABELLED_APART = {one.name: one.label for one in KINDS if one.label is not None}
+"""How the kinds are labelled whose tags are not EC2's."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +47,9 @@ class Ec2Heap:
             gaps = tuple(Gap.of(self.place, one.name, error) for one in KINDS)
             return Inventory((), gaps, (row.failed(error), *_unread(self.place, error)))
         done = row.done()
-        found = _describe(reads, index)
-        return replace(found, reads=(done, *found.reads))
+        found = _describe(reads, index, whole=not young)
+        rows = (_not_listed(one) if young else one for one in found.reads)
+        return replace(found, reads=(done, *rows))
 
     def census(self) -> Census:
         """See `Heap.census`."""
@@ -56,7 +61,10 @@ class Ec2Heap:
             gaps = tuple(Gap.of(self.place, one.name, error) for one in KINDS)
             rows = (row.failed(error), *_unread(self.place, error))
             return Census(self.place, gaps=gaps, reads=rows)
-        return Census(self.place, groups, reads=(row.done(),))
+        done = row.done()
+        apart = _describe(reads, {}, only=LISTED, whole=True)
+        more = grouped(_row_of(one, key) for one in apart.resources for key in KEYS)
+        return Census(self.place, {**groups, **more}, apart.gaps, (done, *apart.reads))
 
     def members(self, groups: Groups) -> Inventory:
         """See `Heap.members`."""
@@ -78,14 +86,20 @@ class Ec2Heap:
 
     def label(self, resources: Sequence[Resource], label: Label) -> tuple[Outcome, ...]:
         """See `Heap.label`."""
+        deleter = self._deleter()
         tag = {"Key": t.STATE, "Value": label.value}
-        outcomes = self._deleter().batch(
+        outcomes = deleter.batch(
             "create_tags",
             lambda ids: {"Resources": list(ids), "Tags": [tag]},
-            resources,
+            [one for one in resources if one.kind not in LABELLED_APART],
             LABELLED_AT_ONCE,
         )
-        return tuple(_labelled(one) for one in outcomes)
+        apart = (
+            outcome
+            for kind, write in LABELLED_APART.items()
+            for outcome in write(deleter, [one for one in resources if one.kind == kind], label)
+        )
+        return tuple(_labelled(one) for one in (*outcomes, *apart))
 
     def delete(self, resources: Sequence[Resource]) -> tuple[Outcome, ...]:
         """See `Heap.delete`."""
@@ -100,14 +114,21 @@ class Ec2Heap:
         return Deleter(self.aws, self.patience)
 
 
-def _describe(reads: Reads, index: Mapping[str, Sequence[str]]) -> Inventory:
+def _describe(
+    reads: Reads,
+    index: Mapping[str, Sequence[str]],
+    *,
+    only: Sequence[Kind] = KINDS,
+    whole: bool = False,
+) -> Inventory:
+    """What the index names; with `whole`, also the kinds that no index knows."""
     found: list[Resource] = []
     gaps: list[Gap] = []
     rows: list[Read] = []
-    for kind in KINDS:
+    for kind in only:
         row = _Row(reads, kind.name)
         try:
-            found += _tagged(kind.describe(reads, index.get(kind.name, ())), index)
+            found += _seen(kind, reads, index, whole=whole)
             rows.append(row.done())
         except (CloudError, AccessDenied) as error:
             gaps.append(Gap.of(reads.place, kind.name, error))
@@ -131,8 +152,33 @@ class _Row:
         return replace(self.done(), status=Status.FAILED, note=error.message)
 
 
+def _not_listed(row: Read) -> Read:
+    """A young look goes by the tag index alone, and says what that cannot show."""
+    if BY_NAME[row.kind].listing is None:
+        return row
+    return replace(row, status=Status.SKIPPED, note="a young look lists no RDS")
+
+
+def _row_of(one: Resource, key: str) -> Row:
+    return one.kind, one.id, key, one.tags.get(key, "")
+
+
 def _unread(place: Place, error: ToolError) -> Iterator[Read]:
     return (Read(place, kind.name, Status.FAILED, note=error.message) for kind in KINDS)
+
+
+def _seen(
+    kind: Kind, reads: Reads, index: Mapping[str, Sequence[str]], *, whole: bool
+) -> list[Resource]:
+    if whole and kind.listing is not None:
+        return _listed(kind, reads)
+    return _tagged(kind.describe(reads, index.get(kind.name, ())), index)
+
+
+def _listed(kind: Kind, reads: Reads) -> list[Resource]:
+    """Everything of a kind that has a deploy-id, where no index knows it."""
+    found = kind.listing(reads) if kind.listing is not None else ()
+    return [one for one in found if t.ID in one.tags]
 
 
 def _tagged(resources: Iterator[Resource], index: Mapping[str, Sequence[str]]) -> list[Resource]:

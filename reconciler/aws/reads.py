@@ -31,15 +31,18 @@ class Reads:
     def __init__(self, aws: Aws) -> None:
         self.place = aws.place
         self.client: Any = aws.ec2
+        self._aws = aws
         self.calls = 0
         self.pages_read = 0
         self._deploys: dict[str, str] = {}
 
-    def pages(self, operation: str, **request: Any) -> Iterator[dict[str, Any]]:
+    def pages(
+        self, operation: str, *, service: str = "ec2", size: int = PAGE, **request: Any
+    ) -> Iterator[dict[str, Any]]:
         """The pages of `describe_…`. Raises CloudError, AccessDenied; then nothing is known."""
-        with calling(f"ec2:{camel(operation)}"):
-            paginator = self.client.get_paginator(operation)
-            for page in paginator.paginate(PaginationConfig={"PageSize": PAGE}, **request):
+        with calling(f"{service}:{camel(operation)}"):
+            paginator = getattr(self._aws, service).get_paginator(operation)
+            for page in paginator.paginate(PaginationConfig={"PageSize": size}, **request):
                 self.calls += 1
                 self.pages_read += 1
                 yield page
@@ -62,6 +65,11 @@ class Reads:
             filters = [{"Name": name, "Values": list(chunk)}]
             yield from self.pages(operation, Filters=filters, **request)
 
+    def unpaged(self, operation: str, name: str, values: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """The answers for any number of `values` of a filter, where AWS knows no pages."""
+        for chunk in chunks(values, FILTER_VALUES):
+            yield self.call(operation, Filters=[{"Name": name, "Values": list(chunk)}])
+
     def call(self, operation: str, **request: Any) -> dict[str, Any]:
         """One unpaged read."""
         self.calls += 1
@@ -82,5 +90,6 @@ def tags_of(one: dict[str, Any]) -> dict[str, str]:
 
 
 def camel(operation: str) -> str:
-    """`describe_instances` as IAM names it."""
-    return "".join(word.capitalize() for word in operation.split("_"))
+    """`describe_db_instances` as IAM names it: DescribeDBInstances."""
+    words = (("DB" if word == "db" else word.capitalize()) for word in operation.split("_"))
+    return "".join(words)

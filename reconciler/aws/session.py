@@ -156,6 +156,16 @@ class Aws:
         """SNS, for notices: one attempt a call."""
         return self._client("sns", ONCE)
 
+    @property
+    def rds(self) -> Any:
+        """RDS, for reads."""
+        return self._client("rds", READS)
+
+    @property
+    def rds_once(self) -> Any:
+        """RDS, for what changes anything: one attempt a call."""
+        return self._client("rds", ONCE)
+
     def verify(self) -> None:
         """Ask STS whose credentials these are, once an account. Raises as the class says."""
         self._account.verify()

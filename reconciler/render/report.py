@@ -19,7 +19,18 @@ from reconciler.render.scope_text import (
     strangers_json,
 )
 from reconciler.report import GARBAGE, Item, Report, Row
-from reconciler.resource import DATABASE, IMAGE, SNAPSHOT, VOLUME
+from reconciler.resource import (
+    ADDRESS,
+    DATABASE,
+    GROUP,
+    IMAGE,
+    KEY_PAIR,
+    RDS_INSTANCE,
+    RDS_SNAPSHOT,
+    SNAPSHOT,
+    TEMPLATE,
+    VOLUME,
+)
 from reconciler.verdict import Reason
 
 _SOME = 20
@@ -27,7 +38,18 @@ _SOME = 20
 
 HEADS = ("service", "release", "state", "since", "machines", "other", "$/h", "so far")
 _RIGHT = (6, 7)
-_SHORT = ((VOLUME, "vol"), (IMAGE, "img"), (SNAPSHOT, "snap"), (DATABASE, "db"))
+_SHORT = (
+    (VOLUME, "vol"),
+    (IMAGE, "img"),
+    (SNAPSHOT, "snap"),
+    (DATABASE, "db"),
+    (ADDRESS, "ip"),
+    (RDS_INSTANCE, "rds"),
+    (RDS_SNAPSHOT, "rds-snap"),
+    (GROUP, "sg"),
+    (KEY_PAIR, "key"),
+    (TEMPLATE, "lt"),
+)
 """What is counted under `other`; a network interface goes with its machine and costs nothing."""
 
 

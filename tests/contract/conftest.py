@@ -36,7 +36,9 @@ from tests.contract.helpers import PATIENCE, wait_for_state
 ENDPOINT = os.environ.get("CONTRACT_ENDPOINT", "")
 PROFILE = os.environ.get("CONTRACT_PROFILE", "")
 REGION = os.environ.get("CONTRACT_REGION", "eu-west-1")
-OPTIONS = AwsOptions(region=REGION, instance_pending=0.02, image_pending=0.02, insync_after=0.2)
+OPTIONS = AwsOptions(
+    region=REGION, instance_pending=0.02, image_pending=0.02, insync_after=0.2, rds_deleting=1.0
+)
 REHEARSAL = bool(os.environ.get("CONTRACT_REHEARSAL"))
 SMALL = "t3.micro"
 BATCH = 500

@@ -11,18 +11,28 @@ import pytest
 from reconciler import birth
 from reconciler import tags as t
 from reconciler.resource import (
+    ADDRESS,
     DATABASE,
+    GROUP,
     IMAGE,
     INSTANCE,
     INTERFACE,
+    KEY_PAIR,
+    RDS_INSTANCE,
+    RDS_SNAPSHOT,
     SNAPSHOT,
+    TEMPLATE,
     VOLUME,
     Resource,
 )
 from reconciler.tags import Label, Place
-from tests.shop_world import ALL, DEAD, HOME, LEDGER, LIVE, PLACE, ZONE, things
+from tests.shop_world import ALL, DEAD, HOME, LEDGER, LIVE, PLACE, ZONE, more_things, things
 
-WHOLE = {one.kind: one for one in things(DEAD, "v1.4.9", Label.PENDING, 41)}
+MADE = (
+    *things(DEAD, "v1.4.9", Label.PENDING, 41),
+    *more_things(DEAD, "v1.4.9", Label.PENDING, 41),
+)
+WHOLE = {one.kind: one for one in MADE}
 ELSEWHERE = Place(PLACE.account, "us-east-1")
 
 
@@ -126,6 +136,58 @@ COPIES: dict[str, tuple[Resource, str]] = {
         replace(WHOLE[DATABASE], name=DEAD.database_name("Z2/shop._deploy.example.com")),
         "its name is not its deploy's",
     ),
+    "an address with a machine's tags, copied by hand": (
+        replace(WHOLE[ADDRESS], tags=WHOLE[INSTANCE].tags),
+        "born on 'instance@",
+    ),
+    "an address that somebody gave to a machine of theirs": (
+        replace(WHOLE[ADDRESS], used_by=("i-stranger",)),
+        "associated with i-stranger",
+    ),
+    "an address that a NAT gateway holds": (
+        replace(WHOLE[ADDRESS], used_by=("eni-nat",)),
+        "associated with eni-nat",
+    ),
+    "copy to new security group: the console asks for another name": (
+        replace(WHOLE[GROUP], id="sg-copy", name=f"{DEAD.stem}-copy"),
+        "its name is not its deploy's",
+    ),
+    "a key pair made once more, tags and all": (
+        replace(WHOLE[KEY_PAIR], id="key-copy", name="deploy"),
+        "its name is not its deploy's",
+    ),
+    "create template from template": (
+        replace(WHOLE[TEMPLATE], id="lt-copy", name="shop"),
+        "its name is not its deploy's",
+    ),
+    "an RDS restore without tags of its own inherits ours": (
+        replace(WHOLE[RDS_INSTANCE], id="db:restored", name="restored"),
+        "its identifier is not its deploy's",
+    ),
+    "an RDS restore that is named after its source": (
+        replace(WHOLE[RDS_INSTANCE], id=f"db:{DEAD.stem}-2", name=f"{DEAD.stem}-2"),
+        "its identifier is not its deploy's",
+    ),
+    "an RDS restore under the very name, long after": (
+        replace(WHOLE[RDS_INSTANCE], created=DEAD.born + timedelta(days=40)),
+        "not within a day",
+    ),
+    "RDS's own snapshot of the night": (
+        replace(WHOLE[RDS_SNAPSHOT], id="snapshot:rds:x", name="rds:x", type="automated"),
+        "an automated snapshot",
+    ),
+    "AWS Backup's snapshot of an RDS instance": (
+        replace(WHOLE[RDS_SNAPSHOT], id="snapshot:awsbackup:x", type="awsbackup"),
+        "an awsbackup snapshot",
+    ),
+    "CopyDBSnapshot with the tags": (
+        replace(WHOLE[RDS_SNAPSHOT], source="arn:aws:rds:eu-west-1:123456789012:snapshot:x"),
+        "it is a copy of arn:",
+    ),
+    "the last snapshot that somebody had RDS make": (
+        replace(WHOLE[RDS_SNAPSHOT], id="snapshot:last", name=f"{DEAD.stem}-final"),
+        "its identifier is not its deploy's",
+    ),
     "tags typed by hand, without the part": (
         replace(WHOLE[VOLUME], tags={t.ID: str(DEAD), t.LEDGER: LEDGER, t.STATE: "pending"}),
         "born on 'nothing'",
@@ -193,6 +255,21 @@ def test_an_id_that_does_not_parse_proves_nothing() -> None:
 
 def test_a_kind_without_a_proof_is_doubted() -> None:
     """People may tag anything, even a thing of a kind that no deploy makes."""
-    group = replace(WHOLE[VOLUME], kind="security-group", id="sg-1", used_by=())
-    tags = {**group.tags, t.PART: t.part("security-group", PLACE)}
-    assert "nothing that a deploy makes" in doubt(replace(group, tags=tags))
+    gateway = replace(WHOLE[VOLUME], kind="natgateway", id="nat-1", used_by=())
+    tags = {**gateway.tags, t.PART: t.part("natgateway", PLACE)}
+    assert "nothing that a deploy makes" in doubt(replace(gateway, tags=tags))
+
+
+def test_a_deploy_may_make_several_of_a_kind() -> None:
+    """A number tells them apart; every other tail is somebody's own word."""
+    for kind in (GROUP, KEY_PAIR, TEMPLATE):
+        assert doubt(replace(WHOLE[kind], name=f"{DEAD.stem}-2")) == ""
+        for tail in ("-1", "-copy", "-2-copy", "-100", "2"):
+            assert "its name is not" in doubt(replace(WHOLE[kind], name=DEAD.stem + tail))
+
+
+def test_an_address_on_the_deploys_own_machine_is_its_own() -> None:
+    """As long as the machine lives it holds the address, and both go in their waves."""
+    address = replace(WHOLE[ADDRESS], used_by=("i-41",))
+    assert doubt(address) == ""
+    assert doubt(replace(address, used_by=("eni-41",))) == ""

@@ -13,10 +13,25 @@ import pytest
 from reconciler import costs
 from reconciler.render import report as render
 from reconciler.report import report
-from reconciler.resource import DATABASE, IMAGE, INSTANCE, INTERFACE, SNAPSHOT, VOLUME, Resource
+from reconciler.resource import (
+    ADDRESS,
+    DATABASE,
+    GROUP,
+    IMAGE,
+    INSTANCE,
+    INTERFACE,
+    KEY_PAIR,
+    RDS_INSTANCE,
+    RDS_SNAPSHOT,
+    SNAPSHOT,
+    TEMPLATE,
+    VOLUME,
+    Resource,
+)
 from reconciler.tags import Place
 from tests.shop_world import ALL, CLEAN, DEAD, LIVE, NOW, PLACE, planned
 
+SERVER = Resource(RDS_INSTANCE, "db:x", PLACE, state="available", type="db.t3.micro", size_gb=720)
 MACHINE = Resource(INSTANCE, "i-1", PLACE, state="running", type="t3.small")
 
 
@@ -37,6 +52,17 @@ MACHINE = Resource(INSTANCE, "i-1", PLACE, state="running", type="t3.small")
         (Resource(IMAGE, "a", PLACE, size_gb=8), 0.0),
         (Resource(DATABASE, "d", PLACE), 0.0),
         (Resource(INTERFACE, "e", PLACE, public_ips=1), 0.005),
+        (Resource(ADDRESS, "e", PLACE, public_ips=1), 0.005),
+        (Resource(ADDRESS, "e", PLACE), 0.0),
+        (Resource(KEY_PAIR, "k", PLACE), 0.0),
+        (Resource(GROUP, "g", PLACE), 0.0),
+        (Resource(TEMPLATE, "t", PLACE), 0.0),
+        (Resource(RDS_SNAPSHOT, "s", PLACE, size_gb=720), 0.095),
+        (replace(SERVER, place=Place("1", "us-east-1")), 0.018 + 0.115),
+        (replace(SERVER, place=Place("1", "us-east-1"), public_ips=1), 0.023 + 0.115),
+        (SERVER, None),
+        (replace(SERVER, state="stopped"), 0.127),
+        (replace(SERVER, place=Place("1", "us-east-1"), type="db.t3.micro mysql"), None),
         (Resource("nat-gateway", "n", PLACE), None),
     ],
 )

@@ -14,7 +14,17 @@ from reconciler import mark as marking
 from reconciler import tags as t
 from reconciler.ledger import Lease, Ledger, Live
 from reconciler.mark import mark, problems
-from reconciler.resource import DATABASE, INSTANCE, Gap, Inventory, Resource
+from reconciler.resource import (
+    APART,
+    DATABASE,
+    GROUP,
+    INSTANCE,
+    RDS_INSTANCE,
+    TEMPLATE,
+    Gap,
+    Inventory,
+    Resource,
+)
 from reconciler.tags import Label, Place
 from reconciler.verdict import Reason, Root, Verdict
 from tests.shop_world import (
@@ -28,6 +38,7 @@ from tests.shop_world import (
     NOW,
     OLD,
     PLACE,
+    more_things,
     root,
     things,
 )
@@ -97,7 +108,7 @@ SCENES: dict[str, Scene] = {
         Reason.FOREIGN, facts={"tags": {t.LEDGER: "Z2/shop._deploy.example.com"}}
     ),
     "no ledger's": Scene(Reason.FOREIGN, facts={"tags": {t.LEDGER: None}}),
-    "a kind that no deploy makes": Scene(Reason.FOREIGN, "vol-41", {"kind": "security-group"}),
+    "a kind that no deploy makes": Scene(Reason.FOREIGN, "vol-41", {"kind": "natgateway"}),
     "a backup": Scene(
         Reason.LOOK_ALIKE, "ami-41", {"tags": {"aws:backup:source-resource": "i-41"}}
     ),
@@ -276,10 +287,55 @@ def test_a_gap_makes_unknown_but_a_database_gap_does_not(kind: str) -> None:
     seen = [one for one in ALL if one.kind != kind]
     found = verdicts(seen, gaps=[gap])
     collected = {id_ for id_, one in found.items() if one.collect}
-    if kind == DATABASE:
-        assert collected == DEAD_THINGS - {"db-41"}
+    if kind in APART:
+        assert collected == DEAD_THINGS - ({"db-41"} if kind == DATABASE else set())
     else:
         assert {one.reason for one in found.values()} <= {Reason.UNKNOWN, Reason.LOOK_ALIKE}
+
+
+def test_a_group_waits_until_rds_is_read() -> None:
+    """An RDS instance that nobody could see may be in it; all else of the dead release goes."""
+    more = more_things(DEAD, "v1.4.9", Label.PENDING, 41)
+    seen = [one for one in (*ALL, *more) if one.kind != RDS_INSTANCE]
+    found = verdicts(seen, gaps=[Gap(PLACE, RDS_INSTANCE, "denied")])
+    assert found["sg-41"].reason is Reason.IN_USE
+    collected = {id_ for id_, one in found.items() if one.collect}
+    assert collected == DEAD_THINGS | {one.id for one in more} - {"sg-41", f"db:{DEAD.stem}"}
+
+
+def test_groups_that_name_each_other_go_together() -> None:
+    """A circle of garbage is garbage; one that hangs on somebody's group is in use."""
+    one, two = (
+        replace(thing, id=f"sg-{number}", used_by=(f"sg-{3 - number}",))
+        for number, thing in enumerate(2 * [_group()], 1)
+    )
+    free = verdicts([*ALL, one, two])
+    assert free["sg-1"].collect
+    assert free["sg-2"].collect
+    held = verdicts([*ALL, one, replace(two, used_by=("sg-1", "sg-stranger"))])
+    assert {held[id_].reason for id_ in ("sg-1", "sg-2")} == {Reason.IN_USE}
+
+
+def _group() -> Resource:
+    more = more_things(DEAD, "v1.4.9", Label.PENDING, 41)
+    return next(one for one in more if one.kind == GROUP)
+
+
+def test_rule_9_an_address_in_the_record_is_never_released() -> None:
+    """Released, it could be anybody's a minute later, with the clients still going there."""
+    address = replace(more_things(DEAD, "v1.4.9", Label.PENDING, 41)[0], addresses=("192.0.2.9",))
+    found = verdicts([*ALL, address], record=("192.0.2.9",))
+    assert not found[address.id].collect
+
+
+def test_a_template_of_somebody_keeps_the_image() -> None:
+    """What a held template launches from outlives its deploy, and so do its snapshots."""
+    (template,) = (
+        one for one in more_things(DEAD, "v1.4.9", Label.PENDING, 41) if one.kind == TEMPLATE
+    )
+    held = replace(template, tags={**template.tags, t.HOLD: "the black Friday fleet"})
+    found = verdicts([*ALL, held])
+    assert {id_ for id_ in ("ami-41", "snap-41") if found[id_].collect} == set()
 
 
 def test_a_gap_elsewhere_is_no_gap_here() -> None:

@@ -12,7 +12,7 @@ from reconciler import tags as t
 from reconciler.ledger import Kept, Lease, Ledger, Live, Previous
 from reconciler.plan import Ask, Repair, ServicePlan
 from reconciler.planner import plan
-from reconciler.resource import INSTANCE, Inventory, Resource
+from reconciler.resource import DATABASE, INSTANCE, RDS_SNAPSHOT, Gap, Inventory, Resource
 from reconciler.retention import Retention
 from reconciler.tags import Label
 from reconciler.verdict import Reason, Root
@@ -127,6 +127,16 @@ def test_what_is_beyond_retention_is_forgotten_and_goes() -> None:
     todo = planned(crowded, ask=Ask(Retention(keep=1)))
     assert todo.forget == (OLD,)
     assert deleted(todo) == DEAD_THINGS | {one.id for one in ALL if one.deploy == OLD}
+
+
+def test_nothing_is_forgotten_while_rds_is_out_of_reach() -> None:
+    """What cannot be labelled `left` would count as lost once its deploy is forgotten."""
+    old = replace(CLEAN, previous=(replace(CLEAN.previous[0], retired=NOW - timedelta(days=400)),))
+    asks = {"shop": Ask(Retention(keep=0, keep_for=timedelta(0)))}
+    for kind, forgets in ((None, True), (RDS_SNAPSHOT, False), (DATABASE, True)):
+        gaps = (Gap(PLACE, kind, "denied"),) if kind else ()
+        todo = plan(Inventory(ALL, gaps), {"shop": root(old)}, asks).services[0]
+        assert bool(todo.forget) is forgets, kind
 
 
 def test_rule_9_what_the_record_names_is_not_forgotten() -> None:

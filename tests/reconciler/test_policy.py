@@ -12,7 +12,8 @@ import pytest
 from reconciler.aws.reads import camel
 from reconciler.cli import cli
 from reconciler.errors import ConfigError
-from reconciler.policy import POLICIES, UNSEEN, actions, deployer, reconciler
+from reconciler.policy import POLICIES, actions, deployer, reconciler
+from reconciler.policy_actions import UNSEEN
 from reconciler.policy_cli import WHOSE
 from reconciler.policy_scope import GivenZones, scope
 from reconciler.secret import Reference
@@ -23,9 +24,26 @@ from reconciler.shared_cli import ended
 ROOT = Path(__file__).resolve().parents[2]
 ZONES = GivenZones({"example.com": "Z0123456789ABCDEFGHIJ"})
 READS = {"describe", "get", "list"}
-MUTATES = {"attach", "change", "create", "delete", "deregister", "detach", "modify", "release"}
+MUTATES = {
+    "attach",
+    "change",
+    "add",
+    "create",
+    "delete",
+    "deregister",
+    "detach",
+    "modify",
+    "release",
+}
 VERBS = READS | MUTATES | {"assume", "reboot", "revoke", "run", "start", "stop", "terminate"}
-SERVICES = {"record": "route53", "hosted": "route53", "parameter": "ssm", "role": "sts"}
+SERVICES = {
+    "db": "rds",
+    "to_resource": "rds",
+    "record": "route53",
+    "hosted": "route53",
+    "parameter": "ssm",
+    "role": "sts",
+}
 NOT_ASKED_OF_AWS = {
     *("create_client", "create_loader", "create_parser", "get_component", "get_credentials"),
     *("get_caller_identity", "get_paginator", "list_databases", "release_of"),

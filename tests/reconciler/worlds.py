@@ -21,7 +21,7 @@ from reconciler.resource import DATABASE, INSTANCE, Gap, Inventory, Resource
 from reconciler.retention import Retention
 from reconciler.tags import HELD_BY_ADOPTION, Label, Place
 from reconciler.verdict import Root
-from tests.shop_world import HOME, NOW, PLACE, deploy, things
+from tests.shop_world import HOME, NOW, PLACE, deploy, more_things, things
 
 SUFFIXES = ("aaaaa", "bbbbb", "ccccc", "ddddd", "eeeee")
 ROLES = ("live", "previous", "rejected", "kept", "lease", "nobody", "nobody")
@@ -97,6 +97,8 @@ _FATES = st.sampled_from(({},) * 160 + _CHANGED + (GONE,) * 4)
 def _deploy(draw: st.DrawFn, one: DeployId, role: str, number: int) -> list[Resource]:
     """A deploy's things in this role, some of them mishandled or missing."""
     whole = things(one, f"v{number}", LABELS[role], number)
+    if draw(st.booleans()):
+        whole += more_things(one, f"v{number}", LABELS[role], number)
     fates = draw(st.lists(_FATES, min_size=len(whole), max_size=len(whole)))
     return [_suffer(thing, fate) for thing, fate in zip(whole, fates, strict=True) if fate != GONE]
 

@@ -16,10 +16,12 @@ from moto.ec2.responses import EC2Response
 from deployer.sandbox.aws.access import AccessActions
 from deployer.sandbox.aws.describe import DescribeActions
 from deployer.sandbox.aws.errors import bad_value, ec2_error
+from deployer.sandbox.aws.groups import GroupActions
 from deployer.sandbox.aws.images import ImageActions
 from deployer.sandbox.aws.instance_attributes import AttributeActions
 from deployer.sandbox.aws.launch import LaunchActions
 from deployer.sandbox.aws.lifecycle import LifecycleActions
+from deployer.sandbox.aws.named import NamedActions
 from deployer.sandbox.aws.network import NetworkActions
 from deployer.sandbox.aws.regions import RegionActions
 from deployer.sandbox.aws.tags import TagActions
@@ -31,9 +33,11 @@ _OURS = (
     AccessActions,
     AttributeActions,
     DescribeActions,
+    GroupActions,
     ImageActions,
     LaunchActions,
     LifecycleActions,
+    NamedActions,
     NetworkActions,
     RegionActions,
     TagActions,

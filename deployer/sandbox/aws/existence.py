@@ -27,6 +27,10 @@ def _key_pair(region: Region, one: str) -> bool:
     return any(key.id == one for key in region.backend.key_pairs.values())
 
 
+def _template(region: Region, one: str) -> bool:
+    return one in region.backend.launch_templates
+
+
 def _address(region: Region, one: str) -> bool:
     return any(address.allocation_id == one for address in region.backend.addresses)
 
@@ -44,6 +48,7 @@ _CHECKS: dict[str, Callable[[Region, str], Any]] = {
     "elastic-ip": _address,
     "security-group": _group,
     "key-pair": _key_pair,
+    "launch-template": _template,
     "subnet": _subnet,
     "vpc": _in("vpcs"),
     "internet-gateway": _in("internet_gateways"),

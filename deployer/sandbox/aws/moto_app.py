@@ -14,6 +14,7 @@ os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
 os.environ.setdefault("MOTO_DISABLE_GLOBAL_CORS", "true")
 
 import moto.ec2.urls as ec2_urls
+import moto.rds.urls as rds_urls
 import moto.route53.urls as route53_urls
 from moto.core.base_backend import BackendDict
 from moto.core.model_instances import reset_model_data
@@ -28,6 +29,7 @@ from moto.moto_server.werkzeug_app import (
 from deployer.sandbox.aws import patches, quick_xml
 from deployer.sandbox.aws.dns import StrictRoute53
 from deployer.sandbox.aws.ec2 import StrictEc2
+from deployer.sandbox.aws.rds import StrictRds
 
 
 class QuietHandler(MotoRequestHandler):
@@ -38,10 +40,11 @@ class QuietHandler(MotoRequestHandler):
 
 
 def build() -> DomainDispatcherApplication:
-    """The WSGI application: every service moto has, EC2 and Route 53 strict."""
+    """The WSGI application: every service moto has, EC2, RDS and Route 53 strict."""
     patches.apply()
     quick_xml.apply()
     ec2_urls.url_paths = dict.fromkeys(ec2_urls.url_paths, StrictEc2.dispatch)
+    rds_urls.url_paths = dict.fromkeys(rds_urls.url_paths, StrictRds.dispatch)
     route53_urls.url_paths = dict.fromkeys(route53_urls.url_paths, StrictRoute53.dispatch)
     return DomainDispatcherApplication(create_backend_app)
 

@@ -23,5 +23,6 @@ class AwsOptions:
     instance_pending: float = 0.05
     image_pending: float = 0.05
     insync_after: float = 0.5
+    rds_deleting: float = 0.1
     terminated_for: float = 3600.0
     seed: int = 42

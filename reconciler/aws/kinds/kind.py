@@ -9,12 +9,19 @@ from reconciler.aws.deletion import Deleter
 from reconciler.aws.reads import Reads
 from reconciler.cloud import Outcome
 from reconciler.resource import Resource
+from reconciler.tags import Label
 
 
 @dataclass(frozen=True)
 class Kind:
-    """`name` as DescribeTags has it. `describe` leaves out what is gone; `delete` asks only."""
+    """`name` as DescribeTags has it. `describe` leaves out what is gone; `delete` asks only.
+
+    `listing` and `label` are for kinds that EC2's tags know nothing of: how all of them are
+    listed, and how one is labelled.
+    """
 
     name: str
     describe: Callable[[Reads, Sequence[str]], Iterator[Resource]]
     delete: Callable[[Deleter, Sequence[Resource]], Iterator[Outcome]]
+    listing: Callable[[Reads], Iterator[Resource]] | None = None
+    label: Callable[[Deleter, Sequence[Resource], Label], Iterator[Outcome]] | None = None

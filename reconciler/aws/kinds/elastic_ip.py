@@ -1,0 +1,48 @@
+"""Elastic IPs. Termination lets go of them and never releases them, and idle they go on costing.
+
+An address that was released may be anybody's a minute later (aws.md §3): one that stands in the A
+record is kept by `mark`, and one in use is refused by AWS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from reconciler.aws.deletion import Deleter
+from reconciler.aws.kinds.kind import Kind
+from reconciler.aws.reads import Reads, tags_of
+from reconciler.cloud import Outcome
+from reconciler.resource import ADDRESS, Resource
+from reconciler.tags import Place
+
+
+def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:
+    """The addresses of these allocation ids that are ours still."""
+    for answer in reads.unpaged("describe_addresses", "allocation-id", ids):
+        for one in answer["Addresses"]:
+            yield _resource(one, reads.place)
+
+
+def delete(deleter: Deleter, things: Sequence[Resource]) -> Iterator[Outcome]:
+    """Release them; AWS refuses an associated one (InvalidIPAddress.InUse)."""
+    yield from deleter.each("release_address", "AllocationId", things)
+
+
+def _resource(one: dict[str, Any], place: Place) -> Resource:
+    # A NAT gateway or a load balancer holds an interface of which we see the id alone.
+    holder = one.get("InstanceId") or one.get("NetworkInterfaceId") or one.get("AssociationId")
+    return Resource(
+        ADDRESS,
+        one["AllocationId"],
+        place,
+        tags_of(one),
+        state="associated" if holder else "idle",
+        addresses=tuple(a for a in (one.get("PublicIp"),) if a),
+        used_by=(holder,) if holder else (),
+        # One in use is billed with the machine or interface that has it.
+        public_ips=0 if holder else 1,
+    )
+
+
+KIND = Kind(ADDRESS, describe, delete)

@@ -1,0 +1,85 @@
+"""RDS instances. What a dead deploy's holds is a copy that nobody took into use: it goes whole.
+
+So no final snapshot is made (it would be the next orphan) and its automated backups go along.
+Deletion protection is a person's word: told, never lifted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from reconciler.aws import rds
+from reconciler.aws.deletion import Deleter
+from reconciler.aws.kinds.kind import Kind
+from reconciler.aws.reads import Reads
+from reconciler.cloud import Fate, Outcome
+from reconciler.errors import AccessDenied, CloudError
+from reconciler.resource import RDS_INSTANCE, Resource
+from reconciler.tags import Place
+
+PROTECTED = "deletion protection is on, which is never lifted"
+
+
+def listing(reads: Reads) -> Iterator[Resource]:
+    """Every instance of the region."""
+    for one in _raw(reads):
+        yield _resource(one, reads.place)
+
+
+def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:
+    """Those of these ids that exist."""
+    wanted = set(ids)
+    yield from (one for one in (listing(reads) if wanted else ()) if one.id in wanted)
+
+
+def delete(deleter: Deleter, things: Sequence[Resource]) -> Iterator[Outcome]:
+    """Delete those that are not protected, as they are now."""
+    try:
+        found = {rds.end_of(one["DBInstanceArn"]): one for one in _raw(Reads(deleter.aws))}
+    except (CloudError, AccessDenied) as error:
+        yield from (Outcome(thing, Fate.FAILED, error.message) for thing in things)
+        return
+    protected = {id_ for id_, one in found.items() if one.get("DeletionProtection")}
+    yield from (Outcome(one, Fate.BLOCKED, PROTECTED) for one in things if one.id in protected)
+    free = [one for one in things if one.id not in protected]
+    yield from rds.delete(deleter, free, "delete_db_instance", _request)
+
+
+def _request(name: str) -> dict[str, Any]:
+    whole = {"SkipFinalSnapshot": True, "DeleteAutomatedBackups": True}
+    return {"DBInstanceIdentifier": name, **whole}
+
+
+def _raw(reads: Reads) -> Iterator[rds.Raw]:
+    return rds.listed(reads, "describe_db_instances", "DBInstances")
+
+
+def _resource(one: rds.Raw, place: Place) -> Resource:
+    replicas = one.get("ReadReplicaDBInstanceIdentifiers") or ()
+    groups = (each.get("VpcSecurityGroupId") for each in one.get("VpcSecurityGroups") or ())
+    return Resource(
+        RDS_INSTANCE,
+        rds.end_of(one["DBInstanceArn"]),
+        place,
+        rds.tags_of(one),
+        state=one.get("DBInstanceStatus", ""),
+        name=one["DBInstanceIdentifier"],
+        zone=one.get("AvailabilityZone", ""),
+        type=_type(one),
+        created=one.get("InstanceCreateTime"),
+        uses=tuple(each for each in groups if each),
+        used_by=tuple(f"db:{each}" for each in replicas),
+        size_gb=one.get("AllocatedStorage", 0),
+        public_ips=int(bool(one.get("PubliclyAccessible"))),
+    )
+
+
+def _type(one: rds.Raw) -> str:
+    """The class, and what makes its price another than a plain PostgreSQL's."""
+    more = [one.get("Engine", "")] if one.get("Engine") != "postgres" else []
+    more += ["multi-az"] if one.get("MultiAZ") else []
+    return " ".join([one.get("DBInstanceClass", ""), *more])
+
+
+KIND = Kind(RDS_INSTANCE, describe, delete, listing=listing, label=rds.label)

@@ -1,0 +1,50 @@
+"""RDS snapshots, of every origin: those that AWS makes may carry our tags, and are look-alikes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from reconciler.aws import rds
+from reconciler.aws.deletion import Deleter
+from reconciler.aws.kinds.kind import Kind
+from reconciler.aws.reads import Reads
+from reconciler.cloud import Outcome
+from reconciler.resource import RDS_SNAPSHOT, Resource
+from reconciler.tags import Place
+
+
+def listing(reads: Reads) -> Iterator[Resource]:
+    """Every snapshot of the region that is our account's."""
+    for one in rds.listed(reads, "describe_db_snapshots", "DBSnapshots"):
+        yield _resource(one, reads.place)
+
+
+def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:
+    """Those of these ids that exist."""
+    wanted = set(ids)
+    yield from (one for one in (listing(reads) if wanted else ()) if one.id in wanted)
+
+
+def delete(deleter: Deleter, things: Sequence[Resource]) -> Iterator[Outcome]:
+    """Delete them. An instance that was restored from one does not need it any more."""
+    yield from rds.delete(
+        deleter, things, "delete_db_snapshot", lambda name: {"DBSnapshotIdentifier": name}
+    )
+
+
+def _resource(one: rds.Raw, place: Place) -> Resource:
+    return Resource(
+        RDS_SNAPSHOT,
+        rds.end_of(one["DBSnapshotArn"]),
+        place,
+        rds.tags_of(one),
+        state=one.get("Status", ""),
+        name=one["DBSnapshotIdentifier"],
+        type=one.get("SnapshotType", ""),
+        source=one.get("SourceDBSnapshotIdentifier") or "",
+        created=one.get("SnapshotCreateTime"),
+        size_gb=one.get("AllocatedStorage", 0),
+    )
+
+
+KIND = Kind(RDS_SNAPSHOT, describe, delete, listing=listing, label=rds.label)

@@ -1,0 +1,68 @@
+"""The actions that reading and cleaning up ask of AWS, and which of them are seldom asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_OF_A_HOOK = "only where a hook of the configuration made such a thing"
+
+UNSEEN: Mapping[str, str] = {
+    "ec2:DeleteNetworkInterface": "an interface goes with its machine, unless it was kept",
+    "ec2:DeleteVolume": "a volume goes with its machine, unless it was detached or kept",
+    "ec2:DeleteKeyPair": _OF_A_HOOK,
+    "ec2:DeleteLaunchTemplate": _OF_A_HOOK,
+    "ec2:DeleteSecurityGroup": _OF_A_HOOK,
+    "ec2:DescribeAddresses": _OF_A_HOOK,
+    "ec2:DescribeKeyPairs": _OF_A_HOOK,
+    "ec2:DescribeLaunchTemplateVersions": _OF_A_HOOK,
+    "ec2:DescribeLaunchTemplates": _OF_A_HOOK,
+    "ec2:DescribeSecurityGroups": _OF_A_HOOK,
+    "ec2:ReleaseAddress": _OF_A_HOOK,
+    "ec2:RevokeSecurityGroupEgress": _OF_A_HOOK,
+    "ec2:RevokeSecurityGroupIngress": _OF_A_HOOK,
+    "rds:AddTagsToResource": _OF_A_HOOK,
+    "rds:DeleteDBInstance": _OF_A_HOOK,
+    "rds:DeleteDBSnapshot": _OF_A_HOOK,
+    "ec2:DescribeRegions": "only where `regions` in reconciler.toml is more than the services'",
+    "ec2:DetachNetworkInterface": "only of an interface that somebody attached by hand",
+    "ec2:GetConsoleOutput": "asked when a machine does not let us in, to say why",
+    "iam:PassRole": "no call of its own: RunInstances wants it where machines have a role",
+    "sts:AssumeRole": "only where [roles] names one for another account",
+}
+"""What an ordinary release, rollback and sweep never ask for, and why it is allowed all the same.
+
+`sts:GetCallerIdentity`, which every run begins with, is in no policy: it needs no permission.
+"""
+
+DESCRIBE = (
+    "ec2:DescribeAddresses",
+    "ec2:DescribeImageAttribute",
+    "ec2:DescribeImages",
+    "ec2:DescribeInstances",
+    "ec2:DescribeKeyPairs",
+    "ec2:DescribeLaunchTemplateVersions",
+    "ec2:DescribeLaunchTemplates",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSecurityGroups",
+    "ec2:DescribeSnapshots",
+    "ec2:DescribeTags",
+    "ec2:DescribeVolumes",
+    "rds:DescribeDBInstances",
+    "rds:DescribeDBSnapshots",
+)
+DELETE = (
+    "ec2:DeleteKeyPair",
+    "ec2:DeleteLaunchTemplate",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DeleteSecurityGroup",
+    "ec2:DeleteSnapshot",
+    "ec2:DeleteVolume",
+    "ec2:DeregisterImage",
+    "ec2:DetachNetworkInterface",
+    "ec2:ReleaseAddress",
+    "ec2:RevokeSecurityGroupEgress",
+    "ec2:RevokeSecurityGroupIngress",
+    "ec2:TerminateInstances",
+    "rds:DeleteDBInstance",
+    "rds:DeleteDBSnapshot",
+)
