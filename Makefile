@@ -57,8 +57,8 @@ unit: setup ## the tests of the pure core and of the workshop
 model: setup ## explore the protocol as far as the larger bounds (docs/protocol.md)
 	@$(BIN)/python -m tests.model
 
-bench: setup ## measure; figures go to a terminal, never into a test
-	@$(BIN)/pytest -q -s -m bench -p no:randomly tests/bench
+bench: setup ## measure, and write docs/benchmarks.md; figures never go into a test
+	@$(BIN)/python -m tests.bench
 
 second-opinion: setup ## ask another emulator about the contract; writes docs/second-opinion.md
 	@$(BIN)/python scripts/second_opinion.py .second-opinion

@@ -57,7 +57,11 @@ def grouped(rows: Iterable[Row]) -> Groups:
             heads[id_] = same.setdefault(head, head)
         elif key == t.STATE:
             labels[id_] = words.setdefault(value, value)
-    found: dict[Group, list[str]] = {}
-    for id_, (kind, deploy) in heads.items():
-        found.setdefault(Group(kind, deploy, labels.get(id_, "")), []).append(id_)
-    return found
+    found: dict[tuple[tuple[str, str], str], list[str]] = {}
+    for id_, head in heads.items():
+        group = (head, labels.get(id_, ""))
+        if group in found:
+            found[group].append(id_)
+        else:
+            found[group] = [id_]
+    return {Group(*head, label): ids for (head, label), ids in found.items()}

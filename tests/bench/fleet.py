@@ -37,7 +37,7 @@ class Fleet:
     """So many machines of ten services, each with a volume and an interface.
 
     A fifth of what is not garbage belongs to the previous deploys. `garbage` machines are of
-    releases that died.
+    releases of the first service that died.
     """
 
     machines: int
@@ -107,7 +107,7 @@ def _deploys(fleet: Fleet) -> Iterator[tuple[DeployId, Label]]:
     for number in range(fleet.machines):
         service = names[number % SERVICES]
         if number < fleet.garbage:
-            yield deploy_of(service, 1 + number // 1000), Label.FAILED
+            yield deploy_of(names[0], 1 + number // 1000), Label.FAILED
         elif number % 5 == 0:
             yield deploy_of(service, 24), Label.RETIRED
         else:

@@ -1,0 +1,82 @@
+"""The pure core alone: the rows of a tag index, from the first to the finished plan.
+
+    python -m tests.bench.core ROWS GARBAGE_PER_CENT [--memory]
+
+Prints seconds and MiB as JSON. Memory is what Python allocates above what it had before; to count
+it takes time of its own, so it is counted in another run.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import tracemalloc
+from collections.abc import Iterator
+from datetime import timedelta
+
+from reconciler import tags as t
+from reconciler.birth import Home
+from reconciler.census import Census, Group, Row, grouped
+from reconciler.plain import choose
+from reconciler.plan import Ask
+from reconciler.planner import plan
+from reconciler.resource import Inventory, Resource
+from reconciler.tags import BirthTags, Label
+from reconciler.verdict import Root
+from tests.bench.fleet import BORN, KINDS, PLACE, SERVICES, ZONE, deploy_of, ledger_of, services
+
+
+def main() -> None:
+    """Measure once."""
+    rows, share = (int(word) for word in sys.argv[1:3])
+    traced = sys.argv[3:] == ["--memory"]
+    if traced:
+        tracemalloc.start()
+    began = time.perf_counter()
+    roots = {name: _root(name) for name in services()}
+    census = Census(PLACE, grouped(_rows(rows, share)))
+    choice = choose(census, (), roots, {})
+    things = [one for group, ids in choice.wanted.items() for one in _described(group, tuple(ids))]
+    whole = plan(Inventory(tuple(things), plain=choice.plain), roots, dict.fromkeys(roots, Ask()))
+    seconds = time.perf_counter() - began
+    deletes = sum(len(one.deletes) for one in whole.services)
+    said = {
+        "seconds": seconds,
+        "memory": tracemalloc.get_traced_memory()[1] / 2**20 if traced else 0.0,
+        "deletes": deletes,
+    }
+    print(json.dumps(said))
+
+
+def _root(name: str) -> Root:
+    ledger = ledger_of(name)
+    assert ledger.live is not None
+    home = Home(name, f"Z1/{name}._deploy.example.com", PLACE)
+    return Root(home, BORN + timedelta(days=3), ledger, ledger.live.at)
+
+
+def _rows(count: int, share: int) -> Iterator[Row]:
+    """Two rows a resource, in the order of ids."""
+    texts = [[str(deploy_of(name, hours)) for hours in (0, 1)] for name in services()]
+    for number in range(count // 2):
+        kind = KINDS[number % 3]
+        garbage = number % 100 < share
+        id_ = f"{kind}-{number:017x}"
+        yield kind, id_, t.ID, texts[number % SERVICES][garbage]
+        yield kind, id_, t.STATE, "failed" if garbage else "live"
+
+
+def _described(group: Group, ids: tuple[str, ...]) -> Iterator[Resource]:
+    """What EC2 would say of these."""
+    service = group.deploy.partition("/")[0]
+    deploy = deploy_of(service, 1)
+    birth = BirthTags(deploy, f"Z1/{service}._deploy.example.com", PLACE, "v1", "bench")
+    tags = {**birth.of(group.kind), t.STATE: Label.FAILED.value}
+    token = deploy.client_token(ZONE)
+    for one in ids:
+        yield Resource(group.kind, one, PLACE, tags, token=token, zone=ZONE)
+
+
+if __name__ == "__main__":
+    main()
