@@ -7,7 +7,27 @@ from collections.abc import Iterator
 import pytest
 
 from deployer.sandbox.client import Sandbox
+from tests.crash.grounds import Grounds
 from tests.crash.scene import Shop
+
+
+@pytest.fixture(scope="module")
+def grounds(running_sandbox: Sandbox) -> Grounds:
+    """The company, adopted once for a module."""
+    return Grounds(running_sandbox)
+
+
+@pytest.fixture
+def calm(grounds: Grounds) -> Iterator[Shop]:
+    """The shop, adopted, of a module whose tests leave it as it was; one that did not costs time.
+
+    Its configuration may be changed, faults may be set: both are put back.
+    """
+    shop = grounds.ready()
+    whole = shop.service_file().read_text()
+    yield shop
+    shop.faults.clear()
+    shop.service_file().write_text(whole)
 
 
 @pytest.fixture

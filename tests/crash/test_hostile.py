@@ -1,0 +1,129 @@
+"""Machines, commands and databases that misbehave during a release: undone, and told in words.
+
+`test_failing_steps` fails every step once; here is what each unpleasant surrounding is told as.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+
+import pytest
+
+from reconciler.exits import Exit
+from tests.crash.grounds import told
+from tests.crash.scene import LIVE_DATABASE, NEW, Shop, query
+
+pytestmark = pytest.mark.timeout(300)
+
+OTHER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHUVLJRYxFpy9rOJJMuRt1ZTJGFYPj9hFQjpcSQF7F3T"
+
+Around = Callable[[Shop], AbstractContextManager[None]]
+
+
+@dataclass(frozen=True)
+class Hostile:
+    """What is changed in the configuration, what happens meanwhile, and what must be said."""
+
+    says: tuple[str, ...]
+    change: tuple[str, str] = ("", "")
+    add: str = ""
+    around: Around = lambda _: nullcontext()
+
+
+@contextmanager
+def _another_host_key(shop: Shop) -> Iterator[None]:
+    """The tag names another key than the live machine shows."""
+    [machine] = [one["InstanceId"] for one in shop.instances()]
+    before = shop.tags(machine)["deploy-host-key"]
+    _tag(shop, machine, OTHER_KEY)
+    yield
+    _tag(shop, machine, before)
+
+
+def _tag(shop: Shop, machine: str, key: str) -> None:
+    tag = {"Key": "deploy-host-key", "Value": key}
+    shop.aws("ec2").create_tags(Resources=[machine], Tags=[tag])
+
+
+@contextmanager
+def _cannot_be_restored(shop: Shop) -> Iterator[None]:
+    """A check constraint that looks into a table which a restore fills later."""
+    for statement in (
+        "CREATE TABLE a_first (id int)",
+        "CREATE TABLE z_last (id int)",
+        "CREATE FUNCTION there(int) RETURNS bool LANGUAGE sql AS 'SELECT count(*) > 0 FROM z_last'",
+        "INSERT INTO z_last VALUES (1)",
+        "INSERT INTO a_first VALUES (1)",
+        "ALTER TABLE a_first ADD CHECK (there(id))",
+    ):
+        query(shop, LIVE_DATABASE, f"SET ROLE shop; {statement}")
+    yield
+    query(shop, LIVE_DATABASE, "SET ROLE shop; DROP TABLE a_first, z_last CASCADE")
+    query(shop, LIVE_DATABASE, "SET ROLE shop; DROP FUNCTION there")
+
+
+PROMPT = '\n[limits]\nconnect = "2s"\ninstall = "2s"\nmigrate = "2s"\n'
+CASES = {
+    "a machine that never answers SSH": Hostile(
+        ("refuses connections", "last lines of the console of i-", "sshd: listening on"),
+        change=("^port = 2222$", "port = 2223"),
+        add=PROMPT,
+    ),
+    "another host key": Hostile(
+        ("is not the machine we know", "SHA256:", "expected SHA256:5zTlYtc9sxJ1", "find out who"),
+        add='\n[image]\nbefore = ["true"]\n',
+        around=_another_host_key,
+    ),
+    "a hanging install command": Hostile(
+        ("install `echo so far; sleep 60` on", "was given up after 2 s", "    so far"),
+        change=("^install = .*$", 'install = ["echo so far; sleep 60"]'),
+        add=PROMPT,
+    ),
+    "a full disk": Hostile(
+        ("install `dd if=/dev/zero of=/dev/full bs=1` on", "No space left on device"),
+        change=("^install = .*$", 'install = ["dd if=/dev/zero of=/dev/full bs=1"]'),
+    ),
+    "a restore that fails": Hostile(
+        ("copy of database shop", "pg_restore: error: COPY failed", "pg_restore with status 1"),
+        around=_cannot_be_restored,
+    ),
+    "a hanging migration": Hostile(
+        ("migration `echo to $DATABASE_URL; sleep 60`", "given up after 2 s", "to postgresql://"),
+        change=("^migrate  = .*$", 'migrate = ["echo to $DATABASE_URL; sleep 60"]'),
+        add=PROMPT,
+    ),
+    "a smoke command that fails": Hostile(
+        ("check `echo out; echo err >&2; exit 3`", "ended with 3", "    out\n", "    err\n"),
+        add='\n[[smoke]]\ncommand = "echo out; echo err >&2; exit 3"\ntries = 1\n',
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_it_is_undone_and_told(calm: Shop, case: str) -> None:
+    """Exit 1: what it was, its last lines, what was removed; live serves and takes writes."""
+    hostile, before = CASES[case], calm.before()
+    if hostile.change[0]:
+        calm.configure(*hostile.change)
+    if hostile.add:
+        calm.append(hostile.add)
+    with hostile.around(calm):
+        done = calm.deployer("up", "shop", "--ref", NEW)
+    told(done, Exit.FAILED, *hostile.says, f"shop stays on {before.version}", "Removed:")
+    calm.assert_as_before(before)
+
+
+def test_a_machine_that_goes_away_in_the_middle_of_a_command(calm: Shop) -> None:
+    """Somebody terminates it: a lost session is said, nobody waits for the command's limit."""
+    before = calm.before()
+    calm.configure("^install = .*$", 'install = ["echo begun; sleep 60"]')
+    with calm.releasing() as release:
+        release.wait_for_step("code")
+        new = calm.things()["instance"] - before.things["instance"]
+        calm.aws("ec2").terminate_instances(InstanceIds=sorted(new))
+        done = release.finish()
+    assert done.code == Exit.FAILED, done
+    assert "died during" in done.events[-1]["message"], done
+    calm.assert_as_before(before)
