@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -67,14 +68,22 @@ def status(ports: Ports) -> Status:
         lease=ledger.lease if ledger else None,
         deploys=_deploys(seen, ledger) if ledger else (),
         dirt=tuple(dirt_lines(seen.todo.deletes, seen.todo.root.now)),
-        notes=(
-            *seen.todo.notes,
-            *(f"{one.deploy}: {one.why}" for one in seen.todo.repairs),
-            *(f"{one.kind}s could not be listed: {one.reason}" for one in seen.inventory.gaps),
-        ),
+        notes=tuple(_notes(seen)),
         problem=seen.todo.problem,
         todo=seen.todo,
     )
+
+
+def _notes(seen: Survey) -> Iterator[str]:
+    todo = seen.todo
+    yield from todo.notes
+    if todo.readdress:
+        says, now = ", ".join(todo.root.record), ", ".join(todo.readdress)
+        yield f"the live machines are at {now} now; the A record still says {says}"
+    for one in todo.repairs:
+        yield f"{one.deploy}: {one.why}"
+    for gap in seen.inventory.gaps:
+        yield f"{gap.kind}s could not be listed: {gap.reason}"
 
 
 def _deploys(seen: Survey, ledger: Ledger) -> tuple[DeployLine, ...]:

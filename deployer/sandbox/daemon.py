@@ -26,6 +26,7 @@ from deployer.sandbox.dns import Dns
 from deployer.sandbox.door import Answer, Door
 from deployer.sandbox.journals import journals
 from deployer.sandbox.machines import Machines
+from deployer.sandbox.nat import Forwarders
 from deployer.sandbox.network import Network
 from deployer.sandbox.options import Options
 from deployer.sandbox.postgres import Postgres
@@ -106,7 +107,9 @@ class Daemon:
 
     def _start_api(self, claimed: Network, ends: ExitStack) -> None:
         options = AwsOptions(port=self._options.port, network=claimed.cidr)
-        self._api = AwsServer(self._machines, options)
+        nat = Forwarders()
+        ends.callback(nat.close)
+        self._api = AwsServer(self._machines, options, nat)
         ends.callback(self._api.stop)
         self._tell(endpoint=self._api.start())
         self._watch = Watch(Cloud.at(self.state.endpoint))

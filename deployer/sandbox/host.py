@@ -1,7 +1,7 @@
 """The port between the sandbox's AWS API and its machines.
 
-`deployer.sandbox.aws` (the strict AWS layer) calls it; `deployer.sandbox.machines` implements it;
-contract tests of the API alone use a fake without processes.
+`deployer.sandbox.aws` (the strict AWS layer) calls it; `deployer.sandbox.machines` and
+`deployer.sandbox.nat` implement it; contract tests of the API alone use a fake without processes.
 """
 
 from __future__ import annotations
@@ -19,6 +19,23 @@ class BootSpec:
     address: str
     user_data: bytes = b""
     authorized_keys: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True, order=True)
+class Route:
+    """What connects to (address, port) reaches (`to`, port): a public address of a machine."""
+
+    address: str
+    port: int
+    to: str
+
+
+class Nat(Protocol):
+    """Carries TCP connections from public addresses to machines."""
+
+    def follow(self, routes: frozenset[Route]) -> None:
+        """From now on these routes lead somewhere and no others; returns when that is so."""
+        ...
 
 
 class MachineHost(Protocol):

@@ -125,6 +125,10 @@ class Company:
         default: Any = {"Name": "default-for-az", "Values": ["true"]}
         subnets = ec2.describe_subnets(Filters=[default])["Subnets"]
         subnet = min(subnets, key=lambda one: one["AvailabilityZone"])
+        # The company serves inside its own network: who wants a public address asks for one.
+        ec2.modify_subnet_attribute(
+            SubnetId=subnet["SubnetId"], MapPublicIpOnLaunch={"Value": False}
+        )
         group = ec2.create_security_group(
             GroupName="company", Description="SSH and the services", VpcId=subnet["VpcId"]
         )["GroupId"]

@@ -54,6 +54,7 @@ class Watch:
             "name": tags.get("Name", ""),
             "state": state,
             "address": instance.get("PrivateIpAddress", ""),
+            "public": instance.get("PublicIpAddress", ""),
             "deploy": tags.get("deploy-id", ""),
             "host_key": self._host_key(instance["InstanceId"]) if state == "running" else "",
         }

@@ -24,5 +24,5 @@ def as_text(report: Mapping[str, Any]) -> str:
 
 
 def _machine(one: Mapping[str, str]) -> str:
-    words = [one["id"], one["state"], one["address"], one["name"], one["deploy"], one["host_key"]]
-    return "machine   " + "  ".join(word for word in words if word)
+    words = ("id", "state", "address", "public", "name", "deploy", "host_key")
+    return "machine   " + "  ".join(one[word] for word in words if one[word])

@@ -16,15 +16,16 @@
 - One server a process: moto keeps its state in module globals. A second `start` is refused
   while the first runs; several sandboxes are several processes.
 - Every account has a default VPC on the loopback range `AwsOptions.network`: an instance's
-  PrivateIpAddress is where its machine listens, and its public address, if it was asked for
-  one, is the same. Addresses are unique over all subnets.
+  PrivateIpAddress is where its machine listens. A public address, if it was asked for one, is
+  another of that range, a new one at every start; a `Nat` carries what its groups let in to the
+  machine. Addresses are unique over all subnets.
 - `server.faults` (`deployer.sandbox.faults`) or `FaultClient(endpoint)` set faults;
   `server.journal` or `FaultClient(endpoint).requests()` tell what was asked.
 - What is strict, and where it is written down, is what `tests/contract/` states.
 
 One module a concern: `door` (what stands before every request), `cloud` (what moto does not
 know of a resource), `launch`, `tokens`, `lifecycle`, `upkeep`, `grave`, `images`, `volumes`,
-`network`, `access`, `tags`, `describe`, `kinds`, `filters`, `paging` (EC2), `dns_names`,
+`network`, `public`, `access`, `tags`, `describe`, `kinds`, `filters`, `paging` (EC2), `dns_names`,
 `dns_values`, `dns_changes`, `dns` (Route 53), `patches` (moto's own classes).
 """
 

@@ -16,8 +16,9 @@ from typing import Any
 
 from deployer.sandbox.aws.listings import Listings
 from deployer.sandbox.aws.options import AwsOptions
+from deployer.sandbox.aws.public import PublicAddresses
 from deployer.sandbox.faults import FaultBook
-from deployer.sandbox.host import MachineHost
+from deployer.sandbox.host import MachineHost, Nat
 
 log = logging.getLogger(__name__)
 JOB_THREADS = 8
@@ -122,8 +123,11 @@ def _after(earlier: Future[None] | None, work: Callable[[], None]) -> None:
 class Cloud:
     """Everything the strict layer shares; `lock` is held by every request while it runs."""
 
-    def __init__(self, host: MachineHost, options: AwsOptions, faults: FaultBook) -> None:
+    def __init__(
+        self, host: MachineHost, options: AwsOptions, faults: FaultBook, nat: Nat | None = None
+    ) -> None:
         self.host = host
+        self._nat = nat
         self.options = options
         self.faults = faults
         self.lock = threading.RLock()
@@ -140,6 +144,13 @@ class Cloud:
         self.regions: dict[tuple[str, str], Region] = {}
         self.dns_changes: dict[str, tuple[float, Any]] = {}
         self.addresses: set[str] = set()
+        self.public = PublicAddresses(self.options.network, self.addresses)
+
+    def follow_routes(self) -> None:
+        """Let traffic to public addresses go where they stand now; costs nothing without any."""
+        if self.public.changed and self._nat is not None:
+            self.public.changed = False
+            self._nat.follow(frozenset(self.public.routes()))
 
     def region(self, backend: Any) -> Region:
         """Our books beside this moto EC2 backend."""

@@ -56,6 +56,14 @@ class StrictEc2(*_OURS, EC2Response):  # type: ignore[misc]
             text = f"The action {action} is not valid for this web service."
             return self._refuse(ec2_error("InvalidAction", text))
         try:
+            return self._answer()
+        finally:
+            if self._changes_groups():
+                self.cloud.public.look_again()
+            self.cloud.follow_routes()
+
+    def _answer(self) -> Any:
+        try:
             self.refuse_elsewhere(self.region)
             bring_up_to_date(self.cloud, self.region_books)
             self._dry_run_of_moto()
@@ -72,6 +80,11 @@ class StrictEc2(*_OURS, EC2Response):  # type: ignore[misc]
         name = self._snake_action()
         if not any(name in vars(mixin) for mixin in _OURS):
             self.error_on_dryrun()
+
+    def _changes_groups(self) -> bool:
+        """Whether what is let in may be another than before: rules, or who has which group."""
+        name = self._snake_action()
+        return not name.startswith("describe") and ("security_group" in name or "attribute" in name)
 
     def _snake_action(self) -> str:
         from moto.core.utils import camelcase_to_underscores

@@ -43,6 +43,10 @@ def _drop_interfaces(cloud: Cloud, region: Region, instance: Any) -> None:
 
 def drop_interface(cloud: Cloud, region: Region, interface: Any) -> None:
     """Delete an interface, its tags, and give its addresses back."""
+    for address in region.backend.addresses:
+        if address.eni is interface:
+            region.backend.disassociate_address(address=address.public_ip)
+    interface.public_ip = None
     region.backend.enis.pop(interface.id, None)
     region.backend.tags.pop(interface.id, None)
     for item in interface.private_ip_addresses:

@@ -73,6 +73,10 @@ class NetworkActions(Ec2Base):
         self.cloud.births.note(allocation_id)
         self.ec2_backend.tags.pop(allocation_id, None)
         put_tags(self.region_books, allocation_id, tags)
+        if not self._get_param("Address"):
+            [made] = self.ec2_backend.address_by_allocation([allocation_id])
+            # From the pool, where traffic to it can be carried, and not moto's random one.
+            answer.result["PublicIp"] = made.public_ip = self.cloud.public.take()
         return ActionResult(answer.result)
 
     def release_address(self) -> ActionResult:
@@ -91,6 +95,7 @@ class NetworkActions(Ec2Base):
         self.error_on_dryrun()
         backend.addresses.remove(found[0])
         backend.tags.pop(allocation_id, None)
+        self.cloud.public.give_back(found[0].public_ip)
         return EmptyResult()
 
     def _named_interface(self) -> Any:

@@ -20,6 +20,7 @@ from moto.ec2.models.vpcs import VPCBackend
 
 from deployer.sandbox.aws import cloud as clouds
 from deployer.sandbox.aws.errors import ec2_error
+from deployer.sandbox.aws.public import elastic_at
 from deployer.sandbox.aws.tag_types import resource_type
 
 
@@ -31,7 +32,9 @@ def apply() -> None:
     _set(InstanceBackend, "get_instance_by_id", _get_instance_by_id)
     _set(InstanceBackend, "get_multi_instances_by_id", _get_instances_by_id)
     _set(NetworkInterfaceBackend, "get_network_interface", _get_interface)
+    _set(NetworkInterface, "public_ip", property(_public_ip, _stand_at))
     _set(NetworkInterface, "check_auto_public_ip", _take_public_address)
+    _set(NetworkInterface, "stop", _leave_public_address)
     _set(TaggedEC2Resource, "get_tags", _get_tags)
     _set(VPCBackend, "create_default_vpc", _create_default_vpc)
     _set(Instance, "__del__", _leave_addresses_alone)
@@ -79,10 +82,28 @@ def _get_interface(self: Any, eni_id: str) -> Any:
     return eni
 
 
+def _public_ip(self: Any) -> str | None:
+    address: str | None = self.__dict__.get("_public_ip")
+    return address
+
+
+def _stand_at(self: Any, address: str | None) -> None:
+    """Whoever changes an interface's public address (moto does in many places) tells the pool."""
+    before, self.__dict__["_public_ip"] = _public_ip(self), address
+    if address != before:
+        clouds.current().public.stand_at(self, before, address)
+
+
 def _take_public_address(self: Any) -> None:
-    """The public address is the private one: the machine listens nowhere else."""
-    if str(self.public_ip_auto_assign).lower() == "true":
-        self.public_ip = self.private_ip_address
+    """A new one, where the launch asked for it and no Elastic IP stands there."""
+    if str(self.public_ip_auto_assign).lower() == "true" and not self.public_ip:
+        self.public_ip = clouds.current().public.take()
+
+
+def _leave_public_address(self: Any) -> None:
+    """At a stop; an Elastic IP stays (EC2 User Guide, "Stop and start")."""
+    if self.public_ip and elastic_at(self.ec2_backend, self.public_ip) is None:
+        self.public_ip = None
 
 
 def _get_tags(self: Any) -> list[dict[str, str]]:

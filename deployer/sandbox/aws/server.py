@@ -12,7 +12,7 @@ from deployer.sandbox.aws.door import Door
 from deployer.sandbox.aws.journal import Journal
 from deployer.sandbox.aws.options import AwsOptions
 from deployer.sandbox.faults import FaultBook
-from deployer.sandbox.host import MachineHost
+from deployer.sandbox.host import MachineHost, Nat
 
 ACCOUNT = "123456789012"
 LOOPBACK = "127.0.0.1"
@@ -21,14 +21,17 @@ LOOPBACK = "127.0.0.1"
 class AwsServer:
     """A strict AWS API over a `MachineHost`; see the package for how to use it.
 
-    `faults` and `journal` are the same that `/_sandbox/...` serves.
+    `faults` and `journal` are the same that `/_sandbox/...` serves. Without a `nat` public
+    addresses stand in descriptions alone.
     """
 
-    def __init__(self, host: MachineHost, options: AwsOptions | None = None) -> None:
+    def __init__(
+        self, host: MachineHost, options: AwsOptions | None = None, nat: Nat | None = None
+    ) -> None:
         self.options = options or AwsOptions()
         self.faults = FaultBook()
         self.journal = Journal()
-        self.cloud = Cloud(host, self.options, self.faults)
+        self.cloud = Cloud(host, self.options, self.faults, nat)
         self._http: BaseWSGIServer | None = None
         self._thread: threading.Thread | None = None
 
@@ -93,6 +96,8 @@ class AwsServer:
         with self.cloud.lock:
             self.cloud.jobs.drain()
             self.cloud.forget()
+            self.cloud.public.changed = True
+            self.cloud.follow_routes()
             moto_app.forget(self.options.seed)
             self.journal.clear()
 

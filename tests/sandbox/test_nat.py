@@ -1,0 +1,126 @@
+"""Traffic to public addresses: it arrives, it ends with the address, and nothing is left behind."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+import psutil
+import pytest
+
+from deployer.sandbox import network
+from deployer.sandbox.host import Route
+from deployer.sandbox.nat import Forwarders
+
+BIG = bytes(range(256)) * 8192
+
+
+@pytest.fixture
+def net() -> Iterator[str]:
+    """The first two numbers of a loopback range that is ours."""
+    claimed = network.claim()
+    with closing(claimed.guard):
+        yield f"127.{claimed.number}"
+
+
+@pytest.fixture
+def nat() -> Iterator[Forwarders]:
+    """Forwarders that are ended with the test."""
+    one = Forwarders()
+    yield one
+    one.close()
+
+
+@contextmanager
+def _machine(address: str) -> Iterator[int]:
+    """Answers with all it was sent, in capitals, once the client has ended; its port."""
+    with socket.create_server((address, 0)) as server:
+
+        def serve() -> None:
+            while True:
+                try:
+                    client, _ = server.accept()
+                except OSError:
+                    return
+                with client:
+                    client.sendall(_all_of(client).upper())
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield server.getsockname()[1]
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+def _ask(address: str, port: int, words: bytes) -> bytes:
+    with socket.create_connection((address, port), timeout=10) as client:
+        client.sendall(words)
+        client.shutdown(socket.SHUT_WR)
+        return _all_of(client)
+
+
+def _all_of(connection: socket.socket) -> bytes:
+    return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+def test_what_is_sent_to_the_public_address_reaches_the_machine(net: str, nat: Forwarders) -> None:
+    """Both ways, more than any buffer holds, and each side may end before the other."""
+    with _machine(f"{net}.0.4") as port:
+        nat.follow(frozenset({Route(f"{net}.192.1", port, f"{net}.0.4")}))
+        assert _ask(f"{net}.192.1", port, BIG) == BIG.upper()
+
+
+def test_what_the_machine_refuses_the_client_sees_reset(net: str, nat: Forwarders) -> None:
+    """Nobody listens there (yet): an error, and never an empty answer."""
+    nat.follow(frozenset({Route(f"{net}.192.1", 8080, f"{net}.0.4")}))
+    with pytest.raises(ConnectionResetError):
+        _ask(f"{net}.192.1", 8080, b"hello")
+
+
+def test_an_address_that_is_given_back_ends_its_connections(net: str, nat: Forwarders) -> None:
+    """Those under way break, new ones are refused, and the other address goes on."""
+    with _machine(f"{net}.0.4") as port:
+        first, second = (Route(f"{net}.192.{n}", port, f"{net}.0.4") for n in (1, 2))
+        nat.follow(frozenset({first, second}))
+        with socket.create_connection((first.address, port), timeout=10) as client:
+            client.sendall(b"a")
+            nat.follow(frozenset({second}))
+            with pytest.raises(ConnectionResetError):
+                client.recv(1)
+        with pytest.raises(ConnectionRefusedError):
+            _ask(first.address, port, b"a")
+        assert _ask(second.address, port, b"a") == b"A"
+
+
+def test_an_address_may_move_to_another_machine(net: str, nat: Forwarders) -> None:
+    """As an Elastic IP does, at once."""
+    with _machine(f"{net}.0.4") as port:
+        nat.follow(frozenset({Route(f"{net}.192.1", port, f"{net}.0.5")}))
+        nat.follow(frozenset({Route(f"{net}.192.1", port, f"{net}.0.4")}))
+        assert _ask(f"{net}.192.1", port, b"moved") == b"MOVED"
+
+
+def test_a_port_that_cannot_be_had_spoils_no_other(net: str, nat: Forwarders) -> None:
+    """An ordinary user may not listen on 22; the rest of the groups' ports open."""
+    with _machine(f"{net}.0.4") as port, socket.create_server((f"{net}.192.1", 0)) as taken:
+        busy = taken.getsockname()[1]
+        nat.follow(frozenset(Route(f"{net}.192.1", one, f"{net}.0.4") for one in (busy, port)))
+        assert _ask(f"{net}.192.1", port, b"a") == b"A"
+
+
+def test_nothing_is_left_without_routes(net: str, nat: Forwarders) -> None:
+    """No thread and no socket, also where connections were under way."""
+    me = psutil.Process()
+    before = (threading.active_count(), me.num_fds())
+    with closing(socket.create_server((f"{net}.0.4", 0))) as server:
+        port = server.getsockname()[1]
+        nat.follow(frozenset({Route(f"{net}.192.1", port, f"{net}.0.4")}))
+        clients = [socket.create_connection((f"{net}.192.1", port)) for _ in range(5)]
+        assert threading.active_count() > before[0]
+        nat.follow(frozenset())
+        for one in clients:
+            one.close()
+    nat.close()
+    assert (threading.active_count(), me.num_fds()) == before
