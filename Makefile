@@ -14,7 +14,7 @@ WORKERS ?= 2
 # A Python that is new enough; say `make PYTHON=/path/to/python3.11 setup` to choose another.
 PYTHON ?= $(shell sh scripts/find-python)
 
-.PHONY: help setup demo test check lint fmt types imports unit model bench second-opinion lock clean
+.PHONY: help setup demo test check lint fmt types imports unit model traces bench second-opinion lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,8 +54,11 @@ imports: setup ## import-linter: who may import whom
 unit: setup ## the tests of the pure core and of the workshop
 	@$(BIN)/pytest -q tests/reconciler tests/deployer tests/model tests/test_workshop.py tests/test_docs.py
 
-model: setup ## explore the protocol as far as the larger bounds (docs/protocol.md)
-	@$(BIN)/python -m tests.model
+model: setup ## explore the protocol as far as the larger bounds, write docs/protocol.md
+	@WORKERS=$(WORKERS) $(BIN)/python -m tests.model
+
+traces: setup ## the models with one guard removed at a time: write docs/protocol-traces.md anew
+	@$(BIN)/python -m tests.model --traces
 
 bench: setup ## measure, and write docs/benchmarks.md; figures never go into a test
 	@$(BIN)/python -m tests.bench

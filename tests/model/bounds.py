@@ -19,6 +19,8 @@ from tests.model.rules import Rules
 MUTANT_STATES = 60_000
 """Within so many states each mutation has to be noticed."""
 
+FEW, BRIEF, MANY = 10_000, 20_000, 1_000_000
+
 
 @dataclass(frozen=True)
 class Bound:
@@ -29,47 +31,71 @@ class Bound:
     model: int
 
 
-TWO = Heap("two deployers and a sweep", deployers=2)
-ROLLBACK = Heap("a deployer, a rollback and a sweep, a request astray", rollback=True)
-SWEEPS = Heap("a deployer, a rollback and two sweeps", rollback=True, sweeps=(1, 1), slow=0)
-ABORT = Heap("a deployer, an abort and a sweep", abort=True)
-ABORTED_BACK = Heap("a rollback, an abort and a sweep", deployers=0, rollback=True, abort=True)
-KEPT = Heap("evidence kept, two rounds", evidence=True, sweeps=(2,))
-KEEPS = Heap("one previous kept", rollback=True, keep=1)
-ALL = Heap("everybody", deployers=2, rollback=True, abort=True, sweeps=(1,), strangers=True)
-
-DATA_BACK = Data("a deployer, a rollback and a sweep", rollback=True)
-DATA_TWO = Data("two deployers and a sweep", deployers=2)
-DATA_ABORT = Data("a deployer, an abort and a sweep", abort=True)
-DATA_WRITES = Data("a deployer and a rollback, two writes", rollback=True, sweeps=(), writes=2)
-
 LEDGER_HEAP = (
-    Bound(m.ALONE, 20_000, 20_000),
-    Bound(m.TWICE, 20_000, 20_000),
-    Bound(m.STRANGE, 20_000, 20_000),
-    Bound(m.MOVED, 20_000, 20_000),
-    Bound(KEPT, 10_000, 100_000),
-    Bound(m.BOTH, 10_000, 300_000),
-    Bound(ABORTED_BACK, 20_000, 100_000),
-    Bound(ABORT, 10_000, 300_000),
-    Bound(m.BACK, 20_000, 300_000),
-    Bound(m.RESTORED, 15_000, 400_000),
-    Bound(ROLLBACK, 10_000, 1_000_000),
-    Bound(TWO, 10_000, 700_000),
-    Bound(SWEEPS, 10_000, 500_000),
-    Bound(KEEPS, 10_000, 300_000),
-    Bound(ALL, 10_000, 500_000),
+    Bound(m.ALONE, BRIEF, MANY),
+    Bound(m.TWICE, BRIEF, MANY),
+    Bound(m.STRANGE, BRIEF, MANY),
+    Bound(m.MOVED, BRIEF, MANY),
+    Bound(Heap("listings in two pages", torn=True), BRIEF, MANY),
+    Bound(m.YOUNG, FEW, MANY),
+    Bound(Heap("evidence kept, two rounds", evidence=True, sweeps=(2,)), FEW, MANY),
+    Bound(m.BOTH, FEW, MANY),
+    Bound(
+        Heap("a rollback, an abort and a sweep", deployers=0, rollback=True, abort=True),
+        BRIEF,
+        MANY,
+    ),
+    Bound(Heap("a deployer, an abort and a sweep", abort=True), FEW, MANY),
+    Bound(m.BACK, FEW, MANY),
+    Bound(m.RESTORED, FEW, MANY),
+    Bound(Heap("two reconcilers and a deployer", sweeps=(1, 1)), FEW, MANY),
+    Bound(
+        Heap(
+            "two reconcilers and a rollback, two rounds", deployers=0, rollback=True, sweeps=(2, 2)
+        ),
+        FEW,
+        MANY,
+    ),
+    Bound(
+        Heap("two reconcilers, a deployer and a rollback", rollback=True, sweeps=(1, 1), slow=0),
+        FEW,
+        500_000,
+    ),
+    Bound(Heap("a deployer, a rollback and a sweep, a request astray", rollback=True), FEW, MANY),
+    Bound(Heap("two deployers and a sweep", deployers=2), FEW, 700_000),
+    Bound(Heap("one previous kept", rollback=True, keep=1), FEW, 300_000),
+    Bound(Heap("everybody", deployers=2, rollback=True, abort=True, strangers=True), FEW, 500_000),
 )
 
 DATABASES = (
-    Bound(m.FREEZE, 20_000, 20_000),
-    Bound(m.ABORTED, 20_000, 20_000),
-    Bound(m.GIVE_UP, 20_000, 20_000),
-    Bound(m.AGAIN, 20_000, 300_000),
-    Bound(DATA_ABORT, 20_000, 300_000),
-    Bound(DATA_BACK, 20_000, 1_000_000),
-    Bound(DATA_TWO, 20_000, 1_000_000),
-    Bound(DATA_WRITES, 20_000, 700_000),
+    Bound(m.FREEZE, BRIEF, MANY),
+    Bound(m.ABORTED, BRIEF, MANY),
+    Bound(m.GIVE_UP, BRIEF, MANY),
+    Bound(m.AGAIN, FEW, MANY),
+    Bound(m.JOBS, BRIEF, MANY),
+    Bound(
+        Data("jobs, a rollback and a sweep", deployers=0, rollback=True, machines=True, writes=0),
+        BRIEF,
+        MANY,
+    ),
+    Bound(Data("jobs, a deployer, a sweep and a write", machines=True), FEW, MANY),
+    Bound(
+        Data("jobs, a deployer and a rollback", rollback=True, machines=True, writes=0, sweeps=()),
+        FEW,
+        500_000,
+    ),
+    Bound(Data("two reconcilers and a deployer", sweeps=(1, 1)), FEW, MANY),
+    Bound(
+        Data("two reconcilers and a rollback", deployers=0, rollback=True, sweeps=(1, 1)), FEW, MANY
+    ),
+    Bound(Data("a deployer, an abort and a sweep", abort=True), FEW, MANY),
+    Bound(Data("a deployer, a rollback and a sweep", rollback=True), FEW, MANY),
+    Bound(Data("two deployers and a sweep", deployers=2), FEW, MANY),
+    Bound(
+        Data("a deployer and a rollback, two writes", rollback=True, sweeps=(), writes=2),
+        FEW,
+        700_000,
+    ),
 )
 
 

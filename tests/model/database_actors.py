@@ -1,6 +1,6 @@
-"""Those who act on databases: a deployer, a rollback, a sweep; each as slow as it likes.
+"""Those who act on databases and machines: each as slow as it likes.
 
-    guard → acquire → freeze → (sees its own freeze) → dump → verify → commit → sweep
+    guard → acquire → freeze → (sees its own freeze) → dump → verify → start → commit → sweep
     guard → acquire → freeze the newer → count what it would give up → commit → sweep
 
 Anything before the commit may fail: end the lease, then sweep, which thaws. They follow
@@ -17,9 +17,11 @@ from reconciler.deploy_id import DeployId
 from reconciler.errors import Refused
 from reconciler.ledger import Cutover, Ending, Ledger
 from tests.model import cast
+from tests.model.common import put
 from tests.model.database_sweep import Sweep, send
 from tests.model.database_world import (
     DONE,
+    MACHINES,
     Actor,
     Commit,
     Db,
@@ -27,7 +29,6 @@ from tests.model.database_world import (
     Server,
     World,
     at,
-    put,
 )
 from tests.model.ledger_world import NONE, Book, Request
 
@@ -57,8 +58,9 @@ class Releasing:
         step = getattr(self, f"_{actor.pc}")
         for said, after in step(world, me, actor):
             yield f"{self.name}: {said}", after
-        if actor.pc not in ("guard", "end", "acquire"):
-            yield f"{self.name}: fails", at(world, me, Actor("end", target=actor.target))
+        if actor.pc not in ("guard", "end", "acquire"):  # to fail is seen by nobody else
+            for said, after in self._end(world, me, Actor("end")):
+                yield f"{self.name}: fails; {said}", after
 
     def aim(self, ledger: Ledger) -> DeployId | None:
         """Whom the commit is to make live."""
@@ -167,10 +169,27 @@ class Deployer(Releasing):
             then = actor._replace(pc="verify")
             yield "dumps and restores", at(world._replace(dbs=dbs), me, then)
 
+    def _acquire(self, world: World, me: int, actor: Actor) -> Moves:
+        """Its machine is made under the lease, and begins with nothing."""
+        for said, after in super()._acquire(world, me, actor):
+            place = MACHINES + actor.target
+            made = place < len(world.dbs) and after.actors[me].pc == "freeze"
+            machine = Db(open=False, label="pending")
+            dbs = put(after.dbs, place, machine) if made else after.dbs
+            yield said, after._replace(dbs=dbs)
+
     def _verify(self, world: World, me: int, actor: Actor) -> Moves:
         source = world.dbs[self.source(actor)]
         if (source is not None and not source.open) or not self.book.rules.verifies:
-            yield "sees the freeze still in force", at(world, me, actor._replace(pc="commit"))
+            then = "start" if len(world.dbs) > MACHINES else "commit"
+            yield "sees the freeze still in force", at(world, me, actor._replace(pc=then))
+
+    def _start(self, world: World, me: int, actor: Actor) -> Moves:
+        """Its machine is told to run the app and no jobs; without an answer it fails."""
+        act = Fenced(MACHINES + actor.target, open=False, gen=self.book.gen(actor.seen))
+        for said, after, known in send(self.server, world, act):
+            then = actor._replace(pc="commit") if known else Actor("end", target=actor.target)
+            yield said, at(after, me, then)
 
 
 class Rollback(Releasing):

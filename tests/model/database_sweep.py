@@ -1,6 +1,7 @@
 """A sweep of databases as a step machine: list, read the ledger, act under its generation.
 
-It decides by the product's own planner, and acts as reconciler/finish.py does.
+It decides by the product's own planner, and acts as reconciler/finish.py does: a deploy's
+database, its machine, and its label only where both have obeyed.
 """
 
 from __future__ import annotations
@@ -13,22 +14,25 @@ from typing import NamedTuple
 from reconciler import ledger as ledgers
 from reconciler.desired import DESIRED
 from reconciler.ledger import Ending
-from reconciler.plan import Ask, ServicePlan
+from reconciler.plan import Ask, Repair, ServicePlan
 from reconciler.resource import DATABASE, Inventory
 from reconciler.retention import Retention
 from reconciler.verdict import Root
 from tests.model import cast
+from tests.model.common import put
 from tests.model.database_world import (
     DONE,
+    MACHINES,
     PLACES,
     Actor,
     Db,
     Fenced,
     Server,
+    Todo,
     World,
     at,
-    database,
-    put,
+    resource,
+    thing_name,
 )
 from tests.model.ledger_world import NONE, Book
 
@@ -42,15 +46,6 @@ class Keys(NamedTuple):
     dbs: tuple[Db | None, ...]
     now: datetime
     seen: int
-
-
-class Todo(NamedTuple):
-    """One thing a sweep does: end the lease (to ledger `new`), a fenced act, or a drop."""
-
-    kind: str
-    new: int = NONE
-    place: int = NONE
-    open: bool = False
 
 
 @dataclass
@@ -68,8 +63,8 @@ class Planner:
         return known
 
     def _plan(self, key: Keys) -> ServicePlan:
-        things = [database(cast.DEPLOYS[n], is_open=db.open) for n, db in enumerate(key.dbs) if db]
-        fence = max(db.fence for db in key.dbs if db)
+        things = [resource(n, db) for n, db in enumerate(key.dbs) if db]
+        fence = max(db.fence for db in key.dbs[:MACHINES] if db)
         ledger = self.book.values[key.ledger]
         record = ledger.live.at if ledger.live else ()
         lease = self.book.values[key.seen].lease if key.seen != NONE else None
@@ -82,15 +77,27 @@ class Planner:
         if plan.problem:
             return []
         ends = [Todo("end", new=self._ended(plan, key))] if plan.end else []
-        repairs = [
-            Todo("act", place=PLACES[thing.id], open=bool(DESIRED[repair.role].writable))
-            for repair in plan.repairs
-            for thing in self.book.rules.things(plan, repair)
-            if thing.kind == DATABASE and DESIRED[repair.role].writable is not None
-        ]
+        repairs = [act for repair in plan.repairs for act in self._finish(plan, repair)]
         drops = [Todo("drop", place=PLACES[one.thing.id]) for one in plan.deletes]
         first = self.book.rules.ends_first
         return [*ends, *repairs, *drops] if first else [*repairs, *ends, *drops]
+
+    def _finish(self, plan: ServicePlan, repair: Repair) -> list[Todo]:
+        desired = DESIRED[repair.role]
+        things = self.book.rules.things(plan, repair)
+        wanted = [desired.writable if one.kind == DATABASE else desired.jobs for one in things]
+        acts = [
+            Todo("act", place=PLACES[one.id], open=is_open)
+            for one, is_open in zip(things, wanted, strict=True)
+            if is_open is not None
+        ]
+        labels = [
+            Todo("label", place=PLACES[one.id], label=desired.label.value)
+            for one in things
+            if one.kind != DATABASE and one.label is not desired.label
+        ]
+        first = sorted(acts, key=lambda one: one.place)
+        return [*first, *labels] if self.book.rules.labels_last else [*labels, *first]
 
     def _ended(self, plan: ServicePlan, key: Keys) -> int:
         assert plan.end is not None
@@ -130,7 +137,6 @@ class Sweep:
     def _does(self, world: World, me: int, name: str) -> Moves:
         actor = world.actors[me]
         todo = actor.todo[0]
-        assert isinstance(todo, Todo)
         if todo.kind == "end":
             lost = world.ledger != actor.seen
             after = world if lost else world._replace(ledger=todo.new)
@@ -138,12 +144,23 @@ class Sweep:
             yield f"{name}: ends the lease{' (lost)' if lost else ''}", at(after, me, then)
         elif todo.kind == "drop":
             gone = world._replace(dbs=put(world.dbs, todo.place, None))
-            dropped = cast.NAMES[cast.DEPLOYS[todo.place]]
-            yield f"{name}: drops {dropped}'s database", at(gone, me, _next(actor, actor.seen))
+            yield f"{name}: drops {thing_name(todo.place)}", at(gone, me, _next(actor, actor.seen))
+        elif todo.kind == "label":
+            yield from self._labels(world, me, name, todo)
         else:
             act = Fenced(todo.place, todo.open, self.book.gen(actor.seen))
-            for said, after, _ in send(self.server, world, act):
-                yield f"{name}: {said}", at(after, me, _next(actor, actor.seen))
+            for said, after, known in send(self.server, world, act):
+                then = actor if known else _unlabelled(actor, todo.place)
+                yield f"{name}: {said}", at(after, me, _next(then, actor.seen))
+
+    def _labels(self, world: World, me: int, name: str, todo: Todo) -> Moves:
+        """Unless the ledger has changed: a label has no fence."""
+        db, after = world.dbs[todo.place], at(world, me, _next(world.actors[me], NONE))
+        if db is None or (world.ledger != world.actors[me].seen and self.book.rules.looks):
+            yield f"{name}: labels nothing, the ledger has changed", after
+            return
+        dbs = put(world.dbs, todo.place, db._replace(label=todo.label))
+        yield f"{name}: labels {thing_name(todo.place)} {todo.label}", after._replace(dbs=dbs)
 
 
 def send(server: Server, world: World, act: Fenced) -> Iterator[tuple[str, World, bool]]:
@@ -158,10 +175,21 @@ def send(server: Server, world: World, act: Fenced) -> Iterator[tuple[str, World
         yield f"{act} (no answer)", sent, False
 
 
+def _unlabelled(actor: Actor, place: int) -> Actor:
+    """What may not have obeyed is not finished: its deploy is not labelled in this round."""
+    todo = tuple(
+        one
+        for one in actor.todo
+        if not (one.kind == "label" and one.place % MACHINES == place % MACHINES)
+    )
+    return actor._replace(todo=todo)
+
+
 def _next(actor: Actor, seen: int) -> Actor:
+    """The next thing, under the ledger `seen`, or NONE for the one known."""
     if len(actor.todo) == 1:
         return _round_over(actor)
-    return actor._replace(todo=actor.todo[1:], seen=seen)
+    return actor._replace(todo=actor.todo[1:], seen=actor.seen if seen == NONE else seen)
 
 
 def _round_over(actor: Actor) -> Actor:

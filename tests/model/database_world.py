@@ -1,6 +1,7 @@
-"""The world of the second model: databases that take writes or not, and acts on their way to them.
+"""The world of the second model: databases and machines, and fenced acts on their way to them.
 
-A row is a bit. Every client's write that was acknowledged has to be in the live deploy's database
+Databases take writes or not, machines run their jobs or not: to the fence they are the same. A row
+is a bit. Every client's write that was acknowledged has to be in the live deploy's database
 for ever after, unless somebody said that it may be discarded.
 """
 
@@ -16,27 +17,56 @@ from reconciler.fence import Decision
 from reconciler.plan import OPEN, SHUT
 from reconciler.resource import DATABASE, Resource
 from tests.model import cast
+from tests.model.common import put, without
 from tests.model.ledger_world import NONE, Book, Request
 
 
 class Db(NamedTuple):
-    """A database: whether it takes writes, the generation it has obeyed, its rows."""
+    """A database: whether it takes writes, the generation it has obeyed, its rows.
+
+    Or a machine: whether it runs its jobs, the generation it has obeyed, its label.
+    """
 
     open: bool
     fence: int = 0
     rows: int = 0
+    label: str = ""
+
+
+MACHINES = len(cast.DEPLOYS)
+"""Databases come first, one a deploy, then their machines."""
+
+
+def thing_name(place: int) -> str:
+    """In a trace."""
+    what = "database" if place < MACHINES else "machine"
+    return f"{cast.NAMES[cast.DEPLOYS[place % MACHINES]]}'s {what}"
 
 
 class Fenced(NamedTuple):
-    """A thaw (`open`) or a freeze of one deploy's database, with the generation behind it."""
+    """A thaw (`open`) or a freeze of a database, with the generation behind it.
+
+    Of a machine: a start or a stop of its jobs.
+    """
 
     place: int
     open: bool
     gen: int
 
     def __str__(self) -> str:
-        what = "thaw" if self.open else "freeze"
-        return f"{what} of {cast.NAMES[cast.DEPLOYS[self.place]]}'s database, generation {self.gen}"
+        words = ("stop", "start") if self.place >= MACHINES else ("freeze", "thaw")
+        jobs = "'s jobs" if self.place >= MACHINES else ""
+        return f"{words[self.open]} {thing_name(self.place)}{jobs}, generation {self.gen}"
+
+
+class Todo(NamedTuple):
+    """One thing a sweep does: end the lease (to ledger `new`), a fenced act, a label, or a drop."""
+
+    kind: str
+    new: int = NONE
+    place: int = NONE
+    open: bool = False
+    label: str = ""
 
 
 class Actor(NamedTuple):
@@ -54,7 +84,7 @@ class Actor(NamedTuple):
     frozen: int = 0
     counted: int = 0
     saw: tuple[Db | None, ...] = ()
-    todo: tuple[object, ...] = ()
+    todo: tuple[Todo, ...] = ()
     rounds: int = 0
 
 
@@ -69,7 +99,10 @@ class Commit(NamedTuple):
 
 
 class World(NamedTuple):
-    """Everything there is; `acked` and `given` are rows acknowledged, and given up in words."""
+    """Everything there is; `acked` and `given` are rows acknowledged, and given up in words.
+
+    `dbs` has the databases and, in the scenarios that have any, the machines.
+    """
 
     ledger: int
     dbs: tuple[Db | None, ...]
@@ -97,7 +130,13 @@ def database(of: DeployId, *, is_open: bool) -> Resource:
     return Resource(DATABASE, name, cast.PLACE, tags, state=state, name=name)
 
 
-PLACES = {database(one, is_open=True).id: n for n, one in enumerate(cast.DEPLOYS)}
+def resource(place: int, db: Db) -> Resource:
+    """The thing at a place as the inventory lists it."""
+    of = cast.DEPLOYS[place % MACHINES]
+    return database(of, is_open=db.open) if place < MACHINES else cast.machine(of, db.label)
+
+
+PLACES = {resource(n, Db(open=True)).id: n for n in range(2 * MACHINES)}
 
 
 class Server:
@@ -111,7 +150,7 @@ class Server:
         db = world.dbs[act.place]
         if db is None or self._book.rules.decide(db.fence, act.gen) is Decision.STALE:
             return None
-        after = Db(act.open, max(db.fence, act.gen), db.rows)
+        after = db._replace(open=act.open, fence=max(db.fence, act.gen))
         return world._replace(dbs=put(world.dbs, act.place, after))
 
     def cuts_over(self, world: World, commit: Commit) -> World | None:
@@ -123,15 +162,17 @@ class Server:
     def arrivals(self, world: World) -> Iterator[tuple[str, World]]:
         """Whatever is on its way may arrive now."""
         for act in dict.fromkeys(world.acts):
-            left = list(world.acts)
-            left.remove(act)
             after = self.obeys(world, act)
             if after is not None:
-                yield f"late: {act}", after._replace(acts=tuple(left))
+                left = without(world.acts, act)
+                yield f"network: late, {act}", after._replace(acts=left)
         for commit in world.commits:
             after = self.cuts_over(world._replace(commits=()), commit)
             if after is not None:
-                yield f"late: commit, generation {self._book.gen(commit.request.new)}", after
+                yield (
+                    f"network: a late commit, generation {self._book.gen(commit.request.new)}",
+                    after,
+                )
 
     def writes(self, world: World) -> Iterator[tuple[str, World]]:
         """Clients, with new or stale addresses, write wherever they are let."""
@@ -143,7 +184,7 @@ class Server:
             if db is not None and db.open:
                 dbs = put(world.dbs, place, db._replace(rows=db.rows | row))
                 wrote = world._replace(dbs=dbs, acked=world.acked | row, writes=world.writes - 1)
-                yield f"a client writes to {cast.NAMES[cast.DEPLOYS[place]]}'s database", wrote
+                yield f"client: writes to {thing_name(place)}", wrote
 
     def reachable(self, world: World) -> list[int]:
         """Places of the deploys that the record names, or once named."""
@@ -151,11 +192,6 @@ class Server:
         live = [ledger.live.id] if ledger.live else []
         served = [*live, *(one.id for one in ledger.previous)]
         return [cast.DEPLOYS.index(one) for one in served]
-
-
-def put(dbs: tuple[Db | None, ...], place: int, db: Db | None) -> tuple[Db | None, ...]:
-    """The databases with another at `place`."""
-    return (*dbs[:place], db, *dbs[place + 1 :])
 
 
 def at(world: World, me: int, actor: Actor) -> World:

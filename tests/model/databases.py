@@ -1,8 +1,9 @@
 """The second model: freeze, dump, commit, thaw and roll back, and no acknowledged write is lost.
 
-Fenced acts land late or twice; clients with stale addresses write to whatever takes it. Asked of
-every world: is each acknowledged row in the live database; do two databases take writes at once;
-and if everybody crashed now, would sweeps open exactly the live one?
+Fenced acts on databases and machines land late or twice; clients with stale addresses write to
+whatever takes it. Asked of every world: is each acknowledged row in the live database; do two
+databases take writes at once; and if everybody crashed now, would sweeps open exactly the live one,
+and run exactly its jobs?
 """
 
 from __future__ import annotations
@@ -10,28 +11,38 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tests.model import cast
+from reconciler.desired import DESIRED
+from reconciler.mark import role
+from reconciler.verdict import Reason
+from tests.model import cast, common
+from tests.model.common import nameless, settled
 from tests.model.database_actors import Deployer, Releasing, Rollback
 from tests.model.database_sweep import Keys, Planner, Sweep
-from tests.model.database_world import Actor, Db, Server, World, at
+from tests.model.database_world import (
+    DONE,
+    MACHINES,
+    Actor,
+    Db,
+    Fenced,
+    Server,
+    World,
+    at,
+    thing_name,
+)
 from tests.model.ledger_world import NONE, Book
 from tests.model.rules import Rules
 
-ROUNDS = 12
+Quiet = tuple[int, tuple[Db | None, ...], tuple[Fenced, ...]]
+"""Ledger, things, and acts on their way: all that is left when everybody has crashed."""
 
 
 @dataclass(frozen=True)
-class Scenario:
-    """Who takes part, and how much may go astray."""
+class Scenario(common.Scenario):
+    """Further: how often clients write, and whether there are machines, with jobs."""
 
-    name: str
-    deployers: int = 1
-    rollback: bool = False
-    abort: bool = False
-    sweeps: tuple[int, ...] = (1,)
-    writes: int = 1
-    slow: int = 1
     twice: int = 1
+    writes: int = 1
+    machines: bool = False
 
 
 class Databases:
@@ -44,12 +55,12 @@ class Databases:
         self.planner = Planner(self.book)
         self.sweep = Sweep(self.book, self.server, self.planner)
         self.holders = self._holders()
-        self._ended: dict[tuple[int, tuple[Db | None, ...]], str] = {}
+        self._alike = scenario.alike(len(self.holders))
+        self._ended: dict[Quiet, str] = {}
 
     def _holders(self) -> tuple[Releasing, ...]:
         parts = (self.book, self.server, self.sweep)
-        deploys = (cast.FIRST, cast.SECOND)[: self.scenario.deployers]
-        found: list[Releasing] = [Deployer(each, *parts) for each in deploys]
+        found: list[Releasing] = [Deployer(each, *parts) for each in self.scenario.releases]
         if self.scenario.rollback:
             found.append(Rollback(cast.BACK, *parts))
         return tuple(found)
@@ -60,9 +71,10 @@ class Databases:
         actors = [Actor("guard") for _ in self.holders]
         actors += [Actor("look", rounds=rounds) for rounds in one.sweeps]
         actors += [Actor("ready")] * one.abort
+        machines = (Db(open=False, label="retired"), Db(open=True, label="live"), None, None)
         return World(
             self.book.number(cast.beginning(previous=True)),
-            (Db(open=False), Db(open=True), None, None),
+            (Db(open=False), Db(open=True), None, None) + (machines if one.machines else ()),
             tuple(actors),
             writes=one.writes,
             slow=one.slow,
@@ -71,6 +83,13 @@ class Databases:
 
     def moves(self, world: World) -> Iterator[tuple[str, World]]:
         """Every next step of anybody."""
+        if len(self.scenario.sweeps) < 2:
+            yield from self._moves(world)
+            return
+        for said, after in self._moves(world):
+            yield said, after._replace(actors=nameless(after.actors, self._alike, _order))
+
+    def _moves(self, world: World) -> Iterator[tuple[str, World]]:
         for me, actor in enumerate(world.actors):
             if actor.pc == "done":
                 continue
@@ -79,14 +98,14 @@ class Databases:
             elif actor.pc == "ready":
                 yield from self._abort(world, me)
             else:
-                yield from self.sweep.moves(world, me, f"sweeper {me - len(self.holders) + 1}")
+                yield from self.sweep.moves(world, me, f"sweep {me - len(self.holders) + 1}")
         yield from self.server.arrivals(world)
         yield from self.server.writes(world)
 
     def _abort(self, world: World, me: int) -> Iterator[tuple[str, World]]:
         if self.book.values[world.ledger].lease is not None:
             begun = Actor("look", began=world.ledger, rounds=1)
-            yield "an operator sees the lease and aborts", at(world, me, begun)
+            yield "abort: sees the lease", at(world, me, begun)
 
     # --- what must hold ----------------------------------------------------------------------
 
@@ -113,28 +132,54 @@ class Databases:
         return db is not None and db.open
 
     def _at_rest(self, world: World) -> str:
-        key = (world.ledger, tuple(db and db._replace(rows=0) for db in world.dbs))
-        known = self._ended.get(key)
+        """Everybody has crashed: sweeps lead to the table, whatever arrives after all that."""
+        things = tuple(db and db._replace(rows=0) for db in world.dbs)
+        return self._quiet((world.ledger, things, world.acts))
+
+    def _quiet(self, left: Quiet) -> str:
+        known = self._ended.get(left)
         if known is None:
-            known = self._ended[key] = self._settle(World(*key, (Actor("look", rounds=1),)))
+            known = self._ended[left] = self._settle(*left)
         return known
 
-    def _settle(self, world: World) -> str:
-        for _ in range(ROUNDS):
-            key = Keys(world.ledger, world.dbs, cast.LATE, NONE)
-            if not self.planner.todo(key):
-                return self._unlike_the_table(world)
-            world = at(world, 0, Actor("look", rounds=1))
-            while world.actors[0].pc != "done":
-                world = list(self.sweep.moves(world, 0, "sweep"))[-1][1]
-        return "sweeps do not come to rest"
+    def _settle(self, ledger: int, things: tuple[Db | None, ...], acts: tuple[Fenced, ...]) -> str:
+        rested = settled(World(ledger, things, (DONE,)), self._nothing_to_do, self._round)
+        if rested is None:
+            return "sweeps do not come to rest"
+        wrong = self._unlike_the_table(rested)
+        for _, late in () if wrong else self.server.arrivals(rested._replace(acts=acts)):
+            wrong = wrong or self._quiet((late.ledger, late.dbs, late.acts))
+        return wrong
+
+    def _nothing_to_do(self, world: World) -> bool:
+        return not self.planner.todo(Keys(world.ledger, world.dbs, cast.LATE, NONE))
+
+    def _round(self, world: World) -> World:
+        """One sweep that nothing disturbs, long after."""
+        world = at(world, 0, Actor("look", rounds=1))
+        while world.actors[0].pc != "done":
+            world = list(self.sweep.moves(world, 0, "sweep"))[-1][1]
+        return world
 
     def _unlike_the_table(self, world: World) -> str:
         ledger = self.book.values[world.ledger]
-        for place, deploy in enumerate(cast.DEPLOYS):
-            db = world.dbs[place]
+        for place, thing in enumerate(world.dbs):
+            deploy = cast.DEPLOYS[place % MACHINES]
             is_live = ledger.live is not None and ledger.live.id == deploy
-            if db is not None and (deploy not in ledger.rooted or db.open != is_live):
-                state = "open" if db.open else "shut"
-                return f"crashed now: {cast.NAMES[deploy]}'s database stays {state}"
+            if thing is None:
+                continue
+            label = DESIRED[role(ledger, deploy) or Reason.LEASE].label if thing.label else ""
+            if deploy not in ledger.rooted or thing.open != is_live or thing.label != label:
+                return f"crashed now: {_stays(place, thing)}"
         return "" if ledger.lease is None else "crashed now: the lease is never ended"
+
+
+def _order(actor: Actor) -> Actor:
+    """The actor as one that can be compared: what it did not see counts as shut and new."""
+    return actor._replace(saw=tuple(one or Db(open=False, fence=NONE) for one in actor.saw))
+
+
+def _stays(place: int, thing: Db) -> str:
+    if place < MACHINES:
+        return f"{thing_name(place)} stays {'open' if thing.open else 'shut'}"
+    return f"{thing_name(place)} stays {thing.label} and {'runs' if thing.open else 'has no'} jobs"

@@ -7,6 +7,7 @@ model's `wrong_state` may ask of it what must hold then.
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
@@ -79,7 +80,7 @@ class Explorer(Generic[S]):
             self._steps += 1
             complaint = self._model.wrong_move(world, after)
             if not complaint and after not in self._came:
-                self._came[after] = (world, step)
+                self._came[after] = (world, sys.intern(step))
                 ahead.append(after)
                 complaint = self._model.wrong_state(after)
             if complaint:

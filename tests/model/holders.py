@@ -17,6 +17,7 @@ from reconciler.deploy_id import DeployId
 from reconciler.errors import Refused
 from reconciler.ledger import Cutover, Ending, Ledger
 from tests.model import cast
+from tests.model.common import put
 from tests.model.ledger_world import (
     DONE,
     NONE,
@@ -26,8 +27,6 @@ from tests.model.ledger_world import (
     Request,
     Route53,
     World,
-    labelled,
-    put,
 )
 from tests.model.sweeper import Sweeper
 
@@ -70,7 +69,16 @@ class Holder:
         else:
             yield from self.steps(world, me, actor)
         if actor.pc in HELD or actor.unsure:
-            yield f"{self.name}: fails", _at(world, me, self._failed(actor))
+            yield from self._fails(world, me, self._failed(actor))
+
+    def _fails(self, world: World, me: int, actor: Actor) -> Moves:
+        """One step with its looking at the ledger: to fail is seen by nobody else."""
+        failed = _at(world, me, actor)
+        looked = list(self._end(failed, me)) if actor.pc == "end" else []
+        for said, after in looked:
+            yield said.replace(": ", ": fails; ", 1), after
+        if not looked:
+            yield f"{self.name}: fails", failed
 
     def steps(self, world: World, me: int, actor: Actor) -> Moves:
         """The steps that the other kind of holder does not have."""
@@ -213,7 +221,7 @@ class Deployer(Holder):
         place = cast.DEPLOYS.index(self.mine)
         then = actor._replace(pc="renew" if self.book.rules.roots_first else "acquire")
         if actor.pc == "create":
-            heap = labelled(world.heap, place, "pending")
+            heap = put(world.heap, place, "pending")
             yield f"{self.name}: creates its machine", _at(world._replace(heap=heap), me, then)
             if world.slow:
                 sent = world._replace(births=(*world.births, place), slow=world.slow - 1)
@@ -222,7 +230,7 @@ class Deployer(Holder):
         elif actor.pc == "creating" and place not in world.births:
             yield f"{self.name}: finds its machine by its token", _at(world, me, then)
         elif actor.pc == "purge" and place not in world.births:
-            heap = labelled(world.heap, place, cast.GONE)
+            heap = put(world.heap, place, cast.GONE)
             yield f"{self.name}: deletes its machine", _at(world._replace(heap=heap), me, DONE)
 
 

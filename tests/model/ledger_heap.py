@@ -16,28 +16,28 @@ from reconciler.ledger import Ledger
 from reconciler.mark import role
 from reconciler.retention import Retention
 from reconciler.verdict import Reason
-from tests.model import cast
+from tests.model import cast, common
+from tests.model.common import nameless, put, settled
 from tests.model.holders import Deployer, Holder, Rollback
-from tests.model.ledger_world import DONE, NONE, Actor, Book, Record, Route53, World, put
+from tests.model.ledger_world import DONE, NONE, Actor, Book, Record, Request, Route53, World
 from tests.model.rules import Rules
 from tests.model.sweeper import Key, Sweeper
 
-ROUNDS = 12
-"""More rounds than sweeps ever need to come to rest."""
+Quiet = tuple[int, tuple[str, ...], tuple[Request, ...], tuple[int, ...]]
+"""Ledger, heap, and what is on its way: all that is left when everybody has crashed."""
 
 
 @dataclass(frozen=True)
-class Scenario:
-    """Who takes part, and how much may go astray. `keep`: previous deploys that retention keeps."""
+class Scenario(common.Scenario):
+    """Further: who disturbs, and what is looked at how.
 
-    name: str
-    deployers: int = 1
-    rollback: bool = False
-    abort: bool = False
-    sweeps: tuple[int, ...] = (1,)
-    slow: int = 1
-    twice: int = 0
+    keep   previous deploys that retention keeps;  evidence: the first deployer keeps its own
+    young  further sweeps, of what may be garbage alone;  torn: listings are read in two pages
+    """
+
     keep: int = 0
+    young: tuple[int, ...] = ()
+    torn: bool = False
     evidence: bool = False
     mover: bool = False
     restorer: bool = False
@@ -53,17 +53,17 @@ class LedgerHeap:
         self.book = Book(self.rules)
         exact = self.rules.compares and self.rules.raises and not scenario.restorer
         self.zone = Route53(self.book, forgets=exact)
-        self.sweeper = Sweeper(self.book, self.zone, Retention(keep=scenario.keep))
+        self.sweeper = Sweeper(self.book, self.zone, Retention(keep=scenario.keep), scenario.torn)
         self.holders = self._holders()
-        self._ended: dict[tuple[int, Record, tuple[str, ...]], str] = {}
+        self._alike = scenario.alike(len(self.holders))
+        self._ended: dict[tuple[Record, Quiet], str] = {}
 
     def _holders(self) -> tuple[Holder, ...]:
         one = self.scenario
-        deploys = (cast.FIRST, cast.SECOND)[: one.deployers]
         parts = (self.book, self.zone, self.sweeper)
         found: list[Holder] = [
             Deployer(each, *parts, fenced=one.restorer, keep=one.evidence and each == cast.FIRST)
-            for each in deploys
+            for each in one.releases
         ]
         if one.rollback:
             found.append(Rollback(cast.BACK, *parts, fenced=one.restorer))
@@ -76,12 +76,20 @@ class LedgerHeap:
         heap += tuple(each.label if one.strangers else cast.GONE for each in cast.STRANGERS)
         actors = [Actor("guard") for _ in self.holders]
         actors += [Actor("look", rounds=rounds) for rounds in one.sweeps]
+        actors += [Actor("look", rounds=rounds, young=True) for rounds in one.young]
         actors += [Actor("ready") for _ in range(one.abort + one.mover + one.restorer)]
         first = self.book.number(cast.beginning(previous=True))
         return World(first, cast.at(cast.NOW), heap, tuple(actors), slow=one.slow, twice=one.twice)
 
     def moves(self, world: World) -> Iterator[tuple[str, World]]:
         """Every next step of anybody."""
+        if len(self.scenario.sweeps) < 2:
+            yield from self._moves(world)
+            return
+        for said, after in self._moves(world):
+            yield said, after._replace(actors=nameless(after.actors, self._alike))
+
+    def _moves(self, world: World) -> Iterator[tuple[str, World]]:
         for me, actor in enumerate(world.actors):
             if actor.pc == "done":
                 continue
@@ -93,6 +101,7 @@ class LedgerHeap:
 
     def _others(self, world: World, me: int) -> Iterator[tuple[str, World]]:
         names = [f"sweep {n + 1}" for n in range(len(self.scenario.sweeps))]
+        names += [f"young sweep {n + 1}" for n in range(len(self.scenario.young))]
         names += ["abort"] * self.scenario.abort
         names += ["mover"] * self.scenario.mover + ["restorer"] * self.scenario.restorer
         name = names[me - len(self.holders)]
@@ -100,7 +109,7 @@ class LedgerHeap:
             yield from self._abort(world, me)
         elif name == "mover":
             actors = put(world.actors, me, DONE)
-            yield "somebody moves the record", world._replace(record=cast.ELSEWHERE, actors=actors)
+            yield "somebody: moves the record", world._replace(record=cast.ELSEWHERE, actors=actors)
         elif name == "restorer":
             yield from self._restore(world, me)
         else:
@@ -127,7 +136,7 @@ class LedgerHeap:
         if any(one.pc == "decide" for one in world.actors):
             return
         yield (
-            "somebody restores the first ledger",
+            "somebody: restores the first ledger",
             world._replace(
                 ledger=first, truth=world.ledger, actors=put(world.actors, me, DONE), ended=0
             ),
@@ -181,23 +190,36 @@ class LedgerHeap:
         return ""
 
     def _at_rest(self, world: World) -> str:
-        """Everybody has crashed: sweeps lead to the table, in time."""
-        key = (world.ledger, world.record, world.heap)
-        if world.smeared and self.sweeper.plan(Key(*key, cast.LATE)).problem:
+        """Everybody has crashed: sweeps lead to the table, in time.
+
+        And lead there again when what was on its way arrives after all that.
+        """
+        key = Key(world.ledger, world.record, world.heap, cast.LATE)
+        if world.smeared and self.sweeper.plan(key).problem:
             return ""  # unknown, said so, and nothing of it is touched: `recover` is for people
-        known = self._ended.get(key)
+        return self._quiet(world.record, (world.ledger, world.heap, world.wire, world.births))
+
+    def _quiet(self, record: Record, left: Quiet) -> str:
+        known = self._ended.get((record, left))
         if known is None:
-            known = self._ended[key] = self._settle(*key)
+            known = self._ended[record, left] = self._settle(record, left)
         return known
 
-    def _settle(self, ledger: int, record: Record, heap: tuple[str, ...]) -> str:
-        world = World(ledger, record, heap, (Actor("look", rounds=1),))
-        for _ in range(ROUNDS):
-            key = Key(world.ledger, record, world.heap, cast.LATE)
-            if not self.sweeper.todo(key):
-                return self._unlike_the_table(world)
-            world = self._round(world)
-        return "crashed now: sweeps do not come to rest"
+    def _settle(self, record: Record, left: Quiet) -> str:
+        ledger, heap, wire, births = left
+        world = World(ledger, record, heap, (DONE,))
+        rested = settled(world, self._nothing_to_do, self._round)
+        if rested is None:
+            return "crashed now: sweeps do not come to rest"
+        wrong = self._unlike_the_table(rested)
+        on_their_way = rested._replace(wire=wire, births=births)
+        for _, late in () if wrong else self.zone.arrivals(on_their_way):
+            after = (late.ledger, late.heap, late.wire, late.births)
+            wrong = wrong or self._quiet(late.record, after)
+        return wrong
+
+    def _nothing_to_do(self, world: World) -> bool:
+        return not self.sweeper.todo(Key(world.ledger, world.record, world.heap, cast.LATE))
 
     def _round(self, world: World) -> World:
         """One sweep that nothing disturbs, long after."""

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from reconciler.deploy_id import DeployId
 from reconciler.ledger import Ledger, NotAllowed
 from tests.model import cast
+from tests.model.common import put, without
 from tests.model.rules import Rules
 
 Record = tuple[str, ...]
@@ -60,7 +61,7 @@ class Actor(NamedTuple):
     seen    the ledger it read last, and `record`: what the A record said then
     began   the ledger that the guard read
     target  whom a commit makes live, as an index into cast.DEPLOYS;  fence: as a sweep saw it
-    only    a sweep after a failure: of nothing but its own
+    only    a sweep after a failure: of nothing but its own;  young: one of what may be garbage
     saw     the heap as a sweep saw it;  todo: what is left of its plan;  rounds: left to it
     """
 
@@ -71,6 +72,7 @@ class Actor(NamedTuple):
     began: int = NONE
     target: int = NONE
     only: bool = False
+    young: bool = False
     fence: int = 0
     saw: tuple[str, ...] = ()
     todo: tuple[Act, ...] = ()
@@ -149,16 +151,6 @@ class Book:
         return self.values[number].gen
 
 
-def put(items: tuple[Actor, ...], place: int, one: Actor) -> tuple[Actor, ...]:
-    """`items` with another one at `place`."""
-    return (*items[:place], one, *items[place + 1 :])
-
-
-def labelled(heap: tuple[str, ...], place: int, label: str) -> tuple[str, ...]:
-    """The heap with another label at `place`."""
-    return (*heap[:place], label, *heap[place + 1 :])
-
-
 class Route53:
     """What the zone does with the requests: compare, then swap."""
 
@@ -212,18 +204,13 @@ class Route53:
     def arrivals(self, world: World) -> Iterator[tuple[str, World]]:
         """Everything on its way may arrive now; what is refused then changes nothing."""
         for one in dict.fromkeys(world.wire):
-            left = list(world.wire)
-            left.remove(one)
-            after = self.land(world._replace(wire=tuple(left)), one)
+            after = self.land(world._replace(wire=without(world.wire, one)), one)
             if after is not None:
-                yield f"a late swap arrives, of generation {self._book.gen(one.new)}", after
+                yield f"network: a late swap, to generation {self._book.gen(one.new)}", after
         for place in world.births:
-            births = tuple(one for one in world.births if one != place)
-            heap = labelled(world.heap, place, "pending")
-            yield (
-                f"a late create makes {cast.name_of(place)}",
-                world._replace(heap=heap, births=births),
-            )
+            births, heap = without(world.births, place), put(world.heap, place, "pending")
+            made = world._replace(heap=heap, births=births)
+            yield f"network: a late create makes {cast.name_of(place)}", made
 
 
 def _with(world: World, request: Request) -> World:

@@ -31,11 +31,13 @@ STRANGE = Heap("copied tags", strangers=True)
 TWICE = Heap("a deployer, swaps twice", slow=2, twice=1, sweeps=())
 RESTORED = Heap("a ledger restored", restorer=True, rollback=True, keep=2, slow=0)
 MOVED = Heap("a record moved", mover=True, sweeps=())
+YOUNG = Heap("a deployer, a sweep and a young one", young=(1,))
 BOTH = Heap("two deployers", deployers=2, sweeps=())
 
 FREEZE = Data("a deployer and a sweep")
 ABORTED = Data("a deployer and an abort", abort=True, sweeps=())
 GIVE_UP = Data("a rollback", deployers=0, rollback=True, sweeps=())
+JOBS = Data("jobs, a deployer and a sweep", machines=True, writes=0)
 AGAIN = Data("two deployers", deployers=2, sweeps=(), slow=2, twice=0)
 
 
@@ -135,7 +137,7 @@ def _labels_condemn() -> AbstractContextManager[object]:
 DESIGN = (
     Mutation("ledger before inventory", Rules(heap_first=False), ALONE, "does not exist"),
     Mutation("delete before forget", Rules(forgets_first=False), BACK, "does not exist"),
-    Mutation("UPSERT for swap", Rules(compares=False), ALONE, "generation came back"),
+    Mutation("UPSERT for swap", Rules(compares=False), ALONE, "stays gone"),
     Mutation("clean-up without release", Rules(releases=False), ALONE, "does not exist"),
     Mutation("no generation", Rules(raises=False), TWICE, "rooted again"),
     Mutation("no fence", Rules(decide=always_obeys), AGAIN, "two databases"),
@@ -179,9 +181,22 @@ OWN = (
     Mutation("labels condemn", Rules(), RESTORED, "does not exist", _labels_condemn),
     Mutation("any freeze will do", Rules(own_freeze=False), AGAIN, "two databases"),
     Mutation("thaw before the lease is ended", Rules(ends_first=False), ABORTED, "two databases"),
+    Mutation("young sweep plans as a full one", Rules(minds_young=False), YOUNG, "stays"),
+    Mutation("no fence on a machine", Rules(decide=always_obeys), JOBS, "jobs"),
+    Mutation("label before the acts", Rules(labels_last=False), JOBS, "jobs"),
     Mutation("count before the freeze", Rules(counts_shut=False), GIVE_UP, "acknowledged write"),
     Mutation(
         "older opened before the commit", Rules(opens_last=False), GIVE_UP, "acknowledged write"
     ),
 )
 """Further ones: each removes a guard of the code's own."""
+
+PICTURED = (
+    "ledger before inventory",
+    "delete before forget",
+    "clean-up without release",
+    "no generation",
+    "no fence",
+    "label left taken back",
+)
+"""Those whose pictures docs/protocol.md shows; docs/protocol-traces.md has all."""

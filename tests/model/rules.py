@@ -59,12 +59,16 @@ class Rules:
     """A failed deploy settles its creates before it ends its lease."""
     asks: bool = True
     """After an ambiguous swap the ledger is asked."""
+    minds_young: bool = True
+    """A sweep of a young listing does nothing that needs the whole picture."""
     looks: bool = True
     """A repair looks at the ledger once more before it writes its label."""
     people_win: bool = True
     """A commit made again does not take a record that was moved meanwhile for its own."""
     roots_first: bool = True
     """The lease is taken before anything is created."""
+    labels_last: bool = True
+    """A deploy is labelled after its database and its machine have obeyed."""
     waits: bool = True
     """A dump begins after the freeze is in force."""
     own_freeze: bool = True

@@ -22,6 +22,7 @@ from reconciler.retention import Retention
 from reconciler.tags import Label
 from reconciler.verdict import Root
 from tests.model import cast
+from tests.model.common import put
 from tests.model.ledger_world import (
     DONE,
     NONE,
@@ -33,11 +34,18 @@ from tests.model.ledger_world import (
     Request,
     Route53,
     World,
-    labelled,
-    put,
 )
 
 Moves = Iterator[tuple[str, World]]
+
+UNREAD = "?"
+"""In a listing of which one page is read: what stands on the other."""
+
+PAGE = 2
+"""How many things stand on the first page."""
+
+YOUNG = frozenset({"pending", "failed", "left"})
+"""What a young listing asks for, by label."""
 
 
 class Key(NamedTuple):
@@ -45,6 +53,7 @@ class Key(NamedTuple):
 
     seen    the ledger in which an operator saw the lease that they want ended
     listed  the generation that there was when the heap was listed
+    young   only what may be garbage was listed
     """
 
     ledger: int
@@ -55,6 +64,7 @@ class Key(NamedTuple):
     seen: int = NONE
     fence: int = 0
     listed: int = NONE
+    young: bool = False
 
 
 @dataclass
@@ -64,6 +74,8 @@ class Sweeper:
     book: Book
     zone: Route53
     retention: Retention = field(default_factory=lambda: Retention(keep=0))
+    torn: bool = False
+    """Whether a listing's pages are read one after the other, in either order."""
     _plans: dict[Key, ServicePlan] = field(default_factory=dict)
     _todos: dict[Key, tuple[Act, ...]] = field(default_factory=dict)
 
@@ -76,7 +88,13 @@ class Sweeper:
             age = _age_of_heap(key, ledger.gen) if self.book.rules.listed_time else timedelta(0)
             root = Root(cast.HOME, key.now, ledger, key.record, fence=key.fence, heap_age=age)
             lease = self.book.values[key.seen].lease if key.seen != NONE else None
-            ask = Ask(self.retention, only=key.only, end_lease=lease, operator=lease is not None)
+            ask = Ask(
+                self.retention,
+                only=key.only,
+                end_lease=lease,
+                operator=lease is not None,
+                young=key.young and self.book.rules.minds_young,
+            )
             whole = self.book.rules.plan(
                 Inventory(tuple(things)), {cast.HOME.service: root}, {cast.HOME.service: ask}
             )
@@ -148,7 +166,9 @@ class Sweeper:
     def moves(self, world: World, me: int, name: str, only: DeployId | None) -> Moves:
         """Every next step of a sweep, or of the sweep that another actor has become."""
         actor = world.actors[me]
-        if actor.pc == "look":
+        if actor.pc == "look" and self.torn:
+            yield from self._pages(world, me, name)
+        elif actor.pc == "look":
             first = "lists the heap" if self.book.rules.heap_first else "reads the ledger first"
             yield f"{name}: {first}", _at(world, me, self._look(world, actor))
         elif actor.pc == "decide":
@@ -161,8 +181,27 @@ class Sweeper:
     def _look(self, world: World, actor: Actor) -> Actor:
         if self.book.rules.heap_first:
             gen = self.book.gen(world.ledger)
-            return actor._replace(pc="decide", seen=gen, saw=world.heap, fence=world.fence)
+            saw = tuple(one if one in YOUNG else "" for one in world.heap)
+            saw = saw if actor.young else world.heap
+            return actor._replace(pc="decide", seen=gen, saw=saw, fence=world.fence)
         return actor._replace(pc="decide", seen=world.ledger, record=world.record)
+
+    def _pages(self, world: World, me: int, name: str) -> Moves:
+        """A thing may move between two pages' reading: what is listed never was all at once."""
+        actor = world.actors[me]
+        if actor.saw:
+            saw = tuple(
+                now if was == UNREAD else was
+                for was, now in zip(actor.saw, world.heap, strict=True)
+            )
+            whole = actor._replace(pc="decide", saw=saw, fence=world.fence)
+            yield f"{name}: lists the other page", _at(world, me, whole)
+            return
+        begun = actor._replace(seen=self.book.gen(world.ledger))
+        first = (*world.heap[:PAGE], *(UNREAD,) * (len(world.heap) - PAGE))
+        second = (*(UNREAD,) * PAGE, *world.heap[PAGE:])
+        for said, saw in (("first", first), ("second", second)):
+            yield f"{name}: lists the {said} page", _at(world, me, begun._replace(saw=saw))
 
     def _decide(self, world: World, me: int, name: str, only: DeployId | None) -> Moves:
         actor = world.actors[me]
@@ -170,7 +209,9 @@ class Sweeper:
         if not self.book.rules.heap_first:
             ledger, record, heap, listed = actor.seen, actor.record, world.heap, NONE
         found = [
-            self.todo(Key(ledger, record, heap, now, only, actor.began, actor.fence, listed))
+            self.todo(
+                Key(ledger, record, heap, now, only, actor.began, actor.fence, listed, actor.young)
+            )
             for now in (cast.EARLY, cast.LATE)
         ]
         for todo in dict.fromkeys(found):
@@ -191,7 +232,7 @@ class Sweeper:
             return
         label = "" if act.kind == "delete" else act.label
         there = world.heap[act.place]
-        heap = labelled(world.heap, act.place, label) if there else world.heap
+        heap = put(world.heap, act.place, label) if there else world.heap
         late = act.kind == "repair" and there == "left" and not act.knew
         smeared = world.smeared or (late and world.ledger == actor.seen)
         thing = cast.name_of(act.place)
@@ -242,4 +283,5 @@ def _next(actor: Actor, seen: int) -> Actor:
 def _round_over(actor: Actor) -> Actor:
     if actor.rounds <= 1:
         return DONE
-    return Actor("look", only=actor.only, began=actor.began, rounds=actor.rounds - 1)
+    again = Actor("look", only=actor.only, young=actor.young, began=actor.began)
+    return again._replace(rounds=actor.rounds - 1)
