@@ -23,13 +23,14 @@ from deployer.steps.guard import new_id
 from deployer.survey import Survey, survey
 from deployer.undo import left_lines, settled
 from reconciler import ledger as ledgers
-from reconciler.cloud import Reading
+from reconciler.cloud import Fate, Reading
 from reconciler.deploy_id import DeployId
 from reconciler.errors import DirtRemains, FollowUpFailed, Refused, ToolError
 from reconciler.ledger import Ending, Ledger
 from reconciler.plan import Ask
 from reconciler.signals import Interrupted
 from reconciler.sweep import sweep
+from reconciler.tags import Label
 
 
 def rollback(
@@ -121,6 +122,21 @@ def _smoke(run: Rollback) -> str:
     return smoke_all(run.ports, run.target.at, machines)
 
 
+def _shut(run: Rollback) -> str:
+    """Begin what only a finished follow-up ends: from here on both deploys count as unfinished.
+
+    A follow-up that died may have started or stopped jobs before it wrote the label. Rolled back
+    to and away from in quick succession, a deploy would be labelled as it should be all the same,
+    and its jobs run twice, or nowhere. The lease was renewed just before: a label has no fence.
+    """
+    machines = run.seen.machines(run.target.id)
+    labelled = run.ports.managed.heap.label(machines, Label.PENDING)
+    bad = next((one for one in labelled if one.fate is not Fate.DONE), None)
+    if bad is not None:
+        raise ToolError(f"{bad.resource.id} could not be labelled: {bad.text}")
+    return shut_newer(run)
+
+
 def _commit(run: Rollback) -> str:
     run.lease.commit(run.target.id, run.target.at, run.live.id)
     return f"{', '.join(run.target.at)} in generation {run.lease.generation}"
@@ -132,7 +148,7 @@ _STEPS: tuple[tuple[str, _Act], ...] = (
     ("lease", _take),
     ("start", _start),
     ("smoke", _smoke),
-    ("database", shut_newer),
+    ("database", _shut),
     ("commit", _commit),
 )
 

@@ -76,6 +76,16 @@ def test_the_newer_database_is_shut_before_the_commit_and_the_older_opened_after
     assert shut < commit < thaw
 
 
+def test_where_it_goes_back_to_is_unfinished_before_the_commit(scene: Scene) -> None:
+    """A commit that nobody follows up shows in the label, whatever was left half done before."""
+    back(scene)
+    acts = [one for one in scene.acts if one.startswith(("label", "swap"))]
+    marked = acts.index("label pending i-9")
+    commit = next(n for n, one in enumerate(acts) if n > marked and one.startswith("swap"))
+    followed = next(n for n, one in enumerate(acts) if one.startswith("label live"))
+    assert marked < commit < followed
+
+
 def test_and_forward_again(scene: Scene) -> None:
     """Rolling forward rejects nobody; what was written to the older one meanwhile counts."""
     back(scene)

@@ -78,6 +78,7 @@ DATABASES = (
         BRIEF,
         MANY,
     ),
+    Bound(m.FORTH, FEW, MANY),
     Bound(Data("jobs, a deployer, a sweep and a write", machines=True), FEW, MANY),
     Bound(
         Data("jobs, a deployer and a rollback", rollback=True, machines=True, writes=0, sweeps=()),

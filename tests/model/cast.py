@@ -48,11 +48,11 @@ def deploy(age: int, suffix: str) -> DeployId:
 
 OLD, NOW = deploy(9, "aaaaa"), deploy(8, "bbbbb")
 FIRST, SECOND = deploy(2, "ccccc"), deploy(1, "ddddd")
-BACK = deploy(0, "eeeee")
-"""Previous and live at the start; two releases; a rollback's own id, of which nothing is made."""
+BACK, FORTH = deploy(0, "eeeee"), deploy(0, "fffff")
+"""Previous and live at the start; two releases; rollbacks' own ids, of which nothing is made."""
 
 DEPLOYS = (OLD, NOW, FIRST, SECOND)
-NAMES = {OLD: "old", NOW: "now", FIRST: "first", SECOND: "second", BACK: "back"}
+NAMES = {OLD: "old", NOW: "now", FIRST: "first", SECOND: "second", BACK: "back", FORTH: "forth"}
 
 
 def at(of: DeployId) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Those who act on databases and machines: each as slow as it likes.
 
     guard → acquire → freeze → (sees its own freeze) → dump → verify → start → commit → sweep
-    guard → acquire → freeze the newer → count what it would give up → commit → sweep
+    guard → acquire → mark → freeze the newer → count what it would give up → commit → sweep
 
 Anything before the commit may fail: end the lease, then sweep, which thaws. They follow
 deployer/steps/database.py and commit.py, rollback_database.py and reconciler/finish.py.
@@ -29,6 +29,7 @@ from tests.model.database_world import (
     Server,
     World,
     at,
+    thing_name,
 )
 from tests.model.ledger_world import NONE, Book, Request
 
@@ -192,12 +193,18 @@ class Deployer(Releasing):
             yield said, at(after, me, then)
 
 
+@dataclass(frozen=True)
 class Rollback(Releasing):
-    """Goes back to the previous database, giving up what only the newer one has."""
+    """Goes back to the previous database, giving up what only the newer one has.
+
+    Or to `to`, also where that was rejected: rolling forward again.
+    """
+
+    to: DeployId | None = None
 
     def aim(self, ledger: Ledger) -> DeployId | None:
         try:
-            return choose(ledger, cast.HOME.service, None).id
+            return choose(ledger, cast.HOME.service, self.to).id
         except Refused:
             return None
 
@@ -205,7 +212,18 @@ class Rollback(Releasing):
         for said, after in super()._acquire(world, me, actor):
             held = after.actors[me]
             early = held.pc == "freeze" and not self.book.rules.counts_shut
-            yield said, self.counted_now(after, me, held) if early else after
+            done = self.counted_now(after, me, held) if early else after
+            marks = len(world.dbs) > MACHINES and self.book.rules.marks and held.pc == "freeze"
+            yield said, at(done, me, done.actors[me]._replace(pc="mark")) if marks else done
+
+    def _mark(self, world: World, me: int, actor: Actor) -> Moves:
+        """Whatever it was labelled: from the commit until it is finished it is unfinished."""
+        machine = world.dbs[MACHINES + actor.target]
+        if machine is not None and world.ledger == actor.seen:  # it renews its lease just before
+            marked = machine._replace(label="pending")
+            dbs = put(world.dbs, MACHINES + actor.target, marked)
+            said = f"labels {thing_name(MACHINES + actor.target)} pending"
+            yield said, at(world._replace(dbs=dbs), me, actor._replace(pc="freeze"))
 
     def copied(self, world: World, me: int, actor: Actor) -> Moves:
         done = self.counted_now(world, me, actor) if self.book.rules.counts_shut else world

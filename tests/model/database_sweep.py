@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from reconciler import ledger as ledgers
@@ -37,6 +37,9 @@ from tests.model.database_world import (
 from tests.model.ledger_world import NONE, Book
 
 Moves = Iterator[tuple[str, World]]
+
+EVERYTHING = Retention(keep=9, keep_rejected=timedelta(days=9999))
+"""Nothing is forgotten here: that is the other model's business."""
 
 
 class Keys(NamedTuple):
@@ -69,7 +72,7 @@ class Planner:
         record = ledger.live.at if ledger.live else ()
         lease = self.book.values[key.seen].lease if key.seen != NONE else None
         root = Root(cast.HOME, key.now, ledger, record, fence=fence)
-        ask = Ask(Retention(keep=9), end_lease=lease, operator=lease is not None)
+        ask = Ask(EVERYTHING, end_lease=lease, operator=lease is not None)
         name = cast.HOME.service
         return self.book.rules.plan(Inventory(tuple(things)), {name: root}, {name: ask}).services[0]
 

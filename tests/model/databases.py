@@ -38,11 +38,15 @@ Quiet = tuple[int, tuple[Db | None, ...], tuple[Fenced, ...]]
 
 @dataclass(frozen=True)
 class Scenario(common.Scenario):
-    """Further: how often clients write, and whether there are machines, with jobs."""
+    """Further: how often clients write, and whether there are machines, with jobs.
+
+    forth  a second rollback, forward again to what was live at the start
+    """
 
     twice: int = 1
     writes: int = 1
     machines: bool = False
+    forth: bool = False
 
 
 class Databases:
@@ -63,6 +67,8 @@ class Databases:
         found: list[Releasing] = [Deployer(each, *parts) for each in self.scenario.releases]
         if self.scenario.rollback:
             found.append(Rollback(cast.BACK, *parts))
+        if self.scenario.forth:
+            found.append(Rollback(cast.FORTH, *parts, to=cast.NOW))
         return tuple(found)
 
     def start(self) -> World:

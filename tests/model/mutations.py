@@ -38,6 +38,15 @@ FREEZE = Data("a deployer and a sweep")
 ABORTED = Data("a deployer and an abort", abort=True, sweeps=())
 GIVE_UP = Data("a rollback", deployers=0, rollback=True, sweeps=())
 JOBS = Data("jobs, a deployer and a sweep", machines=True, writes=0)
+FORTH = Data(
+    "jobs, back and forth",
+    deployers=0,
+    rollback=True,
+    forth=True,
+    machines=True,
+    writes=0,
+    sweeps=(),
+)
 AGAIN = Data("two deployers", deployers=2, sweeps=(), slow=2, twice=0)
 
 
@@ -184,6 +193,7 @@ OWN = (
     Mutation("young sweep plans as a full one", Rules(minds_young=False), YOUNG, "stays"),
     Mutation("no fence on a machine", Rules(decide=always_obeys), JOBS, "jobs"),
     Mutation("label before the acts", Rules(labels_last=False), JOBS, "jobs"),
+    Mutation("rollback labels nothing before it commits", Rules(marks=False), FORTH, "jobs"),
     Mutation("count before the freeze", Rules(counts_shut=False), GIVE_UP, "acknowledged write"),
     Mutation(
         "older opened before the commit", Rules(opens_last=False), GIVE_UP, "acknowledged write"

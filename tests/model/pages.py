@@ -22,6 +22,7 @@ WHO = {
     "first": "deployer `first`",
     "second": "deployer `second`",
     "back": "rollback `back`",
+    "forth": "rollback `forth`",
     "abort": "operator's abort",
     "client": "clients",
 }

@@ -69,6 +69,8 @@ class Rules:
     """The lease is taken before anything is created."""
     labels_last: bool = True
     """A deploy is labelled after its database and its machine have obeyed."""
+    marks: bool = True
+    """A rollback labels where it goes back to `pending` before it commits."""
     waits: bool = True
     """A dump begins after the freeze is in force."""
     own_freeze: bool = True
