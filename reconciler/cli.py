@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -19,14 +18,13 @@ from reconciler.shared_cli import SERVICES, Asked, Lazy, common, ended, epilog, 
 if TYPE_CHECKING:
     from reconciler.aws.session import Aws
     from reconciler.breaker import Cap
-    from reconciler.cloud import Outcome
     from reconciler.opening import Opened
     from reconciler.report import Report
     from reconciler.settings import Settings
     from reconciler.wiring import Edges
 
-_YOUNG = click.option("--young", is_flag=True, help="Look only at what is labelled unfinished.")
-_CODES = (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.DIRT, Exit.ACCESS)
+YOUNG = click.option("--young", is_flag=True, help="Look only at what is labelled unfinished.")
+CODES = (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.DIRT, Exit.ACCESS)
 
 
 @click.group(
@@ -49,7 +47,8 @@ def cli() -> None:
     """
 
 
-def _connected(asked: Asked) -> tuple[Settings, Edges]:
+def connected(asked: Asked) -> tuple[Settings, Edges]:
+    """The configuration and the sessions of a run by it."""
     from reconciler import log
     from reconciler.wiring import Edges
 
@@ -61,65 +60,16 @@ def _connected(asked: Asked) -> tuple[Settings, Edges]:
 def _opened(asked: Asked, names: Sequence[str] = ()) -> tuple[Settings, Opened]:
     from reconciler.opening import opened
 
-    settings, edges = _connected(asked)
+    settings, edges = connected(asked)
     return settings, opened(settings, names, edges)
 
 
-def _cap(settings: Settings) -> Cap:
+def cap_of(settings: Settings) -> Cap:
+    """The breaker's cap."""
     from reconciler.breaker import Cap
 
     breaker = settings.reconciler.breaker
     return Cap(breaker.max_count, breaker.share)
-
-
-@cli.command(
-    epilog=epilog(
-        """reconciler sweep
-        reconciler sweep --service shop
-        reconciler sweep --young --json""",
-        _CODES,
-    )
-)
-@SERVICES
-@_YOUNG
-@click.option("--allow", type=int, metavar="N", help="Allow so many deletions of a service once.")
-@common
-@pass_asked
-def sweep(asked: Asked, services: tuple[str, ...], *, young: bool, allow: int | None) -> int:
-    """Remove what is left behind; repair; finish.
-
-    Drives every service to its desired state, and lists every single thing it could not do.
-    """
-    from reconciler import breaker
-    from reconciler.notify import approving
-    from reconciler.opening import opened
-    from reconciler.render import stream
-    from reconciler.render.sweep_text import as_json, in_lines, one_line, outcome_json
-    from reconciler.sweep import sweep as clean
-    from reconciler.ways import notifier
-
-    asked.last_words = "Left at once. The next sweep goes on: reconciler sweep"
-    settings, edges = _connected(asked)
-    found = opened(settings, services, edges)
-    if asked.as_json:
-        asked.say(stream.version_line())
-    cap = _cap(settings)
-    people = notifier(settings, edges)
-
-    def tell(outcome: Outcome) -> None:
-        if asked.as_json:
-            asked.say(stream.item_line(outcome_json(outcome)))
-        else:
-            asked.tell(one_line(outcome))
-
-    approve = approving(lambda seen: breaker.check(seen, cap, allow), people)
-    result = clean(found.services, {}, tell, young=young, approve=approve, beside=found.beside)
-    if people is not None:
-        people.done(result)
-    code = Exit.DONE if result.clean else Exit.DIRT
-    done = stream.result_line(code, answer=as_json(result)) if asked.as_json else None
-    asked.say(done or "\n".join(in_lines(result, verbose=asked.verbose)))
-    return code
 
 
 @cli.command(
@@ -131,7 +81,7 @@ def sweep(asked: Asked, services: tuple[str, ...], *, young: bool, allow: int | 
     )
 )
 @SERVICES
-@_YOUNG
+@YOUNG
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="As JSON.")
 @click.option("--exit-code", is_flag=True, help="Exit 10 if there is something to do.")
 @common
@@ -143,14 +93,15 @@ def plan(
 
     Changes nothing.
     """
+    from reconciler import agreement
     from reconciler.render.plan_text import plan_json, plan_lines
     from reconciler.sweep import make_plan
 
     settings, opened = _opened(asked, services)
     seen = make_plan(opened.services, {}, young=young, beside=opened.beside)
-    cap = _cap(settings)
+    cap = cap_of(settings)
     if output is not None:
-        output.write_text(json.dumps(plan_json(seen, cap), indent=1) + "\n", encoding="utf-8")
+        agreement.write(output, seen, plan_json(seen, cap), young=young)
     asked.answer(
         plan_json(seen, cap), lambda: "\n".join(plan_lines(seen, cap, verbose=asked.verbose))
     )
@@ -159,7 +110,7 @@ def plan(
     return Exit.TO_DO if exit_code and not seen.empty else Exit.DONE
 
 
-@cli.command(epilog=epilog("reconciler explain i-0d41aa07\nreconciler explain shop", _CODES))
+@cli.command(epilog=epilog("reconciler explain i-0d41aa07\nreconciler explain shop", CODES))
 @click.argument("id_", metavar="ID")
 @common
 @pass_asked
@@ -198,7 +149,7 @@ _FORMATS = ("table", "json", "csv", "markdown", "html")
         """reconciler report
         reconciler report --format csv > costs.csv
         reconciler report --format html > costs.html""",
-        _CODES,
+        CODES,
     )
 )
 @SERVICES
@@ -228,7 +179,7 @@ def report(asked: Asked, services: tuple[str, ...], *, form: str) -> int:
     return Exit.DIRT if seen.unknown or seen.gaps else Exit.DONE
 
 
-@cli.command(epilog=epilog("reconciler hold i-0d41aa07 'the customer wants its log'", _CODES))
+@cli.command(epilog=epilog("reconciler hold i-0d41aa07 'the customer wants its log'", CODES))
 @click.argument("id_", metavar="ID")
 @click.argument("reason")
 @common
@@ -245,7 +196,7 @@ def hold(asked: Asked, id_: str, reason: str) -> None:
     asked.answer(value, lambda: f"{id_} is held\nTo let go of it   reconciler release {id_}")
 
 
-@cli.command(epilog=epilog("reconciler release i-0d41aa07", _CODES))
+@cli.command(epilog=epilog("reconciler release i-0d41aa07", CODES))
 @click.argument("id_", metavar="ID")
 @common
 @pass_asked
@@ -275,6 +226,9 @@ def _place_of(asked: Asked, id_: str) -> Aws:
 
 
 cli.add_command(policy)
+cli.add_command(
+    Lazy("sweep", "reconciler.sweep_cli:sweep", "Remove what is left behind; repair; finish.")
+)
 cli.add_command(Lazy("run", "reconciler.run_cli:run", "Sweep for ever: young often, full seldom."))
 
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from reconciler.birth import Home
+from reconciler.breaker import Cap
 from reconciler.cloud import Heap, LedgerAddress, LedgerStore, Outcome
 from reconciler.database.port import DatabaseServer
 from reconciler.machine_gate import Gate
@@ -55,6 +56,7 @@ class Managed:
     retention: Retention = field(default_factory=Retention)
     min_age: timedelta = timedelta(0)
     zone_account: str = ""
+    cap: Cap = field(default_factory=Cap)
 
     @property
     def name(self) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from reconciler.deploy_id import DeployId
 from reconciler.ledger import Lease
+from reconciler.order import Order
 from reconciler.resource import (
     ADDRESS,
     DATABASE,
@@ -69,6 +70,7 @@ class Ask:
     `spare`     delete none of these ids, nor what they use: somebody knows that it cannot be
     `end_lease` an operator's word that its holder's lease may be ended before its time
     `young`     only what may be garbage was listed: nothing is done that needs the whole picture
+    `among`     nothing but what stands in this order, however much more there is
     """
 
     retention: Retention = field(default_factory=Retention)
@@ -78,6 +80,7 @@ class Ask:
     end_lease: Lease | None = None
     operator: bool = False
     young: bool = False
+    among: Order | None = None
 
 
 @dataclass(frozen=True)

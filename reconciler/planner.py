@@ -68,8 +68,8 @@ def _service(inventory: Inventory, root: Root, ask: Ask) -> ServicePlan:
         end=first.end,
         forget=first.forget,
         # What is plainly kept was not described, and a repair needs every thing of its deploy.
-        repairs=() if leased or plain else _repairs(_whole(verdicts, ask)),
-        readdress=() if leased or ask.young else _moved(verdicts, after, inventory.plain),
+        repairs=() if leased or plain else _agreed(_repairs(_whole(verdicts, ask)), ask),
+        readdress=() if leased or ask.young else _readdress(verdicts, after, inventory, ask),
         verdicts=_scoped(verdicts, ask),
         notes=_notes(root),
         young=ask.young,
@@ -102,6 +102,20 @@ def _plain_of(inventory: Inventory, root: Root) -> dict[str, int]:
     return found
 
 
+def _agreed(repairs: tuple[Repair, ...], ask: Ask) -> tuple[Repair, ...]:
+    """All of them or none: who is left gives up its jobs before who takes over begins them."""
+    if ask.among is None or ask.among.finish.issuperset((one.deploy, one.role) for one in repairs):
+        return repairs
+    return ()
+
+
+def _readdress(
+    verdicts: tuple[Verdict, ...], root: Root, inventory: Inventory, ask: Ask
+) -> tuple[str, ...]:
+    at = _moved(verdicts, root, inventory.plain)
+    return at if ask.among is None or ask.among.repoint == at else ()
+
+
 def _verdicts(inventory: Inventory, root: Root) -> tuple[Verdict, ...]:
     service = root.home.service
     return tuple(
@@ -117,6 +131,8 @@ def _end_lease(root: Root, ask: Ask) -> tuple[Ledger, Lease | None]:
     asked = ask.operator and ask.end_lease is not None and lease.id == ask.end_lease.id
     if not asked and not ledgers.expired(lease, root.now):
         return root.ledger, None
+    if ask.among is not None and ask.among.end != lease.id:
+        return root.ledger, None
     return ledgers.end(root.ledger, Ending(lease, root.now, operator=asked)), lease
 
 
@@ -129,7 +145,8 @@ def _forgets(ledger: Ledger, root: Root, ask: Ask) -> tuple[DeployId, ...]:
     # As of the listing: one that was not yet left then may have things that the listing lacks, and
     # what could not be labelled `left` would count as lost.
     over = beyond(ledger, ask.retention, root.now - root.heap_age, ask.ttl)
-    return tuple(one for one in over if one not in witnessed)
+    agreed = (one for one in over if ask.among is None or one in ask.among.forget)
+    return tuple(one for one in agreed if one not in witnessed)
 
 
 def _is_partly_hidden(inventory: Inventory, root: Root) -> bool:
@@ -161,6 +178,8 @@ def _scoped(verdicts: tuple[Verdict, ...], ask: Ask) -> tuple[Verdict, ...]:
 def _is_asked(thing: Resource, ask: Ask) -> bool:
     """Whether it is among what this sweep may delete."""
     if ask.only is not None and thing.deploy != ask.only:
+        return False
+    if ask.among is not None and not ask.among.may_delete(thing):
         return False
     return not ask.spare & {thing.id, *thing.used_by}
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from reconciler import breaker, signals
+from reconciler import signals
 from reconciler.aws.tap import SLOWER
-from reconciler.breaker import Cap
+from reconciler.breaker import Breaker, Cap
 from reconciler.cloud import Outcome
 from reconciler.errors import AccessDenied, ConfigError
 from reconciler.loop import Swept
@@ -20,7 +20,6 @@ from reconciler.managed import OnOutcome
 from reconciler.notices import Told
 from reconciler.notify import approving
 from reconciler.opening import opened
-from reconciler.plan import Plan
 from reconciler.settings import Settings
 from reconciler.sweep import Result, sweep
 from reconciler.ways import notifier
@@ -64,16 +63,16 @@ class Sweeps:
     def _sweep(self, settings: Settings, *, young: bool) -> Result:
         edges = self._connected(chosen(settings, self.names))
         found = opened(settings, self.names, edges)
-        cap = Cap(settings.reconciler.breaker.max_count, settings.reconciler.breaker.share)
+        breaker = settings.reconciler.breaker
+        guard = Breaker(Cap(breaker.max_count, breaker.share))
         people = notifier(settings, edges, self._told_of, self.on_sent)
 
-        def refuse(plan: Plan) -> None:
-            breaker.check(plan, cap)
+        def told(outcome: Outcome) -> None:
+            guard.hear(outcome)
+            self._told(outcome)
 
-        approve = approving(refuse, people)
-        result = sweep(
-            found.services, {}, self._told, young=young, approve=approve, beside=found.beside
-        )
+        approve = approving(guard.check, people)
+        result = sweep(found.services, {}, told, young=young, approve=approve, beside=found.beside)
         if people is not None:
             people.done(result)
         return result

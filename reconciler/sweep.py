@@ -38,7 +38,10 @@ Asks = Mapping[str, Ask]
 
 @dataclass(frozen=True)
 class Result:
-    """What a sweep did. `left` is what is still to do when it stopped, `gaps` what it missed."""
+    """What a sweep did. `left` is what is still to do when it stopped, `gaps` what it missed.
+
+    `left_out` says what had been agreed to and was not done, because it has changed since.
+    """
 
     first: Plan
     left: Plan
@@ -47,6 +50,7 @@ class Result:
     forgotten: tuple[DeployId, ...] = ()
     trouble: tuple[str, ...] = ()
     told: tuple[Read, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @property
     def gone(self) -> tuple[Outcome, ...]:
@@ -196,12 +200,14 @@ def _asks(
 ) -> Mapping[str, Ask]:
     """What is asked of every service: the ordinary, unless `asks` says more."""
     ttl = {name: one.a.ttl for name, one in readings.items() if one.a}
-    return {
-        one.name: replace(
-            asks.get(one.name) or Ask(one.retention, ttl.get(one.name, 60)), young=young
+    full = {}
+    for one in services:
+        asked = asks.get(one.name) or Ask(one.retention)
+        usual = one.name not in asks or asked.among is not None
+        full[one.name] = replace(
+            asked, young=young, ttl=ttl.get(one.name, 60) if usual else asked.ttl
         )
-        for one in services
-    }
+    return full
 
 
 def _plan(world: World, asks: Mapping[str, Ask], beside: Beside) -> Plan:

@@ -15,6 +15,7 @@ from reconciler.aws.secrets import from_ssm
 from reconciler.aws.session import Aws
 from reconciler.aws.tap import OnAnswer
 from reconciler.birth import Home
+from reconciler.breaker import Cap
 from reconciler.cloud import LedgerAddress
 from reconciler.database.port import DatabaseServer
 from reconciler.database.postgres import PostgresServer
@@ -85,7 +86,7 @@ class Edges:
                 raise
             log.warning("the ledger's place is as the labels say", cause=error.message)
             address = labelled
-        database = service.database
+        database, breaker = service.database, self.settings.reconciler.breaker
         return Managed(
             home=Home(service.name, str(address), place),
             address=address,
@@ -98,6 +99,7 @@ class Edges:
             retention=service.retention,
             min_age=self.settings.reconciler.min_age,
             zone_account=zone.account,
+            cap=Cap(breaker.max_count, breaker.share),
         )
 
     def _reach(self, service: Service) -> ServiceReach:

@@ -15,6 +15,7 @@ from deployer.run import Run
 from deployer.survey import DOUBTED, Survey, survey
 from reconciler import ledger as ledgers
 from reconciler import tags as t
+from reconciler.breaker import Breaker
 from reconciler.cloud import Reading
 from reconciler.deploy_id import SUFFIX_ALPHABET, SUFFIX_LENGTH, DeployId
 from reconciler.errors import ConfigError, Refused
@@ -179,7 +180,10 @@ def _cleaning_up(run: Run, todo: ServicePlan, awaited: set[DeployId]) -> bool:
 def _sweep(run: Run) -> None:
     managed = run.ports.managed
     run.note("guard", "sweeping first")
-    result = sweep([managed], {})  # the ordinary ask: retention waits as long as the record says
+    breaker = Breaker(managed.cap)
+    # The ordinary ask: retention waits as long as the record says. And the ordinary cap: whoever
+    # asks for a clean start does not ask for everything that a mistake may call garbage.
+    result = sweep([managed], {}, breaker.hear, approve=breaker.check)
     if result.trouble:
         raise Refused(result.trouble[0], cure=f"reconciler sweep --service {managed.name}")
     run.note("guard", f"swept: {len(result.gone)} things removed")

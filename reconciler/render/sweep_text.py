@@ -40,6 +40,7 @@ def in_lines(result: Result, *, verbose: bool = False) -> list[str]:
     lines += [f"Forgot {one}." for one in result.forgotten]
     money = f"; saves {saving(one.resource for one in result.gone)}" if result.gone else ""
     lines.append(f"Removed: {words.counts(removed)}{money}.")
+    lines += [f"Left out: {words.one_line(one)}." for one in result.left_out]
     lines += [*left_lines(result), *stranger_lines(strangers(result.left))]
     lines += completeness_lines(result.reads, verbose=verbose)
     return lines + elsewhere_lines(result.reads)
@@ -82,6 +83,7 @@ def as_json(result: Result) -> dict[str, Any]:
         "left": [verdict_json(one) for todo in result.left.services for one in todo.deletes],
         "unknown": {one.service: one.problem for one in result.left.unknown},
         "trouble": list(result.trouble),
+        "left_out": list(result.left_out),
         "not_ours": strangers_json(strangers(result.left)),
         "completeness": completeness_json(result.reads),
     }

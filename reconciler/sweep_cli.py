@@ -1,0 +1,116 @@
+"""`reconciler sweep`: all that is to be done, or only what a plan's file agreed to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli import CODES, YOUNG, cap_of, connected
+from reconciler.exits import Exit
+from reconciler.shared_cli import SERVICES, Asked, common, epilog, pass_asked
+
+if TYPE_CHECKING:
+    from reconciler.cloud import Outcome
+    from reconciler.plan import Plan
+    from reconciler.plan_file import PlanFile
+
+
+@click.command(
+    epilog=epilog(
+        """reconciler sweep
+        reconciler sweep --service shop
+        reconciler sweep --young --json
+        reconciler sweep --plan plan.json""",
+        CODES,
+    )
+)
+@SERVICES
+@YOUNG
+@click.option("--allow", type=int, metavar="N", help="Allow so many deletions of a service once.")
+@click.option(
+    "--plan",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Only what `plan -o` wrote there, each item verified again.",
+)
+@common
+@pass_asked
+def sweep(
+    asked: Asked,
+    services: tuple[str, ...],
+    *,
+    young: bool,
+    allow: int | None,
+    file: Path | None,
+) -> int:
+    """Remove what is left behind; repair; finish.
+
+    Drives every service to its desired state, and lists every single thing it could not do.
+    """
+    from reconciler import agreement
+    from reconciler.breaker import Breaker
+    from reconciler.notify import approving
+    from reconciler.opening import opened
+    from reconciler.render import stream
+    from reconciler.render.sweep_text import as_json, in_lines, one_line, outcome_json
+    from reconciler.sweep import sweep as clean
+    from reconciler.ways import notifier
+
+    asked.last_words = "Left at once. The next sweep goes on: reconciler sweep"
+    settings, edges = connected(asked)
+    agreed = _agreed(file, services, young=young)
+    if agreed is not None:
+        services, young = agreed.services, agreed.young
+    found = opened(settings, services, edges)
+    asks = agreement.asks(agreed, found.services) if agreed is not None else {}
+    if asked.as_json:
+        asked.say(stream.version_line())
+    guard = Breaker(cap_of(settings), allow)
+    people = notifier(settings, edges)
+
+    def refuse(seen: Plan) -> None:
+        if agreed is not None:
+            agreement.check_time(agreed, seen)
+        guard.check(seen)
+
+    def tell(outcome: Outcome) -> None:
+        guard.hear(outcome)
+        if asked.as_json:
+            asked.say(stream.item_line(outcome_json(outcome)))
+        else:
+            asked.tell(one_line(outcome))
+
+    approve = approving(refuse, people)
+    result = clean(found.services, asks, tell, young=young, approve=approve, beside=found.beside)
+    if agreed is not None:
+        agreement.check_time(agreed, result.first)
+        result = replace(result, left_out=agreement.left_out(agreed, result.first))
+    if people is not None:
+        people.done(result)
+    code = Exit.DONE if result.clean else Exit.DIRT
+    done = stream.result_line(code, answer=as_json(result)) if asked.as_json else None
+    asked.say(done or "\n".join(in_lines(result, verbose=asked.verbose)))
+    return code
+
+
+def _agreed(file: Path | None, services: Sequence[str], *, young: bool) -> PlanFile | None:
+    """The plan in the file, if one is given. Raises ConfigError for what is none."""
+    from reconciler import agreement, plan_file
+    from reconciler.errors import ConfigError
+
+    if file is None:
+        return None
+    if services or young:
+        raise ConfigError("--plan says itself which services, and how far: leave the rest out")
+    try:
+        found = plan_file.decode(agreement.read(file))
+    except ConfigError as error:
+        error.message = f"{file}: {error.message}"
+        raise
+    if not found.services:
+        raise ConfigError(f"{file}: the plan is of no service", cure=plan_file.CURE)
+    return found
