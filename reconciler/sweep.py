@@ -204,9 +204,8 @@ def _asks(
     for one in services:
         asked = asks.get(one.name) or Ask(one.retention)
         usual = one.name not in asks or asked.among is not None
-        full[one.name] = replace(
-            asked, young=young, ttl=ttl.get(one.name, 60) if usual else asked.ttl
-        )
+        length = ttl.get(one.name, 60) if usual else asked.ttl
+        full[one.name] = replace(asked, young=young, ttl=length)
     return full
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,12 +11,17 @@ import click
 
 from reconciler.cli import CODES, YOUNG, cap_of, connected
 from reconciler.exits import Exit
+from reconciler.render import stream
 from reconciler.shared_cli import SERVICES, Asked, common, epilog, pass_asked
 
 if TYPE_CHECKING:
+    from reconciler.breaker import Breaker
     from reconciler.cloud import Outcome
     from reconciler.plan import Plan
     from reconciler.plan_file import PlanFile
+    from reconciler.settings import Settings
+    from reconciler.sweep import Result
+    from reconciler.wiring import Edges
 
 
 @click.command(
@@ -51,46 +56,73 @@ def sweep(
 
     Drives every service to its desired state, and lists every single thing it could not do.
     """
-    from reconciler import agreement
     from reconciler.breaker import Breaker
-    from reconciler.notify import approving
-    from reconciler.opening import opened
-    from reconciler.render import stream
-    from reconciler.render.sweep_text import as_json, in_lines, one_line, outcome_json
-    from reconciler.sweep import sweep as clean
-    from reconciler.ways import notifier
 
     asked.last_words = "Left at once. The next sweep goes on: reconciler sweep"
     settings, edges = connected(asked)
     agreed = _agreed(file, services, young=young)
+    guard = Breaker(cap_of(settings), allow)
     if agreed is not None:
         services, young = agreed.services, agreed.young
-    found = opened(settings, services, edges)
-    asks = agreement.asks(agreed, found.services) if agreed is not None else {}
-    if asked.as_json:
-        asked.say(stream.version_line())
-    guard = Breaker(cap_of(settings), allow)
-    people = notifier(settings, edges)
+    result = _Run(asked, settings, edges, guard, agreed).sweep(services, young=young)
+    return _said(asked, result)
 
-    def refuse(seen: Plan) -> None:
+
+@dataclass
+class _Run:
+    """One sweep with all that watches it: the breaker, the plan that was agreed to, people."""
+
+    asked: Asked
+    settings: Settings
+    edges: Edges
+    guard: Breaker
+    agreed: PlanFile | None
+
+    def sweep(self, services: Sequence[str], *, young: bool) -> Result:
+        from reconciler import agreement
+        from reconciler.notify import approving
+        from reconciler.opening import opened
+        from reconciler.sweep import sweep as clean
+        from reconciler.ways import notifier
+
+        agreed = self.agreed
+        found = opened(self.settings, services, self.edges)
+        asks = agreement.asks(agreed, found.services) if agreed is not None else {}
+        if self.asked.as_json:
+            self.asked.say(stream.version_line())
+        people = notifier(self.settings, self.edges)
+        approve = approving(self._refuse, people)
+        result = clean(
+            found.services, asks, self._tell, young=young, approve=approve, beside=found.beside
+        )
         if agreed is not None:
-            agreement.check_time(agreed, seen)
-        guard.check(seen)
+            agreement.check_time(agreed, result.first)
+            result = replace(result, left_out=agreement.left_out(agreed, result.first))
+        if people is not None:
+            people.done(result)
+        return result
 
-    def tell(outcome: Outcome) -> None:
-        guard.hear(outcome)
-        if asked.as_json:
-            asked.say(stream.item_line(outcome_json(outcome)))
+    def _refuse(self, seen: Plan) -> None:
+        from reconciler import agreement
+
+        if self.agreed is not None:
+            agreement.check_time(self.agreed, seen)
+        self.guard.check(seen)
+
+    def _tell(self, outcome: Outcome) -> None:
+        from reconciler.render.sweep_text import one_line, outcome_json
+
+        self.guard.hear(outcome)
+        if self.asked.as_json:
+            self.asked.say(stream.item_line(outcome_json(outcome)))
         else:
-            asked.tell(one_line(outcome))
+            self.asked.tell(one_line(outcome))
 
-    approve = approving(refuse, people)
-    result = clean(found.services, asks, tell, young=young, approve=approve, beside=found.beside)
-    if agreed is not None:
-        agreement.check_time(agreed, result.first)
-        result = replace(result, left_out=agreement.left_out(agreed, result.first))
-    if people is not None:
-        people.done(result)
+
+def _said(asked: Asked, result: Result) -> int:
+    """Say what was done; the exit code."""
+    from reconciler.render.sweep_text import as_json, in_lines
+
     code = Exit.DONE if result.clean else Exit.DIRT
     done = stream.result_line(code, answer=as_json(result)) if asked.as_json else None
     asked.say(done or "\n".join(in_lines(result, verbose=asked.verbose)))
