@@ -163,14 +163,19 @@ def commit(ledger: Ledger, mine: DeployId, cut: Cutover) -> Ledger:
     _holds(ledger, mine)
     old = ledger.live
     _require((old.id if old else None) == cut.seen, "another deploy went live meanwhile")
-    known = ledger.find_previous(cut.to) is not None
-    _require(cut.to == mine or known, f"{cut.to} is neither mine nor a previous deploy")
+    known = ledger.find_previous(cut.to)
+    _require(cut.to == mine or known is not None, f"{cut.to} is neither mine nor a previous deploy")
     _require(bool(cut.at), "nothing to point the record at")
     rest = tuple(one for one in ledger.previous if one.id != cut.to)
     if old is not None:
-        back = known and cut.to.born < old.id.born
+        back = known is not None and _is_back(known, old.id)
         rest = (Previous(old.id, cut.now, old.at, rejected=back), *rest)
     return _next(ledger, live=Live(cut.to, cut.at), previous=rest, lease=None)
+
+
+def _is_back(to: Previous, old: DeployId) -> bool:
+    """Whether `to` is older. Of two born in the same second, the rejected one was the newer."""
+    return to.id.born < old.born or (to.id.born == old.born and not to.rejected)
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ def _few_tries(shop: Shop) -> Iterator[None]:
 
 NO_CAPACITY = "InsufficientInstanceCapacity"
 FAILURES = (
-    Failure("guard", _refuse("DescribeTags", "UnauthorizedOperation", times=0), code=Exit.REFUSED),
+    Failure("guard", _refuse("DescribeTags", "UnauthorizedOperation", times=0), code=Exit.ACCESS),
     Failure("lease", _refuse(SWAP, "InvalidInput")),
     Failure("image", _refuse("CreateImage")),
     Failure("launch", _refuse("RunInstances")),

@@ -81,8 +81,7 @@ def test_a_permission_that_is_withheld(adopted: Company, faults: FaultClient, ac
     faults.set(action, "error", code=code, status=403, times=0)
     done = adopted.deployer("up", "shop", "--ref", "v1.5.0")
     faults.clear()
-    # What cannot be read is unknown, and refused; what may not be made was denied.
-    assert done.code == (Exit.ACCESS if action in MADE else Exit.REFUSED), done
+    assert done.code == Exit.ACCESS, done
     assert f"{action} is denied: {code}" in done.err
     assert "Traceback" not in done.err
     assert adopted.things() == before

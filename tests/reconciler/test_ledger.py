@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -85,6 +86,17 @@ def test_commit_back_rejects_what_is_left() -> None:
     after = t.commit(HELD, ME, Cutover(V1, ("10.0.1.9",), V2, NOW))
     assert after.live == Live(V1, ("10.0.1.9",))
     assert after.previous == (Previous(V2, NOW, AT, rejected=True),)
+
+
+def test_commit_back_rejects_what_was_born_in_the_same_second() -> None:
+    """An id tells seconds; of two born in one, who was rejected before is the newer."""
+    twin = deploy(200, "bbbbb")
+    old = Live(twin, AT)
+    held = replace(HELD, live=old, previous=(Previous(V2, NOW, AT),))
+    back = t.commit(held, ME, Cutover(V2, AT, twin, NOW))
+    assert back.previous == (Previous(twin, NOW, AT, rejected=True),)
+    forward = t.commit(t.acquire(back, ME, LATER), ME, Cutover(twin, AT, V2, NOW))
+    assert forward.previous == (Previous(V2, NOW, AT),)
 
 
 def test_commit_forward_again_rejects_nobody() -> None:
