@@ -14,6 +14,7 @@ from deployer.lease import Lease, Terms
 from deployer.run import Options, Run
 from deployer.undo import undo
 from deployer.visible import wait_until_listed
+from reconciler import gone
 from reconciler import ledger as led
 from reconciler.errors import CloudError, CloudUnclear, LedgerUnknown
 from reconciler.ledger import Ending
@@ -23,6 +24,13 @@ from reconciler.waiting import Pace
 from tests.fakes.ledgers import Weather
 from tests.fakes.scene import Scene
 from tests.shop_world import CLEAN, DEAD, LEDGER, LIVE, NOW, PLACE, ZONE, deploy, things
+
+
+@pytest.fixture(autouse=True)
+def _fakes_do_not_lag(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a fake does not list is gone: nothing to wait for."""
+    monkeypatch.setattr(gone, "AGREED", 0.0)
+
 
 ME = deploy(0, "aaaaa")
 TERMS = Terms(timedelta(minutes=10), timedelta(hours=1), timedelta(hours=2))
