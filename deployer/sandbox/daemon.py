@@ -94,7 +94,9 @@ class Daemon:
         self.state.save(self._places)
 
     def _start_machines(self, ends: ExitStack) -> Machines:
-        machines = Machines(self._places.machines, ssh_port=config.SSH_PORT)
+        machines = Machines(
+            self._places.machines, ssh_port=config.SSH_PORT, ssh_door=self._options.ssh_door
+        )
         ends.callback(machines.shutdown)
         machines.create_base_image(BASE_IMAGE)
         return machines

@@ -11,13 +11,15 @@ class Options:
     """How a sandbox is to be; `port` 0 takes any free one.
 
     With an `owner` (a process id) it ends when that process has: a test run that was killed
-    leaves no sandbox behind.
+    leaves no sandbox behind. Who listens at `ssh_door` (`host:port`) is asked before and after
+    every command that comes to a machine by SSH (`machines.door`).
     """
 
     port: int = 0
     empty: bool = False
     two_services: bool = False
     owner: int = 0
+    ssh_door: str = ""
 
     @property
     def services(self) -> tuple[str, ...]:

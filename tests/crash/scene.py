@@ -131,10 +131,11 @@ class Shop(WarmCompany):
         may = query(self, LIVE_DATABASE, "SELECT has_table_privilege('shop', 'orders', 'INSERT')")
         assert may == [(False,)]
 
-    def assert_one_release_more(self, before: Before) -> None:
-        """Beside what was there: one machine, its disk and interface, image, snapshot, database."""
+    def assert_one_release_more(self, before: Before, machines: int = 1) -> None:
+        """Beside what was there: machines with disk and interface, image, snapshot, database."""
         more = {kind: len(ids - before.things[kind]) for kind, ids in self.things().items()}
-        assert more == dict.fromkeys(before.things, 1)
+        each = ("instance", "volume", "network-interface")
+        assert more == {kind: machines if kind in each else 1 for kind in before.things}
         assert all(before.things[kind] <= ids for kind, ids in self.things().items())
 
     def assert_clean(self) -> None:

@@ -60,6 +60,12 @@ class Warm:
             end.close()
 
     @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self._process.pid is not None
+        return self._process.pid
+
+    @property
     def returncode(self) -> int | None:
         """The exit code, minus the signal for one that was killed; None while it runs."""
         return self._process.exitcode

@@ -33,8 +33,9 @@ class Machines:
     """Real small machines below `directory`; implements `MachineHost`. Thread-safe.
 
     `extra_ro_binds` are directories of the host that every machine sees, read-only, at their own
-    paths. What a machine writes stays in its own disk, `instances/<id>/disk`; images are
-    `images/<id>/disk`. Machines end with this object's process, however it ends; disks stay.
+    paths. Who listens at `ssh_door` is asked of every command (`machines.door`). What a machine
+    writes stays in its own disk, `instances/<id>/disk`; images are `images/<id>/disk`. Machines
+    end with this object's process, however it ends; disks stay.
 
     Raises Refused where the system allows no user namespaces.
     """
@@ -46,9 +47,10 @@ class Machines:
         ssh_port: int = 2222,
         extra_ro_binds: tuple[Path, ...] = (),
         login: str = "ubuntu",
+        ssh_door: str = "",
     ) -> None:
         self._directory = directory.absolute()
-        self._ssh_port, self._login = ssh_port, login
+        self._ssh_port, self._login, self._ssh_door = ssh_port, login, ssh_door
         self._machines: dict[str, _Machine] = {}
         self._numbers = itertools.count(1)
         for name in ("instances", "images", "trash"):
@@ -196,6 +198,7 @@ class Machines:
             binds=self._binds,
             ssh_port=self._ssh_port,
             login=self._login,
+            ssh_door=self._ssh_door,
         )
         self._link.begin(machine.job, {"op": "boot", "orders": wire.orders_to_json(orders)})
 

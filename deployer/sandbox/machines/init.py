@@ -19,6 +19,7 @@ from deployer.sandbox.machines.boot import Boot, Identity
 from deployer.sandbox.machines.children import PATH, Children, Start
 from deployer.sandbox.machines.cloud_init import UserData
 from deployer.sandbox.machines.control import Control
+from deployer.sandbox.machines.door import Door
 from deployer.sandbox.machines.execution import Tools
 from deployer.sandbox.machines.journal import Journal
 from deployer.sandbox.machines.manager import Manager
@@ -94,7 +95,7 @@ class _Machine:
         self._orders, self._identity, self._ends = orders, identity, ends
         self._user_data = user_data
         self._children = Children()
-        self._server = sshd.Server(self._children)
+        self._server = sshd.Server(self._children, Door(orders.ssh_door, identity.instance_id))
         self._manager = Manager(Tools(self._children, Journal()), self._power)
         self._ending: asyncio.Task[None] | None = None
 

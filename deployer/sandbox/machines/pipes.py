@@ -60,10 +60,13 @@ class Input:
         self._loop = asyncio.get_running_loop()
         self._buffer = bytearray()
         self._open, self._ending = True, False
+        self.record: bytearray | None = None
         os.set_blocking(fd, False)
 
     def feed(self, data: bytes) -> None:
         """More for the process; the channel waits while it does not read."""
+        if self.record is not None:
+            self.record += data
         if not self._open:
             return
         if not self._buffer:

@@ -14,16 +14,21 @@ import os
 import posixpath
 import signal
 import struct
+import tempfile
 import termios
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import asyncssh
 from asyncssh.stream import SSHServerStreamSession
 
 from deployer.sandbox.machines import people
-from deployer.sandbox.machines.children import Children, Start, kill_group
+from deployer.sandbox.machines.children import Start, kill_group
+from deployer.sandbox.machines.door import Door, Word
 from deployer.sandbox.machines.people import Person
 from deployer.sandbox.machines.pipes import Input, Output
+
+if TYPE_CHECKING:
+    from deployer.sandbox.machines.sshd import Server
 
 _SFTP_VERSION = 3  # OpenSSH's
 
@@ -34,13 +39,13 @@ class Session(SSHServerStreamSession[bytes]):
     def __init__(
         self,
         person: Person,
-        children: Children,
+        server: Server,
         connection: str,
-        running: set[asyncio.Task[None]],
     ) -> None:
-        super().__init__(None, lambda _chan: HomeSFTP(self._channel, person.home), _SFTP_VERSION)
-        self._person, self._children, self._connection = person, children, connection
-        self._running = running
+        super().__init__(None, lambda _chan: self._sftp(server.door), _SFTP_VERSION)
+        self._person, self._children, self._connection = person, server.children, connection
+        self._running, self._door = server.running, server.door
+        self._twice, self._early, self._ended_early = False, bytearray(), False
         self._outputs: list[Output] = []
         self._input: Input | None = None
         self._pid = 0
@@ -61,26 +66,24 @@ class Session(SSHServerStreamSession[bytes]):
         if self._channel.get_subsystem():
             super().session_started()
             return
-        try:
-            ended = self._start()
-        except OSError as error:
-            self._channel.write_stderr(f"{error}\n".encode())
-            self._channel.exit(126)
-            return
-        task = asyncio.ensure_future(self._finish(ended))
+        task = asyncio.ensure_future(self._live())
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
     def data_received(self, data: bytes, datatype: int | None) -> None:
-        if self._input is None:
+        if self._channel.get_subsystem():
             super().data_received(data, datatype)
+        elif self._input is None:
+            self._early += data
         else:
             self._input.feed(data)
 
     def eof_received(self) -> bool:
-        if self._input is None:
+        if self._channel.get_subsystem():
             return super().eof_received()
-        if self._terminal is None:
+        if self._input is None:
+            self._ended_early = True
+        elif self._terminal is None:
             self._input.end()
         return True
 
@@ -170,8 +173,55 @@ class Session(SSHServerStreamSession[bytes]):
         self._pid, ended = self._children.start(start)
         return ended
 
-    async def _finish(self, ended: asyncio.Future[int]) -> None:
-        """Report the exit when the process has ended and its output is closed, as sshd does."""
+    async def _live(self) -> None:
+        """From the request to the exit status, as far as whoever is at the door lets it go."""
+        what = self._channel.get_command() or "a shell"
+        if self._door.watched and not self._passes(await self._door.ask("before", what)):
+            return
+        try:
+            ended = self._start()
+        except OSError as error:
+            self._channel.write_stderr(f"{error}\n".encode())
+            self._channel.exit(126)
+            return
+        if self._twice and self._input is not None:
+            self._input.record = bytearray()
+        self._catch_up()
+        code = await self._outlived(ended)
+        if self._twice:
+            await self._again()
+        if not self._door.watched or self._passes(await self._door.ask("after", what)):
+            self._report(code)
+
+    def _catch_up(self) -> None:
+        """What the client said while whoever is at the door was thinking."""
+        if self._input is not None and self._early:
+            self._input.feed(bytes(self._early))
+        if self._input is not None and self._ended_early and self._terminal is None:
+            self._input.end()
+
+    def _passes(self, word: Word) -> bool:
+        """False where the connection has been cut instead."""
+        self._twice = word == "twice"
+        if word == "cut":
+            self._channel.get_connection().abort()
+        return word != "cut"
+
+    async def _again(self) -> None:
+        """The same command a second time, heard by nobody."""
+        said = bytes(self._input.record or b"") if self._input else b""
+        with tempfile.TemporaryFile() as stdin:
+            stdin.write(said)
+            stdin.seek(0)
+            null = os.open(os.devnull, os.O_WRONLY)
+            try:
+                ended = self._spawn(stdin.fileno(), null, null)
+            finally:
+                os.close(null)
+            await ended
+
+    async def _outlived(self, ended: asyncio.Future[int]) -> int:
+        """The exit code, when the process has ended and its output is closed, as with sshd."""
         code = await ended
         self._pid = 0
         if self._terminal is not None:  # jobs in the background do not hold a terminal's session
@@ -180,12 +230,22 @@ class Session(SSHServerStreamSession[bytes]):
                 output.close()
         for output in self._outputs:
             await output.ended
+        return code
+
+    def _report(self, code: int) -> None:
         with contextlib.suppress(OSError):  # the client did not wait
             if code < 0:
                 name = signal.Signals(-code).name.removeprefix("SIG")
                 self._channel.exit_with_signal(name)
             else:
                 self._channel.exit(code)
+
+    def _sftp(self, door: Door) -> asyncssh.SFTPServer:
+        kind = WatchedSFTP if door.watched else HomeSFTP
+        files = kind(self._channel, self._person.home)
+        if isinstance(files, WatchedSFTP):
+            files.door = door
+        return files
 
 
 class HomeSFTP(asyncssh.SFTPServer):
@@ -197,6 +257,23 @@ class HomeSFTP(asyncssh.SFTPServer):
 
     def map_path(self, path: bytes) -> bytes:
         return posixpath.join(self._home, path)
+
+
+class WatchedSFTP(HomeSFTP):
+    """The same with somebody at the door: asked when a file takes its name, which is the act."""
+
+    door: Door
+
+    async def posix_rename(self, oldpath: bytes, newpath: bytes) -> None:
+        what = f"sftp: put {newpath.decode(errors='replace')}"
+        await self._ask("before", what)
+        super().posix_rename(oldpath, newpath)
+        await self._ask("after", what)
+
+    async def _ask(self, when: str, what: str) -> None:
+        if await self.door.ask(when, what) == "cut":
+            self.channel.get_connection().abort()
+            raise asyncssh.SFTPFailure("cut")
 
 
 def _signals() -> type[signal.Signals]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import asyncssh
 
-from deployer.sandbox.machines import people
+from deployer.sandbox.machines import door, people
 from deployer.sandbox.machines.children import Children
 from deployer.sandbox.machines.people import Person
 from deployer.sandbox.machines.sessions import Session
@@ -48,7 +48,7 @@ class Door(asyncssh.SSHServer):
             return False
         ends = (self._connection.get_extra_info(end) for end in ("peername", "sockname"))
         line = " ".join(f"{host} {port}" for host, port, *_ in ends)
-        return Session(self._person, self._server.children, line, self._server.running)
+        return Session(self._person, self._server, line)
 
     def connection_requested(
         self,
@@ -64,8 +64,9 @@ class Door(asyncssh.SSHServer):
 class Server:
     """The machine's SSH server: who is connected, which commands run."""
 
-    def __init__(self, children: Children) -> None:
+    def __init__(self, children: Children, door: door.Door) -> None:
         self.children = children
+        self.door = door
         self.connections: set[asyncssh.SSHServerConnection] = set()
         self.running: set[asyncio.Task[None]] = set()
         self._acceptor: asyncssh.SSHAcceptor | None = None

@@ -29,6 +29,7 @@ class Orders:
     binds: tuple[str, ...]
     ssh_port: int
     login: str
+    ssh_door: str = ""
 
     @property
     def disk(self) -> Path:

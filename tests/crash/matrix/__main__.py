@@ -1,0 +1,95 @@
+"""`make crash`: plays the whole matrix and writes docs/crash-matrix.md from what was played."""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import re
+import sys
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+
+from tests.crash.doors import Fault
+from tests.crash.matrix.book import FOLDER, ROOT, Book, Played
+from tests.crash.matrix.cells import Cell
+from tests.crash.matrix.commands import COMMANDS
+from tests.crash.matrix.table import faults_of, page
+from tests.crash.matrix.worker import played, surveyed
+
+DOCUMENT = ROOT / "docs" / "crash-matrix.md"
+
+
+def cells_of(command: str, names: list[str]) -> list[Cell]:
+    """Every cell of a command, request by request."""
+    return [
+        Cell(command, name, fault) for name in names for fault in Fault if fault in faults_of(name)
+    ]
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.crash.matrix", description=__doc__)
+    parser.add_argument("--workers", type=int, default=2, help="sandboxes side by side")
+    parser.add_argument("--fresh", action="store_true", help="forget what was played before")
+    parser.add_argument("--again", action="store_true", help="play once more what did not hold")
+    parser.add_argument(
+        "--only", default="", help="a regular expression of `command: request: fault`"
+    )
+    parser.add_argument("--trust", action="append", default=[], help="a commit whose cells count")
+    parser.add_argument("--no-doc", action="store_true", help="do not write the document")
+    return parser.parse_args()
+
+
+def _wanted(book: Book, options: argparse.Namespace) -> list[Cell]:
+    every = [
+        cell for one in COMMANDS for cell in cells_of(one.name, book.surveys.get(one.name, []))
+    ]
+    done = {key for key, one in book.played.items() if not (one.problem and options.again)}
+    return [
+        cell
+        for cell in every
+        if (cell.command, cell.request, cell.fault.value) not in done
+        and re.search(options.only, f"{cell.command}: {cell.request}: {cell.fault.value}")
+    ]
+
+
+def _run(options: argparse.Namespace, book: Book) -> None:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(options.workers, mp_context=context) as pool:
+        unknown = [one.name for one in COMMANDS if one.name not in book.surveys]
+        for name, names in zip(unknown, pool.map(surveyed, unknown), strict=True):
+            book.add_survey(name, names)
+            _say(f"{name}: {len(names)} requests")
+        wanted = _wanted(book, options)
+        futures: dict[Future[Played], Cell] = {
+            pool.submit(played, cell, len(book.surveys[cell.command])): cell for cell in wanted
+        }
+        for number, future in enumerate(as_completed(futures), 1):
+            one = future.result()
+            book.add(one)
+            said = f"{one.word} {one.calls}" if not one.problem else one.problem.splitlines()[-1]
+            again = ", again" if one.tries > 1 else ""
+            _say(
+                f"{number}/{len(wanted)} {one.command} | {one.request} | {one.fault}: {said}"
+                f" ({one.seconds} s{again})"
+            )
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
+
+
+def main() -> int:
+    """Play what was not played yet, write the document; 1 if a cell does not hold."""
+    options = _options()
+    book = Book.open(FOLDER, fresh=options.fresh, trust=options.trust)
+    _run(options, book)
+    if not options.no_doc:
+        DOCUMENT.write_text(page(book))
+    broken = [one for one in book.played.values() if one.problem]
+    for one in broken:
+        _say(f"\n{one.command} | {one.request} | {one.fault}\n{one.problem}")
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,193 @@
+"""One cell: a command, one of its requests, one fault; and everything that must hold afterwards.
+
+Nothing of it asks the product what it thinks of itself, except at the very end: a second sweep has
+to plan nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from reconciler.exits import Exit
+from tests.company import Done, Witness
+from tests.crash.doors import Blow, Fault
+from tests.crash.matrix.commands import NEW_LIVE, OLD_LIVE, SWEEP, Command, play
+from tests.crash.matrix.stage import MACHINES, Stage
+from tests.crash.scene import Before
+
+LABELS = {"live": "live", "previous": "retired"}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A command, the name of one of its requests, and what befalls that."""
+
+    command: str
+    request: str
+    fault: Fault
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How it ended, and how many changing requests that took beyond a good day's."""
+
+    word: str
+    calls: int
+
+
+def survey(stage: Stage, command: Command) -> list[str]:
+    """The names of the requests that the command makes on a good day, in a fixed order."""
+    _ready(stage, command)
+    command.begin(stage)
+    done = play(stage, command.words)
+    assert done.code == Exit.DONE, done
+    names = list(stage.watch.names)
+    _spoilt(stage)
+    return _in_fixed_order(names)
+
+
+def play_cell(stage: Stage, command: Command, cell: Cell, good_day: int) -> Outcome:
+    """Play it. `good_day` is the number of requests of an undisturbed run.
+
+    Raises AssertionError for whatever does not hold.
+    """
+    before = _ready(stage, command)
+    stage.spoilt = True
+    command.begin(stage)
+    with _clients(stage):
+        done = play(stage, command.words, Blow(cell.request, cell.fault))
+        outcome = _after(stage, command, cell, done, good_day)
+    _assert_settled(stage, command, before)
+    stage.spoilt = stage.live_id() != before.live
+    return outcome
+
+
+def _ready(stage: Stage, command: Command) -> Before:
+    """A stage on its first day, adopted if the command wants that; how it stands."""
+    if stage.spoilt or not command.adopted:
+        stage.set_up()
+        if command.adopted:
+            stage.adopt()
+    return stage.before()
+
+
+def _spoilt(stage: Stage) -> None:
+    stage.spoilt = True
+
+
+def _after(stage: Stage, command: Command, cell: Cell, done: Done, good_day: int) -> Outcome:
+    """Let everything land, recover if there is anything to recover from, and say how it went."""
+    watch = stage.watch
+    assert watch.struck, f"{cell.request} was never asked for: {watch.names}"
+    made, struck_at = len(watch.names), watch.struck_at
+    killed = cell.fault in (Fault.KILL_BEFORE, Fault.KILL_AFTER)
+    assert (done.code < 0) is killed, done
+    assert killed or done.code in command.codes, done
+    watch.land()
+    if not killed and cell.fault is not Fault.LATE:
+        _assert_as_said(stage, done)
+    if killed or done.code in (Exit.DIRT, Exit.UNFINISHED) or cell.fault is Fault.LATE:
+        recovered = _recover(stage, command)
+    else:
+        recovered = 0
+    if killed or done.code in (Exit.DIRT, Exit.UNFINISHED):
+        return Outcome(_recovered_word(stage, command, recovered), recovered)
+    if done.code == Exit.DONE:
+        return Outcome(command.done, max(0, made - good_day) + recovered)
+    return Outcome("undone", made - struck_at + recovered)
+
+
+def _assert_as_said(stage: Stage, done: Done) -> None:
+    """Exit 0 and exit 1 both say that there is nothing left to do."""
+    if done.code in (Exit.DONE, Exit.FAILED):
+        _assert_nothing_planned(stage, done)
+
+
+def _recover(stage: Stage, command: Command) -> int:
+    """The lease runs out and one sweep comes; how many requests it takes."""
+    stage.later()
+    swept = play(stage, SWEEP)
+    assert swept.code == Exit.DONE, swept
+    made = len(stage.watch.names)
+    if command.again:
+        again = play(stage, command.words)
+        assert again.code == Exit.DONE, again
+        made += len(stage.watch.names)
+    return made
+
+
+def _recovered_word(stage: Stage, command: Command, calls: int) -> str:
+    if command.again:
+        return "given again"
+    if not calls:
+        return "nothing to do"
+    return "finished" if NEW_LIVE in command.may_end and _is_new(stage) else "swept"
+
+
+def _is_new(stage: Stage) -> bool:
+    return stage.version() != "v1.4.2"
+
+
+@contextmanager
+def _clients(stage: Stage) -> Iterator[None]:
+    """Clients watch while the body runs: no question failed, no acknowledged order is missing."""
+    with Witness(stage).watching() as witness:
+        yield
+    assert witness.errors == []
+    assert witness.asked > 0
+    assert witness.acknowledged <= stage.rows(str(stage.get()["database"]))
+
+
+def _assert_settled(stage: Stage, command: Command, before: Before) -> None:
+    """Exactly what the ledger roots, labelled as it says, serving; a sweep plans nothing."""
+    new = stage.live_id() != before.live and command.adopted
+    assert (NEW_LIVE if new else OLD_LIVE) in command.may_end, stage.ledger()
+    if new:
+        stage.assert_released()
+        stage.assert_one_release_more(before, machines=MACHINES)
+    elif command.adopted:
+        stage.assert_as_before(before)
+    _assert_labels(stage)
+    _assert_nothing_planned(stage, None)
+
+
+def _assert_labels(stage: Stage) -> None:
+    """Every thing of ours has a deploy that the ledger names, and the label that goes with it."""
+    ledger = stage.ledger()
+    words = {
+        found[2]: LABELS[found[1]] for found in re.finditer(r"\b(live|previous)=([^\s\"]+)", ledger)
+    }
+    rows = stage.aws("ec2").describe_tags()["Tags"]
+    tags: dict[str, dict[str, str]] = {}
+    for row in rows:
+        tags.setdefault(row["ResourceId"], {})[row["Key"]] = row["Value"]
+    ours = {one: said for one, said in tags.items() if "deploy-id" in said}
+    wrong = {
+        one: said
+        for one, said in ours.items()
+        if said.get("deploy-state") != words.get(said["deploy-id"], "no root")
+    }
+    assert not wrong, (wrong, ledger)
+    assert ours
+
+
+def _assert_nothing_planned(stage: Stage, done: Done | None) -> None:
+    plan = stage.run("reconciler", "plan", "--exit-code")
+    assert plan.code == Exit.DONE, f"after {done}\n{plan}\n{stage.ledger()}"
+
+
+def _in_fixed_order(names: list[str]) -> list[str]:
+    """As they came, but what goes on side by side on several machines in the machines' order."""
+    found: list[str] = []
+    run: list[str] = []
+    for name in [*names, ""]:
+        if name.startswith(("new machine", "live machine")):
+            run.append(name)
+            continue
+        found += sorted(run, key=lambda one: one.partition(":")[0])
+        run = []
+        found.append(name)
+    return found[:-1]

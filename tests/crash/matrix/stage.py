@@ -1,0 +1,122 @@
+"""Where a cell is played: a sandbox whose every entrance has a door."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from deployer.sandbox.client import Sandbox
+from deployer.sandbox.options import Options
+from tests.company import Process
+from tests.crash.doors import AwsDoor, Blow, SqlDoor, SshDoor, Watch
+from tests.crash.scene import LIVE_DATABASE, Shop
+from tests.crash.warm import Warm
+
+MACHINES = 2
+PARAMETER = "/shop/db-admin-url"
+
+
+@dataclass
+class Stage(Shop):
+    """The shop behind doors. What is asked of it by us goes round them."""
+
+    watch: Watch = field(default_factory=Watch)
+    spoilt: bool = True
+    aws_door: AwsDoor = field(init=False)
+    _sql_door: SqlDoor | None = field(default=None, init=False)
+    _admin: str = field(default="", init=False)
+    _roles: dict[str, str] = field(default_factory=dict, init=False)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of a command: it finds AWS behind the door."""
+        plain = self.sandbox.process_environment()
+        return {**plain, "AWS_ENDPOINT_URL": self.aws_door.endpoint}
+
+    def start(self, command: Sequence[str], env: Mapping[str, str]) -> Process:
+        """Begin a command; it is the one that faults are meant for."""
+        process = Warm(command, env)
+        self.watch.accuse(process.pid)
+        return process
+
+    def admin_url(self, database: str = "") -> str:
+        """The way round the door."""
+        return re.sub(r"/[^/]*$", f"/{database}", self._admin) if database else self._admin
+
+    def set_up(self) -> None:
+        """The first day, with doors in, two machines a release, and smoke tests that have time."""
+        self.sandbox.reset()
+        self.watch.begin()
+        self.aws_door.ahead = timedelta(0)
+        self._roles = {one["InstanceId"]: "live machine" for one in self.instances()}
+        self._put_sql_door()
+        self.configure(r"^tries  = 5$", "tries  = 100")
+        self.configure(r'^every  = "1s"$', 'every  = "200ms"')
+        self.append(f"[instance]\ncount = {MACHINES}")
+
+    def _put_sql_door(self) -> None:
+        ssm = self.aws("ssm")
+        url = ssm.get_parameter(Name=PARAMETER, WithDecryption=True)["Parameter"]["Value"]
+        self._admin = url
+        parts = urlsplit(url)
+        if self._sql_door is None:
+            behind = (str(parts.hostname), parts.port or 5432)
+            self._sql_door = SqlDoor(behind, self.watch, _database_role)
+        there = url.replace(f"{parts.hostname}:{parts.port}", f"127.0.0.1:{self._sql_door.port}")
+        ssm.put_parameter(Name=PARAMETER, Value=there, Type="SecureString", Overwrite=True)
+
+    def role(self, machine: str) -> str:
+        """What a machine is, whatever its id."""
+        if machine not in self._roles:
+            for one in self.instances():
+                new = f"new machine {one['AmiLaunchIndex'] + 1}"
+                self._roles.setdefault(one["InstanceId"], new)
+        return self._roles.get(machine, "a machine that is gone")
+
+    def later(self, by: timedelta = timedelta(minutes=15)) -> None:
+        """AWS's clock goes on: every lease of a dead process is over."""
+        self.aws_door.ahead += by
+
+    def close(self) -> None:
+        """Close the doors that are ours to close."""
+        self.aws_door.close()
+        if self._sql_door is not None:
+            self._sql_door.close()
+
+
+def _database_role(name: str) -> str:
+    if name == LIVE_DATABASE:
+        return "live database"
+    return "new database" if re.search(r"_[0-9a-f]{6}$", name) else "database server"
+
+
+@contextmanager
+def staged(directory: Path) -> Iterator[Stage]:
+    """A sandbox of its own with doors, until the body ends."""
+    watch = Watch()
+    stages: list[Stage] = []
+    ssh = SshDoor(watch, lambda machine: stages[0].role(machine) if stages else "")
+    sandbox = Sandbox.at(directory)
+    sandbox.up(Options(owner=os.getpid(), ssh_door=ssh.address))
+    try:
+        stage = Stage(sandbox, watch)
+        stages.append(stage)
+        stage.aws_door = AwsDoor(sandbox.endpoint, watch)
+        yield stage
+        stage.close()
+    finally:
+        ssh.close()
+        sandbox.down()
+
+
+def blow_of(name: str, fault: str) -> Blow:
+    """A blow from its two words."""
+    from tests.crash.doors import Fault
+
+    return Blow(name, Fault(fault))

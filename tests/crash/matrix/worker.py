@@ -1,0 +1,65 @@
+"""One worker of `make crash`: a process with a sandbox of its own that plays what it is given."""
+
+from __future__ import annotations
+
+import atexit
+import tempfile
+import time
+import traceback
+from contextlib import ExitStack
+from pathlib import Path
+
+from tests.crash.matrix.book import Played
+from tests.crash.matrix.cells import Cell, play_cell, survey
+from tests.crash.matrix.commands import COMMANDS, Command
+from tests.crash.matrix.stage import Stage, staged
+
+TRIES = 2
+_stages: list[Stage] = []
+
+
+def _stage() -> Stage:
+    """This worker's, made at its first cell; ends with the worker."""
+    if not _stages:
+        ends = ExitStack()
+        atexit.register(ends.close)
+        folder = Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="crash-")))
+        _stages.append(ends.enter_context(staged(folder / "box")))
+    return _stages[0]
+
+
+def _command(name: str) -> Command:
+    return next(one for one in COMMANDS if one.name == name)
+
+
+def surveyed(name: str) -> list[str]:
+    """The requests of a command on a good day, by its name."""
+    return survey(_stage(), _command(name))
+
+
+def played(cell: Cell, good_day: int) -> Played:
+    """One cell; what did not hold is tried once more on a stage of its first day."""
+    began = time.monotonic()
+    problem, tries = "", 0
+    while tries < TRIES:
+        tries += 1
+        try:
+            outcome = play_cell(_stage(), _command(cell.command), cell, good_day)
+        except Exception:  # noqa: BLE001 -- whatever it is, the cell did not hold
+            problem = f"{problem}\n{traceback.format_exc()}".strip()
+            _stage().spoilt = True
+            continue
+        return Played(
+            *(cell.command, cell.request, cell.fault.value, ""),
+            word=outcome.word,
+            calls=outcome.calls,
+            seconds=round(time.monotonic() - began, 1),
+            tries=tries,
+        )
+    seconds = round(time.monotonic() - began, 1)
+    return Played(
+        *(cell.command, cell.request, cell.fault.value, ""),
+        seconds=seconds,
+        problem=problem,
+        tries=tries,
+    )
