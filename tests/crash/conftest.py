@@ -8,6 +8,7 @@ import pytest
 
 from deployer.sandbox.client import Sandbox
 from tests.crash.grounds import Grounds
+from tests.crash.matrix.stage import Stage, staged
 from tests.crash.scene import Shop
 
 
@@ -39,3 +40,18 @@ def shop(sandbox: Sandbox) -> Iterator[Shop]:
     one.adopt()
     yield one
     one.faults.clear()
+
+
+@pytest.fixture(scope="session")
+def _one_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with staged(tmp_path_factory.mktemp("stage") / "box") as one:
+        yield one
+
+
+@pytest.fixture
+def stage(_one_stage: Stage) -> Iterator[Stage]:
+    """The worker's sandbox with doors; whoever plays on it sets it up."""
+    _one_stage.spoilt = True
+    yield _one_stage
+    _one_stage.aws_door.strict_clock = False
+    _one_stage.faults.clear()

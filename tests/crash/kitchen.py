@@ -28,6 +28,7 @@ import reconciler.render.report
 import reconciler.render.sweep_text
 import reconciler.report
 import reconciler.wiring
+from tests.crash import spoons
 
 MAINS = {"deployer": deployer.cli.main, "reconciler": reconciler.cli.main}
 
@@ -50,4 +51,5 @@ def cook(words: Sequence[str], env: Mapping[str, str]) -> None:
     os.environ.clear()
     os.environ.update(env)
     sys.argv = list(words)
+    spoons.stir(env)
     MAINS[os.path.basename(words[0])]()  # noqa: PTH119 -- an argument, not a path

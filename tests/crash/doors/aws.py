@@ -86,8 +86,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         call = self._call(body)
         if self._door.strict_clock and self._is_skewed():
-            text = "Signature not yet current or expired: check the clock"
-            return self._send(_wire(error_reply(call, 403, "SignatureDoesNotMatch", text)))
+            return self._send(_wire(error_reply(call, 403, *self._refusal(call))))
         if not call.mutating:
             self._door.watch.read()
             return self._send(self._forward(body))
@@ -112,6 +111,18 @@ class _Handler(BaseHTTPRequestHandler):
         said = self.headers.get("X-Amz-Date", "")
         signed = datetime.strptime(said, "%Y%m%dT%H%M%S%z")
         return abs(signed - self._door.now) > SKEW
+
+    def _refusal(self, call: Call) -> tuple[str, str]:
+        """Code and message, in the words of the service that is asked."""
+        if call.protocol == "ec2":
+            return "RequestExpired", "Request has expired."
+        said, now = self.headers.get("X-Amz-Date", ""), f"{self._door.now:%Y%m%dT%H%M%SZ}"
+        if said < now:
+            return "SignatureDoesNotMatch", f"Signature expired: {said} is now earlier than {now}"
+        return (
+            "SignatureDoesNotMatch",
+            f"Signature not yet current: {said} is still later than {now}",
+        )
 
     # What becomes of a request
 

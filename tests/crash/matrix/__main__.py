@@ -8,21 +8,13 @@ import re
 import sys
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 
-from tests.crash.doors import Fault
 from tests.crash.matrix.book import FOLDER, ROOT, Book, Played
 from tests.crash.matrix.cells import Cell
 from tests.crash.matrix.commands import COMMANDS
-from tests.crash.matrix.table import faults_of, page
+from tests.crash.matrix.table import cells_of, page
 from tests.crash.matrix.worker import played, surveyed
 
 DOCUMENT = ROOT / "docs" / "crash-matrix.md"
-
-
-def cells_of(command: str, names: list[str]) -> list[Cell]:
-    """Every cell of a command, request by request."""
-    return [
-        Cell(command, name, fault) for name in names for fault in Fault if fault in faults_of(name)
-    ]
 
 
 def _options() -> argparse.Namespace:

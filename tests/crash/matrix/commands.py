@@ -69,7 +69,7 @@ def _expired(name: str, fault: Fault) -> Callable[[Stage], None]:
 
 def _rolled_back(stage: Stage) -> None:
     """A release went live and was rolled back; the time for which it is kept is over."""
-    for words in (UP, ("deployer", "rollback", "shop", "--discard-writes", "--yes")):
+    for words in (UP, ("deployer", "rollback", "shop", "--discard-writes")):
         done = play(stage, words)
         assert done.code == Exit.DONE, done
     stage.later(timedelta(days=8))

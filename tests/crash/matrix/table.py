@@ -11,6 +11,7 @@ from tests.crash.doors.aws import POSSIBLE as AWS
 from tests.crash.doors.sql import POSSIBLE as SQL
 from tests.crash.doors.ssh import POSSIBLE as SSH
 from tests.crash.matrix.book import Book, Played
+from tests.crash.matrix.cells import Cell
 
 COLUMNS = tuple(Fault)
 
@@ -36,6 +37,13 @@ def faults_of(request: str) -> frozenset[Fault]:
     if " machine" in request.partition(":")[0]:
         return SSH
     return AWS
+
+
+def cells_of(command: str, names: list[str]) -> list[Cell]:
+    """Every cell of a command, request by request."""
+    return [
+        Cell(command, name, fault) for name in names for fault in Fault if fault in faults_of(name)
+    ]
 
 
 def _head(played: Sequence[Played]) -> str:

@@ -1,0 +1,79 @@
+"""Clocks that are wrong: "now" is the Date of AWS's answer, and nothing else is asked."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+
+import pytest
+
+from reconciler.exits import Exit
+from tests.crash.doors import Blow, Fault
+from tests.crash.matrix.commands import SWEEP, UP, play
+from tests.crash.matrix.stage import MACHINES, Stage
+from tests.crash.scene import Before
+from tests.crash.spoons import CLOCK
+
+pytestmark = pytest.mark.timeout(300)
+
+DAY = 86_400
+A_DAY_OFF = [pytest.param(DAY, id="ahead"), pytest.param(-DAY, id="behind")]
+
+
+@pytest.fixture
+def before(stage: Stage) -> Before:
+    """The stage, adopted; how it stands."""
+    stage.set_up()
+    stage.adopt()
+    return stage.before()
+
+
+@pytest.mark.parametrize("off", A_DAY_OFF)
+def test_a_deployer_whose_clock_is_wrong_releases(
+    stage: Stage, before: Before, off: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As any other; its id is born, and its lease ends, by AWS's clock."""
+    monkeypatch.setenv(CLOCK, str(off))
+    done = play(stage, UP)
+    assert done.code == Exit.DONE, done
+    stage.assert_released()
+    stage.assert_one_release_more(before, MACHINES)
+    born = re.search(r"/(\d{8}T\d{6})Z-", stage.live_id())
+    assert born
+    by_aws = datetime.strptime(f"{born[1]}Z", "%Y%m%dT%H%M%S%z")
+    assert abs(stage.aws_door.now - by_aws) < timedelta(minutes=10)
+
+
+@pytest.mark.parametrize("off", A_DAY_OFF)
+def test_a_reconciler_whose_clock_is_wrong_ends_no_lease_early_or_late(
+    stage: Stage, before: Before, off: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the lease lasts it touches nothing; when it is over, by AWS's clock, it sweeps."""
+    killed = play(stage, UP, Blow("swap: renew, connect", Fault.KILL_AFTER))
+    assert killed.code < 0, killed
+    made = stage.things()
+    monkeypatch.setenv(CLOCK, str(off))
+    early = play(stage, SWEEP)
+    assert (early.code, stage.things()) == (Exit.DONE, made), early
+    assert "lease=" in stage.ledger()
+    stage.later()
+    late = play(stage, SWEEP)
+    assert late.code == Exit.DONE, late
+    stage.assert_as_before(before)
+
+
+@pytest.mark.parametrize("off", A_DAY_OFF)
+@pytest.mark.parametrize("words", [UP, SWEEP], ids=["up", "sweep"])
+def test_a_refused_signature_is_said_in_words(
+    stage: Stage, before: Before, words: tuple[str, ...], off: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where AWS refuses what was signed by such a clock: one line names the clock; nothing done."""
+    monkeypatch.setenv(CLOCK, str(off))
+    stage.aws_door.strict_clock = True
+    done = play(stage, words)
+    assert done.code == Exit.ACCESS, done
+    said = f"{done.out}{done.err}"
+    assert "clock" in said
+    assert "Traceback" not in said
+    assert stage.watch.names == []
+    stage.assert_as_before(before)
