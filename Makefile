@@ -14,7 +14,7 @@ WORKERS ?= 2
 # A Python that is new enough; say `make PYTHON=/path/to/python3.11 setup` to choose another.
 PYTHON ?= $(shell sh scripts/find-python)
 
-.PHONY: help setup demo test check lint fmt types imports unit model traces bench second-opinion lock clean
+.PHONY: help setup demo test check lint fmt types imports unit model traces crash bench second-opinion lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,10 @@ model: setup ## explore the protocol as far as the larger bounds, write docs/pro
 
 traces: setup ## the models with one guard removed at a time: write docs/protocol-traces.md anew
 	@$(BIN)/python -m tests.model --traces
+
+crash: setup ## the whole crash matrix, on to docs/crash-matrix.md (CRASH=--fresh: from its start)
+	@$(BIN)/python -m tests.crash.matrix --workers $(WORKERS) $(CRASH)
+	@$(BIN)/pytest -q -m crash tests/crash
 
 bench: setup ## measure, and write docs/benchmarks.md; figures never go into a test
 	@$(BIN)/python -m tests.bench

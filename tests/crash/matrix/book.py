@@ -21,7 +21,11 @@ NO_COMMIT = "no-commit"
 
 @dataclass(frozen=True)
 class Played:
-    """A cell that was played. `problem` is empty where everything held."""
+    """A cell that was played.
+
+    `problem` is empty where everything held, at the latest when it was tried once more; `first` is
+    what had not held before that.
+    """
 
     command: str
     request: str
@@ -32,6 +36,7 @@ class Played:
     seconds: float = 0.0
     problem: str = ""
     tries: int = 1
+    first: str = ""
 
     @property
     def key(self) -> tuple[str, str, str]:

@@ -40,26 +40,22 @@ def surveyed(name: str) -> list[str]:
 def played(cell: Cell, good_day: int) -> Played:
     """One cell; what did not hold is tried once more on a stage of its first day."""
     began = time.monotonic()
-    problem, tries = "", 0
-    while tries < TRIES:
-        tries += 1
+    key = (cell.command, cell.request, cell.fault.value, "")
+    problems: list[str] = []
+    word, calls = "", 0
+    while len(problems) < TRIES and not word:
         try:
             outcome = play_cell(_stage(), _command(cell.command), cell, good_day)
+            word, calls = outcome.word, outcome.calls
         except Exception:  # noqa: BLE001 -- whatever it is, the cell did not hold
-            problem = f"{problem}\n{traceback.format_exc()}".strip()
+            problems.append(traceback.format_exc())
             _stage().spoilt = True
-            continue
-        return Played(
-            *(cell.command, cell.request, cell.fault.value, ""),
-            word=outcome.word,
-            calls=outcome.calls,
-            seconds=round(time.monotonic() - began, 1),
-            tries=tries,
-        )
-    seconds = round(time.monotonic() - began, 1)
     return Played(
-        *(cell.command, cell.request, cell.fault.value, ""),
-        seconds=seconds,
-        problem=problem,
-        tries=tries,
+        *key,
+        word=word,
+        calls=calls,
+        seconds=round(time.monotonic() - began, 1),
+        problem="" if word else "\n".join(problems),
+        tries=len(problems) + bool(word),
+        first=problems[0] if word and problems else "",
     )

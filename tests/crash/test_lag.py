@@ -1,0 +1,74 @@
+"""What was made is not listed yet: describes and tags lag behind, as AWS says that they may.
+
+`make crash` plays all of this with lags of up to 30 s, `make test` the undo with one.
+"""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from reconciler.exits import Exit
+from tests.crash.doors import Blow, Fault
+from tests.crash.matrix.commands import SWEEP, UP, play
+from tests.crash.matrix.stage import MACHINES, Stage
+from tests.crash.scene import wait_for
+
+pytestmark = pytest.mark.timeout(400)
+
+LAGS = [pytest.param(lag, marks=pytest.mark.crash) for lag in (0.0, 5.0, 30.0)]
+SHORT = [3.0, *LAGS]
+
+
+@pytest.mark.parametrize("lag", LAGS)
+def test_a_release_goes_through_whatever_is_listed_late(stage: Stage, lag: float) -> None:
+    """It waits for what it made, and makes nothing twice."""
+    stage.set_up()
+    stage.adopt()
+    before = stage.before()
+    stage.faults.lag(lag)
+    done = play(stage, UP)
+    stage.faults.lag(0)
+    assert done.code == Exit.DONE, done
+    stage.assert_released()
+    stage.assert_one_release_more(before, MACHINES)
+    stage.assert_clean()
+
+
+@pytest.mark.parametrize("lag", SHORT)
+@pytest.mark.parametrize("request_name", ["CreateImage", "RunInstances"])
+def test_an_undo_finds_what_is_listed_late(stage: Stage, request_name: str, lag: float) -> None:
+    """The create's answer is lost, and the release fails at once; nothing stays behind."""
+    stage.set_up()
+    stage.adopt()
+    before = stage.before()
+    stage.configure(r'^install = \["./bin/install"\]$', 'install = ["false"]')
+    stage.faults.lag(lag)
+    done = play(stage, UP, Blow(request_name, Fault.LOST))
+    assert done.code in (Exit.FAILED, Exit.DIRT), done
+    stage.faults.lag(0)
+    if done.code == Exit.DIRT:
+        swept = play(stage, SWEEP)
+        assert swept.code == Exit.DONE, swept
+    stage.assert_as_before(before)
+
+
+@pytest.mark.parametrize("lag", LAGS)
+def test_what_a_sweep_does_not_see_yet_the_next_one_removes(stage: Stage, lag: float) -> None:
+    """Killed right after the launch: garbage is stable, however late it is listed."""
+    stage.set_up()
+    stage.adopt()
+    before = stage.before()
+    stage.faults.lag(lag)
+    killed = play(stage, UP, Blow("RunInstances", Fault.KILL_AFTER))
+    assert killed.code < 0, killed
+    born = time.monotonic()
+    stage.later()
+    early = play(stage, SWEEP)
+    assert early.code in (Exit.DONE, Exit.DIRT), early
+    wait_for(lambda: time.monotonic() > born + lag, lag + 5)
+    late = play(stage, SWEEP)
+    assert late.code == Exit.DONE, late
+    stage.faults.lag(0)
+    stage.assert_as_before(before)

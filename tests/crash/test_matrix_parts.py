@@ -1,0 +1,118 @@
+"""The matrix's own parts: names that stay, a book that goes on, a page that hides nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from deployer.sandbox.aws.request import Call
+from tests.crash.doors import Blow, Fault, Watch
+from tests.crash.doors.names import aws_name, sql_name, ssh_name
+from tests.crash.matrix.book import Book, Played
+from tests.crash.matrix.cells import in_fixed_order
+from tests.crash.matrix.table import cells_of, page
+
+SWAP = Call("route53", "ChangeResourceRecordSets", mutating=True, protocol="route53")
+ALL = frozenset(Fault)
+
+
+def _batch(old: str, new: str) -> bytes:
+    parts = (
+        f"<Change><Action>{action}</Action><ResourceRecordSet><Type>TXT</Type>"
+        f"<Value>{text}</Value></ResourceRecordSet></Change>"
+        for action, text in (("DELETE", old), ("CREATE", new))
+        if text
+    )
+    return "".join(parts).encode()
+
+
+LIVE = '"v=1 gen=4" "live=shop/1 at=10.0.0.1"'
+LEASE = ' "lease=shop/2 until=20261123T031502Z step='
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "name"),
+    [
+        ("", LIVE, "swap: adopt"),
+        (LIVE, f'{LIVE}{LEASE}lease"', "swap: acquire"),
+        (f'{LIVE}{LEASE}lease"', f'{LIVE}{LEASE}image"', "swap: renew, image"),
+        (f'{LIVE}{LEASE}commit"', LIVE.replace("shop/1", "shop/2"), "swap: commit"),
+        (f'{LIVE}{LEASE}image"', LIVE, "swap: end the lease"),
+        (f'{LIVE} "previous=shop/0"', LIVE, "swap: forget"),
+    ],
+)
+def test_a_swap_is_named_by_its_transition(old: str, new: str, name: str) -> None:
+    """By what stood in the ledger and what is to stand there."""
+    assert aws_name(SWAP, _batch(old, new)) == name
+
+
+def test_tags_are_named_by_label_and_kinds() -> None:
+    """Not by ids, which are others in every run."""
+    ids = b"ResourceId.1=i-2&ResourceId.2=i-1&ResourceId.3=vol-1"
+    form = ids + b"&Tag.1.Key=deploy-state&Tag.1.Value=live"
+    call = Call("ec2", "CreateTags", mutating=True, protocol="ec2")
+    assert aws_name(call, form) == "CreateTags: live on 2 i, 1 vol"
+
+
+def test_what_only_looks_has_no_name_and_what_is_new_has_one() -> None:
+    """A command that nobody has named becomes a row that somebody will see."""
+    assert ssh_name("sudo -n timeout -k 10 35 sh -c true; exit $?") is None
+    assert ssh_name("timeout -k 10 35 sh -c 'rm -rf /srv'; exit $?") == "rm -rf /srv"
+    assert sql_name(["REVOKE x", "COMMENT y", "COMMIT"]) == "COMMIT of REVOKE, COMMENT"
+    assert sql_name(["DROP DATABASE z"]) == "DROP DATABASE"
+
+
+def test_a_blow_meets_the_request_of_that_name_once() -> None:
+    """The second of the same name is another; what is throttled comes again under its own."""
+    watch = Watch()
+    watch.begin(Blow("create #2", Fault.LOST))
+    assert [watch.passes("create", ALL) for _ in range(3)] == [None, Fault.LOST, None]
+    watch.begin(Blow("create", Fault.THROTTLED))
+    assert [watch.passes("create", ALL) for _ in range(4)] == [Fault.THROTTLED] * 3 + [None]
+    assert watch.names == ["create"]
+
+
+def test_a_fault_that_cannot_be_is_no_cell() -> None:
+    """SSH and SQL know no throttling; AWS knows every fault."""
+    names = ["CreateImage", "new machine 1: unpack", "live database: COMMIT of GRANT"]
+    cells = cells_of("up", names)
+    assert [sum(one.request == name for one in cells) for name in names] == [7, 4, 3]
+    assert not [one for one in cells if one.request != names[0] and one.fault is Fault.THROTTLED]
+
+
+def test_what_goes_on_side_by_side_is_sorted() -> None:
+    """By machine, each machine's own order kept; everything else stays where it was."""
+    names = ["swap", "new machine 2: a", "new machine 1: a", "new machine 2: b", "end"]
+    wanted = ["swap", "new machine 1: a", "new machine 2: a", "new machine 2: b", "end"]
+    assert in_fixed_order(names) == wanted
+
+
+def _book(folder: Path) -> Book:
+    book = Book.open(folder)
+    book.add_survey("up", ["CreateImage"])
+    book.add(Played("up", "CreateImage", "killed after", "", word="swept", calls=9))
+    book.add(Played("up", "CreateImage", "reply lost", "", problem="boom"))
+    return book
+
+
+def test_a_book_goes_on_where_it_was(tmp_path: Path) -> None:
+    """For the same commit; a fresh one is empty, and another commit's is not believed."""
+    written = _book(tmp_path)
+    assert Book.open(tmp_path).played == written.played
+    text = written.path.read_text().replace(written.commit, "another")
+    written.path.write_text(text)
+    assert Book.open(tmp_path).played == {}
+    assert Book.open(tmp_path, trust=["another"]).surveys == written.surveys
+    assert Book.open(tmp_path, fresh=True).played == {}
+
+
+def test_the_page_shows_what_did_not_hold_and_what_was_not_played(tmp_path: Path) -> None:
+    """A cell without a result never reads like a good one."""
+    text = page(_book(tmp_path))
+    row = next(line for line in text.splitlines() if line.startswith("| CreateImage"))
+    assert row.count("not played") == 5
+    assert "swept · 9" in row
+    assert "**broken**" in row
+    assert "2 cells were played" in text
+    assert "**1 did not**" in text
