@@ -15,7 +15,7 @@ from tests.crash.matrix.cells import Cell
 
 COLUMNS = tuple(Fault)
 
-_HEAD = Path(__file__).with_name("head.md").read_text()
+_HEAD = Path(__file__).with_name("head.txt").read_text()
 
 
 def page(book: Book) -> str:
