@@ -114,5 +114,5 @@ def test_the_page_shows_what_did_not_hold_and_what_was_not_played(tmp_path: Path
     assert row.count("not played") == 5
     assert "swept · 9" in row
     assert "**broken**" in row
-    assert "2 cells were played" in text
+    assert "2 of 7 cells were played" in text
     assert "**1 did not**" in text

@@ -23,7 +23,8 @@ def page(book: Book) -> str:
     played = [
         one for one in book.played.values() if one.request in book.surveys.get(one.command, ())
     ]
-    parts = [_head(played)]
+    every = sum(len(cells_of(command, names)) for command, names in book.surveys.items())
+    parts = [_head(played, every)]
     for command, names in book.surveys.items():
         parts.append(_section(command, names, book))
     parts.append(_tries(played))
@@ -46,7 +47,7 @@ def cells_of(command: str, names: list[str]) -> list[Cell]:
     ]
 
 
-def _head(played: Sequence[Played]) -> str:
+def _head(played: Sequence[Played], every: int) -> str:
     bad = sum(bool(one.problem) for one in played)
     commits = Counter(one.commit for one in played)
     words = ", ".join(
@@ -54,7 +55,8 @@ def _head(played: Sequence[Played]) -> str:
         for name, count in sorted(commits.items(), key=lambda one: (-one[1], one[0]))
     )
     said = f", **{bad} did not**" if bad else ""
-    return _HEAD.format(cells=len(played), commits=words, good=len(played) - bad, bad=said)
+    good = len(played) - bad
+    return _HEAD.format(cells=len(played), every=every, commits=words, good=good, bad=said)
 
 
 def _section(command: str, names: Iterable[str], book: Book) -> str:
