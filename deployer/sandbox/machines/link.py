@@ -17,9 +17,17 @@ from reconciler.errors import Refused, ToolError
 
 _PATIENCE = 30.0
 _PACKAGES = Path(__file__).parents[3]
-_CURE = (
-    "allow them with sysctl, whichever of these exist: kernel.unprivileged_userns_clone=1 "
-    "kernel.apparmor_restrict_unprivileged_userns=0 user.max_user_namespaces=10000"
+_SYSCTL = (
+    ("kernel.unprivileged_userns_clone", "0", "1"),
+    ("kernel.apparmor_restrict_unprivileged_userns", "1", "0"),
+    ("user.max_user_namespaces", "0", "10000"),
+)
+"""What forbids user namespaces: its name, the value that does, and one that does not."""
+
+_CONTAINER_CURE = (
+    "run it outside of the container or in a virtual machine, or start the container with "
+    "--security-opt seccomp=unconfined --security-opt apparmor=unconfined "
+    "--security-opt systempaths=unconfined"
 )
 
 
@@ -118,8 +126,25 @@ def _start_zygote(directory: Path) -> tuple[subprocess.Popen[bytes], socket.sock
     if reason:
         ours.close()
         process.wait(_PATIENCE)
-        raise Refused(f"sandbox needs user namespaces: {reason}", cure=_CURE)
+        raise Refused(f"sandbox needs user namespaces: {reason}", cure=cure())
     return process, ours
+
+
+def cure(settings: Path = Path("/proc/sys")) -> str:
+    """What allows namespaces here: the settings that forbid them, else what contains us does."""
+    wrong = [
+        f"{name}={allows}"
+        for name, forbids, allows in _SYSCTL
+        if _setting(settings, name) == forbids
+    ]
+    return f"sudo sysctl -w {' '.join(wrong)}" if wrong else _CONTAINER_CURE
+
+
+def _setting(settings: Path, name: str) -> str:
+    try:
+        return settings.joinpath(*name.split(".")).read_text().strip()
+    except OSError:
+        return ""  # this kernel has no such thing, or does not show it
 
 
 def isolation_available(directory: Path) -> str | None:

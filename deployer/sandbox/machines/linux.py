@@ -29,6 +29,7 @@ _PR_SET_NO_NEW_PRIVS = 38
 _SECCOMP_MODE_FILTER = 2
 _LAST_CAP_GUESS = 63
 _CAPABILITY_VERSION_3 = 0x20080522
+_CAP_SYS_ADMIN = 21
 _PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 _CAPSET = {"x86_64": 126, "aarch64": 91}
 
@@ -71,6 +72,18 @@ def become_root_of_new_user_namespace() -> None:
     ):
         with open(f"/proc/self/{name}", "w") as file:  # noqa: PTH123 -- one write, no buffering
             file.write(text)
+
+
+def user_namespace() -> str:
+    """Which user namespace we are in."""
+    return os.readlink("/proc/self/ns/user")  # noqa: PTH115 -- no path, a name
+
+
+def may_make_namespaces() -> bool:
+    """Whether we may make the other kinds without a user namespace: root with CAP_SYS_ADMIN."""
+    with open("/proc/self/status") as file:  # noqa: PTH123 -- as above
+        [line] = [line for line in file if line.startswith("CapEff:")]
+    return os.geteuid() == 0 and bool(int(line.split()[1], 16) >> _CAP_SYS_ADMIN & 1)
 
 
 def mount(source: str, target: str, kind: str = "", flags: int = 0, data: str = "") -> None:

@@ -35,7 +35,7 @@ _FROM_ETC = (
 )
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 # What uid 0 of the host could change through /proc, were it writable; as container engines do.
-_PROC_READ_ONLY = ("bus", "fs", "irq", "sys", "sysrq-trigger")
+_PROC_READ_ONLY = ("acpi", "asound", "bus", "fs", "irq", "scsi", "sys", "sysrq-trigger")
 _PROC_HIDDEN = ("kcore", "keys", "timer_list")
 # The machine's own directories within what is the host's.
 _OWN = ("/usr/local", "/usr/lib/systemd/system")

@@ -1,8 +1,8 @@
 """The process from which all machines are forked, so that each boots in a tenth of a second.
 
 It imports what a machine needs once, has one thread, and lives in a user namespace of its own in
-which our uid is 0. It ends when the host's end of its socket closes, however the host died, and
-everything it forked ends with it.
+which our uid is 0 (or in the host's, where none is to be had and we are root anyway). It ends when
+the host's end of its socket closes, however the host died, and everything it forked ends with it.
 
 Run as `python -m deployer.sandbox.machines.zygote FD`.
 """
@@ -140,11 +140,18 @@ def main() -> None:
 
 
 def isolate(directory: Path) -> str | None:
-    """Enter the user namespace and try out the rest; the reason where that is not allowed."""
+    """Enter the user namespace and try out the rest; the reason where that is not allowed.
+
+    Where it is not, root with CAP_SYS_ADMIN goes on without one, as container engines do: what
+    makes the host read-only is the mounts, and that a machine's root has lost the power over them.
+    """
+    before = linux.user_namespace()
     try:
         linux.become_root_of_new_user_namespace()
     except OSError as error:
-        return str(error)
+        # Half in one, where mapping us was refused, we are nobody.
+        if linux.user_namespace() != before or not linux.may_make_namespaces():
+            return str(error)
     return namespaces.probe(directory)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import paramiko
@@ -247,25 +245,3 @@ def test_an_extra_directory_is_seen_read_only(directory: Path, lab: Lab, tmp_pat
         assert b"Read-only" in host.console(spec.instance_id)
     finally:
         host.shutdown()
-
-
-def test_where_namespaces_are_not_to_be_had_it_says_so(directory: Path) -> None:
-    """A system that allows none leads to a refusal that names the cure."""
-    directory.mkdir()
-    script = (
-        "import sys; from pathlib import Path\n"
-        "from deployer.sandbox.machines import Machines\n"
-        "from reconciler.errors import Refused\n"
-        "try: Machines(Path(sys.argv[1]))\n"
-        "except Refused as refusal: print(refusal.message, '|', refusal.cure)\n"
-    )
-    # A namespace in which no further one may be made stands for such a system.
-    shell = f'echo 0 > /proc/sys/user/max_user_namespaces; exec "$@" -c "{script}" {directory}'
-    done = subprocess.run(
-        ["unshare", "-Ur", "sh", "-c", shell, "sh", sys.executable],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert "sandbox needs user namespaces" in done.stdout, done
-    assert "sysctl" in done.stdout
