@@ -227,7 +227,9 @@ def _as_ordinary_user(directory: Path, address: str) -> int:
         ("gid_map", f"1000 {gid} 1"),
     ):
         Path("/proc/self", name).write_text(text)
-    script = _OWNER.replace("time.sleep(100)", "print(host.is_up('i-1')); host.shutdown()")
+    # The console may say that it is finished before the host has heard that it is up.
+    look = "while not host.is_up('i-1'): time.sleep(0.01)\nprint(True); host.shutdown()"
+    script = _OWNER.replace("time.sleep(100)", look)
     done = subprocess.run(
         [sys.executable, "-c", script, str(directory), address], capture_output=True, check=False
     )
