@@ -83,7 +83,7 @@ def test_root_has_machines_without_them_and_the_ways_out_are_shut(
         "unshare -m umount /usr",
         "mknod /srv/disk b 254 0",
         "nsenter -t 1 -m touch /usr/x",
-        "chroot /proc/1/root/../.. ls /boot",
+        "chroot /proc/1/cwd/../.. ls /boot",
         "echo h > /proc/sysrq-trigger",
         "cat /proc/sys/kernel/core_pattern > /proc/sys/kernel/core_pattern",
         f"ls {tmp_path}",
