@@ -90,12 +90,7 @@ def _accounts(
     said = settings.reconciler
     if not everywhere:
         return found
-    if not found and not (said.accounts and said.regions):
-        raise ConfigError(
-            f"there is nothing to look at: {settings.directory} configures no service",
-            cure="To configure one    deployer init SERVICE\n"
-            "To look all the same, say `accounts` and `regions` in reconciler.toml",
-        )
+    settings.refuse_empty()
     listed = "" if said.all_regions else next(iter(said.regions), "")
     region = listed or next(iter(found.values()), "us-east-1")
     return {**dict.fromkeys(said.accounts, region), **found}

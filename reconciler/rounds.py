@@ -14,7 +14,7 @@ from reconciler import signals
 from reconciler.aws.tap import SLOWER
 from reconciler.breaker import Breaker, Cap
 from reconciler.cloud import Outcome
-from reconciler.errors import AccessDenied, ConfigError
+from reconciler.errors import AccessDenied
 from reconciler.loop import Swept
 from reconciler.managed import OnOutcome
 from reconciler.notices import Told
@@ -91,7 +91,5 @@ def chosen(settings: Settings, names: Sequence[str]) -> Settings:
     """The settings, if they have these services and anything to look at. Raises ConfigError."""
     for one in names:
         settings.service(one)
-    said = settings.reconciler
-    if not settings.services and not (said.accounts and said.regions):
-        raise ConfigError(f"no service is configured in {settings.directory}")
+    settings.refuse_empty()
     return settings

@@ -46,6 +46,19 @@ class Settings:
             detail=f"configured: {known}",
         )
 
+    def refuse_empty(self) -> None:
+        """No service is no service that is clean: a wrong directory must not look like a good day.
+
+        Places that are said are another matter: what is there is told, and nothing of it touched.
+        Raises ConfigError.
+        """
+        if self.services or (self.reconciler.accounts and self.reconciler.regions):
+            return
+        raise ConfigError(
+            f"no service is configured: there is no {self.directory / 'services'}/*.toml",
+            cure="To begin one    deployer init SERVICE",
+        )
+
 
 def locate(directory: Path | None) -> Path:
     """Where the configuration is: as given, else `$DEPLOY_CONFIG`, else `./config`."""
@@ -68,8 +81,9 @@ def load(directory: Path | None = None) -> Settings:
     problems += _forbidden(found, reconciler) if reconciler else []
     if problems or reconciler is None:
         raise gather(problems)
-    _refuse_empty(home, found, reconciler)
-    return Settings(home, found, reconciler)
+    settings = Settings(home, found, reconciler)
+    settings.refuse_empty()
+    return settings
 
 
 def _refuse_missing(home: Path) -> None:
@@ -79,19 +93,6 @@ def _refuse_missing(home: Path) -> None:
         f"there is no configuration: {home} is not a directory",
         detail=f"It is looked for in --config, ${VARIABLE} and ./config, in this order.",
         cure="To begin one    deployer init",
-    )
-
-
-def _refuse_empty(home: Path, services: Mapping[str, Service], said: Reconciler) -> None:
-    """No service is no service that is clean: a wrong directory must not look like a good day.
-
-    Places that are said are another matter: what is there is told, and nothing of it touched.
-    """
-    if services or (said.accounts and said.regions):
-        return
-    raise ConfigError(
-        f"no service is configured: there is no {home / 'services'}/*.toml",
-        cure="To begin one    deployer init SERVICE",
     )
 
 
