@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
 
 from reconciler.birth import Home
 from reconciler.breaker import Cap
-from reconciler.cloud import Heap, LedgerAddress, LedgerStore, Outcome
+from reconciler.cloud import Fate, Heap, LedgerAddress, LedgerStore, Outcome
 from reconciler.database.port import DatabaseServer
+from reconciler.errors import ToolError
 from reconciler.machine_gate import Gate
-from reconciler.resource import Resource
+from reconciler.resource import DATABASE, Resource
 from reconciler.retention import Retention
 from reconciler.shell import Shell
+from reconciler.tags import Label
 
 OnOutcome = Callable[[Outcome], None]
 """Told of each thing as soon as its fate is known: silence is read as a hang."""
@@ -62,3 +64,14 @@ class Managed:
     def name(self) -> str:
         """The service's name."""
         return self.home.service
+
+    def label(self, things: Sequence[Resource], label: Label) -> None:
+        """Label what lives in AWS; a database carries none.
+
+        Raises ToolError for the first that could not be labelled: then what comes next, which
+        relies on all of them, must not begin. Also whatever `Heap.label` raises.
+        """
+        outcomes = self.heap.label([one for one in things if one.kind != DATABASE], label)
+        bad = next((one for one in outcomes if one.fate is not Fate.DONE), None)
+        if bad is not None:
+            raise ToolError(f"{bad.resource.id} could not be labelled: {bad.text}")

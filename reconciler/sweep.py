@@ -23,7 +23,7 @@ from reconciler.managed import Managed, OnOutcome
 from reconciler.observe import World, observe
 from reconciler.plan import Ask, Plan, Repair, ServicePlan
 from reconciler.planner import plan
-from reconciler.resource import DATABASE, Gap, Resource, service_of
+from reconciler.resource import Gap, service_of
 from reconciler.scope import NOTHING, Beside
 from reconciler.tags import Label
 
@@ -288,13 +288,6 @@ class _Execution:
     def _forget(self, todo: ServicePlan) -> None:
         """Label `left` first: what is not rooted, yet labelled retired, would count as lost."""
         for deploy in todo.forget:
-            self._label_left(todo.owned(deploy))
+            self._managed.label(todo.owned(deploy), Label.LEFT)
             self._swap(partial(ledgers.forget, deploy=deploy))
             self._tally.forgotten.append(deploy)
-
-    def _label_left(self, things: Sequence[Resource]) -> None:
-        in_aws = [one for one in things if one.kind != DATABASE]
-        labelled = self._managed.heap.label(in_aws, Label.LEFT)
-        bad = next((one for one in labelled if one.fate is not Fate.DONE), None)
-        if bad is not None:
-            raise ToolError(f"{bad.resource.id} could not be labelled: {bad.text}")
