@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
+from reconciler.birth import Home
 from reconciler.cloud import Heap, Reading, Readings
 from reconciler.completeness import GLOBAL, INDEX, LEDGER, Read, Status
 from reconciler.database.inventory import as_resource, highest_fence
@@ -150,13 +151,14 @@ def read_root(managed: Managed, fence: int = 0) -> tuple[Root, Reading | None]:
 def _root(managed: Managed, answer: Reading | ToolError, fence: int) -> Root:
     if isinstance(answer, Reading):
         return root_of(managed, answer, fence)
-    return _unread(managed, answer, fence)
+    return unread(managed.home, answer, fence)
 
 
-def _unread(managed: Managed, error: ToolError, fence: int) -> Root:
+def unread(home: Home, error: ToolError, fence: int = 0) -> Root:
+    """The root set of a service of whose ledger `error` let nothing be known."""
     cure = error.cure or ("try again" if isinstance(error, CloudError) else "")
     return Root(
-        managed.home,
+        home,
         NEVER,
         problem=error.message,
         cure=cure,

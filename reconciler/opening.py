@@ -16,14 +16,13 @@ from reconciler.birth import Home
 from reconciler.completeness import EVERYWHERE, Read, Status
 from reconciler.errors import AccessDenied, CloudError, ConfigError, ToolError
 from reconciler.managed import Managed
-from reconciler.observe import NEVER
+from reconciler.observe import unread
 from reconciler.parallel import side_by_side
 from reconciler.scope import Beside
 from reconciler.settings import Settings
 from reconciler.settings_errors import nearest
 from reconciler.settings_schema import Service
 from reconciler.tags import Place
-from reconciler.verdict import Root
 from reconciler.wiring import Edges
 
 
@@ -72,7 +71,9 @@ def opened(settings: Settings, names: Iterable[str] = (), edges: Edges | None = 
         tuple(services),
         Beside(
             heaps=tuple(Ec2Heap(edges.aws(one)) for one in places if one not in homes),
-            roots=tuple(_unknown(each, error) for each, error in failed.services),
+            roots=tuple(
+                unread(Home(each.name, "", each.place), error) for each, error in failed.services
+            ),
             reads=(*_unentered(failed), *failed.rows),
             known=frozenset(settings.services) - {one.name for one in chosen},
         ),
@@ -181,8 +182,3 @@ def _unentered(failed: _Failures) -> tuple[Read, ...]:
         _row(Place(account, EVERYWHERE), error.message)
         for account, error in failed.accounts.items()
     )
-
-
-def _unknown(service: Service, error: ToolError) -> Root:
-    """The root set of a service that could not be opened: of its ledger nothing is known."""
-    return Root(Home(service.name, "", service.place), NEVER, problem=error.message)

@@ -196,7 +196,9 @@ def test_a_service_without_its_zone_does_not_stop_the_others(estate: Estate) -> 
     estate.zone(HERE)
     found = estate.opened()
     assert [one.home.service for one in found.beside.roots] == ["blog"]
-    assert "no hosted zone" in found.beside.roots[0].problem
+    [root] = found.beside.roots
+    assert "no hosted zone" in root.problem
+    assert root.cure
     with pytest.raises(ConfigError, match="no hosted zone"):
         estate.opened("blog")
 
