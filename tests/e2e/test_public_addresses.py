@@ -39,8 +39,10 @@ def test_the_record_follows_a_public_address_and_nobody_else(company: Company) -
     has(status.out, f"the live machines are at {second} now", first)
     assert company.pointed_at() == (first,)
 
+    gen = said(company).gen
     company.ok("reconciler", "sweep")
     assert ask_dns(company, RECORD, "A") == (second,) == said(company).at
+    assert said(company).gen > gen
     assert company.version() == "v1.5.0"
     assert "repoint" not in company.ok("reconciler", "plan").out
     company.ok("deployer", "status", "shop", "--exit-code")

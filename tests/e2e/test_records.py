@@ -129,22 +129,3 @@ def _make_strange(company: Company, strange: str) -> None:
         HostedZoneId=zone,
         ChangeBatch={"Changes": [{"Action": "CREATE", "ResourceRecordSet": record}]},
     )
-
-
-def test_an_address_that_changed_is_pointed_at_again(adopted: Company) -> None:
-    """After a stop and start the live machine may have another address: the record follows."""
-    adopted.up("v1.5.0")
-    [address] = adopted.pointed_at()
-    former = address.rpartition(".")[0] + ".222"
-    gen = said(adopted).gen
-    moved = adopted.ledger().replace(f"at={address}", f"at={former}")
-    moved = moved.replace(f"gen={gen}", f"gen={gen + 1}")
-    change_record(adopted, LEDGER_NAME, "TXT", [moved])
-    change_record(adopted, RECORD, "A", [former])
-    has(adopted.ok("reconciler", "plan").out, "repoint", address)
-    adopted.ok("reconciler", "sweep")
-    assert adopted.pointed_at() == (address,)
-    assert said(adopted).at == (address,)
-    assert said(adopted).gen > gen + 1
-    assert adopted.version() == "v1.5.0"
-    adopted.ok("deployer", "status", "shop", "--exit-code")

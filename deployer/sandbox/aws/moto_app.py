@@ -46,7 +46,11 @@ def build() -> DomainDispatcherApplication:
     ec2_urls.url_paths = dict.fromkeys(ec2_urls.url_paths, StrictEc2.dispatch)
     rds_urls.url_paths = dict.fromkeys(rds_urls.url_paths, StrictRds.dispatch)
     route53_urls.url_paths = dict.fromkeys(route53_urls.url_paths, StrictRoute53.dispatch)
-    return DomainDispatcherApplication(create_backend_app)
+    application = DomainDispatcherApplication(create_backend_app)
+    # To learn EC2's URLs moto makes a whole backend, which draws on the source of the ids. Here,
+    # before that is seeded, not at the first request: ids would differ from those after a reset.
+    application.app_instances["ec2"] = create_backend_app("ec2")
+    return application
 
 
 def forget(seed: int) -> None:
