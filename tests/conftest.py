@@ -6,9 +6,17 @@ import os
 from collections.abc import Iterator
 
 import pytest
+import structlog
 
 from deployer.sandbox.client import Sandbox
 from deployer.sandbox.options import Options
+
+
+@pytest.fixture(autouse=True)
+def _log_as_at_the_start() -> Iterator[None]:
+    """A command run in this process sets up the log for itself, not for the tests after it."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -34,7 +34,9 @@ INVENTED = {
     "HTTPS_PROXY": "http://proxy:canary-proxy-99ab12cd@127.0.0.1:9",
     "NO_PROXY": "*",
 }
-SHOWING = 'set -x; echo "$DATABASE_URL"; psql "$DATABASE_URL" -c nonsense; exit 3'
+# The shell's own words only: a program would have the URL in its command line, which is its
+# author's doing, and what the watch is there to find.
+SHOWING = 'set -x; echo "$DATABASE_URL"; echo "no connection to $DATABASE_URL" >&2; exit 3'
 
 
 @dataclass
