@@ -9,6 +9,7 @@ from deployer import events as e
 from deployer.lease import Lease
 from deployer.ports import Ports
 from deployer.survey import Survey
+from reconciler import ledger as ledgers
 from reconciler import tags as t
 from reconciler.cloud import Reading
 from reconciler.deploy_id import DeployId
@@ -47,7 +48,7 @@ class Rollback:
     @property
     def rejects(self) -> bool:
         """Going back rejects what is left; rolling forward again rejects nobody."""
-        return self.target.id.born < self.live.id.born
+        return ledgers.goes_back(self.target, self.live.id)
 
 
 def choose(ledger: Ledger, service: str, to: DeployId | None) -> Previous:

@@ -168,14 +168,17 @@ def commit(ledger: Ledger, mine: DeployId, cut: Cutover) -> Ledger:
     _require(bool(cut.at), "nothing to point the record at")
     rest = tuple(one for one in ledger.previous if one.id != cut.to)
     if old is not None:
-        back = known is not None and _is_back(known, old.id)
+        back = known is not None and goes_back(known, old.id)
         rest = (Previous(old.id, cut.now, old.at, rejected=back), *rest)
     return _next(ledger, live=Live(cut.to, cut.at), previous=rest, lease=None)
 
 
-def _is_back(to: Previous, old: DeployId) -> bool:
-    """Whether `to` is older. Of two born in the same second, the rejected one was the newer."""
-    return to.id.born < old.born or (to.id.born == old.born and not to.rejected)
+def goes_back(to: Previous, live: DeployId) -> bool:
+    """Whether `to` is older than `live`: then a switch to it rejects `live`.
+
+    Of two born in the same second, the one rejected before is the newer.
+    """
+    return to.id.born < live.born or (to.id.born == live.born and not to.rejected)
 
 
 @dataclass(frozen=True)
