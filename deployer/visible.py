@@ -7,8 +7,9 @@ and call it clean. We know our own ids, so we wait for exactly these.
 from __future__ import annotations
 
 from deployer.run import Run
+from reconciler.errors import AccessDenied
 from reconciler.gone import STATES
-from reconciler.resource import Inventory
+from reconciler.resource import IMAGE, INSTANCE, Inventory
 from reconciler.waiting import Pace, looks
 
 LISTED = Pace(first=0.2, longest=5.0, deadline=120.0)
@@ -17,17 +18,24 @@ LISTED = Pace(first=0.2, longest=5.0, deadline=120.0)
 def wait_until_listed(run: Run, pace: Pace = LISTED) -> bool:
     """Wait until every machine and image of this run is listed by its tags, or gone.
 
-    False when the deadline came first: then a later sweep has to look again.
+    False when the deadline came first, or when we may not see what is missing, for which no waiting
+    helps: then a later sweep has to look again.
     """
-    expected = set(run.launched)
+    missing = dict.fromkeys(run.launched, INSTANCE)
     if run.image and run.image_order is not None:
-        expected.add(run.image)
-    missing = expected
+        missing[run.image] = IMAGE
     for _ in looks(pace) if missing else ():
-        missing = missing - _listed(run.ports.managed.heap.scan()) - _ended(run)
-        if not missing:
+        seen = run.ports.managed.heap.scan()
+        there = _listed(seen) | _ended(run)
+        missing = {one: kind for one, kind in missing.items() if one not in there}
+        if _denied(seen).issuperset(missing.values()):
             break
     return not missing
+
+
+def _denied(inventory: Inventory) -> set[str]:
+    """The kinds that we are not allowed to see."""
+    return {gap.kind for gap in inventory.gaps if gap.refusal is AccessDenied}
 
 
 def _listed(inventory: Inventory) -> set[str]:

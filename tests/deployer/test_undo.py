@@ -16,9 +16,9 @@ from deployer.undo import undo
 from deployer.visible import wait_until_listed
 from reconciler import gone
 from reconciler import ledger as led
-from reconciler.errors import CloudError, CloudUnclear, LedgerUnknown
+from reconciler.errors import AccessDenied, CloudError, CloudUnclear, LedgerUnknown
 from reconciler.ledger import Ending
-from reconciler.resource import IMAGE, INSTANCE, INTERFACE, SNAPSHOT, VOLUME
+from reconciler.resource import IMAGE, INSTANCE, INTERFACE, SNAPSHOT, VOLUME, Gap
 from reconciler.tags import BirthTags, Label
 from reconciler.waiting import Pace
 from tests.fakes.ledgers import Weather
@@ -288,6 +288,17 @@ def test_what_has_ended_by_itself_is_not_waited_for(scene: Scene) -> None:
     scene.heap.unlisted[ended] = 10**6
     scene.heap.change(ended, state="terminated")
     assert wait_until_listed(run, HASTE)
+
+
+def test_what_may_not_be_seen_is_not_waited_for(scene: Scene) -> None:
+    """A permission does not come with time; an answer that failed may."""
+    run = created(scene)
+    scene.heap.gaps.append(Gap.of(PLACE, IMAGE, AccessDenied("ec2:DescribeImages is denied")))
+    assert not wait_until_listed(run, HASTE)
+    assert len(scene.did("scan")) == 1
+    scene.heap.gaps[:] = [Gap.of(PLACE, IMAGE, CloudError("ec2:DescribeImages failed"))]
+    assert not wait_until_listed(run, replace(HASTE, deadline=0.02))
+    assert len(scene.did("scan")) > 2
 
 
 def test_nothing_made_nothing_to_wait_for(scene: Scene) -> None:
