@@ -313,10 +313,12 @@ def ask(address: str, path: str, body: bytes | None = None) -> tuple[int, Json]:
 class Witness:
     """Clients of the service: one asks all the time, one places orders and remembers the answers.
 
-    They look the record up anew for every request, as a client with a very short cache would.
+    They look the record up anew for every request, as a client with a very short cache would, and
+    wait `every` seconds between two.
     """
 
     company: Company
+    every: float = 0.05
     asked: int = 0
     errors: list[str] = field(default_factory=list)
     acknowledged: set[int] = field(default_factory=set)
@@ -340,7 +342,7 @@ class Witness:
                 thread.join()
 
     def _loop(self, work: Any, stop: threading.Event) -> None:
-        while not stop.wait(0.05):
+        while not stop.wait(self.every):
             try:
                 work()
             except Exception as error:  # noqa: BLE001  a witness reports, whatever it was

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import boto3.session
 import psycopg  # noqa: F401
+import pytest  # noqa: F401 -- every new process of `multiprocessing` imports its parent's script
 from botocore.loaders import JSONFileLoader
 
 import deployer.abort
