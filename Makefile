@@ -14,7 +14,7 @@ WORKERS ?= 2
 # A Python that is new enough; say `make PYTHON=/path/to/python3.11 setup` to choose another.
 PYTHON ?= $(shell sh scripts/find-python)
 
-.PHONY: help setup demo test check lint fmt types imports unit model traces crash bench second-opinion lock clean
+.PHONY: help setup demo test check lint fmt types imports unit model traces crash soak bench second-opinion lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,7 +52,7 @@ imports: setup ## import-linter: who may import whom
 	@$(BIN)/lint-imports --no-logo
 
 unit: setup ## the tests of the pure core and of the workshop
-	@$(BIN)/pytest -q tests/reconciler tests/deployer tests/model tests/test_workshop.py tests/test_docs.py
+	@$(BIN)/pytest -q tests/reconciler tests/deployer tests/model tests/soak tests/test_workshop.py tests/test_docs.py
 
 model: setup ## explore the protocol as far as the larger bounds, write docs/protocol.md
 	@WORKERS=$(WORKERS) $(BIN)/python -m tests.model
@@ -63,6 +63,9 @@ traces: setup ## the models with one guard removed at a time: write docs/protoco
 crash: setup ## the whole crash matrix, on to docs/crash-matrix.md (CRASH=--fresh: from its start)
 	@$(BIN)/python -m tests.crash.matrix --workers $(WORKERS) $(CRASH)
 	@$(BIN)/pytest -q -m crash tests/crash
+
+soak: setup ## seven at random against one service, in bad weather (SOAK=seconds,seed; docs/soak.md)
+	@$(BIN)/python -m tests.soak $(SOAK)
 
 bench: setup ## measure, and write docs/benchmarks.md; figures never go into a test
 	@$(BIN)/python -m tests.bench

@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from multiprocessing import forkserver
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from typing import IO, Self
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["tests.crash.kitchen"])
+_ONE_AT_A_TIME = threading.Lock()
+"""Starting one asks after all others, and an exit code can be read only once."""
 
 
 def _ready() -> None:
@@ -55,7 +59,8 @@ class Warm:
         self._err = tempfile.TemporaryFile("w+b")  # noqa: SIM115 -- closed in __exit__
         ends = Connection(said, readable=False), Connection(os.dup(self._err.fileno()))
         self._process = _CONTEXT.Process(target=_run, args=(words, dict(env), *ends), daemon=True)
-        self._process.start()
+        with _ONE_AT_A_TIME:
+            self._process.start()
         for end in ends:
             end.close()
 
@@ -68,18 +73,20 @@ class Warm:
     @property
     def returncode(self) -> int | None:
         """The exit code, minus the signal for one that was killed; None while it runs."""
-        return self._process.exitcode
+        with _ONE_AT_A_TIME:
+            return self._process.exitcode
 
     def poll(self) -> int | None:
         """See `returncode`."""
-        return self._process.exitcode
+        return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
         """Wait for its end. Raises TimeoutExpired."""
-        self._process.join(timeout)
-        if self._process.exitcode is None:
+        wait([self._process.sentinel], timeout)
+        code = self.returncode
+        if code is None:
             raise subprocess.TimeoutExpired(self.args, timeout or 0)
-        return self._process.exitcode
+        return code
 
     def communicate(
         self,
@@ -94,18 +101,18 @@ class Warm:
 
     def send_signal(self, sig: int) -> None:
         """Send it a signal; nothing happens to one that has ended."""
-        if self._process.pid is not None and self._process.is_alive():
-            os.kill(self._process.pid, sig)
+        if self.returncode is None:
+            os.kill(self.pid, sig)
 
     def kill(self) -> None:
         """SIGKILL."""
-        self._process.kill()
+        self.send_signal(signal.SIGKILL)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         """Wait, and close everything, as `Popen` does."""
-        self._process.join()
+        self.wait()
         self.stdout.close()
         self._err.close()
