@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -32,6 +33,7 @@ class Stage(Shop):
     _sql_door: SqlDoor | None = field(default=None, init=False)
     _admin: str = field(default="", init=False)
     _roles: dict[str, str] = field(default_factory=dict, init=False)
+    _naming: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -73,10 +75,12 @@ class Stage(Shop):
 
     def role(self, machine: str) -> str:
         """What a machine is, whatever its id."""
-        if machine not in self._roles:
-            for one in self.instances():
-                new = f"new machine {one['AmiLaunchIndex'] + 1}"
-                self._roles.setdefault(one["InstanceId"], new)
+        with self._naming:  # both of a release ask at once
+            if machine not in self._roles:
+                found = {one["InstanceId"] for one in self.instances()} - self._roles.keys()
+                # Numbered as `up` does: the first by id is the one that migrates.
+                for number, one in enumerate(sorted(found), 1):
+                    self._roles[one] = f"new machine {number}"
         return self._roles.get(machine, "a machine that is gone")
 
     def later(self, by: timedelta = timedelta(minutes=15)) -> None:
