@@ -31,7 +31,7 @@ from deployer.sandbox import config, shop
 from deployer.sandbox.aws.door import OPERATOR
 from deployer.sandbox.databases import ADMIN, Databases
 from deployer.sandbox.env import ACCESS_KEY, REGION, SECRET_KEY
-from deployer.sandbox.postgres import Login
+from deployer.sandbox.postgres import Login, install_directory
 from deployer.sandbox.state import Places
 from reconciler.errors import ToolError
 
@@ -83,6 +83,7 @@ class Company:
 
     def prepare(self) -> None:
         """What is made once in a sandbox's life: sources, configuration, databases' contents."""
+        shop.write_repository(self._first_sources)
         self.write_files()
         self.databases.create()
         for service in self.databases.services:
@@ -92,8 +93,13 @@ class Company:
     def write_files(self) -> None:
         """The company's sources and configuration, as on the first day."""
         shutil.rmtree(self.places.sources, ignore_errors=True)
-        shop.write_repository(self.places.sources / "shop")
+        shutil.copytree(self._first_sources, self.places.sources / "shop", symlinks=True)
         config.write_config(self.places, self.databases.services)
+
+    @property
+    def _first_sources(self) -> Path:
+        """Kept as they were written: copying a repository is quicker than making it."""
+        return self.places.kept / "shop"
 
     def restores(self) -> tuple[Callable[[], None], ...]:
         """What brings databases and files back; the two may run side by side."""
@@ -230,7 +236,11 @@ def _fill(login: Login, places: Places) -> None:
         subprocess.run(
             [sys.executable, "-m", "shop.migrate"],
             cwd=tree,
-            env={**os.environ, "DATABASE_URL": url},
+            env={
+                **os.environ,
+                "DATABASE_URL": url,
+                "LD_LIBRARY_PATH": str(install_directory() / "lib"),
+            },
             stdout=subprocess.DEVNULL,
             check=True,
         )

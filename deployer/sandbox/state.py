@@ -53,6 +53,11 @@ class Places:
         return self.root / "src"
 
     @property
+    def kept(self) -> Path:
+        """What `reset` brings back by copying it."""
+        return self.root / "first-day"
+
+    @property
     def machines(self) -> Path:
         """Disks and images."""
         return self.root / "machines"
@@ -81,7 +86,7 @@ class Places:
 
     def remove_work(self) -> None:
         """Remove what the daemon made, all but state, lock and log."""
-        for path in (self.config, self.sources, self.machines, self.postgres):
+        for path in (self.config, self.sources, self.kept, self.machines, self.postgres):
             shutil.rmtree(path, ignore_errors=True)
 
     def remove(self) -> None:
@@ -95,7 +100,7 @@ class Places:
 
     def _known(self) -> set[str]:
         ours = (self.state, self.log, self.lock, self.config, self.sources)
-        return {path.name for path in (*ours, self.machines, self.postgres)}
+        return {path.name for path in (*ours, self.kept, self.machines, self.postgres)}
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from deployer.sandbox.client import Sandbox
+from tests.adoption import adopt
 from tests.crash.grounds import Grounds
 from tests.crash.matrix.stage import Stage, staged
 from tests.crash.scene import Shop
@@ -37,7 +38,7 @@ def shop(sandbox: Sandbox) -> Iterator[Shop]:
     one = Shop(sandbox)
     one.configure(r"^tries  = 5$", "tries  = 100")
     one.configure(r'^every  = "1s"$', 'every  = "200ms"')
-    one.adopt()
+    adopt(one)
     yield one
     one.faults.clear()
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from deployer.sandbox.client import Sandbox
 from reconciler.exits import Exit
+from tests.adoption import adopt
 from tests.company import Done
 from tests.crash.scene import Before, Shop
 
@@ -44,7 +45,7 @@ class Grounds:
         one = self._shop = Shop(self._sandbox)
         one.configure(r"^tries  = 5$", "tries  = 25")
         one.configure(r'^every  = "1s"$', 'every  = "200ms"')
-        one.adopt()
+        adopt(one)
         self._before = one.before()
 
 

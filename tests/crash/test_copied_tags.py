@@ -118,7 +118,6 @@ def test_copies_of_the_live_release_are_no_part_of_it(shop: Shop) -> None:
 def test_copies_of_a_dead_release_outlive_it(shop: Shop) -> None:
     """The sweep removes what died and nothing else; the copies are reported and kept."""
     before = shop.before()
-    shop.shorten_lease()
     with shop.releasing() as release:
         release.wait_for_step("database")
         release.send(signal.SIGKILL)
@@ -127,7 +126,7 @@ def test_copies_of_a_dead_release_outlive_it(shop: Shop) -> None:
     died = shop.before()
     copies = _backup(shop, dead) | {_more_like_this(shop, dead)}
     tags, beside = _tags(shop, copies), shop.things()
-    shop.wait_for_lease_end()
+    shop.let_lease_end()
     shop.ok("reconciler", "sweep")
     gone = {kind: died.things[kind] - before.things[kind] for kind in died.things}
     assert shop.things() == {kind: ids - gone[kind] for kind, ids in beside.items()}

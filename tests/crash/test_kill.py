@@ -49,12 +49,11 @@ def _assert_the_rooted_set_is_left(shop: Shop, before: Before) -> None:
 def test_a_killed_release_is_swept(shop: Shop, step: str) -> None:
     """In whatever step: exactly the rooted set is left, and a second sweep has nothing to do."""
     before = shop.before()
-    shop.shorten_lease()
     with _clients(shop):
         with shop.releasing() as release:
             release.wait_for_step(step)
             _kill(release)
-        shop.wait_for_lease_end()
+        shop.let_lease_end()
         shop.ok("reconciler", "sweep")
         assert shop.version() in ({OLD} if step not in STEPS[-2:] else {OLD, NEW})
     _assert_the_rooted_set_is_left(shop, before)
@@ -67,14 +66,13 @@ MADE_BY = {"CreateImage": "image", "RunInstances": "instance"}
 def test_a_create_in_flight_at_the_kill_is_swept(shop: Shop, action: str) -> None:
     """AWS carries it out when its sender is dead: made under a lease, gone with its end."""
     before = shop.before()
-    shop.shorten_lease()
     shop.faults.set(action, "delay", seconds=2)
     with shop.releasing() as release:
         shop.wait_until_struck()
         _kill(release)
     kind = MADE_BY[action]
     wait_for(lambda: shop.things()[kind] != before.things[kind])
-    shop.wait_for_lease_end()
+    shop.let_lease_end()
     shop.ok("reconciler", "sweep")
     _assert_the_rooted_set_is_left(shop, before)
 

@@ -52,7 +52,6 @@ def test_a_signal_about_the_commit_is_one_or_the_other(
 def test_a_second_signal_leaves_at_once(shop: Shop) -> None:
     """It says what may be left and how to see; the lease's end and one sweep clean up."""
     before = shop.before()
-    shop.shorten_lease()
     shop.faults.set("TerminateInstances", "throttle", times=0)
     with shop.releasing() as release:
         release.wait_for_step("migrate")
@@ -64,7 +63,7 @@ def test_a_second_signal_leaves_at_once(shop: Shop) -> None:
     assert "reconciler sweep --service shop" in done.err
     assert shop.version() == OLD
     shop.faults.clear()
-    shop.wait_for_lease_end()
+    shop.let_lease_end()
     shop.ok("reconciler", "sweep")
     shop.assert_as_before(before)
     shop.assert_clean()

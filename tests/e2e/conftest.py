@@ -6,6 +6,7 @@ import pytest
 
 from deployer.sandbox.client import Sandbox
 from deployer.sandbox.faults import FaultClient
+from tests.adoption import adopt
 from tests.company import Company
 from tests.warm_company import WarmCompany
 
@@ -48,7 +49,7 @@ def cold(cold_company: Company) -> Company:
 @pytest.fixture
 def adopted(company: Company) -> Company:
     """The company with its live v1 under a ledger."""
-    company.adopt()
+    adopt(company)
     return company
 
 

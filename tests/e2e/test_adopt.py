@@ -6,6 +6,7 @@ import pytest
 
 from deployer.sandbox.faults import FaultClient
 from reconciler.exits import Exit
+from tests.adoption import adopt
 from tests.company import Company
 from tests.e2e.eyes import (
     live_instance,
@@ -77,3 +78,21 @@ def test_before_adoption_every_command_names_adopt(
     assert refused.code == Exit.REFUSED, refused
     assert "deployer adopt shop" in refused.err
     assert (company.things(), company.records()) == (things, records)
+
+
+def test_what_is_adopted_by_hand_is_adopted(company: Company) -> None:
+    """Most tests here begin with what `adopt` once wrote, written again: the same to the command.
+
+    It has nothing to add, and all is well; so a release begins from there as from its own.
+    """
+    adopt(company)
+    company.sandbox.reset()
+    adopt(company)
+    ledger, tags = company.ledger(), company.tags(live_instance(company)["InstanceId"])
+    assert "under a ledger already" in company.ok("deployer", "adopt", "shop", "--yes").out
+    company.ok("deployer", "status", "shop", "--exit-code")
+    company.ok("reconciler", "plan", "--exit-code")
+    assert company.ledger() == ledger
+    assert company.tags(live_instance(company)["InstanceId"]) == tags
+    console = company.sandbox.logs(live_instance(company)["InstanceId"])
+    assert tags["deploy-host-key"] in console

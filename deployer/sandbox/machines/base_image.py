@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-
-from deployer.sandbox.machines.namespaces import SHIMS
 
 _DIRECTORIES = (
     ("dev", 0o755),
@@ -39,8 +37,8 @@ _NSSWITCH = "passwd: files\ngroup: files\nhosts: files dns\nservices: files\n"
 _OS_RELEASE = 'NAME="Sandbox"\nID=sandbox\nPRETTY_NAME="Sandbox machine"\n'
 
 
-def build(disk: Path, login: str, stand_ins: tuple[str, ...]) -> None:
-    """Make the disk whole or not at all; `stand_ins` are paths below `SHIMS` to put on PATH."""
+def build(disk: Path, login: str, links: Mapping[str, Path]) -> None:
+    """Make the disk whole or not at all; `links` are symbolic links, by their path below it."""
     partial = disk.with_name(disk.name + ".partial")
     for name, mode in _DIRECTORIES:
         (partial / name).mkdir(parents=True, exist_ok=True)
@@ -50,8 +48,8 @@ def build(disk: Path, login: str, stand_ins: tuple[str, ...]) -> None:
     (home / ".ssh").chmod(0o700)
     users = (*_SYSTEM_USERS, (login, 1000, f"/home/{login}", "/bin/bash"))
     _write_etc(partial / "etc", users)
-    for stand_in in stand_ins:
-        (partial / "usr/local/bin" / Path(stand_in).name).symlink_to(SHIMS / stand_in)
+    for name, target in links.items():
+        (partial / name).symlink_to(target)
     partial.rename(disk)
 
 

@@ -56,7 +56,7 @@ class Machines:
         for name in ("instances", "images", "trash"):
             (self._directory / name).mkdir(parents=True, exist_ok=True)
         self._shims = self._directory / "shims"
-        self._stand_ins = tools.write_shims(self._shims)
+        self._links = tools.write_shims(self._shims)
         self._binds = tuple(str(path) for path in (*tools.binds(), *extra_ro_binds))
         self._link = Link(self._directory, Listener(self._said, self._ended, self._lost))
         self._remove(*(self._directory / "trash").iterdir())
@@ -68,7 +68,7 @@ class Machines:
         """Build the image of a bare machine; nothing where it exists. Raises OSError."""
         if not self.has_image(image_id):
             self._image(image_id).mkdir()
-            base_image.build(self._image(image_id) / "disk", self._login, self._stand_ins)
+            base_image.build(self._image(image_id) / "disk", self._login, self._links)
 
     def has_image(self, image_id: str) -> bool:
         with contextlib.suppress(Refused):

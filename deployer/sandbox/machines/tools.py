@@ -58,8 +58,14 @@ def postgres_directory() -> Path | None:
     return directory if directory.is_dir() else None
 
 
-def write_shims(directory: Path) -> tuple[str, ...]:
-    """Write what appears as `SHIMS`; returns the stand-ins' paths below it.
+def _libraries() -> tuple[Path, ...]:
+    """What a machine finds in /usr/local/lib, as if PostgreSQL's client were installed there."""
+    postgres = postgres_directory()
+    return (postgres / "lib" / "libpq.so.5",) if postgres else ()
+
+
+def write_shims(directory: Path) -> dict[str, Path]:
+    """Write what appears as `SHIMS`; returns the links to it that a machine's disk has.
 
     Written anew at each start of a sandbox: the paths of this Python stand in the files. `bin`
     holds what also replaces the host's own program of that name, `tools` what does not.
@@ -75,8 +81,9 @@ def write_shims(directory: Path) -> tuple[str, ...]:
         _write(directory / "bin" / name, _shim(source_name, name))
     for name, path in _tool_paths().items():
         _write(directory / "tools" / name, f'#!/bin/sh\nexec {shlex.quote(str(path))} "$@"\n')
-    tools = (f"tools/{name}" for name in _tool_paths())
-    return (*(f"bin/{name}" for name in programs), *tools)
+    found = [*(f"bin/{name}" for name in programs), *(f"tools/{name}" for name in _tool_paths())]
+    links = {f"usr/local/bin/{Path(one).name}": SHIMS / one for one in found}
+    return links | {f"usr/local/lib/{one.name}": one for one in _libraries()}
 
 
 def _shim(source: str, name: str) -> str:

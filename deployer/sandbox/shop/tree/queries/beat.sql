@@ -1,1 +1,1 @@
-INSERT INTO worker_beats (host) VALUES (%(host)s)
+INSERT INTO worker_beats (host) VALUES (:host)

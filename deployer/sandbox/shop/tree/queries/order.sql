@@ -1,1 +1,1 @@
-SELECT id, item, quantity FROM orders WHERE id = %(id)s
+SELECT id, item, quantity FROM orders WHERE id = :id

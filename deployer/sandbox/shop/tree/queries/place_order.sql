@@ -1,1 +1,1 @@
-INSERT INTO orders (item, quantity) VALUES (%(item)s, %(quantity)s) RETURNING id
+INSERT INTO orders (item, quantity) VALUES (:item, :quantity) RETURNING id

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+import re
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 
-import psycopg
-
+from . import postgres
 from .machine import ROOT
 
-
-def connect() -> psycopg.Connection[Any]:
-    """A session on the database of this release; the `with` block is one transaction."""
-    return psycopg.connect(os.environ["DATABASE_URL"], connect_timeout=3, application_name="shop")
+_PARAMETER = re.compile(r":(\w+)")
 
 
-def query(name: str) -> bytes:
-    """The SQL of queries/<name>.sql."""
-    return (ROOT / "queries" / f"{name}.sql").read_bytes()
+def connect() -> AbstractContextManager[postgres.Session]:
+    """A session on the database of this release."""
+    return postgres.connect(os.environ["DATABASE_URL"])
 
 
-def message(error: psycopg.Error) -> str:
-    """The server's own words, or the driver's first line."""
-    return error.diag.message_primary or str(error).partition("\n")[0]
+def query(
+    session: postgres.Session, name: str, values: Mapping[str, object] | None = None
+) -> list[postgres.Row]:
+    """The rows of queries/<name>.sql; `:item` in it is `values["item"]`."""
+    names: list[str] = []
+
+    def number(found: re.Match[str]) -> str:
+        names.append(found[1])
+        return f"${len(names)}"
+
+    statement = _PARAMETER.sub(number, (ROOT / "queries" / f"{name}.sql").read_text())
+    return session.ask(statement, [(values or {})[one] for one in names])

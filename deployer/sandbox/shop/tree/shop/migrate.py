@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
-import psycopg
-
-from .database import connect, message
+from .database import connect
 from .machine import ROOT
+from .postgres import Error, Session
 
 _KEPT = "CREATE TABLE IF NOT EXISTS schema_migrations (name text PRIMARY KEY)"
+_NOTED = "INSERT INTO schema_migrations VALUES ('{}')"
 
 
-def pending(session: psycopg.Connection[Any]) -> list[Path]:
+def pending(session: Session) -> list[Path]:
     """The migrations that this database has not had, oldest first."""
-    session.execute(_KEPT)
-    done = {name for (name,) in session.execute("SELECT name FROM schema_migrations")}
+    session.run(_KEPT)
+    done = {name for (name,) in session.ask("SELECT name FROM schema_migrations")}
     return [path for path in sorted((ROOT / "migrations").glob("*.sql")) if path.stem not in done]
 
 
-def apply(session: psycopg.Connection[Any], path: Path) -> None:
+def apply(session: Session, path: Path) -> None:
     """Run one migration and note it, in one transaction."""
-    with session.transaction():
-        session.execute(path.read_bytes())
-        session.execute("INSERT INTO schema_migrations VALUES (%s)", [path.stem])
+    noted = _NOTED.format(path.stem.replace("'", "''"))
+    session.run(f"BEGIN;\n{path.read_text()}\n;\n{noted};\nCOMMIT")
     print(f"migrated: {path.stem}")
 
 
@@ -33,11 +31,10 @@ def main() -> None:
     """Apply what is pending; exit 1 with the database's words if one is refused."""
     try:
         with connect() as session:
-            session.autocommit = True
             for path in pending(session):
                 apply(session, path)
-    except psycopg.Error as error:
-        sys.exit(f"migrate: {message(error)}")
+    except Error as error:
+        sys.exit(f"migrate: {error}")
 
 
 if __name__ == "__main__":

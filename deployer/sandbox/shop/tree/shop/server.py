@@ -13,12 +13,11 @@ import html
 import json
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, cast
-
-import psycopg
+from typing import Any
 
 from . import machine
-from .database import connect, message, query
+from .database import connect, query
+from .postgres import Error
 
 PORT = 8080
 _PAGE = """<!doctype html><title>shop</title>
@@ -63,12 +62,11 @@ class Handler(BaseHTTPRequestHandler):
         """Do `work`; whatever the database refuses is `failed`, in words, here and in the log."""
         try:
             work()
-        except psycopg.Error as error:
-            kind = f"{type(error).__module__}.{type(error).__qualname__}"
-            print(f"{self.command} {self.path}: {kind}: {message(error)}", file=sys.stderr)
-            theirs = isinstance(error, (psycopg.DataError, psycopg.IntegrityError))
-            status = 422 if theirs else failed
-            self._json(status, {"error": message(error), "version": machine.version()})
+        except Error as error:
+            state = error.sqlstate or "no answer"
+            print(f"{self.command} {self.path}: {state}: {error}", file=sys.stderr)
+            status = 422 if error.is_theirs else failed
+            self._json(status, {"error": str(error), "version": machine.version()})
 
     def _health(self) -> None:
         orders, database = self._summary()
@@ -85,22 +83,22 @@ class Handler(BaseHTTPRequestHandler):
 
     def _summary(self) -> tuple[int, str]:
         with connect() as session:
-            row = session.execute(query("summary")).fetchone()
-        return cast("tuple[int, str]", row)
+            ((orders, database),) = query(session, "summary")
+        return int(orders or 0), str(database)
 
     def _order(self, number: int) -> None:
         with connect() as session:
-            row = session.execute(query("order"), {"id": number}).fetchone()
-        if row is None:
+            rows = query(session, "order", {"id": number})
+        if not rows:
             self._json(404, {"error": "no such order"})
-        else:
-            self._json(200, {"id": row[0], "item": row[1], "quantity": row[2]})
+        for _, item, quantity in rows:
+            self._json(200, {"id": number, "item": item, "quantity": int(quantity or 0)})
 
     def _place(self, order: dict[str, Any]) -> None:
         with connect() as session:
-            row = session.execute(query("place_order"), order).fetchone()
+            ((number,),) = query(session, "place_order", order)
         # Only here has the transaction been committed: what we acknowledge is kept.
-        self._json(201, {"id": row[0] if row else None, "version": machine.version()})
+        self._json(201, {"id": int(number or 0), "version": machine.version()})
 
     def _json(self, status: int, value: dict[str, Any]) -> None:
         self._send(status, json.dumps(value) + "\n", kind="application/json")

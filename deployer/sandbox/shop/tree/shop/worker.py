@@ -5,18 +5,16 @@ from __future__ import annotations
 import sys
 import time
 
-import psycopg
-
 from . import machine
-from .database import connect, message, query
+from .database import connect, query
+from .postgres import Error
 
 
 def beat() -> None:
     """Write until the database refuses; the session is kept, as by most workers."""
     with connect() as session:
         while True:
-            session.execute(query("beat"), {"host": machine.name()})
-            session.commit()
+            query(session, "beat", {"host": machine.name()})
             time.sleep(1)
 
 
@@ -26,8 +24,8 @@ def main() -> None:
     while True:
         try:
             beat()
-        except psycopg.Error as error:
-            print(f"shop-worker waits: {message(error)}", file=sys.stderr)
+        except Error as error:
+            print(f"shop-worker waits: {error}", file=sys.stderr)
             time.sleep(1)
 
 

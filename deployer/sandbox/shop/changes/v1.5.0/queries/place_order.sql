@@ -1,1 +1,1 @@
-INSERT INTO orders (item, quantity, note) VALUES (%(item)s, %(quantity)s, %(note)s) RETURNING id
+INSERT INTO orders (item, quantity, note) VALUES (:item, :quantity, :note) RETURNING id
