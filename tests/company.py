@@ -318,7 +318,7 @@ class Witness:
     """
 
     company: Company
-    every: float = 0.05
+    every: float = 0.1
     asked: int = 0
     errors: list[str] = field(default_factory=list)
     acknowledged: set[int] = field(default_factory=set)
