@@ -14,7 +14,7 @@ WORKERS ?= 2
 # A Python that is new enough; say `make PYTHON=/path/to/python3.11 setup` to choose another.
 PYTHON ?= $(shell sh scripts/find-python)
 
-.PHONY: help setup demo test check lint fmt types imports unit model traces crash soak bench second-opinion lock clean
+.PHONY: help setup demo test check lint fmt types imports unit model traces crash soak denied bench second-opinion lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ crash: setup ## the whole crash matrix, on to docs/crash-matrix.md (CRASH=--fres
 
 soak: setup ## seven at random against one service, in bad weather (SOAK=seconds,seed; docs/soak.md)
 	@$(BIN)/python -m tests.soak $(SOAK)
+
+denied: setup ## withhold every permission of the policies once
+	@$(BIN)/pytest -q -m denied -p no:randomly tests/crash/test_denied.py
 
 bench: setup ## measure, and write docs/benchmarks.md; figures never go into a test
 	@$(BIN)/python -m tests.bench

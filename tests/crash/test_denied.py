@@ -1,0 +1,134 @@
+"""Every action of the policies withheld once: it is named, and nothing stays that it does not say.
+
+`make denied` runs this; `make test` withholds what a release meets first (`test_bad_input`) and
+what it makes (`tests/e2e`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deployer.sandbox.client import Sandbox
+from reconciler.exits import Exit
+from reconciler.policy import actions, deployer
+from reconciler.policy_actions import UNSEEN
+from reconciler.policy_scope import GivenZones, scope
+from reconciler.settings import load
+from tests.company import Done
+from tests.crash.grounds import last_request
+from tests.crash.scene import Shop
+
+pytestmark = [pytest.mark.denied, pytest.mark.timeout(600)]
+
+CONFIG = Path(__file__).resolve().parents[2] / "config"
+ALLOWED = actions(deployer(scope(load(CONFIG), "", GivenZones({"example.com": "Z1"}))))
+CODES = {"route53": "AccessDenied", "ssm": "AccessDeniedException"}
+FREE = "sts:GetCallerIdentity"
+ASKED = sorted(ALLOWED - UNSEEN.keys())
+DELETES = [one for one in ASKED if one.split(":")[1].startswith(("Delete", "Dereg", "Term"))]
+LABELS = "ec2:CreateTags"
+STOPS = sorted({*ASKED} - {*DELETES, LABELS})
+
+
+@pytest.fixture(scope="module")
+def released(running_sandbox: Sandbox) -> Iterator[Shop]:
+    """A shop with a release before the live one: every kind of thing carries its tags."""
+    running_sandbox.reset()
+    shop = Shop(running_sandbox)
+    shop.configure(r'^every  = "1s"$', 'every  = "200ms"')
+    shop.configure(r"^tries  = 5$", "tries  = 25")
+    shop.adopt()
+    shop.up("v1.5.0")
+    yield shop
+    shop.faults.clear()
+
+
+def withhold(shop: Shop, action: str) -> None:
+    """Deny an action until the faults are cleared."""
+    code = CODES.get(action.partition(":")[0], "UnauthorizedOperation")
+    shop.faults.set(action, "error", code=code, status=403, times=0)
+
+
+def named(done: Done, action: str) -> None:
+    """The action is named, in words."""
+    assert f"{action} is denied" in done.out + done.err, (action, done)
+    assert "Traceback" not in done.out + done.err, (action, done)
+
+
+@pytest.mark.parametrize("action", STOPS)
+def test_a_release_that_may_not(released: Shop, action: str) -> None:
+    """What it needs before the commit: exit 6, named, everything undone; live kept its writes."""
+    before = released.before()
+    withhold(released, action)
+    done = released.deployer("up", "shop", "--ref", "v1.7.0")
+    named(done, action)
+    if action.split(":")[1].startswith(("Describe", "List", "Get")):
+        _looks(released, action)
+    released.faults.clear()
+    assert done.code == Exit.ACCESS, done
+    released.assert_as_before(before)
+
+
+def _looks(shop: Shop, action: str) -> None:
+    """A sweep without that read changes nothing, says so, and is no success."""
+    since = last_request(shop)
+    swept = shop.reconciler("sweep")
+    changed: list[Any] = [one for one in shop.faults.requests(since) if one["mutating"]]
+    assert changed == [], (action, swept)
+    if swept.code == Exit.DONE:
+        asked = {f"{one['service']}:{one['action']}" for one in shop.faults.requests(since)}
+        assert action not in asked, (action, swept)
+        return
+    assert swept.code in (Exit.DIRT, Exit.ACCESS), (action, swept)
+    named(swept, action)
+
+
+@pytest.mark.parametrize("action", DELETES)
+def test_a_clean_up_that_may_not(released: Shop, action: str) -> None:
+    """Exit 4, with what stays; a sweep says the same until it may, and then it is clean."""
+    before = released.before()
+    withhold(released, action)
+    done = released.deployer("up", "shop", "--ref", "broken-install")
+    assert done.code == Exit.DIRT, done
+    named(done, action)
+    left = {one for ids in released.things().values() for one in ids} - {
+        one for ids in before.things.values() for one in ids
+    }
+    assert left, done
+    assert [one for one in left if one in done.err], (left, done)
+    swept = released.reconciler("sweep")
+    assert swept.code == Exit.DIRT, swept
+    named(swept, action)
+    released.faults.clear()
+    released.ok("reconciler", "sweep")
+    released.assert_as_before(before)
+
+
+def test_labels_that_may_not_be_written(shop: Shop) -> None:
+    """Past the commit nothing is undone: exit 5, named; a sweep finishes it when it may."""
+    before = shop.before()
+    withhold(shop, LABELS)
+    done = shop.deployer("up", "shop", "--ref", "v1.5.0")
+    assert done.code == Exit.UNFINISHED, done
+    named(done, LABELS)
+    named(shop.reconciler("sweep"), LABELS)
+    shop.faults.clear()
+    shop.ok("reconciler", "sweep")
+    shop.assert_released()
+    shop.assert_one_release_more(before)
+
+
+def test_an_ordinary_week_asks_for_nothing_else(shop: Shop) -> None:
+    """Good and bad releases, a rollback, looks, a sweep: every permission is used, no other is."""
+    shop.up("v1.5.0")
+    assert shop.deployer("up", "shop", "--ref", "broken-install").code == Exit.FAILED
+    shop.ok("deployer", "rollback", "shop", "--discard-writes")
+    for line in ("deployer doctor", "reconciler report", "reconciler sweep"):
+        shop.run(*line.split(" "))
+    asked = {f"{one['service']}:{one['action']}" for one in shop.faults.requests()} - {FREE}
+    assert asked - ALLOWED == set()
+    assert ALLOWED - asked == set(UNSEEN) & ALLOWED
