@@ -14,7 +14,7 @@ WORKERS ?= 2
 # A Python that is new enough; say `make PYTHON=/path/to/python3.11 setup` to choose another.
 PYTHON ?= $(shell sh scripts/find-python)
 
-.PHONY: help setup demo test check lint fmt types imports unit model traces crash soak denied bench second-opinion lock clean
+.PHONY: help setup demo test check lint fmt types imports unit model traces crash soak denied fuzz bench second-opinion lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,6 +69,10 @@ soak: setup ## seven at random against one service, in bad weather (SOAK=seconds
 
 denied: setup ## withhold every permission of the policies once
 	@$(BIN)/pytest -q -m denied -p no:randomly tests/crash/test_denied.py
+
+fuzz: setup ## 100,000 cases for each parser, 100,000 random worlds for mark and plan
+	@FUZZ_CASES=$${FUZZ_CASES:-100000} $(BIN)/pytest -q -p no:randomly --timeout=0 -n $(WORKERS) \
+		tests/reconciler/test_fuzz.py tests/reconciler/test_many_worlds.py
 
 bench: setup ## measure, and write docs/benchmarks.md; figures never go into a test
 	@$(BIN)/python -m tests.bench

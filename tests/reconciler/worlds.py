@@ -90,6 +90,7 @@ _CHANGED: tuple[dict[str, Any], ...] = (
     {"used_by": (), "uses": ()},
 )
 GONE = {"state": "gone"}
+FATES = (*_CHANGED, *(GONE,) * 4)
 _FATES = st.sampled_from(({},) * 160 + _CHANGED + (GONE,) * 4)
 
 
@@ -100,10 +101,11 @@ def _deploy(draw: st.DrawFn, one: DeployId, role: str, number: int) -> list[Reso
     if draw(st.booleans()):
         whole += more_things(one, f"v{number}", LABELS[role], number)
     fates = draw(st.lists(_FATES, min_size=len(whole), max_size=len(whole)))
-    return [_suffer(thing, fate) for thing, fate in zip(whole, fates, strict=True) if fate != GONE]
+    return [suffer(thing, fate) for thing, fate in zip(whole, fates, strict=True) if fate != GONE]
 
 
-def _suffer(thing: Resource, fate: dict[str, Any]) -> Resource:
+def suffer(thing: Resource, fate: dict[str, Any]) -> Resource:
+    """The thing after what befell it; its tags are changed one by one."""
     return replace(thing, **{**fate, "tags": {**thing.tags, **fate.get("tags", {})}})
 
 
