@@ -19,10 +19,7 @@ settings.register_profile(
 )
 settings.register_profile("long", deadline=None, max_examples=20_000)
 CASES = int(os.environ.get("FUZZ_CASES", "2000"))
-"""How many cases the fuzzers and the many worlds try, in any profile; `make fuzz`: 100,000."""
-
-EACH = CASES if "FUZZ_CASES" in os.environ else CASES // 5
-"""Of each single parser: in `make test` the five of them together try CASES."""
+"""How many cases each fuzzer and the many worlds try, in any profile; `make fuzz`: 100,000."""
 
 settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "quick")

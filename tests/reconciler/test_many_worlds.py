@@ -9,14 +9,14 @@ from hypothesis import given, settings
 
 from reconciler.resource import DATABASE
 from reconciler.verdict import Reason
-from tests.hypothesis_profiles import CASES, EACH
+from tests.hypothesis_profiles import CASES
 from tests.reconciler import test_plan_worlds as invariants
 from tests.reconciler.many_worlds import another_teams, worlds
 from tests.reconciler.worlds import World
 
 pytestmark = pytest.mark.timeout(0 if CASES > 2000 else 240)
 MANY = settings(max_examples=CASES)
-FEWER = settings(max_examples=EACH)
+FEWER = settings(max_examples=CASES // 5)
 
 OF_ANY_WORLD = [
     invariants.test_every_thing_has_its_verdict_and_its_reason,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import cached_property
 from typing import Any
 
 from hypothesis import strategies as st
@@ -44,7 +45,7 @@ class World:
     root: Root
     ask: Ask
 
-    @property
+    @cached_property
     def plan(self) -> ServicePlan:
         """What a sweep would do to `shop`."""
         whole = plan(self.inventory, {"shop": self.root}, {"shop": self.ask})
