@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
 from reconciler import tags as t
 from reconciler.deploy_id import DeployId
@@ -107,8 +108,7 @@ def _outside_its_time(thing: Resource, deploy: DeployId) -> str:
     return f"it was created {thing.created:%Y-%m-%d %H:%M}, not within a day of its deploy's birth"
 
 
-@dataclass(frozen=True)
-class _Case:
+class _Case(NamedTuple):
     thing: Resource
     deploy: DeployId
     home: Home

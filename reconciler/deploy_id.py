@@ -12,7 +12,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 SUFFIX_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 """Letters and digits that are not mistaken for each other when read aloud."""
@@ -78,9 +78,13 @@ class DeployId:
             return None
 
     def __str__(self) -> str:
+        return self._text
+
+    @cached_property
+    def _text(self) -> str:  # an id is said once for each of its things
         return f"{self.service}/{format_time(self.born)}-{self.suffix}"
 
-    @property
+    @cached_property
     def stem(self) -> str:
         """The id as a plain lower-case name, at most 51 characters: base of the other names."""
         return f"{self.service}-{format_time(self.born).lower()}-{self.suffix}"

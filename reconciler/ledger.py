@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from reconciler.deploy_id import DeployId
@@ -65,7 +66,7 @@ class Ledger:
     kept: tuple[Kept, ...] = ()
     lease: Lease | None = None
 
-    @property
+    @cached_property
     def rooted(self) -> frozenset[DeployId]:
         """Every id the ledger names."""
         return frozenset(self.named)

@@ -9,7 +9,8 @@ labels, holds, doubts and contradictions protect, and nothing but the ledger con
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from reconciler import birth
 from reconciler.birth import Home, Things
@@ -21,8 +22,7 @@ from reconciler.tags import HELD_BY_ADOPTION
 from reconciler.verdict import CONDEMNED, Reason, Root, Roots, Verdict
 
 
-@dataclass(frozen=True)
-class _Case:
+class _Case(NamedTuple):
     thing: Resource
     deploy: DeployId
     root: Root
@@ -65,7 +65,9 @@ def witnessed(root: Root, resources: Iterable[Resource]) -> frozenset[DeployId]:
     """The deploys any of whose addresses stands in the A record: kept whole (rule 9)."""
     record = set(root.record)
     return frozenset(
-        one.deploy for one in resources if one.deploy is not None and record & set(one.addresses)
+        one.deploy
+        for one in resources
+        if one.deploy is not None and not record.isdisjoint(one.addresses)
     )
 
 
@@ -92,8 +94,10 @@ def _contradiction(root: Root, inventory: Inventory) -> str:
             f"generation {root.fence} has been obeyed, the ledger is at {root.ledger.gen}: it is "
             "older than it should be"
         )
-    things = birth.index(inventory.resources, place)
-    for one in ours:
+    # Of a fleet's garbage nothing is: then nobody's birth has to be proved here.
+    suspects = [one for one in ours if _may_be_lost(one, root)]
+    things = birth.index(inventory.resources, place) if suspects else {}
+    for one in suspects:
         if _is_lost(one, root, things):
             return (
                 f"{one.id} is labelled {one.tags.get('deploy-state')!r}, but the ledger does not "
@@ -111,9 +115,11 @@ def _claims(one: Resource, home: Home) -> bool:
     )
 
 
+def _may_be_lost(one: Resource, root: Root) -> bool:
+    return one.label not in CONDEMNED and one.deploy not in root.ledger.rooted
+
+
 def _is_lost(one: Resource, root: Root, things: Things) -> bool:
-    if one.deploy in root.ledger.rooted or one.label in CONDEMNED:
-        return False
     if _is_adopted(one, root):
         return True
     return not one.hold and not birth.doubt(one, root.home, things)
@@ -197,15 +203,13 @@ def _rooted(case: _Case) -> Verdict | None:
 
 def role(ledger: Ledger, deploy: DeployId) -> Reason | None:
     """What the ledger says `deploy` is; None when it does not name it."""
+    if deploy not in ledger.rooted:
+        return None
     if ledger.live is not None and ledger.live.id == deploy:
         return Reason.LIVE
     if ledger.find_previous(deploy) is not None:
         return Reason.PREVIOUS
-    if ledger.is_kept(deploy):
-        return Reason.KEPT
-    if ledger.lease is not None and ledger.lease.id == deploy:
-        return Reason.LEASE
-    return None
+    return Reason.KEPT if ledger.is_kept(deploy) else Reason.LEASE
 
 
 def _witness(case: _Case) -> Verdict | None:

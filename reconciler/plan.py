@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from reconciler.deploy_id import DeployId
 from reconciler.ledger import Lease
@@ -44,6 +45,8 @@ WAVES: tuple[tuple[str, ...], ...] = (
 
 Groups come last: interfaces, RDS instances and other groups' rules hold them.
 """
+
+_WAVE_OF = {kind: number for number, kinds in enumerate(WAVES) for kind in kinds}
 
 STRANGE = frozenset({Reason.FOREIGN, Reason.LOOK_ALIKE})
 """Verdicts on what is not ours, whatever its tags say."""
@@ -106,7 +109,7 @@ class ServicePlan:
         """The service's name."""
         return self.root.home.service
 
-    @property
+    @cached_property
     def deletes(self) -> tuple[Verdict, ...]:
         """The garbage, sorted by wave, then by kind and id."""
         garbage = [one for one in self.verdicts if one.collect]
@@ -157,4 +160,4 @@ class Plan:
 
 def wave(thing: Resource) -> int:
     """The wave in which a thing is deleted."""
-    return next(number for number, kinds in enumerate(WAVES) if thing.kind in kinds)
+    return _WAVE_OF[thing.kind]

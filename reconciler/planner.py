@@ -162,6 +162,8 @@ def _without(ledger: Ledger, forgets: Iterable[DeployId]) -> Ledger:
 
 def _labelled_left(inventory: Inventory, ledger: str, gone: tuple[DeployId, ...]) -> Inventory:
     """The heap as it will be once what is forgotten is labelled `left`."""
+    if not gone:
+        return inventory
 
     def relabel(one: Resource) -> Resource:
         if one.deploy not in gone or one.tags.get(t.LEDGER) != ledger:

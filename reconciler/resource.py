@@ -32,7 +32,7 @@ APART = RDS | {DATABASE}
 """Kinds that are listed apart from all else: where they cannot be read, they alone are unknown."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Resource:
     """One thing in the cloud, or a database on a shared server.
 
@@ -45,6 +45,7 @@ class Resource:
     size_gb     disk size; 0 where unknown;  type: t3.small, gp3, …
     addresses   every address that may stand in an A record (private, public, elastic)
     public_ips  how many public IPv4 addresses it is billed for
+    deploy      the deploy its tag names, which is not yet a proof of birth
     """
 
     kind: str
@@ -64,11 +65,10 @@ class Resource:
     size_gb: float = 0
     public_ips: int = 0
     shared: bool = False
+    deploy: DeployId | None = field(init=False, repr=False, compare=False)
 
-    @property
-    def deploy(self) -> DeployId | None:
-        """The deploy its tag names, which is not yet a proof of birth."""
-        return DeployId.maybe(self.tags.get(t.ID))
+    def __post_init__(self) -> None:  # parsed once: every rule asks for it
+        object.__setattr__(self, "deploy", DeployId.maybe(self.tags.get(t.ID)))
 
     @property
     def label(self) -> Label | None:

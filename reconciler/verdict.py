@@ -40,7 +40,7 @@ CONDEMNED = frozenset({Label.PENDING, Label.FAILED, Label.LEFT})
 """Labels of what may be garbage once it is not rooted."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """Keep or collect one thing, with the reason and its words."""
 

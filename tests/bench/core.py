@@ -8,6 +8,7 @@ it takes time of its own, so it is counted in another run.
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 import time
@@ -22,6 +23,7 @@ from reconciler.plain import choose
 from reconciler.plan import Ask
 from reconciler.planner import plan
 from reconciler.resource import Inventory, Resource
+from reconciler.shared_cli import SELDOM
 from reconciler.tags import BirthTags, Label
 from reconciler.verdict import Root
 from tests.bench.fleet import BORN, KINDS, PLACE, SERVICES, ZONE, deploy_of, ledger_of, services
@@ -33,6 +35,7 @@ def main() -> None:
     traced = sys.argv[3:] == ["--memory"]
     if traced:
         tracemalloc.start()
+    gc.set_threshold(SELDOM)  # as the commands do
     began = time.perf_counter()
     roots = {name: _root(name) for name in services()}
     census = Census(PLACE, grouped(_rows(rows, share)))
