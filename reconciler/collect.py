@@ -62,7 +62,12 @@ class Collector:
 
     def _verified(self, group: list[Resource], around: list[Resource]) -> dict[str, Verdict]:
         """Verdicts of now, by id: things first, ledger second. What is gone is missing."""
-        listed = self._now(around)
+        listed = self._now(group)
+        if not self._gone.learn(group, listed, time.monotonic()):
+            return {}  # nothing to judge: volumes go with their machines
+        own = {one.key for one in group}
+        more = self._now([one for one in around if one.key not in own])
+        listed = Inventory(listed.resources + more.resources, listed.gaps + more.gaps)
         root, _ = read_root(self._managed)
         self._gone.now = root.now
         self._gone.learn(group, listed, time.monotonic())
@@ -74,6 +79,8 @@ class Collector:
         return {one.thing.id: one for one in verdicts if one.thing.key in wanted}
 
     def _now(self, things: Sequence[Resource]) -> Inventory:
+        if not things:
+            return Inventory()
         in_aws = [one for one in things if one.kind != DATABASE]
         fresh = self._managed.heap.describe(in_aws)
         if len(in_aws) == len(things):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from reconciler import ledger as ledgers
+from reconciler.closing import is_settled, without
 from reconciler.cloud import Fate, Outcome, Reading
 from reconciler.collect import Collector
 from reconciler.completeness import MACHINE, Read, Status
@@ -31,7 +32,7 @@ ROUNDS = 6
 """A round more than the longest chain of causes; without progress the sweep stops earlier."""
 
 READ_AGAIN = 20
-"""A tag index of so many pages is read anew for every look."""
+"""A tag index of so many pages is read anew for every look: else what came since is left."""
 
 Asks = Mapping[str, Ask]
 
@@ -99,6 +100,10 @@ class _Tally:
                 self.outcomes[one.key] = Outcome(one, Fate.PENDING, "it is listed again")
 
     @property
+    def gone(self) -> set[tuple[str, str, str]]:
+        return {key for key, one in self.outcomes.items() if one.fate is Fate.GONE}
+
+    @property
     def progress(self) -> int:
         done = sum(one.fate in (Fate.GONE, Fate.DONE) for one in self.outcomes.values())
         return done + len(self.ended) + len(self.forgotten)
@@ -120,10 +125,7 @@ def _look(
 
 @dataclass
 class _Eyes:
-    """The looks of one sweep. A young one sees little anyway; others begin with the tag index.
-
-    A large index is read once: what came to be since is the next sweep's business.
-    """
+    """The looks of one sweep. A young one sees little anyway; others begin with the tag index."""
 
     services: Sequence[Managed]
     asks: Asks
@@ -169,6 +171,9 @@ def sweep(
             _Execution(one, world.readings.get(one.name), tally, on_outcome).run(
                 _of(current, one.name)
             )
+        if not tally.trouble and is_settled(current, tally.gone):
+            current = without(current)
+            break
         world, current = eyes.look()
         tally.recall(world)
         if tally.progress == before:

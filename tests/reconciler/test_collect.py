@@ -58,6 +58,12 @@ def test_everything_goes_wave_by_wave(scene: Scene) -> None:
     ]
 
 
+def test_what_went_with_its_machine_is_only_seen_to_be_gone(scene: Scene) -> None:
+    """A wave of which nothing is left has nothing to judge: no ledger is read for it."""
+    collect(scene)
+    assert scene.acts[: scene.acts.index("delete ami-41")].count("read shop") == 2
+
+
 def test_what_people_hold_meanwhile_is_dropped_from_the_plan(scene: Scene) -> None:
     """A word written between the waves counts; the rest goes on."""
     scene.plan()

@@ -258,7 +258,7 @@ def test_an_operators_word_ends_a_lease_and_sweeps(scene: Scene) -> None:
 
 def test_what_is_listed_late_is_collected_in_a_later_round(scene: Scene) -> None:
     """EC2's listings lag: a sweep goes on while there is progress."""
-    scene.heap.unlisted["snap-41"] = 0
+    scene.heap.unlisted["snap-41"] = 1
     result = scene.sweep()
     assert result.clean
     assert not scene.heap.ids & DEAD_IDS
