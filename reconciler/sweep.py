@@ -99,6 +99,17 @@ class _Tally:
             if known is not None and known.fate is Fate.GONE:
                 self.outcomes[one.key] = Outcome(one, Fate.PENDING, "it is listed again")
 
+    def result(self, first: Plan, left: Plan) -> Result:
+        return Result(
+            first,
+            left,
+            tuple(self.outcomes.values()),
+            tuple(self.ended),
+            tuple(self.forgotten),
+            tuple(dict.fromkeys(self.trouble)),
+            tuple(self.told.values()),
+        )
+
     @property
     def gone(self) -> set[tuple[str, str, str]]:
         return {key for key, one in self.outcomes.items() if one.fate is Fate.GONE}
@@ -168,9 +179,8 @@ def sweep(
         approve(current)
         before = tally.progress
         for one in services:
-            _Execution(one, world.readings.get(one.name), tally, on_outcome).run(
-                _of(current, one.name)
-            )
+            execution = _Execution(one, world.readings.get(one.name), tally, on_outcome)
+            execution.run(_of(current, one.name))
         if not tally.trouble and is_settled(current, tally.gone):
             current = without(current)
             break
@@ -178,15 +188,7 @@ def sweep(
         tally.recall(world)
         if tally.progress == before:
             break
-    return Result(
-        first,
-        current,
-        tuple(tally.outcomes.values()),
-        tuple(tally.ended),
-        tuple(tally.forgotten),
-        tuple(dict.fromkeys(tally.trouble)),
-        tuple(tally.told.values()),
-    )
+    return tally.result(first, current)
 
 
 def _told(outcome: Outcome, reached: Status) -> Read:
