@@ -12,6 +12,7 @@ import pytest
 from deployer.cli import cli as deployer
 from reconciler.cli import cli as reconciler
 from reconciler.exits import MEANINGS
+from scripts import errors_page
 
 ROOT = Path(__file__).resolve().parent.parent
 MARKDOWN = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("config/**/*.md")])
@@ -111,3 +112,25 @@ def test_the_readme_has_the_table_of_exit_codes() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     said = dict(re.findall(r"^\| (\d+) \| (.+) \|$", readme, re.MULTILINE))
     assert said == {str(int(code)): meaning for code, meaning in MEANINGS.items()}
+
+
+def test_the_page_of_errors_is_what_the_source_says() -> None:
+    """Every type, exit code, message and cure; none that is not there any more."""
+    current = errors_page.PAGE.read_text(encoding="utf-8") == errors_page.page()
+    assert current, "an error has changed: .venv/bin/python scripts/errors_page.py"
+
+
+def test_every_type_of_error_and_every_exit_code_has_its_words() -> None:
+    """A new one is explained, or this fails."""
+    assert set(errors_page.WORDS) == set(errors_page.KINDS)
+    assert set(errors_page.THEN) == {int(code) for code in MEANINGS}
+
+
+def test_the_page_of_errors_has_what_users_meet() -> None:
+    """The messages of both packages with what helps, and none of the sandbox's."""
+    said = {one.says: one for one in errors_page.sites()}
+    image = said["the image {image} is still {state} after {limit} s"]
+    assert "raise limits.image" in image.cure
+    assert "reconciler plan -o FILE" in said["the plan has been changed since it was made"].cure
+    assert not [one for one in said.values() if "sandbox" in one.file]
+    assert len(said) > 120
