@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from deployer.sandbox.faults import KINDS, FaultClient, FaultRule
+from deployer.sandbox.faults import FATES, KINDS, FaultClient, FaultRule
 
 
 @click.group()
@@ -68,6 +68,14 @@ def lag(context: click.Context, seconds: float) -> None:
 def limits(context: click.Context, speed: float) -> None:
     """Limit requests by AWS's token buckets, SPEED times as fast as AWS's; 0 ends it."""
     _client(context).limits(speed)
+
+
+@fault.command()
+@click.argument("fate", type=click.Choice([one for one in FATES if one] + ["available"]))
+@click.pass_context
+def images(context: click.Context, fate: str) -> None:
+    """Let new images stay pending, or fail; `available` ends it."""
+    _client(context).images("" if fate == "available" else fate)
 
 
 def _client(context: click.Context) -> FaultClient:

@@ -14,6 +14,9 @@ import urllib.request
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+FATES = ("", "pending", "failed")
+"""What becomes of new images: available as on any day, pending for ever, or failed."""
+
 KINDS = ("throttle", "error500", "drop_reply", "delay", "duplicate", "error")
 CONTROL_TIMEOUT = 10.0
 
@@ -78,7 +81,9 @@ def parse_rule(data: dict[str, Any]) -> FaultRule:
 
 
 class FaultBook:
-    """The rules in force, the visibility lag and the speed of request limits. Thread-safe.
+    """The rules in force, the visibility lag, the speed of request limits, the fate of images.
+
+    Thread-safe.
 
     `limits` is 0 where requests are not limited, 1 at AWS's figures, 10 at ten times their rates.
     """
@@ -89,6 +94,7 @@ class FaultBook:
         self._next = 1
         self.lag = 0.0
         self.limits = 0.0
+        self.images = ""
 
     def add(self, rule: FaultRule) -> FaultRule:
         """Put a rule in force; returns it with its id."""
@@ -127,6 +133,7 @@ class FaultBook:
         with self._lock:
             self._rules.clear()
             self.lag = self.limits = 0.0
+            self.images = ""
 
 
 class FaultClient:
@@ -150,7 +157,7 @@ class FaultClient:
         return self.add(FaultRule(action=action, kind=kind, **more))
 
     def list(self) -> dict[str, Any]:
-        """`{"rules": [...], "lag": seconds, "limits": speed}`."""
+        """`{"rules": [...], "lag": seconds, "limits": speed, "images": fate}`."""
         answer: dict[str, Any] = self._ask("GET", "/_sandbox/faults")
         return answer
 
@@ -165,6 +172,10 @@ class FaultClient:
     def limits(self, speed: float) -> None:
         """Limit requests by AWS's token buckets, refilled at `speed` times AWS's rates; 0: not."""
         self._ask("POST", "/_sandbox/faults", {"limits": speed})
+
+    def images(self, fate: str) -> None:
+        """What becomes of images that are pending: one of FATES."""
+        self._ask("POST", "/_sandbox/faults", {"images": fate})
 
     def requests(self, since: int = 0) -> Any:
         """The journal after entry `since`: seq, time, service, action, status, mutating."""

@@ -55,6 +55,16 @@ def test_the_limits_are_set(run: Run, server: AwsServer) -> None:
     assert server.faults.limits == 0
 
 
+@pytest.mark.usefixtures("faults")
+def test_images_that_do_not_become_available(run: Run, server: AwsServer) -> None:
+    """`images FATE`; `available` ends it, and so does `clear`."""
+    for fate, ending in (("failed", ("images", "available")), ("pending", ("clear",))):
+        run("images", fate)
+        assert server.faults.images == fate
+        run(*ending)
+        assert server.faults.images == ""
+
+
 def test_an_unknown_kind_is_a_usage_error(server: AwsServer) -> None:
     """Exit code 2, with the kinds there are."""
     asked = ["--endpoint", server.endpoint, "add", "RunInstances", "earthquake"]

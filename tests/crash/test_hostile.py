@@ -47,6 +47,18 @@ def _tag(shop: Shop, machine: str, key: str) -> None:
     shop.aws("ec2").create_tags(Resources=[machine], Tags=[tag])
 
 
+def _images(fate: str) -> Around:
+    """What becomes of every image that is made meanwhile."""
+
+    @contextmanager
+    def around(shop: Shop) -> Iterator[None]:
+        shop.faults.images(fate)
+        yield
+        shop.faults.images("")
+
+    return around
+
+
 @contextmanager
 def _cannot_be_restored(shop: Shop) -> Iterator[None]:
     """A check constraint that looks into a table which a restore fills later."""
@@ -66,6 +78,26 @@ def _cannot_be_restored(shop: Shop) -> Iterator[None]:
 
 PROMPT = '\n[limits]\nconnect = "2s"\ninstall = "2s"\nmigrate = "2s"\n'
 CASES = {
+    "an image that fails": Hostile(
+        ("the image ami-", "is failed: Server.InternalError", "Removed: 1 image, 1 snapshot"),
+        around=_images("failed"),
+    ),
+    "an image that stays pending": Hostile(
+        ("the image ami-", "is still pending after 1 s", "raise limits.image", "1 snapshot"),
+        add='\n[limits]\nimage = "1s"\n',
+        around=_images("pending"),
+    ),
+    "a command that floods": Hostile(
+        ("ended with 9", "    flood\n", "the last of it\nshop stays"),
+        change=(
+            "^install = .*$",
+            'install = ["yes flood | head -c 100000000; echo the last of it; exit 9"]',
+        ),
+    ),
+    "a hanging smoke command": Hostile(
+        ("check `echo asked; sleep 60` on", "was given up after 2 s", "    asked"),
+        add='\n[[smoke]]\ncommand = "echo asked; sleep 60"\ntries = 1\ntimeout = "2s"\n',
+    ),
     "a machine that never answers SSH": Hostile(
         ("refuses connections", "last lines of the console of i-", "sshd: listening on"),
         change=("^port = 2222$", "port = 2223"),

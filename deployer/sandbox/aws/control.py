@@ -1,8 +1,8 @@
 """`/_sandbox/...`: the door's own small API, in JSON, on the cloud's port.
 
 GET    /_sandbox/health            {"ok": true}
-GET    /_sandbox/faults            {"rules": [...], "lag": seconds, "limits": speed}
-POST   /_sandbox/faults            a rule, {"lag": seconds} or {"limits": speed}
+GET    /_sandbox/faults            {"rules": [...], "lag": seconds, "limits": speed, "images": fate}
+POST   /_sandbox/faults            a rule, {"lag": seconds}, {"limits": speed} or {"images": fate}
 DELETE /_sandbox/faults            no faults, no lag, no limits
 GET    /_sandbox/requests?since=N  {"requests": [...]}
 DELETE /_sandbox/requests          forget them
@@ -17,7 +17,7 @@ from urllib.parse import parse_qs
 from werkzeug.wrappers import Response
 
 from deployer.sandbox.aws.journal import Journal
-from deployer.sandbox.faults import FaultBook, parse_rule
+from deployer.sandbox.faults import FATES, FaultBook, parse_rule
 
 
 def answer_control(
@@ -43,7 +43,8 @@ def answer_control(
 
 def _faults(method: str, body: bytes, faults: FaultBook) -> Response:
     if method == "GET":
-        return _json({"rules": faults.rules(), "lag": faults.lag, "limits": faults.limits})
+        speeds = {"lag": faults.lag, "limits": faults.limits, "images": faults.images}
+        return _json({"rules": faults.rules(), **speeds})
     if method == "DELETE":
         faults.clear()
         return _json({})
@@ -56,6 +57,11 @@ def _faults(method: str, body: bytes, faults: FaultBook) -> Response:
     if set(data) == {"limits"}:
         faults.limits = float(data["limits"])
         return _json({"limits": faults.limits})
+    if set(data) == {"images"}:
+        if data["images"] not in FATES:
+            raise ValueError(f"unknown fate {data['images']!r}; known: {FATES}")
+        faults.images = data["images"]
+        return _json(data)
     rule = faults.add(parse_rule(data))
     return _json(next(r for r in faults.rules() if r["id"] == rule.id))
 

@@ -97,7 +97,10 @@ def begin_termination(cloud: Cloud, instance: SandboxInstance, reason: str) -> N
 def _image_step(cloud: Cloud, image: Any) -> None:
     if image.state != "pending" or cloud.births.age(image.id) < cloud.options.image_pending:
         return
-    if cloud.host.image_ready(image.id):
+    if cloud.faults.images == "failed":
+        cloud.listings.changed()
+        image.fail("Server.InternalError", "Server.InternalError: Internal error on creation")
+    elif not cloud.faults.images and cloud.host.image_ready(image.id):
         cloud.listings.changed()
         image.state = "available"
         for snapshot in image.snapshots:
