@@ -74,8 +74,8 @@ fuzz: setup ## 100,000 cases for each parser, 100,000 random worlds for mark and
 	@FUZZ_CASES=$${FUZZ_CASES:-100000} $(BIN)/pytest -q -p no:randomly --timeout=0 -n $(WORKERS) \
 		tests/reconciler/test_fuzz.py tests/reconciler/test_many_worlds.py
 
-bench: setup ## measure, and write docs/benchmarks.md; figures never go into a test
-	@$(BIN)/python -m tests.bench
+bench: setup ## measure, and write docs/benchmarks.md (BENCH=sweeps: one part); figures never go into a test
+	@$(BIN)/python -m tests.bench $(BENCH)
 
 second-opinion: setup ## ask another emulator about the contract; writes docs/second-opinion.md
 	@$(BIN)/python scripts/second_opinion.py .second-opinion

@@ -7,17 +7,18 @@ import os
 import statistics
 import subprocess
 import sys
-import time
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.aws_api import ENVIRONMENT
+from tests.bench.fleet import REGION
 
 ROOT = Path(__file__).resolve().parents[2]
+LAUNCH = Path(__file__).with_name("launch.py")
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Figures:
     cpu: float
     memory: float
     code: int
-    calls: Mapping[str, int]
+    calls: Mapping[str, int] = field(default_factory=dict)
     refused: int = 0
 
     @property
@@ -39,14 +40,11 @@ class Figures:
 
 def run(argv: Sequence[str | Path], env: Mapping[str, str], output: Path) -> Figures:
     """Run a command to its end; what it says goes to `output`."""
-    began = time.perf_counter()
-    with output.open("wb") as said:
-        child = subprocess.Popen(argv, env={**os.environ, **env}, stdout=said, stderr=said)
-        _, status, used = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-    wall = time.perf_counter() - began
-    cpu = used.ru_utime + used.ru_stime
-    return Figures(wall, cpu, used.ru_maxrss / 1024, child.returncode, {})
+    found = output.with_suffix(".json")
+    launch = [sys.executable, "-IS", LAUNCH, found, output, *argv]
+    kept = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    subprocess.run(launch, env={**kept, **env}, check=True)
+    return Figures(**json.loads(found.read_text(encoding="utf-8")))
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ class Box:
     def run(self, argv: Sequence[str | Path], output: Path) -> Figures:
         """Measure a command against this server."""
         self._ask("DELETE", "requests")
-        env = {**ENVIRONMENT, "AWS_ENDPOINT_URL": self.endpoint, "AWS_DEFAULT_REGION": "eu-west-1"}
+        env = {**ENVIRONMENT, "AWS_ENDPOINT_URL": self.endpoint, "AWS_DEFAULT_REGION": REGION}
         figures = run(argv, env, output)
         entries = json.loads(self._ask("GET", "requests"))["requests"]
         calls = Counter(one["action"] for one in entries if one["service"] in ("ec2", "route53"))
@@ -96,3 +94,13 @@ def serving(machines: int, garbage: int) -> Iterator[Box]:
 def middle(runs: Sequence[Figures], of: Callable[[Figures], float]) -> float:
     """The median of a figure."""
     return statistics.median(of(one) for one in runs)
+
+
+def cpu(one: Figures) -> float:
+    """Seconds of CPU."""
+    return one.cpu
+
+
+def wall(one: Figures) -> float:
+    """Seconds."""
+    return one.wall

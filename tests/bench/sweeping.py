@@ -1,0 +1,116 @@
+"""Sweeps of fleets, full and young: time, memory, and calls beside the fewest that could do."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.bench import company
+from tests.bench.fleet import KINDS, Fleet
+from tests.bench.measure import Figures, serving
+from tests.bench.page import goal, table
+
+SIZES = (1_000, 10_000, 50_000)
+ORPHANS = 50
+PHASES = 3
+"""Of a deletion: described, asked for, seen to be gone."""
+GOAL = 1.2
+
+_WORDS = """\
+Machines of ten services, each with a volume and an interface; garbage is counted in machines and
+three days old. The bound of the goal: ⌈rows / 1000⌉ with two rows a resource, one read of the
+zone's ledgers, and ⌈garbage / 1000⌉ for each kind and phase (described, asked for, seen to be
+gone). Volumes and interfaces go with their machine here, which saves the bound a phase. What safety
+costs beyond the bound, and why it stays:
+
+- **Verified again.** Before anything is asked for, machines, volumes and interfaces are described
+  once more and then their ledger is read once more: for each service that has garbage, a
+  ⌈garbage / 1000⌉ for each kind, and one. A person may have put a hold on a disk meanwhile.
+- **The zone.** One ListHostedZones: nothing on disk says where a ledger is.
+- **Waiting.** Here machines are gone at once. EC2 takes a minute or so for it, and each look
+  meanwhile is a call more for 1,000 machines.
+- **Garbage less than a day old** costs another look at the end (the index again if it has no more
+  than 20 pages, and the ledgers): things of a release that has just died may be listed late.
+
+A service's record names two of its machines here, as one in front of balancers does. Where it names
+every machine, a sweep also describes the live ones, 1,000 a call, to see if one of them moved.
+"""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One sweep of a fleet."""
+
+    fleet: Fleet
+    young: bool
+    figures: Figures
+
+    @property
+    def bound(self) -> int:
+        """The fewest calls that do it."""
+        garbage = self.fleet.garbage
+        rows = garbage * len(KINDS) if self.young else self.fleet.rows  # young: labels alone
+        return math.ceil(rows / 1000) + 1 + math.ceil(garbage / 1000) * len(KINDS) * PHASES
+
+    @property
+    def times(self) -> float:
+        """Calls beside the bound."""
+        return self.figures.asked / self.bound
+
+    @property
+    def row(self) -> str:
+        """As a row of the table."""
+        one = self.figures
+        actions = ", ".join(f"{name} {count}" for name, count in one.calls.items())
+        cells = (
+            f"{self.fleet.machines:,}",
+            f"{self.fleet.garbage:,}",
+            "young" if self.young else "full",
+            f"{one.wall:.1f}",
+            f"{one.cpu:.2f}",
+            f"{one.memory:.0f}",
+            f"{one.asked}",
+            f"{self.bound}",
+            f"{self.times:.2f} ×",
+            actions if one.code == 0 else f"{actions}; **exit {one.code}**",
+        )
+        return " | ".join(cells)
+
+
+def measure(folder: Path) -> Iterator[str]:
+    """Every size, without and with garbage."""
+    yield _WORDS
+    configuration = company.write(folder / "config")
+    runs: list[Run] = []
+    head = "machines | garbage | sweep | wall s | CPU s | peak MiB | calls | bound | calls / bound"
+    yield from table(f"{head} | by action", ())
+    for size in SIZES:
+        shares = (0, size // 100, size // 10)
+        for garbage, young in (*((one, False) for one in shares), (ORPHANS, True)):
+            with serving(size, garbage) as box:
+                argv = company.sweep(configuration, *(["--young"] if young else []))
+                runs.append(Run(Fleet(size, garbage), young, box.run(argv, folder / "said")))
+            yield f"| {runs[-1].row} |"
+    yield ""
+    yield from _goals(runs)
+
+
+def _goals(runs: list[Run]) -> Iterator[str]:
+    over = [one for one in runs if one.times > GOAL]
+    worst = max(runs, key=lambda one: one.times)
+    text = f"calls within {GOAL} × of the bound; at most {worst.times:.2f} × here"
+    if over:
+        names = (f"{'young' if one.young else 'full'} of {one.fleet.machines:,}" for one in over)
+        text += f" ({', '.join(names)}, for the reasons above)"
+    yield goal(not over, text)
+    young = [one for one in runs if one.young]
+    same = len({tuple(one.figures.calls.items()) for one in young}) == 1
+    cpus = [one.figures.cpu for one in young]
+    spread = max(cpus) / min(cpus)
+    yield goal(
+        same and spread < GOAL,
+        f"a young sweep with {ORPHANS} orphans costs the same whatever the fleet: "
+        f"{'the same' if same else 'other'} calls, {min(cpus):.2f} to {max(cpus):.2f} s of CPU",
+    )
