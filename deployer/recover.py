@@ -153,15 +153,13 @@ def _previous(
 
 def _is_public(machines: Iterable[Resource], live: Live) -> bool:
     """Whether the record holds the machines' public addresses: so it would hold another's."""
-    return not set(live.at) & {one.addresses[0] for one in machines if one.addresses}
+    return not set(live.at) & {address for one in machines for address in one.private}
 
 
 def _addresses(things: Iterable[Resource], *, public: bool = False) -> tuple[str, ...]:
-    """The addresses a record would have of these machines (EC2 lists the private one first)."""
-    machines = [one for one in _machines_of(things) if one.addresses]
-    if public:
-        return tuple(sorted(one.addresses[:2][-1] for one in machines if one.public_ips))
-    return tuple(sorted(one.addresses[0] for one in machines))
+    """The addresses a record would have of these machines."""
+    each = (one.public if public else one.private for one in _machines_of(things))
+    return tuple(sorted(every[0] for every in each if every))
 
 
 def _generations(

@@ -121,13 +121,22 @@ class LedgerStore(Protocol):
 
 
 class Fate(StrEnum):
-    """What became of one item of a plan."""
+    """What became of one item of a plan.
+
+    UNSEEN: it is not listed, which proves nothing yet. PENDING: its deletion is under way, or the
+    answer to it was lost.
+    """
 
     DONE = "done"
     GONE = "gone"
     BLOCKED = "blocked"
     FAILED = "failed"
     PENDING = "pending"
+    UNSEEN = "unseen"
+
+
+UNPROVED = "not listed any more, which proves nothing yet"
+"""What is said of the unseen."""
 
 
 @dataclass(frozen=True)

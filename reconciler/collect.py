@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from reconciler import gone
-from reconciler.cloud import Fate, Outcome
+from reconciler.cloud import UNPROVED, Fate, Outcome
 from reconciler.errors import ToolError
 from reconciler.managed import Managed, OnOutcome
 from reconciler.mark import mark, problems
@@ -25,8 +25,7 @@ from reconciler.waiting import Pace, looks
 GONE_PACE = Pace(first=0.1, longest=5.0, deadline=240.0)
 """A graceful shutdown of an instance takes its time before its volumes can go."""
 
-_ASKED = frozenset({Fate.PENDING, Fate.DONE})
-MISSING = "not listed any more, which proves nothing yet"
+_MAY_BE_GONE = frozenset({Fate.PENDING, Fate.DONE, Fate.UNSEEN})
 
 
 class Collector:
@@ -102,7 +101,7 @@ class Collector:
                 yield Outcome(thing, Fate.BLOCKED, f"kept after all: {verdict.text}")
             else:
                 waiting.append(verdict.thing)
-        yield from self._settle([Outcome(one, Fate.PENDING, MISSING) for one in absent])
+        yield from self._settle([Outcome(one, Fate.UNSEEN, UNPROVED) for one in absent])
         for kind in sorted({one.kind for one in waiting}):
             yield from self._kind([one for one in waiting if one.kind == kind], kind)
 
@@ -118,12 +117,12 @@ class Collector:
 
     def _settle(self, asked: Sequence[Outcome]) -> Iterator[Outcome]:
         """Wait for what was asked to go; the rest keeps its fate, unless it went all the same."""
-        pending = [one for one in asked if one.fate in _ASKED]
+        pending = [one for one in asked if one.fate in _MAY_BE_GONE]
         self._gone.agreed(one.resource for one in pending if not one.text)
         self._wait_until_gone([one.resource for one in pending])
         for one in asked:
-            if one.fate in _ASKED and one.resource.id in self._gone.known:
-                text = "already gone" if one.text == MISSING else one.text
+            if one.fate in _MAY_BE_GONE and one.resource.id in self._gone.known:
+                text = "already gone" if one.fate is Fate.UNSEEN else one.text
                 yield Outcome(one.resource, Fate.GONE, text)
             elif one.fate is Fate.DONE:
                 yield Outcome(one.resource, Fate.PENDING, "deletion asked for, not yet gone")

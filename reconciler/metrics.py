@@ -22,7 +22,7 @@ from reconciler.orphans import Orphans
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 _SECONDS = (0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800)
-_NOT_DONE = (Fate.BLOCKED, Fate.FAILED, Fate.PENDING)
+_NOT_DONE = (Fate.BLOCKED, Fate.FAILED, Fate.PENDING, Fate.UNSEEN)
 
 
 class Metrics:

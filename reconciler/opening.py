@@ -13,17 +13,21 @@ from functools import partial
 from reconciler.aws.heap import Ec2Heap
 from reconciler.aws.regions import enabled_regions
 from reconciler.birth import Home
-from reconciler.completeness import EVERYWHERE, Read, Status
+from reconciler.completeness import EVERYWHERE
 from reconciler.errors import AccessDenied, CloudError, ConfigError, ToolError
 from reconciler.managed import Managed
 from reconciler.observe import unread
 from reconciler.parallel import side_by_side
+from reconciler.resource import Gap
 from reconciler.scope import Beside
 from reconciler.settings import Settings
 from reconciler.settings_errors import nearest
 from reconciler.settings_schema import Service
 from reconciler.tags import Place
 from reconciler.wiring import Edges
+
+ANY = "resource"
+"""As a gap's kind: every kind there."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class _Failures:
 
     accounts: dict[str, ToolError] = field(default_factory=dict)
     services: list[tuple[Service, ToolError]] = field(default_factory=list)
-    rows: list[Read] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
 
     def first(self) -> ToolError | None:
         """The first cause."""
@@ -74,7 +78,7 @@ def opened(settings: Settings, names: Iterable[str] = (), edges: Edges | None = 
             roots=tuple(
                 unread(Home(each.name, "", each.place), error) for each, error in failed.services
             ),
-            reads=(*_unentered(failed), *failed.rows),
+            gaps=(*_unentered(failed), *failed.gaps),
             known=frozenset(settings.services) - {one.name for one in chosen},
         ),
     )
@@ -158,27 +162,23 @@ def _regions(
     try:
         enabled = enabled_regions(edges.aws(entry))
     except (AccessDenied, CloudError) as error:
-        failed.rows.append(_row(Place(entry.account, EVERYWHERE), error.message))
+        failed.gaps.append(Gap.of(Place(entry.account, EVERYWHERE), ANY, error))
         return own if said.all_regions else said.regions
     if said.all_regions:
         return enabled
     strange = [one for one in said.regions if one not in enabled]
-    failed.rows += [_row(Place(entry.account, one), _no_region(one, enabled)) for one in strange]
+    failed.gaps += [_no_region(Place(entry.account, one), enabled) for one in strange]
     return [one for one in said.regions if one in enabled]
 
 
-def _no_region(name: str, enabled: Sequence[str]) -> str:
-    close = nearest(name, enabled)
+def _no_region(place: Place, enabled: Sequence[str]) -> Gap:
+    close = nearest(place.region, enabled)
     hint = f"; did you mean {close}?" if close else ""
-    return f"{name} is no region that is enabled in this account{hint}"
+    said = f"{place.region} is no region that is enabled in this account{hint}"
+    return Gap(place, ANY, said, cure="correct `regions` in reconciler.toml, or enable it")
 
 
-def _row(place: Place, note: str) -> Read:
-    return Read(place, "resource", Status.FAILED, note=note)
-
-
-def _unentered(failed: _Failures) -> tuple[Read, ...]:
+def _unentered(failed: _Failures) -> tuple[Gap, ...]:
     return tuple(
-        _row(Place(account, EVERYWHERE), error.message)
-        for account, error in failed.accounts.items()
+        Gap.of(Place(account, EVERYWHERE), ANY, error) for account, error in failed.accounts.items()
     )

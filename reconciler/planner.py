@@ -275,9 +275,9 @@ def _new_addresses(at: tuple[str, ...], machines: list[Resource]) -> tuple[str, 
     if all(kept):
         return ()
     new = [
-        one or machine.addresses[:2][-1]
+        one or machine.public[0]
         for one, machine in zip(kept, machines, strict=True)
-        if one or (machine.public_ips and machine.addresses)
+        if one or machine.public
     ]
     return tuple(sorted(new)) if len(new) == len(at) else ()
 

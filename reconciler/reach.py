@@ -86,8 +86,7 @@ class ServiceReach:
                 kind="host-key-mismatch",
                 cure="adopt it with its host key, or release again",
             )
-        private = machine.addresses[0] if machine.addresses else ""
-        public = machine.addresses[-1] if machine.public_ips else ""
+        private, public = next(iter(machine.private), ""), next(iter(machine.public), "")
         address = ssh_address(self._said, private, public)
         return self._connector.connect(address, PublicHostKey.parse(tag), FOLLOW_UP_WAIT)
 

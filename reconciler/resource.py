@@ -44,6 +44,7 @@ class Resource:
     token       an instance's ClientToken;  name: what its maker chose (image, group, database …)
     size_gb     disk size; 0 where unknown;  type: t3.small, gp3, …
     addresses   every address that may stand in an A record (private, public, elastic)
+    public      those of `addresses` that are public or elastic; an instance's main one first
     public_ips  how many public IPv4 addresses it is billed for
     deploy      the deploy its tag names, which is not yet a proof of birth
     """
@@ -60,6 +61,7 @@ class Resource:
     source: str = ""
     created: datetime | None = None
     addresses: tuple[str, ...] = ()
+    public: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
     used_by: tuple[str, ...] = ()
     size_gb: float = 0
@@ -79,6 +81,11 @@ class Resource:
     def hold(self) -> str:
         """Why people keep it, or ''."""
         return self.tags.get(t.HOLD, "")
+
+    @property
+    def private(self) -> tuple[str, ...]:
+        """Those of `addresses` that are not public; an instance's main one first."""
+        return tuple(one for one in self.addresses if one not in self.public)
 
     @property
     def key(self) -> tuple[str, str, str]:

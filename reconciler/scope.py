@@ -20,20 +20,19 @@ class Beside:
 
     heaps  places where none of those services is at home: read, never changed
     roots  services that could not be opened, each with the problem; nothing of them is touched
-    reads  rows of what was given up before anything could be read: accounts, regions
+    gaps   what was given up before anything could be read: accounts, regions
     known  services that are configured and not of this run: their things are no strangers
     """
 
     heaps: tuple[Heap, ...] = ()
     roots: tuple[Root, ...] = ()
-    reads: tuple[Read, ...] = ()
+    gaps: tuple[Gap, ...] = ()
     known: frozenset[str] = frozenset()
 
     @property
-    def gaps(self) -> tuple[Gap, ...]:
-        """What was given up, as gaps of the inventory."""
-        failed = (one for one in self.reads if one.status is Status.FAILED)
-        return tuple(Gap(one.place, one.kind, one.note) for one in failed)
+    def reads(self) -> tuple[Read, ...]:
+        """The rows of what was given up."""
+        return tuple(Read(one.place, one.kind, Status.FAILED, note=one.reason) for one in self.gaps)
 
 
 NOTHING = Beside()

@@ -41,7 +41,7 @@ def instance_facts(one: dict[str, Any], volumes: Mapping[str, Raw]) -> InstanceF
         key=one.get("KeyName", ""),
         disks=tuple(sorted(disks, key=lambda disk: disk.device)),
         private_address=one.get("PrivateIpAddress", ""),
-        public_address=one.get("PublicIpAddress") or min(public, default=""),
+        public_address=one.get("PublicIpAddress") or next(iter(public), ""),
         addresses=addresses_of(one),
         tags=tags_of(one),
         reason=_reason(one) or one.get("StateTransitionReason", ""),

@@ -122,7 +122,7 @@ def judged(thing: Resource, error: CloudError | AccessDenied) -> Outcome:
     """What AWS's refusal means for the one thing it is about."""
     code = error.code if isinstance(error, CloudError) else ""
     if _NOT_THERE.search(code):
-        return Outcome(thing, Fate.PENDING, "AWS does not find it, which proves nothing yet")
+        return Outcome(thing, Fate.UNSEEN, "AWS does not find it, which proves nothing yet")
     if _IN_THE_WAY.search(code) or code in _WRONG_STATE:
         return Outcome(thing, Fate.BLOCKED, error.message)
     return Outcome(thing, Fate.FAILED, error.message)

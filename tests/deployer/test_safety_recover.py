@@ -47,8 +47,11 @@ def test_a_rejected_deploy_stays_rejected(scene: Scene) -> None:
 
 def test_a_public_service_goes_back_to_public_addresses(scene: Scene) -> None:
     """A record that holds public addresses never gets a private one."""
-    scene.heap.change("i-17", addresses=("10.0.1.17", "203.0.113.17"))
-    scene.heap.change("i-9", addresses=("10.0.1.9", "203.0.113.9"))
+    for id_, private, second, public in (
+        ("i-17", "10.0.1.17", "10.0.1.18", "203.0.113.17"),
+        ("i-9", "10.0.1.9", "10.0.1.10", "203.0.113.9"),
+    ):
+        scene.heap.change(id_, addresses=(private, second, public), public=(public,))
     scene.ledgers.zone.texts.clear()
     scene.ledgers.point(scene.address, "203.0.113.17")
     recover(scene.ports(), lambda _: True)

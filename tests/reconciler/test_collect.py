@@ -156,6 +156,13 @@ def test_asked_for_is_not_gone(scene: Scene) -> None:
     assert "i-41" in scene.heap.ids
 
 
+def test_only_what_was_not_seen_is_said_to_be_gone_already(scene: Scene) -> None:
+    """By its fate, whatever stands in its words."""
+    outcomes = collect(scene)
+    assert outcomes["vol-41"].text == "already gone"
+    assert outcomes["i-41"].text == ""
+
+
 def test_a_page_that_is_not_read_while_waiting_is_no_absence(scene: Scene) -> None:
     """Hidden is not gone."""
     scene.heap.slow["i-41"] = 10_000

@@ -185,7 +185,7 @@ def test_rule_11_a_record_moved_by_people_is_reported_and_not_moved_back() -> No
 
 def test_rule_11_a_machine_that_was_stopped_and_started_is_followed() -> None:
     """The record still says what we wrote, and the whole set of machines has new addresses."""
-    moved = changed("i-17", addresses=("10.0.1.99", "198.51.100.7"))
+    moved = changed("i-17", addresses=("10.0.1.99", "198.51.100.7"), public=("198.51.100.7",))
     assert planned(resources=moved).readdress == ("198.51.100.7",)
     assert planned(resources=moved, record=("203.0.113.5",)).readdress == ()
 
@@ -204,9 +204,11 @@ def test_rule_11_never_to_a_set_that_is_not_whole(facts: dict[str, Any]) -> None
 def test_rule_11_each_machine_keeps_the_address_it_still_has() -> None:
     """Of two machines one was stopped: the other's address stays as it stands."""
     twin = replace(next(one for one in ALL if one.id == "i-17"), id="i-18")
-    pair = (*changed("i-17", addresses=("10.0.1.99",)), replace(twin, addresses=("10.0.1.18",)))
-    ledger = replace(CLEAN, live=Live(LIVE, ("10.0.1.17", "10.0.1.18")))
-    assert planned(ledger, pair).readdress == ("10.0.1.18", "10.0.1.99")
+    new, old = "198.51.100.7", "203.0.113.8"
+    stays = replace(twin, addresses=("10.0.1.18", old), public=(old,))
+    pair = (*changed("i-17", addresses=("10.0.1.17", new), public=(new,)), stays)
+    ledger = replace(CLEAN, live=Live(LIVE, ("203.0.113.7", "203.0.113.8")))
+    assert planned(ledger, pair).readdress == ("198.51.100.7", "203.0.113.8")
 
 
 def test_rule_11_not_while_somebody_holds_the_lease() -> None:

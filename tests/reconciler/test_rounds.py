@@ -12,11 +12,12 @@ import pytest
 from reconciler import rounds
 from reconciler.aws.tap import OK, SLOWER
 from reconciler.cloud import Outcome
-from reconciler.completeness import EVERYWHERE, Read, Status
+from reconciler.completeness import EVERYWHERE
 from reconciler.errors import AccessDenied, ConfigError, Refused
 from reconciler.notices import Notice, Told
 from reconciler.notify import Notifier
 from reconciler.opening import Opened
+from reconciler.resource import Gap
 from reconciler.rounds import Sweeps
 from reconciler.scope import NOTHING, Beside
 from reconciler.settings import Settings
@@ -98,8 +99,8 @@ def test_sessions_live_on_while_the_configuration_does(world: World) -> None:
 
 def test_an_account_that_could_not_be_entered_is_entered_anew(world: World) -> None:
     """The round is not complete, and the next one begins with new sessions."""
-    lost = Read(Place("222233334444", EVERYWHERE), "resource", Status.FAILED, note="denied")
-    world.beside = Beside(reads=(lost,))
+    lost = Gap(Place("222233334444", EVERYWHERE), "resource", "denied")
+    world.beside = Beside(gaps=(lost,))
     sweeps = world.sweeps()
     swept = sweeps(False)
     assert swept.result is not None

@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from reconciler import tags as t
 from reconciler.ledger import Ledger, Live, Previous
 from reconciler.plan import Ask, ServicePlan
@@ -82,10 +84,24 @@ def test_a_copy_of_the_live_machine_gets_no_traffic() -> None:
 def test_the_record_never_moves_to_an_address_nobody_can_reach() -> None:
     """Its elastic address taken away, a machine has only the private one left for a while."""
     ledger = replace(CLEAN, live=Live(LIVE, ("203.0.113.7",)))
-    bare = changed("i-17", public_ips=0, addresses=("10.0.1.17",))
+    bare = changed("i-17", addresses=("10.0.1.17", "10.0.1.18"))
     assert planned(ledger, bare).readdress == ()
-    second = changed("i-17", addresses=("10.0.1.17", "198.51.100.7", "10.0.1.18"))
-    assert planned(ledger, second).readdress == ("198.51.100.7",)
+
+
+@pytest.mark.parametrize(
+    "addresses",
+    [
+        ("10.0.1.17", "198.51.100.7", "10.0.1.18"),
+        ("10.0.1.17", "10.0.1.18", "198.51.100.7"),
+        ("10.0.1.17", "198.51.100.7", "10.0.1.18", "198.51.100.8"),
+    ],
+)
+def test_a_secondary_private_address_is_no_public_one(addresses: tuple[str, ...]) -> None:
+    """Wherever AWS lists it: the record that held a public address gets the main public one."""
+    ledger = replace(CLEAN, live=Live(LIVE, ("203.0.113.7",)))
+    public = tuple(one for one in addresses if one.startswith("198."))
+    moved = changed("i-17", addresses=addresses, public=public)
+    assert planned(ledger, moved).readdress == ("198.51.100.7",)
 
 
 def test_who_is_rolled_back_to_takes_its_jobs_up_again() -> None:
@@ -119,9 +135,7 @@ def test_the_database_that_an_adopted_replacement_may_use_is_left_alone() -> Non
         t.PART: t.part(INSTANCE, PLACE),
         t.HOLD: t.HELD_BY_ADOPTION,
     }
-    machine = Resource(
-        INSTANCE, "i-99", PLACE, tags, state="running", addresses=("10.0.1.99",), public_ips=0
-    )
+    machine = Resource(INSTANCE, "i-99", PLACE, tags, state="running", addresses=("10.0.1.99",))
     ledger = Ledger(
         60,
         Live(stand_in, ("10.0.1.99",)),

@@ -254,7 +254,7 @@ def test_rule_11_a_record_moved_by_people_stays_moved(scene: Scene) -> None:
 
 def test_rule_11_a_machine_started_again_is_followed(scene: Scene) -> None:
     """The record and the ledger are swapped together, without a lease."""
-    scene.heap.change("i-17", addresses=("10.0.1.99",))
+    scene.heap.change("i-17", addresses=("10.0.1.99",), public=("10.0.1.99",))
     assert scene.sweep().clean
     assert scene.ledgers.pointed_at(scene.address) == ("10.0.1.99",)
     assert scene.ledger.live == led.Live(LIVE, ("10.0.1.99",))
@@ -262,7 +262,7 @@ def test_rule_11_a_machine_started_again_is_followed(scene: Scene) -> None:
 
 def test_rule_11_a_record_moved_in_that_moment_is_not_overwritten(scene: Scene) -> None:
     """The swap has the old record in it, and fails."""
-    scene.heap.change("i-17", addresses=("10.0.1.99",))
+    scene.heap.change("i-17", addresses=("10.0.1.99",), public=("10.0.1.99",))
     scene.ledgers.meddlers.append(lambda: scene.ledgers.point(scene.address, "203.0.113.5"))
     result = scene.sweep()
     assert scene.ledgers.pointed_at(scene.address) == ("203.0.113.5",)

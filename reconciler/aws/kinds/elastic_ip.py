@@ -32,13 +32,15 @@ def delete(deleter: Deleter, things: Sequence[Resource]) -> Iterator[Outcome]:
 def _resource(one: dict[str, Any], place: Place) -> Resource:
     # A NAT gateway or a load balancer holds an interface of which we see the id alone.
     holder = one.get("InstanceId") or one.get("NetworkInterfaceId") or one.get("AssociationId")
+    public = tuple(address for address in (one.get("PublicIp"),) if address)
     return Resource(
         ADDRESS,
         one["AllocationId"],
         place,
         tags_of(one),
         state="associated" if holder else "idle",
-        addresses=tuple(a for a in (one.get("PublicIp"),) if a),
+        addresses=public,
+        public=public,
         used_by=(holder,) if holder else (),
         # One in use is billed with the machine or interface that has it.
         public_ips=0 if holder else 1,

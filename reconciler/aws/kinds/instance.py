@@ -47,16 +47,17 @@ def interface_addresses(interface: dict[str, Any]) -> list[str | None]:
     return found
 
 
-def public_of(one: dict[str, Any]) -> frozenset[str]:
-    """The public addresses it is billed for."""
-    found = {one.get("PublicIpAddress")}
+def public_of(one: dict[str, Any]) -> tuple[str, ...]:
+    """The public addresses it is billed for, the main one first."""
+    found = [one.get("PublicIpAddress")]
     for interface in one.get("NetworkInterfaces") or ():
-        found.update(interface_addresses(interface)[1::2])
-    return frozenset(address for address in found if address)
+        found += interface_addresses(interface)[1::2]
+    return tuple(dict.fromkeys(address for address in found if address))
 
 
 def _resource(one: dict[str, Any], place: Place) -> Resource:
     volumes = [mapping.get("Ebs", {}).get("VolumeId") for mapping in one["BlockDeviceMappings"]]
+    public = public_of(one)
     interfaces = [each.get("NetworkInterfaceId") for each in one.get("NetworkInterfaces") or ()]
     return Resource(
         INSTANCE,
@@ -70,8 +71,9 @@ def _resource(one: dict[str, Any], place: Place) -> Resource:
         source=one.get("ImageId", ""),
         created=one.get("LaunchTime"),
         addresses=addresses_of(one),
+        public=public,
         uses=tuple(each for each in volumes + interfaces if each),
-        public_ips=len(public_of(one)),
+        public_ips=len(public),
     )
 
 

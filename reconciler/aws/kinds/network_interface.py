@@ -62,7 +62,7 @@ def _resource(one: dict[str, Any], place: Place) -> Resource:
     # What another service holds (a load balancer, RDS) names its owner instead of an instance.
     holder = attachment.get("InstanceId") or attachment.get("InstanceOwnerId")
     addresses = interface_addresses(one)
-    public = {address for address in addresses[1::2] if address}
+    public = tuple(dict.fromkeys(address for address in addresses[1::2] if address))
     return Resource(
         INTERFACE,
         one["NetworkInterfaceId"],
@@ -71,6 +71,7 @@ def _resource(one: dict[str, Any], place: Place) -> Resource:
         state=one.get("Status", ""),
         zone=one.get("AvailabilityZone", ""),
         addresses=tuple(dict.fromkeys(address for address in addresses if address)),
+        public=public,
         used_by=(holder,) if holder else (),
         public_ips=0 if holder else len(public),
     )

@@ -177,7 +177,7 @@ def test_a_bad_id_does_not_save_the_others(api: Api, heap: Ec2Heap) -> None:
     bad = replace(things[0], id="i-0123456789abcdef0")
     asked = {one.resource.id: one for one in heap.delete([*things[:2], bad, *things[2:]])}
     assert "does not find it" in asked[bad.id].text
-    assert asked[bad.id].fate is Fate.PENDING
+    assert asked[bad.id].fate is Fate.UNSEEN
     assert set(states(heap, things)) <= {"shutting-down", "terminated"}
 
 

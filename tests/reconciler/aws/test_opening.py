@@ -131,7 +131,9 @@ def test_a_role_that_cannot_be_assumed_is_unknown(estate: Estate) -> None:
     seen = make_plan(found.services, {}, beside=found.beside)
     assert [one.service for one in seen.unknown] == ["blog"]
     assert ROLE in seen.unknown[0].problem
-    assert [gap.place for gap in seen.inventory.gaps] == [Place(THERE, EVERYWHERE)]
+    [gap] = seen.inventory.gaps
+    assert gap.place == Place(THERE, EVERYWHERE)
+    assert (gap.refusal, bool(gap.cure)) == (AccessDenied, True)
     assert rows(found)[THERE, EVERYWHERE, "resource"][0] is Status.FAILED
     assert rows(found)[HERE, "eu-west-1", INDEX][0] is Status.READ
 
@@ -160,7 +162,9 @@ def test_regions_that_do_not_exist(estate: Estate) -> None:
     estate.service("shop")
     estate.sweep('regions = ["eu-west-1", "eu-west-9", "us-east-1"]')
     estate.zone(HERE)
-    table = rows(estate.opened())
+    found = estate.opened()
+    assert ["`regions` in reconciler.toml" in gap.cure for gap in found.beside.gaps] == [True]
+    table = rows(found)
     status, note = table[HERE, "eu-west-9", "resource"]
     assert (status, "did you mean eu-west-" in note) == (Status.FAILED, True)
     assert table[HERE, "us-east-1", INDEX][0] is Status.READ

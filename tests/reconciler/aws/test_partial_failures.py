@@ -190,5 +190,5 @@ def test_a_listing_that_forgets(yard: Yard) -> None:
         Collector(yard.managed, told.append, Pace(0.01, 0.05, 0.2)).collect(garbage)
     yard.api.server.faults.lag = 0.0
     assert yard.standing() == set(yard.machines)
-    assert {one.fate for one in told} == {Fate.PENDING}
+    assert {one.fate for one in told} == {Fate.UNSEEN}
     assert yard.sweep().clean
