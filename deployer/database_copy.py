@@ -19,15 +19,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import structlog
-
 from deployer.here import Runner
 from reconciler.database.connect import AdminUrl
 from reconciler.database.port import DatabaseServer
 from reconciler.errors import DatabaseError, ToolError
+from reconciler.log import Logger
 from reconciler.shell import Command, OnBytes
 
-log = structlog.get_logger()
+log = Logger()
 
 POLL = 0.5
 """Seconds between two looks at the size of the copy."""

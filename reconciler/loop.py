@@ -14,17 +14,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
-import structlog
-
 from reconciler import signals
 from reconciler.errors import Refused, ToolError
 from reconciler.health import Pulse, ills
+from reconciler.log import Logger
 from reconciler.schedule import Intervals, Schedule
 from reconciler.secret import redact
 from reconciler.signals import Interrupted
 from reconciler.sweep import Result
 
-log = structlog.get_logger()
+log = Logger()
 
 _LONGEST = 500
 """Characters of a round's error in log and health; the command itself shows all of it."""

@@ -6,16 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-import structlog
-
 from reconciler.errors import Refused, ToolError
+from reconciler.log import Logger
 from reconciler.notices import Notice, Phase, Told, done, planned
 from reconciler.plan import Plan
 from reconciler.resource import DATABASE, Resource
 from reconciler.secret import redact
 from reconciler.sweep import Result
 
-log = structlog.get_logger()
+log = Logger()
 
 Send = Callable[[Notice], None]
 """Sends one notice, or raises ToolError. Takes seconds at most."""

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from reconciler import remote
 from reconciler import tags as t
 from reconciler.database.port import DatabaseServer
 from reconciler.errors import CannotConnect, NotTried
-from reconciler.host_key import PublicHostKey
 from reconciler.remote import ClientKey, SshTarget, Timing
 from reconciler.resource import Resource
 from reconciler.secret import Reference, Secret
 from reconciler.settings_schema import Instance, Service
 from reconciler.shell import Shell
+
+if TYPE_CHECKING:
+    from reconciler.host_key import PublicHostKey
 
 FOLLOW_UP_WAIT = 20.0
 """Seconds to try to reach a machine that should be up: it is not booting."""
@@ -77,6 +80,8 @@ class ServiceReach:
 
     def shell(self, machine: Resource) -> Shell:
         """See `Reach.shell`."""
+        from reconciler.host_key import PublicHostKey  # cryptography is heavy
+
         if self._connector is None:
             raise NotTried("reach.machines = false in reconciler.toml")
         tag = machine.tags.get(t.HOST_KEY)

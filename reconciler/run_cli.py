@@ -10,12 +10,12 @@ from datetime import timedelta
 from typing import Any
 
 import click
-import structlog
 
 from reconciler import log as logs
 from reconciler.cloud import Fate, Outcome
 from reconciler.door import Address, Page, Pages, opened
 from reconciler.exits import Exit
+from reconciler.log import Logger
 from reconciler.loop import Loop, Round
 from reconciler.metrics import CONTENT_TYPE, Metrics
 from reconciler.render import words
@@ -23,7 +23,7 @@ from reconciler.rounds import Sweeps, chosen
 from reconciler.schedule import Intervals
 from reconciler.shared_cli import DURATION, SERVICES, Asked, common, epilog, parts, pass_asked
 
-log = structlog.get_logger()
+log = Logger()
 
 LISTEN = "127.0.0.1:9750"
 SHORTEST = timedelta(seconds=1)

@@ -6,8 +6,6 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import structlog
-
 from reconciler import tags as t
 from reconciler.aws.heap import Ec2Heap
 from reconciler.aws.route53 import Route53Ledgers
@@ -18,8 +16,8 @@ from reconciler.birth import Home
 from reconciler.breaker import Cap
 from reconciler.cloud import LedgerAddress
 from reconciler.database.port import DatabaseServer
-from reconciler.database.postgres import PostgresServer
 from reconciler.errors import CloudError, NotTried
+from reconciler.log import Logger
 from reconciler.machine_gate import Gate
 from reconciler.managed import Managed
 from reconciler.reach import Connector, ServiceReach
@@ -29,7 +27,7 @@ from reconciler.settings_reconciler import Reach
 from reconciler.settings_schema import Service
 from reconciler.tags import Place
 
-log = structlog.get_logger()
+log = Logger()
 
 
 @dataclass
@@ -113,7 +111,7 @@ class Edges:
         if database is None:
             return None
         secret = self.resolver(service)
-        return lambda: PostgresServer.from_url(secret(database.admin).reveal())
+        return lambda: _postgres(secret(database.admin))
 
 
 def _labelled(heap: Ec2Heap, service: Service) -> LedgerAddress | None:
@@ -128,6 +126,12 @@ def _labelled(heap: Ec2Heap, service: Service) -> LedgerAddress | None:
     with contextlib.suppress(ValueError):
         return LedgerAddress.parse(found.pop(), service.name, service.record)
     return None
+
+
+def _postgres(admin: Secret) -> DatabaseServer:
+    from reconciler.database.postgres import PostgresServer  # its driver is heavy
+
+    return PostgresServer.from_url(admin.reveal())
 
 
 def _not_tried() -> DatabaseServer:

@@ -10,12 +10,14 @@ import structlog
 
 from deployer.sandbox.client import Sandbox
 from deployer.sandbox.options import Options
+from reconciler import log
 
 
 @pytest.fixture(autouse=True)
 def _log_as_at_the_start() -> Iterator[None]:
     """A command run in this process sets up the log for itself, not for the tests after it."""
     yield
+    log.tear_down()
     structlog.reset_defaults()
 
 

@@ -7,13 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from tenacity import (
-    Retrying,
-    retry_if_exception,
-    stop_after_delay,
-    wait_random_exponential,
-)
-
 from reconciler.aws.errors import THROTTLED
 from reconciler.errors import CloudError, CloudUnclear
 
@@ -42,6 +35,9 @@ class Patience:
         self, action: Callable[[], T], again: Callable[[BaseException], bool] = throttled
     ) -> T:
         """What `action` returns; while its error satisfies `again`, tried until the deadline."""
+        # Heavy, and most sweeps change nothing.
+        from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
+
         return Retrying(
             stop=stop_after_delay(self.deadline),
             wait=wait_random_exponential(multiplier=self.first, max=self.longest),

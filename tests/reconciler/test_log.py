@@ -8,7 +8,6 @@ import logging
 from collections.abc import Iterator
 
 import pytest
-import structlog
 
 from reconciler import log
 from reconciler.secret import Secret, redact
@@ -39,7 +38,7 @@ def test_json_in_a_pipe() -> None:
     """One object a line, with level and time."""
     out = io.StringIO()
     log.set_up(verbose=True, stream=out)
-    structlog.get_logger("reconciler").info("swapped", gen=41)
+    log.Logger().info("swapped", gen=41)
     (line,) = lines(out)
     assert (line["event"], line["gen"], line["level"]) == ("swapped", 41, "info")
     assert str(line["timestamp"]).endswith("Z")
@@ -49,7 +48,7 @@ def test_words_on_a_terminal() -> None:
     """Readable, not JSON."""
     out = Tty()
     log.set_up(verbose=True, stream=out)
-    structlog.get_logger("reconciler").info("swapped", gen=41)
+    log.Logger().info("swapped", gen=41)
     assert "swapped" in out.getvalue()
     assert not out.getvalue().startswith("{")
 
@@ -59,7 +58,7 @@ def test_no_colour(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     out = Tty()
     log.set_up(verbose=True, stream=out)
-    structlog.get_logger("reconciler").info("swapped", gen=41)
+    log.Logger().info("swapped", gen=41)
     assert "\x1b" not in out.getvalue()
 
 
@@ -67,7 +66,7 @@ def test_quiet_unless_asked() -> None:
     """Without -v only warnings and worse."""
     out = io.StringIO()
     log.set_up(verbose=False, stream=out)
-    logger = structlog.get_logger("reconciler")
+    logger = log.Logger()
     logger.info("not said")
     logger.warning("said")
     assert [one["event"] for one in lines(out)] == ["said"]
@@ -87,7 +86,7 @@ def test_secrets_are_hidden_wherever_they_are() -> None:
     """By type, by key, inside URLs, inside containers, and in tracebacks."""
     out = io.StringIO()
     log.set_up(verbose=True, stream=out)
-    logger = structlog.get_logger("reconciler")
+    logger = log.Logger()
     logger.info(
         "connect to postgres://u:hunter2@h/d",
         admin=Secret("hunter2"),
