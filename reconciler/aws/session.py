@@ -7,9 +7,12 @@ endpoint is botocore's own business: AWS_ENDPOINT_URL leads to the sandbox.
 
 from __future__ import annotations
 
+import gzip
+import json
 import threading
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from botocore.config import Config
@@ -20,7 +23,7 @@ from botocore.credentials import (
     DeferredRefreshableCredentials,
 )
 from botocore.exceptions import NoCredentialsError
-from botocore.loaders import create_loader
+from botocore.loaders import JSONFileLoader, Loader
 from botocore.session import Session
 
 from reconciler.aws.buckets import Buckets
@@ -224,8 +227,20 @@ class _Assumed(CredentialProvider):
         )
 
 
-_LOADER = create_loader()
-"""Shared: the description of EC2 alone takes a third of a second to read."""
+class PlainJson(JSONFileLoader):
+    """botocore's descriptions as plain dicts, which keep their order too, in half the time."""
+
+    def load_file(self, file_path: str) -> Any:
+        """The file's value without its ending `.json` or `.json.gz`; None where there is none."""
+        for path, opened in ((f"{file_path}.json", open), (f"{file_path}.json.gz", gzip.open)):
+            if Path(path).is_file():
+                with opened(path, "rb") as file:
+                    return json.load(file)
+        return None
+
+
+_LOADER = Loader(file_loader=PlainJson())
+"""Shared: the description of EC2 has four million characters."""
 
 
 def _new_session(profile: str | None = None) -> Session:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from dataclasses import replace
+from pathlib import Path
 
+import botocore
 import pytest
+from botocore.loaders import JSONFileLoader
 
 from reconciler.aws.secrets import from_ssm
-from reconciler.aws.session import Aws
+from reconciler.aws.session import Aws, PlainJson
 from reconciler.errors import AccessDenied, CloudError, ConfigError
 from tests.aws_api import PLACE, Api
 
@@ -92,3 +96,13 @@ def test_parameters_are_secrets(api: Api) -> None:
     api.fault("GetParameter", "error", code="InternalServerError")
     with pytest.raises(CloudError):
         from_ssm(api.aws, "/shop/db")
+
+
+def test_descriptions_are_read_as_botocore_reads_them() -> None:
+    """Plain or packed, in the same order; what is not there is None."""
+    data = Path(botocore.__file__).parent / "data"
+    for name in ("endpoints", "sts/2011-06-15/service-2", "ec2/2016-11-15/paginators-1"):
+        plain, theirs = (one.load_file(str(data / name)) for one in (PlainJson(), JSONFileLoader()))
+        assert plain
+        assert json.dumps(plain) == json.dumps(theirs)
+    assert PlainJson().load_file(str(data / "nothing")) is None
