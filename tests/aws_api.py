@@ -51,6 +51,11 @@ class Api:
         """A client to prepare and look with."""
         return self.aws.ec2_once
 
+    @property
+    def rds(self) -> Any:
+        """The same for RDS."""
+        return self.aws.rds_once
+
     def fault(self, action: str, kind: str, **more: Any) -> None:
         """Something goes wrong from now on; see `deployer.sandbox.faults`."""
         self.server.faults.add(FaultRule(action, kind, **more))

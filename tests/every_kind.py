@@ -24,7 +24,7 @@ from reconciler.resource import (
     TEMPLATE,
     VOLUME,
 )
-from reconciler.tags import BirthTags
+from reconciler.tags import BirthTags, Place
 from tests.aws_api import LEDGER, PLACE, Api, pairs
 
 ZONE = f"{PLACE.region}a"
@@ -37,10 +37,12 @@ SERVER: dict[str, Any] = {
 }
 
 
-def born(suffix: str, ledger: str = LEDGER) -> BirthTags:
+def born(
+    suffix: str, ledger: str = LEDGER, service: str = "shop", place: Place = PLACE
+) -> BirthTags:
     """Tags of a deploy that began this minute: what it makes must be of its own time."""
-    deploy = DeployId("shop", datetime.now(UTC).replace(microsecond=0), suffix)
-    return BirthTags(deploy, ledger, PLACE, "v1.5.0", "me@here")
+    deploy = DeployId(service, datetime.now(UTC).replace(microsecond=0), suffix)
+    return BirthTags(deploy, ledger, place, "v1.5.0", "me@here")
 
 
 @dataclass
@@ -65,7 +67,7 @@ class Maker:
     @property
     def rds(self) -> Any:
         """An RDS client."""
-        return self.api.aws.rds_once
+        return self.api.rds
 
     def all(self) -> Maker:
         """One of each, and a second group: the two name each other."""
@@ -183,6 +185,22 @@ class Maker:
             Tags=pairs(self.birth.of(RDS_SNAPSHOT)),
         )
         return self._note(RDS_SNAPSHOT, f"snapshot:{name}")
+
+    def disk(self) -> str:
+        """A volume on no machine."""
+        zone = f"{self.birth.place.region}a"
+        made = self.api.ec2.create_volume(
+            AvailabilityZone=zone, Size=1, TagSpecifications=self._spec(VOLUME)
+        )
+        return self._note(VOLUME, made["VolumeId"])
+
+    def interface(self) -> str:
+        """A network interface on no machine."""
+        subnet = self.api.ec2.describe_subnets()["Subnets"][0]["SubnetId"]
+        made = self.api.ec2.create_network_interface(
+            SubnetId=subnet, TagSpecifications=self._spec(INTERFACE)
+        )
+        return self._note(INTERFACE, made["NetworkInterface"]["NetworkInterfaceId"])
 
     def _spec(self, kind: str) -> list[Any]:
         return [{"ResourceType": kind, "Tags": pairs(self.birth.of(kind))}]

@@ -99,6 +99,11 @@ class Warm:
         self._err.seek(0)
         return said, self._err.read().decode()
 
+    def said(self) -> str:
+        """Its stderr so far, in whole lines."""
+        size = os.fstat(self._err.fileno()).st_size
+        return os.pread(self._err.fileno(), size, 0).decode().rpartition("\n")[0]
+
     def send_signal(self, sig: int) -> None:
         """Send it a signal; nothing happens to one that has ended."""
         if self.returncode is None:

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 
 from deployer.sandbox.aws.request import Call
 
+HOME = "eu-west-1"
 _COMMANDS = tuple(
     (re.compile(pattern, re.DOTALL), name)
     for pattern, name in (
@@ -44,7 +45,7 @@ def aws_name(call: Call, body: bytes) -> str:
         return f"swap: {_transition(body.decode())}"
     if call.action in ("CreateTags", "DeleteTags"):
         return f"{call.action}: {_tagging(body.decode())}"
-    return call.action
+    return call.action if call.region in ("", HOME) else f"{call.action}, {call.region}"
 
 
 def ssh_name(what: str) -> str | None:

@@ -15,7 +15,7 @@ from datetime import timedelta
 from reconciler.exits import Exit
 from tests.company import Done, Witness
 from tests.crash.doors import Blow, Fault
-from tests.crash.matrix.commands import NEW_LIVE, OLD_LIVE, SWEEP, Command, play
+from tests.crash.matrix.commands import NEW_LIVE, OLD_LIVE, SWEEP, Command, perform, play
 from tests.crash.matrix.stage import MACHINES, Stage
 from tests.crash.scene import Before
 
@@ -45,7 +45,7 @@ def survey(stage: Stage, command: Command) -> list[str]:
     """The names of the requests that the command makes on a good day, in a fixed order."""
     _ready(stage, command)
     command.begin(stage)
-    done = play(stage, command.words)
+    done = perform(stage, command)
     assert done.code == Exit.DONE, done
     names = list(stage.watch.names)
     assert names, done
@@ -58,16 +58,18 @@ def play_cell(stage: Stage, command: Command, cell: Cell, good_day: int) -> Outc
 
     Raises AssertionError for whatever does not hold.
     """
-    before = _ready(stage, command)
+    before, others = _ready(stage, command), stage.others()
     stage.spoilt = True
     command.begin(stage)
     with _clients(stage):
-        done = play(stage, command.words, Blow(cell.request, cell.fault))
+        done = perform(stage, command, Blow(cell.request, cell.fault))
         outcome = _after(stage, command, cell, done, good_day)
     _assert_settled(stage, command, before)
+    assert stage.others() == others
+    command.left(stage)
     # Where nothing had to be recovered: exit 0 and exit 1 both said that nothing is left to do.
     _assert_nothing_planned(stage, done)
-    stage.spoilt = stage.live_id() != before.live
+    stage.spoilt = command.spoils or stage.live_id() != before.live
     return outcome
 
 
@@ -113,7 +115,7 @@ def _recover(stage: Stage, command: Command) -> int:
     assert swept.code == Exit.DONE, swept
     made = len(stage.watch.names)
     if command.again:
-        again = play(stage, command.words)
+        again = perform(stage, command)
         assert again.code == Exit.DONE, again
         made += len(stage.watch.names)
     return made

@@ -5,6 +5,8 @@ Another command is another entry in `COMMANDS`.
 
 from __future__ import annotations
 
+import json
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,14 +14,18 @@ from datetime import timedelta
 from reconciler.exits import Exit
 from tests.company import Done
 from tests.crash.doors import Blow, Fault
-from tests.crash.matrix.stage import Stage
-from tests.crash.scene import NEW
+from tests.crash.matrix import dirt
+from tests.crash.matrix.stage import PLAN, Stage
+from tests.crash.scene import NEW, wait_for
+from tests.crash.warm import Warm
 
 OLD_LIVE, NEW_LIVE = "old", "new"
 UP = ("deployer", "up", "shop", "--ref", NEW, "--json")
 ADOPT = ("deployer", "adopt", "shop", "--yes", "--release", "v1.4.2")
 SWEEP = ("reconciler", "sweep")
 ABORT = ("deployer", "abort", "shop", "--yes")
+AGREED = ("reconciler", "sweep", "--plan", f"{{folder}}/{PLAN}")
+RUN = ("reconciler", "run", "--every", "1s", "--full-every", "1s", "--listen", "127.0.0.1:0")
 
 
 @dataclass(frozen=True)
@@ -32,7 +38,10 @@ class Command:
     may_end    who may be live afterwards
     codes      how it may end by itself, whatever befell it
     again      the command is to be given again after a crash, not only a sweep
-    keeps      whether a stage may be used again when it ends with the old release live
+    adopted    it begins from a shop that is adopted
+    run        how it is run to its end
+    spoils     what it begins from is not to be met by another cell
+    left       looks for what only this command may leave
     """
 
     name: str
@@ -43,10 +52,33 @@ class Command:
     codes: frozenset[int] = frozenset({Exit.DONE, Exit.FAILED, Exit.DIRT})
     again: bool = False
     adopted: bool = True
+    run: Callable[[Stage, tuple[str, ...]], Done] = lambda stage, words: stage.run(*words)
+    spoils: bool = False
+    left: Callable[[Stage], None] = lambda _: None
 
 
 def _nothing(_: Stage) -> None:
     """It begins as the stage stands."""
+
+
+def _until_a_round_finds_nothing(stage: Stage, words: tuple[str, ...]) -> Done:
+    """The loop, ended by SIGTERM when it has nothing more to do; or by whatever befalls it."""
+    process = stage.start(stage.command(*words), stage.environment)
+    assert isinstance(process, Warm)
+    with process:
+        try:
+            wait_for(lambda: process.poll() is not None or _is_at_rest(process.said()), 120)
+            process.send_signal(signal.SIGTERM)
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    return Done(process.wait(), out, err)
+
+
+def _is_at_rest(log: str) -> bool:
+    lines = [json.loads(one) for one in log.splitlines()]
+    rounds = [one for one in lines if one["event"] == "round" and one["outcome"] == "complete"]
+    return bool(rounds) and not rounds[-1]["removed"] and not rounds[-1]["left"]
 
 
 def _killed_at(name: str, fault: Fault) -> Callable[[Stage], None]:
@@ -95,6 +127,24 @@ COMMANDS = (
         may_end=frozenset({NEW_LIVE}),
     ),
     Command("sweep, forgetting", SWEEP, "forgotten", _rolled_back),
+    Command("sweep, of every kind", SWEEP, "swept", dirt.of_every_kind),
+    Command("sweep, of a plan's file", AGREED, "swept", dirt.agreed_to),
+    Command(
+        "sweep, of two accounts and regions",
+        SWEEP,
+        "swept",
+        dirt.in_two_places,
+        spoils=True,
+        left=dirt.nothing_far,
+    ),
+    Command(
+        "a round of the loop",
+        RUN,
+        "swept",
+        dirt.a_little,
+        codes=frozenset({Exit.DONE}),
+        run=_until_a_round_finds_nothing,
+    ),
 )
 
 
@@ -102,3 +152,9 @@ def play(stage: Stage, words: tuple[str, ...], blow: Blow | None = None) -> Done
     """Give a command, with a fault that waits for one of its requests."""
     stage.watch.begin(blow)
     return stage.run(*words)
+
+
+def perform(stage: Stage, command: Command, blow: Blow | None = None) -> Done:
+    """The same for one of the matrix's own commands."""
+    stage.watch.begin(blow)
+    return command.run(stage, tuple(one.format(folder=stage.folder) for one in command.words))

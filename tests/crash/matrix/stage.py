@@ -10,17 +10,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from deployer.sandbox.client import Sandbox
 from deployer.sandbox.options import Options
 from tests.company import Process
-from tests.crash.doors import AwsDoor, Blow, SqlDoor, SshDoor, Watch
+from tests.crash.doors import AwsDoor, SqlDoor, SshDoor, Watch
 from tests.crash.scene import LIVE_DATABASE, Shop
 from tests.crash.warm import Warm
 
 MACHINES = 2
 PARAMETER = "/shop/db-admin-url"
+PLAN = "plan.json"
 
 
 @dataclass
@@ -34,6 +36,25 @@ class Stage(Shop):
     _admin: str = field(default="", init=False)
     _roles: dict[str, str] = field(default_factory=dict, init=False)
     _naming: threading.Lock = field(default_factory=threading.Lock, init=False)
+
+    @property
+    def folder(self) -> Path:
+        """Where a command may be told to write."""
+        return self.sandbox.places.root.parent
+
+    def others(self) -> dict[str, set[str]]:
+        """Ids of what a release makes none of, and a hook of its configuration may."""
+        ec2, rds = self.aws("ec2"), self.aws("rds")
+        servers, snapshots = rds.describe_db_instances(), rds.describe_db_snapshots()
+        lists: dict[str, tuple[list[Any], str]] = {
+            "elastic-ip": (ec2.describe_addresses()["Addresses"], "AllocationId"),
+            "security-group": (ec2.describe_security_groups()["SecurityGroups"], "GroupId"),
+            "key-pair": (ec2.describe_key_pairs()["KeyPairs"], "KeyPairId"),
+            "template": (ec2.describe_launch_templates()["LaunchTemplates"], "LaunchTemplateId"),
+            "rds": (servers["DBInstances"], "DBInstanceIdentifier"),
+            "rds-snapshot": (snapshots["DBSnapshots"], "DBSnapshotIdentifier"),
+        }
+        return {kind: {one[id_] for one in rows} for kind, (rows, id_) in lists.items()}
 
     @property
     def environment(self) -> dict[str, str]:
@@ -117,10 +138,3 @@ def staged(directory: Path) -> Iterator[Stage]:
     finally:
         ssh.close()
         sandbox.down()
-
-
-def blow_of(name: str, fault: str) -> Blow:
-    """A blow from its two words."""
-    from tests.crash.doors import Fault
-
-    return Blow(name, Fault(fault))
