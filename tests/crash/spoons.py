@@ -12,6 +12,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from botocore.handlers import BUILTIN_HANDLERS
+
+import reconciler.aws.retries
 import reconciler.aws.swap
 import reconciler.collect
 import reconciler.finish
@@ -37,6 +40,18 @@ def _guesses(_: Any, why: Exception) -> Any:
     raise why
 
 
+def _upserts(_: Any, wanted: Any, *, point: bool) -> list[Any]:
+    swap = reconciler.aws.swap
+    sets = [swap._txt_set(wanted)]
+    if point and wanted.a is not None:
+        sets.append(swap._a_set(wanted.address, wanted.a))
+    return [{"Action": "UPSERT", "ResourceRecordSet": one} for one in sets]
+
+
+def _without_token(params: Any, **_: Any) -> None:
+    params["body"].pop("ClientToken")
+
+
 _COLLECT = reconciler.collect.Collector.collect
 
 BREAKS: dict[str, Callable[[], None]] = {
@@ -45,6 +60,13 @@ BREAKS: dict[str, Callable[[], None]] = {
         reconciler.collect.Collector, "collect", _forgets_snapshots
     ),
     "a lost swap is not read back": lambda: setattr(reconciler.aws.swap.Swap, "_settle", _guesses),
+    "a swap is an upsert": lambda: setattr(reconciler.aws.swap, "changes", _upserts),
+    "a launch has no token": lambda: BUILTIN_HANDLERS.append(
+        ("before-call.ec2.RunInstances", _without_token)
+    ),
+    "a refused call is given up": lambda: setattr(
+        reconciler.aws.retries.Patience, "call", lambda _, action, __=None: action()
+    ),
 }
 """Guards that a command may be without, in words."""
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from deployer.sandbox.aws.request import Call
-from tests.crash.doors import Blow, Fault, Watch
+from tests.crash.doors import EVERY, Blow, Fault, Watch
 from tests.crash.doors.names import aws_name, sql_name, ssh_name
 from tests.crash.matrix.book import Book, Played
 from tests.crash.matrix.cells import in_fixed_order
-from tests.crash.matrix.table import cells_of, page
+from tests.crash.matrix.table import cells_of, page, requests_of
 
 SWAP = Call("route53", "ChangeResourceRecordSets", mutating=True, protocol="route53")
 ALL = frozenset(Fault)
@@ -116,3 +116,21 @@ def test_the_page_shows_what_did_not_hold_and_what_was_not_played(tmp_path: Path
     assert "**broken**" in row
     assert "2 of 7 cells were played" in text
     assert "**1 did not**" in text
+
+
+def test_a_blow_to_all_meets_every_request_to_aws_once() -> None:
+    """And no other; what is throttled comes again until it is let through."""
+    watch = Watch()
+    watch.begin(Blow(EVERY, Fault.TWICE))
+    assert [watch.passes("create", ALL) for _ in range(2)] == [Fault.TWICE] * 2
+    assert watch.passes("live machine: unpack", frozenset({Fault.TWICE})) is None
+    watch.begin(Blow(EVERY, Fault.THROTTLED))
+    said = [watch.passes(name, ALL) for name in ("create", "delete") * 3]
+    assert said == [Fault.THROTTLED] * 6
+    assert [watch.passes(name, ALL) for name in ("create", "delete")] == [None, None]
+    assert watch.names == ["create", "delete"]
+
+
+def test_a_page_tells_its_rows(tmp_path: Path) -> None:
+    """So that a run need not make every survey again to know what there is to play."""
+    assert requests_of(page(_book(tmp_path))) == {"up": ["CreateImage"]}

@@ -10,6 +10,6 @@ from __future__ import annotations
 from tests.crash.doors.aws import AwsDoor
 from tests.crash.doors.sql import SqlDoor
 from tests.crash.doors.ssh import SshDoor
-from tests.crash.doors.watch import Blow, Fault, Watch
+from tests.crash.doors.watch import EVERY, Blow, Fault, Watch
 
-__all__ = ["AwsDoor", "Blow", "Fault", "SqlDoor", "SshDoor", "Watch"]
+__all__ = ["EVERY", "AwsDoor", "Blow", "Fault", "SqlDoor", "SshDoor", "Watch"]

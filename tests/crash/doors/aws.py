@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import http.client
 import socket
-import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import urlsplit
 
 from deployer.sandbox.aws.replies import error_reply, internal_error, throttled
 from deployer.sandbox.aws.request import Call, read_call
+from tests.crash.doors.door import HOST, Door, Server
 from tests.crash.doors.names import aws_name
 from tests.crash.doors.watch import Fault, Watch
 
@@ -29,41 +29,25 @@ _HOPS = frozenset({"connection", "keep-alive", "transfer-encoding"})
 Reply = tuple[int, list[tuple[str, str]], bytes]
 
 
-class AwsDoor:
+class AwsDoor(Door):
     """Serves at `endpoint` until `close`; the sandbox's API is behind it."""
 
     def __init__(self, behind: str, watch: Watch) -> None:
         self.ahead = timedelta(0)
         self.strict_clock = False
-        self._server = _Server(("127.0.0.1", 0), _Handler)
-        self._server.door = self
         self.watch = watch
         self.behind = urlsplit(behind).netloc
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.05,), name="aws-door", daemon=True
-        )
-        self._thread.start()
+        super().__init__(_Handler)
 
     @property
     def endpoint(self) -> str:
         """Where commands are to look for AWS."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"http://{HOST}:{self.port}"
 
     @property
     def now(self) -> datetime:
         """The time on AWS's clock."""
         return datetime.now(UTC) + self.ahead
-
-    def close(self) -> None:
-        """Serve no more."""
-        self._server.shutdown()
-        self._server.server_close()
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 64
-    door: AwsDoor
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -71,10 +55,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    server: _Server
+    server: Server
 
     def setup(self) -> None:
         super().setup()
+        assert isinstance(self.server.door, AwsDoor)
         self._door = self.server.door
         self._upstream = http.client.HTTPConnection(self._door.behind, timeout=60)
 

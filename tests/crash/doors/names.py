@@ -73,7 +73,7 @@ def sql_name(statements: list[str]) -> str:
 
 def _transition(xml: str) -> str:
     """Which transition of the ledger a change batch is."""
-    old, new = _ledger(xml, "DELETE"), _ledger(xml, "CREATE")
+    old, new = _ledger(xml, "DELETE"), _ledger(xml, "(?:CREATE|UPSERT)")
     before, after = _part(old, "lease"), _part(new, "lease")
     if after:
         step = re.search(r"step=(\S+?)&quot;|step=(\S+?)\"", after)
@@ -89,7 +89,7 @@ def _transition(xml: str) -> str:
 def _ledger(xml: str, action: str) -> str:
     changes: list[str] = re.findall(r"<Change>(.*?)</Change>", xml, re.DOTALL)
     for change in changes:
-        if f"<Action>{action}</Action>" in change and "<Type>TXT</Type>" in change:
+        if re.search(f"<Action>{action}</Action>", change) and "<Type>TXT</Type>" in change:
             return change
     return ""
 

@@ -19,6 +19,7 @@ import struct
 import threading
 from collections.abc import Callable
 
+from tests.crash.doors.door import Door, Server
 from tests.crash.doors.names import sql_name
 from tests.crash.doors.watch import Fault, Watch
 
@@ -34,42 +35,22 @@ _GIVES_UP = re.compile(r"\s*ROLLBACK\b(?!\s+TO)", re.IGNORECASE)
 _BEGINS = re.compile(r"\s*(BEGIN|START)\b", re.IGNORECASE)
 
 
-class SqlDoor:
+class SqlDoor(Door):
     """Listens at `port` until `close`. `role` says what a database is, by its name."""
 
     def __init__(self, behind: tuple[str, int], watch: Watch, role: Callable[[str], str]) -> None:
         self.behind, self.watch, self.role = behind, watch, role
-        self._server = _Server(("127.0.0.1", 0), _Client)
-        self._server.door = self
-        thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.05,), name="sql-door", daemon=True
-        )
-        thread.start()
-
-    @property
-    def port(self) -> int:
-        """Where it listens, on 127.0.0.1."""
-        return int(self._server.server_address[1])
-
-    def close(self) -> None:
-        """Listen no more."""
-        self._server.shutdown()
-        self._server.server_close()
-
-
-class _Server(socketserver.ThreadingTCPServer):
-    daemon_threads = True
-    request_queue_size = 64
-    door: SqlDoor
+        super().__init__(_Client)
 
 
 class _Client(socketserver.BaseRequestHandler):
     """One session: what the client says is read here, what the server says in a thread."""
 
-    server: _Server
+    server: Server
 
     def handle(self) -> None:
         door = self.server.door
+        assert isinstance(door, SqlDoor)
         self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with contextlib.suppress(OSError, EOFError), socket.create_connection(door.behind) as far:
             far.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -31,6 +31,8 @@ class Fault(Enum):
 
 
 THROTTLES = 3
+EVERY = "every request to AWS"
+"""The name of a blow that befalls each of them, once."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class Watch:
     late: list[Callable[[], None]] = field(default_factory=list)
     _victim: int = 0
     _counts: Counter[str] = field(default_factory=Counter)
+    _blows: Counter[str] = field(default_factory=Counter)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def begin(self, blow: Blow | None = None) -> None:
@@ -62,6 +65,7 @@ class Watch:
             self.names.clear()
             self.late.clear()
             self._counts.clear()
+            self._blows.clear()
 
     def accuse(self, pid: int) -> None:
         """This process is the one to kill."""
@@ -75,20 +79,23 @@ class Watch:
         with self._lock:
             nth = self._counts[name] + 1
             full = name if nth == 1 else f"{name} #{nth}"
-            if self.blow is None or self.blow.name != full or not self._strikes():
+            if self.blow is None or not self._strikes(self.blow, full, possible):
                 self._note(name, full)
                 return None
             fault = self.blow.fault
             assert fault in possible, self.blow
             self.struck += 1
+            self._blows[full] += 1
             if fault is not Fault.THROTTLED:  # refused, it was never made: it will come again
                 self._note(name, full)
             self.struck_at = len(self.names)
             return fault
 
-    def _strikes(self) -> bool:
-        most = THROTTLES if self.blow and self.blow.fault is Fault.THROTTLED else 1
-        return self.struck < most
+    def _strikes(self, blow: Blow, full: str, possible: frozenset[Fault]) -> bool:
+        is_aws = Fault.THROTTLED in possible
+        if blow.name != full and not (blow.name == EVERY and is_aws):
+            return False
+        return self._blows[full] < (THROTTLES if blow.fault is Fault.THROTTLED else 1)
 
     def _note(self, name: str, full: str) -> None:
         self._counts[name] += 1

@@ -20,6 +20,9 @@ from tests.crash.matrix.stage import MACHINES, Stage
 from tests.crash.scene import Before
 
 LABELS = {"live": "live", "previous": "retired"}
+HARMLESS = frozenset({Fault.TWICE, Fault.LATE, Fault.THROTTLED})
+"""What is no reason for a command not to do what it is for."""
+
 PATIENCE = 0.2
 """Seconds between two questions of a client: asked more often, clients cost as much as all else."""
 
@@ -96,6 +99,7 @@ def _after(stage: Stage, command: Command, cell: Cell, done: Done, good_day: int
     killed = cell.fault in (Fault.KILL_BEFORE, Fault.KILL_AFTER)
     assert (done.code < 0) is killed, done
     assert killed or done.code in command.codes, done
+    assert cell.fault not in HARMLESS or done.code == Exit.DONE, done
     watch.land()
     if killed or done.code in (Exit.DIRT, Exit.UNFINISHED) or cell.fault is Fault.LATE:
         recovered = _recover(stage, command)

@@ -47,6 +47,18 @@ def cells_of(command: str, names: list[str]) -> list[Cell]:
     ]
 
 
+def requests_of(page: str) -> dict[str, list[str]]:
+    """The rows of a page, by command: a survey that need not be made again."""
+    found: dict[str, list[str]] = {}
+    command = ""
+    for line in page.splitlines():
+        if line.startswith("## "):
+            command = line[3:]
+        elif line.startswith("| ") and not line.startswith("| request |"):
+            found.setdefault(command, []).append(line[2:].partition(" | ")[0])
+    return found
+
+
 def _head(played: Sequence[Played], every: int) -> str:
     bad = sum(bool(one.problem) for one in played)
     commits = Counter(one.commit for one in played)
