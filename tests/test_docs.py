@@ -134,3 +134,16 @@ def test_the_page_of_errors_has_what_users_meet() -> None:
     assert "reconciler plan -o FILE" in said["the plan has been changed since it was made"].cure
     assert not [one for one in said.values() if "sandbox" in one.file]
     assert len(said) > 120
+
+
+def test_the_tests_that_documents_name_are_there() -> None:
+    """`file.py::test_name` below tests/: whoever doubts a claim finds what shows it."""
+    text = (ROOT / "docs" / "bad-days.md").read_text(encoding="utf-8")
+    named = re.findall(r"`([\w/]+\.py)(?:::(\w+))?`", text)
+    lost = [
+        f"{file}::{name}"
+        for file, name in named
+        if f"def {name}" not in (ROOT / "tests" / file.removeprefix("tests/")).read_text("utf-8")
+    ]
+    assert len(named) > 40
+    assert lost == []

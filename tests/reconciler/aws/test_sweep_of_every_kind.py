@@ -193,6 +193,28 @@ def test_every_kind_of_garbage_goes_and_every_copy_stays(world: World) -> None:
     assert world.sweep().outcomes == ()
 
 
+THEIRS = "Z9/shop._deploy.example.org"
+"""Another team's ledger of a service that is called shop too."""
+
+
+def test_another_team_with_our_names_is_left_alone(world: World) -> None:
+    """Same account, tag keys, labels and service, a thing of every kind: theirs, in every word."""
+    theirs = Maker(world.api, born("bbbbb", THEIRS), world.live.base).all()
+    things = [one for one in world.managed.heap.scan().resources if one.id in theirs.every]
+    reasons = world.reasons()
+    assert {reasons[one] for one in theirs.every} == {Reason.FOREIGN}
+    result = world.sweep()
+    assert result.clean
+    assert {one.resource.id for one in result.gone} == world.dead.every
+    found = world.managed.heap.scan().resources
+    assert [one for one in found if one.id in theirs.every] == things
+    [group] = report(result.left).strangers
+    assert (group.service, group.ledger) == ("shop", THEIRS)
+    assert sum(group.kinds.values()) == len(theirs.every)
+    ours = [one.verdict.thing.id for release in report(result.left).rows for one in release.items]
+    assert not theirs.every & set(ours)
+
+
 def test_a_hold_on_any_kind_keeps_it_and_what_it_uses(world: World) -> None:
     """People win: a held address keeps its machine, a template its image and its groups."""
     held = [world.dead.ids[kind][0] for kind in (ADDRESS, TEMPLATE, KEY_PAIR)]
