@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from hypothesis import event, given
+from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
 from reconciler import birth
@@ -14,7 +14,7 @@ from reconciler import tags as t
 from reconciler.desired import DESIRED
 from reconciler.ledger import Ending, Ledger
 from reconciler.plan import ServicePlan, wave
-from reconciler.resource import DATABASE, Gap, Resource
+from reconciler.resource import APART, DATABASE, Gap, Resource
 from reconciler.sweep import ROUNDS
 from reconciler.tags import Label
 from reconciler.verdict import Reason
@@ -115,7 +115,12 @@ def test_deletions_are_sorted(world: World) -> None:
 
 @given(worlds(), st.sampled_from(birth.KINDS))
 def test_a_page_that_was_not_read_adds_no_deletion(world: World, kind: str) -> None:
-    """Knowing less never condemns: a kind is hidden, and said to be."""
+    """Knowing less never condemns: a kind is hidden, and said to be.
+
+    But for one thing, which the README states: RDS may be out of reach where all else is done, and
+    then a label that stands there alone does not tell that the ledger is older than it should be.
+    """
+    assume(kind not in APART or not world.plan.problem)
     seen = tuple(one for one in world.inventory.resources if one.kind != kind)
     less = world.holding(seen, Gap(PLACE, kind, "throttled"))
     assert less.deleted <= world.deleted
