@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from reconciler import gone
+from reconciler import tags as t
 from reconciler.cloud import UNPROVED, Fate, Outcome
 from reconciler.errors import ToolError
 from reconciler.managed import Managed, OnOutcome
@@ -28,6 +29,10 @@ GONE_PACE = Pace(first=0.1, longest=5.0, deadline=240.0)
 _MAY_BE_GONE = frozenset({Fate.PENDING, Fate.DONE, Fate.UNSEEN})
 
 
+AT_ONCE = 1000
+"""Things of a kind that are verified and then asked for: what TerminateInstances takes."""
+
+
 class Collector:
     """Deletes a service's garbage; one outcome an item, and no item's failure stops the others."""
 
@@ -36,46 +41,68 @@ class Collector:
         self._on_outcome = on_outcome
         self._pace = pace
         self._gone = gone.Gone(NEVER)
+        self._seen: tuple[Resource, ...] = ()
+        """The plan's things as they were when last seen: births are proved by them, too."""
 
     def collect(self, garbage: Sequence[Verdict]) -> tuple[Outcome, ...]:
-        """Delete what is garbage in `garbage`, sorted by wave, verified again before each wave."""
+        """Delete what is garbage in `garbage`, sorted by wave, verified again before each call."""
         outcomes: list[Outcome] = []
-        left = [one.thing for one in garbage]
-        for _, group in groupby(left, key=wave):
-            outcomes += self._wave(list(group), left)
+        self._seen = tuple(one.thing for one in garbage)
+        for _, group in groupby(self._seen, key=wave):
+            outcomes += self._wave(list(group))
         return tuple(outcomes)
 
-    def _wave(self, group: list[Resource], around: list[Resource]) -> Iterator[Outcome]:
-        """One wave's outcomes. `around` are the plan's other things: births are proved by them."""
-        try:
-            still = self._verified(group, around)
-        except ToolError as error:
-            failed = [Outcome(one, Fate.FAILED, error.message) for one in group]
-            return self._told(iter(failed))
-        return self._told(self._delete_and_wait(group, still))
+    def _wave(self, group: list[Resource]) -> Iterator[Outcome]:
+        """One wave's outcomes. A large one goes in parts, so that no check is old when it counts.
 
-    def _told(self, outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
-        for one in outcomes:
-            self._on_outcome(one)
-            yield one
+        AWS terminates 20 machines a second: the last of 10,000 waits for eight minutes.
+        """
+        asked: list[Outcome] = []
+        for part in _parts(group):
+            try:
+                asked += self._ask(part)
+            except ToolError as error:
+                asked += [Outcome(one, Fate.FAILED, error.message) for one in part]
+        for outcome in self._settle(asked):
+            self._on_outcome(outcome)
+            yield outcome
 
-    def _verified(self, group: list[Resource], around: list[Resource]) -> dict[str, Verdict]:
+    def _verified(self, part: list[Resource]) -> dict[str, Verdict]:
         """Verdicts of now, by id: things first, ledger second. What is gone is missing."""
-        listed = self._now(group)
-        if not self._gone.learn(group, listed, time.monotonic()):
+        listed = self._now(part)
+        if not self._gone.learn(part, listed, time.monotonic()):
             return {}  # nothing to judge: volumes go with their machines
-        own = {one.key for one in group}
-        more = self._now([one for one in around if one.key not in own])
+        near = self._near(part)
+        more = self._now(near)
         listed = Inventory(listed.resources + more.resources, listed.gaps + more.gaps)
         root, _ = read_root(self._managed)
         self._gone.now = root.now
-        self._gone.learn(group, listed, time.monotonic())
+        self._gone.learn(part, listed, time.monotonic())
         fresh = alive(listed)
-        _refuse_unknown(fresh, root)
-        _refuse_unseen(fresh, group)
-        wanted = {one.key for one in group}
-        verdicts = mark(fresh, {root.home.service: root})
+        whole = self._with_the_rest(fresh, [*part, *near])
+        _refuse_unknown(whole, root)
+        _refuse_unseen(fresh, part)
+        wanted = {one.key for one in part}
+        verdicts = mark(whole, {root.home.service: root})
         return {one.thing.id: one for one in verdicts if one.thing.key in wanted}
+
+    def _near(self, part: list[Resource]) -> list[Resource]:
+        """What else is to be looked at again: of much garbage only what has to do with `part`."""
+        own = {one.key for one in part}
+        others = [one for one in self._seen if one.key not in own]
+        if len(self._seen) <= AT_ONCE:
+            return others
+        ids = {one.id for one in part}
+        named = {id_ for one in part for id_ in _names(one)}
+        return [one for one in others if one.id in named or not ids.isdisjoint(_names(one))]
+
+    def _with_the_rest(self, fresh: Inventory, asked: Sequence[Resource]) -> Inventory:
+        """What is seen now, and beside it what was not asked for, as it was when last seen."""
+        keys = {one.key for one in (*asked, *fresh.resources)}
+        databases = any(one.kind == DATABASE for one in asked)  # these are listed all at once
+        rest = (one for one in self._seen if not (databases and one.kind == DATABASE))
+        self._seen = (*fresh.resources, *(one for one in rest if one.key not in keys))
+        return Inventory(self._seen, fresh.gaps)
 
     def _now(self, things: Sequence[Resource]) -> Inventory:
         if not things:
@@ -88,32 +115,30 @@ class Collector:
         gaps = fresh.gaps + ((databases.gap,) if databases.gap else ())
         return Inventory(fresh.resources + databases.things, gaps)
 
-    def _delete_and_wait(
-        self, group: list[Resource], still: dict[str, Verdict]
-    ) -> Iterator[Outcome]:
-        waiting: list[Resource] = []
-        absent: list[Resource] = []
-        for thing in group:
+    def _ask(self, part: list[Resource]) -> list[Outcome]:
+        """Ask for the deletion of what is still garbage; whether it went is seen later."""
+        still = self._verified(part)
+        garbage: list[Resource] = []
+        outcomes: list[Outcome] = []
+        for thing in part:
             verdict = still.get(thing.id)
             if verdict is None:
-                absent.append(thing)
+                outcomes.append(Outcome(thing, Fate.UNSEEN, UNPROVED))
             elif not verdict.collect:
-                yield Outcome(thing, Fate.BLOCKED, f"kept after all: {verdict.text}")
+                outcomes.append(Outcome(thing, Fate.BLOCKED, f"kept after all: {verdict.text}"))
             else:
-                waiting.append(verdict.thing)
-        yield from self._settle([Outcome(one, Fate.UNSEEN, UNPROVED) for one in absent])
-        for kind in sorted({one.kind for one in waiting}):
-            yield from self._kind([one for one in waiting if one.kind == kind], kind)
+                garbage.append(verdict.thing)
+        for kind in sorted({one.kind for one in garbage}):
+            outcomes += self._delete([one for one in garbage if one.kind == kind], kind)
+        return outcomes
 
-    def _kind(self, things: list[Resource], kind: str) -> Iterator[Outcome]:
+    def _delete(self, things: list[Resource], kind: str) -> Sequence[Outcome]:
         if kind == DATABASE:
-            yield from (self._drop(one) for one in things)
-            return
+            return [self._drop(one) for one in things]
         try:
-            asked = self._managed.heap.delete(things)
+            return self._managed.heap.delete(things)
         except ToolError as error:
-            asked = tuple(Outcome(one, Fate.FAILED, error.message) for one in things)
-        yield from self._settle(asked)
+            return [Outcome(one, Fate.FAILED, error.message) for one in things]
 
     def _settle(self, asked: Sequence[Outcome]) -> Iterator[Outcome]:
         """Wait for what was asked to go; the rest keeps its fate, unless it went all the same."""
@@ -146,6 +171,19 @@ class Collector:
         except ToolError as error:
             return Outcome(thing, Fate.FAILED, error.message)
         return Outcome(thing, Fate.GONE)
+
+
+def _parts(group: list[Resource]) -> Iterator[list[Resource]]:
+    """At most so many of every kind; a deploy's things lie together: AWS finds them by its id."""
+    kinds: dict[str, list[Resource]] = {}
+    for one in sorted(group, key=lambda each: each.tags.get(t.ID, "")):
+        kinds.setdefault(one.kind, []).append(one)
+    for start in range(0, max(map(len, kinds.values())), AT_ONCE):
+        yield [one for things in kinds.values() for one in things[start : start + AT_ONCE]]
+
+
+def _names(one: Resource) -> tuple[str, ...]:
+    return (*one.uses, *one.used_by, one.source)
 
 
 def _refuse_unknown(fresh: Inventory, root: Root) -> None:
