@@ -22,12 +22,20 @@ from reconciler.tags import HELD_BY_ADOPTION
 from reconciler.verdict import CONDEMNED, Reason, Root, Roots, Verdict
 
 
-class _Case(NamedTuple):
+class Case(NamedTuple):
+    """What the rules are asked about: a thing, the deploy that it names, and what is beside it.
+
+    `witnessed` are the deploys any of whose addresses stands in the A record.
+    """
+
     thing: Resource
     deploy: DeployId
     root: Root
     things: Things
     witnessed: frozenset[DeployId]
+
+
+Rule = Callable[[Case], Verdict | None]
 
 
 def mark(inventory: Inventory, roots: Roots) -> tuple[Verdict, ...]:
@@ -152,15 +160,21 @@ def _judge(
     root = roots.get(deploy.service)
     if root is None:
         return Verdict(thing, Reason.FOREIGN, f"service {deploy.service} is not configured here")
-    case = _Case(thing, deploy, root, things, seen[deploy.service])
+    return judge(Case(thing, deploy, root, things, seen[deploy.service]))
+
+
+def judge(case: Case, heard: Callable[[Rule, Verdict | None], None] | None = None) -> Verdict:
+    """Ask the rules in their order, until one speaks. `heard` is told of each that was asked."""
     for rule in RULES:
         verdict = rule(case)
+        if heard is not None:
+            heard(rule, verdict)
         if verdict is not None:
             return verdict
-    return Verdict(thing, Reason.UNROOTED, f"the ledger does not name {deploy}")
+    return Verdict(case.thing, Reason.UNROOTED, f"the ledger does not name {case.deploy}")
 
 
-def _foreign(case: _Case) -> Verdict | None:
+def _foreign(case: Case) -> Verdict | None:
     if not case.root.home.ledger:
         return Verdict(case.thing, Reason.UNKNOWN, case.root.problem)  # nobody knows which is ours
     if case.thing.tags.get("deploy-ledger") == case.root.home.ledger:
@@ -168,7 +182,7 @@ def _foreign(case: _Case) -> Verdict | None:
     return Verdict(case.thing, Reason.FOREIGN, "its tags name another ledger")
 
 
-def _adopted(case: _Case) -> Verdict | None:
+def _adopted(case: Case) -> Verdict | None:
     """What no deploy created has no birth to prove, and no sweep deletes it."""
     if not _is_adopted(case.thing, case.root) or case.root.problem:
         return None
@@ -178,19 +192,19 @@ def _adopted(case: _Case) -> Verdict | None:
     return _rooted(case) or Verdict(case.thing, Reason.HELD, "adopted: no deploy created it")
 
 
-def _look_alike(case: _Case) -> Verdict | None:
+def _look_alike(case: Case) -> Verdict | None:
     if case.thing.kind not in birth.KINDS:
         return Verdict(case.thing, Reason.FOREIGN, f"a {case.thing.kind}: no kind of ours")
     why = birth.doubt(case.thing, case.root.home, case.things)
     return Verdict(case.thing, Reason.LOOK_ALIKE, why) if why else None
 
 
-def _unknown(case: _Case) -> Verdict | None:
+def _unknown(case: Case) -> Verdict | None:
     problem = case.root.problem
     return Verdict(case.thing, Reason.UNKNOWN, problem) if problem else None
 
 
-def _rooted(case: _Case) -> Verdict | None:
+def _rooted(case: Case) -> Verdict | None:
     reason = role(case.root.ledger, case.deploy)
     if reason is None:
         return None
@@ -212,37 +226,35 @@ def role(ledger: Ledger, deploy: DeployId) -> Reason | None:
     return Reason.KEPT if ledger.is_kept(deploy) else Reason.LEASE
 
 
-def _witness(case: _Case) -> Verdict | None:
+def _witness(case: Case) -> Verdict | None:
     if case.deploy not in case.witnessed:
         return None
     return Verdict(case.thing, Reason.WITNESSED, "an address of its deploy stands in the A record")
 
 
-def _held(case: _Case) -> Verdict | None:
+def _held(case: Case) -> Verdict | None:
     hold = case.thing.hold
     return Verdict(case.thing, Reason.HELD, f"deploy-hold: {hold}") if hold else None
 
 
-def _lost(case: _Case) -> Verdict | None:
+def _lost(case: Case) -> Verdict | None:
     if case.thing.label in CONDEMNED:
         return None
     label = case.thing.tags.get("deploy-state", "nothing")
     return Verdict(case.thing, Reason.LOST, f"not rooted, yet labelled {label!r}")
 
 
-def _shared(case: _Case) -> Verdict | None:
+def _shared(case: Case) -> Verdict | None:
     if not case.thing.shared:
         return None
     return Verdict(case.thing, Reason.IN_USE, "it is shared with other accounts")
 
 
-def _young(case: _Case) -> Verdict | None:
+def _young(case: Case) -> Verdict | None:
     if case.root.now - case.deploy.born >= case.root.min_age:
         return None
     return Verdict(case.thing, Reason.YOUNG, f"younger than {case.root.min_age}")
 
-
-Rule = Callable[[_Case], Verdict | None]
 
 RULES: tuple[Rule, ...] = (
     _foreign,

@@ -16,8 +16,9 @@ from reconciler.deploy_id import DeployId
 from reconciler.desired import DESIRED
 from reconciler.ledger import Ending, Lease, Ledger
 from reconciler.mark import mark, settled
+from reconciler.moved import new_addresses, notes
 from reconciler.plan import OPEN, SHUT, Ask, Plan, Repair, ServicePlan
-from reconciler.resource import DATABASE, INSTANCE, RDS, Inventory, Plain, Resource, service_of
+from reconciler.resource import DATABASE, RDS, Inventory, Resource, service_of
 from reconciler.retention import beyond
 from reconciler.tags import Label
 from reconciler.verdict import ROOTED, Reason, Root, Verdict
@@ -54,13 +55,12 @@ def _shares(inventory: Inventory, roots: Mapping[str, Root]) -> Mapping[str, Inv
 
 
 def _service(inventory: Inventory, root: Root, ask: Ask) -> ServicePlan:
-    home = root.home
     if root.problem:
         verdicts = _verdicts(inventory, root)
         return ServicePlan(root, verdicts=verdicts, problem=root.problem)
     first = swaps(root, ask, forget=not _is_partly_hidden(inventory, root))
-    after = replace(root, ledger=first.ledger)
-    verdicts = _verdicts(_labelled_left(inventory, home.ledger, first.forget), after)
+    later, after = _after(inventory, root, first.ledger, first.forget)
+    verdicts = _verdicts(later, after)
     leased = first.ledger.lease is not None
     plain = _plain_of(inventory, root)
     return ServicePlan(
@@ -71,10 +71,33 @@ def _service(inventory: Inventory, root: Root, ask: Ask) -> ServicePlan:
         repairs=() if leased or plain else _agreed(_repairs(_whole(verdicts, ask)), ask),
         readdress=() if leased or ask.young else _readdress(verdicts, after, inventory, ask),
         verdicts=_scoped(verdicts, ask),
-        notes=_notes(root),
+        notes=notes(root),
         young=ask.young,
         plain=plain,
     )
+
+
+def judged_by(plan: Plan, todo: ServicePlan) -> tuple[Inventory, Root]:
+    """The heap and the root that the verdicts of a service's plan were made from.
+
+    They are those that the plan's own swaps give.
+    """
+    root, name = todo.root, todo.service
+    share = _shares(plan.inventory, {name: root})[name]
+    if todo.problem:
+        return share, root
+    ledger = root.ledger
+    if todo.end is not None:
+        ledger = ledgers.end(ledger, Ending(todo.end, root.now, operator=True))
+    return _after(share, root, _without(ledger, todo.forget), todo.forget)
+
+
+def _after(
+    inventory: Inventory, root: Root, ledger: Ledger, gone: tuple[DeployId, ...]
+) -> tuple[Inventory, Root]:
+    """The heap and the root as swaps leave them: that ledger, and what it forgot labelled so."""
+    later = _labelled_left(inventory, root.home.ledger, gone) if gone else inventory
+    return later, replace(root, ledger=ledger)
 
 
 @dataclass(frozen=True)
@@ -112,7 +135,7 @@ def _agreed(repairs: tuple[Repair, ...], ask: Ask) -> tuple[Repair, ...]:
 def _readdress(
     verdicts: tuple[Verdict, ...], root: Root, inventory: Inventory, ask: Ask
 ) -> tuple[str, ...]:
-    at = _moved(verdicts, root, inventory.plain)
+    at = new_addresses(verdicts, root, inventory.plain)
     return at if ask.among is None or ask.among.repoint == at else ()
 
 
@@ -246,47 +269,3 @@ def _deviation(verdict: Verdict) -> str:
     if thing.label != desired.label:
         return f"is labelled {thing.tags.get(t.STATE, 'nothing')}, should be {desired.label}"
     return ""
-
-
-def _moved(verdicts: tuple[Verdict, ...], root: Root, plain: Plain) -> tuple[str, ...]:
-    """The live machines' addresses if a stop and start changed them (rule 11), else ().
-
-    Only where the record still says what the ledger wrote, and only to a complete set. A machine
-    that merely carries live's tags (a copy by hand) is nobody's to point a record at.
-    """
-    live = root.ledger.live
-    if live is None or root.record != live.at or (live.id, INSTANCE) in plain:
-        return ()
-    machines = [
-        one.thing for one in verdicts if one.thing.kind == INSTANCE and one.reason is Reason.LIVE
-    ]
-    if len(machines) != len(live.at) or any(one.state != "running" for one in machines):
-        return ()
-    return _new_addresses(live.at, machines)
-
-
-def _new_addresses(at: tuple[str, ...], machines: list[Resource]) -> tuple[str, ...]:
-    """Each machine keeps its address in `at`, or stands with its public one.
-
-    Its private address survives a stop, so what changed was public. One that has no public address
-    (yet) is no complete set: the record is never moved to an address clients cannot reach.
-    """
-    kept = [next((a for a in one.addresses if a in at), None) for one in machines]
-    if all(kept):
-        return ()
-    new = [
-        one or machine.public[0]
-        for one, machine in zip(kept, machines, strict=True)
-        if one or machine.public
-    ]
-    return tuple(sorted(new)) if len(new) == len(at) else ()
-
-
-def _notes(root: Root) -> tuple[str, ...]:
-    live = root.ledger.live
-    if live is None or root.record == live.at:
-        return ()
-    said = ", ".join(root.record) or "nothing"
-    wrote = ", ".join(live.at)
-    note = f"the A record says {said}, the ledger last wrote {wrote}: somebody moved it"
-    return (f"{note}; it is not moved back",)

@@ -1,16 +1,17 @@
-"""Why one thing is kept or collected: each question the rules ask, and its answer. Pure."""
+"""Why one thing is kept or collected: what it is, and each rule that was asked, in order. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from reconciler import birth, costs
+from reconciler import costs
 from reconciler import tags as t
 from reconciler.durations import format_duration
 from reconciler.plan import Plan, ServicePlan
 from reconciler.render import words
 from reconciler.render.plan_text import verdict_json
+from reconciler.replay import Question, questions
 from reconciler.verdict import Reason, Verdict
 
 
@@ -28,6 +29,7 @@ def explain_lines(plan: Plan, verdict: Verdict) -> list[str]:
     fate = "is garbage" if verdict.collect else "is kept"
     rows = [f"  {name:<11} {text}" for name, text in _answers(plan, verdict)]
     lines = [f"{thing.id} {fate}: {words.one_line(verdict.text)}.", *rows]
+    lines += _asked_lines(_questions(plan, verdict))
     if verdict.collect:
         lines.append("The next sweep removes it.")
         lines.append(f"To keep it:  reconciler hold {thing.id} 'your reason'")
@@ -70,11 +72,6 @@ def _answers(plan: Plan, verdict: Verdict) -> Iterator[tuple[str, str]]:
     thing, todo = verdict.thing, _todo(plan, verdict)
     yield "what", " ".join(filter(None, (thing.kind, thing.type, thing.state, str(thing.place))))
     yield "deploy", str(thing.deploy) if thing.deploy else "its deploy-id does not parse"
-    if todo is not None:
-        yield "birth", _birth(plan, verdict, todo) or "proved"
-        yield "rooted", _rooted(verdict, todo)
-        record = ", ".join(todo.root.record) or "nothing"
-        yield "record", f"says {record}"
     yield "label", thing.tags.get(t.STATE, "none")
     yield "hold", words.one_line(thing.hold) or "none"
     yield "in use by", ", ".join(thing.used_by) or "nothing"
@@ -117,20 +114,30 @@ def _todo(plan: Plan, verdict: Verdict) -> ServicePlan | None:
     return next((one for one in plan.services if verdict in one.verdicts), None)
 
 
-def _birth(plan: Plan, verdict: Verdict, todo: ServicePlan) -> str:
-    thing = verdict.thing
-    if thing.hold == t.HELD_BY_ADOPTION:
-        return "adopted: no deploy created it"
-    if thing.kind not in birth.KINDS:
-        return "no kind of ours"
-    things = birth.index(plan.inventory.resources, thing.place)
-    return birth.doubt(thing, todo.root.home, things)
+def _questions(plan: Plan, verdict: Verdict) -> tuple[Question, ...]:
+    todo = _todo(plan, verdict)
+    return questions(plan, todo, verdict) if todo is not None else ()
 
 
-def _rooted(verdict: Verdict, todo: ServicePlan) -> str:
-    ledger = todo.root.ledger
-    yes = verdict.thing.deploy in ledger.rooted
-    return f"{'yes' if yes else 'no'}, in generation {ledger.gen} at {todo.root.now:%H:%M:%S} UTC"
+def _asked_lines(asked: Sequence[Question]) -> Iterator[str]:
+    """A line a rule; it decides where an arrow says so."""
+    if asked:
+        yield "Asked, in this order, of what was read at these times (UTC):"
+    for number, one in enumerate(asked, 1):
+        at = f"{one.at:%H:%M:%S}" if one.at else "unread  "
+        said = f"  → kept: {words.one_line(one.said.text)}" if one.said else ""
+        yield f"  {number:>2} {one.rule:<8} {at}  {words.one_line(one.saw)}{said}"
+    if asked and asked[-1].said is None:
+        yield "  → nothing keeps it"
+
+
+def _asked_json(one: Question) -> dict[str, Any]:
+    return {
+        "rule": one.rule,
+        "at": one.at.isoformat() if one.at else None,
+        "saw": one.saw,
+        "said": None if one.said is None else {"reason": one.said.reason, "text": one.said.text},
+    }
 
 
 def explain_json(plan: Plan, verdict: Verdict) -> dict[str, Any]:
@@ -138,5 +145,6 @@ def explain_json(plan: Plan, verdict: Verdict) -> dict[str, Any]:
     return {
         **verdict_json(verdict),
         "answers": dict(_answers(plan, verdict)),
+        "asked": [_asked_json(one) for one in _questions(plan, verdict)],
         "would_change": would_change(plan, verdict),
     }

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import textwrap
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
-from reconciler import breaker
+from reconciler import breaker, planner
 from reconciler.breaker import Cap
 from reconciler.cloud import Fate, Outcome
 from reconciler.errors import Refused
@@ -21,7 +22,20 @@ from reconciler.resource import DATABASE, INSTANCE, Gap
 from reconciler.sweep import Result
 from reconciler.tags import HELD_BY_ADOPTION, Label
 from reconciler.verdict import Reason
-from tests.shop_world import ALL, CLEAN, DEAD, DIED, EVIDENCE, LIVE, PLACE, deploy, planned, things
+from tests.shop_world import (
+    ALL,
+    CLEAN,
+    DEAD,
+    DIED,
+    EVIDENCE,
+    LIVE,
+    OLD,
+    PLACE,
+    ZONE,
+    deploy,
+    planned,
+    things,
+)
 
 
 def text(plan: Plan) -> str:
@@ -92,26 +106,45 @@ def test_a_plan_in_json_has_what_the_text_has() -> None:
 
 
 def test_explain_garbage() -> None:
-    """Each question the rules ask, its answer, and how to keep the thing."""
-    plan = planned()
+    """Each rule that was asked, what it saw and when, and how to keep the thing."""
+    seen = planned()
+    earlier = replace(seen.services[0].root, heap_age=timedelta(seconds=5))
+    plan = planner.plan(seen.inventory, {"shop": earlier}, {})
+    birth = (
+        f"deploy-part instance@123456789012/eu-west-1, token {DEAD.client_token(ZONE)}, "
+        "created 2026-11-23 02:44:02"
+    )
     (verdict,) = find(plan, "i-41")
-    assert explain_lines(plan, verdict) == [
-        f"i-41 is garbage: the ledger does not name {DEAD}.",
-        "  what        instance t3.small running 123456789012/eu-west-1",
-        f"  deploy      {DEAD}",
-        "  birth       proved",
-        "  rooted      no, in generation 44 at 03:29:52 UTC",
-        "  record      says 10.0.1.17",
-        "  label       pending",
-        "  hold        none",
-        "  in use by   nothing",
-        "  shared      no",
-        "  age         45 min, born 2026-11-23 02:44:02; no min_age",
-        "  seen        listed 03:29:52, ledger and record read 03:29:52 UTC",
-        "  cost        $0.0278/h, $0.02 so far, $20.02 in 30 days",
-        "The next sweep removes it.",
-        "To keep it:  reconciler hold i-41 'your reason'",
-    ]
+    assert (
+        explain_lines(plan, verdict)
+        == textwrap.dedent(f"""\
+        i-41 is garbage: the ledger does not name {DEAD}.
+          what        instance t3.small running 123456789012/eu-west-1
+          deploy      {DEAD}
+          label       pending
+          hold        none
+          in use by   nothing
+          shared      no
+          age         45 min, born 2026-11-23 02:44:02; no min_age
+          seen        listed 03:29:47, ledger and record read 03:29:52 UTC
+          cost        $0.0278/h, $0.02 so far, $20.02 in 30 days
+        Asked, in this order, of what was read at these times (UTC):
+           1 ledger   03:29:47  its tags name Z1/shop._deploy.example.com, the service's
+           2 adopted  03:29:47  not adopted
+           3 birth    03:29:47  {birth}
+           4 known    03:29:52  generation 44; nothing contradicts it
+           5 rooted   03:29:52  generation 44 roots previous {OLD}, live {LIVE}
+           6 record   03:29:52  the A record says 10.0.1.17: no address of its deploy
+           7 hold     03:29:47  none
+           8 label    03:29:47  pending
+           9 shared   03:29:47  no
+          10 age      03:29:52  born 2026-11-23 02:44:02; no min_age
+          11 in use   03:29:47  used by nothing that stays
+          → nothing keeps it
+        The next sweep removes it.
+        To keep it:  reconciler hold i-41 'your reason'
+        """).splitlines()
+    )
 
 
 def test_explain_what_is_kept() -> None:
@@ -123,9 +156,8 @@ def test_explain_what_is_kept() -> None:
     adopted = [replace(one, tags={**one.tags, "deploy-hold": HELD_BY_ADOPTION}) for one in ALL[:1]]
     (verdict,) = find(planned(CLEAN, adopted), "i-17")
     assert explain_json(plan, verdict)["verdict"] == "keep"
-    assert "  birth       adopted: no deploy created it" in explain_lines(
-        planned(CLEAN, adopted), verdict
-    )
+    said = explain_lines(planned(CLEAN, adopted), verdict)
+    assert [line for line in said if "adopted: no deploy created it  → kept: " in line]
 
 
 def test_explain_says_what_would_change_it() -> None:

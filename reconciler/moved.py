@@ -1,0 +1,51 @@
+"""What became of the A record since the ledger last wrote it: a stop and start, or people. Pure."""
+
+from __future__ import annotations
+
+from reconciler.resource import INSTANCE, Plain, Resource
+from reconciler.verdict import Reason, Root, Verdict
+
+
+def new_addresses(verdicts: tuple[Verdict, ...], root: Root, plain: Plain) -> tuple[str, ...]:
+    """The live machines' addresses if a stop and start changed them (rule 11), else ().
+
+    Only where the record still says what the ledger wrote, and only to a complete set. A machine
+    that merely carries live's tags (a copy by hand) is nobody's to point a record at.
+    """
+    live = root.ledger.live
+    if live is None or root.record != live.at or (live.id, INSTANCE) in plain:
+        return ()
+    machines = [
+        one.thing for one in verdicts if one.thing.kind == INSTANCE and one.reason is Reason.LIVE
+    ]
+    if len(machines) != len(live.at) or any(one.state != "running" for one in machines):
+        return ()
+    return _complete(live.at, machines)
+
+
+def _complete(at: tuple[str, ...], machines: list[Resource]) -> tuple[str, ...]:
+    """Each machine keeps its address in `at`, or stands with its public one.
+
+    Its private address survives a stop, so what changed was public. One that has no public address
+    (yet) is no complete set: the record is never moved to an address clients cannot reach.
+    """
+    kept = [next((a for a in one.addresses if a in at), None) for one in machines]
+    if all(kept):
+        return ()
+    new = [
+        one or machine.public[0]
+        for one, machine in zip(kept, machines, strict=True)
+        if one or machine.public
+    ]
+    return tuple(sorted(new)) if len(new) == len(at) else ()
+
+
+def notes(root: Root) -> tuple[str, ...]:
+    """What is to be said of a record that people moved (rule 11): it is not moved back."""
+    live = root.ledger.live
+    if live is None or root.record == live.at:
+        return ()
+    said = ", ".join(root.record) or "nothing"
+    wrote = ", ".join(live.at)
+    note = f"the A record says {said}, the ledger last wrote {wrote}: somebody moved it"
+    return (f"{note}; it is not moved back",)
