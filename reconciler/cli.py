@@ -49,10 +49,11 @@ def cli() -> None:
 
 def connected(asked: Asked) -> tuple[Settings, Edges]:
     """The configuration and the sessions of a run by it."""
-    from reconciler import log
+    from reconciler import log, price_file
     from reconciler.wiring import Edges
 
     log.set_up(verbose=asked.verbose)
+    price_file.load()
     settings = asked.settings()
     return settings, Edges(settings, settings.reconciler.reach)
 
@@ -228,6 +229,9 @@ def _place_of(asked: Asked, id_: str) -> Aws:
 cli.add_command(policy)
 cli.add_command(
     Lazy("sweep", "reconciler.sweep_cli:sweep", "Remove what is left behind; repair; finish.")
+)
+cli.add_command(
+    Lazy("prices", "reconciler.prices_cli:prices", "Say which prices are used; fetch newer ones.")
 )
 cli.add_command(Lazy("run", "reconciler.run_cli:run", "Sweep for ever: young often, full seldom."))
 

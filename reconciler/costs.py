@@ -1,9 +1,9 @@
-"""What things cost an hour, from a small dated table. Pure; an unknown price is None, never 0.
+"""What things cost an hour, by fetched prices or a small dated table; unknown is None, never 0.
 
-On-demand, Linux, US dollars, as of November 2025, written down by hand after AWS's price pages and
-not checked against its Pricing API. A month is 30 days, 720 h. What a table cannot know
-(discounts, data transfer, extra IOPS) is not in it, so every figure is an estimate, good for
-telling what to mend first.
+On-demand, Linux, US dollars. The table is as of November 2025, written down by hand after AWS's
+price pages and not checked against its Pricing API; `use` lets fetched prices go before it. A
+month is 30 days, 720 h. What no list knows (discounts, data transfer, extra IOPS) is in neither,
+so every figure is an estimate, good for telling what to mend first. Pure, but for `use`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import reduce
 
+from reconciler.prices import Prices
 from reconciler.resource import (
     ADDRESS,
     DATABASE,
@@ -102,6 +103,25 @@ _RDS_STORAGE: Mapping[str, Mapping[str, float]] = {
     "eu-west-1": {"disk": 0.127, "snapshot": 0.095},
 }
 """$ a GB and month of general purpose storage, and of a snapshot, again an upper bound."""
+
+_FETCHED = [Prices()]
+
+
+def use(prices: Prices) -> None:
+    """Let these go before the table in this process; an empty `Prices()` leaves the table alone."""
+    _FETCHED[0] = prices
+
+
+def as_of() -> str:
+    """Of when the prices are: `2025-11`, or `2026-11-23, else 2025-11` with fetched ones."""
+    fetched = _FETCHED[0].as_of
+    return f"{fetched}, else {AS_OF}" if fetched else AS_OF
+
+
+def _dollars(table: Mapping[str, Mapping[str, float]], region: str, name: str) -> float | None:
+    fetched = _FETCHED[0].of(region, name)
+    return table.get(region, {}).get(name) if fetched is None else fetched
+
 
 _FREE = frozenset({IMAGE, DATABASE, KEY_PAIR, GROUP, TEMPLATE})
 """An image is billed as its snapshots, a database on a shared server not at all."""
@@ -199,7 +219,7 @@ def _instance(thing: Resource) -> float | None:
     addresses = thing.public_ips * PUBLIC_IPV4
     if thing.state in _NOT_BILLED:
         return addresses
-    price = _INSTANCES.get(thing.place.region, {}).get(thing.type)
+    price = _dollars(_INSTANCES, thing.place.region, thing.type)
     return None if price is None else price + addresses
 
 
@@ -208,11 +228,14 @@ def _database_server(thing: Resource) -> float | None:
     disk = _storage(thing, "disk")
     if thing.state == "stopped" or disk is None:
         return disk
-    price = _RDS.get(thing.place.region, {}).get(thing.type)
+    price = _dollars(_RDS, thing.place.region, thing.type)
     return None if price is None else price + disk + thing.public_ips * PUBLIC_IPV4
 
 
 def _storage(thing: Resource, kind: str) -> float | None:
-    table = _RDS_STORAGE if thing.kind in RDS else _STORAGE
-    price = table.get(thing.place.region, {}).get(kind)
+    region = thing.place.region
+    if thing.kind in RDS:  # never fetched: a name says less there than it seems to
+        price = _RDS_STORAGE.get(region, {}).get(kind)
+    else:
+        price = _dollars(_STORAGE, region, kind)
     return None if price is None or not thing.size_gb else price * thing.size_gb / MONTH

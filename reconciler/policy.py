@@ -115,12 +115,18 @@ def guard(scope: Scope) -> Document:
     )
 
 
+def prices(_: Scope) -> Document:
+    """Who refreshes the prices: public figures, of which AWS knows no resources."""
+    return _document(_allow("AskForPrices", "pricing:GetProducts", "*"))
+
+
 POLICIES: Mapping[str, Callable[[Scope], Document]] = {
     "deployer": deployer,
     "reconciler": reconciler,
     "adopt": adopt,
     "hold": hold,
     "guard": guard,
+    "prices": prices,
 }
 """Every policy there is, by the name of its file in config/iam."""
 

@@ -27,6 +27,7 @@ UNSEEN: Mapping[str, str] = {
     "ec2:DetachNetworkInterface": "only of an interface that somebody attached by hand",
     "ec2:GetConsoleOutput": "asked when a machine does not let us in, to say why",
     "iam:PassRole": "no call of its own: RunInstances wants it where machines have a role",
+    "pricing:GetProducts": "only where somebody refreshes the prices",
     "sts:AssumeRole": "only where [roles] names one for another account",
 }
 """What an ordinary release, rollback and sweep never ask for, and why it is allowed all the same.

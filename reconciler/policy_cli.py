@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from reconciler.policy_scope import Locate
     from reconciler.settings import Settings
 
-WHOSE = ("deployer", "reconciler", "adopt", "hold", "guard")
+WHOSE = ("deployer", "reconciler", "adopt", "hold", "guard", "prices")
 
 
 @click.command(
@@ -46,7 +46,8 @@ def policy(asked: Asked, whose: str, account: str, zones: tuple[str, ...]) -> No
     """Print the least-privilege IAM policy.
 
     For this configuration. deployer and reconciler: for these commands; adopt: beside deployer's,
-    once; hold: for people; guard: a deny that keeps everybody else from our tags.
+    once; hold: for people; guard: a deny that keeps everybody else from our tags; prices: for who
+    refreshes those.
     """
     import json
 

@@ -11,7 +11,8 @@ import structlog
 
 from deployer.sandbox.client import Sandbox
 from deployer.sandbox.options import Options
-from reconciler import log
+from reconciler import costs, log, price_file
+from reconciler.prices import Prices
 
 _HERE = Path(__file__).parent
 _UNWATCHED = ("crash", "e2e", "model")
@@ -32,6 +33,14 @@ def _log_as_at_the_start() -> Iterator[None]:
     yield
     log.tear_down()
     structlog.reset_defaults()
+
+
+@pytest.fixture(autouse=True)
+def _prices_of_the_table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Whoever runs the tests may have fetched prices of their own."""
+    monkeypatch.setattr(price_file, "path", lambda: tmp_path / "cache" / "prices.json")
+    yield
+    costs.use(Prices())
 
 
 @pytest.fixture(scope="session")

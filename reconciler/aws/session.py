@@ -160,6 +160,11 @@ class Aws:
         return self._client("sns", ONCE)
 
     @property
+    def pricing(self) -> Any:
+        """The Pricing API, which is in few regions."""
+        return self._client("pricing", READS)
+
+    @property
     def rds(self) -> Any:
         """RDS, for reads."""
         return self._client("rds", READS)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from reconciler.costs import AS_OF, MONTH, Sum, as_shown, price
+from reconciler.costs import MONTH, Sum, as_of, as_shown, price
 from reconciler.render import words
 from reconciler.render.ledger import iso
 from reconciler.render.plan_text import verdict_json
@@ -143,7 +143,7 @@ def _foot(report: Report, *, verbose: bool = False) -> list[str]:
         lines.append(f"+ and {words.count(report.total.unknown, 'thing')} whose price is not known")
     lines += [f"{name} is unknown: {why}" for name, why in report.unknown.items()]
     lines += [f"unread: {one}" for one in report.gaps]
-    lines += [*stranger_lines(report.strangers), f"prices of {AS_OF}, on demand; estimates"]
+    lines += [*stranger_lines(report.strangers), f"prices of {as_of()}, on demand; estimates"]
     return lines + completeness_lines(report.reads, verbose=verbose)
 
 
@@ -151,7 +151,7 @@ def as_json(report: Report) -> dict[str, Any]:
     """For programs: the figures unrounded, and every orphan with its reason."""
     return {
         "now": iso(report.now) if report.now else None,
-        "prices": AS_OF,
+        "prices": as_of(),
         "deploys": [_row_json(one) for one in report.rows],
         "orphans": [_item_json(one) for one in report.orphans],
         "foreign": [_item_json(one) for one in report.foreign],

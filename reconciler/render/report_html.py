@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from html import escape
 
 from reconciler import tags as t
-from reconciler.costs import AS_OF, MONTH, Sum, as_shown, is_bound
+from reconciler.costs import MONTH, Sum, as_of, as_shown, is_bound
 from reconciler.render import words
 from reconciler.render.html_parts import (
     Cell,
@@ -267,7 +267,8 @@ def _small_print(report: Report) -> str:
         else ""
     )
     return (
-        f"{more}<p>Prices of {AS_OF}, on demand, US dollars; estimates. A month is 30 days, 720 h. "
+        f"{more}<p>Prices of {as_of()}, on demand, US dollars; estimates. "
+        "A month is 30 days, 720 h. "
         "Times are UTC. A snapshot's price is an upper bound: snapshots share what did not change. "
         "What was spent counts from the birth in the deploy's id, at the present price.</p>"
     )

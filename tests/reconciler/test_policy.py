@@ -42,6 +42,7 @@ SERVICES = {
     "record": "route53",
     "hosted": "route53",
     "parameter": "ssm",
+    "products": "pricing",
     "role": "sts",
 }
 NOT_ASKED_OF_AWS = {

@@ -1,0 +1,81 @@
+"""Prices of AWS's Pricing API as a value: read from its products, kept in a file. Pure.
+
+    region → name → US dollars: `t3.micro` and `db.t3.micro` an hour while running,
+    `gp3` and `snapshot` a GB and month
+
+What the API says twice and differently is left out: an unknown price is better than a wrong one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+VERSION = 1
+_UNITS = {"Hrs", "GB-Mo"}
+
+
+@dataclass(frozen=True)
+class Prices:
+    """What was fetched, and the day of it (`2026-11-23`); '' where nothing was."""
+
+    as_of: str = ""
+    by_region: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    def of(self, region: str, name: str) -> float | None:
+        """The price of a name in a region; None where it was not fetched."""
+        return self.by_region.get(region, {}).get(name)
+
+
+def read_products(products: Iterable[str]) -> dict[str, float]:
+    """Names with their prices, from the products of one region. Raises ValueError for no JSON."""
+    found: dict[str, set[float]] = {}
+    for text in products:
+        product = json.loads(text)
+        name = _name(product.get("product", {}))
+        for price in _on_demand(product.get("terms", {})) if name else ():
+            found.setdefault(name, set()).add(price)
+    return {name: one.pop() for name, one in sorted(found.items()) if len(one) == 1}
+
+
+def _name(product: Mapping[str, Any]) -> str:
+    """What the product is called here; '' for one that no resource of ours is billed as."""
+    family, said = product.get("productFamily", ""), product.get("attributes", {})
+    if family in ("Compute Instance", "Database Instance"):
+        return str(said.get("instanceType", ""))
+    if family == "Storage":
+        return str(said.get("volumeApiName", ""))
+    if family == "Storage Snapshot" and str(said.get("usagetype", "")).endswith("SnapshotUsage"):
+        return "snapshot"
+    return ""
+
+
+def _on_demand(terms: Mapping[str, Any]) -> Iterator[float]:
+    for offer in terms.get("OnDemand", {}).values():
+        for dimension in offer.get("priceDimensions", {}).values():
+            dollars = float(dimension.get("pricePerUnit", {}).get("USD", 0))
+            if dollars > 0 and dimension.get("unit") in _UNITS:
+                yield dollars
+
+
+def encode(prices: Prices) -> str:
+    """The text of a file."""
+    said = {"version": VERSION, "as_of": prices.as_of, "prices": prices.by_region}
+    return json.dumps(said, indent=1, sort_keys=True) + "\n"
+
+
+def decode(text: str) -> Prices:
+    """The prices in a file's text. Raises ValueError for anything that `encode` did not write."""
+    said = json.loads(text)
+    if not isinstance(said, dict) or said.get("version") != VERSION:
+        raise ValueError("not a file of prices of this version")
+    try:
+        table = {
+            str(region): {str(name): float(one) for name, one in names.items()}
+            for region, names in said["prices"].items()
+        }
+        return Prices(str(said["as_of"]), table)
+    except (KeyError, AttributeError, TypeError) as error:
+        raise ValueError(f"not a file of prices: {error!r}") from error
