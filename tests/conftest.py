@@ -21,9 +21,10 @@ well; being watched makes what these do themselves two to three times as slow.""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of whole processes, and of models, are not watched for coverage."""
+    """Tests of whole processes, of models, and by thousands of cases, are not watched."""
     for item in items:
-        if item.path.relative_to(_HERE).parts[0] in _UNWATCHED:
+        by_search = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
+        if by_search or item.path.relative_to(_HERE).parts[0] in _UNWATCHED:
             item.add_marker(pytest.mark.no_cover)
 
 
