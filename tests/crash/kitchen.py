@@ -2,49 +2,37 @@
 
 from __future__ import annotations
 
-import functools
+import _strptime  # noqa: F401
+import gc
+import importlib
 import os
+import pkgutil
 import sys
 from collections.abc import Mapping, Sequence
 
-import boto3.session
 import psycopg  # noqa: F401
 import pytest  # noqa: F401 -- every new process of `multiprocessing` imports its parent's script
-from botocore.loaders import JSONFileLoader
+import tenacity  # noqa: F401
 
-import deployer.abort
-import deployer.adopt
+import deployer
 import deployer.cli
-import deployer.doctor
-import deployer.preview
-import deployer.progress
-import deployer.recover
-import deployer.rollback
-import deployer.status
-import deployer.thaw
-import deployer.up
-import deployer.wiring
+import reconciler
 import reconciler.cli
-import reconciler.render.report
-import reconciler.render.sweep_text
-import reconciler.report
-import reconciler.wiring
+from reconciler.aws.session import _new_session
 from tests.crash import spoons
 
 MAINS = {"deployer": deployer.cli.main, "reconciler": reconciler.cli.main}
 
+for _package in (reconciler, deployer):
+    for _found in pkgutil.walk_packages(_package.__path__, f"{_package.__name__}."):
+        if not _found.name.startswith("deployer.sandbox") and "__main__" not in _found.name:
+            importlib.import_module(_found.name)
 
-_parse = functools.cache(JSONFileLoader().load_file)
-
-
-def _load_file(_: JSONFileLoader, path: str) -> object:
-    """What stands in one of botocore's files, parsed once for every command to come."""
-    return _parse(path)
-
-
-JSONFileLoader.load_file = _load_file  # type: ignore[assignment, method-assign]
-for _service in ("ec2", "route53", "sts", "ssm"):
-    boto3.session.Session("none", "none").client(_service, "eu-west-1")
+# What stands in botocore's files is parsed once, for every command to come: the sessions share it.
+for _service in ("ec2", "rds", "route53", "ssm", "sts"):
+    _new_session().create_client(
+        _service, "eu-west-1", aws_access_key_id="none", aws_secret_access_key="none"
+    )
 
 
 def cook(words: Sequence[str], env: Mapping[str, str]) -> None:
@@ -54,3 +42,9 @@ def cook(words: Sequence[str], env: Mapping[str, str]) -> None:
     sys.argv = list(words)
     spoons.stir(env)
     MAINS[os.path.basename(words[0])]()  # noqa: PTH119 -- an argument, not a path
+
+
+# What is here is shared by every command to come: Python's collector need not look at it again,
+# which would copy each page.
+gc.collect()
+gc.freeze()
