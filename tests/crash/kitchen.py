@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import _strptime  # noqa: F401
 import gc
 import importlib
 import os
 import pkgutil
 import sys
+import time
 from collections.abc import Mapping, Sequence
 
 import psycopg  # noqa: F401
@@ -27,6 +27,8 @@ for _package in (reconciler, deployer):
     for _found in pkgutil.walk_packages(_package.__path__, f"{_package.__name__}."):
         if not _found.name.startswith("deployer.sandbox") and "__main__" not in _found.name:
             importlib.import_module(_found.name)
+
+time.strptime("2026", "%Y")  # imports a module of its own
 
 # What stands in botocore's files is parsed once, for every command to come: the sessions share it.
 for _service in ("ec2", "rds", "route53", "ssm", "sts"):
