@@ -36,10 +36,6 @@ def _forgets_snapshots(collector: Any, deletes: Any) -> tuple[Outcome, ...]:
     return _COLLECT(collector, kept)
 
 
-def _guesses(_: Any, why: Exception) -> Any:
-    raise why
-
-
 def _upserts(_: Any, wanted: Any, *, point: bool) -> list[Any]:
     swap = reconciler.aws.swap
     sets = [swap._txt_set(wanted)]
@@ -59,7 +55,6 @@ BREAKS: dict[str, Callable[[], None]] = {
     "a sweep passes over snapshots": lambda: setattr(
         reconciler.collect.Collector, "collect", _forgets_snapshots
     ),
-    "a lost swap is not read back": lambda: setattr(reconciler.aws.swap.Swap, "_settle", _guesses),
     "a swap is an upsert": lambda: setattr(reconciler.aws.swap, "changes", _upserts),
     "a launch has no token": lambda: BUILTIN_HANDLERS.append(
         ("before-call.ec2.RunInstances", _without_token)

@@ -79,23 +79,24 @@ class Watch:
         with self._lock:
             nth = self._counts[name] + 1
             full = name if nth == 1 else f"{name} #{nth}"
-            if self.blow is None or not self._strikes(self.blow, full, possible):
+            if self.blow is None or not self._strikes(self.blow, name, full, possible):
                 self._note(name, full)
                 return None
             fault = self.blow.fault
             assert fault in possible, self.blow
             self.struck += 1
-            self._blows[full] += 1
+            self._blows[name] += 1
             if fault is not Fault.THROTTLED:  # refused, it was never made: it will come again
                 self._note(name, full)
             self.struck_at = len(self.names)
             return fault
 
-    def _strikes(self, blow: Blow, full: str, possible: frozenset[Fault]) -> bool:
+    def _strikes(self, blow: Blow, name: str, full: str, possible: frozenset[Fault]) -> bool:
         is_aws = Fault.THROTTLED in possible
         if blow.name != full and not (blow.name == EVERY and is_aws):
             return False
-        return self._blows[full] < (THROTTLES if blow.fault is Fault.THROTTLED else 1)
+        # By name: what comes again after a lost answer is let through.
+        return self._blows[name] < (THROTTLES if blow.fault is Fault.THROTTLED else 1)
 
     def _note(self, name: str, full: str) -> None:
         self._counts[name] += 1
