@@ -13,20 +13,28 @@ from reconciler.exits import Exit
 from tests.crash.doors import Blow, Fault
 from tests.crash.matrix.commands import SWEEP, UP, play
 from tests.crash.matrix.stage import MACHINES, Stage
-from tests.crash.scene import wait_for
+from tests.crash.scene import Before, wait_for
 
 pytestmark = [pytest.mark.timeout(400), pytest.mark.crash]
 
 LAGS = (0.0, 5.0, 30.0)
 
 
-@pytest.mark.parametrize("lag", LAGS)
-def test_a_release_goes_through_whatever_is_listed_late(stage: Stage, lag: float) -> None:
-    """It waits for what it made, and makes nothing twice."""
+def _adopted(stage: Stage, lag: float) -> Before:
+    """The shop, adopted as long ago as it takes for that to be listed; how it stands."""
     stage.set_up()
     stage.adopt()
     before = stage.before()
     stage.faults.lag(lag)
+    (machine,) = before.things["instance"]
+    wait_for(lambda: "deploy-state" in stage.tags(machine), lag + 30)
+    return before
+
+
+@pytest.mark.parametrize("lag", LAGS)
+def test_a_release_goes_through_whatever_is_listed_late(stage: Stage, lag: float) -> None:
+    """It waits for what it made, and makes nothing twice."""
+    before = _adopted(stage, lag)
     done = play(stage, UP)
     stage.faults.lag(0)
     assert done.code == Exit.DONE, done
@@ -39,11 +47,8 @@ def test_a_release_goes_through_whatever_is_listed_late(stage: Stage, lag: float
 @pytest.mark.parametrize("request_name", ["CreateImage", "RunInstances"])
 def test_an_undo_finds_what_is_listed_late(stage: Stage, request_name: str, lag: float) -> None:
     """The create's answer is lost, and the release fails at once; nothing stays behind."""
-    stage.set_up()
-    stage.adopt()
-    before = stage.before()
+    before = _adopted(stage, lag)
     stage.configure(r'^install = \["./bin/install"\]$', 'install = ["false"]')
-    stage.faults.lag(lag)
     done = play(stage, UP, Blow(request_name, Fault.LOST))
     assert done.code in (Exit.FAILED, Exit.DIRT), done
     stage.faults.lag(0)
@@ -56,10 +61,7 @@ def test_an_undo_finds_what_is_listed_late(stage: Stage, request_name: str, lag:
 @pytest.mark.parametrize("lag", LAGS)
 def test_what_a_sweep_does_not_see_yet_the_next_one_removes(stage: Stage, lag: float) -> None:
     """Killed right after the launch: garbage is stable, however late it is listed."""
-    stage.set_up()
-    stage.adopt()
-    before = stage.before()
-    stage.faults.lag(lag)
+    before = _adopted(stage, lag)
     killed = play(stage, UP, Blow("RunInstances", Fault.KILL_AFTER))
     assert killed.code < 0, killed
     born = time.monotonic()

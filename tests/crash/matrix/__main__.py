@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import re
+import signal
 import sys
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 
 from tests.crash.matrix.book import FOLDER, ROOT, Book, Played
 from tests.crash.matrix.cells import Cell
@@ -44,25 +45,38 @@ def _wanted(book: Book, options: argparse.Namespace) -> list[Cell]:
 
 
 def _run(options: argparse.Namespace, book: Book) -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(options.workers, mp_context=context) as pool:
-        unknown = [one.name for one in COMMANDS if one.name not in book.surveys]
-        for name, names in zip(unknown, pool.map(surveyed, unknown), strict=True):
-            book.add_survey(name, names)
-            _say(f"{name}: {len(names)} requests")
-        wanted = _wanted(book, options)
-        futures: dict[Future[Played], Cell] = {
-            pool.submit(played, cell, len(book.surveys[cell.command])): cell for cell in wanted
-        }
-        for number, future in enumerate(as_completed(futures), 1):
-            one = future.result()
-            book.add(one)
-            said = f"{one.word} {one.calls}" if not one.problem else one.problem.splitlines()[-1]
-            again = ", again" if one.tries > 1 else ""
-            _say(
-                f"{number}/{len(wanted)} {one.command} | {one.request} | {one.fault}: {said}"
-                f" ({one.seconds} s{again})"
-            )
+        try:
+            _survey(pool, book)
+            _play(pool, book, _wanted(book, options))
+        except BaseException:
+            # What was not begun is for the next run, which goes on from here.
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _survey(pool: Executor, book: Book) -> None:
+    unknown = [one.name for one in COMMANDS if one.name not in book.surveys]
+    for name, names in zip(unknown, pool.map(surveyed, unknown), strict=True):
+        book.add_survey(name, names)
+        _say(f"{name}: {len(names)} requests")
+
+
+def _play(pool: Executor, book: Book, wanted: list[Cell]) -> None:
+    futures: dict[Future[Played], Cell] = {
+        pool.submit(played, cell, len(book.surveys[cell.command])): cell for cell in wanted
+    }
+    for number, future in enumerate(as_completed(futures), 1):
+        one = future.result()
+        book.add(one)
+        said = f"{one.word} {one.calls}" if not one.problem else one.problem.splitlines()[-1]
+        again = ", again" if one.tries > 1 else ""
+        _say(
+            f"{number}/{len(wanted)} {one.command} | {one.request} | {one.fault}: {said}"
+            f" ({one.seconds} s{again})"
+        )
 
 
 def _say(line: str) -> None:

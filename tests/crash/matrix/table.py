@@ -67,6 +67,8 @@ def _head(played: Sequence[Played], every: int) -> str:
         for name, count in sorted(commits.items(), key=lambda one: (-one[1], one[0]))
     )
     said = f", **{bad} did not**" if bad else ""
+    if len(commits) > 1:
+        said += ". The code was changed in between: `make crash CRASH=--fresh` plays all on one"
     good = len(played) - bad
     return _HEAD.format(cells=len(played), every=every, commits=words, good=good, bad=said)
 
