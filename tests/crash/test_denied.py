@@ -27,6 +27,7 @@ pytestmark = [pytest.mark.denied, pytest.mark.timeout(600)]
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 ALLOWED = actions(deployer(scope(load(CONFIG), "", GivenZones({"example.com": "Z1"}))))
 CODES = {"route53": "AccessDenied", "ssm": "AccessDeniedException"}
+CREATES = ("CreateImage", "RunInstances")
 FREE = "sts:GetCallerIdentity"
 ASKED = sorted(ALLOWED - UNSEEN.keys())
 DELETES = [one for one in ASKED if one.split(":")[1].startswith(("Delete", "Dereg", "Term"))]
@@ -81,10 +82,13 @@ def named(done: Done, action: str) -> None:
 @pytest.mark.parametrize("action", STOPS)
 def test_a_release_that_may_not(released: Shop, action: str) -> None:
     """What it needs before the commit: exit 6, named, everything undone; live kept its writes."""
-    before = released.before()
+    before, since = released.before(), last_request(released)
     withhold(released, action)
     done = released.deployer("up", "shop", "--ref", "v1.7.0")
     named(done, action)
+    made = [one for one in released.faults.requests(since) if one["action"] in CREATES]
+    if [one for one in made if one["status"] == 200]:
+        assert "Removed: " in done.err, done
     if action.split(":")[1].startswith(("Describe", "List", "Get")):
         _looks(released, action)
     released.faults.clear()

@@ -32,6 +32,8 @@ from tests.shop_world import HOME, PLACE
 
 pytestmark = pytest.mark.timeout(0 if CASES > 2000 else 240)
 MANY = settings(max_examples=CASES)
+FEWER = settings(max_examples=CASES // 5)
+"""For what is written and read again: what was read is written again in the others."""
 
 
 def _near_ledger(dice: Random) -> str:
@@ -79,7 +81,7 @@ def test_any_text_is_an_id_or_none(text: str) -> None:
     assert str(found) == text
 
 
-@MANY
+@FEWER
 @given(n.made(n.an_id), st.integers(0, 299))
 def test_names_that_derive_from_an_id_are_its_own(one: DeployId, number: int) -> None:
     """Text, token and name lead back to the id, within AWS's lengths."""
@@ -118,7 +120,7 @@ def test_any_file_is_a_plan_or_refused_in_words(text: str) -> None:
     assert not [one for one in refused if "\n" in one.message or "plan -o" not in one.cure]
 
 
-@MANY
+@FEWER
 @given(n.made(n.a_plan_file))
 def test_a_plan_comes_back_from_its_file(one: PlanFile) -> None:
     """Written and read: the same, whatever is shown beside it."""
