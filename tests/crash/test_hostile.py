@@ -6,14 +6,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
+import psycopg
 import pytest
 
 from reconciler.exits import Exit
 from tests.crash.grounds import told
-from tests.crash.scene import LIVE_DATABASE, NEW, Shop, query
+from tests.crash.scene import LIVE_DATABASE, NEW, Shop, query, wait_for
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -76,6 +78,22 @@ def _cannot_be_restored(shop: Shop) -> Iterator[None]:
     query(shop, LIVE_DATABASE, "SET ROLE shop; DROP FUNCTION there")
 
 
+@contextmanager
+def _the_dump_is_killed(shop: Shop) -> Iterator[None]:
+    """A table that the application may not write, so no freeze waits for it, holds up the dump."""
+    query(shop, LIVE_DATABASE, "CREATE TABLE held_up (id int)")
+    waiting = (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
+        "AND application_name = 'deployer' AND query LIKE 'LOCK TABLE%'"
+    )
+    with ThreadPoolExecutor() as pool, psycopg.connect(shop.admin_url(LIVE_DATABASE)) as holder:
+        holder.execute("LOCK TABLE held_up IN ACCESS EXCLUSIVE MODE")
+        killed = pool.submit(wait_for, lambda: bool(query(shop, LIVE_DATABASE, waiting)))
+        yield
+        killed.result()
+    query(shop, LIVE_DATABASE, "DROP TABLE held_up")
+
+
 PROMPT = '\n[limits]\nconnect = "2s"\ninstall = "2s"\nmigrate = "2s"\n'
 CASES = {
     "an image that fails": Hostile(
@@ -120,6 +138,10 @@ CASES = {
     "a restore that fails": Hostile(
         ("copy of database shop", "pg_restore: error: COPY failed", "pg_restore with status 1"),
         around=_cannot_be_restored,
+    ),
+    "a dump that is killed": Hostile(
+        ("copy of database shop", "terminating connection due to administrator command"),
+        around=_the_dump_is_killed,
     ),
     "a hanging migration": Hostile(
         ("migration `echo to $DATABASE_URL; sleep 60`", "given up after 2 s", "to postgresql://"),
