@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from typing import LiteralString
 
 import psycopg
 import pytest
@@ -80,20 +81,30 @@ def _cannot_be_restored(shop: Shop) -> Iterator[None]:
 
 @contextmanager
 def _the_dump_is_killed(shop: Shop) -> Iterator[None]:
-    """A table that the application may not write, so no freeze waits for it, holds up the dump."""
+    """Held up by a lock that is asked for behind the freeze's own, and so granted after it."""
     query(shop, LIVE_DATABASE, "CREATE TABLE held_up (id int)")
-    waiting = (
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
-        "AND application_name = 'deployer' AND query LIKE 'LOCK TABLE%'"
-    )
-    with ThreadPoolExecutor() as pool, psycopg.connect(shop.admin_url(LIVE_DATABASE)) as holder:
-        holder.execute("LOCK TABLE held_up IN ACCESS EXCLUSIVE MODE")
-        killed = pool.submit(wait_for, lambda: bool(query(shop, LIVE_DATABASE, waiting)))
+    with ThreadPoolExecutor() as pool:
+        killed = pool.submit(_kill_the_dump, shop, pool)
         yield
         killed.result()
     query(shop, LIVE_DATABASE, "DROP TABLE held_up")
 
 
+def _kill_the_dump(shop: Shop, pool: ThreadPoolExecutor) -> None:
+    url = shop.admin_url(LIVE_DATABASE)
+    with psycopg.connect(url) as first, psycopg.connect(url) as second:
+        first.execute("LOCK TABLE held_up IN ROW EXCLUSIVE MODE")
+        wait_for(lambda: bool(query(shop, LIVE_DATABASE, f"SELECT pid {WAITS} 'LOCK%SHARE MODE'")))
+        asked = pool.submit(second.execute, "LOCK TABLE held_up IN ACCESS EXCLUSIVE MODE")
+        exclusive = f"SELECT pid {WAITS} 'LOCK%EXCLUSIVE MODE'"
+        wait_for(lambda: bool(query(shop, LIVE_DATABASE, exclusive)))
+        first.rollback()
+        asked.result(timeout=60)
+        kill = f"SELECT pg_terminate_backend(pid) {WAITS} 'LOCK%ACCESS SHARE MODE'"
+        wait_for(lambda: bool(query(shop, LIVE_DATABASE, kill)))
+
+
+WAITS: LiteralString = "FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE"
 PROMPT = '\n[limits]\nconnect = "2s"\ninstall = "2s"\nmigrate = "2s"\n'
 CASES = {
     "an image that fails": Hostile(
