@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from reconciler import costs
+from reconciler import moved as moved_record
 from reconciler import tags as t
 from reconciler.durations import format_duration
 from reconciler.errors import Refused, ToolError
@@ -72,13 +73,7 @@ def nothing_to_clone(service: str, live: Live) -> Refused:
 
 def moved(service: str, note: str) -> Refused:
     """Somebody changed the A record: people win (rule 11)."""
-    return Refused(
-        f"{service}: {note}",
-        cure=(
-            f"To accept what the record says   deployer adopt {service}\n"
-            f"To write the ledger anew         deployer recover {service}"
-        ),
-    )
+    return Refused(f"{service}: {note}", cure=moved_record.CURE.format(service=service))
 
 
 def held(todo: ServicePlan, lease: Lease, length: timedelta) -> Refused:

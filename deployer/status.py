@@ -50,8 +50,8 @@ class Status:
 
     @property
     def clean(self) -> bool:
-        """Whether there is nothing to do."""
-        return self.todo.empty and not self.problem
+        """Whether there is nothing to do, for us or for people."""
+        return self.todo.empty and not self.problem and not self.todo.notes
 
 
 def status(ports: Ports) -> Status:

@@ -93,7 +93,7 @@ class _Seen:
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
         self._orphans = Orphans()
-        self._unknown = 0
+        self._unknown = self._contradictions = 0
         self._complete: dict[str, float] = {}
 
     def round(self, done: Round) -> None:
@@ -102,6 +102,7 @@ class _Seen:
             self._complete[done.kind] = ended.timestamp()
         if done.result is not None:
             self._unknown = len(done.result.left.unknown)
+            self._contradictions = len(done.result.contradictions)
             self._orphans = self._orphans.after(done.result, full=done.full)
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
@@ -110,6 +111,8 @@ class _Seen:
         yield from self._waste()
         unknown = "Services whose state could not be established"
         yield GaugeMetricFamily("reconciler_unknown_services", unknown, self._unknown)
+        moved = "A records that somebody moved away from what the ledger last wrote"
+        yield GaugeMetricFamily("reconciler_moved_records", moved, self._contradictions)
         yield self._last_complete()
 
     def _by_cause(self) -> GaugeMetricFamily:

@@ -5,6 +5,12 @@ from __future__ import annotations
 from reconciler.resource import INSTANCE, Plain, Resource
 from reconciler.verdict import Reason, Root, Verdict
 
+CURE = (
+    "To accept what the record says   deployer adopt {service}\n"
+    "To write the ledger anew         deployer recover {service}"
+)
+"""What to do about a record that somebody moved."""
+
 
 def new_addresses(verdicts: tuple[Verdict, ...], root: Root, plain: Plain) -> tuple[str, ...]:
     """The live machines' addresses if a stop and start changed them (rule 11), else ().

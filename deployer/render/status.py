@@ -9,6 +9,7 @@ from typing import Any
 from deployer.recover import Recovery
 from deployer.refusals import ago
 from deployer.status import DeployLine, Status
+from reconciler import moved
 from reconciler.render import words
 from reconciler.render.ledger import iso, ledger_json, ledger_lines
 
@@ -54,7 +55,9 @@ def _trouble(one: Status) -> Iterator[str]:
     if one.dirt:
         yield f"  ! left behind: {words.count(len(one.dirt), 'thing')}"
         yield from (f"      {line}" for line in one.dirt)
-    if not one.clean:
+    if one.todo.notes:
+        yield moved.CURE.format(service=one.service)
+    elif not one.clean:
         yield f"To put it right      reconciler sweep --service {one.service}"
     elif not one.generation and one.pointed_at:
         yield f"To bring it under a ledger   deployer adopt {one.service}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from reconciler import moved
 from reconciler.cloud import Fate, Outcome
 from reconciler.render import words
 from reconciler.render.plan_text import saving, verdict_json
@@ -56,7 +57,7 @@ def left_lines(result: Result) -> list[str]:
             for one in plan.deletes
         ]
         lines += [f"  not finished: {one.deploy}: {one.why}" for one in plan.repairs]
-        lines += [f"  {plan.service}: {note}" for note in plan.notes]
+    lines += [f"  {words.one_line(one)}" for one in result.contradictions]
     lines += [f"  {gap.kind}s of {gap.place} unread: {gap.reason}" for gap in result.gaps]
     lines += [f"  {one}" for one in result.trouble]
     return ["Left:", *lines, *_cures(result)] if lines else ["Clean."]
@@ -69,6 +70,7 @@ def _cures(result: Result) -> list[str]:
         one.root.cure or f"To see more   deployer status {one.service}"
         for one in result.left.unknown
     ]
+    said += [moved.CURE.format(service=one.service) for one in result.left.services if one.notes]
     return list(dict.fromkeys(one for one in said if one))
 
 
@@ -82,6 +84,7 @@ def as_json(result: Result) -> dict[str, Any]:
         "outcomes": [outcome_json(one) for one in result.outcomes],
         "left": [verdict_json(one) for todo in result.left.services for one in todo.deletes],
         "unknown": {one.service: one.problem for one in result.left.unknown},
+        "contradictions": list(result.contradictions),
         "trouble": list(result.trouble),
         "left_out": list(result.left_out),
         "not_ours": strangers_json(strangers(result.left)),

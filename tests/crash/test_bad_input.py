@@ -124,7 +124,8 @@ def test_a_second_address_by_hand(calm: Shop) -> None:
                 done = calm.deployer(*line.split(" "))
                 refused(done, Exit.REFUSED, "127.99.0.1", "somebody moved it", "adopt shop")
             told(calm.deployer("status", "shop"), Exit.DONE, "somebody moved it")
-            told(calm.reconciler("sweep"), Exit.DONE, "somebody moved it")
+            told(calm.deployer("status", "shop", "--exit-code"), Exit.TO_DO, "somebody moved it")
+            told(calm.reconciler("sweep"), Exit.DIRT, "somebody moved it", "adopt shop")
 
 
 @contextmanager

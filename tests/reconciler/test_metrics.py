@@ -96,6 +96,17 @@ def test_a_young_round_forgets_nothing_that_it_does_not_list(metrics: Metrics) -
     assert Figures(metrics).orphans == set()
 
 
+def test_a_moved_record_is_counted(metrics: Metrics) -> None:
+    """An alert can be made of it; put back, it is none any more."""
+    seen = planned()
+    [todo] = seen.services
+    moved = replace(seen, services=(replace(todo, notes=("somebody moved it",)),))
+    metrics.round(turn(Result(seen, moved)))
+    assert Figures(metrics).of("moved_records") == 1
+    metrics.round(turn(Result(seen, seen)))
+    assert Figures(metrics).of("moved_records") == 0
+
+
 def test_what_has_become_unknown_is_not_gone(metrics: Metrics) -> None:
     """Garbage of a service whose ledger cannot be read is still there, as far as anybody knows."""
     seen = planned()

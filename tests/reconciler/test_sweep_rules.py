@@ -14,6 +14,7 @@ from reconciler.cloud import Fate
 from reconciler.errors import AccessDenied, CannotConnect, CloudError, DatabaseError
 from reconciler.fence import FencedAct
 from reconciler.machine_acts import Act, obey
+from reconciler.render.sweep_text import left_lines
 from reconciler.resource import DATABASE, VOLUME, Gap
 from reconciler.sweep import sweep
 from reconciler.tags import Label
@@ -249,7 +250,10 @@ def test_rule_11_a_record_moved_by_people_stays_moved(scene: Scene) -> None:
     result = scene.sweep()
     assert scene.ledgers.pointed_at(scene.address) == ("203.0.113.5",)
     assert scene.did("swap") == []
-    assert result.left.services[0].notes
+    assert result.clean
+    [said] = result.contradictions
+    assert "203.0.113.5" in said
+    assert "deployer adopt shop" in "\n".join(left_lines(result))
 
 
 def test_rule_11_a_machine_started_again_is_followed(scene: Scene) -> None:
