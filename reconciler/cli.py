@@ -106,7 +106,7 @@ def plan(
     asked.answer(
         plan_json(seen, cap), lambda: "\n".join(plan_lines(seen, cap, verbose=asked.verbose))
     )
-    if seen.unknown or seen.inventory.gaps or any(one.notes for one in seen.services):
+    if seen.unknown or seen.inventory.gaps or seen.contradictions:
         return Exit.DIRT
     return Exit.TO_DO if exit_code and not seen.empty else Exit.DONE
 

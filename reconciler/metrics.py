@@ -102,7 +102,7 @@ class _Seen:
             self._complete[done.kind] = ended.timestamp()
         if done.result is not None:
             self._unknown = len(done.result.left.unknown)
-            self._contradictions = len(done.result.contradictions)
+            self._contradictions = len(done.result.left.contradictions)
             self._orphans = self._orphans.after(done.result, full=done.full)
 
     def collect(self) -> Iterator[GaugeMetricFamily]:

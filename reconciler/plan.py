@@ -148,6 +148,11 @@ class Plan:
     inventory: Inventory = field(default_factory=Inventory)
 
     @property
+    def contradictions(self) -> tuple[str, ...]:
+        """What people have to look at: a record that somebody moved (rule 11)."""
+        return tuple(f"{one.service}: {note}" for one in self.services for note in one.notes)
+
+    @property
     def empty(self) -> bool:
         """Whether there is nothing to do anywhere."""
         return all(one.empty for one in self.services)

@@ -120,7 +120,7 @@ class _Items:
 
 def log_round(done: Round) -> None:
     """One line a round; what went wrong is a warning, with the command that cures it."""
-    well = done.outcome == "complete" and not (done.result and done.result.contradictions)
+    well = done.outcome == "complete" and not (done.result and done.result.left.contradictions)
     say = log.info if well else log.warning
     say("round", **round_facts(done))
 
@@ -139,7 +139,7 @@ def round_facts(done: Round) -> Mapping[str, Any]:
         facts["left"] = dict(Counter(one.thing.kind for one in left))
         facts["ended"] = [str(one) for one in done.result.ended]
         facts["trouble"] = list(done.result.trouble)
-        facts["contradictions"] = list(done.result.contradictions)
+        facts["contradictions"] = list(done.result.left.contradictions)
     if done.missed:
         facts["cause"] = done.missed
     if done.error is not None:

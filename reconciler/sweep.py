@@ -69,11 +69,6 @@ class Result:
         return (*self.left.inventory.reads, *self.told)
 
     @property
-    def contradictions(self) -> tuple[str, ...]:
-        """What people have to look at: a record that somebody moved (rule 11)."""
-        return tuple(f"{one.service}: {note}" for one in self.left.services for note in one.notes)
-
-    @property
     def clean(self) -> bool:
         """Whether nothing is left to do and nothing was left unseen."""
         return self.left.empty and not self.left.unknown and not self.gaps

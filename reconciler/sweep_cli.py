@@ -123,7 +123,7 @@ def _said(asked: Asked, result: Result) -> int:
     """Say what was done; the exit code."""
     from reconciler.render.sweep_text import as_json, in_lines
 
-    code = Exit.DONE if result.clean and not result.contradictions else Exit.DIRT
+    code = Exit.DONE if result.clean and not result.left.contradictions else Exit.DIRT
     done = stream.result_line(code, answer=as_json(result)) if asked.as_json else None
     asked.say(done or "\n".join(in_lines(result, verbose=asked.verbose)))
     return code

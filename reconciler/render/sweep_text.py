@@ -57,7 +57,7 @@ def left_lines(result: Result) -> list[str]:
             for one in plan.deletes
         ]
         lines += [f"  not finished: {one.deploy}: {one.why}" for one in plan.repairs]
-    lines += [f"  {words.one_line(one)}" for one in result.contradictions]
+    lines += [f"  {words.one_line(one)}" for one in result.left.contradictions]
     lines += [f"  {gap.kind}s of {gap.place} unread: {gap.reason}" for gap in result.gaps]
     lines += [f"  {one}" for one in result.trouble]
     return ["Left:", *lines, *_cures(result)] if lines else ["Clean."]
@@ -84,7 +84,7 @@ def as_json(result: Result) -> dict[str, Any]:
         "outcomes": [outcome_json(one) for one in result.outcomes],
         "left": [verdict_json(one) for todo in result.left.services for one in todo.deletes],
         "unknown": {one.service: one.problem for one in result.left.unknown},
-        "contradictions": list(result.contradictions),
+        "contradictions": list(result.left.contradictions),
         "trouble": list(result.trouble),
         "left_out": list(result.left_out),
         "not_ours": strangers_json(strangers(result.left)),

@@ -251,7 +251,7 @@ def test_rule_11_a_record_moved_by_people_stays_moved(scene: Scene) -> None:
     assert scene.ledgers.pointed_at(scene.address) == ("203.0.113.5",)
     assert scene.did("swap") == []
     assert result.clean
-    [said] = result.contradictions
+    [said] = result.left.contradictions
     assert "203.0.113.5" in said
     assert "deployer adopt shop" in "\n".join(left_lines(result))
 
