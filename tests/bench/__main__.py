@@ -10,13 +10,14 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.bench import alone, beside, page, sweeping, throttled
+from tests.bench import alone, beside, page, pages, sweeping, throttled
 
 Part = Callable[[Path], Iterator[str]]
 
 PARTS: dict[str, tuple[str, Part]] = {
     "core": ("Mark and plan of 1,000,000 tag rows, in one process", alone.core),
     "help": ("Start-up", alone.start_up),
+    "pages": ("Reading a page", pages.measure),
     "sweeps": ("Sweeps of fleets", sweeping.measure),
     "custodian": ("Beside Cloud Custodian", beside.measure),
     "buckets": ("10,000 orphans within AWS's token buckets", throttled.measure),
