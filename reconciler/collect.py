@@ -58,11 +58,13 @@ class Collector:
         AWS terminates 20 machines a second: the last of 10,000 waits for eight minutes.
         """
         asked: list[Outcome] = []
+        failed = ""
         for part in _parts(group):
-            try:
-                asked += self._ask(part)
-            except ToolError as error:
-                asked += [Outcome(one, Fate.FAILED, error.message) for one in part]
+            found = _failed(part, f"not asked for: {failed}") if failed else self._asked(part)
+            asked += found
+            # Throttled, denied, unknown: what failed for all of a part will fail for the others.
+            if not failed and all(one.fate is Fate.FAILED for one in found):
+                failed = found[0].text
         for outcome in self._settle(asked):
             self._on_outcome(outcome)
             yield outcome
@@ -115,9 +117,12 @@ class Collector:
         gaps = fresh.gaps + ((databases.gap,) if databases.gap else ())
         return Inventory(fresh.resources + databases.things, gaps)
 
-    def _ask(self, part: list[Resource]) -> list[Outcome]:
+    def _asked(self, part: list[Resource]) -> list[Outcome]:
         """Ask for the deletion of what is still garbage; whether it went is seen later."""
-        still = self._verified(part)
+        try:
+            still = self._verified(part)
+        except ToolError as error:
+            return _failed(part, error.message)
         garbage: list[Resource] = []
         outcomes: list[Outcome] = []
         for thing in part:
@@ -138,7 +143,7 @@ class Collector:
         try:
             return self._managed.heap.delete(things)
         except ToolError as error:
-            return [Outcome(one, Fate.FAILED, error.message) for one in things]
+            return _failed(things, error.message)
 
     def _settle(self, asked: Sequence[Outcome]) -> Iterator[Outcome]:
         """Wait for what was asked to go; the rest keeps its fate, unless it went all the same."""
@@ -180,6 +185,10 @@ def _parts(group: list[Resource]) -> Iterator[list[Resource]]:
         kinds.setdefault(one.kind, []).append(one)
     for start in range(0, max(map(len, kinds.values())), AT_ONCE):
         yield [one for things in kinds.values() for one in things[start : start + AT_ONCE]]
+
+
+def _failed(part: Sequence[Resource], text: str) -> list[Outcome]:
+    return [Outcome(one, Fate.FAILED, text) for one in part]
 
 
 def _names(one: Resource) -> tuple[str, ...]:

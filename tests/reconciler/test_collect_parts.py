@@ -8,6 +8,7 @@ from reconciler import collect as module
 from reconciler import tags as t
 from reconciler.cloud import ARecord, Fate
 from reconciler.collect import Collector
+from reconciler.errors import CloudError
 from reconciler.tags import Label
 from reconciler.waiting import Pace
 from tests.fakes.scene import Scene
@@ -91,6 +92,14 @@ def test_a_label_that_was_changed_in_one_part_is_remembered_in_the_next(many: Sc
     fates = collect(many)
     assert (fates["i-42"], fates["i-43"], fates["ami-41"]) == (Fate.FAILED,) * 3
     assert many.did("delete") == ["delete i-41"]
+
+
+def test_what_fails_for_a_whole_part_is_not_asked_for_again(many: Scene) -> None:
+    """A clean-up that is throttled would feed its own throttling; the next round tries again."""
+    many.heap.failing["delete"] = CloudError("slower", code="RequestLimitExceeded")
+    fates = collect(many)
+    assert {fates[one] for one in MACHINES} == {Fate.FAILED}
+    assert [one for one in many.did("delete") if " i-" in one] == ["delete i-41"]
 
 
 def test_little_garbage_goes_in_one_call(many: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
