@@ -31,8 +31,8 @@ class Fault(Enum):
 
 
 THROTTLES = 3
-EVERY = "every request to AWS"
-"""The name of a blow that befalls each of them, once."""
+EVERY = "every request"
+"""The name of a blow that befalls each of them, once, where a command survives it."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,7 @@ class Watch:
             return fault
 
     def _strikes(self, blow: Blow, name: str, full: str, possible: frozenset[Fault]) -> bool:
-        is_aws = Fault.THROTTLED in possible
-        if blow.name != full and not (blow.name == EVERY and is_aws):
+        if blow.name != full and not (blow.name == EVERY and _is_survived(blow.fault, possible)):
             return False
         # By name: what comes again after a lost answer is let through.
         return self._blows[name] < (THROTTLES if blow.fault is Fault.THROTTLED else 1)
@@ -118,6 +117,12 @@ class Watch:
         for deliver in self.late:
             deliver()
         self.late.clear()
+
+
+def _is_survived(fault: Fault, possible: frozenset[Fault]) -> bool:
+    """Of AWS everything but a kill; a lost answer of SSH or PostgreSQL ends a command."""
+    is_aws = Fault.THROTTLED in possible
+    return fault in possible and (is_aws or fault is Fault.TWICE)
 
 
 def _is_dead(pid: int) -> bool:
