@@ -6,6 +6,7 @@ what it makes (`tests/e2e`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,7 @@ def withhold(shop: Shop, action: str) -> None:
 
 def named(done: Done, action: str) -> None:
     """The action is named, in words."""
-    assert f"{action} is denied" in done.out + done.err, (action, done)
+    assert re.search(rf"{action}( on \S+)? is denied", done.out + done.err), (action, done)
     assert "Traceback" not in done.out + done.err, (action, done)
 
 
@@ -146,6 +147,42 @@ def test_a_follow_up_that_may_not(shop: Shop, action: str) -> None:
     shop.ok("reconciler", "sweep")
     shop.assert_released()
     shop.assert_one_release_more(before)
+    shop.assert_clean()
+
+
+def test_a_hold_that_may_not_be_set_or_taken_off(released: Shop) -> None:
+    """The two permissions of hold.json: exit 6, named, and the thing is as it was."""
+    machine = min(released.things()["instance"])
+    unhold, word = "ec2:DeleteTags", ("reconciler", "hold", machine, "look at it")
+    before = released.tags(machine)
+    withhold(released, LABELS)
+    _denied(released, LABELS, *word)
+    assert released.tags(machine) == before
+    released.faults.clear()
+    released.ok(*word)
+    withhold(released, unhold)
+    _denied(released, unhold, "reconciler", "release", machine)
+    assert released.tags(machine) == {**before, "deploy-hold": "look at it"}
+    released.faults.clear()
+    released.ok("reconciler", "release", machine)
+    assert released.tags(machine) == before
+
+
+def _denied(shop: Shop, action: str, *line: str) -> None:
+    done = shop.run(*line)
+    assert done.code == Exit.ACCESS, done
+    named(done, action)
+
+
+def test_an_adoption_that_may_not_tag(sandbox: Sandbox) -> None:
+    """The one permission of adopt.json: exit 6, named; with it, the same command ends the work."""
+    shop = Shop(sandbox)
+    things = shop.things()
+    withhold(shop, LABELS)
+    _denied(shop, LABELS, "deployer", "adopt", "shop", "--yes", "--release", "v1.4.2")
+    assert (shop.things(), shop.version()) == (things, "v1.4.2")
+    shop.faults.clear()
+    shop.adopt()
     shop.assert_clean()
 
 

@@ -27,6 +27,7 @@ NOT_MET = {
     "ec2:GetConsoleOutput": "asked by a release: tests/deployer/aws/test_compute.py",
     "ec2:RevokeSecurityGroupEgress": "only of a rule outwards that names another group",
     "iam:PassRole": "no call of its own",
+    "pricing:GetProducts": "asked by no sweep: tests/reconciler/aws/test_prices.py",
     "sts:AssumeRole": "asked before a sweep: tests/reconciler/aws/test_opening.py",
     LABEL: "asked where something of RDS is to be labelled",
 }

@@ -7,7 +7,7 @@ from botocore.stub import ANY, Stubber
 
 from reconciler.aws.prices import QUESTIONS, fetch
 from reconciler.aws.session import Aws
-from reconciler.errors import CloudError
+from reconciler.errors import AccessDenied, CloudError
 from tests.aws_api import Api
 from tests.reconciler.test_prices import product
 
@@ -50,4 +50,14 @@ def test_an_answer_that_is_not_understood(api: Api, monkeypatch: pytest.MonkeyPa
         )
         monkeypatch.setattr(Aws, "pricing", client)
         with pytest.raises(CloudError, match="not what was expected"):
+            fetch(api.aws, REGION)
+
+
+def test_a_permission_that_is_withheld(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The action is named, and it is a matter of access."""
+    client = api.aws.in_region("us-east-1").pricing
+    with Stubber(client) as stub:
+        stub.add_client_error("get_products", "AccessDeniedException", "no", 400)
+        monkeypatch.setattr(Aws, "pricing", client)
+        with pytest.raises(AccessDenied, match="pricing:GetProducts is denied"):
             fetch(api.aws, REGION)
