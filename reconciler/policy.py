@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler import tags as t
-from reconciler.policy_actions import DELETE, DESCRIBE
+from reconciler.policy_actions import DELETE, DESCRIBE, LIFT
 
 Document = dict[str, Any]
 """A policy document, or a statement of one, as JSON has it."""
@@ -26,7 +26,8 @@ class Scope:
     `names` are the records that are swapped: each service's own and its ledger's. `zones` are
     hosted zone ids, `parameters` the paths of the `ssm:` references, `profiles` the names of the
     roles that the machines have, `assumes` the ARNs of the roles that the sweep takes elsewhere.
-    `notices` says whether a sweep tells people, `topics` the ARNs of the SNS topics that it uses.
+    `notices` says whether a sweep tells people, `topics` the ARNs of the SNS topics that it uses;
+    `lifts` whether it takes protection off what it deletes.
     """
 
     account: str
@@ -39,6 +40,7 @@ class Scope:
     assumes: tuple[str, ...] = ()
     notices: bool = False
     topics: tuple[str, ...] = ()
+    lifts: bool = False
 
 
 _MADE = ("instance", "volume", "network-interface", "image", "snapshot")
@@ -230,6 +232,7 @@ def _label_and_delete(scope: Scope) -> list[Document]:
     return [
         _allow("ChangeTheLabelAndNoOtherTag", writes, things, label),
         _allow("DeleteOnlyWhatIsOursAndNotHeld", DELETE, things, free),
+        *([_allow("TakeProtectionOff", LIFT, things, free)] if scope.lifts else []),
     ]
 
 

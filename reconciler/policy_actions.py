@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 _OF_A_HOOK = "only where a hook of the configuration made such a thing"
+_OF_LIFTING = "only with lift_protection, of what is protected"
 
 UNSEEN: Mapping[str, str] = {
     "ec2:DeleteNetworkInterface": "an interface goes with its machine, unless it was kept",
@@ -26,6 +27,8 @@ UNSEEN: Mapping[str, str] = {
     "ec2:DescribeRegions": "only where `regions` in reconciler.toml is more than the services'",
     "ec2:DetachNetworkInterface": "only of an interface that somebody attached by hand",
     "ec2:GetConsoleOutput": "asked when a machine does not let us in, to say why",
+    "ec2:ModifyInstanceAttribute": _OF_LIFTING,
+    "rds:ModifyDBInstance": _OF_LIFTING,
     "iam:PassRole": "no call of its own: RunInstances wants it where machines have a role",
     "pricing:GetProducts": "only where somebody refreshes the prices",
     "sts:AssumeRole": "only where [roles] names one for another account",
@@ -67,3 +70,4 @@ DELETE = (
     "rds:DeleteDBInstance",
     "rds:DeleteDBSnapshot",
 )
+LIFT = ("ec2:ModifyInstanceAttribute", "rds:ModifyDBInstance")

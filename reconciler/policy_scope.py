@@ -59,6 +59,7 @@ def scope(settings: Settings, account: str, locate: Locate) -> Scope:
         assumes=_sorted(settings.reconciler.roles.values()),
         notices=bool(notices.webhook or notices.topic),
         topics=(notices.topic,) if notices.topic else (),
+        lifts=settings.reconciler.lift_protection,
     )
 
 

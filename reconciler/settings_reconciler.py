@@ -73,7 +73,8 @@ class Reconciler(Section):
     """`reconciler.toml`. Accounts and regions that are not said are those of the services.
 
     `accounts` is an allow-list; so is `regions`, unless it is ALL_REGIONS. `roles` maps an account
-    id to the role to assume there. `min_age` keeps what is younger.
+    id to the role to assume there. `min_age` keeps what is younger. `lift_protection` takes the
+    protection against deletion off what is garbage.
     """
 
     accounts: Annotated[tuple[Account, ...], AfterValidator(_once)] = ()
@@ -82,6 +83,7 @@ class Reconciler(Section):
     breaker: Breaker = Breaker()
     reach: Reach = Reach()
     min_age: Duration = timedelta(0)
+    lift_protection: bool = False
     notices: Notices = Notices()
 
     @model_validator(mode="after")

@@ -75,7 +75,7 @@ class Edges:
         place = service.place
         zone = service.zone_place
         ledgers = self._ledgers.setdefault(zone.account, Route53Ledgers(self.aws(zone)))
-        heap = self._heaps.setdefault(place, Ec2Heap(self.aws(place)))
+        heap = self._heaps.setdefault(place, self._heap(place))
         try:
             address = ledgers.locate(service.name, service.record)
         except CloudError as error:
@@ -99,6 +99,9 @@ class Edges:
             zone_account=zone.account,
             cap=Cap(breaker.max_count, breaker.share),
         )
+
+    def _heap(self, place: Place) -> Ec2Heap:
+        return Ec2Heap(self.aws(place), lifts=self.settings.reconciler.lift_protection)
 
     def _reach(self, service: Service) -> ServiceReach:
         connector = self.connector(service) if self.reach.machines else None

@@ -40,13 +40,16 @@ class Deleter:
     """Mutating calls that are harmless twice, on resources of one place.
 
     One for each clean-up: when a call has run out of patience, the rest is not asked for, because
-    a clean-up under throttling feeds itself.
+    a clean-up under throttling feeds itself. `lifts` says that protection against deletion is to be
+    taken off; `protected` are the ids that AWS refused for it.
     """
 
     aws: Aws
     patience: Patience = field(default_factory=Patience)
     out_of_patience: list[str] = field(default_factory=list)
     service: str = "ec2"
+    lifts: bool = False
+    protected: set[str] = field(default_factory=set)
 
     def on(self, service: str) -> Deleter:
         """The same clean-up at another service: its patience is shared."""
@@ -107,6 +110,8 @@ class Deleter:
             fate = Fate.PENDING if isinstance(error, CloudUnclear) else Fate.FAILED
             yield from (Outcome(one, fate, error.message) for one in chunk)
         elif len(chunk) == 1:
+            if isinstance(error, CloudError) and error.code == "OperationNotPermitted":
+                self.protected.add(chunk[0].id)
             yield judged(chunk[0], error)
         else:
             middle = len(chunk) // 2

@@ -28,10 +28,14 @@ LABELLED_APART = {one.name: one.label for one in KINDS if one.label is not None}
 
 @dataclass(frozen=True)
 class Ec2Heap:
-    """`Heap` on EC2. Wrong or missing credentials raise AccessDenied; all else is a gap."""
+    """`Heap` on EC2. Wrong or missing credentials raise AccessDenied; all else is a gap.
+
+    `lifts` is `lift_protection` of reconciler.toml.
+    """
 
     aws: Aws
     patience: Patience = field(default_factory=Patience)
+    lifts: bool = field(default=False, kw_only=True)
 
     @property
     def place(self) -> Place:
@@ -111,7 +115,7 @@ class Ec2Heap:
         return tuple(BY_NAME[kinds.pop()].delete(self._deleter(), resources))
 
     def _deleter(self) -> Deleter:
-        return Deleter(self.aws, self.patience)
+        return Deleter(self.aws, self.patience, lifts=self.lifts)
 
 
 def _describe(

@@ -8,7 +8,8 @@ from typing import Any
 from reconciler.aws.deletion import Deleter
 from reconciler.aws.kinds.kind import Kind
 from reconciler.aws.reads import Reads, tags_of
-from reconciler.cloud import Outcome
+from reconciler.cloud import Fate, Outcome
+from reconciler.errors import AccessDenied, CloudError
 from reconciler.resource import INSTANCE, Resource
 from reconciler.tags import Place
 
@@ -25,10 +26,34 @@ def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:
 
 
 def delete(deleter: Deleter, things: Sequence[Resource]) -> Iterator[Outcome]:
-    """Terminate them. Idempotent; gracefully, so that it takes its time."""
-    yield from deleter.batch(
+    """Terminate them. Idempotent; gracefully, so that it takes its time.
+
+    Termination protection is a person's word. It is lifted only where the configuration says so,
+    and only of what AWS has refused for it: by now that is garbage, verified a moment ago.
+    """
+    for one in _terminate(deleter, things):
+        if deleter.lifts and one.resource.id in deleter.protected:
+            yield from _lifted(deleter, one)
+        else:
+            yield one
+
+
+def _terminate(deleter: Deleter, things: Sequence[Resource]) -> Iterator[Outcome]:
+    return deleter.batch(
         "terminate_instances", lambda ids: {"InstanceIds": list(ids)}, things, BATCH
     )
+
+
+def _lifted(deleter: Deleter, refused: Outcome) -> Iterator[Outcome]:
+    """Take the protection off, and ask again, once."""
+    thing, off = refused.resource, {"Value": False}
+    try:
+        deleter.ask("modify_instance_attribute", InstanceId=thing.id, DisableApiTermination=off)
+    except (CloudError, AccessDenied) as error:
+        said = f"its protection could not be lifted: {error.message}"
+        yield Outcome(thing, Fate.BLOCKED, said)
+        return
+    yield from _terminate(deleter, [thing])
 
 
 def addresses_of(one: dict[str, Any]) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """RDS instances. What a dead deploy's holds is a copy that nobody took into use: it goes whole.
 
 So no final snapshot is made (it would be the next orphan) and its automated backups go along.
-Deletion protection is a person's word: told, never lifted.
+Deletion protection is a person's word: told, and lifted only where the configuration says so.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from reconciler.errors import AccessDenied, CloudError
 from reconciler.resource import RDS_INSTANCE, Resource
 from reconciler.tags import Place
 
-PROTECTED = "deletion protection is on, which is never lifted"
+PROTECTED = "deletion protection is on, which is not lifted"
 
 
 def listing(reads: Reads) -> Iterator[Resource]:
@@ -40,10 +40,29 @@ def delete(deleter: Deleter, things: Sequence[Resource]) -> Iterator[Outcome]:
     except (CloudError, AccessDenied) as error:
         yield from (Outcome(thing, Fate.FAILED, error.message) for thing in things)
         return
-    protected = {id_ for id_, one in found.items() if one.get("DeletionProtection")}
-    yield from (Outcome(one, Fate.BLOCKED, PROTECTED) for one in things if one.id in protected)
-    free = [one for one in things if one.id not in protected]
+    free = []
+    for thing in things:
+        protected = thing.id in found and found[thing.id].get("DeletionProtection")
+        why = _lifted(deleter, thing) if protected else ""
+        if why:
+            yield Outcome(thing, Fate.BLOCKED, why)
+        else:
+            free.append(thing)
     yield from rds.delete(deleter, free, "delete_db_instance", _request)
+
+
+def _lifted(deleter: Deleter, thing: Resource) -> str:
+    """Take the protection off where that is configured; why it is still on, else ''."""
+    if not deleter.lifts:
+        return PROTECTED
+    request = {"DeletionProtection": False, "ApplyImmediately": True}
+    try:
+        deleter.on("rds").ask(
+            "modify_db_instance", DBInstanceIdentifier=rds.name_of(thing.id), **request
+        )
+    except (CloudError, AccessDenied) as error:
+        return f"its protection could not be lifted: {error.message}"
+    return ""
 
 
 def _request(name: str) -> dict[str, Any]:

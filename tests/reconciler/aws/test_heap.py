@@ -190,6 +190,17 @@ def test_a_protected_instance_is_blocked_alone(api: Api, heap: Ec2Heap) -> None:
     assert fates == {one: Fate.BLOCKED if one == ids[1] else Fate.PENDING for one in ids}
 
 
+def test_protection_that_may_not_be_lifted_is_blocked(api: Api) -> None:
+    """Configured and yet denied: it stays, with the permission's name."""
+    (only,) = api.machines(1)
+    api.ec2.modify_instance_attribute(InstanceId=only, DisableApiTermination={"Value": True})
+    heap = Ec2Heap(api.aws, HASTE, lifts=True)
+    api.fault("ModifyInstanceAttribute", "error", times=0, code="UnauthorizedOperation")
+    (said,) = heap.delete(of_kind(heap.scan(), INSTANCE))
+    assert said.fate is Fate.BLOCKED
+    assert "ModifyInstanceAttribute" in said.text
+
+
 def test_what_is_in_use_is_blocked(api: Api, heap: Ec2Heap) -> None:
     """An attached volume, a primary interface and a mapped snapshot name what holds them."""
     make_deploy(api)

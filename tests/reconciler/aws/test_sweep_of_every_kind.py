@@ -245,6 +245,23 @@ def test_protection_is_reported_as_blocked_and_never_lifted(world: World) -> Non
     assert not kept & {*world.dead.ids[KEY_PAIR], *world.dead.ids[SNAPSHOT]}
 
 
+def test_protection_is_lifted_where_that_is_configured(world: World) -> None:
+    """Off what is garbage alone: a protected live machine stays protected."""
+    ec2, on = world.api.ec2, {"Value": True}
+    (machine,), (live,) = world.dead.ids[INSTANCE], world.live.ids[INSTANCE]
+    for one in (machine, live):
+        ec2.modify_instance_attribute(InstanceId=one, DisableApiTermination=on)
+    name = world.dead.birth.deploy.rds_identifier
+    world.dead.rds.modify_db_instance(
+        DBInstanceIdentifier=name, DeletionProtection=True, ApplyImmediately=True
+    )
+    world.managed = replace(world.managed, heap=Ec2Heap(world.api.aws, HASTE, lifts=True))
+    assert world.sweep().clean
+    assert set(world.reasons()) == world.live.every
+    said = ec2.describe_instance_attribute(InstanceId=live, Attribute="disableApiTermination")
+    assert said["DisableApiTermination"]["Value"] is True
+
+
 def test_without_a_word_from_rds_all_else_goes(world: World) -> None:
     """A missing permission: its kind is unknown and said to be, and the groups wait for it."""
     world.api.fault("DescribeDBInstances", "error", times=0, code="AccessDenied")
