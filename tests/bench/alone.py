@@ -32,9 +32,7 @@ def core(_: Path) -> Iterator[str]:
     yield ""
     slowest = max(one["seconds"] for one in found.values())
     largest = max(one["memory"] for one in found.values())
-    yield goal(
-        slowest < SECONDS, f"under {SECONDS:.0f} s with any garbage; {slowest:.1f} s here"
-    )
+    yield goal(slowest < SECONDS, f"under {SECONDS:.0f} s with any garbage; {slowest:.1f} s here")
     yield goal(largest < MIB, f"under {MIB:.0f} MiB above the interpreter; {largest:.0f} MiB here")
 
 
