@@ -29,7 +29,8 @@ $(READY): pyproject.toml requirements.lock requirements-bootstrap.lock scripts/s
 demo: setup ## release, break, clean up and roll back a real service on a private cloud here
 	@$(BIN)/deployer sandbox demo
 
-test: setup lint types imports ## every check: lint, types, imports, tests with coverage
+test: setup ## every check: lint, types, imports, tests with coverage
+	@$(MAKE) -j 2 lint types imports
 	@rm -f .coverage .coverage.*
 	@$(BIN)/pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term || { \
 		echo 'what failed in company, once more alone:'; \
