@@ -220,7 +220,8 @@ class _Assumed(CredentialProvider):
         if source is None:
             raise NoCredentialsError
         self._fetcher = AssumeRoleCredentialFetcher(
-            client_creator=partial(ambient.create_client, region_name=region),
+            # It makes nothing: tried again as a read is.
+            client_creator=partial(ambient.create_client, region_name=region, config=READS),
             source_credentials=source,
             role_arn=role,
             extra_args={"RoleSessionName": "deployer"},

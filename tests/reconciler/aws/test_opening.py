@@ -108,6 +108,15 @@ def test_two_accounts_by_their_roles(estate: Estate) -> None:
     assert (estate.calls("AssumeRole"), estate.calls("GetCallerIdentity")) == (1, 2)
 
 
+def test_a_role_that_is_throttled_is_asked_for_again(estate: Estate) -> None:
+    """AssumeRole makes nothing: refused as often as the crash matrix refuses, it is a delay."""
+    estate.service("blog", THERE, "us-east-1")
+    estate.sweep(f'accounts = ["{HERE}", "{THERE}"]\nregions = ["eu-west-1", "us-east-1"]\n{ROLES}')
+    estate.zone(THERE)
+    estate.api.fault("AssumeRole", "throttle", times=3)
+    assert [one.home.place for one in estate.opened().services] == [Place(THERE, "us-east-1")]
+
+
 def test_accounts_are_checked_before_anything_else(estate: Estate) -> None:
     """GetCallerIdentity in every account stands before the first other call."""
     estate.service("shop")
