@@ -237,5 +237,5 @@ def test_epilogs_keep_their_lines() -> None:
     """Examples and codes are shown as written."""
     text = epilog("a b\n   c d", (Exit.DONE, Exit.DIRT))
     assert "  a b\n  c d\n" in text
-    assert "  4         dirt remains" in text
+    assert "  4         dirt or a contradiction remains" in text
     assert "  130, 143  stopped by a signal, cleaned up" in text
