@@ -67,7 +67,7 @@ def _the_looks_agree(company: Company, left: dict[str, set[str]]) -> None:
     [service] = answer_of(company, Exit.DONE, "reconciler", "plan")["services"]
     assert {one["id"] for one in service["delete"]} == set(every)
     why = company.ok("reconciler", "explain", machine).out
-    has(why, f"{machine} is garbage", "birth       proved", "The next sweep removes it", "hold")
+    has(why, f"{machine} is garbage", "nothing keeps it", "The next sweep removes it", "hold")
     report = company.ok("reconciler", "report").out
     has(report, "garbage", "wasted now $0.0")
     assert "wasted now $0.0000/h" not in report

@@ -156,7 +156,7 @@ def test_deletion_protection_is_told_and_never_lifted(heap: Ec2Heap, maker: Make
     maker.server(DeletionProtection=True)
     (outcome,) = heap.delete(of_kind(heap.scan(), RDS_INSTANCE))
     assert outcome.fate is Fate.BLOCKED
-    assert "never lifted" in outcome.text
+    assert "which is not lifted" in outcome.text
     (shown,) = maker.rds.describe_db_instances()["DBInstances"]
     assert shown["DeletionProtection"] is True
 
