@@ -73,7 +73,7 @@ def nothing_to_clone(service: str, live: Live) -> Refused:
 
 def moved(service: str, note: str) -> Refused:
     """Somebody changed the A record: people win (rule 11)."""
-    return Refused(f"{service}: {note}", cure=moved_record.CURE.format(service=service))
+    return Refused(f"{service}: {note}", cure=moved_record.cure(service))
 
 
 def held(todo: ServicePlan, lease: Lease, length: timedelta) -> Refused:

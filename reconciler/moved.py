@@ -5,11 +5,13 @@ from __future__ import annotations
 from reconciler.resource import INSTANCE, Plain, Resource
 from reconciler.verdict import Reason, Root, Verdict
 
-CURE = (
-    "To accept what the record says   deployer adopt {service}\n"
-    "To write the ledger anew         deployer recover {service}"
-)
-"""What to do about a record that somebody moved."""
+
+def cure(service: str) -> str:
+    """What to do about a record that somebody moved."""
+    return (
+        f"To accept what the record says   deployer adopt {service}\n"
+        f"To write the ledger anew         deployer recover {service}"
+    )
 
 
 def new_addresses(verdicts: tuple[Verdict, ...], root: Root, plain: Plain) -> tuple[str, ...]:

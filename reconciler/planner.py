@@ -96,8 +96,7 @@ def _after(
     inventory: Inventory, root: Root, ledger: Ledger, gone: tuple[DeployId, ...]
 ) -> tuple[Inventory, Root]:
     """The heap and the root as swaps leave them: that ledger, and what it forgot labelled so."""
-    later = _labelled_left(inventory, root.home.ledger, gone) if gone else inventory
-    return later, replace(root, ledger=ledger)
+    return _labelled_left(inventory, root.home.ledger, gone), replace(root, ledger=ledger)
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ def _trouble(one: Status) -> Iterator[str]:
         yield f"  ! left behind: {words.count(len(one.dirt), 'thing')}"
         yield from (f"      {line}" for line in one.dirt)
     if one.todo.notes:
-        yield moved.CURE.format(service=one.service)
+        yield moved.cure(one.service)
     elif not one.clean:
         yield f"To put it right      reconciler sweep --service {one.service}"
     elif not one.generation and one.pointed_at:

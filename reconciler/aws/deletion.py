@@ -51,6 +51,14 @@ class Deleter:
     lifts: bool = False
     protected: set[str] = field(default_factory=set)
 
+    def lift(self, call: str, **request: Any) -> str:
+        """Take a thing's protection against deletion off; why it is still on, else ''."""
+        try:
+            self.ask(call, **request)
+        except (CloudError, AccessDenied) as error:
+            return f"its protection could not be lifted: {error.message}"
+        return ""
+
     def on(self, service: str) -> Deleter:
         """The same clean-up at another service: its patience is shared."""
         return replace(self, service=service)

@@ -9,7 +9,6 @@ from reconciler.aws.deletion import Deleter
 from reconciler.aws.kinds.kind import Kind
 from reconciler.aws.reads import Reads, tags_of
 from reconciler.cloud import Fate, Outcome
-from reconciler.errors import AccessDenied, CloudError
 from reconciler.resource import INSTANCE, Resource
 from reconciler.tags import Place
 
@@ -47,13 +46,11 @@ def _terminate(deleter: Deleter, things: Sequence[Resource]) -> Iterator[Outcome
 def _lifted(deleter: Deleter, refused: Outcome) -> Iterator[Outcome]:
     """Take the protection off, and ask again, once."""
     thing, off = refused.resource, {"Value": False}
-    try:
-        deleter.ask("modify_instance_attribute", InstanceId=thing.id, DisableApiTermination=off)
-    except (CloudError, AccessDenied) as error:
-        said = f"its protection could not be lifted: {error.message}"
-        yield Outcome(thing, Fate.BLOCKED, said)
-        return
-    yield from _terminate(deleter, [thing])
+    why = deleter.lift("modify_instance_attribute", InstanceId=thing.id, DisableApiTermination=off)
+    if why:
+        yield Outcome(thing, Fate.BLOCKED, why)
+    else:
+        yield from _terminate(deleter, [thing])
 
 
 def addresses_of(one: dict[str, Any]) -> tuple[str, ...]:

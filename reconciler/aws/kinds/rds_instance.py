@@ -55,14 +55,12 @@ def _lifted(deleter: Deleter, thing: Resource) -> str:
     """Take the protection off where that is configured; why it is still on, else ''."""
     if not deleter.lifts:
         return PROTECTED
-    request = {"DeletionProtection": False, "ApplyImmediately": True}
-    try:
-        deleter.on("rds").ask(
-            "modify_db_instance", DBInstanceIdentifier=rds.name_of(thing.id), **request
-        )
-    except (CloudError, AccessDenied) as error:
-        return f"its protection could not be lifted: {error.message}"
-    return ""
+    return deleter.on("rds").lift(
+        "modify_db_instance",
+        DBInstanceIdentifier=rds.name_of(thing.id),
+        DeletionProtection=False,
+        ApplyImmediately=True,
+    )
 
 
 def _request(name: str) -> dict[str, Any]:
