@@ -10,10 +10,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from tests.company import Company
+from tests.company import Change, Company
 
 HOST_KEY = "deploy-host-key"
-LEDGER = "shop._deploy.example.test"
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ _first: dict[str, Adoption] = {}
 
 def adopt(company: Company) -> None:
     """As `company.adopt()`: by the command itself if it is this sandbox's first, else by hand."""
-    where = _zone(company), _machine(company)
+    where = company.zone_id(), _machine(company)
     known = _first.get(company.sandbox.endpoint)
     if known is not None and (known.zone, known.machine) == where:
         _write(company, known)
@@ -39,10 +38,6 @@ def adopt(company: Company) -> None:
     company.adopt()
     tags = company.tags(where[1])
     _first[company.sandbox.endpoint] = Adoption(*where, company.ledger(), tags)
-
-
-def _zone(company: Company) -> str:
-    return str(company.aws("route53").list_hosted_zones()["HostedZones"][0]["Id"])
 
 
 def _machine(company: Company) -> str:
@@ -60,12 +55,7 @@ def _host_key(company: Company, machine: str) -> str:
 
 
 def _write(company: Company, known: Adoption) -> None:
-    record = {"Name": LEDGER, "Type": "TXT", "TTL": 60}
-    record["ResourceRecords"] = [{"Value": known.ledger}]
-    company.aws("route53").change_resource_record_sets(
-        HostedZoneId=known.zone,
-        ChangeBatch={"Changes": [{"Action": "CREATE", "ResourceRecordSet": record}]},
-    )
+    company.change_records(Change("CREATE", [known.ledger]))
     written = known.tags | {HOST_KEY: _host_key(company, known.machine)}
     tags = [{"Key": key, "Value": value} for key, value in written.items()]
     company.aws("ec2").create_tags(Resources=[known.machine], Tags=tags)

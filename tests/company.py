@@ -21,6 +21,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, Protocol, Self
@@ -34,6 +35,8 @@ from deployer.sandbox import dns
 from deployer.sandbox.client import Sandbox
 
 RECORD = "shop.example.test"
+LEDGER = "shop._deploy.example.test"
+LEDGER_TIME = "%Y%m%dT%H%M%SZ"
 PORT = 8080
 Json = dict[str, Any]
 
@@ -53,6 +56,24 @@ class Done:
 
     def __str__(self) -> str:
         return f"exit {self.code}\n{self.out}\n{self.err}"
+
+
+@dataclass(frozen=True)
+class Change:
+    """CREATE, DELETE or UPSERT a record set; the ledger's unless it is said."""
+
+    action: str
+    values: Sequence[str]
+    name: str = LEDGER
+    kind: str = "TXT"
+    ttl: int = 60
+
+    @property
+    def as_aws(self) -> Json:
+        """As Route 53 wants it."""
+        values = [{"Value": one} for one in self.values]
+        record = {"Name": self.name, "Type": self.kind, "TTL": self.ttl, "ResourceRecords": values}
+        return {"Action": self.action, "ResourceRecordSet": record}
 
 
 class Process(Protocol):
@@ -186,6 +207,11 @@ class Company:
         tomllib.loads(text)
         path.write_text(text)
 
+    def look_often(self, tries: int) -> None:
+        """Let the smoke test look five times a second, and at most so often."""
+        self.configure(r"^tries  = 5$", f"tries  = {tries}")
+        self.configure(r'^every  = "1s"$', 'every  = "200ms"')
+
     def append(self, text: str, service: str = "shop") -> None:
         """Add to the end of the service's configuration."""
         path = self.service_file(service)
@@ -208,11 +234,21 @@ class Company:
             env["AWS_SECRET_ACCESS_KEY"],
         )
 
+    def zone_id(self) -> str:
+        """The id of the company's hosted zone."""
+        return str(self.aws("route53").list_hosted_zones()["HostedZones"][0]["Id"])
+
+    def change_records(self, *changes: Change) -> None:
+        """Change record sets as anybody with the console may: in one batch, all or none."""
+        batch = [one.as_aws for one in changes]
+        self.aws("route53").change_resource_record_sets(
+            HostedZoneId=self.zone_id(), ChangeBatch={"Changes": batch}
+        )
+
     def records(self) -> dict[tuple[str, str], tuple[str, ...]]:
         """The zone's records: (name, type) → values."""
-        route53 = self.aws("route53")
-        zone = route53.list_hosted_zones()["HostedZones"][0]["Id"]
-        sets = route53.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+        answer = self.aws("route53").list_resource_record_sets(HostedZoneId=self.zone_id())
+        sets = answer["ResourceRecordSets"]
         return {
             (one["Name"].rstrip("."), one["Type"]): tuple(
                 value["Value"] for value in one["ResourceRecords"]
@@ -226,7 +262,7 @@ class Company:
 
     def ledger(self) -> str:
         """The ledger's text; '' where there is none."""
-        return next(iter(self.records().get(("shop._deploy.example.test", "TXT"), ())), "")
+        return next(iter(self.records().get((LEDGER, "TXT"), ())), "")
 
     def instances(self) -> list[Json]:
         """The instances that are not terminated."""
@@ -287,6 +323,16 @@ class Company:
     def version(self) -> str:
         """The version that serves at the record's address."""
         return str(self.get()["version"])
+
+
+def older(text: str, words: str = "retired", by: timedelta = timedelta(hours=1)) -> str:
+    """A ledger's text with the times after `words` so much earlier."""
+
+    def earlier(found: re.Match[str]) -> str:
+        when = datetime.strptime(found[2], LEDGER_TIME) - by  # noqa: DTZ007
+        return f"{found[1]}={when.strftime(LEDGER_TIME)}"
+
+    return re.sub(rf"\b({words})=(\d{{8}}T\d{{6}}Z)", earlier, text)
 
 
 @lru_cache(maxsize=32)

@@ -36,8 +36,7 @@ def calm(grounds: Grounds) -> Iterator[Shop]:
 def shop(sandbox: Sandbox) -> Iterator[Shop]:
     """The company's shop, adopted, asked often and for long whether it is well."""
     one = Shop(sandbox)
-    one.configure(r"^tries  = 5$", "tries  = 100")
-    one.configure(r'^every  = "1s"$', 'every  = "200ms"')
+    one.look_often(100)
     adopt(one)
     yield one
     one.faults.clear()

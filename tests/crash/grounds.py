@@ -43,8 +43,7 @@ class Grounds:
     def _adopt(self) -> None:
         self._sandbox.reset()
         one = self._shop = Shop(self._sandbox)
-        one.configure(r"^tries  = 5$", "tries  = 25")
-        one.configure(r'^every  = "1s"$', 'every  = "200ms"')
+        one.look_often(25)
         adopt(one)
         self._before = one.before()
 

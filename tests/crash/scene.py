@@ -19,7 +19,7 @@ from typing import LiteralString
 import psycopg
 
 from deployer.sandbox.faults import FaultClient
-from tests.company import Done, Json, ask
+from tests.company import LEDGER, Change, Done, Json, ask, older
 from tests.warm_company import WarmCompany
 
 STEPS = (
@@ -47,7 +47,6 @@ COMMIT = 1 + RENEWALS
 OLD = "v1.4.2"
 NEW = "v1.5.0"
 LIVE_DATABASE = "shop"
-LEDGER = "shop._deploy.example.test"
 SWAP = "ChangeResourceRecordSets"
 
 
@@ -89,11 +88,10 @@ class Shop(WarmCompany):
         By a swap of just what was read, so that whatever a dead process still has under way may
         arrive at any moment.
         """
-        past = f"until={datetime.now(UTC) - timedelta(seconds=5):%Y%m%dT%H%M%SZ}"
 
         def ended() -> bool:
             seen = self.ledger()
-            text = re.sub(r"(?<=\blease=)(\S+) until=\d{8}T\d{6}Z", rf"\1 {past}", seen)
+            text = older(seen, r"lease=\S+ until")
             return text == seen or _swapped(self, seen, text)
 
         wait_for(ended)
@@ -109,9 +107,7 @@ class Shop(WarmCompany):
 
     def let_addresses_drain(self) -> None:
         """As if an hour had passed since every retirement: the ledger's times are moved back."""
-        past = f"retired={datetime.now(UTC) - timedelta(hours=1):%Y%m%dT%H%M%SZ}"
-        text = re.sub(r"retired=\d{8}T\d{6}Z", past, self.ledger())
-        swap_record(self, LEDGER, "TXT", (text,))
+        swap_record(self, LEDGER, "TXT", (older(self.ledger()),))
 
     def shorten_lease(self) -> None:
         """Leases as short as they may be, from now on."""
@@ -188,44 +184,21 @@ def query(shop: Shop, database: str, statement: LiteralString) -> list[tuple[obj
 
 def swap_record(shop: Shop, name: str, kind: str, values: tuple[str, ...]) -> None:
     """Put a record as somebody would by hand or from a backup: UPSERT, no questions asked."""
-    _change(shop, "UPSERT", name, kind, values)
+    shop.change_records(Change("UPSERT", values, name, kind))
 
 
 def _swapped(shop: Shop, old: str, new: str) -> bool:
     """Whether the ledger was `old`, and is `new` now."""
-    route53 = shop.aws("route53")
-    zone = route53.list_hosted_zones()["HostedZones"][0]["Id"]
-    changes = [
-        {
-            "Action": action,
-            "ResourceRecordSet": {
-                "Name": LEDGER,
-                "Type": "TXT",
-                "TTL": 60,
-                "ResourceRecords": [{"Value": text}],
-            },
-        }
-        for action, text in (("DELETE", old), ("CREATE", new))
-    ]
     try:
-        route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": changes})
-    except route53.exceptions.InvalidChangeBatch:
+        shop.change_records(Change("DELETE", [old]), Change("CREATE", [new]))
+    except shop.aws("route53").exceptions.InvalidChangeBatch:
         return False
     return True
 
 
 def remove_record(shop: Shop, name: str, kind: str) -> None:
     """Remove a record."""
-    _change(shop, "DELETE", name, kind, shop.records()[name, kind])
-
-
-def _change(shop: Shop, action: str, name: str, kind: str, values: tuple[str, ...]) -> None:
-    route53 = shop.aws("route53")
-    zone = route53.list_hosted_zones()["HostedZones"][0]["Id"]
-    records = [{"Value": one} for one in values]
-    record = {"Name": name, "Type": kind, "TTL": 60, "ResourceRecords": records}
-    changes = [{"Action": action, "ResourceRecordSet": record}]
-    route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": changes})
+    shop.change_records(Change("DELETE", shop.records()[name, kind], name, kind))
 
 
 def release_id(done: Done) -> str:

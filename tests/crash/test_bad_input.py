@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 
 from reconciler.exits import Exit
+from tests.company import LEDGER
 from tests.crash.grounds import refused, told, untouched
-from tests.crash.scene import LEDGER, Shop, swap_record
+from tests.crash.scene import Shop, swap_record
 
 RECORD = "shop.example.test"
 PARAMETER = "/shop/db-admin-url"

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import pytest
 
 from reconciler.exits import Exit
-from tests.company import RECORD
-from tests.crash.scene import LEDGER, NEW, OLD, Before, Shop, remove_record, swap_record
+from tests.company import LEDGER, RECORD
+from tests.crash.scene import NEW, OLD, Before, Shop, remove_record, swap_record
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -34,8 +34,7 @@ def cold_company(sandbox: Sandbox) -> Company:
 
 
 def _impatient(one: Company) -> Company:
-    one.configure("^tries  = 5", "tries  = 25")
-    one.configure('^every  = "1s"', 'every  = "200ms"')
+    one.look_often(25)
     return one
 
 

@@ -8,20 +8,20 @@ from typing import Any
 import pytest
 
 from reconciler.exits import Exit
-from tests.company import RECORD, Company, ask
+from tests.company import LEDGER, RECORD, Company, ask
 from tests.e2e.eyes import (
     has,
     live_instance,
     wait_for,
 )
-from tests.e2e.zone import LEDGER_NAME, ask_dns, change_record, delete_record, said
+from tests.e2e.zone import ask_dns, change_record, delete_record, said
 
 
 def test_a_lost_ledger_is_unknown_until_it_is_recovered(adopted: Company) -> None:
     """Nothing is touched without a ledger; `recover` asks, and writes it above every generation."""
     adopted.up("v1.5.0")
     before, things = said(adopted), adopted.things()
-    delete_record(adopted, LEDGER_NAME, "TXT")
+    delete_record(adopted, LEDGER, "TXT")
     refused = adopted.deployer("up", "shop", "--ref", "v1.7.0")
     assert refused.code == Exit.REFUSED, refused
     assert "deployer recover shop" in refused.err
@@ -103,7 +103,7 @@ def test_only_simple_records_are_handled(adopted: Company, strange: str) -> None
     status = adopted.deployer("status", "shop")
     assert status.code == Exit.REFUSED, status
     has(status.out, word)
-    [text] = ask_dns(adopted, LEDGER_NAME, "TXT")
+    [text] = ask_dns(adopted, LEDGER, "TXT")
     assert re.findall(r'"[^"]*"', text) == re.findall(r'"[^"]*"', before)
     assert adopted.things() == things
 

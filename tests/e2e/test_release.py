@@ -8,7 +8,7 @@ import signal
 import psycopg
 
 from reconciler.exits import Exit
-from tests.company import RECORD, Company, Json, Witness, ask
+from tests.company import LEDGER, RECORD, Company, Json, Witness, ask
 from tests.e2e.eyes import (
     Argv,
     Journal,
@@ -20,7 +20,7 @@ from tests.e2e.eyes import (
     wait_for,
     writable,
 )
-from tests.e2e.zone import LEDGER_NAME, ask_dns, said
+from tests.e2e.zone import ask_dns, said
 
 KINDS = ("instance", "volume", "network-interface", "image", "snapshot")
 
@@ -75,7 +75,7 @@ def _one_of_each_was_made(
 
 def _the_ledger_stands_in_dns(company: Company, old: Json, new: Json) -> None:
     """Readable with `dig`, and the record with it."""
-    [text] = ask_dns(company, LEDGER_NAME, "TXT")
+    [text] = ask_dns(company, LEDGER, "TXT")
     assert re.findall(r'"[^"]*"', text) == re.findall(r'"[^"]*"', company.ledger())
     ledger = said(company)
     assert ask_dns(company, RECORD, "A") == ledger.at == company.pointed_at()

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from dnslib import DNSRecord
 
-from tests.company import Company
-
-_TIME = "%Y%m%dT%H%M%SZ"
-
-
-LEDGER_NAME = "shop._deploy.example.test"
+from tests.company import LEDGER, Change, Company, older
 
 
 def ask_dns(company: Company, name: str, kind: str) -> tuple[str, ...]:
@@ -64,25 +59,12 @@ def said(company: Company) -> Said:
 
 def change_record(company: Company, name: str, kind: str, values: list[str], ttl: int = 60) -> None:
     """UPSERT a record set as people do in the console."""
-    _change(company, "UPSERT", name, kind, values, ttl)
+    company.change_records(Change("UPSERT", values, name, kind, ttl))
 
 
 def delete_record(company: Company, name: str, kind: str, ttl: int = 60) -> None:
     """Delete a record set."""
-    _change(company, "DELETE", name, kind, list(company.records()[name, kind]), ttl)
-
-
-def _change(
-    company: Company, action: str, name: str, kind: str, values: list[str], ttl: int
-) -> None:
-    route53 = company.aws("route53")
-    zone = route53.list_hosted_zones()["HostedZones"][0]["Id"]
-    records = [{"Value": one} for one in values]
-    record = {"Name": name, "Type": kind, "TTL": ttl, "ResourceRecords": records}
-    route53.change_resource_record_sets(
-        HostedZoneId=zone,
-        ChangeBatch={"Changes": [{"Action": action, "ResourceRecordSet": record}]},
-    )
+    company.change_records(Change("DELETE", company.records()[name, kind], name, kind, ttl))
 
 
 def let_time_pass(company: Company, words: str = "retired", minutes: int = 60) -> None:
@@ -91,14 +73,9 @@ def let_time_pass(company: Company, words: str = "retired", minutes: int = 60) -
     The rules about time stay as they are; only the night that a test cannot wait for is made up.
     The generation rises, as with every change.
     """
-
-    def older(found: re.Match[str]) -> str:
-        when = datetime.strptime(found[2], _TIME) - timedelta(minutes=minutes)  # noqa: DTZ007
-        return f"{found[1]}={when.strftime(_TIME)}"
-
     text = company.ledger()
-    aged = re.sub(rf"\b({words})=(\d{{8}}T\d{{6}}Z)", older, text)
+    aged = older(text, words, timedelta(minutes=minutes))
     assert aged != text, text
     gen = int(re.findall(r"gen=(\d+)", text)[0])
     aged = aged.replace(f"gen={gen}", f"gen={gen + 1}")
-    change_record(company, LEDGER_NAME, "TXT", [aged])
+    change_record(company, LEDGER, "TXT", [aged])

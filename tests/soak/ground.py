@@ -33,8 +33,7 @@ class Ground(Shop):
 
     def prepare(self) -> None:
         """As before the first act."""
-        self.configure(r"^tries  = 5$", "tries  = 50")
-        self.configure(r'^every  = "1s"$', 'every  = "200ms"')
+        self.look_often(50)
         self.append(SETTINGS)
         self.adopt()
         self.at_first = self.things()

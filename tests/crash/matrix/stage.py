@@ -79,8 +79,7 @@ class Stage(Shop):
         self.aws_door.ahead = timedelta(0)
         self._roles = {one["InstanceId"]: "live machine" for one in self.instances()}
         self._put_sql_door()
-        self.configure(r"^tries  = 5$", "tries  = 100")
-        self.configure(r'^every  = "1s"$', 'every  = "200ms"')
+        self.look_often(100)
         self.append(f"[instance]\ncount = {MACHINES}")
 
     def _put_sql_door(self) -> None:
