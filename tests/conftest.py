@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -13,11 +15,31 @@ from deployer.sandbox.client import Sandbox
 from deployer.sandbox.options import Options
 from reconciler import costs, log, price_file
 from reconciler.prices import Prices
+from tests.memory_disk import temporary_files_in_memory
 
 _HERE = Path(__file__).parent
 _UNWATCHED = ("crash", "e2e", "model")
 """Coverage sees nothing of the product here, which runs in other processes, or what others show as
 well; being watched makes what these do themselves two to three times as slow."""
+
+
+_ends = ExitStack()
+
+
+def pytest_configure() -> None:
+    """Before anybody asks for a temporary directory; workers inherit it."""
+    _ends.enter_context(temporary_files_in_memory())
+
+
+def pytest_unconfigure() -> None:
+    """Nothing is left."""
+    _ends.close()
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests stay until the end: Python's collector need not look at them again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -6,6 +6,7 @@ again when it is ready, and on its way out removes what it made.
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import secrets
@@ -163,6 +164,8 @@ def _run(daemon: Daemon, owner: int, news: int) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with ExitStack() as ends:
         daemon.start(ends)
+        gc.collect()
+        gc.freeze()  # what has been loaded stays: it need not be looked at again
         os.write(news, b"!")
         os.close(news)
         while not ended.wait(_OWNER_SECONDS) and (not owner or psutil.pid_exists(owner)):

@@ -10,12 +10,9 @@ import base64
 import json
 import re
 import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import paramiko
@@ -174,37 +171,6 @@ class Journal:
     def mutations(self) -> list[str]:
         """Those that change something."""
         return [one["action"] for one in self._client.requests(self._from) if one["mutating"]]
-
-
-@dataclass
-class Argv:
-    """The command lines of every process on this host while `watching`."""
-
-    seen: set[str] = field(default_factory=set)
-
-    @contextmanager
-    def watching(self) -> Iterator[Argv]:
-        """Look through /proc all the time while the body runs."""
-        stop = threading.Event()
-        thread = threading.Thread(target=self._watch, args=(stop,), daemon=True)
-        thread.start()
-        try:
-            yield self
-        finally:
-            stop.set()
-            thread.join()
-
-    def _watch(self, stop: threading.Event) -> None:
-        while not stop.wait(0.02):
-            for one in Path("/proc").glob("[0-9]*/cmdline"):
-                try:
-                    self.seen.add(one.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
-                except OSError:
-                    continue  # it has ended
-
-    def with_word(self, word: str) -> list[str]:
-        """The command lines that contain a word."""
-        return [one for one in self.seen if word in one]
 
 
 def wait_for(condition: Callable[[], bool], what: str, limit: float = 60) -> None:

@@ -10,10 +10,8 @@ import psycopg
 from reconciler.exits import Exit
 from tests.company import LEDGER, RECORD, Company, Json, Witness, ask
 from tests.e2e.eyes import (
-    Argv,
     Journal,
     beats,
-    fill,
     is_active,
     live_instance,
     on_machine,
@@ -147,49 +145,6 @@ def _endless_smoke(company: Company) -> None:
     """A smoke test that is never content."""
     company.configure("^expect = 200", "expect = 418")
     company.configure("^tries  = 25", "tries  = 900")
-
-
-def test_no_secret_can_be_seen(cold: Company) -> None:
-    """Not in the arguments of any process while the database is copied, not in what we print."""
-    fill(cold, 60_000)
-    old = live_instance(cold)
-    env = on_machine(cold, old, "sudo -n cat /etc/shop/env")
-    secrets = {_password(env), _password(cold.admin_url())}
-    assert len(secrets) == 2
-    argv = Argv()
-    with argv.watching():
-        outputs = [
-            cold.run("deployer", "up", "shop", "--ref", "v1.5.0", "--json", "-v"),
-            cold.run("deployer", "up", "shop", "--ref", "v1.6.0", "-v"),
-            cold.run("deployer", "rollback", "shop", "--discard-writes", "--json", "-v"),
-        ]
-    assert [one.code for one in outputs] == [0, 1, 0], "\n".join(map(str, outputs))
-    assert argv.with_word("pg_dump"), "the copy was not seen"
-    looks = ("status", "history", "plan")
-    outputs += [cold.deployer(one, "shop", *more) for one in looks for more in ((), ("--json",))]
-    outputs += [cold.reconciler("explain", "shop"), cold.reconciler("report", "--json")]
-    tags = cold.aws("ec2").describe_tags()["Tags"]
-    places = {
-        "argv": "\n".join(argv.seen),
-        "output": "\n".join(map(str, outputs)),
-        "tags": str(tags),
-        "records": str(cold.records()),
-        "consoles": "\n".join(cold.sandbox.logs(one["InstanceId"]) for one in cold.instances()),
-        "comments": _comments(cold),
-    }
-    found = [place for place, text in places.items() for secret in secrets if secret in text]
-    assert found == []
-
-
-def _password(text: str) -> str:
-    found = re.search(r"://[^:/@]+:([^@]+)@", text)
-    assert found, "no password in it"
-    return found[1]
-
-
-def _comments(company: Company) -> str:
-    with psycopg.connect(company.admin_url()) as connection:
-        return str(connection.execute("SELECT description FROM pg_shdescription").fetchall())
 
 
 def test_a_writer_that_does_not_end_is_waited_for_and_not_disturbed(adopted: Company) -> None:

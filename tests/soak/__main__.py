@@ -23,6 +23,7 @@ from pathlib import Path
 from deployer.sandbox.client import Sandbox
 from deployer.sandbox.options import Options
 from tests.crash.scene import wait_for
+from tests.memory_disk import temporary_files_in_memory
 from tests.soak import schedule
 from tests.soak.actors import Actor, Weather
 from tests.soak.evidence import Evidence
@@ -108,7 +109,7 @@ def main() -> int:
     seconds, seed = _options()
     again = f"SOAK={seconds:.0f},{seed} make soak"
     _say(f"{again}\n{seconds:.0f} s from {time.strftime('%X')} on, then it comes to rest")
-    with tempfile.TemporaryDirectory(prefix="soak-") as folder:
+    with temporary_files_in_memory(), tempfile.TemporaryDirectory(prefix="soak-") as folder:
         sandbox = Sandbox.at(Path(folder) / "box")
         sandbox.up(Options(owner=os.getpid()))
         try:

@@ -39,14 +39,28 @@ class QuietHandler(MotoRequestHandler):
         """Say nothing."""
 
 
-def build() -> DomainDispatcherApplication:
+class Dispatcher(DomainDispatcherApplication):
+    """Asks each host name once: moto lists its own directory at every request to find out."""
+
+    def __init__(self) -> None:
+        super().__init__(create_backend_app)
+        self._backends: dict[str | None, Any] = {}
+
+    def get_backend_for_host(self, host: str | None) -> Any:
+        """The name of the backend that answers at this host; None for none."""
+        if host not in self._backends:
+            self._backends[host] = super().get_backend_for_host(host)
+        return self._backends[host]
+
+
+def build() -> Dispatcher:
     """The WSGI application: every service moto has, EC2, RDS and Route 53 strict."""
     patches.apply()
     quick_xml.apply()
     ec2_urls.url_paths = dict.fromkeys(ec2_urls.url_paths, StrictEc2.dispatch)
     rds_urls.url_paths = dict.fromkeys(rds_urls.url_paths, StrictRds.dispatch)
     route53_urls.url_paths = dict.fromkeys(route53_urls.url_paths, StrictRoute53.dispatch)
-    application = DomainDispatcherApplication(create_backend_app)
+    application = Dispatcher()
     # To learn EC2's URLs moto makes a whole backend, which draws on the source of the ids. Here,
     # before that is seeded, not at the first request: ids would differ from those after a reset.
     application.app_instances["ec2"] = create_backend_app("ec2")

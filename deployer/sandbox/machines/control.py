@@ -1,31 +1,49 @@
-"""The socket at which a machine's pid 1 answers systemctl, journalctl, shutdown and their like.
+"""The bell at which a machine's pid 1 answers systemctl, journalctl, shutdown and their like.
 
-A question is the length of what follows, a line end, and the words with a zero byte between them;
-an answer is the exit code, the length of the output, a line end, the output, and the errors.
+Whoever asks is a shell (`shims/ask.sh`), which knows files and pipes only. It writes its words to
+`N.question`, a zero byte after each, N being its process id; opens the pipe `N.answer`; and writes
+N to the pipe `bell`. It reads one line: the exit code, and `told` if output and errors lie in
+`N.out` and `N.err`, which it removes; the rest is removed here.
 """
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from deployer.sandbox.machines.manager import Manager
 from deployer.sandbox.machines.systemctl import Answer, Systemctl
 from deployer.sandbox.machines.unit_file import full_name
 
-SOCKET = Path("/run/sandbox.sock")
+ASKS = Path("/run/sandbox.asks")
+_AT_ONCE = 4096
 
 
 @dataclass(frozen=True)
 class Control:
-    """Reads one question a connection, answers it, closes."""
+    """Reads a question whenever somebody rings, and answers it."""
 
     manager: Manager
+    directory: Path = ASKS
+    _under_way: set[asyncio.Task[None]] = field(default_factory=set)
 
-    async def listen(self) -> asyncio.Server:
+    def listen(self) -> None:
         """Begin to answer."""
-        return await asyncio.start_unix_server(self._serve, SOCKET)
+        self.directory.mkdir()
+        bell = self.directory / "bell"
+        os.mkfifo(bell)
+        # To write as well: a pipe that nobody has open to write would be readable all the time.
+        ring = os.open(bell, os.O_RDWR | os.O_NONBLOCK)
+        asyncio.get_running_loop().add_reader(ring, self._rung, ring)
+
+    def _rung(self, ring: int) -> None:
+        """Who rings writes a short line, which arrives whole. pipe(7), "PIPE_BUF"."""
+        for number in os.read(ring, _AT_ONCE).split():
+            task = asyncio.ensure_future(self._serve(self.directory / number.decode()))
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
 
     async def answer(self, words: list[str]) -> Answer:
         """The answer to a command line; its first word is the program's name."""
@@ -43,16 +61,17 @@ class Control:
                 self.manager.power("halt")
         return Answer()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            question = await reader.readexactly(int(await reader.readline()))
-            answer = await self.answer(_words(question))
-            writer.write(_told(answer))
-            await writer.drain()
-        except (ValueError, EOFError, ConnectionError):
-            pass  # whoever asked is gone, or is no shim of ours
-        finally:
-            writer.close()
+    async def _serve(self, base: Path) -> None:
+        question, out, err = (base.with_suffix(f".{one}") for one in ("question", "out", "err"))
+        answer = await self.answer(_words(question.read_bytes()))
+        question.unlink()
+        told = bool(answer.out or answer.err)
+        if told:
+            out.write_text(answer.out, errors="replace")
+            err.write_text(answer.err, errors="replace")
+        if not _say(base.with_suffix(".answer"), f"{answer.code} {'told' * told}\n") and told:
+            out.unlink()
+            err.unlink()
 
     def _journal(self, words: list[str]) -> Answer:
         units, lines = [], None
@@ -84,12 +103,22 @@ class Control:
 
 
 def _words(question: bytes) -> list[str]:
-    return [word.decode(errors="surrogateescape") for word in question.split(b"\0")]
+    return [word.decode(errors="surrogateescape") for word in question.split(b"\0")[:-1]]
 
 
-def _told(answer: Answer) -> bytes:
-    out, err = (text.encode(errors="replace") for text in (answer.out, answer.err))
-    return b"%d %d\n%s%s" % (answer.code, len(out), out, err)
+def _say(pipe: Path, line: str) -> bool:
+    """Whether whoever waits at the pipe, which goes, is still there to read the line."""
+    try:
+        end = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:  # ENXIO: nobody has it open
+        return False
+    finally:
+        pipe.unlink()
+    try:
+        os.write(end, line.encode())
+    finally:
+        os.close(end)
+    return True
 
 
 def _count(text: str) -> int | None:

@@ -114,7 +114,7 @@ class _Machine:
 
     async def _boot(self) -> None:
         """As on a real host: bootcmd, then sshd and the units, then runcmd."""
-        self._control = await Control(self._manager).listen()
+        Control(self._manager).listen()
         first = boot.is_first(self._identity)
         if first:
             boot.forget_previous()

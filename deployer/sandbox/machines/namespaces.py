@@ -121,10 +121,10 @@ def _furnish(trees: dict[str, int], proc: int, room: Room) -> None:
     linux.attach_tree(proc, "/proc")
     linux.mount("tmpfs", "/run", "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "mode=755")
     linux.mount("tmpfs", "/dev", "tmpfs", linux.MS_NOSUID, "mode=755")
+    _finish_dev()  # before the trees, of which one may lie in the host's /dev/shm
     shared = [path for path in trees if not _below(path, room.binds)]
     for path in (*shared, *own, *(p for p in trees if p not in shared)):
         _attach((own if path in own else trees)[path], path)
-    _finish_dev()
     _guard_proc()
     _hide_host_tools()
 

@@ -14,7 +14,7 @@ from deployer.sandbox.machines import disks
 from deployer.sandbox.machines.namespaces import SHIMS
 
 _SOURCES = Path(__file__).parent / "shims"
-_CLIENT = "ask.py"
+_CLIENT = "ask.sh"
 # What the machine's init answers; the rest has a program of its own.
 _ASKED = ("systemctl", "journalctl", "shutdown", "poweroff", "halt", "reboot")
 _OWN = {"sudo": "sudo.sh", "id": "id.sh", "whoami": "id.sh", "hostname": "hostname.sh"}
@@ -74,7 +74,7 @@ def write_shims(directory: Path) -> dict[str, Path]:
     for name in ("bin", "tools", "lib"):
         (directory / name).mkdir(parents=True)
     for source in _SOURCES.iterdir():
-        if source.suffix in (".py", ".sh"):
+        if source.suffix == ".sh":
             shutil.copyfile(source, directory / "lib" / source.name)
     programs = dict.fromkeys(_ASKED, _CLIENT) | _OWN
     for name, source_name in programs.items():
@@ -91,11 +91,7 @@ def _shim(source: str, name: str) -> str:
     program = f"{SHIMS}/lib/{source}"
     if source == "sudo.sh":
         return f'#!/bin/sh\nexec /bin/sh {program} "$@"\n'
-    if source.endswith(".sh"):
-        return f'#!/bin/sh\nexec /bin/sh {program} {name} "$@"\n'
-    # Isolated and without site-packages: that halves the time to start.
-    python = shlex.quote(os.path.realpath(sys.executable))
-    return f'#!/bin/sh\nexec {python} -S -E -s {program} {name} "$@"\n'
+    return f'#!/bin/sh\nexec /bin/sh {program} {name} "$@"\n'
 
 
 def _tool_paths() -> dict[str, Path]:

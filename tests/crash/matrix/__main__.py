@@ -14,6 +14,7 @@ from tests.crash.matrix.cells import Cell
 from tests.crash.matrix.commands import COMMANDS
 from tests.crash.matrix.table import cells_of, page
 from tests.crash.matrix.worker import played, surveyed
+from tests.memory_disk import temporary_files_in_memory
 
 DOCUMENT = ROOT / "docs" / "crash-matrix.md"
 
@@ -88,7 +89,8 @@ def main() -> int:
     """Play what was not played yet, write the document; 1 if a cell does not hold."""
     options = _options()
     book = Book.open(FOLDER, fresh=options.fresh, trust=options.trust)
-    _run(options, book)
+    with temporary_files_in_memory():
+        _run(options, book)
     if not options.no_doc:
         DOCUMENT.write_text(page(book))
     broken = [one for one in book.played.values() if one.problem]
