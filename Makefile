@@ -10,11 +10,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SOURCES := deployer reconciler tests scripts
-WORKERS ?= 2
+# One more than processors: a release waits for much. Each has a sandbox of its own.
+WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n < 7 ? n + 1 : 8)))
 # A Python that is new enough; say `make PYTHON=/path/to/python3.11 setup` to choose another.
 PYTHON ?= $(shell sh scripts/find-python)
 
-.PHONY: help setup demo test check lint fmt types imports unit model traces crash soak denied fuzz bench second-opinion lock clean
+.PHONY: help setup demo test suite check lint fmt types imports unit model traces crash soak denied fuzz bench second-opinion lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,7 +31,10 @@ demo: setup ## release, break, clean up and roll back a real service on a privat
 	@$(BIN)/deployer sandbox demo
 
 test: setup ## every check: lint, types, imports, tests with coverage
-	@$(MAKE) -j 2 lint types imports
+	@$(MAKE) -j 2 lint imports
+	@$(MAKE) -j 2 types suite
+
+suite: setup
 	@rm -f .coverage .coverage.*
 	@$(BIN)/pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term || { \
 		echo 'what failed in company, once more alone:'; \
