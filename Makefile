@@ -30,11 +30,11 @@ $(READY): pyproject.toml requirements.lock requirements-bootstrap.lock scripts/s
 demo: setup ## release, break, clean up and roll back a real service on a private cloud here
 	@$(BIN)/deployer sandbox demo
 
-test: setup ## every check: lint, types, imports, tests with coverage
+test: setup ## every check: lint, types, imports, and the suite
 	@$(MAKE) -j 2 lint imports
 	@$(MAKE) -j 2 types suite
 
-suite: setup
+suite: setup ## all tests, with coverage
 	@rm -f .coverage .coverage.*
 	@$(BIN)/pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term || { \
 		echo 'what failed in company, once more alone:'; \
