@@ -67,7 +67,7 @@ traces: setup ## the models with one guard removed at a time: write docs/protoco
 
 crash: setup ## the whole crash matrix, on to docs/crash-matrix.md (CRASH=--fresh: from its start)
 	@$(BIN)/python -m tests.crash.matrix --workers $(WORKERS) $(CRASH)
-	@$(BIN)/pytest -q -m crash tests/crash
+	@$(BIN)/pytest -q -m crash -n $(WORKERS) --dist worksteal tests/crash
 
 soak: setup ## seven at random against one service, in bad weather (SOAK=seconds,seed; docs/soak.md)
 	@$(BIN)/python -m tests.soak $(SOAK)
