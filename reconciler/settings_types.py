@@ -6,6 +6,7 @@ have in common is that a wrong guess would cost data or money, so nothing is coe
 
 from __future__ import annotations
 
+import os
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +17,10 @@ from pydantic import ValidationInfo as Info
 
 from reconciler.durations import parse_duration
 from reconciler.secret import Reference as _Reference
+
+# pydantic asks every installed distribution for plugins and would load them: nothing that happens
+# to be installed beside us has a place in a process that holds an account's credentials.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
 
 
 class Section(BaseModel):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import Any
 
 SCHEMA = "1"
@@ -14,6 +13,8 @@ SCHEMA = "1"
 
 def version_line() -> str:
     """Always the first line."""
+    from importlib.metadata import version  # late: it costs as much as all of this package
+
     return _line({"type": "version", "schema": SCHEMA, "deployer": version("deployer")})
 
 
