@@ -81,23 +81,34 @@ class _Mould:
     reservation: Any
 
 
-def lay(server: AwsServer, host: PaperHost, fleet: Fleet, zone_id: str, mould_id: str) -> None:
-    """Put the fleet beside the machine `mould_id`, which was launched through the API."""
+@dataclass(frozen=True)
+class Ground:
+    """Where fleets are laid: beside the machine `mould_id`, which was launched through the API."""
+
+    server: AwsServer
+    host: PaperHost
+    zone_id: str
+    mould_id: str
+
+
+def lay(ground: Ground, fleet: Fleet, first: int = 0) -> None:
+    """Put a fleet there; its machines are numbered from `first` on."""
+    server = ground.server
     with server.cloud.lock:
         region = server.cloud.region(ec2_backend(ACCOUNT, REGION))
-        mould = _mould(region, mould_id)
+        mould = _mould(region, ground.mould_id)
         reservation = mould.reservation
-        for number, (deploy, label) in enumerate(_deploys(fleet)):
-            if number % PER_RESERVATION == 0:
+        for number, (deploy, label) in enumerate(_deploys(fleet), first):
+            if (number - first) % PER_RESERVATION == 0:
                 reservation = _reservation(region, mould, number)
-            ledger = f"{zone_id}/{deploy.service}._deploy.{ZONE_NAME}"
+            ledger = f"{ground.zone_id}/{deploy.service}._deploy.{ZONE_NAME}"
             birth = BirthTags(deploy, ledger, PLACE, "v1.4.0", "bench")
             tags = {kind: {**birth.of(kind), STATE: label.value} for kind in KINDS}
             instance = _copy(server, region, mould, number, tags)
             instance.client_token = deploy.client_token(ZONE)
             instance.reservation_id = reservation.id
             reservation.instances.append(instance)
-            host.machines[instance.id] = "up"
+            ground.host.machines[instance.id] = "up"
         server.cloud.listings.changed()
 
 

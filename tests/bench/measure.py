@@ -52,15 +52,39 @@ class Box:
     """A sandbox's API in another process, with a fleet in it."""
 
     endpoint: str
+    server: subprocess.Popen[str]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What leads a client here."""
+        return {**ENVIRONMENT, "AWS_ENDPOINT_URL": self.endpoint, "AWS_DEFAULT_REGION": REGION}
+
+    def lay(self, machines: int) -> None:
+        """So many dead machines more."""
+        assert self.server.stdin is not None
+        assert self.server.stdout is not None
+        self.server.stdin.write(f"{machines}\n")
+        self.server.stdin.flush()
+        if int(self.server.stdout.readline() or 0) != machines:
+            raise RuntimeError("the server of the fleet did not lay them")
+
+    def forget(self) -> None:
+        """Nothing was asked so far."""
+        self._ask("DELETE", "requests")
+
+    def asked(self) -> list[tuple[str, str]]:
+        """What was asked of EC2 and Route 53, in order: the action, and the fault it met."""
+        entries = json.loads(self._ask("GET", "requests"))["requests"]
+        ours = (one for one in entries if one["service"] in ("ec2", "route53"))
+        return [(one["action"], one["fault"]) for one in ours]
 
     def run(self, argv: Sequence[str | Path], output: Path) -> Figures:
         """Measure a command against this server."""
-        self._ask("DELETE", "requests")
-        env = {**ENVIRONMENT, "AWS_ENDPOINT_URL": self.endpoint, "AWS_DEFAULT_REGION": REGION}
-        figures = run(argv, env, output)
-        entries = json.loads(self._ask("GET", "requests"))["requests"]
-        calls = Counter(one["action"] for one in entries if one["service"] in ("ec2", "route53"))
-        refused = sum(one["fault"] == "limit" for one in entries)
+        self.forget()
+        figures = run(argv, self.environment, output)
+        asked = self.asked()
+        calls = Counter(action for action, _ in asked)
+        refused = sum(fault == "limit" for _, fault in asked)
         return replace(figures, calls=dict(sorted(calls.items())), refused=refused)
 
     def limit(self, speed: float) -> None:
@@ -87,7 +111,7 @@ def serving(machines: int, garbage: int) -> Iterator[Box]:
         endpoint = child.stdout.readline().strip()
         if not endpoint:
             raise RuntimeError("the server of the fleet did not start")
-        yield Box(endpoint)
+        yield Box(endpoint, child)
         child.communicate()
 
 

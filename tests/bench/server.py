@@ -2,7 +2,8 @@
 
     python -m tests.bench.server MACHINES GARBAGE
 
-Prints its endpoint when the fleet stands, and ends when its standard input does.
+Prints its endpoint when the fleet stands. A number on a line of its own lays so many dead machines
+more, and is answered with it. It ends when its standard input does.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from deployer.sandbox.aws.door import OPERATOR
 from deployer.sandbox.paper_host import PaperHost
 from reconciler.ledger_text import encode
 from tests.aws_api import ENVIRONMENT
-from tests.bench.fleet import REGION, ZONE, ZONE_NAME, Fleet, lay, ledger_of, services
+from tests.bench.fleet import REGION, ZONE, ZONE_NAME, Fleet, Ground, lay, ledger_of, services
 
 
 def main() -> None:
@@ -30,14 +31,17 @@ def main() -> None:
     server = AwsServer(host, AwsOptions(region=REGION))
     os.environ["AWS_ENDPOINT_URL"] = server.start()
     try:
-        fill(server, host, Fleet(machines, garbage))
+        ground = fill(server, host, Fleet(machines, garbage))
         print(server.endpoint, flush=True)
-        sys.stdin.read()
+        for line in sys.stdin:
+            lay(ground, Fleet(int(line), int(line)), machines)
+            machines += int(line)
+            print(line, end="", flush=True)
     finally:
         server.stop()
 
 
-def fill(server: AwsServer, host: PaperHost, fleet: Fleet) -> None:
+def fill(server: AwsServer, host: PaperHost, fleet: Fleet) -> Ground:
     """A zone with every service's ledger and record, and the fleet."""
     zone_id = _zone(_client("route53"))
     ec2 = _client("ec2")
@@ -51,8 +55,10 @@ def fill(server: AwsServer, host: PaperHost, fleet: Fleet) -> None:
     ec2.get_waiter("instance_running").wait(
         InstanceIds=[mould], WaiterConfig={"Delay": 1, "MaxAttempts": 60}
     )
-    lay(server, host, fleet, zone_id, mould)
+    ground = Ground(server, host, zone_id, mould)
+    lay(ground, fleet)
     server.journal.clear()
+    return ground
 
 
 def _client(service: str) -> Any:

@@ -1,0 +1,93 @@
+"""Young rounds of the loop, `reconciler run`: what they ask, and their CPU."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from tests.bench.measure import Box, Figures
+
+_ROUND = "DescribeTags"
+"""What every round asks first; a young one asks it once."""
+_ACT = "TerminateInstances"
+
+
+def young_round(box: Box, configuration: Path, folder: Path, orphans: int) -> Figures:
+    """The one round, after a full one, that meets so many orphans."""
+    with _loop(box, configuration, folder) as loop:
+        before, began = _cpu(loop), time.perf_counter()
+        box.lay(orphans)
+        _wait(lambda: bool(_round_that_acted(box)))
+        wall, cpu = time.perf_counter() - began, _cpu(loop) - before
+        memory = loop.memory_info().rss / (1 << 20)
+        calls = Counter(_round_that_acted(box))
+    return Figures(wall, cpu, memory, 0, dict(sorted(calls.items())))
+
+
+def idle_rounds(box: Box, configuration: Path, folder: Path, count: int) -> Figures:
+    """One of so many young rounds that find nothing: their mean."""
+    with _loop(box, configuration, folder) as loop:
+        before, began = _cpu(loop), time.perf_counter()
+        _wait(lambda: _actions(box).count(_ROUND) >= count)
+        wall, cpu = time.perf_counter() - began, _cpu(loop) - before
+        memory = loop.memory_info().rss / (1 << 20)
+        calls = Counter(_actions(box))
+    each = {name: round(times / count) for name, times in sorted(calls.items())}
+    return Figures(wall / count, cpu / count, memory, 0, each)
+
+
+@contextmanager
+def _loop(box: Box, configuration: Path, folder: Path) -> Iterator[psutil.Process]:
+    """The loop, from its second young round on; what it asked before is forgotten."""
+    command = Path(sys.executable).with_name("reconciler")
+    often = ("--every", "2s", "--full-every", "9h", "--listen", "127.0.0.1:0")
+    argv = [str(command), "run", "--config", str(configuration), *often]
+    with (folder / "loop").open("wb") as log:
+        child = subprocess.Popen(
+            argv, env={**os.environ, **box.environment}, stdout=log, stderr=log
+        )
+        try:
+            _wait(lambda: "ListResourceRecordSets" in _actions(box))
+            box.forget()
+            _wait(lambda: _ROUND in _actions(box))  # the full round is over
+            box.forget()
+            yield psutil.Process(child.pid)
+        finally:
+            child.terminate()
+            child.wait()
+
+
+def _cpu(loop: psutil.Process) -> float:
+    used = loop.cpu_times()
+    return used.user + used.system
+
+
+def _actions(box: Box) -> list[str]:
+    return [action for action, _ in box.asked()]
+
+
+def _round_that_acted(box: Box) -> list[str]:
+    """The actions of that round, once the next has begun; none before."""
+    rounds: list[list[str]] = []
+    for action in _actions(box):
+        if action == _ROUND:
+            rounds.append([])
+        if rounds:
+            rounds[-1].append(action)
+    return next((one for one in rounds[:-1] if _ACT in one), [])
+
+
+def _wait(condition: Callable[[], bool], seconds: float = 600) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"the loop did not get there in {seconds} s")
+        time.sleep(0.5)
