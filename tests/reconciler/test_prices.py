@@ -13,7 +13,7 @@ from reconciler import costs, price_file
 from reconciler.cli import cli
 from reconciler.prices import Prices, decode, encode, read_products
 from reconciler.resource import INSTANCE, RDS_SNAPSHOT, VOLUME, Resource
-from reconciler.shared_cli import ended
+from reconciler.shared_cli import Asked, ended
 from tests.shop_world import PLACE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -86,6 +86,14 @@ def test_kept_between_runs() -> None:
     assert price_file.load() == FETCHED == decode(encode(FETCHED))
     assert costs.hourly(MACHINE) == pytest.approx(0.5)
     assert [one.name for one in price_file.path().parent.iterdir()] == ["prices.json"]
+
+
+def test_every_command_tells_costs_by_them() -> None:
+    """A release's refusal and the loop's figures as well: whoever reads the configuration."""
+    price_file.save(FETCHED)
+    assert costs.as_of() == "2025-11"
+    Asked(config=ROOT / "config").settings()
+    assert costs.hourly(MACHINE) == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize(
