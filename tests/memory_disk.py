@@ -12,6 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing.util import Finalize
 from pathlib import Path
 
 import psutil
@@ -20,10 +21,13 @@ _MEMORY = Path("/dev/shm")
 _NEEDED = 4 << 30
 """Bytes; two sandboxes at work take a tenth of it."""
 
+_AFTER_MULTIPROCESSING = -200
+"""Its own temporary directory lies below ours, and it removes that one at -100."""
+
 
 @contextmanager
 def temporary_files_in_memory() -> Iterator[None]:
-    """For this process and those it starts; what lies there at the end is removed."""
+    """For this process and those it starts; what lies there is removed when this one ends."""
     if "TMPDIR" in os.environ or not _is_fit():
         yield
         return
@@ -31,13 +35,13 @@ def temporary_files_in_memory() -> Iterator[None]:
     directory = _MEMORY / f"{_prefix()}{os.getpid()}"
     directory.mkdir()
     directory.chmod(0o1777)  # as /tmp: some tests become somebody else
+    Finalize(None, shutil.rmtree, (directory,), exitpriority=_AFTER_MULTIPROCESSING)
     os.environ["TMPDIR"] = tempfile.tempdir = str(directory)
     try:
         yield
     finally:
         del os.environ["TMPDIR"]
         tempfile.tempdir = None
-        shutil.rmtree(directory)
 
 
 def _is_fit() -> bool:
