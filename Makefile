@@ -73,7 +73,7 @@ soak: setup ## seven at random against one service, in bad weather (SOAK=seconds
 	@$(BIN)/python -m tests.soak $(SOAK)
 
 denied: setup ## withhold every permission of the policies once
-	@$(BIN)/pytest -q -m denied -p no:randomly tests/crash/test_denied.py \
+	@$(BIN)/pytest -q -m denied -p no:randomly -n $(WORKERS) tests/crash/test_denied.py \
 		tests/reconciler/aws/test_denied_kinds.py
 
 fuzz: setup ## 100,000 cases for each parser, 100,000 random worlds for mark and plan

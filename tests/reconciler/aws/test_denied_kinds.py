@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.policy_actions import DELETE, DESCRIBE, UNSEEN
+from reconciler.policy_actions import DELETE, DESCRIBE, LIFT, UNSEEN
 from reconciler.resource import INSTANCE
 from reconciler.sweep import Result
 from tests.aws_api import Api
@@ -33,7 +33,7 @@ NOT_MET = {
 }
 """Seldom asked for, and not by this sweep."""
 
-ASKED = sorted({*DESCRIBE, *DELETE, *UNSEEN} - NOT_MET.keys())
+ASKED = sorted({*DESCRIBE, *DELETE, *UNSEEN} - NOT_MET.keys() - {*LIFT})
 
 
 @pytest.fixture
@@ -52,6 +52,21 @@ def said(result: Result) -> str:
 @pytest.mark.parametrize("action", ASKED)
 def test_a_sweep_that_may_not(world: World, action: str) -> None:
     """The permission is named, nothing live is touched; with it, the next sweep ends the work."""
+    code = "AccessDenied" if action.startswith("rds") else "UnauthorizedOperation"
+    world.api.fault(action, "error", times=0, code=code, status=403)
+    result = world.sweep()
+    assert not result.clean
+    assert f"{action} is denied" in said(result)
+    world.api.server.faults.clear()
+    assert world.sweep().clean
+    assert set(world.reasons()) == world.live.every
+
+
+@pytest.mark.parametrize("action", LIFT)
+def test_a_sweep_that_may_not_lift(world: World, action: str) -> None:
+    """Configured to lift protection and not permitted: the thing stays, and the words say why."""
+    world.protect_the_dead()
+    world.lift_protection()
     code = "AccessDenied" if action.startswith("rds") else "UnauthorizedOperation"
     world.api.fault(action, "error", times=0, code=code, status=403)
     result = world.sweep()

@@ -97,6 +97,21 @@ class World:
         (todo,) = make_plan([self.managed], ASKS).services
         return {one.thing.id: one.reason for one in todo.verdicts}
 
+    def protect_the_dead(self) -> tuple[str, str]:
+        """Somebody protects its machine and its RDS instance; their id and its name."""
+        (machine,) = self.dead.ids[INSTANCE]
+        on = {"Value": True}
+        self.api.ec2.modify_instance_attribute(InstanceId=machine, DisableApiTermination=on)
+        name = self.dead.birth.deploy.rds_identifier
+        self.dead.rds.modify_db_instance(
+            DBInstanceIdentifier=name, DeletionProtection=True, ApplyImmediately=True
+        )
+        return machine, name
+
+    def lift_protection(self) -> None:
+        """From here on, as with `lift_protection` in reconciler.toml."""
+        self.managed = replace(self.managed, heap=Ec2Heap(self.api.aws, HASTE, lifts=True))
+
 
 @pytest.fixture
 def world(api: Api, tmp_path: Path) -> World:
@@ -228,14 +243,7 @@ def test_a_hold_on_any_kind_keeps_it_and_what_it_uses(world: World) -> None:
 
 def test_protection_is_reported_as_blocked_and_never_lifted(world: World) -> None:
     """Of an instance and of an RDS instance; all else goes, and it is dirt as long as it stays."""
-    (machine,) = world.dead.ids[INSTANCE]
-    world.api.ec2.modify_instance_attribute(
-        InstanceId=machine, DisableApiTermination={"Value": True}
-    )
-    name = world.dead.birth.deploy.rds_identifier
-    world.dead.rds.modify_db_instance(
-        DBInstanceIdentifier=name, DeletionProtection=True, ApplyImmediately=True
-    )
+    machine, name = world.protect_the_dead()
     result = world.sweep()
     blocked = {one.resource.id for one in result.outcomes if one.fate is Fate.BLOCKED}
     assert {machine, f"db:{name}"} <= blocked
@@ -247,15 +255,10 @@ def test_protection_is_reported_as_blocked_and_never_lifted(world: World) -> Non
 
 def test_protection_is_lifted_where_that_is_configured(world: World) -> None:
     """Off what is garbage alone: a protected live machine stays protected."""
-    ec2, on = world.api.ec2, {"Value": True}
-    (machine,), (live,) = world.dead.ids[INSTANCE], world.live.ids[INSTANCE]
-    for one in (machine, live):
-        ec2.modify_instance_attribute(InstanceId=one, DisableApiTermination=on)
-    name = world.dead.birth.deploy.rds_identifier
-    world.dead.rds.modify_db_instance(
-        DBInstanceIdentifier=name, DeletionProtection=True, ApplyImmediately=True
-    )
-    world.managed = replace(world.managed, heap=Ec2Heap(world.api.aws, HASTE, lifts=True))
+    ec2, (live,) = world.api.ec2, world.live.ids[INSTANCE]
+    ec2.modify_instance_attribute(InstanceId=live, DisableApiTermination={"Value": True})
+    world.protect_the_dead()
+    world.lift_protection()
     assert world.sweep().clean
     assert set(world.reasons()) == world.live.every
     said = ec2.describe_instance_attribute(InstanceId=live, Attribute="disableApiTermination")
