@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from reconciler.shared_cli import (
     epilog,
     pass_asked,
 )
+from reconciler.short_lived import leave
 
 if TYPE_CHECKING:
     from deployer.adopt import Adoption
@@ -261,4 +261,4 @@ cli.add_command(
 
 def main() -> None:
     """Entry point of `deployer`."""
-    sys.exit(ended(cli))
+    leave(ended(cli))

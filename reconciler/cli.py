@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -14,6 +13,7 @@ import click
 from reconciler.exits import Exit
 from reconciler.policy_cli import policy
 from reconciler.shared_cli import SERVICES, Asked, Lazy, common, ended, epilog, pass_asked
+from reconciler.short_lived import leave
 
 if TYPE_CHECKING:
     from reconciler.aws.session import Aws
@@ -237,4 +237,4 @@ cli.add_command(Lazy("run", "reconciler.run_cli:run", "Sweep for ever: young oft
 
 def main() -> None:
     """Entry point of `reconciler`."""
-    sys.exit(ended(cli))
+    leave(ended(cli))

@@ -6,7 +6,6 @@ exit code of `reconciler.exits`. No traceback reaches a user who did not ask for
 
 from __future__ import annotations
 
-import gc
 import importlib
 import json
 import os
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from reconciler import short_lived
 from reconciler.durations import parse_duration
 from reconciler.errors import ConfigError, ToolError
 from reconciler.exits import MEANINGS, Exit, code_of
@@ -173,18 +173,10 @@ def confirm(question: str, *, yes: bool) -> None:
         raise click.Abort
 
 
-SELDOM = 50_000
-"""New objects between two runs of Python's own collector.
-
-What a command makes are values, which hold no circles, and it ends soon. With Python's default a
-sweep of a large account spent a quarter of its time looking at them again and again.
-"""
-
-
 def ended(command: click.Command, arguments: Sequence[str] | None = None) -> int:
     """Run a command line to its end; returns the exit code."""
     asked = Asked()
-    gc.set_threshold(SELDOM)
+    short_lived.begin()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     try:

@@ -7,12 +7,9 @@ endpoint is botocore's own business: AWS_ENDPOINT_URL leads to the sandbox.
 
 from __future__ import annotations
 
-import gzip
-import json
 import threading
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from botocore.config import Config
@@ -23,10 +20,10 @@ from botocore.credentials import (
     DeferredRefreshableCredentials,
 )
 from botocore.exceptions import NoCredentialsError
-from botocore.loaders import JSONFileLoader, Loader
 from botocore.session import Session
 
 from reconciler.aws.buckets import Buckets
+from reconciler.aws.descriptions import LOADER
 from reconciler.aws.errors import THROTTLED, calling
 from reconciler.aws.tag_rows import LeanParsers
 from reconciler.aws.tap import OnAnswer, listen
@@ -233,24 +230,8 @@ class _Assumed(CredentialProvider):
         )
 
 
-class PlainJson(JSONFileLoader):
-    """botocore's descriptions as plain dicts, which keep their order too, in half the time."""
-
-    def load_file(self, file_path: str) -> Any:
-        """The file's value without its ending `.json` or `.json.gz`; None where there is none."""
-        for path, opened in ((f"{file_path}.json", open), (f"{file_path}.json.gz", gzip.open)):
-            if Path(path).is_file():
-                with opened(path, "rb") as file:
-                    return json.load(file)
-        return None
-
-
-_LOADER = Loader(file_loader=PlainJson())
-"""Shared: the description of EC2 has four million characters."""
-
-
 def _new_session(profile: str | None = None) -> Session:
     session = Session(profile=profile)
-    session.register_component("data_loader", _LOADER)
+    session.register_component("data_loader", LOADER)
     session.register_component("response_parser_factory", LeanParsers())
     return session

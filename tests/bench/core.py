@@ -23,7 +23,7 @@ from reconciler.plain import choose
 from reconciler.plan import Ask
 from reconciler.planner import plan
 from reconciler.resource import Inventory, Resource
-from reconciler.shared_cli import SELDOM
+from reconciler.short_lived import SELDOM
 from reconciler.tags import BirthTags, Label
 from reconciler.verdict import Root
 from tests.bench.fleet import BORN, KINDS, PLACE, SERVICES, ZONE, deploy_of, ledger_of, services

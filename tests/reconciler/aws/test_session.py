@@ -9,10 +9,12 @@ from pathlib import Path
 
 import botocore
 import pytest
-from botocore.loaders import JSONFileLoader
+from botocore.exceptions import UnknownServiceError
+from botocore.loaders import JSONFileLoader, Loader
 
+from reconciler.aws.descriptions import LOADER, PlainJson
 from reconciler.aws.secrets import from_ssm
-from reconciler.aws.session import Aws, PlainJson
+from reconciler.aws.session import Aws
 from reconciler.errors import AccessDenied, CloudError, ConfigError
 from tests.aws_api import PLACE, Api
 
@@ -106,3 +108,18 @@ def test_descriptions_are_read_as_botocore_reads_them() -> None:
         assert plain
         assert json.dumps(plain) == json.dumps(theirs)
     assert PlainJson().load_file(str(data / "nothing")) is None
+
+
+def test_a_service_is_found_without_a_look_at_all_the_others() -> None:
+    """Also one that only botocore asks for (a login by SSO); what is none is refused as ever."""
+    own = Loader()
+    for service in ("ec2", "sso", "sso-oidc", "dynamodb"):
+        model = LOADER.load_service_model(service, "service-2")
+        assert model == own.load_service_model(service, "service-2")
+    assert "sts" in LOADER.list_available_services("service-2")
+    assert "sts" not in LOADER.list_available_services("no-such-type")
+    assert list(LOADER.list_available_services("service-2")) == own.list_available_services(
+        "service-2"
+    )
+    with pytest.raises(UnknownServiceError, match=r"no-such.*dynamodb"):
+        LOADER.load_service_model("no-such", "service-2")
