@@ -84,7 +84,8 @@ class SshServer:
         self.children.append(child)
         await process.redirect(stdin=child.stdin, stdout=child.stdout, stderr=child.stderr)
         status = await self.loop.run_in_executor(None, child.wait)
-        await process.stdout.drain()
+        for end in (process.stdout, process.stderr):  # all that the child has said is sent first
+            await end.drain()
         process.exit(status) if status >= 0 else process.exit_with_signal("KILL")
 
 
