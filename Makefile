@@ -10,8 +10,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SOURCES := deployer reconciler tests scripts
-# One more than processors: a release waits for much. Each has a sandbox of its own.
-WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n < 7 ? n + 1 : 8)))
+# Tests side by side, each with a sandbox of its own.
+WORKERS ?= $(shell sh scripts/workers)
 # A Python that is new enough; say `make PYTHON=/path/to/python3.11 setup` to choose another.
 PYTHON ?= $(shell sh scripts/find-python)
 
