@@ -7,17 +7,20 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 
 from tests.bench.measure import Box, Figures
+from tests.crash.scene import wait_for
 
 _ROUND = "DescribeTags"
 """What every round asks first; a young one asks it once."""
 _ACT = "TerminateInstances"
+_LONG = 600.0
+"""Seconds; a full round of a large fleet takes minutes."""
 
 
 def young_round(box: Box, configuration: Path, folder: Path, orphans: int) -> Figures:
@@ -25,7 +28,7 @@ def young_round(box: Box, configuration: Path, folder: Path, orphans: int) -> Fi
     with _loop(box, configuration, folder) as loop:
         before, began = _cpu(loop), time.perf_counter()
         box.lay(orphans)
-        _wait(lambda: bool(_round_that_acted(box)))
+        wait_for(lambda: bool(_round_that_acted(box)), _LONG)
         wall, cpu = time.perf_counter() - began, _cpu(loop) - before
         memory = loop.memory_info().rss / (1 << 20)
         calls = Counter(_round_that_acted(box))
@@ -36,7 +39,7 @@ def idle_rounds(box: Box, configuration: Path, folder: Path, count: int) -> Figu
     """One of so many young rounds that find nothing: their mean."""
     with _loop(box, configuration, folder) as loop:
         before, began = _cpu(loop), time.perf_counter()
-        _wait(lambda: _actions(box).count(_ROUND) >= count)
+        wait_for(lambda: _actions(box).count(_ROUND) >= count, _LONG)
         wall, cpu = time.perf_counter() - began, _cpu(loop) - before
         memory = loop.memory_info().rss / (1 << 20)
         calls = Counter(_actions(box))
@@ -55,9 +58,9 @@ def _loop(box: Box, configuration: Path, folder: Path) -> Iterator[psutil.Proces
             argv, env={**os.environ, **box.environment}, stdout=log, stderr=log
         )
         try:
-            _wait(lambda: "ListResourceRecordSets" in _actions(box))
+            wait_for(lambda: "ListResourceRecordSets" in _actions(box), _LONG)
             box.forget()
-            _wait(lambda: _ROUND in _actions(box))  # the full round is over
+            wait_for(lambda: _ROUND in _actions(box), _LONG)  # the full round is over
             box.forget()
             yield psutil.Process(child.pid)
         finally:
@@ -83,11 +86,3 @@ def _round_that_acted(box: Box) -> list[str]:
         if rounds:
             rounds[-1].append(action)
     return next((one for one in rounds[:-1] if _ACT in one), [])
-
-
-def _wait(condition: Callable[[], bool], seconds: float = 600) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"the loop did not get there in {seconds} s")
-        time.sleep(0.5)

@@ -18,7 +18,8 @@ from deployer.sandbox.machines.systemctl import Answer, Systemctl
 from deployer.sandbox.machines.unit_file import full_name
 
 ASKS = Path("/run/sandbox.asks")
-_AT_ONCE = 4096
+_AT_ONCE = 65536
+"""Bytes; a pipe holds no more (pipe(7)), so no line is cut in two."""
 
 
 @dataclass(frozen=True)
