@@ -14,24 +14,34 @@ from typing import Protocol
 from reconciler.census import Census, Groups
 from reconciler.completeness import Status
 from reconciler.errors import ToolError
-from reconciler.ledger import Ledger
+from reconciler.ledger import Ledger, LedgerHome
 from reconciler.resource import Inventory, Resource
 from reconciler.tags import Label, Place
 
 
 @dataclass(frozen=True)
 class LedgerAddress:
-    """Where a service's ledger and its A record are. `zone_id` is Route 53's hosted zone id."""
+    """Where a service's ledger and its A record are. `zone_id` is Route 53's hosted zone id.
+
+    `account` and `region` are those of the machines, as configured; '' where nobody said.
+    """
 
     service: str
     zone_id: str
     zone: str
     record: str
+    account: str = ""
+    region: str = ""
 
     @property
     def name(self) -> str:
         """Name of the TXT record set: `shop._deploy.example.com`."""
         return f"{self.service}._deploy.{self.zone}"
+
+    @property
+    def home(self) -> LedgerHome | None:
+        """What the ledger has to be the ledger of (rule 12); None where nobody said."""
+        return LedgerHome(self.record, self.account, self.region) if self.account else None
 
     def __str__(self) -> str:
         """Value of the tag `deploy-ledger`."""

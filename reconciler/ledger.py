@@ -22,11 +22,31 @@ class NotAllowed(Exception):
 
 
 @dataclass(frozen=True)
+class LedgerHome:
+    """What the ledger is the ledger of: its A record, and the machines' account and region.
+
+    A configuration that says another is refused (rule 12).
+    """
+
+    record: str
+    account: str
+    region: str
+
+    def __str__(self) -> str:
+        return f"{self.record} in {self.account}/{self.region}"
+
+
+@dataclass(frozen=True)
 class Live:
-    """The deploy that serves, and the addresses the ledger last wrote into the A record."""
+    """The deploy that serves, and the addresses the ledger last wrote into the A record.
+
+    `ids` are the instances of an adopted deploy: no token of theirs proves them, and a copy that
+    is started with their tags must not pass for them (rule 15).
+    """
 
     id: DeployId
     at: tuple[str, ...]
+    ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -37,6 +57,7 @@ class Previous:
     retired: datetime
     at: tuple[str, ...]
     rejected: bool = False
+    ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,13 +79,21 @@ class Lease:
 
 @dataclass(frozen=True)
 class Ledger:
-    """The root set of one service. `gen` is the generation; `previous` is newest first."""
+    """The root set of one service. `gen` is the generation; `previous` is newest first.
+
+    `home` is None in a ledger that an older version wrote. `was` are the addresses that the ledger
+    had before it was moved, newest first: what was born under them is still its own. `moved` is
+    the address that it was moved to; a ledger that says so refuses everything.
+    """
 
     gen: int
     live: Live | None = None
     previous: tuple[Previous, ...] = ()
     kept: tuple[Kept, ...] = ()
     lease: Lease | None = None
+    home: LedgerHome | None = None
+    was: tuple[str, ...] = ()
+    moved: str = ""
 
     @cached_property
     def rooted(self) -> frozenset[DeployId]:
@@ -87,6 +116,11 @@ class Ledger:
         """The addresses it last gave to `deploy`, live or previous; () for any other."""
         served = (self.live, *self.previous)
         return next((one.at for one in served if one is not None and one.id == deploy), ())
+
+    def instances_of(self, deploy: DeployId) -> tuple[str, ...]:
+        """The instances of an adopted deploy, live or previous; () where none are recorded."""
+        served = (self.live, *self.previous)
+        return next((one.ids for one in served if one is not None and one.id == deploy), ())
 
     def is_kept(self, deploy: DeployId) -> bool:
         """Whether `deploy` is kept as evidence."""
@@ -124,10 +158,66 @@ def adopt(ledger: Ledger, live: Live, now: datetime) -> Ledger:
     _require(ledger.lease is None, "the lease is held")
     _require(live.id not in ledger.rooted, f"{live.id} is rooted already")
     _require(bool(live.at), "nothing to point the record at")
-    previous = ledger.previous
-    if ledger.live is not None:
-        previous = (Previous(ledger.live.id, now, ledger.live.at), *previous)
-    return _next(ledger, live=live, previous=previous)
+    return _next(ledger, live=live, previous=_with_old_live(ledger, now))
+
+
+def _with_old_live(ledger: Ledger, now: datetime, *, rejected: bool = False) -> tuple[Previous, ...]:
+    """The previous deploys once live has been left."""
+    old = ledger.live
+    if old is None:
+        return ledger.previous
+    return (Previous(old.id, now, old.at, rejected, old.ids), *ledger.previous)
+
+
+def settle(ledger: Ledger, home: LedgerHome) -> Ledger:
+    """Give a ledger of an older version its home. One that has a home keeps it."""
+    return ledger if ledger.home is not None else replace(ledger, home=home)
+
+
+def identify(ledger: Ledger, ids: tuple[str, ...]) -> Ledger:
+    """Record the instances of the live, adopted deploy. Requires no lease and a live deploy."""
+    _require(ledger.lease is None, "the lease is held")
+    if ledger.live is None:
+        raise NotAllowed("nobody is live")
+    return _next(ledger, live=replace(ledger.live, ids=ids))
+
+
+def retire(ledger: Ledger, deploy: DeployId, now: datetime, until: datetime | None) -> Ledger:
+    """Close the service: nobody is live. Requires no lease, and that `deploy` is live (rule 14).
+
+    It becomes the newest previous. With `until`, everything that served is kept until then and
+    garbage afterwards.
+    """
+    _require(ledger.lease is None, "the lease is held")
+    _require(ledger.live is not None and ledger.live.id == deploy, f"{deploy} is not live")
+    previous = _with_old_live(ledger, now)
+    if until is None:
+        return _next(ledger, live=None, previous=previous)
+    kept = tuple(Kept(one.id, until) for one in previous)
+    return _next(ledger, live=None, previous=(), kept=(*ledger.kept, *kept))
+
+
+def rename(ledger: Ledger, home: LedgerHome) -> Ledger:
+    """Another home within the same zone. Requires no lease."""
+    _require(ledger.lease is None, "the lease is held")
+    return _next(ledger, home=home)
+
+
+def close(ledger: Ledger, to: str) -> Ledger:
+    """The tombstone of a ledger that moves to the address `to`. Requires no lease.
+
+    It keeps all that it said, so that whoever finishes the move finds it there; but it refuses
+    every other use from now on. It is written before the new ledger: at no moment are there two.
+    """
+    _require(ledger.lease is None, "the lease is held")
+    _require(not ledger.moved, "it was moved already")
+    return _next(ledger, moved=to)
+
+
+def reopen(closed: Ledger, old: str, home: LedgerHome) -> Ledger:
+    """The ledger at its new address, from the tombstone that stands at `old`."""
+    _require(bool(closed.moved), "the old ledger is not closed yet")
+    return _next(closed, moved="", was=(old, *closed.was), home=home)
 
 
 def acquire(ledger: Ledger, mine: DeployId, until: datetime, step: str = "lease") -> Ledger:
@@ -167,11 +257,11 @@ def commit(ledger: Ledger, mine: DeployId, cut: Cutover) -> Ledger:
     known = ledger.find_previous(cut.to)
     _require(cut.to == mine or known is not None, f"{cut.to} is neither mine nor a previous deploy")
     _require(bool(cut.at), "nothing to point the record at")
-    rest = tuple(one for one in ledger.previous if one.id != cut.to)
-    if old is not None:
-        back = known is not None and goes_back(known, old.id)
-        rest = (Previous(old.id, cut.now, old.at, rejected=back), *rest)
-    return _next(ledger, live=Live(cut.to, cut.at), previous=rest, lease=None)
+    back = old is not None and known is not None and goes_back(known, old.id)
+    left = _with_old_live(ledger, cut.now, rejected=back)
+    rest = tuple(one for one in left if one.id != cut.to)
+    live = Live(cut.to, cut.at, known.ids if known else ())
+    return _next(ledger, live=live, previous=rest, lease=None)
 
 
 def goes_back(to: Previous, live: DeployId) -> bool:
@@ -234,4 +324,4 @@ def readdress(ledger: Ledger, at: tuple[str, ...]) -> Ledger:
     _require(bool(at), "never to an empty set")
     if ledger.live is None:
         raise NotAllowed("nobody is live")
-    return _next(ledger, live=Live(ledger.live.id, at))
+    return _next(ledger, live=replace(ledger.live, at=at))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from reconciler import tags as t
 from reconciler.aws.heap import Ec2Heap
@@ -84,6 +84,7 @@ class Edges:
                 raise
             log.warning("the ledger's place is as the labels say", cause=error.message)
             address = labelled
+        address = replace(address, account=place.account, region=place.region)
         database, breaker = service.database, self.settings.reconciler.breaker
         return Managed(
             home=Home(service.name, str(address), place),

@@ -18,6 +18,7 @@ from reconciler.aws.zone_reader import Records, ZoneReader, ZoneReaders, plain
 from reconciler.cloud import ARecord, LedgerAddress, Reading, Readings
 from reconciler.errors import AccessDenied, CloudError, ConfigError, LedgerUnknown, ToolError
 from reconciler.ledger import Ledger
+from reconciler.ledger_home import at_home
 from reconciler.ledger_text import LedgerTextError, decode
 
 if TYPE_CHECKING:
@@ -187,7 +188,7 @@ def _decoded(address: LedgerAddress, text: str) -> Ledger | None:
     if not text:
         return None
     try:
-        return _of_its_service(address, decode(text))
+        return at_home(address, _of_its_service(address, decode(text)))
     except LedgerTextError as error:
         raise LedgerUnknown(
             f"{address.name} cannot be read: {error}",

@@ -21,6 +21,7 @@ from reconciler.errors import (
     ToolError,
 )
 from reconciler.ledger import Ledger
+from reconciler.ledger_home import at_home
 from reconciler.ledger_text import LedgerTextError, decode, encode
 from tests.shop_world import NOW
 
@@ -97,7 +98,7 @@ class FakeLedgers:
     def read(self, address: LedgerAddress) -> Reading:
         reading = self.raw(address)
         try:
-            ledger = decode(reading.text) if reading.text else None
+            ledger = at_home(address, decode(reading.text)) if reading.text else None
         except LedgerTextError as error:
             raise LedgerUnknown(f"{address.name} cannot be read: {error}") from error
         return replace(reading, ledger=ledger)
