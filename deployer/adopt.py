@@ -20,7 +20,8 @@ from reconciler.cloud import Reading
 from reconciler.deploy_id import DeployId
 from reconciler.errors import Refused
 from reconciler.host_key import PublicHostKey
-from reconciler.ledger import Live
+from reconciler.ledger import Ledger, Live
+from reconciler.ledger_home import claimed_by, settle
 from reconciler.resource import INSTANCE
 from reconciler.tags import Label
 
@@ -38,31 +39,49 @@ class Adoption:
     given: bool
     deploy: DeployId
     already: bool
+    replaces: Live | None = None
 
 
 Confirm = Callable[[Adoption], bool]
 
 
-def adopt(ports: Ports, confirm: Confirm, *, host_key: str = "", release: str = "") -> Adoption:
+@dataclass(frozen=True)
+class AdoptOptions:
+    """What the user said.
+
+    host_key  a public key or a `SHA256:` fingerprint; else the machine's key is shown
+    release   what to call the release that the machine runs
+    replace   the deploy-id of the live deploy, which the machine replaces (rule 14)
+    """
+
+    host_key: str = ""
+    release: str = ""
+    replace: str = ""
+
+
+def adopt(ports: Ports, confirm: Confirm, options: AdoptOptions = AdoptOptions()) -> Adoption:
     """Adopt the machine at the record; idempotent, and finishes one that died half-way.
 
-    `host_key` is a public key or a `SHA256:` fingerprint given by the user; otherwise the key that
-    the machine shows is put before `confirm`. Raises Refused where the machine is another deploy's.
+    Raises Refused where the machine is another deploy's, where somebody is live who was not named,
+    and where another ledger has the record.
     """
     seen = survey(ports)
     reading = _readable(ports, seen)
-    wanted = _adoption(ports, reading, host_key)
+    wanted = _adoption(ports, reading, options.host_key)
+    _refuse_unnamed(wanted, options.replace)
     if not confirm(wanted):
         raise Refused("nothing was adopted")
-    if not wanted.already:
-        _swap(ports, reading, wanted)
-    ports.compute.tag([wanted.instance.id], _tags(ports, wanted, release))
+    new = _ledger(ports, reading, wanted)
+    if new != reading.ledger:
+        # The A record goes into the batch unchanged: it fails if somebody moves it meanwhile.
+        ports.managed.ledgers.swap(reading, new, wanted.at)
+    ports.compute.tag([wanted.instance.id], _tags(ports, wanted, options.release))
     return wanted
 
 
 def _readable(ports: Ports, seen: Survey) -> Reading:
     name = ports.managed.name
-    if seen.reading is None or (seen.todo.problem and seen.ledger is not None):
+    if seen.reading is None or seen.todo.problem:
         raise refusals.unknown(seen.todo.root)
     lease = seen.ledger.lease if seen.ledger else None
     if lease is not None:
@@ -85,7 +104,29 @@ def _adoption(ports: Ports, reading: Reading, host_key: str) -> Adoption:
     given = host_key.startswith("ssh-")
     key = PublicHostKey.parse(host_key) if given else _shown(ports, addresses[0], host_key)
     return Adoption(
-        ports.managed.name, machine, addresses, key, given or bool(host_key), deploy, already
+        service=ports.managed.name,
+        instance=machine,
+        at=addresses,
+        host_key=key,
+        given=given or bool(host_key),
+        deploy=deploy,
+        already=already,
+        replaces=None if already else live,
+    )
+
+
+def _refuse_unnamed(wanted: Adoption, replace: str) -> None:
+    """Nobody is unlived by absence (rule 14): who is live is named by whoever replaces him."""
+    live = wanted.replaces
+    if live is None or replace == str(live.id):
+        return
+    raise Refused(
+        f"{live.id} is live at {', '.join(live.at)}: adopting {wanted.instance.id} replaces it, "
+        "stops its jobs and shuts its database",
+        cure=(
+            f"If the record was moved by mistake    point it back to {', '.join(live.at)}\n"
+            f"To replace it    deployer adopt {wanted.service} --replace {live.id}"
+        ),
     )
 
 
@@ -139,11 +180,21 @@ def _shown(ports: Ports, address: str, fingerprint: str) -> PublicHostKey:
     return shown
 
 
-def _swap(ports: Ports, reading: Reading, wanted: Adoption) -> None:
-    old = reading.ledger or ledgers.opened()
-    new = ledgers.adopt(old, Live(wanted.deploy, wanted.at), reading.now)
-    # The A record goes into the batch unchanged: it fails if somebody moves it meanwhile.
-    ports.managed.ledgers.swap(reading, new, wanted.at)
+def _ledger(ports: Ports, reading: Reading, wanted: Adoption) -> Ledger:
+    """The ledger as the adoption leaves it; what an older version did not write is added."""
+    managed, old = ports.managed, reading.ledger
+    if old is None or old.home is None:
+        taken = claimed_by(managed.address, wanted.at, managed.ledgers.neighbours(managed.address))
+        if taken is not None:
+            raise taken
+    old = settle(old or ledgers.opened(), managed.address)
+    ids = (wanted.instance.id,)
+    if not wanted.already:
+        return ledgers.adopt(old, Live(wanted.deploy, wanted.at, ids), reading.now)
+    whole = reading.ledger is not None and reading.ledger.home == managed.address.home
+    if whole and old.instances_of(wanted.deploy) == ids:
+        return old
+    return ledgers.identify(old, ids)
 
 
 def _tags(ports: Ports, wanted: Adoption, release: str) -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from deployer.move_cli import move, retire
 from deployer.read_cli import doctor, history, init, plan, status
 from deployer.staged_cli import SERVICE, deploy_id, staged
 from reconciler.exits import Exit
@@ -129,15 +130,19 @@ def rollback(asked: Asked, service: str, *, to: object, discard_writes: bool) ->
 @SERVICE
 @click.option("--host-key", default="", metavar="KEY", help="Its SSH host key or SHA256: print.")
 @click.option("--release", default="", help="What to call the release it runs.")
+@click.option("--replace", default="", metavar="ID", help="The live deploy that it replaces.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @common
 @pass_asked
-def adopt(asked: Asked, service: str, *, host_key: str, release: str, yes: bool) -> None:
+def adopt(
+    asked: Asked, service: str, *, host_key: str, release: str, replace: str, yes: bool
+) -> None:
     """Bring what runs today under a ledger.
 
     The machine at SERVICE's record gets tags and a hold; nothing else of it changes.
     """
     with staged(asked, service) as one:
+        from deployer.adopt import AdoptOptions
         from deployer.adopt import adopt as bring
 
         def agreed(adoption: Adoption) -> bool:
@@ -147,7 +152,7 @@ def adopt(asked: Asked, service: str, *, host_key: str, release: str, yes: bool)
             confirm(f"Adopt it as {service}?", yes=yes)
             return True
 
-        done = bring(one.ports, agreed, host_key=host_key, release=release)
+        done = bring(one.ports, agreed, AdoptOptions(host_key, release, replace))
         value = {"service": service, "deploy": str(done.deploy), "instance": done.instance.id}
         one.answer(
             value | {"addresses": list(done.at), "already": done.already},
@@ -164,6 +169,7 @@ def _adoption(adoption: Adoption) -> list[str]:
         f"{adoption.instance.id} at {', '.join(adoption.at)}",
         f"  host key  {adoption.host_key.fingerprint}  ({proof})",
         f"  deploy    {adoption.deploy}",
+        *([f"  replaces  {adoption.replaces.id}"] if adoption.replaces else []),
     ]
 
 
@@ -204,15 +210,17 @@ def abort(asked: Asked, service: str, *, yes: bool) -> int:
 @cli.command(
     epilog=epilog(
         """deployer recover shop
-        deployer recover shop --yes""",
+        deployer recover shop --yes
+        deployer recover shop --end-lease""",
         (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.ACCESS),
     )
 )
 @SERVICE
+@click.option("--end-lease", is_flag=True, help="End a lease that has not run out: it is dead.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @common
 @pass_asked
-def recover(asked: Asked, service: str, *, yes: bool) -> None:
+def recover(asked: Asked, service: str, *, end_lease: bool, yes: bool) -> None:
     """Write a lost ledger anew, from the labels.
 
     Also one that contradicts what is there. Everything is shown before it is written.
@@ -227,7 +235,7 @@ def recover(asked: Asked, service: str, *, yes: bool) -> None:
             confirm("Write this ledger?", yes=yes)
             return True
 
-        done = mend(one.ports, agreed)
+        done = mend(one.ports, agreed, end_lease=end_lease)
         one.answer(recovery_json(done), lambda: "\n".join(recovery_lines(done)))
 
 
@@ -252,7 +260,7 @@ def thaw(asked: Asked, service: str, *, deployer_is_dead: bool) -> None:
         one.answer(value, lambda: f"{name} of {service} takes writes again")
 
 
-for command in (status, history, plan, doctor, init):
+for command in (move, retire, status, history, plan, doctor, init):
     cli.add_command(command)
 cli.add_command(
     Lazy("sandbox", "deployer.sandbox.cli:sandbox", "A private cloud on this machine, to try it.")

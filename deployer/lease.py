@@ -19,7 +19,7 @@ from reconciler import ledger as ledgers
 from reconciler.cloud import LedgerStore, Reading
 from reconciler.deploy_id import DeployId
 from reconciler.errors import CloudUnclear, LedgerUnknown, Refused, SwapLost, ToolError
-from reconciler.ledger import Cutover, Ending, Ledger, NotAllowed
+from reconciler.ledger import Cutover, Ending, Ledger, LedgerHome, NotAllowed
 from reconciler.signals import held_back
 
 TRIES = 3
@@ -80,12 +80,14 @@ class Lease:
         """AWS's clock, carried on from the last answer by our monotonic one; never the local."""
         return self._reading.now + timedelta(seconds=time.monotonic() - self._read_at)
 
-    def acquire(self) -> None:
+    def acquire(self, home: LedgerHome | None = None) -> None:
         """Take the lease by a swap against the very value the guard read.
 
-        Raises Refused if somebody was quicker.
+        `home` is given to a ledger that has none yet. Raises Refused if somebody was quicker.
         """
         old = self._reading.ledger or ledgers.opened()
+        if home is not None:
+            old = ledgers.settle(old, home)
         try:
             self._swap(lambda _: ledgers.acquire(old, self.mine, self._until()))
         except (SwapLost, NotAllowed) as error:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from deployer.compute import Compute
+from reconciler.cloud import LedgerStore
 from reconciler.host_key import PublicHostKey
 from reconciler.managed import Managed
 from reconciler.secret import Reference, Secret
@@ -28,7 +29,10 @@ class Connector(Protocol):
 
 @dataclass(frozen=True)
 class Ports:
-    """Everything outside that a use case of the deployer touches."""
+    """Everything outside that a use case of the deployer touches.
+
+    `ledgers_in` gives the ledgers in the zones of another account, by its id.
+    """
 
     service: Service
     managed: Managed
@@ -36,3 +40,4 @@ class Ports:
     connector: Connector
     resolve: Callable[[Reference], Secret]
     by: str
+    ledgers_in: Callable[[str], LedgerStore]

@@ -2,22 +2,26 @@
 
 Everything is shown before anything is written. The new generation stands above every one that is
 seen anywhere (the old text, the fences of databases and machines), so that no late act of an
-earlier time is obeyed (rule 6).
+earlier time is obeyed (rule 6). Who is labelled live stays live, or nothing is written (rule 14).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 
+from deployer import recover_live
+from deployer.move import retag
 from deployer.ports import Ports
-from reconciler import birth
+from reconciler import birth, ledger_home
+from reconciler import ledger as ledgers
 from reconciler import tags as t
+from reconciler.birth import Home
 from reconciler.cloud import Reading
 from reconciler.deploy_id import DeployId
 from reconciler.errors import Refused, ToolError
-from reconciler.ledger import Ledger, Live, Previous
+from reconciler.ledger import Lease, Ledger, Live, Previous
 from reconciler.ledger_text import LedgerTextError, decode
 from reconciler.machine_acts import observe as observe_machine
 from reconciler.managed import Managed
@@ -27,10 +31,16 @@ from reconciler.tags import Label
 
 _GEN = re.compile(r"\bgen=(\d{1,18})\b")
 
+Things = Mapping[DeployId, list[Resource]]
+
 
 @dataclass(frozen=True)
 class Recovery:
-    """What was found, and the ledger that would be written. Shown, then carried out."""
+    """What was found, and the ledger that would be written. Shown, then carried out.
+
+    lease    the lease of a deploy that may still be at work: it would be ended
+    garbage  what the new ledger does not name: the next sweep collects it
+    """
 
     service: str
     reading: Reading
@@ -38,99 +48,156 @@ class Recovery:
     new: Ledger
     found: tuple[str, ...]
     doubts: tuple[str, ...]
+    lease: Lease | None = None
+    garbage: tuple[str, ...] = ()
 
 
 Confirm = Callable[[Recovery], bool]
 
 
-def recover(ports: Ports, confirm: Confirm) -> Recovery:
-    """Write the ledger from the labels after `confirm` has seen it. Raises Refused, CloudError."""
+def recover(ports: Ports, confirm: Confirm, *, end_lease: bool = False) -> Recovery:
+    """Write the ledger from the labels after `confirm` has seen it.
+
+    `end_lease` is a person's word that the holder of a living lease is dead.
+    Raises Refused, LedgerUnknown, CloudError.
+    """
     managed = ports.managed
     world = observe([managed])
     reading = managed.ledgers.raw(managed.address)  # the ledger last (rule 2)
     wanted = _recovery(managed, world, reading)
     if not confirm(wanted):
         raise Refused("nothing was written")
+    if wanted.lease is not None and not end_lease:
+        raise _held(managed.name, wanted.lease)
     managed.ledgers.swap(reading, wanted.new, reading.a.addresses if reading.a else None)
+    retag(ports, _of(managed, world), wanted.new)
     return wanted
 
 
+def _held(service: str, lease: Lease) -> Refused:
+    return Refused(
+        f"{lease.id} holds the lease until {lease.until:%H:%M:%S} UTC, in `{lease.step}`: it may "
+        "be at work",
+        cure=(
+            f"Wait until then, or if you know that it is dead:\n"
+            f"deployer recover {service} --end-lease"
+        ),
+    )
+
+
 def _recovery(managed: Managed, world: World, reading: Reading) -> Recovery:
-    gaps = world.inventory.gaps
-    if gaps:
-        gap = gaps[0]
+    _refuse_half(world)
+    old = _decoded(managed, reading)
+    home = _home(managed, world, old)
+    things = _things(home, world)
+    live = recover_live.live(managed.name, things, reading, old)
+    _refuse_claimed(managed, live)
+    previous = _previous(things, live, reading, old)
+    rooted = {one.id for one in previous} | ({live.id} if live else set())
+    kept = tuple(one for one in (old.kept if old else ()) if one.id not in rooted)
+    gens, doubts = _generations(managed, things, reading)
+    bare = Ledger(max(gens, default=0) + 1, live, previous, kept, was=home.was)
+    new = ledger_home.settle(bare, managed.address)
+    return Recovery(
+        managed.name,
+        reading,
+        old,
+        new,
+        tuple(_said(deploy, of_it) for deploy, of_it in sorted(things.items())),
+        (*_doubts_of_zone(home, old), *doubts),
+        _living(old, reading),
+        tuple(
+            _said(deploy, of) for deploy, of in sorted(things.items()) if deploy not in new.rooted
+        ),
+    )
+
+
+def _refuse_half(world: World) -> None:
+    if world.inventory.gaps:
+        gap = world.inventory.gaps[0]
         raise gap.refusal(
             f"{gap.kind}s could not be read ({gap.reason}): nothing is written from half a picture",
             cure=gap.cure,
         )
-    old = _decoded(reading)
-    things = _things(managed, world)
-    machines = {deploy: of_it for deploy, all_ in things.items() if (of_it := _machines_of(all_))}
-    live = _live(machines, reading)
-    previous = _previous(things, live, reading, old)
-    rooted = {one.id for one in previous} | ({live.id} if live else set())
-    kept = tuple(one for one in (old.kept if old else ()) if one.id not in rooted)
-    gens, doubts = _generations(managed, machines, reading)
-    new = Ledger(max(gens, default=0) + 1, live=live, previous=previous, kept=kept)
-    found = tuple(_said(deploy, of_it) for deploy, of_it in sorted(things.items()))
-    return Recovery(managed.name, reading, old, new, found, doubts)
 
 
-def _decoded(reading: Reading) -> Ledger | None:
+def _decoded(managed: Managed, reading: Reading) -> Ledger | None:
+    """The old ledger, None where none can be read. Raises LedgerUnknown for another's (rule 12)."""
     try:
-        return decode(reading.text) if reading.text else None
+        ledger = decode(reading.text) if reading.text else None
     except LedgerTextError:
         return None
+    return ledger_home.at_home(managed.address, ledger) if ledger else None
 
 
-def _things(managed: Managed, world: World) -> dict[DeployId, list[Resource]]:
+def _living(old: Ledger | None, reading: Reading) -> Lease | None:
+    lease = old.lease if old else None
+    return lease if lease is not None and not ledgers.expired(lease, reading.now) else None
+
+
+def _refuse_claimed(managed: Managed, live: Live | None) -> None:
+    at = live.at if live else ()
+    neighbours = managed.ledgers.neighbours(managed.address)
+    taken = ledger_home.claimed_by(managed.address, at, neighbours)
+    if taken is not None:
+        raise taken
+
+
+def _of(managed: Managed, world: World) -> tuple[Resource, ...]:
+    """What names the service and some ledger, in its place."""
+    return tuple(
+        one
+        for one in world.inventory.resources
+        if one.deploy is not None
+        and one.deploy.service == managed.name
+        and one.place == managed.home.place
+        and t.LEDGER in one.tags
+    )
+
+
+def _home(managed: Managed, world: World, old: Ledger | None) -> Home:
+    """Where the service's things were born, the ids that its hosted zone had before included.
+
+    A zone that is deleted and restored has a new id, and the same name.
+    """
+    was = old.was if old else ()
+    name = managed.address.name
+    known = {str(managed.address), *was}
+    named = {one.tags[t.LEDGER] for one in _of(managed, world)} - known
+    restored = tuple(sorted(one for one in named if one.partition("/")[2] == name))
+    return replace(managed.home, was=(*restored, *was))
+
+
+def _doubts_of_zone(home: Home, old: Ledger | None) -> Iterable[str]:
+    for one in home.was:
+        if one not in (old.was if old else ()):
+            yield (
+                f"hosted zone {one.partition('/')[0]} is taken for the same zone before it was "
+                "restored: if it still exists, say no"
+            )
+
+
+def _things(home: Home, world: World) -> Things:
     """The service's things in AWS by deploy: born of it, or adopted.
 
     Not the machines alone: an image whose machine is gone counts as lost until it is named.
     """
-    known = birth.index(world.inventory.resources, managed.home.place)
+    known = birth.index(world.inventory.resources, home.place)
     found: dict[DeployId, list[Resource]] = {}
     for one in world.inventory.resources:
         deploy = one.deploy
-        if one.kind == DATABASE or deploy is None or deploy.service != managed.name:
+        if one.kind == DATABASE or deploy is None or deploy.service != home.service:
             continue
-        if one.tags.get(t.LEDGER) != str(managed.address):
+        if not home.owns(one.tags.get(t.LEDGER)):
             continue
-        adopted = one.hold == t.HELD_BY_ADOPTION and not birth.copied(one, managed.home)
-        if adopted or not birth.doubt(one, managed.home, known):
+        adopted = one.hold == t.HELD_BY_ADOPTION and not birth.copied(one, home)
+        if adopted or not birth.doubt(one, home, known):
             found.setdefault(deploy, []).append(one)
     return found
 
 
-def _machines_of(things: Iterable[Resource]) -> list[Resource]:
-    return [one for one in things if one.kind == INSTANCE]
-
-
-def _live(machines: dict[DeployId, list[Resource]], reading: Reading) -> Live | None:
-    """The deploy that the A record names. Two, or one that is only part of it, is refused."""
-    if reading.a is None:
-        return None
-    record = set(reading.a.addresses)
-    named = [
-        deploy
-        for deploy, things in machines.items()
-        if record & {address for one in things for address in one.addresses}
-    ]
-    if len(named) != 1:
-        what = "no deploy" if not named else " and ".join(str(one) for one in named)
-        raise Refused(
-            f"the A record says {', '.join(reading.a.addresses)}, which {what} of the service "
-            "holds: who is live is not to be told from that",
-            cure="point the record at the machines of one deploy, or adopt the machine it names",
-        )
-    held = {address for one in machines[named[0]] for address in one.addresses}
-    if not record <= held:
-        raise Refused(f"{named[0]} holds only some of the addresses in the A record")
-    return Live(named[0], reading.a.addresses)
-
-
 def _previous(
-    things: dict[DeployId, list[Resource]],
+    things: Things,
     live: Live | None,
     reading: Reading,
     old: Ledger | None,
@@ -141,7 +208,7 @@ def _previous(
     all, or the next rollback would go back to it.
     """
     served = (Label.LIVE, Label.RETIRED)
-    public = live is not None and _is_public(_machines_of(things[live.id]), live)
+    public = live is not None and _is_public(machines_of(things[live.id]), live)
     found = [
         (old.find_previous(deploy) if old else None)
         or Previous(deploy, reading.now.replace(microsecond=0), _addresses(of_it, public=public))
@@ -151,6 +218,11 @@ def _previous(
     return tuple(sorted(found, key=lambda one: one.id.born, reverse=True))
 
 
+def machines_of(things: Iterable[Resource]) -> list[Resource]:
+    """The instances among them."""
+    return [one for one in things if one.kind == INSTANCE]
+
+
 def _is_public(machines: Iterable[Resource], live: Live) -> bool:
     """Whether the record holds the machines' public addresses: so it would hold another's."""
     return not set(live.at) & {address for one in machines for address in one.private}
@@ -158,19 +230,19 @@ def _is_public(machines: Iterable[Resource], live: Live) -> bool:
 
 def _addresses(things: Iterable[Resource], *, public: bool = False) -> tuple[str, ...]:
     """The addresses a record would have of these machines."""
-    each = (one.public if public else one.private for one in _machines_of(things))
+    each = (one.public if public else one.private for one in machines_of(things))
     return tuple(sorted(every[0] for every in each if every))
 
 
 def _generations(
-    managed: Managed, machines: dict[DeployId, list[Resource]], reading: Reading
+    managed: Managed, things: Things, reading: Reading
 ) -> tuple[list[int], tuple[str, ...]]:
     """Every generation seen anywhere, and what could not be asked."""
     gens = [int(one) for one in _GEN.findall(reading.text)]
     databases = list_databases(managed)
     gens.append(databases.fence)
     doubts = [databases.gap.reason] if databases.gap else []
-    for one in (thing for things in machines.values() for thing in things):
+    for one in (machine for of_it in things.values() for machine in machines_of(of_it)):
         try:
             gens.append(_generation_of(managed, one))
         except ToolError as error:
@@ -192,5 +264,5 @@ def _said(deploy: DeployId, things: list[Resource]) -> str:
     label = things[0].tags.get(t.STATE, "nothing")
     release = things[0].tags.get(t.RELEASE, "")
     where = ", ".join(_addresses(things))
-    machines = len(_machines_of(things))
+    machines = len(machines_of(things))
     return f"{deploy} {release} labelled {label}: {machines} machines, {where}"

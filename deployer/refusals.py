@@ -71,9 +71,9 @@ def nothing_to_clone(service: str, live: Live) -> Refused:
     )
 
 
-def moved(service: str, note: str) -> Refused:
+def moved(todo: ServicePlan) -> Refused:
     """Somebody changed the A record: people win (rule 11)."""
-    return Refused(f"{service}: {note}", cure=moved_record.cure(service))
+    return Refused(f"{todo.service}: {todo.notes[0]}", cure=moved_record.cure(todo.root))
 
 
 def held(todo: ServicePlan, lease: Lease, length: timedelta) -> Refused:

@@ -68,7 +68,7 @@ def _begin(
     if ledger.lease is not None:
         reading, ledger = _end_expired(ports, seen, reading, ledger)
     if seen.todo.notes:
-        raise refusals.moved(service.name, seen.todo.notes[0])
+        raise refusals.moved(seen.todo)
     target = choose(ledger, service.name, to)
     mine = new_id(service.name, reading)
     terms = Terms(service.lease.length, service.lease.renew_every, service.lease.limit)

@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from deployer.aws.compute import Ec2Compute
 from deployer.ports import Ports
@@ -26,6 +27,7 @@ def wired(settings: Settings, name: str, *, by_labels: bool = False) -> Iterator
         connector=edges.connector(service),
         resolve=edges.resolver(service),
         by=who(),
+        ledgers_in=lambda account: edges.ledgers(replace(service.zone_place, account=account)),
     )
 
 

@@ -40,11 +40,19 @@ Things = Mapping[tuple[str, str], Resource]
 
 @dataclass(frozen=True)
 class Home:
-    """Where a configured service's things are born: its ledger, its account and region."""
+    """Where a configured service's things are born: its ledger, its account and region.
+
+    `was` are the addresses that the ledger had before it was moved, newest first.
+    """
 
     service: str
     ledger: str
     place: Place
+    was: tuple[str, ...] = ()
+
+    def owns(self, ledger: str | None) -> bool:
+        """Whether a tag or memory that names `ledger` names this service's."""
+        return bool(self.ledger) and ledger in (self.ledger, *self.was)
 
 
 def index(resources: tuple[Resource, ...], place: Place) -> Things:
@@ -80,12 +88,27 @@ def copied(thing: Resource, home: Home) -> str:
     return ""
 
 
-def stands_in(thing: Resource, at: Sequence[str], things: Things) -> str:
+@dataclass(frozen=True)
+class Adopted:
+    """What the ledger knows of an adopted machine: its addresses, and its id (rule 15).
+
+    `ids` is empty in a ledger that an older version wrote.
+    """
+
+    at: Sequence[str] = ()
+    ids: Sequence[str] = ()
+
+
+def stands_in(thing: Resource, known: Adopted, things: Things) -> str:
     """How an instance shows that it only has an adopted machine's tags; '' where it does not.
 
     A second instance started with all its tags ("launch more like this") has its kind and place
-    too. Of several, that one is the adopted machine which holds an address that the ledger names.
+    too. The ledger names the adopted one; where an older ledger does not, it is that one of
+    several which holds an address that the ledger names.
     """
+    at = known.at
+    if thing.kind == INSTANCE and known.ids:
+        return "" if thing.id in known.ids else f"its tags are those of {', '.join(known.ids)}"
     if thing.kind != INSTANCE or set(at) & set(thing.addresses):
         return ""
     for other in things.values():
@@ -199,7 +222,8 @@ def _rds_snapshot(case: _Case) -> str:
 
 
 def _database(case: _Case) -> str:
-    ours = case.thing.name == case.deploy.database_name(case.home.ledger)
+    home = case.home
+    ours = case.thing.name in {case.deploy.database_name(one) for one in (home.ledger, *home.was)}
     return "" if ours else "its name is not its deploy's"
 
 

@@ -119,6 +119,10 @@ class LedgerStore(Protocol):
         """
         ...
 
+    def neighbours(self, address: LedgerAddress) -> Mapping[str, str]:
+        """The other ledgers of the zone: name → TXT value. Raises CloudError, AccessDenied."""
+        ...
+
     def swap(self, seen: Reading, new: Ledger, point_at: tuple[str, ...] | None = None) -> Reading:
         """DELETE exactly what was seen and CREATE `new`, in one batch; returns it as a reading.
 

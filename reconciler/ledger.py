@@ -161,7 +161,9 @@ def adopt(ledger: Ledger, live: Live, now: datetime) -> Ledger:
     return _next(ledger, live=live, previous=_with_old_live(ledger, now))
 
 
-def _with_old_live(ledger: Ledger, now: datetime, *, rejected: bool = False) -> tuple[Previous, ...]:
+def _with_old_live(
+    ledger: Ledger, now: datetime, *, rejected: bool = False
+) -> tuple[Previous, ...]:
     """The previous deploys once live has been left."""
     old = ledger.live
     if old is None:

@@ -4,8 +4,8 @@
     "live=<id> at=10.0.1.17,10.0.1.18" "previous=<id> retired=<time> at=…"
     "kept=<id> until=<time>" "lease=<id> until=<time> step=<word>"
 
-An adopted deploy's entry has `ids=i-…` before `at`. A ledger that was moved has one string
-`was=<old address>` for each former address behind the head, and the tombstone `moved=<new address>`.
+An adopted deploy's entry has `ids=i-…` before `at`. A ledger that was moved has a string
+`was=<old address>` for each former address behind the head, its tombstone `moved=<new address>`.
 Ledgers of older versions lack `record`, `account` and `region`.
 
 Route 53: strings of at most 255 characters, a value of at most 4,000 (aws.md §4). Addresses that

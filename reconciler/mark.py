@@ -94,6 +94,9 @@ def _settled(root: Root, inventory: Inventory) -> Root:
 def _contradiction(root: Root, inventory: Inventory) -> str:
     """Signs that the ledger is older than it should be."""
     place = root.home.place
+    restored = _of_a_restored_zone(root.home, inventory)
+    if restored:
+        return restored
     ours = [one for one in inventory.resources if _claims(one, root.home)]
     if root.ledger.gen == 0 and ours:
         return f"there is no ledger, yet {ours[0].id} is of {ours[0].deploy}"
@@ -119,8 +122,26 @@ def _claims(one: Resource, home: Home) -> bool:
     return (
         deploy is not None
         and deploy.service == home.service
-        and one.tags.get("deploy-ledger") == home.ledger
+        and home.owns(one.tags.get("deploy-ledger"))
     )
+
+
+def _of_a_restored_zone(home: Home, inventory: Inventory) -> str:
+    """A hosted zone that is deleted and restored has a new id: the tags name the old one.
+
+    Its name is the same, so nobody but this service can have written them.
+    """
+    zone, _, name = home.ledger.partition("/")
+    for one in inventory.resources:
+        deploy, named = one.deploy, one.tags.get("deploy-ledger", "")
+        if deploy is None or deploy.service != home.service or one.place != home.place:
+            continue
+        if named.partition("/")[2] == name and not home.owns(named):
+            return (
+                f"{one.id} of {deploy} names the ledger in hosted zone {named.partition('/')[0]}, "
+                f"but the zone is {zone} now: it was deleted and restored, or there are two"
+            )
+    return ""
 
 
 def _may_be_lost(one: Resource, root: Root) -> bool:
@@ -177,7 +198,7 @@ def judge(case: Case, heard: Callable[[Rule, Verdict | None], None] | None = Non
 def _foreign(case: Case) -> Verdict | None:
     if not case.root.home.ledger:
         return Verdict(case.thing, Reason.UNKNOWN, case.root.problem)  # nobody knows which is ours
-    if case.thing.tags.get("deploy-ledger") == case.root.home.ledger:
+    if case.root.home.owns(case.thing.tags.get("deploy-ledger")):
         return None
     return Verdict(case.thing, Reason.FOREIGN, "its tags name another ledger")
 
@@ -186,7 +207,9 @@ def _adopted(case: Case) -> Verdict | None:
     """What no deploy created has no birth to prove, and no sweep deletes it."""
     if not _is_adopted(case.thing, case.root) or case.root.problem:
         return None
-    why = birth.stands_in(case.thing, case.root.ledger.addresses_of(case.deploy), case.things)
+    ledger, deploy = case.root.ledger, case.deploy
+    known = birth.Adopted(ledger.addresses_of(deploy), ledger.instances_of(deploy))
+    why = birth.stands_in(case.thing, known, case.things)
     if why:
         return Verdict(case.thing, Reason.LOOK_ALIKE, why)
     return _rooted(case) or Verdict(case.thing, Reason.HELD, "adopted: no deploy created it")

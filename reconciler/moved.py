@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from reconciler.resource import INSTANCE, Plain, Resource
+from reconciler.tags import HELD_BY_ADOPTION
 from reconciler.verdict import Reason, Root, Verdict
 
 
-def cure(service: str) -> str:
-    """What to do about a record that somebody moved."""
+def cure(root: Root) -> str:
+    """What to do about a record that somebody moved, or removed."""
+    service, ledger = root.home.service, root.ledger
+    live = ledger.live
+    if root.record or live is None:
+        replaced = f" --replace {live.id}" if live else ""
+        return (
+            f"To accept what the record says   deployer adopt {service}{replaced}\n"
+            f"To write the ledger anew         deployer recover {service}"
+        )
+    name = ledger.home.record if ledger.home else f"the record of {service}"
     return (
-        f"To accept what the record says   deployer adopt {service}\n"
-        f"To write the ledger anew         deployer recover {service}"
+        f"To put it back          make {name} an A record of {', '.join(live.at)}\n"
+        f"To close the service    deployer retire {service} --nobody-live {live.id}"
     )
 
 
@@ -26,6 +36,8 @@ def new_addresses(verdicts: tuple[Verdict, ...], root: Root, plain: Plain) -> tu
     machines = [
         one.thing for one in verdicts if one.thing.kind == INSTANCE and one.reason is Reason.LIVE
     ]
+    if not live.ids and any(one.hold == HELD_BY_ADOPTION for one in machines):
+        return ()  # an older ledger: the adopted machine and a copy of it cannot be told apart
     if len(machines) != len(live.at) or any(one.state != "running" for one in machines):
         return ()
     return _complete(live.at, machines)

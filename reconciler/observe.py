@@ -169,8 +169,9 @@ def unread(home: Home, error: ToolError, fence: int = 0) -> Root:
 
 def root_of(managed: Managed, reading: Reading, fence: int = 0) -> Root:
     """A reading as the root set that `mark` judges by."""
+    was = reading.ledger.was if reading.ledger else ()
     return Root(
-        managed.home,
+        replace(managed.home, was=was),
         reading.now,
         ledger=reading.ledger or Ledger(gen=0),
         record=reading.a.addresses if reading.a else (),

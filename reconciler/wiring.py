@@ -74,7 +74,7 @@ class Edges:
         """
         place = service.place
         zone = service.zone_place
-        ledgers = self._ledgers.setdefault(zone.account, Route53Ledgers(self.aws(zone)))
+        ledgers = self.ledgers(zone)
         heap = self._heaps.setdefault(place, self._heap(place))
         try:
             address = ledgers.locate(service.name, service.record)
@@ -100,6 +100,10 @@ class Edges:
             zone_account=zone.account,
             cap=Cap(breaker.max_count, breaker.share),
         )
+
+    def ledgers(self, zone: Place) -> Route53Ledgers:
+        """The ledgers in the zones of an account."""
+        return self._ledgers.setdefault(zone.account, Route53Ledgers(self.aws(zone)))
 
     def _heap(self, place: Place) -> Ec2Heap:
         return Ec2Heap(self.aws(place), lifts=self.settings.reconciler.lift_protection)

@@ -56,7 +56,7 @@ def _trouble(one: Status) -> Iterator[str]:
         yield f"  ! left behind: {words.count(len(one.dirt), 'thing')}"
         yield from (f"      {line}" for line in one.dirt)
     if one.todo.notes:
-        yield moved.cure(one.service)
+        yield moved.cure(one.todo.root)
     elif not one.clean:
         yield f"To put it right      reconciler sweep --service {one.service}"
     elif not one.generation and one.pointed_at:
@@ -119,7 +119,11 @@ def recovery_lines(one: Recovery) -> list[str]:
     """What was found, what is doubtful, and the ledger that would be written."""
     found = [f"  found  {words.one_line(text)}" for text in one.found] or ["  found  nothing"]
     doubts = [f"  ?      {words.one_line(text)}" for text in one.doubts]
-    return [one.service, *found, *doubts, *(f"  {line}" for line in ledger_lines(one.new))]
+    lease = one.lease
+    held = [f"  ends   the lease of {lease.id}, in `{lease.step}`"] if lease else []
+    garbage = [f"  garbage afterwards  {words.one_line(text)}" for text in one.garbage]
+    new = [f"  {line}" for line in ledger_lines(one.new)]
+    return [one.service, *found, *doubts, *held, *garbage, *new]
 
 
 def recovery_json(one: Recovery) -> dict[str, Any]:
@@ -130,4 +134,6 @@ def recovery_json(one: Recovery) -> dict[str, Any]:
         "new": ledger_json(one.new),
         "found": list(one.found),
         "doubts": list(one.doubts),
+        "ends_lease": str(one.lease.id) if one.lease else None,
+        "garbage": list(one.garbage),
     }

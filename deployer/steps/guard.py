@@ -20,6 +20,7 @@ from reconciler.cloud import Reading
 from reconciler.deploy_id import SUFFIX_ALPHABET, SUFFIX_LENGTH, DeployId
 from reconciler.errors import ConfigError, Refused
 from reconciler.ledger import Cutover, Ledger, Live
+from reconciler.ledger_home import claimed_by, settle
 from reconciler.ledger_text import LedgerTooLong, encode
 from reconciler.plan import ServicePlan
 from reconciler.resource import DATABASE, INSTANCE
@@ -100,7 +101,7 @@ def refuse(run: Run, todo: ServicePlan, reading: Reading) -> None:
     if ledger is None:
         return
     if todo.notes:
-        raise refusals.moved(service.name, todo.notes[0])
+        raise refusals.moved(todo)
     if ledger.lease is not None and todo.end is None:
         raise refusals.held(todo, ledger.lease, service.lease.length)
     left = dirt(todo, run.options.despite)
@@ -136,9 +137,12 @@ def _refuse_no_key(run: Run) -> None:
 
 def _refuse_first(run: Run, reading: Reading) -> None:
     """A first release starts from a configured image, and only where nobody serves yet."""
-    service = run.ports.service
+    service, managed = run.ports.service, run.ports.managed
     if reading.a is not None:
         raise refusals.no_ledger(service.name, service.record, reading.a.addresses)
+    taken = claimed_by(managed.address, (), managed.ledgers.neighbours(managed.address))
+    if taken is not None:
+        raise taken
     if service.instance.image is None:
         raise ConfigError(
             f"{service.name} has no live machine to clone and no image to begin from",
@@ -191,7 +195,7 @@ def _sweep(run: Run) -> None:
 
 def _refuse_full(run: Run, reading: Reading) -> None:
     """The ledger after our commit must fit into one TXT value: found out before, not at the end."""
-    old = reading.ledger or ledgers.opened()
+    old = settle(reading.ledger or ledgers.opened(), run.ports.managed.address)
     mine = run.deploy
     held = ledgers.acquire(old, mine, reading.now + timedelta(hours=24), "follow-up")
     addresses = tuple(f"255.255.255.{n % 256}" for n in range(run.ports.service.instance.count))

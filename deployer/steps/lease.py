@@ -18,5 +18,7 @@ def take(run: Run) -> str:
     )
     # Known to the run before the swap is sent: if its reply is lost, the clean-up asks the ledger.
     run.lease = lease
-    lease.acquire()
+    # The guard has seen that the record is as the ledger wrote it, and that nobody else has it: so
+    # a ledger of an older version may be told whose it is (rule 12).
+    lease.acquire(reading.address.home)
     return "lease renewed while I live"

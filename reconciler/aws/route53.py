@@ -104,6 +104,16 @@ class Route53Ledgers:
                 found[one] = broken[one.zone_id] = error
         return Readings(found, readers.calls)
 
+    def neighbours(self, address: LedgerAddress) -> Mapping[str, str]:
+        """See `LedgerStore.neighbours`: a zone's ledgers are neighbours in its order of names."""
+        reader = ZoneReader(self.aws.route53, address.zone_id)
+        found = reader.below(f"_deploy.{address.zone}")
+        return {
+            plain(one["Name"]): " ".join(value["Value"] for value in one.get("ResourceRecords", []))
+            for one in found
+            if one["Type"] == "TXT" and plain(one["Name"]) != address.name
+        }
+
     def swap(self, seen: Reading, new: Ledger, point_at: tuple[str, ...] | None = None) -> Reading:
         """See `LedgerStore.swap`."""
         return Swap(self.aws, self.patience, seen, new, point_at).run()

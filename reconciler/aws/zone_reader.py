@@ -52,6 +52,16 @@ class ZoneReader:
             self._fetch(wanted)
         return self._known[wanted]
 
+    def below(self, name: str) -> tuple[RecordSet, ...]:
+        """Every record set below `name`. Names stand in the order of their reversed labels."""
+        suffix = f".{plain(name)}"
+        answer = self._list({"StartRecordName": plain(name)})
+        found = list(answer["ResourceRecordSets"])
+        while _is_at_or_below(answer.get("NextRecordName", ""), suffix):
+            answer = self._list(_next(answer))
+            found += answer["ResourceRecordSets"]
+        return tuple(one for one in found if plain(one["Name"]).endswith(suffix))
+
     def _fetch(self, wanted: str) -> None:
         answer = self._list({"StartRecordName": wanted})
         now, sets = answer_date(answer), answer["ResourceRecordSets"]
@@ -97,6 +107,10 @@ class ZoneReaders:
     def calls(self) -> int:
         """How many pages were asked for."""
         return sum(one.calls for one in self._every)
+
+
+def _is_at_or_below(name: str, suffix: str) -> bool:
+    return f".{plain(name)}".endswith(suffix)
 
 
 def _next(answer: ListOutput) -> dict[str, Any]:

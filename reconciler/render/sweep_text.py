@@ -70,7 +70,7 @@ def _cures(result: Result) -> list[str]:
         one.root.cure or f"To see more   deployer status {one.service}"
         for one in result.left.unknown
     ]
-    said += [moved.cure(one.service) for one in result.left.services if one.notes]
+    said += [moved.cure(one.root) for one in result.left.services if one.notes]
     return list(dict.fromkeys(one for one in said if one))
 
 

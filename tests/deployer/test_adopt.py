@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deployer.adopt import Adoption, adopt
+from deployer.adopt import Adoption, AdoptOptions, adopt
 from reconciler import tags as t
 from reconciler.errors import AccessDenied, LedgerUnknown, Refused, SwapLost, ToolError
 from reconciler.host_key import PublicHostKey, make_host_key
@@ -50,7 +50,7 @@ def yes(_: Adoption) -> bool:
 
 def test_the_machine_at_the_record_comes_under_the_ledger(scene: Scene) -> None:
     """Live at the record's address; its tags say that no deploy made it; the record stands."""
-    done = adopt(scene.ports(), yes, release="v1.4.2")
+    done = adopt(scene.ports(), yes, AdoptOptions(release="v1.4.2"))
     assert scene.ledger.live
     assert scene.ledger.live.at == (ADDRESS,)
     assert scene.ledgers.pointed_at(scene.address) == (ADDRESS,)
@@ -121,11 +121,11 @@ def test_the_host_key_is_compared(scene: Scene) -> None:
     """A fingerprint must be the machine's; a whole key needs no look at the machine."""
     other = make_host_key().public
     with pytest.raises(Refused, match="shows the host key"):
-        adopt(scene.ports(), yes, host_key=other.fingerprint)
+        adopt(scene.ports(), yes, AdoptOptions(host_key=other.fingerprint))
     assert scene.did("swap", "tag") == []
-    assert adopt(scene.ports(), yes, host_key=KEY.fingerprint).given
+    assert adopt(scene.ports(), yes, AdoptOptions(host_key=KEY.fingerprint)).given
     scene.connector.keys.clear()
-    given = adopt(scene.ports(), yes, host_key=other.tag_value)
+    given = adopt(scene.ports(), yes, AdoptOptions(host_key=other.tag_value))
     assert given.host_key == PublicHostKey.parse(other.tag_value)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from deployer.adopt import adopt
+from deployer.adopt import AdoptOptions, adopt
 from deployer.lease import Lease, Terms
 from deployer.run import NewMachine, Options, Run
 from deployer.steps.database import database
@@ -95,7 +95,7 @@ def test_a_machine_that_a_deploy_made_is_not_adopted(scene: Scene) -> None:
     """It would be held for ever, and its pinned host key replaced by one that was only shown."""
     before = dict(scene.heap.at("i-17").tags)
     with pytest.raises(Refused, match="not adopted"):
-        adopt(scene.ports(), lambda _: True, host_key="ssh-ed25519 " + KEY)
+        adopt(scene.ports(), lambda _: True, AdoptOptions("ssh-ed25519 " + KEY))
     assert scene.heap.at("i-17").tags == before
     assert t.HOLD not in before
 

@@ -5,7 +5,7 @@ Obeys the same contract as `Route53Ledgers` (tests/reconciler/aws/test_ledger_st
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum, auto
@@ -118,6 +118,12 @@ class FakeLedgers:
             raise self.unreadable[address.service]
         text, ttl = self.zone.texts.get(address.name, ("", 60))
         return Reading(address, self.now, None, text, ttl, self.zone.records.get(address.record))
+
+    def neighbours(self, address: LedgerAddress) -> Mapping[str, str]:
+        self.acts.append(f"read ledgers beside {address.service}")
+        suffix = f"._deploy.{address.zone}"
+        found = {name: text for name, (text, _) in self.zone.texts.items()}
+        return {n: t for n, t in found.items() if n.endswith(suffix) and n != address.name}
 
     def swap(self, seen: Reading, new: Ledger, point_at: tuple[str, ...] | None = None) -> Reading:
         if point_at is not None and not point_at:

@@ -84,7 +84,7 @@ class Scene:
         self.connector = FakeConnector()
         self.managed = Managed(
             home=Home("shop", str(self.address), PLACE),
-            address=self.address,
+            address=replace(self.address, account=PLACE.account, region=PLACE.region),
             heap=self.heap,
             ledgers=self.ledgers,
             reach=self.reach,
@@ -135,6 +135,7 @@ class Scene:
             self.connector,
             lambda _: resolve,
             "me@here",
+            lambda _: self.ledgers,
         )
 
     def sweep(self, ask: Ask | None = None, **more: Any) -> Result:

@@ -1,0 +1,115 @@
+"""The command line of the deployer: where a service is, and that it is no more."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import click
+
+from deployer.staged_cli import SERVICE, staged
+from reconciler.exits import Exit
+from reconciler.shared_cli import DURATION, Asked, common, confirm, epilog, pass_asked
+
+if TYPE_CHECKING:
+    from deployer.move import Move
+    from deployer.retire import Retirement
+    from reconciler.cloud import Outcome
+
+_ENDS = (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.DIRT, Exit.ACCESS)
+
+
+@click.command(
+    epilog=epilog(
+        """deployer move shop
+        deployer move shop --from-account 210987654321 --yes""",
+        _ENDS,
+    )
+)
+@SERVICE
+@click.option("--from-account", default="", metavar="ID", help="Account of the old hosted zone.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@common
+@pass_asked
+def move(asked: Asked, service: str, *, from_account: str, yes: bool) -> None:
+    """Give SERVICE another record or hosted zone: the one that the configuration names now.
+
+    The new name is made an A record of the live machines. The old name is left as it is: remove it
+    when nobody uses it any more. An interrupted move is finished by the same command.
+    """
+    with staged(asked, service) as one:
+        from deployer.move import move as carry
+
+        def agreed(wanted: Move) -> bool:
+            if not yes:
+                asked.tell("\n".join(_move_lines(wanted)))
+            confirm("Move it?", yes=yes)
+            return True
+
+        done = carry(one.ports, agreed, from_account)
+        value = {"service": service, "record": done.home.record, "ledger": str(done.new.address)}
+        one.answer(
+            value | {"generation": done.ledger.gen},
+            lambda: (
+                f"{service} is at {done.home.record} now, its ledger at {done.new.address.name}\n"
+                f"Is it well?          deployer status {service}"
+            ),
+        )
+
+
+def _move_lines(wanted: Move) -> list[str]:
+    old = wanted.old.address
+    lines = [
+        f"{wanted.service}: {wanted.live.id} is live at {', '.join(wanted.live.at)}",
+        f"  record   {wanted.home.record}",
+    ]
+    if wanted.elsewhere:
+        lines.append(f"  ledger   {old} is closed, {wanted.new.address} is made")
+    return lines
+
+
+@click.command(
+    epilog=epilog(
+        """deployer retire shop --nobody-live shop/20261123T031502Z-7kq2m
+        deployer retire shop --nobody-live shop/20261123T031502Z-7kq2m --delete-after 30d""",
+        _ENDS,
+    )
+)
+@SERVICE
+@click.option("--nobody-live", required=True, metavar="ID", help="The deploy that is live now.")
+@click.option("--delete-after", type=DURATION, help="Collect everything that served, that late.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@common
+@pass_asked
+def retire(
+    asked: Asked, service: str, *, nobody_live: str, delete_after: timedelta | None, yes: bool
+) -> int:
+    """Close SERVICE: nobody is live any more.
+
+    Its A record must have been removed. Jobs stop and the database takes no more writes. All
+    releases are kept as previous ones; with --delete-after they are deleted later, databases
+    included. To open it again, make the A record again and run: deployer recover SERVICE
+    """
+    with staged(asked, service) as one:
+        from deployer.retire import retire as close
+        from reconciler.render.sweep_text import as_json, in_lines, one_line
+
+        def agreed(wanted: Retirement) -> bool:
+            if not yes:
+                asked.tell("\n".join(_retirement_lines(wanted)))
+            confirm(f"Close {service}?", yes=yes)
+            return True
+
+        def tell(outcome: Outcome) -> None:
+            asked.tell(one_line(outcome))
+
+        result = close(one.ports, nobody_live, agreed, delete_after, tell)
+        code = Exit.DONE if result.clean else Exit.DIRT
+        one.answer(as_json(result), lambda: "\n".join(in_lines(result)), code)
+    return code
+
+
+def _retirement_lines(wanted: Retirement) -> list[str]:
+    until = wanted.until
+    fate = f"deleted after {until:%Y-%m-%d %H:%M} UTC, databases included" if until else "kept"
+    return [f"{wanted.service}: {wanted.live.id} is live", f"  everything that served is {fate}"]
