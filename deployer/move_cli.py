@@ -32,10 +32,11 @@ _ENDS = (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.DIRT, Exit.ACCES
 @common
 @pass_asked
 def move(asked: Asked, service: str, *, from_account: str, yes: bool) -> None:
-    """Give SERVICE another record or hosted zone: the one that the configuration names now.
+    """Give SERVICE another record or hosted zone.
 
-    The new name is made an A record of the live machines. The old name is left as it is: remove it
-    when nobody uses it any more. An interrupted move is finished by the same command.
+    The one that the configuration names now. The new name is made an A record of the live machines.
+    The old name is left as it is: remove it when nobody uses it any more. An interrupted move is
+    finished by the same command.
     """
     with staged(asked, service) as one:
         from deployer.move import move as carry

@@ -139,12 +139,17 @@ def test_rule_11_a_record_moved_in_that_moment_stops_it(scene: Scene) -> None:
 
 
 def test_a_machine_that_people_put_in_live_s_place_is_adopted(scene: Scene) -> None:
-    """The one they left stays previous: it can be gone back to."""
+    """Rule 14: by whoever names who is live. The one they left stays previous."""
     first = adopt(scene.ports(), yes)
     scene.heap.add([replace(MACHINE, id="i-new", addresses=("203.0.113.5",), tags={})])
     scene.ledgers.point(scene.address, "203.0.113.5")
     scene.connector.keys["203.0.113.5"] = KEY
-    second = adopt(scene.ports(), yes)
+    before = scene.ledger
+    with pytest.raises(Refused, match=f"{first.deploy} is live") as refused:
+        adopt(scene.ports(), yes)
+    assert f"--replace {first.deploy}" in refused.value.cure
+    assert scene.ledger == before
+    second = adopt(scene.ports(), yes, AdoptOptions(replace=str(first.deploy)))
     assert not second.already
     assert scene.ledger.live
     assert scene.ledger.live.id == second.deploy

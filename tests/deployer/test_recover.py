@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from deployer.recover import Recovery, recover
 from reconciler import tags as t
-from reconciler.errors import CannotConnect, DatabaseError, Refused, SwapLost
+from reconciler.errors import CannotConnect, DatabaseError, LedgerUnknown, Refused, SwapLost
 from reconciler.fence import FencedAct
-from reconciler.ledger import Live
+from reconciler.ledger import Lease, LedgerHome, Live
 from reconciler.machine_acts import Act, obey
-from reconciler.resource import INSTANCE, Gap
+from reconciler.resource import DATABASE, INSTANCE, Gap
+from reconciler.tags import Label
 from tests.fakes.scene import GATE, ROLE, Scene
-from tests.shop_world import CLEAN, LEDGER, LIVE, OLD, PLACE
+from tests.shop_world import CLEAN, DEAD, LEDGER, LIVE, NOW, OLD, PLACE, things
 
+HOME = LedgerHome("shop.example.com", PLACE.account, PLACE.region)
+RESTORED = LEDGER.replace("Z1/", "Z0/")
 LIVE_DB, OLD_DB = (one.database_name(LEDGER) for one in (LIVE, OLD))
 
 
@@ -127,8 +131,25 @@ def test_who_is_live_is_not_guessed(scene: Scene, at: tuple[str, ...], says: str
     assert scene.ledgers.zone.texts == {}
 
 
-def test_without_a_record_nobody_is_live(scene: Scene) -> None:
-    """Whoever served is kept as previous: nothing is lost."""
+@pytest.mark.parametrize("lost", [True, False], ids=["ledger lost", "ledger there"])
+def test_rule_14_without_a_record_nobody_is_unlived(scene: Scene, *, lost: bool) -> None:
+    """A record that is gone, or misspelt, never makes who is labelled live a previous one."""
+    if lost:
+        lose(scene)
+    scene.ledgers.point(scene.address)
+    before = dict(scene.ledgers.zone.texts)
+    with pytest.raises(Refused, match=f"{LIVE} is labelled live") as refused:
+        recover(scene.ports(), yes)
+    assert scene.ledgers.zone.texts == before
+    assert "10.0.1.17" in refused.value.cure
+    assert f"deployer retire shop --nobody-live {LIVE}" in refused.value.cure
+
+
+def test_without_a_record_who_served_once_is_kept(scene: Scene) -> None:
+    """A closed service, of which nothing is labelled live: nothing is lost."""
+    for one in list(scene.heap.ids):
+        if scene.heap.at(one).deploy == LIVE:
+            scene.heap.change(one, tags={t.STATE: "retired"})
     lose(scene)
     scene.ledgers.point(scene.address)
     recover(scene.ports(), yes)
@@ -137,11 +158,62 @@ def test_without_a_record_nobody_is_live(scene: Scene) -> None:
 
 
 def test_an_adopted_machine_is_named(scene: Scene) -> None:
-    """It has no birth to prove: its hold says that people put it there."""
+    """It has no birth to prove: its hold says that people put it there, the ledger which it is."""
     scene.heap.change("i-17", token="by-hand", tags={t.HOLD: t.HELD_BY_ADOPTION})
     lose(scene)
     recover(scene.ports(), yes)
+    assert scene.ledger.live == Live(LIVE, ("10.0.1.17",), ("i-17",))
+
+
+def test_rule_12_the_home_is_written_and_another_is_refused(scene: Scene) -> None:
+    """What is written anew knows whose it is; another service's ledger is not written over."""
+    recover(scene.ports(), yes)
+    assert scene.ledger.home == HOME
+    other = replace(HOME, record="www.example.com")
+    scene.ledgers.put(scene.address, replace(scene.ledger, home=other))
+    before = scene.ledger
+    with pytest.raises(LedgerUnknown, match=r"www\.example\.com") as refused:
+        recover(scene.ports(), yes)
+    assert "shop.example.com" in refused.value.message
+    assert scene.ledger == before
+
+
+def test_a_living_lease_is_ended_apart(scene: Scene) -> None:
+    """It is shown with what would be garbage; a yes to the ledger is no word about the holder."""
+    lease = Lease(DEAD, NOW + timedelta(minutes=5), "copy")
+    scene.ledger = replace(CLEAN, lease=lease)
+    scene.heap.add(one for one in things(DEAD, "v1.4.9", Label.PENDING, 41) if one.kind != DATABASE)
+    shown: list[Recovery] = []
+
+    def look(recovery: Recovery) -> bool:
+        shown.append(recovery)
+        return True
+
+    with pytest.raises(Refused, match="may be at work") as refused:
+        recover(scene.ports(), look)
+    assert scene.ledger.lease == lease
+    assert shown[0].lease == lease
+    assert any(str(DEAD) in one for one in shown[0].garbage)
+    assert "--end-lease" in refused.value.cure
+    recover(scene.ports(), yes, end_lease=True)
+    assert scene.ledger.lease is None
+
+
+def test_a_restored_zone_is_proved_and_the_things_are_tagged_anew(scene: Scene) -> None:
+    """Its id is another, its name is not: `was` names the old id, and all goes on (rule 12)."""
+    for one in list(scene.heap.ids):
+        if scene.heap.at(one).tags.get(t.LEDGER) == LEDGER:
+            scene.heap.change(one, tags={t.LEDGER: RESTORED})
+    unknown = scene.plan().unknown
+    assert "deleted and restored" in unknown[0].problem
+    assert not scene.sweep().clean
+    assert scene.did("delete", "label", "swap") == []
+    done = recover(scene.ports(), yes)
+    assert any("Z0" in one for one in done.doubts)
+    assert scene.ledger.was == (RESTORED,)
     assert scene.ledger.live == CLEAN.live
+    assert scene.heap.at("i-17").tags[t.LEDGER] == LEDGER
+    assert scene.plan().unknown == ()
 
 
 def test_a_ledger_that_came_back_meanwhile_wins(scene: Scene) -> None:

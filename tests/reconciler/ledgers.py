@@ -8,7 +8,7 @@ from ipaddress import IPv4Address
 from hypothesis import strategies as st
 
 from reconciler.deploy_id import SUFFIX_ALPHABET, DeployId
-from reconciler.ledger import Kept, Lease, Ledger, Live, Previous
+from reconciler.ledger import Kept, Lease, Ledger, LedgerHome, Live, Previous
 
 EPOCH = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -19,6 +19,18 @@ _address = st.integers(0, 2**32 - 1).map(lambda n: str(IPv4Address(n)))
 addresses = st.lists(_address, min_size=1, max_size=14, unique=True).map(
     lambda found: tuple(sorted(found))
 )
+instances = st.lists(st.sampled_from(["i-0a1", "i-0a2", "i-0a3"]), max_size=2, unique=True).map(
+    tuple
+)
+homes = st.none() | st.builds(
+    LedgerHome,
+    st.sampled_from(["shop.example.com", "example.com", "_a.b-c.example.com"]),
+    st.just("123456789012"),
+    st.sampled_from(["eu-west-1", "us-gov-east-1"]),
+)
+places = st.lists(
+    st.sampled_from(["Z1/shop._deploy.example.com", "Z0/shop._deploy.a.b-c.org"]), max_size=2
+).map(tuple)
 steps = st.sampled_from(["lease", "image", "follow-up", "commit"])
 
 
@@ -31,11 +43,14 @@ def ledgers(draw: st.DrawFn) -> Ledger:
     cut = draw(st.integers(0, len(named)))
     return Ledger(
         gen=draw(st.integers(1, 10**9)),
-        live=Live(live, draw(addresses)) if live else None,
+        live=Live(live, draw(addresses), draw(instances)) if live else None,
         previous=tuple(
-            Previous(one, draw(moments), draw(addresses), draw(st.booleans()))
+            Previous(one, draw(moments), draw(addresses), draw(st.booleans()), draw(instances))
             for one in named[:cut]
         ),
         kept=tuple(Kept(one, draw(moments)) for one in named[cut:]),
         lease=Lease(lease, draw(moments), draw(steps)) if lease else None,
+        home=draw(homes),
+        was=draw(places),
+        moved=draw(st.sampled_from(["", "Z9/shop._deploy.example.org"])),
     )

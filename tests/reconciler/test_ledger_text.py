@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.deploy_id import DeployId
-from reconciler.ledger import Kept, Lease, Ledger, Live, Previous
+from reconciler.ledger import Kept, Lease, Ledger, LedgerHome, Live, Previous
 from reconciler.ledger_text import LedgerTextError, LedgerTooLong, decode, encode
 from tests.reconciler.ledgers import ledgers
 
@@ -22,9 +22,12 @@ WHOLE = Ledger(
     previous=(Previous(B, NOW, ("10.0.1.9",), rejected=True),),
     kept=(Kept(C, NOW),),
     lease=Lease(D, NOW, "migrate"),
+    home=LedgerHome("shop.example.com", "123456789012", "eu-west-1"),
+    was=("Z0/shop._deploy.example.org",),
 )
 TEXT = (
-    '"v=1 gen=41"'
+    '"v=1 gen=41 record=shop.example.com account=123456789012 region=eu-west-1"'
+    ' "was=Z0/shop._deploy.example.org"'
     ' "live=shop/20261123T031502Z-aaaaa at=10.0.1.17,10.0.1.18"'
     ' "previous=shop/20261123T031502Z-bbbbb retired=20261123T031502Z rejected at=10.0.1.9"'
     ' "kept=shop/20261123T031502Z-ccccc until=20261123T031502Z"'
@@ -74,6 +77,10 @@ def test_too_long_is_refused() -> None:
         ("gen=41", "gen=041"),
         ("gen=41", "gen=0"),
         ("gen=41", ""),
+        (" account=123456789012", ""),
+        ("region=eu-west-1", "region=here"),
+        ("record=shop.example.com", "record=Shop.example.com"),
+        ("was=Z0/", "was="),
         ("live=", "Live="),
         ("at=10.0.1.17,10.0.1.18", "at=10.0.1.17,10.0.1.018"),
         ("at=10.0.1.17,10.0.1.18", "at=10.0.1.17, 10.0.1.18"),
