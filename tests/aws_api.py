@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -20,7 +21,17 @@ from reconciler.tags import BirthTags, Place
 PLACE = Place(ACCOUNT, "eu-west-1")
 LEDGER = "Z1/shop._deploy.example.com"
 HASTE = Patience(first=0.01, longest=0.05, deadline=2.0)
-DEPLOY = DeployId.parse("shop/20261123T031502Z-7kq2m")
+
+
+def begun_now(suffix: str, service: str = "shop") -> DeployId:
+    """A deploy that begins now: the sandbox dates what it makes by the real clock.
+
+    With a fixed birth the proof of birth, which asks for the same day, would depend on today.
+    """
+    return DeployId(service, datetime.now(UTC).replace(microsecond=0), suffix)
+
+
+DEPLOY = begun_now("7kq2m")
 BIRTH = BirthTags(DEPLOY, LEDGER, PLACE, "v1.5.0", "me@here")
 
 ENVIRONMENT = {

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
-from reconciler.deploy_id import DeployId
 from reconciler.resource import (
     ADDRESS,
     GROUP,
@@ -25,7 +23,7 @@ from reconciler.resource import (
     VOLUME,
 )
 from reconciler.tags import BirthTags, Place
-from tests.aws_api import LEDGER, PLACE, Api, pairs
+from tests.aws_api import LEDGER, PLACE, Api, begun_now, pairs
 
 ZONE = f"{PLACE.region}a"
 SERVER: dict[str, Any] = {
@@ -41,8 +39,7 @@ def born(
     suffix: str, ledger: str = LEDGER, service: str = "shop", place: Place = PLACE
 ) -> BirthTags:
     """Tags of a deploy that began this minute: what it makes must be of its own time."""
-    deploy = DeployId(service, datetime.now(UTC).replace(microsecond=0), suffix)
-    return BirthTags(deploy, ledger, place, "v1.5.0", "me@here")
+    return BirthTags(begun_now(suffix, service), ledger, place, "v1.5.0", "me@here")
 
 
 @dataclass

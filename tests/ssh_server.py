@@ -18,6 +18,7 @@ from typing import Any
 import asyncssh
 import psutil
 
+from deployer.sandbox.machines.pipes import Input
 from reconciler.host_key import HostKey, make_host_key
 from reconciler.remote import ClientKey, SshTarget
 
@@ -72,21 +73,40 @@ class SshServer:
     async def _process(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
         self.commands.append(process.command or "")
         path = f"{self.home / 'bin'}:{os.environ['PATH']}"
+        reading, writing = os.pipe()
         child = subprocess.Popen(  # noqa: ASYNC220 - asyncio's transports outlive their loop
             ["sh", "-c", process.command or ""],
-            stdin=subprocess.PIPE,
+            stdin=reading,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=self.home,
             env={"PATH": path, "HOME": str(self.home)},
             start_new_session=True,
         )
+        os.close(reading)
         self.children.append(child)
-        await process.redirect(stdin=child.stdin, stdout=child.stdout, stderr=child.stderr)
+        stdin = _Stdin(writing, process.channel)
+        process.set_writer(stdin, recv_eof=True, datatype=None)
+        process.feed_recv_buf(None, stdin)
+        await process.redirect(stdout=child.stdout, stderr=child.stderr)
         status = await self.loop.run_in_executor(None, child.wait)
         for end in (process.stdout, process.stderr):  # all that the child has said is sent first
             await end.drain()
         process.exit(status) if status >= 0 else process.exit_with_signal("KILL")
+
+
+class _Stdin(Input):
+    """The sandbox's pump as asyncssh's writer.
+
+    Not asyncio's own transport for pipes: where resumed reading brings the last bytes and the end
+    in the same turn, it closes the pipe before it has written them (CPython 3.11 to 3.13).
+    """
+
+    write = Input.feed
+    write_eof = Input.end
+
+    def write_exception(self, exc: Exception) -> None:
+        """A signal or a break: no command of the tests is sent one."""
 
 
 class _Login(asyncssh.SSHServer):

@@ -40,8 +40,10 @@ _MANY_KEYS = 5  # OpenSSH hangs up after six refused keys (MaxAuthTries)
 _LOST = (paramiko.SSHException, EOFError, TimeoutError, ConnectionError)
 _KEY_CLASSES = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
 
-# Without a handler Python prints paramiko's tracebacks of lost connections to stderr.
+# paramiko logs a traceback for every lost connection, hundreds while a machine boots. Our errors
+# carry the cause. Without a handler of its own Python would print them to stderr all the same.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
+logging.getLogger("paramiko").propagate = False
 
 
 def connect(

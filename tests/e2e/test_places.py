@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 
-from reconciler.deploy_id import DeployId
 from reconciler.exits import Exit
 from reconciler.tags import BirthTags, Place
-from tests.aws_api import pairs
+from tests.aws_api import begun_now, pairs
 from tests.company import Company
 from tests.e2e.eyes import has
 
@@ -18,8 +16,9 @@ THEIRS = "Z0THEIRS/shop._deploy.example.net"
 
 def volume(company: Company, suffix: str, ledger: str) -> str:
     """A disk that a dead release left: of ours, or of another team by another ledger."""
-    deploy = DeployId("shop", datetime.now(UTC).replace(microsecond=0), suffix)
-    birth = BirthTags(deploy, ledger, Place("123456789012", "eu-west-1"), "v9", "me@here")
+    birth = BirthTags(
+        begun_now(suffix), ledger, Place("123456789012", "eu-west-1"), "v9", "me@here"
+    )
     made = company.aws("ec2").create_volume(
         AvailabilityZone="eu-west-1a",
         Size=1,

@@ -6,11 +6,12 @@ import socket
 import threading
 import tracemalloc
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
-from reconciler import remote
+from reconciler import log, remote
 from reconciler.errors import (
     CannotConnect,
     CommandFailed,
@@ -154,16 +155,44 @@ def test_a_machine_that_comes_up_meanwhile_is_reached(server: SshServer) -> None
     session.close()
 
 
-def test_a_port_that_hangs_up_is_closed(server: SshServer) -> None:
-    """Something listens but speaks no SSH: another kind than refused."""
+@contextmanager
+def hanging_up() -> Iterator[SshTarget]:
+    """A port that accepts and closes at once, as one does whose sshd does not listen yet."""
     with socket.create_server(("127.0.0.1", 0)) as rude:
 
         def hang_up() -> None:
-            rude.accept()[0].close()
+            with suppress(OSError):  # the test is over
+                while True:
+                    rude.accept()[0].close()
 
-        threading.Thread(target=hang_up, daemon=True).start()
-        target = SshTarget("127.0.0.1", rude.getsockname()[1], "tester")
+        thread = threading.Thread(target=hang_up, daemon=True)
+        thread.start()
+        yield SshTarget("127.0.0.1", rude.getsockname()[1], "tester")
+        rude.shutdown(socket.SHUT_RDWR)
+        thread.join(10)
+
+
+def test_a_port_that_hangs_up_is_closed(server: SshServer) -> None:
+    """Something listens but speaks no SSH: another kind than refused."""
+    with hanging_up() as target:
         assert refusal(server, target=target).kind == "closed"
+
+
+def test_what_paramiko_logs_is_not_shown(
+    server: SshServer, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Every connection that is closed early would be a traceback on stderr; our error says it."""
+    clock = Clock()
+    log.set_up(verbose=False)
+    try:
+        with hanging_up() as target:
+            timing = Timing(3.0, 1.0, clock.now, clock.sleep)
+            error = refusal(server, target=target, timing=timing)
+    finally:
+        log.tear_down()
+    assert clock.sleeps == 2
+    assert "closed the connection before it had shown its host key" in error.message
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("host", ["", "nowhere.invalid"])

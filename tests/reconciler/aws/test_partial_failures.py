@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ from reconciler.resource import INSTANCE, Resource
 from reconciler.sweep import Result, make_plan, sweep
 from reconciler.tags import BirthTags
 from reconciler.waiting import Pace
-from tests.aws_api import HASTE, PLACE, Api
+from tests.aws_api import HASTE, PLACE, Api, begun_now
 from tests.fakes.reach import FakeReach
 
 ZONES = tuple(f"{PLACE.region}{letter}" for letter in "abc")
@@ -92,7 +91,7 @@ def yard(api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Yard:
         ledgers,
         FakeReach(tmp_path, []),
     )
-    deploy = DeployId("shop", datetime.now(UTC).replace(microsecond=0), "7kq2m")
+    deploy = begun_now("7kq2m")
     birth = BirthTags(deploy, str(address), PLACE, "v1", "me@here")
     image = api.image()
     machines: dict[str, str] = {}
