@@ -56,7 +56,7 @@ def test_people_win(adopted: Company) -> None:
     rolled = adopted.deployer("rollback", "shop")
     assert rolled.code == Exit.REFUSED, rolled
 
-    adopted.ok("deployer", "adopt", "shop", "--yes", "--release", "by-hand")
+    adopted.ok("deployer", "adopt", "shop", "--yes", "--release", "by-hand", "--replace", original)
     assert adopted.pointed_at() == (address,)
     ledger = said(adopted)
     assert (ledger.at, ledger.previous) == ((address,), (original,))

@@ -29,16 +29,20 @@ class Said:
     rejected: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     lease: str = ""
+    record: str = ""
+    was: tuple[str, ...] = ()
+    moved: str = ""
 
 
 def read_ledger(text: str) -> Said:
     """Parse `"v=1 gen=41" "live=<id> at=…" …`. Fails for anything else."""
     strings = re.findall(r'"([^"]*)"', text)
-    head = re.fullmatch(r"v=1 gen=(\d+)", strings[0])
+    head = re.fullmatch(r"v=1 gen=(\d+)(?: record=(\S+) account=\d+ region=\S+)?", strings[0])
     assert head, text
     rows = [one.split(" ") for one in strings[1:]]
     named = [(row[0].partition("=")[0], row[0].partition("=")[2], row[1:]) for row in rows]
-    assert {word for word, _, _ in named} <= {"live", "previous", "kept", "lease"}, text
+    words = {"live", "previous", "kept", "lease", "was", "moved"}
+    assert {word for word, _, _ in named} <= words, text
     live, rest = next(((id_, more) for word, id_, more in named if word == "live"), ("", [""]))
     at = next((one.removeprefix("at=") for one in rest if one.startswith("at=")), "")
     return Said(
@@ -49,6 +53,9 @@ def read_ledger(text: str) -> Said:
         rejected=tuple(id_ for word, id_, more in named if "rejected" in more),
         kept=tuple(id_ for word, id_, _ in named if word == "kept"),
         lease=next((id_ for word, id_, _ in named if word == "lease"), ""),
+        record=head[2] or "",
+        was=tuple(id_ for word, id_, _ in named if word == "was"),
+        moved=next((id_ for word, id_, _ in named if word == "moved"), ""),
     )
 
 

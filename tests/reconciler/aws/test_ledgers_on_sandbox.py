@@ -12,6 +12,7 @@ from reconciler.aws.route53 import Route53Ledgers
 from reconciler.cloud import LedgerAddress, Reading
 from reconciler.errors import CloudUnclear, LedgerUnknown, SwapLost
 from reconciler.ledger import Ledger
+from reconciler.ledger_text import encode
 from tests.aws_api import HASTE, Api
 from tests.fake_route53 import NOW, an_id
 
@@ -104,3 +105,39 @@ def test_a_long_ledger(ledgers: Route53Ledgers, seen: Reading) -> None:
     long = Ledger(gen=2, kept=kept)
     ledgers.swap(seen, long)
     assert ledgers.read(seen.address).ledger == long
+
+
+def test_the_zone_s_other_ledgers(ledgers: Route53Ledgers, seen: Reading) -> None:
+    """One listing finds all that lie beside it, and nothing else of the zone."""
+    others = [replace(seen.address, service=name, record=f"{name}.example.com") for name in "zab"]
+    for one in others:
+        ledgers.swap(ledgers.read(one), OLD, ("127.77.0.9",))
+    found = ledgers.neighbours(seen.address)
+    assert found == {one.name: encode(OLD) for one in others}
+    assert ledgers.neighbours(others[0]).keys() == {
+        seen.address.name,
+        *(o.name for o in others[1:]),
+    }
+
+
+def test_many_of_them_take_several_pages(ledgers: Route53Ledgers, seen: Reading) -> None:
+    """300 record sets a page: those of the next one are found as well."""
+    client = ledgers.aws.route53_once
+    for start in (0, 200):
+        batch = [
+            {
+                "Action": "CREATE",
+                "ResourceRecordSet": {
+                    "Name": f"s{number}._deploy.example.com",
+                    "Type": "TXT",
+                    "TTL": 60,
+                    "ResourceRecords": [{"Value": '"v=1 gen=1"'}],
+                },
+            }
+            for number in range(start, start + 200)
+        ]
+        client.change_resource_record_sets(
+            HostedZoneId=seen.address.zone_id,
+            ChangeBatch={"Changes": batch},  # type: ignore[typeddict-item]
+        )
+    assert len(ledgers.neighbours(seen.address)) == 400
