@@ -217,15 +217,17 @@ def abort(asked: Asked, service: str, *, yes: bool) -> int:
 )
 @SERVICE
 @click.option("--end-lease", is_flag=True, help="End a lease that has not run out: it is dead.")
+@click.option("--nobody-live", is_flag=True, help="It is closed: its A record is gone for good.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @common
 @pass_asked
-def recover(asked: Asked, service: str, *, end_lease: bool, yes: bool) -> None:
+def recover(asked: Asked, service: str, *, end_lease: bool, nobody_live: bool, yes: bool) -> None:
     """Write a lost ledger anew, from the labels.
 
     Also one that contradicts what is there. Everything is shown before it is written.
     """
     with staged(asked, service) as one:
+        from deployer.recover import Word
         from deployer.recover import recover as mend
         from deployer.render.status import recovery_json, recovery_lines
 
@@ -235,7 +237,7 @@ def recover(asked: Asked, service: str, *, end_lease: bool, yes: bool) -> None:
             confirm("Write this ledger?", yes=yes)
             return True
 
-        done = mend(one.ports, agreed, end_lease=end_lease)
+        done = mend(one.ports, agreed, Word(end_lease, nobody_live))
         one.answer(recovery_json(done), lambda: "\n".join(recovery_lines(done)))
 
 

@@ -55,19 +55,33 @@ class Recovery:
 Confirm = Callable[[Recovery], bool]
 
 
-def recover(ports: Ports, confirm: Confirm, *, end_lease: bool = False) -> Recovery:
+@dataclass(frozen=True)
+class Word:
+    """A person's word about what cannot be seen.
+
+    end_lease    the holder of a living lease is dead
+    nobody_live  the service is closed: its A record was removed on purpose
+    """
+
+    end_lease: bool = False
+    nobody_live: bool = False
+
+
+NO_WORD = Word()
+
+
+def recover(ports: Ports, confirm: Confirm, word: Word = NO_WORD) -> Recovery:
     """Write the ledger from the labels after `confirm` has seen it.
 
-    `end_lease` is a person's word that the holder of a living lease is dead.
     Raises Refused, LedgerUnknown, CloudError.
     """
     managed = ports.managed
     world = observe([managed])
     reading = managed.ledgers.raw(managed.address)  # the ledger last (rule 2)
-    wanted = _recovery(managed, world, reading)
+    wanted = _recovery(managed, world, reading, nobody_live=word.nobody_live)
     if not confirm(wanted):
         raise Refused("nothing was written")
-    if wanted.lease is not None and not end_lease:
+    if wanted.lease is not None and not word.end_lease:
         raise _held(managed.name, wanted.lease)
     managed.ledgers.swap(reading, wanted.new, reading.a.addresses if reading.a else None)
     retag(ports, _of(managed, world), wanted.new)
@@ -85,12 +99,13 @@ def _held(service: str, lease: Lease) -> Refused:
     )
 
 
-def _recovery(managed: Managed, world: World, reading: Reading) -> Recovery:
+def _recovery(managed: Managed, world: World, reading: Reading, *, nobody_live: bool) -> Recovery:
     _refuse_half(world)
     old = _decoded(managed, reading)
     home = _home(managed, world, old)
     things = _things(home, world)
-    live = recover_live.live(managed.name, things, reading, old)
+    closed = nobody_live and reading.a is None and old is None
+    live = None if closed else recover_live.live(managed.name, things, reading, old)
     _refuse_claimed(managed, live)
     previous = _previous(things, live, reading, old)
     rooted = {one.id for one in previous} | ({live.id} if live else set())

@@ -1,7 +1,8 @@
 """Who is live, where only the A record and the labels can tell. Pure.
 
-The A record tells. Where it is gone, or names a stranger, nothing is guessed while anything is
-labelled live: nobody is unlived by absence (rule 14).
+The A record tells. Where it is gone, or names a stranger, nothing is guessed: nobody is unlived by
+absence (rule 14). The labels alone do not tell either: a release that went live a moment ago is
+still labelled `pending`, and whom it replaced may be labelled `retired` already.
 """
 
 from __future__ import annotations
@@ -19,13 +20,14 @@ Things = Mapping[DeployId, Sequence[Resource]]
 
 
 def live(service: str, things: Things, reading: Reading, old: Ledger | None) -> Live | None:
-    """The deploy that the A record names; None where there is no record and nobody served.
+    """The deploy that the A record names; None for a service that is closed, or never served.
 
-    Raises Refused for a record that is gone although something is labelled live, for one that
-    names no deploy or two, and for one that names only a part.
+    Without a record only a ledger that can be read says that a service is closed. Raises Refused
+    for a record that is gone, for one that names no deploy or two, or only a part of one.
     """
     if reading.a is None:
-        _refuse_absent(service, things, reading, old)
+        if things and (old is None or old.live is not None):
+            raise _absent(service, things, reading, old)
         return None
     at = reading.a.addresses
     named = [deploy for deploy, all_ in things.items() if _machines_at(all_, at)]
@@ -60,21 +62,24 @@ def _labelled_live(things: Things) -> list[DeployId]:
     )
 
 
-def _refuse_absent(service: str, things: Things, reading: Reading, old: Ledger | None) -> None:
-    found = _labelled_live(things)
-    if not found:
-        return
-    deploy = found[-1]
-    known = old.addresses_of(deploy) if old else ()
-    all_ = [address for one in _machines(things[deploy]) for address in one.addresses]
-    at = ", ".join(known or all_) or "its machines' addresses"
-    raise Refused(
-        f"{reading.address.record} has no A record, but {deploy} is labelled live: nothing is "
-        "written that would unlive it",
+def _absent(service: str, things: Things, reading: Reading, old: Ledger | None) -> Refused:
+    live = old.live if old else None
+    if live is not None:
+        who, at = f"{live.id} is live by the ledger", ", ".join(live.at)
+        closed = f"deployer retire {service} --nobody-live {live.id}"
+    else:
+        found = _labelled_live(things)
+        who = f"{found[-1]} is labelled live" if found else "there are machines of it"
+        machines = _machines(things[found[-1]]) if found else []
+        at = ", ".join(a for one in machines for a in one.addresses) or "of the live machines"
+        closed = f"deployer recover {service} --nobody-live"
+    return Refused(
+        f"{reading.address.record} has no A record, but {who}: nothing is written that would "
+        "unlive it",
         cure=(
             f"If `record` in services/{service}.toml is misspelt     correct it\n"
             f"If the A record was removed by mistake   make it again: {at}\n"
-            f"If the service is closed   deployer retire {service} --nobody-live {deploy}"
+            f"If the service is closed   {closed}"
         ),
     )
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from deployer.recover import Recovery, recover
+from deployer.recover import Recovery, Word, recover
 from reconciler import tags as t
 from reconciler.errors import CannotConnect, DatabaseError, LedgerUnknown, Refused, SwapLost
 from reconciler.fence import FencedAct
@@ -132,29 +132,46 @@ def test_who_is_live_is_not_guessed(scene: Scene, at: tuple[str, ...], says: str
 
 
 @pytest.mark.parametrize("lost", [True, False], ids=["ledger lost", "ledger there"])
-def test_rule_14_without_a_record_nobody_is_unlived(scene: Scene, *, lost: bool) -> None:
-    """A record that is gone, or misspelt, never makes who is labelled live a previous one."""
+@pytest.mark.parametrize("label", ["live", "pending", "retired"])
+def test_rule_14_without_a_record_nobody_is_unlived(
+    scene: Scene, label: str, *, lost: bool
+) -> None:
+    """A record that is gone, or misspelt, never makes who is live a previous one.
+
+    Not by the labels either: whoever went live a moment ago is still labelled `pending`.
+    """
+    _relabel_live(scene, label)
     if lost:
         lose(scene)
     scene.ledgers.point(scene.address)
     before = dict(scene.ledgers.zone.texts)
-    with pytest.raises(Refused, match=f"{LIVE} is labelled live") as refused:
+    with pytest.raises(Refused, match="would unlive it") as refused:
         recover(scene.ports(), yes)
     assert scene.ledgers.zone.texts == before
-    assert "10.0.1.17" in refused.value.cure
-    assert f"deployer retire shop --nobody-live {LIVE}" in refused.value.cure
+    if not lost:
+        assert "make it again: 10.0.1.17" in refused.value.cure
+        assert f"deployer retire shop --nobody-live {LIVE}" in refused.value.cure
 
 
-def test_without_a_record_who_served_once_is_kept(scene: Scene) -> None:
-    """A closed service, of which nothing is labelled live: nothing is lost."""
+def _relabel_live(scene: Scene, label: str) -> None:
     for one in list(scene.heap.ids):
         if scene.heap.at(one).deploy == LIVE:
-            scene.heap.change(one, tags={t.STATE: "retired"})
+            scene.heap.change(one, tags={t.STATE: label})
+
+
+def test_a_closed_service_whose_ledger_is_lost(scene: Scene) -> None:
+    """By a person's word: who served is kept as previous, nothing is lost."""
+    _relabel_live(scene, "retired")
     lose(scene)
     scene.ledgers.point(scene.address)
-    recover(scene.ports(), yes)
+    with pytest.raises(Refused, match="has no A record") as refused:
+        recover(scene.ports(), yes)
+    assert "deployer recover shop --nobody-live" in refused.value.cure
+    recover(scene.ports(), yes, Word(nobody_live=True))
     assert scene.ledger.live is None
     assert {one.id for one in scene.ledger.previous} == {LIVE, OLD}
+    recover(scene.ports(), yes)  # now the ledger says that it is closed
+    assert scene.ledger.live is None
 
 
 def test_an_adopted_machine_is_named(scene: Scene) -> None:
@@ -195,7 +212,7 @@ def test_a_living_lease_is_ended_apart(scene: Scene) -> None:
     assert shown[0].lease == lease
     assert any(str(DEAD) in one for one in shown[0].garbage)
     assert "--end-lease" in refused.value.cure
-    recover(scene.ports(), yes, end_lease=True)
+    recover(scene.ports(), yes, Word(end_lease=True))
     assert scene.ledger.lease is None
 
 

@@ -12,6 +12,8 @@ from tests.model import mutations as m
 from tests.model.databases import Databases
 from tests.model.databases import Scenario as Data
 from tests.model.explorer import Report, explore
+from tests.model.homes import Homes
+from tests.model.homes_world import Scenario as Home
 from tests.model.ledger_heap import LedgerHeap
 from tests.model.ledger_heap import Scenario as Heap
 from tests.model.rules import Rules
@@ -26,7 +28,7 @@ FEW, BRIEF, MANY = 10_000, 20_000, 1_000_000
 class Bound:
     """A scenario, and the most states of it that are explored in `make test` and `make model`."""
 
-    scenario: Heap | Data
+    scenario: Heap | Data | Home
     test: int
     model: int
 
@@ -100,8 +102,30 @@ DATABASES = (
 )
 
 
-def explored(scenario: Heap | Data, most: int, rules: Rules | None = None) -> Report:
-    """Explore a scenario of either model."""
+HOMES = (
+    Bound(m.STRANGER, BRIEF, MANY),
+    Bound(m.SECOND_NAME, BRIEF, MANY),
+    Bound(m.ELSEWHERE, BRIEF, MANY),
+    Bound(m.DELETED, BRIEF, MANY),
+    Bound(
+        Home(
+            "a move, a release, and a record deleted",
+            deployers=(0,),
+            sweeps=(0, 2),
+            recovers=(0,),
+            movers=1,
+            deletes_record=True,
+        ),
+        FEW,
+        MANY,
+    ),
+)
+
+
+def explored(scenario: Heap | Data | Home, most: int, rules: Rules | None = None) -> Report:
+    """Explore a scenario of any model."""
     if isinstance(scenario, Heap):
         return explore(LedgerHeap(scenario, rules), most)
+    if isinstance(scenario, Home):
+        return explore(Homes(scenario, rules), most)
     return explore(Databases(scenario, rules), most)

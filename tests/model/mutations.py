@@ -12,16 +12,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from unittest.mock import patch
 
+from deployer.recover_live import Things, live
 from reconciler import ledger as ledgers
 from reconciler import mark, planner, tags
+from reconciler.cloud import LedgerAddress, Reading
 from reconciler.deploy_id import DeployId
 from reconciler.fence import Decision
-from reconciler.ledger import Cutover, Lease, Ledger
+from reconciler.ledger import Cutover, Lease, Ledger, Live
 from reconciler.plan import Ask, Plan, ServicePlan
 from reconciler.resource import Inventory, Resource
 from reconciler.tags import Label
 from reconciler.verdict import Root, Verdict
 from tests.model.databases import Scenario as Data
+from tests.model.homes_world import Scenario as Homes
 from tests.model.ledger_heap import Scenario as Heap
 from tests.model.rules import Rules
 
@@ -47,6 +50,10 @@ FORTH = Data(
     writes=0,
     sweeps=(),
 )
+STRANGER = Homes("two configurations", deployers=(0, 1), sweeps=(0, 1), recovers=(1,), adopts=(1,))
+SECOND_NAME = Homes("a second name", deployers=(1,), sweeps=(1,), second_name=True)
+ELSEWHERE = Homes("a move to another zone", deployers=(0,), sweeps=(0, 2), movers=2)
+DELETED = Homes("a record deleted", sweeps=(0,), recovers=(0,), deletes_record=True)
 AGAIN = Data("two deployers", deployers=2, sweeps=(), slow=2, twice=0)
 
 
@@ -56,7 +63,7 @@ class Mutation:
 
     name: str
     rules: Rules
-    where: Heap | Data
+    where: Heap | Data | Homes
     says: str
     within: Callable[[], AbstractContextManager[object]] = nullcontext
 
@@ -128,6 +135,19 @@ def _always_deviates(verdict: Verdict) -> str:
     return _deviation(replace(verdict, thing=replace(thing, tags=pending)))
 
 
+def believes_all(address: LedgerAddress, ledger: Ledger) -> Ledger:
+    """Takes any ledger that stands there for the configured service's."""
+    del address
+    return ledger
+
+
+def by_the_record_alone(
+    service: str, things: Things, reading: Reading, old: Ledger | None
+) -> Live | None:
+    """Nobody is live where there is no record, whatever the labels say."""
+    return live(service, things, reading, old) if reading.a else None
+
+
 def always_obeys(seen: int, generation: int) -> Decision:
     """No fence."""
     del seen, generation
@@ -194,6 +214,21 @@ OWN = (
     Mutation("no fence on a machine", Rules(decide=always_obeys), JOBS, "jobs"),
     Mutation("label before the acts", Rules(labels_last=False), JOBS, "jobs"),
     Mutation("rollback labels nothing before it commits", Rules(marks=False), FORTH, "jobs"),
+    Mutation("a ledger knows no home", Rules(at_home=believes_all), SECOND_NAME, "record names"),
+    Mutation("a tombstone is believed", Rules(at_home=believes_all), ELSEWHERE, "does not exist"),
+    Mutation(
+        "the new ledger before the old is closed",
+        Rules(closes_first=False),
+        ELSEWHERE,
+        "not the same",
+    ),
+    Mutation(
+        "adopt without a word about who is live",
+        Rules(at_home=believes_all, names_live=False),
+        STRANGER,
+        "record names",
+    ),
+    Mutation("absence unlives", Rules(live=by_the_record_alone), DELETED, "unlived"),
     Mutation("count before the freeze", Rules(counts_shut=False), GIVE_UP, "acknowledged write"),
     Mutation(
         "older opened before the commit", Rules(opens_last=False), GIVE_UP, "acknowledged write"

@@ -10,10 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from deployer.recover_live import Things, live
 from reconciler import ledger as ledgers
+from reconciler.cloud import LedgerAddress, Reading
 from reconciler.deploy_id import DeployId
 from reconciler.fence import Decision, decide
-from reconciler.ledger import Cutover, Ending, Ledger
+from reconciler.ledger import Cutover, Ending, Ledger, Live
+from reconciler.ledger_home import at_home
 from reconciler.plan import Ask, Plan, Repair, ServicePlan
 from reconciler.planner import plan
 from reconciler.resource import Inventory, Resource
@@ -39,6 +42,8 @@ class Rules:
     owned: Callable[[ServicePlan, DeployId], tuple[Resource, ...]] = ServicePlan.owned
     things: Callable[[ServicePlan, Repair], tuple[Resource, ...]] = ServicePlan.things
     decide: Callable[[int, int], Decision] = decide
+    at_home: Callable[[LedgerAddress, Ledger], Ledger] = at_home
+    live: Callable[[str, Things, Reading, Ledger | None], Live | None] = live
     compares: bool = True
     """A swap succeeds only where exactly the old value stands."""
     guards: bool = True
@@ -79,5 +84,9 @@ class Rules:
     """The freeze is looked at once more before the commit."""
     counts_shut: bool = True
     """A rollback counts what it gives up after the newer database is shut."""
+    names_live: bool = True
+    """Whoever adopts another machine than the live one names who is live."""
+    closes_first: bool = True
+    """A move closes the old ledger before it makes the new one."""
     opens_last: bool = True
     """A rollback opens the older database after the commit."""

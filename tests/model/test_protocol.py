@@ -6,10 +6,10 @@ import pytest
 
 from tests.model import pages
 from tests.model.__main__ import MODELS, PROTOCOL, TRACES, tried
-from tests.model.bounds import DATABASES, LEDGER_HEAP, Bound, explored
+from tests.model.bounds import DATABASES, HOMES, LEDGER_HEAP, Bound, explored
 from tests.model.mutations import DESIGN, OWN, PICTURED, Mutation
 
-BOUNDS = (*LEDGER_HEAP, *DATABASES)
+BOUNDS = (*LEDGER_HEAP, *DATABASES, *HOMES)
 MUTATIONS = (*DESIGN, *OWN)
 
 
@@ -30,6 +30,13 @@ def test_no_acknowledged_write_is_lost(bound: Bound) -> None:
 
     And if everybody crashed now, sweeps would open exactly the live one.
     """
+    report = explored(bound.scenario, bound.test)
+    assert not report.complaint, str(report)
+
+
+@pytest.mark.parametrize("bound", HOMES, ids=lambda one: one.scenario.name)
+def test_production_is_nobody_elses(bound: Bound) -> None:
+    """Two configurations, two zones, a record that is gone: what a record names serves on."""
     report = explored(bound.scenario, bound.test)
     assert not report.complaint, str(report)
 
