@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from reconciler import tags as t
+from reconciler.database.memory import making_name
 from reconciler.deploy_id import DeployId
 from reconciler.resource import (
     ADDRESS,
@@ -21,6 +22,7 @@ from reconciler.resource import (
     INSTANCE,
     INTERFACE,
     KEY_PAIR,
+    MAKING,
     RDS_INSTANCE,
     RDS_SNAPSHOT,
     SNAPSHOT,
@@ -199,8 +201,10 @@ def _rds_snapshot(case: _Case) -> str:
 
 
 def _database(case: _Case) -> str:
-    ours = case.thing.name == case.deploy.database_name(case.home.ledger)
-    return "" if ours else "its name is not its deploy's"
+    """Its name, and a memory that names itself; one that is being made has no memory yet."""
+    name = case.deploy.database_name(case.home.ledger)
+    ours = case.thing.name == (making_name(name) if case.thing.state == MAKING else name)
+    return case.thing.doubt if ours or case.thing.doubt else "its name is not its deploy's"
 
 
 _Proof = Callable[[_Case], str]

@@ -112,6 +112,10 @@ class Cluster:
         with self.connect(dbname, user) as session:
             session.execute(text.encode())
 
+    def drop(self, name: str) -> None:
+        """Drop a database, whosever it is and whoever is connected to it."""
+        self.execute("postgres", f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)', "root")
+
     def new_name(self) -> str:
         """A database name that no other test uses."""
         return f"t{next(self.names)}"
@@ -125,7 +129,7 @@ class Cluster:
         try:
             yield name
         finally:
-            self.server().drop(name)
+            self.drop(name)
 
 
 # Ends when its input ends: however the tests die, server and files go with them.

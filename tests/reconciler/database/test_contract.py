@@ -134,7 +134,7 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
     real = Real(request.getfixturevalue("cluster"))
     yield real
     for name in real.made:
-        real.server.drop(name)
+        real.cluster.drop(name)
 
 
 @pytest.fixture
