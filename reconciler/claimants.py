@@ -24,9 +24,10 @@ class Dispute(NamedTuple):
 
 def dispute(home: Home, rooted: Iterable[DeployId], things: Iterable[Resource]) -> Dispute | None:
     """The first rooted deploy whose database is in doubt; `things` are the service's."""
-    claims = [one for one in things if one.kind == DATABASE and one.state != MAKING]
+    # By id: who looks twice, before and after, may list one twice.
+    claims = {one.id: one for one in things if one.kind == DATABASE and one.state != MAKING}
     for deploy in sorted(rooted) if claims else ():
-        of_it = [one for one in claims if one.deploy == deploy]
+        of_it = [one for one in claims.values() if one.deploy == deploy]
         believed = [one for one in of_it if not one.doubt]
         if of_it and len(believed) != 1:
             return _said(home, deploy, believed or of_it)

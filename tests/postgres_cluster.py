@@ -30,7 +30,8 @@ CREATE ROLE app LOGIN PASSWORD 'app';
 CREATE ROLE reporter LOGIN PASSWORD 'reporter';
 CREATE ROLE clerk LOGIN PASSWORD 'clerk';
 CREATE ROLE admin LOGIN CREATEDB CREATEROLE PASSWORD '{PASSWORD}';
-GRANT app TO admin;
+CREATE ROLE agent LOGIN PASSWORD 'agent';
+GRANT app, agent TO admin;
 """
 SCHEMA = """
 CREATE TABLE orders (id serial PRIMARY KEY, total int NOT NULL, note text);

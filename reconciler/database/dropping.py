@@ -59,7 +59,8 @@ def _end_sessions(connection: Connection, name: str, ours: Sequence[str]) -> Non
     except errors.InsufficientPrivilege as error:
         raise Refused(
             f"database {name} is in use, and the admin may not end the sessions of "
-            f"{', '.join(sorted({row[1] for row in rows}))}: make it a member of the role"
+            f"{', '.join(sorted({row[1] for row in rows}))}: grant it these roles, or "
+            "pg_signal_backend"
         ) from error
 
 

@@ -95,9 +95,11 @@ def test_the_copy_is_equal_and_open(cluster: Cluster, job: CopyJob) -> None:
 def test_the_copy_does_not_claim_to_be_its_source(cluster: Cluster, job: CopyJob) -> None:
     """The memory of the copy is its own: open, with its own fence."""
     copy_database(job, Here(), cluster.server())
-    found = {one.name: one.memory for one in cluster.server().databases()}
-    assert found[job.target] == MEMORY
-    assert found[job.source] != MEMORY
+    found = {one.name: one for one in cluster.server().databases()}
+    target, source = found[job.target], found[job.source]
+    assert target.memory == replace(MEMORY, name=job.target, oid=target.oid)
+    assert source.memory is not None
+    assert source.memory.of(job.source, source.oid)
 
 
 def test_the_copy_has_statistics(cluster: Cluster, job: CopyJob) -> None:
