@@ -6,14 +6,17 @@ changed in their order. `within` patches what cannot be passed in: the list of m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 from unittest.mock import patch
 
 from reconciler import ledger as ledgers
 from reconciler import mark, planner, tags
+from reconciler.database import whose
+from reconciler.database.memory import Memory
+from reconciler.database.port import DatabaseInfo
 from reconciler.deploy_id import DeployId
 from reconciler.fence import Decision
 from reconciler.ledger import Cutover, Lease, Ledger
@@ -47,6 +50,7 @@ FORTH = Data(
     writes=0,
     sweeps=(),
 )
+COPIED = Data("databases that people copied and restored", people=True, writes=0)
 AGAIN = Data("two deployers", deployers=2, sweeps=(), slow=2, twice=0)
 
 
@@ -143,6 +147,28 @@ def _labels_condemn() -> AbstractContextManager[object]:
     return patch.multiple(mark, CONDEMNED=everything, _contradiction=_no_contradiction)
 
 
+_doubt = whose._doubt
+
+
+def _believed(without: str) -> Callable[[], AbstractContextManager[object]]:
+    """A doubt that says `without` is none, and several databases of a deploy are no dispute."""
+
+    def doubts(info: DatabaseInfo, memory: Memory | None, of: DeployId) -> str:
+        said = _doubt(info, memory, of)
+        return "" if without in said else said
+
+    @contextmanager
+    def broken() -> Iterator[None]:
+        with patch.object(whose, "_doubt", doubts), patch.object(mark, "dispute", _no_dispute):
+            yield
+
+    return broken
+
+
+def _no_dispute(*_: object) -> None:
+    return None
+
+
 DESIGN = (
     Mutation("ledger before inventory", Rules(heap_first=False), ALONE, "does not exist"),
     Mutation("delete before forget", Rules(forgets_first=False), BACK, "does not exist"),
@@ -198,6 +224,9 @@ OWN = (
     Mutation(
         "older opened before the commit", Rules(opens_last=False), GIVE_UP, "acknowledged write"
     ),
+    Mutation("a copied memory counts", Rules(), COPIED, "that people made", _believed("copied")),
+    Mutation("a name without a memory counts", Rules(), COPIED, "people", _believed("no memory")),
+    Mutation("drop under sessions", Rules(minds_sessions=False), COPIED, "people are connected"),
 )
 """Further ones: each removes a guard of the code's own."""
 

@@ -81,3 +81,5 @@ class Rules:
     """A rollback counts what it gives up after the newer database is shut."""
     opens_last: bool = True
     """A rollback opens the older database after the commit."""
+    minds_sessions: bool = True
+    """Nothing is dropped under the sessions of others."""
