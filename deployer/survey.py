@@ -13,7 +13,7 @@ from reconciler.ledger import Ledger
 from reconciler.observe import observe
 from reconciler.plan import Ask, ServicePlan
 from reconciler.planner import plan
-from reconciler.resource import DATABASE, INSTANCE, Inventory, Resource
+from reconciler.resource import DATABASE, INSTANCE, MAKING, Inventory, Resource
 from reconciler.verdict import Reason
 
 DOUBTED = frozenset({Reason.FOREIGN, Reason.LOOK_ALIKE})
@@ -56,7 +56,8 @@ class Survey:
 
     def database(self, deploy: DeployId) -> Resource | None:
         """The database of a deploy; None where it has none, or none that is known."""
-        return next(iter(self._of(DATABASE, deploy)), None)
+        found = (one for one in self._of(DATABASE, deploy) if one.state != MAKING)
+        return next(found, None)
 
     def _of(self, kind: str, deploy: DeployId) -> tuple[Resource, ...]:
         found = (one.thing for one in self.todo.verdicts if one.reason not in DOUBTED)

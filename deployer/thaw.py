@@ -13,6 +13,7 @@ from deployer.survey import Survey, survey
 from reconciler import ledger as ledgers
 from reconciler.database.memory import State
 from reconciler.database.port import DatabaseInfo, DatabaseServer
+from reconciler.database.whose import claims
 from reconciler.deploy_id import DeployId
 from reconciler.errors import CloudError, ConfigError, LedgerUnknown, Refused
 from reconciler.fence import FencedAct
@@ -110,9 +111,9 @@ def _refuse_committed(ports: Ports, server: DatabaseServer, live: DeployId) -> N
 
 def _shut_database(ports: Ports, server: DatabaseServer, live: DeployId) -> DatabaseInfo:
     ledger = str(ports.managed.address)
-    for info in server.databases():
-        memory = info.memory
-        if memory and memory.ledger == ledger and memory.deploy == live:
+    for claim in claims(server.databases(), ledger):
+        info, memory = claim.info, claim.info.memory
+        if memory and claim.deploy == live and not claim.doubt:
             if memory.state is State.SHUT:
                 return info
             raise Refused(f"{info.name} takes writes already: there is nothing to thaw")

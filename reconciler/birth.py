@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from reconciler import tags as t
+from reconciler.database.memory import making_name
 from reconciler.deploy_id import DeployId
 from reconciler.resource import (
     ADDRESS,
@@ -21,6 +22,7 @@ from reconciler.resource import (
     INSTANCE,
     INTERFACE,
     KEY_PAIR,
+    MAKING,
     RDS_INSTANCE,
     RDS_SNAPSHOT,
     SNAPSHOT,
@@ -222,9 +224,13 @@ def _rds_snapshot(case: _Case) -> str:
 
 
 def _database(case: _Case) -> str:
+    """Its name, and a memory that names itself; one that is being made has no memory yet."""
     home = case.home
-    ours = case.thing.name in {case.deploy.database_name(one) for one in (home.ledger, *home.was)}
-    return "" if ours else "its name is not its deploy's"
+    names = {case.deploy.database_name(one) for one in (home.ledger, *home.was)}
+    if case.thing.state == MAKING:
+        names = {making_name(one) for one in names}
+    ours = case.thing.name in names
+    return case.thing.doubt if ours or case.thing.doubt else "its name is not its deploy's"
 
 
 _Proof = Callable[[_Case], str]

@@ -14,7 +14,8 @@ from itertools import groupby
 from reconciler import gone
 from reconciler import tags as t
 from reconciler.cloud import UNPROVED, Fate, Outcome
-from reconciler.errors import ToolError
+from reconciler.errors import Refused, ToolError
+from reconciler.fence import FencedAct
 from reconciler.managed import Managed, OnOutcome
 from reconciler.mark import mark, problems
 from reconciler.observe import NEVER, alive, list_databases, read_root
@@ -172,7 +173,12 @@ class Collector:
             server = self._managed.reach.databases()
             if server is None:
                 return Outcome(thing, Fate.BLOCKED, "no database server is configured")
-            server.drop(thing.name)
+            assert thing.deploy is not None  # for the type checker: it has been judged
+            act = FencedAct(0, thing.deploy, str(self._managed.address))
+            ours = (*self._managed.app_roles, *self._managed.ignore_roles)
+            server.drop(thing.name, act, ours)
+        except Refused as error:
+            return Outcome(thing, Fate.BLOCKED, error.message)
         except ToolError as error:
             return Outcome(thing, Fate.FAILED, error.message)
         return Outcome(thing, Fate.GONE)

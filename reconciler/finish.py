@@ -22,7 +22,7 @@ from reconciler.machine_gate import Gate
 from reconciler.managed import Managed
 from reconciler.parallel import side_by_side
 from reconciler.plan import OPEN, SHUT
-from reconciler.resource import DATABASE, INSTANCE, Resource
+from reconciler.resource import DATABASE, INSTANCE, MAKING, Resource
 from reconciler.verdict import Reason
 
 
@@ -57,7 +57,7 @@ def finish(managed: Managed, work: Finish) -> tuple[Outcome, ...]:
 
 
 def _database(managed: Managed, work: Finish, thing: Resource, desired: Desired) -> Outcome:
-    if desired.writable is None:
+    if desired.writable is None or thing.state == MAKING:
         return Outcome(thing, Fate.DONE, "as it is")
     act = FencedAct(work.generation, work.deploy, str(managed.address))
     try:

@@ -44,6 +44,7 @@ class Reach(Protocol):
 class Managed:
     """One configured service. `gate` names its units; None where it has no machines to talk to.
 
+    `ignore_roles` are other roles whose sessions do not keep a database from being dropped.
     `zone_account` holds the ledger's zone; '' for the account of the machines.
     """
 
@@ -54,6 +55,7 @@ class Managed:
     reach: Reach
     gate: Gate | None = None
     app_roles: tuple[str, ...] = ()
+    ignore_roles: tuple[str, ...] = ()
     max_wait: float = 30.0
     retention: Retention = field(default_factory=Retention)
     min_age: timedelta = timedelta(0)

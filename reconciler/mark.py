@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from reconciler import birth
 from reconciler.birth import Home, Things
+from reconciler.claimants import dispute
 from reconciler.deploy_id import DeployId
 from reconciler.in_use import spare
 from reconciler.ledger import Ledger
@@ -88,7 +89,12 @@ def _settled(root: Root, inventory: Inventory) -> Root:
         if gap.place == place and gap.kind not in APART:
             why = f"{gap.kind}s of {place} could not be read: {gap.reason}"
             return replace(root, problem=why, cure=gap.cure, refusal=gap.refusal)
-    return replace(root, problem=_contradiction(root, inventory))
+    problem = _contradiction(root, inventory)
+    ours = (one for one in inventory.resources if _claims(one, root.home))
+    doubt = None if problem else dispute(root.home, root.ledger.rooted, ours)
+    if doubt is not None:
+        return replace(root, problem=doubt.problem, cure=doubt.cure)
+    return replace(root, problem=problem)
 
 
 def _contradiction(root: Root, inventory: Inventory) -> str:

@@ -15,7 +15,7 @@ from typing import TypeVar
 from reconciler.birth import Home
 from reconciler.cloud import Heap, Reading, Readings
 from reconciler.completeness import GLOBAL, INDEX, LEDGER, Read, Status
-from reconciler.database.inventory import as_resource, highest_fence
+from reconciler.database.inventory import as_resources, highest_fence
 from reconciler.database.port import DatabaseInfo
 from reconciler.errors import (
     AccessDenied,
@@ -196,8 +196,7 @@ def list_databases(managed: Managed) -> Databases:
         failed = replace(row, status=Status.FAILED, note=f"{managed.name}: {error.message}")
         return Databases(gap=Gap.of(place, DATABASE, error), row=failed)
     ledger = str(managed.address)
-    found = (as_resource(one, managed.name, ledger, place) for one in infos)
-    things = tuple(one for one in found if one is not None)
+    things = as_resources(infos, managed.name, ledger, place)
     fence = highest_fence(infos, ledger)
     return Databases(things, fence=fence, row=row if server else None)
 

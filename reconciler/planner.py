@@ -18,7 +18,7 @@ from reconciler.ledger import Ending, Lease, Ledger
 from reconciler.mark import mark, settled
 from reconciler.moved import new_addresses, notes
 from reconciler.plan import OPEN, SHUT, Ask, Plan, Repair, ServicePlan
-from reconciler.resource import DATABASE, RDS, Inventory, Resource, service_of
+from reconciler.resource import DATABASE, MAKING, RDS, Inventory, Resource, service_of
 from reconciler.retention import beyond
 from reconciler.tags import Label
 from reconciler.verdict import ROOTED, Reason, Root, Verdict
@@ -259,6 +259,8 @@ def _deviation(verdict: Verdict) -> str:
     desired = DESIRED[verdict.reason]
     thing = verdict.thing
     if thing.kind == DATABASE:
+        if thing.state == MAKING:
+            return ""  # left by a crash: it is dropped once its deploy is not rooted
         wanted = OPEN if desired.writable else SHUT
         wrong = desired.writable is not None and thing.state != wanted
         return f"is {thing.state}, should be {wanted}" if wrong else ""

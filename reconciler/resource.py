@@ -25,6 +25,9 @@ RDS_INSTANCE = "rds-instance"
 RDS_SNAPSHOT = "rds-snapshot"
 DATABASE = "database"
 
+MAKING = "making"
+"""State of a database that has not got its name yet: it is no deploy's database so far."""
+
 RDS = frozenset({RDS_INSTANCE, RDS_SNAPSHOT})
 """What RDS lists. It knows its own tags: EC2's tag index does not cover it (aws.md §8)."""
 
@@ -46,6 +49,7 @@ class Resource:
     addresses   every address that may stand in an A record (private, public, elastic)
     public      those of `addresses` that are public or elastic; an instance's main one first
     public_ips  how many public IPv4 addresses it is billed for
+    doubt       of a database: why it is not believed to be the one that it passes for
     deploy      the deploy its tag names, which is not yet a proof of birth
     """
 
@@ -67,6 +71,7 @@ class Resource:
     size_gb: float = 0
     public_ips: int = 0
     shared: bool = False
+    doubt: str = ""
     deploy: DeployId | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:  # parsed once: every rule asks for it

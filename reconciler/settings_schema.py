@@ -59,12 +59,14 @@ class Database(Section):
     """The service's database; leave the table out for none.
 
     `url` is the application's URL, as a template, for when the clone carries no env file; `name`
-    the database before adoption; `run` where dump and restore run.
+    the database before adoption; `run` where dump and restore run; `ignore_roles` whose sessions
+    are ended when a database of ours is dropped.
     """
 
     engine: Literal["postgres", "rds"]
     admin: Reference
     app_role: SqlName
+    ignore_roles: tuple[SqlName, ...] = ()
     url: Reference | None = None
     name: SqlName | None = None
     variable: Variable = "DATABASE_URL"

@@ -94,6 +94,7 @@ class Edges:
             reach=self._reach(service),
             gate=Gate(service.app.units, service.app.jobs),
             app_roles=(database.app_role,) if database else (),
+            ignore_roles=database.ignore_roles if database else (),
             max_wait=database.max_wait.total_seconds() if database else 0.0,
             retention=service.retention,
             min_age=self.settings.reconciler.min_age,

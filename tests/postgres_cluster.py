@@ -30,7 +30,8 @@ CREATE ROLE app LOGIN PASSWORD 'app';
 CREATE ROLE reporter LOGIN PASSWORD 'reporter';
 CREATE ROLE clerk LOGIN PASSWORD 'clerk';
 CREATE ROLE admin LOGIN CREATEDB CREATEROLE PASSWORD '{PASSWORD}';
-GRANT app TO admin;
+CREATE ROLE agent LOGIN PASSWORD 'agent';
+GRANT app, agent TO admin;
 """
 SCHEMA = """
 CREATE TABLE orders (id serial PRIMARY KEY, total int NOT NULL, note text);
@@ -112,6 +113,10 @@ class Cluster:
         with self.connect(dbname, user) as session:
             session.execute(text.encode())
 
+    def drop(self, name: str) -> None:
+        """Drop a database, whosever it is and whoever is connected to it."""
+        self.execute("postgres", f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)', "root")
+
     def new_name(self) -> str:
         """A database name that no other test uses."""
         return f"t{next(self.names)}"
@@ -125,7 +130,7 @@ class Cluster:
         try:
             yield name
         finally:
-            self.server().drop(name)
+            self.drop(name)
 
 
 # Ends when its input ends: however the tests die, server and files go with them.

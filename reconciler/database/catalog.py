@@ -6,10 +6,8 @@ refused as an application role).
 
 from __future__ import annotations
 
-DATABASES = """
-SELECT d.datname, pg_get_userbyid(d.datdba),
-       CASE WHEN has_database_privilege(d.oid, 'CONNECT') THEN pg_database_size(d.oid) END,
-       c.description
+_DATABASES = """
+SELECT d.datname, pg_get_userbyid(d.datdba), {size}, c.description, d.oid::bigint
 FROM pg_database d
 LEFT JOIN pg_shdescription c
   ON c.objoid = d.oid AND c.classoid = 'pg_database'::regclass
@@ -17,7 +15,19 @@ WHERE NOT d.datistemplate
 ORDER BY d.datname
 """
 
-COMMENT = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s"
+DATABASES = _DATABASES.format(
+    size="CASE WHEN has_database_privilege(d.oid, 'CONNECT') THEN pg_database_size(d.oid) END"
+)
+
+COMMENTS = _DATABASES.format(size="NULL::bigint")
+"""The same without the sizes, which take the longest."""
+
+ITSELF = """
+SELECT oid::bigint, shobj_description(oid, 'pg_database') FROM pg_database
+WHERE datname = current_database()
+"""
+
+OID = "SELECT oid::bigint FROM pg_database WHERE datname = %s"
 
 EXISTS = "SELECT EXISTS (SELECT FROM pg_database WHERE datname = %s)"
 
@@ -70,6 +80,28 @@ WHERE NOT coalesce(r.rolsuper, false)
 
 Views are in it because one with an INSTEAD OF trigger, or owned by a superuser, writes by itself.
 """
+
+SESSIONS = """
+SELECT pid, coalesce(usename, ''), coalesce(nullif(application_name, ''), '?')
+FROM pg_stat_activity
+WHERE datid = (SELECT oid FROM pg_database WHERE datname = %s) AND usesysid IS NOT NULL
+ORDER BY pid
+"""
+"""Whoever is connected to a database. Those without a role are the server's own (autovacuum)."""
+
+END_SESSIONS = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datid = (SELECT oid FROM pg_database WHERE datname = %s) AND usename = ANY(%s)
+"""
+
+CONTENT = """
+SELECT EXISTS (SELECT FROM pg_class WHERE oid >= 16384)
+    OR EXISTS (SELECT FROM pg_proc WHERE oid >= 16384)
+    OR EXISTS (SELECT FROM pg_namespace WHERE oid >= 16384)
+    OR EXISTS (SELECT FROM pg_extension WHERE oid >= 16384)
+    OR EXISTS (SELECT FROM pg_largeobject_metadata)
+"""
+"""Whether a database holds anything that initdb did not put there."""
 
 LOCKABLE = _over_relations(
     """SELECT ARRAY[nspname, relname]::text[] FROM relations WHERE relkind IN ('r', 'p')

@@ -1,7 +1,8 @@
 """Reading and writing a database's memory inside the transaction of an act.
 
 The advisory lock comes first: acts on one database are obeyed one after the other, so that the
-fence that is read is the fence that is replaced.
+fence that is read is the fence that is replaced. Nobody can rename a database while a session is
+connected to it, so what is seen of it in the transaction stands until its end.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from datetime import datetime
 from psycopg import Connection
 from psycopg.sql import SQL, Identifier, Literal
 
-from reconciler.database import catalog
+from reconciler.database import catalog, whose
 from reconciler.database import memory as m
 from reconciler.database.memory import Memory
+from reconciler.database.port import DatabaseInfo
 from reconciler.fence import FencedAct
 
 
@@ -23,26 +25,49 @@ def lock_key(ledger: str) -> int:
     return int.from_bytes(hashlib.sha256(ledger.encode()).digest()[:8], signed=True)
 
 
+def lock(connection: Connection, ledger: str) -> None:
+    """Wait for other acts, until the end of the transaction."""
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", [lock_key(ledger)])
+
+
 def admitted(connection: Connection, act: FencedAct) -> Memory:
     """Wait for other acts, then the memory with the act's generation as its fence.
 
-    A database that nobody has acted on yet starts one: an adopted service's live database. What
-    people had written as its comment is kept in it. Raises StaleAct, Refused.
+    A database that nobody has acted on yet starts one, where no other is the deploy's: an adopted
+    service's live database. What people had written as its comment is kept in it. Raises StaleAct,
+    and Refused where the memory is not this database's own (rule 15).
     """
-    connection.execute("SELECT pg_advisory_xact_lock(%s)", [lock_key(act.ledger)])
-    name = connection.info.dbname
-    comment = read(connection)
+    lock(connection, act.ledger)
+    return whose.judged(
+        listed(connection, catalog.COMMENTS), connection.info.dbname, act, now(connection)
+    )
+
+
+def own(connection: Connection) -> Memory | None:
+    """The memory of the connection's database, unless it has none that is its own."""
+    info = itself(connection)
+    memory = info.memory
+    return memory if memory and (memory.old or memory.of(info.name, info.oid)) else None
+
+
+def itself(connection: Connection) -> DatabaseInfo:
+    """The connection's database; nothing is known of its owner here."""
+    ((oid, said),) = connection.execute(catalog.ITSELF).fetchall()
+    return info(connection.info.dbname, "", None, said, oid)
+
+
+def listed(connection: Connection, query: str) -> tuple[DatabaseInfo, ...]:
+    """Every database, by `catalog.DATABASES` or `catalog.COMMENTS`."""
+    return tuple(info(*row) for row in connection.execute(query.encode()).fetchall())
+
+
+def info(name: str, owner: str, size: int | None, said: str | None, oid: int) -> DatabaseInfo:
+    """A row of the list, its comment understood where it is a memory."""
     try:
-        memory = m.parse(comment)
+        memory = m.parse(said) if said else None
     except m.ForeignComment:
-        memory = m.first(comment, act, name, now(connection))
-    return m.admitted(memory, act, name)
-
-
-def read(connection: Connection) -> str:
-    """The comment of the connection's database, '' where there is none."""
-    row = connection.execute(catalog.COMMENT, [connection.info.dbname]).fetchone()
-    return (row and row[0]) or ""
+        return DatabaseInfo(name, owner, size, None, said or "", oid)
+    return DatabaseInfo(name, owner, size, memory, oid=oid)
 
 
 def write(connection: Connection, name: str, memory: Memory) -> None:

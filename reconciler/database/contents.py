@@ -9,7 +9,6 @@ from psycopg import Connection
 from psycopg.sql import SQL, Identifier, Literal
 
 from reconciler.database import catalog, comment
-from reconciler.database import memory as m
 from reconciler.database.memory import Baseline
 from reconciler.database.port import Changes
 from reconciler.fence import FencedAct
@@ -52,12 +51,9 @@ def record_baseline(connection: Connection, act: FencedAct) -> None:
 
 
 def changes(connection: Connection) -> Changes:
-    """The counters now against the memory's."""
-    try:
-        baseline = m.parse(comment.read(connection)).baseline
-    except m.ForeignComment:
-        baseline = None
-    return compare(baseline, _counters(connection))
+    """The counters now against those of the memory; one that was copied along says nothing."""
+    memory = comment.own(connection)
+    return compare(memory.baseline if memory else None, _counters(connection))
 
 
 def compare(before: Baseline | None, after: Baseline) -> Changes:

@@ -6,12 +6,15 @@ A client of it is `write`; a test makes any method fail by an entry in `failing`
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from reconciler.database import memory as m
+from reconciler.database import whose
 from reconciler.database.grants import Grant, On, normal
 from reconciler.database.memory import Baseline, Memory, State
 from reconciler.database.port import Changes, DatabaseInfo, Shut, Thawed
@@ -32,12 +35,14 @@ class FakeDatabase:
 
     owner: str
     comment: str = ""
+    oid: int = 0
     rows: dict[str, int] = field(default_factory=dict)
     changed: dict[str, int] = field(default_factory=dict)
     sequences: dict[str, str] = field(default_factory=dict)
     grants: set[Grant] = field(default_factory=set)
     version: int = 0
     writing: int = 0
+    sessions: list[str] = field(default_factory=list)
 
     def add_table(self, table: str, rows: int = 0) -> None:
         """A `schema.table` that its owner may write."""
@@ -55,6 +60,19 @@ class FakeServer:
         self.held: dict[str, FakeDatabase] = {}
         self.failing: dict[str, ToolError] = {}
         """Method name → the error it raises, until the entry is taken out."""
+        self._oids = itertools.count(16_384)
+
+    def restore(self, source: str, target: str, *, comment: bool = True) -> None:
+        """A copy under another name, as people make it: `pg_dump -C` copies the comment, too."""
+        theirs = self._at(source)
+        self.held[target] = deepcopy(theirs)
+        self.held[target].oid = next(self._oids)
+        if not comment:
+            self.held[target].comment = ""
+
+    def rename(self, name: str, other: str) -> None:
+        """ALTER DATABASE … RENAME: the comment and the oid stay."""
+        self.held[other] = self.held.pop(name)
 
     def write(self, name: str, role: str, table: str, rows: int = 1) -> None:
         """A client inserts rows. Raises WriteRefused."""
@@ -82,7 +100,7 @@ class FakeServer:
 
     def databases(self) -> tuple[DatabaseInfo, ...]:
         self._may_fail("databases")
-        return tuple(_info(name, one) for name, one in sorted(self.held.items()))
+        return self._infos()
 
     def size(self, name: str) -> int:
         self._may_fail("size")
@@ -95,11 +113,29 @@ class FakeServer:
         if name in self.held:
             raise DatabaseError(f'cannot create database {name}: database "{name}" already exists')
         grants = {Grant(On.DATABASE, (), owner_role, "CREATE")}
-        self.held[name] = FakeDatabase(owner_role, m.encode(memory), grants=grants)
+        oid = next(self._oids)
+        text = m.encode(replace(memory, name=name, oid=oid))
+        self.held[name] = FakeDatabase(owner_role, text, oid, grants=grants)
 
-    def drop(self, name: str) -> None:
+    def remember(self, seen: DatabaseInfo, memory: Memory) -> None:
+        self._may_fail("remember")
+        now = _info(seen.name, self._at(seen.name))
+        if (now.oid, now.memory, now.foreign) != (seen.oid, seen.memory, seen.foreign):
+            raise Refused(f"database {seen.name} has changed since it was shown")
+        self.held[seen.name].comment = m.encode(memory)
+
+    def drop(self, name: str, act: FencedAct, ours: Sequence[str] = ()) -> None:
         self._may_fail("drop")
-        self.held.pop(name, None)
+        if name not in self.held:
+            return
+        claim = whose.proved(name, self._infos(), act)
+        database, ours = self.held[name], () if claim.making else (*ours, SUPERUSER)
+        others = [role for role in database.sessions if role not in ours]
+        if others:
+            raise Refused(whose.in_use(name, others))
+        if claim.making and database.rows:
+            raise Refused(whose.not_empty(name))
+        del self.held[name]
 
     def shut(self, name: str, act: FencedAct, app_roles: Sequence[str], max_wait: float) -> Shut:
         self._may_fail("shut")
@@ -125,7 +161,7 @@ class FakeServer:
     def is_shut(self, name: str) -> bool:
         self._may_fail("is_shut")
         database = self._at(name)
-        memory = _info(name, database).memory
+        memory = _own(name, database)
         return memory is not None and memory.state is State.SHUT and not database.grants
 
     def writers(self, name: str) -> frozenset[Grant]:
@@ -147,7 +183,7 @@ class FakeServer:
     def open_like(self, name: str, source: str) -> None:
         self._may_fail("open_like")
         theirs, ours = self._at(source), self._at(name)
-        memory = _info(source, theirs).memory
+        memory = _own(source, theirs)
         saved = memory.acls if memory else frozenset()
         ours.grants |= normal(theirs.grants | saved)
 
@@ -159,13 +195,12 @@ class FakeServer:
         self._may_fail("record_baseline")
         database, memory = self._admitted(name, act)
         tables = {table: (n, 0) for table, n in database.changed.items()}
-        new = Memory(**{**vars(memory), "baseline": Baseline("fake", tables)})
-        database.comment = m.encode(new)
+        database.comment = m.encode(replace(memory, baseline=Baseline("fake", tables)))
 
     def changes_since_baseline(self, name: str) -> Changes:
         self._may_fail("changes_since_baseline")
         database = self._at(name)
-        memory = _info(name, database).memory
+        memory = _own(name, database)
         if memory is None or memory.baseline is None:
             return Changes(unknown=True)
         before = memory.baseline.tables
@@ -182,11 +217,10 @@ class FakeServer:
         return self.held[name]
 
     def _admitted(self, name: str, act: FencedAct) -> tuple[FakeDatabase, Memory]:
-        database = self._at(name)
-        memory = _info(name, database).memory
-        if memory is None:
-            memory = m.first(database.comment, act, name, _TIME)
-        return database, m.admitted(memory, act, name)
+        return self._at(name), whose.judged(self._infos(), name, act, _TIME)
+
+    def _infos(self) -> tuple[DatabaseInfo, ...]:
+        return tuple(_info(name, one) for name, one in sorted(self.held.items()))
 
 
 def _size(database: FakeDatabase) -> int:
@@ -197,5 +231,12 @@ def _info(name: str, database: FakeDatabase) -> DatabaseInfo:
     try:
         memory = m.parse(database.comment) if database.comment else None
     except m.ForeignComment:
-        return DatabaseInfo(name, database.owner, _size(database), None, database.comment)
-    return DatabaseInfo(name, database.owner, _size(database), memory)
+        said = database.comment
+        return DatabaseInfo(name, database.owner, _size(database), None, said, database.oid)
+    return DatabaseInfo(name, database.owner, _size(database), memory, oid=database.oid)
+
+
+def _own(name: str, database: FakeDatabase) -> Memory | None:
+    """Its memory, unless that was copied along."""
+    memory = _info(name, database).memory
+    return memory if memory and (memory.old or memory.of(name, database.oid)) else None

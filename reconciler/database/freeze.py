@@ -76,12 +76,10 @@ def thaw(connection: Connection, act: FencedAct) -> Thawed:
 
 
 def is_shut(connection: Connection) -> bool:
-    """Whether the memory says so and nobody may write: both, looked at now."""
-    try:
-        memory = m.parse(comment.read(connection))
-    except m.ForeignComment:
-        return False
-    return memory.state is State.SHUT and not privileges.in_force(connection)
+    """Whether its own memory says so and nobody may write: both, looked at now."""
+    memory = comment.own(connection)
+    shut = memory is not None and memory.state is State.SHUT
+    return shut and not privileges.in_force(connection)
 
 
 def _shut_once(

@@ -1,6 +1,6 @@
 """A database as a resource: the kind that no AWS API lists, but that leaks as easily. Pure.
 
-Its name proves whose it is; its memory says which deploy an adopted one served. It carries no
+Name and memory prove whose it is; the memory says which deploy an adopted one served. It carries no
 label: what protects it from an older ledger is the fence that its memory holds.
 """
 
@@ -9,43 +9,46 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from reconciler import tags as t
-from reconciler.database.memory import State, born_as
+from reconciler.database.memory import State
 from reconciler.database.port import DatabaseInfo
-from reconciler.deploy_id import DeployId
+from reconciler.database.whose import Claim, claims
 from reconciler.fence import NEVER
-from reconciler.resource import DATABASE, Resource
+from reconciler.resource import DATABASE, MAKING, Resource
 from reconciler.tags import Label, Place
 
 GIB = 1024**3
 
 
-def as_resource(info: DatabaseInfo, service: str, ledger: str, place: Place) -> Resource | None:
-    """The database as a thing of `service`; None where it is somebody else's.
+def as_resources(
+    infos: Iterable[DatabaseInfo], service: str, ledger: str, place: Place
+) -> tuple[Resource, ...]:
+    """The databases that are things of `service`, or pass for ones: these with a doubt."""
+    found = (one for one in claims(infos, ledger) if one.deploy.service == service)
+    return tuple(_resource(one, ledger, place) for one in found)
 
-    One that no deploy made, but that a deploy's memory claims, is held: it is never dropped.
-    """
-    born = born_as(info.name, ledger)
-    deploy = born or _claimed(info, ledger)
-    if deploy is None or deploy.service != service:
-        return None
+
+def _resource(claim: Claim, ledger: str, place: Place) -> Resource:
+    """One that no deploy made, but that a memory rightly claims, is held: it is never dropped."""
+    info = claim.info
     tags = {
-        t.ID: str(deploy),
+        t.ID: str(claim.deploy),
         t.STATE: Label.PENDING.value,
         t.LEDGER: ledger,
         t.PART: t.part(DATABASE, place),
     }
-    if born is None:
+    if not claim.born and not claim.doubt:
         tags[t.HOLD] = t.HELD_BY_ADOPTION
-    state = info.memory.state if info.memory else State.OPEN
-    size = (info.size_bytes or 0) / GIB
+    said = info.memory.state.value if info.memory else State.OPEN.value
     return Resource(
-        DATABASE, info.name, place, tags, state=state.value, name=info.name, size_gb=size
+        DATABASE,
+        info.name,
+        place,
+        tags,
+        state=MAKING if claim.making else said,
+        name=info.name,
+        size_gb=(info.size_bytes or 0) / GIB,
+        doubt=claim.doubt,
     )
-
-
-def _claimed(info: DatabaseInfo, ledger: str) -> DeployId | None:
-    memory = info.memory
-    return memory.deploy if memory is not None and memory.ledger == ledger else None
 
 
 def highest_fence(infos: Iterable[DatabaseInfo], ledger: str) -> int:

@@ -11,7 +11,6 @@ from psycopg import Connection
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from reconciler.database import comment, privileges
-from reconciler.database import memory as m
 from reconciler.database.grants import Grant, normal
 from reconciler.errors import DatabaseError
 
@@ -73,10 +72,8 @@ def open_like(copy: Connection, source: Connection) -> None:
 
 def _open_grants(source: Connection) -> frozenset[Grant]:
     """What is in force and what a freeze has taken: right whether the source is shut or not."""
-    try:
-        saved = m.parse(comment.read(source)).acls
-    except m.ForeignComment:
-        saved = frozenset()
+    memory = comment.own(source)
+    saved = memory.acls if memory else frozenset()
     return normal(privileges.in_force(source) | privileges.possible(source, saved))
 
 

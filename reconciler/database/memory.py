@@ -3,8 +3,10 @@
 It says whose the database is, whether it is shut, what a thaw must give back, and the highest
 generation it has obeyed. It is written in the same transaction as the act that it remembers.
 It holds no secret: everybody who can connect to the server can read it. It is listed for all
-databases in one query, and never restored (`pg_dump -C` would copy it: the copy would claim to be
-the original). PostgreSQL stores it out of line, so a thousand tables are no matter.
+databases in one query. PostgreSQL stores it out of line, so a thousand tables are no matter.
+
+It names its own database, and that database's oid (rule 15): `pg_dump -C` copies the comment, and
+a copy's memory then names another database than the one that it is found on.
 """
 
 from __future__ import annotations
@@ -22,10 +24,15 @@ from reconciler.deploy_id import DeployId, InvalidDeployId, format_time, parse_t
 from reconciler.errors import Refused
 from reconciler.fence import NEVER, FencedAct, admit
 
-VERSION = 1
+VERSION = 2
+"""Version 1 had no name and no oid."""
+
 _FIELDS = {"v", "deploy", "ledger", "generation", "state", "at"}
+_ITSELF = {1: frozenset[str](), VERSION: frozenset({"name", "oid"})}
 _OPTIONAL = {"acls", "baseline", "note"}
 _NAME = re.compile(r"([a-z0-9_]+)_(\d{8}t\d{6}z)_([a-z0-9]{5})_[0-9a-f]{6}")
+_MAKING = "_making"
+_LONGEST = 63  # bytes of an identifier: PostgreSQL cuts off what is longer, without an error
 
 
 class State(StrEnum):
@@ -62,6 +69,7 @@ class Memory:
     generation  the highest generation obeyed: the fence
     acls        the privileges that the freeze took away; empty while open
     note        a comment that people had written before us, kept
+    name, oid   the database that it is the memory of; '' and 0 in one of an older version
     """
 
     deploy: DeployId
@@ -72,18 +80,31 @@ class Memory:
     acls: frozenset[Grant] = frozenset()
     baseline: Baseline | None = None
     note: str = ""
+    name: str = ""
+    oid: int = 0
+
+    @property
+    def old(self) -> bool:
+        """Whether it was written by a version that did not yet say which database it is."""
+        return not self.name
+
+    def of(self, name: str, oid: int) -> bool:
+        """Whether it is the memory of this very database."""
+        return (self.name, self.oid) == (name, oid)
 
 
 def encode(memory: Memory) -> str:
     """The memory as the comment's text."""
     value: dict[str, object] = {
-        "v": VERSION,
+        "v": 1 if memory.old else VERSION,
         "deploy": str(memory.deploy),
         "ledger": memory.ledger,
         "generation": memory.generation,
         "state": memory.state.value,
         "at": format_time(memory.at),
     }
+    if not memory.old:
+        value |= {"name": memory.name, "oid": memory.oid}
     if memory.acls:
         value["acls"] = g.to_json(memory.acls)
     if memory.baseline:
@@ -104,12 +125,29 @@ def parse(comment: str) -> Memory:
 
 def born_as(name: str, ledger: str) -> DeployId | None:
     """The deploy whose database is called `name` under `ledger`: the proof of birth, or None."""
+    deploy = _named_in(name)
+    return deploy if deploy and deploy.database_name(ledger) == name else None
+
+
+def making_name(name: str) -> str:
+    """What a database is called that is to become `name`, until its memory is written."""
+    return name[: _LONGEST - len(_MAKING)] + _MAKING
+
+
+def made_as(name: str, ledger: str) -> DeployId | None:
+    """The deploy whose database was being made under `name`, or None."""
+    start = name.removesuffix(_MAKING)
+    # A long one was cut off within the ledger's hash: the whole of it is made again and compared.
+    deploy = _named_in(start + "0" * (6 - len(start.rpartition("_")[2])))
+    return deploy if deploy and making_name(deploy.database_name(ledger)) == name else None
+
+
+def _named_in(name: str) -> DeployId | None:
     match = _NAME.fullmatch(name)
     if match is None:
         return None
     service = match[1].replace("_", "-")
-    deploy = DeployId.maybe(f"{service}/{match[2].upper()}-{match[3]}")
-    return deploy if deploy and deploy.database_name(ledger) == name else None
+    return DeployId.maybe(f"{service}/{match[2].upper()}-{match[3]}")
 
 
 def first(comment: str, act: FencedAct, name: str, at: datetime) -> Memory:
@@ -151,13 +189,15 @@ def opened(memory: Memory, at: datetime) -> Memory:
 
 
 def _memory(value: Mapping[str, object]) -> Memory:
-    if not (_FIELDS <= set(value) <= _FIELDS | _OPTIONAL) or value["v"] != VERSION:
-        raise ValueError("unknown fields or version")
-    generation = value["generation"]
+    fields = _FIELDS | _ITSELF[value["v"]]  # type: ignore[index]  # another: a KeyError
+    if not fields <= set(value) <= fields | _OPTIONAL or value.get("name") == "":
+        raise ValueError("unknown fields, or no name")
+    generation, oid = value["generation"], value.get("oid", 0)
     texts = [value[key] for key in ("deploy", "ledger", "state", "at")]
-    if not (type(generation) is int and all(isinstance(one, str) for one in texts)):
+    texts.append(value.get("name", ""))
+    if not (type(generation) is type(oid) is int and all(isinstance(one, str) for one in texts)):
         raise ValueError("a field of another type")
-    deploy, ledger, state, at = (str(one) for one in texts)
+    deploy, ledger, state, at, name = (str(one) for one in texts)
     return Memory(
         deploy=DeployId.parse(deploy),
         ledger=ledger,
@@ -167,6 +207,8 @@ def _memory(value: Mapping[str, object]) -> Memory:
         acls=g.from_json(value.get("acls", [])),  # type: ignore[arg-type]
         baseline=_baseline(value.get("baseline")),
         note=str(value.get("note", "")),
+        name=name,
+        oid=oid,
     )
 
 

@@ -22,6 +22,7 @@ class DatabaseInfo:
 
     size_bytes  None where the admin may not look into it
     memory      None where there is no comment, or one that is not ours: then `foreign` has it
+    oid         the server's own number of it, which nothing else has or gets
     """
 
     name: str
@@ -29,6 +30,7 @@ class DatabaseInfo:
     size_bytes: int | None = None
     memory: Memory | None = None
     foreign: str = ""
+    oid: int = 0
 
 
 @dataclass(frozen=True)
@@ -86,15 +88,29 @@ class DatabaseServer(Protocol):
         ...
 
     def create(self, name: str, owner_role: str, memory: Memory, like: str = "") -> None:
-        """A new empty database owned by `owner_role`, then its memory.
+        """A new empty database owned by `owner_role`, whose memory names it.
 
-        With `like`, encoding and locale are that database's. A crash in between is fine: the name
-        proves whose it is. Raises DatabaseError if the name is taken.
+        With `like`, encoding and locale are that database's. It is made under another name, gets
+        its memory, then its own name (rule 15): a crash in between leaves an empty `…_making`.
+        Raises DatabaseError if the name is taken.
         """
         ...
 
-    def drop(self, name: str) -> None:
-        """End its sessions, drop it, look whether it is gone. One that is missing is gone."""
+    def remember(self, seen: DatabaseInfo, memory: Memory) -> None:
+        """Write the memory anew, naming the database, of one that still is as it was seen.
+
+        With `oid` 0 in `memory`, it names none: then the database is nobody's here. Raises Refused
+        where name, oid or comment are others by now.
+        """
+        ...
+
+    def drop(self, name: str, act: FencedAct, ours: Sequence[str] = ()) -> None:
+        """Drop a database that the act's deploy has made, look whether it is gone.
+
+        One that is missing is gone. Sessions of the admin's role and of `ours` are ended. Raises
+        Refused, with nothing done, for what is not proved to be that deploy's, and while others
+        are connected to it; for one that is still being made, if it is not empty or in use at all.
+        """
         ...
 
     def shut(self, name: str, act: FencedAct, app_roles: Sequence[str], max_wait: float) -> Shut:

@@ -12,13 +12,20 @@ from contextlib import closing, contextmanager
 from psycopg import Connection
 from psycopg.sql import SQL, Identifier
 
-from reconciler.database import catalog, comment, contents, freeze, likeness, privileges
-from reconciler.database import memory as m
+from reconciler.database import (
+    catalog,
+    comment,
+    contents,
+    dropping,
+    freeze,
+    likeness,
+    making,
+    privileges,
+)
 from reconciler.database.connect import AdminUrl, speaking
 from reconciler.database.grants import Grant
 from reconciler.database.memory import Memory
 from reconciler.database.port import Changes, DatabaseInfo, Shut, Thawed
-from reconciler.errors import DatabaseError
 from reconciler.fence import FencedAct
 
 Connect = Callable[[str], Connection]
@@ -41,7 +48,7 @@ class PostgresServer:
 
     def databases(self) -> tuple[DatabaseInfo, ...]:
         with self._session("", "cannot list the databases") as session:
-            return tuple(_info(*row) for row in session.execute(catalog.DATABASES).fetchall())
+            return comment.listed(session, catalog.DATABASES)
 
     def size(self, name: str) -> int:
         with self._session("", f"cannot measure database {name}") as session:
@@ -51,16 +58,16 @@ class PostgresServer:
     def create(self, name: str, owner_role: str, memory: Memory, like: str = "") -> None:
         with self._session("", f"cannot create database {name}") as session:
             locale = likeness.clause(session, like) if like else SQL("")
-            text = SQL("CREATE DATABASE {} OWNER {}{}")
-            session.execute(text.format(Identifier(name), Identifier(owner_role), locale))
-            comment.write(session, name, memory)
+            making.create(session, name, Identifier(owner_role) + locale, memory)
 
-    def drop(self, name: str) -> None:
-        with self._session("", f"cannot drop database {name}") as session:
-            session.execute(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(Identifier(name)))
-            row = session.execute(catalog.EXISTS, [name]).fetchone()
-        if row is None or row[0]:
-            raise DatabaseError(f"database {name} was dropped, yet it is still there")
+    def remember(self, seen: DatabaseInfo, memory: Memory) -> None:
+        with self._session(seen.name, f"cannot write the memory of {seen.name}") as session:
+            making.remember(session, seen, memory)
+
+    def drop(self, name: str, act: FencedAct, ours: Sequence[str] = ()) -> None:
+        doing = f"cannot drop database {name}"
+        with self._session("", doing) as session:
+            dropping.drop(session, name, act, ours, lambda: self._session(name, doing))
 
     def shut(self, name: str, act: FencedAct, app_roles: Sequence[str], max_wait: float) -> Shut:
         with self._session(name, f"cannot freeze database {name}") as session:
@@ -111,11 +118,3 @@ class PostgresServer:
     def _session(self, dbname: str, doing: str) -> Iterator[Connection]:
         with speaking(doing), closing(self._connect(dbname)) as session:
             yield session
-
-
-def _info(name: str, owner: str, size: int | None, said: str | None) -> DatabaseInfo:
-    try:
-        memory = m.parse(said) if said else None
-    except m.ForeignComment:
-        return DatabaseInfo(name, owner, size, None, said or "")
-    return DatabaseInfo(name, owner, size, memory)

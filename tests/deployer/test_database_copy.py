@@ -24,7 +24,8 @@ from tests.postgres_cluster import PASSWORD, Cluster, every_acl, running
 
 SHOP = DeployId.parse("shop/20261123T031502Z-7kq2m")
 LEDGER = "Z123/shop._deploy.example.com"
-MEMORY = Memory(SHOP, LEDGER, datetime(2026, 11, 23, tzinfo=UTC))
+NEXT = DeployId.parse("shop/20261124T031502Z-8mq4z")
+MEMORY = Memory(NEXT, LEDGER, datetime(2026, 11, 23, tzinfo=UTC))
 URL = "postgresql://admin:s3cret@db.example.com:5433/postgres?sslmode=require"
 PAPER = CopyJob(AdminUrl.parse(URL), "shop_old", "shop_new", "app's")
 
@@ -46,7 +47,7 @@ def job(cluster: Cluster) -> Iterator[CopyJob]:
         server.shut(source, FencedAct(5, SHOP, LEDGER), ["app"], 5)
         admin = AdminUrl.parse(cluster.url())
         yield CopyJob(admin, source, target, "app", tools=str(cluster.bin), timeout=60)
-        server.drop(target)
+        cluster.drop(target)
 
 
 def test_the_script_holds_no_secret() -> None:
@@ -94,9 +95,11 @@ def test_the_copy_is_equal_and_open(cluster: Cluster, job: CopyJob) -> None:
 def test_the_copy_does_not_claim_to_be_its_source(cluster: Cluster, job: CopyJob) -> None:
     """The memory of the copy is its own: open, with its own fence."""
     copy_database(job, Here(), cluster.server())
-    found = {one.name: one.memory for one in cluster.server().databases()}
-    assert found[job.target] == MEMORY
-    assert found[job.source] != MEMORY
+    found = {one.name: one for one in cluster.server().databases()}
+    target, source = found[job.target], found[job.source]
+    assert target.memory == replace(MEMORY, name=job.target, oid=target.oid)
+    assert source.memory is not None
+    assert source.memory.of(job.source, source.oid)
 
 
 def test_the_copy_has_statistics(cluster: Cluster, job: CopyJob) -> None:

@@ -52,7 +52,7 @@ def test_labels_alone_do_not_open_a_database_beside_a_newer_one(scene: Scene) ->
     with pytest.raises(Refused, match="had come to its commit"):
         thaw(scene.ports(), deployer_is_dead=True)
     assert scene.server.is_shut(old)
-    scene.server.drop(name)
+    del scene.server.held[name]
     assert thaw(scene.ports(), deployer_is_dead=True) == old
 
 

@@ -42,9 +42,9 @@ class ToldServer(FakeServer):
         self.acts.append(f"thaw {name}")
         return super().thaw(name, act)
 
-    def drop(self, name: str) -> None:
+    def drop(self, name: str, act: FencedAct, ours: Sequence[str] = ()) -> None:
         self.acts.append(f"drop {name}")
-        super().drop(name)
+        super().drop(name, act, ours)
 
 
 @dataclass

@@ -74,6 +74,7 @@ DATABASES = (
     Bound(m.ABORTED, BRIEF, MANY),
     Bound(m.GIVE_UP, BRIEF, MANY),
     Bound(m.AGAIN, FEW, MANY),
+    Bound(m.COPIED, BRIEF, MANY),
     Bound(m.JOBS, BRIEF, MANY),
     Bound(
         Data("jobs, a rollback and a sweep", deployers=0, rollback=True, machines=True, writes=0),

@@ -121,7 +121,7 @@ class Sweep:
         """Every next step."""
         actor = world.actors[me]
         if actor.pc == "look":
-            saw = tuple(db and db._replace(rows=0) for db in world.dbs)
+            saw = tuple(db and db._replace(rows=0, used=False) for db in world.dbs)
             yield f"{name}: lists the databases", at(world, me, actor._replace(pc="read", saw=saw))
         elif actor.pc == "read":
             yield from self._reads(world, me, name)
@@ -146,8 +146,10 @@ class Sweep:
             then = _round_over(actor) if lost else _next(actor, todo.new)
             yield f"{name}: ends the lease{' (lost)' if lost else ''}", at(after, me, then)
         elif todo.kind == "drop":
-            gone = world._replace(dbs=put(world.dbs, todo.place, None))
-            yield f"{name}: drops {thing_name(todo.place)}", at(gone, me, _next(actor, actor.seen))
+            after = self._drops(world, todo.place)
+            kept = " (refused: in use)" if after is world else ""
+            said = f"{name}: drops {thing_name(todo.place)}{kept}"
+            yield said, at(after, me, _next(actor, actor.seen))
         elif todo.kind == "label":
             yield from self._labels(world, me, name, todo)
         else:
@@ -155,6 +157,13 @@ class Sweep:
             for said, after, known in send(self.server, world, act):
                 then = actor if known else _unlabelled(actor, todo.place)
                 yield f"{name}: {said}", at(after, me, _next(then, actor.seen))
+
+    def _drops(self, world: World, place: int) -> World:
+        """Nothing is dropped while somebody else is connected to it."""
+        db = world.dbs[place]
+        if db is not None and db.used and self.book.rules.minds_sessions:
+            return world
+        return world._replace(dbs=put(world.dbs, place, None))
 
     def _labels(self, world: World, me: int, name: str, todo: Todo) -> Moves:
         """Unless the ledger has changed: a label has no fence."""

@@ -8,15 +8,12 @@ for ever after, unless somebody said that it may be discarded.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
 from typing import NamedTuple
 
-from reconciler import tags as t
-from reconciler.deploy_id import DeployId
 from reconciler.fence import Decision
-from reconciler.plan import OPEN, SHUT
-from reconciler.resource import DATABASE, Resource
+from reconciler.resource import Resource
 from tests.model import cast
+from tests.model import database_strangers as strangers
 from tests.model.common import put, without
 from tests.model.ledger_world import NONE, Book, Request
 
@@ -25,20 +22,27 @@ class Db(NamedTuple):
     """A database: whether it takes writes, the generation it has obeyed, its rows.
 
     Or a machine: whether it runs its jobs, the generation it has obeyed, its label.
+    `used`: somebody is connected to the database who is not the service's.
     """
 
     open: bool
     fence: int = 0
     rows: int = 0
     label: str = ""
+    used: bool = False
 
 
 MACHINES = len(cast.DEPLOYS)
-"""Databases come first, one a deploy, then their machines."""
+"""Databases come first, one a deploy, then their machines, then what people made."""
+
+STRANGERS = 2 * MACHINES
+"""The first place of those that people made."""
 
 
 def thing_name(place: int) -> str:
     """In a trace."""
+    if place >= STRANGERS:
+        return strangers.NAMES[place - STRANGERS]
     what = "database" if place < MACHINES else "machine"
     return f"{cast.NAMES[cast.DEPLOYS[place % MACHINES]]}'s {what}"
 
@@ -54,8 +58,9 @@ class Fenced(NamedTuple):
     gen: int
 
     def __str__(self) -> str:
-        words = ("stop", "start") if self.place >= MACHINES else ("freeze", "thaw")
-        jobs = "'s jobs" if self.place >= MACHINES else ""
+        is_machine = MACHINES <= self.place < STRANGERS
+        words = ("stop", "start") if is_machine else ("freeze", "thaw")
+        jobs = "'s jobs" if is_machine else ""
         return f"{words[self.open]} {thing_name(self.place)}{jobs}, generation {self.gen}"
 
 
@@ -101,7 +106,8 @@ class Commit(NamedTuple):
 class World(NamedTuple):
     """Everything there is; `acked` and `given` are rows acknowledged, and given up in words.
 
-    `dbs` has the databases and, in the scenarios that have any, the machines.
+    `dbs` has the databases and, in the scenarios that have any, the machines, and what people made.
+    `guests` is how often somebody may still connect to first's database.
     """
 
     ledger: int
@@ -114,29 +120,18 @@ class World(NamedTuple):
     writes: int = 0
     slow: int = 0
     twice: int = 0
-
-
-@cache
-def database(of: DeployId, *, is_open: bool) -> Resource:
-    """The database of a deploy as the inventory lists it."""
-    name = of.database_name(cast.ADDRESS)
-    tags = {
-        t.ID: str(of),
-        t.STATE: "pending",
-        t.LEDGER: cast.ADDRESS,
-        t.PART: t.part(DATABASE, cast.PLACE),
-    }
-    state = OPEN if is_open else SHUT
-    return Resource(DATABASE, name, cast.PLACE, tags, state=state, name=name)
+    guests: int = 0
 
 
 def resource(place: int, db: Db) -> Resource:
     """The thing at a place as the inventory lists it."""
+    if place >= STRANGERS:
+        return strangers.stranger(place - STRANGERS, is_open=db.open)
     of = cast.DEPLOYS[place % MACHINES]
-    return database(of, is_open=db.open) if place < MACHINES else cast.machine(of, db.label)
+    return strangers.own(of, is_open=db.open) if place < MACHINES else cast.machine(of, db.label)
 
 
-PLACES = {resource(n, Db(open=True)).id: n for n in range(2 * MACHINES)}
+PLACES = {resource(n, Db(open=True)).id: n for n in range(STRANGERS + len(strangers.NAMES))}
 
 
 class Server:
@@ -185,6 +180,18 @@ class Server:
                 dbs = put(world.dbs, place, db._replace(rows=db.rows | row))
                 wrote = world._replace(dbs=dbs, acked=world.acked | row, writes=world.writes - 1)
                 yield f"client: writes to {thing_name(place)}", wrote
+
+    def sessions(self, world: World) -> Iterator[tuple[str, World]]:
+        """Somebody looks into what first left behind, and goes again."""
+        place = cast.DEPLOYS.index(cast.FIRST)
+        db = world.dbs[place]
+        if db is not None and db.used:
+            left = put(world.dbs, place, db._replace(used=False))
+            yield f"people: leave {thing_name(place)}", world._replace(dbs=left)
+        elif db is not None and world.guests:
+            came = put(world.dbs, place, db._replace(used=True))
+            after = world._replace(dbs=came, guests=world.guests - 1)
+            yield f"people: connect to {thing_name(place)}", after
 
     def reachable(self, world: World) -> list[int]:
         """Places of the deploys that the record names, or once named."""

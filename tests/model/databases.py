@@ -21,6 +21,7 @@ from tests.model.database_sweep import Keys, Planner, Sweep
 from tests.model.database_world import (
     DONE,
     MACHINES,
+    STRANGERS,
     Actor,
     Db,
     Fenced,
@@ -32,6 +33,9 @@ from tests.model.database_world import (
 from tests.model.ledger_world import NONE, Book
 from tests.model.rules import Rules
 
+STRANGE = (Db(open=True), Db(open=True))
+"""What people made: they write to it, and nobody else changes it."""
+
 Quiet = tuple[int, tuple[Db | None, ...], tuple[Fenced, ...]]
 """Ledger, things, and acts on their way: all that is left when everybody has crashed."""
 
@@ -41,12 +45,14 @@ class Scenario(common.Scenario):
     """Further: how often clients write, and whether there are machines, with jobs.
 
     forth  a second rollback, forward again to what was live at the start
+    people  databases that people copied and restored, and somebody in first's
     """
 
     twice: int = 1
     writes: int = 1
     machines: bool = False
     forth: bool = False
+    people: bool = False
 
 
 class Databases:
@@ -78,13 +84,15 @@ class Databases:
         actors += [Actor("look", rounds=rounds) for rounds in one.sweeps]
         actors += [Actor("ready")] * one.abort
         machines = (Db(open=False, label="retired"), Db(open=True, label="live"), None, None)
+        others = machines if one.machines else (None,) * MACHINES * one.people
         return World(
             self.book.number(cast.beginning(previous=True)),
-            (Db(open=False), Db(open=True), None, None) + (machines if one.machines else ()),
+            (Db(open=False), Db(open=True), None, None, *others, *STRANGE * one.people),
             tuple(actors),
             writes=one.writes,
             slow=one.slow,
             twice=one.twice,
+            guests=int(one.people),
         )
 
     def moves(self, world: World) -> Iterator[tuple[str, World]]:
@@ -107,6 +115,7 @@ class Databases:
                 yield from self.sweep.moves(world, me, f"sweep {me - len(self.holders) + 1}")
         yield from self.server.arrivals(world)
         yield from self.server.writes(world)
+        yield from self.server.sessions(world)
 
     def _abort(self, world: World, me: int) -> Iterator[tuple[str, World]]:
         if self.book.values[world.ledger].lease is not None:
@@ -116,8 +125,10 @@ class Databases:
     # --- what must hold ----------------------------------------------------------------------
 
     def wrong_move(self, before: World, after: World) -> str:
-        """Everything is asked of worlds."""
-        del before, after
+        """Nothing is dropped under people's sessions. All else is asked of worlds."""
+        for place, (old, new) in enumerate(zip(before.dbs, after.dbs, strict=True)):
+            if old is not None and old.used and new is None:
+                return f"{thing_name(place)} is dropped while people are connected to it"
         return ""
 
     def wrong_state(self, world: World) -> str:
@@ -126,6 +137,8 @@ class Databases:
         db = world.dbs[cast.DEPLOYS.index(live.id)] if live else None
         if db is None:
             return "the live deploy has no database"
+        if world.dbs[STRANGERS:] not in ((), STRANGE):
+            return "a database that people made is not as they left it"
         if world.acked & ~world.given & ~db.rows:
             return "an acknowledged write is not in the live database"
         takes = [one for one in self.server.reachable(world) if self._takes(world, one)]
@@ -139,7 +152,7 @@ class Databases:
 
     def _at_rest(self, world: World) -> str:
         """Everybody has crashed: sweeps lead to the table, whatever arrives after all that."""
-        things = tuple(db and db._replace(rows=0) for db in world.dbs)
+        things = tuple(db and db._replace(rows=0, used=False) for db in world.dbs)
         return self._quiet((world.ledger, things, world.acts))
 
     def _quiet(self, left: Quiet) -> str:
@@ -169,7 +182,7 @@ class Databases:
 
     def _unlike_the_table(self, world: World) -> str:
         ledger = self.book.values[world.ledger]
-        for place, thing in enumerate(world.dbs):
+        for place, thing in enumerate(world.dbs[:STRANGERS]):
             deploy = cast.DEPLOYS[place % MACHINES]
             is_live = ledger.live is not None and ledger.live.id == deploy
             if thing is None:

@@ -6,8 +6,8 @@ changed in their order. `within` patches what cannot be passed in: the list of m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 from unittest.mock import patch
@@ -16,6 +16,9 @@ from deployer.recover_live import Things, live
 from reconciler import ledger as ledgers
 from reconciler import mark, planner, tags
 from reconciler.cloud import LedgerAddress, Reading
+from reconciler.database import whose
+from reconciler.database.memory import Memory
+from reconciler.database.port import DatabaseInfo
 from reconciler.deploy_id import DeployId
 from reconciler.fence import Decision
 from reconciler.ledger import Cutover, Lease, Ledger, Live
@@ -54,6 +57,7 @@ STRANGER = Homes("two configurations", deployers=(0, 1), sweeps=(0, 1), recovers
 SECOND_NAME = Homes("a second name", deployers=(1,), sweeps=(1,), second_name=True)
 ELSEWHERE = Homes("a move to another zone", deployers=(0,), sweeps=(0, 2), movers=2)
 DELETED = Homes("a record deleted", sweeps=(0,), recovers=(0,), deletes_record=True)
+COPIED = Data("databases that people copied and restored", people=True, writes=0)
 AGAIN = Data("two deployers", deployers=2, sweeps=(), slow=2, twice=0)
 
 
@@ -163,6 +167,28 @@ def _labels_condemn() -> AbstractContextManager[object]:
     return patch.multiple(mark, CONDEMNED=everything, _contradiction=_no_contradiction)
 
 
+_doubt = whose._doubt
+
+
+def _believed(without: str) -> Callable[[], AbstractContextManager[object]]:
+    """A doubt that says `without` is none, and several databases of a deploy are no dispute."""
+
+    def doubts(info: DatabaseInfo, memory: Memory | None, of: DeployId) -> str:
+        said = _doubt(info, memory, of)
+        return "" if without in said else said
+
+    @contextmanager
+    def broken() -> Iterator[None]:
+        with patch.object(whose, "_doubt", doubts), patch.object(mark, "dispute", _no_dispute):
+            yield
+
+    return broken
+
+
+def _no_dispute(*_: object) -> None:
+    return None
+
+
 DESIGN = (
     Mutation("ledger before inventory", Rules(heap_first=False), ALONE, "does not exist"),
     Mutation("delete before forget", Rules(forgets_first=False), BACK, "does not exist"),
@@ -233,6 +259,9 @@ OWN = (
     Mutation(
         "older opened before the commit", Rules(opens_last=False), GIVE_UP, "acknowledged write"
     ),
+    Mutation("a copied memory counts", Rules(), COPIED, "that people made", _believed("copied")),
+    Mutation("a name without a memory counts", Rules(), COPIED, "people", _believed("no memory")),
+    Mutation("drop under sessions", Rules(minds_sessions=False), COPIED, "people are connected"),
 )
 """Further ones: each removes a guard of the code's own."""
 

@@ -90,3 +90,5 @@ class Rules:
     """A move closes the old ledger before it makes the new one."""
     opens_last: bool = True
     """A rollback opens the older database after the commit."""
+    minds_sessions: bool = True
+    """Nothing is dropped under the sessions of others."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
 
 from reconciler import birth
-from reconciler.database.inventory import as_resource, highest_fence
-from reconciler.database.memory import Memory, State
+from reconciler.database.inventory import as_resources, highest_fence
+from reconciler.database.memory import Memory, State, making_name
 from reconciler.database.port import DatabaseInfo
-from reconciler.resource import DATABASE, Resource
+from reconciler.resource import DATABASE, MAKING, Resource
 from reconciler.tags import HELD_BY_ADOPTION, Label
 from tests.shop_world import DEAD, HOME, LEDGER, LIVE, NOW, PLACE
 
@@ -19,9 +20,20 @@ MEMORY = Memory(DEAD, LEDGER, NOW, generation=7)
 MINE = DEAD.database_name(LEDGER)
 
 
+def database(name: str, memory: Memory | None = MEMORY, oid: int = 7) -> DatabaseInfo:
+    """A database as it is listed; its memory names itself where it names nothing yet."""
+    own = replace(memory, name=name, oid=oid) if memory and memory.old else memory
+    return DatabaseInfo(name, "shop", None, own, oid=oid)
+
+
+def things(*infos: DatabaseInfo) -> dict[str, Resource]:
+    """The databases that are things of `shop`, by name."""
+    return {one.name: one for one in as_resources(infos, "shop", LEDGER, PLACE)}
+
+
 def seen(name: str, memory: Memory | None = MEMORY, size: int | None = None) -> Resource | None:
     """The database as a thing of `shop`, if it is one."""
-    return as_resource(DatabaseInfo(name, "shop", size, memory), "shop", LEDGER, PLACE)
+    return things(replace(database(name, memory), size_bytes=size)).get(name)
 
 
 def known(name: str, memory: Memory | None = MEMORY, size: int | None = None) -> Resource:
@@ -32,18 +44,69 @@ def known(name: str, memory: Memory | None = MEMORY, size: int | None = None) ->
 
 
 def test_a_deploys_own_database_is_born_of_it() -> None:
-    """Its name proves it, with a memory or without (a crash between create and comment)."""
-    for memory in (MEMORY, None):
-        thing = known(MINE, memory, size=3 * 1024**3)
-        assert (thing.kind, thing.id, thing.deploy, thing.hold) == (DATABASE, MINE, DEAD, "")
+    """Its name and a memory that names it prove it."""
+    thing = known(MINE, size=3 * 1024**3)
+    assert (thing.kind, thing.id, thing.deploy, thing.hold) == (DATABASE, MINE, DEAD, "")
+    assert birth.doubt(thing, HOME, {}) == ""
+    assert thing.size_gb == 3
+    assert thing.label is Label.PENDING
+
+
+@pytest.mark.parametrize(
+    ("memory", "why"),
+    [
+        (None, "no memory of being it"),
+        (replace(MEMORY, ledger=THEIRS), "no memory of being it"),
+        (replace(MEMORY, deploy=LIVE), "copied"),
+        (replace(MEMORY, name=MINE, oid=8), r"\(oid 8\).*copied, restored or renamed"),
+        (replace(MEMORY, name="shop", oid=7), "memory is that of shop"),
+        (replace(MEMORY, name=MINE, oid=0), "people said"),
+    ],
+)
+def test_the_name_alone_proves_nothing(memory: Memory | None, why: str) -> None:
+    """Restored by people under a release's name, with a copied comment or without: theirs."""
+    thing = known(MINE, memory)
+    assert thing.deploy == DEAD
+    assert re.search(why, birth.doubt(thing, HOME, {}))
+
+
+def test_what_was_being_made_is_its_deploys() -> None:
+    """A crash left it: with a memory or without, it is no database of the deploy, but its own."""
+    for memory in (None, MEMORY, replace(MEMORY, name=MINE, oid=7)):
+        thing = known(making_name(MINE), memory)
+        assert (thing.deploy, thing.state, thing.hold) == (DEAD, MAKING, "")
         assert birth.doubt(thing, HOME, {}) == ""
-        assert thing.size_gb == 3
-        assert thing.label is Label.PENDING
 
 
-def test_its_name_counts_for_more_than_its_memory() -> None:
-    """A memory that was copied along (`pg_dump -C`) does not make it the original's."""
-    assert known(MINE, replace(MEMORY, deploy=LIVE)).deploy == DEAD
+def test_a_copied_claim_is_doubted() -> None:
+    """`pg_dump -C` of an adopted database under another name: not held, a look-alike."""
+    copy = database("shop_report", replace(MEMORY, name="shop", oid=7), oid=8)
+    found = things(database("shop"), copy)
+    assert found["shop"].hold == HELD_BY_ADOPTION
+    assert found["shop_report"].hold == ""
+    assert "memory is that of shop" in birth.doubt(found["shop_report"], HOME, {})
+
+
+def test_a_born_name_beats_a_claim() -> None:
+    """Where a deploy has made one, no other becomes its own by a claim."""
+    found = things(database(MINE), database("shop", oid=8))
+    assert found[MINE].doubt == ""
+    assert "claims to be" in found["shop"].doubt
+
+
+def old(name: str, oid: int) -> DatabaseInfo:
+    """A database whose memory is of an older version."""
+    return DatabaseInfo(name, "shop", None, MEMORY, oid=oid)
+
+
+def test_an_older_memory_is_believed_alone() -> None:
+    """It does not say which database it is of: so no other may claim the same."""
+    assert things(old("shop", 7))["shop"].hold == HELD_BY_ADOPTION
+    both = things(old("shop", 7), old("copy", 8))
+    assert all("as does that of" in one.doubt for one in both.values())
+    assert things(old(MINE, 7), old("copy", 8))[MINE].doubt == ""
+    newer = things(old("copy", 7), database("shop", oid=8))
+    assert (newer["shop"].doubt, bool(newer["copy"].doubt)) == ("", True)
 
 
 def test_an_adopted_database_is_held() -> None:

@@ -154,8 +154,8 @@ def test_a_new_database_is_like_its_source(
         assert found[0] == found[1]
         assert found[0] is not None
     finally:
-        server.drop(odd)
-        server.drop(copy)
+        cluster.drop(odd)
+        cluster.drop(copy)
 
 
 def test_settings_and_privileges_of_the_database_itself(
@@ -194,4 +194,4 @@ def test_settings_and_privileges_of_the_database_itself(
             may = [app.execute(text, [who, copy]).fetchone() for who in ("reporter", "clerk")]
         assert may == [(True,), (False,)]
     finally:
-        server.drop(copy)
+        cluster.drop(copy)

@@ -42,6 +42,13 @@ memories = st.builds(
         Baseline, names, st.dictionaries(names, st.tuples(st.integers(), st.integers()), max_size=4)
     ),
     note=st.text(max_size=20),
+) | st.builds(
+    Memory,
+    deploy=st.just(SHOP),
+    ledger=st.just(LEDGER),
+    at=st.just(AT),
+    name=names,
+    oid=st.integers(min_value=0),
 )
 
 

@@ -1,0 +1,42 @@
+"""A database and its memory: made so that neither is ever without the other under its own name.
+
+Between CREATE DATABASE and COMMENT there is no transaction. So it is made under another name, gets
+its memory, and then its own name: what bears a deploy's name and no memory was made by others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from psycopg import Connection
+from psycopg.sql import SQL, Composable, Identifier
+
+from reconciler.database import catalog, comment
+from reconciler.database import memory as m
+from reconciler.database.memory import Memory
+from reconciler.database.port import DatabaseInfo
+from reconciler.errors import DatabaseError, Refused
+
+
+def create(connection: Connection, name: str, owner: Composable, memory: Memory) -> None:
+    """Make the database; `owner` is what follows OWNER. Raises DatabaseError if it is there."""
+    if connection.execute(catalog.OID, [name]).fetchone():
+        raise DatabaseError(f"cannot create database {name}: it already exists")
+    making = m.making_name(name)
+    connection.execute(SQL("CREATE DATABASE {} OWNER ").format(Identifier(making)) + owner)
+    ((oid,),) = connection.execute(catalog.OID, [making]).fetchall()
+    comment.write(connection, making, replace(memory, name=name, oid=oid))
+    names = Identifier(making), Identifier(name)
+    connection.execute(SQL("ALTER DATABASE {} RENAME TO {}").format(*names))
+
+
+def remember(connection: Connection, seen: DatabaseInfo, memory: Memory) -> None:
+    """Write a memory anew, unless somebody has changed it since it was seen. Raises Refused."""
+    with connection.transaction():
+        comment.lock(connection, memory.ledger)
+        now = comment.itself(connection)
+        if (now.oid, now.memory, now.foreign) != (seen.oid, seen.memory, seen.foreign):
+            raise Refused(
+                f"database {seen.name} has changed since it was shown; nothing was written"
+            )
+        comment.write(connection, seen.name, memory)
