@@ -110,7 +110,7 @@ def _recovery(managed: Managed, world: World, reading: Reading, *, nobody_live: 
     previous = _previous(things, live, reading, old)
     rooted = {one.id for one in previous} | ({live.id} if live else set())
     kept = tuple(one for one in (old.kept if old else ()) if one.id not in rooted)
-    gens, doubts = _generations(managed, things, reading)
+    gens, doubts = _generations(managed, home, things, reading)
     bare = Ledger(max(gens, default=0) + 1, live, previous, kept, was=home.was)
     new = ledger_home.settle(bare, managed.address)
     return Recovery(
@@ -250,12 +250,12 @@ def _addresses(things: Iterable[Resource], *, public: bool = False) -> tuple[str
 
 
 def _generations(
-    managed: Managed, things: Things, reading: Reading
+    managed: Managed, home: Home, things: Things, reading: Reading
 ) -> tuple[list[int], tuple[str, ...]]:
     """Every generation seen anywhere, and what could not be asked."""
     gens = [int(one) for one in _GEN.findall(reading.text)]
     databases = list_databases(managed)
-    gens.append(databases.fence)
+    gens.append(databases.fence((home.ledger, *home.was)))
     doubts = [databases.gap.reason] if databases.gap else []
     for one in (machine for of_it in things.values() for machine in machines_of(of_it)):
         try:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from deployer.ports import Ports
 from reconciler import ledger as ledgers
-from reconciler.cloud import Reading
+from reconciler.cloud import LedgerAddress, Reading
 from reconciler.database import memory as m
 from reconciler.database.inventory import highest_fence
 from reconciler.database.memory import Memory, State, born_as
@@ -22,6 +22,7 @@ from reconciler.deploy_id import DeployId
 from reconciler.errors import ConfigError, DatabaseError, Refused
 from reconciler.fence import FencedAct
 from reconciler.ledger import Ledger
+from reconciler.ledger_home import own
 from reconciler.mark import role
 
 
@@ -98,9 +99,9 @@ def _rewriting(
     if info is None:
         raise DatabaseError(f"there is no database {name} on the server that admin leads to")
     address = reading.address
-    every = claims(infos, str(address))
-    deploy = _deploy(info, address.service, str(address), ledger)
-    act = FencedAct(ledger.gen, deploy, str(address))
+    every = claims(infos, str(address), ledger.was)
+    deploy = _deploy(info, address, ledger)
+    act = FencedAct(ledger.gen, deploy, str(address), ledger.was)
     before = info.memory or m.first(info.foreign, act, name, reading.now)
     memory = _anew(m.admitted(before, act, name), info, deploy)
     live = ledger.live is not None and ledger.live.id == deploy
@@ -114,12 +115,14 @@ def _rewriting(
     )
 
 
-def _deploy(info: DatabaseInfo, service: str, address: str, ledger: Ledger) -> DeployId:
+def _deploy(info: DatabaseInfo, address: LedgerAddress, ledger: Ledger) -> DeployId:
     """Whose it can be: its name's, its memory's, else live's. Only what the ledger roots.
 
     A memory for what is not rooted would make garbage of a database that people have restored.
     """
-    born = born_as(info.name, address)
+    named = (born_as(info.name, one) for one in own(str(address), ledger))
+    born = next((one for one in named if one is not None), None)
+    service = address.service
     claimed = info.memory.deploy if info.memory else None
     live = ledger.live.id if ledger.live else None
     deploy = born or (claimed if claimed in ledger.rooted else live)

@@ -60,7 +60,8 @@ def shut_newer(run: Rollback) -> str:
     if pair is None:
         return "shared or none: nothing is lost"
     server, managed = pair.server, run.ports.managed
-    act = FencedAct(run.lease.generation, run.live.id, str(managed.address))
+    address, was = str(managed.address), run.lease.ledger.was
+    act = FencedAct(run.lease.generation, run.live.id, address, was)
     run.frozen_at = time.monotonic()
     server.shut(pair.newer, act, managed.app_roles, managed.max_wait)
     limit = run.ports.service.database
@@ -70,7 +71,7 @@ def shut_newer(run: Rollback) -> str:
     run.lost = losses(changes)
     # From here on the older database counts: rolling forward again says what that would lose.
     if pair.older:
-        act = FencedAct(run.lease.generation, run.target.id, str(managed.address))
+        act = FencedAct(run.lease.generation, run.target.id, address, was)
         server.record_baseline(pair.older, act)
     return f"{pair.newer} is shut; left behind: {run.lost}"
 

@@ -39,7 +39,9 @@ def thaw(ports: Ports, *, deployer_is_dead: bool = False) -> str:
     generation = ledger.gen
     if ledger.lease is not None:
         generation = _end(ports, seen, ledger.lease, operator=deployer_is_dead)
-    server.thaw(thing.name, FencedAct(generation, ledger.live.id, str(ports.managed.address)))
+    server.thaw(
+        thing.name, FencedAct(generation, ledger.live.id, str(ports.managed.address), ledger.was)
+    )
     return thing.name
 
 

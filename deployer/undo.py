@@ -89,7 +89,7 @@ def _thaw_live(run: Run) -> None:
         return
     if not _still_live(run, ledger.live):
         return  # we slept, and another release went live: ours is previous now, and stays shut
-    act = FencedAct(ledger.gen, ledger.live.id, str(run.ports.managed.address))
+    act = FencedAct(ledger.gen, ledger.live.id, str(run.ports.managed.address), ledger.was)
     try:
         server.thaw(run.source_database, act)
     except ToolError as error:

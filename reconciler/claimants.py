@@ -35,8 +35,8 @@ def dispute(home: Home, rooted: Iterable[DeployId], things: Iterable[Resource]) 
 
 
 def _said(home: Home, deploy: DeployId, found: list[Resource]) -> Dispute:
-    born = deploy.database_name(home.ledger)
-    found.sort(key=lambda one: (one.name != born, one.name))
+    born = {deploy.database_name(one) for one in (home.ledger, *home.was)}
+    found.sort(key=lambda one: (one.name not in born, one.name))
     first = found[0]
     others = "".join(f", or {one.name}" for one in found[1:])
     why = first.doubt or "each remembers that it is"

@@ -44,6 +44,8 @@ class Collector:
         self._gone = gone.Gone(NEVER)
         self._seen: tuple[Resource, ...] = ()
         """The plan's things as they were when last seen: births are proved by them, too."""
+        self._was: tuple[str, ...] = ()
+        """The former addresses of the ledger, as it was when last read."""
 
     def collect(self, garbage: Sequence[Verdict]) -> tuple[Outcome, ...]:
         """Delete what is garbage in `garbage`, sorted by wave, verified again before each call."""
@@ -79,6 +81,7 @@ class Collector:
         more = self._now(near)
         listed = Inventory(listed.resources + more.resources, listed.gaps + more.gaps)
         root, _ = read_root(self._managed)
+        self._was = root.home.was
         self._gone.now = root.now
         self._gone.learn(part, listed, time.monotonic())
         fresh = alive(listed)
@@ -174,7 +177,7 @@ class Collector:
             if server is None:
                 return Outcome(thing, Fate.BLOCKED, "no database server is configured")
             assert thing.deploy is not None  # for the type checker: it has been judged
-            act = FencedAct(0, thing.deploy, str(self._managed.address))
+            act = FencedAct(0, thing.deploy, str(self._managed.address), self._was)
             ours = (*self._managed.app_roles, *self._managed.ignore_roles)
             server.drop(thing.name, act, ours)
         except Refused as error:

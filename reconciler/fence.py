@@ -34,11 +34,18 @@ class FencedAct:
     generation  `gen` of the ledger that justified the act, as it was read or written
     deploy      the deploy whose thing it is
     ledger      the ledger's address: `<hosted zone id>/<ledger name>`
+    was         the addresses that it had before it was moved, newest first
     """
 
     generation: int
     deploy: DeployId
     ledger: str
+    was: tuple[str, ...] = ()
+
+    @property
+    def first_ledger(self) -> str:
+        """The address that the ledger was born with: who locks by it waits for acts from before."""
+        return self.was[-1] if self.was else self.ledger
 
 
 def decide(seen: int, generation: int) -> Decision:

@@ -28,11 +28,15 @@ from reconciler.verdict import Reason
 
 @dataclass(frozen=True)
 class Finish:
-    """A deploy to finish: its role, the generation that says so, and its things."""
+    """A deploy to finish: its role, the generation that says so, and its things.
+
+    `was` are the former addresses of the ledger.
+    """
 
     deploy: DeployId
     role: Reason
     generation: int
+    was: tuple[str, ...]
     things: tuple[Resource, ...]
 
     def of(self, kind: str) -> list[Resource]:
@@ -59,7 +63,7 @@ def finish(managed: Managed, work: Finish) -> tuple[Outcome, ...]:
 def _database(managed: Managed, work: Finish, thing: Resource, desired: Desired) -> Outcome:
     if desired.writable is None or thing.state == MAKING:
         return Outcome(thing, Fate.DONE, "as it is")
-    act = FencedAct(work.generation, work.deploy, str(managed.address))
+    act = FencedAct(work.generation, work.deploy, str(managed.address), work.was)
     try:
         server = managed.reach.databases()
         if server is None:

@@ -7,15 +7,15 @@ the other way round, a deploy born in between would look like garbage.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from reconciler.birth import Home
 from reconciler.cloud import Heap, Reading, Readings
 from reconciler.completeness import GLOBAL, INDEX, LEDGER, Read, Status
-from reconciler.database.inventory import as_resources, highest_fence
+from reconciler.database.inventory import as_resources, fences
 from reconciler.database.port import DatabaseInfo
 from reconciler.errors import (
     AccessDenied,
@@ -25,8 +25,10 @@ from reconciler.errors import (
     ToolError,
     refusal_for,
 )
+from reconciler.fence import NEVER as NEVER_OBEYED
 from reconciler.gone import STATES
 from reconciler.ledger import Ledger
+from reconciler.ledger_home import own
 from reconciler.managed import Managed
 from reconciler.parallel import side_by_side
 from reconciler.resource import DATABASE, Gap, Inventory, Resource
@@ -52,12 +54,16 @@ class World:
 
 @dataclass(frozen=True)
 class Databases:
-    """A service's databases, or why they could not be listed."""
+    """A service's databases, or why they could not be listed; `fences` by ledger."""
 
     things: tuple[Resource, ...] = ()
     gap: Gap | None = None
-    fence: int = 0
+    fences: Mapping[str, int] = field(default_factory=dict)
     row: Read | None = None
+
+    def fence(self, own: Iterable[str]) -> int:
+        """The highest generation that a database of the ledger with these addresses has obeyed."""
+        return max((self.fences.get(one, NEVER_OBEYED) for one in own), default=NEVER_OBEYED)
 
 
 def observe(services: Sequence[Managed], *, young: bool = False, beside: Beside = NOTHING) -> World:
@@ -98,7 +104,9 @@ def read_roots(
         answer = answers[one.name]
         if isinstance(answer, Reading):
             readings[one.name] = answer
-        roots[one.name] = replace(_root(one, answer, databases[one.name].fence), heap_age=age)
+        ledger = answer.ledger if isinstance(answer, Reading) else None
+        fence = databases[one.name].fence(own(str(one.address), ledger))
+        roots[one.name] = replace(_root(one, answer, fence), heap_age=age)
     return Ledgers(roots, readings, tuple(rows))
 
 
@@ -197,8 +205,7 @@ def list_databases(managed: Managed) -> Databases:
         return Databases(gap=Gap.of(place, DATABASE, error), row=failed)
     ledger = str(managed.address)
     things = as_resources(infos, managed.name, ledger, place)
-    fence = highest_fence(infos, ledger)
-    return Databases(things, fence=fence, row=row if server else None)
+    return Databases(things, fences=fences(infos), row=row if server else None)
 
 
 def alive(inventory: Inventory) -> Inventory:

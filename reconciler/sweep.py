@@ -290,7 +290,8 @@ class _Execution:
     def _finish(self, todo: ServicePlan, repair: Repair) -> Finish:
         ledger = self._now.ledger
         things = todo.things(repair)
-        return Finish(repair.deploy, repair.role, ledger.gen if ledger else 0, things)
+        gen, was = (ledger.gen, ledger.was) if ledger else (0, ())
+        return Finish(repair.deploy, repair.role, gen, was, things)
 
     def _forget(self, todo: ServicePlan) -> None:
         """Label `left` first: what is not rooted, yet labelled retired, would count as lost."""

@@ -33,5 +33,6 @@ def _verify_freeze(run: Run) -> None:
             raise DatabaseError(f"{frozen.database} takes writes again: somebody opened it")
         if server.schema_digest(frozen.database) != frozen.digest:
             raise DatabaseError(f"the schema of {frozen.database} was changed while it was shut")
-    act = FencedAct(run.held.generation, run.deploy, str(run.ports.managed.address))
+    address, was = str(run.ports.managed.address), run.held.ledger.was
+    act = FencedAct(run.held.generation, run.deploy, address, was)
     server.record_baseline(run.database, act)

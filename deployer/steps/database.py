@@ -19,6 +19,7 @@ from reconciler.database.port import DatabaseServer
 from reconciler.deploy_id import DeployId
 from reconciler.errors import ConfigError, DatabaseError
 from reconciler.fence import FencedAct
+from reconciler.ledger_home import own
 from reconciler.parallel import side_by_side
 from reconciler.settings_schema import Database
 
@@ -61,9 +62,10 @@ def _source(run: Run, config: Database, server: DatabaseServer) -> str:
 
 def _refuse_anothers(run: Run, server: DatabaseServer, live: DeployId, source: str) -> None:
     """What is shut has to be live's own: any other would not be opened again by a sweep."""
-    ledger = str(run.ports.managed.address)
     memory = next(one.memory for one in server.databases() if one.name == source)
-    owner = born_as(source, ledger) or (memory.deploy if memory else live)
+    places = own(str(run.ports.managed.address), run.held.ledger)
+    born = next((one for one in (born_as(source, place) for place in places) if one), None)
+    owner = born or (memory.deploy if memory else live)
     if owner != live:
         raise DatabaseError(
             f"the live machine uses {source}, which is the database of {owner}, not of {live}",
@@ -75,7 +77,8 @@ def _refuse_anothers(run: Run, server: DatabaseServer, live: DeployId, source: s
 def _freeze(
     run: Run, config: Database, server: DatabaseServer, live: DeployId, source: str
 ) -> None:
-    act = FencedAct(run.held.generation, live, str(run.ports.managed.address))
+    address, was = str(run.ports.managed.address), run.held.ledger.was
+    act = FencedAct(run.held.generation, live, address, was)
     if config.writes == "lose":
         # Nothing is shut, but the database learns whose it is, so that it can be shut afterwards.
         server.record_baseline(source, act)

@@ -37,7 +37,7 @@ def admitted(connection: Connection, act: FencedAct) -> Memory:
     service's live database. What people had written as its comment is kept in it. Raises StaleAct,
     and Refused where the memory is not this database's own (rule 15).
     """
-    lock(connection, act.ledger)
+    lock(connection, act.first_ledger)
     return whose.judged(
         listed(connection, catalog.COMMENTS), connection.info.dbname, act, now(connection)
     )

@@ -22,9 +22,26 @@ GIB = 1024**3
 def as_resources(
     infos: Iterable[DatabaseInfo], service: str, ledger: str, place: Place
 ) -> tuple[Resource, ...]:
-    """The databases that are things of `service`, or pass for ones: these with a doubt."""
-    found = (one for one in claims(infos, ledger) if one.deploy.service == service)
-    return tuple(_resource(one, ledger, place) for one in found)
+    """The databases that are things of `service`, or pass for ones: these with a doubt.
+
+    Also those whose memory names another ledger: it may be a former address of this one, which only
+    the ledger knows, and that is read later (rule 2).
+    """
+    infos = tuple(infos)
+    mine = [one for one in claims(infos, ledger) if one.deploy.service == service]
+    found = [_resource(one, ledger, place) for one in mine]
+    names = {one.info.name for one in mine}
+    infos = tuple(one for one in infos if one.name not in names)
+    others = {one.memory.ledger for one in infos if one.memory} - {ledger}
+    for other in sorted(others):
+        theirs = (one for one in claims(infos, other) if one.deploy.service == service)
+        found += [_resource(one, other, place) for one in theirs if _names(one, other)]
+    return tuple(found)
+
+
+def _names(claim: Claim, ledger: str) -> bool:
+    memory = claim.info.memory
+    return memory is not None and memory.ledger == ledger
 
 
 def _resource(claim: Claim, ledger: str, place: Place) -> Resource:
@@ -53,5 +70,12 @@ def _resource(claim: Claim, ledger: str, place: Place) -> Resource:
 
 def highest_fence(infos: Iterable[DatabaseInfo], ledger: str) -> int:
     """The highest generation that a database of this ledger has obeyed."""
-    mine = (one.memory for one in infos if one.memory and one.memory.ledger == ledger)
-    return max((one.generation for one in mine), default=NEVER)
+    return fences(infos).get(ledger, NEVER)
+
+
+def fences(infos: Iterable[DatabaseInfo]) -> dict[str, int]:
+    """The highest generation that databases have obeyed, by the ledger that they name."""
+    found: dict[str, int] = {}
+    for memory in (one.memory for one in infos if one.memory):
+        found[memory.ledger] = max(memory.generation, found.get(memory.ledger, NEVER))
+    return found

@@ -29,7 +29,7 @@ VERSION = 2
 
 _FIELDS = {"v", "deploy", "ledger", "generation", "state", "at"}
 _ITSELF = {1: frozenset[str](), VERSION: frozenset({"name", "oid"})}
-_OPTIONAL = {"acls", "baseline", "note"}
+_OPTIONAL = {"acls", "baseline", "born", "note"}
 _NAME = re.compile(r"([a-z0-9_]+)_(\d{8}t\d{6}z)_([a-z0-9]{5})_[0-9a-f]{6}")
 _MAKING = "_making"
 _LONGEST = 63  # bytes of an identifier: PostgreSQL cuts off what is longer, without an error
@@ -69,6 +69,7 @@ class Memory:
     generation  the highest generation obeyed: the fence
     acls        the privileges that the freeze took away; empty while open
     note        a comment that people had written before us, kept
+    born        the ledger's address when the database was named, if it has been moved since
     name, oid   the database that it is the memory of; '' and 0 in one of an older version
     """
 
@@ -82,11 +83,17 @@ class Memory:
     note: str = ""
     name: str = ""
     oid: int = 0
+    born: str = ""
 
     @property
     def old(self) -> bool:
         """Whether it was written by a version that did not yet say which database it is."""
         return not self.name
+
+    @property
+    def birthplace(self) -> str:
+        """The address of the ledger whose hash is in the database's name."""
+        return self.born or self.ledger
 
     def of(self, name: str, oid: int) -> bool:
         """Whether it is the memory of this very database."""
@@ -110,6 +117,8 @@ def encode(memory: Memory) -> str:
     if memory.baseline:
         tables = {name: list(pair) for name, pair in sorted(memory.baseline.tables.items())}
         value["baseline"] = {"epoch": memory.baseline.epoch, "tables": tables}
+    if memory.born:
+        value["born"] = memory.born
     if memory.note:
         value["note"] = memory.note
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
@@ -169,12 +178,17 @@ def admitted(memory: Memory, act: FencedAct, name: str) -> Memory:
 
     Raises StaleAct for an act older than the fence, Refused for another ledger's database.
     """
-    if memory.ledger != act.ledger:
+    if memory.ledger not in (act.ledger, *act.was):
         raise Refused(
             f"database {name} belongs to the ledger {memory.ledger}, not to {act.ledger}",
             cure="check `database` and `record` of the service's configuration",
         )
-    return replace(memory, generation=admit(memory.generation, act.generation, f"database {name}"))
+    return replace(
+        memory,
+        ledger=act.ledger,
+        born="" if memory.birthplace == act.ledger else memory.birthplace,
+        generation=admit(memory.generation, act.generation, f"database {name}"),
+    )
 
 
 def shut(memory: Memory, taken: Iterable[Grant], at: datetime) -> Memory:
@@ -207,6 +221,7 @@ def _memory(value: Mapping[str, object]) -> Memory:
         acls=g.from_json(value.get("acls", [])),  # type: ignore[arg-type]
         baseline=_baseline(value.get("baseline")),
         note=str(value.get("note", "")),
+        born=str(value.get("born", "")),
         name=name,
         oid=oid,
     )

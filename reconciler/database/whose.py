@@ -7,7 +7,7 @@ one of ours was made by somebody else. Both are doubted: nothing acts on them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -35,9 +35,12 @@ class Claim:
     doubt: str = ""
 
 
-def claims(infos: Iterable[DatabaseInfo], ledger: str) -> tuple[Claim, ...]:
+def claims(
+    infos: Iterable[DatabaseInfo], ledger: str, was: Sequence[str] = ()
+) -> tuple[Claim, ...]:
     """Every database that is, or passes for, one of this ledger's deploys."""
-    found = [one for info in infos if (one := _claim(info, ledger)) is not None]
+    own = (ledger, *was)
+    found = [one for info in infos if (one := _claim(info, own)) is not None]
     return tuple(_beside(one, found) for one in found)
 
 
@@ -49,7 +52,7 @@ def judged(infos: Sequence[DatabaseInfo], name: str, act: FencedAct, now: dateti
     info = next((one for one in infos if one.name == name), None)
     if info is None:
         raise Refused(f"database {name} was renamed meanwhile", cure="look again")
-    every = claims(infos, act.ledger)
+    every = claims(infos, act.ledger, act.was)
     claim = next((one for one in every if one.info is info), None)
     refuse_doubted(name, act.deploy, claim)
     if claim is not None and claim.making:
@@ -81,7 +84,8 @@ def refuse_beside(name: str, deploy: DeployId, every: Iterable[Claim]) -> None:
 
 def proved(name: str, infos: Sequence[DatabaseInfo], act: FencedAct) -> Claim:
     """The claim of a database that the act's deploy has made. Raises Refused for any other."""
-    claim = next((one for one in claims(infos, act.ledger) if one.info.name == name), None)
+    every = claims(infos, act.ledger, act.was)
+    claim = next((one for one in every if one.info.name == name), None)
     refuse_doubted(name, act.deploy, claim)
     if claim is None or not claim.born:
         raise Refused(f"database {name} was made by no deploy: it is not dropped")
@@ -106,17 +110,26 @@ def recover(service: str, name: str) -> str:
     return f"deployer recover {service} --database {name}"
 
 
-def _claim(info: DatabaseInfo, ledger: str) -> Claim | None:
-    memory = info.memory if info.memory and info.memory.ledger == ledger else None
-    making = made_as(info.name, ledger)
+def _claim(info: DatabaseInfo, own: Sequence[str]) -> Claim | None:
+    memory = info.memory if info.memory and info.memory.ledger in own else None
+    making = _named(made_as, info.name, own)
     if making is not None:
         return Claim(info, making, born=True, making=True)
-    born = born_as(info.name, ledger)
+    places = (*own, memory.birthplace) if memory else own
+    born = _named(born_as, info.name, places)
     if born is not None:
         return Claim(info, born, born=True, doubt=_doubt(info, memory, born))
     if memory is not None:
         return Claim(info, memory.deploy, doubt=_doubt(info, memory, memory.deploy))
     return None
+
+
+def _named(
+    how: Callable[[str, str], DeployId | None], name: str, places: Sequence[str]
+) -> DeployId | None:
+    """The deploy that the name was derived from under one of the addresses."""
+    found = (how(name, one) for one in places)
+    return next((one for one in found if one is not None), None)
 
 
 def _doubt(info: DatabaseInfo, memory: Memory | None, deploy: DeployId) -> str:

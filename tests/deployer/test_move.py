@@ -11,17 +11,22 @@ import pytest
 
 from deployer.move import Move, move
 from deployer.ports import Ports
+from reconciler import ledger as ledgers
 from reconciler import tags as t
 from reconciler.cloud import LedgerAddress
 from reconciler.errors import CloudUnclear, ConfigError, LedgerUnknown, Refused
-from reconciler.ledger import Lease, LedgerHome
+from reconciler.fence import FencedAct
+from reconciler.ledger import Lease, LedgerHome, NotAllowed
 from reconciler.ledger_text import encode
+from reconciler.observe import observe
+from reconciler.resource import DATABASE
 from reconciler.sweep import sweep
 from tests.fakes.ledgers import Weather
-from tests.fakes.scene import Scene
-from tests.shop_world import ALL, CLEAN, DEAD, LEDGER, LIVE, NOW, PLACE
+from tests.fakes.scene import ROLE, Scene
+from tests.shop_world import ALL, CLEAN, DEAD, LEDGER, LIVE, NOW, OLD, PLACE
 
 HOME = LedgerHome("shop.example.com", PLACE.account, PLACE.region)
+LIVE_DB, OLD_DB = (one.database_name(LEDGER) for one in (LIVE, OLD))
 AT = ("10.0.1.17",)
 THERE = LedgerAddress("shop", "Z2", "example.org", "shop.example.org", PLACE.account, PLACE.region)
 ELSEWHERE = ["www.example.com", THERE]
@@ -194,3 +199,33 @@ def test_live_is_shown_before_it_is_moved(scene: Scene) -> None:
     (wanted,) = shown
     assert (wanted.live.id, wanted.home.record) == (LIVE, "shop.example.org")
     assert wanted.elsewhere
+
+
+def test_databases_stay_their_deploys(scene: Scene) -> None:
+    """Born under the old ledger's hash: they are known, fenced, shut, opened and dropped."""
+    ports = at(scene, THERE)
+    scene.server.shut(OLD_DB, FencedAct(77, OLD, LEDGER), (ROLE,), 1.0)
+    with pytest.raises(NotAllowed):
+        ledgers.close(ledgers.acquire(CLEAN, DEAD, NOW), str(THERE))
+    scene.ledger = replace(scene.ledger, gen=80)
+    move(ports, yes)
+    ledger = scene.ledgers.stands(THERE)
+    world = observe([ports.managed])
+    assert world.roots["shop"].fence == 77, "a fence of before the move counts"
+    assert {one.name for one in world.inventory.resources if one.kind == DATABASE} == {
+        LIVE_DB,
+        OLD_DB,
+    }
+    act = FencedAct(ledger.gen, LIVE, str(THERE), ledger.was)
+    scene.server.shut(LIVE_DB, act, (ROLE,), 1.0)
+    with pytest.raises(Refused, match="no memory of being it"):
+        scene.server.thaw(LIVE_DB, FencedAct(ledger.gen + 9, LIVE, LEDGER))
+    assert sweep([ports.managed], {}).clean, "it is live's: the sweep opens it"
+    assert not scene.server.is_shut(LIVE_DB)
+    forgotten = replace(ledger, gen=ledger.gen + 1, previous=())
+    for one in list(scene.heap.ids):
+        if scene.heap.at(one).deploy == OLD:
+            scene.heap.change(one, tags={t.STATE: "left"})
+    scene.ledgers.put(THERE, forgotten)
+    assert sweep([ports.managed], {}).clean
+    assert scene.databases == {LIVE_DB}

@@ -22,7 +22,7 @@ def work(scene: Scene, deploy: DeployId, role: Reason, generation: int = CLEAN.g
     """The deploy's things as they are now."""
     things = observe([scene.managed]).inventory.of(deploy)
     scene.acts.clear()
-    return Finish(deploy, role, generation, things)
+    return Finish(deploy, role, generation, (), things)
 
 
 def fates(outcomes: tuple[Outcome, ...]) -> dict[str, Fate]:

@@ -13,6 +13,7 @@ from reconciler.database.memory import Memory, State, making_name
 from reconciler.database.port import DatabaseInfo
 from reconciler.resource import DATABASE, MAKING, Resource
 from reconciler.tags import HELD_BY_ADOPTION, Label
+from reconciler.tags import LEDGER as LEDGER_TAG
 from tests.shop_world import DEAD, HOME, LEDGER, LIVE, NOW, PLACE
 
 THEIRS = "Z2/shop._deploy.example.net"
@@ -120,9 +121,7 @@ def test_an_adopted_database_is_held() -> None:
     [
         ("postgres", None),
         ("shop", None),
-        ("shop", replace(MEMORY, ledger=THEIRS)),
         (DEAD.database_name(THEIRS), None),
-        (DEAD.database_name(THEIRS), replace(MEMORY, ledger=THEIRS)),
         (replace(DEAD, service="blog").database_name(LEDGER), None),
         ("blog", replace(MEMORY, deploy=replace(DEAD, service="blog"))),
         (f"{MINE}0", None),
@@ -131,6 +130,17 @@ def test_an_adopted_database_is_held() -> None:
 def test_other_databases_are_nobodys_here(name: str, memory: Memory | None) -> None:
     """Other services', other companies' on the same server, and what looks nearly like ours."""
     assert seen(name, memory) is None
+
+
+@pytest.mark.parametrize("name", ["shop", DEAD.database_name(THEIRS)])
+def test_one_of_another_ledger_is_its_own_alone(name: str) -> None:
+    """Listed, for the ledger may have been moved from there; foreign unless it was (rule 12)."""
+    thing = known(name, replace(MEMORY, ledger=THEIRS))
+    assert thing.tags[LEDGER_TAG] == THEIRS
+    assert not HOME.owns(thing.tags[LEDGER_TAG])
+    moved = replace(HOME, was=(THEIRS,))
+    assert moved.owns(thing.tags[LEDGER_TAG])
+    assert thing.hold or birth.doubt(thing, moved, {}) == ""
 
 
 def test_the_state_is_what_its_memory_says() -> None:
