@@ -83,8 +83,8 @@ def refuse_beside(name: str, deploy: DeployId, every: Iterable[Claim]) -> None:
         if one.deploy == deploy and one.info.name != name and not one.making and not one.doubt:
             raise Refused(
                 f"database {name} has no memory, and {one.info.name} is the database of {deploy}",
-                cure=f"If {name} has taken its place:  deployer recover {deploy.service} --database "
-                f"{name}",
+                cure=f"If {name} has taken its place:\n"
+                f"deployer recover {deploy.service} --database {name}",
             )
 
 
