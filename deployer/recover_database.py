@@ -55,7 +55,10 @@ def recover_database(ports: Ports, name: str, confirm: Confirm) -> Rewriting:
     """Make `name` the database of its deploy after `confirm` has seen it. Raises Refused."""
     server = ports.managed.reach.databases()
     if server is None:
-        raise ConfigError(f"{ports.managed.name} has no database configured")
+        raise ConfigError(
+            f"{ports.managed.name} has no database configured",
+            cure=f"write its [database] in services/{ports.managed.name}.toml",
+        )
     infos = server.databases()
     reading = ports.managed.ledgers.read(ports.managed.address)  # the ledger last (rule 2)
     ledger = _known(ports.managed.name, reading, highest_fence(infos, str(reading.address)))
@@ -97,7 +100,10 @@ def _rewriting(
 ) -> Rewriting:
     info = next((one for one in infos if one.name == name), None)
     if info is None:
-        raise DatabaseError(f"there is no database {name} on the server that admin leads to")
+        raise DatabaseError(
+            f"there is no database {name} on the server that admin leads to",
+            cure="see what there is with psql, and check database.admin",
+        )
     address = reading.address
     every = claims(infos, str(address), ledger.was)
     deploy = _deploy(info, address, ledger)
@@ -130,7 +136,8 @@ def _deploy(info: DatabaseInfo, address: LedgerAddress, ledger: Ledger) -> Deplo
         raise Refused(
             f"database {info.name} would be that of {deploy or 'no deploy'}, which the ledger does "
             "not name: it is kept as it is",
-            cure=f"To see who is named   deployer status {service}",
+            cure="If the app is to use it, give it another name first:  ALTER DATABASE … RENAME TO "
+            f"…\nTo see who is named   deployer status {service}",
         )
     return deploy
 

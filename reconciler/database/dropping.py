@@ -45,7 +45,9 @@ def drop(
             continue
         _see_gone(connection, name, claim.info.oid)
         return
-    raise Refused(f"database {name} is in use again and again: {busy}") from busy
+    raise Refused(
+        f"database {name} is in use again and again: stop what connects to it ({busy})"
+    ) from busy
 
 
 def _end_sessions(connection: Connection, name: str, ours: Sequence[str]) -> None:

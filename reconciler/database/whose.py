@@ -56,7 +56,9 @@ def judged(infos: Sequence[DatabaseInfo], name: str, act: FencedAct, now: dateti
     claim = next((one for one in every if one.info is info), None)
     refuse_doubted(name, act.deploy, claim)
     if claim is not None and claim.making:
-        raise Refused(f"database {name} is still being made")
+        raise Refused(
+            f"database {name} is still being made", cure=f"deployer status {act.deploy.service}"
+        )
     memory = info.memory
     if memory is None:
         refuse_beside(name, act.deploy, every)
@@ -67,9 +69,15 @@ def judged(infos: Sequence[DatabaseInfo], name: str, act: FencedAct, now: dateti
 def refuse_doubted(name: str, deploy: DeployId, claim: Claim | None) -> None:
     """Raise Refused unless the claim, if there is one, is believed and is that deploy's."""
     if claim is not None and claim.doubt:
-        raise Refused(f"database {name}: {claim.doubt}", cure=recover(deploy.service, name))
+        raise Refused(
+            f"database {name}: {claim.doubt}",
+            cure=f"deployer recover {deploy.service} --database {name}",
+        )
     if claim is not None and claim.deploy != deploy:
-        raise Refused(f"database {name} is that of {claim.deploy}, not of {deploy}")
+        raise Refused(
+            f"database {name} is that of {claim.deploy}, not of {deploy}",
+            cure=f"deployer status {deploy.service}",
+        )
 
 
 def refuse_beside(name: str, deploy: DeployId, every: Iterable[Claim]) -> None:
@@ -78,7 +86,8 @@ def refuse_beside(name: str, deploy: DeployId, every: Iterable[Claim]) -> None:
         if one.deploy == deploy and one.info.name != name and not one.making and not one.doubt:
             raise Refused(
                 f"database {name} has no memory, and {one.info.name} is the database of {deploy}",
-                cure=f"If {name} has taken its place:  {recover(deploy.service, name)}",
+                cure=f"If {name} has taken its place:\n"
+                f"deployer recover {deploy.service} --database {name}",
             )
 
 
@@ -88,7 +97,10 @@ def proved(name: str, infos: Sequence[DatabaseInfo], act: FencedAct) -> Claim:
     claim = next((one for one in every if one.info.name == name), None)
     refuse_doubted(name, act.deploy, claim)
     if claim is None or not claim.born:
-        raise Refused(f"database {name} was made by no deploy: it is not dropped")
+        raise Refused(
+            f"database {name} was made by no deploy: it is not dropped",
+            cure=f"deployer status {act.deploy.service}",
+        )
     return claim
 
 
@@ -103,11 +115,6 @@ def in_use(name: str, sessions: Sequence[str]) -> str:
 def not_empty(name: str) -> str:
     """Why a database that was being made is not dropped, and what to do."""
     return f"database {name} is not empty: no deploy put that there. Rename it, or drop it by hand"
-
-
-def recover(service: str, name: str) -> str:
-    """The command that writes a memory anew."""
-    return f"deployer recover {service} --database {name}"
 
 
 def _claim(info: DatabaseInfo, own: Sequence[str]) -> Claim | None:
