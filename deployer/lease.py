@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -23,6 +23,9 @@ from reconciler.ledger import Cutover, Ending, Ledger, LedgerHome, NotAllowed
 from reconciler.signals import held_back
 
 TRIES = 3
+
+WATCH = 5.0
+"""Seconds: so often a wait asks whether the lease is still ours. Who ended it does not tell us."""
 
 Change = Callable[[Ledger], Ledger]
 
@@ -56,7 +59,9 @@ class Lease:
         self._lock = threading.RLock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self._lost: ToolError | None = None
+        self._lost: LeaseLost | None = None
+        self._is_lost = threading.Event()
+        self._looked_at = self._read_at
 
     @property
     def reading(self) -> Reading:
@@ -72,8 +77,13 @@ class Lease:
 
     @property
     def generation(self) -> int:
-        """What an act carries that this lease justifies (rule 10)."""
-        return self.ledger.gen
+        """What an act carries that this lease justifies (rule 10). Raises LeaseLost.
+
+        Whoever found the lease lost has read the generation that ended it: that justifies nothing.
+        """
+        with self._lock:
+            self.check()
+            return self.ledger.gen
 
     @property
     def now(self) -> datetime:
@@ -128,6 +138,31 @@ class Lease:
         if self._lost is not None:
             raise self._lost
 
+    def verify(self) -> None:
+        """Raise LeaseLost if the ledger, read now, does not say that the lease is ours.
+
+        A ledger out of reach says nothing: the next look may do.
+        """
+        with self._noticing():
+            if not self._stop.is_set():
+                self._looked_at = time.monotonic()
+                self._reread()
+                if not self._is_mine():
+                    raise self._forget_it()
+        self.check()
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep as every wait of a step does. Raises LeaseLost, at once when that is known.
+
+        Whoever ended the lease removes what is waited for, so it would only end at its limit.
+        """
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self._is_lost.wait(min(left, WATCH))
+            if time.monotonic() - max(self._looked_at, self._read_at) >= WATCH:
+                self.verify()
+            self.check()
+
     def commit(self, to: DeployId, at: tuple[str, ...], seen: DeployId | None) -> None:
         """Make `to` live, the A record in the same batch.
 
@@ -175,18 +210,26 @@ class Lease:
     def _keep(self) -> None:
         """Renew until told to rest: the thread.
 
-        A failed renewal is tried again; a lost lease is remembered, and the next step finds it.
+        A failed renewal is tried again; a lost lease is remembered, and ends the step's waits.
         """
-        while not self._stop.wait(self._terms.every.total_seconds()):
-            try:
-                with self._lock:
-                    if not self._stop.is_set():
-                        self.renew()
-            except (LeaseLost, LedgerUnknown, NotAllowed) as error:
-                self._lost = error if isinstance(error, LeaseLost) else LeaseLost(str(error))
-                return
-            except ToolError:
-                continue  # Route 53 out of reach, credentials expired: the next look may do
+        while self._lost is None and not self._stop.wait(self._terms.every.total_seconds()):
+            with self._noticing():
+                if not self._stop.is_set():
+                    self.renew()
+
+    @contextmanager
+    def _noticing(self) -> Iterator[None]:
+        """Within, alone: a lost lease is remembered, and what could not be asked is let go.
+
+        Route 53 out of reach, credentials expired: the next look may do.
+        """
+        try:
+            with self._lock:
+                yield
+        except (LeaseLost, LedgerUnknown, NotAllowed) as error:
+            self._lose(error if isinstance(error, LeaseLost) else LeaseLost(str(error)))
+        except ToolError:
+            return
 
     def _until(self) -> datetime:
         return min(self.now + self._terms.length, self._began + self._terms.limit)
@@ -203,18 +246,27 @@ class Lease:
                 return self._swap(change, at)
             except (SwapLost, NotAllowed) as error:
                 self._reread()
-                lease = self._reading.ledger.lease if self._reading.ledger else None
-                if lease is None or lease.id != self.mine:
+                if not self._is_mine():
                     raise self._forget_it() from error
                 refused = error
         raise CloudUnclear(f"the ledger refused {TRIES} swaps of its own holder") from refused
 
+    def _is_mine(self) -> bool:
+        lease = self._reading.ledger.lease if self._reading.ledger else None
+        return lease is not None and lease.id == self.mine
+
     def _forget_it(self) -> LeaseLost:
-        self._lost = LeaseLost(
-            f"the lease of {self.mine} was ended by somebody else",
-            cure=f"To see by whom      deployer status {self.mine.service}",
+        return self._lose(
+            LeaseLost(
+                f"the lease of {self.mine} was ended by somebody else",
+                cure=f"To see by whom      deployer status {self.mine.service}",
+            )
         )
-        return self._lost
+
+    def _lose(self, error: LeaseLost) -> LeaseLost:
+        self._lost = error
+        self._is_lost.set()
+        return error
 
     def _swap(self, change: Change, at: tuple[str, ...] | None = None) -> None:
         if self._stale:

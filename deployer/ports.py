@@ -18,8 +18,17 @@ from reconciler.shell import Shell
 class Connector(Protocol):
     """Opens SSH sessions on machines of the service."""
 
-    def connect(self, address: str, host_key: PublicHostKey, deadline: float) -> Shell:
-        """A session on the machine that holds `host_key`. Raises CannotConnect."""
+    def connect(
+        self,
+        address: str,
+        host_key: PublicHostKey,
+        deadline: float,
+        sleep: Callable[[float], None],
+    ) -> Shell:
+        """A session on the machine that holds `host_key`. Raises CannotConnect.
+
+        `sleep` is called between two tries; what it raises ends them.
+        """
         ...
 
     def shown_key(self, address: str, deadline: float) -> PublicHostKey:

@@ -119,7 +119,7 @@ def _start(run: Rollback) -> str:
 
 def _smoke(run: Rollback) -> str:
     machines = run.seen.machines(run.target.id)
-    return smoke_all(run.ports, run.target.at, machines)
+    return smoke_all(run.ports, run.target.at, machines, run.lease.sleep)
 
 
 def _shut(run: Rollback) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar
@@ -16,10 +16,12 @@ from deployer.ports import Ports
 from reconciler.cloud import Reading
 from reconciler.deploy_id import DeployId
 from reconciler.errors import ToolError
+from reconciler.gone import Sightings
 from reconciler.host_key import HostKey
 from reconciler.machine_gate import Gate
 from reconciler.plan import ServicePlan
 from reconciler.shell import Shell
+from reconciler.waiting import Pace, looks
 
 T = TypeVar("T")
 
@@ -77,6 +79,7 @@ class Run:
     source_database: str = ""
     image_order: ImageOrder | None = None
     image: str = ""
+    image_seen: Sightings = field(default_factory=Sightings)
     host_key: HostKey | None = None
     launch_order: LaunchOrder | None = None
     launched: tuple[str, ...] = ()
@@ -119,6 +122,10 @@ class Run:
     def progress(self, step: str, text: str, unit: str = "B") -> Callable[[int, int], None]:
         """A callback that tells how far a step is."""
         return lambda done, total: self.emit(e.StepProgress(step, text, done, total, unit))
+
+    def looks(self, pace: Pace) -> Iterator[float]:
+        """The looks of a step that waits. Raises LeaseLost: then there is nothing to wait for."""
+        return looks(pace, self.held.sleep)
 
     def thawed(self, *, cut_over: bool) -> None:
         """Tell that writes are taken again: by the new database, or by the old one."""

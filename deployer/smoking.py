@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from deployer.ports import Ports
@@ -34,15 +34,25 @@ def _check(said: Smoke) -> Check:
     )
 
 
-def smoke_subjects(ports: Ports, subjects: Sequence[Subject]) -> str:
-    """Check every machine at its own address, with the record's Host. Raises SmokeFailed."""
+def smoke_subjects(
+    ports: Ports, subjects: Sequence[Subject], sleep: Callable[[float], None]
+) -> str:
+    """Check every machine at its own address, with the record's Host. Raises SmokeFailed.
+
+    `sleep` is called between two tries; what it raises ends them.
+    """
     said = ports.service.smoke
-    smoke(checks(said), subjects, Asking(ports.service.record))
+    smoke(checks(said), subjects, Asking(ports.service.record, sleep=sleep))
     names = ", ".join(one.http or one.command or "" for one in said)
     return f"{names} on {len(subjects)} machine{'s' if len(subjects) > 1 else ''}"
 
 
-def smoke_all(ports: Ports, at: Sequence[str], machines: Sequence[Resource]) -> str:
+def smoke_all(
+    ports: Ports,
+    at: Sequence[str],
+    machines: Sequence[Resource],
+    sleep: Callable[[float], None],
+) -> str:
     """The same on machines that no session is open to yet."""
     opened: list[Shell] = []
     subjects = []
@@ -52,7 +62,7 @@ def smoke_all(ports: Ports, at: Sequence[str], machines: Sequence[Resource]) -> 
             opened.append(shell)
             address = next((one for one in machine.addresses if one in at), machine.addresses[0])
             subjects.append(Subject(address, shell, ports.service.app.units))
-        return smoke_subjects(ports, subjects)
+        return smoke_subjects(ports, subjects, sleep)
     finally:
         for shell in opened:
             shell.close()

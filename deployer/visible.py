@@ -6,6 +6,8 @@ and call it clean. We know our own ids, so we wait for exactly these.
 
 from __future__ import annotations
 
+import time
+
 from deployer.run import Run
 from reconciler.errors import AccessDenied
 from reconciler.gone import STATES
@@ -45,7 +47,14 @@ def _listed(inventory: Inventory) -> set[str]:
 def _ended(run: Run) -> set[str]:
     found = run.ports.compute.instances(run.launched) if run.launched else ()
     ended = {one.id for one in found if one.state in STATES}
-    # It was seen before anything was launched of it: not there now, another sweep took it.
-    if run.image and run.launch_order is not None and run.ports.compute.image(run.image) is None:
-        ended.add(run.image)
-    return ended
+    return ended | ({run.image} if _image_is_gone(run) else set())
+
+
+def _image_is_gone(run: Run) -> bool:
+    """Whether another sweep took the image, which was seen before."""
+    if not run.image or not (run.image_seen.seen or run.launch_order is not None):
+        return False
+    found = run.ports.compute.image(run.image)
+    gone = run.image_seen.learn(found.state if found else None, time.monotonic())
+    # It was available, for minutes, before anything was launched of it: one look suffices.
+    return gone or (found is None and run.launch_order is not None)

@@ -79,3 +79,25 @@ class Gone:
         if one.used_by and self.known.issuperset(one.used_by):
             return True
         return one.deploy is not None and self.now - one.deploy.born >= LISTED_AFTER
+
+
+@dataclass
+class Sightings:
+    """Of one thing whose id its create returned: whether it is gone, by one look after another.
+
+    What was never seen may only not be listed yet, however often it is missing.
+    """
+
+    seen: bool = False
+    _missing: float | None = None
+
+    def learn(self, state: str | None, clock: float) -> bool:
+        """Whether it is gone, after a look that showed it in this state; None: it did not."""
+        if state is not None:
+            self.seen, self._missing = True, None
+            return state in STATES
+        if not self.seen:
+            return False
+        if self._missing is None:
+            self._missing = clock
+        return clock - self._missing >= AGREED

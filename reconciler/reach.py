@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -32,9 +33,19 @@ class Connector:
         self._lock = threading.Lock()
         self._client: ClientKey | None = None
 
-    def connect(self, address: str, host_key: PublicHostKey, deadline: float) -> Shell:
-        """A session on the machine that holds `host_key`. Raises CannotConnect."""
-        return remote.connect(self._target(address), host_key, self._key(), Timing(deadline))
+    def connect(
+        self,
+        address: str,
+        host_key: PublicHostKey,
+        deadline: float,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> Shell:
+        """A session on the machine that holds `host_key`. Raises CannotConnect.
+
+        `sleep` is called between two tries; what it raises ends them.
+        """
+        timing = Timing(deadline, sleep=sleep)
+        return remote.connect(self._target(address), host_key, self._key(), timing)
 
     def shown_key(self, address: str, deadline: float) -> PublicHostKey:
         """The host key a machine shows, unproved: for a person to compare."""

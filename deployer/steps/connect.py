@@ -31,7 +31,7 @@ def _machine(run: Run, facts: InstanceFacts) -> NewMachine:
     key = needed(run.host_key, "host key").public
     deadline = run.ports.service.limits.connect.total_seconds()
     try:
-        shell = run.ports.connector.connect(reached, key, deadline)
+        shell = run.ports.connector.connect(reached, key, deadline, run.held.sleep)
     except CannotConnect as error:
         error.detail = f"{error.detail}\n{_console(run, facts)}".strip()
         raise

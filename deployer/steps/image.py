@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from deployer import refusals
 from deployer.compute import ImageFacts, ImageOrder, InstanceFacts
 from deployer.inference import birth_tags
@@ -11,7 +13,7 @@ from reconciler.errors import CloudError, CloudUnclear, ToolError
 from reconciler.resource import IMAGE, INSTANCE, SNAPSHOT
 from reconciler.shell import Command
 from reconciler.signals import held_back
-from reconciler.waiting import Pace, looks
+from reconciler.waiting import Pace
 
 
 def image(run: Run) -> str:
@@ -91,18 +93,27 @@ def _wait(run: Run) -> None:
     """Wait until the image is available; the limit is ours, and the error names the cause."""
     limit = run.ports.service.limits.image.total_seconds()
     found: ImageFacts | None = None
-    for _ in looks(Pace(first=0.1, longest=10.0, deadline=limit)):
+    for _ in run.looks(Pace(first=0.1, longest=10.0, deadline=limit)):
         found = run.ports.compute.image(run.image)
+        gone = run.image_seen.learn(found.state if found else None, time.monotonic())
         if found is not None and found.state == "available":
             return
-        if found is not None and found.state not in ("pending", "transient"):
-            why = found.reason or "no reason given"
-            raise CloudError(f"the image {run.image} is {found.state}: {why}")
-        if found is not None:
+        if found is not None and found.state in ("pending", "transient"):
             run.progress("image", "pending", "%")(found.percent or 0, 100)
-        run.held.check()
+        elif run.image_seen.seen:
+            _refuse_ended(run, found, gone=gone)
     state = found.state if found else "not visible"
     raise CloudError(
         f"the image {run.image} is still {state} after {limit:.0f} s",
         cure="raise limits.image; AWS says minutes, sometimes up to 24 hours for large volumes",
     )
+
+
+def _refuse_ended(run: Run, found: ImageFacts | None, *, gone: bool) -> None:
+    """An image that failed or went will not come. The ledger first: an abort explains either."""
+    run.held.verify()
+    if found is not None:
+        why = found.reason or "no reason given"
+        raise CloudError(f"the image {run.image} is {found.state}: {why}")
+    if gone:
+        raise CloudError(f"the image {run.image} was deregistered before it was available")

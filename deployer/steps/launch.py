@@ -10,7 +10,7 @@ from reconciler.errors import CloudError, CloudUnclear, ConfigError, ToolError
 from reconciler.host_key import make_host_key
 from reconciler.resource import INSTANCE, INTERFACE, VOLUME
 from reconciler.signals import held_back
-from reconciler.waiting import Pace, looks
+from reconciler.waiting import Pace
 
 NO_CAPACITY = "InsufficientInstanceCapacity"
 
@@ -82,15 +82,14 @@ def _wait(run: Run) -> None:
     """Wait until every machine runs. One that ends instead says why (StateReason)."""
     limit = run.ports.service.limits.boot.total_seconds()
     found: tuple[InstanceFacts, ...] = ()
-    for _ in looks(Pace(first=0.1, longest=3.0, deadline=limit)):
+    for _ in run.looks(Pace(first=0.1, longest=3.0, deadline=limit)):
         found = run.ports.compute.instances(run.launched)
-        _refuse_ended(found)
+        _refuse_ended(run, found)
         up = [one for one in found if _is_up(run, one)]
         run.progress("launch", "running", "machines")(len(up), len(run.launched))
         if len(up) == len(run.launched):
             run.facts = tuple(sorted(up, key=lambda one: one.id))
             return
-        run.held.check()
     states = ", ".join(_said(run, one) for one in found) or "none is visible"
     raise CloudError(
         f"not every machine runs after {limit:.0f} s: {states}", cure="raise limits.boot"
@@ -107,7 +106,8 @@ def _said(run: Run, one: InstanceFacts) -> str:
     return f"{one.id} {one.state}{', no public address' if lacks else ''}"
 
 
-def _refuse_ended(found: tuple[InstanceFacts, ...]) -> None:
+def _refuse_ended(run: Run, found: tuple[InstanceFacts, ...]) -> None:
     for one in found:
         if one.state not in ("pending", "running"):
+            run.held.verify()  # an abort explains it
             raise CloudError(f"{one.id} is {one.state}: {one.reason or 'no reason given'}")

@@ -11,4 +11,4 @@ def smoke(run: Run) -> str:
     """Ask every new machine at its own address."""
     units = run.ports.service.app.units
     subjects = [Subject(one.address, one.shell, units) for one in run.machines]
-    return smoke_subjects(run.ports, subjects)
+    return smoke_subjects(run.ports, subjects, run.held.sleep)

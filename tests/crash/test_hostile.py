@@ -105,7 +105,6 @@ def _kill_the_dump(shop: Shop, pool: ThreadPoolExecutor) -> None:
 
 
 WAITS: LiteralString = "FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE"
-PROMPT = '\n[limits]\nconnect = "2s"\ninstall = "2s"\nmigrate = "2s"\n'
 CASES = {
     "an image that fails": Hostile(
         ("the image ami-", "is failed: Server.InternalError", "Removed: 1 image, 1 snapshot"),
@@ -130,7 +129,7 @@ CASES = {
     "a machine that never answers SSH": Hostile(
         ("refuses connections", "last lines of the console of i-", "sshd: listening on"),
         change=("^port = 2222$", "port = 2223"),
-        add=PROMPT,
+        add='\n[limits]\nconnect = "2s"\n',
     ),
     "another host key": Hostile(
         ("is not the machine we know", "SHA256:", "expected SHA256:5zTlYtc9sxJ1", "find out who"),
@@ -140,7 +139,7 @@ CASES = {
     "a hanging install command": Hostile(
         ("install `echo so far; sleep 60` on", "was given up after 2 s", "    so far"),
         change=("^install = .*$", 'install = ["echo so far; sleep 60"]'),
-        add=PROMPT,
+        add='\n[limits]\ninstall = "2s"\n',
     ),
     "a full disk": Hostile(
         ("install `dd if=/dev/zero of=/dev/full bs=1` on", "No space left on device"),
@@ -157,7 +156,7 @@ CASES = {
     "a hanging migration": Hostile(
         ("migration `echo to $DATABASE_URL; sleep 60`", "given up after 2 s", "to postgresql://"),
         change=("^migrate  = .*$", 'migrate = ["echo to $DATABASE_URL; sleep 60"]'),
-        add=PROMPT,
+        add='\n[limits]\nmigrate = "2s"\n',
     ),
     "a smoke command that fails": Hostile(
         ("check `echo out; echo err >&2; exit 3`", "ended with 3", "    out\n", "    err\n"),

@@ -92,3 +92,18 @@ def test_an_aborted_release_undoes_itself(shop: Shop, step: str) -> None:
     assert stopped.code in {Exit.DONE, Exit.DIRT}, stopped
     shop.assert_as_before(before)
     shop.assert_clean()
+
+
+def test_an_abort_ends_the_wait_for_an_image(shop: Shop) -> None:
+    """An image takes minutes: its release learns of the abort, and that the image is no more."""
+    before = shop.before()
+    shop.faults.images("pending")
+    with shop.releasing() as release:
+        release.wait_for("step-progress", step="image")
+        stopped = shop.deployer("abort", "shop", "--yes")
+        done = release.finish()
+    assert stopped.code == Exit.DONE, stopped
+    assert done.code == Exit.FAILED, done
+    assert "ended by somebody else" in done.events[-1]["message"], done
+    shop.assert_as_before(before)
+    shop.assert_clean()

@@ -17,6 +17,7 @@ from deployer.visible import wait_until_listed
 from reconciler import gone
 from reconciler import ledger as led
 from reconciler.errors import AccessDenied, CloudError, CloudUnclear, LedgerUnknown
+from reconciler.gone import Sightings
 from reconciler.ledger import Ending
 from reconciler.resource import IMAGE, INSTANCE, INTERFACE, SNAPSHOT, VOLUME, Gap
 from reconciler.tags import BirthTags, Label
@@ -288,6 +289,50 @@ def test_what_has_ended_by_itself_is_not_waited_for(scene: Scene) -> None:
     scene.heap.unlisted[ended] = 10**6
     scene.heap.change(ended, state="terminated")
     assert wait_until_listed(run, HASTE)
+
+
+def seen_pending(scene: Scene) -> Run:
+    """A release that waited for its image, saw it pending, and has launched nothing."""
+    run = begun(scene)
+    run.image_order = IMAGE_ORDER
+    run.image = scene.compute.create_image(IMAGE_ORDER)
+    run.image_seen.learn("pending", 0.0)
+    return run
+
+
+def test_a_pending_image_that_another_sweep_took_is_not_waited_for(scene: Scene) -> None:
+    """It was seen, and no look shows it any more: an abort was here."""
+    run = seen_pending(scene)
+    scene.heap.held.clear()
+    assert wait_until_listed(run, HASTE)
+
+
+def test_an_image_that_is_deregistered_is_not_waited_for(scene: Scene) -> None:
+    """EC2 says so itself."""
+    run = seen_pending(scene)
+    scene.heap.unlisted[run.image] = 10**6
+    scene.compute.image_state = "deregistered"
+    assert wait_until_listed(run, HASTE)
+
+
+def test_rule_8_an_image_that_was_never_seen_is_waited_for(scene: Scene) -> None:
+    """Neither by its tags nor by its id: it may not be visible yet, however long that takes."""
+    run = seen_pending(scene)
+    run.image_seen = Sightings()
+    scene.heap.held.clear()
+    assert not wait_until_listed(run, replace(HASTE, deadline=0.02))
+
+
+def test_rule_8_an_image_that_is_missing_once_is_waited_for(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One answer of a lagging EC2 is no proof: it is found by its tags in the end, and removed."""
+    monkeypatch.setattr(gone, "AGREED", 3600.0)
+    run = seen_pending(scene)
+    scene.heap.unlisted[run.image] = 4
+    scene.compute.unseen = 3
+    assert wait_until_listed(run, HASTE)
+    assert run.image in {one.id for one in scene.heap.scan().resources}
 
 
 def test_what_may_not_be_seen_is_not_waited_for(scene: Scene) -> None:

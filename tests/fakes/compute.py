@@ -21,6 +21,12 @@ class FakeCompute:
     """Methods whose next call is carried out unheard: CloudUnclear."""
     failing: dict[str, ToolError] = field(default_factory=dict)
     """Method → what it raises, nothing done."""
+    image_state: str = "available"
+    """Of every image."""
+    unseen: int = 0
+    """Looks by its id that do not show an image."""
+    booting: bool = False
+    """No machine gets any further than `pending`."""
     number: int = 100
 
     def find_instances_at(self, addresses: Sequence[str]) -> tuple[InstanceFacts, ...]:
@@ -34,7 +40,7 @@ class FakeCompute:
         self._may_fail("instances")
         for id_ in ids:  # time passes
             one = self.heap.held.get((INSTANCE, id_))
-            if one is not None and one.state == "pending":
+            if one is not None and one.state == "pending" and not self.booting:
                 self.heap.change(id_, state="running")
         found = (self.heap.held.get((INSTANCE, id_)) for id_ in ids)
         return tuple(facts_of(one) for one in found if one is not None)
@@ -52,7 +58,10 @@ class FakeCompute:
 
     def image(self, id_: str) -> ImageFacts | None:
         one = self.heap.held.get((IMAGE, id_))
-        return ImageFacts(one.id, one.name, "available", tags=one.tags) if one else None
+        self.unseen -= 1
+        if one is None or self.unseen >= 0:
+            return None
+        return ImageFacts(one.id, one.name, self.image_state, tags=one.tags)
 
     def image_named(self, name: str) -> ImageFacts | None:
         one = self._named(name)

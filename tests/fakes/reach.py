@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -83,8 +84,15 @@ class FakeConnector:
     keys: dict[str, PublicHostKey] = field(default_factory=dict)
     at: dict[str, ToldMachine] = field(default_factory=dict)
 
-    def connect(self, address: str, host_key: PublicHostKey, deadline: float) -> ToldMachine:
+    def connect(
+        self,
+        address: str,
+        host_key: PublicHostKey,
+        deadline: float,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> ToldMachine:
         if address not in self.at:
+            sleep(0.01)  # between two tries
             raise CannotConnect(f"{address} did not answer in {deadline:g} s", kind="refused")
         if self.keys.get(address, host_key) != host_key:
             raise CannotConnect(f"{address} shows another key", kind="host-key-mismatch")

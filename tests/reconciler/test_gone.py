@@ -6,8 +6,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from reconciler.gone import AGREED, LISTED_AFTER, STATES, Gone
+from reconciler.gone import AGREED, LISTED_AFTER, STATES, Gone, Sightings
 from reconciler.resource import DATABASE, IMAGE, INSTANCE, VOLUME, Gap, Inventory, Resource
 from reconciler.tags import BirthTags
 from tests.shop_world import DEAD, LEDGER, PLACE
@@ -83,3 +85,34 @@ def test_a_database_server_does_not_lag(young: Gone) -> None:
     """What it does not list is not there."""
     database = Resource(DATABASE, "shop_1", PLACE, BIRTH.of(DATABASE))
     assert young.learn([database], NOTHING, 0.0) == []
+
+
+# One thing of one's own, by its id.
+
+LOOKS = st.lists(
+    st.tuples(
+        st.sampled_from([None, None, "pending", "available", *sorted(STATES)]),
+        st.floats(0, 2 * AGREED, allow_nan=False),
+    )
+)
+"""What a look showed, and the seconds since the look before."""
+
+
+@given(LOOKS)
+def test_rule_8_only_what_was_seen_is_gone_and_only_after_a_while(
+    looks: list[tuple[str | None, float]],
+) -> None:
+    """Or what EC2 calls so; however the looks come and go."""
+    sightings, clock = Sightings(), 0.0
+    states: list[str | None] = []
+    times: list[float] = []
+    for state, seconds in looks:
+        clock += seconds
+        states.append(state)
+        times.append(clock)
+        shown = [n for n, one in enumerate(states) if one is not None]
+        if state is not None:
+            expected = state in STATES
+        else:  # since the first look that lacked it, after the last one that showed it
+            expected = bool(shown) and clock - times[shown[-1] + 1] >= AGREED
+        assert sightings.learn(state, clock) is expected
