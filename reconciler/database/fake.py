@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from reconciler.database import memory as m
@@ -121,6 +121,13 @@ class FakeServer:
         database.version += len(memory.acls)
         database.comment = m.encode(m.opened(memory, _TIME))
         return Thawed(memory.acls)
+
+    def hold(self, name: str, ledger: str, reason: str | None) -> None:
+        self._may_fail("hold")
+        memory = _info(name, self._at(name)).memory
+        if memory is None or memory.ledger != ledger:
+            raise Refused(f"database {name} has no memory of this service's ledger")
+        self._at(name).comment = m.encode(replace(memory, hold=reason))
 
     def is_shut(self, name: str) -> bool:
         self._may_fail("is_shut")

@@ -36,6 +36,8 @@ def as_resource(info: DatabaseInfo, service: str, ledger: str, place: Place) -> 
     }
     if born is None:
         tags[t.HOLD] = t.HELD_BY_ADOPTION
+    elif info.memory is not None and info.memory.hold is not None:
+        tags[t.HOLD] = info.memory.hold
     state = info.memory.state if info.memory else State.OPEN
     size = (info.size_bytes or 0) / GIB
     return Resource(

@@ -24,7 +24,7 @@ from reconciler.fence import NEVER, FencedAct, admit
 
 VERSION = 1
 _FIELDS = {"v", "deploy", "ledger", "generation", "state", "at"}
-_OPTIONAL = {"acls", "baseline", "note"}
+_OPTIONAL = {"acls", "baseline", "note", "hold"}
 _NAME = re.compile(r"([a-z0-9_]+)_(\d{8}t\d{6}z)_([a-z0-9]{5})_[0-9a-f]{6}")
 
 
@@ -62,6 +62,7 @@ class Memory:
     generation  the highest generation obeyed: the fence
     acls        the privileges that the freeze took away; empty while open
     note        a comment that people had written before us, kept
+    hold        why people keep it from every sweep; None: they do not
     """
 
     deploy: DeployId
@@ -72,6 +73,7 @@ class Memory:
     acls: frozenset[Grant] = frozenset()
     baseline: Baseline | None = None
     note: str = ""
+    hold: str | None = None
 
 
 def encode(memory: Memory) -> str:
@@ -91,6 +93,8 @@ def encode(memory: Memory) -> str:
         value["baseline"] = {"epoch": memory.baseline.epoch, "tables": tables}
     if memory.note:
         value["note"] = memory.note
+    if memory.hold is not None:
+        value["hold"] = memory.hold
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -167,6 +171,7 @@ def _memory(value: Mapping[str, object]) -> Memory:
         acls=g.from_json(value.get("acls", [])),  # type: ignore[arg-type]
         baseline=_baseline(value.get("baseline")),
         note=str(value.get("note", "")),
+        hold=str(value["hold"]) if "hold" in value else None,
     )
 
 

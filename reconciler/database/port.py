@@ -110,6 +110,13 @@ class DatabaseServer(Protocol):
         """Give back exactly what `shut` took. Harmless twice. Raises StaleAct, Refused."""
         ...
 
+    def hold(self, name: str, ledger: str, reason: str | None) -> None:
+        """Keep it from every sweep for `reason`; None lets go of it. The fence stays as it is.
+
+        Raises Refused for a database that has no memory of `ledger`.
+        """
+        ...
+
     def is_shut(self, name: str) -> bool:
         """Whether the memory says so *and* nobody has a privilege to write, looked at now."""
         ...

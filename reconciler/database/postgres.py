@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from psycopg import Connection
 from psycopg.sql import SQL, Identifier
 
-from reconciler.database import catalog, comment, contents, freeze, likeness, privileges
+from reconciler.database import catalog, comment, contents, freeze, holding, likeness, privileges
 from reconciler.database import memory as m
 from reconciler.database.connect import AdminUrl, speaking
 from reconciler.database.grants import Grant
@@ -69,6 +69,10 @@ class PostgresServer:
     def thaw(self, name: str, act: FencedAct) -> Thawed:
         with self._session(name, f"cannot thaw database {name}") as session:
             return freeze.thaw(session, act)
+
+    def hold(self, name: str, ledger: str, reason: str | None) -> None:
+        with self._session(name, f"cannot hold database {name}") as session:
+            holding.hold(session, ledger, reason)
 
     def is_shut(self, name: str) -> bool:
         with self._session(name, f"cannot tell whether database {name} is shut") as session:
