@@ -59,7 +59,8 @@ class Database(Section):
     """The service's database; leave the table out for none.
 
     `url` is the application's URL, as a template, for when the clone carries no env file; `name`
-    the database before adoption; `run` where dump and restore run.
+    the database before adoption; `run` where dump and restore run; `other_roles` what to do about
+    roles that write in the live database beside the application's.
     """
 
     engine: Literal["postgres", "rds"]
@@ -75,6 +76,7 @@ class Database(Section):
     max_wait: Span = timedelta(seconds=30)
     max_freeze: Span = timedelta(minutes=5)
     run: Literal["instance", "here"] = "instance"
+    other_roles: Literal["shut", "refuse"] = "refuse"
 
     @model_validator(mode="after")
     def _rules(self) -> Self:

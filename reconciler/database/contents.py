@@ -8,7 +8,7 @@ from dataclasses import replace
 from psycopg import Connection
 from psycopg.sql import SQL, Identifier, Literal
 
-from reconciler.database import catalog, comment
+from reconciler.database import catalog, comment, roles
 from reconciler.database import memory as m
 from reconciler.database.memory import Baseline
 from reconciler.database.port import Changes
@@ -57,7 +57,10 @@ def changes(connection: Connection) -> Changes:
         baseline = m.parse(comment.read(connection)).baseline
     except m.ForeignComment:
         baseline = None
-    return compare(baseline, _counters(connection))
+    found = compare(baseline, _counters(connection))
+    # A database that had any would not have been released: they were made since, and are not
+    # counted anywhere.
+    return replace(found, unknown=True) if roles.large_objects(connection) else found
 
 
 def compare(before: Baseline | None, after: Baseline) -> Changes:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from reconciler.database import memory as m
+from reconciler.database.findings import Findings
 from reconciler.database.grants import Grant, On, normal
 from reconciler.database.memory import Baseline, Memory, State
 from reconciler.database.port import Changes, DatabaseInfo, Shut, Thawed
@@ -38,6 +39,7 @@ class FakeDatabase:
     grants: set[Grant] = field(default_factory=set)
     version: int = 0
     writing: int = 0
+    large_objects: int = 0
 
     def add_table(self, table: str, rows: int = 0) -> None:
         """A `schema.table` that its owner may write."""
@@ -55,6 +57,10 @@ class FakeServer:
         self.held: dict[str, FakeDatabase] = {}
         self.failing: dict[str, ToolError] = {}
         """Method name → the error it raises, until the entry is taken out."""
+        self.missing: set[str] = set()
+        """Roles that do not exist."""
+        self.members: set[str] = set()
+        """Roles that are members of the application's."""
 
     def write(self, name: str, role: str, table: str, rows: int = 1) -> None:
         """A client inserts rows. Raises WriteRefused."""
@@ -114,6 +120,20 @@ class FakeServer:
         database.comment = m.encode(m.shut(memory, taken, _TIME))
         return Shut(taken, already=memory.state is State.SHUT)
 
+    def examine(self, name: str, roles: Sequence[str]) -> Findings:
+        self._may_fail("examine")
+        database = self._at(name) if name else FakeDatabase("")
+        known = {database.owner, *roles} - self.missing
+        tables = [one for one in database.grants if one.on is On.TABLE]
+        strange = {one.to for one in tables} - {*roles, database.owner, *self.members}
+        return Findings(
+            missing=frozenset(roles) - known,
+            unbound={one: "is a superuser" for one in roles if one == SUPERUSER},
+            members=frozenset({roles[0], *self.members}),
+            others={who: frozenset(one for one in tables if one.to == who) for who in strange},
+            large_objects=database.large_objects,
+        )
+
     def thaw(self, name: str, act: FencedAct) -> Thawed:
         self._may_fail("thaw")
         database, memory = self._admitted(name, act)
@@ -149,7 +169,7 @@ class FakeServer:
 
     def schema_digest(self, name: str) -> str:
         self._may_fail("schema_digest")
-        return str(self._at(name).version)
+        return f"{self._at(name).version} {self._at(name).large_objects}"
 
     def open_like(self, name: str, source: str) -> None:
         self._may_fail("open_like")

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from reconciler.database.findings import Findings
 from reconciler.database.grants import Grant
 from reconciler.database.memory import Memory
 from reconciler.fence import FencedAct
@@ -103,6 +104,13 @@ class DatabaseServer(Protocol):
         Waits for open writers up to `max_wait` seconds; then raises DatabaseError with nothing
         changed. Raises StaleAct for an older generation, Refused for a role that no privilege
         binds (a superuser) and for another ledger's database.
+        """
+        ...
+
+    def examine(self, name: str, roles: Sequence[str]) -> Findings:
+        """What hinders a release: of the app's role (the first), its login, others, large objects.
+
+        `name` is '' for the roles alone, where there is no live database yet.
         """
         ...
 

@@ -15,9 +15,11 @@ from psycopg.sql import SQL, Identifier
 from reconciler.database import catalog, comment, contents, freeze, holding, likeness, privileges
 from reconciler.database import memory as m
 from reconciler.database.connect import AdminUrl, speaking
+from reconciler.database.findings import Findings
 from reconciler.database.grants import Grant
 from reconciler.database.memory import Memory
 from reconciler.database.port import Changes, DatabaseInfo, Shut, Thawed
+from reconciler.database.roles import examine
 from reconciler.errors import DatabaseError
 from reconciler.fence import FencedAct
 
@@ -65,6 +67,10 @@ class PostgresServer:
     def shut(self, name: str, act: FencedAct, app_roles: Sequence[str], max_wait: float) -> Shut:
         with self._session(name, f"cannot freeze database {name}") as session:
             return freeze.shut(session, act, app_roles, max_wait)
+
+    def examine(self, name: str, roles: Sequence[str]) -> Findings:
+        with self._session(name, f"cannot look at the roles of database {name}") as session:
+            return examine(session, roles)
 
     def thaw(self, name: str, act: FencedAct) -> Thawed:
         with self._session(name, f"cannot thaw database {name}") as session:
