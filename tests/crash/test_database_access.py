@@ -13,6 +13,8 @@ from reconciler.exits import Exit
 from tests.crash.grounds import refused, told, untouched
 from tests.crash.scene import LIVE_DATABASE, NEW, Shop, query
 
+pytestmark = pytest.mark.timeout(600)
+
 UP = ("up", "shop", "--ref", NEW)
 
 
