@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from deployer.database_access import refuse_access
 from deployer.ports import Ports
 from deployer.survey import survey
 from deployer.wiring import wired
@@ -104,11 +105,23 @@ def _database(ports: Ports) -> str:
     return f"{words.count(len(server.databases()), 'database')} on its server"
 
 
+def _roles(ports: Ports) -> str:
+    """Whether the application's role is its own, and who else writes."""
+    config = ports.service.database
+    if config is None:
+        return "none configured"
+    seen = survey(ports)
+    _, ledger = seen.known()
+    notes = refuse_access(ports, seen.todo, ledger)
+    return "; ".join(notes) or f"{config.app_role} owns what it writes; nobody else writes there"
+
+
 _PROBES: Sequence[tuple[str, Callable[[Ports], str]]] = (
     ("ssh key", _key),
     ("ledger", _ledger),
     ("machines", _machine),
     ("database", _database),
+    ("roles", _roles),
 )
 
 

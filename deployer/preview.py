@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from deployer import events as e
+from deployer.database_access import refuse_access
 from deployer.dirt import dirt_lines
 from deployer.inference import Inferred, Shape, shape
 from deployer.ports import Ports
@@ -12,7 +13,7 @@ from deployer.run import Options, Run
 from deployer.steps.guard import dirt, look, new_id, refuse
 from deployer.steps.image import live_machine
 from reconciler.durations import format_duration
-from reconciler.errors import ConfigError, Refused
+from reconciler.errors import ConfigError, Refused, ToolError
 from reconciler.settings import refuse_unbuilt
 from reconciler.settings_schema import Service
 
@@ -27,7 +28,8 @@ class Preview:
     steps: tuple[tuple[str, str], ...]
     values: tuple[Inferred, ...]
     dirt: tuple[str, ...]
-    refusal: Refused | None
+    refusal: ToolError | None
+    notes: tuple[str, ...] = ()
 
 
 def preview(ports: Ports, ref: str = "HEAD") -> Preview:
@@ -36,10 +38,12 @@ def preview(ports: Ports, ref: str = "HEAD") -> Preview:
     service = ports.service
     refuse_unbuilt(service)
     todo, reading = look(run)
-    refusal: Refused | None = None
+    refusal: ToolError | None = None
+    notes: tuple[str, ...] = ()
     try:
         refuse(run, todo, reading)
-    except Refused as error:
+        notes = refuse_access(ports, todo, reading.ledger)
+    except (Refused, ConfigError) as error:
         refusal = error
     live = reading.ledger.live if reading.ledger else None
     wanted = _shape(run)
@@ -51,6 +55,7 @@ def preview(ports: Ports, ref: str = "HEAD") -> Preview:
         values=wanted.origins if wanted else (),
         dirt=tuple(dirt_lines(dirt(todo, run.options.despite), reading.now)),
         refusal=refusal,
+        notes=notes,
     )
 
 

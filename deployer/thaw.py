@@ -107,7 +107,7 @@ def _refuse_committed(ports: Ports, server: DatabaseServer, live: DeployId) -> N
                 f"{memory.deploy} had come to its commit, and {info.name} takes writes: only the "
                 f"ledger says whether it is live, or {live}",
                 cure="Wait for Route 53. If you know that it never went live, drop its database "
-                "first.",
+                "first: what was written into it is then lost.",
             )
 
 

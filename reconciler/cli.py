@@ -16,7 +16,6 @@ from reconciler.shared_cli import SERVICES, Asked, Lazy, common, ended, epilog, 
 from reconciler.short_lived import leave
 
 if TYPE_CHECKING:
-    from reconciler.aws.session import Aws
     from reconciler.breaker import Cap
     from reconciler.opening import Opened
     from reconciler.report import Report
@@ -185,13 +184,13 @@ def report(asked: Asked, services: tuple[str, ...], *, form: str) -> int:
 @common
 @pass_asked
 def hold(asked: Asked, id_: str, reason: str) -> None:
-    """Keep a thing from every sweep."""
-    from reconciler.aws.hold import hold as keep
+    """Keep a thing or a database from every sweep; with a machine, its database and image."""
     from reconciler.errors import ConfigError
+    from reconciler.holding import set_hold
 
     if not reason.strip():
         raise ConfigError("a reason is wanted: whoever finds the hold in a year will want it too")
-    keep(_place_of(asked, id_), id_, reason)
+    set_hold(*_opened(asked), id_, reason)
     value = {"id": id_, "hold": reason}
     asked.answer(value, lambda: f"{id_} is held\nTo let go of it   reconciler release {id_}")
 
@@ -202,27 +201,10 @@ def hold(asked: Asked, id_: str, reason: str) -> None:
 @pass_asked
 def release(asked: Asked, id_: str) -> None:
     """Take a hold off again."""
-    from reconciler.aws.hold import release as let_go
+    from reconciler.holding import set_hold
 
-    let_go(_place_of(asked, id_), id_)
+    set_hold(*_opened(asked), id_, None)
     asked.answer({"id": id_, "hold": ""}, lambda: f"{id_} is not held any more")
-
-
-def _place_of(asked: Asked, id_: str) -> Aws:
-    """The account and region in which the thing is. Raises ConfigError if it is in none of ours."""
-    from reconciler.errors import ConfigError
-    from reconciler.observe import observe
-    from reconciler.resource import DATABASE
-    from reconciler.wiring import Edges
-
-    settings, opened = _opened(asked)
-    for one in observe(opened.services, beside=opened.beside).inventory.resources:
-        if one.id == id_ and one.kind != DATABASE:
-            return Edges(settings).aws(one.place)
-    raise ConfigError(
-        f"nothing with the id {id_} carries our tags in the configured places",
-        cure="To see what there is   reconciler report",
-    )
 
 
 cli.add_command(policy)

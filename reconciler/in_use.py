@@ -4,13 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from reconciler.resource import DATABASE
+from reconciler.deploy_id import DeployId
+from reconciler.resource import DATABASE, IMAGE, INSTANCE, RDS_INSTANCE
+from reconciler.tags import HELD_BY_ADOPTION, LEDGER
 from reconciler.verdict import Reason, Roots, Verdict
+
+NEEDED = frozenset({DATABASE, RDS_INSTANCE, IMAGE})
+"""Kinds of a release that its held machine needs, though nothing says that it uses them."""
+
+_Holders = Mapping[tuple[DeployId | None, str | None], str]
+"""Deploy and ledger → a machine of theirs that is held."""
 
 
 def spare(verdicts: list[Verdict], roots: Roots) -> tuple[Verdict, ...]:
     """The verdicts, with everything kept that a kept, an unseen or a live thing may be using."""
-    return _spare_what_is_in_use(_spare_data_of_live(verdicts, roots))
+    verdicts = _spare_what_held_machines_need(_spare_data_of_live(verdicts, roots))
+    return _spare_what_is_in_use(verdicts)
+
+
+def _spare_what_held_machines_need(verdicts: list[Verdict]) -> list[Verdict]:
+    """A machine that people hold keeps its release's database and image (rule 16).
+
+    Not one that `adopt` holds: it was there before any release.
+    """
+    machines = [one.thing for one in verdicts if one.thing.kind == INSTANCE and one.thing.held]
+    holders = {
+        (one.deploy, one.tags.get(LEDGER)): one.id
+        for one in machines
+        if one.hold != HELD_BY_ADOPTION
+    }
+    return [_needed(one, holders) for one in verdicts]
+
+
+def _needed(verdict: Verdict, holders: _Holders) -> Verdict:
+    thing = verdict.thing
+    holder = holders.get((thing.deploy, thing.tags.get(LEDGER)))
+    if holder is None or thing.kind not in NEEDED or not verdict.collect:
+        return verdict
+    return Verdict(thing, Reason.IN_USE, f"{holder} of its release is held, and needs it")
 
 
 def _spare_data_of_live(verdicts: list[Verdict], roots: Roots) -> list[Verdict]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable
+from urllib.parse import unquote
 
 from reconciler.errors import ConfigError
 from reconciler.shell import Command, Shell
@@ -71,6 +72,25 @@ def read_database_name(shell: Shell, path: str, variable: str) -> str:
     command = Command(script, f"read the database's name in {path}", sudo=True)
     names = shell.run(command).text.splitlines()
     return names[-1] if names else ""
+
+
+def read_login(shell: Shell, path: str, variable: str) -> str:
+    """The role that the env file's `variable` logs in as: that and no more.
+
+    Empty if there is no such file or line, or the URL names no user before an `@`.
+    """
+    url = rf"""{_line(variable)}["']?[A-Za-z0-9+]+://([^/:@]*)(:[^/]*)?@.*"""
+    file, program = shlex.quote(path), shlex.quote(f"s#{url}#\\2#p")
+    script = f"if [ -e {file} ]; then sed -nE {program} {file}; fi"
+    command = Command(script, f"read the database's user in {path}", sudo=True)
+    names = shell.run(command).text.splitlines()
+    return unquote(names[-1].strip()) if names else ""
+
+
+def login_of(url: str) -> str:
+    """The role that an application's URL logs in as; '' where it names none."""
+    found = re.match(r"[A-Za-z0-9+]+://([^/:@]*)(:[^/]*)?@", url)
+    return unquote(found[1]) if found else ""
 
 
 def _rename(variable: str, name: str) -> str:

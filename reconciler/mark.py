@@ -157,7 +157,7 @@ def _may_be_lost(one: Resource, root: Root) -> bool:
 def _is_lost(one: Resource, root: Root, things: Things) -> bool:
     if _is_adopted(one, root):
         return True
-    return not one.hold and not birth.doubt(one, root.home, things)
+    return not one.held and not birth.doubt(one, root.home, things)
 
 
 def _is_adopted(one: Resource, root: Root) -> bool:
@@ -262,8 +262,10 @@ def _witness(case: Case) -> Verdict | None:
 
 
 def _held(case: Case) -> Verdict | None:
-    hold = case.thing.hold
-    return Verdict(case.thing, Reason.HELD, f"deploy-hold: {hold}") if hold else None
+    if not case.thing.held:
+        return None
+    why = case.thing.hold.strip() or "no reason was given"
+    return Verdict(case.thing, Reason.HELD, f"deploy-hold: {why}")
 
 
 def _lost(case: Case) -> Verdict | None:

@@ -16,7 +16,7 @@ from reconciler.durations import format_duration
 from reconciler.mark import Case, Rule
 from reconciler.plan import Plan, ServicePlan
 from reconciler.planner import judged_by
-from reconciler.resource import Resource
+from reconciler.resource import Resource, hold_of
 from reconciler.tags import HELD_BY_ADOPTION
 from reconciler.verdict import Verdict
 
@@ -126,7 +126,7 @@ _ASKED: dict[str, tuple[str, Callable[[Case], str], bool]] = {
     "_unknown": ("known", _known, LEDGER),
     "_rooted": ("rooted", _roots, LEDGER),
     "_witness": ("record", _record, LEDGER),
-    "_held": ("hold", lambda case: case.thing.hold or "none", HEAP),
+    "_held": ("hold", lambda case: hold_of(case.thing), HEAP),
     "_lost": ("label", lambda case: case.thing.tags.get(t.STATE, "none"), HEAP),
     "_shared": ("shared", lambda case: "yes" if case.thing.shared else "no", HEAP),
     "_young": ("age", _age, LEDGER),

@@ -84,8 +84,13 @@ class Resource:
 
     @property
     def hold(self) -> str:
-        """Why people keep it, or ''."""
+        """Why people keep it; '' also where they gave no reason."""
         return self.tags.get(t.HOLD, "")
+
+    @property
+    def held(self) -> bool:
+        """Whether people keep it: the tag's presence counts, whatever its value (rule 16)."""
+        return t.HOLD in self.tags
 
     @property
     def private(self) -> tuple[str, ...]:
@@ -102,6 +107,11 @@ def service_of(thing: Resource) -> str:
     """The service its tags name, which is not yet a proof of birth; '' where they name none."""
     deploy = thing.deploy
     return deploy.service if deploy is not None else ""
+
+
+def hold_of(thing: Resource) -> str:
+    """The reason for its hold in words, or `none`."""
+    return (thing.hold.strip() or "yes, without a reason") if thing.held else "none"
 
 
 @dataclass(frozen=True)

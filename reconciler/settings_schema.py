@@ -60,7 +60,8 @@ class Database(Section):
 
     `url` is the application's URL, as a template, for when the clone carries no env file; `name`
     the database before adoption; `run` where dump and restore run; `ignore_roles` whose sessions
-    are ended when a database of ours is dropped.
+    are ended when a database of ours is dropped; `other_roles` what to do about roles that write in
+    the live database beside the application's.
     """
 
     engine: Literal["postgres", "rds"]
@@ -77,6 +78,7 @@ class Database(Section):
     max_wait: Span = timedelta(seconds=30)
     max_freeze: Span = timedelta(minutes=5)
     run: Literal["instance", "here"] = "instance"
+    other_roles: Literal["shut", "refuse"] = "refuse"
 
     @model_validator(mode="after")
     def _rules(self) -> Self:

@@ -32,7 +32,15 @@ def _verify_freeze(run: Run) -> None:
         if not server.is_shut(frozen.database):
             raise DatabaseError(f"{frozen.database} takes writes again: somebody opened it")
         if server.schema_digest(frozen.database) != frozen.digest:
-            raise DatabaseError(f"the schema of {frozen.database} was changed while it was shut")
+            raise _changed(frozen.database)
     address, was = str(run.ports.managed.address), run.held.ledger.was
     act = FencedAct(run.held.generation, run.deploy, address, was)
     server.record_baseline(run.database, act)
+
+
+def _changed(database: str) -> DatabaseError:
+    return DatabaseError(
+        f"{database} was changed while it was shut: by DDL of an owner, REFRESH MATERIALIZED VIEW, "
+        "ALTER SEQUENCE, or a large object that was made; the copy lacks that",
+        cure="release again when nothing does so; a large object is refused beforehand, then",
+    )

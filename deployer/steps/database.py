@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 
 from deployer import events as e
+from deployer.database_access import refuse_clone, refuse_large_objects
 from deployer.database_copy import CopyJob, copy_database
 from deployer.here import Here, Runner
 from deployer.run import Freeze, Run
@@ -38,6 +39,7 @@ def database(run: Run) -> str:
         return f"{run.database}, empty"
     source = _source(run, config, server)
     _refuse_anothers(run, server, live.id, source)
+    refuse_clone(run.ports, server, run.machines[0].shell, source)
     _freeze(run, config, server, live.id, source)
     _create(run, config, server, like=source)
     _copy(run, config, server, source)
@@ -70,7 +72,7 @@ def _refuse_anothers(run: Run, server: DatabaseServer, live: DeployId, source: s
         raise DatabaseError(
             f"the live machine uses {source}, which is the database of {owner}, not of {live}",
             cure=f"Let live use a database of its own name first. If {owner} is no more, and the "
-            f"name is nobody's:  COMMENT ON DATABASE {source} IS NULL",
+            f"name is nobody's (its note and hold go, too):  COMMENT ON DATABASE {source} IS NULL",
         )
 
 
@@ -89,6 +91,8 @@ def _freeze(
     server.shut(source, act, (config.app_role,), config.max_wait.total_seconds())
     if not server.is_shut(source):
         raise DatabaseError(f"{source} still takes writes although it was shut")
+    # One that was made since the guard looked could be written into, unseen.
+    refuse_large_objects(server, source, config.app_role)
     limit = config.max_freeze.total_seconds()
     run.freeze = Freeze(source, began, limit, server.schema_digest(source))
     run.emit(e.FreezeBegan(limit))

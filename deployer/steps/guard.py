@@ -10,6 +10,7 @@ import secrets
 from datetime import timedelta
 
 from deployer import refusals
+from deployer.database_access import refuse_access
 from deployer.dirt import dirt_lines
 from deployer.run import Run
 from deployer.survey import DOUBTED, Survey, survey
@@ -39,6 +40,8 @@ def guard(run: Run) -> str:
         todo, reading = look(run)
     refuse(run, todo, reading)
     _refuse_no_key(run)
+    for note in refuse_access(run.ports, todo, reading.ledger):
+        run.note("guard", note)
     run.todo = todo
     run.id = new_id(run.ports.service.name, reading)
     run.old_ttl = reading.a.ttl if reading.a else 60

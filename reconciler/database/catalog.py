@@ -49,8 +49,7 @@ def _over_relations(query: str) -> str:
     return _SPACES + query
 
 
-WRITERS = _over_relations(
-    """, held AS (
+_HELD = """, held AS (
   SELECT 'table' AS kind, ARRAY[nspname, relname]::text[] AS path, acl.*
   FROM relations, aclexplode(coalesce(relacl, acldefault('r', relowner))) acl
   WHERE relkind <> 'S' AND privilege_type IN ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE')
@@ -71,7 +70,11 @@ WRITERS = _over_relations(
   FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba))) acl
   WHERE datname = current_database() AND privilege_type = 'CREATE'
 )
-SELECT DISTINCT kind, path, coalesce(r.rolname, ''), privilege_type, is_grantable
+"""
+
+WRITERS = _over_relations(
+    _HELD
+    + """SELECT DISTINCT kind, path, coalesce(r.rolname, ''), privilege_type, is_grantable
 FROM held LEFT JOIN pg_roles r ON r.oid = held.grantee
 WHERE NOT coalesce(r.rolsuper, false)
 """
@@ -102,6 +105,31 @@ SELECT EXISTS (SELECT FROM pg_class WHERE oid >= 16384)
     OR EXISTS (SELECT FROM pg_largeobject_metadata)
 """
 """Whether a database holds anything that initdb did not put there."""
+OTHERS = _over_relations(
+    _HELD
+    + """
+SELECT DISTINCT coalesce(w.rolname, ''), kind, path, privilege_type
+FROM held LEFT JOIN pg_roles w ON held.grantee <> 0 AND pg_has_role(w.oid, held.grantee, 'MEMBER')
+  AND w.rolcanlogin AND NOT w.rolsuper AND w.rolname !~ '^pg_'
+  AND has_database_privilege(w.oid, current_database(), 'CONNECT')
+LEFT JOIN pg_roles app ON app.rolname = %s
+WHERE kind IN ('table', 'column') AND (held.grantee = 0 OR w.oid IS NOT NULL)
+  AND NOT coalesce(pg_has_role(w.oid, app.oid, 'MEMBER'), false)
+  AND coalesce(w.rolname, '') <> ALL(%s) AND coalesce(w.rolname, '') <> current_user
+"""
+)
+"""Who else can log in and write tables: by a privilege, as an owner, or as a member of such a role.
+
+Not the application's role with its members, the role it logs in as, the admin, or a superuser. ''
+stands for PUBLIC. To have a privilege to create is not yet to write.
+"""
+
+MEMBERS = """
+SELECT m.rolname FROM pg_roles m JOIN pg_roles app ON app.rolname = %s
+WHERE pg_has_role(m.oid, app.oid, 'MEMBER')
+"""
+
+LARGE_OBJECTS = "SELECT count(*) FROM pg_largeobject_metadata"
 
 LOCKABLE = _over_relations(
     """SELECT ARRAY[nspname, relname]::text[] FROM relations WHERE relkind IN ('r', 'p')
@@ -109,11 +137,13 @@ LOCKABLE = _over_relations(
 )
 
 UNBOUND = """
-SELECT r.rolname FROM pg_roles r
-WHERE r.rolname = ANY(%s) AND EXISTS (
-  SELECT FROM pg_roles s
-  WHERE (s.rolsuper OR s.rolname = 'pg_write_all_data') AND pg_has_role(r.oid, s.oid, 'MEMBER')
-) ORDER BY 1
+SELECT DISTINCT ON (r.rolname) r.rolname, CASE
+  WHEN r.rolsuper THEN 'is a superuser'
+  WHEN s.rolsuper THEN 'can become the superuser ' || s.rolname
+  ELSE 'is a member of pg_write_all_data' END
+FROM pg_roles r JOIN pg_roles s ON pg_has_role(r.oid, s.oid, 'MEMBER')
+WHERE r.rolname = ANY(%s) AND (s.rolsuper OR s.rolname = 'pg_write_all_data')
+ORDER BY r.rolname, s.rolsuper DESC, s.rolname
 """
 """Roles that write whatever the ACLs say, by themselves or by a role they are a member of."""
 
@@ -181,6 +211,7 @@ DIGEST = _over_relations(
     WHERE n.oid IN (SELECT oid FROM spaces)
   UNION ALL SELECT 'extension', oid::text, xmin FROM pg_extension
   UNION ALL SELECT 'default acl', oid::text, xmin FROM pg_default_acl
+  UNION ALL SELECT 'large object', oid::text, xmin FROM pg_largeobject_metadata
   UNION ALL SELECT 'database', oid::text, xmin FROM pg_database
     WHERE datname = current_database()
   UNION ALL SELECT 'unbound', r.rolname, NULL FROM pg_roles r
@@ -196,7 +227,8 @@ FROM versions
 """Which version of every catalog row stands: `xmin` is the transaction that wrote it.
 
 So a GRANT that was taken back again shows as well, with the write that it let through. VACUUM and
-ANALYZE change rows in place and do not show; REINDEX, CLUSTER and TRUNCATE do.
+ANALYZE change rows in place and do not show; REINDEX, CLUSTER and TRUNCATE do, and so do REFRESH
+MATERIALIZED VIEW, ALTER SEQUENCE … RESTART, and a large object that was made.
 """
 
 EPOCH = """

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 
 from reconciler.database import memory as m
 from reconciler.database import whose
+from reconciler.database.findings import Findings
 from reconciler.database.grants import Grant, On, normal
 from reconciler.database.memory import Baseline, Memory, State
 from reconciler.database.port import Changes, DatabaseInfo, Shut, Thawed
@@ -43,6 +44,7 @@ class FakeDatabase:
     version: int = 0
     writing: int = 0
     sessions: list[str] = field(default_factory=list)
+    large_objects: int = 0
 
     def add_table(self, table: str, rows: int = 0) -> None:
         """A `schema.table` that its owner may write."""
@@ -61,6 +63,10 @@ class FakeServer:
         self.failing: dict[str, ToolError] = {}
         """Method name → the error it raises, until the entry is taken out."""
         self._oids = itertools.count(16_384)
+        self.missing: set[str] = set()
+        """Roles that do not exist."""
+        self.members: set[str] = set()
+        """Roles that are members of the application's."""
 
     def restore(self, source: str, target: str, *, comment: bool = True) -> None:
         """A copy under another name, as people make it: `pg_dump -C` copies the comment, too."""
@@ -150,6 +156,20 @@ class FakeServer:
         database.comment = m.encode(m.shut(memory, taken, _TIME))
         return Shut(taken, already=memory.state is State.SHUT)
 
+    def examine(self, name: str, roles: Sequence[str]) -> Findings:
+        self._may_fail("examine")
+        database = self._at(name) if name else FakeDatabase("")
+        known = {database.owner, *roles} - self.missing
+        tables = [one for one in database.grants if one.on is On.TABLE]
+        strange = {one.to for one in tables} - {*roles, database.owner, *self.members}
+        return Findings(
+            missing=frozenset(roles) - known,
+            unbound={one: "is a superuser" for one in roles if one == SUPERUSER},
+            members=frozenset({roles[0], *self.members}),
+            others={who: frozenset(one for one in tables if one.to == who) for who in strange},
+            large_objects=database.large_objects,
+        )
+
     def thaw(self, name: str, act: FencedAct) -> Thawed:
         self._may_fail("thaw")
         database, memory = self._admitted(name, act)
@@ -157,6 +177,13 @@ class FakeServer:
         database.version += len(memory.acls)
         database.comment = m.encode(m.opened(memory, _TIME))
         return Thawed(memory.acls)
+
+    def hold(self, name: str, ledger: str, reason: str | None) -> None:
+        self._may_fail("hold")
+        memory = _info(name, self._at(name)).memory
+        if memory is None or memory.ledger != ledger:
+            raise Refused(f"database {name} has no memory of this service's ledger")
+        self._at(name).comment = m.encode(replace(memory, hold=reason))
 
     def is_shut(self, name: str) -> bool:
         self._may_fail("is_shut")
@@ -178,7 +205,7 @@ class FakeServer:
 
     def schema_digest(self, name: str) -> str:
         self._may_fail("schema_digest")
-        return str(self._at(name).version)
+        return f"{self._at(name).version} {self._at(name).large_objects}"
 
     def open_like(self, name: str, source: str) -> None:
         self._may_fail("open_like")

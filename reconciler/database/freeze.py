@@ -6,9 +6,10 @@ included, while SHARE locks hold every table: whoever was writing has ended, who
 write is checked again when the wait is over, and is refused. Open sessions go on reading.
 
 What a freeze does not stop: what an owner may always do (DDL, giving itself a privilege back,
-TRUNCATE by way of DROP), code that runs as a superuser (SECURITY DEFINER functions, views and
-subscriptions that one owns) and large objects. `schema_digest` shows the first; the others are the
-work of people with superuser rights.
+TRUNCATE by way of DROP, REFRESH MATERIALIZED VIEW, ALTER SEQUENCE … RESTART), code that runs as a
+superuser (SECURITY DEFINER functions, views and subscriptions that one owns) and large objects,
+which every role may make. `schema_digest` shows the first and a new large object until the commit;
+what writes into one that was there does not show, so a database that has any is refused before.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from time import monotonic
 from psycopg import Connection, errors
 from psycopg.sql import SQL, Identifier, Literal
 
-from reconciler.database import catalog, comment, privileges
+from reconciler.database import catalog, comment, findings, privileges, roles
 from reconciler.database import memory as m
 from reconciler.database.grants import Grant, On
 from reconciler.database.memory import State
 from reconciler.database.port import Shut, Thawed
-from reconciler.errors import DatabaseError, Refused
+from reconciler.errors import DatabaseError
 from reconciler.fence import FencedAct
 
 FIRST_PATIENCE = 0.8
@@ -131,13 +132,8 @@ def _writable(connection: Connection, writers: frozenset[Grant]) -> frozenset[tu
 
 
 def _refuse_unbound(connection: Connection, app_roles: Sequence[str]) -> None:
-    rows = connection.execute(catalog.UNBOUND, [list(app_roles)]).fetchall()
-    if rows:
-        raise Refused(
-            f"role {rows[0][0]} cannot be shut out: it is, or can become, a superuser or a member "
-            "of pg_write_all_data, which no privilege binds",
-            cure=f'ALTER ROLE "{rows[0][0]}" NOSUPERUSER, and make it the owner of its tables',
-        )
+    for role, why in roles.unbound(connection, app_roles).items():
+        raise findings.unbound(role, why)
 
 
 def _gave_up(connection: Connection, max_wait: float) -> DatabaseError:
@@ -146,7 +142,7 @@ def _gave_up(connection: Connection, max_wait: float) -> DatabaseError:
     return DatabaseError(
         f"writers still open after {max_wait:g} s in database {connection.info.dbname}; "
         "it was not frozen and goes on as before",
-        cure="end these transactions, or allow a longer wait",
+        cure="end these transactions (their work is lost), or allow a longer wait (max_wait)",
         detail="\n".join(said),
     )
 
@@ -154,7 +150,8 @@ def _gave_up(connection: Connection, max_wait: float) -> DatabaseError:
 def _cannot_revoke(connection: Connection, left: frozenset[Grant]) -> DatabaseError:
     return DatabaseError(
         f"cannot freeze {connection.info.dbname}: {min(left)}, and the admin cannot revoke that",
-        cure="make the admin a member of the role that owns it, or have that role revoke it",
+        cure="make the admin a member of the role that owns it (it may then do all that this role "
+        "may), or have that role revoke it",
         detail="\n".join(str(one) for one in sorted(left)),
     )
 

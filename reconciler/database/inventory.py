@@ -55,6 +55,8 @@ def _resource(claim: Claim, ledger: str, place: Place) -> Resource:
     }
     if not claim.born and not claim.doubt:
         tags[t.HOLD] = t.HELD_BY_ADOPTION
+    elif info.memory is not None and info.memory.hold is not None:
+        tags[t.HOLD] = info.memory.hold
     said = info.memory.state.value if info.memory else State.OPEN.value
     return Resource(
         DATABASE,

@@ -29,7 +29,7 @@ VERSION = 2
 
 _FIELDS = {"v", "deploy", "ledger", "generation", "state", "at"}
 _ITSELF = {1: frozenset[str](), VERSION: frozenset({"name", "oid"})}
-_OPTIONAL = {"acls", "baseline", "born", "note"}
+_OPTIONAL = {"acls", "baseline", "born", "note", "hold"}
 _NAME = re.compile(r"([a-z0-9_]+)_(\d{8}t\d{6}z)_([a-z0-9]{5})_[0-9a-f]{6}")
 _MAKING = "_making"
 _LONGEST = 63  # bytes of an identifier: PostgreSQL cuts off what is longer, without an error
@@ -71,6 +71,7 @@ class Memory:
     note        a comment that people had written before us, kept
     born        the ledger's address when the database was named, if it has been moved since
     name, oid   the database that it is the memory of; '' and 0 in one of an older version
+    hold        why people keep it from every sweep; None: they do not
     """
 
     deploy: DeployId
@@ -84,6 +85,7 @@ class Memory:
     name: str = ""
     oid: int = 0
     born: str = ""
+    hold: str | None = None
 
     @property
     def old(self) -> bool:
@@ -121,6 +123,8 @@ def encode(memory: Memory) -> str:
         value["born"] = memory.born
     if memory.note:
         value["note"] = memory.note
+    if memory.hold is not None:
+        value["hold"] = memory.hold
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -224,6 +228,7 @@ def _memory(value: Mapping[str, object]) -> Memory:
         born=str(value.get("born", "")),
         name=name,
         oid=oid,
+        hold=str(value["hold"]) if "hold" in value else None,
     )
 
 

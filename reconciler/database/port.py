@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from reconciler.database.findings import Findings
 from reconciler.database.grants import Grant
 from reconciler.database.memory import Memory
 from reconciler.fence import FencedAct
@@ -122,8 +123,22 @@ class DatabaseServer(Protocol):
         """
         ...
 
+    def examine(self, name: str, roles: Sequence[str]) -> Findings:
+        """What hinders a release: of the app's role (the first), its login, others, large objects.
+
+        `name` is '' for the roles alone, where there is no live database yet.
+        """
+        ...
+
     def thaw(self, name: str, act: FencedAct) -> Thawed:
         """Give back exactly what `shut` took. Harmless twice. Raises StaleAct, Refused."""
+        ...
+
+    def hold(self, name: str, ledger: str, reason: str | None) -> None:
+        """Keep it from every sweep for `reason`; None lets go of it. The fence stays as it is.
+
+        Raises Refused for a database that has no memory of `ledger`.
+        """
         ...
 
     def is_shut(self, name: str) -> bool:

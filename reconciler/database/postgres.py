@@ -18,14 +18,17 @@ from reconciler.database import (
     contents,
     dropping,
     freeze,
+    holding,
     likeness,
     making,
     privileges,
 )
 from reconciler.database.connect import AdminUrl, speaking
+from reconciler.database.findings import Findings
 from reconciler.database.grants import Grant
 from reconciler.database.memory import Memory
 from reconciler.database.port import Changes, DatabaseInfo, Shut, Thawed
+from reconciler.database.roles import examine
 from reconciler.fence import FencedAct
 
 Connect = Callable[[str], Connection]
@@ -73,9 +76,17 @@ class PostgresServer:
         with self._session(name, f"cannot freeze database {name}") as session:
             return freeze.shut(session, act, app_roles, max_wait)
 
+    def examine(self, name: str, roles: Sequence[str]) -> Findings:
+        with self._session(name, f"cannot look at the roles of database {name}") as session:
+            return examine(session, roles)
+
     def thaw(self, name: str, act: FencedAct) -> Thawed:
         with self._session(name, f"cannot thaw database {name}") as session:
             return freeze.thaw(session, act)
+
+    def hold(self, name: str, ledger: str, reason: str | None) -> None:
+        with self._session(name, f"cannot hold database {name}") as session:
+            holding.hold(session, ledger, reason)
 
     def is_shut(self, name: str) -> bool:
         with self._session(name, f"cannot tell whether database {name} is shut") as session:

@@ -12,6 +12,7 @@ from reconciler.plan import Plan, ServicePlan
 from reconciler.render import words
 from reconciler.render.plan_text import verdict_json
 from reconciler.replay import Question, questions
+from reconciler.resource import hold_of
 from reconciler.verdict import Reason, Verdict
 
 
@@ -73,7 +74,7 @@ def _answers(plan: Plan, verdict: Verdict) -> Iterator[tuple[str, str]]:
     yield "what", " ".join(filter(None, (thing.kind, thing.type, thing.state, str(thing.place))))
     yield "deploy", str(thing.deploy) if thing.deploy else "its deploy-id does not parse"
     yield "label", thing.tags.get(t.STATE, "none")
-    yield "hold", words.one_line(thing.hold) or "none"
+    yield "hold", words.one_line(hold_of(thing))
     yield "in use by", ", ".join(thing.used_by) or "nothing"
     yield "shared", "with other accounts" if thing.shared else "no"
     if todo is not None:

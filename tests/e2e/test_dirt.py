@@ -161,6 +161,38 @@ def test_a_held_thing_is_kept_and_shown(adopted: Company) -> None:
     adopted.ok("reconciler", "plan", "--exit-code")
 
 
+def test_a_machine_held_without_a_value_keeps_its_database_and_image(adopted: Company) -> None:
+    """The console lets a tag be empty: it holds all the same, and what the machine needs stays."""
+    before = adopted.things()
+    die_in(adopted, "migrate")
+    let_time_pass(adopted, "until")
+    [machine] = adopted.things()["instance"] - before["instance"]
+    adopted.aws("ec2").create_tags(Resources=[machine], Tags=[{"Key": "deploy-hold", "Value": ""}])
+    left = adopted.things()
+    adopted.ok("reconciler", "sweep")
+    assert adopted.things() == left
+    [database] = _database_of(adopted, before)
+    has(adopted.ok("reconciler", "explain", database).out, "is kept", f"{machine} of its release")
+    adopted.ok("reconciler", "release", machine)
+    adopted.ok("reconciler", "sweep")
+    assert adopted.things() == before
+
+
+def test_a_database_is_held(adopted: Company) -> None:
+    """`reconciler hold` writes into its memory; all else of the dead release goes."""
+    before = adopted.things()
+    die_in(adopted, "migrate")
+    let_time_pass(adopted, "until")
+    [database] = _database_of(adopted, before)
+    adopted.ok("reconciler", "hold", database, "its orders are evidence")
+    adopted.ok("reconciler", "sweep")
+    assert adopted.things() == {**before, "database": before["database"] | {database}}
+    has(adopted.ok("reconciler", "explain", database).out, "is kept", "its orders are evidence")
+    adopted.ok("reconciler", "release", database)
+    adopted.ok("reconciler", "sweep")
+    assert adopted.things() == before
+
+
 def test_a_young_sweep_removes_what_a_dead_release_left(adopted: Company) -> None:
     """It looks at what is labelled unfinished alone, and that is enough for ordinary dirt."""
     before = adopted.things()

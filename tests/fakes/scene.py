@@ -25,10 +25,15 @@ from tests.fakes.compute import FakeCompute
 from tests.fakes.heap import FakeHeap
 from tests.fakes.ledgers import FakeLedgers
 from tests.fakes.reach import FakeConnector, FakeReach, ToldServer
-from tests.shop_world import ALL, CLEAN, LEDGER, NOW, OLD, PLACE
+from tests.shop_world import ALL, CLEAN, LEDGER, LIVE, NOW, OLD, PLACE
 
 GATE = Gate(("shop",), ("shop-worker",))
 ROLE = "shop_app"
+READ_LOGIN = [
+    "read the database's name in /etc/shop/env on i-17",
+    "read the database's user in /etc/shop/env on i-17",
+]
+"""What is asked of live before a release, once the ledger has been read."""
 
 CONFIGURED: Mapping[str, Any] = {
     "name": "shop",
@@ -92,6 +97,8 @@ class Scene:
             app_roles=(ROLE,),
             max_wait=1.0,
         )
+        env = f"DATABASE_URL=postgresql://{ROLE}:pw@db:5432/{LIVE.database_name(LEDGER)}\n"
+        self.reach.machine("i-17").write("/etc/shop/env", env)
         self._fill(tuple(resources))
 
     def _fill(self, resources: tuple[Resource, ...]) -> None:

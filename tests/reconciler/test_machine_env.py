@@ -8,7 +8,9 @@ import pytest
 
 from reconciler.errors import CommandFailed, ConfigError
 from reconciler.machine_env import (
+    login_of,
     read_database_name,
+    read_login,
     set_database,
     write_env,
 )
@@ -127,3 +129,28 @@ def test_the_whole_file_can_be_written(machine: FakeMachine) -> None:
     write_env(machine, PATH, ["A=1", f"TOKEN={SECRET}"])
     assert machine.read(PATH) == f"A=1\nTOKEN={SECRET}\n"
     assert SECRET not in everything_said(machine)
+
+
+@pytest.mark.parametrize(
+    ("line", "role"),
+    [
+        ("DATABASE_URL=postgres://u:p@h:5432/shop", "u"),
+        ("DATABASE_URL='postgres://my%2Bapp@h/shop_2?sslmode=require'", "my+app"),
+        ('export DATABASE_URL="postgresql+psycopg://u_1:p@ss:w@h/a_b"', "u_1"),
+        ("DATABASE_URL=postgres://u:p%40#x@h", "u"),
+        ("DATABASE_URL=postgres:///shop?host=/tmp", ""),
+        ("DATABASE_URL=postgres://h/shop", ""),
+        ("OTHER_DATABASE_URL=postgres://u:p@h/shop", ""),
+    ],
+)
+def test_the_login_is_read_from_every_spelling(machine: FakeMachine, line: str, role: str) -> None:
+    """The role and nothing else comes back; the configured URL is read alike."""
+    machine.write(PATH, f"A=1\n{line}\n")
+    assert read_login(machine, PATH, KEY) == role
+    if not line.startswith("OTHER"):
+        assert login_of(line.partition("=")[2].strip("'\"")) == role
+
+
+def test_without_a_file_nobody_logs_in(machine: FakeMachine) -> None:
+    """An empty role, no error."""
+    assert read_login(machine, "/etc/none", KEY) == ""

@@ -23,8 +23,12 @@ OF_ANY_WORLD = [
     invariants.test_only_what_is_proved_ours_and_dead_is_ever_deleted,
     invariants.test_what_is_deleted_is_used_by_nothing_that_stays,
     invariants.test_deletions_are_sorted,
-    invariants.test_a_held_thing_is_never_deleted,
     invariants.test_an_applied_plan_leaves_nothing_to_do,
+]
+
+OF_ANY_HOLD = [
+    invariants.test_a_held_thing_is_never_deleted,
+    invariants.test_a_held_machine_keeps_what_it_needs,
 ]
 
 
@@ -34,6 +38,9 @@ def test_every_invariant_of_a_plan(world: World) -> None:
     """All that holds of any world, each asked of the same very many."""
     for invariant in OF_ANY_WORLD:
         invariant.hypothesis.inner_test(world)  # type: ignore[attr-defined]
+    for invariant in OF_ANY_HOLD:
+        for reason in invariants.HOLDS:
+            invariant.hypothesis.inner_test(world, reason)  # type: ignore[attr-defined]
 
 
 @FEWER

@@ -188,11 +188,11 @@ def test_what_is_lost_is_not_garbage_even_if_nobody_noticed(
 
 
 def test_in_use_spreads() -> None:
-    """A held machine keeps its disk and interface; a held image its snapshot."""
+    """A held machine keeps its disk, interface, image and database; a held image its snapshot."""
     found = verdicts(changed("i-41", tags={t.HOLD: "look at it"}))
     reasons = {id_: found[id_].reason for id_ in DEAD_THINGS}
     assert reasons["vol-41"] is reasons["eni-41"] is Reason.IN_USE
-    assert reasons["ami-41"] is reasons["snap-41"] is Reason.UNROOTED
+    assert reasons["ami-41"] is reasons["snap-41"] is reasons["db-41"] is Reason.IN_USE
     found = verdicts(changed("ami-41", tags={t.HOLD: "golden"}))
     assert found["snap-41"].reason is Reason.IN_USE
     assert found["i-41"].reason is Reason.UNROOTED

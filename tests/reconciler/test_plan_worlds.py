@@ -14,12 +14,15 @@ from reconciler import tags as t
 from reconciler.desired import DESIRED
 from reconciler.ledger import Ending, Ledger
 from reconciler.plan import ServicePlan, wave
-from reconciler.resource import APART, DATABASE, Gap, Resource
+from reconciler.resource import APART, DATABASE, IMAGE, INSTANCE, RDS_INSTANCE, Gap, Resource
 from reconciler.sweep import ROUNDS
 from reconciler.tags import Label
 from reconciler.verdict import Reason
 from tests.reconciler.worlds import World, strangers, worlds
-from tests.shop_world import HOME, PLACE
+from tests.shop_world import HOME, LEDGER, PLACE
+
+HOLDS = ("wait", "", " ")
+"""Values of the tag: its presence holds."""
 
 # What holds in any world.
 
@@ -142,13 +145,29 @@ def test_strangers_change_no_verdict_on_ours(world: World, others: tuple[Resourc
     )
 
 
-@given(worlds())
-def test_a_held_thing_is_never_deleted(world: World) -> None:
-    """A word of people's on each thing, and there is nothing left to delete."""
+@given(worlds(), st.sampled_from(HOLDS))
+def test_a_held_thing_is_never_deleted(world: World, reason: str) -> None:
+    """The tag on each thing, whatever it says, and there is nothing left to delete (rule 16)."""
     held = tuple(
-        replace(one, tags={**one.tags, t.HOLD: "wait"}) for one in world.inventory.resources
+        replace(one, tags={**one.tags, t.HOLD: reason}) for one in world.inventory.resources
     )
     assert not world.holding(held).deleted
+
+
+@given(worlds(), st.sampled_from(HOLDS))
+def test_a_held_machine_keeps_what_it_needs(world: World, reason: str) -> None:
+    """Only machines are held: neither database nor image of their releases goes (rule 16)."""
+    held = tuple(
+        replace(one, tags={**one.tags, t.HOLD: reason}) if one.kind == INSTANCE else one
+        for one in world.inventory.resources
+    )
+    releases = {one.deploy for one in held if one.kind == INSTANCE and one.tags[t.LEDGER] == LEDGER}
+    gone = {one.thing.deploy for one in world.holding(held).plan.deletes if _is_needed(one.thing)}
+    assert not gone & releases
+
+
+def _is_needed(one: Resource) -> bool:
+    return one.kind in (DATABASE, RDS_INSTANCE, IMAGE)
 
 
 @given(worlds())

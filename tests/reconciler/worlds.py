@@ -68,6 +68,7 @@ def mostly(usual: Any, *others: Any) -> st.SearchStrategy[Any]:
 
 _TAGGED: tuple[dict[str, str], ...] = (
     {t.HOLD: "look at it"},
+    {t.HOLD: ""},
     {t.HOLD: HELD_BY_ADOPTION},
     {t.PART: "instance@123456789012/us-east-1"},
     {t.LEDGER: "Z2/shop._deploy.example.net"},

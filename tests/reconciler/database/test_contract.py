@@ -367,3 +367,29 @@ def test_a_freeze_keeps_the_baseline(world: World, name: str) -> None:
     world.server.shut(name, act(6), ["app"], 2)
     changes = world.server.changes_since_baseline(name)
     assert (changes.at_least, changes.unknown) == (1, False)
+
+
+def test_a_hold_stays_through_every_act(world: World, name: str) -> None:
+    """Freeze, baseline and thaw keep it; the fence is not moved; only letting go ends it."""
+    server = world.server
+    server.hold(name, LEDGER, "")
+    server.shut(name, FencedAct(5, SHOP, LEDGER), ["app"], 5)
+    server.record_baseline(name, FencedAct(5, SHOP, LEDGER))
+    server.thaw(name, FencedAct(6, SHOP, LEDGER))
+    memory = info(world, name).memory
+    assert memory is not None
+    assert (memory.hold, memory.generation) == ("", 6)
+    server.hold(name, LEDGER, None)
+    memory = info(world, name).memory
+    assert memory is not None
+    assert (memory.hold, memory.generation) == (None, 6)
+
+
+def test_a_hold_wants_our_memory(world: World, name: str) -> None:
+    """What people wrote as a comment is not overwritten, nor another ledger's memory."""
+    with pytest.raises(Refused, match="has no memory of this service's ledger"):
+        world.server.hold(name, "Z9/shop._deploy.example.org", "ask Ann")
+    world.remark(name, "ask Ann")
+    with pytest.raises(Refused, match="has no memory of this service's ledger"):
+        world.server.hold(name, LEDGER, "ask Ann")
+    assert info(world, name).foreign == "ask Ann"

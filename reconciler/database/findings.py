@@ -1,0 +1,127 @@
+"""What a release has to know of a live database before it makes anything. Pure.
+
+Each finding that hinders is refused in words, with steps that touch nothing but what they name.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from reconciler.database.grants import Grant
+from reconciler.errors import Refused
+
+SHOWN = 5
+"""Objects named for one role and one set of privileges; the rest are counted."""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Roles and large objects of one database.
+
+    missing        those of the roles asked about that do not exist
+    unbound        those that no privilege binds → why
+    members        the roles that may act as the first of those asked about
+    others         who else can log in and write tables → what; '' stands for every role (PUBLIC)
+    large_objects  how many there are
+    """
+
+    missing: frozenset[str] = frozenset()
+    unbound: Mapping[str, str] = field(default_factory=dict)
+    members: frozenset[str] = frozenset()
+    others: Mapping[str, frozenset[Grant]] = field(default_factory=dict)
+    large_objects: int = 0
+
+
+def other_lines(others: Mapping[str, Iterable[Grant]]) -> list[str]:
+    """`clerk: INSERT on public.orders`: a line for each role and set of privileges."""
+    lines = []
+    for role, grants in sorted(others.items()):
+        may: defaultdict[str, set[str]] = defaultdict(set)
+        for one in grants:
+            may[".".join(one.path)].add(one.may)
+        objects: defaultdict[str, list[str]] = defaultdict(list)
+        for path, words in sorted(may.items()):
+            objects[", ".join(sorted(words))].append(path)
+        who = role or "every role (PUBLIC)"
+        lines += [f"{who}: {words} on {_some(paths)}" for words, paths in sorted(objects.items())]
+    return lines
+
+
+def _some(paths: list[str]) -> str:
+    more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
+    return ", ".join(paths[:SHOWN]) + more
+
+
+def names(others: Mapping[str, object]) -> str:
+    """The roles by name."""
+    return ", ".join(one or "PUBLIC" for one in sorted(others))
+
+
+def unbound(role: str, why: str) -> Refused:
+    """No privilege binds the application's role, so its writes cannot be refused.
+
+    The cure takes nothing away from that role: it may be the server's only superuser.
+    """
+    return Refused(
+        f"role {role} cannot be shut out: it {why}, which no privilege binds",
+        cure=_OWN_ROLE.replace("@ROLE@", role).replace("@LITERAL@", _literal(role)),
+    )
+
+
+OWNED = """\
+SELECT format('ALTER TABLE %s OWNER TO app_owner', c.oid::regclass) \
+FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace \
+WHERE relkind IN ('r', 'p', 'v', 'm', 'S') AND nspname !~ '^pg_' \
+AND nspname <> 'information_schema' AND relowner = @LITERAL@::regrole ORDER BY relkind = 'S'"""
+"""Moves what a role owns in one database; a sequence of a table goes with the table.
+
+Not REASSIGN OWNED: of a superuser that made the server it is refused, and of any other role it
+moves its databases, too.
+"""
+
+_OWN_ROLE = f"""\
+Leave @ROLE@ as it is, and give the application a role of its own. As a superuser, by psql, in the
+application's database (nothing else is changed; its other sessions go on as @ROLE@):
+  CREATE ROLE app_owner LOGIN PASSWORD '...';
+  GRANT app_owner TO "the role of database.admin";
+  ALTER DATABASE "the application's" OWNER TO app_owner; ALTER SCHEMA public OWNER TO app_owner;
+  {OWNED} \\gexec
+Then app_owner goes into database.app_role and the URL in live's env file; restart the app."""
+
+
+def _literal(name: str) -> str:
+    """A role's name as a text that casts to regrole."""
+    quoted = '"' + name.replace('"', '""') + '"'
+    return "'" + quoted.replace("'", "''") + "'"
+
+
+def has_large_objects(database: str, count: int) -> Refused:
+    """Every role may write large objects, whatever privileges were taken from it."""
+    return Refused(
+        f"database {database} has {count} large objects, which no privilege protects: what is "
+        "written into one while it is copied, or by a late client afterwards, would be lost",
+        cure=_LARGE_OBJECTS.replace("@DATABASE@", database),
+    )
+
+
+_LARGE_OBJECTS = """\
+Copy them into a column of type bytea   UPDATE ... SET data = lo_get(the column that has the oid)
+then remove them, each for good         SELECT lo_unlink(oid) FROM pg_largeobject_metadata
+To see what nothing refers to           vacuumlo --dry-run @DATABASE@"""
+
+
+def others_write(service: str, database: str, others: Mapping[str, frozenset[Grant]]) -> Refused:
+    """Roles that a release would shut out for good, which nobody has said it may."""
+    return Refused(
+        f"{names(others)} may write in {database} beside the application: a release shuts that "
+        "database for good, and whoever does not follow to the new one is refused from then on",
+        detail="\n".join(other_lines(others)),
+        cure=(
+            "If they are to be shut out (in the new database they may write as before)   "
+            f'other_roles = "shut" below [database] in services/{service}.toml\n'
+            "If they do not write at all   REVOKE what is listed above from them, as the tables' "
+            "owner; it ends their writes at once"
+        ),
+    )
