@@ -33,7 +33,18 @@ class GivenZones:
                 f"no --zone that was given contains {service.record}",
                 cure=f"--zone {service.record.partition('.')[2]}=ITS-ID",
             )
-        return LedgerAddress(service.name, self.ids[zone], zone, service.record)
+        watched = tuple(map(self._id, service.witness_zones))
+        return LedgerAddress(
+            service.name, self.ids[zone], zone, service.record, service.also, watched
+        )
+
+    def _id(self, zone: str) -> str:
+        if "." in zone and zone not in self.ids:
+            raise ConfigError(
+                f"no --zone that was given is {zone}, of witness_zones",
+                cure=f"--zone {zone}=ITS-ID",
+            )
+        return self.ids.get(zone, zone)
 
 
 def scope(settings: Settings, account: str, locate: Locate) -> Scope:
@@ -50,7 +61,8 @@ def scope(settings: Settings, account: str, locate: Locate) -> Scope:
         regions=_sorted(one.region for one in services),
         services=tuple(one.name for one in services),
         zones=_sorted(one.zone_id for one in ledgers),
-        names=tuple(name for one in ledgers for name in (one.record, one.name)),
+        names=tuple(name for one in ledgers for name in (one.record, one.name, *one.also)),
+        watched=_sorted(id_ for one in ledgers for id_ in one.watched),
         parameters=_sorted(
             [path for one in services for path in _parameters(one)]
             + [one.value for one in (notices.webhook,) if one and _is_ssm(one)]
