@@ -104,8 +104,8 @@ def _roots(case: Case) -> str:
 
 def _record(case: Case) -> str:
     record = ", ".join(case.root.record) or "nothing"
-    _, why = case.witnessed.get(case.deploy, (None, "no name that was read leads to its deploy"))
-    return f"the A record says {record}; {why}"
+    said = case.witnessed.get(case.deploy)
+    return f"the A record says {record}: {said[1] if said else 'no address of its deploy'}"
 
 
 def _age(case: Case) -> str:

@@ -16,6 +16,7 @@ from reconciler.cloud import ARecord, Reading
 from reconciler.errors import AccessDenied, CloudError, ConfigError, LedgerUnknown, SwapLost
 from reconciler.ledger import Ledger
 from reconciler.ledger_text import encode
+from reconciler.wiring import located
 from tests.fake_route53 import (
     ADDRESS,
     NOW,
@@ -25,8 +26,9 @@ from tests.fake_route53 import (
     client_error,
     done_but_lost,
 )
+from tests.fakes.scene import service
 
-WWW, OLD_NAME = "www.example.com", "old.example.com"
+WWW = "www.example.com"
 ALSO = replace(ADDRESS, also=(WWW,))
 OLD = Ledger(gen=7, live=led.Live(an_id("aaaaa"), ("10.0.0.1",)))
 HELD = led.acquire(OLD, an_id("bbbbb", 5), NOW + timedelta(minutes=15))
@@ -199,6 +201,20 @@ def test_zones_are_named_or_given_by_id(fake: FakeRoute53, ledgers: Route53Ledge
     with pytest.raises(ConfigError, match=r"example\.net") as refused:
         ledgers.zone_ids("example.net")
     assert "witness_zones" in refused.value.cure
+
+
+def test_a_name_of_another_zone_cannot_move_along(
+    fake: FakeRoute53, ledgers: Route53Ledgers
+) -> None:
+    """A change batch is of one zone: refused in words, before anything is read."""
+    fake.zones = {"Z1": "example.com", "Z2": "example.org"}
+    here = located(
+        ledgers, service(also=["www.example.com"], witness_zones=["example.org", "Z999"])
+    )
+    assert (here.also, here.watched) == (("www.example.com",), ("Z2", "Z999"))
+    with pytest.raises(ConfigError, match=r"www\.example\.org is not in example\.com") as refused:
+        located(ledgers, service(also=["www.example.org"]))
+    assert "CNAME" in refused.value.cure
 
 
 def test_a_definite_refusal_is_told_as_before(
