@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from deployer import events as e
+from deployer.lease import Lease, Terms
 from deployer.ports import Ports
 from deployer.preview import preview
 from deployer.rollback import rollback
@@ -14,10 +16,11 @@ from deployer.run import Options, Run
 from deployer.steps.guard import guard
 from reconciler.errors import AccessDenied, CloudError, Refused, ToolError
 from tests.fakes.scene import Scene
-from tests.shop_world import LIVE
+from tests.shop_world import CLEAN, LIVE, deploy
 
 WWW = "www.example.com"
 OTHER = "old.example.com"
+MINE = deploy(0, "bbbbb")
 
 
 def name(scene: Scene, which: str, *addresses: str) -> None:
@@ -103,6 +106,20 @@ def test_unread_is_not_empty(scene: Scene, error: ToolError, kind: type[ToolErro
         guard(Run(scene.ports(), Options(), lambda _: None))
     assert error.message in str(refused.value)
     assert "deployer up shop" in refused.value.cure
+
+
+def test_a_name_that_was_moved_meanwhile_stops_the_commit(scene: Scene) -> None:
+    """People win: the release is given up, record, name and ledger stay as they are."""
+    name(scene, WWW, "10.0.1.17")
+    address = along(scene, WWW).managed.address
+    terms = Terms(timedelta(minutes=10), timedelta(minutes=3), timedelta(hours=2))
+    lease = Lease(scene.ledgers, scene.ledgers.read(address), MINE, terms)
+    lease.acquire()
+    name(scene, WWW, "203.0.113.5")
+    with pytest.raises(ToolError, match=f"moved the A record {WWW} to 203.0.113.5"):
+        lease.commit(MINE, ("10.0.1.50",), LIVE)
+    assert scene.ledgers.pointed_at(scene.address) == ("10.0.1.17",)
+    assert scene.ledger.live == CLEAN.live
 
 
 def rolled(ports: Ports) -> list[str]:

@@ -8,7 +8,7 @@ import pytest
 
 from reconciler import mark, planner
 from reconciler.errors import AccessDenied, CloudError, ToolError
-from reconciler.ledger import Ledger
+from reconciler.ledger import Ledger, Live
 from reconciler.other_names import Names
 from reconciler.plan import Ask, ServicePlan
 from reconciler.resource import DATABASE, INSTANCE, Inventory, Resource
@@ -17,7 +17,7 @@ from reconciler.tags import Label
 from reconciler.verdict import Reason, Root
 from tests.fakes.scene import Scene
 from tests.reconciler.sweeps import CROWDED, DELETING, ONE_KEPT, only_live
-from tests.shop_world import ALL, CLEAN, DEAD, HOME, LEDGER, NOW, OLD, root, things
+from tests.shop_world import ALL, CLEAN, DEAD, HOME, LEDGER, LIVE, NOW, OLD, root, things
 
 WWW = "www.example.com"
 AT_OLD = {WWW: ("10.0.1.9",)}
@@ -182,6 +182,20 @@ def test_names_that_appear_after_the_plan_are_seen_right_before_the_deletion(sce
     assert "ami-9" in scene.heap.ids
     assert WWW in result.left.contradictions[0]
     assert not result.outcomes or all(one.fate != "gone" for one in result.outcomes)
+
+
+def test_names_that_go_along_are_repointed_with_the_record(scene: Scene) -> None:
+    """A stop and start changed the machine's public address: one swap, both names."""
+    only_live(scene)
+    old, new = "203.0.113.1", "203.0.113.2"
+    scene.ledger = replace(CLEAN, live=Live(LIVE, (old,)))
+    scene.heap.change("i-17", addresses=("10.0.1.17", new), public=(new,))
+    _name(scene, old)
+    scene.managed = replace(scene.managed, address=replace(scene.address, also=(WWW,)))
+    assert scene.sweep().clean
+    says = {name: one.addresses for name, one in scene.ledgers.zone.records.items()}
+    assert says == {"shop.example.com": (new,), WWW: (new,)}
+    assert len(scene.did("swap")) == 1
 
 
 @pytest.mark.parametrize(
