@@ -72,7 +72,7 @@ def cli() -> None:
 @SERVICE
 @click.option("--ref", default="HEAD", show_default=True, help="What to release, for git.")
 @click.option("--sweep-first", is_flag=True, help="Remove what dead releases left, then go on.")
-@click.option("--despite", multiple=True, metavar="ID", help="Go on beside this left-over thing.")
+@click.option("--despite", multiple=True, metavar="ID|NAME", help="Go on beside it.")
 @click.option("--wait", type=DURATION, default="0s", help="Wait so long for another release.")
 @click.option("--keep-failed", type=DURATION, help="Keep the evidence of a failure so long.")
 @common

@@ -51,7 +51,7 @@ class Lease:
         self._store = store
         self._terms = terms
         self._reading = seen
-        self._pointed_at = seen.a.addresses if seen.a else ()
+        self._pointed_at = _names(seen)
         self._read_at = time.monotonic()
         self._began = seen.now
         self._step = "lease"
@@ -281,11 +281,12 @@ class Lease:
 
     def _refuse_moved(self) -> None:
         """People win (rule 11): a swap made again must not take what they wrote for our own."""
-        now = self._reading.a.addresses if self._reading.a else ()
-        if now != self._pointed_at:
+        now = _names(self._reading)
+        moved = next((one for one in now if now[one] != self._pointed_at[one]), "")
+        if moved:
             raise ToolError(
-                f"somebody moved the A record to {', '.join(now) or 'nothing'} meanwhile; it is "
-                "not moved back",
+                f"somebody moved the A record {moved} to {', '.join(now[moved]) or 'nothing'} "
+                "meanwhile; it is not moved back",
                 cure=f"To see how it stands   deployer status {self.mine.service}",
             )
 
@@ -296,3 +297,9 @@ class Lease:
         self._reading = reading
         self._read_at = time.monotonic()
         self._stale = False
+
+
+def _names(reading: Reading) -> dict[str, tuple[str, ...]]:
+    """What the record and the names that go along with it say."""
+    every = {reading.address.record: reading.a, **dict(reading.also)}
+    return {name: one.addresses if one else () for name, one in every.items()}

@@ -12,6 +12,7 @@ from deployer.ports import Ports
 from deployer.run import Options, Run
 from deployer.steps.guard import dirt, look, new_id, refuse
 from deployer.steps.image import live_machine
+from deployer.steps.names import refuse_names
 from reconciler.durations import format_duration
 from reconciler.errors import ConfigError, Refused, ToolError
 from reconciler.settings import refuse_unbuilt
@@ -42,6 +43,7 @@ def preview(ports: Ports, ref: str = "HEAD") -> Preview:
     notes: tuple[str, ...] = ()
     try:
         refuse(run, todo, reading)
+        refuse_names(run, todo, reading)
         notes = refuse_access(ports, todo, reading.ledger)
     except (Refused, ConfigError) as error:
         refusal = error
@@ -92,7 +94,8 @@ def steps(service: Service, wanted: Shape | None) -> list[tuple[str, str]]:
             lines.append(("migrate", "; ".join(database.migrate)))
     lines.append(("start", ", ".join(app.units)))
     lines += [("smoke", one.http or one.command or "") for one in service.smoke]
-    lines.append(("commit", f"{service.record} and the ledger, in one batch"))
+    names = ", ".join((service.record, *service.also))
+    lines.append(("commit", f"{names} and the ledger, in one batch"))
     jobs = f"jobs {', '.join(app.jobs)} here, not there; " if app.jobs else ""
     lines.append(("follow-up", f"{jobs}keep {service.keep} for rollback"))
     return lines

@@ -5,7 +5,7 @@ Pure: they are made from a plan. Every refusal ends with the next command.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from reconciler import costs
@@ -14,6 +14,7 @@ from reconciler import tags as t
 from reconciler.durations import format_duration
 from reconciler.errors import Refused, ToolError
 from reconciler.ledger import Lease, Live
+from reconciler.other_names import Names
 from reconciler.plan import ServicePlan
 from reconciler.resource import Gap
 from reconciler.verdict import Root, Verdict
@@ -74,6 +75,49 @@ def nothing_to_clone(service: str, live: Live) -> Refused:
 def moved(todo: ServicePlan) -> Refused:
     """Somebody changed the A record: people win (rule 11)."""
     return Refused(f"{todo.service}: {todo.notes[0]}", cure=moved_record.cure(todo.root))
+
+
+def left_behind(
+    live: Live,
+    service: str,
+    record: str,
+    also: Sequence[str],
+    found: Mapping[str, Sequence[str]],
+) -> Refused:
+    """Other names lead to live: its clients there would stay behind (rule 13)."""
+    listed = ", ".join(f'"{one}"' for one in (*also, *found))
+    said = "; ".join(f"{one} holds {', '.join(at)}" for one, at in found.items())
+    despite = " ".join(f"--despite {one}" for one in found)
+    which = "that name" if len(found) == 1 else "those names"
+    return Refused(
+        f"{said}: addresses of {live.id}, which is live behind {record}. A release would leave "
+        f"{which} on a machine that takes no writes",
+        cure=(
+            f"To move {which} along     say also = [{listed}] in services/{service}.toml, then   "
+            f"deployer up {service}\n"
+            f"If it should not be there     correct or delete it, then   deployer up {service}\n"
+            f"If nobody uses it any more    deployer up {service} {despite}"
+        ),
+    )
+
+
+def apart(service: str, name: str, there: Sequence[str], says: Sequence[str]) -> Refused:
+    """A name that should move along is somewhere else."""
+    return Refused(
+        f"{name} is in `also` and says {', '.join(there) or 'nothing'}, the record of {service} "
+        f"says {', '.join(says) or 'nothing'}: they cannot move together",
+        cure=f"Point {name} to {', '.join(says) or 'nothing'}, or take it out of `also` in "
+        f"services/{service}.toml, then   deployer up {service}",
+    )
+
+
+def names_unread(service: str, names: Names) -> ToolError:
+    """Whether another name leads to live is not known: unknown is not empty."""
+    return names.refusal(
+        f"whether another name leads to the live machines of {service} is not known: "
+        f"{names.problem}",
+        cure=f"{names.cure}, then   deployer up {service}",
+    )
 
 
 def held(todo: ServicePlan, lease: Lease, length: timedelta) -> Refused:

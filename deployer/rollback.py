@@ -20,6 +20,7 @@ from deployer.rollback_database import refuse_early, shut_newer
 from deployer.rollback_run import Rollback, choose
 from deployer.smoking import smoke_all
 from deployer.steps.guard import new_id
+from deployer.steps.names import addresses
 from deployer.survey import Survey, survey
 from deployer.undo import left_lines, settled
 from reconciler import ledger as ledgers
@@ -27,6 +28,7 @@ from reconciler.cloud import Reading
 from reconciler.deploy_id import DeployId
 from reconciler.errors import DirtRemains, FollowUpFailed, Refused, ToolError
 from reconciler.ledger import Ending, Ledger
+from reconciler.list_names import read_names
 from reconciler.plan import Ask
 from reconciler.signals import Interrupted
 from reconciler.sweep import sweep
@@ -190,12 +192,13 @@ def _after(run: Rollback) -> e.RolledBack:
     began = time.monotonic()
     run.emit(e.StepBegan("follow-up"))
     try:
-        ttl = run.reading.a.ttl if run.reading.a else 60
+        ttl = run.reading.drain_ttl
         unfinished = left_lines(sweep([managed], {managed.name: Ask(managed.retention, ttl)}))
     except (ToolError, Interrupted) as error:
         unfinished = (str(error),)
     if not unfinished:
         run.thawed(cut_over=True)
+    _report_names(run)
     text = "unfinished" if unfinished else "jobs and writes changed sides"
     run.emit(e.StepDone("follow-up", text, time.monotonic() - began))
     done = _rolled_back(run, unfinished)
@@ -209,8 +212,18 @@ def _after(run: Rollback) -> e.RolledBack:
     return done
 
 
+def _report_names(run: Rollback) -> None:
+    """Names that lead to the release that was left. A rollback is not kept waiting for them."""
+    names = read_names(run.ports.managed)
+    left = addresses(run.live, run.seen.machines(run.live.id))
+    for name in names.holding(left):
+        run.emit(e.Warned(f"{name} leads to {run.live.id}, which takes no writes any more"))
+    if names.problem:
+        run.emit(e.Warned(f"whether other names lead to it is not known: {names.problem}"))
+
+
 def _rolled_back(run: Rollback, unfinished: tuple[str, ...]) -> e.RolledBack:
-    ttl = run.reading.a.ttl if run.reading.a else 60
+    ttl = run.reading.drain_ttl
     return e.RolledBack(
         service=run.ports.managed.name,
         deploy=str(run.target.id),

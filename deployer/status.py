@@ -51,7 +51,7 @@ class Status:
     @property
     def clean(self) -> bool:
         """Whether there is nothing to do, for us or for people."""
-        return self.todo.empty and not self.problem and not self.todo.notes
+        return self.todo.empty and not self.problem and not self.todo.contradictions
 
 
 def status(ports: Ports) -> Status:
@@ -76,7 +76,7 @@ def status(ports: Ports) -> Status:
 
 def _notes(seen: Survey) -> Iterator[str]:
     todo = seen.todo
-    yield from todo.notes
+    yield from todo.contradictions
     if todo.readdress:
         says, now = ", ".join(todo.root.record), ", ".join(todo.readdress)
         yield f"the live machines are at {now} now; the A record still says {says}"

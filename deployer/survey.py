@@ -10,6 +10,7 @@ from reconciler.cloud import Reading
 from reconciler.deploy_id import DeployId
 from reconciler.errors import Refused
 from reconciler.ledger import Ledger
+from reconciler.list_names import with_names
 from reconciler.observe import observe
 from reconciler.plan import Ask, ServicePlan
 from reconciler.planner import plan
@@ -69,7 +70,8 @@ def survey(ports: Ports, ask: Ask | None = None) -> Survey:
     managed = ports.managed
     world = observe([managed])
     reading = world.readings.get(managed.name)
-    ttl = reading.a.ttl if reading and reading.a else 60
+    ttl = reading.drain_ttl if reading else 60
     asks = {managed.name: ask or Ask(managed.retention, ttl)}
+    world = with_names(world, [managed], asks)
     whole = plan(world.inventory, world.roots, asks)
     return Survey(whole.services[0], world.inventory, reading)

@@ -23,7 +23,9 @@ from reconciler.tags import Label, Place
 class LedgerAddress:
     """Where a service's ledger and its A record are. `zone_id` is Route 53's hosted zone id.
 
-    `account` and `region` are those of the machines, as configured; '' where nobody said.
+    `account` and `region` are those of the machines, as configured; '' where nobody said. `also`
+    are the names of the same zone that change with the record, `watched` the ids of the zones whose
+    names are witnesses (rule 13); none: the ledger's own.
     """
 
     service: str
@@ -32,6 +34,8 @@ class LedgerAddress:
     record: str
     account: str = ""
     region: str = ""
+    also: tuple[str, ...] = ()
+    watched: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -70,7 +74,8 @@ class Reading:
     """A ledger as it was read, with everything needed to swap against exactly that.
 
     `ledger` is None where the record does not exist. `text` and `ttl` are what a DELETE must
-    match. `a` is None where there is no A record. `now` is the Date header of the answer.
+    match. `a` is None where there is no A record. `now` is the Date header of the answer. `also`
+    has the record of each name that changes with it.
     """
 
     address: LedgerAddress
@@ -79,6 +84,21 @@ class Reading:
     text: str = ""
     ttl: int = 60
     a: ARecord | None = None
+    also: tuple[tuple[str, ARecord | None], ...] = ()
+
+    @property
+    def drain_ttl(self) -> int:
+        """How long clients may still use what the names say now: the longest TTL, in seconds."""
+        every = (self.a, *(one for _, one in self.also))
+        return max((one.ttl for one in every if one is not None), default=60)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The addresses of every name of some zones, and the calls it took."""
+
+    held: Mapping[str, tuple[str, ...]]
+    calls: int = 0
 
 
 @dataclass(frozen=True)
@@ -112,6 +132,13 @@ class LedgerStore(Protocol):
         """Many at once, with as few calls as there are pages; one's error is its own value."""
         ...
 
+    def names(self, address: LedgerAddress) -> Listing:
+        """Every name of the watched zones that has addresses of its own, the record too.
+
+        Raises CloudError, AccessDenied: a zone that was not read whole is not half a witness.
+        """
+        ...
+
     def raw(self, address: LedgerAddress) -> Reading:
         """What stands there, not understood: `ledger` is None. For `recover` alone.
 
@@ -126,7 +153,8 @@ class LedgerStore(Protocol):
     def swap(self, seen: Reading, new: Ledger, point_at: tuple[str, ...] | None = None) -> Reading:
         """DELETE exactly what was seen and CREATE `new`, in one batch; returns it as a reading.
 
-        With `point_at`, the A record changes in the same batch (created where there was none).
+        With `point_at`, the A record changes in the same batch (created where there was none), and
+        with it each name in `also` that said the same; what people pointed elsewhere stays there.
         A lost reply is answered by reading again (rule 4): returns if `new` stands there,
         sends again while the old one does, raises SwapLost if something else stands there, and
         CloudUnclear if it could not be settled within its deadline.

@@ -16,6 +16,7 @@ from reconciler import tags as t
 from reconciler.cloud import UNPROVED, Fate, Outcome
 from reconciler.errors import Refused, ToolError
 from reconciler.fence import FencedAct
+from reconciler.list_names import witnessed_now
 from reconciler.managed import Managed, OnOutcome
 from reconciler.mark import mark, problems
 from reconciler.observe import NEVER, alive, list_databases, read_root
@@ -88,6 +89,7 @@ class Collector:
         whole = self._with_the_rest(fresh, [*part, *near])
         _refuse_unknown(whole, root)
         _refuse_unseen(fresh, part)
+        root = witnessed_now(self._managed, root, whole.resources)
         wanted = {one.key for one in part}
         verdicts = mark(whole, {root.home.service: root})
         return {one.thing.id: one for one in verdicts if one.thing.key in wanted}

@@ -19,8 +19,9 @@ GLOBAL = "global"
 
 INDEX = "tags"
 LEDGER = "ledger"
+NAME = "name"
 MACHINE = "machine"
-"""What is read beside the kinds of resources: the tag index, the ledgers, machines over SSH."""
+"""What is read beside the kinds of resources: the tag index, ledgers, other names, machines."""
 
 
 class Status(StrEnum):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler import plain
 from reconciler.census import Census
@@ -26,6 +26,24 @@ from reconciler.scope import NOTHING, Beside
 
 AsksOf = Callable[[Mapping[str, Reading]], Mapping[str, Ask]]
 """What is asked of every service, once its ledger has been read."""
+
+
+def full_asks(
+    readings: Mapping[str, Reading],
+    services: Sequence[Managed],
+    asks: Mapping[str, Ask],
+    *,
+    young: bool,
+) -> Mapping[str, Ask]:
+    """What is asked of every service: the ordinary, unless `asks` says more."""
+    full = {}
+    for one in services:
+        asked = asks.get(one.name) or Ask(one.retention)
+        usual = one.name not in asks or asked.among is not None
+        if usual:
+            asked = replace(asked, ttl=readings[one.name].drain_ttl if one.name in readings else 60)
+        full[one.name] = replace(asked, young=young)
+    return full
 
 
 @dataclass(frozen=True)

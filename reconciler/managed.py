@@ -45,7 +45,8 @@ class Managed:
     """One configured service. `gate` names its units; None where it has no machines to talk to.
 
     `ignore_roles` are other roles whose sessions do not keep a database from being dropped.
-    `zone_account` holds the ledger's zone; '' for the account of the machines.
+    `zone_account` holds the ledger's zone; '' for the account of the machines. `despite` are names
+    that somebody vouches for: whatever they hold keeps nothing.
     """
 
     home: Home
@@ -60,6 +61,7 @@ class Managed:
     retention: Retention = field(default_factory=Retention)
     min_age: timedelta = timedelta(0)
     zone_account: str = ""
+    despite: frozenset[str] = frozenset()
     cap: Cap = field(default_factory=Cap)
 
     @property

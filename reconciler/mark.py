@@ -8,11 +8,11 @@ labels, holds, doubts and contradictions protect, and nothing but the ledger con
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from reconciler import birth
+from reconciler import birth, witness
 from reconciler.birth import Home, Things
 from reconciler.claimants import dispute
 from reconciler.deploy_id import DeployId
@@ -26,14 +26,15 @@ from reconciler.verdict import CONDEMNED, Reason, Root, Roots, Verdict
 class Case(NamedTuple):
     """What the rules are asked about: a thing, the deploy that it names, and what is beside it.
 
-    `witnessed` are the deploys any of whose addresses stands in the A record.
+    `witnessed` are the deploys any of whose addresses stands in the A record or under another
+    name, with the reason to keep them.
     """
 
     thing: Resource
     deploy: DeployId
     root: Root
     things: Things
-    witnessed: frozenset[DeployId]
+    witnessed: Mapping[DeployId, tuple[Reason, str]]
 
 
 Rule = Callable[[Case], Verdict | None]
@@ -44,7 +45,7 @@ def mark(inventory: Inventory, roots: Roots) -> tuple[Verdict, ...]:
     roots = settled(inventory, roots)
     places = {one.place for one in inventory.resources}
     things = {place: birth.index(inventory.resources, place) for place in places}
-    seen = {name: witnessed(root, inventory.resources) for name, root in roots.items()}
+    seen = {name: witnesses(root, inventory.resources) for name, root in roots.items()}
     verdicts = [_judge(one, roots, things[one.place], seen) for one in inventory.resources]
     return spare([_maybe_in_use(one, inventory) for one in verdicts], roots)
 
@@ -78,6 +79,13 @@ def witnessed(root: Root, resources: Iterable[Resource]) -> frozenset[DeployId]:
         for one in resources
         if one.deploy is not None and not record.isdisjoint(one.addresses)
     )
+
+
+def witnesses(root: Root, resources: Sequence[Resource]) -> Mapping[DeployId, tuple[Reason, str]]:
+    """What names the deploys of this heap: the A record (rule 9), or another name (rule 13)."""
+    said = (Reason.WITNESSED, "an address of its deploy stands in the A record")
+    others = witness.verdicts(root, resources)
+    return {**others, **dict.fromkeys(witnessed(root, resources), said)}
 
 
 def _settled(root: Root, inventory: Inventory) -> Root:
@@ -179,7 +187,7 @@ def _judge(
     thing: Resource,
     roots: Roots,
     things: Things,
-    seen: Mapping[str, frozenset[DeployId]],
+    seen: Mapping[str, Mapping[DeployId, tuple[Reason, str]]],
 ) -> Verdict:
     deploy = thing.deploy
     if deploy is None:
@@ -256,9 +264,8 @@ def role(ledger: Ledger, deploy: DeployId) -> Reason | None:
 
 
 def _witness(case: Case) -> Verdict | None:
-    if case.deploy not in case.witnessed:
-        return None
-    return Verdict(case.thing, Reason.WITNESSED, "an address of its deploy stands in the A record")
+    said = case.witnessed.get(case.deploy)
+    return Verdict(case.thing, *said) if said else None
 
 
 def _held(case: Case) -> Verdict | None:

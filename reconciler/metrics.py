@@ -111,7 +111,7 @@ class _Seen:
         yield from self._waste()
         unknown = "Services whose state could not be established"
         yield GaugeMetricFamily("reconciler_unknown_services", unknown, self._unknown)
-        moved = "A records that somebody moved away from what the ledger last wrote"
+        moved = "A records that somebody moved, or that keep a release that would go by now"
         yield GaugeMetricFamily("reconciler_moved_records", moved, self._contradictions)
         yield self._last_complete()
 

@@ -27,7 +27,8 @@ def cure(root: Root) -> str:
 def new_addresses(verdicts: tuple[Verdict, ...], root: Root, plain: Plain) -> tuple[str, ...]:
     """The live machines' addresses if a stop and start changed them (rule 11), else ().
 
-    Only where the record still says what the ledger wrote, and only to a complete set. A machine
+    Only where the record still says what the ledger wrote, and only to a complete set. Names in
+    `also` that people moved stay where they are (`reconciler.aws.swap`). A machine
     that merely carries live's tags (a copy by hand) is nobody's to point a record at.
     """
     live = root.ledger.live

@@ -183,6 +183,7 @@ def root_of(managed: Managed, reading: Reading, fence: int = 0) -> Root:
         reading.now,
         ledger=reading.ledger or Ledger(gen=0),
         record=reading.a.addresses if reading.a else (),
+        also={name: one.addresses if one else () for name, one in reading.also},
         fence=fence,
         min_age=managed.min_age,
     )

@@ -30,6 +30,7 @@ from reconciler.resource import (
 )
 from reconciler.retention import Retention
 from reconciler.verdict import Reason, Root, Verdict
+from reconciler.witness import Note
 
 WAVES: tuple[tuple[str, ...], ...] = (
     (INSTANCE,),
@@ -90,7 +91,8 @@ class Ask:
 class ServicePlan:
     """What is to be done about one service, in the order it is done.
 
-    `plain` counts what is plainly kept by kind; of that there are no verdicts.
+    `plain` counts what is plainly kept by kind; of that there are no verdicts. `witnesses` is what
+    other names than the record contradict (rule 13).
     """
 
     root: Root
@@ -100,6 +102,7 @@ class ServicePlan:
     forget: tuple[DeployId, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     notes: tuple[str, ...] = ()
+    witnesses: tuple[Note, ...] = ()
     problem: str = ""
     young: bool = False
     plain: Mapping[str, int] = field(default_factory=dict)
@@ -108,6 +111,11 @@ class ServicePlan:
     def service(self) -> str:
         """The service's name."""
         return self.root.home.service
+
+    @property
+    def contradictions(self) -> tuple[str, ...]:
+        """What people have to look at, whatever else there is to do."""
+        return (*self.notes, *(one.text for one in self.witnesses))
 
     @cached_property
     def deletes(self) -> tuple[Verdict, ...]:
@@ -149,8 +157,10 @@ class Plan:
 
     @property
     def contradictions(self) -> tuple[str, ...]:
-        """What people have to look at: a record that somebody moved (rule 11)."""
-        return tuple(f"{one.service}: {note}" for one in self.services for note in one.notes)
+        """What people have to look at: a record that was moved (rule 11), other names (rule 13)."""
+        return tuple(
+            f"{one.service}: {said}" for one in self.services for said in one.contradictions
+        )
 
     @property
     def empty(self) -> bool:

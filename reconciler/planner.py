@@ -7,11 +7,12 @@ swap fails, nothing after it is carried out and the next round decides again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from reconciler import ledger as ledgers
 from reconciler import tags as t
+from reconciler import witness
 from reconciler.deploy_id import DeployId
 from reconciler.desired import DESIRED
 from reconciler.ledger import Ending, Lease, Ledger
@@ -58,7 +59,9 @@ def _service(inventory: Inventory, root: Root, ask: Ask) -> ServicePlan:
     if root.problem:
         verdicts = _verdicts(inventory, root)
         return ServicePlan(root, verdicts=verdicts, problem=root.problem)
-    first = swaps(root, ask, forget=not _is_partly_hidden(inventory, root))
+    standing = witness.named(root, inventory.resources)
+    hidden = bool(_is_partly_hidden(inventory, root) or root.names.problem)
+    first = swaps(root, ask, forget=not hidden, spared=standing)
     later, after = _after(inventory, root, first.ledger, first.forget)
     verdicts = _verdicts(later, after)
     leased = first.ledger.lease is not None
@@ -72,9 +75,18 @@ def _service(inventory: Inventory, root: Root, ask: Ask) -> ServicePlan:
         readdress=() if leased or ask.young else _readdress(verdicts, after, inventory, ask),
         verdicts=_scoped(verdicts, ask),
         notes=notes(root),
+        witnesses=witness.notes(root, standing, _only_named(verdicts, root, ask, standing)),
         young=ask.young,
         plain=plain,
     )
+
+
+def _only_named(
+    verdicts: tuple[Verdict, ...], root: Root, ask: Ask, standing: Collection[DeployId]
+) -> set[DeployId]:
+    """The deploys that would be forgotten or deleted, were it not for another name."""
+    over = set(swaps(root, ask).forget).intersection(standing)
+    return over | witness.keeping(verdicts, standing)
 
 
 def judged_by(plan: Plan, todo: ServicePlan) -> tuple[Inventory, Root]:
@@ -108,10 +120,14 @@ class Swaps:
     forget: tuple[DeployId, ...]
 
 
-def swaps(root: Root, ask: Ask, *, forget: bool = True) -> Swaps:
-    """The swaps that a plan begins with; without `forget`, nothing is forgotten now."""
+def swaps(root: Root, ask: Ask, *, forget: bool = True, spared: Collection[DeployId] = ()) -> Swaps:
+    """The swaps that a plan begins with; without `forget`, nothing is forgotten now.
+
+    `spared` are deploys that other names lead to: who may be served by them stays rooted.
+    """
     ended, end = _end_lease(root, ask)
-    forgets = _forgets(ended, root, ask) if forget else ()
+    over = _forgets(ended, root, ask) if forget else ()
+    forgets = tuple(one for one in over if one not in spared)
     return Swaps(_without(ended, forgets), end, forgets)
 
 

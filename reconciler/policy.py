@@ -23,11 +23,12 @@ Document = dict[str, Any]
 class Scope:
     """Whose policy: the services of one account.
 
-    `names` are the records that are swapped: each service's own and its ledger's. `zones` are
-    hosted zone ids, `parameters` the paths of the `ssm:` references, `profiles` the names of the
-    roles that the machines have, `assumes` the ARNs of the roles that the sweep takes elsewhere.
-    `notices` says whether a sweep tells people, `topics` the ARNs of the SNS topics that it uses;
-    `lifts` whether it takes protection off what it deletes.
+    `names` are the records that are swapped: each service's own, those that go along with it, and
+    its ledger's. `zones` are hosted zone ids, `watched` those whose names are witnesses,
+    `parameters` the paths of the `ssm:` references, `profiles` the names of the roles that the
+    machines have, `assumes` the ARNs of the roles that the sweep takes elsewhere. `notices` says
+    whether a sweep tells people, `topics` the ARNs of the SNS topics that it uses; `lifts` whether
+    it takes protection off what it deletes.
     """
 
     account: str
@@ -35,6 +36,7 @@ class Scope:
     services: tuple[str, ...]
     zones: tuple[str, ...]
     names: tuple[str, ...]
+    watched: tuple[str, ...] = ()
     parameters: tuple[str, ...] = ()
     profiles: tuple[str, ...] = ()
     assumes: tuple[str, ...] = ()
@@ -248,7 +250,10 @@ def _pass_role(scope: Scope) -> Document:
 
 
 def _records(scope: Scope) -> list[Document]:
-    zones = [f"arn:aws:route53:::hostedzone/{one}" for one in scope.zones]
+    zones, read = (
+        [f"arn:aws:route53:::hostedzone/{one}" for one in ids]
+        for ids in (scope.zones, sorted({*scope.zones, *scope.watched}))
+    )
     key = "route53:ChangeResourceRecordSets"
     allowed = {
         f"{key}NormalizedRecordNames": list(scope.names),
@@ -261,7 +266,7 @@ def _records(scope: Scope) -> list[Document]:
     }
     return [
         _allow("FindTheZone", "route53:ListHostedZones", "*"),
-        _allow("ReadTheLedgerAndTheRecord", "route53:ListResourceRecordSets", zones),
+        _allow("ReadTheLedgerAndTheRecord", "route53:ListResourceRecordSets", read),
         _allow("SwapTheLedgerAndTheRecordNeverUpsert", key, zones, condition),
     ]
 

@@ -6,7 +6,7 @@ Which hosted zone a record is in, only Route 53 knows; who may not ask it can sa
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler.cloud import LedgerAddress
 from reconciler.errors import ConfigError
@@ -33,7 +33,17 @@ class GivenZones:
                 f"no --zone that was given contains {service.record}",
                 cure=f"--zone {service.record.partition('.')[2]}=ITS-ID",
             )
-        return LedgerAddress(service.name, self.ids[zone], zone, service.record)
+        watched = tuple(map(self._id, service.witness_zones))
+        address = LedgerAddress(service.name, self.ids[zone], zone, service.record)
+        return replace(address, also=service.also, watched=watched)
+
+    def _id(self, zone: str) -> str:
+        if "." in zone and zone not in self.ids:
+            raise ConfigError(
+                f"no --zone that was given is {zone}, of witness_zones",
+                cure=f"--zone {zone}=ITS-ID",
+            )
+        return self.ids.get(zone, zone)
 
 
 def scope(settings: Settings, account: str, locate: Locate) -> Scope:
@@ -50,7 +60,8 @@ def scope(settings: Settings, account: str, locate: Locate) -> Scope:
         regions=_sorted(one.region for one in services),
         services=tuple(one.name for one in services),
         zones=_sorted(one.zone_id for one in ledgers),
-        names=tuple(name for one in ledgers for name in (one.record, one.name)),
+        names=tuple(name for one in ledgers for name in (one.record, one.name, *one.also)),
+        watched=_sorted(id_ for one in ledgers for id_ in one.watched),
         parameters=_sorted(
             [path for one in services for path in _parameters(one)]
             + [one.value for one in (notices.webhook,) if one and _is_ssm(one)]

@@ -43,7 +43,7 @@ def questions(plan: Plan, todo: ServicePlan, verdict: Verdict) -> tuple[Question
     if deploy is None:
         return ()
     things = birth.index(inventory.resources, asked.place)
-    case = Case(asked, deploy, root, things, mark.witnessed(root, inventory.resources))
+    case = Case(asked, deploy, root, things, mark.witnesses(root, inventory.resources))
     found: list[Question] = []
     last = mark.judge(case, lambda rule, said: found.append(_question(case, rule, said)))
     listed = _times(case)[0]
@@ -104,8 +104,8 @@ def _roots(case: Case) -> str:
 
 def _record(case: Case) -> str:
     record = ", ".join(case.root.record) or "nothing"
-    its = "an" if case.deploy in case.witnessed else "no"
-    return f"the A record says {record}: {its} address of its deploy"
+    said = case.witnessed.get(case.deploy)
+    return f"the A record says {record}: {said[1] if said else 'no address of its deploy'}"
 
 
 def _age(case: Case) -> str:

@@ -30,6 +30,7 @@ from reconciler.settings_types import (
     SqlName,
     Unit,
     Variable,
+    Zone,
 )
 from reconciler.tags import Place
 
@@ -221,11 +222,15 @@ class Limits(Section):
 class Service(Section):
     """One service: what is released, where, and how. `name` is the file's own.
 
-    `zone_account` holds the record's zone, and so the ledger; None: where the machines are.
+    `zone_account` holds the record's zone, and so the ledger; None: where the machines are. `also`
+    are the names that change with the record; every other name of the `witness_zones` (none: the
+    ledger's) that holds an address of a release keeps it from being deleted.
     """
 
     name: str
     record: HostName
+    also: tuple[HostName, ...] = ()
+    witness_zones: tuple[Zone, ...] = ()
     account: Account
     region: Region
     zone_account: Account | None = None
@@ -255,6 +260,8 @@ class Service(Section):
             raise ValueError('carry: the paths to carry go with files = "carry", and only with it')
         if self.database is not None and self.app.env_file is None:
             raise ValueError("app.env_file: is wanted: the new database's URL is written there")
+        if len({self.record, *self.also}) <= len(self.also):
+            raise ValueError("also: other names than the record are wanted, each once")
         twice = set(self.app.units) & set(self.app.jobs)
         if twice:
             raise ValueError(f"app.jobs: {min(twice)!r} is in units too")

@@ -98,6 +98,13 @@ HostName = Annotated[
         "a full host name in lower case, such as shop.example.com",
     ),
 ]
+Zone = Annotated[
+    str,
+    _matching(
+        r"Z[A-Z0-9]{3,31}|([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z0-9-]+",
+        "the name or the id of a hosted zone, such as example.com",
+    ),
+]
 SqlName = Annotated[str, _matching(r"[A-Za-z_][A-Za-z0-9_$-]{0,62}", "a name in PostgreSQL")]
 Variable = Annotated[str, _matching(r"[A-Za-z_][A-Za-z0-9_]*", "the name of a variable")]
 Port = Annotated[int, Field(ge=1, le=65535)]

@@ -18,8 +18,9 @@ from reconciler.completeness import MACHINE, Read, Status
 from reconciler.deploy_id import DeployId
 from reconciler.errors import ToolError
 from reconciler.finish import Finish, finish, takes_writes, unopened
-from reconciler.glance import Index, glance, read_index
+from reconciler.glance import Index, full_asks, glance, read_index
 from reconciler.ledger import Ending, Ledger
+from reconciler.list_names import with_names
 from reconciler.managed import Managed, OnOutcome
 from reconciler.observe import World, observe
 from reconciler.plan import Ask, Plan, Repair, ServicePlan
@@ -131,7 +132,7 @@ def _look(
     services: Sequence[Managed], asks: Asks, young: bool, beside: Beside
 ) -> tuple[World, Plan]:
     world = observe(services, young=young, beside=beside)
-    return world, _plan(world, _asks(world.readings, services, asks, young=young), beside)
+    return _plan(world, services, full_asks(world.readings, services, asks, young=young), beside)
 
 
 @dataclass
@@ -150,10 +151,10 @@ class _Eyes:
         if self.index is None or self.index.calls <= READ_AGAIN:
             self.index = read_index(self.services, self.beside)
         world = glance(self.services, self.index, self._asks_of, self.beside)
-        return world, _plan(world, self._asks_of(world.readings), self.beside)
+        return _plan(world, self.services, self._asks_of(world.readings), self.beside)
 
     def _asks_of(self, readings: Mapping[str, Reading]) -> Mapping[str, Ask]:
-        return _asks(readings, self.services, self.asks, young=False)
+        return full_asks(readings, self.services, self.asks, young=False)
 
 
 def sweep(
@@ -202,25 +203,14 @@ def _of(whole: Plan, service: str) -> ServicePlan:
     return next(one for one in whole.services if one.service == service)
 
 
-def _asks(
-    readings: Mapping[str, Reading], services: Sequence[Managed], asks: Asks, *, young: bool
-) -> Mapping[str, Ask]:
-    """What is asked of every service: the ordinary, unless `asks` says more."""
-    ttl = {name: one.a.ttl for name, one in readings.items() if one.a}
-    full = {}
-    for one in services:
-        asked = asks.get(one.name) or Ask(one.retention)
-        usual = one.name not in asks or asked.among is not None
-        length = ttl.get(one.name, 60) if usual else asked.ttl
-        full[one.name] = replace(asked, young=young, ttl=length)
-    return full
-
-
-def _plan(world: World, asks: Mapping[str, Ask], beside: Beside) -> Plan:
+def _plan(
+    world: World, services: Sequence[Managed], asks: Asks, beside: Beside
+) -> tuple[World, Plan]:
     """The plan. What is of a service that was merely not chosen is no stranger."""
+    world = with_names(world, services, asks)
     whole = plan(world.inventory, world.roots, asks)
     strangers = (one for one in whole.strangers if service_of(one.thing) not in beside.known)
-    return replace(whole, strangers=tuple(strangers))
+    return world, replace(whole, strangers=tuple(strangers))
 
 
 class _Execution:

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
         """reconciler sweep
         reconciler sweep --service shop
         reconciler sweep --young --json
-        reconciler sweep --plan plan.json""",
+        reconciler sweep --plan plan.json
+        reconciler sweep --service shop --despite old.example.com""",
         CODES,
     )
 )
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Only what `plan -o` wrote there, each item verified again.",
 )
+@click.option("--despite", multiple=True, metavar="NAME", help="A DNS name that keeps nothing.")
 @common
 @pass_asked
 def sweep(
@@ -51,6 +53,7 @@ def sweep(
     young: bool,
     allow: int | None,
     file: Path | None,
+    despite: tuple[str, ...],
 ) -> int:
     """Remove what is left behind; repair; finish.
 
@@ -64,19 +67,24 @@ def sweep(
     guard = Breaker(cap_of(settings), allow)
     if agreed is not None:
         services, young = agreed.services, agreed.young
-    result = _Run(asked, settings, edges, guard, agreed).sweep(services, young=young)
+    run = _Run(asked, settings, edges, guard, agreed, frozenset(despite))
+    result = run.sweep(services, young=young)
     return _said(asked, result)
 
 
 @dataclass
 class _Run:
-    """One sweep with all that watches it: the breaker, the plan that was agreed to, people."""
+    """One sweep with all that watches it: the breaker, the plan that was agreed to, people.
+
+    `despite` are names that keep nothing, whatever they hold.
+    """
 
     asked: Asked
     settings: Settings
     edges: Edges
     guard: Breaker
     agreed: PlanFile | None
+    despite: frozenset[str]
 
     def sweep(self, services: Sequence[str], *, young: bool) -> Result:
         from reconciler import agreement
@@ -87,14 +95,13 @@ class _Run:
 
         agreed = self.agreed
         found = opened(self.settings, services, self.edges)
+        managed = [replace(one, despite=self.despite) for one in found.services]
         asks = agreement.asks(agreed, found.services) if agreed is not None else {}
         if self.asked.as_json:
             self.asked.say(stream.version_line())
         people = notifier(self.settings, self.edges)
         approve = approving(self._refuse, people)
-        result = clean(
-            found.services, asks, self._tell, young=young, approve=approve, beside=found.beside
-        )
+        result = clean(managed, asks, self._tell, young=young, approve=approve, beside=found.beside)
         if agreed is not None:
             agreement.check_time(agreed, result.first)
             result = replace(result, left_out=agreement.left_out(agreed, result.first))

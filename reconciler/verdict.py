@@ -10,6 +10,7 @@ from enum import StrEnum
 from reconciler.birth import Home
 from reconciler.errors import Refused, ToolError
 from reconciler.ledger import Ledger
+from reconciler.other_names import Names
 from reconciler.resource import Resource
 from reconciler.tags import Label
 
@@ -60,7 +61,9 @@ class Root:
 
     `problem` says why the service is unknown ('' when it is not); then nothing of it is touched.
     `cure` is what whoever could not read it said to do, `refusal` what to raise.
-    `record` is what the A record says now (empty: there is none). `now` is the ledger's Date.
+    `record` is what the A record says now (empty: there is none), `also` what the names say that go
+    along with it, `names` all other names as far as they were asked for (`reconciler.witness`).
+    `now` is the ledger's Date.
     `fence` is the highest generation that anything of the service is seen to have obeyed.
     `heap_age` is how long before `now` the heap was listed.
     """
@@ -69,6 +72,8 @@ class Root:
     now: datetime
     ledger: Ledger = field(default_factory=lambda: Ledger(gen=0))
     record: tuple[str, ...] = ()
+    also: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    names: Names = field(default_factory=Names)
     problem: str = ""
     cure: str = ""
     refusal: type[ToolError] = Refused

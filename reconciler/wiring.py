@@ -16,7 +16,7 @@ from reconciler.birth import Home
 from reconciler.breaker import Cap
 from reconciler.cloud import LedgerAddress
 from reconciler.database.port import DatabaseServer
-from reconciler.errors import CloudError, NotTried
+from reconciler.errors import CloudError, ConfigError, NotTried
 from reconciler.log import Logger
 from reconciler.machine_gate import Gate
 from reconciler.managed import Managed
@@ -77,7 +77,7 @@ class Edges:
         ledgers = self.ledgers(zone)
         heap = self._heaps.setdefault(place, self._heap(place))
         try:
-            address = ledgers.locate(service.name, service.record)
+            address = located(ledgers, service)
         except CloudError as error:
             labelled = _labelled(heap, service) if by_labels else None
             if labelled is None:
@@ -121,6 +121,23 @@ class Edges:
             return None
         secret = self.resolver(service)
         return lambda: _postgres(secret(database.admin))
+
+
+def located(ledgers: Route53Ledgers, service: Service) -> LedgerAddress:
+    """Where the ledger is, and the names around it. Raises ConfigError, CloudError.
+
+    A change batch is of one zone: a name that lies in another one cannot move with the record.
+    """
+    address = ledgers.locate(service.name, service.record)
+    for name in service.also:
+        if ledgers.locate(service.name, name).zone_id != address.zone_id:
+            raise ConfigError(
+                f"also: {name} is not in {address.zone}, the zone of {service.record}: one change "
+                "batch cannot move both",
+                cure=f"make {name} a CNAME of {service.record}, and take it out of `also`",
+            )
+    watched = tuple(id_ for zone in service.witness_zones for id_ in ledgers.zone_ids(zone))
+    return replace(address, also=service.also, watched=tuple(dict.fromkeys(watched)))
 
 
 def _labelled(heap: Ec2Heap, service: Service) -> LedgerAddress | None:

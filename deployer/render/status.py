@@ -55,8 +55,11 @@ def _trouble(one: Status) -> Iterator[str]:
     if one.dirt:
         yield f"  ! left behind: {words.count(len(one.dirt), 'thing')}"
         yield from (f"      {line}" for line in one.dirt)
+    yield from (note.cure for note in one.todo.witnesses)
     if one.todo.notes:
         yield moved.cure(one.todo.root)
+    elif one.todo.witnesses and one.todo.empty:
+        return
     elif not one.clean:
         yield f"To put it right      reconciler sweep --service {one.service}"
     elif not one.generation and one.pointed_at:

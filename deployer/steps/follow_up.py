@@ -33,6 +33,6 @@ def follow_up(run: Run) -> str:
         run.unfinished.append(str(error))
         return "unfinished"
     run.unfinished += left_lines(result)
-    for line in run.unfinished:
+    for line in (*run.unfinished, *result.left.contradictions):
         run.emit(e.Warned(line))
     return "jobs here, not there; labels written" if not run.unfinished else "unfinished"

@@ -13,6 +13,7 @@ from deployer import refusals
 from deployer.database_access import refuse_access
 from deployer.dirt import dirt_lines
 from deployer.run import Run
+from deployer.steps.names import refuse_names
 from deployer.survey import DOUBTED, Survey, survey
 from reconciler import ledger as ledgers
 from reconciler import tags as t
@@ -39,12 +40,13 @@ def guard(run: Run) -> str:
         _sweep(run)
         todo, reading = look(run)
     refuse(run, todo, reading)
+    refuse_names(run, todo, reading)
     _refuse_no_key(run)
     for note in refuse_access(run.ports, todo, reading.ledger):
         run.note("guard", note)
     run.todo = todo
     run.id = new_id(run.ports.service.name, reading)
-    run.old_ttl = reading.a.ttl if reading.a else 60
+    run.old_ttl = reading.drain_ttl
     _refuse_full(run, reading)
     return "clean" if reading.ledger and reading.ledger.live else "a first release"
 

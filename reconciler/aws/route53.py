@@ -14,8 +14,9 @@ from reconciler.aws.errors import calling
 from reconciler.aws.retries import Patience
 from reconciler.aws.session import Aws
 from reconciler.aws.swap import Swap
+from reconciler.aws.zone_names import list_names
 from reconciler.aws.zone_reader import Records, ZoneReader, ZoneReaders, plain
-from reconciler.cloud import ARecord, LedgerAddress, Reading, Readings
+from reconciler.cloud import ARecord, LedgerAddress, Listing, Reading, Readings
 from reconciler.errors import AccessDenied, CloudError, ConfigError, LedgerUnknown, ToolError
 from reconciler.ledger import Ledger
 from reconciler.ledger_home import at_home
@@ -72,6 +73,23 @@ class Route53Ledgers:
             raise ConfigError(f"{record} is in {len(found)} hosted zones of the same name: {ids}")
         return LedgerAddress(service, _zone_id(found[0]), plain(found[0]["Name"]), plain(record))
 
+    def zone_ids(self, zone: str) -> tuple[str, ...]:
+        """The ids of the hosted zones of this name; an id is its own. Raises ConfigError."""
+        if "." not in zone:
+            return (zone,)
+        self._zones = self._zones or self._list_zones()
+        found = tuple(_zone_id(one) for one in self._zones if plain(one["Name"]) == plain(zone))
+        if not found:
+            raise ConfigError(
+                f"no hosted zone of account {self.aws.place.account} is called {zone}",
+                cure="correct `witness_zones`: hosted zones of the account of the ledger's zone",
+            )
+        return found
+
+    def names(self, address: LedgerAddress) -> Listing:
+        """See `LedgerStore.names`."""
+        return list_names(self.aws.route53, address.watched or (address.zone_id,))
+
     def read(self, address: LedgerAddress) -> Reading:
         """See `LedgerStore.read`."""
         return self._consistent(address, ZoneReaders(self.aws.route53))
@@ -81,7 +99,7 @@ class Route53Ledgers:
         reader = ZoneReader(self.aws.route53, address.zone_id)
         records = reader.at(address.name)
         text, ttl = ledger_text(address, records)
-        a = simple_a(address, reader.at(address.record))
+        a = simple_a(address.record, address.zone, reader.at(address.record))
         return Reading(address, records.now, None, text, ttl, a)
 
     def readings(self, addresses: Sequence[LedgerAddress]) -> Readings:
@@ -127,7 +145,8 @@ class Route53Ledgers:
         for _ in range(LOOKS):
             reading, one_page = self._look(address, readers.of(address.zone_id))
             live = reading.ledger.live if reading.ledger else None
-            if one_page or live is None or (reading.a and reading.a.addresses == live.at):
+            every = [reading.a, *(one for _, one in reading.also)]
+            if one_page or live is None or all(one and one.addresses == live.at for one in every):
                 return reading
             again = readers.fresh(address.zone_id)
             if ledger_text(address, again.at(address.name)) == (reading.text, reading.ttl):
@@ -137,11 +156,12 @@ class Route53Ledgers:
     def _look(self, address: LedgerAddress, reader: ZoneReader) -> tuple[Reading, bool]:
         records = reader.at(address.name)
         text, ttl = ledger_text(address, records)
-        beside = reader.at(address.record)
-        reading = Reading(
-            address, records.now, _decoded(address, text), text, ttl, simple_a(address, beside)
-        )
-        return reading, beside.page == records.page
+        ledger = _decoded(address, text)
+        beside = {name: reader.at(name) for name in (address.record, *address.also)}
+        a, *others = (simple_a(name, address.zone, found) for name, found in beside.items())
+        also = tuple(zip(address.also, others, strict=True))
+        reading = Reading(address, records.now, ledger, text, ttl, a, also)
+        return reading, all(one.page == records.page for one in beside.values())
 
     def _containing(self, record: str) -> list[HostedZone]:
         name = plain(record)
@@ -173,9 +193,9 @@ def ledger_text(address: LedgerAddress, records: Records) -> tuple[str, int]:
     return values[0]["Value"], sets[0]["TTL"]
 
 
-def simple_a(address: LedgerAddress, records: Records) -> ARecord | None:
+def simple_a(name: str, zone: str, records: Records) -> ARecord | None:
     """The A record, None where there is none. Raises LedgerUnknown for what is not simple."""
-    apex = address.record == address.zone
+    apex = name == zone
     strange = [
         _describe(one)
         for one in records.sets
@@ -184,8 +204,8 @@ def simple_a(address: LedgerAddress, records: Records) -> ARecord | None:
     ]
     if strange:
         raise LedgerUnknown(
-            f"{address.record} is not one simple A record: {', '.join(strange)} stands there",
-            cure=f"leave one simple A record at {address.record}; nothing else can be switched",
+            f"{name} is not one simple A record: {', '.join(strange)} stands there",
+            cure=f"leave one simple A record at {name}; nothing else can be switched",
         )
     found = [one for one in records.sets if one["Type"] == "A"]
     if not found:

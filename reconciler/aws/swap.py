@@ -9,6 +9,7 @@ what stands there (protocol.md, rule 4).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from reconciler.aws.errors import calling
 from reconciler.aws.retries import Patience, throttled
 from reconciler.aws.session import Aws
 from reconciler.aws.zone_reader import Records, ZoneReader, answer_date
-from reconciler.cloud import ARecord, LedgerAddress, Reading
+from reconciler.cloud import ARecord, Reading
 from reconciler.errors import (
     AccessDenied,
     CloudError,
@@ -96,30 +97,34 @@ class Swap:
 
     def _settle(self, why: CloudError) -> Reading:
         """Reads what stands there: the new (it was done), the old (send again), else lost."""
-        records, beside = self._read_back(why)
+        records, names = self._read_back(why)
         stands = _single(records, "TXT")
         if stands == _txt(self._wanted):
             return replace(self._wanted, now=records.now)
         if stands != _txt(self.seen):
             raise SwapLost(f"{self._name} has been changed by somebody else") from why
         if not self._unclear:
-            self._give_up(beside, why)
+            self._give_up(names, why)
         raise _Again(why.message, code=why.code) from why
 
-    def _give_up(self, beside: Records, why: CloudError) -> None:
+    def _give_up(self, names: Mapping[str, Records], why: CloudError) -> None:
         """Raises if the same batch need not be sent again. Only while none of ours is under way."""
-        if self.point_at is not None and _single(beside, "A") != _a(self.seen):
-            raise SwapLost(
-                f"the A record {self.seen.address.record} has been changed by somebody else"
-            ) from why
+        for name, was in self._moving.items():
+            if _single(names[name], "A") != _a(was):
+                raise SwapLost(f"the A record {name} has been changed by somebody else") from why
         if self._refused >= REFUSALS:
             raise CloudError(why.message, code=why.code) from why
 
-    def _read_back(self, why: CloudError) -> tuple[Records, Records]:
+    @property
+    def _moving(self) -> Mapping[str, ARecord | None]:
+        """The names that this batch changes, with what was seen there."""
+        return moving(self.seen) if self.point_at is not None else {}
+
+    def _read_back(self, why: CloudError) -> tuple[Records, Mapping[str, Records]]:
         address = self.seen.address
         reader = ZoneReader(self.aws.route53, address.zone_id)
         try:
-            return reader.at(address.name), reader.at(address.record)
+            return reader.at(address.name), {name: reader.at(name) for name in self._moving}
         except (CloudError, AccessDenied) as error:
             unknown = f"{self._name} may or may not have changed, and cannot be read: {error}"
             raise _Again(unknown) from why
@@ -133,16 +138,29 @@ def _date_of(answer: Any) -> datetime | None:
         return None
 
 
+def moving(seen: Reading) -> Mapping[str, ARecord | None]:
+    """The record, and the names that go along with it: those that said the same.
+
+    What people pointed elsewhere is not moved back (rule 11).
+    """
+    at = seen.a.addresses if seen.a else ()
+    along = {name: a for name, a in seen.also if (a.addresses if a else ()) == at}
+    return {seen.address.record: seen.a, **along}
+
+
 def changes(seen: Reading, wanted: Reading, *, point: bool) -> list[Change]:
     """The batch. An A record that stays as it is goes in too: the batch fails if it was moved."""
     batch: list[Change] = []
     if seen.text:
         batch.append({"Action": "DELETE", "ResourceRecordSet": _txt_set(seen)})
     batch.append({"Action": "CREATE", "ResourceRecordSet": _txt_set(wanted)})
-    if point and seen.a is not None:
-        batch.append({"Action": "DELETE", "ResourceRecordSet": _a_set(seen.address, seen.a)})
-    if point and wanted.a is not None:
-        batch.append({"Action": "CREATE", "ResourceRecordSet": _a_set(seen.address, wanted.a)})
+    after = {wanted.address.record: wanted.a, **dict(wanted.also)}
+    for name, was in moving(seen).items() if point else ():
+        if was is not None:
+            batch.append({"Action": "DELETE", "ResourceRecordSet": _a_set(name, was)})
+        now = after[name]
+        if now is not None:
+            batch.append({"Action": "CREATE", "ResourceRecordSet": _a_set(name, now)})
     return batch
 
 
@@ -153,9 +171,16 @@ def _wanted(seen: Reading, new: Ledger, point_at: tuple[str, ...] | None) -> Rea
         text = encode(new)
     except LedgerTooLong as error:
         raise ConfigError(str(error), cure="keep fewer previous deploys (`keep`)") from error
-    ttl = seen.a.ttl if seen.a else NEW_A_TTL
-    a = ARecord(ttl, tuple(sorted(point_at))) if point_at else seen.a
-    return replace(seen, ledger=new, text=text, a=a)
+    if not point_at:
+        return replace(seen, ledger=new, text=text)
+    at = tuple(sorted(point_at))
+    along = moving(seen)
+    also = tuple((name, _repointed(was, at) if name in along else was) for name, was in seen.also)
+    return replace(seen, ledger=new, text=text, a=_repointed(seen.a, at), also=also)
+
+
+def _repointed(was: ARecord | None, at: tuple[str, ...]) -> ARecord:
+    return ARecord(was.ttl if was else NEW_A_TTL, at)
 
 
 def _worth_another(error: BaseException) -> bool:
@@ -181,8 +206,8 @@ def _txt(reading: Reading) -> Standing:
     return (reading.ttl, (reading.text,)) if reading.text else None
 
 
-def _a(reading: Reading) -> Standing:
-    return (reading.a.ttl, reading.a.addresses) if reading.a else None
+def _a(record: ARecord | None) -> Standing:
+    return (record.ttl, record.addresses) if record else None
 
 
 def _txt_set(reading: Reading) -> RecordSet:
@@ -194,9 +219,9 @@ def _txt_set(reading: Reading) -> RecordSet:
     }
 
 
-def _a_set(address: LedgerAddress, a: ARecord) -> RecordSet:
+def _a_set(name: str, a: ARecord) -> RecordSet:
     return {
-        "Name": f"{address.record}.",
+        "Name": f"{name}.",
         "Type": "A",
         "TTL": a.ttl,
         "ResourceRecords": [{"Value": one} for one in a.addresses],

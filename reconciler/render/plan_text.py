@@ -64,9 +64,10 @@ def _service(todo: ServicePlan) -> list[str]:
     if todo.problem:
         why = words.one_line(todo.problem)
         return [f"{head}unknown: {why}; nothing of {todo.service} will be touched"]
-    clean = " · clean" if todo.empty and not todo.notes else ""
+    clean = " · clean" if todo.empty and not todo.contradictions else ""
     acts = [*_swaps(todo, names), *_deletions(todo, names)]
-    notes = [f"  ! {words.one_line(one)}" for one in todo.notes]
+    notes = [f"  ! {words.one_line(one)}" for one in todo.contradictions]
+    notes += [f"    {line}" for one in todo.witnesses for line in one.cure.splitlines()]
     return [f"{head}{headline(todo.root.ledger, names)}{clean}", *acts, *notes]
 
 
@@ -157,7 +158,7 @@ def _service_json(todo: ServicePlan, cap: Cap) -> dict[str, Any]:
         "forget": _texts(todo.forget),
         "delete": [verdict_json(one) for one in todo.deletes],
         "keep": [verdict_json(one) for one in todo.verdicts if not one.collect],
-        "notes": list(todo.notes),
+        "notes": list(todo.contradictions),
         "deletions": sizes.deletions,
         "owned": sizes.owned,
         "cap": sizes.cap,

@@ -71,6 +71,7 @@ def _cures(result: Result) -> list[str]:
         for one in result.left.unknown
     ]
     said += [moved.cure(one.root) for one in result.left.services if one.notes]
+    said += [note.cure for one in result.left.services for note in one.witnesses]
     return list(dict.fromkeys(one for one in said if one))
 
 

@@ -40,7 +40,7 @@ def _upserts(_: Any, wanted: Any, *, point: bool) -> list[Any]:
     swap = reconciler.aws.swap
     sets = [swap._txt_set(wanted)]
     if point and wanted.a is not None:
-        sets.append(swap._a_set(wanted.address, wanted.a))
+        sets.append(swap._a_set(wanted.address.record, wanted.a))
     return [{"Action": "UPSERT", "ResourceRecordSet": one} for one in sets]
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum, auto
 
-from reconciler.cloud import ARecord, LedgerAddress, Reading, Readings
+from reconciler.cloud import ARecord, LedgerAddress, Listing, Reading, Readings
 from reconciler.errors import (
     AccessDenied,
     CloudError,
@@ -55,7 +55,8 @@ class Zone:
 class _Batch:
     seen: Reading
     text: str
-    a: ARecord | None
+    after: Mapping[str, ARecord]
+    """What each name says afterwards, of those that change."""
 
     def fits(self, zone: Zone) -> bool:
         """Whether every DELETE matches and every CREATE is free."""
@@ -63,15 +64,15 @@ class _Batch:
         wanted = (self.seen.text, self.seen.ttl) if self.seen.text else None
         if zone.texts.get(address.name) != wanted:
             return False
-        return self.a is None or zone.records.get(address.record) == self.seen.a
+        said = {address.record: self.seen.a, **dict(self.seen.also)}
+        return all(zone.records.get(name) == said[name] for name in self.after)
 
     def apply(self, zone: Zone) -> bool:
         """All or none."""
         if not self.fits(zone):
             return False
         zone.texts[self.seen.address.name] = (self.text, self.seen.ttl)
-        if self.a is not None:
-            zone.records[self.seen.address.record] = self.a
+        zone.records.update(self.after)
         return True
 
 
@@ -88,6 +89,8 @@ class FakeLedgers:
     """Each runs just before one swap arrives: somebody who was first."""
     unreadable: dict[str, ToolError] = field(default_factory=dict)
     """Service → what reading it raises."""
+    unlisted: ToolError | None = None
+    """What listing the names raises."""
     under_way: list[_Batch] = field(default_factory=list)
 
     def locate(self, service: str, record: str) -> LedgerAddress:
@@ -112,12 +115,20 @@ class FakeLedgers:
                 found[one] = error
         return Readings(found, len({one.zone_id for one in addresses}))
 
+    def names(self, address: LedgerAddress) -> Listing:
+        self.acts.append(f"names {address.service}")
+        if self.unlisted is not None:
+            raise self.unlisted
+        return Listing({name: one.addresses for name, one in self.zone.records.items()}, 1)
+
     def raw(self, address: LedgerAddress) -> Reading:
         self.acts.append(f"read {address.service}")
         if address.service in self.unreadable:
             raise self.unreadable[address.service]
         text, ttl = self.zone.texts.get(address.name, ("", 60))
-        return Reading(address, self.now, None, text, ttl, self.zone.records.get(address.record))
+        a, *others = (self.zone.records.get(one) for one in (address.record, *address.also))
+        also = tuple(zip(address.also, others, strict=True))
+        return Reading(address, self.now, None, text, ttl, a, also)
 
     def neighbours(self, address: LedgerAddress) -> Mapping[str, str]:
         self.acts.append(f"read ledgers beside {address.service}")
@@ -176,11 +187,17 @@ class FakeLedgers:
     def _batch(
         self, seen: Reading, new: Ledger, point_at: tuple[str, ...] | None
     ) -> tuple[Reading, _Batch]:
-        ttl = seen.a.ttl if seen.a else 60
-        a = ARecord(ttl, tuple(sorted(point_at))) if point_at else None
+        every = {seen.address.record: seen.a, **dict(seen.also)}
+        after = {
+            name: ARecord(was.ttl if was else 60, tuple(sorted(point_at or ())))
+            for name, was in (every.items() if point_at else ())
+            if _says(was) == _says(seen.a)
+        }
         text = encode(new)
-        wanted = replace(seen, ledger=new, text=text, a=a or seen.a, now=self.now)
-        return wanted, _Batch(seen, text, a)
+        also = tuple((name, after.get(name, was)) for name, was in seen.also)
+        a = after.get(seen.address.record, seen.a)
+        wanted = replace(seen, ledger=new, text=text, a=a, also=also, now=self.now)
+        return wanted, _Batch(seen, text, after)
 
     def _send(self, batch: _Batch) -> None:
         before = self.zone.texts.get(batch.seen.address.name, ("",))[0]
@@ -188,3 +205,7 @@ class FakeLedgers:
             self.acts.append(f"swap {decode(batch.text).gen}")
         elif before != batch.text:  # our own, made before, is no loss
             raise SwapLost(f"{batch.seen.address.name} has been changed by somebody else")
+
+
+def _says(record: ARecord | None) -> tuple[str, ...]:
+    return record.addresses if record else ()

@@ -38,6 +38,7 @@ LEDGER_HEAP = (
     Bound(m.TWICE, BRIEF, MANY),
     Bound(m.STRANGE, BRIEF, MANY),
     Bound(m.MOVED, BRIEF, MANY),
+    Bound(m.NAMED, BRIEF, MANY),
     Bound(Heap("listings in two pages", torn=True), BRIEF, MANY),
     Bound(m.YOUNG, FEW, MANY),
     Bound(Heap("evidence kept, two rounds", evidence=True, sweeps=(2,)), FEW, MANY),

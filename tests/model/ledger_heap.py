@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from reconciler.desired import DESIRED
 from reconciler.ledger import Ledger
 from reconciler.mark import role
+from reconciler.other_names import Names
 from reconciler.retention import Retention
 from reconciler.verdict import Reason
 from tests.model import cast, common
@@ -32,6 +33,7 @@ class Scenario(common.Scenario):
     """Further: who disturbs, and what is looked at how.
 
     keep   previous deploys that retention keeps;  evidence: the first deployer keeps its own
+    named  a second name points at what is live at the start, and nobody changes it
     young  further sweeps, of what may be garbage alone;  torn: listings are read in two pages
     """
 
@@ -42,6 +44,7 @@ class Scenario(common.Scenario):
     mover: bool = False
     restorer: bool = False
     strangers: bool = False
+    named: bool = False
 
 
 class LedgerHeap:
@@ -53,7 +56,9 @@ class LedgerHeap:
         self.book = Book(self.rules)
         exact = self.rules.compares and self.rules.raises and not scenario.restorer
         self.zone = Route53(self.book, forgets=exact)
-        self.sweeper = Sweeper(self.book, self.zone, Retention(keep=scenario.keep), scenario.torn)
+        names = Names({"www": cast.at(cast.NOW)} if scenario.named else {})
+        keep = Retention(keep=scenario.keep)
+        self.sweeper = Sweeper(self.book, self.zone, keep, scenario.torn, names)
         self.holders = self._holders()
         self._alike = scenario.alike(len(self.holders))
         self._ended: dict[tuple[Record, Quiet], str] = {}
@@ -176,6 +181,8 @@ class LedgerHeap:
         if world.truth != NONE:  # then nobody else may be asked: people have to say what is true
             return self._missing(world, self.book.values[world.truth])
         wrong = self._missing(world, self.book.values[world.ledger])
+        if self.scenario.named and not world.heap[cast.DEPLOYS.index(cast.NOW)]:
+            wrong = "a name leads to now, which does not exist"
         live = self.book.values[world.ledger].live
         if live is None or world.record not in (live.at, cast.ELSEWHERE):
             wrong = wrong or "the record does not name what is live"

@@ -22,6 +22,7 @@ from reconciler.database.port import DatabaseInfo
 from reconciler.deploy_id import DeployId
 from reconciler.fence import Decision
 from reconciler.ledger import Cutover, Lease, Ledger, Live
+from reconciler.other_names import Names
 from reconciler.plan import Ask, Plan, ServicePlan
 from reconciler.resource import Inventory, Resource
 from reconciler.tags import Label
@@ -39,6 +40,7 @@ RESTORED = Heap("a ledger restored", restorer=True, rollback=True, keep=2, slow=
 MOVED = Heap("a record moved", mover=True, sweeps=())
 YOUNG = Heap("a deployer, a sweep and a young one", young=(1,))
 BOTH = Heap("two deployers", deployers=2, sweeps=())
+NAMED = Heap("a second name", rollback=True, named=True, slow=0)
 
 FREEZE = Data("a deployer and a sweep")
 ABORTED = Data("a deployer and an abort", abort=True, sweeps=())
@@ -119,6 +121,12 @@ def repairs_under_a_lease(
     free = {name: replace(root, ledger=replace(root.ledger, lease=None))}
     repairs = planner.plan(inventory, free, asks).services[0].repairs
     return replace(whole, services=(replace(whole.services[0], repairs=repairs),))
+
+
+def ignores_names(inventory: Inventory, roots: Mapping[str, Root], asks: Mapping[str, Ask]) -> Plan:
+    """As if no name but the record led anywhere."""
+    blind = {name: replace(root, names=Names()) for name, root in roots.items()}
+    return planner.plan(inventory, blind, asks)
 
 
 def labels_back(inventory: Inventory, roots: Mapping[str, Root], asks: Mapping[str, Ask]) -> Plan:
@@ -232,6 +240,7 @@ OWN = (
     Mutation("a moved record moved back", Rules(people_win=False), MOVED, "moved back"),
     Mutation("all that carries the id is labelled", Rules(owned=labels_all), STRANGE, "not ours"),
     Mutation("no proof of birth", Rules(), STRANGE, "not ours", _without("_look_alike")),
+    Mutation("witness ignored on deletion", Rules(plan=ignores_names), NAMED, "a name leads to"),
     Mutation("another ledger's things", Rules(), STRANGE, "not ours", _without("_foreign")),
     Mutation("labels condemn", Rules(), RESTORED, "does not exist", _labels_condemn),
     Mutation("any freeze will do", Rules(own_freeze=False), AGAIN, "two databases"),

@@ -16,6 +16,7 @@ from reconciler import ledger as ledgers
 from reconciler.deploy_id import DeployId
 from reconciler.desired import DESIRED
 from reconciler.ledger import Ending
+from reconciler.other_names import Names
 from reconciler.plan import Ask, ServicePlan
 from reconciler.resource import Inventory
 from reconciler.retention import Retention
@@ -76,6 +77,8 @@ class Sweeper:
     retention: Retention = field(default_factory=lambda: Retention(keep=0))
     torn: bool = False
     """Whether a listing's pages are read one after the other, in either order."""
+    names: Names = field(default_factory=Names)
+    """What the other names of the zone lead to."""
     _plans: dict[Key, ServicePlan] = field(default_factory=dict)
     _todos: dict[Key, tuple[Act, ...]] = field(default_factory=dict)
 
@@ -86,7 +89,15 @@ class Sweeper:
             things = [cast.resource(n, one) for n, one in enumerate(key.heap) if one]
             ledger = self.book.values[key.ledger]
             age = _age_of_heap(key, ledger.gen) if self.book.rules.listed_time else timedelta(0)
-            root = Root(cast.HOME, key.now, ledger, key.record, fence=key.fence, heap_age=age)
+            root = Root(
+                cast.HOME,
+                key.now,
+                ledger,
+                key.record,
+                names=self.names,
+                fence=key.fence,
+                heap_age=age,
+            )
             lease = self.book.values[key.seen].lease if key.seen != NONE else None
             ask = Ask(
                 self.retention,
@@ -156,7 +167,8 @@ class Sweeper:
     def refuses(self, world: World) -> bool:
         """Whether a guard refuses: the service is unknown, or somebody moved the record.
 
-        It does not refuse for dirt here: a person may say that it is no matter (`--despite`).
+        It does not refuse for dirt or another name here: a person may say that it is no matter
+        (`--despite`).
         """
         todo = self.plan(Key(world.ledger, world.record, world.heap, cast.EARLY, fence=world.fence))
         return bool(todo.problem or todo.notes)

@@ -66,6 +66,29 @@ def test_only_what_is_proved_ours_and_dead_is_ever_deleted(world: World) -> None
 
 
 @given(worlds())
+def test_what_a_name_leads_to_is_neither_forgotten_nor_deleted(world: World) -> None:
+    """Of a deploy any of whose addresses stands under any name nothing goes (rules 9 and 13).
+
+    Where the names could not be read, nothing goes of what once served and still has an address.
+    """
+    names, record = world.root.names, set(world.root.record)
+    todo = world.plan
+    at = {one.deploy: set[str]() for one in world.inventory.resources}
+    for one in world.inventory.resources:
+        at[one.deploy] |= set(one.addresses)
+    held = {address for found in names.held.values() for address in found}
+    for deploy in {one.thing.deploy for one in todo.deletes}:
+        assert not at[deploy] & (held | record)
+        served = any(
+            one.label is Label.LEFT for one in world.inventory.resources if one.deploy == deploy
+        )
+        assert not (names.problem and served and at[deploy])
+    assert not [one for one in todo.forget if at.get(one, set()) & held]
+    assert not (names.problem and todo.forget)
+    event(f"names: {bool(held)}, kept by one: {bool(todo.witnesses)}")
+
+
+@given(worlds())
 def test_what_is_deleted_is_used_by_nothing_that_stays(world: World) -> None:
     """In either direction, and whoever the user is."""
     ids = {one.thing.id for one in world.plan.deletes}

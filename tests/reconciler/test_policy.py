@@ -131,6 +131,25 @@ def test_telling_people(settings: Settings) -> None:
     assert by_sid.keys() - silent == {"TellPeople", "SayWhenPeopleWereTold"}
 
 
+def test_names_that_move_along_and_zones_that_are_read(settings: Settings) -> None:
+    """`also` may be changed as the record may; a zone of witnesses is read, and never changed."""
+    shop = settings.services["shop"]
+    more = {
+        "also": ("www.example.com",),
+        "witness_zones": ("example.org", "Z0000000000000000OTHER"),
+    }
+    told = replace(settings, services={"shop": shop.model_copy(update=more)})
+    zones = GivenZones({"example.com": "ZA", "example.org": "ZB"})
+    by_sid = {one["Sid"]: one for one in reconciler(scope(told, "", zones))["Statement"]}
+    swap = by_sid["SwapTheLedgerAndTheRecordNeverUpsert"]
+    assert swap["Resource"] == ["arn:aws:route53:::hostedzone/ZA"]
+    assert "www.example.com" in str(swap["Condition"])
+    read = by_sid["ReadTheLedgerAndTheRecord"]["Resource"]
+    assert [one.rpartition("/")[2] for one in read] == ["Z0000000000000000OTHER", "ZA", "ZB"]
+    with pytest.raises(ConfigError, match=r"no --zone that was given is example\.org"):
+        scope(told, "", ZONES)
+
+
 def test_the_longest_zone_holds_the_ledger(settings: Settings) -> None:
     """As Route 53 would say."""
     zones = GivenZones({"example.com": "ZA", "shop.example.com": "ZB", "hop.example.com": "ZC"})

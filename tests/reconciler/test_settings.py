@@ -120,6 +120,9 @@ def test_without_a_database(write: Write) -> None:
     [
         ("keep    = 2", 'keep = "2"', "keep: a whole number is wanted, without quotes"),
         ("keep ", "kepp ", "kepp: is not a key we know; did you mean keep?"),
+        ("keep ", 'also = ["shop.example.com"]\nkeep ', "also: other names than the record"),
+        ("keep ", 'also = ["a.example.com", "a.example.com"]\nkeep ', "also: other names than"),
+        ("keep ", 'witness_zones = ["a b"]\nkeep ', "witness_zones[1]: 'a b' is not the name or"),
         (
             "keep    = 2",
             'max_freeze = "5m"',

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from reconciler import tags as t
 from reconciler.deploy_id import DeployId
 from reconciler.ledger import Kept, Lease, Ledger, Live, Previous
+from reconciler.other_names import Names
 from reconciler.plan import Ask, ServicePlan
 from reconciler.planner import plan
 from reconciler.resource import DATABASE, INSTANCE, Gap, Inventory, Resource
@@ -34,6 +35,13 @@ LABELS = {
     "lease": Label.PENDING,
     "nobody": Label.PENDING,
 }
+NAMES = (
+    *(Names(),) * 6,
+    *(Names({"www.example.com": (f"10.0.1.{number}", "203.0.113.5")}) for number in range(1, 6)),
+    Names(problem="route53: no answer"),
+)
+"""What other names lead to: mostly nothing, else the machine of one deploy or another."""
+
 ELSEWHERE = Place(PLACE.account, "us-east-1")
 
 
@@ -180,6 +188,7 @@ def worlds(draw: st.DrawFn) -> World:
         NOW,
         ledger=draw(mostly(ledger, Ledger(0))),
         record=draw(mostly(live, (), ("10.0.1.2",), ("203.0.113.5",))),
+        names=draw(st.sampled_from(NAMES)),
         problem=draw(mostly("", "no answer")),
         fence=draw(mostly(0, ledger.gen, ledger.gen + 1)),
         min_age=draw(mostly(timedelta(0), timedelta(days=1))),

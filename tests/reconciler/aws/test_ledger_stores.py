@@ -190,3 +190,32 @@ def test_no_zone_no_ledger(store: Store) -> None:
     """A record in nobody's zone is a mistake of the configuration."""
     with pytest.raises(ConfigError):
         store.ledgers.locate("shop", "shop.example.org")
+
+
+def test_names_go_along_and_are_listed(store: Store) -> None:
+    """Created with the record by the first commit, moved with it; the listing has every name."""
+    store.point(replace(store.address, record="old.example.com"), "203.0.113.5")
+    address = replace(store.address, also=("www.example.com",))
+    opened = store.ledgers.swap(store.ledgers.read(address), NEW)
+    live = store.ledgers.swap(opened, LIVE, ("10.0.0.2",))
+    assert replace(store.ledgers.read(address), now=NOW) == replace(live, now=NOW)
+    assert store.ledgers.names(address).held == {
+        "shop.example.com": ("10.0.0.2",),
+        "www.example.com": ("10.0.0.2",),
+        "old.example.com": ("203.0.113.5",),
+    }
+
+
+def test_a_name_that_people_moved_stays_there(store: Store) -> None:
+    """The record moves, the name does not; one moved since it was read stops the swap."""
+    address = replace(store.address, also=("www.example.com",))
+    www = replace(address, record="www.example.com")
+    store.point(address, "10.0.0.1")
+    store.point(www, "10.0.0.1")
+    seen = store.ledgers.swap(store.ledgers.read(address), NEW)
+    store.point(www, "203.0.113.5")
+    with pytest.raises(SwapLost):
+        store.ledgers.swap(seen, LIVE, ("10.0.0.2",))
+    store.ledgers.swap(store.ledgers.read(address), LIVE, ("10.0.0.2",))
+    assert store.ledgers.names(address).held["www.example.com"] == ("203.0.113.5",)
+    assert store.ledgers.names(address).held["shop.example.com"] == ("10.0.0.2",)

@@ -1,0 +1,48 @@
+"""The guard's look at the other names (rule 13): a switch leaves behind whoever uses one of them.
+
+One name of two switched means clients of the other on a machine whose database takes no writes.
+So before anything is made, no other name holds an address of live, but for those that move along
+(`also`) and those that somebody vouches for (`--despite`).
+"""
+
+from __future__ import annotations
+
+from deployer import refusals
+from deployer.run import Run
+from reconciler.cloud import Reading
+from reconciler.ledger import Live
+from reconciler.list_names import read_names
+from reconciler.plan import ServicePlan
+from reconciler.resource import INSTANCE, Resource
+from reconciler.verdict import Reason
+
+
+def refuse_names(run: Run, todo: ServicePlan, reading: Reading) -> None:
+    """Raise Refused where a name would be left behind, AccessDenied where that cannot be seen."""
+    service = run.ports.service
+    says = reading.a.addresses if reading.a else ()
+    for name, a in reading.also:
+        there = a.addresses if a else ()
+        if there != says:
+            raise refusals.apart(service.name, name, there, says)
+    live = reading.ledger.live if reading.ledger else None
+    if live is None:
+        return
+    names = read_names(run.ports.managed)
+    if names.problem:
+        raise refusals.names_unread(service.name, names)
+    others = names.without({*service.also, *run.options.despite})
+    found = others.holding(addresses(live, _machines(todo)))
+    if found:
+        held = {name: others.held[name] for name in found}
+        raise refusals.left_behind(live, service.name, service.record, service.also, held)
+
+
+def addresses(live: Live, machines: tuple[Resource, ...]) -> set[str]:
+    """Every address of the live machines: private, public and elastic."""
+    return {*live.at, *(address for one in machines for address in one.addresses)}
+
+
+def _machines(todo: ServicePlan) -> tuple[Resource, ...]:
+    found = (one.thing for one in todo.verdicts if one.reason is Reason.LIVE)
+    return tuple(one for one in found if one.kind == INSTANCE)
