@@ -18,8 +18,11 @@ from reconciler.shell import Shell
 
 # AWS's closed list: "Instances built on the Xen hypervisor" (EC2 user guide, instance types).
 _XEN = frozenset(
-    ("m1", "m2", "m3", "m4", "t1", "t2", "c1", "c3", "c4", "cc1", "cc2", "cr1", "cg1", "r3", "r4")
-    + ("x1", "x1e", "d2", "h1", "hi1", "hs1", "i2", "i3", "f1", "g2", "g3", "g3s", "p2", "p3")
+    (
+        *("t1", "t2", "m1", "m2", "m3", "m4", "c1", "c3", "c4", "cc1", "cc2", "cr1", "r3", "r4"),
+        *("x1", "x1e", "d2", "h1", "hi1", "hs1", "i2", "i3", "f1", "g2", "g3", "g3s", "p2", "p3"),
+        "cg1",
+    )
 )
 
 
