@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconciler.exits import Exit
-from tests.company import Company, Json
+from tests.company import Company, Json, ask
 from tests.e2e.eyes import is_active, live_instance, on_machine
 from tests.sandbox.machines.lab import wait_for
 
@@ -33,7 +33,8 @@ def test_a_clone_on_which_cloud_init_does_not_act(adopted: Company) -> None:
     assert adopted.version() == "v1.4.2"
     adopted.aws("ec2").reboot_instances(InstanceIds=[live["InstanceId"]])
     wait_for(lambda: started_anew(adopted, live, before))
-    wait_for(lambda: all(is_active(adopted, live, unit) for unit in UNITS))
+    wait_for(lambda: ask(live["PrivateIpAddress"], "/healthz")[0] == 200)
+    assert all(is_active(adopted, live, unit) for unit in UNITS)
     assert adopted.version() == "v1.4.2"
 
 
