@@ -31,6 +31,8 @@ def test_a_clone_on_which_cloud_init_does_not_act(adopted: Company) -> None:
     assert "/etc/cloud/cloud-init.disabled stands there" in said
     assert started(adopted, live) == before
     assert adopted.version() == "v1.4.2"
+    # The shop learns the address to listen on from cloud-init.
+    on_machine(adopted, live, "sudo -n rm /etc/cloud/cloud-init.disabled")
     adopted.aws("ec2").reboot_instances(InstanceIds=[live["InstanceId"]])
     wait_for(lambda: started_anew(adopted, live, before))
     wait_for(lambda: ask(live["PrivateIpAddress"], "/healthz")[0] == 200)
