@@ -12,7 +12,9 @@ from datetime import timedelta
 from deployer import refusals
 from deployer.database_access import refuse_access
 from deployer.dirt import dirt_lines
+from deployer.live_gate import refuse_nameless
 from deployer.run import Run
+from deployer.steps.image import live_machine
 from deployer.steps.names import refuse_names
 from deployer.survey import DOUBTED, Survey, survey
 from reconciler import ledger as ledgers
@@ -45,6 +47,7 @@ def guard(run: Run) -> str:
     for note in refuse_access(run.ports, todo, reading.ledger):
         run.note("guard", note)
     run.todo = todo
+    refuse_nameless(run, live_machine(run))
     run.id = new_id(run.ports.service.name, reading)
     run.old_ttl = reading.drain_ttl
     _refuse_full(run, reading)

@@ -9,13 +9,15 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 SUFFIXES = (".service", ".timer", ".socket", ".target", ".path", ".mount", ".slice")
 _PREFIXES = "-@:+!"
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)")
 _UNITS = {"": 1.0, "s": 1.0, "sec": 1.0, "ms": 0.001, "us": 1e-6, "m": 60.0, "min": 60.0}
 _UNITS |= {"h": 3600.0, "hr": 3600.0, "d": 86400.0}
+_TRIGGERS = {"timer": ("Timer", "Unit"), "path": ("Path", "Unit"), "socket": ("Socket", "Service")}
+_UNIMITATED = ("Requisite", "Upholds", "Conflicts", "PropagatesStopTo", "StopPropagatedFrom")
 _VARIABLE = re.compile(r"\$\$|\$\{(\w+)\}")
 
 Sections = Mapping[str, Mapping[str, tuple[str, ...]]]
@@ -55,6 +57,11 @@ class Unit:
     name: str
     description: str = ""
     after: tuple[str, ...] = ()
+    wants: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ()
+    binds_to: tuple[str, ...] = ()
+    part_of: tuple[str, ...] = ()
+    triggers: tuple[str, ...] = ()
     conditions: tuple[Check, ...] = ()
     asserts: tuple[Check, ...] = ()
     type: str = "simple"
@@ -77,6 +84,7 @@ class Unit:
     start_limit_burst: int = 5
     start_limit_interval: float = 10.0
     wanted_by: tuple[str, ...] = ()
+    required_by: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
 
 
@@ -124,7 +132,6 @@ def unit(name: str, texts: Iterable[str]) -> Unit:
     made = Unit(
         name=name,
         description=_last(about, "Description", name),
-        after=_words(about, "After"),
         conditions=_checks(about, "Condition"),
         asserts=_checks(about, "Assert"),
         type=_last(service, "Type", "simple"),
@@ -148,11 +155,39 @@ def unit(name: str, texts: Iterable[str]) -> Unit:
         success_exit_status=frozenset((0, *_numbers(service, "SuccessExitStatus"))),
         start_limit_burst=int(_last(about, "StartLimitBurst", "5")),
         start_limit_interval=span(_last(about, "StartLimitIntervalSec", "10s")),
-        wanted_by=(*_words(install, "WantedBy"), *_words(install, "RequiredBy")),
+        wanted_by=_words(install, "WantedBy"),
+        required_by=_words(install, "RequiredBy"),
         aliases=_words(install, "Alias"),
     )
     _check(made)
-    return made
+    return _with_dependencies(made, told)
+
+
+def _with_dependencies(made: Unit, told: Sections) -> Unit:
+    about, name = told.get("Unit", {}), made.name
+
+    def words(key: str) -> tuple[str, ...]:
+        return tuple(_specify(word, name) for word in _words(about, key))
+
+    if unknown := [key for key in _UNIMITATED if about.get(key)]:
+        raise ValueError(f"the sandbox does not imitate {unknown[0]}=")
+    return replace(
+        made,
+        after=words("After"),
+        wants=words("Wants"),
+        requires=words("Requires"),
+        binds_to=words("BindsTo"),
+        part_of=words("PartOf"),
+        triggers=_triggers(name, told),
+    )
+
+
+def _triggers(name: str, told: Sections) -> tuple[str, ...]:
+    """What a timer, path or socket starts: its namesake, unless it says another."""
+    stem, _, kind = name.rpartition(".")
+    if kind not in _TRIGGERS:
+        return ()
+    return (_last(told.get(_TRIGGERS[kind][0], {}), _TRIGGERS[kind][1], f"{stem}.service"),)
 
 
 def _check(made: Unit) -> None:
