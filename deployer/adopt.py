@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from deployer import refusals
 from deployer.compute import InstanceFacts
+from deployer.live_units import ask, gate_of, judged
 from deployer.ports import Ports
 from deployer.steps.guard import new_id
 from deployer.survey import Survey, survey
@@ -54,6 +55,7 @@ def adopt(ports: Ports, confirm: Confirm, *, host_key: str = "", release: str = 
     wanted = _adoption(ports, reading, host_key)
     if not confirm(wanted):
         raise Refused("nothing was adopted")
+    _refuse_units(ports, wanted)
     if not wanted.already:
         _swap(ports, reading, wanted)
     ports.compute.tag([wanted.instance.id], _tags(ports, wanted, release))
@@ -137,6 +139,15 @@ def _shown(ports: Ports, address: str, fingerprint: str) -> PublicHostKey:
             cure="somebody else may be answering at that address: compare on its console",
         )
     return shown
+
+
+def _refuse_units(ports: Ports, wanted: Adoption) -> None:
+    """A unit that is not there would be gated on no clone of this machine."""
+    shell = ports.connector.connect(wanted.at[0], wanted.host_key, KEY_WAIT)
+    try:
+        judged(ports, [ask(shell, wanted.instance.id, gate_of(ports))])
+    finally:
+        shell.close()
 
 
 def _swap(ports: Ports, reading: Reading, wanted: Adoption) -> None:

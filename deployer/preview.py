@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from deployer import events as e
 from deployer.dirt import dirt_lines
 from deployer.inference import Inferred, Shape, shape
+from deployer.live_units import check_live
 from deployer.ports import Ports
 from deployer.run import Options, Run
 from deployer.steps.guard import dirt, look, new_id, refuse
@@ -28,6 +29,7 @@ class Preview:
     values: tuple[Inferred, ...]
     dirt: tuple[str, ...]
     refusal: Refused | None
+    warnings: tuple[str, ...] = ()
 
 
 def preview(ports: Ports, ref: str = "HEAD") -> Preview:
@@ -37,8 +39,10 @@ def preview(ports: Ports, ref: str = "HEAD") -> Preview:
     refuse_unbuilt(service)
     todo, reading = look(run)
     refusal: Refused | None = None
+    warnings: tuple[str, ...] = ()
     try:
         refuse(run, todo, reading)
+        warnings = check_live(ports, todo)
     except Refused as error:
         refusal = error
     live = reading.ledger.live if reading.ledger else None
@@ -51,6 +55,7 @@ def preview(ports: Ports, ref: str = "HEAD") -> Preview:
         values=wanted.origins if wanted else (),
         dirt=tuple(dirt_lines(dirt(todo, run.options.despite), reading.now)),
         refusal=refusal,
+        warnings=warnings,
     )
 
 

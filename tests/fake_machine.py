@@ -23,7 +23,8 @@ _SYSTEMCTL = r"""#!/bin/sh
 units=@ROOT@/units; etc=@ROOT@/etc/systemd/system
 echo "$*" >> @ROOT@/calls
 verb=$1; shift
-while case "${1:-}" in --quiet) quiet=1;; -p) shift;; --no-pager) ;; -n) shift;; *) false;; esac
+while case "${1:-}" in --quiet) quiet=1;; -p) shift; wanted="${wanted:-} $1";;
+  --value) bare=1;; --no-pager) ;; --no-legend) ;; -n) shift;; -s) shift; sig=$1;; *) false;; esac
 do shift; done
 unit=${1:-}
 case $verb in
@@ -41,7 +42,18 @@ case $verb in
     [ -e $units/$unit.active ] || echo 4711 > $units/$unit.entered
     : > $units/$unit.active ;;
   stop) [ -e $units/$unit.stubborn ] || rm -f $units/$unit.active ;;
-  show) echo "ActiveEnterTimestampMonotonic=$(cat $units/$unit.entered 2>/dev/null || echo 0)" ;;
+  show)
+    for name in $wanted; do
+      value=$(cat $units/$unit.$name 2>/dev/null || case $name in
+        Id) echo $unit ;;
+        LoadState) echo loaded ;;
+        Type) case $unit in *.service) echo simple ;; esac ;;
+        RemainAfterExit) echo no ;;
+        ActiveEnterTimestampMonotonic) cat $units/$unit.entered 2>/dev/null || echo 0 ;;
+      esac)
+      if [ -n "${bare:-}" ]; then echo "$value"; else echo "$name=$value"; fi
+    done ;;
+  list-unit-files) cat $units/files 2>/dev/null ;;
   status) cat $units/$unit.broken $units/$unit.crashes 2>/dev/null ;;
 esac
 """

@@ -16,6 +16,7 @@ def preview_lines(one: Preview) -> list[str]:
     if one.values:
         lines.append("inferred")
     lines += [f"  {v.name:<9} {v.value or '(none)':<28} {v.origin}" for v in one.values]
+    lines += [f"! {words.one_line(text)}" for text in one.warnings]
     if one.refusal is None:
         return [*lines, f"To do it             deployer up {one.service}"]
     lines.append(f"It would be refused: {words.clean(one.refusal.message)}")
@@ -33,6 +34,7 @@ def preview_json(one: Preview) -> dict[str, Any]:
         "steps": [{"step": step, "text": text} for step, text in one.steps],
         "values": [{"name": v.name, "value": v.value, "origin": v.origin} for v in one.values],
         "dirt": list(one.dirt),
+        "warnings": list(one.warnings),
         "refusal": refusal
         and {"message": refusal.message, "detail": refusal.detail, "cure": refusal.cure},
     }

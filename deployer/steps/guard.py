@@ -9,8 +9,10 @@ from __future__ import annotations
 import secrets
 from datetime import timedelta
 
+from deployer import events as e
 from deployer import refusals
 from deployer.dirt import dirt_lines
+from deployer.live_units import check_live
 from deployer.run import Run
 from deployer.survey import DOUBTED, Survey, survey
 from reconciler import ledger as ledgers
@@ -38,6 +40,8 @@ def guard(run: Run) -> str:
         todo, reading = look(run)
     refuse(run, todo, reading)
     _refuse_no_key(run)
+    for line in check_live(run.ports, todo, run.options.despite):
+        run.emit(e.Warned(line))
     run.todo = todo
     run.id = new_id(run.ports.service.name, reading)
     run.old_ttl = reading.a.ttl if reading.a else 60
