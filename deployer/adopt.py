@@ -24,6 +24,7 @@ from reconciler.host_key import PublicHostKey
 from reconciler.ledger import Live
 from reconciler.resource import INSTANCE
 from reconciler.tags import Label
+from reconciler.units import digest
 
 KEY_WAIT = 20.0
 
@@ -166,5 +167,7 @@ def _tags(ports: Ports, wanted: Adoption, release: str) -> dict[str, str]:
         t.HOST_KEY: wanted.host_key.tag_value,
         t.HOLD: t.HELD_BY_ADOPTION,
         t.BY: ports.by,
+        # It runs them all: only where this set changes later has it anything to be told.
+        t.UNITS: digest(gate_of(ports)),
     }
     return tags | ({t.RELEASE: release} if release else {})

@@ -44,7 +44,8 @@ class Reach(Protocol):
 class Managed:
     """One configured service. `gate` names its units; None where it has no machines to talk to.
 
-    `zone_account` holds the ledger's zone; '' for the account of the machines.
+    `zone_account` holds the ledger's zone; '' for the account of the machines. `jobs_despite` are
+    machines of which somebody says, in this run, that they run no jobs though they do not answer.
     """
 
     home: Home
@@ -59,6 +60,7 @@ class Managed:
     min_age: timedelta = timedelta(0)
     zone_account: str = ""
     cap: Cap = field(default_factory=Cap)
+    jobs_despite: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:

@@ -134,6 +134,13 @@ DURATION = _Duration()
 SERVICES = click.option(
     "--service", "services", multiple=True, metavar="NAME", help="Only this service; repeatable."
 )
+JOBS_DESPITE = click.option(
+    "--jobs-despite",
+    multiple=True,
+    metavar="i-…",
+    help="Begin the jobs though this machine was not told to stop its own: you know that it runs "
+    "none; repeatable.",
+)
 
 
 def epilog(examples: str, codes: Iterable[Exit]) -> str:

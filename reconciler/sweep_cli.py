@@ -12,7 +12,7 @@ import click
 from reconciler.cli import CODES, YOUNG, cap_of, connected
 from reconciler.exits import Exit
 from reconciler.render import stream
-from reconciler.shared_cli import SERVICES, Asked, common, epilog, pass_asked
+from reconciler.shared_cli import JOBS_DESPITE, SERVICES, Asked, common, epilog, pass_asked
 
 if TYPE_CHECKING:
     from reconciler.breaker import Breaker
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 @SERVICES
 @YOUNG
 @click.option("--allow", type=int, metavar="N", help="Allow so many deletions of a service once.")
+@JOBS_DESPITE
 @click.option(
     "--plan",
     "file",
@@ -50,6 +51,7 @@ def sweep(
     *,
     young: bool,
     allow: int | None,
+    jobs_despite: tuple[str, ...],
     file: Path | None,
 ) -> int:
     """Remove what is left behind; repair; finish.
@@ -64,7 +66,9 @@ def sweep(
     guard = Breaker(cap_of(settings), allow)
     if agreed is not None:
         services, young = agreed.services, agreed.young
-    result = _Run(asked, settings, edges, guard, agreed).sweep(services, young=young)
+    result = _Run(asked, settings, edges, guard, agreed, frozenset(jobs_despite)).sweep(
+        services, young=young
+    )
     return _said(asked, result)
 
 
@@ -77,8 +81,9 @@ class _Run:
     edges: Edges
     guard: Breaker
     agreed: PlanFile | None
+    jobs_despite: frozenset[str]
 
-    def sweep(self, services: Sequence[str], *, young: bool) -> Result:
+    def sweep(self, names: Sequence[str], *, young: bool) -> Result:
         from reconciler import agreement
         from reconciler.notify import approving
         from reconciler.opening import opened
@@ -86,14 +91,15 @@ class _Run:
         from reconciler.ways import notifier
 
         agreed = self.agreed
-        found = opened(self.settings, services, self.edges)
+        found = opened(self.settings, names, self.edges)
         asks = agreement.asks(agreed, found.services) if agreed is not None else {}
         if self.asked.as_json:
             self.asked.say(stream.version_line())
         people = notifier(self.settings, self.edges)
         approve = approving(self._refuse, people)
+        services = [replace(one, jobs_despite=self.jobs_despite) for one in found.services]
         result = clean(
-            found.services, asks, self._tell, young=young, approve=approve, beside=found.beside
+            services, asks, self._tell, young=young, approve=approve, beside=found.beside
         )
         if agreed is not None:
             agreement.check_time(agreed, result.first)

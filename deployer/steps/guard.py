@@ -108,7 +108,8 @@ def refuse(run: Run, todo: ServicePlan, reading: Reading) -> None:
     if ledger.lease is not None and todo.end is None:
         raise refusals.held(todo, ledger.lease, service.lease.length)
     left = dirt(todo, run.options.despite)
-    if left or todo.end is not None or todo.repairs:
+    # Another set of units is no dirt: this release gates by it, and its follow-up tells everybody.
+    if left or todo.end is not None or any(not one.units_only for one in todo.repairs):
         raise refusals.dirt(todo, left, dirt_lines(left, reading.now))
     if ledger.live is not None:
         _refuse_headless(todo, ledger.live)
@@ -178,7 +179,9 @@ def _cleaning_up(run: Run, todo: ServicePlan, awaited: set[DeployId]) -> bool:
     if not awaited or run.options.sweep_first:
         return False
     left = dirt(todo, run.options.despite)
-    return bool(todo.repairs) or any(one.thing.deploy in awaited for one in left)
+    return any(not one.units_only for one in todo.repairs) or any(
+        one.thing.deploy in awaited for one in left
+    )
 
 
 def _sweep(run: Run) -> None:

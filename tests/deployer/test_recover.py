@@ -13,8 +13,8 @@ from reconciler.fence import FencedAct
 from reconciler.ledger import Live
 from reconciler.machine_acts import Act, obey
 from reconciler.resource import INSTANCE, Gap
-from tests.fakes.scene import GATE, ROLE, Scene
-from tests.shop_world import CLEAN, LEDGER, LIVE, OLD, PLACE
+from tests.fakes.scene import ROLE, Scene
+from tests.shop_world import CLEAN, GATE, LEDGER, LIVE, OLD, PLACE
 
 LIVE_DB, OLD_DB = (one.database_name(LEDGER) for one in (LIVE, OLD))
 

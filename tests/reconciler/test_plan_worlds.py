@@ -14,7 +14,7 @@ from reconciler import tags as t
 from reconciler.desired import DESIRED
 from reconciler.ledger import Ending, Ledger
 from reconciler.plan import ServicePlan, wave
-from reconciler.resource import APART, DATABASE, Gap, Resource
+from reconciler.resource import APART, DATABASE, INSTANCE, Gap, Resource
 from reconciler.sweep import ROUNDS
 from reconciler.tags import Label
 from reconciler.verdict import Reason
@@ -189,7 +189,8 @@ def _applied(world: World, todo: ServicePlan) -> World:
             return one
         wanted = DESIRED[role]
         if one.kind != DATABASE:
-            return replace(one, tags={**one.tags, t.STATE: wanted.label.value})
+            told = {t.UNITS: world.root.units} if one.kind == INSTANCE else {}
+            return replace(one, tags={**one.tags, t.STATE: wanted.label.value, **told})
         state = {True: "open", False: "shut", None: one.state}[wanted.writable]
         return replace(one, state=state)
 
