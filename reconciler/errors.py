@@ -68,12 +68,15 @@ class CannotConnect(ShellError):
     """No SSH session; `kind` classifies it.
 
     One of: no-address, no-route (security group), refused (booting), key-refused,
-    host-key-mismatch, closed.
+    host-key-mismatch, closed. `seen` is the fingerprint of a host key that was not expected.
     """
 
-    def __init__(self, message: str, *, kind: str, cure: str = "", detail: str = "") -> None:
+    def __init__(
+        self, message: str, *, kind: str, cure: str = "", detail: str = "", seen: str = ""
+    ) -> None:
         super().__init__(message, cure=cure, detail=detail)
         self.kind = kind
+        self.seen = seen
 
 
 class CommandFailed(ShellError):

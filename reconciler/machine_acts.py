@@ -11,16 +11,20 @@ import shlex
 from dataclasses import dataclass
 from typing import Literal
 
-from reconciler.errors import CommandFailed, ShellError, StaleAct
+from reconciler.errors import CommandFailed, StaleAct
 from reconciler.machine_gate import (
-    APP_FLAG,
-    JOBS_FLAG,
+    CARRY_OVER,
+    CLAIM,
+    GENERATOR,
+    IDENTITY,
+    LIST,
     LOCK,
-    RUN,
+    RELOAD,
     STATE,
     Gate,
-    drop_in_path,
     place_files,
+    start_triggers,
+    stop_pulled,
     unit_name,
 )
 from reconciler.shell import Command, Shell
@@ -33,11 +37,6 @@ Jobs = Literal["run", "stop", "keep"]
 
 STALE = 75  # EX_TEMPFAIL of sysexits.h; nothing else in the script ends so
 ACT_SECONDS = 180.0
-
-_INSTANCE = (
-    "instance=$(cat /run/cloud-init/.instance-id 2>/dev/null ||"
-    " cat /var/lib/cloud/data/instance-id 2>/dev/null || :)"
-)
 
 
 @dataclass(frozen=True)
@@ -60,8 +59,8 @@ class MachineState:
     """What a machine has obeyed last, and what it does.
 
     `generation` is 0 and `deploy` empty where it has obeyed nothing (a fresh clone, an adopted
-    machine). `gated`: every unit's drop-in is in place. `units` is the digest of the set of units
-    that it was told of.
+    machine). `gated`: the gate stands and knows every unit. `units` is the digest of the set of
+    units that it was told of.
     """
 
     instance: str
@@ -111,28 +110,72 @@ def obey(shell: Shell, gate: Gate, act: Act) -> None:
 def obey_script(gate: Gate, act: Act) -> str:
     """The act as one sh script."""
     parts = (
-        "set -eu",
-        f"mkdir -p {RUN} {STATE.rpartition('/')[0]}",
-        f"exec 9> {LOCK}",
-        'flock -w 60 9 || { echo "another act holds the lock" >&2; exit 1; }',
-        _INSTANCE,
-        '[ -n "$instance" ] || { echo "this machine does not know its instance id" >&2; exit 1; }',
-        _refuse_newer(act),
-        # Truth before deed: a crash in between leaves what the next obedience completes.
-        _wanted_jobs(gate, act),
-        _write_state(gate, act),
-        # Flags before the drop-ins: on an adopted machine the app must not find itself shut.
-        _set_flag(APP_FLAG, act.app),
-        f'if [ "$jobs" = 1 ]; then : > {JOBS_FLAG}; else rm -f {JOBS_FLAG}; fi',
-        place_files(gate),
-        "systemctl daemon-reload",
+        told_script(gate, act),
+        # Stopped while their files are still seen: a masked unit has no ExecStop. Masked by the
+        # reload, stopped again: a timer or socket may have been quicker.
         f"lacks={act.lacks:d}",
         STOP_AND_START,
-        _switch("stop", gate.jobs) if act.jobs == "stop" else "",
-        _switch(act.app, gate.app),
-        _switch("run", gate.jobs) if act.jobs == "run" else "",
+        _stop(gate, act),
+        RELOAD,
+        _stop(gate, act),
+        _start(gate, act),
     )
     return "\n".join(part for part in parts if part) + "\n"
+
+
+def told_script(gate: Gate, act: Act) -> str:
+    """The part of an act that starts and stops nothing: the machine remembers what it was told.
+
+    RELOAD has to follow.
+    """
+    parts = (
+        "set -eu",
+        f"mkdir -p {LOCK.rpartition('/')[0]}",
+        f"exec 9> {LOCK}",
+        'flock -w 60 9 || { echo "another act holds the lock" >&2; exit 1; }',
+        IDENTITY,
+        '[ -n "$instance" ] || { echo "this machine does not know its instance id" >&2; exit 1; }',
+        _refuse_claimed(act),
+        CARRY_OVER,
+        _refuse_newer(act),
+        # Truth before deed: a crash in between leaves what the next obedience completes. And the
+        # state before the gate: on an adopted machine the app must not find itself shut.
+        _wanted_jobs(gate, act),
+        _write_state(gate, act),
+        place_files(gate),
+    )
+    return "\n".join(part for part in parts if part)
+
+
+def _refuse_claimed(act: Act) -> str:
+    """Where cloud-init took the machine for another one, nothing is opened; shutting is safe."""
+    if "run" not in (act.app, act.jobs):
+        return ""
+    return (
+        f"{CLAIM}"
+        '[ -z "$claimed" ] || { echo "the firmware says $instance, cloud-init $claimed: this '
+        'machine is a copy that cloud-init did not notice (manual_cache_clean?)" >&2; exit 1; }'
+    )
+
+
+def _stop(gate: Gate, act: Act) -> str:
+    parts = [
+        part
+        for wanted, name, units in ((act.jobs, "jobs", gate.jobs), (act.app, "app", gate.app))
+        if wanted == "stop" and units
+        for part in (_switch("stop", units), stop_pulled(name))
+    ]
+    return "\n".join(parts)
+
+
+def _start(gate: Gate, act: Act) -> str:
+    parts = [
+        part
+        for wanted, name, units in ((act.app, "app", gate.app), (act.jobs, "jobs", gate.jobs))
+        if wanted == "run" and units
+        for part in (start_triggers(name, units), _switch("run", units))
+    ]
+    return "\n".join(parts)
 
 
 def _refuse_newer(act: Act) -> str:
@@ -177,10 +220,6 @@ def _write_state(gate: Gate, act: Act) -> str:
     )
 
 
-def _set_flag(flag: str, wanted: Run) -> str:
-    return f": > {flag}" if wanted == "run" else f"rm -f {flag}"
-
-
 def _switch(wanted: Run, units: tuple[str, ...]) -> str:
     """Start the units in order, or stop them in reverse."""
     word, ordered = ("start", units) if wanted == "run" else ("stop", units[::-1])
@@ -214,54 +253,9 @@ def observe_script(gate: Gate) -> str:
     """Prints `self=`, the state file, `active=UNIT` and `gated=UNIT` for those that are."""
     tests = (
         f"if systemctl is-active --quiet {name}; then echo active={name}; fi\n"
-        f"if [ -e {drop} ]; then echo gated={name}; fi"
-        for name, drop in _drop_ins(gate)
+        f"if [ -x {GENERATOR} ] && grep -qx -e 'app '{name} -e 'jobs '{name} {LIST} 2>/dev/null; "
+        f"then echo gated={name}; fi"
+        for name in map(shlex.quote, gate.all)
     )
-    head = f'{_INSTANCE}\necho "self=$instance"\ncat {STATE} 2>/dev/null || :'
+    head = f'{IDENTITY}echo "self=$instance"\ncat {STATE} 2>/dev/null || :'
     return "\n".join([head, *tests, ""])
-
-
-def _drop_ins(gate: Gate) -> list[tuple[str, str]]:
-    return [(shlex.quote(unit), shlex.quote(drop_in_path(unit))) for unit in gate.all]
-
-
-def verify_quarantine(shell: Shell, gate: Gate) -> None:
-    """Prove that a fresh clone did nothing: gated, inactive, and never active since its boot.
-
-    Raises ShellError naming each unit that did, or that could.
-    """
-    result = shell.run(Command(quarantine_script(gate), "verify the quarantine", sudo=True))
-    if result.text:
-        raise ShellError(
-            f"{shell.host} is not quarantined: {result.text.splitlines()[0]}",
-            cure="look at the machine's cloud-init log: /var/log/cloud-init-output.log",
-            detail=result.text,
-        )
-
-
-def quarantine_script(gate: Gate) -> str:
-    """Prints a line for everything that breaks the quarantine; nothing where it holds."""
-    lines = [
-        f"check {name} {drop} {flag}"
-        for (name, drop), flag in zip(
-            _drop_ins(gate),
-            [APP_FLAG] * len(gate.app) + [JOBS_FLAG] * len(gate.jobs),
-            strict=True,
-        )
-    ]
-    return "\n".join([_CHECK, *lines, ""])
-
-
-# A unit that is not installed (a first release) answers inactive and 0: quarantined.
-_CHECK = """\
-check() {
-  [ -e "$2" ] || echo "unit $1 is not gated: $2 is missing"
-  [ ! -e "$3" ] || echo "unit $1 may start: $3 stands"
-  since=$(systemctl show -p ActiveEnterTimestampMonotonic "$1")
-  since=${since#*=}
-  if systemctl is-active --quiet "$1"; then
-    echo "unit $1 is running"
-  elif [ "${since:-0}" != 0 ]; then
-    echo "unit $1 has run since boot"
-  fi
-}"""

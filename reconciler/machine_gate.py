@@ -1,13 +1,13 @@
 """How a machine is kept from acting as production until it is told: files, and their placing.
 
-A clone of production is alive before we touch it, with production's configuration. Every unit and
-job of the service therefore has a drop-in that lets it start only while a flag in /run stands. /run
-is in no image, so a clone is shut by the very files it inherits, even if its cloud-init fails.
-(`systemctl mask` would not do: it fails where a real unit file stands in /etc/systemd/system, and a
---runtime mask does not override one.)
+A clone of production is alive before we touch it, with production's configuration. A systemd
+generator stands on its disk, which PID 1 runs before it looks at any unit, at boot and at each
+daemon-reload. Unless the machine was told to run them, it links the service's units to /dev/null
+in `generator.early`, which takes precedence over /etc. It orders nothing, so it closes no cycle,
+and no condition, alias, override or early unit gets past it.
 
-What the machine was told last is in one file that names its own instance, so a clone does not
-inherit the answer. At each boot the gate opens again if that file is about this very instance.
+What the machine was told last is one file that names deploy and instance. The machine learns its
+own instance id from its firmware, never from a disk, so a clone does not inherit the answer.
 Pure: text in, text out.
 """
 
@@ -19,15 +19,21 @@ from dataclasses import dataclass
 
 from reconciler.errors import ConfigError
 
-STATE = "/var/lib/deployer/state"
+# In /etc: when the generator runs, /var need not be mounted.
+STATE = "/etc/deployer/state"
+LIST = "/etc/deployer/units"
+GENERATOR = "/etc/systemd/system-generators/deployer-gate"
+EARLY = "/run/systemd/generator.early"
+MARK = f"{EARLY}/deployer-gate"
+"""Written by each run of the generator: the classes of units (`app`, `jobs`) that are shut."""
 LOCK = "/var/lib/deployer/lock"
-SCRIPT = "/var/lib/deployer/gate"
-RUN = "/run/deployer"
-APP_FLAG = f"{RUN}/app"
-JOBS_FLAG = f"{RUN}/jobs"
-UNITS = "/etc/systemd/system"
-GATE_UNIT = "deployer-gate.service"
-DROP_IN = "50-deployer.conf"
+ASSET_TAG = "/sys/class/dmi/id/board_asset_tag"
+CLOUD_INIT_ID = "/run/cloud-init/.instance-id"
+
+# Until version 0.1: a condition in a drop-in of each unit, and flags that a unit of ours set.
+_OLD_STATE = "/var/lib/deployer/state"
+_OLD_FILES = ("/etc/systemd/system/deployer-gate.service", "/var/lib/deployer/gate")
+_OLD_DROP_INS = "/etc/systemd/system/*.d/50-deployer.conf"
 
 _KINDS = (".service", ".timer", ".socket", ".path", ".target", ".mount")
 
@@ -59,98 +65,182 @@ def unit_name(name: str) -> str:
     return name if name.endswith(_KINDS) else f"{name}.service"
 
 
-def drop_in_path(unit: str) -> str:
-    """Where the drop-in of `unit` lies."""
-    return f"{UNITS}/{unit}.d/{DROP_IN}"
+IDENTITY = f"""\
+instance=
+{{ read -r instance < {ASSET_TAG}; }} 2>/dev/null || :
+case ${{instance#i-}} in "$instance"|''|*[!0-9a-f]*) instance= ;; esac
+"""
+"""A sh fragment: sets `instance` to this machine's id by its firmware; empty where it has none.
 
-
-def drop_in(flag: str) -> str:
-    """Lets its unit start only while `flag` stands, and asks for the gate first at boot."""
-    return (
-        "# Written by the deployer: this unit starts only where the deployer wants it.\n"
-        "[Unit]\n"
-        f"Wants={GATE_UNIT}\n"
-        f"After={GATE_UNIT}\n"
-        f"ConditionPathExists={flag}\n"
-    )
-
-
-GATE_SERVICE = f"""\
-# Written by the deployer: opens the gate at boot if this very instance was told so.
-[Unit]
-Description=Open the gate of the deployed units
-DefaultDependencies=no
-After=local-fs.target cloud-init-local.service cloud-init.service cloud-init-network.service
-ConditionPathExists={STATE}
-
-[Service]
-Type=oneshot
-ExecStart=/bin/sh {SCRIPT}
+Nitro types carry the id in the board's asset tag. Older ones (Xen) do not.
 """
 
-# The id is taken from what cloud-init wrote since this boot (or from bootcmd, as an argument), else
-# from the firmware: /var/lib/cloud still holds the source's id in a clone whose cloud-init failed.
-GATE_SCRIPT = f"""\
-# Written by the deployer. Usage: gate [INSTANCE_ID]
-id=${{1:-$(cat /run/cloud-init/.instance-id 2>/dev/null ||
-  grep -x 'i-[0-9a-f]*' /sys/class/dmi/id/board_asset_tag 2>/dev/null)}}
-mkdir -p {RUN}
-rm -f {APP_FLAG} {JOBS_FLAG}
-[ -n "$id" ] && grep -qx "instance=$id" {STATE} 2>/dev/null || exit 0
-if grep -qx app=1 {STATE}; then : > {APP_FLAG}; fi
-if grep -qx jobs=1 {STATE}; then : > {JOBS_FLAG}; fi
+CLAIM = f"""\
+claimed=
+{{ read -r claimed < {CLOUD_INIT_ID}; }} 2>/dev/null || :
+case $claimed in "$instance") claimed= ;; i-*) ;; *) claimed= ;; esac
+"""
+"""After IDENTITY: `claimed` is another instance's id that cloud-init took for this machine's.
+
+It did not notice that the disk was copied (`manual_cache_clean`): user data and host keys are the
+source's.
 """
 
+GENERATOR_TEXT = f"""\
+#!/bin/sh
+# Written by the deployer: masks units on a machine that was not told to run them.
+# systemd runs it at boot, before it looks at any unit, and at each daemon-reload.
+early=${{2:?}}
+{IDENTITY}told= app= jobs= shut=
+if [ -r {STATE} ]; then
+  while IFS== read -r key value; do
+    case $key in instance) told=$value ;; app) app=$value ;; jobs) jobs=$value ;; esac
+  done < {STATE}
+fi
+[ -n "$instance" ] && [ "$told" = "$instance" ] || app= jobs=
+[ "$app" = 1 ] || shut=app
+[ "$jobs" = 1 ] || shut="$shut jobs"
+for class in $shut; do echo "$class"; done > "$early/deployer-gate"
+[ -r {LIST} ] || exit 0
+while read -r class unit; do
+  [ -n "$unit" ] || continue
+  case " $shut " in *" $class "*) ln -sf /dev/null "$early/$unit" ;; esac
+done < {LIST}
+"""
 
-def gate_files(gate: Gate) -> dict[str, str]:
-    """Every file the gate needs on a machine: path → text."""
-    files = {SCRIPT: GATE_SCRIPT, f"{UNITS}/{GATE_UNIT}": GATE_SERVICE}
-    files |= {drop_in_path(unit): drop_in(APP_FLAG) for unit in gate.app}
-    files |= {drop_in_path(unit): drop_in(JOBS_FLAG) for unit in gate.jobs}
-    return files
+CARRY_OVER = f"""\
+mkdir -p {STATE.rpartition("/")[0]} {LOCK.rpartition("/")[0]}
+if [ -f {_OLD_STATE} ] && [ ! -L {_OLD_STATE} ]; then
+  cp -p {_OLD_STATE} {STATE}.new && mv -f {STATE}.new {STATE} && ln -sf {STATE} {_OLD_STATE}
+fi
+"""
+"""What was obeyed before the state moved to /etc holds on.
+
+The link stays: the bootcmd of machines that were born before reads the state at its old place.
+"""
+
+# Shell functions. Membership is tested on words between spaces; no unit's name contains one.
+_FUNCTIONS = f"""\
+place() {{
+  if [ "$(cat "$1" 2>/dev/null; echo .)" != "$2." ] || [ ! -x "$1" -a "$3" = 755 ]; then
+    mkdir -p "${{1%/*}}" && printf %s "$2" > {LIST}.new && chmod "$3" {LIST}.new &&
+      mv -f {LIST}.new "$1"
+  fi
+}}
+ask() (
+  unit=$1; shift; systemctl show --value "$@" -- "$unit" 2>/dev/null || :
+)
+known() {{
+  for by; do case "$all" in *" $by "*) ;; *) return 1 ;; esac; done
+}}
+take() {{
+  for one; do known "$one" || {{ all="$all$one " out="$out $one" grown=1; }}; done
+}}
+part() {{
+  known "$1" && return 1
+  case $1 in
+    *.target) [ ! -e "/usr/lib/systemd/system/$1" ] && [ ! -e "/lib/systemd/system/$1" ] ;;
+    *.service|*.timer|*.socket|*.path) ;;
+    *) false ;;
+  esac
+}}
+pulled() (
+  all=" $(echo $1) " out= grown=1; shift
+  for unit; do take "$unit" $(ask "$unit" -p Names); done
+  while [ -n "$grown" ]; do
+    grown=
+    for unit in $out; do
+      for one in $(ask "$unit" -p Requires -p Wants -p BindsTo -p Upholds -p Triggers); do
+        if part "$one" && known $(ask "$one" -p WantedBy -p RequiredBy -p BoundBy -p UpheldBy \\
+          -p TriggeredBy); then take $(ask "$one" -p Names); fi
+      done
+      for one in $(ask "$unit" -p TriggeredBy); do
+        if part "$one" && known $(ask "$one" -p Triggers); then take $(ask "$one" -p Names); fi
+      done
+    done
+  done
+  echo $out
+)
+class() {{
+  class=$1 with=$2; shift 2
+  if grep -qx "$class" {MARK} 2>/dev/null; then
+    echo $(sed -n "s/^$class //p" {LIST} 2>/dev/null) "$@"
+  else
+    pulled "$with" "$@"
+  fi
+}}
+"""
+"""`pulled KNOWN UNIT...`: the units by all their names, and what only they (or KNOWN) pull in.
+
+The distribution's targets are milestones, no parts of an app. `class` answers from the list while
+the class is shut: a masked unit shows nothing of what it would pull in.
+"""
 
 
 def place_files(gate: Gate) -> str:
-    """A sh fragment that writes the gate's files where they differ.
+    """A sh fragment that writes the gate's files where they differ, the list first.
 
-    It changes no running unit, after a daemon-reload neither: a condition is looked at only when
-    a unit starts.
+    It changes no running unit. A daemon-reload has to follow, with the state written before: the
+    generator runs in it. Ends with the files on the disk, for an image may be taken next.
     """
-    writes = [
-        f"place {shlex.quote(path)} {shlex.quote(text)}"
-        for path, text in sorted(gate_files(gate).items())
-    ]
-    return "\n".join([_PLACE, *writes, ""])
+    return f"""\
+{_FUNCTIONS}\
+jobs=$(class jobs '' {_words(gate.jobs)})
+app=$(class app "$jobs" {_words(gate.app)})
+place {LIST} "$(for unit in $app; do echo "app $unit"; done
+for unit in $jobs; do echo "jobs $unit"; done)
+" 644
+place {GENERATOR} {shlex.quote(GENERATOR_TEXT)} 755
+grep -ls '^# Written by the deployer' {_OLD_DROP_INS} {" ".join(_OLD_FILES)} | while read -r old; do
+  rm -f "$old"; rmdir "${{old%/*}}" 2>/dev/null || :
+done
+sync {LIST} {GENERATOR} 2>/dev/null || sync
+"""
 
 
-_PLACE = """\
-place() {
-  [ "$(cat "$1" 2>/dev/null; echo .)" = "$2." ] && return
-  mkdir -p "${1%/*}" && printf %s "$2" > "$1.new" && mv -f "$1.new" "$1"
-}"""
+RELOAD = f"""\
+systemctl daemon-reload
+if [ ! -e {MARK} ]; then
+  echo "systemd did not run {GENERATOR}: see journalctl -b _PID=1" >&2; exit 1
+fi
+"""
+"""Let the generator run, and see that it did."""
 
 
 def boot_script(gate: Gate) -> str:
-    """What cloud-init runs early in EVERY boot (`bootcmd`), with INSTANCE_ID in its environment.
+    """What cloud-init runs early in EVERY boot (`bootcmd`).
 
-    Shut first, then opened only for this very instance, then whatever was quicker than we is
-    stopped: on some systems units start beside cloud-init.
+    Nothing on a machine that was told what to run: the generator has seen to it. Any other is shut,
+    and whatever was quicker than we is stopped: an image may have been made without the gate.
     """
-    return (
-        f"{place_files(gate)}"
-        "systemctl daemon-reload\n"
-        f'sh {SCRIPT} "$INSTANCE_ID"\n'
-        f"{_stop_where_shut(APP_FLAG, gate.app)}"
-        f"{_stop_where_shut(JOBS_FLAG, gate.jobs)}"
-    )
+    return f"""\
+{IDENTITY}\
+if [ -n "$instance" ] && grep -qx "instance=$instance" {STATE} 2>/dev/null; then exit 0; fi
+{CARRY_OVER}\
+{place_files(gate)}\
+{RELOAD}\
+systemctl stop $(sed 's/^[a-z]* //' {LIST}) || :
+"""
 
 
-def _stop_where_shut(flag: str, units: Iterable[str]) -> str:
-    names = " ".join(shlex.quote(unit) for unit in units)
-    if not names:
-        return ""
-    return (
-        f"[ -e {flag} ] || for unit in {names}; do\n"
-        '  if systemctl is-active --quiet "$unit"; then systemctl stop "$unit"; fi\n'
-        "done\n"
-    )
+def stop_pulled(unit_class: str) -> str:
+    """A sh fragment: stop what the units of a class had pulled in. Needs `stop` of machine_acts."""
+    return f"for unit in $(sed -n 's/^{unit_class} //p' {LIST}); do stop \"$unit\"; done"
+
+
+def start_triggers(unit_class: str, units: Iterable[str]) -> str:
+    """A sh fragment: start the enabled timers, sockets and paths that are shut with a class.
+
+    Before its units: a socket does not start beside its running service.
+    """
+    return f"""\
+for unit in $(sed -n 's/^{unit_class} //p' {LIST}); do
+  case " {" ".join(units)} " in *" $unit "*) continue ;; esac
+  case $unit in *.timer|*.socket|*.path) ;; *) continue ;; esac
+  systemctl is-enabled --quiet "$unit" 2>/dev/null || continue
+  systemctl is-active --quiet "$unit" || systemctl start "$unit" 9>&- || exit 1
+done"""
+
+
+def _words(units: Iterable[str]) -> str:
+    return " ".join(shlex.quote(unit) for unit in units)

@@ -1,7 +1,7 @@
 """How units are started and stopped on a machine, as functions of sh. Pure.
 
-Stopping one ends what it runs and what it has begun. `cron` has KillMode=process: systemd calls it
-stopped while its jobs go on. A timer that is stopped leaves the service that it has started.
+Stopping one ends what it has begun as well: `cron` has KillMode=process, and systemd calls it
+stopped while its jobs go on.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ JOURNAL_LINES = 20
 # The children get no lock (9>&-): a unit started by a shim must not hold it for ever.
 JOURNAL = f"""\
 journal() {{
-  journalctl -u "$1" -n {JOURNAL_LINES} --no-pager -o cat 2>/dev/null ||
+  journalctl -b -u "$1" -n {JOURNAL_LINES} --no-pager -o cat 2>/dev/null ||
     systemctl status --no-pager -n {JOURNAL_LINES} "$1" || :
 }}"""
 
@@ -46,19 +46,13 @@ STOP_AND_START = f"""\
 {JOURNAL}
 {_SHOW}
 {_LEFT}
-stop_one() {{
+stop() {{
   group=$(show ControlGroup "$1")
   said=$(systemctl stop "$1" 2>&1 9>&-) || :
   if systemctl is-active --quiet "$1"; then
     echo "unit $1 does not stop: $said" >&2; exit 1
   fi
   end_group "$1" "$group"
-}}
-stop() {{
-  begun=
-  case $1 in *.timer|*.path|*.socket) begun=$(show Triggers "$1") ;; esac
-  stop_one "$1"
-  for unit in $begun; do stop_one "$unit"; done
 }}
 start() {{
   if [ "$lacks" = 1 ] && [ "$(show LoadState "$1")" = not-found ]; then return 0; fi

@@ -13,7 +13,7 @@ import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from reconciler.machine_gate import GATE_UNIT, Gate
+from reconciler.machine_gate import Gate
 
 UNGATED_KINDS = (".device", ".slice", ".scope")
 """Kinds that systemd makes itself or that start nothing: there is no start to keep back."""
@@ -152,8 +152,11 @@ def warnings(gate: Gate, known: Known) -> tuple[str, ...]:
 
 def _warning(kind: str, name: str, gate: Gate) -> str:
     if kind == "unit":
-        ours = name in gate.all or name == GATE_UNIT
-        return "" if ours else f"{name} acts on every clone: add it to app.jobs or app.units"
+        return (
+            ""
+            if name in gate.all
+            else f"{name} acts on every clone: add it to app.jobs or app.units"
+        )
     if kind == "cron":
         crons = [one for one in gate.jobs if one in ("cron.service", "crond.service")]
         if crons:

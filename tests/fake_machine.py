@@ -1,13 +1,15 @@
 """A machine without SSH: its scripts run here under a real sh, on a root folder of its own.
 
-`systemctl` is a small script with the semantics that the gate relies on: conditions of drop-ins,
-active states, and the time a unit last became active.
+`systemctl` is a small script with the semantics that the gate relies on: generators at boot and at
+a daemon-reload, masks in `generator.early`, conditions of drop-ins, active states and their times.
+What `show` tells of a unit stands in files: `flag("shop.service", "Requires", "dep.service")`.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -19,37 +21,48 @@ from reconciler.shell import Command, OnBytes, Result
 
 _ROOTED = re.compile(r"(?<![\w.])/(etc|var|run|srv|sys|home)/")
 
+_GENERATE = r"""#!/bin/sh
+early=@ROOT@/run/systemd/generator.early
+rm -rf $early; mkdir -p $early
+for file in @ROOT@/etc/systemd/system-generators/*; do
+  if [ -x $file ]; then $file $early/../generator $early $early/../generator.late; fi
+done
+"""
+
 _SYSTEMCTL = r"""#!/bin/sh
-units=@ROOT@/units; etc=@ROOT@/etc/systemd/system
+units=@ROOT@/units; etc=@ROOT@/etc/systemd/system; early=@ROOT@/run/systemd/generator.early
 echo "$*" >> @ROOT@/calls
 verb=$1; shift
 while case "${1:-}" in --quiet) quiet=1;; -p) shift; wanted="${wanted:-} $1";;
-  --value) bare=1;; --no-pager) ;; --no-legend) ;; -n) shift;; -s) shift; sig=$1;; *) false;; esac
+  --value) bare=1;; --no-pager) ;; --no-legend) ;; --) ;; -n) shift;; *) false;; esac
 do shift; done
 unit=${1:-}
 case $verb in
-  daemon-reload) : > $units/reloaded ;;
+  daemon-reload) : > $units/reloaded; exec generate ;;
   is-active)
     if [ -e $units/$unit.active ]; then state=active; else state=inactive; fi
     [ -n "${quiet:-}" ] || echo $state
     [ $state = active ] ;;
+  is-enabled) [ -e $units/$unit.enabled ] ;;
   start)
+    if [ -L $early/$unit ]; then echo "Unit $unit is masked." >&2; exit 1; fi
     for path in $(sed -n 's/^ConditionPathExists=//p' $etc/$unit.d/*.conf 2>/dev/null); do
       [ -e $path ] || exit 0
     done
     if [ -e $units/$unit.broken ]; then echo "Job for $unit failed." >&2; exit 1; fi
     [ -e $units/$unit.crashes ] && exit 0
-    [ -e $units/$unit.active ] || echo 4711 > $units/$unit.entered
-    : > $units/$unit.active ;;
-  stop) [ -e $units/$unit.stubborn ] || rm -f $units/$unit.active ;;
+    [ -e $units/$unit.active ] || echo 4711 > $units/$unit.InactiveExitTimestampMonotonic
+    [ -e $units/$unit.oneshot ] || : > $units/$unit.active ;;
+  stop) for unit; do [ -e $units/$unit.stubborn ] || rm -f $units/$unit.active; done ;;
   show)
     for name in $wanted; do
       value=$(cat $units/$unit.$name 2>/dev/null || case $name in
-        Id) echo $unit ;;
-        LoadState) echo loaded ;;
+        Id|Names) echo $unit ;;
+        LoadState) if [ -L $early/$unit ]; then echo masked; else echo loaded; fi ;;
+        ActiveState) if [ -e $units/$unit.active ]; then echo active; else echo inactive; fi ;;
+        *TimestampMonotonic) echo 0 ;;
         Type) case $unit in *.service) echo simple ;; esac ;;
         RemainAfterExit) echo no ;;
-        ActiveEnterTimestampMonotonic) cat $units/$unit.entered 2>/dev/null || echo 0 ;;
       esac)
       if [ -n "${bare:-}" ]; then echo "$value"; else echo "$name=$value"; fi
     done ;;
@@ -64,7 +77,7 @@ class FakeMachine:
     """Implements `reconciler.shell.Shell` over a folder; `units` are what is enabled at boot."""
 
     root: Path
-    instance: str = "i-0live"
+    instance: str = "i-0a1"
     units: tuple[str, ...] = ()
     host: str = "10.0.1.17"
     commands: list[Command] = field(default_factory=list)
@@ -72,10 +85,15 @@ class FakeMachine:
     def __post_init__(self) -> None:
         for folder in ("bin", "units", "etc", "var", "run", "srv", "sys", "home"):
             (self.root / folder).mkdir(parents=True, exist_ok=True)
-        self.write("/bin/systemctl", _SYSTEMCTL.replace("@ROOT@", str(self.root)), 0o755)
+        for name, text in (("systemctl", _SYSTEMCTL), ("generate", _GENERATE)):
+            self.write(f"/bin/{name}", text.replace("@ROOT@", str(self.root)), 0o755)
         self.write("/bin/sync", "#!/bin/sh\n", 0o755)
         self.write("/bin/journalctl", "#!/bin/sh\nexit 1\n", 0o755)
-        self.write("/var/lib/cloud/data/instance-id", self.instance + "\n")
+        self.firmware(self.instance)
+
+    def firmware(self, instance: str) -> None:
+        """What the board's asset tag says; empty for a type on Xen."""
+        self.write("/sys/class/dmi/id/board_asset_tag", f"{instance}\n")
 
     def path(self, path: str) -> Path:
         """Where the machine's `path` lies here."""
@@ -98,13 +116,14 @@ class FakeMachine:
         return {file.stem for file in (self.root / "units").glob("*.active")}
 
     def boot(self, boot_script: str = "", *, cloud_init: bool = True) -> None:
-        """Lose /run and everything active; then bootcmd, then the enabled units."""
+        """Lose /run and everything active; generators, then bootcmd, then the enabled units."""
         for folder in ("run", "units"):
             subprocess.run(
                 ["find", str(self.root / folder), "-mindepth", "1", "-delete"], check=True
             )
+        self.sh("generate")
         if cloud_init:
-            self.write("/var/lib/cloud/data/instance-id", self.instance + "\n")
+            self.write("/run/cloud-init/.instance-id", self.instance + "\n")
             self.sh(boot_script)
         for unit in self.units:
             self.sh(f"systemctl start {unit}")
@@ -144,3 +163,22 @@ class FakeMachine:
 
     def close(self) -> None:
         pass
+
+
+def clone_of(machine: FakeMachine, instance: str = "i-0c1") -> FakeMachine:
+    """A machine from an image of that one: the same disk, another firmware, nothing in memory."""
+    root = machine.root.parent / instance
+    shutil.copytree(machine.root, root, symlinks=True, ignore=lambda path, _: _in_memory(path))
+    for file in root.rglob("*"):
+        if file.is_symlink():
+            target = str(file.readlink()).replace(str(machine.root), str(root))
+            file.unlink()
+            file.symlink_to(target)
+        elif file.is_file():
+            file.write_text(file.read_text().replace(str(machine.root), str(root)))
+    return FakeMachine(root, instance, machine.units)
+
+
+def _in_memory(path: str) -> list[str]:
+    names = ("run", "units", "sys")
+    return [one.name for one in Path(path).iterdir()] if Path(path).name in names else []

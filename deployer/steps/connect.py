@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from deployer.compute import InstanceFacts
+from deployer.no_cloud_init import inherited_key, no_cloud_init
 from deployer.run import NewMachine, Run, needed
 from reconciler.errors import CannotConnect, CommandFailed, ToolError
-from reconciler.machine_acts import verify_quarantine
 from reconciler.parallel import side_by_side
+from reconciler.quarantine import verify_quarantine
 from reconciler.reach import ssh_address
 from reconciler.shell import Command, Shell
 
@@ -34,6 +35,9 @@ def _machine(run: Run, facts: InstanceFacts) -> NewMachine:
         shell = run.ports.connector.connect(reached, key, deadline)
     except CannotConnect as error:
         error.detail = f"{error.detail}\n{_console(run, facts)}".strip()
+        source = inherited_key(run, error)
+        if source is not None:
+            raise no_cloud_init(run, facts, (reached, source)) from error
         raise
     return NewMachine(facts.id, address, shell)
 

@@ -12,8 +12,10 @@ from datetime import timedelta
 from deployer import events as e
 from deployer import refusals
 from deployer.dirt import dirt_lines
+from deployer.live_gate import refuse_nameless
 from deployer.live_units import check_live
 from deployer.run import Run
+from deployer.steps.image import live_machine
 from deployer.survey import DOUBTED, Survey, survey
 from reconciler import ledger as ledgers
 from reconciler import tags as t
@@ -43,6 +45,7 @@ def guard(run: Run) -> str:
     for line in check_live(run.ports, todo, run.options.despite):
         run.emit(e.Warned(line))
     run.todo = todo
+    refuse_nameless(run, live_machine(run))
     run.id = new_id(run.ports.service.name, reading)
     run.old_ttl = reading.a.ttl if reading.a else 60
     _refuse_full(run, reading)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from deployer import refusals
 from deployer.compute import ImageFacts, ImageOrder, InstanceFacts
 from deployer.inference import birth_tags
+from deployer.live_gate import live_shell, place_on_live
 from deployer.run import Run
 from reconciler import tags as t
 from reconciler.errors import CloudError, CloudUnclear, ToolError
-from reconciler.resource import IMAGE, INSTANCE, SNAPSHOT
+from reconciler.resource import IMAGE, SNAPSHOT
 from reconciler.shell import Command
 from reconciler.signals import held_back
 from reconciler.waiting import Pace, looks
@@ -22,6 +23,7 @@ def image(run: Run) -> str:
     if live is None or service.instance.image_from == "base":
         run.image = service.instance.image or ""
         return f"{run.image}, the configured base"
+    place_on_live(run, live)  # before anything of it is copied
     tags = birth_tags(run)
     order = ImageOrder(
         instance=live.id,
@@ -73,18 +75,10 @@ def _hooks(run: Run, lines: tuple[str, ...]) -> None:
     """Run the configured commands on the live machine (flush, fsfreeze and its end)."""
     if not lines or run.source is None:
         return
-    managed = run.ports.managed
-    things = run.todo.verdicts if run.todo else ()
-    machine = next(
-        one.thing for one in things if one.thing.kind == INSTANCE and one.thing.id == run.source.id
-    )
-    shell = managed.reach.shell(machine)
-    try:
+    with live_shell(run, run.source) as shell:
         for line in lines:
             limit = run.within(run.ports.service.limits.hook)
             shell.run(Command(line, f"image hook `{line}`", sudo=True, timeout=limit))
-    finally:
-        shell.close()
 
 
 def _wait(run: Run) -> None:

@@ -160,6 +160,7 @@ def _check_host_key(
             f"expected {expected.fingerprint}",
             kind="host-key-mismatch",
             cure="find out who answers at this address before anything else",
+            seen=fingerprint(seen),
         )
 
 

@@ -65,7 +65,8 @@ def test_two_ids_of_one_second_differ(scene: Scene) -> None:
 def test_rule_2_the_guard_reads_the_ledger_last(scene: Scene) -> None:
     """The very reading that the lease is taken against is younger than the inventory."""
     guard(run(scene))
-    assert scene.acts == ["scan", "read shop", "look the units up on i-17"]
+    assert scene.acts[:2] == ["scan", "read shop"]
+    assert set(scene.acts[2:]) == {"look the units up on i-17", "read the asset tag on i-17"}
 
 
 def test_what_retention_is_about_to_forget_is_no_dirt(scene: Scene) -> None:

@@ -10,8 +10,8 @@ import yaml
 from deployer.userdata import user_data
 from reconciler.errors import ConfigError
 from reconciler.host_key import make_host_key
-from reconciler.machine_acts import verify_quarantine
 from reconciler.machine_gate import Gate
+from reconciler.quarantine import verify_quarantine
 from tests.fake_machine import FakeMachine
 
 GATE = Gate(app=("shop",), jobs=("cron", "shop-worker"))
@@ -57,4 +57,4 @@ def test_a_dozen_units_fit() -> None:
 def test_too_much_is_refused_in_words() -> None:
     """Better than EC2's InvalidParameterValue."""
     with pytest.raises(ConfigError, match="EC2 takes 16384"):
-        user_data(KEY, Gate(tuple(f"unit-{number}" for number in range(200))))
+        user_data(KEY, Gate(tuple(f"unit-{number}" for number in range(3000))))

@@ -12,6 +12,7 @@ from reconciler.errors import CannotConnect, DatabaseError
 from reconciler.finish import Finish
 from reconciler.handover import Handover
 from reconciler.machine_acts import Act, obey
+from reconciler.machine_gate import STATE
 from reconciler.observe import observe
 from reconciler.resource import INSTANCE
 from reconciler.sweep import Result, sweep
@@ -108,13 +109,13 @@ def test_jobs_that_run_on_live_already_are_left_alone(scene: Scene) -> None:
     scene.sweep()
     live = scene.reach.machine("i-17")
     assert JOB in live.active()
-    assert "jobs=1" in live.read("/var/lib/deployer/state").splitlines()
+    assert "jobs=1" in live.read(STATE).splitlines()
 
 
 def test_a_waiting_machine_comes_back_without_jobs(scene: Scene) -> None:
     """What it remembers at its next boot is that no job of it has begun."""
     scene.sweep()
-    state = scene.reach.machine("i-17").read("/var/lib/deployer/state").splitlines()
+    state = scene.reach.machine("i-17").read(STATE).splitlines()
     assert {"app=1", "jobs=0", f"generation={CLEAN.gen}"} <= set(state)
 
 

@@ -13,9 +13,9 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from deployer.sandbox.machines import journal_query
 from deployer.sandbox.machines.manager import Manager
 from deployer.sandbox.machines.systemctl import Answer, Systemctl
-from deployer.sandbox.machines.unit_file import full_name
 
 ASKS = Path("/run/sandbox.asks")
 _AT_ONCE = 65536
@@ -75,20 +75,10 @@ class Control:
             err.unlink()
 
     def _journal(self, words: list[str]) -> Answer:
-        units, lines = [], None
-        left = iter(words)
-        for word in left:
-            if word in ("-u", "--unit"):
-                units.append(full_name(next(left, "")))
-            elif word.startswith(("-u", "--unit=")):
-                units.append(full_name(word.removeprefix("--unit=").removeprefix("-u")))
-            elif word in ("-n", "--lines"):
-                lines = _count(next(left, "10"))
-            elif word.startswith(("-n", "--lines=")):
-                lines = _count(word.removeprefix("--lines=").removeprefix("-n"))
-        journal = self.manager.tools.journal
-        text = "".join(journal.tail(unit, lines) for unit in units or journal.units())
-        return Answer(out=text or "-- No entries --\n")
+        try:
+            return Answer(out=journal_query.answer(self.manager.tools.journal, words))
+        except ValueError as error:
+            return Answer(err=f"{error}\n", code=1)
 
     def _shutdown(self, words: list[str]) -> Answer:
         """`shutdown [-h|-P|-H|-r] now`; a later time is a minute's number, one minute if none."""
@@ -120,7 +110,3 @@ def _say(pipe: Path, line: str) -> bool:
     finally:
         os.close(end)
     return True
-
-
-def _count(text: str) -> int | None:
-    return int(text) if text.isdigit() else None

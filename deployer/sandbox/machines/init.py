@@ -115,6 +115,8 @@ class _Machine:
     async def _boot(self) -> None:
         """As on a real host: bootcmd, then sshd and the units, then runcmd."""
         Control(self._manager).listen()
+        self._manager.tools.journal.begin_boot()
+        await self._manager.reload_units()  # before anything else, as a real pid 1 does
         first = boot.is_first(self._identity)
         if first:
             boot.forget_previous()

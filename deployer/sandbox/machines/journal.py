@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 _LIMIT = 16 << 20
@@ -14,6 +14,13 @@ class Journal:
     """Files in `directory`, on the machine's disk: they survive a reboot, as a real journal."""
 
     directory: Path = Path("/var/log/journal")
+    earlier: dict[str, int] = field(default_factory=dict)
+    """How much each file held before this boot."""
+
+    def begin_boot(self) -> None:
+        """What there is now is of earlier boots, of the machine that was copied as well."""
+        for path in self.directory.glob("*.log"):
+            self.earlier[path.stem] = path.stat().st_size
 
     def open(self, unit: str) -> int:
         """An fd to append to; the caller closes it. A file grown too long begins anew."""
@@ -32,13 +39,21 @@ class Journal:
         finally:
             os.close(fd)
 
-    def tail(self, unit: str, lines: int | None) -> str:
+    def tail(self, unit: str, lines: int | None, *, this_boot: bool = False) -> str:
         """The last lines of a unit, or all."""
+        text = self.lines(unit, this_boot=this_boot)
+        return "".join(text if lines is None else text[-lines:] if lines else [])
+
+    def lines(self, unit: str, *, this_boot: bool) -> list[str]:
+        """What stands there of a unit."""
         path = self._path(unit)
         if not path.is_file():
-            return ""
-        text = path.read_text(errors="replace").splitlines(keepends=True)
-        return "".join(text if lines is None else text[-lines:] if lines else [])
+            return []
+        data = path.read_bytes()
+        before = self.earlier.get(unit, 0)
+        if this_boot and before <= len(data):  # else it has begun anew meanwhile
+            data = data[before:]
+        return data.decode(errors="replace").splitlines(keepends=True)
 
     def units(self) -> list[str]:
         """Every unit that has printed something."""

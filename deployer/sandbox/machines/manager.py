@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import fnmatch
 import graphlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from deployer.sandbox.machines import generators
 from deployer.sandbox.machines.execution import Tools
 from deployer.sandbox.machines.services import Service
 from deployer.sandbox.machines.unit_file import Unit, full_name
+from deployer.sandbox.machines.unit_graph import MILESTONES, Graph
 from deployer.sandbox.machines.unit_store import UnitProblem, UnitStore
 
 
@@ -24,15 +26,19 @@ class Manager:
     services: dict[str, Service] = field(default_factory=dict)
     _background: set[asyncio.Future[list[BaseException | None]]] = field(default_factory=set)
 
+    @property
+    def graph(self) -> Graph:
+        """Who pulls in whom."""
+        return Graph(self.store)
+
+    async def reload_units(self) -> None:
+        """`systemctl daemon-reload`; enable and mask end with it as well."""
+        await generators.run(self.tools)
+
     async def boot(self) -> None:
-        """Start what is enabled, side by side; After= waits for the other's start to end."""
-        units = dict(self._enabled())
-        tasks: dict[str, asyncio.Task[None]] = {}
-        for name in _in_order(units):
-            before = [tasks[other] for other in units[name].after if other in tasks]
-            tasks[name] = asyncio.ensure_future(self._boot_one(units[name], before))
-        if tasks:
-            await asyncio.wait(tasks.values())
+        """Start what is enabled, and what that pulls in, side by side."""
+        for name, problem in (await self._carry_out(self._enabled())).items():
+            self.tools.journal.note(name, str(problem))
 
     async def end(self) -> None:
         """Stop everything that runs, as a shutdown does."""
@@ -57,21 +63,32 @@ class Manager:
             if any(sign in name for sign in "*?["):
                 names += fnmatch.filter({*self.store.names(), *self.services}, name)
             else:
-                names.append(name)
+                names.append(self.store.resolve(name))
         return names
 
     async def start(self, name: str) -> None:
         """Raises UnitProblem: not found, masked, or it failed."""
         try:
-            unit = self.store.load(name)
+            self.store.load(name)
+            for one in self.graph.requires(name) - MILESTONES:
+                self.store.load(one)
         except UnitProblem as problem:
             raise UnitProblem(f"Failed to start {name}: {problem}", problem.code) from problem
-        await self.service(name).start(unit)
+        problems = await self._carry_out([name])
+        if name in problems:
+            raise problems[name]
 
     async def stop(self, name: str) -> None:
-        """Raises UnitProblem where nobody knows it."""
+        """Stop it, and before it what cannot be without it. Raises UnitProblem: unknown."""
         if self.store.fragment(name) is None and name not in self.services:
             raise UnitProblem(f"Failed to stop {name}: Unit {name} not loaded.", 5)
+        await self._stop(name, set())
+
+    async def _stop(self, name: str, seen: set[str]) -> None:
+        seen.add(name)
+        for other in self.graph.stops_with(name) - seen:
+            if self.service(other).state.active in ("active", "activating"):
+                await self._stop(other, seen)
         await self.service(name).stop()
 
     async def restart(self, name: str) -> None:
@@ -100,20 +117,43 @@ class Manager:
         else:
             await self.restart(name)
 
-    def _enabled(self) -> Iterator[tuple[str, Unit]]:
-        for name in self.store.enabled():
+    def _enabled(self) -> list[str]:
+        """What starts at boot; why something does not is in its journal."""
+        names = [self.store.resolve(name) for name in self.store.enabled()]
+        for name in names:
             try:
-                yield name, self.store.load(name)
+                self.store.load(name)
             except UnitProblem as problem:
                 self.tools.journal.note(name, str(problem))
+        return names
 
-    async def _boot_one(self, unit: Unit, before: list[asyncio.Task[None]]) -> None:
+    async def _carry_out(self, names: Iterable[str]) -> dict[str, UnitProblem]:
+        """Start units and what they pull in, side by side; After= waits for the other's start."""
+        units = self.graph.closure(names)
+        problems: dict[str, UnitProblem] = {}
+        tasks: dict[str, asyncio.Task[None]] = {}
+        for name in _in_order(units):
+            before = {tasks[other] for other in units[name].after if other in tasks}
+            work = self._start_one(units[name], before, problems)
+            tasks[name] = asyncio.ensure_future(work)
+        if tasks:
+            await asyncio.wait(tasks.values())
+            for task in tasks.values():
+                task.result()
+        return problems
+
+    async def _start_one(
+        self, unit: Unit, before: set[asyncio.Task[None]], problems: dict[str, UnitProblem]
+    ) -> None:
         if before:
             await asyncio.wait(before)
+        for one in self.graph.requires(unit.name) & problems.keys():
+            problems[unit.name] = UnitProblem(f"A dependency job for {unit.name} failed: {one}.")
+            return
         try:
             await self.service(unit.name).start(unit)
         except UnitProblem as problem:
-            self.tools.journal.note(unit.name, str(problem))
+            problems[unit.name] = problem
 
 
 def _in_order(units: dict[str, Unit]) -> list[str]:

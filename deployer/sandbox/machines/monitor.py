@@ -117,4 +117,5 @@ class Monitor:
 def room(orders: Orders) -> Room:
     """What the machine's tree is made of."""
     binds = tuple(Path(path) for path in orders.binds)
-    return Room(orders.disk, orders.door, Path(orders.shims), binds)
+    firmware = orders.spec.instance_id
+    return Room(orders.disk, orders.door, Path(orders.shims), binds, firmware)

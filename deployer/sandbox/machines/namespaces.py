@@ -47,13 +47,15 @@ class Room:
     """What a machine's tree is made of.
 
     `disk` is its own; `door` an empty directory beside it to mount on; `shims` the host's
-    directory that appears as `SHIMS`; `binds` appear read-only at their own paths.
+    directory that appears as `SHIMS`; `binds` appear read-only at their own paths. `asset_tag` is
+    what its firmware says, outside of any disk.
     """
 
     disk: Path
     door: Path
     shims: Path
     binds: tuple[Path, ...]
+    asset_tag: str = ""
 
 
 def leave_host() -> None:
@@ -71,6 +73,7 @@ def move_in(room: Room, hostname: str) -> None:
     linux.mount("none", "/", flags=linux.MS_REC | linux.MS_PRIVATE)
     linux.set_hostname(hostname)
     trees = _clone_host(room)
+    trees["/sys"] = _new_sys(room)
     proc = _new_proc(room.door)
     _change_root(room)
     _furnish(trees, proc, room)
@@ -101,6 +104,18 @@ def _new_proc(door: Path) -> int:
     return linux.clone_tree(str(door), writable=True)
 
 
+def _new_sys(room: Room) -> int:
+    """A /sys with the little of it that a release asks for, detached and read-only."""
+    linux.mount("tmpfs", str(room.door), "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "mode=755")
+    firmware = room.door / "class/dmi/id"
+    firmware.mkdir(parents=True)
+    if room.asset_tag:
+        (firmware / "board_asset_tag").write_text(f"{room.asset_tag}\n")
+    tree = linux.clone_tree(str(room.door))
+    linux.unmount(str(room.door))
+    return tree
+
+
 def _change_root(room: Room) -> None:
     links = {
         name: str(Path("/", name).readlink()) for name in _SYSTEM if Path("/", name).is_symlink()
@@ -116,7 +131,7 @@ def _change_root(room: Room) -> None:
 def _furnish(trees: dict[str, int], proc: int, room: Room) -> None:
     own = {path: linux.clone_tree(path, writable=True) for path in _OWN if Path(path).is_dir()}
     _empty(Path("/tmp"))  # noqa: S108 -- the machine's own
-    for path in ("/proc", "/dev", "/run"):
+    for path in ("/proc", "/sys", "/dev", "/run"):
         Path(path).mkdir(exist_ok=True)
     linux.attach_tree(proc, "/proc")
     linux.mount("tmpfs", "/run", "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "mode=755")

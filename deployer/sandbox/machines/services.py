@@ -33,6 +33,7 @@ class State:
     restarts: int = 0
     active_since: int = 0
     exec_since: int = 0
+    inactive_until: int = 0
 
 
 @dataclass
@@ -116,6 +117,8 @@ class Service:
             raise UnitProblem(_job_failed(self.name, failure.result)) from failure
         if self.state.active == "active":
             self._note(f"Started {self.name} - {unit.description}.")
+        elif unit.type == "oneshot":
+            self._note(f"Finished {self.name} - {unit.description}.")
 
     def _may_start(self, unit: Unit) -> bool:
         unmet = conditions.failed(unit.conditions)
@@ -146,6 +149,7 @@ class Service:
         await self._run.all(unit.exec_start_pre, unit)
         self._become("activating", "start")
         if unit.type in ("oneshot", "forking"):
+            self.state.exec_since = _now()
             await self._run.all(unit.exec_start, unit)
             stays = unit.remain_after_exit or unit.type == "forking"
             sub = "exited" if unit.type == "oneshot" else "running"
@@ -252,6 +256,9 @@ class Service:
     def _become(self, active: str, sub: str) -> None:
         if active == "active" and self.state.active != "active":
             self.state.active_since = _now()
+        rest = ("inactive", "failed")
+        if self.state.active in rest and active not in rest:
+            self.state.inactive_until = _now()
         self.state.active, self.state.sub = active, sub
 
     def _note(self, line: str) -> None:

@@ -105,8 +105,8 @@ class Systemctl:
             "reenable": self._enable,
             "mask": self._mask,
             "unmask": self._unmask,
-            "daemon-reload": _nothing,
-            "daemon-reexec": _nothing,
+            "daemon-reload": self._reload,
+            "daemon-reexec": self._reload,
             "preset": _nothing,
             "reset-failed": self._reset_failed,
             "is-active": self._is_active,
@@ -165,7 +165,12 @@ class Systemctl:
     async def _unmask(self, call: Call, names: tuple[str, ...]) -> Answer:
         runtime = call.has("runtime")
         said = [line for name in names for line in self._store.unmask(name, runtime=runtime)]
+        await self.manager.reload_units()
         return Answer(err="" if call.has("quiet") else _lines(said))
+
+    async def _reload(self, _call: Call, _names: tuple[str, ...]) -> Answer:
+        await self.manager.reload_units()
+        return Answer()
 
     async def _and_now(
         self,
@@ -175,6 +180,7 @@ class Systemctl:
         said: list[str],
     ) -> Answer:
         words = "" if call.has("quiet") else _lines(said)
+        await self.manager.reload_units()
         if not call.has("now"):
             return Answer(err=words)
         answer = await self._each(act)(call, names)
@@ -207,6 +213,8 @@ class Systemctl:
         blocks = []
         for name in names:
             known = unit_show.properties(self.manager.service(name), self._store)
+            if not wanted or not known.keys() >= set(wanted):
+                known |= self.manager.graph.properties(name)
             chosen = (
                 [(key, known[key]) for key in wanted if key in known] if wanted else known.items()
             )

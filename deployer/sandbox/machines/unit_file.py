@@ -16,6 +16,8 @@ _PREFIXES = "-@:+!"
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)")
 _UNITS = {"": 1.0, "s": 1.0, "sec": 1.0, "ms": 0.001, "us": 1e-6, "m": 60.0, "min": 60.0}
 _UNITS |= {"h": 3600.0, "hr": 3600.0, "d": 86400.0}
+_TRIGGERS = {"timer": ("Timer", "Unit"), "path": ("Path", "Unit"), "socket": ("Socket", "Service")}
+_UNIMITATED = ("Requisite", "Upholds", "Conflicts", "PropagatesStopTo", "StopPropagatedFrom")
 _VARIABLE = re.compile(r"\$\$|\$\{(\w+)\}")
 
 Sections = Mapping[str, Mapping[str, tuple[str, ...]]]
@@ -55,6 +57,11 @@ class Unit:
     name: str
     description: str = ""
     after: tuple[str, ...] = ()
+    wants: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ()
+    binds_to: tuple[str, ...] = ()
+    part_of: tuple[str, ...] = ()
+    triggers: tuple[str, ...] = ()
     conditions: tuple[Check, ...] = ()
     asserts: tuple[Check, ...] = ()
     type: str = "simple"
@@ -77,6 +84,7 @@ class Unit:
     start_limit_burst: int = 5
     start_limit_interval: float = 10.0
     wanted_by: tuple[str, ...] = ()
+    required_by: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
 
 
@@ -120,11 +128,17 @@ def unit(name: str, texts: Iterable[str]) -> Unit:
     """The unit of that name. Raises ValueError for what systemd would refuse to load."""
     told = sections(texts)
     about, service, install = (told.get(key, {}) for key in ("Unit", "Service", "Install"))
+    _refuse_unimitated(about)
     commands = _Commands(name, service)
     made = Unit(
         name=name,
         description=_last(about, "Description", name),
-        after=_words(about, "After"),
+        after=_names(about, "After", name),
+        wants=_names(about, "Wants", name),
+        requires=_names(about, "Requires", name),
+        binds_to=_names(about, "BindsTo", name),
+        part_of=_names(about, "PartOf", name),
+        triggers=_triggers(name, told),
         conditions=_checks(about, "Condition"),
         asserts=_checks(about, "Assert"),
         type=_last(service, "Type", "simple"),
@@ -148,11 +162,31 @@ def unit(name: str, texts: Iterable[str]) -> Unit:
         success_exit_status=frozenset((0, *_numbers(service, "SuccessExitStatus"))),
         start_limit_burst=int(_last(about, "StartLimitBurst", "5")),
         start_limit_interval=span(_last(about, "StartLimitIntervalSec", "10s")),
-        wanted_by=(*_words(install, "WantedBy"), *_words(install, "RequiredBy")),
+        wanted_by=_words(install, "WantedBy"),
+        required_by=_words(install, "RequiredBy"),
         aliases=_words(install, "Alias"),
     )
     _check(made)
     return made
+
+
+def _refuse_unimitated(about: Mapping[str, tuple[str, ...]]) -> None:
+    """A dependency that we passed over would let a test see what no real machine does."""
+    for key in _UNIMITATED:
+        if about.get(key):
+            raise ValueError(f"the sandbox does not imitate {key}=")
+
+
+def _triggers(name: str, told: Sections) -> tuple[str, ...]:
+    """What a timer, path or socket starts: its namesake, unless it says another."""
+    section, key = _TRIGGERS.get(name.rpartition(".")[2], ("", ""))
+    if not section:
+        return ()
+    return (_last(told.get(section, {}), key, f"{name.rpartition('.')[0]}.service"),)
+
+
+def _names(about: Mapping[str, tuple[str, ...]], key: str, name: str) -> tuple[str, ...]:
+    return tuple(_specify(word, name) for word in _words(about, key))
 
 
 def _check(made: Unit) -> None:

@@ -15,7 +15,7 @@ def properties(service: Service, store: UnitStore) -> dict[str, str]:
     file_state = store.state(name)
     return {
         "Id": name,
-        "Names": name,
+        "Names": " ".join((name, *store.aliases(name))),
         "Description": service.unit.description if service.unit else name,
         "LoadState": _load_state(name, store),
         "ActiveState": state.active,
@@ -30,6 +30,7 @@ def properties(service: Service, store: UnitStore) -> dict[str, str]:
         "NRestarts": str(state.restarts),
         "ConditionResult": "yes" if state.condition else "no",
         "ActiveEnterTimestampMonotonic": str(state.active_since),
+        "InactiveExitTimestampMonotonic": str(state.inactive_until),
         "ExecMainStartTimestampMonotonic": str(state.exec_since),
         "NeedDaemonReload": "no",
     }

@@ -1,7 +1,7 @@
 """Where a machine's units lie on disk, which one wins, and what enable and mask do to them.
 
 systemd.unit(5), "Unit File Load Path"; systemctl(1) for enable, mask and is-enabled. Everything is
-read anew each time: `daemon-reload` has nothing to do.
+read anew each time: `daemon-reload` runs the generators and has nothing else to do.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from deployer.sandbox.machines import unit_file
 from deployer.sandbox.machines.unit_file import Unit
 
 _ETC, _RUN = "etc/systemd/system", "run/systemd/system"
-_ORDER = (_ETC, _RUN, "usr/local/lib/systemd/system", "usr/lib/systemd/system")
-_DEFAULT_TARGETS = ("default.target", "multi-user.target", "graphical.target")
+_EARLY, _LATE = "run/systemd/generator.early", "run/systemd/generator.late"
+_VENDOR = ("usr/local/lib/systemd/system", "usr/lib/systemd/system")
+_ORDER = (_EARLY, _ETC, _RUN, "run/systemd/generator", *_VENDOR, _LATE)
+_BOOTED = ("sysinit", "basic", "sockets", "timers", "default", "multi-user", "graphical")
 
 
 class UnitProblem(Exception):
@@ -42,6 +44,27 @@ class UnitStore:
                 if candidate and (path.is_symlink() or path.exists()):
                     return path
         return None
+
+    def resolve(self, name: str) -> str:
+        """The unit that an alias (a link beside the unit files) stands for; else the name."""
+        for _ in range(8):
+            path = self.fragment(name)
+            if path is None or not path.is_symlink() or _is_mask(path) or path.name != name:
+                return name
+            target = Path(os.readlink(path)).name  # noqa: PTH115 -- the text, not a path to follow
+            if not target.endswith(unit_file.SUFFIXES):
+                return name
+            name = target
+        raise UnitProblem(f"Unit {name}: too many levels of aliases.")
+
+    def aliases(self, name: str) -> list[str]:
+        """Its other names."""
+        return [one for one in self.names() if one != name and self.resolve(one) == name]
+
+    def linked(self, name: str, kind: str) -> list[str]:
+        """What links in `NAME.wants` (or `.requires`) name, wherever that directory lies."""
+        folders = (self.root / directory / f"{name}.{kind}" for directory in _ORDER)
+        return [path.name for folder in folders for path in _listed(folder)]
 
     def is_masked(self, name: str) -> bool:
         """Whether the file that wins is a mask: a link to /dev/null, or an empty file."""
@@ -85,12 +108,10 @@ class UnitStore:
         return sorted(found)
 
     def enabled(self) -> list[str]:
-        """What starts at boot."""
-        found = set()
-        for directory in _ORDER:
-            for target in _DEFAULT_TARGETS:
-                found |= {path.name for path in _listed(self.root / directory / f"{target}.wants")}
-        return sorted(found)
+        """What starts at boot, without what that pulls in."""
+        targets = [f"{name}.target" for name in _BOOTED]
+        kinds = ("wants", "requires")
+        return sorted({u for t in targets for kind in kinds for u in self.linked(t, kind)})
 
     def state(self, name: str) -> str:
         """As `systemctl is-enabled` prints it; `not-found` where there is no file."""
@@ -98,18 +119,23 @@ class UnitStore:
         if path is None:
             return "not-found"
         if _is_mask(path):
-            return "masked-runtime" if path.is_relative_to(self.root / _RUN) else "masked"
+            return "masked-runtime" if path.is_relative_to(self.root / "run") else "masked"
         for directory, word in ((_ETC, "enabled"), (_RUN, "enabled-runtime")):
             if any(True for _ in self._links(name, directory)):
                 return word
         made = self.load(name)
-        return "disabled" if made.wanted_by or made.aliases else "static"
+        installs = made.wanted_by or made.required_by or made.aliases
+        return "disabled" if installs else "static"
 
     def enable(self, name: str) -> list[str]:
         """Make the links of its [Install]; says what it did. Raises UnitProblem."""
-        made, source = self.load(name), self.fragment(name)
+        source = self.fragment(name)
+        if source is not None and _is_mask(source):
+            raise UnitProblem(f"Unit file /{source.relative_to(self.root)} is masked.")
+        made = self.load(name)
         said = []
         wanted = [f"{target}.wants/{name}" for target in made.wanted_by]
+        wanted += [f"{target}.requires/{name}" for target in made.required_by]
         for link in (*wanted, *made.aliases):
             path = self.root / _ETC / link
             if path.is_symlink():
