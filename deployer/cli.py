@@ -77,7 +77,7 @@ def cli() -> None:
     "--despite",
     multiple=True,
     metavar="ID",
-    help="Go on beside this: what was left over, or a unit that live has not.",
+    help="Go on beside this leftover, new unit, silent machine.",
 )
 @click.option("--wait", type=DURATION, default="0s", help="Wait so long for another release.")
 @click.option("--keep-failed", type=DURATION, help="Keep the evidence of a failure so long.")

@@ -48,7 +48,7 @@ def judged(
     wrong = [one for one in dict.fromkeys(bad) if not _is_accepted(one.unit, despite)]
     if wrong:
         raise Refused(
-            f"{name}: {units.first_words(wrong[:1])}",
+            f"{name} cannot be released with a unit: {units.first_words(wrong[:1])}",
             detail="\n".join(units.first_words([one]) for one in wrong),
             cure=(
                 f"To name it as it is         app.units and app.jobs of services/{name}.toml\n"

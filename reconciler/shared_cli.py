@@ -138,8 +138,7 @@ JOBS_DESPITE = click.option(
     "--jobs-despite",
     multiple=True,
     metavar="i-…",
-    help="Begin the jobs though this machine was not told to stop its own: you know that it runs "
-    "none; repeatable.",
+    help="Begin the jobs; this silent machine runs none. Repeatable.",
 )
 
 
