@@ -119,54 +119,95 @@ fi
 The link stays: the bootcmd of machines that were born before reads the state at its old place.
 """
 
-# Shell functions. Membership is tested on words between spaces; no unit's name contains one.
+# The relations are asked for a whole round of units at once: what is not known yet is printed as
+# `? NAME`, and asked in the next round. Names may hold backslashes, which awk -v would take apart.
+_CLOSURE = r"""
+function part(name, file, line) {
+  if (name !~ /\.(service|timer|socket|path|target)$/) return 0
+  if (name !~ /\.target$/) return 1
+  file = "/usr/lib/systemd/system/" name
+  if ((getline line < file) < 0) return 1
+  close(file); return 0
+}
+function all(names, n, i, list) {
+  n = split(names, list, " ")
+  for (i = 1; i <= n; i++) if (!(list[i] in member)) return 0
+  return 1
+}
+function join(id, n, i, list) {
+  gated[id]; grown = 1; n = split(names[id], list, " ")
+  for (i = 1; i <= n; i++) { member[list[i]]; if (!(list[i] in known)) print "= " list[i] }
+}
+function look(list, by, n, i, one, id) {
+  n = split(list, one, " ")
+  for (i = 1; i <= n; i++) {
+    if (one[i] in member || !part(one[i])) continue
+    if (!(one[i] in real)) {
+      if (!(one[i] in asked)) print "? " one[i]
+      continue
+    }
+    id = real[one[i]]
+    if (all(by == "triggers" ? triggers[id] : wanted[id])) join(id)
+  }
+}
+function words(text, set, n, i, list) {
+  n = split(text, list, " "); for (i = 1; i <= n; i++) set[list[i]]
+}
+BEGIN {
+  RS = ""; FS = "\n"
+  words(ENVIRON["KNOWN"], known); words(ENVIRON["KNOWN"], member); words(ENVIRON["ASKED"], asked)
+  words(ENVIRON["FIRST"], first)
+}
+{
+  for (i = 1; i <= NF; i++) {
+    at = index($i, "="); said[substr($i, 1, at - 1)] = substr($i, at + 1)
+  }
+  id = said["Id"]; names[id] = said["Names"]; n = split(said["Names"], list, " ")
+  for (i = 1; i <= n; i++) real[list[i]] = id
+  triggers[id] = said["Triggers"]; triggered[id] = said["TriggeredBy"]
+  pulls[id] = said["Requires"] " " said["Wants"] " " said["BindsTo"] " " said["Upholds"]
+  wanted[id] = said["RequiredBy"] " " said["WantedBy"] " " said["BoundBy"] " " said["UpheldBy"]
+  wanted[id] = wanted[id] " " said["TriggeredBy"]
+}
+END {
+  for (one in first) if (one in real) join(real[one]); else print "= " one
+  for (grown = 1; grown;) {
+    grown = 0; for (id in names) if (id in gated) {
+      look(pulls[id] " " triggers[id]); look(triggered[id], "triggers")
+    }
+  }
+}
+"""
+
 _FUNCTIONS = f"""\
 place() {{
-  if [ "$(cat "$1" 2>/dev/null; echo .)" != "$2." ] || [ ! -x "$1" -a "$3" = 755 ]; then
+  if [ "$(cat "$1" 2>/dev/null; echo .)" != "$2." ] || [ "$3" = 755 -a ! -x "$1" ]; then
     mkdir -p "${{1%/*}}" && printf %s "$2" > {LIST}.new && chmod "$3" {LIST}.new &&
       mv -f {LIST}.new "$1"
   fi
 }}
-ask() (
-  unit=$1; shift; systemctl show --value "$@" -- "$unit" 2>/dev/null || :
-)
-known() {{
-  for by; do case "$all" in *" $by "*) ;; *) return 1 ;; esac; done
-}}
-take() {{
-  for one; do known "$one" || {{ all="$all$one " out="$out $one" grown=1; }}; done
-}}
-part() {{
-  known "$1" && return 1
-  case $1 in
-    *.target) [ ! -e "/usr/lib/systemd/system/$1" ] && [ ! -e "/lib/systemd/system/$1" ] ;;
-    *.service|*.timer|*.socket|*.path) ;;
-    *) false ;;
-  esac
-}}
 pulled() (
-  all=" $(echo $1) " out= grown=1; shift
-  for unit; do take "$unit" $(ask "$unit" -p Names); done
-  while [ -n "$grown" ]; do
-    grown=
-    for unit in $out; do
-      for one in $(ask "$unit" -p Requires -p Wants -p BindsTo -p Upholds -p Triggers); do
-        if part "$one" && known $(ask "$one" -p WantedBy -p RequiredBy -p BoundBy -p UpheldBy \\
-          -p TriggeredBy); then take $(ask "$one" -p Names); fi
-      done
-      for one in $(ask "$unit" -p TriggeredBy); do
-        if part "$one" && known $(ask "$one" -p Triggers); then take $(ask "$one" -p Names); fi
-      done
-    done
+  known=$1; shift; first=$* asked= told= answer=
+  ask=$first
+  while [ -n "$ask" ]; do
+    asked="$asked $ask"
+    told="$told$(systemctl show -p Id -p Names -p Requires -p Wants -p BindsTo -p Upholds \\
+      -p Triggers -p RequiredBy -p WantedBy -p BoundBy -p UpheldBy -p TriggeredBy \\
+      -- $ask 2>/dev/null || :)
+
+"
+    answer=$(printf %s "$told" |
+      KNOWN=$known FIRST=$first ASKED=$asked awk {shlex.quote(_CLOSURE)} | sort -u)
+    ask=$(echo $(printf '%s\n' "$answer" | sed -n 's/^? //p'))
   done
-  echo $out
+  echo $(printf '%s\n' "$answer" | sed -n 's/^= //p')
 )
 class() {{
   class=$1 with=$2; shift 2
   if grep -qx "$class" {MARK} 2>/dev/null; then
-    echo $(sed -n "s/^$class //p" {LIST} 2>/dev/null) "$@"
+    echo "$@" $(sed -n "s/^$class //p" {LIST} 2>/dev/null)
   else
-    pulled "$with" "$@"
+    echo "$@" $(pulled "$with" "$@")
   fi
 }}
 """
@@ -187,8 +228,8 @@ def place_files(gate: Gate) -> str:
 {_FUNCTIONS}\
 jobs=$(class jobs '' {_words(gate.jobs)})
 app=$(class app "$jobs" {_words(gate.app)})
-place {LIST} "$(for unit in $app; do echo "app $unit"; done
-for unit in $jobs; do echo "jobs $unit"; done)
+place {LIST} "$({{ for unit in $app; do echo "app $unit"; done
+for unit in $jobs; do echo "jobs $unit"; done; }} | sort -u)
 " 644
 place {GENERATOR} {shlex.quote(GENERATOR_TEXT)} 755
 grep -ls '^# Written by the deployer' {_OLD_DROP_INS} {" ".join(_OLD_FILES)} | while read -r old; do

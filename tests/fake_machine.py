@@ -55,16 +55,19 @@ case $verb in
     [ -e $units/$unit.oneshot ] || : > $units/$unit.active ;;
   stop) for unit; do [ -e $units/$unit.stubborn ] || rm -f $units/$unit.active; done ;;
   show)
-    for name in $wanted; do
-      value=$(cat $units/$unit.$name 2>/dev/null || case $name in
-        Id|Names) echo $unit ;;
-        LoadState) if [ -L $early/$unit ]; then echo masked; else echo loaded; fi ;;
-        ActiveState) if [ -e $units/$unit.active ]; then echo active; else echo inactive; fi ;;
-        *TimestampMonotonic) echo 0 ;;
-        Type) case $unit in *.service) echo simple ;; esac ;;
-        RemainAfterExit) echo no ;;
-      esac)
-      if [ -n "${bare:-}" ]; then echo "$value"; else echo "$name=$value"; fi
+    for unit; do
+      for name in $wanted; do
+        value=$(cat $units/$unit.$name 2>/dev/null || case $name in
+          Id|Names) echo $unit ;;
+          LoadState) if [ -L $early/$unit ]; then echo masked; else echo loaded; fi ;;
+          ActiveState) if [ -e $units/$unit.active ]; then echo active; else echo inactive; fi ;;
+          *TimestampMonotonic) echo 0 ;;
+          Type) case $unit in *.service) echo simple ;; esac ;;
+          RemainAfterExit) echo no ;;
+        esac)
+        if [ -n "${bare:-}" ]; then echo "$value"; else echo "$name=$value"; fi
+      done
+      [ $# = 1 ] || echo
     done ;;
   list-unit-files) cat $units/files 2>/dev/null ;;
   status) cat $units/$unit.broken $units/$unit.crashes 2>/dev/null ;;

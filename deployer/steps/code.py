@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from deployer.run import Run, needed
 from deployer.transfer import Place, install, ship
+from reconciler.errors import CommandFailed
+
+_MASKED = (
+    "until the release starts them its units are masked: leave `systemctl start` and `restart` to "
+    "it, and enable a new unit by its link,\n"
+    "ln -sfn ../NAME.service /etc/systemd/system/multi-user.target.wants/NAME.service"
+)
 
 
 def code(run: Run) -> str:
@@ -14,7 +21,12 @@ def code(run: Run) -> str:
     place = Place(said.path, run.deploy.stem, _below(said.path, run.env_file))
     ship(shells, packed, place, run.progress("code", "uploaded"))
     limit = run.ports.service.limits.install
-    install(shells, said.path, said.install, lambda: run.within(limit))
+    try:
+        install(shells, said.path, said.install, lambda: run.within(limit))
+    except CommandFailed as error:
+        if "is masked" in error.detail and not error.cure:
+            error.cure = _MASKED
+        raise
     machines = "1 machine" if len(shells) == 1 else f"{len(shells)} machines"
     return f"{run.release} on {machines}"
 

@@ -127,16 +127,6 @@ CASES = {
         ("check `echo asked; sleep 60` on", "was given up after 2 s", "    asked"),
         add='\n[[smoke]]\ncommand = "echo asked; sleep 60"\ntries = 1\ntimeout = "2s"\n',
     ),
-    "a machine that never answers SSH": Hostile(
-        ("refuses connections", "last lines of the console of i-", "sshd: listening on"),
-        change=("^port = 2222$", "port = 2223"),
-        add=PROMPT,
-    ),
-    "another host key": Hostile(
-        ("is not the machine we know", "SHA256:", "expected SHA256:5zTlYtc9sxJ1", "find out who"),
-        add='\n[image]\nbefore = ["true"]\n',
-        around=_another_host_key,
-    ),
     "a hanging install command": Hostile(
         ("install `echo so far; sleep 60` on", "was given up after 2 s", "    so far"),
         change=("^install = .*$", 'install = ["echo so far; sleep 60"]'),
@@ -177,6 +167,31 @@ def test_it_is_undone_and_told(calm: Shop, case: str) -> None:
     with hostile.around(calm):
         done = calm.deployer("up", "shop", "--ref", NEW)
     told(done, Exit.FAILED, *hostile.says, f"shop stays on {before.version}", "Removed:")
+    calm.assert_as_before(before)
+
+
+def test_a_live_machine_with_another_host_key_is_not_copied(calm: Shop) -> None:
+    """Who it is cannot be asked, so no gate could be placed: refused before anything is made."""
+    before = calm.before()
+    with _another_host_key(calm):
+        done = calm.deployer("up", "shop", "--ref", NEW)
+    said = ("is not the machine we know", "SHA256:", "expected SHA256:5zTlYtc9sxJ1", "find out who")
+    told(done, Exit.REFUSED, *said)
+    calm.assert_as_before(before)
+
+
+def test_a_machine_that_never_answers_ssh(calm: Shop) -> None:
+    """Live refuses: exit 3, nothing made. Taken on trust, the clone refuses: undone, exit 1."""
+    before = calm.before()
+    [live] = [one["InstanceId"] for one in calm.instances()]
+    calm.configure("^port = 2222$", "port = 2223")
+    calm.append(PROMPT)
+    done = calm.deployer("up", "shop", "--ref", NEW)
+    told(done, Exit.REFUSED, "refuses connections", f"deployer up shop --despite {live}")
+    calm.assert_as_before(before)
+    done = calm.deployer("up", "shop", "--ref", NEW, "--despite", live)
+    said = ("refuses connections", "last lines of the console of i-", "sshd: listening on")
+    told(done, Exit.FAILED, *said, f"shop stays on {before.version}", "Removed:")
     calm.assert_as_before(before)
 
 

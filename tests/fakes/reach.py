@@ -86,8 +86,10 @@ class FakeConnector:
     def connect(self, address: str, host_key: PublicHostKey, deadline: float) -> ToldMachine:
         if address not in self.at:
             raise CannotConnect(f"{address} did not answer in {deadline:g} s", kind="refused")
-        if self.keys.get(address, host_key) != host_key:
-            raise CannotConnect(f"{address} shows another key", kind="host-key-mismatch")
+        shown = self.keys.get(address, host_key)
+        if shown != host_key:
+            said = f"{address} shows another key"
+            raise CannotConnect(said, kind="host-key-mismatch", seen=shown.fingerprint)
         return self.at[address]
 
     def shown_key(self, address: str, deadline: float) -> PublicHostKey:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from reconciler import machine_gate
 from reconciler.errors import CommandFailed, ShellError, StaleAct
 from reconciler.machine_acts import Act, obey, observe
-from reconciler.machine_gate import Gate, boot_script
+from reconciler.machine_gate import ASSET_TAG, GENERATOR_TEXT, Gate, boot_script
 from reconciler.machine_place import Identity, identity, place_open
 from reconciler.quarantine import verify_quarantine
 from tests.fake_machine import FakeMachine, clone_of
@@ -78,6 +79,20 @@ def test_a_clone_that_cloud_init_takes_for_its_source_stays_shut(live: FakeMachi
         obey(clone, GATE, Act(50, DEPLOY, "run", "stop"))
     assert f"cloud-init {SOURCE}" in caught.value.detail
     assert clone.active() == set()
+
+
+def test_an_identity_from_the_disk_would_open_the_clone(
+    live: FakeMachine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mutation of rule 19: with cloud-init's id on the disk for the firmware's, clones act."""
+    mutated = GENERATOR_TEXT.replace(ASSET_TAG, "/var/lib/cloud/data/instance-id")
+    monkeypatch.setattr(machine_gate, "GENERATOR_TEXT", mutated)
+    live.write("/var/lib/cloud/data/instance-id", f"{SOURCE}\n")
+    clone = clone_of(placed(live))
+    clone.boot(cloud_init=False)
+    assert clone.active() == ALL
+    with pytest.raises(ShellError, match=r"shop\.service"):
+        verify_quarantine(clone, GATE)
 
 
 def test_what_is_shut_may_be_shut_whatever_cloud_init_says(live: FakeMachine) -> None:

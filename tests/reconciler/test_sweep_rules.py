@@ -225,7 +225,7 @@ def test_rule_10_acts_carry_the_generation_that_was_read(scene: Scene) -> None:
     """Machines and databases remember the ledger's generation, not an earlier one."""
     crossed(scene)
     scene.sweep()
-    assert f"generation={CLEAN.gen}" in scene.reach.machine("i-17").read("/var/lib/deployer/state")
+    assert f"generation={CLEAN.gen}" in scene.reach.machine("i-17").read("/etc/deployer/state")
     fences = {one.name: one.memory.generation for one in scene.server.databases() if one.memory}
     assert fences == {LIVE_DB: CLEAN.gen, OLD_DB: CLEAN.gen}
 

@@ -19,6 +19,7 @@ from deployer.sandbox.machines.cloud_init import File, UserData
 from deployer.sandbox.machines.sshd import HOST_KEY
 
 _DATA = Path("/var/lib/cloud/data")
+_DISABLED = Path("/etc/cloud/cloud-init.disabled")
 _INSTANCE_DATA = Path("/run/cloud-init/instance-data.json")
 
 Run = Callable[[str, str, dict[str, str]], Awaitable[int]]
@@ -51,8 +52,16 @@ class Boot:
     say: Callable[[str], None]
     first: bool
 
+    @property
+    def disabled(self) -> bool:
+        """cloud-init's own switch, which lies on the disk: a clone inherits it."""
+        return _DISABLED.exists()
+
     async def before_ssh(self) -> None:
         """Identity first: a bootcmd asks who it is to tell a clone from its original."""
+        if self.disabled:
+            self.say(f"cloud-init: disabled by {_DISABLED}")
+            return
         for complaint in self.user_data.complaints:
             self.say(f"cloud-init: {complaint}")
         self._write_identity()
@@ -66,6 +75,8 @@ class Boot:
 
     async def after_ssh(self) -> None:
         """What cloud-init runs last, on first boot only."""
+        if self.disabled:
+            return
         if self.first and self.user_data.runcmd:
             await self._script("runcmd", self.user_data.runcmd.encode())
         if self.first and self.user_data.script:

@@ -118,9 +118,9 @@ class _Machine:
         self._manager.tools.journal.begin_boot()
         await self._manager.reload_units()  # before anything else, as a real pid 1 does
         first = boot.is_first(self._identity)
-        if first:
-            boot.forget_previous()
         plan = Boot(self._identity, self._user_data, self._run_script, self._say, first)
+        if first and not plan.disabled:
+            boot.forget_previous()
         self._say(f"booting {self._identity.instance_id} from {self._identity.image_id}")
         await plan.before_ssh()
         await self._listen()

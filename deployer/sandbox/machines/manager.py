@@ -129,12 +129,13 @@ class Manager:
 
     async def _carry_out(self, names: Iterable[str]) -> dict[str, UnitProblem]:
         """Start units and what they pull in, side by side; After= waits for the other's start."""
-        units = self.graph.closure(names)
+        graph = self.graph
+        units = graph.closure(names)
         problems: dict[str, UnitProblem] = {}
         tasks: dict[str, asyncio.Task[None]] = {}
         for name in _in_order(units):
             before = {tasks[other] for other in units[name].after if other in tasks}
-            work = self._start_one(units[name], before, problems)
+            work = self._start_one(units[name], before, (graph.requires(name), problems))
             tasks[name] = asyncio.ensure_future(work)
         if tasks:
             await asyncio.wait(tasks.values())
@@ -143,11 +144,15 @@ class Manager:
         return problems
 
     async def _start_one(
-        self, unit: Unit, before: set[asyncio.Task[None]], problems: dict[str, UnitProblem]
+        self,
+        unit: Unit,
+        before: set[asyncio.Task[None]],
+        needs: tuple[frozenset[str], dict[str, UnitProblem]],
     ) -> None:
+        required, problems = needs
         if before:
             await asyncio.wait(before)
-        for one in self.graph.requires(unit.name) & problems.keys():
+        for one in required & problems.keys():
             problems[unit.name] = UnitProblem(f"A dependency job for {unit.name} failed: {one}.")
             return
         try:

@@ -210,11 +210,11 @@ class Systemctl:
 
     async def _show(self, call: Call, names: tuple[str, ...]) -> Answer:
         wanted = [word for word in call.options.get("property", "").split(",") if word]
-        blocks = []
+        blocks, graph = [], self.manager.graph
         for name in names:
             known = unit_show.properties(self.manager.service(name), self._store)
             if not wanted or not known.keys() >= set(wanted):
-                known |= self.manager.graph.properties(name)
+                known |= graph.properties(name)
             chosen = (
                 [(key, known[key]) for key in wanted if key in known] if wanted else known.items()
             )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 SUFFIXES = (".service", ".timer", ".socket", ".target", ".path", ".mount", ".slice")
 _PREFIXES = "-@:+!"
@@ -128,17 +128,10 @@ def unit(name: str, texts: Iterable[str]) -> Unit:
     """The unit of that name. Raises ValueError for what systemd would refuse to load."""
     told = sections(texts)
     about, service, install = (told.get(key, {}) for key in ("Unit", "Service", "Install"))
-    _refuse_unimitated(about)
     commands = _Commands(name, service)
     made = Unit(
         name=name,
         description=_last(about, "Description", name),
-        after=_names(about, "After", name),
-        wants=_names(about, "Wants", name),
-        requires=_names(about, "Requires", name),
-        binds_to=_names(about, "BindsTo", name),
-        part_of=_names(about, "PartOf", name),
-        triggers=_triggers(name, told),
         conditions=_checks(about, "Condition"),
         asserts=_checks(about, "Assert"),
         type=_last(service, "Type", "simple"),
@@ -167,26 +160,34 @@ def unit(name: str, texts: Iterable[str]) -> Unit:
         aliases=_words(install, "Alias"),
     )
     _check(made)
-    return made
+    return _with_dependencies(made, told)
 
 
-def _refuse_unimitated(about: Mapping[str, tuple[str, ...]]) -> None:
-    """A dependency that we passed over would let a test see what no real machine does."""
-    for key in _UNIMITATED:
-        if about.get(key):
-            raise ValueError(f"the sandbox does not imitate {key}=")
+def _with_dependencies(made: Unit, told: Sections) -> Unit:
+    about, name = told.get("Unit", {}), made.name
+
+    def words(key: str) -> tuple[str, ...]:
+        return tuple(_specify(word, name) for word in _words(about, key))
+
+    if unknown := [key for key in _UNIMITATED if about.get(key)]:
+        raise ValueError(f"the sandbox does not imitate {unknown[0]}=")
+    return replace(
+        made,
+        after=words("After"),
+        wants=words("Wants"),
+        requires=words("Requires"),
+        binds_to=words("BindsTo"),
+        part_of=words("PartOf"),
+        triggers=_triggers(name, told),
+    )
 
 
 def _triggers(name: str, told: Sections) -> tuple[str, ...]:
     """What a timer, path or socket starts: its namesake, unless it says another."""
-    section, key = _TRIGGERS.get(name.rpartition(".")[2], ("", ""))
-    if not section:
+    stem, _, kind = name.rpartition(".")
+    if kind not in _TRIGGERS:
         return ()
-    return (_last(told.get(section, {}), key, f"{name.rpartition('.')[0]}.service"),)
-
-
-def _names(about: Mapping[str, tuple[str, ...]], key: str, name: str) -> tuple[str, ...]:
-    return tuple(_specify(word, name) for word in _words(about, key))
+    return (_last(told.get(_TRIGGERS[kind][0], {}), _TRIGGERS[kind][1], f"{stem}.service"),)
 
 
 def _check(made: Unit) -> None:

@@ -5,8 +5,8 @@ systemd knows the reverse of what is loaded; here every unit with a file counts 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from deployer.sandbox.machines.unit_file import Unit
 from deployer.sandbox.machines.unit_store import UnitProblem, UnitStore
@@ -23,23 +23,36 @@ MILESTONES = frozenset(
 
 
 @dataclass(frozen=True)
+class _Links:
+    """What one unit says of others."""
+
+    wants: frozenset[str] = frozenset()
+    requires: frozenset[str] = frozenset()
+    binds_to: frozenset[str] = frozenset()
+    part_of: frozenset[str] = frozenset()
+    triggers: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
 class Graph:
-    """Questions about dependencies; names are resolved from aliases."""
+    """The units as the disk holds them at one moment; names are resolved from aliases."""
 
     store: UnitStore
+    _known: dict[str, _Links] = field(default_factory=dict)
 
     def wants(self, name: str) -> frozenset[str]:
         """What is started with it and may fail."""
-        return self._of(name, lambda unit: unit.wants, "wants")
+        return self._links(name).wants
 
     def requires(self, name: str) -> frozenset[str]:
         """What is started with it and must not fail; it stops when one of them is stopped."""
-        return self._of(name, lambda unit: (*unit.requires, *unit.binds_to), "requires")
+        return self._links(name).requires | self._links(name).binds_to
 
     def stops_with(self, name: str) -> frozenset[str]:
         """What stops when `name` is stopped."""
-        parts = self._reverse(name, lambda one: self._of(one, lambda unit: unit.part_of))
-        return parts | self._reverse(name, self.requires)
+        links = ((one, self._links(one)) for one in self._everyone())
+        found = (one for one, x in links if name in x.requires | x.binds_to | x.part_of)
+        return frozenset(found)
 
     def closure(self, names: Iterable[str]) -> dict[str, Unit]:
         """The units and all they pull in, as far as they can be loaded."""
@@ -56,37 +69,47 @@ class Graph:
 
     def properties(self, name: str) -> dict[str, str]:
         """As `systemctl show` names them."""
-        triggers = self._of(name, lambda unit: unit.triggers)
+        mine = self._links(name)
+        everyone = {one: self._links(one) for one in self._everyone()}
         known = {
-            "Requires": self._of(name, lambda unit: unit.requires, "requires"),
-            "Wants": self.wants(name),
-            "BindsTo": self._of(name, lambda unit: unit.binds_to),
-            "PartOf": self._of(name, lambda unit: unit.part_of),
-            "Triggers": triggers,
-            "RequiredBy": self._reverse(
-                name, lambda one: self._of(one, lambda unit: unit.requires, "requires")
-            ),
-            "WantedBy": self._reverse(name, self.wants),
-            "BoundBy": self._reverse(name, lambda one: self._of(one, lambda unit: unit.binds_to)),
-            "ConsistsOf": self._reverse(name, lambda one: self._of(one, lambda unit: unit.part_of)),
-            "TriggeredBy": self._reverse(
-                name, lambda one: self._of(one, lambda unit: unit.triggers)
-            ),
+            "Requires": mine.requires,
+            "Wants": mine.wants,
+            "BindsTo": mine.binds_to,
+            "PartOf": mine.part_of,
+            "Triggers": mine.triggers,
+            "RequiredBy": {one for one, x in everyone.items() if name in x.requires},
+            "WantedBy": {one for one, x in everyone.items() if name in x.wants},
+            "BoundBy": {one for one, x in everyone.items() if name in x.binds_to},
+            "ConsistsOf": {one for one, x in everyone.items() if name in x.part_of},
+            "TriggeredBy": {one for one, x in everyone.items() if name in x.triggers},
         }
         return {key: " ".join(sorted(names)) for key, names in known.items()}
 
-    def _of(
-        self, name: str, said: Callable[[Unit], Iterable[str]], links: str = ""
-    ) -> frozenset[str]:
-        unit = self._loaded(name)
-        masked = self.store.is_masked(name)
-        names = [*(said(unit) if unit else ())]
-        names += self.store.linked(name, links) if links and not masked else ()
-        return frozenset(self.store.resolve(one) for one in names)
+    def _everyone(self) -> set[str]:
+        return {*map(self.store.resolve, self.store.names()), *MILESTONES}
 
-    def _reverse(self, name: str, of: Callable[[str], frozenset[str]]) -> frozenset[str]:
-        everyone = {*map(self.store.resolve, self.store.names()), *MILESTONES}
-        return frozenset(one for one in everyone if name in of(one))
+    def _links(self, name: str) -> _Links:
+        if name not in self._known:
+            self._known[name] = self._read(name)
+        return self._known[name]
+
+    def _read(self, name: str) -> _Links:
+        if self.store.is_masked(name):
+            return _Links()
+        unit = self._loaded(name)
+        wants, requires = self.store.linked(name, "wants"), self.store.linked(name, "requires")
+        if unit is None:
+            return _Links(self._resolved(wants), self._resolved(requires))
+        return _Links(
+            self._resolved((*wants, *unit.wants)),
+            self._resolved((*requires, *unit.requires)),
+            self._resolved(unit.binds_to),
+            self._resolved(unit.part_of),
+            self._resolved(unit.triggers),
+        )
+
+    def _resolved(self, names: Iterable[str]) -> frozenset[str]:
+        return frozenset(map(self.store.resolve, names))
 
     def _loaded(self, name: str) -> Unit | None:
         try:
