@@ -20,8 +20,8 @@ from reconciler.host_key import make_host_key
 from reconciler.machine_acts import Act, obey
 from tests.fakes.compute import facts_of
 from tests.fakes.reach import ToldMachine
-from tests.fakes.scene import GATE, Scene
-from tests.shop_world import ALL, DEAD, LIVE, deploy
+from tests.fakes.scene import Scene
+from tests.shop_world import ALL, DEAD, GATE, LIVE, deploy
 
 TERMS = Terms(timedelta(minutes=10), timedelta(minutes=3), timedelta(hours=2))
 ME = deploy(0, "aaaaa")
