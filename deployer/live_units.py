@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from deployer.ports import Ports
 from reconciler import units
-from reconciler.errors import NotTried, Refused, ToolError
+from reconciler.errors import NotTried, Refused, ToolError, refusal_for
 from reconciler.machine_gate import Gate
 from reconciler.parallel import side_by_side
 from reconciler.plan import ServicePlan
@@ -75,7 +75,7 @@ def _ask(ports: Ports, machine: Resource) -> Known | None:
         return None
     except ToolError as error:
         name = ports.service.name
-        raise Refused(
+        raise refusal_for(error)(
             f"the units of {name} could not be looked up on {machine.id}: {error.message}",
             detail=error.detail,
             cure=f"To go on without asking it   deployer up {name} --despite {machine.id}",

@@ -42,10 +42,10 @@ def guard(run: Run) -> str:
         todo, reading = look(run)
     refuse(run, todo, reading)
     _refuse_no_key(run)
-    for line in check_live(run.ports, todo, run.options.despite):
-        run.emit(e.Warned(line))
     run.todo = todo
     refuse_nameless(run, live_machine(run))
+    for line in check_live(run.ports, todo, run.options.despite):
+        run.emit(e.Warned(line))
     run.id = new_id(run.ports.service.name, reading)
     run.old_ttl = reading.a.ttl if reading.a else 60
     _refuse_full(run, reading)

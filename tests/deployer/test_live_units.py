@@ -73,7 +73,7 @@ def test_a_plan_names_what_acts_on_every_clone(scene: Scene) -> None:
 def test_a_live_machine_that_does_not_answer_is_no_machine_without_faults(scene: Scene) -> None:
     """Unknown is refused; who knows better says so of that machine."""
     scene.reach.down["i-17"] = CannotConnect("no route", kind="no-route")
-    with pytest.raises(Refused, match="could not be looked up on i-17: no route") as refused:
+    with pytest.raises(Refused, match=r"i-17.*: no route") as refused:
         guarded(scene)
     assert "--despite i-17" in refused.value.cure
     assert guarded(scene, "i-17") == []
