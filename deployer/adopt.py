@@ -6,11 +6,13 @@ ledger does not root. What no deploy created, no sweep deletes: `deploy-hold=ado
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from deployer import refusals
 from deployer.compute import InstanceFacts
+from deployer.live_units import ask, gate_of, judged
 from deployer.ports import Ports
 from deployer.steps.guard import new_id
 from deployer.survey import Survey, survey
@@ -24,6 +26,7 @@ from reconciler.ledger import Ledger, Live
 from reconciler.ledger_home import claimed_by, settle
 from reconciler.resource import INSTANCE
 from reconciler.tags import Label
+from reconciler.units import digest
 
 KEY_WAIT = 20.0
 
@@ -71,6 +74,7 @@ def adopt(ports: Ports, confirm: Confirm, options: AdoptOptions = AdoptOptions()
     _refuse_unnamed(wanted, options.replace)
     if not confirm(wanted):
         raise Refused("nothing was adopted")
+    _refuse_units(ports, wanted)
     new = _ledger(ports, reading, wanted)
     if new != reading.ledger:
         # The A record goes into the batch unchanged: it fails if somebody moves it meanwhile.
@@ -180,6 +184,15 @@ def _shown(ports: Ports, address: str, fingerprint: str) -> PublicHostKey:
     return shown
 
 
+def _refuse_units(ports: Ports, wanted: Adoption) -> None:
+    """A unit that is not there would be gated on no clone of this machine."""
+    shell = ports.connector.connect(wanted.at[0], wanted.host_key, KEY_WAIT, time.sleep)
+    try:
+        judged(ports, [ask(shell, wanted.instance.id, gate_of(ports))])
+    finally:
+        shell.close()
+
+
 def _ledger(ports: Ports, reading: Reading, wanted: Adoption) -> Ledger:
     """The ledger as the adoption leaves it; what an older version did not write is added."""
     managed, old = ports.managed, reading.ledger
@@ -206,5 +219,7 @@ def _tags(ports: Ports, wanted: Adoption, release: str) -> dict[str, str]:
         t.HOST_KEY: wanted.host_key.tag_value,
         t.HOLD: t.HELD_BY_ADOPTION,
         t.BY: ports.by,
+        # It runs them all: only where this set changes later has it anything to be told.
+        t.UNITS: digest(gate_of(ports)),
     }
     return tags | ({t.RELEASE: release} if release else {})

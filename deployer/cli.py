@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from deployer.staged_cli import SERVICE, deploy_id, staged
 from reconciler.exits import Exit
 from reconciler.shared_cli import (
     DURATION,
+    JOBS_DESPITE,
     Asked,
     Lazy,
     common,
@@ -72,7 +74,12 @@ def cli() -> None:
 @SERVICE
 @click.option("--ref", default="HEAD", show_default=True, help="What to release, for git.")
 @click.option("--sweep-first", is_flag=True, help="Remove what dead releases left, then go on.")
-@click.option("--despite", multiple=True, metavar="ID|NAME", help="Go on beside it.")
+@click.option(
+    "--despite",
+    multiple=True,
+    metavar="ID|NAME",
+    help="Go on beside this leftover, name, unit, silent machine.",
+)
 @click.option("--wait", type=DURATION, default="0s", help="Wait so long for another release.")
 @click.option("--keep-failed", type=DURATION, help="Keep the evidence of a failure so long.")
 @common
@@ -107,16 +114,21 @@ def up(
 @SERVICE
 @click.option("--to", metavar="ID", callback=deploy_id, help="This previous deploy, not the last.")
 @click.option("--discard-writes", is_flag=True, help="Go back without what was written since.")
+@JOBS_DESPITE
 @common
 @pass_asked
-def rollback(asked: Asked, service: str, *, to: object, discard_writes: bool) -> None:
+def rollback(
+    asked: Asked, service: str, *, to: object, discard_writes: bool, jobs_despite: tuple[str, ...]
+) -> None:
     """Go back to the last good release."""
     with staged(asked, service) as one:
         from deployer.rollback import rollback as back
         from reconciler.deploy_id import DeployId
 
         target = to if isinstance(to, DeployId) else None
-        back(one.ports, target, discard_writes=discard_writes, emit=one.emit)
+        managed = replace(one.ports.managed, jobs_despite=frozenset(jobs_despite))
+        ports = replace(one.ports, managed=managed)
+        back(ports, target, discard_writes=discard_writes, emit=one.emit)
 
 
 @cli.command(

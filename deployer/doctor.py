@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deployer.database_access import refuse_access
+from deployer.live_units import check_live
 from deployer.ports import Ports
 from deployer.survey import survey
 from deployer.wiring import wired
@@ -96,6 +97,15 @@ def _machine(ports: Ports) -> str:
     return f"{words.count(len(found), 'machine')} running"
 
 
+def _units(ports: Ports) -> str:
+    """Whether systemd knows every configured unit on live, and what else acts on a clone."""
+    seen = survey(ports)
+    seen.known()
+    said = check_live(ports, seen.todo)
+    count = len(ports.service.app.units) + len(ports.service.app.jobs)
+    return "; ".join((words.count(count, "unit") + " looked up on live", *said))
+
+
 def _database(ports: Ports) -> str:
     if ports.service.database is None:
         return "none configured"
@@ -120,6 +130,7 @@ _PROBES: Sequence[tuple[str, Callable[[Ports], str]]] = (
     ("ssh key", _key),
     ("ledger", _ledger),
     ("machines", _machine),
+    ("units", _units),
     ("database", _database),
     ("roles", _roles),
 )

@@ -50,7 +50,7 @@ def _why(run: Run, facts: InstanceFacts, reached: tuple[str, PublicHostKey]) -> 
     """Looks only. The key is as good a pin as any: it is known, and the address is the clone's."""
     address, key = reached
     try:
-        shell = run.ports.connector.connect(address, key, ASK_SECONDS)
+        shell = run.ports.connector.connect(address, key, ASK_SECONDS, run.held.sleep)
         try:
             said = shell.run(Command(_WHY, "ask for cloud-init", sudo=True)).text
         finally:

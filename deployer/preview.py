@@ -8,6 +8,7 @@ from deployer import events as e
 from deployer.database_access import refuse_access
 from deployer.dirt import dirt_lines
 from deployer.inference import Inferred, Shape, shape
+from deployer.live_units import check_live
 from deployer.ports import Ports
 from deployer.run import Options, Run
 from deployer.steps.guard import dirt, look, new_id, refuse
@@ -44,7 +45,8 @@ def preview(ports: Ports, ref: str = "HEAD") -> Preview:
     try:
         refuse(run, todo, reading)
         refuse_names(run, todo, reading)
-        notes = refuse_access(ports, todo, reading.ledger)
+        notes = check_live(ports, todo)
+        notes += refuse_access(ports, todo, reading.ledger)
     except (Refused, ConfigError) as error:
         refusal = error
     live = reading.ledger.live if reading.ledger else None

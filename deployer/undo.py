@@ -173,7 +173,14 @@ def left_lines(result: Result) -> tuple[str, ...]:
             known = last.get(verdict.thing.key)
             why = f": {known.text}" if known and known.text else ""
             lines.append(f"{verdict.thing.kind} {verdict.thing.id}{why}")
-        lines += [f"{one.deploy}: {one.why}" for one in plan.repairs]
+        for repair in plan.repairs:
+            lines.append(f"{repair.deploy}: {repair.why}")
+            lines += [
+                f"{one.resource.id}: {one.text}"
+                for one in result.outcomes
+                if one.reached is not None and one.fate is not Fate.DONE
+                if one.resource.deploy == repair.deploy
+            ]
     lines += [f"{gap.kind}s could not be listed: {gap.reason}" for gap in result.gaps]
     return (*lines, *result.trouble)
 

@@ -173,7 +173,8 @@ def released(run: Run) -> e.Released:
         seconds=time.monotonic() - run.began,
         old_answers_until=run.held.now + timedelta(seconds=run.old_ttl) if run.was else None,
         frozen_seconds=run.frozen_seconds,
-        jobs=run.ports.service.app.jobs,
+        # Only of what was seen to be so is it said that it was started here.
+        jobs=() if run.unfinished else run.ports.service.app.jobs,
         schema=run.schema,
         kept_per_hour=_kept_per_hour(run),
         unfinished=tuple(run.unfinished),

@@ -1,8 +1,9 @@
 """The census: what the tag index says of everything that is ours, and nothing more. Pure.
 
-Two small rows a resource, its `deploy-id` and its `deploy-state`, are enough to tell that a thing
-is plainly kept (`reconciler.plain`). A fleet has few deploys and few labels, so the ids are kept in
-groups, and what a sweep decides of a group it decides once: a million rows fit into a process.
+Two small rows a resource, its `deploy-id` and its `deploy-state`, and of a machine the set of units
+that it has obeyed, are enough to tell that a thing is plainly kept (`reconciler.plain`). A fleet
+has few deploys and few labels, so the ids are kept in groups, and what a sweep decides of a group
+it decides once: a million rows fit into a process.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from reconciler.completeness import Read
 from reconciler.resource import Gap
 from reconciler.tags import Place
 
-KEYS = (t.ID, t.STATE)
+KEYS = (t.ID, t.STATE, t.UNITS)
 """The tags a census reads."""
 
 Row = tuple[str, str, str, str]
@@ -24,11 +25,12 @@ Row = tuple[str, str, str, str]
 
 
 class Group(NamedTuple):
-    """What a census knows of a resource beside its id; `deploy` and `label` as the tags say."""
+    """What a census knows of a resource beside its id; all but `kind` as the tags say."""
 
     kind: str
     deploy: str
     label: str
+    units: str = ""
 
 
 Groups = Mapping[Group, Sequence[str]]
@@ -49,6 +51,7 @@ def grouped(rows: Iterable[Row]) -> Groups:
     """The rows of a whole index, in any order. What has no `deploy-id` is left out."""
     heads: dict[str, tuple[str, str]] = {}
     labels: dict[str, str] = {}
+    units: dict[str, str] = {}
     same: dict[tuple[str, str], tuple[str, str]] = {}  # else each row's text would be kept
     words: dict[str, str] = {}
     for kind, id_, key, value in rows:
@@ -57,11 +60,13 @@ def grouped(rows: Iterable[Row]) -> Groups:
             heads[id_] = same.setdefault(head, head)
         elif key == t.STATE:
             labels[id_] = words.setdefault(value, value)
-    found: dict[tuple[tuple[str, str], str], list[str]] = {}
+        elif key == t.UNITS:
+            units[id_] = words.setdefault(value, value)
+    found: dict[tuple[tuple[str, str], str, str], list[str]] = {}
     for id_, head in heads.items():
-        group = (head, labels.get(id_, ""))
+        group = (head, labels.get(id_, ""), units.get(id_, ""))
         if group in found:
             found[group].append(id_)
         else:
             found[group] = [id_]
-    return {Group(*head, label): ids for (head, label), ids in found.items()}
+    return {Group(*head, *more): ids for (head, *more), ids in found.items()}

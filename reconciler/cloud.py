@@ -225,8 +225,10 @@ class Heap(Protocol):
         """The same things as they are now, by id; those that are gone are missing."""
         ...
 
-    def label(self, resources: Sequence[Resource], label: Label) -> tuple[Outcome, ...]:
-        """Write `deploy-state` on each; one outcome an item."""
+    def label(
+        self, resources: Sequence[Resource], label: Label, units: str = ""
+    ) -> tuple[Outcome, ...]:
+        """Write `deploy-state` on each, and `units` on machines; one outcome an item."""
         ...
 
     def delete(self, resources: Sequence[Resource]) -> tuple[Outcome, ...]:

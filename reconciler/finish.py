@@ -17,12 +17,14 @@ from reconciler.deploy_id import DeployId
 from reconciler.desired import DESIRED, Desired
 from reconciler.errors import NotTried, ToolError
 from reconciler.fence import FencedAct
-from reconciler.machine_acts import Act
+from reconciler.machine_acts import Act, Jobs
 from reconciler.machine_gate import Gate
 from reconciler.managed import Managed
 from reconciler.parallel import side_by_side
 from reconciler.plan import OPEN, SHUT
 from reconciler.resource import DATABASE, INSTANCE, MAKING, Resource
+from reconciler.tags import UNITS
+from reconciler.units import digest
 from reconciler.verdict import Reason
 
 
@@ -30,7 +32,8 @@ from reconciler.verdict import Reason
 class Finish:
     """A deploy to finish: its role, the generation that says so, and its things.
 
-    `was` are the former addresses of the ledger.
+    `was` are the former addresses of the ledger. `jobs_wait_for` are machines that may still run
+    the jobs that this one is to begin: its own are left as they are.
     """
 
     deploy: DeployId
@@ -38,6 +41,7 @@ class Finish:
     generation: int
     was: tuple[str, ...]
     things: tuple[Resource, ...]
+    jobs_wait_for: tuple[str, ...] = ()
 
     def of(self, kind: str) -> list[Resource]:
         """Its things of one kind."""
@@ -88,9 +92,32 @@ def _machines(managed: Managed, work: Finish, desired: Desired) -> list[Outcome]
         work.generation,
         str(work.deploy),
         app="run" if desired.app else "stop",
-        jobs="run" if desired.jobs else "stop",
+        jobs=_jobs(work, gate, desired),
+        lacks=work.role is not Reason.LIVE,
     )
-    return side_by_side(machines, lambda one: _machine(managed, gate, one, act))
+    found = side_by_side(machines, lambda one: _machine(managed, gate, one, act))
+    return [_waiting(one, work, managed.name) for one in found] if act.jobs == "keep" else found
+
+
+def _jobs(work: Finish, gate: Gate, desired: Desired) -> Jobs:
+    if not desired.jobs:
+        return "stop"
+    return "keep" if work.jobs_wait_for and gate.jobs else "run"
+
+
+def _waiting(outcome: Outcome, work: Finish, service: str) -> Outcome:
+    """The live deploy is not finished while somebody else may run its jobs (rule 18)."""
+    if outcome.fate is not Fate.DONE:
+        return outcome
+    others = ", ".join(work.jobs_wait_for)
+    despite = " ".join(f"--jobs-despite {one}" for one in work.jobs_wait_for)
+    return replace(
+        outcome,
+        fate=Fate.BLOCKED,
+        text=f"app: run; no job is begun, {others} may still run them: it was not told to stop, "
+        "and EC2 does not say that it is stopped. Stop it, or, if it runs none: "
+        f"reconciler sweep --service {service} {despite}",
+    )
 
 
 def _machine(managed: Managed, gate: Gate, thing: Resource, act: Act) -> Outcome:
@@ -115,7 +142,8 @@ def _label(managed: Managed, work: Finish, desired: Desired) -> Sequence[Outcome
 
     A label has no fence: one that lands on what was forgotten meanwhile would make it lost.
     """
-    in_aws = [one for one in work.things if one.kind != DATABASE and one.label is not desired.label]
+    units = digest(managed.gate)
+    in_aws = [one for one in work.things if one.kind != DATABASE and _is_due(one, desired, units)]
     if not in_aws:
         return ()
     try:
@@ -123,9 +151,14 @@ def _label(managed: Managed, work: Finish, desired: Desired) -> Sequence[Outcome
         if ledger is None or ledger.gen != work.generation:
             said = "not labelled: the ledger has changed, the next sweep decides again"
             return [Outcome(one, Fate.BLOCKED, said) for one in in_aws]
-        return managed.heap.label(in_aws, desired.label)
+        return managed.heap.label(in_aws, desired.label, units)
     except ToolError as error:
         return [Outcome(one, Fate.FAILED, error.message) for one in in_aws]
+
+
+def _is_due(thing: Resource, desired: Desired, units: str) -> bool:
+    told = thing.kind != INSTANCE or thing.tags.get(UNITS, "") == units
+    return thing.label is not desired.label or not told
 
 
 def takes_writes(outcome: Outcome) -> bool:

@@ -28,22 +28,30 @@ from reconciler.machine_gate import (
     unit_name,
 )
 from reconciler.shell import Command, Shell
+from reconciler.unit_script import JOURNAL, STOP_AND_START
+from reconciler.units import digest
 
 Run = Literal["run", "stop"]
+Jobs = Literal["run", "stop", "keep"]
+"""`keep`: as they are, since whoever is to give them up has not been told yet (rule 18)."""
 
 STALE = 75  # EX_TEMPFAIL of sysexits.h; nothing else in the script ends so
-JOURNAL_LINES = 20
 ACT_SECONDS = 180.0
 
 
 @dataclass(frozen=True)
 class Act:
-    """What a machine is to do, and the ledger's generation that says so."""
+    """What a machine is to do, and the ledger's generation that says so.
+
+    `lacks`: a unit that this machine does not have need not start: an older release's machine may
+    never have had what a newer one brought.
+    """
 
     generation: int
     deploy: str
     app: Run
-    jobs: Run
+    jobs: Jobs
+    lacks: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,7 +59,8 @@ class MachineState:
     """What a machine has obeyed last, and what it does.
 
     `generation` is 0 and `deploy` empty where it has obeyed nothing (a fresh clone, an adopted
-    machine). `gated`: the gate stands and knows every unit.
+    machine). `gated`: the gate stands and knows every unit. `units` is the digest of the set of
+    units that it was told of.
     """
 
     instance: str
@@ -60,6 +69,7 @@ class MachineState:
     active: frozenset[str]
     gated: bool
     gate: Gate
+    units: str = ""
 
     @property
     def app_running(self) -> bool:
@@ -103,7 +113,8 @@ def obey_script(gate: Gate, act: Act) -> str:
         told_script(gate, act),
         # Stopped while their files are still seen: a masked unit has no ExecStop. Masked by the
         # reload, stopped again: a timer or socket may have been quicker.
-        _STOP_AND_START,
+        f"lacks={act.lacks:d}",
+        STOP_AND_START,
         _stop(gate, act),
         RELOAD,
         _stop(gate, act),
@@ -129,7 +140,8 @@ def told_script(gate: Gate, act: Act) -> str:
         _refuse_newer(act),
         # Truth before deed: a crash in between leaves what the next obedience completes. And the
         # state before the gate: on an adopted machine the app must not find itself shut.
-        _write_state(act),
+        _wanted_jobs(gate, act),
+        _write_state(gate, act),
         place_files(gate),
     )
     return "\n".join(part for part in parts if part)
@@ -168,9 +180,10 @@ def _start(gate: Gate, act: Act) -> str:
 
 def _refuse_newer(act: Act) -> str:
     return (
-        "seen=0\n"
+        "seen=0; jobs=\n"
         f'if grep -qx "instance=$instance" {STATE} 2>/dev/null; then\n'
         f"  seen=$(sed -n 's/^generation=//p' {STATE})\n"
+        f"  jobs=$(sed -n 's/^jobs=//p' {STATE})\n"
         "fi\n"
         f'if [ "${{seen:-0}}" -gt {act.generation:d} ]; then\n'
         f'  echo "has obeyed generation $seen" >&2; exit {STALE}\n'
@@ -178,47 +191,33 @@ def _refuse_newer(act: Act) -> str:
     )
 
 
-def _write_state(act: Act) -> str:
+def _wanted_jobs(gate: Gate, act: Act) -> str:
+    """Sets `jobs`; to keep them is to remember what this machine was told last, or else does."""
+    if act.jobs != "keep":
+        return f"jobs={act.jobs == 'run':d}"
+    names = " ".join(shlex.quote(unit) for unit in gate.jobs)
+    return (
+        f'if [ -z "$jobs" ]; then jobs=0; for unit in {names}; do\n'
+        '  if systemctl is-active --quiet "$unit"; then jobs=1; fi\n'
+        "done; fi"
+    )
+
+
+def _write_state(gate: Gate, act: Act) -> str:
     said = " ".join(
         shlex.quote(line)
         for line in (
             f"deploy={act.deploy}",
             f"generation={act.generation:d}",
             f"app={act.app == 'run':d}",
-            f"jobs={act.jobs == 'run':d}",
+            f"units={digest(gate)}",
         )
     )
     return (
-        f"printf '%s\\n' \"instance=$instance\" {said} > {STATE}.new\n"
+        f'printf \'%s\\n\' "instance=$instance" {said} "jobs=$jobs" > {STATE}.new\n'
         f"sync {STATE}.new 2>/dev/null || sync\n"
         f"mv -f {STATE}.new {STATE}"
     )
-
-
-# The children get no lock (9>&-): a unit started by a shim must not hold it for ever.
-_JOURNAL = f"""\
-journal() {{
-  journalctl -b -u "$1" -n {JOURNAL_LINES} --no-pager -o cat 2>/dev/null ||
-    systemctl status --no-pager -n {JOURNAL_LINES} "$1" || :
-}}"""
-_STOP_AND_START = f"""\
-{_JOURNAL}
-stop() {{
-  said=$(systemctl stop "$1" 2>&1 9>&-) || :
-  if systemctl is-active --quiet "$1"; then
-    echo "unit $1 does not stop: $said" >&2; exit 1
-  fi
-}}
-start() {{
-  systemctl start "$1" 9>&- || {{ echo "last lines of unit $1:" >&2; journal "$1" >&2; exit 1; }}
-  tries=0
-  while state=$(systemctl is-active "$1" || :); [ "$state" = activating ]; do
-    tries=$((tries + 1)); [ $tries -lt 150 ] || break; sleep 0.2
-  done
-  [ "$state" = active ] || {{
-    echo "unit $1 is $state; its last lines:" >&2; journal "$1" >&2; exit 1
-  }}
-}}"""
 
 
 def _switch(wanted: Run, units: tuple[str, ...]) -> str:
@@ -229,7 +228,7 @@ def _switch(wanted: Run, units: tuple[str, ...]) -> str:
 
 def last_lines(shell: Shell, unit: str) -> str:
     """The last lines of a unit's journal, for an error's detail. Raises ShellError's kin."""
-    script = f"{_JOURNAL}\njournal {shlex.quote(unit_name(unit))}"
+    script = f"{JOURNAL}\njournal {shlex.quote(unit_name(unit))}"
     return shell.run(Command(script, f"read the journal of {unit}", sudo=True)).text
 
 
@@ -246,6 +245,7 @@ def observe(shell: Shell, gate: Gate) -> MachineState:
         active=frozenset(value for key, value in lines if key == "active"),
         gated={value for key, value in lines if key == "gated"} == set(gate.all),
         gate=gate,
+        units=said.get("units", "") if ours else "",
     )
 
 

@@ -46,7 +46,8 @@ class Managed:
 
     `ignore_roles` are other roles whose sessions do not keep a database from being dropped.
     `zone_account` holds the ledger's zone; '' for the account of the machines. `despite` are names
-    that somebody vouches for: whatever they hold keeps nothing.
+    that somebody vouches for: whatever they hold keeps nothing. `jobs_despite` are machines of
+    which somebody says, in this run, that they run no jobs though they do not answer.
     """
 
     home: Home
@@ -63,6 +64,7 @@ class Managed:
     zone_account: str = ""
     despite: frozenset[str] = frozenset()
     cap: Cap = field(default_factory=Cap)
+    jobs_despite: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:

@@ -34,6 +34,7 @@ from reconciler.parallel import side_by_side
 from reconciler.resource import DATABASE, Gap, Inventory, Resource
 from reconciler.scope import NOTHING, Beside
 from reconciler.tags import Place
+from reconciler.units import digest
 from reconciler.verdict import Root
 
 T = TypeVar("T")
@@ -186,6 +187,7 @@ def root_of(managed: Managed, reading: Reading, fence: int = 0) -> Root:
         also={name: one.addresses if one else () for name, one in reading.also},
         fence=fence,
         min_age=managed.min_age,
+        units=digest(managed.gate),
     )
 
 

@@ -1,11 +1,11 @@
 """What is plainly kept, so that nobody need look at it. Pure.
 
-A launch template is looked at always: it may launch from another deploy's image. Any other
-thing is plainly kept when its deploy is rooted, also after the swaps of this very sweep, and its
-label is the one its deploy's role asks for: then no rule of `mark` could collect it and no repair
-is due. All else is looked at in full: what is not rooted, and every service about which
-anything is odd. So what a sweep decides is the same as if it had looked at everything; it only
-does not name each thing that it keeps.
+A launch template is looked at always: it may launch from another deploy's image. Any other thing is
+plainly kept when its deploy is rooted, also after the swaps of this very sweep, its label is the
+one its deploy's role asks for, and a machine has obeyed today's set of units: then no rule of
+`mark` could collect it and no repair is due. All else is looked at in full: what is not rooted, and
+every service about which anything is odd. So what a sweep decides is the same as if it had looked
+at everything; it only does not name each thing that it keeps.
 """
 
 from __future__ import annotations
@@ -44,8 +44,14 @@ class _Service:
     swaps: Swaps
 
     def keeps(self, group: Group, deploy: DeployId) -> bool:
+        if self.root.problem:
+            return True
         label = label_of({STATE: group.label})
-        return bool(self.root.problem) or label in self.labels.get(deploy, ())
+        if label not in self.labels.get(deploy, ()):
+            return False
+        if group.kind != INSTANCE or self.swaps.ledger.lease is not None:
+            return True
+        return group.units == self.root.units or not self.root.units or label is Label.LEFT
 
 
 def choose(

@@ -56,14 +56,21 @@ SHUT = "shut"
 OPEN = "open"
 """States of a database: whether the service's roles can write to it."""
 
+OTHER_UNITS = "has not obeyed the units that are configured now"
+"""Why a deploy that was finished is due once more."""
+
 
 @dataclass(frozen=True)
 class Repair:
-    """A rooted deploy is not as its role wants it: finish it (idempotent, label last)."""
+    """A rooted deploy is not as its role wants it: finish it (idempotent, label last).
+
+    `units_only`: it was finished, for another set of units than is configured now.
+    """
 
     deploy: DeployId
     role: Reason
     why: str
+    units_only: bool = False
 
 
 @dataclass(frozen=True)

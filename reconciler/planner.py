@@ -18,8 +18,8 @@ from reconciler.desired import DESIRED
 from reconciler.ledger import Ending, Lease, Ledger
 from reconciler.mark import mark, settled
 from reconciler.moved import new_addresses, notes
-from reconciler.plan import OPEN, SHUT, Ask, Plan, Repair, ServicePlan
-from reconciler.resource import DATABASE, MAKING, RDS, Inventory, Resource, service_of
+from reconciler.plan import OPEN, OTHER_UNITS, SHUT, Ask, Plan, Repair, ServicePlan
+from reconciler.resource import DATABASE, INSTANCE, MAKING, RDS, Inventory, Resource, service_of
 from reconciler.retention import beyond
 from reconciler.tags import Label
 from reconciler.verdict import ROOTED, Reason, Root, Verdict
@@ -71,7 +71,9 @@ def _service(inventory: Inventory, root: Root, ask: Ask) -> ServicePlan:
         end=first.end,
         forget=first.forget,
         # What is plainly kept was not described, and a repair needs every thing of its deploy.
-        repairs=() if leased or plain else _agreed(_repairs(_whole(verdicts, ask)), ask),
+        repairs=()
+        if leased or plain
+        else _agreed(_repairs(_whole(verdicts, ask), root.units), ask),
         readdress=() if leased or ask.young else _readdress(verdicts, after, inventory, ask),
         verdicts=_scoped(verdicts, ask),
         notes=notes(root),
@@ -233,7 +235,7 @@ def _whole(verdicts: tuple[Verdict, ...], ask: Ask) -> tuple[Verdict, ...]:
     return tuple(one for one in verdicts if not ask.young or one.thing.kind == DATABASE)
 
 
-def _repairs(verdicts: tuple[Verdict, ...]) -> tuple[Repair, ...]:
+def _repairs(verdicts: tuple[Verdict, ...], units: str) -> tuple[Repair, ...]:
     """The rooted deploys that are not as they should be; what serves least comes first.
 
     Order matters: a deploy that was left gives up its jobs and its writes before the live one
@@ -247,6 +249,12 @@ def _repairs(verdicts: tuple[Verdict, ...]) -> tuple[Repair, ...]:
     _take_over(found, verdicts)
     order = (Reason.KEPT, Reason.PREVIOUS, Reason.LIVE)
     repairs = [Repair(deploy, reason, why) for (reason, deploy), why in found.items()]
+    stale = {(one.reason, one.thing.deploy) for one in verdicts if _is_stale(one, units)}
+    repairs += [
+        Repair(deploy, reason, OTHER_UNITS, units_only=True)
+        for reason, deploy in stale
+        if deploy is not None and (reason, deploy) not in found
+    ]
     return tuple(sorted(repairs, key=lambda one: (order.index(one.role), one.deploy)))
 
 
@@ -267,6 +275,16 @@ def _take_over(found: dict[tuple[Reason, DeployId], str], verdicts: tuple[Verdic
     live = next((one.thing.deploy for one in verdicts if one.reason is Reason.LIVE), None)
     if left is not None and live is not None:
         found.setdefault((Reason.LIVE, live), f"takes over from {left}")
+
+
+def _is_stale(verdict: Verdict, units: str) -> bool:
+    """Whether a machine has not obeyed this set of units: another set is another order."""
+    thing = verdict.thing
+    if not units or thing.kind != INSTANCE or thing.tags.get(t.UNITS) == units:
+        return False
+    if verdict.reason not in ROOTED or verdict.reason is Reason.LEASE:
+        return False
+    return thing.label is not Label.LEFT or verdict.reason is Reason.LIVE
 
 
 def _deviation(verdict: Verdict) -> str:

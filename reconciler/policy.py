@@ -52,8 +52,8 @@ _OF_HOOKS = ("elastic-ip", "key-pair", "launch-template", "security-group")
 _NO_ACCOUNT = frozenset({"image", "snapshot"})
 """Kinds whose ARNs name no account."""
 
-_OURS = (t.HOST_KEY, t.ID, t.LEDGER, t.PART, t.STATE)
-_WRITTEN = (t.NAME, t.BY, t.HOLD, t.HOST_KEY, t.ID, t.LEDGER, t.PART, t.RELEASE, t.STATE)
+_OURS = (t.HOST_KEY, t.ID, t.LEDGER, t.PART, t.STATE, t.UNITS)
+_WRITTEN = (t.NAME, t.BY, t.HOLD, t.HOST_KEY, t.ID, t.LEDGER, t.PART, t.RELEASE, t.STATE, t.UNITS)
 
 
 def deployer(scope: Scope) -> Document:
@@ -227,7 +227,7 @@ def _tag_at_birth(scope: Scope) -> Document:
 
 
 def _label_and_delete(scope: Scope) -> list[Document]:
-    label = {**_is_ours(scope), **_only_tags((t.STATE,))}
+    label = {**_is_ours(scope), **_only_tags((t.STATE, t.UNITS))}
     free = {**_is_ours(scope), "Null": {f"aws:ResourceTag/{t.HOLD}": "true"}}
     things = [*_arns(scope, *_MADE, *_OF_HOOKS), *_rds(scope)]
     writes = ("ec2:CreateTags", "rds:AddTagsToResource")

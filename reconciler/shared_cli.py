@@ -134,6 +134,12 @@ DURATION = _Duration()
 SERVICES = click.option(
     "--service", "services", multiple=True, metavar="NAME", help="Only this service; repeatable."
 )
+JOBS_DESPITE = click.option(
+    "--jobs-despite",
+    multiple=True,
+    metavar="i-…",
+    help="Begin the jobs; this silent machine runs none. Repeatable.",
+)
 
 
 def epilog(examples: str, codes: Iterable[Exit]) -> str:

@@ -17,8 +17,9 @@ from reconciler.collect import Collector
 from reconciler.completeness import MACHINE, Read, Status
 from reconciler.deploy_id import DeployId
 from reconciler.errors import ToolError
-from reconciler.finish import Finish, finish, takes_writes, unopened
+from reconciler.finish import Finish
 from reconciler.glance import Index, full_asks, glance, read_index
+from reconciler.handover import Handover
 from reconciler.ledger import Ending, Ledger
 from reconciler.list_names import with_names
 from reconciler.managed import Managed, OnOutcome
@@ -268,11 +269,9 @@ class _Execution:
             self._swap(lambda old: ledgers.readdress(old, at), at)
 
     def _repair(self, todo: ServicePlan) -> None:
-        still_open = False
+        handover = Handover(self._managed)
         for one in todo.repairs:
-            work = self._finish(todo, one)
-            outcomes = finish(self._managed, unopened(work) if still_open else work)
-            still_open = still_open or any(takes_writes(each) for each in outcomes)
+            outcomes = handover.finish(self._finish(todo, one))
             for outcome in outcomes:
                 self._on_outcome(outcome)
             self._tally.add(outcomes)

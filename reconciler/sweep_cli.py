@@ -12,11 +12,12 @@ import click
 from reconciler.cli import CODES, YOUNG, cap_of, connected
 from reconciler.exits import Exit
 from reconciler.render import stream
-from reconciler.shared_cli import SERVICES, Asked, common, epilog, pass_asked
+from reconciler.shared_cli import JOBS_DESPITE, SERVICES, Asked, common, epilog, pass_asked
 
 if TYPE_CHECKING:
     from reconciler.breaker import Breaker
     from reconciler.cloud import Outcome
+    from reconciler.managed import Managed
     from reconciler.plan import Plan
     from reconciler.plan_file import PlanFile
     from reconciler.settings import Settings
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 @SERVICES
 @YOUNG
 @click.option("--allow", type=int, metavar="N", help="Allow so many deletions of a service once.")
+@JOBS_DESPITE
 @click.option(
     "--plan",
     "file",
@@ -52,6 +54,7 @@ def sweep(
     *,
     young: bool,
     allow: int | None,
+    jobs_despite: tuple[str, ...],
     file: Path | None,
     despite: tuple[str, ...],
 ) -> int:
@@ -67,26 +70,35 @@ def sweep(
     guard = Breaker(cap_of(settings), allow)
     if agreed is not None:
         services, young = agreed.services, agreed.young
-    run = _Run(asked, settings, edges, guard, agreed, frozenset(despite))
-    result = run.sweep(services, young=young)
+    word = _Word(frozenset(despite), frozenset(jobs_despite))
+    result = _Run(asked, settings, edges, guard, agreed, word).sweep(services, young=young)
     return _said(asked, result)
+
+
+@dataclass(frozen=True)
+class _Word:
+    """What the user vouches for: names that keep nothing, machines that run no jobs."""
+
+    despite: frozenset[str]
+    jobs_despite: frozenset[str]
+
+    def given(self, one: Managed) -> Managed:
+        """The service with this word."""
+        return replace(one, despite=self.despite, jobs_despite=self.jobs_despite)
 
 
 @dataclass
 class _Run:
-    """One sweep with all that watches it: the breaker, the plan that was agreed to, people.
-
-    `despite` are names that keep nothing, whatever they hold.
-    """
+    """One sweep with all that watches it: the breaker, the plan that was agreed to, people."""
 
     asked: Asked
     settings: Settings
     edges: Edges
     guard: Breaker
     agreed: PlanFile | None
-    despite: frozenset[str]
+    word: _Word
 
-    def sweep(self, services: Sequence[str], *, young: bool) -> Result:
+    def sweep(self, names: Sequence[str], *, young: bool) -> Result:
         from reconciler import agreement
         from reconciler.notify import approving
         from reconciler.opening import opened
@@ -94,14 +106,16 @@ class _Run:
         from reconciler.ways import notifier
 
         agreed = self.agreed
-        found = opened(self.settings, services, self.edges)
-        managed = [replace(one, despite=self.despite) for one in found.services]
+        found = opened(self.settings, names, self.edges)
+        services = [self.word.given(one) for one in found.services]
         asks = agreement.asks(agreed, found.services) if agreed is not None else {}
         if self.asked.as_json:
             self.asked.say(stream.version_line())
         people = notifier(self.settings, self.edges)
         approve = approving(self._refuse, people)
-        result = clean(managed, asks, self._tell, young=young, approve=approve, beside=found.beside)
+        result = clean(
+            services, asks, self._tell, young=young, approve=approve, beside=found.beside
+        )
         if agreed is not None:
             agreement.check_time(agreed, result.first)
             result = replace(result, left_out=agreement.left_out(agreed, result.first))

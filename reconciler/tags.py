@@ -20,6 +20,8 @@ RELEASE = "deploy-release"
 BY = "deploy-by"
 HOLD = "deploy-hold"
 NOTICED = "deploy-noticed"
+UNITS = "deploy-units"
+"""On a finished machine: the digest of the set of units that it has obeyed."""
 NAME = "Name"
 
 HELD_BY_ADOPTION = "adopted"

@@ -66,6 +66,7 @@ class Root:
     `now` is the ledger's Date.
     `fence` is the highest generation that anything of the service is seen to have obeyed.
     `heap_age` is how long before `now` the heap was listed.
+    `units` is the digest of the configured set of units ('' where nobody is told of any).
     """
 
     home: Home
@@ -80,6 +81,7 @@ class Root:
     fence: int = 0
     min_age: timedelta = timedelta(0)
     heap_age: timedelta = timedelta(0)
+    units: str = ""
 
 
 Roots = Mapping[str, Root]

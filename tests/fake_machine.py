@@ -34,7 +34,7 @@ units=@ROOT@/units; etc=@ROOT@/etc/systemd/system; early=@ROOT@/run/systemd/gene
 echo "$*" >> @ROOT@/calls
 verb=$1; shift
 while case "${1:-}" in --quiet) quiet=1;; -p) shift; wanted="${wanted:-} $1";;
-  --value) bare=1;; --no-pager) ;; --) ;; -n) shift;; *) false;; esac
+  --value) bare=1;; --no-pager) ;; --no-legend) ;; --) ;; -n) shift;; *) false;; esac
 do shift; done
 unit=${1:-}
 case $verb in
@@ -62,11 +62,14 @@ case $verb in
           LoadState) if [ -L $early/$unit ]; then echo masked; else echo loaded; fi ;;
           ActiveState) if [ -e $units/$unit.active ]; then echo active; else echo inactive; fi ;;
           *TimestampMonotonic) echo 0 ;;
+          Type) case $unit in *.service) echo simple ;; esac ;;
+          RemainAfterExit) echo no ;;
         esac)
         if [ -n "${bare:-}" ]; then echo "$value"; else echo "$name=$value"; fi
       done
       [ $# = 1 ] || echo
     done ;;
+  list-unit-files) cat $units/files 2>/dev/null ;;
   status) cat $units/$unit.broken $units/$unit.crashes 2>/dev/null ;;
 esac
 """

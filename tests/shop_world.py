@@ -7,10 +7,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from reconciler import tags as t
 from reconciler.birth import Home
 from reconciler.completeness import INDEX, Read
 from reconciler.deploy_id import DeployId
 from reconciler.ledger import Kept, Lease, Ledger, Live, Previous
+from reconciler.machine_gate import Gate
 from reconciler.plan import Ask, Plan
 from reconciler.planner import plan
 from reconciler.resource import (
@@ -31,6 +33,7 @@ from reconciler.resource import (
     Resource,
 )
 from reconciler.tags import BirthTags, Label, Place
+from reconciler.units import digest
 from reconciler.verdict import Root
 
 PLACE = Place("123456789012", "eu-west-1")
@@ -38,6 +41,8 @@ LEDGER = "Z1/shop._deploy.example.com"
 HOME = Home("shop", LEDGER, PLACE)
 NOW = datetime(2026, 11, 23, 3, 29, 52, tzinfo=UTC)
 ZONE = "eu-west-1a"
+GATE = Gate(("shop",), ("shop-worker",))
+UNITS = digest(GATE)
 
 
 def deploy(minutes: int, suffix: str) -> DeployId:
@@ -63,6 +68,7 @@ def things(one: DeployId, release: str, label: Label, number: int) -> list[Resou
         thing(
             INSTANCE,
             machine,
+            tags=born.of(INSTANCE) | {"deploy-state": label.value, t.UNITS: UNITS},
             state="running",
             type="t3.small",
             zone=ZONE,

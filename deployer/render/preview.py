@@ -16,7 +16,7 @@ def preview_lines(one: Preview) -> list[str]:
     if one.values:
         lines.append("inferred")
     lines += [f"  {v.name:<9} {v.value or '(none)':<28} {v.origin}" for v in one.values]
-    lines += [f"Note: {words.one_line(note)}" for note in one.notes]
+    lines += [f"! {words.one_line(note)}" for note in one.notes]
     if one.refusal is None:
         return [*lines, f"To do it             deployer up {one.service}"]
     lines.append(f"It would be refused: {words.clean(one.refusal.message)}")

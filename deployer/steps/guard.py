@@ -9,10 +9,12 @@ from __future__ import annotations
 import secrets
 from datetime import timedelta
 
+from deployer import events as e
 from deployer import refusals
 from deployer.database_access import refuse_access
 from deployer.dirt import dirt_lines
 from deployer.live_gate import refuse_nameless
+from deployer.live_units import check_live
 from deployer.run import Run
 from deployer.steps.image import live_machine
 from deployer.steps.names import refuse_names
@@ -48,6 +50,8 @@ def guard(run: Run) -> str:
         run.note("guard", note)
     run.todo = todo
     refuse_nameless(run, live_machine(run))
+    for line in check_live(run.ports, todo, run.options.despite):
+        run.emit(e.Warned(line))
     run.id = new_id(run.ports.service.name, reading)
     run.old_ttl = reading.drain_ttl
     _refuse_full(run, reading)
@@ -113,7 +117,8 @@ def refuse(run: Run, todo: ServicePlan, reading: Reading) -> None:
     if ledger.lease is not None and todo.end is None:
         raise refusals.held(todo, ledger.lease, service.lease.length)
     left = dirt(todo, run.options.despite)
-    if left or todo.end is not None or todo.repairs:
+    # Another set of units is no dirt: this release gates by it, and its follow-up tells everybody.
+    if left or todo.end is not None or any(not one.units_only for one in todo.repairs):
         raise refusals.dirt(todo, left, dirt_lines(left, reading.now))
     if ledger.live is not None:
         _refuse_headless(todo, ledger.live)
@@ -186,7 +191,9 @@ def _cleaning_up(run: Run, todo: ServicePlan, awaited: set[DeployId]) -> bool:
     if not awaited or run.options.sweep_first:
         return False
     left = dirt(todo, run.options.despite)
-    return bool(todo.repairs) or any(one.thing.deploy in awaited for one in left)
+    return any(not one.units_only for one in todo.repairs) or any(
+        one.thing.deploy in awaited for one in left
+    )
 
 
 def _sweep(run: Run) -> None:

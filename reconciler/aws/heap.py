@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from reconciler import tags as t
@@ -17,7 +17,7 @@ from reconciler.census import KEYS, Census, Groups, Row, grouped
 from reconciler.cloud import Fate, Outcome
 from reconciler.completeness import INDEX, Read, Status
 from reconciler.errors import AccessDenied, CloudError, ToolError
-from reconciler.resource import Gap, Inventory, Resource
+from reconciler.resource import INSTANCE, Gap, Inventory, Resource
 from reconciler.tags import Label, Place
 
 LABELLED_AT_ONCE = 200
@@ -88,15 +88,17 @@ class Ec2Heap:
             reads.know(one.tags.get(t.ID, ""), (one.id,))
         return _describe(reads, index)
 
-    def label(self, resources: Sequence[Resource], label: Label) -> tuple[Outcome, ...]:
+    def label(
+        self, resources: Sequence[Resource], label: Label, units: str = ""
+    ) -> tuple[Outcome, ...]:
         """See `Heap.label`."""
         deleter = self._deleter()
-        tag = {"Key": t.STATE, "Value": label.value}
-        outcomes = deleter.batch(
-            "create_tags",
-            lambda ids: {"Resources": list(ids), "Tags": [tag]},
-            [one for one in resources if one.kind not in LABELLED_APART],
-            LABELLED_AT_ONCE,
+        state = {t.STATE: label.value}
+        told = [one for one in resources if units and one.kind == INSTANCE]
+        rest = [one for one in resources if one.kind not in LABELLED_APART and one not in told]
+        outcomes = (
+            *_tag(deleter, told, {**state, t.UNITS: units}),
+            *_tag(deleter, rest, state),
         )
         apart = (
             outcome
@@ -116,6 +118,18 @@ class Ec2Heap:
 
     def _deleter(self) -> Deleter:
         return Deleter(self.aws, self.patience, lifts=self.lifts)
+
+
+def _tag(
+    deleter: Deleter, things: Sequence[Resource], tags: Mapping[str, str]
+) -> Iterable[Outcome]:
+    pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
+    return deleter.batch(
+        "create_tags",
+        lambda ids: {"Resources": list(ids), "Tags": pairs},
+        things,
+        LABELLED_AT_ONCE,
+    )
 
 
 def _describe(

@@ -20,7 +20,9 @@ from deployer.sandbox.aws.server import ACCOUNT
 from deployer.sandbox.paper_host import PaperHost
 from reconciler.deploy_id import DeployId
 from reconciler.ledger import Ledger, Live, Previous
-from reconciler.tags import ID, STATE, BirthTags, Label, Place
+from reconciler.machine_gate import Gate
+from reconciler.tags import ID, STATE, UNITS, BirthTags, Label, Place
+from reconciler.units import digest
 
 REGION = "eu-west-1"
 ZONE = f"{REGION}a"
@@ -29,6 +31,9 @@ ZONE_NAME = "example.com"
 SERVICES = 10
 PER_RESERVATION = 20
 KINDS = ("instance", "volume", "network-interface")
+OBEYED = digest(Gate(("fleet",)))
+"""What a finished machine of `tests.bench.company` carries: there is nothing to tell it."""
+
 BORN = datetime(2026, 11, 20, 3, 15, 2, tzinfo=UTC)
 
 
@@ -104,6 +109,7 @@ def lay(ground: Ground, fleet: Fleet, first: int = 0) -> None:
             ledger = f"{ground.zone_id}/{deploy.service}._deploy.{ZONE_NAME}"
             birth = BirthTags(deploy, ledger, PLACE, "v1.4.0", "bench")
             tags = {kind: {**birth.of(kind), STATE: label.value} for kind in KINDS}
+            tags["instance"][UNITS] = OBEYED
             instance = _copy(server, region, mould, number, tags)
             instance.client_token = deploy.client_token(ZONE)
             instance.reservation_id = reservation.id

@@ -39,6 +39,7 @@ def scene(tmp_path: Path) -> Scene:
     one.ledgers.point(one.address, ADDRESS, ttl=300)
     one.heap.add([MACHINE])
     one.connector.keys[ADDRESS] = KEY
+    one.connector.at[ADDRESS] = one.reach.machine("i-prod", ADDRESS)
     one.acts.clear()
     return one
 
@@ -144,6 +145,7 @@ def test_a_machine_that_people_put_in_live_s_place_is_adopted(scene: Scene) -> N
     scene.heap.add([replace(MACHINE, id="i-new", addresses=("203.0.113.5",), tags={})])
     scene.ledgers.point(scene.address, "203.0.113.5")
     scene.connector.keys["203.0.113.5"] = KEY
+    scene.connector.at["203.0.113.5"] = scene.reach.machine("i-new", "203.0.113.5")
     before = scene.ledger
     with pytest.raises(Refused, match=f"{first.deploy} is live") as refused:
         adopt(scene.ports(), yes)

@@ -68,7 +68,9 @@ def test_rule_2_the_guard_reads_the_ledger_last(scene: Scene) -> None:
     The other names come after it: they decide nothing but whether to go on.
     """
     guard(run(scene))
-    assert scene.acts[:5] == ["scan", "read shop", "names shop", *READ_LOGIN]
+    assert scene.acts[:2] == ["scan", "read shop"]
+    asked = {"look the units up on i-17", "read the asset tag on i-17", *READ_LOGIN}
+    assert set(scene.acts[2:]) == {"names shop", *asked}
 
 
 def test_what_retention_is_about_to_forget_is_no_dirt(scene: Scene) -> None:

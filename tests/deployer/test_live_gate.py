@@ -20,8 +20,8 @@ from reconciler.host_key import make_host_key
 from reconciler.machine_acts import Act, obey
 from tests.fakes.compute import facts_of
 from tests.fakes.reach import ToldMachine
-from tests.fakes.scene import GATE, Scene
-from tests.shop_world import ALL, DEAD, LIVE, deploy
+from tests.fakes.scene import Scene
+from tests.shop_world import ALL, DEAD, GATE, LIVE, UNITS, deploy
 
 TERMS = Terms(timedelta(minutes=10), timedelta(minutes=3), timedelta(hours=2))
 ME = deploy(0, "aaaaa")
@@ -110,7 +110,7 @@ def test_the_gate_is_on_live_before_its_image(scene: Scene) -> None:
     assert machine.path(GENERATOR).stat().st_mode & 0o111
     state = machine.read("/etc/deployer/state").splitlines()
     said = {f"deploy={LIVE}", f"generation={run.held.generation}", "app=1", "jobs=1"}
-    assert {"instance=i-17", *said} == set(state)
+    assert {"instance=i-17", f"units={UNITS}", *said} == set(state)
     assert machine.active() == set(GATE.all)
     verbs = {line.split()[0] for line in machine.read("/calls").splitlines()}
     assert verbs <= {"show", "daemon-reload"}

@@ -15,8 +15,8 @@ from reconciler.ledger import Lease, LedgerHome, Live
 from reconciler.machine_acts import Act, obey
 from reconciler.resource import DATABASE, INSTANCE, Gap
 from reconciler.tags import Label
-from tests.fakes.scene import GATE, ROLE, Scene
-from tests.shop_world import CLEAN, DEAD, LEDGER, LIVE, NOW, OLD, PLACE, things
+from tests.fakes.scene import ROLE, Scene
+from tests.shop_world import CLEAN, DEAD, GATE, LEDGER, LIVE, NOW, OLD, PLACE, things
 
 HOME = LedgerHome("shop.example.com", PLACE.account, PLACE.region)
 RESTORED = LEDGER.replace("Z1/", "Z0/")

@@ -106,10 +106,12 @@ class FakeHeap:
             self._pass_time(key)
         return self._inventory(self.held[key] for key in wanted if key in self.held)
 
-    def label(self, resources: Sequence[Resource], label: Label) -> tuple[Outcome, ...]:
+    def label(
+        self, resources: Sequence[Resource], label: Label, units: str = ""
+    ) -> tuple[Outcome, ...]:
         if resources:
             self._act("label", f"label {label} {' '.join(sorted(one.id for one in resources))}")
-        return tuple(self._label(one, label) for one in resources)
+        return tuple(self._label(one, label, units) for one in resources)
 
     def delete(self, resources: Sequence[Resource]) -> tuple[Outcome, ...]:
         kinds = {one.kind for one in resources}
@@ -129,12 +131,13 @@ class FakeHeap:
         seen = tuple(one for one in resources if one.kind not in hidden)
         return Inventory(seen, tuple(self.gaps), (Read(self.place, INDEX, pages=1, calls=1),))
 
-    def _label(self, one: Resource, label: Label) -> Outcome:
+    def _label(self, one: Resource, label: Label, units: str) -> Outcome:
         key = (one.kind, one.id)
         why = self.unlabelled.get(one.id, "" if key in self.held else "InvalidID.NotFound")
         if why or one.place != self.place:
             return Outcome(one, Fate.FAILED, why or "InvalidID.NotFound")
-        self.change(one.id, tags={t.STATE: label.value})
+        told = {t.UNITS: units} if units and one.kind == INSTANCE else {}
+        self.change(one.id, tags={t.STATE: label.value, **told})
         return Outcome(one, Fate.DONE)
 
     def _delete(self, one: Resource) -> Outcome:

@@ -14,7 +14,6 @@ from reconciler.database.memory import Memory
 from reconciler.deploy_id import DeployId
 from reconciler.fence import FencedAct
 from reconciler.ledger import Ledger
-from reconciler.machine_gate import Gate
 from reconciler.managed import Managed
 from reconciler.plan import Ask, Plan
 from reconciler.resource import DATABASE, Resource
@@ -25,9 +24,8 @@ from tests.fakes.compute import FakeCompute
 from tests.fakes.heap import FakeHeap
 from tests.fakes.ledgers import FakeLedgers
 from tests.fakes.reach import FakeConnector, FakeReach, ToldServer
-from tests.shop_world import ALL, CLEAN, LEDGER, LIVE, NOW, OLD, PLACE
+from tests.shop_world import ALL, CLEAN, GATE, LEDGER, LIVE, NOW, OLD, PLACE
 
-GATE = Gate(("shop",), ("shop-worker",))
 ROLE = "shop_app"
 READ_LOGIN = [
     "read the database's name in /etc/shop/env on i-17",

@@ -155,7 +155,7 @@ class Sweep:
         else:
             act = Fenced(todo.place, todo.open, self.book.gen(actor.seen))
             for said, after, known in send(self.server, world, act):
-                then = actor if known else _unlabelled(actor, todo.place)
+                then = actor if known else self._untold(actor, todo)
                 yield f"{name}: {said}", at(after, me, _next(then, actor.seen))
 
     def _drops(self, world: World, place: int) -> World:
@@ -164,6 +164,16 @@ class Sweep:
         if db is not None and db.used and self.book.rules.minds_sessions:
             return world
         return world._replace(dbs=put(world.dbs, place, None))
+
+    def _untold(self, actor: Actor, todo: Todo) -> Actor:
+        """Nothing of it is labelled; and while it may run its jobs, no other begins them."""
+        left = _unlabelled(actor, todo.place)
+        if todo.place < MACHINES or todo.open or not self.book.rules.hands_over:
+            return left
+        waiting = [one for one in left.todo[1:] if one.place >= MACHINES and one.open]
+        for one in waiting:
+            left = _unlabelled(left, one.place)
+        return left._replace(todo=tuple(one for one in left.todo if one not in waiting))
 
     def _labels(self, world: World, me: int, name: str, todo: Todo) -> Moves:
         """Unless the ledger has changed: a label has no fence."""

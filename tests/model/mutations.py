@@ -247,6 +247,7 @@ OWN = (
     Mutation("thaw before the lease is ended", Rules(ends_first=False), ABORTED, "two databases"),
     Mutation("young sweep plans as a full one", Rules(minds_young=False), YOUNG, "stays"),
     Mutation("no fence on a machine", Rules(decide=always_obeys), JOBS, "jobs"),
+    Mutation("jobs begun before they were given up", Rules(hands_over=False), JOBS, "two machines"),
     Mutation("label before the acts", Rules(labels_last=False), JOBS, "jobs"),
     Mutation("rollback labels nothing before it commits", Rules(marks=False), FORTH, "jobs"),
     Mutation("a ledger knows no home", Rules(at_home=believes_all), SECOND_NAME, "record names"),

@@ -76,6 +76,8 @@ class Rules:
     """A deploy is labelled after its database and its machine have obeyed."""
     marks: bool = True
     """A rollback labels where it goes back to `pending` before it commits."""
+    hands_over: bool = True
+    """Jobs begin only after the machine that is to give them up is known to have obeyed."""
     waits: bool = True
     """A dump begins after the freeze is in force."""
     own_freeze: bool = True

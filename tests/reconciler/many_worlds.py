@@ -20,7 +20,7 @@ from reconciler.resource import DATABASE, Gap, Inventory, Resource
 from reconciler.retention import Retention
 from reconciler.verdict import Root
 from tests.reconciler.worlds import FATES, GONE, LABELS, ROLES, SUFFIXES, World, suffer
-from tests.shop_world import HOME, NOW, PLACE, deploy, things
+from tests.shop_world import HOME, NOW, PLACE, UNITS, deploy, things
 
 THEIRS = "Z9/shop._deploy.example.org"
 """Another team's ledger, of a service that has the same name."""
@@ -54,6 +54,7 @@ def world(seed: int, deploys: int, mishaps: int) -> World:
         problem=_mostly(dice, "", "no answer"),
         fence=_mostly(dice, 0, ledger.gen, ledger.gen + 1),
         min_age=_mostly(dice, timedelta(0), timedelta(days=1)),
+        units=_mostly(dice, UNITS, "", "another set"),
     )
     gaps = _mostly(dice, (), (Gap(PLACE, "volume", "x"),), (Gap(PLACE, DATABASE, "x"),))
     ask = Ask(Retention(dice.randint(1, 3), _mostly(dice, None, timedelta(days=3))), 60)

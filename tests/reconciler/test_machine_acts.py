@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from reconciler import unit_script
 from reconciler.errors import CommandFailed, ConfigError, StaleAct
-from reconciler.machine_acts import Act, MachineState, obey, observe
-from reconciler.machine_gate import Gate, boot_script, unit_name
+from reconciler.machine_acts import Act, MachineState, Run, obey, observe
+from reconciler.machine_gate import STATE, Gate, boot_script, unit_name
 from reconciler.quarantine import verify_quarantine
+from reconciler.units import digest
 from tests.fake_machine import FakeMachine, clone_of
 
 GATE = Gate(app=("shop",), jobs=("cron", "backup.timer"))
@@ -112,6 +116,7 @@ def test_obeying_twice_is_harmless(machine: FakeMachine) -> None:
         f"deploy={DEPLOY}",
         "generation=41",
         "app=1",
+        f"units={digest(GATE)}",
         "jobs=1",
     ]
 
@@ -187,3 +192,66 @@ def test_what_is_no_unit_is_refused(name: str) -> None:
     """Names go into paths and scripts: anything odd is a configuration error."""
     with pytest.raises(ConfigError):
         unit_name(name)
+
+
+def group_of(machine: FakeMachine, unit: str, script: str) -> subprocess.Popen[bytes]:
+    """A process in the unit's control group, which is gone from it when it has ended."""
+    child = subprocess.Popen(["sh", "-c", script])
+    machine.flag(unit, "ControlGroup", f"/system.slice/{unit}\n")
+    procs = f"/sys/fs/cgroup/system.slice/{unit}/cgroup.procs"
+    machine.write(procs, f"{child.pid}\n")
+
+    def leave() -> None:
+        child.wait()
+        machine.write(procs, "")
+
+    threading.Thread(target=leave, daemon=True).start()
+    return child
+
+
+def test_what_a_job_has_begun_ends_with_it(machine: FakeMachine) -> None:
+    """cron has KillMode=process: systemd calls it stopped while what it started goes on."""
+    obey(machine, GATE, LIVE)
+    child = group_of(machine, "cron.service", "exec sleep 60")
+    obey(machine, GATE, Act(42, DEPLOY, app="run", jobs="stop"))
+    assert child.wait(5) != 0
+
+
+def test_a_process_that_cannot_be_ended_is_said(
+    machine: FakeMachine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then the jobs have not stopped, and nobody is told that they have."""
+    quick = unit_script.STOP_AND_START.replace("-lt 75", "-lt 3")
+    monkeypatch.setattr("reconciler.machine_acts.STOP_AND_START", quick)
+    obey(machine, GATE, LIVE)
+    machine.flag("cron.service", "ControlGroup", "/system.slice/cron.service\n")
+    machine.write("/sys/fs/cgroup/system.slice/cron.service/cgroup.procs", "999999999\n")
+    with pytest.raises(CommandFailed) as caught:
+        obey(machine, GATE, Act(42, DEPLOY, app="run", jobs="stop"))
+    assert "unit cron.service is stopped, but its processes go on: 999999999" in caught.value.detail
+
+
+@pytest.mark.parametrize("told", ["run", "stop"])
+def test_jobs_are_kept_as_they_are(machine: FakeMachine, told: Run) -> None:
+    """Whoever waits for another's jobs to stop neither begins nor stops its own."""
+    obey(machine, GATE, Act(41, DEPLOY, app="run", jobs=told))
+    before = machine.active()
+    obey(machine, GATE, Act(42, DEPLOY, app="run", jobs="keep"))
+    assert machine.active() == before
+    state = machine.read(STATE).splitlines()
+    assert {"generation=42", f"jobs={told == 'run':d}"} <= set(state)
+
+
+def test_a_machine_that_was_told_nothing_keeps_what_it_does(machine: FakeMachine) -> None:
+    """An adopted one runs its jobs: after the next boot it runs them still."""
+    machine.boot()
+    obey(machine, GATE, Act(42, DEPLOY, app="run", jobs="keep"))
+    assert "jobs=1" in machine.read(STATE).splitlines()
+    assert machine.active() == ALL
+
+
+def test_what_was_obeyed_names_the_set_of_units(machine: FakeMachine) -> None:
+    """Another set is another order."""
+    obey(machine, GATE, LIVE)
+    assert observe(machine, GATE).units == digest(GATE)
+    assert observe(machine, Gate(("shop",))).units != digest(Gate(("shop",)))

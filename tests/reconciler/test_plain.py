@@ -85,7 +85,7 @@ def test_what_is_not_described_is_counted(world: World) -> None:
 
 def census_of(*resources: Resource) -> Census:
     """The index of these things."""
-    rows = ((one.kind, one.id, key, one.tags[key]) for one in resources for key in KEYS)
+    rows = ((one.kind, one.id, key, one.tags.get(key, "")) for one in resources for key in KEYS)
     return Census(PLACE, grouped(rows))
 
 

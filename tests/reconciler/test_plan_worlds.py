@@ -231,7 +231,8 @@ def _applied(world: World, todo: ServicePlan) -> World:
             return one
         wanted = DESIRED[role]
         if one.kind != DATABASE:
-            return replace(one, tags={**one.tags, t.STATE: wanted.label.value})
+            told = {t.UNITS: world.root.units} if one.kind == INSTANCE else {}
+            return replace(one, tags={**one.tags, t.STATE: wanted.label.value, **told})
         state = {True: "open", False: "shut", None: one.state}[wanted.writable]
         return replace(one, state=state)
 

@@ -18,7 +18,7 @@ from reconciler.render.sweep_text import left_lines
 from reconciler.resource import DATABASE, VOLUME, Gap
 from reconciler.sweep import sweep
 from reconciler.tags import Label
-from tests.fakes.scene import GATE, ROLE, Scene
+from tests.fakes.scene import ROLE, Scene
 from tests.reconciler.sweeps import (
     BUSY,
     CHANGING,
@@ -30,7 +30,7 @@ from tests.reconciler.sweeps import (
     fates,
     only_live,
 )
-from tests.shop_world import CLEAN, DEAD, DIED, LEDGER, LIVE, OLD, PLACE, things
+from tests.shop_world import CLEAN, DEAD, DIED, GATE, LEDGER, LIVE, OLD, PLACE, things
 
 # Rule 6: unknown is not empty.
 

@@ -23,7 +23,7 @@ from reconciler.resource import DATABASE, INSTANCE, Gap, Inventory, Resource
 from reconciler.retention import Retention
 from reconciler.tags import HELD_BY_ADOPTION, Label, Place
 from reconciler.verdict import Root
-from tests.shop_world import HOME, NOW, PLACE, deploy, more_things, things
+from tests.shop_world import HOME, NOW, PLACE, UNITS, deploy, more_things, things
 
 SUFFIXES = ("aaaaa", "bbbbb", "ccccc", "ddddd", "eeeee")
 ROLES = ("live", "previous", "rejected", "kept", "lease", "nobody", "nobody")
@@ -192,6 +192,7 @@ def worlds(draw: st.DrawFn) -> World:
         problem=draw(mostly("", "no answer")),
         fence=draw(mostly(0, ledger.gen, ledger.gen + 1)),
         min_age=draw(mostly(timedelta(0), timedelta(days=1))),
+        units=draw(mostly(UNITS, "", "another set")),
     )
     retention = Retention(draw(st.integers(1, 3)), draw(mostly(None, timedelta(days=3))))
     gaps = draw(mostly((), (Gap(PLACE, "volume", "x"),), (Gap(PLACE, DATABASE, "x"),)))

@@ -18,6 +18,7 @@ def properties(service: Service, store: UnitStore) -> dict[str, str]:
         "Names": " ".join((name, *store.aliases(name))),
         "Description": service.unit.description if service.unit else name,
         "LoadState": _load_state(name, store),
+        **_kind(service, store),
         "ActiveState": state.active,
         "SubState": state.sub,
         "UnitFileState": "" if file_state == "not-found" else file_state,
@@ -34,6 +35,15 @@ def properties(service: Service, store: UnitStore) -> dict[str, str]:
         "ExecMainStartTimestampMonotonic": str(state.exec_since),
         "NeedDaemonReload": "no",
     }
+
+
+def _kind(service: Service, store: UnitStore) -> dict[str, str]:
+    """What sort of a service it is, loaded or not yet started."""
+    if not service.name.endswith(".service") or _load_state(service.name, store) != "loaded":
+        return {}
+    unit = store.load(service.name)
+    stays = "yes" if unit.remain_after_exit else "no"
+    return {"Type": unit.type, "RemainAfterExit": stays}
 
 
 def _load_state(name: str, store: UnitStore) -> str:

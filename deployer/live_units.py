@@ -1,0 +1,90 @@
+"""The configured units, looked up on the live machines before anything is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from deployer.ports import Ports
+from reconciler import units
+from reconciler.errors import NotTried, Refused, ToolError, refusal_for
+from reconciler.machine_gate import Gate
+from reconciler.parallel import side_by_side
+from reconciler.plan import ServicePlan
+from reconciler.resource import INSTANCE, Resource
+from reconciler.shell import Command, Shell
+from reconciler.units import Known
+from reconciler.verdict import Reason
+
+ASK_SECONDS = 60.0
+
+
+def gate_of(ports: Ports) -> Gate:
+    """The units of the service, as configured now."""
+    return Gate(ports.service.app.units, ports.service.app.jobs)
+
+
+def check_live(
+    ports: Ports, todo: ServicePlan, despite: frozenset[str] = frozenset()
+) -> tuple[str, ...]:
+    """Look the units up on every running live machine; returns what else acts on a clone.
+
+    Raises Refused for a unit that cannot be gated, or a machine that does not answer: what could
+    not be looked up is not known to be there. `despite` names units that this very release
+    brings, and machines that need not be asked.
+    """
+    live = (one.thing for one in todo.verdicts if one.reason is Reason.LIVE)
+    machines = [one for one in live if one.kind == INSTANCE and one.state == "running"]
+    asked = [one for one in machines if one.id not in despite]
+    answers = side_by_side(asked, lambda one: _ask(ports, one))
+    return judged(ports, [one for one in answers if one is not None], despite)
+
+
+def judged(
+    ports: Ports, found: Sequence[Known], despite: frozenset[str] = frozenset()
+) -> tuple[str, ...]:
+    """What else acts on every clone. Raises Refused for a unit that must not be released with."""
+    gate, name = gate_of(ports), ports.service.name
+    bad = [one for known in found for one in units.problems(gate, known)]
+    wrong = [one for one in dict.fromkeys(bad) if not _is_accepted(one.unit, despite)]
+    if wrong:
+        raise Refused(
+            f"{name} cannot be released with a unit: {units.first_words(wrong[:1])}",
+            detail="\n".join(units.first_words([one]) for one in wrong),
+            cure=(
+                f"To name it as it is         app.units and app.jobs of services/{name}.toml\n"
+                f"If this release brings it   deployer up {name} --despite {wrong[0].unit}"
+            ),
+        )
+    return _once(line for known in found for line in units.warnings(gate, known))
+
+
+def ask(shell: Shell, machine: str, gate: Gate) -> Known:
+    """What one machine says of its units. Raises ShellError's kin."""
+    command = Command(units.ask_script(gate), "look the units up", sudo=True, timeout=ASK_SECONDS)
+    return units.read(machine, shell.run(command).text)
+
+
+def _ask(ports: Ports, machine: Resource) -> Known | None:
+    try:
+        shell = ports.managed.reach.shell(machine)
+        try:
+            return ask(shell, machine.id, gate_of(ports))
+        finally:
+            shell.close()
+    except NotTried:
+        return None
+    except ToolError as error:
+        name = ports.service.name
+        raise refusal_for(error)(
+            f"the units of {name} could not be looked up on {machine.id}: {error.message}",
+            detail=error.detail,
+            cure=f"To go on without asking it   deployer up {name} --despite {machine.id}",
+        ) from error
+
+
+def _is_accepted(unit: str, despite: frozenset[str]) -> bool:
+    return unit in despite or unit.removesuffix(".service") in despite
+
+
+def _once(lines: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(lines))
