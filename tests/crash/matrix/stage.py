@@ -117,7 +117,7 @@ class Stage(Shop):
 def _database_role(name: str) -> str:
     if name == LIVE_DATABASE:
         return "live database"
-    return "new database" if re.search(r"_[0-9a-f]{6}$", name) else "database server"
+    return "new database" if re.search(r"_[0-9a-f]{6}(_making)?$", name) else "database server"
 
 
 @contextmanager
