@@ -63,7 +63,7 @@ def test_orphans_by_kind_and_cause(metrics: Metrics) -> None:
     assert seen.of("orphans shop instance blocked") == 1
     assert seen.of("orphans shop instance garbage") == 1
     assert seen.of("orphans shop instance held") == 1
-    assert seen.of("orphans shop image garbage") == 1
+    assert seen.of("orphans shop volume garbage") == 1
     assert (
         seen.of("oldest_orphan_age_seconds")
         == (NOW + timedelta(minutes=1) - DEAD.born).total_seconds()
