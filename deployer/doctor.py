@@ -30,6 +30,7 @@ class Check:
     ok: bool
     text: str
     cure: str = ""
+    detail: str = ""
 
 
 def examine(settings: Settings) -> tuple[Check, ...]:
@@ -54,7 +55,7 @@ def _try(service: str, name: str, probe: Callable[[], str]) -> Check:
     try:
         return Check(service, name, ok=True, text=probe())
     except ToolError as error:
-        return Check(service, name, ok=False, text=error.message, cure=error.cure)
+        return Check(service, name, False, error.message, error.cure, error.detail)
 
 
 def _settings(service: Service) -> str:
@@ -137,11 +138,12 @@ _PROBES: Sequence[tuple[str, Callable[[Ports], str]]] = (
 
 
 def check_lines(checks: Sequence[Check]) -> list[str]:
-    """One line a check, with the cure below what failed."""
+    """One line a check, with details and the cure below what failed."""
     lines: list[str] = []
     for one in checks:
         mark = "✓" if one.ok else "✗"
         lines.append(f"{mark} {one.service:<8} {one.name:<9} {words.one_line(one.text)}")
+        lines += [f"    {line}" for line in words.clean(one.detail).splitlines()]
         lines += [f"    {cure}" for cure in one.cure.splitlines()]
     return lines or ["no service is configured"]
 
@@ -154,6 +156,7 @@ def check_json(checks: Sequence[Check]) -> dict[str, Any]:
             "check": one.name,
             "ok": one.ok,
             "text": one.text,
+            "detail": one.detail,
             "cure": one.cure,
         }
         for one in checks

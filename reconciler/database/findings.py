@@ -99,9 +99,10 @@ def _literal(name: str) -> str:
 
 def has_large_objects(database: str, count: int) -> Refused:
     """Every role may write large objects, whatever privileges were taken from it."""
+    objects = "1 large object" if count == 1 else f"{count} large objects"
     return Refused(
-        f"database {database} has {count} large objects, which no privilege protects: what is "
-        "written into one while it is copied, or by a late client afterwards, would be lost",
+        f"database {database} has {objects}, which no privilege protects: what is written into "
+        "one while it is copied, or by a late client afterwards, would be lost",
         cure=_LARGE_OBJECTS.replace("@DATABASE@", database),
     )
 

@@ -43,7 +43,7 @@ def _everybody_says(shop: Shop, code: Exit, *words: str) -> None:
     """`up` refuses with nothing made, `plan` says why it would, `doctor` finds it."""
     with untouched(shop):
         refused(shop.deployer(*UP), code, *words)
-        told(shop.deployer("plan", "shop"), Exit.DONE, "It would be refused", *words)
+        told(shop.deployer("plan", "shop"), Exit.REFUSED, "It would be refused", *words)
         told(shop.deployer("doctor"), Exit.FAILED, "✗ shop     roles", *words)
 
 
@@ -83,7 +83,7 @@ def test_a_database_with_large_objects(calm: Shop) -> None:
     """No privilege protects them; removed, the way is free."""
     made, gone = "SELECT lo_create(4711)", "SELECT lo_unlink(4711)"
     with _in_live(calm, made, gone):
-        _everybody_says(calm, Exit.REFUSED, "database shop has 1 large objects", "lo_unlink")
+        _everybody_says(calm, Exit.REFUSED, "database shop has 1 large object,", "lo_unlink")
     told(calm.deployer("plan", "shop"), Exit.DONE, "To do it")
 
 
