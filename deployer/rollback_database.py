@@ -60,6 +60,8 @@ def shut_newer(run: Rollback) -> str:
     if pair is None:
         return "shared or none: nothing is lost"
     server, managed = pair.server, run.ports.managed
+    run.lease.shorten()
+    run.shut = pair.newer  # before the act: if it is cut short, the undo opens it again
     act = FencedAct(run.lease.generation, run.live.id, str(managed.address))
     run.frozen_at = time.monotonic()
     server.shut(pair.newer, act, managed.app_roles, managed.max_wait)

@@ -75,6 +75,8 @@ def _refuse_anothers(run: Run, server: DatabaseServer, live: DeployId, source: s
 def _freeze(
     run: Run, config: Database, server: DatabaseServer, live: DeployId, source: str
 ) -> None:
+    if config.writes == "freeze":
+        run.held.shorten()
     act = FencedAct(run.held.generation, live, str(run.ports.managed.address))
     if config.writes == "lose":
         # Nothing is shut, but the database learns whose it is, so that it can be shut afterwards.

@@ -102,7 +102,7 @@ def refuse(run: Run, todo: ServicePlan, reading: Reading) -> None:
     if todo.notes:
         raise refusals.moved(service.name, todo.notes[0])
     if ledger.lease is not None and todo.end is None:
-        raise refusals.held(todo, ledger.lease, service.lease.length)
+        raise refusals.held(todo, ledger.lease)
     left = dirt(todo, run.options.despite)
     if left or todo.end is not None or todo.repairs:
         raise refusals.dirt(todo, left, dirt_lines(left, reading.now))
