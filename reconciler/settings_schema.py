@@ -171,10 +171,14 @@ class Instance(Section):
 
 
 class Image(Section):
-    """Commands on the live machine around the copy of its disk (flush, fsfreeze)."""
+    """Commands on the live machine around the copy of its disk (flush, fsfreeze).
+
+    A timer on live itself runs `after` when `max_stopped` has passed since before `before`.
+    """
 
     before: tuple[Line, ...] = ()
     after: tuple[Line, ...] = ()
+    max_stopped: Span = timedelta(minutes=2)
 
 
 class LeaseLengths(Section):

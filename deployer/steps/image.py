@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from deployer import refusals
 from deployer.compute import ImageFacts, ImageOrder, InstanceFacts
+from deployer.image_hooks import ImageHooks, refuse_let_go
 from deployer.inference import birth_tags
 from deployer.run import Run
 from reconciler import tags as t
 from reconciler.errors import CloudError, CloudUnclear, ToolError
 from reconciler.resource import IMAGE, INSTANCE, SNAPSHOT
-from reconciler.shell import Command
+from reconciler.shell import Shell
 from reconciler.signals import held_back
 from reconciler.waiting import Pace, looks
 
@@ -29,12 +30,14 @@ def image(run: Run) -> str:
         tags={kind: tags.of(kind) for kind in (IMAGE, SNAPSHOT)},
         no_reboot=service.instance.no_reboot,
     )
+    hooks = _hooks(run)
     try:
         # Inside: a file system frozen by the first of two lines is let go though the second fails.
-        _hooks(run, service.image.before)
+        hooks.before()
         _create(run, order)
     finally:
-        _hooks(run, service.image.after)
+        state = hooks.after()
+    refuse_let_go(state, service.image, reboots=not order.no_reboot)
     _wait(run)
     reboot = "no reboot" if order.no_reboot else "rebooted"
     return f"{run.image} of {live.id}, {reboot}"
@@ -69,22 +72,19 @@ def live_machine(run: Run) -> InstanceFacts | None:
     return min(running, key=lambda one: one.id)
 
 
-def _hooks(run: Run, lines: tuple[str, ...]) -> None:
-    """Run the configured commands on the live machine (flush, fsfreeze and its end)."""
-    if not lines or run.source is None:
-        return
-    managed = run.ports.managed
-    things = run.todo.verdicts if run.todo else ()
-    machine = next(
-        one.thing for one in things if one.thing.kind == INSTANCE and one.thing.id == run.source.id
-    )
-    shell = managed.reach.shell(machine)
-    try:
-        for line in lines:
-            limit = run.within(run.ports.service.limits.hook)
-            shell.run(Command(line, f"image hook `{line}`", sudo=True, timeout=limit))
-    finally:
-        shell.close()
+def _hooks(run: Run) -> ImageHooks:
+    """The configured commands on the live machine (flush, fsfreeze and its end)."""
+    managed, service = run.ports.managed, run.ports.service
+
+    def connect() -> Shell:
+        things = run.todo.verdicts if run.todo else ()
+        source = run.source.id if run.source else ""
+        machine = next(
+            one.thing for one in things if one.thing.kind == INSTANCE and one.thing.id == source
+        )
+        return managed.reach.shell(machine)
+
+    return ImageHooks(run.deploy, service.image, service.limits.hook, connect)
 
 
 def _wait(run: Run) -> None:

@@ -41,12 +41,14 @@ class Scenario(common.Scenario):
     """Further: how often clients write, and whether there are machines, with jobs.
 
     forth  a second rollback, forward again to what was live at the start
+    short  leases are made short before the live database is shut
     """
 
     twice: int = 1
     writes: int = 1
     machines: bool = False
     forth: bool = False
+    short: bool = False
 
 
 class Databases:
@@ -63,7 +65,7 @@ class Databases:
         self._ended: dict[Quiet, str] = {}
 
     def _holders(self) -> tuple[Releasing, ...]:
-        parts = (self.book, self.server, self.sweep)
+        parts = (self.book, self.server, self.sweep, self.scenario.short)
         found: list[Releasing] = [Deployer(each, *parts) for each in self.scenario.releases]
         if self.scenario.rollback:
             found.append(Rollback(cast.BACK, *parts))

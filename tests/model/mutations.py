@@ -47,6 +47,7 @@ FORTH = Data(
     writes=0,
     sweeps=(),
 )
+SHORT = Data("a short lease, a deployer and a sweep", short=True)
 AGAIN = Data("two deployers", deployers=2, sweeps=(), slow=2, twice=0)
 
 
@@ -194,6 +195,12 @@ OWN = (
     Mutation("no fence on a machine", Rules(decide=always_obeys), JOBS, "jobs"),
     Mutation("label before the acts", Rules(labels_last=False), JOBS, "jobs"),
     Mutation("rollback labels nothing before it commits", Rules(marks=False), FORTH, "jobs"),
+    Mutation(
+        "commit after a sweep has ended the short lease",
+        Rules(commit=commits_anyway, holds=lambda *_: True),
+        SHORT,
+        "two databases",
+    ),
     Mutation("count before the freeze", Rules(counts_shut=False), GIVE_UP, "acknowledged write"),
     Mutation(
         "older opened before the commit", Rules(opens_last=False), GIVE_UP, "acknowledged write"
