@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
 
+from reconciler.bases import NO_BASES, Bases
 from reconciler.birth import Home
 from reconciler.breaker import Cap
 from reconciler.cloud import Fate, Heap, LedgerAddress, LedgerStore, Outcome
@@ -44,7 +45,8 @@ class Reach(Protocol):
 class Managed:
     """One configured service. `gate` names its units; None where it has no machines to talk to.
 
-    `zone_account` holds the ledger's zone; '' for the account of the machines.
+    `zone_account` holds the ledger's zone; '' for the account of the machines. `bases` are the
+    images that any configured service names; it never raises.
     """
 
     home: Home
@@ -59,6 +61,7 @@ class Managed:
     min_age: timedelta = timedelta(0)
     zone_account: str = ""
     cap: Cap = field(default_factory=Cap)
+    bases: Callable[[], Bases] = lambda: NO_BASES
 
     @property
     def name(self) -> str:

@@ -79,10 +79,12 @@ class Ledgers:
     roots: Mapping[str, Root]
     readings: Mapping[str, Reading]
     rows: tuple[Read, ...]
+    gaps: tuple[Gap, ...] = ()
 
     def world(self, inventory: Inventory) -> World:
         """The world of these ledgers and the heap that was seen before them."""
-        whole = replace(inventory, reads=(*inventory.reads, *self.rows))
+        gaps = (*inventory.gaps, *self.gaps)
+        whole = replace(inventory, reads=(*inventory.reads, *self.rows), gaps=gaps)
         return World(whole, self.roots, self.readings)
 
 
@@ -99,7 +101,8 @@ def read_roots(
         if isinstance(answer, Reading):
             readings[one.name] = answer
         roots[one.name] = replace(_root(one, answer, databases[one.name].fence), heap_age=age)
-    return Ledgers(roots, readings, tuple(rows))
+    gaps = dict.fromkeys(gap for one in services for gap in one.bases().gaps)
+    return Ledgers(roots, readings, tuple(rows), tuple(gaps))
 
 
 def each(items: Sequence[T], act: Callable[[T], R]) -> list[R]:
@@ -176,6 +179,7 @@ def root_of(managed: Managed, reading: Reading, fence: int = 0) -> Root:
         record=reading.a.addresses if reading.a else (),
         fence=fence,
         min_age=managed.min_age,
+        bases=managed.bases(),
     )
 
 

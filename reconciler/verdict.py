@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from reconciler.bases import NO_BASES, Bases
 from reconciler.birth import Home
 from reconciler.errors import Refused, ToolError
 from reconciler.ledger import Ledger
@@ -63,6 +64,7 @@ class Root:
     `record` is what the A record says now (empty: there is none). `now` is the ledger's Date.
     `fence` is the highest generation that anything of the service is seen to have obeyed.
     `heap_age` is how long before `now` the heap was listed.
+    `bases` are the images that any configured service names.
     """
 
     home: Home
@@ -75,6 +77,7 @@ class Root:
     fence: int = 0
     min_age: timedelta = timedelta(0)
     heap_age: timedelta = timedelta(0)
+    bases: Bases = NO_BASES
 
 
 Roots = Mapping[str, Root]

@@ -67,5 +67,5 @@ class Transient:
         first, then = (self.manager.service(one) for one in (timer, service.name))
         if first.state.active != "active":
             return
-        work = (first.stop(), then.start(service))
+        work = [first.stop(), then.start(service)]
         self.manager.in_background(asyncio.gather(*work, return_exceptions=True))
