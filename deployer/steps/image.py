@@ -10,6 +10,7 @@ from deployer.run import Run
 from reconciler import tags as t
 from reconciler.errors import CloudError, CloudUnclear, ToolError
 from reconciler.resource import IMAGE, INSTANCE, SNAPSHOT
+from reconciler.secret import Reference
 from reconciler.shell import Shell
 from reconciler.signals import held_back
 from reconciler.waiting import Pace, looks
@@ -21,7 +22,7 @@ def image(run: Run) -> str:
     live = live_machine(run)
     run.source = live
     if live is None or service.instance.image_from == "base":
-        run.image = service.instance.image or ""
+        run.image = _base(run)
         return f"{run.image}, the configured base"
     tags = birth_tags(run)
     order = ImageOrder(
@@ -41,6 +42,14 @@ def image(run: Run) -> str:
     _wait(run)
     reboot = "no reboot" if order.no_reboot else "rebooted"
     return f"{run.image} of {live.id}, {reboot}"
+
+
+def _base(run: Run) -> str:
+    """The configured image's id; what stands in a parameter is resolved late."""
+    said = run.ports.service.instance.image or ""
+    if not said.startswith("ssm:"):
+        return said
+    return run.ports.resolve(Reference.parse(said)).reveal().strip()
 
 
 def _create(run: Run, order: ImageOrder) -> None:

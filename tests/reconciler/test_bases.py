@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -52,11 +53,15 @@ def test_what_could_not_be_resolved_may_be_any_image_of_its_place() -> None:
     assert judged(Bases(gaps=(elsewhere,)))[GARBAGE].collect
 
 
+def _said(bases: Bases) -> Callable[[], Bases]:
+    return lambda: bases
+
+
 def test_a_sweep_keeps_it_and_what_it_could_not_resolve_is_a_gap(tmp_path: Path) -> None:
     """The machines go, the image stays; a gap keeps the result from being clean."""
     for bases, clean in ((NAMED, True), (Bases(gaps=(GAP,)), False)):
         scene = Scene(tmp_path / str(clean), ALL)
-        scene.managed = replace(scene.managed, bases=lambda bases=bases: bases)
+        scene.managed = replace(scene.managed, bases=_said(bases))
         result = scene.sweep()
         assert scene.heap.held.get((IMAGE, GARBAGE)) is not None
         assert not scene.did(f"delete {GARBAGE}")
