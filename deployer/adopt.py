@@ -89,7 +89,7 @@ def _readable(ports: Ports, seen: Survey) -> Reading:
         raise refusals.unknown(seen.todo.root)
     lease = seen.ledger.lease if seen.ledger else None
     if lease is not None:
-        raise refusals.held(seen.todo, lease, ports.service.lease.length)
+        raise refusals.held(seen.todo, lease)
     if seen.reading.a is None:
         raise Refused(
             f"{ports.service.record} has no A record: there is nothing to adopt",

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -20,6 +20,7 @@ from reconciler.cloud import LedgerStore, Reading
 from reconciler.deploy_id import DeployId
 from reconciler.errors import CloudUnclear, LedgerUnknown, Refused, SwapLost, ToolError
 from reconciler.ledger import Cutover, Ending, Ledger, LedgerHome, NotAllowed
+from reconciler.settings_schema import LeaseLengths
 from reconciler.signals import held_back
 
 TRIES = 3
@@ -36,11 +37,25 @@ class LeaseLost(ToolError):
 
 @dataclass(frozen=True)
 class Terms:
-    """How long a lease runs without renewal, how often it is renewed, and the deploy's limit."""
+    """How long a lease runs without renewal, how often it is renewed, and the deploy's limit.
+
+    `frozen` is how long it runs while live is shut; then it is renewed four times as often.
+    """
 
     length: timedelta
     every: timedelta
     limit: timedelta
+    frozen: timedelta = timedelta(seconds=90)
+
+    def while_frozen(self) -> Terms:
+        """The terms while live is shut: never longer than the ordinary ones."""
+        length = min(self.length, self.frozen)
+        return replace(self, length=length, every=min(self.every, length / 4))
+
+
+def terms_of(said: LeaseLengths) -> Terms:
+    """The terms that the configuration says."""
+    return Terms(said.length, said.renew_every, said.limit, said.frozen)
 
 
 class Lease:
@@ -58,6 +73,7 @@ class Lease:
         self._stale = False
         self._lock = threading.RLock()
         self._stop = threading.Event()
+        self._changed = threading.Event()
         self._thread: threading.Thread | None = None
         self._lost: LeaseLost | None = None
         self._is_lost = threading.Event()
@@ -128,6 +144,17 @@ class Lease:
             # Again, by AWS's clock of this answer: ours stands still while a laptop sleeps, and
             # what is made a day after the id was born is not known as its own.
             self._keep_limit()
+
+    def shorten(self) -> None:
+        """Say that live is about to be shut: from now on the lease is short, and renewed often.
+
+        So whoever sweeps after our death opens live soon. By a swap that has succeeded before
+        anything is shut. For good: after the freeze comes the commit, or the end of the lease.
+        """
+        with self._lock:
+            self._terms = self._terms.while_frozen()
+            self.renew()
+        self._changed.set()
 
     def _keep_limit(self) -> None:
         if self.now - self._began > self._terms.limit:
@@ -203,6 +230,7 @@ class Lease:
     def rest(self) -> None:
         """Stop the renewing thread, after a renewal under way."""
         self._stop.set()
+        self._changed.set()
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join(timeout=60)
@@ -212,7 +240,10 @@ class Lease:
 
         A failed renewal is tried again; a lost lease is remembered, and ends the step's waits.
         """
-        while self._lost is None and not self._stop.wait(self._terms.every.total_seconds()):
+        while self._lost is None and not self._stop.is_set():
+            if self._changed.wait(self._terms.every.total_seconds()):
+                self._changed.clear()  # renewed just now, and other terms; or `_stop` is set
+                continue
             with self._noticing():
                 if not self._stop.is_set():
                     self.renew()

@@ -120,14 +120,13 @@ def names_unread(service: str, names: Names) -> ToolError:
     )
 
 
-def held(todo: ServicePlan, lease: Lease, length: timedelta) -> Refused:
+def held(todo: ServicePlan, lease: Lease) -> Refused:
     """Somebody else is releasing right now."""
     service, now = todo.service, todo.root.now
     release, by = _release(todo, lease.id)
     who = (f" by {by}" if by else "") + (f", to {release}" if release else "")
-    alive = ago(now - (lease.until - length)) if lease.until - length <= now else "just now"
     return Refused(
-        f"{service} is being changed{who}: in `{lease.step}`, last sign of life {alive}",
+        f"{service} is being changed{who}: in `{lease.step}`, since {ago(now - lease.id.born)}",
         detail=f"{lease.id}, lease until {lease.until:%H:%M:%S} UTC",
         cure=(
             f"To wait for it        deployer up {service} --wait 15m\n"

@@ -50,7 +50,7 @@ def retire(
     seen = survey(ports)
     reading, ledger = seen.known()
     if ledger.lease is not None:
-        raise refusals.held(seen.todo, ledger.lease, ports.service.lease.length)
+        raise refusals.held(seen.todo, ledger.lease)
     live = _named(ports.managed.name, ledger, named)
     _refuse_served(ports, reading, live)
     wanted = _retirement(ports, reading, live, delete_after)

@@ -14,7 +14,8 @@ from datetime import timedelta
 
 from deployer import events as e
 from deployer import refusals
-from deployer.lease import Lease, Terms
+from deployer.lease import Lease, terms_of
+from deployer.open_again import open_again
 from deployer.ports import Ports
 from deployer.rollback_database import refuse_early, shut_newer
 from deployer.rollback_run import Rollback, choose
@@ -73,8 +74,7 @@ def _begin(
         raise refusals.moved(seen.todo)
     target = choose(ledger, service.name, to)
     mine = new_id(service.name, reading)
-    terms = Terms(service.lease.length, service.lease.renew_every, service.lease.limit)
-    lease = Lease(ports.managed.ledgers, reading, mine, terms)
+    lease = Lease(ports.managed.ledgers, reading, mine, terms_of(service.lease))
     assert ledger.live is not None
     run = Rollback(ports, emit, discard_writes, seen, reading, ledger.live, target, lease)
     refuse_early(run)
@@ -96,7 +96,7 @@ def _end_expired(
     lease = ledger.lease
     assert lease is not None
     if not ledgers.expired(lease, reading.now):
-        raise refusals.held(seen.todo, lease, ports.service.lease.length)
+        raise refusals.held(seen.todo, lease)
     ended = ledgers.end(ledger, Ending(lease, reading.now))
     return ports.managed.ledgers.swap(reading, ended), ended
 
@@ -169,6 +169,7 @@ def _committed_after_all(run: Rollback, error: BaseException) -> bool:
     try:
         if not run.lease.end() and run.lease.committed(run.target.id):
             return True
+        _open_first(run)
         result = sweep([managed], {managed.name: Ask(managed.retention, only=run.lease.mine)})
         left = left_lines(result)
         if not left:
@@ -183,6 +184,19 @@ def _committed_after_all(run: Rollback, error: BaseException) -> bool:
             cure=f"To put it back       reconciler sweep --service {managed.name}",
         ) from error
     return False
+
+
+def _open_first(run: Rollback) -> None:
+    """Writes first: clients wait for them. If it fails, the sweep that follows tries again."""
+    if not run.shut:
+        return
+    try:
+        opened = open_again(run.ports.managed, run.lease.ledger, run.shut, run.live.id)
+    except ToolError as error:
+        run.emit(e.Warned(f"{run.shut} could not be opened at once: {error}"))
+        return
+    if opened:
+        run.thawed(cut_over=False)
 
 
 def _after(run: Rollback) -> e.RolledBack:

@@ -60,6 +60,8 @@ def shut_newer(run: Rollback) -> str:
     if pair is None:
         return "shared or none: nothing is lost"
     server, managed = pair.server, run.ports.managed
+    run.lease.shorten()
+    run.shut = pair.newer  # before the act: if it is cut short, the undo opens it again
     address, was = str(managed.address), run.lease.ledger.was
     act = FencedAct(run.lease.generation, run.live.id, address, was)
     run.frozen_at = time.monotonic()

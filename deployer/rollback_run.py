@@ -31,6 +31,7 @@ class Rollback:
     lease: Lease
     began: float = field(default_factory=time.monotonic)
     lost: str = ""
+    shut: str = ""
     frozen_at: float | None = None
 
     def release(self, deploy: DeployId) -> str:

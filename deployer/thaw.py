@@ -56,7 +56,7 @@ def _end(ports: Ports, seen: Survey, lease: Lease, *, operator: bool) -> int:
     """Un-root the dead deployer by a swap first: its commit can then no longer succeed."""
     reading, ledger = seen.known()
     if not operator and not ledgers.expired(lease, reading.now):
-        raise refusals.held(seen.todo, lease, ports.service.lease.length)
+        raise refusals.held(seen.todo, lease)
     ended = ledgers.end(ledger, Ending(lease, reading.now, operator=operator))
     ports.managed.ledgers.swap(reading, ended)
     return ended.gen

@@ -2,7 +2,11 @@
 
 In this order (rules 3, 4 and 8). While the lease is ours every create whose reply was lost is
 settled; then the lease is ended by a swap, and only when the ledger says that we are not rooted is
-anything deleted. The live database is thawed by the sweep, as the first thing it repairs.
+anything deleted.
+
+Where the live database is shut, it opens first: one swap ends the lease, and one transaction thaws,
+within the ten seconds that CI leaves between its SIGINT and its SIGKILL. Nothing stands before
+that: the database is shut after image and machines are known, so no create is to be settled then.
 """
 
 from __future__ import annotations
@@ -14,12 +18,12 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from deployer import events as e
+from deployer.open_again import open_again
 from deployer.run import Run
 from deployer.visible import wait_until_listed
 from reconciler.cloud import Fate, Outcome
 from reconciler.errors import CloudError, CloudUnclear, ToolError
-from reconciler.fence import FencedAct
-from reconciler.ledger import Live, NotAllowed
+from reconciler.ledger import NotAllowed
 from reconciler.plan import Ask
 from reconciler.signals import Interrupted, held_back
 from reconciler.sweep import Result, sweep
@@ -41,17 +45,18 @@ def undo(run: Run, reason: str) -> Undone:
     """Undo everything so far. Never raises a ToolError: what could not be undone is in `left`."""
     run.emit(e.CleanUpBegan(reason))
     trouble = _account(run)
-    close_sessions(run)
     try:
         ended = run.held.end(run.options.keep_failed)
         if not ended and run.held.committed(run.deploy):
             return Undone({}, (), committed=True)
     except (ToolError, NotAllowed) as error:
         # Perhaps still rooted: then nothing may be deleted. The lease runs out, the sweep does it.
+        close_sessions(run)
         return _finished(run, {}, (*trouble, f"the lease could not be ended: {error}"))
     kept = ended and bool(run.options.keep_failed)
     try:
         _thaw_live(run)
+        close_sessions(run)
         if kept:
             # Nothing is deleted: what is kept is rooted; it is labelled and its units stop.
             return Undone({}, trouble + left_lines(_sweep(run)), kept=True)
@@ -80,28 +85,19 @@ def settled(settle: Callable[[], bool]) -> bool:
 def _thaw_live(run: Run) -> None:
     """Writes first: clients wait for them, and nobody waits for the rest.
 
-    With the generation that ended the lease, so that a late freeze of ours finds itself refused.
     If it fails, the sweep that follows tries again and says why.
     """
-    ledger = run.held.ledger
-    server = run.ports.managed.reach.databases() if run.source_database else None
-    if server is None or ledger.live is None or ledger.lease is not None:
+    began = run.reading.ledger if run.reading else None
+    live = began.live if began else None
+    if not run.source_database or live is None:
         return
-    if not _still_live(run, ledger.live):
-        return  # we slept, and another release went live: ours is previous now, and stays shut
-    act = FencedAct(ledger.gen, ledger.live.id, str(run.ports.managed.address), ledger.was)
     try:
-        server.thaw(run.source_database, act)
+        opened = open_again(run.ports.managed, run.held.ledger, run.source_database, live.id)
     except ToolError as error:
         run.emit(e.Warned(f"{run.source_database} could not be opened at once: {error}"))
         return
-    run.thawed(cut_over=False)
-
-
-def _still_live(run: Run, live: Live) -> bool:
-    """Whether the deploy that we cloned, and whose database we shut, is the one that serves."""
-    began = run.reading.ledger if run.reading else None
-    return began is not None and began.live is not None and began.live.id == live.id
+    if opened:
+        run.thawed(cut_over=False)
 
 
 def _account(run: Run) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
 
+from reconciler.bases import NO_BASES, Bases
 from reconciler.birth import Home
 from reconciler.breaker import Cap
 from reconciler.cloud import Fate, Heap, LedgerAddress, LedgerStore, Outcome
@@ -47,7 +48,8 @@ class Managed:
     `ignore_roles` are other roles whose sessions do not keep a database from being dropped.
     `zone_account` holds the ledger's zone; '' for the account of the machines. `despite` are names
     that somebody vouches for: whatever they hold keeps nothing. `jobs_despite` are machines of
-    which somebody says, in this run, that they run no jobs though they do not answer.
+    which somebody says, in this run, that they run no jobs though they do not answer. `bases` are
+    the images that any configured service names; it never raises.
     """
 
     home: Home
@@ -65,6 +67,7 @@ class Managed:
     despite: frozenset[str] = frozenset()
     cap: Cap = field(default_factory=Cap)
     jobs_despite: frozenset[str] = frozenset()
+    bases: Callable[[], Bases] = lambda: NO_BASES
 
     @property
     def name(self) -> str:

@@ -18,7 +18,7 @@ from reconciler.claimants import dispute
 from reconciler.deploy_id import DeployId
 from reconciler.in_use import spare
 from reconciler.ledger import Ledger
-from reconciler.resource import APART, GROUP, RDS_INSTANCE, Inventory, Resource
+from reconciler.resource import APART, GROUP, IMAGE, RDS_INSTANCE, Inventory, Resource
 from reconciler.tags import HELD_BY_ADOPTION
 from reconciler.verdict import CONDEMNED, Reason, Root, Roots, Verdict
 
@@ -282,6 +282,13 @@ def _lost(case: Case) -> Verdict | None:
     return Verdict(case.thing, Reason.LOST, f"not rooted, yet labelled {label!r}")
 
 
+def _base(case: Case) -> Verdict | None:
+    """Whoever made it: a configured service is to be launched from it."""
+    thing = case.thing
+    why = case.root.bases.keeps(thing.id, thing.place) if thing.kind == IMAGE else ""
+    return Verdict(thing, Reason.IN_USE, why) if why else None
+
+
 def _shared(case: Case) -> Verdict | None:
     if not case.thing.shared:
         return None
@@ -303,6 +310,7 @@ RULES: tuple[Rule, ...] = (
     _witness,
     _held,
     _lost,
+    _base,
     _shared,
     _young,
 )

@@ -86,10 +86,12 @@ class Ledgers:
     roots: Mapping[str, Root]
     readings: Mapping[str, Reading]
     rows: tuple[Read, ...]
+    gaps: tuple[Gap, ...] = ()
 
     def world(self, inventory: Inventory) -> World:
         """The world of these ledgers and the heap that was seen before them."""
-        whole = replace(inventory, reads=(*inventory.reads, *self.rows))
+        gaps = (*inventory.gaps, *self.gaps)
+        whole = replace(inventory, reads=(*inventory.reads, *self.rows), gaps=gaps)
         return World(whole, self.roots, self.readings)
 
 
@@ -108,7 +110,8 @@ def read_roots(
         ledger = answer.ledger if isinstance(answer, Reading) else None
         fence = databases[one.name].fence(own(str(one.address), ledger))
         roots[one.name] = replace(_root(one, answer, fence), heap_age=age)
-    return Ledgers(roots, readings, tuple(rows))
+    gaps = dict.fromkeys(gap for one in services for gap in one.bases().gaps)
+    return Ledgers(roots, readings, tuple(rows), tuple(gaps))
 
 
 def each(items: Sequence[T], act: Callable[[T], R]) -> list[R]:
@@ -188,6 +191,7 @@ def root_of(managed: Managed, reading: Reading, fence: int = 0) -> Root:
         fence=fence,
         min_age=managed.min_age,
         units=digest(managed.gate),
+        bases=managed.bases(),
     )
 
 

@@ -128,6 +128,11 @@ _ASKED: dict[str, tuple[str, Callable[[Case], str], bool]] = {
     "_witness": ("record", _record, LEDGER),
     "_held": ("hold", lambda case: hold_of(case.thing), HEAP),
     "_lost": ("label", lambda case: case.thing.tags.get(t.STATE, "none"), HEAP),
+    "_base": (
+        "configured",
+        lambda case: case.root.bases.keeps(case.thing.id, case.thing.place) or "no",
+        LEDGER,
+    ),
     "_shared": ("shared", lambda case: "yes" if case.thing.shared else "no", HEAP),
     "_young": ("age", _age, LEDGER),
 }

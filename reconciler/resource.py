@@ -31,7 +31,10 @@ MAKING = "making"
 RDS = frozenset({RDS_INSTANCE, RDS_SNAPSHOT})
 """What RDS lists. It knows its own tags: EC2's tag index does not cover it (aws.md §8)."""
 
-APART = RDS | {DATABASE}
+BASE = "configured image"
+"""As a gap's kind: what a configuration names as a base could not be resolved."""
+
+APART = RDS | {DATABASE, BASE}
 """Kinds that are listed apart from all else: where they cannot be read, they alone are unknown."""
 
 

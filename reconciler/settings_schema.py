@@ -176,22 +176,32 @@ class Instance(Section):
 
 
 class Image(Section):
-    """Commands on the live machine around the copy of its disk (flush, fsfreeze)."""
+    """Commands on the live machine around the copy of its disk (flush, fsfreeze).
+
+    A timer on live itself runs `after` when `max_stopped` has passed since before `before`.
+    """
 
     before: tuple[Line, ...] = ()
     after: tuple[Line, ...] = ()
+    max_stopped: Span = timedelta(minutes=2)
 
 
 class LeaseLengths(Section):
-    """How long a lease lasts without being renewed, and how long a deploy may take in all."""
+    """How long a lease lasts without being renewed, and how long a deploy may take in all.
+
+    `frozen` is how long it lasts at most while the live database is shut.
+    """
 
     length: Span = timedelta(minutes=10)
+    frozen: Span = timedelta(seconds=90)
     limit: Span = timedelta(hours=2)
 
     @model_validator(mode="after")
     def _rules(self) -> Self:
         if self.length < SHORTEST_LEASE:
             raise ValueError(f"length: at least {format_duration(SHORTEST_LEASE)}")
+        if self.frozen < SHORTEST_LEASE:
+            raise ValueError(f"frozen: at least {format_duration(SHORTEST_LEASE)}")
         if self.limit > LONGEST_LEASE:
             raise ValueError("limit: at most 24h")
         if self.limit < self.length:

@@ -1,10 +1,12 @@
-"""SIGINT and SIGTERM: the first undoes, the second leaves at once.
+"""SIGINT and SIGTERM: the first undoes, and only a second Ctrl-C leaves at once.
 
 CI kills with SIGTERM, people with Ctrl-C, a closed terminal with SIGHUP: all three mean the same.
 The first is raised in the main thread as `Interrupted`, also out of a blocking call, so that the
-use case cleans up on its ordinary way out. The clean-up is not interrupted again: a second signal
-ends the process there and then, with last words about what may be left. That is safe at any
-moment, as whatever is left is what a SIGKILL leaves.
+use case cleans up on its ordinary way out. The clean-up is not interrupted again. Whatever comes
+after the first is the same request: CI cancels with SIGINT, and sends SIGTERM 7.5 s later to
+whoever is still cleaning up. A second SIGINT is a person who has pressed Ctrl-C again: it ends the
+process there and then, with last words about what may be left. That is safe at any moment, as
+whatever is left is what a SIGKILL leaves.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from typing import NoReturn
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-_SHOW_CURSOR = b"\x1b[?25h"
+_SHOW_CURSOR = "\x1b[?25h"
 
 
 class Interrupted(BaseException):
@@ -36,14 +38,20 @@ class _Door:
     def __init__(self, last_words: Callable[[], str]) -> None:
         self.last_words = last_words
         self.first = 0
+        self.pressed = False
+        """Whether a SIGINT has come: the next one is a person's second Ctrl-C."""
         self.raised = False
         self.held = 0
 
     def receive(self, signum: int, _: FrameType | None) -> None:
-        if self.first:
+        again, self.pressed = self.pressed, self.pressed or signum == signal.SIGINT
+        if not self.first:
+            self.first = signum
+            self.open()
+        elif again and signum == signal.SIGINT:
             self.leave(signum)
-        self.first = signum
-        self.open()
+        else:
+            self.tell(signum)
 
     def open(self) -> None:
         """Raise what has come, once, unless it is being held back."""
@@ -51,12 +59,21 @@ class _Door:
             self.raised = True
             raise Interrupted(self.first)
 
+    def tell(self, signum: int) -> None:
+        name, first = (signal.Signals(one).name for one in (signum, self.first))
+        more = "one more Ctrl-C leaves" if self.pressed else "Ctrl-C twice leaves"
+        _write(f"{name}: already cleaning up since {first}; {more} at once\n")
+
     def leave(self, signum: int) -> NoReturn:
-        # Straight to the descriptor: the interrupted code may hold a stream's lock.
-        with contextlib.suppress(OSError):
-            cursor = _SHOW_CURSOR if os.isatty(2) else b""
-            os.write(2, cursor + b"\n" + self.last_words().encode() + b"\n")
+        cursor = _SHOW_CURSOR if os.isatty(2) else ""
+        _write(f"{cursor}\n{self.last_words()}\n")
         os._exit(128 + signum)
+
+
+def _write(text: str) -> None:
+    """Straight to the descriptor: the interrupted code may hold a stream's lock."""
+    with contextlib.suppress(OSError):
+        os.write(2, text.encode())
 
 
 _door: _Door | None = None
@@ -64,7 +81,7 @@ _door: _Door | None = None
 
 @contextlib.contextmanager
 def handled(last_words: Callable[[], str]) -> Iterator[None]:
-    """Within, the first signal raises Interrupted in the main thread and the second exits.
+    """Within, the first signal raises Interrupted in the main thread; a second SIGINT exits.
 
     `last_words` says what may be left and what to do. A signal that was ignored on arrival (nohup,
     a background job) stays ignored. Handlers are put back on the way out.

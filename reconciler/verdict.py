@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from reconciler.bases import NO_BASES, Bases
 from reconciler.birth import Home
 from reconciler.errors import Refused, ToolError
 from reconciler.ledger import Ledger
@@ -66,7 +67,8 @@ class Root:
     `now` is the ledger's Date.
     `fence` is the highest generation that anything of the service is seen to have obeyed.
     `heap_age` is how long before `now` the heap was listed.
-    `units` is the digest of the configured set of units ('' where nobody is told of any).
+    `units` is the digest of the configured set of units ('' where nobody is told of any). `bases`
+    are the images that any configured service names.
     """
 
     home: Home
@@ -82,6 +84,7 @@ class Root:
     min_age: timedelta = timedelta(0)
     heap_age: timedelta = timedelta(0)
     units: str = ""
+    bases: Bases = NO_BASES
 
 
 Roots = Mapping[str, Root]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from reconciler import tags as t
+from reconciler.aws.base_images import BaseImages
 from reconciler.aws.heap import Ec2Heap
 from reconciler.aws.route53 import Route53Ledgers
 from reconciler.aws.secrets import from_ssm
@@ -44,6 +45,9 @@ class Edges:
     _aws: dict[Place, Aws] = field(default_factory=dict)
     _ledgers: dict[str, Route53Ledgers] = field(default_factory=dict)
     _heaps: dict[Place, Ec2Heap] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.bases = BaseImages(self.settings.services.values(), self.aws)
 
     def aws(self, place: Place) -> Aws:
         """The account and region's clients; the account is checked before the first call."""
@@ -100,6 +104,7 @@ class Edges:
             min_age=self.settings.reconciler.min_age,
             zone_account=zone.account,
             cap=Cap(breaker.max_count, breaker.share),
+            bases=self.bases,
         )
 
     def ledgers(self, zone: Place) -> Route53Ledgers:

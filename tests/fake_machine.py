@@ -74,6 +74,14 @@ case $verb in
 esac
 """
 
+_SYSTEMD_RUN = r"""#!/bin/sh
+echo "systemd-run $*" >> @ROOT@/calls
+while case "${1:-}" in --unit=*) unit=${1#--unit=};; --*) ;; *) false;; esac
+do shift; done
+[ ! -e @ROOT@/units/$unit.timer.active ] || exit 1
+printf '%s\n' "$*" > @ROOT@/units/$unit.timer.active
+"""
+
 
 @dataclass
 class FakeMachine:
@@ -88,7 +96,12 @@ class FakeMachine:
     def __post_init__(self) -> None:
         for folder in ("bin", "units", "etc", "var", "run", "srv", "sys", "home"):
             (self.root / folder).mkdir(parents=True, exist_ok=True)
-        for name, text in (("systemctl", _SYSTEMCTL), ("generate", _GENERATE)):
+        scripts = (
+            ("systemctl", _SYSTEMCTL),
+            ("systemd-run", _SYSTEMD_RUN),
+            ("generate", _GENERATE),
+        )
+        for name, text in scripts:
             self.write(f"/bin/{name}", text.replace("@ROOT@", str(self.root)), 0o755)
         self.write("/bin/sync", "#!/bin/sh\n", 0o755)
         self.write("/bin/journalctl", "#!/bin/sh\nexit 1\n", 0o755)
@@ -117,6 +130,13 @@ class FakeMachine:
 
     def active(self) -> set[str]:
         return {file.stem for file in (self.root / "units").glob("*.active")}
+
+    def fire(self) -> None:
+        """Let the time of every transient timer be over."""
+        for timer in (self.root / "units").glob("*.timer.active"):
+            command = timer.read_text()
+            timer.unlink()
+            self.sh(command)
 
     def boot(self, boot_script: str = "", *, cloud_init: bool = True) -> None:
         """Lose /run and everything active; generators, then bootcmd, then the enabled units."""

@@ -79,6 +79,8 @@ def _refuse_anothers(run: Run, server: DatabaseServer, live: DeployId, source: s
 def _freeze(
     run: Run, config: Database, server: DatabaseServer, live: DeployId, source: str
 ) -> None:
+    if config.writes == "freeze":
+        run.held.shorten()
     address, was = str(run.ports.managed.address), run.held.ledger.was
     act = FencedAct(run.held.generation, live, address, was)
     if config.writes == "lose":

@@ -104,7 +104,6 @@ def dirt(todo: ServicePlan, despite: frozenset[str] = frozenset()) -> list[Verdi
 
 def refuse(run: Run, todo: ServicePlan, reading: Reading) -> None:
     """Raise Refused for whatever stands in the way of a release."""
-    service = run.ports.service
     ledger = reading.ledger
     if todo.problem:
         raise refusals.unknown(todo.root)
@@ -115,7 +114,7 @@ def refuse(run: Run, todo: ServicePlan, reading: Reading) -> None:
     if todo.notes:
         raise refusals.moved(todo)
     if ledger.lease is not None and todo.end is None:
-        raise refusals.held(todo, ledger.lease, service.lease.length)
+        raise refusals.held(todo, ledger.lease)
     left = dirt(todo, run.options.despite)
     # Another set of units is no dirt: this release gates by it, and its follow-up tells everybody.
     if left or todo.end is not None or any(not one.units_only for one in todo.repairs):

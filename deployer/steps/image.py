@@ -6,13 +6,15 @@ import time
 
 from deployer import refusals
 from deployer.compute import ImageFacts, ImageOrder, InstanceFacts
+from deployer.image_hooks import ImageHooks, refuse_let_go
 from deployer.inference import birth_tags
-from deployer.live_gate import live_shell, place_on_live
+from deployer.live_gate import place_on_live
 from deployer.run import Run
 from reconciler import tags as t
 from reconciler.errors import CloudError, CloudUnclear, ToolError
-from reconciler.resource import IMAGE, SNAPSHOT
-from reconciler.shell import Command
+from reconciler.resource import IMAGE, INSTANCE, SNAPSHOT
+from reconciler.secret import Reference
+from reconciler.shell import Shell
 from reconciler.signals import held_back
 from reconciler.waiting import Pace
 
@@ -23,7 +25,7 @@ def image(run: Run) -> str:
     live = live_machine(run)
     run.source = live
     if live is None or service.instance.image_from == "base":
-        run.image = service.instance.image or ""
+        run.image = _base(run)
         return f"{run.image}, the configured base"
     place_on_live(run, live)  # before anything of it is copied
     tags = birth_tags(run)
@@ -33,15 +35,25 @@ def image(run: Run) -> str:
         tags={kind: tags.of(kind) for kind in (IMAGE, SNAPSHOT)},
         no_reboot=service.instance.no_reboot,
     )
+    hooks = _hooks(run)
     try:
         # Inside: a file system frozen by the first of two lines is let go though the second fails.
-        _hooks(run, service.image.before)
+        hooks.before()
         _create(run, order)
     finally:
-        _hooks(run, service.image.after)
+        state = hooks.after()
+    refuse_let_go(state, service.image, reboots=not order.no_reboot)
     _wait(run)
     reboot = "no reboot" if order.no_reboot else "rebooted"
     return f"{run.image} of {live.id}, {reboot}"
+
+
+def _base(run: Run) -> str:
+    """The configured image's id; what stands in a parameter is resolved late."""
+    said = run.ports.service.instance.image or ""
+    if not said.startswith("ssm:"):
+        return said
+    return run.ports.resolve(Reference.parse(said)).reveal().strip()
 
 
 def _create(run: Run, order: ImageOrder) -> None:
@@ -73,14 +85,19 @@ def live_machine(run: Run) -> InstanceFacts | None:
     return min(running, key=lambda one: one.id)
 
 
-def _hooks(run: Run, lines: tuple[str, ...]) -> None:
-    """Run the configured commands on the live machine (flush, fsfreeze and its end)."""
-    if not lines or run.source is None:
-        return
-    with live_shell(run, run.source) as shell:
-        for line in lines:
-            limit = run.within(run.ports.service.limits.hook)
-            shell.run(Command(line, f"image hook `{line}`", sudo=True, timeout=limit))
+def _hooks(run: Run) -> ImageHooks:
+    """The configured commands on the live machine (flush, fsfreeze and its end)."""
+    managed, service = run.ports.managed, run.ports.service
+
+    def connect() -> Shell:
+        things = run.todo.verdicts if run.todo else ()
+        source = run.source.id if run.source else ""
+        machine = next(
+            one.thing for one in things if one.thing.kind == INSTANCE and one.thing.id == source
+        )
+        return managed.reach.shell(machine)
+
+    return ImageHooks(run.deploy, service.image, service.limits.hook, connect)
 
 
 def _wait(run: Run) -> None:

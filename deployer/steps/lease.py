@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from deployer.lease import Lease, Terms
+from deployer.lease import Lease, terms_of
 from deployer.run import Run, needed
 
 
 def take(run: Run) -> str:
     """Acquire the lease by a swap against the very value the guard read."""
-    terms = run.ports.service.lease
+    terms = terms_of(run.ports.service.lease)
     reading = needed(run.reading, "reading")
     lease = Lease(
         run.ports.managed.ledgers,
         reading,
         run.deploy,
-        Terms(terms.length, terms.renew_every, terms.limit),
+        terms,
     )
     # Known to the run before the swap is sent: if its reply is lost, the clean-up asks the ledger.
     run.lease = lease

@@ -38,8 +38,11 @@ STEPS = (
 )
 BEFORE_COMMIT = STEPS[:-2]
 MAY_COMMIT = STEPS[-2:]
-RENEWALS = len(STEPS) - 3
-"""Every step under the lease begins with a renewal: all but guard, lease and follow-up."""
+RENEWALS = len(STEPS) - 3 + 1
+"""Every step under the lease begins with a renewal: all but guard, lease and follow-up.
+
+One more makes the lease short before the live database is shut.
+"""
 
 COMMIT = 1 + RENEWALS
 """So many swaps of the ledger come before the commit: one takes the lease, the rest renew it."""

@@ -49,17 +49,17 @@ def test_a_signal_about_the_commit_is_one_or_the_other(
     shop.assert_clean()
 
 
-def test_a_second_signal_leaves_at_once(shop: Shop) -> None:
+def test_a_second_ctrl_c_leaves_at_once(shop: Shop) -> None:
     """It says what may be left and how to see; the lease's end and one sweep clean up."""
     before = shop.before()
     shop.faults.set("TerminateInstances", "throttle", times=0)
     with shop.releasing() as release:
         release.wait_for_step("migrate")
-        release.send(signal.SIGTERM)
+        release.send(signal.SIGINT)
         release.wait_for("freeze-ended")
-        release.send(signal.SIGTERM)
+        release.send(signal.SIGINT)
         done = release.finish()
-    assert done.code == 128 + signal.SIGTERM, done
+    assert done.code == 128 + signal.SIGINT, done
     assert "reconciler sweep --service shop" in done.err
     assert shop.version() == OLD
     shop.faults.clear()

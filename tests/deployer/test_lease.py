@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from deployer.lease import LeaseLost
+from deployer.lease import LeaseLost, Terms
 from reconciler.errors import (
     AccessDenied,
     CloudError,
@@ -224,3 +224,43 @@ def test_now_is_awss_clock(book: Book) -> None:
     book.store.now += timedelta(hours=1)
     lease.renew("image")
     assert timedelta(0) <= lease.now - book.store.now < timedelta(minutes=1)
+
+
+# While live is shut.
+
+FROZEN = Terms(timedelta(minutes=10), timedelta(hours=1), timedelta(hours=2), timedelta(seconds=90))
+
+
+def test_a_lease_is_short_while_live_is_shut(book: Book) -> None:
+    """By a swap of its own, and whatever renewal comes next keeps it short."""
+    lease = book.taken(FROZEN)
+    lease.shorten()
+    for step in ("database", "migrate"):
+        held = book.stands.lease
+        assert held is not None
+        assert NOW < held.until < NOW + timedelta(minutes=2)
+        lease.renew(step)
+
+
+def test_a_short_lease_is_renewed_as_often_as_it_needs(book: Book) -> None:
+    """The thread, which was waiting for its next turn in an hour, takes up the new terms."""
+    lease = book.taken(replace(FROZEN, frozen=timedelta(milliseconds=40)))
+    lease.shorten()
+    gen = book.stands.gen
+    eventually(lambda: book.stands.gen >= gen + 3)
+    lease.end()
+    assert book.stands.lease is None
+
+
+def test_no_lease_is_longer_for_being_frozen() -> None:
+    """Terms shorter than `frozen` stay as they are."""
+    short = Terms(timedelta(seconds=3), timedelta(seconds=0.9), timedelta(hours=2))
+    assert short.while_frozen() == replace(short, every=timedelta(seconds=0.75))
+
+
+def test_who_cannot_shorten_the_lease_does_not_go_on(book: Book) -> None:
+    """Nothing is shut under a lease that was ended: the step fails before its act."""
+    lease = book.taken(FROZEN)
+    book.abort()
+    with pytest.raises(LeaseLost):
+        lease.shorten()

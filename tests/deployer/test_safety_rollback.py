@@ -37,3 +37,15 @@ def test_what_the_newer_holds_is_lost_also_where_the_older_is_not_known(scene: S
         rollback(scene.ports())
     assert scene.ledger.live is not None
     assert scene.ledger.live.id == LIVE
+
+
+def test_an_undone_rollback_opens_live_before_it_looks_at_anything(scene: Scene) -> None:
+    """It has shut the live database: that opens first, as soon as the lease is ended."""
+    scene.server.failing["record_baseline"] = DatabaseError("the server is restarting")
+    with pytest.raises(DatabaseError, match="restarting"):
+        rollback(scene.ports(), discard_writes=True)
+    words = [one.split()[0] for one in scene.acts]
+    shut = words.index("shut")
+    ended = words.index("swap", shut)
+    assert words[ended + 1] == "thaw"
+    assert not scene.server.is_shut(LIVE.database_name(LEDGER))

@@ -18,6 +18,7 @@ from deployer.undo import undo
 from reconciler import tags as t
 from reconciler.errors import DatabaseError, Refused, ToolError
 from reconciler.ledger import Live, Previous
+from reconciler.secret import Secret
 from tests.fakes.scene import Scene
 from tests.shop_world import ALL, CLEAN, DEAD, LEDGER, LIVE, NOW, deploy
 
@@ -61,6 +62,15 @@ def test_the_undo_of_a_failed_hook_makes_no_image(scene: Scene) -> None:
         image(run)
     undo(run, "the hook failed")
     assert not scene.did("create ami")
+
+
+def test_a_base_that_stands_in_a_parameter_is_resolved(scene: Scene) -> None:
+    """EC2 is asked for an image's id, not for a reference."""
+    run = begun(scene, instance={"image": "ssm:/shop/base", "image_from": "base"})
+    held = {"/shop/base": Secret("ami-0b1\n")}
+    run.ports = replace(run.ports, resolve=lambda one: held[one.value])
+    assert image(run) == "ami-0b1, the configured base"
+    assert run.image == "ami-0b1"
 
 
 def test_only_lives_own_machine_is_cloned(scene: Scene) -> None:

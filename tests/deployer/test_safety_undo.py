@@ -76,6 +76,20 @@ def test_the_live_database_is_opened_by_the_undo(scene: Scene) -> None:
     assert not scene.server.is_shut(LIVE.database_name(LEDGER))
 
 
+def test_the_first_act_of_an_undo_opens_live(scene: Scene) -> None:
+    """The lease's end, then the thaw: before anything is looked at.
+
+    Ten seconds after its SIGINT, CI sends SIGKILL.
+    """
+    run = under_way(scene)
+    scene.acts.clear()
+    undo(run, "SIGINT")
+    words = [one.split()[0] for one in scene.acts]
+    first = words[: words.index("thaw") + 1]
+    assert first == ["read", "swap", "thaw"]
+    assert "scan" in words
+
+
 def test_a_clean_up_that_breaks_off_says_so(scene: Scene) -> None:
     """Otherwise the error of the clean-up would end as a failure that was cleaned up."""
     run = under_way(scene)

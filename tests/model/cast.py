@@ -22,6 +22,9 @@ ADDRESS = "Z1/shop._deploy.example.com"
 HOME = Home("shop", ADDRESS, PLACE)
 EARLY = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 UNTIL = EARLY + timedelta(days=1)
+SOON = EARLY + timedelta(seconds=90)
+"""Until when a lease is renewed while live is shut: sooner than it was taken for."""
+
 LATE = EARLY + timedelta(days=365)
 """Readers may find it EARLY or LATE: a lease runs out, and retention is over, at any moment."""
 

@@ -1,6 +1,7 @@
 """Those who act on databases and machines: each as slow as it likes.
 
-    guard → acquire → freeze → (sees its own freeze) → dump → verify → start → commit → sweep
+    guard → acquire → (shorten) → freeze → (sees its own freeze) → dump → verify → start → commit
+      → sweep
     guard → acquire → mark → freeze the newer → count what it would give up → commit → sweep
 
 Anything before the commit may fail: end the lease, then sweep, which thaws. They follow
@@ -44,6 +45,8 @@ class Releasing:
     book: Book
     server: Server
     sweep: Sweep
+    shortens: bool = False
+    """Whether the lease is made short before live is shut, as the product does it."""
 
     @property
     def name(self) -> str:
@@ -89,8 +92,24 @@ class Releasing:
         if world.ledger != actor.seen:
             yield "acquire (lost)", at(world, me, DONE)
         else:
-            held = actor._replace(pc="freeze", seen=new)
+            held = actor._replace(pc="shorten" if self.shortens else "freeze", seen=new)
             yield "acquire", at(world._replace(ledger=new), me, held)
+
+    def _shorten(self, world: World, me: int, actor: Actor) -> Moves:
+        """A sweep may find the lease run out at any moment after that, as it does with a long one.
+
+        What it may not do is to end a lease that is not exactly the one it has seen.
+        """
+        new = self.book.after(
+            actor.seen,
+            ("shorten", self.mine),
+            lambda old: self.book.rules.renew(old, self.mine, cast.SOON, "database"),
+        )
+        if world.ledger != actor.seen:
+            yield "shortens its lease (lost)", at(world, me, Actor("end", target=actor.target))
+        else:
+            held = actor._replace(pc="freeze", seen=new)
+            yield "shortens its lease", at(world._replace(ledger=new), me, held)
 
     def source(self, actor: Actor) -> int:
         """The database that is live as the guard read it."""
@@ -125,7 +144,11 @@ class Releasing:
             return
         after = self.server.cuts_over(world, commit)
         if after is None:
-            yield "commit (lost)", at(world, me, Actor("end", target=actor.target))
+            # Its own late renewal may have been in between: then it is made again.
+            mine = self.book.rules.holds(self.book.values[world.ledger], self.mine)
+            ends = Actor("end", target=actor.target)
+            then = actor._replace(seen=world.ledger) if mine else ends
+            yield "commit (lost)", at(world, me, then)
             return
         yield "commit", at(after, me, follow)
         if world.slow:

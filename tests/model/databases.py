@@ -46,6 +46,7 @@ class Scenario(common.Scenario):
 
     forth  a second rollback, forward again to what was live at the start
     people  databases that people copied and restored, and somebody in first's
+    short  leases are made short before the live database is shut
     """
 
     twice: int = 1
@@ -53,6 +54,7 @@ class Scenario(common.Scenario):
     machines: bool = False
     forth: bool = False
     people: bool = False
+    short: bool = False
 
 
 class Databases:
@@ -69,7 +71,7 @@ class Databases:
         self._ended: dict[Quiet, str] = {}
 
     def _holders(self) -> tuple[Releasing, ...]:
-        parts = (self.book, self.server, self.sweep)
+        parts = (self.book, self.server, self.sweep, self.scenario.short)
         found: list[Releasing] = [Deployer(each, *parts) for each in self.scenario.releases]
         if self.scenario.rollback:
             found.append(Rollback(cast.BACK, *parts))

@@ -124,7 +124,7 @@ class Holder:
         if actor.pc == "acquire":
             return lambda old: rules.acquire(old, mine, cast.UNTIL)
         if actor.pc == "renew":
-            return lambda old: rules.renew(old, mine, cast.UNTIL, "commit")
+            return lambda old: rules.renew(old, mine, cast.SOON, "commit")
         if actor.pc == "commit":
             return lambda old: rules.commit(old, mine, self._cut(actor, old.gen))
         return lambda old: rules.end(old, self._ending(old))

@@ -56,10 +56,11 @@ FORTH = Data(
     sweeps=(),
 )
 STRANGER = Homes("two configurations", deployers=(0, 1), sweeps=(0, 1), recovers=(1,), adopts=(1,))
-SECOND_NAME = Homes("a second name", deployers=(1,), sweeps=(1,), second_name=True)
+SECOND_NAME = Homes("a second name of one machine", deployers=(1,), sweeps=(1,), second_name=True)
 ELSEWHERE = Homes("a move to another zone", deployers=(0,), sweeps=(0, 2), movers=2)
 DELETED = Homes("a record deleted", sweeps=(0,), recovers=(0,), deletes_record=True)
 COPIED = Data("databases that people copied and restored", people=True, writes=0)
+SHORT = Data("a short lease, a deployer and a sweep", short=True)
 AGAIN = Data("two deployers", deployers=2, sweeps=(), slow=2, twice=0)
 
 
@@ -265,6 +266,12 @@ OWN = (
         "record names",
     ),
     Mutation("absence unlives", Rules(live=by_the_record_alone), DELETED, "unlived"),
+    Mutation(
+        "commit after a sweep has ended the short lease",
+        Rules(commit=commits_anyway, holds=lambda *_: True),
+        SHORT,
+        "two databases",
+    ),
     Mutation("count before the freeze", Rules(counts_shut=False), GIVE_UP, "acknowledged write"),
     Mutation(
         "older opened before the commit", Rules(opens_last=False), GIVE_UP, "acknowledged write"

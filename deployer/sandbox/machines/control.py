@@ -16,6 +16,7 @@ from pathlib import Path
 from deployer.sandbox.machines import journal_query
 from deployer.sandbox.machines.manager import Manager
 from deployer.sandbox.machines.systemctl import Answer, Systemctl
+from deployer.sandbox.machines.transient import Transient
 
 ASKS = Path("/run/sandbox.asks")
 _AT_ONCE = 65536
@@ -52,6 +53,8 @@ class Control:
         match program:
             case "systemctl":
                 return await Systemctl(self.manager).answer(rest)
+            case "systemd-run":
+                return await Transient(self.manager).answer(rest)
             case "journalctl":
                 return self._journal(rest)
             case "shutdown":

@@ -16,7 +16,7 @@ from deployer.sandbox.machines.namespaces import SHIMS
 _SOURCES = Path(__file__).parent / "shims"
 _CLIENT = "ask.sh"
 # What the machine's init answers; the rest has a program of its own.
-_ASKED = ("systemctl", "journalctl", "shutdown", "poweroff", "halt", "reboot")
+_ASKED = ("systemctl", "systemd-run", "journalctl", "shutdown", "poweroff", "halt", "reboot")
 _OWN = {"sudo": "sudo.sh", "id": "id.sh", "whoami": "id.sh", "hostname": "hostname.sh"}
 _POSTGRES = ("pg_dump", "pg_restore", "psql")
 
