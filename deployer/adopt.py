@@ -17,6 +17,7 @@ from deployer.ports import Ports
 from deployer.steps.guard import new_id
 from deployer.survey import Survey, survey
 from reconciler import ledger as ledgers
+from reconciler import ledger_moves
 from reconciler import tags as t
 from reconciler.cloud import Reading
 from reconciler.deploy_id import DeployId
@@ -207,7 +208,7 @@ def _ledger(ports: Ports, reading: Reading, wanted: Adoption) -> Ledger:
     whole = reading.ledger is not None and reading.ledger.home == managed.address.home
     if whole and old.instances_of(wanted.deploy) == ids:
         return old
-    return ledgers.identify(old, ids)
+    return ledger_moves.identify(old, ids)
 
 
 def _tags(ports: Ports, wanted: Adoption, release: str) -> dict[str, str]:

@@ -11,16 +11,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
+from deployer.lease_terms import Terms
+from deployer.moved_names import pointed_at, refuse_moved
 from reconciler import ledger as ledgers
 from reconciler.cloud import LedgerStore, Reading
 from reconciler.deploy_id import DeployId
 from reconciler.errors import CloudUnclear, LedgerUnknown, Refused, SwapLost, ToolError
 from reconciler.ledger import Cutover, Ending, Ledger, LedgerHome, NotAllowed
-from reconciler.settings_schema import LeaseLengths
 from reconciler.signals import held_back
 
 TRIES = 3
@@ -35,29 +35,6 @@ class LeaseLost(ToolError):
     """The ledger no longer says that the lease is mine; what I made is somebody else's to sweep."""
 
 
-@dataclass(frozen=True)
-class Terms:
-    """How long a lease runs without renewal, how often it is renewed, and the deploy's limit.
-
-    `frozen` is how long it runs while live is shut; then it is renewed four times as often.
-    """
-
-    length: timedelta
-    every: timedelta
-    limit: timedelta
-    frozen: timedelta = timedelta(seconds=90)
-
-    def while_frozen(self) -> Terms:
-        """The terms while live is shut: never longer than the ordinary ones."""
-        length = min(self.length, self.frozen)
-        return replace(self, length=length, every=min(self.every, length / 4))
-
-
-def terms_of(said: LeaseLengths) -> Terms:
-    """The terms that the configuration says."""
-    return Terms(said.length, said.renew_every, said.limit, said.frozen)
-
-
 class Lease:
     """The lease of one deploy. `generation` is what acts under it are fenced with."""
 
@@ -66,7 +43,7 @@ class Lease:
         self._store = store
         self._terms = terms
         self._reading = seen
-        self._pointed_at = _names(seen)
+        self._pointed_at = pointed_at(seen)
         self._read_at = time.monotonic()
         self._began = seen.now
         self._step = "lease"
@@ -303,23 +280,12 @@ class Lease:
         if self._stale:
             self._reread()
         if at is not None:
-            self._refuse_moved()
+            refuse_moved(self._reading, self._pointed_at)
         old = self._reading.ledger or ledgers.opened()
         new = change(old)
         self._stale = True  # until the answer is here, only the ledger knows
         with held_back():
             self._take(self._store.swap(self._reading, new, at))
-
-    def _refuse_moved(self) -> None:
-        """People win (rule 11): a swap made again must not take what they wrote for our own."""
-        now = _names(self._reading)
-        moved = next((one for one in now if now[one] != self._pointed_at[one]), "")
-        if moved:
-            raise ToolError(
-                f"somebody moved the A record {moved} to {', '.join(now[moved]) or 'nothing'} "
-                "meanwhile; it is not moved back",
-                cure=f"To see how it stands   deployer status {self.mine.service}",
-            )
 
     def _reread(self) -> None:
         self._take(self._store.read(self._reading.address))
@@ -328,9 +294,3 @@ class Lease:
         self._reading = reading
         self._read_at = time.monotonic()
         self._stale = False
-
-
-def _names(reading: Reading) -> dict[str, tuple[str, ...]]:
-    """What the record and the names that go along with it say."""
-    every = {reading.address.record: reading.a, **dict(reading.also)}
-    return {name: one.addresses if one else () for name, one in every.items()}

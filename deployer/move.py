@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from deployer.ports import Ports
-from reconciler import ledger as ledgers
+from reconciler import ledger_moves
 from reconciler import tags as t
 from reconciler.cloud import LedgerAddress, LedgerStore, Reading
 from reconciler.errors import ConfigError, LedgerUnknown, Refused
@@ -99,7 +99,7 @@ def _inside(ports: Ports, reading: Reading, ledger: Ledger) -> Move:
     _refuse_other_place(ports, ledger)
     _refuse_pointed_elsewhere(reading, live)
     _refuse_claimed(ports, live)
-    new = ledger if ledger.home == wanted else ledgers.rename(ledger, wanted)
+    new = ledger if ledger.home == wanted else ledger_moves.rename(ledger, wanted)
     return Move(ports.managed.name, reading, reading, None, new, live, elsewhere=False)
 
 
@@ -123,8 +123,8 @@ def _elsewhere(ports: Ports, store: LedgerStore, old: LedgerAddress, new: Readin
     to = str(new.address)
     if ledger.moved not in ("", to):
         raise LedgerUnknown(f"the ledger {old.name} was moved to {ledger.moved}, not to {to}")
-    closed = ledger if ledger.moved else ledgers.close(ledger, to)
-    ledger_there = ledgers.reopen(closed, str(old), _home(new.address))
+    closed = ledger if ledger.moved else ledger_moves.close(ledger, to)
+    ledger_there = ledger_moves.reopen(closed, str(old), _home(new.address))
     to_close = None if ledger.moved else closed
     return Move(ports.managed.name, seen, new, to_close, ledger_there, live, elsewhere=True)
 

@@ -14,6 +14,7 @@ from deployer import refusals
 from deployer.ports import Ports
 from deployer.survey import survey
 from reconciler import ledger as ledgers
+from reconciler import ledger_moves
 from reconciler.cloud import Reading
 from reconciler.errors import Refused
 from reconciler.ledger import Ledger, Live
@@ -91,4 +92,6 @@ def _retirement(
     now = reading.now.replace(microsecond=0)
     until = now + delete_after if delete_after is not None else None
     old = settle(reading.ledger or ledgers.opened(), ports.managed.address)
-    return Retirement(ports.managed.name, live, ledgers.retire(old, live.id, now, until), until)
+    return Retirement(
+        ports.managed.name, live, ledger_moves.retire(old, live.id, now, until), until
+    )

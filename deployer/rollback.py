@@ -14,7 +14,8 @@ from datetime import timedelta
 
 from deployer import events as e
 from deployer import refusals
-from deployer.lease import Lease, terms_of
+from deployer.lease import Lease
+from deployer.lease_terms import terms_of
 from deployer.open_again import open_again
 from deployer.ports import Ports
 from deployer.rollback_database import refuse_early, shut_newer

@@ -127,12 +127,13 @@ class Ledger:
         return any(one.id == deploy for one in self.kept)
 
 
-def _next(ledger: Ledger, **changes: Any) -> Ledger:
+def next_generation(ledger: Ledger, **changes: Any) -> Ledger:
     """Every transition raises the generation: no value ever comes back."""
     return replace(ledger, gen=ledger.gen + 1, **changes)
 
 
-def _require(condition: bool, reason: str) -> None:
+def require(condition: bool, reason: str) -> None:
+    """Raise NotAllowed with the reason unless the condition holds."""
     if not condition:
         raise NotAllowed(reason)
 
@@ -141,7 +142,7 @@ def _holds(ledger: Ledger, mine: DeployId) -> Lease:
     lease = ledger.lease
     if lease is None:
         raise NotAllowed(f"{mine} holds no lease: it was ended")
-    _require(lease.id == mine, f"the lease is held by {lease.id}, not by {mine}")
+    require(lease.id == mine, f"the lease is held by {lease.id}, not by {mine}")
     return lease
 
 
@@ -155,15 +156,13 @@ def adopt(ledger: Ledger, live: Live, now: datetime) -> Ledger:
 
     Where somebody moved the record away from a live deploy, that one becomes the newest previous.
     """
-    _require(ledger.lease is None, "the lease is held")
-    _require(live.id not in ledger.rooted, f"{live.id} is rooted already")
-    _require(bool(live.at), "nothing to point the record at")
-    return _next(ledger, live=live, previous=_with_old_live(ledger, now))
+    require(ledger.lease is None, "the lease is held")
+    require(live.id not in ledger.rooted, f"{live.id} is rooted already")
+    require(bool(live.at), "nothing to point the record at")
+    return next_generation(ledger, live=live, previous=with_old_live(ledger, now))
 
 
-def _with_old_live(
-    ledger: Ledger, now: datetime, *, rejected: bool = False
-) -> tuple[Previous, ...]:
+def with_old_live(ledger: Ledger, now: datetime, *, rejected: bool = False) -> tuple[Previous, ...]:
     """The previous deploys once live has been left."""
     old = ledger.live
     if old is None:
@@ -176,57 +175,11 @@ def settle(ledger: Ledger, home: LedgerHome) -> Ledger:
     return ledger if ledger.home is not None else replace(ledger, home=home)
 
 
-def identify(ledger: Ledger, ids: tuple[str, ...]) -> Ledger:
-    """Record the instances of the live, adopted deploy. Requires no lease and a live deploy."""
-    _require(ledger.lease is None, "the lease is held")
-    if ledger.live is None:
-        raise NotAllowed("nobody is live")
-    return _next(ledger, live=replace(ledger.live, ids=ids))
-
-
-def retire(ledger: Ledger, deploy: DeployId, now: datetime, until: datetime | None) -> Ledger:
-    """Close the service: nobody is live. Requires no lease, and that `deploy` is live (rule 14).
-
-    It becomes the newest previous. With `until`, everything that served is kept until then and
-    garbage afterwards.
-    """
-    _require(ledger.lease is None, "the lease is held")
-    _require(ledger.live is not None and ledger.live.id == deploy, f"{deploy} is not live")
-    previous = _with_old_live(ledger, now)
-    if until is None:
-        return _next(ledger, live=None, previous=previous)
-    kept = tuple(Kept(one.id, until) for one in previous)
-    return _next(ledger, live=None, previous=(), kept=(*ledger.kept, *kept))
-
-
-def rename(ledger: Ledger, home: LedgerHome) -> Ledger:
-    """Another home within the same zone. Requires no lease."""
-    _require(ledger.lease is None, "the lease is held")
-    return _next(ledger, home=home)
-
-
-def close(ledger: Ledger, to: str) -> Ledger:
-    """The tombstone of a ledger that moves to the address `to`. Requires no lease.
-
-    It keeps all that it said, so that whoever finishes the move finds it there; but it refuses
-    every other use from now on. It is written before the new ledger: at no moment are there two.
-    """
-    _require(ledger.lease is None, "the lease is held")
-    _require(not ledger.moved, "it was moved already")
-    return _next(ledger, moved=to)
-
-
-def reopen(closed: Ledger, old: str, home: LedgerHome) -> Ledger:
-    """The ledger at its new address, from the tombstone that stands at `old`."""
-    _require(bool(closed.moved), "the old ledger is not closed yet")
-    return _next(closed, moved="", was=(old, *closed.was), home=home)
-
-
 def acquire(ledger: Ledger, mine: DeployId, until: datetime, step: str = "lease") -> Ledger:
     """Take the lease. Requires that nobody holds it: an expired one is ended first (rule 3)."""
-    _require(ledger.lease is None, "the lease is held")
-    _require(mine not in ledger.rooted, f"{mine} is rooted already")
-    return _next(ledger, lease=Lease(mine, until, step[:STEP_LIMIT]))
+    require(ledger.lease is None, "the lease is held")
+    require(mine not in ledger.rooted, f"{mine} is rooted already")
+    return next_generation(ledger, lease=Lease(mine, until, step[:STEP_LIMIT]))
 
 
 def renew(ledger: Ledger, mine: DeployId, until: datetime, step: str) -> Ledger:
@@ -236,7 +189,7 @@ def renew(ledger: Ledger, mine: DeployId, until: datetime, step: str) -> Ledger:
     when a lease may be ended; and a late copy of an older renewal names a generation that is gone.
     """
     _holds(ledger, mine)
-    return _next(ledger, lease=Lease(mine, until, step[:STEP_LIMIT]))
+    return next_generation(ledger, lease=Lease(mine, until, step[:STEP_LIMIT]))
 
 
 @dataclass(frozen=True)
@@ -258,15 +211,15 @@ def commit(ledger: Ledger, mine: DeployId, cut: Cutover) -> Ledger:
     """
     _holds(ledger, mine)
     old = ledger.live
-    _require((old.id if old else None) == cut.seen, "another deploy went live meanwhile")
+    require((old.id if old else None) == cut.seen, "another deploy went live meanwhile")
     known = ledger.find_previous(cut.to)
-    _require(cut.to == mine or known is not None, f"{cut.to} is neither mine nor a previous deploy")
-    _require(bool(cut.at), "nothing to point the record at")
+    require(cut.to == mine or known is not None, f"{cut.to} is neither mine nor a previous deploy")
+    require(bool(cut.at), "nothing to point the record at")
     back = old is not None and known is not None and goes_back(known, old.id)
-    left = _with_old_live(ledger, cut.now, rejected=back)
+    left = with_old_live(ledger, cut.now, rejected=back)
     rest = tuple(one for one in left if one.id != cut.to)
     live = Live(cut.to, cut.at, known.ids if known else ())
-    return _next(ledger, live=live, previous=rest, lease=None)
+    return next_generation(ledger, live=live, previous=rest, lease=None)
 
 
 def goes_back(to: Previous, live: DeployId) -> bool:
@@ -299,21 +252,21 @@ def expired(lease: Lease, now: datetime) -> bool:
 def end(ledger: Ledger, ending: Ending) -> Ledger:
     """Clear the lease. Requires that it is exactly the one seen, and a right to end it."""
     lease = ledger.lease
-    _require(lease is not None and lease == ending.seen, "the lease is not the one seen")
+    require(lease is not None and lease == ending.seen, "the lease is not the one seen")
     right = ending.operator or ending.mine == ending.seen.id or expired(ending.seen, ending.now)
-    _require(right, f"the lease of {ending.seen.id} has not run out")
+    require(right, f"the lease of {ending.seen.id} has not run out")
     kept = ledger.kept
     if ending.keep is not None and ending.seen.id not in (ledger.rooted - {ending.seen.id}):
         kept = (*kept, Kept(ending.seen.id, ending.keep))
-    return _next(ledger, lease=None, kept=kept)
+    return next_generation(ledger, lease=None, kept=kept)
 
 
 def forget(ledger: Ledger, deploy: DeployId) -> Ledger:
     """Drop a previous or kept deploy. Requires no lease, and its things labelled `left` before."""
-    _require(ledger.lease is None, "the lease is held")
+    require(ledger.lease is None, "the lease is held")
     known = ledger.find_previous(deploy) is not None or ledger.is_kept(deploy)
-    _require(known, f"{deploy} is neither previous nor kept")
-    return _next(
+    require(known, f"{deploy} is neither previous nor kept")
+    return next_generation(
         ledger,
         previous=tuple(one for one in ledger.previous if one.id != deploy),
         kept=tuple(one for one in ledger.kept if one.id != deploy),
@@ -325,8 +278,8 @@ def readdress(ledger: Ledger, at: tuple[str, ...]) -> Ledger:
 
     Requires no lease, a live deploy and a complete, non-empty set.
     """
-    _require(ledger.lease is None, "the lease is held")
-    _require(bool(at), "never to an empty set")
+    require(ledger.lease is None, "the lease is held")
+    require(bool(at), "never to an empty set")
     if ledger.live is None:
         raise NotAllowed("nobody is live")
-    return _next(ledger, live=replace(ledger.live, at=at))
+    return next_generation(ledger, live=replace(ledger.live, at=at))

@@ -19,6 +19,7 @@ from reconciler.deploy_id import DeployId
 from reconciler.in_use import spare
 from reconciler.ledger import Ledger
 from reconciler.resource import APART, GROUP, IMAGE, RDS_INSTANCE, Inventory, Resource
+from reconciler.restored_zone import of_a_restored_zone
 from reconciler.tags import HELD_BY_ADOPTION
 from reconciler.verdict import CONDEMNED, Reason, Root, Roots, Verdict
 
@@ -99,18 +100,18 @@ def _settled(root: Root, inventory: Inventory) -> Root:
             return replace(root, problem=why, cure=gap.cure, refusal=gap.refusal)
     problem = _contradiction(root, inventory)
     ours = (one for one in inventory.resources if _claims(one, root.home))
-    doubt = None if problem else dispute(root.home, root.ledger.rooted, ours)
-    if doubt is not None:
+    doubt = dispute(root.home, root.ledger.rooted, ours)
+    if doubt is not None and not problem:
         return replace(root, problem=doubt.problem, cure=doubt.cure)
     return replace(root, problem=problem)
 
 
 def _contradiction(root: Root, inventory: Inventory) -> str:
-    """Signs that the ledger is older than it should be."""
-    place = root.home.place
-    restored = _of_a_restored_zone(root.home, inventory)
-    if restored:
-        return restored
+    """Signs that the ledger is older than it should be, or not where it was."""
+    return of_a_restored_zone(root.home, inventory) or _older(root, inventory)
+
+
+def _older(root: Root, inventory: Inventory) -> str:
     ours = [one for one in inventory.resources if _claims(one, root.home)]
     if root.ledger.gen == 0 and ours:
         return f"there is no ledger, yet {ours[0].id} is of {ours[0].deploy}"
@@ -121,7 +122,7 @@ def _contradiction(root: Root, inventory: Inventory) -> str:
         )
     # Of a fleet's garbage nothing is: then nobody's birth has to be proved here.
     suspects = [one for one in ours if _may_be_lost(one, root)]
-    things = birth.index(inventory.resources, place) if suspects else {}
+    things = birth.index(inventory.resources, root.home.place) if suspects else {}
     for one in suspects:
         if _is_lost(one, root, things):
             return (
@@ -138,24 +139,6 @@ def _claims(one: Resource, home: Home) -> bool:
         and deploy.service == home.service
         and home.owns(one.tags.get("deploy-ledger"))
     )
-
-
-def _of_a_restored_zone(home: Home, inventory: Inventory) -> str:
-    """A hosted zone that is deleted and restored has a new id: the tags name the old one.
-
-    Its name is the same, so nobody but this service can have written them.
-    """
-    zone, _, name = home.ledger.partition("/")
-    for one in inventory.resources:
-        deploy, named = one.deploy, one.tags.get("deploy-ledger", "")
-        if deploy is None or deploy.service != home.service or one.place != home.place:
-            continue
-        if named.partition("/")[2] == name and not home.owns(named):
-            return (
-                f"{one.id} of {deploy} names the ledger in hosted zone {named.partition('/')[0]}, "
-                f"but the zone is {zone} now: it was deleted and restored, or there are two"
-            )
-    return ""
 
 
 def _may_be_lost(one: Resource, root: Root) -> bool:

@@ -14,15 +14,15 @@ from reconciler import ledger as ledgers
 from reconciler import tags as t
 from reconciler import witness
 from reconciler.deploy_id import DeployId
-from reconciler.desired import DESIRED
+from reconciler.deviation import deviation, is_stale
 from reconciler.ledger import Ending, Lease, Ledger
 from reconciler.mark import mark, settled
 from reconciler.moved import new_addresses, notes
-from reconciler.plan import OPEN, OTHER_UNITS, SHUT, Ask, Plan, Repair, ServicePlan
-from reconciler.resource import DATABASE, INSTANCE, MAKING, RDS, Inventory, Resource, service_of
+from reconciler.plan import OTHER_UNITS, Ask, Plan, Repair, ServicePlan
+from reconciler.resource import DATABASE, RDS, Inventory, Resource, service_of
 from reconciler.retention import beyond
 from reconciler.tags import Label
-from reconciler.verdict import ROOTED, Reason, Root, Verdict
+from reconciler.verdict import Reason, Root, Verdict
 
 
 def plan(inventory: Inventory, roots: Mapping[str, Root], asks: Mapping[str, Ask]) -> Plan:
@@ -243,13 +243,13 @@ def _repairs(verdicts: tuple[Verdict, ...], units: str) -> tuple[Repair, ...]:
     """
     found: dict[tuple[Reason, DeployId], str] = {}
     for one in verdicts:
-        why = _deviation(one)
+        why = deviation(one)
         if why and one.thing.deploy is not None:
             found.setdefault((one.reason, one.thing.deploy), f"{one.thing.id} {why}")
     _take_over(found, verdicts)
     order = (Reason.KEPT, Reason.PREVIOUS, Reason.LIVE)
     repairs = [Repair(deploy, reason, why) for (reason, deploy), why in found.items()]
-    stale = {(one.reason, one.thing.deploy) for one in verdicts if _is_stale(one, units)}
+    stale = {(one.reason, one.thing.deploy) for one in verdicts if is_stale(one, units)}
     repairs += [
         Repair(deploy, reason, OTHER_UNITS, units_only=True)
         for reason, deploy in stale
@@ -268,39 +268,10 @@ def _take_over(found: dict[tuple[Reason, DeployId], str], verdicts: tuple[Verdic
         (
             one.thing.deploy
             for one in verdicts
-            if one.reason is Reason.PREVIOUS and one.thing.kind != DATABASE and _deviation(one)
+            if one.reason is Reason.PREVIOUS and one.thing.kind != DATABASE and deviation(one)
         ),
         None,
     )
     live = next((one.thing.deploy for one in verdicts if one.reason is Reason.LIVE), None)
     if left is not None and live is not None:
         found.setdefault((Reason.LIVE, live), f"takes over from {left}")
-
-
-def _is_stale(verdict: Verdict, units: str) -> bool:
-    """Whether a machine has not obeyed this set of units: another set is another order."""
-    thing = verdict.thing
-    if not units or thing.kind != INSTANCE or thing.tags.get(t.UNITS) == units:
-        return False
-    if verdict.reason not in ROOTED or verdict.reason is Reason.LEASE:
-        return False
-    return thing.label is not Label.LEFT or verdict.reason is Reason.LIVE
-
-
-def _deviation(verdict: Verdict) -> str:
-    if verdict.reason not in ROOTED or verdict.reason is Reason.LEASE:
-        return ""
-    desired = DESIRED[verdict.reason]
-    thing = verdict.thing
-    if thing.kind == DATABASE:
-        if thing.state == MAKING:
-            return ""  # left by a crash: it is dropped once its deploy is not rooted
-        wanted = OPEN if desired.writable else SHUT
-        wrong = desired.writable is not None and thing.state != wanted
-        return f"is {thing.state}, should be {wanted}" if wrong else ""
-    if thing.label is Label.LEFT and verdict.reason is not Reason.LIVE:
-        # Another sweep is about to forget it. Labelled back, it would be lost once it is forgotten.
-        return ""
-    if thing.label != desired.label:
-        return f"is labelled {thing.tags.get(t.STATE, 'nothing')}, should be {desired.label}"
-    return ""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from deployer.lease import Lease, terms_of
+from deployer.lease import Lease
+from deployer.lease_terms import terms_of
 from deployer.run import Run, needed
 
 

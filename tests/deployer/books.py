@@ -6,7 +6,8 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 
-from deployer.lease import Lease, Terms
+from deployer.lease import Lease
+from deployer.lease_terms import Terms
 from reconciler import ledger as led
 from reconciler.cloud import LedgerAddress
 from reconciler.deploy_id import DeployId

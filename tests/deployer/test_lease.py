@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from deployer.lease import LeaseLost, Terms
+from deployer.lease import LeaseLost
+from deployer.lease_terms import Terms
 from reconciler.errors import (
     AccessDenied,
     CloudError,

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from deployer import lease as leases
-from deployer.lease import Lease, LeaseLost, Terms
+from deployer.lease import Lease, LeaseLost
+from deployer.lease_terms import Terms
 from deployer.rollback import rollback
 from deployer.run import NewMachine, Options, Run
 from deployer.steps.connect import connect

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from deployer.lease import Lease, Terms
+from deployer.lease import Lease
+from deployer.lease_terms import Terms
 from deployer.run import Options, Run
 from deployer.steps.connect import connect
 from deployer.steps.guard import guard

@@ -12,6 +12,7 @@ import pytest
 from deployer.move import Move, move
 from deployer.ports import Ports
 from reconciler import ledger as ledgers
+from reconciler import ledger_moves
 from reconciler import tags as t
 from reconciler.cloud import LedgerAddress
 from reconciler.errors import CloudUnclear, ConfigError, LedgerUnknown, Refused
@@ -206,7 +207,7 @@ def test_databases_stay_their_deploys(scene: Scene) -> None:
     ports = at(scene, THERE)
     scene.server.shut(OLD_DB, FencedAct(77, OLD, LEDGER), (ROLE,), 1.0)
     with pytest.raises(NotAllowed):
-        ledgers.close(ledgers.acquire(CLEAN, DEAD, NOW), str(THERE))
+        ledger_moves.close(ledgers.acquire(CLEAN, DEAD, NOW), str(THERE))
     scene.ledger = replace(scene.ledger, gen=80)
     move(ports, yes)
     ledger = scene.ledgers.stands(THERE)

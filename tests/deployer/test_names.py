@@ -8,7 +8,8 @@ from datetime import timedelta
 import pytest
 
 from deployer import events as e
-from deployer.lease import Lease, Terms
+from deployer.lease import Lease
+from deployer.lease_terms import Terms
 from deployer.ports import Ports
 from deployer.preview import preview
 from deployer.rollback import rollback

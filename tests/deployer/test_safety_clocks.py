@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from deployer.lease import Lease, LeaseLost, Terms
+from deployer.lease import Lease, LeaseLost
+from deployer.lease_terms import Terms
 from deployer.run import Options, Run
 from deployer.steps.guard import guard
 from deployer.steps.launch import launch

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from deployer.adopt import AdoptOptions, adopt
-from deployer.lease import Lease, Terms
+from deployer.lease import Lease
+from deployer.lease_terms import Terms
 from deployer.run import NewMachine, Options, Run
 from deployer.steps.database import database
 from deployer.steps.image import image

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from deployer.lease import Lease, Terms
+from deployer.lease import Lease
+from deployer.lease_terms import Terms
 from deployer.run import Options, Run
 from deployer.undo import settled, undo
 from reconciler import ledger as ledgers

@@ -10,7 +10,8 @@ import pytest
 
 from deployer import events as e
 from deployer.compute import ImageOrder, LaunchOrder
-from deployer.lease import Lease, Terms
+from deployer.lease import Lease
+from deployer.lease_terms import Terms
 from deployer.run import Options, Run
 from deployer.undo import undo
 from deployer.visible import wait_until_listed

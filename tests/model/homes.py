@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconciler import ledger as ledgers
+from reconciler import ledger_moves
 from reconciler.birth import Home
 from reconciler.cloud import ARecord, Reading
 from reconciler.deploy_id import DeployId
@@ -227,8 +228,8 @@ class Homes:
         if old is None or old.live is None or old.lease is not None:
             yield "refuses", done(world, me)
             return
-        closed = old if old.moved else ledgers.close(old, str(ORG))
-        there = ledgers.reopen(closed, str(COM), home_of(ORG))
+        closed = old if old.moved else ledger_moves.close(old, str(ORG))
+        there = ledger_moves.reopen(closed, str(COM), home_of(ORG))
         first, second = ("close", "make") if self.rules.closes_first else ("make", "close")
         step = first if actor.pc == "begin" else second
         if step == "make" and new is None:

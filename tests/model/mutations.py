@@ -20,6 +20,7 @@ from reconciler.database import whose
 from reconciler.database.memory import Memory
 from reconciler.database.port import DatabaseInfo
 from reconciler.deploy_id import DeployId
+from reconciler.deviation import deviation
 from reconciler.fence import Decision
 from reconciler.ledger import Cutover, Lease, Ledger, Live
 from reconciler.other_names import Names
@@ -132,11 +133,11 @@ def ignores_names(inventory: Inventory, roots: Mapping[str, Root], asks: Mapping
 
 def labels_back(inventory: Inventory, roots: Mapping[str, Root], asks: Mapping[str, Ask]) -> Plan:
     """What is labelled `left` and not yet forgotten is labelled `retired` again."""
-    with patch.object(planner, "_deviation", _always_deviates):
+    with patch.object(planner, "deviation", _always_deviates):
         return planner.plan(inventory, roots, asks)
 
 
-_deviation = planner._deviation
+_deviation = deviation
 
 
 def _always_deviates(verdict: Verdict) -> str:

@@ -8,8 +8,9 @@ import pytest
 
 from reconciler.cloud import LedgerAddress
 from reconciler.errors import LedgerUnknown
-from reconciler.ledger import LedgerHome, close
+from reconciler.ledger import LedgerHome
 from reconciler.ledger_home import at_home, claimed_by, settle
+from reconciler.ledger_moves import close
 from reconciler.ledger_text import encode
 from tests.shop_world import CLEAN, PLACE
 
