@@ -24,6 +24,7 @@ from tests.model.database_world import (
     DONE,
     MACHINES,
     PLACES,
+    STRANGERS,
     Actor,
     Db,
     Fenced,
@@ -170,7 +171,7 @@ class Sweep:
         left = _unlabelled(actor, todo.place)
         if todo.place < MACHINES or todo.open or not self.book.rules.hands_over:
             return left
-        waiting = [one for one in left.todo[1:] if one.place >= MACHINES and one.open]
+        waiting = [one for one in left.todo[1:] if MACHINES <= one.place < STRANGERS and one.open]
         for one in waiting:
             left = _unlabelled(left, one.place)
         return left._replace(todo=tuple(one for one in left.todo if one not in waiting))

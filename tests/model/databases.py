@@ -146,7 +146,7 @@ class Databases:
         takes = [one for one in self.server.reachable(world) if self._takes(world, one)]
         if len(takes) > 1:
             return "two databases take writes at once"
-        if sum(one is not None and one.open for one in world.dbs[MACHINES:]) > 1:
+        if sum(one is not None and one.open for one in world.dbs[MACHINES:STRANGERS]) > 1:
             return "two machines run the jobs at once"
         return self._at_rest(world)
 
