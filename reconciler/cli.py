@@ -184,7 +184,10 @@ def report(asked: Asked, services: tuple[str, ...], *, form: str) -> int:
 @common
 @pass_asked
 def hold(asked: Asked, id_: str, reason: str) -> None:
-    """Keep a thing or a database from every sweep; with a machine, its database and image."""
+    """Keep a resource from every sweep.
+
+    A database too, by its name. A held machine keeps the database and the image of its release.
+    """
     from reconciler.errors import ConfigError
     from reconciler.holding import set_hold
 

@@ -91,7 +91,7 @@ def test_it_is_refused_before_anything_is_made(
     strike(scene)
     scene.acts.clear()
     with pytest.raises(kind) as refused:
-        guard(Run(scene.ports(), Options(), lambda _: None))
+        guard(Run(scene.ports(), Options(despite=frozenset({"i-17"})), lambda _: None))
     assert says in refused.value.message
     assert cure in refused.value.cure
     assert scene.did(*CHANGING) == []
@@ -122,7 +122,7 @@ def test_others_are_shut_out_where_that_is_said(scene: Scene) -> None:
     words = f"shut out of {LIVE_DB} for good, as other_roles says: clerk: INSERT on public.orders"
     assert notes == [words]
     one = preview(scene.ports(database=said))
-    assert f"Note: {words}" in preview_lines(one)
+    assert f"! {words}" in preview_lines(one)
     assert preview_json(one)["notes"] == [words]
 
 
@@ -147,7 +147,7 @@ def test_live_out_of_reach_is_no_hindrance(scene: Scene) -> None:
     notes: list[str] = []
     run = Run(
         scene.ports(),
-        Options(),
+        Options(despite=frozenset({"i-17"})),
         lambda event: notes.append(event.text) if isinstance(event, e.StepNote) else None,
     )
     assert guard(run) == "clean"

@@ -77,7 +77,7 @@ def test_rule_11_a_record_moved_by_people_stops_a_commit(book: Book) -> None:
     """Also when the swap is made again: what they wrote is never overwritten."""
     lease = book.taken()
     book.store.meddlers.append(lambda: book.store.point(book.address, "203.0.113.5"))
-    with pytest.raises(ToolError, match=r"moved the A record to 203\.0\.113\.5"):
+    with pytest.raises(ToolError, match=r"moved the A record shop\.example\.com to 203\.0\.113\.5"):
         lease.commit(ME, AT, LIVE)
     assert book.store.pointed_at(book.address) == ("203.0.113.5",)
     assert lease.end() is True

@@ -98,7 +98,7 @@ def test_secrets_are_hidden_wherever_they_are() -> None:
         int("postgres://u:hunter2@h/d")
     except ValueError:
         logger.exception("failed")
-    logging.getLogger("paramiko").warning("password=hunter2")
+    logging.getLogger("botocore").warning("password=hunter2")
     assert len(lines(out)) == 3
     assert "hunter2" not in out.getvalue()
     assert "postgres://u:***@h/d" in out.getvalue()

@@ -137,9 +137,10 @@ def test_explain_garbage() -> None:
            6 record   03:29:52  the A record says 10.0.1.17: no address of its deploy
            7 hold     03:29:47  none
            8 label    03:29:47  pending
-           9 shared   03:29:47  no
-          10 age      03:29:52  born 2026-11-23 02:44:02; no min_age
-          11 in use   03:29:47  used by nothing that stays
+           9 configured 03:29:52  no
+          10 shared   03:29:47  no
+          11 age      03:29:52  born 2026-11-23 02:44:02; no min_age
+          12 in use   03:29:47  used by nothing that stays
           → nothing keeps it
         The next sweep removes it.
         To keep it:  reconciler hold i-41 'your reason'

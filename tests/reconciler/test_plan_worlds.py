@@ -184,7 +184,9 @@ def test_a_held_machine_keeps_what_it_needs(world: World, reason: str) -> None:
         replace(one, tags={**one.tags, t.HOLD: reason}) if one.kind == INSTANCE else one
         for one in world.inventory.resources
     )
-    releases = {one.deploy for one in held if one.kind == INSTANCE and one.tags[t.LEDGER] == LEDGER}
+    releases = {
+        one.deploy for one in held if one.kind == INSTANCE and one.tags.get(t.LEDGER) == LEDGER
+    }
     gone = {one.thing.deploy for one in world.holding(held).plan.deletes if _is_needed(one.thing)}
     assert not gone & releases
 
