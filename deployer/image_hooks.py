@@ -64,9 +64,11 @@ def before_script(names: Names, line: str) -> str:
     Every process of it inherits the lock: also what cannot be killed, such as an fsfreeze that is
     still writing back, and would freeze after it was let go. `timeout`, our parent, leads the
     process group. The group is written down before the look at `began`, and `after` looks for it
-    after it has made that: one of the two sees the other.
+    after it has made that: one of the two sees the other. A restart of live takes script and timer
+    with it: then nothing is stopped (the model found that).
     """
     return (
+        f"[ -e {names.base}.sh ] || {{ echo 'live restarted: its timer is gone' >&2; exit 75; }}\n"
         f"exec 9> {names.base}.lock; flock 9; echo $PPID > {names.base}.group\n"
         f"[ ! -e {names.base}.began ] || "
         '{ echo "its timer has let live go already" >&2; exit 75; }\n'

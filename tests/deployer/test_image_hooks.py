@@ -109,6 +109,16 @@ def test_a_restart_that_was_asked_for_is_none_of_that(scene: Scene, live: ToldMa
     assert states(live)[-1] == "let go"
 
 
+def test_nothing_is_stopped_after_a_restart(scene: Scene, live: ToldMachine) -> None:
+    """It takes the timer with it: a line of `before` that comes now would have no end."""
+    live.sh(arm_script(NAMES, "true", 60))
+    live.boot()
+    failed = live.sh(before_script(NAMES, HOOKS["before"][0]))
+    assert failed.returncode == 75
+    assert b"its timer is gone" in failed.stderr
+    assert not live.path(STATE).exists()
+
+
 def test_nothing_is_stopped_where_nothing_can_be_armed(scene: Scene, live: ToldMachine) -> None:
     """Neither `before` nor `after` runs, and the error says what is missing."""
     live.write("/bin/systemd-run", "#!/bin/sh\nexit 127\n", 0o755)

@@ -14,6 +14,8 @@ from tests.model.databases import Scenario as Data
 from tests.model.explorer import Report, explore
 from tests.model.homes import Homes
 from tests.model.homes_world import Scenario as Home
+from tests.model.hooks import Hooks
+from tests.model.hooks import Scenario as Hook
 from tests.model.ledger_heap import LedgerHeap
 from tests.model.ledger_heap import Scenario as Heap
 from tests.model.rules import Rules
@@ -28,7 +30,7 @@ FEW, BRIEF, MANY = 10_000, 20_000, 1_000_000
 class Bound:
     """A scenario, and the most states of it that are explored in `make test` and `make model`."""
 
-    scenario: Heap | Data | Home
+    scenario: Heap | Data | Home | Hook
     test: int
     model: int
 
@@ -125,10 +127,19 @@ HOMES = (
 )
 
 
-def explored(scenario: Heap | Data | Home, most: int, rules: Rules | None = None) -> Report:
+HOOKS = (
+    Bound(m.STOPPED, FEW, MANY),
+    Bound(m.RESTARTED, FEW, MANY),
+    Bound(Hook("CreateImage restarts live", reboots=True), FEW, MANY),
+)
+
+
+def explored(scenario: Heap | Data | Home | Hook, most: int, rules: Rules | None = None) -> Report:
     """Explore a scenario of any model."""
     if isinstance(scenario, Heap):
         return explore(LedgerHeap(scenario, rules), most)
+    if isinstance(scenario, Hook):
+        return explore(Hooks(scenario, rules), most)
     if isinstance(scenario, Home):
         return explore(Homes(scenario, rules), most)
     return explore(Databases(scenario, rules), most)

@@ -26,10 +26,12 @@ from reconciler.ledger import Cutover, Lease, Ledger, Live
 from reconciler.other_names import Names
 from reconciler.plan import Ask, Plan, ServicePlan
 from reconciler.resource import Inventory, Resource
+from reconciler.settings_schema import Image
 from reconciler.tags import Label
 from reconciler.verdict import Root, Verdict
 from tests.model.databases import Scenario as Data
 from tests.model.homes_world import Scenario as Homes
+from tests.model.hooks import Scenario as Hooks
 from tests.model.ledger_heap import Scenario as Heap
 from tests.model.rules import Rules
 
@@ -62,6 +64,8 @@ ELSEWHERE = Homes("a move to another zone", deployers=(0,), sweeps=(0, 2), mover
 DELETED = Homes("a record deleted", sweeps=(0,), recovers=(0,), deletes_record=True)
 COPIED = Data("databases that people copied and restored", people=True, writes=0)
 SHORT = Data("a short lease, a deployer and a sweep", short=True)
+STOPPED = Hooks("live stopped for its image")
+RESTARTED = Hooks("live may restart meanwhile", restarts=True)
 AGAIN = Data("two deployers", deployers=2, sweeps=(), slow=2, twice=0)
 
 
@@ -71,7 +75,7 @@ class Mutation:
 
     name: str
     rules: Rules
-    where: Heap | Data | Homes
+    where: Heap | Data | Homes | Hooks
     says: str
     within: Callable[[], AbstractContextManager[object]] = nullcontext
 
@@ -153,6 +157,11 @@ def believes_all(address: LedgerAddress, ledger: Ledger) -> Ledger:
     """Takes any ledger that stands there for the configured service's."""
     del address
     return ledger
+
+
+def uses_all(state: str, hooks: Image, *, reboots: bool) -> None:
+    """Uses the image, however live stood when it was made."""
+    del state, hooks, reboots
 
 
 def by_the_record_alone(
@@ -266,6 +275,14 @@ OWN = (
         STRANGER,
         "record names",
     ),
+    Mutation(
+        "stopped before its end is armed",
+        Rules(arms_first=False, looks_armed=False),
+        STOPPED,
+        "for ever",
+    ),
+    Mutation("stopped after a restart", Rules(looks_armed=False), RESTARTED, "for ever"),
+    Mutation("an image of whatever there was", Rules(used=uses_all), STOPPED, "had been let go"),
     Mutation("absence unlives", Rules(live=by_the_record_alone), DELETED, "unlived"),
     Mutation(
         "commit after a sweep has ended the short lease",

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from deployer.image_hooks import refuse_let_go
 from deployer.recover_live import Things, live
 from reconciler import ledger as ledgers
 from reconciler.cloud import LedgerAddress, Reading
@@ -43,6 +44,7 @@ class Rules:
     things: Callable[[ServicePlan, Repair], tuple[Resource, ...]] = ServicePlan.things
     decide: Callable[[int, int], Decision] = decide
     at_home: Callable[[LedgerAddress, Ledger], Ledger] = at_home
+    used: Callable[..., None] = refuse_let_go
     live: Callable[[str, Things, Reading, Ledger | None], Live | None] = live
     compares: bool = True
     """A swap succeeds only where exactly the old value stands."""
@@ -88,6 +90,10 @@ class Rules:
     """A rollback counts what it gives up after the newer database is shut."""
     names_live: bool = True
     """Whoever adopts another machine than the live one names who is live."""
+    arms_first: bool = True
+    """The end of a hook is armed on live before the hook stops anything."""
+    looks_armed: bool = True
+    """A hook stops nothing on live where its end is not armed."""
     closes_first: bool = True
     """A move closes the old ledger before it makes the new one."""
     opens_last: bool = True

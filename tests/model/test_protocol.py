@@ -6,10 +6,10 @@ import pytest
 
 from tests.model import pages
 from tests.model.__main__ import MODELS, PROTOCOL, TRACES, tried
-from tests.model.bounds import DATABASES, HOMES, LEDGER_HEAP, Bound, explored
+from tests.model.bounds import DATABASES, HOMES, HOOKS, LEDGER_HEAP, Bound, explored
 from tests.model.mutations import DESIGN, OWN, PICTURED, Mutation
 
-BOUNDS = (*LEDGER_HEAP, *DATABASES, *HOMES)
+BOUNDS = (*LEDGER_HEAP, *DATABASES, *HOMES, *HOOKS)
 MUTATIONS = (*DESIGN, *OWN)
 
 
@@ -37,6 +37,13 @@ def test_no_acknowledged_write_is_lost(bound: Bound) -> None:
 @pytest.mark.parametrize("bound", HOMES, ids=lambda one: one.scenario.name)
 def test_production_is_nobody_elses(bound: Bound) -> None:
     """Two configurations, two zones, a record that is gone: what a record names serves on."""
+    report = explored(bound.scenario, bound.test)
+    assert not report.complaint, str(report)
+
+
+@pytest.mark.parametrize("bound", HOOKS, ids=lambda one: one.scenario.name)
+def test_what_is_done_to_live_ends_by_itself(bound: Bound) -> None:
+    """Whoever crashes, live is let go; and no image is used of a live that was, too early."""
     report = explored(bound.scenario, bound.test)
     assert not report.complaint, str(report)
 
