@@ -34,11 +34,10 @@ test: setup ## every check: lint, types, imports, and the suite
 	@$(MAKE) -j 2 lint imports
 	@$(MAKE) -j 2 types suite
 
-suite: setup ## all tests, with coverage
-	@rm -f .coverage .coverage.*
-	@$(BIN)/pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term || { \
-		echo 'what failed in company, once more alone:'; \
-		$(BIN)/pytest --last-failed --last-failed-no-failures none -p no:randomly; }
+suite: setup ## all tests, with coverage; what is red is tried once more, alone, and named at the end
+	@rm -f .coverage .coverage.* .pytest_cache/v/cache/lastfailed
+	@$(BIN)/pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term || \
+		$(BIN)/python scripts/second_try.py
 
 check: setup lint types imports unit ## the quick half of `make test`: no sandbox
 
