@@ -17,7 +17,7 @@ WORKERS ?= $(shell sh scripts/workers)
 # A Python that is new enough; say `make PYTHON=/path/to/python3.11 setup` to choose another.
 PYTHON ?= $(shell sh scripts/find-python)
 
-.PHONY: help setup demo test suite check lint fmt types imports unit timetravel another-day model traces crash soak denied fuzz bench second-opinion lock clean
+.PHONY: help setup demo test suite check lint fmt types imports unit pythons timetravel another-day model traces crash soak denied fuzz bench second-opinion lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ imports: setup ## import-linter: who may import whom
 unit: setup ## the tests of the pure core and of the workshop
 	@$(BIN)/pytest -q $(UNIT)
 
+pythons: setup ## the same on each newer Python that is installed
+	@WORKERS=$(WORKERS) sh scripts/pythons $(UNIT)
+
 timetravel: setup ## the quick suite on other days, in odd time zones (TIMETRAVEL=leap-day: on one)
 	@WORKERS=$(WORKERS) $(BIN)/python -m tests.timetravel
 
@@ -97,6 +100,6 @@ lock: setup ## compile requirements*.lock anew from pyproject.toml
 	@$(BIN)/python scripts/lock.py
 
 clean: ## remove .venv and every cache
-	@rm -rf $(VENV) .second-opinion .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf $(VENV) .venv-3.* .second-opinion .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	@rm -rf .coverage .coverage.* htmlcov dist build
 	@find deployer reconciler tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
