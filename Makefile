@@ -10,15 +10,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SOURCES := deployer reconciler tests scripts
+UNIT := tests/reconciler tests/deployer tests/model tests/soak tests/timetravel \
+	tests/test_workshop.py tests/test_docs.py
 # Tests side by side, each with a sandbox of its own.
 WORKERS ?= $(shell sh scripts/workers)
 # A Python that is new enough; say `make PYTHON=/path/to/python3.11 setup` to choose another.
 PYTHON ?= $(shell sh scripts/find-python)
 
-.PHONY: help setup demo test suite check lint fmt types imports unit model traces crash soak denied fuzz bench second-opinion lock clean
+.PHONY: help setup demo test suite check lint fmt types imports unit pythons timetravel another-day model traces crash soak denied fuzz bench second-opinion lock clean
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## build .venv with the commands in it (nothing to do when nothing changed)
 
@@ -31,14 +33,13 @@ demo: setup ## release, break, clean up and roll back a real service on a privat
 	@$(BIN)/deployer sandbox demo
 
 test: setup ## every check: lint, types, imports, and the suite
-	@$(MAKE) -j 2 lint imports
+	@$(MAKE) -j 3 lint imports another-day
 	@$(MAKE) -j 2 types suite
 
-suite: setup ## all tests, with coverage
-	@rm -f .coverage .coverage.*
-	@$(BIN)/pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term || { \
-		echo 'what failed in company, once more alone:'; \
-		$(BIN)/pytest --last-failed --last-failed-no-failures none -p no:randomly; }
+suite: setup ## all tests, with coverage; what is red is tried once more, alone, and named at the end
+	@rm -f .coverage .coverage.* .pytest_cache/v/cache/lastfailed
+	@$(BIN)/pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term || \
+		$(BIN)/python scripts/second_try.py
 
 check: setup lint types imports unit ## the quick half of `make test`: no sandbox
 
@@ -57,7 +58,16 @@ imports: setup ## import-linter: who may import whom
 	@$(BIN)/lint-imports --no-logo
 
 unit: setup ## the tests of the pure core and of the workshop
-	@$(BIN)/pytest -q tests/reconciler tests/deployer tests/model tests/soak tests/test_workshop.py tests/test_docs.py
+	@$(BIN)/pytest -q $(UNIT)
+
+pythons: setup ## the same on each newer Python that is installed
+	@WORKERS=$(WORKERS) sh scripts/pythons $(UNIT)
+
+timetravel: setup ## the quick suite on other days, in odd time zones (TIMETRAVEL=leap-day: on one)
+	@WORKERS=$(WORKERS) $(BIN)/python -m tests.timetravel
+
+another-day: setup ## a small part of that, on the day whose turn it is (TIMETRAVEL=leap-day: on this)
+	@WORKERS=$(WORKERS) $(BIN)/python -m tests.timetravel --part
 
 model: setup ## explore the protocol as far as the larger bounds, write docs/protocol.md
 	@WORKERS=$(WORKERS) $(BIN)/python -m tests.model
@@ -90,6 +100,6 @@ lock: setup ## compile requirements*.lock anew from pyproject.toml
 	@$(BIN)/python scripts/lock.py
 
 clean: ## remove .venv and every cache
-	@rm -rf $(VENV) .second-opinion .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf $(VENV) .venv-3.* .second-opinion .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	@rm -rf .coverage .coverage.* htmlcov dist build
 	@find deployer reconciler tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +

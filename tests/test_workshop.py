@@ -6,6 +6,7 @@ import ast
 import json
 import re
 import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -240,3 +241,43 @@ def test_the_contract_for_pure_modules_finds_what_is_not_pure() -> None:
         graph.add_module(module, is_squashed=module == "boto3")
         graph.add_import(importer="app.pure", imported=module)
     assert impurities(graph, "app.pure") == {"app.edge", "boto3", "time"}
+
+
+FLAKY = """
+from pathlib import Path
+def test_green(): pass
+def test_always(): assert {stays}
+def test_at_first():
+    seen = Path("seen").exists()
+    Path("seen").touch()
+    assert seen
+"""
+
+
+@pytest.mark.parametrize(("stays", "code"), [(True, 0), (False, 1)])
+def test_the_second_try_names_what_it_hides(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stays: bool, code: int
+) -> None:
+    """What is green alone is on the last lines; what stays red fails the run, and is not there."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # quick, and in the order written
+    (tmp_path / "pytest.ini").write_text("[pytest]")
+    (tmp_path / "test_flaky.py").write_text(FLAKY.format(stays=stays))
+
+    def run(*argv: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *argv], cwd=tmp_path, text=True, capture_output=True, check=False
+        )
+
+    assert run("-m", "pytest").returncode == 1
+    again = run(str(ROOT / "scripts" / "second_try.py"))
+    assert again.returncode == code, again
+    assert again.stdout.splitlines()[-2:] == [
+        "HIDDEN by the second try, red at first and green alone (1):",
+        "test_flaky.py::test_at_first",
+    ]
+
+
+def test_the_second_try_does_not_make_a_broken_run_green(tmp_path: Path) -> None:
+    """The suite failed though no test was red: there is nothing to try again."""
+    script = [sys.executable, str(ROOT / "scripts" / "second_try.py")]
+    assert subprocess.run(script, cwd=tmp_path, check=False).returncode == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import random
 import time
@@ -73,7 +74,8 @@ class Client:
         """Run to the end."""
         into, out, err = self.ssh.exec_command(command, timeout=_SECONDS)
         if stdin:
-            into.write(stdin)
+            with contextlib.suppress(OSError):  # the command has ended and reads nothing
+                into.write(stdin)
         into.channel.shutdown_write()
         text = out.read().decode()
         return Done(out.channel.recv_exit_status(), text, err.read().decode())
