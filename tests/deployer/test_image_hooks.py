@@ -109,7 +109,7 @@ def test_a_restart_that_was_asked_for_is_none_of_that(scene: Scene, live: ToldMa
     assert states(live)[-1] == "let go"
 
 
-def test_nothing_is_stopped_after_a_restart(scene: Scene, live: ToldMachine) -> None:
+def test_nothing_is_stopped_after_a_restart(live: ToldMachine) -> None:
     """It takes the timer with it: a line of `before` that comes now would have no end."""
     live.sh(arm_script(NAMES, "true", 60))
     live.boot()

@@ -76,7 +76,8 @@ class Homes:
         for me, actor in enumerate(world.actors):
             if actor.pc == "done":
                 continue
-            name = f"{actor.kind} of {CONFIGURED[actor.config].record}"
+            kind = "release" if actor.kind == "deployer" else actor.kind
+            name = f"{kind} of {CONFIGURED[actor.config].record}"
             for said, after in getattr(self, f"_{actor.kind}")(world, me, actor):
                 yield f"{name}: {said}", after
 
