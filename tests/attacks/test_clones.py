@@ -17,7 +17,7 @@ GATE = Gate(app=("shop",), jobs=("worker", "backup.timer"))
 DEPLOY = "shop/20261123T031502Z-7kq2m"
 ALL = {"shop.service", "worker.service", "backup.timer"}
 SOURCE = "i-0a1"
-TOOLS = ("mkdir", "mv", "cp", "rm", "chmod", "sync", "ln", "sed", "awk", "sort", "cat")
+WRITERS = ("mkdir", "mv", "cp", "rm", "chmod", "sync", "ln")
 
 
 @pytest.fixture
@@ -48,19 +48,20 @@ def pulls(machine: FakeMachine, unit: str, name: str, other: str, back: str) -> 
     machine.flag(other, back, unit)
 
 
-@pytest.mark.parametrize("count", range(1, 25, 2))
+@pytest.mark.parametrize("count", range(1, 17))
 def test_02_a_power_cut_after_each_command_of_the_placing(live: FakeMachine, count: int) -> None:
     """Live has no gate yet: at whatever moment it dies, it comes back serving."""
-    for tool in TOOLS:
+    for tool in WRITERS:
         text = (
-            f"#!/bin/sh\nPATH=${{PATH#*:}}; {tool} \"$@\"; code=$?\n"
+            f'#!/bin/sh\nPATH=${{PATH#*:}}; {tool} "$@"; code=$?\n'
             f"echo x >> {live.root}/cuts\n"
-            f"[ $(wc -l < {live.root}/cuts) -lt {count} ] || kill -9 -$(ps -o pgid= $$ | tr -d ' ')\n"
+            f"[ $(wc -l < {live.root}/cuts) -lt {count} ] ||\n"
+            "kill -9 -$(ps -o pgid= $$ | tr -d ' ')\n"
             "exit $code\n"
         )
         live.write(f"/bin/{tool}", text, 0o755)
     live.sh(f"exec setsid -w sh -c '{_quoted(place_script(GATE, act(41)))}'")
-    for tool in TOOLS:
+    for tool in WRITERS:
         live.path(f"/bin/{tool}").unlink()
     assert booted(live).active() == ALL
     place_open(live, GATE, 41, DEPLOY)
@@ -82,7 +83,9 @@ def test_03_a_machine_from_a_backup_that_was_opened_by_hand(live: FakeMachine) -
     revived = booted(clone_of(live, "i-0d1"))
     assert revived.active() == set()
     revived.sh(f"rm {GENERATOR}; systemctl daemon-reload")
-    revived.sh("for unit in shop.service worker.service backup.timer; do systemctl start $unit; done")
+    revived.sh(
+        "for unit in shop.service worker.service backup.timer; do systemctl start $unit; done"
+    )
     place_open(revived, GATE, 44, "shop/20261129T010000Z-aaaaa")
     assert masked(revived) == set()
     assert booted(revived).active() == ALL
