@@ -62,6 +62,9 @@ start() {{
     tries=$((tries + 1)); [ $tries -lt 150 ] || break; sleep 0.2
   done
   [ "$state" = active ] || {{
-    echo "unit $1 is $state; its last lines:" >&2; journal "$1" >&2; exit 1
+    echo "unit $1 is $state; its last lines:" >&2; journal "$1" >&2
+    [ "$state $(show Result "$1")" != "inactive success" ] || echo "If it ran, it ended without" \
+      "an error, and is begun anew by every sweep: name a timer of it in its place" >&2
+    exit 1
   }}
 }}"""
