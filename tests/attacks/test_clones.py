@@ -141,6 +141,17 @@ def test_07_08_what_a_job_has_begun_stops_with_it(
     assert live.active() & {job, runs} == set()
 
 
+def test_08_what_a_socket_has_begun_is_stopped_though_systemd_forgot_it(live: FakeMachine) -> None:
+    """As systemd 252 does at a daemon-reload: `Triggers` of a socket with Accept=yes is empty."""
+    gate = Gate(app=("shop",), jobs=("rpc.socket",))
+    place_open(live, gate, 41, DEPLOY)
+    live.flag("rpc.socket", "Accept", "yes")
+    for unit in ("rpc@0-128-0.service", "rpc@1-129-0.service", "rpcd.service"):
+        live.flag(unit, "active")
+    obey(live, gate, Act(42, DEPLOY, "run", "stop"))
+    assert {one for one in live.active() if one.startswith("rpc")} == {"rpcd.service"}
+
+
 def test_07_a_job_that_requires_the_app_takes_it_down(live: FakeMachine) -> None:
     """Only the worker refers to shop.service, which nobody enabled: it is the app all the same."""
     pulls(live, "worker.service", "Requires", "shop.service", "RequiredBy")
