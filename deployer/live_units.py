@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from deployer.ports import Ports
 from reconciler import units
 from reconciler.errors import NotTried, Refused, ToolError, refusal_for
-from reconciler.machine_gate import Gate
+from reconciler.machine_gate import GENERATOR, Gate
 from reconciler.parallel import side_by_side
 from reconciler.plan import ServicePlan
 from reconciler.resource import INSTANCE, Resource
@@ -44,8 +44,16 @@ def judged(
 ) -> tuple[str, ...]:
     """What else acts on every clone. Raises Refused for a unit that must not be released with."""
     gate, name = gate_of(ports), ports.service.name
-    bad = [one for known in found for one in units.problems(gate, known)]
-    wrong = [one for one in dict.fromkeys(bad) if not _is_accepted(one.unit, despite)]
+    shut = next((one for one in found if one.shut and units.problems(gate, one)), None)
+    if shut is not None:
+        raise _shut(ports, shut)
+    bad = [
+        one
+        for known in found
+        for one in units.problems(gate, known)
+        if not _is_accepted(one.unit, despite) or _is_mistyped(ports, one.unit, known)
+    ]
+    wrong = list(dict.fromkeys(bad))
     if wrong:
         raise Refused(
             f"{name} cannot be released with a unit: {units.first_words(wrong[:1])}",
@@ -56,6 +64,49 @@ def judged(
             ),
         )
     return _once(line for known in found for line in units.warnings(gate, known))
+
+
+def _shut(ports: Ports, known: Known) -> Refused:
+    """The gate is shut where the service is to run: its units are seen by nobody."""
+    bad = units.problems(gate_of(ports), known)
+    return Refused(
+        f"{ports.service.name} cannot be released: {units.first_words(bad[:1])}",
+        detail="\n".join(units.first_words([one]) for one in bad),
+        cure=f"If it is to serve, on {known.machine}, and start its units then\n"
+        f"sudo rm {GENERATOR} && sudo systemctl daemon-reload",
+    )
+
+
+def _is_mistyped(ports: Ports, unit: str, known: Known) -> bool:
+    """Nobody brings a unit that stands there already under almost the same name.
+
+    Raises Refused: that one would act on the clone, and `--despite` would let it.
+    """
+    there = units.meant(unit, known)
+    if not there:
+        return False
+    name = ports.service.name
+    raise Refused(
+        f"{unit} is not on {known.machine}, but {there} is, which acts on every clone",
+        cure=f"To name it as it is, or both   app.units and app.jobs of services/{name}.toml",
+    )
+
+
+def refuse_not_brought(gate: Gate, shells: Sequence[Shell], despite: frozenset[str]) -> None:
+    """Before anything of live is touched: what this release was to bring is there.
+
+    A masked unit loads whether it has a file or not, so the file is looked for.
+    """
+    brought = [one for one in gate.all if _is_accepted(one, despite)]
+    if not brought:
+        return
+    command = Command(units.missing_script(brought), "look for new units", sudo=True)
+    missing = [one for shell in shells for one in shell.run(command).text.split()]
+    if missing:
+        raise ToolError(
+            f"{missing[0]} is not there: this release, named by --despite, does not bring it",
+            cure="name the unit as it is in app.units or app.jobs, or let code.install bring it",
+        )
 
 
 def ask(shell: Shell, machine: str, gate: Gate) -> Known:

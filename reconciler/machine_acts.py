@@ -123,10 +123,10 @@ def obey_script(gate: Gate, act: Act) -> str:
     return "\n".join(part for part in parts if part) + "\n"
 
 
-def told_script(gate: Gate, act: Act) -> str:
+def told_script(gate: Gate, act: Act, before_files: str = "") -> str:
     """The part of an act that starts and stops nothing: the machine remembers what it was told.
 
-    RELOAD has to follow.
+    RELOAD has to follow. `before_files` runs between the state and the gate's files.
     """
     parts = (
         "set -eu",
@@ -141,7 +141,9 @@ def told_script(gate: Gate, act: Act) -> str:
         # Truth before deed: a crash in between leaves what the next obedience completes. And the
         # state before the gate: on an adopted machine the app must not find itself shut.
         _wanted_jobs(gate, act),
+        _set_apart(act),
         _write_state(gate, act),
+        before_files,
         place_files(gate),
     )
     return "\n".join(part for part in parts if part)
@@ -203,6 +205,19 @@ def _wanted_jobs(gate: Gate, act: Act) -> str:
     )
 
 
+def _set_apart(act: Act) -> str:
+    """On a copy of another service's machine, the units of that service stay shut for good."""
+    service = act.deploy.partition("/")[0]
+    if not service:
+        return ""
+    return (
+        f'if [ -f {LIST} ] && grep -q "^deploy=." {STATE} 2>/dev/null &&\n'
+        f'  ! grep -qx -e "instance=$instance" -e "deploy={service}/.*" {STATE}; then\n'
+        f"  sed -i 's/^[a-z]* /other /' {LIST}\n"
+        "fi"
+    )
+
+
 def _write_state(gate: Gate, act: Act) -> str:
     said = " ".join(
         shlex.quote(line)
@@ -253,7 +268,7 @@ def observe_script(gate: Gate) -> str:
     """Prints `self=`, the state file, `active=UNIT` and `gated=UNIT` for those that are."""
     tests = (
         f"if systemctl is-active --quiet {name}; then echo active={name}; fi\n"
-        f"if [ -x {GENERATOR} ] && grep -qx -e 'app '{name} -e 'jobs '{name} {LIST} 2>/dev/null; "
+        f"if [ -x {GENERATOR} ] && grep -qxF -e 'app '{name} -e 'jobs '{name} {LIST} 2>/dev/null; "
         f"then echo gated={name}; fi"
         for name in map(shlex.quote, gate.all)
     )

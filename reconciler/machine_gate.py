@@ -18,6 +18,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from reconciler.errors import ConfigError
+from reconciler.pulled_units import PULLED
 
 # In /etc: when the generator runs, /var need not be mounted.
 STATE = "/etc/deployer/state"
@@ -104,79 +105,26 @@ for class in $shut; do echo "$class"; done > "$early/deployer-gate"
 [ -r {LIST} ] || exit 0
 while read -r class unit; do
   [ -n "$unit" ] || continue
-  case " $shut " in *" $class "*) ln -sf /dev/null "$early/$unit" ;; esac
+  case " $shut other " in *" $class "*) ln -sf /dev/null "$early/$unit" ;; esac
 done < {LIST}
 """
 
 CARRY_OVER = f"""\
 mkdir -p {STATE.rpartition("/")[0]} {LOCK.rpartition("/")[0]}
 if [ -f {_OLD_STATE} ] && [ ! -L {_OLD_STATE} ]; then
-  cp -p {_OLD_STATE} {STATE}.new && mv -f {STATE}.new {STATE} && ln -sf {STATE} {_OLD_STATE}
+  was=$(sed -n 's/^generation=//p' {_OLD_STATE}) has=0
+  if grep -qx "instance=$instance" {STATE} 2>/dev/null; then
+    has=$(sed -n 's/^generation=//p' {STATE})
+  fi
+  if [ "${{has:-0}}" -gt "${{was:-0}}" ] ||
+    {{ cp -p {_OLD_STATE} {STATE}.new && mv -f {STATE}.new {STATE}; }}
+  then ln -sf {STATE} {_OLD_STATE}; fi
 fi
 """
-"""What was obeyed before the state moved to /etc holds on.
+"""After IDENTITY: what was obeyed before the state moved to /etc holds on.
 
+Unless something newer was obeyed since: then the old file came back from a backup of /var.
 The link stays: the bootcmd of machines that were born before reads the state at its old place.
-"""
-
-# The relations are asked for a whole round of units at once: what is not known yet is printed as
-# `? NAME`, and asked in the next round. Names may hold backslashes, which awk -v would take apart.
-_CLOSURE = r"""
-function part(name, file, line) {
-  if (name !~ /\.(service|timer|socket|path|target)$/) return 0
-  if (name !~ /\.target$/) return 1
-  file = "/usr/lib/systemd/system/" name
-  if ((getline line < file) < 0) return 1
-  close(file); return 0
-}
-function all(names, n, i, list) {
-  n = split(names, list, " ")
-  for (i = 1; i <= n; i++) if (!(list[i] in member)) return 0
-  return 1
-}
-function join(id, n, i, list) {
-  gated[id]; grown = 1; n = split(names[id], list, " ")
-  for (i = 1; i <= n; i++) { member[list[i]]; if (!(list[i] in known)) print "= " list[i] }
-}
-function look(list, by, n, i, one, id) {
-  n = split(list, one, " ")
-  for (i = 1; i <= n; i++) {
-    if (one[i] in member || !part(one[i])) continue
-    if (!(one[i] in real)) {
-      if (!(one[i] in asked)) print "? " one[i]
-      continue
-    }
-    id = real[one[i]]
-    if (all(by == "triggers" ? triggers[id] : wanted[id])) join(id)
-  }
-}
-function words(text, set, n, i, list) {
-  n = split(text, list, " "); for (i = 1; i <= n; i++) set[list[i]]
-}
-BEGIN {
-  RS = ""; FS = "\n"
-  words(ENVIRON["KNOWN"], known); words(ENVIRON["KNOWN"], member); words(ENVIRON["ASKED"], asked)
-  words(ENVIRON["FIRST"], first)
-}
-{
-  for (i = 1; i <= NF; i++) {
-    at = index($i, "="); said[substr($i, 1, at - 1)] = substr($i, at + 1)
-  }
-  id = said["Id"]; names[id] = said["Names"]; n = split(said["Names"], list, " ")
-  for (i = 1; i <= n; i++) real[list[i]] = id
-  triggers[id] = said["Triggers"]; triggered[id] = said["TriggeredBy"]
-  pulls[id] = said["Requires"] " " said["Wants"] " " said["BindsTo"] " " said["Upholds"]
-  wanted[id] = said["RequiredBy"] " " said["WantedBy"] " " said["BoundBy"] " " said["UpheldBy"]
-  wanted[id] = wanted[id] " " said["TriggeredBy"]
-}
-END {
-  for (one in first) if (one in real) join(real[one]); else print "= " one
-  for (grown = 1; grown;) {
-    grown = 0; for (id in names) if (id in gated) {
-      look(pulls[id] " " triggers[id]); look(triggered[id], "triggers")
-    }
-  }
-}
 """
 
 _FUNCTIONS = f"""\
@@ -186,35 +134,23 @@ place() {{
       mv -f {LIST}.new "$1"
   fi
 }}
-pulled() (
-  known=$1; shift; first=$* asked= told= answer=
-  ask=$first
-  while [ -n "$ask" ]; do
-    asked="$asked $ask"
-    told="$told$(systemctl show -p Id -p Names -p Requires -p Wants -p BindsTo -p Upholds \\
-      -p Triggers -p RequiredBy -p WantedBy -p BoundBy -p UpheldBy -p TriggeredBy \\
-      -- $ask 2>/dev/null || :)
-
-"
-    answer=$(printf %s "$told" |
-      KNOWN=$known FIRST=$first ASKED=$asked awk {shlex.quote(_CLOSURE)} | sort -u)
-    ask=$(echo $(printf '%s\n' "$answer" | sed -n 's/^? //p'))
-  done
-  echo $(printf '%s\n' "$answer" | sed -n 's/^= //p')
-)
-class() {{
-  class=$1 with=$2; shift 2
-  if grep -qx "$class" {MARK} 2>/dev/null; then
-    echo "$@" $(sed -n "s/^$class //p" {LIST} 2>/dev/null)
+{PULLED}class() {{
+  class=$1 with=$2 apart=$3; shift 3
+  if grep -qx "$class" {MARK} 2>/dev/null && [ -s {LIST} ]; then
+    echo "$@" $(sed -n "s/^$class //p" {LIST})
   else
-    echo "$@" $(pulled "$with" "$@")
+    echo "$@" $(pulled "$with" "$apart" "$@")
   fi
 }}
+others() {{
+  for unit in $(sed -n 's/^other //p' {LIST} 2>/dev/null); do
+    case " $app $jobs " in *" $unit "*) continue ;; esac
+    systemctl is-active --quiet "$unit" || echo "other $unit"
+  done
+}}
 """
-"""`pulled KNOWN UNIT...`: the units by all their names, and what only they (or KNOWN) pull in.
-
-The distribution's targets are milestones, no parts of an app. `class` answers from the list while
-the class is shut: a masked unit shows nothing of what it would pull in.
+"""`class` answers from the list while the class is shut: a masked unit shows nothing of what it
+would pull in. `others` are units of another service, whose machine this one is a copy of.
 """
 
 
@@ -226,10 +162,10 @@ def place_files(gate: Gate) -> str:
     """
     return f"""\
 {_FUNCTIONS}\
-jobs=$(class jobs '' {_words(gate.jobs)})
-app=$(class app "$jobs" {_words(gate.app)})
+jobs=$(class jobs '' {shlex.quote(" ".join(gate.app))} {_words(gate.jobs)})
+app=$(class app "$jobs" '' {_words(gate.app)})
 place {LIST} "$({{ for unit in $app; do echo "app $unit"; done
-for unit in $jobs; do echo "jobs $unit"; done; }} | sort -u)
+for unit in $jobs; do echo "jobs $unit"; done; others; }} | sort -u)
 " 644
 place {GENERATOR} {shlex.quote(GENERATOR_TEXT)} 755
 grep -ls '^# Written by the deployer' {_OLD_DROP_INS} {" ".join(_OLD_FILES)} | while read -r old; do

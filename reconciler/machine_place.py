@@ -32,9 +32,13 @@ def place_open(shell: Shell, gate: Gate, generation: int, deploy: str) -> None:
 
 
 def place_script(gate: Gate, act: Act) -> str:
-    """The state first, then the files, then the reload: nothing is shut at any moment."""
+    """The state first, then the files, then the reload: nothing is shut at any moment.
+
+    A reload between them: a clone reads what is on the disk, and units may have been changed there
+    since the running manager read them.
+    """
     return f"""\
-{told_script(gate, act)}
+{told_script(gate, act, "systemctl daemon-reload")}
 systemctl daemon-reload
 if [ ! -e {MARK} ] || [ -s {MARK} ]; then
   rm -f {GENERATOR}; systemctl daemon-reload

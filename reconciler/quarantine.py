@@ -33,7 +33,7 @@ def quarantine_script(gate: Gate) -> str:
 [ -z "$claimed" ] || echo "cloud-init took it for $claimed (manual_cache_clean?)"
 [ -e {MARK} ] || echo "the gate is not there: systemd did not run its generator"
 for unit in {wanted}; do
-  grep -qx -e "app $unit" -e "jobs $unit" {LIST} 2>/dev/null || echo "unit $unit is not gated"
+  grep -qxF -e "app $unit" -e "jobs $unit" {LIST} 2>/dev/null || echo "unit $unit is not gated"
 done
 for unit in $( {{ printf '%s\\n' {wanted}; sed 's/^[a-z]* //' {LIST} 2>/dev/null; }} | sort -u); do
   check "$unit"

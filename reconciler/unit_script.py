@@ -42,6 +42,8 @@ end_group() {
   done
 }"""
 
+# systemd forgets at a daemon-reload which services a socket with Accept=yes has started, and a stop
+# of the socket leaves them.
 STOP_AND_START = f"""\
 {JOURNAL}
 {_SHOW}
@@ -53,6 +55,10 @@ stop() {{
     echo "unit $1 does not stop: $said" >&2; exit 1
   fi
   end_group "$1" "$group"
+  if [ "$(show Accept "$1")" = yes ]; then
+    for served in $(systemctl list-units --plain --no-legend "${{1%.socket}}@*.service" |
+      cut -d " " -f 1); do stop "$served"; done
+  fi
 }}
 start() {{
   if [ "$lacks" = 1 ] && [ "$(show LoadState "$1")" = not-found ]; then return 0; fi
@@ -62,6 +68,9 @@ start() {{
     tries=$((tries + 1)); [ $tries -lt 150 ] || break; sleep 0.2
   done
   [ "$state" = active ] || {{
-    echo "unit $1 is $state; its last lines:" >&2; journal "$1" >&2; exit 1
+    echo "unit $1 is $state; its last lines:" >&2; journal "$1" >&2
+    [ "$state $(show Result "$1")" != "inactive success" ] || echo "If it ran, it ended without" \
+      "an error, and is begun anew by every sweep: name a timer of it in its place" >&2
+    exit 1
   }}
 }}"""

@@ -34,7 +34,7 @@ units=@ROOT@/units; etc=@ROOT@/etc/systemd/system; early=@ROOT@/run/systemd/gene
 echo "$*" >> @ROOT@/calls
 verb=$1; shift
 while case "${1:-}" in --quiet) quiet=1;; -p) shift; wanted="${wanted:-} $1";;
-  --value) bare=1;; --no-pager) ;; --no-legend) ;; --) ;; -n) shift;; *) false;; esac
+  --value) bare=1;; --no-pager) ;; --no-legend) ;; --plain) ;; --) ;; -n) shift;; *) false;; esac
 do shift; done
 unit=${1:-}
 case $verb in
@@ -68,6 +68,10 @@ case $verb in
         if [ -n "${bare:-}" ]; then echo "$value"; else echo "$name=$value"; fi
       done
       [ $# = 1 ] || echo
+    done ;;
+  list-units)
+    for file in $units/$unit.active; do
+      [ ! -e "$file" ] || { file=${file##*/}; echo "${file%.active} loaded active running"; }
     done ;;
   list-unit-files) cat $units/files 2>/dev/null ;;
   status) cat $units/$unit.broken $units/$unit.crashes 2>/dev/null ;;

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from deployer.live_units import refuse_not_brought
 from deployer.run import Run, needed
 from deployer.transfer import Place, install, ship
 from reconciler.errors import CommandFailed
+from reconciler.parallel import side_by_side
+from reconciler.quarantine import verify_quarantine
 
 _MASKED = (
     "until the release starts them its units are masked: leave `systemctl start` and `restart` to "
@@ -27,6 +30,10 @@ def code(run: Run) -> str:
         if "is masked" in error.detail and not error.cure:
             error.cure = _MASKED
         raise
+    refuse_not_brought(run.gate, shells, run.options.despite)
+    if said.install:
+        # An install line is anybody's: the gate may be gone, and a worker be at work.
+        side_by_side(shells, lambda one: verify_quarantine(one, run.gate))
     machines = "1 machine" if len(shells) == 1 else f"{len(shells)} machines"
     return f"{run.release} on {machines}"
 
