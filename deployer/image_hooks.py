@@ -27,6 +27,12 @@ GRACE = 15
 
 ARMED, FIRED, GONE = "armed", "fired", "gone"
 
+OLD_FAILS = 76
+"""How arming ends where the end of an earlier release fails."""
+
+_AS_TIMER = "cd /; export HOME=/root"
+"""A timer has no login user's folder: what works over SSH alone is found out before it counts."""
+
 
 @dataclass(frozen=True)
 class Names:
@@ -48,10 +54,16 @@ class Names:
 def arm_script(names: Names, after: str, seconds: int) -> str:
     """Place the script and the timer that runs it. Nothing on live has changed yet.
 
+    The end of a release that died comes first: its timer would let live go in the middle of our
+    image. Its files stay, so that its timer, and itself if it still lives, find that done.
     sh reads the file: /run is often mounted noexec.
     """
     return (
         f"set -e; umask 077; mkdir -p /run/deployer\n"
+        f"for old in /run/deployer/deployer-after-*.sh; do\n"
+        f'  [ -e "$old" ] && [ "$old" != {names.base}.sh ] || continue\n'
+        f'  /bin/sh "$old" || {{ echo "$old fails" >&2; exit {OLD_FAILS}; }}\n'
+        f"done\n"
         f"printf %s {shlex.quote(after)} > {names.base}.sh\n"
         f"systemd-run --quiet --unit={names.unit} --on-active={seconds}s"
         f" --timer-property=AccuracySec=1s --property=Type=oneshot /bin/sh {names.base}.sh\n"
@@ -64,13 +76,14 @@ def before_script(names: Names, line: str) -> str:
     Every process of it inherits the lock: also what cannot be killed, such as an fsfreeze that is
     still writing back, and would freeze after it was let go. `timeout`, our parent, leads the
     process group. The group is written down before the look at `began`, and `after` looks for it
-    after it has made that: one of the two sees the other.
+    after it has made that: one of the two sees the other. A line that was stuck on its way until
+    all was over finds neither `began` nor the script, which is removed first.
     """
     return (
         f"exec 9> {names.base}.lock; flock 9; echo $PPID > {names.base}.group\n"
-        f"[ ! -e {names.base}.began ] || "
-        '{ echo "its timer has let live go already" >&2; exit 75; }\n'
-        f"{line}\n"
+        f"[ ! -e {names.base}.began ] && [ -e {names.base}.sh ] || "
+        '{ echo "its end has let live go already" >&2; exit 75; }\n'
+        f"{_AS_TIMER}\n{line}\n"
     )
 
 
@@ -85,7 +98,7 @@ def after_script(names: Names, lines: tuple[str, ...], limit: int) -> str:
     )
     end = f'kill -s %s -- "-$(cat {names.base}.group)" 2>/dev/null'
     return (
-        f"umask 077; : > {names.base}.began; exec 9> {names.base}.lock\n"
+        f"umask 077; {_AS_TIMER}; : > {names.base}.began; exec 9> {names.base}.lock\n"
         f"flock -n 9 || {{ {end % 'TERM'}; flock -w 2 9; }} ||\n"
         f"  {{ {end % 'KILL'}; flock -w {limit + GRACE} 9; }} || :\n"
         f"[ ! -e {names.base}.done ] || exit 0\n"
@@ -111,6 +124,13 @@ def end_script(names: Names, after: str) -> str:
     )
 
 
+_UNARMED = "image hooks need systemd-run on the live machine, and sudo for it"
+_STILL_STOPPED = (
+    "image.after of an earlier release fails on the live machine, which may be stopped since then: "
+    "mend that there, then remove the file"
+)
+
+
 @dataclass
 class ImageHooks:
     """The hooks of one image. `connect` opens a session on live; `limit` is that of each line."""
@@ -129,9 +149,9 @@ class ImageHooks:
         seconds = math.ceil(self.hooks.max_stopped.total_seconds())
         arm = arm_script(self._names, self._after, seconds)
         try:
-            self._run(arm, "arming of `image.after`", self._seconds)
+            self._run(arm, "arming of `image.after`", self._longest)
         except CommandFailed as error:
-            error.cure = "image hooks need systemd-run on the live machine, and sudo for it"
+            error.cure = _UNARMED if error.status != OLD_FAILS else _STILL_STOPPED
             raise
         self._begun = True
         for line in self.hooks.before:
@@ -144,7 +164,10 @@ class ImageHooks:
             return self._end() if self._begun else ARMED
         except ToolError as error:
             limit = format_duration(self.hooks.max_stopped)
-            error.cure = error.cure or f"live runs image.after by its own timer within {limit}"
+            error.cure = (
+                f"live runs image.after by its own timer within {limit}; "
+                "if it has restarted, or image.after fails, run that there by hand"
+            )
             raise
         finally:
             if self._shell is not None:
@@ -152,11 +175,10 @@ class ImageHooks:
 
     def _end(self) -> str:
         script, label = end_script(self._names, self._after), "image hooks `after`"
-        limit = self._seconds * (1 + len(self.hooks.after)) + 2 * GRACE
         try:
-            done = self._run(script, label, limit)
+            done = self._run(script, label, self._longest)
         except ConnectionLost:
-            done = self._run(script, label, limit)  # over a session of its own
+            done = self._run(script, label, self._longest)  # over a session of its own
         return done.text.splitlines()[-1]
 
     @property
@@ -166,6 +188,11 @@ class ImageHooks:
     @property
     def _seconds(self) -> int:
         return math.ceil(self.limit.total_seconds())
+
+    @property
+    def _longest(self) -> int:
+        """Seconds that an end may take: a line of `before` that hangs, and all of `after`."""
+        return self._seconds * (1 + len(self.hooks.after)) + 2 * GRACE
 
     @property
     def _after(self) -> str:

@@ -23,7 +23,7 @@ from deployer.smoking import smoke_all
 from deployer.steps.guard import new_id
 from deployer.steps.names import addresses
 from deployer.survey import Survey, survey
-from deployer.undo import left_lines, settled
+from deployer.undo import left_lines, settled, still_shut
 from reconciler import ledger as ledgers
 from reconciler.cloud import Reading
 from reconciler.deploy_id import DeployId
@@ -175,7 +175,8 @@ def _committed_after_all(run: Rollback, error: BaseException) -> bool:
         if not left:
             run.thawed(cut_over=False)
     except ToolError as trouble:
-        left = (str(trouble),)
+        shut = run.shut if run.frozen_at is not None else ""
+        left = (str(trouble), *still_shut(managed.name, shut))
     run.emit(e.CleanUpDone({}, len(left)))
     if left:
         raise DirtRemains(

@@ -52,7 +52,8 @@ def undo(run: Run, reason: str) -> Undone:
     except (ToolError, NotAllowed) as error:
         # Perhaps still rooted: then nothing may be deleted. The lease runs out, the sweep does it.
         close_sessions(run)
-        return _finished(run, {}, (*trouble, f"the lease could not be ended: {error}"))
+        left = (*trouble, f"the lease could not be ended: {error}")
+        return _finished(run, {}, left + still_shut(run.ports.service.name, run.source_database))
     kept = ended and bool(run.options.keep_failed)
     try:
         _thaw_live(run)
@@ -64,6 +65,15 @@ def undo(run: Run, reason: str) -> Undone:
     except ToolError as error:
         # Not an error of the release: said as one, it would read as if all had been cleaned up.
         return _finished(run, {}, (*trouble, f"the clean-up ended early: {error}"), kept=kept)
+
+
+def still_shut(service: str, database: str) -> tuple[str, ...]:
+    """What to say, and to do, where nobody could be asked whether `database` may be opened."""
+    if not database:
+        return ()
+    said = f"{database} may refuse writes until the lease has run out and a sweep has opened it"
+    cure = f"deployer thaw {service} --deployer-is-dead"
+    return (f"{said}; at once, if you know that no commit is on its way: {cure}",)
 
 
 def settled(settle: Callable[[], bool]) -> bool:
@@ -102,7 +112,7 @@ def _thaw_live(run: Run) -> None:
 
 def _account(run: Run) -> tuple[str, ...]:
     """Settle the creates whose outcome is not known, by repeating them with their own token."""
-    trouble: list[str] = []
+    trouble = [run.stopped] if run.stopped else []
     compute = run.ports.compute
     if run.image_order is not None and not run.image:
         order = run.image_order
@@ -184,5 +194,5 @@ def left_lines(result: Result) -> tuple[str, ...]:
 def _finished(
     run: Run, removed: dict[str, int], left: tuple[str, ...], *, kept: bool = False
 ) -> Undone:
-    run.emit(e.CleanUpDone(removed, len(left)))
+    run.emit(e.CleanUpDone(removed, len(left), served=not run.stopped))
     return Undone(removed, left, kept=kept)
