@@ -18,9 +18,10 @@ from datetime import timedelta
 
 from reconciler.deploy_id import DeployId
 from reconciler.durations import format_duration
-from reconciler.errors import CommandFailed, ConnectionLost, ToolError
+from reconciler.errors import CannotConnect, CommandFailed, ConnectionLost, ToolError
 from reconciler.settings_schema import Image
 from reconciler.shell import Command, Result, Shell
+from reconciler.waiting import Pace, looks
 
 GRACE = 15
 """Seconds beyond its limit for which `after` waits for a line of `before` that does not end."""
@@ -133,11 +134,15 @@ _STILL_STOPPED = (
 
 @dataclass
 class ImageHooks:
-    """The hooks of one image. `connect` opens a session on live; `limit` is that of each line."""
+    """The hooks of one image. `connect` opens a session on live; `limit` is that of each line.
+
+    `boots` is how long live may take until it answers again.
+    """
 
     deploy: DeployId
     hooks: Image
     limit: timedelta
+    boots: timedelta
     connect: Callable[[], Shell]
     _shell: Shell | None = field(default=None, init=False)
     _begun: bool = field(default=False, init=False)
@@ -174,12 +179,17 @@ class ImageHooks:
                 self._shell.close()
 
     def _end(self) -> str:
+        """Live may be restarting, by our order, or its sshd be stopped until its timer fires."""
         script, label = end_script(self._names, self._after), "image hooks `after`"
-        try:
-            done = self._run(script, label, self._longest)
-        except ConnectionLost:
-            done = self._run(script, label, self._longest)  # over a session of its own
-        return done.text.splitlines()[-1]
+        pace = Pace(first=1.0, longest=5.0, deadline=self.boots.total_seconds())
+        lost: ToolError | None = None
+        for _ in looks(pace):
+            try:
+                return self._run(script, label, self._longest).text.splitlines()[-1]
+            except (CannotConnect, ConnectionLost) as error:
+                lost = error
+        assert lost is not None
+        raise lost
 
     @property
     def _names(self) -> Names:

@@ -106,7 +106,8 @@ def _hooks(run: Run) -> ImageHooks:
         )
         return managed.reach.shell(machine)
 
-    return ImageHooks(run.deploy, service.image, service.limits.hook, connect)
+    limits = service.limits
+    return ImageHooks(run.deploy, service.image, limits.hook, limits.boot, connect)
 
 
 def _wait(run: Run) -> None:

@@ -16,7 +16,8 @@ from deployer.compute import ImageOrder
 from deployer.image_hooks import Names, after_script, arm_script, before_script, end_script
 from deployer.steps.image import image
 from deployer.undo import undo
-from reconciler.errors import CannotConnect, CommandFailed, ToolError
+from reconciler.errors import CannotConnect, CommandFailed, ConnectionLost, ToolError
+from reconciler.resource import Resource
 from tests.deployer.test_safety_steps import ME, begun
 from tests.fake_machine import clone_of
 from tests.fakes.reach import ToldMachine
@@ -98,11 +99,35 @@ def test_3_no_timer_is_promised_to_a_machine_that_restarts(scene: Scene, live: T
         live.run = lambda *_: (_ for _ in ()).throw(down)  # type: ignore[method-assign]
 
     meanwhile(scene, reboot)
-    run = begun(scene, image=HOOKS)
+    run = begun(scene, image=HOOKS, limits={"boot": "10ms"})
     with pytest.raises(ToolError) as failed:
         image(run)
     assert "restart" in failed.value.cure
     assert any("i-17" in one for one in undo(run, "no end").left)
+
+
+def test_3_who_lets_live_reboot_waits_for_it(scene: Scene, live: ToldMachine) -> None:
+    """`no_reboot = false`: live does not answer at once, and `after` runs when it does."""
+    tries: list[str] = []
+
+    def shell(machine: Resource) -> ToldMachine:
+        tries.append(machine.id)
+        if len(tries) == 2:
+            raise CannotConnect("10.0.1.17 refuses connections", kind="refused")
+        return live
+
+    def reboot() -> None:
+        live.boot()
+        scene.reach.shell = shell  # type: ignore[method-assign]
+        raised = [ConnectionLost("the session is gone")]
+        run = live.run
+        live.run = lambda *words: (  # type: ignore[method-assign]
+            (_ for _ in ()).throw(raised.pop()) if raised else run(*words)
+        )
+
+    meanwhile(scene, reboot)
+    image(begun(scene, image=HOOKS, instance={"no_reboot": False}))
+    assert states(live) == ["stopped", "let go"]
 
 
 @pytest.mark.xfail(strict=True, reason="the end lies in memory: a restart of live loses it")
