@@ -79,6 +79,8 @@ class Lease:
         self._lost: LeaseLost | None = None
         self._is_lost = threading.Event()
         self._looked_at = self._read_at
+        self.committing = False
+        """Whether a commit was ever asked for: then only the ledger knows who is live."""
 
     @property
     def reading(self) -> Reading:
@@ -198,6 +200,7 @@ class Lease:
         """
         cut = Cutover(to, at, seen, self.now)
         self.rest()
+        self.committing = True
         with self._lock:
             self._mine(lambda old: ledgers.commit(old, self.mine, cut), at)
 

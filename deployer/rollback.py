@@ -176,7 +176,7 @@ def _committed_after_all(run: Rollback, error: BaseException) -> bool:
             run.thawed(cut_over=False)
     except ToolError as trouble:
         shut = run.shut if run.frozen_at is not None else ""
-        left = (str(trouble), *still_shut(managed.name, shut))
+        left = (str(trouble), *still_shut(run.lease, shut))
     run.emit(e.CleanUpDone({}, len(left)))
     if left:
         raise DirtRemains(

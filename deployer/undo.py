@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from deployer import events as e
+from deployer.lease import Lease
 from deployer.open_again import open_again
 from deployer.run import Run
 from deployer.visible import wait_until_listed
@@ -53,7 +54,7 @@ def undo(run: Run, reason: str) -> Undone:
         # Perhaps still rooted: then nothing may be deleted. The lease runs out, the sweep does it.
         close_sessions(run)
         left = (*trouble, f"the lease could not be ended: {error}")
-        return _finished(run, {}, left + still_shut(run.ports.service.name, run.source_database))
+        return _finished(run, {}, left + still_shut(run.held, run.source_database))
     kept = ended and bool(run.options.keep_failed)
     try:
         _thaw_live(run)
@@ -67,13 +68,17 @@ def undo(run: Run, reason: str) -> Undone:
         return _finished(run, {}, (*trouble, f"the clean-up ended early: {error}"), kept=kept)
 
 
-def still_shut(service: str, database: str) -> tuple[str, ...]:
+def still_shut(lease: Lease, database: str) -> tuple[str, ...]:
     """What to say, and to do, where nobody could be asked whether `database` may be opened."""
     if not database:
         return ()
+    service = lease.mine.service
+    if lease.committing:
+        cure = f"reconciler sweep --service {service}"
+        return (f"{database} may refuse writes, or be left: once Route 53 answers, {cure}",)
     said = f"{database} may refuse writes until the lease has run out and a sweep has opened it"
     cure = f"deployer thaw {service} --deployer-is-dead"
-    return (f"{said}; at once, if you know that no commit is on its way: {cure}",)
+    return (f"{said}; at once, once this process has ended: {cure}",)
 
 
 def settled(settle: Callable[[], bool]) -> bool:

@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 
 from deployer.clock import elapsed
+from deployer.rollback import rollback
 from deployer.run import Freeze, Run
 from deployer.steps.commit import commit
 from deployer.thaw import thaw
 from deployer.undo import undo
 from reconciler import ledger as ledgers
-from reconciler.errors import CloudError, ToolError
+from reconciler.errors import CloudError, Refused, ToolError
 from reconciler.fence import FencedAct
 from reconciler.ledger import Ending
 from reconciler.plan import Ask
@@ -26,7 +27,7 @@ from tests.deployer.test_safety_steps import ME
 from tests.deployer.test_safety_undo import under_way
 from tests.fakes.ledgers import Weather
 from tests.fakes.scene import ROLE, Scene
-from tests.shop_world import DEAD, LEDGER, LIVE, NOW
+from tests.shop_world import DEAD, LEDGER, LIVE, NOW, OLD
 
 LIVE_DB = LIVE.database_name(LEDGER)
 
@@ -162,3 +163,42 @@ def test_15_the_cure_without_a_ledger_stops_the_living(scene: Scene) -> None:
     with pytest.raises(ToolError, match="takes writes again"):
         commit(run)
     assert replace(scene.ledger, lease=None).live == scene.ledger.live
+
+
+def test_15_the_cure_is_not_offered_once_a_commit_was_asked_for(scene: Scene) -> None:
+    """Whether it was made, nobody can tell: opening live's database may open a previous one's."""
+    run = frozen(scene)
+    scene.ledgers.weather.append(Weather.LATE)
+    with pytest.raises(ToolError):
+        run.held.commit(ME, run.at, LIVE)
+    scene.ledgers.unreadable["shop"] = CloudError("route53: no answer")
+    left = "\n".join(undo(run, "no answer").left)
+    assert "--deployer-is-dead" not in left
+    assert "reconciler sweep --service shop" in left
+
+
+class _Killed(BaseException):
+    """What no handler sees: SIGKILL."""
+
+
+def test_15_the_cure_after_a_rollback_opens_no_previous_database(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rollback was committed and died at once; Route 53 is away, and labels come last.
+
+    What they call live was left: late clients' writes in its database would be in no release.
+    """
+
+    def killed(_: object) -> None:
+        raise _Killed
+
+    scene.server.record_baseline(LIVE_DB, FencedAct(3, LIVE, LEDGER))
+    monkeypatch.setattr("deployer.rollback._after", killed)
+    with pytest.raises(_Killed):
+        rollback(scene.ports(), discard_writes=True)
+    assert scene.ledger.live is not None
+    assert scene.ledger.live.id == OLD
+    scene.ledgers.unreadable["shop"] = CloudError("route53: no answer")
+    with pytest.raises(Refused, match="rolled back to"):
+        thaw(scene.ports(), deployer_is_dead=True)
+    assert scene.server.is_shut(LIVE_DB)
