@@ -138,10 +138,14 @@ class CleanUpItem:
 
 @dataclass(frozen=True)
 class CleanUpDone:
-    """The clean-up ended: how many of each kind were removed, and how many things are left."""
+    """The clean-up ended: how many of each kind were removed, and how many things are left.
+
+    `served` is false where an image hook may have stopped what was live, and not let it go.
+    """
 
     removed: Mapping[str, int]
     left: int
+    served: bool = True
 
 
 @dataclass(frozen=True)

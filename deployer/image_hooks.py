@@ -18,14 +18,21 @@ from datetime import timedelta
 
 from reconciler.deploy_id import DeployId
 from reconciler.durations import format_duration
-from reconciler.errors import CommandFailed, ConnectionLost, ToolError
+from reconciler.errors import CannotConnect, CommandFailed, ConnectionLost, ToolError
 from reconciler.settings_schema import Image
 from reconciler.shell import Command, Result, Shell
+from reconciler.waiting import Pace, looks
 
 GRACE = 15
 """Seconds beyond its limit for which `after` waits for a line of `before` that does not end."""
 
 ARMED, FIRED, GONE = "armed", "fired", "gone"
+
+OLD_FAILS = 76
+"""How arming ends where the end of an earlier release fails."""
+
+_AS_TIMER = "cd /; export HOME=/root"
+"""A timer has no login user's folder: what works over SSH alone is found out before it counts."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +55,16 @@ class Names:
 def arm_script(names: Names, after: str, seconds: int) -> str:
     """Place the script and the timer that runs it. Nothing on live has changed yet.
 
+    The end of a release that died comes first: its timer would let live go in the middle of our
+    image. Its files stay, so that its timer, and itself if it still lives, find that done.
     sh reads the file: /run is often mounted noexec.
     """
     return (
         f"set -e; umask 077; mkdir -p /run/deployer\n"
+        f"for old in /run/deployer/deployer-after-*.sh; do\n"
+        f'  [ -e "$old" ] && [ "$old" != {names.base}.sh ] || continue\n'
+        f'  /bin/sh "$old" || {{ echo "$old fails" >&2; exit {OLD_FAILS}; }}\n'
+        f"done\n"
         f"printf %s {shlex.quote(after)} > {names.base}.sh\n"
         f"systemd-run --quiet --unit={names.unit} --on-active={seconds}s"
         f" --timer-property=AccuracySec=1s --property=Type=oneshot /bin/sh {names.base}.sh\n"
@@ -64,15 +77,15 @@ def before_script(names: Names, line: str) -> str:
     Every process of it inherits the lock: also what cannot be killed, such as an fsfreeze that is
     still writing back, and would freeze after it was let go. `timeout`, our parent, leads the
     process group. The group is written down before the look at `began`, and `after` looks for it
-    after it has made that: one of the two sees the other. A restart of live takes script and timer
-    with it: then nothing is stopped (the model found that).
+    after it has made that: one of the two sees the other. A line that was stuck on its way until
+    all was over finds neither `began` nor the script, which is removed first; nor does one that
+    comes after live has restarted, which takes script and timer with it.
     """
     return (
-        f"[ -e {names.base}.sh ] || {{ echo 'live restarted: its timer is gone' >&2; exit 75; }}\n"
         f"exec 9> {names.base}.lock; flock 9; echo $PPID > {names.base}.group\n"
-        f"[ ! -e {names.base}.began ] || "
-        '{ echo "its timer has let live go already" >&2; exit 75; }\n'
-        f"{line}\n"
+        f"[ ! -e {names.base}.began ] && [ -e {names.base}.sh ] || "
+        '{ echo "its end has let live go already" >&2; exit 75; }\n'
+        f"{_AS_TIMER}\n{line}\n"
     )
 
 
@@ -87,7 +100,7 @@ def after_script(names: Names, lines: tuple[str, ...], limit: int) -> str:
     )
     end = f'kill -s %s -- "-$(cat {names.base}.group)" 2>/dev/null'
     return (
-        f"umask 077; : > {names.base}.began; exec 9> {names.base}.lock\n"
+        f"umask 077; {_AS_TIMER}; : > {names.base}.began; exec 9> {names.base}.lock\n"
         f"flock -n 9 || {{ {end % 'TERM'}; flock -w 2 9; }} ||\n"
         f"  {{ {end % 'KILL'}; flock -w {limit + GRACE} 9; }} || :\n"
         f"[ ! -e {names.base}.done ] || exit 0\n"
@@ -113,13 +126,24 @@ def end_script(names: Names, after: str) -> str:
     )
 
 
+_UNARMED = "image hooks need systemd-run on the live machine, and sudo for it"
+_STILL_STOPPED = (
+    "image.after of an earlier release fails on the live machine, which may be stopped since then: "
+    "mend that there, then remove the file"
+)
+
+
 @dataclass
 class ImageHooks:
-    """The hooks of one image. `connect` opens a session on live; `limit` is that of each line."""
+    """The hooks of one image. `connect` opens a session on live; `limit` is that of each line.
+
+    `boots` is how long live may take until it answers again.
+    """
 
     deploy: DeployId
     hooks: Image
     limit: timedelta
+    boots: timedelta
     connect: Callable[[], Shell]
     _shell: Shell | None = field(default=None, init=False)
     _begun: bool = field(default=False, init=False)
@@ -131,9 +155,9 @@ class ImageHooks:
         seconds = math.ceil(self.hooks.max_stopped.total_seconds())
         arm = arm_script(self._names, self._after, seconds)
         try:
-            self._run(arm, "arming of `image.after`", self._seconds)
+            self._run(arm, "arming of `image.after`", self._longest)
         except CommandFailed as error:
-            error.cure = "image hooks need systemd-run on the live machine, and sudo for it"
+            error.cure = _UNARMED if error.status != OLD_FAILS else _STILL_STOPPED
             raise
         self._begun = True
         for line in self.hooks.before:
@@ -146,20 +170,27 @@ class ImageHooks:
             return self._end() if self._begun else ARMED
         except ToolError as error:
             limit = format_duration(self.hooks.max_stopped)
-            error.cure = error.cure or f"live runs image.after by its own timer within {limit}"
+            error.cure = (
+                f"live runs image.after by its own timer within {limit}; "
+                "if it has restarted, or image.after fails, run that there by hand"
+            )
             raise
         finally:
             if self._shell is not None:
                 self._shell.close()
 
     def _end(self) -> str:
+        """Live may be restarting, by our order, or its sshd be stopped until its timer fires."""
         script, label = end_script(self._names, self._after), "image hooks `after`"
-        limit = self._seconds * (1 + len(self.hooks.after)) + 2 * GRACE
-        try:
-            done = self._run(script, label, limit)
-        except ConnectionLost:
-            done = self._run(script, label, limit)  # over a session of its own
-        return done.text.splitlines()[-1]
+        pace = Pace(first=1.0, longest=5.0, deadline=self.boots.total_seconds())
+        lost: ToolError | None = None
+        for _ in looks(pace):
+            try:
+                return self._run(script, label, self._longest).text.splitlines()[-1]
+            except (CannotConnect, ConnectionLost) as error:
+                lost = error
+        assert lost is not None
+        raise lost
 
     @property
     def _names(self) -> Names:
@@ -168,6 +199,11 @@ class ImageHooks:
     @property
     def _seconds(self) -> int:
         return math.ceil(self.limit.total_seconds())
+
+    @property
+    def _longest(self) -> int:
+        """Seconds that an end may take: a line of `before` that hangs, and all of `after`."""
+        return self._seconds * (1 + len(self.hooks.after)) + 2 * GRACE
 
     @property
     def _after(self) -> str:

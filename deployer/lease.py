@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from functools import partial
 
+from deployer.clock import elapsed
 from deployer.lease_terms import Terms
 from deployer.moved_names import pointed_at, refuse_moved
 from reconciler import ledger as ledgers
@@ -44,7 +45,7 @@ class Lease:
         self._terms = terms
         self._reading = seen
         self._pointed_at = pointed_at(seen)
-        self._read_at = time.monotonic()
+        self._read_at = elapsed()
         self._began = seen.now
         self._step = "lease"
         self._stale = False
@@ -55,6 +56,8 @@ class Lease:
         self._lost: LeaseLost | None = None
         self._is_lost = threading.Event()
         self._looked_at = self._read_at
+        self.committing = False
+        """Whether a commit was ever asked for: then only the ledger knows who is live."""
 
     @property
     def reading(self) -> Reading:
@@ -80,8 +83,8 @@ class Lease:
 
     @property
     def now(self) -> datetime:
-        """AWS's clock, carried on from the last answer by our monotonic one; never the local."""
-        return self._reading.now + timedelta(seconds=time.monotonic() - self._read_at)
+        """AWS's clock, carried on from the last answer by our `elapsed`; never the local one."""
+        return self._reading.now + timedelta(seconds=elapsed() - self._read_at)
 
     def acquire(self, home: LedgerHome | None = None) -> None:
         """Take the lease by a swap against the very value the guard read.
@@ -118,7 +121,7 @@ class Lease:
             self.check()
             self._keep_limit()
             self._mine(lambda old: ledgers.renew(old, self.mine, self._until(), self._step))
-            # Again, by AWS's clock of this answer: ours stands still while a laptop sleeps, and
+            # Again, by AWS's clock of this answer: ours may stand still while a laptop sleeps, and
             # what is made a day after the id was born is not known as its own.
             self._keep_limit()
 
@@ -149,7 +152,7 @@ class Lease:
         """
         with self._noticing():
             if not self._stop.is_set():
-                self._looked_at = time.monotonic()
+                self._looked_at = elapsed()
                 self._reread()
                 if not self._is_mine():
                     raise self._forget_it()
@@ -163,7 +166,7 @@ class Lease:
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             self._is_lost.wait(min(left, WATCH))
-            if time.monotonic() - max(self._looked_at, self._read_at) >= WATCH:
+            if elapsed() - max(self._looked_at, self._read_at) >= WATCH:
                 self.verify()
             self.check()
 
@@ -174,6 +177,7 @@ class Lease:
         """
         cut = Cutover(to, at, seen, self.now)
         self.rest()
+        self.committing = True
         with self._lock:
             self._mine(lambda old: ledgers.commit(old, self.mine, cut), at)
 
@@ -292,5 +296,5 @@ class Lease:
 
     def _take(self, reading: Reading) -> None:
         self._reading = reading
-        self._read_at = time.monotonic()
+        self._read_at = elapsed()
         self._stale = False

@@ -24,7 +24,7 @@ from deployer.smoking import smoke_all
 from deployer.steps.guard import new_id
 from deployer.steps.names import addresses
 from deployer.survey import Survey, survey
-from deployer.undo import left_lines, settled
+from deployer.undo import left_lines, settled, still_shut
 from reconciler import ledger as ledgers
 from reconciler.cloud import Reading
 from reconciler.deploy_id import DeployId
@@ -176,7 +176,8 @@ def _committed_after_all(run: Rollback, error: BaseException) -> bool:
         if not left:
             run.thawed(cut_over=False)
     except ToolError as trouble:
-        left = (str(trouble),)
+        shut = run.shut if run.frozen_at is not None else ""
+        left = (str(trouble), *still_shut(run.lease, shut))
     run.emit(e.CleanUpDone({}, len(left)))
     if left:
         raise DirtRemains(

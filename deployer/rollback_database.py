@@ -6,11 +6,11 @@ of them take writes.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 from deployer import events as e
 from deployer import refusals
+from deployer.clock import elapsed
 from deployer.rollback_run import Rollback
 from reconciler.database.port import Changes, DatabaseServer
 from reconciler.errors import Refused
@@ -64,7 +64,7 @@ def shut_newer(run: Rollback) -> str:
     run.shut = pair.newer  # before the act: if it is cut short, the undo opens it again
     address, was = str(managed.address), run.lease.ledger.was
     act = FencedAct(run.lease.generation, run.live.id, address, was)
-    run.frozen_at = time.monotonic()
+    run.frozen_at = elapsed()
     server.shut(pair.newer, act, managed.app_roles, managed.max_wait)
     limit = run.ports.service.database
     run.emit(e.FreezeBegan(limit.max_freeze.total_seconds() if limit else 0))

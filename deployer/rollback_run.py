@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 
 from deployer import events as e
+from deployer.clock import elapsed
 from deployer.lease import Lease
 from deployer.ports import Ports
 from deployer.survey import Survey
@@ -43,7 +44,7 @@ class Rollback:
     def thawed(self, *, cut_over: bool) -> None:
         """Tell that writes are taken again: by the older database, or still by the newer one."""
         if self.frozen_at is not None:
-            self.emit(e.FreezeEnded(time.monotonic() - self.frozen_at, cut_over))
+            self.emit(e.FreezeEnded(elapsed() - self.frozen_at, cut_over))
             self.frozen_at = None
 
     @property

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from deployer import events as e
+from deployer.clock import elapsed
 from deployer.code import Code
 from deployer.compute import ImageOrder, InstanceFacts, LaunchOrder
 from deployer.lease import Lease
@@ -48,7 +49,7 @@ class NewMachine:
 
 @dataclass
 class Freeze:
-    """The live database is shut for writes: since when (monotonic), and what it looked like."""
+    """The live database is shut for writes: since when (`elapsed`), and what it looked like."""
 
     database: str
     since: float
@@ -57,7 +58,7 @@ class Freeze:
 
     def left(self) -> float:
         """Seconds until the freeze is given up."""
-        return self.limit - (time.monotonic() - self.since)
+        return self.limit - (elapsed() - self.since)
 
 
 @dataclass
@@ -77,6 +78,8 @@ class Run:
     lease: Lease | None = None
     source: InstanceFacts | None = None
     source_database: str = ""
+    stopped: str = ""
+    """Why live may be stopped by an image hook whose end was not seen."""
     image_order: ImageOrder | None = None
     image: str = ""
     image_seen: Sightings = field(default_factory=Sightings)
@@ -131,7 +134,7 @@ class Run:
         """Tell that writes are taken again: by the new database, or by the old one."""
         if self.freeze is None:
             return
-        self.frozen_seconds = time.monotonic() - self.freeze.since
+        self.frozen_seconds = elapsed() - self.freeze.since
         self.freeze = None
         self.emit(e.FreezeEnded(self.frozen_seconds, cut_over))
 

@@ -58,7 +58,8 @@ def staged(asked: Asked, service: str, *, by_labels: bool = False) -> Iterator[S
     settings = asked.settings()
     settings.service(service)
     asked.last_words = (
-        "Left at once. What this run made may still be there; its lease runs out by itself.\n"
+        "Left at once. What this run made may still be there, and live may refuse writes.\n"
+        f"To undo it now           deployer abort {service}\n"
         f"To see what is there     deployer status {service}\n"
         f"To remove what is left   reconciler sweep --service {service}"
     )

@@ -18,6 +18,7 @@ from reconciler.deploy_id import DeployId
 from reconciler.errors import CloudError, ConfigError, LedgerUnknown, Refused
 from reconciler.fence import FencedAct
 from reconciler.ledger import Ending, Lease
+from reconciler.resource import INSTANCE
 from reconciler.tags import Label
 
 
@@ -76,6 +77,7 @@ def _without_ledger(
         )
     live = _labelled_live(seen)
     _refuse_committed(ports, server, live)
+    _refuse_rolled_back(ports, seen, server, live)
     info = _shut_database(ports, server, live)
     assert info.memory is not None
     server.thaw(info.name, FencedAct(info.memory.generation, live, str(ports.managed.address)))
@@ -108,6 +110,26 @@ def _refuse_committed(ports: Ports, server: DatabaseServer, live: DeployId) -> N
                 f"ledger says whether it is live, or {live}",
                 cure="Wait for Route 53. If you know that it never went live, drop its database "
                 "first: what was written into it is then lost.",
+            )
+
+
+def _refuse_rolled_back(ports: Ports, seen: Survey, server: DatabaseServer, live: DeployId) -> None:
+    """A rollback labels its target `pending` before its commit, and opens that database after it.
+
+    A new release's own database is never shut.
+    """
+    machines = [one for one in seen.inventory.resources if one.kind == INSTANCE]
+    begun = {one.deploy for one in machines if one.label is Label.PENDING}
+    for claim in claims(server.databases(), str(ports.managed.address)):
+        memory = claim.info.memory
+        if memory is None or claim.deploy == live or memory.state is not State.SHUT:
+            continue
+        if claim.deploy in begun:
+            raise Refused(
+                f"{live} was being rolled back to {claim.deploy}: only the ledger says which of "
+                "the two is live",
+                cure="Wait for Route 53. If you know that the A record was not moved, label the "
+                f"machines of {claim.deploy} retired first (deploy-state).",
             )
 
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from deployer import events as e
+from deployer.lease import Lease
 from deployer.open_again import open_again
 from deployer.run import Run
 from deployer.visible import wait_until_listed
@@ -52,7 +53,8 @@ def undo(run: Run, reason: str) -> Undone:
     except (ToolError, NotAllowed) as error:
         # Perhaps still rooted: then nothing may be deleted. The lease runs out, the sweep does it.
         close_sessions(run)
-        return _finished(run, {}, (*trouble, f"the lease could not be ended: {error}"))
+        left = (*trouble, f"the lease could not be ended: {error}")
+        return _finished(run, {}, left + still_shut(run.held, run.source_database))
     kept = ended and bool(run.options.keep_failed)
     try:
         _thaw_live(run)
@@ -64,6 +66,19 @@ def undo(run: Run, reason: str) -> Undone:
     except ToolError as error:
         # Not an error of the release: said as one, it would read as if all had been cleaned up.
         return _finished(run, {}, (*trouble, f"the clean-up ended early: {error}"), kept=kept)
+
+
+def still_shut(lease: Lease, database: str) -> tuple[str, ...]:
+    """What to say, and to do, where nobody could be asked whether `database` may be opened."""
+    if not database:
+        return ()
+    service = lease.mine.service
+    if lease.committing:
+        cure = f"reconciler sweep --service {service}"
+        return (f"{database} may refuse writes, or be left: once Route 53 answers, {cure}",)
+    said = f"{database} may refuse writes until the lease has run out and a sweep has opened it"
+    cure = f"deployer thaw {service} --deployer-is-dead"
+    return (f"{said}; at once, once this process has ended: {cure}",)
 
 
 def settled(settle: Callable[[], bool]) -> bool:
@@ -102,7 +117,7 @@ def _thaw_live(run: Run) -> None:
 
 def _account(run: Run) -> tuple[str, ...]:
     """Settle the creates whose outcome is not known, by repeating them with their own token."""
-    trouble: list[str] = []
+    trouble = [run.stopped] if run.stopped else []
     compute = run.ports.compute
     if run.image_order is not None and not run.image:
         order = run.image_order
@@ -184,5 +199,5 @@ def left_lines(result: Result) -> tuple[str, ...]:
 def _finished(
     run: Run, removed: dict[str, int], left: tuple[str, ...], *, kept: bool = False
 ) -> Undone:
-    run.emit(e.CleanUpDone(removed, len(left)))
+    run.emit(e.CleanUpDone(removed, len(left), served=not run.stopped))
     return Undone(removed, left, kept=kept)

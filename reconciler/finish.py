@@ -133,8 +133,16 @@ def _machine(managed: Managed, gate: Gate, thing: Resource, act: Act) -> Outcome
     except NotTried as error:
         return Outcome(thing, Fate.BLOCKED, error.message, Status.SKIPPED)
     except ToolError as error:
-        return Outcome(thing, Fate.FAILED, error.message, Status.FAILED)
+        return Outcome(thing, Fate.FAILED, _why(error), Status.FAILED)
     return Outcome(thing, Fate.DONE, f"app: {act.app}, jobs: {act.jobs}", Status.READ)
+
+
+def _why(error: ToolError) -> str:
+    """What failed and why: `ended with 1` alone does not say which unit."""
+    first = next(
+        (line.strip().rstrip(":") for line in error.detail.splitlines() if line.strip()), ""
+    )
+    return f"{error.message}: {first}" if first else error.message
 
 
 def _label(managed: Managed, work: Finish, desired: Desired) -> Sequence[Outcome]:

@@ -231,7 +231,9 @@ def _write_state(gate: Gate, act: Act) -> str:
     return (
         f'printf \'%s\\n\' "instance=$instance" {said} "jobs=$jobs" > {STATE}.new\n'
         f"sync {STATE}.new 2>/dev/null || sync\n"
-        f"mv -f {STATE}.new {STATE}"
+        f"mv -f {STATE}.new {STATE}\n"
+        # The name, too: after a power cut the machine would come back as it was told before.
+        f"sync {STATE.rpartition('/')[0]} 2>/dev/null || sync"
     )
 
 

@@ -6,20 +6,26 @@ use case cleans up on its ordinary way out. The clean-up is not interrupted agai
 after the first is the same request: CI cancels with SIGINT, and sends SIGTERM 7.5 s later to
 whoever is still cleaning up. A second SIGINT is a person who has pressed Ctrl-C again: it ends the
 process there and then, with last words about what may be left. That is safe at any moment, as
-whatever is left is what a SIGKILL leaves.
+whatever is left is what a SIGKILL leaves. Within a second it is the same key press, which the
+terminal sent to us, and a wrapper (npm, uv) passed on.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import NoReturn
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+ONE_PRESS = 1.0
+"""Seconds within which another SIGINT comes of the same key press."""
 
 _SHOW_CURSOR = "\x1b[?25h"
 
@@ -38,13 +44,16 @@ class _Door:
     def __init__(self, last_words: Callable[[], str]) -> None:
         self.last_words = last_words
         self.first = 0
-        self.pressed = False
-        """Whether a SIGINT has come: the next one is a person's second Ctrl-C."""
+        self.pressed = math.inf
+        """When the first SIGINT came: a later one is a person's second Ctrl-C."""
         self.raised = False
         self.held = 0
 
     def receive(self, signum: int, _: FrameType | None) -> None:
-        again, self.pressed = self.pressed, self.pressed or signum == signal.SIGINT
+        now = time.monotonic()
+        again = now - self.pressed > ONE_PRESS
+        if signum == signal.SIGINT:
+            self.pressed = min(self.pressed, now)
         if not self.first:
             self.first = signum
             self.open()
@@ -61,7 +70,7 @@ class _Door:
 
     def tell(self, signum: int) -> None:
         name, first = (signal.Signals(one).name for one in (signum, self.first))
-        more = "one more Ctrl-C leaves" if self.pressed else "Ctrl-C twice leaves"
+        more = "one more Ctrl-C leaves" if self.pressed < math.inf else "Ctrl-C twice leaves"
         _write(f"{name}: already cleaning up since {first}; {more} at once\n")
 
     def leave(self, signum: int) -> NoReturn:

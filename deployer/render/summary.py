@@ -69,7 +69,8 @@ def _stays(board: Board) -> list[str]:
     """Only what the events have shown: live is untouched until the commit."""
     if board.removed is None or board.live or not board.was:
         return []
-    lines = [f"{board.service} stays on {board.was}, which kept serving."]
+    served = ", which kept serving" if board.removed.served else ""
+    lines = [f"{board.service} stays on {board.was}{served}."]
     if board.thawed is not None:
         lines.append(f"Writes were refused for {words.elapsed(board.thawed)} and are taken again.")
     return lines

@@ -6,9 +6,8 @@ freeze is verified once more just before the commit. Given up beyond `max_freeze
 
 from __future__ import annotations
 
-import time
-
 from deployer import events as e
+from deployer.clock import elapsed
 from deployer.database_access import refuse_clone, refuse_large_objects
 from deployer.database_copy import CopyJob, copy_database
 from deployer.here import Here, Runner
@@ -88,7 +87,7 @@ def _freeze(
         server.record_baseline(source, act)
         run.note("database", "writes from now on to the cutover will be lost (writes = lose)")
         return
-    began = time.monotonic()
+    began = elapsed()
     run.source_database = source  # before the act: if it is cut short, the undo opens it again
     server.shut(source, act, (config.app_role,), config.max_wait.total_seconds())
     if not server.is_shut(source):

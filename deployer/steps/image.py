@@ -41,11 +41,20 @@ def image(run: Run) -> str:
         hooks.before()
         _create(run, order)
     finally:
-        state = hooks.after()
+        state = _let_go(run, hooks, live)
     refuse_let_go(state, service.image, reboots=not order.no_reboot)
     _wait(run)
     reboot = "no reboot" if order.no_reboot else "rebooted"
     return f"{run.image} of {live.id}, {reboot}"
+
+
+def _let_go(run: Run, hooks: ImageHooks, live: InstanceFacts) -> str:
+    """Run `after`. Where that fails, live may be stopped still: no undo may call that clean."""
+    try:
+        return hooks.after()
+    except ToolError as error:
+        run.stopped = f"{live.id} may be stopped: {error.message}; {error.cure}"
+        raise
 
 
 def _base(run: Run) -> str:
@@ -97,7 +106,8 @@ def _hooks(run: Run) -> ImageHooks:
         )
         return managed.reach.shell(machine)
 
-    return ImageHooks(run.deploy, service.image, service.limits.hook, connect)
+    limits = service.limits
+    return ImageHooks(run.deploy, service.image, limits.hook, limits.boot, connect)
 
 
 def _wait(run: Run) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.signals import Interrupted, handled, held_back, pending
+from reconciler.signals import ONE_PRESS, Interrupted, handled, held_back, pending
 
 PRELUDE = """
 import os, sys, time, signal, threading
@@ -86,6 +86,7 @@ def cleaning(first: signal.Signals, until: Path) -> Iterator[subprocess.Popen[st
 def test_a_second_ctrl_c_leaves_at_once_and_says_what_may_be_left(tmp_path: Path) -> None:
     """A clean-up that hangs can be left; no handler, no thread and no finally holds it up."""
     with cleaning(signal.SIGINT, tmp_path / "never") as process:
+        threading.Event().wait(2 * ONE_PRESS)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=20)
     assert process.returncode == 128 + signal.SIGINT
