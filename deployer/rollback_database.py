@@ -68,7 +68,11 @@ def shut_newer(run: Rollback) -> str:
     server.shut(pair.newer, act, managed.app_roles, managed.max_wait)
     limit = run.ports.service.database
     run.emit(e.FreezeBegan(limit.max_freeze.total_seconds() if limit else 0))
-    changes = server.changes_since_baseline(pair.newer)
+    changes = (
+        server.changes_since_baseline(pair.newer)
+        if run.discard_writes
+        else server.final_changes(pair.newer)
+    )
     _refuse_losses(run, changes)
     run.lost = losses(changes)
     # From here on the older database counts: rolling forward again says what that would lose.

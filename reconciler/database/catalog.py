@@ -241,4 +241,27 @@ COUNTERS = """
 SELECT schemaname || '.' || relname, n_tup_ins + n_tup_upd + n_tup_del,
        coalesce(pg_relation_filenode(relid), 0)
 FROM pg_stat_user_tables
+UNION ALL
+SELECT 'sequence ' || schemaname || '.' || sequencename, coalesce(last_value, 0), 0
+FROM pg_sequences
 """
+
+UNREPORTED = """
+SELECT EXISTS (
+  SELECT FROM pg_stat_activity
+  WHERE datname = current_database() AND backend_type = 'client backend'
+    AND pid <> pg_backend_pid() AND backend_start < %(shut)s
+    AND (state IS DISTINCT FROM 'idle'
+         OR state_change > clock_timestamp() - %(late)s * interval '1 second')
+)
+"""
+"""Whether a session that was there at `shut` may have writes that it has not yet counted."""
+
+STILL_BUSY = """
+SELECT EXISTS (
+  SELECT FROM pg_stat_activity
+  WHERE datname = current_database() AND pid <> pg_backend_pid()
+    AND state <> 'idle' AND state_change < %(shut)s
+)
+"""
+"""Whether a statement or transaction of before `shut` goes on: its session reports after it."""

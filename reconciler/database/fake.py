@@ -234,6 +234,9 @@ class FakeServer:
         grown = {one: n - before.get(one, (0, 0))[0] for one, n in database.changed.items()}
         return Changes({one: n for one, n in sorted(grown.items()) if n})
 
+    def final_changes(self, name: str) -> Changes:
+        return self.changes_since_baseline(name)
+
     def _may_fail(self, method: str) -> None:
         if method in self.failing:
             raise self.failing[method]
