@@ -97,6 +97,24 @@ def refuse_large_objects(server: DatabaseServer, database: str, app_role: str) -
 def _refuse_writers(ports: Ports, database: str, found: Findings) -> tuple[str, ...]:
     if found.large_objects:
         raise findings.has_large_objects(database, found.large_objects)
+    if found.subscriptions:
+        raise findings.streamed_into(database, found.subscriptions)
+    if found.policies:
+        raise findings.policies_would_go(database, _configured(ports).app_role, found.policies)
+    if found.free:
+        raise findings.write_freely(database, found.free)
+    return (*_owners(ports, found), *_others(ports, database, found))
+
+
+def _owners(ports: Ports, found: Findings) -> tuple[str, ...]:
+    """What the copy changes for good: its owner may do all that an owner may."""
+    if not found.owners:
+        return ()
+    app_role = _configured(ports).app_role
+    return (f"in the copy, tables of {', '.join(sorted(found.owners))} belong to {app_role}",)
+
+
+def _others(ports: Ports, database: str, found: Findings) -> tuple[str, ...]:
     if not found.others:
         return ()
     if _configured(ports).other_roles == "refuse":

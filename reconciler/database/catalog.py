@@ -265,3 +265,32 @@ SELECT EXISTS (
 )
 """
 """Whether a statement or transaction of before `shut` goes on: its session reports after it."""
+
+FREE_WRITERS = """
+SELECT rolname FROM pg_roles
+WHERE rolcanlogin AND NOT rolsuper AND pg_has_role(oid, 'pg_write_all_data', 'MEMBER')
+  AND has_database_privilege(oid, current_database(), 'CONNECT')
+  AND rolname <> ALL(%s) AND rolname <> current_user
+"""
+"""Who writes every table though no privilege on one says so; superusers are people's affair."""
+
+SUBSCRIPTIONS = """
+SELECT subname FROM pg_subscription
+WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+
+POLICIES = _over_relations(
+    """
+SELECT nspname || '.' || relname FROM relations JOIN pg_roles app ON app.rolname = %s
+WHERE relrowsecurity AND NOT relforcerowsecurity AND NOT app.rolbypassrls
+  AND NOT pg_has_role(app.oid, relowner, 'USAGE')
+"""
+)
+"""Tables whose policies bind the application, because they are another role's."""
+
+OWNERS = _over_relations(
+    """
+SELECT DISTINCT pg_get_userbyid(relowner) FROM relations JOIN pg_roles app ON app.rolname = %s
+WHERE NOT pg_has_role(app.oid, relowner, 'USAGE')
+"""
+)
