@@ -80,6 +80,27 @@ def read_login(shell: Shell, service: Service, config: Database) -> Login:
     )
 
 
+def live_database(ports: Ports, ledger: Ledger) -> str:
+    """The database that live's env file leads to; '' where no machine of it runs.
+
+    Raises ShellError, CannotConnect.
+    """
+    live, config = ledger.live, _configured(ports)
+    machines = [
+        one
+        for one in ports.managed.heap.scan().resources
+        if live is not None and one.deploy == live.id and one.kind == INSTANCE
+        if one.state == "running" and not set(live.at).isdisjoint(one.addresses)
+    ]
+    if not machines:
+        return ""
+    shell = ports.managed.reach.shell(min(machines, key=lambda one: one.id))
+    try:
+        return read_login(shell, ports.service, config).database or config.name or ""
+    finally:
+        shell.close()
+
+
 def refuse_clone(ports: Ports, server: DatabaseServer, shell: Shell, database: str) -> None:
     """Ask once more, of the clone, right before the freeze: live may not have been asked."""
     config = _configured(ports)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from deployer import events as e
 from deployer import refusals
 from deployer.rollback_run import Rollback
+from reconciler.database import findings
 from reconciler.database.port import Changes, DatabaseServer
 from reconciler.errors import Refused
 from reconciler.fence import FencedAct
@@ -51,7 +52,16 @@ def refuse_early(run: Rollback) -> None:
         raise refusals.no_databases(run.ports.managed.name, gap)
     pair = _databases(run)
     if pair is not None:
+        _refuse_sealed(run, pair)
         _refuse_losses(run, pair.server.changes_since_baseline(pair.newer))
+
+
+def _refuse_sealed(run: Rollback, pair: _Pair) -> None:
+    """Past the commit it would be too late to notice that the older one cannot be opened."""
+    memory = next((one.memory for one in pair.server.databases() if one.name == pair.older), None)
+    if memory is not None and not memory.acls and not pair.server.writers(pair.older):
+        roles = ", ".join(run.ports.managed.app_roles)
+        raise findings.nothing_to_give_back(run.ports.managed.name, pair.older, roles)
 
 
 def shut_newer(run: Rollback) -> str:

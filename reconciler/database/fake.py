@@ -173,6 +173,8 @@ class FakeServer:
     def thaw(self, name: str, act: FencedAct) -> Thawed:
         self._may_fail("thaw")
         database, memory = self._admitted(name, act)
+        if not database.grants | memory.acls:
+            raise DatabaseError(f"cannot thaw {name}: its memory of what to give back is gone")
         database.grants |= memory.acls
         database.version += len(memory.acls)
         database.comment = m.encode(m.opened(memory, _TIME))

@@ -50,17 +50,41 @@ def memory_of(scene: Scene, name: str) -> Memory:
     return m.parse(scene.server.held[name].comment)
 
 
-def test_06_a_previous_database_that_forgot_what_to_give_back(scene: Scene) -> None:
-    """A person deletes its comment; the cure; then a rollback to a database nobody may write in."""
+def granted(scene: Scene, name: str) -> None:
+    """The owner gives the application its rights by hand, as the cure says."""
+    scene.server.held[name].add_table(ORDERS, 3)
+
+
+def test_05_live_forgets_what_to_give_back(scene: Scene) -> None:
+    """A person overwrites the comment of a frozen database; nothing says that it is open."""
+    scene.server.shut(LIVE_DB, FencedAct(CLEAN.gen, LIVE, LEDGER), (ROLE,), 1.0)
+    scene.server.held[LIVE_DB].comment = "owned by checkout"
+    assert not scene.sweep().clean
+    with pytest.raises(Refused, match="could not be opened any more") as refused:
+        recover_database(scene.ports(), LIVE_DB, yes)
+    assert f'GRANT CREATE ON SCHEMA public TO "{ROLE}"' in refused.value.cure
+    granted(scene, LIVE_DB)
+    recover_database(scene.ports(), LIVE_DB, yes)
+    assert memory_of(scene, LIVE_DB).note == "owned by checkout"
+    assert scene.sweep().clean
+    scene.server.write(LIVE_DB, ROLE, ORDERS)
+
+
+def test_06_a_previous_one_forgets_what_to_give_back(scene: Scene) -> None:
+    """A person deletes its comment; after the cure a rollback finds a database that it can open."""
     scene.server.record_baseline(LIVE_DB, FencedAct(CLEAN.gen, LIVE, LEDGER))
     scene.server.held[OLD_DB].comment = ""
-    try:
-        recover_database(scene.ports(), OLD_DB, yes)
+    recover_database(scene.ports(), OLD_DB, yes)
+    with pytest.raises(Refused, match="could not be opened any more"):
         rollback(scene.ports(), OLD)
-    except ToolError as error:
-        assert scene.ledger.live == CLEAN.live, "refused, but committed"
-        assert "GRANT" in f"{error.cure} {error.detail}"
-    scene.server.write(scene.ledger.live and LIVE_DB if scene.ledger.live == CLEAN.live else OLD_DB, ROLE, ORDERS)
+    assert scene.ledger.live == CLEAN.live
+    scene.server.write(LIVE_DB, ROLE, ORDERS)
+    granted(scene, OLD_DB)
+    recover_database(scene.ports(), OLD_DB, yes)
+    assert scene.sweep().clean
+    assert scene.server.is_shut(OLD_DB)
+    rollback(scene.ports(), OLD, discard_writes=True)
+    scene.server.write(OLD_DB, ROLE, ORDERS)
 
 
 def test_10_stagings_cure_leaves_production_alone(scene: Scene) -> None:
