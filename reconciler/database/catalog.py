@@ -102,6 +102,7 @@ SELECT EXISTS (SELECT FROM pg_class WHERE oid >= 16384)
     OR EXISTS (SELECT FROM pg_proc WHERE oid >= 16384)
     OR EXISTS (SELECT FROM pg_namespace WHERE oid >= 16384)
     OR EXISTS (SELECT FROM pg_extension WHERE oid >= 16384)
+    OR EXISTS (SELECT FROM pg_type WHERE oid >= 16384)
     OR EXISTS (SELECT FROM pg_largeobject_metadata)
 """
 """Whether a database holds anything that initdb did not put there."""
@@ -294,3 +295,8 @@ SELECT DISTINCT pg_get_userbyid(relowner) FROM relations JOIN pg_roles app ON ap
 WHERE NOT pg_has_role(app.oid, relowner, 'USAGE')
 """
 )
+
+SLOTS = """
+SELECT slot_name FROM pg_replication_slots WHERE database = %s AND NOT active ORDER BY 1
+"""
+"""DROP DATABASE refuses under an active one, and takes the others along without a word."""
