@@ -25,10 +25,14 @@ from reconciler.verdict import Reason, Verdict
 
 @dataclass(frozen=True)
 class Login:
-    """What the env file of live says: the database, and the role that logs in."""
+    """What the env file of live says: the database, the role that logs in, and the server.
+
+    The server is asked for where `database.url` says one as well.
+    """
 
     database: str = ""
     role: str = ""
+    server: str = ""
 
 
 def refuse_access(ports: Ports, todo: ServicePlan, ledger: Ledger | None) -> tuple[str, ...]:
@@ -51,7 +55,9 @@ def refuse_access(ports: Ports, todo: ServicePlan, ledger: Ledger | None) -> tup
         said = f"{error.message}: the role that live logs in as is compared on its clone"
         return (said, *notes)
     known = login.database or _known(todo, live, config)
-    return refuse_roles(ports, server, known, _someone(ports, config, login.role))
+    notes = refuse_roles(ports, server, known, _someone(ports, config, login.role))
+    _refuse_another_server(ports, config, login.server)
+    return notes
 
 
 def refuse_roles(
@@ -77,6 +83,7 @@ def read_login(shell: Shell, service: Service, config: Database) -> Login:
     return Login(
         machine_env.read_database_name(shell, path, config.variable),
         machine_env.read_login(shell, path, config.variable),
+        machine_env.read_server(shell, path, config.variable) if config.url else "",
     )
 
 
@@ -113,6 +120,21 @@ def refuse_large_objects(server: DatabaseServer, database: str, app_role: str) -
     count = server.examine(database, (app_role,)).large_objects
     if count:
         raise findings.has_large_objects(database, count)
+
+
+def _refuse_another_server(ports: Ports, config: Database, used: str) -> None:
+    """A server that was cloned has every name of the old one, and nothing of what comes to it.
+
+    Its database would be shut and copied; what live writes meanwhile goes where nobody looks.
+    """
+    wanted = machine_env.server_of(ports.resolve(config.url).reveal()) if config.url else ""
+    if used and wanted and used != wanted:
+        raise ConfigError(
+            f"live's database is on {used}, database.url leads to {wanted}: the release would copy "
+            "what is there, not what live writes",
+            cure=f"If live is to move to {wanted}: lead its env file there first, and restart it. "
+            "If it is the same server, write its name as live's env file does",
+        )
 
 
 def _refuse_writers(ports: Ports, database: str, found: Findings) -> tuple[str, ...]:

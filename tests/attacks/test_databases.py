@@ -376,9 +376,7 @@ def test_18_what_has_anything_in_it_is_not_empty(
 
 
 @pytest.mark.parametrize("shield", ["IS_TEMPLATE", "ALLOW_CONNECTIONS"])
-def test_18_people_shield_a_database(
-    cluster: Cluster, server: PostgresServer, shield: str
-) -> None:
+def test_18_people_shield_a_database(cluster: Cluster, server: PostgresServer, shield: str) -> None:
     """It is dropped and gone, or there and not said to be gone."""
     server.create(NAME, "app", MEMORY)
     shields = {"IS_TEMPLATE": ("true", "false"), "ALLOW_CONNECTIONS": ("false", "true")}[shield]

@@ -8,22 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from deployer.database_access import refuse_access
 from deployer.move import move
-from deployer.recover import recover
 from deployer.recover_database import recover_database
 from deployer.rollback import rollback
-from deployer.steps.commit import commit
+from deployer.run import Options, Run
+from deployer.steps.guard import guard
 from reconciler import tags as t
 from reconciler.cloud import LedgerAddress
 from reconciler.database import memory as m
-from reconciler.database.memory import Memory, State
-from reconciler.errors import ConfigError, LedgerUnknown, Refused, ToolError
+from reconciler.database.memory import Memory
+from reconciler.errors import ConfigError, Refused
 from reconciler.fence import FencedAct
+from reconciler.holding import refuse_adopted
 from reconciler.ledger import Ledger, LedgerHome, Live
-from reconciler.observe import observe
 from reconciler.plan import Ask
-from reconciler.resource import DATABASE, INSTANCE, VOLUME
+from reconciler.secret import Secret
 from reconciler.sweep import sweep
 from tests.fakes.scene import CONFIGURED, ROLE, Scene
 from tests.shop_world import ALL, CLEAN, DEAD, LEDGER, LIVE, NOW, OLD, PLACE
@@ -48,6 +47,21 @@ def yes(_: object) -> bool:
 def memory_of(scene: Scene, name: str) -> Memory:
     """What a database remembers."""
     return m.parse(scene.server.held[name].comment)
+
+
+def test_01_the_wrong_server(scene: Scene) -> None:
+    """`admin` and `url` lead to a clone of live's server: everything is there, by the same names."""
+    where = Secret(f"postgresql://{ROLE}:pw@clone.internal/shop")
+    ports = scene.ports(database={**CONFIGURED["database"], "url": "env:APP_URL"})
+    run = Run(replace(ports, resolve=lambda _: where), Options(), lambda _: None)
+    scene.acts.clear()
+    says = "live's database is on db:5432, database.url leads to clone.internal:5432"
+    with pytest.raises(ConfigError, match=says):
+        guard(run)
+    assert not scene.did("swap", "shut", "run", "create", "label", "delete")
+    env = f"DATABASE_URL=postgresql://{ROLE}:p%2Fw@Clone.internal:5432/{LIVE_DB}?sslmode=require\n"
+    scene.reach.machine("i-17").write("/etc/shop/env", env)
+    assert guard(run) == "clean"
 
 
 def granted(scene: Scene, name: str) -> None:
@@ -105,7 +119,11 @@ def test_11_a_strangers_database_is_not_claimed(scene: Scene) -> None:
     """A typing error with --yes; live has its database already, in full faith."""
     scene.server.restore(LIVE_DB, "metabase", comment=False)
     theirs = scene.server.held["metabase"]
-    theirs.comment, theirs.owner, theirs.sessions = "dashboards of finance", "metabase", ["metabase"]
+    theirs.comment, theirs.owner, theirs.sessions = (
+        "dashboards of finance",
+        "metabase",
+        ["metabase"],
+    )
     with pytest.raises(Refused):
         recover_database(scene.ports(), "metabase", yes)
     assert scene.server.held["metabase"].comment == "dashboards of finance"
@@ -144,3 +162,25 @@ def test_20_the_old_address_gets_a_new_tenant(scene: Scene) -> None:
     assert {name: scene.server.held[name].comment for name in (LIVE_DB, OLD_DB)} == before
     assert not scene.server.is_shut(LIVE_DB)
     scene.server.write(LIVE_DB, ROLE, ORDERS)
+
+
+def test_12_adoptions_hold_is_no_word_of_peoples() -> None:
+    """Overwritten by `hold`, or taken off by `release`, live's machine would be a stranger."""
+    machine = next(one for one in ALL if one.id == "i-17")
+    adopted = replace(machine, tags={**machine.tags, t.HOLD: t.HELD_BY_ADOPTION})
+    with pytest.raises(Refused, match="was adopted"):
+        refuse_adopted(adopted)
+    refuse_adopted(replace(adopted, tags={**machine.tags, t.HOLD: "ask Ann"}))
+    refuse_adopted(machine)
+
+
+@pytest.mark.parametrize("held", ["vol-41", "eni-41", "snap-41", "ami-41"])
+@pytest.mark.parametrize("young", [False, True])
+def test_13_a_held_part_outlives_its_machine(tmp_path: Path, held: str, *, young: bool) -> None:
+    """A disk as evidence: its machine would take it along, and so stays as well."""
+    scene = Scene(tmp_path, ALL, replace(CLEAN, home=HOME))
+    scene.heap.change(held, tags={t.HOLD: "evidence"})
+    scene.sweep(young=young)
+    assert held in scene.heap.ids
+    assert ("i-41" in scene.heap.ids) == (held in ("vol-41", "eni-41"))
+    assert LIVE_DB in scene.databases
