@@ -67,7 +67,8 @@ def recover_database(ports: Ports, name: str, confirm: Confirm) -> Rewriting:
     wanted = _rewriting(server, infos, name, reading, ledger)
     sealed = wanted.memory.state is State.SHUT and not wanted.memory.acls
     if sealed and ledger.live is not None and wanted.memory.deploy == ledger.live.id:
-        raise nothing_to_give_back(ports.managed.name, name, ", ".join(ports.managed.app_roles))
+        again = f"deployer recover {ports.managed.name} --database {name}"
+        raise nothing_to_give_back(name, ", ".join(ports.managed.app_roles), again)
     _refuse_unused(ports, wanted, ledger, infos)
     if not confirm(wanted):
         raise Refused("nothing was written")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from deployer import events as e
 from deployer import refusals
+from deployer.database_access import read_login
 from deployer.rollback_run import Rollback
 from reconciler.database import findings
 from reconciler.database.port import Changes, DatabaseServer
@@ -58,10 +59,31 @@ def refuse_early(run: Rollback) -> None:
 
 def _refuse_sealed(run: Rollback, pair: _Pair) -> None:
     """Past the commit it would be too late to notice that the older one cannot be opened."""
-    memory = next((one.memory for one in pair.server.databases() if one.name == pair.older), None)
-    if memory is not None and not memory.acls and not pair.server.writers(pair.older):
-        roles = ", ".join(run.ports.managed.app_roles)
-        raise findings.nothing_to_give_back(run.ports.managed.name, pair.older, roles)
+    server, service = pair.server, run.ports.managed.name
+    infos = {one.name: one.memory for one in server.databases()}
+    name = pair.older or _named_by(run)
+    memory = infos.get(name)
+    if name not in infos or (memory and memory.acls) or server.writers(name):
+        return
+    then = f"deployer rollback {service} --to {run.target.id}"
+    if memory is not None:
+        then = f"deployer recover {service} --database {name}   and go back"
+    raise findings.nothing_to_give_back(name, ", ".join(run.ports.managed.app_roles), then)
+
+
+def _named_by(run: Rollback) -> str:
+    """What the env file of the target leads to: an adopted one's database may have lost its memory.
+
+    Raises ShellError.
+    """
+    config, machines = run.ports.service.database, run.seen.machines(run.target.id)
+    if config is None or not machines:
+        return ""
+    shell = run.ports.managed.reach.shell(machines[0])
+    try:
+        return read_login(shell, run.ports.service, config).database
+    finally:
+        shell.close()
 
 
 def shut_newer(run: Rollback) -> str:

@@ -175,7 +175,7 @@ def policies_would_go(database: str, app_role: str, tables: Iterable[str]) -> Re
     )
 
 
-def nothing_to_give_back(service: str, database: str, app_role: str) -> Refused:
+def nothing_to_give_back(database: str, app_role: str, then: str) -> Refused:
     """Shut, and the memory of what a freeze took was lost with the comment: no thaw opens it."""
     return Refused(
         f"nobody may write in {database}, and nothing remembers what there was: it could not be "
@@ -186,6 +186,5 @@ Give {app_role} back what it had, as the tables' owner, by psql in {database}, f
   GRANT USAGE, UPDATE ON ALL SEQUENCES IN SCHEMA public TO "{app_role}";
   GRANT CREATE ON SCHEMA public TO "{app_role}";
 Other roles' rights   pg_dump --schema-only of another release's database has their GRANTs
-Then (a sweep shuts it again, if it is not live's)
-deployer recover {service} --database {database}""",
+Then   {then}""",
     )
