@@ -25,10 +25,14 @@ from reconciler.verdict import Reason, Verdict
 
 @dataclass(frozen=True)
 class Login:
-    """What the env file of live says: the database, and the role that logs in."""
+    """What the env file of live says: the database, the role that logs in, and the server.
+
+    The server is asked for where `database.url` says one as well.
+    """
 
     database: str = ""
     role: str = ""
+    server: str = ""
 
 
 def refuse_access(ports: Ports, todo: ServicePlan, ledger: Ledger | None) -> tuple[str, ...]:
@@ -51,7 +55,9 @@ def refuse_access(ports: Ports, todo: ServicePlan, ledger: Ledger | None) -> tup
         said = f"{error.message}: the role that live logs in as is compared on its clone"
         return (said, *notes)
     known = login.database or _known(todo, live, config)
-    return refuse_roles(ports, server, known, _someone(ports, config, login.role))
+    notes = refuse_roles(ports, server, known, _someone(ports, config, login.role))
+    _refuse_another_server(ports, config, login.server)
+    return notes
 
 
 def refuse_roles(
@@ -77,7 +83,29 @@ def read_login(shell: Shell, service: Service, config: Database) -> Login:
     return Login(
         machine_env.read_database_name(shell, path, config.variable),
         machine_env.read_login(shell, path, config.variable),
+        machine_env.read_server(shell, path, config.variable) if config.url else "",
     )
+
+
+def live_database(ports: Ports, ledger: Ledger) -> str:
+    """The database that live's env file leads to; '' where no machine of it runs.
+
+    Raises ShellError, CannotConnect.
+    """
+    live, config = ledger.live, _configured(ports)
+    machines = [
+        one
+        for one in ports.managed.heap.scan().resources
+        if live is not None and one.deploy == live.id and one.kind == INSTANCE
+        if one.state == "running" and not set(live.at).isdisjoint(one.addresses)
+    ]
+    if not machines:
+        return ""
+    shell = ports.managed.reach.shell(min(machines, key=lambda one: one.id))
+    try:
+        return read_login(shell, ports.service, config).database or config.name or ""
+    finally:
+        shell.close()
 
 
 def refuse_clone(ports: Ports, server: DatabaseServer, shell: Shell, database: str) -> None:
@@ -94,9 +122,42 @@ def refuse_large_objects(server: DatabaseServer, database: str, app_role: str) -
         raise findings.has_large_objects(database, count)
 
 
+def _refuse_another_server(ports: Ports, config: Database, used: str) -> None:
+    """A server that was cloned has every name of the old one, and nothing of what comes to it.
+
+    Its database would be shut and copied; what live writes meanwhile goes where nobody looks.
+    """
+    wanted = machine_env.server_of(ports.resolve(config.url).reveal()) if config.url else ""
+    if used and wanted and used != wanted:
+        raise ConfigError(
+            f"live's database is on {used}, database.url leads to {wanted}: the release would copy "
+            "what is there, not what live writes",
+            cure=f"If live is to move to {wanted}: lead its env file there first, and restart it. "
+            "If it is the same server, write its name as live's env file does",
+        )
+
+
 def _refuse_writers(ports: Ports, database: str, found: Findings) -> tuple[str, ...]:
     if found.large_objects:
         raise findings.has_large_objects(database, found.large_objects)
+    if found.subscriptions:
+        raise findings.streamed_into(database, found.subscriptions)
+    if found.policies:
+        raise findings.policies_would_go(database, _configured(ports).app_role, found.policies)
+    if found.free:
+        raise findings.write_freely(database, found.free)
+    return (*_owners(ports, found), *_others(ports, database, found))
+
+
+def _owners(ports: Ports, found: Findings) -> tuple[str, ...]:
+    """What the copy changes for good: its owner may do all that an owner may."""
+    if not found.owners:
+        return ()
+    app_role = _configured(ports).app_role
+    return (f"in the copy, tables of {', '.join(sorted(found.owners))} belong to {app_role}",)
+
+
+def _others(ports: Ports, database: str, found: Findings) -> tuple[str, ...]:
     if not found.others:
         return ()
     if _configured(ports).other_roles == "refuse":

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from deployer.moved_databases import rename_ledger
 from deployer.ports import Ports
 from reconciler import ledger_moves
 from reconciler import tags as t
@@ -225,8 +226,14 @@ def _refuse_claimed(ports: Ports, live: Live) -> None:
 
 
 def retag(ports: Ports, things: tuple[Resource, ...], ledger: Ledger) -> None:
-    """Name the new ledger on what names a former one. Not needed for safety: `was` covers it."""
+    """Name the new ledger on what names a former one, databases included.
+
+    `was` covers it for this service; another one may begin at the old address some day.
+    """
     new = str(ports.managed.address)
     old = [one.id for one in things if one.kind not in APART and one.tags[t.LEDGER] in ledger.was]
     for start in range(0, len(old), BATCH):
         ports.compute.tag(old[start : start + BATCH], {t.LEDGER: new})
+    server = ports.managed.reach.databases()
+    if server is not None:
+        rename_ledger(server, ports.managed.name, ledger, new)

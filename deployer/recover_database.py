@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from deployer.database_access import live_database
 from deployer.ports import Ports
 from reconciler import ledger as ledgers
 from reconciler.cloud import LedgerAddress, Reading
 from reconciler.database import memory as m
+from reconciler.database.findings import nothing_to_give_back
 from reconciler.database.inventory import highest_fence
 from reconciler.database.memory import Memory, State, born_as
 from reconciler.database.port import DatabaseInfo, DatabaseServer
@@ -63,6 +65,11 @@ def recover_database(ports: Ports, name: str, confirm: Confirm) -> Rewriting:
     reading = ports.managed.ledgers.read(ports.managed.address)  # the ledger last (rule 2)
     ledger = _known(ports.managed.name, reading, highest_fence(infos, str(reading.address)))
     wanted = _rewriting(server, infos, name, reading, ledger)
+    sealed = wanted.memory.state is State.SHUT and not wanted.memory.acls
+    if sealed and ledger.live is not None and wanted.memory.deploy == ledger.live.id:
+        again = f"deployer recover {ports.managed.name} --database {name}"
+        raise nothing_to_give_back(name, ", ".join(ports.managed.app_roles), again)
+    _refuse_unused(ports, wanted, ledger, infos)
     if not confirm(wanted):
         raise Refused("nothing was written")
     # The others first: cut short, none is believed, and the service stays unknown.
@@ -71,6 +78,28 @@ def recover_database(ports: Ports, name: str, confirm: Confirm) -> Rewriting:
         server.remember(one, replace(one.memory, name=one.name, oid=0))
     server.remember(wanted.database, wanted.memory)
     return wanted
+
+
+def _refuse_unused(
+    ports: Ports, wanted: Rewriting, ledger: Ledger, infos: Sequence[DatabaseInfo]
+) -> None:
+    """A database with no sign of ours becomes live's only where live's own env file leads to it.
+
+    A name is soon mistyped: the stranger's database would be shut by the next release, and live's
+    own one be nobody's.
+    """
+    address, name = str(ports.managed.address), wanted.database.name
+    signs = {one.info.name for one in claims(infos, address, ledger.was)}
+    if name in signs or not any(not one.doubt for one in wanted.beside):
+        return
+    used = live_database(ports, ledger)
+    if used != name:
+        raise Refused(
+            f"nothing says that database {name} is that of {wanted.memory.deploy}: it has neither "
+            f"its name nor its memory, and live's env file names {used or 'none'}",
+            cure="If it is to take its place: lead live to it first, in "
+            f"{ports.service.app.env_file or 'its env file'}",
+        )
 
 
 def _known(service: str, reading: Reading, fence: int) -> Ledger:

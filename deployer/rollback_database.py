@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from deployer import events as e
 from deployer import refusals
 from deployer.clock import elapsed
+from deployer.database_access import read_login
 from deployer.rollback_run import Rollback
+from reconciler.database import findings
 from reconciler.database.port import Changes, DatabaseServer
 from reconciler.errors import Refused
 from reconciler.fence import FencedAct
@@ -51,7 +53,37 @@ def refuse_early(run: Rollback) -> None:
         raise refusals.no_databases(run.ports.managed.name, gap)
     pair = _databases(run)
     if pair is not None:
+        _refuse_sealed(run, pair)
         _refuse_losses(run, pair.server.changes_since_baseline(pair.newer))
+
+
+def _refuse_sealed(run: Rollback, pair: _Pair) -> None:
+    """Past the commit it would be too late to notice that the older one cannot be opened."""
+    server, service = pair.server, run.ports.managed.name
+    infos = {one.name: one.memory for one in server.databases()}
+    name = pair.older or _named_by(run)
+    memory = infos.get(name)
+    if name not in infos or (memory and memory.acls) or server.writers(name):
+        return
+    then = f"deployer rollback {service} --to {run.target.id}"
+    if memory is not None:
+        then = f"deployer recover {service} --database {name}   and go back"
+    raise findings.nothing_to_give_back(name, ", ".join(run.ports.managed.app_roles), then)
+
+
+def _named_by(run: Rollback) -> str:
+    """What the env file of the target leads to: an adopted one's database may have lost its memory.
+
+    Raises ShellError.
+    """
+    config, machines = run.ports.service.database, run.seen.machines(run.target.id)
+    if config is None or not machines:
+        return ""
+    shell = run.ports.managed.reach.shell(machines[0])
+    try:
+        return read_login(shell, run.ports.service, config).database
+    finally:
+        shell.close()
 
 
 def shut_newer(run: Rollback) -> str:
@@ -68,7 +100,11 @@ def shut_newer(run: Rollback) -> str:
     server.shut(pair.newer, act, managed.app_roles, managed.max_wait)
     limit = run.ports.service.database
     run.emit(e.FreezeBegan(limit.max_freeze.total_seconds() if limit else 0))
-    changes = server.changes_since_baseline(pair.newer)
+    changes = (
+        server.changes_since_baseline(pair.newer)
+        if run.discard_writes
+        else server.final_changes(pair.newer)
+    )
     _refuse_losses(run, changes)
     run.lost = losses(changes)
     # From here on the older database counts: rolling forward again says what that would lose.

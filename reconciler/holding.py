@@ -6,13 +6,13 @@ A thing in AWS carries it as a tag, a database in its memory.
 from __future__ import annotations
 
 from reconciler.aws import hold as tag
-from reconciler.errors import ConfigError
+from reconciler.errors import ConfigError, Refused
 from reconciler.managed import Managed
 from reconciler.observe import observe
 from reconciler.opening import Opened
 from reconciler.resource import DATABASE, Resource, service_of
 from reconciler.settings import Settings
-from reconciler.tags import VALUE_LIMIT
+from reconciler.tags import HELD_BY_ADOPTION, VALUE_LIMIT
 from reconciler.wiring import Edges
 
 
@@ -30,12 +30,23 @@ def set_hold(settings: Settings, opened: Opened, id_: str, reason: str | None) -
             f"nothing with the id {id_} carries our tags in the configured places{known}",
             cure="To see what there is   reconciler report",
         )
+    refuse_adopted(thing)
     if thing.kind == DATABASE:
         hold_database(opened.services, thing, reason)
     elif reason is None:
         tag.release(Edges(settings).aws(thing.place), id_)
     else:
         tag.hold(Edges(settings).aws(thing.place), id_, reason)
+
+
+def refuse_adopted(thing: Resource) -> None:
+    """Another word instead of its hold, or none, and it is a stranger: nobody's live machine."""
+    if thing.kind != DATABASE and thing.hold == HELD_BY_ADOPTION:
+        raise Refused(
+            f"{thing.id} was adopted, which its hold says: no sweep deletes it anyway, and by "
+            "another word in that place the service would not know its machine any more",
+            cure=f"To see what becomes of it   reconciler explain {thing.id}",
+        )
 
 
 def hold_database(services: tuple[Managed, ...], thing: Resource, reason: str | None) -> None:

@@ -87,6 +87,27 @@ def read_login(shell: Shell, path: str, variable: str) -> str:
     return unquote(names[-1].strip()) if names else ""
 
 
+def read_server(shell: Shell, path: str, variable: str) -> str:
+    """The `host:port` that the env file's `variable` leads to: that and no more; '' if none."""
+    url = rf"""{_line(variable)}["']?[A-Za-z0-9+]+://([^/@]*@)?([^/?"'[:space:]]*).*"""
+    file, program = shlex.quote(path), shlex.quote(f"s#{url}#\\3#p")
+    script = f"if [ -e {file} ]; then sed -nE {program} {file}; fi"
+    names = shell.run(Command(script, f"read the database's server in {path}", sudo=True))
+    lines = names.text.splitlines()
+    return _with_port(lines[-1]) if lines else ""
+
+
+def server_of(url: str) -> str:
+    """The `host:port` of an application's URL; '' where it names none."""
+    found = re.match(r"[A-Za-z0-9+]+://(?:[^/@]*@)?([^/?\s]*)", url)
+    return _with_port(found[1]) if found else ""
+
+
+def _with_port(server: str) -> str:
+    plain = server.strip().lower()
+    return plain if not plain or re.search(r":\d+$", plain) else f"{plain}:5432"
+
+
 def login_of(url: str) -> str:
     """The role that an application's URL logs in as; '' where it names none."""
     found = re.match(r"[A-Za-z0-9+]+://([^/:@]*)(:[^/]*)?@", url)

@@ -102,6 +102,7 @@ SELECT EXISTS (SELECT FROM pg_class WHERE oid >= 16384)
     OR EXISTS (SELECT FROM pg_proc WHERE oid >= 16384)
     OR EXISTS (SELECT FROM pg_namespace WHERE oid >= 16384)
     OR EXISTS (SELECT FROM pg_extension WHERE oid >= 16384)
+    OR EXISTS (SELECT FROM pg_type WHERE oid >= 16384)
     OR EXISTS (SELECT FROM pg_largeobject_metadata)
 """
 """Whether a database holds anything that initdb did not put there."""
@@ -241,4 +242,61 @@ COUNTERS = """
 SELECT schemaname || '.' || relname, n_tup_ins + n_tup_upd + n_tup_del,
        coalesce(pg_relation_filenode(relid), 0)
 FROM pg_stat_user_tables
+UNION ALL
+SELECT 'sequence ' || schemaname || '.' || sequencename, coalesce(last_value, 0), 0
+FROM pg_sequences
 """
+
+UNREPORTED = """
+SELECT EXISTS (
+  SELECT FROM pg_stat_activity
+  WHERE datname = current_database() AND backend_type = 'client backend'
+    AND pid <> pg_backend_pid() AND backend_start < %(shut)s
+    AND (state IS DISTINCT FROM 'idle'
+         OR state_change > clock_timestamp() - %(late)s * interval '1 second')
+)
+"""
+"""Whether a session that was there at `shut` may have writes that it has not yet counted."""
+
+STILL_BUSY = """
+SELECT EXISTS (
+  SELECT FROM pg_stat_activity
+  WHERE datname = current_database() AND pid <> pg_backend_pid()
+    AND state <> 'idle' AND state_change < %(shut)s
+)
+"""
+"""Whether a statement or transaction of before `shut` goes on: its session reports after it."""
+
+FREE_WRITERS = """
+SELECT rolname FROM pg_roles
+WHERE rolcanlogin AND NOT rolsuper AND pg_has_role(oid, 'pg_write_all_data', 'MEMBER')
+  AND has_database_privilege(oid, current_database(), 'CONNECT')
+  AND rolname <> ALL(%s) AND rolname <> current_user
+"""
+"""Who writes every table though no privilege on one says so; superusers are people's affair."""
+
+SUBSCRIPTIONS = """
+SELECT subname FROM pg_subscription
+WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+
+POLICIES = _over_relations(
+    """
+SELECT nspname || '.' || relname FROM relations JOIN pg_roles app ON app.rolname = %s
+WHERE relrowsecurity AND NOT relforcerowsecurity AND NOT app.rolbypassrls
+  AND NOT pg_has_role(app.oid, relowner, 'USAGE')
+"""
+)
+"""Tables whose policies bind the application, because they are another role's."""
+
+OWNERS = _over_relations(
+    """
+SELECT DISTINCT pg_get_userbyid(relowner) FROM relations JOIN pg_roles app ON app.rolname = %s
+WHERE NOT pg_has_role(app.oid, relowner, 'USAGE')
+"""
+)
+
+SLOTS = """
+SELECT slot_name FROM pg_replication_slots WHERE database = %s AND NOT active ORDER BY 1
+"""
+"""DROP DATABASE refuses under an active one, and takes the others along without a word."""

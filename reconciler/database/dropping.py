@@ -33,8 +33,10 @@ def drop(
     for _ in looks(PATIENCE):
         infos = comment.listed(connection, catalog.COMMENTS)
         if name not in {one.name for one in infos}:
+            _refuse_template(connection, name)
             return
         claim = whose.proved(name, infos, act)
+        _refuse_slots(connection, name)
         _end_sessions(connection, name, () if claim.making else ours)
         if claim.making:
             _refuse_content(name, inside)
@@ -48,6 +50,28 @@ def drop(
     raise Refused(
         f"database {name} is in use again and again: stop what connects to it ({busy})"
     ) from busy
+
+
+def _refuse_template(connection: Connection, name: str) -> None:
+    """A template is in no list of ours: people have made it one, and it is not gone."""
+    row = connection.execute(catalog.EXISTS, [name]).fetchone()
+    if row and row[0]:
+        raise Refused(
+            f"database {name} was made a template: it is not dropped",
+            cure=f"If it may go:  ALTER DATABASE {name} IS_TEMPLATE false",
+        )
+
+
+def _refuse_slots(connection: Connection, name: str) -> None:
+    """A reader that pauses is no session, and its place in the stream would be lost."""
+    slots = [str(slot) for (slot,) in connection.execute(catalog.SLOTS, [name]).fetchall()]
+    if slots:
+        raise Refused(
+            f"database {name} has the replication slot {', '.join(slots)}: who reads by it would "
+            "lose its place",
+            cure="If nobody does any more:  "
+            + "; ".join(f"SELECT pg_drop_replication_slot('{one}')" for one in slots),
+        )
 
 
 def _end_sessions(connection: Connection, name: str, ours: Sequence[str]) -> None:

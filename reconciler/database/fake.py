@@ -173,6 +173,8 @@ class FakeServer:
     def thaw(self, name: str, act: FencedAct) -> Thawed:
         self._may_fail("thaw")
         database, memory = self._admitted(name, act)
+        if not database.grants | memory.acls:
+            raise DatabaseError(f"cannot thaw {name}: its memory of what to give back is gone")
         database.grants |= memory.acls
         database.version += len(memory.acls)
         database.comment = m.encode(m.opened(memory, _TIME))
@@ -233,6 +235,9 @@ class FakeServer:
         before = memory.baseline.tables
         grown = {one: n - before.get(one, (0, 0))[0] for one, n in database.changed.items()}
         return Changes({one: n for one, n in sorted(grown.items()) if n})
+
+    def final_changes(self, name: str) -> Changes:
+        return self.changes_since_baseline(name)
 
     def _may_fail(self, method: str) -> None:
         if method in self.failing:

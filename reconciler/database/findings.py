@@ -25,6 +25,10 @@ class Findings:
     members        the roles that may act as the first of those asked about
     others         who else can log in and write tables → what; '' stands for every role (PUBLIC)
     large_objects  how many there are
+    free           who else can log in and write every table, whatever is taken from him
+    subscriptions  what streams other databases' changes into this one
+    policies       tables whose row security binds the application, as it does not own them
+    owners         roles that own tables and are not the application's
     """
 
     missing: frozenset[str] = frozenset()
@@ -32,6 +36,10 @@ class Findings:
     members: frozenset[str] = frozenset()
     others: Mapping[str, frozenset[Grant]] = field(default_factory=dict)
     large_objects: int = 0
+    free: frozenset[str] = frozenset()
+    subscriptions: frozenset[str] = frozenset()
+    policies: frozenset[str] = frozenset()
+    owners: frozenset[str] = frozenset()
 
 
 def other_lines(others: Mapping[str, Iterable[Grant]]) -> list[str]:
@@ -125,4 +133,58 @@ def others_write(service: str, database: str, others: Mapping[str, frozenset[Gra
             "If they do not write at all   REVOKE what is listed above from them, as the tables' "
             "owner; it ends their writes at once"
         ),
+    )
+
+
+def write_freely(database: str, roles: Iterable[str]) -> Refused:
+    """Members of pg_write_all_data: a freeze takes nothing from them."""
+    found = sorted(roles)
+    return Refused(
+        f"{', '.join(found)} may write every table of {database}, shut or not: what they write "
+        "while it is copied would be lost",
+        cure="Let them have privileges on tables, which a freeze can take (they then write nothing "
+        "else)   \n"
+        + "\n".join(f'REVOKE pg_write_all_data FROM "{one}"' for one in found)
+        + "\n(or from the role by which they are members)",
+    )
+
+
+def streamed_into(database: str, subscriptions: Iterable[str]) -> Refused:
+    """A subscription's worker writes as its owner, into this database and no copy of it."""
+    found = ", ".join(sorted(subscriptions))
+    return Refused(
+        f"subscription {found} streams changes into {database}: no freeze stops it, and the copy "
+        "would not get what comes from then on",
+        cure="Whoever owns it can let it end in a database of its own, which no release copies\n"
+        "To see where it comes from   SELECT subname, subenabled FROM pg_subscription",
+    )
+
+
+def policies_would_go(database: str, app_role: str, tables: Iterable[str]) -> Refused:
+    """Policies do not bind a table's owner, which the application's role is in the copy."""
+    found = ", ".join(sorted(tables))
+    return Refused(
+        f"row security binds the application in {database} on {found}, since another role owns "
+        f"that; in the copy {app_role} would own it, and see and change every row",
+        cure=(
+            "Let policies bind owners as well (then also who owns it now sees only what they show)"
+            "\n  ALTER TABLE … FORCE ROW LEVEL SECURITY\n"
+            "and let the admin copy every row (it sees every row of every database then)\n"
+            "  ALTER ROLE … BYPASSRLS"
+        ),
+    )
+
+
+def nothing_to_give_back(database: str, app_role: str, then: str) -> Refused:
+    """Shut, and the memory of what a freeze took was lost with the comment: no thaw opens it."""
+    return Refused(
+        f"nobody may write in {database}, and nothing remembers what there was: it could not be "
+        "opened any more",
+        cure=f"""\
+Give {app_role} back what it had, as the tables' owner, by psql in {database}, for each schema:
+  GRANT INSERT, UPDATE, DELETE, TRUNCATE ON ALL TABLES IN SCHEMA public TO "{app_role}";
+  GRANT USAGE, UPDATE ON ALL SEQUENCES IN SCHEMA public TO "{app_role}";
+  GRANT CREATE ON SCHEMA public TO "{app_role}";
+Other roles' rights   pg_dump --schema-only of another release's database has their GRANTs
+Then   {then}""",
     )

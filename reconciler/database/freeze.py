@@ -70,7 +70,7 @@ def thaw(connection: Connection, act: FencedAct) -> Thawed:
         given = privileges.possible(connection, memory.acls)
         privileges.grant(connection, given)
         in_force = privileges.in_force(connection)
-        if not given <= in_force or (memory.state is State.OPEN and not in_force):
+        if not given <= in_force or not in_force:
             raise _still_shut(connection, given - in_force)
         comment.write(connection, connection.info.dbname, m.opened(memory, comment.now(connection)))
     return Thawed(given, memory.acls - given)

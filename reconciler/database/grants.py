@@ -14,6 +14,9 @@ from enum import StrEnum
 PUBLIC = ""
 """Grantee of what everybody may: no role can have an empty name."""
 
+PRIVILEGES = frozenset({"INSERT", "UPDATE", "DELETE", "TRUNCATE", "USAGE", "CREATE"})
+"""What a freeze takes, in GRANT's words."""
+
 
 class On(StrEnum):
     """The kinds of objects whose privileges decide whether a write can commit.
@@ -116,13 +119,13 @@ def from_json(value: Sequence[Mapping[str, object]]) -> frozenset[Grant]:
 def _set(value: Mapping[str, object]) -> GrantSet:
     if set(value) != {"on", "to", "may", "grant", "of"} or not isinstance(value["grant"], bool):
         raise ValueError("not a set of privileges")
-    paths = value["of"]
-    if not isinstance(paths, list):
-        raise ValueError("not a list of objects")
+    paths, may = value["of"], _texts(value["may"])
+    if not isinstance(paths, list) or not PRIVILEGES.issuperset(may):
+        raise ValueError("not a list of objects, or no privileges")
     return GrantSet(
         On(_text(value["on"])),
         _text(value["to"]),
-        _texts(value["may"]),
+        may,
         value["grant"],
         tuple(_texts(path) for path in paths),
     )

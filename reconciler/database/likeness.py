@@ -7,12 +7,12 @@ And the dump is taken while the source is shut, so the privileges to write are m
 
 from __future__ import annotations
 
-from psycopg import Connection
+from psycopg import Connection, errors
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from reconciler.database import comment, privileges
 from reconciler.database.grants import Grant, normal
-from reconciler.errors import DatabaseError
+from reconciler.errors import AccessDenied, DatabaseError
 
 _LOCALE = """
 SELECT pg_encoding_to_char(encoding), datcollate, datctype, to_jsonb(d)
@@ -85,7 +85,24 @@ def _settings(copy: Connection, source: Connection) -> None:
             of = SQL("ROLE {} IN DATABASE {}").format(Identifier(role), name)
         # A list is stored quoted as it is to be read; quoting it again would make it one item.
         text = SQL(value) if setting in _LISTS else Literal(value)
-        copy.execute(SQL("ALTER {} SET {} TO {}").format(of, Identifier(*setting.split(".")), text))
+        change = SQL("ALTER {} SET {} TO {}").format(of, Identifier(*setting.split(".")), text)
+        try:
+            copy.execute(change)
+        except errors.InsufficientPrivilege as error:
+            raise _not_settable(role, setting, source.info.dbname) from error
+
+
+def _not_settable(role: str, setting: str, source: str) -> AccessDenied:
+    if not role:
+        return AccessDenied(
+            f"the admin may not set {setting} for the copy, as it is set for {source}",
+            cure=f'GRANT SET ON PARAMETER {setting} TO "the role of database.admin"',
+        )
+    return AccessDenied(
+        f"{setting} is set for role {role} in {source}, and the admin may not set it in the copy",
+        cure=f'GRANT "{role}" TO "the role of database.admin" WITH ADMIN OPTION\n'
+        f'Or without that setting   ALTER ROLE "{role}" IN DATABASE "{source}" RESET {setting}',
+    )
 
 
 def _database_acl(copy: Connection, source: Connection) -> None:

@@ -33,7 +33,9 @@ def create(connection: Connection, name: str, owner: Composable, memory: Memory)
 def remember(connection: Connection, seen: DatabaseInfo, memory: Memory) -> None:
     """Write a memory anew, unless somebody has changed it since it was seen. Raises Refused."""
     with connection.transaction():
-        comment.lock(connection, memory.ledger)
+        # Acts lock by the address that the ledger was born with.
+        for one in dict.fromkeys((memory.birthplace, memory.ledger)):
+            comment.lock(connection, one)
         now = comment.itself(connection)
         if (now.oid, now.memory, now.foreign) != (seen.oid, seen.memory, seen.foreign):
             raise Refused(

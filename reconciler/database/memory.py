@@ -129,10 +129,13 @@ def encode(memory: Memory) -> str:
 
 
 def parse(comment: str) -> Memory:
-    """The memory written as `comment`. Raises ForeignComment unless every field is understood."""
+    """The memory written as `comment`. Raises ForeignComment unless every field is understood.
+
+    Whoever owns any database of the server can write anything there: RecursionError is JSON's.
+    """
     try:
         return _memory(json.loads(comment))
-    except (InvalidDeployId, KeyError, TypeError, ValueError) as error:
+    except (InvalidDeployId, KeyError, RecursionError, TypeError, ValueError) as error:
         raise ForeignComment(f"a comment that is not ours: {comment[:60]!r}") from error
 
 
@@ -237,5 +240,7 @@ def _baseline(value: object) -> Baseline | None:
         return None
     if not isinstance(value, dict) or set(value) != {"epoch", "tables"}:
         raise ValueError("not a baseline")
+    if not isinstance(value["tables"], dict):
+        raise TypeError("not a table of counters")
     tables = {str(name): (int(n), int(file)) for name, (n, file) in value["tables"].items()}
     return Baseline(str(value["epoch"]), tables)

@@ -183,3 +183,9 @@ class DatabaseServer(Protocol):
     def changes_since_baseline(self, name: str) -> Changes:
         """What was written since `record_baseline`."""
         ...
+
+    def final_changes(self, name: str) -> Changes:
+        """The same of a database that was shut: waits, some ten seconds at most, for sessions
+        that have not yet counted what they wrote.
+        """
+        ...

@@ -125,6 +125,10 @@ class PostgresServer:
         with self._session(name, f"cannot read the counters of database {name}") as session:
             return contents.changes(session)
 
+    def final_changes(self, name: str) -> Changes:
+        with self._session(name, f"cannot read the counters of database {name}") as session:
+            return contents.final_changes(session)
+
     @contextmanager
     def _session(self, dbname: str, doing: str) -> Iterator[Connection]:
         with speaking(doing), closing(self._connect(dbname)) as session:

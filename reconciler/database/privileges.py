@@ -8,7 +8,7 @@ from psycopg import Connection
 from psycopg.sql import SQL, Composable, Identifier
 
 from reconciler.database import catalog
-from reconciler.database.grants import Grant, GrantSet, On, grouped, normal
+from reconciler.database.grants import PRIVILEGES, Grant, GrantSet, On, grouped, normal
 
 CHUNK = 500
 """Objects in one statement."""
@@ -72,5 +72,5 @@ def _clauses(connection: Connection, one: GrantSet) -> Iterator[tuple[Composable
             yield SQL(", ").join(words), _KINDS[one.on].format(names)
 
 
-_WORDS = {word: SQL(word) for word in ("INSERT", "UPDATE", "DELETE", "TRUNCATE", "USAGE", "CREATE")}
+_WORDS = {word: SQL(word) for word in sorted(PRIVILEGES)}
 _KINDS = {On.TABLE: SQL("TABLE {}"), On.SEQUENCE: SQL("SEQUENCE {}"), On.SCHEMA: SQL("SCHEMA {}")}

@@ -22,6 +22,10 @@ def examine(connection: Connection, roles: Sequence[str]) -> Findings:
         members=frozenset(name for (name,) in members),
         others=_others(connection, roles),
         large_objects=large_objects(connection),
+        free=_names(connection, catalog.FREE_WRITERS, list(roles)),
+        subscriptions=_names(connection, catalog.SUBSCRIPTIONS),
+        policies=_names(connection, catalog.POLICIES, roles[0]),
+        owners=_names(connection, catalog.OWNERS, roles[0]),
     )
 
 
@@ -35,6 +39,10 @@ def large_objects(connection: Connection) -> int:
     """How many there are; who may read them makes no difference."""
     row = connection.execute(catalog.LARGE_OBJECTS).fetchone()
     return int(row[0]) if row else 0
+
+
+def _names(connection: Connection, query: str, *given: object) -> frozenset[str]:
+    return frozenset(name for (name,) in connection.execute(query.encode(), given).fetchall())
 
 
 def _others(connection: Connection, roles: Sequence[str]) -> dict[str, frozenset[Grant]]:

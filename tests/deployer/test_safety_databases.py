@@ -193,6 +193,8 @@ def test_two_that_claim_to_be_live(scene: Scene) -> None:
 def test_a_database_without_any_sign_becomes_lives(scene: Scene) -> None:
     """Restored under a name of people's own, without a comment, and the app was led there."""
     scene.server.restore(LIVE_DB, "shop_new", comment=False)
+    env = "DATABASE_URL=postgresql://shop:pw@db/shop_new\n"
+    scene.reach.machine("i-17").write("/etc/shop/env", env)
     done = recover_database(scene.ports(), "shop_new", yes)
     assert (done.memory.deploy, done.role) == (LIVE, "live")
     assert [one.name for one in done.disowned] == [LIVE_DB]

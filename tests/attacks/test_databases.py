@@ -1,0 +1,412 @@
+"""Attacks on whose database it is: on a real PostgreSQL, and on fakes (docs/attacks-databases.md).
+
+The numbers are those of the list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import psycopg
+import pytest
+from psycopg.errors import InsufficientPrivilege
+
+from deployer.database_copy import CopyJob, copy_database
+from deployer.here import Here
+from reconciler.database import memory as m
+from reconciler.database.connect import AdminUrl
+from reconciler.database.memory import Memory
+from reconciler.database.postgres import PostgresServer
+from reconciler.deploy_id import DeployId
+from reconciler.errors import DatabaseError, Refused, ToolError
+from reconciler.fence import FencedAct
+from tests.postgres_cluster import SETTINGS, Client, Cluster, every_acl, running
+
+SHOP = DeployId.parse("shop/20261123T031502Z-7kq2m")
+NEXT = DeployId.parse("shop/20261124T031502Z-8mq4z")
+LEDGER = "Z123/shop._deploy.example.com"
+NAME = SHOP.database_name(LEDGER)
+MEMORY = Memory(SHOP, LEDGER, datetime(2026, 11, 23, tzinfo=UTC))
+
+
+def act(generation: int, deploy: DeployId = SHOP) -> FencedAct:
+    """An act of that generation."""
+    return FencedAct(generation, deploy, LEDGER)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """A real server."""
+    with running() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def server(cluster: Cluster) -> PostgresServer:
+    """The edge."""
+    return cluster.server()
+
+
+@pytest.fixture
+def database(cluster: Cluster) -> Iterator[str]:
+    """A live database of an application as a company has it."""
+    with cluster.company_database() as name:
+        yield name
+
+
+@contextmanager
+def copied(cluster: Cluster, source: str) -> Iterator[str]:
+    """A release's copy of a database, which stays shut."""
+    target = cluster.new_name()
+    server = cluster.server()
+    server.create(target, "app", replace(MEMORY, deploy=NEXT), like=source)
+    try:
+        server.shut(source, act(5), ["app"], 5)
+        admin = AdminUrl.parse(cluster.url())
+        job = CopyJob(admin, source, target, "app", tools=str(cluster.bin), timeout=60)
+        copy_database(job, Here(), server)
+        yield target
+    finally:
+        cluster.drop(target)
+
+
+def rows(session: Client, text: str) -> list[tuple[object, ...]]:
+    """What a query answers."""
+    return session.execute(text.encode()).fetchall()
+
+
+def test_02_a_pooled_sessions_last_orders_are_counted(
+    cluster: Cluster, server: PostgresServer, database: str
+) -> None:
+    """A session that stays reports its last writes seconds later: a rollback saw none of them."""
+    server.record_baseline(database, act(5))
+    with cluster.connect(database) as app:
+        app.execute("SELECT count(*) FROM orders")  # reported at once; what follows is not
+        app.execute("INSERT INTO orders (total) VALUES (1)")
+        app.execute("INSERT INTO orders (total) VALUES (2)")
+        server.shut(database, act(6), ["app"], 5)
+        assert server.final_changes(database).any
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        "SELECT pg_stat_reset()",
+        "SELECT pg_stat_reset_single_table_counters('orders'::regclass)",
+        "TRUNCATE orders CASCADE",
+        "ALTER TABLE lines ALTER order_id TYPE bigint",
+        "CREATE TABLE parts_high PARTITION OF parts FOR VALUES FROM (10) TO (20);"
+        "INSERT INTO parts VALUES (11)",
+        "DROP TABLE lines",
+        "SELECT nextval('tickets')",
+    ],
+)
+def test_03_statistics_that_lie_count_as_some(
+    cluster: Cluster, server: PostgresServer, database: str, lie: str
+) -> None:
+    """Reset, truncated, rewritten, dropped, a new partition, a number given out: never "nothing"."""
+    server.record_baseline(database, act(5))
+    cluster.execute(database, lie, "root" if "pg_stat" in lie else "app")
+    assert server.changes_since_baseline(database).any
+
+
+def test_04_a_subscription_into_live_is_refused(
+    cluster: Cluster, server: PostgresServer, database: str
+) -> None:
+    """Another team's changes stream into live: the new database would never get them."""
+    text = (
+        "CREATE SUBSCRIPTION theirs CONNECTION 'host=127.0.0.1 port=1 dbname=x' "
+        "PUBLICATION p WITH (connect = false, slot_name = 'theirs')"
+    )
+    with cluster.connect(database, "root") as root:
+        root.execute(text.encode())
+        try:
+            assert server.examine(database, ("app", "app")).subscriptions == {"theirs"}
+        finally:
+            root.execute("ALTER SUBSCRIPTION theirs SET (slot_name = NONE)")
+            root.execute("DROP SUBSCRIPTION theirs")
+
+
+def test_05_a_thaw_that_gives_nothing_back_says_so(
+    cluster: Cluster, server: PostgresServer, database: str
+) -> None:
+    """The memory of a shut database was replaced by one that has nothing to give back."""
+    server.shut(database, act(5), ["app"], 5)
+    (info,) = (one for one in server.databases() if one.name == database)
+    assert info.memory is not None
+    server.remember(info, replace(info.memory, acls=frozenset()))
+    with pytest.raises(DatabaseError, match="memory of what to give back is gone"):
+        server.thaw(database, act(6))
+    assert server.is_shut(database)
+
+
+POISON = [
+    '{"v":1,"deploy":"@","ledger":"L","generation":1,"state":"open","at":"20261123T031502Z",'
+    '"baseline":{"epoch":"","tables":[]}}',
+    "[" * 100_000,
+    '{"v":[],"deploy":1}',
+    '{"v":2,"deploy":"@","ledger":"L","generation":1,"state":"shut","at":"20261123T031502Z",'
+    '"name":"x","oid":1,"acls":[{"on":"table","to":"app","may":["SELECT; DROP"],"grant":false,'
+    '"of":[["a","b"]]}]}',
+]
+
+
+@pytest.mark.parametrize("poison", POISON, ids=["tables", "nested", "version", "privilege"])
+def test_08_a_strangers_comment_stops_nobody(
+    cluster: Cluster, server: PostgresServer, database: str, poison: str
+) -> None:
+    """Anybody's comment on any database of the server is read: whatever it is, it is no memory."""
+    text = f"COMMENT ON DATABASE {database} IS '{poison.replace('@', str(SHOP))}'"
+    cluster.execute(database, text)
+    (info,) = (one for one in server.databases() if one.name == database)
+    assert info.memory is None
+    assert info.foreign
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="who owns a database may write its memory, and the thaw gives what stands in it",
+)
+def test_08_a_poisoned_memory_gives_no_more_than_there_is(
+    cluster: Cluster, server: PostgresServer, database: str
+) -> None:
+    """The app's role writes itself a grant on a table that is another's: the thaw must not give it."""
+    with cluster.connect(database, "root") as root:
+        root.execute("CREATE TABLE theirs (n int)")
+        root.execute("CREATE ROLE auditor; GRANT auditor TO admin")
+        root.execute("ALTER TABLE theirs OWNER TO auditor")
+        try:
+            server.shut(database, act(5), ["app"], 5)
+            (info,) = (one for one in server.databases() if one.name == database)
+            assert info.memory is not None
+            stolen = m.g.Grant(m.g.On.TABLE, ("public", "theirs"), "app", "DELETE")
+            forged = m.encode(replace(info.memory, acls=info.memory.acls | {stolen}))
+            cluster.execute(database, f"COMMENT ON DATABASE {database} IS '{forged}'")
+            server.thaw(database, act(6))
+            assert stolen not in server.writers(database)
+        finally:
+            root.execute("DROP TABLE theirs; DROP ROLE auditor")
+
+
+def test_09_a_thaw_meets_another_world(
+    cluster: Cluster, server: PostgresServer, database: str
+) -> None:
+    """A role dropped, one renamed, a table dropped, one renamed: the rest is given back."""
+    with cluster.connect(database, "root") as root:
+        root.execute("CREATE ROLE intern; CREATE ROLE temp")
+        root.execute("GRANT INSERT ON orders, lines TO intern, temp")
+        server.shut(database, act(5), ["app"], 5)
+        root.execute("DROP OWNED BY intern; DROP ROLE intern; ALTER ROLE temp RENAME TO lasting")
+        root.execute("DROP TABLE parts; ALTER TABLE lines RENAME TO order_lines")
+        thawed = server.thaw(database, act(6))
+        assert thawed.lost
+        root.execute("DROP OWNED BY lasting; DROP ROLE lasting")
+    cluster.execute(database, "INSERT INTO orders (total) VALUES (1)")
+
+
+def test_14_rights_in_the_copy(cluster: Cluster, server: PostgresServer, database: str) -> None:
+    """Row level security, EXECUTE taken from PUBLIC, a reader's SELECT: as they were in live."""
+    with cluster.connect(database) as app:
+        app.execute(
+            "CREATE FUNCTION refund() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'"
+        )
+        app.execute("REVOKE EXECUTE ON FUNCTION refund() FROM PUBLIC")
+    with copied(cluster, database) as copy, cluster.connect(copy, "reporter") as reporter:
+        reporter.execute("SELECT count(*) FROM orders")
+        with pytest.raises(InsufficientPrivilege):
+            reporter.execute("SELECT refund()")
+
+
+def test_14_row_security_binds_the_app_in_the_copy(
+    cluster: Cluster, server: PostgresServer, database: str
+) -> None:
+    """The tables are another role's, so policies bind the app; in the copy they would be its own.
+
+    Either the copy binds it as well, or the release is refused before anything is copied.
+    """
+    with cluster.connect(database, "root") as root:
+        root.execute("CREATE ROLE keeper; GRANT keeper TO admin")
+        try:
+            root.execute("CREATE TABLE secrets (tenant int)")
+            root.execute("INSERT INTO secrets VALUES (1), (2)")
+            root.execute("ALTER TABLE secrets ENABLE ROW LEVEL SECURITY")
+            root.execute("CREATE POLICY one ON secrets USING (tenant = 1)")
+            root.execute("ALTER TABLE secrets OWNER TO keeper")
+            root.execute("GRANT SELECT, INSERT ON secrets TO app")
+            with cluster.connect(database) as app:
+                assert rows(app, "SELECT tenant FROM secrets") == [(1,)]
+            found = server.examine(database, ("app", "app"))
+            assert (found.policies, found.owners) == ({"public.secrets"}, {"keeper"})
+            root.execute("ALTER TABLE secrets FORCE ROW LEVEL SECURITY")
+            root.execute("ALTER ROLE admin BYPASSRLS")
+            assert not server.examine(database, ("app", "app")).policies
+            with copied(cluster, database) as copy, cluster.connect(copy) as app:
+                assert rows(app, "SELECT tenant FROM secrets") == [(1,)]
+        finally:
+            root.execute("ALTER ROLE admin NOBYPASSRLS")
+            root.execute("DROP TABLE secrets")
+            root.execute("DROP ROLE keeper")
+
+
+def test_15_what_no_dump_has_is_in_the_copy(
+    cluster: Cluster, server: PostgresServer, database: str
+) -> None:
+    """Settings of the database and of a role in it, CONNECT, collation: the copy has them."""
+    name = f'"{database}"'
+    with cluster.connect(database, "root") as root:
+        for text in (
+            f"ALTER DATABASE {name} SET timezone = 'Europe/Berlin'",
+            f"ALTER DATABASE {name} SET search_path = stock, public",
+            f"ALTER ROLE app IN DATABASE {name} SET statement_timeout = '7s'",
+            "GRANT app TO admin WITH ADMIN OPTION",
+            f"REVOKE CONNECT ON DATABASE {name} FROM PUBLIC",
+            f"GRANT CONNECT ON DATABASE {name} TO reporter",
+            f"ALTER DATABASE {name} CONNECTION LIMIT 90",
+        ):
+            root.execute(text.encode())
+    with copied(cluster, database) as copy, cluster.connect(copy) as app:
+        shown = [rows(app, f"SHOW {one}")[0][0] for one in ("timezone", "search_path")]
+        assert shown == ["Europe/Berlin", "stock, public"]
+        assert rows(app, "SHOW statement_timeout") == [("7s",)]
+        cluster.connect(copy, "reporter").close()
+        with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+            cluster.connect(copy, "clerk")
+
+
+def test_16_a_role_that_no_revoke_binds_is_named(
+    cluster: Cluster, server: PostgresServer, database: str
+) -> None:
+    """A loader that is a member of pg_write_all_data has no privilege of its own to be taken."""
+    with cluster.connect(database, "root") as root:
+        root.execute("GRANT pg_write_all_data TO clerk")
+        try:
+            root.execute("REVOKE ALL ON orders FROM clerk CASCADE")
+            assert server.examine(database, ("app", "app")).free == {"clerk"}
+        finally:
+            root.execute("REVOKE pg_write_all_data FROM clerk")
+
+
+def test_16_other_peoples_functions_and_views_are_shut(
+    cluster: Cluster, server: PostgresServer, database: str
+) -> None:
+    """What runs as a role without login is bound as well; a superuser's view is taken itself."""
+    with cluster.connect(database, "root") as root:
+        root.execute("CREATE ROLE keeper; GRANT keeper TO admin")
+        try:
+            root.execute("CREATE TABLE kept (n int)")
+            root.execute("CREATE VIEW window_ AS SELECT * FROM kept")
+            root.execute("GRANT INSERT ON window_ TO app")
+            root.execute("ALTER VIEW window_ OWNER TO keeper")
+            root.execute("ALTER TABLE kept OWNER TO keeper")
+            root.execute(
+                "CREATE FUNCTION keep() RETURNS void LANGUAGE sql SECURITY DEFINER "
+                "AS 'INSERT INTO kept VALUES (1)'"
+            )
+            root.execute("ALTER FUNCTION keep() OWNER TO keeper")
+            with cluster.connect(database) as app:
+                app.execute("SELECT keep()")
+                app.execute("INSERT INTO window_ VALUES (1)")
+                server.shut(database, act(5), ["app"], 5)
+                for text in ("SELECT keep()", "INSERT INTO window_ VALUES (2)"):
+                    with pytest.raises(InsufficientPrivilege):
+                        app.execute(text.encode())
+        finally:
+            root.execute("DROP FUNCTION keep(); DROP VIEW window_; DROP TABLE kept")
+            root.execute("DROP ROLE keeper")
+
+
+def test_17_privileges_of_every_shape_come_back(
+    cluster: Cluster, server: PostgresServer, database: str
+) -> None:
+    """Odd names everywhere, columns, PUBLIC, what was handed on: nothing writes, nothing is lost."""
+    odd = 'We"ird % {0} %s é'
+    quoted = '"' + odd.replace('"', '""') + '"'
+    with cluster.connect(database, "root") as root:
+        try:
+            root.execute(f"CREATE ROLE {quoted} LOGIN PASSWORD 'x'".encode())
+            for text in (
+                f"CREATE SCHEMA {quoted} AUTHORIZATION app",
+                f"CREATE TABLE {quoted}.{quoted} ({quoted} int)",
+                f"ALTER TABLE {quoted}.{quoted} OWNER TO app",
+                f"GRANT USAGE ON SCHEMA {quoted} TO PUBLIC",
+                f"GRANT INSERT ({quoted}) ON {quoted}.{quoted} TO {quoted} WITH GRANT OPTION",
+                f"SET ROLE {quoted}",
+                f"GRANT INSERT ({quoted}) ON {quoted}.{quoted} TO clerk",
+                "RESET ROLE",
+                f"ALTER DATABASE {database} RENAME TO {quoted}" if 0 else "SELECT 1",
+            ):
+                root.execute(text.encode())
+            before = every_acl(root)
+            server.shut(database, act(5), ["app"], 5)
+            assert not server.writers(database)
+            assert not server.thaw(database, act(6)).lost
+            assert every_acl(root) == before
+        finally:
+            root.execute(f"DROP SCHEMA {quoted} CASCADE; DROP OWNED BY {quoted}".encode())
+            root.execute(f"DROP ROLE {quoted}".encode())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "CREATE SCHEMA own",
+        "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "SELECT lo_create(0)",
+        "CREATE TYPE mood AS ENUM ('good')",
+        "CREATE DOMAIN d AS int",
+        "CREATE MATERIALIZED VIEW mv AS SELECT 1 AS n",
+    ],
+)
+def test_18_what_has_anything_in_it_is_not_empty(
+    cluster: Cluster, server: PostgresServer, content: str
+) -> None:
+    """A database with the name of one that is being made, in which people put something."""
+    making = m.making_name(NAME)
+    cluster.execute("postgres", f"CREATE DATABASE {making} OWNER app", "admin")
+    try:
+        cluster.execute(making, content, "root")
+        with pytest.raises(Refused, match="not empty"):
+            server.drop(making, act(5))
+        assert making in {one.name for one in server.databases()}
+    finally:
+        cluster.drop(making)
+
+
+@pytest.mark.parametrize("shield", ["IS_TEMPLATE", "ALLOW_CONNECTIONS"])
+def test_18_people_shield_a_database(cluster: Cluster, server: PostgresServer, shield: str) -> None:
+    """It is dropped and gone, or there and not said to be gone."""
+    server.create(NAME, "app", MEMORY)
+    shields = {"IS_TEMPLATE": ("true", "false"), "ALLOW_CONNECTIONS": ("false", "true")}[shield]
+    alter = f"ALTER DATABASE {NAME} {shield}"
+    cluster.execute("postgres", f"{alter} {shields[0]}", "root")
+    told = ""
+    try:
+        server.drop(NAME, act(5))
+    except ToolError as error:
+        told = error.message
+    with cluster.connect("postgres", "root") as root:
+        found = rows(root, f"SELECT 1 FROM pg_database WHERE datname = '{NAME}'")
+        assert bool(found) == bool(told)
+        if found:
+            root.execute(f"{alter} {shields[1]}".encode())
+            cluster.drop(NAME)
+
+
+def test_18_a_paused_readers_slot_keeps_a_database(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """DROP DATABASE would take an inactive slot of other people along, without a word."""
+    monkeypatch.setitem(SETTINGS, "wal_level", "logical")
+    with running() as cluster:
+        server = cluster.server()
+        server.create(NAME, "app", MEMORY)
+        slot = "SELECT pg_create_logical_replication_slot('warehouse', 'pgoutput')"
+        cluster.execute(NAME, slot, "root")
+        with pytest.raises(Refused, match="replication slot warehouse"):
+            server.drop(NAME, act(5))
+        cluster.execute("postgres", "SELECT pg_drop_replication_slot('warehouse')", "root")
+        server.drop(NAME, act(5))
+        assert NAME not in {one.name for one in server.databases()}
