@@ -98,6 +98,7 @@ def test_a_large_object_made_during_the_freeze(shop: Shop) -> None:
     told(done, Exit.FAILED, "was changed while it was shut", "large object")
     shop.assert_as_before(before)
     assert query(shop, LIVE_DATABASE, "SELECT lo_get(4711)") == [(b"an upload",)]
+    query(shop, LIVE_DATABASE, "SET ROLE shop; SELECT lo_unlink(4711)")
 
 
 def test_a_role_that_is_shut_out_as_said(shop: Shop) -> None:

@@ -64,6 +64,28 @@ def _configure(line: str, to: str) -> Cause:
     return cause
 
 
+_DISABLED = "/etc/cloud/cloud-init.disabled"
+
+
+@contextmanager
+def _no_cloud_init(shop: Shop) -> Iterator[None]:
+    """The image carries what keeps cloud-init from its work: the clone shows live's host key."""
+    before, after = f"touch {_DISABLED}", f"rm -f {_DISABLED}"
+    shop.append(f'\n[image]\nbefore = ["{before}"]\nafter = ["{after}"]\n')
+    yield
+
+
+@contextmanager
+def _unit_that_fails(shop: Shop) -> Iterator[None]:
+    """What the release installs keeps its unit from coming up."""
+    folder = "/etc/systemd/system/shop.service.d"
+    lines = ("[Service]", "ExecStart=", "ExecStart=/bin/false")
+    echoes = "; ".join(f"echo {one}" for one in lines)
+    write = f"mkdir -p {folder} && ({echoes}) > {folder}/fails.conf"
+    shop.configure(r"^install = .*$", f'install = ["{write}"]')
+    yield
+
+
 @contextmanager
 def _broken_release(_: Shop) -> Iterator[None]:
     yield
@@ -90,6 +112,8 @@ def _few_tries(shop: Shop) -> Iterator[None]:
     yield
 
 
+_USER = (r'^user = "ubuntu"$', 'user = "nobody-here"')
+_UNIT = (r'^units    = \["shop"\]$', 'units    = ["shop", "no-unit"]')
 NO_CAPACITY = "InsufficientInstanceCapacity"
 FAILURES = (
     Failure("guard", _refuse("DescribeTags", "UnauthorizedOperation", times=0), code=Exit.ACCESS),
@@ -97,11 +121,13 @@ FAILURES = (
     Failure("image", _refuse("CreateImage")),
     Failure("launch", _refuse("RunInstances")),
     Failure("launch", _refuse("RunInstances", NO_CAPACITY, status=500), more=", no capacity"),
-    Failure("connect", _configure(r'^user = "ubuntu"$', 'user = "nobody-here"')),
+    Failure("guard", _configure(*_USER), code=Exit.REFUSED, more=", no such user"),
+    Failure("guard", _configure(*_UNIT), code=Exit.REFUSED, more=", no such unit"),
+    Failure("connect", _no_cloud_init),
     Failure("code", _broken_release, ref="broken-install"),
     Failure("database", _open_writer),
     Failure("migrate", _broken_release, ref="broken-migrate"),
-    Failure("start", _configure(r'^units    = \["shop"\]$', 'units    = ["shop", "no-unit"]')),
+    Failure("start", _unit_that_fails),
     Failure("smoke", _few_tries, ref="broken-smoke"),
     Failure("smoke", _another_answer, more=", another answer"),
     Failure("commit", _refuse(SWAP, "InvalidInput", skip=COMMIT)),

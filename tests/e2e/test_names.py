@@ -60,7 +60,9 @@ def test_a_line_changed_to_a_second_name_harms_nobody(adopted: Company) -> None:
     has(refused.err, RECORD)
     assert (adopted.things(), adopted.pointed_at()) == (before, (first,))
     assert place_order(adopted)
-    adopted.ok("reconciler", "sweep")
+    swept = adopted.reconciler("sweep")
+    assert swept.code == Exit.DIRT, swept
+    has(swept.out, "unknown", RECORD, WWW, "deployer move shop")
     assert adopted.things() == before
 
 
