@@ -5,9 +5,10 @@ from __future__ import annotations
 from deployer.live_units import refuse_not_brought
 from deployer.run import Run, needed
 from deployer.transfer import Place, install, ship
-from reconciler.errors import CommandFailed
+from reconciler.errors import CommandFailed, ShellError
 from reconciler.parallel import side_by_side
 from reconciler.quarantine import verify_quarantine
+from reconciler.shell import Shell
 
 _MASKED = (
     "until the release starts them its units are masked: leave `systemctl start` and `restart` to "
@@ -32,10 +33,19 @@ def code(run: Run) -> str:
         raise
     refuse_not_brought(run.gate, shells, run.options.despite)
     if said.install:
-        # An install line is anybody's: the gate may be gone, and a worker be at work.
-        side_by_side(shells, lambda one: verify_quarantine(one, run.gate))
+        side_by_side(shells, lambda one: _still_shut(run, one))
     machines = "1 machine" if len(shells) == 1 else f"{len(shells)} machines"
     return f"{run.release} on {machines}"
+
+
+def _still_shut(run: Run, shell: Shell) -> None:
+    """An install line is anybody's: the gate may be gone, and a worker be at work."""
+    try:
+        verify_quarantine(shell, run.gate)
+    except ShellError as error:
+        error.message = f"after the install, {error.message}"
+        error.cure = "let no line of code.install start a gated unit or remove the gate's files"
+        raise
 
 
 def _below(path: str, env_file: str) -> tuple[str, ...]:

@@ -85,7 +85,7 @@ def test_18_a_clone_on_which_cloud_init_does_nothing(adopted: Company) -> None:
     [
         (
             f"rm {GENERATOR} && systemctl daemon-reload && systemctl start shop-worker",
-            "is not quarantined",
+            "let no line of code.install start a gated unit",
         ),
         ("systemctl unmask shop-worker && systemctl enable --now shop-worker", "is masked"),
     ],
