@@ -50,7 +50,7 @@ def memory_of(scene: Scene, name: str) -> Memory:
 
 
 def test_01_the_wrong_server(scene: Scene) -> None:
-    """`admin` and `url` lead to a clone of live's server: everything is there, by the same names."""
+    """`admin` and `url` lead to a clone of live's server, which has all the same names."""
     where = Secret(f"postgresql://{ROLE}:pw@clone.internal/shop")
     ports = scene.ports(database={**CONFIGURED["database"], "url": "env:APP_URL"})
     run = Run(replace(ports, resolve=lambda _: where), Options(), lambda _: None)
