@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -91,7 +92,7 @@ def test_04_14_16_what_no_freeze_or_copy_keeps_is_refused(
 ) -> None:
     """Before anything is made or touched, with what can be done."""
     examine = scene.server.examine
-    more = {key: frozenset(names) for key, names in found.items()}
+    more: dict[str, Any] = {key: frozenset(names) for key, names in found.items()}
     monkeypatch.setattr(scene.server, "examine", lambda *asked: replace(examine(*asked), **more))
     scene.acts.clear()
     with pytest.raises(Refused, match=says) as refused:

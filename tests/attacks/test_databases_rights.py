@@ -20,6 +20,7 @@ from reconciler.database.connect import AdminUrl
 from reconciler.database.memory import Memory
 from reconciler.database.postgres import PostgresServer
 from reconciler.deploy_id import DeployId
+from reconciler.errors import AccessDenied
 from reconciler.fence import FencedAct
 from tests.postgres_cluster import Client, Cluster, every_acl, running
 
@@ -148,6 +149,19 @@ def test_15_what_no_dump_has_is_in_the_copy(cluster: Cluster, database: str) -> 
         cluster.connect(copy, "reporter").close()
         with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
             cluster.connect(copy, "clerk")
+
+
+def test_15_a_setting_that_the_admin_may_not_give_is_named(cluster: Cluster, database: str) -> None:
+    """An admin without the option on the role: what to grant is said, and live is as it was."""
+    with cluster.connect(database, "root") as root:
+        root.execute("REVOKE ADMIN OPTION FOR app FROM admin")
+        root.execute(f'ALTER ROLE app IN DATABASE "{database}" SET work_mem = 999'.encode())
+    words = pytest.raises(AccessDenied, match="work_mem is set for role app")
+    with words as refused, copied(cluster, database):
+        pass
+    assert 'GRANT "app" TO' in refused.value.cure
+    cluster.server().thaw(database, act(6))
+    cluster.execute(database, "INSERT INTO orders (total) VALUES (1)")
 
 
 def test_16_a_role_that_no_revoke_binds_is_named(
