@@ -1,10 +1,16 @@
-"""Migrate: once, on the first machine, against the new database only."""
+"""Migrate: once, on the first machine, against the new database only.
+
+The application's role owns that database, so a migration may write a comment on it: our memory is
+put back then, and what it wrote is kept in it as a note.
+"""
 
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 
 from deployer.run import Run
+from reconciler.database.port import DatabaseInfo
 from reconciler.shell import Command
 
 
@@ -14,14 +20,38 @@ def migrate(run: Run) -> str:
     lines = config.migrate if config else ()
     if not lines:
         return "nothing to migrate"
+    before = _database(run)
+    try:
+        said = _run(run, lines)
+    finally:
+        _remember(run, before)
+    run.schema = said.splitlines()[-1] if said else ""
+    return run.schema or "migrated"
+
+
+def _run(run: Run, lines: tuple[str, ...]) -> str:
     said = ""
     for line in lines:
         limit = run.within(run.ports.service.limits.migrate)
         script = with_environment(line, run.ports.service.code.path, run.env_file)
         command = Command(script, f"migration `{line}`", sudo=True, timeout=limit)
         said = run.machines[0].shell.run(command).text.strip() or said
-    run.schema = said.splitlines()[-1] if said else ""
-    return run.schema or "migrated"
+    return said
+
+
+def _database(run: Run) -> DatabaseInfo | None:
+    server = run.ports.managed.reach.databases()
+    infos = server.databases() if server else ()
+    return next((one for one in infos if one.name == run.database), None)
+
+
+def _remember(run: Run, before: DatabaseInfo | None) -> None:
+    """Only in the very database that we have made: without a memory it would be nobody's."""
+    server, now = run.ports.managed.reach.databases(), _database(run)
+    if server is None or before is None or before.memory is None or now is None:
+        return
+    if now.oid == before.oid and now.memory != before.memory:
+        server.remember(now, replace(before.memory, note=now.foreign or before.memory.note))
 
 
 def with_environment(line: str, directory: str, env_file: str) -> str:

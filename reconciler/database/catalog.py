@@ -247,26 +247,6 @@ SELECT 'sequence ' || schemaname || '.' || sequencename, coalesce(last_value, 0)
 FROM pg_sequences
 """
 
-UNREPORTED = """
-SELECT EXISTS (
-  SELECT FROM pg_stat_activity
-  WHERE datname = current_database() AND backend_type = 'client backend'
-    AND pid <> pg_backend_pid() AND backend_start < %(shut)s
-    AND (state IS DISTINCT FROM 'idle'
-         OR state_change > clock_timestamp() - %(late)s * interval '1 second')
-)
-"""
-"""Whether a session that was there at `shut` may have writes that it has not yet counted."""
-
-STILL_BUSY = """
-SELECT EXISTS (
-  SELECT FROM pg_stat_activity
-  WHERE datname = current_database() AND pid <> pg_backend_pid()
-    AND state <> 'idle' AND state_change < %(shut)s
-)
-"""
-"""Whether a statement or transaction of before `shut` goes on: its session reports after it."""
-
 FREE_WRITERS = """
 SELECT rolname FROM pg_roles
 WHERE rolcanlogin AND NOT rolsuper AND pg_has_role(oid, 'pg_write_all_data', 'MEMBER')
@@ -295,8 +275,3 @@ SELECT DISTINCT pg_get_userbyid(relowner) FROM relations JOIN pg_roles app ON ap
 WHERE NOT pg_has_role(app.oid, relowner, 'USAGE')
 """
 )
-
-SLOTS = """
-SELECT slot_name FROM pg_replication_slots WHERE database = %s AND NOT active ORDER BY 1
-"""
-"""DROP DATABASE refuses under an active one, and takes the others along without a word."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from psycopg import Connection
 from psycopg.sql import SQL, Identifier, Literal
 
-from reconciler.database import catalog, comment, roles
+from reconciler.database import catalog, catalog_activity, comment, roles
 from reconciler.database.memory import Baseline
 from reconciler.database.port import Changes
 from reconciler.fence import FencedAct
@@ -77,11 +77,11 @@ def final_changes(connection: Connection) -> Changes:
     asked = {"shut": comment.now(connection), "late": LATE}
     for _ in looks(REPORTED):
         # In this order: who had not yet reported when it was asked is counted in the next look.
-        row = connection.execute(catalog.UNREPORTED, asked).fetchone()
+        row = connection.execute(catalog_activity.UNREPORTED, asked).fetchone()
         found = changes(connection)
         if found.any or not (row and row[0]):
             return found
-    row = connection.execute(catalog.STILL_BUSY, asked).fetchone()
+    row = connection.execute(catalog_activity.STILL_BUSY, asked).fetchone()
     found = changes(connection)
     return replace(found, unknown=found.unknown or bool(row and row[0]))
 

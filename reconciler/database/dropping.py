@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from psycopg import Connection, errors
 from psycopg.sql import SQL, Identifier
 
-from reconciler.database import catalog, comment, whose
+from reconciler.database import catalog, catalog_activity, comment, whose
 from reconciler.errors import DatabaseError, Refused
 from reconciler.fence import FencedAct
 from reconciler.waiting import Pace, looks
@@ -64,7 +64,7 @@ def _refuse_template(connection: Connection, name: str) -> None:
 
 def _refuse_slots(connection: Connection, name: str) -> None:
     """A reader that pauses is no session, and its place in the stream would be lost."""
-    slots = [str(slot) for (slot,) in connection.execute(catalog.SLOTS, [name]).fetchall()]
+    slots = [str(slot) for (slot,) in connection.execute(catalog_activity.SLOTS, [name]).fetchall()]
     if slots:
         raise Refused(
             f"database {name} has the replication slot {', '.join(slots)}: who reads by it would "

@@ -185,7 +185,8 @@ class DatabaseServer(Protocol):
         ...
 
     def final_changes(self, name: str) -> Changes:
-        """The same of a database that was shut: waits, some ten seconds at most, for sessions
-        that have not yet counted what they wrote.
+        """The same of a database that was shut, once every session has counted what it wrote.
+
+        Waits for that some ten seconds at most, and only while nothing is known to be lost.
         """
         ...

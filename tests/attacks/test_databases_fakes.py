@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ from reconciler import tags as t
 from reconciler.cloud import LedgerAddress
 from reconciler.database import memory as m
 from reconciler.database.memory import Memory
+from reconciler.database.port import Changes
 from reconciler.errors import ConfigError, Refused
 from reconciler.fence import FencedAct
 from reconciler.holding import refuse_adopted
@@ -50,7 +52,7 @@ def memory_of(scene: Scene, name: str) -> Memory:
 
 
 def test_01_the_wrong_server(scene: Scene) -> None:
-    """`admin` and `url` lead to a clone of live's server: everything is there, by the same names."""
+    """`admin` and `url` lead to a clone of live's server, which has all the same names."""
     where = Secret(f"postgresql://{ROLE}:pw@clone.internal/shop")
     ports = scene.ports(database={**CONFIGURED["database"], "url": "env:APP_URL"})
     run = Run(replace(ports, resolve=lambda _: where), Options(), lambda _: None)
@@ -62,6 +64,41 @@ def test_01_the_wrong_server(scene: Scene) -> None:
     env = f"DATABASE_URL=postgresql://{ROLE}:p%2Fw@Clone.internal:5432/{LIVE_DB}?sslmode=require\n"
     scene.reach.machine("i-17").write("/etc/shop/env", env)
     assert guard(run) == "clean"
+
+
+def test_02_a_rollback_counts_once_all_have_reported(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a pooled session reports after the shut is refused as well, and live goes on."""
+    scene.server.record_baseline(LIVE_DB, FencedAct(CLEAN.gen, LIVE, LEDGER))
+    late = Changes({ORDERS: 2})
+    monkeypatch.setattr(scene.server, "final_changes", lambda _: late)
+    with pytest.raises(Refused, match="at least 2 row changes"):
+        rollback(scene.ports(), OLD)
+    assert scene.ledger.live == CLEAN.live
+    scene.server.write(LIVE_DB, ROLE, ORDERS)
+
+
+@pytest.mark.parametrize(
+    ("found", "says"),
+    [
+        ({"subscriptions": {"theirs"}}, "subscription theirs streams changes into"),
+        ({"policies": {"public.secrets"}}, "row security binds the application"),
+        ({"free": {"loader"}}, "loader may write every table"),
+    ],
+)
+def test_04_14_16_what_no_freeze_or_copy_keeps_is_refused(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, found: dict[str, set[str]], says: str
+) -> None:
+    """Before anything is made or touched, with what can be done."""
+    examine = scene.server.examine
+    more: dict[str, Any] = {key: frozenset(names) for key, names in found.items()}
+    monkeypatch.setattr(scene.server, "examine", lambda *asked: replace(examine(*asked), **more))
+    scene.acts.clear()
+    with pytest.raises(Refused, match=says) as refused:
+        guard(Run(scene.ports(), Options(), lambda _: None))
+    assert refused.value.cure
+    assert not scene.did("swap", "shut", "run", "create", "label", "delete")
 
 
 def granted(scene: Scene, name: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import psycopg
 import pytest
 
@@ -9,18 +11,19 @@ from deployer.sandbox.client import Sandbox
 from reconciler.exits import Exit
 from tests.adoption import adopt
 from tests.company import Company
-from tests.e2e.eyes import has, live_instance, place_order, takes_writes, writable
+from tests.e2e.eyes import has, live_instance, place_order, writable
 from tests.warm_company import WarmCompany
 
 pytestmark = pytest.mark.timeout(600)
 
-NOTES = """migrate = ['''./bin/migrate; python3 -c 'from shop.database import connect
-with connect() as session:
-    session.run("DO $x$ BEGIN EXECUTE format($y$COMMENT ON DATABASE %I IS $z$schema 42$z$$y$,"
-                " current_database()); END $x$")
-' ''']"""
-
-
+NOTE = (
+    "DO $x$ BEGIN EXECUTE format($y$COMMENT ON DATABASE %I IS $z$schema 42$z$$y$, "
+    "current_database()); END $x$"
+)
+NOTES = (
+    "migrate = ['''./bin/migrate; python3 -c 'from shop.database import connect; "
+    f"held = connect(); held.__enter__().run(\"{NOTE}\")'''']"
+)
 GRANTS = [
     'GRANT INSERT, UPDATE, DELETE, TRUNCATE ON ALL TABLES IN SCHEMA public TO "shop"',
     'GRANT USAGE, UPDATE ON ALL SEQUENCES IN SCHEMA public TO "shop"',
@@ -52,7 +55,7 @@ def comment(company: Company, database: str) -> str | None:
 
 
 def test_06_an_adopted_database_forgets_what_to_give_back(adopted: Company) -> None:
-    """Its comment is deleted while it is shut; a rollback would be live on what nobody may write."""
+    """Its comment is deleted while it is shut; a rollback would go live on it."""
     adopted.up("v1.5.0")
     database = str(adopted.get()["database"])
     execute(adopted, "COMMENT ON DATABASE shop IS NULL")
@@ -71,15 +74,20 @@ def test_06_an_adopted_database_forgets_what_to_give_back(adopted: Company) -> N
 
 
 def test_07_a_migration_writes_a_comment(adopted: Company) -> None:
-    """The new database would go live without a memory: given up before the commit, and cleaned."""
+    """It is kept as a note; the new database is the release's all the same, and goes with it."""
     before = adopted.things()
     adopted.configure(r"^migrate.*$", NOTES)
-    done = adopted.deployer("up", "shop", "--ref", "v1.5.0")
-    assert done.code != Exit.DONE, done
-    assert adopted.version() == "v1.4.2"
-    assert takes_writes(adopted, "shop")
-    has(done.err, "no memory of being it")
-    assert adopted.things() == before
+    adopted.configure(r"^http\b.*$", 'http = "/nowhere"')
+    failed = adopted.deployer("up", "shop", "--ref", "v1.5.0")
+    assert failed.code == Exit.FAILED, failed
+    assert adopted.things() == before, failed
+    adopted.configure(r"^http\b.*$", 'http = "/healthz"')
+    adopted.up("v1.5.0")
+    database = str(adopted.get()["database"])
+    memory = json.loads(str(comment(adopted, database)))
+    assert (memory["name"], memory["note"]) == (database, "schema 42")
+    assert writable(adopted) == [database]
+    adopted.ok("deployer", "status", "shop", "--exit-code")
 
 
 def test_12_holds_on_what_is_not_ours(adopted: Company) -> None:
