@@ -10,6 +10,7 @@ import click
 
 from deployer.move_cli import move, retire
 from deployer.read_cli import doctor, history, init, plan, status
+from deployer.recover_cli import recover
 from deployer.staged_cli import SERVICE, deploy_id, staged
 from reconciler.exits import Exit
 from reconciler.shared_cli import (
@@ -27,7 +28,6 @@ from reconciler.short_lived import leave
 
 if TYPE_CHECKING:
     from deployer.adopt import Adoption
-    from deployer.recover import Recovery
     from reconciler.cloud import Outcome
 
 _CHANGES = (
@@ -221,69 +221,6 @@ def abort(asked: Asked, service: str, *, yes: bool) -> int:
 
 @cli.command(
     epilog=epilog(
-        """deployer recover shop
-        deployer recover shop --yes
-        deployer recover shop --end-lease
-        deployer recover shop --database shop_production""",
-        (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.ACCESS),
-    )
-)
-@SERVICE
-@click.option("--database", metavar="NAME", help="Not the ledger: this database's memory.")
-@click.option("--end-lease", is_flag=True, help="End a lease that has not run out: it is dead.")
-@click.option("--nobody-live", is_flag=True, help="It is closed: its A record is gone for good.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@common
-@pass_asked
-def recover(
-    asked: Asked,
-    service: str,
-    *,
-    database: str | None,
-    end_lease: bool,
-    nobody_live: bool,
-    yes: bool,
-) -> None:
-    """Write a lost ledger anew, from the labels.
-
-    Also one that contradicts what is there. Everything is shown before it is written. With
-    --database, say that this database is the service's after it was restored, renamed or copied.
-    """
-    if database is not None:
-        _recover_database(asked, service, database, yes=yes)
-        return
-    with staged(asked, service) as one:
-        from deployer.recover import Word
-        from deployer.recover import recover as mend
-        from deployer.render.status import recovery_json, recovery_lines
-
-        def agreed(recovery: Recovery) -> bool:
-            if not yes:
-                asked.tell("\n".join(recovery_lines(recovery)))
-            confirm("Write this ledger?", yes=yes)
-            return True
-
-        done = mend(one.ports, agreed, Word(end_lease, nobody_live))
-        one.answer(recovery_json(done), lambda: "\n".join(recovery_lines(done)))
-
-
-def _recover_database(asked: Asked, service: str, name: str, *, yes: bool) -> None:
-    with staged(asked, service) as one:
-        from deployer.recover_database import Rewriting, recover_database
-        from deployer.render.recover_database import as_json, lines
-
-        def agreed(wanted: Rewriting) -> bool:
-            if not yes:
-                asked.tell("\n".join(lines(wanted)))
-            confirm("Write this memory?", yes=yes)
-            return True
-
-        done = recover_database(one.ports, name, agreed)
-        one.answer(as_json(done), lambda: "\n".join(lines(done)))
-
-
-@cli.command(
-    epilog=epilog(
         """deployer thaw shop
         deployer thaw shop --deployer-is-dead""",
         (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.ACCESS),
@@ -303,7 +240,7 @@ def thaw(asked: Asked, service: str, *, deployer_is_dead: bool) -> None:
         one.answer(value, lambda: f"{name} of {service} takes writes again")
 
 
-for command in (move, retire, status, history, plan, doctor, init):
+for command in (move, retire, recover, status, history, plan, doctor, init):
     cli.add_command(command)
 cli.add_command(
     Lazy("sandbox", "deployer.sandbox.cli:sandbox", "A private cloud on this machine, to try it.")

@@ -18,6 +18,7 @@ from reconciler.claimants import dispute
 from reconciler.deploy_id import DeployId
 from reconciler.in_use import spare
 from reconciler.ledger import Ledger
+from reconciler.out_of_place import moved_on
 from reconciler.resource import APART, GROUP, IMAGE, RDS_INSTANCE, Inventory, Resource
 from reconciler.tags import HELD_BY_ADOPTION
 from reconciler.verdict import CONDEMNED, Reason, Root, Roots, Verdict
@@ -108,7 +109,7 @@ def _settled(root: Root, inventory: Inventory) -> Root:
 def _contradiction(root: Root, inventory: Inventory) -> str:
     """Signs that the ledger is older than it should be."""
     place = root.home.place
-    restored = _of_a_restored_zone(root.home, inventory)
+    restored = _of_a_restored_zone(root.home, inventory) or moved_on(root, inventory)
     if restored:
         return restored
     ours = [one for one in inventory.resources if _claims(one, root.home)]
