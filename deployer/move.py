@@ -94,9 +94,7 @@ def _things(ports: Ports) -> tuple[Resource, ...]:
     )
 
 
-def _inside(
-    ports: Ports, reading: Reading, ledger: Ledger, found: tuple[Resource, ...]
-) -> Move:
+def _inside(ports: Ports, reading: Reading, ledger: Ledger, found: tuple[Resource, ...]) -> Move:
     """The ledger stays where it is; its record gets the new name."""
     live = _live(ports, ledger)
     wanted = _home(reading.address)
@@ -108,9 +106,7 @@ def _inside(
     return Move(name, reading, reading, None, new, live, elsewhere=False, was=ledger.home)
 
 
-def _elsewhere(
-    ports: Ports, store: LedgerStore, found: tuple[Resource, ...], new: Reading
-) -> Move:
+def _elsewhere(ports: Ports, store: LedgerStore, found: tuple[Resource, ...], new: Reading) -> Move:
     """The ledger goes to another zone."""
     old = _old_address(new.address, found)
     seen = store.raw(old)

@@ -53,9 +53,21 @@ def move(asked: Asked, service: str, *, from_account: str, yes: bool) -> None:
             value | {"generation": done.ledger.gen},
             lambda: (
                 f"{service} is at {done.home.record} now, its ledger at {done.new.address.name}\n"
-                f"Is it well?          deployer status {service}"
+                + _left_behind(done)
+                + f"Is it well?          deployer status {service}"
             ),
         )
+
+
+def _left_behind(done: Move) -> str:
+    """Names of another zone are nobody's witness, unless the configuration says so (rule 13)."""
+    if not done.elsewhere:
+        return ""
+    old = done.old.address
+    return (
+        f"The next release leaves {old.record} behind. Remove it first; or, for releases to wait "
+        f'until it is removed, say witness_zones = ["{old.zone}"] in services/{done.service}.toml\n'
+    )
 
 
 def _move_lines(wanted: Move) -> list[str]:
@@ -95,9 +107,10 @@ def retire(
 ) -> int:
     """Close SERVICE: nobody is live any more.
 
-    Its A record must have been removed, and every other name that leads there. Jobs stop and the database takes no more writes. All
-    releases are kept as previous ones; with --delete-after they are deleted later, databases
-    included. To open it again, make the A record again and run: deployer recover SERVICE
+    Its A record must have been removed, and every other name that leads there. Jobs stop and the
+    database takes no more writes. All releases are kept as previous ones; with --delete-after they
+    are deleted later, databases included. To open it again, make the A record again and run:
+    deployer recover SERVICE
     """
     with staged(asked, service) as one:
         from deployer.retire import retire as close

@@ -157,18 +157,14 @@ def _living(old: Ledger | None, reading: Reading) -> Lease | None:
     return lease if lease is not None and not ledgers.expired(lease, reading.now) else None
 
 
-def _refuse_led_to(
-    managed: Managed, things: Things, old: Ledger | None, live: Live | None
-) -> None:
+def _refuse_led_to(managed: Managed, things: Things, old: Ledger | None, live: Live | None) -> None:
     """Where no ledger says which record is the service's, another name may be it (rule 12)."""
     if old is not None and old.home is not None:
         return
-    whose = things[live.id] if live else [one for of_it in things.values() for one in of_it]
-    addresses = {address for one in whose for address in one.addresses}
-    word = "" if live else " --nobody-live"
-    refuse_served(
-        managed, addresses, f"deployer recover {managed.name}{word}", managed.address.also
-    )
+    whose = [things[live.id]] if live else things.values()
+    addresses = {address for of_it in whose for one in of_it for address in one.addresses}
+    command = f"deployer recover {managed.name}{'' if live else ' --nobody-live'}"
+    refuse_served(managed, addresses, command, managed.address.also)
 
 
 def _refuse_claimed(managed: Managed, live: Live | None) -> None:

@@ -79,7 +79,7 @@ def _refuse_unnamed(service: str, named: DeployId, things: Things, replace: str)
         f"the A record names {named}, which is retired, and {left} is labelled live: with this "
         f"ledger the database of {left} would be shut, and what it holds left behind",
         cure=(
-            f"If the record was moved by mistake, or is of an old backup     point it back to {at}\n"
+            f"If it was moved by mistake, or is of an old backup     point it back to {at}\n"
             f"To go back, with the writes counted     point it back to {at}, then   "
             f"deployer rollback {service} --to {named}\n"
             f"To leave behind what was written     deployer recover {service} --replace {left}"

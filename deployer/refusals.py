@@ -116,8 +116,8 @@ def _along(service: str, names: Behind) -> Iterator[str]:
     if along:
         listed = ", ".join(f'"{one}"' for one in (*names.also, *along))
         yield (
-            f"To move {', '.join(along)} along     say also = [{listed}] in services/{service}.toml, "
-            f"then   deployer up {service}"
+            f"To move {', '.join(along)} along     say also = [{listed}] in "
+            f"services/{service}.toml, then   deployer up {service}"
         )
     for one, ledger in names.taken.items():
         yield f"{one} is the record of the ledger {ledger}: give it a machine of its own first"

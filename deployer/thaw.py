@@ -84,8 +84,9 @@ def _without_ledger(
 
 
 def _refuse_said(ports: Ports) -> None:
-    """A ledger that answers is out of nobody's reach, whatever it says: another configuration's, one
-    that was moved, one that is damaged (rules 6 and 12). Raises LedgerUnknown, Refused.
+    """A ledger that answers is not out of reach, whatever it says (rules 6 and 12).
+
+    It may be another configuration's, moved, or damaged. Raises LedgerUnknown, Refused.
     """
     try:
         ports.managed.ledgers.read(ports.managed.address)

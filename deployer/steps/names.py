@@ -47,7 +47,7 @@ def refuse_names(run: Run, todo: ServicePlan, reading: Reading) -> None:
 
 
 def _neighbours(run: Run, names: Sequence[str], at: Sequence[str]) -> dict[str, str]:
-    """Those of the names that are the record of another service's ledger, which moves them itself."""
+    """Those of the names that are another ledger's record: its own releases move them."""
     managed = run.ports.managed
     ledgers = managed.ledgers.neighbours(managed.address) if names else {}
     owners = {one: owner(one, at, ledgers) for one in names}

@@ -70,7 +70,11 @@ class Route53Ledgers:
             )
         if len(found) > 1:
             ids = ", ".join(_zone_id(one) for one in found)
-            raise ConfigError(f"{record} is in {len(found)} hosted zones of the same name: {ids}")
+            raise ConfigError(
+                f"{record} is in {len(found)} hosted zones of the same name: {ids}",
+                cure="delete the one that clients do not ask, or make a longer zone for the service; "
+                "private and public zones are not told apart",
+            )
         return LedgerAddress(service, _zone_id(found[0]), plain(found[0]["Name"]), plain(record))
 
     def zone_ids(self, zone: str) -> tuple[str, ...]:

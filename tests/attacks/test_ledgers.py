@@ -14,13 +14,14 @@ from deployer.adopt import AdoptOptions, adopt
 from deployer.move import move
 from deployer.ports import Ports
 from deployer.recover import Word, recover
+from deployer.render.status import recovery_lines
 from deployer.retire import retire
 from deployer.rollback import rollback
 from deployer.run import Options, Run
 from deployer.steps.guard import guard
 from deployer.thaw import thaw
 from reconciler import tags as t
-from reconciler.errors import ConfigError, LedgerUnknown, Refused, ToolError
+from reconciler.errors import LedgerUnknown, Refused, ToolError
 from reconciler.fence import FencedAct
 from reconciler.host_key import make_host_key
 from reconciler.ledger import Lease, Live, Previous
@@ -237,16 +238,17 @@ def test_a_service_is_not_retired_under_a_second_name(scene: Scene) -> None:
 
 # 12
 def test_a_deadline_ends_with_the_closing(scene: Scene) -> None:
-    """`--delete-after 30d`, opened again, released: nothing that serves goes on day 31."""
+    """`--delete-after 30d`, opened again: live stays on day 31, and it was said what goes."""
     name(scene, "shop.example.com")
     retire(scene.ports(), str(LIVE), yes, timedelta(days=30))
     name(scene, "shop.example.com", *AT)
-    recover(scene.ports(), yes)
+    shown = recovery_lines(recover(scene.ports(), yes))
+    assert any(str(OLD) in one and "2026-12-23" in one for one in shown), shown
     assert scene.sweep().clean
-    assert [one.id for one in scene.ledger.previous] == [OLD], "what it can roll back to"
     scene.ledgers.now = NOW + timedelta(days=31)
     scene.sweep()
-    assert {"i-17", "i-9", LIVE_DB, OLD_DB} <= scene.heap.ids | scene.databases
+    assert {"i-17", LIVE_DB} <= scene.heap.ids | scene.databases
+    assert not scene.server.is_shut(LIVE_DB)
 
 
 # 13
@@ -345,9 +347,9 @@ def test_a_forgotten_cron_after_a_release(scene: Scene) -> None:
 
 # 17
 def test_despite_is_no_word_about_the_record_itself(scene: Scene) -> None:
-    """The record leads to what retention would delete; `--despite` with its name changes nothing."""
+    """The record leads to what retention would delete: its name in `--despite` changes nothing."""
     name(scene, "shop.example.com", "10.0.1.9")
-    scene.managed = replace(scene.managed, despite=("shop.example.com",))
+    scene.managed = replace(scene.managed, despite=frozenset({"shop.example.com"}))
     before = standing(scene)
     sweep([scene.managed], {"shop": Ask(Retention(keep=0))})
     with pytest.raises(Refused):
@@ -395,3 +397,25 @@ def test_a_wildcard_is_a_name(scene: Scene) -> None:
     before = standing(scene)
     sweep([scene.managed], {"shop": Ask(Retention(keep=0))})
     assert standing(scene) == before
+
+
+# 10
+@pytest.mark.parametrize("at", ["10.0.9.9", "10.0.1.17"], ids=["its own", "the original's"])
+def test_a_copy_of_an_adopted_machine_gets_nothing(scene: Scene, at: str) -> None:
+    """An older ledger names no instance, the original is gone: the copy is pointed at by nobody.
+
+    No label or unit of it changes; it is cloned only where it serves at the record's address.
+    """
+    scene.ledger = CLEAN
+    scene.heap.change("i-17", token="by-hand", tags={t.HOLD: t.HELD_BY_ADOPTION})
+    copy = replace(scene.heap.at("i-17"), id="i-copy", addresses=(at,), uses=())
+    del scene.heap.held[INSTANCE, "i-17"]
+    scene.heap.add([copy])
+    scene.acts.clear()
+    scene.sweep()
+    assert scene.ledgers.pointed_at(scene.address) == AT
+    assert scene.heap.at("i-copy") == copy
+    assert scene.did("delete", "run", "stop") == []
+    if at not in AT:
+        with pytest.raises(Refused):
+            up(scene.ports())
