@@ -72,8 +72,8 @@ class Route53Ledgers:
             ids = ", ".join(_zone_id(one) for one in found)
             raise ConfigError(
                 f"{record} is in {len(found)} hosted zones of the same name: {ids}",
-                cure="delete the one that clients do not ask, or make a longer zone for the service; "
-                "private and public zones are not told apart",
+                cure="which is meant is not guessed: delete one that was made by mistake and holds "
+                "no records. A private zone beside a public one of its name is not supported",
             )
         return LedgerAddress(service, _zone_id(found[0]), plain(found[0]["Name"]), plain(record))
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from deployer.abort import lease_to_abort
 from deployer.adopt import AdoptOptions, adopt
@@ -21,6 +22,7 @@ from deployer.run import Options, Run
 from deployer.steps.guard import guard
 from deployer.thaw import thaw
 from reconciler import tags as t
+from reconciler.cloud import LedgerAddress
 from reconciler.errors import LedgerUnknown, Refused, ToolError
 from reconciler.fence import FencedAct
 from reconciler.host_key import make_host_key
@@ -46,7 +48,7 @@ from tests.attacks.second import (
     standing,
 )
 from tests.fakes.ledgers import Weather
-from tests.fakes.scene import ROLE, Scene
+from tests.fakes.scene import ROLE, Scene, service
 from tests.shop_world import CLEAN, DEAD, LEDGER, LIVE, NOW, OLD, PLACE
 
 AT = ("10.0.1.17",)
@@ -419,3 +421,55 @@ def test_a_copy_of_an_adopted_machine_gets_nothing(scene: Scene, at: str) -> Non
     if at not in AT:
         with pytest.raises(Refused):
             up(scene.ports())
+
+
+# 4
+@pytest.mark.parametrize("record", ["SHOP.Example.com.", "shop.example.com.", "*.example.com"])
+def test_a_record_has_one_spelling(record: str) -> None:
+    """No configuration spells a record in another way, so that a claim is compared as it stands."""
+    with pytest.raises(ValidationError):
+        service(record=record)
+
+
+@pytest.mark.parametrize("old", [True, False], ids=["an older ledger", "a ledger"])
+def test_another_services_file_gets_no_second_ledger(scene: Scene, *, old: bool) -> None:
+    """`store.toml` names shop's record, and the machine's tags were taken off."""
+    scene.ledger = CLEAN if old else HOMED
+    bare = replace(scene.heap.at("i-17"), tags={})
+    scene.heap.held[INSTANCE, "i-17"] = bare
+    scene.connector.keys[AT[0]] = KEY
+    scene.connector.at[AT[0]] = scene.reach.machine("i-17", AT[0])
+    ports = configured(scene, replace(scene.address, service="store"))
+    home = replace(ports.managed.home, service="store")
+    ports = replace(ports, managed=replace(ports.managed, home=home))
+    before = standing(scene)
+    for command in ("adopt", "up"):
+        with pytest.raises(Refused):
+            COMMANDS[command](ports)
+    assert standing(scene) == before
+    assert scene.heap.at("i-17") == bare
+
+
+# 5
+def test_a_zone_that_shadows_gets_no_ledger_by_itself(scene: Scene) -> None:
+    """An empty zone `shop.example.com`: only `move`, which shows both, makes a ledger there."""
+    shadow = LedgerAddress("shop", "Z9", "shop.example.com", "shop.example.com")
+    name(scene, "shop.example.com")
+    ports = configured(scene, shadow)
+    before = standing(scene)
+    for command in ("recover", "recover --nobody-live", "adopt", "up", "rollback", "retire"):
+        with pytest.raises(ToolError):
+            COMMANDS[command](ports)
+    sweep([ports.managed], {})
+    assert standing(scene) == before
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="another team's service of the same name, under a ledger of its own, is legitimate and "
+    "looks the same: its things are listed apart, and the sweep ends with 0",
+)
+def test_a_sweep_under_a_shadow_is_not_clean(scene: Scene) -> None:
+    """There is no ledger in the shadowing zone, yet machines labelled live name one beside it."""
+    shadow = LedgerAddress("shop", "Z9", "shop.example.com", "shop.example.com")
+    assert not sweep([configured(scene, shadow).managed], {}).clean
