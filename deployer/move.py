@@ -34,6 +34,7 @@ class Move:
     old, new  the readings of both ledgers; the same one inside a zone
     closed    the old ledger as a tombstone; None inside a zone, and where it is closed already
     ledger    what the new address will say
+    was       the home before; None in a ledger of an older version
     """
 
     service: str
@@ -43,6 +44,7 @@ class Move:
     ledger: Ledger
     live: Live
     elsewhere: bool
+    was: LedgerHome | None = None
 
     @property
     def home(self) -> LedgerHome:
@@ -66,9 +68,9 @@ def move(ports: Ports, confirm: Confirm, from_account: str = "") -> Move:
     stands = _decoded(new)
     from_store = ports.ledgers_in(from_account) if from_account else store
     if stands is not None and not stands.moved:
-        wanted = _inside(ports, new, stands)
+        wanted = _inside(ports, new, stands, found)
     else:
-        wanted = _elsewhere(ports, from_store, _old_address(address, found), new)
+        wanted = _elsewhere(ports, from_store, found, new)
     if not confirm(wanted):
         raise Refused("nothing was moved")
     if wanted.closed is not None:
@@ -93,19 +95,21 @@ def _things(ports: Ports) -> tuple[Resource, ...]:
     )
 
 
-def _inside(ports: Ports, reading: Reading, ledger: Ledger) -> Move:
+def _inside(ports: Ports, reading: Reading, ledger: Ledger, found: tuple[Resource, ...]) -> Move:
     """The ledger stays where it is; its record gets the new name."""
     live = _live(ports, ledger)
     wanted = _home(reading.address)
-    _refuse_other_place(ports, ledger)
+    _refuse_other_place(ports, ledger, found)
     _refuse_pointed_elsewhere(reading, live)
     _refuse_claimed(ports, live)
     new = ledger if ledger.home == wanted else ledger_moves.rename(ledger, wanted)
-    return Move(ports.managed.name, reading, reading, None, new, live, elsewhere=False)
+    name = ports.managed.name
+    return Move(name, reading, reading, None, new, live, elsewhere=False, was=ledger.home)
 
 
-def _elsewhere(ports: Ports, store: LedgerStore, old: LedgerAddress, new: Reading) -> Move:
+def _elsewhere(ports: Ports, store: LedgerStore, found: tuple[Resource, ...], new: Reading) -> Move:
     """The ledger goes to another zone."""
+    old = _old_address(new.address, found)
     seen = store.raw(old)
     ledger = _decoded(seen)
     if ledger is None:
@@ -117,17 +121,26 @@ def _elsewhere(ports: Ports, store: LedgerStore, old: LedgerAddress, new: Readin
         old = replace(old, record=ledger.home.record)
         seen = store.raw(old)
     live = _live(ports, ledger)
-    _refuse_other_place(ports, ledger)
+    _refuse_other_place(ports, ledger, found)
     _refuse_moved_record(seen, live)
     _refuse_pointed_elsewhere(new, live)
     _refuse_claimed(ports, live)
     to = str(new.address)
     if ledger.moved not in ("", to):
-        raise LedgerUnknown(f"the ledger {old.name} was moved to {ledger.moved}, not to {to}")
+        raise _on_its_way(old, ledger.moved, to)
     closed = ledger if ledger.moved else ledger_moves.close(ledger, to)
     ledger_there = ledger_moves.reopen(closed, str(old), _home(new.address))
     to_close = None if ledger.moved else closed
-    return Move(ports.managed.name, seen, new, to_close, ledger_there, live, elsewhere=True)
+    name = ports.managed.name
+    return Move(name, seen, new, to_close, ledger_there, live, elsewhere=True, was=ledger.home)
+
+
+def _on_its_way(old: LedgerAddress, moved: str, to: str) -> LedgerUnknown:
+    return LedgerUnknown(
+        f"the ledger {old.name} was moved to {moved}, not to {to}",
+        cure=f"Finish that first, with a configuration whose `record` is in the zone of "
+        f"{moved.partition('/')[2]}, then move it on:\ndeployer move {old.service}",
+    )
 
 
 def _old_address(new: LedgerAddress, things: tuple[Resource, ...]) -> LedgerAddress:
@@ -181,12 +194,21 @@ def _live(ports: Ports, ledger: Ledger) -> Live:
     return ledger.live
 
 
-def _refuse_other_place(ports: Ports, ledger: Ledger) -> None:
-    """Machines do not move: another account or region is another life of the service."""
+def _refuse_other_place(ports: Ports, ledger: Ledger, found: tuple[Resource, ...]) -> None:
+    """Machines do not move: another account or region is another life of the service.
+
+    A ledger of an older version does not say where it lives: what it calls live must be seen here.
+    """
     home, place = ledger.home, ports.managed.home.place
+    name = ports.managed.name
+    if home is None and not any(one.deploy in ledger.rooted for one in found):
+        raise Refused(
+            f"nothing that the ledger of {name} names is in {place}: whether {name} lives there is "
+            "not known",
+            cure=f"correct `account` and `region` in services/{name}.toml, then again",
+        )
     if home is None or (home.account, home.region) == (place.account, place.region):
         return
-    name = ports.managed.name
     raise ConfigError(
         f"{name} is live in {home.account}/{home.region}, the configuration says {place}: a move "
         "changes record and zone, not where the machines are",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from deployer.staged_cli import SERVICE, staged
+from deployer.staged_cli import DESPITE_NAME, SERVICE, staged, vouched
 from reconciler.exits import Exit
 from reconciler.shared_cli import DURATION, Asked, common, confirm, epilog, pass_asked
 
@@ -53,16 +53,29 @@ def move(asked: Asked, service: str, *, from_account: str, yes: bool) -> None:
             value | {"generation": done.ledger.gen},
             lambda: (
                 f"{service} is at {done.home.record} now, its ledger at {done.new.address.name}\n"
-                f"Is it well?          deployer status {service}"
+                + _left_behind(done)
+                + f"Is it well?          deployer status {service}"
             ),
         )
 
 
+def _left_behind(done: Move) -> str:
+    """Names of another zone are nobody's witness, unless the configuration says so (rule 13)."""
+    if not done.elsewhere:
+        return ""
+    old = done.old.address
+    return (
+        f"The next release leaves {old.record} behind. Remove it first; or, for releases to wait "
+        f'until it is removed, say witness_zones = ["{old.zone}"] in services/{done.service}.toml\n'
+    )
+
+
 def _move_lines(wanted: Move) -> list[str]:
-    old = wanted.old.address
+    old, was = wanted.old.address, wanted.was
     lines = [
         f"{wanted.service}: {wanted.live.id} is live at {', '.join(wanted.live.at)}",
         f"  record   {wanted.home.record}",
+        f"  before   {was.record if was else 'not known: an older version wrote the ledger'}",
     ]
     if wanted.elsewhere:
         lines.append(f"  ledger   {old} is closed, {wanted.new.address} is made")
@@ -79,17 +92,25 @@ def _move_lines(wanted: Move) -> list[str]:
 @SERVICE
 @click.option("--nobody-live", required=True, metavar="ID", help="The deploy that is live now.")
 @click.option("--delete-after", type=DURATION, help="Collect everything that served, that late.")
+@DESPITE_NAME
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @common
 @pass_asked
 def retire(
-    asked: Asked, service: str, *, nobody_live: str, delete_after: timedelta | None, yes: bool
+    asked: Asked,
+    service: str,
+    *,
+    nobody_live: str,
+    delete_after: timedelta | None,
+    despite: tuple[str, ...],
+    yes: bool,
 ) -> int:
     """Close SERVICE: nobody is live any more.
 
-    Its A record must have been removed. Jobs stop and the database takes no more writes. All
-    releases are kept as previous ones; with --delete-after they are deleted later, databases
-    included. To open it again, make the A record again and run: deployer recover SERVICE
+    Its A record must have been removed, and every other name that leads there. Jobs stop and the
+    database takes no more writes. All releases are kept as previous ones; with --delete-after they
+    are deleted later, databases included. To open it again, make the A record again and run:
+    deployer recover SERVICE
     """
     with staged(asked, service) as one:
         from deployer.retire import retire as close
@@ -104,7 +125,8 @@ def retire(
         def tell(outcome: Outcome) -> None:
             asked.tell(one_line(outcome))
 
-        result = close(one.ports, nobody_live, agreed, delete_after, tell)
+        ports = vouched(one.ports, despite)
+        result = close(ports, nobody_live, agreed, delete_after, tell)
         code = Exit.DONE if result.clean else Exit.DIRT
         one.answer(as_json(result), lambda: "\n".join(in_lines(result)), code)
     return code

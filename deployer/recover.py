@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from deployer import recover_live
 from deployer.move import retag
 from deployer.ports import Ports
+from deployer.served import refuse_served
 from reconciler import birth, ledger_home
 from reconciler import ledger as ledgers
 from reconciler import tags as t
@@ -61,10 +62,12 @@ class Word:
 
     end_lease    the holder of a living lease is dead
     nobody_live  the service is closed: its A record was removed on purpose
+    replace      the deploy that is labelled live, where the record names one that is retired
     """
 
     end_lease: bool = False
     nobody_live: bool = False
+    replace: str = ""
 
 
 NO_WORD = Word()
@@ -78,7 +81,7 @@ def recover(ports: Ports, confirm: Confirm, word: Word = NO_WORD) -> Recovery:
     managed = ports.managed
     world = observe([managed])
     reading = managed.ledgers.raw(managed.address)  # the ledger last (rule 2)
-    wanted = _recovery(managed, world, reading, nobody_live=word.nobody_live)
+    wanted = _recovery(managed, world, reading, word)
     if not confirm(wanted):
         raise Refused("nothing was written")
     if wanted.lease is not None and not word.end_lease:
@@ -99,18 +102,22 @@ def _held(service: str, lease: Lease) -> Refused:
     )
 
 
-def _recovery(managed: Managed, world: World, reading: Reading, *, nobody_live: bool) -> Recovery:
+def _recovery(managed: Managed, world: World, reading: Reading, word: Word) -> Recovery:
     _refuse_half(world)
     old = _decoded(managed, reading)
     home = _home(managed, world, old)
     things = _things(home, world)
-    closed = nobody_live and reading.a is None and old is None
-    live = None if closed else recover_live.live(managed.name, things, reading, old)
+    closed = word.nobody_live and reading.a is None and old is None
+    live = None
+    if not closed:
+        live = recover_live.live(managed.name, things, reading, old, word.replace)
+    _refuse_led_to(managed, things, old, live)
     _refuse_claimed(managed, live)
     previous = _previous(things, live, reading, old)
     rooted = {one.id for one in previous} | ({live.id} if live else set())
     kept = tuple(one for one in (old.kept if old else ()) if one.id not in rooted)
     gens, doubts = _generations(managed, home, things, reading)
+    recover_live.refuse_nothing(managed.name, reading, things, max(gens, default=0))
     bare = Ledger(max(gens, default=0) + 1, live, previous, kept, was=home.was)
     new = ledger_home.settle(bare, managed.address)
     return Recovery(
@@ -148,6 +155,16 @@ def _decoded(managed: Managed, reading: Reading) -> Ledger | None:
 def _living(old: Ledger | None, reading: Reading) -> Lease | None:
     lease = old.lease if old else None
     return lease if lease is not None and not ledgers.expired(lease, reading.now) else None
+
+
+def _refuse_led_to(managed: Managed, things: Things, old: Ledger | None, live: Live | None) -> None:
+    """Where no ledger says which record is the service's, another name may be it (rule 12)."""
+    if old is not None and old.home is not None:
+        return
+    whose = [things[live.id]] if live else things.values()
+    addresses = {address for of_it in whose for one in of_it for address in one.addresses}
+    command = f"deployer recover {managed.name}{'' if live else ' --nobody-live'}"
+    refuse_served(managed, addresses, command, managed.address.also)
 
 
 def _refuse_claimed(managed: Managed, live: Live | None) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from deployer.staged_cli import SERVICE, staged
+from deployer.staged_cli import DESPITE_NAME, SERVICE, staged, vouched
 from reconciler.exits import Exit
 from reconciler.shared_cli import Asked, common, confirm, epilog, pass_asked
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         """deployer recover shop
         deployer recover shop --yes
         deployer recover shop --end-lease
+        deployer recover shop --replace shop/20261123T031502Z-7kq2m
         deployer recover shop --database shop_production""",
         (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.ACCESS),
     )
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 @click.option("--database", metavar="NAME", help="Not the ledger: this database's memory.")
 @click.option("--end-lease", is_flag=True, help="End a lease that has not run out: it is dead.")
 @click.option("--nobody-live", is_flag=True, help="It is closed: its A record is gone for good.")
+@click.option("--replace", default="", metavar="ID", help="Who is labelled live, to be left.")
+@DESPITE_NAME
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @common
 @pass_asked
@@ -38,6 +41,8 @@ def recover(
     database: str | None,
     end_lease: bool,
     nobody_live: bool,
+    replace: str,
+    despite: tuple[str, ...],
     yes: bool,
 ) -> None:
     """Write a lost ledger anew, from the labels.
@@ -59,7 +64,8 @@ def recover(
             confirm("Write this ledger?", yes=yes)
             return True
 
-        done = mend(one.ports, agreed, Word(end_lease, nobody_live))
+        word = Word(end_lease, nobody_live, replace)
+        done = mend(vouched(one.ports, despite), agreed, word)
         one.answer(recovery_json(done), lambda: "\n".join(recovery_lines(done)))
 
 

@@ -25,7 +25,7 @@ from reconciler.errors import ConfigError, DatabaseError, Refused
 from reconciler.fence import FencedAct
 from reconciler.ledger import Ledger
 from reconciler.ledger_home import own
-from reconciler.mark import role
+from reconciler.verdict import role
 
 
 @dataclass(frozen=True)

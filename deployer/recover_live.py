@@ -19,11 +19,14 @@ from reconciler.tags import HELD_BY_ADOPTION, Label
 Things = Mapping[DeployId, Sequence[Resource]]
 
 
-def live(service: str, things: Things, reading: Reading, old: Ledger | None) -> Live | None:
+def live(
+    service: str, things: Things, reading: Reading, old: Ledger | None, replace: str = ""
+) -> Live | None:
     """The deploy that the A record names; None for a service that is closed, or never served.
 
     Without a record only a ledger that can be read says that a service is closed. Raises Refused
-    for a record that is gone, for one that names no deploy or two, or only a part of one.
+    for a record that is gone, for one that names no deploy or two, or only a part of one, and for
+    one that names a retired deploy beside one labelled live that `replace` does not name.
     """
     if reading.a is None:
         if things and (old is None or old.live is not None):
@@ -40,7 +43,48 @@ def live(service: str, things: Things, reading: Reading, old: Ledger | None) -> 
             f"{named[0]} holds only some of the addresses in the A record ({', '.join(at)})",
             cure="point the record at the machines of one deploy",
         )
+    _refuse_unnamed(service, named[0], things, replace)
     return Live(named[0], at, _adopted(_machines_at(machines, at)))
+
+
+def refuse_nothing(service: str, reading: Reading, things: Things, generation: int) -> None:
+    """An empty ledger roots nobody, and stands in the way of one that is moved here."""
+    if things or reading.text or reading.a is not None or generation > 0:
+        return
+    raise Refused(
+        f"nothing of {service} is found, and no ledger {reading.address.name}: there is nothing to "
+        "recover",
+        cure=(
+            f"If it is live under another record or zone     deployer move {service}\n"
+            f"If it was never released                       deployer up {service}"
+        ),
+    )
+
+
+def _refuse_unnamed(service: str, named: DeployId, things: Things, replace: str) -> None:
+    """No release points the record at a retired deploy: a rollback labels it `pending` before.
+
+    So a person did, or the zone is of an old backup. Written down, the live database would be shut
+    and an older one opened, whatever was written in between: that is a rollback without its
+    questions. Who would be left is named, or nothing is written (rule 14).
+    """
+    if not any(one.label is Label.RETIRED for one in _machines(things[named])):
+        return
+    others = [one for one in _labelled_live(things) if one != named and str(one) != replace]
+    if not others:
+        return
+    left = others[-1]
+    at = ", ".join(a for one in _machines(things[left]) for a in one.addresses)
+    raise Refused(
+        f"the A record names {named}, which is retired, and {left} is labelled live: with this "
+        f"ledger the database of {left} would be shut, and what it holds left behind",
+        cure=(
+            f"If it was moved by mistake, or is of an old backup     point it back to {at}\n"
+            f"To go back, with the writes counted     point it back to {at}, then   "
+            f"deployer rollback {service} --to {named}\n"
+            f"To leave behind what was written     deployer recover {service} --replace {left}"
+        ),
+    )
 
 
 def _adopted(machines: Sequence[Resource]) -> tuple[str, ...]:

@@ -5,8 +5,10 @@ Pure: they are made from a plan. Every refusal ends with the next command.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from reconciler import costs
 from reconciler import moved as moved_record
@@ -77,27 +79,56 @@ def moved(todo: ServicePlan) -> Refused:
     return Refused(f"{todo.service}: {todo.notes[0]}", cure=moved_record.cure(todo.root))
 
 
-def left_behind(
-    live: Live,
-    service: str,
-    record: str,
-    also: Sequence[str],
-    found: Mapping[str, Sequence[str]],
-) -> Refused:
-    """Other names lead to live: its clients there would stay behind (rule 13)."""
-    listed = ", ".join(f'"{one}"' for one in (*also, *found))
+class Behind(NamedTuple):
+    """Names that would stay behind: `found` with their addresses, those in `taken` of a ledger."""
+
+    record: str
+    also: Sequence[str]
+    found: Mapping[str, Sequence[str]]
+    taken: Mapping[str, str]
+
+
+def left_behind(live: Live, service: str, names: Behind) -> Refused:
+    """Other names lead to live: its clients there would stay behind (rule 13).
+
+    What another ledger moves, and a wildcard, which no configuration accepts, cannot go along.
+    """
+    found = names.found
     said = "; ".join(f"{one} holds {', '.join(at)}" for one, at in found.items())
-    despite = " ".join(f"--despite {one}" for one in found)
+    despite = " ".join(f"--despite {shlex.quote(one)}" for one in found)
     which = "that name" if len(found) == 1 else "those names"
     return Refused(
-        f"{said}: addresses of {live.id}, which is live behind {record}. A release would leave "
-        f"{which} on a machine that takes no writes",
-        cure=(
-            f"To move {which} along     say also = [{listed}] in services/{service}.toml, then   "
-            f"deployer up {service}\n"
-            f"If it should not be there     correct or delete it, then   deployer up {service}\n"
-            f"If nobody uses it any more    deployer up {service} {despite}"
+        f"{said}: addresses of {live.id}, which is live behind {names.record}. A release would "
+        f"leave {which} on a machine that takes no writes",
+        cure="\n".join(
+            (
+                *_along(service, names),
+                f"If it should not be there     correct or delete it, then   deployer up {service}",
+                f"If nobody uses it any more    deployer up {service} {despite}",
+            )
         ),
+    )
+
+
+def _along(service: str, names: Behind) -> Iterator[str]:
+    """How names are taken along, and why one cannot be."""
+    along = [one for one in names.found if one not in names.taken and "*" not in one]
+    if along:
+        listed = ", ".join(f'"{one}"' for one in (*names.also, *along))
+        yield (
+            f"To move {', '.join(along)} along     say also = [{listed}] in "
+            f"services/{service}.toml, then   deployer up {service}"
+        )
+    for one, ledger in names.taken.items():
+        yield f"{one} is the record of the ledger {ledger}: give it a machine of its own first"
+
+
+def neighbours_also(service: str, taken: Mapping[str, str]) -> Refused:
+    """A name in `also` is the record of another service: its own releases move it (rule 12)."""
+    said = "; ".join(f"{name} is the record of the ledger {one}" for name, one in taken.items())
+    return Refused(
+        f"{said}: a release of {service} would move it away from there",
+        cure=f"take it out of `also` in services/{service}.toml, then   deployer up {service}",
     )
 
 
@@ -111,12 +142,12 @@ def apart(service: str, name: str, there: Sequence[str], says: Sequence[str]) ->
     )
 
 
-def names_unread(service: str, names: Names) -> ToolError:
+def names_unread(service: str, names: Names, command: str = "") -> ToolError:
     """Whether another name leads to live is not known: unknown is not empty."""
     return names.refusal(
         f"whether another name leads to the live machines of {service} is not known: "
         f"{names.problem}",
-        cure=f"{names.cure}, then   deployer up {service}",
+        cure=f"{names.cure}, then   {command or f'deployer up {service}'}",
     )
 
 

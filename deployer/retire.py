@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 
 from deployer import refusals
 from deployer.ports import Ports
-from deployer.survey import survey
+from deployer.served import refuse_served
+from deployer.survey import Survey, survey
 from reconciler import ledger as ledgers
 from reconciler import ledger_moves
 from reconciler.cloud import Reading
@@ -53,7 +54,7 @@ def retire(
     if ledger.lease is not None:
         raise refusals.held(seen.todo, ledger.lease)
     live = _named(ports.managed.name, ledger, named)
-    _refuse_served(ports, reading, live)
+    _refuse_served(ports, seen, reading, live)
     wanted = _retirement(ports, reading, live, delete_after)
     if not confirm(wanted):
         raise Refused("nothing was closed")
@@ -76,14 +77,18 @@ def _named(service: str, ledger: Ledger, named: str) -> Live:
     return live
 
 
-def _refuse_served(ports: Ports, reading: Reading, live: Live) -> None:
-    """The record must be gone: while it names a machine, clients come to it."""
+def _refuse_served(ports: Ports, seen: Survey, reading: Reading, live: Live) -> None:
+    """The record must be gone, and every other name: while one leads there, clients come."""
     if reading.a is not None:
         raise Refused(
             f"{ports.service.record} still says {', '.join(reading.a.addresses)}: clients of "
             f"{live.id} come there",
             cure=f"remove the A record {ports.service.record} first, then again",
         )
+    machines = seen.machines(live.id)
+    addresses = {*live.at, *(address for one in machines for address in one.addresses)}
+    command = f"deployer retire {ports.managed.name} --nobody-live {live.id}"
+    refuse_served(ports.managed, addresses, command)
 
 
 def _retirement(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from reconciler.deploy_id import DeployId
 
 SERVICE = click.argument("service")
+DESPITE_NAME = click.option(
+    "--despite", multiple=True, metavar="NAME", help="A DNS name that does not count."
+)
 
 
 def deploy_id(_: click.Context, parameter: click.Parameter, value: str | None) -> DeployId | None:
@@ -28,6 +31,12 @@ def deploy_id(_: click.Context, parameter: click.Parameter, value: str | None) -
         return DeployId.parse(value) if value else None
     except InvalidDeployId as error:
         raise click.BadParameter(f"{error}; see deployer history", param=parameter) from error
+
+
+def vouched(ports: Ports, despite: Collection[str]) -> Ports:
+    """The ports, with the names that somebody vouches for."""
+    names = ports.managed.despite | frozenset(despite)
+    return replace(ports, managed=replace(ports.managed, despite=names))
 
 
 @dataclass

@@ -15,7 +15,7 @@ from reconciler.database.memory import State
 from reconciler.database.port import DatabaseInfo, DatabaseServer
 from reconciler.database.whose import claims
 from reconciler.deploy_id import DeployId
-from reconciler.errors import CloudError, ConfigError, LedgerUnknown, Refused
+from reconciler.errors import AccessDenied, CloudError, ConfigError, LedgerUnknown, Refused
 from reconciler.fence import FencedAct
 from reconciler.ledger import Ending, Lease
 from reconciler.resource import INSTANCE
@@ -67,6 +67,7 @@ def _without_ledger(
     ports: Ports, seen: Survey, server: DatabaseServer, *, deployer_is_dead: bool
 ) -> str:
     service = ports.managed.name
+    _refuse_said(ports)
     if not deployer_is_dead:
         raise LedgerUnknown(
             f"the ledger of {service} cannot be read: {seen.todo.problem}",
@@ -82,6 +83,21 @@ def _without_ledger(
     assert info.memory is not None
     server.thaw(info.name, FencedAct(info.memory.generation, live, str(ports.managed.address)))
     return info.name
+
+
+def _refuse_said(ports: Ports) -> None:
+    """A ledger that answers is not out of reach, whatever it says (rules 6 and 12).
+
+    It may be another configuration's, moved, or damaged. Raises LedgerUnknown, Refused.
+    """
+    try:
+        ports.managed.ledgers.read(ports.managed.address)
+    except (CloudError, AccessDenied):
+        return
+    service = ports.managed.name
+    raise Refused(
+        f"the ledger of {service} can be read again", cure=f"Once more     deployer thaw {service}"
+    )
 
 
 def _labelled_live(seen: Survey) -> DeployId:

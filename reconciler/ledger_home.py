@@ -48,11 +48,17 @@ def claimed_by(
     `at` is what the A record says. A ledger of an older version names no record: then its live
     addresses tell. One that was moved away, or of a closed service, claims nothing any more.
     """
+    found = owner(address.record, at, neighbours)
+    return _taken(address, found) if found else None
+
+
+def owner(record: str, at: Sequence[str], neighbours: Mapping[str, str]) -> str:
+    """The first of these ledgers whose record this is; '' for none."""
     for name, text in sorted(neighbours.items()):
         closed = "moved=" in text or not ("live=" in text or "lease=" in text)
-        if not closed and _claims(text, address.record, at):
-            return _taken(address, name)
-    return None
+        if not closed and _claims(text, record, at):
+            return name
+    return ""
 
 
 def _claims(text: str, record: str, at: Sequence[str]) -> bool:

@@ -17,11 +17,10 @@ from reconciler.birth import Home, Things
 from reconciler.claimants import dispute
 from reconciler.deploy_id import DeployId
 from reconciler.in_use import spare
-from reconciler.ledger import Ledger
+from reconciler.out_of_place import moved_on, of_a_restored_zone
 from reconciler.resource import APART, GROUP, IMAGE, RDS_INSTANCE, Inventory, Resource
-from reconciler.restored_zone import of_a_restored_zone
 from reconciler.tags import HELD_BY_ADOPTION
-from reconciler.verdict import CONDEMNED, Reason, Root, Roots, Verdict
+from reconciler.verdict import CONDEMNED, Reason, Root, Roots, Verdict, role
 
 
 class Case(NamedTuple):
@@ -99,8 +98,7 @@ def _settled(root: Root, inventory: Inventory) -> Root:
             why = f"{gap.kind}s of {place} could not be read: {gap.reason}"
             return replace(root, problem=why, cure=gap.cure, refusal=gap.refusal)
     problem = _contradiction(root, inventory)
-    ours = (one for one in inventory.resources if _claims(one, root.home))
-    doubt = dispute(root.home, root.ledger.rooted, ours)
+    doubt = dispute(root.home, root.ledger.rooted, _ours(inventory, root.home))
     if doubt is not None and not problem:
         return replace(root, problem=doubt.problem, cure=doubt.cure)
     return replace(root, problem=problem)
@@ -108,11 +106,12 @@ def _settled(root: Root, inventory: Inventory) -> Root:
 
 def _contradiction(root: Root, inventory: Inventory) -> str:
     """Signs that the ledger is older than it should be, or not where it was."""
-    return of_a_restored_zone(root.home, inventory) or _older(root, inventory)
+    gone = of_a_restored_zone(root.home, inventory) or moved_on(root, inventory)
+    return gone or _older(root, inventory)
 
 
 def _older(root: Root, inventory: Inventory) -> str:
-    ours = [one for one in inventory.resources if _claims(one, root.home)]
+    ours = _ours(inventory, root.home)
     if root.ledger.gen == 0 and ours:
         return f"there is no ledger, yet {ours[0].id} is of {ours[0].deploy}"
     if root.fence > root.ledger.gen:
@@ -130,6 +129,10 @@ def _older(root: Root, inventory: Inventory) -> str:
                 f"name {one.deploy}: the ledger may be older than it should be"
             )
     return _record_of_another(root, ours)
+
+
+def _ours(inventory: Inventory, home: Home) -> list[Resource]:
+    return [one for one in inventory.resources if _claims(one, home)]
 
 
 def _claims(one: Resource, home: Home) -> bool:
@@ -233,17 +236,6 @@ def _rooted(case: Case) -> Verdict | None:
         reason,
         f"{case.deploy} is {reason} in generation {case.root.ledger.gen}",
     )
-
-
-def role(ledger: Ledger, deploy: DeployId) -> Reason | None:
-    """What the ledger says `deploy` is; None when it does not name it."""
-    if deploy not in ledger.rooted:
-        return None
-    if ledger.live is not None and ledger.live.id == deploy:
-        return Reason.LIVE
-    if ledger.find_previous(deploy) is not None:
-        return Reason.PREVIOUS
-    return Reason.KEPT if ledger.is_kept(deploy) else Reason.LEASE
 
 
 def _witness(case: Case) -> Verdict | None:

@@ -17,12 +17,11 @@ from reconciler.census import Census, Group
 from reconciler.deploy_id import DeployId
 from reconciler.desired import DESIRED
 from reconciler.ledger import Ledger
-from reconciler.mark import role
 from reconciler.plan import OPEN, SHUT, Ask
 from reconciler.planner import Swaps, swaps
 from reconciler.resource import INSTANCE, TEMPLATE, Plain, Resource
 from reconciler.tags import STATE, Label, label_of
-from reconciler.verdict import Reason, Root, Roots
+from reconciler.verdict import Reason, Root, Roots, role
 
 ANY = frozenset({*Label, None})
 

@@ -18,6 +18,7 @@ from reconciler.deviation import deviation, is_stale
 from reconciler.ledger import Ending, Lease, Ledger
 from reconciler.mark import mark, settled
 from reconciler.moved import new_addresses, notes
+from reconciler.out_of_place import in_sight
 from reconciler.plan import OTHER_UNITS, Ask, Plan, Repair, ServicePlan
 from reconciler.resource import DATABASE, RDS, Inventory, Resource, service_of
 from reconciler.retention import beyond
@@ -56,6 +57,7 @@ def _shares(inventory: Inventory, roots: Mapping[str, Root]) -> Mapping[str, Inv
 
 
 def _service(inventory: Inventory, root: Root, ask: Ask) -> ServicePlan:
+    root = root if ask.young else in_sight(root, inventory)
     if root.problem:
         verdicts = _verdicts(inventory, root)
         return ServicePlan(root, verdicts=verdicts, problem=root.problem)

@@ -18,7 +18,7 @@ from reconciler.plan import Plan, ServicePlan
 from reconciler.planner import judged_by
 from reconciler.resource import Resource, hold_of
 from reconciler.tags import HELD_BY_ADOPTION
-from reconciler.verdict import Verdict
+from reconciler.verdict import Verdict, role
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def _known(case: Case) -> str:
 
 def _roots(case: Case) -> str:
     ledger = case.root.ledger
-    names = [f"{mark.role(ledger, one)} {one}" for one in sorted(ledger.rooted)]
+    names = [f"{role(ledger, one)} {one}" for one in sorted(ledger.rooted)]
     return f"generation {ledger.gen} roots {', '.join(names) or 'nothing'}"
 
 

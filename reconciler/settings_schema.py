@@ -233,8 +233,8 @@ class Service(Section):
     """One service: what is released, where, and how. `name` is the file's own.
 
     `zone_account` holds the record's zone, and so the ledger; None: where the machines are. `also`
-    are the names that change with the record; every other name of the `witness_zones` (none: the
-    ledger's) that holds an address of a release keeps it from being deleted.
+    are the names that change with the record; every other name of the ledger's zone and of
+    `witness_zones` that holds an address of a release keeps it from being deleted.
     """
 
     name: str

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from reconciler.bases import NO_BASES, Bases
 from reconciler.birth import Home
+from reconciler.deploy_id import DeployId
 from reconciler.errors import Refused, ToolError
 from reconciler.ledger import Ledger
 from reconciler.other_names import Names
@@ -89,3 +90,14 @@ class Root:
 
 Roots = Mapping[str, Root]
 """By service."""
+
+
+def role(ledger: Ledger, deploy: DeployId) -> Reason | None:
+    """What the ledger says `deploy` is; None when it does not name it."""
+    if deploy not in ledger.rooted:
+        return None
+    if ledger.live is not None and ledger.live.id == deploy:
+        return Reason.LIVE
+    if ledger.find_previous(deploy) is not None:
+        return Reason.PREVIOUS
+    return Reason.KEPT if ledger.is_kept(deploy) else Reason.LEASE

@@ -141,8 +141,10 @@ def located(ledgers: Route53Ledgers, service: Service) -> LedgerAddress:
                 "batch cannot move both",
                 cure=f"make {name} a CNAME of {service.record}, and take it out of `also`",
             )
-    watched = tuple(id_ for zone in service.witness_zones for id_ in ledgers.zone_ids(zone))
-    return replace(address, also=service.also, watched=tuple(dict.fromkeys(watched)))
+    more = tuple(id_ for zone in service.witness_zones for id_ in ledgers.zone_ids(zone))
+    # The record's own zone always: a second name beside the record is the likeliest of all.
+    watched = tuple(dict.fromkeys((address.zone_id, *more))) if more else ()
+    return replace(address, also=service.also, watched=watched)
 
 
 def _labelled(heap: Ec2Heap, service: Service) -> LedgerAddress | None:

@@ -7,10 +7,13 @@ So before anything is made, no other name holds an address of live, but for thos
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from deployer import refusals
 from deployer.run import Run
 from reconciler.cloud import Reading
 from reconciler.ledger import Live
+from reconciler.ledger_home import owner
 from reconciler.list_names import read_names
 from reconciler.plan import ServicePlan
 from reconciler.resource import INSTANCE, Resource
@@ -25,6 +28,9 @@ def refuse_names(run: Run, todo: ServicePlan, reading: Reading) -> None:
         there = a.addresses if a else ()
         if there != says:
             raise refusals.apart(service.name, name, there, says)
+    taken = _neighbours(run, service.also, says)
+    if taken:
+        raise refusals.neighbours_also(service.name, taken)
     live = reading.ledger.live if reading.ledger else None
     if live is None:
         return
@@ -35,7 +41,17 @@ def refuse_names(run: Run, todo: ServicePlan, reading: Reading) -> None:
     found = others.holding(addresses(live, _machines(todo)))
     if found:
         held = {name: others.held[name] for name in found}
-        raise refusals.left_behind(live, service.name, service.record, service.also, held)
+        taken = _neighbours(run, found, live.at)
+        names_ = refusals.Behind(service.record, service.also, held, taken)
+        raise refusals.left_behind(live, service.name, names_)
+
+
+def _neighbours(run: Run, names: Sequence[str], at: Sequence[str]) -> dict[str, str]:
+    """Those of the names that are another ledger's record: its own releases move them."""
+    managed = run.ports.managed
+    ledgers = managed.ledgers.neighbours(managed.address) if names else {}
+    owners = {one: owner(one, at, ledgers) for one in names}
+    return {one: ledger for one, ledger in owners.items() if ledger}
 
 
 def addresses(live: Live, machines: tuple[Resource, ...]) -> set[str]:

@@ -70,7 +70,11 @@ class Route53Ledgers:
             )
         if len(found) > 1:
             ids = ", ".join(_zone_id(one) for one in found)
-            raise ConfigError(f"{record} is in {len(found)} hosted zones of the same name: {ids}")
+            raise ConfigError(
+                f"{record} is in {len(found)} hosted zones of the same name: {ids}",
+                cure="which is meant is not guessed: delete one that was made by mistake and holds "
+                "no records. A private zone beside a public one of its name is not supported",
+            )
         return LedgerAddress(service, _zone_id(found[0]), plain(found[0]["Name"]), plain(record))
 
     def zone_ids(self, zone: str) -> tuple[str, ...]:

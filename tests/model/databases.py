@@ -12,8 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from reconciler.desired import DESIRED
-from reconciler.mark import role
-from reconciler.verdict import Reason
+from reconciler.verdict import Reason, role
 from tests.model import cast, common
 from tests.model.common import nameless, settled
 from tests.model.database_actors import Deployer, Releasing, Rollback

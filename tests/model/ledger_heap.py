@@ -13,10 +13,9 @@ from dataclasses import dataclass
 
 from reconciler.desired import DESIRED
 from reconciler.ledger import Ledger
-from reconciler.mark import role
 from reconciler.other_names import Names
 from reconciler.retention import Retention
-from reconciler.verdict import Reason
+from reconciler.verdict import Reason, role
 from tests.model import cast, common
 from tests.model.common import nameless, put, settled
 from tests.model.holders import Deployer, Holder, Rollback
