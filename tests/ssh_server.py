@@ -88,11 +88,45 @@ class SshServer:
         stdin = _Stdin(writing, process.channel)
         process.set_writer(stdin, recv_eof=True, datatype=None)
         process.feed_recv_buf(None, stdin)
-        await process.redirect(stdout=child.stdout, stderr=child.stderr)
-        status = await self.loop.run_in_executor(None, child.wait)
-        for end in (process.stdout, process.stderr):  # all that the child has said is sent first
-            await end.drain()
+        assert child.stdout is not None
+        assert child.stderr is not None
+        ends = ((child.stdout, process.stdout), (child.stderr, process.stderr))
+        pumps = [_pump(source.fileno(), sink) for source, sink in ends]
+        # As sshd: the channel stays open until the last one that holds a pipe has closed it.
+        ended = self.loop.run_in_executor(None, child.wait)
+        await asyncio.gather(*pumps)
+        status = await ended
+        for source, _ in ends:
+            source.close()
         process.exit(status) if status >= 0 else process.exit_with_signal("KILL")
+
+
+async def _pump(fd: int, sink: asyncssh.SSHWriter[bytes]) -> None:
+    """Send what the child says, as fast as the client takes it, until the end."""
+    os.set_blocking(fd, False)
+    loop = asyncio.get_running_loop()
+    while True:
+        ready = asyncio.Event()
+        loop.add_reader(fd, ready.set)
+        try:
+            await ready.wait()
+        finally:
+            loop.remove_reader(fd)
+        if not await _send(fd, sink):
+            return
+
+
+async def _send(fd: int, sink: asyncssh.SSHWriter[bytes]) -> bool:
+    """One piece; False at the end, and where the client is gone."""
+    data = os.read(fd, 1 << 16)
+    if not data:
+        return False
+    try:
+        sink.write(data)
+        await sink.drain()
+    except (OSError, asyncssh.Error):
+        return False
+    return True
 
 
 class _Stdin(Input):
