@@ -17,7 +17,7 @@ from reconciler.birth import Home, Things
 from reconciler.claimants import dispute
 from reconciler.deploy_id import DeployId
 from reconciler.in_use import spare
-from reconciler.out_of_place import moved_on, of_a_restored_zone
+from reconciler.out_of_place import of_a_restored_zone
 from reconciler.resource import APART, GROUP, IMAGE, RDS_INSTANCE, Inventory, Resource
 from reconciler.tags import HELD_BY_ADOPTION
 from reconciler.verdict import CONDEMNED, Reason, Root, Roots, Verdict, role
@@ -106,8 +106,7 @@ def _settled(root: Root, inventory: Inventory) -> Root:
 
 def _contradiction(root: Root, inventory: Inventory) -> str:
     """Signs that the ledger is older than it should be, or not where it was."""
-    gone = of_a_restored_zone(root.home, inventory) or moved_on(root, inventory)
-    return gone or _older(root, inventory)
+    return of_a_restored_zone(root.home, inventory) or _older(root, inventory)
 
 
 def _older(root: Root, inventory: Inventory) -> str:

@@ -35,24 +35,6 @@ def in_sight(root: Root, inventory: Inventory) -> Root:
     )
 
 
-def moved_on(root: Root, inventory: Inventory) -> str:
-    """How things of a rooted deploy show that they were moved to another ledger; '' if none does.
-
-    A deploy-id is born once: whoever tagged its things anew is the younger ledger, and this one
-    came back with a backup of before the move.
-    """
-    for one in inventory.resources:
-        named = one.tags.get("deploy-ledger")
-        if one.place != root.home.place or one.deploy not in root.ledger.rooted:
-            continue
-        if named and not root.home.owns(named):
-            return (
-                f"{one.id} of {one.deploy} names the ledger {named}: it was moved there, and "
-                f"{root.home.ledger} is older than that"
-            )
-    return ""
-
-
 def of_a_restored_zone(home: Home, inventory: Inventory) -> str:
     """A hosted zone that is deleted and restored has a new id: the tags name the old one.
 

@@ -79,7 +79,7 @@ def _no_cloud_init(shop: Shop) -> Iterator[None]:
 def _unit_that_fails(shop: Shop) -> Iterator[None]:
     """What the release installs keeps its unit from coming up."""
     folder = "/etc/systemd/system/shop.service.d"
-    lines = ("[Service]", "ExecStart=", "ExecStart=/bin/false")
+    lines = ("[Service]", "Type=oneshot", "ExecStart=", "ExecStart=/bin/false")
     echoes = "; ".join(f"echo {one}" for one in lines)
     write = f"mkdir -p {folder} && ({echoes}) > {folder}/fails.conf"
     shop.configure(r"^install = .*$", f'install = ["{write}"]')

@@ -87,6 +87,11 @@ def _assert_nothing_is_touched(shop: Shop, before: Before) -> None:
 MOMENTS = {"as at the adoption": "", "under the release's lease": "smoke"}
 
 
+def _words(moment: str) -> tuple[str, ...]:
+    """The release that held the restored lease has ended long since: a person knows."""
+    return ("--end-lease",) if MOMENTS[moment] else ()
+
+
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_an_older_ledger_is_unknown_until_recovered(shop: Shop, moment: str) -> None:
     """The record still names the new release; `recover` makes it live again, and all goes on."""
@@ -94,7 +99,7 @@ def test_an_older_ledger_is_unknown_until_recovered(shop: Shop, moment: str) -> 
     before, newest = shop.before(), shop.ledger()
     swap_record(shop, LEDGER, "TXT", (old.ledger,))
     _assert_nothing_is_touched(shop, before)
-    shop.ok("deployer", "recover", "shop", "--yes")
+    shop.ok("deployer", "recover", "shop", "--yes", *_words(moment))
     assert _generation(shop.ledger()) > _generation(newest)
     shop.ok("reconciler", "sweep")
     assert shop.live_id() == before.live
@@ -113,7 +118,10 @@ def test_an_older_zone_is_unknown_until_recovered(shop: Shop, moment: str) -> No
     swap_record(shop, LEDGER, "TXT", (old.ledger,))
     swap_record(shop, RECORD, "A", old.pointed_at)
     _assert_nothing_is_touched(shop, before)
-    shop.ok("deployer", "recover", "shop", "--yes")
+    refused = shop.deployer("recover", "shop", "--yes", *_words(moment))
+    assert refused.code == Exit.REFUSED, refused
+    assert f"--replace {before.live}" in refused.err, refused
+    shop.ok("deployer", "recover", "shop", "--yes", "--replace", before.live, *_words(moment))
     assert _generation(shop.ledger()) > _generation(newest)
     assert shop.pointed_at() == old.pointed_at
     assert before.live in shop.ledger()

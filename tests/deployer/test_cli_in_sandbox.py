@@ -148,6 +148,10 @@ def test_hold_and_release(person: Person) -> None:
     person.types("deployer adopt shop --yes")
     (deploy,) = person.asks("deployer status shop")["services"][0]["deploys"]
     machine = deploy["machines"][0]["id"]
+    assert "was adopted" in person.types(f"reconciler hold {machine} evidence", Exit.REFUSED)
+    person.types("deployer up shop --ref v1.5.0")
+    (deploy, _) = person.asks("deployer status shop")["services"][0]["deploys"]
+    machine = deploy["machines"][0]["id"]
     person.types(f"reconciler hold {machine} evidence")
     assert "hold        evidence" in person.types(f"reconciler explain {machine}")
     person.types(f"reconciler release {machine}")

@@ -12,7 +12,7 @@ from functools import cache
 from reconciler import tags as t
 from reconciler.birth import Home
 from reconciler.deploy_id import DeployId
-from reconciler.ledger import Ledger, Live, Previous
+from reconciler.ledger import Ledger, LedgerHome, Live, Previous
 from reconciler.resource import INSTANCE, Resource
 from reconciler.tags import Place
 
@@ -66,7 +66,8 @@ def at(of: DeployId) -> tuple[str, ...]:
 def beginning(*, previous: bool) -> Ledger:
     """The ledger before anybody moves."""
     left = (Previous(OLD, EARLY, at(OLD)),) if previous else ()
-    return Ledger(1, live=Live(NOW, at(NOW)), previous=left)
+    home = LedgerHome("shop.example.com", PLACE.account, PLACE.region)
+    return Ledger(1, live=Live(NOW, at(NOW)), previous=left, home=home)
 
 
 @dataclass(frozen=True)

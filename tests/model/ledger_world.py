@@ -8,6 +8,7 @@ sender has to ask the ledger. A copy of it may arrive once more.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from enum import Enum
 from typing import NamedTuple
 
@@ -143,7 +144,7 @@ class Book:
         except NotAllowed:
             return NONE
         if not self.rules.raises:
-            new = Ledger(1, new.live, new.previous, new.kept, new.lease)
+            new = replace(new, gen=1)
         return self.number(new)
 
     def gen(self, number: int) -> int:

@@ -11,13 +11,16 @@ from prometheus_client.parser import text_string_to_metric_families
 from reconciler import tags as t
 from reconciler.cloud import Fate, Outcome
 from reconciler.errors import ToolError
+from reconciler.ledger import LedgerHome
 from reconciler.loop import Round
 from reconciler.metrics import Metrics
 from reconciler.resource import INSTANCE
 from reconciler.sweep import Result
-from tests.shop_world import ALL, DEAD, LIVE, NOW, planned
+from tests.shop_world import ALL, CLEAN, DEAD, LIVE, NOW, PLACE, planned
 
 MACHINE = next(one for one in ALL if one.deploy == DEAD and one.kind == INSTANCE)
+
+LEDGER_HOME = LedgerHome("shop.example.com", PLACE.account, PLACE.region)
 
 
 class Figures(dict[tuple[str, ...], float]):
@@ -92,7 +95,7 @@ def test_a_young_round_forgets_nothing_that_it_does_not_list(metrics: Metrics) -
     world = planned(resources=[*(one for one in ALL if one.deploy == LIVE), stray])
     metrics.round(turn(Result(world, world)))
     assert Figures(metrics).of("orphans shop instance held") == 1
-    none = planned(resources=())
+    none = planned(replace(CLEAN, home=LEDGER_HOME), ())
     metrics.round(turn(Result(none, none), full=False))
     assert Figures(metrics).of("orphans shop instance held") == 1
     metrics.round(turn(Result(none, none)))

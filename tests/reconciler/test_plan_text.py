@@ -105,11 +105,15 @@ def test_a_plan_in_json_has_what_the_text_has() -> None:
     assert shop["ledger"]["gen"] == 44
 
 
+def _listed_earlier(seen: Plan) -> Plan:
+    """The same plan, its heap listed five seconds before the ledger was read."""
+    earlier = replace(seen.services[0].root, heap_age=timedelta(seconds=5))
+    return planner.plan(seen.inventory, {"shop": earlier}, {})
+
+
 def test_explain_garbage() -> None:
     """Each rule that was asked, what it saw and when, and how to keep the thing."""
-    seen = planned()
-    earlier = replace(seen.services[0].root, heap_age=timedelta(seconds=5))
-    plan = planner.plan(seen.inventory, {"shop": earlier}, {})
+    plan = _listed_earlier(planned())
     birth = (
         f"deploy-part instance@123456789012/eu-west-1, token {DEAD.client_token(ZONE)}, "
         "created 2026-11-23 02:44:02"
