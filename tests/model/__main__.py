@@ -16,12 +16,27 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from tests.model import pages
-from tests.model.bounds import DATABASES, HOMES, HOOKS, LEDGER_HEAP, MUTANT_STATES, Bound, explored
+from tests.model.bounds import (
+    DATABASES,
+    GATES,
+    HOMES,
+    HOOKS,
+    LEDGER_HEAP,
+    MUTANT_STATES,
+    Bound,
+    explored,
+)
 from tests.model.explorer import Report
 from tests.model.measuring import Run, measured
 from tests.model.mutations import DESIGN, OWN, PICTURED, Mutation
 
-MODELS = {"ledger-heap": LEDGER_HEAP, "databases": DATABASES, "homes": HOMES, "hooks": HOOKS}
+MODELS = {
+    "ledger-heap": LEDGER_HEAP,
+    "databases": DATABASES,
+    "homes": HOMES,
+    "hooks": HOOKS,
+    "gate": GATES,
+}
 DOCS = Path(__file__).parents[2] / "docs"
 PROTOCOL, TRACES = DOCS / "protocol.md", DOCS / "protocol-traces.md"
 

@@ -12,6 +12,8 @@ from tests.model import mutations as m
 from tests.model.databases import Databases
 from tests.model.databases import Scenario as Data
 from tests.model.explorer import Report, explore
+from tests.model.gate import Gates
+from tests.model.gate import Scenario as Gate
 from tests.model.homes import Homes
 from tests.model.homes_world import Scenario as Home
 from tests.model.hooks import Hooks
@@ -30,7 +32,7 @@ FEW, BRIEF, MANY = 10_000, 20_000, 1_000_000
 class Bound:
     """A scenario, and the most states of it that are explored in `make test` and `make model`."""
 
-    scenario: Heap | Data | Home | Hook
+    scenario: Heap | Data | Home | Hook | Gate
     test: int
     model: int
 
@@ -133,13 +135,21 @@ HOOKS = (
     Bound(Hook("CreateImage restarts live", reboots=True), FEW, MANY),
 )
 
+GATES = (
+    Bound(m.CLONED, FEW, MANY),
+    Bound(m.NO_TAG, FEW, MANY),
+    Bound(Gate("a clone of a clone", again=True), FEW, MANY),
+)
 
-def explored(scenario: Heap | Data | Home | Hook, most: int, rules: Rules | None = None) -> Report:
+
+def explored(scenario: Heap | Data | Home | Hook | Gate, most: int, rules: Rules | None = None) -> Report:
     """Explore a scenario of any model."""
     if isinstance(scenario, Heap):
         return explore(LedgerHeap(scenario, rules), most)
     if isinstance(scenario, Hook):
         return explore(Hooks(scenario, rules), most)
+    if isinstance(scenario, Gate):
+        return explore(Gates(scenario, rules), most)
     if isinstance(scenario, Home):
         return explore(Homes(scenario, rules), most)
     return explore(Databases(scenario, rules), most)

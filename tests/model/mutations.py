@@ -30,6 +30,8 @@ from reconciler.settings_schema import Image
 from reconciler.tags import Label
 from reconciler.verdict import Root, Verdict
 from tests.model.databases import Scenario as Data
+from tests.model.gate import Scenario as Gate
+from tests.model.gate_world import Disk, shut
 from tests.model.homes_world import Scenario as Homes
 from tests.model.hooks import Scenario as Hooks
 from tests.model.ledger_heap import Scenario as Heap
@@ -66,6 +68,8 @@ COPIED = Data("databases that people copied and restored", people=True, writes=0
 SHORT = Data("a short lease, a deployer and a sweep", short=True)
 STOPPED = Hooks("live stopped for its image")
 RESTARTED = Hooks("live may restart meanwhile", restarts=True)
+CLONED = Gate("a clone of live")
+NO_TAG = Gate("a clone whose firmware tells no id", no_tag=True)
 AGAIN = Data("two deployers", deployers=2, sweeps=(), slow=2, twice=0)
 
 
@@ -75,7 +79,7 @@ class Mutation:
 
     name: str
     rules: Rules
-    where: Heap | Data | Homes | Hooks
+    where: Heap | Data | Homes | Hooks | Gate
     says: str
     within: Callable[[], AbstractContextManager[object]] = nullcontext
 
@@ -162,6 +166,17 @@ def believes_all(address: LedgerAddress, ledger: Ledger) -> Ledger:
 def uses_all(state: str, hooks: Image, *, reboots: bool) -> None:
     """Uses the image, however live stood when it was made."""
     del state, hooks, reboots
+
+
+def believes_the_disk(disk: Disk, instance: str) -> frozenset[str]:
+    """A machine takes itself for whoever was told last on its disk."""
+    del instance
+    return shut(disk, disk.told)
+
+
+def believes_without_an_id(disk: Disk, instance: str) -> frozenset[str]:
+    """A machine that cannot tell who it is believes its disk."""
+    return shut(disk, instance or disk.told)
 
 
 def by_the_record_alone(
@@ -283,6 +298,10 @@ OWN = (
     ),
     Mutation("stopped after a restart", Rules(looks_armed=False), RESTARTED, "for ever"),
     Mutation("an image of whatever there was", Rules(used=uses_all), STOPPED, "had been let go"),
+    Mutation("image before the gate", Rules(gates_first=False), CLONED, "was not told"),
+    Mutation("identity from the disk", Rules(shut=believes_the_disk), CLONED, "was not told"),
+    Mutation("no id, any id", Rules(shut=believes_without_an_id), NO_TAG, "was not told"),
+    Mutation("jobs here before there", Rules(hands_over=False), CLONED, "two machines"),
     Mutation("absence unlives", Rules(live=by_the_record_alone), DELETED, "unlived"),
     Mutation(
         "commit after a sweep has ended the short lease",

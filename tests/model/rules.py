@@ -22,6 +22,7 @@ from reconciler.plan import Ask, Plan, Repair, ServicePlan
 from reconciler.planner import plan
 from reconciler.resource import Inventory, Resource
 from reconciler.verdict import Root
+from tests.model.gate_world import Disk, shut
 
 
 def holds(ledger: Ledger, mine: DeployId) -> bool:
@@ -46,6 +47,7 @@ class Rules:
     at_home: Callable[[LedgerAddress, Ledger], Ledger] = at_home
     used: Callable[..., None] = refuse_let_go
     live: Callable[[str, Things, Reading, Ledger | None], Live | None] = live
+    shut: Callable[[Disk, str], frozenset[str]] = shut
     compares: bool = True
     """A swap succeeds only where exactly the old value stands."""
     guards: bool = True
@@ -94,6 +96,8 @@ class Rules:
     """The end of a hook is armed on live before the hook stops anything."""
     looks_armed: bool = True
     """A hook stops nothing on live where its end is not armed."""
+    gates_first: bool = True
+    """The gate stands on live before the first image of it is taken."""
     closes_first: bool = True
     """A move closes the old ledger before it makes the new one."""
     opens_last: bool = True

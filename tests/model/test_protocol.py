@@ -6,10 +6,10 @@ import pytest
 
 from tests.model import pages
 from tests.model.__main__ import MODELS, PROTOCOL, TRACES, tried
-from tests.model.bounds import DATABASES, HOMES, HOOKS, LEDGER_HEAP, Bound, explored
+from tests.model.bounds import DATABASES, GATES, HOMES, HOOKS, LEDGER_HEAP, Bound, explored
 from tests.model.mutations import DESIGN, OWN, PICTURED, Mutation
 
-BOUNDS = (*LEDGER_HEAP, *DATABASES, *HOMES, *HOOKS)
+BOUNDS = (*LEDGER_HEAP, *DATABASES, *HOMES, *HOOKS, *GATES)
 MUTATIONS = (*DESIGN, *OWN)
 
 
@@ -44,6 +44,13 @@ def test_production_is_nobody_elses(bound: Bound) -> None:
 @pytest.mark.parametrize("bound", HOOKS, ids=lambda one: one.scenario.name)
 def test_what_is_done_to_live_ends_by_itself(bound: Bound) -> None:
     """Whoever crashes, live is let go; and no image is used of a live that was, too early."""
+    report = explored(bound.scenario, bound.test)
+    assert not report.complaint, str(report)
+
+
+@pytest.mark.parametrize("bound", GATES, ids=lambda one: one.scenario.name)
+def test_a_clone_runs_what_it_was_told(bound: Bound) -> None:
+    """Whoever restarts or crashes, no machine acts untold, and jobs run on one."""
     report = explored(bound.scenario, bound.test)
     assert not report.complaint, str(report)
 
