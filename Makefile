@@ -10,8 +10,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SOURCES := deployer reconciler tests scripts
-UNIT := tests/reconciler tests/deployer tests/model tests/soak tests/timetravel \
-	tests/test_workshop.py tests/test_docs.py
+UNIT := tests/unit tests/model tests/soak tests/timetravel \
+	tests/test_repository.py tests/test_docs.py
 # Tests side by side, each with a sandbox of its own.
 WORKERS ?= $(shell sh scripts/workers)
 # A Python that is new enough; say `make PYTHON=/path/to/python3.11 setup` to choose another.
@@ -84,11 +84,11 @@ soak: setup ## seven at random against one service, in bad weather (SOAK=seconds
 
 denied: setup ## withhold every permission of the policies once
 	@$(BIN)/pytest -q -m denied -p no:randomly -n $(WORKERS) tests/crash/test_denied.py \
-		tests/reconciler/aws/test_denied_kinds.py
+		tests/unit/reconciler/aws/kinds/test_denied.py
 
 fuzz: setup ## 100,000 cases for each parser, 100,000 random worlds for mark and plan
 	@FUZZ_CASES=$${FUZZ_CASES:-100000} $(BIN)/pytest -q -p no:randomly --timeout=0 -n $(WORKERS) \
-		tests/reconciler/test_fuzz.py tests/reconciler/test_many_worlds.py
+		tests/unit/reconciler/test_fuzz.py tests/unit/reconciler/plan/test_random_worlds.py
 
 bench: setup ## measure, and write docs/benchmarks.md (BENCH=sweeps: one part); figures never go into a test
 	@$(BIN)/python -m tests.bench $(BENCH)

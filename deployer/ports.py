@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from deployer.compute import Compute
-from reconciler.cloud import LedgerStore
-from reconciler.host_key import PublicHostKey
-from reconciler.managed import Managed
-from reconciler.secret import Reference, Secret
-from reconciler.settings_schema import Service
-from reconciler.shell import Shell
+from reconciler.config.service import Service
+from reconciler.machine.host_key import PublicHostKey
+from reconciler.machine.shell import Shell
+from reconciler.ports.ledger_store import LedgerStore
+from reconciler.ports.service import Managed
+from reconciler.util.secret import Reference, Secret
 
 
 class Connector(Protocol):

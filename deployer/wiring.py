@@ -11,8 +11,8 @@ from dataclasses import replace
 
 from deployer.aws.compute import Ec2Compute
 from deployer.ports import Ports
-from reconciler.settings import Settings
-from reconciler.wiring import Edges
+from reconciler.config.loader import Settings
+from reconciler.wiring.edges import Edges
 
 
 @contextmanager

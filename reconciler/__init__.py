@@ -1,1 +1,1 @@
-"""The ground floor: values, ledger, kinds, and the edges to AWS, SSH and the database."""
+"""The reconciler: finds what no ledger roots and removes it. The deployer builds on it."""

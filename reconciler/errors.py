@@ -1,6 +1,6 @@
 """Every error a user can meet, with what to do next.
 
-Edges raise these with the foreign error chained as the cause; `reconciler.exits` maps them to
+Edges raise these with the foreign error chained as the cause; `reconciler.exit_codes` maps them to
 exit codes, and nothing else does.
 """
 

@@ -19,7 +19,7 @@ ACTS = {
 
 
 class PureContract(Contract):
-    """The named modules import each other and the harmless part of the standard library only.
+    """The named modules and packages import each other and harmless standard library only.
 
     So what decides about life and death can be tested without a cloud, and read without one.
     """
@@ -30,8 +30,10 @@ class PureContract(Contract):
 
     def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:  # noqa: ARG002
         """Collect every import that leaves the set."""
-        pure = set(self.modules)  # type: ignore[call-overload]
-        absent = sorted(pure - graph.modules)
+        named = set(self.modules)  # type: ignore[call-overload]
+        absent = sorted(named - graph.modules)
+        inside = (graph.find_descendants(module) for module in named & graph.modules)
+        pure = named.union(*inside)
         present = sorted(pure & graph.modules)
         found = {module: impurities(graph, module) - pure for module in present}
         stray = {module: sorted(imports) for module, imports in found.items() if imports}

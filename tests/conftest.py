@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 import structlog
 
-from deployer.sandbox.client import Sandbox
-from deployer.sandbox.options import Options
-from reconciler import costs, log, price_file
-from reconciler.prices import Prices
-from tests.memory_disk import temporary_files_in_memory
+from deployer.sandbox.control.client import Sandbox
+from deployer.sandbox.control.options import Options
+from reconciler.cost import estimate, price_cache
+from reconciler.cost.price_list import Prices
+from reconciler.util import log
+from tests.support.memory_disk import temporary_files_in_memory
 
 _HERE = Path(__file__).parent
 _UNWATCHED = ("crash", "e2e", "model")
@@ -61,9 +62,9 @@ def _log_as_at_the_start() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _prices_of_the_table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """Whoever runs the tests may have fetched prices of their own."""
-    monkeypatch.setattr(price_file, "path", lambda: tmp_path / "cache" / "prices.json")
+    monkeypatch.setattr(price_cache, "path", lambda: tmp_path / "cache" / "prices.json")
     yield
-    costs.use(Prices())
+    estimate.use(Prices())
 
 
 @pytest.fixture(scope="session")

@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 import pytest
 
-from deployer.cli import cli as deployer
-from reconciler.cli import cli as reconciler
-from reconciler.exits import MEANINGS
+from deployer.cli.main import cli as deployer
+from reconciler.cli.main import cli as reconciler
+from reconciler.exit_codes import MEANINGS
 from scripts import errors_page
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -27,7 +27,7 @@ HEAVY = (
 _SCRIPT = """
 import sys
 from click.testing import CliRunner
-from {package}.cli import cli
+from {package}.cli.main import cli
 assert CliRunner().invoke(cli, ["--help"]).exit_code == 0
 print(" ".join(sorted({{name.partition(".")[0] for name in sys.modules}})))
 """

@@ -10,14 +10,14 @@ from deployer.aws.creation import Creation, NameTaken
 from deployer.aws.facts import image_facts, instance_facts, volumes_of
 from deployer.aws.launch_request import launch_request, tag_specifications
 from deployer.compute import ImageFacts, ImageOrder, InstanceFacts, LaunchOrder
-from reconciler import tags as t
+from reconciler.aws.client.errors import calling
+from reconciler.aws.client.query import Reads
+from reconciler.aws.client.session import Aws
 from reconciler.aws.deletion import Deleter
-from reconciler.aws.errors import calling
 from reconciler.aws.kinds.image import OWN
-from reconciler.aws.reads import Reads
-from reconciler.aws.session import Aws
 from reconciler.errors import CloudError, CloudUnclear
-from reconciler.resource import IMAGE
+from reconciler.model import tags as t
+from reconciler.model.resource import IMAGE
 
 NOT_FOUND = "InvalidAMIID.NotFound"
 DUPLICATE = "InvalidAMIName.Duplicate"

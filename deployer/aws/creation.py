@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from reconciler.aws.retries import Patience, throttled
+from reconciler.aws.client.retry import Patience, throttled
 from reconciler.errors import AccessDenied, CloudError, CloudUnclear, ToolError
 
 T = TypeVar("T")

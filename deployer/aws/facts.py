@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from deployer.compute import Disk, ImageFacts, InstanceFacts
+from reconciler.aws.client.query import tags_of
 from reconciler.aws.kinds.instance import addresses_of, public_of
-from reconciler.aws.reads import tags_of
 
 Raw = Mapping[str, Any]
 

@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 
 import click
 
-from deployer.sandbox import env
-from deployer.sandbox.client import Sandbox
+from deployer.sandbox.control import environment as env
+from deployer.sandbox.control.client import Sandbox
+from deployer.sandbox.control.options import Options
+from deployer.sandbox.control.state import user_directory
 from deployer.sandbox.fault_cli import fault
-from deployer.sandbox.options import Options
-from deployer.sandbox.state import user_directory
-from reconciler.shared_cli import Asked, common, ended, pass_asked
+from reconciler.cli.shared import Asked, common, ended, pass_asked
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 

@@ -1,7 +1,7 @@
 """The sandbox's one background process: API, machines, database; lives until SIGTERM.
 
-Started by `deployer.sandbox.client`, never by hand. It writes the state file when it is born and
-again when it is ready, and on its way out removes what it made.
+Started by `deployer.sandbox.control.client`, never by hand. It writes the state file when it is
+born and again when it is ready, and on its way out removes what it made.
 """
 
 from __future__ import annotations
@@ -20,21 +20,22 @@ from pathlib import Path
 
 import psutil
 
-from deployer.sandbox import config, network
 from deployer.sandbox.aws import AwsOptions, AwsServer
-from deployer.sandbox.databases import Databases
-from deployer.sandbox.dns import Dns
-from deployer.sandbox.door import Answer, Door
-from deployer.sandbox.journals import journals
+from deployer.sandbox.company import configuration
+from deployer.sandbox.company.seed import Cloud, Company
+from deployer.sandbox.control.options import Options
+from deployer.sandbox.control.server import Answer, Door
+from deployer.sandbox.control.state import MARK, Places, State
 from deployer.sandbox.machines import Machines
-from deployer.sandbox.nat import Forwarders
-from deployer.sandbox.network import Network
-from deployer.sandbox.options import Options
-from deployer.sandbox.postgres import Postgres
-from deployer.sandbox.seed import Cloud, Company
-from deployer.sandbox.state import MARK, Places, State
+from deployer.sandbox.network import loopback_range
+from deployer.sandbox.network.hosted_zones import current_zones
+from deployer.sandbox.network.loopback_range import Network
+from deployer.sandbox.network.name_server import Dns
+from deployer.sandbox.network.nat import Forwarders
+from deployer.sandbox.postgres.company_databases import Databases
+from deployer.sandbox.postgres.server import Postgres
 from deployer.sandbox.status import Watch
-from deployer.sandbox.zones import current_zones
+from deployer.sandbox.unit_logs import journals
 from reconciler.errors import ToolError
 
 BASE_IMAGE = "ami-0ba5e0000000000a1"
@@ -67,7 +68,7 @@ class Daemon:
         self._tell()
         ends.callback(self._places.remove_work)
         self._machines = self._start_machines(ends)
-        claimed = network.claim()
+        claimed = loopback_range.claim()
         self._tell(network=claimed.number, door=claimed.door)
         server = None if self._options.empty else self._begin_postgres(claimed, ends)
         self._start_api(claimed, ends)
@@ -96,7 +97,7 @@ class Daemon:
 
     def _start_machines(self, ends: ExitStack) -> Machines:
         machines = Machines(
-            self._places.machines, ssh_port=config.SSH_PORT, ssh_door=self._options.ssh_door
+            self._places.machines, ssh_port=configuration.SSH_PORT, ssh_door=self._options.ssh_door
         )
         ends.callback(machines.shutdown)
         machines.create_base_image(BASE_IMAGE)

@@ -79,7 +79,7 @@ def images(context: click.Context, fate: str) -> None:
 
 
 def _client(context: click.Context) -> FaultClient:
-    from deployer.sandbox.client import Sandbox
+    from deployer.sandbox.control.client import Sandbox
 
     directory, endpoint = context.obj
     return FaultClient(endpoint or Sandbox.at(directory).endpoint)

@@ -6,11 +6,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from deployer.sandbox import dns
-from deployer.sandbox.databases import Databases
-from deployer.sandbox.seed import Cloud
-from deployer.sandbox.state import State
-from reconciler.host_key import PublicHostKey
+from deployer.sandbox.company.seed import Cloud
+from deployer.sandbox.control.state import State
+from deployer.sandbox.network import name_server
+from deployer.sandbox.postgres.company_databases import Databases
+from reconciler.machine.host_key import PublicHostKey
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import InstanceTypeDef
@@ -33,7 +33,7 @@ class Watch:
             "phase": state.phase,
             "endpoint": state.endpoint,
             "network": f"127.{state.network}.0.0/16",
-            "dns": f"{state.dns}:{dns.PORT}",
+            "dns": f"{state.dns}:{name_server.PORT}",
             "base_image": state.base_image,
             "instances": self._instances(),
             "records": self._records(),

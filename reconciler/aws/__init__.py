@@ -1,1 +1,1 @@
-"""The AWS edge: everything of `reconciler` that speaks to AWS, and nothing else does."""
+"""The edge to AWS: the only package of the product, beside the sandbox, that knows boto3."""

@@ -11,13 +11,13 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from reconciler.aws.secrets import from_ssm
-from reconciler.aws.session import Aws
-from reconciler.bases import Bases
+from reconciler.aws.client.session import Aws
+from reconciler.aws.ssm_secrets import from_ssm
+from reconciler.config.service import Service
 from reconciler.errors import ConfigError, ToolError
-from reconciler.resource import BASE, Gap
-from reconciler.settings_schema import Service
-from reconciler.tags import Place
+from reconciler.gc.base_images import Bases
+from reconciler.model.resource import BASE, Gap
+from reconciler.model.tags import Place
 
 FRESH = 30.0
 """Seconds for which an answer is good: every service of a run asks, and each of its waves."""

@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from reconciler.aws.errors import calling
-from reconciler.aws.reads import camel, chunks
-from reconciler.aws.retries import Patience, throttled
-from reconciler.aws.session import Aws
-from reconciler.cloud import Fate, Outcome
+from reconciler.aws.client.errors import calling
+from reconciler.aws.client.query import camel, chunks
+from reconciler.aws.client.retry import Patience, throttled
+from reconciler.aws.client.session import Aws
 from reconciler.errors import AccessDenied, CloudError, CloudUnclear
-from reconciler.resource import Resource
+from reconciler.model.outcome import Fate, Outcome
+from reconciler.model.resource import Resource
 
 _IN_THE_WAY = re.compile(r"InUse$|^DependencyViolation$|^OperationNotPermitted$")
 _NOT_THERE = re.compile(r"NotFound(Fault)?$|^InvalidAMIID\.Unavailable$")

@@ -5,9 +5,9 @@ The one place where this tool writes a tag on something that need not be its own
 
 from __future__ import annotations
 
-from reconciler import tags as t
-from reconciler.aws.errors import calling
-from reconciler.aws.session import Aws
+from reconciler.aws.client.errors import calling
+from reconciler.aws.client.session import Aws
+from reconciler.model import tags as t
 
 
 def hold(aws: Aws, id_: str, reason: str) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from reconciler import tags as t
-from reconciler.aws.errors import calling
-from reconciler.aws.session import Aws
-from reconciler.deploy_id import format_time
-from reconciler.resource import Resource
+from reconciler.aws.client.errors import calling
+from reconciler.aws.client.session import Aws
+from reconciler.model import tags as t
+from reconciler.model.deploy_id import format_time
+from reconciler.model.resource import Resource
 
 
 def mark_noticed(aws: Aws, thing: Resource, now: datetime) -> None:

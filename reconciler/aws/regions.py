@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from reconciler.aws.errors import calling
-from reconciler.aws.session import Aws
+from reconciler.aws.client.errors import calling
+from reconciler.aws.client.session import Aws
 
 
 def enabled_regions(aws: Aws) -> tuple[str, ...]:

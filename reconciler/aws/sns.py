@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reconciler.aws.errors import calling
-from reconciler.aws.session import Aws
-from reconciler.notices import Notice, for_mail
-from reconciler.tags import Place
+from reconciler.aws.client.errors import calling
+from reconciler.aws.client.session import Aws
+from reconciler.model.tags import Place
 
 
 def place_of(topic: str) -> Place:
@@ -23,8 +22,7 @@ class Topic:
     aws: Aws
     arn: str
 
-    def __call__(self, notice: Notice) -> None:
+    def publish(self, subject: str, text: str) -> None:
         """Publish it, once. Raises CloudError, AccessDenied."""
-        subject, text = for_mail(notice)
         with calling("sns:Publish", mutating=True):
             self.aws.sns_once.publish(TopicArn=self.arn, Subject=subject, Message=text)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reconciler import tags as t
-from reconciler.aws.reads import Reads
-from reconciler.census import KEYS, Groups, Row, grouped
-from reconciler.tags import Label
+from reconciler.aws.client.query import Reads
+from reconciler.model import tags as t
+from reconciler.model.tag_summary import KEYS, Groups, Row, grouped
+from reconciler.model.tags import Label
 
 YOUNG = (Label.PENDING, Label.FAILED, Label.LEFT)
 """Labels of what may be garbage: the only ones a minor sweep looks at."""

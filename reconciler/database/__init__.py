@@ -1,1 +1,1 @@
-"""A database as a kind: list, shut, thaw, copy, drop; PostgreSQL first."""
+"""Database engines: the port, what a database remembers, whose it is; `postgres` implements it."""

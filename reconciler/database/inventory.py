@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from reconciler import tags as t
-from reconciler.database.memory import State
+from reconciler.database.identity import Claim, claims
 from reconciler.database.port import DatabaseInfo
-from reconciler.database.whose import Claim, claims
-from reconciler.fence import NEVER
-from reconciler.resource import DATABASE, MAKING, Resource
-from reconciler.tags import Label, Place
+from reconciler.database.state_comment import State
+from reconciler.model import tags as t
+from reconciler.model.fencing import NEVER
+from reconciler.model.resource import DATABASE, MAKING, Resource
+from reconciler.model.tags import Label, Place
 
 GIB = 1024**3
 

@@ -1,8 +1,8 @@
 """The port: what the use cases need of a database server.
 
-Every act on one database is one transaction there; a lost reply is answered by looking
-(`is_shut`, `databases`), never by guessing. Implemented by `reconciler.database.postgres`, and by
-`reconciler.database.fake` for the tests of use cases; one contract suite holds both.
+Every act on one database is one transaction there; a lost reply is answered by looking (`is_shut`,
+`databases`), never by guessing. Implemented by `reconciler.database.postgres.engine`, and by
+`tests.fakes.database` for the tests of use cases; one contract suite holds both.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Protocol
 
 from reconciler.database.findings import Findings
 from reconciler.database.grants import Grant
-from reconciler.database.memory import Memory
-from reconciler.fence import FencedAct
+from reconciler.database.state_comment import Memory
+from reconciler.model.fencing import FencedAct
 
 
 @dataclass(frozen=True)

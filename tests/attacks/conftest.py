@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.reach import ToldMachine
 from tests.fakes.scene import Scene
-from tests.shop_world import ALL, DEAD
+from tests.fakes.service_access import ToldMachine
+from tests.support.shop_world import ALL, DEAD
 
 
 @pytest.fixture

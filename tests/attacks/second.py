@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from deployer.ports import Ports
-from reconciler.cloud import ARecord, LedgerAddress
-from reconciler.ledger import LedgerHome
-from reconciler.tags import Place
+from reconciler.model.ledger import LedgerHome
+from reconciler.model.reading import ARecord, LedgerAddress
+from reconciler.model.tags import Place
 from tests.fakes.scene import Scene
-from tests.shop_world import ALL, CLEAN, DEAD, LEDGER, LIVE, OLD, PLACE
+from tests.support.shop_world import ALL, CLEAN, DEAD, LEDGER, LIVE, OLD, PLACE
 
 HOME = LedgerHome("shop.example.com", PLACE.account, PLACE.region)
 HOMED = replace(CLEAN, home=HOME)

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import StaleAct
-from reconciler.machine_acts import Act, obey, observe
-from reconciler.machine_gate import EARLY, GENERATOR, LIST, STATE, Gate, boot_script
-from reconciler.machine_place import place_open, place_script
-from reconciler.quarantine import verify_quarantine
-from tests.fake_machine import FakeMachine, clone_of
+from reconciler.machine.activation_gate import EARLY, GENERATOR, LIST, STATE, Gate, boot_script
+from reconciler.machine.clone_check import verify_quarantine
+from reconciler.machine.gate_placement import place_open, place_script
+from reconciler.machine.unit_control import Act, obey, observe
+from tests.fakes.machine import FakeMachine, clone_of
 
 GATE = Gate(app=("shop",), jobs=("worker", "backup.timer"))
 DEPLOY = "shop/20261123T031502Z-7kq2m"

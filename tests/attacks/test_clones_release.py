@@ -7,19 +7,19 @@ from pathlib import Path
 import pytest
 
 from deployer import events as e
-from deployer.adopt import adopt
-from deployer.live_units import gate_of, refuse_not_brought
-from deployer.run import Options, Run
-from deployer.steps.guard import guard
-from reconciler import tags as t
+from deployer.checks.live_units import gate_of, refuse_not_brought
+from deployer.commands.adopt import adopt
+from deployer.release.context import Options, Run
+from deployer.release.steps.guard import guard
 from reconciler.errors import CommandFailed, Refused, ToolError
-from reconciler.machine_acts import Act, obey
-from reconciler.machine_gate import GENERATOR, LIST, STATE
-from reconciler.machine_place import place_open
-from tests.deployer.test_adopt import ADDRESS, KEY, MACHINE
-from tests.fakes.reach import ToldMachine
+from reconciler.machine.activation_gate import GENERATOR, LIST, STATE
+from reconciler.machine.gate_placement import place_open
+from reconciler.machine.unit_control import Act, obey
+from reconciler.model import tags as t
 from tests.fakes.scene import Scene
-from tests.shop_world import ALL, DEAD, GATE, LIVE, OLD
+from tests.fakes.service_access import ToldMachine
+from tests.support.shop_world import ALL, DEAD, GATE, LIVE, OLD
+from tests.unit.deployer.commands.test_adopt import ADDRESS, KEY, MACHINE
 
 TYPO = {"units": ["shop"], "jobs": ["big-tik"], "env_file": "/etc/shop/env"}
 ETC = "/etc/systemd/system"

@@ -7,19 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from deployer.sandbox.client import Sandbox
+from deployer.sandbox.control.client import Sandbox
 from deployer.sandbox.machines import Machines
 from reconciler.errors import Refused
-from reconciler.exits import Exit
-from reconciler.machine_acts import Act, obey_script
-from reconciler.machine_gate import GENERATOR, Gate
-from reconciler.machine_place import place_script
-from reconciler.quarantine import quarantine_script
-from tests.adoption import adopt
-from tests.company import Company
-from tests.e2e.eyes import beats, live_instance, on_machine
+from reconciler.exit_codes import Exit
+from reconciler.machine.activation_gate import GENERATOR, Gate
+from reconciler.machine.clone_check import quarantine_script
+from reconciler.machine.gate_placement import place_script
+from reconciler.machine.unit_control import Act, obey_script
+from tests.e2e.probes import beats, live_instance, on_machine
 from tests.sandbox.machines.lab import BASE, Client, Key, Lab, wait_for
-from tests.warm_company import WarmCompany
+from tests.support.adoption import adopt
+from tests.support.company import Company
+from tests.support.warm_company import WarmCompany
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -12,17 +12,17 @@ from datetime import UTC, datetime
 
 import pytest
 
-from deployer.database_copy import CopyJob, copy_database
-from deployer.here import Here
-from reconciler.database import memory as m
-from reconciler.database.connect import AdminUrl
+from deployer.provisioning.database_copy import CopyJob, copy_database
+from deployer.provisioning.local_shell import Here
+from reconciler.database import state_comment as m
 from reconciler.database.grants import Grant, On
-from reconciler.database.memory import Memory
-from reconciler.database.postgres import PostgresServer
-from reconciler.deploy_id import DeployId
+from reconciler.database.postgres.connection import AdminUrl
+from reconciler.database.postgres.engine import PostgresServer
+from reconciler.database.state_comment import Memory
 from reconciler.errors import DatabaseError, Refused, ToolError
-from reconciler.fence import FencedAct
-from tests.postgres_cluster import SETTINGS, Client, Cluster, running
+from reconciler.model.deploy_id import DeployId
+from reconciler.model.fencing import FencedAct
+from tests.support.postgres_cluster import SETTINGS, Client, Cluster, running
 
 SHOP = DeployId.parse("shop/20261123T031502Z-7kq2m")
 NEXT = DeployId.parse("shop/20261124T031502Z-8mq4z")

@@ -9,25 +9,25 @@ from typing import Any
 
 import pytest
 
-from deployer.move import move
-from deployer.recover_database import recover_database
-from deployer.rollback import rollback
-from deployer.run import Options, Run
-from deployer.steps.guard import guard
-from reconciler import tags as t
-from reconciler.cloud import LedgerAddress
-from reconciler.database import memory as m
-from reconciler.database.memory import Memory
+from deployer.commands.move.command import move
+from deployer.commands.recover.database import recover_database
+from deployer.commands.rollback.command import rollback
+from deployer.release.context import Options, Run
+from deployer.release.steps.guard import guard
+from reconciler.cli.hold import refuse_adopted
+from reconciler.database import state_comment as m
 from reconciler.database.port import Changes
+from reconciler.database.state_comment import Memory
 from reconciler.errors import ConfigError, Refused
-from reconciler.fence import FencedAct
-from reconciler.holding import refuse_adopted
-from reconciler.ledger import Ledger, LedgerHome, Live
-from reconciler.plan import Ask
-from reconciler.secret import Secret
-from reconciler.sweep import sweep
+from reconciler.model import tags as t
+from reconciler.model.fencing import FencedAct
+from reconciler.model.ledger import Ledger, LedgerHome, Live
+from reconciler.model.reading import LedgerAddress
+from reconciler.plan.service_plan import Ask
+from reconciler.sweep.runner import sweep
+from reconciler.util.secret import Secret
 from tests.fakes.scene import CONFIGURED, ROLE, Scene
-from tests.shop_world import ALL, CLEAN, DEAD, LEDGER, LIVE, NOW, OLD, PLACE
+from tests.support.shop_world import ALL, CLEAN, DEAD, LEDGER, LIVE, NOW, OLD, PLACE
 
 LIVE_DB, OLD_DB, DEAD_DB = (one.database_name(LEDGER) for one in (LIVE, OLD, DEAD))
 ORDERS = "public.orders"

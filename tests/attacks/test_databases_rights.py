@@ -14,15 +14,15 @@ import psycopg
 import pytest
 from psycopg.errors import InsufficientPrivilege
 
-from deployer.database_copy import CopyJob, copy_database
-from deployer.here import Here
-from reconciler.database.connect import AdminUrl
-from reconciler.database.memory import Memory
-from reconciler.database.postgres import PostgresServer
-from reconciler.deploy_id import DeployId
+from deployer.provisioning.database_copy import CopyJob, copy_database
+from deployer.provisioning.local_shell import Here
+from reconciler.database.postgres.connection import AdminUrl
+from reconciler.database.postgres.engine import PostgresServer
+from reconciler.database.state_comment import Memory
 from reconciler.errors import AccessDenied
-from reconciler.fence import FencedAct
-from tests.postgres_cluster import Client, Cluster, every_acl, running
+from reconciler.model.deploy_id import DeployId
+from reconciler.model.fencing import FencedAct
+from tests.support.postgres_cluster import Client, Cluster, every_acl, running
 
 SHOP = DeployId.parse("shop/20261123T031502Z-7kq2m")
 NEXT = DeployId.parse("shop/20261124T031502Z-8mq4z")

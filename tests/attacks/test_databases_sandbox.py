@@ -7,12 +7,12 @@ import json
 import psycopg
 import pytest
 
-from deployer.sandbox.client import Sandbox
-from reconciler.exits import Exit
-from tests.adoption import adopt
-from tests.company import Company
-from tests.e2e.eyes import has, live_instance, place_order, writable
-from tests.warm_company import WarmCompany
+from deployer.sandbox.control.client import Sandbox
+from reconciler.exit_codes import Exit
+from tests.e2e.probes import has, live_instance, place_order, writable
+from tests.support.adoption import adopt
+from tests.support.company import Company
+from tests.support.warm_company import WarmCompany
 
 pytestmark = pytest.mark.timeout(600)
 

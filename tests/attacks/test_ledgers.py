@@ -10,29 +10,29 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from deployer.abort import lease_to_abort
-from deployer.adopt import AdoptOptions, adopt
-from deployer.move import move
+from deployer.commands.abort import lease_to_abort
+from deployer.commands.adopt import AdoptOptions, adopt
+from deployer.commands.move.command import move
+from deployer.commands.recover.command import Word, recover
+from deployer.commands.retire import retire
+from deployer.commands.rollback.command import rollback
+from deployer.commands.thaw import thaw
+from deployer.output.status import recovery_lines
 from deployer.ports import Ports
-from deployer.recover import Word, recover
-from deployer.render.status import recovery_lines
-from deployer.retire import retire
-from deployer.rollback import rollback
-from deployer.run import Options, Run
-from deployer.steps.guard import guard
-from deployer.thaw import thaw
-from reconciler import tags as t
-from reconciler.cloud import LedgerAddress
+from deployer.release.context import Options, Run
+from deployer.release.steps.guard import guard
 from reconciler.errors import LedgerUnknown, Refused, ToolError
-from reconciler.fence import FencedAct
-from reconciler.host_key import make_host_key
-from reconciler.ledger import Lease, Live, Previous
-from reconciler.ledger_text import encode
-from reconciler.plan import Ask
-from reconciler.resource import INSTANCE, Resource
-from reconciler.retention import Retention
-from reconciler.sweep import sweep
-from reconciler.tags import Label, Place
+from reconciler.gc.retention import Retention
+from reconciler.machine.host_key import make_host_key
+from reconciler.model import tags as t
+from reconciler.model.fencing import FencedAct
+from reconciler.model.ledger import Lease, Live, Previous
+from reconciler.model.ledger_codec import encode
+from reconciler.model.reading import LedgerAddress
+from reconciler.model.resource import INSTANCE, Resource
+from reconciler.model.tags import Label, Place
+from reconciler.plan.service_plan import Ask
+from reconciler.sweep.runner import sweep
 from tests.attacks.second import (
     CHANGING,
     HOMED,
@@ -49,7 +49,7 @@ from tests.attacks.second import (
 )
 from tests.fakes.ledgers import Weather
 from tests.fakes.scene import ROLE, Scene, service
-from tests.shop_world import CLEAN, DEAD, LEDGER, LIVE, NOW, OLD, PLACE
+from tests.support.shop_world import CLEAN, DEAD, LEDGER, LIVE, NOW, OLD, PLACE
 
 AT = ("10.0.1.17",)
 KEY = make_host_key().public
@@ -90,7 +90,7 @@ def test_move_takes_no_name_that_serves_somebody_else(scene: Scene) -> None:
 
 def test_move_says_which_record_it_leaves(scene: Scene) -> None:
     """Where staging has no record yet, only the words can tell that this is production."""
-    from deployer.move_cli import _move_lines
+    from deployer.cli.move import _move_lines
 
     shown: list[str] = []
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from deployer.sandbox.client import Sandbox
-from reconciler.exits import Exit
-from tests.adoption import adopt
-from tests.company import LEDGER, RECORD, Company
-from tests.e2e.eyes import has, writable
+from deployer.sandbox.control.client import Sandbox
+from reconciler.exit_codes import Exit
+from tests.e2e.probes import has, writable
 from tests.e2e.zone import change_record, delete_record, said
-from tests.warm_company import WarmCompany
+from tests.support.adoption import adopt
+from tests.support.company import LEDGER, RECORD, Company
+from tests.support.warm_company import WarmCompany
 
 pytestmark = pytest.mark.timeout(600)
 WWW = "www.example.test"

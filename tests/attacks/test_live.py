@@ -13,16 +13,22 @@ from typing import Any
 import pytest
 
 from deployer.compute import ImageOrder
-from deployer.image_hooks import Names, after_script, arm_script, before_script, end_script
-from deployer.steps.image import image
-from deployer.undo import undo
+from deployer.release.live.image_hooks import (
+    Names,
+    after_script,
+    arm_script,
+    before_script,
+    end_script,
+)
+from deployer.release.steps.image import image
+from deployer.release.undo import undo
 from reconciler.errors import CannotConnect, CommandFailed, ConnectionLost, ToolError
-from reconciler.resource import Resource
-from tests.deployer.test_safety_steps import ME, begun
-from tests.fake_machine import clone_of
-from tests.fakes.reach import ToldMachine
+from reconciler.model.resource import Resource
+from tests.fakes.machine import clone_of
 from tests.fakes.scene import Scene
-from tests.shop_world import DEAD
+from tests.fakes.service_access import ToldMachine
+from tests.support.shop_world import DEAD
+from tests.unit.deployer.release.steps.test_safety import ME, begun
 
 NAMES = Names(ME)
 OTHER = Names(DEAD)

@@ -11,23 +11,23 @@ from typing import Any
 
 import pytest
 
-from deployer.clock import elapsed
-from deployer.rollback import rollback
-from deployer.run import Freeze, Run
-from deployer.steps.commit import commit
-from deployer.thaw import thaw
-from deployer.undo import undo
-from reconciler import ledger as ledgers
+from deployer.commands.rollback.command import rollback
+from deployer.commands.thaw import thaw
+from deployer.release.clock import elapsed
+from deployer.release.context import Freeze, Run
+from deployer.release.steps.commit import commit
+from deployer.release.undo import undo
 from reconciler.errors import CloudError, Refused, ToolError
-from reconciler.fence import FencedAct
-from reconciler.ledger import Ending
-from reconciler.plan import Ask
-from reconciler.signals import Interrupted, handled
-from tests.deployer.test_safety_steps import ME
-from tests.deployer.test_safety_undo import under_way
+from reconciler.model import ledger as ledgers
+from reconciler.model.fencing import FencedAct
+from reconciler.model.ledger import Ending
+from reconciler.plan.service_plan import Ask
+from reconciler.util.signals import Interrupted, handled
 from tests.fakes.ledgers import Weather
 from tests.fakes.scene import ROLE, Scene
-from tests.shop_world import DEAD, LEDGER, LIVE, NOW, OLD
+from tests.support.shop_world import DEAD, LEDGER, LIVE, NOW, OLD
+from tests.unit.deployer.release.steps.test_safety import ME
+from tests.unit.deployer.release.test_undo_disturbed import under_way
 
 LIVE_DB = LIVE.database_name(LEDGER)
 
@@ -193,7 +193,7 @@ def test_15_the_cure_after_a_rollback_opens_no_previous_database(
         raise _Killed
 
     scene.server.record_baseline(LIVE_DB, FencedAct(3, LIVE, LEDGER))
-    monkeypatch.setattr("deployer.rollback._after", killed)
+    monkeypatch.setattr("deployer.commands.rollback.command._after", killed)
     with pytest.raises(_Killed):
         rollback(scene.ports(), discard_writes=True)
     assert scene.ledger.live is not None

@@ -9,27 +9,27 @@ from pathlib import Path
 
 import pytest
 
-from deployer.rollback import rollback
-from reconciler import unit_script
+from deployer.commands.rollback.command import rollback
 from reconciler.aws.base_images import BaseImages
-from reconciler.bases import Bases
+from reconciler.config.loader import load
 from reconciler.errors import (
     AccessDenied,
     CannotConnect,
     ConfigError,
     FollowUpFailed,
 )
-from reconciler.fence import FencedAct
-from reconciler.machine_acts import Act, obey
-from reconciler.machine_gate import STATE
-from reconciler.mark import mark
-from reconciler.resource import INSTANCE, Inventory
-from reconciler.settings import load
-from reconciler.sweep import sweep
-from reconciler.tags import Label, Place
-from tests.fake_machine import FakeMachine
+from reconciler.gc.base_images import Bases
+from reconciler.gc.mark import mark
+from reconciler.machine import unit_script
+from reconciler.machine.activation_gate import STATE
+from reconciler.machine.unit_control import Act, obey
+from reconciler.model.fencing import FencedAct
+from reconciler.model.resource import INSTANCE, Inventory
+from reconciler.model.tags import Label, Place
+from reconciler.sweep.runner import sweep
+from tests.fakes.machine import FakeMachine
 from tests.fakes.scene import Scene, service
-from tests.shop_world import ALL, CLEAN, GATE, LEDGER, LIVE, OLD, deploy, root, things
+from tests.support.shop_world import ALL, CLEAN, GATE, LEDGER, LIVE, OLD, deploy, root, things
 
 JOB = "shop-worker.service"
 SILENT = CannotConnect("no route to it", kind="no-route")
@@ -173,7 +173,7 @@ def test_19_a_child_that_ignores_sigterm_ends(
 ) -> None:
     """A cron child that traps SIGTERM: ended before the machine says that its jobs have stopped."""
     quick = unit_script.STOP_AND_START.replace("-gt 50", "-gt 5")
-    monkeypatch.setattr("reconciler.machine_acts.STOP_AND_START", quick)
+    monkeypatch.setattr("reconciler.machine.unit_control.STOP_AND_START", quick)
     live = scene.reach.machine("i-17")
     obey(live, GATE, Act(44, str(LIVE), app="run", jobs="run"))
     child = subprocess.Popen(["sh", "-c", "trap '' TERM; while :; do sleep 0.1; done"])

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from deployer.sandbox.client import Sandbox
-from reconciler.exits import Exit
-from reconciler.machine_gate import ASSET_TAG
-from tests.adoption import adopt
-from tests.company import ask
-from tests.crash.scene import NEW, OLD, Shop, wait_for
-from tests.e2e.eyes import live_instance, on_machine
+from deployer.sandbox.control.client import Sandbox
+from reconciler.exit_codes import Exit
+from reconciler.machine.activation_gate import ASSET_TAG
+from tests.crash.invariants import NEW, OLD, Shop, wait_for
+from tests.e2e.probes import live_instance, on_machine
+from tests.support.adoption import adopt
+from tests.support.company import ask
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 import pytest
 
-from reconciler.aws.retries import Patience
-from reconciler.aws.route53 import Route53Ledgers
+from reconciler.aws.client.retry import Patience
+from reconciler.aws.route53.ledger_store import Route53Ledgers
 from reconciler.errors import ConfigError
-from reconciler.wiring import located
-from tests.fake_route53 import FakeRoute53
+from reconciler.wiring.edges import located
+from tests.fakes.route53 import FakeRoute53
 from tests.fakes.scene import service
 
 

@@ -16,16 +16,16 @@ import tracemalloc
 from collections.abc import Iterator
 from datetime import timedelta
 
-from reconciler import tags as t
-from reconciler.birth import Home
-from reconciler.census import Census, Group, Row, grouped
-from reconciler.plain import choose
-from reconciler.plan import Ask
-from reconciler.planner import plan
-from reconciler.resource import Inventory, Resource
-from reconciler.short_lived import SELDOM
-from reconciler.tags import BirthTags, Label
-from reconciler.verdict import Root
+from reconciler.gc.ownership import Home
+from reconciler.gc.verdict import Root
+from reconciler.model import tags as t
+from reconciler.model.resource import Inventory, Resource
+from reconciler.model.tag_summary import Census, Group, Row, grouped
+from reconciler.model.tags import BirthTags, Label
+from reconciler.plan.planner import plan
+from reconciler.plan.prefilter import choose
+from reconciler.plan.service_plan import Ask
+from reconciler.util.gc_tuning import SELDOM
 from tests.bench.fleet import BORN, KINDS, PLACE, SERVICES, ZONE, deploy_of, ledger_of, services
 
 

@@ -14,15 +14,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from deployer.sandbox.aws import AwsServer
-from deployer.sandbox.aws.cloud import Region
-from deployer.sandbox.aws.moto_app import ec2_backend
+from deployer.sandbox.aws.moto_application import ec2_backend
 from deployer.sandbox.aws.server import ACCOUNT
-from deployer.sandbox.paper_host import PaperHost
-from reconciler.deploy_id import DeployId
-from reconciler.ledger import Ledger, Live, Previous
-from reconciler.machine_gate import Gate
-from reconciler.tags import ID, STATE, UNITS, BirthTags, Label, Place
-from reconciler.units import digest
+from deployer.sandbox.aws.state.cloud import Region
+from reconciler.machine.activation_gate import Gate
+from reconciler.machine.unit_state import digest
+from reconciler.model.deploy_id import DeployId
+from reconciler.model.ledger import Ledger, Live, Previous
+from reconciler.model.tags import ID, STATE, UNITS, BirthTags, Label, Place
+from tests.fakes.paper_host import PaperHost
 
 REGION = "eu-west-1"
 ZONE = f"{REGION}a"

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 
 from tests.bench.measure import Box, Figures
-from tests.crash.scene import wait_for
+from tests.crash.invariants import wait_for
 
 _ROUND = "DescribeTags"
 """What every round asks first; a young one asks it once."""

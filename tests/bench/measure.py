@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tests.aws_api import ENVIRONMENT
 from tests.bench.fleet import REGION
+from tests.support.aws_api import ENVIRONMENT
 
 ROOT = Path(__file__).resolve().parents[2]
 LAUNCH = Path(__file__).with_name("launch.py")

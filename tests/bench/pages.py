@@ -13,11 +13,11 @@ from botocore.config import Config
 from botocore.parsers import EC2QueryParser, ResponseParserFactory
 from botocore.session import Session
 
-from reconciler.aws.tag_rows import LeanParser
-from tests.aws_api import ENVIRONMENT
+from reconciler.aws.client.describe_tags_parser import LeanParser
 from tests.bench.fleet import REGION
 from tests.bench.measure import serving
 from tests.bench.page import goal, table
+from tests.support.aws_api import ENVIRONMENT
 
 SIZE = 1000
 RUNS = 9

@@ -16,11 +16,11 @@ import boto3
 from botocore.config import Config
 
 from deployer.sandbox.aws import AwsOptions, AwsServer
-from deployer.sandbox.aws.door import OPERATOR
-from deployer.sandbox.paper_host import PaperHost
-from reconciler.ledger_text import encode
-from tests.aws_api import ENVIRONMENT
+from deployer.sandbox.aws.http.wsgi_middleware import OPERATOR
+from reconciler.model.ledger_codec import encode
 from tests.bench.fleet import REGION, ZONE, ZONE_NAME, Fleet, Ground, lay, ledger_of, services
+from tests.fakes.paper_host import PaperHost
+from tests.support.aws_api import ENVIRONMENT
 
 
 def main() -> None:

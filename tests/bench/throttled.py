@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from reconciler.aws.buckets import MACHINES, SIZES, Size, class_of
+from reconciler.aws.client.throttle import MACHINES, SIZES, Size, class_of
 from tests.bench import company
 from tests.bench.measure import Figures, serving
 from tests.bench.page import goal, table

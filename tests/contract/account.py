@@ -15,14 +15,14 @@ from typing import Any
 
 import pytest
 
+from reconciler.aws.client.query import Reads
+from reconciler.aws.client.session import Aws
 from reconciler.aws.deletion import Deleter
 from reconciler.aws.kinds import BY_NAME
-from reconciler.aws.reads import Reads
-from reconciler.aws.session import Aws
-from reconciler.cloud import Outcome
-from reconciler.plan import wave
-from reconciler.resource import Resource
-from reconciler.waiting import Pace, looks
+from reconciler.model.outcome import Outcome
+from reconciler.model.resource import Resource
+from reconciler.plan.service_plan import wave
+from reconciler.util.polling import Pace, looks
 from tests.contract.helpers import RUN
 
 GONE = frozenset({"terminated", "shutting-down", "deleting"})

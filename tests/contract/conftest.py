@@ -26,12 +26,12 @@ from mypy_boto3_route53 import Route53Client
 
 from deployer.sandbox.aws import AwsOptions, AwsServer
 from deployer.sandbox.faults import FaultClient
-from deployer.sandbox.paper_host import PaperHost
-from reconciler.aws.session import Aws
-from reconciler.tags import Place
-from reconciler.waiting import Pace
+from reconciler.aws.client.session import Aws
+from reconciler.model.tags import Place
+from reconciler.util.polling import Pace
 from tests.contract import account
 from tests.contract.helpers import PATIENCE, wait_for_state
+from tests.fakes.paper_host import PaperHost
 
 ENDPOINT = os.environ.get("CONTRACT_ENDPOINT", "")
 PROFILE = os.environ.get("CONTRACT_PROFILE", "")

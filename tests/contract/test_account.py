@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from reconciler.aws.reads import Reads
-from reconciler.waiting import Pace
-from tests.aws_api import Api, serving
+from reconciler.aws.client.query import Reads
+from reconciler.util.polling import Pace
 from tests.contract import account
 from tests.contract.account import A_LAUNCH, MOST, THE_REST, Run
 from tests.contract.helpers import RUN, as_dict, describe
+from tests.support.aws_api import Api, serving
 
 HASTE = Pace(first=0.02, longest=0.1, deadline=10)
 

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from mypy_boto3_ec2 import EC2Client
 
-from deployer.sandbox.paper_host import PaperHost
 from tests.contract.helpers import (
     Launch,
     as_dict,
@@ -18,6 +17,7 @@ from tests.contract.helpers import (
     tag_specs,
     wait_for_state,
 )
+from tests.fakes.paper_host import PaperHost
 
 TAGS = {"deploy-id": "shop/20261123T031502Z-7kq2m", "deploy-state": "pending"}
 

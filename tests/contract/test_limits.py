@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from deployer.sandbox.aws.limits import Limits
-from deployer.sandbox.aws.request import Call
+from deployer.sandbox.aws.http.rate_limits import Limits
+from deployer.sandbox.aws.http.request import Call
 from deployer.sandbox.faults import FaultBook
 
 

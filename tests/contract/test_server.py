@@ -8,9 +8,9 @@ import pytest
 from mypy_boto3_ec2 import EC2Client
 
 from deployer.sandbox.aws import AwsOptions, AwsServer
-from deployer.sandbox.paper_host import PaperHost
 from tests.contract.conftest import World
 from tests.contract.helpers import Launch, describe, eventually, refused, tag_specs
+from tests.fakes.paper_host import PaperHost
 
 
 def everything(ec2: EC2Client) -> dict[str, int]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from mypy_boto3_ec2 import EC2Client
 
-from deployer.sandbox.paper_host import PaperHost
 from tests.contract.helpers import Launch, describe, eventually, refused, wait_for_state
+from tests.fakes.paper_host import PaperHost
 
 
 def test_stopped_and_started_again(ec2: EC2Client, running: str) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from mypy_boto3_ec2 import EC2Client
 
 from deployer.sandbox.aws import AwsServer
-from deployer.sandbox.paper_host import PaperHost
 from tests.contract.helpers import (
     Launch,
     describe,
@@ -17,6 +16,7 @@ from tests.contract.helpers import (
     state_of,
     wait_for_state,
 )
+from tests.fakes.paper_host import PaperHost
 
 NOWHERE = "i-0123456789abcdef0"
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from deployer.sandbox.client import Sandbox
-from tests.adoption import adopt
-from tests.crash.grounds import Grounds
+from deployer.sandbox.control.client import Sandbox
+from tests.crash.invariants import Shop
 from tests.crash.matrix.stage import Stage, staged
-from tests.crash.scene import Shop
+from tests.crash.unchanged_service import Grounds
+from tests.support.adoption import adopt
 
 
 @pytest.fixture(scope="module")

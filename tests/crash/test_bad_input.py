@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from reconciler.exits import Exit
-from tests.company import LEDGER
-from tests.crash.grounds import refused, told, untouched
-from tests.crash.scene import Shop, swap_record
+from reconciler.exit_codes import Exit
+from tests.crash.invariants import Shop, swap_record
+from tests.crash.unchanged_service import refused, told, untouched
+from tests.support.company import LEDGER
 
 RECORD = "shop.example.test"
 PARAMETER = "/shop/db-admin-url"

@@ -10,8 +10,8 @@ import time
 
 import pytest
 
-from tests.company import Running, ask
-from tests.crash.scene import BEFORE_COMMIT, OLD, Shop, wait_for
+from tests.crash.invariants import BEFORE_COMMIT, OLD, Shop, wait_for
+from tests.support.company import Running, ask
 
 pytestmark = pytest.mark.timeout(300)
 

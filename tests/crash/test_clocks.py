@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from reconciler.exits import Exit
-from tests.crash.doors import Blow, Fault
+from reconciler.exit_codes import Exit
+from tests.crash.fault_injection import CLOCK
+from tests.crash.invariants import Before
 from tests.crash.matrix.commands import SWEEP, UP, play
 from tests.crash.matrix.stage import MACHINES, Stage
-from tests.crash.scene import Before
-from tests.crash.spoons import CLOCK
+from tests.crash.proxies import Blow, Fault
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.crash]
 

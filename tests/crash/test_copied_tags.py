@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.company import Json
-from tests.crash.scene import Shop
+from tests.crash.invariants import Shop
+from tests.support.company import Json
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -9,9 +9,9 @@ from typing import LiteralString
 import psycopg
 import pytest
 
-from reconciler.exits import Exit
-from tests.crash.grounds import refused, told, untouched
-from tests.crash.scene import LIVE_DATABASE, NEW, Shop, query
+from reconciler.exit_codes import Exit
+from tests.crash.invariants import LIVE_DATABASE, NEW, Shop, query
+from tests.crash.unchanged_service import refused, told, untouched
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -13,15 +13,15 @@ from typing import Any
 
 import pytest
 
-from deployer.sandbox.client import Sandbox
-from reconciler.exits import Exit
-from reconciler.policy import actions, deployer
-from reconciler.policy_actions import UNSEEN
-from reconciler.policy_scope import GivenZones, scope
-from reconciler.settings import load
-from tests.company import Done
-from tests.crash.grounds import Grounds, last_request
-from tests.crash.scene import Shop
+from deployer.sandbox.control.client import Sandbox
+from reconciler.aws.iam.actions import UNSEEN
+from reconciler.aws.iam.policy import actions, deployer
+from reconciler.aws.iam.scope import GivenZones, scope
+from reconciler.config.loader import load
+from reconciler.exit_codes import Exit
+from tests.crash.invariants import Shop
+from tests.crash.unchanged_service import Grounds, last_request
+from tests.support.company import Done
 
 pytestmark = [pytest.mark.denied, pytest.mark.timeout(600)]
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.exits import Exit
-from tests.crash.scene import (
+from reconciler.exit_codes import Exit
+from tests.crash.invariants import (
     COMMIT,
     LIVE_DATABASE,
     NEW,

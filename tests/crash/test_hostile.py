@@ -14,9 +14,9 @@ from typing import LiteralString
 import psycopg
 import pytest
 
-from reconciler.exits import Exit
-from tests.crash.grounds import told
-from tests.crash.scene import LIVE_DATABASE, NEW, Shop, query, wait_for
+from reconciler.exit_codes import Exit
+from tests.crash.invariants import LIVE_DATABASE, NEW, Shop, query, wait_for
+from tests.crash.unchanged_service import told
 
 pytestmark = pytest.mark.timeout(300)
 

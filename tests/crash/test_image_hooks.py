@@ -6,9 +6,9 @@ import signal
 
 import pytest
 
-from reconciler.exits import Exit
-from tests.company import ask
-from tests.crash.scene import NEW, Shop, failed_step, wait_for
+from reconciler.exit_codes import Exit
+from tests.crash.invariants import NEW, Shop, failed_step, wait_for
+from tests.support.company import ask
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -12,9 +12,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from reconciler.exits import Exit
-from tests.company import Running, Witness
-from tests.crash.scene import COMMIT, NEW, OLD, STEPS, SWAP, Before, Shop, wait_for
+from reconciler.exit_codes import Exit
+from tests.crash.invariants import COMMIT, NEW, OLD, STEPS, SWAP, Before, Shop, wait_for
+from tests.support.company import Running, Witness
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -9,11 +9,11 @@ import time
 
 import pytest
 
-from reconciler.exits import Exit
-from tests.crash.doors import Blow, Fault
+from reconciler.exit_codes import Exit
+from tests.crash.invariants import Before, wait_for
 from tests.crash.matrix.commands import SWEEP, UP, play
 from tests.crash.matrix.stage import MACHINES, Stage
-from tests.crash.scene import Before, wait_for
+from tests.crash.proxies import Blow, Fault
 
 pytestmark = [pytest.mark.timeout(400), pytest.mark.crash]
 

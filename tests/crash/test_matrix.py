@@ -11,14 +11,14 @@ import random
 
 import pytest
 
-from tests.crash.doors import EVERY, Fault
+from tests.crash.fault_injection import BREAK
 from tests.crash.matrix.__main__ import DOCUMENT
-from tests.crash.matrix.book import NO_COMMIT, this_commit
 from tests.crash.matrix.cells import Cell, play_cell
 from tests.crash.matrix.commands import COMMANDS
+from tests.crash.matrix.page import NO_COMMIT, this_commit
 from tests.crash.matrix.stage import Stage
 from tests.crash.matrix.table import requests_of
-from tests.crash.spoons import BREAK
+from tests.crash.proxies import EVERY, Fault
 
 pytestmark = pytest.mark.timeout(400)
 

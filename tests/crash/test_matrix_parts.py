@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from deployer.sandbox.aws.request import Call
-from tests.crash.doors import EVERY, Blow, Fault, Watch
-from tests.crash.doors.names import aws_name, sql_name, ssh_name
-from tests.crash.matrix.book import Book, Played
+from deployer.sandbox.aws.http.request import Call
 from tests.crash.matrix.cells import in_fixed_order
+from tests.crash.matrix.page import Book, Played
 from tests.crash.matrix.table import cells_of, page, requests_of
+from tests.crash.proxies import EVERY, Blow, Fault, Watch
+from tests.crash.proxies.request_names import aws_name, sql_name, ssh_name
 
 SWAP = Call("route53", "ChangeResourceRecordSets", mutating=True, protocol="route53")
 ALL = frozenset(Fault)

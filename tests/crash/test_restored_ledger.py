@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from reconciler.exits import Exit
-from tests.company import LEDGER, RECORD
-from tests.crash.scene import NEW, OLD, Before, Shop, remove_record, swap_record
+from reconciler.exit_codes import Exit
+from tests.crash.invariants import NEW, OLD, Before, Shop, remove_record, swap_record
+from tests.support.company import LEDGER, RECORD
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -20,11 +20,11 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from reconciler.exits import Exit
-from tests.company import Done
-from tests.crash.grounds import told
-from tests.crash.scene import Shop
-from tests.e2e.eyes import fill
+from reconciler.exit_codes import Exit
+from tests.crash.invariants import Shop
+from tests.crash.unchanged_service import told
+from tests.e2e.probes import fill
+from tests.support.company import Done
 
 pytestmark = pytest.mark.timeout(300)
 

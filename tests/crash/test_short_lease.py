@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.company import ask
-from tests.crash.scene import Before, Shop, wait_for
+from tests.crash.invariants import Before, Shop, wait_for
+from tests.support.company import ask
 
 pytestmark = pytest.mark.timeout(300)
 

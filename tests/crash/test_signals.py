@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from reconciler.exits import Exit
-from reconciler.signals import ONE_PRESS
-from tests.crash.scene import BEFORE_COMMIT, MAY_COMMIT, OLD, Shop
+from reconciler.exit_codes import Exit
+from reconciler.util.signals import ONE_PRESS
+from tests.crash.invariants import BEFORE_COMMIT, MAY_COMMIT, OLD, Shop
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -6,8 +6,8 @@ import signal
 
 import pytest
 
-from reconciler.exits import Exit
-from tests.crash.scene import NEW, Shop, release_id
+from reconciler.exit_codes import Exit
+from tests.crash.invariants import NEW, Shop, release_id
 
 pytestmark = pytest.mark.timeout(300)
 

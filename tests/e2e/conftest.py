@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from deployer.sandbox.client import Sandbox
+from deployer.sandbox.control.client import Sandbox
 from deployer.sandbox.faults import FaultClient
-from tests.adoption import adopt
-from tests.company import Company
-from tests.warm_company import WarmCompany
+from tests.support.adoption import adopt
+from tests.support.company import Company
+from tests.support.warm_company import WarmCompany
 
 BUSY = 600
 """Seconds that a test may take: several releases, on a computer that has other things to do."""

@@ -5,13 +5,11 @@ from __future__ import annotations
 import pytest
 
 from deployer.sandbox.faults import FaultClient
-from reconciler.exits import Exit
-from tests.adoption import adopt
-from tests.company import Company
-from tests.e2e.eyes import (
-    live_instance,
-)
+from reconciler.exit_codes import Exit
+from tests.e2e.probes import live_instance
 from tests.e2e.zone import said
+from tests.support.adoption import adopt
+from tests.support.company import Company
 
 
 def test_adopting_twice_is_adopting_once(company: Company) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from reconciler.exits import Exit
-from tests.company import Company
-from tests.e2e.eyes import die_in
+from reconciler.exit_codes import Exit
+from tests.e2e.probes import die_in
+from tests.support.company import Company
 
 
 def _base_of_search(company: Company, image: str) -> None:

@@ -11,12 +11,12 @@ import subprocess
 import psycopg
 import pytest
 
-from deployer.sandbox.postgres import install_directory
-from reconciler.deploy_id import DeployId
-from reconciler.exits import Exit
-from tests.company import Company
-from tests.e2e.eyes import place_order, takes_writes, writable
+from deployer.sandbox.postgres.server import install_directory
+from reconciler.exit_codes import Exit
+from reconciler.model.deploy_id import DeployId
+from tests.e2e.probes import place_order, takes_writes, writable
 from tests.e2e.zone import said
+from tests.support.company import Company
 
 
 @pytest.fixture

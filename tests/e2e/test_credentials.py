@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from deployer.sandbox.faults import FaultClient
-from reconciler.exits import Exit
-from tests.company import Company, ask
-from tests.e2e.eyes import writable
+from reconciler.exit_codes import Exit
+from tests.e2e.probes import writable
 from tests.e2e.zone import let_time_pass, said
+from tests.support.company import Company, ask
 
 LOOKS_AND_ACTS = [
     "deployer up shop",

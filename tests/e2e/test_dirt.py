@@ -4,17 +4,10 @@ from __future__ import annotations
 
 import getpass
 
-from reconciler.exits import Exit
-from tests.company import Company, ask
-from tests.e2e.eyes import (
-    answer_of,
-    die_in,
-    has,
-    is_active,
-    resources_of,
-    writable,
-)
+from reconciler.exit_codes import Exit
+from tests.e2e.probes import answer_of, die_in, has, is_active, resources_of, writable
 from tests.e2e.zone import let_time_pass, said
+from tests.support.company import Company, ask
 
 KINDS = ("instance", "volume", "network-interface", "image", "snapshot", "database")
 

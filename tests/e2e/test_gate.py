@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from reconciler.exits import Exit
-from tests.company import Company, Json, ask
-from tests.e2e.eyes import is_active, live_instance, on_machine
+from reconciler.exit_codes import Exit
+from tests.e2e.probes import is_active, live_instance, on_machine
 from tests.sandbox.machines.lab import wait_for
+from tests.support.company import Company, Json, ask
 
 UNITS = ("shop", "shop-worker", "shop-cron")
 

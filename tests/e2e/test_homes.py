@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from deployer.sandbox.client import Sandbox
-from tests.company import Company, Done
-from tests.e2e.eyes import writable
+from deployer.sandbox.control.client import Sandbox
+from tests.e2e.probes import writable
+from tests.support.company import Company, Done
 
 ROOT = os.geteuid() == 0
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 import shutil
 
-from reconciler.exits import Exit
-from tests.company import Company, Witness, ask
-from tests.e2e.eyes import (
+from reconciler.exit_codes import Exit
+from tests.e2e.probes import (
     Journal,
     beats,
     instance_at,
@@ -18,6 +17,7 @@ from tests.e2e.eyes import (
     writable,
 )
 from tests.e2e.zone import said
+from tests.support.company import Company, Witness, ask
 
 UNITS = ("shop", "shop-cron", "shop-worker")
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.exits import Exit
-from tests.company import LEDGER, RECORD, Company, Done
-from tests.e2e.eyes import has, live_instance, takes_writes, wait_for
+from reconciler.exit_codes import Exit
+from tests.e2e.probes import has, live_instance, takes_writes, wait_for
 from tests.e2e.zone import change_record, delete_record, said
+from tests.support.company import LEDGER, RECORD, Company, Done
 
 WWW = "www.example.test"
 ORG = "example.org"

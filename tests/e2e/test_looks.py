@@ -8,15 +8,10 @@ import io
 import json
 import signal
 
-from reconciler.exits import Exit
-from tests.company import RECORD, Company
-from tests.e2e.eyes import (
-    Journal,
-    answer_of,
-    has,
-    live_instance,
-)
+from reconciler.exit_codes import Exit
+from tests.e2e.probes import Journal, answer_of, has, live_instance
 from tests.e2e.zone import said
+from tests.support.company import RECORD, Company
 
 
 def test_every_look_answers_in_words_and_in_json(adopted: Company) -> None:

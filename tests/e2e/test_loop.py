@@ -18,10 +18,10 @@ from pathlib import Path
 from prometheus_client.parser import text_string_to_metric_families
 
 from deployer.sandbox.faults import FaultClient
-from reconciler.exits import Exit
-from tests.company import Company, Json
-from tests.e2e.eyes import die_in
+from reconciler.exit_codes import Exit
+from tests.e2e.probes import die_in
 from tests.e2e.zone import let_time_pass
+from tests.support.company import Company, Json
 
 PATIENCE = 120
 

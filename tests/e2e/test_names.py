@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from reconciler.exits import Exit
-from tests.company import RECORD, Company
-from tests.e2e.eyes import Journal, has, live_instance, place_order, resources_of
+from reconciler.exit_codes import Exit
+from tests.e2e.probes import Journal, has, live_instance, place_order, resources_of
 from tests.e2e.zone import ask_dns, change_record, delete_record, let_time_pass, said
+from tests.support.company import RECORD, Company
 
 WWW = "www.example.test"
 STALE = "old.example.test"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from reconciler.exits import Exit
-from reconciler.tags import BirthTags, Place
-from tests.aws_api import begun_now, pairs
-from tests.company import Company
-from tests.e2e.eyes import has
+from reconciler.exit_codes import Exit
+from reconciler.model.tags import BirthTags, Place
+from tests.e2e.probes import has
+from tests.support.aws_api import begun_now, pairs
+from tests.support.company import Company
 
 THEIRS = "Z0THEIRS/shop._deploy.example.net"
 

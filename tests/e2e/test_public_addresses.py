@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import psutil
 
-from reconciler.exits import Exit
-from tests.company import RECORD, Company, Json, ask
-from tests.e2e.eyes import has, live_instance, wait_for
+from reconciler.exit_codes import Exit
+from tests.e2e.probes import has, live_instance, wait_for
 from tests.e2e.zone import ask_dns, change_record, said
+from tests.support.company import RECORD, Company, Json, ask
 
 BY_HAND = "203.0.113.9"
 

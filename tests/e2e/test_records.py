@@ -7,14 +7,10 @@ from typing import Any
 
 import pytest
 
-from reconciler.exits import Exit
-from tests.company import LEDGER, RECORD, Company, ask
-from tests.e2e.eyes import (
-    has,
-    live_instance,
-    wait_for,
-)
+from reconciler.exit_codes import Exit
+from tests.e2e.probes import has, live_instance, wait_for
 from tests.e2e.zone import ask_dns, change_record, delete_record, said
+from tests.support.company import LEDGER, RECORD, Company, ask
 
 
 def test_a_lost_ledger_is_unknown_until_it_is_recovered(adopted: Company) -> None:

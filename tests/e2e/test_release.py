@@ -7,9 +7,8 @@ import signal
 
 import psycopg
 
-from reconciler.exits import Exit
-from tests.company import LEDGER, RECORD, Company, Json, Witness, ask
-from tests.e2e.eyes import (
+from reconciler.exit_codes import Exit
+from tests.e2e.probes import (
     Journal,
     beats,
     is_active,
@@ -19,6 +18,7 @@ from tests.e2e.eyes import (
     writable,
 )
 from tests.e2e.zone import ask_dns, said
+from tests.support.company import LEDGER, RECORD, Company, Json, Witness, ask
 
 KINDS = ("instance", "volume", "network-interface", "image", "snapshot")
 

@@ -6,9 +6,8 @@ import json
 
 import pytest
 
-from reconciler.exits import Exit
-from tests.company import Company, Json, Witness, ask
-from tests.e2e.eyes import (
+from reconciler.exit_codes import Exit
+from tests.e2e.probes import (
     die_in,
     instance_at,
     is_active,
@@ -20,6 +19,7 @@ from tests.e2e.eyes import (
     writable,
 )
 from tests.e2e.zone import let_time_pass, said
+from tests.support.company import Company, Json, Witness, ask
 
 
 @pytest.fixture

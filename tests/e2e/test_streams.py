@@ -14,9 +14,9 @@ from pathlib import Path
 
 import jsonschema
 
-from reconciler.exits import Exit
-from tests.company import Company, Done
-from tests.e2e.eyes import place_order
+from reconciler.exit_codes import Exit
+from tests.e2e.probes import place_order
+from tests.support.company import Company, Done
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "events.schema.json").read_text())
 

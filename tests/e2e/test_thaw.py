@@ -5,13 +5,10 @@ from __future__ import annotations
 import pytest
 
 from deployer.sandbox.faults import FaultClient
-from reconciler.exits import Exit
-from tests.company import Company, ask
-from tests.e2e.eyes import (
-    die_in,
-    writable,
-)
+from reconciler.exit_codes import Exit
+from tests.e2e.probes import die_in, writable
 from tests.e2e.zone import let_time_pass, said
+from tests.support.company import Company, ask
 
 
 def test_thaw_waits_for_the_lease(adopted: Company) -> None:

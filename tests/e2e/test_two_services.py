@@ -10,9 +10,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from deployer.sandbox.client import Sandbox
-from deployer.sandbox.options import Options
-from tests.company import Company
+from deployer.sandbox.control.client import Sandbox
+from deployer.sandbox.control.options import Options
+from tests.support.company import Company
 
 
 @pytest.fixture

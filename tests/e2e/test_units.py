@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from reconciler.exits import Exit
-from tests.company import Company
-from tests.e2e.eyes import live_instance
+from reconciler.exit_codes import Exit
+from tests.e2e.probes import live_instance
+from tests.support.company import Company
 
 JOBS = 'jobs     = ["shop-cron", "shop-worker"]'
 TYPO = 'jobs     = ["shop-cron", "shop-workr"]'

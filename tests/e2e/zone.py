@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from dnslib import DNSRecord
 
-from tests.company import LEDGER, Change, Company, older
+from tests.support.company import LEDGER, Change, Company, older
 
 
 def ask_dns(company: Company, name: str, kind: str) -> tuple[str, ...]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 
 from deployer.compute import ImageFacts, ImageOrder, InstanceFacts, LaunchOrder
 from reconciler.errors import CloudError, CloudUnclear, ToolError
-from reconciler.resource import IMAGE, INSTANCE, INTERFACE, SNAPSHOT, VOLUME, Resource
-from tests.fakes.heap import FakeHeap
-from tests.shop_world import ZONE
+from reconciler.model.resource import IMAGE, INSTANCE, INTERFACE, SNAPSHOT, VOLUME, Resource
+from tests.fakes.inventory import FakeHeap
+from tests.support.shop_world import ZONE
 
 
 @dataclass

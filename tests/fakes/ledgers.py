@@ -1,6 +1,6 @@
 """Ledgers in memory: the compare-and-swap of Route 53, and its bad days on request.
 
-Obeys the same contract as `Route53Ledgers` (tests/reconciler/aws/test_ledger_stores.py).
+Obeys the same contract as `Route53Ledgers` (tests/unit/reconciler/ports/test_ledger_store.py).
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum, auto
 
-from reconciler.cloud import ARecord, LedgerAddress, Listing, Reading, Readings
 from reconciler.errors import (
     AccessDenied,
     CloudError,
@@ -20,10 +19,11 @@ from reconciler.errors import (
     SwapLost,
     ToolError,
 )
-from reconciler.ledger import Ledger
-from reconciler.ledger_home import at_home
-from reconciler.ledger_text import LedgerTextError, decode, encode
-from tests.shop_world import NOW
+from reconciler.model.ledger import Ledger
+from reconciler.model.ledger_codec import LedgerTextError, decode, encode
+from reconciler.model.ledger_home import at_home
+from reconciler.model.reading import ARecord, LedgerAddress, Listing, Reading, Readings
+from tests.support.shop_world import NOW
 
 
 class Weather(Enum):

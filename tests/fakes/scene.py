@@ -1,4 +1,4 @@
-"""The small world of `tests.shop_world` behind fakes: a service that can be swept and released."""
+"""The world of `tests.support.shop_world` behind fakes: a service to be swept and released."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from pathlib import Path
 from typing import Any
 
 from deployer.ports import Ports
-from reconciler.birth import Home
-from reconciler.cloud import Outcome
-from reconciler.database.memory import Memory
-from reconciler.deploy_id import DeployId
-from reconciler.fence import FencedAct
-from reconciler.ledger import Ledger
-from reconciler.managed import Managed
-from reconciler.plan import Ask, Plan
-from reconciler.resource import DATABASE, Resource
-from reconciler.secret import Secret
-from reconciler.settings_schema import Service
-from reconciler.sweep import Result, make_plan, sweep
+from reconciler.config.service import Service
+from reconciler.database.state_comment import Memory
+from reconciler.gc.ownership import Home
+from reconciler.model.deploy_id import DeployId
+from reconciler.model.fencing import FencedAct
+from reconciler.model.ledger import Ledger
+from reconciler.model.outcome import Outcome
+from reconciler.model.resource import DATABASE, Resource
+from reconciler.plan.service_plan import Ask, Plan
+from reconciler.ports.service import Managed
+from reconciler.sweep.runner import Result, make_plan, sweep
+from reconciler.util.secret import Secret
 from tests.fakes.compute import FakeCompute
-from tests.fakes.heap import FakeHeap
+from tests.fakes.inventory import FakeHeap
 from tests.fakes.ledgers import FakeLedgers
-from tests.fakes.reach import FakeConnector, FakeReach, ToldServer
-from tests.shop_world import ALL, CLEAN, GATE, LEDGER, LIVE, NOW, OLD, PLACE
+from tests.fakes.service_access import FakeConnector, FakeReach, ToldServer
+from tests.support.shop_world import ALL, CLEAN, GATE, LEDGER, LIVE, NOW, OLD, PLACE
 
 ROLE = "shop_app"
 READ_LOGIN = [

@@ -142,7 +142,9 @@ GATES = (
 )
 
 
-def explored(scenario: Heap | Data | Home | Hook | Gate, most: int, rules: Rules | None = None) -> Report:
+def explored(
+    scenario: Heap | Data | Home | Hook | Gate, most: int, rules: Rules | None = None
+) -> Report:
     """Explore a scenario of any model."""
     if isinstance(scenario, Heap):
         return explore(LedgerHeap(scenario, rules), most)

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
-from reconciler import tags as t
-from reconciler.birth import Home
-from reconciler.deploy_id import DeployId
-from reconciler.ledger import Ledger, LedgerHome, Live, Previous
-from reconciler.resource import INSTANCE, Resource
-from reconciler.tags import Place
+from reconciler.gc.ownership import Home
+from reconciler.model import tags as t
+from reconciler.model.deploy_id import DeployId
+from reconciler.model.ledger import Ledger, LedgerHome, Live, Previous
+from reconciler.model.resource import INSTANCE, Resource
+from reconciler.model.tags import Place
 
 PLACE = Place("123456789012", "eu-west-1")
 ZONE = "eu-west-1a"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from reconciler.deploy_id import DeployId
+from reconciler.model.deploy_id import DeployId
 from tests.model import cast
 
 T = TypeVar("T")

@@ -5,7 +5,8 @@
     guard → acquire → mark → freeze the newer → count what it would give up → commit → sweep
 
 Anything before the commit may fail: end the lease, then sweep, which thaws. They follow
-deployer/steps/database.py and commit.py, rollback_database.py and reconciler/finish.py.
+deployer/release/steps/database.py and commit.py, rollback_database.py and
+reconciler/sweep/repair.py.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from deployer.rollback_run import choose
-from reconciler.deploy_id import DeployId
+from deployer.commands.rollback.context import choose
 from reconciler.errors import Refused
-from reconciler.ledger import Cutover, Ending, Ledger
+from reconciler.model.deploy_id import DeployId
+from reconciler.model.ledger import Cutover, Ending, Ledger
 from tests.model import cast
 from tests.model.common import put
 from tests.model.database_sweep import Sweep, send

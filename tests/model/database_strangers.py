@@ -6,10 +6,10 @@ As the product's own listing says what each of them is, a rule of it that is bro
 from __future__ import annotations
 
 from reconciler.database.inventory import as_resources
-from reconciler.database.memory import Memory, State
 from reconciler.database.port import DatabaseInfo
-from reconciler.deploy_id import DeployId
-from reconciler.resource import Resource
+from reconciler.database.state_comment import Memory, State
+from reconciler.model.deploy_id import DeployId
+from reconciler.model.resource import Resource
 from tests.model import cast
 
 FORGOTTEN = cast.deploy(20, "ggggg")

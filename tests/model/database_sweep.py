@@ -1,6 +1,6 @@
 """A sweep of databases as a step machine: list, read the ledger, act under its generation.
 
-It decides by the product's own planner, and acts as reconciler/finish.py does: a deploy's
+It decides by the product's own planner, and acts as reconciler/sweep/repair.py does: a deploy's
 database, its machine, and its label only where both have obeyed.
 """
 
@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from reconciler import ledger as ledgers
-from reconciler.desired import DESIRED
-from reconciler.ledger import Ending
-from reconciler.plan import Ask, Repair, ServicePlan
-from reconciler.resource import DATABASE, Inventory
-from reconciler.retention import Retention
-from reconciler.verdict import Root
+from reconciler.gc.desired_state import DESIRED
+from reconciler.gc.retention import Retention
+from reconciler.gc.verdict import Root
+from reconciler.model import ledger as ledgers
+from reconciler.model.ledger import Ending
+from reconciler.model.resource import DATABASE, Inventory
+from reconciler.plan.service_plan import Ask, Repair, ServicePlan
 from tests.model import cast
 from tests.model.common import put
 from tests.model.database_world import (

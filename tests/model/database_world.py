@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from reconciler.fence import Decision
-from reconciler.resource import Resource
+from reconciler.model.fencing import Decision
+from reconciler.model.resource import Resource
 from tests.model import cast
 from tests.model import database_strangers as strangers
 from tests.model.common import put, without

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from reconciler.desired import DESIRED
-from reconciler.verdict import Reason, role
+from reconciler.gc.desired_state import DESIRED
+from reconciler.gc.verdict import Reason, role
 from tests.model import cast, common
 from tests.model.common import nameless, settled
 from tests.model.database_actors import Deployer, Releasing, Rollback

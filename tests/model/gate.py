@@ -132,6 +132,7 @@ class Gates:
         return ""
 
 
-def _put(world: World, number: int, machine: Machine, **changes: int) -> World:
+def _put(world: World, number: int, machine: Machine, restarts: int | None = None) -> World:
     machines = (*world.machines[:number], machine, *world.machines[number + 1 :])
-    return world._replace(machines=machines, **changes)
+    left = world.restarts if restarts is None else restarts
+    return world._replace(machines=machines, restarts=left)

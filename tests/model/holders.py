@@ -4,7 +4,8 @@
     guard → acquire → check → commit → follow-up (a sweep)
 
 Anything before the commit may fail; then: settle the creates, end the lease, sweep what is mine.
-They follow deployer/lease.py, up.py, undo.py and rollback.py, and obey the product's `Ledger`.
+They follow deployer/release/lease_holder.py, up.py, undo.py and rollback.py, and obey the product's
+`Ledger`.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from deployer.rollback_run import choose
-from reconciler.deploy_id import DeployId
+from deployer.commands.rollback.context import choose
 from reconciler.errors import Refused
-from reconciler.ledger import Cutover, Ending, Ledger
+from reconciler.model.deploy_id import DeployId
+from reconciler.model.ledger import Cutover, Ending, Ledger
 from tests.model import cast
 from tests.model.common import put
 from tests.model.ledger_world import (

@@ -10,18 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconciler import ledger as ledgers
-from reconciler import ledger_moves
-from reconciler.birth import Home
-from reconciler.cloud import ARecord, Reading
-from reconciler.deploy_id import DeployId
 from reconciler.errors import ToolError
-from reconciler.ledger import Cutover, Ledger, LedgerHome, Live, NotAllowed, Previous
-from reconciler.plan import Ask
-from reconciler.resource import Resource
-from reconciler.retention import Retention
-from reconciler.tags import LEDGER, STATE
-from reconciler.verdict import Root
+from reconciler.gc.ownership import Home
+from reconciler.gc.retention import Retention
+from reconciler.gc.verdict import Root
+from reconciler.model import ledger as ledgers
+from reconciler.model import ledger_transitions
+from reconciler.model.deploy_id import DeployId
+from reconciler.model.ledger import Cutover, Ledger, LedgerHome, Live, NotAllowed, Previous
+from reconciler.model.reading import ARecord, Reading
+from reconciler.model.resource import Resource
+from reconciler.model.tags import LEDGER, STATE
+from reconciler.plan.service_plan import Ask
 from tests.model import cast
 from tests.model.cast import FIRST, LATE, NOW, PLACE
 from tests.model.common import put
@@ -229,8 +229,8 @@ class Homes:
         if old is None or old.live is None or old.lease is not None:
             yield "refuses", done(world, me)
             return
-        closed = old if old.moved else ledger_moves.close(old, str(ORG))
-        there = ledger_moves.reopen(closed, str(COM), home_of(ORG))
+        closed = old if old.moved else ledger_transitions.close(old, str(ORG))
+        there = ledger_transitions.reopen(closed, str(COM), home_of(ORG))
         first, second = ("close", "make") if self.rules.closes_first else ("make", "close")
         step = first if actor.pc == "begin" else second
         if step == "make" and new is None:

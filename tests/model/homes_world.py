@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from reconciler.cloud import LedgerAddress
-from reconciler.ledger import Ledger, LedgerHome
-from reconciler.resource import Inventory, Resource
-from reconciler.tags import LEDGER, Label
+from reconciler.model.ledger import Ledger, LedgerHome
+from reconciler.model.reading import LedgerAddress
+from reconciler.model.resource import Inventory, Resource
+from reconciler.model.tags import LEDGER, Label
 from tests.model import cast
 from tests.model.cast import FIRST, NOW, PLACE
 from tests.model.common import put

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from deployer.image_hooks import ARMED, FIRED, GONE
+from deployer.release.live.image_hooks import ARMED, FIRED, GONE
+from reconciler.config.service import Image
 from reconciler.errors import ToolError
-from reconciler.settings_schema import Image
 from tests.model.rules import Rules
 
 HOOKS = Image(before=("fsfreeze -f /srv",), after=("fsfreeze -u /srv",))

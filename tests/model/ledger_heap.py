@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from reconciler.desired import DESIRED
-from reconciler.ledger import Ledger
-from reconciler.other_names import Names
-from reconciler.retention import Retention
-from reconciler.verdict import Reason, role
+from reconciler.gc.desired_state import DESIRED
+from reconciler.gc.other_names import Names
+from reconciler.gc.retention import Retention
+from reconciler.gc.verdict import Reason, role
+from reconciler.model.ledger import Ledger
 from tests.model import cast, common
 from tests.model.common import nameless, put, settled
 from tests.model.holders import Deployer, Holder, Rollback

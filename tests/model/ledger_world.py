@@ -12,8 +12,8 @@ from dataclasses import replace
 from enum import Enum
 from typing import NamedTuple
 
-from reconciler.deploy_id import DeployId
-from reconciler.ledger import Ledger, NotAllowed
+from reconciler.model.deploy_id import DeployId
+from reconciler.model.ledger import Ledger, NotAllowed
 from tests.model import cast
 from tests.model.common import put, without
 from tests.model.rules import Rules

@@ -12,23 +12,25 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from unittest.mock import patch
 
-from deployer.recover_live import Things, live
-from reconciler import ledger as ledgers
-from reconciler import mark, planner, tags
-from reconciler.cloud import LedgerAddress, Reading
-from reconciler.database import whose
-from reconciler.database.memory import Memory
+from deployer.commands.recover.who_is_live import Things, live
+from reconciler.config.service import Image
+from reconciler.database import identity as whose
 from reconciler.database.port import DatabaseInfo
-from reconciler.deploy_id import DeployId
-from reconciler.deviation import deviation
-from reconciler.fence import Decision
-from reconciler.ledger import Cutover, Lease, Ledger, Live
-from reconciler.other_names import Names
-from reconciler.plan import Ask, Plan, ServicePlan
-from reconciler.resource import Inventory, Resource
-from reconciler.settings_schema import Image
-from reconciler.tags import Label
-from reconciler.verdict import Root, Verdict
+from reconciler.database.state_comment import Memory
+from reconciler.gc import mark
+from reconciler.gc.other_names import Names
+from reconciler.gc.verdict import Root, Verdict
+from reconciler.model import ledger as ledgers
+from reconciler.model import tags
+from reconciler.model.deploy_id import DeployId
+from reconciler.model.fencing import Decision
+from reconciler.model.ledger import Cutover, Lease, Ledger, Live
+from reconciler.model.reading import LedgerAddress, Reading
+from reconciler.model.resource import Inventory, Resource
+from reconciler.model.tags import Label
+from reconciler.plan import planner
+from reconciler.plan.deviation import deviation
+from reconciler.plan.service_plan import Ask, Plan, ServicePlan
 from tests.model.databases import Scenario as Data
 from tests.model.gate import Scenario as Gate
 from tests.model.gate_world import Disk, shut

@@ -10,18 +10,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from deployer.image_hooks import refuse_let_go
-from deployer.recover_live import Things, live
-from reconciler import ledger as ledgers
-from reconciler.cloud import LedgerAddress, Reading
-from reconciler.deploy_id import DeployId
-from reconciler.fence import Decision, decide
-from reconciler.ledger import Cutover, Ending, Ledger, Live
-from reconciler.ledger_home import at_home
-from reconciler.plan import Ask, Plan, Repair, ServicePlan
-from reconciler.planner import plan
-from reconciler.resource import Inventory, Resource
-from reconciler.verdict import Root
+from deployer.commands.recover.who_is_live import Things, live
+from deployer.release.live.image_hooks import refuse_let_go
+from reconciler.gc.verdict import Root
+from reconciler.model import ledger as ledgers
+from reconciler.model.deploy_id import DeployId
+from reconciler.model.fencing import Decision, decide
+from reconciler.model.ledger import Cutover, Ending, Ledger, Live
+from reconciler.model.ledger_home import at_home
+from reconciler.model.reading import LedgerAddress, Reading
+from reconciler.model.resource import Inventory, Resource
+from reconciler.plan.planner import plan
+from reconciler.plan.service_plan import Ask, Plan, Repair, ServicePlan
 from tests.model.gate_world import Disk, shut
 
 

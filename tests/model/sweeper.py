@@ -1,8 +1,9 @@
 """A sweep as a step machine: look, decide, act; as slow as it likes between any two steps.
 
-It decides by the product's own planner and acts in the product's own order (reconciler/sweep.py).
-It does not look again before a deletion, as the product does: what is garbage stays garbage, so a
-delete that was decided long ago must be harmless, and that is what is explored here.
+It decides by the product's own planner and acts in the product's own order
+(reconciler/sweep/runner.py). It does not look again before a deletion, as the product does: what is
+garbage stays garbage, so a delete that was decided long ago must be harmless, and that is what is
+explored here.
 """
 
 from __future__ import annotations
@@ -12,16 +13,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from reconciler import ledger as ledgers
-from reconciler.deploy_id import DeployId
-from reconciler.desired import DESIRED
-from reconciler.ledger import Ending
-from reconciler.other_names import Names
-from reconciler.plan import Ask, ServicePlan
-from reconciler.resource import Inventory
-from reconciler.retention import Retention
-from reconciler.tags import Label
-from reconciler.verdict import Root
+from reconciler.gc.desired_state import DESIRED
+from reconciler.gc.other_names import Names
+from reconciler.gc.retention import Retention
+from reconciler.gc.verdict import Root
+from reconciler.model import ledger as ledgers
+from reconciler.model.deploy_id import DeployId
+from reconciler.model.ledger import Ending
+from reconciler.model.resource import Inventory
+from reconciler.model.tags import Label
+from reconciler.plan.service_plan import Ask, ServicePlan
 from tests.model import cast
 from tests.model.common import put
 from tests.model.ledger_world import (

@@ -17,14 +17,18 @@ import psycopg
 import pytest
 from botocore.client import BaseClient
 
-from deployer.sandbox import config, dns, env, shop
-from deployer.sandbox.client import Sandbox
+from deployer.sandbox import shop
+from deployer.sandbox.company import configuration
+from deployer.sandbox.control import environment
+from deployer.sandbox.control.client import Sandbox
+from deployer.sandbox.control.options import Options
 from deployer.sandbox.faults import FaultClient
-from deployer.sandbox.options import Options
-from reconciler import remote, settings
-from reconciler.host_key import PublicHostKey
-from reconciler.remote import ClientKey, SshTarget, Timing
-from reconciler.shell import Command
+from deployer.sandbox.network import name_server as dns
+from reconciler.config import loader
+from reconciler.machine import ssh
+from reconciler.machine.host_key import PublicHostKey
+from reconciler.machine.shell import Command
+from reconciler.machine.ssh import ClientKey, SshTarget, Timing
 
 AwsClient = Callable[[str], Any]
 
@@ -32,7 +36,7 @@ AwsClient = Callable[[str], Any]
 @pytest.fixture
 def aws(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> AwsClient:
     """Plain boto3 clients, by nothing but the sandbox's environment."""
-    for name in env.UNWANTED:
+    for name in environment.UNWANTED:
         monkeypatch.delenv(name, raising=False)
     for name, value in sandbox.environment().items():
         monkeypatch.setenv(name, value)
@@ -52,7 +56,7 @@ def _live(sandbox: Sandbox, service: str = "shop") -> dict[str, str]:
 
 def _get(address: str, path: str, body: bytes | None = None) -> tuple[int, Any, Any]:
     """Status, headers and JSON of an answer; with a body it is a POST."""
-    url = f"http://{address}:{config.APP_PORT}{path}"
+    url = f"http://{address}:{configuration.APP_PORT}{path}"
     try:
         with urllib.request.urlopen(url, data=body, timeout=10) as reply:
             return reply.status, reply.headers, json.loads(reply.read())
@@ -61,7 +65,7 @@ def _get(address: str, path: str, body: bytes | None = None) -> tuple[int, Any, 
 
 
 def _admin_url(aws: AwsClient, service: str = "shop") -> str:
-    name = config.parameter(service)
+    name = configuration.parameter(service)
     found = aws("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]
     assert found["Type"] == "SecureString"
     url: str = found["Value"]
@@ -78,7 +82,7 @@ def test_the_live_service_serves_at_its_record(sandbox: Sandbox) -> None:
     """v1 answers at the address in DNS, from its own database."""
     name_server = sandbox.state().dns
     address = _live(sandbox)["address"]
-    assert dns.resolve(name_server, f"shop.{config.ZONE}") == [(address, 60)]
+    assert dns.resolve(name_server, f"shop.{configuration.ZONE}") == [(address, 60)]
     status, _, health = _get(address, "/healthz")
     assert status == 200
     assert (health["version"], health["database"]) == (shop.FIRST, "shop")
@@ -124,12 +128,12 @@ def test_the_worker_runs_on_the_live_machine_alone(sandbox: Sandbox, aws: AwsCli
 def test_the_configuration_is_one_that_we_take(sandbox: Sandbox) -> None:
     """Read by the very code that reads everybody's; the key is for its owner alone."""
     places = sandbox.places
-    read = settings.load(places.config)
+    read = loader.load(places.config)
     service = read.service("shop")
-    assert service.record == f"shop.{config.ZONE}"
+    assert service.record == f"shop.{configuration.ZONE}"
     assert service.code.source == places.sources / "shop"
-    assert config.key_path(places).stat().st_mode & 0o777 == 0o600
-    settings.refuse_unbuilt(service)
+    assert configuration.key_path(places).stat().st_mode & 0o777 == 0o600
+    loader.refuse_unbuilt(service)
 
 
 def test_people_log_in_with_the_companys_key(sandbox: Sandbox) -> None:
@@ -140,9 +144,9 @@ def test_people_log_in_with_the_companys_key(sandbox: Sandbox) -> None:
     line = next(one for one in logs.splitlines() if one.startswith("ssh-ed25519 "))
     host_key = PublicHostKey.parse(line)
     assert host_key.fingerprint == live["host_key"]
-    target = SshTarget(live["address"], config.SSH_PORT, config.LOGIN_USER)
-    private = config.key_path(sandbox.places).read_text()
-    shell = remote.connect(target, host_key, ClientKey(private), Timing(deadline=10))
+    target = SshTarget(live["address"], configuration.SSH_PORT, configuration.LOGIN_USER)
+    private = configuration.key_path(sandbox.places).read_text()
+    shell = ssh.connect(target, host_key, ClientKey(private), Timing(deadline=10))
     try:
         assert shell.run(Command("cat /srv/shop/VERSION", "version")).text == shop.FIRST
         look = Command("stat -c '%a' /etc/shop/env && id -u", "look", sudo=True)
@@ -197,11 +201,11 @@ def test_reset_brings_the_first_day_back(sandbox: Sandbox, aws: AwsClient) -> No
 
 def test_reset_keeps_what_clients_hold_on_to(sandbox: Sandbox) -> None:
     """An environment, a key and a state that were read before are good after."""
-    key = config.key_path(sandbox.places).read_bytes()
+    key = configuration.key_path(sandbox.places).read_bytes()
     before = sandbox.environment(), sandbox.state()
     sandbox.reset()
     assert (sandbox.environment(), sandbox.state()) == before
-    assert config.key_path(sandbox.places).read_bytes() == key
+    assert configuration.key_path(sandbox.places).read_bytes() == key
 
 
 def test_the_sandboxs_own_looks_neither_meet_faults_nor_use_them_up(sandbox: Sandbox) -> None:
@@ -240,7 +244,7 @@ def test_two_services_share_a_database_server(two: Sandbox) -> None:
     for service in ("shop", "blog"):
         _, _, health = _get(_live(two, service)["address"], "/healthz")
         assert health["database"] == service
-    assert sorted(settings.load(two.places.config).services) == ["blog", "shop"]
+    assert sorted(loader.load(two.places.config).services) == ["blog", "shop"]
     before = _facts(two)
     two.reset()
     assert _facts(two) == before  # the very first day has the ids of all later ones

@@ -8,8 +8,8 @@ from contextlib import closing
 import pytest
 from dnslib import RCODE
 
-from deployer.sandbox import dns, network
-from deployer.sandbox.dns import Dns, Record, Zone
+from deployer.sandbox.network import loopback_range, name_server
+from deployer.sandbox.network.name_server import Dns, Record, Zone
 
 _SHOP = Record("shop.example.test.", "A", 60, ("127.80.0.4", "127.80.0.5"))
 _LEDGER = Record("shop._deploy.example.test.", "TXT", 10, ('"v=1 gen=41" "live=x"',))
@@ -31,13 +31,13 @@ def test_answers_come_from_the_longest_zone(
     name: str, kind: str, expected: tuple[int, list[Record]]
 ) -> None:
     """Names match without case; a name we do not know is NXDOMAIN, a zone REFUSED."""
-    assert dns.answer(_ZONES, name, kind) == expected
+    assert name_server.answer(_ZONES, name, kind) == expected
 
 
 @pytest.fixture
 def host() -> Iterator[str]:
     """A loopback address of our own."""
-    claimed = network.claim()
+    claimed = loopback_range.claim()
     with closing(claimed.guard):
         yield claimed.dns_host
 
@@ -48,9 +48,12 @@ def test_a_client_sees_a_change_at_once(host: str) -> None:
     server = Dns(host, lambda: zones)
     server.start()
     try:
-        assert dns.resolve(host, "shop.example.test") == [("127.80.0.4", 60), ("127.80.0.5", 60)]
+        assert name_server.resolve(host, "shop.example.test") == [
+            ("127.80.0.4", 60),
+            ("127.80.0.5", 60),
+        ]
         zones[0] = Zone("example.test.", (Record("shop.example.test.", "A", 5, ("127.80.0.9",)),))
-        assert dns.resolve(host, "shop.example.test") == [("127.80.0.9", 5)]
+        assert name_server.resolve(host, "shop.example.test") == [("127.80.0.9", 5)]
     finally:
         server.stop()
 
@@ -60,7 +63,7 @@ def test_a_ledger_reads_as_its_strings(host: str) -> None:
     server = Dns(host, lambda: _ZONES)
     server.start()
     try:
-        [(text, _)] = dns.resolve(host, "shop._deploy.example.test", "TXT")
+        [(text, _)] = name_server.resolve(host, "shop._deploy.example.test", "TXT")
         assert text == '"v=1 gen=41","live=x"'
     finally:
         server.stop()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from deployer.sandbox.journals import journals
+from deployer.sandbox.unit_logs import journals
 
 
 def test_a_units_output_is_read_off_the_disk(tmp_path: Path) -> None:

@@ -16,11 +16,11 @@ from typing import Any
 import psutil
 import pytest
 
-from deployer.sandbox import env, state
-from deployer.sandbox.client import Sandbox
-from deployer.sandbox.door import knock
-from deployer.sandbox.network import GUARD_PORT
-from deployer.sandbox.state import Places, State
+from deployer.sandbox.control import environment, state
+from deployer.sandbox.control.client import Sandbox
+from deployer.sandbox.control.server import knock
+from deployer.sandbox.control.state import Places, State
+from deployer.sandbox.network.loopback_range import GUARD_PORT
 from reconciler.errors import ToolError
 
 
@@ -189,8 +189,8 @@ def test_it_ends_with_its_owner(box: Path) -> None:
     """A test run that is killed leaves no sandbox behind."""
     script = (
         "import os, sys, time\n"
-        "from deployer.sandbox.client import Sandbox\n"
-        "from deployer.sandbox.options import Options\n"
+        "from deployer.sandbox.control.client import Sandbox\n"
+        "from deployer.sandbox.control.options import Options\n"
         "Sandbox.at(sys.argv[1]).up(Options(empty=True, owner=os.getpid()))\n"
     )
     subprocess.run([sys.executable, "-c", script, str(box)], check=True, timeout=60)
@@ -230,7 +230,7 @@ def test_env_is_all_that_a_plain_boto3_needs(bare: Path) -> None:
         text=True,
         check=False,
     )
-    assert done.stdout == f"{env.ACCOUNT}\n", done.stderr
+    assert done.stdout == f"{environment.ACCOUNT}\n", done.stderr
 
 
 def _status(directory: Path) -> dict[str, Any]:

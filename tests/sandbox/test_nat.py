@@ -10,9 +10,9 @@ from contextlib import closing, contextmanager
 import psutil
 import pytest
 
-from deployer.sandbox import network
-from deployer.sandbox.host import Route
-from deployer.sandbox.nat import Forwarders
+from deployer.sandbox.machine_host import Route
+from deployer.sandbox.network import loopback_range
+from deployer.sandbox.network.nat import Forwarders
 
 BIG = bytes(range(256)) * 8192
 
@@ -20,7 +20,7 @@ BIG = bytes(range(256)) * 8192
 @pytest.fixture
 def net() -> Iterator[str]:
     """The first two numbers of a loopback range that is ours."""
-    claimed = network.claim()
+    claimed = loopback_range.claim()
     with closing(claimed.guard):
         yield f"127.{claimed.number}"
 

@@ -11,15 +11,16 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from deployer.sandbox import network, unroot
-from deployer.sandbox.databases import ADMIN, Databases
-from deployer.sandbox.postgres import Postgres
+from deployer.sandbox.network import loopback_range
+from deployer.sandbox.postgres import run_unprivileged
+from deployer.sandbox.postgres.company_databases import ADMIN, Databases
+from deployer.sandbox.postgres.server import Postgres
 
 
 @pytest.fixture(scope="module")
 def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
     """A server of our own with the databases of two services."""
-    claimed = network.claim()
+    claimed = loopback_range.claim()
     server = Postgres(tmp_path_factory.mktemp("postgres") / "server", claimed.database_host)
     with closing(claimed.guard):
         server.begin()
@@ -53,7 +54,9 @@ def test_root_without_namespaces_becomes_nobody_who_still_reaches_its_files(tmp_
     data.mkdir(mode=0o700)
     hidden = tmp_path / "hidden"
     hidden.touch(mode=0o600)
-    command = unroot.as_nobody(str(data), ["sh", "-c", f"id -u; cat {hidden} && touch {data}/x"])
+    command = run_unprivileged.as_nobody(
+        str(data), ["sh", "-c", f"id -u; cat {hidden} && touch {data}/x"]
+    )
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout == "65534\n"
     assert (data / "x").stat().st_uid == 65534

@@ -9,9 +9,9 @@ import boto3
 import pytest
 
 from deployer.sandbox.aws import AwsServer
-from deployer.sandbox.host import Route
-from deployer.sandbox.paper_host import PaperHost
+from deployer.sandbox.machine_host import Route
 from tests.contract.helpers import describe, eventually, wait_for_state
+from tests.fakes.paper_host import PaperHost
 
 EVERYBODY, OFFICE = "0.0.0.0/0", "10.0.0.0/8"
 

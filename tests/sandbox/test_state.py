@@ -8,8 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deployer.sandbox import state
-from deployer.sandbox.state import Places, State
+from deployer.sandbox.control import state
+from deployer.sandbox.control.state import Places, State
 from reconciler.errors import ConfigError
 
 

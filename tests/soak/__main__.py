@@ -20,17 +20,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from deployer.sandbox.client import Sandbox
-from deployer.sandbox.options import Options
-from tests.crash.scene import wait_for
-from tests.memory_disk import temporary_files_in_memory
+from deployer.sandbox.control.client import Sandbox
+from deployer.sandbox.control.options import Options
+from tests.crash.invariants import wait_for
 from tests.soak import schedule
 from tests.soak.actors import Actor, Weather
+from tests.soak.checker import problems
 from tests.soak.evidence import Evidence
 from tests.soak.ground import Ground, at_rest
-from tests.soak.judge import problems
-from tests.soak.story import story, summary
-from tests.soak.witness import Clients, Reader, clock
+from tests.soak.observers import Clients, Reader, clock
+from tests.soak.report import story, summary
+from tests.support.memory_disk import temporary_files_in_memory
 
 SECONDS = 600.0
 

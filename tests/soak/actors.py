@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from deployer.sandbox.faults import FaultRule
-from tests.company import Process
 from tests.soak.evidence import Played
 from tests.soak.ground import Ground
 from tests.soak.schedule import Act
+from tests.support.company import Process
 
 LONGEST = 240.0
 """Seconds after which a command that has not ended is called hung: twice the deploys' limit."""

@@ -14,11 +14,11 @@ import boto3
 import psycopg
 from botocore.config import Config
 
-from deployer.sandbox.aws.door import OPERATOR
-from reconciler.exits import Exit
-from tests.company import Done
-from tests.crash.scene import Shop
+from deployer.sandbox.aws.http.wsgi_middleware import OPERATOR
+from reconciler.exit_codes import Exit
+from tests.crash.invariants import Shop
 from tests.soak.evidence import Rest
+from tests.support.company import Done
 
 MARK = "soak-"
 """How the names of the orders begin that the witness places."""

@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.exits import Exit
+from reconciler.exit_codes import Exit
 from tests.soak import schedule
+from tests.soak.checker import given_up, problems
 from tests.soak.evidence import Evidence, Played, Rest, Seen, Switch
 from tests.soak.ground import rooted
-from tests.soak.judge import given_up, problems
-from tests.soak.story import story, summary
-from tests.soak.witness import live
+from tests.soak.observers import live
+from tests.soak.report import story, summary
 
 ORDERS = frozenset({"soak-1", "soak-2"})
 REST = Rest((Exit.DIRT, Exit.DONE), Exit.DONE, live="shop_2", orders=ORDERS, writable=("shop_2",))

@@ -19,15 +19,15 @@ from tests.timetravel.journeys import JOURNEYS, Journey, named, of_the_day, seco
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
-QUICK = ("tests/reconciler", "tests/deployer", "tests/contract", "tests/soak", "tests/timetravel")
+QUICK = ("tests/unit", "tests/contract", "tests/soak", "tests/timetravel")
 """What can read a clock and does not wait for minutes."""
 
 PART = (
-    "tests/reconciler/aws/test_heaps.py",
-    "tests/reconciler/aws/test_ledgers_on_sandbox.py",
-    "tests/reconciler/test_loop.py",
-    "tests/deployer/test_cli.py",
-    "tests/deployer/test_lease.py",
+    "tests/unit/reconciler/ports/test_cloud_inventory.py",
+    "tests/unit/reconciler/aws/route53/test_ledger_store_on_sandbox.py",
+    "tests/unit/reconciler/daemon/test_loop.py",
+    "tests/unit/deployer/cli/test_main.py",
+    "tests/unit/deployer/release/test_lease_holder.py",
     "tests/soak",
     "tests/timetravel",
 )

@@ -15,7 +15,7 @@ from moto.core.responses import ActionResult
 from moto.rds.exceptions import RDSClientError
 from moto.rds.responses import RDSResponse
 
-from deployer.sandbox.aws import cloud as clouds
+from deployer.sandbox.aws.state import cloud as clouds
 
 LOWEST, HIGHEST = 20, 100
 

@@ -6,13 +6,13 @@ import threading
 
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from deployer.sandbox.aws import cloud as clouds
-from deployer.sandbox.aws.cloud import Cloud
-from deployer.sandbox.aws.door import Door
-from deployer.sandbox.aws.journal import Journal
+from deployer.sandbox.aws.http.request_log import Journal
+from deployer.sandbox.aws.http.wsgi_middleware import Door
 from deployer.sandbox.aws.options import AwsOptions
+from deployer.sandbox.aws.state import cloud as clouds
+from deployer.sandbox.aws.state.cloud import Cloud
 from deployer.sandbox.faults import FaultBook
-from deployer.sandbox.host import MachineHost, Nat
+from deployer.sandbox.machine_host import MachineHost, Nat
 
 ACCOUNT = "123456789012"
 LOOPBACK = "127.0.0.1"
@@ -49,17 +49,17 @@ class AwsServer:
             OSError: the port is taken.
             RuntimeError: another server runs in this process.
         """
-        from deployer.sandbox.aws import moto_app
+        from deployer.sandbox.aws import moto_application
 
         clouds.occupy(self.cloud)
         try:
-            door = Door(moto_app.build(), self.cloud, self.journal)
+            door = Door(moto_application.build(), self.cloud, self.journal)
             self._http = make_server(
                 LOOPBACK,
                 self.options.port,
                 door,
                 threaded=True,
-                request_handler=moto_app.QuietHandler,
+                request_handler=moto_application.QuietHandler,
             )
         except BaseException:
             clouds.vacate()
@@ -90,7 +90,7 @@ class AwsServer:
 
         Machines and disk images are the host's: reset that as well.
         """
-        from deployer.sandbox.aws import moto_app
+        from deployer.sandbox.aws import moto_application
 
         self.faults.clear()
         with self.cloud.lock:
@@ -98,7 +98,7 @@ class AwsServer:
             self.cloud.forget()
             self.cloud.public.changed = True
             self.cloud.follow_routes()
-            moto_app.forget(self.options.seed)
+            moto_application.forget(self.options.seed)
             self.journal.clear()
 
     def register_base_image(
@@ -108,8 +108,8 @@ class AwsServer:
 
         The disk of that id is the host's business. `size` is the root volume's, in GiB.
         """
-        from deployer.sandbox.aws.images import add_base_image
-        from deployer.sandbox.aws.moto_app import ec2_backend
+        from deployer.sandbox.aws.launch.images import add_base_image
+        from deployer.sandbox.aws.moto_application import ec2_backend
 
         with self.cloud.lock:
             backend = ec2_backend(ACCOUNT, region or self.options.region)

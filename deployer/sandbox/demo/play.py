@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from deployer.sandbox.client import Sandbox
+from deployer.sandbox.control.client import Sandbox
+from deployer.sandbox.control.options import Options
 from deployer.sandbox.demo.clients import Clients, ask
 from deployer.sandbox.demo.stage import SERVICE, Stage
 from deployer.sandbox.demo.world import World
-from deployer.sandbox.options import Options
 
 LEASE = 15
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from deployer.sandbox.client import Sandbox
+from deployer.sandbox.control.client import Sandbox
 
 SERVICE = "shop"
 

@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 import psycopg
 
-from deployer.sandbox.client import Sandbox
+from deployer.sandbox.control.client import Sandbox
 from deployer.sandbox.demo.clients import Where, ask
 from deployer.sandbox.demo.stage import SERVICE
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
+from deployer.sandbox.machines.fork_server.client import isolation_available
 from deployer.sandbox.machines.host import Machines
-from deployer.sandbox.machines.link import isolation_available
 
 __all__ = ["Machines", "isolation_available"]

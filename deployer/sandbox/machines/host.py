@@ -9,10 +9,11 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from deployer.sandbox.host import BootSpec
-from deployer.sandbox.machines import base_image, tools, wire
-from deployer.sandbox.machines.link import Link, Listener
-from deployer.sandbox.machines.wire import Orders
+from deployer.sandbox.machine_host import BootSpec
+from deployer.sandbox.machines import messages
+from deployer.sandbox.machines.disk import base_image, host_tools
+from deployer.sandbox.machines.fork_server.client import Link, Listener
+from deployer.sandbox.machines.messages import Orders
 from reconciler.errors import Refused
 
 
@@ -56,8 +57,8 @@ class Machines:
         for name in ("instances", "images", "trash"):
             (self._directory / name).mkdir(parents=True, exist_ok=True)
         self._shims = self._directory / "shims"
-        self._links = tools.write_shims(self._shims)
-        self._binds = tuple(str(path) for path in (*tools.binds(), *extra_ro_binds))
+        self._links = host_tools.write_shims(self._shims)
+        self._binds = tuple(str(path) for path in (*host_tools.binds(), *extra_ro_binds))
         self._link = Link(self._directory, Listener(self._said, self._ended, self._lost))
         self._remove(*(self._directory / "trash").iterdir())
         self._discard(*self._left_over())
@@ -200,7 +201,7 @@ class Machines:
             login=self._login,
             ssh_door=self._ssh_door,
         )
-        self._link.begin(machine.job, {"op": "boot", "orders": wire.orders_to_json(orders)})
+        self._link.begin(machine.job, {"op": "boot", "orders": messages.orders_to_json(orders)})
 
     def _discard(self, *paths: Path) -> None:
         """Out of the way at once, removed in the background."""

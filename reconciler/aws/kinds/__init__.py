@@ -1,7 +1,7 @@
 """The kinds of resources: one module each, and one written-out list.
 
-How birth is proved is pure and stands in `reconciler.birth`; what a kind costs in
-`reconciler.costs`; the order of deletion in `reconciler.plan`.
+How birth is proved is pure and stands in `reconciler.gc.ownership`; what a kind costs in
+`reconciler.cost.estimate`; the order of deletion in `reconciler.plan.service_plan`.
 """
 
 from __future__ import annotations

@@ -10,14 +10,14 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
+from reconciler.aws.client.query import Reads, tags_of
 from reconciler.aws.deletion import Deleter
 from reconciler.aws.kinds.kind import Kind
-from reconciler.aws.reads import Reads, tags_of
 from reconciler.aws.tag_index import YOUNG
-from reconciler.cloud import Outcome
 from reconciler.errors import CloudError
-from reconciler.resource import IMAGE, Resource
-from reconciler.tags import Place, label_of
+from reconciler.model.outcome import Outcome
+from reconciler.model.resource import IMAGE, Resource
+from reconciler.model.tags import Place, label_of
 
 OWN: dict[str, Any] = {"Owners": ["self"], "IncludeDeprecated": True, "IncludeDisabled": True}
 """Without these DescribeImages shows everybody's and hides some of one's own (aws.md §2)."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from reconciler.aws.client.query import Reads, tags_of
 from reconciler.aws.deletion import Deleter
 from reconciler.aws.kinds.kind import Kind
-from reconciler.aws.reads import Reads, tags_of
-from reconciler.cloud import Fate, Outcome
-from reconciler.resource import INSTANCE, Resource
-from reconciler.tags import Place
+from reconciler.model.outcome import Fate, Outcome
+from reconciler.model.resource import INSTANCE, Resource
+from reconciler.model.tags import Place
 
 BATCH = 1000
 """Ids that TerminateInstances takes."""

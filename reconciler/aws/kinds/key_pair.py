@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from reconciler.aws.client.query import Reads, tags_of
 from reconciler.aws.deletion import Deleter
 from reconciler.aws.kinds.kind import Kind
-from reconciler.aws.reads import Reads, tags_of
-from reconciler.cloud import Outcome
-from reconciler.resource import KEY_PAIR, Resource
-from reconciler.tags import Place
+from reconciler.model.outcome import Outcome
+from reconciler.model.resource import KEY_PAIR, Resource
+from reconciler.model.tags import Place
 
 
 def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:

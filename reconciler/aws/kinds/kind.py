@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from reconciler.aws.client.query import Reads
 from reconciler.aws.deletion import Deleter
-from reconciler.aws.reads import Reads
-from reconciler.cloud import Outcome
-from reconciler.resource import Resource
-from reconciler.tags import Label
+from reconciler.model.outcome import Outcome
+from reconciler.model.resource import Resource
+from reconciler.model.tags import Label
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from reconciler import tags as t
+from reconciler.aws.client.query import Reads, tags_of
 from reconciler.aws.deletion import Deleter
 from reconciler.aws.kinds.kind import Kind
-from reconciler.aws.reads import Reads, tags_of
-from reconciler.cloud import Outcome
 from reconciler.errors import CloudError
-from reconciler.resource import TEMPLATE, Resource
-from reconciler.tags import Place
+from reconciler.model import tags as t
+from reconciler.model.outcome import Outcome
+from reconciler.model.resource import TEMPLATE, Resource
+from reconciler.model.tags import Place
 
 PAGE = 200
 """DescribeLaunchTemplates takes no more (B)."""

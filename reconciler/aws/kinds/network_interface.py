@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from reconciler.aws.client.query import Reads, tags_of
 from reconciler.aws.deletion import Deleter, judged
 from reconciler.aws.kinds.instance import interface_addresses
 from reconciler.aws.kinds.kind import Kind
-from reconciler.aws.reads import Reads, tags_of
-from reconciler.cloud import Fate, Outcome
 from reconciler.errors import AccessDenied, CloudError
-from reconciler.resource import INTERFACE, Resource
-from reconciler.tags import Place
+from reconciler.model.outcome import Fate, Outcome
+from reconciler.model.resource import INTERFACE, Resource
+from reconciler.model.tags import Place
 
 
 def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from reconciler.aws import rds
+from reconciler.aws.client.query import Reads
 from reconciler.aws.deletion import Deleter
+from reconciler.aws.kinds import rds_api
 from reconciler.aws.kinds.kind import Kind
-from reconciler.aws.reads import Reads
-from reconciler.cloud import Fate, Outcome
 from reconciler.errors import AccessDenied, CloudError
-from reconciler.resource import RDS_INSTANCE, Resource
-from reconciler.tags import Place
+from reconciler.model.outcome import Fate, Outcome
+from reconciler.model.resource import RDS_INSTANCE, Resource
+from reconciler.model.tags import Place
 
 PROTECTED = "deletion protection is on, which is not lifted"
 
@@ -36,7 +36,7 @@ def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:
 def delete(deleter: Deleter, things: Sequence[Resource]) -> Iterator[Outcome]:
     """Delete those that are not protected, as they are now."""
     try:
-        found = {rds.end_of(one["DBInstanceArn"]): one for one in _raw(Reads(deleter.aws))}
+        found = {rds_api.end_of(one["DBInstanceArn"]): one for one in _raw(Reads(deleter.aws))}
     except (CloudError, AccessDenied) as error:
         yield from (Outcome(thing, Fate.FAILED, error.message) for thing in things)
         return
@@ -48,7 +48,7 @@ def delete(deleter: Deleter, things: Sequence[Resource]) -> Iterator[Outcome]:
             yield Outcome(thing, Fate.BLOCKED, why)
         else:
             free.append(thing)
-    yield from rds.delete(deleter, free, "delete_db_instance", _request)
+    yield from rds_api.delete(deleter, free, "delete_db_instance", _request)
 
 
 def _lifted(deleter: Deleter, thing: Resource) -> str:
@@ -57,7 +57,7 @@ def _lifted(deleter: Deleter, thing: Resource) -> str:
         return PROTECTED
     return deleter.on("rds").lift(
         "modify_db_instance",
-        DBInstanceIdentifier=rds.name_of(thing.id),
+        DBInstanceIdentifier=rds_api.name_of(thing.id),
         DeletionProtection=False,
         ApplyImmediately=True,
     )
@@ -68,18 +68,18 @@ def _request(name: str) -> dict[str, Any]:
     return {"DBInstanceIdentifier": name, **whole}
 
 
-def _raw(reads: Reads) -> Iterator[rds.Raw]:
-    return rds.listed(reads, "describe_db_instances", "DBInstances")
+def _raw(reads: Reads) -> Iterator[rds_api.Raw]:
+    return rds_api.listed(reads, "describe_db_instances", "DBInstances")
 
 
-def _resource(one: rds.Raw, place: Place) -> Resource:
+def _resource(one: rds_api.Raw, place: Place) -> Resource:
     replicas = one.get("ReadReplicaDBInstanceIdentifiers") or ()
     groups = (each.get("VpcSecurityGroupId") for each in one.get("VpcSecurityGroups") or ())
     return Resource(
         RDS_INSTANCE,
-        rds.end_of(one["DBInstanceArn"]),
+        rds_api.end_of(one["DBInstanceArn"]),
         place,
-        rds.tags_of(one),
+        rds_api.tags_of(one),
         state=one.get("DBInstanceStatus", ""),
         name=one["DBInstanceIdentifier"],
         zone=one.get("AvailabilityZone", ""),
@@ -92,11 +92,11 @@ def _resource(one: rds.Raw, place: Place) -> Resource:
     )
 
 
-def _type(one: rds.Raw) -> str:
+def _type(one: rds_api.Raw) -> str:
     """The class, and what makes its price another than a plain PostgreSQL's."""
     more = [one.get("Engine", "")] if one.get("Engine") != "postgres" else []
     more += ["multi-az"] if one.get("MultiAZ") else []
     return " ".join([one.get("DBInstanceClass", ""), *more])
 
 
-KIND = Kind(RDS_INSTANCE, describe, delete, listing=listing, label=rds.label)
+KIND = Kind(RDS_INSTANCE, describe, delete, listing=listing, label=rds_api.label)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from reconciler.aws import rds
+from reconciler.aws.client.query import Reads
 from reconciler.aws.deletion import Deleter
+from reconciler.aws.kinds import rds_api
 from reconciler.aws.kinds.kind import Kind
-from reconciler.aws.reads import Reads
-from reconciler.cloud import Outcome
-from reconciler.resource import RDS_SNAPSHOT, Resource
-from reconciler.tags import Place
+from reconciler.model.outcome import Outcome
+from reconciler.model.resource import RDS_SNAPSHOT, Resource
+from reconciler.model.tags import Place
 
 
 def listing(reads: Reads) -> Iterator[Resource]:
     """Every snapshot of the region that is our account's."""
-    for one in rds.listed(reads, "describe_db_snapshots", "DBSnapshots"):
+    for one in rds_api.listed(reads, "describe_db_snapshots", "DBSnapshots"):
         yield _resource(one, reads.place)
 
 
@@ -27,17 +27,17 @@ def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:
 
 def delete(deleter: Deleter, things: Sequence[Resource]) -> Iterator[Outcome]:
     """Delete them. An instance that was restored from one does not need it any more."""
-    yield from rds.delete(
+    yield from rds_api.delete(
         deleter, things, "delete_db_snapshot", lambda name: {"DBSnapshotIdentifier": name}
     )
 
 
-def _resource(one: rds.Raw, place: Place) -> Resource:
+def _resource(one: rds_api.Raw, place: Place) -> Resource:
     return Resource(
         RDS_SNAPSHOT,
-        rds.end_of(one["DBSnapshotArn"]),
+        rds_api.end_of(one["DBSnapshotArn"]),
         place,
-        rds.tags_of(one),
+        rds_api.tags_of(one),
         state=one.get("Status", ""),
         name=one["DBSnapshotIdentifier"],
         type=one.get("SnapshotType", ""),
@@ -47,4 +47,4 @@ def _resource(one: rds.Raw, place: Place) -> Resource:
     )
 
 
-KIND = Kind(RDS_SNAPSHOT, describe, delete, listing=listing, label=rds.label)
+KIND = Kind(RDS_SNAPSHOT, describe, delete, listing=listing, label=rds_api.label)

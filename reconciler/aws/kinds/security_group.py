@@ -11,13 +11,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from reconciler.aws.client.query import Reads, tags_of
 from reconciler.aws.deletion import Deleter, judged
 from reconciler.aws.kinds.kind import Kind
-from reconciler.aws.reads import Reads, tags_of
-from reconciler.cloud import Fate, Outcome
 from reconciler.errors import AccessDenied, CloudError
-from reconciler.resource import GROUP, Resource
-from reconciler.tags import Place
+from reconciler.model.outcome import Fate, Outcome
+from reconciler.model.resource import GROUP, Resource
+from reconciler.model.tags import Place
 
 _REFERENCES = ("ip-permission.group-id", "egress.ip-permission.group-id")
 _RULES = (

@@ -10,13 +10,13 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from reconciler.aws.client.query import Reads, tags_of
 from reconciler.aws.deletion import Deleter
 from reconciler.aws.kinds.image import OWN, snapshots_of
 from reconciler.aws.kinds.kind import Kind
-from reconciler.aws.reads import Reads, tags_of
-from reconciler.cloud import Outcome
-from reconciler.resource import SNAPSHOT, Resource
-from reconciler.tags import Place
+from reconciler.model.outcome import Outcome
+from reconciler.model.resource import SNAPSHOT, Resource
+from reconciler.model.tags import Place
 
 COPIED = "copied"
 NO_VOLUME = "vol-ffffffff"

@@ -9,12 +9,12 @@ import signal
 import sys
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 
-from tests.crash.matrix.book import FOLDER, ROOT, Book, Played
 from tests.crash.matrix.cells import Cell
 from tests.crash.matrix.commands import COMMANDS
+from tests.crash.matrix.page import FOLDER, ROOT, Book, Played
 from tests.crash.matrix.table import cells_of, page
 from tests.crash.matrix.worker import played, surveyed
-from tests.memory_disk import temporary_files_in_memory
+from tests.support.memory_disk import temporary_files_in_memory
 
 DOCUMENT = ROOT / "docs" / "crash-matrix.md"
 

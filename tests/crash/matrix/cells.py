@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from reconciler.exits import Exit
-from tests.company import Done, Witness
-from tests.crash.doors import Blow, Fault
+from reconciler.exit_codes import Exit
+from tests.crash.invariants import Before
 from tests.crash.matrix.commands import NEW_LIVE, OLD_LIVE, SWEEP, Command, perform, play
 from tests.crash.matrix.stage import MACHINES, Stage
-from tests.crash.scene import Before
+from tests.crash.proxies import Blow, Fault
+from tests.support.company import Done, Witness
 
 LABELS = {"live": "live", "previous": "retired"}
 HARMLESS = frozenset({Fault.TWICE, Fault.LATE, Fault.THROTTLED})

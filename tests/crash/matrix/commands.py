@@ -11,13 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from reconciler.exits import Exit
-from tests.company import Done
-from tests.crash.doors import Blow, Fault
-from tests.crash.matrix import dirt
+from reconciler.exit_codes import Exit
+from tests.crash.fork_server import Warm
+from tests.crash.invariants import NEW, wait_for
+from tests.crash.matrix import leftovers
 from tests.crash.matrix.stage import PLAN, Stage
-from tests.crash.scene import NEW, wait_for
-from tests.crash.warm import Warm
+from tests.crash.proxies import Blow, Fault
+from tests.support.company import Done
 
 OLD_LIVE, NEW_LIVE = "old", "new"
 UP = ("deployer", "up", "shop", "--ref", NEW, "--json")
@@ -127,21 +127,21 @@ COMMANDS = (
         may_end=frozenset({NEW_LIVE}),
     ),
     Command("sweep, forgetting", SWEEP, "forgotten", _rolled_back),
-    Command("sweep, of every kind", SWEEP, "swept", dirt.of_every_kind),
-    Command("sweep, of a plan's file", AGREED, "swept", dirt.agreed_to),
+    Command("sweep, of every kind", SWEEP, "swept", leftovers.of_every_kind),
+    Command("sweep, of a plan's file", AGREED, "swept", leftovers.agreed_to),
     Command(
         "sweep, of two accounts and regions",
         SWEEP,
         "swept",
-        dirt.in_two_places,
+        leftovers.in_two_places,
         spoils=True,
-        left=dirt.nothing_far,
+        left=leftovers.nothing_far,
     ),
     Command(
         "a round of the loop",
         RUN,
         "swept",
-        dirt.a_little,
+        leftovers.a_little,
         codes=frozenset({Exit.DONE}),
         run=_until_a_round_finds_nothing,
     ),

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from deployer.sandbox.client import Sandbox
-from deployer.sandbox.options import Options
-from tests.company import Process
-from tests.crash.doors import AwsDoor, SqlDoor, SshDoor, Watch
-from tests.crash.scene import LIVE_DATABASE, Shop
-from tests.crash.warm import Warm
+from deployer.sandbox.control.client import Sandbox
+from deployer.sandbox.control.options import Options
+from tests.crash.fork_server import Warm
+from tests.crash.invariants import LIVE_DATABASE, Shop
+from tests.crash.proxies import AwsDoor, SqlDoor, SshDoor, Watch
+from tests.support.company import Process
 
 MACHINES = 2
 PARAMETER = "/shop/db-admin-url"

@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tests.crash.doors import Fault
-from tests.crash.doors.aws import POSSIBLE as AWS
-from tests.crash.doors.sql import POSSIBLE as SQL
-from tests.crash.doors.ssh import POSSIBLE as SSH
-from tests.crash.matrix.book import Book, Played
 from tests.crash.matrix.cells import Cell
+from tests.crash.matrix.page import Book, Played
+from tests.crash.proxies import Fault
+from tests.crash.proxies.aws import POSSIBLE as AWS
+from tests.crash.proxies.sql import POSSIBLE as SQL
+from tests.crash.proxies.ssh import POSSIBLE as SSH
 
 COLUMNS = tuple(Fault)
 

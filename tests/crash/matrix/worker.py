@@ -9,9 +9,9 @@ import traceback
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.crash.matrix.book import Played
 from tests.crash.matrix.cells import Cell, play_cell, survey
 from tests.crash.matrix.commands import COMMANDS, Command
+from tests.crash.matrix.page import Played
 from tests.crash.matrix.stage import Stage, staged
 
 TRIES = 2

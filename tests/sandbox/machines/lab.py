@@ -14,7 +14,7 @@ import paramiko
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from deployer.sandbox.host import BootSpec
+from deployer.sandbox.machine_host import BootSpec
 from deployer.sandbox.machines import Machines
 
 BASE = "ami-base"

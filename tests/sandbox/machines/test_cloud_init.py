@@ -7,8 +7,8 @@ import gzip
 
 import pytest
 
-from deployer.sandbox.machines import cloud_init
-from deployer.sandbox.machines.cloud_init import File, UserData
+from deployer.sandbox.machines.boot import cloud_init
+from deployer.sandbox.machines.boot.cloud_init import File, UserData
 from tests.sandbox.machines.lab import Key, Lab, wait_for
 
 pytestmark = pytest.mark.timeout(60)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from deployer.sandbox.machines import disks
+from deployer.sandbox.machines.disk import copies as disks
 
 
 @pytest.fixture

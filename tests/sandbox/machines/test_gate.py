@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from deployer.sandbox.machines.journal import Journal
-from reconciler.machine_acts import Act, obey_script
-from reconciler.machine_gate import Gate, boot_script
-from reconciler.machine_place import place_script
-from reconciler.quarantine import quarantine_script
+from deployer.sandbox.machines.process.journal import Journal
+from reconciler.machine.activation_gate import Gate, boot_script
+from reconciler.machine.clone_check import quarantine_script
+from reconciler.machine.gate_placement import place_script
+from reconciler.machine.unit_control import Act, obey_script
 from tests.sandbox.machines.lab import Client, Lab, wait_for
 
 pytestmark = pytest.mark.timeout(240)

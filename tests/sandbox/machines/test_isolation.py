@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from deployer.sandbox import machines as package
-from deployer.sandbox.machines import linux
+from deployer.sandbox.machines.isolation import linux
 from tests.sandbox.machines.lab import Client, Lab, wait_for
 
 pytestmark = pytest.mark.timeout(60)

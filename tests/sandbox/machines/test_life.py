@@ -8,7 +8,7 @@ import paramiko
 import psutil
 import pytest
 
-from deployer.sandbox.host import BootSpec, MachineHost
+from deployer.sandbox.machine_host import BootSpec, MachineHost
 from deployer.sandbox.machines import Machines
 from reconciler.errors import Refused, ToolError
 from tests.sandbox.machines.lab import BASE, Key, Lab, wait_for

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from deployer.sandbox.machines import unit_file
-from deployer.sandbox.machines.unit_file import Check
+from deployer.sandbox.machines.systemd import unit_file
+from deployer.sandbox.machines.systemd.unit_file import Check
 
 _START = "[Service]\nExecStart=/bin/true\n"
 

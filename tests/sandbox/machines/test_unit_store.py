@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deployer.sandbox.machines.unit_store import UnitProblem, UnitStore
+from deployer.sandbox.machines.systemd.unit_store import UnitProblem, UnitStore
 
 ETC, RUN = "etc/systemd/system", "run/systemd/system"
 LOCAL, VENDOR = "usr/local/lib/systemd/system", "usr/lib/systemd/system"

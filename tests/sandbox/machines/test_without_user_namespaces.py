@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from deployer.sandbox.machines import link
+from deployer.sandbox.machines.fork_server import client as link
 from tests.sandbox.machines.lab import Lab
 
 pytestmark = pytest.mark.timeout(90)

@@ -1,0 +1,258 @@
+"""Who may write in the live database, compared with the configuration before anything is made.
+
+The application must log in as `app_role` or as a member of it: that role will own the copy, and
+what it owns, it may also drop. Wrong, it would be noticed by the next migration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from deployer.ports import Ports
+from reconciler.config.service import Database, Service
+from reconciler.database import findings
+from reconciler.database.findings import Findings
+from reconciler.database.port import DatabaseServer
+from reconciler.errors import ConfigError, DatabaseError, NotTried, ShellError
+from reconciler.gc.verdict import Reason, Verdict
+from reconciler.machine import env_file
+from reconciler.machine.shell import Shell
+from reconciler.model.ledger import Ledger, Live
+from reconciler.model.resource import DATABASE, INSTANCE, Resource
+from reconciler.plan.service_plan import ServicePlan
+
+
+@dataclass(frozen=True)
+class Login:
+    """What the env file of live says: the database, the role that logs in, and the server.
+
+    The server is asked for where `database.url` says one as well.
+    """
+
+    database: str = ""
+    role: str = ""
+    server: str = ""
+
+
+def refuse_access(ports: Ports, todo: ServicePlan, ledger: Ledger | None) -> tuple[str, ...]:
+    """Raise ConfigError or Refused for what a release would stumble over; returns what to tell.
+
+    A live machine that cannot be asked does not hinder: its clone is asked, before the freeze.
+    """
+    config = ports.service.database
+    server = ports.managed.reach.databases() if config else None
+    if config is None or server is None:
+        return ()
+    live = ledger.live if ledger else None
+    if live is None:
+        refuse_roles(ports, server, "", _logins(ports, config, ""))
+        return ()
+    try:
+        login = _asked(ports, todo, live, config)
+    except (ShellError, NotTried) as error:
+        notes = _unasked(ports, server, _known(todo, live, config))
+        said = f"{error.message}: the role that live logs in as is compared on its clone"
+        return (said, *notes)
+    known = login.database or _known(todo, live, config)
+    notes = refuse_roles(ports, server, known, _someone(ports, config, login.role))
+    _refuse_another_server(ports, config, login.server)
+    return notes
+
+
+def refuse_roles(
+    ports: Ports, server: DatabaseServer, database: str, logins: Sequence[str]
+) -> tuple[str, ...]:
+    """The same for the application's logins; `database` is '' where there is none yet."""
+    config = _configured(ports)
+    found = server.examine(database, (config.app_role, *logins))
+    for role in (config.app_role, *logins):
+        if role in found.missing:
+            raise _missing(ports.service, role)
+    for role in logins:
+        if role != config.app_role and role not in found.members:
+            raise _not_the_apps(ports.service, config.app_role, role)
+    for role, why in found.unbound.items():
+        raise findings.unbound(role, why)
+    return _refuse_writers(ports, database, found) if database else ()
+
+
+def read_login(shell: Shell, service: Service, config: Database) -> Login:
+    """What the env file of a machine says. Raises ShellError."""
+    path = service.app.env_file or ""
+    return Login(
+        env_file.read_database_name(shell, path, config.variable),
+        env_file.read_login(shell, path, config.variable),
+        env_file.read_server(shell, path, config.variable) if config.url else "",
+    )
+
+
+def live_database(ports: Ports, ledger: Ledger) -> str:
+    """The database that live's env file leads to; '' where no machine of it runs.
+
+    Raises ShellError, CannotConnect.
+    """
+    live, config = ledger.live, _configured(ports)
+    machines = [
+        one
+        for one in ports.managed.heap.scan().resources
+        if live is not None and one.deploy == live.id and one.kind == INSTANCE
+        if one.state == "running" and not set(live.at).isdisjoint(one.addresses)
+    ]
+    if not machines:
+        return ""
+    shell = ports.managed.reach.shell(min(machines, key=lambda one: one.id))
+    try:
+        return read_login(shell, ports.service, config).database or config.name or ""
+    finally:
+        shell.close()
+
+
+def refuse_clone(ports: Ports, server: DatabaseServer, shell: Shell, database: str) -> None:
+    """Ask once more, of the clone, right before the freeze: live may not have been asked."""
+    config = _configured(ports)
+    login = read_login(shell, ports.service, config)
+    refuse_roles(ports, server, database, _someone(ports, config, login.role))
+
+
+def refuse_large_objects(server: DatabaseServer, database: str, app_role: str) -> None:
+    """Raise Refused if the database has any; asked again once it is shut."""
+    count = server.examine(database, (app_role,)).large_objects
+    if count:
+        raise findings.has_large_objects(database, count)
+
+
+def _refuse_another_server(ports: Ports, config: Database, used: str) -> None:
+    """A server that was cloned has every name of the old one, and nothing of what comes to it.
+
+    Its database would be shut and copied; what live writes meanwhile goes where nobody looks.
+    """
+    wanted = env_file.server_of(ports.resolve(config.url).reveal()) if config.url else ""
+    if used and wanted and used != wanted:
+        raise ConfigError(
+            f"live's database is on {used}, database.url leads to {wanted}: the release would copy "
+            "what is there, not what live writes",
+            cure=f"If live is to move to {wanted}: lead its env file there first, and restart it. "
+            "If it is the same server, write its name as live's env file does",
+        )
+
+
+def _refuse_writers(ports: Ports, database: str, found: Findings) -> tuple[str, ...]:
+    if found.large_objects:
+        raise findings.has_large_objects(database, found.large_objects)
+    if found.subscriptions:
+        raise findings.streamed_into(database, found.subscriptions)
+    if found.policies:
+        raise findings.policies_would_go(database, _configured(ports).app_role, found.policies)
+    if found.free:
+        raise findings.write_freely(database, found.free)
+    return (*_owners(ports, found), *_others(ports, database, found))
+
+
+def _owners(ports: Ports, found: Findings) -> tuple[str, ...]:
+    """What the copy changes for good: its owner may do all that an owner may."""
+    if not found.owners:
+        return ()
+    app_role = _configured(ports).app_role
+    return (f"in the copy, tables of {', '.join(sorted(found.owners))} belong to {app_role}",)
+
+
+def _others(ports: Ports, database: str, found: Findings) -> tuple[str, ...]:
+    if not found.others:
+        return ()
+    if _configured(ports).other_roles == "refuse":
+        raise findings.others_write(ports.service.name, database, found.others)
+    lines = "; ".join(findings.other_lines(found.others))
+    return (f"shut out of {database} for good, as other_roles says: {lines}",)
+
+
+def _unasked(ports: Ports, server: DatabaseServer, database: str) -> tuple[str, ...]:
+    """What can be told without the env file. Who logs in is not known, so he is not "other"."""
+    if not database or database not in {one.name for one in server.databases()}:
+        return ()
+    config = _configured(ports)
+    found = server.examine(database, (config.app_role,))
+    if config.app_role in found.missing:
+        raise _missing(ports.service, config.app_role)
+    for role, why in found.unbound.items():
+        raise findings.unbound(role, why)
+    return _refuse_writers(ports, database, found)
+
+
+def _asked(ports: Ports, todo: ServicePlan, live: Live, config: Database) -> Login:
+    machine = _machine(todo, live)
+    if machine is None:
+        return Login()
+    shell = ports.managed.reach.shell(machine)
+    try:
+        return read_login(shell, ports.service, config)
+    finally:
+        shell.close()
+
+
+def _machine(todo: ServicePlan, live: Live) -> Resource | None:
+    """A running machine of live; the guard has refused before where there is none."""
+    found = [one.thing for one in _of(todo, live, INSTANCE) if one.thing.state == "running"]
+    return min(found, key=lambda one: one.id, default=None)
+
+
+def _known(todo: ServicePlan, live: Live, config: Database) -> str:
+    """Live's database without its env file: its own, or the one before adoption."""
+    found = [one.thing.name for one in _of(todo, live, DATABASE)]
+    return next(iter(found), config.name or "")
+
+
+def _of(todo: ServicePlan, live: Live, kind: str) -> list[Verdict]:
+    return [
+        one
+        for one in todo.verdicts
+        if one.thing.kind == kind and one.thing.deploy == live.id and one.reason is Reason.LIVE
+    ]
+
+
+def _logins(ports: Ports, config: Database, role: str) -> tuple[str, ...]:
+    """Whom live logs in as, and whom the new release will: `database.url` goes before the file."""
+    url = env_file.login_of(ports.resolve(config.url).reveal()) if config.url else ""
+    return tuple(dict.fromkeys(one for one in (role, url) if one))
+
+
+def _someone(ports: Ports, config: Database, role: str) -> tuple[str, ...]:
+    """The same of a machine with a live database. Raises ConfigError where nobody logs in."""
+    found = _logins(ports, config, role)
+    if not found:
+        raise _nobody(ports.service, config)
+    return found
+
+
+def _configured(ports: Ports) -> Database:
+    if ports.service.database is None:
+        raise DatabaseError(f"{ports.service.name} has no database configured")
+    return ports.service.database
+
+
+def _nobody(service: Service, config: Database) -> ConfigError:
+    return ConfigError(
+        f"{service.app.env_file or 'the env file'} on live names no role that logs in: "
+        f"{config.variable} is missing, or its URL has no user before an `@`",
+        cure=(
+            f"write {config.variable}=postgresql://{config.app_role}:PASSWORD@HOST/NAME into it, "
+            "or set\ndatabase.url to a reference of such a URL; check app.env_file and "
+            "database.variable"
+        ),
+    )
+
+
+def _missing(service: Service, role: str) -> ConfigError:
+    return ConfigError(
+        f"there is no role {role} on the database's server",
+        cure=f"set database.app_role in services/{service.name}.toml to the role that the "
+        "application logs in as",
+    )
+
+
+def _not_the_apps(service: Service, app_role: str, login: str) -> ConfigError:
+    return ConfigError(
+        f"database.app_role is {app_role}, but the application logs in as {login}, which is no "
+        f"member of {app_role}: the copy would belong to a role that is not the application's",
+        cure=f'app_role = "{login}" below [database] in services/{service.name}.toml',
+    )

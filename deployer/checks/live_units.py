@@ -1,0 +1,143 @@
+"""The configured units, looked up on the live machines before anything is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from deployer.ports import Ports
+from reconciler.errors import NotTried, Refused, ToolError, refusal_for
+from reconciler.gc.verdict import Reason
+from reconciler.machine import unit_state
+from reconciler.machine.activation_gate import GENERATOR, Gate
+from reconciler.machine.shell import Command, Shell
+from reconciler.machine.unit_state import Known
+from reconciler.model.resource import INSTANCE, Resource
+from reconciler.plan.service_plan import ServicePlan
+from reconciler.util.concurrency import side_by_side
+
+ASK_SECONDS = 60.0
+
+
+def gate_of(ports: Ports) -> Gate:
+    """The units of the service, as configured now."""
+    return Gate(ports.service.app.units, ports.service.app.jobs)
+
+
+def check_live(
+    ports: Ports, todo: ServicePlan, despite: frozenset[str] = frozenset()
+) -> tuple[str, ...]:
+    """Look the units up on every running live machine; returns what else acts on a clone.
+
+    Raises Refused for a unit that cannot be gated, or a machine that does not answer: what could
+    not be looked up is not known to be there. `despite` names units that this very release
+    brings, and machines that need not be asked.
+    """
+    live = (one.thing for one in todo.verdicts if one.reason is Reason.LIVE)
+    machines = [one for one in live if one.kind == INSTANCE and one.state == "running"]
+    asked = [one for one in machines if one.id not in despite]
+    answers = side_by_side(asked, lambda one: _ask(ports, one))
+    return judged(ports, [one for one in answers if one is not None], despite)
+
+
+def judged(
+    ports: Ports, found: Sequence[Known], despite: frozenset[str] = frozenset()
+) -> tuple[str, ...]:
+    """What else acts on every clone. Raises Refused for a unit that must not be released with."""
+    gate, name = gate_of(ports), ports.service.name
+    shut = next((one for one in found if one.shut and unit_state.problems(gate, one)), None)
+    if shut is not None:
+        raise _shut(ports, shut)
+    bad = [
+        one
+        for known in found
+        for one in unit_state.problems(gate, known)
+        if not _is_accepted(one.unit, despite) or _is_mistyped(ports, one.unit, known)
+    ]
+    wrong = list(dict.fromkeys(bad))
+    if wrong:
+        raise Refused(
+            f"{name} cannot be released with a unit: {unit_state.first_words(wrong[:1])}",
+            detail="\n".join(unit_state.first_words([one]) for one in wrong),
+            cure=(
+                f"To name it as it is         app.units and app.jobs of services/{name}.toml\n"
+                f"If this release brings it   deployer up {name} --despite {wrong[0].unit}"
+            ),
+        )
+    return _once(line for known in found for line in unit_state.warnings(gate, known))
+
+
+def _shut(ports: Ports, known: Known) -> Refused:
+    """The gate is shut where the service is to run: its units are seen by nobody."""
+    bad = unit_state.problems(gate_of(ports), known)
+    return Refused(
+        f"{ports.service.name} cannot be released: {unit_state.first_words(bad[:1])}",
+        detail="\n".join(unit_state.first_words([one]) for one in bad),
+        cure=f"If it is to serve, on {known.machine}, and start its units then\n"
+        f"sudo rm {GENERATOR} && sudo systemctl daemon-reload",
+    )
+
+
+def _is_mistyped(ports: Ports, unit: str, known: Known) -> bool:
+    """Nobody brings a unit that stands there already under almost the same name.
+
+    Raises Refused: that one would act on the clone, and `--despite` would let it.
+    """
+    there = unit_state.meant(unit, known)
+    if not there:
+        return False
+    name = ports.service.name
+    raise Refused(
+        f"{unit} is not on {known.machine}, but {there} is, which acts on every clone",
+        cure=f"To name it as it is, or both   app.units and app.jobs of services/{name}.toml",
+    )
+
+
+def refuse_not_brought(gate: Gate, shells: Sequence[Shell], despite: frozenset[str]) -> None:
+    """Before anything of live is touched: what this release was to bring is there.
+
+    A masked unit loads whether it has a file or not, so the file is looked for.
+    """
+    brought = [one for one in gate.all if _is_accepted(one, despite)]
+    if not brought:
+        return
+    command = Command(unit_state.missing_script(brought), "look for new units", sudo=True)
+    missing = [one for shell in shells for one in shell.run(command).text.split()]
+    if missing:
+        raise ToolError(
+            f"{missing[0]} is not there: this release, named by --despite, does not bring it",
+            cure="name the unit as it is in app.units or app.jobs, or let code.install bring it",
+        )
+
+
+def ask(shell: Shell, machine: str, gate: Gate) -> Known:
+    """What one machine says of its units. Raises ShellError's kin."""
+    command = Command(
+        unit_state.ask_script(gate), "look the units up", sudo=True, timeout=ASK_SECONDS
+    )
+    return unit_state.read(machine, shell.run(command).text)
+
+
+def _ask(ports: Ports, machine: Resource) -> Known | None:
+    try:
+        shell = ports.managed.reach.shell(machine)
+        try:
+            return ask(shell, machine.id, gate_of(ports))
+        finally:
+            shell.close()
+    except NotTried:
+        return None
+    except ToolError as error:
+        name = ports.service.name
+        raise refusal_for(error)(
+            f"the units of {name} could not be looked up on {machine.id}: {error.message}",
+            detail=error.detail,
+            cure=f"To go on without asking it   deployer up {name} --despite {machine.id}",
+        ) from error
+
+
+def _is_accepted(unit: str, despite: frozenset[str]) -> bool:
+    return unit in despite or unit.removesuffix(".service") in despite
+
+
+def _once(lines: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(lines))

@@ -1,0 +1,231 @@
+"""Refusals in words: what stands in the way, whose it is, what it costs, and the cure.
+
+Pure: they are made from a plan. Every refusal ends with the next command.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from reconciler.cost import estimate
+from reconciler.errors import Refused, ToolError
+from reconciler.gc.other_names import Names
+from reconciler.gc.verdict import Root, Verdict
+from reconciler.model import tags as t
+from reconciler.model.ledger import Lease, Live
+from reconciler.model.resource import Gap
+from reconciler.plan import record_drift as moved_record
+from reconciler.plan.service_plan import ServicePlan
+from reconciler.util.duration import format_duration
+
+
+def no_ledger(service: str, record: str, addresses: Sequence[str]) -> Refused:
+    """The record has addresses, but no ledger of ours."""
+    return Refused(
+        f"{service} is not under a ledger yet: {record} points to {', '.join(addresses)}, which no "
+        "deploy of ours made",
+        cure=f"To bring it under one   deployer adopt {service}",
+    )
+
+
+def unknown(root: Root) -> ToolError:
+    """The service's state contradicts itself, or could not be read.
+
+    What we may not see is a matter of permissions (exit 6), nobody's contradiction; and writing the
+    ledger anew mends neither that nor an answer that did not come.
+    """
+    service = root.home.service
+    text = f"{service} is unknown: {root.problem}; nothing of it was touched"
+    if root.refusal is not Refused:
+        return root.refusal(text, cure=root.cure)
+    cure = root.cure or f"To write it anew      deployer recover {service}"
+    return Refused(text, cure=f"To see everything     deployer status {service}\n{cure}")
+
+
+def no_databases(service: str, gap: Gap) -> ToolError:
+    """The database's server could not be asked."""
+    return gap.refusal(
+        f"the databases of {service} cannot be listed: {gap.reason}",
+        cure=gap.cure or "check database.admin, and the way to its server from here",
+    )
+
+
+def doubted(service: str, live: Live, one: Verdict) -> Refused:
+    """A machine stands in live's place, and its tags do not prove that it is live's."""
+    return Refused(
+        f"{one.thing.id} serves at an address of {live.id}, but is not proved to be its machine: "
+        f"{one.text}",
+        cure=(
+            f"To see why            reconciler explain {one.thing.id}\n"
+            f"To see everything     deployer status {service}"
+        ),
+    )
+
+
+def nothing_to_clone(service: str, live: Live) -> Refused:
+    """The live deploy has no machine any more that runs where the ledger says."""
+    return Refused(
+        f"no running machine of {live.id} holds its address ({', '.join(live.at)}): there is "
+        "nothing to clone",
+        cure=f"To see what there is     deployer status {service}",
+    )
+
+
+def moved(todo: ServicePlan) -> Refused:
+    """Somebody changed the A record: people win (rule 11)."""
+    return Refused(f"{todo.service}: {todo.notes[0]}", cure=moved_record.cure(todo.root))
+
+
+class Behind(NamedTuple):
+    """Names that would stay behind: `found` with their addresses, those in `taken` of a ledger."""
+
+    record: str
+    also: Sequence[str]
+    found: Mapping[str, Sequence[str]]
+    taken: Mapping[str, str]
+
+
+def left_behind(live: Live, service: str, names: Behind) -> Refused:
+    """Other names lead to live: its clients there would stay behind (rule 13).
+
+    What another ledger moves, and a wildcard, which no configuration accepts, cannot go along.
+    """
+    found = names.found
+    said = "; ".join(f"{one} holds {', '.join(at)}" for one, at in found.items())
+    despite = " ".join(f"--despite {shlex.quote(one)}" for one in found)
+    which = "that name" if len(found) == 1 else "those names"
+    return Refused(
+        f"{said}: addresses of {live.id}, which is live behind {names.record}. A release would "
+        f"leave {which} on a machine that takes no writes",
+        cure="\n".join(
+            (
+                *_along(service, names),
+                f"If it should not be there     correct or delete it, then   deployer up {service}",
+                f"If nobody uses it any more    deployer up {service} {despite}",
+            )
+        ),
+    )
+
+
+def _along(service: str, names: Behind) -> Iterator[str]:
+    """How names are taken along, and why one cannot be."""
+    along = [one for one in names.found if one not in names.taken and "*" not in one]
+    if along:
+        listed = ", ".join(f'"{one}"' for one in (*names.also, *along))
+        yield (
+            f"To move {', '.join(along)} along     say also = [{listed}] in "
+            f"services/{service}.toml, then   deployer up {service}"
+        )
+    for one, ledger in names.taken.items():
+        yield f"{one} is the record of the ledger {ledger}: give it a machine of its own first"
+
+
+def neighbours_also(service: str, taken: Mapping[str, str]) -> Refused:
+    """A name in `also` is the record of another service: its own releases move it (rule 12)."""
+    said = "; ".join(f"{name} is the record of the ledger {one}" for name, one in taken.items())
+    return Refused(
+        f"{said}: a release of {service} would move it away from there",
+        cure=f"take it out of `also` in services/{service}.toml, then   deployer up {service}",
+    )
+
+
+def apart(service: str, name: str, there: Sequence[str], says: Sequence[str]) -> Refused:
+    """A name that should move along is somewhere else."""
+    return Refused(
+        f"{name} is in `also` and says {', '.join(there) or 'nothing'}, the record of {service} "
+        f"says {', '.join(says) or 'nothing'}: they cannot move together",
+        cure=f"Point {name} to {', '.join(says) or 'nothing'}, or take it out of `also` in "
+        f"services/{service}.toml, then   deployer up {service}",
+    )
+
+
+def names_unread(service: str, names: Names, command: str = "") -> ToolError:
+    """Whether another name leads to live is not known: unknown is not empty."""
+    return names.refusal(
+        f"whether another name leads to the live machines of {service} is not known: "
+        f"{names.problem}",
+        cure=f"{names.cure}, then   {command or f'deployer up {service}'}",
+    )
+
+
+def held(todo: ServicePlan, lease: Lease) -> Refused:
+    """Somebody else is releasing right now."""
+    service, now = todo.service, todo.root.now
+    release, by = _release(todo, lease.id)
+    who = (f" by {by}" if by else "") + (f", to {release}" if release else "")
+    return Refused(
+        f"{service} is being changed{who}: in `{lease.step}`, since {ago(now - lease.id.born)}",
+        detail=f"{lease.id}, lease until {lease.until:%H:%M:%S} UTC",
+        cure=(
+            f"To wait for it        deployer up {service} --wait 15m\n"
+            f"To stop it            deployer abort {service}"
+        ),
+    )
+
+
+def dirt(todo: ServicePlan, left: Sequence[Verdict], lines: Iterable[str]) -> Refused:
+    """Something was left behind. `lines` describe it, one thing a line, with its cost."""
+    service = todo.service
+    first = f"{service} is not clean. {_what_died(todo, left)}{_what_it_costs(todo, left)}"
+    mend = "remove" if left or todo.end is not None else "finish"
+    return Refused(
+        first.rstrip(),
+        detail="\n".join(lines),
+        cure=(
+            f"To {mend} it          reconciler sweep --service {service}\n"
+            f"To {mend} and go on   deployer up {service} --sweep-first"
+        ),
+    )
+
+
+def _what_died(todo: ServicePlan, left: Sequence[Verdict]) -> str:
+    if todo.end is not None:
+        over = ago(todo.root.now - todo.end.until)
+        who = _who(todo, todo.end.id)
+        return f"The release{who} died in `{todo.end.step}`; its lease ran out {over}."
+    if left:
+        deploy = left[0].thing.deploy
+        born = deploy.born if deploy else todo.root.now
+        return f"A release{_who(todo, deploy)} of {ago(todo.root.now - born)} left things behind."
+    return "A release was not finished: " + "; ".join(one.why for one in todo.repairs)
+
+
+def _what_it_costs(todo: ServicePlan, left: Sequence[Verdict]) -> str:
+    """` Left behind, $0.0273/h, $0.01 so far:`, as far as the prices are known."""
+    if not left:
+        return ""
+    cost = estimate.add(estimate.of(one.thing, todo.root.now) for one in left)
+    least = "at least " if cost.unknown else ""
+    return f" Left behind, {least}${cost.hourly:.4f}/h, ${cost.so_far:.2f} so far:"
+
+
+def _who(todo: ServicePlan, deploy: object) -> str:
+    """` of v1.4.9 by ci@build-8812`, as far as any of its things says so."""
+    release, by = _release(todo, deploy)
+    return (f" of {release}" if release else "") + (f" by {by}" if by else "")
+
+
+def _release(todo: ServicePlan, deploy: object) -> tuple[str, str]:
+    """Release and releaser of a deploy, as its things say; '' where none does."""
+    things = [one.thing for one in todo.verdicts if one.thing.deploy == deploy]
+    tags = next((one.tags for one in things if t.RELEASE in one.tags), {})
+    return tags.get(t.RELEASE, ""), tags.get(t.BY, "")
+
+
+def ago(span: timedelta) -> str:
+    """`14m ago`: a span in whole, readable units."""
+    seconds = max(int(span.total_seconds()), 0)
+    for unit in (86400, 3600, 60):
+        if seconds >= unit:
+            seconds -= seconds % unit
+            break
+    return f"{format_duration(timedelta(seconds=seconds))} ago"
+
+
+def waited(lease: Lease, now: datetime) -> str:
+    """A line while waiting for somebody else's lease."""
+    left = max(int((lease.until - now).total_seconds()), 0)
+    return f"waiting for {lease.id} (in `{lease.step}`, lease {left} s)"

@@ -1,0 +1,77 @@
+"""A service as it stands: one look, heap first and ledger last, shared by the smaller commands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from deployer.checks import refusals
+from deployer.ports import Ports
+from reconciler.errors import Refused
+from reconciler.gc.verdict import Reason
+from reconciler.model.deploy_id import DeployId
+from reconciler.model.ledger import Ledger
+from reconciler.model.reading import Reading
+from reconciler.model.resource import DATABASE, INSTANCE, MAKING, Inventory, Resource
+from reconciler.plan.planner import plan
+from reconciler.plan.service_plan import Ask, ServicePlan
+from reconciler.sweep.name_listing import with_names
+from reconciler.sweep.snapshot import observe
+
+DOUBTED = frozenset({Reason.FOREIGN, Reason.LOOK_ALIKE})
+
+
+@dataclass(frozen=True)
+class Survey:
+    """The plan of one service, what it was made from, and the reading to swap against.
+
+    `reading` is None where the ledger could not be read; `todo.problem` then says why.
+    """
+
+    todo: ServicePlan
+    inventory: Inventory
+    reading: Reading | None
+
+    @property
+    def ledger(self) -> Ledger | None:
+        """The ledger, or None where there is none."""
+        return self.reading.ledger if self.reading else None
+
+    def known(self) -> tuple[Reading, Ledger]:
+        """Reading and ledger of a service that is under one. Raises Refused, AccessDenied."""
+        service = self.todo.service
+        if self.reading is None or self.todo.problem:
+            raise refusals.unknown(self.todo.root)
+        if self.reading.ledger is None:
+            addresses = self.reading.a.addresses if self.reading.a else ()
+            if addresses:
+                raise refusals.no_ledger(service, self.reading.address.record, addresses)
+            raise Refused(
+                f"{service} has not been released yet",
+                cure=f"To release it         deployer up {service}",
+            )
+        return self.reading, self.reading.ledger
+
+    def machines(self, deploy: DeployId) -> tuple[Resource, ...]:
+        """The instances of a deploy that birth or adoption proves."""
+        return self._of(INSTANCE, deploy)
+
+    def database(self, deploy: DeployId) -> Resource | None:
+        """The database of a deploy; None where it has none, or none that is known."""
+        found = (one for one in self._of(DATABASE, deploy) if one.state != MAKING)
+        return next(found, None)
+
+    def _of(self, kind: str, deploy: DeployId) -> tuple[Resource, ...]:
+        found = (one.thing for one in self.todo.verdicts if one.reason not in DOUBTED)
+        return tuple(one for one in found if one.kind == kind and one.deploy == deploy)
+
+
+def survey(ports: Ports, ask: Ask | None = None) -> Survey:
+    """Look at the service once."""
+    managed = ports.managed
+    world = observe([managed])
+    reading = world.readings.get(managed.name)
+    ttl = reading.drain_ttl if reading else 60
+    asks = {managed.name: ask or Ask(managed.retention, ttl)}
+    world = with_names(world, [managed], asks)
+    whole = plan(world.inventory, world.roots, asks)
+    return Survey(whole.services[0], world.inventory, reading)

@@ -1,0 +1,252 @@
+"""The command line of the deployer: what changes a service. Heavy imports wait in the commands."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import click
+
+from deployer.cli.move import move, retire
+from deployer.cli.read_only import doctor, history, init, plan, status
+from deployer.cli.recover import recover
+from deployer.cli.shared import SERVICE, deploy_id, staged
+from reconciler.cli.shared import (
+    DURATION,
+    JOBS_DESPITE,
+    Asked,
+    Lazy,
+    common,
+    confirm,
+    ended,
+    epilog,
+    pass_asked,
+)
+from reconciler.exit_codes import Exit
+from reconciler.util.gc_tuning import leave
+
+if TYPE_CHECKING:
+    from deployer.commands.adopt import Adoption
+    from reconciler.model.outcome import Outcome
+
+_CHANGES = (
+    Exit.DONE,
+    Exit.FAILED,
+    Exit.USAGE,
+    Exit.REFUSED,
+    Exit.DIRT,
+    Exit.UNFINISHED,
+    Exit.ACCESS,
+)
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=epilog(
+        """deployer init shop           begin a configuration
+        deployer adopt shop          bring what runs today under a ledger
+        deployer up shop             release it
+        deployer status shop         is it well?
+        deployer rollback shop       back to the release before""",
+        tuple(Exit),
+    ),
+)
+@common
+@click.version_option(package_name="deployer", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Release a service onto EC2 by cloning the live machine, and never leak.
+
+    Everything is made new, tried out, and only then given the traffic; whatever fails before that
+    is undone. Ctrl-C undoes too, a second Ctrl-C leaves at once.
+    """
+
+
+@cli.command(
+    epilog=epilog(
+        """deployer up shop
+        deployer up shop --ref v1.5.0 --wait 15m
+        deployer up shop --sweep-first --keep-failed 2h
+        deployer up shop --json | tee release.jsonl""",
+        _CHANGES,
+    )
+)
+@SERVICE
+@click.option("--ref", default="HEAD", show_default=True, help="What to release, for git.")
+@click.option("--sweep-first", is_flag=True, help="Remove what dead releases left, then go on.")
+@click.option(
+    "--despite",
+    multiple=True,
+    metavar="ID|NAME",
+    help="Go on beside this leftover, name, unit, silent machine.",
+)
+@click.option("--wait", type=DURATION, default="0s", help="Wait so long for another release.")
+@click.option("--keep-failed", type=DURATION, help="Keep the evidence of a failure so long.")
+@common
+@pass_asked
+def up(
+    asked: Asked,
+    service: str,
+    *,
+    ref: str,
+    sweep_first: bool,
+    despite: tuple[str, ...],
+    wait: timedelta,
+    keep_failed: timedelta | None,
+) -> None:
+    """Release SERVICE."""
+    with staged(asked, service) as one:
+        from deployer.release.context import Options
+        from deployer.release.up import up as release
+
+        options = Options(ref, sweep_first, frozenset(despite), wait, keep_failed)
+        release(one.ports, options, one.emit)
+
+
+@cli.command(
+    epilog=epilog(
+        """deployer rollback shop
+        deployer rollback shop --discard-writes
+        deployer rollback shop --to shop/20261123T031502Z-7kq2m""",
+        _CHANGES,
+    )
+)
+@SERVICE
+@click.option("--to", metavar="ID", callback=deploy_id, help="This previous deploy, not the last.")
+@click.option("--discard-writes", is_flag=True, help="Go back without what was written since.")
+@JOBS_DESPITE
+@common
+@pass_asked
+def rollback(
+    asked: Asked, service: str, *, to: object, discard_writes: bool, jobs_despite: tuple[str, ...]
+) -> None:
+    """Go back to the last good release."""
+    with staged(asked, service) as one:
+        from deployer.commands.rollback.command import rollback as back
+        from reconciler.model.deploy_id import DeployId
+
+        target = to if isinstance(to, DeployId) else None
+        managed = replace(one.ports.managed, jobs_despite=frozenset(jobs_despite))
+        ports = replace(one.ports, managed=managed)
+        back(ports, target, discard_writes=discard_writes, emit=one.emit)
+
+
+@cli.command(
+    epilog=epilog(
+        """deployer adopt shop
+        deployer adopt shop --host-key SHA256:Q3Zx…
+        deployer adopt shop --host-key "ssh-ed25519 AAAA…" --release v1.4.2 --yes""",
+        (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.ACCESS),
+    )
+)
+@SERVICE
+@click.option("--host-key", default="", metavar="KEY", help="Its SSH host key or SHA256: print.")
+@click.option("--release", default="", help="What to call the release it runs.")
+@click.option("--replace", default="", metavar="ID", help="The live deploy that it replaces.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@common
+@pass_asked
+def adopt(
+    asked: Asked, service: str, *, host_key: str, release: str, replace: str, yes: bool
+) -> None:
+    """Bring what runs today under a ledger.
+
+    The machine at SERVICE's record gets tags and a hold; nothing else of it changes.
+    """
+    with staged(asked, service) as one:
+        from deployer.commands.adopt import AdoptOptions
+        from deployer.commands.adopt import adopt as bring
+
+        def agreed(adoption: Adoption) -> bool:
+            if not yes:
+                for line in _adoption(adoption):
+                    asked.tell(line)
+            confirm(f"Adopt it as {service}?", yes=yes)
+            return True
+
+        done = bring(one.ports, agreed, AdoptOptions(host_key, release, replace))
+        value = {"service": service, "deploy": str(done.deploy), "instance": done.instance.id}
+        one.answer(
+            value | {"addresses": list(done.at), "already": done.already},
+            lambda: (
+                f"{service} is under a ledger{' already' if done.already else ''}: {done.deploy}\n"
+                f"To release it        deployer up {service}"
+            ),
+        )
+
+
+def _adoption(adoption: Adoption) -> list[str]:
+    proof = "given by you" if adoption.given else "as the machine shows it: compare it yourself"
+    return [
+        f"{adoption.instance.id} at {', '.join(adoption.at)}",
+        f"  host key  {adoption.host_key.fingerprint}  ({proof})",
+        f"  deploy    {adoption.deploy}",
+        *([f"  replaces  {adoption.replaces.id}"] if adoption.replaces else []),
+    ]
+
+
+@cli.command(
+    epilog=epilog(
+        """deployer abort shop
+        deployer abort shop/20261123T031502Z-7kq2m --yes""",
+        (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.DIRT, Exit.ACCESS),
+    )
+)
+@click.argument("service", metavar="SERVICE|ID")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@common
+@pass_asked
+def abort(asked: Asked, service: str, *, yes: bool) -> int:
+    """Stop the release under way and undo it."""
+    from reconciler.model.deploy_id import DeployId
+
+    deploy = DeployId.maybe(service)
+    name = deploy.service if deploy else service
+    with staged(asked, name) as one:
+        from deployer.commands.abort import abort as stop
+        from deployer.commands.abort import lease_to_abort
+        from reconciler.output.sweep import as_json, in_lines, one_line
+
+        _, lease = lease_to_abort(one.ports, deploy)
+        confirm(f"Stop {lease.id}, in `{lease.step}`, and remove what it made?", yes=yes)
+
+        def tell(outcome: Outcome) -> None:
+            asked.tell(one_line(outcome))
+
+        result = stop(one.ports, lease, tell)
+        code = Exit.DONE if result.clean else Exit.DIRT
+        one.answer(as_json(result), lambda: "\n".join(in_lines(result)), code)
+    return code
+
+
+@cli.command(
+    epilog=epilog(
+        """deployer thaw shop
+        deployer thaw shop --deployer-is-dead""",
+        (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.ACCESS),
+    )
+)
+@SERVICE
+@click.option("--deployer-is-dead", is_flag=True, help="Your word that no commit is on its way.")
+@common
+@pass_asked
+def thaw(asked: Asked, service: str, *, deployer_is_dead: bool) -> None:
+    """Let the live database take writes again."""
+    with staged(asked, service, by_labels=True) as one:
+        from deployer.commands.thaw import thaw as reopen
+
+        name = reopen(one.ports, deployer_is_dead=deployer_is_dead)
+        value = {"service": service, "database": name}
+        one.answer(value, lambda: f"{name} of {service} takes writes again")
+
+
+for command in (move, recover, retire, status, history, plan, doctor, init):
+    cli.add_command(command)
+cli.add_command(
+    Lazy("sandbox", "deployer.sandbox.cli:sandbox", "A private cloud on this machine, to try it.")
+)
+
+
+def main() -> None:
+    """Entry point of `deployer`."""
+    leave(ended(cli))

@@ -1,0 +1,138 @@
+"""The command line of the deployer: where a service is, and that it is no more."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import click
+
+from deployer.cli.shared import DESPITE_NAME, SERVICE, staged, vouched
+from reconciler.cli.shared import DURATION, Asked, common, confirm, epilog, pass_asked
+from reconciler.exit_codes import Exit
+
+if TYPE_CHECKING:
+    from deployer.commands.move.command import Move
+    from deployer.commands.retire import Retirement
+    from reconciler.model.outcome import Outcome
+
+_ENDS = (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.DIRT, Exit.ACCESS)
+
+
+@click.command(
+    epilog=epilog(
+        """deployer move shop
+        deployer move shop --from-account 210987654321 --yes""",
+        _ENDS,
+    )
+)
+@SERVICE
+@click.option("--from-account", default="", metavar="ID", help="Account of the old hosted zone.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@common
+@pass_asked
+def move(asked: Asked, service: str, *, from_account: str, yes: bool) -> None:
+    """Give SERVICE another record or hosted zone.
+
+    The one that the configuration names now. The new name is made an A record of the live machines.
+    The old name is left as it is: remove it when nobody uses it any more. An interrupted move is
+    finished by the same command.
+    """
+    with staged(asked, service) as one:
+        from deployer.commands.move.command import move as carry
+
+        def agreed(wanted: Move) -> bool:
+            if not yes:
+                asked.tell("\n".join(_move_lines(wanted)))
+            confirm("Move it?", yes=yes)
+            return True
+
+        done = carry(one.ports, agreed, from_account)
+        value = {"service": service, "record": done.home.record, "ledger": str(done.new.address)}
+        one.answer(
+            value | {"generation": done.ledger.gen},
+            lambda: (
+                f"{service} is at {done.home.record} now, its ledger at {done.new.address.name}\n"
+                + _left_behind(done)
+                + f"Is it well?          deployer status {service}"
+            ),
+        )
+
+
+def _left_behind(done: Move) -> str:
+    """Names of another zone are nobody's witness, unless the configuration says so (rule 13)."""
+    if not done.elsewhere:
+        return ""
+    old = done.old.address
+    return (
+        f"The next release leaves {old.record} behind. Remove it first; or, for releases to wait "
+        f'until it is removed, say witness_zones = ["{old.zone}"] in services/{done.service}.toml\n'
+    )
+
+
+def _move_lines(wanted: Move) -> list[str]:
+    old, was = wanted.old.address, wanted.was
+    lines = [
+        f"{wanted.service}: {wanted.live.id} is live at {', '.join(wanted.live.at)}",
+        f"  record   {wanted.home.record}",
+        f"  before   {was.record if was else 'not known: an older version wrote the ledger'}",
+    ]
+    if wanted.elsewhere:
+        lines.append(f"  ledger   {old} is closed, {wanted.new.address} is made")
+    return lines
+
+
+@click.command(
+    epilog=epilog(
+        """deployer retire shop --nobody-live shop/20261123T031502Z-7kq2m
+        deployer retire shop --nobody-live shop/20261123T031502Z-7kq2m --delete-after 30d""",
+        _ENDS,
+    )
+)
+@SERVICE
+@click.option("--nobody-live", required=True, metavar="ID", help="The deploy that is live now.")
+@click.option("--delete-after", type=DURATION, help="Collect everything that served, that late.")
+@DESPITE_NAME
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@common
+@pass_asked
+def retire(
+    asked: Asked,
+    service: str,
+    *,
+    nobody_live: str,
+    delete_after: timedelta | None,
+    despite: tuple[str, ...],
+    yes: bool,
+) -> int:
+    """Close SERVICE: nobody is live any more.
+
+    Its A record must have been removed, and every other name that leads there. Jobs stop and the
+    database takes no more writes. All releases are kept as previous ones; with --delete-after they
+    are deleted later, databases included. To open it again, make the A record again and run:
+    deployer recover SERVICE
+    """
+    with staged(asked, service) as one:
+        from deployer.commands.retire import retire as close
+        from reconciler.output.sweep import as_json, in_lines, one_line
+
+        def agreed(wanted: Retirement) -> bool:
+            if not yes:
+                asked.tell("\n".join(_retirement_lines(wanted)))
+            confirm(f"Close {service}?", yes=yes)
+            return True
+
+        def tell(outcome: Outcome) -> None:
+            asked.tell(one_line(outcome))
+
+        ports = vouched(one.ports, despite)
+        result = close(ports, nobody_live, agreed, delete_after, tell)
+        code = Exit.DONE if result.clean else Exit.DIRT
+        one.answer(as_json(result), lambda: "\n".join(in_lines(result)), code)
+    return code
+
+
+def _retirement_lines(wanted: Retirement) -> list[str]:
+    until = wanted.until
+    fate = f"deleted after {until:%Y-%m-%d %H:%M} UTC, databases included" if until else "kept"
+    return [f"{wanted.service}: {wanted.live.id} is live", f"  everything that served is {fate}"]

@@ -1,0 +1,153 @@
+"""The command line of the deployer: what changes nothing in the cloud."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from deployer.cli.shared import SERVICE
+from reconciler.cli.shared import Asked, common, epilog, pass_asked
+from reconciler.exit_codes import Exit, code_of
+
+if TYPE_CHECKING:
+    from deployer.commands.status import Status
+
+_READS = (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.ACCESS)
+_ANSWERS = (*_READS, Exit.TO_DO)
+
+_EXIT_CODE = click.option("--exit-code", is_flag=True, help="Exit 10 if there is something to do.")
+
+
+def _look(asked: Asked, service: str) -> Status:
+    from deployer.commands.status import status as look
+    from deployer.wiring import wired
+    from reconciler.util import log
+
+    log.set_up(verbose=asked.verbose)
+    settings = asked.settings()
+    settings.service(service)
+    with wired(settings, service) as ports:
+        return look(ports)
+
+
+def _unknown(seen: Status) -> int:
+    return code_of(seen.todo.root.refusal(seen.problem))
+
+
+@click.command(
+    epilog=epilog(
+        """deployer status
+        deployer status shop
+        deployer status shop --exit-code || reconciler sweep --service shop""",
+        _ANSWERS,
+    )
+)
+@click.argument("service", required=False)
+@_EXIT_CODE
+@common
+@pass_asked
+def status(asked: Asked, service: str | None, *, exit_code: bool) -> int:
+    """Say where SERVICE stands, or every one.
+
+    What is live, what is kept, who is at work, and what is wrong, with its cure.
+    """
+    from deployer.output.status import status_json, status_lines
+
+    names = [service] if service else list(asked.settings().services)
+    seen = [_look(asked, name) for name in names]
+    asked.answer(
+        {"services": [status_json(one) for one in seen]},
+        lambda: "\n".join(line for one in seen for line in status_lines(one)),
+    )
+    if any(one.problem for one in seen):
+        return max(_unknown(one) for one in seen if one.problem)
+    return Exit.TO_DO if exit_code and not all(one.clean for one in seen) else Exit.DONE
+
+
+@click.command(epilog=epilog("deployer history shop", _READS))
+@SERVICE
+@common
+@pass_asked
+def history(asked: Asked, service: str) -> int:
+    """List the releases of SERVICE: when and whose."""
+    from deployer.output.status import history_lines, status_json
+
+    seen = _look(asked, service)
+    asked.answer(status_json(seen), lambda: "\n".join(history_lines(seen)))
+    return _unknown(seen) if seen.problem else Exit.DONE
+
+
+@click.command(
+    epilog=epilog(
+        """deployer plan shop
+        deployer plan shop --ref v1.5.0 --json""",
+        _ANSWERS,
+    )
+)
+@SERVICE
+@click.option("--ref", default="HEAD", show_default=True, help="What would be released, for git.")
+@_EXIT_CODE
+@common
+@pass_asked
+def plan(asked: Asked, service: str, *, ref: str, exit_code: bool) -> int:
+    """Say what `up` would do; change nothing.
+
+    With every inferred value and where it comes from, and what stands in the way.
+    """
+    from deployer.output.preview import preview_json, preview_lines
+    from deployer.release.preview import preview
+    from deployer.wiring import wired
+    from reconciler.util import log
+
+    log.set_up(verbose=asked.verbose)
+    settings = asked.settings()
+    settings.service(service)
+    with wired(settings, service) as ports:
+        seen = preview(ports, ref)
+    asked.answer(preview_json(seen), lambda: "\n".join(preview_lines(seen)))
+    if seen.refusal:
+        return Exit.REFUSED
+    return Exit.TO_DO if exit_code else Exit.DONE
+
+
+@click.command(epilog=epilog("deployer doctor\ndeployer doctor --json", _READS))
+@common
+@pass_asked
+def doctor(asked: Asked) -> int:
+    """Check everything a release will need."""
+    from deployer.commands.doctor import check_json, check_lines, examine
+
+    checks = examine(asked.settings())
+    asked.answer(check_json(checks), lambda: "\n".join(check_lines(checks)))
+    return Exit.DONE if all(one.ok for one in checks) else Exit.FAILED
+
+
+@click.command(
+    epilog=epilog(
+        "deployer init shop --record shop.example.com --account 123456789012 --region eu-west-1",
+        (Exit.DONE, Exit.USAGE),
+    )
+)
+@SERVICE
+@click.option("--record", prompt=True, help="The name its clients use.")
+@click.option("--account", prompt=True, help="The AWS account's id, 12 digits.")
+@click.option("--region", prompt=True, help="Such as eu-west-1.")
+@common
+@pass_asked
+def init(asked: Asked, service: str, *, record: str, account: str, region: str) -> None:
+    """Begin the configuration of SERVICE."""
+    from deployer.commands.init import begin
+    from reconciler.config.loader import locate
+
+    values = {"record": record, "account": account, "region": region}
+    path: Path = begin(locate(asked.config), service, values)
+    asked.answer(
+        {"service": service, "path": str(path)},
+        lambda: (
+            f"{path} is written: complete what is marked there\n"
+            f"To check it          deployer doctor\n"
+            f"To begin             deployer adopt {service}"
+        ),
+    )

@@ -1,0 +1,84 @@
+"""The command line of the deployer: what was lost is written anew."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from deployer.cli.shared import DESPITE_NAME, SERVICE, staged, vouched
+from reconciler.cli.shared import Asked, common, confirm, epilog, pass_asked
+from reconciler.exit_codes import Exit
+
+if TYPE_CHECKING:
+    from deployer.commands.recover.command import Recovery
+    from deployer.commands.recover.database import Rewriting
+
+
+@click.command(
+    epilog=epilog(
+        """deployer recover shop
+        deployer recover shop --yes
+        deployer recover shop --end-lease
+        deployer recover shop --replace shop/20261123T031502Z-7kq2m
+        deployer recover shop --database shop_production""",
+        (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.ACCESS),
+    )
+)
+@SERVICE
+@click.option("--database", metavar="NAME", help="Not the ledger: this database's memory.")
+@click.option("--end-lease", is_flag=True, help="End a lease that has not run out: it is dead.")
+@click.option("--nobody-live", is_flag=True, help="It is closed: its A record is gone for good.")
+@click.option("--replace", default="", metavar="ID", help="Who is labelled live, to be left.")
+@DESPITE_NAME
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@common
+@pass_asked
+def recover(
+    asked: Asked,
+    service: str,
+    *,
+    database: str | None,
+    end_lease: bool,
+    nobody_live: bool,
+    replace: str,
+    despite: tuple[str, ...],
+    yes: bool,
+) -> None:
+    """Write a lost ledger anew, from the labels.
+
+    Also one that contradicts what is there. Everything is shown before it is written. With
+    --database, say that this database is the service's after it was restored, renamed or copied.
+    """
+    if database is not None:
+        _recover_database(asked, service, database, yes=yes)
+        return
+    with staged(asked, service) as one:
+        from deployer.commands.recover.command import Word
+        from deployer.commands.recover.command import recover as mend
+        from deployer.output.status import recovery_json, recovery_lines
+
+        def agreed(recovery: Recovery) -> bool:
+            if not yes:
+                asked.tell("\n".join(recovery_lines(recovery)))
+            confirm("Write this ledger?", yes=yes)
+            return True
+
+        word = Word(end_lease, nobody_live, replace)
+        done = mend(vouched(one.ports, despite), agreed, word)
+        one.answer(recovery_json(done), lambda: "\n".join(recovery_lines(done)))
+
+
+def _recover_database(asked: Asked, service: str, name: str, *, yes: bool) -> None:
+    with staged(asked, service) as one:
+        from deployer.commands.recover.database import recover_database
+        from deployer.output.recover_database import as_json, lines
+
+        def agreed(wanted: Rewriting) -> bool:
+            if not yes:
+                asked.tell("\n".join(lines(wanted)))
+            confirm("Write this memory?", yes=yes)
+            return True
+
+        done = recover_database(one.ports, name, agreed)
+        one.answer(as_json(done), lambda: "\n".join(lines(done)))

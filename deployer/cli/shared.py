@@ -1,0 +1,90 @@
+"""What the commands that change a service share: ports, progress, last words, the failure told."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reconciler.cli.shared import Asked, parts
+
+if TYPE_CHECKING:
+    from deployer.output.display import Stage
+    from deployer.ports import Ports
+    from reconciler.model.deploy_id import DeployId
+
+SERVICE = click.argument("service")
+DESPITE_NAME = click.option(
+    "--despite", multiple=True, metavar="NAME", help="A DNS name that does not count."
+)
+
+
+def deploy_id(_: click.Context, parameter: click.Parameter, value: str | None) -> DeployId | None:
+    """A click callback: the deploy-id written as `value`. Usage error for anything else."""
+    from reconciler.model.deploy_id import DeployId, InvalidDeployId
+
+    try:
+        return DeployId.parse(value) if value else None
+    except InvalidDeployId as error:
+        raise click.BadParameter(f"{error}; see deployer history", param=parameter) from error
+
+
+def vouched(ports: Ports, despite: Collection[str]) -> Ports:
+    """The ports, with the names that somebody vouches for."""
+    names = ports.managed.despite | frozenset(despite)
+    return replace(ports, managed=replace(ports.managed, despite=names))
+
+
+@dataclass
+class Staged:
+    """A command under way: the ports, who is told, and what it will have answered."""
+
+    ports: Ports
+    emit: Stage
+    code: int = 0
+    said: Mapping[str, Any] = field(default_factory=dict)
+
+    def answer(self, value: Mapping[str, Any], text: Callable[[], str], code: int = 0) -> None:
+        """The result: within the stream's last line with --json, else what `text` makes."""
+        self.code, self.said = code, value
+        if not self.emit.as_json:
+            self.emit.close()
+            self.emit.say(text().rstrip("\n"))
+
+
+@contextlib.contextmanager
+def staged(asked: Asked, service: str, *, by_labels: bool = False) -> Iterator[Staged]:
+    """A command on `service` that shows what goes on; a failure is told whole."""
+    from deployer.output.display import Stage
+    from deployer.wiring import wired
+    from reconciler.util import log
+
+    log.set_up(verbose=asked.verbose)
+    settings = asked.settings()
+    settings.service(service)
+    asked.last_words = (
+        "Left at once. What this run made may still be there, and live may refuse writes.\n"
+        f"To undo it now           deployer abort {service}\n"
+        f"To see what is there     deployer status {service}\n"
+        f"To remove what is left   reconciler sweep --service {service}"
+    )
+    stage = Stage(sys.stdout, sys.stderr, as_json=asked.as_json)
+    asked.on_error = lambda error, code: _tell(stage, error, code)
+    try:
+        with wired(settings, service, by_labels=by_labels) as ports:
+            one = Staged(ports, stage)
+            yield one
+    finally:
+        stage.close()
+    stage.end(one.code, one.said)
+
+
+def _tell(stage: Stage, error: BaseException, code: int) -> bool:
+    """The end of what was shown: the failure, how things stand now, the next command."""
+    message, detail, cure = parts(error)
+    stage.fail(code, message, detail, cure)
+    return True

@@ -1,0 +1,1 @@
+"""The commands beside `up`, one module or package each."""

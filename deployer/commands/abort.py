@@ -1,0 +1,49 @@
+"""`deployer abort`: ends somebody's lease on an operator's word, and sweeps what it made, at once.
+
+The deployer that held it, if it still lives, finds its lease gone at its next step and undoes
+itself: whoever comes first does the work, and a swept thing is swept once.
+"""
+
+from __future__ import annotations
+
+from deployer.checks.service_state import Survey, survey
+from deployer.ports import Ports
+from reconciler.errors import Refused
+from reconciler.model.deploy_id import DeployId
+from reconciler.model.ledger import Lease
+from reconciler.plan.service_plan import Ask
+from reconciler.ports.service import OnOutcome
+from reconciler.sweep.runner import Result, sweep
+
+
+def lease_to_abort(ports: Ports, deploy: DeployId | None = None) -> tuple[Survey, Lease]:
+    """The lease that is held now. Raises Refused if nobody holds one, or another deploy does."""
+    seen = survey(ports)
+    _, ledger = seen.known()
+    lease = ledger.lease
+    name = ports.managed.name
+    if lease is None or (deploy is not None and lease.id != deploy):
+        who = f"{deploy} does not hold" if deploy else "nobody holds"
+        raise Refused(
+            f"{who} the lease of {name}: there is nothing to abort",
+            cure=f"To see what is there     deployer status {name}\n"
+            f"To remove what was left  reconciler sweep --service {name}",
+        )
+    return seen, lease
+
+
+def abort(ports: Ports, lease: Lease, on_outcome: OnOutcome = lambda _: None) -> Result:
+    """End exactly this lease and sweep its deploy's things; the live database opens again.
+
+    Raises Refused if it went live in the meantime: then nothing was aborted, and must not read so.
+    """
+    managed = ports.managed
+    ask = Ask(managed.retention, only=lease.id, end_lease=lease, operator=True)
+    result = sweep([managed], {managed.name: ask}, on_outcome)
+    live = result.left.services[0].root.ledger.live
+    if live is not None and live.id == lease.id:
+        raise Refused(
+            f"{lease.id} went live before it could be stopped: nothing was aborted",
+            cure=f"To go back            deployer rollback {managed.name}",
+        )
+    return result

@@ -1,0 +1,226 @@
+"""`deployer adopt`: brings the machine at the record's address under the ledger.
+
+Ledger first, then the tags, on the instance alone (rule 1): nothing carries our tags that the
+ledger does not root. What no deploy created, no sweep deletes: `deploy-hold=adopted`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from deployer.checks import refusals
+from deployer.checks.live_units import ask, gate_of, judged
+from deployer.checks.service_state import Survey, survey
+from deployer.compute import InstanceFacts
+from deployer.ports import Ports
+from deployer.release.steps.guard import new_id
+from reconciler.errors import Refused
+from reconciler.machine.host_key import PublicHostKey
+from reconciler.machine.unit_state import digest
+from reconciler.model import ledger as ledgers
+from reconciler.model import ledger_transitions
+from reconciler.model import tags as t
+from reconciler.model.deploy_id import DeployId
+from reconciler.model.ledger import Ledger, Live
+from reconciler.model.ledger_home import claimed_by, settle
+from reconciler.model.reading import Reading
+from reconciler.model.resource import INSTANCE
+from reconciler.model.tags import Label
+
+KEY_WAIT = 20.0
+
+
+@dataclass(frozen=True)
+class Adoption:
+    """What adopting would do: shown for confirmation, then carried out."""
+
+    service: str
+    instance: InstanceFacts
+    at: tuple[str, ...]
+    host_key: PublicHostKey
+    given: bool
+    deploy: DeployId
+    already: bool
+    replaces: Live | None = None
+
+
+Confirm = Callable[[Adoption], bool]
+
+
+@dataclass(frozen=True)
+class AdoptOptions:
+    """What the user said.
+
+    host_key  a public key or a `SHA256:` fingerprint; else the machine's key is shown
+    release   what to call the release that the machine runs
+    replace   the deploy-id of the live deploy, which the machine replaces (rule 14)
+    """
+
+    host_key: str = ""
+    release: str = ""
+    replace: str = ""
+
+
+def adopt(ports: Ports, confirm: Confirm, options: AdoptOptions = AdoptOptions()) -> Adoption:
+    """Adopt the machine at the record; idempotent, and finishes one that died half-way.
+
+    Raises Refused where the machine is another deploy's, where somebody is live who was not named,
+    and where another ledger has the record.
+    """
+    seen = survey(ports)
+    reading = _readable(ports, seen)
+    wanted = _adoption(ports, reading, options.host_key)
+    _refuse_unnamed(wanted, options.replace)
+    if not confirm(wanted):
+        raise Refused("nothing was adopted")
+    _refuse_units(ports, wanted)
+    new = _ledger(ports, reading, wanted)
+    if new != reading.ledger:
+        # The A record goes into the batch unchanged: it fails if somebody moves it meanwhile.
+        ports.managed.ledgers.swap(reading, new, wanted.at)
+    ports.compute.tag([wanted.instance.id], _tags(ports, wanted, options.release))
+    return wanted
+
+
+def _readable(ports: Ports, seen: Survey) -> Reading:
+    name = ports.managed.name
+    if seen.reading is None or seen.todo.problem:
+        raise refusals.unknown(seen.todo.root)
+    lease = seen.ledger.lease if seen.ledger else None
+    if lease is not None:
+        raise refusals.held(seen.todo, lease)
+    if seen.reading.a is None:
+        raise Refused(
+            f"{ports.service.record} has no A record: there is nothing to adopt",
+            cure=f"A first release from a base image   deployer up {name}",
+        )
+    return seen.reading
+
+
+def _adoption(ports: Ports, reading: Reading, host_key: str) -> Adoption:
+    addresses = reading.a.addresses if reading.a else ()
+    machine = _machine_at(ports, addresses)
+    live = reading.ledger.live if reading.ledger else None
+    already = live is not None and live.at == addresses
+    deploy = live.id if live and already else new_id(ports.managed.name, reading)
+    _refuse_another(machine, deploy)
+    given = host_key.startswith("ssh-")
+    key = PublicHostKey.parse(host_key) if given else _shown(ports, addresses[0], host_key)
+    return Adoption(
+        service=ports.managed.name,
+        instance=machine,
+        at=addresses,
+        host_key=key,
+        given=given or bool(host_key),
+        deploy=deploy,
+        already=already,
+        replaces=None if already else live,
+    )
+
+
+def _refuse_unnamed(wanted: Adoption, replace: str) -> None:
+    """Nobody is unlived by absence (rule 14): who is live is named by whoever replaces him."""
+    live = wanted.replaces
+    if live is None or replace == str(live.id):
+        return
+    raise Refused(
+        f"{live.id} is live at {', '.join(live.at)}: adopting {wanted.instance.id} replaces it, "
+        "stops its jobs and shuts its database",
+        cure=(
+            f"If the record was moved by mistake    point it back to {', '.join(live.at)}\n"
+            f"To replace it    deployer adopt {wanted.service} --replace {live.id}"
+        ),
+    )
+
+
+def _machine_at(ports: Ports, addresses: tuple[str, ...]) -> InstanceFacts:
+    found = ports.compute.find_instances_at(addresses)
+    if len(found) == 1 and len(addresses) == 1:
+        return found[0]
+    what = f"{len(found)} machines of this account" if len(found) != 1 else "one machine"
+    raise Refused(
+        f"{ports.service.record} says {', '.join(addresses)}, held by {what}: adopting wants "
+        "exactly one address and one machine",
+        cure="point the record at one machine of this account and region first",
+    )
+
+
+def _refuse_another(machine: InstanceFacts, deploy: DeployId) -> None:
+    tagged = machine.tags.get(t.ID)
+    if tagged is None:
+        return
+    if tagged == str(deploy):
+        _refuse_born(machine, deploy)
+        return
+    raise Refused(
+        f"{machine.id} carries the deploy-id {tagged}: it is no stranger to be adopted",
+        cure=(
+            "If the ledger was lost     deployer recover SERVICE\n"
+            "If the tags are a copy     remove the deploy-* tags from it, then adopt again"
+        ),
+    )
+
+
+def _refuse_born(machine: InstanceFacts, deploy: DeployId) -> None:
+    """A machine that a deploy made is under the ledger: held as adopted, it would never go."""
+    if machine.tags.get(t.HOLD) == t.HELD_BY_ADOPTION:
+        return
+    raise Refused(
+        f"{machine.id} is live as {deploy} and was not adopted: there is nothing to adopt",
+        cure=f"To see how it stands     deployer status {deploy.service}\n"
+        f"If it was adopted once and its hold was taken off:\n"
+        f"reconciler hold {machine.id} {t.HELD_BY_ADOPTION}",
+    )
+
+
+def _shown(ports: Ports, address: str, fingerprint: str) -> PublicHostKey:
+    shown = ports.connector.shown_key(address, KEY_WAIT)
+    if fingerprint and shown.fingerprint != fingerprint:
+        raise Refused(
+            f"{address} shows the host key {shown.fingerprint}, not {fingerprint}",
+            cure="somebody else may be answering at that address: compare on its console",
+        )
+    return shown
+
+
+def _refuse_units(ports: Ports, wanted: Adoption) -> None:
+    """A unit that is not there would be gated on no clone of this machine."""
+    shell = ports.connector.connect(wanted.at[0], wanted.host_key, KEY_WAIT, time.sleep)
+    try:
+        judged(ports, [ask(shell, wanted.instance.id, gate_of(ports))])
+    finally:
+        shell.close()
+
+
+def _ledger(ports: Ports, reading: Reading, wanted: Adoption) -> Ledger:
+    """The ledger as the adoption leaves it; what an older version did not write is added."""
+    managed, old = ports.managed, reading.ledger
+    if old is None or old.home is None:
+        taken = claimed_by(managed.address, wanted.at, managed.ledgers.neighbours(managed.address))
+        if taken is not None:
+            raise taken
+    old = settle(old or ledgers.opened(), managed.address)
+    ids = (wanted.instance.id,)
+    if not wanted.already:
+        return ledgers.adopt(old, Live(wanted.deploy, wanted.at, ids), reading.now)
+    whole = reading.ledger is not None and reading.ledger.home == managed.address.home
+    if whole and old.instances_of(wanted.deploy) == ids:
+        return old
+    return ledger_transitions.identify(old, ids)
+
+
+def _tags(ports: Ports, wanted: Adoption, release: str) -> dict[str, str]:
+    tags = {
+        t.ID: str(wanted.deploy),
+        t.STATE: Label.LIVE.value,
+        t.LEDGER: str(ports.managed.address),
+        t.PART: t.part(INSTANCE, ports.managed.home.place),
+        t.HOST_KEY: wanted.host_key.tag_value,
+        t.HOLD: t.HELD_BY_ADOPTION,
+        t.BY: ports.by,
+        # It runs them all: only where this set changes later has it anything to be told.
+        t.UNITS: digest(gate_of(ports)),
+    }
+    return tags | ({t.RELEASE: release} if release else {})

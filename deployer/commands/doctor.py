@@ -1,0 +1,164 @@
+"""`deployer doctor`: what a release will need, tried one by one, each failure with its cure.
+
+Looks only. One failing check does not stop the others: who mends a configuration wants the whole
+list at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from deployer.checks.database_access import refuse_access
+from deployer.checks.live_units import check_live
+from deployer.checks.service_state import survey
+from deployer.ports import Ports
+from deployer.wiring import wired
+from reconciler.config.loader import Settings, refuse_unbuilt
+from reconciler.config.service import Service
+from reconciler.errors import ToolError
+from reconciler.util import humanize
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was tried, for one service."""
+
+    service: str
+    name: str
+    ok: bool
+    text: str
+    cure: str = ""
+    detail: str = ""
+
+
+def examine(settings: Settings) -> tuple[Check, ...]:
+    """Try everything for every service."""
+    return tuple(one for name in settings.services for one in _service(settings, name))
+
+
+def _service(settings: Settings, name: str) -> Iterator[Check]:
+    service = settings.service(name)
+    yield _try(name, "settings", lambda: _settings(service))
+    yield _try(name, "code", lambda: _code(service))
+    try:
+        with wired(settings, name) as ports:
+            yield Check(name, "account", ok=True, text=f"{service.account} in {service.region}")
+            for title, probe in _PROBES:
+                yield _try(name, title, lambda probe=probe: probe(ports))  # type: ignore[misc]
+    except ToolError as error:
+        yield Check(name, "account", ok=False, text=error.message, cure=error.cure)
+
+
+def _try(service: str, name: str, probe: Callable[[], str]) -> Check:
+    try:
+        return Check(service, name, ok=True, text=probe())
+    except ToolError as error:
+        return Check(service, name, False, error.message, error.cure, error.detail)
+
+
+def _settings(service: Service) -> str:
+    refuse_unbuilt(service)
+    return f"services/{service.name}.toml is understood"
+
+
+def _code(service: Service) -> str:
+    if not service.code.source.exists():
+        raise ToolError(f"code.source: {service.code.source} does not exist")
+    return str(service.code.source)
+
+
+def _key(ports: Ports) -> str:
+    key = ports.service.ssh.key
+    if key is None:
+        return "the agent is asked"
+    ports.resolve(key)
+    return f"{key} is there"
+
+
+def _ledger(ports: Ports) -> str:
+    seen = survey(ports)
+    reading, ledger = seen.known()
+    live = f"live {ledger.live.id}" if ledger.live else "nobody live"
+    return f"{reading.address.name}: generation {ledger.gen}, {live}"
+
+
+def _machine(ports: Ports) -> str:
+    """Whether the live machines run where the record says."""
+    seen = survey(ports)
+    _, ledger = seen.known()
+    if ledger.live is None:
+        return "none yet"
+    found = ports.compute.find_instances_at(ledger.live.at)
+    down = [one for one in found if one.state != "running"]
+    if not found or down:
+        what = f"{down[0].id} is {down[0].state}" if down else "no machine"
+        raise ToolError(f"{what} at {', '.join(ledger.live.at)}")
+    return f"{humanize.count(len(found), 'machine')} running"
+
+
+def _units(ports: Ports) -> str:
+    """Whether systemd knows every configured unit on live, and what else acts on a clone."""
+    seen = survey(ports)
+    seen.known()
+    said = check_live(ports, seen.todo)
+    count = len(ports.service.app.units) + len(ports.service.app.jobs)
+    return "; ".join((humanize.count(count, "unit") + " looked up on live", *said))
+
+
+def _database(ports: Ports) -> str:
+    if ports.service.database is None:
+        return "none configured"
+    server = ports.managed.reach.databases()
+    if server is None:
+        raise ToolError("the database's server is not known")
+    return f"{humanize.count(len(server.databases()), 'database')} on its server"
+
+
+def _roles(ports: Ports) -> str:
+    """Whether the application's role is its own, and who else writes."""
+    config = ports.service.database
+    if config is None:
+        return "none configured"
+    seen = survey(ports)
+    _, ledger = seen.known()
+    notes = refuse_access(ports, seen.todo, ledger)
+    return "; ".join(notes) or f"{config.app_role} owns what it writes; nobody else writes there"
+
+
+_PROBES: Sequence[tuple[str, Callable[[Ports], str]]] = (
+    ("ssh key", _key),
+    ("ledger", _ledger),
+    ("machines", _machine),
+    ("units", _units),
+    ("database", _database),
+    ("roles", _roles),
+)
+
+
+def check_lines(checks: Sequence[Check]) -> list[str]:
+    """One line a check, with details and the cure below what failed."""
+    lines: list[str] = []
+    for one in checks:
+        mark = "✓" if one.ok else "✗"
+        lines.append(f"{mark} {one.service:<8} {one.name:<9} {humanize.one_line(one.text)}")
+        lines += [f"    {line}" for line in humanize.clean(one.detail).splitlines()]
+        lines += [f"    {cure}" for cure in one.cure.splitlines()]
+    return lines or ["no service is configured"]
+
+
+def check_json(checks: Sequence[Check]) -> dict[str, Any]:
+    """The same as an object."""
+    rows = [
+        {
+            "service": one.service,
+            "check": one.name,
+            "ok": one.ok,
+            "text": one.text,
+            "detail": one.detail,
+            "cure": one.cure,
+        }
+        for one in checks
+    ]
+    return {"ok": all(one.ok for one in checks), "checks": rows}

@@ -1,0 +1,1 @@
+"""`deployer move`: a service's ledger goes to another record, zone or account."""

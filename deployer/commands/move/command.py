@@ -1,0 +1,262 @@
+"""`deployer move`: another record, or another hosted zone, for a service that is live.
+
+Inside a zone the ledger stays where it is, and its home changes in the batch that makes the new
+name. Elsewhere the old ledger is closed first: it becomes a tombstone that keeps what it said and
+names where it goes. Only then the new one is written, from the tombstone. At no moment are there
+two ledgers that say who is live; whoever is interrupted begins again and goes on where it stopped.
+(The other way round, a release under the old ledger would be garbage to the new one.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from deployer.commands.move.databases import rename_ledger
+from deployer.ports import Ports
+from reconciler.errors import ConfigError, LedgerUnknown, Refused
+from reconciler.model import ledger_transitions
+from reconciler.model import tags as t
+from reconciler.model.ledger import Ledger, LedgerHome, Live
+from reconciler.model.ledger_codec import LedgerTextError, decode
+from reconciler.model.ledger_home import claimed_by
+from reconciler.model.reading import LedgerAddress, Reading
+from reconciler.model.resource import APART, Resource
+from reconciler.ports.ledger_store import LedgerStore
+
+BATCH = 500
+"""Resources in one CreateTags call (aws.md §1)."""
+
+
+@dataclass(frozen=True)
+class Move:
+    """What a move would do: shown, then carried out.
+
+    old, new  the readings of both ledgers; the same one inside a zone
+    closed    the old ledger as a tombstone; None inside a zone, and where it is closed already
+    ledger    what the new address will say
+    was       the home before; None in a ledger of an older version
+    """
+
+    service: str
+    old: Reading
+    new: Reading
+    closed: Ledger | None
+    ledger: Ledger
+    live: Live
+    elsewhere: bool
+    was: LedgerHome | None = None
+
+    @property
+    def home(self) -> LedgerHome:
+        """The home after the move."""
+        return _home(self.new.address)
+
+
+Confirm = Callable[[Move], bool]
+
+
+def move(ports: Ports, confirm: Confirm, from_account: str = "") -> Move:
+    """Move the service to the configured record; goes on where an earlier move was interrupted.
+
+    `from_account` holds the old hosted zone, if another than the new one does.
+    Raises Refused, ConfigError, LedgerUnknown, CloudError.
+    """
+    address, store = ports.managed.address, ports.managed.ledgers
+    found = _things(ports)
+    # The ledgers last (rule 2).
+    new = store.raw(address)
+    stands = _decoded(new)
+    from_store = ports.ledgers_in(from_account) if from_account else store
+    if stands is not None and not stands.moved:
+        wanted = _inside(ports, new, stands, found)
+    else:
+        wanted = _elsewhere(ports, from_store, found, new)
+    if not confirm(wanted):
+        raise Refused("nothing was moved")
+    if wanted.closed is not None:
+        from_store.swap(wanted.old, wanted.closed)
+    if wanted.ledger != stands:
+        store.swap(new, wanted.ledger, wanted.live.at)
+    retag(ports, found, wanted.ledger)
+    return wanted
+
+
+def _things(ports: Ports) -> tuple[Resource, ...]:
+    """What names the service by its tags. Raises what a part that could not be read raises."""
+    inventory = ports.managed.heap.scan()
+    if inventory.gaps:
+        gap = inventory.gaps[0]
+        raise gap.refusal(f"{gap.kind}s could not be read: {gap.reason}", cure=gap.cure)
+    name = ports.managed.name
+    return tuple(
+        one
+        for one in inventory.resources
+        if one.deploy is not None and one.deploy.service == name and t.LEDGER in one.tags
+    )
+
+
+def _inside(ports: Ports, reading: Reading, ledger: Ledger, found: tuple[Resource, ...]) -> Move:
+    """The ledger stays where it is; its record gets the new name."""
+    live = _live(ports, ledger)
+    wanted = _home(reading.address)
+    _refuse_other_place(ports, ledger, found)
+    _refuse_pointed_elsewhere(reading, live)
+    _refuse_claimed(ports, live)
+    new = ledger if ledger.home == wanted else ledger_transitions.rename(ledger, wanted)
+    name = ports.managed.name
+    return Move(name, reading, reading, None, new, live, elsewhere=False, was=ledger.home)
+
+
+def _elsewhere(ports: Ports, store: LedgerStore, found: tuple[Resource, ...], new: Reading) -> Move:
+    """The ledger goes to another zone."""
+    old = _old_address(new.address, found)
+    seen = store.raw(old)
+    ledger = _decoded(seen)
+    if ledger is None:
+        raise Refused(
+            f"there is no ledger {old.name} in zone {old.zone_id}: nothing can be moved from it",
+            cure=f"To write it anew from the labels     deployer recover {ports.managed.name}",
+        )
+    if ledger.home is not None:
+        old = replace(old, record=ledger.home.record)
+        seen = store.raw(old)
+    live = _live(ports, ledger)
+    _refuse_other_place(ports, ledger, found)
+    _refuse_moved_record(seen, live)
+    _refuse_pointed_elsewhere(new, live)
+    _refuse_claimed(ports, live)
+    to = str(new.address)
+    if ledger.moved not in ("", to):
+        raise _on_its_way(old, ledger.moved, to)
+    closed = ledger if ledger.moved else ledger_transitions.close(ledger, to)
+    ledger_there = ledger_transitions.reopen(closed, str(old), _home(new.address))
+    to_close = None if ledger.moved else closed
+    name = ports.managed.name
+    return Move(name, seen, new, to_close, ledger_there, live, elsewhere=True, was=ledger.home)
+
+
+def _on_its_way(old: LedgerAddress, moved: str, to: str) -> LedgerUnknown:
+    return LedgerUnknown(
+        f"the ledger {old.name} was moved to {moved}, not to {to}",
+        cure=f"Finish that first, with a configuration whose `record` is in the zone of "
+        f"{moved.partition('/')[2]}, then move it on:\ndeployer move {old.service}",
+    )
+
+
+def _old_address(new: LedgerAddress, things: tuple[Resource, ...]) -> LedgerAddress:
+    """The one other ledger that the service's live things name."""
+    named = {
+        one.tags.get(t.LEDGER, "")
+        for one in things
+        if one.label is t.Label.LIVE and one.tags.get(t.LEDGER) != str(new)
+    }
+    if len(named) != 1:
+        what = "no other ledger" if not named else " and ".join(sorted(named))
+        raise Refused(
+            f"what is live of {new.service} names {what}: where it is moved from is not known",
+            cure=f"To bring it under a ledger here     deployer adopt {new.service}",
+        )
+    zone_id, _, name = named.pop().partition("/")
+    zone = name.removeprefix(f"{new.service}._deploy.")
+    # Its record is not known before the ledger is read: its own name has no A record.
+    return LedgerAddress(new.service, zone_id, zone, name)
+
+
+def _decoded(reading: Reading) -> Ledger | None:
+    try:
+        return decode(reading.text) if reading.text else None
+    except LedgerTextError as error:
+        name = reading.address.name
+        raise LedgerUnknown(
+            f"{name} cannot be read: {error}",
+            cure=f"To write it anew      deployer recover {reading.address.service}",
+        ) from error
+
+
+def _home(address: LedgerAddress) -> LedgerHome:
+    if address.home is None:
+        raise AssertionError("a configured service has an account and a region")
+    return address.home
+
+
+def _live(ports: Ports, ledger: Ledger) -> Live:
+    if ledger.lease is not None:
+        raise Refused(
+            f"{ledger.lease.id} holds the lease of {ports.managed.name}, in `{ledger.lease.step}`",
+            cure="wait for it, or with the configuration that it uses:\n"
+            f"deployer abort {ports.managed.name}",
+        )
+    if ledger.live is None:
+        raise Refused(
+            f"nobody of {ports.managed.name} is live: there is nothing to move",
+            cure=f"To begin at the new record     deployer up {ports.managed.name}",
+        )
+    return ledger.live
+
+
+def _refuse_other_place(ports: Ports, ledger: Ledger, found: tuple[Resource, ...]) -> None:
+    """Machines do not move: another account or region is another life of the service.
+
+    A ledger of an older version does not say where it lives: what it calls live must be seen here.
+    """
+    home, place = ledger.home, ports.managed.home.place
+    name = ports.managed.name
+    if home is None and not any(one.deploy in ledger.rooted for one in found):
+        raise Refused(
+            f"nothing that the ledger of {name} names is in {place}: whether {name} lives there is "
+            "not known",
+            cure=f"correct `account` and `region` in services/{name}.toml, then again",
+        )
+    if home is None or (home.account, home.region) == (place.account, place.region):
+        return
+    raise ConfigError(
+        f"{name} is live in {home.account}/{home.region}, the configuration says {place}: a move "
+        "changes record and zone, not where the machines are",
+        cure=(
+            f"To begin anew there: close it here first, with the configuration that it has had\n"
+            f"deployer retire {name} --nobody-live ID"
+        ),
+    )
+
+
+def _refuse_moved_record(old: Reading, live: Live) -> None:
+    """People win (rule 11): a record that somebody moved is settled before anything else."""
+    if old.a is not None and old.a.addresses != live.at:
+        said = ", ".join(old.a.addresses)
+        raise Refused(
+            f"the A record {old.address.record} says {said}, the ledger last wrote "
+            f"{', '.join(live.at)}: somebody moved it",
+            cure="settle that first, with the configuration that names the old record:\n"
+            f"deployer status {old.address.service}",
+        )
+
+
+def _refuse_pointed_elsewhere(new: Reading, live: Live) -> None:
+    if new.a is not None and new.a.addresses != live.at:
+        raise Refused(
+            f"{new.address.record} says {', '.join(new.a.addresses)}, {live.id} is at "
+            f"{', '.join(live.at)}: the new name serves somebody else",
+            cure=f"remove the A record {new.address.record}, or point it to {', '.join(live.at)}",
+        )
+
+
+def _refuse_claimed(ports: Ports, live: Live) -> None:
+    managed = ports.managed
+    taken = claimed_by(managed.address, live.at, managed.ledgers.neighbours(managed.address))
+    if taken is not None:
+        raise taken
+
+
+def retag(ports: Ports, things: tuple[Resource, ...], ledger: Ledger) -> None:
+    """Name the new ledger on what names a former one, databases included.
+
+    `was` covers it for this service; another one may begin at the old address some day.
+    """
+    new = str(ports.managed.address)
+    old = [one.id for one in things if one.kind not in APART and one.tags[t.LEDGER] in ledger.was]
+    for start in range(0, len(old), BATCH):
+        ports.compute.tag(old[start : start + BATCH], {t.LEDGER: new})
+    server = ports.managed.reach.databases()
+    if server is not None:
+        rename_ledger(server, ports.managed.name, ledger, new)

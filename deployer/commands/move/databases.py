@@ -1,0 +1,31 @@
+"""The databases of a ledger that has another address: their memories name the new one.
+
+Their names carry the hash of the old one. Whoever makes another ledger there, once the tombstone
+is gone, would find them by their name, believe their memory, and drop them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from reconciler.database.identity import claims
+from reconciler.database.port import DatabaseServer
+from reconciler.database.state_comment import Memory
+from reconciler.model.ledger import Ledger
+
+
+def rename_ledger(server: DatabaseServer, service: str, ledger: Ledger, address: str) -> None:
+    """Let every database that is believed to be this service's name `address`.
+
+    Raises DatabaseError, AccessDenied; Refused where one was acted on meanwhile.
+    """
+    for one in claims(server.databases(), address, ledger.was):
+        memory = one.info.memory
+        believed = not one.doubt and one.deploy.service == service
+        if memory is not None and believed and memory.ledger in ledger.was:
+            server.remember(one.info, _moved(memory, address))
+
+
+def _moved(memory: Memory, address: str) -> Memory:
+    born = "" if memory.birthplace == address else memory.birthplace
+    return replace(memory, ledger=address, born=born)

@@ -1,0 +1,301 @@
+"""`deployer recover`: writes the ledger anew from the labels, when it was lost or is in doubt.
+
+Everything is shown before anything is written. The new generation stands above every one that is
+seen anywhere (the old text, the fences of databases and machines), so that no late act of an
+earlier time is obeyed (rule 6). Who is labelled live stays live, or nothing is written (rule 14).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from deployer.checks.other_names import refuse_served
+from deployer.commands.move.command import retag
+from deployer.commands.recover import who_is_live
+from deployer.ports import Ports
+from reconciler.errors import Refused, ToolError
+from reconciler.gc import ownership
+from reconciler.gc.ownership import Home
+from reconciler.machine.unit_control import observe as observe_machine
+from reconciler.model import ledger as ledgers
+from reconciler.model import ledger_home
+from reconciler.model import tags as t
+from reconciler.model.deploy_id import DeployId
+from reconciler.model.ledger import Lease, Ledger, Live, Previous
+from reconciler.model.ledger_codec import LedgerTextError, decode
+from reconciler.model.reading import Reading
+from reconciler.model.resource import DATABASE, INSTANCE, Resource
+from reconciler.model.tags import Label
+from reconciler.ports.service import Managed
+from reconciler.sweep.snapshot import World, list_databases, observe
+
+_GEN = re.compile(r"\bgen=(\d{1,18})\b")
+
+Things = Mapping[DeployId, list[Resource]]
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """What was found, and the ledger that would be written. Shown, then carried out.
+
+    lease    the lease of a deploy that may still be at work: it would be ended
+    garbage  what the new ledger does not name: the next sweep collects it
+    """
+
+    service: str
+    reading: Reading
+    old: Ledger | None
+    new: Ledger
+    found: tuple[str, ...]
+    doubts: tuple[str, ...]
+    lease: Lease | None = None
+    garbage: tuple[str, ...] = ()
+
+
+Confirm = Callable[[Recovery], bool]
+
+
+@dataclass(frozen=True)
+class Word:
+    """A person's word about what cannot be seen.
+
+    end_lease    the holder of a living lease is dead
+    nobody_live  the service is closed: its A record was removed on purpose
+    replace      the deploy that is labelled live, where the record names one that is retired
+    """
+
+    end_lease: bool = False
+    nobody_live: bool = False
+    replace: str = ""
+
+
+NO_WORD = Word()
+
+
+def recover(ports: Ports, confirm: Confirm, word: Word = NO_WORD) -> Recovery:
+    """Write the ledger from the labels after `confirm` has seen it.
+
+    Raises Refused, LedgerUnknown, CloudError.
+    """
+    managed = ports.managed
+    world = observe([managed])
+    reading = managed.ledgers.raw(managed.address)  # the ledger last (rule 2)
+    wanted = _recovery(managed, world, reading, word)
+    if not confirm(wanted):
+        raise Refused("nothing was written")
+    if wanted.lease is not None and not word.end_lease:
+        raise _held(managed.name, wanted.lease)
+    managed.ledgers.swap(reading, wanted.new, reading.a.addresses if reading.a else None)
+    retag(ports, _of(managed, world), wanted.new)
+    return wanted
+
+
+def _held(service: str, lease: Lease) -> Refused:
+    return Refused(
+        f"{lease.id} holds the lease until {lease.until:%H:%M:%S} UTC, in `{lease.step}`: it may "
+        "be at work",
+        cure=(
+            f"Wait until then, or if you know that it is dead:\n"
+            f"deployer recover {service} --end-lease"
+        ),
+    )
+
+
+def _recovery(managed: Managed, world: World, reading: Reading, word: Word) -> Recovery:
+    _refuse_half(world)
+    old = _decoded(managed, reading)
+    home = _home(managed, world, old)
+    things = _things(home, world)
+    closed = word.nobody_live and reading.a is None and old is None
+    live = None
+    if not closed:
+        live = who_is_live.live(managed.name, things, reading, old, word.replace)
+    _refuse_led_to(managed, things, old, live)
+    _refuse_claimed(managed, live)
+    previous = _previous(things, live, reading, old)
+    rooted = {one.id for one in previous} | ({live.id} if live else set())
+    kept = tuple(one for one in (old.kept if old else ()) if one.id not in rooted)
+    gens, doubts = _generations(managed, home, things, reading)
+    who_is_live.refuse_nothing(managed.name, reading, things, max(gens, default=0))
+    bare = Ledger(max(gens, default=0) + 1, live, previous, kept, was=home.was)
+    new = ledger_home.settle(bare, managed.address)
+    return Recovery(
+        managed.name,
+        reading,
+        old,
+        new,
+        tuple(_said(deploy, of_it) for deploy, of_it in sorted(things.items())),
+        (*_doubts_of_zone(home, old), *doubts),
+        _living(old, reading),
+        tuple(
+            _said(deploy, of) for deploy, of in sorted(things.items()) if deploy not in new.rooted
+        ),
+    )
+
+
+def _refuse_half(world: World) -> None:
+    if world.inventory.gaps:
+        gap = world.inventory.gaps[0]
+        raise gap.refusal(
+            f"{gap.kind}s could not be read ({gap.reason}): nothing is written from half a picture",
+            cure=gap.cure,
+        )
+
+
+def _decoded(managed: Managed, reading: Reading) -> Ledger | None:
+    """The old ledger, None where none can be read. Raises LedgerUnknown for another's (rule 12)."""
+    try:
+        ledger = decode(reading.text) if reading.text else None
+    except LedgerTextError:
+        return None
+    return ledger_home.at_home(managed.address, ledger) if ledger else None
+
+
+def _living(old: Ledger | None, reading: Reading) -> Lease | None:
+    lease = old.lease if old else None
+    return lease if lease is not None and not ledgers.expired(lease, reading.now) else None
+
+
+def _refuse_led_to(managed: Managed, things: Things, old: Ledger | None, live: Live | None) -> None:
+    """Where no ledger says which record is the service's, another name may be it (rule 12)."""
+    if old is not None and old.home is not None:
+        return
+    whose = [things[live.id]] if live else things.values()
+    addresses = {address for of_it in whose for one in of_it for address in one.addresses}
+    command = f"deployer recover {managed.name}{'' if live else ' --nobody-live'}"
+    refuse_served(managed, addresses, command, managed.address.also)
+
+
+def _refuse_claimed(managed: Managed, live: Live | None) -> None:
+    at = live.at if live else ()
+    neighbours = managed.ledgers.neighbours(managed.address)
+    taken = ledger_home.claimed_by(managed.address, at, neighbours)
+    if taken is not None:
+        raise taken
+
+
+def _of(managed: Managed, world: World) -> tuple[Resource, ...]:
+    """What names the service and some ledger, in its place."""
+    return tuple(
+        one
+        for one in world.inventory.resources
+        if one.deploy is not None
+        and one.deploy.service == managed.name
+        and one.place == managed.home.place
+        and t.LEDGER in one.tags
+    )
+
+
+def _home(managed: Managed, world: World, old: Ledger | None) -> Home:
+    """Where the service's things were born, the ids that its hosted zone had before included.
+
+    A zone that is deleted and restored has a new id, and the same name.
+    """
+    was = old.was if old else ()
+    name = managed.address.name
+    known = {str(managed.address), *was}
+    named = {one.tags[t.LEDGER] for one in _of(managed, world)} - known
+    restored = tuple(sorted(one for one in named if one.partition("/")[2] == name))
+    return replace(managed.home, was=(*restored, *was))
+
+
+def _doubts_of_zone(home: Home, old: Ledger | None) -> Iterable[str]:
+    for one in home.was:
+        if one not in (old.was if old else ()):
+            yield (
+                f"hosted zone {one.partition('/')[0]} is taken for the same zone before it was "
+                "restored: if it still exists, say no"
+            )
+
+
+def _things(home: Home, world: World) -> Things:
+    """The service's things in AWS by deploy: born of it, or adopted.
+
+    Not the machines alone: an image whose machine is gone counts as lost until it is named.
+    """
+    known = ownership.index(world.inventory.resources, home.place)
+    found: dict[DeployId, list[Resource]] = {}
+    for one in world.inventory.resources:
+        deploy = one.deploy
+        if one.kind == DATABASE or deploy is None or deploy.service != home.service:
+            continue
+        if not home.owns(one.tags.get(t.LEDGER)):
+            continue
+        adopted = one.hold == t.HELD_BY_ADOPTION and not ownership.copied(one, home)
+        if adopted or not ownership.doubt(one, home, known):
+            found.setdefault(deploy, []).append(one)
+    return found
+
+
+def _previous(
+    things: Things,
+    live: Live | None,
+    reading: Reading,
+    old: Ledger | None,
+) -> tuple[Previous, ...]:
+    """Deploys that served once, newest first: kept, as the labels are all there is to say so.
+
+    What the old text says of one is better than what can be guessed: that it was rejected, above
+    all, or the next rollback would go back to it.
+    """
+    served = (Label.LIVE, Label.RETIRED)
+    public = live is not None and _is_public(machines_of(things[live.id]), live)
+    found = [
+        (old.find_previous(deploy) if old else None)
+        or Previous(deploy, reading.now.replace(microsecond=0), _addresses(of_it, public=public))
+        for deploy, of_it in things.items()
+        if (live is None or deploy != live.id) and any(one.label in served for one in of_it)
+    ]
+    return tuple(sorted(found, key=lambda one: one.id.born, reverse=True))
+
+
+def machines_of(things: Iterable[Resource]) -> list[Resource]:
+    """The instances among them."""
+    return [one for one in things if one.kind == INSTANCE]
+
+
+def _is_public(machines: Iterable[Resource], live: Live) -> bool:
+    """Whether the record holds the machines' public addresses: so it would hold another's."""
+    return not set(live.at) & {address for one in machines for address in one.private}
+
+
+def _addresses(things: Iterable[Resource], *, public: bool = False) -> tuple[str, ...]:
+    """The addresses a record would have of these machines."""
+    each = (one.public if public else one.private for one in machines_of(things))
+    return tuple(sorted(every[0] for every in each if every))
+
+
+def _generations(
+    managed: Managed, home: Home, things: Things, reading: Reading
+) -> tuple[list[int], tuple[str, ...]]:
+    """Every generation seen anywhere, and what could not be asked."""
+    gens = [int(one) for one in _GEN.findall(reading.text)]
+    databases = list_databases(managed)
+    gens.append(databases.fence((home.ledger, *home.was)))
+    doubts = [databases.gap.reason] if databases.gap else []
+    for one in (machine for of_it in things.values() for machine in machines_of(of_it)):
+        try:
+            gens.append(_generation_of(managed, one))
+        except ToolError as error:
+            doubts.append(f"{one.id} could not be asked for its generation: {error}")
+    return gens, tuple(doubts)
+
+
+def _generation_of(managed: Managed, machine: Resource) -> int:
+    if managed.gate is None or machine.state != "running":
+        return 0
+    shell = managed.reach.shell(machine)
+    try:
+        return observe_machine(shell, managed.gate).generation
+    finally:
+        shell.close()
+
+
+def _said(deploy: DeployId, things: list[Resource]) -> str:
+    label = things[0].tags.get(t.STATE, "nothing")
+    release = things[0].tags.get(t.RELEASE, "")
+    where = ", ".join(_addresses(things))
+    machines = len(machines_of(things))
+    return f"{deploy} {release} labelled {label}: {machines} machines, {where}"

@@ -1,0 +1,190 @@
+"""`deployer recover SERVICE --database NAME`: says which database is a deploy's.
+
+Restores and upgrades change a database's oid, people rename and copy: then its memory does not
+name it any more, and the service is unknown (rule 15). The owner says which it is; everything is
+shown before a memory is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from deployer.checks.database_access import live_database
+from deployer.ports import Ports
+from reconciler.database import state_comment as m
+from reconciler.database.findings import nothing_to_give_back
+from reconciler.database.identity import Claim, claims
+from reconciler.database.inventory import highest_fence
+from reconciler.database.port import DatabaseInfo, DatabaseServer
+from reconciler.database.state_comment import Memory, State, born_as
+from reconciler.errors import ConfigError, DatabaseError, Refused
+from reconciler.gc.verdict import role
+from reconciler.model import ledger as ledgers
+from reconciler.model.deploy_id import DeployId
+from reconciler.model.fencing import FencedAct
+from reconciler.model.ledger import Ledger
+from reconciler.model.ledger_home import own
+from reconciler.model.reading import LedgerAddress, Reading
+
+
+@dataclass(frozen=True)
+class Rewriting:
+    """The memory that a database is to get, and what is beside it.
+
+    role    what the ledger says the deploy is
+    doubt   why it was not believed; '' where it was
+    beside  the other databases that are, or pass for, the same deploy's
+    """
+
+    service: str
+    database: DatabaseInfo
+    memory: Memory
+    role: str
+    doubt: str
+    beside: tuple[Claim, ...]
+
+    @property
+    def disowned(self) -> tuple[DatabaseInfo, ...]:
+        """Those beside it that are believed, or would be under another name."""
+        return tuple(one.info for one in self.beside if _may_be_believed(one.info))
+
+
+Confirm = Callable[[Rewriting], bool]
+
+
+def recover_database(ports: Ports, name: str, confirm: Confirm) -> Rewriting:
+    """Make `name` the database of its deploy after `confirm` has seen it. Raises Refused."""
+    server = ports.managed.reach.databases()
+    if server is None:
+        raise ConfigError(
+            f"{ports.managed.name} has no database configured",
+            cure=f"write its [database] in services/{ports.managed.name}.toml",
+        )
+    infos = server.databases()
+    reading = ports.managed.ledgers.read(ports.managed.address)  # the ledger last (rule 2)
+    ledger = _known(ports.managed.name, reading, highest_fence(infos, str(reading.address)))
+    wanted = _rewriting(server, infos, name, reading, ledger)
+    sealed = wanted.memory.state is State.SHUT and not wanted.memory.acls
+    if sealed and ledger.live is not None and wanted.memory.deploy == ledger.live.id:
+        again = f"deployer recover {ports.managed.name} --database {name}"
+        raise nothing_to_give_back(name, ", ".join(ports.managed.app_roles), again)
+    _refuse_unused(ports, wanted, ledger, infos)
+    if not confirm(wanted):
+        raise Refused("nothing was written")
+    # The others first: cut short, none is believed, and the service stays unknown.
+    for one in wanted.disowned:
+        assert one.memory is not None  # for the type checker
+        server.remember(one, replace(one.memory, name=one.name, oid=0))
+    server.remember(wanted.database, wanted.memory)
+    return wanted
+
+
+def _refuse_unused(
+    ports: Ports, wanted: Rewriting, ledger: Ledger, infos: Sequence[DatabaseInfo]
+) -> None:
+    """A database with no sign of ours becomes live's only where live's own env file leads to it.
+
+    A name is soon mistyped: the stranger's database would be shut by the next release, and live's
+    own one be nobody's.
+    """
+    address, name = str(ports.managed.address), wanted.database.name
+    signs = {one.info.name for one in claims(infos, address, ledger.was)}
+    if name in signs or not any(not one.doubt for one in wanted.beside):
+        return
+    used = live_database(ports, ledger)
+    if used != name:
+        raise Refused(
+            f"nothing says that database {name} is that of {wanted.memory.deploy}: it has neither "
+            f"its name nor its memory, and live's env file names {used or 'none'}",
+            cure="If it is to take its place: lead live to it first, in "
+            f"{ports.service.app.env_file or 'its env file'}",
+        )
+
+
+def _known(service: str, reading: Reading, fence: int) -> Ledger:
+    """The ledger, in nobody's hands: a release acts on the databases under its lease."""
+    ledger = reading.ledger
+    if ledger is None or ledger.gen < fence:
+        raise Refused(
+            f"the ledger of {service} is missing or older than it should be: whose a database can "
+            "be is not known",
+            cure=f"To write it anew      deployer recover {service}",
+        )
+    lease = ledger.lease
+    if lease is not None and not ledgers.expired(lease, reading.now):
+        raise Refused(
+            f"{service} is being changed by {lease.id}, in `{lease.step}`",
+            cure=f"To stop it            deployer abort {service}",
+        )
+    return ledger
+
+
+def _rewriting(
+    server: DatabaseServer,
+    infos: Sequence[DatabaseInfo],
+    name: str,
+    reading: Reading,
+    ledger: Ledger,
+) -> Rewriting:
+    info = next((one for one in infos if one.name == name), None)
+    if info is None:
+        raise DatabaseError(
+            f"there is no database {name} on the server that admin leads to",
+            cure="see what there is with psql, and check database.admin",
+        )
+    address = reading.address
+    every = claims(infos, str(address), ledger.was)
+    deploy = _deploy(info, address, ledger)
+    act = FencedAct(ledger.gen, deploy, str(address), ledger.was)
+    before = info.memory or m.first(info.foreign, act, name, reading.now)
+    memory = _anew(m.admitted(before, act, name), info, deploy)
+    live = ledger.live is not None and ledger.live.id == deploy
+    return Rewriting(
+        address.service,
+        info,
+        _as_it_is(memory, live=live, writable=bool(server.writers(name))),
+        role(ledger, deploy) or "",
+        next((one.doubt for one in every if one.info is info), "it has no memory"),
+        tuple(one for one in every if one.deploy == deploy and one.info is not info),
+    )
+
+
+def _deploy(info: DatabaseInfo, address: LedgerAddress, ledger: Ledger) -> DeployId:
+    """Whose it can be: its name's, its memory's, else live's. Only what the ledger roots.
+
+    A memory for what is not rooted would make garbage of a database that people have restored.
+    """
+    named = (born_as(info.name, one) for one in own(str(address), ledger))
+    born = next((one for one in named if one is not None), None)
+    service = address.service
+    claimed = info.memory.deploy if info.memory else None
+    live = ledger.live.id if ledger.live else None
+    deploy = born or (claimed if claimed in ledger.rooted else live)
+    if deploy is None or deploy not in ledger.rooted or deploy.service != service:
+        raise Refused(
+            f"database {info.name} would be that of {deploy or 'no deploy'}, which the ledger does "
+            "not name: it is kept as it is",
+            cure="If the app is to use it, give it another name first:  ALTER DATABASE … RENAME TO "
+            f"…\nTo see who is named   deployer status {service}",
+        )
+    return deploy
+
+
+def _anew(memory: Memory, info: DatabaseInfo, deploy: DeployId) -> Memory:
+    """It names the database. Counters are those of one database: restored, it has others."""
+    same = memory.oid == info.oid and memory.deploy == deploy
+    baseline = memory.baseline if same else None
+    return replace(memory, deploy=deploy, name=info.name, oid=info.oid, baseline=baseline)
+
+
+def _as_it_is(memory: Memory, *, live: bool, writable: bool) -> Memory:
+    """Shut or open, as the privileges are. The live one stays shut until a thaw gives them back."""
+    if not writable or (live and memory.state is State.SHUT):
+        return replace(memory, state=State.SHUT)
+    return replace(memory, state=State.OPEN, acls=frozenset())
+
+
+def _may_be_believed(info: DatabaseInfo) -> bool:
+    memory = info.memory
+    return memory is not None and (memory.old or memory.oid == info.oid)

@@ -1,0 +1,102 @@
+"""`deployer retire`: closes a service on a person's word. The one way to have nobody live.
+
+Nobody is unlived by absence (rule 14): a record that is gone, or misspelt, closes nothing. Whoever
+closes a service names the deploy that is live, and removes the A record first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from deployer.checks import refusals
+from deployer.checks.other_names import refuse_served
+from deployer.checks.service_state import Survey, survey
+from deployer.ports import Ports
+from reconciler.errors import Refused
+from reconciler.model import ledger as ledgers
+from reconciler.model import ledger_transitions
+from reconciler.model.ledger import Ledger, Live
+from reconciler.model.ledger_home import settle
+from reconciler.model.reading import Reading
+from reconciler.ports.service import OnOutcome
+from reconciler.sweep.runner import Result, sweep
+
+
+@dataclass(frozen=True)
+class Retirement:
+    """What closing would do. `until` is when everything becomes garbage; None for never."""
+
+    service: str
+    live: Live
+    new: Ledger
+    until: datetime | None
+
+
+Confirm = Callable[[Retirement], bool]
+
+
+def retire(
+    ports: Ports,
+    named: str,
+    confirm: Confirm,
+    delete_after: timedelta | None = None,
+    on_outcome: OnOutcome = lambda _: None,
+) -> Result:
+    """Make nobody live, then sweep: jobs stop, the database is shut, labels follow.
+
+    `named` is the deploy-id of the live deploy. With `delete_after`, everything that served is
+    kept that long and collected afterwards. Raises Refused, CloudError.
+    """
+    seen = survey(ports)
+    reading, ledger = seen.known()
+    if ledger.lease is not None:
+        raise refusals.held(seen.todo, ledger.lease)
+    live = _named(ports.managed.name, ledger, named)
+    _refuse_served(ports, seen, reading, live)
+    wanted = _retirement(ports, reading, live, delete_after)
+    if not confirm(wanted):
+        raise Refused("nothing was closed")
+    ports.managed.ledgers.swap(reading, wanted.new)
+    return sweep([ports.managed], {}, on_outcome)
+
+
+def _named(service: str, ledger: Ledger, named: str) -> Live:
+    live = ledger.live
+    if live is None:
+        raise Refused(
+            f"nobody of {service} is live: there is nothing to close",
+            cure=f"To see what is left     deployer status {service}",
+        )
+    if named != str(live.id):
+        raise Refused(
+            f"{live.id} is live, not {named or 'nobody'}",
+            cure=f"To close it     deployer retire {service} --nobody-live {live.id}",
+        )
+    return live
+
+
+def _refuse_served(ports: Ports, seen: Survey, reading: Reading, live: Live) -> None:
+    """The record must be gone, and every other name: while one leads there, clients come."""
+    if reading.a is not None:
+        raise Refused(
+            f"{ports.service.record} still says {', '.join(reading.a.addresses)}: clients of "
+            f"{live.id} come there",
+            cure=f"remove the A record {ports.service.record} first, then again",
+        )
+    machines = seen.machines(live.id)
+    addresses = {*live.at, *(address for one in machines for address in one.addresses)}
+    command = f"deployer retire {ports.managed.name} --nobody-live {live.id}"
+    refuse_served(ports.managed, addresses, command)
+
+
+def _retirement(
+    ports: Ports, reading: Reading, live: Live, delete_after: timedelta | None
+) -> Retirement:
+    now = reading.now.replace(microsecond=0)
+    until = now + delete_after if delete_after is not None else None
+    old = settle(reading.ledger or ledgers.opened(), ports.managed.address)
+    return Retirement(
+        ports.managed.name, live, ledger_transitions.retire(old, live.id, now, until), until
+    )

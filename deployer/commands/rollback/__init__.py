@@ -1,0 +1,1 @@
+"""`deployer rollback`: back to the previous release."""

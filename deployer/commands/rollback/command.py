@@ -1,0 +1,254 @@
+"""`deployer rollback`: back to the previous release that was good, needing no thought at 3 a.m.
+
+Lease, smoke on the old machines, databases, commit: the old release is seen to answer before the
+new one stops. It never refuses for dirt. The newer database is shut first, so that what it holds
+and the older does not is counted for good; the older one opens after the commit, so that at no
+moment two of them take writes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+from deployer import events as e
+from deployer.checks import refusals
+from deployer.checks.service_state import Survey, survey
+from deployer.commands.rollback.context import Rollback, choose
+from deployer.commands.rollback.databases import refuse_early, shut_newer
+from deployer.ports import Ports
+from deployer.provisioning.smoke_runner import smoke_all
+from deployer.release.lease_holder import Lease
+from deployer.release.lease_terms import terms_of
+from deployer.release.live.dns_names import addresses
+from deployer.release.reopen_live import open_again
+from deployer.release.steps.guard import new_id
+from deployer.release.undo import left_lines, settled, still_shut
+from reconciler.errors import DirtRemains, FollowUpFailed, Refused, ToolError
+from reconciler.model import ledger as ledgers
+from reconciler.model.deploy_id import DeployId
+from reconciler.model.ledger import Ending, Ledger
+from reconciler.model.reading import Reading
+from reconciler.model.tags import Label
+from reconciler.plan.service_plan import Ask
+from reconciler.sweep.name_listing import read_names
+from reconciler.sweep.runner import sweep
+from reconciler.util.signals import Interrupted
+
+
+def rollback(
+    ports: Ports,
+    to: DeployId | None = None,
+    *,
+    discard_writes: bool = False,
+    emit: e.Listener = e.ignore,
+) -> e.RolledBack:
+    """Make a previous deploy live again: the newest that was not rejected, or `to`.
+
+    Raises Refused (nothing changed), ToolError (undone), DirtRemains, FollowUpFailed.
+    """
+    run = _begin(ports, to, discard_writes=discard_writes, emit=emit)
+    try:
+        for name, act in _STEPS:
+            if name != "lease":
+                run.lease.renew(name)
+            _do(run, name, act)
+    except BaseException as error:
+        failed = error
+        if not settled(lambda: _committed_after_all(run, failed)):
+            raise
+    return _after(run)
+
+
+def _begin(
+    ports: Ports, to: DeployId | None, *, discard_writes: bool, emit: e.Listener
+) -> Rollback:
+    seen = survey(ports)
+    reading, ledger = seen.known()
+    service = ports.service
+    if ledger.live is None:
+        raise Refused(f"{service.name} has no live deploy to roll back from")
+    if ledger.lease is not None:
+        reading, ledger = _end_expired(ports, seen, reading, ledger)
+    if seen.todo.notes:
+        raise refusals.moved(seen.todo)
+    target = choose(ledger, service.name, to)
+    mine = new_id(service.name, reading)
+    lease = Lease(ports.managed.ledgers, reading, mine, terms_of(service.lease))
+    assert ledger.live is not None
+    run = Rollback(ports, emit, discard_writes, seen, reading, ledger.live, target, lease)
+    refuse_early(run)
+    began = e.ReleaseBegan(
+        service.name,
+        str(mine),
+        run.release(target.id),
+        run.release(ledger.live.id),
+        e.ROLLBACK_STEPS,
+    )
+    emit(began)
+    return run
+
+
+def _end_expired(
+    ports: Ports, seen: Survey, reading: Reading, ledger: Ledger
+) -> tuple[Reading, Ledger]:
+    """A dead deployer's lease does not keep a rollback waiting; a living one's does."""
+    lease = ledger.lease
+    assert lease is not None
+    if not ledgers.expired(lease, reading.now):
+        raise refusals.held(seen.todo, lease)
+    ended = ledgers.end(ledger, Ending(lease, reading.now))
+    return ports.managed.ledgers.swap(reading, ended), ended
+
+
+def _take(run: Rollback) -> str:
+    run.lease.acquire()
+    return "lease taken"
+
+
+def _start(run: Rollback) -> str:
+    """Its machines must all be there and running."""
+    machines = run.seen.machines(run.target.id)
+    down = [one for one in machines if one.state != "running"]
+    if not machines or down:
+        what = f"{down[0].id} is {down[0].state}" if down else "it has no machines any more"
+        raise ToolError(f"{run.target.id} cannot serve: {what}")
+    missing = set(run.target.at) - {a for one in machines for a in one.addresses}
+    if missing:
+        raise ToolError(f"nobody of {run.target.id} holds {', '.join(sorted(missing))} any more")
+    return f"{len(machines)} running"
+
+
+def _smoke(run: Rollback) -> str:
+    machines = run.seen.machines(run.target.id)
+    return smoke_all(run.ports, run.target.at, machines, run.lease.sleep)
+
+
+def _shut(run: Rollback) -> str:
+    """Begin what only a finished follow-up ends: from here on both deploys count as unfinished.
+
+    A follow-up that died may have started or stopped jobs before it wrote the label. Rolled back
+    to and away from in quick succession, a deploy would be labelled as it should be all the same,
+    and its jobs run twice, or nowhere. The lease was renewed just before: a label has no fence.
+    """
+    run.ports.managed.label(run.seen.machines(run.target.id), Label.PENDING)
+    return shut_newer(run)
+
+
+def _commit(run: Rollback) -> str:
+    run.lease.commit(run.target.id, run.target.at, run.live.id)
+    return f"{', '.join(run.target.at)} in generation {run.lease.generation}"
+
+
+_Act = Callable[[Rollback], str]
+
+_STEPS: tuple[tuple[str, _Act], ...] = (
+    ("lease", _take),
+    ("start", _start),
+    ("smoke", _smoke),
+    ("database", _shut),
+    ("commit", _commit),
+)
+
+
+def _do(run: Rollback, name: str, act: _Act) -> None:
+    began = time.monotonic()
+    run.emit(e.StepBegan(name))
+    try:
+        text = act(run)
+    except ToolError as error:
+        run.emit(e.StepFailed(name, error.message, error.detail))
+        raise
+    run.emit(e.StepDone(name, text, time.monotonic() - began))
+
+
+def _committed_after_all(run: Rollback, error: BaseException) -> bool:
+    """End the lease and let the sweep open what was shut; True if the commit was made after all."""
+    run.emit(e.CleanUpBegan(str(error)))
+    managed = run.ports.managed
+    try:
+        if not run.lease.end() and run.lease.committed(run.target.id):
+            return True
+        _open_first(run)
+        result = sweep([managed], {managed.name: Ask(managed.retention, only=run.lease.mine)})
+        left = left_lines(result)
+        if not left:
+            run.thawed(cut_over=False)
+    except ToolError as trouble:
+        shut = run.shut if run.frozen_at is not None else ""
+        left = (str(trouble), *still_shut(run.lease, shut))
+    run.emit(e.CleanUpDone({}, len(left)))
+    if left:
+        raise DirtRemains(
+            f"{error}; and not everything could be put back",
+            detail="\n".join(left),
+            cure=f"To put it back       reconciler sweep --service {managed.name}",
+        ) from error
+    return False
+
+
+def _open_first(run: Rollback) -> None:
+    """Writes first: clients wait for them. If it fails, the sweep that follows tries again."""
+    if not run.shut:
+        return
+    try:
+        opened = open_again(run.ports.managed, run.lease.ledger, run.shut, run.live.id)
+    except ToolError as error:
+        run.emit(e.Warned(f"{run.shut} could not be opened at once: {error}"))
+        return
+    if opened:
+        run.thawed(cut_over=False)
+
+
+def _after(run: Rollback) -> e.RolledBack:
+    """What the table says now: jobs and writes change sides, labels follow."""
+    managed = run.ports.managed
+    unfinished: tuple[str, ...] = ()
+    began = time.monotonic()
+    run.emit(e.StepBegan("follow-up"))
+    try:
+        ttl = run.reading.drain_ttl
+        unfinished = left_lines(sweep([managed], {managed.name: Ask(managed.retention, ttl)}))
+    except (ToolError, Interrupted) as error:
+        unfinished = (str(error),)
+    if not unfinished:
+        run.thawed(cut_over=True)
+    _report_names(run)
+    text = "unfinished" if unfinished else "jobs and writes changed sides"
+    run.emit(e.StepDone("follow-up", text, time.monotonic() - began))
+    done = _rolled_back(run, unfinished)
+    run.emit(done)
+    if unfinished:
+        raise FollowUpFailed(
+            f"{managed.name} is back on {done.release}, but not everything followed",
+            detail="\n".join(unfinished),
+            cure=f"To finish it         reconciler sweep --service {managed.name}",
+        )
+    return done
+
+
+def _report_names(run: Rollback) -> None:
+    """Names that lead to the release that was left. A rollback is not kept waiting for them."""
+    names = read_names(run.ports.managed)
+    left = addresses(run.live, run.seen.machines(run.live.id))
+    for name in names.holding(left):
+        run.emit(e.Warned(f"{name} leads to {run.live.id}, which takes no writes any more"))
+    if names.problem:
+        run.emit(e.Warned(f"whether other names lead to it is not known: {names.problem}"))
+
+
+def _rolled_back(run: Rollback, unfinished: tuple[str, ...]) -> e.RolledBack:
+    ttl = run.reading.drain_ttl
+    return e.RolledBack(
+        service=run.ports.managed.name,
+        deploy=str(run.target.id),
+        release=run.release(run.target.id),
+        was=run.release(run.live.id),
+        addresses=run.target.at,
+        seconds=time.monotonic() - run.began,
+        rejected=run.rejects,
+        lost=run.lost,
+        old_answers_until=run.lease.now + timedelta(seconds=ttl),
+        unfinished=unfinished,
+    )

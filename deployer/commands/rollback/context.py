@@ -1,0 +1,76 @@
+"""One rollback under way: what is fixed when it begins, and what it has found."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from deployer import events as e
+from deployer.checks.service_state import Survey
+from deployer.ports import Ports
+from deployer.release.clock import elapsed
+from deployer.release.lease_holder import Lease
+from reconciler.errors import Refused
+from reconciler.model import ledger as ledgers
+from reconciler.model import tags as t
+from reconciler.model.deploy_id import DeployId
+from reconciler.model.ledger import Ledger, Live, Previous
+from reconciler.model.reading import Reading
+
+
+@dataclass
+class Rollback:
+    """One rollback under way."""
+
+    ports: Ports
+    emit: e.Listener
+    discard_writes: bool
+    seen: Survey
+    reading: Reading
+    live: Live
+    target: Previous
+    lease: Lease
+    began: float = field(default_factory=time.monotonic)
+    lost: str = ""
+    shut: str = ""
+    frozen_at: float | None = None
+
+    def release(self, deploy: DeployId) -> str:
+        """A deploy's release name, as its machines say it."""
+        machines = self.seen.machines(deploy)
+        said = next((one.tags[t.RELEASE] for one in machines if t.RELEASE in one.tags), "")
+        return said or str(deploy)
+
+    def thawed(self, *, cut_over: bool) -> None:
+        """Tell that writes are taken again: by the older database, or still by the newer one."""
+        if self.frozen_at is not None:
+            self.emit(e.FreezeEnded(elapsed() - self.frozen_at, cut_over))
+            self.frozen_at = None
+
+    @property
+    def rejects(self) -> bool:
+        """Going back rejects what is left; rolling forward again rejects nobody."""
+        return ledgers.goes_back(self.target, self.live.id)
+
+
+def choose(ledger: Ledger, service: str, to: DeployId | None) -> Previous:
+    """The previous deploy to go back to. Raises Refused with what there is."""
+    if to is not None:
+        found = ledger.find_previous(to)
+    else:
+        found = next((one for one in ledger.previous if not one.rejected), None)
+    if found is not None:
+        return found
+    known = "\n".join(f"{one.id}{' (rejected)' if one.rejected else ''}" for one in ledger.previous)
+    what = (
+        f"{to} is not a previous deploy of {service}"
+        if to
+        else (f"{service} has no previous deploy that was good")
+    )
+    raise Refused(
+        what,
+        detail=f"previous:\n{known}" if known else "there are no previous deploys",
+        cure=f"To choose one        deployer rollback {service} --to ID"
+        if known
+        else f"To see what there is     deployer status {service}",
+    )

@@ -1,0 +1,136 @@
+"""The databases of a rollback: what the newer one holds that the older does not is counted first.
+
+The newer one is shut before the commit and the older one opened after it, so that at no moment two
+of them take writes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from deployer import events as e
+from deployer.checks import refusals
+from deployer.checks.database_access import read_login
+from deployer.commands.rollback.context import Rollback
+from deployer.release.clock import elapsed
+from reconciler.database import findings
+from reconciler.database.port import Changes, DatabaseServer
+from reconciler.errors import Refused
+from reconciler.model.fencing import FencedAct
+from reconciler.model.resource import DATABASE
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """The databases of the deploy that is left and of the one that is gone back to.
+
+    `older` is '' where none is known: then everything in the newer one is left behind.
+    """
+
+    server: DatabaseServer
+    newer: str
+    older: str
+
+
+def _databases(run: Rollback) -> _Pair | None:
+    """Both databases; None where the deploys share one, or the one that is left has none."""
+    newer = run.seen.database(run.live.id)
+    older = run.seen.database(run.target.id)
+    server = run.ports.managed.reach.databases() if newer else None
+    if server is None or newer is None or (older and newer.name == older.name):
+        return None
+    return _Pair(server, newer.name, older.name if older else "")
+
+
+def refuse_early(run: Rollback) -> None:
+    """Count before anything is touched: a refusal must not disturb the live service.
+
+    Databases that cannot be listed are no absent ones (rule 6): the older would stay shut, and the
+    newer would go on taking writes that nobody reads.
+    """
+    gap = next((one for one in run.seen.inventory.gaps if one.kind == DATABASE), None)
+    if gap is not None:
+        raise refusals.no_databases(run.ports.managed.name, gap)
+    pair = _databases(run)
+    if pair is not None:
+        _refuse_sealed(run, pair)
+        _refuse_losses(run, pair.server.changes_since_baseline(pair.newer))
+
+
+def _refuse_sealed(run: Rollback, pair: _Pair) -> None:
+    """Past the commit it would be too late to notice that the older one cannot be opened."""
+    server, service = pair.server, run.ports.managed.name
+    infos = {one.name: one.memory for one in server.databases()}
+    name = pair.older or _named_by(run)
+    memory = infos.get(name)
+    if name not in infos or (memory and memory.acls) or server.writers(name):
+        return
+    then = f"deployer rollback {service} --to {run.target.id}"
+    if memory is not None:
+        then = f"deployer recover {service} --database {name}   and go back"
+    raise findings.nothing_to_give_back(name, ", ".join(run.ports.managed.app_roles), then)
+
+
+def _named_by(run: Rollback) -> str:
+    """What the env file of the target leads to: an adopted one's database may have lost its memory.
+
+    Raises ShellError.
+    """
+    config, machines = run.ports.service.database, run.seen.machines(run.target.id)
+    if config is None or not machines:
+        return ""
+    shell = run.ports.managed.reach.shell(machines[0])
+    try:
+        return read_login(shell, run.ports.service, config).database
+    finally:
+        shell.close()
+
+
+def shut_newer(run: Rollback) -> str:
+    """Shut the newer database, count again what would be lost, now for good."""
+    pair = _databases(run)
+    if pair is None:
+        return "shared or none: nothing is lost"
+    server, managed = pair.server, run.ports.managed
+    run.lease.shorten()
+    run.shut = pair.newer  # before the act: if it is cut short, the undo opens it again
+    address, was = str(managed.address), run.lease.ledger.was
+    act = FencedAct(run.lease.generation, run.live.id, address, was)
+    run.frozen_at = elapsed()
+    server.shut(pair.newer, act, managed.app_roles, managed.max_wait)
+    limit = run.ports.service.database
+    run.emit(e.FreezeBegan(limit.max_freeze.total_seconds() if limit else 0))
+    changes = (
+        server.changes_since_baseline(pair.newer)
+        if run.discard_writes
+        else server.final_changes(pair.newer)
+    )
+    _refuse_losses(run, changes)
+    run.lost = losses(changes)
+    # From here on the older database counts: rolling forward again says what that would lose.
+    if pair.older:
+        act = FencedAct(run.lease.generation, run.target.id, address, was)
+        server.record_baseline(pair.older, act)
+    return f"{pair.newer} is shut; left behind: {run.lost}"
+
+
+def losses(changes: Changes) -> str:
+    """`at least 214 row changes: orders 12, sessions 171`."""
+    if not changes.any:
+        return "no row changes"
+    tables = ", ".join(f"{name} {n}" for name, n in sorted(changes.tables.items()))
+    more = " and others that cannot be counted" if changes.unknown else ""
+    return f"at least {changes.at_least} row changes{more}" + (f": {tables}" if tables else "")
+
+
+def _refuse_losses(run: Rollback, changes: Changes) -> None:
+    if run.discard_writes or not changes.any:
+        return
+    service = run.ports.service.name
+    newer, older = run.release(run.live.id), run.release(run.target.id)
+    to = "" if run.rejects else f" --to {run.target.id}"
+    raise Refused(
+        f"{newer} has taken {losses(changes)}, which {older}'s database does not have",
+        detail="Its database would be shut and kept.",
+        cure=f"To go back without them:  deployer rollback {service}{to} --discard-writes",
+    )

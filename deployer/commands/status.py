@@ -1,0 +1,119 @@
+"""`deployer status` and `history`: where a service stands, as values to be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from deployer.checks.leftovers import dirt_lines
+from deployer.checks.service_state import Survey, survey
+from deployer.ports import Ports
+from reconciler.model import tags as t
+from reconciler.model.deploy_id import DeployId
+from reconciler.model.ledger import Lease, Ledger
+from reconciler.model.resource import Resource
+from reconciler.plan.service_plan import ServicePlan
+
+
+@dataclass(frozen=True)
+class DeployLine:
+    """One deploy that the ledger names. `state`: live, previous, rejected, kept or releasing."""
+
+    id: DeployId
+    release: str
+    by: str
+    state: str
+    since: datetime
+    at: tuple[str, ...]
+    machines: tuple[Resource, ...]
+    database: str
+    database_state: str
+
+
+@dataclass(frozen=True)
+class Status:
+    """A service as it stands. `problem` is not empty where it is unknown."""
+
+    service: str
+    record: str
+    pointed_at: tuple[str, ...]
+    ttl: int | None
+    generation: int
+    now: datetime
+    lease: Lease | None
+    deploys: tuple[DeployLine, ...]
+    dirt: tuple[str, ...]
+    notes: tuple[str, ...]
+    problem: str
+    todo: ServicePlan
+
+    @property
+    def clean(self) -> bool:
+        """Whether there is nothing to do, for us or for people."""
+        return self.todo.empty and not self.problem and not self.todo.contradictions
+
+
+def status(ports: Ports) -> Status:
+    """Look at the service once; changes nothing."""
+    seen = survey(ports)
+    reading, ledger = seen.reading, seen.ledger
+    return Status(
+        service=ports.managed.name,
+        record=ports.service.record,
+        pointed_at=reading.a.addresses if reading and reading.a else (),
+        ttl=reading.a.ttl if reading and reading.a else None,
+        generation=ledger.gen if ledger else 0,
+        now=seen.todo.root.now,
+        lease=ledger.lease if ledger else None,
+        deploys=_deploys(seen, ledger) if ledger else (),
+        dirt=tuple(dirt_lines(seen.todo.deletes, seen.todo.root.now)),
+        notes=tuple(_notes(seen)),
+        problem=seen.todo.problem,
+        todo=seen.todo,
+    )
+
+
+def _notes(seen: Survey) -> Iterator[str]:
+    todo = seen.todo
+    yield from todo.contradictions
+    if todo.readdress:
+        says, now = ", ".join(todo.root.record), ", ".join(todo.readdress)
+        yield f"the live machines are at {now} now; the A record still says {says}"
+    for one in todo.repairs:
+        yield f"{one.deploy}: {one.why}"
+    for gap in seen.inventory.gaps:
+        yield f"{gap.kind}s could not be listed: {gap.reason}"
+
+
+def _deploys(seen: Survey, ledger: Ledger) -> tuple[DeployLine, ...]:
+    lines = []
+    if ledger.live is not None:
+        lines.append(_line(seen, ledger.live.id, "live", ledger.live.id.born, ledger.live.at))
+    for one in ledger.previous:
+        state = "rejected" if one.rejected else "previous"
+        lines.append(_line(seen, one.id, state, one.retired, one.at))
+    lines += [_line(seen, one.id, "kept", one.id.born, ()) for one in ledger.kept]
+    if ledger.lease is not None:
+        deploy = ledger.lease.id
+        lines.append(_line(seen, deploy, "releasing", deploy.born, ()))
+    return tuple(lines)
+
+
+def _line(
+    seen: Survey, deploy: DeployId, state: str, since: datetime, at: tuple[str, ...]
+) -> DeployLine:
+    machines = seen.machines(deploy)
+    database = seen.database(deploy)
+    tags = machines[0].tags if machines else {}
+    return DeployLine(
+        deploy,
+        tags.get(t.RELEASE, ""),
+        tags.get(t.BY, ""),
+        state,
+        since,
+        at,
+        machines,
+        database.name if database else "",
+        database.state if database else "",
+    )

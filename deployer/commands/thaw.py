@@ -1,0 +1,160 @@
+"""`deployer thaw`: opens the live database again when a dead deployer has left it shut.
+
+With the ledger readable this is what the sweep does: end a lease that has run out, then thaw with
+the generation that the ledger has. With Route 53 out of reach only an operator can know that no
+commit is in flight, and says so with `--deployer-is-dead`.
+"""
+
+from __future__ import annotations
+
+from deployer.checks import refusals
+from deployer.checks.service_state import Survey, survey
+from deployer.ports import Ports
+from reconciler.database.identity import claims
+from reconciler.database.port import DatabaseInfo, DatabaseServer
+from reconciler.database.state_comment import State
+from reconciler.errors import AccessDenied, CloudError, ConfigError, LedgerUnknown, Refused
+from reconciler.model import ledger as ledgers
+from reconciler.model.deploy_id import DeployId
+from reconciler.model.fencing import FencedAct
+from reconciler.model.ledger import Ending, Lease
+from reconciler.model.resource import INSTANCE
+from reconciler.model.tags import Label
+
+
+def thaw(ports: Ports, *, deployer_is_dead: bool = False) -> str:
+    """Open the live database; returns its name. Raises Refused, DatabaseError, StaleAct."""
+    server = _server(ports)
+    seen = survey(ports)
+    if seen.reading is None:
+        return _without_ledger(ports, seen, server, deployer_is_dead=deployer_is_dead)
+    _, ledger = seen.known()
+    if ledger.live is None:
+        raise Refused(f"{ports.managed.name} has no live deploy")
+    thing = seen.database(ledger.live.id)
+    if thing is None:
+        raise Refused(
+            f"no database of {ledger.live.id} is known to have been shut",
+            cure=f"To see what there is     deployer status {ports.managed.name}",
+        )
+    generation = ledger.gen
+    if ledger.lease is not None:
+        generation = _end(ports, seen, ledger.lease, operator=deployer_is_dead)
+    server.thaw(
+        thing.name, FencedAct(generation, ledger.live.id, str(ports.managed.address), ledger.was)
+    )
+    return thing.name
+
+
+def _server(ports: Ports) -> DatabaseServer:
+    server = ports.managed.reach.databases()
+    if server is None:
+        raise ConfigError(f"{ports.managed.name} has no database configured")
+    return server
+
+
+def _end(ports: Ports, seen: Survey, lease: Lease, *, operator: bool) -> int:
+    """Un-root the dead deployer by a swap first: its commit can then no longer succeed."""
+    reading, ledger = seen.known()
+    if not operator and not ledgers.expired(lease, reading.now):
+        raise refusals.held(seen.todo, lease)
+    ended = ledgers.end(ledger, Ending(lease, reading.now, operator=operator))
+    ports.managed.ledgers.swap(reading, ended)
+    return ended.gen
+
+
+def _without_ledger(
+    ports: Ports, seen: Survey, server: DatabaseServer, *, deployer_is_dead: bool
+) -> str:
+    service = ports.managed.name
+    _refuse_said(ports)
+    if not deployer_is_dead:
+        raise LedgerUnknown(
+            f"the ledger of {service} cannot be read: {seen.todo.problem}",
+            cure=(
+                "If you know that its deployer is dead and no commit is on its way:\n"
+                f"deployer thaw {service} --deployer-is-dead"
+            ),
+        )
+    live = _labelled_live(seen)
+    _refuse_committed(ports, server, live)
+    _refuse_rolled_back(ports, seen, server, live)
+    info = _shut_database(ports, server, live)
+    assert info.memory is not None
+    server.thaw(info.name, FencedAct(info.memory.generation, live, str(ports.managed.address)))
+    return info.name
+
+
+def _refuse_said(ports: Ports) -> None:
+    """A ledger that answers is not out of reach, whatever it says (rules 6 and 12).
+
+    It may be another configuration's, moved, or damaged. Raises LedgerUnknown, Refused.
+    """
+    try:
+        ports.managed.ledgers.read(ports.managed.address)
+    except (CloudError, AccessDenied):
+        return
+    service = ports.managed.name
+    raise Refused(
+        f"the ledger of {service} can be read again", cure=f"Once more     deployer thaw {service}"
+    )
+
+
+def _labelled_live(seen: Survey) -> DeployId:
+    """The one deploy that its labels call live: all there is to go by without the ledger."""
+    found = {one.deploy for one in seen.inventory.resources if one.label is Label.LIVE}
+    named = [one for one in found if one is not None and one.service == seen.todo.service]
+    if len(named) != 1:
+        raise Refused(f"{len(named)} deploys are labelled live: which database to open is unknown")
+    return named[0]
+
+
+def _refuse_committed(ports: Ports, server: DatabaseServer, live: DeployId) -> None:
+    """Labels come last: who is labelled live may have been left already.
+
+    A release notes its counters just before its commit. Where a newer one has, and takes writes,
+    only the ledger knows who is live, and two databases must never take writes at once.
+    """
+    ledger = str(ports.managed.address)
+    for info in server.databases():
+        memory = info.memory
+        if memory is None or memory.ledger != ledger or memory.state is not State.OPEN:
+            continue
+        if memory.baseline is not None and memory.deploy.born > live.born:
+            raise Refused(
+                f"{memory.deploy} had come to its commit, and {info.name} takes writes: only the "
+                f"ledger says whether it is live, or {live}",
+                cure="Wait for Route 53. If you know that it never went live, drop its database "
+                "first: what was written into it is then lost.",
+            )
+
+
+def _refuse_rolled_back(ports: Ports, seen: Survey, server: DatabaseServer, live: DeployId) -> None:
+    """A rollback labels its target `pending` before its commit, and opens that database after it.
+
+    A new release's own database is never shut.
+    """
+    machines = [one for one in seen.inventory.resources if one.kind == INSTANCE]
+    begun = {one.deploy for one in machines if one.label is Label.PENDING}
+    for claim in claims(server.databases(), str(ports.managed.address)):
+        memory = claim.info.memory
+        if memory is None or claim.deploy == live or memory.state is not State.SHUT:
+            continue
+        if claim.deploy in begun:
+            raise Refused(
+                f"{live} was being rolled back to {claim.deploy}: only the ledger says which of "
+                "the two is live",
+                cure="Wait for Route 53. If you know that the A record was not moved, label the "
+                f"machines of {claim.deploy} retired first (deploy-state).",
+            )
+
+
+def _shut_database(ports: Ports, server: DatabaseServer, live: DeployId) -> DatabaseInfo:
+    ledger = str(ports.managed.address)
+    for claim in claims(server.databases(), ledger):
+        info, memory = claim.info, claim.info.memory
+        if memory and claim.deploy == live and not claim.doubt:
+            if memory.state is State.SHUT:
+                return info
+            raise Refused(f"{info.name} takes writes already: there is nothing to thaw")
+    raise CloudError(f"no database of {live} is known on the server")

@@ -1,0 +1,187 @@
+"""Where a release stands, as one value folded from its events. Pure: the clock is an argument."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Any
+
+from deployer import events as e
+from reconciler.util.humanize import one_line, progress
+
+
+class Mark(Enum):
+    """How a step stands."""
+
+    AHEAD = "·"
+    RUNNING = "⠸"
+    DONE = "✓"
+    FAILED = "✗"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One step. `began` is on the clock of `fold`; `seconds` is what it took when it has ended."""
+
+    step: str
+    mark: Mark = Mark.AHEAD
+    text: str = ""
+    began: float = 0.0
+    seconds: float | None = None
+
+    def took(self, now: float) -> float:
+        """Seconds it took, or has taken so far."""
+        return now - self.began if self.seconds is None else self.seconds
+
+
+@dataclass(frozen=True)
+class Freeze:
+    """The live database refuses writes since `began`, and is given up after `limit` seconds."""
+
+    began: float
+    limit: float
+
+
+@dataclass(frozen=True)
+class Board:
+    """Everything one glance should tell."""
+
+    service: str = ""
+    deploy: str = ""
+    release: str = ""
+    was: str = ""
+    rows: Mapping[str, Row] = field(default_factory=dict)
+    freeze: Freeze | None = None
+    thawed: float | None = None
+    undoing: str = ""
+    undone: tuple[e.CleanUpItem, ...] = ()
+    removed: e.CleanUpDone | None = None
+    failure: e.StepFailed | None = None
+    warnings: tuple[str, ...] = ()
+    live: bool = False
+    over: bool = False
+
+    @property
+    def begun(self) -> tuple[Row, ...]:
+        """The steps that have begun, in order."""
+        return tuple(one for one in self.rows.values() if one.mark is not Mark.AHEAD)
+
+    @property
+    def ahead(self) -> tuple[Row, ...]:
+        """The steps still to come: those after the last one that has begun."""
+        rows = list(self.rows.values())
+        last = max((n for n, one in enumerate(rows) if one.mark is not Mark.AHEAD), default=-1)
+        return tuple(rows[last + 1 :])
+
+    @property
+    def running(self) -> tuple[Row, ...]:
+        """The steps under way."""
+        return tuple(one for one in self.rows.values() if one.mark is Mark.RUNNING)
+
+    def with_row(self, row: Row) -> Board:
+        """The board with one step as `row` says."""
+        return replace(self, rows={**self.rows, row.step: row})
+
+    def row(self, step: str) -> Row:
+        """How a step stands."""
+        return self.rows.get(step, Row(step))
+
+
+def fold(board: Board, event: e.Event, now: float) -> Board:
+    """The board after `event`, which came at `now` (seconds on any steady clock)."""
+    apply = _FOLDS.get(type(event))
+    return apply(board, event, now) if apply else board
+
+
+def _release(board: Board, event: e.ReleaseBegan, _: float) -> Board:
+    rows = {step: Row(step) for step in event.steps} | dict(board.rows)
+    return replace(
+        board,
+        service=event.service,
+        deploy=event.deploy,
+        release=event.release,
+        was=event.was,
+        rows=rows,
+    )
+
+
+def _began(board: Board, event: e.StepBegan, now: float) -> Board:
+    return board.with_row(Row(event.step, Mark.RUNNING, began=now))
+
+
+def _note(board: Board, event: e.StepNote, _: float) -> Board:
+    return board.with_row(replace(board.row(event.step), text=one_line(event.text)))
+
+
+def _progress(board: Board, event: e.StepProgress, _: float) -> Board:
+    amount = progress(event.done, event.total, event.unit)
+    text = " ".join(filter(None, (one_line(event.text), amount)))
+    return board.with_row(replace(board.row(event.step), text=text))
+
+
+def _done(board: Board, event: e.StepDone, _: float) -> Board:
+    row = replace(
+        board.row(event.step), mark=Mark.DONE, text=one_line(event.text), seconds=event.seconds
+    )
+    # Once the record has changed, nothing is undone any more: say so from here on.
+    return replace(board.with_row(row), live=board.live or event.step == "commit")
+
+
+def _failed(board: Board, event: e.StepFailed, now: float) -> Board:
+    row = board.row(event.step)
+    row = replace(row, mark=Mark.FAILED, text=one_line(event.message), seconds=row.took(now))
+    return replace(board.with_row(row), failure=event)
+
+
+def _freeze(board: Board, event: e.FreezeBegan, now: float) -> Board:
+    return replace(board, freeze=Freeze(now, event.limit))
+
+
+def _thaw(board: Board, event: e.FreezeEnded, _: float) -> Board:
+    return replace(board, freeze=None, thawed=None if event.cut_over else event.seconds)
+
+
+def _undoing(board: Board, event: e.CleanUpBegan, now: float) -> Board:
+    rows = {
+        step: replace(row, mark=Mark.FAILED, seconds=row.took(now))
+        if row.mark is Mark.RUNNING
+        else row
+        for step, row in board.rows.items()
+    }
+    return replace(board, undoing=one_line(event.reason), rows=rows)
+
+
+def _item(board: Board, event: e.CleanUpItem, _: float) -> Board:
+    others = tuple(one for one in board.undone if (one.kind, one.id) != (event.kind, event.id))
+    return replace(board, undone=(*others, event))
+
+
+def _undone(board: Board, event: e.CleanUpDone, _: float) -> Board:
+    return replace(board, removed=event)
+
+
+def _live(board: Board, _: e.Released | e.RolledBack, __: float) -> Board:
+    return replace(board, live=True, over=True)
+
+
+def _warned(board: Board, event: e.Warned, _: float) -> Board:
+    return replace(board, warnings=(*board.warnings, one_line(event.text)))
+
+
+_FOLDS: Mapping[type, Callable[[Board, Any, float], Board]] = {
+    e.ReleaseBegan: _release,
+    e.StepBegan: _began,
+    e.StepNote: _note,
+    e.StepProgress: _progress,
+    e.StepDone: _done,
+    e.StepFailed: _failed,
+    e.FreezeBegan: _freeze,
+    e.FreezeEnded: _thaw,
+    e.CleanUpBegan: _undoing,
+    e.CleanUpItem: _item,
+    e.CleanUpDone: _undone,
+    e.Released: _live,
+    e.RolledBack: _live,
+    e.Warned: _warned,
+}

@@ -1,0 +1,108 @@
+"""Choosing how a release is shown: JSON for programs, a picture on a terminal, else lines."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import Any, Protocol, TextIO
+
+from deployer import events as e
+from deployer.output import summary
+from deployer.output.board import Board
+from reconciler.exit_codes import Exit
+from reconciler.util.line_writer import Pen
+from reconciler.util.secret import redact
+
+
+class Display(Protocol):
+    """A listener with a board; `close` before anything else is written to its stream."""
+
+    board: Board
+
+    def __call__(self, event: e.Event) -> None:
+        """Take an event in. Thread-safe; never raises."""
+        ...
+
+    def close(self) -> None:
+        """End what was drawn. Safe to call twice."""
+        ...
+
+
+def choose(out: TextIO, err: TextIO, *, as_json: bool) -> Display:
+    """The display for these streams: JSON goes to `out`, everything else to `err`."""
+    if as_json:
+        from deployer.output.json_lines import JsonLines
+
+        return JsonLines(out)
+    if err.isatty() and os.environ.get("TERM") != "dumb":
+        from deployer.output.terminal import Terminal
+
+        return Terminal(err)
+    from deployer.output.plain_text import Plain
+
+    return Plain(err)
+
+
+def result(event: e.Event) -> list[str]:
+    """The lines that an event is as a command's result; none for most."""
+    if isinstance(event, e.Released):
+        return summary.released(event)
+    return summary.rolled_back(event) if isinstance(event, e.RolledBack) else []
+
+
+def redacted(event: e.Event) -> e.Event:
+    """The event without the passwords that a message or a machine's output may hold."""
+    texts = {one.name: getattr(event, one.name) for one in fields(event)}
+    clean: dict[str, Any] = {
+        name: redact(text) for name, text in texts.items() if isinstance(text, str)
+    }
+    return replace(event, **clean)
+
+
+class Stage:
+    """A display and the result's stream as one listener: progress there, the result here."""
+
+    def __init__(self, out: TextIO, err: TextIO, *, as_json: bool) -> None:
+        self.as_json = as_json
+        self._display = choose(out, err, as_json=as_json)
+        self._out = Pen(out)
+        self._err = Pen(err)
+
+    @property
+    def board(self) -> Board:
+        """Where the release stands."""
+        return self._display.board
+
+    def __call__(self, event: e.Event) -> None:
+        """Show the event, and what it came to. Whatever a machine printed: no password leaves."""
+        event = redacted(event)
+        self._display(event)
+        lines = [] if self.as_json else result(event)
+        if lines:
+            self._display.close()
+        for line in lines:
+            self._out.line(line)
+
+    def say(self, text: str) -> None:
+        """A line of the result."""
+        self._out.line(text)
+
+    def end(self, code: int, answer: Mapping[str, Any]) -> None:
+        """The last line of a stream that ended well, with what the command answered."""
+        if self.as_json:
+            self._display(e.Result(code, answer=answer))
+
+    def fail(self, code: int, message: str, detail: str, cure: str) -> None:
+        """Tell why it ended, how things stand now, and what to do next."""
+        self.close()
+        if self.as_json:
+            self._display(e.Result(code, message, detail, cure))
+            return
+        told = summary.refused if code == Exit.REFUSED else summary.failed
+        for line in told(self.board, message, detail) + cure.splitlines():
+            self._err.line(line)
+
+    def close(self) -> None:
+        """End what was drawn. Safe to call twice."""
+        self._display.close()

@@ -1,0 +1,139 @@
+"""The result of a release in the same words everywhere: terminal, pipe, log of a CI. Pure."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from deployer import events as e
+from deployer.output.board import Board
+from reconciler.util import humanize
+
+WIDTH = 80
+
+
+def released(event: e.Released) -> list[str]:
+    """What a person wants to know after a release; nothing that is not so is said."""
+    was = f" (was {event.was})" if event.was else ""
+    facts = {
+        "traffic": _traffic(event.addresses, event.old_answers_until),
+        "writes": _writes(event.frozen_seconds),
+        "schema": event.schema,
+        "jobs": _jobs(event.jobs, event.was),
+        "cost": _cost(event),
+    }
+    lines = [right(f"{event.service} is live on {event.release}{was}", event.seconds)]
+    lines += _facts(facts) + _unfinished(event.service, event.unfinished)
+    if event.was:
+        lines.append(f"Back          deployer rollback {event.service}")
+    return [*lines, f"Is it well?   deployer status {event.service}"]
+
+
+def rolled_back(event: e.RolledBack) -> list[str]:
+    """What a person wants to know after a rollback."""
+    fate = "is marked rejected, kept" if event.rejected else "is kept for rollback"
+    facts = {
+        "traffic": _traffic(event.addresses, event.old_answers_until),
+        "kept": f"{event.was} {fate}" if event.was else "",
+        "lost": event.lost,
+    }
+    verb = "back" if event.rejected else "live"
+    lines = [right(f"{event.service} is {verb} on {event.release}", event.seconds)]
+    return lines + _facts(facts) + _unfinished(event.service, event.unfinished)
+
+
+def failed(board: Board, message: str, detail: str) -> list[str]:
+    """Why a release failed, whole, and how things stand now: what went on, what was removed.
+
+    `message` and `detail` are those of the error it ended with; where that is another than the
+    step's own failure (the clean-up had trouble too), both are told, the first one first.
+    """
+    lines: list[str] = []
+    failure = board.failure
+    if failure is not None:
+        lines += [
+            f"✗ {failure.step}: {humanize.clean(failure.message)}",
+            *_indented(failure.detail),
+        ]
+    if failure is None or failure.message != message:
+        lines += [humanize.clean(message), *_indented(detail)]
+    return lines + _stays(board) + removed(board)
+
+
+def refused(board: Board, message: str, detail: str) -> list[str]:
+    """Why it was refused. A refusal is no failure: what it says stands for itself."""
+    return [*humanize.clean(message).splitlines(), *_indented(detail), *removed(board)]
+
+
+def _indented(text: str) -> list[str]:
+    return [f"    {one}".rstrip() for one in humanize.clean(text).splitlines()]
+
+
+def _stays(board: Board) -> list[str]:
+    """Only what the events have shown: live is untouched until the commit."""
+    if board.removed is None or board.live or not board.was:
+        return []
+    served = ", which kept serving" if board.removed.served else ""
+    lines = [f"{board.service} stays on {board.was}{served}."]
+    if board.thawed is not None:
+        lines.append(
+            f"Writes were refused for {humanize.elapsed(board.thawed)} and are taken again."
+        )
+    return lines
+
+
+def removed(board: Board) -> list[str]:
+    """What the clean-up did, and every single thing that it could not do."""
+    if board.removed is None:
+        return []
+    lines = [f"Removed: {humanize.counts(board.removed.removed)}."]
+    left = [one for one in board.undone if one.fate not in ("done", "gone")]
+    if board.removed.left:
+        lines.append(f"Left behind: {humanize.count(board.removed.left, 'thing')}.")
+    return lines + [item(one) for one in left]
+
+
+def item(one: e.CleanUpItem) -> str:
+    """One thing of a clean-up and what became of it."""
+    why = f": {humanize.one_line(one.text)}" if one.text else ""
+    return f"  {one.kind:<18} {one.id}  {one.fate}{why}"
+
+
+def right(text: str, seconds: float, width: int = WIDTH) -> str:
+    """`text`, with how long it took at the right edge."""
+    took = humanize.elapsed(seconds)
+    return f"{text}{took:>{max(width - len(text), len(took) + 1)}}"
+
+
+def _facts(facts: dict[str, str]) -> list[str]:
+    return [f" {name:<9} {text}" for name, text in facts.items() if text]
+
+
+def _traffic(addresses: tuple[str, ...], until: datetime | None) -> str:
+    tail = f" · old answers may last until {until.astimezone(UTC):%H:%M:%S}" if until else ""
+    return ", ".join(addresses) + tail
+
+
+def _writes(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    return f"were refused for {humanize.elapsed(seconds)}; stale clients are refused until then"
+
+
+def _jobs(jobs: tuple[str, ...], was: str) -> str:
+    tail = f", stopped on {was}" if was else ""
+    return f"{', '.join(jobs)}: started here{tail}" if jobs else ""
+
+
+def _cost(event: e.Released) -> str:
+    if not event.was or event.kept_per_hour is None:
+        return ""
+    parked = event.parked_per_hour
+    tail = f", {humanize.hourly(parked)} once parked" if parked is not None else ""
+    return f"{event.was} kept for rollback: {humanize.hourly(event.kept_per_hour)}{tail}"
+
+
+def _unfinished(service: str, unfinished: tuple[str, ...]) -> list[str]:
+    if not unfinished:
+        return []
+    lines = [f" unfinished {humanize.one_line(one)}" for one in unfinished]
+    return [*lines, f"To finish it  reconciler sweep --service {service}"]

@@ -1,0 +1,142 @@
+"""The release on a terminal: one picture of at most 80 columns, redrawn in place."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TextIO
+
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from deployer import events as e
+from deployer.output.board import Board, Mark, Row, fold
+from reconciler.util import humanize
+
+WIDTH = 80
+SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+FRAMES_A_SECOND = 8
+
+_STYLE = {Mark.RUNNING: "cyan", Mark.DONE: "green", Mark.FAILED: "bold red", Mark.AHEAD: "dim"}
+_INDENT = 14
+
+
+def picture(board: Board, now: float, width: int = WIDTH) -> Text:
+    """The board as it looks at `now`. Colour only supports what the words say."""
+    width = min(width, WIDTH)
+    lines = [_title(board, width)] if board.service else []
+    for row in board.begun:
+        lines.append(_step(row, now, width))
+        if row.step == _freeze_shown_at(board):
+            lines.append(_freeze(board, now))
+    lines += [Text(f" ! {one}", "yellow") for one in board.warnings]
+    lines += _ahead(board, width) + _foot(board)
+    for line in lines:
+        line.truncate(width, overflow="ellipsis")
+    return Text("\n", end="").join(lines)
+
+
+def _title(board: Board, width: int) -> Text:
+    change = f"{board.was} → {board.release}" if board.was else board.release
+    left = Text.assemble((board.service, "bold"), "   ", change)
+    gap = max(width - left.cell_len - cell_len(board.deploy), 2)
+    return left.append(" " * gap).append(board.deploy, "dim")
+
+
+def _step(row: Row, now: float, width: int) -> Text:
+    """One step on one line; what failed is told whole below the picture (`summary.failed`)."""
+    took = humanize.elapsed(row.took(now))
+    room = width - _INDENT - len(took) - 1
+    sign = SPINNER[int(now * FRAMES_A_SECOND) % len(SPINNER)]
+    sign = sign if row.mark is Mark.RUNNING else row.mark.value
+    line = Text.assemble(" ", (sign, _STYLE[row.mark]), f" {row.step:<{_INDENT - 3}}")
+    return line.append(set_cell_size(_fit(row.text, room), room)).append(f" {took}", "dim")
+
+
+def _fit(text: str, room: int) -> str:
+    return text if cell_len(text) <= room else set_cell_size(text, room - 1) + "…"
+
+
+def _freeze_shown_at(board: Board) -> str:
+    """Beneath the last step under way, for it is what the freeze waits for."""
+    if board.freeze is None or not board.running:
+        return ""
+    return board.running[-1].step
+
+
+def _freeze(board: Board, now: float) -> Text:
+    assert board.freeze is not None
+    since = humanize.clock(now - board.freeze.began)
+    limit = humanize.clock(board.freeze.limit)
+    return Text(f"{'':{_INDENT}}live refuses writes since {since} (gives up at {limit})", "yellow")
+
+
+def _ahead(board: Board, width: int) -> list[Text]:
+    """What is still to come, on as many lines as it takes."""
+    lines: list[str] = []
+    for row in () if board.undoing or board.failure else board.ahead:
+        item = f"{Mark.AHEAD.value} {row.step}"
+        if lines and len(lines[-1]) + 2 + len(item) <= width:
+            lines[-1] += f"  {item}"
+        else:
+            lines.append(f" {item}")
+    return [Text(one, "dim") for one in lines]
+
+
+def _foot(board: Board) -> list[Text]:
+    if board.removed is not None or board.over:
+        return []  # what it came to is told below the picture (`summary`)
+    if board.undoing:
+        busy = [one for one in board.undone if one.fate not in ("done", "gone")]
+        gone = len(board.undone) - len(busy)
+        tail = f"; waiting for {busy[-1].kind} {busy[-1].id}" if busy else ""
+        return [
+            Text(f"Undoing everything: {board.undoing}"),
+            Text(f"  {gone} of {humanize.count(len(board.undone), 'thing')} gone{tail}"),
+            Text("Ctrl-C again leaves at once; the next sweep removes what is left.", "dim"),
+        ]
+    if board.live:
+        return [Text(f"{board.service} is live on {board.release}; this is not undone.", "dim")]
+    goes_on = f"; live goes on as {board.was}" if board.was else ""
+    return [Text(f"Ctrl-C undoes everything so far{goes_on}.", "dim")] if board.service else []
+
+
+class Terminal:
+    """Draws every event at once and the clocks between them. Thread-safe; never raises."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.board = Board()
+        self._lock = threading.Lock()
+        self._console = Console(file=stream, highlight=False, soft_wrap=False)
+        self._live = Live(
+            console=self._console,
+            get_renderable=self._draw,
+            refresh_per_second=FRAMES_A_SECOND,
+            vertical_overflow="visible",
+            redirect_stdout=False,
+        )
+        self._drawing = False
+
+    def __call__(self, event: e.Event) -> None:
+        """Take the event in; the picture follows within a frame.
+
+        Nothing is drawn before there is something to watch: a refusal is told in words alone.
+        """
+        with self._lock:
+            self.board = fold(self.board, event, time.monotonic())
+        if not self._drawing and isinstance(event, e.ReleaseBegan | e.StepNote):
+            self._drawing = True
+            self._live.start()
+
+    def close(self) -> None:
+        """Draw the last picture and give the cursor back. Safe to call twice."""
+        if self._drawing:
+            self._drawing = False
+            self._live.stop()
+
+    def _draw(self) -> Text:
+        with self._lock:
+            board = self.board
+        return picture(board, time.monotonic(), self._console.width)

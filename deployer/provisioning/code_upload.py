@@ -1,0 +1,147 @@
+"""The code on its way to the machines: uploaded side by side, unpacked aside, switched, installed.
+
+The new tree is made in a folder of its own and takes the old one's place by a rename: a machine has
+the old code or the new, never a mixture. The app does not run meanwhile.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from deployer.provisioning.code_archive import Code
+from reconciler.errors import ConfigError
+from reconciler.machine.shell import Command, OnBytes, Shell
+from reconciler.util.concurrency import side_by_side
+
+UNPACK_SECONDS = 900.0
+_ID = re.compile(r"[A-Za-z0-9._-]+")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the code goes on a machine.
+
+    `path` is absolute and no link; `id` a word of this deploy, for the names of what lies aside;
+    `keep` are paths below `path` that are taken over from the old tree (uploads, an env file).
+    """
+
+    path: str
+    id: str
+    keep: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        depth = len(PurePosixPath(self.path).parts)
+        if not self.path.startswith("/") or ".." in self.path.split("/") or depth < 3:
+            raise ConfigError(f"code.path {self.path!r} is not a folder below a top folder")
+        if not _ID.fullmatch(self.id):
+            raise ConfigError(f"not a word for a file name: {self.id!r}")
+        for path in self.keep:
+            if path.startswith("/") or ".." in path.split("/") or not path.strip("./"):
+                raise ConfigError(f"{path!r} is not a path below {self.path}")
+
+
+def ship(
+    shells: Sequence[Shell], code: Code, place: Place, on_bytes: OnBytes | None = None
+) -> None:
+    """Bring the code to every machine, side by side.
+
+    `on_bytes` counts the bytes of all machines together. Raises the errors of a Shell, of the first
+    machine that failed, after all have ended.
+    """
+    counter = _Counter(code.size * len(shells), on_bytes)
+    side_by_side(shells, lambda shell: _ship_to(shell, code, place, counter.part()))
+
+
+def _ship_to(shell: Shell, code: Code, place: Place, on_bytes: OnBytes) -> None:
+    # In the login user's home: /tmp may be small, and is everybody's.
+    home = shell.run(Command("pwd", "find the home folder")).text
+    archive = f"{home}/.deployer-{place.id}.tar"
+    shell.put(code.archive, archive, mode=0o600, on_bytes=on_bytes)
+    script = unpack_script(archive, place)
+    shell.run(Command(script, f"unpack {code.release}", sudo=True, timeout=UNPACK_SECONDS))
+
+
+def unpack_script(archive: str, place: Place) -> str:
+    """Unpack `archive` aside and let it take the place of the old tree, with the old owner.
+
+    The old tree goes: it may hold secrets, and the way back is another machine.
+    """
+    kept = " ".join(shlex.quote(path.strip("/")) for path in place.keep)
+    path = place.path.rstrip("/")
+    return f"""\
+set -eu
+path={shlex.quote(path)}
+archive={shlex.quote(archive)}
+new=$path.new-{place.id}
+old=$path.old-{place.id}
+[ ! -L "$path" ] || {{ echo "$path is a symbolic link: name the folder itself" >&2; exit 1; }}
+rm -rf "$new" "$old"
+mkdir -p "${{path%/*}}"
+mkdir -m 0755 "$new"
+tar -xf "$archive" -C "$new" --no-same-owner
+rm -f "$archive"
+if [ -d "$path" ]; then
+  chown -hR "$(stat -c %u:%g "$path")" "$new"
+  chmod "$(stat -c %a "$path")" "$new"
+  for kept in {kept}; do
+    if [ -e "$path/$kept" ]; then
+      rm -rf "$new/$kept"
+      mkdir -p "$(dirname "$new/$kept")"
+      mv "$path/$kept" "$new/$kept"
+    fi
+  done
+  mv "$path" "$old"
+fi
+mv "$new" "$path"
+rm -rf "$old"
+"""
+
+
+def install(
+    shells: Sequence[Shell],
+    path: str,
+    commands: Sequence[str],
+    timeout: Callable[[], float],
+    on_output: Callable[[bytes], None] | None = None,
+) -> None:
+    """Run the install commands in `path` as root, in order, on every machine side by side.
+
+    `timeout` is asked before each command for its wall-clock seconds (a freeze may be running).
+    Raises CommandFailed naming the command, with its last 40 lines; CommandTimedOut.
+    """
+
+    def on_one(shell: Shell) -> None:
+        for line in commands:
+            script = f"cd {shlex.quote(path)} || exit\n{line}"
+            shell.run(Command(script, f"install `{line}`", sudo=True, timeout=timeout()), on_output)
+
+    side_by_side(shells, on_one)
+
+
+class _Counter:
+    """Adds up the progress of many copies. Thread-safe."""
+
+    def __init__(self, total: int, on_bytes: OnBytes | None) -> None:
+        self._total = total
+        self._on_bytes = on_bytes
+        self._done = 0
+        self._lock = threading.Lock()
+
+    def part(self) -> OnBytes:
+        """The callback of one copy."""
+        before = 0
+
+        def report(done: int, _total: int) -> None:
+            nonlocal before
+            with self._lock:
+                self._done += done - before
+                before = done
+                if self._on_bytes:
+                    self._on_bytes(self._done, self._total)
+
+        return report

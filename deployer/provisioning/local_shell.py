@@ -1,0 +1,76 @@
+"""Commands on this very machine, through the same words as on another one.
+
+`database.run = "here"` copies from where the deployer runs; the use case does not notice.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Protocol
+
+from reconciler.errors import CommandFailed, CommandTimedOut
+from reconciler.machine.shell import Command, Result
+
+TAIL = 40
+GRACE = 2.0
+"""Seconds that an ended command has to tidy up."""
+
+
+class Runner(Protocol):
+    """What runs one command: a machine's `Shell`, or `Here`."""
+
+    def run(self, command: Command, on_output: Callable[[bytes], None] | None = None) -> Result:
+        """Run to the end. Raises CommandFailed, CommandTimedOut, ConnectionLost."""
+        ...
+
+
+class Here:
+    """Implements Runner with a child process; `sudo` and `on_output` have no meaning here."""
+
+    def run(self, command: Command, on_output: Callable[[bytes], None] | None = None) -> Result:
+        """Run `sh -c` in a session of its own, so that a time-out ends its whole pipeline."""
+        del on_output
+        with subprocess.Popen(
+            ["/bin/sh", "-c", command.script],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        ) as child:
+            try:
+                out, err = child.communicate(command.stdin, timeout=command.timeout)
+            except BaseException as error:
+                _end(child)
+                if isinstance(error, subprocess.TimeoutExpired):
+                    raise _timed_out(command) from error
+                raise
+        if child.returncode:
+            raise _failed(command, child.returncode, err or out)
+        return Result(out, err)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """End the whole group: kindly first, so that a script's trap can tidy up."""
+    for end, wait in ((signal.SIGTERM, GRACE), (signal.SIGKILL, None)):
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, end)
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(wait)
+
+
+def _timed_out(command: Command) -> CommandTimedOut:
+    return CommandTimedOut(f"{command.label}: gave up after {command.timeout:g} s here")
+
+
+def _failed(command: Command, status: int, said: bytes) -> CommandFailed:
+    lines = said.decode("utf-8", "replace").splitlines()[-TAIL:]
+    why = lines[-1] if lines else "it said nothing"
+    return CommandFailed(
+        f"{command.label} failed here with status {status}: {why}",
+        status=status,
+        detail="\n".join(lines),
+    )

@@ -1,0 +1,248 @@
+"""Whether the new machines answer as they should, asked at their own addresses before the cutover.
+
+The request is what a client would send after the cutover: the record's name in Host and SNI, but
+sent to the new address. Proxies of the environment are not used: they would ask the old one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from reconciler.errors import CommandFailed, CommandTimedOut, ShellError, SmokeFailed
+from reconciler.machine.shell import Command, Shell
+from reconciler.machine.unit_control import last_lines
+from reconciler.util.concurrency import side_by_side
+
+BODY_LIMIT = 1 << 20
+SHOWN_BODY = 5
+_WIDTH = 300
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How often to try, the seconds between two tries, and the seconds one try may take."""
+
+    tries: int = 10
+    every: float = 3.0
+    timeout: float = 5.0
+
+
+@dataclass(frozen=True)
+class SmokeHttp:
+    """GET `path` must answer `expect`, with `contains` in the body.
+
+    With `tls` the certificate must be good for the record's name, unless `verify` is false.
+    """
+
+    path: str
+    expect: int = 200
+    contains: str = ""
+    port: int = 80
+    tls: bool = False
+    verify: bool = True
+    patience: Patience = Patience()
+
+
+@dataclass(frozen=True)
+class SmokeCommand:
+    """A command on the machine (as root) must end with 0, with `contains` in its output."""
+
+    command: str
+    contains: str = ""
+    patience: Patience = Patience()
+
+
+Check = SmokeHttp | SmokeCommand
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A machine to be checked; `units` are those whose last lines explain a failure."""
+
+    address: str
+    shell: Shell
+    units: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Asking:
+    """In whose name to ask (the record), and the clock; `trust` replaces the system's CAs."""
+
+    host: str
+    trust: ssl.SSLContext | None = None
+    sleep: Callable[[float], None] = time.sleep
+    now: Callable[[], float] = time.monotonic
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one try brought: `fault` is '' if all is well; `shown` goes below the message."""
+
+    fault: str = ""
+    shown: str = ""
+
+
+def smoke(checks: Sequence[Check], subjects: Sequence[Subject], asking: Asking) -> None:
+    """Every check on every machine: machines side by side, checks in order.
+
+    Raises SmokeFailed saying what was asked, what came and what was wanted, with the body's first
+    lines and the last lines of the machine's units; ConnectionLost if a machine went away.
+    """
+
+    def on_one(subject: Subject) -> None:
+        for check in checks:
+            _insist(check, subject, asking)
+
+    side_by_side(subjects, on_one)
+
+
+def _insist(check: Check, subject: Subject, asking: Asking) -> None:
+    """Try until it is well or patience ends."""
+    began = asking.now()
+    verdict = Verdict()
+    for number in range(1, check.patience.tries + 1):
+        verdict = _try(check, subject, asking)
+        if not verdict.fault:
+            return
+        if number < check.patience.tries:
+            asking.sleep(check.patience.every)
+    tries = "1 try" if check.patience.tries == 1 else f"{check.patience.tries} tries"
+    raise SmokeFailed(
+        f"{verdict.fault} ({tries}, {asking.now() - began:.0f} s)",
+        detail="\n".join(part for part in (verdict.shown, _last_lines(subject)) if part),
+    )
+
+
+def _try(check: Check, subject: Subject, asking: Asking) -> Verdict:
+    if isinstance(check, SmokeHttp):
+        return _try_http(check, subject.address, asking)
+    return _try_command(check, subject)
+
+
+def _try_command(check: SmokeCommand, subject: Subject) -> Verdict:
+    command = Command(
+        check.command, f"check `{check.command}`", sudo=True, timeout=check.patience.timeout
+    )
+    try:
+        said = subject.shell.run(command).text
+    except (CommandFailed, CommandTimedOut) as error:
+        return Verdict(error.message, error.detail)
+    if check.contains not in said:
+        wanted = f"{check.command} on {subject.address} did not say {check.contains!r}"
+        return Verdict(wanted, _first_lines(said))
+    return Verdict()
+
+
+def _try_http(check: SmokeHttp, address: str, asking: Asking) -> Verdict:
+    usual = 443 if check.tls else 80
+    where = address if check.port == usual else f"{address}:{check.port}"
+    asked = f"GET {check.path} on {where}"
+    try:
+        status, body = _get(check, address, asking)
+    except (OSError, http.client.HTTPException) as error:
+        return Verdict(f"{asked} {_reason(error, check, asking.host)}")
+    if status != check.expect:
+        return Verdict(f"{asked} answered {status}, wanted {check.expect}", _first_lines(body))
+    if check.contains not in body:
+        return Verdict(
+            f"{asked} answered {status}, but without {check.contains!r}", _first_lines(body)
+        )
+    return Verdict()
+
+
+def _get(check: SmokeHttp, address: str, asking: Asking) -> tuple[int, str]:
+    """Status and body (its first MiB). No redirect is followed: a redirect is an answer."""
+    timeout = check.patience.timeout
+    plain = socket.create_connection((address, check.port), timeout)
+    sock = _wrapped(plain, check, asking) if check.tls else plain
+    connection = http.client.HTTPConnection(asking.host, check.port, timeout=timeout)
+    connection.sock = sock
+    with contextlib.closing(connection), contextlib.closing(sock), _ending(sock, timeout):
+        if isinstance(sock, ssl.SSLSocket):
+            sock.do_handshake()
+        connection.request("GET", check.path, headers=_headers(asking.host))
+        response = connection.getresponse()
+        return response.status, response.read(BODY_LIMIT).decode("utf-8", "replace")
+
+
+def _wrapped(plain: socket.socket, check: SmokeHttp, asking: Asking) -> ssl.SSLSocket:
+    """TLS, its handshake still to come: that is under the time limit too."""
+    return _context(check, asking).wrap_socket(
+        plain, server_hostname=asking.host, do_handshake_on_connect=False
+    )
+
+
+def _headers(host: str) -> dict[str, str]:
+    return {"Host": host, "User-Agent": "deployer-smoke", "Connection": "close"}
+
+
+def _context(check: SmokeHttp, asking: Asking) -> ssl.SSLContext:
+    if check.verify:
+        return asking.trust or ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+@contextlib.contextmanager
+def _ending(sock: socket.socket, seconds: float) -> Iterator[None]:
+    """Cut the connection after `seconds` in all: a server may drip a byte now and then for ever.
+
+    Raises TimeoutError if it had to.
+    """
+    cut = threading.Event()
+
+    def end() -> None:
+        cut.set()
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except (OSError, http.client.HTTPException) as error:
+        if cut.is_set():
+            raise TimeoutError from error
+        raise
+    finally:
+        timer.cancel()
+
+
+def _reason(error: Exception, check: SmokeHttp, host: str) -> str:
+    """The cause in words, most particular first."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"shows a certificate that is not good for {host}: {error.verify_message}"
+    if isinstance(error, TimeoutError):
+        return f"did not answer within {check.patience.timeout:g} s"
+    if isinstance(error, ConnectionRefusedError):
+        return "was refused: nothing listens there"
+    if isinstance(error, (ConnectionError, http.client.RemoteDisconnected)):
+        return "was cut off without an answer"
+    return f"failed: {error}"
+
+
+def _first_lines(body: str) -> str:
+    lines = [line[:_WIDTH] for line in body.strip().splitlines()]
+    return "\n".join(lines[:SHOWN_BODY])
+
+
+def _last_lines(subject: Subject) -> str:
+    """The journal of the machine's units; that it cannot be had must not hide the failure."""
+    parts = []
+    for unit in subject.units:
+        try:
+            said = last_lines(subject.shell, unit)
+        except ShellError as error:
+            said = f"(cannot be read: {error})"
+        parts.append(f"last lines of unit {unit} on {subject.address}:\n{said}")
+    return "\n".join(parts)

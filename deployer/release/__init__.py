@@ -1,0 +1,1 @@
+"""`deployer up`: one release under way; `steps` does the work, in order."""

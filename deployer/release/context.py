@@ -1,0 +1,162 @@
+"""One release under way: what is fixed, and what its steps have found so far."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TypeVar
+
+from deployer import events as e
+from deployer.compute import ImageOrder, InstanceFacts, LaunchOrder
+from deployer.ports import Ports
+from deployer.provisioning.code_archive import Code
+from deployer.release.clock import elapsed
+from deployer.release.lease_holder import Lease
+from reconciler.errors import ToolError
+from reconciler.machine.activation_gate import Gate
+from reconciler.machine.host_key import HostKey
+from reconciler.machine.shell import Shell
+from reconciler.model.deploy_id import DeployId
+from reconciler.model.reading import Reading
+from reconciler.plan.service_plan import ServicePlan
+from reconciler.sweep.absence import Sightings
+from reconciler.util.polling import Pace, looks
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user asked of this release."""
+
+    ref: str = "HEAD"
+    sweep_first: bool = False
+    despite: frozenset[str] = frozenset()
+    wait: timedelta = timedelta(0)
+    keep_failed: timedelta | None = None
+
+
+@dataclass(frozen=True)
+class NewMachine:
+    """A machine of this deploy, and the open session on it."""
+
+    id: str
+    address: str
+    shell: Shell
+
+
+@dataclass
+class Freeze:
+    """The live database is shut for writes: since when (`elapsed`), and what it looked like."""
+
+    database: str
+    since: float
+    limit: float
+    digest: str
+
+    def left(self) -> float:
+        """Seconds until the freeze is given up."""
+        return self.limit - (elapsed() - self.since)
+
+
+@dataclass
+class Run:
+    """The state of one `up`. Steps read what the steps before them have set."""
+
+    ports: Ports
+    options: Options
+    emit: e.Listener
+    code: Code | None = None
+    began: float = field(default_factory=time.monotonic)
+    todo: ServicePlan | None = None
+    id: DeployId | None = None
+    release: str = ""
+    was: str = ""
+    reading: Reading | None = None
+    lease: Lease | None = None
+    source: InstanceFacts | None = None
+    source_database: str = ""
+    stopped: str = ""
+    """Why live may be stopped by an image hook whose end was not seen."""
+    image_order: ImageOrder | None = None
+    image: str = ""
+    image_seen: Sightings = field(default_factory=Sightings)
+    host_key: HostKey | None = None
+    launch_order: LaunchOrder | None = None
+    launched: tuple[str, ...] = ()
+    facts: tuple[InstanceFacts, ...] = ()
+    public: bool = False
+    machines: tuple[NewMachine, ...] = ()
+    database: str = ""
+    freeze: Freeze | None = None
+    frozen_seconds: float | None = None
+    at: tuple[str, ...] = ()
+    schema: str = ""
+    old_ttl: int = 60
+    unfinished: list[str] = field(default_factory=list)
+
+    @property
+    def deploy(self) -> DeployId:
+        """This deploy's id, once the guard has passed."""
+        return needed(self.id, "deploy-id")
+
+    @property
+    def held(self) -> Lease:
+        """The lease, once it is taken."""
+        return needed(self.lease, "lease")
+
+    @property
+    def gate(self) -> Gate:
+        """The units that a clone must not start by itself."""
+        app = self.ports.service.app
+        return Gate(app.units, app.jobs)
+
+    @property
+    def env_file(self) -> str:
+        """Where the app reads its environment; '' for nowhere."""
+        return self.ports.service.app.env_file or ""
+
+    def note(self, step: str, text: str) -> None:
+        """A line worth telling while a step goes on."""
+        self.emit(e.StepNote(step, text))
+
+    def progress(self, step: str, text: str, unit: str = "B") -> Callable[[int, int], None]:
+        """A callback that tells how far a step is."""
+        return lambda done, total: self.emit(e.StepProgress(step, text, done, total, unit))
+
+    def looks(self, pace: Pace) -> Iterator[float]:
+        """The looks of a step that waits. Raises LeaseLost: then there is nothing to wait for."""
+        return looks(pace, self.held.sleep)
+
+    def thawed(self, *, cut_over: bool) -> None:
+        """Tell that writes are taken again: by the new database, or by the old one."""
+        if self.freeze is None:
+            return
+        self.frozen_seconds = elapsed() - self.freeze.since
+        self.freeze = None
+        self.emit(e.FreezeEnded(self.frozen_seconds, cut_over))
+
+    def within(self, limit: timedelta) -> float:
+        """Seconds a command may take: its own limit, or what the freeze leaves.
+
+        Raises ToolError when the freeze has lasted as long as it may.
+        """
+        if self.freeze is None:
+            return limit.total_seconds()
+        left = self.freeze.left()
+        if left <= 0:
+            raise ToolError(
+                f"writes have been refused for {self.freeze.limit:.0f} s: giving up, they are "
+                "taken again",
+                cure="raise database.max_freeze, or make the copy and the migration faster",
+            )
+        return min(limit.total_seconds(), left)
+
+
+def needed(value: T | None, what: str) -> T:
+    """`value`, which a step before has set."""
+    if value is None:
+        raise AssertionError(f"a step ran before the one that sets the {what}")
+    return value

@@ -1,0 +1,98 @@
+"""What the configuration leaves unsaid, inferred from the live machine; each with its origin. Pure.
+
+`plan` prints these, and `launch` uses them: one place, so that both say the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from deployer.compute import Disk, InstanceFacts
+from deployer.release.context import Run
+from reconciler.config.service import Service
+from reconciler.errors import ConfigError
+from reconciler.model.tags import BirthTags
+
+
+@dataclass(frozen=True)
+class Inferred:
+    """One value of the launch and where it comes from."""
+
+    name: str
+    value: str
+    origin: str
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What the new machines are like."""
+
+    type: str
+    subnets: tuple[str, ...]
+    groups: tuple[str, ...]
+    profile: str
+    key: str
+    disks: tuple[Disk, ...]
+    public: bool
+    origins: tuple[Inferred, ...]
+
+
+def birth_tags(run: Run) -> BirthTags:
+    """The tags that everything of this deploy is born with."""
+    managed = run.ports.managed
+    return BirthTags(
+        deploy=run.deploy,
+        ledger=str(managed.address),
+        place=managed.home.place,
+        release=run.release,
+        by=run.ports.by,
+        host_key=run.host_key.public.tag_value if run.host_key else "",
+    )
+
+
+def shape(service: Service, live: InstanceFacts | None, at: tuple[str, ...]) -> Shape:
+    """The new machines' shape: as configured, else as the live machine, else refused.
+
+    Raises ConfigError where a first release leaves unsaid what nothing can be copied from.
+    """
+    said = service.instance
+    file = f"services/{service.name}.toml"
+    found: list[Inferred] = []
+
+    def pick(name: str, configured: str, copied: str) -> str:
+        origin = file if configured else f"as {live.id}" if live else "nowhere"
+        found.append(Inferred(name, configured or copied, origin))
+        return configured or copied
+
+    machine_type = pick("type", said.type or "", live.type if live else "")
+    if not machine_type:
+        raise ConfigError(f"{file}: instance.type is needed where there is no live machine to copy")
+    subnets = pick("subnets", ",".join(said.subnets), live.subnet if live else "")
+    groups = pick("groups", ",".join(said.groups), ",".join(live.groups) if live else "")
+    profile = pick("profile", said.profile or "", live.profile if live else "")
+    key = pick("key", said.key or "", live.key if live else "")
+    public = _public(service, live, at, found)
+    return Shape(
+        machine_type,
+        tuple(one for one in subnets.split(",") if one),
+        tuple(one for one in groups.split(",") if one),
+        profile,
+        key,
+        live.disks if live else (),
+        public,
+        tuple(found),
+    )
+
+
+def _public(
+    service: Service, live: InstanceFacts | None, at: tuple[str, ...], found: list[Inferred]
+) -> bool:
+    """Whether the record gets the machines' public addresses: as it holds live's now."""
+    said = service.instance.address
+    if said != "auto":
+        public, origin = said == "public", f"services/{service.name}.toml"
+    else:
+        public = bool(live and live.private_address not in at)
+        origin = f"as the record holds {live.id}" if live else "default"
+    found.append(Inferred("address", "public" if public else "private", origin))
+    return public

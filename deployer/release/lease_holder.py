@@ -1,0 +1,301 @@
+"""Holding the lease: taken before anything is created, renewed while we live, given up by a swap.
+
+The one object that swaps during a release. A thread repeats the renewal; every step begins with
+one, which says the step in the ledger. All swaps go through one lock, and each is made against the
+very reading that the one before returned.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
+from functools import partial
+
+from deployer.release.clock import elapsed
+from deployer.release.lease_terms import Terms
+from deployer.release.name_drift import pointed_at, refuse_moved
+from reconciler.errors import CloudUnclear, LedgerUnknown, Refused, SwapLost, ToolError
+from reconciler.model import ledger as ledgers
+from reconciler.model.deploy_id import DeployId
+from reconciler.model.ledger import Cutover, Ending, Ledger, LedgerHome, NotAllowed
+from reconciler.model.reading import Reading
+from reconciler.ports.ledger_store import LedgerStore
+from reconciler.util.signals import held_back
+
+TRIES = 3
+
+WATCH = 5.0
+"""Seconds: so often a wait asks whether the lease is still ours. Who ended it does not tell us."""
+
+Change = Callable[[Ledger], Ledger]
+
+
+class LeaseLost(ToolError):
+    """The ledger no longer says that the lease is mine; what I made is somebody else's to sweep."""
+
+
+class Lease:
+    """The lease of one deploy. `generation` is what acts under it are fenced with."""
+
+    def __init__(self, store: LedgerStore, seen: Reading, mine: DeployId, terms: Terms) -> None:
+        self.mine = mine
+        self._store = store
+        self._terms = terms
+        self._reading = seen
+        self._pointed_at = pointed_at(seen)
+        self._read_at = elapsed()
+        self._began = seen.now
+        self._step = "lease"
+        self._stale = False
+        self._lock = threading.RLock()
+        self._stop = threading.Event()
+        self._changed = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._lost: LeaseLost | None = None
+        self._is_lost = threading.Event()
+        self._looked_at = self._read_at
+        self.committing = False
+        """Whether a commit was ever asked for: then only the ledger knows who is live."""
+
+    @property
+    def reading(self) -> Reading:
+        """The ledger as our last swap left it."""
+        return self._reading
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger as our last swap left it."""
+        if self._reading.ledger is None:
+            raise LeaseLost(f"{self.mine} has no ledger")
+        return self._reading.ledger
+
+    @property
+    def generation(self) -> int:
+        """What an act carries that this lease justifies (rule 10). Raises LeaseLost.
+
+        Whoever found the lease lost has read the generation that ended it: that justifies nothing.
+        """
+        with self._lock:
+            self.check()
+            return self.ledger.gen
+
+    @property
+    def now(self) -> datetime:
+        """AWS's clock, carried on from the last answer by our `elapsed`; never the local one."""
+        return self._reading.now + timedelta(seconds=elapsed() - self._read_at)
+
+    def acquire(self, home: LedgerHome | None = None) -> None:
+        """Take the lease by a swap against the very value the guard read.
+
+        `home` is given to a ledger that has none yet. Raises Refused if somebody was quicker.
+        """
+        old = self._reading.ledger or ledgers.opened()
+        if home is not None:
+            old = ledgers.settle(old, home)
+        try:
+            self._swap(lambda _: ledgers.acquire(old, self.mine, self._until()))
+        except (SwapLost, NotAllowed) as error:
+            raise self._beaten() from error
+        self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
+        self._thread.start()
+
+    def _beaten(self) -> Refused:
+        """The refusal of who came second; it names the holder, if the ledger can be read."""
+        with suppress(ToolError):
+            self._reread()
+        service = self.mine.service
+        lease = self._reading.ledger.lease if self._reading.ledger else None
+        who = f"{lease.id}, in `{lease.step}`" if lease else "somebody else"
+        return Refused(
+            f"{service} was changed by {who} just now; nothing was done",
+            cure=f"To see how it stands  deployer status {service}\n"
+            f"To wait for it        deployer up {service} --wait 15m",
+        )
+
+    def renew(self, step: str | None = None) -> None:
+        """Move the lease's time and say the step. Raises LeaseLost, CloudError."""
+        with self._lock:
+            self._step = step or self._step
+            self.check()
+            self._keep_limit()
+            self._mine(lambda old: ledgers.renew(old, self.mine, self._until(), self._step))
+            # Again, by AWS's clock of this answer: ours may stand still while a laptop sleeps, and
+            # what is made a day after the id was born is not known as its own.
+            self._keep_limit()
+
+    def shorten(self) -> None:
+        """Say that live is about to be shut: from now on the lease is short, and renewed often.
+
+        So whoever sweeps after our death opens live soon. By a swap that has succeeded before
+        anything is shut. For good: after the freeze comes the commit, or the end of the lease.
+        """
+        with self._lock:
+            self._terms = self._terms.while_frozen()
+            self.renew()
+        self._changed.set()
+
+    def _keep_limit(self) -> None:
+        if self.now - self._began > self._terms.limit:
+            raise LeaseLost(f"{self.mine} has taken longer than its limit, {self._terms.limit}")
+
+    def check(self) -> None:
+        """Raise LeaseLost if a renewal has found the lease gone."""
+        if self._lost is not None:
+            raise self._lost
+
+    def verify(self) -> None:
+        """Raise LeaseLost if the ledger, read now, does not say that the lease is ours.
+
+        A ledger out of reach says nothing: the next look may do.
+        """
+        with self._noticing():
+            if not self._stop.is_set():
+                self._looked_at = elapsed()
+                self._reread()
+                if not self._is_mine():
+                    raise self._forget_it()
+        self.check()
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep as every wait of a step does. Raises LeaseLost, at once when that is known.
+
+        Whoever ended the lease removes what is waited for, so it would only end at its limit.
+        """
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self._is_lost.wait(min(left, WATCH))
+            if elapsed() - max(self._looked_at, self._read_at) >= WATCH:
+                self.verify()
+            self.check()
+
+    def commit(self, to: DeployId, at: tuple[str, ...], seen: DeployId | None) -> None:
+        """Make `to` live, the A record in the same batch.
+
+        Raises LeaseLost, CloudUnclear, and ToolError if somebody moved the A record meanwhile.
+        """
+        cut = Cutover(to, at, seen, self.now)
+        self.rest()
+        self.committing = True
+        with self._lock:
+            self._mine(lambda old: ledgers.commit(old, self.mine, cut), at)
+
+    def committed(self, to: DeployId) -> bool:
+        """Whether the ledger, read now, says that `to` is live: the answer after a lost reply."""
+        with self._lock:
+            self._reread()
+            live = self._reading.ledger.live if self._reading.ledger else None
+            return live is not None and live.id == to
+
+    def end(self, keep: timedelta | None = None) -> bool:
+        """Give the lease up. False if it was not ours any more.
+
+        Reads first: after an ambiguous swap only the ledger knows where we stand (rule 4).
+        """
+        self.rest()
+        with self._lock:
+            while True:
+                self._reread()
+                lease = self._reading.ledger.lease if self._reading.ledger else None
+                if lease is None or lease.id != self.mine:
+                    return False
+                until = self.now + keep if keep else None
+                ending = Ending(lease, self.now, mine=self.mine, keep=until)
+                try:
+                    self._swap(partial(ledgers.end, ending=ending))
+                except SwapLost:
+                    continue  # our own late renewal, or an operator: look again
+                return True
+
+    def rest(self) -> None:
+        """Stop the renewing thread, after a renewal under way."""
+        self._stop.set()
+        self._changed.set()
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(timeout=60)
+
+    def _keep(self) -> None:
+        """Renew until told to rest: the thread.
+
+        A failed renewal is tried again; a lost lease is remembered, and ends the step's waits.
+        """
+        while self._lost is None and not self._stop.is_set():
+            if self._changed.wait(self._terms.every.total_seconds()):
+                self._changed.clear()  # renewed just now, and other terms; or `_stop` is set
+                continue
+            with self._noticing():
+                if not self._stop.is_set():
+                    self.renew()
+
+    @contextmanager
+    def _noticing(self) -> Iterator[None]:
+        """Within, alone: a lost lease is remembered, and what could not be asked is let go.
+
+        Route 53 out of reach, credentials expired: the next look may do.
+        """
+        try:
+            with self._lock:
+                yield
+        except (LeaseLost, LedgerUnknown, NotAllowed) as error:
+            self._lose(error if isinstance(error, LeaseLost) else LeaseLost(str(error)))
+        except ToolError:
+            return
+
+    def _until(self) -> datetime:
+        return min(self.now + self._terms.length, self._began + self._terms.limit)
+
+    def _mine(self, change: Change, at: tuple[str, ...] | None = None) -> None:
+        """Swap what only the holder of the lease may.
+
+        If it is refused, the ledger says where we stand: a late duplicate of our own renewal may
+        have been in between, and then the swap is made again.
+        """
+        refused: ToolError | NotAllowed | None = None
+        for _ in range(TRIES):
+            try:
+                return self._swap(change, at)
+            except (SwapLost, NotAllowed) as error:
+                self._reread()
+                if not self._is_mine():
+                    raise self._forget_it() from error
+                refused = error
+        raise CloudUnclear(f"the ledger refused {TRIES} swaps of its own holder") from refused
+
+    def _is_mine(self) -> bool:
+        lease = self._reading.ledger.lease if self._reading.ledger else None
+        return lease is not None and lease.id == self.mine
+
+    def _forget_it(self) -> LeaseLost:
+        return self._lose(
+            LeaseLost(
+                f"the lease of {self.mine} was ended by somebody else",
+                cure=f"To see by whom      deployer status {self.mine.service}",
+            )
+        )
+
+    def _lose(self, error: LeaseLost) -> LeaseLost:
+        self._lost = error
+        self._is_lost.set()
+        return error
+
+    def _swap(self, change: Change, at: tuple[str, ...] | None = None) -> None:
+        if self._stale:
+            self._reread()
+        if at is not None:
+            refuse_moved(self._reading, self._pointed_at)
+        old = self._reading.ledger or ledgers.opened()
+        new = change(old)
+        self._stale = True  # until the answer is here, only the ledger knows
+        with held_back():
+            self._take(self._store.swap(self._reading, new, at))
+
+    def _reread(self) -> None:
+        self._take(self._store.read(self._reading.address))
+
+    def _take(self, reading: Reading) -> None:
+        self._reading = reading
+        self._read_at = elapsed()
+        self._stale = False

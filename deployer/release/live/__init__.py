@@ -1,0 +1,1 @@
+"""What a release asks of the live machine, and does to it."""

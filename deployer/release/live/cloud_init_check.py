@@ -1,0 +1,60 @@
+"""A clone that shows its source's host key: cloud-init did not act on it, and why."""
+
+from __future__ import annotations
+
+from deployer.compute import InstanceFacts
+from deployer.release.context import Run
+from reconciler.errors import CannotConnect, ToolError
+from reconciler.machine.host_key import PublicHostKey
+from reconciler.machine.shell import Command
+from reconciler.model import tags as t
+
+ASK_SECONDS = 30.0
+
+# `status --long` is not to be had before cloud-init 18; the files say why it was not started.
+_WHY = """\
+cloud-init status --long 2>&1 || :
+for file in /etc/cloud/cloud-init.disabled /run/cloud-init/disabled; do
+  if [ -e "$file" ]; then echo "$file stands there"; fi
+done
+grep -o 'cloud-init=disabled' /proc/cmdline || :
+grep -rs '^manual_cache_clean' /etc/cloud/cloud.cfg /etc/cloud/cloud.cfg.d || :
+tail -n 15 /var/log/cloud-init.log 2>/dev/null || :
+"""
+
+
+def inherited_key(run: Run, error: CannotConnect) -> PublicHostKey | None:
+    """The host key of the machine that was copied, if it is that key which was seen."""
+    tag = run.source.tags.get(t.HOST_KEY) if run.source else None
+    if error.kind != "host-key-mismatch" or not error.seen or not tag:
+        return None
+    key = PublicHostKey.parse(tag)
+    return key if key.fingerprint == error.seen else None
+
+
+def no_cloud_init(
+    run: Run, facts: InstanceFacts, reached: tuple[str, PublicHostKey]
+) -> CannotConnect:
+    """The error: whose key it is, and what the clone says of its cloud-init."""
+    source = run.source.id if run.source else "its source"
+    return CannotConnect(
+        f"cloud-init did not act on {facts.id}: it still shows the host key of {source}, which it "
+        "was copied from",
+        kind="host-key-mismatch",
+        cure=f"see what keeps cloud-init from its work on {source}: cloud-init status --long",
+        detail=_why(run, facts, reached),
+    )
+
+
+def _why(run: Run, facts: InstanceFacts, reached: tuple[str, PublicHostKey]) -> str:
+    """Looks only. The key is as good a pin as any: it is known, and the address is the clone's."""
+    address, key = reached
+    try:
+        shell = run.ports.connector.connect(address, key, ASK_SECONDS, run.held.sleep)
+        try:
+            said = shell.run(Command(_WHY, "ask for cloud-init", sudo=True)).text
+        finally:
+            shell.close()
+    except ToolError as error:
+        return f"(it could not be asked: {error.message})"
+    return f"{facts.id} says:\n{said}"

@@ -1,0 +1,64 @@
+"""The guard's look at the other names (rule 13): a switch leaves behind whoever uses one of them.
+
+One name of two switched means clients of the other on a machine whose database takes no writes.
+So before anything is made, no other name holds an address of live, but for those that move along
+(`also`) and those that somebody vouches for (`--despite`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from deployer.checks import refusals
+from deployer.release.context import Run
+from reconciler.gc.verdict import Reason
+from reconciler.model.ledger import Live
+from reconciler.model.ledger_home import owner
+from reconciler.model.reading import Reading
+from reconciler.model.resource import INSTANCE, Resource
+from reconciler.plan.service_plan import ServicePlan
+from reconciler.sweep.name_listing import read_names
+
+
+def refuse_names(run: Run, todo: ServicePlan, reading: Reading) -> None:
+    """Raise Refused where a name would be left behind, AccessDenied where that cannot be seen."""
+    service = run.ports.service
+    says = reading.a.addresses if reading.a else ()
+    for name, a in reading.also:
+        there = a.addresses if a else ()
+        if there != says:
+            raise refusals.apart(service.name, name, there, says)
+    taken = _neighbours(run, service.also, says)
+    if taken:
+        raise refusals.neighbours_also(service.name, taken)
+    live = reading.ledger.live if reading.ledger else None
+    if live is None:
+        return
+    names = read_names(run.ports.managed)
+    if names.problem:
+        raise refusals.names_unread(service.name, names)
+    others = names.without({*service.also, *run.options.despite})
+    found = others.holding(addresses(live, _machines(todo)))
+    if found:
+        held = {name: others.held[name] for name in found}
+        taken = _neighbours(run, found, live.at)
+        names_ = refusals.Behind(service.record, service.also, held, taken)
+        raise refusals.left_behind(live, service.name, names_)
+
+
+def _neighbours(run: Run, names: Sequence[str], at: Sequence[str]) -> dict[str, str]:
+    """Those of the names that are another ledger's record: its own releases move them."""
+    managed = run.ports.managed
+    ledgers = managed.ledgers.neighbours(managed.address) if names else {}
+    owners = {one: owner(one, at, ledgers) for one in names}
+    return {one: ledger for one, ledger in owners.items() if ledger}
+
+
+def addresses(live: Live, machines: tuple[Resource, ...]) -> set[str]:
+    """Every address of the live machines: private, public and elastic."""
+    return {*live.at, *(address for one in machines for address in one.addresses)}
+
+
+def _machines(todo: ServicePlan) -> tuple[Resource, ...]:
+    found = (one.thing for one in todo.verdicts if one.reason is Reason.LIVE)
+    return tuple(one for one in found if one.kind == INSTANCE)

@@ -1,0 +1,105 @@
+"""The live machine before its image is taken: it must know who it is, and the gate goes on it.
+
+The first clone boots from what stands on live's disk. What is not there before the image cannot
+keep the clone from acting.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from deployer.compute import InstanceFacts
+from deployer.release.context import Run
+from reconciler.errors import Refused, ToolError, refusal_for
+from reconciler.machine.gate_placement import Identity, identity, place_open
+from reconciler.machine.shell import Shell
+from reconciler.model.resource import INSTANCE
+
+# AWS's closed list: "Instances built on the Xen hypervisor" (EC2 user guide, instance types).
+_XEN = frozenset(
+    (
+        *("t1", "t2", "m1", "m2", "m3", "m4", "c1", "c3", "c4", "cc1", "cc2", "cr1", "r3", "r4"),
+        *("x1", "x1e", "d2", "h1", "hi1", "hs1", "i2", "i3", "f1", "g2", "g3", "g3s", "p2", "p3"),
+        "cg1",
+    )
+)
+
+
+def refuse_nameless(run: Run, live: InstanceFacts | None) -> None:
+    """Refuse before anything is made where a machine would not know its own instance id.
+
+    Asked at each release: whoever changes the type of live changes its firmware.
+    """
+    wanted = run.ports.service.instance.type or (live.type if live else "")
+    if _is_xen(wanted):
+        raise _nameless(run, f"{wanted} runs on Xen")
+    if live is None or run.ports.service.instance.image_from == "base" or _is_accepted(run, live):
+        return
+    told = _asked(run, live)
+    if told.firmware != live.id:
+        said = f"says {told.firmware}" if told.firmware else "says none"
+        raise _nameless(run, f"the firmware of {live.id} ({live.type}) {said}")
+    if told.claimed:
+        raise Refused(
+            f"cloud-init takes {live.id} for {told.claimed}: it would not notice a clone either, "
+            "which would keep live's host keys",
+            cure=f"remove manual_cache_clean from /etc/cloud on {live.id}, then: cloud-init clean",
+        )
+
+
+def place_on_live(run: Run, live: InstanceFacts) -> None:
+    """Put the gate on the machine that is about to be copied; its units are not touched."""
+    if _is_accepted(run, live):
+        run.note("image", f"no gate was placed on {live.id}: it was not to be asked")
+        return
+    seen = run.held.ledger.live
+    with live_shell(run, live) as shell:
+        place_open(shell, run.gate, run.held.generation, str(seen.id) if seen else "")
+
+
+def _is_accepted(run: Run, live: InstanceFacts) -> bool:
+    """A machine that hangs may be the reason for the release; the proof on the clone remains."""
+    return live.id in run.options.despite
+
+
+def _asked(run: Run, live: InstanceFacts) -> Identity:
+    try:
+        with live_shell(run, live) as shell:
+            return identity(shell)
+    except ToolError as error:
+        service = run.ports.service.name
+        raise refusal_for(error)(
+            f"{live.id}, the live machine of {service}, could not be asked who it is: "
+            f"{error.message}",
+            detail=error.detail,
+            cure=f"{error.cure}\n"
+            f"To rely on an earlier release's gate   deployer up {service} --despite {live.id}",
+        ) from error
+
+
+@contextlib.contextmanager
+def live_shell(run: Run, live: InstanceFacts) -> Iterator[Shell]:
+    """A session on the live machine, its host key pinned from its tag."""
+    things = run.todo.verdicts if run.todo else ()
+    machine = next(
+        one.thing for one in things if one.thing.kind == INSTANCE and one.thing.id == live.id
+    )
+    shell = run.ports.managed.reach.shell(machine)
+    try:
+        yield shell
+    finally:
+        shell.close()
+
+
+def _is_xen(instance_type: str) -> bool:
+    family, _, size = instance_type.partition(".")
+    return family in _XEN and size != "metal"
+
+
+def _nameless(run: Run, why: str) -> Refused:
+    return Refused(
+        f"a machine of {run.ports.service.name} could not know its own instance id: {why}, where "
+        "the board's asset tag does not carry it; a clone could take itself for production",
+        cure="change to an instance type on Nitro (t3, m5, c5, ... and newer), then release",
+    )

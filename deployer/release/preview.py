@@ -1,0 +1,110 @@
+"""`deployer plan`: what `up` would do, with every inferred value and its origin. Reads only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from deployer import events as e
+from deployer.checks.database_access import refuse_access
+from deployer.checks.leftovers import dirt_lines
+from deployer.checks.live_units import check_live
+from deployer.ports import Ports
+from deployer.release.context import Options, Run
+from deployer.release.inferred_settings import Inferred, Shape, shape
+from deployer.release.live.dns_names import refuse_names
+from deployer.release.steps.guard import dirt, look, new_id, refuse
+from deployer.release.steps.image import live_machine
+from reconciler.config.loader import refuse_unbuilt
+from reconciler.config.service import Service
+from reconciler.errors import ConfigError, Refused, ToolError
+from reconciler.util.duration import format_duration
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a release would do. `refusal` is not None where it would not begin."""
+
+    service: str
+    deploy: str
+    was: str
+    steps: tuple[tuple[str, str], ...]
+    values: tuple[Inferred, ...]
+    dirt: tuple[str, ...]
+    refusal: ToolError | None
+    notes: tuple[str, ...] = ()
+
+
+def preview(ports: Ports, ref: str = "HEAD") -> Preview:
+    """Look, infer, and say; the id is an example of what a release begun now would have."""
+    run = Run(ports, Options(ref), e.ignore)
+    service = ports.service
+    refuse_unbuilt(service)
+    todo, reading = look(run)
+    refusal: ToolError | None = None
+    notes: tuple[str, ...] = ()
+    try:
+        refuse(run, todo, reading)
+        refuse_names(run, todo, reading)
+        notes = check_live(ports, todo)
+        notes += refuse_access(ports, todo, reading.ledger)
+    except (Refused, ConfigError) as error:
+        refusal = error
+    live = reading.ledger.live if reading.ledger else None
+    wanted = _shape(run)
+    return Preview(
+        service=service.name,
+        deploy=str(new_id(service.name, reading)),
+        was=run.was or (str(live.id) if live else ""),
+        steps=tuple(steps(service, wanted)),
+        values=wanted.origins if wanted else (),
+        dirt=tuple(dirt_lines(dirt(todo, run.options.despite), reading.now)),
+        refusal=refusal,
+        notes=notes,
+    )
+
+
+def _shape(run: Run) -> Shape | None:
+    """The new machines' shape; None where there is nothing to infer it from."""
+    ledger = run.reading.ledger if run.reading else None
+    try:
+        run.source = live_machine(run)
+        return shape(
+            run.ports.service, run.source, ledger.live.at if ledger and ledger.live else ()
+        )
+    except (ConfigError, Refused):
+        return None
+
+
+def steps(service: Service, wanted: Shape | None) -> list[tuple[str, str]]:
+    """Each step that would do something, and what, in the words of the configuration."""
+    database, app = service.database, service.app
+    count = service.instance.count
+    lines = [
+        ("image", _image(service)),
+        ("launch", f"{count} × {wanted.type if wanted else '?'}, one call, born tagged"),
+        ("connect", f"host key pinned; kept from acting: {', '.join((*app.units, *app.jobs))}"),
+        ("code", f"{service.code.source} to {service.code.path}"),
+    ]
+    if service.code.install:
+        lines.append(("install", "; ".join(service.code.install)))
+    if database is not None:
+        limit = format_duration(database.max_freeze)
+        frozen = f"live refuses writes meanwhile, given up after {limit}"
+        lost = "what is written meanwhile is lost"
+        lines.append(("database", f"copy; {frozen if database.writes == 'freeze' else lost}"))
+        if database.migrate:
+            lines.append(("migrate", "; ".join(database.migrate)))
+    lines.append(("start", ", ".join(app.units)))
+    lines += [("smoke", one.http or one.command or "") for one in service.smoke]
+    names = ", ".join((service.record, *service.also))
+    lines.append(("commit", f"{names} and the ledger, in one batch"))
+    jobs = f"jobs {', '.join(app.jobs)} here, not there; " if app.jobs else ""
+    lines.append(("follow-up", f"{jobs}keep {service.keep} for rollback"))
+    return lines
+
+
+def _image(service: Service) -> str:
+    if service.instance.image_from == "base":
+        return f"{service.instance.image}, the configured base"
+    reboot = "no reboot" if service.instance.no_reboot else "live is rebooted"
+    return f"of the live machine, {reboot}; files = {service.files}"

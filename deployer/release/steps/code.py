@@ -1,0 +1,54 @@
+"""Code: the packed source to every machine, side by side; then the install commands, app down."""
+
+from __future__ import annotations
+
+from deployer.checks.live_units import refuse_not_brought
+from deployer.provisioning.code_upload import Place, install, ship
+from deployer.release.context import Run, needed
+from reconciler.errors import CommandFailed, ShellError
+from reconciler.machine.clone_check import verify_quarantine
+from reconciler.machine.shell import Shell
+from reconciler.util.concurrency import side_by_side
+
+_MASKED = (
+    "until the release starts them its units are masked: leave `systemctl start` and `restart` to "
+    "it, and enable a new unit by its link,\n"
+    "ln -sfn ../NAME.service /etc/systemd/system/multi-user.target.wants/NAME.service"
+)
+
+
+def code(run: Run) -> str:
+    """Ship and install. A machine has the old tree or the new one, never a mixture."""
+    said = run.ports.service.code
+    shells = [one.shell for one in run.machines]
+    packed = needed(run.code, "code")
+    place = Place(said.path, run.deploy.stem, _below(said.path, run.env_file))
+    ship(shells, packed, place, run.progress("code", "uploaded"))
+    limit = run.ports.service.limits.install
+    try:
+        install(shells, said.path, said.install, lambda: run.within(limit))
+    except CommandFailed as error:
+        if "is masked" in error.detail and not error.cure:
+            error.cure = _MASKED
+        raise
+    refuse_not_brought(run.gate, shells, run.options.despite)
+    if said.install:
+        side_by_side(shells, lambda one: _still_shut(run, one))
+    machines = "1 machine" if len(shells) == 1 else f"{len(shells)} machines"
+    return f"{run.release} on {machines}"
+
+
+def _still_shut(run: Run, shell: Shell) -> None:
+    """An install line is anybody's: the gate may be gone, and a worker be at work."""
+    try:
+        verify_quarantine(shell, run.gate)
+    except ShellError as error:
+        error.message = f"after the install, {error.message}"
+        error.cure = "let no line of code.install start a gated unit or remove the gate's files"
+        raise
+
+
+def _below(path: str, env_file: str) -> tuple[str, ...]:
+    """The env file, where it lies in the tree that is replaced: it is taken over."""
+    inside = env_file.startswith(f"{path.rstrip('/')}/")
+    return (env_file.removeprefix(f"{path.rstrip('/')}/"),) if inside else ()

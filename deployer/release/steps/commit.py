@@ -1,0 +1,46 @@
+"""Commit: verify the freeze, then the one Route 53 batch that makes this deploy live."""
+
+from __future__ import annotations
+
+from deployer.release.context import Run, needed
+from reconciler.errors import DatabaseError
+from reconciler.model.fencing import FencedAct
+
+
+def commit(run: Run) -> str:
+    """Swap the ledger and the A record together. Past this, nothing of this deploy is deleted."""
+    _verify_freeze(run)
+    reading = needed(run.reading, "reading")
+    live = reading.ledger.live if reading.ledger else None
+    run.held.commit(run.deploy, run.at, live.id if live else None)
+    return f"{', '.join(run.at)} in generation {run.held.generation}"
+
+
+def _verify_freeze(run: Run) -> None:
+    """No write may have slipped into the old database since the dump began.
+
+    Privileges bind every role but an owner's own DDL, so the schema's digest is compared
+    too. The baseline is taken last: what the new database takes from now on is what a rollback
+    would lose.
+    """
+    server = run.ports.managed.reach.databases() if run.database else None
+    if server is None:
+        return
+    if run.freeze is not None:
+        run.within(run.ports.service.limits.start)
+        frozen = run.freeze
+        if not server.is_shut(frozen.database):
+            raise DatabaseError(f"{frozen.database} takes writes again: somebody opened it")
+        if server.schema_digest(frozen.database) != frozen.digest:
+            raise _changed(frozen.database)
+    address, was = str(run.ports.managed.address), run.held.ledger.was
+    act = FencedAct(run.held.generation, run.deploy, address, was)
+    server.record_baseline(run.database, act)
+
+
+def _changed(database: str) -> DatabaseError:
+    return DatabaseError(
+        f"{database} was changed while it was shut: by DDL of an owner, REFRESH MATERIALIZED VIEW, "
+        "ALTER SEQUENCE, or a large object that was made; the copy lacks that",
+        cure="release again when nothing does so; a large object is refused beforehand, then",
+    )

@@ -1,0 +1,63 @@
+"""Connect: a pinned session on every new machine, and the proof that none acts as production."""
+
+from __future__ import annotations
+
+from deployer.compute import InstanceFacts
+from deployer.release.context import NewMachine, Run, needed
+from deployer.release.live.cloud_init_check import inherited_key, no_cloud_init
+from reconciler.errors import CannotConnect, CommandFailed, ToolError
+from reconciler.machine.clone_check import verify_quarantine
+from reconciler.machine.shell import Command, Shell
+from reconciler.util.concurrency import side_by_side
+from reconciler.wiring.service_access import ssh_address
+
+
+def connect(run: Run) -> str:
+    """Open a session on every machine, side by side; check sudo and the quarantine."""
+    opened: list[NewMachine] = []
+    try:
+        side_by_side(run.facts, lambda one: opened.append(_machine(run, one)))
+    finally:
+        # Also those of a failed step: the undo closes them.
+        run.machines = tuple(sorted(opened, key=lambda one: one.id))
+    side_by_side(run.machines, lambda one: _check(run, one.shell))
+    key = needed(run.host_key, "host key").public.fingerprint
+    return f"host key {key[:16]}… pinned; no unit has run"
+
+
+def _machine(run: Run, facts: InstanceFacts) -> NewMachine:
+    said = run.ports.service.instance
+    address = facts.public_address if run.public else facts.private_address
+    reached = ssh_address(said, facts.private_address, facts.public_address)
+    key = needed(run.host_key, "host key").public
+    deadline = run.ports.service.limits.connect.total_seconds()
+    try:
+        shell = run.ports.connector.connect(reached, key, deadline, run.held.sleep)
+    except CannotConnect as error:
+        error.detail = f"{error.detail}\n{_console(run, facts)}".strip()
+        source = inherited_key(run, error)
+        if source is not None:
+            raise no_cloud_init(run, facts, (reached, source)) from error
+        raise
+    return NewMachine(facts.id, address, shell)
+
+
+def _console(run: Run, facts: InstanceFacts) -> str:
+    """The last lines of the console: what the machine itself says of its boot."""
+    try:
+        lines = run.ports.compute.console(facts.id).splitlines()[-40:]
+    except ToolError as error:
+        return f"(no console output: {error})"
+    return "\n".join([f"last lines of the console of {facts.id}:", *lines])
+
+
+def _check(run: Run, shell: Shell) -> None:
+    try:
+        shell.run(Command("true", "sudo -n", sudo=True, timeout=30))
+    except CommandFailed as error:
+        raise ToolError(
+            f"{run.ports.service.ssh.user} may not `sudo -n` on {shell.host}",
+            detail=error.detail,
+            cure="give the login user sudo without a password in the image",
+        ) from error
+    verify_quarantine(shell, run.gate)

@@ -1,0 +1,130 @@
+"""Database: freeze the live one, copy it, check the copy, point the new machines at it.
+
+The dump begins only after our own freeze is seen in force; the copy is checked row for row; the
+freeze is verified once more just before the commit. Given up beyond `max_freeze`.
+"""
+
+from __future__ import annotations
+
+from deployer import events as e
+from deployer.checks.database_access import refuse_clone, refuse_large_objects
+from deployer.provisioning.database_copy import CopyJob, copy_database
+from deployer.provisioning.local_shell import Here, Runner
+from deployer.release.clock import elapsed
+from deployer.release.context import Freeze, Run
+from reconciler.config.service import Database
+from reconciler.database.port import DatabaseServer
+from reconciler.database.postgres.connection import AdminUrl
+from reconciler.database.state_comment import Memory, born_as
+from reconciler.errors import ConfigError, DatabaseError
+from reconciler.machine import env_file
+from reconciler.model.deploy_id import DeployId
+from reconciler.model.fencing import FencedAct
+from reconciler.model.ledger_home import own
+from reconciler.util.concurrency import side_by_side
+
+
+def database(run: Run) -> str:
+    """Make this deploy's own database, and write its URL on every new machine."""
+    config = run.ports.service.database
+    server = run.ports.managed.reach.databases()
+    if config is None or server is None:
+        return "none"
+    live = run.reading.ledger.live if run.reading and run.reading.ledger else None
+    run.database = run.deploy.database_name(str(run.ports.managed.address))
+    if live is None:
+        _create(run, config, server, like="")
+        _point(run, config)
+        return f"{run.database}, empty"
+    source = _source(run, config, server)
+    _refuse_anothers(run, server, live.id, source)
+    refuse_clone(run.ports, server, run.machines[0].shell, source)
+    _freeze(run, config, server, live.id, source)
+    _create(run, config, server, like=source)
+    _copy(run, config, server, source)
+    _point(run, config)
+    return f"{run.database}, a copy of {source}"
+
+
+def _source(run: Run, config: Database, server: DatabaseServer) -> str:
+    """The live database's name: what the clone's env file says, for it is the live machine's."""
+    shell = run.machines[0].shell
+    path = run.ports.service.app.env_file or ""
+    name = env_file.read_database_name(shell, path, config.variable) or config.name
+    if name is None:
+        raise ConfigError(
+            f"{path} of the clone has no {config.variable}: the live database is not known",
+            cure="set database.name to the database that the live deploy uses",
+        )
+    if name not in {one.name for one in server.databases()}:
+        raise DatabaseError(f"the live database {name} is not on the server that admin leads to")
+    return name
+
+
+def _refuse_anothers(run: Run, server: DatabaseServer, live: DeployId, source: str) -> None:
+    """What is shut has to be live's own: any other would not be opened again by a sweep."""
+    memory = next(one.memory for one in server.databases() if one.name == source)
+    places = own(str(run.ports.managed.address), run.held.ledger)
+    born = next((one for one in (born_as(source, place) for place in places) if one), None)
+    owner = born or (memory.deploy if memory else live)
+    if owner != live:
+        raise DatabaseError(
+            f"the live machine uses {source}, which is the database of {owner}, not of {live}",
+            cure=f"Let live use a database of its own name first. If {owner} is no more, and the "
+            f"name is nobody's (its note and hold go, too):  COMMENT ON DATABASE {source} IS NULL",
+        )
+
+
+def _freeze(
+    run: Run, config: Database, server: DatabaseServer, live: DeployId, source: str
+) -> None:
+    if config.writes == "freeze":
+        run.held.shorten()
+    address, was = str(run.ports.managed.address), run.held.ledger.was
+    act = FencedAct(run.held.generation, live, address, was)
+    if config.writes == "lose":
+        # Nothing is shut, but the database learns whose it is, so that it can be shut afterwards.
+        server.record_baseline(source, act)
+        run.note("database", "writes from now on to the cutover will be lost (writes = lose)")
+        return
+    began = elapsed()
+    run.source_database = source  # before the act: if it is cut short, the undo opens it again
+    server.shut(source, act, (config.app_role,), config.max_wait.total_seconds())
+    if not server.is_shut(source):
+        raise DatabaseError(f"{source} still takes writes although it was shut")
+    # One that was made since the guard looked could be written into, unseen.
+    refuse_large_objects(server, source, config.app_role)
+    limit = config.max_freeze.total_seconds()
+    run.freeze = Freeze(source, began, limit, server.schema_digest(source))
+    run.emit(e.FreezeBegan(limit))
+
+
+def _create(run: Run, config: Database, server: DatabaseServer, like: str) -> None:
+    memory = Memory(run.deploy, str(run.ports.managed.address), run.held.now)
+    server.create(run.database, config.app_role, memory, like)
+
+
+def _copy(run: Run, config: Database, server: DatabaseServer, source: str) -> None:
+    secret = run.ports.resolve(config.admin)
+    job = CopyJob(
+        admin=AdminUrl.parse(secret.reveal()),
+        source=source,
+        target=run.database,
+        owner=config.app_role,
+        frozen=config.writes == "freeze",
+        timeout=run.within(run.ports.service.limits.copy_),
+    )
+    runner: Runner = Here() if config.run == "here" else run.machines[0].shell
+    copy_database(job, runner, server, run.progress("database", f"restore of {source}"))
+    run.within(run.ports.service.limits.copy_)
+
+
+def _point(run: Run, config: Database) -> None:
+    """Write the new database's name into the env file of every machine (0600, by stdin)."""
+    url = run.ports.resolve(config.url).reveal() if config.url else None
+    side_by_side(
+        run.machines,
+        lambda one: env_file.set_database(
+            one.shell, run.env_file, config.variable, run.database, url
+        ),
+    )

@@ -1,0 +1,226 @@
+"""Guard: look at everything, heap first and ledger last; refuse what is not clean.
+
+A read costs nothing; a release that starts beside somebody else's, or on top of what a dead one
+left, costs a night.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+
+from deployer import events as e
+from deployer.checks import refusals
+from deployer.checks.database_access import refuse_access
+from deployer.checks.leftovers import dirt_lines
+from deployer.checks.live_units import check_live
+from deployer.checks.service_state import DOUBTED, Survey, survey
+from deployer.release.context import Run
+from deployer.release.live.dns_names import refuse_names
+from deployer.release.live.gate import refuse_nameless
+from deployer.release.steps.image import live_machine
+from reconciler.errors import ConfigError, Refused
+from reconciler.gc.verdict import Verdict
+from reconciler.model import ledger as ledgers
+from reconciler.model import tags as t
+from reconciler.model.deploy_id import SUFFIX_ALPHABET, SUFFIX_LENGTH, DeployId
+from reconciler.model.ledger import Cutover, Ledger, Live
+from reconciler.model.ledger_codec import LedgerTooLong, encode
+from reconciler.model.ledger_home import claimed_by, settle
+from reconciler.model.reading import Reading
+from reconciler.model.resource import DATABASE, INSTANCE
+from reconciler.plan.circuit_breaker import Breaker
+from reconciler.plan.service_plan import ServicePlan
+from reconciler.sweep.runner import sweep
+from reconciler.util.polling import Pace, looks
+
+
+def guard(run: Run) -> str:
+    """Refuse with exit 3 unless the service is known, clean and free; choose the deploy's id."""
+    todo, reading = look(run)
+    if run.options.wait:
+        todo, reading = _wait(run, todo, reading)
+    if run.options.sweep_first and dirt(todo, run.options.despite):
+        _sweep(run)
+        todo, reading = look(run)
+    refuse(run, todo, reading)
+    refuse_names(run, todo, reading)
+    _refuse_no_key(run)
+    for note in refuse_access(run.ports, todo, reading.ledger):
+        run.note("guard", note)
+    run.todo = todo
+    refuse_nameless(run, live_machine(run))
+    for line in check_live(run.ports, todo, run.options.despite):
+        run.emit(e.Warned(line))
+    run.id = new_id(run.ports.service.name, reading)
+    run.old_ttl = reading.drain_ttl
+    _refuse_full(run, reading)
+    return "clean" if reading.ledger and reading.ledger.live else "a first release"
+
+
+def look(run: Run) -> tuple[ServicePlan, Reading]:
+    """The service's plan, and the reading it was made from."""
+    seen = survey(run.ports)
+    if seen.reading is None:
+        raise refusals.unknown(seen.todo.root)
+    _refuse_unreachable(seen)
+    run.reading = seen.reading
+    run.was = _release_of_live(seen)
+    return seen.todo, seen.reading
+
+
+def _refuse_unreachable(seen: Survey) -> None:
+    """What cannot be reached now cannot be copied later: say so before anything is made."""
+    gap = next((one for one in seen.inventory.gaps if one.kind == DATABASE), None)
+    if gap is not None and not seen.todo.problem:
+        raise refusals.no_databases(seen.todo.service, gap)
+
+
+def _release_of_live(seen: Survey) -> str:
+    live = seen.ledger.live if seen.ledger else None
+    machines = seen.machines(live.id) if live else ()
+    said = next((one.tags[t.RELEASE] for one in machines if t.RELEASE in one.tags), "")
+    return said or (str(live.id) if live else "")
+
+
+def new_id(service: str, reading: Reading) -> DeployId:
+    """A fresh deploy-id, born at AWS's time: the local clock may be a day off."""
+    suffix = "".join(secrets.choice(SUFFIX_ALPHABET) for _ in range(SUFFIX_LENGTH))
+    return DeployId(service, reading.now.replace(microsecond=0), suffix)
+
+
+def dirt(todo: ServicePlan, despite: frozenset[str] = frozenset()) -> list[Verdict]:
+    """The garbage that is in the way.
+
+    Not what `--despite` names, nor what that uses; nor what retention is about to forget: that is
+    still rooted, nobody left it behind, and the follow-up of this very release sees to it.
+    """
+    return [
+        one
+        for one in todo.deletes
+        if one.thing.deploy not in todo.forget and not despite & {one.thing.id, *one.thing.used_by}
+    ]
+
+
+def refuse(run: Run, todo: ServicePlan, reading: Reading) -> None:
+    """Raise Refused for whatever stands in the way of a release."""
+    ledger = reading.ledger
+    if todo.problem:
+        raise refusals.unknown(todo.root)
+    if ledger is None or ledger.live is None:
+        _refuse_first(run, reading)
+    if ledger is None:
+        return
+    if todo.notes:
+        raise refusals.moved(todo)
+    if ledger.lease is not None and todo.end is None:
+        raise refusals.held(todo, ledger.lease)
+    left = dirt(todo, run.options.despite)
+    # Another set of units is no dirt: this release gates by it, and its follow-up tells everybody.
+    if left or todo.end is not None or any(not one.units_only for one in todo.repairs):
+        raise refusals.dirt(todo, left, dirt_lines(left, reading.now))
+    if ledger.live is not None:
+        _refuse_headless(todo, ledger.live)
+
+
+def _refuse_headless(todo: ServicePlan, live: Live) -> None:
+    """Live must have a machine to clone, and none that only looks like its own.
+
+    Whose birth is not proved is nobody's to stop: its jobs would go on beside the new release's.
+    """
+    there = [
+        one
+        for one in todo.verdicts
+        if one.thing.kind == INSTANCE and set(one.thing.addresses) & set(live.at)
+    ]
+    for one in there:
+        if one.reason in DOUBTED:
+            raise refusals.doubted(todo.service, live, one)
+    if not any(one.thing.state == "running" for one in there):
+        raise refusals.nothing_to_clone(todo.service, live)
+
+
+def _refuse_no_key(run: Run) -> None:
+    """The SSH key is wanted as soon as there is a machine: missing, it is missed before."""
+    key = run.ports.service.ssh.key
+    if key is not None:
+        run.ports.resolve(key)
+
+
+def _refuse_first(run: Run, reading: Reading) -> None:
+    """A first release starts from a configured image, and only where nobody serves yet."""
+    service, managed = run.ports.service, run.ports.managed
+    if reading.a is not None:
+        raise refusals.no_ledger(service.name, service.record, reading.a.addresses)
+    taken = claimed_by(managed.address, (), managed.ledgers.neighbours(managed.address))
+    if taken is not None:
+        raise taken
+    if service.instance.image is None:
+        raise ConfigError(
+            f"{service.name} has no live machine to clone and no image to begin from",
+            cure=f"set instance.image (an AMI id) in services/{service.name}.toml",
+        )
+
+
+def _wait(run: Run, todo: ServicePlan, reading: Reading) -> tuple[ServicePlan, Reading]:
+    """Look again until nobody holds the lease, for as long as asked.
+
+    A release that fails ends its lease before it removes what it made (rule 3): that it still
+    does so is no dirt yet to one who waits.
+    """
+    pace = Pace(first=1.0, longest=10.0, deadline=run.options.wait.total_seconds())
+    awaited: set[DeployId] = set()
+    for _ in looks(pace):
+        lease = reading.ledger.lease if reading.ledger else None
+        if todo.end is not None or todo.problem:
+            break
+        if lease is not None:
+            awaited.add(lease.id)
+            run.note("guard", refusals.waited(lease, reading.now))
+        elif _cleaning_up(run, todo, awaited):
+            run.note("guard", "waiting for the other release to clean up after itself")
+        else:
+            break
+        todo, reading = look(run)
+    return todo, reading
+
+
+def _cleaning_up(run: Run, todo: ServicePlan, awaited: set[DeployId]) -> bool:
+    """Whether a release that we waited for has not yet put everything back."""
+    if not awaited or run.options.sweep_first:
+        return False
+    left = dirt(todo, run.options.despite)
+    return any(not one.units_only for one in todo.repairs) or any(
+        one.thing.deploy in awaited for one in left
+    )
+
+
+def _sweep(run: Run) -> None:
+    managed = run.ports.managed
+    run.note("guard", "sweeping first")
+    breaker = Breaker(managed.cap)
+    # The ordinary ask: retention waits as long as the record says. And the ordinary cap: whoever
+    # asks for a clean start does not ask for everything that a mistake may call garbage.
+    result = sweep([managed], {}, breaker.hear, approve=breaker.check)
+    if result.trouble:
+        raise Refused(result.trouble[0], cure=f"reconciler sweep --service {managed.name}")
+    run.note("guard", f"swept: {len(result.gone)} things removed")
+
+
+def _refuse_full(run: Run, reading: Reading) -> None:
+    """The ledger after our commit must fit into one TXT value: found out before, not at the end."""
+    old = settle(reading.ledger or ledgers.opened(), run.ports.managed.address)
+    mine = run.deploy
+    held = ledgers.acquire(old, mine, reading.now + timedelta(hours=24), "follow-up")
+    addresses = tuple(f"255.255.255.{n % 256}" for n in range(run.ports.service.instance.count))
+    seen = old.live.id if old.live else None
+    after: Ledger = ledgers.commit(held, mine, Cutover(mine, addresses, seen, reading.now))
+    try:
+        encode(held)
+        encode(after)
+    except LedgerTooLong as error:
+        raise Refused(
+            f"{mine.service}: {error}",
+            cure=f"keep fewer previous deploys (keep), then: reconciler sweep --service "
+            f"{mine.service}",
+        ) from error

@@ -1,0 +1,140 @@
+"""Image: a copy of the live machine's disk, tagged in the call that makes it."""
+
+from __future__ import annotations
+
+import time
+
+from deployer.checks import refusals
+from deployer.compute import ImageFacts, ImageOrder, InstanceFacts
+from deployer.release.context import Run
+from deployer.release.inferred_settings import birth_tags
+from deployer.release.live.gate import place_on_live
+from deployer.release.live.image_hooks import ImageHooks, refuse_let_go
+from reconciler.errors import CloudError, CloudUnclear, ToolError
+from reconciler.machine.shell import Shell
+from reconciler.model import tags as t
+from reconciler.model.resource import IMAGE, INSTANCE, SNAPSHOT
+from reconciler.util.polling import Pace
+from reconciler.util.secret import Reference
+from reconciler.util.signals import held_back
+
+
+def image(run: Run) -> str:
+    """Make the image of the live machine, or take the configured one; wait until it can launch."""
+    service = run.ports.service
+    live = live_machine(run)
+    run.source = live
+    if live is None or service.instance.image_from == "base":
+        run.image = _base(run)
+        return f"{run.image}, the configured base"
+    place_on_live(run, live)  # before anything of it is copied
+    tags = birth_tags(run)
+    order = ImageOrder(
+        instance=live.id,
+        name=run.deploy.image_name,
+        tags={kind: tags.of(kind) for kind in (IMAGE, SNAPSHOT)},
+        no_reboot=service.instance.no_reboot,
+    )
+    hooks = _hooks(run)
+    try:
+        # Inside: a file system frozen by the first of two lines is let go though the second fails.
+        hooks.before()
+        _create(run, order)
+    finally:
+        state = _let_go(run, hooks, live)
+    refuse_let_go(state, service.image, reboots=not order.no_reboot)
+    _wait(run)
+    reboot = "no reboot" if order.no_reboot else "rebooted"
+    return f"{run.image} of {live.id}, {reboot}"
+
+
+def _let_go(run: Run, hooks: ImageHooks, live: InstanceFacts) -> str:
+    """Run `after`. Where that fails, live may be stopped still: no undo may call that clean."""
+    try:
+        return hooks.after()
+    except ToolError as error:
+        run.stopped = f"{live.id} may be stopped: {error.message}; {error.cure}"
+        raise
+
+
+def _base(run: Run) -> str:
+    """The configured image's id; what stands in a parameter is resolved late."""
+    said = run.ports.service.instance.image or ""
+    if not said.startswith("ssm:"):
+        return said
+    return run.ports.resolve(Reference.parse(said)).reveal().strip()
+
+
+def _create(run: Run, order: ImageOrder) -> None:
+    # Just before the call, so that a lost reply is accounted for by its name; and no sooner: the
+    # undo repeats what was ordered, and an image may be told to reboot the live machine.
+    run.image_order = order
+    try:
+        with held_back():
+            run.image = run.ports.compute.create_image(order)
+    except CloudUnclear:
+        raise
+    except ToolError:
+        run.image_order = None  # refused or denied: AWS says that nothing was made
+        raise
+
+
+def live_machine(run: Run) -> InstanceFacts | None:
+    """A running machine of the live deploy to clone; None for a first release."""
+    reading = run.reading
+    ledger = reading.ledger if reading else None
+    if ledger is None or ledger.live is None:
+        return None
+    found = run.ports.compute.find_instances_at(ledger.live.at)
+    # Two networks of an account may use the same private address: only live's own is cloned.
+    own = [one for one in found if one.tags.get(t.ID) == str(ledger.live.id)]
+    running = [one for one in own if one.state == "running"]
+    if not running:
+        raise refusals.nothing_to_clone(run.ports.service.name, ledger.live)
+    return min(running, key=lambda one: one.id)
+
+
+def _hooks(run: Run) -> ImageHooks:
+    """The configured commands on the live machine (flush, fsfreeze and its end)."""
+    managed, service = run.ports.managed, run.ports.service
+
+    def connect() -> Shell:
+        things = run.todo.verdicts if run.todo else ()
+        source = run.source.id if run.source else ""
+        machine = next(
+            one.thing for one in things if one.thing.kind == INSTANCE and one.thing.id == source
+        )
+        return managed.reach.shell(machine)
+
+    limits = service.limits
+    return ImageHooks(run.deploy, service.image, limits.hook, limits.boot, connect)
+
+
+def _wait(run: Run) -> None:
+    """Wait until the image is available; the limit is ours, and the error names the cause."""
+    limit = run.ports.service.limits.image.total_seconds()
+    found: ImageFacts | None = None
+    for _ in run.looks(Pace(first=0.1, longest=10.0, deadline=limit)):
+        found = run.ports.compute.image(run.image)
+        gone = run.image_seen.learn(found.state if found else None, time.monotonic())
+        if found is not None and found.state == "available":
+            return
+        if found is not None and found.state in ("pending", "transient"):
+            run.progress("image", "pending", "%")(found.percent or 0, 100)
+        elif run.image_seen.seen:
+            _refuse_ended(run, found, gone=gone)
+    state = found.state if found else "not visible"
+    raise CloudError(
+        f"the image {run.image} is still {state} after {limit:.0f} s",
+        cure="raise limits.image; AWS says minutes, sometimes up to 24 hours for large volumes",
+    )
+
+
+def _refuse_ended(run: Run, found: ImageFacts | None, *, gone: bool) -> None:
+    """An image that failed or went will not come. The ledger first: an abort explains either."""
+    run.held.verify()
+    if found is not None:
+        why = found.reason or "no reason given"
+        raise CloudError(f"the image {run.image} is {found.state}: {why}")
+    if gone:
+        raise CloudError(f"the image {run.image} was deregistered before it was available")

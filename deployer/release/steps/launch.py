@@ -1,0 +1,113 @@
+"""Launch: one RunInstances call for all machines, everything tagged in it."""
+
+from __future__ import annotations
+
+from deployer.compute import InstanceFacts, LaunchOrder
+from deployer.provisioning.user_data import user_data
+from deployer.release.context import Run
+from deployer.release.inferred_settings import Shape, birth_tags, shape
+from reconciler.errors import CloudError, CloudUnclear, ConfigError, ToolError
+from reconciler.machine.host_key import make_host_key
+from reconciler.model.resource import INSTANCE, INTERFACE, VOLUME
+from reconciler.util.polling import Pace
+from reconciler.util.signals import held_back
+
+NO_CAPACITY = "InsufficientInstanceCapacity"
+
+
+def launch(run: Run) -> str:
+    """Launch all machines or none, in the first subnet that has room, and wait until they run."""
+    wanted = shape(run.ports.service, run.source, _live_addresses(run))
+    run.public = wanted.public
+    run.host_key = make_host_key()
+    _in_a_subnet(run, wanted)
+    _wait(run)
+    service = run.ports.service
+    gated = ", ".join((*service.app.units, *service.app.jobs))
+    return f"{len(run.launched)} × {wanted.type}; kept from acting: {gated}"
+
+
+def _live_addresses(run: Run) -> tuple[str, ...]:
+    ledger = run.reading.ledger if run.reading else None
+    return ledger.live.at if ledger and ledger.live else ()
+
+
+def _in_a_subnet(run: Run, wanted: Shape) -> None:
+    """Try the subnets in turn. Each zone has its own token: idempotency is zonal (aws.md §1)."""
+    if not wanted.subnets:
+        raise ConfigError("instance.subnets is needed where there is no live machine to copy")
+    for number, subnet in enumerate(wanted.subnets):
+        order = _order(run, wanted, subnet)
+        run.launch_order = order  # before the call: a lost reply is accounted for by its token
+        try:
+            with held_back():
+                run.launched = run.ports.compute.launch(order)
+            return
+        except CloudUnclear:
+            raise
+        except ToolError as error:
+            run.launch_order = None  # refused or denied: AWS says that nothing was made
+            last = number == len(wanted.subnets) - 1
+            if getattr(error, "code", "") != NO_CAPACITY or last:
+                raise
+            run.note("launch", f"no capacity in {subnet}, trying the next")
+
+
+def _order(run: Run, wanted: Shape, subnet: str) -> LaunchOrder:
+    service = run.ports.service
+    tags = birth_tags(run)
+    key = run.host_key
+    if key is None:
+        raise AssertionError("no host key")
+    return LaunchOrder(
+        token=run.deploy.client_token(run.ports.compute.zone_of(subnet)),
+        image=run.image,
+        count=service.instance.count,
+        type=wanted.type,
+        subnet=subnet,
+        groups=wanted.groups,
+        profile=wanted.profile,
+        key=wanted.key,
+        disks=wanted.disks,
+        user_data=user_data(key, run.gate),
+        tags={
+            kind: {**service.instance.tags, **tags.of(kind)}
+            for kind in (INSTANCE, VOLUME, INTERFACE)
+        },
+        public_address=wanted.public,
+    )
+
+
+def _wait(run: Run) -> None:
+    """Wait until every machine runs. One that ends instead says why (StateReason)."""
+    limit = run.ports.service.limits.boot.total_seconds()
+    found: tuple[InstanceFacts, ...] = ()
+    for _ in run.looks(Pace(first=0.1, longest=3.0, deadline=limit)):
+        found = run.ports.compute.instances(run.launched)
+        _refuse_ended(run, found)
+        up = [one for one in found if _is_up(run, one)]
+        run.progress("launch", "running", "machines")(len(up), len(run.launched))
+        if len(up) == len(run.launched):
+            run.facts = tuple(sorted(up, key=lambda one: one.id))
+            return
+    states = ", ".join(_said(run, one) for one in found) or "none is visible"
+    raise CloudError(
+        f"not every machine runs after {limit:.0f} s: {states}", cure="raise limits.boot"
+    )
+
+
+def _is_up(run: Run, one: InstanceFacts) -> bool:
+    """Running, and at the address that the record will get: a private one would be a dead end."""
+    return one.state == "running" and (bool(one.public_address) or not run.public)
+
+
+def _said(run: Run, one: InstanceFacts) -> str:
+    lacks = run.public and not one.public_address
+    return f"{one.id} {one.state}{', no public address' if lacks else ''}"
+
+
+def _refuse_ended(run: Run, found: tuple[InstanceFacts, ...]) -> None:
+    for one in found:
+        if one.state not in ("pending", "running"):
+            run.held.verify()  # an abort explains it
+            raise CloudError(f"{one.id} is {one.state}: {one.reason or 'no reason given'}")

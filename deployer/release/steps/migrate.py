@@ -1,0 +1,74 @@
+"""Migrate: once, on the first machine, against the new database only.
+
+The application's role owns that database, so a migration may write a comment on it: our memory is
+put back then, and what it wrote is kept in it as a note.
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+
+from deployer.release.context import Run
+from reconciler.database.port import DatabaseInfo
+from reconciler.machine.shell import Command
+
+
+def migrate(run: Run) -> str:
+    """Run the configured commands in the code's directory with the app's environment."""
+    config = run.ports.service.database
+    lines = config.migrate if config else ()
+    if not lines:
+        return "nothing to migrate"
+    before = _database(run)
+    try:
+        said = _run(run, lines)
+    finally:
+        _remember(run, before)
+    run.schema = said.splitlines()[-1] if said else ""
+    return run.schema or "migrated"
+
+
+def _run(run: Run, lines: tuple[str, ...]) -> str:
+    said = ""
+    for line in lines:
+        limit = run.within(run.ports.service.limits.migrate)
+        script = with_environment(line, run.ports.service.code.path, run.env_file)
+        command = Command(script, f"migration `{line}`", sudo=True, timeout=limit)
+        said = run.machines[0].shell.run(command).text.strip() or said
+    return said
+
+
+def _database(run: Run) -> DatabaseInfo | None:
+    server = run.ports.managed.reach.databases()
+    infos = server.databases() if server else ()
+    return next((one for one in infos if one.name == run.database), None)
+
+
+def _remember(run: Run, before: DatabaseInfo | None) -> None:
+    """Only in the very database that we have made: without a memory it would be nobody's."""
+    server, now = run.ports.managed.reach.databases(), _database(run)
+    if server is None or before is None or before.memory is None or now is None:
+        return
+    if now.oid == before.oid and now.memory != before.memory:
+        server.remember(now, replace(before.memory, note=now.foreign or before.memory.note))
+
+
+def with_environment(line: str, directory: str, env_file: str) -> str:
+    """A line of shell in `directory` with the variables of a systemd environment file.
+
+    The file is read on the machine, so that no value of it is in an argument or in a log.
+    """
+    load = (
+        f'while IFS= read -r pair || [ -n "$pair" ]; do\n'
+        f"  case $pair in\n"
+        f"    [A-Za-z_]*=*) value=${{pair#*=}}\n"
+        f"      case $value in\n"
+        f'        \\"*\\") value=${{value#\\"}}; value=${{value%\\"}};;\n'
+        f"        \\'*\\') value=${{value#\\'}}; value=${{value%\\'}};;\n"
+        f"      esac\n"
+        f'      export "${{pair%%=*}}=$value";;\n'
+        f"  esac\n"
+        f"done < {shlex.quote(env_file)}\n"
+    )
+    return f"set -e\n{load if env_file else ''}cd {shlex.quote(directory)}\n{line}\n"

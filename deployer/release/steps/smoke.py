@@ -1,0 +1,14 @@
+"""Smoke: the new machines must answer as production would be asked, before they are production."""
+
+from __future__ import annotations
+
+from deployer.provisioning.smoke_checks import Subject
+from deployer.provisioning.smoke_runner import smoke_subjects
+from deployer.release.context import Run
+
+
+def smoke(run: Run) -> str:
+    """Ask every new machine at its own address."""
+    units = run.ports.service.app.units
+    subjects = [Subject(one.address, one.shell, units) for one in run.machines]
+    return smoke_subjects(run.ports, subjects, run.held.sleep)

@@ -1,0 +1,15 @@
+"""Start: the app's units on every new machine; jobs stay stopped until the commit."""
+
+from __future__ import annotations
+
+from deployer.release.context import Run
+from reconciler.machine.unit_control import Act, obey
+from reconciler.util.concurrency import side_by_side
+
+
+def start(run: Run) -> str:
+    """Let the app run, under the fence: a start that comes late must find itself refused."""
+    act = Act(run.held.generation, str(run.deploy), app="run", jobs="stop")
+    side_by_side(run.machines, lambda one: obey(one.shell, run.gate, act))
+    run.at = tuple(sorted(one.address for one in run.machines))
+    return ", ".join(run.ports.service.app.units)

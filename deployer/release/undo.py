@@ -1,0 +1,203 @@
+"""A release that failed before its commit: account for every create, end the lease, sweep own id.
+
+In this order (rules 3, 4 and 8). While the lease is ours every create whose reply was lost is
+settled; then the lease is ended by a swap, and only when the ledger says that we are not rooted is
+anything deleted.
+
+Where the live database is shut, it opens first: one swap ends the lease, and one transaction thaws,
+within the ten seconds that CI leaves between its SIGINT and its SIGKILL. Nothing stands before
+that: the database is shut after image and machines are known, so no create is to be settled then.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TypeVar
+
+from deployer import events as e
+from deployer.release.context import Run
+from deployer.release.lease_holder import Lease
+from deployer.release.reopen_live import open_again
+from deployer.release.wait_listed import wait_until_listed
+from reconciler.errors import CloudError, CloudUnclear, ToolError
+from reconciler.model.ledger import NotAllowed
+from reconciler.model.outcome import Fate, Outcome
+from reconciler.plan.service_plan import Ask
+from reconciler.sweep.runner import Result, sweep
+from reconciler.util.signals import Interrupted, held_back
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Undone:
+    """How the clean-up ended. `left` says what remains, one line each; empty when clean."""
+
+    removed: dict[str, int]
+    left: tuple[str, ...]
+    committed: bool = False
+    kept: bool = False
+
+
+def undo(run: Run, reason: str) -> Undone:
+    """Undo everything so far. Never raises a ToolError: what could not be undone is in `left`."""
+    run.emit(e.CleanUpBegan(reason))
+    trouble = _account(run)
+    try:
+        ended = run.held.end(run.options.keep_failed)
+        if not ended and run.held.committed(run.deploy):
+            return Undone({}, (), committed=True)
+    except (ToolError, NotAllowed) as error:
+        # Perhaps still rooted: then nothing may be deleted. The lease runs out, the sweep does it.
+        close_sessions(run)
+        left = (*trouble, f"the lease could not be ended: {error}")
+        return _finished(run, {}, left + still_shut(run.held, run.source_database))
+    kept = ended and bool(run.options.keep_failed)
+    try:
+        _thaw_live(run)
+        close_sessions(run)
+        if kept:
+            # Nothing is deleted: what is kept is rooted; it is labelled and its units stop.
+            return Undone({}, trouble + left_lines(_sweep(run)), kept=True)
+        return _sweep_own(run, trouble)
+    except ToolError as error:
+        # Not an error of the release: said as one, it would read as if all had been cleaned up.
+        return _finished(run, {}, (*trouble, f"the clean-up ended early: {error}"), kept=kept)
+
+
+def still_shut(lease: Lease, database: str) -> tuple[str, ...]:
+    """What to say, and to do, where nobody could be asked whether `database` may be opened."""
+    if not database:
+        return ()
+    service = lease.mine.service
+    if lease.committing:
+        cure = f"reconciler sweep --service {service}"
+        return (f"{database} may refuse writes, or be left: once Route 53 answers, {cure}",)
+    said = f"{database} may refuse writes until the lease has run out and a sweep has opened it"
+    cure = f"deployer thaw {service} --deployer-is-dead"
+    return (f"{said}; at once, once this process has ended: {cure}",)
+
+
+def settled(settle: Callable[[], bool]) -> bool:
+    """Whether the commit was made, as `settle` finds out; a first signal waits until it has.
+
+    An undo torn in half would end as a signal does whose undo is whole (exit 130). Where the
+    commit turns out to be made the signal has come too late, and the follow-up goes on.
+    """
+    live = False
+    try:
+        with held_back():
+            live = settle()
+    except Interrupted:
+        if not live:
+            raise
+    return live
+
+
+def _thaw_live(run: Run) -> None:
+    """Writes first: clients wait for them, and nobody waits for the rest.
+
+    If it fails, the sweep that follows tries again and says why.
+    """
+    began = run.reading.ledger if run.reading else None
+    live = began.live if began else None
+    if not run.source_database or live is None:
+        return
+    try:
+        opened = open_again(run.ports.managed, run.held.ledger, run.source_database, live.id)
+    except ToolError as error:
+        run.emit(e.Warned(f"{run.source_database} could not be opened at once: {error}"))
+        return
+    if opened:
+        run.thawed(cut_over=False)
+
+
+def _account(run: Run) -> tuple[str, ...]:
+    """Settle the creates whose outcome is not known, by repeating them with their own token."""
+    trouble = [run.stopped] if run.stopped else []
+    compute = run.ports.compute
+    if run.image_order is not None and not run.image:
+        order = run.image_order
+        run.image = _again("image", lambda: compute.create_image(order), trouble) or ""
+    if run.launch_order is not None and not run.launched:
+        launch = run.launch_order
+        run.launched = _again("machines", lambda: compute.launch(launch), trouble) or ()
+    return tuple(trouble)
+
+
+def _again(what: str, create: Callable[[], T], trouble: list[str]) -> T | None:
+    try:
+        return create()
+    except CloudError as error:
+        if not _definite(error):
+            trouble.append(f"whether {what} were made is not known: {error}")
+    except ToolError as error:
+        trouble.append(f"whether {what} were made is not known: {error}")
+    return None
+
+
+def _definite(error: CloudError) -> bool:
+    """AWS refused the very same request, so the one before made nothing either."""
+    return not isinstance(error, CloudUnclear)
+
+
+def close_sessions(run: Run) -> None:
+    """End the SSH sessions: what still runs on the new machines ends with them."""
+    for one in run.machines:
+        with suppress(ToolError):
+            one.shell.close()
+
+
+def _sweep_own(run: Run, trouble: tuple[str, ...]) -> Undone:
+    if not wait_until_listed(run):
+        trouble = (*trouble, "not everything that was made is listed by its tags yet")
+    result = _sweep(run)
+    return _finished(run, _counts(result), trouble + left_lines(result))
+
+
+def _sweep(run: Run) -> Result:
+    managed = run.ports.managed
+    ask = Ask(managed.retention, only=run.deploy)
+
+    def tell(one: Outcome) -> None:
+        thing = one.resource
+        if one.fate is Fate.DONE and not one.text:
+            return  # a label written: no news
+        run.emit(e.CleanUpItem(thing.kind, thing.id, one.fate.value, one.text))
+
+    return sweep([managed], {managed.name: ask}, tell)
+
+
+def _counts(result: Result) -> dict[str, int]:
+    return dict(Counter(one.resource.kind for one in result.gone))
+
+
+def left_lines(result: Result) -> tuple[str, ...]:
+    """What a sweep left, one line each, with its reason."""
+    last = {one.resource.key: one for one in result.outcomes}
+    lines = [one.problem for one in result.left.unknown]
+    for plan in result.left.services:
+        for verdict in plan.deletes:
+            known = last.get(verdict.thing.key)
+            why = f": {known.text}" if known and known.text else ""
+            lines.append(f"{verdict.thing.kind} {verdict.thing.id}{why}")
+        for repair in plan.repairs:
+            lines.append(f"{repair.deploy}: {repair.why}")
+            lines += [
+                f"{one.resource.id}: {one.text}"
+                for one in result.outcomes
+                if one.reached is not None and one.fate is not Fate.DONE
+                if one.resource.deploy == repair.deploy
+            ]
+    lines += [f"{gap.kind}s could not be listed: {gap.reason}" for gap in result.gaps]
+    return (*lines, *result.trouble)
+
+
+def _finished(
+    run: Run, removed: dict[str, int], left: tuple[str, ...], *, kept: bool = False
+) -> Undone:
+    run.emit(e.CleanUpDone(removed, len(left), served=not run.stopped))
+    return Undone(removed, left, kept=kept)

@@ -1,0 +1,60 @@
+"""Waiting until what we made is listed: "no instances found" right after a create is no answer.
+
+EC2's listings lag behind its creates (aws.md §1); a sweep that looked too early would find nothing
+and call it clean. We know our own ids, so we wait for exactly these.
+"""
+
+from __future__ import annotations
+
+import time
+
+from deployer.release.context import Run
+from reconciler.errors import AccessDenied
+from reconciler.model.resource import IMAGE, INSTANCE, Inventory
+from reconciler.sweep.absence import STATES
+from reconciler.util.polling import Pace, looks
+
+LISTED = Pace(first=0.2, longest=5.0, deadline=120.0)
+
+
+def wait_until_listed(run: Run, pace: Pace = LISTED) -> bool:
+    """Wait until every machine and image of this run is listed by its tags, or gone.
+
+    False when the deadline came first, or when we may not see what is missing, for which no waiting
+    helps: then a later sweep has to look again.
+    """
+    missing = dict.fromkeys(run.launched, INSTANCE)
+    if run.image and run.image_order is not None:
+        missing[run.image] = IMAGE
+    for _ in looks(pace) if missing else ():
+        seen = run.ports.managed.heap.scan()
+        there = _listed(seen) | _ended(run)
+        missing = {one: kind for one, kind in missing.items() if one not in there}
+        if _denied(seen).issuperset(missing.values()):
+            break
+    return not missing
+
+
+def _denied(inventory: Inventory) -> set[str]:
+    """The kinds that we are not allowed to see."""
+    return {gap.kind for gap in inventory.gaps if gap.refusal is AccessDenied}
+
+
+def _listed(inventory: Inventory) -> set[str]:
+    return {one.id for one in inventory.resources}
+
+
+def _ended(run: Run) -> set[str]:
+    found = run.ports.compute.instances(run.launched) if run.launched else ()
+    ended = {one.id for one in found if one.state in STATES}
+    return ended | ({run.image} if _image_is_gone(run) else set())
+
+
+def _image_is_gone(run: Run) -> bool:
+    """Whether another sweep took the image, which was seen before."""
+    if not run.image or not (run.image_seen.seen or run.launch_order is not None):
+        return False
+    found = run.ports.compute.image(run.image)
+    gone = run.image_seen.learn(found.state if found else None, time.monotonic())
+    # It was available, for minutes, before anything was launched of it: one look suffices.
+    return gone or (found is None and run.launch_order is not None)

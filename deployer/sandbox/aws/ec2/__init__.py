@@ -1,0 +1,1 @@
+"""The other EC2 resources, and how each kind is listed."""

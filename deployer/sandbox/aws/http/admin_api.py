@@ -1,0 +1,70 @@
+"""`/_sandbox/...`: the door's own small API, in JSON, on the cloud's port.
+
+GET    /_sandbox/health            {"ok": true}
+GET    /_sandbox/faults            {"rules": [...], "lag": seconds, "limits": speed, "images": fate}
+POST   /_sandbox/faults            a rule, {"lag": seconds}, {"limits": speed} or {"images": fate}
+DELETE /_sandbox/faults            no faults, no lag, no limits
+GET    /_sandbox/requests?since=N  {"requests": [...]}
+DELETE /_sandbox/requests          forget them
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import parse_qs
+
+from werkzeug.wrappers import Response
+
+from deployer.sandbox.aws.http.request_log import Journal
+from deployer.sandbox.faults import FATES, FaultBook, parse_rule
+
+
+def answer_control(
+    environ: dict[str, Any], body: bytes, faults: FaultBook, journal: Journal
+) -> Response:
+    """Answer one request to `/_sandbox/...`; 400 with the reason for what makes no sense."""
+    asked = environ["REQUEST_METHOD"], environ["PATH_INFO"].removeprefix("/_sandbox/")
+    try:
+        if asked == ("GET", "health"):
+            return _json({"ok": True})
+        if asked[1] == "faults":
+            return _faults(asked[0], body, faults)
+        if asked == ("GET", "requests"):
+            query = parse_qs(environ.get("QUERY_STRING", ""))
+            return _json({"requests": journal.since(int(query.get("since", ["0"])[0]))})
+        if asked == ("DELETE", "requests"):
+            journal.clear()
+            return _json({})
+    except (ValueError, KeyError, TypeError) as wrong:
+        return _json({"error": str(wrong)}, 400)
+    return _json({"error": f"no {asked[0]} /_sandbox/{asked[1]}"}, 404)
+
+
+def _faults(method: str, body: bytes, faults: FaultBook) -> Response:
+    if method == "GET":
+        speeds = {"lag": faults.lag, "limits": faults.limits, "images": faults.images}
+        return _json({"rules": faults.rules(), **speeds})
+    if method == "DELETE":
+        faults.clear()
+        return _json({})
+    if method != "POST":
+        return _json({"error": f"no {method} here"}, 404)
+    data = json.loads(body)
+    if set(data) == {"lag"}:
+        faults.lag = float(data["lag"])
+        return _json({"lag": faults.lag})
+    if set(data) == {"limits"}:
+        faults.limits = float(data["limits"])
+        return _json({"limits": faults.limits})
+    if set(data) == {"images"}:
+        if data["images"] not in FATES:
+            raise ValueError(f"unknown fate {data['images']!r}; known: {FATES}")
+        faults.images = data["images"]
+        return _json(data)
+    rule = faults.add(parse_rule(data))
+    return _json(next(r for r in faults.rules() if r["id"] == rule.id))
+
+
+def _json(data: dict[str, Any], status: int = 200) -> Response:
+    return Response(json.dumps(data), status, content_type="application/json")

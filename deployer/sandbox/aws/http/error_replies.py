@@ -1,0 +1,59 @@
+"""Error replies in each service's own form, for faults and for what is not implemented."""
+
+from __future__ import annotations
+
+import json
+from uuid import uuid4
+from xml.sax.saxutils import escape
+
+from werkzeug.wrappers import Response
+
+from deployer.sandbox.aws.http.request import Call
+
+_ROUTE53_NS = "https://route53.amazonaws.com/doc/2013-04-01/"
+
+
+def error_reply(call: Call, status: int, code: str, message: str) -> Response:
+    """An error as `call`'s protocol words it."""
+    if call.protocol == "json":
+        body = json.dumps({"__type": code, "message": message})
+        return Response(body, status, content_type="application/x-amz-json-1.1")
+    return Response(_xml(call, code, message), status, content_type="text/xml;charset=UTF-8")
+
+
+def _xml(call: Call, code: str, message: str) -> str:
+    head = '<?xml version="1.0" encoding="UTF-8"?>\n'
+    error = f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
+    request_id = str(uuid4())
+    if call.protocol == "ec2":
+        errors = f"<Errors><Error>{error}</Error></Errors><RequestID>{request_id}</RequestID>"
+        return f"{head}<Response>{errors}</Response>"
+    if call.protocol == "rest":
+        return f"{head}<Error>{error}<RequestId>{request_id}</RequestId></Error>"
+    space = f' xmlns="{_ROUTE53_NS}"' if call.protocol == "route53" else ""
+    inner = f"<Error><Type>Sender</Type>{error}</Error><RequestId>{request_id}</RequestId>"
+    return f"{head}<ErrorResponse{space}>{inner}</ErrorResponse>"
+
+
+def throttled(call: Call) -> Response:
+    """Refused for the rate, in the service's own words (aws.md §1 and §4)."""
+    if call.service == "route53":
+        return error_reply(call, 400, "Throttling", "Rate exceeded")
+    if call.protocol == "ec2":
+        return error_reply(call, 503, "RequestLimitExceeded", "Request limit exceeded.")
+    if call.protocol == "rest":
+        return error_reply(call, 503, "SlowDown", "Please reduce your request rate.")
+    code = "ThrottlingException" if call.protocol == "json" else "Throttling"
+    return error_reply(call, 400, code, "Rate exceeded")
+
+
+def internal_error(call: Call) -> Response:
+    """HTTP 500, as a service in trouble answers."""
+    code = "InternalError" if call.protocol in ("ec2", "rest") else "InternalFailure"
+    return error_reply(call, 500, code, "An internal error has occurred")
+
+
+def not_implemented(call: Call) -> Response:
+    """What neither moto nor we have: a client error, since a 500 would be retried silently."""
+    text = f"The sandbox has no {call.service}:{call.action}, or not with these parameters."
+    return error_reply(call, 400, "UnsupportedOperation", text)

@@ -1,0 +1,148 @@
+"""The one door in front of the sandbox's API: journal, faults, lock, then moto.
+
+A WSGI application around moto's. It answers `/_sandbox/...` itself.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from werkzeug.test import run_wsgi_app
+from werkzeug.wrappers import Response
+
+from deployer.sandbox.aws.http.admin_api import answer_control
+from deployer.sandbox.aws.http.error_replies import (
+    error_reply,
+    internal_error,
+    not_implemented,
+    throttled,
+)
+from deployer.sandbox.aws.http.rate_limits import Limits
+from deployer.sandbox.aws.http.request import Call, read_call
+from deployer.sandbox.aws.http.request_log import Journal
+from deployer.sandbox.aws.state.cloud import Cloud
+from deployer.sandbox.faults import FaultRule
+
+log = logging.getLogger(__name__)
+Environ = dict[str, Any]
+
+OPERATOR = "sandbox-operator"
+"""In the user agent of the sandbox's own calls (seed, status): they meet no fault that was set for
+somebody else, and do not stand in the journal."""
+
+
+class Door:
+    """Calls the API behind it, one request at a time, unless a fault says otherwise."""
+
+    def __init__(self, behind: Any, cloud: Cloud, journal: Journal) -> None:
+        self._behind = behind
+        self._cloud = cloud
+        self._journal = journal
+        self._limits = Limits(cloud.faults)
+
+    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        body = _read_body(environ)
+        if environ.get("PATH_INFO", "").startswith("/_sandbox/"):
+            reply = answer_control(environ, body, self._cloud.faults, self._journal)
+            return reply(environ, start_response)
+        environ["sandbox.epoch"] = self._cloud.epoch
+        call = read_call(environ, body)
+        if OPERATOR in environ.get("HTTP_USER_AGENT", ""):
+            return self._execute(environ, body, call)(environ, start_response)
+        with self._cloud.lock:
+            admitted = self._limits.admit(call)
+        if not admitted:
+            self._journal.add((call.service, call.action, call.mutating), 503, "limit")
+            return throttled(call)(environ, start_response)
+        rule = self._cloud.faults.take(call.service, call.action, call.mutating)
+        reply = self._carry_out(environ, body, call, rule)
+        dropped = rule is not None and rule.kind == "drop_reply"
+        kind = rule.kind if rule else ""
+        status = 0 if dropped else reply.status_code
+        self._journal.add((call.service, call.action, call.mutating), status, kind)
+        if dropped:
+            _hang_up(environ)
+        return reply(environ, start_response)
+
+    def _carry_out(
+        self, environ: Environ, body: bytes, call: Call, rule: FaultRule | None
+    ) -> Response:
+        kind = rule.kind if rule else ""
+        if rule is None or kind == "drop_reply":
+            return self._execute(environ, body, call)
+        if kind == "throttle":
+            return throttled(call)
+        if kind == "error500":
+            return internal_error(call)
+        if kind == "error":
+            code = rule.code or "InternalError"
+            return error_reply(call, rule.status, code, "This error was asked for")
+        if kind == "delay":
+            time.sleep(rule.seconds)
+            return self._execute(environ, body, call)
+        reply = self._execute(environ, body, call)
+        self._deliver_again(environ, body, call, rule.seconds)
+        return reply
+
+    def _deliver_again(self, environ: Environ, body: bytes, call: Call, seconds: float) -> None:
+        def again() -> None:
+            time.sleep(seconds)
+            reply = self._execute(dict(environ), body, call)
+            done = (call.service, call.action, call.mutating)
+            self._journal.add(done, reply.status_code, "duplicate")
+
+        thread = threading.Thread(target=again, name="aws-duplicate", daemon=True)
+        thread.start()
+        if seconds <= 0:
+            thread.join()
+
+    def _execute(self, environ: Environ, body: bytes, call: Call) -> Response:
+        inner = dict(environ)
+        inner["wsgi.input"] = io.BytesIO(body)
+        inner["CONTENT_LENGTH"] = str(len(body))
+        try:
+            with self._cloud.lock:
+                if environ["sandbox.epoch"] != self._cloud.epoch:
+                    return internal_error(call)  # asked of a cloud that was reset since
+                try:
+                    chunks, status, headers = run_wsgi_app(self._behind, inner, buffered=True)
+                finally:
+                    if call.mutating:
+                        self._cloud.listings.changed()
+        except NotImplementedError as gap:
+            log.warning("not implemented: %s:%s: %s", call.service, call.action, gap)
+            return not_implemented(call)
+        except Exception:
+            log.exception("failed: %s:%s", call.service, call.action)
+            return internal_error(call)
+        reply = Response(b"".join(chunks), status, headers)
+        if reply.mimetype == "text/html" and reply.status_code in (404, 405):
+            return not_implemented(call)  # no such path in moto, in the web framework's words
+        return reply
+
+
+def _read_body(environ: Environ) -> bytes:
+    if environ.get("wsgi.input_terminated") and not environ.get("CONTENT_LENGTH"):
+        chunked: bytes = environ["wsgi.input"].read()
+        environ.pop("HTTP_TRANSFER_ENCODING", None)
+        return chunked
+    length = int(environ.get("CONTENT_LENGTH") or 0)
+    body: bytes = environ["wsgi.input"].read(length) if length else b""
+    return body
+
+
+def _hang_up(environ: Environ) -> None:
+    """Close the connection without a byte of answer.
+
+    Raises:
+        ConnectionAbortedError: always; the server takes it for a client that went away.
+    """
+    connection: socket.socket = environ["werkzeug.socket"]
+    connection.shutdown(socket.SHUT_RDWR)
+    raise ConnectionAbortedError("the reply is dropped: a fault asked for it")

@@ -1,0 +1,1 @@
+"""Instances and images: launched, started, stopped, imaged."""

@@ -1,0 +1,89 @@
+"""moto's server application, with our response classes in the place of its own.
+
+moto reads its settings from the environment when it is imported, so this module alone imports
+it first, and nothing imports this module before a server starts.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+# The default images alone make 1,300 snapshots; CORS headers and IAM are nobody's business here.
+os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
+os.environ.setdefault("MOTO_DISABLE_GLOBAL_CORS", "true")
+
+import moto.ec2.urls as ec2_urls
+import moto.rds.urls as rds_urls
+import moto.route53.urls as route53_urls
+from moto.core.base_backend import BackendDict
+from moto.core.model_instances import reset_model_data
+from moto.ec2.models import ec2_backends
+from moto.moto_api._internal import mock_random
+from moto.moto_server.werkzeug_app import (
+    DomainDispatcherApplication,
+    MotoRequestHandler,
+    create_backend_app,
+)
+
+from deployer.sandbox.aws import moto_patches, xml_serializer
+from deployer.sandbox.aws.ec2.actions import StrictEc2
+from deployer.sandbox.aws.rds import StrictRds
+from deployer.sandbox.aws.route53.zones import StrictRoute53
+
+
+class QuietHandler(MotoRequestHandler):
+    """Requests go to the journal, not to stderr."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Say nothing."""
+
+
+class Dispatcher(DomainDispatcherApplication):
+    """Asks each host name once: moto lists its own directory at every request to find out."""
+
+    def __init__(self) -> None:
+        super().__init__(create_backend_app)
+        self._backends: dict[str | None, Any] = {}
+
+    def get_backend_for_host(self, host: str | None) -> Any:
+        """The name of the backend that answers at this host; None for none."""
+        if host not in self._backends:
+            self._backends[host] = super().get_backend_for_host(host)
+        return self._backends[host]
+
+
+def build() -> Dispatcher:
+    """The WSGI application: every service moto has, EC2, RDS and Route 53 strict."""
+    moto_patches.apply()
+    xml_serializer.apply()
+    ec2_urls.url_paths = dict.fromkeys(ec2_urls.url_paths, StrictEc2.dispatch)
+    rds_urls.url_paths = dict.fromkeys(rds_urls.url_paths, StrictRds.dispatch)
+    route53_urls.url_paths = dict.fromkeys(route53_urls.url_paths, StrictRoute53.dispatch)
+    application = Dispatcher()
+    # To learn EC2's URLs moto makes a whole backend, which draws on the source of the ids. Here,
+    # before that is seeded, not at the first request: ids would differ from those after a reset.
+    application.app_instances["ec2"] = create_backend_app("ec2")
+    return application
+
+
+def forget(seed: int) -> None:
+    """Drop every backend of every account, and begin the ids anew.
+
+    Not moto's own reset: that builds each backend again only to throw it away. S3 alone is
+    reset by itself, since its objects are open files.
+    """
+    every: Any = BackendDict
+    for backends in every._instances:  # noqa: SLF001  # moto has no other list of them
+        for account in backends.values():
+            if account.service_name == "s3":
+                account.reset()
+        backends.clear()
+    every._instances.clear()  # noqa: SLF001
+    reset_model_data()
+    mock_random.seed(seed)
+
+
+def ec2_backend(account: str, region: str) -> Any:
+    """moto's EC2 backend of one account and region."""
+    return ec2_backends[account][region]

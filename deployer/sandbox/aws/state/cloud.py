@@ -1,0 +1,188 @@
+"""What the strict layer knows beside moto: births, client tokens, jobs on machines.
+
+One `Cloud` a process, guarded by one lock: an API call sees and leaves a consistent state, so
+a compare-and-swap is one. Nothing slow happens under the lock; killing machines is a job.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from typing import Any
+
+from deployer.sandbox.aws.options import AwsOptions
+from deployer.sandbox.aws.state.list_cache import Listings
+from deployer.sandbox.aws.state.public_addresses import PublicAddresses
+from deployer.sandbox.faults import FaultBook
+from deployer.sandbox.machine_host import MachineHost, Nat
+
+log = logging.getLogger(__name__)
+JOB_THREADS = 8
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What a client token stands for: the request's fingerprint and what it made."""
+
+    fingerprint: str
+    reservation: Any
+    instances: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class TagWrite:
+    """When a tag was last written (monotonic seconds), and what stood there before."""
+
+    when: float
+    before: str | None
+
+
+@dataclass
+class Region:
+    """Our books on one account's region, beside moto's EC2 backend."""
+
+    backend: Any
+    instances: dict[str, Any] = field(default_factory=dict)
+    launches: dict[tuple[str, str], Launch] = field(default_factory=dict)
+    terminated_at: dict[str, float] = field(default_factory=dict)
+    tag_writes: dict[tuple[str, str], TagWrite] = field(default_factory=dict)
+    next_address: dict[str, int] = field(default_factory=dict)
+    upkept_at: float = float("-inf")
+
+
+class Births:
+    """When each resource came to be, and in which order: for pages, ages and visibility."""
+
+    def __init__(self) -> None:
+        self._born: dict[str, tuple[int, float]] = {}
+
+    def note(self, thing_id: str) -> tuple[int, float]:
+        """(order, monotonic time) of a thing's birth; now, if it was not known."""
+        if thing_id not in self._born:
+            self._born[thing_id] = (len(self._born) + 1, time.monotonic())
+        return self._born[thing_id]
+
+    def age(self, thing_id: str) -> float:
+        """Seconds since birth."""
+        return time.monotonic() - self.note(thing_id)[1]
+
+    def order(self, thing_id: str) -> int:
+        """Its place in the order of births, from 1."""
+        return self.note(thing_id)[0]
+
+
+class Jobs:
+    """Work on machines that must not hold up the API; a thing's jobs run one after another."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(JOB_THREADS, thread_name_prefix="aws-job")
+        self._running: dict[str, Future[None]] = {}
+
+    def begin(self, thing_id: str, work: Callable[[], None]) -> None:
+        """Do `work` in the background, once the thing's earlier jobs have ended."""
+        earlier = self._running.get(thing_id)
+        # The pool is first in, first out: an earlier job never waits for a thread we hold.
+        self._running[thing_id] = self._pool.submit(_after, earlier, work)
+
+    def outcome(self, thing_id: str) -> bool | None:
+        """None while the job runs, then whether it went well (True without a job)."""
+        job = self._running.get(thing_id)
+        if job is None:
+            return True
+        if not job.done():
+            return None
+        return job.exception() is None
+
+    def forget(self, thing_id: str) -> None:
+        """Drop a finished job."""
+        self._running.pop(thing_id, None)
+
+    def drain(self) -> None:
+        """Wait for what runs, then know of nothing."""
+        for job in list(self._running.values()):
+            error = job.exception()
+            if error is not None:
+                log.warning("a job on a machine failed: %s", error)
+        self._running.clear()
+
+    def close(self) -> None:
+        """Wait for what runs and end the threads."""
+        self._pool.shutdown(wait=True)
+
+
+def _after(earlier: Future[None] | None, work: Callable[[], None]) -> None:
+    if earlier is not None:
+        wait([earlier])
+    work()
+
+
+class Cloud:
+    """Everything the strict layer shares; `lock` is held by every request while it runs."""
+
+    def __init__(
+        self, host: MachineHost, options: AwsOptions, faults: FaultBook, nat: Nat | None = None
+    ) -> None:
+        self.host = host
+        self._nat = nat
+        self.options = options
+        self.faults = faults
+        self.lock = threading.RLock()
+        self.jobs = Jobs()
+        self.listings = Listings()
+        self.epoch = 0
+        self.forget()
+
+    def forget(self) -> None:
+        """Know of nothing: a new account, and a request made to the old one is void."""
+        self.epoch += 1
+        self.listings.changed()
+        self.births = Births()
+        self.regions: dict[tuple[str, str], Region] = {}
+        self.dns_changes: dict[str, tuple[float, Any]] = {}
+        self.addresses: set[str] = set()
+        self.public = PublicAddresses(self.options.network, self.addresses)
+
+    def follow_routes(self) -> None:
+        """Let traffic to public addresses go where they stand now; costs nothing without any."""
+        if self.public.changed and self._nat is not None:
+            self.public.changed = False
+            self._nat.follow(frozenset(self.public.routes()))
+
+    def region(self, backend: Any) -> Region:
+        """Our books beside this moto EC2 backend."""
+        key = (backend.account_id, backend.region_name)
+        if key not in self.regions:
+            self.regions[key] = Region(backend)
+        return self.regions[key]
+
+    def is_visible(self, thing_id: str) -> bool:
+        """Whether describes show it already (the `lag` fault hides the young)."""
+        return self.faults.lag <= 0 or self.births.age(thing_id) >= self.faults.lag
+
+
+_current: list[Cloud] = []
+
+
+def current() -> Cloud:
+    """The cloud of the running server."""
+    return _current[-1]
+
+
+def occupy(cloud: Cloud) -> None:
+    """Make it the process's cloud.
+
+    Raises:
+        RuntimeError: there is one already (moto's state is global).
+    """
+    if _current:
+        raise RuntimeError("a sandbox API already runs in this process: stop it first")
+    _current.append(cloud)
+
+
+def vacate() -> None:
+    """The process has no cloud any more."""
+    _current.clear()

@@ -1,0 +1,107 @@
+"""Time's work: what is pending becomes ready, what is dying dies, the dead are forgotten.
+
+Run under the cloud's lock at the start of every EC2 request. States depend on the machine
+(`MachineHost`) and on the configured times; nothing here waits.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from deployer.sandbox.aws.state.cloud import Cloud, Region
+from deployer.sandbox.aws.state.instance import INSTANCE_SHUTDOWN, USER_SHUTDOWN, SandboxInstance
+from deployer.sandbox.aws.state.termination import bury, forget_instance
+
+MANY = 5_000
+MANY_EVERY = 0.2
+"""With more instances than that, their states may be so many seconds old."""
+
+
+def bring_up_to_date(cloud: Cloud, region: Region) -> None:
+    """Let every instance and image of the region be what it is by now.
+
+    With very many of them not at every single request.
+    """
+    now = time.monotonic()
+    if len(region.instances) > MANY and now - region.upkept_at < MANY_EVERY:
+        return
+    region.upkept_at = now
+    for instance in list(region.instances.values()):
+        _instance_step(cloud, region, instance)
+    for image in region.backend.amis.values():
+        _image_step(cloud, image)
+
+
+def _instance_step(cloud: Cloud, region: Region, instance: SandboxInstance) -> None:
+    state = instance.state
+    _step(cloud, region, instance, state)
+    if instance.state != state or instance.id not in region.instances:
+        cloud.listings.changed()
+
+
+def _step(cloud: Cloud, region: Region, instance: SandboxInstance, state: str) -> None:
+    if state == "pending":
+        _pending(cloud, instance)
+    elif state == "running":
+        _running(cloud, instance)
+    elif state in ("stopping", "shutting-down") and cloud.jobs.outcome(instance.id):
+        cloud.jobs.forget(instance.id)
+        _job_done(cloud, region, instance)
+    elif state == "terminated":
+        gone_for = time.monotonic() - region.terminated_at[instance.id]
+        if gone_for >= cloud.options.terminated_for:
+            forget_instance(region, instance)
+
+
+def _pending(cloud: Cloud, instance: SandboxInstance) -> None:
+    waited = time.monotonic() - instance.pending_since
+    if cloud.host.has_halted(instance.id):
+        _running(cloud, instance)
+    elif waited >= cloud.options.instance_pending and cloud.host.is_up(instance.id):
+        instance.become("running")
+
+
+def _running(cloud: Cloud, instance: SandboxInstance) -> None:
+    """A machine that shut itself down stops, or ends, as its shutdown behaviour says."""
+    if not cloud.host.has_halted(instance.id):
+        return
+    if instance.instance_initiated_shutdown_behavior == "terminate":
+        begin_termination(cloud, instance, INSTANCE_SHUTDOWN)
+    else:
+        _has_stopped(instance, INSTANCE_SHUTDOWN)
+
+
+def _has_stopped(instance: SandboxInstance, reason: str) -> None:
+    instance.become("stopped", reason)
+    for interface in instance.nics.values():
+        interface.stop()
+
+
+def _job_done(cloud: Cloud, region: Region, instance: SandboxInstance) -> None:
+    """The last of its things goes with the machine: till then its address is in use."""
+    if instance.state == "stopping":
+        _has_stopped(instance, USER_SHUTDOWN)
+        return
+    instance.become("terminated", instance.state_reason.code)
+    region.terminated_at[instance.id] = time.monotonic()
+    bury(cloud, region, instance)
+
+
+def begin_termination(cloud: Cloud, instance: SandboxInstance, reason: str) -> None:
+    """Let the machine be killed in the background."""
+    instance.become("shutting-down", reason)
+    cloud.jobs.begin(instance.id, lambda: cloud.host.terminate(instance.id))
+
+
+def _image_step(cloud: Cloud, image: Any) -> None:
+    if image.state != "pending" or cloud.births.age(image.id) < cloud.options.image_pending:
+        return
+    if cloud.faults.images == "failed":
+        cloud.listings.changed()
+        image.fail("Server.InternalError", "Server.InternalError: Internal error on creation")
+    elif not cloud.faults.images and cloud.host.image_ready(image.id):
+        cloud.listings.changed()
+        image.state = "available"
+        for snapshot in image.snapshots:
+            snapshot.status = "completed"

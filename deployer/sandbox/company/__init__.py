@@ -1,0 +1,1 @@
+"""The company that the sandbox plays: its configuration and its first day."""

@@ -1,0 +1,123 @@
+"""The company's configuration, written out as its people would have done it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from deployer.sandbox.control.environment import ACCOUNT, REGION
+from deployer.sandbox.control.state import Places
+
+APP_PORT = 8080
+SSH_PORT = 2222
+LOGIN_USER = "ubuntu"
+ZONE = "example.test"
+KEY_NAME = "company"
+
+_SERVICE = """\
+# How {name} is released.
+record  = "{name}.{zone}"
+account = "{account}"
+region  = "{region}"
+files   = "none"                 # it keeps nothing on its own disk
+keep    = 2
+
+[code]
+source  = "{source}"
+path    = "/srv/shop"
+install = ["./bin/install"]
+
+[app]
+units    = ["shop"]
+jobs     = ["shop-cron", "shop-worker"]
+env_file = "/etc/shop/env"
+
+[database]
+engine   = "postgres"
+admin    = "ssm:{parameter}"
+app_role = "{name}"
+migrate  = ["./bin/migrate"]
+copy     = "always"
+writes   = "freeze"
+
+[[smoke]]
+http   = "/healthz"
+expect = 200
+port   = {app_port}
+tries  = 5
+every  = "1s"
+
+[ssh]
+user = "{user}"
+port = {ssh_port}
+key  = "file:{key}"
+"""
+
+_RECONCILER = """\
+# What the sweep may touch.
+accounts = ["{account}"]
+regions  = ["{region}"]
+"""
+
+
+def parameter(service: str) -> str:
+    """The SSM parameter that holds the service's administrator URL."""
+    return f"/{service}/db-admin-url"
+
+
+def key_path(places: Places) -> Path:
+    """The private half of the company's SSH key."""
+    return places.config / "ssh" / "id_ed25519"
+
+
+def public_key(places: Places) -> str:
+    """The public half, as one OpenSSH line."""
+    return key_path(places).with_suffix(".pub").read_text().strip()
+
+
+def write_config(places: Places, services: tuple[str, ...]) -> None:
+    """Write `config/` as on the first day; the SSH key stays the same once made."""
+    _write_key(key_path(places))
+    directory = places.config / "services"
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir()
+    for service in services:
+        (directory / f"{service}.toml").write_text(_service(places, service))
+    words = _RECONCILER.format(account=ACCOUNT, region=REGION)
+    (places.config / "reconciler.toml").write_text(words)
+
+
+def _service(places: Places, name: str) -> str:
+    return _SERVICE.format(
+        name=name,
+        zone=ZONE,
+        account=ACCOUNT,
+        region=REGION,
+        source=places.sources / "shop",
+        parameter=parameter(name),
+        app_port=APP_PORT,
+        user=LOGIN_USER,
+        ssh_port=SSH_PORT,
+        key=key_path(places),
+    )
+
+
+def _write_key(path: Path) -> None:
+    if path.exists():
+        return
+    path.parent.mkdir(mode=0o700, parents=True)
+    key = Ed25519PrivateKey.generate()
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.OpenSSH,
+        serialization.NoEncryption(),
+    )
+    public = key.public_key().public_bytes(
+        serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
+    )
+    path.touch(mode=0o600)
+    path.write_bytes(private)
+    path.with_suffix(".pub").write_bytes(public + b" company\n")

@@ -1,0 +1,252 @@
+"""The company's first day with us: a service that runs, made by hand, before any deployer.
+
+Everything is done through the sandbox's own API, as a person would have done it, and the live
+machine is set up by its user data. Nothing carries one of our tags: it predates us.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import http.client
+import io
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import psycopg
+import yaml
+from botocore.config import Config
+
+from deployer.sandbox import shop
+from deployer.sandbox.aws.http.wsgi_middleware import OPERATOR
+from deployer.sandbox.company import configuration
+from deployer.sandbox.control.environment import ACCESS_KEY, REGION, SECRET_KEY
+from deployer.sandbox.control.state import Places
+from deployer.sandbox.postgres.company_databases import ADMIN, Databases
+from deployer.sandbox.postgres.server import Login, install_directory
+from reconciler.errors import ToolError
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_route53 import Route53Client
+    from mypy_boto3_ssm import SSMClient
+
+_HEALTHY_SECONDS = 60.0
+_FIRST_ORDERS = (("tea", 2), ("biscuits", 1), ("kettle", 1))
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """Clients of the sandbox's API."""
+
+    ec2: EC2Client
+    route53: Route53Client
+    ssm: SSMClient
+
+    @staticmethod
+    def at(endpoint: str) -> Cloud:
+        """Clients that see nothing of the user's own AWS configuration, and no faults."""
+        session = boto3.Session(
+            aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY, region_name=REGION
+        )
+        settings = Config(
+            retries={"total_max_attempts": 1},
+            proxies={},
+            read_timeout=60,
+            user_agent_extra=OPERATOR,
+        )
+        known: dict[str, Any] = {"endpoint_url": endpoint, "config": settings}
+        return Cloud(
+            ec2=session.client("ec2", **known),
+            route53=session.client("route53", **known),
+            ssm=session.client("ssm", **known),
+        )
+
+
+@dataclass(frozen=True)
+class Company:
+    """What is needed to make its first day, and to make it again."""
+
+    places: Places
+    databases: Databases
+    base_image: str
+    cloud: Cloud
+
+    def prepare(self) -> None:
+        """What is made once in a sandbox's life: sources, configuration, databases' contents."""
+        shop.write_repository(self._first_sources)
+        self.write_files()
+        self.databases.create()
+        for service in self.databases.services:
+            _fill(self.databases.login(service), self.places)
+        self.databases.remember()
+
+    def write_files(self) -> None:
+        """The company's sources and configuration, as on the first day."""
+        shutil.rmtree(self.places.sources, ignore_errors=True)
+        shutil.copytree(self._first_sources, self.places.sources / "shop", symlinks=True)
+        configuration.write_config(self.places, self.databases.services)
+
+    @property
+    def _first_sources(self) -> Path:
+        """Kept as they were written: copying a repository is quicker than making it."""
+        return self.places.kept / "shop"
+
+    def restores(self) -> tuple[Callable[[], None], ...]:
+        """What brings databases and files back; the two may run side by side."""
+        return self.databases.restore, self.write_files
+
+    def seed(self) -> str:
+        """Set up zone, network and machines in an account that has none; returns the zone id.
+
+        One call after the other, so that ids come out the same every time.
+        """
+        zone = self._zone()
+        network = self._network()
+        for service in self.databases.services:
+            self._store_admin_url(service)
+        machines = [self._launch(service, network) for service in self.databases.services]
+        for service, (_, address) in zip(self.databases.services, machines, strict=True):
+            self._point(f"{service}.{configuration.ZONE}", zone, address)
+        for machine in machines:
+            self._await_health(*machine)
+        return zone
+
+    def _zone(self) -> str:
+        answer = self.cloud.route53.create_hosted_zone(
+            Name=configuration.ZONE, CallerReference="first"
+        )
+        return answer["HostedZone"]["Id"].removeprefix("/hostedzone/")
+
+    def _network(self) -> dict[str, Any]:
+        """Subnet, security group and key pair, as arguments of RunInstances."""
+        ec2 = self.cloud.ec2
+        default: Any = {"Name": "default-for-az", "Values": ["true"]}
+        subnets = ec2.describe_subnets(Filters=[default])["Subnets"]
+        subnet = min(subnets, key=lambda one: one["AvailabilityZone"])
+        # The company serves inside its own network: who wants a public address asks for one.
+        ec2.modify_subnet_attribute(
+            SubnetId=subnet["SubnetId"], MapPublicIpOnLaunch={"Value": False}
+        )
+        group = ec2.create_security_group(
+            GroupName="company", Description="SSH and the services", VpcId=subnet["VpcId"]
+        )["GroupId"]
+        for port in (configuration.SSH_PORT, configuration.APP_PORT):
+            ec2.authorize_security_group_ingress(
+                GroupId=group, IpProtocol="tcp", FromPort=port, ToPort=port, CidrIp="127.0.0.0/8"
+            )
+        public = configuration.public_key(self.places).encode()
+        ec2.import_key_pair(KeyName=configuration.KEY_NAME, PublicKeyMaterial=public)
+        return {
+            "SubnetId": subnet["SubnetId"],
+            "SecurityGroupIds": [group],
+            "KeyName": configuration.KEY_NAME,
+        }
+
+    def _store_admin_url(self, service: str) -> None:
+        self.cloud.ssm.put_parameter(
+            Name=configuration.parameter(service),
+            Value=self.databases.login(ADMIN).url(service),
+            Type="SecureString",
+        )
+
+    def _launch(self, service: str, network: dict[str, Any]) -> tuple[str, str]:
+        """Start a live v1 of `service`; returns its id and address."""
+        name: Any = {"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": service}]}
+        instance = self.cloud.ec2.run_instances(
+            ImageId=self.base_image,
+            InstanceType="t3.small",
+            MinCount=1,
+            MaxCount=1,
+            UserData=_user_data(self.databases.login(service).url(service)),
+            TagSpecifications=[name],
+            **network,
+        )["Instances"][0]
+        return instance["InstanceId"], instance["PrivateIpAddress"]
+
+    def _point(self, name: str, zone: str, address: str) -> None:
+        record: Any = {"Name": name, "Type": "A", "TTL": 60}
+        record["ResourceRecords"] = [{"Value": address}]
+        self.cloud.route53.change_resource_record_sets(
+            HostedZoneId=zone,
+            ChangeBatch={"Changes": [{"Action": "CREATE", "ResourceRecordSet": record}]},
+        )
+
+    def _await_health(self, instance: str, address: str) -> None:
+        deadline = time.monotonic() + _HEALTHY_SECONDS
+        while not _healthy(address):
+            if time.monotonic() > deadline:
+                answer = self.cloud.ec2.get_console_output(InstanceId=instance)
+                message = f"the live machine {instance} does not serve"
+                raise ToolError(message, detail=answer.get("Output", ""))
+            time.sleep(0.01)
+
+
+def _healthy(address: str) -> bool:
+    connection = http.client.HTTPConnection(address, configuration.APP_PORT, timeout=5)
+    with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status == 200
+    return False
+
+
+def _user_data(database_url: str) -> str:
+    """Cloud-config that makes a bare machine the live v1."""
+    code = base64.b64encode(_archive()).decode()
+    files = [
+        {
+            "path": "/etc/shop/env",
+            "permissions": "0600",
+            "content": f"DATABASE_URL={database_url}\n",
+        },
+        {"path": "/srv/shop.tar.gz", "encoding": "b64", "content": code},
+    ]
+    commands = [
+        "mkdir -p /srv/shop && tar xzf /srv/shop.tar.gz -C /srv/shop",
+        "rm /srv/shop.tar.gz",
+        "/srv/shop/bin/install",
+        "systemctl enable --now shop shop-worker shop-cron",
+    ]
+    return "#cloud-config\n" + yaml.safe_dump({"write_files": files, "runcmd": commands})
+
+
+def _archive() -> bytes:
+    """The tree of v1 as a .tar.gz."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        for path, content in shop.tree(shop.FIRST).files.items():
+            entry = tarfile.TarInfo(path)
+            entry.size, entry.mode = len(content), shop.mode(path)
+            archive.addfile(entry, io.BytesIO(content))
+    return packed.getvalue()
+
+
+def _fill(login: Login, places: Places) -> None:
+    """Migrate an empty database to v1 with v1's own command, and place the first orders."""
+    url = login.url(login.role)
+    with tempfile.TemporaryDirectory(dir=places.sources) as tree:
+        shop.write_version(Path(tree), shop.FIRST)
+        subprocess.run(
+            [sys.executable, "-m", "shop.migrate"],
+            cwd=tree,
+            env={
+                **os.environ,
+                "DATABASE_URL": url,
+                "LD_LIBRARY_PATH": str(install_directory() / "lib"),
+            },
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
+    with psycopg.connect(url) as session:
+        place = "INSERT INTO orders (item, quantity) VALUES (%s, %s)"
+        session.cursor().executemany(place, _FIRST_ORDERS)

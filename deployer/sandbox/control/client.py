@@ -1,0 +1,194 @@
+"""A sandbox as its clients see it: start it, ask it, reset it, end it.
+
+Nothing here imports AWS libraries, so the command line stays quick.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import secrets
+import select
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from deployer.sandbox.control import environment as env
+from deployer.sandbox.control import processes
+from deployer.sandbox.control import server as door
+from deployer.sandbox.control.options import Options
+from deployer.sandbox.control.state import MARK, Places, State, load, resolve
+from reconciler.errors import Refused, ToolError
+
+_UP_SECONDS = 120.0
+_DOWN_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """The sandbox of one directory, running or not; its state is read anew every time."""
+
+    places: Places
+
+    @staticmethod
+    def at(directory: str | Path | None = None) -> Sandbox:
+        """The one in `directory`, else in $SANDBOX_DIR, else the user's default one."""
+        return Sandbox(resolve(directory))
+
+    def up(self, options: Options | None = None) -> bool:
+        """Start it and wait until it is ready; False if it already ran.
+
+        Whatever an earlier, killed sandbox left in the directory is cleaned up first.
+
+        Raises ConfigError (the directory is somebody else's), Refused (it runs, but not as
+        asked), ToolError with the end of the log when it does not come up.
+        """
+        wanted = options or Options()
+        with self._locked():
+            state = load(self.places)
+            if state is not None and state.is_alive():
+                self._refuse_other(state, wanted)
+                return False
+            self._clean(state.run if state else "")
+            self._start(wanted)
+        return True
+
+    def down(self) -> bool:
+        """End it and everything of it; False if there was nothing to end.
+
+        Raises ConfigError if the directory is not a sandbox's.
+        """
+        if not self.places.root.is_dir():
+            return False
+        with self._locked():
+            state = load(self.places)
+            if state is not None and state.is_alive():
+                processes.end(state.pid, _DOWN_SECONDS)
+            self._clean(state.run if state else "")
+            self.places.remove()
+        return state is not None
+
+    def reset(self) -> None:
+        """Bring the first day back; endpoint, addresses' range and configuration stay valid."""
+        self.ask("/reset")
+
+    def state(self) -> State:
+        """Its state while it is ready.
+
+        Raises Refused if it is not.
+        """
+        state = load(self.places)
+        if state is None or not state.is_alive():
+            raise Refused(f"no sandbox runs in {self.places.root}", cure="deployer sandbox up")
+        if not state.is_ready:
+            raise Refused(f"the sandbox in {self.places.root} is still starting")
+        return state
+
+    @property
+    def endpoint(self) -> str:
+        """The URL of its AWS API."""
+        return self.state().endpoint
+
+    def environment(self) -> dict[str, str]:
+        """What to add to a client's environment (see `env.apply` for what to take out)."""
+        return env.environment(self.state(), self.places)
+
+    def process_environment(self) -> dict[str, str]:
+        """The whole environment for a process that is to be a client of the sandbox."""
+        return env.apply(os.environ, self.environment())
+
+    def status(self) -> dict[str, Any]:
+        """What runs in it (`status.Watch.report`)."""
+        return cast("dict[str, Any]", self.ask("/status"))
+
+    def logs(self, instance: str) -> str:
+        """The console of a machine, then what its units printed."""
+        return cast("str", self.ask("/logs", instance=instance))
+
+    def ask(self, path: str, **query: str) -> Any:
+        """Ask the daemon's door."""
+        state = self.state()
+        return door.knock(state.door, state.token, path, **query)
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Hold the directory's lock, so that starts, stops and cleanings take turns."""
+        while True:
+            self.places.prepare()
+            with self.places.lock.open("a") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                # A `down` may have removed the file while we waited for it.
+                if _is_at(self.places.lock, lock.fileno()):
+                    yield
+                    return
+
+    def _refuse_other(self, state: State, wanted: Options) -> None:
+        if not state.is_ready:
+            raise Refused(
+                f"the sandbox in {self.places.root} hangs while starting",
+                cure="deployer sandbox down",
+            )
+        if (state.empty, state.services) != (wanted.empty, wanted.services):
+            raise Refused(
+                f"a sandbox of another kind runs in {self.places.root}",
+                cure="deployer sandbox down   or another --dir",
+            )
+
+    def _start(self, options: Options) -> None:
+        run = secrets.token_hex(8)
+        reading, writing = os.pipe()
+        try:
+            try:
+                self._launch(options, run, writing)
+            finally:
+                os.close(writing)
+            self._await_ready(reading, run)
+        except BaseException:
+            self._clean(run)
+            raise
+        finally:
+            os.close(reading)
+
+    def _launch(self, options: Options, run: str, news: int) -> None:
+        """Start the daemon; what we start forks it and ends, so that it is nobody's child."""
+        command = [sys.executable, "-m", "deployer.sandbox.daemon", str(self.places.root)]
+        with self.places.log.open("wb") as log:
+            subprocess.run(
+                [*command, options.to_json(), str(news)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**env.apply(os.environ, {}), MARK: run},
+                pass_fds=(news,),
+                start_new_session=True,  # Ctrl-C at the terminal is not meant for it
+                check=False,  # the pipe tells
+            )
+
+    def _await_ready(self, news: int, run: str) -> None:
+        """Wait for the daemon's word on the pipe; its end without a word is the daemon's.
+
+        And believe only a state file of this very run, never an open port.
+        """
+        readable, _, _ = select.select([news], [], [], _UP_SECONDS)
+        said_ready = bool(readable) and bool(os.read(news, 1))
+        state = load(self.places)
+        if not (said_ready and state is not None and state.is_ready and state.run == run):
+            lines = self.places.log.read_text(errors="replace").splitlines()
+            raise ToolError("the sandbox did not come up", detail="\n".join(lines[-20:]))
+
+    def _clean(self, run: str) -> None:
+        """End the processes that a dead sandbox left, and remove its files."""
+        processes.kill_marked(MARK, run)
+        self.places.state.unlink(missing_ok=True)
+        self.places.remove_work()
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    """Whether `path` still names the open file."""
+    with contextlib.suppress(FileNotFoundError):
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    return False

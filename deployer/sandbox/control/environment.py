@@ -1,0 +1,40 @@
+"""What a client needs to see the sandbox as its cloud: a few environment variables."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+
+from deployer.sandbox.control.state import Places, State
+
+ACCOUNT = "123456789012"
+REGION = "eu-west-1"
+ACCESS_KEY = "AKIASANDBOXSANDBOX00"
+SECRET_KEY = "sandbox"  # noqa: S105 -- the sandbox takes any
+
+UNWANTED = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
+"""Variables of a real account that would get in the way, and must not be set."""
+
+
+def environment(state: State, places: Places) -> dict[str, str]:
+    """The variables that any AWS tool, and ours, go by."""
+    return {
+        "AWS_ENDPOINT_URL": state.endpoint,
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_REGION": REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "DEPLOY_CONFIG": str(places.config),
+    }
+
+
+def exports(variables: Mapping[str, str]) -> str:
+    """Lines for `eval "$(deployer sandbox env)"`."""
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+    return "\n".join([f"unset {' '.join(UNWANTED)}", *lines])
+
+
+def apply(base: Mapping[str, str], variables: Mapping[str, str]) -> dict[str, str]:
+    """`base` as a process of the sandbox's client should see it."""
+    return {k: v for k, v in base.items() if k not in UNWANTED} | dict(variables)

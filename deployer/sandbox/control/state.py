@@ -1,0 +1,170 @@
+"""Where a sandbox keeps its things, and what it says of itself while it lives.
+
+The state file is the only thing clients go by: it holds the daemon's own process id and the time
+that process was born, so a recycled pid is never taken for a living sandbox, and an open port
+never for ours.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from deployer.sandbox.control.processes import is_running
+from reconciler.errors import ConfigError
+
+MARK = "DEPLOYER_SANDBOX_RUN"
+"""The environment variable that every process of a sandbox inherits: its run's own word."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """The paths below a sandbox's directory; nothing else is ever written or removed."""
+
+    root: Path
+
+    @property
+    def state(self) -> Path:
+        """The state file (JSON)."""
+        return self.root / "state.json"
+
+    @property
+    def log(self) -> Path:
+        """The daemon's log."""
+        return self.root / "sandbox.log"
+
+    @property
+    def lock(self) -> Path:
+        """Locked by whoever starts, stops or cleans the sandbox."""
+        return self.root / "lock"
+
+    @property
+    def config(self) -> Path:
+        """What DEPLOY_CONFIG names."""
+        return self.root / "config"
+
+    @property
+    def sources(self) -> Path:
+        """The services' git repositories."""
+        return self.root / "src"
+
+    @property
+    def kept(self) -> Path:
+        """What `reset` brings back by copying it."""
+        return self.root / "first-day"
+
+    @property
+    def machines(self) -> Path:
+        """Disks and images."""
+        return self.root / "machines"
+
+    @property
+    def postgres(self) -> Path:
+        """The database server's data and log."""
+        return self.root / "postgres"
+
+    def prepare(self) -> None:
+        """Make the directory, for nobody else's eyes.
+
+        Raises ConfigError if it holds anything that is not a sandbox's.
+        """
+        if self.root.parent == user_directory():
+            self.root.parent.mkdir(mode=0o700, exist_ok=True)
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self.root.stat().st_uid != os.getuid():  # somebody may squat a name in /tmp
+            raise ConfigError(f"{self.root} belongs to another user")
+        strangers = {path.name for path in self.root.iterdir()} - self._known()
+        if strangers:
+            raise ConfigError(
+                f"{self.root} is not empty and no sandbox: it holds {min(strangers)}",
+                cure="name another directory with --dir or SANDBOX_DIR",
+            )
+
+    def remove_work(self) -> None:
+        """Remove what the daemon made, all but state, lock and log."""
+        for path in (self.config, self.sources, self.kept, self.machines, self.postgres):
+            shutil.rmtree(path, ignore_errors=True)
+
+    def remove(self) -> None:
+        """Remove everything of the sandbox, and its directory if that leaves it empty."""
+        self.remove_work()
+        for path in (self.log, self.state, self.lock):
+            path.unlink(missing_ok=True)
+        for directory in (self.root, self.root.parent):
+            if directory == self.root or directory == user_directory():
+                _rmdir_if_empty(directory)
+
+    def _known(self) -> set[str]:
+        ours = (self.state, self.log, self.lock, self.config, self.sources)
+        return {path.name for path in (*ours, self.kept, self.machines, self.postgres)}
+
+
+@dataclass(frozen=True)
+class State:
+    """A living (or dead) sandbox, as its state file tells it. Holds no secret but `token`."""
+
+    pid: int
+    born: float
+    run: str
+    token: str
+    directory: str
+    phase: str = "starting"
+    network: int = 0
+    endpoint: str = ""
+    door: str = ""
+    dns: str = ""
+    empty: bool = False
+    base_image: str = ""
+    zone_id: str = ""
+    services: tuple[str, ...] = ()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it may be used."""
+        return self.phase == "ready"
+
+    def is_alive(self) -> bool:
+        """Whether the daemon that wrote this still runs."""
+        return is_running(self.pid, self.born)
+
+    def with_(self, **changes: object) -> State:
+        """A copy with some fields changed."""
+        return replace(self, **changes)  # type: ignore[arg-type]  # as replace() itself
+
+    def save(self, places: Places) -> None:
+        """Write it whole or not at all, readable by us alone (it holds the door's token)."""
+        aside = places.state.with_suffix(".new")
+        aside.touch(mode=0o600)
+        aside.write_text(json.dumps(asdict(self), indent=1) + "\n")
+        aside.replace(places.state)
+
+
+def load(places: Places) -> State | None:
+    """What the state file says; None if there is none, or none that this version wrote."""
+    try:
+        value = json.loads(places.state.read_text())
+        return State(**{**value, "services": tuple(value["services"])})
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def resolve(directory: str | Path | None = None) -> Places:
+    """The places of the sandbox meant: `directory`, $SANDBOX_DIR, or the user's default one."""
+    chosen = directory or os.environ.get("SANDBOX_DIR") or user_directory() / "default"
+    return Places(Path(chosen).expanduser().absolute())
+
+
+def user_directory() -> Path:
+    """The temporary directory that holds this user's unnamed sandboxes."""
+    return Path(tempfile.gettempdir()) / f"deployer-sandbox-{os.getuid()}"
+
+
+def _rmdir_if_empty(directory: Path) -> None:
+    if directory.is_dir() and not any(directory.iterdir()):
+        directory.rmdir()

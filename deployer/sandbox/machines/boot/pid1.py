@@ -1,0 +1,169 @@
+"""Pid 1 of a machine: moves in, boots as a real one would, serves SSH, reaps, halts."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import asyncssh
+
+from deployer.sandbox.machines.boot import cloud_init
+from deployer.sandbox.machines.boot import sequence as boot
+from deployer.sandbox.machines.boot.cloud_init import UserData
+from deployer.sandbox.machines.boot.control_pipe import Control
+from deployer.sandbox.machines.boot.sequence import Boot, Identity
+from deployer.sandbox.machines.isolation import chown_filter, linux, namespaces
+from deployer.sandbox.machines.isolation.namespaces import Room
+from deployer.sandbox.machines.messages import Orders
+from deployer.sandbox.machines.process import groups as processes
+from deployer.sandbox.machines.process.journal import Journal
+from deployer.sandbox.machines.process.spawner import PATH, Children, Start
+from deployer.sandbox.machines.ssh import server as sshd
+from deployer.sandbox.machines.ssh.command_hook import Door
+from deployer.sandbox.machines.systemd.execution import Tools
+from deployer.sandbox.machines.systemd.manager import Manager
+
+_SETTLE_SECONDS = 1.0
+HALT, REBOOT = 10, 11
+"""Exit codes by which pid 1 tells its monitor why it ended."""
+
+
+@dataclass(frozen=True)
+class Ends:
+    """A machine's ends of its pipes: console and words go out; lifeline ends with the monitor."""
+
+    console: int
+    words: int
+    lifeline: int
+
+
+def main(orders: Orders, room: Room, ends: Ends) -> NoReturn:
+    """Be pid 1, from the fork to the end."""
+    code = 1
+    try:
+        _detach(ends)
+        identity = _identity(orders)
+        user_data = cloud_init.parse(orders.spec.user_data)
+        # The name can be set only while we may still change our namespaces.
+        namespaces.move_in(room, user_data.hostname or identity.hostname)
+        linux.die_with_parent()  # after the last change of credentials, which clears it
+        chown_filter.pretend()
+        code = asyncio.run(_Machine(orders, identity, user_data, ends).live())
+    except OSError as error:
+        sys.stderr.write(f"init: {error}\n")
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _detach(ends: Ends) -> None:
+    """Keep nothing of the host's: descriptors, environment, signals, session."""
+    os.setsid()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)  # does nothing to a pid 1, and is what children get
+    null = os.open("/dev/null", os.O_RDONLY)
+    os.dup2(null, 0)
+    os.dup2(ends.console, 1)
+    os.dup2(ends.console, 2)
+    last = 2
+    for kept in sorted((ends.words, ends.lifeline)):
+        os.closerange(last + 1, kept)
+        last = kept
+    highest = max(int(path.name) for path in Path("/proc/self/fd").iterdir())
+    os.closerange(last + 1, highest + 1)
+    os.environ.clear()
+    os.environ["PATH"] = PATH
+    os.umask(0o022)
+    gc.freeze()
+
+
+def _identity(orders: Orders) -> Identity:
+    spec = orders.spec
+    return Identity(
+        spec.instance_id, spec.image_id, spec.address, orders.login, spec.authorized_keys
+    )
+
+
+class _Machine:
+    """The running machine."""
+
+    def __init__(self, orders: Orders, identity: Identity, user_data: UserData, ends: Ends) -> None:
+        self._orders, self._identity, self._ends = orders, identity, ends
+        self._user_data = user_data
+        self._children = Children()
+        self._server = sshd.Server(self._children, Door(orders.ssh_door, identity.instance_id))
+        self._manager = Manager(Tools(self._children, Journal()), self._power)
+        self._ending: asyncio.Task[None] | None = None
+
+    async def live(self) -> int:
+        """Boot, then live until somebody inside halts us; the exit code."""
+        logging.getLogger("asyncssh").setLevel(logging.CRITICAL)
+        loop = asyncio.get_running_loop()
+        self._ended: asyncio.Future[int] = loop.create_future()
+        loop.add_reader(self._ends.lifeline, os._exit, 1)
+        self._children.install()
+        booting = asyncio.ensure_future(self._boot())
+        await asyncio.wait((booting, self._ended), return_when=asyncio.FIRST_COMPLETED)
+        if booting.done():
+            booting.result()
+        return await self._ended
+
+    async def _boot(self) -> None:
+        """As on a real host: bootcmd, then sshd and the units, then runcmd."""
+        Control(self._manager).listen()
+        self._manager.tools.journal.begin_boot()
+        await self._manager.reload_units()  # before anything else, as a real pid 1 does
+        first = boot.is_first(self._identity)
+        plan = Boot(self._identity, self._user_data, self._run_script, self._say, first)
+        if first and not plan.disabled:
+            boot.forget_previous()
+        self._say(f"booting {self._identity.instance_id} from {self._identity.image_id}")
+        await plan.before_ssh()
+        await self._listen()
+        await self._manager.boot()
+        await plan.after_ssh()
+
+    async def _listen(self) -> None:
+        address, port = self._identity.address, self._orders.ssh_port
+        try:
+            await self._server.listen(address, port)
+        except (OSError, asyncssh.Error, ValueError) as error:
+            self._say(f"sshd: {error}")
+        else:
+            self._say(f"sshd: listening on {address}:{port}")
+            os.write(self._ends.words, b"up\n")
+
+    def _power(self, act: str) -> None:
+        if self._ending is None:
+            self._ending = asyncio.ensure_future(self._end(REBOOT if act == "reboot" else HALT))
+
+    async def _end(self, code: int) -> None:
+        """Whoever asked gets its answer first; then units, then every other process, then we."""
+        self._say("rebooting" if code == REBOOT else "halting")
+        await self._server.settle(_SETTLE_SECONDS)
+        await self._manager.end()
+        await self._server.close()
+        processes.signal_all(processes.everyone(), signal.SIGTERM)
+        self._ended.set_result(code)
+
+    def _say(self, line: str) -> None:
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+
+    async def _run_script(self, name: str, path: str, more: dict[str, str]) -> int:
+        """Run a boot script as root, its output on the console."""
+        env = {"PATH": PATH, "HOME": "/root", "USER": "root", "LOGNAME": "root"} | more
+        try:
+            _, ended = self._children.start(Start([path], env, "/", None, 1, 2))
+        except OSError as error:
+            self._say(f"cloud-init: {name}: {error}")
+            return 126
+        return await ended

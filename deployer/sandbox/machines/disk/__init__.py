@@ -1,0 +1,1 @@
+"""Disks: the base image, copies, and the host's tools on them."""

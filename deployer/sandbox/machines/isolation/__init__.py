@@ -1,0 +1,1 @@
+"""Namespaces and the Linux calls they need."""

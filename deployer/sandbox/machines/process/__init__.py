@@ -1,0 +1,1 @@
+"""Processes of a machine: started, grouped, as whom, and what they print."""

@@ -1,0 +1,47 @@
+"""Users of a machine, from its own /etc/passwd, and the environment each one works in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from deployer.sandbox.machines.process.spawner import PATH
+
+
+@dataclass(frozen=True)
+class Person:
+    """A line of /etc/passwd."""
+
+    name: str
+    home: str
+    shell: str
+
+
+def find(name: str, passwd: Path = Path("/etc/passwd")) -> Person | None:
+    """The user of that name or number, if there is one."""
+    for line in passwd.read_text().splitlines():
+        fields = line.split(":")
+        if len(fields) == 7 and name in (fields[0], fields[2]):
+            return Person(fields[0], fields[5], _shell(fields[6]))
+    return None
+
+
+def _shell(shell: str) -> str:
+    return shell if Path(shell).exists() else "/bin/sh"
+
+
+def environment(person: Person) -> dict[str, str]:
+    """What a login of that user begins with."""
+    return {
+        "PATH": PATH,
+        "HOME": person.home,
+        "USER": person.name,
+        "LOGNAME": person.name,
+        "SHELL": person.shell,
+        "LANG": "C.UTF-8",
+    }
+
+
+def home_or_root(person: Person) -> str:
+    """Where a login begins."""
+    return person.home if Path(person.home).is_dir() else "/"

@@ -1,0 +1,106 @@
+"""The SSH server of a machine: public keys only, exec, shell, SFTP and port forwarding."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import asyncssh
+
+from deployer.sandbox.machines.process import users
+from deployer.sandbox.machines.process.spawner import Children
+from deployer.sandbox.machines.process.users import Person
+from deployer.sandbox.machines.ssh import command_hook as door
+from deployer.sandbox.machines.ssh.sessions import Session
+
+HOST_KEY = Path("/etc/ssh/ssh_host_ed25519_key")
+
+
+class Door(asyncssh.SSHServer):
+    """One connection: who it is and what it may open."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._person: Person | None = None
+        self._connection: asyncssh.SSHServerConnection | None = None
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        self._connection = conn
+        self._server.connections.add(conn)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 -- asyncssh's signature
+        if self._connection is not None:
+            self._server.connections.discard(self._connection)
+
+    def begin_auth(self, username: str) -> bool:
+        """Keys are read at every login from the user's own file, as sshd does."""
+        self._person = users.find(username)
+        if self._person is not None and self._connection is not None:
+            file = Path(self._person.home, ".ssh/authorized_keys")
+            if file.is_file() and file.stat().st_size:
+                self._connection.set_authorized_keys(str(file))
+        return True
+
+    def public_key_auth_supported(self) -> bool:
+        return self._person is not None
+
+    def session_requested(self) -> Session | bool:
+        if self._person is None or self._connection is None:
+            return False
+        ends = (self._connection.get_extra_info(end) for end in ("peername", "sockname"))
+        line = " ".join(f"{host} {port}" for host, port, *_ in ends)
+        return Session(self._person, self._server, line)
+
+    def connection_requested(
+        self,
+        dest_host: str,  # noqa: ARG002 -- asyncssh's signature
+        dest_port: int,  # noqa: ARG002
+        orig_host: str,  # noqa: ARG002
+        orig_port: int,  # noqa: ARG002
+    ) -> bool:
+        """Forward to wherever the client says, as the machine sees it."""
+        return True
+
+
+class Server:
+    """The machine's SSH server: who is connected, which commands run."""
+
+    def __init__(self, children: Children, door: door.Door) -> None:
+        self.children = children
+        self.door = door
+        self.connections: set[asyncssh.SSHServerConnection] = set()
+        self.running: set[asyncio.Task[None]] = set()
+        self._acceptor: asyncssh.SSHAcceptor | None = None
+
+    async def listen(self, address: str, port: int) -> None:
+        """Listen with the host key on the disk. Raises OSError, asyncssh.Error, ValueError."""
+        self._acceptor = await asyncssh.create_server(
+            lambda: Door(self),
+            address,
+            port,
+            server_host_keys=[str(HOST_KEY)],
+            server_version="sandbox",
+            encoding=None,
+            gss_host=None,
+            x11_forwarding=False,
+            agent_forwarding=False,
+            keepalive_interval=0,
+            login_timeout=30,
+            rekey_bytes=1 << 40,
+            encryption_algs=["aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr"],
+        )
+
+    async def settle(self, seconds: float) -> None:
+        """Give the commands that run the time to end by themselves."""
+        if self.running:
+            await asyncio.wait(self.running, timeout=seconds)
+
+    async def close(self) -> None:
+        """Listen no more and say goodbye to every client."""
+        if self._acceptor is not None:
+            self._acceptor.close()
+        for connection in tuple(self.connections):
+            connection.disconnect(asyncssh.DISC_BY_APPLICATION, "the machine is going down")
+        if self.connections:
+            goodbyes = [asyncio.ensure_future(c.wait_closed()) for c in self.connections]
+            await asyncio.wait(goodbyes, timeout=1)

@@ -1,0 +1,1 @@
+"""systemd as a machine has it: unit files, services, systemctl."""

@@ -1,0 +1,104 @@
+"""Runs the commands of one start of a unit: environment, directory, output to the journal."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from deployer.sandbox.machines.process import groups as processes
+from deployer.sandbox.machines.process import users
+from deployer.sandbox.machines.process.journal import Journal
+from deployer.sandbox.machines.process.spawner import PATH, Children, Start
+from deployer.sandbox.machines.systemd import unit_file
+from deployer.sandbox.machines.systemd.unit_file import Command, Unit
+
+# What systemd reports where a process could not be made: "Process Exit Codes" there.
+_EXIT_CHDIR, _EXIT_EXEC, _EXIT_USER = 200, 203, 217
+
+
+class Failed(Exception):
+    """A step of a start went wrong; `result` in systemd's words, `code` its exit code if any."""
+
+    def __init__(self, result: str, code: int = 0) -> None:
+        super().__init__(result)
+        self.result, self.code = result, code
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What every service uses."""
+
+    children: Children
+    journal: Journal
+
+
+@dataclass
+class Run:
+    """One start of a unit, from its first command to the death of its last process."""
+
+    name: str
+    tools: Tools
+    invocation: str
+    main_pid: int = 0
+
+    def members(self) -> list[int]:
+        """Every living process of this run."""
+        return processes.members(self.main_pid, self.invocation) if self.invocation else []
+
+    async def all(self, commands: Sequence[Command], unit: Unit) -> None:
+        """One after the other; raises Failed at the first that fails and may not."""
+        for command in commands:
+            _, ended = self.spawn(command, unit)
+            code = await ended
+            if not (command.may_fail or code in unit.success_exit_status):
+                raise Failed("signal" if code < 0 else "exit-code", code)
+
+    def spawn(self, command: Command, unit: Unit) -> tuple[int, asyncio.Future[int]]:
+        env = self._environment(unit)
+        cwd = self._cwd(unit)
+        argv = command.argv(env)
+        output = self.tools.journal.open(self.name)
+        try:
+            return self.tools.children.start(Start(argv, env, cwd, None, output, output))
+        except OSError as error:
+            self._note(f"Failed to execute {argv[0]}: {error.strerror}")
+            raise Failed("exit-code", _EXIT_EXEC) from error
+        finally:
+            os.close(output)
+
+    def _environment(self, unit: Unit) -> dict[str, str]:
+        env = {"PATH": PATH, "LANG": "C.UTF-8", "INVOCATION_ID": self.invocation}
+        if unit.user:
+            person = users.find(unit.user)
+            if person is None:
+                self._note(f"Failed to determine user credentials: no user {unit.user}")
+                raise Failed("exit-code", _EXIT_USER)
+            env |= users.environment(person)
+        env |= unit.environment
+        for file in unit.environment_files:
+            env |= self._read_environment(file)
+        return env | ({"MAINPID": str(self.main_pid)} if self.main_pid else {})
+
+    def _read_environment(self, file: str) -> dict[str, str]:
+        try:
+            return unit_file.environment_file(Path(file.removeprefix("-")).read_text())
+        except OSError as error:
+            if file.startswith("-"):
+                return {}
+            self._note(f"Failed to load environment files: {error.strerror}: {file}")
+            raise Failed("resources") from error
+
+    def _cwd(self, unit: Unit) -> str:
+        wanted = unit.working_directory.removeprefix("-") or "/"
+        if Path(wanted).is_dir():
+            return wanted
+        if unit.working_directory.startswith("-"):
+            return "/"
+        self._note(f"Changing to the requested working directory failed: {wanted}")
+        raise Failed("exit-code", _EXIT_CHDIR)
+
+    def _note(self, line: str) -> None:
+        self.tools.journal.note(self.name, line)

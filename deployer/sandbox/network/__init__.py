@@ -1,0 +1,1 @@
+"""The sandbox's loopback range, name server and public addresses."""

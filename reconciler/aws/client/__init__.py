@@ -1,0 +1,1 @@
+"""Clients: credentials, errors, retries, rate limits, parsing."""

@@ -1,0 +1,95 @@
+"""Reading EC2 in pages and chunks, and counting the calls.
+
+Things are described by a filter on their id, not by the id parameter: a filter passes over an id
+that is gone, where the parameter fails the whole call. A page that cannot be read raises, so that
+no half list is ever taken for a whole one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeVar
+
+from reconciler.aws.client.errors import calling
+from reconciler.aws.client.session import Aws
+from reconciler.model import tags as t
+
+FILTER_VALUES = 200
+"""EC2 takes at most 200 values in one request's filters."""
+
+PAGE = 1000
+
+OWN_ID = frozenset({"image-id", "instance-id", "network-interface-id", "snapshot-id", "volume-id"})
+"""Filters by which the resources of a kind are found by their own ids."""
+
+T = TypeVar("T")
+
+
+class Reads:
+    """The reads of one scan; `calls` counts the answers, `pages` those of listings."""
+
+    def __init__(self, aws: Aws) -> None:
+        self.place = aws.place
+        self.client: Any = aws.ec2
+        self._aws = aws
+        self.calls = 0
+        self.pages_read = 0
+        self._deploys: dict[str, str] = {}
+
+    def pages(
+        self, operation: str, *, service: str = "ec2", size: int = PAGE, **request: Any
+    ) -> Iterator[dict[str, Any]]:
+        """The pages of `describe_…`. Raises CloudError, AccessDenied; then nothing is known."""
+        with calling(f"{service}:{camel(operation)}"):
+            paginator = getattr(self._aws, service).get_paginator(operation)
+            for page in paginator.paginate(PaginationConfig={"PageSize": size}, **request):
+                self.calls += 1
+                self.pages_read += 1
+                yield page
+
+    def know(self, deploy: str, ids: Iterable[str]) -> None:
+        """These carry that `deploy-id`: 1,000 of them come in a page, by their ids only 200."""
+        self._deploys.update((one, deploy) for one in ids if deploy)
+
+    def by_filter(
+        self, operation: str, name: str, values: Sequence[str], **request: Any
+    ) -> Iterator[dict[str, Any]]:
+        """The pages for any number of `values` of the filter `name`.
+
+        Of very many ids whose deploys are known there may be more in the pages than was asked for.
+        """
+        if name in OWN_ID and len(values) > FILTER_VALUES and self._deploys.keys() >= set(values):
+            name = f"tag:{t.ID}"
+            values = sorted({self._deploys[one] for one in values})
+        for chunk in chunks(values, FILTER_VALUES):
+            filters = [{"Name": name, "Values": list(chunk)}]
+            yield from self.pages(operation, Filters=filters, **request)
+
+    def unpaged(self, operation: str, name: str, values: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """The answers for any number of `values` of a filter, where AWS knows no pages."""
+        for chunk in chunks(values, FILTER_VALUES):
+            yield self.call(operation, Filters=[{"Name": name, "Values": list(chunk)}])
+
+    def call(self, operation: str, **request: Any) -> dict[str, Any]:
+        """One unpaged read."""
+        self.calls += 1
+        with calling(f"ec2:{camel(operation)}"):
+            answer: dict[str, Any] = getattr(self.client, operation)(**request)
+        return answer
+
+
+def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """`items` in runs of at most `size`."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def tags_of(one: dict[str, Any]) -> dict[str, str]:
+    """All tags of a description, those of AWS's own services too."""
+    return {tag["Key"]: tag["Value"] for tag in one.get("Tags") or ()}
+
+
+def camel(operation: str) -> str:
+    """`describe_db_instances` as IAM names it: DescribeDBInstances."""
+    words = (("DB" if word == "db" else word.capitalize()) for word in operation.split("_"))
+    return "".join(words)

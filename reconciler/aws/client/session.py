@@ -1,0 +1,237 @@
+"""Clients of one account and region, made when first used and only for the right account.
+
+Two kinds of client: reads are retried by botocore; creates and swaps get one attempt, because
+their retries must be ours, with the token fixed and the outcome read in between (aws.md §6). The
+endpoint is botocore's own business: AWS_ENDPOINT_URL leads to the sandbox.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+from botocore.config import Config
+from botocore.credentials import (
+    AssumeRoleCredentialFetcher,
+    CredentialProvider,
+    CredentialResolver,
+    DeferredRefreshableCredentials,
+)
+from botocore.exceptions import NoCredentialsError
+from botocore.session import Session
+
+from reconciler.aws.client.describe_tags_parser import LeanParsers
+from reconciler.aws.client.errors import THROTTLED, calling
+from reconciler.aws.client.response_events import OnAnswer, listen
+from reconciler.aws.client.service_loader import LOADER
+from reconciler.aws.client.throttle import Buckets
+from reconciler.errors import AccessDenied
+from reconciler.model.tags import Place
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_route53 import Route53Client
+    from mypy_boto3_ssm import SSMClient
+    from mypy_boto3_sts import STSClient
+
+READS = Config(
+    connect_timeout=5,
+    read_timeout=20,
+    retries={"mode": "standard", "total_max_attempts": 5},
+    user_agent_extra="deployer",
+)
+ONCE = READS.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
+"""One attempt. `read_timeout` holds too: an answer later than that is a lost one."""
+
+
+class _Account:
+    """Whose calls these are: one session an account, shared by the clients of its regions."""
+
+    def __init__(self, place: Place, role: str, profile: str, on_answer: OnAnswer | None) -> None:
+        self.account = place.account
+        self.lock = threading.RLock()
+        self._on_answer = on_answer
+        self._role = role
+        self._profile = profile or None
+        self._region = place.region
+        self._session: Session | None = None
+        self._verified = False
+
+    def verify(self) -> None:
+        """Ask STS whose credentials these are, once. Raises as `Aws` says."""
+        with self.lock:
+            if not self._verified:
+                self._check()
+                self._verified = True
+
+    def client(self, service: str, region: str, config: Config) -> Any:
+        """botocore's session is not safe for threads, its clients are: hence the lock."""
+        with self.lock, calling(f"a client for {service}"):
+            made = self._authorised().create_client(service, region_name=region, config=config)
+        if self._on_answer is not None:
+            listen(made, self._on_answer)
+        return made
+
+    def _check(self) -> None:
+        sts = cast("STSClient", self.client("sts", self._region, READS))
+        with calling(f"sts:AssumeRole {self._role}" if self._role else "sts:GetCallerIdentity"):
+            identity = sts.get_caller_identity()
+        if identity["Account"] != self.account:
+            raise AccessDenied(
+                f"wrong account: these are credentials of {identity['Account']} "
+                f"({identity['Arn']}), {self.account} is configured",
+                cure="choose others with AWS_PROFILE, or correct `account`",
+            )
+
+    def _authorised(self) -> Session:
+        if self._session is None:
+            ambient = _new_session(self._profile)
+            self._session = self._assumed(ambient) if self._role else ambient
+        return self._session
+
+    def _assumed(self, ambient: Session) -> Session:
+        session = _new_session()
+        provider = _Assumed(ambient, self._role, self._region)
+        session.register_component("credential_provider", CredentialResolver([provider]))
+        return session
+
+
+class Aws:
+    """One account and region. Safe to share between threads.
+
+    `role` is an ARN to assume from the ambient credentials, '' for those themselves. The first
+    client asked for is preceded by GetCallerIdentity; every property raises AccessDenied for
+    another account than `place` says, for missing, expired or refused credentials, ConfigError
+    for an unknown profile, CloudError if STS does not answer. `on_answer` hears every attempt.
+    """
+
+    def __init__(
+        self,
+        place: Place,
+        *,
+        role: str = "",
+        profile: str = "",
+        on_answer: OnAnswer | None = None,
+    ) -> None:
+        self.place = place
+        self._account = _Account(place, role, profile, on_answer)
+        self._clients: dict[tuple[str, bool], Any] = {}
+        self.buckets = Buckets()
+
+    def in_region(self, region: str) -> Aws:
+        """The same account elsewhere: its role is assumed, and its id checked, only once."""
+        other = Aws(replace(self.place, region=region))
+        other._account = self._account
+        return other
+
+    @property
+    def ec2(self) -> EC2Client:
+        """EC2, for reads."""
+        return cast("EC2Client", self._client("ec2", READS))
+
+    @property
+    def ec2_once(self) -> EC2Client:
+        """EC2, for what changes anything: one attempt a call."""
+        return cast("EC2Client", self._client("ec2", ONCE))
+
+    @property
+    def route53(self) -> Route53Client:
+        """Route 53, for reads."""
+        return cast("Route53Client", self._client("route53", READS))
+
+    @property
+    def route53_once(self) -> Route53Client:
+        """Route 53, for swaps: one attempt a call."""
+        return cast("Route53Client", self._client("route53", ONCE))
+
+    @property
+    def ssm(self) -> SSMClient:
+        """Systems Manager, for reads."""
+        return cast("SSMClient", self._client("ssm", READS))
+
+    @property
+    def sns_once(self) -> Any:
+        """SNS, for notices: one attempt a call."""
+        return self._client("sns", ONCE)
+
+    @property
+    def pricing(self) -> Any:
+        """The Pricing API, which is in few regions."""
+        return self._client("pricing", READS)
+
+    @property
+    def rds(self) -> Any:
+        """RDS, for reads."""
+        return self._client("rds", READS)
+
+    @property
+    def rds_once(self) -> Any:
+        """RDS, for what changes anything: one attempt a call."""
+        return self._client("rds", ONCE)
+
+    def verify(self) -> None:
+        """Ask STS whose credentials these are, once an account. Raises as the class says."""
+        self._account.verify()
+
+    def _client(self, service: str, config: Config) -> Any:
+        key = (service, config is ONCE)
+        with self._account.lock:
+            self.verify()
+            if key not in self._clients:
+                self._clients[key] = self._made(service, config)
+            return self._clients[key]
+
+    def _made(self, service: str, config: Config) -> Any:
+        client = self._account.client(service, self.place.region, config)
+        if service == "ec2":
+            _pace(client, self.buckets)
+        return client
+
+
+def _pace(client: Any, buckets: Buckets) -> None:
+    """Let every attempt of the client, botocore's own retries too, wait for its tokens."""
+
+    def before(request: Any, operation_name: str, **_: Any) -> None:
+        machines = sum(key.startswith("InstanceId.") for key in request.data)
+        buckets.wait(operation_name, machines or int(request.data.get("MaxCount", 0)))
+
+    def after(parsed_response: Any, event_name: str, **_: Any) -> None:
+        if ((parsed_response or {}).get("Error") or {}).get("Code") in THROTTLED:
+            buckets.refused(event_name.rsplit(".", 1)[-1])
+
+    # Before the signature, which has a time in it.
+    client.meta.events.register_first("request-created.ec2", before)
+    client.meta.events.register("response-received.ec2", after)
+
+
+class _Assumed(CredentialProvider):
+    """Credentials of a role, fetched when first needed and again before they expire."""
+
+    METHOD = "assume-role"
+
+    def __init__(self, ambient: Session, role: str, region: str) -> None:
+        super().__init__()
+        source = ambient.get_credentials()
+        if source is None:
+            raise NoCredentialsError
+        self._fetcher = AssumeRoleCredentialFetcher(
+            # It makes nothing: tried again as a read is.
+            client_creator=partial(ambient.create_client, region_name=region, config=READS),
+            source_credentials=source,
+            role_arn=role,
+            extra_args={"RoleSessionName": "deployer"},
+        )
+
+    def load(self) -> Any:
+        return DeferredRefreshableCredentials(
+            refresh_using=self._fetcher.fetch_credentials, method=self.METHOD
+        )
+
+
+def _new_session(profile: str | None = None) -> Session:
+    session = Session(profile=profile)
+    session.register_component("data_loader", LOADER)
+    session.register_component("response_parser_factory", LeanParsers())
+    return session

@@ -1,0 +1,1 @@
+"""Least-privilege IAM policies for what the product asks of AWS."""

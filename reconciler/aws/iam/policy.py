@@ -1,0 +1,294 @@
+"""Least privilege: the IAM policies that this product's own calls need, and nothing beyond.
+
+The one list of what may be asked of AWS. `config/iam` is written from it, `reconciler policy`
+prints it for a configuration, and tests hold it against what whole runs really ask. Conditions
+carry what a list of actions cannot: things are born with our tags, only what carries them and is
+not held is deleted, and records are swapped, never overwritten (docs/protocol.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.aws.iam.actions import DELETE, DESCRIBE, LIFT
+from reconciler.model import tags as t
+
+Document = dict[str, Any]
+"""A policy document, or a statement of one, as JSON has it."""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Whose policy: the services of one account.
+
+    `names` are the records that are swapped: each service's own, those that go along with it, and
+    its ledger's. `zones` are hosted zone ids, `watched` those whose names are witnesses,
+    `parameters` the paths of the `ssm:` references, `profiles` the names of the roles that the
+    machines have, `assumes` the ARNs of the roles that the sweep takes elsewhere. `notices` says
+    whether a sweep tells people, `topics` the ARNs of the SNS topics that it uses; `lifts` whether
+    it takes protection off what it deletes.
+    """
+
+    account: str
+    regions: tuple[str, ...]
+    services: tuple[str, ...]
+    zones: tuple[str, ...]
+    names: tuple[str, ...]
+    watched: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = ()
+    assumes: tuple[str, ...] = ()
+    notices: bool = False
+    topics: tuple[str, ...] = ()
+    lifts: bool = False
+
+
+_MADE = ("instance", "volume", "network-interface", "image", "snapshot")
+_OF_HOOKS = ("elastic-ip", "key-pair", "launch-template", "security-group")
+"""Kinds that the deployer makes none of, but a configuration's hooks may."""
+
+_NO_ACCOUNT = frozenset({"image", "snapshot"})
+"""Kinds whose ARNs name no account."""
+
+_OURS = (t.HOST_KEY, t.ID, t.LEDGER, t.PART, t.STATE, t.UNITS)
+_WRITTEN = (t.NAME, t.BY, t.HOLD, t.HOST_KEY, t.ID, t.LEDGER, t.PART, t.RELEASE, t.STATE, t.UNITS)
+
+
+def deployer(scope: Scope) -> Document:
+    """For whoever runs `deployer`."""
+    return _document(
+        _see(scope, "ec2:DescribeSubnets"),
+        *_launch(scope),
+        *_image(scope),
+        _tag_at_birth(scope),
+        *_label_and_delete(scope),
+        _console(scope),
+        _pass_role(scope),
+        *_records(scope),
+        *_parameters(scope),
+    )
+
+
+def reconciler(scope: Scope) -> Document:
+    """For the scheduled sweep: it launches nothing."""
+    return _document(
+        _see(scope, "ec2:DescribeRegions"),
+        *_label_and_delete(scope),
+        *_records(scope),
+        *_parameters(scope),
+        *_roles(scope),
+        *_people(scope),
+    )
+
+
+def adopt(scope: Scope) -> Document:
+    """Beside the deployer's, once: the tags on a machine that has none of ours yet."""
+    condition = _only_tags(_WRITTEN)
+    condition["Null"][f"aws:ResourceTag/{t.ID}"] = "true"
+    condition["StringLike"] = {f"aws:RequestTag/{t.ID}": _ids(scope)}
+    condition["StringEquals"] = {f"aws:RequestTag/{t.HOLD}": t.HELD_BY_ADOPTION}
+    return _document(
+        _allow("TagAMachineThatNoDeployMade", "ec2:CreateTags", _arns(scope, "instance"), condition)
+    )
+
+
+def hold(scope: Scope) -> Document:
+    """For people who use `reconciler hold` and `release`: that one tag, on what is ours."""
+    condition = _only_tags((t.HOLD,))
+    condition["StringLike"] = {f"aws:ResourceTag/{t.ID}": _ids(scope)}
+    actions = ("ec2:CreateTags", "ec2:DeleteTags")
+    return _document(_allow("KeepAndLetGo", actions, _arns(scope, *_MADE), condition))
+
+
+def guard(scope: Scope) -> Document:
+    """A deny for everybody else: nobody writes or removes the tags that ownership rests on."""
+    roles = [f"arn:aws:iam::{scope.account}:role/{one}" for one in ("deployer", "reconciler")]
+    return _document(
+        {
+            "Sid": "NobodyElseWritesOurTags",
+            "Effect": "Deny",
+            "Action": ["ec2:CreateTags", "ec2:DeleteTags"],
+            "Resource": "*",
+            "Condition": {
+                "ForAnyValue:StringEquals": {"aws:TagKeys": list(_OURS)},
+                "ArnNotLike": {"aws:PrincipalArn": roles},
+            },
+        }
+    )
+
+
+def prices(_: Scope) -> Document:
+    """Who refreshes the prices: public figures, of which AWS knows no resources."""
+    return _document(_allow("AskForPrices", "pricing:GetProducts", "*"))
+
+
+POLICIES: Mapping[str, Callable[[Scope], Document]] = {
+    "deployer": deployer,
+    "reconciler": reconciler,
+    "adopt": adopt,
+    "hold": hold,
+    "guard": guard,
+    "prices": prices,
+}
+"""Every policy there is, by the name of its file in config/iam."""
+
+
+def actions(document: Document) -> frozenset[str]:
+    """The actions that a policy allows."""
+    allowed = (one for one in document["Statement"] if one["Effect"] == "Allow")
+    return frozenset(
+        action
+        for one in allowed
+        for action in ([one["Action"]] if isinstance(one["Action"], str) else one["Action"])
+    )
+
+
+def _document(*statements: Document) -> Document:
+    return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+def _allow(
+    sid: str,
+    action: str | Iterable[str],
+    resource: str | Sequence[str],
+    condition: Document | None = None,
+) -> Document:
+    plain = action if isinstance(action, str) else sorted(action)
+    statement = {"Sid": sid, "Effect": "Allow", "Action": plain, "Resource": resource}
+    return {**statement, "Condition": condition} if condition else statement
+
+
+def _arns(scope: Scope, *kinds: str) -> list[str]:
+    """The ARNs of everything of these EC2 kinds, in the scope's regions."""
+    return [
+        f"arn:aws:ec2:{region}:{'' if kind in _NO_ACCOUNT else scope.account}:{kind}/*"
+        for region in scope.regions
+        for kind in kinds
+    ]
+
+
+def _rds(scope: Scope) -> list[str]:
+    """The ARNs of everything of RDS."""
+    kinds = ("db", "snapshot")
+    return [
+        f"arn:aws:rds:{one}:{scope.account}:{kind}:*" for one in scope.regions for kind in kinds
+    ]
+
+
+def _ids(scope: Scope) -> list[str]:
+    """Patterns of the services' deploy-ids."""
+    return [f"{one}/*" for one in scope.services]
+
+
+def _born(scope: Scope) -> Document:
+    return {"StringLike": {f"aws:RequestTag/{t.ID}": _ids(scope)}}
+
+
+def _is_ours(scope: Scope) -> Document:
+    return {"StringLike": {f"aws:ResourceTag/{t.ID}": _ids(scope)}}
+
+
+def _only_tags(keys: Iterable[str]) -> Document:
+    """These tags and no others. `Null`, because ForAllValues is true where the key is absent."""
+    return {
+        "ForAllValues:StringEquals": {"aws:TagKeys": sorted(keys)},
+        "Null": {"aws:TagKeys": "false"},
+    }
+
+
+def _see(_: Scope, *more: str) -> Document:
+    """`Describe*` knows no resource-level permission."""
+    return _allow("SeeEverything", (*DESCRIBE, *more), "*")
+
+
+def _launch(scope: Scope) -> list[Document]:
+    parts = _arns(scope, "instance", "volume", "network-interface")
+    into = _arns(scope, "image", "snapshot", "subnet", "security-group", "key-pair")
+    return [
+        _allow("LaunchOnlyWhatIsBornWithItsTags", "ec2:RunInstances", parts, _born(scope)),
+        _allow("LaunchFromAndInto", "ec2:RunInstances", into),
+    ]
+
+
+def _image(scope: Scope) -> list[Document]:
+    made, machines = _arns(scope, "image", "snapshot"), _arns(scope, "instance")
+    return [
+        _allow("ImageOnlyBornWithItsTags", "ec2:CreateImage", made, _born(scope)),
+        _allow("ImageOfTheServicesMachines", "ec2:CreateImage", machines, _is_ours(scope)),
+    ]
+
+
+def _tag_at_birth(scope: Scope) -> Document:
+    """Not instead of the conditions above: CreateTags is not evaluated when no tag is sent."""
+    condition = {"StringEquals": {"ec2:CreateAction": ["RunInstances", "CreateImage"]}}
+    return _allow("TagAtBirth", "ec2:CreateTags", _arns(scope, *_MADE), condition)
+
+
+def _label_and_delete(scope: Scope) -> list[Document]:
+    label = {**_is_ours(scope), **_only_tags((t.STATE, t.UNITS))}
+    free = {**_is_ours(scope), "Null": {f"aws:ResourceTag/{t.HOLD}": "true"}}
+    things = [*_arns(scope, *_MADE, *_OF_HOOKS), *_rds(scope)]
+    writes = ("ec2:CreateTags", "rds:AddTagsToResource")
+    return [
+        _allow("ChangeTheLabelAndNoOtherTag", writes, things, label),
+        _allow("DeleteOnlyWhatIsOursAndNotHeld", DELETE, things, free),
+        *([_allow("TakeProtectionOff", LIFT, things, free)] if scope.lifts else []),
+    ]
+
+
+def _console(scope: Scope) -> Document:
+    machines = _arns(scope, "instance")
+    return _allow("ReadTheConsolesHostKey", "ec2:GetConsoleOutput", machines, _is_ours(scope))
+
+
+def _pass_role(scope: Scope) -> Document:
+    roles = [f"arn:aws:iam::{scope.account}:role/{one}" for one in scope.profiles]
+    only = {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}}
+    return _allow("HandOnTheMachinesRole", "iam:PassRole", roles, only)
+
+
+def _records(scope: Scope) -> list[Document]:
+    zones, read = (
+        [f"arn:aws:route53:::hostedzone/{one}" for one in ids]
+        for ids in (scope.zones, sorted({*scope.zones, *scope.watched}))
+    )
+    key = "route53:ChangeResourceRecordSets"
+    allowed = {
+        f"{key}NormalizedRecordNames": list(scope.names),
+        f"{key}RecordTypes": ["A", "TXT"],
+        f"{key}Actions": ["CREATE", "DELETE"],
+    }
+    condition = {
+        "ForAllValues:StringEquals": allowed,
+        "Null": dict.fromkeys(allowed, "false"),
+    }
+    return [
+        _allow("FindTheZone", "route53:ListHostedZones", "*"),
+        _allow("ReadTheLedgerAndTheRecord", "route53:ListResourceRecordSets", read),
+        _allow("SwapTheLedgerAndTheRecordNeverUpsert", key, zones, condition),
+    ]
+
+
+def _parameters(scope: Scope) -> list[Document]:
+    found = [
+        f"arn:aws:ssm:{region}:{scope.account}:parameter{path}"
+        for region in scope.regions
+        for path in scope.parameters
+    ]
+    return [_allow("ResolveReferences", "ssm:GetParameter", found)] if found else []
+
+
+def _roles(scope: Scope) -> list[Document]:
+    if not scope.assumes:
+        return []
+    return [_allow("ActInOtherAccounts", "sts:AssumeRole", list(scope.assumes))]
+
+
+def _people(scope: Scope) -> list[Document]:
+    """Telling people, and writing on a thing that they were told of it."""
+    things, key = _arns(scope, *_MADE), {**_is_ours(scope), **_only_tags((t.NOTICED,))}
+    told = [_allow("SayWhenPeopleWereTold", "ec2:CreateTags", things, key)]
+    topics = [_allow("TellPeople", "sns:Publish", list(scope.topics))] if scope.topics else []
+    return [*told, *topics] if scope.notices else []

@@ -1,0 +1,99 @@
+"""Whose policy it is: the part of the configuration that concerns one account.
+
+Which hosted zone a record is in, only Route 53 knows; who may not ask it can say so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from reconciler.aws.iam.policy import Scope
+from reconciler.config.loader import Settings
+from reconciler.config.service import Service
+from reconciler.errors import ConfigError
+from reconciler.model.reading import LedgerAddress
+from reconciler.util.secret import Reference
+
+Locate = Callable[[Service], LedgerAddress]
+
+
+@dataclass(frozen=True)
+class GivenZones:
+    """Where ledgers are, from hosted zones that a person named: ids by zone name."""
+
+    ids: Mapping[str, str]
+
+    def __call__(self, service: Service) -> LedgerAddress:
+        """The service's ledger. Raises ConfigError if no zone that was named holds its record."""
+        around = [one for one in self.ids if f".{service.record}".endswith(f".{one}")]
+        zone = max(around, key=len, default="")
+        if not zone:
+            raise ConfigError(
+                f"no --zone that was given contains {service.record}",
+                cure=f"--zone {service.record.partition('.')[2]}=ITS-ID",
+            )
+        watched = tuple(map(self._id, service.witness_zones))
+        address = LedgerAddress(service.name, self.ids[zone], zone, service.record)
+        return replace(address, also=service.also, watched=watched)
+
+    def _id(self, zone: str) -> str:
+        if "." in zone and zone not in self.ids:
+            raise ConfigError(
+                f"no --zone that was given is {zone}, of witness_zones",
+                cure=f"--zone {zone}=ITS-ID",
+            )
+        return self.ids.get(zone, zone)
+
+
+def scope(settings: Settings, account: str, locate: Locate) -> Scope:
+    """What of the configuration is in `account`; '' where all of it is in one.
+
+    Raises ConfigError where it has to be said which account, and what `locate` raises.
+    """
+    chosen = _account(settings, account)
+    services = [one for one in settings.services.values() if one.account == chosen]
+    ledgers = [locate(one) for one in services]
+    notices = settings.reconciler.notices
+    return Scope(
+        account=chosen,
+        regions=_sorted(one.region for one in services),
+        services=tuple(one.name for one in services),
+        zones=_sorted(one.zone_id for one in ledgers),
+        names=tuple(name for one in ledgers for name in (one.record, one.name, *one.also)),
+        watched=_sorted(id_ for one in ledgers for id_ in one.watched),
+        parameters=_sorted(
+            [path for one in services for path in _parameters(one)]
+            + [one.value for one in (notices.webhook,) if one and _is_ssm(one)]
+        ),
+        profiles=_sorted(one.instance.profile or one.name for one in services),
+        assumes=_sorted(settings.reconciler.roles.values()),
+        notices=bool(notices.webhook or notices.topic),
+        topics=(notices.topic,) if notices.topic else (),
+        lifts=settings.reconciler.lift_protection,
+    )
+
+
+def _account(settings: Settings, account: str) -> str:
+    known = _sorted(one.account for one in settings.services.values())
+    if account in known or (not account and len(known) == 1):
+        return account or known[0]
+    said = f"no service is in account {account}" if account else "which account is meant?"
+    raise ConfigError(f"{said} configured: {', '.join(known) or 'none'}", cure="--account ID")
+
+
+def _parameters(service: Service) -> Iterator[str]:
+    """The paths of the service's `ssm:` references."""
+    database, image = service.database, service.instance.image or ""
+    references = [service.ssh.key, *((database.admin, database.url) if database else ())]
+    yield from (one.value for one in references if isinstance(one, Reference) and _is_ssm(one))
+    if image.startswith("ssm:"):
+        yield image.removeprefix("ssm:")
+
+
+def _is_ssm(reference: Reference) -> bool:
+    return reference.scheme == "ssm"
+
+
+def _sorted(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(values)))

@@ -1,0 +1,213 @@
+"""The heap: the EC2 resources of one account and region, read through the tag index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from reconciler.aws.client.query import Reads
+from reconciler.aws.client.retry import Patience
+from reconciler.aws.client.session import Aws
+from reconciler.aws.deletion import Deleter
+from reconciler.aws.kinds import BY_NAME, KINDS
+from reconciler.aws.kinds.kind import Kind
+from reconciler.aws.tag_index import read_census, read_index
+from reconciler.errors import AccessDenied, CloudError, ToolError
+from reconciler.model import tags as t
+from reconciler.model.coverage import INDEX, Read, Status
+from reconciler.model.outcome import Fate, Outcome
+from reconciler.model.resource import INSTANCE, Gap, Inventory, Resource
+from reconciler.model.tag_summary import KEYS, Census, Groups, Row, grouped
+from reconciler.model.tags import Label, Place
+
+LABELLED_AT_ONCE = 200
+LISTED = tuple(one for one in KINDS if one.listing is not None)
+LABELLED_APART = {one.name: one.label for one in KINDS if one.label is not None}
+"""How the kinds are labelled whose tags are not EC2's."""
+
+
+@dataclass(frozen=True)
+class Ec2Heap:
+    """`Heap` on EC2. Wrong or missing credentials raise AccessDenied; all else is a gap.
+
+    `lifts` is `lift_protection` of reconciler.toml.
+    """
+
+    aws: Aws
+    patience: Patience = field(default_factory=Patience)
+    lifts: bool = field(default=False, kw_only=True)
+
+    @property
+    def place(self) -> Place:
+        return self.aws.place
+
+    def scan(self, *, young: bool = False) -> Inventory:
+        """See `Heap.scan`. An index that was not read whole is a gap of every kind."""
+        reads = Reads(self.aws)
+        row = _Row(reads, INDEX)
+        try:
+            index = read_index(reads, young=young)
+        except (CloudError, AccessDenied) as error:
+            gaps = tuple(Gap.of(self.place, one.name, error) for one in KINDS)
+            return Inventory((), gaps, (row.failed(error), *_unread(self.place, error)))
+        done = row.done()
+        found = _describe(reads, index, whole=not young)
+        rows = (_not_listed(one) if young else one for one in found.reads)
+        return replace(found, reads=(done, *rows))
+
+    def census(self) -> Census:
+        """See `Heap.census`."""
+        reads = Reads(self.aws)
+        row = _Row(reads, INDEX)
+        try:
+            groups = read_census(reads)
+        except (CloudError, AccessDenied) as error:
+            gaps = tuple(Gap.of(self.place, one.name, error) for one in KINDS)
+            rows = (row.failed(error), *_unread(self.place, error))
+            return Census(self.place, gaps=gaps, reads=rows)
+        done = row.done()
+        apart = _describe(reads, {}, only=LISTED, whole=True)
+        more = grouped(_row_of(one, key) for one in apart.resources for key in KEYS)
+        return Census(self.place, {**groups, **more}, apart.gaps, (done, *apart.reads))
+
+    def members(self, groups: Groups) -> Inventory:
+        """See `Heap.members`."""
+        reads = Reads(self.aws)
+        index: dict[str, list[str]] = {}
+        for group, ids in groups.items():
+            index.setdefault(group.kind, []).extend(ids)
+            reads.know(group.deploy, ids)
+        return _describe(reads, index)
+
+    def describe(self, resources: Sequence[Resource]) -> Inventory:
+        """See `Heap.describe`."""
+        reads = Reads(self.aws)
+        index: dict[str, list[str]] = {}
+        for one in resources:
+            index.setdefault(one.kind, []).append(one.id)
+            reads.know(one.tags.get(t.ID, ""), (one.id,))
+        return _describe(reads, index)
+
+    def label(
+        self, resources: Sequence[Resource], label: Label, units: str = ""
+    ) -> tuple[Outcome, ...]:
+        """See `Heap.label`."""
+        deleter = self._deleter()
+        state = {t.STATE: label.value}
+        told = [one for one in resources if units and one.kind == INSTANCE]
+        rest = [one for one in resources if one.kind not in LABELLED_APART and one not in told]
+        outcomes = (
+            *_tag(deleter, told, {**state, t.UNITS: units}),
+            *_tag(deleter, rest, state),
+        )
+        apart = (
+            outcome
+            for kind, write in LABELLED_APART.items()
+            for outcome in write(deleter, [one for one in resources if one.kind == kind], label)
+        )
+        return tuple(_labelled(one) for one in (*outcomes, *apart))
+
+    def delete(self, resources: Sequence[Resource]) -> tuple[Outcome, ...]:
+        """See `Heap.delete`."""
+        kinds = {one.kind for one in resources}
+        if not kinds:
+            return ()
+        if len(kinds) > 1 or not kinds <= BY_NAME.keys():
+            raise ValueError(f"one kind at a time, and one of ours: {', '.join(sorted(kinds))}")
+        return tuple(BY_NAME[kinds.pop()].delete(self._deleter(), resources))
+
+    def _deleter(self) -> Deleter:
+        return Deleter(self.aws, self.patience, lifts=self.lifts)
+
+
+def _tag(
+    deleter: Deleter, things: Sequence[Resource], tags: Mapping[str, str]
+) -> Iterable[Outcome]:
+    pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
+    return deleter.batch(
+        "create_tags",
+        lambda ids: {"Resources": list(ids), "Tags": pairs},
+        things,
+        LABELLED_AT_ONCE,
+    )
+
+
+def _describe(
+    reads: Reads,
+    index: Mapping[str, Sequence[str]],
+    *,
+    only: Sequence[Kind] = KINDS,
+    whole: bool = False,
+) -> Inventory:
+    """What the index names; with `whole`, also the kinds that no index knows."""
+    found: list[Resource] = []
+    gaps: list[Gap] = []
+    rows: list[Read] = []
+    for kind in only:
+        row = _Row(reads, kind.name)
+        try:
+            found += _seen(kind, reads, index, whole=whole)
+            rows.append(row.done())
+        except (CloudError, AccessDenied) as error:
+            gaps.append(Gap.of(reads.place, kind.name, error))
+            rows.append(row.failed(error))
+    return Inventory(tuple(found), tuple(gaps), tuple(rows))
+
+
+class _Row:
+    """A row of the completeness table while its calls are counted."""
+
+    def __init__(self, reads: Reads, kind: str) -> None:
+        self._reads = reads
+        self._kind = kind
+        self._before = (reads.pages_read, reads.calls)
+
+    def done(self) -> Read:
+        pages, calls = self._reads.pages_read - self._before[0], self._reads.calls - self._before[1]
+        return Read(self._reads.place, self._kind, Status.READ, pages, calls)
+
+    def failed(self, error: ToolError) -> Read:
+        return replace(self.done(), status=Status.FAILED, note=error.message)
+
+
+def _not_listed(row: Read) -> Read:
+    """A young look goes by the tag index alone, and says what that cannot show."""
+    if BY_NAME[row.kind].listing is None:
+        return row
+    return replace(row, status=Status.SKIPPED, note="a young look lists no RDS")
+
+
+def _row_of(one: Resource, key: str) -> Row:
+    return one.kind, one.id, key, one.tags.get(key, "")
+
+
+def _unread(place: Place, error: ToolError) -> Iterator[Read]:
+    return (Read(place, kind.name, Status.FAILED, note=error.message) for kind in KINDS)
+
+
+def _seen(
+    kind: Kind, reads: Reads, index: Mapping[str, Sequence[str]], *, whole: bool
+) -> list[Resource]:
+    if whole and kind.listing is not None:
+        return _listed(kind, reads)
+    return _tagged(kind.describe(reads, index.get(kind.name, ())), index)
+
+
+def _listed(kind: Kind, reads: Reads) -> list[Resource]:
+    """Everything of a kind that has a deploy-id, where no index knows it."""
+    found = kind.listing(reads) if kind.listing is not None else ()
+    return [one for one in found if t.ID in one.tags]
+
+
+def _tagged(resources: Iterator[Resource], index: Mapping[str, Sequence[str]]) -> list[Resource]:
+    """The whole kind or an error: a list that breaks off half-way is thrown away."""
+    found = list(resources)
+    wanted = {one for ids in index.values() for one in ids} if found else set()
+    return [one for one in found if t.ID in one.tags and one.id in wanted]
+
+
+def _labelled(asked: Outcome) -> Outcome:
+    """CreateTags says when it is done; only a lost reply leaves it open."""
+    if asked.fate is Fate.PENDING and not asked.text:
+        return Outcome(asked.resource, Fate.DONE)
+    return Outcome(asked.resource, Fate.FAILED, asked.text)

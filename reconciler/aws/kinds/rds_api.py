@@ -1,0 +1,76 @@
+"""What the two kinds of RDS share: listed whole with their tags, named by the end of their ARN.
+
+EC2's tag index does not know them, and RDS has no filter on tags, so each kind is listed as a
+whole: an account has 40 instances and 100 snapshots in a region unless it asked for more (aws.md
+§8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from reconciler.aws.client.query import Reads
+from reconciler.aws.deletion import Deleter
+from reconciler.model import tags as t
+from reconciler.model.outcome import Fate, Outcome
+from reconciler.model.resource import Resource
+from reconciler.model.tags import Label
+
+PAGE = 100
+"""RDS's largest page (B)."""
+
+Raw = dict[str, Any]
+
+
+def listed(reads: Reads, operation: str, field: str) -> Iterator[Raw]:
+    """Everything of one kind in the region. Raises CloudError, AccessDenied."""
+    for page in reads.pages(operation, service="rds", size=PAGE):
+        yield from page[field]
+
+
+def tags_of(one: Raw) -> dict[str, str]:
+    """The tags, which RDS gives along."""
+    return {tag["Key"]: tag.get("Value", "") for tag in one.get("TagList") or ()}
+
+
+def end_of(arn: str) -> str:
+    """`db:shop-…` of `arn:aws:rds:eu-west-1:123456789012:db:shop-…`."""
+    return arn.split(":", maxsplit=5)[-1]
+
+
+def name_of(id_: str) -> str:
+    """The identifier in an id."""
+    return id_.partition(":")[2]
+
+
+def label(deleter: Deleter, things: Sequence[Resource], label: Label) -> Iterator[Outcome]:
+    """Write the label on each: one call a thing."""
+    tag = {"Key": t.STATE, "Value": label.value}
+    for thing in things:
+        request = {"ResourceName": _arn(deleter, thing), "Tags": [tag]}
+        yield from deleter.on("rds").batch(
+            "add_tags_to_resource", _always(request), [thing], size=1
+        )
+
+
+def delete(
+    deleter: Deleter, things: Sequence[Resource], operation: str, request: Callable[[str], Raw]
+) -> Iterator[Outcome]:
+    """One deletion a thing; what is on its way out already is only waited for."""
+    for thing in things:
+        if thing.state == "deleting":
+            yield Outcome(thing, Fate.PENDING, "being deleted")
+            continue
+        yield from deleter.on("rds").batch(
+            operation, lambda ids: request(name_of(ids[0])), [thing], size=1
+        )
+
+
+def _always(request: Raw) -> Callable[[Sequence[str]], Raw]:
+    return lambda _: request
+
+
+def _arn(deleter: Deleter, thing: Resource) -> str:
+    partition = deleter.aws.rds.meta.partition
+    return f"arn:{partition}:rds:{thing.place.region}:{thing.place.account}:{thing.id}"

@@ -1,0 +1,256 @@
+"""Ledgers in Route 53: reading what stands there, and finding where it belongs.
+
+The swap is in `reconciler.aws.route53.swap`. What cannot be understood here is unknown, never
+empty: the words say what stands in the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from reconciler.aws.client.errors import calling
+from reconciler.aws.client.retry import Patience
+from reconciler.aws.client.session import Aws
+from reconciler.aws.route53.swap import Swap
+from reconciler.aws.route53.zone_names import list_names
+from reconciler.aws.route53.zone_reader import Records, ZoneReader, ZoneReaders, plain
+from reconciler.errors import AccessDenied, CloudError, ConfigError, LedgerUnknown, ToolError
+from reconciler.model.ledger import Ledger
+from reconciler.model.ledger_codec import LedgerTextError, decode
+from reconciler.model.ledger_home import at_home
+from reconciler.model.reading import ARecord, LedgerAddress, Listing, Reading, Readings
+
+if TYPE_CHECKING:
+    from mypy_boto3_route53.type_defs import HostedZoneTypeDef as HostedZone
+    from mypy_boto3_route53.type_defs import ResourceRecordSetOutputTypeDef as RecordSet
+
+NEW_TTL = 60
+"""Seconds; of a record that did not exist before."""
+
+_BESIDE_A = frozenset({"AAAA", "CNAME", "HTTPS", "NS", "SVCB"})
+"""Types at a name that lead clients elsewhere than its A record does."""
+
+_ROUTED: Mapping[str, str] = {
+    "AliasTarget": "an alias",
+    "CidrRoutingConfig": "routed by client network",
+    "Failover": "a failover record",
+    "GeoLocation": "routed by geography",
+    "GeoProximityLocation": "routed by geography",
+    "HealthCheckId": "under a health check",
+    "MultiValueAnswer": "a multivalue answer",
+    "Region": "routed by latency",
+    "TrafficPolicyInstanceId": "made by a traffic policy",
+    "Weight": "weighted",
+    "SetIdentifier": "one of a set",
+}
+
+LOOKS = 4
+
+
+@dataclass
+class Route53Ledgers:
+    """`LedgerStore` on the hosted zones of one account."""
+
+    aws: Aws
+    patience: Patience = field(default_factory=Patience)
+    _zones: list[HostedZone] = field(default_factory=list)
+
+    def locate(self, service: str, record: str) -> LedgerAddress:
+        """See `LedgerStore.locate`. Two zones of the same name are refused."""
+        found = self._containing(record)
+        if not found:
+            self._zones = self._list_zones()
+            found = self._containing(record)
+        if not found:
+            raise ConfigError(
+                f"no hosted zone of account {self.aws.place.account} contains {record}",
+                cure="create the zone in Route 53, or correct `record`",
+            )
+        if len(found) > 1:
+            ids = ", ".join(_zone_id(one) for one in found)
+            raise ConfigError(
+                f"{record} is in {len(found)} hosted zones of the same name: {ids}",
+                cure="which is meant is not guessed: delete one that was made by mistake and holds "
+                "no records. A private zone beside a public one of its name is not supported",
+            )
+        return LedgerAddress(service, _zone_id(found[0]), plain(found[0]["Name"]), plain(record))
+
+    def zone_ids(self, zone: str) -> tuple[str, ...]:
+        """The ids of the hosted zones of this name; an id is its own. Raises ConfigError."""
+        if "." not in zone:
+            return (zone,)
+        self._zones = self._zones or self._list_zones()
+        found = tuple(_zone_id(one) for one in self._zones if plain(one["Name"]) == plain(zone))
+        if not found:
+            raise ConfigError(
+                f"no hosted zone of account {self.aws.place.account} is called {zone}",
+                cure="correct `witness_zones`: hosted zones of the account of the ledger's zone",
+            )
+        return found
+
+    def names(self, address: LedgerAddress) -> Listing:
+        """See `LedgerStore.names`."""
+        return list_names(self.aws.route53, address.watched or (address.zone_id,))
+
+    def read(self, address: LedgerAddress) -> Reading:
+        """See `LedgerStore.read`."""
+        return self._consistent(address, ZoneReaders(self.aws.route53))
+
+    def raw(self, address: LedgerAddress) -> Reading:
+        """See `LedgerStore.raw`."""
+        reader = ZoneReader(self.aws.route53, address.zone_id)
+        records = reader.at(address.name)
+        text, ttl = ledger_text(address, records)
+        a = simple_a(address.record, address.zone, reader.at(address.record))
+        return Reading(address, records.now, None, text, ttl, a)
+
+    def readings(self, addresses: Sequence[LedgerAddress]) -> Readings:
+        """See `LedgerStore.readings`: a zone's ledgers are neighbours, 300 sets a call.
+
+        A zone that could not be listed is not asked again for each of its services.
+        """
+        found: dict[LedgerAddress, Reading | ToolError] = {}
+        broken: dict[str, ToolError] = {}
+        try:
+            readers = ZoneReaders(self.aws.route53)
+        except (CloudError, AccessDenied) as error:
+            return Readings(dict.fromkeys(addresses, error))
+        for one in sorted(addresses, key=lambda one: (one.zone_id, one.name)):
+            try:
+                found[one] = broken.get(one.zone_id) or self._consistent(one, readers)
+            except LedgerUnknown as error:
+                found[one] = error
+            except (CloudError, AccessDenied) as error:
+                found[one] = broken[one.zone_id] = error
+        return Readings(found, readers.calls)
+
+    def neighbours(self, address: LedgerAddress) -> Mapping[str, str]:
+        """See `LedgerStore.neighbours`: a zone's ledgers are neighbours in its order of names."""
+        reader = ZoneReader(self.aws.route53, address.zone_id)
+        found = reader.below(f"_deploy.{address.zone}")
+        return {
+            plain(one["Name"]): " ".join(value["Value"] for value in one.get("ResourceRecords", []))
+            for one in found
+            if one["Type"] == "TXT" and plain(one["Name"]) != address.name
+        }
+
+    def swap(self, seen: Reading, new: Ledger, point_at: tuple[str, ...] | None = None) -> Reading:
+        """See `LedgerStore.swap`."""
+        return Swap(self.aws, self.patience, seen, new, point_at).run()
+
+    def _consistent(self, address: LedgerAddress, readers: ZoneReaders) -> Reading:
+        """Ledger and A record of one moment.
+
+        They may come in two answers, and a commit in between would look like somebody who moved
+        the record by hand. So where they disagree, the ledger must still be the same afterwards.
+        """
+        for _ in range(LOOKS):
+            reading, one_page = self._look(address, readers.of(address.zone_id))
+            live = reading.ledger.live if reading.ledger else None
+            every = [reading.a, *(one for _, one in reading.also)]
+            if one_page or live is None or all(one and one.addresses == live.at for one in every):
+                return reading
+            again = readers.fresh(address.zone_id)
+            if ledger_text(address, again.at(address.name)) == (reading.text, reading.ttl):
+                return reading
+        raise LedgerUnknown(f"the ledger {address.name} changes faster than it can be read")
+
+    def _look(self, address: LedgerAddress, reader: ZoneReader) -> tuple[Reading, bool]:
+        records = reader.at(address.name)
+        text, ttl = ledger_text(address, records)
+        ledger = _decoded(address, text)
+        beside = {name: reader.at(name) for name in (address.record, *address.also)}
+        a, *others = (simple_a(name, address.zone, found) for name, found in beside.items())
+        also = tuple(zip(address.also, others, strict=True))
+        reading = Reading(address, records.now, ledger, text, ttl, a, also)
+        return reading, all(one.page == records.page for one in beside.values())
+
+    def _containing(self, record: str) -> list[HostedZone]:
+        name = plain(record)
+        inside = [one for one in self._zones if _contains(plain(one["Name"]), name)]
+        longest = max((len(one["Name"]) for one in inside), default=0)
+        return [one for one in inside if len(one["Name"]) == longest]
+
+    def _list_zones(self) -> list[HostedZone]:
+        with calling("route53:ListHostedZones"):
+            pages = self.aws.route53.get_paginator("list_hosted_zones").paginate()
+            return [zone for page in pages for zone in page["HostedZones"]]
+
+
+def ledger_text(address: LedgerAddress, records: Records) -> tuple[str, int]:
+    """The TXT value and its TTL, ('', 60) where there is none.
+
+    Raises LedgerUnknown for anything else at the name that cannot be swapped against.
+    """
+    sets = [one for one in records.sets if one["Type"] in ("TXT", "CNAME")]
+    if not sets:
+        return "", NEW_TTL
+    values = sets[0].get("ResourceRecords", [])
+    if len(sets) > 1 or sets[0]["Type"] != "TXT" or _routing(sets[0]) or len(values) != 1:
+        what = "; ".join(_describe(one) for one in sets)
+        raise LedgerUnknown(
+            f"{address.name} is no simple TXT record of one value: {what} stands there",
+            cure='leave the one value that begins with "v=1", as it is',
+        )
+    return values[0]["Value"], sets[0]["TTL"]
+
+
+def simple_a(name: str, zone: str, records: Records) -> ARecord | None:
+    """The A record, None where there is none. Raises LedgerUnknown for what is not simple."""
+    apex = name == zone
+    strange = [
+        _describe(one)
+        for one in records.sets
+        if (one["Type"] in _BESIDE_A and not (apex and one["Type"] == "NS"))
+        or (one["Type"] == "A" and _routing(one))
+    ]
+    if strange:
+        raise LedgerUnknown(
+            f"{name} is not one simple A record: {', '.join(strange)} stands there",
+            cure=f"leave one simple A record at {name}; nothing else can be switched",
+        )
+    found = [one for one in records.sets if one["Type"] == "A"]
+    if not found:
+        return None
+    values = sorted(value["Value"] for value in found[0].get("ResourceRecords", []))
+    return ARecord(found[0]["TTL"], tuple(values))
+
+
+def _decoded(address: LedgerAddress, text: str) -> Ledger | None:
+    if not text:
+        return None
+    try:
+        return at_home(address, _of_its_service(address, decode(text)))
+    except LedgerTextError as error:
+        raise LedgerUnknown(
+            f"{address.name} cannot be read: {error}",
+            cure=f"To write it anew      deployer recover {address.service}",
+        ) from error
+
+
+def _of_its_service(address: LedgerAddress, ledger: Ledger) -> Ledger:
+    """The ledger, if all it names is the service's. Raises LedgerTextError."""
+    stranger = next((one for one in ledger.rooted if one.service != address.service), None)
+    if stranger is not None:
+        raise LedgerTextError(f"it names {stranger}, which is not a deploy of {address.service}")
+    return ledger
+
+
+def _routing(one: RecordSet) -> str:
+    return next((words for key, words in _ROUTED.items() if key in one), "")
+
+
+def _describe(one: RecordSet) -> str:
+    values = len(one.get("ResourceRecords", []))
+    said = _routing(one) or (f"{values} values" if values > 1 else "")
+    return f"{one['Type']} ({said})" if said else str(one["Type"])
+
+
+def _contains(zone: str, name: str) -> bool:
+    return name == zone or name.endswith(f".{zone}")
+
+
+def _zone_id(zone: HostedZone) -> str:
+    return zone["Id"].removeprefix("/hostedzone/")

@@ -1,0 +1,228 @@
+"""The compare-and-swap: DELETE exactly what was seen and CREATE the new, in one change batch.
+
+AWS validates a batch and makes all or none of its changes; a DELETE must match the current values
+exactly and a CREATE fails if the record exists (aws.md §4). UPSERT checks nothing and is never
+used. An answer is only ever one of: done; refused (then somebody may have been first, or an
+earlier request of ours that we believed lost); or none at all. The last two are settled by reading
+what stands there (protocol.md, rule 4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from reconciler.aws.client.errors import calling
+from reconciler.aws.client.retry import Patience, throttled
+from reconciler.aws.client.session import Aws
+from reconciler.aws.route53.zone_reader import Records, ZoneReader, answer_date
+from reconciler.errors import (
+    AccessDenied,
+    CloudError,
+    CloudUnclear,
+    ConfigError,
+    SwapLost,
+)
+from reconciler.model.ledger import Ledger
+from reconciler.model.ledger_codec import LedgerTooLong, encode
+from reconciler.model.reading import ARecord, Reading
+
+if TYPE_CHECKING:
+    from mypy_boto3_route53.type_defs import ChangeTypeDef as Change
+    from mypy_boto3_route53.type_defs import ResourceRecordSetUnionTypeDef as RecordSet
+
+NEW_A_TTL = 60
+REFUSALS = 3
+"""So often a batch may be refused although all it deletes stands there, before we give up."""
+
+
+class _Again(CloudUnclear):
+    """Not settled: what was seen still stands, so the same batch may be sent again."""
+
+
+@dataclass
+class Swap:
+    """One swap, from the first request to a settled answer."""
+
+    aws: Aws
+    patience: Patience
+    seen: Reading
+    new: Ledger
+    point_at: tuple[str, ...] | None = None
+    _unclear: bool = field(default=False, init=False)
+    _refused: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self._wanted = _wanted(self.seen, self.new, self.point_at)
+        self._changes = changes(self.seen, self._wanted, point=self.point_at is not None)
+
+    def run(self) -> Reading:
+        """See `LedgerStore.swap`."""
+        try:
+            return self.patience.call(self._attempt, _worth_another)
+        except CloudUnclear:
+            raise
+        except (CloudError, AccessDenied) as error:
+            if not self._unclear:
+                raise
+            # An earlier request of ours may still be on its way: a definite error now says
+            # nothing about that one.
+            raise CloudUnclear(f"{self._name} may or may not have changed: {error}") from error
+
+    @property
+    def _name(self) -> str:
+        return self.seen.address.name
+
+    def _attempt(self) -> Reading:
+        try:
+            return self._send()
+        except CloudUnclear as error:
+            self._unclear = True
+            return self._settle(error)
+        except CloudError as error:
+            if error.code != "InvalidChangeBatch":
+                raise
+            self._refused += 1
+            return self._settle(error)
+
+    def _send(self) -> Reading:
+        client = self.aws.route53_once
+        with calling("route53:ChangeResourceRecordSets", mutating=True):
+            answer = client.change_resource_record_sets(
+                HostedZoneId=self.seen.address.zone_id, ChangeBatch={"Changes": self._changes}
+            )
+        return replace(self._wanted, now=_date_of(answer) or self.seen.now)
+
+    def _settle(self, why: CloudError) -> Reading:
+        """Reads what stands there: the new (it was done), the old (send again), else lost."""
+        records, names = self._read_back(why)
+        stands = _single(records, "TXT")
+        if stands == _txt(self._wanted):
+            return replace(self._wanted, now=records.now)
+        if stands != _txt(self.seen):
+            raise SwapLost(f"{self._name} has been changed by somebody else") from why
+        if not self._unclear:
+            self._give_up(names, why)
+        raise _Again(why.message, code=why.code) from why
+
+    def _give_up(self, names: Mapping[str, Records], why: CloudError) -> None:
+        """Raises if the same batch need not be sent again. Only while none of ours is under way."""
+        for name, was in self._moving.items():
+            if _single(names[name], "A") != _a(was):
+                raise SwapLost(f"the A record {name} has been changed by somebody else") from why
+        if self._refused >= REFUSALS:
+            raise CloudError(why.message, code=why.code) from why
+
+    @property
+    def _moving(self) -> Mapping[str, ARecord | None]:
+        """The names that this batch changes, with what was seen there."""
+        return moving(self.seen) if self.point_at is not None else {}
+
+    def _read_back(self, why: CloudError) -> tuple[Records, Mapping[str, Records]]:
+        address = self.seen.address
+        reader = ZoneReader(self.aws.route53, address.zone_id)
+        try:
+            return reader.at(address.name), {name: reader.at(name) for name in self._moving}
+        except (CloudError, AccessDenied) as error:
+            unknown = f"{self._name} may or may not have changed, and cannot be read: {error}"
+            raise _Again(unknown) from why
+
+
+def _date_of(answer: Any) -> datetime | None:
+    """The swap is done whatever its date says: a strange one is no reason to fail."""
+    try:
+        return answer_date(answer)
+    except CloudError:
+        return None
+
+
+def moving(seen: Reading) -> Mapping[str, ARecord | None]:
+    """The record, and the names that go along with it: those that said the same.
+
+    What people pointed elsewhere is not moved back (rule 11).
+    """
+    at = seen.a.addresses if seen.a else ()
+    along = {name: a for name, a in seen.also if (a.addresses if a else ()) == at}
+    return {seen.address.record: seen.a, **along}
+
+
+def changes(seen: Reading, wanted: Reading, *, point: bool) -> list[Change]:
+    """The batch. An A record that stays as it is goes in too: the batch fails if it was moved."""
+    batch: list[Change] = []
+    if seen.text:
+        batch.append({"Action": "DELETE", "ResourceRecordSet": _txt_set(seen)})
+    batch.append({"Action": "CREATE", "ResourceRecordSet": _txt_set(wanted)})
+    after = {wanted.address.record: wanted.a, **dict(wanted.also)}
+    for name, was in moving(seen).items() if point else ():
+        if was is not None:
+            batch.append({"Action": "DELETE", "ResourceRecordSet": _a_set(name, was)})
+        now = after[name]
+        if now is not None:
+            batch.append({"Action": "CREATE", "ResourceRecordSet": _a_set(name, now)})
+    return batch
+
+
+def _wanted(seen: Reading, new: Ledger, point_at: tuple[str, ...] | None) -> Reading:
+    if point_at is not None and not point_at:
+        raise ValueError("an A record without addresses: the name would vanish")
+    try:
+        text = encode(new)
+    except LedgerTooLong as error:
+        raise ConfigError(str(error), cure="keep fewer previous deploys (`keep`)") from error
+    if not point_at:
+        return replace(seen, ledger=new, text=text)
+    at = tuple(sorted(point_at))
+    along = moving(seen)
+    also = tuple((name, _repointed(was, at) if name in along else was) for name, was in seen.also)
+    return replace(seen, ledger=new, text=text, a=_repointed(seen.a, at), also=also)
+
+
+def _repointed(was: ARecord | None, at: tuple[str, ...]) -> ARecord:
+    return ARecord(was.ttl if was else NEW_A_TTL, at)
+
+
+def _worth_another(error: BaseException) -> bool:
+    return isinstance(error, _Again) or throttled(error)
+
+
+Standing = tuple[int, tuple[str, ...]] | None
+"""TTL and values of a record set; None for none."""
+
+
+def _single(records: Records, kind: str) -> Standing:
+    """What stands there; of something routed, a value that equals nothing we wrote."""
+    sets = [one for one in records.sets if one["Type"] == kind]
+    if not sets:
+        return None
+    if len(sets) > 1 or "SetIdentifier" in sets[0] or "TTL" not in sets[0]:
+        return (-1, ())
+    values = sorted(value["Value"] for value in sets[0].get("ResourceRecords", []))
+    return (sets[0]["TTL"], tuple(values))
+
+
+def _txt(reading: Reading) -> Standing:
+    return (reading.ttl, (reading.text,)) if reading.text else None
+
+
+def _a(record: ARecord | None) -> Standing:
+    return (record.ttl, record.addresses) if record else None
+
+
+def _txt_set(reading: Reading) -> RecordSet:
+    return {
+        "Name": f"{reading.address.name}.",
+        "Type": "TXT",
+        "TTL": reading.ttl,
+        "ResourceRecords": [{"Value": reading.text}],
+    }
+
+
+def _a_set(name: str, a: ARecord) -> RecordSet:
+    return {
+        "Name": f"{name}.",
+        "Type": "A",
+        "TTL": a.ttl,
+        "ResourceRecords": [{"Value": one} for one in a.addresses],
+    }

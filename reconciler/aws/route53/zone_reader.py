@@ -1,0 +1,133 @@
+"""Reads record sets of one hosted zone with few calls, and never takes unread for absent.
+
+ListResourceRecordSets returns the most current version, PENDING included, up to 300 sets from a
+name on (aws.md §4); five calls a second are all an account has. So whatever a page shows whole is
+remembered. That a name has no records is only believed of a page that was asked to start there:
+this needs no assumption about the order of names.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from reconciler.aws.client.errors import calling
+from reconciler.errors import CloudError
+
+if TYPE_CHECKING:
+    from mypy_boto3_route53 import Route53Client
+    from mypy_boto3_route53.type_defs import ListResourceRecordSetsResponseTypeDef as ListOutput
+    from mypy_boto3_route53.type_defs import ResourceRecordSetOutputTypeDef as RecordSet
+
+PAGE = "300"
+_ESCAPE = re.compile(r"\\([0-7]{3})")
+
+
+@dataclass(frozen=True)
+class Records:
+    """All record sets of one name; `now` is the Date of the answer they came in, number `page`."""
+
+    sets: tuple[RecordSet, ...]
+    now: datetime
+    page: int
+
+
+@dataclass
+class ZoneReader:
+    """One look at a zone: make a new one for every look."""
+
+    client: Route53Client
+    zone_id: str
+    calls: int = 0
+    _known: dict[str, Records] = field(default_factory=dict)
+
+    def at(self, name: str) -> Records:
+        """The record sets of `name`, perhaps none. Raises CloudError, AccessDenied."""
+        wanted = plain(name)
+        if wanted not in self._known:
+            self._fetch(wanted)
+        return self._known[wanted]
+
+    def below(self, name: str) -> tuple[RecordSet, ...]:
+        """Every record set below `name`. Names stand in the order of their reversed labels."""
+        suffix = f".{plain(name)}"
+        answer = self._list({"StartRecordName": plain(name)})
+        found = list(answer["ResourceRecordSets"])
+        while _is_at_or_below(answer.get("NextRecordName", ""), suffix):
+            answer = self._list(_next(answer))
+            found += answer["ResourceRecordSets"]
+        return tuple(one for one in found if plain(one["Name"]).endswith(suffix))
+
+    def _fetch(self, wanted: str) -> None:
+        answer = self._list({"StartRecordName": wanted})
+        now, sets = answer_date(answer), answer["ResourceRecordSets"]
+        while answer.get("NextRecordName") and plain(answer["NextRecordName"]) == wanted:
+            answer = self._list(_next(answer))
+            more = answer["ResourceRecordSets"]  # of another moment: only what belongs to the name
+            sets = sets + [one for one in more if plain(one["Name"]) == wanted]
+        groups = {
+            name: Records(tuple(of_name), now, self.calls)
+            for name, of_name in groupby(sets, lambda one: plain(one["Name"]))
+        }
+        following = plain(answer.get("NextRecordName", ""))
+        groups.pop(following, None)  # it goes on behind the page's end
+        self._known = {wanted: Records((), now, self.calls), **self._known, **groups}
+
+    def _list(self, start: dict[str, Any]) -> ListOutput:
+        self.calls += 1
+        with calling("route53:ListResourceRecordSets"):
+            return self.client.list_resource_record_sets(
+                HostedZoneId=self.zone_id, MaxItems=PAGE, **start
+            )
+
+
+class ZoneReaders:
+    """One look at several zones: a reader each, and the calls of all of them."""
+
+    def __init__(self, client: Route53Client) -> None:
+        self._client = client
+        self._now: dict[str, ZoneReader] = {}
+        self._every: list[ZoneReader] = []
+
+    def of(self, zone_id: str) -> ZoneReader:
+        """The zone's reader."""
+        return self._now.get(zone_id) or self.fresh(zone_id)
+
+    def fresh(self, zone_id: str) -> ZoneReader:
+        """A new one, which remembers nothing; it is the zone's from now on."""
+        made = self._now[zone_id] = ZoneReader(self._client, zone_id)
+        self._every.append(made)
+        return made
+
+    @property
+    def calls(self) -> int:
+        """How many pages were asked for."""
+        return sum(one.calls for one in self._every)
+
+
+def _is_at_or_below(name: str, suffix: str) -> bool:
+    return f".{plain(name)}".endswith(suffix)
+
+
+def _next(answer: ListOutput) -> dict[str, Any]:
+    keys = ("NextRecordName", "NextRecordType", "NextRecordIdentifier")
+    found: dict[str, Any] = dict(answer)
+    return {key.replace("Next", "Start"): found[key] for key in keys if found.get(key)}
+
+
+def plain(name: str) -> str:
+    r"""A name in lower case, its octal escapes (`\052` for `*`) undone, without the last dot."""
+    return _ESCAPE.sub(lambda match: chr(int(match[1], 8)), name).lower().removesuffix(".")
+
+
+def answer_date(answer: Any) -> datetime:
+    """The Date header of an answer: AWS's clock, not ours. Raises CloudError without one."""
+    text = answer["ResponseMetadata"].get("HTTPHeaders", {}).get("date", "")
+    try:
+        return parsedate_to_datetime(text)
+    except ValueError as error:
+        raise CloudError(f"the answer of Route 53 carries no date: {text!r}") from error

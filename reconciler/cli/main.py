@@ -1,0 +1,225 @@
+"""The command line of the reconciler. Heavy imports wait in the commands."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli.policy import policy
+from reconciler.cli.shared import SERVICES, Asked, Lazy, common, ended, epilog, pass_asked
+from reconciler.exit_codes import Exit
+from reconciler.util.gc_tuning import leave
+
+if TYPE_CHECKING:
+    from reconciler.config.loader import Settings
+    from reconciler.cost.audit import Report
+    from reconciler.plan.circuit_breaker import Cap
+    from reconciler.wiring.edges import Edges
+    from reconciler.wiring.fleet_builder import Opened
+
+YOUNG = click.option("--young", is_flag=True, help="Look only at what is labelled unfinished.")
+CODES = (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.DIRT, Exit.ACCESS)
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=epilog(
+        """reconciler plan              what a sweep would do, and why
+        reconciler sweep             drive everything to its desired state
+        reconciler run               do that every minute, for ever
+        reconciler report            what every deploy costs
+        reconciler explain i-0d41    why a thing is kept or collected""",
+        tuple(Exit),
+    ),
+)
+@common
+@click.version_option(package_name="deployer", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Find and remove what releases left behind; never what is live, held or not ours.
+
+    The ledger in DNS says what lives. Everything else that is proved to be ours is garbage.
+    """
+
+
+def connected(asked: Asked) -> tuple[Settings, Edges]:
+    """The configuration and the sessions of a run by it."""
+    from reconciler.util import log
+    from reconciler.wiring.edges import Edges
+
+    log.set_up(verbose=asked.verbose)
+    settings = asked.settings()
+    return settings, Edges(settings, settings.reconciler.reach)
+
+
+def _opened(asked: Asked, names: Sequence[str] = ()) -> tuple[Settings, Opened]:
+    from reconciler.wiring.fleet_builder import opened
+
+    settings, edges = connected(asked)
+    return settings, opened(settings, names, edges)
+
+
+def cap_of(settings: Settings) -> Cap:
+    """The breaker's cap."""
+    from reconciler.plan.circuit_breaker import Cap
+
+    breaker = settings.reconciler.breaker
+    return Cap(breaker.max_count, breaker.share)
+
+
+@cli.command(
+    epilog=epilog(
+        """reconciler plan
+        reconciler plan --service shop --exit-code
+        reconciler plan -o plan.json""",
+        (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.DIRT, Exit.ACCESS, Exit.TO_DO),
+    )
+)
+@SERVICES
+@YOUNG
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="As JSON.")
+@click.option("--exit-code", is_flag=True, help="Exit 10 if there is something to do.")
+@common
+@pass_asked
+def plan(
+    asked: Asked, services: tuple[str, ...], *, young: bool, output: Path | None, exit_code: bool
+) -> int:
+    """Say what a sweep would do, and why.
+
+    Changes nothing.
+    """
+    from reconciler.output.plan import plan_json, plan_lines
+    from reconciler.sweep import approved_plan
+    from reconciler.sweep.runner import make_plan
+
+    settings, opened = _opened(asked, services)
+    seen = make_plan(opened.services, {}, young=young, beside=opened.beside)
+    cap = cap_of(settings)
+    if output is not None:
+        approved_plan.write(output, seen, plan_json(seen, cap), young=young)
+    asked.answer(
+        plan_json(seen, cap), lambda: "\n".join(plan_lines(seen, cap, verbose=asked.verbose))
+    )
+    if seen.unknown or seen.inventory.gaps or seen.contradictions:
+        return Exit.DIRT
+    return Exit.TO_DO if exit_code and not seen.empty else Exit.DONE
+
+
+@cli.command(epilog=epilog("reconciler explain i-0d41aa07\nreconciler explain shop", CODES))
+@click.argument("id_", metavar="ID")
+@common
+@pass_asked
+def explain(asked: Asked, id_: str) -> int:
+    """Say why a thing is kept or collected.
+
+    ID is that of an instance, image, …, the name of a database, or a deploy-id.
+    """
+    from reconciler.errors import ConfigError
+    from reconciler.output.explain import explain_json, explain_lines, find
+    from reconciler.sweep.runner import make_plan
+    from reconciler.util import humanize
+
+    _, opened = _opened(asked)
+    seen = make_plan(opened.services, {}, beside=opened.beside)
+    found = find(seen, id_)
+    if not found:
+        kinds = Counter(one.kind for one in seen.inventory.resources)
+        raise ConfigError(
+            f"nothing with the id {id_} carries our tags in the configured places",
+            detail=f"looked through {humanize.count(sum(kinds.values()), 'thing')}",
+            cure="To see what there is   reconciler report",
+        )
+    asked.answer(
+        {"things": [explain_json(seen, one) for one in found]},
+        lambda: "\n".join(line for one in found for line in explain_lines(seen, one)),
+    )
+    return Exit.DONE
+
+
+_FORMATS = ("table", "json", "csv", "markdown", "html")
+
+
+@cli.command(
+    epilog=epilog(
+        """reconciler report
+        reconciler report --format csv > costs.csv
+        reconciler report --format html > costs.html""",
+        CODES,
+    )
+)
+@SERVICES
+@click.option("--format", "form", type=click.Choice(_FORMATS), default="table", help="How.")
+@common
+@pass_asked
+def report(asked: Asked, services: tuple[str, ...], *, form: str) -> int:
+    """Say what every deploy holds and costs.
+
+    Orphans apart; prices from a small dated table, and what is not known is said so.
+    """
+    from reconciler.cost.audit import report as audit
+    from reconciler.output import report as render
+    from reconciler.output.html_report import html
+    from reconciler.sweep.runner import make_plan
+
+    _, opened = _opened(asked, services)
+    seen = audit(make_plan(opened.services, {}, beside=opened.beside))
+    texts: Mapping[str, Callable[[Report], str]] = {
+        "table": partial(render.table, verbose=asked.verbose),
+        "csv": render.as_csv,
+        "markdown": render.markdown,
+        "html": html,
+    }
+    asked.as_json = asked.as_json or form == "json"
+    asked.answer(render.as_json(seen), lambda: texts[form](seen))
+    return Exit.DIRT if seen.unknown or seen.gaps else Exit.DONE
+
+
+@cli.command(epilog=epilog("reconciler hold i-0d41aa07 'the customer wants its log'", CODES))
+@click.argument("id_", metavar="ID")
+@click.argument("reason")
+@common
+@pass_asked
+def hold(asked: Asked, id_: str, reason: str) -> None:
+    """Keep a resource from every sweep.
+
+    A database too, by its name. A held machine keeps the database and the image of its release.
+    """
+    from reconciler.cli.hold import set_hold
+    from reconciler.errors import ConfigError
+
+    if not reason.strip():
+        raise ConfigError("a reason is wanted: whoever finds the hold in a year will want it too")
+    set_hold(*_opened(asked), id_, reason)
+    value = {"id": id_, "hold": reason}
+    asked.answer(value, lambda: f"{id_} is held\nTo let go of it   reconciler release {id_}")
+
+
+@cli.command(epilog=epilog("reconciler release i-0d41aa07", CODES))
+@click.argument("id_", metavar="ID")
+@common
+@pass_asked
+def release(asked: Asked, id_: str) -> None:
+    """Take a hold off again."""
+    from reconciler.cli.hold import set_hold
+
+    set_hold(*_opened(asked), id_, None)
+    asked.answer({"id": id_, "hold": ""}, lambda: f"{id_} is not held any more")
+
+
+cli.add_command(policy)
+cli.add_command(
+    Lazy("sweep", "reconciler.cli.sweep:sweep", "Remove what is left behind; repair; finish.")
+)
+cli.add_command(
+    Lazy("prices", "reconciler.cli.prices:prices", "Say which prices are used; fetch newer ones.")
+)
+cli.add_command(Lazy("run", "reconciler.cli.run:run", "Sweep for ever: young often, full seldom."))
+
+
+def main() -> None:
+    """Entry point of `reconciler`."""
+    leave(ended(cli))

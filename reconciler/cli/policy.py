@@ -1,0 +1,74 @@
+"""`reconciler policy`: the IAM policies of this configuration, printed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli.shared import Asked, common, epilog, pass_asked
+from reconciler.exit_codes import Exit
+
+if TYPE_CHECKING:
+    from reconciler.aws.iam.scope import Locate
+    from reconciler.config.loader import Settings
+
+WHOSE = ("deployer", "reconciler", "adopt", "hold", "guard", "prices")
+
+
+@click.command(
+    epilog=epilog(
+        """reconciler policy
+        reconciler policy --for deployer
+        reconciler policy --for guard --zone example.com=Z0123456789ABCDEFGHIJ""",
+        (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.ACCESS),
+    )
+)
+@click.option(
+    "--for",
+    "whose",
+    type=click.Choice(WHOSE),
+    default="reconciler",
+    show_default=True,
+    help="Whose.",
+)
+@click.option("--account", default="", metavar="ID", help="Where services are in several.")
+@click.option(
+    "--zone",
+    "zones",
+    multiple=True,
+    metavar="NAME=ID",
+    help="A hosted zone; then nothing is asked.",
+)
+@common
+@pass_asked
+def policy(asked: Asked, whose: str, account: str, zones: tuple[str, ...]) -> None:
+    """Print the least-privilege IAM policy.
+
+    For this configuration. deployer and reconciler: for these commands; adopt: beside deployer's,
+    once; hold: for people; guard: a deny that keeps everybody else from our tags; prices: for who
+    refreshes those.
+    """
+    import json
+
+    from reconciler.aws.iam.policy import POLICIES
+    from reconciler.aws.iam.scope import scope
+
+    settings = asked.settings()
+    document = POLICIES[whose](scope(settings, account, _locate(settings, zones)))
+    asked.answer(document, lambda: json.dumps(document, indent=2))
+
+
+def _locate(settings: Settings, zones: tuple[str, ...]) -> Locate:
+    """Route 53 says where the ledgers are, unless the zones are given."""
+    from reconciler.aws.iam.scope import GivenZones
+    from reconciler.errors import ConfigError
+    from reconciler.wiring.edges import Edges
+
+    if not zones:
+        edges = Edges(settings)
+        return lambda service: edges.managed(service).address
+    pairs = [one.partition("=") for one in zones]
+    if not all(name and id_ for name, _, id_ in pairs):
+        raise ConfigError("--zone wants NAME=ID: --zone example.com=Z0123456789ABCDEFGHIJ")
+    return GivenZones({name: id_ for name, _, id_ in pairs})

@@ -1,0 +1,81 @@
+"""`reconciler prices`: which prices costs are counted with, and fetching newer ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli.shared import Asked, common, epilog, pass_asked
+from reconciler.exit_codes import Exit
+
+if TYPE_CHECKING:
+    from reconciler.config.loader import Settings
+    from reconciler.cost.price_list import Prices
+    from reconciler.model.tags import Place
+
+
+@click.command(
+    epilog=epilog(
+        """reconciler prices
+        reconciler prices --refresh""",
+        (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.ACCESS),
+    )
+)
+@click.option("--refresh", is_flag=True, help="Ask AWS for those of the configured regions first.")
+@common
+@pass_asked
+def prices(asked: Asked, refresh: bool) -> None:
+    """Say which prices costs are counted with.
+
+    Without fetched ones a small dated table is used; what neither knows is shown as unknown.
+    Fetching asks AWS's Pricing API (pricing:GetProducts) and keeps the answer in the cache folder.
+    """
+    from reconciler.cost import price_cache
+
+    known = _fetched(asked) if refresh else price_cache.load()
+    said = {
+        "as_of": known.as_of,
+        "regions": {name: len(one) for name, one in known.by_region.items()},
+        "file": str(price_cache.path()),
+    }
+    asked.answer(said, lambda: "\n".join(_lines(known)))
+
+
+def _fetched(asked: Asked) -> Prices:
+    from datetime import UTC, datetime
+
+    from reconciler.aws.pricing import fetch
+    from reconciler.cli.main import connected
+    from reconciler.cost import price_cache
+    from reconciler.cost.price_list import Prices
+    from reconciler.errors import ToolError
+
+    settings, edges = connected(asked)
+    found = {one.region: fetch(edges.aws(one), one.region) for one in _places(settings)}
+    fresh = Prices(f"{datetime.now(UTC):%Y-%m-%d}", found)
+    try:
+        price_cache.save(fresh)
+    except OSError as error:
+        raise ToolError(
+            f"the prices could not be kept: {error}", cure="set XDG_CACHE_HOME to a folder of yours"
+        ) from error
+    return fresh
+
+
+def _places(settings: Settings) -> Sequence[Place]:
+    """A place in each region of the configured services."""
+    settings.refuse_empty()
+    return list({one.region: one.place for one in settings.services.values()}.values())
+
+
+def _lines(known: Prices) -> Iterator[str]:
+    from reconciler.cost.estimate import AS_OF
+
+    if not known.as_of:
+        yield f"A small table of {AS_OF}; reconciler prices --refresh asks AWS for newer ones."
+        return
+    regions = ", ".join(f"{name} {len(one)}" for name, one in known.by_region.items())
+    yield f"Fetched on {known.as_of}: {regions}."
+    yield f"What is not among them is as in a small table of {AS_OF}, or unknown."

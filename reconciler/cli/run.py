@@ -1,0 +1,161 @@
+"""`reconciler run`: the loop with its door and its log. Imported when it is asked for only."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import click
+
+from reconciler.cli.shared import DURATION, SERVICES, Asked, common, epilog, parts, pass_asked
+from reconciler.daemon.http_server import Address, Page, Pages, opened
+from reconciler.daemon.iteration import Sweeps, chosen
+from reconciler.daemon.loop import Loop, Round
+from reconciler.daemon.metrics import CONTENT_TYPE, Metrics
+from reconciler.daemon.schedule import Intervals
+from reconciler.exit_codes import Exit
+from reconciler.model.outcome import Fate, Outcome
+from reconciler.util import humanize
+from reconciler.util import log as logs
+from reconciler.util.log import Logger
+
+log = Logger()
+
+LISTEN = "127.0.0.1:9750"
+SHORTEST = timedelta(seconds=1)
+
+
+class _Address(click.ParamType[Address]):
+    name = "address"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Address:
+        try:
+            return value if isinstance(value, Address) else Address.parse(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+@click.command(
+    epilog=epilog(
+        """reconciler run --every 1m --full-every 1h
+        reconciler run --service shop --listen 0.0.0.0:9750
+        curl -f http://127.0.0.1:9750/healthz""",
+        (Exit.DONE, Exit.USAGE),
+    )
+)
+@SERVICES
+@click.option("--every", type=DURATION, default="1m", show_default=True, help="A sweep this often.")
+@click.option(
+    "--full-every",
+    "full",
+    type=DURATION,
+    default="1h",
+    show_default=True,
+    help="One that looks at everything; young ones in between.",
+)
+@click.option(
+    "--listen",
+    type=_Address(),
+    default=LISTEN,
+    metavar="ADDR:PORT",
+    show_default=True,
+    help="Where /metrics and /healthz are.",
+)
+@common
+@pass_asked
+def run(
+    asked: Asked, services: tuple[str, ...], every: timedelta, full: timedelta, listen: Address
+) -> int:
+    """Sweep for ever: young sweeps often, full ones now and then.
+
+    A failed sweep says why, waits longer and goes on. SIGTERM lets the item under way be finished,
+    and ends with 0.
+    """
+    _refuse(every, full)
+    asked.last_words = "Left at once. The next sweep goes on: reconciler sweep"
+    logs.set_up(verbose=asked.verbose, usual=logging.INFO)
+    chosen(asked.settings(), services)  # what is wrong now is said now, not in the log
+    metrics = Metrics()
+    sweeps = Sweeps(asked.settings, services, _Items(metrics), metrics.called, metrics.noticed)
+    intervals = Intervals(every.total_seconds(), full.total_seconds())
+    loop = Loop(sweeps, intervals, (metrics.round, log_round))
+    with opened(listen, _pages(loop, metrics)) as address:
+        log.info("listening", url=f"http://{address}", metrics="/metrics", health="/healthz")
+        loop.run()
+    return Exit.DONE
+
+
+def _refuse(every: timedelta, full: timedelta) -> None:
+    if every < SHORTEST:
+        raise click.BadParameter("at least 1s", param_hint="--every")
+    if full < every:
+        raise click.BadParameter("at least as long as --every", param_hint="--full-every")
+
+
+class _Items:
+    """Each item, as soon as its fate is known: in the figures and in the log."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def __call__(self, outcome: Outcome) -> None:
+        self._metrics.item(outcome)
+        thing = outcome.resource
+        done = outcome.fate in (Fate.GONE, Fate.DONE)
+        (log.info if done else log.warning)(
+            outcome.fate.value,
+            kind=thing.kind,
+            id=thing.id,
+            deploy=str(thing.deploy or ""),
+            place=str(thing.place),
+            why=humanize.one_line(outcome.text),
+        )
+
+
+def log_round(done: Round) -> None:
+    """One line a round; what went wrong is a warning, with the command that cures it."""
+    well = done.outcome == "complete" and not (done.result and done.result.left.contradictions)
+    say = log.info if well else log.warning
+    say("round", **round_facts(done))
+
+
+def round_facts(done: Round) -> Mapping[str, Any]:
+    """A round in a few words and numbers."""
+    facts: dict[str, Any] = {
+        "sweep": done.kind,
+        "outcome": done.outcome,
+        "seconds": round(done.seconds, 2),
+        "throttled": done.throttled,
+    }
+    if done.result is not None:
+        left = [one for todo in done.result.left.services for one in todo.deletes]
+        facts["removed"] = dict(Counter(one.resource.kind for one in done.result.gone))
+        facts["left"] = dict(Counter(one.thing.kind for one in left))
+        facts["ended"] = [str(one) for one in done.result.ended]
+        facts["trouble"] = list(done.result.trouble)
+        facts["contradictions"] = list(done.result.left.contradictions)
+    if done.missed:
+        facts["cause"] = done.missed
+    if done.error is not None:
+        facts["cure"] = parts(done.error)[2]
+    return facts
+
+
+def _pages(loop: Loop, metrics: Metrics) -> Pages:
+    def health() -> Page:
+        ills = loop.ills
+        pulse = loop.pulse
+        said = {"healthy": not ills, "ills": list(ills), "rounds": pulse.rounds, "last": pulse.why}
+        body = json.dumps(said, ensure_ascii=False) + "\n"
+        return Page(body.encode(), 503 if ills else 200, "application/json")
+
+    return {
+        "/healthz": health,
+        "/metrics": lambda: Page(metrics.text(), kind=CONTENT_TYPE),
+    }

@@ -1,0 +1,295 @@
+"""What both command lines share: options, examples in the help, and the one place where they end.
+
+Every error leaves through `ended`: its message, what there is to read, the next command, and the
+exit code of `reconciler.exit_codes`. No traceback reaches a user who did not ask for it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from reconciler.errors import ConfigError, ToolError
+from reconciler.exit_codes import MEANINGS, Exit, code_of
+from reconciler.util import gc_tuning
+from reconciler.util.duration import parse_duration
+from reconciler.util.line_writer import Pen, mute
+from reconciler.util.secret import redact
+from reconciler.util.signals import Interrupted, handled
+
+if TYPE_CHECKING:
+    from reconciler.config.loader import Settings
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+@dataclass
+class Asked:
+    """What was asked of any command, before or after its name.
+
+    `on_error` may take an error over (a release that was being shown); True if it told it all.
+    """
+
+    config: Path | None = None
+    as_json: bool = False
+    verbose: bool = False
+    last_words: str = ""
+    on_error: Callable[[BaseException, int], bool] = lambda _, __: False
+    _out: Pen | None = None
+    _err: Pen | None = None
+
+    def settings(self) -> Settings:
+        """The configuration; costs are told by fetched prices from here on. Raises ConfigError."""
+        from reconciler.config import loader as settings
+        from reconciler.cost import price_cache
+
+        price_cache.load()
+        return settings.load(self.config)
+
+    def say(self, text: str) -> None:
+        """A line of the result, on stdout. A reader that has gone stops nothing."""
+        self._out = self._out or Pen(sys.stdout)
+        self._out.line(text)
+
+    def tell(self, text: str) -> None:
+        """A line of progress, on stderr. A reader that has gone stops nothing."""
+        self._err = self._err or Pen(sys.stderr)
+        self._err.line(text)
+
+    def answer(self, value: Mapping[str, Any], text: Callable[[], str]) -> None:
+        """The result: `value` with --json, else what `text` makes."""
+        self.say(json.dumps(value, ensure_ascii=False) if self.as_json else text().rstrip("\n"))
+
+
+pass_asked = click.make_pass_decorator(Asked, ensure=True)
+
+
+def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+    if value and parameter.name:
+        setattr(context.ensure_object(Asked), parameter.name, value)
+
+
+_COMMON: Sequence[Callable[[Callable[..., Any]], Callable[..., Any]]] = (
+    click.option(
+        "--config",
+        type=click.Path(file_okay=False, path_type=Path),
+        metavar="DIR",
+        expose_value=False,
+        callback=_remember,
+        help="The configuration; else $DEPLOY_CONFIG, else ./config.",
+    ),
+    click.option(
+        "--json",
+        "as_json",
+        is_flag=True,
+        expose_value=False,
+        callback=_remember,
+        help="Answer in JSON, one object a line.",
+    ),
+    click.option(
+        "-v",
+        "--verbose",
+        is_flag=True,
+        expose_value=False,
+        callback=_remember,
+        help="Log more to stderr, tracebacks included.",
+    ),
+)
+
+
+def common(command: _F) -> _F:
+    """The options every command takes, before or after its name."""
+    for option in reversed(_COMMON):
+        command = option(command)
+    return command
+
+
+class _Duration(click.ParamType[timedelta]):
+    name = "duration"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> timedelta:
+        if isinstance(value, timedelta):
+            return value
+        try:
+            return parse_duration(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+DURATION = _Duration()
+
+
+SERVICES = click.option(
+    "--service", "services", multiple=True, metavar="NAME", help="Only this service; repeatable."
+)
+JOBS_DESPITE = click.option(
+    "--jobs-despite",
+    multiple=True,
+    metavar="i-…",
+    help="Begin the jobs; this silent machine runs none. Repeatable.",
+)
+
+
+def epilog(examples: str, codes: Iterable[Exit]) -> str:
+    """Examples and exit codes as the end of a command's help, kept as they are written."""
+    lines = [f"  {code.value:<8}  {MEANINGS[code]}" for code in codes]
+    lines.append("  130, 143  stopped by a signal, cleaned up")
+    shown = "\n".join(f"  {one.strip()}" for one in examples.strip().splitlines())
+    return f"\b\nExamples:\n{shown}\n\n\b\nExit codes:\n" + "\n".join(lines)
+
+
+class Lazy(click.Command):
+    """A command that is imported only when it is run, so that `--help` stays instant."""
+
+    def __init__(self, name: str, target: str, short_help: str) -> None:
+        super().__init__(name, short_help=short_help)
+        self._target = target
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        module, _, attribute = self._target.partition(":")
+        real: click.Command = getattr(importlib.import_module(module), attribute)
+        return real.make_context(info_name, args, parent, **extra)
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Go on only if a person says so. Raises ConfigError where nobody can be asked."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise ConfigError(f"{question} There is no terminal to ask on: say --yes.")
+    if not click.confirm(question, default=False, err=True):
+        raise click.Abort
+
+
+def ended(command: click.Command, arguments: Sequence[str] | None = None) -> int:
+    """Run a command line to its end; returns the exit code."""
+    asked = Asked()
+    gc_tuning.begin()
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    try:
+        with handled(lambda: asked.last_words or "Stopped."):
+            return _run(command, arguments, asked)
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.ClickException as error:
+        return _usage(asked, error)
+    except click.Abort:
+        click.echo("Nothing was done.", err=True)
+        return 130
+    except BrokenPipeError:
+        return _reader_gone()
+    except (ToolError, Interrupted, KeyboardInterrupt) as error:
+        return _told(asked, error)
+    except Exception as error:  # noqa: BLE001  the last resort: told in one line, kept whole
+        return _bug(asked, error)
+
+
+def _run(command: click.Command, arguments: Sequence[str] | None, asked: Asked) -> int:
+    """click's own `main` makes exit 1 of a lost reader, so what it does is done here."""
+    name = Path(sys.argv[0]).name
+    if os.environ.get(f"_{name.upper()}_COMPLETE"):
+        command.main(prog_name=name)  # answers the shell's question, and exits
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    with command.make_context(name, words, obj=asked) as context:
+        code = command.invoke(context)
+    sys.stdout.flush()
+    return code if isinstance(code, int) else Exit.DONE
+
+
+def _usage(asked: Asked, error: click.ClickException) -> int:
+    if asked.as_json:
+        _json_result(asked, Exit.USAGE, error.format_message(), "", "")
+    error.show()
+    return Exit.USAGE
+
+
+def _reader_gone() -> int:
+    """`… | head`: the reader has what it wanted. Not an error, and nothing to flush at exit."""
+    mute(sys.stdout)
+    return Exit.DONE
+
+
+def _told(asked: Asked, error: BaseException) -> int:
+    code = code_of(error)
+    if asked.verbose and isinstance(error, ToolError):
+        asked.tell(redact(_trace(error)))
+    if not asked.on_error(error, code):
+        message, detail, cure = parts(error)
+        if asked.as_json:
+            _json_result(asked, code, message, detail, cure)
+        for line in in_words(message, detail, cure):
+            asked.tell(line)
+    return code
+
+
+def parts(error: BaseException) -> tuple[str, str, str]:
+    """Message, detail and cure of an error, redacted."""
+    if not isinstance(error, ToolError):
+        return str(error) or "stopped", "", ""
+    return redact(error.message), redact(error.detail), redact(error.cure)
+
+
+def in_words(message: str, detail: str, cure: str) -> list[str]:
+    """An error as a person reads it: what, what there is to read, what to do next."""
+    from reconciler.util.humanize import clean
+
+    lines = clean(message).splitlines()
+    lines += [f"    {one}".rstrip() for one in clean(detail).splitlines()]
+    return lines + clean(cure).splitlines()
+
+
+def _json_result(asked: Asked, code: int, message: str, detail: str, cure: str) -> None:
+    from reconciler.output.json_stream import result_line
+
+    asked.say(result_line(code, message, detail, cure))
+
+
+def _trace(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error)).rstrip()
+
+
+def _bug(asked: Asked, error: Exception) -> int:
+    """Something we did not foresee: one line, and the traceback where it can be found."""
+    message = f"this is a bug: {type(error).__name__}: {redact(str(error))}"
+    where = _keep(redact(_trace(error))) if not asked.verbose else ""
+    if asked.verbose:
+        asked.tell(redact(_trace(error)))
+    cure = f"The traceback is in {where}" if where else ""
+    if not asked.on_error(ToolError(message, cure=cure), Exit.FAILED):
+        if asked.as_json:
+            _json_result(asked, Exit.FAILED, message, "", cure)
+        for line in in_words(message, "", cure):
+            asked.tell(line)
+    return Exit.FAILED
+
+
+def _keep(trace: str) -> str:
+    """The traceback in a file of the user's own; on stderr where none can be written."""
+    try:
+        descriptor, path = tempfile.mkstemp(prefix="traceback-", suffix=".log")
+        with os.fdopen(descriptor, "w") as file:
+            file.write(trace + "\n")
+    except OSError:
+        click.echo(trace, err=True)
+        return ""
+    return path

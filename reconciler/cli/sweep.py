@@ -1,0 +1,170 @@
+"""`reconciler sweep`: all that is to be done, or only what a plan's file agreed to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli.main import CODES, YOUNG, cap_of, connected
+from reconciler.cli.shared import JOBS_DESPITE, SERVICES, Asked, common, epilog, pass_asked
+from reconciler.exit_codes import Exit
+from reconciler.output import json_stream
+
+if TYPE_CHECKING:
+    from reconciler.config.loader import Settings
+    from reconciler.model.outcome import Outcome
+    from reconciler.plan.circuit_breaker import Breaker
+    from reconciler.plan.plan_file import PlanFile
+    from reconciler.plan.service_plan import Plan
+    from reconciler.ports.service import Managed
+    from reconciler.sweep.runner import Result
+    from reconciler.wiring.edges import Edges
+
+
+@click.command(
+    epilog=epilog(
+        """reconciler sweep
+        reconciler sweep --service shop
+        reconciler sweep --young --json
+        reconciler sweep --plan plan.json
+        reconciler sweep --service shop --despite old.example.com""",
+        CODES,
+    )
+)
+@SERVICES
+@YOUNG
+@click.option("--allow", type=int, metavar="N", help="Allow so many deletions of a service once.")
+@JOBS_DESPITE
+@click.option(
+    "--plan",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Only what `plan -o` wrote there, each item verified again.",
+)
+@click.option("--despite", multiple=True, metavar="NAME", help="A DNS name that keeps nothing.")
+@common
+@pass_asked
+def sweep(
+    asked: Asked,
+    services: tuple[str, ...],
+    *,
+    young: bool,
+    allow: int | None,
+    jobs_despite: tuple[str, ...],
+    file: Path | None,
+    despite: tuple[str, ...],
+) -> int:
+    """Remove what is left behind; repair; finish.
+
+    Drives every service to its desired state, and lists every single thing it could not do.
+    """
+    from reconciler.plan.circuit_breaker import Breaker
+
+    asked.last_words = "Left at once. The next sweep goes on: reconciler sweep"
+    settings, edges = connected(asked)
+    agreed = _agreed(file, services, young=young)
+    guard = Breaker(cap_of(settings), allow)
+    if agreed is not None:
+        services, young = agreed.services, agreed.young
+    word = _Word(frozenset(despite), frozenset(jobs_despite))
+    result = _Run(asked, settings, edges, guard, agreed, word).sweep(services, young=young)
+    return _said(asked, result)
+
+
+@dataclass(frozen=True)
+class _Word:
+    """What the user vouches for: names that keep nothing, machines that run no jobs."""
+
+    despite: frozenset[str]
+    jobs_despite: frozenset[str]
+
+    def given(self, one: Managed) -> Managed:
+        """The service with this word."""
+        return replace(one, despite=self.despite, jobs_despite=self.jobs_despite)
+
+
+@dataclass
+class _Run:
+    """One sweep with all that watches it: the breaker, the plan that was agreed to, people."""
+
+    asked: Asked
+    settings: Settings
+    edges: Edges
+    guard: Breaker
+    agreed: PlanFile | None
+    word: _Word
+
+    def sweep(self, names: Sequence[str], *, young: bool) -> Result:
+        from reconciler.output.notifications.notifier import approving
+        from reconciler.sweep import approved_plan
+        from reconciler.sweep.runner import sweep as clean
+        from reconciler.wiring.fleet_builder import opened
+        from reconciler.wiring.notifier_factory import notifier
+
+        agreed = self.agreed
+        found = opened(self.settings, names, self.edges)
+        services = [self.word.given(one) for one in found.services]
+        asks = approved_plan.asks(agreed, found.services) if agreed is not None else {}
+        if self.asked.as_json:
+            self.asked.say(json_stream.version_line())
+        people = notifier(self.settings, self.edges)
+        approve = approving(self._refuse, people)
+        result = clean(
+            services, asks, self._tell, young=young, approve=approve, beside=found.beside
+        )
+        if agreed is not None:
+            approved_plan.check_time(agreed, result.first)
+            result = replace(result, left_out=approved_plan.left_out(agreed, result.first))
+        if people is not None:
+            people.done(result)
+        return result
+
+    def _refuse(self, seen: Plan) -> None:
+        from reconciler.sweep import approved_plan
+
+        if self.agreed is not None:
+            approved_plan.check_time(self.agreed, seen)
+        self.guard.check(seen)
+
+    def _tell(self, outcome: Outcome) -> None:
+        from reconciler.output.sweep import one_line, outcome_json
+
+        self.guard.hear(outcome)
+        if self.asked.as_json:
+            self.asked.say(json_stream.item_line(outcome_json(outcome)))
+        else:
+            self.asked.tell(one_line(outcome))
+
+
+def _said(asked: Asked, result: Result) -> int:
+    """Say what was done; the exit code."""
+    from reconciler.output.sweep import as_json, in_lines
+
+    code = Exit.DONE if result.clean and not result.left.contradictions else Exit.DIRT
+    done = json_stream.result_line(code, answer=as_json(result)) if asked.as_json else None
+    asked.say(done or "\n".join(in_lines(result, verbose=asked.verbose)))
+    return code
+
+
+def _agreed(file: Path | None, services: Sequence[str], *, young: bool) -> PlanFile | None:
+    """The plan in the file, if one is given. Raises ConfigError for what is none."""
+    from reconciler.errors import ConfigError
+    from reconciler.plan import plan_file
+    from reconciler.sweep import approved_plan
+
+    if file is None:
+        return None
+    if services or young:
+        raise ConfigError("--plan says itself which services, and how far: leave the rest out")
+    try:
+        found = plan_file.decode(approved_plan.read(file))
+    except ConfigError as error:
+        error.message = f"{file}: {error.message}"
+        raise
+    if not found.services:
+        raise ConfigError(f"{file}: the plan is of no service", cure=plan_file.CURE)
+    return found

@@ -1,0 +1,189 @@
+"""The configuration: `$DEPLOY_CONFIG` or `./config`, read whole and checked before anything else.
+
+services/<service>.toml    one file a service (`reconciler.config.service`)
+reconciler.toml            what the sweep may touch, and how much of it
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from reconciler.config.problems import Problem, all_of, gather, nearest
+from reconciler.config.reconciler import Reconciler
+from reconciler.config.service import Service
+from reconciler.config.types import Section
+from reconciler.errors import ConfigError
+
+VARIABLE = "DEPLOY_CONFIG"
+
+_S = TypeVar("_S", bound=Section)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that is configured; `services` is by name, in alphabetical order."""
+
+    directory: Path
+    services: Mapping[str, Service]
+    reconciler: Reconciler
+
+    def service(self, name: str) -> Service:
+        """The service of that name. Raises ConfigError that says which there are."""
+        if name in self.services:
+            return self.services[name]
+        close = nearest(name, self.services)
+        hint = f" (did you mean {close}?)" if close else ""
+        known = ", ".join(self.services) or "none"
+        raise ConfigError(
+            f"no service {name!r} is configured in {self.directory}{hint}",
+            detail=f"configured: {known}",
+        )
+
+    def refuse_empty(self) -> None:
+        """No service is no service that is clean: a wrong directory must not look like a good day.
+
+        Places that are said are another matter: what is there is told, and nothing of it touched.
+        Raises ConfigError.
+        """
+        if self.services or (self.reconciler.accounts and self.reconciler.regions):
+            return
+        raise ConfigError(
+            f"no service is configured: there is no {self.directory / 'services'}/*.toml",
+            cure="To begin one    deployer init SERVICE",
+        )
+
+
+def locate(directory: Path | None) -> Path:
+    """Where the configuration is: as given, else `$DEPLOY_CONFIG`, else `./config`."""
+    return directory or Path(os.environ.get(VARIABLE) or "config")
+
+
+def load(directory: Path | None = None) -> Settings:
+    """Read and check the whole configuration.
+
+    Raises ConfigError with every problem at once, one line each: file, key path, what is wrong.
+    """
+    home = locate(directory)
+    _refuse_missing(home)
+    problems: list[Problem] = []
+    files = sorted((home / "services").glob("*.toml"))
+    services = {path.stem: _service(path, home, problems) for path in files}
+    reconciler = _reconciler(home, problems)
+    found = {name: one for name, one in services.items() if one is not None}
+    problems += _shared_records(found)
+    problems += _forbidden(found, reconciler) if reconciler else []
+    if problems or reconciler is None:
+        raise gather(problems)
+    settings = Settings(home, found, reconciler)
+    settings.refuse_empty()
+    return settings
+
+
+def _refuse_missing(home: Path) -> None:
+    if home.is_dir():
+        return
+    raise ConfigError(
+        f"there is no configuration: {home} is not a directory",
+        detail=f"It is looked for in --config, ${VARIABLE} and ./config, in this order.",
+        cure="To begin one    deployer init",
+    )
+
+
+def _service(path: Path, home: Path, problems: list[Problem]) -> Service | None:
+    document = _read(path, problems)
+    if document is None:
+        return None
+    if "name" in document:
+        problems.append(Problem(path, "name", "the file's name is the service's: leave it out"))
+    return _checked(Service, path, home, {**document, "name": path.stem}, problems)
+
+
+def _reconciler(home: Path, problems: list[Problem]) -> Reconciler | None:
+    path = home / "reconciler.toml"
+    document = _read(path, problems) if path.exists() else {}
+    return None if document is None else _checked(Reconciler, path, home, document, problems)
+
+
+def _read(path: Path, problems: list[Problem]) -> dict[str, Any] | None:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        problems.append(Problem(path, "", f"is not TOML: {error}"))
+    except (OSError, UnicodeDecodeError) as error:
+        problems.append(Problem(path, "", f"cannot be read: {error}"))
+    return None
+
+
+def _checked(
+    schema: type[_S], path: Path, home: Path, document: dict[str, Any], problems: list[Problem]
+) -> _S | None:
+    try:
+        return schema.model_validate(_frozen(document), context={"base": home.absolute().parent})
+    except ValidationError as error:
+        problems += all_of(path, schema, error)
+        return None
+
+
+def _frozen(value: Any) -> Any:
+    """TOML's lists as tuples, which is what frozen settings hold."""
+    if isinstance(value, list):
+        return tuple(_frozen(one) for one in value)
+    if isinstance(value, dict):
+        return {key: _frozen(one) for key, one in value.items()}
+    return value
+
+
+def _shared_records(services: Mapping[str, Service]) -> list[Problem]:
+    """Two services at one name would take it from each other at every release."""
+    first: dict[str, str] = {}
+    problems = []
+    for name, one in services.items():
+        other = first.setdefault(one.record, name)
+        if other != name:
+            path = Path(f"services/{name}.toml")
+            problems.append(Problem(path, "record", f"{one.record} is {other}'s already"))
+    return problems
+
+
+def _forbidden(services: Mapping[str, Service], reconciler: Reconciler) -> list[Problem]:
+    """A service where nothing may be entered: one of the two files is wrong, and not for long."""
+    problems = []
+    for name, one in services.items():
+        asked = (("account", one.account, one.region), ("zone_account", one.zone_account, ""))
+        for key, account, region in asked:
+            by = reconciler.forbids(account, region) if account else ""
+            where, value = ("region", region) if by == "regions" else (key, account)
+            if by:
+                text = f"{value} is not one of `{by}` in reconciler.toml"
+                problems.append(Problem(Path(f"services/{name}.toml"), where, text))
+    return problems
+
+
+def refuse_unbuilt(service: Service) -> None:
+    """Refuse in words what the configuration may say but nothing carries out yet.
+
+    Raises ConfigError that names every such key.
+    """
+    database = service.database
+    asked = {
+        'files = "carry"': service.files == "carry",
+        'ssh.via = "ssm"': service.ssh.via == "ssm",
+        'ssh.via = "bastion:…"': service.ssh.via.startswith("bastion:"),
+    }
+    if database is not None:
+        asked |= {
+            'database.engine = "rds"': database.engine == "rds",
+            f'database.copy = "{database.copy_}"': database.copy_ != "always",
+            'database.writes = "follow"': database.writes == "follow",
+        }
+    unbuilt = [key for key, used in asked.items() if used]
+    if unbuilt:
+        verb = "is" if len(unbuilt) == 1 else "are"
+        raise ConfigError(f"{service.name}: {', '.join(unbuilt)} {verb} not built yet")

@@ -1,0 +1,106 @@
+"""The schema of `reconciler.toml`: where the sweep goes, as whom, and how much it may do.
+
+`accounts` and `regions` are an allow-list: what is not on it is never entered, whatever a service's
+file says. So a contradiction between the two is refused before the first call, not at its place.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, PlainValidator, model_validator
+
+from reconciler.config.notifications import Notices
+from reconciler.config.types import Account, Duration, Region, Section, is_region
+
+ALL_REGIONS = ("all",)
+"""`regions = "all"`: every region that is enabled in the account, asked of AWS in every run."""
+
+_ROLE = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}):role/[\w+=,.@/-]+")
+
+
+def _regions(value: object) -> tuple[Region, ...]:
+    if value == "all":
+        return ALL_REGIONS
+    if not isinstance(value, tuple | list):
+        raise ValueError('a list of regions is wanted, or "all"')
+    for one in value:
+        if one == "all":
+            raise ValueError('"all" stands alone: regions = "all"')
+        if not is_region(one):
+            raise ValueError(f"{one!r} is not a region such as eu-west-1")
+    return tuple(value)
+
+
+def _once(values: tuple[str, ...]) -> tuple[str, ...]:
+    for one in values:
+        if values.count(one) > 1:
+            raise ValueError(f"{one!r} is there twice")
+    return values
+
+
+def _roles(roles: Mapping[str, str]) -> Mapping[str, str]:
+    for account, role in roles.items():
+        arn = _ROLE.fullmatch(role)
+        if arn is None:
+            raise ValueError(f"{role!r} is not a role: arn:aws:iam::{account}:role/NAME is wanted")
+        if arn[1] != account:
+            raise ValueError(f"the role of {account} is one of {arn[1]}: it leads elsewhere")
+    return roles
+
+
+class Breaker(Section):
+    """How many deletions of one service a run may do before it refuses and shows them."""
+
+    max_count: Annotated[int, Field(ge=0)] = 10
+    share: Annotated[float, Field(ge=0, le=1)] = 0.2
+
+
+class Reach(Section):
+    """What can be reached from where the sweep runs, beside AWS.
+
+    False: it is not tried, which saves the time-outs; what would need it is left, and said.
+    """
+
+    machines: bool = True
+    databases: bool = True
+
+
+class Reconciler(Section):
+    """`reconciler.toml`. Accounts and regions that are not said are those of the services.
+
+    `accounts` is an allow-list; so is `regions`, unless it is ALL_REGIONS. `roles` maps an account
+    id to the role to assume there. `min_age` keeps what is younger. `lift_protection` takes the
+    protection against deletion off what is garbage.
+    """
+
+    accounts: Annotated[tuple[Account, ...], AfterValidator(_once)] = ()
+    regions: Annotated[tuple[Region, ...], PlainValidator(_regions), AfterValidator(_once)] = ()
+    roles: Annotated[Mapping[Account, str], AfterValidator(_roles)] = Field(default_factory=dict)
+    breaker: Breaker = Breaker()
+    reach: Reach = Reach()
+    min_age: Duration = timedelta(0)
+    lift_protection: bool = False
+    notices: Notices = Notices()
+
+    @model_validator(mode="after")
+    def _rules(self) -> Self:
+        strange = sorted(set(self.roles) - set(self.accounts)) if self.accounts else []
+        if strange:
+            raise ValueError(f"roles: {strange[0]} is not one of `accounts`")
+        return self
+
+    @property
+    def all_regions(self) -> bool:
+        """Whether every enabled region is meant."""
+        return self.regions == ALL_REGIONS
+
+    def forbids(self, account: str, region: str = "") -> str:
+        """The key whose allow-list leaves out the account or the region; '' if none does."""
+        if self.accounts and account not in self.accounts:
+            return "accounts"
+        listed = self.regions and not self.all_regions
+        return "regions" if region and listed and region not in self.regions else ""

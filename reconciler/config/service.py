@@ -1,0 +1,293 @@
+"""The schema of `services/<service>.toml`: every key, its default and the rules between keys.
+
+What has no default here has none on purpose: a wrong guess would lose data (`files`, `writes`) or
+prove nothing (`smoke`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from reconciler.config.types import (
+    Account,
+    Duration,
+    HostName,
+    Line,
+    LocalPath,
+    Port,
+    Reference,
+    Region,
+    RemotePath,
+    Section,
+    Span,
+    SqlName,
+    Unit,
+    Variable,
+    Zone,
+)
+from reconciler.gc.retention import Retention
+from reconciler.model.deploy_id import valid_service
+from reconciler.model.tags import Place
+from reconciler.util.duration import format_duration
+
+LONGEST_LEASE = timedelta(hours=24)
+"""What a deploy makes is known as its own by being made within a day of its birth."""
+
+SHORTEST_LEASE = timedelta(seconds=3)
+
+
+class Code(Section):
+    """What is released: a git checkout (archive of --ref), a directory or an archive."""
+
+    source: LocalPath
+    path: RemotePath
+    install: tuple[Line, ...] = ()
+
+
+class App(Section):
+    """The units of the service and where it reads its environment."""
+
+    units: Annotated[tuple[Unit, ...], Field(min_length=1)]
+    jobs: tuple[Unit, ...] = ()
+    env_file: RemotePath | None = None
+
+
+class Database(Section):
+    """The service's database; leave the table out for none.
+
+    `url` is the application's URL, as a template, for when the clone carries no env file; `name`
+    the database before adoption; `run` where dump and restore run; `ignore_roles` whose sessions
+    are ended when a database of ours is dropped; `other_roles` what to do about roles that write in
+    the live database beside the application's.
+    """
+
+    engine: Literal["postgres", "rds"]
+    admin: Reference
+    app_role: SqlName
+    ignore_roles: tuple[SqlName, ...] = ()
+    url: Reference | None = None
+    name: SqlName | None = None
+    variable: Variable = "DATABASE_URL"
+    migrate: tuple[Line, ...] = ()
+    copy_: Annotated[Literal["always", "when-migrating", "never"], Field(alias="copy")] = "always"
+    pending: Line | None = None
+    writes: Literal["freeze", "follow", "lose"] | None = None
+    max_wait: Span = timedelta(seconds=30)
+    max_freeze: Span = timedelta(minutes=5)
+    run: Literal["instance", "here"] = "instance"
+    other_roles: Literal["shut", "refuse"] = "refuse"
+
+    @model_validator(mode="after")
+    def _rules(self) -> Self:
+        if self.copy_ != "never" and self.writes is None:
+            raise ValueError(
+                'writes: has no default, because a wrong one loses data: "freeze" refuses writes '
+                'while the database is copied, "lose" lets go what is written meanwhile'
+            )
+        if self.copy_ == "never" and self.writes is not None:
+            raise ValueError('writes: means nothing with copy = "never"')
+        if (self.copy_ == "when-migrating") != (self.pending is not None):
+            raise ValueError('pending: goes with copy = "when-migrating", and only with it')
+        return self
+
+
+class Smoke(Section):
+    """One check of the new machines: an HTTP answer or a command's success."""
+
+    http: str | None = None
+    command: Line | None = None
+    expect: Annotated[int, Field(ge=100, le=599)] = 200
+    contains: str | None = None
+    port: Port | None = None
+    tls: bool = False
+    verify: bool = True
+    tries: Annotated[int, Field(ge=1, le=1000)] = 10
+    every: Span = timedelta(seconds=3)
+    timeout: Span = timedelta(seconds=5)
+
+    @model_validator(mode="after")
+    def _rules(self) -> Self:
+        if (self.http is None) == (self.command is None):
+            raise ValueError("one of http and command is wanted")
+        if self.http is not None and not self.http.startswith("/"):
+            raise ValueError('http: a path is wanted, such as "/healthz"')
+        http_only = {"expect", "contains", "port", "tls", "verify"} & self.model_fields_set
+        if self.command is not None and http_only - {"contains"}:
+            raise ValueError(f"{min(http_only - {'contains'})}: means nothing with command")
+        return self
+
+    @property
+    def target_port(self) -> int:
+        """The port to ask: the one given, else 443 with TLS, else 80."""
+        return self.port or (443 if self.tls else 80)
+
+
+def _via(value: str) -> str:
+    scheme, _, host = value.partition(":")
+    if value in ("direct", "ssm") or (scheme == "bastion" and host):
+        return value
+    raise ValueError(f'{value!r} is none of "direct", "bastion:USER@HOST", "ssm"')
+
+
+class Ssh(Section):
+    """How to reach the machines; `key` is a private key, else the agent is asked."""
+
+    user: Annotated[str, Field(min_length=1)]
+    key: Reference | None = None
+    port: Port = 22
+    via: Annotated[str, AfterValidator(_via)] = "direct"
+
+
+def _own_tags(tags: Mapping[str, str]) -> Mapping[str, str]:
+    for key in tags:
+        if key.startswith(("deploy-", "aws:")) or key == "Name":
+            raise ValueError(f"the tag {key!r} is not yours to give: it is written by us or by AWS")
+    return tags
+
+
+class Instance(Section):
+    """The new machines. What is not said is copied from the live one.
+
+    `image` (an AMI id or `ssm:/path`) is the base of a first release and of `image_from = "base"`.
+    `no_reboot = false` reboots the live machine for a consistent file system.
+    """
+
+    count: Annotated[int, Field(ge=1, le=1000)] = 1
+    type: str | None = None
+    subnets: tuple[Annotated[str, Field(pattern=r"^subnet-")], ...] = ()
+    groups: tuple[Annotated[str, Field(pattern=r"^sg-")], ...] = ()
+    profile: str | None = None
+    key: str | None = None
+    address: Literal["auto", "private", "public"] = "auto"
+    image: Annotated[str, Field(pattern=r"^(ami-[0-9a-f]+|ssm:/.+)$")] | None = None
+    image_from: Literal["live", "base"] = "live"
+    no_reboot: bool = True
+    tags: Annotated[Mapping[str, str], AfterValidator(_own_tags)] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _rules(self) -> Self:
+        if self.image_from == "base" and self.image is None:
+            raise ValueError('image: is wanted with image_from = "base"')
+        return self
+
+
+class Image(Section):
+    """Commands on the live machine around the copy of its disk (flush, fsfreeze).
+
+    A timer on live itself runs `after` when `max_stopped` has passed since before `before`.
+    """
+
+    before: tuple[Line, ...] = ()
+    after: tuple[Line, ...] = ()
+    max_stopped: Span = timedelta(minutes=2)
+
+
+class LeaseLengths(Section):
+    """How long a lease lasts without being renewed, and how long a deploy may take in all.
+
+    `frozen` is how long it lasts at most while the live database is shut.
+    """
+
+    length: Span = timedelta(minutes=10)
+    frozen: Span = timedelta(seconds=90)
+    limit: Span = timedelta(hours=2)
+
+    @model_validator(mode="after")
+    def _rules(self) -> Self:
+        if self.length < SHORTEST_LEASE:
+            raise ValueError(f"length: at least {format_duration(SHORTEST_LEASE)}")
+        if self.frozen < SHORTEST_LEASE:
+            raise ValueError(f"frozen: at least {format_duration(SHORTEST_LEASE)}")
+        if self.limit > LONGEST_LEASE:
+            raise ValueError("limit: at most 24h")
+        if self.limit < self.length:
+            raise ValueError("limit: shorter than one length")
+        return self
+
+    @property
+    def renew_every(self) -> timedelta:
+        """Three tenths of the length, so that two renewals may fail and the third still counts."""
+        return self.length * 3 / 10
+
+
+class Limits(Section):
+    """Our own deadlines: an AWS wait that ends names its cause, not its time-out."""
+
+    image: Span = timedelta(minutes=30)
+    boot: Span = timedelta(minutes=5)
+    connect: Span = timedelta(minutes=5)
+    hook: Span = timedelta(minutes=2)
+    upload: Span = timedelta(minutes=15)
+    install: Span = timedelta(minutes=15)
+    copy_: Annotated[Span, Field(alias="copy")] = timedelta(hours=1)
+    migrate: Span = timedelta(minutes=15)
+    start: Span = timedelta(minutes=2)
+    delete: Span = timedelta(minutes=5)
+
+
+class Service(Section):
+    """One service: what is released, where, and how. `name` is the file's own.
+
+    `zone_account` holds the record's zone, and so the ledger; None: where the machines are. `also`
+    are the names that change with the record; every other name of the ledger's zone and of
+    `witness_zones` that holds an address of a release keeps it from being deleted.
+    """
+
+    name: str
+    record: HostName
+    also: tuple[HostName, ...] = ()
+    witness_zones: tuple[Zone, ...] = ()
+    account: Account
+    region: Region
+    zone_account: Account | None = None
+    files: Literal["none", "lose", "carry"]
+    carry: tuple[RemotePath, ...] = ()
+    keep: Annotated[int, Field(ge=1, le=20)] = 2
+    keep_for: Span | None = None
+    keep_rejected: Duration = timedelta(days=7)
+    code: Code
+    app: App
+    database: Database | None = None
+    smoke: Annotated[tuple[Smoke, ...], Field(min_length=1)]
+    ssh: Ssh
+    instance: Instance = Instance()
+    image: Image = Image()
+    lease: LeaseLengths = LeaseLengths()
+    limits: Limits = Limits()
+
+    @model_validator(mode="after")
+    def _rules(self) -> Self:
+        if not valid_service(self.name):
+            raise ValueError(
+                f"{self.name!r} is no name for a service: lower case, digits and single hyphens, "
+                "at most 28, beginning with a letter (the file's name is the service's)"
+            )
+        if (self.files == "carry") != bool(self.carry):
+            raise ValueError('carry: the paths to carry go with files = "carry", and only with it')
+        if self.database is not None and self.app.env_file is None:
+            raise ValueError("app.env_file: is wanted: the new database's URL is written there")
+        if len({self.record, *self.also}) <= len(self.also):
+            raise ValueError("also: other names than the record are wanted, each once")
+        twice = set(self.app.units) & set(self.app.jobs)
+        if twice:
+            raise ValueError(f"app.jobs: {min(twice)!r} is in units too")
+        return self
+
+    @property
+    def place(self) -> Place:
+        """The account and region its machines live in."""
+        return Place(self.account, self.region)
+
+    @property
+    def zone_place(self) -> Place:
+        """Where Route 53 is asked: the account of the zone. The region is of no account there."""
+        return Place(self.zone_account or self.account, self.region)
+
+    @property
+    def retention(self) -> Retention:
+        """What is kept for rollback, and how long."""
+        return Retention(self.keep, self.keep_for, self.keep_rejected)

@@ -1,0 +1,110 @@
+"""The words of the configuration as types: durations, references, paths, names.
+
+Each turns text into a value or raises ValueError in the words a user should read; what they all
+have in common is that a wrong guess would cost data or money, so nothing is coerced.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
+from pydantic import ValidationInfo as Info
+
+from reconciler.util.duration import parse_duration
+from reconciler.util.secret import Reference as _Reference
+
+# pydantic asks every installed distribution for plugins and would load them: nothing that happens
+# to be installed beside us has a place in a process that holds an account's credentials.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
+
+
+class Section(BaseModel):
+    """A table of the configuration: frozen, unknown keys refused, nothing coerced."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+
+
+def _duration(value: object) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    if not isinstance(value, str):
+        raise ValueError('a duration in quotes is wanted: "90s", "5m", "2h", "7d"')
+    return parse_duration(value)
+
+
+def _positive(value: timedelta) -> timedelta:
+    if value <= timedelta(0):
+        raise ValueError("must be longer than nothing")
+    return value
+
+
+def _reference(value: object) -> _Reference:
+    if isinstance(value, _Reference):
+        return value
+    if not isinstance(value, str):
+        raise ValueError('a reference is wanted ("env:NAME", "file:PATH" or "ssm:/path")')
+    return _Reference.parse(value)
+
+
+def _local_path(value: object, info: Info) -> Path:
+    """Relative paths start beside the configuration directory: at the project's root."""
+    if not isinstance(value, str | Path) or not str(value):
+        raise ValueError("a path is wanted")
+    base = (info.context or {}).get("base", Path())
+    return Path(base, Path(value).expanduser())
+
+
+def _matching(pattern: str, wanted: str) -> AfterValidator:
+    compiled = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if compiled.fullmatch(value) is None:
+            raise ValueError(f"{value!r} is not {wanted}")
+        return value
+
+    return AfterValidator(check)
+
+
+def is_region(value: object) -> bool:
+    """Whether it has a region's form; which ones there are, AWS alone knows."""
+    return isinstance(value, str) and re.fullmatch(_REGION, value) is not None
+
+
+Duration = Annotated[timedelta, PlainValidator(_duration)]
+"""Zero or longer."""
+
+Span = Annotated[timedelta, PlainValidator(_duration), AfterValidator(_positive)]
+"""Longer than nothing."""
+
+Reference = Annotated[_Reference, PlainValidator(_reference)]
+LocalPath = Annotated[Path, BeforeValidator(_local_path)]
+RemotePath = Annotated[str, _matching(r"/[^\0\n]+", "an absolute path")]
+Line = Annotated[str, _matching(r"[^\0\n]*\S[^\0\n]*", "one line of shell")]
+"""A command: one line for `sh`, run in the code's directory."""
+
+Unit = Annotated[str, _matching(r"[A-Za-z0-9:_.@\\-]+", "the name of a systemd unit")]
+Account = Annotated[str, _matching(r"\d{12}", "an account id (12 digits, in quotes)")]
+_REGION = r"[a-z]{2}(-[a-z]+)+-\d"
+Region = Annotated[str, _matching(_REGION, "a region such as eu-west-1")]
+HostName = Annotated[
+    str,
+    _matching(
+        r"(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z][a-z0-9-]*[a-z0-9]",
+        "a full host name in lower case, such as shop.example.com",
+    ),
+]
+Zone = Annotated[
+    str,
+    _matching(
+        r"Z[A-Z0-9]{3,31}|([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z0-9-]+",
+        "the name or the id of a hosted zone, such as example.com",
+    ),
+]
+SqlName = Annotated[str, _matching(r"[A-Za-z_][A-Za-z0-9_$-]{0,62}", "a name in PostgreSQL")]
+Variable = Annotated[str, _matching(r"[A-Za-z_][A-Za-z0-9_]*", "the name of a variable")]
+Port = Annotated[int, Field(ge=1, le=65535)]

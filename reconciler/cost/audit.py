@@ -1,0 +1,179 @@
+"""The cost audit: every deploy of every service, what it holds and what it costs. Pure.
+
+Made from a plan, so that a deploy's state here is exactly what the next sweep would act on.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from reconciler.cost import estimate
+from reconciler.cost.estimate import Sum
+from reconciler.cost.foreign import Strangers, known_now, strangers
+from reconciler.gc.verdict import KEPT, Reason, Verdict
+from reconciler.model import tags as t
+from reconciler.model.coverage import Read
+from reconciler.model.deploy_id import DeployId
+from reconciler.model.resource import INSTANCE
+from reconciler.plan.service_plan import STRANGE, Plan, ServicePlan
+
+GARBAGE = "garbage"
+
+_STATES = {
+    Reason.UNROOTED: GARBAGE,
+    Reason.LEASE: "releasing",
+    Reason.WITNESSED: "in DNS",
+    Reason.UNKNOWN: "unknown",
+}
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing: what becomes of it, in which state its deploy has it, and what it costs."""
+
+    verdict: Verdict
+    state: str
+    cost: Sum
+
+
+@dataclass(frozen=True)
+class Row:
+    """One deploy in one state. A deploy of which part is held has two rows."""
+
+    service: str
+    deploy: DeployId
+    release: str
+    state: str
+    items: tuple[Item, ...]
+
+    @property
+    def cost(self) -> Sum:
+        """All its things together."""
+        return estimate.add(one.cost for one in self.items)
+
+    @property
+    def machines(self) -> Mapping[str, int]:
+        """How many in which state."""
+        things = [one.verdict.thing for one in self.items]
+        return Counter(one.state for one in things if one.kind == INSTANCE)
+
+    @property
+    def other(self) -> Mapping[str, int]:
+        """How many of each other kind."""
+        things = [one.verdict.thing for one in self.items]
+        return Counter(one.kind for one in things if one.kind != INSTANCE)
+
+
+@dataclass(frozen=True)
+class Report:
+    """Rows by service and age (newest first), orphans and what is not ours apart; sums add up.
+
+    `orphans` are in `rows` too; `foreign` things are not, nor in any sum but their own.
+    """
+
+    now: datetime | None
+    rows: tuple[Row, ...]
+    orphans: tuple[Item, ...]
+    foreign: tuple[Item, ...] = ()
+    unknown: Mapping[str, str] = field(default_factory=dict)
+    gaps: tuple[str, ...] = ()
+    strangers: tuple[Strangers, ...] = ()
+    reads: tuple[Read, ...] = ()
+
+    @property
+    def total(self) -> Sum:
+        """All rows together."""
+        return estimate.add(one.cost for one in self.rows)
+
+    @property
+    def services(self) -> Mapping[str, Sum]:
+        """The sum of every service that has anything."""
+        return _sums((one.service, one.cost) for one in self.rows)
+
+    @property
+    def states(self) -> Mapping[str, Sum]:
+        """The sum of everything live, previous, …, garbage."""
+        return _sums((one.state, one.cost) for one in self.rows)
+
+    @property
+    def waste(self) -> tuple[Item, ...]:
+        """The garbage alone."""
+        return tuple(one for one in self.orphans if one.verdict.collect)
+
+    @property
+    def wasted(self) -> Sum:
+        """What the garbage costs."""
+        return estimate.add(one.cost for one in self.waste)
+
+    @property
+    def wasted_since(self) -> datetime | None:
+        """When the oldest garbage's deploy was born."""
+        deploys = (one.verdict.thing.deploy for one in self.waste)
+        return min((one.born for one in deploys if one is not None), default=None)
+
+    @property
+    def not_ours(self) -> Sum:
+        """What things cost that only look like ours."""
+        return estimate.add(one.cost for one in self.foreign)
+
+
+def _sums(parts: Iterable[tuple[str, Sum]]) -> Mapping[str, Sum]:
+    """The sums by name, of the figures as they are shown."""
+    found: dict[str, list[Sum]] = {}
+    for name, cost in parts:
+        found.setdefault(name, []).append(cost)
+    return {name: estimate.as_shown(every) for name, every in found.items()}
+
+
+def report(plan: Plan) -> Report:
+    """The audit of what a plan saw."""
+    now = known_now(plan)
+    items = [_item(one, todo, now) for todo in plan.services for one in todo.verdicts]
+    ours = [one for one in items if one.verdict.reason not in STRANGE]
+    others = [_item(one, None, now) for one in plan.strangers]
+    return Report(
+        now=now,
+        rows=tuple(_rows(ours)),
+        orphans=tuple(one for one in items if _is_orphan(one.verdict)),
+        foreign=(*(one for one in items if one.verdict.reason in STRANGE), *others),
+        unknown={one.service: one.problem for one in plan.services if one.problem},
+        gaps=tuple(f"{one.kind}s of {one.place}: {one.reason}" for one in plan.inventory.gaps),
+        strangers=strangers(plan),
+        reads=plan.inventory.reads,
+    )
+
+
+def _item(verdict: Verdict, todo: ServicePlan | None, now: datetime | None) -> Item:
+    return Item(verdict, _state(todo, verdict), estimate.of(verdict.thing, now))
+
+
+def _rows(items: Sequence[Item]) -> list[Row]:
+    groups: dict[tuple[DeployId, str], list[Item]] = {}
+    for one in items:
+        deploy = one.verdict.thing.deploy
+        if deploy is not None:
+            groups.setdefault((deploy, one.state), []).append(one)
+    keys = sorted(groups, key=lambda key: (key[0].service, -key[0].born.timestamp(), str(key)))
+    return [_row(deploy, state, groups[deploy, state]) for deploy, state in keys]
+
+
+def _row(deploy: DeployId, state: str, items: Sequence[Item]) -> Row:
+    tags = (one.verdict.thing.tags for one in items)
+    release = next((one[t.RELEASE] for one in tags if one.get(t.RELEASE)), "")
+    return Row(deploy.service, deploy, release, state, tuple(items))
+
+
+def _state(todo: ServicePlan | None, verdict: Verdict) -> str:
+    deploy = verdict.thing.deploy
+    previous = todo.root.ledger.find_previous(deploy) if todo and deploy else None
+    if verdict.reason is Reason.PREVIOUS and previous is not None and previous.rejected:
+        return "rejected"
+    return _STATES.get(verdict.reason, verdict.reason.value)
+
+
+def _is_orphan(verdict: Verdict) -> bool:
+    """Whether nothing roots it: garbage, and what only a hold, a doubt or a use keeps."""
+    return verdict.collect or verdict.reason in KEPT - STRANGE

@@ -1,0 +1,241 @@
+"""What things cost an hour, by fetched prices or a small dated table; unknown is None, never 0.
+
+On-demand, Linux, US dollars. The table is as of November 2025, written down by hand after AWS's
+price pages and not checked against its Pricing API; `use` lets fetched prices go before it. A
+month is 30 days, 720 h. What no list knows (discounts, data transfer, extra IOPS) is in neither,
+so every figure is an estimate, good for telling what to mend first. Pure, but for `use`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import reduce
+
+from reconciler.cost.price_list import Prices
+from reconciler.model.resource import (
+    ADDRESS,
+    DATABASE,
+    GROUP,
+    IMAGE,
+    INSTANCE,
+    INTERFACE,
+    KEY_PAIR,
+    RDS,
+    RDS_INSTANCE,
+    RDS_SNAPSHOT,
+    SNAPSHOT,
+    TEMPLATE,
+    VOLUME,
+    Resource,
+)
+
+AS_OF = "2025-11"
+MONTH = 720
+"""Hours."""
+
+PUBLIC_IPV4 = 0.005
+"""$/h of each public IPv4 address, in use or idle, in every region (aws.md §5)."""
+
+_INSTANCES: Mapping[str, Mapping[str, float]] = {
+    "us-east-1": {
+        "t2.micro": 0.0116,
+        "t2.small": 0.023,
+        "t3.nano": 0.0052,
+        "t3.micro": 0.0104,
+        "t3.small": 0.0208,
+        "t3.medium": 0.0416,
+        "t3.large": 0.0832,
+        "t3.xlarge": 0.1664,
+        "t4g.nano": 0.0042,
+        "t4g.micro": 0.0084,
+        "t4g.small": 0.0168,
+        "t4g.medium": 0.0336,
+        "t4g.large": 0.0672,
+        "m5.large": 0.096,
+        "m6i.large": 0.096,
+        "c5.large": 0.085,
+        "r5.large": 0.126,
+    },
+    "eu-west-1": {
+        "t2.micro": 0.0126,
+        "t2.small": 0.025,
+        "t3.nano": 0.0057,
+        "t3.micro": 0.0114,
+        "t3.small": 0.0228,
+        "t3.medium": 0.0456,
+        "t3.large": 0.0912,
+        "t3.xlarge": 0.1824,
+        "t4g.nano": 0.0046,
+        "t4g.micro": 0.0092,
+        "t4g.small": 0.0184,
+        "t4g.medium": 0.0368,
+        "t4g.large": 0.0736,
+        "m5.large": 0.107,
+        "m6i.large": 0.107,
+        "c5.large": 0.096,
+        "r5.large": 0.141,
+    },
+}
+"""$/h while running, by region and type."""
+
+_STORAGE: Mapping[str, Mapping[str, float]] = {
+    "us-east-1": {"gp2": 0.10, "gp3": 0.08, "standard": 0.05, "snapshot": 0.05},
+    "eu-west-1": {"gp2": 0.11, "gp3": 0.088, "standard": 0.055, "snapshot": 0.05},
+}
+"""$ a GB and month, by region and type; a snapshot's is for all its data, an upper bound."""
+
+_RDS: Mapping[str, Mapping[str, float]] = {
+    "us-east-1": {
+        "db.t3.micro": 0.018,
+        "db.t3.small": 0.036,
+        "db.t3.medium": 0.072,
+        "db.t4g.micro": 0.016,
+        "db.t4g.small": 0.032,
+        "db.t4g.medium": 0.065,
+    },
+}
+"""$/h of PostgreSQL in one zone while it runs; another engine or region is unknown here."""
+
+_RDS_STORAGE: Mapping[str, Mapping[str, float]] = {
+    "us-east-1": {"disk": 0.115, "snapshot": 0.095},
+    "eu-west-1": {"disk": 0.127, "snapshot": 0.095},
+}
+"""$ a GB and month of general purpose storage, and of a snapshot, again an upper bound."""
+
+_FETCHED = [Prices()]
+
+
+def use(prices: Prices) -> None:
+    """Let these go before the table in this process; an empty `Prices()` leaves the table alone."""
+    _FETCHED[0] = prices
+
+
+def as_of() -> str:
+    """Of when the prices are: `2025-11`, or `2026-11-23, else 2025-11` with fetched ones."""
+    fetched = _FETCHED[0].as_of
+    return f"{fetched}, else {AS_OF}" if fetched else AS_OF
+
+
+def _dollars(table: Mapping[str, Mapping[str, float]], region: str, name: str) -> float | None:
+    fetched = _FETCHED[0].of(region, name)
+    return table.get(region, {}).get(name) if fetched is None else fetched
+
+
+_FREE = frozenset({IMAGE, DATABASE, KEY_PAIR, GROUP, TEMPLATE})
+"""An image is billed as its snapshots, a database on a shared server not at all."""
+
+_NOT_BILLED = frozenset(
+    {"pending", "stopping", "stopped", "shutting-down", "terminated", "deleted", "deregistered"}
+)
+"""States in which an instance itself costs nothing; its disks and addresses go on (aws.md §5)."""
+
+
+@dataclass(frozen=True)
+class Sum:
+    """Dollars an hour and so far. `unknown` things have no price here: the sum is at least this.
+
+    `ageless` are those of which it is not known what they have cost so far.
+    """
+
+    hourly: float = 0.0
+    so_far: float = 0.0
+    things: int = 0
+    unknown: int = 0
+    ageless: int = 0
+
+    def plus(self, other: Sum) -> Sum:
+        """Both together."""
+        return Sum(
+            self.hourly + other.hourly,
+            self.so_far + other.so_far,
+            self.things + other.things,
+            self.unknown + other.unknown,
+            self.ageless + other.ageless,
+        )
+
+
+def hourly(thing: Resource) -> float | None:
+    """$/h of a thing as it is now; None where its price is not known here."""
+    if thing.kind == INSTANCE:
+        return _instance(thing)
+    if thing.kind in (INTERFACE, ADDRESS):
+        return thing.public_ips * PUBLIC_IPV4
+    if thing.kind in _FREE:
+        return 0.0
+    if thing.kind == RDS_INSTANCE:
+        return _database_server(thing)
+    if thing.kind == VOLUME:
+        return _storage(thing, thing.type)
+    return _storage(thing, "snapshot") if thing.kind in (SNAPSHOT, RDS_SNAPSHOT) else None
+
+
+def price(thing: Resource) -> str:
+    """The price in words: `$0.0278/h`, `≤ $0.0006/h`, `unknown`; '' for what is not billed."""
+    dollars = hourly(thing)
+    if dollars is None:
+        return "unknown"
+    if not dollars:
+        return ""
+    return f"{'≤ ' if is_bound(thing) else ''}${dollars:.4f}/h"
+
+
+def is_bound(thing: Resource) -> bool:
+    """Whether the price is only an upper bound: snapshots share what did not change."""
+    return thing.kind in (SNAPSHOT, RDS_SNAPSHOT)
+
+
+def so_far(thing: Resource, now: datetime | None) -> float | None:
+    """$ since birth at the present price. Age comes from the deploy-id, never from LaunchTime.
+
+    None where the price, the birth or the time is not known.
+    """
+    price = hourly(thing)
+    if price is None or thing.deploy is None or now is None:
+        return None
+    return price * (max(now - thing.deploy.born, timedelta(0)) / timedelta(hours=1))
+
+
+def of(thing: Resource, now: datetime | None) -> Sum:
+    """One thing as a sum; where the time is not known, without what it has cost so far."""
+    price, spent = hourly(thing), so_far(thing, now)
+    return Sum(price or 0.0, spent or 0.0, 1, int(price is None), int(spent is None))
+
+
+def add(sums: Iterable[Sum]) -> Sum:
+    """The sum of sums."""
+    return reduce(Sum.plus, sums, Sum())
+
+
+def as_shown(sums: Iterable[Sum]) -> Sum:
+    """The sum of the figures as they are shown: a table that does not add up is not believed."""
+    return add(
+        replace(one, hourly=round(one.hourly, 4), so_far=round(one.so_far, 2)) for one in sums
+    )
+
+
+def _instance(thing: Resource) -> float | None:
+    addresses = thing.public_ips * PUBLIC_IPV4
+    if thing.state in _NOT_BILLED:
+        return addresses
+    price = _dollars(_INSTANCES, thing.place.region, thing.type)
+    return None if price is None else price + addresses
+
+
+def _database_server(thing: Resource) -> float | None:
+    """A stopped one pays for its storage (and starts again by itself after seven days)."""
+    disk = _storage(thing, "disk")
+    if thing.state == "stopped" or disk is None:
+        return disk
+    price = _dollars(_RDS, thing.place.region, thing.type)
+    return None if price is None else price + disk + thing.public_ips * PUBLIC_IPV4
+
+
+def _storage(thing: Resource, kind: str) -> float | None:
+    region = thing.place.region
+    if thing.kind in RDS:  # never fetched: a name says less there than it seems to
+        price = _RDS_STORAGE.get(region, {}).get(kind)
+    else:
+        price = _dollars(_STORAGE, region, kind)
+    return None if price is None or not thing.size_gb else price * thing.size_gb / MONTH

@@ -1,0 +1,58 @@
+"""What carries our tags and is not ours: of unconfigured services, of other ledgers. Pure.
+
+A service's file may have gone by mistake, and another team may use the same tags. Both are told
+with what they cost, apart from everything that is ours, and nothing of either is ever touched.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from reconciler.cost import estimate
+from reconciler.cost.estimate import Sum
+from reconciler.gc.verdict import Reason, Verdict
+from reconciler.model import tags as t
+from reconciler.model.resource import Resource, service_of
+from reconciler.plan.service_plan import Plan
+
+
+@dataclass(frozen=True)
+class Strangers:
+    """Things of one service (as their tags say) and one ledger, and why they are not ours."""
+
+    service: str
+    ledger: str
+    why: str
+    kinds: Mapping[str, int]
+    places: tuple[str, ...]
+    cost: Sum
+
+
+def strangers(plan: Plan) -> tuple[Strangers, ...]:
+    """Everything that is not ours, by service and ledger."""
+    groups: dict[tuple[str, str, str], list[Resource]] = {}
+    for one in _foreign(plan):
+        key = (service_of(one.thing), one.thing.tags.get(t.LEDGER, ""), one.text)
+        groups.setdefault(key, []).append(one.thing)
+    now = known_now(plan)
+    return tuple(_group(key, groups[key], now) for key in sorted(groups))
+
+
+def known_now(plan: Plan) -> datetime | None:
+    """The latest time that a ledger's answer carried; None where none could be read."""
+    return max((one.root.now for one in plan.services if not one.problem), default=None)
+
+
+def _foreign(plan: Plan) -> list[Verdict]:
+    inside = (one for todo in plan.services for one in todo.verdicts)
+    return [*plan.strangers, *(one for one in inside if one.reason is Reason.FOREIGN)]
+
+
+def _group(key: tuple[str, str, str], things: list[Resource], now: datetime | None) -> Strangers:
+    service, ledger, why = key
+    places = tuple(sorted({str(one.place) for one in things}))
+    cost = estimate.add(estimate.of(one, now) for one in things)
+    return Strangers(service, ledger, why, Counter(one.kind for one in things), places, cost)

@@ -1,0 +1,1 @@
+"""`reconciler run`: the loop of sweeps, its health, metrics and HTTP server."""

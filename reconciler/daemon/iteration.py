@@ -1,0 +1,95 @@
+"""One round of the loop: the configuration as it is now, the services, one sweep.
+
+The configuration is read anew each time, so that a service is added without a restart. One that
+has become wrong fails the round, and the loop is soon unwell; it never sweeps by the old one, as
+what was taken out of it may have been taken out on purpose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from reconciler.aws.client.response_events import SLOWER
+from reconciler.config.loader import Settings
+from reconciler.daemon.loop import Swept
+from reconciler.errors import AccessDenied
+from reconciler.model.outcome import Outcome
+from reconciler.output.notifications.message import Told
+from reconciler.output.notifications.notifier import approving
+from reconciler.plan.circuit_breaker import Breaker, Cap
+from reconciler.ports.service import OnOutcome
+from reconciler.sweep.runner import Result, sweep
+from reconciler.util import signals
+from reconciler.wiring.edges import Edges
+from reconciler.wiring.fleet_builder import opened
+from reconciler.wiring.notifier_factory import notifier
+
+
+@dataclass
+class Sweeps:
+    """Sweeps when called. Sessions live on from round to round while the configuration does.
+
+    `on_outcome` hears of every item, `on_answer` of every request to AWS, `on_sent` of notices.
+    """
+
+    load: Callable[[], Settings]
+    names: Sequence[str]
+    on_outcome: OnOutcome
+    on_answer: Callable[[str, str], None]
+    on_sent: Callable[[str, str], None] = lambda _way, _outcome: None
+    _told_of: Told = field(default_factory=Told, init=False)
+    _edges: Edges | None = field(default=None, init=False)
+    _throttled: int = field(default=0, init=False)
+
+    def __call__(self, young: bool) -> Swept:
+        """One sweep. Raises ToolError: configuration, credentials, breaker, AWS."""
+        self._throttled = 0
+        settings = self.load()
+        try:
+            result = self._sweep(settings, young=young)
+        except AccessDenied:
+            self._edges = None  # whoever logs in now is asked anew
+            raise
+        if result.gaps or result.left.unknown:
+            self._edges = None  # so is an account of many that could not be entered
+        return Swept(result, self._throttled)
+
+    def _connected(self, settings: Settings) -> Edges:
+        if self._edges is None or self._edges.settings != settings:
+            self._edges = Edges(settings, settings.reconciler.reach, self._heard)
+        return self._edges
+
+    def _sweep(self, settings: Settings, *, young: bool) -> Result:
+        edges = self._connected(chosen(settings, self.names))
+        found = opened(settings, self.names, edges)
+        breaker = settings.reconciler.breaker
+        guard = Breaker(Cap(breaker.max_count, breaker.share))
+        people = notifier(settings, edges, self._told_of, self.on_sent)
+
+        def told(outcome: Outcome) -> None:
+            guard.hear(outcome)
+            self._told(outcome)
+
+        approve = approving(guard.check, people)
+        result = sweep(found.services, {}, told, young=young, approve=approve, beside=found.beside)
+        if people is not None:
+            people.done(result)
+        return result
+
+    def _told(self, outcome: Outcome) -> None:
+        self.on_outcome(outcome)
+        # An item is finished: a good moment to stop, if somebody wants that.
+        signals.between()
+
+    def _heard(self, action: str, outcome: str) -> None:
+        self._throttled += outcome == SLOWER
+        self.on_answer(action, outcome)
+
+
+def chosen(settings: Settings, names: Sequence[str]) -> Settings:
+    """The settings, if they have these services and anything to look at. Raises ConfigError."""
+    for one in names:
+        settings.service(one)
+    settings.refuse_empty()
+    return settings

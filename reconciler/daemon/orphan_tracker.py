@@ -1,0 +1,80 @@
+"""Things that nothing roots, from one sweep to the next. Pure.
+
+A young sweep does not list everything, and what it does not list is not gone: it is remembered as
+last seen. So is what belongs to a service that has become unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from reconciler.gc.verdict import CONDEMNED, KEPT, Verdict
+from reconciler.model.outcome import Fate
+from reconciler.model.resource import Resource
+from reconciler.plan.service_plan import Plan
+from reconciler.sweep.runner import Result
+
+GARBAGE = "garbage"
+BLOCKED = "blocked"
+
+Key = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class Orphan:
+    """A thing that nothing roots, and why it is there.
+
+    `cause` is `garbage` (the next sweep removes it), `blocked` (a sweep tried to, in vain), or the
+    reason for which it is kept.
+    """
+
+    thing: Resource
+    cause: str
+
+    @property
+    def service(self) -> str:
+        """The service that its tags name; '' where they name none."""
+        return self.thing.deploy.service if self.thing.deploy else ""
+
+    @property
+    def waste(self) -> bool:
+        """Whether it is garbage, removed or not; the rest is kept for a reason."""
+        return self.cause in (GARBAGE, BLOCKED)
+
+
+def orphaned(plan: Plan) -> list[Verdict]:
+    """The verdicts on what nothing roots, of the services that are known."""
+    return [
+        one for todo in plan.services for one in todo.verdicts if one.collect or one.reason in KEPT
+    ]
+
+
+@dataclass(frozen=True)
+class Orphans:
+    """All that are known of, by key."""
+
+    known: Mapping[Key, Orphan] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[Orphan]:
+        return iter(self.known.values())
+
+    def after(self, result: Result, *, full: bool) -> Orphans:
+        """What is known after a sweep."""
+        tried = {one.resource.key for one in result.outcomes if one.fate is not Fate.GONE}
+        seen = {one.thing.key: _orphan(one, tried) for one in orphaned(result.left)}
+        gone = {one.resource.key for one in result.gone}
+        unknown = {one.service for one in result.left.unknown}
+        old = {
+            key: one
+            for key, one in self.known.items()
+            if key not in gone
+            and (one.service in unknown or not (full or one.thing.label in CONDEMNED))
+        }
+        return Orphans(old | seen)
+
+
+def _orphan(verdict: Verdict, tried: set[Key]) -> Orphan:
+    if not verdict.collect:
+        return Orphan(verdict.thing, verdict.reason.value)
+    return Orphan(verdict.thing, BLOCKED if verdict.thing.key in tried else GARBAGE)

@@ -1,0 +1,109 @@
+"""Reading and writing a database's memory inside the transaction of an act.
+
+The advisory lock comes first: acts on one database are obeyed one after the other, so that the
+fence that is read is the fence that is replaced. Nobody can rename a database while a session is
+connected to it, so what is seen of it in the transaction stands until its end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from datetime import datetime
+
+from psycopg import Connection
+from psycopg.sql import SQL, Identifier, Literal
+
+from reconciler.database import identity as whose
+from reconciler.database import state_comment as m
+from reconciler.database.port import DatabaseInfo
+from reconciler.database.postgres import catalog
+from reconciler.database.state_comment import Memory
+from reconciler.errors import Refused
+from reconciler.model.fencing import FencedAct
+
+
+def lock_key(ledger: str) -> int:
+    """The advisory lock's key: 64 bits of the hash of the ledger's address."""
+    return int.from_bytes(hashlib.sha256(ledger.encode()).digest()[:8], signed=True)
+
+
+def lock(connection: Connection, ledger: str) -> None:
+    """Wait for other acts, until the end of the transaction."""
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", [lock_key(ledger)])
+
+
+def admitted(connection: Connection, act: FencedAct) -> Memory:
+    """Wait for other acts, then the memory with the act's generation as its fence.
+
+    A database that nobody has acted on yet starts one, where no other is the deploy's: an adopted
+    service's live database. What people had written as its comment is kept in it. Raises StaleAct,
+    and Refused where the memory is not this database's own (rule 15).
+    """
+    lock(connection, act.first_ledger)
+    return whose.judged(
+        listed(connection, catalog.COMMENTS), connection.info.dbname, act, now(connection)
+    )
+
+
+def own(connection: Connection) -> Memory | None:
+    """The memory of the connection's database, unless it has none that is its own."""
+    info = itself(connection)
+    memory = info.memory
+    return memory if memory and (memory.old or memory.of(info.name, info.oid)) else None
+
+
+def itself(connection: Connection) -> DatabaseInfo:
+    """The connection's database; nothing is known of its owner here."""
+    ((oid, said),) = connection.execute(catalog.ITSELF).fetchall()
+    return info(connection.info.dbname, "", None, said, oid)
+
+
+def listed(connection: Connection, query: str) -> tuple[DatabaseInfo, ...]:
+    """Every database, by `catalog.DATABASES` or `catalog.COMMENTS`."""
+    return tuple(info(*row) for row in connection.execute(query.encode()).fetchall())
+
+
+def info(name: str, owner: str, size: int | None, said: str | None, oid: int) -> DatabaseInfo:
+    """A row of the list, its comment understood where it is a memory."""
+    try:
+        memory = m.parse(said) if said else None
+    except m.ForeignComment:
+        return DatabaseInfo(name, owner, size, None, said or "", oid)
+    return DatabaseInfo(name, owner, size, memory, oid=oid)
+
+
+def write(connection: Connection, name: str, memory: Memory) -> None:
+    """Make `memory` the comment of database `name`."""
+    text = SQL("COMMENT ON DATABASE {} IS {}")
+    connection.execute(text.format(Identifier(name), Literal(m.encode(memory))))
+
+
+def now(connection: Connection) -> datetime:
+    """The server's clock, at the start of the transaction."""
+    ((moment,),) = connection.execute("SELECT transaction_timestamp()").fetchall()
+    assert isinstance(moment, datetime)  # for the type checker
+    return moment
+
+
+def hold(connection: Connection, ledger: str, reason: str | None) -> None:
+    """Hold the connection's database for `reason`; None lets go of it. Raises Refused.
+
+    A database carries no tags, so its hold is a word in its memory, which is listed with it. The
+    fence stays as it is: a hold is people's, and no act of a deploy.
+    """
+    name = connection.info.dbname
+    with connection.transaction():
+        lock(connection, ledger)
+        memory = own(connection)
+        if memory is None or memory.ledger != ledger:
+            raise no_memory(name)
+        write(connection, name, replace(memory, hold=reason))
+
+
+def no_memory(name: str) -> Refused:
+    """Nothing in the database says that it is this service's, so nothing is written into it."""
+    return Refused(
+        f"database {name} has no memory of this service's ledger: there is no place for a hold",
+        cure=f"To see what becomes of it   reconciler explain {name}",
+    )

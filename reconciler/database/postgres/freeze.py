@@ -1,0 +1,168 @@
+"""Shut and thaw: one transaction each.
+
+Shut means that no write of the service's roles can commit. A read-only default would be advisory:
+drivers and BEGIN READ WRITE walk through it. So the privileges themselves are taken, the owner's
+included, while SHARE locks hold every table: whoever was writing has ended, whoever waits to
+write is checked again when the wait is over, and is refused. Open sessions go on reading.
+
+What a freeze does not stop: what an owner may always do (DDL, giving itself a privilege back,
+TRUNCATE by way of DROP, REFRESH MATERIALIZED VIEW, ALTER SEQUENCE … RESTART), code that runs as a
+superuser (SECURITY DEFINER functions, views and subscriptions that one owns) and large objects,
+which every role may make. `schema_digest` shows the first and a new large object until the commit;
+what writes into one that was there does not show, so a database that has any is refused before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from time import monotonic
+
+from psycopg import Connection, errors
+from psycopg.sql import SQL, Identifier, Literal
+
+from reconciler.database import findings
+from reconciler.database import state_comment as m
+from reconciler.database.grants import Grant, On
+from reconciler.database.port import Shut, Thawed
+from reconciler.database.postgres import catalog, comment_store, privileges, roles
+from reconciler.database.state_comment import State
+from reconciler.errors import DatabaseError
+from reconciler.model.fencing import FencedAct
+
+FIRST_PATIENCE = 0.8
+"""Seconds of the first wait for open writers; each further one is twice as long.
+
+Below PostgreSQL's deadlock_timeout (1 s), so that live is not disturbed: a writer that queues
+behind us is let go before the server looks for a deadlock and kills it for our sake. Only a
+freeze that has to wait long for somebody's open transaction takes that risk.
+"""
+
+BRIEF = 10.0
+"""Seconds that anything but the wait for writers may take to get a lock."""
+
+_BUSY = (
+    errors.LockNotAvailable,
+    errors.QueryCanceled,
+    errors.DeadlockDetected,
+    errors.UndefinedTable,  # dropped between the list and the lock: list again
+)
+
+
+def shut(connection: Connection, act: FencedAct, app_roles: Sequence[str], max_wait: float) -> Shut:
+    """Freeze the connection's database; waits for open writers, in growing attempts."""
+    deadline = monotonic() + max_wait
+    patience = FIRST_PATIENCE
+    while True:
+        wait = max(0.001, min(patience, deadline - monotonic()))
+        try:
+            with connection.transaction():
+                return _shut_once(connection, act, app_roles, wait)
+        except _BUSY as error:
+            if monotonic() >= deadline:
+                raise _gave_up(connection, max_wait) from error
+        patience *= 2
+
+
+def thaw(connection: Connection, act: FencedAct) -> Thawed:
+    """Give back what the freeze took; a table or role that is gone by now is passed over."""
+    with connection.transaction():
+        _limit(connection, BRIEF)
+        memory = comment_store.admitted(connection, act)
+        given = privileges.possible(connection, memory.acls)
+        privileges.grant(connection, given)
+        in_force = privileges.in_force(connection)
+        if not given <= in_force or not in_force:
+            raise _still_shut(connection, given - in_force)
+        comment_store.write(
+            connection, connection.info.dbname, m.opened(memory, comment_store.now(connection))
+        )
+    return Thawed(given, memory.acls - given)
+
+
+def is_shut(connection: Connection) -> bool:
+    """Whether its own memory says so and nobody may write: both, looked at now."""
+    memory = comment_store.own(connection)
+    shut = memory is not None and memory.state is State.SHUT
+    return shut and not privileges.in_force(connection)
+
+
+def _shut_once(
+    connection: Connection, act: FencedAct, app_roles: Sequence[str], wait: float
+) -> Shut:
+    _limit(connection, wait)
+    memory = comment_store.admitted(connection, act)
+    _refuse_unbound(connection, app_roles)
+    taken = _lock_writers(connection)
+    _limit(connection, BRIEF)
+    privileges.revoke(connection, taken)
+    left = privileges.in_force(connection)
+    if left:
+        raise _cannot_revoke(connection, left)
+    new = m.shut(memory, taken, comment_store.now(connection))
+    comment_store.write(connection, connection.info.dbname, new)
+    return Shut(taken, already=memory.state is State.SHUT)
+
+
+def _limit(connection: Connection, seconds: float) -> None:
+    text = SQL("SET LOCAL {} = {}")
+    for setting in ("statement_timeout", "lock_timeout"):
+        value = Literal(f"{int(seconds * 1000)}ms")
+        connection.execute(text.format(Identifier(setting), value))
+
+
+def _lock_writers(connection: Connection) -> frozenset[Grant]:
+    """SHARE-lock every table that somebody may write; returns the privileges to take.
+
+    A table that nobody may write needs no lock (and could not be locked: LOCK itself asks for a
+    privilege to write). The list is read again under the locks, until nothing new has appeared.
+    """
+    locked: frozenset[tuple[str, ...]] = frozenset()
+    while True:
+        writers = privileges.in_force(connection)
+        wanted = _writable(connection, writers) - locked
+        if not wanted:
+            return writers
+        # In the order of names, so that two who lock cannot wait for each other.
+        names = SQL(", ").join(Identifier(*path) for path in sorted(wanted))
+        connection.execute(SQL("LOCK TABLE {} IN SHARE MODE").format(names))
+        locked |= wanted
+
+
+def _writable(connection: Connection, writers: frozenset[Grant]) -> frozenset[tuple[str, ...]]:
+    lockable = {tuple(path) for (path,) in connection.execute(catalog.LOCKABLE).fetchall()}
+    tables = {one.path[:2] for one in writers if one.on in (On.TABLE, On.COLUMN)}
+    return frozenset(lockable & tables)
+
+
+def _refuse_unbound(connection: Connection, app_roles: Sequence[str]) -> None:
+    for role, why in roles.unbound(connection, app_roles).items():
+        raise findings.unbound(role, why)
+
+
+def _gave_up(connection: Connection, max_wait: float) -> DatabaseError:
+    rows = connection.execute(catalog.WRITING_SESSIONS).fetchall()
+    said = [f"pid {pid}, role {role}, {app}: open for {age} s" for pid, role, app, age in rows]
+    return DatabaseError(
+        f"writers still open after {max_wait:g} s in database {connection.info.dbname}; "
+        "it was not frozen and goes on as before",
+        cure="end these transactions (their work is lost), or allow a longer wait (max_wait)",
+        detail="\n".join(said),
+    )
+
+
+def _cannot_revoke(connection: Connection, left: frozenset[Grant]) -> DatabaseError:
+    return DatabaseError(
+        f"cannot freeze {connection.info.dbname}: {min(left)}, and the admin cannot revoke that",
+        cure="make the admin a member of the role that owns it (it may then do all that this role "
+        "may), or have that role revoke it",
+        detail="\n".join(str(one) for one in sorted(left)),
+    )
+
+
+def _still_shut(connection: Connection, missing: frozenset[Grant]) -> DatabaseError:
+    said = str(min(missing)) if missing else "its memory of what to give back is gone"
+    return DatabaseError(
+        f"cannot thaw {connection.info.dbname}: {said}",
+        cure="GRANT the application its privileges by hand, as the owner of the tables",
+        detail="\n".join(str(one) for one in sorted(missing)),
+    )

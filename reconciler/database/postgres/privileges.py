@@ -1,0 +1,76 @@
+"""GRANT and REVOKE of sets of privileges, and the reading of what is in force."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from psycopg import Connection
+from psycopg.sql import SQL, Composable, Identifier
+
+from reconciler.database.grants import PRIVILEGES, Grant, GrantSet, On, grouped, normal
+from reconciler.database.postgres import catalog
+
+CHUNK = 500
+"""Objects in one statement."""
+
+
+def in_force(connection: Connection) -> frozenset[Grant]:
+    """Every privilege to write in the connection's database, superusers' left out."""
+    rows = connection.execute(catalog.WRITERS).fetchall()
+    return normal(
+        Grant(On(kind), tuple(path), to, may, grantable) for kind, path, to, may, grantable in rows
+    )
+
+
+def revoke(connection: Connection, grants: Iterable[Grant]) -> None:
+    """Take these away, and with CASCADE what their holders passed on.
+
+    An admin who is not a member of an object's owner gets a mere warning from PostgreSQL: whoever
+    calls this looks afterwards at what is in force.
+    """
+    for one in grouped(grants):
+        for may, target in _clauses(connection, one):
+            text = SQL("REVOKE {} ON {} FROM {} CASCADE")
+            connection.execute(text.format(may, target, _role(one.to)))
+
+
+def grant(connection: Connection, grants: Iterable[Grant]) -> None:
+    """Give these; harmless where they are in force already."""
+    for one in grouped(grants):
+        option = SQL(" WITH GRANT OPTION" if one.grantable else "")
+        for may, target in _clauses(connection, one):
+            text = SQL("GRANT {} ON {} TO {}{}")
+            connection.execute(text.format(may, target, _role(one.to), option))
+
+
+def possible(connection: Connection, grants: Iterable[Grant]) -> frozenset[Grant]:
+    """Those whose object and role still exist."""
+    wanted = frozenset(grants)
+    rows = connection.execute(catalog.OBJECTS).fetchall()
+    objects = {(On(kind), tuple(path)) for kind, path in rows} | {(On.DATABASE, ())}
+    roles = [[one.to for one in wanted if one.to]]
+    gone = {name for (name,) in connection.execute(catalog.MISSING_ROLES, roles).fetchall()}
+    return frozenset(one for one in wanted if (one.on, one.path) in objects and one.to not in gone)
+
+
+def _role(name: str) -> Composable:
+    return Identifier(name) if name else SQL("PUBLIC")
+
+
+def _clauses(connection: Connection, one: GrantSet) -> Iterator[tuple[Composable, Composable]]:
+    """(privileges, objects) of as few statements as PostgreSQL allows."""
+    words = [_WORDS[may] for may in one.may]
+    if one.on is On.DATABASE:
+        yield SQL(", ").join(words), SQL("DATABASE {}").format(Identifier(connection.info.dbname))
+    elif one.on is On.COLUMN:
+        for *table, column in one.paths:
+            may = SQL(", ").join(SQL("{} ({})").format(word, Identifier(column)) for word in words)
+            yield may, SQL("TABLE {}").format(Identifier(*table))
+    else:
+        for start in range(0, len(one.paths), CHUNK):
+            names = SQL(", ").join(Identifier(*path) for path in one.paths[start : start + CHUNK])
+            yield SQL(", ").join(words), _KINDS[one.on].format(names)
+
+
+_WORDS = {word: SQL(word) for word in sorted(PRIVILEGES)}
+_KINDS = {On.TABLE: SQL("TABLE {}"), On.SEQUENCE: SQL("SEQUENCE {}"), On.SCHEMA: SQL("SCHEMA {}")}

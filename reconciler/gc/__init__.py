@@ -1,0 +1,1 @@
+"""Decides which resource is garbage: mark and its rules. Pure."""

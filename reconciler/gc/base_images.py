@@ -1,0 +1,33 @@
+"""Images that a configuration names (`instance.image`): no sweep deletes them. Pure.
+
+A release may have made such an image, of this service or of another one, and retention lets that
+release go. Nothing in AWS says that somebody means to launch from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reconciler.model.resource import BASE, Gap
+from reconciler.model.tags import Place
+
+
+@dataclass(frozen=True)
+class Bases:
+    """`named` are pairs of image and service; `gaps` what could not be resolved, by its place."""
+
+    named: tuple[tuple[str, str], ...] = ()
+    gaps: tuple[Gap, ...] = ()
+
+    def keeps(self, image: str, place: Place) -> str:
+        """Why an image of `place` is kept; '' where nobody names it."""
+        for id_, service in self.named:
+            if id_ == image:
+                return f"configured as base of {service}"
+        for gap in self.gaps:
+            if gap.place == place and gap.kind == BASE:
+                return f"it may be configured as a base: {gap.reason}"
+        return ""
+
+
+NO_BASES = Bases()

@@ -1,0 +1,46 @@
+"""Which database is a deploy's, where several may be: then the service is unknown. Pure (rule 15).
+
+A deploy that the ledger roots has one database that is believed to be its own, or none at all.
+Where two are believed, or none but one passes for it (restored, renamed, copied), nobody but its
+owner knows which it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from reconciler.gc.ownership import Home
+from reconciler.model.deploy_id import DeployId
+from reconciler.model.resource import DATABASE, MAKING, Resource
+
+
+class Dispute(NamedTuple):
+    """Why a deploy's database is not known, and the command that settles it."""
+
+    problem: str
+    cure: str
+
+
+def dispute(home: Home, rooted: Iterable[DeployId], things: Iterable[Resource]) -> Dispute | None:
+    """The first rooted deploy whose database is in doubt; `things` are the service's."""
+    # By id: who looks twice, before and after, may list one twice.
+    claims = {one.id: one for one in things if one.kind == DATABASE and one.state != MAKING}
+    for deploy in sorted(rooted) if claims else ():
+        of_it = [one for one in claims.values() if one.deploy == deploy]
+        believed = [one for one in of_it if not one.doubt]
+        if of_it and len(believed) != 1:
+            return _said(home, deploy, believed or of_it)
+    return None
+
+
+def _said(home: Home, deploy: DeployId, found: list[Resource]) -> Dispute:
+    born = {deploy.database_name(one) for one in (home.ledger, *home.was)}
+    found.sort(key=lambda one: (one.name not in born, one.name))
+    first = found[0]
+    others = "".join(f", or {one.name}" for one in found[1:])
+    why = first.doubt or "each remembers that it is"
+    return Dispute(
+        f"it is in doubt whether the database of {deploy} is {first.name}{others}: {why}",
+        f"To say which it is     deployer recover {home.service} --database {first.name}",
+    )

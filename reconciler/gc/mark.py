@@ -1,0 +1,291 @@
+"""Mark: what is kept and what is garbage, each with its reason. Pure.
+
+    (resources, roots, policy) -> verdicts
+
+The rules are asked in order; the first that speaks decides. All but the last can only keep:
+labels, holds, doubts and contradictions protect, and nothing but the ledger condemns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from reconciler.gc import name_witnesses, ownership
+from reconciler.gc.database_claims import dispute
+from reconciler.gc.misplaced_ledger import of_a_restored_zone
+from reconciler.gc.ownership import Home, Things
+from reconciler.gc.references import spare
+from reconciler.gc.verdict import CONDEMNED, Reason, Root, Roots, Verdict, role
+from reconciler.model.deploy_id import DeployId
+from reconciler.model.resource import APART, GROUP, IMAGE, RDS_INSTANCE, Inventory, Resource
+from reconciler.model.tags import HELD_BY_ADOPTION
+
+
+class Case(NamedTuple):
+    """What the rules are asked about: a thing, the deploy that it names, and what is beside it.
+
+    `witnessed` are the deploys any of whose addresses stands in the A record or under another
+    name, with the reason to keep them.
+    """
+
+    thing: Resource
+    deploy: DeployId
+    root: Root
+    things: Things
+    witnessed: Mapping[DeployId, tuple[Reason, str]]
+
+
+Rule = Callable[[Case], Verdict | None]
+
+
+def mark(inventory: Inventory, roots: Roots) -> tuple[Verdict, ...]:
+    """A verdict for every resource, in the inventory's order."""
+    roots = settled(inventory, roots)
+    places = {one.place for one in inventory.resources}
+    things = {place: ownership.index(inventory.resources, place) for place in places}
+    seen = {name: witnesses(root, inventory.resources) for name, root in roots.items()}
+    verdicts = [_judge(one, roots, things[one.place], seen) for one in inventory.resources]
+    return spare([_maybe_in_use(one, inventory) for one in verdicts], roots)
+
+
+def _maybe_in_use(verdict: Verdict, inventory: Inventory) -> Verdict:
+    """An RDS instance that could not be read may be in any group."""
+    thing = verdict.thing
+    if thing.kind != GROUP or not verdict.collect:
+        return verdict
+    hidden = any(one.kind == RDS_INSTANCE and one.place == thing.place for one in inventory.gaps)
+    why = "RDS instances could not be read: one may be in it"
+    return Verdict(thing, Reason.IN_USE, why) if hidden else verdict
+
+
+def settled(inventory: Inventory, roots: Roots) -> Roots:
+    """The roots with the problems that only the heap beside them shows (rule 6)."""
+    return {name: _settled(root, inventory) for name, root in roots.items()}
+
+
+def problems(inventory: Inventory, roots: Roots) -> dict[str, str]:
+    """The services of which nothing may be touched, and why."""
+    seen = settled(inventory, roots)
+    return {name: root.problem for name, root in seen.items() if root.problem}
+
+
+def witnessed(root: Root, resources: Iterable[Resource]) -> frozenset[DeployId]:
+    """The deploys any of whose addresses stands in the A record: kept whole (rule 9)."""
+    record = set(root.record)
+    return frozenset(
+        one.deploy
+        for one in resources
+        if one.deploy is not None and not record.isdisjoint(one.addresses)
+    )
+
+
+def witnesses(root: Root, resources: Sequence[Resource]) -> Mapping[DeployId, tuple[Reason, str]]:
+    """What names the deploys of this heap: the A record (rule 9), or another name (rule 13)."""
+    said = (Reason.WITNESSED, "an address of its deploy stands in the A record")
+    others = name_witnesses.verdicts(root, resources)
+    return {**others, **dict.fromkeys(witnessed(root, resources), said)}
+
+
+def _settled(root: Root, inventory: Inventory) -> Root:
+    if root.problem:
+        return root
+    place = root.home.place
+    for gap in inventory.gaps:
+        # A database server out of reach, or RDS, hides its own kind only: that is not swept then.
+        if gap.place == place and gap.kind not in APART:
+            why = f"{gap.kind}s of {place} could not be read: {gap.reason}"
+            return replace(root, problem=why, cure=gap.cure, refusal=gap.refusal)
+    problem = _contradiction(root, inventory)
+    doubt = dispute(root.home, root.ledger.rooted, _ours(inventory, root.home))
+    if doubt is not None and not problem:
+        return replace(root, problem=doubt.problem, cure=doubt.cure)
+    return replace(root, problem=problem)
+
+
+def _contradiction(root: Root, inventory: Inventory) -> str:
+    """Signs that the ledger is older than it should be, or not where it was."""
+    return of_a_restored_zone(root.home, inventory) or _older(root, inventory)
+
+
+def _older(root: Root, inventory: Inventory) -> str:
+    ours = _ours(inventory, root.home)
+    if root.ledger.gen == 0 and ours:
+        return f"there is no ledger, yet {ours[0].id} is of {ours[0].deploy}"
+    if root.fence > root.ledger.gen:
+        return (
+            f"generation {root.fence} has been obeyed, the ledger is at {root.ledger.gen}: it is "
+            "older than it should be"
+        )
+    # Of a fleet's garbage nothing is: then nobody's birth has to be proved here.
+    suspects = [one for one in ours if _may_be_lost(one, root)]
+    things = ownership.index(inventory.resources, root.home.place) if suspects else {}
+    for one in suspects:
+        if _is_lost(one, root, things):
+            return (
+                f"{one.id} is labelled {one.tags.get('deploy-state')!r}, but the ledger does not "
+                f"name {one.deploy}: the ledger may be older than it should be"
+            )
+    return _record_of_another(root, ours)
+
+
+def _ours(inventory: Inventory, home: Home) -> list[Resource]:
+    return [one for one in inventory.resources if _claims(one, home)]
+
+
+def _claims(one: Resource, home: Home) -> bool:
+    deploy = one.deploy
+    return (
+        deploy is not None
+        and deploy.service == home.service
+        and home.owns(one.tags.get("deploy-ledger"))
+    )
+
+
+def _may_be_lost(one: Resource, root: Root) -> bool:
+    return one.label not in CONDEMNED and one.deploy not in root.ledger.rooted
+
+
+def _is_lost(one: Resource, root: Root, things: Things) -> bool:
+    if _is_adopted(one, root):
+        return True
+    return not one.held and not ownership.doubt(one, root.home, things)
+
+
+def _is_adopted(one: Resource, root: Root) -> bool:
+    """A backup of an adopted machine has its tags, the hold too; but not its kind and place."""
+    return one.hold == HELD_BY_ADOPTION and not ownership.copied(one, root.home)
+
+
+def _record_of_another(root: Root, ours: Iterable[Resource]) -> str:
+    live = root.ledger.live
+    if live is not None and root.record == live.at:
+        return ""
+    for deploy in witnessed(root, ours):
+        if live is None or deploy != live.id:
+            return f"the A record names {deploy}, which the ledger does not say is live"
+    return ""
+
+
+def _judge(
+    thing: Resource,
+    roots: Roots,
+    things: Things,
+    seen: Mapping[str, Mapping[DeployId, tuple[Reason, str]]],
+) -> Verdict:
+    deploy = thing.deploy
+    if deploy is None:
+        return Verdict(thing, Reason.FOREIGN, "its deploy-id does not parse")
+    root = roots.get(deploy.service)
+    if root is None:
+        return Verdict(thing, Reason.FOREIGN, f"service {deploy.service} is not configured here")
+    return judge(Case(thing, deploy, root, things, seen[deploy.service]))
+
+
+def judge(case: Case, heard: Callable[[Rule, Verdict | None], None] | None = None) -> Verdict:
+    """Ask the rules in their order, until one speaks. `heard` is told of each that was asked."""
+    for rule in RULES:
+        verdict = rule(case)
+        if heard is not None:
+            heard(rule, verdict)
+        if verdict is not None:
+            return verdict
+    return Verdict(case.thing, Reason.UNROOTED, f"the ledger does not name {case.deploy}")
+
+
+def _foreign(case: Case) -> Verdict | None:
+    if not case.root.home.ledger:
+        return Verdict(case.thing, Reason.UNKNOWN, case.root.problem)  # nobody knows which is ours
+    if case.root.home.owns(case.thing.tags.get("deploy-ledger")):
+        return None
+    return Verdict(case.thing, Reason.FOREIGN, "its tags name another ledger")
+
+
+def _adopted(case: Case) -> Verdict | None:
+    """What no deploy created has no birth to prove, and no sweep deletes it."""
+    if not _is_adopted(case.thing, case.root) or case.root.problem:
+        return None
+    ledger, deploy = case.root.ledger, case.deploy
+    known = ownership.Adopted(ledger.addresses_of(deploy), ledger.instances_of(deploy))
+    why = ownership.stands_in(case.thing, known, case.things)
+    if why:
+        return Verdict(case.thing, Reason.LOOK_ALIKE, why)
+    return _rooted(case) or Verdict(case.thing, Reason.HELD, "adopted: no deploy created it")
+
+
+def _look_alike(case: Case) -> Verdict | None:
+    if case.thing.kind not in ownership.KINDS:
+        return Verdict(case.thing, Reason.FOREIGN, f"a {case.thing.kind}: no kind of ours")
+    why = ownership.doubt(case.thing, case.root.home, case.things)
+    return Verdict(case.thing, Reason.LOOK_ALIKE, why) if why else None
+
+
+def _unknown(case: Case) -> Verdict | None:
+    problem = case.root.problem
+    return Verdict(case.thing, Reason.UNKNOWN, problem) if problem else None
+
+
+def _rooted(case: Case) -> Verdict | None:
+    reason = role(case.root.ledger, case.deploy)
+    if reason is None:
+        return None
+    return Verdict(
+        case.thing,
+        reason,
+        f"{case.deploy} is {reason} in generation {case.root.ledger.gen}",
+    )
+
+
+def _witness(case: Case) -> Verdict | None:
+    said = case.witnessed.get(case.deploy)
+    return Verdict(case.thing, *said) if said else None
+
+
+def _held(case: Case) -> Verdict | None:
+    if not case.thing.held:
+        return None
+    why = case.thing.hold.strip() or "no reason was given"
+    return Verdict(case.thing, Reason.HELD, f"deploy-hold: {why}")
+
+
+def _lost(case: Case) -> Verdict | None:
+    if case.thing.label in CONDEMNED:
+        return None
+    label = case.thing.tags.get("deploy-state", "nothing")
+    return Verdict(case.thing, Reason.LOST, f"not rooted, yet labelled {label!r}")
+
+
+def _base(case: Case) -> Verdict | None:
+    """Whoever made it: a configured service is to be launched from it."""
+    thing = case.thing
+    why = case.root.bases.keeps(thing.id, thing.place) if thing.kind == IMAGE else ""
+    return Verdict(thing, Reason.IN_USE, why) if why else None
+
+
+def _shared(case: Case) -> Verdict | None:
+    if not case.thing.shared:
+        return None
+    return Verdict(case.thing, Reason.IN_USE, "it is shared with other accounts")
+
+
+def _young(case: Case) -> Verdict | None:
+    if case.root.now - case.deploy.born >= case.root.min_age:
+        return None
+    return Verdict(case.thing, Reason.YOUNG, f"younger than {case.root.min_age}")
+
+
+RULES: tuple[Rule, ...] = (
+    _foreign,
+    _adopted,
+    _look_alike,
+    _unknown,
+    _rooted,
+    _witness,
+    _held,
+    _lost,
+    _base,
+    _shared,
+    _young,
+)
+"""In the order they are asked."""

@@ -1,0 +1,53 @@
+"""Signs that a ledger, or its configuration, is not of this place (protocol.md, rule 12). Pure.
+
+A ledger knows its home. One of an older version does not, and one that came back with a backup
+knows a home that its service has left since: the things tell.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from reconciler.gc.ownership import Home
+from reconciler.gc.verdict import Root
+from reconciler.model.resource import DATABASE, Inventory
+
+
+def in_sight(root: Root, inventory: Inventory) -> Root:
+    """The root, unknown where an older ledger names things and none of them is here.
+
+    In another account or region its machines cannot be seen, and so neither can what keeps them.
+    Not asked of a young listing, which shows nothing that is rooted.
+    """
+    ledger = root.ledger
+    if root.problem or ledger.home is not None or ledger.live is None:
+        return root
+    seen = {one.deploy for one in inventory.resources if one.kind != DATABASE}
+    seen |= {deploy for deploy, _ in inventory.plain}
+    if not ledger.rooted.isdisjoint(seen):
+        return root
+    name = root.home.service
+    return replace(
+        root,
+        problem=f"nothing that the ledger names is in {root.home.place}",
+        cure=f"Correct `account` and `region` in services/{name}.toml, if they are wrong.\n"
+        f"If everything is gone     deployer recover {name}",
+    )
+
+
+def of_a_restored_zone(home: Home, inventory: Inventory) -> str:
+    """A hosted zone that is deleted and restored has a new id: the tags name the old one.
+
+    Its name is the same, so nobody but this service can have written them.
+    """
+    zone, _, name = home.ledger.partition("/")
+    for one in inventory.resources:
+        deploy, named = one.deploy, one.tags.get("deploy-ledger", "")
+        if deploy is None or deploy.service != home.service or one.place != home.place:
+            continue
+        if named.partition("/")[2] == name and not home.owns(named):
+            return (
+                f"{one.id} of {deploy} names the ledger in hosted zone {named.partition('/')[0]}, "
+                f"but the zone is {zone} now: it was deleted and restored, or there are two"
+            )
+    return ""

@@ -1,0 +1,254 @@
+"""Proof of birth: a copied tag is no birth certificate (protocol.md).
+
+AWS Backup, DLM, CopyImage, RDS restores and the console's "launch more like this" copy tags. So
+before anything is called ours, what the id derives must match what only the create call could set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import NamedTuple
+
+from reconciler.database.state_comment import making_name
+from reconciler.model import tags as t
+from reconciler.model.deploy_id import DeployId
+from reconciler.model.resource import (
+    ADDRESS,
+    DATABASE,
+    GROUP,
+    IMAGE,
+    INSTANCE,
+    INTERFACE,
+    KEY_PAIR,
+    MAKING,
+    RDS_INSTANCE,
+    RDS_SNAPSHOT,
+    SNAPSHOT,
+    TEMPLATE,
+    VOLUME,
+    Resource,
+)
+from reconciler.model.tags import Place
+
+EARLY = timedelta(minutes=5)
+LATE = timedelta(hours=24)
+"""A deploy lives at most 24 h, so whatever it made was made within that time of its birth."""
+
+Things = Mapping[tuple[str, str], Resource]
+"""Everything seen in one place, by kind and id."""
+
+
+@dataclass(frozen=True)
+class Home:
+    """Where a configured service's things are born: its ledger, its account and region.
+
+    `was` are the addresses that the ledger had before it was moved, newest first.
+    """
+
+    service: str
+    ledger: str
+    place: Place
+    was: tuple[str, ...] = ()
+
+    def owns(self, ledger: str | None) -> bool:
+        """Whether a tag or memory that names `ledger` names this service's."""
+        return bool(self.ledger) and ledger in (self.ledger, *self.was)
+
+
+def index(resources: tuple[Resource, ...], place: Place) -> Things:
+    """The things of one place by kind and id."""
+    return {(one.kind, one.id): one for one in resources if one.place == place}
+
+
+def doubt(thing: Resource, home: Home, things: Things) -> str:
+    """Why `thing` was not born of the deploy its tags name; '' when its birth is proved."""
+    deploy = thing.deploy
+    if deploy is None:
+        return "its deploy-id does not parse"
+    proof = _PROOFS.get(thing.kind)
+    if proof is None:
+        return f"a {thing.kind} is nothing that a deploy makes"
+    return (
+        copied(thing, home)
+        or _of_another_service(thing)
+        or _outside_its_time(thing, deploy)
+        or proof(_Case(thing, deploy, home, things))
+    )
+
+
+def copied(thing: Resource, home: Home) -> str:
+    """How its tags show that they were written for something else; '' where they do not.
+
+    All that can be asked of an adopted machine: no deploy made it, but its tags are its own.
+    """
+    if thing.place != home.place:
+        return f"it is in {thing.place}, the service in {home.place}"
+    if thing.tags.get(t.PART) != t.part(thing.kind, home.place):
+        return f"its tags were born on {thing.tags.get(t.PART, 'nothing')!r}"
+    return ""
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """What the ledger knows of an adopted machine: its addresses, and its id (rule 15).
+
+    `ids` is empty in a ledger that an older version wrote.
+    """
+
+    at: Sequence[str] = ()
+    ids: Sequence[str] = ()
+
+
+def stands_in(thing: Resource, known: Adopted, things: Things) -> str:
+    """How an instance shows that it only has an adopted machine's tags; '' where it does not.
+
+    A second instance started with all its tags ("launch more like this") has its kind and place
+    too. The ledger names the adopted one; where an older ledger does not, it is that one of
+    several which holds an address that the ledger names.
+    """
+    at = known.at
+    if thing.kind == INSTANCE and known.ids:
+        return "" if thing.id in known.ids else f"its tags are those of {', '.join(known.ids)}"
+    if thing.kind != INSTANCE or set(at) & set(thing.addresses):
+        return ""
+    for other in things.values():
+        if other.deploy == thing.deploy and set(at) & set(other.addresses):
+            return f"its tags are those of {other.id}, which holds the ledger's address"
+    return ""
+
+
+def _of_another_service(thing: Resource) -> str:
+    foreign = sorted(key for key in thing.tags if key.startswith("aws:"))
+    return f"it carries another service's tag {foreign[0]}" if foreign else ""
+
+
+def _outside_its_time(thing: Resource, deploy: DeployId) -> str:
+    # An instance's launch time is reset by every start (aws.md §1): its token proves more.
+    if thing.created is None or thing.kind == INSTANCE:
+        return ""
+    if deploy.born - EARLY <= thing.created <= deploy.born + LATE:
+        return ""
+    return f"it was created {thing.created:%Y-%m-%d %H:%M}, not within a day of its deploy's birth"
+
+
+class _Case(NamedTuple):
+    thing: Resource
+    deploy: DeployId
+    home: Home
+    things: Things
+
+    def strange(self, other: Resource | None) -> bool:
+        """Whether `other` is not, or not provably, of the same deploy."""
+        return (
+            other is None
+            or other.deploy != self.deploy
+            or bool(doubt(other, self.home, self.things))
+        )
+
+
+def _instance(case: _Case) -> str:
+    if case.deploy.owns_token(case.thing.token, case.thing.zone):
+        return ""
+    return "its launch token is not one of its deploy's"
+
+
+def _attached(case: _Case) -> str:
+    """A volume or interface is born with an instance: what holds it must be that deploy's own."""
+    for holder in case.thing.used_by:
+        if case.strange(case.things.get((INSTANCE, holder))):
+            return f"it is attached to {holder}, which this deploy did not make"
+    return ""
+
+
+def _image(case: _Case) -> str:
+    same = case.thing.name == case.deploy.image_name
+    return "" if same else "its name is not its deploy's"
+
+
+def _snapshot(case: _Case) -> str:
+    """CreateImage names the image in the snapshot's description; a copy or backup does not.
+
+    Where the image still exists it must be the deploy's own and map this snapshot; where it was
+    deregistered already (a sweep died in between), the description is the proof.
+    """
+    thing = case.thing
+    if not thing.source.startswith("ami-"):
+        return "it was not made by CreateImage"
+    image = case.things.get((IMAGE, thing.source))
+    if image is None:
+        return ""
+    if case.strange(image):
+        return f"its image {image.id} is not its deploy's"
+    if image.uses and thing.id not in image.uses:
+        return f"its image {image.id} does not hold it"
+    return ""
+
+
+def _address(case: _Case) -> str:
+    """An address has no name, token or time of birth: nothing that only its create call could set.
+
+    What is asked instead is why that is enough (docs/adr/0010): nothing in AWS makes an address of
+    another one, so its tags were never copied along with it, and a transfer clears them. Tags that
+    people copied by hand name the kind they were born on; and what holds it must be the deploy's.
+    """
+    for holder in case.thing.used_by:
+        known = case.things.get((INSTANCE, holder)) or case.things.get((INTERFACE, holder))
+        if case.strange(known):
+            return f"it is associated with {holder}, which this deploy did not make"
+    return ""
+
+
+def _named(case: _Case) -> str:
+    """Group, key pair, template: a name is unique in its place, and given in the create call."""
+    if case.deploy.owns_name(case.thing.name):
+        return ""
+    return f"its name is not its deploy's, {case.deploy.stem}"
+
+
+def _rds(case: _Case) -> str:
+    """A restore inherits its source's tags, but never its identifier (aws.md §8)."""
+    if case.thing.name == case.deploy.rds_identifier:
+        return ""
+    return f"its identifier is not its deploy's, {case.deploy.rds_identifier}"
+
+
+def _rds_snapshot(case: _Case) -> str:
+    """By hand only, and not a copy: automated ones and those of AWS Backup are named by AWS."""
+    if case.thing.type != "manual":
+        return f"it is an {case.thing.type or 'unknown'} snapshot, not made by a deploy"
+    if case.thing.source:
+        return f"it is a copy of {case.thing.source}"
+    return _rds(case)
+
+
+def _database(case: _Case) -> str:
+    """Its name, and a memory that names itself; one that is being made has no memory yet."""
+    home = case.home
+    names = {case.deploy.database_name(one) for one in (home.ledger, *home.was)}
+    if case.thing.state == MAKING:
+        names = {making_name(one) for one in names}
+    ours = case.thing.name in names
+    return case.thing.doubt if ours or case.thing.doubt else "its name is not its deploy's"
+
+
+_Proof = Callable[[_Case], str]
+
+_PROOFS: Mapping[str, _Proof] = {
+    INSTANCE: _instance,
+    VOLUME: _attached,
+    INTERFACE: _attached,
+    IMAGE: _image,
+    SNAPSHOT: _snapshot,
+    ADDRESS: _address,
+    KEY_PAIR: _named,
+    GROUP: _named,
+    TEMPLATE: _named,
+    RDS_INSTANCE: _rds,
+    RDS_SNAPSHOT: _rds_snapshot,
+    DATABASE: _database,
+}
+
+KINDS = tuple(_PROOFS)
+"""The kinds whose birth can be proved. Anything of another kind is nobody's garbage."""

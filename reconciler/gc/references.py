@@ -1,0 +1,98 @@
+"""What is in use by something that stays, stays too. Pure; the last word of `mark`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from reconciler.gc.verdict import Reason, Roots, Verdict
+from reconciler.model.deploy_id import DeployId
+from reconciler.model.resource import DATABASE, IMAGE, INSTANCE, RDS_INSTANCE
+from reconciler.model.tags import HELD_BY_ADOPTION, LEDGER
+
+NEEDED = frozenset({DATABASE, RDS_INSTANCE, IMAGE})
+"""Kinds of a release that its held machine needs, though nothing says that it uses them."""
+
+_Holders = Mapping[tuple[DeployId | None, str | None], str]
+"""Deploy and ledger → a machine of theirs that is held."""
+
+
+def spare(verdicts: list[Verdict], roots: Roots) -> tuple[Verdict, ...]:
+    """The verdicts, with everything kept that a kept, an unseen or a live thing may be using."""
+    verdicts = _spare_what_held_machines_need(_spare_data_of_live(verdicts, roots))
+    return _spare_what_is_in_use(verdicts)
+
+
+def _spare_what_held_machines_need(verdicts: list[Verdict]) -> list[Verdict]:
+    """A machine that people hold keeps its release's database and image (rule 16).
+
+    Not one that `adopt` holds: it was there before any release.
+    """
+    machines = [one.thing for one in verdicts if one.thing.kind == INSTANCE and one.thing.held]
+    holders = {
+        (one.deploy, one.tags.get(LEDGER)): one.id
+        for one in machines
+        if one.hold != HELD_BY_ADOPTION
+    }
+    return [_needed(one, holders) for one in verdicts]
+
+
+def _needed(verdict: Verdict, holders: _Holders) -> Verdict:
+    thing = verdict.thing
+    holder = holders.get((thing.deploy, thing.tags.get(LEDGER)))
+    if holder is None or thing.kind not in NEEDED or not verdict.collect:
+        return verdict
+    return Verdict(thing, Reason.IN_USE, f"{holder} of its release is held, and needs it")
+
+
+def _spare_data_of_live(verdicts: list[Verdict], roots: Roots) -> list[Verdict]:
+    """While no database of the live deploy is known, it may use any of the service's.
+
+    So it is with a machine that people put in a live one's place, and adopted: it goes on with the
+    database of the deploy before, which must then be neither shut nor dropped.
+    """
+    known = {one.thing.deploy for one in verdicts if one.thing.kind == DATABASE}
+    unsure = {
+        name
+        for name, root in roots.items()
+        if root.ledger.live is not None and root.ledger.live.id not in known
+    }
+    return [_maybe_of_live(one, unsure) for one in verdicts]
+
+
+def _maybe_of_live(verdict: Verdict, unsure: set[str]) -> Verdict:
+    thing, deploy = verdict.thing, verdict.thing.deploy
+    if thing.kind != DATABASE or verdict.reason not in (Reason.PREVIOUS, Reason.UNROOTED):
+        return verdict
+    if deploy is None or deploy.service not in unsure:
+        return verdict
+    text = "no database of the live deploy is known: it may be this one"
+    return Verdict(thing, Reason.IN_USE, text)
+
+
+def _spare_what_is_in_use(verdicts: list[Verdict]) -> tuple[Verdict, ...]:
+    """What a kept or an unseen thing uses is kept too; repeated until nothing changes."""
+    while True:
+        collected = {one.thing.id for one in verdicts if one.collect}
+        held = {
+            used: one.thing.id for one in verdicts if not one.collect for used in one.thing.uses
+        }
+        # A disk that people hold goes with its machine: so the machine has to stay.
+        held |= {
+            user: one.thing.id
+            for one in verdicts
+            if one.reason is Reason.HELD
+            for user in one.thing.used_by
+        }
+        spared = [_spare(one, collected, held) for one in verdicts]
+        if spared == verdicts:
+            return tuple(verdicts)
+        verdicts = spared
+
+
+def _spare(verdict: Verdict, collected: set[str], held: Mapping[str, str]) -> Verdict:
+    thing = verdict.thing
+    if not verdict.collect:
+        return verdict
+    users = [one for one in thing.used_by if one not in collected]
+    user = held.get(thing.id) or next(iter(users), "")
+    return Verdict(thing, Reason.IN_USE, f"in use by {user}, which is kept") if user else verdict

@@ -1,0 +1,223 @@
+"""How a machine is kept from acting as production until it is told: files, and their placing.
+
+A clone of production is alive before we touch it, with production's configuration. A systemd
+generator stands on its disk, which PID 1 runs before it looks at any unit, at boot and at each
+daemon-reload. Unless the machine was told to run them, it links the service's units to /dev/null
+in `generator.early`, which takes precedence over /etc. It orders nothing, so it closes no cycle,
+and no condition, alias, override or early unit gets past it.
+
+What the machine was told last is one file that names deploy and instance. The machine learns its
+own instance id from its firmware, never from a disk, so a clone does not inherit the answer.
+Pure: text in, text out.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from reconciler.errors import ConfigError
+from reconciler.machine.unit_dependencies import PULLED
+
+# In /etc: when the generator runs, /var need not be mounted.
+STATE = "/etc/deployer/state"
+LIST = "/etc/deployer/units"
+GENERATOR = "/etc/systemd/system-generators/deployer-gate"
+EARLY = "/run/systemd/generator.early"
+MARK = f"{EARLY}/deployer-gate"
+"""Written by each run of the generator: the classes of units (`app`, `jobs`) that are shut."""
+LOCK = "/var/lib/deployer/lock"
+ASSET_TAG = "/sys/class/dmi/id/board_asset_tag"
+CLOUD_INIT_ID = "/run/cloud-init/.instance-id"
+
+# Until version 0.1: a condition in a drop-in of each unit, and flags that a unit of ours set.
+_OLD_STATE = "/var/lib/deployer/state"
+_OLD_FILES = ("/etc/systemd/system/deployer-gate.service", "/var/lib/deployer/gate")
+_OLD_DROP_INS = "/etc/systemd/system/*.d/50-deployer.conf"
+
+_KINDS = (".service", ".timer", ".socket", ".path", ".target", ".mount")
+
+
+@dataclass(frozen=True)
+class Gate:
+    """The systemd units of a service: `app` runs the product, `jobs` run on the live deploy only.
+
+    Names as in the configuration; `.service` may be left out.
+    """
+
+    app: tuple[str, ...]
+    jobs: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "app", tuple(unit_name(unit) for unit in self.app))
+        object.__setattr__(self, "jobs", tuple(unit_name(unit) for unit in self.jobs))
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Every gated unit, the app's first."""
+        return self.app + self.jobs
+
+
+def unit_name(name: str) -> str:
+    """The unit's full name. Raises ConfigError for what can be none."""
+    if not name or not all(char.isalnum() or char in "@:_.-\\" for char in name) or name[0] in "-.":
+        raise ConfigError(f"not a systemd unit: {name!r}")
+    return name if name.endswith(_KINDS) else f"{name}.service"
+
+
+IDENTITY = f"""\
+instance=
+{{ read -r instance < {ASSET_TAG}; }} 2>/dev/null || :
+case ${{instance#i-}} in "$instance"|''|*[!0-9a-f]*) instance= ;; esac
+"""
+"""A sh fragment: sets `instance` to this machine's id by its firmware; empty where it has none.
+
+Nitro types carry the id in the board's asset tag. Older ones (Xen) do not.
+"""
+
+CLAIM = f"""\
+claimed=
+{{ read -r claimed < {CLOUD_INIT_ID}; }} 2>/dev/null || :
+case $claimed in "$instance") claimed= ;; i-*) ;; *) claimed= ;; esac
+"""
+"""After IDENTITY: `claimed` is another instance's id that cloud-init took for this machine's.
+
+It did not notice that the disk was copied (`manual_cache_clean`): user data and host keys are the
+source's.
+"""
+
+GENERATOR_TEXT = f"""\
+#!/bin/sh
+# Written by the deployer: masks units on a machine that was not told to run them.
+# systemd runs it at boot, before it looks at any unit, and at each daemon-reload.
+early=${{2:?}}
+{IDENTITY}told= app= jobs= shut=
+if [ -r {STATE} ]; then
+  while IFS== read -r key value; do
+    case $key in instance) told=$value ;; app) app=$value ;; jobs) jobs=$value ;; esac
+  done < {STATE}
+fi
+[ -n "$instance" ] && [ "$told" = "$instance" ] || app= jobs=
+[ "$app" = 1 ] || shut=app
+[ "$jobs" = 1 ] || shut="$shut jobs"
+for class in $shut; do echo "$class"; done > "$early/deployer-gate"
+[ -r {LIST} ] || exit 0
+while read -r class unit; do
+  [ -n "$unit" ] || continue
+  case " $shut other " in *" $class "*) ln -sf /dev/null "$early/$unit" ;; esac
+done < {LIST}
+"""
+
+CARRY_OVER = f"""\
+mkdir -p {STATE.rpartition("/")[0]} {LOCK.rpartition("/")[0]}
+if [ -f {_OLD_STATE} ] && [ ! -L {_OLD_STATE} ]; then
+  was=$(sed -n 's/^generation=//p' {_OLD_STATE}) has=0
+  if grep -qx "instance=$instance" {STATE} 2>/dev/null; then
+    has=$(sed -n 's/^generation=//p' {STATE})
+  fi
+  if [ "${{has:-0}}" -gt "${{was:-0}}" ] ||
+    {{ cp -p {_OLD_STATE} {STATE}.new && mv -f {STATE}.new {STATE}; }}
+  then ln -sf {STATE} {_OLD_STATE}; fi
+fi
+"""
+"""After IDENTITY: what was obeyed before the state moved to /etc holds on.
+
+Unless something newer was obeyed since: then the old file came back from a backup of /var.
+The link stays: the bootcmd of machines that were born before reads the state at its old place.
+"""
+
+_FUNCTIONS = f"""\
+place() {{
+  if [ "$(cat "$1" 2>/dev/null; echo .)" != "$2." ] || [ "$3" = 755 -a ! -x "$1" ]; then
+    mkdir -p "${{1%/*}}" && printf %s "$2" > {LIST}.new && chmod "$3" {LIST}.new &&
+      mv -f {LIST}.new "$1"
+  fi
+}}
+{PULLED}class() {{
+  class=$1 with=$2 apart=$3; shift 3
+  if grep -qx "$class" {MARK} 2>/dev/null && [ -s {LIST} ]; then
+    echo "$@" $(sed -n "s/^$class //p" {LIST})
+  else
+    echo "$@" $(pulled "$with" "$apart" "$@")
+  fi
+}}
+others() {{
+  for unit in $(sed -n 's/^other //p' {LIST} 2>/dev/null); do
+    case " $app $jobs " in *" $unit "*) continue ;; esac
+    systemctl is-active --quiet "$unit" || echo "other $unit"
+  done
+}}
+"""
+"""`class` answers from the list while the class is shut: a masked unit shows nothing of what it
+would pull in. `others` are units of another service, whose machine this one is a copy of.
+"""
+
+
+def place_files(gate: Gate) -> str:
+    """A sh fragment that writes the gate's files where they differ, the list first.
+
+    It changes no running unit. A daemon-reload has to follow, with the state written before: the
+    generator runs in it. Ends with the files on the disk, for an image may be taken next.
+    """
+    return f"""\
+{_FUNCTIONS}\
+jobs=$(class jobs '' {shlex.quote(" ".join(gate.app))} {_words(gate.jobs)})
+app=$(class app "$jobs" '' {_words(gate.app)})
+place {LIST} "$({{ for unit in $app; do echo "app $unit"; done
+for unit in $jobs; do echo "jobs $unit"; done; others; }} | sort -u)
+" 644
+place {GENERATOR} {shlex.quote(GENERATOR_TEXT)} 755
+grep -ls '^# Written by the deployer' {_OLD_DROP_INS} {" ".join(_OLD_FILES)} | while read -r old; do
+  rm -f "$old"; rmdir "${{old%/*}}" 2>/dev/null || :
+done
+sync {LIST} {GENERATOR} 2>/dev/null || sync
+"""
+
+
+RELOAD = f"""\
+systemctl daemon-reload
+if [ ! -e {MARK} ]; then
+  echo "systemd did not run {GENERATOR}: see journalctl -b _PID=1" >&2; exit 1
+fi
+"""
+"""Let the generator run, and see that it did."""
+
+
+def boot_script(gate: Gate) -> str:
+    """What cloud-init runs early in EVERY boot (`bootcmd`).
+
+    Nothing on a machine that was told what to run: the generator has seen to it. Any other is shut,
+    and whatever was quicker than we is stopped: an image may have been made without the gate.
+    """
+    return f"""\
+{IDENTITY}\
+if [ -n "$instance" ] && grep -qx "instance=$instance" {STATE} 2>/dev/null; then exit 0; fi
+{CARRY_OVER}\
+{place_files(gate)}\
+{RELOAD}\
+systemctl stop $(sed 's/^[a-z]* //' {LIST}) || :
+"""
+
+
+def stop_pulled(unit_class: str) -> str:
+    """A sh fragment: stop what the units of a class had pulled in. Needs `stop` of machine_acts."""
+    return f"for unit in $(sed -n 's/^{unit_class} //p' {LIST}); do stop \"$unit\"; done"
+
+
+def start_triggers(unit_class: str, units: Iterable[str]) -> str:
+    """A sh fragment: start the enabled timers, sockets and paths that are shut with a class.
+
+    Before its units: a socket does not start beside its running service.
+    """
+    return f"""\
+for unit in $(sed -n 's/^{unit_class} //p' {LIST}); do
+  case " {" ".join(units)} " in *" $unit "*) continue ;; esac
+  case $unit in *.timer|*.socket|*.path) ;; *) continue ;; esac
+  systemctl is-enabled --quiet "$unit" 2>/dev/null || continue
+  systemctl is-active --quiet "$unit" || systemctl start "$unit" 9>&- || exit 1
+done"""
+
+
+def _words(units: Iterable[str]) -> str:
+    return " ".join(shlex.quote(unit) for unit in units)

@@ -1,0 +1,62 @@
+"""Placing the gate on a machine that serves: open before it stands, and nothing is started."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reconciler.errors import CommandFailed, StaleAct
+from reconciler.machine.activation_gate import CLAIM, GENERATOR, IDENTITY, MARK, Gate
+from reconciler.machine.shell import Command, Shell
+from reconciler.machine.unit_control import ACT_SECONDS, STALE, Act, told_script
+
+
+def place_open(shell: Shell, gate: Gate, generation: int, deploy: str) -> None:
+    """Place the gate on a live machine without touching a unit; idempotent.
+
+    Fenced like every act. Raises StaleAct where the machine has obeyed a newer generation,
+    CommandFailed where systemd does not take the gate (it is removed again), and what a Shell
+    raises.
+    """
+    act = Act(generation, deploy, app="run", jobs="run")
+    try:
+        shell.run(
+            Command(place_script(gate, act), "place the gate", sudo=True, timeout=ACT_SECONDS)
+        )
+    except CommandFailed as error:
+        if error.status != STALE:
+            raise
+        raise StaleAct(
+            f"{shell.host} has obeyed a newer generation than {generation}: no gate was placed",
+            detail=error.detail,
+        ) from error
+
+
+def place_script(gate: Gate, act: Act) -> str:
+    """The state first, then the files, then the reload: nothing is shut at any moment.
+
+    A reload between them: a clone reads what is on the disk, and units may have been changed there
+    since the running manager read them.
+    """
+    return f"""\
+{told_script(gate, act, "systemctl daemon-reload")}
+systemctl daemon-reload
+if [ ! -e {MARK} ] || [ -s {MARK} ]; then
+  rm -f {GENERATOR}; systemctl daemon-reload
+  echo "systemd does not run {GENERATOR} as it should: see journalctl -b _PID=1" >&2; exit 1
+fi
+"""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who a machine is by its firmware, and whom cloud-init took it for if not for that one."""
+
+    firmware: str
+    claimed: str
+
+
+def identity(shell: Shell) -> Identity:
+    """Ask the machine; changes nothing. Raises ShellError's kin."""
+    script = f'{IDENTITY}{CLAIM}echo "$instance"; echo "$claimed"\n'
+    said = shell.run(Command(script, "read the asset tag", sudo=True)).text.split("\n")
+    return Identity(*(*said, "", "")[:2])

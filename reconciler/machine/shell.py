@@ -1,0 +1,75 @@
+"""The port to a machine's shell: what the use cases need of SSH, and nothing more.
+
+Implemented by `reconciler.machine.ssh` (paramiko, pinned host keys) and by fakes in the tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Command:
+    """One POSIX sh script to run on a machine.
+
+    `script` must hold no secret: it is visible in the machine's process list. Secrets go into
+    `stdin`, which the script reads. `timeout` is wall-clock seconds for the whole command.
+    """
+
+    script: str
+    label: str
+    sudo: bool = False
+    stdin: bytes = b""
+    timeout: float = 60.0
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command printed (the last 1 MiB of each stream) and its exit status, always 0."""
+
+    stdout: bytes
+    stderr: bytes
+
+    @property
+    def text(self) -> str:
+        """stdout as text, without the final newline."""
+        return self.stdout.decode("utf-8", "replace").rstrip("\n")
+
+
+OnBytes = Callable[[int, int], None]
+"""Progress of a copy: bytes done, bytes in all."""
+
+
+class Shell(Protocol):
+    """An open session on one machine."""
+
+    @property
+    def host(self) -> str:
+        """The address the session goes to, for messages."""
+        ...
+
+    def run(self, command: Command, on_output: Callable[[bytes], None] | None = None) -> Result:
+        """Run to the end.
+
+        Raises CommandFailed (status other than 0, last 40 lines as detail), CommandTimedOut,
+        ConnectionLost.
+        """
+        ...
+
+    def put(
+        self, source: Path, target: str, *, mode: int = 0o644, on_bytes: OnBytes | None = None
+    ) -> None:
+        """Copy one local file to `target` by SFTP, whole or not at all (write aside, rename)."""
+        ...
+
+    def forward(self, host: str, port: int) -> AbstractContextManager[tuple[str, int]]:
+        """A loopback (host, port) here that leads to (host, port) as the machine sees it."""
+        ...
+
+    def close(self) -> None:
+        """End the session; safe to call twice."""
+        ...

@@ -1,0 +1,47 @@
+"""SSH to a machine with a pinned host key.
+
+Only `reconciler.machine.ssh.client` knows paramiko, and it is imported on first use: `--help` and
+every pure path stay instant.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.machine.ssh.target import ClientKey, SshTarget, Timing
+
+if TYPE_CHECKING:
+    from reconciler.machine.host_key import PublicHostKey
+    from reconciler.machine.ssh.client import RemoteShell
+
+__all__ = ["ClientKey", "SshTarget", "Timing", "connect", "seen_host_key"]
+
+
+def connect(
+    target: SshTarget,
+    host_key: PublicHostKey,
+    client: ClientKey,
+    timing: Timing | None = None,
+    via: RemoteShell | None = None,
+) -> RemoteShell:
+    """A session on `target`, which must prove that it holds `host_key`.
+
+    Tries again until `timing.deadline` seconds have gone by, but only for what booting explains
+    (no route, refused, closed). `via` is a session on a bastion to go through.
+    Raises CannotConnect with its `kind`, ConfigError for a client key that cannot be read.
+    """
+    from reconciler.machine.ssh import client as paramiko_side
+
+    return paramiko_side.connect(target, host_key, client, timing or Timing(), via)
+
+
+def seen_host_key(
+    target: SshTarget, timing: Timing | None = None, via: RemoteShell | None = None
+) -> PublicHostKey:
+    """The ed25519 host key that `target` shows, *unproved*: for a person to compare (`adopt`).
+
+    Raises CannotConnect.
+    """
+    from reconciler.machine.ssh import client as paramiko_side
+
+    return paramiko_side.seen_host_key(target, timing or Timing(), via)

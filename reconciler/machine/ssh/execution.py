@@ -1,0 +1,155 @@
+"""One command on an open channel: drained, timed, judged.
+
+Both streams are read in one loop, for a server stops when either window is full (paramiko #448:
+reading the exit status or one stream first waits for ever beyond 2 MiB).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import select
+import shlex
+import signal
+import threading
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from reconciler.errors import CommandFailed, CommandTimedOut
+from reconciler.machine.shell import Command, Result
+from reconciler.machine.ssh.output_tail import Tail
+
+_CHUNK = 1 << 16
+_REMOTE_GRACE = 5
+
+
+class Channel(Protocol):
+    """What is needed of an SSH channel (paramiko's has it)."""
+
+    eof_received: int
+    closed: bool
+    exit_status: int
+    status_event: threading.Event
+
+    def fileno(self) -> int: ...
+    def recv_ready(self) -> bool: ...
+    def recv(self, nbytes: int, /) -> bytes: ...
+    def recv_stderr_ready(self) -> bool: ...
+    def recv_stderr(self, nbytes: int, /) -> bytes: ...
+    def send_ready(self) -> bool: ...
+    def send(self, data: bytes, /) -> int: ...
+    def shutdown_write(self) -> None: ...
+
+
+def wire_script(command: Command) -> str:
+    """The command line that goes over the wire.
+
+    `timeout` ends the command on the machine too, even when we are gone: closing a channel does
+    not kill anything under OpenSSH. `exit $?` keeps the login shell as the parent, so that a
+    death by signal comes back as 128 + its number (paramiko cannot read the signal's own message).
+    """
+    limit = math.ceil(command.timeout) + _REMOTE_GRACE
+    sudo = "sudo -n " if command.sudo else ""
+    return f"{sudo}timeout -k 10 {limit} sh -c {shlex.quote(command.script)}; exit $?"
+
+
+def execute(
+    channel: Channel,
+    command: Command,
+    host: str,
+    on_output: Callable[[bytes], None] | None,
+) -> Result:
+    """Feed stdin, drain to the end, judge the status.
+
+    Raises CommandFailed, CommandTimedOut; EOFError when the session died under it.
+    """
+    running = _Running(channel, command, on_output)
+    if not running.drain():
+        raise CommandTimedOut(
+            f"{command.label} on {host} was given up after {command.timeout:g} s"
+            f"{running.why_late()}",
+            detail=running.shown.last_lines(),
+        )
+    status = channel.exit_status
+    if status < 0:
+        raise EOFError("no exit status")
+    if status > 0:
+        raise CommandFailed(
+            f"{command.label} on {host} {_ending(status)}",
+            status=status,
+            detail=running.shown.last_lines(),
+        )
+    return Result(running.stdout.read(), running.stderr.read())
+
+
+def _ending(status: int) -> str:
+    with contextlib.suppress(ValueError):
+        if status > 128:
+            return f"was killed by {signal.Signals(status - 128).name}"
+    return f"ended with {status}"
+
+
+class _Running:
+    """A command under way: its outputs so far and what is left of its input and its time."""
+
+    def __init__(
+        self, channel: Channel, command: Command, on_output: Callable[[bytes], None] | None
+    ) -> None:
+        self._channel = channel
+        self._input = memoryview(command.stdin)
+        self._on_output = on_output
+        self._end = time.monotonic() + command.timeout
+        self.stdout = Tail()
+        self.stderr = Tail()
+        self.shown = Tail()
+
+    def drain(self) -> bool:
+        """Until both streams have ended and the status is there; False when time is up first."""
+        if not self._input:
+            self._channel.shutdown_write()
+        poll = select.poll()
+        poll.register(self._channel.fileno(), select.POLLIN)
+        while (left := self._end - time.monotonic()) > 0:
+            # Asked before reading: what arrived before the end is then surely read.
+            ended = self._channel.eof_received or self._channel.closed
+            if self._read() or self._write():
+                continue
+            if ended:
+                return self._channel.status_event.wait(left)
+            # The window's opening is not signalled by the descriptor, only output is.
+            poll.poll(min(left, 0.02 if self._input else 1.0) * 1000)
+        return False
+
+    def why_late(self) -> str:
+        """A reason for the time-out that we can see."""
+        if self._channel.status_event.is_set():
+            return "; it had ended, but something it started keeps its output open"
+        return ""
+
+    def _read(self) -> bool:
+        channel, moved = self._channel, False
+        if channel.recv_ready():
+            moved = self._keep(channel.recv(_CHUNK), self.stdout)
+        if channel.recv_stderr_ready():
+            moved = self._keep(channel.recv_stderr(_CHUNK), self.stderr) or moved
+        return moved
+
+    def _keep(self, data: bytes, stream: Tail) -> bool:
+        stream.add(data)
+        self.shown.add(data)
+        if data and self._on_output:
+            self._on_output(data)
+        return bool(data)
+
+    def _write(self) -> bool:
+        if not self._input or not self._channel.send_ready():
+            return False
+        try:
+            sent = self._channel.send(bytes(self._input[:_CHUNK]))
+            self._input = self._input[sent:]
+            if not self._input:
+                self._channel.shutdown_write()
+        except OSError:  # it closed its stdin or ended: its status says what that means
+            self._input = memoryview(b"")
+        return True

@@ -1,0 +1,278 @@
+"""What a machine is told, and what it says of itself: fenced, idempotent, over the Shell port.
+
+An act carries the generation that justified it. The machine remembers the highest it has obeyed,
+under a lock, and refuses an older one: a stop that comes late must not hit a deploy that is live
+again (protocol.md, rule 10).
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from typing import Literal
+
+from reconciler.errors import CommandFailed, StaleAct
+from reconciler.machine.activation_gate import (
+    CARRY_OVER,
+    CLAIM,
+    GENERATOR,
+    IDENTITY,
+    LIST,
+    LOCK,
+    RELOAD,
+    STATE,
+    Gate,
+    place_files,
+    start_triggers,
+    stop_pulled,
+    unit_name,
+)
+from reconciler.machine.shell import Command, Shell
+from reconciler.machine.unit_script import JOURNAL, STOP_AND_START
+from reconciler.machine.unit_state import digest
+
+Run = Literal["run", "stop"]
+Jobs = Literal["run", "stop", "keep"]
+"""`keep`: as they are, since whoever is to give them up has not been told yet (rule 18)."""
+
+STALE = 75  # EX_TEMPFAIL of sysexits.h; nothing else in the script ends so
+ACT_SECONDS = 180.0
+
+
+@dataclass(frozen=True)
+class Act:
+    """What a machine is to do, and the ledger's generation that says so.
+
+    `lacks`: a unit that this machine does not have need not start: an older release's machine may
+    never have had what a newer one brought.
+    """
+
+    generation: int
+    deploy: str
+    app: Run
+    jobs: Jobs
+    lacks: bool = False
+
+
+@dataclass(frozen=True)
+class MachineState:
+    """What a machine has obeyed last, and what it does.
+
+    `generation` is 0 and `deploy` empty where it has obeyed nothing (a fresh clone, an adopted
+    machine). `gated`: the gate stands and knows every unit. `units` is the digest of the set of
+    units that it was told of.
+    """
+
+    instance: str
+    deploy: str
+    generation: int
+    active: frozenset[str]
+    gated: bool
+    gate: Gate
+    units: str = ""
+
+    @property
+    def app_running(self) -> bool:
+        """Whether all units of the app are active."""
+        return self.active >= set(self.gate.app)
+
+    @property
+    def jobs_running(self) -> bool:
+        """Whether all jobs are active."""
+        return self.active >= set(self.gate.jobs)
+
+    @property
+    def jobs_stopped(self) -> bool:
+        """Whether no job is active."""
+        return not self.active & set(self.gate.jobs)
+
+
+def obey(shell: Shell, gate: Gate, act: Act) -> None:
+    """Make the machine do what `act` says; harmless twice.
+
+    Never restarts a unit that runs and is to run. Writes the gate's files where they are missing
+    (an adopted machine). Raises StaleAct if it has obeyed a newer generation, CommandFailed with
+    the unit's last journal lines if a unit does not come up, and the other errors of a Shell.
+    """
+    label = f"{act.app} the app, {act.jobs} the jobs"
+    command = Command(obey_script(gate, act), label, sudo=True, timeout=ACT_SECONDS)
+    try:
+        shell.run(command)
+    except CommandFailed as error:
+        if error.status != STALE:
+            raise
+        raise StaleAct(
+            f"{shell.host} has obeyed a newer generation than {act.generation}: {label} refused",
+            detail=error.detail,
+        ) from error
+
+
+def obey_script(gate: Gate, act: Act) -> str:
+    """The act as one sh script."""
+    parts = (
+        told_script(gate, act),
+        # Stopped while their files are still seen: a masked unit has no ExecStop. Masked by the
+        # reload, stopped again: a timer or socket may have been quicker.
+        f"lacks={act.lacks:d}",
+        STOP_AND_START,
+        _stop(gate, act),
+        RELOAD,
+        _stop(gate, act),
+        _start(gate, act),
+    )
+    return "\n".join(part for part in parts if part) + "\n"
+
+
+def told_script(gate: Gate, act: Act, before_files: str = "") -> str:
+    """The part of an act that starts and stops nothing: the machine remembers what it was told.
+
+    RELOAD has to follow. `before_files` runs between the state and the gate's files.
+    """
+    parts = (
+        "set -eu",
+        f"mkdir -p {LOCK.rpartition('/')[0]}",
+        f"exec 9> {LOCK}",
+        'flock -w 60 9 || { echo "another act holds the lock" >&2; exit 1; }',
+        IDENTITY,
+        '[ -n "$instance" ] || { echo "this machine does not know its instance id" >&2; exit 1; }',
+        _refuse_claimed(act),
+        CARRY_OVER,
+        _refuse_newer(act),
+        # Truth before deed: a crash in between leaves what the next obedience completes. And the
+        # state before the gate: on an adopted machine the app must not find itself shut.
+        _wanted_jobs(gate, act),
+        _set_apart(act),
+        _write_state(gate, act),
+        before_files,
+        place_files(gate),
+    )
+    return "\n".join(part for part in parts if part)
+
+
+def _refuse_claimed(act: Act) -> str:
+    """Where cloud-init took the machine for another one, nothing is opened; shutting is safe."""
+    if "run" not in (act.app, act.jobs):
+        return ""
+    return (
+        f"{CLAIM}"
+        '[ -z "$claimed" ] || { echo "the firmware says $instance, cloud-init $claimed: this '
+        'machine is a copy that cloud-init did not notice (manual_cache_clean?)" >&2; exit 1; }'
+    )
+
+
+def _stop(gate: Gate, act: Act) -> str:
+    parts = [
+        part
+        for wanted, name, units in ((act.jobs, "jobs", gate.jobs), (act.app, "app", gate.app))
+        if wanted == "stop" and units
+        for part in (_switch("stop", units), stop_pulled(name))
+    ]
+    return "\n".join(parts)
+
+
+def _start(gate: Gate, act: Act) -> str:
+    parts = [
+        part
+        for wanted, name, units in ((act.app, "app", gate.app), (act.jobs, "jobs", gate.jobs))
+        if wanted == "run" and units
+        for part in (start_triggers(name, units), _switch("run", units))
+    ]
+    return "\n".join(parts)
+
+
+def _refuse_newer(act: Act) -> str:
+    return (
+        "seen=0; jobs=\n"
+        f'if grep -qx "instance=$instance" {STATE} 2>/dev/null; then\n'
+        f"  seen=$(sed -n 's/^generation=//p' {STATE})\n"
+        f"  jobs=$(sed -n 's/^jobs=//p' {STATE})\n"
+        "fi\n"
+        f'if [ "${{seen:-0}}" -gt {act.generation:d} ]; then\n'
+        f'  echo "has obeyed generation $seen" >&2; exit {STALE}\n'
+        "fi"
+    )
+
+
+def _wanted_jobs(gate: Gate, act: Act) -> str:
+    """Sets `jobs`; to keep them is to remember what this machine was told last, or else does."""
+    if act.jobs != "keep":
+        return f"jobs={act.jobs == 'run':d}"
+    names = " ".join(shlex.quote(unit) for unit in gate.jobs)
+    return (
+        f'if [ -z "$jobs" ]; then jobs=0; for unit in {names}; do\n'
+        '  if systemctl is-active --quiet "$unit"; then jobs=1; fi\n'
+        "done; fi"
+    )
+
+
+def _set_apart(act: Act) -> str:
+    """On a copy of another service's machine, the units of that service stay shut for good."""
+    service = act.deploy.partition("/")[0]
+    if not service:
+        return ""
+    return (
+        f'if [ -f {LIST} ] && grep -q "^deploy=." {STATE} 2>/dev/null &&\n'
+        f'  ! grep -qx -e "instance=$instance" -e "deploy={service}/.*" {STATE}; then\n'
+        f"  sed -i 's/^[a-z]* /other /' {LIST}\n"
+        "fi"
+    )
+
+
+def _write_state(gate: Gate, act: Act) -> str:
+    said = " ".join(
+        shlex.quote(line)
+        for line in (
+            f"deploy={act.deploy}",
+            f"generation={act.generation:d}",
+            f"app={act.app == 'run':d}",
+            f"units={digest(gate)}",
+        )
+    )
+    return (
+        f'printf \'%s\\n\' "instance=$instance" {said} "jobs=$jobs" > {STATE}.new\n'
+        f"sync {STATE}.new 2>/dev/null || sync\n"
+        f"mv -f {STATE}.new {STATE}\n"
+        # The name, too: after a power cut the machine would come back as it was told before.
+        f"sync {STATE.rpartition('/')[0]} 2>/dev/null || sync"
+    )
+
+
+def _switch(wanted: Run, units: tuple[str, ...]) -> str:
+    """Start the units in order, or stop them in reverse."""
+    word, ordered = ("start", units) if wanted == "run" else ("stop", units[::-1])
+    return "\n".join(f"{word} {shlex.quote(unit)}" for unit in ordered)
+
+
+def last_lines(shell: Shell, unit: str) -> str:
+    """The last lines of a unit's journal, for an error's detail. Raises ShellError's kin."""
+    script = f"{JOURNAL}\njournal {shlex.quote(unit_name(unit))}"
+    return shell.run(Command(script, f"read the journal of {unit}", sudo=True)).text
+
+
+def observe(shell: Shell, gate: Gate) -> MachineState:
+    """What the machine has obeyed and what runs on it; changes nothing. Raises ShellError's kin."""
+    result = shell.run(Command(observe_script(gate), "look at the units", sudo=True))
+    lines = [line.partition("=")[::2] for line in result.text.splitlines()]
+    said = dict(lines)
+    ours = said.get("instance") == said.get("self")
+    return MachineState(
+        instance=said.get("self", ""),
+        deploy=said.get("deploy", "") if ours else "",
+        generation=int(said.get("generation", "0")) if ours else 0,
+        active=frozenset(value for key, value in lines if key == "active"),
+        gated={value for key, value in lines if key == "gated"} == set(gate.all),
+        gate=gate,
+        units=said.get("units", "") if ours else "",
+    )
+
+
+def observe_script(gate: Gate) -> str:
+    """Prints `self=`, the state file, `active=UNIT` and `gated=UNIT` for those that are."""
+    tests = (
+        f"if systemctl is-active --quiet {name}; then echo active={name}; fi\n"
+        f"if [ -x {GENERATOR} ] && grep -qxF -e 'app '{name} -e 'jobs '{name} {LIST} 2>/dev/null; "
+        f"then echo gated={name}; fi"
+        for name in map(shlex.quote, gate.all)
+    )
+    head = f'{IDENTITY}echo "self=$instance"\ncat {STATE} 2>/dev/null || :'
+    return "\n".join([head, *tests, ""])

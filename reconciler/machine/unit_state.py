@@ -1,0 +1,225 @@
+"""The units of a service as systemd knows them on a machine: asked, then judged. Pure.
+
+A name that systemd does not know gates nothing: the unit that was meant starts on every clone and
+acts as production there. So each configured unit is looked up on the live machine before anything
+is made, and so is whatever else is enabled there that the distribution did not bring.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from reconciler.machine.activation_gate import LIST, MARK, STATE, Gate
+
+UNGATED_KINDS = (".device", ".slice", ".scope")
+"""Kinds that systemd makes itself or that start nothing: there is no start to keep back."""
+
+_STRONGER = ("/etc/systemd/system.control/", "/run/systemd/system.control/")
+"""Where a unit's file takes precedence over generator.early (systemd.unit(5), load path)."""
+
+_FOLDERS = (
+    "/etc/systemd/system",
+    "/run/systemd/system",
+    "/usr/local/lib/systemd/system",
+    "/usr/lib/systemd/system",
+    "/lib/systemd/system",
+)
+"""Where unit files lie; the masks of the gate lie elsewhere."""
+
+_ASKED = ("Id", "LoadState", "Type", "RemainAfterExit", "FragmentPath")
+_DIGITS = 16
+
+
+def digest(gate: Gate | None) -> str:
+    """Names the set of units: what a machine has obeyed is about this set and no other."""
+    if gate is None:
+        return ""
+    said = [f"app {one}" for one in sorted(gate.app)] + [f"job {one}" for one in sorted(gate.jobs)]
+    return hashlib.sha256("\n".join(said).encode()).hexdigest()[:_DIGITS]
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a machine says of its units.
+
+    `facts` are systemd's properties of each configured unit, empty for a name that is none.
+    `files` are all unit files, `acting` what else starts on every clone: kind and name. `shut`: the
+    gate keeps units from starting here, of a machine that is asked since it serves.
+    """
+
+    machine: str
+    facts: Mapping[str, Mapping[str, str]]
+    files: tuple[str, ...] = ()
+    acting: tuple[tuple[str, str], ...] = ()
+    shut: bool = False
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A configured unit that can be neither kept back on a clone nor started there."""
+
+    unit: str
+    text: str
+
+
+def ask_script(gate: Gate) -> str:
+    """Prints what `read` understands; changes nothing, and shows no line of a crontab."""
+    wanted = " ".join(f"-p {one}" for one in _ASKED)
+    asks = [
+        f"echo unit={name}; systemctl show {wanted} {name} 2>/dev/null || :"
+        for name in map(shlex.quote, gate.all)
+    ]
+    gated = f"gated={shlex.quote(' '.join(gate.all))}"
+    return "\n".join([*asks, _FILES, gated, _ACTING, _SHUT, ""])
+
+
+_FILES = (
+    "systemctl list-unit-files --no-legend --no-pager 2>/dev/null |"
+    " sed -n 's/^\\([^ ]*\\).*/file=\\1/p'"
+)
+
+_SHUT = f"if grep -qx app {MARK} 2>/dev/null; then echo shut=yes; fi"
+
+# Links in *.wants are what `enable` makes; the instances of templates are found only so. A
+# package's own unit may lie in /etc as well. What only gated units want is gated with them. A job
+# that was gated once and is not any more is named whoever brought it.
+_ACTING = f"""\
+packaged() {{ dpkg -S "$1" >/dev/null 2>&1 || rpm -qf "$1" >/dev/null 2>&1; }}
+for link in /etc/systemd/system/*.wants/* /etc/systemd/system/*.requires/*; do
+  [ -L "$link" ] || continue
+  real=$(readlink -f "$link") || continue
+  case $link in *.service|*.timer|*.socket|*.path) ;; *) continue ;; esac
+  by=${{link%/*}} by=${{by##*/}}
+  case " $gated " in *" ${{by%.*}} "*) continue ;; esac
+  if ! grep -qxF "jobs ${{link##*/}}" {LIST} 2>/dev/null; then
+    case $real in /usr/lib/*|/lib/*|/dev/null|/run/*|/snap/*) continue ;; esac
+    if packaged "$real"; then continue; fi
+  fi
+  echo "acting=unit ${{link##*/}}"
+done
+for file in /etc/crontab /etc/cron.d/* /var/spool/cron/crontabs/* /var/spool/cron/*; do
+  if [ -f "$file" ] && grep -q '^[[:space:]]*@reboot' "$file"; then echo "acting=cron $file"; fi
+done
+for file in /etc/rc.local /etc/rc.d/rc.local; do
+  if [ -f "$file" ] && [ ! -L "$file" ] && [ -x "$file" ]; then echo "acting=script $file"; fi
+done
+for file in /var/lib/systemd/linger/*; do
+  if [ -f "$file" ]; then echo "acting=user ${{file##*/}}"; fi
+done"""
+
+
+def read(machine: str, text: str) -> Known:
+    """What the script printed."""
+    facts: dict[str, dict[str, str]] = {}
+    files: list[str] = []
+    acting: list[tuple[str, str]] = []
+    now: dict[str, str] = {}
+    shut = False
+    for line in text.splitlines():
+        key, _, value = line.partition("=")
+        if key == "unit":
+            now = facts.setdefault(value, {})
+        elif key == "file":
+            files.append(value)
+        elif key == "acting":
+            kind, _, name = value.partition(" ")
+            acting.append((kind, name))
+        elif key == "shut":
+            shut = True
+        elif key in _ASKED:
+            now[key] = value
+    return Known(machine, facts, tuple(files), tuple(dict.fromkeys(acting)), shut)
+
+
+def problems(gate: Gate, known: Known) -> tuple[Problem, ...]:
+    """The configured units that must not be released with, each with what to name instead."""
+    found = ((one, _problem(one, known)) for one in gate.all)
+    return tuple(Problem(unit, text) for unit, text in found if text)
+
+
+def _problem(unit: str, known: Known) -> str:
+    facts = known.facts.get(unit, {})
+    state, id_ = facts.get("LoadState", ""), facts.get("Id", unit)
+    bare = unit.removesuffix(".service")
+    if bare.endswith(UNGATED_KINDS):
+        return f"a {bare.rpartition('.')[2]} cannot be kept from starting: name what runs in it"
+    if bare.endswith("@"):
+        return f"is a template: name an instance of it, {bare}NAME"
+    if state == "loaded" and id_ != unit:
+        return f"is another name of {id_}: name {id_}, a clone is gated by the name of the file"
+    if state == "loaded":
+        return _is_not_held(facts) or _ends_by_itself(unit, facts, known)
+    if state == "masked" and known.shut:
+        return f"is kept shut by the gate on {known.machine}, a copy or one that lost {STATE}"
+    if state == "masked":
+        return f"is masked on {known.machine}: unmask it there, or leave it out"
+    if state not in ("", "not-found"):
+        return f"does not load on {known.machine} ({state}): systemctl status {unit}"
+    close = difflib.get_close_matches(unit, known.files, 1, 0.6)
+    hint = f": did you mean {close[0]}?" if close else ""
+    return f"is not on {known.machine}{hint}"
+
+
+def _is_not_held(facts: Mapping[str, str]) -> str:
+    path = facts.get("FragmentPath", "")
+    if not path.startswith(_STRONGER):
+        return ""
+    return f"lies at {path}, where no mask reaches: move it to /etc/systemd/system"
+
+
+def _ends_by_itself(unit: str, facts: Mapping[str, str], known: Known) -> str:
+    """A oneshot is never found running, so it would be started anew by every sweep."""
+    if facts.get("Type") != "oneshot" or facts.get("RemainAfterExit") == "yes":
+        return ""
+    timer = unit.removesuffix(".service") + ".timer"
+    there = f": name its timer, {timer}" if timer in known.files else ": name its timer"
+    return f"is of Type=oneshot, which runs and ends, and would run at every sweep{there}"
+
+
+def warnings(gate: Gate, known: Known) -> tuple[str, ...]:
+    """What else is enabled and acts on every clone, though nobody named it."""
+    return tuple(said for kind, name in known.acting if (said := _warning(kind, name, gate)))
+
+
+def _warning(kind: str, name: str, gate: Gate) -> str:
+    if kind == "unit":
+        stem = name.removesuffix(".service")
+        gated = {name, *(f"{stem}{one}" for one in (".timer", ".path", ".socket"))} & set(gate.all)
+        return "" if gated else f"{name} acts on every clone: add it to app.jobs or app.units"
+    if kind == "cron":
+        crons = [one for one in gate.jobs if one in ("cron.service", "crond.service")]
+        if crons:
+            return f"the @reboot lines of {name} run when {crons[0]} first starts on a new live"
+        return f"the @reboot lines of {name} act on every clone: add cron to app.jobs"
+    if kind == "user":
+        return f"user units of {name} (linger) act on every clone: make them units of the system"
+    return f"{name} acts on every clone: make it a unit, and add that to app.jobs"
+
+
+def missing_script(wanted: Iterable[str]) -> str:
+    """Prints those of the units that have neither a file, nor a template, nor a script of SysV."""
+    names = " ".join(shlex.quote(one) for one in wanted)
+    return f"""\
+for unit in {names}; do
+  found= kind=${{unit##*.}} stem=${{unit%.*}}
+  for name in "$unit" "${{stem%%@*}}@.$kind"; do
+    for top in {" ".join(_FOLDERS)}; do if [ -e "$top/$name" ]; then found=1; fi; done
+  done
+  if [ -z "$found" ] && [ ! -e "/etc/init.d/$stem" ]; then echo "$unit"; fi
+done
+"""
+
+
+def meant(unit: str, known: Known) -> str:
+    """What acts on every clone under a name so near to this one that it is the same, mistyped."""
+    acting = [name for kind, name in known.acting if kind == "unit"]
+    return next(iter(difflib.get_close_matches(unit, acting, 1, 0.8)), "")
+
+
+def first_words(found: Iterable[Problem]) -> str:
+    """Each problem as `unit text`, for one line."""
+    return "; ".join(f"{one.unit} {one.text}" for one in found)

@@ -1,0 +1,77 @@
+"""What a run has read, what it could not read and what it left out: account × region × kind. Pure.
+
+Unknown is not empty (protocol.md, rule 6): a sweep that says "clean" must also say of what.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from reconciler.model.tags import Place
+
+EVERYWHERE = "*"
+"""As a region: those of an account that could not be entered, so that nobody knows which."""
+
+GLOBAL = "global"
+"""As a region: Route 53 has none."""
+
+INDEX = "tags"
+LEDGER = "ledger"
+NAME = "name"
+MACHINE = "machine"
+"""What is read beside the kinds of resources: the tag index, ledgers, other names, machines."""
+
+
+class Status(StrEnum):
+    """Whether a scope was read; the better first."""
+
+    READ = "read"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+_WORSE = tuple(Status)
+
+
+@dataclass(frozen=True)
+class Read:
+    """One row: a kind in one place (of one service, where it is not read for all at once).
+
+    pages, calls   answers, and requests that were answered; 0 where the tag index names none
+    note           why it was not read, in one line
+    """
+
+    place: Place
+    kind: str
+    status: Status = Status.READ
+    pages: int = 0
+    calls: int = 0
+    note: str = ""
+    service: str = ""
+
+
+def merged(reads: Iterable[Read]) -> tuple[Read, ...]:
+    """One row an account, region and kind: the worst status, every note, pages and calls summed."""
+    found: dict[tuple[str, str], Read] = {}
+    for one in reads:
+        key = (str(one.place), one.kind)
+        found[key] = _both(found[key], one) if key in found else replace(one, service="")
+    return tuple(found[key] for key in sorted(found, key=lambda key: key[0]))
+
+
+def _both(one: Read, other: Read) -> Read:
+    notes = dict.fromkeys(each for each in (one.note, other.note) if each)
+    return replace(
+        one,
+        status=max(one.status, other.status, key=_WORSE.index),
+        pages=one.pages + other.pages,
+        calls=one.calls + other.calls,
+        note="; ".join(notes),
+    )
+
+
+def all_read(reads: Iterable[Read]) -> bool:
+    """Whether nothing failed and nothing was left out."""
+    return all(one.status is Status.READ for one in reads)

@@ -1,0 +1,70 @@
+"""The fence: what can be undone carries the generation that justified it (protocol.md, rule 10).
+
+Garbage is garbage for ever, so a late delete is harmless. A late freeze, thaw, halt or job switch
+is not: by then its deploy may be live again. So the thing itself remembers the highest generation
+that it has obeyed and refuses an older one. There are two stores of that memory: the comment of a
+database (one transaction under an advisory lock) and a file on a machine (under flock). The rule
+is one, and it is here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from reconciler.errors import StaleAct
+from reconciler.model.deploy_id import DeployId
+
+NEVER = 0
+"""What a thing remembers that has obeyed nobody yet: a ledger's first generation is 1."""
+
+
+class Decision(StrEnum):
+    """What a thing does with an act, given the highest generation it has obeyed."""
+
+    OBEY = "obey"
+    AGAIN = "again"
+    STALE = "stale"
+
+
+@dataclass(frozen=True)
+class FencedAct:
+    """Who acts on a thing, and why it may.
+
+    generation  `gen` of the ledger that justified the act, as it was read or written
+    deploy      the deploy whose thing it is
+    ledger      the ledger's address: `<hosted zone id>/<ledger name>`
+    was         the addresses that it had before it was moved, newest first
+    """
+
+    generation: int
+    deploy: DeployId
+    ledger: str
+    was: tuple[str, ...] = ()
+
+    @property
+    def first_ledger(self) -> str:
+        """The address that the ledger was born with: who locks by it waits for acts from before."""
+        return self.was[-1] if self.was else self.ledger
+
+
+def decide(seen: int, generation: int) -> Decision:
+    """What to do with an act of `generation` after obeying `seen`; the same one is idempotent."""
+    if generation < seen:
+        return Decision.STALE
+    return Decision.AGAIN if generation == seen else Decision.OBEY
+
+
+def obey(seen: int, generation: int) -> bool:
+    """Whether an act of `generation` is carried out by a thing that has obeyed `seen`."""
+    return decide(seen, generation) is not Decision.STALE
+
+
+def admit(seen: int, generation: int, thing: str) -> int:
+    """The generation `thing` remembers from now on. Raises StaleAct for an older act."""
+    if not obey(seen, generation):
+        raise StaleAct(
+            f"{thing} refused an act of generation {generation}: it has obeyed {seen}",
+            cure="somebody changed the service since; read the ledger and decide again",
+        )
+    return generation

@@ -1,0 +1,285 @@
+"""The ledger: who is live, who is kept for rollback, who holds the lease (protocol.md).
+
+A value and pure transitions on it. Every transition raises the generation by one, so that no
+value ever comes back, and returns a new Ledger or raises NotAllowed. Storing it by
+compare-and-swap is the business of the edges; its text form is in `reconciler.model.ledger_codec`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from reconciler.model.deploy_id import DeployId
+
+STEP_LIMIT = 16
+
+
+class NotAllowed(Exception):
+    """A transition's requirement does not hold; the message says which."""
+
+
+@dataclass(frozen=True)
+class LedgerHome:
+    """What the ledger is the ledger of: its A record, and the machines' account and region.
+
+    A configuration that says another is refused (rule 12).
+    """
+
+    record: str
+    account: str
+    region: str
+
+    def __str__(self) -> str:
+        return f"{self.record} in {self.account}/{self.region}"
+
+
+@dataclass(frozen=True)
+class Live:
+    """The deploy that serves, and the addresses the ledger last wrote into the A record.
+
+    `ids` are the instances of an adopted deploy: no token of theirs proves them, and a copy that
+    is started with their tags must not pass for them (rule 15).
+    """
+
+    id: DeployId
+    at: tuple[str, ...]
+    ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Previous:
+    """A deploy that served and is kept for rollback; `rejected` where it was rolled back from."""
+
+    id: DeployId
+    retired: datetime
+    at: tuple[str, ...]
+    rejected: bool = False
+    ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Evidence of a failed deploy: rooted until then, never promotable, in nobody's way."""
+
+    id: DeployId
+    until: datetime
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The exclusive right to change the service, held by one id until a time."""
+
+    id: DeployId
+    until: datetime
+    step: str
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The root set of one service. `gen` is the generation; `previous` is newest first.
+
+    `home` is None in a ledger that an older version wrote. `was` are the addresses that the ledger
+    had before it was moved, newest first: what was born under them is still its own. `moved` is
+    the address that it was moved to; a ledger that says so refuses everything.
+    """
+
+    gen: int
+    live: Live | None = None
+    previous: tuple[Previous, ...] = ()
+    kept: tuple[Kept, ...] = ()
+    lease: Lease | None = None
+    home: LedgerHome | None = None
+    was: tuple[str, ...] = ()
+    moved: str = ""
+
+    @cached_property
+    def rooted(self) -> frozenset[DeployId]:
+        """Every id the ledger names."""
+        return frozenset(self.named)
+
+    @property
+    def named(self) -> tuple[DeployId, ...]:
+        """The ids in the order of the text, one for each entry."""
+        live = (self.live.id,) if self.live else ()
+        lease = (self.lease.id,) if self.lease else ()
+        previous = tuple(one.id for one in self.previous)
+        return (*live, *previous, *(one.id for one in self.kept), *lease)
+
+    def find_previous(self, deploy: DeployId) -> Previous | None:
+        """The entry of `deploy` among the previous ones."""
+        return next((one for one in self.previous if one.id == deploy), None)
+
+    def addresses_of(self, deploy: DeployId) -> tuple[str, ...]:
+        """The addresses it last gave to `deploy`, live or previous; () for any other."""
+        served = (self.live, *self.previous)
+        return next((one.at for one in served if one is not None and one.id == deploy), ())
+
+    def instances_of(self, deploy: DeployId) -> tuple[str, ...]:
+        """The instances of an adopted deploy, live or previous; () where none are recorded."""
+        served = (self.live, *self.previous)
+        return next((one.ids for one in served if one is not None and one.id == deploy), ())
+
+    def is_kept(self, deploy: DeployId) -> bool:
+        """Whether `deploy` is kept as evidence."""
+        return any(one.id == deploy for one in self.kept)
+
+
+def next_generation(ledger: Ledger, **changes: Any) -> Ledger:
+    """Every transition raises the generation: no value ever comes back."""
+    return replace(ledger, gen=ledger.gen + 1, **changes)
+
+
+def require(condition: bool, reason: str) -> None:
+    """Raise NotAllowed with the reason unless the condition holds."""
+    if not condition:
+        raise NotAllowed(reason)
+
+
+def _holds(ledger: Ledger, mine: DeployId) -> Lease:
+    lease = ledger.lease
+    if lease is None:
+        raise NotAllowed(f"{mine} holds no lease: it was ended")
+    require(lease.id == mine, f"the lease is held by {lease.id}, not by {mine}")
+    return lease
+
+
+def opened() -> Ledger:
+    """The ledger of a service that has none yet: generation 1, nobody live."""
+    return Ledger(gen=1)
+
+
+def adopt(ledger: Ledger, live: Live, now: datetime) -> Ledger:
+    """Bring a machine that no deploy made under the ledger. Requires no lease.
+
+    Where somebody moved the record away from a live deploy, that one becomes the newest previous.
+    """
+    require(ledger.lease is None, "the lease is held")
+    require(live.id not in ledger.rooted, f"{live.id} is rooted already")
+    require(bool(live.at), "nothing to point the record at")
+    return next_generation(ledger, live=live, previous=with_old_live(ledger, now))
+
+
+def with_old_live(ledger: Ledger, now: datetime, *, rejected: bool = False) -> tuple[Previous, ...]:
+    """The previous deploys once live has been left."""
+    old = ledger.live
+    if old is None:
+        return ledger.previous
+    return (Previous(old.id, now, old.at, rejected, old.ids), *ledger.previous)
+
+
+def settle(ledger: Ledger, home: LedgerHome) -> Ledger:
+    """Give a ledger of an older version its home. One that has a home keeps it."""
+    return ledger if ledger.home is not None else replace(ledger, home=home)
+
+
+def acquire(ledger: Ledger, mine: DeployId, until: datetime, step: str = "lease") -> Ledger:
+    """Take the lease. Requires that nobody holds it: an expired one is ended first (rule 3)."""
+    require(ledger.lease is None, "the lease is held")
+    require(mine not in ledger.rooted, f"{mine} is rooted already")
+    return next_generation(ledger, lease=Lease(mine, until, step[:STEP_LIMIT]))
+
+
+def renew(ledger: Ledger, mine: DeployId, until: datetime, step: str) -> Ledger:
+    """Move the lease's time and say the step. Requires that the lease is mine.
+
+    It may be moved back: while live is shut a lease is short. That is safe, as time only decides
+    when a lease may be ended; and a late copy of an older renewal names a generation that is gone.
+    """
+    _holds(ledger, mine)
+    return next_generation(ledger, lease=Lease(mine, until, step[:STEP_LIMIT]))
+
+
+@dataclass(frozen=True)
+class Cutover:
+    """What a commit does: `to` becomes live at `at`; `seen` is the live id read at the start."""
+
+    to: DeployId
+    at: tuple[str, ...]
+    seen: DeployId | None
+    now: datetime
+
+
+def commit(ledger: Ledger, mine: DeployId, cut: Cutover) -> Ledger:
+    """Make `cut.to` live and clear the lease; the A record changes in the same batch.
+
+    Requires: the lease is mine; `live` is what I read at the start; `to` is my own id or one of
+    `previous`. Going back to an older deploy marks the one left as rejected; rolling forward
+    again rejects nobody.
+    """
+    _holds(ledger, mine)
+    old = ledger.live
+    require((old.id if old else None) == cut.seen, "another deploy went live meanwhile")
+    known = ledger.find_previous(cut.to)
+    require(cut.to == mine or known is not None, f"{cut.to} is neither mine nor a previous deploy")
+    require(bool(cut.at), "nothing to point the record at")
+    back = old is not None and known is not None and goes_back(known, old.id)
+    left = with_old_live(ledger, cut.now, rejected=back)
+    rest = tuple(one for one in left if one.id != cut.to)
+    live = Live(cut.to, cut.at, known.ids if known else ())
+    return next_generation(ledger, live=live, previous=rest, lease=None)
+
+
+def goes_back(to: Previous, live: DeployId) -> bool:
+    """Whether `to` is older than `live`: then a switch to it rejects `live`.
+
+    Of two born in the same second, the one rejected before is the newer.
+    """
+    return to.id.born < live.born or (to.id.born == live.born and not to.rejected)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Who ends a lease and why: mine, past its time at `now`, or an operator says so.
+
+    `keep` roots the ended deploy as evidence until then.
+    """
+
+    seen: Lease
+    now: datetime
+    mine: DeployId | None = None
+    operator: bool = False
+    keep: datetime | None = None
+
+
+def expired(lease: Lease, now: datetime) -> bool:
+    """Whether the lease is past its time. It stays valid up to and including its second."""
+    return now > lease.until
+
+
+def end(ledger: Ledger, ending: Ending) -> Ledger:
+    """Clear the lease. Requires that it is exactly the one seen, and a right to end it."""
+    lease = ledger.lease
+    require(lease is not None and lease == ending.seen, "the lease is not the one seen")
+    right = ending.operator or ending.mine == ending.seen.id or expired(ending.seen, ending.now)
+    require(right, f"the lease of {ending.seen.id} has not run out")
+    kept = ledger.kept
+    if ending.keep is not None and ending.seen.id not in (ledger.rooted - {ending.seen.id}):
+        kept = (*kept, Kept(ending.seen.id, ending.keep))
+    return next_generation(ledger, lease=None, kept=kept)
+
+
+def forget(ledger: Ledger, deploy: DeployId) -> Ledger:
+    """Drop a previous or kept deploy. Requires no lease, and its things labelled `left` before."""
+    require(ledger.lease is None, "the lease is held")
+    known = ledger.find_previous(deploy) is not None or ledger.is_kept(deploy)
+    require(known, f"{deploy} is neither previous nor kept")
+    return next_generation(
+        ledger,
+        previous=tuple(one for one in ledger.previous if one.id != deploy),
+        kept=tuple(one for one in ledger.kept if one.id != deploy),
+    )
+
+
+def readdress(ledger: Ledger, at: tuple[str, ...]) -> Ledger:
+    """The live machines have other addresses since a stop and start (rule 11).
+
+    Requires no lease, a live deploy and a complete, non-empty set.
+    """
+    require(ledger.lease is None, "the lease is held")
+    require(bool(at), "never to an empty set")
+    if ledger.live is None:
+        raise NotAllowed("nobody is live")
+    return next_generation(ledger, live=replace(ledger.live, at=at))

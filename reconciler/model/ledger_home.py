@@ -1,0 +1,114 @@
+"""A ledger knows its home: record, account and region (protocol.md, rule 12). Pure.
+
+Two configurations that mean different services by one ledger would take production from each
+other. So the ledger says what it is the ledger of, and every command compares that with its
+configuration before it believes anything else that stands there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from reconciler.errors import LedgerUnknown, Refused
+from reconciler.model import ledger as ledgers
+from reconciler.model.ledger import Ledger, LedgerHome
+from reconciler.model.reading import LedgerAddress
+
+# Read loosely: a ledger of a newer version, or one that is damaged, claims its record as well.
+_RECORD = re.compile(r"\brecord=([^\s\"]+)")
+_LIVE_AT = re.compile(r"\blive=\S+(?: ids=\S+)? at=([0-9.,]+)")
+
+
+def at_home(address: LedgerAddress, ledger: Ledger) -> Ledger:
+    """The ledger, if it is the one that the configuration means. Raises LedgerUnknown."""
+    if ledger.moved:
+        raise _moved(address, ledger.moved)
+    wanted = address.home
+    if ledger.home is not None and wanted is not None and ledger.home != wanted:
+        raise _of_another(address, ledger.home, wanted)
+    return ledger
+
+
+def settle(ledger: Ledger, address: LedgerAddress) -> Ledger:
+    """A ledger of an older version, or a new one, with its home. For people's own commands."""
+    return ledgers.settle(ledger, address.home) if address.home else ledger
+
+
+def own(address: str, ledger: Ledger | None) -> tuple[str, ...]:
+    """Every address under which things of the ledger were born: its own first, then the former."""
+    return (address, *(ledger.was if ledger else ()))
+
+
+def claimed_by(
+    address: LedgerAddress, at: Sequence[str], neighbours: Mapping[str, str]
+) -> Refused | None:
+    """The refusal where another ledger of the zone has the record already: one has one ledger.
+
+    `at` is what the A record says. A ledger of an older version names no record: then its live
+    addresses tell. One that was moved away, or of a closed service, claims nothing any more.
+    """
+    found = owner(address.record, at, neighbours)
+    return _taken(address, found) if found else None
+
+
+def owner(record: str, at: Sequence[str], neighbours: Mapping[str, str]) -> str:
+    """The first of these ledgers whose record this is; '' for none."""
+    for name, text in sorted(neighbours.items()):
+        closed = "moved=" in text or not ("live=" in text or "lease=" in text)
+        if not closed and _claims(text, record, at):
+            return name
+    return ""
+
+
+def _claims(text: str, record: str, at: Sequence[str]) -> bool:
+    said = _RECORD.search(text)
+    if said is not None:
+        return said[1] == record
+    live = _LIVE_AT.search(text)
+    return live is not None and not set(at).isdisjoint(live[1].split(","))
+
+
+def _taken(address: LedgerAddress, name: str) -> Refused:
+    other = name.partition("._deploy.")[0]
+    return Refused(
+        f"{address.record} belongs to the ledger {name} already: it is released as {other}",
+        cure=(
+            f"To release it          deployer up {other}\n"
+            f"If {other} is closed     deployer retire {other} --nobody-live ID"
+        ),
+    )
+
+
+def _moved(address: LedgerAddress, to: str) -> LedgerUnknown:
+    name = to.partition("/")[2]
+    return LedgerUnknown(
+        f"the ledger {address.name} in zone {address.zone_id} was moved to {name} in zone "
+        f"{to.partition('/')[0]}",
+        cure=(
+            f"Use the configuration whose `record` is in the zone of {name}.\n"
+            f"To finish a move that was interrupted, with that configuration:\n"
+            f"deployer move {address.service}"
+        ),
+    )
+
+
+def _of_another(address: LedgerAddress, is_: LedgerHome, wanted: LedgerHome) -> LedgerUnknown:
+    service = address.service
+    if (is_.account, is_.region) != (wanted.account, wanted.region):
+        cure = (
+            f"Correct `account` and `region` in services/{service}.toml, or rename the file: the "
+            "file's name is the service's.\n"
+            f"If {service} is to live elsewhere: close it here first, with the configuration that "
+            f"it has had:\ndeployer retire {service} --nobody-live ID"
+        )
+    else:
+        cure = (
+            f"If these are two services, rename the file services/{service}.toml: the file's name "
+            "is the service's.\n"
+            f'If it is a mistake, write record = "{is_.record}" there.\n'
+            f"If the record was renamed on purpose   deployer move {service}"
+        )
+    return LedgerUnknown(
+        f"the ledger {address.name} is that of {is_}, the configuration says {wanted}", cure=cure
+    )

@@ -1,0 +1,100 @@
+"""Where a ledger is, and a ledger as it was read. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from reconciler.errors import ToolError
+from reconciler.model.ledger import Ledger, LedgerHome
+
+
+@dataclass(frozen=True)
+class LedgerAddress:
+    """Where a service's ledger and its A record are. `zone_id` is Route 53's hosted zone id.
+
+    `account` and `region` are those of the machines, as configured; '' where nobody said. `also`
+    are the names of the same zone that change with the record, `watched` the ids of the zones whose
+    names are witnesses (rule 13); none: the ledger's own.
+    """
+
+    service: str
+    zone_id: str
+    zone: str
+    record: str
+    account: str = ""
+    region: str = ""
+    also: tuple[str, ...] = ()
+    watched: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Name of the TXT record set: `shop._deploy.example.com`."""
+        return f"{self.service}._deploy.{self.zone}"
+
+    @property
+    def home(self) -> LedgerHome | None:
+        """What the ledger has to be the ledger of (rule 12); None where nobody said."""
+        return LedgerHome(self.record, self.account, self.region) if self.account else None
+
+    def __str__(self) -> str:
+        """Value of the tag `deploy-ledger`."""
+        return f"{self.zone_id}/{self.name}"
+
+    @staticmethod
+    def parse(text: str, service: str, record: str) -> LedgerAddress:
+        """The address in a tag `deploy-ledger`. Raises ValueError if it is another service's."""
+        zone_id, _, name = text.partition("/")
+        zone = name.removeprefix(f"{service}._deploy.")
+        if not zone_id or zone == name or not f".{record}".endswith(f".{zone}"):
+            raise ValueError(f"{text!r} is no ledger of {service} at {record}")
+        return LedgerAddress(service, zone_id, zone, record)
+
+
+@dataclass(frozen=True)
+class ARecord:
+    """A simple A record: its TTL in seconds and its IPv4 addresses, sorted."""
+
+    ttl: int
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A ledger as it was read, with everything needed to swap against exactly that.
+
+    `ledger` is None where the record does not exist. `text` and `ttl` are what a DELETE must
+    match. `a` is None where there is no A record. `now` is the Date header of the answer. `also`
+    has the record of each name that changes with it.
+    """
+
+    address: LedgerAddress
+    now: datetime
+    ledger: Ledger | None
+    text: str = ""
+    ttl: int = 60
+    a: ARecord | None = None
+    also: tuple[tuple[str, ARecord | None], ...] = ()
+
+    @property
+    def drain_ttl(self) -> int:
+        """How long clients may still use what the names say now: the longest TTL, in seconds."""
+        every = (self.a, *(one for _, one in self.also))
+        return max((one.ttl for one in every if one is not None), default=60)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The addresses of every name of some zones, and the calls it took."""
+
+    held: Mapping[str, tuple[str, ...]]
+    calls: int = 0
+
+
+@dataclass(frozen=True)
+class Readings:
+    """Many ledgers, each read or with what stood in the way, and the calls it took."""
+
+    found: Mapping[LedgerAddress, Reading | ToolError]
+    calls: int = 0

@@ -1,0 +1,159 @@
+"""A resource as the middle sees it: one flat value for every kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from reconciler.errors import Refused, ToolError, refusal_for
+from reconciler.model import tags as t
+from reconciler.model.coverage import Read
+from reconciler.model.deploy_id import DeployId
+from reconciler.model.tags import Label, Place
+
+INSTANCE = "instance"
+VOLUME = "volume"
+INTERFACE = "network-interface"
+IMAGE = "image"
+SNAPSHOT = "snapshot"
+ADDRESS = "elastic-ip"
+KEY_PAIR = "key-pair"
+GROUP = "security-group"
+TEMPLATE = "launch-template"
+RDS_INSTANCE = "rds-instance"
+RDS_SNAPSHOT = "rds-snapshot"
+DATABASE = "database"
+
+MAKING = "making"
+"""State of a database that has not got its name yet: it is no deploy's database so far."""
+
+RDS = frozenset({RDS_INSTANCE, RDS_SNAPSHOT})
+"""What RDS lists. It knows its own tags: EC2's tag index does not cover it (aws.md §8)."""
+
+BASE = "configured image"
+"""As a gap's kind: what a configuration names as a base could not be resolved."""
+
+APART = RDS | {DATABASE, BASE}
+"""Kinds that are listed apart from all else: where they cannot be read, they alone are unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One thing in the cloud, or a database on a shared server.
+
+    kind        one of the constants above, as EC2's DescribeTags names it where it does
+    id          EC2's; of an RDS thing the end of its ARN: `db:shop-…`, `snapshot:shop-…`
+    uses        ids that this one holds in use: they can only be deleted after it
+    used_by     ids that hold this one in use, as its own description says (attachments, images)
+    source      what it was made from, as far as that proves its birth (a snapshot's volume id)
+    token       an instance's ClientToken;  name: what its maker chose (image, group, database …)
+    size_gb     disk size; 0 where unknown;  type: t3.small, gp3, …
+    addresses   every address that may stand in an A record (private, public, elastic)
+    public      those of `addresses` that are public or elastic; an instance's main one first
+    public_ips  how many public IPv4 addresses it is billed for
+    doubt       of a database: why it is not believed to be the one that it passes for
+    deploy      the deploy its tag names, which is not yet a proof of birth
+    """
+
+    kind: str
+    id: str
+    place: Place
+    tags: Mapping[str, str] = field(default_factory=dict)
+    state: str = ""
+    name: str = ""
+    token: str = ""
+    zone: str = ""
+    type: str = ""
+    source: str = ""
+    created: datetime | None = None
+    addresses: tuple[str, ...] = ()
+    public: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
+    used_by: tuple[str, ...] = ()
+    size_gb: float = 0
+    public_ips: int = 0
+    shared: bool = False
+    doubt: str = ""
+    deploy: DeployId | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:  # parsed once: every rule asks for it
+        object.__setattr__(self, "deploy", DeployId.maybe(self.tags.get(t.ID)))
+
+    @property
+    def label(self) -> Label | None:
+        """Its `deploy-state`; None where missing or unknown."""
+        return t.label_of(self.tags)
+
+    @property
+    def hold(self) -> str:
+        """Why people keep it; '' also where they gave no reason."""
+        return self.tags.get(t.HOLD, "")
+
+    @property
+    def held(self) -> bool:
+        """Whether people keep it: the tag's presence counts, whatever its value (rule 16)."""
+        return t.HOLD in self.tags
+
+    @property
+    def private(self) -> tuple[str, ...]:
+        """Those of `addresses` that are not public; an instance's main one first."""
+        return tuple(one for one in self.addresses if one not in self.public)
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What tells it from every other: place, kind, id."""
+        return (str(self.place), self.kind, self.id)
+
+
+def service_of(thing: Resource) -> str:
+    """The service its tags name, which is not yet a proof of birth; '' where they name none."""
+    deploy = thing.deploy
+    return deploy.service if deploy is not None else ""
+
+
+def hold_of(thing: Resource) -> str:
+    """The reason for its hold in words, or `none`."""
+    return (thing.hold.strip() or "yes, without a reason") if thing.held else "none"
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A scope that could not be read: nothing in it may be taken for absent.
+
+    `reason` and `cure` are the error's own words, `refusal` is what to raise for it.
+    """
+
+    place: Place
+    kind: str
+    reason: str
+    cure: str = ""
+    refusal: type[ToolError] = Refused
+
+    @classmethod
+    def of(cls, place: Place, kind: str, error: ToolError) -> Gap:
+        """What `error` left unread."""
+        return cls(place, kind, error.message, error.cure, refusal_for(error))
+
+
+Plain = Mapping[tuple[DeployId, str], int]
+"""How many things are plainly kept and were not described, by deploy and kind."""
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """What was seen of the heap, what could not be seen, and what it took to look."""
+
+    resources: tuple[Resource, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    reads: tuple[Read, ...] = ()
+    plain: Plain = field(default_factory=dict)
+
+    @property
+    def calls(self) -> int:
+        """How many requests were answered."""
+        return sum(one.calls for one in self.reads)
+
+    def of(self, deploy: DeployId) -> tuple[Resource, ...]:
+        """The things whose tag names `deploy`."""
+        return tuple(one for one in self.resources if one.deploy == deploy)

@@ -1,0 +1,91 @@
+"""The tags every resource is born with, and those people may add (protocol.md).
+
+Keys use a hyphen: a '/' or a space would break instance tags in the metadata service (aws.md §1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from reconciler.model.deploy_id import DeployId
+
+ID = "deploy-id"
+STATE = "deploy-state"
+LEDGER = "deploy-ledger"
+PART = "deploy-part"
+HOST_KEY = "deploy-host-key"
+RELEASE = "deploy-release"
+BY = "deploy-by"
+HOLD = "deploy-hold"
+NOTICED = "deploy-noticed"
+UNITS = "deploy-units"
+"""On a finished machine: the digest of the set of units that it has obeyed."""
+NAME = "Name"
+
+HELD_BY_ADOPTION = "adopted"
+"""Value of `deploy-hold` on what `adopt` tagged: no deploy created it, so no sweep deletes it."""
+
+VALUE_LIMIT = 256
+
+
+class Label(StrEnum):
+    """Values of `deploy-state`. They may protect, never condemn."""
+
+    PENDING = "pending"
+    LIVE = "live"
+    RETIRED = "retired"
+    LEFT = "left"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Place:
+    """An account and a region: where a resource is."""
+
+    account: str
+    region: str
+
+    def __str__(self) -> str:
+        return f"{self.account}/{self.region}"
+
+
+def part(kind: str, place: Place) -> str:
+    """Value of `deploy-part`: kind and place of birth. A copied tag names another kind or place."""
+    return f"{kind}@{place}"
+
+
+@dataclass(frozen=True)
+class BirthTags:
+    """What a deploy writes on everything it creates, in the create call itself."""
+
+    deploy: DeployId
+    ledger: str
+    place: Place
+    release: str
+    by: str
+    host_key: str = ""
+
+    def of(self, kind: str) -> dict[str, str]:
+        """Tags of a new resource of `kind` (instance, volume, image, …)."""
+        tags = {
+            ID: str(self.deploy),
+            STATE: Label.PENDING.value,
+            LEDGER: self.ledger,
+            PART: part(kind, self.place),
+            RELEASE: self.release[:VALUE_LIMIT],
+            BY: self.by[:VALUE_LIMIT],
+            NAME: f"{self.deploy.service} {self.release}"[:VALUE_LIMIT],
+        }
+        if kind == "instance" and self.host_key:
+            tags[HOST_KEY] = self.host_key
+        return tags
+
+
+_LABELS = {one.value: one for one in Label}  # asked of every thing: the enum's own way is slow
+
+
+def label_of(tags: Mapping[str, str]) -> Label | None:
+    """The label, or None where there is none or an unknown one (which then protects)."""
+    return _LABELS.get(tags.get(STATE, ""))

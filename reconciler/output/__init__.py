@@ -1,0 +1,1 @@
+"""How plans, sweeps and audits look: text, HTML, JSON; `notifications` sends them."""

@@ -1,0 +1,153 @@
+"""Why one thing is kept or collected: what it is, and each rule that was asked, in order. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from reconciler.cost import estimate
+from reconciler.gc.verdict import Reason, Verdict
+from reconciler.model import tags as t
+from reconciler.model.resource import hold_of
+from reconciler.output.plan import verdict_json
+from reconciler.plan.explain import Question, questions
+from reconciler.plan.service_plan import Plan, ServicePlan
+from reconciler.util import humanize
+from reconciler.util.duration import format_duration
+
+
+def find(plan: Plan, id_: str) -> tuple[Verdict, ...]:
+    """The verdicts on the thing of that id or name, or on all things of that deploy."""
+    every = [one for todo in plan.services for one in todo.verdicts] + list(plan.strangers)
+    return tuple(
+        one for one in every if id_ in (one.thing.id, one.thing.name, str(one.thing.deploy))
+    )
+
+
+def explain_lines(plan: Plan, verdict: Verdict) -> list[str]:
+    """What it is, why, and what the next sweep does about it."""
+    thing = verdict.thing
+    fate = "is garbage" if verdict.collect else "is kept"
+    rows = [f"  {name:<11} {text}" for name, text in _answers(plan, verdict)]
+    lines = [f"{thing.id} {fate}: {humanize.one_line(verdict.text)}.", *rows]
+    lines += _asked_lines(_questions(plan, verdict))
+    if verdict.collect:
+        lines.append("The next sweep removes it.")
+        lines.append(f"To keep it:  reconciler hold {thing.id} 'your reason'")
+    else:
+        lines.append(f"What would change it:  {would_change(plan, verdict)}")
+    return lines
+
+
+_CHANGES: Mapping[Reason, str] = {
+    Reason.FOREIGN: "nothing here: it is of another ledger, or of a service without a file",
+    Reason.LOOK_ALIKE: "nothing: its birth is not proved, so only people remove it",
+    Reason.UNKNOWN: "the service being known again: reconciler plan says what is in the way",
+    Reason.LIVE: "a release or a rollback, which makes it previous",
+    Reason.PREVIOUS: "retention (keep, keep_for): a later sweep forgets it, then removes it",
+    Reason.LEASE: "its commit, or the end of its lease: deployer abort ends it now",
+    Reason.LOST: "the ledger naming it again: deployer recover; no sweep decides about it",
+    Reason.WITNESSED: "its address leaving the A record",
+    Reason.IN_USE: "the end of what uses it, or of its being shared",
+}
+
+
+def would_change(plan: Plan, verdict: Verdict) -> str:
+    """What would make another verdict of this one."""
+    thing, todo = verdict.thing, _todo(plan, verdict)
+    if verdict.collect:
+        return f"reconciler hold {thing.id}, or its service becoming unknown"
+    if verdict.reason is Reason.HELD:
+        if thing.hold == t.HELD_BY_ADOPTION:
+            return "people removing it: no deploy created it, so no sweep deletes it"
+        return f"reconciler release {thing.id}"
+    if verdict.reason is Reason.YOUNG and todo is not None and thing.deploy is not None:
+        return f"time: from {thing.deploy.born + todo.root.min_age:%Y-%m-%d %H:%M:%S} UTC on"
+    if verdict.reason is Reason.KEPT and todo is not None:
+        until = [one.until for one in todo.root.ledger.kept if one.id == thing.deploy]
+        return f"time: it is kept until {max(until):%Y-%m-%d %H:%M:%S} UTC" if until else "time"
+    return _CHANGES.get(verdict.reason, "another ledger")
+
+
+def _answers(plan: Plan, verdict: Verdict) -> Iterator[tuple[str, str]]:
+    thing, todo = verdict.thing, _todo(plan, verdict)
+    yield "what", " ".join(filter(None, (thing.kind, thing.type, thing.state, str(thing.place))))
+    yield "deploy", str(thing.deploy) if thing.deploy else "its deploy-id does not parse"
+    yield "label", thing.tags.get(t.STATE, "none")
+    yield "hold", humanize.one_line(hold_of(thing))
+    yield "in use by", ", ".join(thing.used_by) or "nothing"
+    yield "shared", "with other accounts" if thing.shared else "no"
+    if todo is not None:
+        yield "age", _age(verdict, todo)
+        yield "seen", _seen(todo)
+        yield "cost", _cost(verdict, todo)
+
+
+def _age(verdict: Verdict, todo: ServicePlan) -> str:
+    deploy = verdict.thing.deploy
+    if deploy is None or todo.problem:
+        return "unknown"
+    least = todo.root.min_age
+    rule = f"; min_age {format_duration(least)}" if least else "; no min_age"
+    return (
+        f"{humanize.rough(todo.root.now - deploy.born)}, born {deploy.born:%Y-%m-%d %H:%M:%S}{rule}"
+    )
+
+
+def _seen(todo: ServicePlan) -> str:
+    """The times of what was judged by: the heap is listed first, the ledger read last."""
+    root = todo.root
+    if root.problem:
+        return f"ledger not known: {humanize.one_line(root.problem)}"
+    listed = root.now - root.heap_age
+    return f"listed {listed:%H:%M:%S}, ledger and record read {root.now:%H:%M:%S} UTC"
+
+
+def _cost(verdict: Verdict, todo: ServicePlan) -> str:
+    now = None if todo.problem else todo.root.now
+    price, spent = estimate.price(verdict.thing), estimate.so_far(verdict.thing, now)
+    if not price:
+        return "not billed by itself"
+    hourly = estimate.hourly(verdict.thing)
+    month = None if hourly is None else round(hourly, 4) * estimate.MONTH
+    return f"{price}, {humanize.money(spent)} so far, {humanize.money(month)} in 30 days"
+
+
+def _todo(plan: Plan, verdict: Verdict) -> ServicePlan | None:
+    return next((one for one in plan.services if verdict in one.verdicts), None)
+
+
+def _questions(plan: Plan, verdict: Verdict) -> tuple[Question, ...]:
+    todo = _todo(plan, verdict)
+    return questions(plan, todo, verdict) if todo is not None else ()
+
+
+def _asked_lines(asked: Sequence[Question]) -> Iterator[str]:
+    """A line a rule; it decides where an arrow says so."""
+    if asked:
+        yield "Asked, in this order, of what was read at these times (UTC):"
+    for number, one in enumerate(asked, 1):
+        at = f"{one.at:%H:%M:%S}" if one.at else "unread  "
+        said = f"  → kept: {humanize.one_line(one.said.text)}" if one.said else ""
+        yield f"  {number:>2} {one.rule:<8} {at}  {humanize.one_line(one.saw)}{said}"
+    if asked and asked[-1].said is None:
+        yield "  → nothing keeps it"
+
+
+def _asked_json(one: Question) -> dict[str, Any]:
+    return {
+        "rule": one.rule,
+        "at": one.at.isoformat() if one.at else None,
+        "saw": one.saw,
+        "said": None if one.said is None else {"reason": one.said.reason, "text": one.said.text},
+    }
+
+
+def explain_json(plan: Plan, verdict: Verdict) -> dict[str, Any]:
+    """The same as an object."""
+    return {
+        **verdict_json(verdict),
+        "answers": dict(_answers(plan, verdict)),
+        "asked": [_asked_json(one) for one in _questions(plan, verdict)],
+        "would_change": would_change(plan, verdict),
+    }

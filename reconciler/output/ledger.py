@@ -1,0 +1,72 @@
+"""A ledger as people and programs read it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from reconciler.model.deploy_id import DeployId
+from reconciler.model.ledger import Ledger
+
+Names = Mapping[DeployId, str]
+"""What the deploys' releases are called, where it is known."""
+
+
+def iso(moment: datetime) -> str:
+    """A moment as JSON has it, to the second: `2026-11-23T03:15:02Z`."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def ledger_json(ledger: Ledger | None) -> dict[str, Any]:
+    """The ledger as an object; without a `gen` where there is none."""
+    if ledger is None:
+        return {}
+    live, lease = ledger.live, ledger.lease
+    return {
+        "gen": ledger.gen,
+        "live": live and {"id": str(live.id), "at": list(live.at)},
+        "previous": [
+            {
+                "id": str(one.id),
+                "retired": iso(one.retired),
+                "at": list(one.at),
+                "rejected": one.rejected,
+            }
+            for one in ledger.previous
+        ],
+        "kept": [{"id": str(one.id), "until": iso(one.until)} for one in ledger.kept],
+        "lease": lease and {"id": str(lease.id), "until": iso(lease.until), "step": lease.step},
+    }
+
+
+def ledger_lines(ledger: Ledger | None) -> list[str]:
+    """The ledger, one entry a line, as it is in DNS but for people."""
+    return [f"generation {ledger.gen}", *_entries(ledger)] if ledger else ["no ledger"]
+
+
+def _entries(ledger: Ledger) -> Iterator[str]:
+    if ledger.live:
+        yield f"live       {ledger.live.id}  at {', '.join(ledger.live.at)}"
+    for one in ledger.previous:
+        fate = ", rejected" if one.rejected else ""
+        yield f"previous   {one.id}  at {', '.join(one.at)}, retired {iso(one.retired)}{fate}"
+    for kept in ledger.kept:
+        yield f"kept       {kept.id}  until {iso(kept.until)}"
+    if ledger.lease:
+        lease = ledger.lease
+        yield f"lease      {lease.id}  until {iso(lease.until)}, in `{lease.step}`"
+
+
+def headline(ledger: Ledger, names: Names) -> str:
+    """The ledger in a few words: `live v1.5.0 · 1 previous · no lease`."""
+    live = f"live {named(ledger.live.id, names)}" if ledger.live else "nobody live"
+    kept = f" · {len(ledger.kept)} kept" if ledger.kept else ""
+    lease = ledger.lease
+    held = f"lease {lease.id.short} in `{lease.step}`" if lease else "no lease"
+    return f"{live} · {len(ledger.previous)} previous{kept} · {held}"
+
+
+def named(deploy: DeployId, names: Names) -> str:
+    """A deploy's release, or the short form of its id."""
+    return names.get(deploy) or f"…{deploy.short}"

@@ -1,0 +1,1 @@
+"""Notifications about a sweep: the message, and who sends it where."""

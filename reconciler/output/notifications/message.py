@@ -1,0 +1,162 @@
+"""What people are told about a sweep, before it acts and after: with cost, and not every minute.
+
+A finding is a thing. One that stays (it is protected, or a person must decide) would be found by
+every sweep, so it is told once a day: the tag `deploy-noticed` on the thing itself says when it
+was, so that any number of sweeps on any number of machines know of each other (adr 0009). Pure.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from reconciler.cost import estimate
+from reconciler.model import tags as t
+from reconciler.model.deploy_id import parse_time
+from reconciler.model.outcome import Fate, Outcome
+from reconciler.model.resource import DATABASE, Resource
+from reconciler.output.plan import saving
+from reconciler.plan.service_plan import Plan
+from reconciler.util import humanize
+
+QUIET = timedelta(days=1)
+"""So long nothing is said again about the same thing."""
+
+LONGEST = 20
+"""Things named one by one in a notice; of more, only the number."""
+
+
+class Phase(StrEnum):
+    """When a notice is sent."""
+
+    PLANNED = "planned"
+    REFUSED = "refused"
+    DONE = "done"
+
+
+@dataclass(frozen=True)
+class Notice:
+    """One message. `findings` are the things that are new in it, `rest` what goes with them."""
+
+    phase: Phase
+    subject: str
+    lines: tuple[str, ...]
+    findings: tuple[Resource, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """All of it, as plain text."""
+        return "\n".join((self.subject, *self.lines))
+
+
+@dataclass
+class Told:
+    """What was told by this process, beside what the things' own tags say."""
+
+    when: dict[tuple[str, str, str], datetime] = field(default_factory=dict)
+
+    def is_fresh(self, thing: Resource, now: datetime) -> bool:
+        """Whether nothing was said about it for a day.
+
+        A database has no tags to say so, and goes along with what has.
+        """
+        last = self.when.get(thing.key) or _noticed(thing)
+        return thing.kind != DATABASE and (last is None or now - last >= QUIET)
+
+    def remember(self, things: Iterable[Resource], now: datetime) -> None:
+        """These were told now; what is older than a day is forgotten."""
+        self.when = {key: at for key, at in self.when.items() if now - at < QUIET}
+        self.when |= {one.key: now for one in things}
+
+
+def _noticed(thing: Resource) -> datetime | None:
+    """When its tag says that somebody was told; None for no tag, or one that is no time."""
+    try:
+        return parse_time(thing.tags.get(t.NOTICED, ""))
+    except ValueError:
+        return None
+
+
+def planned(plan: Plan, told: Told, now: datetime, refusal: str = "") -> Notice | None:
+    """What the sweep is about to remove, or would if it were not refused; None for nothing new."""
+    garbage = [one.thing for todo in plan.services for one in todo.deletes]
+    fresh = tuple(one for one in garbage if told.is_fresh(one, now))
+    if not fresh:
+        return None
+    services = _services(garbage)
+    count = humanize.count(len(garbage), "thing")
+    if refusal:
+        subject = f"{services}: {count} left behind, and the sweep refuses to remove them"
+        head = [humanize.one_line(refusal)]
+    else:
+        subject = f"{services}: {count} left behind, removed now"
+        head = []
+    phase = Phase.REFUSED if refusal else Phase.PLANNED
+    lines = [*head, *_listed([_line(one, now) for one in garbage]), f"saves {saving(garbage)}"]
+    return Notice(phase, subject, tuple(lines), fresh)
+
+
+def done(outcomes: Sequence[Outcome], told: Sequence[Resource], now: datetime) -> Notice | None:
+    """What a sweep has removed, and what of that which was told before it has not.
+
+    `told` are the findings of its planned notice. None for nothing to say.
+    """
+    gone = [one.resource for one in outcomes if one.fate is Fate.GONE]
+    announced = {one.key for one in told}
+    stayed = [
+        one
+        for one in outcomes
+        if one.fate not in (Fate.GONE, Fate.DONE) and one.resource.key in announced
+    ]
+    if not gone and not stayed:
+        return None
+    services = _services([*gone, *(one.resource for one in stayed)])
+    removed = humanize.counts(Counter(one.kind for one in gone))
+    left = f", {humanize.count(len(stayed), 'thing')} left" if stayed else ""
+    lines = [f"saves {saving(gone)}"] if gone else []
+    lines += _listed([_stayed(one) for one in stayed])
+    lines += _listed([_line(one, now) for one in gone])
+    return Notice(Phase.DONE, f"{services}: removed {removed}{left}", tuple(lines))
+
+
+def _services(things: Iterable[Resource]) -> str:
+    names = dict.fromkeys(one.deploy.service for one in things if one.deploy)
+    return ", ".join(names) or "nobody's"
+
+
+def _line(thing: Resource, now: datetime) -> str:
+    since = f"{humanize.rough(now - thing.deploy.born)} old" if thing.deploy else ""
+    release = humanize.one_line(thing.tags.get(t.RELEASE, ""))[:40]
+    facts = (thing.kind, thing.id, thing.type, thing.state, release, since, estimate.price(thing))
+    return f"- {' · '.join(filter(None, facts))}"
+
+
+def _stayed(outcome: Outcome) -> str:
+    thing, why = outcome.resource, humanize.one_line(outcome.text)
+    return f"- not removed: {thing.kind} {thing.id} ({outcome.fate.value}): {why[:300]}"
+
+
+def _listed(lines: Sequence[str]) -> list[str]:
+    if len(lines) <= LONGEST:
+        return list(lines)
+    return [*lines[:LONGEST], f"- … and {len(lines) - LONGEST} more"]
+
+
+def for_slack(notice: Notice) -> dict[str, str]:
+    """The message as Slack's incoming webhooks want it; Mattermost and Discord's /slack take it.
+
+    Tags are anybody's text: what would mention people or make links is taken for text.
+    """
+    text = notice.text
+    for sign, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
+        text = text.replace(sign, entity)
+    return {"text": text}
+
+
+def for_mail(notice: Notice) -> tuple[str, str]:
+    """Subject and text as SNS wants them: a subject has at most 100 plain characters."""
+    plain = notice.subject.encode("ascii", "replace").decode()
+    return f"reconciler: {plain}"[:100], notice.text

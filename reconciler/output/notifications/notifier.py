@@ -1,0 +1,108 @@
+"""Tells people about a sweep: by webhook, by SNS. No way that is down ever stops a sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from reconciler.errors import Refused, ToolError
+from reconciler.model.resource import DATABASE, Resource
+from reconciler.output.notifications.message import Notice, Phase, Told, done, planned
+from reconciler.plan.service_plan import Plan
+from reconciler.sweep.runner import Result
+from reconciler.util.log import Logger
+from reconciler.util.secret import redact
+
+log = Logger()
+
+Send = Callable[[Notice], None]
+"""Sends one notice, or raises ToolError. Takes seconds at most."""
+
+Mark = Callable[[Resource, datetime], None]
+"""Writes on a thing that somebody was told of it. Raises ToolError."""
+
+SENT, FAILED = "sent", "failed"
+
+
+@dataclass
+class Notifier:
+    """Sends the notices of one sweep.
+
+    `ways` are by name, `phases` those that are wanted. `told` outlives the sweep where a loop does.
+    """
+
+    ways: Mapping[str, Send]
+    mark: Mark
+    phases: frozenset[Phase] = frozenset(Phase)
+    told: Told = field(default_factory=Told)
+    on_sent: Callable[[str, str], None] = lambda _way, _outcome: None
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    _announced: list[Resource] = field(default_factory=list, init=False)
+
+    def planned(self, plan: Plan) -> None:
+        """A plan is about to be carried out."""
+        self._announce(planned(plan, self.told, self.clock()))
+
+    def refused(self, plan: Plan, error: Refused) -> None:
+        """A plan is refused."""
+        self._announce(planned(plan, self.told, self.clock(), refusal=error.message))
+
+    def done(self, result: Result) -> None:
+        """A sweep has ended."""
+        notice = done(result.outcomes, self._announced, self.clock())
+        if notice is not None and Phase.DONE in self.phases:
+            self._send(notice)
+
+    def _announce(self, notice: Notice | None) -> None:
+        if notice is None:
+            return
+        self._announced += notice.findings
+        # Where only the end is wanted, what stays is told once a day all the same.
+        wanted = Phase.PLANNED in self.phases or notice.phase is Phase.REFUSED
+        if wanted and not self._send(notice):
+            return  # nobody heard: the next sweep says it again
+        now = self.clock()
+        self.told.remember(notice.findings, now)
+        for one in notice.findings:
+            self._mark(one, now)
+
+    def _mark(self, thing: Resource, now: datetime) -> None:
+        if thing.kind == DATABASE:
+            return
+        try:
+            self.mark(thing, now)
+        except ToolError as error:
+            log.warning("a notice may come again", id=thing.id, cause=error.message)
+
+    def _send(self, notice: Notice) -> bool:
+        """Whether it has gone out by any way."""
+        sent = [self._sent(way, send, notice) for way, send in self.ways.items()]
+        return any(sent)
+
+    def _sent(self, way: str, send: Send, notice: Notice) -> bool:
+        try:
+            send(notice)
+        except ToolError as error:
+            log.warning("not told", way=way, phase=notice.phase.value, cause=redact(error.message))
+            self.on_sent(way, FAILED)
+            return False
+        log.info("told", way=way, phase=notice.phase.value, subject=notice.subject)
+        self.on_sent(way, SENT)
+        return True
+
+
+def approving(check: Callable[[Plan], None], people: Notifier | None) -> Callable[[Plan], None]:
+    """`check`, which refuses a plan by raising Refused; people are told of the plan either way."""
+
+    def approve(plan: Plan) -> None:
+        try:
+            check(plan)
+        except Refused as error:
+            if people is not None:
+                people.refused(plan, error)
+            raise
+        if people is not None:
+            people.planned(plan)
+
+    return approve

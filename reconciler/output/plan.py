@@ -1,0 +1,187 @@
+"""A plan as people review it and programs read it: every act, its reason, its money. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from reconciler.cost import estimate
+from reconciler.cost.foreign import strangers
+from reconciler.gc.verdict import Reason, Verdict
+from reconciler.model import tags as t
+from reconciler.model.deploy_id import DeployId
+from reconciler.model.resource import Resource
+from reconciler.output.coverage import (
+    completeness_json,
+    completeness_lines,
+    elsewhere_lines,
+    stranger_lines,
+    strangers_json,
+)
+from reconciler.output.ledger import Names, headline, ledger_json, named
+from reconciler.plan.circuit_breaker import Cap, Load, load
+from reconciler.plan.service_plan import Plan, ServicePlan
+from reconciler.util import humanize
+
+
+def names_of(verdicts: Iterable[Verdict]) -> Names:
+    """What the deploys' releases are called, as their things say."""
+    return {
+        one.thing.deploy: humanize.one_line(one.thing.tags[t.RELEASE])
+        for one in verdicts
+        if one.thing.deploy is not None
+        and one.reason is not Reason.FOREIGN
+        and one.thing.tags.get(t.RELEASE)
+    }
+
+
+def plan_lines(plan: Plan, cap: Cap, *, verbose: bool = False) -> list[str]:
+    """The whole plan: a line for the scope, a block a service, the sum, what was read."""
+    lines = [_scope(plan), ""]
+    for one in plan.services:
+        lines += _service(one)
+    lines += [f"! {gap.kind}s of {gap.place} unread: {gap.reason}" for gap in plan.inventory.gaps]
+    lines += stranger_lines(strangers(plan))
+    reads = plan.inventory.reads
+    read = [*completeness_lines(reads, verbose=verbose), *elsewhere_lines(reads)]
+    return [*lines, "", *_sums(plan, cap), *read]
+
+
+def _scope(plan: Plan) -> str:
+    places = sorted({one.root.home.place for one in plan.services}, key=str)
+    accounts = sorted({one.account for one in places})
+    regions = sorted({one.region for one in places})
+    sizes = (
+        humanize.count(len(plan.services), "service"),
+        humanize.counts({"resource": len(plan.inventory.resources), "call": plan.inventory.calls}),
+    )
+    return " · ".join((f"account {', '.join(accounts)}", ", ".join(regions), *sizes))
+
+
+def _service(todo: ServicePlan) -> list[str]:
+    names = names_of(todo.verdicts)
+    head = f"{todo.service:<8} "
+    if todo.problem:
+        why = humanize.one_line(todo.problem)
+        return [f"{head}unknown: {why}; nothing of {todo.service} will be touched"]
+    clean = " · clean" if todo.empty and not todo.contradictions else ""
+    acts = [*_swaps(todo, names), *_deletions(todo, names)]
+    notes = [f"  ! {humanize.one_line(one)}" for one in todo.contradictions]
+    notes += [f"    {line}" for one in todo.witnesses for line in one.cure.splitlines()]
+    return [f"{head}{headline(todo.root.ledger, names)}{clean}", *acts, *notes]
+
+
+def _swaps(todo: ServicePlan, names: Names) -> Iterator[str]:
+    """What changes without a deletion, in the order it is done."""
+    if todo.end is not None:
+        ended = f"{todo.end.until:%H:%M:%S} in `{todo.end.step}`"
+        yield f"  x lease     {todo.end.id}  ran out {ended}"
+    if todo.readdress:
+        yield f"  ~ repoint   {todo.root.home.service} to {', '.join(todo.readdress)}"
+    for repair in todo.repairs:
+        who = f"{named(repair.deploy, names)} ({repair.role})"
+        yield f"  ~ finish    {who}: {humanize.one_line(repair.why)}"
+    for deploy in todo.forget:
+        yield f"  ~ forget    {named(deploy, names)}: beyond retention"
+
+
+def _deletions(todo: ServicePlan, names: Names) -> Iterator[str]:
+    for one in todo.deletes:
+        thing = one.thing
+        who = named(thing.deploy, names) if thing.deploy else ""
+        text = f"  - {thing.kind:<17} {thing.id:<21} {who} {one.reason}"
+        yield f"{text:<66} {estimate.price(thing):>12}".rstrip()
+
+
+def loads(plan: Plan, cap: Cap) -> dict[str, Load]:
+    """How much each service would lose, for those that would."""
+    found = {one.service: load(one, cap) for one in plan.services}
+    return {name: one for name, one in found.items() if one.deletions}
+
+
+def _sums(plan: Plan, cap: Cap) -> list[str]:
+    lines = [
+        f"{humanize.count(one.deletions, 'deletion')} of {one.owned} owned by {name}"
+        f" (cap {one.cap})"
+        for name, one in loads(plan, cap).items()
+    ]
+    if lines:
+        lines[-1] += (
+            f" · saves {saving(one.thing for todo in plan.services for one in todo.deletes)}"
+        )
+    if plan.empty and not lines:
+        lines = ["nothing to do" if not plan.unknown else "nothing to do where it is known"]
+    return lines
+
+
+def saving(things: Iterable[Resource]) -> str:
+    """`up to $0.0273/h, $19.66 in 30 days`: snapshots share what did not change (aws.md §5)."""
+    every = list(things)
+    prices = [estimate.hourly(one) for one in every]
+    hourly = sum(price for price in prices if price is not None)
+    most = "up to " if any(map(estimate.is_bound, every)) else ""
+    more = " and what is not known" if None in prices else ""
+    # The month of what is shown, so that report, plan and sweep name the same figure.
+    month = humanize.money(round(hourly, 4) * estimate.MONTH)
+    return f"{most}{humanize.hourly(hourly)}, {month} in 30 days{more}"
+
+
+def plan_json(plan: Plan, cap: Cap) -> dict[str, Any]:
+    """The plan as an object: everything that `plan_lines` says, and the reasons for keeping."""
+    return {
+        "empty": plan.empty,
+        "services": [_service_json(one, cap) for one in plan.services],
+        "strangers": [verdict_json(one) for one in plan.strangers],
+        "not_ours": strangers_json(strangers(plan)),
+        "completeness": completeness_json(plan.inventory.reads),
+        "gaps": [
+            {"place": str(one.place), "kind": one.kind, "reason": one.reason}
+            for one in plan.inventory.gaps
+        ],
+        "resources": len(plan.inventory.resources),
+        "calls": plan.inventory.calls,
+    }
+
+
+def _service_json(todo: ServicePlan, cap: Cap) -> dict[str, Any]:
+    sizes = load(todo, cap)
+    return {
+        "service": todo.service,
+        "problem": todo.problem,
+        "ledger": ledger_json(todo.root.ledger) if not todo.problem else {},
+        "record": list(todo.root.record),
+        "end_lease": str(todo.end.id) if todo.end else None,
+        "repoint": list(todo.readdress),
+        "finish": [
+            {"deploy": str(one.deploy), "role": one.role.value, "why": one.why}
+            for one in todo.repairs
+        ],
+        "forget": _texts(todo.forget),
+        "delete": [verdict_json(one) for one in todo.deletes],
+        "keep": [verdict_json(one) for one in todo.verdicts if not one.collect],
+        "notes": list(todo.contradictions),
+        "deletions": sizes.deletions,
+        "owned": sizes.owned,
+        "cap": sizes.cap,
+    }
+
+
+def verdict_json(one: Verdict) -> dict[str, Any]:
+    """A thing, what becomes of it and why."""
+    thing = one.thing
+    return {
+        "kind": thing.kind,
+        "id": thing.id,
+        "place": str(thing.place),
+        "deploy": str(thing.deploy) if thing.deploy else None,
+        "label": thing.tags.get(t.STATE, ""),
+        "state": thing.state,
+        "verdict": "collect" if one.collect else "keep",
+        "reason": one.reason.value,
+        "text": one.text,
+        "hourly": estimate.hourly(thing),
+    }
+
+
+def _texts(ids: Iterable[DeployId]) -> list[str]:
+    return [str(one) for one in ids]

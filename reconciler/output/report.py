@@ -1,0 +1,231 @@
+"""The cost audit as a table, JSON, CSV or markdown: the same figures, and they add up. Pure."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from reconciler.cost.audit import GARBAGE, Item, Report, Row
+from reconciler.cost.estimate import MONTH, Sum, as_of, as_shown, price
+from reconciler.gc.verdict import Reason
+from reconciler.model.resource import (
+    ADDRESS,
+    DATABASE,
+    GROUP,
+    IMAGE,
+    KEY_PAIR,
+    RDS_INSTANCE,
+    RDS_SNAPSHOT,
+    SNAPSHOT,
+    TEMPLATE,
+    VOLUME,
+)
+from reconciler.output.coverage import (
+    completeness_json,
+    completeness_lines,
+    stranger_lines,
+    strangers_json,
+)
+from reconciler.output.ledger import iso
+from reconciler.output.plan import verdict_json
+from reconciler.util import humanize
+
+_SOME = 20
+"""Look-alikes named one by one in the table; JSON and HTML have them all."""
+
+HEADS = ("service", "release", "state", "since", "machines", "other", "$/h", "so far")
+_RIGHT = (6, 7)
+_SHORT = (
+    (VOLUME, "vol"),
+    (IMAGE, "img"),
+    (SNAPSHOT, "snap"),
+    (DATABASE, "db"),
+    (ADDRESS, "ip"),
+    (RDS_INSTANCE, "rds"),
+    (RDS_SNAPSHOT, "rds-snap"),
+    (GROUP, "sg"),
+    (KEY_PAIR, "key"),
+    (TEMPLATE, "lt"),
+)
+"""What is counted under `other`; a network interface goes with its machine and costs nothing."""
+
+
+def _cells(report: Report) -> list[tuple[str, ...]]:
+    """Every row of the table as text, the total last."""
+    rows: list[tuple[str, ...]] = []
+    several = len(report.services) > 1
+    for service in report.services:
+        own = [one for one in report.rows if one.service == service]
+        rows += [_row_cells(one, report.now, "" if n else service) for n, one in enumerate(own)]
+        if several and len(own) > 1:
+            sums = _shown(own)
+            rows.append(("", f"all of {service}", "", "", "", "", _dollars(sums), _so_far(sums)))
+    total = _shown(report.rows)
+    return [*rows, ("total", "", "", "", "", "", _dollars(total), _so_far(total))]
+
+
+def _shown(rows: Iterable[Row]) -> Sum:
+    return as_shown(one.cost for one in rows)
+
+
+def _row_cells(row: Row, now: datetime | None, service: str) -> tuple[str, ...]:
+    release = humanize.one_line(row.release)[:16] or f"…{row.deploy.short}"
+    machines = " ".join(f"{n} {state}" for state, n in sorted(row.machines.items()))
+    other = " ".join(f"{row.other[kind]} {short}" for kind, short in _SHORT if row.other.get(kind))
+    since = _since(row.deploy.born, now)
+    cost = (_dollars(row.cost), _so_far(row.cost))
+    return (service, release, row.state, since, machines or "–", other, *cost)
+
+
+def _since(born: datetime, now: datetime | None) -> str:
+    """The time of day if it was within the last one, else the day."""
+    recent = now is not None and now - born < timedelta(hours=24)
+    return f"{born:%H:%M}" if recent else f"{born:%b %d}"
+
+
+def _dollars(cost: Sum) -> str:
+    """What is known; a `+` says that some prices are not."""
+    if cost.things and cost.unknown == cost.things:
+        return "unknown"
+    return f"{cost.hourly:.4f}{'+' if cost.unknown else ''}"
+
+
+def _so_far(cost: Sum) -> str:
+    if cost.things and cost.ageless == cost.things:
+        return "unknown"
+    return f"{cost.so_far:.2f}{'+' if cost.ageless else ''}"
+
+
+def table(report: Report, *, verbose: bool = False) -> str:
+    """For people: the deploys, the orphans apart, what is wasted."""
+    cells = [HEADS, *_cells(report)]
+    widths = [max(len(row[n]) for row in cells) for n in range(len(HEADS))]
+    lines = [_aligned(row, widths) for row in cells]
+    return "\n".join([*lines, *_orphan_lines(report), *_foot(report, verbose=verbose)])
+
+
+def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:
+    texts = [
+        text.rjust(width) if n in _RIGHT else text.ljust(width)
+        for n, (text, width) in enumerate(zip(row, widths, strict=True))
+    ]
+    return "  ".join(texts).rstrip()
+
+
+def _orphan_lines(report: Report) -> list[str]:
+    """What nothing roots; then what only looks so, as far as it explains itself."""
+    lines = ["", "orphans", *map(_orphan, report.orphans)] if report.orphans else []
+    alike = [one for one in report.foreign if one.verdict.reason is Reason.LOOK_ALIKE]
+    if alike:
+        lines += ["", "look-alikes, in no sum above", *map(_orphan, alike[:_SOME])]
+    if len(alike) > _SOME:
+        lines.append(f"  and {len(alike) - _SOME} more")
+    return lines
+
+
+def _orphan(one: Item) -> str:
+    thing = one.verdict.thing
+    fate = "garbage" if one.verdict.collect else f"kept: {one.verdict.reason.value}"
+    return f"  {thing.kind:<17} {thing.id:<21} {fate:<20} {price(thing):>14}".rstrip()
+
+
+def _foot(report: Report, *, verbose: bool = False) -> list[str]:
+    wasted = _shown(one for one in report.rows if one.state == GARBAGE)
+    month = humanize.money(wasted.hourly * MONTH)
+    least = "at least " if wasted.unknown else ""
+    lines = ["", f"wasted now {least}{humanize.hourly(wasted.hourly)} ({month} in 30 days)"]
+    if report.wasted_since is not None:
+        lines[-1] += f", the oldest since {_since(report.wasted_since, report.now)}"
+    if report.total.unknown:
+        lines.append(
+            f"+ and {humanize.count(report.total.unknown, 'thing')} whose price is not known"
+        )
+    lines += [f"{name} is unknown: {why}" for name, why in report.unknown.items()]
+    lines += [f"unread: {one}" for one in report.gaps]
+    lines += [*stranger_lines(report.strangers), f"prices of {as_of()}, on demand; estimates"]
+    return lines + completeness_lines(report.reads, verbose=verbose)
+
+
+def as_json(report: Report) -> dict[str, Any]:
+    """For programs: the figures unrounded, and every orphan with its reason."""
+    return {
+        "now": iso(report.now) if report.now else None,
+        "prices": as_of(),
+        "deploys": [_row_json(one) for one in report.rows],
+        "orphans": [_item_json(one) for one in report.orphans],
+        "foreign": [_item_json(one) for one in report.foreign],
+        "services": {name: _sum_json(cost) for name, cost in report.services.items()},
+        "states": {name: _sum_json(cost) for name, cost in report.states.items()},
+        "total": _sum_json(report.total),
+        "wasted": {
+            **_sum_json(report.wasted),
+            "since": iso(report.wasted_since) if report.wasted_since else None,
+            "month": report.wasted.hourly * MONTH,
+        },
+        "unknown": dict(report.unknown),
+        "gaps": list(report.gaps),
+        "not_ours": strangers_json(report.strangers),
+        "completeness": completeness_json(report.reads),
+    }
+
+
+def _row_json(row: Row) -> dict[str, Any]:
+    return {
+        "service": row.service,
+        "deploy": str(row.deploy),
+        "release": row.release,
+        "state": row.state,
+        "since": iso(row.deploy.born),
+        "machines": dict(row.machines),
+        "other": dict(row.other),
+        **_sum_json(row.cost),
+        "resources": [_item_json(one) for one in row.items],
+    }
+
+
+def _item_json(item: Item) -> dict[str, Any]:
+    return {**verdict_json(item.verdict), "is": item.state, **_sum_json(item.cost)}
+
+
+def _sum_json(cost: Sum) -> Mapping[str, Any]:
+    known = not cost.things or cost.unknown < cost.things
+    aged = not cost.things or cost.ageless < cost.things
+    return {
+        "hourly": cost.hourly if known else None,
+        "so_far": cost.so_far if aged else None,
+        "things": cost.things,
+        "unknown_prices": cost.unknown,
+    }
+
+
+def as_csv(report: Report) -> str:
+    """For spreadsheets: one deploy a line, no total, times in full."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    heads = ("service", "deploy", "release", "state", "since", "machines", "other")
+    writer.writerow((*heads, "hourly", "so_far", "unknown_prices"))
+    for one in report.rows:
+        machines, others = sum(one.machines.values()), sum(one.other.values())
+        cost = (f"{one.cost.hourly:.6f}", f"{one.cost.so_far:.6f}", one.cost.unknown)
+        words_ = (one.service, str(one.deploy), _inert(one.release), one.state)
+        writer.writerow((*words_, iso(one.deploy.born), machines, others, *cost))
+    return out.getvalue()
+
+
+def _inert(text: str) -> str:
+    """A tag is anybody's text: a spreadsheet must not take it for a formula."""
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
+def _markdown(row: Sequence[str]) -> str:
+    return "| " + " | ".join(one.replace("|", "\\|") for one in row) + " |"
+
+
+def markdown(report: Report) -> str:
+    """For issues and wikis."""
+    lines = [f"| {' | '.join(HEADS)} |", f"|{'---|' * 6}---:|---:|"]
+    lines += [_markdown(row) for row in _cells(report)]
+    return "\n".join([*lines, *_foot(report)])

@@ -1,0 +1,93 @@
+"""What a sweep did, item by item; what it could not do is never left out. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from reconciler.cost.foreign import strangers
+from reconciler.model.outcome import Fate, Outcome
+from reconciler.output.coverage import (
+    completeness_json,
+    completeness_lines,
+    elsewhere_lines,
+    stranger_lines,
+    strangers_json,
+)
+from reconciler.output.plan import saving, verdict_json
+from reconciler.plan import record_drift
+from reconciler.sweep.runner import Result
+from reconciler.util import humanize
+
+
+def one_line(outcome: Outcome) -> str:
+    """One thing and what became of it, while the sweep goes on."""
+    thing = outcome.resource
+    why = f": {humanize.one_line(outcome.text)}" if outcome.text else ""
+    return f"  {thing.kind:<17} {thing.id:<21} {outcome.fate.value}{why}"
+
+
+def outcome_json(outcome: Outcome) -> dict[str, Any]:
+    """The same as an object of the stream, in the form the deployer's clean-up has too."""
+    thing = outcome.resource
+    item = {"kind": thing.kind, "id": thing.id, "fate": outcome.fate.value, "text": outcome.text}
+    return {"type": "clean-up-item", **item}
+
+
+def in_lines(result: Result, *, verbose: bool = False) -> list[str]:
+    """What was done, everything that is left, and what was read."""
+    removed = Counter(one.resource.kind for one in result.gone)
+    lines = [f"Ended the lease of {one}." for one in result.ended]
+    lines += [f"Forgot {one}." for one in result.forgotten]
+    money = f"; saves {saving(one.resource for one in result.gone)}" if result.gone else ""
+    lines.append(f"Removed: {humanize.counts(removed)}{money}.")
+    lines += [f"Left out: {humanize.one_line(one)}." for one in result.left_out]
+    lines += [*left_lines(result), *stranger_lines(strangers(result.left))]
+    lines += completeness_lines(result.reads, verbose=verbose)
+    return lines + elsewhere_lines(result.reads)
+
+
+def left_lines(result: Result) -> list[str]:
+    """What remains: services not known, things not removed, deploys not finished, gaps, trouble."""
+    last = {one.resource.key: one for one in result.outcomes}
+    lines = [f"  {one.service} is unknown: {one.problem}" for one in result.left.unknown]
+    for plan in result.left.services:
+        lines += [
+            one_line(last.get(one.thing.key) or Outcome(one.thing, Fate.PENDING))
+            for one in plan.deletes
+        ]
+        lines += [f"  not finished: {one.deploy}: {one.why}" for one in plan.repairs]
+    lines += [f"  {humanize.one_line(one)}" for one in result.left.contradictions]
+    lines += [f"  {gap.kind}s of {gap.place} unread: {gap.reason}" for gap in result.gaps]
+    lines += [f"  {one}" for one in result.trouble]
+    return ["Left:", *lines, *_cures(result)] if lines else ["Clean."]
+
+
+def _cures(result: Result) -> list[str]:
+    """What to do about what could not be read, each said once."""
+    said = [gap.cure for gap in result.gaps]
+    said += [
+        one.root.cure or f"To see more   deployer status {one.service}"
+        for one in result.left.unknown
+    ]
+    said += [record_drift.cure(one.root) for one in result.left.services if one.notes]
+    said += [note.cure for one in result.left.services for note in one.witnesses]
+    return list(dict.fromkeys(one for one in said if one))
+
+
+def as_json(result: Result) -> dict[str, Any]:
+    """The result as an object."""
+    return {
+        "clean": result.clean,
+        "ended": [str(one) for one in result.ended],
+        "forgotten": [str(one) for one in result.forgotten],
+        "removed": dict(Counter(one.resource.kind for one in result.gone)),
+        "outcomes": [outcome_json(one) for one in result.outcomes],
+        "left": [verdict_json(one) for todo in result.left.services for one in todo.deletes],
+        "unknown": {one.service: one.problem for one in result.left.unknown},
+        "contradictions": list(result.left.contradictions),
+        "trouble": list(result.trouble),
+        "left_out": list(result.left_out),
+        "not_ours": strangers_json(strangers(result.left)),
+        "completeness": completeness_json(result.reads),
+    }

@@ -1,0 +1,107 @@
+"""The breaker: a cap on what one run may delete of one service. Pure.
+
+A mistake in a rule or a configuration deletes much at once; ordinary dirt is one dead release.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from reconciler.errors import Refused
+from reconciler.model.outcome import Fate, Outcome
+from reconciler.model.resource import INSTANCE, INTERFACE, VOLUME, Resource, service_of
+from reconciler.plan.service_plan import STRANGE, Plan, ServicePlan
+
+
+@dataclass(frozen=True)
+class Cap:
+    """At most `count` deletions, or `share` of what the service owns if that is more."""
+
+    count: int = 10
+    share: float = 0.2
+
+    def of(self, owned: int) -> int:
+        """The cap for a service that owns so many things."""
+        return max(self.count, int(self.share * owned))
+
+
+@dataclass(frozen=True)
+class Load:
+    """What a plan deletes of a service, and what it may."""
+
+    deletions: int
+    owned: int
+    cap: int
+
+    @property
+    def tripped(self) -> bool:
+        """Whether it is more than may be."""
+        return self.deletions > self.cap
+
+
+def load(todo: ServicePlan, cap: Cap, gone: Sequence[Resource] = ()) -> Load:
+    """How much of a service a run deletes: what its plan wants, and what is `gone` before it.
+
+    A volume or interface that goes with its machine is not counted beside it: otherwise the cap
+    would depend on how many disks a machine has.
+    """
+    ours = [one for one in todo.verdicts if one.reason not in STRANGE]
+    machines = {one.id for one in (*(each.thing for each in ours), *gone) if one.kind == INSTANCE}
+    before = sum(_counts(one, machines) for one in gone)
+    counted = [one for one in ours if _counts(one.thing, machines)]
+    plain = sum(n for kind, n in todo.plain.items() if kind not in (VOLUME, INTERFACE))
+    owned = len(counted) + plain + before
+    return Load(sum(one.collect for one in counted) + before, owned, cap.of(owned))
+
+
+def _counts(thing: Resource, machines: set[str]) -> bool:
+    return thing.kind not in (VOLUME, INTERFACE) or not machines & set(thing.used_by)
+
+
+@dataclass
+class Breaker:
+    """The cap of one run: it hears what has gone, so that its rounds count together."""
+
+    cap: Cap
+    allow: int | None = None
+    gone: list[Resource] = field(default_factory=list)
+
+    def hear(self, outcome: Outcome) -> None:
+        """An item's fate is known."""
+        if outcome.fate is Fate.GONE:
+            self.gone.append(outcome.resource)
+
+    def check(self, plan: Plan) -> None:
+        """Refuse, by raising, a round that would delete too much."""
+        check(plan, self.cap, self.allow, self.gone)
+
+
+def check(plan: Plan, cap: Cap, allow: int | None = None, gone: Sequence[Resource] = ()) -> None:
+    """Refuse a plan that deletes more of any service than the cap, or than `allow` if given.
+
+    What is `gone` in the same run counts too. Raises Refused that names every such service.
+    """
+    over: dict[str, Load] = {}
+    for todo in plan.services:
+        one = load(todo, cap, [each for each in gone if service_of(each) == todo.service])
+        if todo.deletes and one.deletions > (one.cap if allow is None else allow):
+            over[todo.service] = one
+    if not over:
+        return
+    most = max(one.deletions for one in over.values())
+    name = next(iter(over))
+    touched = f"{len(gone)} were removed before, nothing more" if gone else "nothing was touched"
+    raise Refused(
+        f"too much to delete at once: {', '.join(_says(*one, allow) for one in over.items())}; "
+        f"{touched}",
+        cure=(
+            f"To see what and why    reconciler plan --service {name}\n"
+            f"To allow it once       reconciler sweep --allow {most}"
+        ),
+    )
+
+
+def _says(name: str, one: Load, allow: int | None) -> str:
+    cap = one.cap if allow is None else allow
+    return f"{one.deletions} things of {one.owned} of {name} (cap {cap})"

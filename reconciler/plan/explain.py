@@ -1,0 +1,139 @@
+"""The rules asked once more about one thing, each with what it saw and when. Pure.
+
+Not a second telling of the rules: `mark.judge` itself is asked, with the heap and the root by which
+the plan's verdicts were made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from reconciler.gc import mark, ownership
+from reconciler.gc.mark import Case, Rule
+from reconciler.gc.verdict import Verdict, role
+from reconciler.model import tags as t
+from reconciler.model.resource import Resource, hold_of
+from reconciler.model.tags import HELD_BY_ADOPTION
+from reconciler.plan.planner import judged_by
+from reconciler.plan.service_plan import Plan, ServicePlan
+from reconciler.util.duration import format_duration
+
+
+@dataclass(frozen=True)
+class Question:
+    """A rule that was asked: what it saw, when that was read (None: unknown), what it said.
+
+    `said` is None where it had nothing to say, and the next one was asked.
+    """
+
+    rule: str
+    saw: str
+    at: datetime | None
+    said: Verdict | None
+
+
+def questions(plan: Plan, todo: ServicePlan, verdict: Verdict) -> tuple[Question, ...]:
+    """Every rule that was asked for a verdict of this plan, in order; none of a stranger."""
+    inventory, swapped = judged_by(plan, todo)
+    root = mark.settled(inventory, {todo.service: swapped})[todo.service]
+    asked = next(one for one in inventory.resources if one.key == verdict.thing.key)
+    deploy = asked.deploy
+    if deploy is None:
+        return ()
+    things = ownership.index(inventory.resources, asked.place)
+    case = Case(asked, deploy, root, things, mark.witnesses(root, inventory.resources))
+    found: list[Question] = []
+    last = mark.judge(case, lambda rule, said: found.append(_question(case, rule, said)))
+    listed = _times(case)[0]
+    if last.collect and verdict.collect:
+        found.append(Question("in use", "used by nothing that stays", listed, None))
+    elif last.reason is not verdict.reason:
+        found.append(Question("in use", _users(asked), listed, verdict))
+    return tuple(found)
+
+
+def _question(case: Case, rule: Rule, said: Verdict | None) -> Question:
+    name, saw, from_ledger = _ASKED[rule.__name__]
+    return Question(name, saw(case), _times(case)[from_ledger], said)
+
+
+def _times(case: Case) -> tuple[datetime | None, datetime | None]:
+    """When the heap was listed, and when ledger and record were read."""
+    root = case.root
+    if not root.ledger.gen and root.problem:
+        return None, None
+    return root.now - root.heap_age, root.now
+
+
+def _whose(case: Case) -> str:
+    own = case.root.home.ledger or "not known"
+    named = case.thing.tags.get(t.LEDGER, "nothing")
+    return f"its tags name {named}, the service's" if named == own else f"{named}; ours is {own}"
+
+
+def _adoption(case: Case) -> str:
+    return "adopted: no deploy created it" if case.thing.hold == HELD_BY_ADOPTION else "not adopted"
+
+
+def _born(case: Case) -> str:
+    """What proves a birth, as far as this kind has it: see `birth`."""
+    thing = case.thing
+    proof = {
+        t.PART: thing.tags.get(t.PART, "missing"),
+        "token": thing.token,
+        "name": thing.name,
+        "source": thing.source,
+        "created": f"{thing.created:%Y-%m-%d %H:%M:%S}" if thing.created else "",
+    }
+    return ", ".join(f"{name} {value}" for name, value in proof.items() if value)
+
+
+def _known(case: Case) -> str:
+    root = case.root
+    fence = f", at most {root.fence} obeyed" if root.fence else ""
+    return root.problem or f"generation {root.ledger.gen}{fence}; nothing contradicts it"
+
+
+def _roots(case: Case) -> str:
+    ledger = case.root.ledger
+    names = [f"{role(ledger, one)} {one}" for one in sorted(ledger.rooted)]
+    return f"generation {ledger.gen} roots {', '.join(names) or 'nothing'}"
+
+
+def _record(case: Case) -> str:
+    record = ", ".join(case.root.record) or "nothing"
+    said = case.witnessed.get(case.deploy)
+    return f"the A record says {record}: {said[1] if said else 'no address of its deploy'}"
+
+
+def _age(case: Case) -> str:
+    least, born = case.root.min_age, f"born {case.deploy.born:%Y-%m-%d %H:%M:%S}"
+    return f"{born}; min_age {format_duration(least)}" if least else f"{born}; no min_age"
+
+
+def _users(thing: Resource) -> str:
+    return f"used by {', '.join(thing.used_by)}" if thing.used_by else "what stays may be using it"
+
+
+HEAP, LEDGER = False, True
+
+_ASKED: dict[str, tuple[str, Callable[[Case], str], bool]] = {
+    "_foreign": ("ledger", _whose, HEAP),
+    "_adopted": ("adopted", _adoption, HEAP),
+    "_look_alike": ("birth", _born, HEAP),
+    "_unknown": ("known", _known, LEDGER),
+    "_rooted": ("rooted", _roots, LEDGER),
+    "_witness": ("record", _record, LEDGER),
+    "_held": ("hold", lambda case: hold_of(case.thing), HEAP),
+    "_lost": ("label", lambda case: case.thing.tags.get(t.STATE, "none"), HEAP),
+    "_base": (
+        "configured",
+        lambda case: case.root.bases.keeps(case.thing.id, case.thing.place) or "no",
+        LEDGER,
+    ),
+    "_shared": ("shared", lambda case: "yes" if case.thing.shared else "no", HEAP),
+    "_young": ("age", _age, LEDGER),
+}
+"""What each of `mark.RULES` is called, what it looks at, and which of the two was read for it."""

@@ -1,0 +1,194 @@
+"""A plan in a file: what was seen and agreed to, to be carried out later. Pure.
+
+`sweep --plan FILE` is the ordinary sweep (heap first, ledger last, mark, plan) restricted to what
+stands in the file. So a file can only take away from what a sweep would do now, never add to it:
+its digest guards against accidents, and nothing depends on its being a secret or true.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from reconciler.errors import ConfigError, Refused
+from reconciler.gc.ownership import Home
+from reconciler.gc.verdict import Reason
+from reconciler.model.deploy_id import DeployId, format_time, parse_time
+from reconciler.model.tags import Place
+from reconciler.plan.approved_actions import Item, Order
+from reconciler.plan.service_plan import Plan, ServicePlan
+from reconciler.util.humanize import rough
+
+FORMAT = "reconciler plan"
+VERSION = 1
+MAX_AGE = timedelta(hours=24)
+"""What was agreed to a day ago was agreed to of another world."""
+
+SKEW = timedelta(minutes=5)
+CURE = "To make one anew     reconciler plan -o FILE"
+
+
+@dataclass(frozen=True)
+class PlanFile:
+    """What a plan wanted done, and when (by AWS's clock); `young` if only labels were looked at."""
+
+    made: datetime
+    young: bool
+    orders: tuple[Order, ...]
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The services it is about."""
+        return tuple(one.home.service for one in self.orders)
+
+    def order(self, service: str) -> Order | None:
+        """What is to be done about a service."""
+        return next((one for one in self.orders if one.home.service == service), None)
+
+
+def of(plan: Plan, now: datetime, *, young: bool) -> PlanFile:
+    """The plan as orders. `now` is the ledgers' time, or any other where none could be read."""
+    known = (one for one in plan.services if not one.problem)
+    return PlanFile(now.replace(microsecond=0), young, tuple(_order(one) for one in known))
+
+
+def _order(todo: ServicePlan) -> Order:
+    return Order(
+        todo.root.home,
+        todo.end.id if todo.end else None,
+        frozenset((one.deploy, one.role) for one in todo.repairs),
+        todo.readdress,
+        todo.forget,
+        tuple(Item.of(one.thing) for one in todo.deletes),
+    )
+
+
+def encode(file: PlanFile, shown: Mapping[str, Any]) -> str:
+    """The file's text. `shown` is the plan for people and programs to read; nobody acts on it."""
+    document = {
+        **shown,
+        "format": FORMAT,
+        "version": VERSION,
+        "made": format_time(file.made),
+        "young": file.young,
+        "orders": [_order_json(one) for one in file.orders],
+    }
+    return json.dumps({**document, "digest": _digest(document)}, indent=1) + "\n"
+
+
+def decode(text: str) -> PlanFile:
+    """The plan in a file's text. Raises ConfigError in one line for whatever else it is."""
+    document = _document(text)
+    if document.get("format") != FORMAT:
+        raise ConfigError("this is not a plan of ours", cure=CURE)
+    if document.get("version") != VERSION:
+        version = str(document.get("version"))[:20]
+        raise ConfigError(f"this plan is of version {version}, we know {VERSION}", cure=CURE)
+    said = document.pop("digest", None)
+    if said != _digest(document):
+        raise ConfigError("the plan has been changed since it was made", cure=CURE)
+    try:
+        return _plan_file(document)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ConfigError("the plan does not hold together", cure=CURE) from error
+
+
+def check_homes(file: PlanFile, homes: Mapping[str, Home]) -> None:
+    """Raises ConfigError unless every service is where it was: account, region and ledger."""
+    for one in file.orders:
+        now, then = homes.get(one.home.service), one.home
+        if now is None or now == then:
+            continue
+        what = f"in {now.place}" if now.place != then.place else f"under the ledger {now.ledger}"
+        was = f"{then.place}" if now.place != then.place else then.ledger
+        raise ConfigError(f"the plan was made for {was}, and {then.service} is {what}", cure=CURE)
+
+
+def check_age(file: PlanFile, now: datetime) -> None:
+    """Raises Refused for a plan that is too old by the ledgers' time, or of a time to come."""
+    if now - file.made > MAX_AGE:
+        age = rough(now - file.made)
+        raise Refused(
+            f"the plan was made {age} ago, and may be {rough(MAX_AGE)} old; nothing was touched",
+            cure=CURE,
+        )
+    if file.made - now > SKEW:
+        when = format_time(file.made)
+        raise Refused(f"the plan was made at {when}, which is yet to come", cure=CURE)
+
+
+def _document(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError("this is not a plan: it is not JSON", cure=CURE) from error
+    if not isinstance(found, dict):
+        raise ConfigError("this is not a plan of ours", cure=CURE)
+    return found
+
+
+def _digest(document: Mapping[str, Any]) -> str:
+    """Of everything else in the file, whatever its spaces and the order of its keys."""
+    canonical = json.dumps(document, sort_keys=True, separators=(",", ":"))
+    return f"sha256:{hashlib.sha256(canonical.encode()).hexdigest()}"
+
+
+def _order_json(one: Order) -> dict[str, Any]:
+    finish = sorted((str(deploy), role.value) for deploy, role in one.finish)
+    return {
+        "service": one.home.service,
+        "account": one.home.place.account,
+        "region": one.home.place.region,
+        "ledger": one.home.ledger,
+        "end": str(one.end) if one.end else None,
+        "finish": [{"deploy": deploy, "role": role} for deploy, role in finish],
+        "repoint": list(one.repoint),
+        "forget": [str(deploy) for deploy in one.forget],
+        "delete": [
+            {"kind": each.kind, "id": each.id, "deploy": str(each.deploy)} for each in one.delete
+        ],
+    }
+
+
+def _plan_file(document: Mapping[str, Any]) -> PlanFile:
+    orders = tuple(_order_of(one) for one in _list(document["orders"]))
+    services = [one.home.service for one in orders]
+    if len(set(services)) != len(services) or not isinstance(document["young"], bool):
+        raise ValueError("a service twice, or no word on its extent")
+    return PlanFile(parse_time(_text(document["made"])), document["young"], orders)
+
+
+def _order_of(one: Mapping[str, Any]) -> Order:
+    place = Place(_text(one["account"]), _text(one["region"]))
+    finish = ((_deploy(each["deploy"]), Reason(each["role"])) for each in _list(one["finish"]))
+    return Order(
+        Home(_text(one["service"]), _text(one["ledger"]), place),
+        _deploy(one["end"]) if one["end"] is not None else None,
+        frozenset(finish),
+        tuple(_text(each) for each in _list(one["repoint"])),
+        tuple(_deploy(each) for each in _list(one["forget"])),
+        tuple(
+            Item(_text(each["kind"]), _text(each["id"]), _deploy(each["deploy"]))
+            for each in _list(one["delete"])
+        ),
+    )
+
+
+def _list(value: object) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError("a list is wanted")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("a text is wanted")
+    return value
+
+
+def _deploy(value: object) -> DeployId:
+    return DeployId.parse(_text(value))

@@ -1,0 +1,279 @@
+"""Makes the plan of a sweep. Pure.
+
+Swaps come first (an expired lease is ended, what is beyond retention is forgotten), and everything
+else is decided against the ledger those swaps give: un-root by swap, then delete (rule 3). If a
+swap fails, nothing after it is carried out and the next round decides again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from reconciler.gc import name_witnesses
+from reconciler.gc.mark import mark, settled
+from reconciler.gc.misplaced_ledger import in_sight
+from reconciler.gc.retention import beyond
+from reconciler.gc.verdict import Reason, Root, Verdict
+from reconciler.model import ledger as ledgers
+from reconciler.model import tags as t
+from reconciler.model.deploy_id import DeployId
+from reconciler.model.ledger import Ending, Lease, Ledger
+from reconciler.model.resource import DATABASE, RDS, Inventory, Resource, service_of
+from reconciler.model.tags import Label
+from reconciler.plan.deviation import deviation, is_stale
+from reconciler.plan.record_drift import new_addresses, notes
+from reconciler.plan.service_plan import OTHER_UNITS, Ask, Plan, Repair, ServicePlan
+
+
+def plan(inventory: Inventory, roots: Mapping[str, Root], asks: Mapping[str, Ask]) -> Plan:
+    """The plan for every root. Services without an ask get the ordinary one.
+
+    Each service is judged by its own things and by what uses them, so that a heap of many services
+    costs no more than one of as many things.
+    """
+    shares = _shares(inventory, roots)
+    plans = [
+        _service(shares[name], settled(shares[name], {name: root})[name], asks.get(name, Ask()))
+        for name, root in sorted(roots.items())
+    ]
+    strangers = tuple(one for one in inventory.resources if service_of(one) not in roots)
+    return Plan(tuple(plans), mark(replace(inventory, resources=strangers), {}), inventory)
+
+
+def _shares(inventory: Inventory, roots: Mapping[str, Root]) -> Mapping[str, Inventory]:
+    """For every service: its things, those of others that use one of them, and every gap."""
+    shares: dict[str, list[Resource]] = {name: [] for name in roots}
+    owners: dict[str, str] = {}
+    for one in inventory.resources:
+        name = service_of(one)
+        if name in shares:
+            shares[name].append(one)
+            owners[one.id] = name
+    for one in inventory.resources:
+        for owner in {owners[used] for used in one.uses if used in owners} - {service_of(one)}:
+            shares[owner].append(one)
+    return {name: replace(inventory, resources=tuple(found)) for name, found in shares.items()}
+
+
+def _service(inventory: Inventory, root: Root, ask: Ask) -> ServicePlan:
+    root = root if ask.young else in_sight(root, inventory)
+    if root.problem:
+        verdicts = _verdicts(inventory, root)
+        return ServicePlan(root, verdicts=verdicts, problem=root.problem)
+    standing = name_witnesses.named(root, inventory.resources)
+    hidden = bool(_is_partly_hidden(inventory, root) or root.names.problem)
+    first = swaps(root, ask, forget=not hidden, spared=standing)
+    later, after = _after(inventory, root, first.ledger, first.forget)
+    verdicts = _verdicts(later, after)
+    leased = first.ledger.lease is not None
+    plain = _plain_of(inventory, root)
+    return ServicePlan(
+        root,
+        end=first.end,
+        forget=first.forget,
+        # What is plainly kept was not described, and a repair needs every thing of its deploy.
+        repairs=()
+        if leased or plain
+        else _agreed(_repairs(_whole(verdicts, ask), root.units), ask),
+        readdress=() if leased or ask.young else _readdress(verdicts, after, inventory, ask),
+        verdicts=_scoped(verdicts, ask),
+        notes=notes(root),
+        witnesses=name_witnesses.notes(root, standing, _only_named(verdicts, root, ask, standing)),
+        young=ask.young,
+        plain=plain,
+    )
+
+
+def _only_named(
+    verdicts: tuple[Verdict, ...], root: Root, ask: Ask, standing: Collection[DeployId]
+) -> set[DeployId]:
+    """The deploys that would be forgotten or deleted, were it not for another name."""
+    over = set(swaps(root, ask).forget).intersection(standing)
+    return over | name_witnesses.keeping(verdicts, standing)
+
+
+def judged_by(plan: Plan, todo: ServicePlan) -> tuple[Inventory, Root]:
+    """The heap and the root that the verdicts of a service's plan were made from.
+
+    They are those that the plan's own swaps give.
+    """
+    root, name = todo.root, todo.service
+    share = _shares(plan.inventory, {name: root})[name]
+    if todo.problem:
+        return share, root
+    ledger = root.ledger
+    if todo.end is not None:
+        ledger = ledgers.end(ledger, Ending(todo.end, root.now, operator=True))
+    return _after(share, root, _without(ledger, todo.forget), todo.forget)
+
+
+def _after(
+    inventory: Inventory, root: Root, ledger: Ledger, gone: tuple[DeployId, ...]
+) -> tuple[Inventory, Root]:
+    """The heap and the root as swaps leave them: that ledger, and what it forgot labelled so."""
+    return _labelled_left(inventory, root.home.ledger, gone), replace(root, ledger=ledger)
+
+
+@dataclass(frozen=True)
+class Swaps:
+    """What changes in the ledger before anything is deleted, and the ledger which that gives."""
+
+    ledger: Ledger
+    end: Lease | None
+    forget: tuple[DeployId, ...]
+
+
+def swaps(root: Root, ask: Ask, *, forget: bool = True, spared: Collection[DeployId] = ()) -> Swaps:
+    """The swaps that a plan begins with; without `forget`, nothing is forgotten now.
+
+    `spared` are deploys that other names lead to: who may be served by them stays rooted.
+    """
+    ended, end = _end_lease(root, ask)
+    over = _forgets(ended, root, ask) if forget else ()
+    forgets = tuple(one for one in over if one not in spared)
+    return Swaps(_without(ended, forgets), end, forgets)
+
+
+def _plain_of(inventory: Inventory, root: Root) -> dict[str, int]:
+    """How many of the service's things are plainly kept, by kind."""
+    found: dict[str, int] = {}
+    for (deploy, kind), count in inventory.plain.items():
+        if deploy.service == root.home.service:
+            found[kind] = found.get(kind, 0) + count
+    return found
+
+
+def _agreed(repairs: tuple[Repair, ...], ask: Ask) -> tuple[Repair, ...]:
+    """All of them or none: who is left gives up its jobs before who takes over begins them."""
+    if ask.among is None or ask.among.finish.issuperset((one.deploy, one.role) for one in repairs):
+        return repairs
+    return ()
+
+
+def _readdress(
+    verdicts: tuple[Verdict, ...], root: Root, inventory: Inventory, ask: Ask
+) -> tuple[str, ...]:
+    at = new_addresses(verdicts, root, inventory.plain)
+    return at if ask.among is None or ask.among.repoint == at else ()
+
+
+def _verdicts(inventory: Inventory, root: Root) -> tuple[Verdict, ...]:
+    service = root.home.service
+    return tuple(
+        one for one in mark(inventory, {service: root}) if service_of(one.thing) == service
+    )
+
+
+def _end_lease(root: Root, ask: Ask) -> tuple[Ledger, Lease | None]:
+    lease = root.ledger.lease
+    if lease is None:
+        return root.ledger, None
+    # Of the deploy, not of this very renewal: its holder may live, and renews every few minutes.
+    asked = ask.operator and ask.end_lease is not None and lease.id == ask.end_lease.id
+    if not asked and not ledgers.expired(lease, root.now):
+        return root.ledger, None
+    if ask.among is not None and ask.among.end != lease.id:
+        return root.ledger, None
+    return ledgers.end(root.ledger, Ending(lease, root.now, operator=asked)), lease
+
+
+def _forgets(ledger: Ledger, root: Root, ask: Ask) -> tuple[DeployId, ...]:
+    # Unseen things could not be labelled `left`: not rooted any more, they would count as lost.
+    if ledger.lease is not None or ask.only is not None or ask.young:
+        return ()
+    record = set(root.record)
+    witnessed = {one.id for one in ledger.previous if record & set(one.at)}
+    # As of the listing: one that was not yet left then may have things that the listing lacks, and
+    # what could not be labelled `left` would count as lost.
+    over = beyond(ledger, ask.retention, root.now - root.heap_age, ask.ttl)
+    agreed = (one for one in over if ask.among is None or one in ask.among.forget)
+    return tuple(one for one in agreed if one not in witnessed)
+
+
+def _is_partly_hidden(inventory: Inventory, root: Root) -> bool:
+    """Whether things that carry a label could not be read: unlabelled, they would be lost."""
+    return any(gap.place == root.home.place and gap.kind in RDS for gap in inventory.gaps)
+
+
+def _without(ledger: Ledger, forgets: Iterable[DeployId]) -> Ledger:
+    for deploy in forgets:
+        ledger = ledgers.forget(ledger, deploy)
+    return ledger
+
+
+def _labelled_left(inventory: Inventory, ledger: str, gone: tuple[DeployId, ...]) -> Inventory:
+    """The heap as it will be once what is forgotten is labelled `left`."""
+    if not gone:
+        return inventory
+
+    def relabel(one: Resource) -> Resource:
+        if one.deploy not in gone or one.tags.get(t.LEDGER) != ledger:
+            return one
+        return replace(one, tags={**one.tags, t.STATE: Label.LEFT.value})
+
+    return replace(inventory, resources=tuple(relabel(one) for one in inventory.resources))
+
+
+def _scoped(verdicts: tuple[Verdict, ...], ask: Ask) -> tuple[Verdict, ...]:
+    return tuple(one for one in verdicts if not one.collect or _is_asked(one.thing, ask))
+
+
+def _is_asked(thing: Resource, ask: Ask) -> bool:
+    """Whether it is among what this sweep may delete."""
+    if ask.only is not None and thing.deploy != ask.only:
+        return False
+    if ask.among is not None and not ask.among.may_delete(thing):
+        return False
+    return not ask.spare & {thing.id, *thing.used_by}
+
+
+def _whole(verdicts: tuple[Verdict, ...], ask: Ask) -> tuple[Verdict, ...]:
+    """The verdicts that repairs may be decided by.
+
+    Of a young listing only the databases: they are all there. The machines of the deploy that was
+    left are not, so a live one would begin its jobs beside theirs.
+    """
+    return tuple(one for one in verdicts if not ask.young or one.thing.kind == DATABASE)
+
+
+def _repairs(verdicts: tuple[Verdict, ...], units: str) -> tuple[Repair, ...]:
+    """The rooted deploys that are not as they should be; what serves least comes first.
+
+    Order matters: a deploy that was left gives up its jobs and its writes before the live one
+    takes them.
+    """
+    found: dict[tuple[Reason, DeployId], str] = {}
+    for one in verdicts:
+        why = deviation(one)
+        if why and one.thing.deploy is not None:
+            found.setdefault((one.reason, one.thing.deploy), f"{one.thing.id} {why}")
+    _take_over(found, verdicts)
+    order = (Reason.KEPT, Reason.PREVIOUS, Reason.LIVE)
+    repairs = [Repair(deploy, reason, why) for (reason, deploy), why in found.items()]
+    stale = {(one.reason, one.thing.deploy) for one in verdicts if is_stale(one, units)}
+    repairs += [
+        Repair(deploy, reason, OTHER_UNITS, units_only=True)
+        for reason, deploy in stale
+        if deploy is not None and (reason, deploy) not in found
+    ]
+    return tuple(sorted(repairs, key=lambda one: (order.index(one.role), one.deploy)))
+
+
+def _take_over(found: dict[tuple[Reason, DeployId], str], verdicts: tuple[Verdict, ...]) -> None:
+    """Who is left and who takes over are finished together.
+
+    A follow-up that died may have stopped the jobs of a deploy and not yet labelled it; rolled
+    back to, its label says `live` all the same, and its jobs would run nowhere.
+    """
+    left = next(
+        (
+            one.thing.deploy
+            for one in verdicts
+            if one.reason is Reason.PREVIOUS and one.thing.kind != DATABASE and deviation(one)
+        ),
+        None,
+    )
+    live = next((one.thing.deploy for one in verdicts if one.reason is Reason.LIVE), None)
+    if left is not None and live is not None:
+        found.setdefault((Reason.LIVE, live), f"takes over from {left}")

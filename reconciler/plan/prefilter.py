@@ -1,0 +1,178 @@
+"""What is plainly kept, so that nobody need look at it. Pure.
+
+A launch template is looked at always: it may launch from another deploy's image. Any other thing is
+plainly kept when its deploy is rooted, also after the swaps of this very sweep, its label is the
+one its deploy's role asks for, and a machine has obeyed today's set of units: then no rule of
+`mark` could collect it and no repair is due. All else is looked at in full: what is not rooted, and
+every service about which anything is odd. So what a sweep decides is the same as if it had looked
+at everything; it only does not name each thing that it keeps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from reconciler.gc.desired_state import DESIRED
+from reconciler.gc.verdict import Reason, Root, Roots, role
+from reconciler.model.deploy_id import DeployId
+from reconciler.model.ledger import Ledger
+from reconciler.model.resource import INSTANCE, TEMPLATE, Plain, Resource
+from reconciler.model.tag_summary import Census, Group
+from reconciler.model.tags import STATE, Label, label_of
+from reconciler.plan.planner import Swaps, swaps
+from reconciler.plan.service_plan import OPEN, SHUT, Ask
+
+ANY = frozenset({*Label, None})
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What of one census is to be described, and how much is plainly kept, by deploy and kind."""
+
+    wanted: Mapping[Group, Sequence[str]]
+    plain: Plain
+
+
+@dataclass(frozen=True)
+class _Service:
+    """A service's answer to `is this group plainly kept?`."""
+
+    root: Root
+    labels: Mapping[DeployId, frozenset[Label | None]]
+    swaps: Swaps
+
+    def keeps(self, group: Group, deploy: DeployId) -> bool:
+        if self.root.problem:
+            return True
+        label = label_of({STATE: group.label})
+        if label not in self.labels.get(deploy, ()):
+            return False
+        if group.kind != INSTANCE or self.swaps.ledger.lease is not None:
+            return True
+        return group.units == self.root.units or not self.root.units or label is Label.LEFT
+
+
+def choose(
+    census: Census, databases: Sequence[Resource], roots: Roots, asks: Mapping[str, Ask]
+) -> Choice:
+    """Divides a census. `databases` are all that were seen: an odd one makes its service odd."""
+    services = {
+        name: _service(root, databases, asks.get(name, Ask()))
+        for name, root in roots.items()
+        if root.home.place == census.place
+    }
+    odd = _odd(census, services)
+    wanted: dict[Group, Sequence[str]] = {}
+    plain: dict[tuple[DeployId, str], int] = {}
+    for group, ids in census.groups.items():
+        deploy = DeployId.maybe(group.deploy)
+        service = services.get(deploy.service) if deploy else None
+        if deploy is None or service is None:
+            wanted[group] = ids  # a stranger's, or in a place where nothing of ours is born
+        elif group.kind == TEMPLATE or deploy.service in odd or not service.keeps(group, deploy):
+            wanted[group] = ids
+        else:
+            plain[deploy, group.kind] = plain.get((deploy, group.kind), 0) + len(ids)
+    for service in services.values():
+        _want_machines_that_moved(service, census, wanted, plain)
+    return Choice(wanted, plain)
+
+
+def _service(root: Root, databases: Sequence[Resource], ask: Ask) -> _Service:
+    found = swaps(root, ask)
+    if _is_in_doubt(root) or _has_odd_database(found, root, databases):
+        return _Service(root, {}, found)
+    labels = {deploy: _labels(found.ledger, deploy) for deploy in found.ledger.rooted}
+    return _Service(root, labels, found)
+
+
+def _is_in_doubt(root: Root) -> bool:
+    """Whether only a look at all the service's things tells what is wrong (rules 6 and 9)."""
+    live = root.ledger.live
+    if live is None:
+        return bool(root.record)
+    return root.record != live.at
+
+
+def _has_odd_database(found: Swaps, root: Root, databases: Iterable[Resource]) -> bool:
+    if found.ledger.lease is not None:
+        return False  # nothing is repaired under anybody's lease
+    for one in databases:
+        deploy = one.deploy
+        if deploy is None or deploy.service != root.home.service:
+            continue
+        reason = role(found.ledger, deploy)
+        writable = DESIRED[reason].writable if reason is not None else None
+        if writable is not None and one.state != (OPEN if writable else SHUT):
+            return True
+    return False
+
+
+def _labels(ledger: Ledger, deploy: DeployId) -> frozenset[Label | None]:
+    """The labels with which nothing is due for a rooted deploy's things."""
+    reason = role(ledger, deploy)
+    if ledger.lease is not None or reason is None or reason is Reason.LEASE:
+        return ANY
+    wanted = frozenset({DESIRED[reason].label})
+    # Somebody is about to forget it: not labelled back (`planner`).
+    return wanted if reason is Reason.LIVE else wanted | {Label.LEFT}
+
+
+def _odd(census: Census, services: Mapping[str, _Service]) -> set[str]:
+    """The services of which a rooted thing has the wrong label: a repair needs all their things."""
+    odd = set()
+    for group in census.groups:
+        deploy = DeployId.maybe(group.deploy)
+        service = services.get(deploy.service) if deploy else None
+        if service is None or deploy is None or service.root.problem:
+            continue
+        if deploy in service.swaps.ledger.rooted and not service.keeps(group, deploy):
+            odd.add(deploy.service)
+    return odd
+
+
+def _want_machines_that_moved(
+    service: _Service,
+    census: Census,
+    wanted: dict[Group, Sequence[str]],
+    plain: dict[tuple[DeployId, str], int],
+) -> None:
+    """The live machines, where the record names each: only their descriptions say if one moved."""
+    live = service.swaps.ledger.live
+    if live is None or service.swaps.ledger.lease is not None:
+        return
+    if plain.get((live.id, INSTANCE)) != len(live.at):
+        return
+    del plain[live.id, INSTANCE]
+    name = str(live.id)
+    wanted.update(
+        (group, ids)
+        for group, ids in census.groups.items()
+        if group.kind == INSTANCE and group.deploy == name
+    )
+
+
+def neighbours(
+    census: Census, seen: Iterable[Resource], wanted: Mapping[Group, Sequence[str]]
+) -> dict[Group, Sequence[str]]:
+    """What of the census the things seen hold, are held by, or were made from.
+
+    Births are proved by these, and what they use stays: so they are looked at as well, although
+    plainly kept themselves.
+    """
+    named = {id_ for one in seen for id_ in (*one.uses, *one.used_by, one.source)}
+    return {
+        group: sorted(named.intersection(ids))
+        for group, ids in census.groups.items()
+        if group not in wanted and not named.isdisjoint(ids)
+    }
+
+
+def without(plain: Plain, seen: Iterable[Resource]) -> Plain:
+    """The counts less what was looked at after all."""
+    left = dict(plain)
+    for one in seen:
+        if one.deploy is not None and (one.deploy, one.kind) in left:
+            left[one.deploy, one.kind] -= 1
+    return {key: count for key, count in left.items() if count > 0}

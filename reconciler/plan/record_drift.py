@@ -1,0 +1,72 @@
+"""What became of the A record since the ledger last wrote it: a stop and start, or people. Pure."""
+
+from __future__ import annotations
+
+from reconciler.gc.verdict import Reason, Root, Verdict
+from reconciler.model.resource import INSTANCE, Plain, Resource
+from reconciler.model.tags import HELD_BY_ADOPTION
+
+
+def cure(root: Root) -> str:
+    """What to do about a record that somebody moved, or removed."""
+    service, ledger = root.home.service, root.ledger
+    live = ledger.live
+    if root.record or live is None:
+        replaced = f" --replace {live.id}" if live else ""
+        return (
+            f"To accept what the record says   deployer adopt {service}{replaced}\n"
+            f"To write the ledger anew         deployer recover {service}"
+        )
+    name = ledger.home.record if ledger.home else f"the record of {service}"
+    return (
+        f"To put it back          make {name} an A record of {', '.join(live.at)}\n"
+        f"To close the service    deployer retire {service} --nobody-live {live.id}"
+    )
+
+
+def new_addresses(verdicts: tuple[Verdict, ...], root: Root, plain: Plain) -> tuple[str, ...]:
+    """The live machines' addresses if a stop and start changed them (rule 11), else ().
+
+    Only where the record still says what the ledger wrote, and only to a complete set. Names in
+    `also` that people moved stay where they are (`reconciler.aws.route53.swap`). A machine
+    that merely carries live's tags (a copy by hand) is nobody's to point a record at.
+    """
+    live = root.ledger.live
+    if live is None or root.record != live.at or (live.id, INSTANCE) in plain:
+        return ()
+    machines = [
+        one.thing for one in verdicts if one.thing.kind == INSTANCE and one.reason is Reason.LIVE
+    ]
+    if not live.ids and any(one.hold == HELD_BY_ADOPTION for one in machines):
+        return ()  # an older ledger: the adopted machine and a copy of it cannot be told apart
+    if len(machines) != len(live.at) or any(one.state != "running" for one in machines):
+        return ()
+    return _complete(live.at, machines)
+
+
+def _complete(at: tuple[str, ...], machines: list[Resource]) -> tuple[str, ...]:
+    """Each machine keeps its address in `at`, or stands with its public one.
+
+    Its private address survives a stop, so what changed was public. One that has no public address
+    (yet) is no complete set: the record is never moved to an address clients cannot reach.
+    """
+    kept = [next((a for a in one.addresses if a in at), None) for one in machines]
+    if all(kept):
+        return ()
+    new = [
+        one or machine.public[0]
+        for one, machine in zip(kept, machines, strict=True)
+        if one or machine.public
+    ]
+    return tuple(sorted(new)) if len(new) == len(at) else ()
+
+
+def notes(root: Root) -> tuple[str, ...]:
+    """What is to be said of a record that people moved (rule 11): it is not moved back."""
+    live = root.ledger.live
+    if live is None or root.record == live.at:
+        return ()
+    said = ", ".join(root.record) or "nothing"
+    wrote = ", ".join(live.at)
+    note = f"the A record says {said}, the ledger last wrote {wrote}: somebody moved it"
+    return (f"{note}; it is not moved back",)

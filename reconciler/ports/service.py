@@ -1,0 +1,89 @@
+"""A service the reconciler looks after: its values, and the ports to everything of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Protocol
+
+from reconciler.database.port import DatabaseServer
+from reconciler.errors import ToolError
+from reconciler.gc.base_images import NO_BASES, Bases
+from reconciler.gc.ownership import Home
+from reconciler.gc.retention import Retention
+from reconciler.machine.activation_gate import Gate
+from reconciler.machine.shell import Shell
+from reconciler.model.outcome import Fate, Outcome
+from reconciler.model.reading import LedgerAddress
+from reconciler.model.resource import DATABASE, Resource
+from reconciler.model.tags import Label
+from reconciler.plan.circuit_breaker import Cap
+from reconciler.ports.cloud_inventory import Heap
+from reconciler.ports.ledger_store import LedgerStore
+
+OnOutcome = Callable[[Outcome], None]
+"""Told of each thing as soon as its fate is known: silence is read as a hang."""
+
+
+class Reach(Protocol):
+    """The ways to a service's machines and databases. Either may be out of reach."""
+
+    def shell(self, machine: Resource) -> Shell:
+        """An open session on one of its machines, its host key pinned from the machine's tag.
+
+        Raises ShellError, NotTried. The caller closes it.
+        """
+        ...
+
+    def databases(self) -> DatabaseServer | None:
+        """The server that holds its databases; None where the service has none configured.
+
+        Raises DatabaseError, AccessDenied (the reference cannot be resolved), NotTried.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Managed:
+    """One configured service. `gate` names its units; None where it has no machines to talk to.
+
+    `ignore_roles` are other roles whose sessions do not keep a database from being dropped.
+    `zone_account` holds the ledger's zone; '' for the account of the machines. `despite` are names
+    that somebody vouches for: whatever they hold keeps nothing. `jobs_despite` are machines of
+    which somebody says, in this run, that they run no jobs though they do not answer. `bases` are
+    the images that any configured service names; it never raises.
+    """
+
+    home: Home
+    address: LedgerAddress
+    heap: Heap
+    ledgers: LedgerStore
+    reach: Reach
+    gate: Gate | None = None
+    app_roles: tuple[str, ...] = ()
+    ignore_roles: tuple[str, ...] = ()
+    max_wait: float = 30.0
+    retention: Retention = field(default_factory=Retention)
+    min_age: timedelta = timedelta(0)
+    zone_account: str = ""
+    despite: frozenset[str] = frozenset()
+    cap: Cap = field(default_factory=Cap)
+    jobs_despite: frozenset[str] = frozenset()
+    bases: Callable[[], Bases] = lambda: NO_BASES
+
+    @property
+    def name(self) -> str:
+        """The service's name."""
+        return self.home.service
+
+    def label(self, things: Sequence[Resource], label: Label) -> None:
+        """Label what lives in AWS; a database carries none.
+
+        Raises ToolError for the first that could not be labelled: then what comes next, which
+        relies on all of them, must not begin. Also whatever `Heap.label` raises.
+        """
+        outcomes = self.heap.label([one for one in things if one.kind != DATABASE], label)
+        bad = next((one for one in outcomes if one.fate is not Fate.DONE), None)
+        if bad is not None:
+            raise ToolError(f"{bad.resource.id} could not be labelled: {bad.text}")

@@ -1,1 +1,0 @@
-"""Values as people read them: words, tables, JSON, CSV, markdown."""

@@ -1,0 +1,1 @@
+"""The sweep: reads the world, plans, carries the plan out, looks again."""

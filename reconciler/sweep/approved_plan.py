@@ -1,0 +1,104 @@
+"""Carrying out what was agreed to: a plan's file and the world of now, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from reconciler.cost.foreign import known_now
+from reconciler.errors import ConfigError
+from reconciler.plan import plan_file
+from reconciler.plan.approved_actions import Item, Order
+from reconciler.plan.plan_file import PlanFile
+from reconciler.plan.service_plan import Ask, Plan, ServicePlan
+from reconciler.ports.service import Managed
+
+LARGEST = 50_000_000
+"""Bytes; a plan of a hundred thousand things is smaller."""
+
+
+def read(path: Path) -> str:
+    """The file's text. Raises ConfigError where it cannot be one of ours."""
+    try:
+        if path.stat().st_size > LARGEST:
+            raise ConfigError("this is not a plan: it is too large", cure=plan_file.CURE)
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", cure=plan_file.CURE) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError("this is not a plan: it is not JSON", cure=plan_file.CURE) from error
+
+
+def write(path: Path, plan: Plan, shown: Mapping[str, Any], *, young: bool) -> None:
+    """Write what was planned. Raises ConfigError where it cannot be written."""
+    now = known_now(plan) or datetime.now(UTC)
+    text = plan_file.encode(plan_file.of(plan, now, young=young), shown)
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def asks(agreed: PlanFile, services: Sequence[Managed]) -> dict[str, Ask]:
+    """What is asked of every service: what was agreed to, and nothing of those not in the file.
+
+    Raises ConfigError where a service is not where it was.
+    """
+    plan_file.check_homes(agreed, {one.name: one.home for one in services})
+    return {
+        one.name: Ask(one.retention, among=agreed.order(one.name) or Order(one.home))
+        for one in services
+    }
+
+
+def check_time(agreed: PlanFile, seen: Plan) -> None:
+    """Raises Refused for a file that is too old by the ledgers' own time."""
+    now = known_now(seen)
+    if now is not None:
+        plan_file.check_age(agreed, now)
+
+
+def left_out(agreed: PlanFile, seen: Plan) -> tuple[str, ...]:
+    """What was agreed to and is not to be done any more, each with the reason."""
+    todos = {one.service: one for one in seen.services}
+    return tuple(
+        line
+        for order in agreed.orders
+        for line in _changed(order, todos[order.home.service], seen)
+        if order.home.service in todos
+    )
+
+
+def _changed(order: Order, todo: ServicePlan, seen: Plan) -> Iterator[str]:
+    if todo.problem:
+        yield f"all of {todo.service}: unknown: {todo.problem}"
+        return
+    if order.end is not None and todo.end is None:
+        yield f"the lease of {order.end} is not there to be ended"
+    doing = {(one.deploy, one.role) for one in todo.repairs}
+    for deploy, role in sorted(order.finish - doing, key=str):
+        yield f"{deploy} ({role}) needs no finishing as it was agreed to"
+    if order.repoint and not todo.readdress:
+        yield f"{todo.service} is not to be pointed to {', '.join(order.repoint)} any more"
+    for deploy in order.forget:
+        if deploy not in todo.forget:
+            yield f"{deploy} is not to be forgotten now"
+    yield from _kept(order, todo, seen)
+
+
+def _kept(order: Order, todo: ServicePlan, seen: Plan) -> Iterator[str]:
+    doomed = {Item.of(one.thing) for one in todo.deletes}
+    why = {(one.thing.kind, one.thing.id): one.text for one in todo.verdicts if not one.collect}
+    there = {(one.kind, one.id) for one in seen.inventory.resources}
+    for item in order.delete:
+        key = (item.kind, item.id)
+        if item in doomed:
+            continue
+        if key in why:
+            yield f"{item.kind} {item.id}: kept now: {why[key]}"
+        elif key in there:
+            yield f"{item.kind} {item.id}: it goes with something that was not agreed to"
+        else:
+            yield f"{item.kind} {item.id}: gone already, or plainly kept"

@@ -1,0 +1,220 @@
+"""Carrying out the deletions of a plan, wave by wave.
+
+Before every wave both sides are read again, the things first and the ledger second, and what has
+changed its mind since the plan is left out: check and act lie as close together as AWS
+allows. Gone means that a later describe says so.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from reconciler.errors import Refused, ToolError
+from reconciler.gc.mark import mark, problems
+from reconciler.gc.verdict import Root, Verdict
+from reconciler.model import tags as t
+from reconciler.model.fencing import FencedAct
+from reconciler.model.outcome import UNPROVED, Fate, Outcome
+from reconciler.model.resource import DATABASE, Inventory, Resource
+from reconciler.plan.service_plan import wave
+from reconciler.ports.service import Managed, OnOutcome
+from reconciler.sweep import absence as gone
+from reconciler.sweep.name_listing import witnessed_now
+from reconciler.sweep.snapshot import NEVER, alive, list_databases, read_root
+from reconciler.util.polling import Pace, looks
+
+GONE_PACE = Pace(first=0.1, longest=5.0, deadline=240.0)
+"""A graceful shutdown of an instance takes its time before its volumes can go."""
+
+_MAY_BE_GONE = frozenset({Fate.PENDING, Fate.DONE, Fate.UNSEEN})
+
+
+AT_ONCE = 1000
+"""Things of a kind that are verified and then asked for: what TerminateInstances takes."""
+
+
+class Collector:
+    """Deletes a service's garbage; one outcome an item, and no item's failure stops the others."""
+
+    def __init__(self, managed: Managed, on_outcome: OnOutcome, pace: Pace = GONE_PACE) -> None:
+        self._managed = managed
+        self._on_outcome = on_outcome
+        self._pace = pace
+        self._gone = gone.Gone(NEVER)
+        self._seen: tuple[Resource, ...] = ()
+        """The plan's things as they were when last seen: births are proved by them, too."""
+        self._was: tuple[str, ...] = ()
+        """The former addresses of the ledger, as it was when last read."""
+
+    def collect(self, garbage: Sequence[Verdict]) -> tuple[Outcome, ...]:
+        """Delete what is garbage in `garbage`, sorted by wave, verified again before each call."""
+        outcomes: list[Outcome] = []
+        self._seen = tuple(one.thing for one in garbage)
+        for _, group in groupby(self._seen, key=wave):
+            outcomes += self._wave(list(group))
+        return tuple(outcomes)
+
+    def _wave(self, group: list[Resource]) -> Iterator[Outcome]:
+        """One wave's outcomes. A large one goes in parts, so that no check is old when it counts.
+
+        AWS terminates 20 machines a second: the last of 10,000 waits for eight minutes.
+        """
+        asked: list[Outcome] = []
+        failed = ""
+        for part in _parts(group):
+            found = _failed(part, f"not asked for: {failed}") if failed else self._asked(part)
+            asked += found
+            # Throttled, denied, unknown: what failed for all of a part will fail for the others.
+            if not failed and all(one.fate is Fate.FAILED for one in found):
+                failed = found[0].text
+        for outcome in self._settle(asked):
+            self._on_outcome(outcome)
+            yield outcome
+
+    def _verified(self, part: list[Resource]) -> dict[str, Verdict]:
+        """Verdicts of now, by id: things first, ledger second. What is gone is missing."""
+        listed = self._now(part)
+        if not self._gone.learn(part, listed, time.monotonic()):
+            return {}  # nothing to judge: volumes go with their machines
+        near = self._near(part)
+        more = self._now(near)
+        listed = Inventory(listed.resources + more.resources, listed.gaps + more.gaps)
+        root, _ = read_root(self._managed)
+        self._was = root.home.was
+        self._gone.now = root.now
+        self._gone.learn(part, listed, time.monotonic())
+        fresh = alive(listed)
+        whole = self._with_the_rest(fresh, [*part, *near])
+        _refuse_unknown(whole, root)
+        _refuse_unseen(fresh, part)
+        root = witnessed_now(self._managed, root, whole.resources)
+        wanted = {one.key for one in part}
+        verdicts = mark(whole, {root.home.service: root})
+        return {one.thing.id: one for one in verdicts if one.thing.key in wanted}
+
+    def _near(self, part: list[Resource]) -> list[Resource]:
+        """What else is to be looked at again: of much garbage only what has to do with `part`."""
+        own = {one.key for one in part}
+        others = [one for one in self._seen if one.key not in own]
+        if len(self._seen) <= AT_ONCE:
+            return others
+        ids = {one.id for one in part}
+        named = {id_ for one in part for id_ in _names(one)}
+        return [one for one in others if one.id in named or not ids.isdisjoint(_names(one))]
+
+    def _with_the_rest(self, fresh: Inventory, asked: Sequence[Resource]) -> Inventory:
+        """What is seen now, and beside it what was not asked for, as it was when last seen."""
+        keys = {one.key for one in (*asked, *fresh.resources)}
+        databases = any(one.kind == DATABASE for one in asked)  # these are listed all at once
+        rest = (one for one in self._seen if not (databases and one.kind == DATABASE))
+        self._seen = (*fresh.resources, *(one for one in rest if one.key not in keys))
+        return Inventory(self._seen, fresh.gaps)
+
+    def _now(self, things: Sequence[Resource]) -> Inventory:
+        if not things:
+            return Inventory()
+        in_aws = [one for one in things if one.kind != DATABASE]
+        fresh = self._managed.heap.describe(in_aws)
+        if len(in_aws) == len(things):
+            return fresh
+        databases = list_databases(self._managed)
+        gaps = fresh.gaps + ((databases.gap,) if databases.gap else ())
+        return Inventory(fresh.resources + databases.things, gaps)
+
+    def _asked(self, part: list[Resource]) -> list[Outcome]:
+        """Ask for the deletion of what is still garbage; whether it went is seen later."""
+        try:
+            still = self._verified(part)
+        except ToolError as error:
+            return _failed(part, error.message)
+        garbage: list[Resource] = []
+        outcomes: list[Outcome] = []
+        for thing in part:
+            verdict = still.get(thing.id)
+            if verdict is None:
+                outcomes.append(Outcome(thing, Fate.UNSEEN, UNPROVED))
+            elif not verdict.collect:
+                outcomes.append(Outcome(thing, Fate.BLOCKED, f"kept after all: {verdict.text}"))
+            else:
+                garbage.append(verdict.thing)
+        for kind in sorted({one.kind for one in garbage}):
+            outcomes += self._delete([one for one in garbage if one.kind == kind], kind)
+        return outcomes
+
+    def _delete(self, things: list[Resource], kind: str) -> Sequence[Outcome]:
+        if kind == DATABASE:
+            return [self._drop(one) for one in things]
+        try:
+            return self._managed.heap.delete(things)
+        except ToolError as error:
+            return _failed(things, error.message)
+
+    def _settle(self, asked: Sequence[Outcome]) -> Iterator[Outcome]:
+        """Wait for what was asked to go; the rest keeps its fate, unless it went all the same."""
+        pending = [one for one in asked if one.fate in _MAY_BE_GONE]
+        self._gone.agreed(one.resource for one in pending if not one.text)
+        self._wait_until_gone([one.resource for one in pending])
+        for one in asked:
+            if one.fate in _MAY_BE_GONE and one.resource.id in self._gone.known:
+                text = "already gone" if one.fate is Fate.UNSEEN else one.text
+                yield Outcome(one.resource, Fate.GONE, text)
+            elif one.fate is Fate.DONE:
+                yield Outcome(one.resource, Fate.PENDING, "deletion asked for, not yet gone")
+            else:
+                yield one
+
+    def _wait_until_gone(self, things: list[Resource]) -> None:
+        left = [one for one in things if one.id not in self._gone.known]
+        for elapsed in looks(self._pace) if left else ():
+            seen = self._managed.heap.describe(left)
+            left = self._gone.learn(left, seen, time.monotonic())
+            if not left or (elapsed > gone.AGREED and not self._gone.is_under_way(left, seen)):
+                break
+
+    def _drop(self, thing: Resource) -> Outcome:
+        try:
+            server = self._managed.reach.databases()
+            if server is None:
+                return Outcome(thing, Fate.BLOCKED, "no database server is configured")
+            assert thing.deploy is not None  # for the type checker: it has been judged
+            act = FencedAct(0, thing.deploy, str(self._managed.address), self._was)
+            ours = (*self._managed.app_roles, *self._managed.ignore_roles)
+            server.drop(thing.name, act, ours)
+        except Refused as error:
+            return Outcome(thing, Fate.BLOCKED, error.message)
+        except ToolError as error:
+            return Outcome(thing, Fate.FAILED, error.message)
+        return Outcome(thing, Fate.GONE)
+
+
+def _parts(group: list[Resource]) -> Iterator[list[Resource]]:
+    """At most so many of every kind; a deploy's things lie together: AWS finds them by its id."""
+    kinds: dict[str, list[Resource]] = {}
+    for one in sorted(group, key=lambda each: each.tags.get(t.ID, "")):
+        kinds.setdefault(one.kind, []).append(one)
+    for start in range(0, max(map(len, kinds.values())), AT_ONCE):
+        yield [one for things in kinds.values() for one in things[start : start + AT_ONCE]]
+
+
+def _failed(part: Sequence[Resource], text: str) -> list[Outcome]:
+    return [Outcome(one, Fate.FAILED, text) for one in part]
+
+
+def _names(one: Resource) -> tuple[str, ...]:
+    return (*one.uses, *one.used_by, one.source)
+
+
+def _refuse_unknown(fresh: Inventory, root: Root) -> None:
+    problem = problems(fresh, {root.home.service: root}).get(root.home.service)
+    if problem:
+        raise ToolError(f"unknown since the plan was made: {problem}")
+
+
+def _refuse_unseen(fresh: Inventory, group: Sequence[Resource]) -> None:
+    """A database server out of reach hides databases: then a missing one is not gone."""
+    kinds = {one.kind for one in group}
+    gap = next((one for one in fresh.gaps if one.kind in kinds), None)
+    if gap is not None:
+        raise ToolError(f"{gap.kind}s could not be listed: {gap.reason}")

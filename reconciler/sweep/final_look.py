@@ -1,0 +1,50 @@
+"""Whether a sweep has to look once more when its work is done. Pure.
+
+A look after the work finds what the first one missed: things of a release that has just died may be
+listed late (aws.md §1), and a repair may change what else there is to do. Where neither can be, it
+would only say again what every deletion has already seen for itself, at the price of the whole
+index: so what is left follows from the plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import datetime
+
+from reconciler.gc.ownership import LATE
+from reconciler.model.resource import Resource
+from reconciler.plan.service_plan import Plan, ServicePlan
+from reconciler.sweep.absence import LISTED_AFTER
+
+SETTLED = LATE + LISTED_AFTER
+"""Of a deploy so old everything has long been made, and has long been in every listing."""
+
+Key = tuple[str, str, str]
+
+
+def is_settled(plan: Plan, gone: Collection[Key]) -> bool:
+    """Whether a plan that was carried out can have left nothing but what it did not name."""
+    return all(_is_done(one, gone) for one in plan.services)
+
+
+def _is_done(todo: ServicePlan, gone: Collection[Key]) -> bool:
+    if todo.end or todo.repairs or todo.readdress or todo.forget:
+        return False
+    deletes = [one.thing for one in todo.deletes]
+    return all(one.key in gone and _is_old(one, todo.root.now) for one in deletes)
+
+
+def _is_old(thing: Resource, now: datetime) -> bool:
+    return thing.deploy is not None and now - thing.deploy.born >= SETTLED
+
+
+def without(plan: Plan) -> Plan:
+    """What is left of a plan, all of whose deletions are gone."""
+    kept = tuple(
+        replace(one, verdicts=tuple(each for each in one.verdicts if not each.collect))
+        for one in plan.services
+    )
+    gone = {one.thing.key for todo in plan.services for one in todo.deletes}
+    seen = tuple(one for one in plan.inventory.resources if one.key not in gone)
+    return replace(plan, services=kept, inventory=replace(plan.inventory, resources=seen))

@@ -1,0 +1,100 @@
+"""Asks for the other names of a service's zones, where something hangs on them (rule 13).
+
+A zone may have thousands of records and an account five calls a second, so they are only listed
+where something that once served is about to go; then right before it does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from reconciler.errors import AccessDenied, CloudError, ConfigError, ToolError
+from reconciler.gc.name_witnesses import is_needed
+from reconciler.gc.other_names import Names
+from reconciler.gc.ownership import Home
+from reconciler.gc.verdict import Root
+from reconciler.model.coverage import GLOBAL, NAME, Read, Status
+from reconciler.model.reading import LedgerAddress, Listing
+from reconciler.model.resource import Gap, Resource, service_of
+from reconciler.model.tags import Place
+from reconciler.plan.planner import swaps
+from reconciler.plan.service_plan import Ask
+from reconciler.ports.service import Managed
+from reconciler.sweep.snapshot import World
+
+Answer = Listing | ToolError
+
+
+def read_names(managed: Managed) -> Names:
+    """What the other names of the service's zones say now."""
+    return _others(managed, _list(managed))
+
+
+def with_names(world: World, services: Sequence[Managed], asks: Mapping[str, Ask]) -> World:
+    """The world with the other names in its roots, of those services for which they matter."""
+    wanted = [one for one in services if one.name in _needing(world, asks)]
+    answers: dict[tuple[int, LedgerAddress], Answer] = {}
+    roots = dict(world.roots)
+    for one in wanted:
+        zones = (id(one.ledgers), _zones_of(one.address))
+        if zones not in answers:
+            answers[zones] = _list(one)
+            world = _told(world, one, answers[zones])
+        names = _others(one, answers[zones])
+        roots[one.name] = replace(roots[one.name], names=names)
+    return replace(world, roots=roots)
+
+
+def witnessed_now(managed: Managed, root: Root, resources: Sequence[Resource]) -> Root:
+    """The root with the names as they are right now, where something that served would go."""
+    if not is_needed(root, resources, ()):
+        return root
+    return replace(root, names=read_names(managed))
+
+
+def _needing(world: World, asks: Mapping[str, Ask]) -> set[str]:
+    """The services of which something that once served may go."""
+    things: dict[str, list[Resource]] = {}
+    for one in world.inventory.resources:
+        things.setdefault(service_of(one), []).append(one)
+    return {
+        name
+        for name, root in world.roots.items()
+        if not root.problem
+        and is_needed(root, things.get(name, ()), swaps(root, asks.get(name, Ask())).forget)
+    }
+
+
+def _zones_of(address: LedgerAddress) -> LedgerAddress:
+    """What is the same for services whose names are in the same zones."""
+    return LedgerAddress("", address.zone_id, "", "", watched=address.watched)
+
+
+def _list(managed: Managed) -> Answer:
+    try:
+        return managed.ledgers.names(managed.address)
+    except (CloudError, AccessDenied, ConfigError) as error:
+        return error
+
+
+def _others(managed: Managed, answer: Answer) -> Names:
+    if isinstance(answer, ToolError):
+        return Names.unread(answer)
+    return Names(answer.held).without({managed.address.record, *managed.despite})
+
+
+def _told(world: World, managed: Managed, answer: Answer) -> World:
+    """The row of what was listed; what was not is a gap, so that the run does not end with 0."""
+    place, inventory = _place(managed.home, managed.zone_account), world.inventory
+    if isinstance(answer, Listing):
+        row = Read(place, NAME, pages=answer.calls, calls=answer.calls)
+        return replace(world, inventory=replace(inventory, reads=(*inventory.reads, row)))
+    row = Read(place, NAME, Status.FAILED, note=answer.message)
+    gap = Gap.of(place, NAME, answer)
+    more = replace(inventory, reads=(*inventory.reads, row), gaps=(*inventory.gaps, gap))
+    return replace(world, inventory=more)
+
+
+def _place(home: Home, zone_account: str) -> Place:
+    return Place(zone_account or home.place.account, GLOBAL)

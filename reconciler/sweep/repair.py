@@ -1,0 +1,181 @@
+"""Driving one rooted deploy to its row of the table: database, machines, label last.
+
+Idempotent: a commit is finished by whoever comes next (rule 7). Every act that can be undone
+carries the generation that justified it; a thing that has obeyed a newer one refuses, and then
+somebody newer is at work and we are not (rule 10).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from reconciler.errors import NotTried, ToolError
+from reconciler.gc.desired_state import DESIRED, Desired
+from reconciler.gc.verdict import Reason
+from reconciler.machine import unit_control
+from reconciler.machine.activation_gate import Gate
+from reconciler.machine.unit_control import Act, Jobs
+from reconciler.machine.unit_state import digest
+from reconciler.model.coverage import Status
+from reconciler.model.deploy_id import DeployId
+from reconciler.model.fencing import FencedAct
+from reconciler.model.outcome import Fate, Outcome
+from reconciler.model.resource import DATABASE, INSTANCE, MAKING, Resource
+from reconciler.model.tags import UNITS
+from reconciler.plan.service_plan import OPEN, SHUT
+from reconciler.ports.service import Managed
+from reconciler.util.concurrency import side_by_side
+
+
+@dataclass(frozen=True)
+class Finish:
+    """A deploy to finish: its role, the generation that says so, and its things.
+
+    `was` are the former addresses of the ledger. `jobs_wait_for` are machines that may still run
+    the jobs that this one is to begin: its own are left as they are.
+    """
+
+    deploy: DeployId
+    role: Reason
+    generation: int
+    was: tuple[str, ...]
+    things: tuple[Resource, ...]
+    jobs_wait_for: tuple[str, ...] = ()
+
+    def of(self, kind: str) -> list[Resource]:
+        """Its things of one kind."""
+        return [one for one in self.things if one.kind == kind]
+
+
+def finish(managed: Managed, work: Finish) -> tuple[Outcome, ...]:
+    """Drive the deploy's things to the table. Nothing is labelled where something failed.
+
+    A deploy that was left is shut before its jobs stop; a live one opens, then runs. Never
+    raises for what is out of reach: the outcome says it.
+    """
+    desired = DESIRED[work.role]
+    outcomes = [_database(managed, work, one, desired) for one in work.of(DATABASE)]
+    outcomes += _machines(managed, work, desired)
+    # Evidence never had a job to stop, and that it answers nobody is often why it is kept: it is
+    # labelled all the same, or it would stand in the way of every release.
+    if work.role is not Reason.KEPT and any(one.fate is not Fate.DONE for one in outcomes):
+        return tuple(outcomes)
+    return (*outcomes, *_label(managed, work, desired))
+
+
+def _database(managed: Managed, work: Finish, thing: Resource, desired: Desired) -> Outcome:
+    if desired.writable is None or thing.state == MAKING:
+        return Outcome(thing, Fate.DONE, "as it is")
+    act = FencedAct(work.generation, work.deploy, str(managed.address), work.was)
+    try:
+        server = managed.reach.databases()
+        if server is None:
+            return Outcome(thing, Fate.BLOCKED, "no database server is configured")
+        if desired.writable:
+            server.thaw(thing.name, act)
+        else:
+            server.shut(thing.name, act, managed.app_roles, managed.max_wait)
+    except ToolError as error:
+        return Outcome(thing, Fate.FAILED, error.message)
+    return Outcome(thing, Fate.DONE, "takes writes" if desired.writable else "shut for writes")
+
+
+def _machines(managed: Managed, work: Finish, desired: Desired) -> list[Outcome]:
+    gate = managed.gate
+    if gate is None or desired.app is None:
+        return []
+    # Not only those that run: one that people stopped has not been told anything, and does what it
+    # was told last once they start it again. It is not finished, and must not be labelled so.
+    machines = work.of(INSTANCE)
+    act = Act(
+        work.generation,
+        str(work.deploy),
+        app="run" if desired.app else "stop",
+        jobs=_jobs(work, gate, desired),
+        lacks=work.role is not Reason.LIVE,
+    )
+    found = side_by_side(machines, lambda one: _machine(managed, gate, one, act))
+    return [_waiting(one, work, managed.name) for one in found] if act.jobs == "keep" else found
+
+
+def _jobs(work: Finish, gate: Gate, desired: Desired) -> Jobs:
+    if not desired.jobs:
+        return "stop"
+    return "keep" if work.jobs_wait_for and gate.jobs else "run"
+
+
+def _waiting(outcome: Outcome, work: Finish, service: str) -> Outcome:
+    """The live deploy is not finished while somebody else may run its jobs (rule 18)."""
+    if outcome.fate is not Fate.DONE:
+        return outcome
+    others = ", ".join(work.jobs_wait_for)
+    despite = " ".join(f"--jobs-despite {one}" for one in work.jobs_wait_for)
+    return replace(
+        outcome,
+        fate=Fate.BLOCKED,
+        text=f"app: run; no job is begun, {others} may still run them: it was not told to stop, "
+        "and EC2 does not say that it is stopped. Stop it, or, if it runs none: "
+        f"reconciler sweep --service {service} {despite}",
+    )
+
+
+def _machine(managed: Managed, gate: Gate, thing: Resource, act: Act) -> Outcome:
+    if thing.state not in ("running", "pending"):
+        said = f"it is {thing.state} and has not been told: app {act.app}, jobs {act.jobs}"
+        return Outcome(thing, Fate.BLOCKED, f"{said}; start it, or terminate it", Status.FAILED)
+    try:
+        shell = managed.reach.shell(thing)
+        try:
+            unit_control.obey(shell, gate, act)
+        finally:
+            shell.close()
+    except NotTried as error:
+        return Outcome(thing, Fate.BLOCKED, error.message, Status.SKIPPED)
+    except ToolError as error:
+        return Outcome(thing, Fate.FAILED, _why(error), Status.FAILED)
+    return Outcome(thing, Fate.DONE, f"app: {act.app}, jobs: {act.jobs}", Status.READ)
+
+
+def _why(error: ToolError) -> str:
+    """What failed and why: `ended with 1` alone does not say which unit."""
+    first = next(
+        (line.strip().rstrip(":") for line in error.detail.splitlines() if line.strip()), ""
+    )
+    return f"{error.message}: {first}" if first else error.message
+
+
+def _label(managed: Managed, work: Finish, desired: Desired) -> Sequence[Outcome]:
+    """Write the label, unless the ledger has changed while machines kept us waiting.
+
+    A label has no fence: one that lands on what was forgotten meanwhile would make it lost.
+    """
+    units = digest(managed.gate)
+    in_aws = [one for one in work.things if one.kind != DATABASE and _is_due(one, desired, units)]
+    if not in_aws:
+        return ()
+    try:
+        ledger = managed.ledgers.read(managed.address).ledger
+        if ledger is None or ledger.gen != work.generation:
+            said = "not labelled: the ledger has changed, the next sweep decides again"
+            return [Outcome(one, Fate.BLOCKED, said) for one in in_aws]
+        return managed.heap.label(in_aws, desired.label, units)
+    except ToolError as error:
+        return [Outcome(one, Fate.FAILED, error.message) for one in in_aws]
+
+
+def _is_due(thing: Resource, desired: Desired, units: str) -> bool:
+    told = thing.kind != INSTANCE or thing.tags.get(UNITS, "") == units
+    return thing.label is not desired.label or not told
+
+
+def takes_writes(outcome: Outcome) -> bool:
+    """Whether this is a database that should have been shut and goes on taking writes."""
+    thing = outcome.resource
+    return thing.kind == DATABASE and thing.state == OPEN and outcome.fate is not Fate.DONE
+
+
+def unopened(work: Finish) -> Finish:
+    """Without the databases that would be opened: two must never take writes at once."""
+    shut = [one for one in work.things if one.kind == DATABASE and one.state == SHUT]
+    return replace(work, things=tuple(one for one in work.things if one not in shut))

@@ -1,0 +1,244 @@
+"""Looking at the world in the one safe order: the heap first, the ledgers last (rule 2).
+
+Whatever the heap shows and the later ledger does not root has ended, and garbage is stable. Read
+the other way round, a deploy born in between would look like garbage.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+from reconciler.database.inventory import as_resources, fences
+from reconciler.database.port import DatabaseInfo
+from reconciler.errors import (
+    AccessDenied,
+    CloudError,
+    LedgerUnknown,
+    NotTried,
+    ToolError,
+    refusal_for,
+)
+from reconciler.gc.ownership import Home
+from reconciler.gc.verdict import Root
+from reconciler.machine.unit_state import digest
+from reconciler.model.coverage import GLOBAL, INDEX, LEDGER, Read, Status
+from reconciler.model.fencing import NEVER as NEVER_OBEYED
+from reconciler.model.ledger import Ledger
+from reconciler.model.ledger_home import own
+from reconciler.model.reading import Reading, Readings
+from reconciler.model.resource import DATABASE, Gap, Inventory, Resource
+from reconciler.model.tags import Place
+from reconciler.ports.cloud_inventory import Heap
+from reconciler.ports.fleet import NOTHING, Beside
+from reconciler.ports.service import Managed
+from reconciler.sweep.absence import STATES
+from reconciler.util.concurrency import side_by_side
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+NEVER = datetime.fromtimestamp(0, UTC)
+"""The "now" of a ledger that could not be read: nothing has expired, nothing is old."""
+
+
+@dataclass(frozen=True)
+class World:
+    """The heap, then the root sets. `readings` are what swaps are made against."""
+
+    inventory: Inventory
+    roots: Mapping[str, Root]
+    readings: Mapping[str, Reading]
+
+
+@dataclass(frozen=True)
+class Databases:
+    """A service's databases, or why they could not be listed; `fences` by ledger."""
+
+    things: tuple[Resource, ...] = ()
+    gap: Gap | None = None
+    fences: Mapping[str, int] = field(default_factory=dict)
+    row: Read | None = None
+
+    def fence(self, own: Iterable[str]) -> int:
+        """The highest generation that a database of the ledger with these addresses has obeyed."""
+        return max((self.fences.get(one, NEVER_OBEYED) for one in own), default=NEVER_OBEYED)
+
+
+def observe(services: Sequence[Managed], *, young: bool = False, beside: Beside = NOTHING) -> World:
+    """The world of these services, and of what lies beside them: heap first, ledger last."""
+    began = time.monotonic()
+    heaps = {heap.place: heap for heap in (*beside.heaps, *(one.heap for one in services))}
+    scans = each(list(heaps.values()), lambda heap: _scan(heap, young=young))
+    names = [one.name for one in services]
+    databases = dict(zip(names, each(services, list_databases), strict=True))
+    inventory = merge(scans, list(databases.values()), beside)
+    # From here on, only ledgers are read.
+    return read_roots(services, databases, beside, began).world(inventory)
+
+
+@dataclass(frozen=True)
+class Ledgers:
+    """The root sets of one look, the readings behind them, and what it took to read them."""
+
+    roots: Mapping[str, Root]
+    readings: Mapping[str, Reading]
+    rows: tuple[Read, ...]
+    gaps: tuple[Gap, ...] = ()
+
+    def world(self, inventory: Inventory) -> World:
+        """The world of these ledgers and the heap that was seen before them."""
+        gaps = (*inventory.gaps, *self.gaps)
+        whole = replace(inventory, reads=(*inventory.reads, *self.rows), gaps=gaps)
+        return World(whole, self.roots, self.readings)
+
+
+def read_roots(
+    services: Sequence[Managed], databases: Mapping[str, Databases], beside: Beside, began: float
+) -> Ledgers:
+    """Every ledger, after the heap; `began` is when its listing began (monotonic seconds)."""
+    answers, rows = _read_ledgers(services)
+    readings: dict[str, Reading] = {}
+    roots = {one.home.service: one for one in beside.roots}
+    age = timedelta(seconds=time.monotonic() - began)
+    for one in services:
+        answer = answers[one.name]
+        if isinstance(answer, Reading):
+            readings[one.name] = answer
+        ledger = answer.ledger if isinstance(answer, Reading) else None
+        fence = databases[one.name].fence(own(str(one.address), ledger))
+        roots[one.name] = replace(_root(one, answer, fence), heap_age=age)
+    gaps = dict.fromkeys(gap for one in services for gap in one.bases().gaps)
+    return Ledgers(roots, readings, tuple(rows), tuple(gaps))
+
+
+def each(items: Sequence[T], act: Callable[[T], R]) -> list[R]:
+    """Places and servers side by side; none of them waits for another's time-out."""
+    return side_by_side(items, act) if len(items) > 1 else [act(one) for one in items]
+
+
+def _read_ledgers(
+    services: Sequence[Managed],
+) -> tuple[dict[str, Reading | ToolError], list[Read]]:
+    """Every service's ledger, those of one account's zones together; and the rows of that."""
+    stores: dict[int, list[Managed]] = {}
+    for one in services:
+        stores.setdefault(id(one.ledgers), []).append(one)
+    answers: dict[str, Reading | ToolError] = {}
+    rows: list[Read] = []
+    for group in stores.values():
+        got = group[0].ledgers.readings([one.address for one in group])
+        answers |= {one.name: got.found[one.address] for one in group}
+        rows += _ledger_rows(group, got)
+    return answers, rows
+
+
+def _ledger_rows(group: Sequence[Managed], got: Readings) -> list[Read]:
+    """A row for the account's zones, and one for each ledger that was not read."""
+    place = Place(group[0].zone_account or group[0].home.place.account, GLOBAL)
+    rows = [Read(place, LEDGER, pages=got.calls, calls=got.calls)]
+    for one in group:
+        answer = got.found[one.address]
+        if isinstance(answer, ToolError):
+            note = f"{one.name}: {answer.message}"
+            rows.append(Read(place, LEDGER, Status.FAILED, note=note, service=one.name))
+    return rows
+
+
+def read_root(managed: Managed, fence: int = 0) -> tuple[Root, Reading | None]:
+    """The service's root set now; a ledger that cannot be read makes it unknown.
+
+    Also one that we may not read: the other services' zones may well be open to us. Credentials
+    that are good for nothing have ended the run before, when the ledgers were located.
+    """
+    try:
+        reading = managed.ledgers.read(managed.address)
+    except (LedgerUnknown, CloudError, AccessDenied) as error:
+        return _root(managed, error, fence), None
+    return _root(managed, reading, fence), reading
+
+
+def _root(managed: Managed, answer: Reading | ToolError, fence: int) -> Root:
+    if isinstance(answer, Reading):
+        return root_of(managed, answer, fence)
+    return unread(managed.home, answer, fence)
+
+
+def unread(home: Home, error: ToolError, fence: int = 0) -> Root:
+    """The root set of a service of whose ledger `error` let nothing be known."""
+    cure = error.cure or ("try again" if isinstance(error, CloudError) else "")
+    return Root(
+        home,
+        NEVER,
+        problem=error.message,
+        cure=cure,
+        refusal=refusal_for(error),
+        fence=fence,
+    )
+
+
+def root_of(managed: Managed, reading: Reading, fence: int = 0) -> Root:
+    """A reading as the root set that `mark` judges by."""
+    was = reading.ledger.was if reading.ledger else ()
+    return Root(
+        replace(managed.home, was=was),
+        reading.now,
+        ledger=reading.ledger or Ledger(gen=0),
+        record=reading.a.addresses if reading.a else (),
+        also={name: one.addresses if one else () for name, one in reading.also},
+        fence=fence,
+        min_age=managed.min_age,
+        units=digest(managed.gate),
+        bases=managed.bases(),
+    )
+
+
+def list_databases(managed: Managed) -> Databases:
+    """The service's databases as resources; a server out of reach is a gap, not an absence.
+
+    Where we were told not to try, nothing has failed: it is said, and nothing is known of them.
+    """
+    place = managed.home.place
+    row = Read(place, DATABASE, calls=1, service=managed.name)
+    try:
+        server = managed.reach.databases()
+        infos: Sequence[DatabaseInfo] = server.databases() if server else ()
+    except NotTried as error:
+        return Databases(row=replace(row, status=Status.SKIPPED, calls=0, note=error.message))
+    except ToolError as error:
+        failed = replace(row, status=Status.FAILED, note=f"{managed.name}: {error.message}")
+        return Databases(gap=Gap.of(place, DATABASE, error), row=failed)
+    ledger = str(managed.address)
+    things = as_resources(infos, managed.name, ledger, place)
+    return Databases(things, fences=fences(infos), row=row if server else None)
+
+
+def alive(inventory: Inventory) -> Inventory:
+    """Without the things that are listed but gone."""
+    kept = tuple(one for one in inventory.resources if one.state not in STATES)
+    return replace(inventory, resources=kept)
+
+
+def _scan(heap: Heap, *, young: bool) -> Inventory:
+    """The place's things. One that may not be entered is as unknown as one that does not answer."""
+    try:
+        return alive(heap.scan(young=young))
+    except (CloudError, AccessDenied) as error:
+        row = Read(heap.place, INDEX, Status.FAILED, note=error.message)
+        return Inventory((), (Gap.of(heap.place, "resource", error),), (row,))
+
+
+def merge(scans: Sequence[Inventory], databases: Sequence[Databases], beside: Beside) -> Inventory:
+    """What was seen of all places and database servers, and beside them, in one order."""
+    resources = [thing for scan in scans for thing in scan.resources]
+    resources += [thing for one in databases for thing in one.things]
+    gaps = [gap for scan in scans for gap in scan.gaps]
+    gaps += [one.gap for one in databases if one.gap is not None]
+    reads = [row for scan in scans for row in scan.reads]
+    reads += [one.row for one in databases if one.row is not None]
+    plain = {key: count for scan in scans for key, count in scan.plain.items()}
+    ordered = sorted(resources, key=lambda one: one.key)
+    return Inventory(tuple(ordered), (*gaps, *beside.gaps), (*reads, *beside.reads), plain)

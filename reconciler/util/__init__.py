@@ -1,0 +1,1 @@
+"""Process helpers without knowledge of the product: signals, log, durations, waiting, text."""

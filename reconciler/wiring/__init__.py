@@ -1,0 +1,1 @@
+"""The composition root: puts the edges together for a configuration."""

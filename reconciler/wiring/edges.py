@@ -1,0 +1,171 @@
+"""Puts the edges together for a configured service: the only place that knows all of them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from reconciler.aws.base_images import BaseImages
+from reconciler.aws.client.response_events import OnAnswer
+from reconciler.aws.client.session import Aws
+from reconciler.aws.inventory import Ec2Heap
+from reconciler.aws.route53.ledger_store import Route53Ledgers
+from reconciler.aws.ssm_secrets import from_ssm
+from reconciler.config.loader import Settings
+from reconciler.config.reconciler import Reach
+from reconciler.config.service import Service
+from reconciler.database.port import DatabaseServer
+from reconciler.errors import CloudError, ConfigError, NotTried
+from reconciler.gc.ownership import Home
+from reconciler.machine.activation_gate import Gate
+from reconciler.model import tags as t
+from reconciler.model.reading import LedgerAddress
+from reconciler.model.tags import Place
+from reconciler.plan.circuit_breaker import Cap
+from reconciler.ports.service import Managed
+from reconciler.util.log import Logger
+from reconciler.util.secret import Reference, Secret, resolve
+from reconciler.wiring.service_access import Connector, ServiceReach
+
+log = Logger()
+
+
+@dataclass
+class Edges:
+    """The sessions of one process, shared by the services of a place.
+
+    `reach` is what may be tried beside AWS: everything, unless it is a sweep that was told not to.
+    """
+
+    settings: Settings
+    reach: Reach = field(default_factory=Reach)
+    on_answer: OnAnswer | None = None
+    _accounts: dict[str, Aws] = field(default_factory=dict)
+    _aws: dict[Place, Aws] = field(default_factory=dict)
+    _ledgers: dict[str, Route53Ledgers] = field(default_factory=dict)
+    _heaps: dict[Place, Ec2Heap] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.bases = BaseImages(self.settings.services.values(), self.aws)
+
+    def aws(self, place: Place) -> Aws:
+        """The account and region's clients; the account is checked before the first call."""
+        if place not in self._aws:
+            self._aws[place] = self._account(place).in_region(place.region)
+        return self._aws[place]
+
+    def _account(self, place: Place) -> Aws:
+        if place.account not in self._accounts:
+            role = self.settings.reconciler.roles.get(place.account, "")
+            self._accounts[place.account] = Aws(place, role=role, on_answer=self.on_answer)
+        return self._accounts[place.account]
+
+    def resolver(self, service: Service) -> Callable[[Reference], Secret]:
+        """Resolves the service's references, `ssm:` in its own account and region."""
+        aws = self.aws(service.place)
+        return lambda reference: resolve(reference, lambda path: from_ssm(aws, path))
+
+    def connector(self, service: Service) -> Connector:
+        """SSH to the service's machines."""
+        return Connector(service, self.resolver(service))
+
+    def managed(self, service: Service, *, by_labels: bool = False) -> Managed:
+        """The service with its ports. Raises ConfigError, AccessDenied, CloudError.
+
+        With `by_labels` the labels of what is live say where the ledger is if Route 53 cannot be
+        asked. Nothing is swept or released on their word.
+        """
+        place = service.place
+        zone = service.zone_place
+        ledgers = self.ledgers(zone)
+        heap = self._heaps.setdefault(place, self._heap(place))
+        try:
+            address = located(ledgers, service)
+        except CloudError as error:
+            labelled = _labelled(heap, service) if by_labels else None
+            if labelled is None:
+                raise
+            log.warning("the ledger's place is as the labels say", cause=error.message)
+            address = labelled
+        address = replace(address, account=place.account, region=place.region)
+        database, breaker = service.database, self.settings.reconciler.breaker
+        return Managed(
+            home=Home(service.name, str(address), place),
+            address=address,
+            heap=heap,
+            ledgers=ledgers,
+            reach=self._reach(service),
+            gate=Gate(service.app.units, service.app.jobs),
+            app_roles=(database.app_role,) if database else (),
+            ignore_roles=database.ignore_roles if database else (),
+            max_wait=database.max_wait.total_seconds() if database else 0.0,
+            retention=service.retention,
+            min_age=self.settings.reconciler.min_age,
+            zone_account=zone.account,
+            cap=Cap(breaker.max_count, breaker.share),
+            bases=self.bases,
+        )
+
+    def ledgers(self, zone: Place) -> Route53Ledgers:
+        """The ledgers in the zones of an account."""
+        return self._ledgers.setdefault(zone.account, Route53Ledgers(self.aws(zone)))
+
+    def _heap(self, place: Place) -> Ec2Heap:
+        return Ec2Heap(self.aws(place), lifts=self.settings.reconciler.lift_protection)
+
+    def _reach(self, service: Service) -> ServiceReach:
+        connector = self.connector(service) if self.reach.machines else None
+        server = self._server(service)
+        tried = server if self.reach.databases or server is None else _not_tried
+        return ServiceReach(service, connector, tried)
+
+    def _server(self, service: Service) -> Callable[[], DatabaseServer] | None:
+        database = service.database
+        if database is None:
+            return None
+        secret = self.resolver(service)
+        return lambda: _postgres(secret(database.admin))
+
+
+def located(ledgers: Route53Ledgers, service: Service) -> LedgerAddress:
+    """Where the ledger is, and the names around it. Raises ConfigError, CloudError.
+
+    A change batch is of one zone: a name that lies in another one cannot move with the record.
+    """
+    address = ledgers.locate(service.name, service.record)
+    for name in service.also:
+        if ledgers.locate(service.name, name).zone_id != address.zone_id:
+            raise ConfigError(
+                f"also: {name} is not in {address.zone}, the zone of {service.record}: one change "
+                "batch cannot move both",
+                cure=f"make {name} a CNAME of {service.record}, and take it out of `also`",
+            )
+    more = tuple(id_ for zone in service.witness_zones for id_ in ledgers.zone_ids(zone))
+    # The record's own zone always: a second name beside the record is the likeliest of all.
+    watched = tuple(dict.fromkeys((address.zone_id, *more))) if more else ()
+    return replace(address, also=service.also, watched=watched)
+
+
+def _labelled(heap: Ec2Heap, service: Service) -> LedgerAddress | None:
+    """The one ledger that the service's live things name; None if they do not agree."""
+    found = {
+        one.tags.get(t.LEDGER, "")
+        for one in heap.scan().resources
+        if one.label is t.Label.LIVE and one.deploy and one.deploy.service == service.name
+    }
+    if len(found) != 1:
+        return None
+    with contextlib.suppress(ValueError):
+        return LedgerAddress.parse(found.pop(), service.name, service.record)
+    return None
+
+
+def _postgres(admin: Secret) -> DatabaseServer:
+    from reconciler.database.postgres.engine import PostgresServer  # its driver is heavy
+
+    return PostgresServer.from_url(admin.reveal())
+
+
+def _not_tried() -> DatabaseServer:
+    raise NotTried("reach.databases = false in reconciler.toml")

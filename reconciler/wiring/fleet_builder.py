@@ -1,0 +1,184 @@
+"""Opens what a run looks at: every account by its id first, then its regions, then the services.
+
+What cannot be entered is unknown and stands in the result, and the others are done all the same.
+Only where nothing at all can be entered does the run end here, with the first cause.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from reconciler.aws.inventory import Ec2Heap
+from reconciler.aws.regions import enabled_regions
+from reconciler.config.loader import Settings
+from reconciler.config.problems import nearest
+from reconciler.config.service import Service
+from reconciler.errors import AccessDenied, CloudError, ConfigError, ToolError
+from reconciler.gc.ownership import Home
+from reconciler.model.coverage import EVERYWHERE
+from reconciler.model.resource import Gap
+from reconciler.model.tags import Place
+from reconciler.ports.fleet import Beside
+from reconciler.ports.service import Managed
+from reconciler.sweep.snapshot import unread
+from reconciler.util.concurrency import side_by_side
+from reconciler.wiring.edges import Edges
+
+ANY = "resource"
+"""As a gap's kind: every kind there."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The services in hand, and everything else that belongs into the result."""
+
+    services: tuple[Managed, ...]
+    beside: Beside
+
+
+@dataclass
+class _Failures:
+    """What could not be entered; the first is the one to end with if nothing is left."""
+
+    accounts: dict[str, ToolError] = field(default_factory=dict)
+    services: list[tuple[Service, ToolError]] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
+
+    def first(self) -> ToolError | None:
+        """The first cause."""
+        errors = (*self.accounts.values(), *(error for _, error in self.services))
+        return next(iter(errors), None)
+
+
+def opened(settings: Settings, names: Iterable[str] = (), edges: Edges | None = None) -> Opened:
+    """The named services with their ports, or all of them and every place that is configured.
+
+    `edges` are those of an earlier run, whose sessions are still good.
+    Raises ConfigError where there is nothing to look at, and the first of AccessDenied, CloudError,
+    ConfigError where nothing could be entered.
+    """
+    asked = tuple(names)
+    chosen = [settings.service(one) for one in asked] or list(settings.services.values())
+    failed = _Failures()
+    edges = edges or Edges(settings, settings.reconciler.reach)
+    accounts = _accounts(settings, chosen, everywhere=not asked)
+    _enter(edges, accounts, failed)
+    services = [one for one in (_service(edges, each, failed) for each in chosen) if one]
+    places = [] if asked else _places(settings, chosen, edges, accounts, failed)
+    homes = {one.home.place for one in services}
+    first = failed.first()
+    if first is not None and not services and (chosen or not places):
+        raise first
+    return Opened(
+        tuple(services),
+        Beside(
+            heaps=tuple(Ec2Heap(edges.aws(one)) for one in places if one not in homes),
+            roots=tuple(
+                unread(Home(each.name, "", each.place), error) for each, error in failed.services
+            ),
+            gaps=(*_unentered(failed), *failed.gaps),
+            known=frozenset(settings.services) - {one.name for one in chosen},
+        ),
+    )
+
+
+def _accounts(
+    settings: Settings, chosen: Sequence[Service], *, everywhere: bool
+) -> Mapping[str, str]:
+    """The accounts to enter, each with the region in which it is asked who we are."""
+    found: dict[str, str] = {}
+    for one in chosen:
+        found.setdefault(one.account, one.region)
+        found.setdefault(one.zone_place.account, one.region)
+    said = settings.reconciler
+    if not everywhere:
+        return found
+    settings.refuse_empty()
+    listed = "" if said.all_regions else next(iter(said.regions), "")
+    region = listed or next(iter(found.values()), "us-east-1")
+    return {**dict.fromkeys(said.accounts, region), **found}
+
+
+def _enter(edges: Edges, accounts: Mapping[str, str], failed: _Failures) -> None:
+    """Ask STS in every account whose credentials these are, before anything else is asked."""
+
+    def enter(account: str) -> ToolError | None:
+        try:
+            edges.aws(Place(account, accounts[account])).verify()
+        except (AccessDenied, CloudError) as error:
+            return error
+        return None
+
+    answers = side_by_side(list(accounts), enter)
+    failed.accounts |= {
+        one: error for one, error in zip(accounts, answers, strict=True) if error is not None
+    }
+
+
+def _service(edges: Edges, service: Service, failed: _Failures) -> Managed | None:
+    """The service with its ports; None where it could not be opened: then it is unknown."""
+    for account in (service.account, service.zone_place.account):
+        if account in failed.accounts:
+            failed.services.append((service, failed.accounts[account]))
+            return None
+    try:
+        return edges.managed(service)
+    except (AccessDenied, CloudError, ConfigError) as error:
+        failed.services.append((service, error))
+        return None
+
+
+def _places(
+    settings: Settings,
+    chosen: Sequence[Service],
+    edges: Edges,
+    accounts: Mapping[str, str],
+    failed: _Failures,
+) -> list[Place]:
+    """Every account × region that is configured and can be entered, service or no service."""
+    homes = {one.place for one in chosen}
+    entered = {one: region for one, region in accounts.items() if one not in failed.accounts}
+    regions = partial(_regions, settings, edges, homes, failed)
+    return [
+        Place(account, region)
+        for account, home in sorted(entered.items())
+        if not settings.reconciler.forbids(account)
+        for region in regions(Place(account, home))
+    ]
+
+
+def _regions(
+    settings: Settings, edges: Edges, homes: set[Place], failed: _Failures, entry: Place
+) -> Sequence[str]:
+    """The regions to look at in one account."""
+    said = settings.reconciler
+    own = sorted(one.region for one in homes if one.account == entry.account)
+    if not said.regions:
+        return own or sorted({one.region for one in homes} if said.accounts else ())
+    if not said.all_regions and set(said.regions) <= set(own):
+        return said.regions  # where services live, their own listing says what is wrong
+    try:
+        enabled = enabled_regions(edges.aws(entry))
+    except (AccessDenied, CloudError) as error:
+        failed.gaps.append(Gap.of(Place(entry.account, EVERYWHERE), ANY, error))
+        return own if said.all_regions else said.regions
+    if said.all_regions:
+        return enabled
+    strange = [one for one in said.regions if one not in enabled]
+    failed.gaps += [_no_region(Place(entry.account, one), enabled) for one in strange]
+    return [one for one in said.regions if one in enabled]
+
+
+def _no_region(place: Place, enabled: Sequence[str]) -> Gap:
+    close = nearest(place.region, enabled)
+    hint = f"; did you mean {close}?" if close else ""
+    said = f"{place.region} is no region that is enabled in this account{hint}"
+    return Gap(place, ANY, said, cure="correct `regions` in reconciler.toml, or enable it")
+
+
+def _unentered(failed: _Failures) -> tuple[Gap, ...]:
+    return tuple(
+        Gap.of(Place(account, EVERYWHERE), ANY, error) for account, error in failed.accounts.items()
+    )

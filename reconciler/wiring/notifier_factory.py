@@ -1,0 +1,67 @@
+"""The ways by which people are told: what stands in `[notices]`, ready to be used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from reconciler.aws.noticed import mark_noticed
+from reconciler.aws.sns import Topic, place_of
+from reconciler.aws.ssm_secrets import from_ssm
+from reconciler.config.loader import Settings
+from reconciler.errors import ConfigError
+from reconciler.model.tags import Place
+from reconciler.output.notifications.message import Notice, Phase, Told, for_mail
+from reconciler.output.notifications.notifier import Notifier, Send
+from reconciler.output.notifications.webhook import Webhook
+from reconciler.util.secret import Secret, resolve
+from reconciler.wiring.edges import Edges
+
+OnSent = Callable[[str, str], None]
+
+
+def notifier(
+    settings: Settings,
+    edges: Edges,
+    told: Told | None = None,
+    on_sent: OnSent = lambda _way, _outcome: None,
+) -> Notifier | None:
+    """Who tells people; None where nobody is to be told. `told` is what was said before."""
+    said = settings.reconciler.notices
+    ways: dict[str, Send] = {}
+    if said.webhook is not None:
+        ways["webhook"] = Webhook(partial(_url, settings, edges))
+    if said.topic is not None:
+        ways["topic"] = partial(_publish, edges, said.topic)
+    if not ways:
+        return None
+    wanted = {Phase.PLANNED: said.planned, Phase.DONE: said.done}
+    phases = frozenset(phase for phase, asked in wanted.items() if asked)
+    return Notifier(
+        ways,
+        lambda thing, now: mark_noticed(edges.aws(thing.place), thing, now),
+        phases,
+        Told() if told is None else told,
+        on_sent,
+    )
+
+
+def _publish(edges: Edges, topic: str, notice: Notice) -> None:
+    """Late: an account that cannot be entered is the notice's trouble, not the sweep's."""
+    Topic(edges.aws(place_of(topic)), topic).publish(*for_mail(notice))
+
+
+def _url(settings: Settings, edges: Edges) -> Secret:
+    reference = settings.reconciler.notices.webhook
+    assert reference is not None
+    return resolve(reference, lambda path: from_ssm(edges.aws(_home(settings)), path))
+
+
+def _home(settings: Settings) -> Place:
+    """Where a parameter of no service is: beside the topic, else beside the first service."""
+    topic = settings.reconciler.notices.topic
+    if topic is not None:
+        return place_of(topic)
+    for service in settings.services.values():
+        return service.place
+    raise ConfigError("notices.webhook: with no service and no topic there is no account to ask")

@@ -1,0 +1,117 @@
+"""What a request is called: what it does and about what, the same in every run."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections import Counter
+from urllib.parse import parse_qs
+
+from deployer.sandbox.aws.http.request import Call
+
+HOME = "eu-west-1"
+_COMMANDS = tuple(
+    (re.compile(pattern, re.DOTALL), name)
+    for pattern, name in (
+        (r"^(true|pwd)$", ""),
+        (r"^check\(\) \{", ""),
+        (r'^instance=.*\necho "self=\$instance"', ""),
+        (r"^if \[ -e \S+ \]; then sed -nE", ""),
+        (r"^journal\(\) \{.*\njournal \S+$", ""),
+        (r"\bapp=1 jobs=1 > ", "obey: run the app, run the jobs"),
+        (r"\bapp=1 jobs=0 > ", "obey: run the app, stop the jobs"),
+        (r"\bapp=0 jobs=0 > ", "obey: stop the app, stop the jobs"),
+        (r"^set -eu\npath=.*\ntar -xf ", "unpack the archive"),
+        (r"^cd \S+ \|\| exit\n(\S+)$", r"install: \1"),
+        (r"pg_dump .*\| pg_restore ", "pg_dump to pg_restore"),
+        (r"^set -eu\nfile=.*\nmv -f ", "write the env file"),
+        (r"^set -e\nwhile IFS= read.*\ncd \S+\n(\S+)\n$", r"migrate: \1"),
+    )
+)
+
+
+def _script(what: str) -> str:
+    """The script inside the command line that goes over the wire."""
+    try:
+        words = shlex.split(what)
+    except ValueError:
+        return what
+    return words[words.index("-c") + 1].rstrip(";") if "-c" in words[:-1] else what
+
+
+def aws_name(call: Call, body: bytes) -> str:
+    """The action, and of the two that serve many purposes which one."""
+    if call.action == "ChangeResourceRecordSets":
+        return f"swap: {_transition(body.decode())}"
+    if call.action in ("CreateTags", "DeleteTags"):
+        return f"{call.action}: {_tagging(body.decode())}"
+    return call.action if call.region in ("", HOME) else f"{call.action}, {call.region}"
+
+
+def ssh_name(what: str) -> str | None:
+    """A short name for a command; None for one that only looks.
+
+    A command that is not known here is named by its first words: a row of the table that somebody
+    will see, rather than one that is missing.
+    """
+    if what.startswith("sftp: "):
+        return "sftp: put the archive" if ".deployer-" in what else what
+    script = _script(what)
+    for pattern, name in _COMMANDS:
+        if found := pattern.search(script):
+            return found.expand(name) if name else None
+    return " ".join(script.split())[:60].replace("|", "¦")
+
+
+def sql_name(statements: list[str]) -> str:
+    """The verbs of what becomes lasting; after several statements the last is their COMMIT."""
+    if len(statements) == 1:
+        return " ".join(statements[0].split()[:2])
+    *made, _ = statements
+    return f"COMMIT of {', '.join(dict.fromkeys(one.split()[0].upper() for one in made))}"
+
+
+def _transition(xml: str) -> str:
+    """Which transition of the ledger a change batch is."""
+    old, new = _ledger(xml, "DELETE"), _ledger(xml, "(?:CREATE|UPSERT)")
+    before, after = _part(old, "lease"), _part(new, "lease")
+    if after:
+        step = re.search(r"step=(\S+?)&quot;|step=(\S+?)\"", after)
+        word = next((one for one in step.groups() if one), "") if step else ""
+        return f"renew, {word}" if before else "acquire"
+    if _live(old) != _live(new):
+        return "commit" if before else "adopt"
+    if before:
+        return "end the lease"
+    return "forget" if len(new) < len(old) else "readdress"
+
+
+def _ledger(xml: str, action: str) -> str:
+    changes: list[str] = re.findall(r"<Change>(.*?)</Change>", xml, re.DOTALL)
+    for change in changes:
+        if re.search(f"<Action>{action}</Action>", change) and "<Type>TXT</Type>" in change:
+            return change
+    return ""
+
+
+def _part(text: str, word: str) -> str:
+    found = re.search(rf"\b{word}=.*?(&quot;|\")", text)
+    return found[0] if found else ""
+
+
+def _live(text: str) -> str:
+    found = re.search(r"\blive=(\S+)", text)
+    return found[1] if found else ""
+
+
+def _tagging(form: str) -> str:
+    fields = parse_qs(form)
+    tags = {
+        fields[f"Tag.{n}.Key"][0]: fields.get(f"Tag.{n}.Value", [""])[0]
+        for n in range(1, 50)
+        if f"Tag.{n}.Key" in fields
+    }
+    ids = [values[0] for key, values in fields.items() if key.startswith("ResourceId.")]
+    kinds = Counter(one.partition("-")[0] for one in ids)
+    about = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+    return f"{tags.get('deploy-state', '?')} on {about}"

@@ -1,0 +1,168 @@
+"""Roles and large objects: whatever a release would stumble over is refused before it begins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from deployer import events as e
+from deployer.checks.database_access import refuse_large_objects
+from deployer.output.preview import preview_json, preview_lines
+from deployer.release.context import Options, Run
+from deployer.release.preview import preview
+from deployer.release.steps.guard import guard
+from reconciler.database.grants import Grant, On
+from reconciler.errors import CannotConnect, ConfigError, Refused, ToolError
+from reconciler.util.secret import Secret
+from tests.fakes.scene import CONFIGURED, ROLE, Scene
+from tests.support.sweeps import LIVE_DB
+
+CHANGING = ("swap", "label", "delete", "drop", "shut", "thaw", "run", "stop", "create", "tag")
+WRITES = Grant(On.TABLE, ("public", "orders"), "clerk", "INSERT")
+
+
+def database(**changes: Any) -> dict[str, Any]:
+    """The configuration of the database, changed."""
+    return {**CONFIGURED["database"], **changes}
+
+
+def env(scene: Scene, text: str) -> None:
+    """Live's env file."""
+    scene.reach.machine("i-17").write("/etc/shop/env", text)
+
+
+def _another_role(scene: Scene) -> None:
+    env(scene, f"DATABASE_URL=postgresql://shop:pw@db/{LIVE_DB}\n")
+
+
+def _superuser(scene: Scene) -> None:
+    scene.server.members.add("root")
+    env(scene, f"DATABASE_URL=postgresql://root:pw@db/{LIVE_DB}\n")
+
+
+def _missing(scene: Scene) -> None:
+    scene.server.missing.add(ROLE)
+
+
+def _nobody(scene: Scene) -> None:
+    env(scene, f"DATABASE_URL=postgresql://db/{LIVE_DB}\n")
+
+
+def _no_file(scene: Scene) -> None:
+    scene.reach.machine("i-17").path("/etc/shop/env").unlink()
+
+
+def _large_objects(scene: Scene) -> None:
+    scene.server.held[LIVE_DB].large_objects = 2
+
+
+def _clerk(scene: Scene) -> None:
+    scene.server.held[LIVE_DB].grants.add(WRITES)
+
+
+REFUSED: dict[str, tuple[Callable[[Scene], None], type[ToolError], str, str]] = {
+    "the app logs in as another role": (
+        _another_role,
+        ConfigError,
+        f"app_role is {ROLE}, but the application logs in as shop",
+        'app_role = "shop"',
+    ),
+    "the app logs in as a superuser": (
+        _superuser,
+        Refused,
+        "role root cannot be shut out",
+        "Leave root as it is",
+    ),
+    "the role does not exist": (_missing, ConfigError, f"no role {ROLE}", "database.app_role"),
+    "the URL names nobody": (_nobody, ConfigError, "names no role", "DATABASE_URL=postgresql://"),
+    "there is no env file": (_no_file, ConfigError, "names no role", "app.env_file"),
+    "there are large objects": (_large_objects, Refused, "2 large objects", "lo_unlink"),
+    "somebody else writes": (_clerk, Refused, "clerk may write", 'other_roles = "shut"'),
+}
+
+
+@pytest.mark.parametrize(("strike", "kind", "says", "cure"), REFUSED.values(), ids=list(REFUSED))
+def test_it_is_refused_before_anything_is_made(
+    scene: Scene, strike: Callable[[Scene], None], kind: type[ToolError], says: str, cure: str
+) -> None:
+    """With what is wrong and what helps; `plan` says the same."""
+    strike(scene)
+    scene.acts.clear()
+    with pytest.raises(kind) as refused:
+        guard(Run(scene.ports(), Options(despite=frozenset({"i-17"})), lambda _: None))
+    assert says in refused.value.message
+    assert cure in refused.value.cure
+    assert scene.did(*CHANGING) == []
+    text = "\n".join(preview_lines(preview(scene.ports())))
+    assert says in text
+    assert cure in text
+
+
+def test_what_others_write_is_listed(scene: Scene) -> None:
+    """Which role, what, and where."""
+    _clerk(scene)
+    with pytest.raises(Refused) as refused:
+        guard(Run(scene.ports(), Options(), lambda _: None))
+    assert refused.value.detail == "clerk: INSERT on public.orders"
+
+
+def test_others_are_shut_out_where_that_is_said(scene: Scene) -> None:
+    """`up` and `plan` name them all the same."""
+    _clerk(scene)
+    said = database(other_roles="shut")
+    notes: list[str] = []
+    run = Run(
+        scene.ports(database=said),
+        Options(),
+        lambda event: notes.append(event.text) if isinstance(event, e.StepNote) else None,
+    )
+    assert guard(run) == "clean"
+    words = f"shut out of {LIVE_DB} for good, as other_roles says: clerk: INSERT on public.orders"
+    assert notes == [words]
+    one = preview(scene.ports(database=said))
+    assert f"! {words}" in preview_lines(one)
+    assert preview_json(one)["notes"] == [words]
+
+
+def test_a_login_may_be_a_member(scene: Scene) -> None:
+    """What the role owns, its members may use as well."""
+    _another_role(scene)
+    scene.server.members.add("shop")
+    assert guard(Run(scene.ports(), Options(), lambda _: None)) == "clean"
+
+
+def test_the_configured_url_is_compared_too(scene: Scene) -> None:
+    """The new release logs in by it, whatever live's env file says."""
+    ports = scene.ports(database=database(url="env:SHOP_URL"))
+    object.__setattr__(ports, "resolve", lambda _: Secret("postgresql://metabase:pw@db/shop"))
+    with pytest.raises(ConfigError, match="logs in as metabase"):
+        guard(Run(ports, Options(), lambda _: None))
+
+
+def test_live_out_of_reach_is_no_hindrance(scene: Scene) -> None:
+    """A hanging machine may be why one releases; what needs no machine is refused all the same."""
+    scene.reach.down["i-17"] = CannotConnect("i-17 does not answer", kind="timeout")
+    notes: list[str] = []
+    run = Run(
+        scene.ports(),
+        Options(despite=frozenset({"i-17"})),
+        lambda event: notes.append(event.text) if isinstance(event, e.StepNote) else None,
+    )
+    assert guard(run) == "clean"
+    assert notes == ["i-17 does not answer: the role that live logs in as is compared on its clone"]
+    for strike in (_large_objects, _clerk, _missing):
+        strike(scene)
+        with pytest.raises((Refused, ConfigError)):
+            guard(Run(scene.ports(), Options(), lambda _: None))
+        scene.server.held[LIVE_DB].large_objects = 0
+        scene.server.held[LIVE_DB].grants.discard(WRITES)
+
+
+def test_a_first_large_object_is_found_once_it_is_shut(scene: Scene) -> None:
+    """The guard saw none; nobody would see what is written into this one."""
+    refuse_large_objects(scene.server, LIVE_DB, ROLE)
+    _large_objects(scene)
+    with pytest.raises(Refused, match="2 large objects"):
+        refuse_large_objects(scene.server, LIVE_DB, ROLE)

@@ -1,0 +1,178 @@
+"""The commands that look, and adopt with its question, through the real sandbox."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import pty
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deployer.cli.main import cli as deployer_cli
+from deployer.sandbox.control.client import Sandbox
+from reconciler.cli.main import cli as reconciler_cli
+from reconciler.cli.shared import ended
+from reconciler.exit_codes import Exit
+
+BIN = Path(sys.executable).parent
+GROUPS = {"deployer": deployer_cli, "reconciler": reconciler_cli}
+
+
+class Person:
+    """Somebody with a shell, and with no home to write to."""
+
+    def __init__(self, sandbox: Sandbox, home: Path, capture: pytest.CaptureFixture[str]) -> None:
+        home.mkdir()
+        home.chmod(0o500)
+        self.env = sandbox.process_environment() | {"HOME": str(home), "NO_COLOR": "1"}
+        self.capture = capture
+
+    def types(self, line: str, code: int = 0) -> str:
+        """What the command prints on stdout; its exit code must be `code`."""
+        program, *words = line.split(" ")
+        self.capture.readouterr()
+        ended_with = ended(GROUPS[program], words)
+        out, err = self.capture.readouterr()
+        assert ended_with == code, f"{line}: {ended_with}\n{out}{err}"
+        return out + (err if code else "")
+
+    def asks(self, line: str) -> Mapping[str, Any]:
+        """The one JSON object it answers."""
+        answer: Mapping[str, Any] = json.loads(self.types(f"{line} --json"))
+        return answer
+
+    def answers(self, line: str, reply: str) -> tuple[int, str]:
+        """The same at a terminal, with `reply` typed at the question."""
+        program, *words = line.split(" ")
+        ours, theirs = pty.openpty()
+        with subprocess.Popen(
+            [BIN / program, *words], env=self.env, stdin=theirs, stdout=theirs, stderr=theirs
+        ) as process:
+            os.close(theirs)
+            os.write(ours, reply.encode() + b"\n")
+            seen = _all(ours)
+        os.close(ours)
+        return process.returncode, seen
+
+
+def _all(descriptor: int) -> str:
+    chunks = []
+    while True:
+        try:
+            chunk = os.read(descriptor, 65536)
+        except OSError:  # Linux says EIO when the other side has closed
+            break
+        if not chunk:
+            break
+        chunks.append(chunk)
+    return b"".join(chunks).decode()
+
+
+@pytest.fixture
+def person(
+    sandbox: Sandbox,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Person:
+    """A person in front of a sandbox's first day, without a terminal but where one is said."""
+    one = Person(sandbox, tmp_path / "home", capsys)
+    for name in set(os.environ) - set(one.env):
+        monkeypatch.delenv(name)
+    for name, value in one.env.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    return one
+
+
+def test_the_first_day(person: Person) -> None:
+    """Everything that looks works before anything is adopted, and says what to do."""
+    assert "deployer adopt shop" in person.types("deployer status")
+    assert person.types("deployer history shop") == "shop has no releases yet\n"
+    assert "deployer adopt shop" in person.types("deployer plan shop", Exit.REFUSED)
+    assert "✗ shop     ledger" in person.types("deployer doctor", Exit.FAILED)
+    assert "nothing to do" in person.types("reconciler plan")
+    assert "deployer adopt shop" in person.types("deployer up shop", Exit.REFUSED)
+    assert "deployer adopt shop" in person.types("deployer rollback shop", Exit.REFUSED)
+
+
+def test_adopt_asks_and_no_is_no(person: Person) -> None:
+    """Only a yes adopts: not a no, not the return key, and not the lack of a terminal."""
+    assert "--yes" in person.types("deployer adopt shop", Exit.USAGE)
+    code, seen = person.answers("deployer adopt shop", "")
+    assert code != 0
+    assert "SHA256:" in seen
+    assert "Adopt it as shop? [y/N]" in seen
+    assert person.asks("deployer status shop")["services"][0]["generation"] == 0
+    code, seen = person.answers("deployer adopt shop", "y")
+    assert (code, "shop is under a ledger: shop/" in seen) == (0, True)
+    assert "shop is under a ledger already" in person.types("deployer adopt shop --yes")
+
+
+def test_a_wrong_fingerprint_is_not_adopted(person: Person) -> None:
+    """Somebody else may be answering at that address."""
+    seen = person.types("deployer adopt shop --yes --host-key SHA256:wrong", Exit.REFUSED)
+    assert "not SHA256:wrong" in seen
+
+
+def test_after_adoption(person: Person) -> None:
+    """Each command that looks, in words and in JSON, on a clean service."""
+    adopted = json.loads(
+        person.types("deployer adopt shop --yes --release v1.4.2 --json").splitlines()[-1]
+    )
+    machine = adopted["answer"]["instance"]
+    status = person.asks("deployer status shop --exit-code")["services"][0]
+    assert (status["clean"], status["deploys"][0]["release"]) == (True, "v1.4.2")
+    assert "live      v1.4.2" in person.types("deployer history shop")
+    assert "deployer up shop" in person.types("deployer plan shop --exit-code", Exit.TO_DO)
+    assert "as i-" in json.dumps(person.asks("deployer plan shop")["values"])
+    assert person.asks("deployer doctor")["ok"] is True
+    assert person.asks("reconciler plan --exit-code")["empty"] is True
+    assert "adopted: no deploy created it" in person.types(f"reconciler explain {machine}")
+    (row,) = csv.DictReader(io.StringIO(person.types("reconciler report --format csv")))
+    assert (row["release"], row["state"]) == ("v1.4.2", "live")
+    assert "Clean." in person.types("reconciler sweep")
+    assert "nobody holds" in person.types("deployer abort shop --yes", Exit.REFUSED)
+
+
+def test_hold_and_release(person: Person) -> None:
+    """A hold is shown with its reason; what is not ours cannot be held by a typo."""
+    person.types("deployer adopt shop --yes")
+    (deploy,) = person.asks("deployer status shop")["services"][0]["deploys"]
+    machine = deploy["machines"][0]["id"]
+    assert "was adopted" in person.types(f"reconciler hold {machine} evidence", Exit.REFUSED)
+    person.types("deployer up shop --ref v1.5.0")
+    (deploy, _) = person.asks("deployer status shop")["services"][0]["deploys"]
+    machine = deploy["machines"][0]["id"]
+    person.types(f"reconciler hold {machine} evidence")
+    assert "hold        evidence" in person.types(f"reconciler explain {machine}")
+    person.types(f"reconciler release {machine}")
+    assert "hold        none" in person.types(f"reconciler explain {machine}")
+    assert "nothing with the id" in person.types("reconciler hold i-0000 x", Exit.USAGE)
+
+
+def test_a_plan_in_a_file(person: Person, tmp_path: Path) -> None:
+    """-o writes what --json says."""
+    person.types("deployer adopt shop --yes")
+    file = tmp_path / "plan.json"
+    person.types(f"reconciler plan -o {file}")
+    assert json.loads(file.read_text())["services"][0]["service"] == "shop"
+
+
+def test_wrong_credentials(person: Person, tmp_path: Path) -> None:
+    """Exit 6, and which account was meant."""
+    config = Path(person.env["DEPLOY_CONFIG"])
+    other = tmp_path / "config"
+    shutil.copytree(config, other)
+    for file in other.rglob("*.toml"):
+        file.write_text(file.read_text().replace("123456789012", "999999999999"))
+    seen = person.types(f"deployer --config {other} status shop", Exit.ACCESS)
+    assert "999999999999" in seen

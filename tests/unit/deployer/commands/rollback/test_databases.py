@@ -1,0 +1,51 @@
+"""Rollbacks that would have left the newer database open, or lost what it holds in silence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from deployer.commands.rollback.command import rollback
+from reconciler.errors import DatabaseError, Refused
+from tests.fakes.scene import ROLE, Scene
+from tests.support.shop_world import ALL, DEAD, LEDGER, LIVE, OLD
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    """The shop, clean, with a release to go back to."""
+    return Scene(tmp_path, [one for one in ALL if one.deploy != DEAD])
+
+
+def test_databases_out_of_reach_are_no_absent_ones(scene: Scene) -> None:
+    """Rule 6: gone back blindly, the live database would be shut and the other one open."""
+    scene.reach.server_down = DatabaseError("no route to the database server")
+    with pytest.raises(Refused, match="cannot be listed"):
+        rollback(scene.ports(), discard_writes=True)
+    assert scene.ledger.live is not None
+    assert scene.ledger.live.id == LIVE
+    assert not scene.did("swap")
+
+
+def test_what_the_newer_holds_is_lost_also_where_the_older_is_not_known(scene: Scene) -> None:
+    """The older database was renamed by people: the newer one's writes count all the same."""
+    scene.server.held["kept_aside"] = scene.server.held.pop(OLD.database_name(LEDGER))
+    scene.server.held["kept_aside"].comment = ""
+    scene.server.write(LIVE.database_name(LEDGER), ROLE, "public.orders")
+    with pytest.raises(Refused, match="does not have"):
+        rollback(scene.ports())
+    assert scene.ledger.live is not None
+    assert scene.ledger.live.id == LIVE
+
+
+def test_an_undone_rollback_opens_live_before_it_looks_at_anything(scene: Scene) -> None:
+    """It has shut the live database: that opens first, as soon as the lease is ended."""
+    scene.server.failing["record_baseline"] = DatabaseError("the server is restarting")
+    with pytest.raises(DatabaseError, match="restarting"):
+        rollback(scene.ports(), discard_writes=True)
+    words = [one.split()[0] for one in scene.acts]
+    shut = words.index("shut")
+    ended = words.index("swap", shut)
+    assert words[ended + 1] == "thaw"
+    assert not scene.server.is_shut(LIVE.database_name(LEDGER))

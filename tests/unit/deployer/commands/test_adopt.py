@@ -1,0 +1,221 @@
+"""Adopt: ledger first, then the tags; idempotent; refuses what is somebody else's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from deployer.commands.adopt import Adoption, AdoptOptions, adopt
+from reconciler.errors import AccessDenied, LedgerUnknown, Refused, SwapLost, ToolError
+from reconciler.machine.host_key import PublicHostKey, make_host_key
+from reconciler.model import tags as t
+from reconciler.model.ledger import Lease, Previous
+from reconciler.model.resource import INSTANCE, Resource
+from tests.fakes.scene import Scene
+from tests.support.shop_world import CLEAN, LIVE, NOW, PLACE, deploy
+
+ADDRESS = "198.51.100.7"
+KEY = make_host_key().public
+MACHINE = Resource(
+    INSTANCE,
+    "i-prod",
+    PLACE,
+    {"Name": "shop prod", "aws:cloudformation:stack-name": "shop"},
+    state="running",
+    token="by-hand",
+    addresses=("10.0.0.5", ADDRESS),
+    public_ips=1,
+)
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    """A shop that nobody has adopted: one machine at the record, no ledger."""
+    one = Scene(tmp_path, ())
+    one.ledgers.zone.texts.clear()
+    one.ledgers.point(one.address, ADDRESS, ttl=300)
+    one.heap.add([MACHINE])
+    one.connector.keys[ADDRESS] = KEY
+    one.connector.at[ADDRESS] = one.reach.machine("i-prod", ADDRESS)
+    one.acts.clear()
+    return one
+
+
+def yes(_: Adoption) -> bool:
+    """A person who has looked."""
+    return True
+
+
+def test_the_machine_at_the_record_comes_under_the_ledger(scene: Scene) -> None:
+    """Live at the record's address; its tags say that no deploy made it; the record stands."""
+    done = adopt(scene.ports(), yes, AdoptOptions(release="v1.4.2"))
+    assert scene.ledger.live
+    assert scene.ledger.live.at == (ADDRESS,)
+    assert scene.ledgers.pointed_at(scene.address) == (ADDRESS,)
+    tags = scene.heap.at("i-prod").tags
+    assert tags[t.ID] == str(done.deploy) == str(scene.ledger.live.id)
+    assert (tags[t.HOLD], tags[t.STATE], tags[t.RELEASE]) == ("adopted", "live", "v1.4.2")
+    assert tags[t.HOST_KEY] == KEY.tag_value
+    assert tags["Name"] == "shop prod"
+
+
+def test_rule_1_the_ledger_is_written_before_the_tags(scene: Scene) -> None:
+    """Nothing carries our tags that the ledger does not root."""
+    adopt(scene.ports(), yes)
+    assert [one.split()[0] for one in scene.did("swap", "tag")] == ["swap", "tag"]
+
+
+def test_a_half_done_adoption_is_finished(scene: Scene) -> None:
+    """It died between the swap and the tags: the same id, and no second swap."""
+    scene.compute.failing["tag"] = AccessDenied("ec2:CreateTags is denied")
+    with pytest.raises(AccessDenied):
+        adopt(scene.ports(), yes)
+    ledger = scene.ledger
+    scene.compute.failing.clear()
+    done = adopt(scene.ports(), yes)
+    assert done.already
+    assert scene.ledger == ledger
+    assert scene.heap.at("i-prod").tags[t.ID] == str(done.deploy)
+    assert scene.sweep().left.unknown == ()
+
+
+def test_adopting_twice_is_adopting_once(scene: Scene) -> None:
+    """The second time the same machine, the same id, the same ledger."""
+    first = adopt(scene.ports(), yes)
+    ledger = scene.ledger
+    again = adopt(scene.ports(), yes)
+    assert (again.already, again.deploy, scene.ledger) == (True, first.deploy, ledger)
+
+
+def test_an_adopted_machine_is_never_swept(scene: Scene) -> None:
+    """Live it is rooted; and no sweep deletes what no deploy created, rooted or not."""
+    done = adopt(scene.ports(), yes)
+    assert scene.sweep().clean
+    previous = (Previous(done.deploy, NOW - timedelta(days=1), (ADDRESS,)),)
+    scene.ledgers.point(scene.address)
+    scene.ledger = replace(scene.ledger, live=None, previous=previous)
+    assert "i-prod" in scene.heap.ids
+    scene.heap.change("i-prod", tags={t.STATE: "left"})
+    scene.ledger = replace(scene.ledger, previous=())
+    scene.sweep()
+    assert "i-prod" in scene.heap.ids
+
+
+def test_nothing_is_done_without_a_yes(scene: Scene) -> None:
+    """What would be done is shown; a no changes nothing."""
+    shown: list[Adoption] = []
+
+    def no(adoption: Adoption) -> bool:
+        shown.append(adoption)
+        return False
+
+    with pytest.raises(Refused, match="nothing was adopted"):
+        adopt(scene.ports(), no)
+    assert (shown[0].at, shown[0].host_key, shown[0].given) == ((ADDRESS,), KEY, False)
+    assert scene.did("swap", "tag") == []
+
+
+def test_the_host_key_is_compared(scene: Scene) -> None:
+    """A fingerprint must be the machine's; a whole key needs no look at the machine."""
+    other = make_host_key().public
+    with pytest.raises(Refused, match="shows the host key"):
+        adopt(scene.ports(), yes, AdoptOptions(host_key=other.fingerprint))
+    assert scene.did("swap", "tag") == []
+    assert adopt(scene.ports(), yes, AdoptOptions(host_key=KEY.fingerprint)).given
+    scene.connector.keys.clear()
+    given = adopt(scene.ports(), yes, AdoptOptions(host_key=other.tag_value))
+    assert given.host_key == PublicHostKey.parse(other.tag_value)
+
+
+def test_rule_11_a_record_moved_in_that_moment_stops_it(scene: Scene) -> None:
+    """The record is in the batch, unchanged: the swap fails, nothing is tagged."""
+    scene.ledgers.meddlers.append(lambda: scene.ledgers.point(scene.address, "203.0.113.5"))
+    with pytest.raises(SwapLost):
+        adopt(scene.ports(), yes)
+    assert scene.did("tag") == []
+    assert scene.ledgers.zone.texts == {}
+
+
+def test_a_machine_that_people_put_in_live_s_place_is_adopted(scene: Scene) -> None:
+    """Rule 14: by whoever names who is live. The one they left stays previous."""
+    first = adopt(scene.ports(), yes)
+    scene.heap.add([replace(MACHINE, id="i-new", addresses=("203.0.113.5",), tags={})])
+    scene.ledgers.point(scene.address, "203.0.113.5")
+    scene.connector.keys["203.0.113.5"] = KEY
+    scene.connector.at["203.0.113.5"] = scene.reach.machine("i-new", "203.0.113.5")
+    before = scene.ledger
+    with pytest.raises(Refused, match=f"{first.deploy} is live") as refused:
+        adopt(scene.ports(), yes)
+    assert f"--replace {first.deploy}" in refused.value.cure
+    assert scene.ledger == before
+    second = adopt(scene.ports(), yes, AdoptOptions(replace=str(first.deploy)))
+    assert not second.already
+    assert scene.ledger.live
+    assert scene.ledger.live.id == second.deploy
+    assert [one.id for one in scene.ledger.previous] == [first.deploy]
+
+
+def _no_record(scene: Scene) -> None:
+    scene.ledgers.point(scene.address)
+
+
+def _two_addresses(scene: Scene) -> None:
+    scene.ledgers.point(scene.address, ADDRESS, "198.51.100.8")
+
+
+def _nobody(scene: Scene) -> None:
+    scene.heap.held.clear()
+
+
+def _two_machines(scene: Scene) -> None:
+    scene.heap.add([replace(MACHINE, id="i-twin")])
+
+
+def _another_deploys(scene: Scene) -> None:
+    scene.heap.change("i-prod", tags={t.ID: str(deploy(9, "ccccc"))})
+
+
+def _held(scene: Scene) -> None:
+    lease = Lease(deploy(2, "ddddd"), NOW + timedelta(minutes=9), "image")
+    scene.ledgers.put(scene.address, replace(CLEAN, live=None, previous=(), lease=lease), ())
+    scene.ledgers.point(scene.address, ADDRESS)
+
+
+def _unreadable(scene: Scene) -> None:
+    scene.ledgers.unreadable["shop"] = LedgerUnknown("not a ledger")
+
+
+@pytest.mark.parametrize(
+    ("strike", "says"),
+    [
+        (_no_record, "there is nothing to adopt"),
+        (_two_addresses, "exactly one address"),
+        (_nobody, "0 machines of this account"),
+        (_two_machines, "2 machines of this account"),
+        (_another_deploys, "is no stranger"),
+        (_held, "is being changed"),
+        (_unreadable, "is unknown"),
+    ],
+)
+def test_what_cannot_be_adopted_is_refused(scene: Scene, strike: object, says: str) -> None:
+    """In words, with nothing changed."""
+    strike(scene)  # type: ignore[operator]
+    scene.acts.clear()
+    with pytest.raises(Refused, match=says) as refused:
+        adopt(scene.ports(), yes)
+    assert refused.value.cure
+    assert scene.did("swap", "tag") == []
+
+
+def test_a_machine_that_a_deploy_made_is_not_held(tmp_path: Path) -> None:
+    """Live by a release: held as adopted it would never go."""
+    scene = Scene(tmp_path)
+    scene.connector.keys["10.0.1.17"] = KEY
+    with pytest.raises(ToolError, match="was not adopted"):
+        adopt(scene.ports(), yes)
+    assert scene.heap.at("i-17").hold == ""
+    assert scene.ledger.live
+    assert scene.ledger.live.id == LIVE

@@ -1,0 +1,115 @@
+"""Thaw: the live database opens again, by the ledger, or by an operator's word without it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from deployer.commands.thaw import thaw
+from reconciler.errors import CloudError, ConfigError, LedgerUnknown, Refused, StaleAct
+from reconciler.model.fencing import FencedAct
+from reconciler.model.ledger import Lease
+from tests.fakes.scene import ROLE, Scene
+from tests.support.shop_world import CLEAN, DEAD, LEDGER, LIVE, NOW, OLD, deploy
+
+LIVE_DB, OLD_DB = (one.database_name(LEDGER) for one in (LIVE, OLD))
+RUNNING = Lease(DEAD, NOW + timedelta(minutes=8), "database")
+DEAD_LEASE = replace(RUNNING, until=NOW - timedelta(minutes=1))
+
+
+@pytest.fixture(autouse=True)
+def frozen(scene: Scene) -> None:
+    """A deployer has shut the live database."""
+    scene.server.shut(LIVE_DB, FencedAct(CLEAN.gen, LIVE, LEDGER), (ROLE,), 1.0)
+    scene.acts.clear()
+
+
+def test_it_opens_the_live_database(scene: Scene) -> None:
+    """And no other one."""
+    assert thaw(scene.ports()) == LIVE_DB
+    assert not scene.server.is_shut(LIVE_DB)
+    assert scene.server.is_shut(OLD_DB)
+
+
+def test_an_expired_lease_is_ended_first(scene: Scene) -> None:
+    """Its holder's commit can then no longer succeed; the thaw carries the new generation."""
+    scene.ledger = replace(CLEAN, lease=DEAD_LEASE)
+    scene.acts.clear()
+    thaw(scene.ports())
+    assert [one.split()[0] for one in scene.did("swap", "thaw")] == ["swap", "thaw"]
+    with pytest.raises(StaleAct):
+        scene.server.shut(LIVE_DB, FencedAct(CLEAN.gen, LIVE, LEDGER), (ROLE,), 1.0)
+
+
+def test_rule_10_not_under_somebodys_lease(scene: Scene) -> None:
+    """Its holder is copying: unless an operator knows that it is dead."""
+    scene.ledger = replace(CLEAN, lease=RUNNING)
+    with pytest.raises(Refused, match="is being changed"):
+        thaw(scene.ports())
+    assert scene.server.is_shut(LIVE_DB)
+    assert thaw(scene.ports(), deployer_is_dead=True) == LIVE_DB
+    assert scene.ledger.lease is None
+
+
+def test_a_lost_swap_opens_nothing(scene: Scene) -> None:
+    """Somebody changed the ledger in that moment."""
+    scene.ledger = replace(CLEAN, lease=DEAD_LEASE)
+    scene.ledgers.meddlers.append(lambda: setattr(scene, "ledger", replace(CLEAN, gen=90)))
+    with pytest.raises(Exception, match="changed by somebody else"):
+        thaw(scene.ports())
+    assert scene.server.is_shut(LIVE_DB)
+
+
+def test_without_the_ledger_an_operators_word_is_wanted(scene: Scene) -> None:
+    """Only a person can know that no commit is on its way."""
+    scene.ledgers.unreadable["shop"] = CloudError("route53: no answer")
+    with pytest.raises(LedgerUnknown) as refused:
+        thaw(scene.ports())
+    assert "--deployer-is-dead" in refused.value.cure
+    assert scene.server.is_shut(LIVE_DB)
+    assert thaw(scene.ports(), deployer_is_dead=True) == LIVE_DB
+    assert not scene.server.is_shut(LIVE_DB)
+
+
+def test_without_the_ledger_two_lives_are_none(scene: Scene) -> None:
+    """The labels do not say which: nothing is opened."""
+    scene.ledgers.unreadable["shop"] = CloudError("route53: no answer")
+    scene.heap.change("i-9", tags={"deploy-state": "live"})
+    with pytest.raises(Refused, match="2 deploys are labelled live"):
+        thaw(scene.ports(), deployer_is_dead=True)
+
+
+def test_without_the_ledger_an_open_one_is_said_to_be_open(scene: Scene) -> None:
+    """There is nothing to do, and it is no success either."""
+    scene.server.thaw(LIVE_DB, FencedAct(CLEAN.gen, LIVE, LEDGER))
+    scene.ledgers.unreadable["shop"] = CloudError("route53: no answer")
+    with pytest.raises(Refused, match="takes writes already"):
+        thaw(scene.ports(), deployer_is_dead=True)
+
+
+def test_without_the_ledger_a_commit_that_may_be_made_stops_it(scene: Scene) -> None:
+    """A newer release had come to its commit: labels come last, and may be behind."""
+    newer = deploy(1, "eeeee")
+    name = scene.add_database(newer)
+    scene.server.record_baseline(name, FencedAct(CLEAN.gen, newer, LEDGER))
+    scene.ledgers.unreadable["shop"] = CloudError("route53: no answer")
+    with pytest.raises(Refused, match="had come to its commit"):
+        thaw(scene.ports(), deployer_is_dead=True)
+    assert scene.server.is_shut(LIVE_DB)
+
+
+def test_rule_6_a_contradiction_opens_nothing(scene: Scene) -> None:
+    """A ledger that is older than it should be says nothing about who is live."""
+    scene.ledger = replace(CLEAN, gen=1)
+    with pytest.raises(Refused, match="has been obeyed"):
+        thaw(scene.ports())
+    assert scene.server.is_shut(LIVE_DB)
+
+
+def test_a_service_without_a_database(scene: Scene) -> None:
+    """Nothing to thaw."""
+    scene.reach.server = None
+    with pytest.raises(ConfigError):
+        thaw(scene.ports())

@@ -1,0 +1,147 @@
+"""Where a service stands, as people read it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+from deployer.checks.leftovers import dirt_lines
+from deployer.checks.refusals import dirt
+from deployer.commands.recover.command import Recovery
+from deployer.commands.status import DeployLine, Status
+from deployer.output.status import (
+    history_lines,
+    recovery_json,
+    recovery_lines,
+    status_json,
+    status_lines,
+)
+from reconciler.model.ledger import Lease, Ledger
+from reconciler.model.reading import LedgerAddress, Reading
+from reconciler.model.resource import INSTANCE
+from tests.support.shop_world import ALL, CLEAN, DEAD, DIED, LIVE, NOW, OLD, planned
+
+
+def line(ledger: Ledger, state: str, release: str, number: int) -> DeployLine:
+    """One deploy of the small world."""
+    deploy = LIVE if state == "live" else OLD
+    machines = tuple(one for one in ALL if one.deploy == deploy and one.kind == INSTANCE)
+    since = deploy.born if ledger.live and state == "live" else NOW - timedelta(minutes=70)
+    database = "open" if state == "live" else "shut"
+    at = (f"10.0.1.{number}",)
+    return DeployLine(deploy, release, "ci@build", state, since, at, machines, "shop_x", database)
+
+
+def stands(ledger: Ledger = CLEAN, problem: str = "", **changes: object) -> Status:
+    """The status of the small world."""
+    todo = planned(ledger, problem=problem).services[0]
+    one = Status(
+        service="shop",
+        record="shop.example.com",
+        pointed_at=("10.0.1.17",),
+        ttl=60,
+        generation=ledger.gen,
+        now=NOW,
+        lease=ledger.lease,
+        deploys=(line(ledger, "live", "v1.5.0", 17), line(ledger, "previous", "v1.4.2", 9)),
+        dirt=tuple(dirt_lines(todo.deletes, NOW)),
+        notes=todo.notes,
+        problem=problem,
+        todo=todo,
+    )
+    return replace(one, **changes)  # type: ignore[arg-type]
+
+
+def clean() -> Status:
+    """The same without the dead release."""
+    kept = [one for one in ALL if one.deploy != DEAD]
+    return stands(todo=planned(CLEAN, kept).services[0], dirt=())
+
+
+def test_a_clean_service() -> None:
+    """What serves, where, since when, and what is kept; no cure where nothing ails."""
+    assert status_lines(clean()) == [
+        "shop     shop.example.com → 10.0.1.17, TTL 60 s · generation 44",
+        f"  live      v1.5.0       1h ago    1 machine running, database open  {LIVE}",
+        f"  previous  v1.4.2       1h ago    1 machine running, database shut  {OLD}",
+    ]
+
+
+def test_dirt_is_listed_with_its_cure() -> None:
+    """Every thing, and the command that removes it."""
+    lines = status_lines(stands())
+    assert "  ! left behind: 6 things" in lines
+    assert any("i-41" in one and "$0.0278/h" in one for one in lines)
+    assert lines[-1] == "To put it right      reconciler sweep --service shop"
+
+
+def test_a_lease_that_ran_out() -> None:
+    """Who was at work, where, and since when nobody has heard of it."""
+    lines = status_lines(stands(DIED))
+    assert f"  lease     {DEAD} in `migrate`, ran out 240 s ago" in lines
+
+
+def test_a_lease_that_runs() -> None:
+    """Somebody is at work."""
+    held = replace(CLEAN, lease=Lease(DEAD, NOW + timedelta(seconds=90), "database"))
+    assert f"  lease     {DEAD} in `database`, for 90 s more" in status_lines(stands(held))
+
+
+def test_an_unknown_service_promises_nothing() -> None:
+    """Neither live nor clean is said of what could not be read."""
+    lines = status_lines(stands(problem="the zone could not be read"))
+    assert lines == [
+        "shop     unknown: the zone could not be read; nothing of it is touched",
+        "To write the ledger anew   deployer recover shop",
+    ]
+
+
+def test_a_service_that_is_not_adopted() -> None:
+    """Something serves, but no ledger says so: how to bring it under one."""
+    empty = Ledger(gen=0)
+    one = stands(todo=planned(empty, []).services[0], generation=0, deploys=(), dirt=())
+    assert status_lines(one) == [
+        "shop     shop.example.com → 10.0.1.17, TTL 60 s · no ledger yet",
+        "To bring it under a ledger   deployer adopt shop",
+    ]
+
+
+def test_status_in_json() -> None:
+    """The same for programs."""
+    value = json.loads(json.dumps(status_json(stands(DIED))))
+    assert value["clean"] is False
+    assert value["lease"]["step"] == "migrate"
+    assert value["deploys"][0]["machines"][0]["id"] == "i-17"
+    assert len(value["dirt"]) == 6
+
+
+def test_history() -> None:
+    """Newest first, with whose it was, and the way back."""
+    lines = history_lines(clean())
+    assert [one.split()[0] for one in lines[:-1]] == ["live", "previous"]
+    assert all("by ci@build" in one for one in lines[:-1])
+    assert lines[-1] == "To go back           deployer rollback shop"
+    assert history_lines(replace(clean(), deploys=())) == ["shop has no releases yet"]
+
+
+def test_a_recovery_shows_everything_before_it_is_written() -> None:
+    """What was found, what is doubtful, and the ledger to be."""
+    address = LedgerAddress("shop", "Z1", "example.com", "shop.example.com")
+    one = Recovery("shop", Reading(address, NOW, None), None, CLEAN, ("a labelled live",), ("b?",))
+    assert recovery_lines(one)[:3] == ["shop", "  found  a labelled live", "  ?      b?"]
+    assert "  generation 44" in recovery_lines(one)
+    assert json.loads(json.dumps(recovery_json(one)))["new"]["gen"] == 44
+
+
+def test_a_refusal_for_dirt_says_what_it_costs() -> None:
+    """Whose it is, since when, what it costs an hour and has cost, and both cures."""
+    todo = planned(DIED).services[0]
+    refusal = dirt(todo, todo.deletes, dirt_lines(todo.deletes, NOW))
+    assert refusal.message == (
+        "shop is not clean. The release of v1.4.9 by ci@build-8812 died in `migrate`; its lease "
+        "ran out 4m ago. Left behind, $0.0293/h, $0.02 so far:"
+    )
+    assert "reconciler sweep --service shop" in refusal.cure
+    assert "deployer up shop --sweep-first" in refusal.cure
+    assert len(refusal.detail.splitlines()) == 6

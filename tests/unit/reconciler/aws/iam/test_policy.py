@@ -1,0 +1,185 @@
+"""The IAM policies: written from one list, and that list is what the code asks of AWS."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from reconciler.aws.client.query import camel
+from reconciler.aws.iam.actions import UNSEEN
+from reconciler.aws.iam.policy import POLICIES, actions, deployer, reconciler
+from reconciler.aws.iam.scope import GivenZones, scope
+from reconciler.cli.main import cli
+from reconciler.cli.policy import WHOSE
+from reconciler.cli.shared import ended
+from reconciler.config.loader import Settings, load
+from reconciler.config.notifications import Notices
+from reconciler.errors import ConfigError
+from reconciler.util.secret import Reference
+
+ROOT = Path(__file__).resolve().parents[5]
+ZONES = GivenZones({"example.com": "Z0123456789ABCDEFGHIJ"})
+READS = {"describe", "get", "list"}
+MUTATES = {
+    "attach",
+    "change",
+    "add",
+    "create",
+    "delete",
+    "deregister",
+    "detach",
+    "modify",
+    "release",
+}
+VERBS = READS | MUTATES | {"assume", "reboot", "revoke", "run", "start", "stop", "terminate"}
+SERVICES = {
+    "db": "rds",
+    "to_resource": "rds",
+    "record": "route53",
+    "hosted": "route53",
+    "parameter": "ssm",
+    "products": "pricing",
+    "role": "sts",
+}
+NOT_ASKED_OF_AWS = {
+    *("create_client", "create_loader", "create_parser", "get_component", "get_credentials"),
+    *("get_caller_identity", "get_paginator", "list_databases", "release_of"),
+    *("list_api_versions", "list_available_services"),
+}
+"""botocore's own functions and ours; and the one call that needs no permission."""
+
+
+@pytest.fixture
+def settings() -> Settings:
+    """The example configuration."""
+    return load(ROOT / "config")
+
+
+def asked_in_source() -> set[str]:
+    """Every operation that the edges name, as IAM names it."""
+    found: set[str] = set()
+    for folder in ("reconciler/aws", "deployer/aws"):
+        for path in (ROOT / folder).rglob("*.py"):
+            text = path.read_text(encoding="utf-8")
+            found |= set(re.findall(r'"([a-z]+_[a-z0-9_]+)"', text))
+            found |= set(re.findall(r"\.([a-z]+_[a-z0-9_]+)\(", text))
+    operations = {one for one in found if one.split("_")[0] in VERBS} - NOT_ASKED_OF_AWS
+    return {f"{_service(one)}:{camel(one)}" for one in operations}
+
+
+def _service(operation: str) -> str:
+    return next((name for word, name in SERVICES.items() if f"_{word}" in operation), "ec2")
+
+
+@pytest.mark.parametrize("whose", sorted(POLICIES))
+def test_the_files_are_what_the_command_prints(
+    whose: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`reconciler policy` writes config/iam, and asks nobody when the zone is given."""
+    words = ["--config", str(ROOT / "config"), "policy", "--for", whose]
+    assert ended(cli, [*words, "--zone", "example.com=Z0123456789ABCDEFGHIJ"]) == 0
+    assert capsys.readouterr().out == (ROOT / f"config/iam/{whose}.json").read_text()
+
+
+def test_every_policy_can_be_asked_for() -> None:
+    """The command line names them without importing them."""
+    assert set(WHOSE) == set(POLICIES) == {one.stem for one in (ROOT / "config/iam").glob("*.json")}
+
+
+def test_what_the_code_asks_for_is_allowed_and_nothing_else(settings: Settings) -> None:
+    """A new call without a permission, and a permission without a call, are found here."""
+    here = replace(scope(settings, "", ZONES), lifts=True)
+    allowed = frozenset().union(*(actions(make(here)) for make in POLICIES.values()))
+    without_call = {"iam:PassRole"}
+    assert asked_in_source() - allowed == set()
+    assert allowed - asked_in_source() == without_call
+    assert set(UNSEEN) - allowed == {"sts:AssumeRole"}
+
+
+def test_the_sweep_launches_nothing(settings: Settings) -> None:
+    """What it may do is a part of what the deployer may, but for the list of regions."""
+    here = scope(settings, "", ZONES)
+    assert actions(reconciler(here)) - {"ec2:DescribeRegions"} < actions(deployer(here))
+
+
+def test_roles_of_other_accounts(settings: Settings) -> None:
+    """[roles] in reconciler.toml: the sweep may assume those, and no others."""
+    arn = "arn:aws:iam::210987654321:role/sweep"
+    here = replace(scope(settings, "", ZONES), assumes=(arn,))
+    found = [one for one in reconciler(here)["Statement"] if one["Action"] == "sts:AssumeRole"]
+    assert [one["Resource"] for one in found] == [[arn]]
+
+
+def test_telling_people(settings: Settings) -> None:
+    """[notices]: publish to that topic, read that parameter, write one tag; else none of it."""
+    topic = "arn:aws:sns:eu-west-1:123456789012:sweeps"
+    said = Notices.model_validate(
+        {"topic": topic, "webhook": Reference("ssm", "/reconciler/webhook")}
+    )
+    told = replace(settings, reconciler=settings.reconciler.model_copy(update={"notices": said}))
+    here = reconciler(scope(told, "", ZONES))
+    by_sid = {one["Sid"]: one for one in here["Statement"]}
+    assert by_sid["TellPeople"]["Resource"] == [topic]
+    tags = by_sid["SayWhenPeopleWereTold"]["Condition"]["ForAllValues:StringEquals"]
+    assert tags == {"aws:TagKeys": ["deploy-noticed"]}
+    assert "parameter/reconciler/webhook" in str(by_sid["ResolveReferences"]["Resource"])
+    silent = {one["Sid"] for one in reconciler(scope(settings, "", ZONES))["Statement"]}
+    assert by_sid.keys() - silent == {"TellPeople", "SayWhenPeopleWereTold"}
+
+
+def test_names_that_move_along_and_zones_that_are_read(settings: Settings) -> None:
+    """`also` may be changed as the record may; a zone of witnesses is read, and never changed."""
+    shop = settings.services["shop"]
+    more = {
+        "also": ("www.example.com",),
+        "witness_zones": ("example.org", "Z0000000000000000OTHER"),
+    }
+    told = replace(settings, services={"shop": shop.model_copy(update=more)})
+    zones = GivenZones({"example.com": "ZA", "example.org": "ZB"})
+    by_sid = {one["Sid"]: one for one in reconciler(scope(told, "", zones))["Statement"]}
+    swap = by_sid["SwapTheLedgerAndTheRecordNeverUpsert"]
+    assert swap["Resource"] == ["arn:aws:route53:::hostedzone/ZA"]
+    assert "www.example.com" in str(swap["Condition"])
+    read = by_sid["ReadTheLedgerAndTheRecord"]["Resource"]
+    assert [one.rpartition("/")[2] for one in read] == ["Z0000000000000000OTHER", "ZA", "ZB"]
+    with pytest.raises(ConfigError, match=r"no --zone that was given is example\.org"):
+        scope(told, "", ZONES)
+
+
+def test_the_longest_zone_holds_the_ledger(settings: Settings) -> None:
+    """As Route 53 would say."""
+    zones = GivenZones({"example.com": "ZA", "shop.example.com": "ZB", "hop.example.com": "ZC"})
+    assert scope(settings, "", zones).zones == ("ZB",)
+    assert "shop._deploy.shop.example.com" in scope(settings, "", zones).names
+
+
+@pytest.mark.parametrize(
+    ("account", "zones", "says"),
+    [
+        ("210987654321", {"example.com": "Z"}, "no service is in account 210987654321"),
+        ("", {"example.org": "Z"}, "no --zone that was given contains shop.example.com"),
+    ],
+)
+def test_what_is_not_there_is_said(
+    settings: Settings, account: str, zones: dict[str, str], says: str
+) -> None:
+    """Another account, or a zone that no record is in."""
+    with pytest.raises(ConfigError, match=re.escape(says)):
+        scope(settings, account, GivenZones(zones))
+
+
+def test_a_zone_is_name_and_id(capsys: pytest.CaptureFixture[str]) -> None:
+    """Half of it is a usage error, with an example."""
+    assert ended(cli, ["--config", str(ROOT / "config"), "policy", "--zone", "Z01"]) == 2
+    assert "--zone example.com=Z0123456789ABCDEFGHIJ" in capsys.readouterr().err
+
+
+def test_json_is_the_same_document(capsys: pytest.CaptureFixture[str]) -> None:
+    """--json: in one line."""
+    words = ["--config", str(ROOT / "config"), "policy", "--zone", "example.com=Z01", "--json"]
+    assert ended(cli, words) == 0
+    assert json.loads(capsys.readouterr().out)["Version"] == "2012-10-17"

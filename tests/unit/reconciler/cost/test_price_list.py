@@ -1,0 +1,125 @@
+"""Fetched prices: read from AWS's products, kept in a file, used before the table."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.cli.main import cli
+from reconciler.cli.shared import Asked, ended
+from reconciler.cost import estimate, price_cache
+from reconciler.cost.price_list import Prices, decode, encode, read_products
+from reconciler.model.resource import INSTANCE, RDS_SNAPSHOT, VOLUME, Resource
+from tests.support.shop_world import PLACE
+
+ROOT = Path(__file__).resolve().parents[4]
+REGION = PLACE.region
+FETCHED = Prices("2026-11-23", {REGION: {"t3.small": 0.5, "x99.huge": 7.0, "gp3": 0.72}})
+MACHINE = Resource(INSTANCE, "i-1", PLACE, state="running", type="t3.small")
+DISK = Resource(VOLUME, "vol-1", PLACE, type="gp3", size_gb=100)
+
+
+def product(family: str, dollars: str, unit: str = "Hrs", **attributes: str) -> str:
+    """A product as the Pricing API writes it."""
+    dimension = {"unit": unit, "pricePerUnit": {"USD": dollars}}
+    return json.dumps(
+        {
+            "product": {"productFamily": family, "attributes": attributes},
+            "terms": {
+                "OnDemand": {"A.B": {"priceDimensions": {"A.B.C": dimension}}},
+                "Reserved": {
+                    "A.D": {"priceDimensions": {"A.D.C": {**dimension, "unit": "Quantity"}}}
+                },
+            },
+        }
+    )
+
+
+def test_products_of_every_kind() -> None:
+    """Machines and database servers by the hour, disks and snapshots by GB and month."""
+    said = (
+        product("Compute Instance", "0.0228", instanceType="t3.small"),
+        product("Database Instance", "0.036", instanceType="db.t3.small"),
+        product("Storage", "0.088", "GB-Mo", volumeApiName="gp3"),
+        product("Storage Snapshot", "0.05", "GB-Mo", usagetype="EU-EBS:SnapshotUsage"),
+        product("Storage Snapshot", "0.0125", "GB-Mo", usagetype="EU-EBS:SnapshotArchiveStorage"),
+        product("Fee", "1", instanceType="t3.small"),
+    )
+    assert read_products(said) == {
+        "db.t3.small": 0.036,
+        "gp3": 0.088,
+        "snapshot": 0.05,
+        "t3.small": 0.0228,
+    }
+
+
+def test_what_is_said_twice_and_differently_stays_unknown() -> None:
+    """No price is better than a wrong one; the same one twice is fine, and 0 is none."""
+    said = [
+        product("Compute Instance", one, instanceType="t3.small") for one in ("0.02", "0.02", "0")
+    ]
+    assert read_products(said) == {"t3.small": 0.02}
+    assert read_products([*said, product("Compute Instance", "9", instanceType="t3.small")]) == {}
+
+
+def test_fetched_prices_go_before_the_table() -> None:
+    """What was not fetched is as in the table, and what neither knows is unknown."""
+    estimate.use(FETCHED)
+    assert estimate.hourly(MACHINE) == pytest.approx(0.5)
+    assert estimate.hourly(DISK) == pytest.approx(0.1)
+    assert estimate.hourly(replace(MACHINE, type="x99.huge")) == pytest.approx(7.0)
+    assert estimate.hourly(replace(MACHINE, type="t3.nano")) == pytest.approx(0.0057)
+    assert estimate.price(replace(MACHINE, type="y1.none")) == "unknown"
+    assert estimate.hourly(Resource(RDS_SNAPSHOT, "s", PLACE, size_gb=720)) == pytest.approx(0.095)
+    assert estimate.as_of() == "2026-11-23, else 2025-11"
+
+
+def test_kept_between_runs() -> None:
+    """What was saved is loaded and used; without a file the table is."""
+    assert price_cache.load() == Prices()
+    assert estimate.as_of() == "2025-11"
+    price_cache.save(FETCHED)
+    assert price_cache.load() == FETCHED == decode(encode(FETCHED))
+    assert estimate.hourly(MACHINE) == pytest.approx(0.5)
+    assert [one.name for one in price_cache.path().parent.iterdir()] == ["prices.json"]
+
+
+def test_every_command_tells_costs_by_them() -> None:
+    """A release's refusal and the loop's figures as well: whoever reads the configuration."""
+    price_cache.save(FETCHED)
+    assert estimate.as_of() == "2025-11"
+    Asked(config=ROOT / "config").settings()
+    assert estimate.hourly(MACHINE) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"version": 1}', '{"version": 1, "as_of": "", "prices": {"a": 1}}']
+)
+def test_a_spoiled_file_is_no_file(text: str) -> None:
+    """It costs the fetched prices and nothing else."""
+    price_cache.path().parent.mkdir(parents=True)
+    price_cache.path().write_text(text)
+    estimate.use(FETCHED)
+    assert price_cache.load() == Prices()
+    assert estimate.hourly(MACHINE) == pytest.approx(0.0228)
+
+
+def test_the_command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says which prices there are; --refresh fetches those of the regions, and keeps them."""
+
+    def fetch(_: Any, region: str) -> dict[str, float]:
+        return {"t3.small": 0.5} if region == REGION else {}
+
+    monkeypatch.setattr("reconciler.aws.pricing.fetch", fetch)
+    words = ["--config", str(ROOT / "config"), "prices"]
+    assert ended(cli, words) == 0
+    assert "A small table of 2025-11" in capsys.readouterr().out
+    assert ended(cli, [*words, "--refresh", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["regions"] == {REGION: 1}
+    assert ended(cli, words) == 0
+    assert f"Fetched on {said['as_of']}: {REGION} 1." in capsys.readouterr().out

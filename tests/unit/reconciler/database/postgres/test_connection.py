@@ -1,0 +1,76 @@
+"""Reaching the server: errors speak, and secrets do not."""
+
+from __future__ import annotations
+
+import socket
+import traceback
+
+import pytest
+
+from reconciler.database.postgres.connection import AdminUrl
+from reconciler.database.postgres.engine import PostgresServer
+from reconciler.errors import AccessDenied, ConfigError, DatabaseError, ToolError
+from tests.support.postgres_cluster import PASSWORD, Cluster
+
+
+def everything_said(error: ToolError) -> str:
+    """All that a person could see of it, the chained causes included."""
+    # Without the lines of source code: a test has the password in its own.
+    causes: list[str] = []
+    one: BaseException | None = error
+    while one is not None:
+        causes += traceback.format_exception_only(one)
+        one = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
+    return "\n".join([*causes, error.cure, error.detail, repr(error)])
+
+
+def test_the_password_stays_inside(cluster: Cluster) -> None:
+    """Neither repr nor the connection string for tools holds it; their input does."""
+    admin = AdminUrl.parse(cluster.url())
+    assert PASSWORD not in repr(admin)
+    assert PASSWORD not in admin.without_secret("shop")
+    assert admin.password_line == f"{PASSWORD}\n".encode()
+    assert "dbname=shop" in admin.without_secret("shop")
+
+
+@pytest.mark.parametrize("password", ["s3cr:et/et", "12/s3cr", "s3cr%zz", "s3cr/et"])
+def test_a_url_that_is_none(password: str) -> None:
+    """A malformed URL is refused without a piece of it: it may be the password's."""
+    with pytest.raises(ConfigError) as caught:
+        AdminUrl.parse(f"postgresql://admin:{password}@host:5432/db")
+    assert "s3cr" not in everything_said(caught.value)
+
+
+def test_a_wrong_password(cluster: Cluster) -> None:
+    """A login that is refused is a matter of permissions, and does not show what was tried."""
+    server = PostgresServer.from_url(f"postgresql://admin:wr0ng@127.0.0.1:{cluster.port}/postgres")
+    with pytest.raises(AccessDenied, match="authentication failed") as caught:
+        server.databases()
+    assert "wr0ng" not in everything_said(caught.value)
+
+
+def test_nobody_listens() -> None:
+    """A server out of reach is named by host and port, with the reason."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+        server = PostgresServer.from_url(f"postgresql://admin:pw@127.0.0.1:{port}/postgres")
+        with pytest.raises(DatabaseError, match=rf"127\.0\.0\.1:{port}.*refused"):
+            server.databases()
+
+
+def test_scrub_hides_an_echoed_password(cluster: Cluster) -> None:
+    """Should a server's words repeat the password, they are cleaned."""
+    admin = AdminUrl.parse(cluster.url())
+    assert PASSWORD not in admin.scrub(f"option '{PASSWORD}' not understood")
+
+
+def test_through_a_tunnel(cluster: Cluster) -> None:
+    """The name in the URL stays for the certificate; the packets go to the tunnel's mouth."""
+    url = cluster.url().replace("127.0.0.1", "db.example.com")
+    admin = AdminUrl.parse(url)
+    assert ("db.example.com", cluster.port) == admin.endpoint
+    server = PostgresServer.from_url(
+        url.replace(str(cluster.port), "1"), ("127.0.0.1", cluster.port)
+    )
+    assert "postgres" in [one.name for one in server.databases()]

@@ -1,0 +1,190 @@
+"""What hinders a release, looked at on a real PostgreSQL before anything is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from reconciler.database import findings
+from reconciler.database.grants import Grant, On
+from reconciler.database.postgres.engine import PostgresServer
+from reconciler.errors import Refused
+from reconciler.model.deploy_id import DeployId
+from reconciler.model.fencing import FencedAct
+from tests.support.postgres_cluster import Cluster
+
+SHOP = DeployId.parse("shop/20261123T031502Z-7kq2m")
+ACT = FencedAct(5, SHOP, "Z123/shop._deploy.example.com")
+ROLES = """
+CREATE ROLE writers;
+CREATE ROLE desk LOGIN IN ROLE writers;
+CREATE ROLE worker LOGIN PASSWORD 'worker' IN ROLE app;
+CREATE ROLE boss LOGIN SUPERUSER PASSWORD 'boss';
+CREATE ROLE climber LOGIN IN ROLE boss;
+CREATE ROLE pen LOGIN IN ROLE pg_write_all_data;
+CREATE ROLE locked LOGIN;
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _roles(cluster: Cluster) -> None:
+    """Roles as servers of several services have them."""
+    cluster.execute("postgres", ROLES, "root")
+
+
+@pytest.fixture
+def large(cluster: Cluster, database: str) -> Iterator[str]:
+    """A live database with one large object."""
+    cluster.execute(database, "SELECT lo_from_bytea(0, 'upload')")
+    yield database
+    cluster.execute(database, "SELECT lo_unlink(oid) FROM pg_largeobject_metadata")
+
+
+def test_a_role_that_does_not_exist(server: PostgresServer, database: str) -> None:
+    """Named; nothing else is said of it."""
+    found = server.examine(database, ("metabase_2", "app"))
+    assert (found.missing, found.members) == (frozenset({"metabase_2"}), frozenset())
+    assert server.examine("", ("app",)).missing == frozenset()
+
+
+def test_members_may_act_as_the_role(server: PostgresServer, database: str) -> None:
+    """The login may be another role, as long as it is a member."""
+    members = server.examine(database, ("app", "worker")).members
+    assert {"app", "worker", "admin"} <= members
+    assert not {"clerk", "reporter", "pen"} & members
+
+
+@pytest.mark.parametrize(
+    ("role", "why"),
+    [
+        ("boss", "is a superuser"),
+        ("climber", "can become the superuser boss"),
+        ("pen", "is a member of pg_write_all_data"),
+    ],
+)
+def test_what_no_privilege_binds(
+    server: PostgresServer, database: str, role: str, why: str
+) -> None:
+    """Said with its reason, by the freeze too; no cure takes anything from that role."""
+    assert server.examine(database, (role,)).unbound == {role: why}
+    with pytest.raises(Refused, match=f"{role} cannot be shut out: it {why}") as refused:
+        server.shut(database, ACT, [role], 5)
+    assert "ALTER ROLE" not in refused.value.cure
+    assert "REVOKE" not in refused.value.cure
+    assert f"Leave {role} as it is" in refused.value.cure
+    assert server.examine(database, ("app",)).unbound == {}
+
+
+def test_the_cure_gives_the_application_a_role_of_its_own(
+    cluster: Cluster, server: PostgresServer
+) -> None:
+    """Followed word by word, the freeze passes, and the superuser is what it was."""
+    name = cluster.new_name()
+    cluster.execute("postgres", f"CREATE DATABASE {name} OWNER boss", "root")
+    cluster.execute(
+        name, "CREATE TABLE t (n serial); CREATE VIEW v AS SELECT 1; CREATE SEQUENCE s", "boss"
+    )
+    cluster.execute("postgres", "CREATE ROLE app_owner LOGIN PASSWORD 'app_owner'", "root")
+    cluster.execute("postgres", "GRANT app_owner TO admin", "root")
+    cluster.execute(name, f"ALTER DATABASE {name} OWNER TO app_owner", "root")
+    cluster.execute(name, "ALTER SCHEMA public OWNER TO app_owner", "root")
+    with cluster.connect(name, "root") as root:
+        query = findings.OWNED.replace("@LITERAL@", "'\"boss\"'")
+        for (statement,) in root.execute(query.encode()).fetchall():
+            root.execute(str(statement).encode())
+    cluster.execute(name, "INSERT INTO t VALUES (1), (DEFAULT)", "app_owner")
+    found = server.examine(name, ("app_owner",))
+    assert (found.missing, found.unbound, found.others) == (frozenset(), {}, {})
+    server.shut(name, ACT, ["app_owner"], 5)
+    assert server.is_shut(name)
+    cluster.execute("postgres", f"DROP DATABASE {name}", "root")
+    assert server.examine("", ("boss",)).unbound == {"boss": "is a superuser"}
+
+
+def test_who_else_writes(cluster: Cluster, server: PostgresServer, database: str) -> None:
+    """By a grant, on a column, through a group, as an owner; PUBLIC is everybody."""
+    cluster.execute(
+        database, "GRANT UPDATE ON lines TO writers; GRANT CREATE ON SCHEMA public TO pen"
+    )
+    cluster.execute(database, "GRANT INSERT ON lines TO locked")
+    cluster.execute(database, f"REVOKE CONNECT ON DATABASE {database} FROM PUBLIC", "admin")
+    cluster.execute(database, f"GRANT CONNECT ON DATABASE {database} TO clerk, reporter, writers")
+    found = server.examine(database, ("app", "worker")).others
+    odd = Grant(On.TABLE, ("stock", 'Odd "name'), "", "INSERT")
+    assert found == {
+        "": {odd},
+        "clerk": {Grant(On.TABLE, ("public", "orders"), "clerk", "INSERT")},
+        "desk": {Grant(On.TABLE, ("public", "lines"), "desk", "UPDATE")},
+        "reporter": {Grant(On.COLUMN, ("public", "orders", "note"), "reporter", "UPDATE")},
+    }
+    assert findings.other_lines(found) == [
+        'every role (PUBLIC): INSERT on stock.Odd "name',
+        "clerk: INSERT on public.orders",
+        "desk: UPDATE on public.lines",
+        "reporter: UPDATE on public.orders.note",
+    ]
+    assert "clerk" not in server.examine(database, ("app", "clerk")).others
+
+
+def test_an_owner_of_tables_is_another_role(
+    cluster: Cluster, server: PostgresServer, database: str
+) -> None:
+    """Its own privileges need no grant; after a release it owns nothing in the copy."""
+    cluster.execute(database, "CREATE TABLE imports (n int)", "root")
+    cluster.execute(database, "ALTER TABLE imports OWNER TO clerk", "root")
+    paths = {one.path for one in server.examine(database, ("app",)).others["clerk"]}
+    assert paths == {("public", "orders"), ("public", "imports")}
+
+
+def test_many_tables_are_counted() -> None:
+    """A line is for people: some names, and how many more."""
+    grants = [Grant(On.TABLE, ("public", f"t{n}"), "clerk", "INSERT") for n in range(9)]
+    [line] = findings.other_lines({"clerk": grants})
+    assert line == (
+        "clerk: INSERT on public.t0, public.t1, public.t2, public.t3, public.t4 and 4 more"
+    )
+
+
+# What a shut database still takes.
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        "SELECT lo_from_bytea(0, 'late')",
+        "SELECT lo_create(0)",
+        "SELECT lo_put(lo_creat(-1), 0, 'late')",
+        "REFRESH MATERIALIZED VIEW sums",
+        "REFRESH MATERIALIZED VIEW CONCURRENTLY sums",
+        "ALTER SEQUENCE tickets RESTART",
+        "ALTER SEQUENCE tickets RESTART WITH 7",
+        "ALTER TABLE lines ALTER id RESTART WITH 7",
+    ],
+)
+def test_what_a_shut_database_still_takes_is_seen_before_the_commit(
+    cluster: Cluster, server: PostgresServer, database: str, write: str
+) -> None:
+    """No privilege stops it; the digest, compared right before the commit, shows it."""
+    cluster.execute(
+        database,
+        "CREATE MATERIALIZED VIEW sums AS SELECT id, now() AS at FROM orders;"
+        "CREATE UNIQUE INDEX ON sums (id)",
+    )
+    server.shut(database, ACT, ["app"], 5)
+    digest = server.schema_digest(database)
+    cluster.execute(database, write)
+    assert server.is_shut(database)
+    assert server.schema_digest(database) != digest
+
+
+def test_large_objects_are_counted(server: PostgresServer, database: str, large: str) -> None:
+    """By an admin who may not look into one."""
+    assert database == large
+    assert server.examine(large, ("app",)).large_objects == 1
+
+
+def test_large_objects_are_changes_that_nobody_counted(server: PostgresServer, large: str) -> None:
+    """A rollback does not say "no row changes" where there are any: they came after the release."""
+    server.record_baseline(large, ACT)
+    assert server.changes_since_baseline(large).unknown

@@ -1,0 +1,34 @@
+"""Where a ledger is, as its tag says it."""
+
+from __future__ import annotations
+
+import pytest
+
+from reconciler.model.reading import LedgerAddress
+
+SHOP = LedgerAddress("shop", "Z0123", "example.com", "shop.example.com")
+
+
+@pytest.mark.parametrize("record", ["shop.example.com", "example.com", "a.b.example.com"])
+def test_a_tag_is_read_back(record: str) -> None:
+    """What `str` writes, for any record inside the zone."""
+    address = LedgerAddress("shop", "Z0123", "example.com", record)
+    assert LedgerAddress.parse(str(address), "shop", record) == address
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "Z0123",
+        "/shop._deploy.example.com",
+        "Z0123/blog._deploy.example.com",
+        "Z0123/shop._deploy.ample.com",
+        "Z0123/shop._deploy.example.net",
+        "s3://bucket/shop",
+    ],
+)
+def test_another_ledger_is_not_ours(text: str) -> None:
+    """Of another service, of a zone that does not contain the record, or no ledger at all."""
+    with pytest.raises(ValueError, match="is no ledger of shop"):
+        LedgerAddress.parse(text, SHOP.service, SHOP.record)

@@ -1,0 +1,60 @@
+"""The rules asked once more say what the plan says, in any world."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from reconciler.gc import mark
+from reconciler.gc.verdict import Reason
+from reconciler.output.explain import explain_json, explain_lines, find
+from reconciler.plan.explain import _ASKED, questions
+from reconciler.plan.planner import plan
+from tests.support.random_worlds import world
+from tests.support.shop_world import ALL, CLEAN, planned
+
+
+def test_every_rule_has_its_words() -> None:
+    """None can be added that `explain` cannot tell of."""
+    assert set(_ASKED) == {rule.__name__ for rule in mark.RULES}
+    names = [name for name, _, _ in _ASKED.values()]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("seed", range(90))
+def test_the_rules_asked_again_say_what_the_plan_says(seed: int) -> None:
+    """Who speaks last gives the verdict; nobody speaks before, and garbage has nobody speak."""
+    one = world(seed, deploys=5, mishaps=6)
+    whole = plan(one.inventory, {"shop": one.root}, {})
+    [todo] = whole.services
+    for verdict in todo.verdicts:
+        asked = questions(whole, todo, verdict)
+        assert asked
+        rules = asked[:-1] if asked[-1].rule == "in use" else asked  # which has the last word
+        assert all(one.said is None for one in rules[:-1])
+        said = asked[-1].said
+        assert verdict.collect == (said is None)
+        assert said is None or (said.reason, said.text) == (verdict.reason, verdict.text)
+
+
+def test_what_is_in_use_is_asked_last() -> None:
+    """Every rule lets it go, and yet something that stays uses it."""
+    held = [
+        replace(one, tags={**one.tags, "deploy-hold": "evidence"}) if one.id == "i-41" else one
+        for one in ALL
+    ]
+    whole = planned(CLEAN, held)
+    (verdict,) = find(whole, "vol-41")
+    assert verdict.reason is Reason.IN_USE
+    last = explain_json(whole, verdict)["asked"][-1]
+    assert (last["rule"], last["said"]["reason"]) == ("in use", "in use")
+    assert "used by i-41  → kept" in "\n".join(explain_lines(whole, verdict))
+
+
+def test_a_stranger_is_asked_nothing() -> None:
+    """There is no ledger to judge it by: its reason is all there is."""
+    strange = replace(ALL[0], tags={**ALL[0].tags, "deploy-id": "other/20261123T021702Z-7kq2m"})
+    whole = planned(CLEAN, [strange])
+    (verdict,) = find(whole, "i-17")
+    assert explain_json(whole, verdict)["asked"] == []

@@ -1,0 +1,159 @@
+"""A sweep that describes only what is not plainly kept does what one does that describes all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import assume, event, given
+
+from reconciler.gc.verdict import Root
+from reconciler.model import tags as t
+from reconciler.model.ledger import acquire
+from reconciler.model.resource import DATABASE, INSTANCE, VOLUME, Inventory, Resource
+from reconciler.model.tag_summary import KEYS, Census, Group, grouped
+from reconciler.model.tags import Label, Place
+from reconciler.plan.prefilter import choose
+from reconciler.plan.service_plan import Ask, ServicePlan
+from reconciler.sweep.indexed_scan import look_at
+from reconciler.sweep.snapshot import alive
+from tests.fakes.inventory import FakeHeap
+from tests.support.shop_world import ALL, CLEAN, HOME, LIVE, NOW, PLACE, deploy
+from tests.support.strategies import World, worlds
+
+ROOT = Root(HOME, NOW, CLEAN, ("10.0.1.17",))
+
+
+def glanced(world: World) -> Inventory:
+    """What the thin look sees of a world."""
+    databases = tuple(one for one in world.inventory.resources if one.kind == DATABASE)
+    tagged = [one for one in world.inventory.resources if one.kind != DATABASE and t.ID in one.tags]
+    seen = [_look(world, place, tagged, databases) for place in {one.place for one in tagged}]
+    things = [thing for one in seen for thing in one.resources]
+    things += databases
+    plain = {key: count for one in seen for key, count in one.plain.items()}
+    ordered = tuple(sorted(things, key=lambda one: one.key))
+    return Inventory(ordered, world.inventory.gaps, plain=plain)
+
+
+def _look(
+    world: World, place: Place, tagged: list[Resource], databases: tuple[Resource, ...]
+) -> Inventory:
+    heap = FakeHeap(place=place)
+    heap.add(one for one in tagged if one.place == place)
+    census = heap.census()
+    choice = choose(census, databases, {"shop": world.root}, {"shop": world.ask})
+    return look_at(heap, census, choice)
+
+
+def acts(todo: ServicePlan) -> object:
+    """All that a plan does."""
+    deletes = sorted((one.thing.key, one.text) for one in todo.deletes)
+    repairs = [(one.deploy, one.role, sorted(_keys(todo.things(one)))) for one in todo.repairs]
+    swaps = (todo.end, todo.forget, todo.readdress)
+    return deletes, repairs, swaps, todo.problem, todo.notes
+
+
+def _keys(things: Iterable[Resource]) -> list[tuple[str, str, str]]:
+    return [one.key for one in things]
+
+
+@given(worlds())
+def test_it_does_the_same_in_any_world(world: World) -> None:
+    """Whatever is not described would have been kept, and nothing of it would have been mended."""
+    assume(not world.ask.young and not world.root.problem)
+    ordered = sorted(alive(world.inventory).resources, key=lambda one: one.key)
+    whole = world.holding(tuple(ordered))
+    thin = replace(world, inventory=glanced(whole))
+    assert acts(thin.plan) == acts(whole.plan)
+    event(f"kept unseen: {bool(thin.inventory.plain)}")
+
+
+@given(worlds())
+def test_what_is_not_described_is_counted(world: World) -> None:
+    """Described, or plainly kept and of one of the deploys that the ledger names."""
+    assume(not world.root.problem)
+    seen = glanced(world)
+    mine = [one for one in world.inventory.resources if one.deploy and one.deploy.service == "shop"]
+    shown = {one.key for one in seen.resources}
+    hidden = [one for one in mine if one.key not in shown]
+    assert sum(seen.plain.values()) == len(hidden)
+    assert {one.deploy for one in hidden} <= set(world.root.ledger.rooted)
+
+
+def census_of(*resources: Resource) -> Census:
+    """The index of these things."""
+    rows = ((one.kind, one.id, key, one.tags.get(key, "")) for one in resources for key in KEYS)
+    return Census(PLACE, grouped(rows))
+
+
+def wanted(census: Census, root: Root = ROOT) -> set[str]:
+    """Ids of what is described."""
+    found = choose(census, (), {"shop": root}, {"shop": Ask()}).wanted
+    return {one for ids in found.values() for one in ids}
+
+
+@pytest.fixture
+def healthy() -> Census:
+    """Live and previous machines, labelled as they should be; the record names one of two."""
+    more = [replace(one, id=f"{one.id}-2") for one in ALL if one.deploy == LIVE]
+    kept = [one for one in ALL if one.deploy in CLEAN.rooted and one.kind != DATABASE]
+    return census_of(*kept, *(one for one in more if one.kind != DATABASE))
+
+
+def test_nothing_of_a_healthy_service_is_described(healthy: Census) -> None:
+    """That is the point."""
+    assert wanted(healthy) == set()
+
+
+@pytest.mark.parametrize(
+    "root",
+    [
+        replace(ROOT, record=("203.0.113.9",)),
+        replace(ROOT, ledger=replace(CLEAN, live=None)),
+    ],
+    ids=["the record was moved", "nobody is live"],
+)
+def test_an_odd_service_is_described_whole(healthy: Census, root: Root) -> None:
+    """Only addresses tell what is wrong."""
+    assert wanted(healthy, root) == {one for ids in healthy.groups.values() for one in ids}
+
+
+def test_a_wrong_label_describes_its_whole_service(healthy: Census) -> None:
+    """A repair needs every thing of its deploy, and of the one that takes over."""
+    first = next(
+        group for group in healthy.groups if group.deploy == str(LIVE) and group.kind == VOLUME
+    )
+    wrong = {**healthy.groups, first._replace(label="pending"): healthy.groups[first]}
+    del wrong[first]
+    everything = {one for ids in wrong.values() for one in ids}
+    assert wanted(replace(healthy, groups=wrong)) == everything
+
+
+def test_nobody_looks_at_labels_under_a_lease(healthy: Census) -> None:
+    """What is under way is its holder's business."""
+    held = acquire(CLEAN, deploy(0, "zzzzz"), NOW + timedelta(minutes=10))
+    wrong = {group._replace(label="pending"): ids for group, ids in healthy.groups.items()}
+    assert wanted(replace(healthy, groups=wrong), replace(ROOT, ledger=held)) == set()
+
+
+def test_the_machines_of_a_record_that_names_each_are_described() -> None:
+    """A stop and start may have changed their addresses (rule 11); nothing else is looked at."""
+    kept = [one for one in ALL if one.deploy in CLEAN.rooted and one.kind != DATABASE]
+    machines = {one.id for one in kept if one.kind == INSTANCE and one.deploy == LIVE}
+    assert wanted(census_of(*kept)) == machines
+
+
+def test_what_has_no_id_is_in_no_group() -> None:
+    """Half a row is nobody's; a label that is missing is ''."""
+    rows = [(VOLUME, "vol-1", t.STATE, "live"), (VOLUME, "vol-2", t.ID, "shop/x")]
+    assert grouped(rows) == {Group(VOLUME, "shop/x", ""): ["vol-2"]}
+
+
+def test_labels_that_protect_do_not_condemn() -> None:
+    """A label that nobody knows is looked at, not taken for the right one."""
+    one = Resource(VOLUME, "vol-1", PLACE, {t.ID: str(LIVE), t.STATE: "nonsense"})
+    assert Label.LIVE.value not in one.tags.values()
+    assert wanted(census_of(one)) == {"vol-1"}

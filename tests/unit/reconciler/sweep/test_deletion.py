@@ -1,0 +1,205 @@
+"""The collector: verified again before each wave, gone only when a later look says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from reconciler.errors import AccessDenied, CloudError, DatabaseError
+from reconciler.model import ledger as led
+from reconciler.model import tags as t
+from reconciler.model.outcome import Fate, Outcome
+from reconciler.model.resource import IMAGE, INSTANCE, VOLUME, Gap
+from reconciler.sweep.deletion import Collector
+from reconciler.util.polling import Pace
+from tests.fakes.scene import Scene
+from tests.support.shop_world import CLEAN, DEAD, LEDGER, NOW, PLACE
+
+DEAD_DB = DEAD.database_name(LEDGER)
+SOON = Pace(first=0.01, longest=0.01, deadline=0.05)
+
+
+def collect(scene: Scene) -> dict[str, Outcome]:
+    """Collect what a plan made just now calls garbage; the outcomes by id."""
+    garbage = scene.plan().services[0].deletes
+    scene.acts.clear()
+    outcomes = Collector(scene.managed, scene.told.append, SOON).collect(garbage)
+    assert scene.told == list(outcomes)
+    assert [one.resource.key for one in outcomes] == [one.thing.key for one in garbage]
+    return {one.resource.id: one for one in outcomes}
+
+
+def fates(outcomes: dict[str, Outcome]) -> dict[str, Fate]:
+    """Only the fates."""
+    return {id_: one.fate for id_, one in outcomes.items()}
+
+
+def once(act: str, strike: Callable[[], object], scene: Scene) -> None:
+    """`strike` happens right after the first such act."""
+
+    def watch(done: str) -> None:
+        if done == act:
+            scene.acts.then = lambda _: None
+            strike()
+
+    scene.acts.then = watch
+
+
+def test_everything_goes_wave_by_wave(scene: Scene) -> None:
+    """A machine's disk and interface go with it; image before snapshot; the database last."""
+    assert set(fates(collect(scene)).values()) == {Fate.GONE}
+    assert scene.did("delete", "drop") == [
+        "delete i-41",
+        "delete ami-41",
+        "delete snap-41",
+        f"drop {DEAD_DB}",
+    ]
+
+
+def test_what_went_with_its_machine_is_only_seen_to_be_gone(scene: Scene) -> None:
+    """A wave of which nothing is left has nothing to judge: no ledger is read for it."""
+    collect(scene)
+    assert scene.acts[: scene.acts.index("delete ami-41")].count("read shop") == 2
+
+
+def test_what_people_hold_meanwhile_is_dropped_from_the_plan(scene: Scene) -> None:
+    """A word written between the waves counts; the rest goes on."""
+    scene.plan()
+    once("delete i-41", lambda: scene.heap.change("ami-41", tags={t.HOLD: "wait"}), scene)
+    outcomes = collect(scene)
+    assert outcomes["ami-41"].fate is Fate.BLOCKED
+    assert "kept after all: deploy-hold: wait" in outcomes["ami-41"].text
+    assert outcomes["snap-41"].fate is Fate.BLOCKED
+    assert outcomes[DEAD_DB].fate is Fate.GONE
+
+
+def test_what_is_rooted_meanwhile_is_dropped_from_the_plan(scene: Scene) -> None:
+    """The ledger is read again after the things, before each wave: here it roots the deploy.
+
+    (It never comes back by our own rules; by people's hands it may.)
+    """
+    garbage = scene.plan()
+    assert garbage.services[0].deletes
+    scene.acts.then = lambda _: None
+    plan = garbage.services[0].deletes
+    scene.ledger = led.acquire(CLEAN, DEAD, NOW)
+    outcomes = Collector(scene.managed, scene.told.append, SOON).collect(plan)
+    assert {one.fate for one in outcomes} == {Fate.BLOCKED}
+    assert scene.did("delete", "drop") == []
+
+
+def test_a_machine_back_in_the_record_stops_the_plan(scene: Scene) -> None:
+    """Rule 9, at the last moment: somebody pointed the record at it since the plan was made."""
+    plan = scene.plan().services[0].deletes
+    scene.ledgers.point(scene.address, "10.0.1.41")
+    outcomes = Collector(scene.managed, scene.told.append, SOON).collect(plan)
+    assert "10.0.1.41" not in [one.text for one in outcomes]
+    assert {one.fate for one in outcomes} == {Fate.FAILED}
+    assert scene.did("delete", "drop") == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    [CloudError("route53: no answer"), AccessDenied("route53: denied")],
+    ids=["no answer", "denied"],
+)
+def test_a_ledger_out_of_reach_stops_every_wave(scene: Scene, error: CloudError) -> None:
+    """Unknown since the plan was made: nothing more is deleted, each item says why."""
+    plan = scene.plan().services[0].deletes
+    scene.ledgers.unreadable["shop"] = error
+    outcomes = Collector(scene.managed, scene.told.append, SOON).collect(plan)
+    assert {one.fate for one in outcomes} == {Fate.FAILED}
+    assert all(str(error) in one.text for one in outcomes)
+    assert scene.did("delete", "drop") == []
+
+
+def test_a_page_that_cannot_be_read_stops_the_wave(scene: Scene) -> None:
+    """What cannot be looked at again is not deleted, and not called gone."""
+    plan = scene.plan().services[0].deletes
+    scene.heap.gaps.append(Gap(PLACE, VOLUME, "throttled"))
+    outcomes = Collector(scene.managed, scene.told.append, SOON).collect(plan)
+    assert {one.fate for one in outcomes} == {Fate.FAILED}
+    assert scene.did("delete", "drop") == []
+
+
+def test_a_describe_that_fails_stops_its_wave_only(scene: Scene) -> None:
+    """The next wave looks again."""
+    scene.plan()
+
+    def strike() -> None:
+        scene.heap.failing["describe"] = CloudError("ec2: no answer")
+        scene.heap.meddlers.extend([lambda: None, scene.heap.failing.clear])
+
+    strike()
+    found = fates(collect(scene))
+    assert found["i-41"] is Fate.FAILED
+    assert found["ami-41"] is Fate.GONE
+
+
+def test_a_delete_that_fails_stops_nothing_else(scene: Scene) -> None:
+    """Every item gets its outcome, whatever the wave before did."""
+    scene.heap.failing["delete"] = AccessDenied("ec2:TerminateInstances is denied")
+    outcomes = collect(scene)
+    assert outcomes["i-41"].fate is Fate.FAILED
+    assert "TerminateInstances is denied" in outcomes["i-41"].text
+    assert outcomes[DEAD_DB].fate is Fate.GONE
+
+
+def test_asked_for_is_not_gone(scene: Scene) -> None:
+    """A machine that takes long to stop is pending, and what it uses is kept."""
+    scene.heap.slow["i-41"] = 10_000
+    outcomes = collect(scene)
+    assert outcomes["i-41"].fate is Fate.PENDING
+    assert outcomes["vol-41"].fate is Fate.BLOCKED
+    assert "i-41" in scene.heap.ids
+
+
+def test_only_what_was_not_seen_is_said_to_be_gone_already(scene: Scene) -> None:
+    """By its fate, whatever stands in its words."""
+    outcomes = collect(scene)
+    assert outcomes["vol-41"].text == "already gone"
+    assert outcomes["i-41"].text == ""
+
+
+def test_a_page_that_is_not_read_while_waiting_is_no_absence(scene: Scene) -> None:
+    """Hidden is not gone."""
+    scene.heap.slow["i-41"] = 10_000
+    once(
+        "delete i-41",
+        lambda: scene.heap.gaps.append(Gap(PLACE, INSTANCE, "throttled")),
+        scene,
+    )
+    outcomes = collect(scene)
+    assert outcomes["i-41"].fate is Fate.PENDING
+    assert Fate.GONE not in {outcomes["ami-41"].fate, outcomes["vol-41"].fate}
+
+
+def test_what_somebody_else_removed_is_gone(scene: Scene) -> None:
+    """Two sweeps at once: each finds the other's work done."""
+    plan = scene.plan().services[0].deletes
+    scene.heap.held = {key: one for key, one in scene.heap.held.items() if key[0] != IMAGE}
+    outcomes = Collector(scene.managed, scene.told.append, SOON).collect(plan)
+    image = next(one for one in outcomes if one.resource.id == "ami-41")
+    assert (image.fate, image.text) == (Fate.GONE, "already gone")
+    assert "delete ami-41" not in scene.acts
+
+
+def test_a_database_that_cannot_be_dropped_fails_alone(scene: Scene) -> None:
+    """The server's own words are kept."""
+    scene.server.failing["drop"] = DatabaseError("database is being accessed by other users")
+    outcomes = collect(scene)
+    assert outcomes[DEAD_DB].fate is Fate.FAILED
+    assert "other users" in outcomes[DEAD_DB].text
+    assert DEAD_DB in scene.databases
+
+
+def test_a_database_of_a_service_without_a_server_is_blocked(scene: Scene) -> None:
+    """The configuration lost its database section between plan and wave."""
+    plan = scene.plan().services[0].deletes
+    reach = replace(scene.reach, server=None)
+    managed = replace(scene.managed, reach=reach)
+    outcomes = Collector(managed, scene.told.append, SOON).collect(plan)
+    assert outcomes[-1].resource.id == DEAD_DB
+    assert DEAD_DB in scene.databases

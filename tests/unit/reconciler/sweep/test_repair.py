@@ -1,0 +1,163 @@
+"""Finishing one deploy: database, machines, label last; idempotent and fenced."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from reconciler.errors import AccessDenied, CannotConnect, DatabaseError, ToolError
+from reconciler.gc.verdict import Reason
+from reconciler.model.deploy_id import DeployId
+from reconciler.model.outcome import Fate, Outcome
+from reconciler.sweep.repair import Finish, finish
+from reconciler.sweep.snapshot import observe
+from tests.fakes.scene import Scene
+from tests.support.shop_world import CLEAN, DEAD, LEDGER, LIVE, OLD
+
+LIVE_DB, OLD_DB = (one.database_name(LEDGER) for one in (LIVE, OLD))
+
+
+def work(scene: Scene, deploy: DeployId, role: Reason, generation: int = CLEAN.gen) -> Finish:
+    """The deploy's things as they are now."""
+    things = observe([scene.managed]).inventory.of(deploy)
+    scene.acts.clear()
+    return Finish(deploy, role, generation, (), things)
+
+
+def fates(outcomes: tuple[Outcome, ...]) -> dict[str, Fate]:
+    """The last fate of each thing."""
+    return {one.resource.id: one.fate for one in outcomes}
+
+
+def unlabel(scene: Scene, number: str) -> None:
+    """Labels as at birth."""
+    for kind in ("i", "vol", "eni", "ami", "snap"):
+        scene.heap.change(f"{kind}-{number}", tags={"deploy-state": "pending"})
+
+
+@pytest.mark.parametrize(
+    ("deploy", "number", "role", "expected"),
+    [
+        (
+            LIVE,
+            "17",
+            Reason.LIVE,
+            [f"thaw {LIVE_DB}", "run the app, run the jobs on i-17", "label live"],
+        ),
+        (
+            OLD,
+            "9",
+            Reason.PREVIOUS,
+            [f"shut {OLD_DB}", "run the app, stop the jobs on i-9", "label retired"],
+        ),
+        (DEAD, "41", Reason.KEPT, ["stop the app, stop the jobs on i-41", "label failed"]),
+    ],
+)
+def test_each_role_is_driven_to_its_row(
+    scene: Scene, deploy: DeployId, number: str, role: Reason, expected: list[str]
+) -> None:
+    """The database first, then the machines, the label last."""
+    unlabel(scene, number)
+    outcomes = finish(scene.managed, work(scene, deploy, role))
+    assert set(fates(outcomes).values()) == {Fate.DONE}
+    did = [one.split(" ami-")[0] for one in scene.did("thaw", "shut", "run", "stop", "label")]
+    assert did == expected
+
+
+def test_twice_is_once(scene: Scene) -> None:
+    """The second time nothing changes, not even a label is written."""
+    unlabel(scene, "9")
+    finish(scene.managed, work(scene, OLD, Reason.PREVIOUS))
+    before = (scene.heap.labels(), scene.reach.machine("i-9").active())
+    outcomes = finish(scene.managed, work(scene, OLD, Reason.PREVIOUS))
+    assert set(fates(outcomes).values()) == {Fate.DONE}
+    assert scene.did("label") == []
+    assert (scene.heap.labels(), scene.reach.machine("i-9").active()) == before
+
+
+@pytest.mark.parametrize(
+    "error",
+    [CannotConnect("no route", kind="no-route"), AccessDenied("the key cannot be read")],
+)
+def test_a_machine_out_of_reach_is_said_and_nothing_labelled(
+    scene: Scene, error: ToolError
+) -> None:
+    """The outcome carries the cause; the next sweep sees an unfinished deploy."""
+    unlabel(scene, "9")
+    scene.reach.down["i-9"] = error
+    outcomes = finish(scene.managed, work(scene, OLD, Reason.PREVIOUS))
+    assert fates(outcomes)["i-9"] is Fate.FAILED
+    assert error.message in [one.text for one in outcomes]
+    assert scene.did("label") == []
+
+
+def test_one_machine_out_of_reach_does_not_stop_the_other(scene: Scene) -> None:
+    """Side by side: the one that answers does what it is told."""
+    unlabel(scene, "9")
+    twin = replace(scene.heap.at("i-9"), id="i-10", addresses=("10.0.1.10",))
+    scene.heap.add([twin])
+    scene.reach.down["i-9"] = CannotConnect("no route", kind="no-route")
+    found = fates(finish(scene.managed, work(scene, OLD, Reason.PREVIOUS)))
+    assert (found["i-9"], found["i-10"]) == (Fate.FAILED, Fate.DONE)
+    assert scene.reach.machine("i-10").active() == {"shop.service"}
+
+
+def test_a_machine_that_is_stopped_was_not_told(scene: Scene) -> None:
+    """Started again it would do what it was told last: it is not finished."""
+    unlabel(scene, "9")
+    scene.heap.change("i-9", state="stopped")
+    outcomes = finish(scene.managed, work(scene, OLD, Reason.PREVIOUS))
+    assert fates(outcomes)["i-9"] is Fate.BLOCKED
+    assert scene.did("label") == []
+
+
+def test_evidence_out_of_reach_is_labelled_all_the_same(scene: Scene) -> None:
+    """That it answers nobody is often why it is kept: it must not stand in everybody's way."""
+    scene.reach.down["i-41"] = CannotConnect("no route", kind="no-route")
+    finish(scene.managed, work(scene, DEAD, Reason.KEPT))
+    assert scene.heap.labels()["i-41"] == "failed"
+
+
+def test_a_database_that_fails_is_said_and_nothing_labelled(scene: Scene) -> None:
+    """Writers still open: the old database is not shut, and the label does not lie."""
+    unlabel(scene, "9")
+    scene.server.failing["shut"] = DatabaseError("writers still open after 1 s")
+    outcomes = finish(scene.managed, work(scene, OLD, Reason.PREVIOUS))
+    assert fates(outcomes)[OLD_DB] is Fate.FAILED
+    assert scene.did("label") == []
+
+
+def test_a_stale_act_is_reported(scene: Scene) -> None:
+    """A generation older than the one the database has obeyed: refused, and said so."""
+    outcomes = finish(scene.managed, work(scene, OLD, Reason.PREVIOUS, generation=1))
+    stale = next(one for one in outcomes if one.resource.id == OLD_DB)
+    assert stale.fate is Fate.FAILED
+    assert "refused an act of generation 1: it has obeyed 2" in stale.text
+
+
+def test_no_label_beside_a_ledger_that_has_changed(scene: Scene) -> None:
+    """A label has no fence: if the ledger moved while machines were waited for, none is written."""
+    unlabel(scene, "9")
+    todo = work(scene, OLD, Reason.PREVIOUS)
+    scene.ledger = replace(CLEAN, gen=CLEAN.gen + 1)
+    outcomes = finish(scene.managed, todo)
+    assert scene.did("label") == []
+    assert any("the ledger has changed" in one.text for one in outcomes)
+
+
+def test_a_label_that_cannot_be_written_is_said(scene: Scene) -> None:
+    """One outcome an item: the others are labelled."""
+    unlabel(scene, "9")
+    scene.heap.unlabelled["vol-9"] = "UnauthorizedOperation"
+    found = fates(finish(scene.managed, work(scene, OLD, Reason.PREVIOUS)))
+    assert (found["vol-9"], found["snap-9"]) == (Fate.FAILED, Fate.DONE)
+
+
+def test_a_service_without_machines_to_talk_to(scene: Scene) -> None:
+    """No gate: labels and databases are all there is to do."""
+    unlabel(scene, "17")
+    managed = replace(scene.managed, gate=None)
+    finish(managed, work(scene, LIVE, Reason.LIVE))
+    assert not [one for one in scene.reach.machines.values() if one.commands]
+    assert scene.heap.labels()["i-17"] == "live"

@@ -1,0 +1,82 @@
+"""Numbers as people read them."""
+
+from __future__ import annotations
+
+import pytest
+
+from reconciler.util import humanize
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0.0s"),
+        (0.44, "0.4s"),
+        (48.2, "48.2s"),
+        (59.96, "1m 00s"),
+        (134, "2m 14s"),
+        (4320, "1h 12m"),
+        (280_000, "3d 05h"),
+    ],
+)
+def test_elapsed(seconds: float, text: str) -> None:
+    """At most two units, and never 60 of one."""
+    assert text == humanize.elapsed(seconds)
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(41, "0:41"), (300, "5:00"), (3723, "1:02:03")])
+def test_clock(seconds: float, text: str) -> None:
+    """A stopwatch has two digits of seconds."""
+    assert text == humanize.clock(seconds)
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.0 kB"),
+        (9_960, "10 kB"),
+        (412_000_000, "412 MB"),
+        (999_600, "1.0 MB"),
+        (1_100_000_000, "1.1 GB"),
+        (10**18, "1000 PB"),
+    ],
+)
+def test_size(count: int, text: str) -> None:
+    """Decimal units, two figures where there would be one."""
+    assert text == humanize.size(count)
+
+
+def test_money_that_is_not_known_is_not_nothing() -> None:
+    """An unknown price is shown as unknown, never as 0."""
+    assert [humanize.hourly(None), humanize.money(None)] == ["unknown", "unknown"]
+    assert [humanize.hourly(0.0273), humanize.money(19.656)] == ["$0.0273/h", "$19.66"]
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "unit", "text"),
+    [
+        (412_000_000, 1_100_000_000, "B", "412 MB of 1.1 GB"),
+        (31, 100, "%", "31 %"),
+        (3, 12, "machines", "3 of 12 machines"),
+        (5, None, "rows", "5 rows"),
+        (5_000, None, "B", "5.0 kB"),
+        (None, 12, "machines", ""),
+    ],
+)
+def test_progress(done: int | None, total: int | None, unit: str, text: str) -> None:
+    """What is not known is left out."""
+    assert text == humanize.progress(done, total, unit)
+
+
+def test_counts() -> None:
+    """Kinds of which there are none are not named; nothing at all has a word."""
+    assert humanize.counts({"instance": 2, "image": 1, "volume": 0}) == "2 instances, 1 image"
+    assert humanize.counts({}) == "nothing"
+
+
+def test_a_machine_cannot_move_the_cursor() -> None:
+    """Escape sequences and control characters in a machine's output do not reach the terminal."""
+    assert humanize.clean("\x1b[2J\x1b]0;title\x07a\tb\r\nc\rd\x9b31me") == "0;titlea    b\ncd31me"
+    assert humanize.one_line(" a\n\x1b[31mb ") == "a b"

@@ -1,0 +1,240 @@
+"""Many accounts, regions and services: what can be entered is, and the rest is unknown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reconciler.aws.client.session import Aws
+from reconciler.config.loader import load
+from reconciler.errors import AccessDenied, ConfigError
+from reconciler.model.coverage import EVERYWHERE, INDEX, LEDGER, Status, merged
+from reconciler.model.tags import Place
+from reconciler.sweep.runner import make_plan
+from reconciler.wiring.fleet_builder import Opened, opened
+from tests.support.aws_api import PLACE, Api
+
+HERE, THERE = PLACE.account, "222233334444"
+ROLE = f"arn:aws:iam::{THERE}:role/reconciler"
+ROLES = f'[roles]\n{THERE} = "{ROLE}"\n'
+
+SERVICE = """\
+record = "{name}.example.test"
+account = "{account}"
+region = "{region}"
+files = "none"
+{more}
+[code]
+source = "."
+path = "/srv"
+[app]
+units = ["{name}"]
+[[smoke]]
+command = "true"
+[ssh]
+user = "admin"
+[reach]
+"""
+
+
+class Estate:
+    """A configuration of several services, and the accounts they are in."""
+
+    def __init__(self, api: Api, home: Path) -> None:
+        self.api = api
+        self.home = home
+        (home / "services").mkdir(parents=True)
+
+    def service(
+        self, name: str, account: str = HERE, region: str = "eu-west-1", more: str = ""
+    ) -> None:
+        """A configured service."""
+        text = SERVICE.format(name=name, account=account, region=region, more=more)
+        path = self.home / "services" / f"{name}.toml"
+        path.write_text(text.replace("[reach]\n", ""))
+
+    def sweep(self, text: str) -> None:
+        """Write reconciler.toml."""
+        (self.home / "reconciler.toml").write_text(text)
+
+    def aws(self, account: str, region: str = "eu-west-1") -> Aws:
+        """Clients to prepare and look with."""
+        return Aws(Place(account, region), role=ROLE if account == THERE else "")
+
+    def zone(self, account: str, name: str = "example.test") -> str:
+        """A hosted zone in that account; its id."""
+        made = self.aws(account).route53_once.create_hosted_zone(Name=name, CallerReference=name)
+        return made["HostedZone"]["Id"].removeprefix("/hostedzone/")
+
+    def opened(self, *names: str) -> Opened:
+        """What a run would look at."""
+        return opened(load(self.home), names)
+
+    def calls(self, action: str) -> int:
+        """How often an action was asked for."""
+        return sum(one["action"] == action for one in self.api.server.journal.since(0))
+
+
+@pytest.fixture
+def estate(api: Api, tmp_path: Path) -> Estate:
+    """Nothing configured yet."""
+    return Estate(api, tmp_path / "config")
+
+
+def rows(found: Opened) -> dict[tuple[str, str, str], tuple[Status, str]]:
+    """The completeness table of a plan: (account, region, kind) → status and note."""
+    seen = make_plan(found.services, {}, beside=found.beside)
+    return {
+        (one.place.account, one.place.region, one.kind): (one.status, one.note)
+        for one in merged(seen.inventory.reads)
+    }
+
+
+def test_two_accounts_by_their_roles(estate: Estate) -> None:
+    """Each service in its own; the role is assumed and checked once, however many regions."""
+    estate.service("shop")
+    estate.service("blog", THERE, "us-east-1")
+    estate.sweep(f'accounts = ["{HERE}", "{THERE}"]\nregions = ["eu-west-1", "us-east-1"]\n{ROLES}')
+    estate.zone(HERE), estate.zone(THERE)
+    estate.api.server.journal.clear()
+    found = estate.opened()
+    table = rows(found)
+    assert [one.home.place for one in found.services] == [Place(THERE, "us-east-1"), PLACE]
+    assert {key[:2] for key in table if key[2] == INDEX} == {
+        (account, region) for account in (HERE, THERE) for region in ("eu-west-1", "us-east-1")
+    }
+    assert {status for status, _ in table.values()} == {Status.READ}
+    assert (estate.calls("AssumeRole"), estate.calls("GetCallerIdentity")) == (1, 2)
+
+
+def test_a_role_that_is_throttled_is_asked_for_again(estate: Estate) -> None:
+    """AssumeRole makes nothing: refused as often as the crash matrix refuses, it is a delay."""
+    estate.service("blog", THERE, "us-east-1")
+    estate.sweep(f'accounts = ["{HERE}", "{THERE}"]\nregions = ["eu-west-1", "us-east-1"]\n{ROLES}')
+    estate.zone(THERE)
+    estate.api.fault("AssumeRole", "throttle", times=3)
+    assert [one.home.place for one in estate.opened().services] == [Place(THERE, "us-east-1")]
+
+
+def test_accounts_are_checked_before_anything_else(estate: Estate) -> None:
+    """GetCallerIdentity in every account stands before the first other call."""
+    estate.service("shop")
+    estate.sweep(f'accounts = ["{HERE}", "{THERE}"]\n{ROLES}')
+    estate.zone(HERE)
+    estate.api.server.journal.clear()
+    estate.opened()
+    actions = [one["action"] for one in estate.api.server.journal.since(0)]
+    assert set(actions[:3]) == {"GetCallerIdentity", "AssumeRole"}
+    assert "GetCallerIdentity" not in actions[3:]
+
+
+def test_a_role_that_cannot_be_assumed_is_unknown(estate: Estate) -> None:
+    """Its service is unknown and says why; the other account is read all the same."""
+    estate.service("shop")
+    estate.service("blog", THERE)
+    estate.sweep(ROLES)
+    estate.zone(HERE)
+    estate.api.fault("AssumeRole", "error", code="AccessDenied", times=9)
+    found = estate.opened()
+    seen = make_plan(found.services, {}, beside=found.beside)
+    assert [one.service for one in seen.unknown] == ["blog"]
+    assert ROLE in seen.unknown[0].problem
+    [gap] = seen.inventory.gaps
+    assert gap.place == Place(THERE, EVERYWHERE)
+    assert (gap.refusal, bool(gap.cure)) == (AccessDenied, True)
+    assert rows(found)[THERE, EVERYWHERE, "resource"][0] is Status.FAILED
+    assert rows(found)[HERE, "eu-west-1", INDEX][0] is Status.READ
+
+
+def test_nothing_that_can_be_entered_ends_the_run(estate: Estate) -> None:
+    """With one account there is nothing to go on with: the cause itself, as ever (exit 6)."""
+    estate.service("shop")
+    estate.api.fault("GetCallerIdentity", "error", code="ExpiredToken")
+    with pytest.raises(AccessDenied, match="expired"):
+        estate.opened()
+
+
+def test_all_regions_are_those_that_are_enabled(estate: Estate) -> None:
+    """Asked of AWS; what lies where no service is at home is looked at too."""
+    estate.service("shop")
+    estate.sweep('regions = "all"')
+    estate.zone(HERE)
+    enabled = {one["RegionName"] for one in estate.api.ec2.describe_regions()["Regions"]}
+    found = estate.opened()
+    assert {one.place.region for one in found.beside.heaps} == enabled - {"eu-west-1"}
+    assert {key[1] for key in rows(found) if key[2] == INDEX} == enabled
+
+
+def test_regions_that_do_not_exist(estate: Estate) -> None:
+    """Said with the nearest that does; the others are read."""
+    estate.service("shop")
+    estate.sweep('regions = ["eu-west-1", "eu-west-9", "us-east-1"]')
+    estate.zone(HERE)
+    found = estate.opened()
+    assert ["`regions` in reconciler.toml" in gap.cure for gap in found.beside.gaps] == [True]
+    table = rows(found)
+    status, note = table[HERE, "eu-west-9", "resource"]
+    assert (status, "did you mean eu-west-" in note) == (Status.FAILED, True)
+    assert table[HERE, "us-east-1", INDEX][0] is Status.READ
+
+
+def test_a_service_in_a_region_that_does_not_exist(estate: Estate) -> None:
+    """It is unknown; its neighbour is not."""
+    estate.service("shop")
+    estate.service("blog", region="eu-west-9")
+    estate.zone(HERE)
+    found = estate.opened()
+    seen = make_plan(found.services, {}, beside=found.beside)
+    assert [one.service for one in seen.unknown] == ["blog"]
+
+
+def test_a_zone_in_another_account(estate: Estate) -> None:
+    """`zone_account`: the ledger is read there, the machines here."""
+    estate.service("shop", more=f'zone_account = "{THERE}"')
+    estate.sweep(ROLES)
+    zone = estate.zone(THERE)
+    found = estate.opened()
+    assert found.services[0].address.zone_id == zone
+    assert found.services[0].home.place == PLACE
+    assert rows(found)[THERE, "global", LEDGER][0] is Status.READ
+
+
+def test_a_service_without_its_zone_does_not_stop_the_others(estate: Estate) -> None:
+    """It is unknown, with the cause; alone it ends the run."""
+    estate.service("shop")
+    estate.service("blog")
+    blog = estate.home / "services" / "blog.toml"
+    blog.write_text(blog.read_text().replace("blog.example.test", "blog.example.org"))
+    estate.zone(HERE)
+    found = estate.opened()
+    assert [one.home.service for one in found.beside.roots] == ["blog"]
+    [root] = found.beside.roots
+    assert "no hosted zone" in root.problem
+    assert root.cure
+    with pytest.raises(ConfigError, match="no hosted zone"):
+        estate.opened("blog")
+
+
+def test_a_named_service_alone(estate: Estate) -> None:
+    """Only its account and region are entered, and the others' things are no strangers."""
+    estate.service("shop")
+    estate.service("blog", THERE)
+    estate.sweep(f'regions = "all"\n{ROLES}')
+    estate.zone(HERE)
+    found = estate.opened("shop")
+    assert (found.beside.heaps, found.beside.known) == ((), frozenset({"blog"}))
+    assert estate.calls("AssumeRole") == 0
+
+
+def test_nothing_configured_is_nothing_to_delete(estate: Estate) -> None:
+    """Without services and places there is nothing to look at; with places, only to report."""
+    with pytest.raises(ConfigError, match="no service is configured"):
+        estate.opened()
+    estate.sweep(f'accounts = ["{HERE}"]\nregions = ["eu-west-1"]')
+    ids = estate.api.machines()
+    found = estate.opened()
+    seen = make_plan(found.services, {}, beside=found.beside)
+    assert seen.empty
+    assert set(ids) <= {one.thing.id for one in seen.strangers}
+    assert not any(one.collect for one in seen.strangers)
