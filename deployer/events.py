@@ -132,7 +132,7 @@ class CleanUpItem:
 
     kind: str
     id: str
-    fate: str
+    status: str
     text: str = ""
 
 

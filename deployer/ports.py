@@ -11,7 +11,7 @@ from reconciler.config.service import Service
 from reconciler.machine.host_key import PublicHostKey
 from reconciler.machine.shell import Shell
 from reconciler.ports.ledger_store import LedgerStore
-from reconciler.ports.service import Managed
+from reconciler.ports.service import ManagedService
 from reconciler.util.secret import Reference, Secret
 
 
@@ -44,7 +44,7 @@ class Ports:
     """
 
     service: Service
-    managed: Managed
+    managed: ManagedService
     compute: Compute
     connector: Connector
     resolve: Callable[[Reference], Secret]

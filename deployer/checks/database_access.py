@@ -192,21 +192,23 @@ def _asked(ports: Ports, todo: ServicePlan, live: Live, config: Database) -> Log
 
 def _machine(todo: ServicePlan, live: Live) -> Resource | None:
     """A running machine of live; the guard has refused before where there is none."""
-    found = [one.thing for one in _of(todo, live, INSTANCE) if one.thing.state == "running"]
+    found = [one.resource for one in _of(todo, live, INSTANCE) if one.resource.state == "running"]
     return min(found, key=lambda one: one.id, default=None)
 
 
 def _known(todo: ServicePlan, live: Live, config: Database) -> str:
     """Live's database without its env file: its own, or the one before adoption."""
-    found = [one.thing.name for one in _of(todo, live, DATABASE)]
+    found = [one.resource.name for one in _of(todo, live, DATABASE)]
     return next(iter(found), config.name or "")
 
 
-def _of(todo: ServicePlan, live: Live, kind: str) -> list[Verdict]:
+def _of(service_plan: ServicePlan, live: Live, kind: str) -> list[Verdict]:
     return [
         one
-        for one in todo.verdicts
-        if one.thing.kind == kind and one.thing.deploy == live.id and one.reason is Reason.LIVE
+        for one in service_plan.verdicts
+        if one.resource.kind == kind
+        and one.resource.deploy == live.id
+        and one.reason is Reason.LIVE
     ]
 
 

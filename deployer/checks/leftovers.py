@@ -13,17 +13,17 @@ from reconciler.model.resource import Resource
 
 def dirt_lines(left: Sequence[Verdict], now: datetime) -> Iterable[str]:
     """`instance   i-0d41aa07   t3.small running, 14m ago   $0.0258/h`: one line a thing."""
-    return [_line(one.thing, now) for one in left]
+    return [_line(one.resource, now) for one in left]
 
 
-def _line(thing: Resource, now: datetime) -> str:
-    born = f", {ago(now - thing.deploy.born)}" if thing.deploy else ""
-    text = f"{thing.kind:<18} {thing.id:<22} {what(thing)}{born}"
-    return f"{text:<62} {estimate.price(thing):>12}".rstrip()
+def _line(resource: Resource, now: datetime) -> str:
+    born = f", {ago(now - resource.deploy.born)}" if resource.deploy else ""
+    text = f"{resource.kind:<18} {resource.id:<22} {what(resource)}{born}"
+    return f"{text:<62} {estimate.price(resource):>12}".rstrip()
 
 
-def what(thing: Resource) -> str:
+def what(resource: Resource) -> str:
     """A thing in a few words: type, size, state."""
-    size = f"{thing.size_gb:.0f} GB" if thing.size_gb >= 1 else ""
-    words = (thing.type, size, thing.state)
+    size = f"{resource.size_gb:.0f} GB" if resource.size_gb >= 1 else ""
+    words = (resource.type, size, resource.state)
     return " ".join(word for word in words if word)

@@ -8,7 +8,7 @@ from deployer.ports import Ports
 from reconciler.errors import NotTried, Refused, ToolError, refusal_for
 from reconciler.gc.verdict import Reason
 from reconciler.machine import unit_state
-from reconciler.machine.activation_gate import GENERATOR, Gate
+from reconciler.machine.activation_gate import GENERATOR, ActivationGate
 from reconciler.machine.shell import Command, Shell
 from reconciler.machine.unit_state import Known
 from reconciler.model.resource import INSTANCE, Resource
@@ -18,13 +18,13 @@ from reconciler.util.concurrency import side_by_side
 ASK_SECONDS = 60.0
 
 
-def gate_of(ports: Ports) -> Gate:
+def gate_of(ports: Ports) -> ActivationGate:
     """The units of the service, as configured now."""
-    return Gate(ports.service.app.units, ports.service.app.jobs)
+    return ActivationGate(ports.service.app.units, ports.service.app.jobs)
 
 
 def check_live(
-    ports: Ports, todo: ServicePlan, despite: frozenset[str] = frozenset()
+    ports: Ports, service_plan: ServicePlan, despite: frozenset[str] = frozenset()
 ) -> tuple[str, ...]:
     """Look the units up on every running live machine; returns what else acts on a clone.
 
@@ -32,7 +32,7 @@ def check_live(
     not be looked up is not known to be there. `despite` names units that this very release
     brings, and machines that need not be asked.
     """
-    live = (one.thing for one in todo.verdicts if one.reason is Reason.LIVE)
+    live = (one.resource for one in service_plan.verdicts if one.reason is Reason.LIVE)
     machines = [one for one in live if one.kind == INSTANCE and one.state == "running"]
     asked = [one for one in machines if one.id not in despite]
     answers = side_by_side(asked, lambda one: _ask(ports, one))
@@ -92,7 +92,9 @@ def _is_mistyped(ports: Ports, unit: str, known: Known) -> bool:
     )
 
 
-def refuse_not_brought(gate: Gate, shells: Sequence[Shell], despite: frozenset[str]) -> None:
+def refuse_not_brought(
+    gate: ActivationGate, shells: Sequence[Shell], despite: frozenset[str]
+) -> None:
     """Before anything of live is touched: what this release was to bring is there.
 
     A masked unit loads whether it has a file or not, so the file is looked for.
@@ -109,7 +111,7 @@ def refuse_not_brought(gate: Gate, shells: Sequence[Shell], despite: frozenset[s
         )
 
 
-def ask(shell: Shell, machine: str, gate: Gate) -> Known:
+def ask(shell: Shell, machine: str, gate: ActivationGate) -> Known:
     """What one machine says of its units. Raises ShellError's kin."""
     command = Command(
         unit_state.ask_script(gate), "look the units up", sudo=True, timeout=ASK_SECONDS

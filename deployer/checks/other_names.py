@@ -10,12 +10,12 @@ from collections.abc import Collection, Iterable
 
 from deployer.checks import refusals
 from reconciler.errors import Refused
-from reconciler.ports.service import Managed
+from reconciler.ports.service import ManagedService
 from reconciler.sweep.name_listing import read_names
 
 
 def refuse_served(
-    managed: Managed, addresses: Iterable[str], command: str, but: Collection[str] = ()
+    managed: ManagedService, addresses: Iterable[str], command: str, but: Collection[str] = ()
 ) -> None:
     """Raise Refused where a name, `but` for these, holds an address; `command` is what is refused.
 

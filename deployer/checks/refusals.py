@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from reconciler.cost import estimate
 from reconciler.errors import Refused, ToolError
-from reconciler.gc.other_names import Names
+from reconciler.gc.other_names import OtherNames
 from reconciler.gc.verdict import Root, Verdict
 from reconciler.model import tags as t
 from reconciler.model.ledger import Lease, Live
@@ -56,10 +56,10 @@ def no_databases(service: str, gap: Gap) -> ToolError:
 def doubted(service: str, live: Live, one: Verdict) -> Refused:
     """A machine stands in live's place, and its tags do not prove that it is live's."""
     return Refused(
-        f"{one.thing.id} serves at an address of {live.id}, but is not proved to be its machine: "
-        f"{one.text}",
+        f"{one.resource.id} serves at an address of {live.id}, "
+        f"but is not proved to be its machine: {one.text}",
         cure=(
-            f"To see why            reconciler explain {one.thing.id}\n"
+            f"To see why            reconciler explain {one.resource.id}\n"
             f"To see everything     deployer status {service}"
         ),
     )
@@ -74,9 +74,12 @@ def nothing_to_clone(service: str, live: Live) -> Refused:
     )
 
 
-def moved(todo: ServicePlan) -> Refused:
+def moved(service_plan: ServicePlan) -> Refused:
     """Somebody changed the A record: people win (rule 11)."""
-    return Refused(f"{todo.service}: {todo.notes[0]}", cure=moved_record.cure(todo.root))
+    return Refused(
+        f"{service_plan.service}: {service_plan.notes[0]}",
+        cure=moved_record.cure(service_plan.root),
+    )
 
 
 class Behind(NamedTuple):
@@ -142,7 +145,7 @@ def apart(service: str, name: str, there: Sequence[str], says: Sequence[str]) ->
     )
 
 
-def names_unread(service: str, names: Names, command: str = "") -> ToolError:
+def names_unread(service: str, names: OtherNames, command: str = "") -> ToolError:
     """Whether another name leads to live is not known: unknown is not empty."""
     return names.refusal(
         f"whether another name leads to the live machines of {service} is not known: "
@@ -151,10 +154,10 @@ def names_unread(service: str, names: Names, command: str = "") -> ToolError:
     )
 
 
-def held(todo: ServicePlan, lease: Lease) -> Refused:
+def held(service_plan: ServicePlan, lease: Lease) -> Refused:
     """Somebody else is releasing right now."""
-    service, now = todo.service, todo.root.now
-    release, by = _release(todo, lease.id)
+    service, now = service_plan.service, service_plan.root.now
+    release, by = _release(service_plan, lease.id)
     who = (f" by {by}" if by else "") + (f", to {release}" if release else "")
     return Refused(
         f"{service} is being changed{who}: in `{lease.step}`, since {ago(now - lease.id.born)}",
@@ -166,11 +169,12 @@ def held(todo: ServicePlan, lease: Lease) -> Refused:
     )
 
 
-def dirt(todo: ServicePlan, left: Sequence[Verdict], lines: Iterable[str]) -> Refused:
+def dirt(service_plan: ServicePlan, left: Sequence[Verdict], lines: Iterable[str]) -> Refused:
     """Something was left behind. `lines` describe it, one thing a line, with its cost."""
-    service = todo.service
-    first = f"{service} is not clean. {_what_died(todo, left)}{_what_it_costs(todo, left)}"
-    mend = "remove" if left or todo.end is not None else "finish"
+    service = service_plan.service
+    died, costs = _what_died(service_plan, left), _what_it_costs(service_plan, left)
+    first = f"{service} is not clean. {died}{costs}"
+    mend = "remove" if left or service_plan.end is not None else "finish"
     return Refused(
         first.rstrip(),
         detail="\n".join(lines),
@@ -181,37 +185,38 @@ def dirt(todo: ServicePlan, left: Sequence[Verdict], lines: Iterable[str]) -> Re
     )
 
 
-def _what_died(todo: ServicePlan, left: Sequence[Verdict]) -> str:
-    if todo.end is not None:
-        over = ago(todo.root.now - todo.end.until)
-        who = _who(todo, todo.end.id)
-        return f"The release{who} died in `{todo.end.step}`; its lease ran out {over}."
+def _what_died(service_plan: ServicePlan, left: Sequence[Verdict]) -> str:
+    if service_plan.end is not None:
+        over = ago(service_plan.root.now - service_plan.end.until)
+        who = _who(service_plan, service_plan.end.id)
+        return f"The release{who} died in `{service_plan.end.step}`; its lease ran out {over}."
     if left:
-        deploy = left[0].thing.deploy
-        born = deploy.born if deploy else todo.root.now
-        return f"A release{_who(todo, deploy)} of {ago(todo.root.now - born)} left things behind."
-    return "A release was not finished: " + "; ".join(one.why for one in todo.repairs)
+        deploy = left[0].resource.deploy
+        born = deploy.born if deploy else service_plan.root.now
+        age = ago(service_plan.root.now - born)
+        return f"A release{_who(service_plan, deploy)} of {age} left things behind."
+    return "A release was not finished: " + "; ".join(one.why for one in service_plan.repairs)
 
 
-def _what_it_costs(todo: ServicePlan, left: Sequence[Verdict]) -> str:
+def _what_it_costs(service_plan: ServicePlan, left: Sequence[Verdict]) -> str:
     """` Left behind, $0.0273/h, $0.01 so far:`, as far as the prices are known."""
     if not left:
         return ""
-    cost = estimate.add(estimate.of(one.thing, todo.root.now) for one in left)
+    cost = estimate.add(estimate.of(one.resource, service_plan.root.now) for one in left)
     least = "at least " if cost.unknown else ""
     return f" Left behind, {least}${cost.hourly:.4f}/h, ${cost.so_far:.2f} so far:"
 
 
-def _who(todo: ServicePlan, deploy: object) -> str:
+def _who(service_plan: ServicePlan, deploy: object) -> str:
     """` of v1.4.9 by ci@build-8812`, as far as any of its things says so."""
-    release, by = _release(todo, deploy)
+    release, by = _release(service_plan, deploy)
     return (f" of {release}" if release else "") + (f" by {by}" if by else "")
 
 
-def _release(todo: ServicePlan, deploy: object) -> tuple[str, str]:
+def _release(service_plan: ServicePlan, deploy: object) -> tuple[str, str]:
     """Release and releaser of a deploy, as its things say; '' where none does."""
-    things = [one.thing for one in todo.verdicts if one.thing.deploy == deploy]
-    tags = next((one.tags for one in things if t.RELEASE in one.tags), {})
+    resources = [one.resource for one in service_plan.verdicts if one.resource.deploy == deploy]
+    tags = next((one.tags for one in resources if t.RELEASE in one.tags), {})
     return tags.get(t.RELEASE, ""), tags.get(t.BY, "")
 
 

@@ -13,21 +13,21 @@ from reconciler.model.ledger import Ledger
 from reconciler.model.reading import Reading
 from reconciler.model.resource import DATABASE, INSTANCE, MAKING, Inventory, Resource
 from reconciler.plan.planner import plan
-from reconciler.plan.service_plan import Ask, ServicePlan
+from reconciler.plan.service_plan import ServicePlan, SweepRequest
 from reconciler.sweep.name_listing import with_names
 from reconciler.sweep.snapshot import observe
 
-DOUBTED = frozenset({Reason.FOREIGN, Reason.LOOK_ALIKE})
+NOT_OURS = frozenset({Reason.FOREIGN, Reason.LOOK_ALIKE})
 
 
 @dataclass(frozen=True)
-class Survey:
+class ServiceState:
     """The plan of one service, what it was made from, and the reading to swap against.
 
     `reading` is None where the ledger could not be read; `todo.problem` then says why.
     """
 
-    todo: ServicePlan
+    service_plan: ServicePlan
     inventory: Inventory
     reading: Reading | None
 
@@ -38,9 +38,9 @@ class Survey:
 
     def known(self) -> tuple[Reading, Ledger]:
         """Reading and ledger of a service that is under one. Raises Refused, AccessDenied."""
-        service = self.todo.service
-        if self.reading is None or self.todo.problem:
-            raise refusals.unknown(self.todo.root)
+        service = self.service_plan.service
+        if self.reading is None or self.service_plan.problem:
+            raise refusals.unknown(self.service_plan.root)
         if self.reading.ledger is None:
             addresses = self.reading.a.addresses if self.reading.a else ()
             if addresses:
@@ -61,17 +61,17 @@ class Survey:
         return next(found, None)
 
     def _of(self, kind: str, deploy: DeployId) -> tuple[Resource, ...]:
-        found = (one.thing for one in self.todo.verdicts if one.reason not in DOUBTED)
+        found = (one.resource for one in self.service_plan.verdicts if one.reason not in NOT_OURS)
         return tuple(one for one in found if one.kind == kind and one.deploy == deploy)
 
 
-def survey(ports: Ports, ask: Ask | None = None) -> Survey:
+def survey(ports: Ports, ask: SweepRequest | None = None) -> ServiceState:
     """Look at the service once."""
     managed = ports.managed
     world = observe([managed])
     reading = world.readings.get(managed.name)
     ttl = reading.drain_ttl if reading else 60
-    asks = {managed.name: ask or Ask(managed.retention, ttl)}
+    asks = {managed.name: ask or SweepRequest(managed.retention, ttl)}
     world = with_names(world, [managed], asks)
     whole = plan(world.inventory, world.roots, asks)
-    return Survey(whole.services[0], world.inventory, reading)
+    return ServiceState(whole.services[0], world.inventory, reading)

@@ -15,7 +15,7 @@ from deployer.cli.shared import SERVICE, deploy_id, staged
 from reconciler.cli.shared import (
     DURATION,
     JOBS_DESPITE,
-    Asked,
+    CliContext,
     Lazy,
     common,
     confirm,
@@ -85,7 +85,7 @@ def cli() -> None:
 @common
 @pass_asked
 def up(
-    asked: Asked,
+    asked: CliContext,
     service: str,
     *,
     ref: str,
@@ -96,10 +96,10 @@ def up(
 ) -> None:
     """Release SERVICE."""
     with staged(asked, service) as one:
-        from deployer.release.context import Options
+        from deployer.release.context import ReleaseOptions
         from deployer.release.up import up as release
 
-        options = Options(ref, sweep_first, frozenset(despite), wait, keep_failed)
+        options = ReleaseOptions(ref, sweep_first, frozenset(despite), wait, keep_failed)
         release(one.ports, options, one.emit)
 
 
@@ -118,7 +118,12 @@ def up(
 @common
 @pass_asked
 def rollback(
-    asked: Asked, service: str, *, to: object, discard_writes: bool, jobs_despite: tuple[str, ...]
+    asked: CliContext,
+    service: str,
+    *,
+    to: object,
+    discard_writes: bool,
+    jobs_despite: tuple[str, ...],
 ) -> None:
     """Go back to the last good release."""
     with staged(asked, service) as one:
@@ -147,7 +152,7 @@ def rollback(
 @common
 @pass_asked
 def adopt(
-    asked: Asked, service: str, *, host_key: str, release: str, replace: str, yes: bool
+    asked: CliContext, service: str, *, host_key: str, release: str, replace: str, yes: bool
 ) -> None:
     """Bring what runs today under a ledger.
 
@@ -196,7 +201,7 @@ def _adoption(adoption: Adoption) -> list[str]:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @common
 @pass_asked
-def abort(asked: Asked, service: str, *, yes: bool) -> int:
+def abort(asked: CliContext, service: str, *, yes: bool) -> int:
     """Stop the release under way and undo it."""
     from reconciler.model.deploy_id import DeployId
 
@@ -230,7 +235,7 @@ def abort(asked: Asked, service: str, *, yes: bool) -> int:
 @click.option("--deployer-is-dead", is_flag=True, help="Your word that no commit is on its way.")
 @common
 @pass_asked
-def thaw(asked: Asked, service: str, *, deployer_is_dead: bool) -> None:
+def thaw(asked: CliContext, service: str, *, deployer_is_dead: bool) -> None:
     """Let the live database take writes again."""
     with staged(asked, service, by_labels=True) as one:
         from deployer.commands.thaw import thaw as reopen

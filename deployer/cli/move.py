@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from deployer.cli.shared import DESPITE_NAME, SERVICE, staged, vouched
-from reconciler.cli.shared import DURATION, Asked, common, confirm, epilog, pass_asked
+from reconciler.cli.shared import DURATION, CliContext, common, confirm, epilog, pass_asked
 from reconciler.exit_codes import Exit
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _ENDS = (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.DIRT, Exit.ACCES
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @common
 @pass_asked
-def move(asked: Asked, service: str, *, from_account: str, yes: bool) -> None:
+def move(asked: CliContext, service: str, *, from_account: str, yes: bool) -> None:
     """Give SERVICE another record or hosted zone.
 
     The one that the configuration names now. The new name is made an A record of the live machines.
@@ -97,7 +97,7 @@ def _move_lines(wanted: Move) -> list[str]:
 @common
 @pass_asked
 def retire(
-    asked: Asked,
+    asked: CliContext,
     service: str,
     *,
     nobody_live: str,
@@ -134,5 +134,5 @@ def retire(
 
 def _retirement_lines(wanted: Retirement) -> list[str]:
     until = wanted.until
-    fate = f"deleted after {until:%Y-%m-%d %H:%M} UTC, databases included" if until else "kept"
-    return [f"{wanted.service}: {wanted.live.id} is live", f"  everything that served is {fate}"]
+    status = f"deleted after {until:%Y-%m-%d %H:%M} UTC, databases included" if until else "kept"
+    return [f"{wanted.service}: {wanted.live.id} is live", f"  everything that served is {status}"]

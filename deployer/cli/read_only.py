@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from deployer.cli.shared import SERVICE
-from reconciler.cli.shared import Asked, common, epilog, pass_asked
+from reconciler.cli.shared import CliContext, common, epilog, pass_asked
 from reconciler.exit_codes import Exit, code_of
 
 if TYPE_CHECKING:
-    from deployer.commands.status import Status
+    from deployer.commands.status import ServiceStatus
 
 _READS = (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.ACCESS)
 _ANSWERS = (*_READS, Exit.TO_DO)
@@ -20,7 +20,7 @@ _ANSWERS = (*_READS, Exit.TO_DO)
 _EXIT_CODE = click.option("--exit-code", is_flag=True, help="Exit 10 if there is something to do.")
 
 
-def _look(asked: Asked, service: str) -> Status:
+def _look(asked: CliContext, service: str) -> ServiceStatus:
     from deployer.commands.status import status as look
     from deployer.wiring import wired
     from reconciler.util import log
@@ -32,8 +32,8 @@ def _look(asked: Asked, service: str) -> Status:
         return look(ports)
 
 
-def _unknown(seen: Status) -> int:
-    return code_of(seen.todo.root.refusal(seen.problem))
+def _unknown(seen: ServiceStatus) -> int:
+    return code_of(seen.service_plan.root.refusal(seen.problem))
 
 
 @click.command(
@@ -48,7 +48,7 @@ def _unknown(seen: Status) -> int:
 @_EXIT_CODE
 @common
 @pass_asked
-def status(asked: Asked, service: str | None, *, exit_code: bool) -> int:
+def status(asked: CliContext, service: str | None, *, exit_code: bool) -> int:
     """Say where SERVICE stands, or every one.
 
     What is live, what is kept, who is at work, and what is wrong, with its cure.
@@ -70,7 +70,7 @@ def status(asked: Asked, service: str | None, *, exit_code: bool) -> int:
 @SERVICE
 @common
 @pass_asked
-def history(asked: Asked, service: str) -> int:
+def history(asked: CliContext, service: str) -> int:
     """List the releases of SERVICE: when and whose."""
     from deployer.output.status import history_lines, status_json
 
@@ -91,7 +91,7 @@ def history(asked: Asked, service: str) -> int:
 @_EXIT_CODE
 @common
 @pass_asked
-def plan(asked: Asked, service: str, *, ref: str, exit_code: bool) -> int:
+def plan(asked: CliContext, service: str, *, ref: str, exit_code: bool) -> int:
     """Say what `up` would do; change nothing.
 
     With every inferred value and where it comes from, and what stands in the way.
@@ -115,7 +115,7 @@ def plan(asked: Asked, service: str, *, ref: str, exit_code: bool) -> int:
 @click.command(epilog=epilog("deployer doctor\ndeployer doctor --json", _READS))
 @common
 @pass_asked
-def doctor(asked: Asked) -> int:
+def doctor(asked: CliContext) -> int:
     """Check everything a release will need."""
     from deployer.commands.doctor import check_json, check_lines, examine
 
@@ -136,7 +136,7 @@ def doctor(asked: Asked) -> int:
 @click.option("--region", prompt=True, help="Such as eu-west-1.")
 @common
 @pass_asked
-def init(asked: Asked, service: str, *, record: str, account: str, region: str) -> None:
+def init(asked: CliContext, service: str, *, record: str, account: str, region: str) -> None:
     """Begin the configuration of SERVICE."""
     from deployer.commands.init import begin
     from reconciler.config.loader import locate

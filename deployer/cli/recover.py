@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from deployer.cli.shared import DESPITE_NAME, SERVICE, staged, vouched
-from reconciler.cli.shared import Asked, common, confirm, epilog, pass_asked
+from reconciler.cli.shared import CliContext, common, confirm, epilog, pass_asked
 from reconciler.exit_codes import Exit
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 @common
 @pass_asked
 def recover(
-    asked: Asked,
+    asked: CliContext,
     service: str,
     *,
     database: str | None,
@@ -69,7 +69,7 @@ def recover(
         one.answer(recovery_json(done), lambda: "\n".join(recovery_lines(done)))
 
 
-def _recover_database(asked: Asked, service: str, name: str, *, yes: bool) -> None:
+def _recover_database(asked: CliContext, service: str, name: str, *, yes: bool) -> None:
     with staged(asked, service) as one:
         from deployer.commands.recover.database import recover_database
         from deployer.output.recover_database import as_json, lines

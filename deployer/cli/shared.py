@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli.shared import Asked, parts
+from reconciler.cli.shared import CliContext, parts
 
 if TYPE_CHECKING:
-    from deployer.output.display import Stage
+    from deployer.output.display import TerminalStage
     from deployer.ports import Ports
     from reconciler.model.deploy_id import DeployId
 
@@ -44,7 +44,7 @@ class Staged:
     """A command under way: the ports, who is told, and what it will have answered."""
 
     ports: Ports
-    emit: Stage
+    emit: TerminalStage
     code: int = 0
     said: Mapping[str, Any] = field(default_factory=dict)
 
@@ -57,9 +57,9 @@ class Staged:
 
 
 @contextlib.contextmanager
-def staged(asked: Asked, service: str, *, by_labels: bool = False) -> Iterator[Staged]:
+def staged(asked: CliContext, service: str, *, by_labels: bool = False) -> Iterator[Staged]:
     """A command on `service` that shows what goes on; a failure is told whole."""
-    from deployer.output.display import Stage
+    from deployer.output.display import TerminalStage
     from deployer.wiring import wired
     from reconciler.util import log
 
@@ -72,7 +72,7 @@ def staged(asked: Asked, service: str, *, by_labels: bool = False) -> Iterator[S
         f"To see what is there     deployer status {service}\n"
         f"To remove what is left   reconciler sweep --service {service}"
     )
-    stage = Stage(sys.stdout, sys.stderr, as_json=asked.as_json)
+    stage = TerminalStage(sys.stdout, sys.stderr, as_json=asked.as_json)
     asked.on_error = lambda error, code: _tell(stage, error, code)
     try:
         with wired(settings, service, by_labels=by_labels) as ports:
@@ -83,7 +83,7 @@ def staged(asked: Asked, service: str, *, by_labels: bool = False) -> Iterator[S
     stage.end(one.code, one.said)
 
 
-def _tell(stage: Stage, error: BaseException, code: int) -> bool:
+def _tell(stage: TerminalStage, error: BaseException, code: int) -> bool:
     """The end of what was shown: the failure, how things stand now, the next command."""
     message, detail, cure = parts(error)
     stage.fail(code, message, detail, cure)

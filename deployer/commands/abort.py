@@ -6,17 +6,18 @@ itself: whoever comes first does the work, and a swept thing is swept once.
 
 from __future__ import annotations
 
-from deployer.checks.service_state import Survey, survey
+from deployer.checks.service_state import ServiceState, survey
 from deployer.ports import Ports
 from reconciler.errors import Refused
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Lease
-from reconciler.plan.service_plan import Ask
+from reconciler.plan.service_plan import SweepRequest
 from reconciler.ports.service import OnOutcome
-from reconciler.sweep.runner import Result, sweep
+from reconciler.sweep.result import SweepResult
+from reconciler.sweep.runner import sweep
 
 
-def lease_to_abort(ports: Ports, deploy: DeployId | None = None) -> tuple[Survey, Lease]:
+def lease_to_abort(ports: Ports, deploy: DeployId | None = None) -> tuple[ServiceState, Lease]:
     """The lease that is held now. Raises Refused if nobody holds one, or another deploy does."""
     seen = survey(ports)
     _, ledger = seen.known()
@@ -32,13 +33,13 @@ def lease_to_abort(ports: Ports, deploy: DeployId | None = None) -> tuple[Survey
     return seen, lease
 
 
-def abort(ports: Ports, lease: Lease, on_outcome: OnOutcome = lambda _: None) -> Result:
+def abort(ports: Ports, lease: Lease, on_outcome: OnOutcome = lambda _: None) -> SweepResult:
     """End exactly this lease and sweep its deploy's things; the live database opens again.
 
     Raises Refused if it went live in the meantime: then nothing was aborted, and must not read so.
     """
     managed = ports.managed
-    ask = Ask(managed.retention, only=lease.id, end_lease=lease, operator=True)
+    ask = SweepRequest(managed.retention, only=lease.id, end_lease=lease, operator=True)
     result = sweep([managed], {managed.name: ask}, on_outcome)
     live = result.left.services[0].root.ledger.live
     if live is not None and live.id == lease.id:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from deployer.checks import refusals
 from deployer.checks.live_units import ask, gate_of, judged
-from deployer.checks.service_state import Survey, survey
+from deployer.checks.service_state import ServiceState, survey
 from deployer.compute import InstanceFacts
 from deployer.ports import Ports
 from deployer.release.steps.guard import new_id
@@ -84,13 +84,13 @@ def adopt(ports: Ports, confirm: Confirm, options: AdoptOptions = AdoptOptions()
     return wanted
 
 
-def _readable(ports: Ports, seen: Survey) -> Reading:
+def _readable(ports: Ports, seen: ServiceState) -> Reading:
     name = ports.managed.name
-    if seen.reading is None or seen.todo.problem:
-        raise refusals.unknown(seen.todo.root)
+    if seen.reading is None or seen.service_plan.problem:
+        raise refusals.unknown(seen.service_plan.root)
     lease = seen.ledger.lease if seen.ledger else None
     if lease is not None:
-        raise refusals.held(seen.todo, lease)
+        raise refusals.held(seen.service_plan, lease)
     if seen.reading.a is None:
         raise Refused(
             f"{ports.service.record} has no A record: there is nothing to adopt",

@@ -102,7 +102,7 @@ def _units(ports: Ports) -> str:
     """Whether systemd knows every configured unit on live, and what else acts on a clone."""
     seen = survey(ports)
     seen.known()
-    said = check_live(ports, seen.todo)
+    said = check_live(ports, seen.service_plan)
     count = len(ports.service.app.units) + len(ports.service.app.jobs)
     return "; ".join((humanize.count(count, "unit") + " looked up on live", *said))
 
@@ -123,7 +123,7 @@ def _roles(ports: Ports) -> str:
         return "none configured"
     seen = survey(ports)
     _, ledger = seen.known()
-    notes = refuse_access(ports, seen.todo, ledger)
+    notes = refuse_access(ports, seen.service_plan, ledger)
     return "; ".join(notes) or f"{config.app_role} owns what it writes; nobody else writes there"
 
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from deployer.checks import refusals
 from deployer.checks.other_names import refuse_served
-from deployer.checks.service_state import Survey, survey
+from deployer.checks.service_state import ServiceState, survey
 from deployer.ports import Ports
 from reconciler.errors import Refused
 from reconciler.model import ledger as ledgers
@@ -21,7 +21,8 @@ from reconciler.model.ledger import Ledger, Live
 from reconciler.model.ledger_home import settle
 from reconciler.model.reading import Reading
 from reconciler.ports.service import OnOutcome
-from reconciler.sweep.runner import Result, sweep
+from reconciler.sweep.result import SweepResult
+from reconciler.sweep.runner import sweep
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def retire(
     confirm: Confirm,
     delete_after: timedelta | None = None,
     on_outcome: OnOutcome = lambda _: None,
-) -> Result:
+) -> SweepResult:
     """Make nobody live, then sweep: jobs stop, the database is shut, labels follow.
 
     `named` is the deploy-id of the live deploy. With `delete_after`, everything that served is
@@ -52,7 +53,7 @@ def retire(
     seen = survey(ports)
     reading, ledger = seen.known()
     if ledger.lease is not None:
-        raise refusals.held(seen.todo, ledger.lease)
+        raise refusals.held(seen.service_plan, ledger.lease)
     live = _named(ports.managed.name, ledger, named)
     _refuse_served(ports, seen, reading, live)
     wanted = _retirement(ports, reading, live, delete_after)
@@ -77,7 +78,7 @@ def _named(service: str, ledger: Ledger, named: str) -> Live:
     return live
 
 
-def _refuse_served(ports: Ports, seen: Survey, reading: Reading, live: Live) -> None:
+def _refuse_served(ports: Ports, seen: ServiceState, reading: Reading, live: Live) -> None:
     """The record must be gone, and every other name: while one leads there, clients come."""
     if reading.a is not None:
         raise Refused(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from deployer.checks.leftovers import dirt_lines
-from deployer.checks.service_state import Survey, survey
+from deployer.checks.service_state import ServiceState, survey
 from deployer.ports import Ports
 from reconciler.model import tags as t
 from reconciler.model.deploy_id import DeployId
@@ -32,7 +32,7 @@ class DeployLine:
 
 
 @dataclass(frozen=True)
-class Status:
+class ServiceStatus:
     """A service as it stands. `problem` is not empty where it is unknown."""
 
     service: str
@@ -46,47 +46,47 @@ class Status:
     dirt: tuple[str, ...]
     notes: tuple[str, ...]
     problem: str
-    todo: ServicePlan
+    service_plan: ServicePlan
 
     @property
     def clean(self) -> bool:
         """Whether there is nothing to do, for us or for people."""
-        return self.todo.empty and not self.problem and not self.todo.contradictions
+        return self.service_plan.empty and not self.problem and not self.service_plan.contradictions
 
 
-def status(ports: Ports) -> Status:
+def status(ports: Ports) -> ServiceStatus:
     """Look at the service once; changes nothing."""
     seen = survey(ports)
     reading, ledger = seen.reading, seen.ledger
-    return Status(
+    return ServiceStatus(
         service=ports.managed.name,
         record=ports.service.record,
         pointed_at=reading.a.addresses if reading and reading.a else (),
         ttl=reading.a.ttl if reading and reading.a else None,
         generation=ledger.gen if ledger else 0,
-        now=seen.todo.root.now,
+        now=seen.service_plan.root.now,
         lease=ledger.lease if ledger else None,
         deploys=_deploys(seen, ledger) if ledger else (),
-        dirt=tuple(dirt_lines(seen.todo.deletes, seen.todo.root.now)),
+        dirt=tuple(dirt_lines(seen.service_plan.deletes, seen.service_plan.root.now)),
         notes=tuple(_notes(seen)),
-        problem=seen.todo.problem,
-        todo=seen.todo,
+        problem=seen.service_plan.problem,
+        service_plan=seen.service_plan,
     )
 
 
-def _notes(seen: Survey) -> Iterator[str]:
-    todo = seen.todo
-    yield from todo.contradictions
-    if todo.readdress:
-        says, now = ", ".join(todo.root.record), ", ".join(todo.readdress)
+def _notes(seen: ServiceState) -> Iterator[str]:
+    service_plan = seen.service_plan
+    yield from service_plan.contradictions
+    if service_plan.readdress:
+        says, now = ", ".join(service_plan.root.record), ", ".join(service_plan.readdress)
         yield f"the live machines are at {now} now; the A record still says {says}"
-    for one in todo.repairs:
+    for one in service_plan.repairs:
         yield f"{one.deploy}: {one.why}"
     for gap in seen.inventory.gaps:
         yield f"{gap.kind}s could not be listed: {gap.reason}"
 
 
-def _deploys(seen: Survey, ledger: Ledger) -> tuple[DeployLine, ...]:
+def _deploys(seen: ServiceState, ledger: Ledger) -> tuple[DeployLine, ...]:
     lines = []
     if ledger.live is not None:
         lines.append(_line(seen, ledger.live.id, "live", ledger.live.id.born, ledger.live.at))
@@ -101,7 +101,7 @@ def _deploys(seen: Survey, ledger: Ledger) -> tuple[DeployLine, ...]:
 
 
 def _line(
-    seen: Survey, deploy: DeployId, state: str, since: datetime, at: tuple[str, ...]
+    seen: ServiceState, deploy: DeployId, state: str, since: datetime, at: tuple[str, ...]
 ) -> DeployLine:
     machines = seen.machines(deploy)
     database = seen.database(deploy)

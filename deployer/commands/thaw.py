@@ -8,7 +8,7 @@ commit is in flight, and says so with `--deployer-is-dead`.
 from __future__ import annotations
 
 from deployer.checks import refusals
-from deployer.checks.service_state import Survey, survey
+from deployer.checks.service_state import ServiceState, survey
 from deployer.ports import Ports
 from reconciler.database.identity import claims
 from reconciler.database.port import DatabaseInfo, DatabaseServer
@@ -31,8 +31,8 @@ def thaw(ports: Ports, *, deployer_is_dead: bool = False) -> str:
     _, ledger = seen.known()
     if ledger.live is None:
         raise Refused(f"{ports.managed.name} has no live deploy")
-    thing = seen.database(ledger.live.id)
-    if thing is None:
+    resource = seen.database(ledger.live.id)
+    if resource is None:
         raise Refused(
             f"no database of {ledger.live.id} is known to have been shut",
             cure=f"To see what there is     deployer status {ports.managed.name}",
@@ -41,9 +41,9 @@ def thaw(ports: Ports, *, deployer_is_dead: bool = False) -> str:
     if ledger.lease is not None:
         generation = _end(ports, seen, ledger.lease, operator=deployer_is_dead)
     server.thaw(
-        thing.name, FencedAct(generation, ledger.live.id, str(ports.managed.address), ledger.was)
+        resource.name, FencedAct(generation, ledger.live.id, str(ports.managed.address), ledger.was)
     )
-    return thing.name
+    return resource.name
 
 
 def _server(ports: Ports) -> DatabaseServer:
@@ -53,24 +53,24 @@ def _server(ports: Ports) -> DatabaseServer:
     return server
 
 
-def _end(ports: Ports, seen: Survey, lease: Lease, *, operator: bool) -> int:
+def _end(ports: Ports, seen: ServiceState, lease: Lease, *, operator: bool) -> int:
     """Un-root the dead deployer by a swap first: its commit can then no longer succeed."""
     reading, ledger = seen.known()
     if not operator and not ledgers.expired(lease, reading.now):
-        raise refusals.held(seen.todo, lease)
+        raise refusals.held(seen.service_plan, lease)
     ended = ledgers.end(ledger, Ending(lease, reading.now, operator=operator))
     ports.managed.ledgers.swap(reading, ended)
     return ended.gen
 
 
 def _without_ledger(
-    ports: Ports, seen: Survey, server: DatabaseServer, *, deployer_is_dead: bool
+    ports: Ports, seen: ServiceState, server: DatabaseServer, *, deployer_is_dead: bool
 ) -> str:
     service = ports.managed.name
     _refuse_said(ports)
     if not deployer_is_dead:
         raise LedgerUnknown(
-            f"the ledger of {service} cannot be read: {seen.todo.problem}",
+            f"the ledger of {service} cannot be read: {seen.service_plan.problem}",
             cure=(
                 "If you know that its deployer is dead and no commit is on its way:\n"
                 f"deployer thaw {service} --deployer-is-dead"
@@ -100,10 +100,10 @@ def _refuse_said(ports: Ports) -> None:
     )
 
 
-def _labelled_live(seen: Survey) -> DeployId:
+def _labelled_live(seen: ServiceState) -> DeployId:
     """The one deploy that its labels call live: all there is to go by without the ledger."""
     found = {one.deploy for one in seen.inventory.resources if one.label is Label.LIVE}
-    named = [one for one in found if one is not None and one.service == seen.todo.service]
+    named = [one for one in found if one is not None and one.service == seen.service_plan.service]
     if len(named) != 1:
         raise Refused(f"{len(named)} deploys are labelled live: which database to open is unknown")
     return named[0]
@@ -129,7 +129,9 @@ def _refuse_committed(ports: Ports, server: DatabaseServer, live: DeployId) -> N
             )
 
 
-def _refuse_rolled_back(ports: Ports, seen: Survey, server: DatabaseServer, live: DeployId) -> None:
+def _refuse_rolled_back(
+    ports: Ports, seen: ServiceState, server: DatabaseServer, live: DeployId
+) -> None:
     """A rollback labels its target `pending` before its commit, and opens that database after it.
 
     A new release's own database is never shut.

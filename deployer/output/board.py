@@ -21,7 +21,7 @@ class Mark(Enum):
 
 
 @dataclass(frozen=True)
-class Row:
+class StepRow:
     """One step. `began` is on the clock of `fold`; `seconds` is what it took when it has ended."""
 
     step: str
@@ -36,7 +36,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Freeze:
+class FreezeSpan:
     """The live database refuses writes since `began`, and is given up after `limit` seconds."""
 
     began: float
@@ -51,8 +51,8 @@ class Board:
     deploy: str = ""
     release: str = ""
     was: str = ""
-    rows: Mapping[str, Row] = field(default_factory=dict)
-    freeze: Freeze | None = None
+    rows: Mapping[str, StepRow] = field(default_factory=dict)
+    freeze: FreezeSpan | None = None
     thawed: float | None = None
     undoing: str = ""
     undone: tuple[e.CleanUpItem, ...] = ()
@@ -63,29 +63,29 @@ class Board:
     over: bool = False
 
     @property
-    def begun(self) -> tuple[Row, ...]:
+    def begun(self) -> tuple[StepRow, ...]:
         """The steps that have begun, in order."""
         return tuple(one for one in self.rows.values() if one.mark is not Mark.AHEAD)
 
     @property
-    def ahead(self) -> tuple[Row, ...]:
+    def ahead(self) -> tuple[StepRow, ...]:
         """The steps still to come: those after the last one that has begun."""
         rows = list(self.rows.values())
         last = max((n for n, one in enumerate(rows) if one.mark is not Mark.AHEAD), default=-1)
         return tuple(rows[last + 1 :])
 
     @property
-    def running(self) -> tuple[Row, ...]:
+    def running(self) -> tuple[StepRow, ...]:
         """The steps under way."""
         return tuple(one for one in self.rows.values() if one.mark is Mark.RUNNING)
 
-    def with_row(self, row: Row) -> Board:
+    def with_row(self, row: StepRow) -> Board:
         """The board with one step as `row` says."""
         return replace(self, rows={**self.rows, row.step: row})
 
-    def row(self, step: str) -> Row:
+    def row(self, step: str) -> StepRow:
         """How a step stands."""
-        return self.rows.get(step, Row(step))
+        return self.rows.get(step, StepRow(step))
 
 
 def fold(board: Board, event: e.Event, now: float) -> Board:
@@ -95,7 +95,7 @@ def fold(board: Board, event: e.Event, now: float) -> Board:
 
 
 def _release(board: Board, event: e.ReleaseBegan, _: float) -> Board:
-    rows = {step: Row(step) for step in event.steps} | dict(board.rows)
+    rows = {step: StepRow(step) for step in event.steps} | dict(board.rows)
     return replace(
         board,
         service=event.service,
@@ -107,7 +107,7 @@ def _release(board: Board, event: e.ReleaseBegan, _: float) -> Board:
 
 
 def _began(board: Board, event: e.StepBegan, now: float) -> Board:
-    return board.with_row(Row(event.step, Mark.RUNNING, began=now))
+    return board.with_row(StepRow(event.step, Mark.RUNNING, began=now))
 
 
 def _note(board: Board, event: e.StepNote, _: float) -> Board:
@@ -135,7 +135,7 @@ def _failed(board: Board, event: e.StepFailed, now: float) -> Board:
 
 
 def _freeze(board: Board, event: e.FreezeBegan, now: float) -> Board:
-    return replace(board, freeze=Freeze(now, event.limit))
+    return replace(board, freeze=FreezeSpan(now, event.limit))
 
 
 def _thaw(board: Board, event: e.FreezeEnded, _: float) -> Board:

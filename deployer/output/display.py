@@ -11,7 +11,7 @@ from deployer import events as e
 from deployer.output import summary
 from deployer.output.board import Board
 from reconciler.exit_codes import Exit
-from reconciler.util.line_writer import Pen
+from reconciler.util.line_writer import LineWriter
 from reconciler.util.secret import redact
 
 
@@ -60,14 +60,14 @@ def redacted(event: e.Event) -> e.Event:
     return replace(event, **clean)
 
 
-class Stage:
+class TerminalStage:
     """A display and the result's stream as one listener: progress there, the result here."""
 
     def __init__(self, out: TextIO, err: TextIO, *, as_json: bool) -> None:
         self.as_json = as_json
         self._display = choose(out, err, as_json=as_json)
-        self._out = Pen(out)
-        self._err = Pen(err)
+        self._out = LineWriter(out)
+        self._err = LineWriter(err)
 
     @property
     def board(self) -> Board:

@@ -10,7 +10,7 @@ from typing import TextIO
 
 from deployer import events as e
 from deployer.output.board import Board, fold
-from reconciler.util.line_writer import Pen
+from reconciler.util.line_writer import LineWriter
 
 
 def _now() -> datetime:
@@ -22,7 +22,7 @@ class JsonLines:
 
     def __init__(self, stream: TextIO, clock: Callable[[], datetime] = _now) -> None:
         self.board = Board()
-        self._pen = Pen(stream)
+        self._pen = LineWriter(stream)
         self._clock = clock
         self(e.Version(e.SCHEMA, version("deployer")))
 

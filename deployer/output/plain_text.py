@@ -12,7 +12,7 @@ from deployer import events as e
 from deployer.output import summary
 from deployer.output.board import Board, fold
 from reconciler.util import humanize
-from reconciler.util.line_writer import Pen
+from reconciler.util.line_writer import LineWriter
 
 HEARTBEAT = 15.0
 """Seconds without a line of a running step after which it says that it is still going."""
@@ -80,7 +80,7 @@ class Plain:
         heartbeat: float = HEARTBEAT,
     ) -> None:
         self.board = Board()
-        self._pen = Pen(stream)
+        self._pen = LineWriter(stream)
         self._clock = clock
         self._heartbeat = heartbeat
         self._spoke: dict[str, float] = {}

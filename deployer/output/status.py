@@ -8,30 +8,31 @@ from typing import Any
 
 from deployer.checks.refusals import ago
 from deployer.commands.recover.command import Recovery
-from deployer.commands.status import DeployLine, Status
+from deployer.commands.status import DeployLine, ServiceStatus
 from reconciler.output.ledger import iso, ledger_json, ledger_lines
 from reconciler.plan import record_drift
 from reconciler.util import humanize
 
 
-def status_lines(one: Status) -> list[str]:
+def status_lines(one: ServiceStatus) -> list[str]:
     """One block: what serves, what is kept, who is at work, and what is wrong with its cure."""
     if one.problem:
         return [
             f"{one.service:<8} unknown: {humanize.one_line(one.problem)}; nothing of it is touched",
-            one.todo.root.cure or f"To write the ledger anew   deployer recover {one.service}",
+            one.service_plan.root.cure
+            or f"To write the ledger anew   deployer recover {one.service}",
         ]
     return [_head(one), *_rows(one), *_trouble(one)]
 
 
-def _head(one: Status) -> str:
+def _head(one: ServiceStatus) -> str:
     where = ", ".join(one.pointed_at) or "nowhere"
     ttl = f", TTL {one.ttl} s" if one.ttl is not None else ""
     gen = f"generation {one.generation}" if one.generation else "no ledger yet"
     return f"{one.service:<8} {one.record} → {where}{ttl} · {gen}"
 
 
-def _rows(one: Status) -> Iterator[str]:
+def _rows(one: ServiceStatus) -> Iterator[str]:
     for deploy in one.deploys:
         yield _row(deploy, one)
     if one.lease is not None:
@@ -40,7 +41,7 @@ def _rows(one: Status) -> Iterator[str]:
         yield f"  lease     {one.lease.id} in `{one.lease.step}`, {runs}"
 
 
-def _row(deploy: DeployLine, one: Status) -> str:
+def _row(deploy: DeployLine, one: ServiceStatus) -> str:
     release = humanize.one_line(deploy.release) or f"…{deploy.id.short}"
     states = ", ".join(sorted({machine.state for machine in deploy.machines}))
     machines = f"{humanize.count(len(deploy.machines), 'machine')} {states}".strip()
@@ -49,16 +50,16 @@ def _row(deploy: DeployLine, one: Status) -> str:
     return f"  {deploy.state:<9} {release:<12} {since:<9} {machines}{database}  {deploy.id}"
 
 
-def _trouble(one: Status) -> Iterator[str]:
+def _trouble(one: ServiceStatus) -> Iterator[str]:
     for note in one.notes:
         yield f"  ! {humanize.one_line(note)}"
     if one.dirt:
         yield f"  ! left behind: {humanize.count(len(one.dirt), 'thing')}"
         yield from (f"      {line}" for line in one.dirt)
-    yield from (note.cure for note in one.todo.witnesses)
-    if one.todo.notes:
-        yield record_drift.cure(one.todo.root)
-    elif one.todo.witnesses and one.todo.empty:
+    yield from (note.cure for note in one.service_plan.witnesses)
+    if one.service_plan.notes:
+        yield record_drift.cure(one.service_plan.root)
+    elif one.service_plan.witnesses and one.service_plan.empty:
         return
     elif not one.clean:
         yield f"To put it right      reconciler sweep --service {one.service}"
@@ -66,7 +67,7 @@ def _trouble(one: Status) -> Iterator[str]:
         yield f"To bring it under a ledger   deployer adopt {one.service}"
 
 
-def status_json(one: Status) -> dict[str, Any]:
+def status_json(one: ServiceStatus) -> dict[str, Any]:
     """The same as an object."""
     return {
         "service": one.service,
@@ -101,7 +102,7 @@ def _deploy_json(deploy: DeployLine) -> dict[str, Any]:
     }
 
 
-def history_lines(one: Status) -> list[str]:
+def history_lines(one: ServiceStatus) -> list[str]:
     """Every release the ledger knows, newest first, with whose it was and how to go back."""
     rows = sorted(one.deploys, key=lambda deploy: deploy.id.born, reverse=True)
     lines = [_past(deploy, one.now) for deploy in rows]

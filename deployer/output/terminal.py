@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.text import Text
 
 from deployer import events as e
-from deployer.output.board import Board, Mark, Row, fold
+from deployer.output.board import Board, Mark, StepRow, fold
 from reconciler.util import humanize
 
 WIDTH = 80
@@ -45,7 +45,7 @@ def _title(board: Board, width: int) -> Text:
     return left.append(" " * gap).append(board.deploy, "dim")
 
 
-def _step(row: Row, now: float, width: int) -> Text:
+def _step(row: StepRow, now: float, width: int) -> Text:
     """One step on one line; what failed is told whole below the picture (`summary.failed`)."""
     took = humanize.elapsed(row.took(now))
     room = width - _INDENT - len(took) - 1
@@ -89,7 +89,7 @@ def _foot(board: Board) -> list[Text]:
     if board.removed is not None or board.over:
         return []  # what it came to is told below the picture (`summary`)
     if board.undoing:
-        busy = [one for one in board.undone if one.fate not in ("done", "gone")]
+        busy = [one for one in board.undone if one.status not in ("done", "gone")]
         gone = len(board.undone) - len(busy)
         tail = f"; waiting for {busy[-1].kind} {busy[-1].id}" if busy else ""
         return [

@@ -23,7 +23,7 @@ _SUFFIXES = (".tar", ".tgz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz")
 
 
 @dataclass(frozen=True)
-class Code:
+class CodeArchive:
     """A tar file (perhaps compressed) that has been checked, and what it is called.
 
     `release` is `git describe`, the archive's name, or the digest's beginning; `digest` is the
@@ -37,7 +37,7 @@ class Code:
 
 
 @contextlib.contextmanager
-def packed(source: Path, ref: str = "HEAD") -> Iterator[Code]:
+def packed(source: Path, ref: str = "HEAD") -> Iterator[CodeArchive]:
     """The code of `source`, for as long as the context lasts.
 
     In a git checkout: the tree of `ref`, and nothing that is not committed. Raises ConfigError if
@@ -58,10 +58,10 @@ def packed(source: Path, ref: str = "HEAD") -> Iterator[Code]:
         yield _checked(target, release)
 
 
-def _checked(archive: Path, release: str) -> Code:
+def _checked(archive: Path, release: str) -> CodeArchive:
     check_entries(archive)
     digest = _digest(archive)
-    return Code(archive, release or f"sha256-{digest[:12]}", digest, archive.stat().st_size)
+    return CodeArchive(archive, release or f"sha256-{digest[:12]}", digest, archive.stat().st_size)
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from deployer.provisioning.code_archive import Code
+from deployer.provisioning.code_archive import CodeArchive
 from reconciler.errors import ConfigError
 from reconciler.machine.shell import Command, OnBytes, Shell
 from reconciler.util.concurrency import side_by_side
@@ -23,7 +23,7 @@ _ID = re.compile(r"[A-Za-z0-9._-]+")
 
 
 @dataclass(frozen=True)
-class Place:
+class UploadPaths:
     """Where the code goes on a machine.
 
     `path` is absolute and no link; `id` a word of this deploy, for the names of what lies aside;
@@ -46,7 +46,7 @@ class Place:
 
 
 def ship(
-    shells: Sequence[Shell], code: Code, place: Place, on_bytes: OnBytes | None = None
+    shells: Sequence[Shell], code: CodeArchive, place: UploadPaths, on_bytes: OnBytes | None = None
 ) -> None:
     """Bring the code to every machine, side by side.
 
@@ -57,7 +57,7 @@ def ship(
     side_by_side(shells, lambda shell: _ship_to(shell, code, place, counter.part()))
 
 
-def _ship_to(shell: Shell, code: Code, place: Place, on_bytes: OnBytes) -> None:
+def _ship_to(shell: Shell, code: CodeArchive, place: UploadPaths, on_bytes: OnBytes) -> None:
     # In the login user's home: /tmp may be small, and is everybody's.
     home = shell.run(Command("pwd", "find the home folder")).text
     archive = f"{home}/.deployer-{place.id}.tar"
@@ -66,7 +66,7 @@ def _ship_to(shell: Shell, code: Code, place: Place, on_bytes: OnBytes) -> None:
     shell.run(Command(script, f"unpack {code.release}", sudo=True, timeout=UNPACK_SECONDS))
 
 
-def unpack_script(archive: str, place: Place) -> str:
+def unpack_script(archive: str, place: UploadPaths) -> str:
     """Unpack `archive` aside and let it take the place of the old tree, with the old owner.
 
     The old tree goes: it may hold secrets, and the way back is another machine.

@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from reconciler.errors import CommandFailed, CommandTimedOut
-from reconciler.machine.shell import Command, Result
+from reconciler.machine.shell import Command, CommandResult
 
 TAIL = 40
 GRACE = 2.0
@@ -21,17 +21,21 @@ GRACE = 2.0
 
 
 class Runner(Protocol):
-    """What runs one command: a machine's `Shell`, or `Here`."""
+    """What runs one command: a machine's `Shell`, or `LocalShell`."""
 
-    def run(self, command: Command, on_output: Callable[[bytes], None] | None = None) -> Result:
+    def run(
+        self, command: Command, on_output: Callable[[bytes], None] | None = None
+    ) -> CommandResult:
         """Run to the end. Raises CommandFailed, CommandTimedOut, ConnectionLost."""
         ...
 
 
-class Here:
+class LocalShell:
     """Implements Runner with a child process; `sudo` and `on_output` have no meaning here."""
 
-    def run(self, command: Command, on_output: Callable[[bytes], None] | None = None) -> Result:
+    def run(
+        self, command: Command, on_output: Callable[[bytes], None] | None = None
+    ) -> CommandResult:
         """Run `sh -c` in a session of its own, so that a time-out ends its whole pipeline."""
         del on_output
         with subprocess.Popen(
@@ -50,7 +54,7 @@ class Here:
                 raise
         if child.returncode:
             raise _failed(command, child.returncode, err or out)
-        return Result(out, err)
+        return CommandResult(out, err)
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

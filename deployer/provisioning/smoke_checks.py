@@ -26,7 +26,7 @@ _WIDTH = 300
 
 
 @dataclass(frozen=True)
-class Patience:
+class SmokePatience:
     """How often to try, the seconds between two tries, and the seconds one try may take."""
 
     tries: int = 10
@@ -47,7 +47,7 @@ class SmokeHttp:
     port: int = 80
     tls: bool = False
     verify: bool = True
-    patience: Patience = Patience()
+    patience: SmokePatience = SmokePatience()
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class SmokeCommand:
 
     command: str
     contains: str = ""
-    patience: Patience = Patience()
+    patience: SmokePatience = SmokePatience()
 
 
 Check = SmokeHttp | SmokeCommand
@@ -82,7 +82,7 @@ class Asking:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class SmokeVerdict:
     """What one try brought: `fault` is '' if all is well; `shown` goes below the message."""
 
     fault: str = ""
@@ -106,7 +106,7 @@ def smoke(checks: Sequence[Check], subjects: Sequence[Subject], asking: Asking) 
 def _insist(check: Check, subject: Subject, asking: Asking) -> None:
     """Try until it is well or patience ends."""
     began = asking.now()
-    verdict = Verdict()
+    verdict = SmokeVerdict()
     for number in range(1, check.patience.tries + 1):
         verdict = _try(check, subject, asking)
         if not verdict.fault:
@@ -120,41 +120,41 @@ def _insist(check: Check, subject: Subject, asking: Asking) -> None:
     )
 
 
-def _try(check: Check, subject: Subject, asking: Asking) -> Verdict:
+def _try(check: Check, subject: Subject, asking: Asking) -> SmokeVerdict:
     if isinstance(check, SmokeHttp):
         return _try_http(check, subject.address, asking)
     return _try_command(check, subject)
 
 
-def _try_command(check: SmokeCommand, subject: Subject) -> Verdict:
+def _try_command(check: SmokeCommand, subject: Subject) -> SmokeVerdict:
     command = Command(
         check.command, f"check `{check.command}`", sudo=True, timeout=check.patience.timeout
     )
     try:
         said = subject.shell.run(command).text
     except (CommandFailed, CommandTimedOut) as error:
-        return Verdict(error.message, error.detail)
+        return SmokeVerdict(error.message, error.detail)
     if check.contains not in said:
         wanted = f"{check.command} on {subject.address} did not say {check.contains!r}"
-        return Verdict(wanted, _first_lines(said))
-    return Verdict()
+        return SmokeVerdict(wanted, _first_lines(said))
+    return SmokeVerdict()
 
 
-def _try_http(check: SmokeHttp, address: str, asking: Asking) -> Verdict:
+def _try_http(check: SmokeHttp, address: str, asking: Asking) -> SmokeVerdict:
     usual = 443 if check.tls else 80
     where = address if check.port == usual else f"{address}:{check.port}"
     asked = f"GET {check.path} on {where}"
     try:
         status, body = _get(check, address, asking)
     except (OSError, http.client.HTTPException) as error:
-        return Verdict(f"{asked} {_reason(error, check, asking.host)}")
+        return SmokeVerdict(f"{asked} {_reason(error, check, asking.host)}")
     if status != check.expect:
-        return Verdict(f"{asked} answered {status}, wanted {check.expect}", _first_lines(body))
+        return SmokeVerdict(f"{asked} answered {status}, wanted {check.expect}", _first_lines(body))
     if check.contains not in body:
-        return Verdict(
+        return SmokeVerdict(
             f"{asked} answered {status}, but without {check.contains!r}", _first_lines(body)
         )
-    return Verdict()
+    return SmokeVerdict()
 
 
 def _get(check: SmokeHttp, address: str, asking: Asking) -> tuple[int, str]:

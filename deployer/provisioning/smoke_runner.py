@@ -9,9 +9,9 @@ from deployer.ports import Ports
 from deployer.provisioning.smoke_checks import (
     Asking,
     Check,
-    Patience,
     SmokeCommand,
     SmokeHttp,
+    SmokePatience,
     Subject,
     smoke,
 )
@@ -28,7 +28,7 @@ def checks(said: Sequence[Smoke]) -> list[Check]:
 
 
 def _check(said: Smoke) -> Check:
-    patience = Patience(said.tries, said.every.total_seconds(), said.timeout.total_seconds())
+    patience = SmokePatience(said.tries, said.every.total_seconds(), said.timeout.total_seconds())
     if said.command is not None:
         return SmokeCommand(said.command, said.contains or "", patience)
     return SmokeHttp(

@@ -10,14 +10,14 @@ from __future__ import annotations
 import json
 
 from reconciler.errors import ConfigError
-from reconciler.machine.activation_gate import Gate, boot_script
+from reconciler.machine.activation_gate import ActivationGate, boot_script
 from reconciler.machine.host_key import HostKey
 
 LIMIT = 16_384
 """EC2's limit for user data, in bytes before base64 (EC2 user guide, "Instance user data")."""
 
 
-def user_data(host_key: HostKey, gate: Gate) -> str:
+def user_data(host_key: HostKey, gate: ActivationGate) -> str:
     """The cloud-config document. Raises ConfigError beyond 16 KiB (hundreds of units).
 
     `ssh_keys` replaces the keys that the clone inherited, before sshd starts; `bootcmd` runs early

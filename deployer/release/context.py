@@ -11,24 +11,24 @@ from typing import TypeVar
 from deployer import events as e
 from deployer.compute import ImageOrder, InstanceFacts, LaunchOrder
 from deployer.ports import Ports
-from deployer.provisioning.code_archive import Code
+from deployer.provisioning.code_archive import CodeArchive
 from deployer.release.clock import elapsed
-from deployer.release.lease_holder import Lease
+from deployer.release.lease_holder import LeaseHolder
 from reconciler.errors import ToolError
-from reconciler.machine.activation_gate import Gate
+from reconciler.machine.activation_gate import ActivationGate
 from reconciler.machine.host_key import HostKey
 from reconciler.machine.shell import Shell
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.reading import Reading
 from reconciler.plan.service_plan import ServicePlan
 from reconciler.sweep.absence import Sightings
-from reconciler.util.polling import Pace, looks
+from reconciler.util.polling import Backoff, looks
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Options:
+class ReleaseOptions:
     """What the user asked of this release."""
 
     ref: str = "HEAD"
@@ -62,20 +62,20 @@ class Freeze:
 
 
 @dataclass
-class Run:
+class ReleaseContext:
     """The state of one `up`. Steps read what the steps before them have set."""
 
     ports: Ports
-    options: Options
+    options: ReleaseOptions
     emit: e.Listener
-    code: Code | None = None
+    code: CodeArchive | None = None
     began: float = field(default_factory=time.monotonic)
-    todo: ServicePlan | None = None
+    service_plan: ServicePlan | None = None
     id: DeployId | None = None
     release: str = ""
     was: str = ""
     reading: Reading | None = None
-    lease: Lease | None = None
+    lease: LeaseHolder | None = None
     source: InstanceFacts | None = None
     source_database: str = ""
     stopped: str = ""
@@ -103,15 +103,15 @@ class Run:
         return needed(self.id, "deploy-id")
 
     @property
-    def held(self) -> Lease:
+    def held(self) -> LeaseHolder:
         """The lease, once it is taken."""
         return needed(self.lease, "lease")
 
     @property
-    def gate(self) -> Gate:
+    def gate(self) -> ActivationGate:
         """The units that a clone must not start by itself."""
         app = self.ports.service.app
-        return Gate(app.units, app.jobs)
+        return ActivationGate(app.units, app.jobs)
 
     @property
     def env_file(self) -> str:
@@ -126,7 +126,7 @@ class Run:
         """A callback that tells how far a step is."""
         return lambda done, total: self.emit(e.StepProgress(step, text, done, total, unit))
 
-    def looks(self, pace: Pace) -> Iterator[float]:
+    def looks(self, pace: Backoff) -> Iterator[float]:
         """The looks of a step that waits. Raises LeaseLost: then there is nothing to wait for."""
         return looks(pace, self.held.sleep)
 

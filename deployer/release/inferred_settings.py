@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from deployer.compute import Disk, InstanceFacts
-from deployer.release.context import Run
+from deployer.release.context import ReleaseContext
 from reconciler.config.service import Service
 from reconciler.errors import ConfigError
 from reconciler.model.tags import BirthTags
@@ -37,7 +37,7 @@ class Shape:
     origins: tuple[Inferred, ...]
 
 
-def birth_tags(run: Run) -> BirthTags:
+def birth_tags(run: ReleaseContext) -> BirthTags:
     """The tags that everything of this deploy is born with."""
     managed = run.ports.managed
     return BirthTags(

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from deployer.release.clock import elapsed
-from deployer.release.lease_terms import Terms
+from deployer.release.lease_terms import LeaseTerms
 from deployer.release.name_drift import pointed_at, refuse_moved
 from reconciler.errors import CloudUnclear, LedgerUnknown, Refused, SwapLost, ToolError
 from reconciler.model import ledger as ledgers
@@ -37,10 +37,12 @@ class LeaseLost(ToolError):
     """The ledger no longer says that the lease is mine; what I made is somebody else's to sweep."""
 
 
-class Lease:
+class LeaseHolder:
     """The lease of one deploy. `generation` is what acts under it are fenced with."""
 
-    def __init__(self, store: LedgerStore, seen: Reading, mine: DeployId, terms: Terms) -> None:
+    def __init__(
+        self, store: LedgerStore, seen: Reading, mine: DeployId, terms: LeaseTerms
+    ) -> None:
         self.mine = mine
         self._store = store
         self._terms = terms

@@ -9,7 +9,7 @@ from reconciler.config.service import LeaseLengths
 
 
 @dataclass(frozen=True)
-class Terms:
+class LeaseTerms:
     """How long a lease runs without renewal, how often it is renewed, and the deploy's limit.
 
     `frozen` is how long it runs while live is shut; then it is renewed four times as often.
@@ -20,12 +20,12 @@ class Terms:
     limit: timedelta
     frozen: timedelta = timedelta(seconds=90)
 
-    def while_frozen(self) -> Terms:
+    def while_frozen(self) -> LeaseTerms:
         """The terms while live is shut: never longer than the ordinary ones."""
         length = min(self.length, self.frozen)
         return replace(self, length=length, every=min(self.every, length / 4))
 
 
-def terms_of(said: LeaseLengths) -> Terms:
+def terms_of(said: LeaseLengths) -> LeaseTerms:
     """The terms that the configuration says."""
-    return Terms(said.length, said.renew_every, said.limit, said.frozen)
+    return LeaseTerms(said.length, said.renew_every, said.limit, said.frozen)

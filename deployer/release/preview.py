@@ -9,7 +9,7 @@ from deployer.checks.database_access import refuse_access
 from deployer.checks.leftovers import dirt_lines
 from deployer.checks.live_units import check_live
 from deployer.ports import Ports
-from deployer.release.context import Options, Run
+from deployer.release.context import ReleaseContext, ReleaseOptions
 from deployer.release.inferred_settings import Inferred, Shape, shape
 from deployer.release.live.dns_names import refuse_names
 from deployer.release.steps.guard import dirt, look, new_id, refuse
@@ -36,17 +36,17 @@ class Preview:
 
 def preview(ports: Ports, ref: str = "HEAD") -> Preview:
     """Look, infer, and say; the id is an example of what a release begun now would have."""
-    run = Run(ports, Options(ref), e.ignore)
+    run = ReleaseContext(ports, ReleaseOptions(ref), e.ignore)
     service = ports.service
     refuse_unbuilt(service)
-    todo, reading = look(run)
+    service_plan, reading = look(run)
     refusal: ToolError | None = None
     notes: tuple[str, ...] = ()
     try:
-        refuse(run, todo, reading)
-        refuse_names(run, todo, reading)
-        notes = check_live(ports, todo)
-        notes += refuse_access(ports, todo, reading.ledger)
+        refuse(run, service_plan, reading)
+        refuse_names(run, service_plan, reading)
+        notes = check_live(ports, service_plan)
+        notes += refuse_access(ports, service_plan, reading.ledger)
     except (Refused, ConfigError) as error:
         refusal = error
     live = reading.ledger.live if reading.ledger else None
@@ -57,13 +57,13 @@ def preview(ports: Ports, ref: str = "HEAD") -> Preview:
         was=run.was or (str(live.id) if live else ""),
         steps=tuple(steps(service, wanted)),
         values=wanted.origins if wanted else (),
-        dirt=tuple(dirt_lines(dirt(todo, run.options.despite), reading.now)),
+        dirt=tuple(dirt_lines(dirt(service_plan, run.options.despite), reading.now)),
         refusal=refusal,
         notes=notes,
     )
 
 
-def _shape(run: Run) -> Shape | None:
+def _shape(run: ReleaseContext) -> Shape | None:
     """The new machines' shape; None where there is nothing to infer it from."""
     ledger = run.reading.ledger if run.reading else None
     try:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.fencing import FencedAct
 from reconciler.model.ledger import Ledger
-from reconciler.ports.service import Managed
+from reconciler.ports.service import ManagedService
 
 
-def open_again(managed: Managed, ledger: Ledger, database: str, live: DeployId) -> bool:
+def open_again(managed: ManagedService, ledger: Ledger, database: str, live: DeployId) -> bool:
     """Thaw `database`, which is that of `live`, with the generation that ended the lease.
 
     So a late freeze of our own finds itself refused. False, and nothing is done, where somebody

@@ -18,15 +18,16 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from deployer import events as e
-from deployer.release.context import Run
-from deployer.release.lease_holder import Lease
+from deployer.release.context import ReleaseContext
+from deployer.release.lease_holder import LeaseHolder
 from deployer.release.reopen_live import open_again
 from deployer.release.wait_listed import wait_until_listed
 from reconciler.errors import CloudError, CloudUnclear, ToolError
 from reconciler.model.ledger import NotAllowed
-from reconciler.model.outcome import Fate, Outcome
-from reconciler.plan.service_plan import Ask
-from reconciler.sweep.runner import Result, sweep
+from reconciler.model.outcome import Outcome, OutcomeStatus
+from reconciler.plan.service_plan import SweepRequest
+from reconciler.sweep.result import SweepResult
+from reconciler.sweep.runner import sweep
 from reconciler.util.signals import Interrupted, held_back
 
 T = TypeVar("T")
@@ -42,7 +43,7 @@ class Undone:
     kept: bool = False
 
 
-def undo(run: Run, reason: str) -> Undone:
+def undo(run: ReleaseContext, reason: str) -> Undone:
     """Undo everything so far. Never raises a ToolError: what could not be undone is in `left`."""
     run.emit(e.CleanUpBegan(reason))
     trouble = _account(run)
@@ -68,7 +69,7 @@ def undo(run: Run, reason: str) -> Undone:
         return _finished(run, {}, (*trouble, f"the clean-up ended early: {error}"), kept=kept)
 
 
-def still_shut(lease: Lease, database: str) -> tuple[str, ...]:
+def still_shut(lease: LeaseHolder, database: str) -> tuple[str, ...]:
     """What to say, and to do, where nobody could be asked whether `database` may be opened."""
     if not database:
         return ()
@@ -97,7 +98,7 @@ def settled(settle: Callable[[], bool]) -> bool:
     return live
 
 
-def _thaw_live(run: Run) -> None:
+def _thaw_live(run: ReleaseContext) -> None:
     """Writes first: clients wait for them, and nobody waits for the rest.
 
     If it fails, the sweep that follows tries again and says why.
@@ -115,7 +116,7 @@ def _thaw_live(run: Run) -> None:
         run.thawed(cut_over=False)
 
 
-def _account(run: Run) -> tuple[str, ...]:
+def _account(run: ReleaseContext) -> tuple[str, ...]:
     """Settle the creates whose outcome is not known, by repeating them with their own token."""
     trouble = [run.stopped] if run.stopped else []
     compute = run.ports.compute
@@ -144,52 +145,52 @@ def _definite(error: CloudError) -> bool:
     return not isinstance(error, CloudUnclear)
 
 
-def close_sessions(run: Run) -> None:
+def close_sessions(run: ReleaseContext) -> None:
     """End the SSH sessions: what still runs on the new machines ends with them."""
     for one in run.machines:
         with suppress(ToolError):
             one.shell.close()
 
 
-def _sweep_own(run: Run, trouble: tuple[str, ...]) -> Undone:
+def _sweep_own(run: ReleaseContext, trouble: tuple[str, ...]) -> Undone:
     if not wait_until_listed(run):
         trouble = (*trouble, "not everything that was made is listed by its tags yet")
     result = _sweep(run)
     return _finished(run, _counts(result), trouble + left_lines(result))
 
 
-def _sweep(run: Run) -> Result:
+def _sweep(run: ReleaseContext) -> SweepResult:
     managed = run.ports.managed
-    ask = Ask(managed.retention, only=run.deploy)
+    ask = SweepRequest(managed.retention, only=run.deploy)
 
     def tell(one: Outcome) -> None:
-        thing = one.resource
-        if one.fate is Fate.DONE and not one.text:
+        resource = one.resource
+        if one.status is OutcomeStatus.DONE and not one.text:
             return  # a label written: no news
-        run.emit(e.CleanUpItem(thing.kind, thing.id, one.fate.value, one.text))
+        run.emit(e.CleanUpItem(resource.kind, resource.id, one.status.value, one.text))
 
     return sweep([managed], {managed.name: ask}, tell)
 
 
-def _counts(result: Result) -> dict[str, int]:
+def _counts(result: SweepResult) -> dict[str, int]:
     return dict(Counter(one.resource.kind for one in result.gone))
 
 
-def left_lines(result: Result) -> tuple[str, ...]:
+def left_lines(result: SweepResult) -> tuple[str, ...]:
     """What a sweep left, one line each, with its reason."""
     last = {one.resource.key: one for one in result.outcomes}
     lines = [one.problem for one in result.left.unknown]
     for plan in result.left.services:
         for verdict in plan.deletes:
-            known = last.get(verdict.thing.key)
+            known = last.get(verdict.resource.key)
             why = f": {known.text}" if known and known.text else ""
-            lines.append(f"{verdict.thing.kind} {verdict.thing.id}{why}")
+            lines.append(f"{verdict.resource.kind} {verdict.resource.id}{why}")
         for repair in plan.repairs:
             lines.append(f"{repair.deploy}: {repair.why}")
             lines += [
                 f"{one.resource.id}: {one.text}"
                 for one in result.outcomes
-                if one.reached is not None and one.fate is not Fate.DONE
+                if one.reached is not None and one.status is not OutcomeStatus.DONE
                 if one.resource.deploy == repair.deploy
             ]
     lines += [f"{gap.kind}s could not be listed: {gap.reason}" for gap in result.gaps]
@@ -197,7 +198,7 @@ def left_lines(result: Result) -> tuple[str, ...]:
 
 
 def _finished(
-    run: Run, removed: dict[str, int], left: tuple[str, ...], *, kept: bool = False
+    run: ReleaseContext, removed: dict[str, int], left: tuple[str, ...], *, kept: bool = False
 ) -> Undone:
     run.emit(e.CleanUpDone(removed, len(left), served=not run.stopped))
     return Undone(removed, left, kept=kept)

@@ -15,7 +15,7 @@ from datetime import timedelta
 from deployer import events as e
 from deployer.ports import Ports
 from deployer.provisioning.code_archive import packed
-from deployer.release.context import Options, Run
+from deployer.release.context import ReleaseContext, ReleaseOptions
 from deployer.release.steps.code import code
 from deployer.release.steps.commit import commit
 from deployer.release.steps.connect import connect
@@ -40,7 +40,7 @@ class Step:
     """One step: its name in the ledger and on the terminal, and what it does."""
 
     name: str
-    run: Callable[[Run], str]
+    run: Callable[[ReleaseContext], str]
 
 
 STEPS: tuple[Step, ...] = (
@@ -57,7 +57,7 @@ STEPS: tuple[Step, ...] = (
 """What happens under the lease. Guard and lease come before, the follow-up after."""
 
 
-def up(ports: Ports, options: Options, emit: e.Listener = e.ignore) -> e.Released:
+def up(ports: Ports, options: ReleaseOptions, emit: e.Listener = e.ignore) -> e.Released:
     """Release the service. Returns what to say when it is live.
 
     Raises Refused, ConfigError and AccessDenied with nothing done; ToolError of any kind after a
@@ -66,10 +66,10 @@ def up(ports: Ports, options: Options, emit: e.Listener = e.ignore) -> e.Release
     """
     refuse_unbuilt(ports.service)
     with packed(ports.service.code.source, options.ref) as archive:
-        return _release(Run(ports, options, emit, code=archive, release=archive.release))
+        return _release(ReleaseContext(ports, options, emit, code=archive, release=archive.release))
 
 
-def _release(run: Run) -> e.Released:
+def _release(run: ReleaseContext) -> e.Released:
     try:
         _prepare(run)
         for step in STEPS:
@@ -82,14 +82,14 @@ def _release(run: Run) -> e.Released:
     return _after_commit(run)
 
 
-def _prepare(run: Run) -> None:
+def _prepare(run: ReleaseContext) -> None:
     _do(run, Step("guard", guard))
     service = run.ports.service.name
     run.emit(e.ReleaseBegan(service, str(run.deploy), run.release, run.was))
     _do(run, Step("lease", take))
 
 
-def _do(run: Run, step: Step) -> None:
+def _do(run: ReleaseContext, step: Step) -> None:
     began = time.monotonic()
     run.emit(e.StepBegan(step.name))
     try:
@@ -100,7 +100,7 @@ def _do(run: Run, step: Step) -> None:
     run.emit(e.StepDone(step.name, text, time.monotonic() - began))
 
 
-def _committed_after_all(run: Run, error: BaseException) -> bool:
+def _committed_after_all(run: ReleaseContext, error: BaseException) -> bool:
     """Undo; True if the ledger says that the commit was made, though its answer never came."""
     done = undo(run, str(error))
     if done.committed:
@@ -112,7 +112,7 @@ def _committed_after_all(run: Run, error: BaseException) -> bool:
     return False
 
 
-def _tell_evidence(run: Run, error: BaseException, done: Undone) -> None:
+def _tell_evidence(run: ReleaseContext, error: BaseException, done: Undone) -> None:
     """Where the evidence is, or how to keep it next time."""
     service = run.ports.service.name
     if done.kept:
@@ -122,7 +122,7 @@ def _tell_evidence(run: Run, error: BaseException, done: Undone) -> None:
         error.cure = f"To keep the evidence next time   deployer up {service} --keep-failed 1h"
 
 
-def dirt_remains(run: Run, error: BaseException, done: Undone) -> DirtRemains:
+def dirt_remains(run: ReleaseContext, error: BaseException, done: Undone) -> DirtRemains:
     """What remains, and the command that finishes the clean-up."""
     service = run.ports.service.name
     return DirtRemains(
@@ -132,7 +132,7 @@ def dirt_remains(run: Run, error: BaseException, done: Undone) -> DirtRemains:
     )
 
 
-def _after_commit(run: Run) -> e.Released:
+def _after_commit(run: ReleaseContext) -> e.Released:
     """Nothing of the new deploy is deleted from here on, whatever fails."""
     run.thawed(cut_over=True)
     try:
@@ -151,18 +151,18 @@ def _after_commit(run: Run) -> e.Released:
     return done
 
 
-def _kept_per_hour(run: Run) -> float | None:
+def _kept_per_hour(run: ReleaseContext) -> float | None:
     """$/h of the release that is kept for rollback now; None where a price is not known."""
-    todo = run.todo
-    live = todo.root.ledger.live if todo else None
-    if todo is None or live is None:
+    service_plan = run.service_plan
+    live = service_plan.root.ledger.live if service_plan else None
+    if service_plan is None or live is None:
         return None
-    things = [one.thing for one in todo.verdicts if one.thing.deploy == live.id]
-    cost = estimate.add(estimate.of(one, todo.root.now) for one in things)
-    return cost.hourly if things and not cost.unknown else None
+    resources = [one.resource for one in service_plan.verdicts if one.resource.deploy == live.id]
+    cost = estimate.add(estimate.of(one, service_plan.root.now) for one in resources)
+    return cost.hourly if resources and not cost.unknown else None
 
 
-def released(run: Run) -> e.Released:
+def released(run: ReleaseContext) -> e.Released:
     """What there is to say once the release is live."""
     return e.Released(
         service=run.ports.service.name,

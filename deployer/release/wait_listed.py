@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import time
 
-from deployer.release.context import Run
+from deployer.release.context import ReleaseContext
 from reconciler.errors import AccessDenied
 from reconciler.model.resource import IMAGE, INSTANCE, Inventory
 from reconciler.sweep.absence import STATES
-from reconciler.util.polling import Pace, looks
+from reconciler.util.polling import Backoff, looks
 
-LISTED = Pace(first=0.2, longest=5.0, deadline=120.0)
+LISTED = Backoff(first=0.2, longest=5.0, deadline=120.0)
 
 
-def wait_until_listed(run: Run, pace: Pace = LISTED) -> bool:
+def wait_until_listed(run: ReleaseContext, pace: Backoff = LISTED) -> bool:
     """Wait until every machine and image of this run is listed by its tags, or gone.
 
     False when the deadline came first, or when we may not see what is missing, for which no waiting
@@ -44,17 +44,17 @@ def _listed(inventory: Inventory) -> set[str]:
     return {one.id for one in inventory.resources}
 
 
-def _ended(run: Run) -> set[str]:
+def _ended(run: ReleaseContext) -> set[str]:
     found = run.ports.compute.instances(run.launched) if run.launched else ()
     ended = {one.id for one in found if one.state in STATES}
     return ended | ({run.image} if _image_is_gone(run) else set())
 
 
-def _image_is_gone(run: Run) -> bool:
+def _image_is_gone(run: ReleaseContext) -> bool:
     """Whether another sweep took the image, which was seen before."""
     if not run.image or not (run.image_seen.seen or run.launch_order is not None):
         return False
     found = run.ports.compute.image(run.image)
-    gone = run.image_seen.learn(found.state if found else None, time.monotonic())
+    gone = run.image_seen.update(found.state if found else None, time.monotonic())
     # It was available, for minutes, before anything was launched of it: one look suffices.
     return gone or (found is None and run.launch_order is not None)

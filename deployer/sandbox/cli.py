@@ -14,7 +14,7 @@ from deployer.sandbox.control.client import Sandbox
 from deployer.sandbox.control.options import Options
 from deployer.sandbox.control.state import user_directory
 from deployer.sandbox.fault_cli import fault
-from reconciler.cli.shared import Asked, common, ended, pass_asked
+from reconciler.cli.shared import CliContext, common, ended, pass_asked
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -50,7 +50,7 @@ def up(directory: Path | None, port: int, empty: bool, two_services: bool) -> No
 @_directory
 @common
 @pass_asked
-def status(asked: Asked, directory: Path | None) -> None:
+def status(asked: CliContext, directory: Path | None) -> None:
     """Say what runs in it."""
     from deployer.sandbox.status_text import as_text
 
@@ -62,7 +62,7 @@ def status(asked: Asked, directory: Path | None) -> None:
 @_directory
 @common
 @pass_asked
-def environment(asked: Asked, directory: Path | None) -> None:
+def environment(asked: CliContext, directory: Path | None) -> None:
     """Print shell exports for `aws`, boto3 and our own commands."""
     variables = Sandbox.at(directory).environment()
     asked.answer(variables, lambda: env.exports(variables))

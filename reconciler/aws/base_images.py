@@ -17,7 +17,7 @@ from reconciler.config.service import Service
 from reconciler.errors import ConfigError, ToolError
 from reconciler.gc.base_images import Bases
 from reconciler.model.resource import BASE, Gap
-from reconciler.model.tags import Place
+from reconciler.model.tags import AccountRegion
 
 FRESH = 30.0
 """Seconds for which an answer is good: every service of a run asks, and each of its waves."""
@@ -30,7 +30,7 @@ class BaseImages:
     """Asked for anew when it is needed; one look for all services at a time."""
 
     services: Iterable[Service]
-    aws: Callable[[Place], Aws]
+    aws: Callable[[AccountRegion], Aws]
     _found: Bases | None = None
     _asked: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)

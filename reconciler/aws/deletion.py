@@ -17,7 +17,7 @@ from reconciler.aws.client.query import camel, chunks
 from reconciler.aws.client.retry import Patience, throttled
 from reconciler.aws.client.session import Aws
 from reconciler.errors import AccessDenied, CloudError, CloudUnclear
-from reconciler.model.outcome import Fate, Outcome
+from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.model.resource import Resource
 
 _IN_THE_WAY = re.compile(r"InUse$|^DependencyViolation$|^OperationNotPermitted$")
@@ -77,19 +77,19 @@ class Deleter:
         return self.patience.call(send, _worth_another)
 
     def each(
-        self, operation: str, parameter: str, things: Sequence[Resource], **request: Any
+        self, operation: str, parameter: str, resources: Sequence[Resource], **request: Any
     ) -> Iterator[Outcome]:
         """One call a thing, for operations that take no list."""
-        for one in things:
+        for one in resources:
             yield from self.batch(
                 operation, lambda ids: {parameter: ids[0], **request}, [one], size=1
             )
 
     def batch(
-        self, operation: str, request: Request, things: Sequence[Resource], size: int
+        self, operation: str, request: Request, resources: Sequence[Resource], size: int
     ) -> Iterator[Outcome]:
         """One call a chunk; a chunk that is refused is halved until the bad thing is alone."""
-        for chunk in chunks(things, size):
+        for chunk in chunks(resources, size):
             yield from self._chunk(operation, request, chunk)
 
     def _chunk(
@@ -97,14 +97,14 @@ class Deleter:
     ) -> Iterator[Outcome]:
         if self.out_of_patience:
             why = f"not asked for: {self.out_of_patience[0]}"
-            yield from (Outcome(one, Fate.FAILED, why) for one in chunk)
+            yield from (Outcome(one, OutcomeStatus.FAILED, why) for one in chunk)
             return
         try:
             self.ask(operation, **request([one.id for one in chunk]))
         except (CloudError, AccessDenied) as error:
             yield from self._refused(operation, request, chunk, error)
         else:
-            yield from (Outcome(one, Fate.PENDING) for one in chunk)
+            yield from (Outcome(one, OutcomeStatus.PENDING) for one in chunk)
 
     def _refused(
         self,
@@ -115,8 +115,10 @@ class Deleter:
     ) -> Iterator[Outcome]:
         if _worth_another(error):
             self.out_of_patience.append(error.message)
-            fate = Fate.PENDING if isinstance(error, CloudUnclear) else Fate.FAILED
-            yield from (Outcome(one, fate, error.message) for one in chunk)
+            status = (
+                OutcomeStatus.PENDING if isinstance(error, CloudUnclear) else OutcomeStatus.FAILED
+            )
+            yield from (Outcome(one, status, error.message) for one in chunk)
         elif len(chunk) == 1:
             if isinstance(error, CloudError) and error.code == "OperationNotPermitted":
                 self.protected.add(chunk[0].id)
@@ -131,11 +133,13 @@ def _worth_another(error: BaseException) -> bool:
     return isinstance(error, CloudUnclear) or throttled(error)
 
 
-def judged(thing: Resource, error: CloudError | AccessDenied) -> Outcome:
+def judged(resource: Resource, error: CloudError | AccessDenied) -> Outcome:
     """What AWS's refusal means for the one thing it is about."""
     code = error.code if isinstance(error, CloudError) else ""
     if _NOT_THERE.search(code):
-        return Outcome(thing, Fate.UNSEEN, "AWS does not find it, which proves nothing yet")
+        return Outcome(
+            resource, OutcomeStatus.UNSEEN, "AWS does not find it, which proves nothing yet"
+        )
     if _IN_THE_WAY.search(code) or code in _WRONG_STATE:
-        return Outcome(thing, Fate.BLOCKED, error.message)
-    return Outcome(thing, Fate.FAILED, error.message)
+        return Outcome(resource, OutcomeStatus.BLOCKED, error.message)
+    return Outcome(resource, OutcomeStatus.FAILED, error.message)

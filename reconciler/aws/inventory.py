@@ -14,11 +14,11 @@ from reconciler.aws.kinds.kind import Kind
 from reconciler.aws.tag_index import read_census, read_index
 from reconciler.errors import AccessDenied, CloudError, ToolError
 from reconciler.model import tags as t
-from reconciler.model.coverage import INDEX, Read, Status
-from reconciler.model.outcome import Fate, Outcome
+from reconciler.model.coverage import INDEX, Read, ReadStatus
+from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.model.resource import INSTANCE, Gap, Inventory, Resource
-from reconciler.model.tag_summary import KEYS, Census, Groups, Row, grouped
-from reconciler.model.tags import Label, Place
+from reconciler.model.tag_summary import KEYS, Groups, Row, TagSummary, grouped
+from reconciler.model.tags import AccountRegion, Label
 
 LABELLED_AT_ONCE = 200
 LISTED = tuple(one for one in KINDS if one.listing is not None)
@@ -27,7 +27,7 @@ LABELLED_APART = {one.name: one.label for one in KINDS if one.label is not None}
 
 
 @dataclass(frozen=True)
-class Ec2Heap:
+class Ec2Inventory:
     """`Heap` on EC2. Wrong or missing credentials raise AccessDenied; all else is a gap.
 
     `lifts` is `lift_protection` of reconciler.toml.
@@ -38,24 +38,24 @@ class Ec2Heap:
     lifts: bool = field(default=False, kw_only=True)
 
     @property
-    def place(self) -> Place:
+    def place(self) -> AccountRegion:
         return self.aws.place
 
-    def scan(self, *, young: bool = False) -> Inventory:
+    def scan(self, *, unfinished_only: bool = False) -> Inventory:
         """See `Heap.scan`. An index that was not read whole is a gap of every kind."""
         reads = Reads(self.aws)
         row = _Row(reads, INDEX)
         try:
-            index = read_index(reads, young=young)
+            index = read_index(reads, unfinished_only=unfinished_only)
         except (CloudError, AccessDenied) as error:
             gaps = tuple(Gap.of(self.place, one.name, error) for one in KINDS)
             return Inventory((), gaps, (row.failed(error), *_unread(self.place, error)))
         done = row.done()
-        found = _describe(reads, index, whole=not young)
-        rows = (_not_listed(one) if young else one for one in found.reads)
+        found = _describe(reads, index, whole=not unfinished_only)
+        rows = (_not_listed(one) if unfinished_only else one for one in found.reads)
         return replace(found, reads=(done, *rows))
 
-    def census(self) -> Census:
+    def tag_summary(self) -> TagSummary:
         """See `Heap.census`."""
         reads = Reads(self.aws)
         row = _Row(reads, INDEX)
@@ -64,13 +64,13 @@ class Ec2Heap:
         except (CloudError, AccessDenied) as error:
             gaps = tuple(Gap.of(self.place, one.name, error) for one in KINDS)
             rows = (row.failed(error), *_unread(self.place, error))
-            return Census(self.place, gaps=gaps, reads=rows)
+            return TagSummary(self.place, gaps=gaps, reads=rows)
         done = row.done()
         apart = _describe(reads, {}, only=LISTED, whole=True)
         more = grouped(_row_of(one, key) for one in apart.resources for key in KEYS)
-        return Census(self.place, {**groups, **more}, apart.gaps, (done, *apart.reads))
+        return TagSummary(self.place, {**groups, **more}, apart.gaps, (done, *apart.reads))
 
-    def members(self, groups: Groups) -> Inventory:
+    def describe_groups(self, groups: Groups) -> Inventory:
         """See `Heap.members`."""
         reads = Reads(self.aws)
         index: dict[str, list[str]] = {}
@@ -121,13 +121,13 @@ class Ec2Heap:
 
 
 def _tag(
-    deleter: Deleter, things: Sequence[Resource], tags: Mapping[str, str]
+    deleter: Deleter, resources: Sequence[Resource], tags: Mapping[str, str]
 ) -> Iterable[Outcome]:
     pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
     return deleter.batch(
         "create_tags",
         lambda ids: {"Resources": list(ids), "Tags": pairs},
-        things,
+        resources,
         LABELLED_AT_ONCE,
     )
 
@@ -164,25 +164,25 @@ class _Row:
 
     def done(self) -> Read:
         pages, calls = self._reads.pages_read - self._before[0], self._reads.calls - self._before[1]
-        return Read(self._reads.place, self._kind, Status.READ, pages, calls)
+        return Read(self._reads.place, self._kind, ReadStatus.READ, pages, calls)
 
     def failed(self, error: ToolError) -> Read:
-        return replace(self.done(), status=Status.FAILED, note=error.message)
+        return replace(self.done(), status=ReadStatus.FAILED, note=error.message)
 
 
 def _not_listed(row: Read) -> Read:
     """A young look goes by the tag index alone, and says what that cannot show."""
     if BY_NAME[row.kind].listing is None:
         return row
-    return replace(row, status=Status.SKIPPED, note="a young look lists no RDS")
+    return replace(row, status=ReadStatus.SKIPPED, note="a young look lists no RDS")
 
 
 def _row_of(one: Resource, key: str) -> Row:
     return one.kind, one.id, key, one.tags.get(key, "")
 
 
-def _unread(place: Place, error: ToolError) -> Iterator[Read]:
-    return (Read(place, kind.name, Status.FAILED, note=error.message) for kind in KINDS)
+def _unread(place: AccountRegion, error: ToolError) -> Iterator[Read]:
+    return (Read(place, kind.name, ReadStatus.FAILED, note=error.message) for kind in KINDS)
 
 
 def _seen(
@@ -208,6 +208,6 @@ def _tagged(resources: Iterator[Resource], index: Mapping[str, Sequence[str]]) -
 
 def _labelled(asked: Outcome) -> Outcome:
     """CreateTags says when it is done; only a lost reply leaves it open."""
-    if asked.fate is Fate.PENDING and not asked.text:
-        return Outcome(asked.resource, Fate.DONE)
-    return Outcome(asked.resource, Fate.FAILED, asked.text)
+    if asked.status is OutcomeStatus.PENDING and not asked.text:
+        return Outcome(asked.resource, OutcomeStatus.DONE)
+    return Outcome(asked.resource, OutcomeStatus.FAILED, asked.text)

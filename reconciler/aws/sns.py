@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from reconciler.aws.client.errors import calling
 from reconciler.aws.client.session import Aws
-from reconciler.model.tags import Place
+from reconciler.model.tags import AccountRegion
 
 
-def place_of(topic: str) -> Place:
+def place_of(topic: str) -> AccountRegion:
     """Account and region of a topic's ARN."""
     _, _, _, region, account, _ = topic.split(":", 5)
-    return Place(account, region)
+    return AccountRegion(account, region)
 
 
 @dataclass(frozen=True)

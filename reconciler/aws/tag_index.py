@@ -17,13 +17,13 @@ Index = Mapping[str, tuple[str, ...]]
 """Ids by resource type, as DescribeTags names it."""
 
 
-def read_index(reads: Reads, *, young: bool) -> Index:
+def read_index(reads: Reads, *, unfinished_only: bool) -> Index:
     """Everything that carries `deploy-id`, or, if `young`, one of the labels above.
 
     Raises CloudError, AccessDenied. A part of the index is never returned for the whole.
     """
     found: dict[str, list[str]] = {}
-    for page in reads.pages("describe_tags", Filters=_filters(young)):
+    for page in reads.pages("describe_tags", Filters=_filters(unfinished_only)):
         for row in page["Tags"]:
             found.setdefault(row["ResourceType"], []).append(row["ResourceId"])
     return {kind: tuple(dict.fromkeys(ids)) for kind, ids in found.items()}
@@ -43,8 +43,8 @@ def _rows(reads: Reads) -> Iterator[Row]:
             yield row["ResourceType"], row["ResourceId"], row["Key"], row["Value"]
 
 
-def _filters(young: bool) -> list[dict[str, Any]]:
-    if not young:
+def _filters(unfinished_only: bool) -> list[dict[str, Any]]:
+    if not unfinished_only:
         return [{"Name": "key", "Values": [t.ID]}]
     return [
         {"Name": "key", "Values": [t.STATE]},

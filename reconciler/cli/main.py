@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.policy import policy
-from reconciler.cli.shared import SERVICES, Asked, Lazy, common, ended, epilog, pass_asked
+from reconciler.cli.shared import SERVICES, CliContext, Lazy, common, ended, epilog, pass_asked
 from reconciler.exit_codes import Exit
 from reconciler.util.gc_tuning import leave
 
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from reconciler.wiring.edges import Edges
     from reconciler.wiring.fleet_builder import Opened
 
-YOUNG = click.option("--young", is_flag=True, help="Look only at what is labelled unfinished.")
+YOUNG = click.option(
+    "--young", "unfinished_only", is_flag=True, help="Look only at what is labelled unfinished."
+)
 CODES = (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.DIRT, Exit.ACCESS)
 
 
@@ -46,7 +48,7 @@ def cli() -> None:
     """
 
 
-def connected(asked: Asked) -> tuple[Settings, Edges]:
+def connected(asked: CliContext) -> tuple[Settings, Edges]:
     """The configuration and the sessions of a run by it."""
     from reconciler.util import log
     from reconciler.wiring.edges import Edges
@@ -56,7 +58,7 @@ def connected(asked: Asked) -> tuple[Settings, Edges]:
     return settings, Edges(settings, settings.reconciler.reach)
 
 
-def _opened(asked: Asked, names: Sequence[str] = ()) -> tuple[Settings, Opened]:
+def _opened(asked: CliContext, names: Sequence[str] = ()) -> tuple[Settings, Opened]:
     from reconciler.wiring.fleet_builder import opened
 
     settings, edges = connected(asked)
@@ -86,7 +88,12 @@ def cap_of(settings: Settings) -> Cap:
 @common
 @pass_asked
 def plan(
-    asked: Asked, services: tuple[str, ...], *, young: bool, output: Path | None, exit_code: bool
+    asked: CliContext,
+    services: tuple[str, ...],
+    *,
+    unfinished_only: bool,
+    output: Path | None,
+    exit_code: bool,
 ) -> int:
     """Say what a sweep would do, and why.
 
@@ -97,10 +104,10 @@ def plan(
     from reconciler.sweep.runner import make_plan
 
     settings, opened = _opened(asked, services)
-    seen = make_plan(opened.services, {}, young=young, beside=opened.beside)
+    seen = make_plan(opened.services, {}, unfinished_only=unfinished_only, beside=opened.beside)
     cap = cap_of(settings)
     if output is not None:
-        approved_plan.write(output, seen, plan_json(seen, cap), young=young)
+        approved_plan.write(output, seen, plan_json(seen, cap), unfinished_only=unfinished_only)
     asked.answer(
         plan_json(seen, cap), lambda: "\n".join(plan_lines(seen, cap, verbose=asked.verbose))
     )
@@ -113,7 +120,7 @@ def plan(
 @click.argument("id_", metavar="ID")
 @common
 @pass_asked
-def explain(asked: Asked, id_: str) -> int:
+def explain(asked: CliContext, id_: str) -> int:
     """Say why a thing is kept or collected.
 
     ID is that of an instance, image, …, the name of a database, or a deploy-id.
@@ -155,7 +162,7 @@ _FORMATS = ("table", "json", "csv", "markdown", "html")
 @click.option("--format", "form", type=click.Choice(_FORMATS), default="table", help="How.")
 @common
 @pass_asked
-def report(asked: Asked, services: tuple[str, ...], *, form: str) -> int:
+def report(asked: CliContext, services: tuple[str, ...], *, form: str) -> int:
     """Say what every deploy holds and costs.
 
     Orphans apart; prices from a small dated table, and what is not known is said so.
@@ -183,7 +190,7 @@ def report(asked: Asked, services: tuple[str, ...], *, form: str) -> int:
 @click.argument("reason")
 @common
 @pass_asked
-def hold(asked: Asked, id_: str, reason: str) -> None:
+def hold(asked: CliContext, id_: str, reason: str) -> None:
     """Keep a resource from every sweep.
 
     A database too, by its name. A held machine keeps the database and the image of its release.
@@ -202,7 +209,7 @@ def hold(asked: Asked, id_: str, reason: str) -> None:
 @click.argument("id_", metavar="ID")
 @common
 @pass_asked
-def release(asked: Asked, id_: str) -> None:
+def release(asked: CliContext, id_: str) -> None:
     """Take a hold off again."""
     from reconciler.cli.hold import set_hold
 

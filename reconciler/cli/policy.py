@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.shared import Asked, common, epilog, pass_asked
+from reconciler.cli.shared import CliContext, common, epilog, pass_asked
 from reconciler.exit_codes import Exit
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ WHOSE = ("deployer", "reconciler", "adopt", "hold", "guard", "prices")
 )
 @common
 @pass_asked
-def policy(asked: Asked, whose: str, account: str, zones: tuple[str, ...]) -> None:
+def policy(asked: CliContext, whose: str, account: str, zones: tuple[str, ...]) -> None:
     """Print the least-privilege IAM policy.
 
     For this configuration. deployer and reconciler: for these commands; adopt: beside deployer's,

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.shared import Asked, common, epilog, pass_asked
+from reconciler.cli.shared import CliContext, common, epilog, pass_asked
 from reconciler.exit_codes import Exit
 
 if TYPE_CHECKING:
     from reconciler.config.loader import Settings
     from reconciler.cost.price_list import Prices
-    from reconciler.model.tags import Place
+    from reconciler.model.tags import AccountRegion
 
 
 @click.command(
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.option("--refresh", is_flag=True, help="Ask AWS for those of the configured regions first.")
 @common
 @pass_asked
-def prices(asked: Asked, refresh: bool) -> None:
+def prices(asked: CliContext, refresh: bool) -> None:
     """Say which prices costs are counted with.
 
     Without fetched ones a small dated table is used; what neither knows is shown as unknown.
@@ -43,7 +43,7 @@ def prices(asked: Asked, refresh: bool) -> None:
     asked.answer(said, lambda: "\n".join(_lines(known)))
 
 
-def _fetched(asked: Asked) -> Prices:
+def _fetched(asked: CliContext) -> Prices:
     from datetime import UTC, datetime
 
     from reconciler.aws.pricing import fetch
@@ -64,7 +64,7 @@ def _fetched(asked: Asked) -> Prices:
     return fresh
 
 
-def _places(settings: Settings) -> Sequence[Place]:
+def _places(settings: Settings) -> Sequence[AccountRegion]:
     """A place in each region of the configured services."""
     settings.refuse_empty()
     return list({one.region: one.place for one in settings.services.values()}.values())

@@ -11,14 +11,14 @@ from typing import Any
 
 import click
 
-from reconciler.cli.shared import DURATION, SERVICES, Asked, common, epilog, parts, pass_asked
+from reconciler.cli.shared import DURATION, SERVICES, CliContext, common, epilog, parts, pass_asked
 from reconciler.daemon.http_server import Address, Page, Pages, opened
-from reconciler.daemon.iteration import Sweeps, chosen
+from reconciler.daemon.iteration import SweepIteration, chosen
 from reconciler.daemon.loop import Loop, Round
 from reconciler.daemon.metrics import CONTENT_TYPE, Metrics
 from reconciler.daemon.schedule import Intervals
 from reconciler.exit_codes import Exit
-from reconciler.model.outcome import Fate, Outcome
+from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.util import humanize
 from reconciler.util import log as logs
 from reconciler.util.log import Logger
@@ -70,7 +70,7 @@ class _Address(click.ParamType[Address]):
 @common
 @pass_asked
 def run(
-    asked: Asked, services: tuple[str, ...], every: timedelta, full: timedelta, listen: Address
+    asked: CliContext, services: tuple[str, ...], every: timedelta, full: timedelta, listen: Address
 ) -> int:
     """Sweep for ever: young sweeps often, full ones now and then.
 
@@ -82,7 +82,9 @@ def run(
     logs.set_up(verbose=asked.verbose, usual=logging.INFO)
     chosen(asked.settings(), services)  # what is wrong now is said now, not in the log
     metrics = Metrics()
-    sweeps = Sweeps(asked.settings, services, _Items(metrics), metrics.called, metrics.noticed)
+    sweeps = SweepIteration(
+        asked.settings, services, _Items(metrics), metrics.called, metrics.noticed
+    )
     intervals = Intervals(every.total_seconds(), full.total_seconds())
     loop = Loop(sweeps, intervals, (metrics.round, log_round))
     with opened(listen, _pages(loop, metrics)) as address:
@@ -106,14 +108,14 @@ class _Items:
 
     def __call__(self, outcome: Outcome) -> None:
         self._metrics.item(outcome)
-        thing = outcome.resource
-        done = outcome.fate in (Fate.GONE, Fate.DONE)
+        resource = outcome.resource
+        done = outcome.status in (OutcomeStatus.GONE, OutcomeStatus.DONE)
         (log.info if done else log.warning)(
-            outcome.fate.value,
-            kind=thing.kind,
-            id=thing.id,
-            deploy=str(thing.deploy or ""),
-            place=str(thing.place),
+            outcome.status.value,
+            kind=resource.kind,
+            id=resource.id,
+            deploy=str(resource.deploy or ""),
+            place=str(resource.place),
             why=humanize.one_line(outcome.text),
         )
 
@@ -134,9 +136,9 @@ def round_facts(done: Round) -> Mapping[str, Any]:
         "throttled": done.throttled,
     }
     if done.result is not None:
-        left = [one for todo in done.result.left.services for one in todo.deletes]
+        left = [one for service_plan in done.result.left.services for one in service_plan.deletes]
         facts["removed"] = dict(Counter(one.resource.kind for one in done.result.gone))
-        facts["left"] = dict(Counter(one.thing.kind for one in left))
+        facts["left"] = dict(Counter(one.resource.kind for one in left))
         facts["ended"] = [str(one) for one in done.result.ended]
         facts["trouble"] = list(done.result.trouble)
         facts["contradictions"] = list(done.result.left.contradictions)
@@ -149,11 +151,16 @@ def round_facts(done: Round) -> Mapping[str, Any]:
 
 def _pages(loop: Loop, metrics: Metrics) -> Pages:
     def health() -> Page:
-        ills = loop.ills
+        problems = loop.problems
         pulse = loop.pulse
-        said = {"healthy": not ills, "ills": list(ills), "rounds": pulse.rounds, "last": pulse.why}
+        said = {
+            "healthy": not problems,
+            "ills": list(problems),
+            "rounds": pulse.rounds,
+            "last": pulse.why,
+        }
         body = json.dumps(said, ensure_ascii=False) + "\n"
-        return Page(body.encode(), 503 if ills else 200, "application/json")
+        return Page(body.encode(), 503 if problems else 200, "application/json")
 
     return {
         "/healthz": health,

@@ -24,7 +24,7 @@ from reconciler.errors import ConfigError, ToolError
 from reconciler.exit_codes import MEANINGS, Exit, code_of
 from reconciler.util import gc_tuning
 from reconciler.util.duration import parse_duration
-from reconciler.util.line_writer import Pen, mute
+from reconciler.util.line_writer import LineWriter, mute
 from reconciler.util.secret import redact
 from reconciler.util.signals import Interrupted, handled
 
@@ -35,7 +35,7 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 
 @dataclass
-class Asked:
+class CliContext:
     """What was asked of any command, before or after its name.
 
     `on_error` may take an error over (a release that was being shown); True if it told it all.
@@ -46,8 +46,8 @@ class Asked:
     verbose: bool = False
     last_words: str = ""
     on_error: Callable[[BaseException, int], bool] = lambda _, __: False
-    _out: Pen | None = None
-    _err: Pen | None = None
+    _out: LineWriter | None = None
+    _err: LineWriter | None = None
 
     def settings(self) -> Settings:
         """The configuration; costs are told by fetched prices from here on. Raises ConfigError."""
@@ -59,12 +59,12 @@ class Asked:
 
     def say(self, text: str) -> None:
         """A line of the result, on stdout. A reader that has gone stops nothing."""
-        self._out = self._out or Pen(sys.stdout)
+        self._out = self._out or LineWriter(sys.stdout)
         self._out.line(text)
 
     def tell(self, text: str) -> None:
         """A line of progress, on stderr. A reader that has gone stops nothing."""
-        self._err = self._err or Pen(sys.stderr)
+        self._err = self._err or LineWriter(sys.stderr)
         self._err.line(text)
 
     def answer(self, value: Mapping[str, Any], text: Callable[[], str]) -> None:
@@ -72,12 +72,12 @@ class Asked:
         self.say(json.dumps(value, ensure_ascii=False) if self.as_json else text().rstrip("\n"))
 
 
-pass_asked = click.make_pass_decorator(Asked, ensure=True)
+pass_asked = click.make_pass_decorator(CliContext, ensure=True)
 
 
 def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> None:
     if value and parameter.name:
-        setattr(context.ensure_object(Asked), parameter.name, value)
+        setattr(context.ensure_object(CliContext), parameter.name, value)
 
 
 _COMMON: Sequence[Callable[[Callable[..., Any]], Callable[..., Any]]] = (
@@ -182,7 +182,7 @@ def confirm(question: str, *, yes: bool) -> None:
 
 def ended(command: click.Command, arguments: Sequence[str] | None = None) -> int:
     """Run a command line to its end; returns the exit code."""
-    asked = Asked()
+    asked = CliContext()
     gc_tuning.begin()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
@@ -204,7 +204,7 @@ def ended(command: click.Command, arguments: Sequence[str] | None = None) -> int
         return _bug(asked, error)
 
 
-def _run(command: click.Command, arguments: Sequence[str] | None, asked: Asked) -> int:
+def _run(command: click.Command, arguments: Sequence[str] | None, asked: CliContext) -> int:
     """click's own `main` makes exit 1 of a lost reader, so what it does is done here."""
     name = Path(sys.argv[0]).name
     if os.environ.get(f"_{name.upper()}_COMPLETE"):
@@ -216,7 +216,7 @@ def _run(command: click.Command, arguments: Sequence[str] | None, asked: Asked) 
     return code if isinstance(code, int) else Exit.DONE
 
 
-def _usage(asked: Asked, error: click.ClickException) -> int:
+def _usage(asked: CliContext, error: click.ClickException) -> int:
     if asked.as_json:
         _json_result(asked, Exit.USAGE, error.format_message(), "", "")
     error.show()
@@ -229,7 +229,7 @@ def _reader_gone() -> int:
     return Exit.DONE
 
 
-def _told(asked: Asked, error: BaseException) -> int:
+def _told(asked: CliContext, error: BaseException) -> int:
     code = code_of(error)
     if asked.verbose and isinstance(error, ToolError):
         asked.tell(redact(_trace(error)))
@@ -258,7 +258,7 @@ def in_words(message: str, detail: str, cure: str) -> list[str]:
     return lines + clean(cure).splitlines()
 
 
-def _json_result(asked: Asked, code: int, message: str, detail: str, cure: str) -> None:
+def _json_result(asked: CliContext, code: int, message: str, detail: str, cure: str) -> None:
     from reconciler.output.json_stream import result_line
 
     asked.say(result_line(code, message, detail, cure))
@@ -268,7 +268,7 @@ def _trace(error: BaseException) -> str:
     return "".join(traceback.format_exception(error)).rstrip()
 
 
-def _bug(asked: Asked, error: Exception) -> int:
+def _bug(asked: CliContext, error: Exception) -> int:
     """Something we did not foresee: one line, and the traceback where it can be found."""
     message = f"this is a bug: {type(error).__name__}: {redact(str(error))}"
     where = _keep(redact(_trace(error))) if not asked.verbose else ""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.main import CODES, YOUNG, cap_of, connected
-from reconciler.cli.shared import JOBS_DESPITE, SERVICES, Asked, common, epilog, pass_asked
+from reconciler.cli.shared import JOBS_DESPITE, SERVICES, CliContext, common, epilog, pass_asked
 from reconciler.exit_codes import Exit
 from reconciler.output import json_stream
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from reconciler.plan.circuit_breaker import Breaker
     from reconciler.plan.plan_file import PlanFile
     from reconciler.plan.service_plan import Plan
-    from reconciler.ports.service import Managed
-    from reconciler.sweep.runner import Result
+    from reconciler.ports.service import ManagedService
+    from reconciler.sweep.result import SweepResult
     from reconciler.wiring.edges import Edges
 
 
@@ -49,10 +49,10 @@ if TYPE_CHECKING:
 @common
 @pass_asked
 def sweep(
-    asked: Asked,
+    asked: CliContext,
     services: tuple[str, ...],
     *,
-    young: bool,
+    unfinished_only: bool,
     allow: int | None,
     jobs_despite: tuple[str, ...],
     file: Path | None,
@@ -66,12 +66,14 @@ def sweep(
 
     asked.last_words = "Left at once. The next sweep goes on: reconciler sweep"
     settings, edges = connected(asked)
-    agreed = _agreed(file, services, young=young)
+    agreed = _agreed(file, services, unfinished_only=unfinished_only)
     guard = Breaker(cap_of(settings), allow)
     if agreed is not None:
-        services, young = agreed.services, agreed.young
+        services, unfinished_only = agreed.services, agreed.unfinished_only
     word = _Word(frozenset(despite), frozenset(jobs_despite))
-    result = _Run(asked, settings, edges, guard, agreed, word).sweep(services, young=young)
+    result = _Run(asked, settings, edges, guard, agreed, word).sweep(
+        services, unfinished_only=unfinished_only
+    )
     return _said(asked, result)
 
 
@@ -82,7 +84,7 @@ class _Word:
     despite: frozenset[str]
     jobs_despite: frozenset[str]
 
-    def given(self, one: Managed) -> Managed:
+    def given(self, one: ManagedService) -> ManagedService:
         """The service with this word."""
         return replace(one, despite=self.despite, jobs_despite=self.jobs_despite)
 
@@ -91,14 +93,14 @@ class _Word:
 class _Run:
     """One sweep with all that watches it: the breaker, the plan that was agreed to, people."""
 
-    asked: Asked
+    asked: CliContext
     settings: Settings
     edges: Edges
     guard: Breaker
     agreed: PlanFile | None
     word: _Word
 
-    def sweep(self, names: Sequence[str], *, young: bool) -> Result:
+    def sweep(self, names: Sequence[str], *, unfinished_only: bool) -> SweepResult:
         from reconciler.output.notifications.notifier import approving
         from reconciler.sweep import approved_plan
         from reconciler.sweep.runner import sweep as clean
@@ -114,7 +116,12 @@ class _Run:
         people = notifier(self.settings, self.edges)
         approve = approving(self._refuse, people)
         result = clean(
-            services, asks, self._tell, young=young, approve=approve, beside=found.beside
+            services,
+            asks,
+            self._tell,
+            unfinished_only=unfinished_only,
+            approve=approve,
+            beside=found.beside,
         )
         if agreed is not None:
             approved_plan.check_time(agreed, result.first)
@@ -140,7 +147,7 @@ class _Run:
             self.asked.tell(one_line(outcome))
 
 
-def _said(asked: Asked, result: Result) -> int:
+def _said(asked: CliContext, result: SweepResult) -> int:
     """Say what was done; the exit code."""
     from reconciler.output.sweep import as_json, in_lines
 
@@ -150,7 +157,9 @@ def _said(asked: Asked, result: Result) -> int:
     return code
 
 
-def _agreed(file: Path | None, services: Sequence[str], *, young: bool) -> PlanFile | None:
+def _agreed(
+    file: Path | None, services: Sequence[str], *, unfinished_only: bool
+) -> PlanFile | None:
     """The plan in the file, if one is given. Raises ConfigError for what is none."""
     from reconciler.errors import ConfigError
     from reconciler.plan import plan_file
@@ -158,7 +167,7 @@ def _agreed(file: Path | None, services: Sequence[str], *, young: bool) -> PlanF
 
     if file is None:
         return None
-    if services or young:
+    if services or unfinished_only:
         raise ConfigError("--plan says itself which services, and how far: leave the rest out")
     try:
         found = plan_file.decode(approved_plan.read(file))

@@ -52,14 +52,14 @@ def _roles(roles: Mapping[str, str]) -> Mapping[str, str]:
     return roles
 
 
-class Breaker(Section):
+class BreakerSettings(Section):
     """How many deletions of one service a run may do before it refuses and shows them."""
 
     max_count: Annotated[int, Field(ge=0)] = 10
     share: Annotated[float, Field(ge=0, le=1)] = 0.2
 
 
-class Reach(Section):
+class ReachSettings(Section):
     """What can be reached from where the sweep runs, beside AWS.
 
     False: it is not tried, which saves the time-outs; what would need it is left, and said.
@@ -80,8 +80,8 @@ class Reconciler(Section):
     accounts: Annotated[tuple[Account, ...], AfterValidator(_once)] = ()
     regions: Annotated[tuple[Region, ...], PlainValidator(_regions), AfterValidator(_once)] = ()
     roles: Annotated[Mapping[Account, str], AfterValidator(_roles)] = Field(default_factory=dict)
-    breaker: Breaker = Breaker()
-    reach: Reach = Reach()
+    breaker: BreakerSettings = BreakerSettings()
+    reach: ReachSettings = ReachSettings()
     min_age: Duration = timedelta(0)
     lift_protection: bool = False
     notices: Notices = Notices()

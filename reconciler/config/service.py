@@ -31,7 +31,7 @@ from reconciler.config.types import (
 )
 from reconciler.gc.retention import Retention
 from reconciler.model.deploy_id import valid_service
-from reconciler.model.tags import Place
+from reconciler.model.tags import AccountRegion
 from reconciler.util.duration import format_duration
 
 LONGEST_LEASE = timedelta(hours=24)
@@ -278,14 +278,14 @@ class Service(Section):
         return self
 
     @property
-    def place(self) -> Place:
+    def place(self) -> AccountRegion:
         """The account and region its machines live in."""
-        return Place(self.account, self.region)
+        return AccountRegion(self.account, self.region)
 
     @property
-    def zone_place(self) -> Place:
+    def zone_place(self) -> AccountRegion:
         """Where Route 53 is asked: the account of the zone. The region is of no account there."""
-        return Place(self.zone_account or self.account, self.region)
+        return AccountRegion(self.zone_account or self.account, self.region)
 
     @property
     def retention(self) -> Retention:

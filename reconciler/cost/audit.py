@@ -12,7 +12,7 @@ from datetime import datetime
 
 from reconciler.cost import estimate
 from reconciler.cost.estimate import Sum
-from reconciler.cost.foreign import Strangers, known_now, strangers
+from reconciler.cost.foreign import ForeignResources, known_now, strangers
 from reconciler.gc.verdict import KEPT, Reason, Verdict
 from reconciler.model import tags as t
 from reconciler.model.coverage import Read
@@ -31,7 +31,7 @@ _STATES = {
 
 
 @dataclass(frozen=True)
-class Item:
+class CostItem:
     """One thing: what becomes of it, in which state its deploy has it, and what it costs."""
 
     verdict: Verdict
@@ -40,14 +40,14 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Row:
+class AuditRow:
     """One deploy in one state. A deploy of which part is held has two rows."""
 
     service: str
     deploy: DeployId
     release: str
     state: str
-    items: tuple[Item, ...]
+    items: tuple[CostItem, ...]
 
     @property
     def cost(self) -> Sum:
@@ -57,14 +57,14 @@ class Row:
     @property
     def machines(self) -> Mapping[str, int]:
         """How many in which state."""
-        things = [one.verdict.thing for one in self.items]
-        return Counter(one.state for one in things if one.kind == INSTANCE)
+        resources = [one.verdict.resource for one in self.items]
+        return Counter(one.state for one in resources if one.kind == INSTANCE)
 
     @property
     def other(self) -> Mapping[str, int]:
         """How many of each other kind."""
-        things = [one.verdict.thing for one in self.items]
-        return Counter(one.kind for one in things if one.kind != INSTANCE)
+        resources = [one.verdict.resource for one in self.items]
+        return Counter(one.kind for one in resources if one.kind != INSTANCE)
 
 
 @dataclass(frozen=True)
@@ -75,12 +75,12 @@ class Report:
     """
 
     now: datetime | None
-    rows: tuple[Row, ...]
-    orphans: tuple[Item, ...]
-    foreign: tuple[Item, ...] = ()
+    rows: tuple[AuditRow, ...]
+    orphans: tuple[CostItem, ...]
+    foreign: tuple[CostItem, ...] = ()
     unknown: Mapping[str, str] = field(default_factory=dict)
     gaps: tuple[str, ...] = ()
-    strangers: tuple[Strangers, ...] = ()
+    strangers: tuple[ForeignResources, ...] = ()
     reads: tuple[Read, ...] = ()
 
     @property
@@ -99,7 +99,7 @@ class Report:
         return _sums((one.state, one.cost) for one in self.rows)
 
     @property
-    def waste(self) -> tuple[Item, ...]:
+    def waste(self) -> tuple[CostItem, ...]:
         """The garbage alone."""
         return tuple(one for one in self.orphans if one.verdict.collect)
 
@@ -111,7 +111,7 @@ class Report:
     @property
     def wasted_since(self) -> datetime | None:
         """When the oldest garbage's deploy was born."""
-        deploys = (one.verdict.thing.deploy for one in self.waste)
+        deploys = (one.verdict.resource.deploy for one in self.waste)
         return min((one.born for one in deploys if one is not None), default=None)
 
     @property
@@ -131,7 +131,11 @@ def _sums(parts: Iterable[tuple[str, Sum]]) -> Mapping[str, Sum]:
 def report(plan: Plan) -> Report:
     """The audit of what a plan saw."""
     now = known_now(plan)
-    items = [_item(one, todo, now) for todo in plan.services for one in todo.verdicts]
+    items = [
+        _item(one, service_plan, now)
+        for service_plan in plan.services
+        for one in service_plan.verdicts
+    ]
     ours = [one for one in items if one.verdict.reason not in STRANGE]
     others = [_item(one, None, now) for one in plan.strangers]
     return Report(
@@ -146,29 +150,29 @@ def report(plan: Plan) -> Report:
     )
 
 
-def _item(verdict: Verdict, todo: ServicePlan | None, now: datetime | None) -> Item:
-    return Item(verdict, _state(todo, verdict), estimate.of(verdict.thing, now))
+def _item(verdict: Verdict, service_plan: ServicePlan | None, now: datetime | None) -> CostItem:
+    return CostItem(verdict, _state(service_plan, verdict), estimate.of(verdict.resource, now))
 
 
-def _rows(items: Sequence[Item]) -> list[Row]:
-    groups: dict[tuple[DeployId, str], list[Item]] = {}
+def _rows(items: Sequence[CostItem]) -> list[AuditRow]:
+    groups: dict[tuple[DeployId, str], list[CostItem]] = {}
     for one in items:
-        deploy = one.verdict.thing.deploy
+        deploy = one.verdict.resource.deploy
         if deploy is not None:
             groups.setdefault((deploy, one.state), []).append(one)
     keys = sorted(groups, key=lambda key: (key[0].service, -key[0].born.timestamp(), str(key)))
     return [_row(deploy, state, groups[deploy, state]) for deploy, state in keys]
 
 
-def _row(deploy: DeployId, state: str, items: Sequence[Item]) -> Row:
-    tags = (one.verdict.thing.tags for one in items)
+def _row(deploy: DeployId, state: str, items: Sequence[CostItem]) -> AuditRow:
+    tags = (one.verdict.resource.tags for one in items)
     release = next((one[t.RELEASE] for one in tags if one.get(t.RELEASE)), "")
-    return Row(deploy.service, deploy, release, state, tuple(items))
+    return AuditRow(deploy.service, deploy, release, state, tuple(items))
 
 
-def _state(todo: ServicePlan | None, verdict: Verdict) -> str:
-    deploy = verdict.thing.deploy
-    previous = todo.root.ledger.find_previous(deploy) if todo and deploy else None
+def _state(service_plan: ServicePlan | None, verdict: Verdict) -> str:
+    deploy = verdict.resource.deploy
+    previous = service_plan.root.ledger.find_previous(deploy) if service_plan and deploy else None
     if verdict.reason is Reason.PREVIOUS and previous is not None and previous.rejected:
         return "rejected"
     return _STATES.get(verdict.reason, verdict.reason.value)

@@ -141,7 +141,7 @@ class Sum:
 
     hourly: float = 0.0
     so_far: float = 0.0
-    things: int = 0
+    resources: int = 0
     unknown: int = 0
     ageless: int = 0
 
@@ -150,56 +150,56 @@ class Sum:
         return Sum(
             self.hourly + other.hourly,
             self.so_far + other.so_far,
-            self.things + other.things,
+            self.resources + other.resources,
             self.unknown + other.unknown,
             self.ageless + other.ageless,
         )
 
 
-def hourly(thing: Resource) -> float | None:
+def hourly(resource: Resource) -> float | None:
     """$/h of a thing as it is now; None where its price is not known here."""
-    if thing.kind == INSTANCE:
-        return _instance(thing)
-    if thing.kind in (INTERFACE, ADDRESS):
-        return thing.public_ips * PUBLIC_IPV4
-    if thing.kind in _FREE:
+    if resource.kind == INSTANCE:
+        return _instance(resource)
+    if resource.kind in (INTERFACE, ADDRESS):
+        return resource.public_ips * PUBLIC_IPV4
+    if resource.kind in _FREE:
         return 0.0
-    if thing.kind == RDS_INSTANCE:
-        return _database_server(thing)
-    if thing.kind == VOLUME:
-        return _storage(thing, thing.type)
-    return _storage(thing, "snapshot") if thing.kind in (SNAPSHOT, RDS_SNAPSHOT) else None
+    if resource.kind == RDS_INSTANCE:
+        return _database_server(resource)
+    if resource.kind == VOLUME:
+        return _storage(resource, resource.type)
+    return _storage(resource, "snapshot") if resource.kind in (SNAPSHOT, RDS_SNAPSHOT) else None
 
 
-def price(thing: Resource) -> str:
+def price(resource: Resource) -> str:
     """The price in words: `$0.0278/h`, `≤ $0.0006/h`, `unknown`; '' for what is not billed."""
-    dollars = hourly(thing)
+    dollars = hourly(resource)
     if dollars is None:
         return "unknown"
     if not dollars:
         return ""
-    return f"{'≤ ' if is_bound(thing) else ''}${dollars:.4f}/h"
+    return f"{'≤ ' if is_bound(resource) else ''}${dollars:.4f}/h"
 
 
-def is_bound(thing: Resource) -> bool:
+def is_bound(resource: Resource) -> bool:
     """Whether the price is only an upper bound: snapshots share what did not change."""
-    return thing.kind in (SNAPSHOT, RDS_SNAPSHOT)
+    return resource.kind in (SNAPSHOT, RDS_SNAPSHOT)
 
 
-def so_far(thing: Resource, now: datetime | None) -> float | None:
+def so_far(resource: Resource, now: datetime | None) -> float | None:
     """$ since birth at the present price. Age comes from the deploy-id, never from LaunchTime.
 
     None where the price, the birth or the time is not known.
     """
-    price = hourly(thing)
-    if price is None or thing.deploy is None or now is None:
+    price = hourly(resource)
+    if price is None or resource.deploy is None or now is None:
         return None
-    return price * (max(now - thing.deploy.born, timedelta(0)) / timedelta(hours=1))
+    return price * (max(now - resource.deploy.born, timedelta(0)) / timedelta(hours=1))
 
 
-def of(thing: Resource, now: datetime | None) -> Sum:
+def of(resource: Resource, now: datetime | None) -> Sum:
     """One thing as a sum; where the time is not known, without what it has cost so far."""
-    price, spent = hourly(thing), so_far(thing, now)
+    price, spent = hourly(resource), so_far(resource, now)
     return Sum(price or 0.0, spent or 0.0, 1, int(price is None), int(spent is None))
 
 
@@ -215,27 +215,27 @@ def as_shown(sums: Iterable[Sum]) -> Sum:
     )
 
 
-def _instance(thing: Resource) -> float | None:
-    addresses = thing.public_ips * PUBLIC_IPV4
-    if thing.state in _NOT_BILLED:
+def _instance(resource: Resource) -> float | None:
+    addresses = resource.public_ips * PUBLIC_IPV4
+    if resource.state in _NOT_BILLED:
         return addresses
-    price = _dollars(_INSTANCES, thing.place.region, thing.type)
+    price = _dollars(_INSTANCES, resource.place.region, resource.type)
     return None if price is None else price + addresses
 
 
-def _database_server(thing: Resource) -> float | None:
+def _database_server(resource: Resource) -> float | None:
     """A stopped one pays for its storage (and starts again by itself after seven days)."""
-    disk = _storage(thing, "disk")
-    if thing.state == "stopped" or disk is None:
+    disk = _storage(resource, "disk")
+    if resource.state == "stopped" or disk is None:
         return disk
-    price = _dollars(_RDS, thing.place.region, thing.type)
-    return None if price is None else price + disk + thing.public_ips * PUBLIC_IPV4
+    price = _dollars(_RDS, resource.place.region, resource.type)
+    return None if price is None else price + disk + resource.public_ips * PUBLIC_IPV4
 
 
-def _storage(thing: Resource, kind: str) -> float | None:
-    region = thing.place.region
-    if thing.kind in RDS:  # never fetched: a name says less there than it seems to
+def _storage(resource: Resource, kind: str) -> float | None:
+    region = resource.place.region
+    if resource.kind in RDS:  # never fetched: a name says less there than it seems to
         price = _RDS_STORAGE.get(region, {}).get(kind)
     else:
         price = _dollars(_STORAGE, region, kind)
-    return None if price is None or not thing.size_gb else price * thing.size_gb / MONTH
+    return None if price is None or not resource.size_gb else price * resource.size_gb / MONTH

@@ -20,7 +20,7 @@ from reconciler.plan.service_plan import Plan
 
 
 @dataclass(frozen=True)
-class Strangers:
+class ForeignResources:
     """Things of one service (as their tags say) and one ledger, and why they are not ours."""
 
     service: str
@@ -31,12 +31,12 @@ class Strangers:
     cost: Sum
 
 
-def strangers(plan: Plan) -> tuple[Strangers, ...]:
+def strangers(plan: Plan) -> tuple[ForeignResources, ...]:
     """Everything that is not ours, by service and ledger."""
     groups: dict[tuple[str, str, str], list[Resource]] = {}
     for one in _foreign(plan):
-        key = (service_of(one.thing), one.thing.tags.get(t.LEDGER, ""), one.text)
-        groups.setdefault(key, []).append(one.thing)
+        key = (service_of(one.resource), one.resource.tags.get(t.LEDGER, ""), one.text)
+        groups.setdefault(key, []).append(one.resource)
     now = known_now(plan)
     return tuple(_group(key, groups[key], now) for key in sorted(groups))
 
@@ -47,12 +47,16 @@ def known_now(plan: Plan) -> datetime | None:
 
 
 def _foreign(plan: Plan) -> list[Verdict]:
-    inside = (one for todo in plan.services for one in todo.verdicts)
+    inside = (one for service_plan in plan.services for one in service_plan.verdicts)
     return [*plan.strangers, *(one for one in inside if one.reason is Reason.FOREIGN)]
 
 
-def _group(key: tuple[str, str, str], things: list[Resource], now: datetime | None) -> Strangers:
+def _group(
+    key: tuple[str, str, str], resources: list[Resource], now: datetime | None
+) -> ForeignResources:
     service, ledger, why = key
-    places = tuple(sorted({str(one.place) for one in things}))
-    cost = estimate.add(estimate.of(one, now) for one in things)
-    return Strangers(service, ledger, why, Counter(one.kind for one in things), places, cost)
+    places = tuple(sorted({str(one.place) for one in resources}))
+    cost = estimate.add(estimate.of(one, now) for one in resources)
+    return ForeignResources(
+        service, ledger, why, Counter(one.kind for one in resources), places, cost
+    )

@@ -19,7 +19,7 @@ _TWICE = 2
 
 
 @dataclass(frozen=True)
-class Pulse:
+class LoopStatus:
     """What the loop has done so far; times are seconds on the loop's clock.
 
     `complete` and `full` are when the last complete round of any kind, and the last complete full
@@ -33,24 +33,24 @@ class Pulse:
     why: str = ""
 
     @staticmethod
-    def born(now: float) -> Pulse:
+    def born(now: float) -> LoopStatus:
         """Before the first round: it has as long as any other."""
-        return Pulse(now, now)
+        return LoopStatus(now, now)
 
-    def begun(self, now: float) -> Pulse:
+    def begun(self, now: float) -> LoopStatus:
         """A round begins."""
         return replace(self, running=now)
 
-    def ended(self, now: float, *, full: bool, why: str) -> Pulse:
+    def ended(self, now: float, *, full: bool, why: str) -> LoopStatus:
         """The round has ended; `why` says what it missed, '' for a complete one."""
         rounds = self.rounds + 1
         if why:
             return replace(self, running=None, rounds=rounds, why=why)
         last_full = now if full else self.full
-        return Pulse(now, last_full, running=None, rounds=rounds)
+        return LoopStatus(now, last_full, running=None, rounds=rounds)
 
 
-def ills(pulse: Pulse, intervals: Intervals, now: float) -> tuple[str, ...]:
+def problems(pulse: LoopStatus, intervals: Intervals, now: float) -> tuple[str, ...]:
     """Why the loop is not well; empty when it is."""
     working = 0.0 if pulse.running is None else min(now - pulse.running, LONGEST_ROUND)
     found = [

@@ -12,14 +12,15 @@ from dataclasses import dataclass, field
 
 from reconciler.aws.client.response_events import SLOWER
 from reconciler.config.loader import Settings
-from reconciler.daemon.loop import Swept
+from reconciler.daemon.loop import IterationResult
 from reconciler.errors import AccessDenied
 from reconciler.model.outcome import Outcome
-from reconciler.output.notifications.message import Told
+from reconciler.output.notifications.message import NotificationHistory
 from reconciler.output.notifications.notifier import approving
 from reconciler.plan.circuit_breaker import Breaker, Cap
 from reconciler.ports.service import OnOutcome
-from reconciler.sweep.runner import Result, sweep
+from reconciler.sweep.result import SweepResult
+from reconciler.sweep.runner import sweep
 from reconciler.util import signals
 from reconciler.wiring.edges import Edges
 from reconciler.wiring.fleet_builder import opened
@@ -27,7 +28,7 @@ from reconciler.wiring.notifier_factory import notifier
 
 
 @dataclass
-class Sweeps:
+class SweepIteration:
     """Sweeps when called. Sessions live on from round to round while the configuration does.
 
     `on_outcome` hears of every item, `on_answer` of every request to AWS, `on_sent` of notices.
@@ -38,29 +39,29 @@ class Sweeps:
     on_outcome: OnOutcome
     on_answer: Callable[[str, str], None]
     on_sent: Callable[[str, str], None] = lambda _way, _outcome: None
-    _told_of: Told = field(default_factory=Told, init=False)
+    _told_of: NotificationHistory = field(default_factory=NotificationHistory, init=False)
     _edges: Edges | None = field(default=None, init=False)
     _throttled: int = field(default=0, init=False)
 
-    def __call__(self, young: bool) -> Swept:
+    def __call__(self, unfinished_only: bool) -> IterationResult:
         """One sweep. Raises ToolError: configuration, credentials, breaker, AWS."""
         self._throttled = 0
         settings = self.load()
         try:
-            result = self._sweep(settings, young=young)
+            result = self._sweep(settings, unfinished_only=unfinished_only)
         except AccessDenied:
             self._edges = None  # whoever logs in now is asked anew
             raise
         if result.gaps or result.left.unknown:
             self._edges = None  # so is an account of many that could not be entered
-        return Swept(result, self._throttled)
+        return IterationResult(result, self._throttled)
 
     def _connected(self, settings: Settings) -> Edges:
         if self._edges is None or self._edges.settings != settings:
             self._edges = Edges(settings, settings.reconciler.reach, self._heard)
         return self._edges
 
-    def _sweep(self, settings: Settings, *, young: bool) -> Result:
+    def _sweep(self, settings: Settings, *, unfinished_only: bool) -> SweepResult:
         edges = self._connected(chosen(settings, self.names))
         found = opened(settings, self.names, edges)
         breaker = settings.reconciler.breaker
@@ -72,7 +73,14 @@ class Sweeps:
             self._told(outcome)
 
         approve = approving(guard.check, people)
-        result = sweep(found.services, {}, told, young=young, approve=approve, beside=found.beside)
+        result = sweep(
+            found.services,
+            {},
+            told,
+            unfinished_only=unfinished_only,
+            approve=approve,
+            beside=found.beside,
+        )
         if people is not None:
             people.done(result)
         return result

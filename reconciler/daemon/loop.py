@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
-from reconciler.daemon.health import Pulse, ills
+from reconciler.daemon.health import LoopStatus, problems
 from reconciler.daemon.schedule import Intervals, Schedule
 from reconciler.errors import Refused, ToolError
-from reconciler.sweep.runner import Result
+from reconciler.sweep.result import SweepResult
 from reconciler.util import signals
 from reconciler.util.log import Logger
 from reconciler.util.secret import redact
@@ -66,10 +66,10 @@ class RealClock:
 
 
 @dataclass(frozen=True)
-class Swept:
+class IterationResult:
     """What a round's sweep came to: its result, and how many of its calls AWS put off."""
 
-    result: Result | None
+    result: SweepResult | None
     throttled: int = 0
 
 
@@ -83,7 +83,7 @@ class Round:
     full: bool
     began: datetime
     seconds: float
-    result: Result | None = None
+    result: SweepResult | None = None
     throttled: int = 0
     error: Exception | None = None
 
@@ -118,7 +118,7 @@ class Round:
         return "full" if self.full else "young"
 
 
-Sweep = Callable[[bool], Swept]
+Sweep = Callable[[bool], IterationResult]
 """Sweeps once; young if asked so. Raises whatever a sweep raises."""
 
 OnRound = Callable[[Round], None]
@@ -134,13 +134,13 @@ class Loop:
     clock: Clock = field(default_factory=RealClock)
 
     def __post_init__(self) -> None:
-        self.pulse = Pulse.born(self.clock.seconds())
+        self.pulse = LoopStatus.born(self.clock.seconds())
         self._schedule = Schedule(self.intervals)
 
     @property
-    def ills(self) -> tuple[str, ...]:
+    def problems(self) -> tuple[str, ...]:
         """Why the loop is not well now; empty when it is."""
-        return ills(self.pulse, self.intervals, self.clock.seconds())
+        return problems(self.pulse, self.intervals, self.clock.seconds())
 
     def run(self) -> None:
         """Until the first signal, which lets the item under way be finished."""
@@ -170,7 +170,7 @@ class Loop:
     def _round(self, began: float, *, full: bool) -> Round:
         at = self.clock.now()
         error: Exception | None = None
-        swept = Swept(None)
+        swept = IterationResult(None)
         try:
             swept = self.sweep(not full)
         except ToolError as trouble:

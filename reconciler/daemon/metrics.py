@@ -17,12 +17,17 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from reconciler.cost import estimate
 from reconciler.daemon.loop import Round
 from reconciler.daemon.orphan_tracker import Orphans
-from reconciler.model.outcome import Fate, Outcome
+from reconciler.model.outcome import Outcome, OutcomeStatus
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 _SECONDS = (0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800)
-_NOT_DONE = (Fate.BLOCKED, Fate.FAILED, Fate.PENDING, Fate.UNSEEN)
+_NOT_DONE = (
+    OutcomeStatus.BLOCKED,
+    OutcomeStatus.FAILED,
+    OutcomeStatus.PENDING,
+    OutcomeStatus.UNSEEN,
+)
 
 
 class Metrics:
@@ -68,13 +73,13 @@ class Metrics:
 
     def item(self, outcome: Outcome) -> None:
         """One thing's fate is known."""
-        thing = outcome.resource
-        service = thing.deploy.service if thing.deploy else ""
-        if outcome.fate is Fate.GONE:
-            self._deletions.labels(service, thing.kind).inc()
-            self._saved.inc(estimate.hourly(thing) or 0.0)
-        elif outcome.fate in _NOT_DONE:
-            self._failures.labels(service, thing.kind, outcome.fate.value).inc()
+        resource = outcome.resource
+        service = resource.deploy.service if resource.deploy else ""
+        if outcome.status is OutcomeStatus.GONE:
+            self._deletions.labels(service, resource.kind).inc()
+            self._saved.inc(estimate.hourly(resource) or 0.0)
+        elif outcome.status in _NOT_DONE:
+            self._failures.labels(service, resource.kind, outcome.status.value).inc()
 
     def round(self, done: Round) -> None:
         """A round has ended."""
@@ -118,13 +123,13 @@ class _Seen:
     def _by_cause(self) -> GaugeMetricFamily:
         words = "Things that nothing roots, as last seen"
         family = GaugeMetricFamily("reconciler_orphans", words, labels=("service", "kind", "cause"))
-        counts = Count((one.service, one.thing.kind, one.cause) for one in self._orphans)
+        counts = Count((one.service, one.resource.kind, one.cause) for one in self._orphans)
         for labels, number in sorted(counts.items()):
             family.add_metric(labels, number)
         return family
 
     def _waste(self) -> Iterator[GaugeMetricFamily]:
-        waste = [one.thing for one in self._orphans if one.waste]
+        waste = [one.resource for one in self._orphans if one.waste]
         prices = [estimate.hourly(one) for one in waste]
         born = min((one.deploy.born for one in waste if one.deploy), default=None)
         age = (self._now() - born).total_seconds() if born else 0.0

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from reconciler.gc.verdict import CONDEMNED, KEPT, Verdict
-from reconciler.model.outcome import Fate
+from reconciler.model.outcome import OutcomeStatus
 from reconciler.model.resource import Resource
 from reconciler.plan.service_plan import Plan
-from reconciler.sweep.runner import Result
+from reconciler.sweep.result import SweepResult
 
 GARBAGE = "garbage"
 BLOCKED = "blocked"
@@ -29,13 +29,13 @@ class Orphan:
     reason for which it is kept.
     """
 
-    thing: Resource
+    resource: Resource
     cause: str
 
     @property
     def service(self) -> str:
         """The service that its tags name; '' where they name none."""
-        return self.thing.deploy.service if self.thing.deploy else ""
+        return self.resource.deploy.service if self.resource.deploy else ""
 
     @property
     def waste(self) -> bool:
@@ -46,7 +46,10 @@ class Orphan:
 def orphaned(plan: Plan) -> list[Verdict]:
     """The verdicts on what nothing roots, of the services that are known."""
     return [
-        one for todo in plan.services for one in todo.verdicts if one.collect or one.reason in KEPT
+        one
+        for service_plan in plan.services
+        for one in service_plan.verdicts
+        if one.collect or one.reason in KEPT
     ]
 
 
@@ -59,22 +62,24 @@ class Orphans:
     def __iter__(self) -> Iterator[Orphan]:
         return iter(self.known.values())
 
-    def after(self, result: Result, *, full: bool) -> Orphans:
+    def after(self, result: SweepResult, *, full: bool) -> Orphans:
         """What is known after a sweep."""
-        tried = {one.resource.key for one in result.outcomes if one.fate is not Fate.GONE}
-        seen = {one.thing.key: _orphan(one, tried) for one in orphaned(result.left)}
+        tried = {
+            one.resource.key for one in result.outcomes if one.status is not OutcomeStatus.GONE
+        }
+        seen = {one.resource.key: _orphan(one, tried) for one in orphaned(result.left)}
         gone = {one.resource.key for one in result.gone}
         unknown = {one.service for one in result.left.unknown}
         old = {
             key: one
             for key, one in self.known.items()
             if key not in gone
-            and (one.service in unknown or not (full or one.thing.label in CONDEMNED))
+            and (one.service in unknown or not (full or one.resource.label in CONDEMNED))
         }
         return Orphans(old | seen)
 
 
 def _orphan(verdict: Verdict, tried: set[Key]) -> Orphan:
     if not verdict.collect:
-        return Orphan(verdict.thing, verdict.reason.value)
-    return Orphan(verdict.thing, BLOCKED if verdict.thing.key in tried else GARBAGE)
+        return Orphan(verdict.resource, verdict.reason.value)
+    return Orphan(verdict.resource, BLOCKED if verdict.resource.key in tried else GARBAGE)

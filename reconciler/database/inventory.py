@@ -14,13 +14,13 @@ from reconciler.database.state_comment import State
 from reconciler.model import tags as t
 from reconciler.model.fencing import NEVER
 from reconciler.model.resource import DATABASE, MAKING, Resource
-from reconciler.model.tags import Label, Place
+from reconciler.model.tags import AccountRegion, Label
 
 GIB = 1024**3
 
 
 def as_resources(
-    infos: Iterable[DatabaseInfo], service: str, ledger: str, place: Place
+    infos: Iterable[DatabaseInfo], service: str, ledger: str, place: AccountRegion
 ) -> tuple[Resource, ...]:
     """The databases that are things of `service`, or pass for ones: these with a doubt.
 
@@ -44,7 +44,7 @@ def _names(claim: Claim, ledger: str) -> bool:
     return memory is not None and memory.ledger == ledger
 
 
-def _resource(claim: Claim, ledger: str, place: Place) -> Resource:
+def _resource(claim: Claim, ledger: str, place: AccountRegion) -> Resource:
     """One that no deploy made, but that a memory rightly claims, is held: it is never dropped."""
     info = claim.info
     tags = {

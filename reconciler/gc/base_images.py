@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reconciler.model.resource import BASE, Gap
-from reconciler.model.tags import Place
+from reconciler.model.tags import AccountRegion
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Bases:
     named: tuple[tuple[str, str], ...] = ()
     gaps: tuple[Gap, ...] = ()
 
-    def keeps(self, image: str, place: Place) -> str:
+    def keeps(self, image: str, place: AccountRegion) -> str:
         """Why an image of `place` is kept; '' where nobody names it."""
         for id_, service in self.named:
             if id_ == image:

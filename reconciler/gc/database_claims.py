@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from reconciler.gc.ownership import Home
+from reconciler.gc.ownership import ServiceLocation
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.resource import DATABASE, MAKING, Resource
 
@@ -22,10 +22,12 @@ class Dispute(NamedTuple):
     cure: str
 
 
-def dispute(home: Home, rooted: Iterable[DeployId], things: Iterable[Resource]) -> Dispute | None:
+def dispute(
+    home: ServiceLocation, rooted: Iterable[DeployId], resources: Iterable[Resource]
+) -> Dispute | None:
     """The first rooted deploy whose database is in doubt; `things` are the service's."""
     # By id: who looks twice, before and after, may list one twice.
-    claims = {one.id: one for one in things if one.kind == DATABASE and one.state != MAKING}
+    claims = {one.id: one for one in resources if one.kind == DATABASE and one.state != MAKING}
     for deploy in sorted(rooted) if claims else ():
         of_it = [one for one in claims.values() if one.deploy == deploy]
         believed = [one for one in of_it if not one.doubt]
@@ -34,7 +36,7 @@ def dispute(home: Home, rooted: Iterable[DeployId], things: Iterable[Resource]) 
     return None
 
 
-def _said(home: Home, deploy: DeployId, found: list[Resource]) -> Dispute:
+def _said(home: ServiceLocation, deploy: DeployId, found: list[Resource]) -> Dispute:
     born = {deploy.database_name(one) for one in (home.ledger, *home.was)}
     found.sort(key=lambda one: (one.name not in born, one.name))
     first = found[0]

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from reconciler.gc import name_witnesses, ownership
 from reconciler.gc.database_claims import dispute
 from reconciler.gc.misplaced_ledger import of_a_restored_zone
-from reconciler.gc.ownership import Home, Things
+from reconciler.gc.ownership import ServiceLocation, Things
 from reconciler.gc.references import spare
 from reconciler.gc.verdict import CONDEMNED, Reason, Root, Roots, Verdict, role
 from reconciler.model.deploy_id import DeployId
@@ -23,41 +23,41 @@ from reconciler.model.resource import APART, GROUP, IMAGE, RDS_INSTANCE, Invento
 from reconciler.model.tags import HELD_BY_ADOPTION
 
 
-class Case(NamedTuple):
+class RuleInput(NamedTuple):
     """What the rules are asked about: a thing, the deploy that it names, and what is beside it.
 
     `witnessed` are the deploys any of whose addresses stands in the A record or under another
     name, with the reason to keep them.
     """
 
-    thing: Resource
+    resource: Resource
     deploy: DeployId
     root: Root
-    things: Things
+    resources: Things
     witnessed: Mapping[DeployId, tuple[Reason, str]]
 
 
-Rule = Callable[[Case], Verdict | None]
+Rule = Callable[[RuleInput], Verdict | None]
 
 
 def mark(inventory: Inventory, roots: Roots) -> tuple[Verdict, ...]:
     """A verdict for every resource, in the inventory's order."""
     roots = settled(inventory, roots)
     places = {one.place for one in inventory.resources}
-    things = {place: ownership.index(inventory.resources, place) for place in places}
+    resources = {place: ownership.index(inventory.resources, place) for place in places}
     seen = {name: witnesses(root, inventory.resources) for name, root in roots.items()}
-    verdicts = [_judge(one, roots, things[one.place], seen) for one in inventory.resources]
+    verdicts = [_judge(one, roots, resources[one.place], seen) for one in inventory.resources]
     return spare([_maybe_in_use(one, inventory) for one in verdicts], roots)
 
 
 def _maybe_in_use(verdict: Verdict, inventory: Inventory) -> Verdict:
     """An RDS instance that could not be read may be in any group."""
-    thing = verdict.thing
-    if thing.kind != GROUP or not verdict.collect:
+    resource = verdict.resource
+    if resource.kind != GROUP or not verdict.collect:
         return verdict
-    hidden = any(one.kind == RDS_INSTANCE and one.place == thing.place for one in inventory.gaps)
+    hidden = any(one.kind == RDS_INSTANCE and one.place == resource.place for one in inventory.gaps)
     why = "RDS instances could not be read: one may be in it"
-    return Verdict(thing, Reason.IN_USE, why) if hidden else verdict
+    return Verdict(resource, Reason.IN_USE, why) if hidden else verdict
 
 
 def settled(inventory: Inventory, roots: Roots) -> Roots:
@@ -120,9 +120,9 @@ def _older(root: Root, inventory: Inventory) -> str:
         )
     # Of a fleet's garbage nothing is: then nobody's birth has to be proved here.
     suspects = [one for one in ours if _may_be_lost(one, root)]
-    things = ownership.index(inventory.resources, root.home.place) if suspects else {}
+    resources = ownership.index(inventory.resources, root.home.place) if suspects else {}
     for one in suspects:
-        if _is_lost(one, root, things):
+        if _is_lost(one, root, resources):
             return (
                 f"{one.id} is labelled {one.tags.get('deploy-state')!r}, but the ledger does not "
                 f"name {one.deploy}: the ledger may be older than it should be"
@@ -130,11 +130,11 @@ def _older(root: Root, inventory: Inventory) -> str:
     return _record_of_another(root, ours)
 
 
-def _ours(inventory: Inventory, home: Home) -> list[Resource]:
+def _ours(inventory: Inventory, home: ServiceLocation) -> list[Resource]:
     return [one for one in inventory.resources if _claims(one, home)]
 
 
-def _claims(one: Resource, home: Home) -> bool:
+def _claims(one: Resource, home: ServiceLocation) -> bool:
     deploy = one.deploy
     return (
         deploy is not None
@@ -147,10 +147,10 @@ def _may_be_lost(one: Resource, root: Root) -> bool:
     return one.label not in CONDEMNED and one.deploy not in root.ledger.rooted
 
 
-def _is_lost(one: Resource, root: Root, things: Things) -> bool:
+def _is_lost(one: Resource, root: Root, resources: Things) -> bool:
     if _is_adopted(one, root):
         return True
-    return not one.held and not ownership.doubt(one, root.home, things)
+    return not one.held and not ownership.doubt(one, root.home, resources)
 
 
 def _is_adopted(one: Resource, root: Root) -> bool:
@@ -169,21 +169,21 @@ def _record_of_another(root: Root, ours: Iterable[Resource]) -> str:
 
 
 def _judge(
-    thing: Resource,
+    resource: Resource,
     roots: Roots,
-    things: Things,
+    resources: Things,
     seen: Mapping[str, Mapping[DeployId, tuple[Reason, str]]],
 ) -> Verdict:
-    deploy = thing.deploy
+    deploy = resource.deploy
     if deploy is None:
-        return Verdict(thing, Reason.FOREIGN, "its deploy-id does not parse")
+        return Verdict(resource, Reason.FOREIGN, "its deploy-id does not parse")
     root = roots.get(deploy.service)
     if root is None:
-        return Verdict(thing, Reason.FOREIGN, f"service {deploy.service} is not configured here")
-    return judge(Case(thing, deploy, root, things, seen[deploy.service]))
+        return Verdict(resource, Reason.FOREIGN, f"service {deploy.service} is not configured here")
+    return judge(RuleInput(resource, deploy, root, resources, seen[deploy.service]))
 
 
-def judge(case: Case, heard: Callable[[Rule, Verdict | None], None] | None = None) -> Verdict:
+def judge(case: RuleInput, heard: Callable[[Rule, Verdict | None], None] | None = None) -> Verdict:
     """Ask the rules in their order, until one speaks. `heard` is told of each that was asked."""
     for rule in RULES:
         verdict = rule(case)
@@ -191,88 +191,90 @@ def judge(case: Case, heard: Callable[[Rule, Verdict | None], None] | None = Non
             heard(rule, verdict)
         if verdict is not None:
             return verdict
-    return Verdict(case.thing, Reason.UNROOTED, f"the ledger does not name {case.deploy}")
+    return Verdict(case.resource, Reason.UNROOTED, f"the ledger does not name {case.deploy}")
 
 
-def _foreign(case: Case) -> Verdict | None:
+def _foreign(case: RuleInput) -> Verdict | None:
     if not case.root.home.ledger:
-        return Verdict(case.thing, Reason.UNKNOWN, case.root.problem)  # nobody knows which is ours
-    if case.root.home.owns(case.thing.tags.get("deploy-ledger")):
+        return Verdict(
+            case.resource, Reason.UNKNOWN, case.root.problem
+        )  # nobody knows which is ours
+    if case.root.home.owns(case.resource.tags.get("deploy-ledger")):
         return None
-    return Verdict(case.thing, Reason.FOREIGN, "its tags name another ledger")
+    return Verdict(case.resource, Reason.FOREIGN, "its tags name another ledger")
 
 
-def _adopted(case: Case) -> Verdict | None:
+def _adopted(case: RuleInput) -> Verdict | None:
     """What no deploy created has no birth to prove, and no sweep deletes it."""
-    if not _is_adopted(case.thing, case.root) or case.root.problem:
+    if not _is_adopted(case.resource, case.root) or case.root.problem:
         return None
     ledger, deploy = case.root.ledger, case.deploy
     known = ownership.Adopted(ledger.addresses_of(deploy), ledger.instances_of(deploy))
-    why = ownership.stands_in(case.thing, known, case.things)
+    why = ownership.stands_in(case.resource, known, case.resources)
     if why:
-        return Verdict(case.thing, Reason.LOOK_ALIKE, why)
-    return _rooted(case) or Verdict(case.thing, Reason.HELD, "adopted: no deploy created it")
+        return Verdict(case.resource, Reason.LOOK_ALIKE, why)
+    return _rooted(case) or Verdict(case.resource, Reason.HELD, "adopted: no deploy created it")
 
 
-def _look_alike(case: Case) -> Verdict | None:
-    if case.thing.kind not in ownership.KINDS:
-        return Verdict(case.thing, Reason.FOREIGN, f"a {case.thing.kind}: no kind of ours")
-    why = ownership.doubt(case.thing, case.root.home, case.things)
-    return Verdict(case.thing, Reason.LOOK_ALIKE, why) if why else None
+def _look_alike(case: RuleInput) -> Verdict | None:
+    if case.resource.kind not in ownership.KINDS:
+        return Verdict(case.resource, Reason.FOREIGN, f"a {case.resource.kind}: no kind of ours")
+    why = ownership.doubt(case.resource, case.root.home, case.resources)
+    return Verdict(case.resource, Reason.LOOK_ALIKE, why) if why else None
 
 
-def _unknown(case: Case) -> Verdict | None:
+def _unknown(case: RuleInput) -> Verdict | None:
     problem = case.root.problem
-    return Verdict(case.thing, Reason.UNKNOWN, problem) if problem else None
+    return Verdict(case.resource, Reason.UNKNOWN, problem) if problem else None
 
 
-def _rooted(case: Case) -> Verdict | None:
+def _rooted(case: RuleInput) -> Verdict | None:
     reason = role(case.root.ledger, case.deploy)
     if reason is None:
         return None
     return Verdict(
-        case.thing,
+        case.resource,
         reason,
         f"{case.deploy} is {reason} in generation {case.root.ledger.gen}",
     )
 
 
-def _witness(case: Case) -> Verdict | None:
+def _witness(case: RuleInput) -> Verdict | None:
     said = case.witnessed.get(case.deploy)
-    return Verdict(case.thing, *said) if said else None
+    return Verdict(case.resource, *said) if said else None
 
 
-def _held(case: Case) -> Verdict | None:
-    if not case.thing.held:
+def _held(case: RuleInput) -> Verdict | None:
+    if not case.resource.held:
         return None
-    why = case.thing.hold.strip() or "no reason was given"
-    return Verdict(case.thing, Reason.HELD, f"deploy-hold: {why}")
+    why = case.resource.hold.strip() or "no reason was given"
+    return Verdict(case.resource, Reason.HELD, f"deploy-hold: {why}")
 
 
-def _lost(case: Case) -> Verdict | None:
-    if case.thing.label in CONDEMNED:
+def _lost(case: RuleInput) -> Verdict | None:
+    if case.resource.label in CONDEMNED:
         return None
-    label = case.thing.tags.get("deploy-state", "nothing")
-    return Verdict(case.thing, Reason.LOST, f"not rooted, yet labelled {label!r}")
+    label = case.resource.tags.get("deploy-state", "nothing")
+    return Verdict(case.resource, Reason.LOST, f"not rooted, yet labelled {label!r}")
 
 
-def _base(case: Case) -> Verdict | None:
+def _base(case: RuleInput) -> Verdict | None:
     """Whoever made it: a configured service is to be launched from it."""
-    thing = case.thing
-    why = case.root.bases.keeps(thing.id, thing.place) if thing.kind == IMAGE else ""
-    return Verdict(thing, Reason.IN_USE, why) if why else None
+    resource = case.resource
+    why = case.root.bases.keeps(resource.id, resource.place) if resource.kind == IMAGE else ""
+    return Verdict(resource, Reason.IN_USE, why) if why else None
 
 
-def _shared(case: Case) -> Verdict | None:
-    if not case.thing.shared:
+def _shared(case: RuleInput) -> Verdict | None:
+    if not case.resource.shared:
         return None
-    return Verdict(case.thing, Reason.IN_USE, "it is shared with other accounts")
+    return Verdict(case.resource, Reason.IN_USE, "it is shared with other accounts")
 
 
-def _young(case: Case) -> Verdict | None:
+def _young(case: RuleInput) -> Verdict | None:
     if case.root.now - case.deploy.born >= case.root.min_age:
         return None
-    return Verdict(case.thing, Reason.YOUNG, f"younger than {case.root.min_age}")
+    return Verdict(case.resource, Reason.YOUNG, f"younger than {case.root.min_age}")
 
 
 RULES: tuple[Rule, ...] = (

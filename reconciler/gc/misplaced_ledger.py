@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reconciler.gc.ownership import Home
+from reconciler.gc.ownership import ServiceLocation
 from reconciler.gc.verdict import Root
 from reconciler.model.resource import DATABASE, Inventory
 
@@ -35,7 +35,7 @@ def in_sight(root: Root, inventory: Inventory) -> Root:
     )
 
 
-def of_a_restored_zone(home: Home, inventory: Inventory) -> str:
+def of_a_restored_zone(home: ServiceLocation, inventory: Inventory) -> str:
     """A hosted zone that is deleted and restored has a new id: the tags name the old one.
 
     Its name is the same, so nobody but this service can have written them.

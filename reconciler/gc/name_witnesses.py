@@ -117,7 +117,9 @@ def apart(root: Root) -> tuple[Note, ...]:
 def keeping(found: Iterable[Verdict], standing: Collection[DeployId]) -> set[DeployId]:
     """The deploys that nothing but another name keeps."""
     return {
-        one.thing.deploy
+        one.resource.deploy
         for one in found
-        if one.reason is Reason.WITNESSED and one.thing.deploy in standing and one.thing.deploy
+        if one.reason is Reason.WITNESSED
+        and one.resource.deploy in standing
+        and one.resource.deploy
     }

@@ -14,7 +14,7 @@ def plain(name: str) -> str:
 
 
 @dataclass(frozen=True)
-class Names:
+class OtherNames:
     """Every name but the service's record, with the addresses that it holds.
 
     `problem` says why they could not be read: then each of them may hold any address. `cure` and
@@ -28,11 +28,11 @@ class Names:
     refusal: type[ToolError] = Refused
 
     @staticmethod
-    def unread(error: ToolError) -> Names:
+    def unread(error: ToolError) -> OtherNames:
         """What `error` let nothing be known of."""
-        return Names({}, error.message, error.cure or "try again", refusal_for(error))
+        return OtherNames({}, error.message, error.cure or "try again", refusal_for(error))
 
-    def without(self, names: Collection[str]) -> Names:
+    def without(self, names: Collection[str]) -> OtherNames:
         """Less the names that somebody vouches for."""
         known = {plain(one) for one in names}
         return replace(self, held={one: at for one, at in self.held.items() if one not in known})

@@ -30,7 +30,7 @@ from reconciler.model.resource import (
     VOLUME,
     Resource,
 )
-from reconciler.model.tags import Place
+from reconciler.model.tags import AccountRegion
 
 EARLY = timedelta(minutes=5)
 LATE = timedelta(hours=24)
@@ -41,7 +41,7 @@ Things = Mapping[tuple[str, str], Resource]
 
 
 @dataclass(frozen=True)
-class Home:
+class ServiceLocation:
     """Where a configured service's things are born: its ledger, its account and region.
 
     `was` are the addresses that the ledger had before it was moved, newest first.
@@ -49,7 +49,7 @@ class Home:
 
     service: str
     ledger: str
-    place: Place
+    place: AccountRegion
     was: tuple[str, ...] = ()
 
     def owns(self, ledger: str | None) -> bool:
@@ -57,36 +57,36 @@ class Home:
         return bool(self.ledger) and ledger in (self.ledger, *self.was)
 
 
-def index(resources: tuple[Resource, ...], place: Place) -> Things:
+def index(resources: tuple[Resource, ...], place: AccountRegion) -> Things:
     """The things of one place by kind and id."""
     return {(one.kind, one.id): one for one in resources if one.place == place}
 
 
-def doubt(thing: Resource, home: Home, things: Things) -> str:
+def doubt(resource: Resource, home: ServiceLocation, resources: Things) -> str:
     """Why `thing` was not born of the deploy its tags name; '' when its birth is proved."""
-    deploy = thing.deploy
+    deploy = resource.deploy
     if deploy is None:
         return "its deploy-id does not parse"
-    proof = _PROOFS.get(thing.kind)
+    proof = _PROOFS.get(resource.kind)
     if proof is None:
-        return f"a {thing.kind} is nothing that a deploy makes"
+        return f"a {resource.kind} is nothing that a deploy makes"
     return (
-        copied(thing, home)
-        or _of_another_service(thing)
-        or _outside_its_time(thing, deploy)
-        or proof(_Case(thing, deploy, home, things))
+        copied(resource, home)
+        or _of_another_service(resource)
+        or _outside_its_time(resource, deploy)
+        or proof(_Case(resource, deploy, home, resources))
     )
 
 
-def copied(thing: Resource, home: Home) -> str:
+def copied(resource: Resource, home: ServiceLocation) -> str:
     """How its tags show that they were written for something else; '' where they do not.
 
     All that can be asked of an adopted machine: no deploy made it, but its tags are its own.
     """
-    if thing.place != home.place:
-        return f"it is in {thing.place}, the service in {home.place}"
-    if thing.tags.get(t.PART) != t.part(thing.kind, home.place):
-        return f"its tags were born on {thing.tags.get(t.PART, 'nothing')!r}"
+    if resource.place != home.place:
+        return f"it is in {resource.place}, the service in {home.place}"
+    if resource.tags.get(t.PART) != t.part(resource.kind, home.place):
+        return f"its tags were born on {resource.tags.get(t.PART, 'nothing')!r}"
     return ""
 
 
@@ -101,7 +101,7 @@ class Adopted:
     ids: Sequence[str] = ()
 
 
-def stands_in(thing: Resource, known: Adopted, things: Things) -> str:
+def stands_in(resource: Resource, known: Adopted, resources: Things) -> str:
     """How an instance shows that it only has an adopted machine's tags; '' where it does not.
 
     A second instance started with all its tags ("launch more like this") has its kind and place
@@ -109,61 +109,63 @@ def stands_in(thing: Resource, known: Adopted, things: Things) -> str:
     several which holds an address that the ledger names.
     """
     at = known.at
-    if thing.kind == INSTANCE and known.ids:
-        return "" if thing.id in known.ids else f"its tags are those of {', '.join(known.ids)}"
-    if thing.kind != INSTANCE or set(at) & set(thing.addresses):
+    if resource.kind == INSTANCE and known.ids:
+        return "" if resource.id in known.ids else f"its tags are those of {', '.join(known.ids)}"
+    if resource.kind != INSTANCE or set(at) & set(resource.addresses):
         return ""
-    for other in things.values():
-        if other.deploy == thing.deploy and set(at) & set(other.addresses):
+    for other in resources.values():
+        if other.deploy == resource.deploy and set(at) & set(other.addresses):
             return f"its tags are those of {other.id}, which holds the ledger's address"
     return ""
 
 
-def _of_another_service(thing: Resource) -> str:
-    foreign = sorted(key for key in thing.tags if key.startswith("aws:"))
+def _of_another_service(resource: Resource) -> str:
+    foreign = sorted(key for key in resource.tags if key.startswith("aws:"))
     return f"it carries another service's tag {foreign[0]}" if foreign else ""
 
 
-def _outside_its_time(thing: Resource, deploy: DeployId) -> str:
+def _outside_its_time(resource: Resource, deploy: DeployId) -> str:
     # An instance's launch time is reset by every start (aws.md §1): its token proves more.
-    if thing.created is None or thing.kind == INSTANCE:
+    if resource.created is None or resource.kind == INSTANCE:
         return ""
-    if deploy.born - EARLY <= thing.created <= deploy.born + LATE:
+    if deploy.born - EARLY <= resource.created <= deploy.born + LATE:
         return ""
-    return f"it was created {thing.created:%Y-%m-%d %H:%M}, not within a day of its deploy's birth"
+    return (
+        f"it was created {resource.created:%Y-%m-%d %H:%M}, not within a day of its deploy's birth"
+    )
 
 
 class _Case(NamedTuple):
-    thing: Resource
+    resource: Resource
     deploy: DeployId
-    home: Home
-    things: Things
+    home: ServiceLocation
+    resources: Things
 
     def strange(self, other: Resource | None) -> bool:
         """Whether `other` is not, or not provably, of the same deploy."""
         return (
             other is None
             or other.deploy != self.deploy
-            or bool(doubt(other, self.home, self.things))
+            or bool(doubt(other, self.home, self.resources))
         )
 
 
 def _instance(case: _Case) -> str:
-    if case.deploy.owns_token(case.thing.token, case.thing.zone):
+    if case.deploy.owns_token(case.resource.token, case.resource.zone):
         return ""
     return "its launch token is not one of its deploy's"
 
 
 def _attached(case: _Case) -> str:
     """A volume or interface is born with an instance: what holds it must be that deploy's own."""
-    for holder in case.thing.used_by:
-        if case.strange(case.things.get((INSTANCE, holder))):
+    for holder in case.resource.used_by:
+        if case.strange(case.resources.get((INSTANCE, holder))):
             return f"it is attached to {holder}, which this deploy did not make"
     return ""
 
 
 def _image(case: _Case) -> str:
-    same = case.thing.name == case.deploy.image_name
+    same = case.resource.name == case.deploy.image_name
     return "" if same else "its name is not its deploy's"
 
 
@@ -173,15 +175,15 @@ def _snapshot(case: _Case) -> str:
     Where the image still exists it must be the deploy's own and map this snapshot; where it was
     deregistered already (a sweep died in between), the description is the proof.
     """
-    thing = case.thing
-    if not thing.source.startswith("ami-"):
+    resource = case.resource
+    if not resource.source.startswith("ami-"):
         return "it was not made by CreateImage"
-    image = case.things.get((IMAGE, thing.source))
+    image = case.resources.get((IMAGE, resource.source))
     if image is None:
         return ""
     if case.strange(image):
         return f"its image {image.id} is not its deploy's"
-    if image.uses and thing.id not in image.uses:
+    if image.uses and resource.id not in image.uses:
         return f"its image {image.id} does not hold it"
     return ""
 
@@ -193,8 +195,8 @@ def _address(case: _Case) -> str:
     another one, so its tags were never copied along with it, and a transfer clears them. Tags that
     people copied by hand name the kind they were born on; and what holds it must be the deploy's.
     """
-    for holder in case.thing.used_by:
-        known = case.things.get((INSTANCE, holder)) or case.things.get((INTERFACE, holder))
+    for holder in case.resource.used_by:
+        known = case.resources.get((INSTANCE, holder)) or case.resources.get((INTERFACE, holder))
         if case.strange(known):
             return f"it is associated with {holder}, which this deploy did not make"
     return ""
@@ -202,24 +204,24 @@ def _address(case: _Case) -> str:
 
 def _named(case: _Case) -> str:
     """Group, key pair, template: a name is unique in its place, and given in the create call."""
-    if case.deploy.owns_name(case.thing.name):
+    if case.deploy.owns_name(case.resource.name):
         return ""
     return f"its name is not its deploy's, {case.deploy.stem}"
 
 
 def _rds(case: _Case) -> str:
     """A restore inherits its source's tags, but never its identifier (aws.md §8)."""
-    if case.thing.name == case.deploy.rds_identifier:
+    if case.resource.name == case.deploy.rds_identifier:
         return ""
     return f"its identifier is not its deploy's, {case.deploy.rds_identifier}"
 
 
 def _rds_snapshot(case: _Case) -> str:
     """By hand only, and not a copy: automated ones and those of AWS Backup are named by AWS."""
-    if case.thing.type != "manual":
-        return f"it is an {case.thing.type or 'unknown'} snapshot, not made by a deploy"
-    if case.thing.source:
-        return f"it is a copy of {case.thing.source}"
+    if case.resource.type != "manual":
+        return f"it is an {case.resource.type or 'unknown'} snapshot, not made by a deploy"
+    if case.resource.source:
+        return f"it is a copy of {case.resource.source}"
     return _rds(case)
 
 
@@ -227,10 +229,10 @@ def _database(case: _Case) -> str:
     """Its name, and a memory that names itself; one that is being made has no memory yet."""
     home = case.home
     names = {case.deploy.database_name(one) for one in (home.ledger, *home.was)}
-    if case.thing.state == MAKING:
+    if case.resource.state == MAKING:
         names = {making_name(one) for one in names}
-    ours = case.thing.name in names
-    return case.thing.doubt if ours or case.thing.doubt else "its name is not its deploy's"
+    ours = case.resource.name in names
+    return case.resource.doubt if ours or case.resource.doubt else "its name is not its deploy's"
 
 
 _Proof = Callable[[_Case], str]

@@ -27,7 +27,9 @@ def _spare_what_held_machines_need(verdicts: list[Verdict]) -> list[Verdict]:
 
     Not one that `adopt` holds: it was there before any release.
     """
-    machines = [one.thing for one in verdicts if one.thing.kind == INSTANCE and one.thing.held]
+    machines = [
+        one.resource for one in verdicts if one.resource.kind == INSTANCE and one.resource.held
+    ]
     holders = {
         (one.deploy, one.tags.get(LEDGER)): one.id
         for one in machines
@@ -37,11 +39,11 @@ def _spare_what_held_machines_need(verdicts: list[Verdict]) -> list[Verdict]:
 
 
 def _needed(verdict: Verdict, holders: _Holders) -> Verdict:
-    thing = verdict.thing
-    holder = holders.get((thing.deploy, thing.tags.get(LEDGER)))
-    if holder is None or thing.kind not in NEEDED or not verdict.collect:
+    resource = verdict.resource
+    holder = holders.get((resource.deploy, resource.tags.get(LEDGER)))
+    if holder is None or resource.kind not in NEEDED or not verdict.collect:
         return verdict
-    return Verdict(thing, Reason.IN_USE, f"{holder} of its release is held, and needs it")
+    return Verdict(resource, Reason.IN_USE, f"{holder} of its release is held, and needs it")
 
 
 def _spare_data_of_live(verdicts: list[Verdict], roots: Roots) -> list[Verdict]:
@@ -50,7 +52,7 @@ def _spare_data_of_live(verdicts: list[Verdict], roots: Roots) -> list[Verdict]:
     So it is with a machine that people put in a live one's place, and adopted: it goes on with the
     database of the deploy before, which must then be neither shut nor dropped.
     """
-    known = {one.thing.deploy for one in verdicts if one.thing.kind == DATABASE}
+    known = {one.resource.deploy for one in verdicts if one.resource.kind == DATABASE}
     unsure = {
         name
         for name, root in roots.items()
@@ -60,28 +62,31 @@ def _spare_data_of_live(verdicts: list[Verdict], roots: Roots) -> list[Verdict]:
 
 
 def _maybe_of_live(verdict: Verdict, unsure: set[str]) -> Verdict:
-    thing, deploy = verdict.thing, verdict.thing.deploy
-    if thing.kind != DATABASE or verdict.reason not in (Reason.PREVIOUS, Reason.UNROOTED):
+    resource, deploy = verdict.resource, verdict.resource.deploy
+    if resource.kind != DATABASE or verdict.reason not in (Reason.PREVIOUS, Reason.UNROOTED):
         return verdict
     if deploy is None or deploy.service not in unsure:
         return verdict
     text = "no database of the live deploy is known: it may be this one"
-    return Verdict(thing, Reason.IN_USE, text)
+    return Verdict(resource, Reason.IN_USE, text)
 
 
 def _spare_what_is_in_use(verdicts: list[Verdict]) -> tuple[Verdict, ...]:
     """What a kept or an unseen thing uses is kept too; repeated until nothing changes."""
     while True:
-        collected = {one.thing.id for one in verdicts if one.collect}
+        collected = {one.resource.id for one in verdicts if one.collect}
         held = {
-            used: one.thing.id for one in verdicts if not one.collect for used in one.thing.uses
+            used: one.resource.id
+            for one in verdicts
+            if not one.collect
+            for used in one.resource.uses
         }
         # A disk that people hold goes with its machine: so the machine has to stay.
         held |= {
-            user: one.thing.id
+            user: one.resource.id
             for one in verdicts
             if one.reason is Reason.HELD
-            for user in one.thing.used_by
+            for user in one.resource.used_by
         }
         spared = [_spare(one, collected, held) for one in verdicts]
         if spared == verdicts:
@@ -90,9 +95,9 @@ def _spare_what_is_in_use(verdicts: list[Verdict]) -> tuple[Verdict, ...]:
 
 
 def _spare(verdict: Verdict, collected: set[str], held: Mapping[str, str]) -> Verdict:
-    thing = verdict.thing
+    resource = verdict.resource
     if not verdict.collect:
         return verdict
-    users = [one for one in thing.used_by if one not in collected]
-    user = held.get(thing.id) or next(iter(users), "")
-    return Verdict(thing, Reason.IN_USE, f"in use by {user}, which is kept") if user else verdict
+    users = [one for one in resource.used_by if one not in collected]
+    user = held.get(resource.id) or next(iter(users), "")
+    return Verdict(resource, Reason.IN_USE, f"in use by {user}, which is kept") if user else verdict

@@ -9,8 +9,8 @@ from enum import StrEnum
 
 from reconciler.errors import Refused, ToolError
 from reconciler.gc.base_images import NO_BASES, Bases
-from reconciler.gc.other_names import Names
-from reconciler.gc.ownership import Home
+from reconciler.gc.other_names import OtherNames
+from reconciler.gc.ownership import ServiceLocation
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Ledger
 from reconciler.model.resource import Resource
@@ -47,7 +47,7 @@ CONDEMNED = frozenset({Label.PENDING, Label.FAILED, Label.LEFT})
 class Verdict:
     """Keep or collect one thing, with the reason and its words."""
 
-    thing: Resource
+    resource: Resource
     reason: Reason
     text: str
 
@@ -71,12 +71,12 @@ class Root:
     configured service names.
     """
 
-    home: Home
+    home: ServiceLocation
     now: datetime
     ledger: Ledger = field(default_factory=lambda: Ledger(gen=0))
     record: tuple[str, ...] = ()
     also: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    names: Names = field(default_factory=Names)
+    names: OtherNames = field(default_factory=OtherNames)
     problem: str = ""
     cure: str = ""
     refusal: type[ToolError] = Refused

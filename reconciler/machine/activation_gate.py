@@ -40,7 +40,7 @@ _KINDS = (".service", ".timer", ".socket", ".path", ".target", ".mount")
 
 
 @dataclass(frozen=True)
-class Gate:
+class ActivationGate:
     """The systemd units of a service: `app` runs the product, `jobs` run on the live deploy only.
 
     Names as in the configuration; `.service` may be left out.
@@ -154,7 +154,7 @@ would pull in. `others` are units of another service, whose machine this one is 
 """
 
 
-def place_files(gate: Gate) -> str:
+def place_files(gate: ActivationGate) -> str:
     """A sh fragment that writes the gate's files where they differ, the list first.
 
     It changes no running unit. A daemon-reload has to follow, with the state written before: the
@@ -184,7 +184,7 @@ fi
 """Let the generator run, and see that it did."""
 
 
-def boot_script(gate: Gate) -> str:
+def boot_script(gate: ActivationGate) -> str:
     """What cloud-init runs early in EVERY boot (`bootcmd`).
 
     Nothing on a machine that was told what to run: the generator has seen to it. Any other is shut,

@@ -9,11 +9,11 @@ from __future__ import annotations
 import shlex
 
 from reconciler.errors import ShellError
-from reconciler.machine.activation_gate import CLAIM, EARLY, IDENTITY, LIST, MARK, Gate
+from reconciler.machine.activation_gate import CLAIM, EARLY, IDENTITY, LIST, MARK, ActivationGate
 from reconciler.machine.shell import Command, Shell
 
 
-def verify_quarantine(shell: Shell, gate: Gate) -> None:
+def verify_quarantine(shell: Shell, gate: ActivationGate) -> None:
     """Raises ShellError naming each unit that ran, or that could."""
     result = shell.run(Command(quarantine_script(gate), "verify the quarantine", sudo=True))
     if result.text:
@@ -24,7 +24,7 @@ def verify_quarantine(shell: Shell, gate: Gate) -> None:
         )
 
 
-def quarantine_script(gate: Gate) -> str:
+def quarantine_script(gate: ActivationGate) -> str:
     """Prints a line for everything that breaks the quarantine; nothing where it holds."""
     wanted = " ".join(shlex.quote(unit) for unit in gate.all)
     return f"""\

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reconciler.errors import CommandFailed, StaleAct
-from reconciler.machine.activation_gate import CLAIM, GENERATOR, IDENTITY, MARK, Gate
+from reconciler.machine.activation_gate import CLAIM, GENERATOR, IDENTITY, MARK, ActivationGate
 from reconciler.machine.shell import Command, Shell
 from reconciler.machine.unit_control import ACT_SECONDS, STALE, Act, told_script
 
 
-def place_open(shell: Shell, gate: Gate, generation: int, deploy: str) -> None:
+def place_open(shell: Shell, gate: ActivationGate, generation: int, deploy: str) -> None:
     """Place the gate on a live machine without touching a unit; idempotent.
 
     Fenced like every act. Raises StaleAct where the machine has obeyed a newer generation,
@@ -31,7 +31,7 @@ def place_open(shell: Shell, gate: Gate, generation: int, deploy: str) -> None:
         ) from error
 
 
-def place_script(gate: Gate, act: Act) -> str:
+def place_script(gate: ActivationGate, act: Act) -> str:
     """The state first, then the files, then the reload: nothing is shut at any moment.
 
     A reload between them: a clone reads what is on the disk, and units may have been changed there

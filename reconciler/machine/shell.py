@@ -28,7 +28,7 @@ class Command:
 
 
 @dataclass(frozen=True)
-class Result:
+class CommandResult:
     """What a command printed (the last 1 MiB of each stream) and its exit status, always 0."""
 
     stdout: bytes
@@ -52,7 +52,9 @@ class Shell(Protocol):
         """The address the session goes to, for messages."""
         ...
 
-    def run(self, command: Command, on_output: Callable[[bytes], None] | None = None) -> Result:
+    def run(
+        self, command: Command, on_output: Callable[[bytes], None] | None = None
+    ) -> CommandResult:
         """Run to the end.
 
         Raises CommandFailed (status other than 0, last 40 lines as detail), CommandTimedOut,

@@ -21,7 +21,7 @@ from reconciler.machine.activation_gate import (
     LOCK,
     RELOAD,
     STATE,
-    Gate,
+    ActivationGate,
     place_files,
     start_triggers,
     stop_pulled,
@@ -68,7 +68,7 @@ class MachineState:
     generation: int
     active: frozenset[str]
     gated: bool
-    gate: Gate
+    gate: ActivationGate
     units: str = ""
 
     @property
@@ -87,7 +87,7 @@ class MachineState:
         return not self.active & set(self.gate.jobs)
 
 
-def obey(shell: Shell, gate: Gate, act: Act) -> None:
+def obey(shell: Shell, gate: ActivationGate, act: Act) -> None:
     """Make the machine do what `act` says; harmless twice.
 
     Never restarts a unit that runs and is to run. Writes the gate's files where they are missing
@@ -107,7 +107,7 @@ def obey(shell: Shell, gate: Gate, act: Act) -> None:
         ) from error
 
 
-def obey_script(gate: Gate, act: Act) -> str:
+def obey_script(gate: ActivationGate, act: Act) -> str:
     """The act as one sh script."""
     parts = (
         told_script(gate, act),
@@ -123,7 +123,7 @@ def obey_script(gate: Gate, act: Act) -> str:
     return "\n".join(part for part in parts if part) + "\n"
 
 
-def told_script(gate: Gate, act: Act, before_files: str = "") -> str:
+def told_script(gate: ActivationGate, act: Act, before_files: str = "") -> str:
     """The part of an act that starts and stops nothing: the machine remembers what it was told.
 
     RELOAD has to follow. `before_files` runs between the state and the gate's files.
@@ -160,7 +160,7 @@ def _refuse_claimed(act: Act) -> str:
     )
 
 
-def _stop(gate: Gate, act: Act) -> str:
+def _stop(gate: ActivationGate, act: Act) -> str:
     parts = [
         part
         for wanted, name, units in ((act.jobs, "jobs", gate.jobs), (act.app, "app", gate.app))
@@ -170,7 +170,7 @@ def _stop(gate: Gate, act: Act) -> str:
     return "\n".join(parts)
 
 
-def _start(gate: Gate, act: Act) -> str:
+def _start(gate: ActivationGate, act: Act) -> str:
     parts = [
         part
         for wanted, name, units in ((act.app, "app", gate.app), (act.jobs, "jobs", gate.jobs))
@@ -193,7 +193,7 @@ def _refuse_newer(act: Act) -> str:
     )
 
 
-def _wanted_jobs(gate: Gate, act: Act) -> str:
+def _wanted_jobs(gate: ActivationGate, act: Act) -> str:
     """Sets `jobs`; to keep them is to remember what this machine was told last, or else does."""
     if act.jobs != "keep":
         return f"jobs={act.jobs == 'run':d}"
@@ -218,7 +218,7 @@ def _set_apart(act: Act) -> str:
     )
 
 
-def _write_state(gate: Gate, act: Act) -> str:
+def _write_state(gate: ActivationGate, act: Act) -> str:
     said = " ".join(
         shlex.quote(line)
         for line in (
@@ -249,7 +249,7 @@ def last_lines(shell: Shell, unit: str) -> str:
     return shell.run(Command(script, f"read the journal of {unit}", sudo=True)).text
 
 
-def observe(shell: Shell, gate: Gate) -> MachineState:
+def observe(shell: Shell, gate: ActivationGate) -> MachineState:
     """What the machine has obeyed and what runs on it; changes nothing. Raises ShellError's kin."""
     result = shell.run(Command(observe_script(gate), "look at the units", sudo=True))
     lines = [line.partition("=")[::2] for line in result.text.splitlines()]
@@ -266,7 +266,7 @@ def observe(shell: Shell, gate: Gate) -> MachineState:
     )
 
 
-def observe_script(gate: Gate) -> str:
+def observe_script(gate: ActivationGate) -> str:
     """Prints `self=`, the state file, `active=UNIT` and `gated=UNIT` for those that are."""
     tests = (
         f"if systemctl is-active --quiet {name}; then echo active={name}; fi\n"

@@ -13,7 +13,7 @@ import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from reconciler.machine.activation_gate import LIST, MARK, STATE, Gate
+from reconciler.machine.activation_gate import LIST, MARK, STATE, ActivationGate
 
 UNGATED_KINDS = (".device", ".slice", ".scope")
 """Kinds that systemd makes itself or that start nothing: there is no start to keep back."""
@@ -34,7 +34,7 @@ _ASKED = ("Id", "LoadState", "Type", "RemainAfterExit", "FragmentPath")
 _DIGITS = 16
 
 
-def digest(gate: Gate | None) -> str:
+def digest(gate: ActivationGate | None) -> str:
     """Names the set of units: what a machine has obeyed is about this set and no other."""
     if gate is None:
         return ""
@@ -59,14 +59,14 @@ class Known:
 
 
 @dataclass(frozen=True)
-class Problem:
+class UnitProblem:
     """A configured unit that can be neither kept back on a clone nor started there."""
 
     unit: str
     text: str
 
 
-def ask_script(gate: Gate) -> str:
+def ask_script(gate: ActivationGate) -> str:
     """Prints what `read` understands; changes nothing, and shows no line of a crontab."""
     wanted = " ".join(f"-p {one}" for one in _ASKED)
     asks = [
@@ -135,10 +135,10 @@ def read(machine: str, text: str) -> Known:
     return Known(machine, facts, tuple(files), tuple(dict.fromkeys(acting)), shut)
 
 
-def problems(gate: Gate, known: Known) -> tuple[Problem, ...]:
+def problems(gate: ActivationGate, known: Known) -> tuple[UnitProblem, ...]:
     """The configured units that must not be released with, each with what to name instead."""
     found = ((one, _problem(one, known)) for one in gate.all)
-    return tuple(Problem(unit, text) for unit, text in found if text)
+    return tuple(UnitProblem(unit, text) for unit, text in found if text)
 
 
 def _problem(unit: str, known: Known) -> str:
@@ -180,12 +180,12 @@ def _ends_by_itself(unit: str, facts: Mapping[str, str], known: Known) -> str:
     return f"is of Type=oneshot, which runs and ends, and would run at every sweep{there}"
 
 
-def warnings(gate: Gate, known: Known) -> tuple[str, ...]:
+def warnings(gate: ActivationGate, known: Known) -> tuple[str, ...]:
     """What else is enabled and acts on every clone, though nobody named it."""
     return tuple(said for kind, name in known.acting if (said := _warning(kind, name, gate)))
 
 
-def _warning(kind: str, name: str, gate: Gate) -> str:
+def _warning(kind: str, name: str, gate: ActivationGate) -> str:
     if kind == "unit":
         stem = name.removesuffix(".service")
         gated = {name, *(f"{stem}{one}" for one in (".timer", ".path", ".socket"))} & set(gate.all)
@@ -220,6 +220,6 @@ def meant(unit: str, known: Known) -> str:
     return next(iter(difflib.get_close_matches(unit, acting, 1, 0.8)), "")
 
 
-def first_words(found: Iterable[Problem]) -> str:
+def first_words(found: Iterable[UnitProblem]) -> str:
     """Each problem as `unit text`, for one line."""
     return "; ".join(f"{one.unit} {one.text}" for one in found)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from reconciler.model.tags import Place
+from reconciler.model.tags import AccountRegion
 
 EVERYWHERE = "*"
 """As a region: those of an account that could not be entered, so that nobody knows which."""
@@ -24,7 +24,7 @@ MACHINE = "machine"
 """What is read beside the kinds of resources: the tag index, ledgers, other names, machines."""
 
 
-class Status(StrEnum):
+class ReadStatus(StrEnum):
     """Whether a scope was read; the better first."""
 
     READ = "read"
@@ -32,7 +32,7 @@ class Status(StrEnum):
     FAILED = "failed"
 
 
-_WORSE = tuple(Status)
+_WORSE = tuple(ReadStatus)
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ class Read:
     note           why it was not read, in one line
     """
 
-    place: Place
+    place: AccountRegion
     kind: str
-    status: Status = Status.READ
+    status: ReadStatus = ReadStatus.READ
     pages: int = 0
     calls: int = 0
     note: str = ""
@@ -74,4 +74,4 @@ def _both(one: Read, other: Read) -> Read:
 
 def all_read(reads: Iterable[Read]) -> bool:
     """Whether nothing failed and nothing was left out."""
-    return all(one.status is Status.READ for one in reads)
+    return all(one.status is ReadStatus.READ for one in reads)

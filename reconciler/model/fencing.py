@@ -60,11 +60,11 @@ def obey(seen: int, generation: int) -> bool:
     return decide(seen, generation) is not Decision.STALE
 
 
-def admit(seen: int, generation: int, thing: str) -> int:
+def admit(seen: int, generation: int, resource: str) -> int:
     """The generation `thing` remembers from now on. Raises StaleAct for an older act."""
     if not obey(seen, generation):
         raise StaleAct(
-            f"{thing} refused an act of generation {generation}: it has obeyed {seen}",
+            f"{resource} refused an act of generation {generation}: it has obeyed {seen}",
             cure="somebody changed the service since; read the ledger and decide again",
         )
     return generation

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reconciler.model.coverage import Status
+from reconciler.model.coverage import ReadStatus
 from reconciler.model.resource import Resource
 
 
-class Fate(StrEnum):
+class OutcomeStatus(StrEnum):
     """What became of one item of a plan.
 
     UNSEEN: it is not listed, which proves nothing yet. PENDING: its deletion is under way, or the
@@ -36,6 +36,6 @@ class Outcome:
     """
 
     resource: Resource
-    fate: Fate
+    status: OutcomeStatus
     text: str = ""
-    reached: Status | None = None
+    reached: ReadStatus | None = None

@@ -10,7 +10,7 @@ from reconciler.errors import Refused, ToolError, refusal_for
 from reconciler.model import tags as t
 from reconciler.model.coverage import Read
 from reconciler.model.deploy_id import DeployId
-from reconciler.model.tags import Label, Place
+from reconciler.model.tags import AccountRegion, Label
 
 INSTANCE = "instance"
 VOLUME = "volume"
@@ -58,7 +58,7 @@ class Resource:
 
     kind: str
     id: str
-    place: Place
+    place: AccountRegion
     tags: Mapping[str, str] = field(default_factory=dict)
     state: str = ""
     name: str = ""
@@ -106,15 +106,15 @@ class Resource:
         return (str(self.place), self.kind, self.id)
 
 
-def service_of(thing: Resource) -> str:
+def service_of(resource: Resource) -> str:
     """The service its tags name, which is not yet a proof of birth; '' where they name none."""
-    deploy = thing.deploy
+    deploy = resource.deploy
     return deploy.service if deploy is not None else ""
 
 
-def hold_of(thing: Resource) -> str:
+def hold_of(resource: Resource) -> str:
     """The reason for its hold in words, or `none`."""
-    return (thing.hold.strip() or "yes, without a reason") if thing.held else "none"
+    return (resource.hold.strip() or "yes, without a reason") if resource.held else "none"
 
 
 @dataclass(frozen=True)
@@ -124,14 +124,14 @@ class Gap:
     `reason` and `cure` are the error's own words, `refusal` is what to raise for it.
     """
 
-    place: Place
+    place: AccountRegion
     kind: str
     reason: str
     cure: str = ""
     refusal: type[ToolError] = Refused
 
     @classmethod
-    def of(cls, place: Place, kind: str, error: ToolError) -> Gap:
+    def of(cls, place: AccountRegion, kind: str, error: ToolError) -> Gap:
         """What `error` left unread."""
         return cls(place, kind, error.message, error.cure, refusal_for(error))
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from reconciler.model import tags as t
 from reconciler.model.coverage import Read
 from reconciler.model.resource import Gap
-from reconciler.model.tags import Place
+from reconciler.model.tags import AccountRegion
 
 KEYS = (t.ID, t.STATE, t.UNITS)
 """The tags a census reads."""
@@ -38,10 +38,10 @@ Groups = Mapping[Group, Sequence[str]]
 
 
 @dataclass(frozen=True)
-class Census:
+class TagSummary:
     """Everything in one place that carries `deploy-id`. With a gap, `groups` is not the whole."""
 
-    place: Place
+    place: AccountRegion
     groups: Groups = field(default_factory=dict)
     gaps: tuple[Gap, ...] = ()
     reads: tuple[Read, ...] = ()

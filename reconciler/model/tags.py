@@ -41,7 +41,7 @@ class Label(StrEnum):
 
 
 @dataclass(frozen=True)
-class Place:
+class AccountRegion:
     """An account and a region: where a resource is."""
 
     account: str
@@ -51,7 +51,7 @@ class Place:
         return f"{self.account}/{self.region}"
 
 
-def part(kind: str, place: Place) -> str:
+def part(kind: str, place: AccountRegion) -> str:
     """Value of `deploy-part`: kind and place of birth. A copied tag names another kind or place."""
     return f"{kind}@{place}"
 
@@ -62,7 +62,7 @@ class BirthTags:
 
     deploy: DeployId
     ledger: str
-    place: Place
+    place: AccountRegion
     release: str
     by: str
     host_key: str = ""

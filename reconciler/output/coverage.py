@@ -8,8 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from reconciler.cost.foreign import Strangers
-from reconciler.model.coverage import EVERYWHERE, GLOBAL, MACHINE, Read, Status, all_read, merged
+from reconciler.cost.foreign import ForeignResources
+from reconciler.model.coverage import (
+    EVERYWHERE,
+    GLOBAL,
+    MACHINE,
+    Read,
+    ReadStatus,
+    all_read,
+    merged,
+)
 from reconciler.model.resource import DATABASE
 from reconciler.util import humanize
 
@@ -24,8 +32,8 @@ def completeness_lines(reads: Iterable[Read], *, verbose: bool = False) -> list[
         return []
     if all_read(rows) and not verbose:
         return [f"read all of {_extent(rows)}"]
-    missed = sum(one.status is Status.FAILED for one in rows)
-    skipped = sum(one.status is Status.SKIPPED for one in rows)
+    missed = sum(one.status is ReadStatus.FAILED for one in rows)
+    skipped = sum(one.status is ReadStatus.SKIPPED for one in rows)
     ends = {"not read": missed, "left out": skipped}
     said = ", ".join(f"{n} {what}" for what, n in ends.items() if n)
     head = f"read {_extent(rows)}" + (f"; {said}" if said else "")
@@ -38,7 +46,7 @@ def elsewhere_lines(reads: Iterable[Read]) -> list[str]:
     The same sweep, from another network: nothing that was done is done twice.
     """
     far = [one for one in reads if one.kind in (MACHINE, DATABASE) and one.service]
-    services = sorted({one.service for one in far if one.status is not Status.READ})
+    services = sorted({one.service for one in far if one.status is not ReadStatus.READ})
     if not services:
         return []
     named = " ".join(f"--service {one}" for one in services)
@@ -93,22 +101,22 @@ def completeness_json(reads: Iterable[Read]) -> list[dict[str, Any]]:
     ]
 
 
-def stranger_lines(groups: Iterable[Strangers]) -> list[str]:
+def stranger_lines(groups: Iterable[ForeignResources]) -> list[str]:
     """A line a group of things that are not ours, with what they cost."""
     return [_stranger(one) for one in groups]
 
 
-def _stranger(one: Strangers) -> str:
+def _stranger(one: ForeignResources) -> str:
     who = humanize.one_line(one.service or "?")
     price = humanize.hourly(one.cost.hourly) + ("+" if one.cost.unknown else "")
-    if one.cost.things == one.cost.unknown:
+    if one.cost.resources == one.cost.unknown:
         price = "price unknown"
     where = ", ".join(one.places)
     why = humanize.one_line(one.why)
     return f"not ours    {who}: {humanize.counts(one.kinds)} in {where}, {price}: {why}; kept"
 
 
-def strangers_json(groups: Iterable[Strangers]) -> list[dict[str, Any]]:
+def strangers_json(groups: Iterable[ForeignResources]) -> list[dict[str, Any]]:
     """The groups for programs."""
     return [
         {
@@ -117,7 +125,7 @@ def strangers_json(groups: Iterable[Strangers]) -> list[dict[str, Any]]:
             "why": one.why,
             "kinds": dict(one.kinds),
             "places": list(one.places),
-            "hourly": None if one.cost.things == one.cost.unknown else one.cost.hourly,
+            "hourly": None if one.cost.resources == one.cost.unknown else one.cost.hourly,
             "unknown_prices": one.cost.unknown,
         }
         for one in groups

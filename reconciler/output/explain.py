@@ -18,22 +18,26 @@ from reconciler.util.duration import format_duration
 
 def find(plan: Plan, id_: str) -> tuple[Verdict, ...]:
     """The verdicts on the thing of that id or name, or on all things of that deploy."""
-    every = [one for todo in plan.services for one in todo.verdicts] + list(plan.strangers)
+    every = [one for service_plan in plan.services for one in service_plan.verdicts] + list(
+        plan.strangers
+    )
     return tuple(
-        one for one in every if id_ in (one.thing.id, one.thing.name, str(one.thing.deploy))
+        one
+        for one in every
+        if id_ in (one.resource.id, one.resource.name, str(one.resource.deploy))
     )
 
 
 def explain_lines(plan: Plan, verdict: Verdict) -> list[str]:
     """What it is, why, and what the next sweep does about it."""
-    thing = verdict.thing
-    fate = "is garbage" if verdict.collect else "is kept"
+    resource = verdict.resource
+    status = "is garbage" if verdict.collect else "is kept"
     rows = [f"  {name:<11} {text}" for name, text in _answers(plan, verdict)]
-    lines = [f"{thing.id} {fate}: {humanize.one_line(verdict.text)}.", *rows]
+    lines = [f"{resource.id} {status}: {humanize.one_line(verdict.text)}.", *rows]
     lines += _asked_lines(_questions(plan, verdict))
     if verdict.collect:
         lines.append("The next sweep removes it.")
-        lines.append(f"To keep it:  reconciler hold {thing.id} 'your reason'")
+        lines.append(f"To keep it:  reconciler hold {resource.id} 'your reason'")
     else:
         lines.append(f"What would change it:  {would_change(plan, verdict)}")
     return lines
@@ -54,61 +58,64 @@ _CHANGES: Mapping[Reason, str] = {
 
 def would_change(plan: Plan, verdict: Verdict) -> str:
     """What would make another verdict of this one."""
-    thing, todo = verdict.thing, _todo(plan, verdict)
+    resource, service_plan = verdict.resource, _todo(plan, verdict)
     if verdict.collect:
-        return f"reconciler hold {thing.id}, or its service becoming unknown"
+        return f"reconciler hold {resource.id}, or its service becoming unknown"
     if verdict.reason is Reason.HELD:
-        if thing.hold == t.HELD_BY_ADOPTION:
+        if resource.hold == t.HELD_BY_ADOPTION:
             return "people removing it: no deploy created it, so no sweep deletes it"
-        return f"reconciler release {thing.id}"
-    if verdict.reason is Reason.YOUNG and todo is not None and thing.deploy is not None:
-        return f"time: from {thing.deploy.born + todo.root.min_age:%Y-%m-%d %H:%M:%S} UTC on"
-    if verdict.reason is Reason.KEPT and todo is not None:
-        until = [one.until for one in todo.root.ledger.kept if one.id == thing.deploy]
+        return f"reconciler release {resource.id}"
+    if verdict.reason is Reason.YOUNG and service_plan is not None and resource.deploy is not None:
+        old_enough = resource.deploy.born + service_plan.root.min_age
+        return f"time: from {old_enough:%Y-%m-%d %H:%M:%S} UTC on"
+    if verdict.reason is Reason.KEPT and service_plan is not None:
+        until = [one.until for one in service_plan.root.ledger.kept if one.id == resource.deploy]
         return f"time: it is kept until {max(until):%Y-%m-%d %H:%M:%S} UTC" if until else "time"
     return _CHANGES.get(verdict.reason, "another ledger")
 
 
 def _answers(plan: Plan, verdict: Verdict) -> Iterator[tuple[str, str]]:
-    thing, todo = verdict.thing, _todo(plan, verdict)
-    yield "what", " ".join(filter(None, (thing.kind, thing.type, thing.state, str(thing.place))))
-    yield "deploy", str(thing.deploy) if thing.deploy else "its deploy-id does not parse"
-    yield "label", thing.tags.get(t.STATE, "none")
-    yield "hold", humanize.one_line(hold_of(thing))
-    yield "in use by", ", ".join(thing.used_by) or "nothing"
-    yield "shared", "with other accounts" if thing.shared else "no"
-    if todo is not None:
-        yield "age", _age(verdict, todo)
-        yield "seen", _seen(todo)
-        yield "cost", _cost(verdict, todo)
-
-
-def _age(verdict: Verdict, todo: ServicePlan) -> str:
-    deploy = verdict.thing.deploy
-    if deploy is None or todo.problem:
-        return "unknown"
-    least = todo.root.min_age
-    rule = f"; min_age {format_duration(least)}" if least else "; no min_age"
-    return (
-        f"{humanize.rough(todo.root.now - deploy.born)}, born {deploy.born:%Y-%m-%d %H:%M:%S}{rule}"
+    resource, service_plan = verdict.resource, _todo(plan, verdict)
+    yield (
+        "what",
+        " ".join(filter(None, (resource.kind, resource.type, resource.state, str(resource.place)))),
     )
+    yield "deploy", str(resource.deploy) if resource.deploy else "its deploy-id does not parse"
+    yield "label", resource.tags.get(t.STATE, "none")
+    yield "hold", humanize.one_line(hold_of(resource))
+    yield "in use by", ", ".join(resource.used_by) or "nothing"
+    yield "shared", "with other accounts" if resource.shared else "no"
+    if service_plan is not None:
+        yield "age", _age(verdict, service_plan)
+        yield "seen", _seen(service_plan)
+        yield "cost", _cost(verdict, service_plan)
 
 
-def _seen(todo: ServicePlan) -> str:
+def _age(verdict: Verdict, service_plan: ServicePlan) -> str:
+    deploy = verdict.resource.deploy
+    if deploy is None or service_plan.problem:
+        return "unknown"
+    least = service_plan.root.min_age
+    rule = f"; min_age {format_duration(least)}" if least else "; no min_age"
+    age = humanize.rough(service_plan.root.now - deploy.born)
+    return f"{age}, born {deploy.born:%Y-%m-%d %H:%M:%S}{rule}"
+
+
+def _seen(service_plan: ServicePlan) -> str:
     """The times of what was judged by: the heap is listed first, the ledger read last."""
-    root = todo.root
+    root = service_plan.root
     if root.problem:
         return f"ledger not known: {humanize.one_line(root.problem)}"
     listed = root.now - root.heap_age
     return f"listed {listed:%H:%M:%S}, ledger and record read {root.now:%H:%M:%S} UTC"
 
 
-def _cost(verdict: Verdict, todo: ServicePlan) -> str:
-    now = None if todo.problem else todo.root.now
-    price, spent = estimate.price(verdict.thing), estimate.so_far(verdict.thing, now)
+def _cost(verdict: Verdict, service_plan: ServicePlan) -> str:
+    now = None if service_plan.problem else service_plan.root.now
+    price, spent = estimate.price(verdict.resource), estimate.so_far(verdict.resource, now)
     if not price:
         return "not billed by itself"
-    hourly = estimate.hourly(verdict.thing)
+    hourly = estimate.hourly(verdict.resource)
     month = None if hourly is None else round(hourly, 4) * estimate.MONTH
     return f"{price}, {humanize.money(spent)} so far, {humanize.money(month)} in 30 days"
 
@@ -118,8 +125,8 @@ def _todo(plan: Plan, verdict: Verdict) -> ServicePlan | None:
 
 
 def _questions(plan: Plan, verdict: Verdict) -> tuple[Question, ...]:
-    todo = _todo(plan, verdict)
-    return questions(plan, todo, verdict) if todo is not None else ()
+    service_plan = _todo(plan, verdict)
+    return questions(plan, service_plan, verdict) if service_plan is not None else ()
 
 
 def _asked_lines(asked: Sequence[Question]) -> Iterator[str]:

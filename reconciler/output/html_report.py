@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
-from reconciler.cost.audit import GARBAGE, Item, Report, Row
+from reconciler.cost.audit import GARBAGE, AuditRow, CostItem, Report
 from reconciler.cost.estimate import MONTH, Sum, as_of, as_shown, is_bound
 from reconciler.model import tags as t
 from reconciler.model.resource import DATABASE
@@ -50,7 +50,7 @@ def _body(report: Report) -> Iterator[str]:
 
 def _scope(report: Report) -> str:
     when = f"as of {iso(report.now)}" if report.now else "at an unknown time"
-    places = {str(item.verdict.thing.place) for row in report.rows for item in row.items}
+    places = {str(item.verdict.resource.place) for row in report.rows for item in row.items}
     services = humanize.count(len(report.services), "service")
     return escape(" · ".join([when, services, *sorted(places)]))
 
@@ -129,7 +129,7 @@ def _orphans(report: Report) -> Iterator[str]:
 _MONEY = ("$/h", "so far")
 
 
-def _in_a_month(item: Item) -> Cell:
+def _in_a_month(item: CostItem) -> Cell:
     return number("" if _is_free(item) else _month(item.cost), item.cost.hourly)
 
 
@@ -146,7 +146,7 @@ def _deploys(report: Report) -> Iterator[str]:
     yield from table("deploys-table", "Every deploy of every service", heads, rows, foot)
 
 
-def _deploy(row: Row) -> list[Cell]:
+def _deploy(row: AuditRow) -> list[Cell]:
     machines = ", ".join(f"{n} {state}" for state, n in sorted(row.machines.items())) or "–"
     return [
         Cell(text(row.service)),
@@ -196,17 +196,17 @@ def _foreign(report: Report) -> Iterator[str]:
     yield from table("foreign-table", "Foreign things and look-alikes", heads, rows, foot)
 
 
-def _identity(item: Item, *, why: bool = False) -> list[Cell]:
+def _identity(item: CostItem, *, why: bool = False) -> list[Cell]:
     """Kind, id, deploy, state and age of a thing; below its id the reason, if it is wanted."""
-    thing = item.verdict.thing
-    deploy = thing.deploy
-    release = thing.tags.get(t.RELEASE) or (deploy.short if deploy else "")
-    id_ = thing.name if thing.kind == DATABASE else thing.id
+    resource = item.verdict.resource
+    deploy = resource.deploy
+    release = resource.tags.get(t.RELEASE) or (deploy.short if deploy else "")
+    id_ = resource.name if resource.kind == DATABASE else resource.id
     reason = f"<small>{text(item.verdict.text)}</small>" if why else ""
-    of = f"{deploy.service} {release}" if deploy else thing.tags.get(t.ID, "")
+    of = f"{deploy.service} {release}" if deploy else resource.tags.get(t.ID, "")
     born = Cell(moment(deploy.born), deploy.born.timestamp()) if deploy else Cell("–")
     return [
-        Cell(text(thing.kind)),
+        Cell(text(resource.kind)),
         Cell(f"<code>{text(id_)}</code>{reason}", style="id" if why else ""),
         Cell(text(of)),
         Cell(state_tag(item.state)),
@@ -214,14 +214,16 @@ def _identity(item: Item, *, why: bool = False) -> list[Cell]:
     ]
 
 
-def _size(item: Item) -> str:
-    thing = item.verdict.thing
-    size = f"{thing.size_gb:g} GB" if thing.size_gb else ""
-    return " ".join(filter(None, (thing.type, size, thing.state)))
+def _size(item: CostItem) -> str:
+    resource = item.verdict.resource
+    size = f"{resource.size_gb:g} GB" if resource.size_gb else ""
+    return " ".join(filter(None, (resource.type, size, resource.state)))
 
 
-def _cost(cost: Sum, item: Item | None = None) -> list[Cell]:
-    bound = "≤ " if item is not None and is_bound(item.verdict.thing) and not cost.unknown else ""
+def _cost(cost: Sum, item: CostItem | None = None) -> list[Cell]:
+    bound = (
+        "≤ " if item is not None and is_bound(item.verdict.resource) and not cost.unknown else ""
+    )
     free = item is not None and _is_free(item)
     return [
         number("" if free else bound + _hourly(cost, unit=""), cost.hourly),
@@ -229,13 +231,13 @@ def _cost(cost: Sum, item: Item | None = None) -> list[Cell]:
     ]
 
 
-def _is_free(item: Item) -> bool:
+def _is_free(item: CostItem) -> bool:
     """What AWS does not bill by itself: an image is billed as its snapshots."""
     return not item.cost.unknown and not item.cost.hourly
 
 
 def _is_unknown(cost: Sum) -> bool:
-    return bool(cost.things) and cost.unknown == cost.things
+    return bool(cost.resources) and cost.unknown == cost.resources
 
 
 def _hourly(cost: Sum, unit: str = "/h") -> str:
@@ -244,7 +246,7 @@ def _hourly(cost: Sum, unit: str = "/h") -> str:
 
 
 def _money(cost: Sum) -> str:
-    if cost.things and cost.ageless == cost.things:
+    if cost.resources and cost.ageless == cost.resources:
         return "unknown"
     return f"{humanize.money(cost.so_far)}{_plus(cost.ageless)}"
 

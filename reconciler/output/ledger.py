@@ -49,8 +49,8 @@ def _entries(ledger: Ledger) -> Iterator[str]:
     if ledger.live:
         yield f"live       {ledger.live.id}  at {', '.join(ledger.live.at)}"
     for one in ledger.previous:
-        fate = ", rejected" if one.rejected else ""
-        yield f"previous   {one.id}  at {', '.join(one.at)}, retired {iso(one.retired)}{fate}"
+        status = ", rejected" if one.rejected else ""
+        yield f"previous   {one.id}  at {', '.join(one.at)}, retired {iso(one.retired)}{status}"
     for kept in ledger.kept:
         yield f"kept       {kept.id}  until {iso(kept.until)}"
     if ledger.lease:

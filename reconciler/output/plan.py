@@ -27,11 +27,11 @@ from reconciler.util import humanize
 def names_of(verdicts: Iterable[Verdict]) -> Names:
     """What the deploys' releases are called, as their things say."""
     return {
-        one.thing.deploy: humanize.one_line(one.thing.tags[t.RELEASE])
+        one.resource.deploy: humanize.one_line(one.resource.tags[t.RELEASE])
         for one in verdicts
-        if one.thing.deploy is not None
+        if one.resource.deploy is not None
         and one.reason is not Reason.FOREIGN
-        and one.thing.tags.get(t.RELEASE)
+        and one.resource.tags.get(t.RELEASE)
     }
 
 
@@ -58,39 +58,40 @@ def _scope(plan: Plan) -> str:
     return " · ".join((f"account {', '.join(accounts)}", ", ".join(regions), *sizes))
 
 
-def _service(todo: ServicePlan) -> list[str]:
-    names = names_of(todo.verdicts)
-    head = f"{todo.service:<8} "
-    if todo.problem:
-        why = humanize.one_line(todo.problem)
-        return [f"{head}unknown: {why}; nothing of {todo.service} will be touched"]
-    clean = " · clean" if todo.empty and not todo.contradictions else ""
-    acts = [*_swaps(todo, names), *_deletions(todo, names)]
-    notes = [f"  ! {humanize.one_line(one)}" for one in todo.contradictions]
-    notes += [f"    {line}" for one in todo.witnesses for line in one.cure.splitlines()]
-    return [f"{head}{headline(todo.root.ledger, names)}{clean}", *acts, *notes]
+def _service(service_plan: ServicePlan) -> list[str]:
+    names = names_of(service_plan.verdicts)
+    head = f"{service_plan.service:<8} "
+    if service_plan.problem:
+        why = humanize.one_line(service_plan.problem)
+        return [f"{head}unknown: {why}; nothing of {service_plan.service} will be touched"]
+    clean = " · clean" if service_plan.empty and not service_plan.contradictions else ""
+    acts = [*_swaps(service_plan, names), *_deletions(service_plan, names)]
+    notes = [f"  ! {humanize.one_line(one)}" for one in service_plan.contradictions]
+    notes += [f"    {line}" for one in service_plan.witnesses for line in one.cure.splitlines()]
+    return [f"{head}{headline(service_plan.root.ledger, names)}{clean}", *acts, *notes]
 
 
-def _swaps(todo: ServicePlan, names: Names) -> Iterator[str]:
+def _swaps(service_plan: ServicePlan, names: Names) -> Iterator[str]:
     """What changes without a deletion, in the order it is done."""
-    if todo.end is not None:
-        ended = f"{todo.end.until:%H:%M:%S} in `{todo.end.step}`"
-        yield f"  x lease     {todo.end.id}  ran out {ended}"
-    if todo.readdress:
-        yield f"  ~ repoint   {todo.root.home.service} to {', '.join(todo.readdress)}"
-    for repair in todo.repairs:
+    if service_plan.end is not None:
+        ended = f"{service_plan.end.until:%H:%M:%S} in `{service_plan.end.step}`"
+        yield f"  x lease     {service_plan.end.id}  ran out {ended}"
+    if service_plan.readdress:
+        addresses = ", ".join(service_plan.readdress)
+        yield f"  ~ repoint   {service_plan.root.home.service} to {addresses}"
+    for repair in service_plan.repairs:
         who = f"{named(repair.deploy, names)} ({repair.role})"
         yield f"  ~ finish    {who}: {humanize.one_line(repair.why)}"
-    for deploy in todo.forget:
+    for deploy in service_plan.forget:
         yield f"  ~ forget    {named(deploy, names)}: beyond retention"
 
 
-def _deletions(todo: ServicePlan, names: Names) -> Iterator[str]:
-    for one in todo.deletes:
-        thing = one.thing
-        who = named(thing.deploy, names) if thing.deploy else ""
-        text = f"  - {thing.kind:<17} {thing.id:<21} {who} {one.reason}"
-        yield f"{text:<66} {estimate.price(thing):>12}".rstrip()
+def _deletions(service_plan: ServicePlan, names: Names) -> Iterator[str]:
+    for one in service_plan.deletes:
+        resource = one.resource
+        who = named(resource.deploy, names) if resource.deploy else ""
+        text = f"  - {resource.kind:<17} {resource.id:<21} {who} {one.reason}"
+        yield f"{text:<66} {estimate.price(resource):>12}".rstrip()
 
 
 def loads(plan: Plan, cap: Cap) -> dict[str, Load]:
@@ -106,17 +107,16 @@ def _sums(plan: Plan, cap: Cap) -> list[str]:
         for name, one in loads(plan, cap).items()
     ]
     if lines:
-        lines[-1] += (
-            f" · saves {saving(one.thing for todo in plan.services for one in todo.deletes)}"
-        )
+        deletes = (one.resource for each in plan.services for one in each.deletes)
+        lines[-1] += f" · saves {saving(deletes)}"
     if plan.empty and not lines:
         lines = ["nothing to do" if not plan.unknown else "nothing to do where it is known"]
     return lines
 
 
-def saving(things: Iterable[Resource]) -> str:
+def saving(resources: Iterable[Resource]) -> str:
     """`up to $0.0273/h, $19.66 in 30 days`: snapshots share what did not change (aws.md §5)."""
-    every = list(things)
+    every = list(resources)
     prices = [estimate.hourly(one) for one in every]
     hourly = sum(price for price in prices if price is not None)
     most = "up to " if any(map(estimate.is_bound, every)) else ""
@@ -143,23 +143,23 @@ def plan_json(plan: Plan, cap: Cap) -> dict[str, Any]:
     }
 
 
-def _service_json(todo: ServicePlan, cap: Cap) -> dict[str, Any]:
-    sizes = load(todo, cap)
+def _service_json(service_plan: ServicePlan, cap: Cap) -> dict[str, Any]:
+    sizes = load(service_plan, cap)
     return {
-        "service": todo.service,
-        "problem": todo.problem,
-        "ledger": ledger_json(todo.root.ledger) if not todo.problem else {},
-        "record": list(todo.root.record),
-        "end_lease": str(todo.end.id) if todo.end else None,
-        "repoint": list(todo.readdress),
+        "service": service_plan.service,
+        "problem": service_plan.problem,
+        "ledger": ledger_json(service_plan.root.ledger) if not service_plan.problem else {},
+        "record": list(service_plan.root.record),
+        "end_lease": str(service_plan.end.id) if service_plan.end else None,
+        "repoint": list(service_plan.readdress),
         "finish": [
             {"deploy": str(one.deploy), "role": one.role.value, "why": one.why}
-            for one in todo.repairs
+            for one in service_plan.repairs
         ],
-        "forget": _texts(todo.forget),
-        "delete": [verdict_json(one) for one in todo.deletes],
-        "keep": [verdict_json(one) for one in todo.verdicts if not one.collect],
-        "notes": list(todo.contradictions),
+        "forget": _texts(service_plan.forget),
+        "delete": [verdict_json(one) for one in service_plan.deletes],
+        "keep": [verdict_json(one) for one in service_plan.verdicts if not one.collect],
+        "notes": list(service_plan.contradictions),
         "deletions": sizes.deletions,
         "owned": sizes.owned,
         "cap": sizes.cap,
@@ -168,18 +168,18 @@ def _service_json(todo: ServicePlan, cap: Cap) -> dict[str, Any]:
 
 def verdict_json(one: Verdict) -> dict[str, Any]:
     """A thing, what becomes of it and why."""
-    thing = one.thing
+    resource = one.resource
     return {
-        "kind": thing.kind,
-        "id": thing.id,
-        "place": str(thing.place),
-        "deploy": str(thing.deploy) if thing.deploy else None,
-        "label": thing.tags.get(t.STATE, ""),
-        "state": thing.state,
+        "kind": resource.kind,
+        "id": resource.id,
+        "place": str(resource.place),
+        "deploy": str(resource.deploy) if resource.deploy else None,
+        "label": resource.tags.get(t.STATE, ""),
+        "state": resource.state,
         "verdict": "collect" if one.collect else "keep",
         "reason": one.reason.value,
         "text": one.text,
-        "hourly": estimate.hourly(thing),
+        "hourly": estimate.hourly(resource),
     }
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from reconciler.cost.audit import GARBAGE, Item, Report, Row
+from reconciler.cost.audit import GARBAGE, AuditRow, CostItem, Report
 from reconciler.cost.estimate import MONTH, Sum, as_of, as_shown, price
 from reconciler.gc.verdict import Reason
 from reconciler.model.resource import (
@@ -67,11 +67,11 @@ def _cells(report: Report) -> list[tuple[str, ...]]:
     return [*rows, ("total", "", "", "", "", "", _dollars(total), _so_far(total))]
 
 
-def _shown(rows: Iterable[Row]) -> Sum:
+def _shown(rows: Iterable[AuditRow]) -> Sum:
     return as_shown(one.cost for one in rows)
 
 
-def _row_cells(row: Row, now: datetime | None, service: str) -> tuple[str, ...]:
+def _row_cells(row: AuditRow, now: datetime | None, service: str) -> tuple[str, ...]:
     release = humanize.one_line(row.release)[:16] or f"…{row.deploy.short}"
     machines = " ".join(f"{n} {state}" for state, n in sorted(row.machines.items()))
     other = " ".join(f"{row.other[kind]} {short}" for kind, short in _SHORT if row.other.get(kind))
@@ -88,13 +88,13 @@ def _since(born: datetime, now: datetime | None) -> str:
 
 def _dollars(cost: Sum) -> str:
     """What is known; a `+` says that some prices are not."""
-    if cost.things and cost.unknown == cost.things:
+    if cost.resources and cost.unknown == cost.resources:
         return "unknown"
     return f"{cost.hourly:.4f}{'+' if cost.unknown else ''}"
 
 
 def _so_far(cost: Sum) -> str:
-    if cost.things and cost.ageless == cost.things:
+    if cost.resources and cost.ageless == cost.resources:
         return "unknown"
     return f"{cost.so_far:.2f}{'+' if cost.ageless else ''}"
 
@@ -126,10 +126,10 @@ def _orphan_lines(report: Report) -> list[str]:
     return lines
 
 
-def _orphan(one: Item) -> str:
-    thing = one.verdict.thing
-    fate = "garbage" if one.verdict.collect else f"kept: {one.verdict.reason.value}"
-    return f"  {thing.kind:<17} {thing.id:<21} {fate:<20} {price(thing):>14}".rstrip()
+def _orphan(one: CostItem) -> str:
+    resource = one.verdict.resource
+    status = "garbage" if one.verdict.collect else f"kept: {one.verdict.reason.value}"
+    return f"  {resource.kind:<17} {resource.id:<21} {status:<20} {price(resource):>14}".rstrip()
 
 
 def _foot(report: Report, *, verbose: bool = False) -> list[str]:
@@ -172,7 +172,7 @@ def as_json(report: Report) -> dict[str, Any]:
     }
 
 
-def _row_json(row: Row) -> dict[str, Any]:
+def _row_json(row: AuditRow) -> dict[str, Any]:
     return {
         "service": row.service,
         "deploy": str(row.deploy),
@@ -186,17 +186,17 @@ def _row_json(row: Row) -> dict[str, Any]:
     }
 
 
-def _item_json(item: Item) -> dict[str, Any]:
+def _item_json(item: CostItem) -> dict[str, Any]:
     return {**verdict_json(item.verdict), "is": item.state, **_sum_json(item.cost)}
 
 
 def _sum_json(cost: Sum) -> Mapping[str, Any]:
-    known = not cost.things or cost.unknown < cost.things
-    aged = not cost.things or cost.ageless < cost.things
+    known = not cost.resources or cost.unknown < cost.resources
+    aged = not cost.resources or cost.ageless < cost.resources
     return {
         "hourly": cost.hourly if known else None,
         "so_far": cost.so_far if aged else None,
-        "things": cost.things,
+        "things": cost.resources,
         "unknown_prices": cost.unknown,
     }
 

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from reconciler.cost.foreign import strangers
-from reconciler.model.outcome import Fate, Outcome
+from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.output.coverage import (
     completeness_json,
     completeness_lines,
@@ -16,25 +16,30 @@ from reconciler.output.coverage import (
 )
 from reconciler.output.plan import saving, verdict_json
 from reconciler.plan import record_drift
-from reconciler.sweep.runner import Result
+from reconciler.sweep.result import SweepResult
 from reconciler.util import humanize
 
 
 def one_line(outcome: Outcome) -> str:
     """One thing and what became of it, while the sweep goes on."""
-    thing = outcome.resource
+    resource = outcome.resource
     why = f": {humanize.one_line(outcome.text)}" if outcome.text else ""
-    return f"  {thing.kind:<17} {thing.id:<21} {outcome.fate.value}{why}"
+    return f"  {resource.kind:<17} {resource.id:<21} {outcome.status.value}{why}"
 
 
 def outcome_json(outcome: Outcome) -> dict[str, Any]:
     """The same as an object of the stream, in the form the deployer's clean-up has too."""
-    thing = outcome.resource
-    item = {"kind": thing.kind, "id": thing.id, "fate": outcome.fate.value, "text": outcome.text}
+    resource = outcome.resource
+    item = {
+        "kind": resource.kind,
+        "id": resource.id,
+        "fate": outcome.status.value,
+        "text": outcome.text,
+    }
     return {"type": "clean-up-item", **item}
 
 
-def in_lines(result: Result, *, verbose: bool = False) -> list[str]:
+def in_lines(result: SweepResult, *, verbose: bool = False) -> list[str]:
     """What was done, everything that is left, and what was read."""
     removed = Counter(one.resource.kind for one in result.gone)
     lines = [f"Ended the lease of {one}." for one in result.ended]
@@ -47,13 +52,13 @@ def in_lines(result: Result, *, verbose: bool = False) -> list[str]:
     return lines + elsewhere_lines(result.reads)
 
 
-def left_lines(result: Result) -> list[str]:
+def left_lines(result: SweepResult) -> list[str]:
     """What remains: services not known, things not removed, deploys not finished, gaps, trouble."""
     last = {one.resource.key: one for one in result.outcomes}
     lines = [f"  {one.service} is unknown: {one.problem}" for one in result.left.unknown]
     for plan in result.left.services:
         lines += [
-            one_line(last.get(one.thing.key) or Outcome(one.thing, Fate.PENDING))
+            one_line(last.get(one.resource.key) or Outcome(one.resource, OutcomeStatus.PENDING))
             for one in plan.deletes
         ]
         lines += [f"  not finished: {one.deploy}: {one.why}" for one in plan.repairs]
@@ -63,7 +68,7 @@ def left_lines(result: Result) -> list[str]:
     return ["Left:", *lines, *_cures(result)] if lines else ["Clean."]
 
 
-def _cures(result: Result) -> list[str]:
+def _cures(result: SweepResult) -> list[str]:
     """What to do about what could not be read, each said once."""
     said = [gap.cure for gap in result.gaps]
     said += [
@@ -75,7 +80,7 @@ def _cures(result: Result) -> list[str]:
     return list(dict.fromkeys(one for one in said if one))
 
 
-def as_json(result: Result) -> dict[str, Any]:
+def as_json(result: SweepResult) -> dict[str, Any]:
     """The result as an object."""
     return {
         "clean": result.clean,
@@ -83,7 +88,11 @@ def as_json(result: Result) -> dict[str, Any]:
         "forgotten": [str(one) for one in result.forgotten],
         "removed": dict(Counter(one.resource.kind for one in result.gone)),
         "outcomes": [outcome_json(one) for one in result.outcomes],
-        "left": [verdict_json(one) for todo in result.left.services for one in todo.deletes],
+        "left": [
+            verdict_json(one)
+            for service_plan in result.left.services
+            for one in service_plan.deletes
+        ],
         "unknown": {one.service: one.problem for one in result.left.unknown},
         "contradictions": list(result.left.contradictions),
         "trouble": list(result.trouble),

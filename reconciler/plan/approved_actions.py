@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reconciler.gc.ownership import Home
+from reconciler.gc.ownership import ServiceLocation
 from reconciler.gc.verdict import Reason
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.resource import Resource
 
 
 @dataclass(frozen=True)
-class Item:
+class ApprovedAction:
     """A thing that may be deleted, and the deploy it was garbage of."""
 
     kind: str
@@ -19,30 +19,30 @@ class Item:
     deploy: DeployId
 
     @staticmethod
-    def of(thing: Resource) -> Item:
+    def of(resource: Resource) -> ApprovedAction:
         """The thing as an item. Raises ValueError for what no deploy's tag names."""
-        if thing.deploy is None:
-            raise ValueError(f"{thing.id} names no deploy")
-        return Item(thing.kind, thing.id, thing.deploy)
+        if resource.deploy is None:
+            raise ValueError(f"{resource.id} names no deploy")
+        return ApprovedAction(resource.kind, resource.id, resource.deploy)
 
 
 @dataclass(frozen=True)
-class Order:
+class ApprovedActions:
     """What was agreed to of one service, in the order in which it is done.
 
     end      the deploy whose lease may be ended;  finish: deploys to finish, each in its role
     repoint  the addresses the record may get;  forget: deploys;  delete: things
     """
 
-    home: Home
+    home: ServiceLocation
     end: DeployId | None = None
     finish: frozenset[tuple[DeployId, Reason]] = frozenset()
     repoint: tuple[str, ...] = ()
     forget: tuple[DeployId, ...] = ()
-    delete: tuple[Item, ...] = ()
+    delete: tuple[ApprovedAction, ...] = ()
 
-    def may_delete(self, thing: Resource) -> bool:
+    def may_delete(self, resource: Resource) -> bool:
         """Whether the thing is on it, and everything that it goes with."""
         ids = {one.id for one in self.delete}
-        listed = thing.deploy is not None and Item.of(thing) in self.delete
-        return listed and ids.issuperset(thing.used_by)
+        listed = resource.deploy is not None and ApprovedAction.of(resource) in self.delete
+        return listed and ids.issuperset(resource.used_by)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from reconciler.errors import Refused
-from reconciler.model.outcome import Fate, Outcome
+from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.model.resource import INSTANCE, INTERFACE, VOLUME, Resource, service_of
 from reconciler.plan.service_plan import STRANGE, Plan, ServicePlan
 
@@ -40,23 +40,25 @@ class Load:
         return self.deletions > self.cap
 
 
-def load(todo: ServicePlan, cap: Cap, gone: Sequence[Resource] = ()) -> Load:
+def load(service_plan: ServicePlan, cap: Cap, gone: Sequence[Resource] = ()) -> Load:
     """How much of a service a run deletes: what its plan wants, and what is `gone` before it.
 
     A volume or interface that goes with its machine is not counted beside it: otherwise the cap
     would depend on how many disks a machine has.
     """
-    ours = [one for one in todo.verdicts if one.reason not in STRANGE]
-    machines = {one.id for one in (*(each.thing for each in ours), *gone) if one.kind == INSTANCE}
+    ours = [one for one in service_plan.verdicts if one.reason not in STRANGE]
+    machines = {
+        one.id for one in (*(each.resource for each in ours), *gone) if one.kind == INSTANCE
+    }
     before = sum(_counts(one, machines) for one in gone)
-    counted = [one for one in ours if _counts(one.thing, machines)]
-    plain = sum(n for kind, n in todo.plain.items() if kind not in (VOLUME, INTERFACE))
+    counted = [one for one in ours if _counts(one.resource, machines)]
+    plain = sum(n for kind, n in service_plan.plain.items() if kind not in (VOLUME, INTERFACE))
     owned = len(counted) + plain + before
     return Load(sum(one.collect for one in counted) + before, owned, cap.of(owned))
 
 
-def _counts(thing: Resource, machines: set[str]) -> bool:
-    return thing.kind not in (VOLUME, INTERFACE) or not machines & set(thing.used_by)
+def _counts(resource: Resource, machines: set[str]) -> bool:
+    return resource.kind not in (VOLUME, INTERFACE) or not machines & set(resource.used_by)
 
 
 @dataclass
@@ -69,7 +71,7 @@ class Breaker:
 
     def hear(self, outcome: Outcome) -> None:
         """An item's fate is known."""
-        if outcome.fate is Fate.GONE:
+        if outcome.status is OutcomeStatus.GONE:
             self.gone.append(outcome.resource)
 
     def check(self, plan: Plan) -> None:
@@ -83,10 +85,12 @@ def check(plan: Plan, cap: Cap, allow: int | None = None, gone: Sequence[Resourc
     What is `gone` in the same run counts too. Raises Refused that names every such service.
     """
     over: dict[str, Load] = {}
-    for todo in plan.services:
-        one = load(todo, cap, [each for each in gone if service_of(each) == todo.service])
-        if todo.deletes and one.deletions > (one.cap if allow is None else allow):
-            over[todo.service] = one
+    for service_plan in plan.services:
+        one = load(
+            service_plan, cap, [each for each in gone if service_of(each) == service_plan.service]
+        )
+        if service_plan.deletes and one.deletions > (one.cap if allow is None else allow):
+            over[service_plan.service] = one
     if not over:
         return
     most = max(one.deletions for one in over.values())

@@ -12,12 +12,12 @@ from reconciler.plan.service_plan import OPEN, SHUT
 
 def is_stale(verdict: Verdict, units: str) -> bool:
     """Whether a machine has not obeyed this set of units: another set is another order."""
-    thing = verdict.thing
-    if not units or thing.kind != INSTANCE or thing.tags.get(t.UNITS) == units:
+    resource = verdict.resource
+    if not units or resource.kind != INSTANCE or resource.tags.get(t.UNITS) == units:
         return False
     if verdict.reason not in ROOTED or verdict.reason is Reason.LEASE:
         return False
-    return thing.label is not Label.LEFT or verdict.reason is Reason.LIVE
+    return resource.label is not Label.LEFT or verdict.reason is Reason.LIVE
 
 
 def deviation(verdict: Verdict) -> str:
@@ -25,16 +25,16 @@ def deviation(verdict: Verdict) -> str:
     if verdict.reason not in ROOTED or verdict.reason is Reason.LEASE:
         return ""
     desired = DESIRED[verdict.reason]
-    thing = verdict.thing
-    if thing.kind == DATABASE:
-        if thing.state == MAKING:
+    resource = verdict.resource
+    if resource.kind == DATABASE:
+        if resource.state == MAKING:
             return ""  # left by a crash: it is dropped once its deploy is not rooted
         wanted = OPEN if desired.writable else SHUT
-        wrong = desired.writable is not None and thing.state != wanted
-        return f"is {thing.state}, should be {wanted}" if wrong else ""
-    if thing.label is Label.LEFT and verdict.reason is not Reason.LIVE:
+        wrong = desired.writable is not None and resource.state != wanted
+        return f"is {resource.state}, should be {wanted}" if wrong else ""
+    if resource.label is Label.LEFT and verdict.reason is not Reason.LIVE:
         # Another sweep is about to forget it. Labelled back, it would be lost once it is forgotten.
         return ""
-    if thing.label != desired.label:
-        return f"is labelled {thing.tags.get(t.STATE, 'nothing')}, should be {desired.label}"
+    if resource.label != desired.label:
+        return f"is labelled {resource.tags.get(t.STATE, 'nothing')}, should be {desired.label}"
     return ""

@@ -15,11 +15,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from reconciler.errors import ConfigError, Refused
-from reconciler.gc.ownership import Home
+from reconciler.gc.ownership import ServiceLocation
 from reconciler.gc.verdict import Reason
 from reconciler.model.deploy_id import DeployId, format_time, parse_time
-from reconciler.model.tags import Place
-from reconciler.plan.approved_actions import Item, Order
+from reconciler.model.tags import AccountRegion
+from reconciler.plan.approved_actions import ApprovedAction, ApprovedActions
 from reconciler.plan.service_plan import Plan, ServicePlan
 from reconciler.util.humanize import rough
 
@@ -37,33 +37,35 @@ class PlanFile:
     """What a plan wanted done, and when (by AWS's clock); `young` if only labels were looked at."""
 
     made: datetime
-    young: bool
-    orders: tuple[Order, ...]
+    unfinished_only: bool
+    orders: tuple[ApprovedActions, ...]
 
     @property
     def services(self) -> tuple[str, ...]:
         """The services it is about."""
         return tuple(one.home.service for one in self.orders)
 
-    def order(self, service: str) -> Order | None:
+    def order(self, service: str) -> ApprovedActions | None:
         """What is to be done about a service."""
         return next((one for one in self.orders if one.home.service == service), None)
 
 
-def of(plan: Plan, now: datetime, *, young: bool) -> PlanFile:
+def of(plan: Plan, now: datetime, *, unfinished_only: bool) -> PlanFile:
     """The plan as orders. `now` is the ledgers' time, or any other where none could be read."""
     known = (one for one in plan.services if not one.problem)
-    return PlanFile(now.replace(microsecond=0), young, tuple(_order(one) for one in known))
+    return PlanFile(
+        now.replace(microsecond=0), unfinished_only, tuple(_order(one) for one in known)
+    )
 
 
-def _order(todo: ServicePlan) -> Order:
-    return Order(
-        todo.root.home,
-        todo.end.id if todo.end else None,
-        frozenset((one.deploy, one.role) for one in todo.repairs),
-        todo.readdress,
-        todo.forget,
-        tuple(Item.of(one.thing) for one in todo.deletes),
+def _order(service_plan: ServicePlan) -> ApprovedActions:
+    return ApprovedActions(
+        service_plan.root.home,
+        service_plan.end.id if service_plan.end else None,
+        frozenset((one.deploy, one.role) for one in service_plan.repairs),
+        service_plan.readdress,
+        service_plan.forget,
+        tuple(ApprovedAction.of(one.resource) for one in service_plan.deletes),
     )
 
 
@@ -74,7 +76,7 @@ def encode(file: PlanFile, shown: Mapping[str, Any]) -> str:
         "format": FORMAT,
         "version": VERSION,
         "made": format_time(file.made),
-        "young": file.young,
+        "young": file.unfinished_only,
         "orders": [_order_json(one) for one in file.orders],
     }
     return json.dumps({**document, "digest": _digest(document)}, indent=1) + "\n"
@@ -97,7 +99,7 @@ def decode(text: str) -> PlanFile:
         raise ConfigError("the plan does not hold together", cure=CURE) from error
 
 
-def check_homes(file: PlanFile, homes: Mapping[str, Home]) -> None:
+def check_homes(file: PlanFile, homes: Mapping[str, ServiceLocation]) -> None:
     """Raises ConfigError unless every service is where it was: account, region and ledger."""
     for one in file.orders:
         now, then = homes.get(one.home.service), one.home
@@ -137,7 +139,7 @@ def _digest(document: Mapping[str, Any]) -> str:
     return f"sha256:{hashlib.sha256(canonical.encode()).hexdigest()}"
 
 
-def _order_json(one: Order) -> dict[str, Any]:
+def _order_json(one: ApprovedActions) -> dict[str, Any]:
     finish = sorted((str(deploy), role.value) for deploy, role in one.finish)
     return {
         "service": one.home.service,
@@ -162,17 +164,17 @@ def _plan_file(document: Mapping[str, Any]) -> PlanFile:
     return PlanFile(parse_time(_text(document["made"])), document["young"], orders)
 
 
-def _order_of(one: Mapping[str, Any]) -> Order:
-    place = Place(_text(one["account"]), _text(one["region"]))
+def _order_of(one: Mapping[str, Any]) -> ApprovedActions:
+    place = AccountRegion(_text(one["account"]), _text(one["region"]))
     finish = ((_deploy(each["deploy"]), Reason(each["role"])) for each in _list(one["finish"]))
-    return Order(
-        Home(_text(one["service"]), _text(one["ledger"]), place),
+    return ApprovedActions(
+        ServiceLocation(_text(one["service"]), _text(one["ledger"]), place),
         _deploy(one["end"]) if one["end"] is not None else None,
         frozenset(finish),
         tuple(_text(each) for each in _list(one["repoint"])),
         tuple(_deploy(each) for each in _list(one["forget"])),
         tuple(
-            Item(_text(each["kind"]), _text(each["id"]), _deploy(each["deploy"]))
+            ApprovedAction(_text(each["kind"]), _text(each["id"]), _deploy(each["deploy"]))
             for each in _list(one["delete"])
         ),
     )

@@ -23,10 +23,10 @@ from reconciler.model.resource import DATABASE, RDS, Inventory, Resource, servic
 from reconciler.model.tags import Label
 from reconciler.plan.deviation import deviation, is_stale
 from reconciler.plan.record_drift import new_addresses, notes
-from reconciler.plan.service_plan import OTHER_UNITS, Ask, Plan, Repair, ServicePlan
+from reconciler.plan.service_plan import OTHER_UNITS, Plan, Repair, ServicePlan, SweepRequest
 
 
-def plan(inventory: Inventory, roots: Mapping[str, Root], asks: Mapping[str, Ask]) -> Plan:
+def plan(inventory: Inventory, roots: Mapping[str, Root], asks: Mapping[str, SweepRequest]) -> Plan:
     """The plan for every root. Services without an ask get the ordinary one.
 
     Each service is judged by its own things and by what uses them, so that a heap of many services
@@ -34,7 +34,9 @@ def plan(inventory: Inventory, roots: Mapping[str, Root], asks: Mapping[str, Ask
     """
     shares = _shares(inventory, roots)
     plans = [
-        _service(shares[name], settled(shares[name], {name: root})[name], asks.get(name, Ask()))
+        _service(
+            shares[name], settled(shares[name], {name: root})[name], asks.get(name, SweepRequest())
+        )
         for name, root in sorted(roots.items())
     ]
     strangers = tuple(one for one in inventory.resources if service_of(one) not in roots)
@@ -56,8 +58,8 @@ def _shares(inventory: Inventory, roots: Mapping[str, Root]) -> Mapping[str, Inv
     return {name: replace(inventory, resources=tuple(found)) for name, found in shares.items()}
 
 
-def _service(inventory: Inventory, root: Root, ask: Ask) -> ServicePlan:
-    root = root if ask.young else in_sight(root, inventory)
+def _service(inventory: Inventory, root: Root, ask: SweepRequest) -> ServicePlan:
+    root = root if ask.unfinished_only else in_sight(root, inventory)
     if root.problem:
         verdicts = _verdicts(inventory, root)
         return ServicePlan(root, verdicts=verdicts, problem=root.problem)
@@ -76,36 +78,38 @@ def _service(inventory: Inventory, root: Root, ask: Ask) -> ServicePlan:
         repairs=()
         if leased or plain
         else _agreed(_repairs(_whole(verdicts, ask), root.units), ask),
-        readdress=() if leased or ask.young else _readdress(verdicts, after, inventory, ask),
+        readdress=()
+        if leased or ask.unfinished_only
+        else _readdress(verdicts, after, inventory, ask),
         verdicts=_scoped(verdicts, ask),
         notes=notes(root),
         witnesses=name_witnesses.notes(root, standing, _only_named(verdicts, root, ask, standing)),
-        young=ask.young,
+        unfinished_only=ask.unfinished_only,
         plain=plain,
     )
 
 
 def _only_named(
-    verdicts: tuple[Verdict, ...], root: Root, ask: Ask, standing: Collection[DeployId]
+    verdicts: tuple[Verdict, ...], root: Root, ask: SweepRequest, standing: Collection[DeployId]
 ) -> set[DeployId]:
     """The deploys that would be forgotten or deleted, were it not for another name."""
     over = set(swaps(root, ask).forget).intersection(standing)
     return over | name_witnesses.keeping(verdicts, standing)
 
 
-def judged_by(plan: Plan, todo: ServicePlan) -> tuple[Inventory, Root]:
+def judged_by(plan: Plan, service_plan: ServicePlan) -> tuple[Inventory, Root]:
     """The heap and the root that the verdicts of a service's plan were made from.
 
     They are those that the plan's own swaps give.
     """
-    root, name = todo.root, todo.service
+    root, name = service_plan.root, service_plan.service
     share = _shares(plan.inventory, {name: root})[name]
-    if todo.problem:
+    if service_plan.problem:
         return share, root
     ledger = root.ledger
-    if todo.end is not None:
-        ledger = ledgers.end(ledger, Ending(todo.end, root.now, operator=True))
-    return _after(share, root, _without(ledger, todo.forget), todo.forget)
+    if service_plan.end is not None:
+        ledger = ledgers.end(ledger, Ending(service_plan.end, root.now, operator=True))
+    return _after(share, root, _without(ledger, service_plan.forget), service_plan.forget)
 
 
 def _after(
@@ -124,7 +128,9 @@ class Swaps:
     forget: tuple[DeployId, ...]
 
 
-def swaps(root: Root, ask: Ask, *, forget: bool = True, spared: Collection[DeployId] = ()) -> Swaps:
+def swaps(
+    root: Root, ask: SweepRequest, *, forget: bool = True, spared: Collection[DeployId] = ()
+) -> Swaps:
     """The swaps that a plan begins with; without `forget`, nothing is forgotten now.
 
     `spared` are deploys that other names lead to: who may be served by them stays rooted.
@@ -144,7 +150,7 @@ def _plain_of(inventory: Inventory, root: Root) -> dict[str, int]:
     return found
 
 
-def _agreed(repairs: tuple[Repair, ...], ask: Ask) -> tuple[Repair, ...]:
+def _agreed(repairs: tuple[Repair, ...], ask: SweepRequest) -> tuple[Repair, ...]:
     """All of them or none: who is left gives up its jobs before who takes over begins them."""
     if ask.among is None or ask.among.finish.issuperset((one.deploy, one.role) for one in repairs):
         return repairs
@@ -152,7 +158,7 @@ def _agreed(repairs: tuple[Repair, ...], ask: Ask) -> tuple[Repair, ...]:
 
 
 def _readdress(
-    verdicts: tuple[Verdict, ...], root: Root, inventory: Inventory, ask: Ask
+    verdicts: tuple[Verdict, ...], root: Root, inventory: Inventory, ask: SweepRequest
 ) -> tuple[str, ...]:
     at = new_addresses(verdicts, root, inventory.plain)
     return at if ask.among is None or ask.among.repoint == at else ()
@@ -161,11 +167,11 @@ def _readdress(
 def _verdicts(inventory: Inventory, root: Root) -> tuple[Verdict, ...]:
     service = root.home.service
     return tuple(
-        one for one in mark(inventory, {service: root}) if service_of(one.thing) == service
+        one for one in mark(inventory, {service: root}) if service_of(one.resource) == service
     )
 
 
-def _end_lease(root: Root, ask: Ask) -> tuple[Ledger, Lease | None]:
+def _end_lease(root: Root, ask: SweepRequest) -> tuple[Ledger, Lease | None]:
     lease = root.ledger.lease
     if lease is None:
         return root.ledger, None
@@ -178,9 +184,9 @@ def _end_lease(root: Root, ask: Ask) -> tuple[Ledger, Lease | None]:
     return ledgers.end(root.ledger, Ending(lease, root.now, operator=asked)), lease
 
 
-def _forgets(ledger: Ledger, root: Root, ask: Ask) -> tuple[DeployId, ...]:
+def _forgets(ledger: Ledger, root: Root, ask: SweepRequest) -> tuple[DeployId, ...]:
     # Unseen things could not be labelled `left`: not rooted any more, they would count as lost.
-    if ledger.lease is not None or ask.only is not None or ask.young:
+    if ledger.lease is not None or ask.only is not None or ask.unfinished_only:
         return ()
     record = set(root.record)
     witnessed = {one.id for one in ledger.previous if record & set(one.at)}
@@ -215,26 +221,28 @@ def _labelled_left(inventory: Inventory, ledger: str, gone: tuple[DeployId, ...]
     return replace(inventory, resources=tuple(relabel(one) for one in inventory.resources))
 
 
-def _scoped(verdicts: tuple[Verdict, ...], ask: Ask) -> tuple[Verdict, ...]:
-    return tuple(one for one in verdicts if not one.collect or _is_asked(one.thing, ask))
+def _scoped(verdicts: tuple[Verdict, ...], ask: SweepRequest) -> tuple[Verdict, ...]:
+    return tuple(one for one in verdicts if not one.collect or _is_asked(one.resource, ask))
 
 
-def _is_asked(thing: Resource, ask: Ask) -> bool:
+def _is_asked(resource: Resource, ask: SweepRequest) -> bool:
     """Whether it is among what this sweep may delete."""
-    if ask.only is not None and thing.deploy != ask.only:
+    if ask.only is not None and resource.deploy != ask.only:
         return False
-    if ask.among is not None and not ask.among.may_delete(thing):
+    if ask.among is not None and not ask.among.may_delete(resource):
         return False
-    return not ask.spare & {thing.id, *thing.used_by}
+    return not ask.spare & {resource.id, *resource.used_by}
 
 
-def _whole(verdicts: tuple[Verdict, ...], ask: Ask) -> tuple[Verdict, ...]:
+def _whole(verdicts: tuple[Verdict, ...], ask: SweepRequest) -> tuple[Verdict, ...]:
     """The verdicts that repairs may be decided by.
 
     Of a young listing only the databases: they are all there. The machines of the deploy that was
     left are not, so a live one would begin its jobs beside theirs.
     """
-    return tuple(one for one in verdicts if not ask.young or one.thing.kind == DATABASE)
+    return tuple(
+        one for one in verdicts if not ask.unfinished_only or one.resource.kind == DATABASE
+    )
 
 
 def _repairs(verdicts: tuple[Verdict, ...], units: str) -> tuple[Repair, ...]:
@@ -246,12 +254,12 @@ def _repairs(verdicts: tuple[Verdict, ...], units: str) -> tuple[Repair, ...]:
     found: dict[tuple[Reason, DeployId], str] = {}
     for one in verdicts:
         why = deviation(one)
-        if why and one.thing.deploy is not None:
-            found.setdefault((one.reason, one.thing.deploy), f"{one.thing.id} {why}")
+        if why and one.resource.deploy is not None:
+            found.setdefault((one.reason, one.resource.deploy), f"{one.resource.id} {why}")
     _take_over(found, verdicts)
     order = (Reason.KEPT, Reason.PREVIOUS, Reason.LIVE)
     repairs = [Repair(deploy, reason, why) for (reason, deploy), why in found.items()]
-    stale = {(one.reason, one.thing.deploy) for one in verdicts if is_stale(one, units)}
+    stale = {(one.reason, one.resource.deploy) for one in verdicts if is_stale(one, units)}
     repairs += [
         Repair(deploy, reason, OTHER_UNITS, units_only=True)
         for reason, deploy in stale
@@ -268,12 +276,12 @@ def _take_over(found: dict[tuple[Reason, DeployId], str], verdicts: tuple[Verdic
     """
     left = next(
         (
-            one.thing.deploy
+            one.resource.deploy
             for one in verdicts
-            if one.reason is Reason.PREVIOUS and one.thing.kind != DATABASE and deviation(one)
+            if one.reason is Reason.PREVIOUS and one.resource.kind != DATABASE and deviation(one)
         ),
         None,
     )
-    live = next((one.thing.deploy for one in verdicts if one.reason is Reason.LIVE), None)
+    live = next((one.resource.deploy for one in verdicts if one.reason is Reason.LIVE), None)
     if left is not None and live is not None:
         found.setdefault((Reason.LIVE, live), f"takes over from {left}")

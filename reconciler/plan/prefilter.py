@@ -18,10 +18,10 @@ from reconciler.gc.verdict import Reason, Root, Roots, role
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Ledger
 from reconciler.model.resource import INSTANCE, TEMPLATE, Plain, Resource
-from reconciler.model.tag_summary import Census, Group
+from reconciler.model.tag_summary import Group, TagSummary
 from reconciler.model.tags import STATE, Label, label_of
 from reconciler.plan.planner import Swaps, swaps
-from reconciler.plan.service_plan import OPEN, SHUT, Ask
+from reconciler.plan.service_plan import OPEN, SHUT, SweepRequest
 
 ANY = frozenset({*Label, None})
 
@@ -54,18 +54,21 @@ class _Service:
 
 
 def choose(
-    census: Census, databases: Sequence[Resource], roots: Roots, asks: Mapping[str, Ask]
+    tag_summary: TagSummary,
+    databases: Sequence[Resource],
+    roots: Roots,
+    asks: Mapping[str, SweepRequest],
 ) -> Choice:
     """Divides a census. `databases` are all that were seen: an odd one makes its service odd."""
     services = {
-        name: _service(root, databases, asks.get(name, Ask()))
+        name: _service(root, databases, asks.get(name, SweepRequest()))
         for name, root in roots.items()
-        if root.home.place == census.place
+        if root.home.place == tag_summary.place
     }
-    odd = _odd(census, services)
+    odd = _odd(tag_summary, services)
     wanted: dict[Group, Sequence[str]] = {}
     plain: dict[tuple[DeployId, str], int] = {}
-    for group, ids in census.groups.items():
+    for group, ids in tag_summary.groups.items():
         deploy = DeployId.maybe(group.deploy)
         service = services.get(deploy.service) if deploy else None
         if deploy is None or service is None:
@@ -75,11 +78,11 @@ def choose(
         else:
             plain[deploy, group.kind] = plain.get((deploy, group.kind), 0) + len(ids)
     for service in services.values():
-        _want_machines_that_moved(service, census, wanted, plain)
+        _want_machines_that_moved(service, tag_summary, wanted, plain)
     return Choice(wanted, plain)
 
 
-def _service(root: Root, databases: Sequence[Resource], ask: Ask) -> _Service:
+def _service(root: Root, databases: Sequence[Resource], ask: SweepRequest) -> _Service:
     found = swaps(root, ask)
     if _is_in_doubt(root) or _has_odd_database(found, root, databases):
         return _Service(root, {}, found)
@@ -119,10 +122,10 @@ def _labels(ledger: Ledger, deploy: DeployId) -> frozenset[Label | None]:
     return wanted if reason is Reason.LIVE else wanted | {Label.LEFT}
 
 
-def _odd(census: Census, services: Mapping[str, _Service]) -> set[str]:
+def _odd(tag_summary: TagSummary, services: Mapping[str, _Service]) -> set[str]:
     """The services of which a rooted thing has the wrong label: a repair needs all their things."""
     odd = set()
-    for group in census.groups:
+    for group in tag_summary.groups:
         deploy = DeployId.maybe(group.deploy)
         service = services.get(deploy.service) if deploy else None
         if service is None or deploy is None or service.root.problem:
@@ -134,7 +137,7 @@ def _odd(census: Census, services: Mapping[str, _Service]) -> set[str]:
 
 def _want_machines_that_moved(
     service: _Service,
-    census: Census,
+    tag_summary: TagSummary,
     wanted: dict[Group, Sequence[str]],
     plain: dict[tuple[DeployId, str], int],
 ) -> None:
@@ -148,13 +151,13 @@ def _want_machines_that_moved(
     name = str(live.id)
     wanted.update(
         (group, ids)
-        for group, ids in census.groups.items()
+        for group, ids in tag_summary.groups.items()
         if group.kind == INSTANCE and group.deploy == name
     )
 
 
 def neighbours(
-    census: Census, seen: Iterable[Resource], wanted: Mapping[Group, Sequence[str]]
+    tag_summary: TagSummary, seen: Iterable[Resource], wanted: Mapping[Group, Sequence[str]]
 ) -> dict[Group, Sequence[str]]:
     """What of the census the things seen hold, are held by, or were made from.
 
@@ -164,7 +167,7 @@ def neighbours(
     named = {id_ for one in seen for id_ in (*one.uses, *one.used_by, one.source)}
     return {
         group: sorted(named.intersection(ids))
-        for group, ids in census.groups.items()
+        for group, ids in tag_summary.groups.items()
         if group not in wanted and not named.isdisjoint(ids)
     }
 

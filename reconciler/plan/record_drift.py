@@ -35,7 +35,9 @@ def new_addresses(verdicts: tuple[Verdict, ...], root: Root, plain: Plain) -> tu
     if live is None or root.record != live.at or (live.id, INSTANCE) in plain:
         return ()
     machines = [
-        one.thing for one in verdicts if one.thing.kind == INSTANCE and one.reason is Reason.LIVE
+        one.resource
+        for one in verdicts
+        if one.resource.kind == INSTANCE and one.reason is Reason.LIVE
     ]
     if not live.ids and any(one.hold == HELD_BY_ADOPTION for one in machines):
         return ()  # an older ledger: the adopted machine and a copy of it cannot be told apart

@@ -30,7 +30,7 @@ from reconciler.model.resource import (
     Inventory,
     Resource,
 )
-from reconciler.plan.approved_actions import Order
+from reconciler.plan.approved_actions import ApprovedActions
 
 WAVES: tuple[tuple[str, ...], ...] = (
     (INSTANCE,),
@@ -74,7 +74,7 @@ class Repair:
 
 
 @dataclass(frozen=True)
-class Ask:
+class SweepRequest:
     """What a sweep is asked for, beyond the ordinary.
 
     `only`      delete nothing but this deploy's things
@@ -90,8 +90,8 @@ class Ask:
     spare: frozenset[str] = frozenset()
     end_lease: Lease | None = None
     operator: bool = False
-    young: bool = False
-    among: Order | None = None
+    unfinished_only: bool = False
+    among: ApprovedActions | None = None
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class ServicePlan:
     notes: tuple[str, ...] = ()
     witnesses: tuple[Note, ...] = ()
     problem: str = ""
-    young: bool = False
+    unfinished_only: bool = False
     plain: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -128,24 +128,24 @@ class ServicePlan:
     def deletes(self) -> tuple[Verdict, ...]:
         """The garbage, sorted by wave, then by kind and id."""
         garbage = [one for one in self.verdicts if one.collect]
-        return tuple(sorted(garbage, key=lambda one: (wave(one.thing), one.thing.id)))
+        return tuple(sorted(garbage, key=lambda one: (wave(one.resource), one.resource.id)))
 
     def owned(self, deploy: DeployId) -> tuple[Resource, ...]:
         """The deploy's things. What only carries its tags is nobody's to label."""
         return tuple(
-            one.thing
+            one.resource
             for one in self.verdicts
-            if one.thing.deploy == deploy and one.reason not in STRANGE
+            if one.resource.deploy == deploy and one.reason not in STRANGE
         )
 
-    def things(self, repair: Repair) -> tuple[Resource, ...]:
+    def resources(self, repair: Repair) -> tuple[Resource, ...]:
         """What a repair acts upon: the deploy's things that the ledger roots in that role."""
         return tuple(
-            one.thing
+            one.resource
             for one in self.verdicts
-            if one.thing.deploy == repair.deploy
+            if one.resource.deploy == repair.deploy
             and one.reason is repair.role
-            and (one.thing.kind == DATABASE or not self.young)
+            and (one.resource.kind == DATABASE or not self.unfinished_only)
         )
 
     @property
@@ -180,6 +180,6 @@ class Plan:
         return tuple(one for one in self.services if one.problem)
 
 
-def wave(thing: Resource) -> int:
+def wave(resource: Resource) -> int:
     """The wave in which a thing is deleted."""
-    return _WAVE_OF[thing.kind]
+    return _WAVE_OF[resource.kind]

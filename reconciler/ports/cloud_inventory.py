@@ -10,19 +10,19 @@ from typing import Protocol
 
 from reconciler.model.outcome import Outcome
 from reconciler.model.resource import Inventory, Resource
-from reconciler.model.tag_summary import Census, Groups
-from reconciler.model.tags import Label, Place
+from reconciler.model.tag_summary import Groups, TagSummary
+from reconciler.model.tags import AccountRegion, Label
 
 
-class Heap(Protocol):
+class CloudInventory(Protocol):
     """The EC2 resources of one place (account and region)."""
 
     @property
-    def place(self) -> Place:
+    def place(self) -> AccountRegion:
         """The account and region."""
         ...
 
-    def scan(self, *, young: bool = False) -> Inventory:
+    def scan(self, *, unfinished_only: bool = False) -> Inventory:
         """Everything that carries `deploy-id`, described.
 
         `young`: only the labels pending, failed and left. What could not be read is a gap, never
@@ -30,14 +30,14 @@ class Heap(Protocol):
         """
         ...
 
-    def census(self) -> Census:
+    def tag_summary(self) -> TagSummary:
         """What the tag index says of everything that carries `deploy-id`: nothing is described.
 
         An index that was not read whole has a gap for every kind.
         """
         ...
 
-    def members(self, groups: Groups) -> Inventory:
+    def describe_groups(self, groups: Groups) -> Inventory:
         """What a census named, described; what is gone meanwhile is missing."""
         ...
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reconciler.gc.verdict import Root
-from reconciler.model.coverage import Read, Status
+from reconciler.model.coverage import Read, ReadStatus
 from reconciler.model.resource import Gap
-from reconciler.ports.cloud_inventory import Heap
+from reconciler.ports.cloud_inventory import CloudInventory
 
 
 @dataclass(frozen=True)
-class Beside:
+class OtherPlaces:
     """All that a run has to do with, but for the services that it looks after.
 
     heaps  places where none of those services is at home: read, never changed
@@ -24,7 +24,7 @@ class Beside:
     known  services that are configured and not of this run: their things are no strangers
     """
 
-    heaps: tuple[Heap, ...] = ()
+    heaps: tuple[CloudInventory, ...] = ()
     roots: tuple[Root, ...] = ()
     gaps: tuple[Gap, ...] = ()
     known: frozenset[str] = frozenset()
@@ -32,7 +32,9 @@ class Beside:
     @property
     def reads(self) -> tuple[Read, ...]:
         """The rows of what was given up."""
-        return tuple(Read(one.place, one.kind, Status.FAILED, note=one.reason) for one in self.gaps)
+        return tuple(
+            Read(one.place, one.kind, ReadStatus.FAILED, note=one.reason) for one in self.gaps
+        )
 
 
-NOTHING = Beside()
+NOTHING = OtherPlaces()

@@ -10,23 +10,23 @@ from typing import Protocol
 from reconciler.database.port import DatabaseServer
 from reconciler.errors import ToolError
 from reconciler.gc.base_images import NO_BASES, Bases
-from reconciler.gc.ownership import Home
+from reconciler.gc.ownership import ServiceLocation
 from reconciler.gc.retention import Retention
-from reconciler.machine.activation_gate import Gate
+from reconciler.machine.activation_gate import ActivationGate
 from reconciler.machine.shell import Shell
-from reconciler.model.outcome import Fate, Outcome
+from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.model.reading import LedgerAddress
 from reconciler.model.resource import DATABASE, Resource
 from reconciler.model.tags import Label
 from reconciler.plan.circuit_breaker import Cap
-from reconciler.ports.cloud_inventory import Heap
+from reconciler.ports.cloud_inventory import CloudInventory
 from reconciler.ports.ledger_store import LedgerStore
 
 OnOutcome = Callable[[Outcome], None]
 """Told of each thing as soon as its fate is known: silence is read as a hang."""
 
 
-class Reach(Protocol):
+class ServiceAccess(Protocol):
     """The ways to a service's machines and databases. Either may be out of reach."""
 
     def shell(self, machine: Resource) -> Shell:
@@ -45,7 +45,7 @@ class Reach(Protocol):
 
 
 @dataclass(frozen=True)
-class Managed:
+class ManagedService:
     """One configured service. `gate` names its units; None where it has no machines to talk to.
 
     `ignore_roles` are other roles whose sessions do not keep a database from being dropped.
@@ -55,12 +55,12 @@ class Managed:
     the images that any configured service names; it never raises.
     """
 
-    home: Home
+    home: ServiceLocation
     address: LedgerAddress
-    heap: Heap
+    heap: CloudInventory
     ledgers: LedgerStore
-    reach: Reach
-    gate: Gate | None = None
+    reach: ServiceAccess
+    gate: ActivationGate | None = None
     app_roles: tuple[str, ...] = ()
     ignore_roles: tuple[str, ...] = ()
     max_wait: float = 30.0
@@ -77,13 +77,13 @@ class Managed:
         """The service's name."""
         return self.home.service
 
-    def label(self, things: Sequence[Resource], label: Label) -> None:
+    def label(self, resources: Sequence[Resource], label: Label) -> None:
         """Label what lives in AWS; a database carries none.
 
         Raises ToolError for the first that could not be labelled: then what comes next, which
         relies on all of them, must not begin. Also whatever `Heap.label` raises.
         """
-        outcomes = self.heap.label([one for one in things if one.kind != DATABASE], label)
-        bad = next((one for one in outcomes if one.fate is not Fate.DONE), None)
+        outcomes = self.heap.label([one for one in resources if one.kind != DATABASE], label)
+        bad = next((one for one in outcomes if one.status is not OutcomeStatus.DONE), None)
         if bad is not None:
             raise ToolError(f"{bad.resource.id} could not be labelled: {bad.text}")

@@ -36,7 +36,7 @@ AGREED = 10.0
 
 
 @dataclass
-class Gone:
+class AbsenceTracker:
     """What a clean-up knows to be gone. `now` is the ledger's clock, `clock` counts seconds."""
 
     now: datetime
@@ -44,11 +44,11 @@ class Gone:
     _agreed: set[str] = field(default_factory=set)
     _missing: dict[str, float] = field(default_factory=dict)
 
-    def agreed(self, things: Iterable[Resource]) -> None:
+    def agreed(self, resources: Iterable[Resource]) -> None:
         """AWS has said that it deletes these."""
-        self._agreed.update(one.id for one in things)
+        self._agreed.update(one.id for one in resources)
 
-    def learn(self, asked: Iterable[Resource], seen: Inventory, clock: float) -> list[Resource]:
+    def update(self, asked: Iterable[Resource], seen: Inventory, clock: float) -> list[Resource]:
         """What of `asked` is not gone, after a look that showed `seen`."""
         shown = {one.id: one for one in seen.resources}
         unread = {one.kind for one in seen.gaps}
@@ -91,7 +91,7 @@ class Sightings:
     seen: bool = False
     _missing: float | None = None
 
-    def learn(self, state: str | None, clock: float) -> bool:
+    def update(self, state: str | None, clock: float) -> bool:
         """Whether it is gone, after a look that showed it in this state; None: it did not."""
         if state is not None:
             self.seen, self._missing = True, None

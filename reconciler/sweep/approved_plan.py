@@ -10,10 +10,10 @@ from typing import Any
 from reconciler.cost.foreign import known_now
 from reconciler.errors import ConfigError
 from reconciler.plan import plan_file
-from reconciler.plan.approved_actions import Item, Order
+from reconciler.plan.approved_actions import ApprovedAction, ApprovedActions
 from reconciler.plan.plan_file import PlanFile
-from reconciler.plan.service_plan import Ask, Plan, ServicePlan
-from reconciler.ports.service import Managed
+from reconciler.plan.service_plan import Plan, ServicePlan, SweepRequest
+from reconciler.ports.service import ManagedService
 
 LARGEST = 50_000_000
 """Bytes; a plan of a hundred thousand things is smaller."""
@@ -31,24 +31,26 @@ def read(path: Path) -> str:
         raise ConfigError("this is not a plan: it is not JSON", cure=plan_file.CURE) from error
 
 
-def write(path: Path, plan: Plan, shown: Mapping[str, Any], *, young: bool) -> None:
+def write(path: Path, plan: Plan, shown: Mapping[str, Any], *, unfinished_only: bool) -> None:
     """Write what was planned. Raises ConfigError where it cannot be written."""
     now = known_now(plan) or datetime.now(UTC)
-    text = plan_file.encode(plan_file.of(plan, now, young=young), shown)
+    text = plan_file.encode(plan_file.of(plan, now, unfinished_only=unfinished_only), shown)
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {error.strerror}") from error
 
 
-def asks(agreed: PlanFile, services: Sequence[Managed]) -> dict[str, Ask]:
+def asks(agreed: PlanFile, services: Sequence[ManagedService]) -> dict[str, SweepRequest]:
     """What is asked of every service: what was agreed to, and nothing of those not in the file.
 
     Raises ConfigError where a service is not where it was.
     """
     plan_file.check_homes(agreed, {one.name: one.home for one in services})
     return {
-        one.name: Ask(one.retention, among=agreed.order(one.name) or Order(one.home))
+        one.name: SweepRequest(
+            one.retention, among=agreed.order(one.name) or ApprovedActions(one.home)
+        )
         for one in services
     }
 
@@ -71,26 +73,30 @@ def left_out(agreed: PlanFile, seen: Plan) -> tuple[str, ...]:
     )
 
 
-def _changed(order: Order, todo: ServicePlan, seen: Plan) -> Iterator[str]:
-    if todo.problem:
-        yield f"all of {todo.service}: unknown: {todo.problem}"
+def _changed(order: ApprovedActions, service_plan: ServicePlan, seen: Plan) -> Iterator[str]:
+    if service_plan.problem:
+        yield f"all of {service_plan.service}: unknown: {service_plan.problem}"
         return
-    if order.end is not None and todo.end is None:
+    if order.end is not None and service_plan.end is None:
         yield f"the lease of {order.end} is not there to be ended"
-    doing = {(one.deploy, one.role) for one in todo.repairs}
+    doing = {(one.deploy, one.role) for one in service_plan.repairs}
     for deploy, role in sorted(order.finish - doing, key=str):
         yield f"{deploy} ({role}) needs no finishing as it was agreed to"
-    if order.repoint and not todo.readdress:
-        yield f"{todo.service} is not to be pointed to {', '.join(order.repoint)} any more"
+    if order.repoint and not service_plan.readdress:
+        yield f"{service_plan.service} is not to be pointed to {', '.join(order.repoint)} any more"
     for deploy in order.forget:
-        if deploy not in todo.forget:
+        if deploy not in service_plan.forget:
             yield f"{deploy} is not to be forgotten now"
-    yield from _kept(order, todo, seen)
+    yield from _kept(order, service_plan, seen)
 
 
-def _kept(order: Order, todo: ServicePlan, seen: Plan) -> Iterator[str]:
-    doomed = {Item.of(one.thing) for one in todo.deletes}
-    why = {(one.thing.kind, one.thing.id): one.text for one in todo.verdicts if not one.collect}
+def _kept(order: ApprovedActions, service_plan: ServicePlan, seen: Plan) -> Iterator[str]:
+    doomed = {ApprovedAction.of(one.resource) for one in service_plan.deletes}
+    why = {
+        (one.resource.kind, one.resource.id): one.text
+        for one in service_plan.verdicts
+        if not one.collect
+    }
     there = {(one.kind, one.id) for one in seen.inventory.resources}
     for item in order.delete:
         key = (item.kind, item.id)

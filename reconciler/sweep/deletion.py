@@ -16,19 +16,19 @@ from reconciler.gc.mark import mark, problems
 from reconciler.gc.verdict import Root, Verdict
 from reconciler.model import tags as t
 from reconciler.model.fencing import FencedAct
-from reconciler.model.outcome import UNPROVED, Fate, Outcome
+from reconciler.model.outcome import UNPROVED, Outcome, OutcomeStatus
 from reconciler.model.resource import DATABASE, Inventory, Resource
 from reconciler.plan.service_plan import wave
-from reconciler.ports.service import Managed, OnOutcome
+from reconciler.ports.service import ManagedService, OnOutcome
 from reconciler.sweep import absence as gone
 from reconciler.sweep.name_listing import witnessed_now
 from reconciler.sweep.snapshot import NEVER, alive, list_databases, read_root
-from reconciler.util.polling import Pace, looks
+from reconciler.util.polling import Backoff, looks
 
-GONE_PACE = Pace(first=0.1, longest=5.0, deadline=240.0)
+GONE_PACE = Backoff(first=0.1, longest=5.0, deadline=240.0)
 """A graceful shutdown of an instance takes its time before its volumes can go."""
 
-_MAY_BE_GONE = frozenset({Fate.PENDING, Fate.DONE, Fate.UNSEEN})
+_MAY_BE_GONE = frozenset({OutcomeStatus.PENDING, OutcomeStatus.DONE, OutcomeStatus.UNSEEN})
 
 
 AT_ONCE = 1000
@@ -38,11 +38,13 @@ AT_ONCE = 1000
 class Collector:
     """Deletes a service's garbage; one outcome an item, and no item's failure stops the others."""
 
-    def __init__(self, managed: Managed, on_outcome: OnOutcome, pace: Pace = GONE_PACE) -> None:
+    def __init__(
+        self, managed: ManagedService, on_outcome: OnOutcome, pace: Backoff = GONE_PACE
+    ) -> None:
         self._managed = managed
         self._on_outcome = on_outcome
         self._pace = pace
-        self._gone = gone.Gone(NEVER)
+        self._gone = gone.AbsenceTracker(NEVER)
         self._seen: tuple[Resource, ...] = ()
         """The plan's things as they were when last seen: births are proved by them, too."""
         self._was: tuple[str, ...] = ()
@@ -51,7 +53,7 @@ class Collector:
     def collect(self, garbage: Sequence[Verdict]) -> tuple[Outcome, ...]:
         """Delete what is garbage in `garbage`, sorted by wave, verified again before each call."""
         outcomes: list[Outcome] = []
-        self._seen = tuple(one.thing for one in garbage)
+        self._seen = tuple(one.resource for one in garbage)
         for _, group in groupby(self._seen, key=wave):
             outcomes += self._wave(list(group))
         return tuple(outcomes)
@@ -67,7 +69,7 @@ class Collector:
             found = _failed(part, f"not asked for: {failed}") if failed else self._asked(part)
             asked += found
             # Throttled, denied, unknown: what failed for all of a part will fail for the others.
-            if not failed and all(one.fate is Fate.FAILED for one in found):
+            if not failed and all(one.status is OutcomeStatus.FAILED for one in found):
                 failed = found[0].text
         for outcome in self._settle(asked):
             self._on_outcome(outcome)
@@ -76,7 +78,7 @@ class Collector:
     def _verified(self, part: list[Resource]) -> dict[str, Verdict]:
         """Verdicts of now, by id: things first, ledger second. What is gone is missing."""
         listed = self._now(part)
-        if not self._gone.learn(part, listed, time.monotonic()):
+        if not self._gone.update(part, listed, time.monotonic()):
             return {}  # nothing to judge: volumes go with their machines
         near = self._near(part)
         more = self._now(near)
@@ -84,7 +86,7 @@ class Collector:
         root, _ = read_root(self._managed)
         self._was = root.home.was
         self._gone.now = root.now
-        self._gone.learn(part, listed, time.monotonic())
+        self._gone.update(part, listed, time.monotonic())
         fresh = alive(listed)
         whole = self._with_the_rest(fresh, [*part, *near])
         _refuse_unknown(whole, root)
@@ -92,7 +94,7 @@ class Collector:
         root = witnessed_now(self._managed, root, whole.resources)
         wanted = {one.key for one in part}
         verdicts = mark(whole, {root.home.service: root})
-        return {one.thing.id: one for one in verdicts if one.thing.key in wanted}
+        return {one.resource.id: one for one in verdicts if one.resource.key in wanted}
 
     def _near(self, part: list[Resource]) -> list[Resource]:
         """What else is to be looked at again: of much garbage only what has to do with `part`."""
@@ -112,16 +114,16 @@ class Collector:
         self._seen = (*fresh.resources, *(one for one in rest if one.key not in keys))
         return Inventory(self._seen, fresh.gaps)
 
-    def _now(self, things: Sequence[Resource]) -> Inventory:
-        if not things:
+    def _now(self, resources: Sequence[Resource]) -> Inventory:
+        if not resources:
             return Inventory()
-        in_aws = [one for one in things if one.kind != DATABASE]
+        in_aws = [one for one in resources if one.kind != DATABASE]
         fresh = self._managed.heap.describe(in_aws)
-        if len(in_aws) == len(things):
+        if len(in_aws) == len(resources):
             return fresh
         databases = list_databases(self._managed)
         gaps = fresh.gaps + ((databases.gap,) if databases.gap else ())
-        return Inventory(fresh.resources + databases.things, gaps)
+        return Inventory(fresh.resources + databases.resources, gaps)
 
     def _asked(self, part: list[Resource]) -> list[Outcome]:
         """Ask for the deletion of what is still garbage; whether it went is seen later."""
@@ -131,62 +133,66 @@ class Collector:
             return _failed(part, error.message)
         garbage: list[Resource] = []
         outcomes: list[Outcome] = []
-        for thing in part:
-            verdict = still.get(thing.id)
+        for resource in part:
+            verdict = still.get(resource.id)
             if verdict is None:
-                outcomes.append(Outcome(thing, Fate.UNSEEN, UNPROVED))
+                outcomes.append(Outcome(resource, OutcomeStatus.UNSEEN, UNPROVED))
             elif not verdict.collect:
-                outcomes.append(Outcome(thing, Fate.BLOCKED, f"kept after all: {verdict.text}"))
+                outcomes.append(
+                    Outcome(resource, OutcomeStatus.BLOCKED, f"kept after all: {verdict.text}")
+                )
             else:
-                garbage.append(verdict.thing)
+                garbage.append(verdict.resource)
         for kind in sorted({one.kind for one in garbage}):
             outcomes += self._delete([one for one in garbage if one.kind == kind], kind)
         return outcomes
 
-    def _delete(self, things: list[Resource], kind: str) -> Sequence[Outcome]:
+    def _delete(self, resources: list[Resource], kind: str) -> Sequence[Outcome]:
         if kind == DATABASE:
-            return [self._drop(one) for one in things]
+            return [self._drop(one) for one in resources]
         try:
-            return self._managed.heap.delete(things)
+            return self._managed.heap.delete(resources)
         except ToolError as error:
-            return _failed(things, error.message)
+            return _failed(resources, error.message)
 
     def _settle(self, asked: Sequence[Outcome]) -> Iterator[Outcome]:
         """Wait for what was asked to go; the rest keeps its fate, unless it went all the same."""
-        pending = [one for one in asked if one.fate in _MAY_BE_GONE]
+        pending = [one for one in asked if one.status in _MAY_BE_GONE]
         self._gone.agreed(one.resource for one in pending if not one.text)
         self._wait_until_gone([one.resource for one in pending])
         for one in asked:
-            if one.fate in _MAY_BE_GONE and one.resource.id in self._gone.known:
-                text = "already gone" if one.fate is Fate.UNSEEN else one.text
-                yield Outcome(one.resource, Fate.GONE, text)
-            elif one.fate is Fate.DONE:
-                yield Outcome(one.resource, Fate.PENDING, "deletion asked for, not yet gone")
+            if one.status in _MAY_BE_GONE and one.resource.id in self._gone.known:
+                text = "already gone" if one.status is OutcomeStatus.UNSEEN else one.text
+                yield Outcome(one.resource, OutcomeStatus.GONE, text)
+            elif one.status is OutcomeStatus.DONE:
+                yield Outcome(
+                    one.resource, OutcomeStatus.PENDING, "deletion asked for, not yet gone"
+                )
             else:
                 yield one
 
-    def _wait_until_gone(self, things: list[Resource]) -> None:
-        left = [one for one in things if one.id not in self._gone.known]
+    def _wait_until_gone(self, resources: list[Resource]) -> None:
+        left = [one for one in resources if one.id not in self._gone.known]
         for elapsed in looks(self._pace) if left else ():
             seen = self._managed.heap.describe(left)
-            left = self._gone.learn(left, seen, time.monotonic())
+            left = self._gone.update(left, seen, time.monotonic())
             if not left or (elapsed > gone.AGREED and not self._gone.is_under_way(left, seen)):
                 break
 
-    def _drop(self, thing: Resource) -> Outcome:
+    def _drop(self, resource: Resource) -> Outcome:
         try:
             server = self._managed.reach.databases()
             if server is None:
-                return Outcome(thing, Fate.BLOCKED, "no database server is configured")
-            assert thing.deploy is not None  # for the type checker: it has been judged
-            act = FencedAct(0, thing.deploy, str(self._managed.address), self._was)
+                return Outcome(resource, OutcomeStatus.BLOCKED, "no database server is configured")
+            assert resource.deploy is not None  # for the type checker: it has been judged
+            act = FencedAct(0, resource.deploy, str(self._managed.address), self._was)
             ours = (*self._managed.app_roles, *self._managed.ignore_roles)
-            server.drop(thing.name, act, ours)
+            server.drop(resource.name, act, ours)
         except Refused as error:
-            return Outcome(thing, Fate.BLOCKED, error.message)
+            return Outcome(resource, OutcomeStatus.BLOCKED, error.message)
         except ToolError as error:
-            return Outcome(thing, Fate.FAILED, error.message)
-        return Outcome(thing, Fate.GONE)
+            return Outcome(resource, OutcomeStatus.FAILED, error.message)
+        return Outcome(resource, OutcomeStatus.GONE)
 
 
 def _parts(group: list[Resource]) -> Iterator[list[Resource]]:
@@ -195,11 +201,11 @@ def _parts(group: list[Resource]) -> Iterator[list[Resource]]:
     for one in sorted(group, key=lambda each: each.tags.get(t.ID, "")):
         kinds.setdefault(one.kind, []).append(one)
     for start in range(0, max(map(len, kinds.values())), AT_ONCE):
-        yield [one for things in kinds.values() for one in things[start : start + AT_ONCE]]
+        yield [one for resources in kinds.values() for one in resources[start : start + AT_ONCE]]
 
 
 def _failed(part: Sequence[Resource], text: str) -> list[Outcome]:
-    return [Outcome(one, Fate.FAILED, text) for one in part]
+    return [Outcome(one, OutcomeStatus.FAILED, text) for one in part]
 
 
 def _names(one: Resource) -> tuple[str, ...]:

@@ -28,15 +28,15 @@ def is_settled(plan: Plan, gone: Collection[Key]) -> bool:
     return all(_is_done(one, gone) for one in plan.services)
 
 
-def _is_done(todo: ServicePlan, gone: Collection[Key]) -> bool:
-    if todo.end or todo.repairs or todo.readdress or todo.forget:
+def _is_done(service_plan: ServicePlan, gone: Collection[Key]) -> bool:
+    if service_plan.end or service_plan.repairs or service_plan.readdress or service_plan.forget:
         return False
-    deletes = [one.thing for one in todo.deletes]
-    return all(one.key in gone and _is_old(one, todo.root.now) for one in deletes)
+    deletes = [one.resource for one in service_plan.deletes]
+    return all(one.key in gone and _is_old(one, service_plan.root.now) for one in deletes)
 
 
-def _is_old(thing: Resource, now: datetime) -> bool:
-    return thing.deploy is not None and now - thing.deploy.born >= SETTLED
+def _is_old(resource: Resource, now: datetime) -> bool:
+    return resource.deploy is not None and now - resource.deploy.born >= SETTLED
 
 
 def without(plan: Plan) -> Plan:
@@ -45,6 +45,6 @@ def without(plan: Plan) -> Plan:
         replace(one, verdicts=tuple(each for each in one.verdicts if not each.collect))
         for one in plan.services
     )
-    gone = {one.thing.key for todo in plan.services for one in todo.deletes}
+    gone = {one.resource.key for service_plan in plan.services for one in service_plan.deletes}
     seen = tuple(one for one in plan.inventory.resources if one.key not in gone)
     return replace(plan, services=kept, inventory=replace(plan.inventory, resources=seen))

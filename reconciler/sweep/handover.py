@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from reconciler.gc.verdict import Reason
-from reconciler.model.outcome import Fate, Outcome
+from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.model.resource import INSTANCE, Resource
-from reconciler.ports.service import Managed
+from reconciler.ports.service import ManagedService
 from reconciler.sweep.repair import Finish, finish, takes_writes, unopened
 
 RUNS_NOTHING = frozenset({"stopped", "terminated"})
@@ -24,7 +24,7 @@ RUNS_NOTHING = frozenset({"stopped", "terminated"})
 class Handover:
     """One service's repairs; `still_runs` are machines that were not told to give up their jobs."""
 
-    managed: Managed
+    managed: ManagedService
     still_open: bool = False
     still_runs: list[str] = field(default_factory=list)
 
@@ -53,4 +53,4 @@ class Handover:
 
 
 def _is_untold(outcome: Outcome) -> bool:
-    return outcome.resource.kind == INSTANCE and outcome.fate is not Fate.DONE
+    return outcome.resource.kind == INSTANCE and outcome.status is not OutcomeStatus.DONE

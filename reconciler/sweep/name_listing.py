@@ -11,27 +11,29 @@ from dataclasses import replace
 
 from reconciler.errors import AccessDenied, CloudError, ConfigError, ToolError
 from reconciler.gc.name_witnesses import is_needed
-from reconciler.gc.other_names import Names
-from reconciler.gc.ownership import Home
+from reconciler.gc.other_names import OtherNames
+from reconciler.gc.ownership import ServiceLocation
 from reconciler.gc.verdict import Root
-from reconciler.model.coverage import GLOBAL, NAME, Read, Status
+from reconciler.model.coverage import GLOBAL, NAME, Read, ReadStatus
 from reconciler.model.reading import LedgerAddress, Listing
 from reconciler.model.resource import Gap, Resource, service_of
-from reconciler.model.tags import Place
+from reconciler.model.tags import AccountRegion
 from reconciler.plan.planner import swaps
-from reconciler.plan.service_plan import Ask
-from reconciler.ports.service import Managed
-from reconciler.sweep.snapshot import World
+from reconciler.plan.service_plan import SweepRequest
+from reconciler.ports.service import ManagedService
+from reconciler.sweep.snapshot import Snapshot
 
 Answer = Listing | ToolError
 
 
-def read_names(managed: Managed) -> Names:
+def read_names(managed: ManagedService) -> OtherNames:
     """What the other names of the service's zones say now."""
     return _others(managed, _list(managed))
 
 
-def with_names(world: World, services: Sequence[Managed], asks: Mapping[str, Ask]) -> World:
+def with_names(
+    world: Snapshot, services: Sequence[ManagedService], asks: Mapping[str, SweepRequest]
+) -> Snapshot:
     """The world with the other names in its roots, of those services for which they matter."""
     wanted = [one for one in services if one.name in _needing(world, asks)]
     answers: dict[tuple[int, LedgerAddress], Answer] = {}
@@ -46,23 +48,25 @@ def with_names(world: World, services: Sequence[Managed], asks: Mapping[str, Ask
     return replace(world, roots=roots)
 
 
-def witnessed_now(managed: Managed, root: Root, resources: Sequence[Resource]) -> Root:
+def witnessed_now(managed: ManagedService, root: Root, resources: Sequence[Resource]) -> Root:
     """The root with the names as they are right now, where something that served would go."""
     if not is_needed(root, resources, ()):
         return root
     return replace(root, names=read_names(managed))
 
 
-def _needing(world: World, asks: Mapping[str, Ask]) -> set[str]:
+def _needing(world: Snapshot, asks: Mapping[str, SweepRequest]) -> set[str]:
     """The services of which something that once served may go."""
-    things: dict[str, list[Resource]] = {}
+    resources: dict[str, list[Resource]] = {}
     for one in world.inventory.resources:
-        things.setdefault(service_of(one), []).append(one)
+        resources.setdefault(service_of(one), []).append(one)
     return {
         name
         for name, root in world.roots.items()
         if not root.problem
-        and is_needed(root, things.get(name, ()), swaps(root, asks.get(name, Ask())).forget)
+        and is_needed(
+            root, resources.get(name, ()), swaps(root, asks.get(name, SweepRequest())).forget
+        )
     }
 
 
@@ -71,30 +75,30 @@ def _zones_of(address: LedgerAddress) -> LedgerAddress:
     return LedgerAddress("", address.zone_id, "", "", watched=address.watched)
 
 
-def _list(managed: Managed) -> Answer:
+def _list(managed: ManagedService) -> Answer:
     try:
         return managed.ledgers.names(managed.address)
     except (CloudError, AccessDenied, ConfigError) as error:
         return error
 
 
-def _others(managed: Managed, answer: Answer) -> Names:
+def _others(managed: ManagedService, answer: Answer) -> OtherNames:
     if isinstance(answer, ToolError):
-        return Names.unread(answer)
-    return Names(answer.held).without({managed.address.record, *managed.despite})
+        return OtherNames.unread(answer)
+    return OtherNames(answer.held).without({managed.address.record, *managed.despite})
 
 
-def _told(world: World, managed: Managed, answer: Answer) -> World:
+def _told(world: Snapshot, managed: ManagedService, answer: Answer) -> Snapshot:
     """The row of what was listed; what was not is a gap, so that the run does not end with 0."""
     place, inventory = _place(managed.home, managed.zone_account), world.inventory
     if isinstance(answer, Listing):
         row = Read(place, NAME, pages=answer.calls, calls=answer.calls)
         return replace(world, inventory=replace(inventory, reads=(*inventory.reads, row)))
-    row = Read(place, NAME, Status.FAILED, note=answer.message)
+    row = Read(place, NAME, ReadStatus.FAILED, note=answer.message)
     gap = Gap.of(place, NAME, answer)
     more = replace(inventory, reads=(*inventory.reads, row), gaps=(*inventory.gaps, gap))
     return replace(world, inventory=more)
 
 
-def _place(home: Home, zone_account: str) -> Place:
-    return Place(zone_account or home.place.account, GLOBAL)
+def _place(home: ServiceLocation, zone_account: str) -> AccountRegion:
+    return AccountRegion(zone_account or home.place.account, GLOBAL)

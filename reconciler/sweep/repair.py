@@ -14,17 +14,17 @@ from reconciler.errors import NotTried, ToolError
 from reconciler.gc.desired_state import DESIRED, Desired
 from reconciler.gc.verdict import Reason
 from reconciler.machine import unit_control
-from reconciler.machine.activation_gate import Gate
+from reconciler.machine.activation_gate import ActivationGate
 from reconciler.machine.unit_control import Act, Jobs
 from reconciler.machine.unit_state import digest
-from reconciler.model.coverage import Status
+from reconciler.model.coverage import ReadStatus
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.fencing import FencedAct
-from reconciler.model.outcome import Fate, Outcome
+from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.model.resource import DATABASE, INSTANCE, MAKING, Resource
 from reconciler.model.tags import UNITS
 from reconciler.plan.service_plan import OPEN, SHUT
-from reconciler.ports.service import Managed
+from reconciler.ports.service import ManagedService
 from reconciler.util.concurrency import side_by_side
 
 
@@ -40,15 +40,15 @@ class Finish:
     role: Reason
     generation: int
     was: tuple[str, ...]
-    things: tuple[Resource, ...]
+    resources: tuple[Resource, ...]
     jobs_wait_for: tuple[str, ...] = ()
 
     def of(self, kind: str) -> list[Resource]:
         """Its things of one kind."""
-        return [one for one in self.things if one.kind == kind]
+        return [one for one in self.resources if one.kind == kind]
 
 
-def finish(managed: Managed, work: Finish) -> tuple[Outcome, ...]:
+def finish(managed: ManagedService, work: Finish) -> tuple[Outcome, ...]:
     """Drive the deploy's things to the table. Nothing is labelled where something failed.
 
     A deploy that was left is shut before its jobs stop; a live one opens, then runs. Never
@@ -59,29 +59,35 @@ def finish(managed: Managed, work: Finish) -> tuple[Outcome, ...]:
     outcomes += _machines(managed, work, desired)
     # Evidence never had a job to stop, and that it answers nobody is often why it is kept: it is
     # labelled all the same, or it would stand in the way of every release.
-    if work.role is not Reason.KEPT and any(one.fate is not Fate.DONE for one in outcomes):
+    if work.role is not Reason.KEPT and any(
+        one.status is not OutcomeStatus.DONE for one in outcomes
+    ):
         return tuple(outcomes)
     return (*outcomes, *_label(managed, work, desired))
 
 
-def _database(managed: Managed, work: Finish, thing: Resource, desired: Desired) -> Outcome:
-    if desired.writable is None or thing.state == MAKING:
-        return Outcome(thing, Fate.DONE, "as it is")
+def _database(
+    managed: ManagedService, work: Finish, resource: Resource, desired: Desired
+) -> Outcome:
+    if desired.writable is None or resource.state == MAKING:
+        return Outcome(resource, OutcomeStatus.DONE, "as it is")
     act = FencedAct(work.generation, work.deploy, str(managed.address), work.was)
     try:
         server = managed.reach.databases()
         if server is None:
-            return Outcome(thing, Fate.BLOCKED, "no database server is configured")
+            return Outcome(resource, OutcomeStatus.BLOCKED, "no database server is configured")
         if desired.writable:
-            server.thaw(thing.name, act)
+            server.thaw(resource.name, act)
         else:
-            server.shut(thing.name, act, managed.app_roles, managed.max_wait)
+            server.shut(resource.name, act, managed.app_roles, managed.max_wait)
     except ToolError as error:
-        return Outcome(thing, Fate.FAILED, error.message)
-    return Outcome(thing, Fate.DONE, "takes writes" if desired.writable else "shut for writes")
+        return Outcome(resource, OutcomeStatus.FAILED, error.message)
+    return Outcome(
+        resource, OutcomeStatus.DONE, "takes writes" if desired.writable else "shut for writes"
+    )
 
 
-def _machines(managed: Managed, work: Finish, desired: Desired) -> list[Outcome]:
+def _machines(managed: ManagedService, work: Finish, desired: Desired) -> list[Outcome]:
     gate = managed.gate
     if gate is None or desired.app is None:
         return []
@@ -99,7 +105,7 @@ def _machines(managed: Managed, work: Finish, desired: Desired) -> list[Outcome]
     return [_waiting(one, work, managed.name) for one in found] if act.jobs == "keep" else found
 
 
-def _jobs(work: Finish, gate: Gate, desired: Desired) -> Jobs:
+def _jobs(work: Finish, gate: ActivationGate, desired: Desired) -> Jobs:
     if not desired.jobs:
         return "stop"
     return "keep" if work.jobs_wait_for and gate.jobs else "run"
@@ -107,34 +113,40 @@ def _jobs(work: Finish, gate: Gate, desired: Desired) -> Jobs:
 
 def _waiting(outcome: Outcome, work: Finish, service: str) -> Outcome:
     """The live deploy is not finished while somebody else may run its jobs (rule 18)."""
-    if outcome.fate is not Fate.DONE:
+    if outcome.status is not OutcomeStatus.DONE:
         return outcome
     others = ", ".join(work.jobs_wait_for)
     despite = " ".join(f"--jobs-despite {one}" for one in work.jobs_wait_for)
     return replace(
         outcome,
-        fate=Fate.BLOCKED,
+        status=OutcomeStatus.BLOCKED,
         text=f"app: run; no job is begun, {others} may still run them: it was not told to stop, "
         "and EC2 does not say that it is stopped. Stop it, or, if it runs none: "
         f"reconciler sweep --service {service} {despite}",
     )
 
 
-def _machine(managed: Managed, gate: Gate, thing: Resource, act: Act) -> Outcome:
-    if thing.state not in ("running", "pending"):
-        said = f"it is {thing.state} and has not been told: app {act.app}, jobs {act.jobs}"
-        return Outcome(thing, Fate.BLOCKED, f"{said}; start it, or terminate it", Status.FAILED)
+def _machine(
+    managed: ManagedService, gate: ActivationGate, resource: Resource, act: Act
+) -> Outcome:
+    if resource.state not in ("running", "pending"):
+        said = f"it is {resource.state} and has not been told: app {act.app}, jobs {act.jobs}"
+        return Outcome(
+            resource, OutcomeStatus.BLOCKED, f"{said}; start it, or terminate it", ReadStatus.FAILED
+        )
     try:
-        shell = managed.reach.shell(thing)
+        shell = managed.reach.shell(resource)
         try:
             unit_control.obey(shell, gate, act)
         finally:
             shell.close()
     except NotTried as error:
-        return Outcome(thing, Fate.BLOCKED, error.message, Status.SKIPPED)
+        return Outcome(resource, OutcomeStatus.BLOCKED, error.message, ReadStatus.SKIPPED)
     except ToolError as error:
-        return Outcome(thing, Fate.FAILED, _why(error), Status.FAILED)
-    return Outcome(thing, Fate.DONE, f"app: {act.app}, jobs: {act.jobs}", Status.READ)
+        return Outcome(resource, OutcomeStatus.FAILED, _why(error), ReadStatus.FAILED)
+    return Outcome(
+        resource, OutcomeStatus.DONE, f"app: {act.app}, jobs: {act.jobs}", ReadStatus.READ
+    )
 
 
 def _why(error: ToolError) -> str:
@@ -145,37 +157,43 @@ def _why(error: ToolError) -> str:
     return f"{error.message}: {first}" if first else error.message
 
 
-def _label(managed: Managed, work: Finish, desired: Desired) -> Sequence[Outcome]:
+def _label(managed: ManagedService, work: Finish, desired: Desired) -> Sequence[Outcome]:
     """Write the label, unless the ledger has changed while machines kept us waiting.
 
     A label has no fence: one that lands on what was forgotten meanwhile would make it lost.
     """
     units = digest(managed.gate)
-    in_aws = [one for one in work.things if one.kind != DATABASE and _is_due(one, desired, units)]
+    in_aws = [
+        one for one in work.resources if one.kind != DATABASE and _is_due(one, desired, units)
+    ]
     if not in_aws:
         return ()
     try:
         ledger = managed.ledgers.read(managed.address).ledger
         if ledger is None or ledger.gen != work.generation:
             said = "not labelled: the ledger has changed, the next sweep decides again"
-            return [Outcome(one, Fate.BLOCKED, said) for one in in_aws]
+            return [Outcome(one, OutcomeStatus.BLOCKED, said) for one in in_aws]
         return managed.heap.label(in_aws, desired.label, units)
     except ToolError as error:
-        return [Outcome(one, Fate.FAILED, error.message) for one in in_aws]
+        return [Outcome(one, OutcomeStatus.FAILED, error.message) for one in in_aws]
 
 
-def _is_due(thing: Resource, desired: Desired, units: str) -> bool:
-    told = thing.kind != INSTANCE or thing.tags.get(UNITS, "") == units
-    return thing.label is not desired.label or not told
+def _is_due(resource: Resource, desired: Desired, units: str) -> bool:
+    told = resource.kind != INSTANCE or resource.tags.get(UNITS, "") == units
+    return resource.label is not desired.label or not told
 
 
 def takes_writes(outcome: Outcome) -> bool:
     """Whether this is a database that should have been shut and goes on taking writes."""
-    thing = outcome.resource
-    return thing.kind == DATABASE and thing.state == OPEN and outcome.fate is not Fate.DONE
+    resource = outcome.resource
+    return (
+        resource.kind == DATABASE
+        and resource.state == OPEN
+        and outcome.status is not OutcomeStatus.DONE
+    )
 
 
 def unopened(work: Finish) -> Finish:
     """Without the databases that would be opened: two must never take writes at once."""
-    shut = [one for one in work.things if one.kind == DATABASE and one.state == SHUT]
-    return replace(work, things=tuple(one for one in work.things if one not in shut))
+    shut = [one for one in work.resources if one.kind == DATABASE and one.state == SHUT]
+    return replace(work, resources=tuple(one for one in work.resources if one not in shut))

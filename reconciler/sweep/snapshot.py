@@ -22,19 +22,19 @@ from reconciler.errors import (
     ToolError,
     refusal_for,
 )
-from reconciler.gc.ownership import Home
+from reconciler.gc.ownership import ServiceLocation
 from reconciler.gc.verdict import Root
 from reconciler.machine.unit_state import digest
-from reconciler.model.coverage import GLOBAL, INDEX, LEDGER, Read, Status
+from reconciler.model.coverage import GLOBAL, INDEX, LEDGER, Read, ReadStatus
 from reconciler.model.fencing import NEVER as NEVER_OBEYED
 from reconciler.model.ledger import Ledger
 from reconciler.model.ledger_home import own
 from reconciler.model.reading import Reading, Readings
 from reconciler.model.resource import DATABASE, Gap, Inventory, Resource
-from reconciler.model.tags import Place
-from reconciler.ports.cloud_inventory import Heap
-from reconciler.ports.fleet import NOTHING, Beside
-from reconciler.ports.service import Managed
+from reconciler.model.tags import AccountRegion
+from reconciler.ports.cloud_inventory import CloudInventory
+from reconciler.ports.fleet import NOTHING, OtherPlaces
+from reconciler.ports.service import ManagedService
 from reconciler.sweep.absence import STATES
 from reconciler.util.concurrency import side_by_side
 
@@ -46,7 +46,7 @@ NEVER = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True)
-class World:
+class Snapshot:
     """The heap, then the root sets. `readings` are what swaps are made against."""
 
     inventory: Inventory
@@ -55,10 +55,10 @@ class World:
 
 
 @dataclass(frozen=True)
-class Databases:
+class DatabaseReadings:
     """A service's databases, or why they could not be listed; `fences` by ledger."""
 
-    things: tuple[Resource, ...] = ()
+    resources: tuple[Resource, ...] = ()
     gap: Gap | None = None
     fences: Mapping[str, int] = field(default_factory=dict)
     row: Read | None = None
@@ -68,11 +68,16 @@ class Databases:
         return max((self.fences.get(one, NEVER_OBEYED) for one in own), default=NEVER_OBEYED)
 
 
-def observe(services: Sequence[Managed], *, young: bool = False, beside: Beside = NOTHING) -> World:
+def observe(
+    services: Sequence[ManagedService],
+    *,
+    unfinished_only: bool = False,
+    beside: OtherPlaces = NOTHING,
+) -> Snapshot:
     """The world of these services, and of what lies beside them: heap first, ledger last."""
     began = time.monotonic()
     heaps = {heap.place: heap for heap in (*beside.heaps, *(one.heap for one in services))}
-    scans = each(list(heaps.values()), lambda heap: _scan(heap, young=young))
+    scans = each(list(heaps.values()), lambda heap: _scan(heap, unfinished_only=unfinished_only))
     names = [one.name for one in services]
     databases = dict(zip(names, each(services, list_databases), strict=True))
     inventory = merge(scans, list(databases.values()), beside)
@@ -89,15 +94,18 @@ class Ledgers:
     rows: tuple[Read, ...]
     gaps: tuple[Gap, ...] = ()
 
-    def world(self, inventory: Inventory) -> World:
+    def world(self, inventory: Inventory) -> Snapshot:
         """The world of these ledgers and the heap that was seen before them."""
         gaps = (*inventory.gaps, *self.gaps)
         whole = replace(inventory, reads=(*inventory.reads, *self.rows), gaps=gaps)
-        return World(whole, self.roots, self.readings)
+        return Snapshot(whole, self.roots, self.readings)
 
 
 def read_roots(
-    services: Sequence[Managed], databases: Mapping[str, Databases], beside: Beside, began: float
+    services: Sequence[ManagedService],
+    databases: Mapping[str, DatabaseReadings],
+    beside: OtherPlaces,
+    began: float,
 ) -> Ledgers:
     """Every ledger, after the heap; `began` is when its listing began (monotonic seconds)."""
     answers, rows = _read_ledgers(services)
@@ -121,10 +129,10 @@ def each(items: Sequence[T], act: Callable[[T], R]) -> list[R]:
 
 
 def _read_ledgers(
-    services: Sequence[Managed],
+    services: Sequence[ManagedService],
 ) -> tuple[dict[str, Reading | ToolError], list[Read]]:
     """Every service's ledger, those of one account's zones together; and the rows of that."""
-    stores: dict[int, list[Managed]] = {}
+    stores: dict[int, list[ManagedService]] = {}
     for one in services:
         stores.setdefault(id(one.ledgers), []).append(one)
     answers: dict[str, Reading | ToolError] = {}
@@ -136,19 +144,19 @@ def _read_ledgers(
     return answers, rows
 
 
-def _ledger_rows(group: Sequence[Managed], got: Readings) -> list[Read]:
+def _ledger_rows(group: Sequence[ManagedService], got: Readings) -> list[Read]:
     """A row for the account's zones, and one for each ledger that was not read."""
-    place = Place(group[0].zone_account or group[0].home.place.account, GLOBAL)
+    place = AccountRegion(group[0].zone_account or group[0].home.place.account, GLOBAL)
     rows = [Read(place, LEDGER, pages=got.calls, calls=got.calls)]
     for one in group:
         answer = got.found[one.address]
         if isinstance(answer, ToolError):
             note = f"{one.name}: {answer.message}"
-            rows.append(Read(place, LEDGER, Status.FAILED, note=note, service=one.name))
+            rows.append(Read(place, LEDGER, ReadStatus.FAILED, note=note, service=one.name))
     return rows
 
 
-def read_root(managed: Managed, fence: int = 0) -> tuple[Root, Reading | None]:
+def read_root(managed: ManagedService, fence: int = 0) -> tuple[Root, Reading | None]:
     """The service's root set now; a ledger that cannot be read makes it unknown.
 
     Also one that we may not read: the other services' zones may well be open to us. Credentials
@@ -161,13 +169,13 @@ def read_root(managed: Managed, fence: int = 0) -> tuple[Root, Reading | None]:
     return _root(managed, reading, fence), reading
 
 
-def _root(managed: Managed, answer: Reading | ToolError, fence: int) -> Root:
+def _root(managed: ManagedService, answer: Reading | ToolError, fence: int) -> Root:
     if isinstance(answer, Reading):
         return root_of(managed, answer, fence)
     return unread(managed.home, answer, fence)
 
 
-def unread(home: Home, error: ToolError, fence: int = 0) -> Root:
+def unread(home: ServiceLocation, error: ToolError, fence: int = 0) -> Root:
     """The root set of a service of whose ledger `error` let nothing be known."""
     cure = error.cure or ("try again" if isinstance(error, CloudError) else "")
     return Root(
@@ -180,7 +188,7 @@ def unread(home: Home, error: ToolError, fence: int = 0) -> Root:
     )
 
 
-def root_of(managed: Managed, reading: Reading, fence: int = 0) -> Root:
+def root_of(managed: ManagedService, reading: Reading, fence: int = 0) -> Root:
     """A reading as the root set that `mark` judges by."""
     was = reading.ledger.was if reading.ledger else ()
     return Root(
@@ -196,7 +204,7 @@ def root_of(managed: Managed, reading: Reading, fence: int = 0) -> Root:
     )
 
 
-def list_databases(managed: Managed) -> Databases:
+def list_databases(managed: ManagedService) -> DatabaseReadings:
     """The service's databases as resources; a server out of reach is a gap, not an absence.
 
     Where we were told not to try, nothing has failed: it is said, and nothing is known of them.
@@ -207,13 +215,15 @@ def list_databases(managed: Managed) -> Databases:
         server = managed.reach.databases()
         infos: Sequence[DatabaseInfo] = server.databases() if server else ()
     except NotTried as error:
-        return Databases(row=replace(row, status=Status.SKIPPED, calls=0, note=error.message))
+        return DatabaseReadings(
+            row=replace(row, status=ReadStatus.SKIPPED, calls=0, note=error.message)
+        )
     except ToolError as error:
-        failed = replace(row, status=Status.FAILED, note=f"{managed.name}: {error.message}")
-        return Databases(gap=Gap.of(place, DATABASE, error), row=failed)
+        failed = replace(row, status=ReadStatus.FAILED, note=f"{managed.name}: {error.message}")
+        return DatabaseReadings(gap=Gap.of(place, DATABASE, error), row=failed)
     ledger = str(managed.address)
-    things = as_resources(infos, managed.name, ledger, place)
-    return Databases(things, fences=fences(infos), row=row if server else None)
+    resources = as_resources(infos, managed.name, ledger, place)
+    return DatabaseReadings(resources, fences=fences(infos), row=row if server else None)
 
 
 def alive(inventory: Inventory) -> Inventory:
@@ -222,19 +232,21 @@ def alive(inventory: Inventory) -> Inventory:
     return replace(inventory, resources=kept)
 
 
-def _scan(heap: Heap, *, young: bool) -> Inventory:
+def _scan(heap: CloudInventory, *, unfinished_only: bool) -> Inventory:
     """The place's things. One that may not be entered is as unknown as one that does not answer."""
     try:
-        return alive(heap.scan(young=young))
+        return alive(heap.scan(unfinished_only=unfinished_only))
     except (CloudError, AccessDenied) as error:
-        row = Read(heap.place, INDEX, Status.FAILED, note=error.message)
+        row = Read(heap.place, INDEX, ReadStatus.FAILED, note=error.message)
         return Inventory((), (Gap.of(heap.place, "resource", error),), (row,))
 
 
-def merge(scans: Sequence[Inventory], databases: Sequence[Databases], beside: Beside) -> Inventory:
+def merge(
+    scans: Sequence[Inventory], databases: Sequence[DatabaseReadings], beside: OtherPlaces
+) -> Inventory:
     """What was seen of all places and database servers, and beside them, in one order."""
-    resources = [thing for scan in scans for thing in scan.resources]
-    resources += [thing for one in databases for thing in one.things]
+    resources = [resource for scan in scans for resource in scan.resources]
+    resources += [resource for one in databases for resource in one.resources]
     gaps = [gap for scan in scans for gap in scan.gaps]
     gaps += [one.gap for one in databases if one.gap is not None]
     reads = [row for scan in scans for row in scan.reads]

@@ -12,7 +12,7 @@ import threading
 from typing import TextIO
 
 
-class Pen:
+class LineWriter:
     """Writes whole lines, one at a time, from any thread; never raises for a lost reader."""
 
     def __init__(self, stream: TextIO) -> None:

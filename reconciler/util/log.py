@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, ClassVar, TextIO
 
-from reconciler.util.line_writer import Pen
+from reconciler.util.line_writer import LineWriter
 from reconciler.util.secret import Secret, redact
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class _Handler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self.make_ready()
-        Pen(self._stream or sys.stderr).line(self.format(record))
+        LineWriter(self._stream or sys.stderr).line(self.format(record))
 
 
 def _structlog(least: int, *, terminal: bool) -> logging.Formatter:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Pace:
+class Backoff:
     """How often to look, in seconds: from `first`, growing by half, at most `longest`."""
 
     first: float = 0.2
@@ -16,7 +16,7 @@ class Pace:
     deadline: float = 300.0
 
 
-def looks(pace: Pace, sleep: Callable[[float], None] = time.sleep) -> Iterator[float]:
+def looks(pace: Backoff, sleep: Callable[[float], None] = time.sleep) -> Iterator[float]:
     """Yields the seconds since the start, at growing intervals, until past the deadline.
 
     The last look is at the deadline, so that a condition that comes true late is still seen.

@@ -9,24 +9,24 @@ from dataclasses import dataclass, field, replace
 from reconciler.aws.base_images import BaseImages
 from reconciler.aws.client.response_events import OnAnswer
 from reconciler.aws.client.session import Aws
-from reconciler.aws.inventory import Ec2Heap
+from reconciler.aws.inventory import Ec2Inventory
 from reconciler.aws.route53.ledger_store import Route53Ledgers
 from reconciler.aws.ssm_secrets import from_ssm
 from reconciler.config.loader import Settings
-from reconciler.config.reconciler import Reach
+from reconciler.config.reconciler import ReachSettings
 from reconciler.config.service import Service
 from reconciler.database.port import DatabaseServer
 from reconciler.errors import CloudError, ConfigError, NotTried
-from reconciler.gc.ownership import Home
-from reconciler.machine.activation_gate import Gate
+from reconciler.gc.ownership import ServiceLocation
+from reconciler.machine.activation_gate import ActivationGate
 from reconciler.model import tags as t
 from reconciler.model.reading import LedgerAddress
-from reconciler.model.tags import Place
+from reconciler.model.tags import AccountRegion
 from reconciler.plan.circuit_breaker import Cap
-from reconciler.ports.service import Managed
+from reconciler.ports.service import ManagedService
 from reconciler.util.log import Logger
 from reconciler.util.secret import Reference, Secret, resolve
-from reconciler.wiring.service_access import Connector, ServiceReach
+from reconciler.wiring.service_access import SshConnector, SshServiceAccess
 
 log = Logger()
 
@@ -39,23 +39,23 @@ class Edges:
     """
 
     settings: Settings
-    reach: Reach = field(default_factory=Reach)
+    reach: ReachSettings = field(default_factory=ReachSettings)
     on_answer: OnAnswer | None = None
     _accounts: dict[str, Aws] = field(default_factory=dict)
-    _aws: dict[Place, Aws] = field(default_factory=dict)
+    _aws: dict[AccountRegion, Aws] = field(default_factory=dict)
     _ledgers: dict[str, Route53Ledgers] = field(default_factory=dict)
-    _heaps: dict[Place, Ec2Heap] = field(default_factory=dict)
+    _heaps: dict[AccountRegion, Ec2Inventory] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.bases = BaseImages(self.settings.services.values(), self.aws)
 
-    def aws(self, place: Place) -> Aws:
+    def aws(self, place: AccountRegion) -> Aws:
         """The account and region's clients; the account is checked before the first call."""
         if place not in self._aws:
             self._aws[place] = self._account(place).in_region(place.region)
         return self._aws[place]
 
-    def _account(self, place: Place) -> Aws:
+    def _account(self, place: AccountRegion) -> Aws:
         if place.account not in self._accounts:
             role = self.settings.reconciler.roles.get(place.account, "")
             self._accounts[place.account] = Aws(place, role=role, on_answer=self.on_answer)
@@ -66,11 +66,11 @@ class Edges:
         aws = self.aws(service.place)
         return lambda reference: resolve(reference, lambda path: from_ssm(aws, path))
 
-    def connector(self, service: Service) -> Connector:
+    def connector(self, service: Service) -> SshConnector:
         """SSH to the service's machines."""
-        return Connector(service, self.resolver(service))
+        return SshConnector(service, self.resolver(service))
 
-    def managed(self, service: Service, *, by_labels: bool = False) -> Managed:
+    def managed(self, service: Service, *, by_labels: bool = False) -> ManagedService:
         """The service with its ports. Raises ConfigError, AccessDenied, CloudError.
 
         With `by_labels` the labels of what is live say where the ledger is if Route 53 cannot be
@@ -90,13 +90,13 @@ class Edges:
             address = labelled
         address = replace(address, account=place.account, region=place.region)
         database, breaker = service.database, self.settings.reconciler.breaker
-        return Managed(
-            home=Home(service.name, str(address), place),
+        return ManagedService(
+            home=ServiceLocation(service.name, str(address), place),
             address=address,
             heap=heap,
             ledgers=ledgers,
             reach=self._reach(service),
-            gate=Gate(service.app.units, service.app.jobs),
+            gate=ActivationGate(service.app.units, service.app.jobs),
             app_roles=(database.app_role,) if database else (),
             ignore_roles=database.ignore_roles if database else (),
             max_wait=database.max_wait.total_seconds() if database else 0.0,
@@ -107,18 +107,18 @@ class Edges:
             bases=self.bases,
         )
 
-    def ledgers(self, zone: Place) -> Route53Ledgers:
+    def ledgers(self, zone: AccountRegion) -> Route53Ledgers:
         """The ledgers in the zones of an account."""
         return self._ledgers.setdefault(zone.account, Route53Ledgers(self.aws(zone)))
 
-    def _heap(self, place: Place) -> Ec2Heap:
-        return Ec2Heap(self.aws(place), lifts=self.settings.reconciler.lift_protection)
+    def _heap(self, place: AccountRegion) -> Ec2Inventory:
+        return Ec2Inventory(self.aws(place), lifts=self.settings.reconciler.lift_protection)
 
-    def _reach(self, service: Service) -> ServiceReach:
+    def _reach(self, service: Service) -> SshServiceAccess:
         connector = self.connector(service) if self.reach.machines else None
         server = self._server(service)
         tried = server if self.reach.databases or server is None else _not_tried
-        return ServiceReach(service, connector, tried)
+        return SshServiceAccess(service, connector, tried)
 
     def _server(self, service: Service) -> Callable[[], DatabaseServer] | None:
         database = service.database
@@ -147,7 +147,7 @@ def located(ledgers: Route53Ledgers, service: Service) -> LedgerAddress:
     return replace(address, also=service.also, watched=watched)
 
 
-def _labelled(heap: Ec2Heap, service: Service) -> LedgerAddress | None:
+def _labelled(heap: Ec2Inventory, service: Service) -> LedgerAddress | None:
     """The one ledger that the service's live things name; None if they do not agree."""
     found = {
         one.tags.get(t.LEDGER, "")

@@ -10,18 +10,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from reconciler.aws.inventory import Ec2Heap
+from reconciler.aws.inventory import Ec2Inventory
 from reconciler.aws.regions import enabled_regions
 from reconciler.config.loader import Settings
 from reconciler.config.problems import nearest
 from reconciler.config.service import Service
 from reconciler.errors import AccessDenied, CloudError, ConfigError, ToolError
-from reconciler.gc.ownership import Home
+from reconciler.gc.ownership import ServiceLocation
 from reconciler.model.coverage import EVERYWHERE
 from reconciler.model.resource import Gap
-from reconciler.model.tags import Place
-from reconciler.ports.fleet import Beside
-from reconciler.ports.service import Managed
+from reconciler.model.tags import AccountRegion
+from reconciler.ports.fleet import OtherPlaces
+from reconciler.ports.service import ManagedService
 from reconciler.sweep.snapshot import unread
 from reconciler.util.concurrency import side_by_side
 from reconciler.wiring.edges import Edges
@@ -34,8 +34,8 @@ ANY = "resource"
 class Opened:
     """The services in hand, and everything else that belongs into the result."""
 
-    services: tuple[Managed, ...]
-    beside: Beside
+    services: tuple[ManagedService, ...]
+    beside: OtherPlaces
 
 
 @dataclass
@@ -73,10 +73,11 @@ def opened(settings: Settings, names: Iterable[str] = (), edges: Edges | None = 
         raise first
     return Opened(
         tuple(services),
-        Beside(
-            heaps=tuple(Ec2Heap(edges.aws(one)) for one in places if one not in homes),
+        OtherPlaces(
+            heaps=tuple(Ec2Inventory(edges.aws(one)) for one in places if one not in homes),
             roots=tuple(
-                unread(Home(each.name, "", each.place), error) for each, error in failed.services
+                unread(ServiceLocation(each.name, "", each.place), error)
+                for each, error in failed.services
             ),
             gaps=(*_unentered(failed), *failed.gaps),
             known=frozenset(settings.services) - {one.name for one in chosen},
@@ -106,7 +107,7 @@ def _enter(edges: Edges, accounts: Mapping[str, str], failed: _Failures) -> None
 
     def enter(account: str) -> ToolError | None:
         try:
-            edges.aws(Place(account, accounts[account])).verify()
+            edges.aws(AccountRegion(account, accounts[account])).verify()
         except (AccessDenied, CloudError) as error:
             return error
         return None
@@ -117,7 +118,7 @@ def _enter(edges: Edges, accounts: Mapping[str, str], failed: _Failures) -> None
     }
 
 
-def _service(edges: Edges, service: Service, failed: _Failures) -> Managed | None:
+def _service(edges: Edges, service: Service, failed: _Failures) -> ManagedService | None:
     """The service with its ports; None where it could not be opened: then it is unknown."""
     for account in (service.account, service.zone_place.account):
         if account in failed.accounts:
@@ -136,21 +137,25 @@ def _places(
     edges: Edges,
     accounts: Mapping[str, str],
     failed: _Failures,
-) -> list[Place]:
+) -> list[AccountRegion]:
     """Every account × region that is configured and can be entered, service or no service."""
     homes = {one.place for one in chosen}
     entered = {one: region for one, region in accounts.items() if one not in failed.accounts}
     regions = partial(_regions, settings, edges, homes, failed)
     return [
-        Place(account, region)
+        AccountRegion(account, region)
         for account, home in sorted(entered.items())
         if not settings.reconciler.forbids(account)
-        for region in regions(Place(account, home))
+        for region in regions(AccountRegion(account, home))
     ]
 
 
 def _regions(
-    settings: Settings, edges: Edges, homes: set[Place], failed: _Failures, entry: Place
+    settings: Settings,
+    edges: Edges,
+    homes: set[AccountRegion],
+    failed: _Failures,
+    entry: AccountRegion,
 ) -> Sequence[str]:
     """The regions to look at in one account."""
     said = settings.reconciler
@@ -162,16 +167,16 @@ def _regions(
     try:
         enabled = enabled_regions(edges.aws(entry))
     except (AccessDenied, CloudError) as error:
-        failed.gaps.append(Gap.of(Place(entry.account, EVERYWHERE), ANY, error))
+        failed.gaps.append(Gap.of(AccountRegion(entry.account, EVERYWHERE), ANY, error))
         return own if said.all_regions else said.regions
     if said.all_regions:
         return enabled
     strange = [one for one in said.regions if one not in enabled]
-    failed.gaps += [_no_region(Place(entry.account, one), enabled) for one in strange]
+    failed.gaps += [_no_region(AccountRegion(entry.account, one), enabled) for one in strange]
     return [one for one in said.regions if one in enabled]
 
 
-def _no_region(place: Place, enabled: Sequence[str]) -> Gap:
+def _no_region(place: AccountRegion, enabled: Sequence[str]) -> Gap:
     close = nearest(place.region, enabled)
     hint = f"; did you mean {close}?" if close else ""
     said = f"{place.region} is no region that is enabled in this account{hint}"
@@ -180,5 +185,6 @@ def _no_region(place: Place, enabled: Sequence[str]) -> Gap:
 
 def _unentered(failed: _Failures) -> tuple[Gap, ...]:
     return tuple(
-        Gap.of(Place(account, EVERYWHERE), ANY, error) for account, error in failed.accounts.items()
+        Gap.of(AccountRegion(account, EVERYWHERE), ANY, error)
+        for account, error in failed.accounts.items()
     )

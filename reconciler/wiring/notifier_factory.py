@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from reconciler.aws.noticed import mark_noticed
 from reconciler.aws.sns import Topic, place_of
 from reconciler.aws.ssm_secrets import from_ssm
+from reconciler.aws.tagging import mark_noticed
 from reconciler.config.loader import Settings
 from reconciler.errors import ConfigError
-from reconciler.model.tags import Place
-from reconciler.output.notifications.message import Notice, Phase, Told, for_mail
+from reconciler.model.tags import AccountRegion
+from reconciler.output.notifications.message import Notice, NotificationHistory, Phase, for_mail
 from reconciler.output.notifications.notifier import Notifier, Send
 from reconciler.output.notifications.webhook import Webhook
 from reconciler.util.secret import Secret, resolve
@@ -23,7 +23,7 @@ OnSent = Callable[[str, str], None]
 def notifier(
     settings: Settings,
     edges: Edges,
-    told: Told | None = None,
+    told: NotificationHistory | None = None,
     on_sent: OnSent = lambda _way, _outcome: None,
 ) -> Notifier | None:
     """Who tells people; None where nobody is to be told. `told` is what was said before."""
@@ -39,9 +39,9 @@ def notifier(
     phases = frozenset(phase for phase, asked in wanted.items() if asked)
     return Notifier(
         ways,
-        lambda thing, now: mark_noticed(edges.aws(thing.place), thing, now),
+        lambda resource, now: mark_noticed(edges.aws(resource.place), resource, now),
         phases,
-        Told() if told is None else told,
+        NotificationHistory() if told is None else told,
         on_sent,
     )
 
@@ -57,7 +57,7 @@ def _url(settings: Settings, edges: Edges) -> Secret:
     return resolve(reference, lambda path: from_ssm(edges.aws(_home(settings)), path))
 
 
-def _home(settings: Settings) -> Place:
+def _home(settings: Settings) -> AccountRegion:
     """Where a parameter of no service is: beside the topic, else beside the first service."""
     topic = settings.reconciler.notices.topic
     if topic is not None:

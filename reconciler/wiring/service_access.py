@@ -24,7 +24,7 @@ FOLLOW_UP_WAIT = 20.0
 """Seconds to try to reach a machine that should be up: it is not booting."""
 
 
-class Connector:
+class SshConnector:
     """SSH to the machines of one service, as its configuration says."""
 
     def __init__(self, service: Service, resolve: Callable[[Reference], Secret]) -> None:
@@ -74,13 +74,13 @@ def ssh_address(said: Instance, private: str, public: str) -> str:
     return private if said.address == "private" else public or private
 
 
-class ServiceReach:
+class SshServiceAccess:
     """`Reach` of one service over SSH (unless without a connector) and to its database server."""
 
     def __init__(
         self,
         service: Service,
-        connector: Connector | None,
+        connector: SshConnector | None,
         database: Callable[[], DatabaseServer] | None,
     ) -> None:
         self._said = service.instance

@@ -8,7 +8,7 @@ from pathlib import Path
 from deployer.ports import Ports
 from reconciler.model.ledger import LedgerHome
 from reconciler.model.reading import ARecord, LedgerAddress
-from reconciler.model.tags import Place
+from reconciler.model.tags import AccountRegion
 from tests.fakes.scene import Scene
 from tests.support.shop_world import ALL, CLEAN, DEAD, LEDGER, LIVE, OLD, PLACE
 
@@ -26,7 +26,7 @@ def production(root: Path) -> Scene:
     return Scene(root, [one for one in ALL if one.deploy != DEAD], HOMED)
 
 
-def configured(scene: Scene, record: str | LedgerAddress, place: Place = PLACE) -> Ports:
+def configured(scene: Scene, record: str | LedgerAddress, place: AccountRegion = PLACE) -> Ports:
     """The ports of another configuration of the same service."""
     ports = scene.ports()
     old = ports.managed.address

@@ -7,13 +7,20 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import StaleAct
-from reconciler.machine.activation_gate import EARLY, GENERATOR, LIST, STATE, Gate, boot_script
+from reconciler.machine.activation_gate import (
+    EARLY,
+    GENERATOR,
+    LIST,
+    STATE,
+    ActivationGate,
+    boot_script,
+)
 from reconciler.machine.clone_check import verify_quarantine
 from reconciler.machine.gate_placement import place_open, place_script
 from reconciler.machine.unit_control import Act, obey, observe
 from tests.fakes.machine import FakeMachine, clone_of
 
-GATE = Gate(app=("shop",), jobs=("worker", "backup.timer"))
+GATE = ActivationGate(app=("shop",), jobs=("worker", "backup.timer"))
 DEPLOY = "shop/20261123T031502Z-7kq2m"
 ALL = {"shop.service", "worker.service", "backup.timer"}
 SOURCE = "i-0a1"
@@ -97,7 +104,7 @@ def test_05_a_list_that_was_purged_on_live(live: FakeMachine) -> None:
 
     The members of live's target must be masked on its clone.
     """
-    gate = Gate(app=("shop",), jobs=("many.target",))
+    gate = ActivationGate(app=("shop",), jobs=("many.target",))
     pulls(live, "many.target", "Wants", "member.service", "WantedBy")
     place_open(live, gate, 41, DEPLOY)
     live.sh(f"rm {STATE} {LIST}; systemctl daemon-reload")
@@ -133,7 +140,7 @@ def test_07_08_what_a_job_has_begun_stops_with_it(
     live: FakeMachine, job: str, relation: str, runs: str, back: str
 ) -> None:
     """Members without PartOf=, a run that a timer began an hour ago, a socket's instances."""
-    gate = Gate(app=("shop",), jobs=(job,))
+    gate = ActivationGate(app=("shop",), jobs=(job,))
     place_open(live, gate, 41, DEPLOY)
     pulls(live, job, relation, runs, back)
     live.flag(runs, "active")
@@ -143,7 +150,7 @@ def test_07_08_what_a_job_has_begun_stops_with_it(
 
 def test_08_what_a_socket_has_begun_is_stopped_though_systemd_forgot_it(live: FakeMachine) -> None:
     """As systemd 252 does at a daemon-reload: `Triggers` of a socket with Accept=yes is empty."""
-    gate = Gate(app=("shop",), jobs=("rpc.socket",))
+    gate = ActivationGate(app=("shop",), jobs=("rpc.socket",))
     place_open(live, gate, 41, DEPLOY)
     live.flag("rpc.socket", "Accept", "yes")
     for unit in ("rpc@0-128-0.service", "rpc@1-129-0.service", "rpcd.service"):
@@ -184,7 +191,7 @@ def test_11_a_generator_that_pid_1_does_not_run(live: FakeMachine, spoil: str) -
 @pytest.mark.parametrize("name", ["srv-shop\\x2ddata.mount", "shop@eu\\x2dwest.service", "a@b:c_d"])
 def test_12_names_that_a_shell_would_mangle(live: FakeMachine, name: str) -> None:
     """systemd escapes with backslashes: they reach the mask, and the proof knows them again."""
-    gate = Gate(app=("shop", name), jobs=("worker",))
+    gate = ActivationGate(app=("shop", name), jobs=("worker",))
     place_open(live, gate, 41, DEPLOY)
     assert observe(live, gate).gated
     clone = booted(clone_of(live))
@@ -246,7 +253,7 @@ def test_15_an_old_state_in_var_does_not_take_the_fence_back(live: FakeMachine) 
 def test_17_a_job_that_left_the_configuration(live: FakeMachine) -> None:
     """`worker` is removed from jobs: a previous machine that is told so does not begin it."""
     obey(live, GATE, Act(41, DEPLOY, "run", "stop"))
-    less = Gate(app=("shop",), jobs=("backup.timer",))
+    less = ActivationGate(app=("shop",), jobs=("backup.timer",))
     obey(live, less, Act(42, DEPLOY, "run", "stop"))
     assert booted(live).active() == {"shop.service"}
 
@@ -255,7 +262,7 @@ def test_20_a_machine_of_another_service(live: FakeMachine) -> None:
     """blog is born from an image of shop's machine: shop's units stay shut there, for good."""
     pulls(live, "backup.timer", "Triggers", "backup.service", "TriggeredBy")
     place_open(live, GATE, 41, DEPLOY)
-    blog = Gate(app=("blog",), jobs=("blog-worker",))
+    blog = ActivationGate(app=("blog",), jobs=("blog-worker",))
     clone = clone_of(live)
     clone.units = (*clone.units, "blog.service", "blog-worker.service")
     clone.boot(boot_script(blog))

@@ -9,7 +9,7 @@ import pytest
 from deployer import events as e
 from deployer.checks.live_units import gate_of, refuse_not_brought
 from deployer.commands.adopt import adopt
-from deployer.release.context import Options, Run
+from deployer.release.context import ReleaseContext, ReleaseOptions
 from deployer.release.steps.guard import guard
 from reconciler.errors import CommandFailed, Refused, ToolError
 from reconciler.machine.activation_gate import GENERATOR, LIST, STATE
@@ -44,7 +44,9 @@ def guarded(scene: Scene, *despite: str, **configured: object) -> list[str]:
         if isinstance(event, e.Warned):
             said.append(event.text)
 
-    guard(Run(scene.ports(**configured), Options(despite=frozenset(despite)), told))
+    guard(
+        ReleaseContext(scene.ports(**configured), ReleaseOptions(despite=frozenset(despite)), told)
+    )
     return said
 
 

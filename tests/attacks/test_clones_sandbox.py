@@ -11,7 +11,7 @@ from deployer.sandbox.control.client import Sandbox
 from deployer.sandbox.machines import Machines
 from reconciler.errors import Refused
 from reconciler.exit_codes import Exit
-from reconciler.machine.activation_gate import GENERATOR, Gate
+from reconciler.machine.activation_gate import GENERATOR, ActivationGate
 from reconciler.machine.clone_check import quarantine_script
 from reconciler.machine.gate_placement import place_script
 from reconciler.machine.unit_control import Act, obey_script
@@ -24,7 +24,7 @@ from tests.support.warm_company import WarmCompany
 pytestmark = pytest.mark.timeout(600)
 
 DEPLOY = "shop/20261123T031502Z-7kq2m"
-GATE = Gate(app=("shop",), jobs=("worker", "report.timer", "many.target"))
+GATE = ActivationGate(app=("shop",), jobs=("worker", "report.timer", "many.target"))
 WANTED = "\n[Install]\nWantedBy=multi-user.target\n"
 UNITS = {
     "shop.service": "",
@@ -154,7 +154,7 @@ def test_07_09_20_what_acts_on_clones_and_clones_of_clones(lab: Lab) -> None:
     assert acted(clone) == {"blog", "shop"}
 
     other_id = lab.boot(image=lab.image_of(machine))
-    other, blog = lab.connect(other_id), Gate(app=("blog",))
+    other, blog = lab.connect(other_id), ActivationGate(app=("blog",))
     as_root(other, obey_script(blog, Act(3, "blog/20261129T020000Z-aaaaa", "run", "run")))
     other = rebooted(lab, other_id)
     wait_for(lambda: "blog" in acted(other))

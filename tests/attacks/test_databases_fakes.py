@@ -12,7 +12,7 @@ import pytest
 from deployer.commands.move.command import move
 from deployer.commands.recover.database import recover_database
 from deployer.commands.rollback.command import rollback
-from deployer.release.context import Options, Run
+from deployer.release.context import ReleaseContext, ReleaseOptions
 from deployer.release.steps.guard import guard
 from reconciler.cli.hold import refuse_adopted
 from reconciler.database import state_comment as m
@@ -23,7 +23,7 @@ from reconciler.model import tags as t
 from reconciler.model.fencing import FencedAct
 from reconciler.model.ledger import Ledger, LedgerHome, Live
 from reconciler.model.reading import LedgerAddress
-from reconciler.plan.service_plan import Ask
+from reconciler.plan.service_plan import SweepRequest
 from reconciler.sweep.runner import sweep
 from reconciler.util.secret import Secret
 from tests.fakes.scene import CONFIGURED, ROLE, Scene
@@ -55,7 +55,7 @@ def test_01_the_wrong_server(scene: Scene) -> None:
     """`admin` and `url` lead to a clone of live's server, which has all the same names."""
     where = Secret(f"postgresql://{ROLE}:pw@clone.internal/shop")
     ports = scene.ports(database={**CONFIGURED["database"], "url": "env:APP_URL"})
-    run = Run(replace(ports, resolve=lambda _: where), Options(), lambda _: None)
+    run = ReleaseContext(replace(ports, resolve=lambda _: where), ReleaseOptions(), lambda _: None)
     scene.acts.clear()
     says = "live's database is on db:5432, database.url leads to clone.internal:5432"
     with pytest.raises(ConfigError, match=says):
@@ -96,7 +96,7 @@ def test_04_14_16_what_no_freeze_or_copy_keeps_is_refused(
     monkeypatch.setattr(scene.server, "examine", lambda *asked: replace(examine(*asked), **more))
     scene.acts.clear()
     with pytest.raises(Refused, match=says) as refused:
-        guard(Run(scene.ports(), Options(), lambda _: None))
+        guard(ReleaseContext(scene.ports(), ReleaseOptions(), lambda _: None))
     assert refused.value.cure
     assert not scene.did("swap", "shut", "run", "create", "label", "delete")
 
@@ -176,7 +176,7 @@ def test_19_the_dbas_recovery(scene: Scene) -> None:
     with pytest.raises(Refused, match="cannot be counted"):
         rollback(scene.ports(), OLD)
     rollback(scene.ports(), OLD, discard_writes=True)
-    ask = Ask(replace(scene.managed.retention, keep=0, keep_rejected=timedelta(0)), 0)
+    ask = SweepRequest(replace(scene.managed.retention, keep=0, keep_rejected=timedelta(0)), 0)
     for _ in range(3):
         scene.sweep(ask)
     assert f"{LIVE_DB}_broken" in scene.databases
@@ -212,12 +212,14 @@ def test_12_adoptions_hold_is_no_word_of_peoples() -> None:
 
 
 @pytest.mark.parametrize("held", ["vol-41", "eni-41", "snap-41", "ami-41"])
-@pytest.mark.parametrize("young", [False, True])
-def test_13_a_held_part_outlives_its_machine(tmp_path: Path, held: str, *, young: bool) -> None:
+@pytest.mark.parametrize("unfinished_only", [False, True])
+def test_13_a_held_part_outlives_its_machine(
+    tmp_path: Path, held: str, *, unfinished_only: bool
+) -> None:
     """A disk as evidence: its machine would take it along, and so stays as well."""
     scene = Scene(tmp_path, ALL, replace(CLEAN, home=HOME))
     scene.heap.change(held, tags={t.HOLD: "evidence"})
-    scene.sweep(young=young)
+    scene.sweep(unfinished_only=unfinished_only)
     assert held in scene.heap.ids
     assert ("i-41" in scene.heap.ids) == (held in ("vol-41", "eni-41"))
     assert LIVE_DB in scene.databases

@@ -15,7 +15,7 @@ import pytest
 from psycopg.errors import InsufficientPrivilege
 
 from deployer.provisioning.database_copy import CopyJob, copy_database
-from deployer.provisioning.local_shell import Here
+from deployer.provisioning.local_shell import LocalShell
 from reconciler.database.postgres.connection import AdminUrl
 from reconciler.database.postgres.engine import PostgresServer
 from reconciler.database.state_comment import Memory
@@ -70,7 +70,7 @@ def copied(cluster: Cluster, source: str) -> Iterator[str]:
         server.shut(source, act(5), ["app"], 5)
         admin = AdminUrl.parse(cluster.url())
         job = CopyJob(admin, source, target, "app", tools=str(cluster.bin), timeout=60)
-        copy_database(job, Here(), server)
+        copy_database(job, LocalShell(), server)
         yield target
     finally:
         cluster.drop(target)

@@ -75,12 +75,12 @@ def test_06_an_adopted_database_forgets_what_to_give_back(adopted: Company) -> N
 
 def test_07_a_migration_writes_a_comment(adopted: Company) -> None:
     """It is kept as a note; the new database is the release's all the same, and goes with it."""
-    before = adopted.things()
+    before = adopted.resources()
     adopted.configure(r"^migrate.*$", NOTES)
     adopted.configure(r"^http\b.*$", 'http = "/nowhere"')
     failed = adopted.deployer("up", "shop", "--ref", "v1.5.0")
     assert failed.code == Exit.FAILED, failed
-    assert adopted.things() == before, failed
+    assert adopted.resources() == before, failed
     adopted.configure(r"^http\b.*$", 'http = "/healthz"')
     adopted.up("v1.5.0")
     database = str(adopted.get()["database"])

@@ -19,7 +19,7 @@ from deployer.commands.rollback.command import rollback
 from deployer.commands.thaw import thaw
 from deployer.output.status import recovery_lines
 from deployer.ports import Ports
-from deployer.release.context import Options, Run
+from deployer.release.context import ReleaseContext, ReleaseOptions
 from deployer.release.steps.guard import guard
 from reconciler.errors import LedgerUnknown, Refused, ToolError
 from reconciler.gc.retention import Retention
@@ -30,8 +30,8 @@ from reconciler.model.ledger import Lease, Live, Previous
 from reconciler.model.ledger_codec import encode
 from reconciler.model.reading import LedgerAddress
 from reconciler.model.resource import INSTANCE, Resource
-from reconciler.model.tags import Label, Place
-from reconciler.plan.service_plan import Ask
+from reconciler.model.tags import AccountRegion, Label
+from reconciler.plan.service_plan import SweepRequest
 from reconciler.sweep.runner import sweep
 from tests.attacks.second import (
     CHANGING,
@@ -68,7 +68,7 @@ def yes(_: object) -> bool:
 
 def up(ports: Ports, *despite: str) -> str:
     """What the guard of `deployer up` says."""
-    return guard(Run(ports, Options(despite=frozenset(despite)), lambda _: None))
+    return guard(ReleaseContext(ports, ReleaseOptions(despite=frozenset(despite)), lambda _: None))
 
 
 def strange_machine(scene: Scene, address: str) -> None:
@@ -120,7 +120,7 @@ COMMANDS: dict[str, Callable[[Ports], object]] = {
 }
 ELSEWHERE = {
     "region": ("shop.example.com", replace(PLACE, region="us-east-1")),
-    "account": ("shop.example.com", Place("999999999999", PLACE.region)),
+    "account": ("shop.example.com", AccountRegion("999999999999", PLACE.region)),
     "record": (STAGING, PLACE),
 }
 
@@ -222,7 +222,7 @@ def test_a_sweep_of_an_empty_region_forgets_nothing(scene: Scene) -> None:
     scene.ledger = CLEAN
     managed = _empty_region(scene).managed
     before = standing(scene)
-    sweep([managed], {"shop": Ask(Retention(keep=0))})
+    sweep([managed], {"shop": SweepRequest(Retention(keep=0))})
     assert standing(scene) == before
 
 
@@ -326,7 +326,7 @@ def test_a_forgotten_cron_with_the_old_configuration(scene: Scene) -> None:
     scene.ledgers.zone.texts.update(old)
     before = standing(scene)
     labels = scene.heap.labels()
-    sweep([scene.managed], {"shop": Ask(Retention(keep=0))})
+    sweep([scene.managed], {"shop": SweepRequest(Retention(keep=0))})
     assert standing(scene) == before
     assert scene.heap.labels() == labels
     with pytest.raises(ToolError):
@@ -353,7 +353,7 @@ def test_despite_is_no_word_about_the_record_itself(scene: Scene) -> None:
     name(scene, "shop.example.com", "10.0.1.9")
     scene.managed = replace(scene.managed, despite=frozenset({"shop.example.com"}))
     before = standing(scene)
-    sweep([scene.managed], {"shop": Ask(Retention(keep=0))})
+    sweep([scene.managed], {"shop": SweepRequest(Retention(keep=0))})
     with pytest.raises(Refused):
         up(scene.ports(), "shop.example.com")
     assert standing(scene) == before
@@ -397,7 +397,7 @@ def test_a_wildcard_is_a_name(scene: Scene) -> None:
     scene.heap.change("i-9", tags={t.STATE: Label.RETIRED.value})
     name(scene, "*.example.com", "10.0.1.9")
     before = standing(scene)
-    sweep([scene.managed], {"shop": Ask(Retention(keep=0))})
+    sweep([scene.managed], {"shop": SweepRequest(Retention(keep=0))})
     assert standing(scene) == before
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from deployer.compute import ImageOrder
 from deployer.release.live.image_hooks import (
-    Names,
+    HookNames,
     after_script,
     arm_script,
     before_script,
@@ -30,8 +30,8 @@ from tests.fakes.service_access import ToldMachine
 from tests.support.shop_world import DEAD
 from tests.unit.deployer.release.steps.test_safety import ME, begun
 
-NAMES = Names(ME)
-OTHER = Names(DEAD)
+NAMES = HookNames(ME)
+OTHER = HookNames(DEAD)
 STATE = "/srv/state"
 HOOKS: dict[str, Any] = {
     "before": [f"echo stopped >> {STATE}"],
@@ -39,7 +39,7 @@ HOOKS: dict[str, Any] = {
 }
 
 
-def armed(live: ToldMachine, names: Names, line: str) -> str:
+def armed(live: ToldMachine, names: HookNames, line: str) -> str:
     """Arm the end of a deploy on live; returns its `after`."""
     after = after_script(names, (line,), 5)
     assert live.sh(arm_script(names, after, 60)).returncode == 0

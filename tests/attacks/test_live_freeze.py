@@ -14,14 +14,14 @@ import pytest
 from deployer.commands.rollback.command import rollback
 from deployer.commands.thaw import thaw
 from deployer.release.clock import elapsed
-from deployer.release.context import Freeze, Run
+from deployer.release.context import Freeze, ReleaseContext
 from deployer.release.steps.commit import commit
 from deployer.release.undo import undo
 from reconciler.errors import CloudError, Refused, ToolError
 from reconciler.model import ledger as ledgers
 from reconciler.model.fencing import FencedAct
 from reconciler.model.ledger import Ending
-from reconciler.plan.service_plan import Ask
+from reconciler.plan.service_plan import SweepRequest
 from reconciler.util.signals import Interrupted, handled
 from tests.fakes.ledgers import Weather
 from tests.fakes.scene import ROLE, Scene
@@ -95,7 +95,7 @@ def test_12_an_hour_of_sleep_counts(scene: Scene, monkeypatch: pytest.MonkeyPatc
     assert run.frozen_seconds >= 3600
 
 
-def frozen(scene: Scene) -> Run:
+def frozen(scene: Scene) -> ReleaseContext:
     """A release that has shut live, and is about to commit."""
     run = under_way(scene)
     run.database, run.at = scene.add_database(ME), ("10.0.1.50",)
@@ -120,7 +120,7 @@ def test_14_a_late_undo_opens_nothing_under_another(scene: Scene) -> None:
     run = under_way(scene)
     lease = scene.ledger.lease
     assert lease is not None
-    scene.sweep(Ask(only=ME, end_lease=lease, operator=True))
+    scene.sweep(SweepRequest(only=ME, end_lease=lease, operator=True))
     assert not scene.server.is_shut(LIVE_DB)
     scene.ledger = ledgers.acquire(scene.ledger, DEAD, NOW + timedelta(minutes=1))
     act = FencedAct(scene.ledger.gen, LIVE, LEDGER)

@@ -25,11 +25,11 @@ from reconciler.machine.activation_gate import STATE
 from reconciler.machine.unit_control import Act, obey
 from reconciler.model.fencing import FencedAct
 from reconciler.model.resource import INSTANCE, Inventory
-from reconciler.model.tags import Label, Place
+from reconciler.model.tags import AccountRegion, Label
 from reconciler.sweep.runner import sweep
 from tests.fakes.machine import FakeMachine
 from tests.fakes.scene import Scene, service
-from tests.support.shop_world import ALL, CLEAN, GATE, LEDGER, LIVE, OLD, deploy, root, things
+from tests.support.shop_world import ALL, CLEAN, GATE, LEDGER, LIVE, OLD, deploy, resources, root
 
 JOB = "shop-worker.service"
 SILENT = CannotConnect("no route to it", kind="no-route")
@@ -72,7 +72,7 @@ def test_16_a_word_for_another_machine_begins_nothing(hanging: Scene, word: str)
 
 def test_16_a_word_for_one_of_two_is_for_one(hanging: Scene) -> None:
     """Live has two machines and both hang: one word is not enough."""
-    second = things(LIVE, "v1.5.0", Label.LIVE, 18)
+    second = resources(LIVE, "v1.5.0", Label.LIVE, 18)
     hanging.heap.add(one for one in second if one.kind == INSTANCE)
     obey(hanging.reach.machine("i-18"), GATE, Act(44, str(LIVE), app="run", jobs="run"))
     hanging.reach.down["i-18"] = SILENT
@@ -204,13 +204,13 @@ def test_19_a_job_that_starts_itself_again_is_not_called_stopped(hanging: Scene)
 def test_20_a_base_in_an_account_that_cannot_be_entered_is_kept(image: str) -> None:
     """Another service's configuration names it; its account refuses us: unknown is not empty."""
 
-    def denied(_: Place) -> None:
+    def denied(_: AccountRegion) -> None:
         raise AccessDenied("no role")
 
     other = service(name="search", record="search.example.com", instance={"image": image})
     bases = BaseImages([service(), other], denied)()  # type: ignore[arg-type]
     verdicts = mark(Inventory(ALL), {"shop": replace(root(CLEAN), bases=bases)})
-    kept = {one.thing.id for one in verdicts if not one.collect}
+    kept = {one.resource.id for one in verdicts if not one.collect}
     assert {IMAGE, "snap-41"} <= kept
 
 
@@ -219,7 +219,7 @@ def test_20_a_base_shared_from_another_account_is_kept_by_its_id() -> None:
     verdicts = mark(
         Inventory(ALL), {"shop": replace(root(CLEAN), bases=Bases(((IMAGE, "search"),)))}
     )
-    assert IMAGE in {one.thing.id for one in verdicts if not one.collect}
+    assert IMAGE in {one.resource.id for one in verdicts if not one.collect}
 
 
 def test_20_a_file_that_cannot_be_parsed_stops_every_sweep(tmp_path: Path) -> None:

@@ -16,15 +16,15 @@ import tracemalloc
 from collections.abc import Iterator
 from datetime import timedelta
 
-from reconciler.gc.ownership import Home
+from reconciler.gc.ownership import ServiceLocation
 from reconciler.gc.verdict import Root
 from reconciler.model import tags as t
 from reconciler.model.resource import Inventory, Resource
-from reconciler.model.tag_summary import Census, Group, Row, grouped
+from reconciler.model.tag_summary import Group, Row, TagSummary, grouped
 from reconciler.model.tags import BirthTags, Label
 from reconciler.plan.planner import plan
 from reconciler.plan.prefilter import choose
-from reconciler.plan.service_plan import Ask
+from reconciler.plan.service_plan import SweepRequest
 from reconciler.util.gc_tuning import SELDOM
 from tests.bench.fleet import BORN, KINDS, PLACE, SERVICES, ZONE, deploy_of, ledger_of, services
 
@@ -38,10 +38,14 @@ def main() -> None:
     gc.set_threshold(SELDOM)  # as the commands do
     began, began_cpu = time.perf_counter(), time.process_time()
     roots = {name: _root(name) for name in services()}
-    census = Census(PLACE, grouped(_rows(rows, share)))
-    choice = choose(census, (), roots, {})
-    things = [one for group, ids in choice.wanted.items() for one in _described(group, tuple(ids))]
-    whole = plan(Inventory(tuple(things), plain=choice.plain), roots, dict.fromkeys(roots, Ask()))
+    tag_summary = TagSummary(PLACE, grouped(_rows(rows, share)))
+    choice = choose(tag_summary, (), roots, {})
+    resources = [
+        one for group, ids in choice.wanted.items() for one in _described(group, tuple(ids))
+    ]
+    whole = plan(
+        Inventory(tuple(resources), plain=choice.plain), roots, dict.fromkeys(roots, SweepRequest())
+    )
     seconds, used = time.perf_counter() - began, time.process_time() - began_cpu
     deletes = sum(len(one.deletes) for one in whole.services)
     if traced:  # which takes time of its own
@@ -54,7 +58,7 @@ def main() -> None:
 def _root(name: str) -> Root:
     ledger = ledger_of(name)
     assert ledger.live is not None
-    home = Home(name, f"Z1/{name}._deploy.example.com", PLACE)
+    home = ServiceLocation(name, f"Z1/{name}._deploy.example.com", PLACE)
     return Root(home, BORN + timedelta(days=3), ledger, ledger.live.at)
 
 

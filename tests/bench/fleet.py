@@ -17,21 +17,21 @@ from deployer.sandbox.aws import AwsServer
 from deployer.sandbox.aws.moto_application import ec2_backend
 from deployer.sandbox.aws.server import ACCOUNT
 from deployer.sandbox.aws.state.cloud import Region
-from reconciler.machine.activation_gate import Gate
+from reconciler.machine.activation_gate import ActivationGate
 from reconciler.machine.unit_state import digest
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Ledger, Live, Previous
-from reconciler.model.tags import ID, STATE, UNITS, BirthTags, Label, Place
+from reconciler.model.tags import ID, STATE, UNITS, AccountRegion, BirthTags, Label
 from tests.fakes.paper_host import PaperHost
 
 REGION = "eu-west-1"
 ZONE = f"{REGION}a"
-PLACE = Place(ACCOUNT, REGION)
+PLACE = AccountRegion(ACCOUNT, REGION)
 ZONE_NAME = "example.com"
 SERVICES = 10
 PER_RESERVATION = 20
 KINDS = ("instance", "volume", "network-interface")
-OBEYED = digest(Gate(("fleet",)))
+OBEYED = digest(ActivationGate(("fleet",)))
 """What a finished machine of `tests.bench.company` carries: there is nothing to tell it."""
 
 BORN = datetime(2026, 11, 20, 3, 15, 2, tzinfo=UTC)
@@ -180,7 +180,7 @@ def _copy(
     region.instances[instance.id] = instance
     region.backend.volumes[volume.id] = volume
     region.backend.enis[interface.id] = interface
-    for thing, kind in ((instance, KINDS[0]), (volume, KINDS[1]), (interface, KINDS[2])):
-        server.cloud.births.note(thing.id)
-        region.backend.tags[thing.id] = dict(tags[kind])
+    for resource, kind in ((instance, KINDS[0]), (volume, KINDS[1]), (interface, KINDS[2])):
+        server.cloud.births.note(resource.id)
+        region.backend.tags[resource.id] = dict(tags[kind])
     return instance

@@ -22,7 +22,7 @@ from reconciler.aws.kinds import BY_NAME
 from reconciler.model.outcome import Outcome
 from reconciler.model.resource import Resource
 from reconciler.plan.service_plan import wave
-from reconciler.util.polling import Pace, looks
+from reconciler.util.polling import Backoff, looks
 from tests.contract.helpers import RUN
 
 GONE = frozenset({"terminated", "shutting-down", "deleting"})
@@ -132,7 +132,7 @@ def _is_ours(one: Any) -> bool:
     return isinstance(one, dict) and one.get("Key") == RUN
 
 
-def clean(aws: Aws, run: str, pace: Pace) -> tuple[str, ...]:
+def clean(aws: Aws, run: str, pace: Backoff) -> tuple[str, ...]:
     """Delete what a run made, by the product's own kinds; what is left at the end, in words."""
     left: list[Resource] = []
     said: dict[str, Outcome] = {}

@@ -27,8 +27,8 @@ from mypy_boto3_route53 import Route53Client
 from deployer.sandbox.aws import AwsOptions, AwsServer
 from deployer.sandbox.faults import FaultClient
 from reconciler.aws.client.session import Aws
-from reconciler.model.tags import Place
-from reconciler.util.polling import Pace
+from reconciler.model.tags import AccountRegion
+from reconciler.util.polling import Backoff
 from tests.contract import account
 from tests.contract.helpers import PATIENCE, wait_for_state
 from tests.fakes.paper_host import PaperHost
@@ -146,7 +146,7 @@ def account_run() -> Iterator[account.Run | None]:
     print(account.statement(PROFILE, spend))  # noqa: T201  # before anything is asked
     run = account.Run(account.allowed(spend))
     yield run
-    left = account.clean(_aws(), run.id, Pace(first=0.2, longest=10, deadline=PATIENCE))
+    left = account.clean(_aws(), run.id, Backoff(first=0.2, longest=10, deadline=PATIENCE))
     assert left == (), f"left of {run.id}: {', '.join(left)}"
 
 
@@ -157,7 +157,7 @@ def _aws() -> Aws:
         os.environ.update(given, AWS_SECRET_ACCESS_KEY="test")  # no secret
     sts = _session().client("sts", region_name=REGION, endpoint_url=ENDPOINT or None)
     owner = str(sts.get_caller_identity()["Account"])
-    return Aws(Place(owner, REGION), profile=PROFILE)
+    return Aws(AccountRegion(owner, REGION), profile=PROFILE)
 
 
 @pytest.fixture(scope="module")

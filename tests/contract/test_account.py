@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from reconciler.aws.client.query import Reads
-from reconciler.util.polling import Pace
+from reconciler.util.polling import Backoff
 from tests.contract import account
 from tests.contract.account import A_LAUNCH, MOST, THE_REST, Run
 from tests.contract.helpers import RUN, as_dict, describe
 from tests.support.aws_api import Api, serving
 
-HASTE = Pace(first=0.02, longest=0.1, deadline=10)
+HASTE = Backoff(first=0.02, longest=0.1, deadline=10)
 
 
 @pytest.fixture(scope="module")
@@ -100,5 +100,5 @@ def test_what_cannot_be_cleaned_up_is_told(api: Api, run: Run) -> None:
     ec2 = client(api, run)
     (made,) = launch(ec2, api.image())
     ec2.modify_instance_attribute(InstanceId=made, DisableApiTermination={"Value": True})
-    left = account.clean(api.aws, run.id, Pace(first=0.02, longest=0.1, deadline=0.3))
+    left = account.clean(api.aws, run.id, Backoff(first=0.02, longest=0.1, deadline=0.3))
     assert any(made in one for one in left)

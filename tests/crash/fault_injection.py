@@ -19,7 +19,7 @@ import reconciler.aws.route53.swap
 import reconciler.sweep.deletion
 import reconciler.sweep.repair
 import reconciler.sweep.runner
-from reconciler.model.outcome import Fate, Outcome
+from reconciler.model.outcome import Outcome, OutcomeStatus
 
 BREAK = "TEST_KITCHEN_BREAK"
 CLOCK = "TEST_KITCHEN_CLOCK"
@@ -27,12 +27,12 @@ CLOCK = "TEST_KITCHEN_CLOCK"
 
 
 def _never_opens(*_: Any) -> Outcome:
-    thing = _[2]
-    return Outcome(thing, Fate.DONE, "takes writes")
+    resource = _[2]
+    return Outcome(resource, OutcomeStatus.DONE, "takes writes")
 
 
 def _forgets_snapshots(collector: Any, deletes: Any) -> tuple[Outcome, ...]:
-    kept = tuple(one for one in deletes if one.thing.kind != "snapshot")
+    kept = tuple(one for one in deletes if one.resource.kind != "snapshot")
     return _COLLECT(collector, kept)
 
 

@@ -57,7 +57,7 @@ SWAP = "ChangeResourceRecordSets"
 class Before:
     """How the shop stood before."""
 
-    things: dict[str, set[str]]
+    resources: dict[str, set[str]]
     pointed_at: tuple[str, ...]
     version: str
     live: str
@@ -73,7 +73,7 @@ class Shop(WarmCompany):
 
     def before(self) -> Before:
         """How it stands now."""
-        return Before(self.things(), self.pointed_at(), self.version(), self.live_id())
+        return Before(self.resources(), self.pointed_at(), self.version(), self.live_id())
 
     def live_id(self) -> str:
         """The deploy that the ledger says is live."""
@@ -133,7 +133,7 @@ class Shop(WarmCompany):
         assert "lease=" not in self.ledger()
         assert self.version() == before.version
         assert self.order() in self.rows(str(self.get()["database"]))
-        assert self.things() == before.things
+        assert self.resources() == before.resources
 
     def assert_released(self, version: str = NEW) -> None:
         """`version` is live, takes writes into a database of its own, and the old one is shut."""
@@ -147,10 +147,10 @@ class Shop(WarmCompany):
 
     def assert_one_release_more(self, before: Before, machines: int = 1) -> None:
         """Beside what was there: machines with disk and interface, image, snapshot, database."""
-        more = {kind: len(ids - before.things[kind]) for kind, ids in self.things().items()}
+        more = {kind: len(ids - before.resources[kind]) for kind, ids in self.resources().items()}
         each = ("instance", "volume", "network-interface")
-        assert more == {kind: machines if kind in each else 1 for kind in before.things}
-        assert all(before.things[kind] <= ids for kind, ids in self.things().items())
+        assert more == {kind: machines if kind in each else 1 for kind in before.resources}
+        assert all(before.resources[kind] <= ids for kind, ids in self.resources().items())
 
     def assert_clean(self) -> None:
         """Both commands say that there is nothing to do, by their exit codes."""

@@ -52,10 +52,10 @@ def test_a_reconciler_whose_clock_is_wrong_ends_no_lease_early_or_late(
     """While the lease lasts it touches nothing; when it is over, by AWS's clock, it sweeps."""
     killed = play(stage, UP, Blow("swap: renew, connect", Fault.KILL_AFTER))
     assert killed.code < 0, killed
-    made = stage.things()
+    made = stage.resources()
     monkeypatch.setenv(CLOCK, str(off))
     early = play(stage, SWEEP)
-    assert (early.code, stage.things()) == (Exit.DONE, made), early
+    assert (early.code, stage.resources()) == (Exit.DONE, made), early
     assert "lease=" in stage.ledger()
     stage.later()
     late = play(stage, SWEEP)

@@ -106,13 +106,13 @@ def test_copies_of_the_live_release_are_no_part_of_it(shop: Shop) -> None:
     kept = _kept(shop)
     assert {kept[one] for one in copies} == {"look-alike"}
     shop.ok("reconciler", "sweep")
-    assert shop.things() == before.things
+    assert shop.resources() == before.resources
     shop.assert_clean()
     shop.up("v1.7.0")
     shop.assert_released("v1.7.0")
     shop.ok("reconciler", "sweep")
     assert _tags(shop, copies) == tags
-    assert all(before.things[kind] <= ids for kind, ids in shop.things().items())
+    assert all(before.resources[kind] <= ids for kind, ids in shop.resources().items())
 
 
 def test_copies_of_a_dead_release_outlive_it(shop: Shop) -> None:
@@ -125,11 +125,11 @@ def test_copies_of_a_dead_release_outlive_it(shop: Shop) -> None:
     dead = str(next(one["deploy"] for one in release.events if one["type"] == "release-began"))
     died = shop.before()
     copies = _backup(shop, dead) | {_more_like_this(shop, dead)}
-    tags, beside = _tags(shop, copies), shop.things()
+    tags, beside = _tags(shop, copies), shop.resources()
     shop.let_lease_end()
     shop.ok("reconciler", "sweep")
-    gone = {kind: died.things[kind] - before.things[kind] for kind in died.things}
-    assert shop.things() == {kind: ids - gone[kind] for kind, ids in beside.items()}
+    gone = {kind: died.resources[kind] - before.resources[kind] for kind in died.resources}
+    assert shop.resources() == {kind: ids - gone[kind] for kind, ids in beside.items()}
     assert _tags(shop, copies) == tags
     kept = _kept(shop)
     assert {kept[one] for one in copies} == {"look-alike"}
@@ -158,7 +158,7 @@ def test_retention_leaves_copies_alone(shop: Shop) -> None:
     shop.up("v1.5.0")
     first = shop.live_id()
     copies = _backup(shop, first)
-    tags, before = _tags(shop, copies), shop.things()
+    tags, before = _tags(shop, copies), shop.resources()
     shop.up("v1.7.0")
     shop.up("v1.7.0")
     shop.let_addresses_drain()
@@ -166,6 +166,6 @@ def test_retention_leaves_copies_alone(shop: Shop) -> None:
     assert first not in shop.ledger()
     assert _tags(shop, copies) == tags
     for kind in ("snapshot", "image"):
-        assert before[kind] & copies <= shop.things()[kind]
+        assert before[kind] & copies <= shop.resources()[kind]
     shop.assert_released("v1.7.0")
     shop.assert_clean()

@@ -119,8 +119,8 @@ def test_a_clean_up_that_may_not(released: Shop, action: str) -> None:
     done = released.deployer("up", "shop", "--ref", "broken-install")
     assert done.code == Exit.DIRT, done
     named(done, action)
-    left = {one for ids in released.things().values() for one in ids} - {
-        one for ids in before.things.values() for one in ids
+    left = {one for ids in released.resources().values() for one in ids} - {
+        one for ids in before.resources.values() for one in ids
     }
     assert left, done
     assert [one for one in left if one in done.err], (left, done)
@@ -153,7 +153,7 @@ def test_a_follow_up_that_may_not(shop: Shop, action: str) -> None:
 
 def test_a_hold_that_may_not_be_set_or_taken_off(released: Shop) -> None:
     """The two permissions of hold.json: exit 6, named, and the thing is as it was."""
-    machine = min(released.things()["instance"])
+    machine = min(released.resources()["instance"])
     unhold, word = "ec2:DeleteTags", ("reconciler", "hold", machine, "look at it")
     before = released.tags(machine)
     withhold(released, LABELS)
@@ -178,10 +178,10 @@ def _denied(shop: Shop, action: str, *line: str) -> None:
 def test_an_adoption_that_may_not_tag(sandbox: Sandbox) -> None:
     """The one permission of adopt.json: exit 6, named; with it, the same command ends the work."""
     shop = Shop(sandbox)
-    things = shop.things()
+    resources = shop.resources()
     withhold(shop, LABELS)
     _denied(shop, LABELS, "deployer", "adopt", "shop", "--yes", "--release", "v1.4.2")
-    assert (shop.things(), shop.version()) == (things, "v1.4.2")
+    assert (shop.resources(), shop.version()) == (resources, "v1.4.2")
     shop.faults.clear()
     shop.adopt()
     shop.assert_clean()

@@ -50,12 +50,12 @@ def _tag(shop: Shop, machine: str, key: str) -> None:
     shop.aws("ec2").create_tags(Resources=[machine], Tags=[tag])
 
 
-def _images(fate: str) -> Around:
+def _images(status: str) -> Around:
     """What becomes of every image that is made meanwhile."""
 
     @contextmanager
     def around(shop: Shop) -> Iterator[None]:
-        shop.faults.images(fate)
+        shop.faults.images(status)
         yield
         shop.faults.images("")
 
@@ -200,7 +200,7 @@ def test_a_machine_that_goes_away_in_the_middle_of_a_command(calm: Shop) -> None
     calm.configure("^install = .*$", 'install = ["echo begun; sleep 60"]')
     with calm.releasing() as release:
         release.wait_for_step("code")
-        new = calm.things()["instance"] - before.things["instance"]
+        new = calm.resources()["instance"] - before.resources["instance"]
         calm.aws("ec2").terminate_instances(InstanceIds=sorted(new))
         done = release.finish()
     assert done.code == Exit.FAILED, done

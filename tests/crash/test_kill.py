@@ -71,7 +71,7 @@ def test_a_create_in_flight_at_the_kill_is_swept(shop: Shop, action: str) -> Non
         shop.wait_until_struck()
         _kill(release)
     kind = MADE_BY[action]
-    wait_for(lambda: shop.things()[kind] != before.things[kind])
+    wait_for(lambda: shop.resources()[kind] != before.resources[kind])
     shop.let_lease_end()
     shop.ok("reconciler", "sweep")
     _assert_the_rooted_set_is_left(shop, before)
@@ -86,7 +86,7 @@ def test_a_create_that_arrives_after_the_sweep_is_swept_by_the_next(shop: Shop) 
         _kill(release)
     shop.ok("deployer", "abort", "shop", "--yes")
     shop.assert_clean()
-    wait_for(lambda: shop.things()["image"] != before.things["image"])
+    wait_for(lambda: shop.resources()["image"] != before.resources["image"])
     shop.ok("reconciler", "sweep")
     _assert_the_rooted_set_is_left(shop, before)
 

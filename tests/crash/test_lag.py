@@ -26,7 +26,7 @@ def _adopted(stage: Stage, lag: float) -> Before:
     stage.adopt()
     before = stage.before()
     stage.faults.lag(lag)
-    (machine,) = before.things["instance"]
+    (machine,) = before.resources["instance"]
     wait_for(lambda: "deploy-state" in stage.tags(machine), lag + 30)
     return before
 

@@ -47,7 +47,7 @@ def _released(shop: Shop, step: str) -> Moment:
 
 
 def _assert_untouched(shop: Shop, before: Before, tags: dict[str, dict[str, str]]) -> None:
-    assert shop.things() == before.things
+    assert shop.resources() == before.resources
     assert _tags(shop) == tags
     assert shop.get(address=before.pointed_at[0])["version"] == before.version
 
@@ -105,7 +105,7 @@ def test_an_older_ledger_is_unknown_until_recovered(shop: Shop, moment: str) -> 
     assert shop.live_id() == before.live
     shop.assert_released()
     shop.assert_clean()
-    assert shop.things() == before.things
+    assert shop.resources() == before.resources
     shop.up(NEWER)
     shop.assert_released(NEWER)
 
@@ -126,7 +126,7 @@ def test_an_older_zone_is_unknown_until_recovered(shop: Shop, moment: str) -> No
     assert shop.pointed_at() == old.pointed_at
     assert before.live in shop.ledger()
     shop.ok("reconciler", "sweep")
-    assert shop.things() == before.things
+    assert shop.resources() == before.resources
     assert shop.version() == OLD
     shop.order()
     shop.assert_clean()
@@ -146,7 +146,7 @@ def test_a_missing_ledger_is_unknown_until_recovered(shop: Shop) -> None:
     assert shop.live_id() == before.live
     shop.assert_released(NEW)
     shop.assert_clean()
-    assert shop.things() == before.things
+    assert shop.resources() == before.resources
 
 
 def _cut_short(text: str) -> str:
@@ -169,4 +169,4 @@ def test_a_ledger_that_cannot_be_read_is_unknown(shop: Shop, ruin: Callable[[str
     assert shop.live_id() == before.live
     shop.ok("reconciler", "sweep")
     shop.assert_released(NEW)
-    assert shop.things() == before.things
+    assert shop.resources() == before.resources

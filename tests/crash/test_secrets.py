@@ -149,7 +149,9 @@ def _look_around(ears: Ears) -> None:
     ears.heard["the requests"] = repr(shop.faults.requests())
     ears.heard["images"] = repr(ec2.describe_images(Owners=["self"])["Images"])
     # The first machine was made by the company, which wrote its app's password into the user data.
-    made = [one for one in shop.things()["instance"] if shop.tags(one).get("deploy-hold") is None]
+    made = [
+        one for one in shop.resources()["instance"] if shop.tags(one).get("deploy-hold") is None
+    ]
     assert made
     for id_ in made:
         asked = {"InstanceId": id_, "Attribute": "userData"}

@@ -26,7 +26,7 @@ class Grounds:
 
     def ready(self) -> Shop:
         """The shop as it was when it was adopted."""
-        if self._shop is None or self._shop.things() != self._was.things or self._leased:
+        if self._shop is None or self._shop.resources() != self._was.resources or self._leased:
             self._adopt()
         assert self._shop is not None
         return self._shop

@@ -14,7 +14,7 @@ from tests.support.company import Company
 
 def test_adopting_twice_is_adopting_once(company: Company) -> None:
     """The ledger first, then tags and a hold on the machine alone; a second time adds nothing."""
-    before = company.things()
+    before = company.resources()
     machine = live_instance(company)["InstanceId"]
     company.adopt()
     first, tags = company.ledger(), company.tags(machine)
@@ -24,10 +24,10 @@ def test_adopting_twice_is_adopting_once(company: Company) -> None:
     assert tags["deploy-id"] == said(company).live
     assert (tags["deploy-state"], tags["deploy-hold"]) == ("live", "adopted")
     assert said(company).at == company.pointed_at()
-    assert company.things() == before
+    assert company.resources() == before
     assert company.version() == "v1.4.2"
-    for thing in before["volume"] | before["network-interface"] | before["image"]:
-        assert not {one for one in company.tags(thing) if one.startswith("deploy-")}
+    for resource in before["volume"] | before["network-interface"] | before["image"]:
+        assert not {one for one in company.tags(resource) if one.startswith("deploy-")}
 
 
 def test_a_half_done_adoption_is_finished(company: Company, faults: FaultClient) -> None:
@@ -71,11 +71,11 @@ def test_before_adoption_every_command_names_adopt(
     company: Company, words: tuple[str, ...]
 ) -> None:
     """Nothing is changed, and the next command is told."""
-    things, records = company.things(), company.records()
+    resources, records = company.resources(), company.records()
     refused = company.deployer(*words, "shop")
     assert refused.code == Exit.REFUSED, refused
     assert "deployer adopt shop" in refused.err
-    assert (company.things(), company.records()) == (things, records)
+    assert (company.resources(), company.records()) == (resources, records)
 
 
 def test_what_is_adopted_by_hand_is_adopted(company: Company) -> None:

@@ -21,10 +21,10 @@ def test_another_services_base_survives_the_release_that_made_it(adopted: Compan
 
     Once nobody names it, it goes.
     """
-    before = adopted.things()
+    before = adopted.resources()
     die_in(adopted, "code")
-    (image,) = adopted.things()["image"] - before["image"]
-    (snapshot,) = adopted.things()["snapshot"] - before["snapshot"]
+    (image,) = adopted.resources()["image"] - before["image"]
+    (snapshot,) = adopted.resources()["snapshot"] - before["snapshot"]
     _base_of_search(adopted, "ssm:/search/base")
 
     aborted = adopted.deployer("abort", "shop", "--yes")
@@ -32,16 +32,16 @@ def test_another_services_base_survives_the_release_that_made_it(adopted: Compan
     unresolved = adopted.reconciler("sweep", "--service", "shop")
     assert unresolved.code == Exit.DIRT, unresolved
     assert "there is no SSM parameter /search/base" in unresolved.out + unresolved.err
-    assert adopted.things()["instance"] == before["instance"]
-    assert image in adopted.things()["image"]
+    assert adopted.resources()["instance"] == before["instance"]
+    assert image in adopted.resources()["image"]
 
     adopted.aws("ssm").put_parameter(Name="/search/base", Value=image, Type="String")
     adopted.ok("reconciler", "sweep", "--service", "shop")
-    assert image in adopted.things()["image"]
-    assert snapshot in adopted.things()["snapshot"]
+    assert image in adopted.resources()["image"]
+    assert snapshot in adopted.resources()["snapshot"]
     told = adopted.ok("reconciler", "explain", image)
     assert "configured as base of search" in told.out
 
     adopted.service_file("search").unlink()
     adopted.ok("reconciler", "sweep")
-    assert adopted.things() == before
+    assert adopted.resources() == before

@@ -77,14 +77,14 @@ ASKED = {"ec2:DescribeTags": "UnauthorizedOperation", "ssm:GetParameter": "Acces
 @pytest.mark.parametrize("action", [*MADE, *ASKED])
 def test_a_permission_that_is_withheld(adopted: Company, faults: FaultClient, action: str) -> None:
     """The message names the action; what was made is gone, and live kept its writes."""
-    before, code = adopted.things(), (MADE | ASKED)[action]
+    before, code = adopted.resources(), (MADE | ASKED)[action]
     faults.set(action, "error", code=code, status=403, times=0)
     done = adopted.deployer("up", "shop", "--ref", "v1.5.0")
     faults.clear()
     assert done.code == Exit.ACCESS, done
     assert f"{action} is denied: {code}" in done.err
     assert "Traceback" not in done.err
-    assert adopted.things() == before
+    assert adopted.resources() == before
     assert said(adopted).lease == ""
     assert writable(adopted) == ["shop"]
     assert ask(adopted.pointed_at()[0], "/orders", b"{}")[0] == 201
@@ -92,32 +92,35 @@ def test_a_permission_that_is_withheld(adopted: Company, faults: FaultClient, ac
 
 def test_a_clean_up_that_may_not_look(adopted: Company, faults: FaultClient) -> None:
     """Without DescribeImages nobody can tell what there is to remove: the lease's end does not."""
-    before = adopted.things()
+    before = adopted.resources()
     faults.set("ec2:DescribeImages", "error", code="UnauthorizedOperation", status=403, times=0)
     done = adopted.deployer("up", "shop", "--ref", "v1.5.0")
     assert done.code in (Exit.REFUSED, Exit.DIRT), done
     assert "ec2:DescribeImages is denied: UnauthorizedOperation" in done.err
     faults.clear()
     adopted.ok("reconciler", "sweep")
-    assert adopted.things() == before
+    assert adopted.resources() == before
     assert writable(adopted) == ["shop"]
 
 
 def test_a_deletion_that_is_denied_is_listed(adopted: Company, faults: FaultClient) -> None:
     """Exit 4, each thing that stayed by its id, and the command that removes it."""
-    before = adopted.things()
+    before = adopted.resources()
     faults.set("TerminateInstances", "error", code="UnauthorizedOperation", status=403, times=0)
     done = adopted.deployer("up", "shop", "--ref", "v1.6.0")
     assert done.code == Exit.DIRT, done
-    [machine] = adopted.things()["instance"] - before["instance"]
+    [machine] = adopted.resources()["instance"] - before["instance"]
     assert machine in done.err
     assert "ec2:TerminateInstances" in done.err
     assert "reconciler sweep --service shop" in done.err
     assert 'relation "orders_v2" does not exist' in done.err  # the first failure stays the first
-    assert writable(adopted) == ["shop", *sorted(adopted.things()["database"] - before["database"])]
+    assert writable(adopted) == [
+        "shop",
+        *sorted(adopted.resources()["database"] - before["database"]),
+    ]
     faults.clear()
     adopted.ok("reconciler", "sweep")
-    assert adopted.things() == before
+    assert adopted.resources() == before
 
 
 def test_labels_that_cannot_be_written_are_an_unfinished_release(
@@ -139,7 +142,7 @@ def test_labels_that_cannot_be_written_are_an_unfinished_release(
 
 def test_credentials_that_expire_half_way(adopted: Company, faults: FaultClient) -> None:
     """Nothing can be undone then, and that is what it says; the next sweep does it."""
-    before = adopted.things()
+    before = adopted.resources()
     with adopted.releasing("v1.5.0") as release:
         release.wait_for_step("connect")
         faults.set("*", "error", code="ExpiredToken", status=403, times=0)
@@ -152,5 +155,5 @@ def test_credentials_that_expire_half_way(adopted: Company, faults: FaultClient)
     assert adopted.version() == "v1.4.2"
     let_time_pass(adopted, "until")
     adopted.ok("reconciler", "sweep")
-    assert adopted.things() == before
+    assert adopted.resources() == before
     assert writable(adopted) == ["shop"]

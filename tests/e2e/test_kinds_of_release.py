@@ -92,10 +92,10 @@ def test_a_failed_first_release_leaves_nothing(company: Company) -> None:
     """Nothing but the ledger, whose generations must never come back."""
     _new_service(company)
     _shape(company, "mail")
-    before, records = company.things(), company.records()
+    before, records = company.resources(), company.records()
     failed = company.run("deployer", "up", "mail", "--ref", "v1.6.0", env=_url(company))
     assert failed.code == Exit.FAILED, failed
-    assert company.things() == before
+    assert company.resources() == before
     left = {name: said for name, said in company.records().items() if name not in records}
     assert list(left) == [("mail._deploy.example.test", "TXT")]
     assert "lease" not in str(left)
@@ -133,14 +133,14 @@ def _shape(company: Company, service: str) -> None:
 
 def test_a_dozen_machines_side_by_side(adopted: Company) -> None:
     """One call makes all or none; a dozen that fail leave nothing; a dozen that work serve."""
-    before = adopted.things()
+    before = adopted.resources()
     adopted.append("[instance]\ncount = 12")
     failed = adopted.run("deployer", "up", "shop", "--ref", "v1.6.0", "--json")
     assert failed.code == Exit.FAILED, failed
     [cleaned] = [one for one in failed.events if one["type"] == "clean-up-done"]
     assert cleaned["removed"]["instance"] == 12
     assert cleaned["left"] == 0
-    assert adopted.things() == before
+    assert adopted.resources() == before
     assert adopted.version() == "v1.4.2"
 
     adopted.configure("^tries  = 25", "tries  = 300")  # a dozen start at once here

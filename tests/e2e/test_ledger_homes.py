@@ -59,7 +59,7 @@ def test_a_second_configuration_is_refused(
     adopted.up("v1.5.0")
     address = "203.0.113.9" if own_record else adopted.pointed_at()[0]
     change_record(adopted, WWW, "A", [address])
-    other, ledger, things = Other(adopted, tmp_path), adopted.ledger(), adopted.things()
+    other, ledger, resources = Other(adopted, tmp_path), adopted.ledger(), adopted.resources()
     both = (RECORD, WWW)
     doctor = other.run("deployer", "doctor")
     assert doctor.code != Exit.DONE, doctor
@@ -76,19 +76,19 @@ def test_a_second_configuration_is_refused(
     swept = other.run("reconciler", "sweep")
     assert swept.code == Exit.DIRT, swept
     has(swept.out + swept.err, "unknown", *both)
-    assert (adopted.ledger(), adopted.things()) == (ledger, things)
+    assert (adopted.ledger(), adopted.resources()) == (ledger, resources)
     adopted.ok("deployer", "status", "shop", "--exit-code")
 
 
 def test_a_misspelt_record_unlives_nobody(adopted: Company, tmp_path: Path) -> None:
     """`recover` was proposed for it, and wrote a ledger with nobody live."""
     adopted.up("v1.5.0")
-    other, ledger, things = Other(adopted, tmp_path, "shpo.example.test"), adopted.ledger(), None
-    things = adopted.things()
+    other, ledger, resources = Other(adopted, tmp_path, "shpo.example.test"), adopted.ledger(), None
+    resources = adopted.resources()
     for words in (("up", "shop"), ("recover", "shop", "--yes"), ("adopt", "shop", "--yes")):
         other.refused(*words, says=(RECORD, "shpo.example.test"))
     assert other.run("reconciler", "sweep").code == Exit.DIRT
-    assert (adopted.ledger(), adopted.things()) == (ledger, things)
+    assert (adopted.ledger(), adopted.resources()) == (ledger, resources)
 
 
 def test_a_record_deleted_by_accident_unlives_nobody(adopted: Company) -> None:
@@ -114,7 +114,7 @@ def test_a_record_deleted_by_accident_unlives_nobody(adopted: Company) -> None:
 def test_a_restored_zone_is_unknown_until_it_is_recovered(adopted: Company) -> None:
     """It always has a new id: nothing is touched, and one command gets out."""
     adopted.up("v1.5.0")
-    before, things = said(adopted), adopted.things()
+    before, resources = said(adopted), adopted.resources()
     _restore_zone(adopted)
     swept = adopted.reconciler("sweep")
     assert swept.code == Exit.DIRT, swept
@@ -123,14 +123,14 @@ def test_a_restored_zone_is_unknown_until_it_is_recovered(adopted: Company) -> N
         refused = adopted.deployer(*words)
         assert refused.code == Exit.REFUSED, refused
         has(refused.err, "deployer recover shop")
-    assert adopted.things() == things
+    assert adopted.resources() == resources
     adopted.ok("deployer", "recover", "shop", "--yes")
     after = said(adopted)
     assert (after.live, after.at, after.previous) == (before.live, before.at, before.previous)
     assert len(after.was) == 1
     adopted.ok("reconciler", "sweep")
     adopted.ok("deployer", "status", "shop", "--exit-code")
-    assert adopted.things() == things
+    assert adopted.resources() == resources
     adopted.up("v1.7.0")
     adopted.ok("deployer", "rollback", "shop", "--discard-writes")
     assert adopted.version() == "v1.5.0"
@@ -176,14 +176,14 @@ def test_a_record_renamed_on_purpose(adopted: Company) -> None:
 def test_a_service_that_goes_to_another_zone(adopted: Company) -> None:
     """Its databases carry the old ledger's hash and stay its own: release, rollback, sweep."""
     adopted.up("v1.5.0")
-    things = adopted.things()
+    resources = adopted.resources()
     zone = adopted.aws("route53").create_hosted_zone(Name=ORG, CallerReference="org")
     adopted.configure(r"^record( *)=.*$", f'record = "shop.{ORG}"')
     refused = adopted.deployer("adopt", "shop", "--yes")
     assert refused.code == Exit.REFUSED, refused
     adopted.ok("deployer", "move", "shop", "--yes")
     adopted.ok("reconciler", "sweep")
-    assert adopted.things() == things
+    assert adopted.resources() == resources
     adopted.ok("deployer", "status", "shop", "--exit-code")
     delete_record(adopted, RECORD, "A")
     adopted.up("v1.7.0")
@@ -254,11 +254,11 @@ def test_a_copy_of_an_adopted_machine_is_never_live(adopted: Company) -> None:
     ec2.get_waiter("instance_running").wait(InstanceIds=[copy["InstanceId"]], WaiterConfig=often)
     ec2.terminate_instances(InstanceIds=[machine["InstanceId"]])
     wait_for(
-        lambda: machine["InstanceId"] not in adopted.things()["instance"], "the machine is gone"
+        lambda: machine["InstanceId"] not in adopted.resources()["instance"], "the machine is gone"
     )
     adopted.reconciler("sweep")
     assert adopted.pointed_at() == before
     assert said(adopted).at == before
     refused = adopted.deployer("up", "shop", "--ref", "v1.5.0")
     assert refused.code == Exit.REFUSED, refused
-    assert copy["InstanceId"] in adopted.things()["instance"]
+    assert copy["InstanceId"] in adopted.resources()["instance"]

@@ -37,8 +37,8 @@ def test_every_look_answers_in_words_and_in_json(adopted: Company) -> None:
     }
     assert (values["type"]["value"], values["type"]["origin"]) == ("t3.small", f"as {machine}")
     has(adopted.ok("reconciler", "plan", "--exit-code").out, "nothing to do", "clean")
-    [thing] = answer_of(adopted, 0, "reconciler", "explain", machine)["things"]
-    assert (thing["verdict"], thing["reason"], thing["answers"]["label"]) == (
+    [resource] = answer_of(adopted, 0, "reconciler", "explain", machine)["things"]
+    assert (resource["verdict"], resource["reason"], resource["answers"]["label"]) == (
         "keep",
         "live",
         "live",
@@ -70,4 +70,4 @@ def test_waiting_for_somebody_else(adopted: Company) -> None:
             done = ours.finish()
     assert done.code == 0, done
     assert adopted.version() == "v1.5.0"
-    assert len(adopted.things()["instance"]) == 2
+    assert len(adopted.resources()["instance"]) == 2

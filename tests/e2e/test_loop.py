@@ -53,7 +53,7 @@ class Loop:
         except urllib.error.HTTPError as red:
             return red.code, json.loads(red.read())
 
-    def ills(self) -> str:
+    def problems(self) -> str:
         """Why it is red, in words; '' while it is green."""
         status, said = self.health()
         return " ".join(said["ills"]) if status == 503 else ""
@@ -123,7 +123,7 @@ def test_the_loop_keeps_the_company_clean(
 
     A configuration that breaks meanwhile is blindness too, not an end.
     """
-    before = adopted.things()
+    before = adopted.resources()
     settings = adopted.service_file().parent.parent / "reconciler.toml"
     settings.write_text(f'{settings.read_text()}\n[notices]\nwebhook = "env:HOOK"\n')
     with webhook() as (url, heard), looping(adopted, tmp_path / "log", HOOK=url) as loop:
@@ -131,9 +131,9 @@ def test_the_loop_keeps_the_company_clean(
         wait_for(lambda: loop.health()[0] == 200, "green")
 
         die_in(adopted, "code")
-        assert adopted.things() != before, "its lease protects it"
+        assert adopted.resources() != before, "its lease protects it"
         let_time_pass(adopted, "until")
-        wait_for(lambda: adopted.things() == before, "the orphans are gone")
+        wait_for(lambda: adopted.resources() == before, "the orphans are gone")
         wait_for(lambda: loop.figure("deletions_total", service="shop") >= 5, "they are counted")
         assert loop.figure("deletions_total", kind="instance") == 1
         wait_for(lambda: loop.figure("orphans") == 0, "and no more are seen")
@@ -151,18 +151,18 @@ def test_the_loop_keeps_the_company_clean(
         assert loop.process.wait(timeout=60) == Exit.DONE
         [end] = loop.log("stopped")
         assert end["cause"] == "stopped by SIGTERM"
-    assert adopted.things() == before
+    assert adopted.resources() == before
 
 
 def _goes_red_and_green(loop: Loop, company: Company, faults: FaultClient) -> None:
     faults.set("DescribeTags", "error500", times=0)
-    wait_for(lambda: "InternalError" in loop.ills(), "red while AWS answers 500")
+    wait_for(lambda: "InternalError" in loop.problems(), "red while AWS answers 500")
     faults.clear()
     wait_for(lambda: loop.health()[0] == 200, "green again")
 
     good = company.service_file().read_text()
     company.service_file().write_text("record = 7")
-    wait_for(lambda: "record" in loop.ills(), "red by a broken configuration")
+    wait_for(lambda: "record" in loop.problems(), "red by a broken configuration")
     company.service_file().write_text(good)
     wait_for(lambda: loop.health()[0] == 200, "green by a mended one")
 

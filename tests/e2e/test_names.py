@@ -18,14 +18,14 @@ def test_two_names_on_one_machine_move_together(adopted: Company) -> None:
     """
     [first] = adopted.pointed_at()
     change_record(adopted, WWW, "A", [first], ttl=30)
-    before = adopted.things()
+    before = adopted.resources()
     refused = adopted.deployer("up", "shop", "--ref", "v1.5.0")
     assert refused.code == Exit.REFUSED, refused
     has(refused.err, WWW, first, f'also = ["{WWW}"]', f"deployer up shop --despite {WWW}")
     plan = adopted.deployer("plan", "shop")
     assert plan.code == Exit.REFUSED, plan
     has(plan.out, WWW)
-    assert adopted.things() == before
+    assert adopted.resources() == before
     assert adopted.get(address=first)["version"] == "v1.4.2"
 
     adopted.configure(r"^record\b.*$", f'record = "{RECORD}"\nalso = ["{WWW}"]')
@@ -54,16 +54,16 @@ def test_a_line_changed_to_a_second_name_harms_nobody(adopted: Company) -> None:
     [first] = adopted.pointed_at()
     change_record(adopted, WWW, "A", [first])
     adopted.configure(r"^record\b.*$", f'record = "{WWW}"')
-    before = adopted.things()
+    before = adopted.resources()
     refused = adopted.deployer("up", "shop", "--ref", "v1.5.0")
     assert refused.code == Exit.REFUSED, refused
     has(refused.err, RECORD)
-    assert (adopted.things(), adopted.pointed_at()) == (before, (first,))
+    assert (adopted.resources(), adopted.pointed_at()) == (before, (first,))
     assert place_order(adopted)
     swept = adopted.reconciler("sweep")
     assert swept.code == Exit.DIRT, swept
     has(swept.out, "unknown", RECORD, WWW, "deployer move shop")
-    assert adopted.things() == before
+    assert adopted.resources() == before
 
 
 def test_retention_waits_for_a_name_that_still_leads_there(adopted: Company) -> None:
@@ -75,18 +75,18 @@ def test_retention_waits_for_a_name_that_still_leads_there(adopted: Company) -> 
     adopted.up("v1.7.0", "--despite", STALE)
     adopted.up("v1.7.0")
     let_time_pass(adopted)
-    things = resources_of(adopted, middle)
+    resources = resources_of(adopted, middle)
     for _ in range(2):
         swept = adopted.reconciler("sweep")
         assert swept.code == Exit.DIRT, swept
         has(swept.out, STALE, middle, f"reconciler sweep --service shop --despite {STALE}")
-    assert resources_of(adopted, middle) == things
+    assert resources_of(adopted, middle) == resources
     assert middle in said(adopted).previous
     assert adopted.get(address=at)["version"] == "v1.5.0"
 
     adopted.ok("reconciler", "sweep", "--service", "shop", "--despite", STALE)
     assert middle not in said(adopted).previous
-    assert not things & set().union(*adopted.things().values())
+    assert not resources & set().union(*adopted.resources().values())
     delete_record(adopted, STALE, "A")
     adopted.ok("reconciler", "sweep")
 

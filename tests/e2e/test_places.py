@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from reconciler.exit_codes import Exit
-from reconciler.model.tags import BirthTags, Place
+from reconciler.model.tags import AccountRegion, BirthTags
 from tests.e2e.probes import has
 from tests.support.aws_api import begun_now, pairs
 from tests.support.company import Company
@@ -17,7 +17,7 @@ THEIRS = "Z0THEIRS/shop._deploy.example.net"
 def volume(company: Company, suffix: str, ledger: str) -> str:
     """A disk that a dead release left: of ours, or of another team by another ledger."""
     birth = BirthTags(
-        begun_now(suffix), ledger, Place("123456789012", "eu-west-1"), "v9", "me@here"
+        begun_now(suffix), ledger, AccountRegion("123456789012", "eu-west-1"), "v9", "me@here"
     )
     made = company.aws("ec2").create_volume(
         AvailabilityZone="eu-west-1a",
@@ -47,7 +47,7 @@ def test_a_plan_is_carried_out_as_it_was_agreed_to(adopted: Company, tmp_path: P
         has(refused.err, words, "reconciler plan -o FILE")
 
     adopted.ok("reconciler", "sweep", "--plan", str(file))
-    volumes = adopted.things()["volume"]
+    volumes = adopted.resources()["volume"]
     assert dead not in volumes
     assert {later, theirs} <= volumes
     again = adopted.ok("reconciler", "sweep", "--plan", str(file)).out
@@ -57,7 +57,7 @@ def test_a_plan_is_carried_out_as_it_was_agreed_to(adopted: Company, tmp_path: P
     config.write_text(f"{config.read_text()}\n[reach]\nmachines = false\ndatabases = false\n")
     far = adopted.ok("reconciler", "sweep").out
     has(far, "1 left out", "reach.databases = false", "reconciler sweep --service shop")
-    volumes = adopted.things()["volume"]
+    volumes = adopted.resources()["volume"]
     assert later not in volumes
     assert theirs in volumes
     assert theirs not in adopted.ok("reconciler", "report").out

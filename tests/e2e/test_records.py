@@ -16,14 +16,14 @@ from tests.support.company import LEDGER, RECORD, Company, ask
 def test_a_lost_ledger_is_unknown_until_it_is_recovered(adopted: Company) -> None:
     """Nothing is touched without a ledger; `recover` asks, and writes it above every generation."""
     adopted.up("v1.5.0")
-    before, things = said(adopted), adopted.things()
+    before, resources = said(adopted), adopted.resources()
     delete_record(adopted, LEDGER, "TXT")
     refused = adopted.deployer("up", "shop", "--ref", "v1.7.0")
     assert refused.code == Exit.REFUSED, refused
     assert "deployer recover shop" in refused.err
     swept = adopted.reconciler("sweep")
     assert swept.code == Exit.DIRT, swept
-    assert adopted.things() == things
+    assert adopted.resources() == resources
     unasked = adopted.deployer("recover", "shop")
     assert unasked.code == Exit.USAGE, unasked
     has(unasked.err, before.live, *before.previous, "--yes")
@@ -60,7 +60,7 @@ def test_people_win(adopted: Company) -> None:
     adopted.ok("deployer", "status", "shop", "--exit-code")
     adopted.up("v1.5.0")
     assert adopted.version() == "v1.5.0"
-    assert {old["InstanceId"], machine["InstanceId"]} <= adopted.things()["instance"]
+    assert {old["InstanceId"], machine["InstanceId"]} <= adopted.resources()["instance"]
 
 
 def _cloned_by_hand(company: Company, machine: dict[str, Any]) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def _cloned_by_hand(company: Company, machine: dict[str, Any]) -> dict[str, Any]
 @pytest.mark.parametrize("strange", ["weighted", "alias", "AAAA"])
 def test_only_simple_records_are_handled(adopted: Company, strange: str) -> None:
     """Anything else at the name is refused in words, and nothing is touched."""
-    before, things = adopted.ledger(), adopted.things()
+    before, resources = adopted.ledger(), adopted.resources()
     _make_strange(adopted, strange)
     refused = adopted.deployer("up", "shop", "--ref", "v1.5.0")
     assert refused.code == Exit.REFUSED, refused
@@ -101,7 +101,7 @@ def test_only_simple_records_are_handled(adopted: Company, strange: str) -> None
     has(status.out, word)
     [text] = ask_dns(adopted, LEDGER, "TXT")
     assert re.findall(r'"[^"]*"', text) == re.findall(r'"[^"]*"', before)
-    assert adopted.things() == things
+    assert adopted.resources() == resources
 
 
 def _make_strange(company: Company, strange: str) -> None:

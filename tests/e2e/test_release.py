@@ -31,7 +31,7 @@ OWN_TAGS = {"deploy-id", "deploy-state", "deploy-ledger", "deploy-part", "deploy
 
 def test_a_release_under_traffic(adopted: Company) -> None:
     """v1 to v2: no request fails, no acknowledged order is lost, one database takes writes."""
-    before, old, orders = adopted.things(), live_instance(adopted), adopted.rows("shop")
+    before, old, orders = adopted.resources(), live_instance(adopted), adopted.rows("shop")
     journal, witness = Journal(adopted), Witness(adopted)
     with witness.watching():
         adopted.up("v1.5.0")
@@ -60,7 +60,7 @@ def _one_of_each_was_made(
     company: Company, before: dict[str, set[str]], actions: list[str]
 ) -> None:
     """By one call of each, labelled live, and labelled so only after the commit."""
-    new = {kind: things - before[kind] for kind, things in company.things().items()}
+    new = {kind: resources - before[kind] for kind, resources in company.resources().items()}
     assert {kind: len(ids) for kind, ids in new.items()} == dict.fromkeys(before, 1)
     labels = {company.tags(one)["deploy-state"] for kind in KINDS for one in new[kind]}
     assert labels == {"live"}
@@ -112,12 +112,12 @@ def _migrations(company: Company, database: str) -> set[str]:
 
 def test_everything_is_born_with_its_tags(adopted: Company) -> None:
     """Before the commit nothing is labelled afterwards, and nothing lacks a label."""
-    before = adopted.things()
+    before = adopted.resources()
     _endless_smoke(adopted)
     journal = Journal(adopted)
     with adopted.releasing("v1.5.0") as release:
         release.wait_for_step("smoke")
-        now = adopted.things()
+        now = adopted.resources()
         new = {kind: now[kind] - before[kind] for kind in now}
         deploy = said(adopted).lease
         tags = [adopted.tags(one) for kind in KINDS for one in new[kind]]
@@ -138,7 +138,7 @@ def test_everything_is_born_with_its_tags(adopted: Company) -> None:
     assert jobs == [True, False, False]  # the new code's app, and no job
     assert f"shop-worker v1.5.0 on {machine['InstanceId']}" not in own
     assert done.code == 143, done
-    assert adopted.things() == before
+    assert adopted.resources() == before
 
 
 def _endless_smoke(company: Company) -> None:
@@ -150,13 +150,13 @@ def _endless_smoke(company: Company) -> None:
 def test_a_writer_that_does_not_end_is_waited_for_and_not_disturbed(adopted: Company) -> None:
     """Beyond `max_wait` the release gives up; the open transaction commits as if nothing was."""
     adopted.configure("^writes   = .*", 'writes   = "freeze"\nmax_wait = "1s"')
-    before = adopted.things()
+    before = adopted.resources()
     with psycopg.connect(adopted.admin_url("shop")) as writer:
         writer.execute("INSERT INTO orders (item, quantity) VALUES ('slow', 1)")
         failed = adopted.run("deployer", "up", "shop", "--ref", "v1.5.0")
         assert failed.code == Exit.FAILED, failed
         writer.commit()
         assert writer.execute("SELECT 1 FROM orders WHERE item = 'slow'").fetchone()
-    assert adopted.things() == before
+    assert adopted.resources() == before
     assert writable(adopted) == ["shop"]
     assert ask(adopted.pointed_at()[0], "/orders", b"{}")[0] == 201

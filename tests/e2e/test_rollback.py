@@ -116,7 +116,7 @@ def test_the_old_release_is_seen_to_answer_first(released: Company, harm: str) -
 
 def test_dirt_does_not_stop_a_rollback(released: Company) -> None:
     """Nor does a dead deployer's lease, once it has run out; a living one's does."""
-    clean, newer = released.things(), released.get()["database"]
+    clean, newer = released.resources(), released.get()["database"]
     die_in(released, "migrate", "v1.7.0")  # the live database is shut by now
     refused = released.deployer("rollback", "shop", "--discard-writes")
     assert refused.code == Exit.REFUSED, refused
@@ -128,7 +128,7 @@ def test_dirt_does_not_stop_a_rollback(released: Company) -> None:
     assert not takes_writes(released, str(newer))
     assert said(released).lease == ""
     swept = released.ok("reconciler", "sweep")
-    assert released.things() == clean, swept
+    assert released.resources() == clean, swept
     assert writable(released) == ["shop"]
     released.ok("deployer", "status", "shop", "--exit-code")
 
@@ -141,12 +141,12 @@ def test_what_is_beyond_retention_is_forgotten_and_collected(released: Company) 
     third = said(released).live
     released.up("v1.5.0")
     assert said(released).previous == (third, second, adopted_things)
-    everything = released.things()
+    everything = released.resources()
 
     # Clients may still be on their way to the old addresses: nothing goes.
     released.ok("reconciler", "sweep")
     assert said(released).previous == (third, second, adopted_things)
-    assert released.things() == everything
+    assert released.resources() == everything
 
     let_time_pass(released)
     plan = released.reconciler("plan", "--exit-code")
@@ -155,7 +155,7 @@ def test_what_is_beyond_retention_is_forgotten_and_collected(released: Company) 
     assert len(doomed) == 5
     swept = released.ok("reconciler", "sweep")
     assert said(released).previous == (third,), swept
-    gone = {kind: everything[kind] - now for kind, now in released.things().items()}
+    gone = {kind: everything[kind] - now for kind, now in released.resources().items()}
     assert {kind: len(ids) for kind, ids in gone.items()} == dict.fromkeys(everything, 1)
     assert doomed <= set.union(*gone.values())
     [machine] = [one for one in released.instances() if _hold(released, one) == "adopted"]
@@ -178,7 +178,7 @@ def test_a_rejected_release_is_kept_for_its_own_time(released: Company) -> None:
     released.ok("reconciler", "sweep")
     assert said(released).rejected == (rejected,)
     assert database in released.databases()
-    things = resources_of(released, rejected)
+    resources = resources_of(released, rejected)
 
     released.configure("^keep = 1", 'keep = 1\nkeep_rejected = "10m"')
     status = json.loads(released.ok("reconciler", "plan", "--json").out)
@@ -186,9 +186,9 @@ def test_a_rejected_release_is_kept_for_its_own_time(released: Company) -> None:
     released.ok("reconciler", "sweep")
     assert said(released).previous == ()
     assert database not in released.databases()
-    left = set().union(*released.things().values())
-    assert things
-    assert not things & left
+    left = set().union(*released.resources().values())
+    assert resources
+    assert not resources & left
     assert released.version() == "v1.4.2"
     released.ok("reconciler", "plan", "--exit-code")
 

@@ -26,13 +26,13 @@ def test_thaw_waits_for_the_lease(adopted: Company) -> None:
 
 def test_thaw_after_the_lease(adopted: Company) -> None:
     """A lease that has run out needs nobody's word; the sweep does the rest."""
-    before = adopted.things()
+    before = adopted.resources()
     die_in(adopted, "migrate")
     let_time_pass(adopted, "until")
     adopted.ok("deployer", "thaw", "shop")
     assert "shop" in writable(adopted)
     adopted.ok("reconciler", "sweep")
-    assert adopted.things() == before
+    assert adopted.resources() == before
     assert writable(adopted) == ["shop"]
 
 
@@ -44,7 +44,7 @@ def test_thaw_without_route53(
     adopted: Company, faults: FaultClient, action: str, kind: str
 ) -> None:
     """The ledger out of reach: an operator who knows that the deployer is dead can still thaw."""
-    before = adopted.things()
+    before = adopted.resources()
     die_in(adopted, "migrate")
     faults.set(action, kind, times=0)
     unsure = adopted.deployer("thaw", "shop")
@@ -57,7 +57,7 @@ def test_thaw_without_route53(
     faults.clear()
     let_time_pass(adopted, "until")
     adopted.ok("reconciler", "sweep")
-    assert adopted.things() == before
+    assert adopted.resources() == before
     assert writable(adopted) == ["shop"]
 
 

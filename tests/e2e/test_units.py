@@ -21,11 +21,11 @@ def test_a_mistyped_job_never_reaches_a_clone(company: Company) -> None:
     company.configure(re.escape(TYPO), JOBS)
     company.adopt()
     company.configure(re.escape(JOBS), TYPO)
-    before = company.things()
+    before = company.resources()
     for words in (("up", "shop"), ("plan", "shop"), ("doctor",)):
         said = company.deployer(*words)
         assert "did you mean shop-worker.service?" in said.out + said.err, said
-    assert company.things() == before
+    assert company.resources() == before
     assert company.version() == "v1.4.2"
 
 

@@ -65,7 +65,7 @@ class FakeServer:
         self._oids = itertools.count(16_384)
         self.missing: set[str] = set()
         """Roles that do not exist."""
-        self.members: set[str] = set()
+        self.describe_groups: set[str] = set()
         """Roles that are members of the application's."""
 
     def restore(self, source: str, target: str, *, comment: bool = True) -> None:
@@ -161,11 +161,11 @@ class FakeServer:
         database = self._at(name) if name else FakeDatabase("")
         known = {database.owner, *roles} - self.missing
         tables = [one for one in database.grants if one.on is On.TABLE]
-        strange = {one.to for one in tables} - {*roles, database.owner, *self.members}
+        strange = {one.to for one in tables} - {*roles, database.owner, *self.describe_groups}
         return Findings(
             missing=frozenset(roles) - known,
             unbound={one: "is a superuser" for one in roles if one == SUPERUSER},
-            members=frozenset({roles[0], *self.members}),
+            members=frozenset({roles[0], *self.describe_groups}),
             others={who: frozenset(one for one in tables if one.to == who) for who in strange},
             large_objects=database.large_objects,
         )

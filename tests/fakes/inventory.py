@@ -13,10 +13,10 @@ from reconciler.errors import ToolError
 from reconciler.gc.verdict import CONDEMNED
 from reconciler.model import tags as t
 from reconciler.model.coverage import INDEX, Read
-from reconciler.model.outcome import Fate, Outcome
+from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.model.resource import INSTANCE, INTERFACE, VOLUME, Gap, Inventory, Resource
-from reconciler.model.tag_summary import KEYS, Census, Groups, grouped
-from reconciler.model.tags import Label, Place
+from reconciler.model.tag_summary import KEYS, Groups, TagSummary, grouped
+from reconciler.model.tags import AccountRegion, Label
 from tests.support.shop_world import PLACE
 
 WITH_ITS_MACHINE = (VOLUME, INTERFACE)
@@ -28,7 +28,7 @@ class FakeHeap:
     """Implements `Heap`. `acts` is told of every call, in their order."""
 
     acts: list[str] = field(default_factory=list)
-    place: Place = PLACE
+    place: AccountRegion = PLACE
     held: dict[Key, Resource] = field(default_factory=dict)
     gaps: list[Gap] = field(default_factory=list)
     """Kinds that cannot be read now."""
@@ -68,12 +68,14 @@ class FakeHeap:
         """Each thing's label."""
         return {one.id: one.tags.get(t.STATE, "") for one in self.held.values()}
 
-    def scan(self, *, young: bool = False) -> Inventory:
+    def scan(self, *, unfinished_only: bool = False) -> Inventory:
         self._act("scan")
         listed = self._listed()
-        return self._inventory(one for one in listed if not young or one.label in CONDEMNED)
+        return self._inventory(
+            one for one in listed if not unfinished_only or one.label in CONDEMNED
+        )
 
-    def census(self) -> Census:
+    def tag_summary(self) -> TagSummary:
         self._act("scan")
         rows = (
             (one.kind, one.id, key, one.tags[key])
@@ -81,7 +83,9 @@ class FakeHeap:
             for key in KEYS
             if key in one.tags
         )
-        return Census(self.place, grouped(rows), reads=(Read(self.place, INDEX, pages=1, calls=1),))
+        return TagSummary(
+            self.place, grouped(rows), reads=(Read(self.place, INDEX, pages=1, calls=1),)
+        )
 
     def _listed(self) -> list[Resource]:
         """What the tag index shows now."""
@@ -93,7 +97,7 @@ class FakeHeap:
             if t.ID in one.tags and self.unlisted.get(one.id, -1) < 0
         ]
 
-    def members(self, groups: Groups) -> Inventory:
+    def describe_groups(self, groups: Groups) -> Inventory:
         wanted = ((group.kind, one) for group, ids in groups.items() for one in ids)
         return self._inventory(self.held[key] for key in wanted if key in self.held)
 
@@ -135,24 +139,24 @@ class FakeHeap:
         key = (one.kind, one.id)
         why = self.unlabelled.get(one.id, "" if key in self.held else "InvalidID.NotFound")
         if why or one.place != self.place:
-            return Outcome(one, Fate.FAILED, why or "InvalidID.NotFound")
+            return Outcome(one, OutcomeStatus.FAILED, why or "InvalidID.NotFound")
         told = {t.UNITS: units} if units and one.kind == INSTANCE else {}
         self.change(one.id, tags={t.STATE: label.value, **told})
-        return Outcome(one, Fate.DONE)
+        return Outcome(one, OutcomeStatus.DONE)
 
     def _delete(self, one: Resource) -> Outcome:
         key = (one.kind, one.id)
         if one.id in self.protected:
-            return Outcome(one, Fate.BLOCKED, self.protected[one.id])
+            return Outcome(one, OutcomeStatus.BLOCKED, self.protected[one.id])
         user = next((each.id for each in self.held.values() if one.id in each.uses), "")
         if user:
-            return Outcome(one, Fate.BLOCKED, f"in use by {user}")
+            return Outcome(one, OutcomeStatus.BLOCKED, f"in use by {user}")
         if one.kind == INSTANCE and key in self.held:
             self.change(one.id, state="shutting-down")
             self.slow.setdefault(one.id, 1)
         else:
             self._remove(key)
-        return Outcome(one, Fate.PENDING)
+        return Outcome(one, OutcomeStatus.PENDING)
 
     def _pass_time(self, key: Key) -> None:
         one = self.held.get(key)

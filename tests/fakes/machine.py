@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from reconciler.errors import CommandFailed
-from reconciler.machine.shell import Command, OnBytes, Result
+from reconciler.machine.shell import Command, CommandResult, OnBytes
 
 _ROOTED = re.compile(r"(?<![\w.])/(etc|var|run|srv|sys|home)/")
 
@@ -163,7 +163,9 @@ class FakeMachine:
             ["sh", "-c", rooted], input=stdin, capture_output=True, env=env, check=False
         )
 
-    def run(self, command: Command, on_output: Callable[[bytes], None] | None = None) -> Result:
+    def run(
+        self, command: Command, on_output: Callable[[bytes], None] | None = None
+    ) -> CommandResult:
         self.commands.append(command)
         done = self.sh(command.script, command.stdin)
         if on_output:
@@ -174,7 +176,7 @@ class FakeMachine:
                 status=done.returncode,
                 detail=(done.stdout + done.stderr).decode(),
             )
-        return Result(done.stdout.replace(str(self.root).encode(), b""), done.stderr)
+        return CommandResult(done.stdout.replace(str(self.root).encode(), b""), done.stderr)
 
     def put(
         self, source: Path, target: str, *, mode: int = 0o644, on_bytes: OnBytes | None = None

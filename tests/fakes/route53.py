@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.reading import LedgerAddress
-from reconciler.model.tags import Place
+from reconciler.model.tags import AccountRegion
 
 ZONE = "Z123"
 ADDRESS = LedgerAddress("shop", ZONE, "example.com", "shop.example.com")
@@ -159,7 +159,7 @@ def answers(code: str, status: int = 400) -> Fault:
 class FakeAws:
     """As much of `reconciler.aws.client.session.Aws` as the ledgers use."""
 
-    place = Place("123456789012", "eu-west-1")
+    place = AccountRegion("123456789012", "eu-west-1")
 
     def __init__(self, route53: FakeRoute53) -> None:
         self.route53 = self.route53_once = route53

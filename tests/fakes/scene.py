@@ -10,15 +10,16 @@ from typing import Any
 from deployer.ports import Ports
 from reconciler.config.service import Service
 from reconciler.database.state_comment import Memory
-from reconciler.gc.ownership import Home
+from reconciler.gc.ownership import ServiceLocation
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.fencing import FencedAct
 from reconciler.model.ledger import Ledger
 from reconciler.model.outcome import Outcome
 from reconciler.model.resource import DATABASE, Resource
-from reconciler.plan.service_plan import Ask, Plan
-from reconciler.ports.service import Managed
-from reconciler.sweep.runner import Result, make_plan, sweep
+from reconciler.plan.service_plan import Plan, SweepRequest
+from reconciler.ports.service import ManagedService
+from reconciler.sweep.result import SweepResult
+from reconciler.sweep.runner import make_plan, sweep
 from reconciler.util.secret import Secret
 from tests.fakes.compute import FakeCompute
 from tests.fakes.inventory import FakeHeap
@@ -85,8 +86,8 @@ class Scene:
         self.reach = FakeReach(root, self.acts, self.server)
         self.compute = FakeCompute(self.heap)
         self.connector = FakeConnector()
-        self.managed = Managed(
-            home=Home("shop", str(self.address), PLACE),
+        self.managed = ManagedService(
+            home=ServiceLocation("shop", str(self.address), PLACE),
             address=replace(self.address, account=PLACE.account, region=PLACE.region),
             heap=self.heap,
             ledgers=self.ledgers,
@@ -143,7 +144,7 @@ class Scene:
             lambda _: self.ledgers,
         )
 
-    def sweep(self, ask: Ask | None = None, **more: Any) -> Result:
+    def sweep(self, ask: SweepRequest | None = None, **more: Any) -> SweepResult:
         """Sweep the service."""
         asks = {"shop": ask} if ask else {}
         return sweep([self.managed], asks, self.told.append, **more)

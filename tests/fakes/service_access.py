@@ -10,7 +10,7 @@ from pathlib import Path
 from reconciler.database.port import Shut, Thawed
 from reconciler.errors import CannotConnect, ToolError
 from reconciler.machine.host_key import PublicHostKey
-from reconciler.machine.shell import Command, Result
+from reconciler.machine.shell import Command, CommandResult
 from reconciler.model.fencing import FencedAct
 from reconciler.model.resource import Resource
 from tests.fakes.database import FakeServer
@@ -23,7 +23,9 @@ class ToldMachine(FakeMachine):
 
     acts: list[str] = field(default_factory=list)
 
-    def run(self, command: Command, on_output: Callable[[bytes], None] | None = None) -> Result:
+    def run(
+        self, command: Command, on_output: Callable[[bytes], None] | None = None
+    ) -> CommandResult:
         self.acts.append(f"{command.label} on {self.instance}")
         return super().run(command, on_output)
 

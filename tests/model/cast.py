@@ -9,17 +9,17 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
-from reconciler.gc.ownership import Home
+from reconciler.gc.ownership import ServiceLocation
 from reconciler.model import tags as t
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Ledger, LedgerHome, Live, Previous
 from reconciler.model.resource import INSTANCE, Resource
-from reconciler.model.tags import Place
+from reconciler.model.tags import AccountRegion
 
-PLACE = Place("123456789012", "eu-west-1")
+PLACE = AccountRegion("123456789012", "eu-west-1")
 ZONE = "eu-west-1a"
 ADDRESS = "Z1/shop._deploy.example.com"
-HOME = Home("shop", ADDRESS, PLACE)
+HOME = ServiceLocation("shop", ADDRESS, PLACE)
 EARLY = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 UNTIL = EARLY + timedelta(days=1)
 SOON = EARLY + timedelta(seconds=90)

@@ -43,5 +43,5 @@ def _oid(of: DeployId) -> int:
 
 
 def _listed(info: DatabaseInfo) -> Resource:
-    (thing,) = as_resources([info], cast.HOME.service, cast.ADDRESS, cast.PLACE)
-    return thing
+    (resource,) = as_resources([info], cast.HOME.service, cast.ADDRESS, cast.PLACE)
+    return resource

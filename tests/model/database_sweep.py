@@ -17,7 +17,7 @@ from reconciler.gc.verdict import Root
 from reconciler.model import ledger as ledgers
 from reconciler.model.ledger import Ending
 from reconciler.model.resource import DATABASE, Inventory
-from reconciler.plan.service_plan import Ask, Repair, ServicePlan
+from reconciler.plan.service_plan import Repair, ServicePlan, SweepRequest
 from tests.model import cast
 from tests.model.common import put
 from tests.model.database_world import (
@@ -59,7 +59,7 @@ class Planner:
     book: Book
     _known: dict[Keys, tuple[Todo, ...]] = field(default_factory=dict)
 
-    def todo(self, key: Keys) -> tuple[Todo, ...]:
+    def service_plan(self, key: Keys) -> tuple[Todo, ...]:
         """What is to be done."""
         known = self._known.get(key)
         if known is None:
@@ -67,37 +67,39 @@ class Planner:
         return known
 
     def _plan(self, key: Keys) -> ServicePlan:
-        things = [resource(n, db) for n, db in enumerate(key.dbs) if db]
+        resources = [resource(n, db) for n, db in enumerate(key.dbs) if db]
         fence = max(db.fence for db in key.dbs[:MACHINES] if db)
         ledger = self.book.values[key.ledger]
         record = ledger.live.at if ledger.live else ()
         lease = self.book.values[key.seen].lease if key.seen != NONE else None
         root = Root(cast.HOME, key.now, ledger, record, fence=fence)
-        ask = Ask(EVERYTHING, end_lease=lease, operator=lease is not None)
+        ask = SweepRequest(EVERYTHING, end_lease=lease, operator=lease is not None)
         name = cast.HOME.service
-        return self.book.rules.plan(Inventory(tuple(things)), {name: root}, {name: ask}).services[0]
+        return self.book.rules.plan(
+            Inventory(tuple(resources)), {name: root}, {name: ask}
+        ).services[0]
 
     def _acts(self, plan: ServicePlan, key: Keys) -> list[Todo]:
         if plan.problem:
             return []
         ends = [Todo("end", new=self._ended(plan, key))] if plan.end else []
         repairs = [act for repair in plan.repairs for act in self._finish(plan, repair)]
-        drops = [Todo("drop", place=PLACES[one.thing.id]) for one in plan.deletes]
+        drops = [Todo("drop", place=PLACES[one.resource.id]) for one in plan.deletes]
         first = self.book.rules.ends_first
         return [*ends, *repairs, *drops] if first else [*repairs, *ends, *drops]
 
     def _finish(self, plan: ServicePlan, repair: Repair) -> list[Todo]:
         desired = DESIRED[repair.role]
-        things = self.book.rules.things(plan, repair)
-        wanted = [desired.writable if one.kind == DATABASE else desired.jobs for one in things]
+        resources = self.book.rules.resources(plan, repair)
+        wanted = [desired.writable if one.kind == DATABASE else desired.jobs for one in resources]
         acts = [
             Todo("act", place=PLACES[one.id], open=is_open)
-            for one, is_open in zip(things, wanted, strict=True)
+            for one, is_open in zip(resources, wanted, strict=True)
             if is_open is not None
         ]
         labels = [
             Todo("label", place=PLACES[one.id], label=desired.label.value)
-            for one in things
+            for one in resources
             if one.kind != DATABASE and one.label is not desired.label
         ]
         first = sorted(acts, key=lambda one: one.place)
@@ -133,30 +135,30 @@ class Sweep:
         actor = world.actors[me]
         nows = (cast.EARLY, cast.LATE)
         keys = [Keys(world.ledger, actor.saw, now, actor.began) for now in nows]
-        for todo in dict.fromkeys(self.planner.todo(key) for key in keys):
-            after = actor._replace(pc="act", seen=world.ledger, saw=(), todo=todo)
-            said = f"{name}: reads the ledger" + ("" if todo else ": nothing to do")
-            yield said, at(world, me, after if todo else _round_over(actor))
+        for service_plan in dict.fromkeys(self.planner.service_plan(key) for key in keys):
+            after = actor._replace(pc="act", seen=world.ledger, saw=(), service_plan=service_plan)
+            said = f"{name}: reads the ledger" + ("" if service_plan else ": nothing to do")
+            yield said, at(world, me, after if service_plan else _round_over(actor))
 
     def _does(self, world: World, me: int, name: str) -> Moves:
         actor = world.actors[me]
-        todo = actor.todo[0]
-        if todo.kind == "end":
+        service_plan = actor.service_plan[0]
+        if service_plan.kind == "end":
             lost = world.ledger != actor.seen
-            after = world if lost else world._replace(ledger=todo.new)
-            then = _round_over(actor) if lost else _next(actor, todo.new)
+            after = world if lost else world._replace(ledger=service_plan.new)
+            then = _round_over(actor) if lost else _next(actor, service_plan.new)
             yield f"{name}: ends the lease{' (lost)' if lost else ''}", at(after, me, then)
-        elif todo.kind == "drop":
-            after = self._drops(world, todo.place)
+        elif service_plan.kind == "drop":
+            after = self._drops(world, service_plan.place)
             kept = " (refused: in use)" if after is world else ""
-            said = f"{name}: drops {thing_name(todo.place)}{kept}"
+            said = f"{name}: drops {thing_name(service_plan.place)}{kept}"
             yield said, at(after, me, _next(actor, actor.seen))
-        elif todo.kind == "label":
-            yield from self._labels(world, me, name, todo)
+        elif service_plan.kind == "label":
+            yield from self._labels(world, me, name, service_plan)
         else:
-            act = Fenced(todo.place, todo.open, self.book.gen(actor.seen))
+            act = Fenced(service_plan.place, service_plan.open, self.book.gen(actor.seen))
             for said, after, known in send(self.server, world, act):
-                then = actor if known else self._untold(actor, todo)
+                then = actor if known else self._untold(actor, service_plan)
                 yield f"{name}: {said}", at(after, me, _next(then, actor.seen))
 
     def _drops(self, world: World, place: int) -> World:
@@ -166,24 +168,31 @@ class Sweep:
             return world
         return world._replace(dbs=put(world.dbs, place, None))
 
-    def _untold(self, actor: Actor, todo: Todo) -> Actor:
+    def _untold(self, actor: Actor, service_plan: Todo) -> Actor:
         """Nothing of it is labelled; and while it may run its jobs, no other begins them."""
-        left = _unlabelled(actor, todo.place)
-        if todo.place < MACHINES or todo.open or not self.book.rules.hands_over:
+        left = _unlabelled(actor, service_plan.place)
+        if service_plan.place < MACHINES or service_plan.open or not self.book.rules.hands_over:
             return left
-        waiting = [one for one in left.todo[1:] if MACHINES <= one.place < STRANGERS and one.open]
+        waiting = [
+            one for one in left.service_plan[1:] if MACHINES <= one.place < STRANGERS and one.open
+        ]
         for one in waiting:
             left = _unlabelled(left, one.place)
-        return left._replace(todo=tuple(one for one in left.todo if one not in waiting))
+        return left._replace(
+            service_plan=tuple(one for one in left.service_plan if one not in waiting)
+        )
 
-    def _labels(self, world: World, me: int, name: str, todo: Todo) -> Moves:
+    def _labels(self, world: World, me: int, name: str, service_plan: Todo) -> Moves:
         """Unless the ledger has changed: a label has no fence."""
-        db, after = world.dbs[todo.place], at(world, me, _next(world.actors[me], NONE))
+        db, after = world.dbs[service_plan.place], at(world, me, _next(world.actors[me], NONE))
         if db is None or (world.ledger != world.actors[me].seen and self.book.rules.looks):
             yield f"{name}: labels nothing, the ledger has changed", after
             return
-        dbs = put(world.dbs, todo.place, db._replace(label=todo.label))
-        yield f"{name}: labels {thing_name(todo.place)} {todo.label}", after._replace(dbs=dbs)
+        dbs = put(world.dbs, service_plan.place, db._replace(label=service_plan.label))
+        yield (
+            f"{name}: labels {thing_name(service_plan.place)} {service_plan.label}",
+            after._replace(dbs=dbs),
+        )
 
 
 def send(server: Server, world: World, act: Fenced) -> Iterator[tuple[str, World, bool]]:
@@ -200,19 +209,21 @@ def send(server: Server, world: World, act: Fenced) -> Iterator[tuple[str, World
 
 def _unlabelled(actor: Actor, place: int) -> Actor:
     """What may not have obeyed is not finished: its deploy is not labelled in this round."""
-    todo = tuple(
+    service_plan = tuple(
         one
-        for one in actor.todo
+        for one in actor.service_plan
         if not (one.kind == "label" and one.place % MACHINES == place % MACHINES)
     )
-    return actor._replace(todo=todo)
+    return actor._replace(service_plan=service_plan)
 
 
 def _next(actor: Actor, seen: int) -> Actor:
     """The next thing, under the ledger `seen`, or NONE for the one known."""
-    if len(actor.todo) == 1:
+    if len(actor.service_plan) == 1:
         return _round_over(actor)
-    return actor._replace(todo=actor.todo[1:], seen=actor.seen if seen == NONE else seen)
+    return actor._replace(
+        service_plan=actor.service_plan[1:], seen=actor.seen if seen == NONE else seen
+    )
 
 
 def _round_over(actor: Actor) -> Actor:

@@ -89,7 +89,7 @@ class Actor(NamedTuple):
     frozen: int = 0
     counted: int = 0
     saw: tuple[Db | None, ...] = ()
-    todo: tuple[Todo, ...] = ()
+    service_plan: tuple[Todo, ...] = ()
     rounds: int = 0
 
 

@@ -155,8 +155,8 @@ class Databases:
 
     def _at_rest(self, world: World) -> str:
         """Everybody has crashed: sweeps lead to the table, whatever arrives after all that."""
-        things = tuple(db and db._replace(rows=0, used=False) for db in world.dbs)
-        return self._quiet((world.ledger, things, world.acts))
+        resources = tuple(db and db._replace(rows=0, used=False) for db in world.dbs)
+        return self._quiet((world.ledger, resources, world.acts))
 
     def _quiet(self, left: Quiet) -> str:
         known = self._ended.get(left)
@@ -164,8 +164,10 @@ class Databases:
             known = self._ended[left] = self._settle(*left)
         return known
 
-    def _settle(self, ledger: int, things: tuple[Db | None, ...], acts: tuple[Fenced, ...]) -> str:
-        rested = settled(World(ledger, things, (DONE,)), self._nothing_to_do, self._round)
+    def _settle(
+        self, ledger: int, resources: tuple[Db | None, ...], acts: tuple[Fenced, ...]
+    ) -> str:
+        rested = settled(World(ledger, resources, (DONE,)), self._nothing_to_do, self._round)
         if rested is None:
             return "sweeps do not come to rest"
         wrong = self._unlike_the_table(rested)
@@ -174,7 +176,7 @@ class Databases:
         return wrong
 
     def _nothing_to_do(self, world: World) -> bool:
-        return not self.planner.todo(Keys(world.ledger, world.dbs, cast.LATE, NONE))
+        return not self.planner.service_plan(Keys(world.ledger, world.dbs, cast.LATE, NONE))
 
     def _round(self, world: World) -> World:
         """One sweep that nothing disturbs, long after."""
@@ -185,14 +187,14 @@ class Databases:
 
     def _unlike_the_table(self, world: World) -> str:
         ledger = self.book.values[world.ledger]
-        for place, thing in enumerate(world.dbs[:STRANGERS]):
+        for place, resource in enumerate(world.dbs[:STRANGERS]):
             deploy = cast.DEPLOYS[place % MACHINES]
             is_live = ledger.live is not None and ledger.live.id == deploy
-            if thing is None:
+            if resource is None:
                 continue
-            label = DESIRED[role(ledger, deploy) or Reason.LEASE].label if thing.label else ""
-            if deploy not in ledger.rooted or thing.open != is_live or thing.label != label:
-                return f"crashed now: {_stays(place, thing)}"
+            label = DESIRED[role(ledger, deploy) or Reason.LEASE].label if resource.label else ""
+            if deploy not in ledger.rooted or resource.open != is_live or resource.label != label:
+                return f"crashed now: {_stays(place, resource)}"
         return "" if ledger.lease is None else "crashed now: the lease is never ended"
 
 
@@ -201,7 +203,8 @@ def _order(actor: Actor) -> Actor:
     return actor._replace(saw=tuple(one or Db(open=False, fence=NONE) for one in actor.saw))
 
 
-def _stays(place: int, thing: Db) -> str:
+def _stays(place: int, resource: Db) -> str:
     if place < MACHINES:
-        return f"{thing_name(place)} stays {'open' if thing.open else 'shut'}"
-    return f"{thing_name(place)} stays {thing.label} and {'runs' if thing.open else 'has no'} jobs"
+        return f"{thing_name(place)} stays {'open' if resource.open else 'shut'}"
+    jobs = "runs" if resource.open else "has no"
+    return f"{thing_name(place)} stays {resource.label} and {jobs} jobs"

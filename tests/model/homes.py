@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconciler.errors import ToolError
-from reconciler.gc.ownership import Home
+from reconciler.gc.ownership import ServiceLocation
 from reconciler.gc.retention import Retention
 from reconciler.gc.verdict import Root
 from reconciler.model import ledger as ledgers
@@ -21,7 +21,7 @@ from reconciler.model.ledger import Cutover, Ledger, LedgerHome, Live, NotAllowe
 from reconciler.model.reading import ARecord, Reading
 from reconciler.model.resource import Resource
 from reconciler.model.tags import LEDGER, STATE
-from reconciler.plan.service_plan import Ask
+from reconciler.plan.service_plan import SweepRequest
 from tests.model import cast
 from tests.model.cast import FIRST, LATE, NOW, PLACE
 from tests.model.common import put
@@ -98,7 +98,7 @@ class Homes:
         records = put(world.records, config, at) if at else world.records
         return world._replace(texts=put(world.texts, place, new), records=records)
 
-    def _things(self, world: World, owner: Home) -> dict[DeployId, list[Resource]]:
+    def _things(self, world: World, owner: ServiceLocation) -> dict[DeployId, list[Resource]]:
         found = [one for one in listed(world.heap).resources if owner.owns(one.tags[LEDGER])]
         return {one.deploy: [one] for one in found if one.deploy is not None}
 
@@ -153,7 +153,7 @@ class Homes:
             return
         address = CONFIGURED[actor.config]
         root = Root(
-            Home("shop", str(address), PLACE, ledger.was if ledger else ()),
+            ServiceLocation("shop", str(address), PLACE, ledger.was if ledger else ()),
             LATE,
             ledger=ledger or Ledger(0),
             record=world.records[actor.config],
@@ -161,21 +161,21 @@ class Homes:
         yield "carries out its plan", done(self._carried_out(world, actor, root), me)
 
     def _carried_out(self, world: World, actor: Actor, root: Root) -> World:
-        ask = Ask(Retention(keep=1))
-        todo = self.rules.plan(listed(actor.saw), {"shop": root}, {"shop": ask}).services[0]
-        if todo.problem:
+        ask = SweepRequest(Retention(keep=1))
+        service_plan = self.rules.plan(listed(actor.saw), {"shop": root}, {"shop": ask}).services[0]
+        if service_plan.problem:
             return world
-        if todo.end is not None:
-            ending = ledgers.Ending(todo.end, LATE)
+        if service_plan.end is not None:
+            ending = ledgers.Ending(service_plan.end, LATE)
             new = ledgers.end(root.ledger, ending)
             swapped = self._swap(world, actor.config, root.ledger, new)
             if swapped is None:
                 return world
             world = swapped
         heap = world.heap
-        for one in todo.deletes:
-            heap = put(heap, place_of(one.thing), (GONE, ""))
-        for repair in todo.repairs:
+        for one in service_plan.deletes:
+            heap = put(heap, place_of(one.resource), (GONE, ""))
+        for repair in service_plan.repairs:
             place = DEPLOYS.index(repair.deploy)
             label = "live" if repair.role.value == "live" else "retired"
             heap = put(heap, place, (label, heap[place][1])) if heap[place][0] else heap
@@ -187,19 +187,19 @@ class Homes:
             yield "looks", goes(world, me, "write", seen=world.texts[ZONES[actor.config]])
             return
         address = CONFIGURED[actor.config]
-        owner = Home("shop", str(address), PLACE)
-        things = self._things(world, owner)
+        owner = ServiceLocation("shop", str(address), PLACE)
+        resources = self._things(world, owner)
         try:
             old = self.rules.at_home(address, actor.seen) if actor.seen else None
             at = world.records[actor.config]
             reading = Reading(address, LATE, None, a=ARecord(60, at) if at else None)
-            live = self.rules.live("shop", things, reading, old)
+            live = self.rules.live("shop", resources, reading, old)
         except ToolError:
             yield "refuses", done(world, me)
             return
         left = tuple(
             Previous(deploy, cast.EARLY, cast.at(deploy))
-            for deploy, (one,) in things.items()
+            for deploy, (one,) in resources.items()
             if (live is None or deploy != live.id) and one.tags[STATE] in ("live", "retired")
         )
         gen = (actor.seen.gen if actor.seen else 0) + 1

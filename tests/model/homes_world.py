@@ -84,10 +84,10 @@ def home_of(address: LedgerAddress) -> LedgerHome:
     return LedgerHome(address.record, address.account, address.region)
 
 
-def place_of(thing: Resource) -> int:
+def place_of(resource: Resource) -> int:
     """Where a machine stands in the heap."""
-    assert thing.deploy is not None
-    return DEPLOYS.index(thing.deploy)
+    assert resource.deploy is not None
+    return DEPLOYS.index(resource.deploy)
 
 
 def labelled(heap: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from reconciler.gc.desired_state import DESIRED
-from reconciler.gc.other_names import Names
+from reconciler.gc.other_names import OtherNames
 from reconciler.gc.retention import Retention
 from reconciler.gc.verdict import Reason, role
 from reconciler.model.ledger import Ledger
@@ -37,7 +37,7 @@ class Scenario(common.Scenario):
     """
 
     keep: int = 0
-    young: tuple[int, ...] = ()
+    unfinished_only: tuple[int, ...] = ()
     torn: bool = False
     evidence: bool = False
     mover: bool = False
@@ -55,7 +55,7 @@ class LedgerHeap:
         self.book = Book(self.rules)
         exact = self.rules.compares and self.rules.raises and not scenario.restorer
         self.zone = Route53(self.book, forgets=exact)
-        names = Names({"www": cast.at(cast.NOW)} if scenario.named else {})
+        names = OtherNames({"www": cast.at(cast.NOW)} if scenario.named else {})
         keep = Retention(keep=scenario.keep)
         self.sweeper = Sweeper(self.book, self.zone, keep, scenario.torn, names)
         self.holders = self._holders()
@@ -80,7 +80,9 @@ class LedgerHeap:
         heap += tuple(each.label if one.strangers else cast.GONE for each in cast.STRANGERS)
         actors = [Actor("guard") for _ in self.holders]
         actors += [Actor("look", rounds=rounds) for rounds in one.sweeps]
-        actors += [Actor("look", rounds=rounds, young=True) for rounds in one.young]
+        actors += [
+            Actor("look", rounds=rounds, unfinished_only=True) for rounds in one.unfinished_only
+        ]
         actors += [Actor("ready") for _ in range(one.abort + one.mover + one.restorer)]
         first = self.book.number(cast.beginning(previous=True))
         return World(first, cast.at(cast.NOW), heap, tuple(actors), slow=one.slow, twice=one.twice)
@@ -105,7 +107,7 @@ class LedgerHeap:
 
     def _others(self, world: World, me: int) -> Iterator[tuple[str, World]]:
         names = [f"sweep {n + 1}" for n in range(len(self.scenario.sweeps))]
-        names += [f"young sweep {n + 1}" for n in range(len(self.scenario.young))]
+        names += [f"young sweep {n + 1}" for n in range(len(self.scenario.unfinished_only))]
         names += ["abort"] * self.scenario.abort
         names += ["mover"] * self.scenario.mover + ["restorer"] * self.scenario.restorer
         name = names[me - len(self.holders)]
@@ -225,7 +227,7 @@ class LedgerHeap:
         return wrong
 
     def _nothing_to_do(self, world: World) -> bool:
-        return not self.sweeper.todo(Key(world.ledger, world.record, world.heap, cast.LATE))
+        return not self.sweeper.service_plan(Key(world.ledger, world.record, world.heap, cast.LATE))
 
     def _round(self, world: World) -> World:
         """One sweep that nothing disturbs, long after."""

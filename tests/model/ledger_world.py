@@ -73,10 +73,10 @@ class Actor(NamedTuple):
     began: int = NONE
     target: int = NONE
     only: bool = False
-    young: bool = False
+    unfinished_only: bool = False
     fence: int = 0
     saw: tuple[str, ...] = ()
-    todo: tuple[Act, ...] = ()
+    service_plan: tuple[Act, ...] = ()
     rounds: int = 0
 
 

@@ -18,7 +18,7 @@ from reconciler.database import identity as whose
 from reconciler.database.port import DatabaseInfo
 from reconciler.database.state_comment import Memory
 from reconciler.gc import mark
-from reconciler.gc.other_names import Names
+from reconciler.gc.other_names import OtherNames
 from reconciler.gc.verdict import Root, Verdict
 from reconciler.model import ledger as ledgers
 from reconciler.model import tags
@@ -30,7 +30,7 @@ from reconciler.model.resource import Inventory, Resource
 from reconciler.model.tags import Label
 from reconciler.plan import planner
 from reconciler.plan.deviation import deviation
-from reconciler.plan.service_plan import Ask, Plan, ServicePlan
+from reconciler.plan.service_plan import Plan, ServicePlan, SweepRequest
 from tests.model.databases import Scenario as Data
 from tests.model.gate import Scenario as Gate
 from tests.model.gate_world import Disk, shut
@@ -45,7 +45,7 @@ STRANGE = Heap("copied tags", strangers=True)
 TWICE = Heap("a deployer, swaps twice", slow=2, twice=1, sweeps=())
 RESTORED = Heap("a ledger restored", restorer=True, rollback=True, keep=2, slow=0)
 MOVED = Heap("a record moved", mover=True, sweeps=())
-YOUNG = Heap("a deployer, a sweep and a young one", young=(1,))
+YOUNG = Heap("a deployer, a sweep and a young one", unfinished_only=(1,))
 BOTH = Heap("two deployers", deployers=2, sweeps=())
 NAMED = Heap("a second name", rollback=True, named=True, slow=0)
 
@@ -107,25 +107,29 @@ def forgets_the_old(ledger: Ledger, mine: DeployId, cut: Cutover) -> Ledger:
     return replace(ledgers.commit(ledger, mine, cut), previous=())
 
 
-def labels_all(todo: ServicePlan, deploy: DeployId) -> tuple[Resource, ...]:
+def labels_all(service_plan: ServicePlan, deploy: DeployId) -> tuple[Resource, ...]:
     """Everything that carries the id counts as the deploy's."""
-    return tuple(one.thing for one in todo.verdicts if one.thing.deploy == deploy)
+    return tuple(one.resource for one in service_plan.verdicts if one.resource.deploy == deploy)
 
 
-def never_repairs(inventory: Inventory, roots: Mapping[str, Root], asks: Mapping[str, Ask]) -> Plan:
+def never_repairs(
+    inventory: Inventory, roots: Mapping[str, Root], asks: Mapping[str, SweepRequest]
+) -> Plan:
     """A plan without repairs: commits are not finished."""
     whole = planner.plan(inventory, roots, asks)
     return replace(whole, services=tuple(replace(one, repairs=()) for one in whole.services))
 
 
-def never_ends(inventory: Inventory, roots: Mapping[str, Root], asks: Mapping[str, Ask]) -> Plan:
+def never_ends(
+    inventory: Inventory, roots: Mapping[str, Root], asks: Mapping[str, SweepRequest]
+) -> Plan:
     """Things of an expired lease are collected, and the lease is left."""
     whole = planner.plan(inventory, roots, asks)
     return replace(whole, services=tuple(replace(one, end=None) for one in whole.services))
 
 
 def repairs_under_a_lease(
-    inventory: Inventory, roots: Mapping[str, Root], asks: Mapping[str, Ask]
+    inventory: Inventory, roots: Mapping[str, Root], asks: Mapping[str, SweepRequest]
 ) -> Plan:
     """Thaws whatever the table says, whoever holds the lease."""
     whole = planner.plan(inventory, roots, asks)
@@ -135,13 +139,17 @@ def repairs_under_a_lease(
     return replace(whole, services=(replace(whole.services[0], repairs=repairs),))
 
 
-def ignores_names(inventory: Inventory, roots: Mapping[str, Root], asks: Mapping[str, Ask]) -> Plan:
+def ignores_names(
+    inventory: Inventory, roots: Mapping[str, Root], asks: Mapping[str, SweepRequest]
+) -> Plan:
     """As if no name but the record led anywhere."""
-    blind = {name: replace(root, names=Names()) for name, root in roots.items()}
+    blind = {name: replace(root, names=OtherNames()) for name, root in roots.items()}
     return planner.plan(inventory, blind, asks)
 
 
-def labels_back(inventory: Inventory, roots: Mapping[str, Root], asks: Mapping[str, Ask]) -> Plan:
+def labels_back(
+    inventory: Inventory, roots: Mapping[str, Root], asks: Mapping[str, SweepRequest]
+) -> Plan:
     """What is labelled `left` and not yet forgotten is labelled `retired` again."""
     with patch.object(planner, "deviation", _always_deviates):
         return planner.plan(inventory, roots, asks)
@@ -152,11 +160,11 @@ _deviation = deviation
 
 def _always_deviates(verdict: Verdict) -> str:
     """As if what is labelled `left` were labelled `pending`."""
-    thing = verdict.thing
-    if thing.label is not Label.LEFT:
+    resource = verdict.resource
+    if resource.label is not Label.LEFT:
         return _deviation(verdict)
-    pending = {**thing.tags, tags.STATE: Label.PENDING.value}
-    return _deviation(replace(verdict, thing=replace(thing, tags=pending)))
+    pending = {**resource.tags, tags.STATE: Label.PENDING.value}
+    return _deviation(replace(verdict, resource=replace(resource, tags=pending)))
 
 
 def believes_all(address: LedgerAddress, ledger: Ledger) -> Ledger:
@@ -182,10 +190,10 @@ def believes_without_an_id(disk: Disk, instance: str) -> frozenset[str]:
 
 
 def by_the_record_alone(
-    service: str, things: Things, reading: Reading, old: Ledger | None
+    service: str, resources: Things, reading: Reading, old: Ledger | None
 ) -> Live | None:
     """Nobody is live where there is no record, whatever the labels say."""
-    return live(service, things, reading, old) if reading.a else None
+    return live(service, resources, reading, old) if reading.a else None
 
 
 def always_obeys(seen: int, generation: int) -> Decision:

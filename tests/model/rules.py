@@ -21,7 +21,7 @@ from reconciler.model.ledger_home import at_home
 from reconciler.model.reading import LedgerAddress, Reading
 from reconciler.model.resource import Inventory, Resource
 from reconciler.plan.planner import plan
-from reconciler.plan.service_plan import Ask, Plan, Repair, ServicePlan
+from reconciler.plan.service_plan import Plan, Repair, ServicePlan, SweepRequest
 from tests.model.gate_world import Disk, shut
 
 
@@ -40,9 +40,9 @@ class Rules:
     end: Callable[[Ledger, Ending], Ledger] = ledgers.end
     forget: Callable[[Ledger, DeployId], Ledger] = ledgers.forget
     holds: Callable[[Ledger, DeployId], bool] = holds
-    plan: Callable[[Inventory, Mapping[str, Root], Mapping[str, Ask]], Plan] = plan
+    plan: Callable[[Inventory, Mapping[str, Root], Mapping[str, SweepRequest]], Plan] = plan
     owned: Callable[[ServicePlan, DeployId], tuple[Resource, ...]] = ServicePlan.owned
-    things: Callable[[ServicePlan, Repair], tuple[Resource, ...]] = ServicePlan.things
+    resources: Callable[[ServicePlan, Repair], tuple[Resource, ...]] = ServicePlan.resources
     decide: Callable[[int, int], Decision] = decide
     at_home: Callable[[LedgerAddress, Ledger], Ledger] = at_home
     used: Callable[..., None] = refuse_let_go

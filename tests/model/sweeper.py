@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from reconciler.gc.desired_state import DESIRED
-from reconciler.gc.other_names import Names
+from reconciler.gc.other_names import OtherNames
 from reconciler.gc.retention import Retention
 from reconciler.gc.verdict import Root
 from reconciler.model import ledger as ledgers
@@ -22,7 +22,7 @@ from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Ending
 from reconciler.model.resource import Inventory
 from reconciler.model.tags import Label
-from reconciler.plan.service_plan import Ask, ServicePlan
+from reconciler.plan.service_plan import ServicePlan, SweepRequest
 from tests.model import cast
 from tests.model.common import put
 from tests.model.ledger_world import (
@@ -66,7 +66,7 @@ class Key(NamedTuple):
     seen: int = NONE
     fence: int = 0
     listed: int = NONE
-    young: bool = False
+    unfinished_only: bool = False
 
 
 @dataclass
@@ -78,7 +78,7 @@ class Sweeper:
     retention: Retention = field(default_factory=lambda: Retention(keep=0))
     torn: bool = False
     """Whether a listing's pages are read one after the other, in either order."""
-    names: Names = field(default_factory=Names)
+    names: OtherNames = field(default_factory=OtherNames)
     """What the other names of the zone lead to."""
     _plans: dict[Key, ServicePlan] = field(default_factory=dict)
     _todos: dict[Key, tuple[Act, ...]] = field(default_factory=dict)
@@ -87,7 +87,7 @@ class Sweeper:
         """What the product's planner says."""
         known = self._plans.get(key)
         if known is None:
-            things = [cast.resource(n, one) for n, one in enumerate(key.heap) if one]
+            resources = [cast.resource(n, one) for n, one in enumerate(key.heap) if one]
             ledger = self.book.values[key.ledger]
             age = _age_of_heap(key, ledger.gen) if self.book.rules.listed_time else timedelta(0)
             root = Root(
@@ -100,69 +100,69 @@ class Sweeper:
                 heap_age=age,
             )
             lease = self.book.values[key.seen].lease if key.seen != NONE else None
-            ask = Ask(
+            ask = SweepRequest(
                 self.retention,
                 only=key.only,
                 end_lease=lease,
                 operator=lease is not None,
-                young=key.young and self.book.rules.minds_young,
+                unfinished_only=key.unfinished_only and self.book.rules.minds_young,
             )
             whole = self.book.rules.plan(
-                Inventory(tuple(things)), {cast.HOME.service: root}, {cast.HOME.service: ask}
+                Inventory(tuple(resources)), {cast.HOME.service: root}, {cast.HOME.service: ask}
             )
             known = self._plans[key] = whole.services[0]
         return known
 
-    def todo(self, key: Key) -> tuple[Act, ...]:
+    def service_plan(self, key: Key) -> tuple[Act, ...]:
         """The plan's acts, in the order in which the product carries them out."""
         known = self._todos.get(key)
         if known is None:
             known = self._todos[key] = tuple(self._acts(self.plan(key), key))
         return known
 
-    def _acts(self, todo: ServicePlan, key: Key) -> list[Act]:
-        if todo.problem:
+    def _acts(self, service_plan: ServicePlan, key: Key) -> list[Act]:
+        if service_plan.problem:
             return []
         rules = self.book.rules
-        ends, old = self._ends(todo, key)
-        forgets = self._forgets(todo, old)
-        deletes = [Act("delete", cast.PLACES[one.thing.id]) for one in todo.deletes]
-        repairs = self._repairs(todo)
+        ends, old = self._ends(service_plan, key)
+        forgets = self._forgets(service_plan, old)
+        deletes = [Act("delete", cast.PLACES[one.resource.id]) for one in service_plan.deletes]
+        repairs = self._repairs(service_plan)
         if not rules.ends_first:
             return [*deletes, *ends, *repairs, *forgets]
         if not rules.forgets_first:
             return [*ends, *repairs, *deletes, *forgets]
         return [*ends, *repairs, *forgets, *deletes]
 
-    def _ends(self, todo: ServicePlan, key: Key) -> tuple[list[Act], int]:
-        lease = todo.end
+    def _ends(self, service_plan: ServicePlan, key: Key) -> tuple[list[Act], int]:
+        lease = service_plan.end
         if lease is None:
             return [], key.ledger
         ending = Ending(lease, key.now, operator=not ledgers.expired(lease, key.now))
         new = self.book.after(key.ledger, ending, lambda old: self.book.rules.end(old, ending))
         return [Act("swap", label=f"ends the lease of {cast.NAMES[lease.id]}", new=new)], new
 
-    def _forgets(self, todo: ServicePlan, old: int) -> list[Act]:
+    def _forgets(self, service_plan: ServicePlan, old: int) -> list[Act]:
         rules, acts = self.book.rules, list[Act]()
-        for deploy in todo.forget:
+        for deploy in service_plan.forget:
             if rules.labels_left:
-                things = rules.owned(todo, deploy)
-                acts += [Act("label", cast.PLACES[one.id], "left") for one in things]
+                resources = rules.owned(service_plan, deploy)
+                acts += [Act("label", cast.PLACES[one.id], "left") for one in resources]
             old = self.book.after(old, ("forget", deploy), lambda was: rules.forget(was, deploy))  # noqa: B023
             acts.append(Act("swap", label=f"forgets {cast.NAMES[deploy]}", new=old))
         return acts
 
-    def _repairs(self, todo: ServicePlan) -> list[Act]:
+    def _repairs(self, service_plan: ServicePlan) -> list[Act]:
         return [
             Act(
                 "repair",
-                cast.PLACES[thing.id],
+                cast.PLACES[resource.id],
                 DESIRED[repair.role].label.value,
-                knew=thing.label is Label.LEFT,
+                knew=resource.label is Label.LEFT,
             )
-            for repair in todo.repairs
-            for thing in self.book.rules.things(todo, repair)
-            if thing.label is not DESIRED[repair.role].label
+            for repair in service_plan.repairs
+            for resource in self.book.rules.resources(service_plan, repair)
+            if resource.label is not DESIRED[repair.role].label
         ]
 
     def refuses(self, world: World) -> bool:
@@ -171,8 +171,10 @@ class Sweeper:
         It does not refuse for dirt or another name here: a person may say that it is no matter
         (`--despite`).
         """
-        todo = self.plan(Key(world.ledger, world.record, world.heap, cast.EARLY, fence=world.fence))
-        return bool(todo.problem or todo.notes)
+        service_plan = self.plan(
+            Key(world.ledger, world.record, world.heap, cast.EARLY, fence=world.fence)
+        )
+        return bool(service_plan.problem or service_plan.notes)
 
     # --- steps -------------------------------------------------------------------------------
 
@@ -195,7 +197,7 @@ class Sweeper:
         if self.book.rules.heap_first:
             gen = self.book.gen(world.ledger)
             saw = tuple(one if one in YOUNG else "" for one in world.heap)
-            saw = saw if actor.young else world.heap
+            saw = saw if actor.unfinished_only else world.heap
             return actor._replace(pc="decide", seen=gen, saw=saw, fence=world.fence)
         return actor._replace(pc="decide", seen=world.ledger, record=world.record)
 
@@ -222,20 +224,32 @@ class Sweeper:
         if not self.book.rules.heap_first:
             ledger, record, heap, listed = actor.seen, actor.record, world.heap, NONE
         found = [
-            self.todo(
-                Key(ledger, record, heap, now, only, actor.began, actor.fence, listed, actor.young)
+            self.service_plan(
+                Key(
+                    ledger,
+                    record,
+                    heap,
+                    now,
+                    only,
+                    actor.began,
+                    actor.fence,
+                    listed,
+                    actor.unfinished_only,
+                )
             )
             for now in (cast.EARLY, cast.LATE)
         ]
-        for todo in dict.fromkeys(found):
-            after = actor._replace(pc="act", seen=ledger, record=(), fence=0, saw=(), todo=todo)
+        for service_plan in dict.fromkeys(found):
+            after = actor._replace(
+                pc="act", seen=ledger, record=(), fence=0, saw=(), service_plan=service_plan
+            )
             last = "reads the ledger" if self.book.rules.heap_first else "lists the heap"
-            says = f"{last} last" + ("" if todo else ": nothing to do")
-            yield f"{name}: {says}", _at(world, me, after if todo else _round_over(actor))
+            says = f"{last} last" + ("" if service_plan else ": nothing to do")
+            yield f"{name}: {says}", _at(world, me, after if service_plan else _round_over(actor))
 
     def _act(self, world: World, me: int, name: str) -> Moves:
         actor = world.actors[me]
-        act = actor.todo[0]
+        act = actor.service_plan[0]
         if act.kind == "swap":
             yield from self._swap(world, me, name, act)
             return
@@ -248,8 +262,8 @@ class Sweeper:
         heap = put(world.heap, act.place, label) if there else world.heap
         late = act.kind == "repair" and there == "left" and not act.knew
         smeared = world.smeared or (late and world.ledger == actor.seen)
-        thing = cast.name_of(act.place)
-        what = f"labels {thing} {label}" if label else f"deletes {thing}"
+        resource = cast.name_of(act.place)
+        what = f"labels {resource} {label}" if label else f"deletes {resource}"
         after = world._replace(heap=heap, smeared=smeared)
         yield f"{name}: {what}", _at(after, me, _next(actor, actor.seen))
 
@@ -262,7 +276,7 @@ class Sweeper:
 
     def _asks(self, world: World, me: int, name: str) -> Moves:
         actor = world.actors[me]
-        act = actor.todo[0]
+        act = actor.service_plan[0]
         answer = self.zone.ask(world, Request(actor.seen, act.new, (), ()))
         if answer is not Answer.NONE:
             after = _at(world, me, self._answered(actor, act, answer))
@@ -288,13 +302,13 @@ def _at(world: World, me: int, actor: Actor) -> World:
 
 
 def _next(actor: Actor, seen: int) -> Actor:
-    if len(actor.todo) == 1:
+    if len(actor.service_plan) == 1:
         return _round_over(actor)
-    return actor._replace(todo=actor.todo[1:], seen=seen, unsure=False)
+    return actor._replace(service_plan=actor.service_plan[1:], seen=seen, unsure=False)
 
 
 def _round_over(actor: Actor) -> Actor:
     if actor.rounds <= 1:
         return DONE
-    again = Actor("look", only=actor.only, young=actor.young, began=actor.began)
+    again = Actor("look", only=actor.only, unfinished_only=actor.unfinished_only, began=actor.began)
     return again._replace(rounds=actor.rounds - 1)

@@ -36,7 +36,7 @@ class Ground(Shop):
         self.look_often(50)
         self.append(SETTINGS)
         self.adopt()
-        self.at_first = self.things()
+        self.at_first = self.resources()
 
     def aws(self, service: str) -> Any:
         """A client that meets no fault."""
@@ -80,7 +80,7 @@ class Ground(Shop):
     def unrooted(self, rooted: frozenset[str]) -> dict[str, frozenset[str]]:
         """What is there beside what was there at first and what these deploys have, by kind."""
         found: dict[str, frozenset[str]] = {}
-        for kind, ids in self.things().items():
+        for kind, ids in self.resources().items():
             new = ids - self.at_first[kind]
             left = frozenset(one for one in new if self._deploy_of(kind, one) not in rooted)
             found |= {kind: left} if left else {}
@@ -88,10 +88,12 @@ class Ground(Shop):
 
     def missing(self, rooted: frozenset[str]) -> tuple[str, ...]:
         """What a rooted deploy has none of; the adopted one has what it was found with."""
-        things = self.things()
-        have = {(kind, self._deploy_of(kind, one)) for kind, ids in things.items() for one in ids}
+        resources = self.resources()
+        have = {
+            (kind, self._deploy_of(kind, one)) for kind, ids in resources.items() for one in ids
+        }
         gone = [
-            f"{kind} {one}" for kind, ids in self.at_first.items() for one in ids - things[kind]
+            f"{kind} {one}" for kind, ids in self.at_first.items() for one in ids - resources[kind]
         ]
         made = {one for one in rooted if ("image", one) in have or ("database", one) in have}
         return (

@@ -15,10 +15,10 @@ from deployer.sandbox.faults import FaultRule
 from reconciler.aws.client.retry import Patience
 from reconciler.aws.client.session import Aws
 from reconciler.model.deploy_id import DeployId
-from reconciler.model.tags import BirthTags, Place
+from reconciler.model.tags import AccountRegion, BirthTags
 from tests.fakes.paper_host import PaperHost
 
-PLACE = Place(ACCOUNT, "eu-west-1")
+PLACE = AccountRegion(ACCOUNT, "eu-west-1")
 LEDGER = "Z1/shop._deploy.example.com"
 HASTE = Patience(first=0.01, longest=0.05, deadline=2.0)
 

@@ -270,7 +270,7 @@ class Company:
         every = [one for reservation in found for one in reservation["Instances"]]
         return [one for one in every if one["State"]["Name"] != "terminated"]
 
-    def things(self) -> dict[str, set[str]]:
+    def resources(self) -> dict[str, set[str]]:
         """Ids of everything that could leak, by kind; base images and their snapshots too."""
         ec2 = self.aws("ec2")
         owned = {"Owners": ["self"]}

@@ -22,7 +22,7 @@ from reconciler.model.resource import (
     TEMPLATE,
     VOLUME,
 )
-from reconciler.model.tags import BirthTags, Place
+from reconciler.model.tags import AccountRegion, BirthTags
 from tests.support.aws_api import LEDGER, PLACE, Api, begun_now, pairs
 
 ZONE = f"{PLACE.region}a"
@@ -36,7 +36,7 @@ SERVER: dict[str, Any] = {
 
 
 def born(
-    suffix: str, ledger: str = LEDGER, service: str = "shop", place: Place = PLACE
+    suffix: str, ledger: str = LEDGER, service: str = "shop", place: AccountRegion = PLACE
 ) -> BirthTags:
     """Tags of a deploy that began this minute: what it makes must be of its own time."""
     return BirthTags(begun_now(suffix, service), ledger, place, "v1.5.0", "me@here")

@@ -14,14 +14,14 @@ from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 
-from reconciler.gc.ownership import Home
+from reconciler.gc.ownership import ServiceLocation
 from reconciler.gc.verdict import Reason
 from reconciler.model import tags as t
 from reconciler.model.deploy_id import SUFFIX_ALPHABET, DeployId
 from reconciler.model.ledger import Kept, Lease, Ledger, Live, Previous
 from reconciler.model.resource import INSTANCE
 from reconciler.plan import plan_file
-from reconciler.plan.approved_actions import Item, Order
+from reconciler.plan.approved_actions import ApprovedAction, ApprovedActions
 from reconciler.plan.plan_file import PlanFile
 from tests.support.ledgers import EPOCH
 from tests.support.shop_world import HOME, PLACE
@@ -135,17 +135,17 @@ def a_plan_file(dice: Random) -> PlanFile:
     return PlanFile(made_at, dice.random() < 0.5, tuple(_order(dice, one) for one in names))
 
 
-def _order(dice: Random, service: str) -> Order:
+def _order(dice: Random, service: str) -> ApprovedActions:
     def some(most: int) -> list[DeployId]:
         return [an_id(dice, service) for _ in range(dice.randint(0, most))]
 
-    return Order(
-        Home(service, HOME.ledger, PLACE),
+    return ApprovedActions(
+        ServiceLocation(service, HOME.ledger, PLACE),
         dice.choice((None, an_id(dice, service))),
         frozenset((one, dice.choice(list(Reason))) for one in some(2)),
         tuple(f"10.0.0.{dice.randint(1, 9)}" for _ in range(dice.randint(0, 2))),
         tuple(some(2)),
-        tuple(Item(dice.choice(("volume", "é")), text(dice), one) for one in some(3)),
+        tuple(ApprovedAction(dice.choice(("volume", "é")), text(dice), one) for one in some(3)),
     )
 
 

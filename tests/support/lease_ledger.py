@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 
-from deployer.release.lease_holder import Lease
-from deployer.release.lease_terms import Terms
+from deployer.release.lease_holder import LeaseHolder
+from deployer.release.lease_terms import LeaseTerms
 from reconciler.model import ledger as led
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Ending, Ledger
@@ -17,8 +17,8 @@ from tests.support.shop_world import CLEAN, NOW, deploy
 
 ME, OTHER = deploy(0, "aaaaa"), deploy(0, "bbbbb")
 AT = ("10.0.2.1",)
-SLOW = Terms(timedelta(minutes=10), timedelta(hours=1), timedelta(hours=2))
-QUICK = Terms(timedelta(minutes=10), timedelta(milliseconds=2), timedelta(hours=2))
+SLOW = LeaseTerms(timedelta(minutes=10), timedelta(hours=1), timedelta(hours=2))
+QUICK = LeaseTerms(timedelta(minutes=10), timedelta(milliseconds=2), timedelta(hours=2))
 
 
 class Book:
@@ -28,20 +28,20 @@ class Book:
         self.store = FakeLedgers()
         self.address: LedgerAddress = self.store.locate("shop", "shop.example.com")
         self.store.put(self.address, CLEAN)
-        self.leases: list[Lease] = []
+        self.leases: list[LeaseHolder] = []
 
     @property
     def stands(self) -> Ledger:
         """The ledger that stands there."""
         return self.store.stands(self.address)
 
-    def lease(self, mine: DeployId = ME, terms: Terms = SLOW) -> Lease:
+    def lease(self, mine: DeployId = ME, terms: LeaseTerms = SLOW) -> LeaseHolder:
         """A lease on what stands there now, not yet taken."""
-        one = Lease(self.store, self.store.read(self.address), mine, terms)
+        one = LeaseHolder(self.store, self.store.read(self.address), mine, terms)
         self.leases.append(one)
         return one
 
-    def taken(self, terms: Terms = SLOW) -> Lease:
+    def taken(self, terms: LeaseTerms = SLOW) -> LeaseHolder:
         """My lease."""
         one = self.lease(terms=terms)
         one.acquire()

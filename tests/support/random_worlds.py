@@ -18,8 +18,8 @@ from reconciler.model import tags as t
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Kept, Lease, Ledger, Live, Previous
 from reconciler.model.resource import DATABASE, Gap, Inventory, Resource
-from reconciler.plan.service_plan import Ask
-from tests.support.shop_world import HOME, NOW, PLACE, UNITS, deploy, things
+from reconciler.plan.service_plan import SweepRequest
+from tests.support.shop_world import HOME, NOW, PLACE, UNITS, deploy, resources
 from tests.support.strategies import FATES, GONE, LABELS, ROLES, SUFFIXES, World, suffer
 
 THEIRS = "Z9/shop._deploy.example.org"
@@ -42,7 +42,7 @@ def world(seed: int, deploys: int, mishaps: int) -> World:
         one, role = deploy(dice.randint(2, 30_000), suffix), dice.choice(ROLES)
         taken = role in ("live", "lease") and role in [known for _, known in roles]
         roles.append((one, "nobody" if taken else role))
-        found += things(one, f"v{number}", LABELS[roles[-1][1]], number)
+        found += resources(one, f"v{number}", LABELS[roles[-1][1]], number)
     found = _mishandled(dice, found, mishaps)
     ledger = _ledger(dice, roles)
     at = ledger.live.at if ledger.live else ()
@@ -57,7 +57,7 @@ def world(seed: int, deploys: int, mishaps: int) -> World:
         units=_mostly(dice, UNITS, "", "another set"),
     )
     gaps = _mostly(dice, (), (Gap(PLACE, "volume", "x"),), (Gap(PLACE, DATABASE, "x"),))
-    ask = Ask(Retention(dice.randint(1, 3), _mostly(dice, None, timedelta(days=3))), 60)
+    ask = SweepRequest(Retention(dice.randint(1, 3), _mostly(dice, None, timedelta(days=3))), 60)
     return World(Inventory(tuple(found), gaps), root, ask)
 
 
@@ -68,8 +68,8 @@ def _mostly(dice: Random, usual: Any, *others: Any) -> Any:
 def _mishandled(dice: Random, found: list[Resource], mishaps: int) -> list[Resource]:
     for _ in range(mishaps if found else 0):
         place = dice.randrange(len(found))
-        fate = dice.choice(FATES)
-        kept = [] if fate == GONE else [suffer(found[place], fate)]
+        status = dice.choice(FATES)
+        kept = [] if status == GONE else [suffer(found[place], status)]
         found = [*found[:place], *kept, *found[place + 1 :]]
         if not found:
             break

@@ -7,9 +7,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from reconciler.gc.ownership import Home
+from reconciler.gc.ownership import ServiceLocation
 from reconciler.gc.verdict import Root
-from reconciler.machine.activation_gate import Gate
+from reconciler.machine.activation_gate import ActivationGate
 from reconciler.machine.unit_state import digest
 from reconciler.model import tags as t
 from reconciler.model.coverage import INDEX, Read
@@ -32,16 +32,16 @@ from reconciler.model.resource import (
     Inventory,
     Resource,
 )
-from reconciler.model.tags import BirthTags, Label, Place
+from reconciler.model.tags import AccountRegion, BirthTags, Label
 from reconciler.plan.planner import plan
-from reconciler.plan.service_plan import Ask, Plan
+from reconciler.plan.service_plan import Plan, SweepRequest
 
-PLACE = Place("123456789012", "eu-west-1")
+PLACE = AccountRegion("123456789012", "eu-west-1")
 LEDGER = "Z1/shop._deploy.example.com"
-HOME = Home("shop", LEDGER, PLACE)
+HOME = ServiceLocation("shop", LEDGER, PLACE)
 NOW = datetime(2026, 11, 23, 3, 29, 52, tzinfo=UTC)
 ZONE = "eu-west-1a"
-GATE = Gate(("shop",), ("shop-worker",))
+GATE = ActivationGate(("shop",), ("shop-worker",))
 UNITS = digest(GATE)
 
 
@@ -55,17 +55,17 @@ OLD = deploy(60 * 24 * 11, "p0d3e".replace("0", "9"))
 DEAD = deploy(45, "x9f4c")
 
 
-def things(one: DeployId, release: str, label: Label, number: int) -> list[Resource]:
+def resources(one: DeployId, release: str, label: Label, number: int) -> list[Resource]:
     """A whole deploy: machine, disk, interface, image, snapshot, database."""
     born = BirthTags(one, LEDGER, PLACE, release, "ci@build-8812")
     machine, image, disk = f"i-{number}", f"ami-{number}", f"vol-{number}"
 
-    def thing(kind: str, id_: str, **facts: Any) -> Resource:
+    def resource(kind: str, id_: str, **facts: Any) -> Resource:
         tags = born.of(kind) | {"deploy-state": label.value}
         return replace(Resource(kind, id_, PLACE, tags, created=one.born), **facts)
 
     return [
-        thing(
+        resource(
             INSTANCE,
             machine,
             tags=born.of(INSTANCE) | {"deploy-state": label.value, t.UNITS: UNITS},
@@ -77,11 +77,11 @@ def things(one: DeployId, release: str, label: Label, number: int) -> list[Resou
             uses=(disk, f"eni-{number}"),
             public_ips=1,
         ),
-        thing(VOLUME, disk, state="in-use", type="gp3", size_gb=8, used_by=(machine,)),
-        thing(INTERFACE, f"eni-{number}", state="in-use", used_by=(machine,)),
-        thing(IMAGE, image, state="available", name=one.image_name, uses=(f"snap-{number}",)),
-        thing(SNAPSHOT, f"snap-{number}", source=image, size_gb=8, used_by=(image,)),
-        thing(DATABASE, f"db-{number}", name=one.database_name(LEDGER), state="open"),
+        resource(VOLUME, disk, state="in-use", type="gp3", size_gb=8, used_by=(machine,)),
+        resource(INTERFACE, f"eni-{number}", state="in-use", used_by=(machine,)),
+        resource(IMAGE, image, state="available", name=one.image_name, uses=(f"snap-{number}",)),
+        resource(SNAPSHOT, f"snap-{number}", source=image, size_gb=8, used_by=(image,)),
+        resource(DATABASE, f"db-{number}", name=one.database_name(LEDGER), state="open"),
     ]
 
 
@@ -89,17 +89,17 @@ def more_things(one: DeployId, release: str, label: Label, number: int) -> list[
     """What a deploy's hooks may have made with its tags; the deployer itself makes none of it."""
     born = BirthTags(one, LEDGER, PLACE, release, "ci@build-8812")
 
-    def thing(kind: str, id_: str, **facts: Any) -> Resource:
+    def resource(kind: str, id_: str, **facts: Any) -> Resource:
         tags = born.of(kind) | {"deploy-state": label.value}
         return replace(Resource(kind, id_, PLACE, tags, created=one.born), **facts)
 
     group = f"sg-{number}"
     return [
-        thing(ADDRESS, f"eipalloc-{number}", created=None, state="idle", public_ips=1),
-        thing(KEY_PAIR, f"key-{number}", name=one.stem),
-        thing(TEMPLATE, f"lt-{number}", name=one.stem, uses=(f"ami-{number}", group)),
-        thing(GROUP, group, name=one.stem, created=None),
-        thing(
+        resource(ADDRESS, f"eipalloc-{number}", created=None, state="idle", public_ips=1),
+        resource(KEY_PAIR, f"key-{number}", name=one.stem),
+        resource(TEMPLATE, f"lt-{number}", name=one.stem, uses=(f"ami-{number}", group)),
+        resource(GROUP, group, name=one.stem, created=None),
+        resource(
             RDS_INSTANCE,
             f"db:{one.stem}",
             name=one.rds_identifier,
@@ -108,17 +108,17 @@ def more_things(one: DeployId, release: str, label: Label, number: int) -> list[
             size_gb=20,
             uses=(group,),
         ),
-        thing(RDS_SNAPSHOT, f"snapshot:{one.stem}", name=one.stem, type="manual", size_gb=20),
+        resource(RDS_SNAPSHOT, f"snapshot:{one.stem}", name=one.stem, type="manual", size_gb=20),
     ]
 
 
 ALL = (
-    *things(LIVE, "v1.5.0", Label.LIVE, 17),
+    *resources(LIVE, "v1.5.0", Label.LIVE, 17),
     *(
         replace(one, state="shut" if one.kind == DATABASE else one.state)
-        for one in things(OLD, "v1.4.2", Label.RETIRED, 9)
+        for one in resources(OLD, "v1.4.2", Label.RETIRED, 9)
     ),
-    *things(DEAD, "v1.4.9", Label.PENDING, 41),
+    *resources(DEAD, "v1.4.9", Label.PENDING, 41),
 )
 
 CLEAN = Ledger(
@@ -144,4 +144,4 @@ def planned(
 ) -> Plan:
     """What a sweep of that world would do."""
     inventory = Inventory(tuple(resources), gaps, (Read(PLACE, INDEX, pages=4, calls=4),))
-    return plan(inventory, {"shop": root(ledger, problem)}, {"shop": Ask()})
+    return plan(inventory, {"shop": root(ledger, problem)}, {"shop": SweepRequest()})

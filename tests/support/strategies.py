@@ -13,17 +13,17 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from reconciler.gc.other_names import Names
+from reconciler.gc.other_names import OtherNames
 from reconciler.gc.retention import Retention
 from reconciler.gc.verdict import Root
 from reconciler.model import tags as t
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Kept, Lease, Ledger, Live, Previous
 from reconciler.model.resource import DATABASE, INSTANCE, Gap, Inventory, Resource
-from reconciler.model.tags import HELD_BY_ADOPTION, Label, Place
+from reconciler.model.tags import HELD_BY_ADOPTION, AccountRegion, Label
 from reconciler.plan.planner import plan
-from reconciler.plan.service_plan import Ask, ServicePlan
-from tests.support.shop_world import HOME, NOW, PLACE, UNITS, deploy, more_things, things
+from reconciler.plan.service_plan import ServicePlan, SweepRequest
+from tests.support.shop_world import HOME, NOW, PLACE, UNITS, deploy, more_things, resources
 
 SUFFIXES = ("aaaaa", "bbbbb", "ccccc", "ddddd", "eeeee")
 ROLES = ("live", "previous", "rejected", "kept", "lease", "nobody", "nobody")
@@ -36,13 +36,16 @@ LABELS = {
     "nobody": Label.PENDING,
 }
 NAMES = (
-    *(Names(),) * 6,
-    *(Names({"www.example.com": (f"10.0.1.{number}", "203.0.113.5")}) for number in range(1, 6)),
-    Names(problem="route53: no answer"),
+    *(OtherNames(),) * 6,
+    *(
+        OtherNames({"www.example.com": (f"10.0.1.{number}", "203.0.113.5")})
+        for number in range(1, 6)
+    ),
+    OtherNames(problem="route53: no answer"),
 )
 """What other names lead to: mostly nothing, else the machine of one deploy or another."""
 
-ELSEWHERE = Place(PLACE.account, "us-east-1")
+ELSEWHERE = AccountRegion(PLACE.account, "us-east-1")
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class World:
 
     inventory: Inventory
     root: Root
-    ask: Ask
+    ask: SweepRequest
 
     @cached_property
     def plan(self) -> ServicePlan:
@@ -62,7 +65,7 @@ class World:
     @property
     def deleted(self) -> set[tuple[str, str, str]]:
         """Keys of what the plan deletes."""
-        return {one.thing.key for one in self.plan.deletes}
+        return {one.resource.key for one in self.plan.deletes}
 
     def holding(self, resources: tuple[Resource, ...], *gaps: Gap) -> World:
         """The same with other things in the heap."""
@@ -107,16 +110,20 @@ _FATES = st.sampled_from(({},) * 160 + _CHANGED + (GONE,) * 4)
 @st.composite
 def _deploy(draw: st.DrawFn, one: DeployId, role: str, number: int) -> list[Resource]:
     """A deploy's things in this role, some of them mishandled or missing."""
-    whole = things(one, f"v{number}", LABELS[role], number)
+    whole = resources(one, f"v{number}", LABELS[role], number)
     if draw(st.booleans()):
         whole += more_things(one, f"v{number}", LABELS[role], number)
     fates = draw(st.lists(_FATES, min_size=len(whole), max_size=len(whole)))
-    return [suffer(thing, fate) for thing, fate in zip(whole, fates, strict=True) if fate != GONE]
+    return [
+        suffer(resource, status)
+        for resource, status in zip(whole, fates, strict=True)
+        if status != GONE
+    ]
 
 
-def suffer(thing: Resource, fate: dict[str, Any]) -> Resource:
+def suffer(resource: Resource, status: dict[str, Any]) -> Resource:
     """The thing after what befell it; its tags are changed one by one."""
-    return replace(thing, **{**fate, "tags": {**thing.tags, **fate.get("tags", {})}})
+    return replace(resource, **{**status, "tags": {**resource.tags, **status.get("tags", {})}})
 
 
 @st.composite
@@ -197,4 +204,4 @@ def worlds(draw: st.DrawFn) -> World:
     retention = Retention(draw(st.integers(1, 3)), draw(mostly(None, timedelta(days=3))))
     gaps = draw(mostly((), (Gap(PLACE, "volume", "x"),), (Gap(PLACE, DATABASE, "x"),)))
     inventory = Inventory((*found, *draw(strangers())), gaps)
-    return World(inventory, root, Ask(retention, 60))
+    return World(inventory, root, SweepRequest(retention, 60))

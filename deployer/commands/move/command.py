@@ -144,11 +144,11 @@ def _on_its_way(old: LedgerAddress, moved: str, to: str) -> LedgerUnknown:
     )
 
 
-def _old_address(new: LedgerAddress, things: tuple[Resource, ...]) -> LedgerAddress:
+def _old_address(new: LedgerAddress, resources: tuple[Resource, ...]) -> LedgerAddress:
     """The one other ledger that the service's live things name."""
     named = {
         one.tags.get(t.LEDGER, "")
-        for one in things
+        for one in resources
         if one.label is t.Label.LIVE and one.tags.get(t.LEDGER) != str(new)
     }
     if len(named) != 1:
@@ -248,13 +248,15 @@ def _refuse_claimed(ports: Ports, live: Live) -> None:
         raise taken
 
 
-def retag(ports: Ports, things: tuple[Resource, ...], ledger: Ledger) -> None:
+def retag(ports: Ports, resources: tuple[Resource, ...], ledger: Ledger) -> None:
     """Name the new ledger on what names a former one, databases included.
 
     `was` covers it for this service; another one may begin at the old address some day.
     """
     new = str(ports.managed.address)
-    old = [one.id for one in things if one.kind not in APART and one.tags[t.LEDGER] in ledger.was]
+    old = [
+        one.id for one in resources if one.kind not in APART and one.tags[t.LEDGER] in ledger.was
+    ]
     for start in range(0, len(old), BATCH):
         ports.compute.tag(old[start : start + BATCH], {t.LEDGER: new})
     server = ports.managed.reach.databases()

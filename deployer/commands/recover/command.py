@@ -17,7 +17,7 @@ from deployer.commands.recover import who_is_live
 from deployer.ports import Ports
 from reconciler.errors import Refused, ToolError
 from reconciler.gc import ownership
-from reconciler.gc.ownership import Home
+from reconciler.gc.ownership import ServiceLocation
 from reconciler.machine.unit_control import observe as observe_machine
 from reconciler.model import ledger as ledgers
 from reconciler.model import ledger_home
@@ -28,8 +28,8 @@ from reconciler.model.ledger_codec import LedgerTextError, decode
 from reconciler.model.reading import Reading
 from reconciler.model.resource import DATABASE, INSTANCE, Resource
 from reconciler.model.tags import Label
-from reconciler.ports.service import Managed
-from reconciler.sweep.snapshot import World, list_databases, observe
+from reconciler.ports.service import ManagedService
+from reconciler.sweep.snapshot import Snapshot, list_databases, observe
 
 _GEN = re.compile(r"\bgen=(\d{1,18})\b")
 
@@ -103,22 +103,22 @@ def _held(service: str, lease: Lease) -> Refused:
     )
 
 
-def _recovery(managed: Managed, world: World, reading: Reading, word: Word) -> Recovery:
+def _recovery(managed: ManagedService, world: Snapshot, reading: Reading, word: Word) -> Recovery:
     _refuse_half(world)
     old = _decoded(managed, reading)
     home = _home(managed, world, old)
-    things = _things(home, world)
+    resources = _things(home, world)
     closed = word.nobody_live and reading.a is None and old is None
     live = None
     if not closed:
-        live = who_is_live.live(managed.name, things, reading, old, word.replace)
-    _refuse_led_to(managed, things, old, live)
+        live = who_is_live.live(managed.name, resources, reading, old, word.replace)
+    _refuse_led_to(managed, resources, old, live)
     _refuse_claimed(managed, live)
-    previous = _previous(things, live, reading, old)
+    previous = _previous(resources, live, reading, old)
     rooted = {one.id for one in previous} | ({live.id} if live else set())
     kept = tuple(one for one in (old.kept if old else ()) if one.id not in rooted)
-    gens, doubts = _generations(managed, home, things, reading)
-    who_is_live.refuse_nothing(managed.name, reading, things, max(gens, default=0))
+    gens, doubts = _generations(managed, home, resources, reading)
+    who_is_live.refuse_nothing(managed.name, reading, resources, max(gens, default=0))
     bare = Ledger(max(gens, default=0) + 1, live, previous, kept, was=home.was)
     new = ledger_home.settle(bare, managed.address)
     return Recovery(
@@ -126,16 +126,18 @@ def _recovery(managed: Managed, world: World, reading: Reading, word: Word) -> R
         reading,
         old,
         new,
-        tuple(_said(deploy, of_it) for deploy, of_it in sorted(things.items())),
+        tuple(_said(deploy, of_it) for deploy, of_it in sorted(resources.items())),
         (*_doubts_of_zone(home, old), *doubts),
         _living(old, reading),
         tuple(
-            _said(deploy, of) for deploy, of in sorted(things.items()) if deploy not in new.rooted
+            _said(deploy, of)
+            for deploy, of in sorted(resources.items())
+            if deploy not in new.rooted
         ),
     )
 
 
-def _refuse_half(world: World) -> None:
+def _refuse_half(world: Snapshot) -> None:
     if world.inventory.gaps:
         gap = world.inventory.gaps[0]
         raise gap.refusal(
@@ -144,7 +146,7 @@ def _refuse_half(world: World) -> None:
         )
 
 
-def _decoded(managed: Managed, reading: Reading) -> Ledger | None:
+def _decoded(managed: ManagedService, reading: Reading) -> Ledger | None:
     """The old ledger, None where none can be read. Raises LedgerUnknown for another's (rule 12)."""
     try:
         ledger = decode(reading.text) if reading.text else None
@@ -158,17 +160,19 @@ def _living(old: Ledger | None, reading: Reading) -> Lease | None:
     return lease if lease is not None and not ledgers.expired(lease, reading.now) else None
 
 
-def _refuse_led_to(managed: Managed, things: Things, old: Ledger | None, live: Live | None) -> None:
+def _refuse_led_to(
+    managed: ManagedService, resources: Things, old: Ledger | None, live: Live | None
+) -> None:
     """Where no ledger says which record is the service's, another name may be it (rule 12)."""
     if old is not None and old.home is not None:
         return
-    whose = [things[live.id]] if live else things.values()
+    whose = [resources[live.id]] if live else resources.values()
     addresses = {address for of_it in whose for one in of_it for address in one.addresses}
     command = f"deployer recover {managed.name}{'' if live else ' --nobody-live'}"
     refuse_served(managed, addresses, command, managed.address.also)
 
 
-def _refuse_claimed(managed: Managed, live: Live | None) -> None:
+def _refuse_claimed(managed: ManagedService, live: Live | None) -> None:
     at = live.at if live else ()
     neighbours = managed.ledgers.neighbours(managed.address)
     taken = ledger_home.claimed_by(managed.address, at, neighbours)
@@ -176,7 +180,7 @@ def _refuse_claimed(managed: Managed, live: Live | None) -> None:
         raise taken
 
 
-def _of(managed: Managed, world: World) -> tuple[Resource, ...]:
+def _of(managed: ManagedService, world: Snapshot) -> tuple[Resource, ...]:
     """What names the service and some ledger, in its place."""
     return tuple(
         one
@@ -188,7 +192,7 @@ def _of(managed: Managed, world: World) -> tuple[Resource, ...]:
     )
 
 
-def _home(managed: Managed, world: World, old: Ledger | None) -> Home:
+def _home(managed: ManagedService, world: Snapshot, old: Ledger | None) -> ServiceLocation:
     """Where the service's things were born, the ids that its hosted zone had before included.
 
     A zone that is deleted and restored has a new id, and the same name.
@@ -201,7 +205,7 @@ def _home(managed: Managed, world: World, old: Ledger | None) -> Home:
     return replace(managed.home, was=(*restored, *was))
 
 
-def _doubts_of_zone(home: Home, old: Ledger | None) -> Iterable[str]:
+def _doubts_of_zone(home: ServiceLocation, old: Ledger | None) -> Iterable[str]:
     for one in home.was:
         if one not in (old.was if old else ()):
             yield (
@@ -210,7 +214,7 @@ def _doubts_of_zone(home: Home, old: Ledger | None) -> Iterable[str]:
             )
 
 
-def _things(home: Home, world: World) -> Things:
+def _things(home: ServiceLocation, world: Snapshot) -> Things:
     """The service's things in AWS by deploy: born of it, or adopted.
 
     Not the machines alone: an image whose machine is gone counts as lost until it is named.
@@ -230,7 +234,7 @@ def _things(home: Home, world: World) -> Things:
 
 
 def _previous(
-    things: Things,
+    resources: Things,
     live: Live | None,
     reading: Reading,
     old: Ledger | None,
@@ -241,19 +245,19 @@ def _previous(
     all, or the next rollback would go back to it.
     """
     served = (Label.LIVE, Label.RETIRED)
-    public = live is not None and _is_public(machines_of(things[live.id]), live)
+    public = live is not None and _is_public(machines_of(resources[live.id]), live)
     found = [
         (old.find_previous(deploy) if old else None)
         or Previous(deploy, reading.now.replace(microsecond=0), _addresses(of_it, public=public))
-        for deploy, of_it in things.items()
+        for deploy, of_it in resources.items()
         if (live is None or deploy != live.id) and any(one.label in served for one in of_it)
     ]
     return tuple(sorted(found, key=lambda one: one.id.born, reverse=True))
 
 
-def machines_of(things: Iterable[Resource]) -> list[Resource]:
+def machines_of(resources: Iterable[Resource]) -> list[Resource]:
     """The instances among them."""
-    return [one for one in things if one.kind == INSTANCE]
+    return [one for one in resources if one.kind == INSTANCE]
 
 
 def _is_public(machines: Iterable[Resource], live: Live) -> bool:
@@ -261,21 +265,21 @@ def _is_public(machines: Iterable[Resource], live: Live) -> bool:
     return not set(live.at) & {address for one in machines for address in one.private}
 
 
-def _addresses(things: Iterable[Resource], *, public: bool = False) -> tuple[str, ...]:
+def _addresses(resources: Iterable[Resource], *, public: bool = False) -> tuple[str, ...]:
     """The addresses a record would have of these machines."""
-    each = (one.public if public else one.private for one in machines_of(things))
+    each = (one.public if public else one.private for one in machines_of(resources))
     return tuple(sorted(every[0] for every in each if every))
 
 
 def _generations(
-    managed: Managed, home: Home, things: Things, reading: Reading
+    managed: ManagedService, home: ServiceLocation, resources: Things, reading: Reading
 ) -> tuple[list[int], tuple[str, ...]]:
     """Every generation seen anywhere, and what could not be asked."""
     gens = [int(one) for one in _GEN.findall(reading.text)]
     databases = list_databases(managed)
     gens.append(databases.fence((home.ledger, *home.was)))
     doubts = [databases.gap.reason] if databases.gap else []
-    for one in (machine for of_it in things.values() for machine in machines_of(of_it)):
+    for one in (machine for of_it in resources.values() for machine in machines_of(of_it)):
         try:
             gens.append(_generation_of(managed, one))
         except ToolError as error:
@@ -283,7 +287,7 @@ def _generations(
     return gens, tuple(doubts)
 
 
-def _generation_of(managed: Managed, machine: Resource) -> int:
+def _generation_of(managed: ManagedService, machine: Resource) -> int:
     if managed.gate is None or machine.state != "running":
         return 0
     shell = managed.reach.shell(machine)
@@ -293,9 +297,9 @@ def _generation_of(managed: Managed, machine: Resource) -> int:
         shell.close()
 
 
-def _said(deploy: DeployId, things: list[Resource]) -> str:
-    label = things[0].tags.get(t.STATE, "nothing")
-    release = things[0].tags.get(t.RELEASE, "")
-    where = ", ".join(_addresses(things))
-    machines = len(machines_of(things))
+def _said(deploy: DeployId, resources: list[Resource]) -> str:
+    label = resources[0].tags.get(t.STATE, "nothing")
+    release = resources[0].tags.get(t.RELEASE, "")
+    where = ", ".join(_addresses(resources))
+    machines = len(machines_of(resources))
     return f"{deploy} {release} labelled {label}: {machines} machines, {where}"

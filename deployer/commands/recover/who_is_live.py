@@ -20,7 +20,7 @@ Things = Mapping[DeployId, Sequence[Resource]]
 
 
 def live(
-    service: str, things: Things, reading: Reading, old: Ledger | None, replace: str = ""
+    service: str, resources: Things, reading: Reading, old: Ledger | None, replace: str = ""
 ) -> Live | None:
     """The deploy that the A record names; None for a service that is closed, or never served.
 
@@ -29,27 +29,27 @@ def live(
     one that names a retired deploy beside one labelled live that `replace` does not name.
     """
     if reading.a is None:
-        if things and (old is None or old.live is not None):
-            raise _absent(service, things, reading, old)
+        if resources and (old is None or old.live is not None):
+            raise _absent(service, resources, reading, old)
         return None
     at = reading.a.addresses
-    named = [deploy for deploy, all_ in things.items() if _machines_at(all_, at)]
+    named = [deploy for deploy, all_ in resources.items() if _machines_at(all_, at)]
     if len(named) != 1:
-        raise _undecided(service, named, things, reading)
-    machines = _machines(things[named[0]])
+        raise _undecided(service, named, resources, reading)
+    machines = _machines(resources[named[0]])
     held = {address for one in machines for address in one.addresses}
     if not set(at) <= held:
         raise Refused(
             f"{named[0]} holds only some of the addresses in the A record ({', '.join(at)})",
             cure="point the record at the machines of one deploy",
         )
-    _refuse_unnamed(service, named[0], things, replace)
+    _refuse_unnamed(service, named[0], resources, replace)
     return Live(named[0], at, _adopted(_machines_at(machines, at)))
 
 
-def refuse_nothing(service: str, reading: Reading, things: Things, generation: int) -> None:
+def refuse_nothing(service: str, reading: Reading, resources: Things, generation: int) -> None:
     """An empty ledger roots nobody, and stands in the way of one that is moved here."""
-    if things or reading.text or reading.a is not None or generation > 0:
+    if resources or reading.text or reading.a is not None or generation > 0:
         return
     raise Refused(
         f"nothing of {service} is found, and no ledger {reading.address.name}: there is nothing to "
@@ -61,20 +61,20 @@ def refuse_nothing(service: str, reading: Reading, things: Things, generation: i
     )
 
 
-def _refuse_unnamed(service: str, named: DeployId, things: Things, replace: str) -> None:
+def _refuse_unnamed(service: str, named: DeployId, resources: Things, replace: str) -> None:
     """No release points the record at a retired deploy: a rollback labels it `pending` before.
 
     So a person did, or the zone is of an old backup. Written down, the live database would be shut
     and an older one opened, whatever was written in between: that is a rollback without its
     questions. Who would be left is named, or nothing is written (rule 14).
     """
-    if not any(one.label is Label.RETIRED for one in _machines(things[named])):
+    if not any(one.label is Label.RETIRED for one in _machines(resources[named])):
         return
-    others = [one for one in _labelled_live(things) if one != named and str(one) != replace]
+    others = [one for one in _labelled_live(resources) if one != named and str(one) != replace]
     if not others:
         return
     left = others[-1]
-    at = ", ".join(a for one in _machines(things[left]) for a in one.addresses)
+    at = ", ".join(a for one in _machines(resources[left]) for a in one.addresses)
     raise Refused(
         f"the A record names {named}, which is retired, and {left} is labelled live: with this "
         f"ledger the database of {left} would be shut, and what it holds left behind",
@@ -92,29 +92,29 @@ def _adopted(machines: Sequence[Resource]) -> tuple[str, ...]:
     return tuple(sorted(one.id for one in machines if one.hold == HELD_BY_ADOPTION))
 
 
-def _machines(things: Sequence[Resource]) -> list[Resource]:
-    return [one for one in things if one.kind == INSTANCE]
+def _machines(resources: Sequence[Resource]) -> list[Resource]:
+    return [one for one in resources if one.kind == INSTANCE]
 
 
-def _machines_at(things: Sequence[Resource], at: Sequence[str]) -> list[Resource]:
-    return [one for one in _machines(things) if set(at) & set(one.addresses)]
+def _machines_at(resources: Sequence[Resource], at: Sequence[str]) -> list[Resource]:
+    return [one for one in _machines(resources) if set(at) & set(one.addresses)]
 
 
-def _labelled_live(things: Things) -> list[DeployId]:
+def _labelled_live(resources: Things) -> list[DeployId]:
     return sorted(
-        deploy for deploy, all_ in things.items() if any(one.label is Label.LIVE for one in all_)
+        deploy for deploy, all_ in resources.items() if any(one.label is Label.LIVE for one in all_)
     )
 
 
-def _absent(service: str, things: Things, reading: Reading, old: Ledger | None) -> Refused:
+def _absent(service: str, resources: Things, reading: Reading, old: Ledger | None) -> Refused:
     live = old.live if old else None
     if live is not None:
         who, at = f"{live.id} is live by the ledger", ", ".join(live.at)
         closed = f"deployer retire {service} --nobody-live {live.id}"
     else:
-        found = _labelled_live(things)
+        found = _labelled_live(resources)
         who = f"{found[-1]} is labelled live" if found else "there are machines of it"
-        machines = _machines(things[found[-1]]) if found else []
+        machines = _machines(resources[found[-1]]) if found else []
         at = ", ".join(a for one in machines for a in one.addresses) or "of the live machines"
         closed = f"deployer recover {service} --nobody-live"
     return Refused(
@@ -129,11 +129,11 @@ def _absent(service: str, things: Things, reading: Reading, old: Ledger | None) 
 
 
 def _undecided(
-    service: str, named: Sequence[DeployId], things: Things, reading: Reading
+    service: str, named: Sequence[DeployId], resources: Things, reading: Reading
 ) -> Refused:
     at = reading.a.addresses if reading.a else ()
     what = "no deploy" if not named else " and ".join(str(one) for one in named)
-    found = ", ".join(str(one) for one in _labelled_live(things))
+    found = ", ".join(str(one) for one in _labelled_live(resources))
     beside = f" ({found} is labelled live)" if found else ""
     return Refused(
         f"the A record says {', '.join(at)}, which {what} of the service holds{beside}: who is "

@@ -14,12 +14,12 @@ from datetime import timedelta
 
 from deployer import events as e
 from deployer.checks import refusals
-from deployer.checks.service_state import Survey, survey
-from deployer.commands.rollback.context import Rollback, choose
+from deployer.checks.service_state import ServiceState, survey
+from deployer.commands.rollback.context import RollbackContext, choose
 from deployer.commands.rollback.databases import refuse_early, shut_newer
 from deployer.ports import Ports
 from deployer.provisioning.smoke_runner import smoke_all
-from deployer.release.lease_holder import Lease
+from deployer.release.lease_holder import LeaseHolder
 from deployer.release.lease_terms import terms_of
 from deployer.release.live.dns_names import addresses
 from deployer.release.reopen_live import open_again
@@ -31,7 +31,7 @@ from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Ending, Ledger
 from reconciler.model.reading import Reading
 from reconciler.model.tags import Label
-from reconciler.plan.service_plan import Ask
+from reconciler.plan.service_plan import SweepRequest
 from reconciler.sweep.name_listing import read_names
 from reconciler.sweep.runner import sweep
 from reconciler.util.signals import Interrupted
@@ -63,7 +63,7 @@ def rollback(
 
 def _begin(
     ports: Ports, to: DeployId | None, *, discard_writes: bool, emit: e.Listener
-) -> Rollback:
+) -> RollbackContext:
     seen = survey(ports)
     reading, ledger = seen.known()
     service = ports.service
@@ -71,13 +71,13 @@ def _begin(
         raise Refused(f"{service.name} has no live deploy to roll back from")
     if ledger.lease is not None:
         reading, ledger = _end_expired(ports, seen, reading, ledger)
-    if seen.todo.notes:
-        raise refusals.moved(seen.todo)
+    if seen.service_plan.notes:
+        raise refusals.moved(seen.service_plan)
     target = choose(ledger, service.name, to)
     mine = new_id(service.name, reading)
-    lease = Lease(ports.managed.ledgers, reading, mine, terms_of(service.lease))
+    lease = LeaseHolder(ports.managed.ledgers, reading, mine, terms_of(service.lease))
     assert ledger.live is not None
-    run = Rollback(ports, emit, discard_writes, seen, reading, ledger.live, target, lease)
+    run = RollbackContext(ports, emit, discard_writes, seen, reading, ledger.live, target, lease)
     refuse_early(run)
     began = e.ReleaseBegan(
         service.name,
@@ -91,23 +91,23 @@ def _begin(
 
 
 def _end_expired(
-    ports: Ports, seen: Survey, reading: Reading, ledger: Ledger
+    ports: Ports, seen: ServiceState, reading: Reading, ledger: Ledger
 ) -> tuple[Reading, Ledger]:
     """A dead deployer's lease does not keep a rollback waiting; a living one's does."""
     lease = ledger.lease
     assert lease is not None
     if not ledgers.expired(lease, reading.now):
-        raise refusals.held(seen.todo, lease)
+        raise refusals.held(seen.service_plan, lease)
     ended = ledgers.end(ledger, Ending(lease, reading.now))
     return ports.managed.ledgers.swap(reading, ended), ended
 
 
-def _take(run: Rollback) -> str:
+def _take(run: RollbackContext) -> str:
     run.lease.acquire()
     return "lease taken"
 
 
-def _start(run: Rollback) -> str:
+def _start(run: RollbackContext) -> str:
     """Its machines must all be there and running."""
     machines = run.seen.machines(run.target.id)
     down = [one for one in machines if one.state != "running"]
@@ -120,12 +120,12 @@ def _start(run: Rollback) -> str:
     return f"{len(machines)} running"
 
 
-def _smoke(run: Rollback) -> str:
+def _smoke(run: RollbackContext) -> str:
     machines = run.seen.machines(run.target.id)
     return smoke_all(run.ports, run.target.at, machines, run.lease.sleep)
 
 
-def _shut(run: Rollback) -> str:
+def _shut(run: RollbackContext) -> str:
     """Begin what only a finished follow-up ends: from here on both deploys count as unfinished.
 
     A follow-up that died may have started or stopped jobs before it wrote the label. Rolled back
@@ -136,12 +136,12 @@ def _shut(run: Rollback) -> str:
     return shut_newer(run)
 
 
-def _commit(run: Rollback) -> str:
+def _commit(run: RollbackContext) -> str:
     run.lease.commit(run.target.id, run.target.at, run.live.id)
     return f"{', '.join(run.target.at)} in generation {run.lease.generation}"
 
 
-_Act = Callable[[Rollback], str]
+_Act = Callable[[RollbackContext], str]
 
 _STEPS: tuple[tuple[str, _Act], ...] = (
     ("lease", _take),
@@ -152,7 +152,7 @@ _STEPS: tuple[tuple[str, _Act], ...] = (
 )
 
 
-def _do(run: Rollback, name: str, act: _Act) -> None:
+def _do(run: RollbackContext, name: str, act: _Act) -> None:
     began = time.monotonic()
     run.emit(e.StepBegan(name))
     try:
@@ -163,7 +163,7 @@ def _do(run: Rollback, name: str, act: _Act) -> None:
     run.emit(e.StepDone(name, text, time.monotonic() - began))
 
 
-def _committed_after_all(run: Rollback, error: BaseException) -> bool:
+def _committed_after_all(run: RollbackContext, error: BaseException) -> bool:
     """End the lease and let the sweep open what was shut; True if the commit was made after all."""
     run.emit(e.CleanUpBegan(str(error)))
     managed = run.ports.managed
@@ -171,7 +171,9 @@ def _committed_after_all(run: Rollback, error: BaseException) -> bool:
         if not run.lease.end() and run.lease.committed(run.target.id):
             return True
         _open_first(run)
-        result = sweep([managed], {managed.name: Ask(managed.retention, only=run.lease.mine)})
+        result = sweep(
+            [managed], {managed.name: SweepRequest(managed.retention, only=run.lease.mine)}
+        )
         left = left_lines(result)
         if not left:
             run.thawed(cut_over=False)
@@ -188,7 +190,7 @@ def _committed_after_all(run: Rollback, error: BaseException) -> bool:
     return False
 
 
-def _open_first(run: Rollback) -> None:
+def _open_first(run: RollbackContext) -> None:
     """Writes first: clients wait for them. If it fails, the sweep that follows tries again."""
     if not run.shut:
         return
@@ -201,7 +203,7 @@ def _open_first(run: Rollback) -> None:
         run.thawed(cut_over=False)
 
 
-def _after(run: Rollback) -> e.RolledBack:
+def _after(run: RollbackContext) -> e.RolledBack:
     """What the table says now: jobs and writes change sides, labels follow."""
     managed = run.ports.managed
     unfinished: tuple[str, ...] = ()
@@ -209,7 +211,9 @@ def _after(run: Rollback) -> e.RolledBack:
     run.emit(e.StepBegan("follow-up"))
     try:
         ttl = run.reading.drain_ttl
-        unfinished = left_lines(sweep([managed], {managed.name: Ask(managed.retention, ttl)}))
+        unfinished = left_lines(
+            sweep([managed], {managed.name: SweepRequest(managed.retention, ttl)})
+        )
     except (ToolError, Interrupted) as error:
         unfinished = (str(error),)
     if not unfinished:
@@ -228,7 +232,7 @@ def _after(run: Rollback) -> e.RolledBack:
     return done
 
 
-def _report_names(run: Rollback) -> None:
+def _report_names(run: RollbackContext) -> None:
     """Names that lead to the release that was left. A rollback is not kept waiting for them."""
     names = read_names(run.ports.managed)
     left = addresses(run.live, run.seen.machines(run.live.id))
@@ -238,7 +242,7 @@ def _report_names(run: Rollback) -> None:
         run.emit(e.Warned(f"whether other names lead to it is not known: {names.problem}"))
 
 
-def _rolled_back(run: Rollback, unfinished: tuple[str, ...]) -> e.RolledBack:
+def _rolled_back(run: RollbackContext, unfinished: tuple[str, ...]) -> e.RolledBack:
     ttl = run.reading.drain_ttl
     return e.RolledBack(
         service=run.ports.managed.name,

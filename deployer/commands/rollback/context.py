@@ -6,10 +6,10 @@ import time
 from dataclasses import dataclass, field
 
 from deployer import events as e
-from deployer.checks.service_state import Survey
+from deployer.checks.service_state import ServiceState
 from deployer.ports import Ports
 from deployer.release.clock import elapsed
-from deployer.release.lease_holder import Lease
+from deployer.release.lease_holder import LeaseHolder
 from reconciler.errors import Refused
 from reconciler.model import ledger as ledgers
 from reconciler.model import tags as t
@@ -19,17 +19,17 @@ from reconciler.model.reading import Reading
 
 
 @dataclass
-class Rollback:
+class RollbackContext:
     """One rollback under way."""
 
     ports: Ports
     emit: e.Listener
     discard_writes: bool
-    seen: Survey
+    seen: ServiceState
     reading: Reading
     live: Live
     target: Previous
-    lease: Lease
+    lease: LeaseHolder
     began: float = field(default_factory=time.monotonic)
     lost: str = ""
     shut: str = ""

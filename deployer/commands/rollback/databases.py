@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from deployer import events as e
 from deployer.checks import refusals
 from deployer.checks.database_access import read_login
-from deployer.commands.rollback.context import Rollback
+from deployer.commands.rollback.context import RollbackContext
 from deployer.release.clock import elapsed
 from reconciler.database import findings
 from reconciler.database.port import Changes, DatabaseServer
@@ -32,7 +32,7 @@ class _Pair:
     older: str
 
 
-def _databases(run: Rollback) -> _Pair | None:
+def _databases(run: RollbackContext) -> _Pair | None:
     """Both databases; None where the deploys share one, or the one that is left has none."""
     newer = run.seen.database(run.live.id)
     older = run.seen.database(run.target.id)
@@ -42,7 +42,7 @@ def _databases(run: Rollback) -> _Pair | None:
     return _Pair(server, newer.name, older.name if older else "")
 
 
-def refuse_early(run: Rollback) -> None:
+def refuse_early(run: RollbackContext) -> None:
     """Count before anything is touched: a refusal must not disturb the live service.
 
     Databases that cannot be listed are no absent ones (rule 6): the older would stay shut, and the
@@ -57,7 +57,7 @@ def refuse_early(run: Rollback) -> None:
         _refuse_losses(run, pair.server.changes_since_baseline(pair.newer))
 
 
-def _refuse_sealed(run: Rollback, pair: _Pair) -> None:
+def _refuse_sealed(run: RollbackContext, pair: _Pair) -> None:
     """Past the commit it would be too late to notice that the older one cannot be opened."""
     server, service = pair.server, run.ports.managed.name
     infos = {one.name: one.memory for one in server.databases()}
@@ -71,7 +71,7 @@ def _refuse_sealed(run: Rollback, pair: _Pair) -> None:
     raise findings.nothing_to_give_back(name, ", ".join(run.ports.managed.app_roles), then)
 
 
-def _named_by(run: Rollback) -> str:
+def _named_by(run: RollbackContext) -> str:
     """What the env file of the target leads to: an adopted one's database may have lost its memory.
 
     Raises ShellError.
@@ -86,7 +86,7 @@ def _named_by(run: Rollback) -> str:
         shell.close()
 
 
-def shut_newer(run: Rollback) -> str:
+def shut_newer(run: RollbackContext) -> str:
     """Shut the newer database, count again what would be lost, now for good."""
     pair = _databases(run)
     if pair is None:
@@ -123,7 +123,7 @@ def losses(changes: Changes) -> str:
     return f"at least {changes.at_least} row changes{more}" + (f": {tables}" if tables else "")
 
 
-def _refuse_losses(run: Rollback, changes: Changes) -> None:
+def _refuse_losses(run: RollbackContext, changes: Changes) -> None:
     if run.discard_writes or not changes.any:
         return
     service = run.ports.service.name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from deployer.compute import InstanceFacts
-from deployer.release.context import Run
+from deployer.release.context import ReleaseContext
 from reconciler.errors import CannotConnect, ToolError
 from reconciler.machine.host_key import PublicHostKey
 from reconciler.machine.shell import Command
@@ -23,7 +23,7 @@ tail -n 15 /var/log/cloud-init.log 2>/dev/null || :
 """
 
 
-def inherited_key(run: Run, error: CannotConnect) -> PublicHostKey | None:
+def inherited_key(run: ReleaseContext, error: CannotConnect) -> PublicHostKey | None:
     """The host key of the machine that was copied, if it is that key which was seen."""
     tag = run.source.tags.get(t.HOST_KEY) if run.source else None
     if error.kind != "host-key-mismatch" or not error.seen or not tag:
@@ -33,7 +33,7 @@ def inherited_key(run: Run, error: CannotConnect) -> PublicHostKey | None:
 
 
 def no_cloud_init(
-    run: Run, facts: InstanceFacts, reached: tuple[str, PublicHostKey]
+    run: ReleaseContext, facts: InstanceFacts, reached: tuple[str, PublicHostKey]
 ) -> CannotConnect:
     """The error: whose key it is, and what the clone says of its cloud-init."""
     source = run.source.id if run.source else "its source"
@@ -46,7 +46,7 @@ def no_cloud_init(
     )
 
 
-def _why(run: Run, facts: InstanceFacts, reached: tuple[str, PublicHostKey]) -> str:
+def _why(run: ReleaseContext, facts: InstanceFacts, reached: tuple[str, PublicHostKey]) -> str:
     """Looks only. The key is as good a pin as any: it is known, and the address is the clone's."""
     address, key = reached
     try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from deployer.checks import refusals
-from deployer.release.context import Run
+from deployer.release.context import ReleaseContext
 from reconciler.gc.verdict import Reason
 from reconciler.model.ledger import Live
 from reconciler.model.ledger_home import owner
@@ -20,7 +20,7 @@ from reconciler.plan.service_plan import ServicePlan
 from reconciler.sweep.name_listing import read_names
 
 
-def refuse_names(run: Run, todo: ServicePlan, reading: Reading) -> None:
+def refuse_names(run: ReleaseContext, service_plan: ServicePlan, reading: Reading) -> None:
     """Raise Refused where a name would be left behind, AccessDenied where that cannot be seen."""
     service = run.ports.service
     says = reading.a.addresses if reading.a else ()
@@ -38,7 +38,7 @@ def refuse_names(run: Run, todo: ServicePlan, reading: Reading) -> None:
     if names.problem:
         raise refusals.names_unread(service.name, names)
     others = names.without({*service.also, *run.options.despite})
-    found = others.holding(addresses(live, _machines(todo)))
+    found = others.holding(addresses(live, _machines(service_plan)))
     if found:
         held = {name: others.held[name] for name in found}
         taken = _neighbours(run, found, live.at)
@@ -46,7 +46,7 @@ def refuse_names(run: Run, todo: ServicePlan, reading: Reading) -> None:
         raise refusals.left_behind(live, service.name, names_)
 
 
-def _neighbours(run: Run, names: Sequence[str], at: Sequence[str]) -> dict[str, str]:
+def _neighbours(run: ReleaseContext, names: Sequence[str], at: Sequence[str]) -> dict[str, str]:
     """Those of the names that are another ledger's record: its own releases move them."""
     managed = run.ports.managed
     ledgers = managed.ledgers.neighbours(managed.address) if names else {}
@@ -59,6 +59,6 @@ def addresses(live: Live, machines: tuple[Resource, ...]) -> set[str]:
     return {*live.at, *(address for one in machines for address in one.addresses)}
 
 
-def _machines(todo: ServicePlan) -> tuple[Resource, ...]:
-    found = (one.thing for one in todo.verdicts if one.reason is Reason.LIVE)
+def _machines(service_plan: ServicePlan) -> tuple[Resource, ...]:
+    found = (one.resource for one in service_plan.verdicts if one.reason is Reason.LIVE)
     return tuple(one for one in found if one.kind == INSTANCE)

@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Iterator
 
 from deployer.compute import InstanceFacts
-from deployer.release.context import Run
+from deployer.release.context import ReleaseContext
 from reconciler.errors import Refused, ToolError, refusal_for
 from reconciler.machine.gate_placement import Identity, identity, place_open
 from reconciler.machine.shell import Shell
@@ -26,7 +26,7 @@ _XEN = frozenset(
 )
 
 
-def refuse_nameless(run: Run, live: InstanceFacts | None) -> None:
+def refuse_nameless(run: ReleaseContext, live: InstanceFacts | None) -> None:
     """Refuse before anything is made where a machine would not know its own instance id.
 
     Asked at each release: whoever changes the type of live changes its firmware.
@@ -48,7 +48,7 @@ def refuse_nameless(run: Run, live: InstanceFacts | None) -> None:
         )
 
 
-def place_on_live(run: Run, live: InstanceFacts) -> None:
+def place_on_live(run: ReleaseContext, live: InstanceFacts) -> None:
     """Put the gate on the machine that is about to be copied; its units are not touched."""
     if _is_accepted(run, live):
         run.note("image", f"no gate was placed on {live.id}: it was not to be asked")
@@ -58,12 +58,12 @@ def place_on_live(run: Run, live: InstanceFacts) -> None:
         place_open(shell, run.gate, run.held.generation, str(seen.id) if seen else "")
 
 
-def _is_accepted(run: Run, live: InstanceFacts) -> bool:
+def _is_accepted(run: ReleaseContext, live: InstanceFacts) -> bool:
     """A machine that hangs may be the reason for the release; the proof on the clone remains."""
     return live.id in run.options.despite
 
 
-def _asked(run: Run, live: InstanceFacts) -> Identity:
+def _asked(run: ReleaseContext, live: InstanceFacts) -> Identity:
     try:
         with live_shell(run, live) as shell:
             return identity(shell)
@@ -79,11 +79,13 @@ def _asked(run: Run, live: InstanceFacts) -> Identity:
 
 
 @contextlib.contextmanager
-def live_shell(run: Run, live: InstanceFacts) -> Iterator[Shell]:
+def live_shell(run: ReleaseContext, live: InstanceFacts) -> Iterator[Shell]:
     """A session on the live machine, its host key pinned from its tag."""
-    things = run.todo.verdicts if run.todo else ()
+    resources = run.service_plan.verdicts if run.service_plan else ()
     machine = next(
-        one.thing for one in things if one.thing.kind == INSTANCE and one.thing.id == live.id
+        one.resource
+        for one in resources
+        if one.resource.kind == INSTANCE and one.resource.id == live.id
     )
     shell = run.ports.managed.reach.shell(machine)
     try:
@@ -97,7 +99,7 @@ def _is_xen(instance_type: str) -> bool:
     return family in _XEN and size != "metal"
 
 
-def _nameless(run: Run, why: str) -> Refused:
+def _nameless(run: ReleaseContext, why: str) -> Refused:
     return Refused(
         f"a machine of {run.ports.service.name} could not know its own instance id: {why}, where "
         "the board's asset tag does not carry it; a clone could take itself for production",

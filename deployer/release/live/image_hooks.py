@@ -18,10 +18,10 @@ from datetime import timedelta
 
 from reconciler.config.service import Image
 from reconciler.errors import CannotConnect, CommandFailed, ConnectionLost, ToolError
-from reconciler.machine.shell import Command, Result, Shell
+from reconciler.machine.shell import Command, CommandResult, Shell
 from reconciler.model.deploy_id import DeployId
 from reconciler.util.duration import format_duration
-from reconciler.util.polling import Pace, looks
+from reconciler.util.polling import Backoff, looks
 
 GRACE = 15
 """Seconds beyond its limit for which `after` waits for a line of `before` that does not end."""
@@ -36,7 +36,7 @@ _AS_TIMER = "cd /; export HOME=/root"
 
 
 @dataclass(frozen=True)
-class Names:
+class HookNames:
     """What a deploy's end is called on live."""
 
     deploy: DeployId
@@ -52,7 +52,7 @@ class Names:
         return f"/run/deployer/{self.unit}"
 
 
-def arm_script(names: Names, after: str, seconds: int) -> str:
+def arm_script(names: HookNames, after: str, seconds: int) -> str:
     """Place the script and the timer that runs it. Nothing on live has changed yet.
 
     The end of a release that died comes first: its timer would let live go in the middle of our
@@ -71,7 +71,7 @@ def arm_script(names: Names, after: str, seconds: int) -> str:
     )
 
 
-def before_script(names: Names, line: str) -> str:
+def before_script(names: HookNames, line: str) -> str:
     """One line of `before`, under the lock for which `after` waits.
 
     Every process of it inherits the lock: also what cannot be killed, such as an fsfreeze that is
@@ -89,7 +89,7 @@ def before_script(names: Names, line: str) -> str:
     )
 
 
-def after_script(names: Names, lines: tuple[str, ...], limit: int) -> str:
+def after_script(names: HookNames, lines: tuple[str, ...], limit: int) -> str:
     """All lines of `after`, also where one fails; once, whoever runs it and how often.
 
     A line of `before` that still runs is ended first. It may not be ended at once, and what it has
@@ -109,7 +109,7 @@ def after_script(names: Names, lines: tuple[str, ...], limit: int) -> str:
     )
 
 
-def end_script(names: Names, after: str) -> str:
+def end_script(names: HookNames, after: str) -> str:
     """Run `after` now; the last line says how it stood before. Then the timer is not needed.
 
     After a restart of live there is neither timer nor script; `after` runs all the same.
@@ -182,7 +182,7 @@ class ImageHooks:
     def _end(self) -> str:
         """Live may be restarting, by our order, or its sshd be stopped until its timer fires."""
         script, label = end_script(self._names, self._after), "image hooks `after`"
-        pace = Pace(first=1.0, longest=5.0, deadline=self.boots.total_seconds())
+        pace = Backoff(first=1.0, longest=5.0, deadline=self.boots.total_seconds())
         lost: ToolError | None = None
         for _ in looks(pace):
             try:
@@ -193,8 +193,8 @@ class ImageHooks:
         raise lost
 
     @property
-    def _names(self) -> Names:
-        return Names(self.deploy)
+    def _names(self) -> HookNames:
+        return HookNames(self.deploy)
 
     @property
     def _seconds(self) -> int:
@@ -209,7 +209,7 @@ class ImageHooks:
     def _after(self) -> str:
         return after_script(self._names, self.hooks.after, self._seconds)
 
-    def _run(self, script: str, label: str, limit: int) -> Result:
+    def _run(self, script: str, label: str, limit: int) -> CommandResult:
         """On one session: opening another may need what `before` has stopped."""
         self._shell = self._shell or self.connect()
         try:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from deployer.checks.live_units import refuse_not_brought
-from deployer.provisioning.code_upload import Place, install, ship
-from deployer.release.context import Run, needed
+from deployer.provisioning.code_upload import UploadPaths, install, ship
+from deployer.release.context import ReleaseContext, needed
 from reconciler.errors import CommandFailed, ShellError
 from reconciler.machine.clone_check import verify_quarantine
 from reconciler.machine.shell import Shell
@@ -17,12 +17,12 @@ _MASKED = (
 )
 
 
-def code(run: Run) -> str:
+def code(run: ReleaseContext) -> str:
     """Ship and install. A machine has the old tree or the new one, never a mixture."""
     said = run.ports.service.code
     shells = [one.shell for one in run.machines]
     packed = needed(run.code, "code")
-    place = Place(said.path, run.deploy.stem, _below(said.path, run.env_file))
+    place = UploadPaths(said.path, run.deploy.stem, _below(said.path, run.env_file))
     ship(shells, packed, place, run.progress("code", "uploaded"))
     limit = run.ports.service.limits.install
     try:
@@ -38,7 +38,7 @@ def code(run: Run) -> str:
     return f"{run.release} on {machines}"
 
 
-def _still_shut(run: Run, shell: Shell) -> None:
+def _still_shut(run: ReleaseContext, shell: Shell) -> None:
     """An install line is anybody's: the gate may be gone, and a worker be at work."""
     try:
         verify_quarantine(shell, run.gate)

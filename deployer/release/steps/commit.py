@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from deployer.release.context import Run, needed
+from deployer.release.context import ReleaseContext, needed
 from reconciler.errors import DatabaseError
 from reconciler.model.fencing import FencedAct
 
 
-def commit(run: Run) -> str:
+def commit(run: ReleaseContext) -> str:
     """Swap the ledger and the A record together. Past this, nothing of this deploy is deleted."""
     _verify_freeze(run)
     reading = needed(run.reading, "reading")
@@ -16,7 +16,7 @@ def commit(run: Run) -> str:
     return f"{', '.join(run.at)} in generation {run.held.generation}"
 
 
-def _verify_freeze(run: Run) -> None:
+def _verify_freeze(run: ReleaseContext) -> None:
     """No write may have slipped into the old database since the dump began.
 
     Privileges bind every role but an owner's own DDL, so the schema's digest is compared

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from deployer.compute import InstanceFacts
-from deployer.release.context import NewMachine, Run, needed
+from deployer.release.context import NewMachine, ReleaseContext, needed
 from deployer.release.live.cloud_init_check import inherited_key, no_cloud_init
 from reconciler.errors import CannotConnect, CommandFailed, ToolError
 from reconciler.machine.clone_check import verify_quarantine
@@ -12,7 +12,7 @@ from reconciler.util.concurrency import side_by_side
 from reconciler.wiring.service_access import ssh_address
 
 
-def connect(run: Run) -> str:
+def connect(run: ReleaseContext) -> str:
     """Open a session on every machine, side by side; check sudo and the quarantine."""
     opened: list[NewMachine] = []
     try:
@@ -25,7 +25,7 @@ def connect(run: Run) -> str:
     return f"host key {key[:16]}… pinned; no unit has run"
 
 
-def _machine(run: Run, facts: InstanceFacts) -> NewMachine:
+def _machine(run: ReleaseContext, facts: InstanceFacts) -> NewMachine:
     said = run.ports.service.instance
     address = facts.public_address if run.public else facts.private_address
     reached = ssh_address(said, facts.private_address, facts.public_address)
@@ -42,7 +42,7 @@ def _machine(run: Run, facts: InstanceFacts) -> NewMachine:
     return NewMachine(facts.id, address, shell)
 
 
-def _console(run: Run, facts: InstanceFacts) -> str:
+def _console(run: ReleaseContext, facts: InstanceFacts) -> str:
     """The last lines of the console: what the machine itself says of its boot."""
     try:
         lines = run.ports.compute.console(facts.id).splitlines()[-40:]
@@ -51,7 +51,7 @@ def _console(run: Run, facts: InstanceFacts) -> str:
     return "\n".join([f"last lines of the console of {facts.id}:", *lines])
 
 
-def _check(run: Run, shell: Shell) -> None:
+def _check(run: ReleaseContext, shell: Shell) -> None:
     try:
         shell.run(Command("true", "sudo -n", sudo=True, timeout=30))
     except CommandFailed as error:

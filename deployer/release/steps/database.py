@@ -9,9 +9,9 @@ from __future__ import annotations
 from deployer import events as e
 from deployer.checks.database_access import refuse_clone, refuse_large_objects
 from deployer.provisioning.database_copy import CopyJob, copy_database
-from deployer.provisioning.local_shell import Here, Runner
+from deployer.provisioning.local_shell import LocalShell, Runner
 from deployer.release.clock import elapsed
-from deployer.release.context import Freeze, Run
+from deployer.release.context import Freeze, ReleaseContext
 from reconciler.config.service import Database
 from reconciler.database.port import DatabaseServer
 from reconciler.database.postgres.connection import AdminUrl
@@ -24,7 +24,7 @@ from reconciler.model.ledger_home import own
 from reconciler.util.concurrency import side_by_side
 
 
-def database(run: Run) -> str:
+def database(run: ReleaseContext) -> str:
     """Make this deploy's own database, and write its URL on every new machine."""
     config = run.ports.service.database
     server = run.ports.managed.reach.databases()
@@ -46,7 +46,7 @@ def database(run: Run) -> str:
     return f"{run.database}, a copy of {source}"
 
 
-def _source(run: Run, config: Database, server: DatabaseServer) -> str:
+def _source(run: ReleaseContext, config: Database, server: DatabaseServer) -> str:
     """The live database's name: what the clone's env file says, for it is the live machine's."""
     shell = run.machines[0].shell
     path = run.ports.service.app.env_file or ""
@@ -61,7 +61,9 @@ def _source(run: Run, config: Database, server: DatabaseServer) -> str:
     return name
 
 
-def _refuse_anothers(run: Run, server: DatabaseServer, live: DeployId, source: str) -> None:
+def _refuse_anothers(
+    run: ReleaseContext, server: DatabaseServer, live: DeployId, source: str
+) -> None:
     """What is shut has to be live's own: any other would not be opened again by a sweep."""
     memory = next(one.memory for one in server.databases() if one.name == source)
     places = own(str(run.ports.managed.address), run.held.ledger)
@@ -76,7 +78,7 @@ def _refuse_anothers(run: Run, server: DatabaseServer, live: DeployId, source: s
 
 
 def _freeze(
-    run: Run, config: Database, server: DatabaseServer, live: DeployId, source: str
+    run: ReleaseContext, config: Database, server: DatabaseServer, live: DeployId, source: str
 ) -> None:
     if config.writes == "freeze":
         run.held.shorten()
@@ -99,12 +101,12 @@ def _freeze(
     run.emit(e.FreezeBegan(limit))
 
 
-def _create(run: Run, config: Database, server: DatabaseServer, like: str) -> None:
+def _create(run: ReleaseContext, config: Database, server: DatabaseServer, like: str) -> None:
     memory = Memory(run.deploy, str(run.ports.managed.address), run.held.now)
     server.create(run.database, config.app_role, memory, like)
 
 
-def _copy(run: Run, config: Database, server: DatabaseServer, source: str) -> None:
+def _copy(run: ReleaseContext, config: Database, server: DatabaseServer, source: str) -> None:
     secret = run.ports.resolve(config.admin)
     job = CopyJob(
         admin=AdminUrl.parse(secret.reveal()),
@@ -114,12 +116,12 @@ def _copy(run: Run, config: Database, server: DatabaseServer, source: str) -> No
         frozen=config.writes == "freeze",
         timeout=run.within(run.ports.service.limits.copy_),
     )
-    runner: Runner = Here() if config.run == "here" else run.machines[0].shell
+    runner: Runner = LocalShell() if config.run == "here" else run.machines[0].shell
     copy_database(job, runner, server, run.progress("database", f"restore of {source}"))
     run.within(run.ports.service.limits.copy_)
 
 
-def _point(run: Run, config: Database) -> None:
+def _point(run: ReleaseContext, config: Database) -> None:
     """Write the new database's name into the env file of every machine (0600, by stdin)."""
     url = run.ports.resolve(config.url).reveal() if config.url else None
     side_by_side(

@@ -7,27 +7,27 @@ there; the old database stays shut; labels last; then retention.
 from __future__ import annotations
 
 from deployer import events as e
-from deployer.release.context import Run
+from deployer.release.context import ReleaseContext
 from deployer.release.undo import left_lines
 from deployer.release.wait_listed import wait_until_listed
 from reconciler.errors import ToolError
-from reconciler.model.outcome import Fate, Outcome
-from reconciler.plan.service_plan import Ask
+from reconciler.model.outcome import Outcome, OutcomeStatus
+from reconciler.plan.service_plan import SweepRequest
 from reconciler.sweep.runner import sweep
 
 
-def follow_up(run: Run) -> str:
+def follow_up(run: ReleaseContext) -> str:
     """Drive the service to its desired state. What fails is remembered, not raised."""
     managed = run.ports.managed
 
     def tell(one: Outcome) -> None:
-        if one.fate is not Fate.DONE:
-            run.note("follow-up", f"{one.resource.kind} {one.resource.id}: {one.fate} {one.text}")
+        if one.status is not OutcomeStatus.DONE:
+            run.note("follow-up", f"{one.resource.kind} {one.resource.id}: {one.status} {one.text}")
 
     try:
         if not wait_until_listed(run):
             run.unfinished.append("the new machines are not listed by their tags yet")
-        ask = Ask(managed.retention, run.old_ttl, spare=run.options.despite)
+        ask = SweepRequest(managed.retention, run.old_ttl, spare=run.options.despite)
         result = sweep([managed], {managed.name: ask}, tell)
     except ToolError as error:
         run.unfinished.append(str(error))

@@ -14,8 +14,8 @@ from deployer.checks import refusals
 from deployer.checks.database_access import refuse_access
 from deployer.checks.leftovers import dirt_lines
 from deployer.checks.live_units import check_live
-from deployer.checks.service_state import DOUBTED, Survey, survey
-from deployer.release.context import Run
+from deployer.checks.service_state import NOT_OURS, ServiceState, survey
+from deployer.release.context import ReleaseContext
 from deployer.release.live.dns_names import refuse_names
 from deployer.release.live.gate import refuse_nameless
 from deployer.release.steps.image import live_machine
@@ -32,25 +32,25 @@ from reconciler.model.resource import DATABASE, INSTANCE
 from reconciler.plan.circuit_breaker import Breaker
 from reconciler.plan.service_plan import ServicePlan
 from reconciler.sweep.runner import sweep
-from reconciler.util.polling import Pace, looks
+from reconciler.util.polling import Backoff, looks
 
 
-def guard(run: Run) -> str:
+def guard(run: ReleaseContext) -> str:
     """Refuse with exit 3 unless the service is known, clean and free; choose the deploy's id."""
-    todo, reading = look(run)
+    service_plan, reading = look(run)
     if run.options.wait:
-        todo, reading = _wait(run, todo, reading)
-    if run.options.sweep_first and dirt(todo, run.options.despite):
+        service_plan, reading = _wait(run, service_plan, reading)
+    if run.options.sweep_first and dirt(service_plan, run.options.despite):
         _sweep(run)
-        todo, reading = look(run)
-    refuse(run, todo, reading)
-    refuse_names(run, todo, reading)
+        service_plan, reading = look(run)
+    refuse(run, service_plan, reading)
+    refuse_names(run, service_plan, reading)
     _refuse_no_key(run)
-    for note in refuse_access(run.ports, todo, reading.ledger):
+    for note in refuse_access(run.ports, service_plan, reading.ledger):
         run.note("guard", note)
-    run.todo = todo
+    run.service_plan = service_plan
     refuse_nameless(run, live_machine(run))
-    for line in check_live(run.ports, todo, run.options.despite):
+    for line in check_live(run.ports, service_plan, run.options.despite):
         run.emit(e.Warned(line))
     run.id = new_id(run.ports.service.name, reading)
     run.old_ttl = reading.drain_ttl
@@ -58,25 +58,25 @@ def guard(run: Run) -> str:
     return "clean" if reading.ledger and reading.ledger.live else "a first release"
 
 
-def look(run: Run) -> tuple[ServicePlan, Reading]:
+def look(run: ReleaseContext) -> tuple[ServicePlan, Reading]:
     """The service's plan, and the reading it was made from."""
     seen = survey(run.ports)
     if seen.reading is None:
-        raise refusals.unknown(seen.todo.root)
+        raise refusals.unknown(seen.service_plan.root)
     _refuse_unreachable(seen)
     run.reading = seen.reading
     run.was = _release_of_live(seen)
-    return seen.todo, seen.reading
+    return seen.service_plan, seen.reading
 
 
-def _refuse_unreachable(seen: Survey) -> None:
+def _refuse_unreachable(seen: ServiceState) -> None:
     """What cannot be reached now cannot be copied later: say so before anything is made."""
     gap = next((one for one in seen.inventory.gaps if one.kind == DATABASE), None)
-    if gap is not None and not seen.todo.problem:
-        raise refusals.no_databases(seen.todo.service, gap)
+    if gap is not None and not seen.service_plan.problem:
+        raise refusals.no_databases(seen.service_plan.service, gap)
 
 
-def _release_of_live(seen: Survey) -> str:
+def _release_of_live(seen: ServiceState) -> str:
     live = seen.ledger.live if seen.ledger else None
     machines = seen.machines(live.id) if live else ()
     said = next((one.tags[t.RELEASE] for one in machines if t.RELEASE in one.tags), "")
@@ -89,7 +89,7 @@ def new_id(service: str, reading: Reading) -> DeployId:
     return DeployId(service, reading.now.replace(microsecond=0), suffix)
 
 
-def dirt(todo: ServicePlan, despite: frozenset[str] = frozenset()) -> list[Verdict]:
+def dirt(service_plan: ServicePlan, despite: frozenset[str] = frozenset()) -> list[Verdict]:
     """The garbage that is in the way.
 
     Not what `--despite` names, nor what that uses; nor what retention is about to forget: that is
@@ -97,57 +97,62 @@ def dirt(todo: ServicePlan, despite: frozenset[str] = frozenset()) -> list[Verdi
     """
     return [
         one
-        for one in todo.deletes
-        if one.thing.deploy not in todo.forget and not despite & {one.thing.id, *one.thing.used_by}
+        for one in service_plan.deletes
+        if one.resource.deploy not in service_plan.forget
+        and not despite & {one.resource.id, *one.resource.used_by}
     ]
 
 
-def refuse(run: Run, todo: ServicePlan, reading: Reading) -> None:
+def refuse(run: ReleaseContext, service_plan: ServicePlan, reading: Reading) -> None:
     """Raise Refused for whatever stands in the way of a release."""
     ledger = reading.ledger
-    if todo.problem:
-        raise refusals.unknown(todo.root)
+    if service_plan.problem:
+        raise refusals.unknown(service_plan.root)
     if ledger is None or ledger.live is None:
         _refuse_first(run, reading)
     if ledger is None:
         return
-    if todo.notes:
-        raise refusals.moved(todo)
-    if ledger.lease is not None and todo.end is None:
-        raise refusals.held(todo, ledger.lease)
-    left = dirt(todo, run.options.despite)
+    if service_plan.notes:
+        raise refusals.moved(service_plan)
+    if ledger.lease is not None and service_plan.end is None:
+        raise refusals.held(service_plan, ledger.lease)
+    left = dirt(service_plan, run.options.despite)
     # Another set of units is no dirt: this release gates by it, and its follow-up tells everybody.
-    if left or todo.end is not None or any(not one.units_only for one in todo.repairs):
-        raise refusals.dirt(todo, left, dirt_lines(left, reading.now))
+    if (
+        left
+        or service_plan.end is not None
+        or any(not one.units_only for one in service_plan.repairs)
+    ):
+        raise refusals.dirt(service_plan, left, dirt_lines(left, reading.now))
     if ledger.live is not None:
-        _refuse_headless(todo, ledger.live)
+        _refuse_headless(service_plan, ledger.live)
 
 
-def _refuse_headless(todo: ServicePlan, live: Live) -> None:
+def _refuse_headless(service_plan: ServicePlan, live: Live) -> None:
     """Live must have a machine to clone, and none that only looks like its own.
 
     Whose birth is not proved is nobody's to stop: its jobs would go on beside the new release's.
     """
     there = [
         one
-        for one in todo.verdicts
-        if one.thing.kind == INSTANCE and set(one.thing.addresses) & set(live.at)
+        for one in service_plan.verdicts
+        if one.resource.kind == INSTANCE and set(one.resource.addresses) & set(live.at)
     ]
     for one in there:
-        if one.reason in DOUBTED:
-            raise refusals.doubted(todo.service, live, one)
-    if not any(one.thing.state == "running" for one in there):
-        raise refusals.nothing_to_clone(todo.service, live)
+        if one.reason in NOT_OURS:
+            raise refusals.doubted(service_plan.service, live, one)
+    if not any(one.resource.state == "running" for one in there):
+        raise refusals.nothing_to_clone(service_plan.service, live)
 
 
-def _refuse_no_key(run: Run) -> None:
+def _refuse_no_key(run: ReleaseContext) -> None:
     """The SSH key is wanted as soon as there is a machine: missing, it is missed before."""
     key = run.ports.service.ssh.key
     if key is not None:
         run.ports.resolve(key)
 
 
-def _refuse_first(run: Run, reading: Reading) -> None:
+def _refuse_first(run: ReleaseContext, reading: Reading) -> None:
     """A first release starts from a configured image, and only where nobody serves yet."""
     service, managed = run.ports.service, run.ports.managed
     if reading.a is not None:
@@ -162,40 +167,42 @@ def _refuse_first(run: Run, reading: Reading) -> None:
         )
 
 
-def _wait(run: Run, todo: ServicePlan, reading: Reading) -> tuple[ServicePlan, Reading]:
+def _wait(
+    run: ReleaseContext, service_plan: ServicePlan, reading: Reading
+) -> tuple[ServicePlan, Reading]:
     """Look again until nobody holds the lease, for as long as asked.
 
     A release that fails ends its lease before it removes what it made (rule 3): that it still
     does so is no dirt yet to one who waits.
     """
-    pace = Pace(first=1.0, longest=10.0, deadline=run.options.wait.total_seconds())
+    pace = Backoff(first=1.0, longest=10.0, deadline=run.options.wait.total_seconds())
     awaited: set[DeployId] = set()
     for _ in looks(pace):
         lease = reading.ledger.lease if reading.ledger else None
-        if todo.end is not None or todo.problem:
+        if service_plan.end is not None or service_plan.problem:
             break
         if lease is not None:
             awaited.add(lease.id)
             run.note("guard", refusals.waited(lease, reading.now))
-        elif _cleaning_up(run, todo, awaited):
+        elif _cleaning_up(run, service_plan, awaited):
             run.note("guard", "waiting for the other release to clean up after itself")
         else:
             break
-        todo, reading = look(run)
-    return todo, reading
+        service_plan, reading = look(run)
+    return service_plan, reading
 
 
-def _cleaning_up(run: Run, todo: ServicePlan, awaited: set[DeployId]) -> bool:
+def _cleaning_up(run: ReleaseContext, service_plan: ServicePlan, awaited: set[DeployId]) -> bool:
     """Whether a release that we waited for has not yet put everything back."""
     if not awaited or run.options.sweep_first:
         return False
-    left = dirt(todo, run.options.despite)
-    return any(not one.units_only for one in todo.repairs) or any(
-        one.thing.deploy in awaited for one in left
+    left = dirt(service_plan, run.options.despite)
+    return any(not one.units_only for one in service_plan.repairs) or any(
+        one.resource.deploy in awaited for one in left
     )
 
 
-def _sweep(run: Run) -> None:
+def _sweep(run: ReleaseContext) -> None:
     managed = run.ports.managed
     run.note("guard", "sweeping first")
     breaker = Breaker(managed.cap)
@@ -207,7 +214,7 @@ def _sweep(run: Run) -> None:
     run.note("guard", f"swept: {len(result.gone)} things removed")
 
 
-def _refuse_full(run: Run, reading: Reading) -> None:
+def _refuse_full(run: ReleaseContext, reading: Reading) -> None:
     """The ledger after our commit must fit into one TXT value: found out before, not at the end."""
     old = settle(reading.ledger or ledgers.opened(), run.ports.managed.address)
     mine = run.deploy

@@ -6,7 +6,7 @@ import time
 
 from deployer.checks import refusals
 from deployer.compute import ImageFacts, ImageOrder, InstanceFacts
-from deployer.release.context import Run
+from deployer.release.context import ReleaseContext
 from deployer.release.inferred_settings import birth_tags
 from deployer.release.live.gate import place_on_live
 from deployer.release.live.image_hooks import ImageHooks, refuse_let_go
@@ -14,12 +14,12 @@ from reconciler.errors import CloudError, CloudUnclear, ToolError
 from reconciler.machine.shell import Shell
 from reconciler.model import tags as t
 from reconciler.model.resource import IMAGE, INSTANCE, SNAPSHOT
-from reconciler.util.polling import Pace
+from reconciler.util.polling import Backoff
 from reconciler.util.secret import Reference
 from reconciler.util.signals import held_back
 
 
-def image(run: Run) -> str:
+def image(run: ReleaseContext) -> str:
     """Make the image of the live machine, or take the configured one; wait until it can launch."""
     service = run.ports.service
     live = live_machine(run)
@@ -48,7 +48,7 @@ def image(run: Run) -> str:
     return f"{run.image} of {live.id}, {reboot}"
 
 
-def _let_go(run: Run, hooks: ImageHooks, live: InstanceFacts) -> str:
+def _let_go(run: ReleaseContext, hooks: ImageHooks, live: InstanceFacts) -> str:
     """Run `after`. Where that fails, live may be stopped still: no undo may call that clean."""
     try:
         return hooks.after()
@@ -57,7 +57,7 @@ def _let_go(run: Run, hooks: ImageHooks, live: InstanceFacts) -> str:
         raise
 
 
-def _base(run: Run) -> str:
+def _base(run: ReleaseContext) -> str:
     """The configured image's id; what stands in a parameter is resolved late."""
     said = run.ports.service.instance.image or ""
     if not said.startswith("ssm:"):
@@ -65,7 +65,7 @@ def _base(run: Run) -> str:
     return run.ports.resolve(Reference.parse(said)).reveal().strip()
 
 
-def _create(run: Run, order: ImageOrder) -> None:
+def _create(run: ReleaseContext, order: ImageOrder) -> None:
     # Just before the call, so that a lost reply is accounted for by its name; and no sooner: the
     # undo repeats what was ordered, and an image may be told to reboot the live machine.
     run.image_order = order
@@ -79,7 +79,7 @@ def _create(run: Run, order: ImageOrder) -> None:
         raise
 
 
-def live_machine(run: Run) -> InstanceFacts | None:
+def live_machine(run: ReleaseContext) -> InstanceFacts | None:
     """A running machine of the live deploy to clone; None for a first release."""
     reading = run.reading
     ledger = reading.ledger if reading else None
@@ -94,15 +94,17 @@ def live_machine(run: Run) -> InstanceFacts | None:
     return min(running, key=lambda one: one.id)
 
 
-def _hooks(run: Run) -> ImageHooks:
+def _hooks(run: ReleaseContext) -> ImageHooks:
     """The configured commands on the live machine (flush, fsfreeze and its end)."""
     managed, service = run.ports.managed, run.ports.service
 
     def connect() -> Shell:
-        things = run.todo.verdicts if run.todo else ()
+        resources = run.service_plan.verdicts if run.service_plan else ()
         source = run.source.id if run.source else ""
         machine = next(
-            one.thing for one in things if one.thing.kind == INSTANCE and one.thing.id == source
+            one.resource
+            for one in resources
+            if one.resource.kind == INSTANCE and one.resource.id == source
         )
         return managed.reach.shell(machine)
 
@@ -110,13 +112,13 @@ def _hooks(run: Run) -> ImageHooks:
     return ImageHooks(run.deploy, service.image, limits.hook, limits.boot, connect)
 
 
-def _wait(run: Run) -> None:
+def _wait(run: ReleaseContext) -> None:
     """Wait until the image is available; the limit is ours, and the error names the cause."""
     limit = run.ports.service.limits.image.total_seconds()
     found: ImageFacts | None = None
-    for _ in run.looks(Pace(first=0.1, longest=10.0, deadline=limit)):
+    for _ in run.looks(Backoff(first=0.1, longest=10.0, deadline=limit)):
         found = run.ports.compute.image(run.image)
-        gone = run.image_seen.learn(found.state if found else None, time.monotonic())
+        gone = run.image_seen.update(found.state if found else None, time.monotonic())
         if found is not None and found.state == "available":
             return
         if found is not None and found.state in ("pending", "transient"):
@@ -130,7 +132,7 @@ def _wait(run: Run) -> None:
     )
 
 
-def _refuse_ended(run: Run, found: ImageFacts | None, *, gone: bool) -> None:
+def _refuse_ended(run: ReleaseContext, found: ImageFacts | None, *, gone: bool) -> None:
     """An image that failed or went will not come. The ledger first: an abort explains either."""
     run.held.verify()
     if found is not None:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from deployer.compute import InstanceFacts, LaunchOrder
 from deployer.provisioning.user_data import user_data
-from deployer.release.context import Run
+from deployer.release.context import ReleaseContext
 from deployer.release.inferred_settings import Shape, birth_tags, shape
 from reconciler.errors import CloudError, CloudUnclear, ConfigError, ToolError
 from reconciler.machine.host_key import make_host_key
 from reconciler.model.resource import INSTANCE, INTERFACE, VOLUME
-from reconciler.util.polling import Pace
+from reconciler.util.polling import Backoff
 from reconciler.util.signals import held_back
 
 NO_CAPACITY = "InsufficientInstanceCapacity"
 
 
-def launch(run: Run) -> str:
+def launch(run: ReleaseContext) -> str:
     """Launch all machines or none, in the first subnet that has room, and wait until they run."""
     wanted = shape(run.ports.service, run.source, _live_addresses(run))
     run.public = wanted.public
@@ -27,12 +27,12 @@ def launch(run: Run) -> str:
     return f"{len(run.launched)} × {wanted.type}; kept from acting: {gated}"
 
 
-def _live_addresses(run: Run) -> tuple[str, ...]:
+def _live_addresses(run: ReleaseContext) -> tuple[str, ...]:
     ledger = run.reading.ledger if run.reading else None
     return ledger.live.at if ledger and ledger.live else ()
 
 
-def _in_a_subnet(run: Run, wanted: Shape) -> None:
+def _in_a_subnet(run: ReleaseContext, wanted: Shape) -> None:
     """Try the subnets in turn. Each zone has its own token: idempotency is zonal (aws.md §1)."""
     if not wanted.subnets:
         raise ConfigError("instance.subnets is needed where there is no live machine to copy")
@@ -53,7 +53,7 @@ def _in_a_subnet(run: Run, wanted: Shape) -> None:
             run.note("launch", f"no capacity in {subnet}, trying the next")
 
 
-def _order(run: Run, wanted: Shape, subnet: str) -> LaunchOrder:
+def _order(run: ReleaseContext, wanted: Shape, subnet: str) -> LaunchOrder:
     service = run.ports.service
     tags = birth_tags(run)
     key = run.host_key
@@ -78,11 +78,11 @@ def _order(run: Run, wanted: Shape, subnet: str) -> LaunchOrder:
     )
 
 
-def _wait(run: Run) -> None:
+def _wait(run: ReleaseContext) -> None:
     """Wait until every machine runs. One that ends instead says why (StateReason)."""
     limit = run.ports.service.limits.boot.total_seconds()
     found: tuple[InstanceFacts, ...] = ()
-    for _ in run.looks(Pace(first=0.1, longest=3.0, deadline=limit)):
+    for _ in run.looks(Backoff(first=0.1, longest=3.0, deadline=limit)):
         found = run.ports.compute.instances(run.launched)
         _refuse_ended(run, found)
         up = [one for one in found if _is_up(run, one)]
@@ -96,17 +96,17 @@ def _wait(run: Run) -> None:
     )
 
 
-def _is_up(run: Run, one: InstanceFacts) -> bool:
+def _is_up(run: ReleaseContext, one: InstanceFacts) -> bool:
     """Running, and at the address that the record will get: a private one would be a dead end."""
     return one.state == "running" and (bool(one.public_address) or not run.public)
 
 
-def _said(run: Run, one: InstanceFacts) -> str:
+def _said(run: ReleaseContext, one: InstanceFacts) -> str:
     lacks = run.public and not one.public_address
     return f"{one.id} {one.state}{', no public address' if lacks else ''}"
 
 
-def _refuse_ended(run: Run, found: tuple[InstanceFacts, ...]) -> None:
+def _refuse_ended(run: ReleaseContext, found: tuple[InstanceFacts, ...]) -> None:
     for one in found:
         if one.state not in ("pending", "running"):
             run.held.verify()  # an abort explains it

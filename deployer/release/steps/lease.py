@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from deployer.release.context import Run, needed
-from deployer.release.lease_holder import Lease
+from deployer.release.context import ReleaseContext, needed
+from deployer.release.lease_holder import LeaseHolder
 from deployer.release.lease_terms import terms_of
 
 
-def take(run: Run) -> str:
+def take(run: ReleaseContext) -> str:
     """Acquire the lease by a swap against the very value the guard read."""
     terms = terms_of(run.ports.service.lease)
     reading = needed(run.reading, "reading")
-    lease = Lease(
+    lease = LeaseHolder(
         run.ports.managed.ledgers,
         reading,
         run.deploy,

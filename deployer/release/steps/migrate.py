@@ -9,12 +9,12 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 
-from deployer.release.context import Run
+from deployer.release.context import ReleaseContext
 from reconciler.database.port import DatabaseInfo
 from reconciler.machine.shell import Command
 
 
-def migrate(run: Run) -> str:
+def migrate(run: ReleaseContext) -> str:
     """Run the configured commands in the code's directory with the app's environment."""
     config = run.ports.service.database
     lines = config.migrate if config else ()
@@ -29,7 +29,7 @@ def migrate(run: Run) -> str:
     return run.schema or "migrated"
 
 
-def _run(run: Run, lines: tuple[str, ...]) -> str:
+def _run(run: ReleaseContext, lines: tuple[str, ...]) -> str:
     said = ""
     for line in lines:
         limit = run.within(run.ports.service.limits.migrate)
@@ -39,13 +39,13 @@ def _run(run: Run, lines: tuple[str, ...]) -> str:
     return said
 
 
-def _database(run: Run) -> DatabaseInfo | None:
+def _database(run: ReleaseContext) -> DatabaseInfo | None:
     server = run.ports.managed.reach.databases()
     infos = server.databases() if server else ()
     return next((one for one in infos if one.name == run.database), None)
 
 
-def _remember(run: Run, before: DatabaseInfo | None) -> None:
+def _remember(run: ReleaseContext, before: DatabaseInfo | None) -> None:
     """Only in the very database that we have made: without a memory it would be nobody's."""
     server, now = run.ports.managed.reach.databases(), _database(run)
     if server is None or before is None or before.memory is None or now is None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from deployer.provisioning.smoke_checks import Subject
 from deployer.provisioning.smoke_runner import smoke_subjects
-from deployer.release.context import Run
+from deployer.release.context import ReleaseContext
 
 
-def smoke(run: Run) -> str:
+def smoke(run: ReleaseContext) -> str:
     """Ask every new machine at its own address."""
     units = run.ports.service.app.units
     subjects = [Subject(one.address, one.shell, units) for one in run.machines]

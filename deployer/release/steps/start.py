@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from deployer.release.context import Run
+from deployer.release.context import ReleaseContext
 from reconciler.machine.unit_control import Act, obey
 from reconciler.util.concurrency import side_by_side
 
 
-def start(run: Run) -> str:
+def start(run: ReleaseContext) -> str:
     """Let the app run, under the fence: a start that comes late must find itself refused."""
     act = Act(run.held.generation, str(run.deploy), app="run", jobs="stop")
     side_by_side(run.machines, lambda one: obey(one.shell, run.gate, act))

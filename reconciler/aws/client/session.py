@@ -26,9 +26,9 @@ from reconciler.aws.client.describe_tags_parser import LeanParsers
 from reconciler.aws.client.errors import THROTTLED, calling
 from reconciler.aws.client.response_events import OnAnswer, listen
 from reconciler.aws.client.service_loader import LOADER
-from reconciler.aws.client.throttle import Buckets
+from reconciler.aws.client.throttle import TokenBuckets
 from reconciler.errors import AccessDenied
-from reconciler.model.tags import Place
+from reconciler.model.tags import AccountRegion
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
@@ -49,7 +49,9 @@ ONCE = READS.merge(Config(retries={"mode": "standard", "total_max_attempts": 1})
 class _Account:
     """Whose calls these are: one session an account, shared by the clients of its regions."""
 
-    def __init__(self, place: Place, role: str, profile: str, on_answer: OnAnswer | None) -> None:
+    def __init__(
+        self, place: AccountRegion, role: str, profile: str, on_answer: OnAnswer | None
+    ) -> None:
         self.account = place.account
         self.lock = threading.RLock()
         self._on_answer = on_answer
@@ -109,7 +111,7 @@ class Aws:
 
     def __init__(
         self,
-        place: Place,
+        place: AccountRegion,
         *,
         role: str = "",
         profile: str = "",
@@ -118,7 +120,7 @@ class Aws:
         self.place = place
         self._account = _Account(place, role, profile, on_answer)
         self._clients: dict[tuple[str, bool], Any] = {}
-        self.buckets = Buckets()
+        self.buckets = TokenBuckets()
 
     def in_region(self, region: str) -> Aws:
         """The same account elsewhere: its role is assumed, and its id checked, only once."""
@@ -190,7 +192,7 @@ class Aws:
         return client
 
 
-def _pace(client: Any, buckets: Buckets) -> None:
+def _pace(client: Any, buckets: TokenBuckets) -> None:
     """Let every attempt of the client, botocore's own retries too, wait for its tokens."""
 
     def before(request: Any, operation_name: str, **_: Any) -> None:

@@ -76,7 +76,7 @@ class _Bucket:
 
 
 @dataclass
-class Buckets:
+class TokenBuckets:
     """The buckets of one account and region, shared by all threads."""
 
     clock: Callable[[], float] = time.monotonic

@@ -229,12 +229,12 @@ def _tag_at_birth(scope: Scope) -> Document:
 def _label_and_delete(scope: Scope) -> list[Document]:
     label = {**_is_ours(scope), **_only_tags((t.STATE, t.UNITS))}
     free = {**_is_ours(scope), "Null": {f"aws:ResourceTag/{t.HOLD}": "true"}}
-    things = [*_arns(scope, *_MADE, *_OF_HOOKS), *_rds(scope)]
+    resources = [*_arns(scope, *_MADE, *_OF_HOOKS), *_rds(scope)]
     writes = ("ec2:CreateTags", "rds:AddTagsToResource")
     return [
-        _allow("ChangeTheLabelAndNoOtherTag", writes, things, label),
-        _allow("DeleteOnlyWhatIsOursAndNotHeld", DELETE, things, free),
-        *([_allow("TakeProtectionOff", LIFT, things, free)] if scope.lifts else []),
+        _allow("ChangeTheLabelAndNoOtherTag", writes, resources, label),
+        _allow("DeleteOnlyWhatIsOursAndNotHeld", DELETE, resources, free),
+        *([_allow("TakeProtectionOff", LIFT, resources, free)] if scope.lifts else []),
     ]
 
 
@@ -288,7 +288,7 @@ def _roles(scope: Scope) -> list[Document]:
 
 def _people(scope: Scope) -> list[Document]:
     """Telling people, and writing on a thing that they were told of it."""
-    things, key = _arns(scope, *_MADE), {**_is_ours(scope), **_only_tags((t.NOTICED,))}
-    told = [_allow("SayWhenPeopleWereTold", "ec2:CreateTags", things, key)]
+    resources, key = _arns(scope, *_MADE), {**_is_ours(scope), **_only_tags((t.NOTICED,))}
+    told = [_allow("SayWhenPeopleWereTold", "ec2:CreateTags", resources, key)]
     topics = [_allow("TellPeople", "sns:Publish", list(scope.topics))] if scope.topics else []
     return [*told, *topics] if scope.notices else []

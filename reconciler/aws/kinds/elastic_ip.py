@@ -14,7 +14,7 @@ from reconciler.aws.deletion import Deleter
 from reconciler.aws.kinds.kind import Kind
 from reconciler.model.outcome import Outcome
 from reconciler.model.resource import ADDRESS, Resource
-from reconciler.model.tags import Place
+from reconciler.model.tags import AccountRegion
 
 
 def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:
@@ -24,12 +24,12 @@ def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:
             yield _resource(one, reads.place)
 
 
-def delete(deleter: Deleter, things: Sequence[Resource]) -> Iterator[Outcome]:
+def delete(deleter: Deleter, resources: Sequence[Resource]) -> Iterator[Outcome]:
     """Release them; AWS refuses an associated one (InvalidIPAddress.InUse)."""
-    yield from deleter.each("release_address", "AllocationId", things)
+    yield from deleter.each("release_address", "AllocationId", resources)
 
 
-def _resource(one: dict[str, Any], place: Place) -> Resource:
+def _resource(one: dict[str, Any], place: AccountRegion) -> Resource:
     # A NAT gateway or a load balancer holds an interface of which we see the id alone.
     holder = one.get("InstanceId") or one.get("NetworkInterfaceId") or one.get("AssociationId")
     public = tuple(address for address in (one.get("PublicIp"),) if address)

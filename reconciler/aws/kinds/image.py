@@ -17,7 +17,7 @@ from reconciler.aws.tag_index import YOUNG
 from reconciler.errors import CloudError
 from reconciler.model.outcome import Outcome
 from reconciler.model.resource import IMAGE, Resource
-from reconciler.model.tags import Place, label_of
+from reconciler.model.tags import AccountRegion, label_of
 
 OWN: dict[str, Any] = {"Owners": ["self"], "IncludeDeprecated": True, "IncludeDisabled": True}
 """Without these DescribeImages shows everybody's and hides some of one's own (aws.md §2)."""
@@ -32,9 +32,9 @@ def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:
             yield _resource(one, reads.place, shared=_is_shared(reads, one))
 
 
-def delete(deleter: Deleter, things: Sequence[Resource]) -> Iterator[Outcome]:
+def delete(deleter: Deleter, resources: Sequence[Resource]) -> Iterator[Outcome]:
     """Deregister them."""
-    yield from deleter.each("deregister_image", "ImageId", things)
+    yield from deleter.each("deregister_image", "ImageId", resources)
 
 
 def snapshots_of(one: dict[str, Any]) -> tuple[str, ...]:
@@ -61,7 +61,7 @@ def _is_shared(reads: Reads, one: dict[str, Any]) -> bool:
     return any(each.get("UserId") != reads.place.account for each in granted)
 
 
-def _resource(one: dict[str, Any], place: Place, *, shared: bool) -> Resource:
+def _resource(one: dict[str, Any], place: AccountRegion, *, shared: bool) -> Resource:
     mappings = one.get("BlockDeviceMappings") or ()
     return Resource(
         IMAGE,

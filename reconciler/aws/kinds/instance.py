@@ -8,9 +8,9 @@ from typing import Any
 from reconciler.aws.client.query import Reads, tags_of
 from reconciler.aws.deletion import Deleter
 from reconciler.aws.kinds.kind import Kind
-from reconciler.model.outcome import Fate, Outcome
+from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.model.resource import INSTANCE, Resource
-from reconciler.model.tags import Place
+from reconciler.model.tags import AccountRegion
 
 BATCH = 1000
 """Ids that TerminateInstances takes."""
@@ -24,33 +24,35 @@ def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:
                 yield _resource(one, reads.place)
 
 
-def delete(deleter: Deleter, things: Sequence[Resource]) -> Iterator[Outcome]:
+def delete(deleter: Deleter, resources: Sequence[Resource]) -> Iterator[Outcome]:
     """Terminate them. Idempotent; gracefully, so that it takes its time.
 
     Termination protection is a person's word. It is lifted only where the configuration says so,
     and only of what AWS has refused for it: by now that is garbage, verified a moment ago.
     """
-    for one in _terminate(deleter, things):
+    for one in _terminate(deleter, resources):
         if deleter.lifts and one.resource.id in deleter.protected:
             yield from _lifted(deleter, one)
         else:
             yield one
 
 
-def _terminate(deleter: Deleter, things: Sequence[Resource]) -> Iterator[Outcome]:
+def _terminate(deleter: Deleter, resources: Sequence[Resource]) -> Iterator[Outcome]:
     return deleter.batch(
-        "terminate_instances", lambda ids: {"InstanceIds": list(ids)}, things, BATCH
+        "terminate_instances", lambda ids: {"InstanceIds": list(ids)}, resources, BATCH
     )
 
 
 def _lifted(deleter: Deleter, refused: Outcome) -> Iterator[Outcome]:
     """Take the protection off, and ask again, once."""
-    thing, off = refused.resource, {"Value": False}
-    why = deleter.lift("modify_instance_attribute", InstanceId=thing.id, DisableApiTermination=off)
+    resource, off = refused.resource, {"Value": False}
+    why = deleter.lift(
+        "modify_instance_attribute", InstanceId=resource.id, DisableApiTermination=off
+    )
     if why:
-        yield Outcome(thing, Fate.BLOCKED, why)
+        yield Outcome(resource, OutcomeStatus.BLOCKED, why)
     else:
-        yield from _terminate(deleter, [thing])
+        yield from _terminate(deleter, [resource])
 
 
 def addresses_of(one: dict[str, Any]) -> tuple[str, ...]:
@@ -77,7 +79,7 @@ def public_of(one: dict[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(address for address in found if address))
 
 
-def _resource(one: dict[str, Any], place: Place) -> Resource:
+def _resource(one: dict[str, Any], place: AccountRegion) -> Resource:
     volumes = [mapping.get("Ebs", {}).get("VolumeId") for mapping in one["BlockDeviceMappings"]]
     public = public_of(one)
     interfaces = [each.get("NetworkInterfaceId") for each in one.get("NetworkInterfaces") or ()]

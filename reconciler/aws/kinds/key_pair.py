@@ -13,7 +13,7 @@ from reconciler.aws.deletion import Deleter
 from reconciler.aws.kinds.kind import Kind
 from reconciler.model.outcome import Outcome
 from reconciler.model.resource import KEY_PAIR, Resource
-from reconciler.model.tags import Place
+from reconciler.model.tags import AccountRegion
 
 
 def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:
@@ -23,12 +23,12 @@ def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:
             yield _resource(one, reads.place)
 
 
-def delete(deleter: Deleter, things: Sequence[Resource]) -> Iterator[Outcome]:
+def delete(deleter: Deleter, resources: Sequence[Resource]) -> Iterator[Outcome]:
     """Delete them. Harmless twice: AWS says yes to one that is gone."""
-    yield from deleter.each("delete_key_pair", "KeyPairId", things)
+    yield from deleter.each("delete_key_pair", "KeyPairId", resources)
 
 
-def _resource(one: dict[str, Any], place: Place) -> Resource:
+def _resource(one: dict[str, Any], place: AccountRegion) -> Resource:
     return Resource(
         KEY_PAIR,
         one["KeyPairId"],

@@ -16,7 +16,7 @@ from reconciler.errors import CloudError
 from reconciler.model import tags as t
 from reconciler.model.outcome import Outcome
 from reconciler.model.resource import TEMPLATE, Resource
-from reconciler.model.tags import Place
+from reconciler.model.tags import AccountRegion
 
 PAGE = 200
 """DescribeLaunchTemplates takes no more (B)."""
@@ -38,9 +38,9 @@ def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:
                 yield _resource(one, reads.place, _uses(reads, one["LaunchTemplateId"]))
 
 
-def delete(deleter: Deleter, things: Sequence[Resource]) -> Iterator[Outcome]:
+def delete(deleter: Deleter, resources: Sequence[Resource]) -> Iterator[Outcome]:
     """Delete them with all their versions."""
-    yield from deleter.each("delete_launch_template", "LaunchTemplateId", things)
+    yield from deleter.each("delete_launch_template", "LaunchTemplateId", resources)
 
 
 def _uses(reads: Reads, template: str) -> tuple[str, ...]:
@@ -69,7 +69,7 @@ def _named(version: dict[str, Any]) -> Iterator[str]:
             yield snapshot
 
 
-def _resource(one: dict[str, Any], place: Place, uses: tuple[str, ...]) -> Resource:
+def _resource(one: dict[str, Any], place: AccountRegion, uses: tuple[str, ...]) -> Resource:
     return Resource(
         TEMPLATE,
         one["LaunchTemplateId"],

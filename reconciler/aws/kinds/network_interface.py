@@ -10,9 +10,9 @@ from reconciler.aws.deletion import Deleter, judged
 from reconciler.aws.kinds.instance import interface_addresses
 from reconciler.aws.kinds.kind import Kind
 from reconciler.errors import AccessDenied, CloudError
-from reconciler.model.outcome import Fate, Outcome
+from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.model.resource import INTERFACE, Resource
-from reconciler.model.tags import Place
+from reconciler.model.tags import AccountRegion
 
 
 def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:
@@ -21,35 +21,39 @@ def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:
         yield _resource(one, reads.place)
 
 
-def delete(deleter: Deleter, things: Sequence[Resource]) -> Iterator[Outcome]:
+def delete(deleter: Deleter, resources: Sequence[Resource]) -> Iterator[Outcome]:
     """Delete those that are free, detach those that can be (the next round deletes them)."""
     try:
         found = {
             one["NetworkInterfaceId"]: one.get("Attachment") or {}
-            for one in _raw(Reads(deleter.aws), [thing.id for thing in things])
+            for one in _raw(Reads(deleter.aws), [resource.id for resource in resources])
         }
     except (CloudError, AccessDenied) as error:
-        yield from (Outcome(thing, Fate.FAILED, error.message) for thing in things)
+        yield from (
+            Outcome(resource, OutcomeStatus.FAILED, error.message) for resource in resources
+        )
         return
-    for thing in things:
-        attachment = found.get(thing.id, {})
+    for resource in resources:
+        attachment = found.get(resource.id, {})
         if attachment.get("AttachmentId"):
-            yield _detach(deleter, thing, attachment)
+            yield _detach(deleter, resource, attachment)
         else:
-            yield from deleter.each("delete_network_interface", "NetworkInterfaceId", [thing])
+            yield from deleter.each("delete_network_interface", "NetworkInterfaceId", [resource])
 
 
-def _detach(deleter: Deleter, thing: Resource, attachment: dict[str, Any]) -> Outcome:
+def _detach(deleter: Deleter, resource: Resource, attachment: dict[str, Any]) -> Outcome:
     holder = attachment.get("InstanceId") or attachment.get("InstanceOwnerId", "another service")
     if attachment.get("DeviceIndex", 0) == 0 or not attachment.get("InstanceId"):
-        return Outcome(thing, Fate.BLOCKED, f"it belongs to {holder} and goes with it")
+        return Outcome(resource, OutcomeStatus.BLOCKED, f"it belongs to {holder} and goes with it")
     if attachment.get("Status") == "detaching":
-        return Outcome(thing, Fate.PENDING, f"being detached from {holder}")
+        return Outcome(resource, OutcomeStatus.PENDING, f"being detached from {holder}")
     try:
         deleter.ask("detach_network_interface", AttachmentId=attachment["AttachmentId"])
     except (CloudError, AccessDenied) as error:
-        return judged(thing, error)
-    return Outcome(thing, Fate.DONE, f"detached from {holder}; to be deleted once it is free")
+        return judged(resource, error)
+    return Outcome(
+        resource, OutcomeStatus.DONE, f"detached from {holder}; to be deleted once it is free"
+    )
 
 
 def _raw(reads: Reads, ids: Sequence[str]) -> Iterator[dict[str, Any]]:
@@ -57,7 +61,7 @@ def _raw(reads: Reads, ids: Sequence[str]) -> Iterator[dict[str, Any]]:
         yield from page["NetworkInterfaces"]
 
 
-def _resource(one: dict[str, Any], place: Place) -> Resource:
+def _resource(one: dict[str, Any], place: AccountRegion) -> Resource:
     attachment = one.get("Attachment") or {}
     # What another service holds (a load balancer, RDS) names its owner instead of an instance.
     holder = attachment.get("InstanceId") or attachment.get("InstanceOwnerId")

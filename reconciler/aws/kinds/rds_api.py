@@ -13,7 +13,7 @@ from typing import Any
 from reconciler.aws.client.query import Reads
 from reconciler.aws.deletion import Deleter
 from reconciler.model import tags as t
-from reconciler.model.outcome import Fate, Outcome
+from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.model.resource import Resource
 from reconciler.model.tags import Label
 
@@ -44,26 +44,26 @@ def name_of(id_: str) -> str:
     return id_.partition(":")[2]
 
 
-def label(deleter: Deleter, things: Sequence[Resource], label: Label) -> Iterator[Outcome]:
+def label(deleter: Deleter, resources: Sequence[Resource], label: Label) -> Iterator[Outcome]:
     """Write the label on each: one call a thing."""
     tag = {"Key": t.STATE, "Value": label.value}
-    for thing in things:
-        request = {"ResourceName": _arn(deleter, thing), "Tags": [tag]}
+    for resource in resources:
+        request = {"ResourceName": _arn(deleter, resource), "Tags": [tag]}
         yield from deleter.on("rds").batch(
-            "add_tags_to_resource", _always(request), [thing], size=1
+            "add_tags_to_resource", _always(request), [resource], size=1
         )
 
 
 def delete(
-    deleter: Deleter, things: Sequence[Resource], operation: str, request: Callable[[str], Raw]
+    deleter: Deleter, resources: Sequence[Resource], operation: str, request: Callable[[str], Raw]
 ) -> Iterator[Outcome]:
     """One deletion a thing; what is on its way out already is only waited for."""
-    for thing in things:
-        if thing.state == "deleting":
-            yield Outcome(thing, Fate.PENDING, "being deleted")
+    for resource in resources:
+        if resource.state == "deleting":
+            yield Outcome(resource, OutcomeStatus.PENDING, "being deleted")
             continue
         yield from deleter.on("rds").batch(
-            operation, lambda ids: request(name_of(ids[0])), [thing], size=1
+            operation, lambda ids: request(name_of(ids[0])), [resource], size=1
         )
 
 
@@ -71,6 +71,6 @@ def _always(request: Raw) -> Callable[[Sequence[str]], Raw]:
     return lambda _: request
 
 
-def _arn(deleter: Deleter, thing: Resource) -> str:
+def _arn(deleter: Deleter, resource: Resource) -> str:
     partition = deleter.aws.rds.meta.partition
-    return f"arn:{partition}:rds:{thing.place.region}:{thing.place.account}:{thing.id}"
+    return f"arn:{partition}:rds:{resource.place.region}:{resource.place.account}:{resource.id}"

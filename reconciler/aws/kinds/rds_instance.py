@@ -14,9 +14,9 @@ from reconciler.aws.deletion import Deleter
 from reconciler.aws.kinds import rds_api
 from reconciler.aws.kinds.kind import Kind
 from reconciler.errors import AccessDenied, CloudError
-from reconciler.model.outcome import Fate, Outcome
+from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.model.resource import RDS_INSTANCE, Resource
-from reconciler.model.tags import Place
+from reconciler.model.tags import AccountRegion
 
 PROTECTED = "deletion protection is on, which is not lifted"
 
@@ -33,31 +33,33 @@ def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:
     yield from (one for one in (listing(reads) if wanted else ()) if one.id in wanted)
 
 
-def delete(deleter: Deleter, things: Sequence[Resource]) -> Iterator[Outcome]:
+def delete(deleter: Deleter, resources: Sequence[Resource]) -> Iterator[Outcome]:
     """Delete those that are not protected, as they are now."""
     try:
         found = {rds_api.end_of(one["DBInstanceArn"]): one for one in _raw(Reads(deleter.aws))}
     except (CloudError, AccessDenied) as error:
-        yield from (Outcome(thing, Fate.FAILED, error.message) for thing in things)
+        yield from (
+            Outcome(resource, OutcomeStatus.FAILED, error.message) for resource in resources
+        )
         return
     free = []
-    for thing in things:
-        protected = thing.id in found and found[thing.id].get("DeletionProtection")
-        why = _lifted(deleter, thing) if protected else ""
+    for resource in resources:
+        protected = resource.id in found and found[resource.id].get("DeletionProtection")
+        why = _lifted(deleter, resource) if protected else ""
         if why:
-            yield Outcome(thing, Fate.BLOCKED, why)
+            yield Outcome(resource, OutcomeStatus.BLOCKED, why)
         else:
-            free.append(thing)
+            free.append(resource)
     yield from rds_api.delete(deleter, free, "delete_db_instance", _request)
 
 
-def _lifted(deleter: Deleter, thing: Resource) -> str:
+def _lifted(deleter: Deleter, resource: Resource) -> str:
     """Take the protection off where that is configured; why it is still on, else ''."""
     if not deleter.lifts:
         return PROTECTED
     return deleter.on("rds").lift(
         "modify_db_instance",
-        DBInstanceIdentifier=rds_api.name_of(thing.id),
+        DBInstanceIdentifier=rds_api.name_of(resource.id),
         DeletionProtection=False,
         ApplyImmediately=True,
     )
@@ -72,7 +74,7 @@ def _raw(reads: Reads) -> Iterator[rds_api.Raw]:
     return rds_api.listed(reads, "describe_db_instances", "DBInstances")
 
 
-def _resource(one: rds_api.Raw, place: Place) -> Resource:
+def _resource(one: rds_api.Raw, place: AccountRegion) -> Resource:
     replicas = one.get("ReadReplicaDBInstanceIdentifiers") or ()
     groups = (each.get("VpcSecurityGroupId") for each in one.get("VpcSecurityGroups") or ())
     return Resource(

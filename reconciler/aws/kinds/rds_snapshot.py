@@ -10,7 +10,7 @@ from reconciler.aws.kinds import rds_api
 from reconciler.aws.kinds.kind import Kind
 from reconciler.model.outcome import Outcome
 from reconciler.model.resource import RDS_SNAPSHOT, Resource
-from reconciler.model.tags import Place
+from reconciler.model.tags import AccountRegion
 
 
 def listing(reads: Reads) -> Iterator[Resource]:
@@ -25,14 +25,14 @@ def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:
     yield from (one for one in (listing(reads) if wanted else ()) if one.id in wanted)
 
 
-def delete(deleter: Deleter, things: Sequence[Resource]) -> Iterator[Outcome]:
+def delete(deleter: Deleter, resources: Sequence[Resource]) -> Iterator[Outcome]:
     """Delete them. An instance that was restored from one does not need it any more."""
     yield from rds_api.delete(
-        deleter, things, "delete_db_snapshot", lambda name: {"DBSnapshotIdentifier": name}
+        deleter, resources, "delete_db_snapshot", lambda name: {"DBSnapshotIdentifier": name}
     )
 
 
-def _resource(one: rds_api.Raw, place: Place) -> Resource:
+def _resource(one: rds_api.Raw, place: AccountRegion) -> Resource:
     return Resource(
         RDS_SNAPSHOT,
         rds_api.end_of(one["DBSnapshotArn"]),

@@ -15,9 +15,9 @@ from reconciler.aws.client.query import Reads, tags_of
 from reconciler.aws.deletion import Deleter, judged
 from reconciler.aws.kinds.kind import Kind
 from reconciler.errors import AccessDenied, CloudError
-from reconciler.model.outcome import Fate, Outcome
+from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.model.resource import GROUP, Resource
-from reconciler.model.tags import Place
+from reconciler.model.tags import AccountRegion
 
 _REFERENCES = ("ip-permission.group-id", "egress.ip-permission.group-id")
 _RULES = (
@@ -34,22 +34,24 @@ def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:
         yield _resource(one, reads.place, tuple(users.get(one["GroupId"], ())))
 
 
-def delete(deleter: Deleter, things: Sequence[Resource]) -> Iterator[Outcome]:
+def delete(deleter: Deleter, resources: Sequence[Resource]) -> Iterator[Outcome]:
     """Revoke the rules that tie them to each other, then delete them."""
     try:
-        found = {one["GroupId"]: one for one in _raw(Reads(deleter.aws), [t.id for t in things])}
+        found = {one["GroupId"]: one for one in _raw(Reads(deleter.aws), [t.id for t in resources])}
     except (CloudError, AccessDenied) as error:
-        yield from (Outcome(thing, Fate.FAILED, error.message) for thing in things)
+        yield from (
+            Outcome(resource, OutcomeStatus.FAILED, error.message) for resource in resources
+        )
         return
     tied: dict[str, Outcome] = {}
-    for thing in things:
-        others = found.keys() - {thing.id}
+    for resource in resources:
+        others = found.keys() - {resource.id}
         try:
-            _untie(deleter, found.get(thing.id, {}), others)
+            _untie(deleter, found.get(resource.id, {}), others)
         except (CloudError, AccessDenied) as error:
-            tied[thing.id] = judged(thing, error)
+            tied[resource.id] = judged(resource, error)
     yield from tied.values()
-    free = [one for one in things if one.id not in tied]
+    free = [one for one in resources if one.id not in tied]
     yield from deleter.each("delete_security_group", "GroupId", free)
 
 
@@ -107,7 +109,7 @@ def _named_by(group: Mapping[str, Any]) -> set[str]:
     }
 
 
-def _resource(one: dict[str, Any], place: Place, used_by: tuple[str, ...]) -> Resource:
+def _resource(one: dict[str, Any], place: AccountRegion, used_by: tuple[str, ...]) -> Resource:
     return Resource(
         GROUP,
         one["GroupId"],

@@ -16,7 +16,7 @@ from reconciler.aws.kinds.image import OWN, snapshots_of
 from reconciler.aws.kinds.kind import Kind
 from reconciler.model.outcome import Outcome
 from reconciler.model.resource import SNAPSHOT, Resource
-from reconciler.model.tags import Place
+from reconciler.model.tags import AccountRegion
 
 COPIED = "copied"
 NO_VOLUME = "vol-ffffffff"
@@ -36,9 +36,9 @@ def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:
         yield _resource(one, reads.place, tuple(users.get(one["SnapshotId"], ())))
 
 
-def delete(deleter: Deleter, things: Sequence[Resource]) -> Iterator[Outcome]:
+def delete(deleter: Deleter, resources: Sequence[Resource]) -> Iterator[Outcome]:
     """Delete them; AWS refuses one that an image maps (InvalidSnapshot.InUse)."""
-    yield from deleter.each("delete_snapshot", "SnapshotId", things)
+    yield from deleter.each("delete_snapshot", "SnapshotId", resources)
 
 
 def _users(reads: Reads, ids: Sequence[str]) -> dict[str, list[str]]:
@@ -58,7 +58,7 @@ def _source(one: dict[str, Any]) -> str:
     return made_for[1] if made_for else str(one.get("VolumeId", ""))
 
 
-def _resource(one: dict[str, Any], place: Place, used_by: tuple[str, ...]) -> Resource:
+def _resource(one: dict[str, Any], place: AccountRegion, used_by: tuple[str, ...]) -> Resource:
     return Resource(
         SNAPSHOT,
         one["SnapshotId"],

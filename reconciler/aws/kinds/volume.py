@@ -10,7 +10,7 @@ from reconciler.aws.deletion import Deleter
 from reconciler.aws.kinds.kind import Kind
 from reconciler.model.outcome import Outcome
 from reconciler.model.resource import VOLUME, Resource
-from reconciler.model.tags import Place
+from reconciler.model.tags import AccountRegion
 
 
 def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:
@@ -20,12 +20,12 @@ def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:
             yield _resource(one, reads.place)
 
 
-def delete(deleter: Deleter, things: Sequence[Resource]) -> Iterator[Outcome]:
+def delete(deleter: Deleter, resources: Sequence[Resource]) -> Iterator[Outcome]:
     """Delete them; AWS refuses an attached one (VolumeInUse). `deleting` may last minutes."""
-    yield from deleter.each("delete_volume", "VolumeId", things)
+    yield from deleter.each("delete_volume", "VolumeId", resources)
 
 
-def _resource(one: dict[str, Any], place: Place) -> Resource:
+def _resource(one: dict[str, Any], place: AccountRegion) -> Resource:
     held = [each for each in one.get("Attachments") or () if each.get("State") != "detached"]
     return Resource(
         VOLUME,

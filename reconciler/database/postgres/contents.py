@@ -12,7 +12,7 @@ from reconciler.database.port import Changes
 from reconciler.database.postgres import activity, catalog, comment_store, roles
 from reconciler.database.state_comment import Baseline
 from reconciler.model.fencing import FencedAct
-from reconciler.util.polling import Pace, looks
+from reconciler.util.polling import Backoff, looks
 
 _SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _SEQUENCE = "sequence "
@@ -24,7 +24,7 @@ CHUNK = 100
 LATE = 10.5
 """Seconds after which a session has counted what it wrote: an idle one is woken for it after 10."""
 
-REPORTED = Pace(first=0.1, longest=0.5, deadline=LATE)
+REPORTED = Backoff(first=0.1, longest=0.5, deadline=LATE)
 
 
 def row_counts(connection: Connection) -> Mapping[str, int]:

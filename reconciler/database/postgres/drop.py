@@ -17,12 +17,12 @@ from reconciler.database import identity as whose
 from reconciler.database.postgres import activity, catalog, comment_store
 from reconciler.errors import DatabaseError, Refused
 from reconciler.model.fencing import FencedAct
-from reconciler.util.polling import Pace, looks
+from reconciler.util.polling import Backoff, looks
 
 Inside = Callable[[], AbstractContextManager[Connection]]
 """A session with the database that is to be dropped."""
 
-PATIENCE = Pace(first=0.1, longest=1.0, deadline=15.0)
+PATIENCE = Backoff(first=0.1, longest=1.0, deadline=15.0)
 """A connection pool comes back when it is thrown out; each DROP waits 5 s by itself, too."""
 
 

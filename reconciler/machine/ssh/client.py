@@ -22,7 +22,7 @@ from paramiko.ssh_exception import IncompatiblePeer
 
 from reconciler.errors import CannotConnect, ConfigError, ConnectionLost, ShellError
 from reconciler.machine.host_key import PublicHostKey, fingerprint
-from reconciler.machine.shell import Command, OnBytes, Result
+from reconciler.machine.shell import Command, CommandResult, OnBytes
 from reconciler.machine.ssh.execution import execute, wire_script
 from reconciler.machine.ssh.port_forward import listening
 from reconciler.machine.ssh.target import ClientKey, SshTarget, Timing
@@ -224,7 +224,9 @@ class RemoteShell:
     def host(self) -> str:
         return self._target.host
 
-    def run(self, command: Command, on_output: Callable[[bytes], None] | None = None) -> Result:
+    def run(
+        self, command: Command, on_output: Callable[[bytes], None] | None = None
+    ) -> CommandResult:
         with self._losing(command.label):
             channel = self._transport.open_session(timeout=command.timeout)
             try:

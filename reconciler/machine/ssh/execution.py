@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from reconciler.errors import CommandFailed, CommandTimedOut
-from reconciler.machine.shell import Command, Result
+from reconciler.machine.shell import Command, CommandResult
 from reconciler.machine.ssh.output_tail import Tail
 
 _CHUNK = 1 << 16
@@ -59,7 +59,7 @@ def execute(
     command: Command,
     host: str,
     on_output: Callable[[bytes], None] | None,
-) -> Result:
+) -> CommandResult:
     """Feed stdin, drain to the end, judge the status.
 
     Raises CommandFailed, CommandTimedOut; EOFError when the session died under it.
@@ -80,7 +80,7 @@ def execute(
             status=status,
             detail=running.shown.last_lines(),
         )
-    return Result(running.stdout.read(), running.stderr.read())
+    return CommandResult(running.stdout.read(), running.stderr.read())
 
 
 def _ending(status: int) -> str:

@@ -16,7 +16,7 @@ from enum import StrEnum
 from reconciler.cost import estimate
 from reconciler.model import tags as t
 from reconciler.model.deploy_id import parse_time
-from reconciler.model.outcome import Fate, Outcome
+from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.model.resource import DATABASE, Resource
 from reconciler.output.plan import saving
 from reconciler.plan.service_plan import Plan
@@ -53,36 +53,38 @@ class Notice:
 
 
 @dataclass
-class Told:
+class NotificationHistory:
     """What was told by this process, beside what the things' own tags say."""
 
     when: dict[tuple[str, str, str], datetime] = field(default_factory=dict)
 
-    def is_fresh(self, thing: Resource, now: datetime) -> bool:
+    def is_fresh(self, resource: Resource, now: datetime) -> bool:
         """Whether nothing was said about it for a day.
 
         A database has no tags to say so, and goes along with what has.
         """
-        last = self.when.get(thing.key) or _noticed(thing)
-        return thing.kind != DATABASE and (last is None or now - last >= QUIET)
+        last = self.when.get(resource.key) or _noticed(resource)
+        return resource.kind != DATABASE and (last is None or now - last >= QUIET)
 
-    def remember(self, things: Iterable[Resource], now: datetime) -> None:
+    def remember(self, resources: Iterable[Resource], now: datetime) -> None:
         """These were told now; what is older than a day is forgotten."""
         self.when = {key: at for key, at in self.when.items() if now - at < QUIET}
-        self.when |= {one.key: now for one in things}
+        self.when |= {one.key: now for one in resources}
 
 
-def _noticed(thing: Resource) -> datetime | None:
+def _noticed(resource: Resource) -> datetime | None:
     """When its tag says that somebody was told; None for no tag, or one that is no time."""
     try:
-        return parse_time(thing.tags.get(t.NOTICED, ""))
+        return parse_time(resource.tags.get(t.NOTICED, ""))
     except ValueError:
         return None
 
 
-def planned(plan: Plan, told: Told, now: datetime, refusal: str = "") -> Notice | None:
+def planned(
+    plan: Plan, told: NotificationHistory, now: datetime, refusal: str = ""
+) -> Notice | None:
     """What the sweep is about to remove, or would if it were not refused; None for nothing new."""
-    garbage = [one.thing for todo in plan.services for one in todo.deletes]
+    garbage = [one.resource for service_plan in plan.services for one in service_plan.deletes]
     fresh = tuple(one for one in garbage if told.is_fresh(one, now))
     if not fresh:
         return None
@@ -104,12 +106,13 @@ def done(outcomes: Sequence[Outcome], told: Sequence[Resource], now: datetime) -
 
     `told` are the findings of its planned notice. None for nothing to say.
     """
-    gone = [one.resource for one in outcomes if one.fate is Fate.GONE]
+    gone = [one.resource for one in outcomes if one.status is OutcomeStatus.GONE]
     announced = {one.key for one in told}
     stayed = [
         one
         for one in outcomes
-        if one.fate not in (Fate.GONE, Fate.DONE) and one.resource.key in announced
+        if one.status not in (OutcomeStatus.GONE, OutcomeStatus.DONE)
+        and one.resource.key in announced
     ]
     if not gone and not stayed:
         return None
@@ -122,21 +125,29 @@ def done(outcomes: Sequence[Outcome], told: Sequence[Resource], now: datetime) -
     return Notice(Phase.DONE, f"{services}: removed {removed}{left}", tuple(lines))
 
 
-def _services(things: Iterable[Resource]) -> str:
-    names = dict.fromkeys(one.deploy.service for one in things if one.deploy)
+def _services(resources: Iterable[Resource]) -> str:
+    names = dict.fromkeys(one.deploy.service for one in resources if one.deploy)
     return ", ".join(names) or "nobody's"
 
 
-def _line(thing: Resource, now: datetime) -> str:
-    since = f"{humanize.rough(now - thing.deploy.born)} old" if thing.deploy else ""
-    release = humanize.one_line(thing.tags.get(t.RELEASE, ""))[:40]
-    facts = (thing.kind, thing.id, thing.type, thing.state, release, since, estimate.price(thing))
+def _line(resource: Resource, now: datetime) -> str:
+    since = f"{humanize.rough(now - resource.deploy.born)} old" if resource.deploy else ""
+    release = humanize.one_line(resource.tags.get(t.RELEASE, ""))[:40]
+    facts = (
+        resource.kind,
+        resource.id,
+        resource.type,
+        resource.state,
+        release,
+        since,
+        estimate.price(resource),
+    )
     return f"- {' · '.join(filter(None, facts))}"
 
 
 def _stayed(outcome: Outcome) -> str:
-    thing, why = outcome.resource, humanize.one_line(outcome.text)
-    return f"- not removed: {thing.kind} {thing.id} ({outcome.fate.value}): {why[:300]}"
+    resource, why = outcome.resource, humanize.one_line(outcome.text)
+    return f"- not removed: {resource.kind} {resource.id} ({outcome.status.value}): {why[:300]}"
 
 
 def _listed(lines: Sequence[str]) -> list[str]:

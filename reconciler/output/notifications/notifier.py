@@ -8,9 +8,15 @@ from datetime import UTC, datetime
 
 from reconciler.errors import Refused, ToolError
 from reconciler.model.resource import DATABASE, Resource
-from reconciler.output.notifications.message import Notice, Phase, Told, done, planned
+from reconciler.output.notifications.message import (
+    Notice,
+    NotificationHistory,
+    Phase,
+    done,
+    planned,
+)
 from reconciler.plan.service_plan import Plan
-from reconciler.sweep.runner import Result
+from reconciler.sweep.result import SweepResult
 from reconciler.util.log import Logger
 from reconciler.util.secret import redact
 
@@ -35,7 +41,7 @@ class Notifier:
     ways: Mapping[str, Send]
     mark: Mark
     phases: frozenset[Phase] = frozenset(Phase)
-    told: Told = field(default_factory=Told)
+    told: NotificationHistory = field(default_factory=NotificationHistory)
     on_sent: Callable[[str, str], None] = lambda _way, _outcome: None
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     _announced: list[Resource] = field(default_factory=list, init=False)
@@ -48,7 +54,7 @@ class Notifier:
         """A plan is refused."""
         self._announce(planned(plan, self.told, self.clock(), refusal=error.message))
 
-    def done(self, result: Result) -> None:
+    def done(self, result: SweepResult) -> None:
         """A sweep has ended."""
         notice = done(result.outcomes, self._announced, self.clock())
         if notice is not None and Phase.DONE in self.phases:
@@ -67,13 +73,13 @@ class Notifier:
         for one in notice.findings:
             self._mark(one, now)
 
-    def _mark(self, thing: Resource, now: datetime) -> None:
-        if thing.kind == DATABASE:
+    def _mark(self, resource: Resource, now: datetime) -> None:
+        if resource.kind == DATABASE:
             return
         try:
-            self.mark(thing, now)
+            self.mark(resource, now)
         except ToolError as error:
-            log.warning("a notice may come again", id=thing.id, cause=error.message)
+            log.warning("a notice may come again", id=resource.id, cause=error.message)
 
     def _send(self, notice: Notice) -> bool:
         """Whether it has gone out by any way."""

@@ -170,7 +170,7 @@ def _assert_labels(stage: Stage) -> None:
     for row in rows:
         tags.setdefault(row["ResourceId"], {})[row["Key"]] = row["Value"]
     # A terminated instance keeps its tags for an hour: there, but no thing any more.
-    there = set().union(*stage.things().values())
+    there = set().union(*stage.resources().values())
     ours = {one: said for one, said in tags.items() if "deploy-id" in said and one in there}
     wrong = {
         one: said

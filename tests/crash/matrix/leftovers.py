@@ -12,12 +12,12 @@ import boto3
 
 from reconciler.model.ledger import opened
 from reconciler.model.ledger_codec import encode
-from reconciler.model.tags import LEDGER, Place
+from reconciler.model.tags import LEDGER, AccountRegion
 from tests.crash.matrix.stage import PLAN, Stage
 from tests.support.aws_api import PLACE, Api
 from tests.support.every_kind import Maker, born
 
-FAR = Place("222233334444", "us-east-1")
+FAR = AccountRegion("222233334444", "us-east-1")
 ROLE = f"arn:aws:iam::{FAR.account}:role/reconciler"
 ZONE = "example.org"
 

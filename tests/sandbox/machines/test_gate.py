@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from deployer.sandbox.machines.process.journal import Journal
-from reconciler.machine.activation_gate import Gate, boot_script
+from reconciler.machine.activation_gate import ActivationGate, boot_script
 from reconciler.machine.clone_check import quarantine_script
 from reconciler.machine.gate_placement import place_script
 from reconciler.machine.unit_control import Act, obey_script
@@ -15,11 +15,11 @@ from tests.sandbox.machines.lab import Client, Lab, wait_for
 
 pytestmark = pytest.mark.timeout(240)
 
-GATE = Gate(
+GATE = ActivationGate(
     app=("shop", "also", "many.target", "main", "override"),
     jobs=("worker", "once", "nightly.timer"),
 )
-TOLD = Gate(app=GATE.app, jobs=("worker", "nightly.timer"))
+TOLD = ActivationGate(app=GATE.app, jobs=("worker", "nightly.timer"))
 DEPLOY = "shop/20261123T031502Z-7kq2m"
 WANTED = "\n[Install]\nWantedBy=multi-user.target\n"
 UNITS = {

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from reconciler.config.loader import load
 from reconciler.errors import ConfigError
-from reconciler.gc.ownership import Home, doubt, index
+from reconciler.gc.ownership import ServiceLocation, doubt, index
 from reconciler.model import tags as t
 from reconciler.model.deploy_id import DeployId, InvalidDeployId
 from reconciler.model.ledger import Ledger
@@ -97,13 +97,13 @@ def test_names_that_derive_from_an_id_are_its_own(one: DeployId, number: int) ->
 @given(n.made(n.some_tags))
 def test_any_tags_are_read(tags: dict[str, str]) -> None:
     """Tags are anybody's to write: they are judged, and never raise."""
-    thing = Resource(INSTANCE, "i-1", PLACE, tags)
-    assert thing.deploy is None or str(thing.deploy) == tags[t.ID]
-    assert thing.label is None or thing.label.value == tags[t.STATE]
-    assert isinstance(thing.hold, str)
-    if thing.deploy is not None:
-        home = Home(thing.deploy.service, HOME.ledger, PLACE)
-        assert doubt(thing, home, index(Inventory((thing,)).resources, PLACE))
+    resource = Resource(INSTANCE, "i-1", PLACE, tags)
+    assert resource.deploy is None or str(resource.deploy) == tags[t.ID]
+    assert resource.label is None or resource.label.value == tags[t.STATE]
+    assert isinstance(resource.hold, str)
+    if resource.deploy is not None:
+        home = ServiceLocation(resource.deploy.service, HOME.ledger, PLACE)
+        assert doubt(resource, home, index(Inventory((resource,)).resources, PLACE))
 
 
 @MANY

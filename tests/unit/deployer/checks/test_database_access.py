@@ -10,7 +10,7 @@ import pytest
 from deployer import events as e
 from deployer.checks.database_access import refuse_large_objects
 from deployer.output.preview import preview_json, preview_lines
-from deployer.release.context import Options, Run
+from deployer.release.context import ReleaseContext, ReleaseOptions
 from deployer.release.preview import preview
 from deployer.release.steps.guard import guard
 from reconciler.database.grants import Grant, On
@@ -38,7 +38,7 @@ def _another_role(scene: Scene) -> None:
 
 
 def _superuser(scene: Scene) -> None:
-    scene.server.members.add("root")
+    scene.server.describe_groups.add("root")
     env(scene, f"DATABASE_URL=postgresql://root:pw@db/{LIVE_DB}\n")
 
 
@@ -91,7 +91,11 @@ def test_it_is_refused_before_anything_is_made(
     strike(scene)
     scene.acts.clear()
     with pytest.raises(kind) as refused:
-        guard(Run(scene.ports(), Options(despite=frozenset({"i-17"})), lambda _: None))
+        guard(
+            ReleaseContext(
+                scene.ports(), ReleaseOptions(despite=frozenset({"i-17"})), lambda _: None
+            )
+        )
     assert says in refused.value.message
     assert cure in refused.value.cure
     assert scene.did(*CHANGING) == []
@@ -104,7 +108,7 @@ def test_what_others_write_is_listed(scene: Scene) -> None:
     """Which role, what, and where."""
     _clerk(scene)
     with pytest.raises(Refused) as refused:
-        guard(Run(scene.ports(), Options(), lambda _: None))
+        guard(ReleaseContext(scene.ports(), ReleaseOptions(), lambda _: None))
     assert refused.value.detail == "clerk: INSERT on public.orders"
 
 
@@ -113,9 +117,9 @@ def test_others_are_shut_out_where_that_is_said(scene: Scene) -> None:
     _clerk(scene)
     said = database(other_roles="shut")
     notes: list[str] = []
-    run = Run(
+    run = ReleaseContext(
         scene.ports(database=said),
-        Options(),
+        ReleaseOptions(),
         lambda event: notes.append(event.text) if isinstance(event, e.StepNote) else None,
     )
     assert guard(run) == "clean"
@@ -129,8 +133,8 @@ def test_others_are_shut_out_where_that_is_said(scene: Scene) -> None:
 def test_a_login_may_be_a_member(scene: Scene) -> None:
     """What the role owns, its members may use as well."""
     _another_role(scene)
-    scene.server.members.add("shop")
-    assert guard(Run(scene.ports(), Options(), lambda _: None)) == "clean"
+    scene.server.describe_groups.add("shop")
+    assert guard(ReleaseContext(scene.ports(), ReleaseOptions(), lambda _: None)) == "clean"
 
 
 def test_the_configured_url_is_compared_too(scene: Scene) -> None:
@@ -138,16 +142,16 @@ def test_the_configured_url_is_compared_too(scene: Scene) -> None:
     ports = scene.ports(database=database(url="env:SHOP_URL"))
     object.__setattr__(ports, "resolve", lambda _: Secret("postgresql://metabase:pw@db/shop"))
     with pytest.raises(ConfigError, match="logs in as metabase"):
-        guard(Run(ports, Options(), lambda _: None))
+        guard(ReleaseContext(ports, ReleaseOptions(), lambda _: None))
 
 
 def test_live_out_of_reach_is_no_hindrance(scene: Scene) -> None:
     """A hanging machine may be why one releases; what needs no machine is refused all the same."""
     scene.reach.down["i-17"] = CannotConnect("i-17 does not answer", kind="timeout")
     notes: list[str] = []
-    run = Run(
+    run = ReleaseContext(
         scene.ports(),
-        Options(despite=frozenset({"i-17"})),
+        ReleaseOptions(despite=frozenset({"i-17"})),
         lambda event: notes.append(event.text) if isinstance(event, e.StepNote) else None,
     )
     assert guard(run) == "clean"
@@ -155,7 +159,7 @@ def test_live_out_of_reach_is_no_hindrance(scene: Scene) -> None:
     for strike in (_large_objects, _clerk, _missing):
         strike(scene)
         with pytest.raises((Refused, ConfigError)):
-            guard(Run(scene.ports(), Options(), lambda _: None))
+            guard(ReleaseContext(scene.ports(), ReleaseOptions(), lambda _: None))
         scene.server.held[LIVE_DB].large_objects = 0
         scene.server.held[LIVE_DB].grants.discard(WRITES)
 

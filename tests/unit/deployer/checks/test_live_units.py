@@ -10,7 +10,7 @@ from deployer import events as e
 from deployer.commands import doctor
 from deployer.commands.adopt import adopt
 from deployer.output.preview import preview_json, preview_lines
-from deployer.release.context import Options, Run
+from deployer.release.context import ReleaseContext, ReleaseOptions
 from deployer.release.preview import preview
 from deployer.release.steps.guard import guard
 from reconciler.errors import CannotConnect, NotTried, Refused
@@ -37,7 +37,9 @@ def guarded(scene: Scene, *despite: str, **configured: object) -> list[str]:
         if isinstance(event, e.Warned):
             said.append(event.text)
 
-    guard(Run(scene.ports(**configured), Options(despite=frozenset(despite)), told))
+    guard(
+        ReleaseContext(scene.ports(**configured), ReleaseOptions(despite=frozenset(despite)), told)
+    )
     return said
 
 

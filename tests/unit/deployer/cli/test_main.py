@@ -22,7 +22,7 @@ import deployer.wiring
 from deployer import events as e
 from deployer.cli.main import cli as deployer_cli
 from deployer.commands.init import SERVICE, begin
-from deployer.release.context import Options
+from deployer.release.context import ReleaseOptions
 from reconciler.cli.main import cli as reconciler_cli
 from reconciler.cli.shared import ended
 from reconciler.config.loader import load
@@ -126,7 +126,7 @@ def test_no_configuration(program: str, tmp_path: Path) -> None:
 # --- a release, with the use case played ------------------------------------------------------
 
 
-Play = Callable[[e.Listener, Options], None]
+Play = Callable[[e.Listener, ReleaseOptions], None]
 
 
 @pytest.fixture
@@ -150,7 +150,7 @@ def played(
         yield None
 
     def set_play(play: Play) -> None:
-        def up(_: object, options: Options, emit: e.Listener) -> None:
+        def up(_: object, options: ReleaseOptions, emit: e.Listener) -> None:
             play(emit, options)
 
         monkeypatch.setattr(deployer.release.up, "up", up)
@@ -175,7 +175,7 @@ def _lines(text: str) -> list[dict[str, Any]]:
 
 def test_options_reach_the_release(played: Callable[[Play], None]) -> None:
     """Every option of `up` arrives as what it means."""
-    seen: list[Options] = []
+    seen: list[ReleaseOptions] = []
     played(lambda _, options: seen.append(options))
     line = (
         "up shop --ref v2 --sweep-first --despite i-1 --despite ami-2 --wait 15m --keep-failed 2h"
@@ -194,7 +194,7 @@ def test_a_release_that_succeeds(
 ) -> None:
     """The result on stdout, the way there on stderr, exit 0."""
 
-    def play(emit: e.Listener, _: Options) -> None:
+    def play(emit: e.Listener, _: ReleaseOptions) -> None:
         _begin(emit)
         emit(e.StepDone("smoke", "200", 1.0))
         emit(e.Released("shop", ID, "v2", "v1", ("10.0.0.1",), 2.0))
@@ -211,7 +211,7 @@ def test_a_release_that_fails(
 ) -> None:
     """Why, what went on, what was removed, the next command; exit 1 and no tone of success."""
 
-    def play(emit: e.Listener, _: Options) -> None:
+    def play(emit: e.Listener, _: ReleaseOptions) -> None:
         _begin(emit)
         emit(e.StepFailed("smoke", "answered 500", "relation does not exist"))
         _undo(emit)
@@ -235,7 +235,7 @@ def test_a_refusal_stands_for_itself(
 ) -> None:
     """Exit 3, in the refusal's own words; nothing was begun, so nothing stays or was removed."""
 
-    def play(_: e.Listener, __: Options) -> None:
+    def play(_: e.Listener, __: ReleaseOptions) -> None:
         raise Refused("shop is not clean.", cure="To remove it   reconciler sweep")
 
     played(play)
@@ -248,7 +248,7 @@ def test_dirt_that_remains(
 ) -> None:
     """Exit 4; the first error is told before the clean-up's."""
 
-    def play(emit: e.Listener, _: Options) -> None:
+    def play(emit: e.Listener, _: ReleaseOptions) -> None:
         _begin(emit)
         emit(e.StepFailed("smoke", "answered 500"))
         _undo(emit, left=1)
@@ -267,7 +267,7 @@ def test_a_signal_that_was_cleaned_up(
 ) -> None:
     """The code says which, the words say what was undone."""
 
-    def play(emit: e.Listener, _: Options) -> None:
+    def play(emit: e.Listener, _: ReleaseOptions) -> None:
         _begin(emit)
         _undo(emit)
         raise Interrupted(signum)
@@ -285,7 +285,7 @@ def test_the_stream_is_whole(
 ) -> None:
     """With --json: first the version, last the result with the process's own exit code."""
 
-    def play(emit: e.Listener, _: Options) -> None:
+    def play(emit: e.Listener, _: ReleaseOptions) -> None:
         _begin(emit)
         if error is not None:
             raise error

@@ -14,7 +14,7 @@ from reconciler.model.fencing import FencedAct
 from reconciler.model.ledger import Cutover, Lease
 from reconciler.model.tags import Label
 from tests.fakes.scene import ROLE, Scene
-from tests.support.shop_world import CLEAN, DEAD, LEDGER, LIVE, NOW, deploy, things
+from tests.support.shop_world import CLEAN, DEAD, LEDGER, LIVE, NOW, deploy, resources
 
 LEASE = Lease(DEAD, NOW + timedelta(minutes=8), "database")
 LIVE_DB = LIVE.database_name(LEDGER)
@@ -24,7 +24,7 @@ LIVE_DB = LIVE.database_name(LEDGER)
 def under_way(scene: Scene) -> None:
     """A release has its lease, its machines, and the live database shut."""
     scene.ledger = replace(CLEAN, lease=LEASE)
-    scene.heap.add(things(DEAD, "v1.4.9", Label.PENDING, 41)[:-1])
+    scene.heap.add(resources(DEAD, "v1.4.9", Label.PENDING, 41)[:-1])
     scene.server.shut(LIVE_DB, FencedAct(CLEAN.gen, LIVE, LEDGER), (ROLE,), 1.0)
     scene.acts.clear()
 

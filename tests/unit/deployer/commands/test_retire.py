@@ -34,14 +34,14 @@ def yes(_: Retirement) -> bool:
 
 def test_everything_is_kept_and_stands_still(scene: Scene) -> None:
     """Nobody is live, no job runs, no database takes writes; nothing is deleted, ever."""
-    things = set(scene.heap.ids)
+    resources = set(scene.heap.ids)
     assert retire(scene.ports(), str(LIVE), yes).clean
     assert scene.ledger.live is None
     assert [one.id for one in scene.ledger.previous][:2] == [LIVE, OLD]
     assert scene.heap.at("i-17").label is Label.RETIRED
     assert scene.server.is_shut(LIVE_DB)
     assert scene.sweep().clean
-    assert set(scene.heap.ids) == things
+    assert set(scene.heap.ids) == resources
 
 
 def test_a_closed_service_is_opened_again(scene: Scene) -> None:

@@ -20,7 +20,7 @@ import pytest
 from deployer import events as e
 from deployer.output import summary
 from deployer.output.board import Board, Mark, fold
-from deployer.output.display import Stage
+from deployer.output.display import TerminalStage
 from deployer.output.json_lines import JsonLines
 from deployer.output.plain_text import Plain
 from deployer.output.terminal import picture
@@ -373,7 +373,7 @@ def test_an_old_locale_gets_a_question_mark() -> None:
 def test_progress_and_result_go_to_their_own_streams() -> None:
     """stdout is the result, stderr the progress."""
     out, err = io.StringIO(), io.StringIO()
-    stage = Stage(out, err, as_json=False)
+    stage = TerminalStage(out, err, as_json=False)
     stage(BEGUN)
     stage(RELEASED)
     stage.close()
@@ -386,7 +386,7 @@ def test_progress_and_result_go_to_their_own_streams() -> None:
 def test_no_password_leaves(as_json: bool) -> None:
     """Whatever a failing command printed, neither stream shows the password of a URL."""
     out, err = io.StringIO(), io.StringIO()
-    stage = Stage(out, err, as_json=as_json)
+    stage = TerminalStage(out, err, as_json=as_json)
     url = "postgres://shop:hunter2@db/shop"
     stage(e.StepNote("code", f"connecting to {url}"))
     stage(e.StepFailed("code", f"cannot reach {url}", f"tried {url}"))

@@ -9,7 +9,7 @@ from datetime import timedelta
 from deployer.checks.leftovers import dirt_lines
 from deployer.checks.refusals import dirt
 from deployer.commands.recover.command import Recovery
-from deployer.commands.status import DeployLine, Status
+from deployer.commands.status import DeployLine, ServiceStatus
 from deployer.output.status import (
     history_lines,
     recovery_json,
@@ -33,10 +33,10 @@ def line(ledger: Ledger, state: str, release: str, number: int) -> DeployLine:
     return DeployLine(deploy, release, "ci@build", state, since, at, machines, "shop_x", database)
 
 
-def stands(ledger: Ledger = CLEAN, problem: str = "", **changes: object) -> Status:
+def stands(ledger: Ledger = CLEAN, problem: str = "", **changes: object) -> ServiceStatus:
     """The status of the small world."""
-    todo = planned(ledger, problem=problem).services[0]
-    one = Status(
+    service_plan = planned(ledger, problem=problem).services[0]
+    one = ServiceStatus(
         service="shop",
         record="shop.example.com",
         pointed_at=("10.0.1.17",),
@@ -45,18 +45,18 @@ def stands(ledger: Ledger = CLEAN, problem: str = "", **changes: object) -> Stat
         now=NOW,
         lease=ledger.lease,
         deploys=(line(ledger, "live", "v1.5.0", 17), line(ledger, "previous", "v1.4.2", 9)),
-        dirt=tuple(dirt_lines(todo.deletes, NOW)),
-        notes=todo.notes,
+        dirt=tuple(dirt_lines(service_plan.deletes, NOW)),
+        notes=service_plan.notes,
         problem=problem,
-        todo=todo,
+        service_plan=service_plan,
     )
     return replace(one, **changes)  # type: ignore[arg-type]
 
 
-def clean() -> Status:
+def clean() -> ServiceStatus:
     """The same without the dead release."""
     kept = [one for one in ALL if one.deploy != DEAD]
-    return stands(todo=planned(CLEAN, kept).services[0], dirt=())
+    return stands(service_plan=planned(CLEAN, kept).services[0], dirt=())
 
 
 def test_a_clean_service() -> None:
@@ -100,7 +100,7 @@ def test_an_unknown_service_promises_nothing() -> None:
 def test_a_service_that_is_not_adopted() -> None:
     """Something serves, but no ledger says so: how to bring it under one."""
     empty = Ledger(gen=0)
-    one = stands(todo=planned(empty, []).services[0], generation=0, deploys=(), dirt=())
+    one = stands(service_plan=planned(empty, []).services[0], generation=0, deploys=(), dirt=())
     assert status_lines(one) == [
         "shop     shop.example.com → 10.0.1.17, TTL 60 s · no ledger yet",
         "To bring it under a ledger   deployer adopt shop",
@@ -136,8 +136,8 @@ def test_a_recovery_shows_everything_before_it_is_written() -> None:
 
 def test_a_refusal_for_dirt_says_what_it_costs() -> None:
     """Whose it is, since when, what it costs an hour and has cost, and both cures."""
-    todo = planned(DIED).services[0]
-    refusal = dirt(todo, todo.deletes, dirt_lines(todo.deletes, NOW))
+    service_plan = planned(DIED).services[0]
+    refusal = dirt(service_plan, service_plan.deletes, dirt_lines(service_plan.deletes, NOW))
     assert refusal.message == (
         "shop is not clean. The release of v1.4.9 by ci@build-8812 died in `migrate`; its lease "
         "ran out 4m ago. Left behind, $0.0293/h, $0.02 so far:"

@@ -18,7 +18,7 @@ from deployer.provisioning.database_copy import (
     copy_database,
     copy_script,
 )
-from deployer.provisioning.local_shell import Here
+from deployer.provisioning.local_shell import LocalShell
 from reconciler.database.postgres.connection import AdminUrl
 from reconciler.database.state_comment import Memory
 from reconciler.errors import CommandFailed, CommandTimedOut, DatabaseError
@@ -83,7 +83,7 @@ def test_the_script_is_posix() -> None:
 def test_the_copy_is_equal_and_open(cluster: Cluster, job: CopyJob) -> None:
     """Rows and sequences are equal; every privilege is what the source's was before the freeze."""
     server = cluster.server()
-    copy_database(job, Here(), server)
+    copy_database(job, LocalShell(), server)
     assert server.is_shut(job.source)
     server.thaw(job.source, FencedAct(6, SHOP, LEDGER))
     with cluster.connect(job.source) as source, cluster.connect(job.target) as copy:
@@ -100,7 +100,7 @@ def test_the_copy_is_equal_and_open(cluster: Cluster, job: CopyJob) -> None:
 
 def test_the_copy_does_not_claim_to_be_its_source(cluster: Cluster, job: CopyJob) -> None:
     """The memory of the copy is its own: open, with its own fence."""
-    copy_database(job, Here(), cluster.server())
+    copy_database(job, LocalShell(), cluster.server())
     found = {one.name: one for one in cluster.server().databases()}
     target, source = found[job.target], found[job.source]
     assert target.memory == replace(MEMORY, name=job.target, oid=target.oid)
@@ -110,7 +110,7 @@ def test_the_copy_does_not_claim_to_be_its_source(cluster: Cluster, job: CopyJob
 
 def test_the_copy_has_statistics(cluster: Cluster, job: CopyJob) -> None:
     """The planner knows the copy's tables from the first query on."""
-    copy_database(job, Here(), cluster.server())
+    copy_database(job, LocalShell(), cluster.server())
     with cluster.connect(job.target) as copy:
         text = "SELECT reltuples FROM pg_class WHERE relname = 'orders'"
         assert copy.execute(text).fetchone() == (100.0,)
@@ -120,7 +120,7 @@ def test_an_unfrozen_source_is_copied_too(cluster: Cluster, job: CopyJob) -> Non
     """With writes that may be lost, the copy of an open database is open as well."""
     server = cluster.server()
     server.thaw(job.source, FencedAct(6, SHOP, LEDGER))
-    copy_database(replace(job, frozen=False), Here(), server)
+    copy_database(replace(job, frozen=False), LocalShell(), server)
     cluster.execute(job.target, "INSERT INTO orders (total) VALUES (1)")
 
 
@@ -128,7 +128,7 @@ def test_progress_ends_at_the_size(cluster: Cluster, job: CopyJob) -> None:
     """Progress names bytes of the copy and of the source, the last time when all is there."""
     told: list[tuple[int, int]] = []
     server = cluster.server()
-    copy_database(job, Here(), server, lambda done, total: told.append((done, total)))
+    copy_database(job, LocalShell(), server, lambda done, total: told.append((done, total)))
     done, total = told[-1]
     assert 0.5 < done / total < 1.5
 
@@ -137,7 +137,7 @@ def test_a_failing_restore_is_a_failure(cluster: Cluster, job: CopyJob) -> None:
     """What pg_restore cannot do fails the copy, with its own words."""
     cluster.execute(job.target, "CREATE TABLE orders (id int)")
     with pytest.raises(CommandFailed) as caught:
-        copy_database(job, Here(), cluster.server())
+        copy_database(job, LocalShell(), cluster.server())
     assert 'relation "orders" already exists' in caught.value.detail
     assert PASSWORD not in caught.value.detail
 
@@ -145,7 +145,7 @@ def test_a_failing_restore_is_a_failure(cluster: Cluster, job: CopyJob) -> None:
 def test_a_failing_dump_is_a_failure(cluster: Cluster, job: CopyJob) -> None:
     """What pg_dump cannot do fails the copy, though pg_restore has the last word in the pipe."""
     with pytest.raises(CommandFailed) as caught:
-        copy_database(replace(job, source="missing"), Here(), cluster.server())
+        copy_database(replace(job, source="missing"), LocalShell(), cluster.server())
     assert 'database "missing" does not exist' in caught.value.detail
 
 
@@ -164,7 +164,7 @@ def test_either_status_counts(tmp_path: Path, dying: str, said: str) -> None:
         fake.write_text(f"#!/bin/sh\n[ {tool} = pg_dump ] || cat >/dev/null\nexit {status}\n")
         fake.chmod(0o755)
     with pytest.raises(CommandFailed, match=said):
-        Here().run(copy_command(replace(PAPER, tools=str(tmp_path))))
+        LocalShell().run(copy_command(replace(PAPER, tools=str(tmp_path))))
 
 
 def test_a_dump_that_dies_midway(cluster: Cluster, job: CopyJob) -> None:
@@ -180,7 +180,7 @@ def test_a_dump_that_dies_midway(cluster: Cluster, job: CopyJob) -> None:
         root.transaction(),
     ):
         root.execute("LOCK TABLE parts_low IN ACCESS EXCLUSIVE MODE")
-        copying = pool.submit(copy_database, job, Here(), cluster.server())
+        copying = pool.submit(copy_database, job, LocalShell(), cluster.server())
         while not (found := killer.execute(waiting, [job.source]).fetchall()):
             assert not copying.done()
         killer.execute("SELECT pg_terminate_backend(%s)", found[0])
@@ -200,7 +200,7 @@ def test_the_password_is_never_on_disk(tmp_path: Path) -> None:
     command = copy_command(replace(PAPER, tools=str(tmp_path)))
     script = f"TMPDIR={tmp_path}/tmp; export TMPDIR\n{command.script}"
     with pytest.raises(CommandFailed):
-        Here().run(replace(command, script=script))
+        LocalShell().run(replace(command, script=script))
     assert "PGPASSWORD=s3cret\n" in (tmp_path / "env").read_text()
     assert (tmp_path / "found").read_text() == ""
     assert list((tmp_path / "tmp").iterdir()) == []
@@ -237,6 +237,6 @@ def test_here_gives_up_in_time(tmp_path: Path) -> None:
     """A command that hangs is ended with all it has started."""
     script = f"(sleep 30; touch {tmp_path}/late) | cat"
     with pytest.raises(CommandTimedOut, match=r"gave up after 0\.2 s"):
-        Here().run(Command(script, "nap", timeout=0.2))
+        LocalShell().run(Command(script, "nap", timeout=0.2))
     left = subprocess.run(["pgrep", "-f", f"{tmp_path}/late"], capture_output=True, check=False)
     assert left.stdout == b""

@@ -19,9 +19,9 @@ from cryptography.x509.oid import NameOID
 
 from deployer.provisioning.smoke_checks import (
     Asking,
-    Patience,
     SmokeCommand,
     SmokeHttp,
+    SmokePatience,
     Subject,
     smoke,
 )
@@ -29,7 +29,7 @@ from reconciler.errors import SmokeFailed
 from tests.fakes.machine import FakeMachine
 
 RECORD = "shop.example.test"
-ONCE = Patience(tries=1, every=0, timeout=5)
+ONCE = SmokePatience(tries=1, every=0, timeout=5)
 HERE = "127.0.0.1"
 
 
@@ -122,7 +122,7 @@ def test_proxies_of_the_environment_are_not_used(
 def test_a_wrong_status_says_all_there_is_to_know(server: Server, machine: FakeMachine) -> None:
     """What was asked, what came, what was wanted, how often; the body and the unit's last lines."""
     clock = Clock()
-    check = SmokeHttp("/broken", port=server.port, patience=Patience(tries=5, every=7.5))
+    check = SmokeHttp("/broken", port=server.port, patience=SmokePatience(tries=5, every=7.5))
     error = failure(check, machine, Asking(RECORD, None, clock.sleep, clock.now))
     asked = f"GET /broken on {HERE}:{server.port}"
     assert error.message == f"{asked} answered 500, wanted 200 (5 tries, 30 s)"
@@ -173,7 +173,7 @@ def test_a_try_ends_by_the_wall_clock(machine: FakeMachine, drip: bytes) -> None
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
-        patience = Patience(tries=1, every=0, timeout=0.4)
+        patience = SmokePatience(tries=1, every=0, timeout=0.4)
         error = failure(SmokeHttp("/", port=slow.getsockname()[1], patience=patience), machine)
         stop.set()
         thread.join(5)

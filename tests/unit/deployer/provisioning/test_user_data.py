@@ -9,12 +9,12 @@ import yaml
 
 from deployer.provisioning.user_data import user_data
 from reconciler.errors import ConfigError
-from reconciler.machine.activation_gate import Gate
+from reconciler.machine.activation_gate import ActivationGate
 from reconciler.machine.clone_check import verify_quarantine
 from reconciler.machine.host_key import make_host_key
 from tests.fakes.machine import FakeMachine
 
-GATE = Gate(app=("shop",), jobs=("cron", "shop-worker"))
+GATE = ActivationGate(app=("shop",), jobs=("cron", "shop-worker"))
 KEY = make_host_key()
 
 
@@ -44,17 +44,19 @@ def test_its_bootcmd_shuts_the_machine(tmp_path: Path) -> None:
 
 def test_the_same_inputs_give_the_same_bytes() -> None:
     """A replayed RunInstances must not differ, or EC2 says IdempotentParameterMismatch."""
-    assert user_data(KEY, GATE) == user_data(KEY, Gate(("shop",), ("cron", "shop-worker")))
+    assert user_data(KEY, GATE) == user_data(
+        KEY, ActivationGate(("shop",), ("cron", "shop-worker"))
+    )
     assert user_data(KEY, GATE) != user_data(make_host_key(), GATE)
 
 
 def test_a_dozen_units_fit() -> None:
     """The ordinary case is far below EC2's 16 KiB."""
     units = tuple(f"a-rather-long-unit-name-{number}" for number in range(12))
-    assert len(user_data(KEY, Gate(units, ("cron",)))) < 12_000
+    assert len(user_data(KEY, ActivationGate(units, ("cron",)))) < 12_000
 
 
 def test_too_much_is_refused_in_words() -> None:
     """Better than EC2's InvalidParameterValue."""
     with pytest.raises(ConfigError, match="EC2 takes 16384"):
-        user_data(KEY, Gate(tuple(f"unit-{number}" for number in range(3000))))
+        user_data(KEY, ActivationGate(tuple(f"unit-{number}" for number in range(3000))))

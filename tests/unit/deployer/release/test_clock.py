@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from deployer.commands.thaw import thaw
-from deployer.release.context import Options, Run
-from deployer.release.lease_holder import Lease, LeaseLost
-from deployer.release.lease_terms import Terms
+from deployer.release.context import ReleaseContext, ReleaseOptions
+from deployer.release.lease_holder import LeaseHolder, LeaseLost
+from deployer.release.lease_terms import LeaseTerms
 from deployer.release.steps.guard import guard
 from deployer.release.steps.launch import launch
 from reconciler.errors import CloudError, Refused
@@ -20,9 +20,9 @@ from reconciler.model.ledger import Previous
 from reconciler.model.reading import ARecord
 from reconciler.model.tags import Label
 from tests.fakes.scene import ROLE, Scene
-from tests.support.shop_world import ALL, CLEAN, DEAD, LEDGER, LIVE, NOW, OLD, deploy, things
+from tests.support.shop_world import ALL, CLEAN, DEAD, LEDGER, LIVE, NOW, OLD, deploy, resources
 
-TERMS = Terms(timedelta(minutes=10), timedelta(minutes=3), timedelta(hours=2))
+TERMS = LeaseTerms(timedelta(minutes=10), timedelta(minutes=3), timedelta(hours=2))
 ME = deploy(0, "aaaaa")
 
 
@@ -34,7 +34,7 @@ def scene(tmp_path: Path) -> Scene:
 
 def test_a_deploy_that_slept_for_a_day_makes_nothing_more(scene: Scene) -> None:
     """Our clock stood still, AWS's did not: what is made now would not be known as ours."""
-    lease = Lease(scene.ledgers, scene.ledgers.read(scene.address), ME, TERMS)
+    lease = LeaseHolder(scene.ledgers, scene.ledgers.read(scene.address), ME, TERMS)
     lease.acquire()
     lease.rest()
     scene.ledgers.now = NOW + timedelta(hours=25)
@@ -66,11 +66,11 @@ def test_sweep_first_forgets_nobody_whose_address_is_still_believed(tmp_path: Pa
         Previous(deploy(60 * 24 * 15, "ddddd"), just_now, ("10.0.1.4",)),
         Previous(third, just_now, ("10.0.1.3",)),
     )
-    everything = [*ALL, *things(third, "v1", Label.RETIRED, 3)]
+    everything = [*ALL, *resources(third, "v1", Label.RETIRED, 3)]
     scene = Scene(tmp_path, everything, replace(CLEAN, previous=previous))
     scene.server.shut(third.database_name(LEDGER), FencedAct(2, third, LEDGER), (ROLE,), 1.0)
     scene.ledgers.zone.records[scene.address.record] = ARecord(86400, ("10.0.1.17",))
-    run = Run(scene.ports(), Options(sweep_first=True), lambda _: None)
+    run = ReleaseContext(scene.ports(), ReleaseOptions(sweep_first=True), lambda _: None)
     guard(run)
     assert scene.ledger.find_previous(third) is not None
     assert scene.ledger.find_previous(OLD) is not None
@@ -84,8 +84,8 @@ def test_a_public_service_does_not_go_on_with_a_private_address(scene: Scene) ->
     scene.ledger = ledger
     reading = scene.ledgers.read(scene.address)
     ports = scene.ports(limits={"boot": "1s"}, instance={"address": "public"})
-    run = Run(ports, Options(), lambda _: None, id=ME, reading=reading)
-    run.lease = Lease(scene.ledgers, reading, ME, TERMS)
+    run = ReleaseContext(ports, ReleaseOptions(), lambda _: None, id=ME, reading=reading)
+    run.lease = LeaseHolder(scene.ledgers, reading, ME, TERMS)
     run.lease.acquire()
     (run.source,) = scene.compute.find_instances_at(("203.0.113.17",))
     run.image = "ami-17"

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from deployer.release.lease_holder import LeaseLost
-from deployer.release.lease_terms import Terms
+from deployer.release.lease_terms import LeaseTerms
 from reconciler.errors import (
     AccessDenied,
     CloudError,
@@ -229,7 +229,9 @@ def test_now_is_awss_clock(book: Book) -> None:
 
 # While live is shut.
 
-FROZEN = Terms(timedelta(minutes=10), timedelta(hours=1), timedelta(hours=2), timedelta(seconds=90))
+FROZEN = LeaseTerms(
+    timedelta(minutes=10), timedelta(hours=1), timedelta(hours=2), timedelta(seconds=90)
+)
 
 
 def test_a_lease_is_short_while_live_is_shut(book: Book) -> None:
@@ -255,7 +257,7 @@ def test_a_short_lease_is_renewed_as_often_as_it_needs(book: Book) -> None:
 
 def test_no_lease_is_longer_for_being_frozen() -> None:
     """Terms shorter than `frozen` stay as they are."""
-    short = Terms(timedelta(seconds=3), timedelta(seconds=0.9), timedelta(hours=2))
+    short = LeaseTerms(timedelta(seconds=3), timedelta(seconds=0.9), timedelta(hours=2))
     assert short.while_frozen() == replace(short, every=timedelta(seconds=0.75))
 
 

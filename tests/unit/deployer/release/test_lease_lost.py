@@ -10,9 +10,9 @@ import pytest
 
 from deployer.commands.rollback.command import rollback
 from deployer.release import lease_holder as leases
-from deployer.release.context import NewMachine, Options, Run
-from deployer.release.lease_holder import Lease, LeaseLost
-from deployer.release.lease_terms import Terms
+from deployer.release.context import NewMachine, ReleaseContext, ReleaseOptions
+from deployer.release.lease_holder import LeaseHolder, LeaseLost
+from deployer.release.lease_terms import LeaseTerms
 from deployer.release.steps.connect import connect
 from deployer.release.steps.image import image
 from deployer.release.steps.launch import launch
@@ -27,7 +27,7 @@ from tests.fakes.scene import Scene
 from tests.support.lease_ledger import ME, OTHER, QUICK, Book
 from tests.support.shop_world import CLEAN, NOW
 
-Step = Callable[[Run], str]
+Step = Callable[[ReleaseContext], str]
 
 CONFIGURED: dict[str, Any] = {
     "limits": {"image": "1m", "boot": "1m", "connect": "1m"},
@@ -35,13 +35,15 @@ CONFIGURED: dict[str, Any] = {
 }
 
 
-def begun(scene: Scene) -> Run:
+def begun(scene: Scene) -> ReleaseContext:
     """A release that has passed its guard and holds its lease; no thread renews that meanwhile."""
     reading = scene.ledgers.read(scene.address)
-    run = Run(scene.ports(**CONFIGURED), Options(), lambda _: None, id=ME, reading=reading)
-    run.todo = scene.plan().services[0]
-    terms = Terms(timedelta(minutes=10), timedelta(hours=1), timedelta(hours=2))
-    run.lease = Lease(scene.ledgers, reading, ME, terms)
+    run = ReleaseContext(
+        scene.ports(**CONFIGURED), ReleaseOptions(), lambda _: None, id=ME, reading=reading
+    )
+    run.service_plan = scene.plan().services[0]
+    terms = LeaseTerms(timedelta(minutes=10), timedelta(hours=1), timedelta(hours=2))
+    run.lease = LeaseHolder(scene.ledgers, reading, ME, terms)
     run.lease.acquire()
     return run
 
@@ -53,7 +55,7 @@ def abort(scene: Scene) -> None:
     scene.ledger = led.end(scene.ledger, Ending(held, NOW, operator=True))
 
 
-def deregister(scene: Scene, run: Run) -> None:
+def deregister(scene: Scene, run: ReleaseContext) -> None:
     """Its image is no more."""
     scene.heap.held.pop((IMAGE, run.image), None)
 
@@ -67,27 +69,27 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> None:
 # The waits of the steps.
 
 
-def waiting_for_the_image(scene: Scene, _: Run) -> Step:
+def waiting_for_the_image(scene: Scene, _: ReleaseContext) -> Step:
     """It stays pending."""
     scene.compute.image_state = "pending"
     return image
 
 
-def waiting_for_the_machine(scene: Scene, run: Run) -> Step:
+def waiting_for_the_machine(scene: Scene, run: ReleaseContext) -> Step:
     """It stays pending."""
     image(run)
     scene.compute.booting = True
     return launch
 
 
-def waiting_for_ssh(_: Scene, run: Run) -> Step:
+def waiting_for_ssh(_: Scene, run: ReleaseContext) -> Step:
     """Nobody answers at its address."""
     image(run)
     launch(run)
     return connect
 
 
-def waiting_for_the_app(scene: Scene, run: Run) -> Step:
+def waiting_for_the_app(scene: Scene, run: ReleaseContext) -> Step:
     """Its check fails."""
     run.machines = (NewMachine("i-101", "10.0.2.101", scene.reach.machine("i-101")),)
     return smoke
@@ -98,7 +100,9 @@ def waiting_for_the_app(scene: Scene, run: Run) -> Step:
     "until",
     [waiting_for_the_image, waiting_for_the_machine, waiting_for_ssh, waiting_for_the_app],
 )
-def test_an_abort_ends_a_steps_wait(scene: Scene, until: Callable[[Scene, Run], Step]) -> None:
+def test_an_abort_ends_a_steps_wait(
+    scene: Scene, until: Callable[[Scene, ReleaseContext], Step]
+) -> None:
     """The step says that its lease was ended, not what it would have waited for in vain."""
     run = begun(scene)
     step = until(scene, run)

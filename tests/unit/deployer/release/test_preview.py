@@ -15,7 +15,7 @@ from reconciler.model.ledger import Lease
 from reconciler.model.tags import Label
 from tests.fakes.compute import facts_of
 from tests.fakes.scene import READ_LOGIN, Scene, service
-from tests.support.shop_world import ALL, CLEAN, DEAD, NOW, deploy, things
+from tests.support.shop_world import ALL, CLEAN, DEAD, NOW, deploy, resources
 
 LIVE_MACHINE = replace(
     facts_of(next(one for one in ALL if one.id == "i-17")),
@@ -119,7 +119,7 @@ def test_steps_that_would_do_nothing_are_not_shown(scene: Scene) -> None:
 
 def test_what_is_in_the_way_is_shown_beside_the_plan(scene: Scene) -> None:
     """Dirt with its lines; the steps are still worth seeing."""
-    scene.heap.add(things(DEAD, "v1.4.9", Label.PENDING, 41)[:-1])
+    scene.heap.add(resources(DEAD, "v1.4.9", Label.PENDING, 41)[:-1])
     one = looked(scene)
     assert one.refusal is not None
     assert any("i-41" in line for line in one.dirt)

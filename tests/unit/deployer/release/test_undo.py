@@ -10,9 +10,9 @@ import pytest
 
 from deployer import events as e
 from deployer.compute import ImageOrder, LaunchOrder
-from deployer.release.context import Options, Run
-from deployer.release.lease_holder import Lease
-from deployer.release.lease_terms import Terms
+from deployer.release.context import ReleaseContext, ReleaseOptions
+from deployer.release.lease_holder import LeaseHolder
+from deployer.release.lease_terms import LeaseTerms
 from deployer.release.undo import undo
 from deployer.release.wait_listed import wait_until_listed
 from reconciler.errors import AccessDenied, CloudError, CloudUnclear, LedgerUnknown
@@ -22,10 +22,10 @@ from reconciler.model.resource import IMAGE, INSTANCE, INTERFACE, SNAPSHOT, VOLU
 from reconciler.model.tags import BirthTags, Label
 from reconciler.sweep import absence as gone
 from reconciler.sweep.absence import Sightings
-from reconciler.util.polling import Pace
+from reconciler.util.polling import Backoff
 from tests.fakes.ledgers import Weather
 from tests.fakes.scene import Scene
-from tests.support.shop_world import CLEAN, DEAD, LEDGER, LIVE, NOW, PLACE, ZONE, deploy, things
+from tests.support.shop_world import CLEAN, DEAD, LEDGER, LIVE, NOW, PLACE, ZONE, deploy, resources
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +35,7 @@ def _fakes_do_not_lag(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 ME = deploy(0, "aaaaa")
-TERMS = Terms(timedelta(minutes=10), timedelta(hours=1), timedelta(hours=2))
+TERMS = LeaseTerms(timedelta(minutes=10), timedelta(hours=1), timedelta(hours=2))
 BIRTH = BirthTags(ME, LEDGER, PLACE, "v1.5.1", "me@here")
 IMAGE_ORDER = ImageOrder(
     "i-17", ME.image_name, {kind: BIRTH.of(kind) for kind in (IMAGE, SNAPSHOT)}
@@ -55,24 +55,26 @@ LAUNCH_ORDER = LaunchOrder(
 )
 
 
-def begun(scene: Scene, told: list[e.Event] | None = None, keep: timedelta | None = None) -> Run:
+def begun(
+    scene: Scene, told: list[e.Event] | None = None, keep: timedelta | None = None
+) -> ReleaseContext:
     """A release that has its lease."""
     events: list[e.Event] = [] if told is None else told
     reading = scene.ledgers.read(scene.address)
-    run = Run(
+    run = ReleaseContext(
         scene.ports(),
-        Options(keep_failed=keep),
+        ReleaseOptions(keep_failed=keep),
         events.append,
         id=ME,
         reading=reading,
     )
-    run.lease = Lease(scene.ledgers, reading, ME, TERMS)
+    run.lease = LeaseHolder(scene.ledgers, reading, ME, TERMS)
     run.lease.acquire()
     scene.acts.clear()
     return run
 
 
-def created(scene: Scene, keep: timedelta | None = None) -> Run:
+def created(scene: Scene, keep: timedelta | None = None) -> ReleaseContext:
     """The same with an image and two machines."""
     run = begun(scene, keep=keep)
     run.image_order, run.launch_order = IMAGE_ORDER, LAUNCH_ORDER
@@ -234,7 +236,7 @@ def test_evidence_is_kept_rooted_and_labelled(scene: Scene) -> None:
 
 def test_somebody_elses_leftovers_stay(scene: Scene) -> None:
     """A failing release is no scheduled sweep."""
-    scene.heap.add(things(DEAD, "v1.4.9", Label.PENDING, 41)[:-1])
+    scene.heap.add(resources(DEAD, "v1.4.9", Label.PENDING, 41)[:-1])
     undo(created(scene), "smoke failed")
     assert "i-41" in scene.heap.ids
 
@@ -264,7 +266,7 @@ def test_the_undo_is_told(scene: Scene) -> None:
 
 # Listings lag: "nothing found" right after a create is no answer (rule 8).
 
-HASTE = Pace(first=0.001, longest=0.001, deadline=2.0)
+HASTE = Backoff(first=0.001, longest=0.001, deadline=2.0)
 
 
 def test_rule_8_what_was_made_is_waited_for_until_it_is_listed(scene: Scene) -> None:
@@ -292,12 +294,12 @@ def test_what_has_ended_by_itself_is_not_waited_for(scene: Scene) -> None:
     assert wait_until_listed(run, HASTE)
 
 
-def seen_pending(scene: Scene) -> Run:
+def seen_pending(scene: Scene) -> ReleaseContext:
     """A release that waited for its image, saw it pending, and has launched nothing."""
     run = begun(scene)
     run.image_order = IMAGE_ORDER
     run.image = scene.compute.create_image(IMAGE_ORDER)
-    run.image_seen.learn("pending", 0.0)
+    run.image_seen.update("pending", 0.0)
     return run
 
 

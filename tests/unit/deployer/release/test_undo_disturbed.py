@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from deployer.release.context import Options, Run
-from deployer.release.lease_holder import Lease
-from deployer.release.lease_terms import Terms
+from deployer.release.context import ReleaseContext, ReleaseOptions
+from deployer.release.lease_holder import LeaseHolder
+from deployer.release.lease_terms import LeaseTerms
 from deployer.release.undo import settled, undo
 from reconciler.errors import AccessDenied, DatabaseError
 from reconciler.model import ledger as ledgers
@@ -23,16 +23,18 @@ from reconciler.util.signals import Interrupted, handled
 from tests.fakes.scene import ROLE, Scene
 from tests.support.shop_world import ALL, CLEAN, DEAD, LEDGER, LIVE, NOW, deploy
 
-TERMS = Terms(timedelta(minutes=10), timedelta(minutes=3), timedelta(hours=2))
+TERMS = LeaseTerms(timedelta(minutes=10), timedelta(minutes=3), timedelta(hours=2))
 ME = deploy(0, "aaaaa")
 
 
-def under_way(scene: Scene, options: Options | None = None) -> Run:
+def under_way(scene: Scene, options: ReleaseOptions | None = None) -> ReleaseContext:
     """A release that has its lease, and has shut the live database."""
     reading = scene.ledgers.read(scene.address)
-    lease = Lease(scene.ledgers, reading, ME, TERMS)
+    lease = LeaseHolder(scene.ledgers, reading, ME, TERMS)
     lease.acquire()
-    run = Run(scene.ports(), options or Options(), lambda _: None, id=ME, reading=reading)
+    run = ReleaseContext(
+        scene.ports(), options or ReleaseOptions(), lambda _: None, id=ME, reading=reading
+    )
     run.lease = lease
     run.source_database = LIVE.database_name(LEDGER)
     act = FencedAct(lease.generation, LIVE, LEDGER)
@@ -111,7 +113,7 @@ def test_what_is_not_listed_yet_is_not_called_clean(
 
 def test_evidence_kept_while_the_database_stays_shut_is_not_clean(scene: Scene) -> None:
     """`--keep-failed` deletes nothing, but live must take writes again, or be said not to."""
-    run = under_way(scene, Options(keep_failed=timedelta(hours=2)))
+    run = under_way(scene, ReleaseOptions(keep_failed=timedelta(hours=2)))
     scene.server.failing["thaw"] = DatabaseError("the server is restarting")
     done = undo(run, "smoke failed")
     assert done.kept

@@ -13,19 +13,20 @@ from typing import Any
 import pytest
 
 from deployer.sandbox.aws.state.termination import bury, forget_instance
-from reconciler.aws.inventory import Ec2Heap
+from reconciler.aws.inventory import Ec2Inventory
 from reconciler.aws.route53.ledger_store import Route53Ledgers
-from reconciler.gc.ownership import Home
+from reconciler.gc.ownership import ServiceLocation
 from reconciler.model import ledger as led
 from reconciler.model.deploy_id import DeployId
-from reconciler.model.outcome import Fate, Outcome
+from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.model.resource import INSTANCE, Resource
 from reconciler.model.tags import BirthTags
-from reconciler.ports.service import Managed
+from reconciler.ports.service import ManagedService
 from reconciler.sweep import absence as gone
 from reconciler.sweep.deletion import Collector
-from reconciler.sweep.runner import Result, make_plan, sweep
-from reconciler.util.polling import Pace
+from reconciler.sweep.result import SweepResult
+from reconciler.sweep.runner import make_plan, sweep
+from reconciler.util.polling import Backoff
 from tests.fakes.service_access import FakeReach
 from tests.support.aws_api import HASTE, PLACE, Api, begun_now
 
@@ -34,7 +35,7 @@ TERMINATE = "TerminateInstances"
 
 
 @dataclass(frozen=True)
-class Meddled(Ec2Heap):
+class Meddled(Ec2Inventory):
     """Somebody is a moment faster with every deletion."""
 
     meddle: Callable[[], object] = lambda: None
@@ -50,11 +51,11 @@ class Yard:
     """A service without a living deploy, and the machines of one that failed just now."""
 
     api: Api
-    managed: Managed
+    managed: ManagedService
     deploy: DeployId
     machines: Mapping[str, str]
 
-    def sweep(self) -> Result:
+    def sweep(self) -> SweepResult:
         """A whole sweep."""
         return sweep([self.managed], {})
 
@@ -64,15 +65,15 @@ class Yard:
         found = [one for page in pages for one in page["Instances"]]
         return {one["InstanceId"] for one in found if one["State"]["Name"] != "terminated"}
 
-    def fates(self, result: Result) -> dict[str, Fate]:
+    def fates(self, result: SweepResult) -> dict[str, OutcomeStatus]:
         """The machines' fates by id."""
         return {
-            one.resource.id: one.fate for one in result.outcomes if one.resource.kind == INSTANCE
+            one.resource.id: one.status for one in result.outcomes if one.resource.kind == INSTANCE
         }
 
-    def check(self, result: Result) -> None:
+    def check(self, result: SweepResult) -> None:
         """What is said to be gone is gone, and what stands is said to stand."""
-        said = {one for one, fate in self.fates(result).items() if fate is Fate.GONE}
+        said = {one for one, status in self.fates(result).items() if status is OutcomeStatus.GONE}
         assert said == set(self.machines) - self.standing()
 
 
@@ -84,10 +85,10 @@ def yard(api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Yard:
     ledgers = Route53Ledgers(api.aws, HASTE)
     address = ledgers.locate("shop", "shop.example.com")
     ledgers.swap(ledgers.read(address), led.opened())
-    managed = Managed(
-        Home("shop", str(address), PLACE),
+    managed = ManagedService(
+        ServiceLocation("shop", str(address), PLACE),
         address,
-        Ec2Heap(api.aws, HASTE),
+        Ec2Inventory(api.aws, HASTE),
         ledgers,
         FakeReach(tmp_path, []),
     )
@@ -108,7 +109,7 @@ def test_all_of_it_goes(yard: Yard) -> None:
     """A good day."""
     result = yard.sweep()
     assert result.clean
-    assert set(yard.fates(result).values()) == {Fate.GONE}
+    assert set(yard.fates(result).values()) == {OutcomeStatus.GONE}
     assert yard.standing() == set()
 
 
@@ -127,7 +128,7 @@ def test_one_bad_id(yard: Yard) -> None:
     result = sweep([replace(yard.managed, heap=heap)], {})
     assert result.clean
     assert yard.standing() == set()
-    assert yard.fates(result) == dict.fromkeys(yard.machines, Fate.GONE)
+    assert yard.fates(result) == dict.fromkeys(yard.machines, OutcomeStatus.GONE)
 
 
 def test_one_protected_machine_in_one_zone_of_three(yard: Yard) -> None:
@@ -138,7 +139,10 @@ def test_one_protected_machine_in_one_zone_of_three(yard: Yard) -> None:
     result = yard.sweep()
     assert not result.clean
     assert yard.standing() == {kept}
-    assert yard.fates(result) == {**dict.fromkeys(yard.machines, Fate.GONE), kept: Fate.BLOCKED}
+    assert yard.fates(result) == {
+        **dict.fromkeys(yard.machines, OutcomeStatus.GONE),
+        kept: OutcomeStatus.BLOCKED,
+    }
     _lift(yard, kept)
     assert yard.sweep().clean
     assert yard.standing() == set()
@@ -186,8 +190,8 @@ def test_a_listing_that_forgets(yard: Yard) -> None:
     yard.api.server.faults.lag = 3600.0
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(gone, "AGREED", 60.0)
-        Collector(yard.managed, told.append, Pace(0.01, 0.05, 0.2)).collect(garbage)
+        Collector(yard.managed, told.append, Backoff(0.01, 0.05, 0.2)).collect(garbage)
     yard.api.server.faults.lag = 0.0
     assert yard.standing() == set(yard.machines)
-    assert {one.fate for one in told} == {Fate.UNSEEN}
+    assert {one.status for one in told} == {OutcomeStatus.UNSEEN}
     assert yard.sweep().clean

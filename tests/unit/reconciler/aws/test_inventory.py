@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.aws.inventory import Ec2Heap
+from reconciler.aws.inventory import Ec2Inventory
 from reconciler.aws.kinds import BY_NAME
 from reconciler.gc import ownership
-from reconciler.gc.ownership import Home
-from reconciler.model.outcome import Fate
+from reconciler.gc.ownership import ServiceLocation
+from reconciler.model.outcome import OutcomeStatus
 from reconciler.model.resource import (
     IMAGE,
     INSTANCE,
@@ -25,9 +25,9 @@ from tests.support.aws_api import BIRTH, DEPLOY, HASTE, LEDGER, PLACE, Api, pair
 
 
 @pytest.fixture
-def heap(api: Api) -> Ec2Heap:
+def heap(api: Api) -> Ec2Inventory:
     """The heap of the sandbox's account, in a hurry."""
-    return Ec2Heap(api.aws, HASTE)
+    return Ec2Inventory(api.aws, HASTE)
 
 
 def make_deploy(api: Api, count: int = 1) -> list[str]:
@@ -55,12 +55,12 @@ def of_kind(inventory: Inventory, kind: str) -> list[Resource]:
     return [one for one in inventory.resources if one.kind == kind]
 
 
-def states(heap: Ec2Heap, things: list[Resource]) -> list[str]:
+def states(heap: Ec2Inventory, resources: list[Resource]) -> list[str]:
     """Their states now; those that are gone are missing."""
-    return [one.state for one in heap.describe(things).resources]
+    return [one.state for one in heap.describe(resources).resources]
 
 
-def test_a_deploy_is_seen_whole(api: Api, heap: Ec2Heap) -> None:
+def test_a_deploy_is_seen_whole(api: Api, heap: Ec2Inventory) -> None:
     """Every kind that a deploy makes is found by its tags, and nothing else is."""
     make_deploy(api, count=2)
     found = heap.scan()
@@ -70,19 +70,19 @@ def test_a_deploy_is_seen_whole(api: Api, heap: Ec2Heap) -> None:
     assert {one.deploy for one in found.resources} == {DEPLOY}
 
 
-def test_the_proof_of_birth_holds_for_what_a_deploy_made(api: Api, heap: Ec2Heap) -> None:
+def test_the_proof_of_birth_holds_for_what_a_deploy_made(api: Api, heap: Ec2Inventory) -> None:
     """What the edge reads is what the pure proof of birth goes by: token, zone, name, source."""
     make_deploy(api)
     found = heap.scan().resources
     assert [one.kind for one in found if not one.created] == [INTERFACE]  # AWS does not date it
-    things = ownership.index(found, PLACE)
-    home = Home("shop", LEDGER, PLACE)
-    assert {one.kind: ownership.doubt(one, home, things) for one in found} == dict.fromkeys(
+    resources = ownership.index(found, PLACE)
+    home = ServiceLocation("shop", LEDGER, PLACE)
+    assert {one.kind: ownership.doubt(one, home, resources) for one in found} == dict.fromkeys(
         (INSTANCE, VOLUME, INTERFACE, IMAGE, SNAPSHOT), ""
     )
 
 
-def test_things_know_what_holds_them(api: Api, heap: Ec2Heap) -> None:
+def test_things_know_what_holds_them(api: Api, heap: Ec2Inventory) -> None:
     """Instance, volume and interface name each other, and so do image and snapshot."""
     make_deploy(api)
     found = heap.scan()
@@ -100,7 +100,7 @@ def test_things_know_what_holds_them(api: Api, heap: Ec2Heap) -> None:
     assert machine.addresses == interface.addresses != ()
 
 
-def test_an_image_of_somebody_elses_holds_a_snapshot(api: Api, heap: Ec2Heap) -> None:
+def test_an_image_of_somebody_elses_holds_a_snapshot(api: Api, heap: Ec2Inventory) -> None:
     """An image without our tags that maps our snapshot is named as its user all the same."""
     make_deploy(api)
     (image,) = of_kind(heap.scan(), IMAGE)
@@ -110,21 +110,21 @@ def test_an_image_of_somebody_elses_holds_a_snapshot(api: Api, heap: Ec2Heap) ->
     assert [one.used_by for one in of_kind(found, SNAPSHOT)] == [(image.id,)]
 
 
-def test_young_sees_only_what_may_be_garbage(api: Api, heap: Ec2Heap) -> None:
+def test_young_sees_only_what_may_be_garbage(api: Api, heap: Ec2Inventory) -> None:
     """A minor sweep looks at the labels pending, failed and left alone."""
     machine, other = make_deploy(api, count=2)
-    things = of_kind(heap.scan(), INSTANCE)
-    heap.label([one for one in things if one.id == machine], Label.LIVE)
-    assert [one.id for one in of_kind(heap.scan(young=True), INSTANCE)] == [other]
+    resources = of_kind(heap.scan(), INSTANCE)
+    heap.label([one for one in resources if one.id == machine], Label.LIVE)
+    assert [one.id for one in of_kind(heap.scan(unfinished_only=True), INSTANCE)] == [other]
     assert len(of_kind(heap.scan(), INSTANCE)) == 2
 
 
-def test_all_tags_are_seen(api: Api, heap: Ec2Heap) -> None:
+def test_all_tags_are_seen(api: Api, heap: Ec2Inventory) -> None:
     """Holds that people wrote later are among the tags."""
     (machine,) = api.machines()
     api.ec2.create_tags(Resources=[machine], Tags=pairs({"deploy-hold": "ask Ada"}))
-    (thing,) = of_kind(heap.scan(), INSTANCE)
-    assert thing.hold == "ask Ada"
+    (resource,) = of_kind(heap.scan(), INSTANCE)
+    assert resource.hold == "ask Ada"
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_all_tags_are_seen(api: Api, heap: Ec2Heap) -> None:
 )
 @pytest.mark.parametrize("code", ["UnauthorizedOperation", "InternalErrorOfSomeKind"])
 def test_what_cannot_be_read_is_a_gap(
-    api: Api, heap: Ec2Heap, action: str, kinds: set[str], code: str
+    api: Api, heap: Ec2Inventory, action: str, kinds: set[str], code: str
 ) -> None:
     """A kind that could not be read is a gap with the reason; the other kinds are still seen."""
     make_deploy(api)
@@ -148,105 +148,111 @@ def test_what_cannot_be_read_is_a_gap(
     assert not {one.kind for one in found.resources} & kinds
 
 
-def test_gone_things_are_missing(api: Api, heap: Ec2Heap) -> None:
+def test_gone_things_are_missing(api: Api, heap: Ec2Inventory) -> None:
     """An id that AWS no longer knows does not fail the description of the others."""
     machine, _ = api.machines(2)
-    things = of_kind(heap.scan(), INSTANCE)
-    known = next(one for one in things if one.id == machine)
+    resources = of_kind(heap.scan(), INSTANCE)
+    known = next(one for one in resources if one.id == machine)
     unknown = replace(known, id="i-0123456789abcdef0")
     assert [one.id for one in heap.describe([known, unknown]).resources] == [machine]
 
 
-def test_a_whole_deploy_goes(api: Api, heap: Ec2Heap) -> None:
+def test_a_whole_deploy_goes(api: Api, heap: Ec2Inventory) -> None:
     """Deleted kind by kind in the order of use, and a later describe says that it is gone."""
     make_deploy(api, count=2)
-    things = heap.scan()
-    asked = heap.delete(of_kind(things, INSTANCE))
-    assert {one.fate for one in asked} == {Fate.PENDING}
-    assert set(states(heap, of_kind(things, INSTANCE))) <= {"shutting-down", "terminated"}
-    assert {one.fate for one in heap.delete(of_kind(things, IMAGE))} == {Fate.PENDING}
-    assert {one.fate for one in heap.delete(of_kind(things, SNAPSHOT))} == {Fate.PENDING}
-    assert states(heap, of_kind(things, SNAPSHOT)) == []
-    assert set(states(heap, of_kind(things, IMAGE))) <= {"deregistered"}
+    resources = heap.scan()
+    asked = heap.delete(of_kind(resources, INSTANCE))
+    assert {one.status for one in asked} == {OutcomeStatus.PENDING}
+    assert set(states(heap, of_kind(resources, INSTANCE))) <= {"shutting-down", "terminated"}
+    assert {one.status for one in heap.delete(of_kind(resources, IMAGE))} == {OutcomeStatus.PENDING}
+    assert {one.status for one in heap.delete(of_kind(resources, SNAPSHOT))} == {
+        OutcomeStatus.PENDING
+    }
+    assert states(heap, of_kind(resources, SNAPSHOT)) == []
+    assert set(states(heap, of_kind(resources, IMAGE))) <= {"deregistered"}
 
 
-def test_a_bad_id_does_not_save_the_others(api: Api, heap: Ec2Heap) -> None:
+def test_a_bad_id_does_not_save_the_others(api: Api, heap: Ec2Inventory) -> None:
     """One unknown id fails a whole TerminateInstances call; the chunk is split around it."""
     api.machines(5)
-    things = of_kind(heap.scan(), INSTANCE)
-    bad = replace(things[0], id="i-0123456789abcdef0")
-    asked = {one.resource.id: one for one in heap.delete([*things[:2], bad, *things[2:]])}
+    resources = of_kind(heap.scan(), INSTANCE)
+    bad = replace(resources[0], id="i-0123456789abcdef0")
+    asked = {one.resource.id: one for one in heap.delete([*resources[:2], bad, *resources[2:]])}
     assert "does not find it" in asked[bad.id].text
-    assert asked[bad.id].fate is Fate.UNSEEN
-    assert set(states(heap, things)) <= {"shutting-down", "terminated"}
+    assert asked[bad.id].status is OutcomeStatus.UNSEEN
+    assert set(states(heap, resources)) <= {"shutting-down", "terminated"}
 
 
-def test_a_protected_instance_is_blocked_alone(api: Api, heap: Ec2Heap) -> None:
+def test_a_protected_instance_is_blocked_alone(api: Api, heap: Ec2Inventory) -> None:
     """Termination protection fails its zone's share of the call; only it stays."""
     ids = api.machines(4)
     api.ec2.modify_instance_attribute(InstanceId=ids[1], DisableApiTermination={"Value": True})
-    things = of_kind(heap.scan(), INSTANCE)
-    fates = {one.resource.id: one.fate for one in heap.delete(things)}
-    assert fates == {one: Fate.BLOCKED if one == ids[1] else Fate.PENDING for one in ids}
+    resources = of_kind(heap.scan(), INSTANCE)
+    fates = {one.resource.id: one.status for one in heap.delete(resources)}
+    assert fates == {
+        one: OutcomeStatus.BLOCKED if one == ids[1] else OutcomeStatus.PENDING for one in ids
+    }
 
 
 def test_protection_that_may_not_be_lifted_is_blocked(api: Api) -> None:
     """Configured and yet denied: it stays, with the permission's name."""
     (only,) = api.machines(1)
     api.ec2.modify_instance_attribute(InstanceId=only, DisableApiTermination={"Value": True})
-    heap = Ec2Heap(api.aws, HASTE, lifts=True)
+    heap = Ec2Inventory(api.aws, HASTE, lifts=True)
     api.fault("ModifyInstanceAttribute", "error", times=0, code="UnauthorizedOperation")
     (said,) = heap.delete(of_kind(heap.scan(), INSTANCE))
-    assert said.fate is Fate.BLOCKED
+    assert said.status is OutcomeStatus.BLOCKED
     assert "ModifyInstanceAttribute" in said.text
 
 
-def test_what_is_in_use_is_blocked(api: Api, heap: Ec2Heap) -> None:
+def test_what_is_in_use_is_blocked(api: Api, heap: Ec2Inventory) -> None:
     """An attached volume, a primary interface and a mapped snapshot name what holds them."""
     make_deploy(api)
     found = heap.scan()
     for kind in (VOLUME, INTERFACE, SNAPSHOT):
         (outcome,) = heap.delete(of_kind(found, kind))
         (holder,) = outcome.resource.used_by
-        assert outcome.fate is Fate.BLOCKED
+        assert outcome.status is OutcomeStatus.BLOCKED
         assert holder in outcome.text
 
 
 @pytest.mark.parametrize("kind", ["drop_reply", "error500", "throttle"])
-def test_a_bad_day_does_not_stop_a_deletion(api: Api, heap: Ec2Heap, kind: str) -> None:
+def test_a_bad_day_does_not_stop_a_deletion(api: Api, heap: Ec2Inventory, kind: str) -> None:
     """Deletions are harmless twice: no answer, or not now, and they are asked for again."""
     api.machines(2)
-    things = of_kind(heap.scan(), INSTANCE)
+    resources = of_kind(heap.scan(), INSTANCE)
     api.fault("TerminateInstances", kind, times=2)
-    assert {one.fate for one in heap.delete(things)} == {Fate.PENDING}
-    assert set(states(heap, things)) <= {"shutting-down", "terminated"}
+    assert {one.status for one in heap.delete(resources)} == {OutcomeStatus.PENDING}
+    assert set(states(heap, resources)) <= {"shutting-down", "terminated"}
 
 
 @pytest.mark.parametrize(("kind", "first"), [("error500", "pending"), ("throttle", "failed")])
-def test_a_very_bad_day_ends_the_clean_up(api: Api, heap: Ec2Heap, kind: str, first: str) -> None:
+def test_a_very_bad_day_ends_the_clean_up(
+    api: Api, heap: Ec2Inventory, kind: str, first: str
+) -> None:
     """Out of patience with one, the others are not asked for; every item still has its outcome."""
     subnet = api.ec2.describe_subnets()["Subnets"][0]["SubnetId"]
     tags = [{"ResourceType": INTERFACE, "Tags": pairs(BIRTH.of(INTERFACE))}]
     for _ in range(3):
         api.ec2.create_network_interface(SubnetId=subnet, TagSpecifications=tags)
-    things = of_kind(heap.scan(), INTERFACE)
+    resources = of_kind(heap.scan(), INTERFACE)
     api.fault("DeleteNetworkInterface", kind, times=0)
     tired = replace(heap, patience=replace(HASTE, deadline=0.1))
-    asked = tired.delete(things)
-    assert [one.fate.value for one in asked] == [first, "failed", "failed"]
+    asked = tired.delete(resources)
+    assert [one.status.value for one in asked] == [first, "failed", "failed"]
     assert [one.text.startswith("not asked for") for one in asked] == [False, True, True]
 
 
-def test_what_is_denied_fails_with_the_action(api: Api, heap: Ec2Heap) -> None:
+def test_what_is_denied_fails_with_the_action(api: Api, heap: Ec2Inventory) -> None:
     """One outcome an item, and the action that is withheld is named."""
     api.machines(2)
     api.fault("TerminateInstances", "error", times=0, code="UnauthorizedOperation")
     asked = heap.delete(of_kind(heap.scan(), INSTANCE))
-    assert [one.fate for one in asked] == [Fate.FAILED, Fate.FAILED]
+    assert [one.status for one in asked] == [OutcomeStatus.FAILED, OutcomeStatus.FAILED]
     assert all("ec2:TerminateInstances" in one.text for one in asked)
 
 
-def test_an_interface_of_its_own_goes(api: Api, heap: Ec2Heap) -> None:
+def test_an_interface_of_its_own_goes(api: Api, heap: Ec2Inventory) -> None:
     """A free interface is deleted; an extra one that is attached is detached first."""
     (machine,) = api.machines()
     subnet = api.ec2.describe_instances(InstanceIds=[machine])["Reservations"][0]["Instances"][0][
@@ -260,24 +266,29 @@ def test_an_interface_of_its_own_goes(api: Api, heap: Ec2Heap) -> None:
         for _ in range(2)
     ]
     api.ec2.attach_network_interface(NetworkInterfaceId=extra[0], InstanceId=machine, DeviceIndex=1)
-    things = [one for one in of_kind(heap.scan(), INTERFACE) if one.id in extra]
-    first = {one.resource.id: one.fate for one in heap.delete(things)}
-    assert first == {extra[0]: Fate.DONE, extra[1]: Fate.PENDING}
-    heap.delete([one for one in things if one.id == extra[0]])
-    assert states(heap, things) == []
+    resources = [one for one in of_kind(heap.scan(), INTERFACE) if one.id in extra]
+    first = {one.resource.id: one.status for one in heap.delete(resources)}
+    assert first == {extra[0]: OutcomeStatus.DONE, extra[1]: OutcomeStatus.PENDING}
+    heap.delete([one for one in resources if one.id == extra[0]])
+    assert states(heap, resources) == []
 
 
-def test_labels(api: Api, heap: Ec2Heap) -> None:
+def test_labels(api: Api, heap: Ec2Inventory) -> None:
     """Written on all that exist; one that does not fails alone."""
     api.machines(3)
-    things = of_kind(heap.scan(), INSTANCE)
-    gone = replace(things[0], id="i-0123456789abcdef0")
-    fates = [one.fate for one in heap.label([*things, gone], Label.RETIRED)]
-    assert fates == [Fate.DONE, Fate.DONE, Fate.DONE, Fate.FAILED]
+    resources = of_kind(heap.scan(), INSTANCE)
+    gone = replace(resources[0], id="i-0123456789abcdef0")
+    fates = [one.status for one in heap.label([*resources, gone], Label.RETIRED)]
+    assert fates == [
+        OutcomeStatus.DONE,
+        OutcomeStatus.DONE,
+        OutcomeStatus.DONE,
+        OutcomeStatus.FAILED,
+    ]
     assert {one.label for one in of_kind(heap.scan(), INSTANCE)} == {Label.RETIRED}
 
 
-def test_one_kind_at_a_time(api: Api, heap: Ec2Heap) -> None:
+def test_one_kind_at_a_time(api: Api, heap: Ec2Inventory) -> None:
     """The order of kinds is the plan's business: a mixture is refused."""
     make_deploy(api)
     with pytest.raises(ValueError, match="one kind at a time"):
@@ -285,7 +296,7 @@ def test_one_kind_at_a_time(api: Api, heap: Ec2Heap) -> None:
     assert heap.delete([]) == ()
 
 
-def test_a_shared_image_is_known_as_such(api: Api, heap: Ec2Heap) -> None:
+def test_a_shared_image_is_known_as_such(api: Api, heap: Ec2Inventory) -> None:
     """An image that another account may launch is not ours alone."""
     make_deploy(api)
     (image,) = of_kind(heap.scan(), IMAGE)
@@ -297,7 +308,7 @@ def test_a_shared_image_is_known_as_such(api: Api, heap: Ec2Heap) -> None:
 
 
 def test_many_things_are_described_in_chunks(
-    api: Api, heap: Ec2Heap, monkeypatch: pytest.MonkeyPatch
+    api: Api, heap: Ec2Inventory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """EC2 takes so many values in a filter and no more; every chunk is read."""
     monkeypatch.setattr("reconciler.aws.client.query.FILTER_VALUES", 3)
@@ -308,7 +319,7 @@ def test_many_things_are_described_in_chunks(
 
 
 def test_very_many_things_are_described_by_their_deploys(
-    api: Api, heap: Ec2Heap, monkeypatch: pytest.MonkeyPatch
+    api: Api, heap: Ec2Inventory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A page holds 1,000 of a deploy, a request 200 ids; what was not asked for is left out."""
     monkeypatch.setattr("reconciler.aws.client.query.FILTER_VALUES", 3)

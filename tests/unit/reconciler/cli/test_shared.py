@@ -17,13 +17,13 @@ import jsonschema
 import pytest
 
 from reconciler import errors as e
-from reconciler.cli.shared import DURATION, Asked, common, confirm, ended, epilog, pass_asked
+from reconciler.cli.shared import DURATION, CliContext, common, confirm, ended, epilog, pass_asked
 from reconciler.exit_codes import Exit
 
 ROOT = Path(__file__).parents[4]
 
 
-def command(work: Callable[[Asked], int | None]) -> click.Command:
+def command(work: Callable[[CliContext], int | None]) -> click.Command:
     """A group with one command, `do`, that does `work`."""
 
     @click.group()
@@ -34,7 +34,7 @@ def command(work: Callable[[Asked], int | None]) -> click.Command:
     @group.command("do")
     @common
     @pass_asked
-    def do(asked: Asked) -> int | None:
+    def do(asked: CliContext) -> int | None:
         """Do it."""
         return work(asked)
 
@@ -44,7 +44,7 @@ def command(work: Callable[[Asked], int | None]) -> click.Command:
 def raising(error: BaseException) -> click.Command:
     """A command that raises."""
 
-    def work(_: Asked) -> int:
+    def work(_: CliContext) -> int:
         raise error
 
     return command(work)
@@ -145,9 +145,9 @@ def test_usage(line: list[str], capsys: pytest.CaptureFixture[str]) -> None:
 )
 def test_common_options_stand_before_or_after(line: list[str]) -> None:
     """Nobody has to remember where --json goes."""
-    seen: list[Asked] = []
+    seen: list[CliContext] = []
 
-    def work(asked: Asked) -> None:
+    def work(asked: CliContext) -> None:
         seen.append(asked)
 
     assert ended(command(work), line) == 0

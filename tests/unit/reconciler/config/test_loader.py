@@ -17,7 +17,7 @@ from reconciler.config.loader import Settings, load, refuse_unbuilt
 from reconciler.config.reconciler import ALL_REGIONS, Reconciler
 from reconciler.config.service import Service
 from reconciler.errors import ConfigError
-from reconciler.model.tags import Place
+from reconciler.model.tags import AccountRegion
 from reconciler.util.secret import Reference
 
 SHOP = """\
@@ -91,7 +91,7 @@ def test_the_example(write: Write) -> None:
     """The design's example loads, with its defaults."""
     home = write()
     shop = load(home).service("shop")
-    assert shop.place == Place("123456789012", "eu-west-1")
+    assert shop.place == AccountRegion("123456789012", "eu-west-1")
     assert shop.code.source == home.parent
     assert shop.app.jobs == ("cron", "shop-worker")
     assert shop.database is not None

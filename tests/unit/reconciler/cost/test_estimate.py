@@ -27,7 +27,7 @@ from reconciler.model.resource import (
     VOLUME,
     Resource,
 )
-from reconciler.model.tags import Place
+from reconciler.model.tags import AccountRegion
 from reconciler.output import report as render
 from tests.support.shop_world import ALL, CLEAN, DEAD, LIVE, NOW, PLACE, planned
 
@@ -36,15 +36,15 @@ MACHINE = Resource(INSTANCE, "i-1", PLACE, state="running", type="t3.small")
 
 
 @pytest.mark.parametrize(
-    ("thing", "dollars"),
+    ("resource", "dollars"),
     [
         (MACHINE, 0.0228),
         (replace(MACHINE, public_ips=2), 0.0328),
         (replace(MACHINE, state="stopped"), 0.0),
         (replace(MACHINE, state="stopped", public_ips=1), 0.005),
-        (replace(MACHINE, place=Place("1", "us-east-1")), 0.0208),
+        (replace(MACHINE, place=AccountRegion("1", "us-east-1")), 0.0208),
         (replace(MACHINE, type="x99.huge"), None),
-        (replace(MACHINE, place=Place("1", "mars-1")), None),
+        (replace(MACHINE, place=AccountRegion("1", "mars-1")), None),
         (Resource(VOLUME, "v", PLACE, type="gp3", size_gb=720), 0.088),
         (Resource(VOLUME, "v", PLACE, type="gp3"), None),
         (Resource(VOLUME, "v", PLACE, type="io9", size_gb=8), None),
@@ -58,20 +58,20 @@ MACHINE = Resource(INSTANCE, "i-1", PLACE, state="running", type="t3.small")
         (Resource(GROUP, "g", PLACE), 0.0),
         (Resource(TEMPLATE, "t", PLACE), 0.0),
         (Resource(RDS_SNAPSHOT, "s", PLACE, size_gb=720), 0.095),
-        (replace(SERVER, place=Place("1", "us-east-1")), 0.018 + 0.115),
-        (replace(SERVER, place=Place("1", "us-east-1"), public_ips=1), 0.023 + 0.115),
+        (replace(SERVER, place=AccountRegion("1", "us-east-1")), 0.018 + 0.115),
+        (replace(SERVER, place=AccountRegion("1", "us-east-1"), public_ips=1), 0.023 + 0.115),
         (SERVER, None),
         (replace(SERVER, state="stopped"), 0.127),
-        (replace(SERVER, place=Place("1", "us-east-1"), type="db.t3.micro mysql"), None),
+        (replace(SERVER, place=AccountRegion("1", "us-east-1"), type="db.t3.micro mysql"), None),
         (Resource("nat-gateway", "n", PLACE), None),
     ],
 )
-def test_prices(thing: Resource, dollars: float | None) -> None:
+def test_prices(resource: Resource, dollars: float | None) -> None:
     """What AWS bills for, by kind and state; what the table does not know is not free."""
     assert (
-        estimate.hourly(thing) == pytest.approx(dollars)
+        estimate.hourly(resource) == pytest.approx(dollars)
         if dollars
-        else dollars == estimate.hourly(thing)
+        else dollars == estimate.hourly(resource)
     )
 
 
@@ -130,7 +130,7 @@ def test_orphans_stand_apart() -> None:
         for one in ALL
     ]
     seen = report(planned(CLEAN, held))
-    assert {one.verdict.thing.deploy for one in seen.orphans} == {DEAD}
+    assert {one.verdict.resource.deploy for one in seen.orphans} == {DEAD}
     assert any(one.verdict.reason.value == "held" for one in seen.orphans)
     assert "kept: held" in render.table(seen)
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from reconciler.cli.main import cli
-from reconciler.cli.shared import Asked, ended
+from reconciler.cli.shared import CliContext, ended
 from reconciler.cost import estimate, price_cache
 from reconciler.cost.price_list import Prices, decode, encode, read_products
 from reconciler.model.resource import INSTANCE, RDS_SNAPSHOT, VOLUME, Resource
@@ -92,7 +92,7 @@ def test_every_command_tells_costs_by_them() -> None:
     """A release's refusal and the loop's figures as well: whoever reads the configuration."""
     price_cache.save(FETCHED)
     assert estimate.as_of() == "2025-11"
-    Asked(config=ROOT / "config").settings()
+    CliContext(config=ROOT / "config").settings()
     assert estimate.hourly(MACHINE) == pytest.approx(0.5)
 
 

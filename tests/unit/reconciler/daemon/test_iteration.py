@@ -11,17 +11,17 @@ import pytest
 
 from reconciler.aws.client.response_events import OK, SLOWER
 from reconciler.config.loader import Settings
-from reconciler.config.reconciler import Breaker, Reach, Reconciler
+from reconciler.config.reconciler import BreakerSettings, ReachSettings, Reconciler
 from reconciler.daemon import iteration
-from reconciler.daemon.iteration import Sweeps
+from reconciler.daemon.iteration import SweepIteration
 from reconciler.errors import AccessDenied, ConfigError, Refused
 from reconciler.model.coverage import EVERYWHERE
 from reconciler.model.outcome import Outcome
 from reconciler.model.resource import Gap
-from reconciler.model.tags import Place
-from reconciler.output.notifications.message import Notice, Told
+from reconciler.model.tags import AccountRegion
+from reconciler.output.notifications.message import Notice, NotificationHistory
 from reconciler.output.notifications.notifier import Notifier
-from reconciler.ports.fleet import NOTHING, Beside
+from reconciler.ports.fleet import NOTHING, OtherPlaces
 from reconciler.wiring.fleet_builder import Opened
 from tests.fakes.scene import Scene, service
 from tests.support.sweeps import DEAD_IDS
@@ -44,13 +44,15 @@ class World:
     told: list[Outcome] = field(default_factory=list)
     heard: list[tuple[str, str]] = field(default_factory=list)
     sessions: int = 0
-    beside: Beside = NOTHING
+    beside: OtherPlaces = NOTHING
     during: Callable[[Callable[[str, str], None]], None] = lambda _: None
 
     def load(self) -> Settings:
         return self.settings
 
-    def edges(self, settings: Settings, _: Reach, on_answer: Callable[[str, str], None]) -> Any:
+    def edges(
+        self, settings: Settings, _: ReachSettings, on_answer: Callable[[str, str], None]
+    ) -> Any:
         self.sessions += 1
         return Edges(settings, on_answer)
 
@@ -58,8 +60,10 @@ class World:
         self.during(edges.on_answer)
         return Opened((self.scene.managed,), self.beside)
 
-    def sweeps(self, *names: str) -> Sweeps:
-        return Sweeps(self.load, names, self.told.append, lambda *one: self.heard.append(one))
+    def sweeps(self, *names: str) -> SweepIteration:
+        return SweepIteration(
+            self.load, names, self.told.append, lambda *one: self.heard.append(one)
+        )
 
 
 @pytest.fixture
@@ -86,7 +90,9 @@ def test_sessions_live_on_while_the_configuration_does(world: World) -> None:
     sweeps(False)
     sweeps(True)
     assert world.sessions == 1
-    world.settings = replace(world.settings, reconciler=Reconciler(breaker=Breaker(max_count=3)))
+    world.settings = replace(
+        world.settings, reconciler=Reconciler(breaker=BreakerSettings(max_count=3))
+    )
     sweeps(False)
     assert world.sessions == 2
     world.during = expired
@@ -99,8 +105,8 @@ def test_sessions_live_on_while_the_configuration_does(world: World) -> None:
 
 def test_an_account_that_could_not_be_entered_is_entered_anew(world: World) -> None:
     """The round is not complete, and the next one begins with new sessions."""
-    lost = Gap(Place("222233334444", EVERYWHERE), "resource", "denied")
-    world.beside = Beside(gaps=(lost,))
+    lost = Gap(AccountRegion("222233334444", EVERYWHERE), "resource", "denied")
+    world.beside = OtherPlaces(gaps=(lost,))
     sweeps = world.sweeps()
     swept = sweeps(False)
     assert swept.result is not None
@@ -133,7 +139,7 @@ def slowed(tell: Callable[[str, str], None]) -> None:
 def test_the_breaker_holds_in_the_loop_too(world: World) -> None:
     """Nothing is deleted, and the round says why."""
     world.settings = replace(
-        world.settings, reconciler=Reconciler(breaker=Breaker(max_count=1, share=0.0))
+        world.settings, reconciler=Reconciler(breaker=BreakerSettings(max_count=1, share=0.0))
     )
     with pytest.raises(Refused, match="too much"):
         world.sweeps()(False)
@@ -145,7 +151,7 @@ def test_people_are_told_once_in_many_rounds(world: World, monkeypatch: pytest.M
     got: list[str] = []
 
     def people(
-        _: Settings, __: object, told: Told, on_sent: Callable[[str, str], None]
+        _: Settings, __: object, told: NotificationHistory, on_sent: Callable[[str, str], None]
     ) -> Notifier:
         def send(notice: Notice) -> None:
             got.append(notice.phase.value)
@@ -159,7 +165,7 @@ def test_people_are_told_once_in_many_rounds(world: World, monkeypatch: pytest.M
         sweeps(False)
     assert got == ["planned", "done"]
     world.settings = replace(
-        world.settings, reconciler=Reconciler(breaker=Breaker(max_count=0, share=0.0))
+        world.settings, reconciler=Reconciler(breaker=BreakerSettings(max_count=0, share=0.0))
     )
     again = world.sweeps()
     for _ in range(2):

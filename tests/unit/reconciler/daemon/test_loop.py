@@ -11,20 +11,21 @@ from datetime import datetime, timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from reconciler.daemon.loop import Loop, RealClock, Round, Swept
+from reconciler.daemon.loop import IterationResult, Loop, RealClock, Round
 from reconciler.daemon.schedule import Intervals
 from reconciler.errors import AccessDenied, ConfigError, Refused, ToolError
 from reconciler.model.outcome import Outcome
 from reconciler.model.resource import INSTANCE, Gap
-from reconciler.sweep.runner import Result, sweep
+from reconciler.sweep.result import SweepResult
+from reconciler.sweep.runner import sweep
 from reconciler.util import signals
 from tests.fakes.scene import Scene
 from tests.support.shop_world import NOW, PLACE, planned
 from tests.support.sweeps import DEAD_IDS, only_live
 
 MINUTELY = Intervals(every=60, full=600)
-SEEN = Result(planned(), planned())
-BLIND = Result(planned(), planned(gaps=(Gap(PLACE, INSTANCE, "500"),)))
+SEEN = SweepResult(planned(), planned())
+BLIND = SweepResult(planned(), planned(gaps=(Gap(PLACE, INSTANCE, "500"),)))
 
 
 @dataclass
@@ -56,13 +57,13 @@ class Story:
     """A sweep that does what the story says, round by round, then goes well."""
 
     clock: FakeClock
-    tells: list[Callable[[], Swept]] = field(default_factory=list)
+    tells: list[Callable[[], IterationResult]] = field(default_factory=list)
     asked: list[tuple[float, str]] = field(default_factory=list)
     rounds: list[Round] = field(default_factory=list)
 
-    def __call__(self, young: bool) -> Swept:
-        self.asked.append((self.clock.at, "young" if young else "full"))
-        return self.tells.pop(0)() if self.tells else Swept(SEEN)
+    def __call__(self, unfinished_only: bool) -> IterationResult:
+        self.asked.append((self.clock.at, "young" if unfinished_only else "full"))
+        return self.tells.pop(0)() if self.tells else IterationResult(SEEN)
 
     def run(self) -> Loop:
         """Tell it to its end."""
@@ -83,10 +84,10 @@ def story() -> Story:
     return Story(FakeClock())
 
 
-def raising(error: Exception) -> Callable[[], Swept]:
+def raising(error: Exception) -> Callable[[], IterationResult]:
     """A round that fails."""
 
-    def fail() -> Swept:
+    def fail() -> IterationResult:
         raise error
 
     return fail
@@ -100,7 +101,7 @@ def test_young_rounds_between_full_ones(story: Story) -> None:
     assert full == [0, 600]
     assert [at for at, _ in story.asked] == list(range(0, 1200, 60))
     assert set(story.outcomes) == {"complete"}
-    assert (loop.ills, loop.pulse.rounds) == ((), 20)
+    assert (loop.problems, loop.pulse.rounds) == ((), 20)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +122,7 @@ def test_no_failure_ends_the_loop(story: Story, error: Exception, outcome: str) 
     assert story.outcomes[:4] == [outcome] * 3 + ["complete"]
     assert story.clock.naps[:4] == [120, 240, 480, 60]
     assert str(error) in story.rounds[0].missed
-    assert loop.ills == ()
+    assert loop.problems == ()
 
 
 def test_a_bug_is_told_with_its_traceback(story: Story) -> None:
@@ -135,18 +136,18 @@ def test_a_bug_is_told_with_its_traceback(story: Story) -> None:
 
 def test_unwell_while_it_sees_nothing(story: Story) -> None:
     """Past twice the interval it says so, with the reason; a round that sees all ends that."""
-    story.tells = [lambda: Swept(BLIND)] * 5
-    ills: list[tuple[str, ...]] = []
-    loop = Loop(story, MINUTELY, [lambda _: ills.append(loop.ills)], story.clock)
+    story.tells = [lambda: IterationResult(BLIND)] * 5
+    problems: list[tuple[str, ...]] = []
+    loop = Loop(story, MINUTELY, [lambda _: problems.append(loop.problems)], story.clock)
     with signals.handled(lambda: ""):
         loop.run()
-    assert [bool(one) for one in ills[:6]] == [False, False, False, True, True, False]
-    assert ills[3][-1] == "last: instances of 123456789012/eu-west-1 unread: 500"
+    assert [bool(one) for one in problems[:6]] == [False, False, False, True, True, False]
+    assert problems[3][-1] == "last: instances of 123456789012/eu-west-1 unread: 500"
 
 
 def test_blindness_is_told(story: Story) -> None:
     """A round without a full view is partial, and says what it did not see."""
-    story.tells = [lambda: Swept(BLIND)]
+    story.tells = [lambda: IterationResult(BLIND)]
     story.run()
     assert story.outcomes[:2] == ["partial", "complete"]
     assert "instances of 123456789012/eu-west-1 unread: 500" in story.rounds[0].missed
@@ -156,7 +157,7 @@ def test_blindness_is_told(story: Story) -> None:
 
 def test_throttled_rounds_back_off(story: Story) -> None:
     """A sweep that AWS put off saw everything, and yet the next one waits."""
-    story.tells = [lambda: Swept(SEEN, throttled=3)] * 2
+    story.tells = [lambda: IterationResult(SEEN, throttled=3)] * 2
     story.run()
     assert story.clock.naps[:3] == [120, 240, 60]
     assert set(story.outcomes) == {"complete"}
@@ -167,16 +168,16 @@ def test_a_signal_lets_the_item_be_finished(scene: Scene) -> None:
     told: list[str] = []
 
     def tell(outcome: Outcome) -> None:
-        told.append(f"{outcome.resource.id} {outcome.fate}")
+        told.append(f"{outcome.resource.id} {outcome.status}")
         signals.between()
 
-    def once(_: bool) -> Swept:
+    def once(_: bool) -> IterationResult:
         def hear(act: str) -> None:
             if act.startswith("delete i-41"):
                 os.kill(os.getpid(), signal.SIGTERM)
 
         scene.acts.then = hear
-        return Swept(sweep([scene.managed], {}, tell))
+        return IterationResult(sweep([scene.managed], {}, tell))
 
     with signals.handled(lambda: ""):
         Loop(once, MINUTELY, (), FakeClock()).run()
@@ -192,9 +193,9 @@ def test_a_signal_while_it_waits_ends_it_at_once() -> None:
     """The real clock's sleep is no reason to stay."""
     waiting = iter([signal.SIGTERM])
 
-    def once(_: bool) -> Swept:
+    def once(_: bool) -> IterationResult:
         signal.setitimer(signal.ITIMER_REAL, 0.01)
-        return Swept(SEEN)
+        return IterationResult(SEEN)
 
     before = signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), next(waiting)))
     try:
@@ -210,6 +211,11 @@ def test_a_clean_world_swept_for_a_day(scene: Scene) -> None:
     only_live(scene)
     clock = FakeClock(until=86400)
     with signals.handled(lambda: ""):
-        Loop(lambda young: Swept(scene.sweep(young=young)), Intervals(600, 3600), (), clock).run()
+        Loop(
+            lambda unfinished_only: IterationResult(scene.sweep(unfinished_only=unfinished_only)),
+            Intervals(600, 3600),
+            (),
+            clock,
+        ).run()
     assert scene.did("swap", "delete", "label", "drop") == []
     assert len(clock.naps) == 144

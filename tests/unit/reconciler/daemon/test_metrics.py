@@ -13,9 +13,9 @@ from reconciler.daemon.metrics import Metrics
 from reconciler.errors import ToolError
 from reconciler.model import tags as t
 from reconciler.model.ledger import LedgerHome
-from reconciler.model.outcome import Fate, Outcome
+from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.model.resource import INSTANCE
-from reconciler.sweep.runner import Result
+from reconciler.sweep.result import SweepResult
 from tests.support.shop_world import ALL, CLEAN, DEAD, LIVE, NOW, PLACE, planned
 
 MACHINE = next(one for one in ALL if one.deploy == DEAD and one.kind == INSTANCE)
@@ -45,7 +45,7 @@ class Figures(dict[tuple[str, ...], float]):
         return {key[1:] for key in self if key[0] == "reconciler_orphans"}
 
 
-def turn(result: Result | None, *, full: bool = True, error: Exception | None = None) -> Round:
+def turn(result: SweepResult | None, *, full: bool = True, error: Exception | None = None) -> Round:
     """A round that took two seconds."""
     return Round(full, NOW, 2.0, result, error=error)
 
@@ -64,7 +64,9 @@ def test_orphans_by_kind_and_cause(metrics: Metrics) -> None:
     held = replace(MACHINE, id="i-42", tags={**MACHINE.tags, t.HOLD: "ask Ann"}, uses=())
     exotic = replace(MACHINE, id="i-43", type="x9.huge", uses=())
     left = planned(resources=[*ALL, held, exotic])
-    metrics.round(turn(Result(left, left, (Outcome(MACHINE, Fate.BLOCKED, "protected"),))))
+    metrics.round(
+        turn(SweepResult(left, left, (Outcome(MACHINE, OutcomeStatus.BLOCKED, "protected"),)))
+    )
     seen = Figures(metrics)
     assert seen.of("orphans shop instance blocked") == 1
     assert seen.of("orphans shop instance garbage") == 1
@@ -82,7 +84,7 @@ def test_orphans_by_kind_and_cause(metrics: Metrics) -> None:
 def test_nothing_wasted_is_zero(metrics: Metrics) -> None:
     """A clean world has no age and no price."""
     clean = planned(resources=[one for one in ALL if one.deploy == LIVE])
-    metrics.round(turn(Result(clean, clean)))
+    metrics.round(turn(SweepResult(clean, clean)))
     seen = Figures(metrics)
     assert seen.of("oldest_orphan_age_seconds") == 0
     assert seen.of("wasted_dollars_per_hour") == 0
@@ -93,32 +95,32 @@ def test_a_young_round_forgets_nothing_that_it_does_not_list(metrics: Metrics) -
     """What is lost is labelled live; only the full round sees it, and only it may forget it."""
     stray = replace(MACHINE, tags={**MACHINE.tags, t.STATE: "retired", t.HOLD: "evidence"})
     world = planned(resources=[*(one for one in ALL if one.deploy == LIVE), stray])
-    metrics.round(turn(Result(world, world)))
+    metrics.round(turn(SweepResult(world, world)))
     assert Figures(metrics).of("orphans shop instance held") == 1
     none = planned(replace(CLEAN, home=LEDGER_HOME), ())
-    metrics.round(turn(Result(none, none), full=False))
+    metrics.round(turn(SweepResult(none, none), full=False))
     assert Figures(metrics).of("orphans shop instance held") == 1
-    metrics.round(turn(Result(none, none)))
+    metrics.round(turn(SweepResult(none, none)))
     assert Figures(metrics).orphans == set()
 
 
 def test_a_moved_record_is_counted(metrics: Metrics) -> None:
     """An alert can be made of it; put back, it is none any more."""
     seen = planned()
-    [todo] = seen.services
-    moved = replace(seen, services=(replace(todo, notes=("somebody moved it",)),))
-    metrics.round(turn(Result(seen, moved)))
+    [service_plan] = seen.services
+    moved = replace(seen, services=(replace(service_plan, notes=("somebody moved it",)),))
+    metrics.round(turn(SweepResult(seen, moved)))
     assert Figures(metrics).of("moved_records") == 1
-    metrics.round(turn(Result(seen, seen)))
+    metrics.round(turn(SweepResult(seen, seen)))
     assert Figures(metrics).of("moved_records") == 0
 
 
 def test_what_has_become_unknown_is_not_gone(metrics: Metrics) -> None:
     """Garbage of a service whose ledger cannot be read is still there, as far as anybody knows."""
     seen = planned()
-    metrics.round(turn(Result(seen, seen)))
+    metrics.round(turn(SweepResult(seen, seen)))
     blind = planned(problem="the zone could not be read")
-    metrics.round(turn(Result(blind, blind)))
+    metrics.round(turn(SweepResult(blind, blind)))
     after = Figures(metrics)
     assert after.of("orphans shop instance garbage") == 1
     assert after.of("unknown_services") == 1
@@ -127,9 +129,9 @@ def test_what_has_become_unknown_is_not_gone(metrics: Metrics) -> None:
 
 def test_counters_count(metrics: Metrics) -> None:
     """Deletions with what they cost, failures, calls, rounds and notices."""
-    metrics.item(Outcome(MACHINE, Fate.GONE))
-    metrics.item(Outcome(MACHINE, Fate.FAILED, "denied"))
-    metrics.item(Outcome(MACHINE, Fate.DONE))
+    metrics.item(Outcome(MACHINE, OutcomeStatus.GONE))
+    metrics.item(Outcome(MACHINE, OutcomeStatus.FAILED, "denied"))
+    metrics.item(Outcome(MACHINE, OutcomeStatus.DONE))
     for outcome in ("ok", "ok", "throttled"):
         metrics.called("ec2:DescribeTags", outcome)
     metrics.round(turn(None, full=False, error=ToolError("AWS is away")))

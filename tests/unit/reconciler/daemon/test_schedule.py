@@ -17,8 +17,8 @@ def test_the_first_round_is_full_and_then_one_an_interval() -> None:
     assert FRESH.is_full(5.0)
     after = FRESH.after(5.0, full=True, complete=True, bad=False)
     assert [after.is_full(5.0 + later) for later in (60, 3599, 3600)] == [False, False, True]
-    young = after.after(65.0, full=False, complete=True, bad=False)
-    assert young.is_full(3605.0)
+    unfinished_only = after.after(65.0, full=False, complete=True, bad=False)
+    assert unfinished_only.is_full(3605.0)
 
 
 def test_a_full_round_that_missed_something_comes_again_sooner() -> None:

@@ -16,7 +16,7 @@ from reconciler.gc.base_images import Bases
 from reconciler.gc.mark import mark
 from reconciler.gc.verdict import Reason, Verdict
 from reconciler.model.resource import BASE, IMAGE, Gap, Inventory
-from reconciler.model.tags import Place
+from reconciler.model.tags import AccountRegion
 from reconciler.output.explain import explain_lines, find
 from reconciler.output.sweep import left_lines
 from tests.fakes.scene import Scene, service
@@ -30,7 +30,7 @@ GAP = Gap(PLACE, BASE, "there is no SSM parameter /search/base")
 def judged(bases: Bases) -> dict[str, Verdict]:
     """The verdicts on everything, by id."""
     verdicts = mark(Inventory(ALL), {"shop": replace(root(CLEAN), bases=bases)})
-    return {one.thing.id: one for one in verdicts}
+    return {one.resource.id: one for one in verdicts}
 
 
 def test_a_configured_image_is_kept_with_its_snapshot() -> None:
@@ -49,7 +49,7 @@ def test_what_could_not_be_resolved_may_be_any_image_of_its_place() -> None:
     assert not found[GARBAGE].collect
     assert "no SSM parameter /search/base" in found[GARBAGE].text
     assert found["i-41"].collect
-    elsewhere = replace(GAP, place=Place(PLACE.account, "eu-central-1"))
+    elsewhere = replace(GAP, place=AccountRegion(PLACE.account, "eu-central-1"))
     assert judged(Bases(gaps=(elsewhere,)))[GARBAGE].collect
 
 

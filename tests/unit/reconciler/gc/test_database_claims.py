@@ -30,10 +30,10 @@ def doubted(one: Resource) -> Resource:
     return replace(one, doubt=DOUBT)
 
 
-def unknown(*things: Resource) -> str:
+def unknown(*resources: Resource) -> str:
     """The problem of the service with these databases beside its machines; '' where it has none."""
     rest = tuple(one for one in ALL if one.kind != DATABASE)
-    return settled(Inventory(rest + things), {"shop": ROOT})["shop"].problem
+    return settled(Inventory(rest + resources), {"shop": ROOT})["shop"].problem
 
 
 def test_one_each_is_known() -> None:
@@ -45,9 +45,9 @@ def test_one_each_is_known() -> None:
 @pytest.mark.parametrize("of", [LIVE, OLD])
 def test_a_rooted_deploys_restored_database_makes_it_unknown(of: object) -> None:
     """It has the name, and nothing shows that it is the one: nothing is shut, thawed or dropped."""
-    things = [doubted(one) if one.deploy == of else one for one in DATABASES.values()]
-    assert f"whether the database of {of}" in unknown(*things)
-    assert DOUBT in unknown(*things)
+    resources = [doubted(one) if one.deploy == of else one for one in DATABASES.values()]
+    assert f"whether the database of {of}" in unknown(*resources)
+    assert DOUBT in unknown(*resources)
 
 
 def test_two_that_are_believed() -> None:
@@ -71,7 +71,7 @@ def test_copies_beside_the_one_are_no_problem() -> None:
     copy = claim("shop_report", DOUBT)
     assert unknown(*DATABASES.values(), copy) == ""
     inventory = Inventory((*ALL, copy))
-    verdict = next(one for one in mark(inventory, {"shop": ROOT}) if one.thing.id == copy.id)
+    verdict = next(one for one in mark(inventory, {"shop": ROOT}) if one.resource.id == copy.id)
     assert (verdict.reason, verdict.text) == (Reason.LOOK_ALIKE, DOUBT)
 
 
@@ -80,7 +80,7 @@ def test_what_is_not_rooted_does_not_matter() -> None:
     of_dead = doubted(DATABASES[DEAD])
     inventory = Inventory(tuple(of_dead if one == DATABASES[DEAD] else one for one in ALL))
     assert settled(inventory, {"shop": ROOT})["shop"].problem == ""
-    verdict = next(one for one in mark(inventory, {"shop": ROOT}) if one.thing == of_dead)
+    verdict = next(one for one in mark(inventory, {"shop": ROOT}) if one.resource == of_dead)
     assert verdict.reason is Reason.LOOK_ALIKE
 
 

@@ -44,7 +44,9 @@ def kept_of(resources: Iterable[Resource]) -> dict[str, str]:
     """What of the dead release is kept, and why."""
     verdicts = mark(Inventory(tuple(resources)), {"shop": root()})
     return {
-        one.thing.id: one.text for one in verdicts if one.thing.deploy == DEAD and not one.collect
+        one.resource.id: one.text
+        for one in verdicts
+        if one.resource.deploy == DEAD and not one.collect
     }
 
 
@@ -58,8 +60,8 @@ def test_a_hold_is_its_presence(reason: str) -> None:
 def test_a_hold_without_a_reason_is_shown() -> None:
     """`explain` says that there is a hold, and how to take it off."""
     plan = planned(resources=with_hold("", "snap-41"))
-    [todo] = plan.services
-    verdict = next(one for one in todo.verdicts if one.thing.id == "snap-41")
+    [service_plan] = plan.services
+    verdict = next(one for one in service_plan.verdicts if one.resource.id == "snap-41")
     text = "\n".join(explain_lines(plan, verdict))
     assert "yes, without a reason" in text
     assert "reconciler release snap-41" in text
@@ -87,7 +89,7 @@ def test_adoption_holds_the_machine_alone() -> None:
         for one in ALL
     ]
     verdicts = mark(Inventory(tuple(adopted)), {"shop": root()})
-    reasons = {one.thing.id: one.reason for one in verdicts}
+    reasons = {one.resource.id: one.reason for one in verdicts}
     assert (reasons["i-41"], reasons["db-41"]) == (Reason.HELD, Reason.UNROOTED)
 
 
@@ -103,12 +105,14 @@ def test_the_hold_of_a_database_is_in_its_memory() -> None:
 
 def test_a_held_database_outlives_a_sweep(scene: Scene) -> None:
     """Everything else of the dead release goes; let go of, the database goes too."""
-    [thing] = [one.thing for one in scene.plan().services[0].deletes if one.thing.kind == DATABASE]
-    hold_database((scene.managed,), thing, "the customer wants its orders")
+    [resource] = [
+        one.resource for one in scene.plan().services[0].deletes if one.resource.kind == DATABASE
+    ]
+    hold_database((scene.managed,), resource, "the customer wants its orders")
     scene.sweep()
     assert DEAD_DB in scene.databases
     assert "i-41" not in scene.heap.ids
-    hold_database((scene.managed,), thing, None)
+    hold_database((scene.managed,), resource, None)
     scene.sweep()
     assert DEAD_DB not in scene.databases
 
@@ -128,10 +132,12 @@ def test_a_machine_held_while_the_sweep_runs_keeps_its_database(scene: Scene) ->
 
 def test_without_a_server_there_is_no_place_for_a_hold(scene: Scene) -> None:
     """Said in words."""
-    [thing] = [one.thing for one in scene.plan().services[0].deletes if one.thing.kind == DATABASE]
+    [resource] = [
+        one.resource for one in scene.plan().services[0].deletes if one.resource.kind == DATABASE
+    ]
     scene.reach.server = None
     with pytest.raises(ConfigError, match="has no database configured"):
-        hold_database((scene.managed,), thing, "why")
+        hold_database((scene.managed,), resource, "why")
 
 
 # The worlds' own self-test: each mutation of rule 16 is caught.

@@ -26,7 +26,7 @@ from reconciler.model.resource import (
     Inventory,
     Resource,
 )
-from reconciler.model.tags import Label, Place
+from reconciler.model.tags import AccountRegion, Label
 from tests.support.shop_world import (
     ALL,
     CLEAN,
@@ -39,11 +39,11 @@ from tests.support.shop_world import (
     OLD,
     PLACE,
     more_things,
+    resources,
     root,
-    things,
 )
 
-ELSEWHERE = Place(PLACE.account, "us-east-1")
+ELSEWHERE = AccountRegion(PLACE.account, "us-east-1")
 DEAD_THINGS = {one.id for one in ALL if one.deploy == DEAD}
 
 
@@ -56,8 +56,8 @@ def verdicts(
     """The verdict on each thing, by id; `changes` are of the root."""
     inventory = Inventory(tuple(resources), tuple(gaps))
     found = mark(inventory, {"shop": replace(root(ledger), **changes)})
-    assert [one.thing for one in found] == list(resources)
-    return {one.thing.id: one for one in found}
+    assert [one.resource for one in found] == list(resources)
+    return {one.resource.id: one for one in found}
 
 
 def changed(id_: str, **facts: Any) -> tuple[Resource, ...]:
@@ -77,7 +77,7 @@ class Scene:
     """A world in which one thing is to be judged."""
 
     reason: Reason
-    thing: str = "i-41"
+    resource: str = "i-41"
     facts: Mapping[str, Any] = field(default_factory=dict)
     ledger: Ledger = CLEAN
     root: Mapping[str, Any] = field(default_factory=dict)
@@ -150,8 +150,8 @@ SCENES: dict[str, Scene] = {
 @pytest.mark.parametrize("scene", list(SCENES.values()), ids=list(SCENES))
 def test_each_reason(scene: Scene) -> None:
     """What is kept and why; only `unrooted` collects."""
-    found = verdicts(changed(scene.thing, **scene.facts), scene.ledger, **scene.root)
-    verdict = found[scene.thing]
+    found = verdicts(changed(scene.resource, **scene.facts), scene.ledger, **scene.root)
+    verdict = found[scene.resource]
     assert verdict.reason is scene.reason
     assert scene.says in verdict.text
     assert verdict.collect == (scene.reason is Reason.UNROOTED)
@@ -217,7 +217,7 @@ def test_two_ledgers_of_one_name_do_not_touch_each_other() -> None:
     theirs = "Z2/shop._deploy.example.net"
     other = [
         replace(one, id=f"{one.id}-b", tags={**one.tags, t.LEDGER: theirs}, uses=(), used_by=())
-        for one in things(DEAD, "v1", Label.PENDING, 41)
+        for one in resources(DEAD, "v1", Label.PENDING, 41)
     ]
     found = verdicts((*ALL, *other))
     assert {found[one.id].reason for one in other} == {Reason.FOREIGN}
@@ -306,8 +306,8 @@ def test_a_group_waits_until_rds_is_read() -> None:
 def test_groups_that_name_each_other_go_together() -> None:
     """A circle of garbage is garbage; one that hangs on somebody's group is in use."""
     one, two = (
-        replace(thing, id=f"sg-{number}", used_by=(f"sg-{3 - number}",))
-        for number, thing in enumerate(2 * [_group()], 1)
+        replace(resource, id=f"sg-{number}", used_by=(f"sg-{3 - number}",))
+        for number, resource in enumerate(2 * [_group()], 1)
     )
     free = verdicts([*ALL, one, two])
     assert free["sg-1"].collect
@@ -348,7 +348,7 @@ def test_one_unknown_service_does_not_stop_another() -> None:
     """Each service has its own roots; the sweep of the others goes on."""
     blog = Root(replace(HOME, service="blog"), NOW, problem="no answer")
     found = mark(Inventory(ALL), {"shop": root(), "blog": blog})
-    assert {one.thing.id for one in found if one.collect} == DEAD_THINGS
+    assert {one.resource.id for one in found if one.collect} == DEAD_THINGS
 
 
 def test_a_lease_protects_only_its_holder() -> None:
@@ -361,7 +361,7 @@ def test_the_same_id_in_another_place_is_another_thing() -> None:
     """A copy there proves nothing here, and is not deleted here."""
     twin = replace(next(one for one in ALL if one.id == "ami-41"), place=ELSEWHERE)
     found = mark(Inventory((*ALL, twin)), {"shop": root()})
-    here = {one.thing.place: one.reason for one in found if one.thing.id == "ami-41"}
+    here = {one.resource.place: one.reason for one in found if one.resource.id == "ami-41"}
     assert here == {PLACE: Reason.UNROOTED, ELSEWHERE: Reason.LOOK_ALIKE}
 
 

@@ -25,27 +25,37 @@ from reconciler.model.resource import (
     VOLUME,
     Resource,
 )
-from reconciler.model.tags import Label, Place
-from tests.support.shop_world import ALL, DEAD, HOME, LEDGER, LIVE, PLACE, ZONE, more_things, things
+from reconciler.model.tags import AccountRegion, Label
+from tests.support.shop_world import (
+    ALL,
+    DEAD,
+    HOME,
+    LEDGER,
+    LIVE,
+    PLACE,
+    ZONE,
+    more_things,
+    resources,
+)
 
 MADE = (
-    *things(DEAD, "v1.4.9", Label.PENDING, 41),
+    *resources(DEAD, "v1.4.9", Label.PENDING, 41),
     *more_things(DEAD, "v1.4.9", Label.PENDING, 41),
 )
 WHOLE = {one.kind: one for one in MADE}
-ELSEWHERE = Place(PLACE.account, "us-east-1")
+ELSEWHERE = AccountRegion(PLACE.account, "us-east-1")
 
 
-def doubt(thing: Resource, others: Iterable[Resource] = ALL) -> str:
+def doubt(resource: Resource, others: Iterable[Resource] = ALL) -> str:
     """Why the thing was not born of its deploy, in a world of `others`."""
-    seen = {one.key: one for one in others} | {thing.key: thing}
-    return ownership.doubt(thing, HOME, ownership.index(tuple(seen.values()), PLACE))
+    seen = {one.key: one for one in others} | {resource.key: resource}
+    return ownership.doubt(resource, HOME, ownership.index(tuple(seen.values()), PLACE))
 
 
-def tagged(thing: Resource, **tags: str) -> Resource:
+def tagged(resource: Resource, **tags: str) -> Resource:
     """The thing with other tags; `_` stands for `-`, and two of them for `:`."""
     new = {key.replace("__", ":").replace("_", "-"): value for key, value in tags.items()}
-    return replace(thing, tags={**thing.tags, **new})
+    return replace(resource, tags={**resource.tags, **new})
 
 
 @pytest.mark.parametrize("kind", ownership.KINDS)

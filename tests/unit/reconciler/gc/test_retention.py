@@ -68,9 +68,9 @@ def test_nothing_goes_before_its_clients_are_gone() -> None:
     """The record's TTL and a minute more: until then somebody may still come to its address."""
     drain = timedelta(seconds=300) + DRAIN
     for left, expected in ((drain, []), (drain + timedelta(seconds=1), [1])):
-        young = Previous(previous(1).id, NOW - left, AT)
+        unfinished_only = Previous(previous(1).id, NOW - left, AT)
         newest = Previous(LIVE, NOW, AT)
-        assert gone([newest, young], Retention(1), ttl=300) == expected
+        assert gone([newest, unfinished_only], Retention(1), ttl=300) == expected
 
 
 def test_evidence_is_kept_until_its_time() -> None:

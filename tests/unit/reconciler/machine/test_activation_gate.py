@@ -9,13 +9,18 @@ import pytest
 
 from reconciler.errors import CommandFailed, ShellError, StaleAct
 from reconciler.machine import activation_gate
-from reconciler.machine.activation_gate import ASSET_TAG, GENERATOR_TEXT, Gate, boot_script
+from reconciler.machine.activation_gate import (
+    ASSET_TAG,
+    GENERATOR_TEXT,
+    ActivationGate,
+    boot_script,
+)
 from reconciler.machine.clone_check import verify_quarantine
 from reconciler.machine.gate_placement import Identity, identity, place_open
 from reconciler.machine.unit_control import Act, obey, observe
 from tests.fakes.machine import FakeMachine, clone_of
 
-GATE = Gate(app=("shop",), jobs=("worker", "backup.timer"))
+GATE = ActivationGate(app=("shop",), jobs=("worker", "backup.timer"))
 DEPLOY = "shop/20261123T031502Z-7kq2m"
 ALL = {"shop.service", "worker.service", "backup.timer"}
 SOURCE = "i-0a1"
@@ -142,7 +147,7 @@ def test_a_gate_that_systemd_does_not_run_is_removed(live: FakeMachine) -> None:
 
 def test_what_only_gated_units_pull_in_is_gated(live: FakeMachine) -> None:
     """Members of a target, what a service requires or wants, what a timer starts, aliases."""
-    gate = Gate(app=("main",), jobs=("many.target", "backup.timer"))
+    gate = ActivationGate(app=("main",), jobs=("many.target", "backup.timer"))
     for unit, name, value in (
         ("main.service", "Names", "real.service main.service"),
         ("main.service", "Requires", "dep.service sysinit.target system.slice"),
@@ -179,7 +184,7 @@ def test_what_only_gated_units_pull_in_is_gated(live: FakeMachine) -> None:
 
 def test_the_jobs_members_stop_with_them(live: FakeMachine) -> None:
     """A target's members outlive it unless they say PartOf=: jobs on two machines."""
-    gate = Gate(app=("shop",), jobs=("many.target",))
+    gate = ActivationGate(app=("shop",), jobs=("many.target",))
     live.flag("many.target", "Wants", "member.service")
     live.flag("member.service", "WantedBy", "many.target")
     live.flag("member.service", "active")
@@ -192,7 +197,7 @@ def test_the_jobs_members_stop_with_them(live: FakeMachine) -> None:
 
 def test_what_was_listed_stays_listed_while_it_is_shut(live: FakeMachine) -> None:
     """A masked unit shows nothing of what it pulls in: on a clone the list of its source holds."""
-    gate = Gate(app=("shop",), jobs=("many.target",))
+    gate = ActivationGate(app=("shop",), jobs=("many.target",))
     live.flag("many.target", "Wants", "member.service")
     live.flag("member.service", "WantedBy", "many.target")
     place_open(live, gate, 41, DEPLOY)
@@ -204,7 +209,7 @@ def test_what_was_listed_stays_listed_while_it_is_shut(live: FakeMachine) -> Non
 
 def test_an_enabled_socket_comes_back_with_its_service(live: FakeMachine) -> None:
     """What is gated as the trigger of a unit is started with it, if it is enabled; first."""
-    gate = Gate(app=("shop",))
+    gate = ActivationGate(app=("shop",))
     live.flag("shop.service", "TriggeredBy", "shop.socket shop.path")
     for trigger in ("shop.socket", "shop.path"):
         live.flag(trigger, "Triggers", "shop.service")
@@ -271,7 +276,7 @@ def test_a_broken_quarantine_says_how(live: FakeMachine, spoil: str, why: str) -
 def test_a_bootcmd_opens_nothing_and_shuts_nothing_that_was_told(live: FakeMachine) -> None:
     """It runs in every boot, of what is live by now as well, and knows an older set of units."""
     obey(live, GATE, Act(41, DEPLOY, "run", "run"))
-    live.boot(boot_script(Gate(app=("old",))))
+    live.boot(boot_script(ActivationGate(app=("old",))))
     assert live.active() == ALL
     assert "app old.service" not in live.read("/etc/deployer/units")
 

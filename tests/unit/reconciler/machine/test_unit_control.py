@@ -11,13 +11,13 @@ import pytest
 
 from reconciler.errors import CommandFailed, ConfigError, StaleAct
 from reconciler.machine import unit_script
-from reconciler.machine.activation_gate import STATE, Gate, boot_script, unit_name
+from reconciler.machine.activation_gate import STATE, ActivationGate, boot_script, unit_name
 from reconciler.machine.clone_check import verify_quarantine
 from reconciler.machine.unit_control import Act, MachineState, Run, obey, observe
 from reconciler.machine.unit_state import digest
 from tests.fakes.machine import FakeMachine, clone_of
 
-GATE = Gate(app=("shop",), jobs=("cron", "backup.timer"))
+GATE = ActivationGate(app=("shop",), jobs=("cron", "backup.timer"))
 DEPLOY = "shop/20261123T031502Z-7kq2m"
 LIVE = Act(41, DEPLOY, app="run", jobs="run")
 CANDIDATE = Act(41, DEPLOY, app="run", jobs="stop")
@@ -254,4 +254,4 @@ def test_what_was_obeyed_names_the_set_of_units(machine: FakeMachine) -> None:
     """Another set is another order."""
     obey(machine, GATE, LIVE)
     assert observe(machine, GATE).units == digest(GATE)
-    assert observe(machine, Gate(("shop",))).units != digest(Gate(("shop",)))
+    assert observe(machine, ActivationGate(("shop",))).units != digest(ActivationGate(("shop",)))

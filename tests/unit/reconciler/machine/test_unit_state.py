@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.machine.activation_gate import Gate
+from reconciler.machine.activation_gate import ActivationGate
 from reconciler.machine.unit_state import (
     Known,
     ask_script,
@@ -44,7 +44,7 @@ def known(unit: str, **facts: str) -> Known:
 )
 def test_what_cannot_be_gated_is_named(unit: str, facts: dict[str, str], says: str) -> None:
     """By the unit's own name, with what to name instead."""
-    (found,) = problems(Gate(("shop",), (unit,)), known(unit, **facts))[-1:]
+    (found,) = problems(ActivationGate(("shop",), (unit,)), known(unit, **facts))[-1:]
     assert (found.unit, says in found.text) == (unit, True), found.text
     assert first_words([found]).startswith(unit)
 
@@ -60,12 +60,12 @@ def test_what_cannot_be_gated_is_named(unit: str, facts: dict[str, str], says: s
 )
 def test_what_systemd_knows_passes(unit: str, facts: dict[str, str]) -> None:
     """An instance of a template, a timer, and a oneshot that stays active are units like others."""
-    assert problems(Gate((unit,)), known(unit, **facts)) == ()
+    assert problems(ActivationGate((unit,)), known(unit, **facts)) == ()
 
 
 def test_a_unit_of_which_nothing_was_said_is_refused() -> None:
     """Unknown is not well."""
-    assert problems(Gate(("shop",)), Known("i-17", {}))
+    assert problems(ActivationGate(("shop",)), Known("i-17", {}))
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def enable(machine: FakeMachine, unit: str, file: str) -> None:
     link.symlink_to(machine.path(file))
 
 
-def asked(machine: FakeMachine, gate: Gate) -> Known:
+def asked(machine: FakeMachine, gate: ActivationGate) -> Known:
     """What the script says there."""
     done = machine.sh(ask_script(gate))
     assert done.returncode == 0, done.stderr
@@ -96,7 +96,7 @@ def asked(machine: FakeMachine, gate: Gate) -> Known:
 def test_the_machine_is_asked(machine: FakeMachine) -> None:
     """Each configured unit's state, and the names of all unit files."""
     machine.flag("big-tik.service", "LoadState", "not-found")
-    gate = Gate(("shop",), ("big-tik",))
+    gate = ActivationGate(("shop",), ("big-tik",))
     found = asked(machine, gate)
     assert found.facts["shop.service"]["LoadState"] == "loaded"
     assert found.files == ("shop.service", "big-tick.service")
@@ -112,7 +112,7 @@ def test_what_else_acts_is_named(machine: FakeMachine) -> None:
     machine.write("/etc/cron.d/plain", "5 4 * * * root true\n")
     machine.write("/etc/rc.local", "#!/bin/sh\n", 0o755)
     machine.write("/var/lib/systemd/linger/alice", "")
-    gate = Gate(("shop",))
+    gate = ActivationGate(("shop",))
     found = asked(machine, gate)
     assert "secret" not in str(found)
     said = warnings(gate, found)
@@ -129,13 +129,13 @@ def test_the_distributions_own_is_not_named(machine: FakeMachine) -> None:
     """What a package brought acts on every machine of that distribution, and nobody minds."""
     enable(machine, "ntp.service", "/etc/systemd/system/ntp.service")
     machine.write("/bin/dpkg", "#!/bin/sh\nexit 0\n", 0o755)
-    assert warnings(Gate(("shop",)), asked(machine, Gate(("shop",)))) == ()
+    assert warnings(ActivationGate(("shop",)), asked(machine, ActivationGate(("shop",)))) == ()
 
 
 def test_reboot_lines_of_a_gated_cron_run_on_a_new_live(machine: FakeMachine) -> None:
     """Gated, cron runs them when it first starts on a machine: that is said."""
     machine.write("/etc/cron.d/mine", "@reboot root true\n")
-    gate = Gate(("shop",), ("cron",))
+    gate = ActivationGate(("shop",), ("cron",))
     assert warnings(gate, asked(machine, gate)) == (
         "the @reboot lines of /etc/cron.d/mine run when cron.service first starts on a new live",
     )
@@ -143,8 +143,12 @@ def test_reboot_lines_of_a_gated_cron_run_on_a_new_live(machine: FakeMachine) ->
 
 def test_the_digest_is_of_the_set() -> None:
     """Another unit, or the same one in another part, is another set; the order is not."""
-    one = digest(Gate(("a", "b"), ("c",)))
-    assert one == digest(Gate(("b.service", "a"), ("c",)))
-    others = [Gate(("a", "b")), Gate(("a",), ("b", "c")), Gate(("a", "b"), ("c", "d"))]
+    one = digest(ActivationGate(("a", "b"), ("c",)))
+    assert one == digest(ActivationGate(("b.service", "a"), ("c",)))
+    others = [
+        ActivationGate(("a", "b")),
+        ActivationGate(("a",), ("b", "c")),
+        ActivationGate(("a", "b"), ("c", "d")),
+    ]
     assert len({one, *map(digest, others)}) == 4
     assert digest(None) == ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reconciler.model import tags as t
-from reconciler.model.tags import BirthTags, Label, Place, label_of, part
+from reconciler.model.tags import AccountRegion, BirthTags, Label, label_of, part
 from tests.support.shop_world import DEAD, LEDGER, PLACE
 
 BIRTH = BirthTags(DEAD, LEDGER, PLACE, "v1.5.0", "me@here", host_key="ssh-ed25519 AAAA")
@@ -43,8 +43,8 @@ def test_kind_and_place_tell_a_copy() -> None:
     here = part("image", PLACE)
     others = [
         part("snapshot", PLACE),
-        part("image", Place(PLACE.account, "us-east-1")),
-        part("image", Place("999999999999", PLACE.region)),
+        part("image", AccountRegion(PLACE.account, "us-east-1")),
+        part("image", AccountRegion("999999999999", PLACE.region)),
     ]
     assert here not in others
 

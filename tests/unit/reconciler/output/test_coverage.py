@@ -14,28 +14,30 @@ from reconciler.model.coverage import (
     LEDGER,
     MACHINE,
     Read,
-    Status,
+    ReadStatus,
     merged,
 )
 from reconciler.model.resource import DATABASE, Inventory, Resource
-from reconciler.model.tags import Place
+from reconciler.model.tags import AccountRegion
 from reconciler.output.coverage import completeness_json, completeness_lines, elsewhere_lines
 from reconciler.output.plan import plan_json, plan_lines
 from reconciler.output.report import as_json, table
 from reconciler.plan.circuit_breaker import Cap, load
 from reconciler.plan.planner import plan
 from reconciler.plan.service_plan import Plan
-from tests.support.shop_world import ALL, CLEAN, PLACE, deploy, planned, root, things
+from tests.support.shop_world import ALL, CLEAN, PLACE, deploy, planned, resources, root
 
-OTHER = Place("222233334444", "us-east-1")
-ZONES = Place(PLACE.account, GLOBAL)
+OTHER = AccountRegion("222233334444", "us-east-1")
+ZONES = AccountRegion(PLACE.account, GLOBAL)
 READS = (
     Read(PLACE, INDEX, pages=2, calls=2),
     Read(PLACE, "instance", pages=1, calls=1),
     Read(OTHER, INDEX, pages=1, calls=1),
     Read(ZONES, LEDGER, pages=1, calls=1),
 )
-LOST = Read(Place("333344445555", EVERYWHERE), "resource", Status.FAILED, note="role refused")
+LOST = Read(
+    AccountRegion("333344445555", EVERYWHERE), "resource", ReadStatus.FAILED, note="role refused"
+)
 
 
 def test_one_line_while_all_was_read() -> None:
@@ -59,17 +61,21 @@ def test_the_whole_table_when_something_was_not_or_when_asked() -> None:
 def test_rows_of_one_kind_are_one() -> None:
     """Two services' databases in one place: the worst status, both notes, all calls."""
     good = Read(PLACE, DATABASE, calls=1, service="blog")
-    bad = Read(PLACE, DATABASE, Status.FAILED, calls=1, note="shop: refused", service="shop")
+    bad = Read(PLACE, DATABASE, ReadStatus.FAILED, calls=1, note="shop: refused", service="shop")
     (row,) = merged((good, bad, replace(bad, note="mail: refused", service="mail")))
-    assert (row.status, row.calls, row.note) == (Status.FAILED, 3, "shop: refused; mail: refused")
+    assert (row.status, row.calls, row.note) == (
+        ReadStatus.FAILED,
+        3,
+        "shop: refused; mail: refused",
+    )
     assert completeness_json((good, bad))[0]["status"] == "failed"
 
 
 def test_what_was_not_reached_comes_with_its_command() -> None:
     """Databases left out, a machine that did not answer: the same sweep from elsewhere."""
     far = (
-        Read(PLACE, DATABASE, Status.SKIPPED, note="told not to", service="shop"),
-        Read(PLACE, MACHINE, Status.FAILED, calls=1, note="i-1: no route", service="blog"),
+        Read(PLACE, DATABASE, ReadStatus.SKIPPED, note="told not to", service="shop"),
+        Read(PLACE, MACHINE, ReadStatus.FAILED, calls=1, note="i-1: no route", service="blog"),
         Read(PLACE, MACHINE, calls=1, service="mail"),
     )
     (line,) = elsewhere_lines(far)
@@ -81,7 +87,7 @@ def test_what_was_not_reached_comes_with_its_command() -> None:
 
 def theirs() -> tuple[Resource, ...]:
     """Another team's machines: our tag keys, our service's name, another ledger."""
-    made = things(deploy(60, "ttttt"), "v9", t.Label.PENDING, 77)
+    made = resources(deploy(60, "ttttt"), "v9", t.Label.PENDING, 77)
     ledger = "Z9/shop._deploy.example.net"
     return tuple(replace(one, tags={**one.tags, t.LEDGER: ledger}) for one in made[:3])
 

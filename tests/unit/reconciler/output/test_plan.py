@@ -11,7 +11,7 @@ import pytest
 
 from reconciler.errors import Refused
 from reconciler.gc.verdict import Reason
-from reconciler.model.outcome import Fate, Outcome
+from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.model.resource import DATABASE, INSTANCE, Gap
 from reconciler.model.tags import HELD_BY_ADOPTION, Label
 from reconciler.output.explain import _CHANGES, explain_json, explain_lines, find
@@ -21,7 +21,7 @@ from reconciler.output.sweep import as_json, in_lines, one_line
 from reconciler.plan import circuit_breaker, planner
 from reconciler.plan.circuit_breaker import Cap
 from reconciler.plan.service_plan import Plan
-from reconciler.sweep.runner import Result
+from reconciler.sweep.result import SweepResult
 from tests.support.shop_world import (
     ALL,
     CLEAN,
@@ -34,7 +34,7 @@ from tests.support.shop_world import (
     ZONE,
     deploy,
     planned,
-    things,
+    resources,
 )
 
 
@@ -196,7 +196,7 @@ def test_explain_finds_by_name_and_by_deploy() -> None:
     """An id, a database's name, or everything of a deploy."""
     plan = planned()
     assert len(find(plan, str(DEAD))) == 6
-    assert find(plan, ALL[-1].name)[0].thing.kind == DATABASE
+    assert find(plan, ALL[-1].name)[0].resource.kind == DATABASE
     assert find(plan, "i-nope") == ()
 
 
@@ -209,17 +209,17 @@ def test_a_release_name_cannot_draw_on_the_terminal() -> None:
 # --- sweeps ---------------------------------------------------------------------------------------
 
 
-def result(fate: Fate, note: str = "") -> Result:
+def result(status: OutcomeStatus, note: str = "") -> SweepResult:
     """A sweep that met one thing."""
     before, clean = planned(), planned(CLEAN, [one for one in ALL if one.deploy != DEAD])
-    thing = next(one for one in ALL if one.id == "i-41")
-    left = clean if fate is Fate.GONE else before
-    return Result(before, left, (Outcome(thing, fate, note),), ended=(DEAD,))
+    resource = next(one for one in ALL if one.id == "i-41")
+    left = clean if status is OutcomeStatus.GONE else before
+    return SweepResult(before, left, (Outcome(resource, status, note),), ended=(DEAD,))
 
 
 def test_a_sweep_that_cleaned() -> None:
     """What was done, and that nothing is left."""
-    assert in_lines(result(Fate.GONE)) == [
+    assert in_lines(result(OutcomeStatus.GONE)) == [
         f"Ended the lease of {DEAD}.",
         "Removed: 1 instance; saves $0.0278/h, $20.02 in 30 days.",
         "Clean.",
@@ -229,16 +229,16 @@ def test_a_sweep_that_cleaned() -> None:
 
 def test_a_sweep_that_could_not() -> None:
     """Nothing is called removed that is there; each thing left is listed with its reason."""
-    lines = in_lines(result(Fate.BLOCKED, "termination protection"))
+    lines = in_lines(result(OutcomeStatus.BLOCKED, "termination protection"))
     assert "Removed: nothing." in lines
-    assert one_line(result(Fate.BLOCKED, "termination protection").outcomes[0]) in lines
+    assert one_line(result(OutcomeStatus.BLOCKED, "termination protection").outcomes[0]) in lines
     assert "  snapshot          snap-41               pending" in lines
     assert "Clean." not in lines
 
 
 def test_a_sweep_in_json() -> None:
     """The same, countable."""
-    value = json.loads(json.dumps(as_json(result(Fate.FAILED, "no"))))
+    value = json.loads(json.dumps(as_json(result(OutcomeStatus.FAILED, "no"))))
     assert value["clean"] is False
     assert value["removed"] == {}
     assert {one["id"] for one in value["left"]} >= {"i-41", "snap-41"}
@@ -251,9 +251,9 @@ def test_a_sweep_in_json() -> None:
 def many(number: int) -> Plan:
     """A plan that deletes the four counted things of so many dead deploys."""
     dead = [
-        thing
+        resource
         for n in range(number)
-        for thing in things(deploy(100 + n, "x9f4c"), "v0", Label.FAILED, 100 + n)
+        for resource in resources(deploy(100 + n, "x9f4c"), "v0", Label.FAILED, 100 + n)
     ]
     kept = [one for one in ALL if one.deploy != DEAD]
     return planned(CLEAN, [*kept, *dead])
@@ -302,6 +302,6 @@ def test_a_ledger_in_lines_and_json() -> None:
 
 def test_a_machine_is_found_whatever_is_kept_of_it() -> None:
     """The world of these tests is sound: garbage is garbage for the reason it should be."""
-    reasons = {one.reason for todo in planned().services for one in todo.verdicts}
+    reasons = {one.reason for service_plan in planned().services for one in service_plan.verdicts}
     assert reasons == {Reason.LIVE, Reason.PREVIOUS, Reason.UNROOTED}
     assert sum(one.kind == INSTANCE for one in ALL) == 3

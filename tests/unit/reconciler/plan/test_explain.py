@@ -27,9 +27,9 @@ def test_the_rules_asked_again_say_what_the_plan_says(seed: int) -> None:
     """Who speaks last gives the verdict; nobody speaks before, and garbage has nobody speak."""
     one = world(seed, deploys=5, mishaps=6)
     whole = plan(one.inventory, {"shop": one.root}, {})
-    [todo] = whole.services
-    for verdict in todo.verdicts:
-        asked = questions(whole, todo, verdict)
+    [service_plan] = whole.services
+    for verdict in service_plan.verdicts:
+        asked = questions(whole, service_plan, verdict)
         assert asked
         rules = asked[:-1] if asked[-1].rule == "in use" else asked  # which has the last word
         assert all(one.said is None for one in rules[:-1])

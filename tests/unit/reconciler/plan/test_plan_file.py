@@ -11,26 +11,27 @@ import pytest
 
 from reconciler.errors import ConfigError, Refused
 from reconciler.model import tags as t
-from reconciler.model.outcome import Fate, Outcome
-from reconciler.model.tags import Place
+from reconciler.model.outcome import Outcome, OutcomeStatus
+from reconciler.model.tags import AccountRegion
 from reconciler.plan import circuit_breaker, plan_file
-from reconciler.plan.approved_actions import Item
+from reconciler.plan.approved_actions import ApprovedAction
 from reconciler.plan.circuit_breaker import Cap
 from reconciler.plan.plan_file import PlanFile, decode, encode
 from reconciler.plan.service_plan import Plan
 from reconciler.sweep import approved_plan
-from reconciler.sweep.runner import Result, sweep
+from reconciler.sweep.result import SweepResult
+from reconciler.sweep.runner import sweep
 from tests.fakes.scene import Scene
-from tests.support.shop_world import ALL, DEAD, DIED, NOW, OLD, deploy, planned, things
+from tests.support.shop_world import ALL, DEAD, DIED, NOW, OLD, deploy, planned, resources
 from tests.support.sweeps import CHANGING, DEAD_IDS, ONE_KEPT
 
 
 def filed(plan: Plan) -> PlanFile:
     """The plan, to a file and back."""
-    return decode(encode(plan_file.of(plan, NOW, young=False), {"services": []}))
+    return decode(encode(plan_file.of(plan, NOW, unfinished_only=False), {"services": []}))
 
 
-def carried_out(scene: Scene, agreed: PlanFile) -> tuple[Result, tuple[str, ...]]:
+def carried_out(scene: Scene, agreed: PlanFile) -> tuple[SweepResult, tuple[str, ...]]:
     """What a sweep by the file does, and what it leaves out."""
     asks = approved_plan.asks(agreed, [scene.managed])
     result = sweep([scene.managed], asks, scene.told.append)
@@ -50,7 +51,7 @@ def test_a_plan_comes_back_as_it_was() -> None:
 def test_exactly_that_set_is_done(scene: Scene) -> None:
     """What is garbage since, and not in the file, stays; the rest goes as in any sweep."""
     agreed = filed(scene.plan())
-    newer = things(deploy(90, "nnnnn"), "v3", t.Label.FAILED, 90)[:3]
+    newer = resources(deploy(90, "nnnnn"), "v3", t.Label.FAILED, 90)[:3]
     scene.heap.add(newer)
     result, out = carried_out(scene, agreed)
     assert not scene.heap.ids & DEAD_IDS
@@ -93,8 +94,8 @@ def test_a_file_can_only_take_away(scene: Scene) -> None:
     """Live things in it, with a digest that is right: the normal rules keep them."""
     agreed = filed(scene.plan())
     (order,) = agreed.orders
-    live = things(deploy(0, "zzzzz"), "v", t.Label.LIVE, 17)
-    forged = replace(order, delete=tuple(Item.of(one) for one in (*ALL, *live)))
+    live = resources(deploy(0, "zzzzz"), "v", t.Label.LIVE, 17)
+    forged = replace(order, delete=tuple(ApprovedAction.of(one) for one in (*ALL, *live)))
     _, out = carried_out(scene, replace(agreed, orders=(forged,)))
     kept = {one.id for one in ALL if one.deploy != DEAD and one.kind != "database"}
     assert kept <= scene.heap.ids
@@ -115,7 +116,7 @@ def test_all_repairs_or_none(scene: Scene) -> None:
 
 def edited(**changes: Any) -> str:
     """A plan's text with something changed in it by hand."""
-    document = json.loads(encode(plan_file.of(planned(DIED), NOW, young=False), {}))
+    document = json.loads(encode(plan_file.of(planned(DIED), NOW, unfinished_only=False), {}))
     return json.dumps({**document, **changes})
 
 
@@ -163,7 +164,7 @@ def test_a_right_digest_over_nonsense_is_refused(change: dict[str, Any]) -> None
 def test_a_plan_of_another_account_is_refused(scene: Scene) -> None:
     """Account, region and ledger are those of the plan, or nothing is done."""
     agreed = filed(scene.plan())
-    elsewhere = replace(scene.managed.home, place=Place("222233334444", "eu-west-1"))
+    elsewhere = replace(scene.managed.home, place=AccountRegion("222233334444", "eu-west-1"))
     with pytest.raises(ConfigError, match=r"123456789012/eu-west-1.* is in 222233334444"):
         approved_plan.asks(agreed, [replace(scene.managed, home=elsewhere)])
     moved = replace(scene.managed.home, ledger="Z9/shop._deploy.example.net")
@@ -178,21 +179,21 @@ def test_a_plan_of_another_account_is_refused(scene: Scene) -> None:
 def test_an_old_plan_is_refused_by_the_ledgers_time(age: timedelta, words: str) -> None:
     """What was agreed to a day ago was agreed to of another world."""
     seen = planned(DIED)
-    approved_plan.check_time(plan_file.of(seen, NOW, young=False), seen)
+    approved_plan.check_time(plan_file.of(seen, NOW, unfinished_only=False), seen)
     with pytest.raises(Refused, match=words) as caught:
-        approved_plan.check_time(plan_file.of(seen, NOW - age, young=False), seen)
+        approved_plan.check_time(plan_file.of(seen, NOW - age, unfinished_only=False), seen)
     assert "reconciler plan -o" in caught.value.cure
 
 
 def test_the_rounds_of_a_run_count_together() -> None:
     """What went in the first round counts in the second, and is not said to be untouched."""
-    dead = things(deploy(100, "x9f4c"), "v0", t.Label.FAILED, 100)
+    dead = resources(deploy(100, "x9f4c"), "v0", t.Label.FAILED, 100)
     kept = [one for one in ALL if one.deploy != DEAD]
     one = circuit_breaker.Breaker(Cap(count=5, share=0.0))
     first = planned(resources=[*kept, *dead])
     one.check(first)
     for verdict in first.services[0].deletes:
-        one.hear(Outcome(verdict.thing, Fate.GONE))
-    more = things(deploy(101, "y9f4c"), "v0", t.Label.FAILED, 101)
+        one.hear(Outcome(verdict.resource, OutcomeStatus.GONE))
+    more = resources(deploy(101, "y9f4c"), "v0", t.Label.FAILED, 101)
     with pytest.raises(Refused, match=r"8 things of 16 of shop \(cap 5\); 6 were removed before"):
         one.check(planned(resources=[*kept, *more]))

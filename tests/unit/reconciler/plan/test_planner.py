@@ -15,7 +15,7 @@ from reconciler.model.ledger import Kept, Lease, Ledger, Live, Previous
 from reconciler.model.resource import DATABASE, INSTANCE, RDS_SNAPSHOT, Gap, Inventory, Resource
 from reconciler.model.tags import Label
 from reconciler.plan.planner import plan
-from reconciler.plan.service_plan import Ask, Repair, ServicePlan
+from reconciler.plan.service_plan import Repair, ServicePlan, SweepRequest
 from tests.support.shop_world import (
     ALL,
     CLEAN,
@@ -26,8 +26,8 @@ from tests.support.shop_world import (
     NOW,
     OLD,
     PLACE,
+    resources,
     root,
-    things,
 )
 
 DEAD_THINGS = {one.id for one in ALL if one.deploy == DEAD}
@@ -37,17 +37,17 @@ LEASE = Lease(DEAD, NOW - timedelta(minutes=4), "migrate")
 def planned(
     ledger: Ledger = CLEAN,
     resources: tuple[Resource, ...] = ALL,
-    ask: Ask | None = None,
+    ask: SweepRequest | None = None,
     **changes: Any,
 ) -> ServicePlan:
     """The plan of `shop` in that world; `changes` are of the root."""
     here = {"shop": replace(root(ledger), **changes)}
-    return plan(Inventory(resources), here, {"shop": ask or Ask()}).services[0]
+    return plan(Inventory(resources), here, {"shop": ask or SweepRequest()}).services[0]
 
 
-def deleted(todo: ServicePlan) -> set[str]:
+def deleted(service_plan: ServicePlan) -> set[str]:
     """Ids of what the plan deletes."""
-    return {one.thing.id for one in todo.deletes}
+    return {one.resource.id for one in service_plan.deletes}
 
 
 def changed(id_: str, **facts: Any) -> tuple[Resource, ...]:
@@ -71,16 +71,16 @@ def test_a_clean_service_has_an_empty_plan() -> None:
 
 def test_rule_3_an_expired_lease_is_ended_before_its_things_go() -> None:
     """The plan's deletions are decided against the ledger that its own swaps will give."""
-    todo = planned(DIED)
-    assert todo.end == DIED.lease
-    assert deleted(todo) == DEAD_THINGS
+    service_plan = planned(DIED)
+    assert service_plan.end == DIED.lease
+    assert deleted(service_plan) == DEAD_THINGS
 
 
 def test_a_lease_that_runs_protects_and_stops_every_repair() -> None:
     """What is reversible is left alone while anybody holds the lease (rule 10)."""
     held = replace(CLEAN, lease=replace(LEASE, until=NOW))
-    todo = planned(held, changed("i-17", label="pending"))
-    assert todo.empty
+    service_plan = planned(held, changed("i-17", label="pending"))
+    assert service_plan.empty
     assert planned(CLEAN, changed("i-17", label="pending")).repairs == (
         Repair(LIVE, Reason.LIVE, "i-17 is labelled pending, should be live"),
     )
@@ -90,33 +90,33 @@ def test_an_operator_may_end_a_lease_that_runs() -> None:
     """Also when its holder has renewed it since: the word is about the deploy."""
     held = replace(CLEAN, lease=replace(LEASE, until=NOW))
     seen = replace(LEASE, until=NOW - timedelta(minutes=3), step="image")
-    todo = planned(held, ask=Ask(only=DEAD, end_lease=seen, operator=True))
-    assert todo.end == held.lease
-    assert deleted(todo) == DEAD_THINGS
+    service_plan = planned(held, ask=SweepRequest(only=DEAD, end_lease=seen, operator=True))
+    assert service_plan.end == held.lease
+    assert deleted(service_plan) == DEAD_THINGS
 
 
 def test_an_operators_word_is_about_one_deploy() -> None:
     """Another one that has taken the lease since is not ended."""
     other = replace(DEAD, suffix="zzzzz")
     held = replace(CLEAN, lease=Lease(other, NOW, "image"))
-    todo = planned(held, ask=Ask(only=DEAD, end_lease=LEASE, operator=True))
-    assert todo.end is None
+    service_plan = planned(held, ask=SweepRequest(only=DEAD, end_lease=LEASE, operator=True))
+    assert service_plan.end is None
 
 
 def test_deletions_run_against_use() -> None:
     """Machines, then what they held, then images, snapshots, databases; by id within."""
-    kinds = [one.thing.kind for one in planned().deletes]
+    kinds = [one.resource.kind for one in planned().deletes]
     assert kinds == ["instance", "network-interface", "volume", "image", "snapshot", "database"]
 
 
 def test_only_one_deploys_things_go() -> None:
     """A failing release sweeps itself, not somebody else's leftovers, and forgets nobody."""
     other = replace(DEAD, suffix="zzzzz")
-    everything = (*ALL, *things(other, "v1.4.8", Label.PENDING, 51))
+    everything = (*ALL, *resources(other, "v1.4.8", Label.PENDING, 51))
     full = replace(CLEAN, kept=(Kept(replace(DEAD, suffix="yyyyy"), NOW - timedelta(days=1)),))
-    todo = planned(full, everything, Ask(only=other))
-    assert deleted(todo) == {one.id for one in everything if one.deploy == other}
-    assert todo.forget == ()
+    service_plan = planned(full, everything, SweepRequest(only=other))
+    assert deleted(service_plan) == {one.id for one in everything if one.deploy == other}
+    assert service_plan.forget == ()
     assert planned(full, everything).forget
 
 
@@ -125,30 +125,30 @@ def test_what_somebody_knows_cannot_go_is_passed_by() -> None:
     [machine] = [one.id for one in ALL if one.deploy == DEAD and one.kind == INSTANCE]
     stay = {machine} | {one.id for one in ALL if machine in one.used_by}
     assert len(stay) > 1
-    todo = planned(ask=Ask(spare=frozenset({machine})))
-    assert deleted(todo) == DEAD_THINGS - stay
+    service_plan = planned(ask=SweepRequest(spare=frozenset({machine})))
+    assert deleted(service_plan) == DEAD_THINGS - stay
     assert deleted(planned()) == DEAD_THINGS
 
 
 def test_what_is_beyond_retention_is_forgotten_and_goes() -> None:
     """In one plan: the database of a previous deploy goes with its machine."""
-    todo = planned(ask=Ask(Retention(keep=1)))
-    assert todo.forget == ()
+    service_plan = planned(ask=SweepRequest(Retention(keep=1)))
+    assert service_plan.forget == ()
     newer = Previous(replace(OLD, suffix="yyyyy"), NOW - timedelta(minutes=65), ("10.0.1.8",))
     crowded = replace(CLEAN, previous=(newer, *CLEAN.previous))
-    todo = planned(crowded, ask=Ask(Retention(keep=1)))
-    assert todo.forget == (OLD,)
-    assert deleted(todo) == DEAD_THINGS | {one.id for one in ALL if one.deploy == OLD}
+    service_plan = planned(crowded, ask=SweepRequest(Retention(keep=1)))
+    assert service_plan.forget == (OLD,)
+    assert deleted(service_plan) == DEAD_THINGS | {one.id for one in ALL if one.deploy == OLD}
 
 
 def test_nothing_is_forgotten_while_rds_is_out_of_reach() -> None:
     """What cannot be labelled `left` would count as lost once its deploy is forgotten."""
     old = replace(CLEAN, previous=(replace(CLEAN.previous[0], retired=NOW - timedelta(days=400)),))
-    asks = {"shop": Ask(Retention(keep=0, keep_for=timedelta(0)))}
+    asks = {"shop": SweepRequest(Retention(keep=0, keep_for=timedelta(0)))}
     for kind, forgets in ((None, True), (RDS_SNAPSHOT, False), (DATABASE, True)):
         gaps = (Gap(PLACE, kind, "denied"),) if kind else ()
-        todo = plan(Inventory(ALL, gaps), {"shop": root(old)}, asks).services[0]
-        assert bool(todo.forget) is forgets, kind
+        service_plan = plan(Inventory(ALL, gaps), {"shop": root(old)}, asks).services[0]
+        assert bool(service_plan.forget) is forgets, kind
 
 
 def test_rule_9_what_the_record_names_is_not_forgotten() -> None:
@@ -156,8 +156,10 @@ def test_rule_9_what_the_record_names_is_not_forgotten() -> None:
     newer = Previous(replace(OLD, suffix="yyyyy"), NOW - timedelta(minutes=65), ("10.0.1.8",))
     crowded = replace(CLEAN, previous=(newer, *CLEAN.previous))
     seen = tuple(one for one in ALL if one.deploy == LIVE)
-    todo = planned(crowded, seen, Ask(Retention(keep=1)), record=("10.0.1.17", "10.0.1.9"))
-    assert todo.forget == ()
+    service_plan = planned(
+        crowded, seen, SweepRequest(Retention(keep=1)), record=("10.0.1.17", "10.0.1.9")
+    )
+    assert service_plan.forget == ()
 
 
 def test_who_serves_least_is_repaired_first() -> None:
@@ -189,9 +191,9 @@ def test_a_deploy_that_is_being_made_is_the_holders_business() -> None:
 
 def test_rule_11_a_record_moved_by_people_is_reported_and_not_moved_back() -> None:
     """Nothing is swapped; the note says what stands there and what was last written."""
-    todo = planned(record=("203.0.113.5",))
-    assert todo.readdress == ()
-    assert "says 203.0.113.5, the ledger last wrote 10.0.1.17" in todo.notes[0]
+    service_plan = planned(record=("203.0.113.5",))
+    assert service_plan.readdress == ()
+    assert "says 203.0.113.5, the ledger last wrote 10.0.1.17" in service_plan.notes[0]
     assert planned(record=()).notes
 
 
@@ -234,17 +236,17 @@ def test_rule_11_not_while_somebody_holds_the_lease() -> None:
 
 def test_rule_6_an_unknown_service_has_an_empty_plan() -> None:
     """No lease is ended, nothing forgotten, repaired, moved or deleted; the problem is said."""
-    todo = planned(DIED, changed("i-17", label="pending"), fence=99)
-    assert todo.empty
-    assert "generation 99 has been obeyed" in todo.problem
+    service_plan = planned(DIED, changed("i-17", label="pending"), fence=99)
+    assert service_plan.empty
+    assert "generation 99 has been obeyed" in service_plan.problem
 
 
 def test_strangers_are_listed_apart() -> None:
     """What is of no service of ours is shown, and touched by nobody."""
     alien = Resource(INSTANCE, "i-x", PLACE, {t.ID: "blog/20261123T031502Z-7kq2m"})
     whole = plan(Inventory((*ALL, alien)), {"shop": root()}, {})
-    assert [one.thing.id for one in whole.strangers] == ["i-x"]
-    assert "i-x" not in {one.thing.id for one in whole.services[0].verdicts}
+    assert [one.resource.id for one in whole.strangers] == ["i-x"]
+    assert "i-x" not in {one.resource.id for one in whole.services[0].verdicts}
 
 
 def test_services_are_planned_in_order() -> None:

@@ -15,15 +15,30 @@ from reconciler.model.ledger import Ledger, Live, Previous
 from reconciler.model.resource import DATABASE, INSTANCE, Inventory, Resource
 from reconciler.model.tags import Label
 from reconciler.plan.planner import plan
-from reconciler.plan.service_plan import Ask, ServicePlan
-from tests.support.shop_world import ALL, CLEAN, DEAD, LIVE, NOW, OLD, PLACE, deploy, root, things
+from reconciler.plan.service_plan import ServicePlan, SweepRequest
+from tests.support.shop_world import (
+    ALL,
+    CLEAN,
+    DEAD,
+    LIVE,
+    NOW,
+    OLD,
+    PLACE,
+    deploy,
+    resources,
+    root,
+)
 
 YOUNG = (Label.PENDING, Label.FAILED, Label.LEFT)
 
 
-def planned(ledger: Ledger, resources: tuple[Resource, ...], ask: Ask | None = None) -> ServicePlan:
+def planned(
+    ledger: Ledger, resources: tuple[Resource, ...], ask: SweepRequest | None = None
+) -> ServicePlan:
     """The plan of `shop` in that world."""
-    return plan(Inventory(resources), {"shop": root(ledger)}, {"shop": ask or Ask()}).services[0]
+    return plan(
+        Inventory(resources), {"shop": root(ledger)}, {"shop": ask or SweepRequest()}
+    ).services[0]
 
 
 def listed_young(resources: tuple[Resource, ...]) -> tuple[Resource, ...]:
@@ -41,12 +56,12 @@ def test_a_young_sweep_forgets_nobody() -> None:
     older = deploy(60 * 24 * 20, "eeeee")
     long_ago = NOW - timedelta(days=9)
     ledger = replace(CLEAN, previous=(*CLEAN.previous, Previous(older, long_ago, ("10.0.1.3",))))
-    retired = things(older, "v1.4.1", Label.RETIRED, 3)
+    retired = resources(older, "v1.4.1", Label.RETIRED, 3)
     everything = (*ALL, *(replace(one, state="shut") for one in retired))
     policy = Retention(keep=1)
-    assert planned(ledger, everything, Ask(policy)).forget == (older,)
+    assert planned(ledger, everything, SweepRequest(policy)).forget == (older,)
     seen = listed_young(everything)
-    assert planned(ledger, seen, Ask(policy, young=True)).forget == ()
+    assert planned(ledger, seen, SweepRequest(policy, unfinished_only=True)).forget == ()
 
 
 def test_a_young_sweep_starts_no_jobs_beside_those_it_cannot_see() -> None:
@@ -55,19 +70,23 @@ def test_a_young_sweep_starts_no_jobs_beside_those_it_cannot_see() -> None:
     ledger = Ledger(
         60, Live(new, ("10.0.1.50",)), (Previous(LIVE, NOW, ("10.0.1.17",)), *CLEAN.previous)
     )
-    everything = (*ALL, *things(new, "v1.6.0", Label.PENDING, 50))
+    everything = (*ALL, *resources(new, "v1.6.0", Label.PENDING, 50))
     whole = [one.deploy for one in planned(ledger, everything).repairs]
     assert whole == [LIVE, new]
-    young = planned(ledger, listed_young(everything), Ask(young=True))
-    assert young.repairs
-    assert all(one.kind == DATABASE for repair in young.repairs for one in young.things(repair))
+    unfinished = planned(ledger, listed_young(everything), SweepRequest(unfinished_only=True))
+    assert unfinished.repairs
+    assert all(
+        one.kind == DATABASE
+        for repair in unfinished.repairs
+        for one in unfinished.resources(repair)
+    )
 
 
 def test_a_copy_of_the_live_machine_gets_no_traffic() -> None:
     """Somebody ended the live machine and launched one more like it: tags are no birth."""
     copy = replace(ALL[0], id="i-copy", token="console", addresses=("10.0.1.77",))
-    todo = planned(CLEAN, (copy, *ALL[1:]))
-    assert todo.readdress == ()
+    service_plan = planned(CLEAN, (copy, *ALL[1:]))
+    assert service_plan.readdress == ()
 
 
 def test_the_record_never_moves_to_an_address_nobody_can_reach() -> None:
@@ -136,10 +155,12 @@ def test_the_database_that_an_adopted_replacement_may_use_is_left_alone() -> Non
         for one in ALL
     )
     for case, world in ((ledger, ALL), (after_retention, left)):
-        todo = planned(case, (machine, *world))
-        assert not todo.problem
-        touched = {one.thing.id for one in todo.deletes}
-        touched |= {one.id for repair in todo.repairs for one in todo.things(repair)}
+        service_plan = planned(case, (machine, *world))
+        assert not service_plan.problem
+        touched = {one.resource.id for one in service_plan.deletes}
+        touched |= {
+            one.id for repair in service_plan.repairs for one in service_plan.resources(repair)
+        }
         assert "db-17" not in touched
 
 
@@ -147,6 +168,6 @@ def test_a_disk_that_people_hold_keeps_its_machine() -> None:
     """Terminating the machine would take the disk along."""
     held = changed("vol-41", tags={**ALL[13].tags, t.HOLD: "the customer's upload"})
     assert ALL[13].id == "vol-41"
-    deleted = {one.thing.id for one in planned(CLEAN, held).deletes}
+    deleted = {one.resource.id for one in planned(CLEAN, held).deletes}
     assert not deleted & {"i-41", "vol-41"}
     assert "ami-41" in deleted

@@ -30,14 +30,14 @@ HOLDS = ("wait", "", " ")
 @given(worlds())
 def test_every_thing_has_its_verdict_and_its_reason(world: World) -> None:
     """Keep and collect together are all that is the service's, each once and with words."""
-    todo = world.plan
+    service_plan = world.plan
     mine = [one for one in world.inventory.resources if one.deploy and one.deploy.service == "shop"]
-    assert [one.thing.key for one in todo.verdicts] == [one.key for one in mine]
-    assert all(one.text for one in todo.verdicts)
-    assert {one.thing.key for one in todo.deletes} == {
-        one.thing.key for one in todo.verdicts if one.collect
+    assert [one.resource.key for one in service_plan.verdicts] == [one.key for one in mine]
+    assert all(one.text for one in service_plan.verdicts)
+    assert {one.resource.key for one in service_plan.deletes} == {
+        one.resource.key for one in service_plan.verdicts if one.collect
     }
-    event("unknown" if todo.problem else f"deletes: {bool(todo.deletes)}")
+    event("unknown" if service_plan.problem else f"deletes: {bool(service_plan.deletes)}")
 
 
 @given(worlds())
@@ -46,10 +46,10 @@ def test_only_what_is_proved_ours_and_dead_is_ever_deleted(world: World) -> None
 
     Said again in other words than the rules': from the ledger after the plan's own swaps.
     """
-    todo = world.plan
-    after = _after(world.root.ledger, todo, world)
+    service_plan = world.plan
+    after = _after(world.root.ledger, service_plan, world)
     things_here = ownership.index(world.inventory.resources, PLACE)
-    for one in (verdict.thing for verdict in todo.deletes):
+    for one in (verdict.resource for verdict in service_plan.deletes):
         assert one.deploy not in after.rooted
         assert one.tags[t.LEDGER] == HOME.ledger
         assert one.tags[t.PART] == f"{one.kind}@{PLACE.account}/{PLACE.region}"
@@ -57,9 +57,9 @@ def test_only_what_is_proved_ours_and_dead_is_ever_deleted(world: World) -> None
         assert ownership.doubt(one, HOME, things_here) == ""
         assert not one.shared
         assert not set(one.addresses) & set(world.root.record)
-        gone = one.deploy in todo.forget
+        gone = one.deploy in service_plan.forget
         assert gone or one.tags[t.STATE] in ("pending", "failed", "left")
-    if todo.deletes:
+    if service_plan.deletes:
         assert world.root.fence <= world.root.ledger.gen
         assert not world.root.problem
         assert {gap.kind for gap in world.inventory.gaps} <= {DATABASE}
@@ -72,26 +72,26 @@ def test_what_a_name_leads_to_is_neither_forgotten_nor_deleted(world: World) -> 
     Where the names could not be read, nothing goes of what once served and still has an address.
     """
     names, record = world.root.names, set(world.root.record)
-    todo = world.plan
+    service_plan = world.plan
     at = {one.deploy: set[str]() for one in world.inventory.resources}
     for one in world.inventory.resources:
         at[one.deploy] |= set(one.addresses)
     held = {address for found in names.held.values() for address in found}
-    for deploy in {one.thing.deploy for one in todo.deletes}:
+    for deploy in {one.resource.deploy for one in service_plan.deletes}:
         assert not at[deploy] & (held | record)
         served = any(
             one.label is Label.LEFT for one in world.inventory.resources if one.deploy == deploy
         )
         assert not (names.problem and served and at[deploy])
-    assert not [one for one in todo.forget if at.get(one, set()) & held]
-    assert not (names.problem and todo.forget)
-    event(f"names: {bool(held)}, kept by one: {bool(todo.witnesses)}")
+    assert not [one for one in service_plan.forget if at.get(one, set()) & held]
+    assert not (names.problem and service_plan.forget)
+    event(f"names: {bool(held)}, kept by one: {bool(service_plan.witnesses)}")
 
 
 @given(worlds())
 def test_what_is_deleted_is_used_by_nothing_that_stays(world: World) -> None:
     """In either direction, and whoever the user is."""
-    ids = {one.thing.id for one in world.plan.deletes}
+    ids = {one.resource.id for one in world.plan.deletes}
     for one in world.inventory.resources:
         if one.id in ids:
             assert set(one.used_by) <= ids
@@ -107,9 +107,9 @@ def test_labels_protect_and_never_condemn(world: World, labels: list[str]) -> No
         for one, label in zip(world.inventory.resources, labels, strict=False)
     )
     other = world.holding((*resources, *world.inventory.resources[len(resources) :]))
-    todo = other.plan
-    rooted = _after(world.root.ledger, todo, other).rooted
-    assert not [one for one in todo.deletes if one.thing.deploy in rooted]
+    service_plan = other.plan
+    rooted = _after(world.root.ledger, service_plan, other).rooted
+    assert not [one for one in service_plan.deletes if one.resource.deploy in rooted]
 
 
 @given(worlds(), st.randoms(use_true_random=False))
@@ -119,23 +119,23 @@ def test_the_same_world_gives_the_same_plan(world: World, random: Any) -> None:
     shuffled = list(world.inventory.resources)
     random.shuffle(shuffled)
     other = world.holding(tuple(shuffled)).plan
-    todo = world.plan
-    assert [one.thing for one in other.deletes] == [one.thing for one in todo.deletes]
+    service_plan = world.plan
+    assert [one.resource for one in other.deletes] == [one.resource for one in service_plan.deletes]
     assert [(one.role, one.deploy) for one in other.repairs] == [
-        (one.role, one.deploy) for one in todo.repairs
+        (one.role, one.deploy) for one in service_plan.repairs
     ]
     assert (other.end, other.forget, other.readdress, other.notes) == (
-        todo.end,
-        todo.forget,
-        todo.readdress,
-        todo.notes,
+        service_plan.end,
+        service_plan.forget,
+        service_plan.readdress,
+        service_plan.notes,
     )
 
 
 @given(worlds())
 def test_deletions_are_sorted(world: World) -> None:
     """By wave, then by id: nothing is deleted before what uses it."""
-    order = [(wave(one.thing), one.thing.id) for one in world.plan.deletes]
+    order = [(wave(one.resource), one.resource.id) for one in world.plan.deletes]
     assert order == sorted(order)
 
 
@@ -158,8 +158,8 @@ def test_strangers_change_no_verdict_on_ours(world: World, others: tuple[Resourc
     known = {one.key for one in world.inventory.resources}
     more = tuple(one for one in others if one.key not in known)
     both = world.holding((*world.inventory.resources, *more)).plan
-    before = {one.thing.key: one.reason for one in world.plan.verdicts}
-    after = {one.thing.key: one.reason for one in both.verdicts}
+    before = {one.resource.key: one.reason for one in world.plan.verdicts}
+    after = {one.resource.key: one.reason for one in both.verdicts}
     assert {key: after[key] for key in before} == before
     assert (both.end, both.forget, both.repairs) == (
         world.plan.end,
@@ -187,7 +187,9 @@ def test_a_held_machine_keeps_what_it_needs(world: World, reason: str) -> None:
     releases = {
         one.deploy for one in held if one.kind == INSTANCE and one.tags.get(t.LEDGER) == LEDGER
     }
-    gone = {one.thing.deploy for one in world.holding(held).plan.deletes if _is_needed(one.thing)}
+    gone = {
+        one.resource.deploy for one in world.holding(held).plan.deletes if _is_needed(one.resource)
+    }
     assert not gone & releases
 
 
@@ -199,35 +201,35 @@ def _is_needed(one: Resource) -> bool:
 def test_an_applied_plan_leaves_nothing_to_do(world: World) -> None:
     """Carried out, it is empty within the rounds that a sweep makes; and it was never in vain."""
     for _ in range(ROUNDS):
-        todo = world.plan
-        if todo.empty:
+        service_plan = world.plan
+        if service_plan.empty:
             return
-        world = _applied(world, todo)
+        world = _applied(world, service_plan)
     assert world.plan.empty
 
 
-def _after(ledger: Ledger, todo: ServicePlan, world: World) -> Ledger:
+def _after(ledger: Ledger, service_plan: ServicePlan, world: World) -> Ledger:
     """The ledger after the plan's swaps, by the transitions' own rules."""
-    if todo.end:
-        operator = not ledgers.expired(todo.end, world.root.now)
-        ending = Ending(todo.end, world.root.now, operator=operator)
+    if service_plan.end:
+        operator = not ledgers.expired(service_plan.end, world.root.now)
+        ending = Ending(service_plan.end, world.root.now, operator=operator)
         ledger = ledgers.end(ledger, ending)
-    if todo.readdress:
-        ledger = ledgers.readdress(ledger, todo.readdress)
-    for deploy in todo.forget:
+    if service_plan.readdress:
+        ledger = ledgers.readdress(ledger, service_plan.readdress)
+    for deploy in service_plan.forget:
         ledger = ledgers.forget(ledger, deploy)
     return ledger
 
 
-def _applied(world: World, todo: ServicePlan) -> World:
+def _applied(world: World, service_plan: ServicePlan) -> World:
     """The world after everything in the plan went well."""
-    gone = {one.thing.key for one in todo.deletes}
-    roles = {one.thing.key: one.reason for one in todo.verdicts}
-    repaired = {(one.deploy, one.role) for one in todo.repairs}
+    gone = {one.resource.key for one in service_plan.deletes}
+    roles = {one.resource.key: one.reason for one in service_plan.verdicts}
+    repaired = {(one.deploy, one.role) for one in service_plan.repairs}
 
     def mend(one: Resource) -> Resource:
         role = roles.get(one.key)
-        if one.deploy in todo.forget and role not in (Reason.FOREIGN, Reason.LOOK_ALIKE):
+        if one.deploy in service_plan.forget and role not in (Reason.FOREIGN, Reason.LOOK_ALIKE):
             return replace(one, tags={**one.tags, t.STATE: "left"})
         if role is None or (one.deploy, role) not in repaired:
             return one
@@ -239,6 +241,6 @@ def _applied(world: World, todo: ServicePlan) -> World:
         return replace(one, state=state)
 
     left = tuple(mend(one) for one in world.inventory.resources if one.key not in gone)
-    record = todo.readdress or world.root.record
-    after = _after(world.root.ledger, todo, world)
+    record = service_plan.readdress or world.root.record
+    after = _after(world.root.ledger, service_plan, world)
     return replace(world.holding(left), root=replace(world.root, ledger=after, record=record))

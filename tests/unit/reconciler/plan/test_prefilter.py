@@ -13,10 +13,10 @@ from reconciler.gc.verdict import Root
 from reconciler.model import tags as t
 from reconciler.model.ledger import acquire
 from reconciler.model.resource import DATABASE, INSTANCE, VOLUME, Inventory, Resource
-from reconciler.model.tag_summary import KEYS, Census, Group, grouped
-from reconciler.model.tags import Label, Place
+from reconciler.model.tag_summary import KEYS, Group, TagSummary, grouped
+from reconciler.model.tags import AccountRegion, Label
 from reconciler.plan.prefilter import choose
-from reconciler.plan.service_plan import Ask, ServicePlan
+from reconciler.plan.service_plan import ServicePlan, SweepRequest
 from reconciler.sweep.indexed_scan import look_at
 from reconciler.sweep.snapshot import alive
 from tests.fakes.inventory import FakeHeap
@@ -31,39 +31,42 @@ def glanced(world: World) -> Inventory:
     databases = tuple(one for one in world.inventory.resources if one.kind == DATABASE)
     tagged = [one for one in world.inventory.resources if one.kind != DATABASE and t.ID in one.tags]
     seen = [_look(world, place, tagged, databases) for place in {one.place for one in tagged}]
-    things = [thing for one in seen for thing in one.resources]
-    things += databases
+    resources = [resource for one in seen for resource in one.resources]
+    resources += databases
     plain = {key: count for one in seen for key, count in one.plain.items()}
-    ordered = tuple(sorted(things, key=lambda one: one.key))
+    ordered = tuple(sorted(resources, key=lambda one: one.key))
     return Inventory(ordered, world.inventory.gaps, plain=plain)
 
 
 def _look(
-    world: World, place: Place, tagged: list[Resource], databases: tuple[Resource, ...]
+    world: World, place: AccountRegion, tagged: list[Resource], databases: tuple[Resource, ...]
 ) -> Inventory:
     heap = FakeHeap(place=place)
     heap.add(one for one in tagged if one.place == place)
-    census = heap.census()
-    choice = choose(census, databases, {"shop": world.root}, {"shop": world.ask})
-    return look_at(heap, census, choice)
+    tag_summary = heap.tag_summary()
+    choice = choose(tag_summary, databases, {"shop": world.root}, {"shop": world.ask})
+    return look_at(heap, tag_summary, choice)
 
 
-def acts(todo: ServicePlan) -> object:
+def acts(service_plan: ServicePlan) -> object:
     """All that a plan does."""
-    deletes = sorted((one.thing.key, one.text) for one in todo.deletes)
-    repairs = [(one.deploy, one.role, sorted(_keys(todo.things(one)))) for one in todo.repairs]
-    swaps = (todo.end, todo.forget, todo.readdress)
-    return deletes, repairs, swaps, todo.problem, todo.notes
+    deletes = sorted((one.resource.key, one.text) for one in service_plan.deletes)
+    repairs = [
+        (one.deploy, one.role, sorted(_keys(service_plan.resources(one))))
+        for one in service_plan.repairs
+    ]
+    swaps = (service_plan.end, service_plan.forget, service_plan.readdress)
+    return deletes, repairs, swaps, service_plan.problem, service_plan.notes
 
 
-def _keys(things: Iterable[Resource]) -> list[tuple[str, str, str]]:
-    return [one.key for one in things]
+def _keys(resources: Iterable[Resource]) -> list[tuple[str, str, str]]:
+    return [one.key for one in resources]
 
 
 @given(worlds())
 def test_it_does_the_same_in_any_world(world: World) -> None:
     """Whatever is not described would have been kept, and nothing of it would have been mended."""
-    assume(not world.ask.young and not world.root.problem)
+    assume(not world.ask.unfinished_only and not world.root.problem)
     ordered = sorted(alive(world.inventory).resources, key=lambda one: one.key)
     whole = world.holding(tuple(ordered))
     thin = replace(world, inventory=glanced(whole))
@@ -83,27 +86,27 @@ def test_what_is_not_described_is_counted(world: World) -> None:
     assert {one.deploy for one in hidden} <= set(world.root.ledger.rooted)
 
 
-def census_of(*resources: Resource) -> Census:
+def census_of(*resources: Resource) -> TagSummary:
     """The index of these things."""
     rows = ((one.kind, one.id, key, one.tags.get(key, "")) for one in resources for key in KEYS)
-    return Census(PLACE, grouped(rows))
+    return TagSummary(PLACE, grouped(rows))
 
 
-def wanted(census: Census, root: Root = ROOT) -> set[str]:
+def wanted(tag_summary: TagSummary, root: Root = ROOT) -> set[str]:
     """Ids of what is described."""
-    found = choose(census, (), {"shop": root}, {"shop": Ask()}).wanted
+    found = choose(tag_summary, (), {"shop": root}, {"shop": SweepRequest()}).wanted
     return {one for ids in found.values() for one in ids}
 
 
 @pytest.fixture
-def healthy() -> Census:
+def healthy() -> TagSummary:
     """Live and previous machines, labelled as they should be; the record names one of two."""
     more = [replace(one, id=f"{one.id}-2") for one in ALL if one.deploy == LIVE]
     kept = [one for one in ALL if one.deploy in CLEAN.rooted and one.kind != DATABASE]
     return census_of(*kept, *(one for one in more if one.kind != DATABASE))
 
 
-def test_nothing_of_a_healthy_service_is_described(healthy: Census) -> None:
+def test_nothing_of_a_healthy_service_is_described(healthy: TagSummary) -> None:
     """That is the point."""
     assert wanted(healthy) == set()
 
@@ -116,12 +119,12 @@ def test_nothing_of_a_healthy_service_is_described(healthy: Census) -> None:
     ],
     ids=["the record was moved", "nobody is live"],
 )
-def test_an_odd_service_is_described_whole(healthy: Census, root: Root) -> None:
+def test_an_odd_service_is_described_whole(healthy: TagSummary, root: Root) -> None:
     """Only addresses tell what is wrong."""
     assert wanted(healthy, root) == {one for ids in healthy.groups.values() for one in ids}
 
 
-def test_a_wrong_label_describes_its_whole_service(healthy: Census) -> None:
+def test_a_wrong_label_describes_its_whole_service(healthy: TagSummary) -> None:
     """A repair needs every thing of its deploy, and of the one that takes over."""
     first = next(
         group for group in healthy.groups if group.deploy == str(LIVE) and group.kind == VOLUME
@@ -132,7 +135,7 @@ def test_a_wrong_label_describes_its_whole_service(healthy: Census) -> None:
     assert wanted(replace(healthy, groups=wrong)) == everything
 
 
-def test_nobody_looks_at_labels_under_a_lease(healthy: Census) -> None:
+def test_nobody_looks_at_labels_under_a_lease(healthy: TagSummary) -> None:
     """What is under way is its holder's business."""
     held = acquire(CLEAN, deploy(0, "zzzzz"), NOW + timedelta(minutes=10))
     wrong = {group._replace(label="pending"): ids for group, ids in healthy.groups.items()}

@@ -51,11 +51,13 @@ def test_another_team_with_our_names_is_left_alone(world: World) -> None:
     theirs = another_teams(world)
     ours, both = world.plan, world.holding((*world.inventory.resources, *theirs)).plan
     strange = {one.key for one in theirs}
-    said = {one.thing.key: one.reason for one in both.verdicts}
+    said = {one.resource.key: one.reason for one in both.verdicts}
     assert {said[key] for key in strange & said.keys()} <= {Reason.FOREIGN}
-    assert not strange & {one.thing.key for one in both.deletes}
-    touched = [both.things(one) for one in both.repairs] + [both.owned(one) for one in both.forget]
-    assert not strange & {thing.key for things in touched for thing in things}
+    assert not strange & {one.resource.key for one in both.deletes}
+    touched = [both.resources(one) for one in both.repairs] + [
+        both.owned(one) for one in both.forget
+    ]
+    assert not strange & {resource.key for resources in touched for resource in resources}
     assert (both.problem, both.end, both.forget, both.repairs, both.readdress, both.notes) == (
         ours.problem,
         ours.end,
@@ -64,15 +66,15 @@ def test_another_team_with_our_names_is_left_alone(world: World) -> None:
         ours.readdress,
         ours.notes,
     )
-    assert [one.thing.key for one in both.deletes] == [one.thing.key for one in ours.deletes]
+    assert [one.resource.key for one in both.deletes] == [one.resource.key for one in ours.deletes]
 
 
 @FEWER
 @given(worlds())
 def test_a_young_sweep_does_nothing_that_needs_the_whole_picture(world: World) -> None:
     """It neither forgets nor repoints, labels nothing that is rooted, and deletes no more."""
-    young = replace(world, ask=replace(world.ask, young=True)).plan
-    assert (young.forget, young.readdress) == ((), ())
-    repaired = [thing for one in young.repairs for thing in young.things(one)]
+    unfinished = replace(world, ask=replace(world.ask, unfinished_only=True)).plan
+    assert (unfinished.forget, unfinished.readdress) == ((), ())
+    repaired = [resource for one in unfinished.repairs for resource in unfinished.resources(one)]
     assert {one.kind for one in repaired} <= {DATABASE}
-    assert {one.thing.key for one in young.deletes} <= world.deleted
+    assert {one.resource.key for one in unfinished.deletes} <= world.deleted

@@ -7,36 +7,36 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from reconciler.aws.inventory import Ec2Heap
-from reconciler.gc.ownership import Home, doubt, index
-from reconciler.model.outcome import Fate
+from reconciler.aws.inventory import Ec2Inventory
+from reconciler.gc.ownership import ServiceLocation, doubt, index
+from reconciler.model.outcome import OutcomeStatus
 from reconciler.model.resource import INSTANCE, INTERFACE, VOLUME, Inventory, Resource
 from reconciler.model.tag_summary import Group
 from reconciler.model.tags import Label
-from reconciler.ports.cloud_inventory import Heap
-from reconciler.util.polling import Pace, looks
+from reconciler.ports.cloud_inventory import CloudInventory
+from reconciler.util.polling import Backoff, looks
 from tests.fakes.inventory import FakeHeap
 from tests.support.aws_api import BIRTH, DEPLOY, HASTE, LEDGER, PLACE, Api
 
 ZONE = f"{PLACE.region}a"
 TOKEN = DEPLOY.client_token(ZONE)
-SOON = Pace(first=0.02, longest=0.1, deadline=10.0)
+SOON = Backoff(first=0.02, longest=0.1, deadline=10.0)
 
 
 @dataclass
 class Place:
     """A heap with one machine of a deploy, and another thing without tags."""
 
-    heap: Heap
+    heap: CloudInventory
     protect: Callable[[str], object]
 
     def of(self, kind: str) -> list[Resource]:
         """The tagged things of a kind."""
         return [one for one in self.heap.scan().resources if one.kind == kind]
 
-    def wait_until_gone(self, things: Iterable[Resource]) -> Inventory:
+    def wait_until_gone(self, resources: Iterable[Resource]) -> Inventory:
         """Look until the things are gone or the deadline has come."""
-        known = list(things)
+        known = list(resources)
         seen = self.heap.describe(known)
         for _ in looks(SOON):
             seen = self.heap.describe(known)
@@ -73,7 +73,7 @@ def _real(api: Api) -> Place:
     def protect(id_: str) -> None:
         api.ec2.modify_instance_attribute(InstanceId=id_, DisableApiTermination={"Value": True})
 
-    return Place(Ec2Heap(api.aws, HASTE), protect)
+    return Place(Ec2Inventory(api.aws, HASTE), protect)
 
 
 @pytest.fixture(params=["fake", "ec2"])
@@ -86,8 +86,10 @@ def test_what_is_tagged_is_seen_and_nothing_else(place: Place) -> None:
     """A machine with its volume and interface, which prove each other's birth."""
     seen = place.heap.scan()
     assert sorted(one.kind for one in seen.resources) == [INSTANCE, INTERFACE, VOLUME]
-    things = index(seen.resources, PLACE)
-    assert {doubt(one, Home("shop", LEDGER, PLACE), things) for one in seen.resources} == {""}
+    resources = index(seen.resources, PLACE)
+    assert {
+        doubt(one, ServiceLocation("shop", LEDGER, PLACE), resources) for one in seen.resources
+    } == {""}
     (machine,) = place.of(INSTANCE)
     (volume,) = place.of(VOLUME)
     assert volume.used_by == (machine.id,)
@@ -96,32 +98,32 @@ def test_what_is_tagged_is_seen_and_nothing_else(place: Place) -> None:
 
 def test_young_sees_what_may_be_garbage(place: Place) -> None:
     """Labelled live it is not in the minor sweep; labelled left it is."""
-    things = place.of(INSTANCE)
-    assert [one.fate for one in place.heap.label(things, Label.LIVE)] == [Fate.DONE]
-    assert INSTANCE not in {one.kind for one in place.heap.scan(young=True).resources}
-    place.heap.label(things, Label.LEFT)
-    assert INSTANCE in {one.kind for one in place.heap.scan(young=True).resources}
+    resources = place.of(INSTANCE)
+    assert [one.status for one in place.heap.label(resources, Label.LIVE)] == [OutcomeStatus.DONE]
+    assert INSTANCE not in {one.kind for one in place.heap.scan(unfinished_only=True).resources}
+    place.heap.label(resources, Label.LEFT)
+    assert INSTANCE in {one.kind for one in place.heap.scan(unfinished_only=True).resources}
     assert place.of(INSTANCE)[0].label is Label.LEFT
 
 
 def test_a_census_counts_what_a_scan_describes(place: Place) -> None:
     """The same ids, grouped by kind, deploy and label; its members are the same things."""
-    census = place.heap.census()
+    tag_summary = place.heap.tag_summary()
     seen = place.heap.scan().resources
     assert {
         (group.kind, one, group.deploy, group.label)
-        for group, ids in census.groups.items()
+        for group, ids in tag_summary.groups.items()
         for one in ids
     } == {(one.kind, one.id, str(one.deploy), one.tags["deploy-state"]) for one in seen}
-    members = place.heap.members(census.groups).resources
-    assert {one.key: one.tags for one in members} == {one.key: one.tags for one in seen}
-    assert not census.gaps
+    describe_groups = place.heap.describe_groups(tag_summary.groups).resources
+    assert {one.key: one.tags for one in describe_groups} == {one.key: one.tags for one in seen}
+    assert not tag_summary.gaps
 
 
 def test_members_leaves_out_what_is_not_there(place: Place) -> None:
     """Gone since the index was read, or still in an index that lags."""
     groups = {Group(INSTANCE, str(DEPLOY), "live"): ["i-0123456789abcdef0"]}
-    assert place.heap.members(groups).resources == ()
+    assert place.heap.describe_groups(groups).resources == ()
 
 
 def test_describe_leaves_out_what_is_not_there(place: Place) -> None:
@@ -135,17 +137,17 @@ def test_describe_leaves_out_what_is_not_there(place: Place) -> None:
 def test_a_machine_takes_its_volume_and_interface_along(place: Place) -> None:
     """Asked for is not gone; a later describe says so."""
     machines = place.of(INSTANCE)
-    things = [*machines, *place.of(VOLUME), *place.of(INTERFACE)]
+    resources = [*machines, *place.of(VOLUME), *place.of(INTERFACE)]
     (outcome,) = place.heap.delete(machines)
-    assert outcome.fate is Fate.PENDING
-    left = place.wait_until_gone(things).resources
+    assert outcome.status is OutcomeStatus.PENDING
+    left = place.wait_until_gone(resources).resources
     assert [one for one in left if one.kind != INSTANCE] == []
 
 
 def test_a_used_volume_is_blocked(place: Place) -> None:
     """Deletion runs against use."""
     (outcome,) = place.heap.delete(place.of(VOLUME))
-    assert outcome.fate is Fate.BLOCKED
+    assert outcome.status is OutcomeStatus.BLOCKED
     assert len(place.of(VOLUME)) == 1
 
 
@@ -154,7 +156,7 @@ def test_a_protected_machine_is_blocked_with_its_reason(place: Place) -> None:
     (machine,) = place.of(INSTANCE)
     place.protect(machine.id)
     (outcome,) = place.heap.delete([machine])
-    assert (outcome.fate, bool(outcome.text)) == (Fate.BLOCKED, True)
+    assert (outcome.status, bool(outcome.text)) == (OutcomeStatus.BLOCKED, True)
     assert place.of(INSTANCE)[0].state == "running"
 
 
@@ -162,8 +164,10 @@ def test_what_is_not_there_cannot_be_labelled(place: Place) -> None:
     """One outcome an item: the missing fails, the others are done."""
     (machine,) = place.of(INSTANCE)
     missing = replace(machine, id="i-0123456789abcdef0")
-    fates = {one.resource.id: one.fate for one in place.heap.label([missing, machine], Label.LEFT)}
-    assert fates == {missing.id: Fate.FAILED, machine.id: Fate.DONE}
+    fates = {
+        one.resource.id: one.status for one in place.heap.label([missing, machine], Label.LEFT)
+    }
+    assert fates == {missing.id: OutcomeStatus.FAILED, machine.id: OutcomeStatus.DONE}
 
 
 def test_one_kind_at_a_time(place: Place) -> None:

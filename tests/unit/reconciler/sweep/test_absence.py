@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from reconciler.model.resource import DATABASE, IMAGE, INSTANCE, VOLUME, Gap, Inventory, Resource
 from reconciler.model.tags import BirthTags
-from reconciler.sweep.absence import AGREED, LISTED_AFTER, STATES, Gone, Sightings
+from reconciler.sweep.absence import AGREED, LISTED_AFTER, STATES, AbsenceTracker, Sightings
 from tests.support.shop_world import DEAD, LEDGER, PLACE
 
 BIRTH = BirthTags(DEAD, LEDGER, PLACE, "v1", "me@here")
@@ -22,69 +22,73 @@ NOTHING = Inventory()
 
 
 @pytest.fixture
-def young() -> Gone:
+def tracker() -> AbsenceTracker:
     """The deploy was born a minute ago."""
-    return Gone(DEAD.born + timedelta(minutes=1))
+    return AbsenceTracker(DEAD.born + timedelta(minutes=1))
 
 
-@pytest.mark.parametrize("thing", [MACHINE, DISK, PICTURE])
-def test_one_look_proves_nothing_of_a_young_thing(young: Gone, thing: Resource) -> None:
+@pytest.mark.parametrize("resource", [MACHINE, DISK, PICTURE])
+def test_one_look_proves_nothing_of_a_young_thing(
+    tracker: AbsenceTracker, resource: Resource
+) -> None:
     """Not listed may mean not listed yet; only looks of some while that agree are believed."""
-    assert young.learn([thing], NOTHING, 0.0) == [thing]
-    assert young.learn([thing], NOTHING, AGREED / 2) == [thing]
-    assert young.learn([thing], NOTHING, AGREED) == []
+    assert tracker.update([resource], NOTHING, 0.0) == [resource]
+    assert tracker.update([resource], NOTHING, AGREED / 2) == [resource]
+    assert tracker.update([resource], NOTHING, AGREED) == []
 
 
-def test_a_look_that_shows_it_begins_the_while_anew(young: Gone) -> None:
+def test_a_look_that_shows_it_begins_the_while_anew(tracker: AbsenceTracker) -> None:
     """Listings that come and go do not add up."""
-    young.learn([DISK], NOTHING, 0.0)
-    young.learn([DISK], Inventory((DISK,)), AGREED)
-    assert young.learn([DISK], NOTHING, AGREED + 1) == [DISK]
+    tracker.update([DISK], NOTHING, 0.0)
+    tracker.update([DISK], Inventory((DISK,)), AGREED)
+    assert tracker.update([DISK], NOTHING, AGREED + 1) == [DISK]
 
 
-def test_what_is_known_to_be_gone_can_come_back(young: Gone) -> None:
+def test_what_is_known_to_be_gone_can_come_back(tracker: AbsenceTracker) -> None:
     """The last look counts."""
-    young.learn([PICTURE], NOTHING, 0.0)
-    young.learn([PICTURE], NOTHING, AGREED)
-    assert young.learn([PICTURE], Inventory((PICTURE,)), AGREED + 1) == [PICTURE]
+    tracker.update([PICTURE], NOTHING, 0.0)
+    tracker.update([PICTURE], NOTHING, AGREED)
+    assert tracker.update([PICTURE], Inventory((PICTURE,)), AGREED + 1) == [PICTURE]
 
 
 def test_an_old_thing_is_believed_at_once() -> None:
     """What was born long ago was listed everywhere long ago."""
-    old = Gone(DEAD.born + LISTED_AFTER)
-    assert old.learn([MACHINE, DISK], NOTHING, 0.0) == []
+    old = AbsenceTracker(DEAD.born + LISTED_AFTER)
+    assert old.update([MACHINE, DISK], NOTHING, 0.0) == []
 
 
 @pytest.mark.parametrize("state", sorted(STATES))
-def test_its_own_state_is_believed_at_once(young: Gone, state: str) -> None:
+def test_its_own_state_is_believed_at_once(tracker: AbsenceTracker, state: str) -> None:
     """EC2 says so itself."""
-    assert young.learn([MACHINE], Inventory((replace(MACHINE, state=state),)), 0.0) == []
+    assert tracker.update([MACHINE], Inventory((replace(MACHINE, state=state),)), 0.0) == []
 
 
-def test_what_aws_agreed_to_delete_is_believed_once_it_is_not_listed(young: Gone) -> None:
+def test_what_aws_agreed_to_delete_is_believed_once_it_is_not_listed(
+    tracker: AbsenceTracker,
+) -> None:
     """Both together prove it; but a machine stays listed, so it has to be seen terminated."""
-    young.agreed([PICTURE, MACHINE])
-    assert young.learn([PICTURE, MACHINE], NOTHING, 0.0) == [MACHINE]
+    tracker.agreed([PICTURE, MACHINE])
+    assert tracker.update([PICTURE, MACHINE], NOTHING, 0.0) == [MACHINE]
 
 
-def test_a_disk_goes_with_its_machine(young: Gone) -> None:
+def test_a_disk_goes_with_its_machine(tracker: AbsenceTracker) -> None:
     """The machine is seen terminated, and what it held is not listed any more: in one look."""
     terminated = Inventory((replace(MACHINE, state="terminated"),))
-    assert young.learn([DISK, MACHINE], terminated, 0.0) == []
+    assert tracker.update([DISK, MACHINE], terminated, 0.0) == []
 
 
-def test_a_page_that_was_not_read_is_no_absence(young: Gone) -> None:
+def test_a_page_that_was_not_read_is_no_absence(tracker: AbsenceTracker) -> None:
     """However often."""
     gap = Inventory(gaps=(Gap(PLACE, VOLUME, "throttled"),))
-    young.agreed([DISK])
+    tracker.agreed([DISK])
     for clock in (0.0, AGREED, 2 * AGREED):
-        assert young.learn([DISK], gap, clock) == [DISK]
+        assert tracker.update([DISK], gap, clock) == [DISK]
 
 
-def test_a_database_server_does_not_lag(young: Gone) -> None:
+def test_a_database_server_does_not_lag(tracker: AbsenceTracker) -> None:
     """What it does not list is not there."""
     database = Resource(DATABASE, "shop_1", PLACE, BIRTH.of(DATABASE))
-    assert young.learn([database], NOTHING, 0.0) == []
+    assert tracker.update([database], NOTHING, 0.0) == []
 
 
 # One thing of one's own, by its id.
@@ -115,4 +119,4 @@ def test_rule_8_only_what_was_seen_is_gone_and_only_after_a_while(
             expected = state in STATES
         else:  # since the first look that lacked it, after the last one that showed it
             expected = bool(shown) and clock - times[shown[-1] + 1] >= AGREED
-        assert sightings.learn(state, clock) is expected
+        assert sightings.update(state, clock) is expected

@@ -10,15 +10,15 @@ import pytest
 from reconciler.errors import AccessDenied, CloudError, DatabaseError
 from reconciler.model import ledger as led
 from reconciler.model import tags as t
-from reconciler.model.outcome import Fate, Outcome
+from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.model.resource import IMAGE, INSTANCE, VOLUME, Gap
 from reconciler.sweep.deletion import Collector
-from reconciler.util.polling import Pace
+from reconciler.util.polling import Backoff
 from tests.fakes.scene import Scene
 from tests.support.shop_world import CLEAN, DEAD, LEDGER, NOW, PLACE
 
 DEAD_DB = DEAD.database_name(LEDGER)
-SOON = Pace(first=0.01, longest=0.01, deadline=0.05)
+SOON = Backoff(first=0.01, longest=0.01, deadline=0.05)
 
 
 def collect(scene: Scene) -> dict[str, Outcome]:
@@ -27,13 +27,13 @@ def collect(scene: Scene) -> dict[str, Outcome]:
     scene.acts.clear()
     outcomes = Collector(scene.managed, scene.told.append, SOON).collect(garbage)
     assert scene.told == list(outcomes)
-    assert [one.resource.key for one in outcomes] == [one.thing.key for one in garbage]
+    assert [one.resource.key for one in outcomes] == [one.resource.key for one in garbage]
     return {one.resource.id: one for one in outcomes}
 
 
-def fates(outcomes: dict[str, Outcome]) -> dict[str, Fate]:
+def fates(outcomes: dict[str, Outcome]) -> dict[str, OutcomeStatus]:
     """Only the fates."""
-    return {id_: one.fate for id_, one in outcomes.items()}
+    return {id_: one.status for id_, one in outcomes.items()}
 
 
 def once(act: str, strike: Callable[[], object], scene: Scene) -> None:
@@ -49,7 +49,7 @@ def once(act: str, strike: Callable[[], object], scene: Scene) -> None:
 
 def test_everything_goes_wave_by_wave(scene: Scene) -> None:
     """A machine's disk and interface go with it; image before snapshot; the database last."""
-    assert set(fates(collect(scene)).values()) == {Fate.GONE}
+    assert set(fates(collect(scene)).values()) == {OutcomeStatus.GONE}
     assert scene.did("delete", "drop") == [
         "delete i-41",
         "delete ami-41",
@@ -69,10 +69,10 @@ def test_what_people_hold_meanwhile_is_dropped_from_the_plan(scene: Scene) -> No
     scene.plan()
     once("delete i-41", lambda: scene.heap.change("ami-41", tags={t.HOLD: "wait"}), scene)
     outcomes = collect(scene)
-    assert outcomes["ami-41"].fate is Fate.BLOCKED
+    assert outcomes["ami-41"].status is OutcomeStatus.BLOCKED
     assert "kept after all: deploy-hold: wait" in outcomes["ami-41"].text
-    assert outcomes["snap-41"].fate is Fate.BLOCKED
-    assert outcomes[DEAD_DB].fate is Fate.GONE
+    assert outcomes["snap-41"].status is OutcomeStatus.BLOCKED
+    assert outcomes[DEAD_DB].status is OutcomeStatus.GONE
 
 
 def test_what_is_rooted_meanwhile_is_dropped_from_the_plan(scene: Scene) -> None:
@@ -86,7 +86,7 @@ def test_what_is_rooted_meanwhile_is_dropped_from_the_plan(scene: Scene) -> None
     plan = garbage.services[0].deletes
     scene.ledger = led.acquire(CLEAN, DEAD, NOW)
     outcomes = Collector(scene.managed, scene.told.append, SOON).collect(plan)
-    assert {one.fate for one in outcomes} == {Fate.BLOCKED}
+    assert {one.status for one in outcomes} == {OutcomeStatus.BLOCKED}
     assert scene.did("delete", "drop") == []
 
 
@@ -96,7 +96,7 @@ def test_a_machine_back_in_the_record_stops_the_plan(scene: Scene) -> None:
     scene.ledgers.point(scene.address, "10.0.1.41")
     outcomes = Collector(scene.managed, scene.told.append, SOON).collect(plan)
     assert "10.0.1.41" not in [one.text for one in outcomes]
-    assert {one.fate for one in outcomes} == {Fate.FAILED}
+    assert {one.status for one in outcomes} == {OutcomeStatus.FAILED}
     assert scene.did("delete", "drop") == []
 
 
@@ -110,7 +110,7 @@ def test_a_ledger_out_of_reach_stops_every_wave(scene: Scene, error: CloudError)
     plan = scene.plan().services[0].deletes
     scene.ledgers.unreadable["shop"] = error
     outcomes = Collector(scene.managed, scene.told.append, SOON).collect(plan)
-    assert {one.fate for one in outcomes} == {Fate.FAILED}
+    assert {one.status for one in outcomes} == {OutcomeStatus.FAILED}
     assert all(str(error) in one.text for one in outcomes)
     assert scene.did("delete", "drop") == []
 
@@ -120,7 +120,7 @@ def test_a_page_that_cannot_be_read_stops_the_wave(scene: Scene) -> None:
     plan = scene.plan().services[0].deletes
     scene.heap.gaps.append(Gap(PLACE, VOLUME, "throttled"))
     outcomes = Collector(scene.managed, scene.told.append, SOON).collect(plan)
-    assert {one.fate for one in outcomes} == {Fate.FAILED}
+    assert {one.status for one in outcomes} == {OutcomeStatus.FAILED}
     assert scene.did("delete", "drop") == []
 
 
@@ -134,25 +134,25 @@ def test_a_describe_that_fails_stops_its_wave_only(scene: Scene) -> None:
 
     strike()
     found = fates(collect(scene))
-    assert found["i-41"] is Fate.FAILED
-    assert found["ami-41"] is Fate.GONE
+    assert found["i-41"] is OutcomeStatus.FAILED
+    assert found["ami-41"] is OutcomeStatus.GONE
 
 
 def test_a_delete_that_fails_stops_nothing_else(scene: Scene) -> None:
     """Every item gets its outcome, whatever the wave before did."""
     scene.heap.failing["delete"] = AccessDenied("ec2:TerminateInstances is denied")
     outcomes = collect(scene)
-    assert outcomes["i-41"].fate is Fate.FAILED
+    assert outcomes["i-41"].status is OutcomeStatus.FAILED
     assert "TerminateInstances is denied" in outcomes["i-41"].text
-    assert outcomes[DEAD_DB].fate is Fate.GONE
+    assert outcomes[DEAD_DB].status is OutcomeStatus.GONE
 
 
 def test_asked_for_is_not_gone(scene: Scene) -> None:
     """A machine that takes long to stop is pending, and what it uses is kept."""
     scene.heap.slow["i-41"] = 10_000
     outcomes = collect(scene)
-    assert outcomes["i-41"].fate is Fate.PENDING
-    assert outcomes["vol-41"].fate is Fate.BLOCKED
+    assert outcomes["i-41"].status is OutcomeStatus.PENDING
+    assert outcomes["vol-41"].status is OutcomeStatus.BLOCKED
     assert "i-41" in scene.heap.ids
 
 
@@ -172,8 +172,8 @@ def test_a_page_that_is_not_read_while_waiting_is_no_absence(scene: Scene) -> No
         scene,
     )
     outcomes = collect(scene)
-    assert outcomes["i-41"].fate is Fate.PENDING
-    assert Fate.GONE not in {outcomes["ami-41"].fate, outcomes["vol-41"].fate}
+    assert outcomes["i-41"].status is OutcomeStatus.PENDING
+    assert OutcomeStatus.GONE not in {outcomes["ami-41"].status, outcomes["vol-41"].status}
 
 
 def test_what_somebody_else_removed_is_gone(scene: Scene) -> None:
@@ -182,7 +182,7 @@ def test_what_somebody_else_removed_is_gone(scene: Scene) -> None:
     scene.heap.held = {key: one for key, one in scene.heap.held.items() if key[0] != IMAGE}
     outcomes = Collector(scene.managed, scene.told.append, SOON).collect(plan)
     image = next(one for one in outcomes if one.resource.id == "ami-41")
-    assert (image.fate, image.text) == (Fate.GONE, "already gone")
+    assert (image.status, image.text) == (OutcomeStatus.GONE, "already gone")
     assert "delete ami-41" not in scene.acts
 
 
@@ -190,7 +190,7 @@ def test_a_database_that_cannot_be_dropped_fails_alone(scene: Scene) -> None:
     """The server's own words are kept."""
     scene.server.failing["drop"] = DatabaseError("database is being accessed by other users")
     outcomes = collect(scene)
-    assert outcomes[DEAD_DB].fate is Fate.FAILED
+    assert outcomes[DEAD_DB].status is OutcomeStatus.FAILED
     assert "other users" in outcomes[DEAD_DB].text
     assert DEAD_DB in scene.databases
 

@@ -6,16 +6,16 @@ import pytest
 
 from reconciler.errors import CloudError
 from reconciler.model import tags as t
-from reconciler.model.outcome import Fate
+from reconciler.model.outcome import OutcomeStatus
 from reconciler.model.reading import ARecord
 from reconciler.model.tags import Label
 from reconciler.sweep import deletion as module
 from reconciler.sweep.deletion import Collector
-from reconciler.util.polling import Pace
+from reconciler.util.polling import Backoff
 from tests.fakes.scene import Scene
-from tests.support.shop_world import DEAD, things
+from tests.support.shop_world import DEAD, resources
 
-SOON = Pace(first=0.01, longest=0.01, deadline=0.05)
+SOON = Backoff(first=0.01, longest=0.01, deadline=0.05)
 MACHINES = ("i-41", "i-42", "i-43")
 
 
@@ -24,17 +24,17 @@ def many(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Scene:
     """Three machines of the dead release, of which one at a time is verified and asked for."""
     monkeypatch.setattr(module, "AT_ONCE", 1)
     for number in (42, 43):
-        scene.heap.add(things(DEAD, "v2", Label.FAILED, number)[:3])
+        scene.heap.add(resources(DEAD, "v2", Label.FAILED, number)[:3])
     return scene
 
 
-def collect(scene: Scene) -> dict[str, Fate]:
+def collect(scene: Scene) -> dict[str, OutcomeStatus]:
     """What became of each thing of a plan that was made just now."""
     garbage = scene.plan().services[0].deletes
     scene.acts.clear()
     outcomes = Collector(scene.managed, scene.told.append, SOON).collect(garbage)
-    assert {one.resource.key for one in outcomes} == {one.thing.key for one in garbage}
-    return {one.resource.id: one.fate for one in outcomes}
+    assert {one.resource.key for one in outcomes} == {one.resource.key for one in garbage}
+    return {one.resource.id: one.status for one in outcomes}
 
 
 def after(scene: Scene, act: str, strike: object) -> None:
@@ -50,7 +50,7 @@ def after(scene: Scene, act: str, strike: object) -> None:
 
 def test_every_part_is_verified_right_before_it_is_asked_for(many: Scene) -> None:
     """The things, then the ledger, then the call: for each part anew."""
-    assert set(collect(many).values()) == {Fate.GONE}
+    assert set(collect(many).values()) == {OutcomeStatus.GONE}
     for machine in MACHINES:
         asked = many.acts.index(f"delete {machine}")
         assert many.acts[asked - 2 : asked] == ["describe", "read shop"]
@@ -68,8 +68,8 @@ def test_what_people_hold_while_others_go_is_kept(many: Scene, held: str) -> Non
     """A machine of a later part, or the disk that would go with it."""
     after(many, "delete i-41", lambda: many.heap.change(held, tags={t.HOLD: "evidence"}))
     fates = collect(many)
-    assert fates["i-43"] is Fate.BLOCKED
-    assert (fates["i-41"], fates["i-42"]) == (Fate.GONE, Fate.GONE)
+    assert fates["i-43"] is OutcomeStatus.BLOCKED
+    assert (fates["i-41"], fates["i-42"]) == (OutcomeStatus.GONE, OutcomeStatus.GONE)
     assert {"i-43", "vol-43"} <= many.heap.ids
 
 
@@ -83,7 +83,7 @@ def test_a_machine_of_another_part_in_the_record_stops_the_rest(many: Scene) -> 
 
     after(many, "delete i-41", move)
     fates = collect(many)
-    assert (fates["i-42"], fates["i-43"]) == (Fate.FAILED, Fate.FAILED)
+    assert (fates["i-42"], fates["i-43"]) == (OutcomeStatus.FAILED, OutcomeStatus.FAILED)
     assert {"i-42", "i-43", "ami-41", "snap-41"} <= many.heap.ids
 
 
@@ -91,7 +91,7 @@ def test_a_label_that_was_changed_in_one_part_is_remembered_in_the_next(many: Sc
     """What looks lost makes the service unknown: of it nothing more is deleted, in any wave."""
     after(many, "delete i-41", lambda: many.heap.change("i-42", tags={t.STATE: Label.LIVE.value}))
     fates = collect(many)
-    assert (fates["i-42"], fates["i-43"], fates["ami-41"]) == (Fate.FAILED,) * 3
+    assert (fates["i-42"], fates["i-43"], fates["ami-41"]) == (OutcomeStatus.FAILED,) * 3
     assert many.did("delete") == ["delete i-41"]
 
 
@@ -99,12 +99,12 @@ def test_what_fails_for_a_whole_part_is_not_asked_for_again(many: Scene) -> None
     """A clean-up that is throttled would feed its own throttling; the next round tries again."""
     many.heap.failing["delete"] = CloudError("slower", code="RequestLimitExceeded")
     fates = collect(many)
-    assert {fates[one] for one in MACHINES} == {Fate.FAILED}
+    assert {fates[one] for one in MACHINES} == {OutcomeStatus.FAILED}
     assert [one for one in many.did("delete") if " i-" in one] == ["delete i-41"]
 
 
 def test_little_garbage_goes_in_one_call(many: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """As much as AWS takes is asked for together."""
     monkeypatch.setattr(module, "AT_ONCE", 1000)
-    assert set(collect(many).values()) == {Fate.GONE}
+    assert set(collect(many).values()) == {OutcomeStatus.GONE}
     assert many.did("delete")[0] == "delete i-41 i-42 i-43"

@@ -14,15 +14,15 @@ from typing import Any
 import pytest
 
 from deployer.sandbox.aws.moto_application import ec2_backend
-from reconciler.aws.inventory import Ec2Heap
+from reconciler.aws.inventory import Ec2Inventory
 from reconciler.aws.route53.ledger_store import Route53Ledgers
 from reconciler.cost.audit import report
 from reconciler.database.state_comment import Memory
 from reconciler.gc import ownership
-from reconciler.gc.ownership import Home
+from reconciler.gc.ownership import ServiceLocation
 from reconciler.gc.verdict import Reason
 from reconciler.model import ledger as led
-from reconciler.model.outcome import Fate
+from reconciler.model.outcome import OutcomeStatus
 from reconciler.model.resource import (
     ADDRESS,
     DATABASE,
@@ -37,14 +37,15 @@ from reconciler.model.resource import (
     VOLUME,
 )
 from reconciler.model.tags import Label
-from reconciler.plan.service_plan import Ask
-from reconciler.ports.service import Managed
-from reconciler.sweep.runner import Result, make_plan, sweep
+from reconciler.plan.service_plan import SweepRequest
+from reconciler.ports.service import ManagedService
+from reconciler.sweep.result import SweepResult
+from reconciler.sweep.runner import make_plan, sweep
 from tests.fakes.service_access import FakeReach, ToldServer
 from tests.support.aws_api import HASTE, PLACE, Api, pairs
 from tests.support.every_kind import Maker, born
 
-ASKS: Mapping[str, Ask] = {}
+ASKS: Mapping[str, SweepRequest] = {}
 HELD = {"deploy-hold": "ask Ada"}
 
 
@@ -65,9 +66,9 @@ class World:
             name = deploy.database_name(str(address))
             self.server.create(name, "shop_app", Memory(deploy, str(address), deploy.born, 1))
             one.ids[DATABASE] = [name]
-        heap = Ec2Heap(api.aws, HASTE)
-        self.managed = Managed(
-            home=Home("shop", str(address), PLACE),
+        heap = Ec2Inventory(api.aws, HASTE)
+        self.managed = ManagedService(
+            home=ServiceLocation("shop", str(address), PLACE),
             address=address,
             heap=heap,
             ledgers=ledgers,
@@ -75,27 +76,27 @@ class World:
         )
         self._go_live(heap)
 
-    def _go_live(self, heap: Ec2Heap) -> None:
+    def _go_live(self, heap: Ec2Inventory) -> None:
         """The live deploy is: leased, committed, labelled."""
         mine = self.live.birth.deploy
-        things = heap.scan().of(mine)
-        at = tuple(one.addresses[0] for one in things if one.kind == INSTANCE)
+        resources = heap.scan().of(mine)
+        at = tuple(one.addresses[0] for one in resources if one.kind == INSTANCE)
         now, ledgers = datetime.now(UTC).replace(microsecond=0), self.managed.ledgers
         seen = ledgers.swap(ledgers.read(self.managed.address), led.opened())
         assert seen.ledger is not None
         leased = led.acquire(seen.ledger, mine, now + timedelta(minutes=10))
         seen = ledgers.swap(seen, leased)
         ledgers.swap(seen, led.commit(leased, mine, led.Cutover(mine, at, None, now)), at)
-        heap.label(things, Label.LIVE)
+        heap.label(resources, Label.LIVE)
 
-    def sweep(self, **ask: Any) -> Result:
+    def sweep(self, **ask: Any) -> SweepResult:
         """A full sweep."""
-        return sweep([self.managed], {"shop": Ask(**ask)} if ask else ASKS)
+        return sweep([self.managed], {"shop": SweepRequest(**ask)} if ask else ASKS)
 
     def reasons(self) -> dict[str, Reason]:
         """Verdicts of now, by id."""
-        (todo,) = make_plan([self.managed], ASKS).services
-        return {one.thing.id: one.reason for one in todo.verdicts}
+        (service_plan,) = make_plan([self.managed], ASKS).services
+        return {one.resource.id: one.reason for one in service_plan.verdicts}
 
     def protect_the_dead(self) -> tuple[str, str]:
         """Somebody protects its machine and its RDS instance; their id and its name."""
@@ -110,7 +111,7 @@ class World:
 
     def lift_protection(self) -> None:
         """From here on, as with `lift_protection` in reconciler.toml."""
-        self.managed = replace(self.managed, heap=Ec2Heap(self.api.aws, HASTE, lifts=True))
+        self.managed = replace(self.managed, heap=Ec2Inventory(self.api.aws, HASTE, lifts=True))
 
 
 @pytest.fixture
@@ -203,7 +204,7 @@ def test_every_kind_of_garbage_goes_and_every_copy_stays(world: World) -> None:
     after = world.reasons()
     assert set(after) == world.live.every | alike
     assert {after[one] for one in world.live.every} == {Reason.LIVE}
-    reported = {one.verdict.thing.id for one in report(result.left).foreign}
+    reported = {one.verdict.resource.id for one in report(result.left).foreign}
     assert reported == alike
     assert world.sweep().outcomes == ()
 
@@ -215,18 +216,20 @@ THEIRS = "Z9/shop._deploy.example.org"
 def test_another_team_with_our_names_is_left_alone(world: World) -> None:
     """Same account, tag keys, labels and service, a thing of every kind: theirs, in every word."""
     theirs = Maker(world.api, born("bbbbb", THEIRS), world.live.base).all()
-    things = [one for one in world.managed.heap.scan().resources if one.id in theirs.every]
+    resources = [one for one in world.managed.heap.scan().resources if one.id in theirs.every]
     reasons = world.reasons()
     assert {reasons[one] for one in theirs.every} == {Reason.FOREIGN}
     result = world.sweep()
     assert result.clean
     assert {one.resource.id for one in result.gone} == world.dead.every
     found = world.managed.heap.scan().resources
-    assert [one for one in found if one.id in theirs.every] == things
+    assert [one for one in found if one.id in theirs.every] == resources
     [group] = report(result.left).strangers
     assert (group.service, group.ledger) == ("shop", THEIRS)
     assert sum(group.kinds.values()) == len(theirs.every)
-    ours = [one.verdict.thing.id for release in report(result.left).rows for one in release.items]
+    ours = [
+        one.verdict.resource.id for release in report(result.left).rows for one in release.items
+    ]
     assert not theirs.every & set(ours)
 
 
@@ -245,7 +248,7 @@ def test_protection_is_reported_as_blocked_and_never_lifted(world: World) -> Non
     """Of an instance and of an RDS instance; all else goes, and it is dirt as long as it stays."""
     machine, name = world.protect_the_dead()
     result = world.sweep()
-    blocked = {one.resource.id for one in result.outcomes if one.fate is Fate.BLOCKED}
+    blocked = {one.resource.id for one in result.outcomes if one.status is OutcomeStatus.BLOCKED}
     assert {machine, f"db:{name}"} <= blocked
     assert not result.clean
     kept = set(world.reasons()) - world.live.every

@@ -26,10 +26,12 @@ def looks(scene: Scene) -> int:
     return scene.acts.count("scan")
 
 
-@pytest.mark.parametrize("young", [False, True])
-def test_old_garbage_that_is_gone_is_not_looked_for_again(old: Scene, young: bool) -> None:
+@pytest.mark.parametrize("unfinished_only", [False, True])
+def test_old_garbage_that_is_gone_is_not_looked_for_again(
+    old: Scene, unfinished_only: bool
+) -> None:
     """Every deletion saw for itself; nothing of so old a release can still become listed."""
-    result = old.sweep(young=young)
+    result = old.sweep(unfinished_only=unfinished_only)
     assert looks(old) == 1
     assert result.clean
     assert not old.heap.ids & DEAD_IDS
@@ -51,7 +53,7 @@ def test_what_is_not_gone_is_looked_at_again(old: Scene) -> None:
     old.heap.protected["i-41"] = "protected"
     result = old.sweep()
     assert looks(old) > 1
-    assert "i-41" in {one.thing.id for one in result.left.services[0].deletes}
+    assert "i-41" in {one.resource.id for one in result.left.services[0].deletes}
 
 
 def test_after_a_swap_there_is_another_look(old: Scene) -> None:

@@ -11,11 +11,12 @@ from reconciler.errors import CannotConnect, DatabaseError
 from reconciler.gc.verdict import Reason
 from reconciler.machine.activation_gate import STATE
 from reconciler.machine.unit_control import Act, obey
-from reconciler.model.outcome import Fate, Outcome
+from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.model.resource import INSTANCE
 from reconciler.sweep.handover import Handover
 from reconciler.sweep.repair import Finish
-from reconciler.sweep.runner import Result, sweep
+from reconciler.sweep.result import SweepResult
+from reconciler.sweep.runner import sweep
 from reconciler.sweep.snapshot import observe
 from tests.fakes.scene import Scene
 from tests.support.shop_world import ALL, CLEAN, DEAD, GATE, LIVE, OLD
@@ -41,7 +42,7 @@ def working(scene: Scene) -> set[str]:
     return {name for name, one in scene.reach.machines.items() if JOB in one.active()}
 
 
-def of(result: Result, id_: str) -> Outcome:
+def of(result: SweepResult, id_: str) -> Outcome:
     """What became of a machine."""
     return next(one for one in result.outcomes if one.resource.id == id_)
 
@@ -52,7 +53,7 @@ def test_no_job_begins_while_the_old_machine_may_run_it(scene: Scene) -> None:
     assert working(scene) == {"i-9"}
     assert "shop.service" in scene.reach.machine("i-17").active()
     assert not result.clean
-    assert of(result, "i-17").fate is Fate.BLOCKED
+    assert of(result, "i-17").status is OutcomeStatus.BLOCKED
     assert "--jobs-despite i-9" in of(result, "i-17").text
     assert scene.heap.labels()["i-17"] == "pending"
 
@@ -87,9 +88,9 @@ def test_any_other_state_is_no_proof(scene: Scene, state: str) -> None:
 def test_what_ec2_does_not_list_may_run(scene: Scene) -> None:
     """Unknown is not stopped."""
     handover = Handover(scene.managed)
-    things = observe([scene.managed]).inventory.of(OLD)
+    resources = observe([scene.managed]).inventory.of(OLD)
     machine = scene.heap.held.pop((INSTANCE, "i-9"))
-    handover.finish(Finish(OLD, Reason.PREVIOUS, CLEAN.gen, (), things))
+    handover.finish(Finish(OLD, Reason.PREVIOUS, CLEAN.gen, (), resources))
     assert handover.still_runs == [machine.id]
 
 

@@ -8,44 +8,46 @@ import pytest
 
 from reconciler.errors import AccessDenied, CloudError, ToolError
 from reconciler.gc import mark
-from reconciler.gc.other_names import Names
+from reconciler.gc.other_names import OtherNames
 from reconciler.gc.retention import Retention
 from reconciler.gc.verdict import Reason, Root
 from reconciler.model.ledger import Ledger, Live
 from reconciler.model.resource import DATABASE, INSTANCE, Inventory, Resource
 from reconciler.model.tags import Label
 from reconciler.plan import planner
-from reconciler.plan.service_plan import Ask, ServicePlan
+from reconciler.plan.service_plan import ServicePlan, SweepRequest
 from tests.fakes.scene import Scene
-from tests.support.shop_world import ALL, CLEAN, DEAD, HOME, LEDGER, LIVE, NOW, OLD, root, things
+from tests.support.shop_world import ALL, CLEAN, DEAD, HOME, LEDGER, LIVE, NOW, OLD, resources, root
 from tests.support.sweeps import CROWDED, DELETING, ONE_KEPT, only_live
 
 WWW = "www.example.com"
 AT_OLD = {WWW: ("10.0.1.9",)}
 FORGOTTEN = replace(CLEAN, previous=())
-LEFT = (*ALL[:6], *things(OLD, "v1.4.2", Label.LEFT, 9))
-UNREAD = Names.unread(CloudError("route53: no answer"))
+LEFT = (*ALL[:6], *resources(OLD, "v1.4.2", Label.LEFT, 9))
+UNREAD = OtherNames.unread(CloudError("route53: no answer"))
 
 
-def planned(names: Names, ledger: Ledger, resources: tuple[Resource, ...] = ALL) -> ServicePlan:
+def planned(
+    names: OtherNames, ledger: Ledger, resources: tuple[Resource, ...] = ALL
+) -> ServicePlan:
     """What a sweep would do where OLD is beyond retention, and the names say this."""
     base = replace(root(ledger), names=names)
-    asks = {"shop": Ask(Retention(keep=0))}
+    asks = {"shop": SweepRequest(Retention(keep=0))}
     return planner.plan(Inventory(resources), {"shop": base}, asks).services[0]
 
 
 def test_without_another_name_it_goes() -> None:
     """What the other tests begin with: retention forgets and deletes it."""
-    assert planned(Names(), CLEAN).forget == (OLD,)
-    assert OLD in {one.thing.deploy for one in planned(Names(), FORGOTTEN, LEFT).deletes}
+    assert planned(OtherNames(), CLEAN).forget == (OLD,)
+    assert OLD in {one.resource.deploy for one in planned(OtherNames(), FORGOTTEN, LEFT).deletes}
 
 
 def test_what_a_name_leads_to_is_not_forgotten() -> None:
     """Only the deletion waits: the note names the name, the deploy and both ways out."""
-    todo = planned(Names(AT_OLD), CLEAN)
-    assert todo.forget == ()
-    assert OLD not in {one.thing.deploy for one in todo.deletes}
-    [note] = todo.witnesses
+    service_plan = planned(OtherNames(AT_OLD), CLEAN)
+    assert service_plan.forget == ()
+    assert OLD not in {one.resource.deploy for one in service_plan.deletes}
+    [note] = service_plan.witnesses
     assert WWW in note.text
     assert str(OLD) in note.text
     assert f"reconciler sweep --service shop --despite {WWW}" in note.cure
@@ -53,13 +55,13 @@ def test_what_a_name_leads_to_is_not_forgotten() -> None:
 
 def test_what_a_name_leads_to_is_kept_whole_though_nothing_roots_it() -> None:
     """Machine, image, snapshot and database: a client of the name may still read from it."""
-    todo = planned(Names(AT_OLD), FORGOTTEN, LEFT)
-    assert OLD not in {one.thing.deploy for one in todo.deletes}
-    kept = {one.thing.kind: one for one in todo.verdicts if one.thing.deploy == OLD}
+    service_plan = planned(OtherNames(AT_OLD), FORGOTTEN, LEFT)
+    assert OLD not in {one.resource.deploy for one in service_plan.deletes}
+    kept = {one.resource.kind: one for one in service_plan.verdicts if one.resource.deploy == OLD}
     assert {one.reason for one in kept.values()} == {Reason.WITNESSED}
     assert DATABASE in kept
     assert WWW in kept[INSTANCE].text
-    assert len(todo.witnesses) == 1
+    assert len(service_plan.witnesses) == 1
 
 
 @pytest.mark.parametrize("address", ["203.0.113.9", "10.0.1.9"], ids=["public", "private"])
@@ -71,7 +73,7 @@ def test_any_address_of_a_machine_counts(address: str) -> None:
         else one
         for one in ALL
     )
-    assert planned(Names({WWW: (address,)}), CLEAN, resources).forget == ()
+    assert planned(OtherNames({WWW: (address,)}), CLEAN, resources).forget == ()
 
 
 def test_an_address_that_a_stranger_got_keeps_nothing() -> None:
@@ -82,36 +84,36 @@ def test_an_address_that_a_stranger_got_keeps_nothing() -> None:
         else one
         for one in ALL
     )
-    assert planned(Names(AT_OLD), CLEAN, moved).forget == (OLD,)
+    assert planned(OtherNames(AT_OLD), CLEAN, moved).forget == (OLD,)
 
 
 def test_unread_is_not_empty() -> None:
     """Names that were not listed may lead anywhere: nothing that served is forgotten or goes."""
     assert planned(UNREAD, CLEAN).forget == ()
-    todo = planned(UNREAD, FORGOTTEN, LEFT)
-    assert todo.deletes == ()
-    said = {one.text for one in todo.verdicts if one.thing.deploy == OLD}
+    service_plan = planned(UNREAD, FORGOTTEN, LEFT)
+    assert service_plan.deletes == ()
+    said = {one.text for one in service_plan.verdicts if one.resource.deploy == OLD}
     assert all("route53: no answer" in one for one in said)
 
 
 def test_what_never_served_does_not_wait_for_the_names() -> None:
     """A failed release cleans up after itself whether or not the zone can be listed."""
-    assert {one.thing.deploy for one in planned(UNREAD, CLEAN).deletes} == {DEAD}
+    assert {one.resource.deploy for one in planned(UNREAD, CLEAN).deletes} == {DEAD}
 
 
 def test_a_name_that_was_read_keeps_also_what_never_served() -> None:
     """Somebody points it there by hand: the contradiction is theirs, and said."""
-    todo = planned(Names({WWW: ("10.0.1.41",)}), CLEAN)
-    assert DEAD not in {one.thing.deploy for one in todo.deletes}
-    assert WWW in todo.witnesses[0].text
+    service_plan = planned(OtherNames({WWW: ("10.0.1.41",)}), CLEAN)
+    assert DEAD not in {one.resource.deploy for one in service_plan.deletes}
+    assert WWW in service_plan.witnesses[0].text
 
 
 def test_a_name_never_makes_a_service_unknown() -> None:
     """Jobs and writes of what was left are still stopped: a second writer is worse than a 503."""
     open_ = tuple(replace(one, state="open") if one.kind == DATABASE else one for one in ALL)
-    todo = planned(Names(AT_OLD), CLEAN, open_)
-    assert not todo.problem
-    assert [one.deploy for one in todo.repairs if one.role is Reason.PREVIOUS] == [OLD]
+    service_plan = planned(OtherNames(AT_OLD), CLEAN, open_)
+    assert not service_plan.problem
+    assert [one.deploy for one in service_plan.repairs if one.role is Reason.PREVIOUS] == [OLD]
 
 
 def test_a_name_in_also_that_people_moved_is_said() -> None:
@@ -135,7 +137,7 @@ def _beyond(scene: Scene) -> None:
     """OLD is beyond retention and drained; nothing else is to be done."""
     only_live(scene)
     scene.ledger = CROWDED
-    scene.heap.add(things(CROWDED.previous[0].id, "v1.4.8", Label.RETIRED, 8)[:-1])
+    scene.heap.add(resources(CROWDED.previous[0].id, "v1.4.8", Label.RETIRED, 8)[:-1])
 
 
 def _name(scene: Scene, *addresses: str) -> None:
@@ -182,7 +184,7 @@ def test_names_that_appear_after_the_plan_are_seen_right_before_the_deletion(sce
     assert OLD.database_name(LEDGER) in scene.databases
     assert "ami-9" in scene.heap.ids
     assert WWW in result.left.contradictions[0]
-    assert not result.outcomes or all(one.fate != "gone" for one in result.outcomes)
+    assert not result.outcomes or all(one.status != "gone" for one in result.outcomes)
 
 
 def test_names_that_go_along_are_repointed_with_the_record(scene: Scene) -> None:

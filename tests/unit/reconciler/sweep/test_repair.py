@@ -9,7 +9,7 @@ import pytest
 from reconciler.errors import AccessDenied, CannotConnect, DatabaseError, ToolError
 from reconciler.gc.verdict import Reason
 from reconciler.model.deploy_id import DeployId
-from reconciler.model.outcome import Fate, Outcome
+from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.sweep.repair import Finish, finish
 from reconciler.sweep.snapshot import observe
 from tests.fakes.scene import Scene
@@ -20,14 +20,14 @@ LIVE_DB, OLD_DB = (one.database_name(LEDGER) for one in (LIVE, OLD))
 
 def work(scene: Scene, deploy: DeployId, role: Reason, generation: int = CLEAN.gen) -> Finish:
     """The deploy's things as they are now."""
-    things = observe([scene.managed]).inventory.of(deploy)
+    resources = observe([scene.managed]).inventory.of(deploy)
     scene.acts.clear()
-    return Finish(deploy, role, generation, (), things)
+    return Finish(deploy, role, generation, (), resources)
 
 
-def fates(outcomes: tuple[Outcome, ...]) -> dict[str, Fate]:
+def fates(outcomes: tuple[Outcome, ...]) -> dict[str, OutcomeStatus]:
     """The last fate of each thing."""
-    return {one.resource.id: one.fate for one in outcomes}
+    return {one.resource.id: one.status for one in outcomes}
 
 
 def unlabel(scene: Scene, number: str) -> None:
@@ -60,7 +60,7 @@ def test_each_role_is_driven_to_its_row(
     """The database first, then the machines, the label last."""
     unlabel(scene, number)
     outcomes = finish(scene.managed, work(scene, deploy, role))
-    assert set(fates(outcomes).values()) == {Fate.DONE}
+    assert set(fates(outcomes).values()) == {OutcomeStatus.DONE}
     did = [one.split(" ami-")[0] for one in scene.did("thaw", "shut", "run", "stop", "label")]
     assert did == expected
 
@@ -71,7 +71,7 @@ def test_twice_is_once(scene: Scene) -> None:
     finish(scene.managed, work(scene, OLD, Reason.PREVIOUS))
     before = (scene.heap.labels(), scene.reach.machine("i-9").active())
     outcomes = finish(scene.managed, work(scene, OLD, Reason.PREVIOUS))
-    assert set(fates(outcomes).values()) == {Fate.DONE}
+    assert set(fates(outcomes).values()) == {OutcomeStatus.DONE}
     assert scene.did("label") == []
     assert (scene.heap.labels(), scene.reach.machine("i-9").active()) == before
 
@@ -87,7 +87,7 @@ def test_a_machine_out_of_reach_is_said_and_nothing_labelled(
     unlabel(scene, "9")
     scene.reach.down["i-9"] = error
     outcomes = finish(scene.managed, work(scene, OLD, Reason.PREVIOUS))
-    assert fates(outcomes)["i-9"] is Fate.FAILED
+    assert fates(outcomes)["i-9"] is OutcomeStatus.FAILED
     assert error.message in [one.text for one in outcomes]
     assert scene.did("label") == []
 
@@ -99,7 +99,7 @@ def test_one_machine_out_of_reach_does_not_stop_the_other(scene: Scene) -> None:
     scene.heap.add([twin])
     scene.reach.down["i-9"] = CannotConnect("no route", kind="no-route")
     found = fates(finish(scene.managed, work(scene, OLD, Reason.PREVIOUS)))
-    assert (found["i-9"], found["i-10"]) == (Fate.FAILED, Fate.DONE)
+    assert (found["i-9"], found["i-10"]) == (OutcomeStatus.FAILED, OutcomeStatus.DONE)
     assert scene.reach.machine("i-10").active() == {"shop.service"}
 
 
@@ -108,7 +108,7 @@ def test_a_machine_that_is_stopped_was_not_told(scene: Scene) -> None:
     unlabel(scene, "9")
     scene.heap.change("i-9", state="stopped")
     outcomes = finish(scene.managed, work(scene, OLD, Reason.PREVIOUS))
-    assert fates(outcomes)["i-9"] is Fate.BLOCKED
+    assert fates(outcomes)["i-9"] is OutcomeStatus.BLOCKED
     assert scene.did("label") == []
 
 
@@ -124,7 +124,7 @@ def test_a_database_that_fails_is_said_and_nothing_labelled(scene: Scene) -> Non
     unlabel(scene, "9")
     scene.server.failing["shut"] = DatabaseError("writers still open after 1 s")
     outcomes = finish(scene.managed, work(scene, OLD, Reason.PREVIOUS))
-    assert fates(outcomes)[OLD_DB] is Fate.FAILED
+    assert fates(outcomes)[OLD_DB] is OutcomeStatus.FAILED
     assert scene.did("label") == []
 
 
@@ -132,16 +132,16 @@ def test_a_stale_act_is_reported(scene: Scene) -> None:
     """A generation older than the one the database has obeyed: refused, and said so."""
     outcomes = finish(scene.managed, work(scene, OLD, Reason.PREVIOUS, generation=1))
     stale = next(one for one in outcomes if one.resource.id == OLD_DB)
-    assert stale.fate is Fate.FAILED
+    assert stale.status is OutcomeStatus.FAILED
     assert "refused an act of generation 1: it has obeyed 2" in stale.text
 
 
 def test_no_label_beside_a_ledger_that_has_changed(scene: Scene) -> None:
     """A label has no fence: if the ledger moved while machines were waited for, none is written."""
     unlabel(scene, "9")
-    todo = work(scene, OLD, Reason.PREVIOUS)
+    service_plan = work(scene, OLD, Reason.PREVIOUS)
     scene.ledger = replace(CLEAN, gen=CLEAN.gen + 1)
-    outcomes = finish(scene.managed, todo)
+    outcomes = finish(scene.managed, service_plan)
     assert scene.did("label") == []
     assert any("the ledger has changed" in one.text for one in outcomes)
 
@@ -151,7 +151,7 @@ def test_a_label_that_cannot_be_written_is_said(scene: Scene) -> None:
     unlabel(scene, "9")
     scene.heap.unlabelled["vol-9"] = "UnauthorizedOperation"
     found = fates(finish(scene.managed, work(scene, OLD, Reason.PREVIOUS)))
-    assert (found["vol-9"], found["snap-9"]) == (Fate.FAILED, Fate.DONE)
+    assert (found["vol-9"], found["snap-9"]) == (OutcomeStatus.FAILED, OutcomeStatus.DONE)
 
 
 def test_a_service_without_machines_to_talk_to(scene: Scene) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from reconciler.errors import CannotConnect, DatabaseError
 from reconciler.model.fencing import FencedAct
 from reconciler.model.ledger import Kept
-from reconciler.model.outcome import Fate
+from reconciler.model.outcome import OutcomeStatus
 from tests.fakes.scene import ROLE, Scene
 from tests.support.shop_world import ALL, CLEAN, DEAD, LEDGER, LIVE, NOW, OLD
 
@@ -22,7 +22,7 @@ def test_a_stopped_machine_is_not_labelled_as_told(tmp_path: Path) -> None:
     assert scene.heap.labels()["i-9"] == "live"
     assert not result.clean
     (told,) = [one for one in result.outcomes if one.resource.id == "i-9"]
-    assert told.fate is Fate.BLOCKED
+    assert told.status is OutcomeStatus.BLOCKED
     assert "stopped" in told.text
 
 

@@ -12,13 +12,13 @@ from reconciler.gc.verdict import Reason
 from reconciler.model import ledger as led
 from reconciler.model import tags as t
 from reconciler.model.ledger import Kept, Lease
-from reconciler.model.outcome import Fate
+from reconciler.model.outcome import OutcomeStatus
 from reconciler.model.resource import DATABASE, INSTANCE, Resource
-from reconciler.model.tags import Label, Place
-from reconciler.plan.service_plan import Ask
+from reconciler.model.tags import AccountRegion, Label
+from reconciler.plan.service_plan import SweepRequest
 from tests.fakes.ledgers import Weather
 from tests.fakes.scene import Scene
-from tests.support.shop_world import ALL, CLEAN, DEAD, DIED, LIVE, NOW, OLD, PLACE, things
+from tests.support.shop_world import ALL, CLEAN, DEAD, DIED, LIVE, NOW, OLD, PLACE, resources
 from tests.support.sweeps import (
     CHANGING,
     CROWDED,
@@ -41,7 +41,7 @@ def test_a_dead_release_goes_whole(scene: Scene) -> None:
     before = scene.heap.ids
     result = scene.sweep()
     assert result.clean
-    assert set(fates(result).values()) == {Fate.GONE}
+    assert set(fates(result).values()) == {OutcomeStatus.GONE}
     assert scene.heap.ids == before - DEAD_IDS
     assert scene.databases == {LIVE_DB, OLD_DB}
     assert scene.did("swap") == []
@@ -65,7 +65,7 @@ def test_a_sweep_twice_is_a_sweep_once(scene: Scene) -> None:
 
 def test_young_leaves_the_old_alone(scene: Scene) -> None:
     """The minor sweep looks at what may be garbage only, and collects the same."""
-    assert scene.sweep(young=True).clean
+    assert scene.sweep(unfinished_only=True).clean
     assert not scene.heap.ids & DEAD_IDS
 
 
@@ -79,7 +79,7 @@ def born_between(scene: Scene) -> None:
     def begin(_: str) -> None:
         scene.acts.then = lambda _: None
         scene.ledgers.put(scene.address, replace(CLEAN, lease=Lease(newborn, NOW, "launch")))
-        scene.heap.add(things(newborn, "v2", Label.PENDING, 77)[:-1])
+        scene.heap.add(resources(newborn, "v2", Label.PENDING, 77)[:-1])
 
     scene.acts.then = begin
 
@@ -88,8 +88,8 @@ def test_rule_2_heap_before_ledger(scene: Scene) -> None:
     """A deploy born between the two looks is no garbage: its root is read after its things."""
     only_live(scene)
     born_between(scene)
-    todo = scene.plan().services[0]
-    assert todo.deletes == ()
+    service_plan = scene.plan().services[0]
+    assert service_plan.deletes == ()
     assert scene.acts == ["scan", "read shop"]
 
 
@@ -112,7 +112,7 @@ def test_rule_3_an_expired_lease_is_ended_before_its_things_go(scene: Scene) -> 
     assert result.clean
     assert result.ended == (DEAD,)
     assert scene.did(*CHANGING)[0] == "swap 45"
-    assert {one.fate for one in scene.told} == {Fate.GONE}  # not even tried before
+    assert {one.status for one in scene.told} == {OutcomeStatus.GONE}  # not even tried before
     assert not scene.heap.ids & DEAD_IDS
 
 
@@ -161,7 +161,7 @@ def test_rule_3_retention_labels_then_forgets_then_deletes(scene: Scene) -> None
     assert result.forgotten == (OLD,)
     acts = [one.split()[0] for one in scene.did(*CHANGING)]
     assert acts[:3] == ["label", "swap", "delete"]
-    assert {one.fate for one in scene.told} == {Fate.GONE}  # not even tried before
+    assert {one.status for one in scene.told} == {OutcomeStatus.GONE}  # not even tried before
     assert "label left ami-9 eni-9 i-9 snap-9 vol-9" in scene.acts
     assert "i-9" not in scene.heap.ids
     assert OLD_DB not in scene.databases
@@ -200,7 +200,7 @@ def test_copies_of_what_is_forgotten_are_not_touched(scene: Scene) -> None:
             Resource(
                 "image",
                 "ami-backup",
-                Place(PLACE.account, "us-east-1"),
+                AccountRegion(PLACE.account, "us-east-1"),
                 {**scene.heap.at("ami-9").tags, "aws:backup:source-resource": "i-9"},
             )
         ]
@@ -227,11 +227,11 @@ def test_one_items_failure_never_stops_the_others(scene: Scene) -> None:
     scene.heap.protected["i-41"] = "OperationNotPermitted: termination protection"
     result = scene.sweep()
     found = fates(result)
-    assert found["i-41"] is Fate.BLOCKED
-    assert {found["ami-41"], found["snap-41"], found[DEAD_DB]} == {Fate.GONE}
+    assert found["i-41"] is OutcomeStatus.BLOCKED
+    assert {found["ami-41"], found["snap-41"], found[DEAD_DB]} == {OutcomeStatus.GONE}
     assert scene.heap.ids & DEAD_IDS == {"i-41", "vol-41", "eni-41"}
     assert not result.clean
-    assert {one.thing.id for one in result.left.services[0].deletes} == {
+    assert {one.resource.id for one in result.left.services[0].deletes} == {
         "i-41",
         "vol-41",
         "eni-41",
@@ -241,8 +241,8 @@ def test_one_items_failure_never_stops_the_others(scene: Scene) -> None:
 def test_only_one_deploys_things_go(scene: Scene) -> None:
     """A failing release sweeps itself, never a neighbour's leftovers."""
     other = replace(DEAD, suffix="qqqqq")
-    scene.heap.add(things(other, "v2", Label.PENDING, 77)[:-1])
-    scene.sweep(Ask(only=other))
+    scene.heap.add(resources(other, "v2", Label.PENDING, 77)[:-1])
+    scene.sweep(SweepRequest(only=other))
     assert "i-77" not in scene.heap.ids
     assert scene.heap.ids >= DEAD_IDS
 
@@ -251,7 +251,7 @@ def test_an_operators_word_ends_a_lease_and_sweeps(scene: Scene) -> None:
     """`abort`: also a lease that still runs."""
     lease = Lease(DEAD, NOW + timedelta(minutes=5), "migrate")
     scene.ledger = replace(CLEAN, lease=lease)
-    result = scene.sweep(Ask(only=DEAD, end_lease=lease, operator=True))
+    result = scene.sweep(SweepRequest(only=DEAD, end_lease=lease, operator=True))
     assert (result.ended, result.clean) == ((DEAD,), True)
     assert not scene.heap.ids & DEAD_IDS
 
@@ -280,7 +280,7 @@ def test_what_is_left_is_said(scene: Scene) -> None:
     """The result names what there still is to do, with its reason."""
     scene.heap.protected["i-41"] = "protected"
     result = scene.sweep()
-    (todo,) = result.left.services
-    assert todo.deletes[0].reason is Reason.UNROOTED
-    assert todo.deletes[0].thing.kind == INSTANCE
+    (service_plan,) = result.left.services
+    assert service_plan.deletes[0].reason is Reason.UNROOTED
+    assert service_plan.deletes[0].resource.kind == INSTANCE
     assert {one.id for one in ALL if one.deploy == LIVE and one.kind != DATABASE} <= scene.heap.ids

@@ -8,18 +8,18 @@ from typing import Any
 import pytest
 
 from reconciler.errors import AccessDenied, CannotConnect, CloudError, DatabaseError
-from reconciler.gc.ownership import Home
+from reconciler.gc.ownership import ServiceLocation
 from reconciler.machine.unit_control import Act, obey
 from reconciler.model import ledger as led
 from reconciler.model import tags as t
 from reconciler.model.fencing import FencedAct
-from reconciler.model.outcome import Fate
+from reconciler.model.outcome import OutcomeStatus
 from reconciler.model.resource import DATABASE, VOLUME, Gap
 from reconciler.model.tags import Label
 from reconciler.output.sweep import left_lines
 from reconciler.sweep.runner import sweep
 from tests.fakes.scene import ROLE, Scene
-from tests.support.shop_world import CLEAN, DEAD, DIED, GATE, LEDGER, LIVE, OLD, PLACE, things
+from tests.support.shop_world import CLEAN, DEAD, DIED, GATE, LEDGER, LIVE, OLD, PLACE, resources
 from tests.support.sweeps import (
     BUSY,
     CHANGING,
@@ -101,7 +101,9 @@ def test_rule_6_a_service_we_may_not_read_does_not_stop_the_others(scene: Scene)
     """Another zone, another policy: that service is unknown, this one is swept."""
     place = scene.managed.home.place
     address = replace(scene.address, service="blog", record="blog.example.com")
-    blog = replace(scene.managed, home=Home("blog", str(address), place), address=address)
+    blog = replace(
+        scene.managed, home=ServiceLocation("blog", str(address), place), address=address
+    )
     scene.ledgers.unreadable["blog"] = AccessDenied("route53:ListResourceRecordSets is denied")
     result = sweep([blog, scene.managed], {})
     assert [one.service for one in result.left.unknown] == ["blog"]
@@ -131,7 +133,7 @@ def test_rule_6_a_server_lost_on_the_way_is_no_proof_that_a_database_is_gone(
 
     scene.acts.then = server_dies
     result = scene.sweep()
-    assert fates(result)[DEAD_DB] is Fate.FAILED
+    assert fates(result)[DEAD_DB] is OutcomeStatus.FAILED
     assert DEAD_DB in scene.databases
     assert not result.clean
     assert not scene.heap.ids & DEAD_IDS
@@ -189,7 +191,7 @@ def test_rule_7_no_label_where_something_failed(scene: Scene) -> None:
     assert not result.clean
     assert scene.heap.at("i-17").label is Label.PENDING
     assert scene.heap.at("i-9").label is Label.RETIRED
-    assert fates(result)["i-17"] is Fate.FAILED
+    assert fates(result)["i-17"] is OutcomeStatus.FAILED
     del scene.reach.down["i-17"]
     assert scene.sweep().clean
     assert scene.heap.at("i-17").label is Label.LIVE
@@ -200,7 +202,7 @@ def test_rule_7_a_database_that_cannot_be_shut_is_reported(scene: Scene) -> None
     crossed(scene)
     scene.server.failing["shut"] = DatabaseError("writers still open after 1 s")
     result = scene.sweep()
-    assert fates(result)[OLD_DB] is Fate.FAILED
+    assert fates(result)[OLD_DB] is OutcomeStatus.FAILED
     assert scene.heap.at("i-9").label is Label.LIVE
     assert scene.heap.at("i-17").label is Label.LIVE
 
@@ -215,7 +217,7 @@ def test_rule_10_a_machine_that_obeyed_a_newer_generation_refuses(scene: Scene) 
     obey(machine, GATE, Act(99, str(OLD), app="run", jobs="run"))
     result = scene.sweep()
     outcome = next(one for one in result.outcomes if one.resource.id == "i-9")
-    assert outcome.fate is Fate.FAILED
+    assert outcome.status is OutcomeStatus.FAILED
     assert "obeyed a newer generation" in outcome.text
     assert "shop-worker.service" in machine.active()
     assert scene.heap.at("i-9").label is Label.LIVE
@@ -233,7 +235,7 @@ def test_rule_10_acts_carry_the_generation_that_was_read(scene: Scene) -> None:
 def test_rule_10_nothing_reversible_while_anybody_holds_the_lease(scene: Scene) -> None:
     """Jobs, writes, labels and the record are left alone; garbage still goes."""
     crossed(scene)
-    scene.heap.add(things(DEAD, "v1.4.9", Label.PENDING, 41)[:-1])
+    scene.heap.add(resources(DEAD, "v1.4.9", Label.PENDING, 41)[:-1])
     scene.ledger = BUSY
     result = scene.sweep(ONE_KEPT)
     assert [one.split()[0] for one in scene.did(*CHANGING)] == ["delete", "delete", "delete"]

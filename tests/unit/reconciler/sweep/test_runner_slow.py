@@ -11,7 +11,7 @@ from reconciler.model import tags as t
 from reconciler.model.ledger import Ledger, Previous
 from reconciler.model.resource import Inventory, Resource
 from reconciler.plan.planner import plan
-from reconciler.plan.service_plan import Ask, ServicePlan
+from reconciler.plan.service_plan import ServicePlan, SweepRequest
 from tests.support.shop_world import ALL, CLEAN, NOW, OLD, root
 
 RECENT = Previous(replace(OLD, suffix="yyyyy"), NOW - timedelta(minutes=3), ("10.0.1.8",))
@@ -21,7 +21,7 @@ CROWDED = replace(CLEAN, previous=(RECENT, replace(CLEAN.previous[0], retired=RE
 def planned(ledger: Ledger, resources: tuple[Resource, ...], age: timedelta) -> ServicePlan:
     """What a sweep plans whose listing is so old."""
     roots = {"shop": replace(root(ledger), heap_age=age)}
-    return plan(Inventory(resources), roots, {"shop": Ask(Retention(keep=1))}).services[0]
+    return plan(Inventory(resources), roots, {"shop": SweepRequest(Retention(keep=1))}).services[0]
 
 
 def test_nobody_is_forgotten_who_served_when_the_heap_was_listed() -> None:

@@ -9,8 +9,8 @@ import pytest
 from reconciler.aws.client.session import Aws
 from reconciler.config.loader import load
 from reconciler.errors import AccessDenied, ConfigError
-from reconciler.model.coverage import EVERYWHERE, INDEX, LEDGER, Status, merged
-from reconciler.model.tags import Place
+from reconciler.model.coverage import EVERYWHERE, INDEX, LEDGER, ReadStatus, merged
+from reconciler.model.tags import AccountRegion
 from reconciler.sweep.runner import make_plan
 from reconciler.wiring.fleet_builder import Opened, opened
 from tests.support.aws_api import PLACE, Api
@@ -60,7 +60,7 @@ class Estate:
 
     def aws(self, account: str, region: str = "eu-west-1") -> Aws:
         """Clients to prepare and look with."""
-        return Aws(Place(account, region), role=ROLE if account == THERE else "")
+        return Aws(AccountRegion(account, region), role=ROLE if account == THERE else "")
 
     def zone(self, account: str, name: str = "example.test") -> str:
         """A hosted zone in that account; its id."""
@@ -82,7 +82,7 @@ def estate(api: Api, tmp_path: Path) -> Estate:
     return Estate(api, tmp_path / "config")
 
 
-def rows(found: Opened) -> dict[tuple[str, str, str], tuple[Status, str]]:
+def rows(found: Opened) -> dict[tuple[str, str, str], tuple[ReadStatus, str]]:
     """The completeness table of a plan: (account, region, kind) → status and note."""
     seen = make_plan(found.services, {}, beside=found.beside)
     return {
@@ -100,11 +100,11 @@ def test_two_accounts_by_their_roles(estate: Estate) -> None:
     estate.api.server.journal.clear()
     found = estate.opened()
     table = rows(found)
-    assert [one.home.place for one in found.services] == [Place(THERE, "us-east-1"), PLACE]
+    assert [one.home.place for one in found.services] == [AccountRegion(THERE, "us-east-1"), PLACE]
     assert {key[:2] for key in table if key[2] == INDEX} == {
         (account, region) for account in (HERE, THERE) for region in ("eu-west-1", "us-east-1")
     }
-    assert {status for status, _ in table.values()} == {Status.READ}
+    assert {status for status, _ in table.values()} == {ReadStatus.READ}
     assert (estate.calls("AssumeRole"), estate.calls("GetCallerIdentity")) == (1, 2)
 
 
@@ -114,7 +114,9 @@ def test_a_role_that_is_throttled_is_asked_for_again(estate: Estate) -> None:
     estate.sweep(f'accounts = ["{HERE}", "{THERE}"]\nregions = ["eu-west-1", "us-east-1"]\n{ROLES}')
     estate.zone(THERE)
     estate.api.fault("AssumeRole", "throttle", times=3)
-    assert [one.home.place for one in estate.opened().services] == [Place(THERE, "us-east-1")]
+    assert [one.home.place for one in estate.opened().services] == [
+        AccountRegion(THERE, "us-east-1")
+    ]
 
 
 def test_accounts_are_checked_before_anything_else(estate: Estate) -> None:
@@ -141,10 +143,10 @@ def test_a_role_that_cannot_be_assumed_is_unknown(estate: Estate) -> None:
     assert [one.service for one in seen.unknown] == ["blog"]
     assert ROLE in seen.unknown[0].problem
     [gap] = seen.inventory.gaps
-    assert gap.place == Place(THERE, EVERYWHERE)
+    assert gap.place == AccountRegion(THERE, EVERYWHERE)
     assert (gap.refusal, bool(gap.cure)) == (AccessDenied, True)
-    assert rows(found)[THERE, EVERYWHERE, "resource"][0] is Status.FAILED
-    assert rows(found)[HERE, "eu-west-1", INDEX][0] is Status.READ
+    assert rows(found)[THERE, EVERYWHERE, "resource"][0] is ReadStatus.FAILED
+    assert rows(found)[HERE, "eu-west-1", INDEX][0] is ReadStatus.READ
 
 
 def test_nothing_that_can_be_entered_ends_the_run(estate: Estate) -> None:
@@ -175,8 +177,8 @@ def test_regions_that_do_not_exist(estate: Estate) -> None:
     assert ["`regions` in reconciler.toml" in gap.cure for gap in found.beside.gaps] == [True]
     table = rows(found)
     status, note = table[HERE, "eu-west-9", "resource"]
-    assert (status, "did you mean eu-west-" in note) == (Status.FAILED, True)
-    assert table[HERE, "us-east-1", INDEX][0] is Status.READ
+    assert (status, "did you mean eu-west-" in note) == (ReadStatus.FAILED, True)
+    assert table[HERE, "us-east-1", INDEX][0] is ReadStatus.READ
 
 
 def test_a_service_in_a_region_that_does_not_exist(estate: Estate) -> None:
@@ -197,7 +199,7 @@ def test_a_zone_in_another_account(estate: Estate) -> None:
     found = estate.opened()
     assert found.services[0].address.zone_id == zone
     assert found.services[0].home.place == PLACE
-    assert rows(found)[THERE, "global", LEDGER][0] is Status.READ
+    assert rows(found)[THERE, "global", LEDGER][0] is ReadStatus.READ
 
 
 def test_a_service_without_its_zone_does_not_stop_the_others(estate: Estate) -> None:
@@ -236,5 +238,5 @@ def test_nothing_configured_is_nothing_to_delete(estate: Estate) -> None:
     found = estate.opened()
     seen = make_plan(found.services, {}, beside=found.beside)
     assert seen.empty
-    assert set(ids) <= {one.thing.id for one in seen.strangers}
+    assert set(ids) <= {one.resource.id for one in seen.strangers}
     assert not any(one.collect for one in seen.strangers)

@@ -17,9 +17,9 @@ from reconciler.config.loader import Settings
 from reconciler.config.notifications import Notices
 from reconciler.config.reconciler import Reconciler
 from reconciler.model.deploy_id import parse_time
-from reconciler.model.outcome import Fate, Outcome
+from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.model.resource import Resource
-from reconciler.sweep.runner import Result
+from reconciler.sweep.result import SweepResult
 from reconciler.wiring.edges import Edges
 from reconciler.wiring.notifier_factory import notifier
 from tests.support.aws_api import PLACE, Api
@@ -68,7 +68,7 @@ def test_a_topic_gets_both_notices(heard: tuple[str, list[dict[str, str]]], tmp_
     people = notifier(said, Edges(said), on_sent=lambda *one: sent.append(one))
     assert people is not None
     people.planned(planned())
-    people.done(Result(planned(), planned(), (Outcome(THING, Fate.GONE),)))
+    people.done(SweepResult(planned(), planned(), (Outcome(THING, OutcomeStatus.GONE),)))
     told = [one for one in got if one.get("Type") == "Notification"]
     assert [one["Subject"] for one in told] == [
         "reconciler: shop: 6 things left behind, removed now",
@@ -89,7 +89,7 @@ def test_a_webhook_by_its_reference(
     said = settings(tmp_path, webhook="env:SLACK")
     people = notifier(said, Edges(said))
     assert people is not None
-    result = Result(planned(), planned(), (Outcome(THING, Fate.GONE),))
+    result = SweepResult(planned(), planned(), (Outcome(THING, OutcomeStatus.GONE),))
     with capture_logs() as log:
         people.done(result)
         monkeypatch.setenv("SLACK", url)

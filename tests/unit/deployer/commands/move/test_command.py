@@ -85,14 +85,14 @@ def test_an_interrupted_move_is_finished(scene: Scene, broken: int, weather: Wea
     scene.ledgers.weather = [Weather.REPLY_LOST] * broken + [weather]
     with pytest.raises(CloudUnclear):
         move(ports, yes)
-    things = set(scene.heap.ids)
+    resources = set(scene.heap.ids)
     scene.sweep()
     sweep([ports.managed], {})
-    assert set(scene.heap.ids) == things
+    assert set(scene.heap.ids) == resources
     assert scene.did("delete", "label", "run", "stop") == []
     move(ports, yes)
     assert sweep([ports.managed], {}).clean
-    assert set(scene.heap.ids) == things
+    assert set(scene.heap.ids) == resources
 
 
 def test_a_no_changes_nothing(scene: Scene) -> None:

@@ -16,7 +16,7 @@ from reconciler.model.ledger import Lease, LedgerHome, Live
 from reconciler.model.resource import DATABASE, INSTANCE, Gap
 from reconciler.model.tags import Label
 from tests.fakes.scene import ROLE, Scene
-from tests.support.shop_world import CLEAN, DEAD, GATE, LEDGER, LIVE, NOW, OLD, PLACE, things
+from tests.support.shop_world import CLEAN, DEAD, GATE, LEDGER, LIVE, NOW, OLD, PLACE, resources
 
 HOME = LedgerHome("shop.example.com", PLACE.account, PLACE.region)
 RESTORED = LEDGER.replace("Z1/", "Z0/")
@@ -199,7 +199,9 @@ def test_a_living_lease_is_ended_apart(scene: Scene) -> None:
     """It is shown with what would be garbage; a yes to the ledger is no word about the holder."""
     lease = Lease(DEAD, NOW + timedelta(minutes=5), "copy")
     scene.ledger = replace(CLEAN, lease=lease)
-    scene.heap.add(one for one in things(DEAD, "v1.4.9", Label.PENDING, 41) if one.kind != DATABASE)
+    scene.heap.add(
+        one for one in resources(DEAD, "v1.4.9", Label.PENDING, 41) if one.kind != DATABASE
+    )
     shown: list[Recovery] = []
 
     def look(recovery: Recovery) -> bool:

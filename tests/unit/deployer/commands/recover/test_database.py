@@ -20,7 +20,7 @@ from reconciler.database.state_comment import Memory, State
 from reconciler.errors import ConfigError, DatabaseError, Refused
 from reconciler.model.fencing import FencedAct
 from reconciler.model.ledger import Lease
-from reconciler.model.outcome import Fate
+from reconciler.model.outcome import OutcomeStatus
 from reconciler.model.resource import DATABASE
 from tests.fakes.scene import ROLE, Scene
 from tests.support.shop_world import CLEAN, DEAD, LEDGER, LIVE, NOW, OLD
@@ -83,7 +83,7 @@ def test_a_forgotten_releases_backup_is_the_dbas(scene: Scene) -> None:
     database.comment, database.sessions = "", ["dba"]
     assert scene.sweep().clean
     assert DEAD_DB in scene.databases
-    (seen,) = (one for one in scene.plan().services[0].verdicts if one.thing.id == DEAD_DB)
+    (seen,) = (one for one in scene.plan().services[0].verdicts if one.resource.id == DEAD_DB)
     assert "no memory of being it" in seen.text
 
 
@@ -93,7 +93,7 @@ def test_nothing_is_dropped_under_others(scene: Scene) -> None:
     scene.server.held[DEAD_DB].sessions = ["dba", ROLE]
     result = scene.sweep()
     (left,) = (one for one in result.outcomes if one.resource.kind == DATABASE)
-    assert left.fate is Fate.BLOCKED
+    assert left.status is OutcomeStatus.BLOCKED
     assert "in use by dba" in left.text
     assert "ignore_roles" in left.text
     assert not result.clean

@@ -26,7 +26,7 @@ from reconciler.model.ledger import Lease, Live, Previous
 from reconciler.model.tags import Label
 from tests.fakes.ledgers import Weather
 from tests.fakes.scene import ROLE, Scene
-from tests.support.shop_world import CLEAN, DEAD, LEDGER, LIVE, NOW, OLD, deploy, things
+from tests.support.shop_world import CLEAN, DEAD, LEDGER, LIVE, NOW, OLD, deploy, resources
 
 LIVE_DB, OLD_DB = (one.database_name(LEDGER) for one in (LIVE, OLD))
 OTHER = deploy(3, "bbbbb")
@@ -102,7 +102,7 @@ def test_and_forward_again(scene: Scene) -> None:
 
 def test_it_never_refuses_for_dirt(scene: Scene) -> None:
     """At three in the morning somebody's leftovers are no reason to stay down."""
-    scene.heap.add(things(DEAD, "v1.4.9", Label.PENDING, 41)[:-1])
+    scene.heap.add(resources(DEAD, "v1.4.9", Label.PENDING, 41)[:-1])
     back(scene)
     assert scene.ledger.live
     assert scene.ledger.live.id == OLD

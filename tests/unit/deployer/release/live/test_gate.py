@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from deployer.release.context import Options, Run
-from deployer.release.lease_holder import Lease
-from deployer.release.lease_terms import Terms
+from deployer.release.context import ReleaseContext, ReleaseOptions
+from deployer.release.lease_holder import LeaseHolder
+from deployer.release.lease_terms import LeaseTerms
 from deployer.release.steps.connect import connect
 from deployer.release.steps.guard import guard
 from deployer.release.steps.image import image
@@ -24,7 +24,7 @@ from tests.fakes.scene import Scene
 from tests.fakes.service_access import ToldMachine
 from tests.support.shop_world import ALL, DEAD, GATE, LIVE, UNITS, deploy
 
-TERMS = Terms(timedelta(minutes=10), timedelta(minutes=3), timedelta(hours=2))
+TERMS = LeaseTerms(timedelta(minutes=10), timedelta(minutes=3), timedelta(hours=2))
 ME = deploy(0, "aaaaa")
 GENERATOR = "/etc/systemd/system-generators/deployer-gate"
 
@@ -35,17 +35,17 @@ def scene(tmp_path: Path) -> Scene:
     return Scene(tmp_path, [one for one in ALL if one.deploy != DEAD])
 
 
-def fresh(scene: Scene, options: Options | None = None, **configured: Any) -> Run:
+def fresh(scene: Scene, options: ReleaseOptions | None = None, **configured: Any) -> ReleaseContext:
     """A release that has not looked yet."""
-    return Run(scene.ports(**configured), options or Options(), lambda _: None)
+    return ReleaseContext(scene.ports(**configured), options or ReleaseOptions(), lambda _: None)
 
 
-def begun(scene: Scene) -> Run:
+def begun(scene: Scene) -> ReleaseContext:
     """One that has passed its guard and holds its lease."""
     reading = scene.ledgers.read(scene.address)
-    run = Run(scene.ports(), Options(), lambda _: None, id=ME, reading=reading)
-    run.todo = scene.plan().services[0]
-    run.lease = Lease(scene.ledgers, reading, ME, TERMS)
+    run = ReleaseContext(scene.ports(), ReleaseOptions(), lambda _: None, id=ME, reading=reading)
+    run.service_plan = scene.plan().services[0]
+    run.lease = LeaseHolder(scene.ledgers, reading, ME, TERMS)
     run.lease.acquire()
     return run
 
@@ -96,7 +96,7 @@ def test_a_machine_that_does_not_answer_is_refused_unless_accepted(scene: Scene)
     with pytest.raises(Refused, match="could not be asked who it is: no answer") as caught:
         guard(fresh(scene))
     assert "deployer up shop --despite i-17" in caught.value.cure
-    assert guard(fresh(scene, Options(despite=frozenset({"i-17"})))) == "clean"
+    assert guard(fresh(scene, ReleaseOptions(despite=frozenset({"i-17"})))) == "clean"
 
 
 def test_the_gate_is_on_live_before_its_image(scene: Scene) -> None:
@@ -135,7 +135,7 @@ def test_a_late_placing_makes_no_image(scene: Scene) -> None:
     assert scene.did("create") == []
 
 
-def connecting(scene: Scene, tmp_path: Path) -> tuple[Run, ToldMachine]:
+def connecting(scene: Scene, tmp_path: Path) -> tuple[ReleaseContext, ToldMachine]:
     """A release whose clone shows the host key that live's tag names."""
     run = begun(scene)
     inherited = make_host_key().public

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from deployer.compute import ImageOrder
-from deployer.release.live.image_hooks import Names, after_script, arm_script, before_script
+from deployer.release.live.image_hooks import HookNames, after_script, arm_script, before_script
 from deployer.release.steps.image import image
 from deployer.release.undo import undo
 from reconciler.errors import CommandFailed, ToolError
@@ -20,7 +20,7 @@ from tests.fakes.service_access import ToldMachine
 from tests.support.shop_world import ALL, DEAD
 from tests.unit.deployer.release.steps.test_safety import ME, begun
 
-NAMES = Names(ME)
+NAMES = HookNames(ME)
 STATE = "/srv/state"
 HOOKS: dict[str, Any] = {
     "before": [f"echo stopped >> {STATE}"],

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from deployer import events as e
-from deployer.release.context import Options, Run
+from deployer.release.context import ReleaseContext, ReleaseOptions
 from deployer.release.steps.guard import guard
 from reconciler.errors import (
     AccessDenied,
@@ -26,21 +26,23 @@ from reconciler.model.resource import INSTANCE, Gap
 from reconciler.model.tags import Label
 from reconciler.util.secret import Reference, Secret
 from tests.fakes.scene import READ_LOGIN, Scene
-from tests.support.shop_world import CLEAN, DEAD, DIED, NOW, PLACE, deploy, things
+from tests.support.shop_world import CLEAN, DEAD, DIED, NOW, PLACE, deploy, resources
 
 OTHER = deploy(3, "bbbbb")
 HELD = replace(CLEAN, lease=Lease(OTHER, NOW + timedelta(minutes=8), "database"))
 CHANGING = ("swap", "label", "delete", "drop", "shut", "thaw", "run", "stop", "create", "tag")
 
 
-def run(scene: Scene, options: Options | None = None, **configured: object) -> Run:
+def run(
+    scene: Scene, options: ReleaseOptions | None = None, **configured: object
+) -> ReleaseContext:
     """A release that has not looked yet."""
-    return Run(scene.ports(**configured), options or Options(), lambda _: None)
+    return ReleaseContext(scene.ports(**configured), options or ReleaseOptions(), lambda _: None)
 
 
 def leave_dirt(scene: Scene) -> None:
     """What a dead release left."""
-    scene.heap.add(things(DEAD, "v1.4.9", Label.PENDING, 41)[:-1])
+    scene.heap.add(resources(DEAD, "v1.4.9", Label.PENDING, 41)[:-1])
 
 
 def test_a_clean_service_passes(scene: Scene) -> None:
@@ -77,7 +79,7 @@ def test_what_retention_is_about_to_forget_is_no_dirt(scene: Scene) -> None:
     """Evidence whose time is over is still rooted: a release is not kept waiting for a sweep."""
     over = NOW - timedelta(minutes=10)
     scene.ledger = replace(CLEAN, kept=(Kept(DEAD, over),))
-    scene.heap.add(things(DEAD, "v1.4.9", Label.FAILED, 41)[:-1])
+    scene.heap.add(resources(DEAD, "v1.4.9", Label.FAILED, 41)[:-1])
     assert guard(run(scene)) == "clean"
 
 
@@ -210,7 +212,7 @@ def test_a_key_that_is_not_there_is_missed_before_anything_is_made(scene: Scene)
         raise missing
 
     with pytest.raises(ConfigError, match="cannot be read"):
-        guard(Run(replace(ports, resolve=resolve), Options(), lambda _: None))
+        guard(ReleaseContext(replace(ports, resolve=resolve), ReleaseOptions(), lambda _: None))
     assert scene.did(*CHANGING) == []
 
 
@@ -229,15 +231,15 @@ def test_a_named_item_is_no_hindrance(scene: Scene) -> None:
     """`--despite ID`: for what cannot be deleted; every other thing still is one."""
     leave_dirt(scene)
     ids = {one.id for one in scene.heap.held.values() if one.deploy == DEAD}
-    guard(run(scene, Options(despite=frozenset(ids))))
+    guard(run(scene, ReleaseOptions(despite=frozenset(ids))))
     with pytest.raises(Refused, match="is not clean"):
-        guard(run(scene, Options(despite=frozenset(ids - {"i-41"}))))
+        guard(run(scene, ReleaseOptions(despite=frozenset(ids - {"i-41"}))))
 
 
 def test_sweep_first_cures_and_goes_on(scene: Scene) -> None:
     """A dead release's lease is ended, its things go, and the release begins."""
     _died(scene)
-    one = run(scene, Options(sweep_first=True))
+    one = run(scene, ReleaseOptions(sweep_first=True))
     assert guard(one) == "clean"
     assert "i-41" not in scene.heap.ids
     assert scene.ledger.lease is None
@@ -247,7 +249,7 @@ def test_sweep_first_does_not_touch_a_release_under_way(scene: Scene) -> None:
     """A lease that runs is no dirt."""
     scene.ledger = HELD
     with pytest.raises(Refused, match="is being changed"):
-        guard(run(scene, Options(sweep_first=True)))
+        guard(run(scene, ReleaseOptions(sweep_first=True)))
     assert scene.ledger == HELD
 
 
@@ -256,7 +258,7 @@ def test_sweep_first_that_does_not_help_is_refused(scene: Scene) -> None:
     leave_dirt(scene)
     scene.heap.protected["i-41"] = "termination protection"
     with pytest.raises(Refused, match="is not clean"):
-        guard(run(scene, Options(sweep_first=True)))
+        guard(run(scene, ReleaseOptions(sweep_first=True)))
 
 
 @pytest.fixture
@@ -276,7 +278,7 @@ def test_waiting_ends_when_the_other_release_has(scene: Scene) -> None:
             notes.append(event.text)
             scene.ledger = replace(CLEAN, gen=HELD.gen + 1)
 
-    one = Run(scene.ports(), Options(wait=timedelta(minutes=15)), told)
+    one = ReleaseContext(scene.ports(), ReleaseOptions(wait=timedelta(minutes=15)), told)
     assert guard(one) == "clean"
     assert str(OTHER) in notes[0]
 
@@ -286,7 +288,7 @@ def test_waiting_in_vain_is_refused(scene: Scene) -> None:
     """The deadline came first."""
     scene.ledger = HELD
     with pytest.raises(Refused, match="is being changed"):
-        guard(run(scene, Options(wait=timedelta(seconds=1))))
+        guard(run(scene, ReleaseOptions(wait=timedelta(seconds=1))))
 
 
 @pytest.mark.usefixtures("haste")
@@ -294,7 +296,7 @@ def test_nobody_waits_for_the_dead(scene: Scene) -> None:
     """A lease that has run out is dirt, at once."""
     _died(scene)
     with pytest.raises(Refused, match="died in"):
-        guard(run(scene, Options(wait=timedelta(minutes=15))))
+        guard(run(scene, ReleaseOptions(wait=timedelta(minutes=15))))
     assert scene.acts.count("scan") == 1
 
 

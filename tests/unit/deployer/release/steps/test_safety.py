@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from deployer.commands.adopt import AdoptOptions, adopt
-from deployer.release.context import NewMachine, Options, Run
-from deployer.release.lease_holder import Lease
-from deployer.release.lease_terms import Terms
+from deployer.release.context import NewMachine, ReleaseContext, ReleaseOptions
+from deployer.release.lease_holder import LeaseHolder
+from deployer.release.lease_terms import LeaseTerms
 from deployer.release.steps.database import database
 from deployer.release.steps.image import image
 from deployer.release.undo import undo
@@ -23,16 +23,18 @@ from reconciler.util.secret import Secret
 from tests.fakes.scene import Scene
 from tests.support.shop_world import ALL, CLEAN, DEAD, LEDGER, LIVE, NOW, deploy
 
-TERMS = Terms(timedelta(minutes=10), timedelta(minutes=3), timedelta(hours=2))
+TERMS = LeaseTerms(timedelta(minutes=10), timedelta(minutes=3), timedelta(hours=2))
 ME = deploy(0, "aaaaa")
 
 
-def begun(scene: Scene, **configured: Any) -> Run:
+def begun(scene: Scene, **configured: Any) -> ReleaseContext:
     """A release that has passed its guard and holds its lease."""
     reading = scene.ledgers.read(scene.address)
-    run = Run(scene.ports(**configured), Options(), lambda _: None, id=ME, reading=reading)
-    run.todo = scene.plan().services[0]
-    run.lease = Lease(scene.ledgers, reading, ME, TERMS)
+    run = ReleaseContext(
+        scene.ports(**configured), ReleaseOptions(), lambda _: None, id=ME, reading=reading
+    )
+    run.service_plan = scene.plan().services[0]
+    run.lease = LeaseHolder(scene.ledgers, reading, ME, TERMS)
     run.lease.acquire()
     return run
 

@@ -13,8 +13,8 @@ from reconciler.aws.client.throttle import (
     READING,
     SIZES,
     WRITING,
-    Buckets,
     Size,
+    TokenBuckets,
     class_of,
 )
 from tests.support.aws_api import Api
@@ -38,12 +38,12 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def buckets(clock: Clock) -> Buckets:
+def buckets(clock: Clock) -> TokenBuckets:
     """Full buckets."""
-    return Buckets(lambda: clock.now, clock.sleep)
+    return TokenBuckets(lambda: clock.now, clock.sleep)
 
 
-def test_a_full_bucket_lets_its_tokens_through_at_once(buckets: Buckets, clock: Clock) -> None:
+def test_a_full_bucket_lets_its_tokens_through_at_once(buckets: TokenBuckets, clock: Clock) -> None:
     """As many calls as it holds; the one after waits for a token, no longer."""
     for _ in range(100):
         buckets.wait("DescribeTags")
@@ -52,7 +52,7 @@ def test_a_full_bucket_lets_its_tokens_through_at_once(buckets: Buckets, clock: 
     assert 0 < clock.now - 1000.0 <= 1 / (20 * 0.9)
 
 
-def test_each_class_has_its_own_bucket(buckets: Buckets, clock: Clock) -> None:
+def test_each_class_has_its_own_bucket(buckets: TokenBuckets, clock: Clock) -> None:
     """Reads that have used theirs up do not hold up a termination."""
     for _ in range(100):
         buckets.wait("DescribeTags")
@@ -62,14 +62,14 @@ def test_each_class_has_its_own_bucket(buckets: Buckets, clock: Clock) -> None:
     assert clock.now == 1000.0
 
 
-def test_a_call_pays_for_every_machine(buckets: Buckets, clock: Clock) -> None:
+def test_a_call_pays_for_every_machine(buckets: TokenBuckets, clock: Clock) -> None:
     """1,000 machines at once, and then 20 a second (aws.md §1): 10,000 in 450 s."""
     for _ in range(10):
         buckets.wait("TerminateInstances", 1000)
     assert 450 <= clock.now - 1000.0 <= 450 * 1.05
 
 
-def test_what_is_refused_empties_the_bucket(buckets: Buckets, clock: Clock) -> None:
+def test_what_is_refused_empties_the_bucket(buckets: TokenBuckets, clock: Clock) -> None:
     """Somebody else has drunk from it: the next call waits for its token."""
     buckets.wait("DescribeTags")
     buckets.refused("DescribeTags")
@@ -77,7 +77,7 @@ def test_what_is_refused_empties_the_bucket(buckets: Buckets, clock: Clock) -> N
     assert clock.now > 1000.0
 
 
-def test_threads_share_a_bucket(buckets: Buckets, clock: Clock) -> None:
+def test_threads_share_a_bucket(buckets: TokenBuckets, clock: Clock) -> None:
     """Side by side they take no more than one after another."""
     lock = threading.Lock()
 

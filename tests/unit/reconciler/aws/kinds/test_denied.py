@@ -12,7 +12,7 @@ import pytest
 
 from reconciler.aws.iam.actions import DELETE, DESCRIBE, LIFT, UNSEEN
 from reconciler.model.resource import INSTANCE
-from reconciler.sweep.runner import Result
+from reconciler.sweep.result import SweepResult
 from tests.support.aws_api import Api
 from tests.unit.reconciler.sweep.test_every_kind import World
 
@@ -42,7 +42,7 @@ def world(api: Api, tmp_path: Path) -> World:
     return World(api, tmp_path)
 
 
-def said(result: Result) -> str:
+def said(result: SweepResult) -> str:
     """All that a sweep says about what it could not do."""
     gaps = [one.reason for one in result.gaps]
     unknown = [one.problem for one in result.left.services]

@@ -8,13 +8,13 @@ from typing import Any, cast
 from reconciler.aws.client.query import Reads
 from reconciler.aws.kinds import instance
 from reconciler.model.resource import Resource
-from reconciler.model.tags import Place
+from reconciler.model.tags import AccountRegion
 
 
 class OneMachine:
     """Answers DescribeInstances with one machine."""
 
-    place = Place("123456789012", "eu-west-1")
+    place = AccountRegion("123456789012", "eu-west-1")
 
     def __init__(self, machine: dict[str, Any]) -> None:
         self._page = {"Reservations": [{"Instances": [machine]}]}

@@ -18,7 +18,7 @@ from reconciler.database.state_comment import Memory
 from reconciler.errors import DatabaseError, Refused
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.fencing import FencedAct
-from reconciler.util.polling import Pace
+from reconciler.util.polling import Backoff
 from tests.support.postgres_cluster import Cluster
 
 SHOP = DeployId.parse("shop/20261123T031502Z-7kq2m")
@@ -111,7 +111,7 @@ def test_a_pool_that_always_comes_back(
     cluster: Cluster, server: PostgresServer, born: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Thrown out each time and back before each DROP: in the end it is said, and nothing hangs."""
-    monkeypatch.setattr(dropping, "PATIENCE", Pace(first=0.01, deadline=0.1))
+    monkeypatch.setattr(dropping, "PATIENCE", Backoff(first=0.01, deadline=0.1))
     seen = dropping._end_sessions
     pool: list[psycopg.Connection[tuple[object, ...]]] = []
 

@@ -9,12 +9,12 @@ import pytest
 
 from reconciler.model import tags as t
 from reconciler.model.deploy_id import format_time
-from reconciler.model.outcome import Fate, Outcome
+from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.model.resource import DATABASE, INSTANCE, Resource
 from reconciler.output.notifications.message import (
     LONGEST,
+    NotificationHistory,
     Phase,
-    Told,
     done,
     for_mail,
     for_slack,
@@ -33,15 +33,15 @@ def with_garbage(*garbage: Resource) -> Plan:
     return plan_of(resources=[*(one for one in ALL if one.deploy == LIVE), *garbage])
 
 
-def noticed(thing: Resource, hours: float) -> Resource:
+def noticed(resource: Resource, hours: float) -> Resource:
     """The thing with the tag that it was told of so long ago."""
     when = format_time(NOW - timedelta(hours=hours))
-    return replace(thing, tags={**thing.tags, t.NOTICED: when})
+    return replace(resource, tags={**resource.tags, t.NOTICED: when})
 
 
 def test_before_it_acts() -> None:
     """Whose it is, each thing with its age and price, and what it saves; the database too."""
-    notice = planned(plan_of(), Told(), NOW)
+    notice = planned(plan_of(), NotificationHistory(), NOW)
     assert notice is not None
     assert notice.phase is Phase.PLANNED
     assert notice.subject == "shop: 6 things left behind, removed now"
@@ -53,21 +53,21 @@ def test_before_it_acts() -> None:
 
 def test_nothing_left_behind_is_no_news() -> None:
     """A clean world is not worth a word."""
-    assert planned(with_garbage(), Told(), NOW) is None
+    assert planned(with_garbage(), NotificationHistory(), NOW) is None
     assert done((), (), NOW) is None
-    assert done([Outcome(MACHINE, Fate.DONE)], (), NOW) is None
+    assert done([Outcome(MACHINE, OutcomeStatus.DONE)], (), NOW) is None
 
 
 @pytest.mark.parametrize(("hours", "news"), [(0, False), (23.9, False), (24, True), (100, True)])
 def test_once_a_day_by_the_tag(hours: float, news: bool) -> None:
     """Another sweep, anywhere, has told of everything so long ago."""
     told = with_garbage(*(noticed(one, hours) for one in GARBAGE))
-    assert (planned(told, Told(), NOW) is not None) is news
+    assert (planned(told, NotificationHistory(), NOW) is not None) is news
 
 
 def test_once_a_day_by_memory() -> None:
     """The tag may not be listed yet, or not be allowed; after a day it is forgotten."""
-    memory = Told()
+    memory = NotificationHistory()
     memory.remember(GARBAGE, NOW)
     assert planned(plan_of(), memory, NOW + timedelta(hours=23)) is None
     assert planned(plan_of(), memory, NOW + timedelta(hours=24)) is not None
@@ -78,7 +78,7 @@ def test_once_a_day_by_memory() -> None:
 def test_one_new_thing_is_told_with_those_known() -> None:
     """The sum is right, and only the new one is a finding."""
     known = [noticed(one, 1) for one in GARBAGE if one != MACHINE]
-    notice = planned(with_garbage(MACHINE, *known), Told(), NOW)
+    notice = planned(with_garbage(MACHINE, *known), NotificationHistory(), NOW)
     assert notice is not None
     assert notice.findings == (MACHINE,)
     assert "6 things" in notice.subject
@@ -87,8 +87,8 @@ def test_one_new_thing_is_told_with_those_known() -> None:
 def test_a_database_alone_waits_for_its_end() -> None:
     """It has no tag to remember by, so it is told of when it is gone."""
     [database] = [one for one in GARBAGE if one.kind == DATABASE]
-    assert planned(with_garbage(database), Told(), NOW) is None
-    notice = done([Outcome(database, Fate.GONE)], (), NOW)
+    assert planned(with_garbage(database), NotificationHistory(), NOW) is None
+    notice = done([Outcome(database, OutcomeStatus.GONE)], (), NOW)
     assert notice is not None
     assert notice.subject == "shop: removed 1 database"
 
@@ -96,13 +96,16 @@ def test_a_database_alone_waits_for_its_end() -> None:
 def test_a_tag_that_is_no_time_silences_nobody() -> None:
     """Anybody may write a tag."""
     scribbled = replace(MACHINE, tags={**MACHINE.tags, t.NOTICED: "tomorrow"})
-    assert planned(with_garbage(scribbled), Told(), NOW) is not None
+    assert planned(with_garbage(scribbled), NotificationHistory(), NOW) is not None
 
 
 def test_a_refused_plan_says_why() -> None:
     """And what it would have been about."""
     notice = planned(
-        plan_of(), Told(), NOW, refusal="too much to delete at once: 6 of shop (cap 1)"
+        plan_of(),
+        NotificationHistory(),
+        NOW,
+        refusal="too much to delete at once: 6 of shop (cap 1)",
     )
     assert notice is not None
     assert notice.phase is Phase.REFUSED
@@ -112,8 +115,8 @@ def test_a_refused_plan_says_why() -> None:
 
 def test_after_it_acted() -> None:
     """What is gone and saved, and what of the announced has stayed, with its reason."""
-    gone = [Outcome(one, Fate.GONE) for one in GARBAGE if one != MACHINE]
-    stayed = Outcome(MACHINE, Fate.BLOCKED, "OperationNotPermitted: disableApiTermination")
+    gone = [Outcome(one, OutcomeStatus.GONE) for one in GARBAGE if one != MACHINE]
+    stayed = Outcome(MACHINE, OutcomeStatus.BLOCKED, "OperationNotPermitted: disableApiTermination")
     notice = done([*gone, stayed], [MACHINE], NOW)
     assert notice is not None
     assert notice.subject.startswith("shop: removed 1 volume, 1 network-interface, 1 image")
@@ -125,7 +128,7 @@ def test_after_it_acted() -> None:
 
 def test_a_hundred_things_are_not_a_hundred_lines() -> None:
     """The number says it."""
-    outcomes = [Outcome(replace(MACHINE, id=f"i-{n}"), Fate.GONE) for n in range(100)]
+    outcomes = [Outcome(replace(MACHINE, id=f"i-{n}"), OutcomeStatus.GONE) for n in range(100)]
     notice = done(outcomes, (), NOW)
     assert notice is not None
     assert len(notice.lines) == LONGEST + 2
@@ -135,7 +138,7 @@ def test_a_hundred_things_are_not_a_hundred_lines() -> None:
 def test_tags_mention_nobody() -> None:
     """A release called after a channel does not wake it, and breaks no line of a mail's head."""
     evil = replace(MACHINE, tags={**MACHINE.tags, t.RELEASE: "<!channel> & <http://x|y>\nsecond"})
-    notice = planned(with_garbage(evil), Told(), NOW)
+    notice = planned(with_garbage(evil), NotificationHistory(), NOW)
     assert notice is not None
     text = for_slack(notice)["text"]
     assert "<" not in text

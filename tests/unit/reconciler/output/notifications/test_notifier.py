@@ -34,10 +34,10 @@ class Post:
             raise self.down
         self.got.append(notice)
 
-    def mark(self, thing: Resource, _: datetime) -> None:
+    def mark(self, resource: Resource, _: datetime) -> None:
         if self.denied:
             raise self.denied
-        self.marked.append(thing.id)
+        self.marked.append(resource.id)
 
     @property
     def phases(self) -> list[str]:

@@ -1,0 +1,94 @@
+"""Carries out the plan of one service: swaps, repairs, labels and deletions, in the safe order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from reconciler.errors import ToolError
+from reconciler.model import ledger as ledgers
+from reconciler.model.ledger import Ending, Ledger
+from reconciler.model.reading import Reading
+from reconciler.model.tags import Label
+from reconciler.plan.service_plan import Repair, ServicePlan
+from reconciler.ports.service import ManagedService, OnOutcome
+from reconciler.sweep.deletion import Collector
+from reconciler.sweep.handover import Handover
+from reconciler.sweep.repair import Finish
+from reconciler.sweep.result import Tally
+
+
+class Executor:
+    """One service's plan, carried out in its order. A lost swap ends it: the next round decides."""
+
+    def __init__(
+        self,
+        managed: ManagedService,
+        reading: Reading | None,
+        tally: Tally,
+        on_outcome: OnOutcome,
+    ) -> None:
+        self._managed = managed
+        self._reading = reading
+        self._tally = tally
+        self._on_outcome = on_outcome
+
+    def run(self, service_plan: ServicePlan) -> None:
+        if service_plan.problem or service_plan.empty or self._reading is None:
+            return
+        try:
+            self._end(service_plan)
+            self._readdress(service_plan)
+            self._repair(service_plan)
+            self._forget(service_plan)
+            collector = Collector(self._managed, self._on_outcome)
+            self._tally.add(collector.collect(service_plan.deletes))
+        except (ToolError, ledgers.NotAllowed) as error:
+            self._tally.trouble.append(f"{service_plan.service}: {error}")
+
+    def _swap(self, change: Callable[[Ledger], Ledger], at: tuple[str, ...] | None = None) -> None:
+        """Swap against the very value the plan was made from."""
+        seen = self._reading
+        assert seen is not None
+        assert seen.ledger is not None
+        self._reading = self._managed.ledgers.swap(seen, change(seen.ledger), at)
+
+    @property
+    def _now(self) -> Reading:
+        assert self._reading is not None
+        return self._reading
+
+    def _end(self, service_plan: ServicePlan) -> None:
+        lease = service_plan.end
+        if lease is None:
+            return
+        operator = not ledgers.expired(lease, self._now.now)
+        ending = Ending(lease, self._now.now, operator=operator)
+        self._swap(lambda old: ledgers.end(old, ending))
+        self._tally.ended.append(lease.id)
+
+    def _readdress(self, service_plan: ServicePlan) -> None:
+        at = service_plan.readdress
+        if at:
+            self._swap(lambda old: ledgers.readdress(old, at), at)
+
+    def _repair(self, service_plan: ServicePlan) -> None:
+        handover = Handover(self._managed)
+        for one in service_plan.repairs:
+            outcomes = handover.finish(self._finish(service_plan, one))
+            for outcome in outcomes:
+                self._on_outcome(outcome)
+            self._tally.add(outcomes)
+
+    def _finish(self, service_plan: ServicePlan, repair: Repair) -> Finish:
+        ledger = self._now.ledger
+        resources = service_plan.resources(repair)
+        gen, was = (ledger.gen, ledger.was) if ledger else (0, ())
+        return Finish(repair.deploy, repair.role, gen, was, resources)
+
+    def _forget(self, service_plan: ServicePlan) -> None:
+        """Label `left` first: what is not rooted, yet labelled retired, would count as lost."""
+        for deploy in service_plan.forget:
+            self._managed.label(service_plan.owned(deploy), Label.LEFT)
+            self._swap(partial(ledgers.forget, deploy=deploy))
+            self._tally.forgotten.append(deploy)

@@ -1,0 +1,105 @@
+"""What a sweep did, and the tally that it is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from reconciler.model.coverage import MACHINE, Read, ReadStatus
+from reconciler.model.deploy_id import DeployId
+from reconciler.model.outcome import Outcome, OutcomeStatus
+from reconciler.model.resource import Gap, service_of
+from reconciler.plan.service_plan import Plan
+from reconciler.sweep.snapshot import Snapshot
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """What a sweep did. `left` is what is still to do when it stopped, `gaps` what it missed.
+
+    `left_out` says what had been agreed to and was not done, because it has changed since.
+    """
+
+    first: Plan
+    left: Plan
+    outcomes: tuple[Outcome, ...] = ()
+    ended: tuple[DeployId, ...] = ()
+    forgotten: tuple[DeployId, ...] = ()
+    trouble: tuple[str, ...] = ()
+    told: tuple[Read, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def gone(self) -> tuple[Outcome, ...]:
+        """The things that are gone."""
+        return tuple(one for one in self.outcomes if one.status is OutcomeStatus.GONE)
+
+    @property
+    def gaps(self) -> tuple[Gap, ...]:
+        """What could not be read at the end."""
+        return self.left.inventory.gaps
+
+    @property
+    def reads(self) -> tuple[Read, ...]:
+        """The rows of the completeness table: the last look, and the machines that were told."""
+        return (*self.left.inventory.reads, *self.told)
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing is left to do and nothing was left unseen."""
+        return self.left.empty and not self.left.unknown and not self.gaps
+
+
+@dataclass
+class Tally:
+    """What was done so far; the last fate of each thing counts."""
+
+    outcomes: dict[tuple[str, str, str], Outcome] = field(default_factory=dict)
+    ended: list[DeployId] = field(default_factory=list)
+    forgotten: list[DeployId] = field(default_factory=list)
+    trouble: list[str] = field(default_factory=list)
+    told: dict[str, Read] = field(default_factory=dict)
+
+    def add(self, outcomes: Sequence[Outcome]) -> None:
+        for one in outcomes:
+            if one.reached is not None:
+                self.told[one.resource.id] = _told(one, one.reached)
+            before = self.outcomes.get(one.resource.key)
+            if before is None or before.status is not OutcomeStatus.GONE:
+                self.outcomes[one.resource.key] = one
+
+    def recall(self, world: Snapshot) -> None:
+        """Whatever is listed is not gone, whatever was said before."""
+        for one in world.inventory.resources:
+            known = self.outcomes.get(one.key)
+            if known is not None and known.status is OutcomeStatus.GONE:
+                self.outcomes[one.key] = Outcome(one, OutcomeStatus.PENDING, "it is listed again")
+
+    def result(self, first: Plan, left: Plan) -> SweepResult:
+        return SweepResult(
+            first,
+            left,
+            tuple(self.outcomes.values()),
+            tuple(self.ended),
+            tuple(self.forgotten),
+            tuple(dict.fromkeys(self.trouble)),
+            tuple(self.told.values()),
+        )
+
+    @property
+    def gone(self) -> set[tuple[str, str, str]]:
+        return {key for key, one in self.outcomes.items() if one.status is OutcomeStatus.GONE}
+
+    @property
+    def progress(self) -> int:
+        done = sum(
+            one.status in (OutcomeStatus.GONE, OutcomeStatus.DONE) for one in self.outcomes.values()
+        )
+        return done + len(self.ended) + len(self.forgotten)
+
+
+def _told(outcome: Outcome, reached: ReadStatus) -> Read:
+    """A machine that was to be told something, as a row of the completeness table."""
+    resource = outcome.resource
+    note = "" if reached is ReadStatus.READ else f"{resource.id}: {outcome.text}"
+    return Read(resource.place, MACHINE, reached, calls=1, note=note, service=service_of(resource))
