@@ -49,7 +49,7 @@ class Command:
     done: str
     begin: Callable[[Stage], None]
     may_end: frozenset[str] = frozenset({OLD_LIVE})
-    codes: frozenset[int] = frozenset({Exit.DONE, Exit.FAILED, Exit.DIRT})
+    codes: frozenset[int] = frozenset({Exit.DONE, Exit.REFUSED, Exit.FAILED, Exit.DIRT})
     again: bool = False
     adopted: bool = True
     run: Callable[[Stage, tuple[str, ...]], Done] = lambda stage, words: stage.run(*words)
@@ -114,7 +114,9 @@ COMMANDS = (
         "released",
         _nothing,
         may_end=frozenset({OLD_LIVE, NEW_LIVE}),
-        codes=frozenset({Exit.DONE, Exit.FAILED, Exit.DIRT, Exit.UNFINISHED}),
+        codes=frozenset(
+            {Exit.DONE, Exit.REFUSED, Exit.FAILED, Exit.DIRT, Exit.UNFINISHED}
+        ),
     ),
     Command("adopt", ADOPT, "adopted", _nothing, again=True, adopted=False),
     Command("abort", ABORT, "aborted", _killed_at("swap: commit", Fault.KILL_BEFORE)),
