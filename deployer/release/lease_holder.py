@@ -40,11 +40,9 @@ class LeaseLost(ToolError):
 class LeaseHolder:
     """The lease of one deploy. `generation` is what acts under it are fenced with."""
 
-    def __init__(
-        self, store: LedgerStore, seen: Reading, mine: DeployId, terms: LeaseTerms
-    ) -> None:
+    def __init__(self, at: LedgerStore, seen: Reading, mine: DeployId, terms: LeaseTerms) -> None:
         self.mine = mine
-        self._store = store
+        self._store = at
         self._terms = terms
         self._reading = seen
         self._pointed_at = pointed_at(seen)
@@ -59,8 +57,8 @@ class LeaseHolder:
         self._lost: LeaseLost | None = None
         self._is_lost = threading.Event()
         self._looked_at = self._read_at
+        # Whether a commit was ever asked for: then only the ledger knows who is live.
         self.committing = False
-        """Whether a commit was ever asked for: then only the ledger knows who is live."""
 
     @property
     def reading(self) -> Reading:

@@ -184,7 +184,7 @@ def test_6_a_clone_has_no_end(live: ToldMachine) -> None:
 
 _PROGRAM = """
 import os, sys, threading, time
-from reconciler.signals import handled
+from reconciler.util.signals import handled
 with handled(lambda: "left at once"):
     try:
         print("ready", flush=True)

@@ -108,9 +108,8 @@ def _recovery(managed: ManagedService, world: Snapshot, reading: Reading, word: 
     old = _decoded(managed, reading)
     home = _home(managed, world, old)
     resources = _things(home, world)
-    closed = word.nobody_live and reading.a is None and old is None
     live = None
-    if not closed:
+    if not (word.nobody_live and reading.a is None and old is None):  # closed on purpose
         live = who_is_live.live(managed.name, resources, reading, old, word.replace)
     _refuse_led_to(managed, resources, old, live)
     _refuse_claimed(managed, live)
@@ -129,11 +128,7 @@ def _recovery(managed: ManagedService, world: Snapshot, reading: Reading, word: 
         tuple(_said(deploy, of_it) for deploy, of_it in sorted(resources.items())),
         (*_doubts_of_zone(home, old), *doubts),
         _living(old, reading),
-        tuple(
-            _said(deploy, of)
-            for deploy, of in sorted(resources.items())
-            if deploy not in new.rooted
-        ),
+        tuple(_said(one, resources[one]) for one in sorted(set(resources) - set(new.rooted))),
     )
 
 
@@ -161,12 +156,12 @@ def _living(old: Ledger | None, reading: Reading) -> Lease | None:
 
 
 def _refuse_led_to(
-    managed: ManagedService, resources: Things, old: Ledger | None, live: Live | None
+    managed: ManagedService, of: Things, old: Ledger | None, live: Live | None
 ) -> None:
     """Where no ledger says which record is the service's, another name may be it (rule 12)."""
     if old is not None and old.home is not None:
         return
-    whose = [resources[live.id]] if live else resources.values()
+    whose = [of[live.id]] if live else of.values()
     addresses = {address for of_it in whose for one in of_it for address in one.addresses}
     command = f"deployer recover {managed.name}{'' if live else ' --nobody-live'}"
     refuse_served(managed, addresses, command, managed.address.also)

@@ -1,7 +1,7 @@
 """The sandbox's AWS API: moto below, strict where it is lax, on loopback, in this process.
 
     from deployer.sandbox.aws import AwsOptions, AwsServer
-    from deployer.sandbox.paper_host import PaperHost
+    from tests.fakes.paper_host import PaperHost
 
     server = AwsServer(PaperHost(), AwsOptions())
     endpoint = server.start()                     # http://127.0.0.1:PORT

@@ -114,9 +114,7 @@ COMMANDS = (
         "released",
         _nothing,
         may_end=frozenset({OLD_LIVE, NEW_LIVE}),
-        codes=frozenset(
-            {Exit.DONE, Exit.REFUSED, Exit.FAILED, Exit.DIRT, Exit.UNFINISHED}
-        ),
+        codes=frozenset({Exit.DONE, Exit.REFUSED, Exit.FAILED, Exit.DIRT, Exit.UNFINISHED}),
     ),
     Command("adopt", ADOPT, "adopted", _nothing, again=True, adopted=False),
     Command("abort", ABORT, "aborted", _killed_at("swap: commit", Fault.KILL_BEFORE)),

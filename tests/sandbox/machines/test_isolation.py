@@ -169,7 +169,7 @@ def test_the_death_of_pid_1_takes_everything_along(lab: Lab) -> None:
 _OWNER = """
 import sys, time
 from pathlib import Path
-from deployer.sandbox.host import BootSpec
+from deployer.sandbox.machine_host import BootSpec
 from deployer.sandbox.machines import Machines
 host = Machines(Path(sys.argv[1]))
 host.create_base_image("ami-base")

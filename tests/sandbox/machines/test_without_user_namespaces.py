@@ -35,7 +35,7 @@ except Refused as refusal:
 _BOOT = """
 import sys, time
 from pathlib import Path
-from deployer.sandbox.host import BootSpec
+from deployer.sandbox.machine_host import BootSpec
 from deployer.sandbox.machines import Machines
 host = Machines(Path(sys.argv[1]))
 host.create_base_image("ami-base")

@@ -288,8 +288,8 @@ def test_many_threads_write_whole_lines() -> None:
 PROGRAM = """
 import sys, threading
 from deployer import events as e
-from deployer.progress import Stage
-stage = Stage(sys.stdout, sys.stderr, as_json={as_json})
+from deployer.output.display import TerminalStage
+stage = TerminalStage(sys.stdout, sys.stderr, as_json={as_json})
 stage(e.ReleaseBegan("shop", "shop/20261123T031502Z-7kq2m", "v2", "v1"))
 stage(e.StepBegan("guard"))
 for number in range({notes}):

@@ -67,7 +67,7 @@ def test_a_foreign_error_carries_the_others_as_a_note() -> None:
 
 _INTERRUPTED = """
 import signal, threading
-from reconciler.parallel import side_by_side
+from reconciler.util.concurrency import side_by_side
 
 def stop(*_):
     raise KeyboardInterrupt

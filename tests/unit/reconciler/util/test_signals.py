@@ -17,7 +17,7 @@ from reconciler.util.signals import ONE_PRESS, Interrupted, handled, held_back, 
 
 PRELUDE = """
 import os, sys, time, signal, threading
-from reconciler.signals import Interrupted, handled, held_back, pending
+from reconciler.util.signals import Interrupted, handled, held_back, pending
 def say(text): print(text, flush=True)
 def words(): return "may be left: reconciler sweep"
 """
