@@ -1,4 +1,4 @@
-"""The workshop keeps its own promises: sizes, names, examples that load, locks that answer."""
+"""The repository keeps its own promises: sizes, names, examples that load, locks that answer."""
 
 from __future__ import annotations
 
@@ -72,6 +72,39 @@ def test_no_file_and_no_function_is_too_long() -> None:
     """Files stay below 300 lines (tests: 500), functions below 40: longer ones have two jobs."""
     found = [one for path in PYTHON for one in too_long(path)]
     assert not found, "\n".join(found)
+
+
+def modules_in(folder: Path) -> list[str]:
+    """The modules of a package, without its `__init__.py`."""
+    return [path.stem for path in folder.glob("*.py") if path.name != "__init__.py"]
+
+
+PACKAGES = sorted(
+    path.parent
+    for product in ("reconciler", "deployer")
+    for path in (ROOT / product).rglob("__init__.py")
+)
+REGISTRY = ROOT / "reconciler/aws/kinds"
+"""One module a kind of resource: it grows with the kinds."""
+
+
+@pytest.mark.parametrize("folder", PACKAGES, ids=name)
+def test_no_folder_is_too_full(folder: Path) -> None:
+    """At most a dozen modules and fifteen packages: more have two reasons."""
+    assert len(modules_in(folder)) <= 12 or folder == REGISTRY
+    assert len([one for one in folder.iterdir() if (one / "__init__.py").exists()]) <= 15
+
+
+def test_no_public_class_stands_twice() -> None:
+    """One name means one thing in the two products; the sandbox imitates other people's words."""
+    found: dict[str, list[str]] = {}
+    for path in PYTHON:
+        if path.is_relative_to(ROOT / "reconciler") or path.is_relative_to(ROOT / "deployer"):
+            if "sandbox" not in path.parts:
+                for node in parsed(path).body:
+                    if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                        found.setdefault(node.name, []).append(name(path))
+    assert {one: paths for one, paths in found.items() if len(paths) > 1} == {}
 
 
 def test_every_exception_to_the_sizes_is_still_needed() -> None:
