@@ -57,8 +57,7 @@ class LeaseHolder:
         self._lost: LeaseLost | None = None
         self._is_lost = threading.Event()
         self._looked_at = self._read_at
-        # Whether a commit was ever asked for: then only the ledger knows who is live.
-        self.committing = False
+        self.committing = False  # once asked for, only the ledger knows who is live
 
     @property
     def reading(self) -> Reading:
