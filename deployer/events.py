@@ -132,7 +132,7 @@ class CleanUpItem:
 
     kind: str
     id: str
-    status: str
+    fate: str
     text: str = ""
 
 

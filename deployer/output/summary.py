@@ -86,7 +86,7 @@ def removed(board: Board) -> list[str]:
     if board.removed is None:
         return []
     lines = [f"Removed: {humanize.counts(board.removed.removed)}."]
-    left = [one for one in board.undone if one.status not in ("done", "gone")]
+    left = [one for one in board.undone if one.fate not in ("done", "gone")]
     if board.removed.left:
         lines.append(f"Left behind: {humanize.count(board.removed.left, 'thing')}.")
     return lines + [item(one) for one in left]
@@ -95,7 +95,7 @@ def removed(board: Board) -> list[str]:
 def item(one: e.CleanUpItem) -> str:
     """One thing of a clean-up and what became of it."""
     why = f": {humanize.one_line(one.text)}" if one.text else ""
-    return f"  {one.kind:<18} {one.id}  {one.status}{why}"
+    return f"  {one.kind:<18} {one.id}  {one.fate}{why}"
 
 
 def right(text: str, seconds: float, width: int = WIDTH) -> str:

@@ -89,7 +89,7 @@ def _foot(board: Board) -> list[Text]:
     if board.removed is not None or board.over:
         return []  # what it came to is told below the picture (`summary`)
     if board.undoing:
-        busy = [one for one in board.undone if one.status not in ("done", "gone")]
+        busy = [one for one in board.undone if one.fate not in ("done", "gone")]
         gone = len(board.undone) - len(busy)
         tail = f"; waiting for {busy[-1].kind} {busy[-1].id}" if busy else ""
         return [

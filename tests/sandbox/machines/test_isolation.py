@@ -159,7 +159,7 @@ def test_the_death_of_pid_1_takes_everything_along(lab: Lab) -> None:
     machine = lab.boot()
     lab.connect(machine)("setsid nohup sleep 9876 > /dev/null 2>&1 < /dev/null &")
     daemon = _only("sleep", "9876")
-    inits = [p for p in daemon.parents() if "zygote" in " ".join(p.cmdline())]
+    inits = [p for p in daemon.parents() if "fork_server" in " ".join(p.cmdline())]
     inits[0].kill()
     wait_for(lambda: not daemon.is_running())
     wait_for(lambda: not lab.machines.is_up(machine))
@@ -182,9 +182,9 @@ time.sleep(100)
 """
 
 
-@pytest.mark.parametrize("victim", ["host", "zygote"])
+@pytest.mark.parametrize("victim", ["host", "fork server"])
 def test_a_killed_sandbox_leaves_no_process(directory: Path, lab: Lab, victim: str) -> None:
-    """kill -9 of the host's process, or of the zygote, ends every machine."""
+    """kill -9 of the host's process, or of the fork server, ends every machine."""
     owner = subprocess.Popen(
         [sys.executable, "-c", _OWNER, str(directory), lab.spec().address],
         stdout=subprocess.PIPE,

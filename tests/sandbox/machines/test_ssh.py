@@ -98,7 +98,7 @@ def test_output_without_end_waits_for_its_reader(client: Client) -> None:
     _, out, _ = client.ssh.exec_command("head -c 100000000 /dev/zero")
     client("true")
     machines = (
-        p for p in psutil.Process().children(recursive=True) if "zygote" in str(p.cmdline())
+        p for p in psutil.Process().children(recursive=True) if "fork_server" in str(p.cmdline())
     )
     fat = max(p.memory_info().rss for p in machines)
     assert fat < 100_000_000

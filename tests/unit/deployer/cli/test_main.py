@@ -109,7 +109,7 @@ def test_help_imports_nothing_heavy(module: str, tmp_path: Path) -> None:
 def test_no_configuration(program: str, tmp_path: Path) -> None:
     """Without one: exit 2, and how to begin."""
     env = {k: v for k, v in os.environ.items() if k != "DEPLOY_CONFIG"}
-    code = f"from {program}.cli import main; main()"
+    code = f"from {program}.cli.main import main; main()"
     done = subprocess.run(
         [sys.executable, "-c", code, "plan", *(["shop"] if program == "deployer" else [])],
         cwd=tmp_path,
