@@ -248,7 +248,12 @@ def thaw(asked: CliContext, service: str, *, deployer_is_dead: bool) -> None:
 for command in (move, recover, retire, status, history, plan, doctor, init):
     cli.add_command(command)
 cli.add_command(
-    Lazy("sandbox", "deployer.sandbox.cli:sandbox", "A private cloud on this machine, to try it.")
+    Lazy(
+        "sandbox",
+        "deployer.sandbox.cli:sandbox",
+        "A private cloud on this machine, to try it.",
+        extra="sandbox",
+    )
 )
 
 

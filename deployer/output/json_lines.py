@@ -24,7 +24,7 @@ class JsonLines:
         self.board = Board()
         self._pen = LineWriter(stream)
         self._clock = clock
-        self(e.Version(e.SCHEMA, version("deployer")))
+        self(e.Version(e.SCHEMA, version("deploysweep")))
 
     def __call__(self, event: e.Event) -> None:
         """Write the event."""

@@ -6,15 +6,17 @@ the old code or the new, never a mixture. The app does not run meanwhile.
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from deployer.provisioning.code_archive import CodeArchive
-from reconciler.errors import ConfigError
+from reconciler.errors import ConfigError, ToolError
 from reconciler.machine.shell import Command, OnBytes, Shell
 from reconciler.util.concurrency import side_by_side
 
@@ -46,14 +48,19 @@ class UploadPaths:
 
 
 def ship(
-    shells: Sequence[Shell], code: CodeArchive, place: UploadPaths, on_bytes: OnBytes | None = None
+    shells: Sequence[Shell],
+    code: CodeArchive,
+    place: UploadPaths,
+    on_bytes: OnBytes | None = None,
+    limit: float = math.inf,
 ) -> None:
     """Bring the code to every machine, side by side.
 
-    `on_bytes` counts the bytes of all machines together. Raises the errors of a Shell, of the first
-    machine that failed, after all have ended.
+    `on_bytes` counts the bytes of all machines together; `limit` is in seconds. Raises ToolError
+    beyond the limit, and the errors of a Shell, of the first machine that failed, after all have
+    ended.
     """
-    counter = _Counter(code.size * len(shells), on_bytes)
+    counter = _Counter(code.size * len(shells), on_bytes, limit)
     side_by_side(shells, lambda shell: _ship_to(shell, code, place, counter.part()))
 
 
@@ -124,13 +131,18 @@ def install(
 
 
 class _Counter:
-    """Adds up the progress of many copies. Thread-safe."""
+    """Adds up the progress of many copies, and ends them all at the limit. Thread-safe.
 
-    def __init__(self, total: int, on_bytes: OnBytes | None) -> None:
+    A copy that stands still makes no progress to be counted: the session's own time-out ends it.
+    """
+
+    def __init__(self, total: int, on_bytes: OnBytes | None, limit: float) -> None:
         self._total = total
         self._on_bytes = on_bytes
         self._done = 0
         self._lock = threading.Lock()
+        self._limit = limit
+        self._began = time.monotonic()
 
     def part(self) -> OnBytes:
         """The callback of one copy."""
@@ -138,6 +150,11 @@ class _Counter:
 
         def report(done: int, _total: int) -> None:
             nonlocal before
+            if time.monotonic() - self._began > self._limit:
+                raise ToolError(
+                    f"the code was not uploaded within {self._limit:.0f} s",
+                    cure="raise limits.upload, or ship less",
+                )
             with self._lock:
                 self._done += done - before
                 before = done

@@ -202,15 +202,31 @@ def hold(asked: CliContext, id_: str, reason: str) -> None:
         raise ConfigError("a reason is wanted: whoever finds the hold in a year will want it too")
     set_hold(*_opened(asked), id_, reason)
     value = {"id": id_, "hold": reason}
-    asked.answer(value, lambda: f"{id_} is held\nTo let go of it   reconciler release {id_}")
+    asked.answer(value, lambda: f"{id_} is held\nTo take the hold off   reconciler unhold {id_}")
 
 
-@cli.command(epilog=epilog("reconciler release i-0d41aa07", CODES))
+@cli.command(epilog=epilog("reconciler unhold i-0d41aa07", CODES))
+@click.argument("id_", metavar="ID")
+@common
+@pass_asked
+def unhold(asked: CliContext, id_: str) -> None:
+    """Take a hold off again."""
+    _unhold(asked, id_)
+
+
+@cli.command(hidden=True, epilog=epilog("reconciler release i-0d41aa07", CODES))
 @click.argument("id_", metavar="ID")
 @common
 @pass_asked
 def release(asked: CliContext, id_: str) -> None:
-    """Take a hold off again."""
+    """Take a hold off again: the old name of `unhold`."""
+    asked.tell(
+        "`reconciler release` is now `reconciler unhold`; the old name goes with version 0.2"
+    )
+    _unhold(asked, id_)
+
+
+def _unhold(asked: CliContext, id_: str) -> None:
     from reconciler.cli.hold import set_hold
 
     set_hold(*_opened(asked), id_, None)

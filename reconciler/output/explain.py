@@ -64,7 +64,7 @@ def would_change(plan: Plan, verdict: Verdict) -> str:
     if verdict.reason is Reason.HELD:
         if resource.hold == t.HELD_BY_ADOPTION:
             return "people removing it: no deploy created it, so no sweep deletes it"
-        return f"reconciler release {resource.id}"
+        return f"reconciler unhold {resource.id}"
     if verdict.reason is Reason.YOUNG and service_plan is not None and resource.deploy is not None:
         old_enough = resource.deploy.born + service_plan.root.min_age
         return f"time: from {old_enough:%Y-%m-%d %H:%M:%S} UTC on"

@@ -15,7 +15,7 @@ def version_line() -> str:
     """Always the first line."""
     from importlib.metadata import version  # late: it costs as much as all of this package
 
-    return _line({"type": "version", "schema": SCHEMA, "deployer": version("deployer")})
+    return _line({"type": "version", "schema": SCHEMA, "deployer": version("deploysweep")})
 
 
 def result_line(

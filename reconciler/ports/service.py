@@ -52,7 +52,8 @@ class ManagedService:
     `zone_account` holds the ledger's zone; '' for the account of the machines. `despite` are names
     that somebody vouches for: whatever they hold keeps nothing. `jobs_despite` are machines of
     which somebody says, in this run, that they run no jobs though they do not answer. `bases` are
-    the images that any configured service names; it never raises.
+    the images that any configured service names; it never raises. `delete_limit` is how long a
+    sweep waits for what it asked AWS to delete, in seconds.
     """
 
     home: ServiceLocation
@@ -64,6 +65,7 @@ class ManagedService:
     app_roles: tuple[str, ...] = ()
     ignore_roles: tuple[str, ...] = ()
     max_wait: float = 30.0
+    delete_limit: float = 300.0
     retention: Retention = field(default_factory=Retention)
     min_age: timedelta = timedelta(0)
     zone_account: str = ""

@@ -25,9 +25,6 @@ from reconciler.sweep.name_listing import witnessed_now
 from reconciler.sweep.snapshot import NEVER, alive, list_databases, read_root
 from reconciler.util.polling import Backoff, looks
 
-GONE_PACE = Backoff(first=0.1, longest=5.0, deadline=240.0)
-"""A graceful shutdown of an instance takes its time before its volumes can go."""
-
 _MAY_BE_GONE = frozenset({OutcomeStatus.PENDING, OutcomeStatus.DONE, OutcomeStatus.UNSEEN})
 
 
@@ -39,11 +36,12 @@ class Collector:
     """Deletes a service's garbage; one outcome an item, and no item's failure stops the others."""
 
     def __init__(
-        self, managed: ManagedService, on_outcome: OnOutcome, pace: Backoff = GONE_PACE
+        self, managed: ManagedService, on_outcome: OnOutcome, pace: Backoff | None = None
     ) -> None:
         self._managed = managed
         self._on_outcome = on_outcome
-        self._pace = pace
+        # An instance takes its time to shut down before its volumes can go.
+        self._pace = pace or Backoff(first=0.1, longest=5.0, deadline=managed.delete_limit)
         self._gone = gone.AbsenceTracker(NEVER)
         self._seen: tuple[Resource, ...] = ()
         """The plan's things as they were when last seen: births are proved by them, too."""

@@ -100,6 +100,7 @@ class Edges:
             app_roles=(database.app_role,) if database else (),
             ignore_roles=database.ignore_roles if database else (),
             max_wait=database.max_wait.total_seconds() if database else 0.0,
+            delete_limit=service.limits.delete.total_seconds(),
             retention=service.retention,
             min_age=self.settings.reconciler.min_age,
             zone_account=zone.account,

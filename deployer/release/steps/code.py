@@ -23,10 +23,16 @@ def code(run: ReleaseContext) -> str:
     shells = [one.shell for one in run.machines]
     packed = needed(run.code, "code")
     place = UploadPaths(said.path, run.deploy.stem, _below(said.path, run.env_file))
-    ship(shells, packed, place, run.progress("code", "uploaded"))
-    limit = run.ports.service.limits.install
+    limits = run.ports.service.limits
+    ship(
+        shells,
+        packed,
+        place,
+        run.progress("code", "uploaded"),
+        limits.upload.total_seconds(),
+    )
     try:
-        install(shells, said.path, said.install, lambda: run.within(limit))
+        install(shells, said.path, said.install, lambda: run.within(limits.install))
     except CommandFailed as error:
         if "is masked" in error.detail and not error.cure:
             error.cure = _MASKED

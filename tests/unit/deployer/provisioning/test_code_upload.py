@@ -10,7 +10,7 @@ import pytest
 
 from deployer.provisioning.code_archive import CodeArchive, packed
 from deployer.provisioning.code_upload import UploadPaths, install, ship, unpack_script
-from reconciler.errors import CommandFailed, ConfigError
+from reconciler.errors import CommandFailed, ConfigError, ToolError
 from reconciler.machine import ssh
 from tests.fakes.machine import FakeMachine
 from tests.support.ssh_server import serving
@@ -154,6 +154,17 @@ def test_progress_counts_all_machines(tmp_path: Path, code: CodeArchive) -> None
             shell.close()
     assert steps[-1] == (2 * code.size, 2 * code.size)
     assert steps == sorted(steps)
+
+
+def test_an_upload_ends_at_its_limit(tmp_path: Path, code: CodeArchive) -> None:
+    """`limits.upload` ends the copies, names itself, and nothing half-way takes the name."""
+    with serving(tmp_path / "a") as server:
+        shell = ssh.connect(server.target, server.host_key.public, server.client)
+        with pytest.raises(ToolError, match="was not uploaded within 0 s") as caught:
+            ship([shell], code, UploadPaths(f"{server.home}/srv/shop", "7kq2m"), limit=0.0)
+        shell.close()
+    assert "limits.upload" in caught.value.cure
+    assert list(Path(server.home).glob(".deployer-*")) == []
 
 
 def test_a_failing_install_names_the_command(machine: FakeMachine) -> None:

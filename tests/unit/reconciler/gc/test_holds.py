@@ -64,7 +64,7 @@ def test_a_hold_without_a_reason_is_shown() -> None:
     verdict = next(one for one in service_plan.verdicts if one.resource.id == "snap-41")
     text = "\n".join(explain_lines(plan, verdict))
     assert "yes, without a reason" in text
-    assert "reconciler release snap-41" in text
+    assert "reconciler unhold snap-41" in text
 
 
 @pytest.mark.parametrize("reason", ["", "the customer wants its log"])

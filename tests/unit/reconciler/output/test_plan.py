@@ -175,7 +175,7 @@ def test_explain_says_what_would_change_it() -> None:
         (planned(), "i-17", "a release or a rollback"),
         (planned(), "i-9", "retention"),
         (planned(EVIDENCE), "i-41", "kept until 2026-11-23 04:29:52 UTC"),
-        (planned(CLEAN, held), "i-41", "reconciler release i-41"),
+        (planned(CLEAN, held), "i-41", "reconciler unhold i-41"),
         (planned(problem="away"), "i-41", "being known again"),
     ]
     for plan, id_, words in worlds:

@@ -90,6 +90,18 @@ def test_what_is_rooted_meanwhile_is_dropped_from_the_plan(scene: Scene) -> None
     assert scene.did("delete", "drop") == []
 
 
+def test_a_sweep_waits_for_a_deletion_as_long_as_configured(scene: Scene) -> None:
+    """`limits.delete`: what takes longer is said to be on its way, and not called gone."""
+    plan = scene.plan().services[0].deletes
+    machine = next(one.resource for one in plan if one.resource.kind == INSTANCE)
+    scene.heap.slow[machine.id] = 1000
+    managed = replace(scene.managed, delete_limit=0.01)
+    outcomes = Collector(managed, scene.told.append).collect(plan)
+    assert OutcomeStatus.PENDING in [
+        one.status for one in outcomes if one.resource.id == machine.id
+    ]
+
+
 def test_a_machine_back_in_the_record_stops_the_plan(scene: Scene) -> None:
     """Rule 9, at the last moment: somebody pointed the record at it since the plan was made."""
     plan = scene.plan().services[0].deletes
