@@ -77,7 +77,7 @@ class IterationResult:
 class Round:
     """One turn of the loop. `error`: why it did nothing or was aborted; None if it did not fail.
 
-    `result` can be set besides an error that occurred after the sweep; it is None without a sweep.
+    `result` may be set although a step after the sweep failed; it is None without a sweep.
     """
 
     full: bool
@@ -176,8 +176,7 @@ class Loop:
         except ToolError as trouble:
             error = trouble
         except Exception as bug:
-            # Logged with its traceback. Continue: the next round may succeed; no other process
-            # sweeps.
+            # Logged with its traceback. The next round may succeed, and no other process sweeps.
             log.exception("this is a bug", sweep="full" if full else "young")
             error = bug
         seconds = self.clock.seconds() - began
