@@ -12,7 +12,7 @@ from reconciler.daemon.schedule import Intervals
 from reconciler.util import humanize
 
 LONGEST_ROUND = 900.0
-"""Seconds of a running round that do not count: graceful shutdowns delay volume deletions."""
+"""Seconds of a running round that are not a delay: graceful shutdowns delay volume deletions."""
 
 _TWICE = 2
 

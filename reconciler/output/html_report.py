@@ -27,7 +27,7 @@ from reconciler.output.ledger import iso
 from reconciler.util import humanize
 
 MOST = 5000
-"""Maximum of listed resources, the most expensive first; limits the browser's memory."""
+"""Maximum number of listed resources, the most expensive first; a browser must hold them."""
 
 
 def html(report: Report) -> str:

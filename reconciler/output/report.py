@@ -34,7 +34,7 @@ from reconciler.output.plan import verdict_json
 from reconciler.util import humanize
 
 _SOME = 20
-"""Maximum of look-alikes in the table; JSON and HTML list all."""
+"""Maximum number of look-alikes in the table; JSON and HTML list all."""
 
 HEADS = ("service", "release", "state", "since", "machines", "other", "$/h", "so far")
 _RIGHT = (6, 7)

@@ -85,7 +85,7 @@ class AbsenceTracker:
 class Sightings:
     """Whether a resource whose id its create call returned is gone, read by read.
 
-    One that was never seen may only be missing from the listings, however often it is missing.
+    A resource that was never seen may not be listed yet, however often it is missing.
     """
 
     seen: bool = False

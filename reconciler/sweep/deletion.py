@@ -219,7 +219,7 @@ def _refuse_unknown(fresh: Inventory, root: Root) -> None:
 
 
 def _refuse_unseen(fresh: Inventory, group: Sequence[Resource]) -> None:
-    """An unreachable database server hides databases: then a missing database is not gone."""
+    """An unreachable database server hides databases: a missing one does not count as gone."""
     kinds = {one.kind for one in group}
     gap = next((one for one in fresh.gaps if one.kind in kinds), None)
     if gap is not None:

@@ -1,8 +1,8 @@
 """Repairs one service in order: the deploys that give up a role first, the live one last.
 
 Jobs run on one release (rule 18), and one database takes writes. A machine that must give up either
-has been notified, or EC2 says that it is stopped, before the new one begins. A machine that hangs
-or reboots is the usual reason for a rollback; it comes back with the last state it was given.
+has obeyed the order, or EC2 says that it is stopped, before the new one begins. A machine that
+hangs or reboots is the usual reason for a rollback; it comes back in the last ordered state.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ RUNS_NOTHING = frozenset({"stopped", "terminated"})
 
 @dataclass
 class Handover:
-    """One service's repairs; `still_runs`: machines that were not ordered to give up their jobs."""
+    """One service's repairs; `still_runs`: machines that did not receive the order to stop."""
 
     managed: ManagedService
     still_open: bool = False

@@ -1,7 +1,7 @@
 """Lists the other names of a service's zones, if a decision depends on them (rule 13).
 
 A zone may have thousands of records, and an account five calls a second. So names are listed only
-if a deploy that once served is about to be deleted; and again right before the deletion.
+if a deploy that once served is about to be forgotten or deleted; and again right before that.
 """
 
 from __future__ import annotations
@@ -49,14 +49,14 @@ def with_names(
 
 
 def witnessed_now(managed: ManagedService, root: Root, resources: Sequence[Resource]) -> Root:
-    """The root with the names read now, if a resource of a deploy that served would be deleted."""
+    """The root with the names read now, if a deploy that served would be deleted."""
     if not is_needed(root, resources, ()):
         return root
     return replace(root, names=read_names(managed))
 
 
 def _needing(world: Snapshot, asks: Mapping[str, SweepRequest]) -> set[str]:
-    """The services of which a deploy that once served may be deleted."""
+    """The services of which a deploy that once served may be forgotten or deleted."""
     resources: dict[str, list[Resource]] = {}
     for one in world.inventory.resources:
         resources.setdefault(service_of(one), []).append(one)

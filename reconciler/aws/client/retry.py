@@ -34,7 +34,7 @@ class Patience:
     def call(
         self, action: Callable[[], T], again: Callable[[BaseException], bool] = throttled
     ) -> T:
-        """Return the result of `action`; repeat it until the deadline while `again` says so."""
+        """Return the result of `action`; repeat it until the deadline while `again(error)`."""
         # The import is slow, and most sweeps change nothing.
         from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 

@@ -52,7 +52,7 @@ MACHINES: Mapping[str, Size] = {
 """In addition, one token for every instance of the call."""
 
 CAUTION = 0.98
-"""Used part of the rate, because requests that are sent evenly do not arrive evenly."""
+"""Part of the rate that is used, because evenly sent requests do not arrive evenly."""
 
 
 class _Bucket:

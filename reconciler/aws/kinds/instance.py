@@ -13,7 +13,7 @@ from reconciler.model.resource import INSTANCE, Resource
 from reconciler.model.tags import AccountRegion
 
 BATCH = 1000
-"""The maximum of ids in a TerminateInstances call."""
+"""The maximum number of ids per TerminateInstances call."""
 
 
 def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:

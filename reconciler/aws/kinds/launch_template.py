@@ -19,7 +19,7 @@ from reconciler.model.resource import TEMPLATE, Resource
 from reconciler.model.tags import AccountRegion
 
 PAGE = 200
-"""The maximum of DescribeLaunchTemplates (B)."""
+"""The maximum page size of DescribeLaunchTemplates (B)."""
 
 _ASKED = ["$Default", "$Latest"]
 

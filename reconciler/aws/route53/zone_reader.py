@@ -67,7 +67,7 @@ class ZoneReader:
         now, sets = answer_date(answer), answer["ResourceRecordSets"]
         while answer.get("NextRecordName") and plain(answer["NextRecordName"]) == wanted:
             answer = self._list(_next(answer))
-            more = answer["ResourceRecordSets"]  # of another moment: only what belongs to the name
+            more = answer["ResourceRecordSets"]  # read later: keep the name's own sets only
             sets = sets + [one for one in more if plain(one["Name"]) == wanted]
         groups = {
             name: Records(tuple(of_name), now, self.calls)

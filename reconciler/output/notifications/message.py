@@ -26,7 +26,7 @@ QUIET = timedelta(days=1)
 """The time without a repeated notification about the same resource."""
 
 LONGEST = 20
-"""Maximum of resources listed in a notification; for the rest, only the number."""
+"""Maximum number of resources listed in a notification; for the rest, only the number."""
 
 
 class Phase(StrEnum):

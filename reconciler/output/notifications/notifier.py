@@ -99,7 +99,7 @@ class Notifier:
 
 
 def approving(check: Callable[[Plan], None], people: Notifier | None) -> Callable[[Plan], None]:
-    """Wrap `check`, which refuses a plan by raising Refused; both results are notified."""
+    """Wrap `check`, which refuses a plan by raising Refused; the plan is notified either way."""
 
     def approve(plan: Plan) -> None:
         try:
