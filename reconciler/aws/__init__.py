@@ -1,1 +1,1 @@
-"""The edge to AWS: the only package of the product, beside the sandbox, that knows boto3."""
+"""The edge to AWS: the only package of the product, apart from the sandbox, that imports boto3."""

@@ -1,6 +1,6 @@
-"""The images that the configuration names as bases, `ssm:` references resolved, for all services.
+"""The base images that the configuration names, `ssm:` references resolved, for all services.
 
-Also of services that are not of this run: `--service` says what is swept, not what is in use.
+Includes services outside this run: `--service` selects what is swept, not what is in use.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from reconciler.model.resource import BASE, Gap
 from reconciler.model.tags import AccountRegion
 
 FRESH = 30.0
-"""Seconds for which an answer is good: every service of a run asks, and each of its waves."""
+"""Seconds that an answer stays valid: every service and every wave of a run asks for it."""
 
 _SSM = "ssm:"
 
 
 @dataclass
 class BaseImages:
-    """Asked for anew when it is needed; one look for all services at a time."""
+    """Resolves the images again if the answer is too old; one resolution at a time."""
 
     services: Iterable[Service]
     aws: Callable[[AccountRegion], Aws]
@@ -36,7 +36,7 @@ class BaseImages:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __call__(self) -> Bases:
-        """What is named now. Never raises: what could not be resolved is a gap."""
+        """The images named now. Never raises: an image that could not be resolved is a gap."""
         with self._lock:
             if self._found is None or time.monotonic() - self._asked > FRESH:
                 self._asked = time.monotonic()

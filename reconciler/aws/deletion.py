@@ -1,8 +1,8 @@
-"""Asking for deletions: in chunks that are split until the bad id is alone.
+"""Requests deletions: in chunks that are split until the bad id is alone.
 
 One bad id fails a whole TerminateInstances call; one protected instance fails its availability
-zone's share. NotFound after a terminate is no success (aws.md §1), and neither is silence: both
-are PENDING, and a later describe says what is true.
+zone's share. NotFound after a terminate does not prove success (aws.md §1), nor does a missing
+error: both are PENDING, and a later describe shows the real state.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ _WRONG_STATE = frozenset(
 )
 
 Request = Callable[[Sequence[str]], Mapping[str, Any]]
-"""Parameters of a call for these ids."""
+"""Builds the parameters of a call for these ids."""
 
 
 @dataclass(frozen=True)
 class Deleter:
-    """Mutating calls that are harmless twice, on resources of one place.
+    """Idempotent mutating calls on resources of one account and region.
 
-    One for each clean-up: when a call has run out of patience, the rest is not asked for, because
-    a clean-up under throttling feeds itself. `lifts` says that protection against deletion is to be
-    taken off; `protected` are the ids that AWS refused for it.
+    Create one for each clean-up: when the retries of a call are exhausted, the rest is not
+    requested, because a clean-up under throttling makes the throttling worse. `lifts`: deletion
+    protection may be removed; `protected`: ids that AWS refused because of deletion protection.
     """
 
     aws: Aws
@@ -52,7 +52,7 @@ class Deleter:
     protected: set[str] = field(default_factory=set)
 
     def lift(self, call: str, **request: Any) -> str:
-        """Take a thing's protection against deletion off; why it is still on, else ''."""
+        """Remove a resource's deletion protection; return why it is still on, else ''."""
         try:
             self.ask(call, **request)
         except (CloudError, AccessDenied) as error:
@@ -60,11 +60,11 @@ class Deleter:
         return ""
 
     def on(self, service: str) -> Deleter:
-        """The same clean-up at another service: its patience is shared."""
+        """The same clean-up at another AWS service, with the same retry budget."""
         return replace(self, service=service)
 
     def ask(self, operation: str, **request: Any) -> Any:
-        """One call that is harmless twice: throttled or unanswered, it is sent again for a while.
+        """Send one idempotent call; it is repeated for a while if throttled or unanswered.
 
         Raises CloudUnclear, CloudError, AccessDenied.
         """
@@ -79,7 +79,7 @@ class Deleter:
     def each(
         self, operation: str, parameter: str, resources: Sequence[Resource], **request: Any
     ) -> Iterator[Outcome]:
-        """One call a thing, for operations that take no list."""
+        """One call per resource, for operations that take no list."""
         for one in resources:
             yield from self.batch(
                 operation, lambda ids: {parameter: ids[0], **request}, [one], size=1
@@ -88,7 +88,7 @@ class Deleter:
     def batch(
         self, operation: str, request: Request, resources: Sequence[Resource], size: int
     ) -> Iterator[Outcome]:
-        """One call a chunk; a chunk that is refused is halved until the bad thing is alone."""
+        """One call per chunk; a refused chunk is halved until the bad resource is alone."""
         for chunk in chunks(resources, size):
             yield from self._chunk(operation, request, chunk)
 
@@ -134,7 +134,7 @@ def _worth_another(error: BaseException) -> bool:
 
 
 def judged(resource: Resource, error: CloudError | AccessDenied) -> Outcome:
-    """What AWS's refusal means for the one thing it is about."""
+    """Convert AWS's refusal to an outcome of the one resource it concerns."""
     code = error.code if isinstance(error, CloudError) else ""
     if _NOT_THERE.search(code):
         return Outcome(

@@ -1,4 +1,4 @@
-"""The heap: the EC2 resources of one account and region, read through the tag index."""
+"""The cloud inventory: the EC2 resources of one account and region, read by the tag index."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from reconciler.model.tags import AccountRegion, Label
 LABELLED_AT_ONCE = 200
 LISTED = tuple(one for one in KINDS if one.listing is not None)
 LABELLED_APART = {one.name: one.label for one in KINDS if one.label is not None}
-"""How the kinds are labelled whose tags are not EC2's."""
+"""How to label the kinds that do not have EC2 tags."""
 
 
 @dataclass(frozen=True)
 class Ec2Inventory:
-    """`Heap` on EC2. Wrong or missing credentials raise AccessDenied; all else is a gap.
+    """`CloudInventory` on EC2. Bad credentials raise AccessDenied; any other failure is a gap.
 
     `lifts` is `lift_protection` of reconciler.toml.
     """
@@ -42,7 +42,7 @@ class Ec2Inventory:
         return self.aws.place
 
     def scan(self, *, unfinished_only: bool = False) -> Inventory:
-        """See `Heap.scan`. An index that was not read whole is a gap of every kind."""
+        """See `CloudInventory.scan`. An incomplete index is a gap for every kind."""
         reads = Reads(self.aws)
         row = _Row(reads, INDEX)
         try:
@@ -56,7 +56,7 @@ class Ec2Inventory:
         return replace(found, reads=(done, *rows))
 
     def tag_summary(self) -> TagSummary:
-        """See `Heap.census`."""
+        """See `CloudInventory.tag_summary`."""
         reads = Reads(self.aws)
         row = _Row(reads, INDEX)
         try:
@@ -71,7 +71,7 @@ class Ec2Inventory:
         return TagSummary(self.place, {**groups, **more}, apart.gaps, (done, *apart.reads))
 
     def describe_groups(self, groups: Groups) -> Inventory:
-        """See `Heap.members`."""
+        """See `CloudInventory.describe_groups`."""
         reads = Reads(self.aws)
         index: dict[str, list[str]] = {}
         for group, ids in groups.items():
@@ -80,7 +80,7 @@ class Ec2Inventory:
         return _describe(reads, index)
 
     def describe(self, resources: Sequence[Resource]) -> Inventory:
-        """See `Heap.describe`."""
+        """See `CloudInventory.describe`."""
         reads = Reads(self.aws)
         index: dict[str, list[str]] = {}
         for one in resources:
@@ -91,7 +91,7 @@ class Ec2Inventory:
     def label(
         self, resources: Sequence[Resource], label: Label, units: str = ""
     ) -> tuple[Outcome, ...]:
-        """See `Heap.label`."""
+        """See `CloudInventory.label`."""
         deleter = self._deleter()
         state = {t.STATE: label.value}
         told = [one for one in resources if units and one.kind == INSTANCE]
@@ -108,7 +108,7 @@ class Ec2Inventory:
         return tuple(_labelled(one) for one in (*outcomes, *apart))
 
     def delete(self, resources: Sequence[Resource]) -> tuple[Outcome, ...]:
-        """See `Heap.delete`."""
+        """See `CloudInventory.delete`."""
         kinds = {one.kind for one in resources}
         if not kinds:
             return ()
@@ -139,7 +139,7 @@ def _describe(
     only: Sequence[Kind] = KINDS,
     whole: bool = False,
 ) -> Inventory:
-    """What the index names; with `whole`, also the kinds that no index knows."""
+    """Describe the resources in the index; with `whole`, also the kinds it cannot contain."""
     found: list[Resource] = []
     gaps: list[Gap] = []
     rows: list[Read] = []
@@ -155,7 +155,7 @@ def _describe(
 
 
 class _Row:
-    """A row of the completeness table while its calls are counted."""
+    """A row of the coverage table while its calls are counted."""
 
     def __init__(self, reads: Reads, kind: str) -> None:
         self._reads = reads
@@ -171,7 +171,7 @@ class _Row:
 
 
 def _not_listed(row: Read) -> Read:
-    """A young look goes by the tag index alone, and says what that cannot show."""
+    """An unfinished-only sweep uses the tag index alone, and reports what that cannot show."""
     if BY_NAME[row.kind].listing is None:
         return row
     return replace(row, status=ReadStatus.SKIPPED, note="a young look lists no RDS")
@@ -194,20 +194,20 @@ def _seen(
 
 
 def _listed(kind: Kind, reads: Reads) -> list[Resource]:
-    """Everything of a kind that has a deploy-id, where no index knows it."""
+    """All resources of a kind that have a deploy-id, if the tag index does not contain the kind."""
     found = kind.listing(reads) if kind.listing is not None else ()
     return [one for one in found if t.ID in one.tags]
 
 
 def _tagged(resources: Iterator[Resource], index: Mapping[str, Sequence[str]]) -> list[Resource]:
-    """The whole kind or an error: a list that breaks off half-way is thrown away."""
+    """Returns the whole kind or raises: an incomplete list is discarded."""
     found = list(resources)
     wanted = {one for ids in index.values() for one in ids} if found else set()
     return [one for one in found if t.ID in one.tags and one.id in wanted]
 
 
 def _labelled(asked: Outcome) -> Outcome:
-    """CreateTags says when it is done; only a lost reply leaves it open."""
+    """CreateTags is synchronous; only a lost reply leaves its result open."""
     if asked.status is OutcomeStatus.PENDING and not asked.text:
         return Outcome(asked.resource, OutcomeStatus.DONE)
     return Outcome(asked.resource, OutcomeStatus.FAILED, asked.text)

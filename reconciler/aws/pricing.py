@@ -1,7 +1,7 @@
-"""Asks the Pricing API what the kinds of things that we know cost in a region, on demand.
+"""Reads the regional prices of the known resource kinds from the Pricing API, on demand.
 
-Its endpoint is in a few regions only, us-east-1 among them, and sells no region's secrets: any
-account may ask for any region's prices. Wants the permission `pricing:GetProducts`.
+Its endpoint exists in a few regions only, us-east-1 among them. Prices are public: any account may
+read any region's prices. Needs the permission `pricing:GetProducts`.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ QUESTIONS: Sequence[tuple[str, Mapping[str, str]]] = (
     ("AmazonEC2", {"productFamily": "Storage Snapshot"}),
     ("AmazonRDS", _DATABASE),
 )
-"""A service's code, and which of its products: all of these must match."""
+"""Service code, and product filters: all of these must match."""
 
 
 def fetch(aws: Aws, region: str) -> Mapping[str, float]:
-    """Names with their prices in a region. Raises CloudError, AccessDenied."""
+    """The prices in a region, by name. Raises CloudError, AccessDenied."""
     reads = Reads(aws.in_region(HOME))
     try:
         return read_products(_products(reads, region))

@@ -1,4 +1,4 @@
-"""Which regions an account has: only AWS knows, and a new one is not in any list of ours."""
+"""Lists the regions of an account from AWS, because a fixed list would miss new regions."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from reconciler.aws.client.session import Aws
 def enabled_regions(aws: Aws) -> tuple[str, ...]:
     """The regions that are enabled in the account, in alphabetical order.
 
-    DescribeRegions without AllRegions leaves out those that want an opt-in and have none.
-    Raises CloudError, AccessDenied.
+    DescribeRegions without AllRegions omits the regions that need an opt-in and have none. Raises
+    CloudError, AccessDenied.
     """
     with calling("ec2:DescribeRegions"):
         answer = aws.ec2.describe_regions()

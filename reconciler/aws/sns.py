@@ -1,4 +1,4 @@
-"""Publishes a notice to an SNS topic."""
+"""Publishes a notification to an SNS topic."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def place_of(topic: str) -> AccountRegion:
 
 @dataclass(frozen=True)
 class Topic:
-    """A topic, asked by its own account's credentials."""
+    """A topic, accessed with the credentials of its own account."""
 
     aws: Aws
     arn: str

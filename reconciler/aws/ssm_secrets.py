@@ -1,4 +1,4 @@
-"""Secrets in the SSM parameter store, read at the last moment."""
+"""Secrets in the SSM parameter store, read when they are needed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from reconciler.errors import CloudError, ConfigError
 
 
 def from_ssm(aws: Aws, path: str) -> str:
-    """The value of the parameter at `path`, decrypted. Raises ConfigError where there is none."""
+    """The decrypted value of the parameter at `path`. Raises ConfigError if it does not exist."""
     try:
         with calling("ssm:GetParameter"):
             answer = aws.ssm.get_parameter(Name=path, WithDecryption=True)

@@ -11,16 +11,16 @@ from reconciler.model.tag_summary import KEYS, Groups, Row, grouped
 from reconciler.model.tags import Label
 
 YOUNG = (Label.PENDING, Label.FAILED, Label.LEFT)
-"""Labels of what may be garbage: the only ones a minor sweep looks at."""
+"""Labels of possible garbage: an unfinished-only sweep reads no others."""
 
 Index = Mapping[str, tuple[str, ...]]
-"""Ids by resource type, as DescribeTags names it."""
+"""Ids by resource type, with DescribeTags' names."""
 
 
 def read_index(reads: Reads, *, unfinished_only: bool) -> Index:
-    """Everything that carries `deploy-id`, or, if `young`, one of the labels above.
+    """Everything that carries `deploy-id`, or, if `unfinished_only`, one of the labels above.
 
-    Raises CloudError, AccessDenied. A part of the index is never returned for the whole.
+    Raises CloudError, AccessDenied. Never returns a partial index.
     """
     found: dict[str, list[str]] = {}
     for page in reads.pages("describe_tags", Filters=_filters(unfinished_only)):
@@ -32,7 +32,7 @@ def read_index(reads: Reads, *, unfinished_only: bool) -> Index:
 def read_census(reads: Reads) -> Groups:
     """Everything that carries `deploy-id`, with its label: two rows a resource.
 
-    Raises CloudError, AccessDenied. A part of the index is never returned for the whole.
+    Raises CloudError, AccessDenied. Never returns a partial index.
     """
     return grouped(_rows(reads))
 

@@ -1,6 +1,6 @@
-"""The tags that are written after birth by people's wish: `deploy-hold`, and `deploy-noticed`.
+"""The tags that are written later on user request: `deploy-hold` and `deploy-noticed`.
 
-`deploy-hold` is the one tag that this tool writes on something that need not be its own.
+`deploy-hold` is the only tag that this tool may write on a foreign resource.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from reconciler.model.resource import Resource
 
 
 def hold(aws: Aws, id_: str, reason: str) -> None:
-    """Keep the EC2 resource `id_` for `reason`. Raises CloudError, AccessDenied."""
+    """Hold the EC2 resource `id_` with this reason. Raises CloudError, AccessDenied."""
     tag = {"Key": t.HOLD, "Value": reason[: t.VALUE_LIMIT]}
     with calling(f"ec2:CreateTags on {id_}"):
         aws.ec2_once.create_tags(Resources=[id_], Tags=[tag])  # type: ignore[list-item]
 
 
 def release(aws: Aws, id_: str) -> None:
-    """Let the sweeps decide about `id_` again. Raises CloudError, AccessDenied."""
+    """Remove the hold: sweeps decide about `id_` again. Raises CloudError, AccessDenied."""
     with calling(f"ec2:DeleteTags on {id_}"):
         aws.ec2_once.delete_tags(Resources=[id_], Tags=[{"Key": t.HOLD}])
 
 
 def mark_noticed(aws: Aws, resource: Resource, now: datetime) -> None:
-    """Write on the resource when somebody was told of it. Raises CloudError, AccessDenied."""
+    """Tag the resource with the time of the notification. Raises CloudError, AccessDenied."""
     tag = {"Key": t.NOTICED, "Value": format_time(now)}
     with calling(f"ec2:CreateTags on {resource.id}"):
         aws.ec2_once.create_tags(Resources=[resource.id], Tags=[tag])  # type: ignore[list-item]

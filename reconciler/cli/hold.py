@@ -1,6 +1,6 @@
-"""`reconciler hold` and `release`: where the hold of a thing is written, and taken off.
+"""`reconciler hold` and `release`: write or remove the hold of a resource.
 
-A thing in AWS carries it as a tag, a database in its memory.
+An AWS resource carries the hold as a tag, a database in its state comment.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from reconciler.wiring.fleet_builder import Opened
 
 
 def set_hold(settings: Settings, opened: Opened, id_: str, reason: str | None) -> None:
-    """Keep what has this id from every sweep; None lets go of it.
+    """Hold the resource with this id against every sweep; the reason None removes the hold.
 
-    Raises ConfigError if there is nothing of ours by that id, and what writing it raises.
+    Raises ConfigError if no resource of ours has that id, and the errors of writing the hold.
     """
     seen = observe(opened.services, beside=opened.beside).inventory
     resource = next((one for one in seen.resources if one.id == id_), None)
@@ -40,7 +40,7 @@ def set_hold(settings: Settings, opened: Opened, id_: str, reason: str | None) -
 
 
 def refuse_adopted(resource: Resource) -> None:
-    """Another word instead of its hold, or none, and it is a stranger: nobody's live machine."""
+    """Refuse to change the hold of an adopted machine: it would become a foreign resource."""
     if resource.kind != DATABASE and resource.hold == HELD_BY_ADOPTION:
         raise Refused(
             f"{resource.id} was adopted, which its hold says: no sweep deletes it anyway, and by "
@@ -52,7 +52,7 @@ def refuse_adopted(resource: Resource) -> None:
 def hold_database(
     services: tuple[ManagedService, ...], resource: Resource, reason: str | None
 ) -> None:
-    """Write the hold into the memory of a database of one of these services."""
+    """Write the hold into the state comment of a database of one of these services."""
     managed = next(one for one in services if one.name == service_of(resource))
     server = managed.reach.databases()
     if server is None:

@@ -1,4 +1,4 @@
-"""The command line of the reconciler. Heavy imports wait in the commands."""
+"""The command line of the reconciler. Slow imports are inside the commands."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def cli() -> None:
 
 
 def connected(asked: CliContext) -> tuple[Settings, Edges]:
-    """The configuration and the sessions of a run by it."""
+    """The configuration, and the sessions for it."""
     from reconciler.util import log
     from reconciler.wiring.edges import Edges
 

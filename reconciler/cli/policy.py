@@ -1,4 +1,4 @@
-"""`reconciler policy`: the IAM policies of this configuration, printed."""
+"""`reconciler policy`: prints the IAM policies of this configuration."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def policy(asked: CliContext, whose: str, account: str, zones: tuple[str, ...]) 
 
 
 def _locate(settings: Settings, zones: tuple[str, ...]) -> Locate:
-    """Route 53 says where the ledgers are, unless the zones are given."""
+    """Route 53 locates the ledgers, unless the zones are given."""
     from reconciler.aws.iam.scope import GivenZones
     from reconciler.errors import ConfigError
     from reconciler.wiring.edges import Edges

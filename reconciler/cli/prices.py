@@ -1,4 +1,4 @@
-"""`reconciler prices`: which prices costs are counted with, and fetching newer ones."""
+"""`reconciler prices`: shows the prices in use, and fetches newer ones."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _fetched(asked: CliContext) -> Prices:
 
 
 def _places(settings: Settings) -> Sequence[AccountRegion]:
-    """A place in each region of the configured services."""
+    """An account region in each region of the configured services."""
     settings.refuse_empty()
     return list({one.region: one.place for one in settings.services.values()}.values())
 

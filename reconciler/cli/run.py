@@ -1,4 +1,4 @@
-"""`reconciler run`: the loop with its door and its log. Imported when it is asked for only."""
+"""`reconciler run`: the loop with its HTTP server and its log. Imported only when it runs."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def run(
     _refuse(every, full)
     asked.last_words = "Left at once. The next sweep goes on: reconciler sweep"
     logs.set_up(verbose=asked.verbose, usual=logging.INFO)
-    chosen(asked.settings(), services)  # what is wrong now is said now, not in the log
+    chosen(asked.settings(), services)  # report errors now, not only in the log
     metrics = Metrics()
     sweeps = SweepIteration(
         asked.settings, services, _Items(metrics), metrics.called, metrics.noticed
@@ -101,7 +101,7 @@ def _refuse(every: timedelta, full: timedelta) -> None:
 
 
 class _Items:
-    """Each item, as soon as its fate is known: in the figures and in the log."""
+    """Reports each resource's outcome at once to the metrics and the log."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
@@ -121,14 +121,14 @@ class _Items:
 
 
 def log_round(done: Round) -> None:
-    """One line a round; what went wrong is a warning, with the command that cures it."""
+    """Log one line per round; a failure is a warning, with its cure."""
     well = done.outcome == "complete" and not (done.result and done.result.left.contradictions)
     say = log.info if well else log.warning
     say("round", **round_facts(done))
 
 
 def round_facts(done: Round) -> Mapping[str, Any]:
-    """A round in a few words and numbers."""
+    """A round as log fields."""
     facts: dict[str, Any] = {
         "sweep": done.kind,
         "outcome": done.outcome,

@@ -1,7 +1,7 @@
-"""What both command lines share: options, examples in the help, and the one place where they end.
+"""Shared by both command lines: options, examples in the help, error handling at the end.
 
-Every error leaves through `ended`: its message, what there is to read, the next command, and the
-exit code of `reconciler.exit_codes`. No traceback reaches a user who did not ask for it.
+Every error is reported by `ended`: message, detail, next command, and the exit code of
+`reconciler.exit_codes`. Users see a traceback only if they asked for it.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 @dataclass
 class CliContext:
-    """What was asked of any command, before or after its name.
+    """The options common to all commands, given before or after the command's name.
 
-    `on_error` may take an error over (a release that was being shown); True if it told it all.
+    `on_error` may report an error (while a release is displayed); True if it reported everything.
     """
 
     config: Path | None = None
@@ -50,7 +50,7 @@ class CliContext:
     _err: LineWriter | None = None
 
     def settings(self) -> Settings:
-        """The configuration; costs are told by fetched prices from here on. Raises ConfigError."""
+        """Load the configuration, and the fetched prices for all costs. Raises ConfigError."""
         from reconciler.config import loader as settings
         from reconciler.cost import price_cache
 
@@ -58,17 +58,17 @@ class CliContext:
         return settings.load(self.config)
 
     def say(self, text: str) -> None:
-        """A line of the result, on stdout. A reader that has gone stops nothing."""
+        """Write a line of the result to stdout. A closed pipe stops nothing."""
         self._out = self._out or LineWriter(sys.stdout)
         self._out.line(text)
 
     def tell(self, text: str) -> None:
-        """A line of progress, on stderr. A reader that has gone stops nothing."""
+        """Write a line of progress to stderr. A closed pipe stops nothing."""
         self._err = self._err or LineWriter(sys.stderr)
         self._err.line(text)
 
     def answer(self, value: Mapping[str, Any], text: Callable[[], str]) -> None:
-        """The result: `value` with --json, else what `text` makes."""
+        """Write the result: `value` with --json, else the result of `text`."""
         self.say(json.dumps(value, ensure_ascii=False) if self.as_json else text().rstrip("\n"))
 
 
@@ -109,7 +109,7 @@ _COMMON: Sequence[Callable[[Callable[..., Any]], Callable[..., Any]]] = (
 
 
 def common(command: _F) -> _F:
-    """The options every command takes, before or after its name."""
+    """Add the options that every command takes, before or after its name."""
     for option in reversed(_COMMON):
         command = option(command)
     return command
@@ -144,7 +144,7 @@ JOBS_DESPITE = click.option(
 
 
 def epilog(examples: str, codes: Iterable[Exit]) -> str:
-    """Examples and exit codes as the end of a command's help, kept as they are written."""
+    """Examples and exit codes for the end of a command's help, with their line breaks."""
     lines = [f"  {code.value:<8}  {MEANINGS[code]}" for code in codes]
     lines.append("  130, 143  stopped by a signal, cleaned up")
     shown = "\n".join(f"  {one.strip()}" for one in examples.strip().splitlines())
@@ -152,7 +152,7 @@ def epilog(examples: str, codes: Iterable[Exit]) -> str:
 
 
 class Lazy(click.Command):
-    """A command that is imported only when it is run, so that `--help` stays instant."""
+    """A command that is imported only when it runs, so that `--help` is fast."""
 
     def __init__(self, name: str, target: str, short_help: str, extra: str = "") -> None:
         super().__init__(name, short_help=short_help)
@@ -185,7 +185,7 @@ def _not_installed(command: str | None, extra: str, error: ModuleNotFoundError) 
 
 
 def confirm(question: str, *, yes: bool) -> None:
-    """Go on only if a person says so. Raises ConfigError where nobody can be asked."""
+    """Ask the user to confirm; aborts on no. Raises ConfigError without a terminal."""
     if yes:
         return
     if not sys.stdin.isatty():
@@ -219,10 +219,10 @@ def ended(command: click.Command, arguments: Sequence[str] | None = None) -> int
 
 
 def _run(command: click.Command, arguments: Sequence[str] | None, asked: CliContext) -> int:
-    """click's own `main` makes exit 1 of a lost reader, so what it does is done here."""
+    """Do the steps of click's `main` here, because it exits with 1 on a closed pipe."""
     name = Path(sys.argv[0]).name
     if os.environ.get(f"_{name.upper()}_COMPLETE"):
-        command.main(prog_name=name)  # answers the shell's question, and exits
+        command.main(prog_name=name)  # answers the shell's completion request, and exits
     words = list(sys.argv[1:] if arguments is None else arguments)
     with command.make_context(name, words, obj=asked) as context:
         code = command.invoke(context)
@@ -238,7 +238,7 @@ def _usage(asked: CliContext, error: click.ClickException) -> int:
 
 
 def _reader_gone() -> int:
-    """`… | head`: the reader has what it wanted. Not an error, and nothing to flush at exit."""
+    """Handle a closed pipe (`… | head`): not an error, and nothing to flush at exit."""
     mute(sys.stdout)
     return Exit.DONE
 
@@ -264,7 +264,7 @@ def parts(error: BaseException) -> tuple[str, str, str]:
 
 
 def in_words(message: str, detail: str, cure: str) -> list[str]:
-    """An error as a person reads it: what, what there is to read, what to do next."""
+    """An error as lines for a person: message, detail, cure."""
     from reconciler.util.humanize import clean
 
     lines = clean(message).splitlines()
@@ -283,7 +283,7 @@ def _trace(error: BaseException) -> str:
 
 
 def _bug(asked: CliContext, error: Exception) -> int:
-    """Something we did not foresee: one line, and the traceback where it can be found."""
+    """Report an unexpected error: one line, and the path of the traceback."""
     message = f"this is a bug: {type(error).__name__}: {redact(str(error))}"
     where = _keep(redact(_trace(error))) if not asked.verbose else ""
     if asked.verbose:
@@ -298,7 +298,7 @@ def _bug(asked: CliContext, error: Exception) -> int:
 
 
 def _keep(trace: str) -> str:
-    """The traceback in a file of the user's own; on stderr where none can be written."""
+    """Write the traceback to a private file, or to stderr if that fails."""
     try:
         descriptor, path = tempfile.mkstemp(prefix="traceback-", suffix=".log")
         with os.fdopen(descriptor, "w") as file:

@@ -1,4 +1,4 @@
-"""`reconciler sweep`: all that is to be done, or only what a plan's file agreed to."""
+"""`reconciler sweep`: executes all due actions, or only those approved in a plan file."""
 
 from __future__ import annotations
 
@@ -79,19 +79,19 @@ def sweep(
 
 @dataclass(frozen=True)
 class _Word:
-    """What the user vouches for: names that keep nothing, machines that run no jobs."""
+    """What the user asserts: names that keep nothing, machines that run no jobs."""
 
     despite: frozenset[str]
     jobs_despite: frozenset[str]
 
     def given(self, one: ManagedService) -> ManagedService:
-        """The service with this word."""
+        """The service with these assertions."""
         return replace(one, despite=self.despite, jobs_despite=self.jobs_despite)
 
 
 @dataclass
 class _Run:
-    """One sweep with all that watches it: the breaker, the plan that was agreed to, people."""
+    """One sweep with its checks: the breaker, the approved plan, the notifier."""
 
     asked: CliContext
     settings: Settings
@@ -148,7 +148,7 @@ class _Run:
 
 
 def _said(asked: CliContext, result: SweepResult) -> int:
-    """Say what was done; the exit code."""
+    """Report what was done; returns the exit code."""
     from reconciler.output.sweep import as_json, in_lines
 
     code = Exit.DONE if result.clean and not result.left.contradictions else Exit.DIRT
@@ -160,7 +160,7 @@ def _said(asked: CliContext, result: SweepResult) -> int:
 def _agreed(
     file: Path | None, services: Sequence[str], *, unfinished_only: bool
 ) -> PlanFile | None:
-    """The plan in the file, if one is given. Raises ConfigError for what is none."""
+    """The plan in the file, if one is given. Raises ConfigError if it is not a plan."""
     from reconciler.errors import ConfigError
     from reconciler.plan import plan_file
     from reconciler.sweep import approved_plan

@@ -1,6 +1,6 @@
-"""The cost audit: every deploy of every service, what it holds and what it costs. Pure.
+"""The cost audit: every deploy of every service, its resources and their cost. Pure.
 
-Made from a plan, so that a deploy's state here is exactly what the next sweep would act on.
+Computed from a plan, so that a deploy's state here is exactly what the next sweep acts on.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _STATES = {
 
 @dataclass(frozen=True)
 class CostItem:
-    """One thing: what becomes of it, in which state its deploy has it, and what it costs."""
+    """One resource: its verdict, the state of its deploy, and its cost."""
 
     verdict: Verdict
     state: str
@@ -41,7 +41,7 @@ class CostItem:
 
 @dataclass(frozen=True)
 class AuditRow:
-    """One deploy in one state. A deploy of which part is held has two rows."""
+    """One deploy in one state. A deploy that is partly held has two rows."""
 
     service: str
     deploy: DeployId
@@ -51,27 +51,27 @@ class AuditRow:
 
     @property
     def cost(self) -> Sum:
-        """All its things together."""
+        """The cost of all its resources."""
         return estimate.add(one.cost for one in self.items)
 
     @property
     def machines(self) -> Mapping[str, int]:
-        """How many in which state."""
+        """The number of machines by state."""
         resources = [one.verdict.resource for one in self.items]
         return Counter(one.state for one in resources if one.kind == INSTANCE)
 
     @property
     def other(self) -> Mapping[str, int]:
-        """How many of each other kind."""
+        """The number of other resources by kind."""
         resources = [one.verdict.resource for one in self.items]
         return Counter(one.kind for one in resources if one.kind != INSTANCE)
 
 
 @dataclass(frozen=True)
 class Report:
-    """Rows by service and age (newest first), orphans and what is not ours apart; sums add up.
+    """Rows by service and age (newest first), orphans and foreign resources apart; sums add up.
 
-    `orphans` are in `rows` too; `foreign` things are not, nor in any sum but their own.
+    `orphans` are also in `rows`; `foreign` resources are not, and only in a sum of their own.
     """
 
     now: datetime | None
@@ -85,43 +85,43 @@ class Report:
 
     @property
     def total(self) -> Sum:
-        """All rows together."""
+        """The sum of all rows."""
         return estimate.add(one.cost for one in self.rows)
 
     @property
     def services(self) -> Mapping[str, Sum]:
-        """The sum of every service that has anything."""
+        """The sum of every service that has resources."""
         return _sums((one.service, one.cost) for one in self.rows)
 
     @property
     def states(self) -> Mapping[str, Sum]:
-        """The sum of everything live, previous, …, garbage."""
+        """The sums by state: live, previous, …, garbage."""
         return _sums((one.state, one.cost) for one in self.rows)
 
     @property
     def waste(self) -> tuple[CostItem, ...]:
-        """The garbage alone."""
+        """The garbage among the orphans."""
         return tuple(one for one in self.orphans if one.verdict.collect)
 
     @property
     def wasted(self) -> Sum:
-        """What the garbage costs."""
+        """The cost of the garbage."""
         return estimate.add(one.cost for one in self.waste)
 
     @property
     def wasted_since(self) -> datetime | None:
-        """When the oldest garbage's deploy was born."""
+        """The birth time of the oldest garbage's deploy."""
         deploys = (one.verdict.resource.deploy for one in self.waste)
         return min((one.born for one in deploys if one is not None), default=None)
 
     @property
     def not_ours(self) -> Sum:
-        """What things cost that only look like ours."""
+        """The cost of the foreign resources and look-alikes."""
         return estimate.add(one.cost for one in self.foreign)
 
 
 def _sums(parts: Iterable[tuple[str, Sum]]) -> Mapping[str, Sum]:
-    """The sums by name, of the figures as they are shown."""
+    """The sums by name, of the figures as shown."""
     found: dict[str, list[Sum]] = {}
     for name, cost in parts:
         found.setdefault(name, []).append(cost)
@@ -129,7 +129,7 @@ def _sums(parts: Iterable[tuple[str, Sum]]) -> Mapping[str, Sum]:
 
 
 def report(plan: Plan) -> Report:
-    """The audit of what a plan saw."""
+    """The audit of the resources in a plan."""
     now = known_now(plan)
     items = [
         _item(one, service_plan, now)
@@ -179,5 +179,5 @@ def _state(service_plan: ServicePlan | None, verdict: Verdict) -> str:
 
 
 def _is_orphan(verdict: Verdict) -> bool:
-    """Whether nothing roots it: garbage, and what only a hold, a doubt or a use keeps."""
+    """Whether it is unrooted: garbage, or kept only by a hold, a doubt or a use."""
     return verdict.collect or verdict.reason in KEPT - STRANGE

@@ -1,9 +1,9 @@
-"""What things cost an hour, by fetched prices or a small dated table; unknown is None, never 0.
+"""Hourly cost of resources, by fetched prices or a small dated table; unknown is None, never 0.
 
-On-demand, Linux, US dollars. The table is as of November 2025, written down by hand after AWS's
-price pages and not checked against its Pricing API; `use` lets fetched prices go before it. A
-month is 30 days, 720 h. What no list knows (discounts, data transfer, extra IOPS) is in neither,
-so every figure is an estimate, good for telling what to mend first. Pure, but for `use`.
+On-demand, Linux, US dollars. The table is as of November 2025, copied by hand from AWS's price
+pages and not checked against its Pricing API; fetched prices passed to `use` have precedence. A
+month is 30 days, 720 h. Discounts, data transfer and extra IOPS are in no list, so every figure is
+an estimate, good enough to decide what to fix first. Pure, except for `use`.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ _STORAGE: Mapping[str, Mapping[str, float]] = {
     "us-east-1": {"gp2": 0.10, "gp3": 0.08, "standard": 0.05, "snapshot": 0.05},
     "eu-west-1": {"gp2": 0.11, "gp3": 0.088, "standard": 0.055, "snapshot": 0.05},
 }
-"""$ a GB and month, by region and type; a snapshot's is for all its data, an upper bound."""
+"""$ per GB and month, by region and type; a snapshot's is for all its data, an upper bound."""
 
 _RDS: Mapping[str, Mapping[str, float]] = {
     "us-east-1": {
@@ -96,24 +96,24 @@ _RDS: Mapping[str, Mapping[str, float]] = {
         "db.t4g.medium": 0.065,
     },
 }
-"""$/h of PostgreSQL in one zone while it runs; another engine or region is unknown here."""
+"""$/h of running PostgreSQL in one zone; other engines or regions are unknown here."""
 
 _RDS_STORAGE: Mapping[str, Mapping[str, float]] = {
     "us-east-1": {"disk": 0.115, "snapshot": 0.095},
     "eu-west-1": {"disk": 0.127, "snapshot": 0.095},
 }
-"""$ a GB and month of general purpose storage, and of a snapshot, again an upper bound."""
+"""$ per GB and month of general purpose storage, and of a snapshot, again an upper bound."""
 
 _FETCHED = [Prices()]
 
 
 def use(prices: Prices) -> None:
-    """Let these go before the table in this process; an empty `Prices()` leaves the table alone."""
+    """Prefer these prices to the table in this process; an empty `Prices()` means the table."""
     _FETCHED[0] = prices
 
 
 def as_of() -> str:
-    """Of when the prices are: `2025-11`, or `2026-11-23, else 2025-11` with fetched ones."""
+    """The date of the prices: `2025-11`, or `2026-11-23, else 2025-11` with fetched ones."""
     fetched = _FETCHED[0].as_of
     return f"{fetched}, else {AS_OF}" if fetched else AS_OF
 
@@ -124,19 +124,19 @@ def _dollars(table: Mapping[str, Mapping[str, float]], region: str, name: str) -
 
 
 _FREE = frozenset({IMAGE, DATABASE, KEY_PAIR, GROUP, TEMPLATE})
-"""An image is billed as its snapshots, a database on a shared server not at all."""
+"""An image is billed as its snapshots; a database on a shared server is not billed."""
 
 _NOT_BILLED = frozenset(
     {"pending", "stopping", "stopped", "shutting-down", "terminated", "deleted", "deregistered"}
 )
-"""States in which an instance itself costs nothing; its disks and addresses go on (aws.md §5)."""
+"""States in which an instance is not billed; its volumes and addresses still are (aws.md §5)."""
 
 
 @dataclass(frozen=True)
 class Sum:
-    """Dollars an hour and so far. `unknown` things have no price here: the sum is at least this.
+    """Dollars per hour and so far. It is a lower bound: `unknown` resources have no known price.
 
-    `ageless` are those of which it is not known what they have cost so far.
+    `ageless` resources have an unknown cost so far.
     """
 
     hourly: float = 0.0
@@ -146,7 +146,7 @@ class Sum:
     ageless: int = 0
 
     def plus(self, other: Sum) -> Sum:
-        """Both together."""
+        """The sum of both."""
         return Sum(
             self.hourly + other.hourly,
             self.so_far + other.so_far,
@@ -157,7 +157,7 @@ class Sum:
 
 
 def hourly(resource: Resource) -> float | None:
-    """$/h of a thing as it is now; None where its price is not known here."""
+    """$/h of a resource in its current state; None if its price is unknown here."""
     if resource.kind == INSTANCE:
         return _instance(resource)
     if resource.kind in (INTERFACE, ADDRESS):
@@ -172,7 +172,7 @@ def hourly(resource: Resource) -> float | None:
 
 
 def price(resource: Resource) -> str:
-    """The price in words: `$0.0278/h`, `≤ $0.0006/h`, `unknown`; '' for what is not billed."""
+    """The price as text: `$0.0278/h`, `≤ $0.0006/h`, `unknown`; '' if it is not billed."""
     dollars = hourly(resource)
     if dollars is None:
         return "unknown"
@@ -182,14 +182,14 @@ def price(resource: Resource) -> str:
 
 
 def is_bound(resource: Resource) -> bool:
-    """Whether the price is only an upper bound: snapshots share what did not change."""
+    """Whether the price is only an upper bound: snapshots share unchanged blocks."""
     return resource.kind in (SNAPSHOT, RDS_SNAPSHOT)
 
 
 def so_far(resource: Resource, now: datetime | None) -> float | None:
-    """$ since birth at the present price. Age comes from the deploy-id, never from LaunchTime.
+    """$ since birth at the current price. Age comes from the deploy-id, never from LaunchTime.
 
-    None where the price, the birth or the time is not known.
+    None if the price, the birth or the time is unknown.
     """
     price = hourly(resource)
     if price is None or resource.deploy is None or now is None:
@@ -198,7 +198,7 @@ def so_far(resource: Resource, now: datetime | None) -> float | None:
 
 
 def of(resource: Resource, now: datetime | None) -> Sum:
-    """One thing as a sum; where the time is not known, without what it has cost so far."""
+    """One resource as a sum; if the time is unknown, without its cost so far."""
     price, spent = hourly(resource), so_far(resource, now)
     return Sum(price or 0.0, spent or 0.0, 1, int(price is None), int(spent is None))
 
@@ -209,7 +209,7 @@ def add(sums: Iterable[Sum]) -> Sum:
 
 
 def as_shown(sums: Iterable[Sum]) -> Sum:
-    """The sum of the figures as they are shown: a table that does not add up is not believed."""
+    """The sum of the figures as shown, so that the columns of a table add up."""
     return add(
         replace(one, hourly=round(one.hourly, 4), so_far=round(one.so_far, 2)) for one in sums
     )
@@ -224,7 +224,7 @@ def _instance(resource: Resource) -> float | None:
 
 
 def _database_server(resource: Resource) -> float | None:
-    """A stopped one pays for its storage (and starts again by itself after seven days)."""
+    """A stopped instance pays only for its storage (AWS restarts it after seven days)."""
     disk = _storage(resource, "disk")
     if resource.state == "stopped" or disk is None:
         return disk
@@ -234,7 +234,7 @@ def _database_server(resource: Resource) -> float | None:
 
 def _storage(resource: Resource, kind: str) -> float | None:
     region = resource.place.region
-    if resource.kind in RDS:  # never fetched: a name says less there than it seems to
+    if resource.kind in RDS:  # never fetched: names are ambiguous there
         price = _RDS_STORAGE.get(region, {}).get(kind)
     else:
         price = _dollars(_STORAGE, region, kind)

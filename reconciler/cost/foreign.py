@@ -1,7 +1,7 @@
-"""What carries our tags and is not ours: of unconfigured services, of other ledgers. Pure.
+"""Resources with our tags that are not ours: of unconfigured services, of other ledgers. Pure.
 
-A service's file may have gone by mistake, and another team may use the same tags. Both are told
-with what they cost, apart from everything that is ours, and nothing of either is ever touched.
+A service's file may be missing by mistake, and another team may use the same tags. Both are
+reported with their cost, separately from our resources, and are never changed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from reconciler.plan.service_plan import Plan
 
 @dataclass(frozen=True)
 class ForeignResources:
-    """Things of one service (as their tags say) and one ledger, and why they are not ours."""
+    """Resources of one service (by their tags) and one ledger, and why they are not ours."""
 
     service: str
     ledger: str
@@ -32,7 +32,7 @@ class ForeignResources:
 
 
 def strangers(plan: Plan) -> tuple[ForeignResources, ...]:
-    """Everything that is not ours, by service and ledger."""
+    """All foreign resources, by service and ledger."""
     groups: dict[tuple[str, str, str], list[Resource]] = {}
     for one in _foreign(plan):
         key = (service_of(one.resource), one.resource.tags.get(t.LEDGER, ""), one.text)
@@ -42,7 +42,7 @@ def strangers(plan: Plan) -> tuple[ForeignResources, ...]:
 
 
 def known_now(plan: Plan) -> datetime | None:
-    """The latest time that a ledger's answer carried; None where none could be read."""
+    """The latest time in a ledger's answer; None if no ledger could be read."""
     return max((one.root.now for one in plan.services if not one.problem), default=None)
 
 

@@ -1,6 +1,6 @@
-"""Where fetched prices are kept between runs. A lost or spoiled file costs nothing but them.
+"""Keeps fetched prices between runs. If the file is lost or corrupt, the price table is used.
 
-Nothing else is ever kept on disk, and nothing is decided by this: prices are shown, no more.
+Nothing else is kept on disk, and no decision depends on it: prices are only displayed.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ def path() -> Path:
 
 
 def load() -> Prices:
-    """What is kept, used from now on for every cost in this process; else the table's alone."""
+    """Load the kept prices and use them in this process; without them, the table is used."""
     prices = _kept()
     estimate.use(prices)
     return prices
 
 
 def save(prices: Prices) -> None:
-    """Keep these, whole or not at all. Raises OSError."""
+    """Write the prices atomically. Raises OSError."""
     to = path()
     to.parent.mkdir(parents=True, exist_ok=True)
     new = to.with_name(f"{to.name}.{os.getpid()}")

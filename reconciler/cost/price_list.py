@@ -1,9 +1,9 @@
-"""Prices of AWS's Pricing API as a value: read from its products, kept in a file. Pure.
+"""Prices of AWS's Pricing API as a value: parsed from its products, kept in a file. Pure.
 
-    region → name → US dollars: `t3.micro` and `db.t3.micro` an hour while running,
-    `gp3` and `snapshot` a GB and month
+region → name → US dollars: `t3.micro` and `db.t3.micro` per hour while running,
+`gp3` and `snapshot` per GB and month
 
-What the API says twice and differently is left out: an unknown price is better than a wrong one.
+A price that the API lists twice with different values is omitted: unknown is better than wrong.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ _UNITS = {"Hrs", "GB-Mo"}
 
 @dataclass(frozen=True)
 class Prices:
-    """What was fetched, and the day of it (`2026-11-23`); '' where nothing was."""
+    """The fetched prices, and their date (`2026-11-23`); '' if nothing was fetched."""
 
     as_of: str = ""
     by_region: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def of(self, region: str, name: str) -> float | None:
-        """The price of a name in a region; None where it was not fetched."""
+        """The price of a name in a region; None if it was not fetched."""
         return self.by_region.get(region, {}).get(name)
 
 
 def read_products(products: Iterable[str]) -> dict[str, float]:
-    """Names with their prices, from the products of one region. Raises ValueError for no JSON."""
+    """Prices by name, from the products of one region. Raises ValueError for invalid JSON."""
     found: dict[str, set[float]] = {}
     for text in products:
         product = json.loads(text)
@@ -41,7 +41,7 @@ def read_products(products: Iterable[str]) -> dict[str, float]:
 
 
 def _name(product: Mapping[str, Any]) -> str:
-    """What the product is called here; '' for one that no resource of ours is billed as."""
+    """The name of the product here; '' if none of our resources is billed as it."""
     family, said = product.get("productFamily", ""), product.get("attributes", {})
     if family in ("Compute Instance", "Database Instance"):
         return str(said.get("instanceType", ""))
@@ -61,13 +61,13 @@ def _on_demand(terms: Mapping[str, Any]) -> Iterator[float]:
 
 
 def encode(prices: Prices) -> str:
-    """The text of a file."""
+    """The prices as a file's text."""
     said = {"version": VERSION, "as_of": prices.as_of, "prices": prices.by_region}
     return json.dumps(said, indent=1, sort_keys=True) + "\n"
 
 
 def decode(text: str) -> Prices:
-    """The prices in a file's text. Raises ValueError for anything that `encode` did not write."""
+    """The prices in a file's text. Raises ValueError if `encode` did not write it."""
     said = json.loads(text)
     if not isinstance(said, dict) or said.get("version") != VERSION:
         raise ValueError("not a file of prices of this version")

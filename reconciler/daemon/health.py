@@ -1,7 +1,7 @@
-"""Whether the loop does its work: red when no complete sweep is recent enough. Pure.
+"""Health of the loop: unhealthy if no complete sweep is recent enough. Pure.
 
-Complete means that everything that was to be looked at was seen. What could not be removed is dirt
-and stands in the metrics; what could not be seen is blindness, and only that is ill health.
+Complete means that everything in scope was read. Resources that could not be removed are reported
+in the metrics; only resources that could not be read make the loop unhealthy.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from reconciler.daemon.schedule import Intervals
 from reconciler.util import humanize
 
 LONGEST_ROUND = 900.0
-"""Seconds that a round under way may take before its own time counts against it: machines shut
-down gracefully, and only then their disks can go."""
+"""Seconds of a running round that are not a delay: graceful shutdowns delay volume deletions."""
 
 _TWICE = 2
 
 
 @dataclass(frozen=True)
 class LoopStatus:
-    """What the loop has done so far; times are seconds on the loop's clock.
+    """State of the loop so far; times are seconds on the loop's clock.
 
-    `complete` and `full` are when the last complete round of any kind, and the last complete full
-    one, ended: when the loop began, before the first. `running` is when the present one began.
+    `complete` and `full` are the end times of the last complete round of any kind, and of the last
+    complete full round; before the first, the start time of the loop. `running` is the start time
+    of the current round.
     """
 
     complete: float
@@ -34,7 +34,7 @@ class LoopStatus:
 
     @staticmethod
     def born(now: float) -> LoopStatus:
-        """Before the first round: it has as long as any other."""
+        """Before the first round: it may take as long as any other."""
         return LoopStatus(now, now)
 
     def begun(self, now: float) -> LoopStatus:
@@ -42,7 +42,7 @@ class LoopStatus:
         return replace(self, running=now)
 
     def ended(self, now: float, *, full: bool, why: str) -> LoopStatus:
-        """The round has ended; `why` says what it missed, '' for a complete one."""
+        """A round has ended; `why` says what it could not read, '' for a complete round."""
         rounds = self.rounds + 1
         if why:
             return replace(self, running=None, rounds=rounds, why=why)
@@ -51,7 +51,7 @@ class LoopStatus:
 
 
 def problems(pulse: LoopStatus, intervals: Intervals, now: float) -> tuple[str, ...]:
-    """Why the loop is not well; empty when it is."""
+    """Why the loop is unhealthy; empty if it is healthy."""
     working = 0.0 if pulse.running is None else min(now - pulse.running, LONGEST_ROUND)
     found = [
         _late("sweep", now - pulse.complete - working, intervals.every),

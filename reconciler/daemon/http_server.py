@@ -1,6 +1,6 @@
-"""The loop's small door: pages by HTTP, for Prometheus and for whoever asks whether it is well.
+"""The loop's HTTP server: metrics for Prometheus, and health checks.
 
-Loopback unless told otherwise. It only reads, takes no input but a path, and knows no secrets.
+Listens on loopback by default. It only reads, takes no input but a path, and knows no secrets.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from socketserver import TCPServer
 from reconciler.errors import ConfigError
 
 TIMEOUT = 10.0
-"""Seconds for a client to say what it wants."""
+"""Seconds for a client to send its request."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """An answer."""
+    """A response."""
 
     body: bytes
     status: int = 200
@@ -29,12 +29,12 @@ class Page:
 
 
 Pages = Mapping[str, Callable[[], Page]]
-"""By path."""
+"""Pages by path."""
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where to listen. Port 0 is any that is free."""
+    """The listen address. Port 0 means any free port."""
 
     host: str
     port: int
@@ -58,9 +58,9 @@ class Address:
 
 @contextlib.contextmanager
 def opened(address: Address, pages: Pages) -> Iterator[Address]:
-    """Answer at the address while the body runs; yields the address with its real port.
+    """Serve at the address while the body runs; yields the address with its real port.
 
-    Raises ConfigError where nobody can listen there.
+    Raises ConfigError if the address cannot be listened on.
     """
     try:
         server = _server(address, pages)
@@ -86,7 +86,7 @@ def _server(address: Address, pages: Pages) -> ThreadingHTTPServer:
             address_family = AF_INET6
 
         def server_bind(self) -> None:
-            """As any server: HTTP's own asks a name server for this computer's name first."""
+            """Bind without HTTPServer's DNS query for the host name of this computer."""
             TCPServer.server_bind(self)
 
     class Handler(_Handler):
@@ -102,10 +102,10 @@ class _Handler(BaseHTTPRequestHandler):
     sys_version = ""
 
     def do_GET(self) -> None:
-        """Answer with the page of that path."""
+        """Respond with the page of the path."""
         page = self.shown.get(self.path.partition("?")[0])
         answer = page() if page else Page(b"not found\n", 404)
-        # A reader that has gone is its own affair.
+        # Ignore a client that has disconnected.
         with contextlib.suppress(OSError):
             self._send(answer)
 
@@ -121,4 +121,4 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(page.body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Say nothing: Prometheus asks every few seconds."""
+        """Log nothing: Prometheus sends a request every few seconds."""

@@ -1,8 +1,8 @@
-"""One round of the loop: the configuration as it is now, the services, one sweep.
+"""One round of the loop: read the current configuration, open the services, sweep once.
 
-The configuration is read anew each time, so that a service is added without a restart. One that
-has become wrong fails the round, and the loop is soon unwell; it never sweeps by the old one, as
-what was taken out of it may have been taken out on purpose.
+The configuration is read again each time, so that a service is added without a restart. An invalid
+configuration fails the round, and the loop soon becomes unhealthy. The old configuration is never
+used instead, because a service may have been removed from it on purpose.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from reconciler.wiring.notifier_factory import notifier
 
 @dataclass
 class SweepIteration:
-    """Sweeps when called. Sessions live on from round to round while the configuration does.
+    """Sweeps when called. Sessions are reused by later rounds until the configuration changes.
 
-    `on_outcome` hears of every item, `on_answer` of every request to AWS, `on_sent` of notices.
+    Callbacks: `on_outcome` per resource, `on_answer` per AWS request, `on_sent` per notification.
     """
 
     load: Callable[[], Settings]
@@ -50,10 +50,10 @@ class SweepIteration:
         try:
             result = self._sweep(settings, unfinished_only=unfinished_only)
         except AccessDenied:
-            self._edges = None  # whoever logs in now is asked anew
+            self._edges = None  # use the credentials of a later login
             raise
         if result.gaps or result.left.unknown:
-            self._edges = None  # so is an account of many that could not be entered
+            self._edges = None  # retry an account that could not be entered
         return IterationResult(result, self._throttled)
 
     def _connected(self, settings: Settings) -> Edges:
@@ -87,7 +87,7 @@ class SweepIteration:
 
     def _told(self, outcome: Outcome) -> None:
         self.on_outcome(outcome)
-        # An item is finished: a good moment to stop, if somebody wants that.
+        # A resource is finished: a safe moment to stop on a signal.
         signals.between()
 
     def _heard(self, action: str, outcome: str) -> None:
@@ -96,7 +96,7 @@ class SweepIteration:
 
 
 def chosen(settings: Settings, names: Sequence[str]) -> Settings:
-    """The settings, if they have these services and anything to look at. Raises ConfigError."""
+    """The settings, if they have these services and any scope at all. Raises ConfigError."""
     for one in names:
         settings.service(one)
     settings.refuse_empty()

@@ -1,7 +1,7 @@
-"""The loop: a sweep every so often, for ever, whatever happens to one of them.
+"""The loop: sweeps at intervals, for ever, even if a sweep fails.
 
-A failed round says why and is tried again later; only a signal ends the loop. It keeps nothing
-that matters: whoever starts another one, here or elsewhere, goes on where this one stood.
+A failed round logs its cause and is retried later; only a signal ends the loop. It keeps no
+essential state: another loop, on any computer, can continue its work.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from reconciler.util.signals import Interrupted
 log = Logger()
 
 _LONGEST = 500
-"""Characters of a round's error in log and health; the command itself shows all of it."""
+"""Maximum characters of a round's error in log and health; the command shows all of it."""
 
 
 class Clock(Protocol):
-    """Time, and chance: what a test decides for itself."""
+    """Time and randomness; tests replace both."""
 
     def seconds(self) -> float:
         """Monotonic seconds."""
         ...
 
     def now(self) -> datetime:
-        """The time of day, for people."""
+        """The time of day, for display."""
         ...
 
     def sleep(self, seconds: float) -> None:
@@ -45,12 +45,12 @@ class Clock(Protocol):
         ...
 
     def chance(self) -> float:
-        """Anything from 0 to 1."""
+        """A random number from 0 to 1."""
         ...
 
 
 class RealClock:
-    """The computer's own."""
+    """The computer's own clock."""
 
     def seconds(self) -> float:
         return time.monotonic()
@@ -67,7 +67,7 @@ class RealClock:
 
 @dataclass(frozen=True)
 class IterationResult:
-    """What a round's sweep came to: its result, and how many of its calls AWS put off."""
+    """The result of a round's sweep, and how many of its calls AWS throttled."""
 
     result: SweepResult | None
     throttled: int = 0
@@ -75,9 +75,9 @@ class IterationResult:
 
 @dataclass(frozen=True)
 class Round:
-    """One turn of the loop. `error` is why it did nothing, or broke off; None where it did not.
+    """One turn of the loop. `error`: why it did nothing or was aborted; None if it did not fail.
 
-    `result` may stand beside an error of what comes after the sweep, and is None without one.
+    `result` may be set although a step after the sweep failed; it is None without a sweep.
     """
 
     full: bool
@@ -89,7 +89,7 @@ class Round:
 
     @property
     def missed(self) -> str:
-        """What it did not see, in words; '' for a complete round."""
+        """What the round could not read, in words; '' for a complete round."""
         if self.error is not None:
             return _said(self.error)
         result = self.result
@@ -105,7 +105,7 @@ class Round:
 
     @property
     def outcome(self) -> str:
-        """One word: complete, partial (something was not seen), refused (the breaker), failed."""
+        """One word: complete, partial (something was not read), refused (the breaker), failed."""
         if isinstance(self.error, Refused):
             return "refused"
         if self.error is not None:
@@ -114,19 +114,19 @@ class Round:
 
     @property
     def kind(self) -> str:
-        """What it looked at: `full` or `young`."""
+        """The kind of sweep: `full`, or `young` for an unfinished-only sweep."""
         return "full" if self.full else "young"
 
 
 Sweep = Callable[[bool], IterationResult]
-"""Sweeps once; young if asked so. Raises whatever a sweep raises."""
+"""Sweeps once; its argument is `unfinished_only`. Raises whatever a sweep raises."""
 
 OnRound = Callable[[Round], None]
 
 
 @dataclass
 class Loop:
-    """Sweeps until a signal comes. `pulse` may be read from any thread."""
+    """Sweeps until a signal arrives. `pulse` may be read from any thread."""
 
     sweep: Sweep
     intervals: Intervals
@@ -139,11 +139,11 @@ class Loop:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """Why the loop is not well now; empty when it is."""
+        """Why the loop is unhealthy now; empty if it is healthy."""
         return problems(self.pulse, self.intervals, self.clock.seconds())
 
     def run(self) -> None:
-        """Until the first signal, which lets the item under way be finished."""
+        """Run until the first signal; the current resource is still finished."""
         try:
             while True:
                 began = self.clock.seconds()
@@ -176,7 +176,7 @@ class Loop:
         except ToolError as trouble:
             error = trouble
         except Exception as bug:
-            # Told with its traceback. The next round may do better, and nobody else sweeps.
+            # Logged with its traceback. The next round may succeed, and no other process sweeps.
             log.exception("this is a bug", sweep="full" if full else "young")
             error = bug
         seconds = self.clock.seconds() - began
@@ -189,7 +189,7 @@ class Loop:
 
 
 def _said(error: Exception) -> str:
-    """The error on one line, with what there is to read as far as it is short."""
+    """The error on one line, with its detail, shortened."""
     if not isinstance(error, ToolError):
         return redact(f"this is a bug: {type(error).__name__}: {error}")
     whole = f"{error.message}: {error.detail}" if error.detail else error.message

@@ -1,7 +1,7 @@
-"""The loop's figures for Prometheus. The one module that knows prometheus-client.
+"""The loop's metrics for Prometheus. The only module that imports prometheus-client.
 
-Gauges say how it is as far as was seen last, counters what has happened since the loop began. What
-has no known price is counted apart, and never as 0.
+Gauges show the state as last read, counters the events since the loop began. Resources without a
+known price are counted separately, never as 0.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _NOT_DONE = (
 
 
 class Metrics:
-    """One loop's figures, in a registry of their own. Safe to tell from any thread."""
+    """The metrics of one loop, in a separate registry. Thread-safe."""
 
     def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._registry = CollectorRegistry()
@@ -64,15 +64,15 @@ class Metrics:
         return Counter(f"reconciler_{name}", help_, labels, registry=self._registry)
 
     def called(self, action: str, outcome: str) -> None:
-        """AWS has answered, or not."""
+        """Count an attempt to call AWS, answered or not."""
         self._calls.labels(action, outcome).inc()
 
     def noticed(self, way: str, outcome: str) -> None:
-        """A notice was `sent`, or `failed`."""
+        """Count a notification that was `sent` or `failed`."""
         self._notices.labels(way, outcome).inc()
 
     def item(self, outcome: Outcome) -> None:
-        """One thing's fate is known."""
+        """Count the outcome of one resource."""
         resource = outcome.resource
         service = resource.deploy.service if resource.deploy else ""
         if outcome.status is OutcomeStatus.GONE:
@@ -88,12 +88,12 @@ class Metrics:
         self._seen.round(done)
 
     def text(self) -> bytes:
-        """All of it, as Prometheus reads it."""
+        """All metrics in the Prometheus text format."""
         return generate_latest(self._registry)
 
 
 class _Seen:
-    """What the last sweeps saw, worked out when it is asked for: ages go on in between."""
+    """The state that the last sweeps read; computed at each scrape, because ages grow."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
@@ -111,7 +111,7 @@ class _Seen:
             self._orphans = self._orphans.after(done.result, full=done.full)
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """The gauges, as prometheus-client asks for them."""
+        """The gauges, requested by prometheus-client."""
         yield self._by_cause()
         yield from self._waste()
         unknown = "Services whose state could not be established"

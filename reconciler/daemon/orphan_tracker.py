@@ -1,7 +1,7 @@
-"""Things that nothing roots, from one sweep to the next. Pure.
+"""Tracks unrooted resources from one sweep to the next. Pure.
 
-A young sweep does not list everything, and what it does not list is not gone: it is remembered as
-last seen. So is what belongs to a service that has become unknown.
+An unfinished-only sweep does not list everything, and what it does not list is not gone: such a
+resource is kept as last seen. So are the resources of a service that has become unknown.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ Key = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Orphan:
-    """A thing that nothing roots, and why it is there.
+    """An unrooted resource, and why it still exists.
 
-    `cause` is `garbage` (the next sweep removes it), `blocked` (a sweep tried to, in vain), or the
+    `cause` is `garbage` (the next sweep removes it), `blocked` (a sweep tried and failed), or the
     reason for which it is kept.
     """
 
@@ -34,17 +34,17 @@ class Orphan:
 
     @property
     def service(self) -> str:
-        """The service that its tags name; '' where they name none."""
+        """The service that its tags name; '' if they name none."""
         return self.resource.deploy.service if self.resource.deploy else ""
 
     @property
     def waste(self) -> bool:
-        """Whether it is garbage, removed or not; the rest is kept for a reason."""
+        """Whether it is garbage, removable or not; all others are kept for a reason."""
         return self.cause in (GARBAGE, BLOCKED)
 
 
 def orphaned(plan: Plan) -> list[Verdict]:
-    """The verdicts on what nothing roots, of the services that are known."""
+    """The verdicts on unrooted resources, of the known services."""
     return [
         one
         for service_plan in plan.services
@@ -55,7 +55,7 @@ def orphaned(plan: Plan) -> list[Verdict]:
 
 @dataclass(frozen=True)
 class Orphans:
-    """All that are known of, by key."""
+    """All known orphans, by key."""
 
     known: Mapping[Key, Orphan] = field(default_factory=dict)
 
@@ -63,7 +63,7 @@ class Orphans:
         return iter(self.known.values())
 
     def after(self, result: SweepResult, *, full: bool) -> Orphans:
-        """What is known after a sweep."""
+        """The known orphans after a sweep."""
         tried = {
             one.resource.key for one in result.outcomes if one.status is not OutcomeStatus.GONE
         }

@@ -1,8 +1,8 @@
-"""When the loop sweeps next, and whether it looks at everything. Pure; times are seconds.
+"""Decides when the next sweep runs, and whether it is full. Pure; times are seconds.
 
-A full round looks at all that is ours, a young one only at what is labelled unfinished, which costs
-a fraction (docs/architecture.md). Who is throttled or fails waits longer each time: a sweep
-that pushes feeds what it suffers from.
+A full round reads everything that is ours, an unfinished-only round only the resources labelled
+unfinished, at a fraction of the cost (docs/architecture.md). After throttling or failures the loop
+waits longer each time, because more requests would make throttling worse.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 SPREAD = 0.1
-"""Waits differ by up to this part, so that many loops do not ask in step."""
+"""Waits vary by up to this part, so that many loops do not send requests at the same time."""
 
 _MOST_DOUBLINGS = 20
 
 
 @dataclass(frozen=True)
 class Intervals:
-    """Seconds from the beginning of one round to that of the next, and of one full round."""
+    """Seconds from the start of a round to the next start, and the same for full rounds."""
 
     every: float
     full: float
@@ -30,11 +30,11 @@ class Intervals:
 
 @dataclass(frozen=True)
 class Schedule:
-    """What the next round depends on.
+    """The state that decides the next round.
 
     `strikes`      bad rounds in a row: failed, or throttled
-    `full_misses`  full rounds in a row that did not see everything
-    `full_at`      when the last full round began; None before the first
+    `full_misses`  full rounds in a row that could not read everything
+    `full_at`      start time of the last full round; None before the first
     """
 
     intervals: Intervals
@@ -43,10 +43,10 @@ class Schedule:
     full_at: float | None = None
 
     def is_full(self, now: float) -> bool:
-        """Whether a round that begins now looks at everything.
+        """Whether a round that begins now is a full one.
 
-        A full round that missed something is tried again sooner than the next would come, but not
-        at once: young rounds go on in between.
+        An incomplete full round is retried before the next regular one, but not at once:
+        unfinished-only rounds continue in between.
         """
         if self.full_at is None:
             return True
@@ -56,7 +56,7 @@ class Schedule:
         return now - self.full_at >= again
 
     def after(self, began: float, *, full: bool, complete: bool, bad: bool) -> Schedule:
-        """The schedule after a round that began then."""
+        """The schedule after a round that began at `began`."""
         strikes = self.strikes + 1 if bad else 0
         if not full:
             return replace(self, strikes=strikes)
@@ -64,10 +64,9 @@ class Schedule:
         return replace(self, strikes=strikes, full_misses=misses, full_at=began)
 
     def wait(self, spent: float, chance: float) -> float:
-        """Seconds until the next round, after one that took `spent`; `chance` is within 0 and 1.
+        """Seconds until the next round, after one that took `spent`; `chance` is from 0 to 1.
 
-        Never less than a tenth of the interval: a round that takes longer than it must not make
-        the next follow at its heels.
+        Never less than a tenth of the interval, so that the loop pauses even after a long round.
         """
         interval = self.intervals.backed_off(self.strikes) * (1 + SPREAD * (2 * chance - 1))
         return max(interval - spent, interval * SPREAD)

@@ -1,1 +1,1 @@
-"""How plans, sweeps and audits look: text, HTML, JSON; `notifications` sends them."""
+"""The formats of plans, sweeps and audits: text, HTML, JSON; `notifications` sends them."""

@@ -1,6 +1,6 @@
-"""What a result is about: what was read of which account and region, and whose else is there. Pure.
+"""The scope of a result: what was read per account and region, and which foreign resources exist.
 
-One line while all was read; the whole table as soon as something was not, or when asked for.
+Pure. One line if everything was read; the whole table if something was not, or on request.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _RIGHT = (4, 5)
 
 
 def completeness_lines(reads: Iterable[Read], *, verbose: bool = False) -> list[str]:
-    """`read all of …` in one line, or a row an account, region and kind."""
+    """`read all of …` in one line, or a row for each account, region and kind."""
     rows = merged(reads)
     if not rows:
         return []
@@ -41,9 +41,9 @@ def completeness_lines(reads: Iterable[Read], *, verbose: bool = False) -> list[
 
 
 def elsewhere_lines(reads: Iterable[Read]) -> list[str]:
-    """The command for what AWS alone does not allow, where machines or databases were not reached.
+    """The command that finishes a sweep that could not reach machines or databases.
 
-    The same sweep, from another network: nothing that was done is done twice.
+    It is the same sweep, from another network: finished work is not repeated.
     """
     far = [one for one in reads if one.kind in (MACHINE, DATABASE) and one.service]
     services = sorted({one.service for one in far if one.status is not ReadStatus.READ})
@@ -102,7 +102,7 @@ def completeness_json(reads: Iterable[Read]) -> list[dict[str, Any]]:
 
 
 def stranger_lines(groups: Iterable[ForeignResources]) -> list[str]:
-    """A line a group of things that are not ours, with what they cost."""
+    """One line for each group of foreign resources, with their cost."""
     return [_stranger(one) for one in groups]
 
 

@@ -1,4 +1,4 @@
-"""Why one thing is kept or collected: what it is, and each rule that was asked, in order. Pure."""
+"""Explains why a resource is kept or collected: its facts and every rule, in order. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from reconciler.util.duration import format_duration
 
 
 def find(plan: Plan, id_: str) -> tuple[Verdict, ...]:
-    """The verdicts on the thing of that id or name, or on all things of that deploy."""
+    """The verdicts on the resource of that id or name, or on all resources of that deploy."""
     every = [one for service_plan in plan.services for one in service_plan.verdicts] + list(
         plan.strangers
     )
@@ -29,7 +29,7 @@ def find(plan: Plan, id_: str) -> tuple[Verdict, ...]:
 
 
 def explain_lines(plan: Plan, verdict: Verdict) -> list[str]:
-    """What it is, why, and what the next sweep does about it."""
+    """What the resource is, why it is kept or not, and what the next sweep does with it."""
     resource = verdict.resource
     status = "is garbage" if verdict.collect else "is kept"
     rows = [f"  {name:<11} {text}" for name, text in _answers(plan, verdict)]
@@ -57,7 +57,7 @@ _CHANGES: Mapping[Reason, str] = {
 
 
 def would_change(plan: Plan, verdict: Verdict) -> str:
-    """What would make another verdict of this one."""
+    """What would change this verdict."""
     resource, service_plan = verdict.resource, _todo(plan, verdict)
     if verdict.collect:
         return f"reconciler hold {resource.id}, or its service becoming unknown"
@@ -102,7 +102,7 @@ def _age(verdict: Verdict, service_plan: ServicePlan) -> str:
 
 
 def _seen(service_plan: ServicePlan) -> str:
-    """The times of what was judged by: the heap is listed first, the ledger read last."""
+    """The times of the reads: the inventory is listed first, the ledger read last."""
     root = service_plan.root
     if root.problem:
         return f"ledger not known: {humanize.one_line(root.problem)}"
@@ -130,7 +130,7 @@ def _questions(plan: Plan, verdict: Verdict) -> tuple[Question, ...]:
 
 
 def _asked_lines(asked: Sequence[Question]) -> Iterator[str]:
-    """A line a rule; it decides where an arrow says so."""
+    """One line per rule; an arrow marks the deciding rule."""
     if asked:
         yield "Asked, in this order, of what was read at these times (UTC):"
     for number, one in enumerate(asked, 1):

@@ -1,4 +1,4 @@
-"""Pieces of a page: cells, tables that sort, text that is only text. Pure but for its own files."""
+"""Parts of an HTML page: cells, sortable tables, escaped text. Pure, except for its own files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from reconciler.util import humanize
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell: safe HTML, what it sorts by, and its class."""
+    """One cell: safe HTML, its sort value, and its class."""
 
     html: str
     value: float | None = None
@@ -37,9 +37,9 @@ def _digest(text: str) -> str:
 
 
 def page(title: str, body: Iterable[str]) -> str:
-    """A whole document that needs nothing from anywhere.
+    """A self-contained document.
 
-    Its own policy lets no style and no script in but those that it came with.
+    Its Content-Security-Policy allows only its own style and script.
     """
     style, script = _own("report.css"), _own("report.js")
     policy = (
@@ -74,7 +74,7 @@ def table(
     rows: Iterable[Sequence[Cell]],
     foot: str = "",
 ) -> Iterator[str]:
-    """A table that can be sorted, in a frame that scrolls by itself on a small screen."""
+    """A sortable table, in a frame that scrolls horizontally on a small screen."""
     yield f'<div class="scroll" role="region" aria-labelledby="{id_}-caption" tabindex="0">'
     yield f'<table class="sortable" id="{id_}">'
     yield f'<caption id="{id_}-caption">{text(caption)}</caption>'
@@ -90,25 +90,25 @@ def table(
 
 
 def number(shown: str, value: float) -> Cell:
-    """A figure, to the right."""
+    """A number, right-aligned."""
     return Cell(escape(shown), value, "num")
 
 
 def state_tag(state: str) -> str:
-    """A state as a coloured word."""
+    """A state as a coloured tag."""
     return f'<span class="tag {style_of(state)}">{text(state)}</span>'
 
 
 def style_of(state: str) -> str:
-    """The class that gives a state its colour."""
+    """The CSS class of a state's colour."""
     return f"s-{re.sub('[^a-z]+', '-', state.lower())}"
 
 
 def moment(time: datetime) -> str:
-    """To the minute, in UTC."""
+    """A UTC time, to the minute."""
     return f"{time:%Y-%m-%d %H:%M}"
 
 
 def text(said: str) -> str:
-    """Anybody's text as text: escaped, on one line, without what moves a cursor."""
+    """Untrusted text: escaped, on one line, without control characters."""
     return escape(humanize.one_line(said))

@@ -1,7 +1,7 @@
-"""The cost audit as one page of HTML: sums first, then what is left behind, then everything.
+"""The cost audit as an HTML page: sums first, then orphans, then all resources.
 
-Without scripts it says the same; it only does not sort. What is shown may be anybody's text (a
-tag), so all of it is escaped.
+Without scripts it shows the same, but cannot sort. It shows untrusted text (tags), so all of it is
+escaped.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from reconciler.output.ledger import iso
 from reconciler.util import humanize
 
 MOST = 5000
-"""Things listed one by one, the dearest first; a browser has to hold them."""
+"""Maximum number of listed resources, the most expensive first; a browser must hold them."""
 
 
 def html(report: Report) -> str:
@@ -56,7 +56,7 @@ def _scope(report: Report) -> str:
 
 
 def _troubles(report: Report) -> Iterator[str]:
-    """What is not known comes before every figure."""
+    """Show what is unknown before every figure."""
     for name, why in report.unknown.items():
         said = f"<strong>{text(name)} is unknown:</strong> {text(why)}"
         yield f'<p class="note" role="status">{said}</p>'
@@ -79,7 +79,7 @@ def _cards(report: Report) -> Iterator[str]:
 
 
 def _total(report: Report) -> Sum:
-    """Everything ours, as it is shown."""
+    """The sum of all our resources, as shown."""
     return as_shown(one.cost for one in report.rows)
 
 
@@ -92,7 +92,7 @@ def _card(name: str, big: str, small: str, *, bad: bool = False) -> str:
 
 
 def _bar(report: Report) -> Iterator[str]:
-    """What every state costs: the words beside it say the same as the picture."""
+    """The cost of every state: the legend repeats the values of the picture."""
     states = sorted(report.states.items(), key=lambda one: -one[1].hourly)
     whole = sum(cost.hourly for _, cost in states)
     if not whole:
@@ -197,7 +197,7 @@ def _foreign(report: Report) -> Iterator[str]:
 
 
 def _identity(item: CostItem, *, why: bool = False) -> list[Cell]:
-    """Kind, id, deploy, state and age of a thing; below its id the reason, if it is wanted."""
+    """Kind, id, deploy, state and age of a resource; below its id the reason, if requested."""
     resource = item.verdict.resource
     deploy = resource.deploy
     release = resource.tags.get(t.RELEASE) or (deploy.short if deploy else "")
@@ -232,7 +232,7 @@ def _cost(cost: Sum, item: CostItem | None = None) -> list[Cell]:
 
 
 def _is_free(item: CostItem) -> bool:
-    """What AWS does not bill by itself: an image is billed as its snapshots."""
+    """Resources that AWS does not bill separately: an image is billed as its snapshots."""
     return not item.cost.unknown and not item.cost.hourly
 
 
@@ -241,7 +241,7 @@ def _is_unknown(cost: Sum) -> bool:
 
 
 def _hourly(cost: Sum, unit: str = "/h") -> str:
-    """What is known; a `+` says that some prices are not."""
+    """The known cost; a `+` means that some prices are unknown."""
     return "unknown" if _is_unknown(cost) else f"${cost.hourly:.4f}{_plus(cost.unknown)}{unit}"
 
 
@@ -252,7 +252,7 @@ def _money(cost: Sum) -> str:
 
 
 def _month(cost: Sum) -> str:
-    # The month of the hourly figure that is shown, as in every other form.
+    # Based on the hourly figure as shown, as in every other format.
     month = humanize.money(round(cost.hourly, 4) * MONTH)
     return "unknown" if _is_unknown(cost) else f"{month}{_plus(cost.unknown)}"
 

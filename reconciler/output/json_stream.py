@@ -1,4 +1,4 @@
-"""The lines of a JSON stream that every command shares; the deployer's events have that form."""
+"""The JSON stream lines that all commands share; the deployer's events use the same format."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def result_line(
     cure: str = "",
     answer: Mapping[str, Any] | None = None,
 ) -> str:
-    """Always the last line: the exit code, why and what to do next, or what was answered."""
+    """Always the last line: exit code, reason and cure, or the answer."""
     words = {"message": message, "detail": detail, "cure": cure}
     return _line(
         {"type": "result", "at": now(), "exit": int(code), **words, "answer": answer or {}}
@@ -33,13 +33,13 @@ def result_line(
 
 
 def item_line(item: Mapping[str, Any]) -> str:
-    """A line in between; `item` has its `type`."""
+    """A line between the first and the last; `item` has its `type`."""
     head = {"type": item["type"], "at": now()}
     return _line(head | dict(item))
 
 
 def now() -> str:
-    """The time as the stream has it: `2026-11-23T03:15:02.125Z`."""
+    """The current time in the stream's format: `2026-11-23T03:15:02.125Z`."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -1,4 +1,4 @@
-"""A ledger as people and programs read it."""
+"""Formats a ledger for people and programs."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Ledger
 
 Names = Mapping[DeployId, str]
-"""What the deploys' releases are called, where it is known."""
+"""The release names of the deploys, if known."""
 
 
 def iso(moment: datetime) -> str:
-    """A moment as JSON has it, to the second: `2026-11-23T03:15:02Z`."""
+    """A time in JSON's format, to the second: `2026-11-23T03:15:02Z`."""
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def ledger_json(ledger: Ledger | None) -> dict[str, Any]:
-    """The ledger as an object; without a `gen` where there is none."""
+    """The ledger as an object; without a `gen` if there is none."""
     if ledger is None:
         return {}
     live, lease = ledger.live, ledger.lease
@@ -41,7 +41,7 @@ def ledger_json(ledger: Ledger | None) -> dict[str, Any]:
 
 
 def ledger_lines(ledger: Ledger | None) -> list[str]:
-    """The ledger, one entry a line, as it is in DNS but for people."""
+    """The ledger, one entry per line, as in DNS but readable."""
     return [f"generation {ledger.gen}", *_entries(ledger)] if ledger else ["no ledger"]
 
 

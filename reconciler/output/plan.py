@@ -1,4 +1,4 @@
-"""A plan as people review it and programs read it: every act, its reason, its money. Pure."""
+"""Formats a plan for people and programs: every action, its reason, its cost. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from reconciler.util import humanize
 
 
 def names_of(verdicts: Iterable[Verdict]) -> Names:
-    """What the deploys' releases are called, as their things say."""
+    """The release names of the deploys, from the tags of their resources."""
     return {
         one.resource.deploy: humanize.one_line(one.resource.tags[t.RELEASE])
         for one in verdicts
@@ -36,7 +36,7 @@ def names_of(verdicts: Iterable[Verdict]) -> Names:
 
 
 def plan_lines(plan: Plan, cap: Cap, *, verbose: bool = False) -> list[str]:
-    """The whole plan: a line for the scope, a block a service, the sum, what was read."""
+    """The whole plan: a line for the scope, a block per service, the sums, the coverage."""
     lines = [_scope(plan), ""]
     for one in plan.services:
         lines += _service(one)
@@ -72,7 +72,7 @@ def _service(service_plan: ServicePlan) -> list[str]:
 
 
 def _swaps(service_plan: ServicePlan, names: Names) -> Iterator[str]:
-    """What changes without a deletion, in the order it is done."""
+    """The changes without a deletion, in the order of execution."""
     if service_plan.end is not None:
         ended = f"{service_plan.end.until:%H:%M:%S} in `{service_plan.end.step}`"
         yield f"  x lease     {service_plan.end.id}  ran out {ended}"
@@ -95,7 +95,7 @@ def _deletions(service_plan: ServicePlan, names: Names) -> Iterator[str]:
 
 
 def loads(plan: Plan, cap: Cap) -> dict[str, Load]:
-    """How much each service would lose, for those that would."""
+    """The deletions of each service that would have any."""
     found = {one.service: load(one, cap) for one in plan.services}
     return {name: one for name, one in found.items() if one.deletions}
 
@@ -121,13 +121,13 @@ def saving(resources: Iterable[Resource]) -> str:
     hourly = sum(price for price in prices if price is not None)
     most = "up to " if any(map(estimate.is_bound, every)) else ""
     more = " and what is not known" if None in prices else ""
-    # The month of what is shown, so that report, plan and sweep name the same figure.
+    # Computed from the figure that is shown, so that report, plan and sweep show the same.
     month = humanize.money(round(hourly, 4) * estimate.MONTH)
     return f"{most}{humanize.hourly(hourly)}, {month} in 30 days{more}"
 
 
 def plan_json(plan: Plan, cap: Cap) -> dict[str, Any]:
-    """The plan as an object: everything that `plan_lines` says, and the reasons for keeping."""
+    """The plan as an object: everything in `plan_lines`, plus the reasons for keeping."""
     return {
         "empty": plan.empty,
         "services": [_service_json(one, cap) for one in plan.services],
@@ -167,7 +167,7 @@ def _service_json(service_plan: ServicePlan, cap: Cap) -> dict[str, Any]:
 
 
 def verdict_json(one: Verdict) -> dict[str, Any]:
-    """A thing, what becomes of it and why."""
+    """A resource, its verdict and the reason."""
     resource = one.resource
     return {
         "kind": resource.kind,

@@ -1,4 +1,4 @@
-"""The cost audit as a table, JSON, CSV or markdown: the same figures, and they add up. Pure."""
+"""The cost audit as table, JSON, CSV or markdown: the same figures, and they add up. Pure."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from reconciler.output.plan import verdict_json
 from reconciler.util import humanize
 
 _SOME = 20
-"""Look-alikes named one by one in the table; JSON and HTML have them all."""
+"""Maximum number of look-alikes in the table; JSON and HTML list all."""
 
 HEADS = ("service", "release", "state", "since", "machines", "other", "$/h", "so far")
 _RIGHT = (6, 7)
@@ -50,7 +50,7 @@ _SHORT = (
     (KEY_PAIR, "key"),
     (TEMPLATE, "lt"),
 )
-"""What is counted under `other`; a network interface goes with its machine and costs nothing."""
+"""The kinds under `other`; a network interface is part of its machine and costs nothing."""
 
 
 def _cells(report: Report) -> list[tuple[str, ...]]:
@@ -81,13 +81,13 @@ def _row_cells(row: AuditRow, now: datetime | None, service: str) -> tuple[str, 
 
 
 def _since(born: datetime, now: datetime | None) -> str:
-    """The time of day if it was within the last one, else the day."""
+    """The time of day within the last 24 hours, else the date."""
     recent = now is not None and now - born < timedelta(hours=24)
     return f"{born:%H:%M}" if recent else f"{born:%b %d}"
 
 
 def _dollars(cost: Sum) -> str:
-    """What is known; a `+` says that some prices are not."""
+    """The known cost; a `+` means that some prices are unknown."""
     if cost.resources and cost.unknown == cost.resources:
         return "unknown"
     return f"{cost.hourly:.4f}{'+' if cost.unknown else ''}"
@@ -100,7 +100,7 @@ def _so_far(cost: Sum) -> str:
 
 
 def table(report: Report, *, verbose: bool = False) -> str:
-    """For people: the deploys, the orphans apart, what is wasted."""
+    """For people: the deploys, the orphans separately, and the waste."""
     cells = [HEADS, *_cells(report)]
     widths = [max(len(row[n]) for row in cells) for n in range(len(HEADS))]
     lines = [_aligned(row, widths) for row in cells]
@@ -116,7 +116,7 @@ def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def _orphan_lines(report: Report) -> list[str]:
-    """What nothing roots; then what only looks so, as far as it explains itself."""
+    """The orphans; then the look-alikes, up to a limit."""
     lines = ["", "orphans", *map(_orphan, report.orphans)] if report.orphans else []
     alike = [one for one in report.foreign if one.verdict.reason is Reason.LOOK_ALIKE]
     if alike:
@@ -150,7 +150,7 @@ def _foot(report: Report, *, verbose: bool = False) -> list[str]:
 
 
 def as_json(report: Report) -> dict[str, Any]:
-    """For programs: the figures unrounded, and every orphan with its reason."""
+    """For programs: unrounded figures, and every orphan with its reason."""
     return {
         "now": iso(report.now) if report.now else None,
         "prices": as_of(),
@@ -202,7 +202,7 @@ def _sum_json(cost: Sum) -> Mapping[str, Any]:
 
 
 def as_csv(report: Report) -> str:
-    """For spreadsheets: one deploy a line, no total, times in full."""
+    """For spreadsheets: one deploy per line, no total, full times."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     heads = ("service", "deploy", "release", "state", "since", "machines", "other")
@@ -216,7 +216,7 @@ def as_csv(report: Report) -> str:
 
 
 def _inert(text: str) -> str:
-    """A tag is anybody's text: a spreadsheet must not take it for a formula."""
+    """Escape untrusted text, so that a spreadsheet does not read a tag as a formula."""
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 

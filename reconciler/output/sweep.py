@@ -1,4 +1,4 @@
-"""What a sweep did, item by item; what it could not do is never left out. Pure."""
+"""Formats the result of a sweep per resource; failures are never omitted. Pure."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from reconciler.util import humanize
 
 
 def one_line(outcome: Outcome) -> str:
-    """One thing and what became of it, while the sweep goes on."""
+    """One resource and its outcome, during the sweep."""
     resource = outcome.resource
     why = f": {humanize.one_line(outcome.text)}" if outcome.text else ""
     return f"  {resource.kind:<17} {resource.id:<21} {outcome.status.value}{why}"
 
 
 def outcome_json(outcome: Outcome) -> dict[str, Any]:
-    """The same as an object of the stream, in the form the deployer's clean-up has too."""
+    """The same as an object of the stream, in the format of the deployer's clean-up."""
     resource = outcome.resource
     item = {
         "kind": resource.kind,
@@ -40,7 +40,7 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
 
 
 def in_lines(result: SweepResult, *, verbose: bool = False) -> list[str]:
-    """What was done, everything that is left, and what was read."""
+    """What was done, everything that is left, and the coverage."""
     removed = Counter(one.resource.kind for one in result.gone)
     lines = [f"Ended the lease of {one}." for one in result.ended]
     lines += [f"Forgot {one}." for one in result.forgotten]
@@ -53,7 +53,7 @@ def in_lines(result: SweepResult, *, verbose: bool = False) -> list[str]:
 
 
 def left_lines(result: SweepResult) -> list[str]:
-    """What remains: services not known, things not removed, deploys not finished, gaps, trouble."""
+    """What remains: unknown services, resources, unfinished deploys, gaps, problems."""
     last = {one.resource.key: one for one in result.outcomes}
     lines = [f"  {one.service} is unknown: {one.problem}" for one in result.left.unknown]
     for plan in result.left.services:
@@ -69,7 +69,7 @@ def left_lines(result: SweepResult) -> list[str]:
 
 
 def _cures(result: SweepResult) -> list[str]:
-    """What to do about what could not be read, each said once."""
+    """How to fix what could not be read, each cure once."""
     said = [gap.cure for gap in result.gaps]
     said += [
         one.root.cure or f"To see more   deployer status {one.service}"

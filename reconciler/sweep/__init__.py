@@ -1,1 +1,1 @@
-"""The sweep: reads the world, plans, carries the plan out, looks again."""
+"""The sweep: reads the cloud, plans, executes the plan, and reads again."""

@@ -1,15 +1,15 @@
-"""When a thing is believed to be gone. Pure, but for a clock that is passed in.
+"""Decides when a resource counts as gone. Pure; the clock is passed in.
 
-EC2's listings lag: "InvalidInstanceID.NotFound does not mean that the instance does not exist",
-not even after it was terminated (aws.md §1). So a look that does not show a thing proves nothing of
-a young one, which is what the clean-up of a failed release deletes. Absence is believed
+EC2's listings lag: "InvalidInstanceID.NotFound does not mean that the instance does not exist", not
+even after it was terminated (aws.md §1). So a listing without a young resource proves nothing, and
+the clean-up of a failed release deletes young resources. A resource counts as gone if
 
-- of what EC2 itself lists as terminated, deregistered or deleted;
-- of what it agreed to delete, and no longer lists (an instance stays listed for an hour, so it
-  has to be seen terminated);
-- of what was only in use by things that are believed gone, and went with them;
-- of what is old enough to have been listed everywhere for long;
-- of all else once every look of a while agreed.
+- EC2 itself lists it as terminated, deregistered or deleted;
+- AWS accepted its deletion, and no longer lists it (an instance stays listed for an hour, so it has
+  to be seen terminated);
+- it was in use only by resources that count as gone, and was deleted with them;
+- it is old enough to be in every listing, and is not listed;
+- otherwise, if every read for `AGREED` seconds did not show it.
 
 A database is listed by its own server, which does not lag.
 """
@@ -23,21 +23,21 @@ from datetime import datetime, timedelta
 from reconciler.model.resource import DATABASE, INSTANCE, Inventory, Resource
 
 STATES = frozenset({"terminated", "deregistered", "deleted"})
-"""States of things that are still listed for a while, and are no more."""
+"""States of resources that AWS still lists for a while but that no longer exist."""
 
 DYING = frozenset({"shutting-down", "deleting"})
-"""States on the way there."""
+"""States of resources that are being deleted."""
 
 LISTED_AFTER = timedelta(minutes=5)
-"""Older things are in every listing. AWS: "a couple of seconds up to a few minutes"."""
+"""Older resources are in every listing. AWS: "a couple of seconds up to a few minutes"."""
 
 AGREED = 10.0
-"""Seconds for which no look may have shown a younger thing."""
+"""Seconds for which no read may have shown a younger resource."""
 
 
 @dataclass
 class AbsenceTracker:
-    """What a clean-up knows to be gone. `now` is the ledger's clock, `clock` counts seconds."""
+    """What a clean-up knows to be gone. `now` is the ledger's time, `clock` counts seconds."""
 
     now: datetime
     known: set[str] = field(default_factory=set)
@@ -45,11 +45,11 @@ class AbsenceTracker:
     _missing: dict[str, float] = field(default_factory=dict)
 
     def agreed(self, resources: Iterable[Resource]) -> None:
-        """AWS has said that it deletes these."""
+        """Record that AWS accepted the deletion of these resources."""
         self._agreed.update(one.id for one in resources)
 
     def update(self, asked: Iterable[Resource], seen: Inventory, clock: float) -> list[Resource]:
-        """What of `asked` is not gone, after a look that showed `seen`."""
+        """Return the resources of `asked` that are not gone, after a read that showed `seen`."""
         shown = {one.id: one for one in seen.resources}
         unread = {one.kind for one in seen.gaps}
         left = []
@@ -65,12 +65,12 @@ class AbsenceTracker:
         return left
 
     def is_under_way(self, left: Iterable[Resource], seen: Inventory) -> bool:
-        """Whether waiting helps. What AWS did not find but lists has to be asked for again."""
+        """Whether waiting helps. If AWS did not find a resource but lists it, request it again."""
         stay = {one.id for one in seen.resources if one.state not in DYING}
         return any(one.id in self._agreed or one.id not in stay for one in left)
 
     def _believed(self, one: Resource, clock: float) -> bool:
-        """Whether that it was not shown now means that it is gone."""
+        """Whether the resource, which the last read did not show, counts as gone."""
         since = self._missing.setdefault(one.id, clock)
         if one.id in self.known or one.kind == DATABASE or clock - since >= AGREED:
             return True
@@ -83,16 +83,16 @@ class AbsenceTracker:
 
 @dataclass
 class Sightings:
-    """Of one thing whose id its create returned: whether it is gone, by one look after another.
+    """Whether a resource whose id its create call returned is gone, read by read.
 
-    What was never seen may only not be listed yet, however often it is missing.
+    A resource that was never seen may not be listed yet, however often it is missing.
     """
 
     seen: bool = False
     _missing: float | None = None
 
     def update(self, state: str | None, clock: float) -> bool:
-        """Whether it is gone, after a look that showed it in this state; None: it did not."""
+        """Whether it is gone, after a read that showed it in this state (None: not shown)."""
         if state is not None:
             self.seen, self._missing = True, None
             return state in STATES

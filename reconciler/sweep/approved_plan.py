@@ -1,4 +1,4 @@
-"""Carrying out what was agreed to: a plan's file and the world of now, side by side."""
+"""Executes an approved plan: compares the plan file with the current state."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from reconciler.plan.service_plan import Plan, ServicePlan, SweepRequest
 from reconciler.ports.service import ManagedService
 
 LARGEST = 50_000_000
-"""Bytes; a plan of a hundred thousand things is smaller."""
+"""Bytes; a plan of a hundred thousand resources is smaller."""
 
 
 def read(path: Path) -> str:
-    """The file's text. Raises ConfigError where it cannot be one of ours."""
+    """Return the file's text. Raises ConfigError if it cannot be a plan file."""
     try:
         if path.stat().st_size > LARGEST:
             raise ConfigError("this is not a plan: it is too large", cure=plan_file.CURE)
@@ -32,7 +32,7 @@ def read(path: Path) -> str:
 
 
 def write(path: Path, plan: Plan, shown: Mapping[str, Any], *, unfinished_only: bool) -> None:
-    """Write what was planned. Raises ConfigError where it cannot be written."""
+    """Write the plan to a file. Raises ConfigError if the file cannot be written."""
     now = known_now(plan) or datetime.now(UTC)
     text = plan_file.encode(plan_file.of(plan, now, unfinished_only=unfinished_only), shown)
     try:
@@ -42,9 +42,9 @@ def write(path: Path, plan: Plan, shown: Mapping[str, Any], *, unfinished_only: 
 
 
 def asks(agreed: PlanFile, services: Sequence[ManagedService]) -> dict[str, SweepRequest]:
-    """What is asked of every service: what was agreed to, and nothing of those not in the file.
+    """The request for every service: the approved actions; none for services not in the file.
 
-    Raises ConfigError where a service is not where it was.
+    Raises ConfigError if the address of a service has changed.
     """
     plan_file.check_homes(agreed, {one.name: one.home for one in services})
     return {
@@ -56,14 +56,14 @@ def asks(agreed: PlanFile, services: Sequence[ManagedService]) -> dict[str, Swee
 
 
 def check_time(agreed: PlanFile, seen: Plan) -> None:
-    """Raises Refused for a file that is too old by the ledgers' own time."""
+    """Raises Refused if the file is too old by the ledgers' own time."""
     now = known_now(seen)
     if now is not None:
         plan_file.check_age(agreed, now)
 
 
 def left_out(agreed: PlanFile, seen: Plan) -> tuple[str, ...]:
-    """What was agreed to and is not to be done any more, each with the reason."""
+    """The approved actions that are not executed any more, each with the reason."""
     todos = {one.service: one for one in seen.services}
     return tuple(
         line

@@ -1,8 +1,8 @@
-"""Carrying out the deletions of a plan, wave by wave.
+"""Executes the deletions of a plan, wave by wave.
 
-Before every wave both sides are read again, the things first and the ledger second, and what has
-changed its mind since the plan is left out: check and act lie as close together as AWS
-allows. Gone means that a later describe says so.
+Before every wave both sides are read again, the resources first and the ledger second. Resources
+that are no longer garbage are left out: check and deletion are as close together as AWS allows. A
+resource counts as gone only if a later describe call says so.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _MAY_BE_GONE = frozenset({OutcomeStatus.PENDING, OutcomeStatus.DONE, OutcomeStat
 
 
 AT_ONCE = 1000
-"""Things of a kind that are verified and then asked for: what TerminateInstances takes."""
+"""Resources of a kind per check and delete request: the maximum of TerminateInstances."""
 
 
 class Collector:
-    """Deletes a service's garbage; one outcome an item, and no item's failure stops the others."""
+    """Deletes a service's garbage; one outcome per resource; a failure does not stop the others."""
 
     def __init__(
         self, managed: ManagedService, on_outcome: OnOutcome, pace: Backoff | None = None
@@ -44,12 +44,12 @@ class Collector:
         self._pace = pace or Backoff(first=0.1, longest=5.0, deadline=managed.delete_limit)
         self._gone = gone.AbsenceTracker(NEVER)
         self._seen: tuple[Resource, ...] = ()
-        """The plan's things as they were when last seen: births are proved by them, too."""
+        """The plan's resources as last read; they are also needed to prove births."""
         self._was: tuple[str, ...] = ()
-        """The former addresses of the ledger, as it was when last read."""
+        """The former addresses of the ledger, as last read."""
 
     def collect(self, garbage: Sequence[Verdict]) -> tuple[Outcome, ...]:
-        """Delete what is garbage in `garbage`, sorted by wave, verified again before each call."""
+        """Delete the garbage of `garbage`, in waves, verified again before each call."""
         outcomes: list[Outcome] = []
         self._seen = tuple(one.resource for one in garbage)
         for _, group in groupby(self._seen, key=wave):
@@ -57,7 +57,7 @@ class Collector:
         return tuple(outcomes)
 
     def _wave(self, group: list[Resource]) -> Iterator[Outcome]:
-        """One wave's outcomes. A large one goes in parts, so that no check is old when it counts.
+        """One wave's outcomes. A large wave is split, so that each check is recent when it is used.
 
         AWS terminates 20 machines a second: the last of 10,000 waits for eight minutes.
         """
@@ -66,7 +66,7 @@ class Collector:
         for part in _parts(group):
             found = _failed(part, f"not asked for: {failed}") if failed else self._asked(part)
             asked += found
-            # Throttled, denied, unknown: what failed for all of a part will fail for the others.
+            # Throttled, denied, unknown: what fails for a whole part fails for the others too.
             if not failed and all(one.status is OutcomeStatus.FAILED for one in found):
                 failed = found[0].text
         for outcome in self._settle(asked):
@@ -74,10 +74,10 @@ class Collector:
             yield outcome
 
     def _verified(self, part: list[Resource]) -> dict[str, Verdict]:
-        """Verdicts of now, by id: things first, ledger second. What is gone is missing."""
+        """Current verdicts, by id: resources first, ledger second. Gone resources are missing."""
         listed = self._now(part)
         if not self._gone.update(part, listed, time.monotonic()):
-            return {}  # nothing to judge: volumes go with their machines
+            return {}  # nothing to judge: volumes are deleted with their machines
         near = self._near(part)
         more = self._now(near)
         listed = Inventory(listed.resources + more.resources, listed.gaps + more.gaps)
@@ -95,7 +95,7 @@ class Collector:
         return {one.resource.id: one for one in verdicts if one.resource.key in wanted}
 
     def _near(self, part: list[Resource]) -> list[Resource]:
-        """What else is to be looked at again: of much garbage only what has to do with `part`."""
+        """The other resources to read again: of much garbage, only those related to `part`."""
         own = {one.key for one in part}
         others = [one for one in self._seen if one.key not in own]
         if len(self._seen) <= AT_ONCE:
@@ -105,9 +105,9 @@ class Collector:
         return [one for one in others if one.id in named or not ids.isdisjoint(_names(one))]
 
     def _with_the_rest(self, fresh: Inventory, asked: Sequence[Resource]) -> Inventory:
-        """What is seen now, and beside it what was not asked for, as it was when last seen."""
+        """The resources as read now, plus those that were not read, as last seen."""
         keys = {one.key for one in (*asked, *fresh.resources)}
-        databases = any(one.kind == DATABASE for one in asked)  # these are listed all at once
+        databases = any(one.kind == DATABASE for one in asked)  # always listed all together
         rest = (one for one in self._seen if not (databases and one.kind == DATABASE))
         self._seen = (*fresh.resources, *(one for one in rest if one.key not in keys))
         return Inventory(self._seen, fresh.gaps)
@@ -124,7 +124,7 @@ class Collector:
         return Inventory(fresh.resources + databases.resources, gaps)
 
     def _asked(self, part: list[Resource]) -> list[Outcome]:
-        """Ask for the deletion of what is still garbage; whether it went is seen later."""
+        """Request the deletion of what is still garbage; `_settle` checks later that it is gone."""
         try:
             still = self._verified(part)
         except ToolError as error:
@@ -154,7 +154,7 @@ class Collector:
             return _failed(resources, error.message)
 
     def _settle(self, asked: Sequence[Outcome]) -> Iterator[Outcome]:
-        """Wait for what was asked to go; the rest keeps its fate, unless it went all the same."""
+        """Wait for the requested deletions; other outcomes stay unless the resource is gone."""
         pending = [one for one in asked if one.status in _MAY_BE_GONE]
         self._gone.agreed(one.resource for one in pending if not one.text)
         self._wait_until_gone([one.resource for one in pending])
@@ -182,7 +182,7 @@ class Collector:
             server = self._managed.reach.databases()
             if server is None:
                 return Outcome(resource, OutcomeStatus.BLOCKED, "no database server is configured")
-            assert resource.deploy is not None  # for the type checker: it has been judged
+            assert resource.deploy is not None  # for the type checker: `mark` has judged it
             act = FencedAct(0, resource.deploy, str(self._managed.address), self._was)
             ours = (*self._managed.app_roles, *self._managed.ignore_roles)
             server.drop(resource.name, act, ours)
@@ -194,7 +194,7 @@ class Collector:
 
 
 def _parts(group: list[Resource]) -> Iterator[list[Resource]]:
-    """At most so many of every kind; a deploy's things lie together: AWS finds them by its id."""
+    """At most AT_ONCE of each kind, sorted by deploy: AWS finds a deploy's resources by its id."""
     kinds: dict[str, list[Resource]] = {}
     for one in sorted(group, key=lambda each: each.tags.get(t.ID, "")):
         kinds.setdefault(one.kind, []).append(one)
@@ -217,7 +217,7 @@ def _refuse_unknown(fresh: Inventory, root: Root) -> None:
 
 
 def _refuse_unseen(fresh: Inventory, group: Sequence[Resource]) -> None:
-    """A database server out of reach hides databases: then a missing one is not gone."""
+    """An unreachable database server hides databases: a missing one does not count as gone."""
     kinds = {one.kind for one in group}
     gap = next((one for one in fresh.gaps if one.kind in kinds), None)
     if gap is not None:

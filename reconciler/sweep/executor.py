@@ -1,4 +1,4 @@
-"""Carries out the plan of one service: swaps, repairs, labels and deletions, in the safe order."""
+"""Executes the plan of one service: swaps, repairs, labels and deletions, in the safe order."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from reconciler.sweep.result import Tally
 
 
 class Executor:
-    """One service's plan, carried out in its order. A lost swap ends it: the next round decides."""
+    """Executes one service's plan in order. A lost swap ends it: the next round decides again."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Executor:
             self._tally.trouble.append(f"{service_plan.service}: {error}")
 
     def _swap(self, change: Callable[[Ledger], Ledger], at: tuple[str, ...] | None = None) -> None:
-        """Swap against the very value the plan was made from."""
+        """Swap against exactly the ledger value that the plan was made from."""
         seen = self._reading
         assert seen is not None
         assert seen.ledger is not None
@@ -87,7 +87,7 @@ class Executor:
         return Finish(repair.deploy, repair.role, gen, was, resources)
 
     def _forget(self, service_plan: ServicePlan) -> None:
-        """Label `left` first: what is not rooted, yet labelled retired, would count as lost."""
+        """Label `left` first: what is not rooted but labelled retired would count as lost."""
         for deploy in service_plan.forget:
             self._managed.label(service_plan.owned(deploy), Label.LEFT)
             self._swap(partial(ledgers.forget, deploy=deploy))

@@ -1,9 +1,9 @@
-"""Whether a sweep has to look once more when its work is done. Pure.
+"""Decides whether a sweep must read again after its work. Pure.
 
-A look after the work finds what the first one missed: things of a release that has just died may be
-listed late (aws.md §1), and a repair may change what else there is to do. Where neither can be, it
-would only say again what every deletion has already seen for itself, at the price of the whole
-index: so what is left follows from the plan.
+A read after the work finds what the first read missed: resources of a release that has just died
+may be listed late (aws.md §1), and a repair may change what else has to be done. If neither is
+possible, another read would only repeat what every deletion has already verified, and would cost
+the whole index: then the remaining work is computed from the plan.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from reconciler.plan.service_plan import Plan, ServicePlan
 from reconciler.sweep.absence import LISTED_AFTER
 
 SETTLED = LATE + LISTED_AFTER
-"""Of a deploy so old everything has long been made, and has long been in every listing."""
+"""All resources of a deploy of this age are created, and are in every listing."""
 
 Key = tuple[str, str, str]
 
 
 def is_settled(plan: Plan, gone: Collection[Key]) -> bool:
-    """Whether a plan that was carried out can have left nothing but what it did not name."""
+    """Whether an executed plan leaves no work except what it did not name."""
     return all(_is_done(one, gone) for one in plan.services)
 
 
@@ -40,7 +40,7 @@ def _is_old(resource: Resource, now: datetime) -> bool:
 
 
 def without(plan: Plan) -> Plan:
-    """What is left of a plan, all of whose deletions are gone."""
+    """The plan without its deletions, all of which are gone."""
     kept = tuple(
         replace(one, verdicts=tuple(each for each in one.verdicts if not each.collect))
         for one in plan.services

@@ -1,10 +1,10 @@
-"""A sweep's look: the tag index of everything, and the description of what is not plainly kept.
+"""Indexed scan: reads the tag index of everything, describes only what is not clearly kept.
 
-To describe each of 50,000 machines takes minutes, and of a clean account it is all in vain. So the
-index is read first, then the ledgers, and then only what they do not plainly keep is described
-(`reconciler.plan.prefilter`). The order is still safe (rule 2): nothing is judged that did not
-stand in the index, and whatever that showed and the later ledger does not root has ended.
-Descriptions only add what protects: births, holds, uses, addresses.
+Describing each of 50,000 machines takes minutes, and is useless if the account is clean. So the
+index is read first, then the ledgers, and then only resources that the ledgers do not clearly keep
+are described (`reconciler.plan.prefilter`). The order is still safe (rule 2): only resources in the
+index are judged, and what the index showed and the later ledger does not root has ended.
+Descriptions only add facts that protect resources: births, holds, uses, addresses.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from reconciler.ports.service import ManagedService
 from reconciler.sweep.snapshot import Snapshot, alive, each, list_databases, merge, read_roots
 
 AsksOf = Callable[[Mapping[str, Reading]], Mapping[str, SweepRequest]]
-"""What is asked of every service, once its ledger has been read."""
+"""Returns the request for every service, once its ledger has been read."""
 
 
 def full_asks(
@@ -36,7 +36,7 @@ def full_asks(
     *,
     unfinished_only: bool,
 ) -> Mapping[str, SweepRequest]:
-    """What is asked of every service: the ordinary, unless `asks` says more."""
+    """The request for every service: the default, unless `asks` says more."""
     full = {}
     for one in services:
         asked = asks.get(one.name) or SweepRequest(one.retention)
@@ -49,7 +49,7 @@ def full_asks(
 
 @dataclass(frozen=True)
 class Index:
-    """The tag indexes of every place, and when they were begun (monotonic seconds)."""
+    """The tag indexes of all regions, and when their reading began (monotonic seconds)."""
 
     began: float
     found: tuple[TagSummary, ...]
@@ -61,13 +61,13 @@ class Index:
 
 
 def read_index(services: Sequence[ManagedService], beside: OtherPlaces = NOTHING) -> Index:
-    """The index of every place. One that could not be read has a gap for every kind."""
+    """Read the index of every region. An unreadable index has a gap for every kind."""
     began = time.monotonic()
     return Index(began, tuple(each(_heaps(services, beside), _census)))
 
 
 def _census(heap: CloudInventory) -> TagSummary:
-    """The place's index. One that may not be entered is as unknown as one that does not answer."""
+    """The region's index. Access denied is treated like no answer: the region is unknown."""
     try:
         return heap.tag_summary()
     except (CloudError, AccessDenied) as error:
@@ -78,9 +78,9 @@ def _census(heap: CloudInventory) -> TagSummary:
 def glance(
     services: Sequence[ManagedService], index: Index, asks_of: AsksOf, beside: OtherPlaces = NOTHING
 ) -> Snapshot:
-    """The world as far as it is not plainly kept. Later rounds of a sweep use its first index.
+    """The cloud without what is clearly kept. Later rounds of a sweep reuse its first index.
 
-    What came to be after that is not this sweep's business, and what is gone is not described.
+    Resources created later are not part of this sweep; resources that are gone are not described.
     """
     heaps = {heap.place: heap for heap in _heaps(services, beside)}
     names = [one.name for one in services]
@@ -103,7 +103,7 @@ def _heaps(services: Sequence[ManagedService], beside: OtherPlaces) -> list[Clou
 
 
 def look_at(heap: CloudInventory, tag_summary: TagSummary, choice: prefilter.Choice) -> Inventory:
-    """What was chosen, and what that holds, is held by or was made from."""
+    """The chosen resources, what they use, what uses them, and what they were made from."""
     first = alive(heap.describe_groups(choice.wanted))
     beside = prefilter.neighbours(tag_summary, first.resources, choice.wanted)
     more = alive(heap.describe_groups(beside)) if beside else Inventory()

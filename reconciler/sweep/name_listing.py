@@ -1,7 +1,7 @@
-"""Asks for the other names of a service's zones, where something hangs on them (rule 13).
+"""Lists the other names of a service's zones, if a decision depends on them (rule 13).
 
-A zone may have thousands of records and an account five calls a second, so they are only listed
-where something that once served is about to go; then right before it does.
+A zone may have thousands of records, and an account five calls a second. So names are listed only
+if a deploy that once served is about to be forgotten or deleted; and again right before that.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ Answer = Listing | ToolError
 
 
 def read_names(managed: ManagedService) -> OtherNames:
-    """What the other names of the service's zones say now."""
+    """Read the other names of the service's zones now."""
     return _others(managed, _list(managed))
 
 
 def with_names(
     world: Snapshot, services: Sequence[ManagedService], asks: Mapping[str, SweepRequest]
 ) -> Snapshot:
-    """The world with the other names in its roots, of those services for which they matter."""
+    """The snapshot with the other names in its roots, for the services that need them."""
     wanted = [one for one in services if one.name in _needing(world, asks)]
     answers: dict[tuple[int, LedgerAddress], Answer] = {}
     roots = dict(world.roots)
@@ -49,14 +49,14 @@ def with_names(
 
 
 def witnessed_now(managed: ManagedService, root: Root, resources: Sequence[Resource]) -> Root:
-    """The root with the names as they are right now, where something that served would go."""
+    """The root with the names read now, if a deploy that served would be deleted."""
     if not is_needed(root, resources, ()):
         return root
     return replace(root, names=read_names(managed))
 
 
 def _needing(world: Snapshot, asks: Mapping[str, SweepRequest]) -> set[str]:
-    """The services of which something that once served may go."""
+    """The services of which a deploy that once served may be forgotten or deleted."""
     resources: dict[str, list[Resource]] = {}
     for one in world.inventory.resources:
         resources.setdefault(service_of(one), []).append(one)
@@ -71,7 +71,7 @@ def _needing(world: Snapshot, asks: Mapping[str, SweepRequest]) -> set[str]:
 
 
 def _zones_of(address: LedgerAddress) -> LedgerAddress:
-    """What is the same for services whose names are in the same zones."""
+    """The part of the address that is equal for services whose names are in the same zones."""
     return LedgerAddress("", address.zone_id, "", "", watched=address.watched)
 
 
@@ -89,7 +89,7 @@ def _others(managed: ManagedService, answer: Answer) -> OtherNames:
 
 
 def _told(world: Snapshot, managed: ManagedService, answer: Answer) -> Snapshot:
-    """The row of what was listed; what was not is a gap, so that the run does not end with 0."""
+    """Add the row of the listing; a failed listing is a gap: the run does not exit with 0."""
     place, inventory = _place(managed.home, managed.zone_account), world.inventory
     if isinstance(answer, Listing):
         row = Read(place, NAME, pages=answer.calls, calls=answer.calls)

@@ -1,8 +1,8 @@
-"""Driving one rooted deploy to its row of the table: database, machines, label last.
+"""Drives one rooted deploy to its row of the table: database, machines, label last.
 
-Idempotent: a commit is finished by whoever comes next (rule 7). Every act that can be undone
-carries the generation that justified it; a thing that has obeyed a newer one refuses, and then
-somebody newer is at work and we are not (rule 10).
+Idempotent: the next run finishes a commit (rule 7). Every reversible act carries the generation
+that justified it; a resource that has obeyed a newer generation refuses, and then a newer run is at
+work and this one must stop (rule 10).
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from reconciler.util.concurrency import side_by_side
 
 @dataclass(frozen=True)
 class Finish:
-    """A deploy to finish: its role, the generation that says so, and its things.
+    """A deploy to finish: its role, the generation that says so, and its resources.
 
     `was` are the former addresses of the ledger. `jobs_wait_for` are machines that may still run
-    the jobs that this one is to begin: its own are left as they are.
+    the jobs that this deploy must begin: then its own jobs are left as they are.
     """
 
     deploy: DeployId
@@ -44,21 +44,21 @@ class Finish:
     jobs_wait_for: tuple[str, ...] = ()
 
     def of(self, kind: str) -> list[Resource]:
-        """Its things of one kind."""
+        """Its resources of one kind."""
         return [one for one in self.resources if one.kind == kind]
 
 
 def finish(managed: ManagedService, work: Finish) -> tuple[Outcome, ...]:
-    """Drive the deploy's things to the table. Nothing is labelled where something failed.
+    """Drive the deploy's resources to the table. Nothing is labelled if an act failed.
 
-    A deploy that was left is shut before its jobs stop; a live one opens, then runs. Never
-    raises for what is out of reach: the outcome says it.
+    A deploy that is no longer live closes its database before its jobs stop; a live deploy opens
+    its database, then runs. An unreachable resource raises nothing: the outcome reports it.
     """
     desired = DESIRED[work.role]
     outcomes = [_database(managed, work, one, desired) for one in work.of(DATABASE)]
     outcomes += _machines(managed, work, desired)
-    # Evidence never had a job to stop, and that it answers nobody is often why it is kept: it is
-    # labelled all the same, or it would stand in the way of every release.
+    # A kept failed deploy never had a job to stop, and is often kept because it does not answer. It
+    # is labelled anyway, or it would block every release.
     if work.role is not Reason.KEPT and any(
         one.status is not OutcomeStatus.DONE for one in outcomes
     ):
@@ -91,8 +91,8 @@ def _machines(managed: ManagedService, work: Finish, desired: Desired) -> list[O
     gate = managed.gate
     if gate is None or desired.app is None:
         return []
-    # Not only those that run: one that people stopped has not been told anything, and does what it
-    # was told last once they start it again. It is not finished, and must not be labelled so.
+    # Not only running ones: a stopped machine did not receive the order, and does what it was last
+    # ordered once somebody starts it. It is not finished, and must not be labelled so.
     machines = work.of(INSTANCE)
     act = Act(
         work.generation,
@@ -112,7 +112,7 @@ def _jobs(work: Finish, gate: ActivationGate, desired: Desired) -> Jobs:
 
 
 def _waiting(outcome: Outcome, work: Finish, service: str) -> Outcome:
-    """The live deploy is not finished while somebody else may run its jobs (rule 18)."""
+    """The live deploy is not finished while another machine may run its jobs (rule 18)."""
     if outcome.status is not OutcomeStatus.DONE:
         return outcome
     others = ", ".join(work.jobs_wait_for)
@@ -158,9 +158,9 @@ def _why(error: ToolError) -> str:
 
 
 def _label(managed: ManagedService, work: Finish, desired: Desired) -> Sequence[Outcome]:
-    """Write the label, unless the ledger has changed while machines kept us waiting.
+    """Write the label, unless the ledger has changed during the wait for the machines.
 
-    A label has no fence: one that lands on what was forgotten meanwhile would make it lost.
+    A label has no fence: on a deploy that was forgotten meanwhile it would make the deploy lost.
     """
     units = digest(managed.gate)
     in_aws = [
@@ -184,7 +184,7 @@ def _is_due(resource: Resource, desired: Desired, units: str) -> bool:
 
 
 def takes_writes(outcome: Outcome) -> bool:
-    """Whether this is a database that should have been shut and goes on taking writes."""
+    """Whether this is a database that should be closed but still takes writes."""
     resource = outcome.resource
     return (
         resource.kind == DATABASE

@@ -1,4 +1,4 @@
-"""What a sweep did, and the tally that it is made from."""
+"""What a sweep did, and the tally it is built from."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from reconciler.sweep.snapshot import Snapshot
 
 @dataclass(frozen=True)
 class SweepResult:
-    """What a sweep did. `left` is what is still to do when it stopped, `gaps` what it missed.
+    """What a sweep did. `left`: work that remained when it stopped; `gaps`: what it could not read.
 
-    `left_out` says what had been agreed to and was not done, because it has changed since.
+    `left_out` lists approved actions that were not executed, because the state has changed since.
     """
 
     first: Plan
@@ -31,7 +31,7 @@ class SweepResult:
 
     @property
     def gone(self) -> tuple[Outcome, ...]:
-        """The things that are gone."""
+        """The outcomes of resources that are gone."""
         return tuple(one for one in self.outcomes if one.status is OutcomeStatus.GONE)
 
     @property
@@ -41,18 +41,18 @@ class SweepResult:
 
     @property
     def reads(self) -> tuple[Read, ...]:
-        """The rows of the completeness table: the last look, and the machines that were told."""
+        """The rows of the coverage table: the last read, and the machines that received orders."""
         return (*self.left.inventory.reads, *self.told)
 
     @property
     def clean(self) -> bool:
-        """Whether nothing is left to do and nothing was left unseen."""
+        """Whether no work is left and nothing was left unread."""
         return self.left.empty and not self.left.unknown and not self.gaps
 
 
 @dataclass
 class Tally:
-    """What was done so far; the last fate of each thing counts."""
+    """What was done so far; the last outcome of each resource counts."""
 
     outcomes: dict[tuple[str, str, str], Outcome] = field(default_factory=dict)
     ended: list[DeployId] = field(default_factory=list)
@@ -69,7 +69,7 @@ class Tally:
                 self.outcomes[one.resource.key] = one
 
     def recall(self, world: Snapshot) -> None:
-        """Whatever is listed is not gone, whatever was said before."""
+        """A listed resource is not gone, whatever an earlier outcome says."""
         for one in world.inventory.resources:
             known = self.outcomes.get(one.key)
             if known is not None and known.status is OutcomeStatus.GONE:
@@ -99,7 +99,7 @@ class Tally:
 
 
 def _told(outcome: Outcome, reached: ReadStatus) -> Read:
-    """A machine that was to be told something, as a row of the completeness table."""
+    """A machine that was to receive an order, as a row of the coverage table."""
     resource = outcome.resource
     note = "" if reached is ReadStatus.READ else f"{resource.id}: {outcome.text}"
     return Read(resource.place, MACHINE, reached, calls=1, note=note, service=service_of(resource))

@@ -1,7 +1,7 @@
-"""The sweep: observe, plan, carry out, in rounds while there is progress.
+"""The sweep: read, plan, execute, in rounds while there is progress.
 
-There is one clean-up mechanism. A failed deploy cleans up by a sweep scoped to its own id, a dead
-one is cleaned by the scheduled sweep, and no step has an undo of its own.
+There is one clean-up mechanism. A failed deploy cleans up by a sweep of its own id, the scheduled
+sweep cleans up a dead deploy, and no step has an undo of its own.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from reconciler.sweep.result import SweepResult, Tally
 from reconciler.sweep.snapshot import Snapshot, observe
 
 ROUNDS = 6
-"""A round more than the longest chain of causes; without progress the sweep stops earlier."""
+"""One round more than the longest chain of causes; without progress the sweep stops earlier."""
 
 READ_AGAIN = 20
-"""A tag index of so many pages is read anew for every look: else what came since is left."""
+"""A tag index of at most this many pages is read again for every round, to see new resources."""
 
 Asks = Mapping[str, SweepRequest]
 
@@ -38,7 +38,7 @@ def make_plan(
     unfinished_only: bool = False,
     beside: OtherPlaces = NOTHING,
 ) -> Plan:
-    """What a sweep would do now. Reads only."""
+    """The plan that a sweep would execute now. Reads only."""
     return _look(services, asks, unfinished_only, beside)[1]
 
 
@@ -56,7 +56,7 @@ def _look(
 
 @dataclass
 class _Scanner:
-    """The looks of one sweep. A young one sees little anyway; others begin with the tag index."""
+    """The scans of one sweep. Only full sweeps read the tag index."""
 
     services: Sequence[ManagedService]
     asks: Asks
@@ -85,9 +85,9 @@ def sweep(
     approve: Callable[[Plan], None] = lambda _: None,
     beside: OtherPlaces = NOTHING,
 ) -> SweepResult:
-    """Drive the services to their desired state, and say what is left.
+    """Drive the services to their desired state, and report what is left.
 
-    `approve` is shown every round's plan before it is carried out, and refuses it by raising.
+    `approve` receives every round's plan before it is executed, and refuses it by raising.
     """
     tally = Tally()
     eyes = _Scanner(services, asks, unfinished_only, beside)
@@ -118,7 +118,7 @@ def _of(whole: Plan, service: str) -> ServicePlan:
 def _plan(
     world: Snapshot, services: Sequence[ManagedService], asks: Asks, beside: OtherPlaces
 ) -> tuple[Snapshot, Plan]:
-    """The plan. What is of a service that was merely not chosen is no stranger."""
+    """The plan. A resource of a known but not selected service is not a foreign resource."""
     world = with_names(world, services, asks)
     whole = plan(world.inventory, world.roots, asks)
     strangers = (one for one in whole.strangers if service_of(one.resource) not in beside.known)

@@ -1,7 +1,7 @@
-"""Looking at the world in the one safe order: the heap first, the ledgers last (rule 2).
+"""Reads the state in the only safe order: the cloud inventory first, the ledgers last (rule 2).
 
-Whatever the heap shows and the later ledger does not root has ended, and garbage is stable. Read
-the other way round, a deploy born in between would look like garbage.
+What the inventory shows and the later ledger does not root has ended, and garbage stays garbage. In
+the opposite order, a deploy born in between would look like garbage.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ NEVER = datetime.fromtimestamp(0, UTC)
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The heap, then the root sets. `readings` are what swaps are made against."""
+    """The inventory, then the root sets. Swaps are made against `readings`."""
 
     inventory: Inventory
     roots: Mapping[str, Root]
@@ -74,7 +74,7 @@ def observe(
     unfinished_only: bool = False,
     beside: OtherPlaces = NOTHING,
 ) -> Snapshot:
-    """The world of these services, and of what lies beside them: heap first, ledger last."""
+    """Read these services and other configured places: inventory first, ledgers last."""
     began = time.monotonic()
     heaps = {heap.place: heap for heap in (*beside.heaps, *(one.heap for one in services))}
     scans = each(list(heaps.values()), lambda heap: _scan(heap, unfinished_only=unfinished_only))
@@ -87,7 +87,7 @@ def observe(
 
 @dataclass(frozen=True)
 class Ledgers:
-    """The root sets of one look, the readings behind them, and what it took to read them."""
+    """The root sets of one scan, the readings behind them, and the calls to read them."""
 
     roots: Mapping[str, Root]
     readings: Mapping[str, Reading]
@@ -95,7 +95,7 @@ class Ledgers:
     gaps: tuple[Gap, ...] = ()
 
     def world(self, inventory: Inventory) -> Snapshot:
-        """The world of these ledgers and the heap that was seen before them."""
+        """The snapshot of these ledgers and of the inventory that was read before them."""
         gaps = (*inventory.gaps, *self.gaps)
         whole = replace(inventory, reads=(*inventory.reads, *self.rows), gaps=gaps)
         return Snapshot(whole, self.roots, self.readings)
@@ -107,7 +107,7 @@ def read_roots(
     beside: OtherPlaces,
     began: float,
 ) -> Ledgers:
-    """Every ledger, after the heap; `began` is when its listing began (monotonic seconds)."""
+    """Read every ledger, after the inventory; `began`: start of its listing (monotonic seconds)."""
     answers, rows = _read_ledgers(services)
     readings: dict[str, Reading] = {}
     roots = {one.home.service: one for one in beside.roots}
@@ -124,14 +124,14 @@ def read_roots(
 
 
 def each(items: Sequence[T], act: Callable[[T], R]) -> list[R]:
-    """Places and servers side by side; none of them waits for another's time-out."""
+    """Run `act` concurrently for regions or servers; none waits for the time-out of another."""
     return side_by_side(items, act) if len(items) > 1 else [act(one) for one in items]
 
 
 def _read_ledgers(
     services: Sequence[ManagedService],
 ) -> tuple[dict[str, Reading | ToolError], list[Read]]:
-    """Every service's ledger, those of one account's zones together; and the rows of that."""
+    """Read every service's ledger, grouped by the account of the zones; with the coverage rows."""
     stores: dict[int, list[ManagedService]] = {}
     for one in services:
         stores.setdefault(id(one.ledgers), []).append(one)
@@ -157,10 +157,10 @@ def _ledger_rows(group: Sequence[ManagedService], got: Readings) -> list[Read]:
 
 
 def read_root(managed: ManagedService, fence: int = 0) -> tuple[Root, Reading | None]:
-    """The service's root set now; a ledger that cannot be read makes it unknown.
+    """The service's root set now; an unreadable ledger makes the service unknown.
 
-    Also one that we may not read: the other services' zones may well be open to us. Credentials
-    that are good for nothing have ended the run before, when the ledgers were located.
+    This includes a denied read: the zones of the other services may still be readable. Credentials
+    that are entirely invalid have ended the run earlier, when the ledgers were located.
     """
     try:
         reading = managed.ledgers.read(managed.address)
@@ -176,7 +176,7 @@ def _root(managed: ManagedService, answer: Reading | ToolError, fence: int) -> R
 
 
 def unread(home: ServiceLocation, error: ToolError, fence: int = 0) -> Root:
-    """The root set of a service of whose ledger `error` let nothing be known."""
+    """The root set of a service whose ledger could not be read because of `error`."""
     cure = error.cure or ("try again" if isinstance(error, CloudError) else "")
     return Root(
         home,
@@ -189,7 +189,7 @@ def unread(home: ServiceLocation, error: ToolError, fence: int = 0) -> Root:
 
 
 def root_of(managed: ManagedService, reading: Reading, fence: int = 0) -> Root:
-    """A reading as the root set that `mark` judges by."""
+    """Convert a reading to the root set that `mark` judges by."""
     was = reading.ledger.was if reading.ledger else ()
     return Root(
         replace(managed.home, was=was),
@@ -205,9 +205,9 @@ def root_of(managed: ManagedService, reading: Reading, fence: int = 0) -> Root:
 
 
 def list_databases(managed: ManagedService) -> DatabaseReadings:
-    """The service's databases as resources; a server out of reach is a gap, not an absence.
+    """The service's databases as resources; an unreachable server is a gap, not an absence.
 
-    Where we were told not to try, nothing has failed: it is said, and nothing is known of them.
+    If connections are disabled, nothing has failed: a row reports it, the databases are unknown.
     """
     place = managed.home.place
     row = Read(place, DATABASE, calls=1, service=managed.name)
@@ -227,13 +227,13 @@ def list_databases(managed: ManagedService) -> DatabaseReadings:
 
 
 def alive(inventory: Inventory) -> Inventory:
-    """Without the things that are listed but gone."""
+    """Without the resources that are listed but gone."""
     kept = tuple(one for one in inventory.resources if one.state not in STATES)
     return replace(inventory, resources=kept)
 
 
 def _scan(heap: CloudInventory, *, unfinished_only: bool) -> Inventory:
-    """The place's things. One that may not be entered is as unknown as one that does not answer."""
+    """The region's resources. Access denied is treated like no answer: the region is unknown."""
     try:
         return alive(heap.scan(unfinished_only=unfinished_only))
     except (CloudError, AccessDenied) as error:
@@ -244,7 +244,7 @@ def _scan(heap: CloudInventory, *, unfinished_only: bool) -> Inventory:
 def merge(
     scans: Sequence[Inventory], databases: Sequence[DatabaseReadings], beside: OtherPlaces
 ) -> Inventory:
-    """What was seen of all places and database servers, and beside them, in one order."""
+    """Merge the inventories of all regions, database servers and other places, sorted."""
     resources = [resource for scan in scans for resource in scan.resources]
     resources += [resource for one in databases for resource in one.resources]
     gaps = [gap for scan in scans for gap in scan.gaps]

@@ -1,1 +1,1 @@
-"""The composition root: puts the edges together for a configuration."""
+"""The composition root: connects the edges for a configuration."""

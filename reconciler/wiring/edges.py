@@ -1,4 +1,4 @@
-"""Puts the edges together for a configured service: the only place that knows all of them."""
+"""Connects the edges for a configured service: the only module that knows all of them."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ log = Logger()
 
 @dataclass
 class Edges:
-    """The sessions of one process, shared by the services of a place.
+    """The sessions of one process, shared by the services of an account region.
 
-    `reach` is what may be tried beside AWS: everything, unless it is a sweep that was told not to.
+    `reach` says which connections besides AWS are allowed: all, unless the sweep disables some.
     """
 
     settings: Settings
@@ -73,8 +73,8 @@ class Edges:
     def managed(self, service: Service, *, by_labels: bool = False) -> ManagedService:
         """The service with its ports. Raises ConfigError, AccessDenied, CloudError.
 
-        With `by_labels` the labels of what is live say where the ledger is if Route 53 cannot be
-        asked. Nothing is swept or released on their word.
+        With `by_labels`, if Route 53 is unavailable, the ledger's address is read from the tags of
+        live resources. No sweep or release uses such an address.
         """
         place = service.place
         zone = service.zone_place
@@ -130,9 +130,9 @@ class Edges:
 
 
 def located(ledgers: Route53Ledgers, service: Service) -> LedgerAddress:
-    """Where the ledger is, and the names around it. Raises ConfigError, CloudError.
+    """Locate the ledger, and the names around it. Raises ConfigError, CloudError.
 
-    A change batch is of one zone: a name that lies in another one cannot move with the record.
+    A change batch concerns one zone: a name in another zone cannot move with the record.
     """
     address = ledgers.locate(service.name, service.record)
     for name in service.also:
@@ -143,13 +143,13 @@ def located(ledgers: Route53Ledgers, service: Service) -> LedgerAddress:
                 cure=f"make {name} a CNAME of {service.record}, and take it out of `also`",
             )
     more = tuple(id_ for zone in service.witness_zones for id_ in ledgers.zone_ids(zone))
-    # The record's own zone always: a second name beside the record is the likeliest of all.
+    # Always include the record's own zone: a second name beside the record is the likeliest case.
     watched = tuple(dict.fromkeys((address.zone_id, *more))) if more else ()
     return replace(address, also=service.also, watched=watched)
 
 
 def _labelled(heap: Ec2Inventory, service: Service) -> LedgerAddress | None:
-    """The one ledger that the service's live things name; None if they do not agree."""
+    """The one ledger that the service's live resources name; None if they do not agree."""
     found = {
         one.tags.get(t.LEDGER, "")
         for one in heap.scan().resources
@@ -163,7 +163,7 @@ def _labelled(heap: Ec2Inventory, service: Service) -> LedgerAddress | None:
 
 
 def _postgres(admin: Secret) -> DatabaseServer:
-    from reconciler.database.postgres.engine import PostgresServer  # its driver is heavy
+    from reconciler.database.postgres.engine import PostgresServer  # a slow import
 
     return PostgresServer.from_url(admin.reveal())
 

@@ -1,7 +1,7 @@
-"""Opens what a run looks at: every account by its id first, then its regions, then the services.
+"""Opens the scope of a run: verifies every account, then lists regions, then opens services.
 
-What cannot be entered is unknown and stands in the result, and the others are done all the same.
-Only where nothing at all can be entered does the run end here, with the first cause.
+An inaccessible account or service is unknown and reported in the result; the others are processed.
+The run ends here, with the first cause, only if nothing is accessible.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from reconciler.util.concurrency import side_by_side
 from reconciler.wiring.edges import Edges
 
 ANY = "resource"
-"""As a gap's kind: every kind there."""
+"""As a gap's kind: every kind."""
 
 
 @dataclass(frozen=True)
 class Opened:
-    """The services in hand, and everything else that belongs into the result."""
+    """The services of this run, and everything else that the result includes."""
 
     services: tuple[ManagedService, ...]
     beside: OtherPlaces
@@ -40,7 +40,7 @@ class Opened:
 
 @dataclass
 class _Failures:
-    """What could not be entered; the first is the one to end with if nothing is left."""
+    """What could not be opened; the first error is raised if nothing is left."""
 
     accounts: dict[str, ToolError] = field(default_factory=dict)
     services: list[tuple[Service, ToolError]] = field(default_factory=list)
@@ -53,11 +53,11 @@ class _Failures:
 
 
 def opened(settings: Settings, names: Iterable[str] = (), edges: Edges | None = None) -> Opened:
-    """The named services with their ports, or all of them and every place that is configured.
+    """The named services with their ports; without names, all services and configured regions.
 
-    `edges` are those of an earlier run, whose sessions are still good.
-    Raises ConfigError where there is nothing to look at, and the first of AccessDenied, CloudError,
-    ConfigError where nothing could be entered.
+    `edges` are those of an earlier run, whose sessions are still valid. Raises ConfigError if the
+    scope is empty, and the first of AccessDenied, CloudError, ConfigError if nothing could be
+    opened.
     """
     asked = tuple(names)
     chosen = [settings.service(one) for one in asked] or list(settings.services.values())
@@ -88,7 +88,7 @@ def opened(settings: Settings, names: Iterable[str] = (), edges: Edges | None = 
 def _accounts(
     settings: Settings, chosen: Sequence[Service], *, everywhere: bool
 ) -> Mapping[str, str]:
-    """The accounts to enter, each with the region in which it is asked who we are."""
+    """The accounts to enter, each with the region for the identity check."""
     found: dict[str, str] = {}
     for one in chosen:
         found.setdefault(one.account, one.region)
@@ -103,7 +103,7 @@ def _accounts(
 
 
 def _enter(edges: Edges, accounts: Mapping[str, str], failed: _Failures) -> None:
-    """Ask STS in every account whose credentials these are, before anything else is asked."""
+    """Ask STS in every account whose credentials these are, before any other request."""
 
     def enter(account: str) -> ToolError | None:
         try:
@@ -119,7 +119,7 @@ def _enter(edges: Edges, accounts: Mapping[str, str], failed: _Failures) -> None
 
 
 def _service(edges: Edges, service: Service, failed: _Failures) -> ManagedService | None:
-    """The service with its ports; None where it could not be opened: then it is unknown."""
+    """The service with its ports; None if it could not be opened: then it is unknown."""
     for account in (service.account, service.zone_place.account):
         if account in failed.accounts:
             failed.services.append((service, failed.accounts[account]))
@@ -138,7 +138,7 @@ def _places(
     accounts: Mapping[str, str],
     failed: _Failures,
 ) -> list[AccountRegion]:
-    """Every account × region that is configured and can be entered, service or no service."""
+    """Every configured account × region that is accessible, with or without services."""
     homes = {one.place for one in chosen}
     entered = {one: region for one, region in accounts.items() if one not in failed.accounts}
     regions = partial(_regions, settings, edges, homes, failed)
@@ -157,13 +157,13 @@ def _regions(
     failed: _Failures,
     entry: AccountRegion,
 ) -> Sequence[str]:
-    """The regions to look at in one account."""
+    """The regions to scan in one account."""
     said = settings.reconciler
     own = sorted(one.region for one in homes if one.account == entry.account)
     if not said.regions:
         return own or sorted({one.region for one in homes} if said.accounts else ())
     if not said.all_regions and set(said.regions) <= set(own):
-        return said.regions  # where services live, their own listing says what is wrong
+        return said.regions  # regions of services: their own listing reports errors
     try:
         enabled = enabled_regions(edges.aws(entry))
     except (AccessDenied, CloudError) as error:

@@ -1,4 +1,4 @@
-"""The ways by which people are told: what stands in `[notices]`, ready to be used."""
+"""Builds the notifier from `[notices]`: webhook and SNS topic."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def notifier(
     told: NotificationHistory | None = None,
     on_sent: OnSent = lambda _way, _outcome: None,
 ) -> Notifier | None:
-    """Who tells people; None where nobody is to be told. `told` is what was said before."""
+    """The notifier; None if none is configured. `told` holds the earlier notifications."""
     said = settings.reconciler.notices
     ways: dict[str, Send] = {}
     if said.webhook is not None:
@@ -47,7 +47,7 @@ def notifier(
 
 
 def _publish(edges: Edges, topic: str, notice: Notice) -> None:
-    """Late: an account that cannot be entered is the notice's trouble, not the sweep's."""
+    """Opened late: an inaccessible account must fail the notification, not the sweep."""
     Topic(edges.aws(place_of(topic)), topic).publish(*for_mail(notice))
 
 
@@ -58,7 +58,7 @@ def _url(settings: Settings, edges: Edges) -> Secret:
 
 
 def _home(settings: Settings) -> AccountRegion:
-    """Where a parameter of no service is: beside the topic, else beside the first service."""
+    """The account region of a shared parameter: the topic's, else the first service's."""
     topic = settings.reconciler.notices.topic
     if topic is not None:
         return place_of(topic)

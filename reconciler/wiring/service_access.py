@@ -1,4 +1,4 @@
-"""Reaching a service's machines and databases: sessions when needed, keys pinned from tags."""
+"""Access to a service's machines and databases: lazy sessions, host keys pinned from tags."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FOLLOW_UP_WAIT = 20.0
 
 
 class SshConnector:
-    """SSH to the machines of one service, as its configuration says."""
+    """SSH to the machines of one service, as configured."""
 
     def __init__(self, service: Service, resolve: Callable[[Reference], Secret]) -> None:
         self._ssh = service.ssh
@@ -40,15 +40,15 @@ class SshConnector:
         deadline: float,
         sleep: Callable[[float], None] = time.sleep,
     ) -> Shell:
-        """A session on the machine that holds `host_key`. Raises CannotConnect.
+        """A session on the machine that has `host_key`. Raises CannotConnect.
 
-        `sleep` is called between two tries; what it raises ends them.
+        `sleep` is called between two attempts; an exception from it ends them.
         """
         timing = Timing(deadline, sleep=sleep)
         return ssh.connect(self._target(address), host_key, self._key(), timing)
 
     def shown_key(self, address: str, deadline: float) -> PublicHostKey:
-        """The host key a machine shows, unproved: for a person to compare."""
+        """The host key that a machine presents, unverified: for the user to compare."""
         return ssh.seen_host_key(self._target(address), Timing(deadline))
 
     def _target(self, address: str) -> SshTarget:
@@ -70,12 +70,12 @@ class SshConnector:
 
 
 def ssh_address(said: Instance, private: str, public: str) -> str:
-    """Where to reach a machine: its public address if it has one, unless told otherwise."""
+    """The address for SSH: the public address if there is one, unless configured otherwise."""
     return private if said.address == "private" else public or private
 
 
 class SshServiceAccess:
-    """`Reach` of one service over SSH (unless without a connector) and to its database server."""
+    """`ServiceAccess` of one service: SSH (none without a connector) and its database server."""
 
     def __init__(
         self,
@@ -90,8 +90,8 @@ class SshServiceAccess:
         self._server: DatabaseServer | None = None
 
     def shell(self, machine: Resource) -> Shell:
-        """See `Reach.shell`."""
-        from reconciler.machine.host_key import PublicHostKey  # cryptography is heavy
+        """See `ServiceAccess.shell`."""
+        from reconciler.machine.host_key import PublicHostKey  # a slow import
 
         if self._connector is None:
             raise NotTried("reach.machines = false in reconciler.toml")
@@ -107,7 +107,7 @@ class SshServiceAccess:
         return self._connector.connect(address, PublicHostKey.parse(tag), FOLLOW_UP_WAIT)
 
     def databases(self) -> DatabaseServer | None:
-        """See `Reach.databases`."""
+        """See `ServiceAccess.databases`."""
         with self._lock:
             if self._server is None and self._open is not None:
                 self._server = self._open()

@@ -1,8 +1,8 @@
-"""A leaner reading of one answer: DescribeTags, of which a large account has hundreds of pages.
+"""A faster parser of one answer: DescribeTags, which in a large account has hundreds of pages.
 
-botocore's parser asks its model about every element again; most of a listing's time went
-there. Here the same bytes go through the same XML parser into the same value. Anything
-that does not look exactly as expected is left to botocore's own parser.
+botocore's parser looks up the service model for every element; this took most of a listing's time.
+Here the same bytes go through the same XML parser into the same value. Any answer that does not
+look exactly as expected goes to botocore's own parser.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _ROW = {"key": "Key", "resourceId": "ResourceId", "resourceType": "ResourceType"
 
 
 class LeanParsers(ResponseParserFactory):
-    """botocore's parsers, but for EC2's."""
+    """botocore's parsers, except EC2's."""
 
     def create_parser(self, protocol_name: str) -> Any:
         """The parser of a protocol."""
@@ -26,7 +26,7 @@ class LeanParsers(ResponseParserFactory):
 
 
 class LeanParser(EC2QueryParser):
-    """botocore's parser, but for the answer of DescribeTags."""
+    """botocore's parser, except for the answer of DescribeTags."""
 
     def _do_parse(self, response: dict[str, Any], shape: Shape | None) -> Any:
         lean = read_tags(response["body"]) if shape is not None and shape.name == _SHAPE else None
@@ -36,7 +36,7 @@ class LeanParser(EC2QueryParser):
 
 
 def read_tags(body: bytes) -> dict[str, Any] | None:
-    """The answer as botocore would give it; None for what only botocore should judge."""
+    """The answer as botocore would parse it; None if botocore itself must parse it."""
     parser = XMLParser(encoding="utf-8")  # noqa: S314  # botocore's own; the bytes are AWS's
     try:
         parser.feed(body)
@@ -61,7 +61,7 @@ def read_tags(body: bytes) -> dict[str, Any] | None:
 
 
 def _rows(tag_set: Element, space: str) -> list[dict[str, str]] | None:
-    """The rows; None if there is an element that no row has, or one that a row has twice."""
+    """The rows; None if a row has an unknown element, or an element twice."""
     names = {space + name: key for name, key in _ROW.items()}
     item_tag = f"{space}item"
     rows = []

@@ -1,8 +1,8 @@
-"""botocore's errors turned into ours, once, at the fence; the foreign error stays the cause.
+"""Converts botocore's errors to ours, in one place; the original error stays the cause.
 
-What matters most here is one distinction: a *definite* answer (AWS refused, nothing was done)
-against an *unclear* one (the reply was lost, AWS broke down half-way). Only the first lets a
-caller of a mutating call go on as if nothing had happened.
+The important distinction: a *definite* answer (AWS refused, nothing was done) or an *unclear* one
+(the reply was lost, or AWS failed half-way). Only after a definite answer may the caller of a
+mutating call continue as if nothing had happened.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ THROTTLED = frozenset(
         "TooManyRequestsException",
     }
 )
-"""Refused for now, nothing was done: the same request may be sent again after a while."""
+"""Refused for now, nothing was done: the same request may be repeated later."""
 
 NO_CAPACITY = frozenset(
     {
@@ -92,10 +92,10 @@ _LOG_IN = "log in (aws sso login), or set AWS_PROFILE or the access key's variab
 
 @contextmanager
 def calling(action: str, *, mutating: bool = False) -> Iterator[None]:
-    """Around one AWS call: `action` is named in the message, `ec2:TerminateInstances`.
+    """Wrap one AWS call. `action` is named in the message, for example `ec2:TerminateInstances`.
 
-    Raises AccessDenied (no credentials, expired, denied, clock wrong), ConfigError, CloudUnclear
-    (a mutating call without a definite answer) and CloudError (all else, with AWS's `code`).
+    Raises AccessDenied (no credentials, expired, denied, clock wrong), ConfigError, CloudUnclear (a
+    mutating call without a definite answer) and CloudError (all else, with AWS's `code`).
     """
     try:
         yield
@@ -112,7 +112,7 @@ def calling(action: str, *, mutating: bool = False) -> Iterator[None]:
 
 
 def code_of(error: ClientError) -> str:
-    """AWS's error code, without the `Client.` that some answers put before it."""
+    """AWS's error code, without the prefix `Client.` of some answers."""
     return str(error.response.get("Error", {}).get("Code", "")).removeprefix("Client.")
 
 
@@ -154,7 +154,7 @@ def _lost(action: str, error: Exception, mutating: bool) -> CloudError:
 
 
 def _brief(said: str) -> str:
-    """Without the encoded authorisation message, which is a kilobyte that nobody can read."""
+    """Remove the encoded authorisation message: a kilobyte of unreadable text."""
     return _one_line(said.split("Encoded authorization failure message:", maxsplit=1)[0])
 
 

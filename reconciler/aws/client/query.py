@@ -1,8 +1,8 @@
-"""Reading EC2 in pages and chunks, and counting the calls.
+"""Reads EC2 in pages and chunks, and counts the calls.
 
-Things are described by a filter on their id, not by the id parameter: a filter passes over an id
-that is gone, where the parameter fails the whole call. A page that cannot be read raises, so that
-no half list is ever taken for a whole one.
+Resources are described by a filter on their id, not by the id parameter: a filter ignores an id
+that is gone, while the parameter makes the whole call fail. An unreadable page raises, so that an
+incomplete list is never used as a complete one.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from reconciler.aws.client.session import Aws
 from reconciler.model import tags as t
 
 FILTER_VALUES = 200
-"""EC2 takes at most 200 values in one request's filters."""
+"""EC2 accepts at most 200 values in one request's filters."""
 
 PAGE = 1000
 
 OWN_ID = frozenset({"image-id", "instance-id", "network-interface-id", "snapshot-id", "volume-id"})
-"""Filters by which the resources of a kind are found by their own ids."""
+"""Filters that select the resources of a kind by their own ids."""
 
 T = TypeVar("T")
 
 
 class Reads:
-    """The reads of one scan; `calls` counts the answers, `pages` those of listings."""
+    """The reads of one scan; `calls` counts all answers, `pages_read` those of listings."""
 
     def __init__(self, aws: Aws) -> None:
         self.place = aws.place
@@ -48,7 +48,7 @@ class Reads:
                 yield page
 
     def know(self, deploy: str, ids: Iterable[str]) -> None:
-        """These carry that `deploy-id`: 1,000 of them come in a page, by their ids only 200."""
+        """Record the deploy of these ids: a page holds 1,000 by `deploy-id`, but only 200 by id."""
         self._deploys.update((one, deploy) for one in ids if deploy)
 
     def by_filter(
@@ -56,7 +56,7 @@ class Reads:
     ) -> Iterator[dict[str, Any]]:
         """The pages for any number of `values` of the filter `name`.
 
-        Of very many ids whose deploys are known there may be more in the pages than was asked for.
+        For very many ids whose deploys are known, the pages may contain more than was requested.
         """
         if name in OWN_ID and len(values) > FILTER_VALUES and self._deploys.keys() >= set(values):
             name = f"tag:{t.ID}"
@@ -66,7 +66,7 @@ class Reads:
             yield from self.pages(operation, Filters=filters, **request)
 
     def unpaged(self, operation: str, name: str, values: Sequence[str]) -> Iterator[dict[str, Any]]:
-        """The answers for any number of `values` of a filter, where AWS knows no pages."""
+        """The answers for any number of `values` of a filter, for calls without pagination."""
         for chunk in chunks(values, FILTER_VALUES):
             yield self.call(operation, Filters=[{"Name": name, "Values": list(chunk)}])
 
@@ -79,13 +79,13 @@ class Reads:
 
 
 def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    """`items` in runs of at most `size`."""
+    """`items` in chunks of at most `size`."""
     for start in range(0, len(items), size):
         yield items[start : start + size]
 
 
 def tags_of(one: dict[str, Any]) -> dict[str, str]:
-    """All tags of a description, those of AWS's own services too."""
+    """All tags of a description, including those of AWS's own services."""
     return {tag["Key"]: tag["Value"] for tag in one.get("Tags") or ()}
 
 

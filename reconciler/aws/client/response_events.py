@@ -1,7 +1,7 @@
-"""Hears every answer of AWS: which action, and whether it was a good one.
+"""Reports every answer of AWS: the action, and the result of the attempt.
 
-botocore repeats reads by itself, so only here is seen how often AWS was really asked and how often
-it said "slower". Told of attempts, not of calls.
+botocore repeats reads by itself, so only here is the number of real requests and of throttled ones
+visible. Reports attempts, not calls.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import Any
 from reconciler.aws.client.errors import THROTTLED
 
 OK, REFUSED, SLOWER, LOST = "ok", "error", "throttled", "lost"
-"""What an attempt can come to: answered, refused, put off, or no answer at all."""
+"""The possible results of an attempt: answered, refused, throttled, or no answer."""
 
 OnAnswer = Callable[[str, str], None]
-"""Told the action (`ec2:DescribeTags`) and one of the words above, from any thread."""
+"""Called with the action (`ec2:DescribeTags`) and one of the results above, from any thread."""
 
 
 def listen(client: Any, on_answer: OnAnswer) -> None:
-    """Tell `on_answer` of every attempt of this client from now on."""
+    """Report every later attempt of this client to `on_answer`."""
 
     def heard(event_name: str, parsed_response: Any = None, **_: Any) -> None:
         service, operation = event_name.split(".", 2)[1:]
@@ -29,7 +29,7 @@ def listen(client: Any, on_answer: OnAnswer) -> None:
 
 
 def outcome(parsed: dict[str, Any] | None) -> str:
-    """What a parsed answer says; None is no answer."""
+    """The result of a parsed answer; None means no answer."""
     if parsed is None:
         return LOST
     error = parsed.get("Error")

@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def throttled(error: BaseException) -> bool:
-    """Whether AWS said definitely not now."""
+    """Whether AWS refused definitely, and only for now."""
     return (
         isinstance(error, CloudError)
         and not isinstance(error, CloudUnclear)
@@ -34,8 +34,8 @@ class Patience:
     def call(
         self, action: Callable[[], T], again: Callable[[BaseException], bool] = throttled
     ) -> T:
-        """What `action` returns; while its error satisfies `again`, tried until the deadline."""
-        # Heavy, and most sweeps change nothing.
+        """Return the result of `action`; repeat it until the deadline while `again(error)`."""
+        # The import is slow, and most sweeps change nothing.
         from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
         return Retrying(

@@ -1,6 +1,6 @@
-"""AWS's descriptions of its services, as botocore has them, found and read in less time.
+"""Loads botocore's service descriptions in less time.
 
-They are most of what a client costs to make, and a command that lives for a second makes four.
+They are most of the cost of creating a client, and a command that runs for a second creates four.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from botocore.loaders import JSONFileLoader, Loader
 
 
 class PlainJson(JSONFileLoader):
-    """botocore's descriptions as plain dicts, which keep their order too, in half the time."""
+    """Loads botocore's descriptions as plain dicts (which are ordered), in half the time."""
 
     def load_file(self, file_path: str) -> Any:
-        """The file's value without its ending `.json` or `.json.gz`; None where there is none."""
+        """The value of the file `file_path` plus `.json` or `.json.gz`; None if there is none."""
         for path, opened in ((f"{file_path}.json", open), (f"{file_path}.json.gz", gzip.open)):
             if Path(path).is_file():
                 with opened(path, "rb") as file:
@@ -29,7 +29,7 @@ class PlainJson(JSONFileLoader):
 
 
 class Descriptions(Loader):
-    """botocore's own, which would look through the folders of 400 services to find one."""
+    """botocore's loader, without its search of the folders of 400 services for one service."""
 
     def list_available_services(  # type: ignore[override]  # all that botocore asks of it
         self, type_name: str
@@ -38,14 +38,14 @@ class Descriptions(Loader):
         return Described(self, type_name)
 
     def every_service(self, type_name: str) -> list[str]:
-        """All their names, sorted; slow."""
+        """All service names, sorted; slow."""
         names: list[str] = super().list_available_services(type_name)
         return names
 
 
 @dataclass(frozen=True)
 class Described:
-    """Answers whether a service is there by looking for that one alone."""
+    """Answers whether a service exists by searching for that service alone."""
 
     loader: Descriptions
     type_name: str

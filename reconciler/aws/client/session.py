@@ -1,8 +1,8 @@
-"""Clients of one account and region, made when first used and only for the right account.
+"""Clients of one account and region, created on first use and only for the right account.
 
-Two kinds of client: reads are retried by botocore; creates and swaps get one attempt, because
-their retries must be ours, with the token fixed and the outcome read in between (aws.md §6). The
-endpoint is botocore's own business: AWS_ENDPOINT_URL leads to the sandbox.
+Two kinds of client: botocore retries reads; creates and swaps get one attempt, because our code
+must retry them, with a fixed token and with a read of the outcome in between (aws.md §6). botocore
+chooses the endpoint: AWS_ENDPOINT_URL leads to the sandbox.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ READS = Config(
     user_agent_extra="deployer",
 )
 ONCE = READS.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
-"""One attempt. `read_timeout` holds too: an answer later than that is a lost one."""
+"""One attempt. `read_timeout` still applies: a later answer counts as lost."""
 
 
 class _Account:
-    """Whose calls these are: one session an account, shared by the clients of its regions."""
+    """The credentials of one account: one session, shared by the clients of its regions."""
 
     def __init__(
         self, place: AccountRegion, role: str, profile: str, on_answer: OnAnswer | None
@@ -62,14 +62,14 @@ class _Account:
         self._verified = False
 
     def verify(self) -> None:
-        """Ask STS whose credentials these are, once. Raises as `Aws` says."""
+        """Ask STS once which account the credentials belong to. Raises as described in `Aws`."""
         with self.lock:
             if not self._verified:
                 self._check()
                 self._verified = True
 
     def client(self, service: str, region: str, config: Config) -> Any:
-        """botocore's session is not safe for threads, its clients are: hence the lock."""
+        """Create a client. The lock: botocore's session is not thread-safe, its clients are."""
         with self.lock, calling(f"a client for {service}"):
             made = self._authorised().create_client(service, region_name=region, config=config)
         if self._on_answer is not None:
@@ -103,10 +103,10 @@ class _Account:
 class Aws:
     """One account and region. Safe to share between threads.
 
-    `role` is an ARN to assume from the ambient credentials, '' for those themselves. The first
-    client asked for is preceded by GetCallerIdentity; every property raises AccessDenied for
-    another account than `place` says, for missing, expired or refused credentials, ConfigError
-    for an unknown profile, CloudError if STS does not answer. `on_answer` hears every attempt.
+    `role` is an ARN to assume from the ambient credentials, '' to use those directly. Before the
+    first client, GetCallerIdentity is called; every property raises AccessDenied for another
+    account than in `place`, for missing, expired or refused credentials, ConfigError for an unknown
+    profile, CloudError if STS does not answer. `on_answer` is called for every attempt.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ class Aws:
         self.buckets = TokenBuckets()
 
     def in_region(self, region: str) -> Aws:
-        """The same account elsewhere: its role is assumed, and its id checked, only once."""
+        """The same account in another region: role and account id are still checked only once."""
         other = Aws(replace(self.place, region=region))
         other._account = self._account
         return other
@@ -135,7 +135,7 @@ class Aws:
 
     @property
     def ec2_once(self) -> EC2Client:
-        """EC2, for what changes anything: one attempt a call."""
+        """EC2, for mutating calls: one attempt a call."""
         return cast("EC2Client", self._client("ec2", ONCE))
 
     @property
@@ -155,12 +155,12 @@ class Aws:
 
     @property
     def sns_once(self) -> Any:
-        """SNS, for notices: one attempt a call."""
+        """SNS, for notifications: one attempt a call."""
         return self._client("sns", ONCE)
 
     @property
     def pricing(self) -> Any:
-        """The Pricing API, which is in few regions."""
+        """The Pricing API, which exists in few regions."""
         return self._client("pricing", READS)
 
     @property
@@ -170,11 +170,11 @@ class Aws:
 
     @property
     def rds_once(self) -> Any:
-        """RDS, for what changes anything: one attempt a call."""
+        """RDS, for mutating calls: one attempt a call."""
         return self._client("rds", ONCE)
 
     def verify(self) -> None:
-        """Ask STS whose credentials these are, once an account. Raises as the class says."""
+        """Ask STS once per account whose credentials these are. Raises as the class says."""
         self._account.verify()
 
     def _client(self, service: str, config: Config) -> Any:
@@ -193,7 +193,7 @@ class Aws:
 
 
 def _pace(client: Any, buckets: TokenBuckets) -> None:
-    """Let every attempt of the client, botocore's own retries too, wait for its tokens."""
+    """Make every attempt of the client, including botocore's retries, wait for its tokens."""
 
     def before(request: Any, operation_name: str, **_: Any) -> None:
         machines = sum(key.startswith("InstanceId.") for key in request.data)
@@ -203,7 +203,7 @@ def _pace(client: Any, buckets: TokenBuckets) -> None:
         if ((parsed_response or {}).get("Error") or {}).get("Code") in THROTTLED:
             buckets.refused(event_name.rsplit(".", 1)[-1])
 
-    # Before the signature, which has a time in it.
+    # Before signing, because the signature contains the time.
     client.meta.events.register_first("request-created.ec2", before)
     client.meta.events.register("response-received.ec2", after)
 
@@ -219,7 +219,7 @@ class _Assumed(CredentialProvider):
         if source is None:
             raise NoCredentialsError
         self._fetcher = AssumeRoleCredentialFetcher(
-            # It makes nothing: tried again as a read is.
+            # It creates nothing, so it is retried like a read.
             client_creator=partial(ambient.create_client, region_name=region, config=READS),
             source_credentials=source,
             role_arn=role,

@@ -1,8 +1,8 @@
-"""EC2's token buckets, kept on our side: a call waits here rather than be refused there.
+"""EC2's token buckets, simulated locally: a call waits here instead of being refused by AWS.
 
-Every account and region has them, and a refused call costs a token too, so a clean-up that runs
-into them feeds its own throttling. Figures: EC2 Developer Guide, "Throttling for the EC2 API"
-(aws.md §1). Others drink from the same buckets: what is refused all the same empties ours.
+Every account and region has them, and a refused call costs a token too, so a clean-up that is
+throttled makes its own throttling worse. Figures: EC2 Developer Guide, "Throttling for the EC2 API"
+(aws.md §1). Limits are shared with other clients: a refused call empties the local bucket.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 
 class Size(NamedTuple):
-    """Tokens of a full bucket, and how many come back in a second."""
+    """Tokens of a full bucket, and tokens refilled per second."""
 
     tokens: float
     rate: float
@@ -41,7 +41,7 @@ SIZES: Mapping[str, Size] = {
     "DeleteNetworkInterface": Size(100, 5),
     "CopyImage": Size(100, 1),
 }
-"""A token a call. An action that is not named shares its class's bucket."""
+"""One token per call. An action that is not named uses the bucket of its class."""
 
 MACHINES: Mapping[str, Size] = {
     "RunInstances": Size(1000, 2),
@@ -49,10 +49,10 @@ MACHINES: Mapping[str, Size] = {
     "StopInstances": Size(1000, 20),
     "TerminateInstances": Size(1000, 20),
 }
-"""Beside that a token for every instance of the call."""
+"""In addition, one token for every instance of the call."""
 
 CAUTION = 0.98
-"""Part of the rate that is used: what is sent evenly does not arrive quite as evenly."""
+"""Part of the rate that is used, because evenly sent requests do not arrive evenly."""
 
 
 class _Bucket:
@@ -61,7 +61,7 @@ class _Bucket:
         self._left, self._then = size.tokens, now
 
     def take(self, count: float, now: float) -> float:
-        """Take tokens, perhaps in advance; returns the seconds until they are there."""
+        """Take tokens, possibly in advance; returns the seconds until they are available."""
         self._fill(now)
         self._left -= count
         return max(0.0, -self._left / self._rate)
@@ -85,7 +85,7 @@ class TokenBuckets:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def wait(self, action: str, machines: int = 0) -> None:
-        """Return when the action, on so many instances, may be sent. First come, first served."""
+        """Return when the action may be sent for so many instances. First come, first served."""
         with self._lock:
             now = self.clock()
             pause = self._bucket("calls", SIZES, class_of(action), now).take(1, now)
@@ -97,7 +97,7 @@ class TokenBuckets:
             self.sleep(pause)
 
     def refused(self, action: str) -> None:
-        """AWS says that a bucket is empty: so somebody else has drunk from it."""
+        """Empty the local bucket: AWS says it is empty, so another client has used it."""
         with self._lock:
             now = self.clock()
             self._bucket("calls", SIZES, class_of(action), now).drain(now)

@@ -1,4 +1,4 @@
-"""The actions that reading and cleaning up ask of AWS, and which of them are seldom asked."""
+"""The AWS actions for reading and cleaning up, and the rarely used ones among them."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ UNSEEN: Mapping[str, str] = {
     "pricing:GetProducts": "only where somebody refreshes the prices",
     "sts:AssumeRole": "only where [roles] names one for another account",
 }
-"""What an ordinary release, rollback and sweep never ask for, and why it is allowed all the same.
+"""Actions that an ordinary release, rollback or sweep never calls, and why they are allowed.
 
-`sts:GetCallerIdentity`, which every run begins with, is in no policy: it needs no permission.
+`sts:GetCallerIdentity`, the first call of every run, is in no policy: it needs no permission.
 """
 
 DESCRIBE = (

@@ -1,9 +1,9 @@
-"""Least privilege: the IAM policies that this product's own calls need, and nothing beyond.
+"""Least privilege: the IAM policies with exactly the permissions that this product needs.
 
-The one list of what may be asked of AWS. `config/iam` is written from it, `reconciler policy`
-prints it for a configuration, and tests hold it against what whole runs really ask. Conditions
-carry what a list of actions cannot: things are born with our tags, only what carries them and is
-not held is deleted, and records are swapped, never overwritten (docs/protocol.md).
+The only list of permitted AWS calls. `config/iam` is generated from it, `reconciler policy` prints
+it for a configuration, and tests compare it with the calls of whole runs. Conditions add what a
+list of actions cannot express: resources are created with our tags, only resources with our tags
+and without a hold are deleted, and records are swapped, never overwritten (docs/protocol.md).
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from reconciler.aws.iam.actions import DELETE, DESCRIBE, LIFT
 from reconciler.model import tags as t
 
 Document = dict[str, Any]
-"""A policy document, or a statement of one, as JSON has it."""
+"""A policy document, or one of its statements, as JSON values."""
 
 
 @dataclass(frozen=True)
 class Scope:
-    """Whose policy: the services of one account.
+    """The input of a policy: the services of one account.
 
-    `names` are the records that are swapped: each service's own, those that go along with it, and
-    its ledger's. `zones` are hosted zone ids, `watched` those whose names are witnesses,
-    `parameters` the paths of the `ssm:` references, `profiles` the names of the roles that the
-    machines have, `assumes` the ARNs of the roles that the sweep takes elsewhere. `notices` says
-    whether a sweep tells people, `topics` the ARNs of the SNS topics that it uses; `lifts` whether
-    it takes protection off what it deletes.
+    `names` are the records that are swapped: each service's own, its `also` names, and its
+    ledger's. `zones` are hosted zone ids, `watched` those whose names are witnesses, `parameters`
+    the paths of the `ssm:` references, `profiles` the role names of the machines, `assumes` the
+    ARNs of the roles that the sweep assumes in other accounts. `notices`: whether a sweep sends
+    notifications; `topics`: the ARNs of its SNS topics; `lifts`: whether it removes protection from
+    what it deletes.
     """
 
     account: str
@@ -47,17 +47,17 @@ class Scope:
 
 _MADE = ("instance", "volume", "network-interface", "image", "snapshot")
 _OF_HOOKS = ("elastic-ip", "key-pair", "launch-template", "security-group")
-"""Kinds that the deployer makes none of, but a configuration's hooks may."""
+"""Kinds that the deployer does not create, but a configuration's hooks may."""
 
 _NO_ACCOUNT = frozenset({"image", "snapshot"})
-"""Kinds whose ARNs name no account."""
+"""Kinds whose ARNs contain no account."""
 
 _OURS = (t.HOST_KEY, t.ID, t.LEDGER, t.PART, t.STATE, t.UNITS)
 _WRITTEN = (t.NAME, t.BY, t.HOLD, t.HOST_KEY, t.ID, t.LEDGER, t.PART, t.RELEASE, t.STATE, t.UNITS)
 
 
 def deployer(scope: Scope) -> Document:
-    """For whoever runs `deployer`."""
+    """For the users of `deployer`."""
     return _document(
         _see(scope, "ec2:DescribeSubnets"),
         *_launch(scope),
@@ -84,7 +84,7 @@ def reconciler(scope: Scope) -> Document:
 
 
 def adopt(scope: Scope) -> Document:
-    """Beside the deployer's, once: the tags on a machine that has none of ours yet."""
+    """Once, in addition to the deployer's: tags a machine that has none of our tags yet."""
     condition = _only_tags(_WRITTEN)
     condition["Null"][f"aws:ResourceTag/{t.ID}"] = "true"
     condition["StringLike"] = {f"aws:RequestTag/{t.ID}": _ids(scope)}
@@ -95,7 +95,7 @@ def adopt(scope: Scope) -> Document:
 
 
 def hold(scope: Scope) -> Document:
-    """For people who use `reconciler hold` and `release`: that one tag, on what is ours."""
+    """For users of `reconciler hold` and `release`: only `deploy-hold`, on our resources."""
     condition = _only_tags((t.HOLD,))
     condition["StringLike"] = {f"aws:ResourceTag/{t.ID}": _ids(scope)}
     actions = ("ec2:CreateTags", "ec2:DeleteTags")
@@ -103,7 +103,7 @@ def hold(scope: Scope) -> Document:
 
 
 def guard(scope: Scope) -> Document:
-    """A deny for everybody else: nobody writes or removes the tags that ownership rests on."""
+    """A deny for all other principals: they cannot write or remove the ownership tags."""
     roles = [f"arn:aws:iam::{scope.account}:role/{one}" for one in ("deployer", "reconciler")]
     return _document(
         {
@@ -120,7 +120,7 @@ def guard(scope: Scope) -> Document:
 
 
 def prices(_: Scope) -> Document:
-    """Who refreshes the prices: public figures, of which AWS knows no resources."""
+    """For refreshing the prices: they are public and have no resource-level permissions."""
     return _document(_allow("AskForPrices", "pricing:GetProducts", "*"))
 
 
@@ -132,7 +132,7 @@ POLICIES: Mapping[str, Callable[[Scope], Document]] = {
     "guard": guard,
     "prices": prices,
 }
-"""Every policy there is, by the name of its file in config/iam."""
+"""Every policy, by the name of its file in config/iam."""
 
 
 def actions(document: Document) -> frozenset[str]:
@@ -161,7 +161,7 @@ def _allow(
 
 
 def _arns(scope: Scope, *kinds: str) -> list[str]:
-    """The ARNs of everything of these EC2 kinds, in the scope's regions."""
+    """The ARNs of all resources of these EC2 kinds, in the scope's regions."""
     return [
         f"arn:aws:ec2:{region}:{'' if kind in _NO_ACCOUNT else scope.account}:{kind}/*"
         for region in scope.regions
@@ -170,7 +170,7 @@ def _arns(scope: Scope, *kinds: str) -> list[str]:
 
 
 def _rds(scope: Scope) -> list[str]:
-    """The ARNs of everything of RDS."""
+    """The ARNs of all RDS resources."""
     kinds = ("db", "snapshot")
     return [
         f"arn:aws:rds:{one}:{scope.account}:{kind}:*" for one in scope.regions for kind in kinds
@@ -191,7 +191,7 @@ def _is_ours(scope: Scope) -> Document:
 
 
 def _only_tags(keys: Iterable[str]) -> Document:
-    """These tags and no others. `Null`, because ForAllValues is true where the key is absent."""
+    """Only these tags. `Null`, because ForAllValues is true if the key is absent."""
     return {
         "ForAllValues:StringEquals": {"aws:TagKeys": sorted(keys)},
         "Null": {"aws:TagKeys": "false"},
@@ -199,7 +199,7 @@ def _only_tags(keys: Iterable[str]) -> Document:
 
 
 def _see(_: Scope, *more: str) -> Document:
-    """`Describe*` knows no resource-level permission."""
+    """`Describe*` has no resource-level permissions."""
     return _allow("SeeEverything", (*DESCRIBE, *more), "*")
 
 
@@ -221,7 +221,7 @@ def _image(scope: Scope) -> list[Document]:
 
 
 def _tag_at_birth(scope: Scope) -> Document:
-    """Not instead of the conditions above: CreateTags is not evaluated when no tag is sent."""
+    """In addition to the conditions above: CreateTags is not evaluated when no tag is sent."""
     condition = {"StringEquals": {"ec2:CreateAction": ["RunInstances", "CreateImage"]}}
     return _allow("TagAtBirth", "ec2:CreateTags", _arns(scope, *_MADE), condition)
 
@@ -287,7 +287,7 @@ def _roles(scope: Scope) -> list[Document]:
 
 
 def _people(scope: Scope) -> list[Document]:
-    """Telling people, and writing on a thing that they were told of it."""
+    """Send notifications, and tag a resource with the time of its notification."""
     resources, key = _arns(scope, *_MADE), {**_is_ours(scope), **_only_tags((t.NOTICED,))}
     told = [_allow("SayWhenPeopleWereTold", "ec2:CreateTags", resources, key)]
     topics = [_allow("TellPeople", "sns:Publish", list(scope.topics))] if scope.topics else []

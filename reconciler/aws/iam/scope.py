@@ -1,6 +1,6 @@
-"""Whose policy it is: the part of the configuration that concerns one account.
+"""The scope of a policy: the part of the configuration that concerns one account.
 
-Which hosted zone a record is in, only Route 53 knows; who may not ask it can say so.
+Only Route 53 knows the hosted zone of a record; a user without access to it can name the zone.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ Locate = Callable[[Service], LedgerAddress]
 
 @dataclass(frozen=True)
 class GivenZones:
-    """Where ledgers are, from hosted zones that a person named: ids by zone name."""
+    """Locates ledgers by the hosted zones that the user named: ids by zone name."""
 
     ids: Mapping[str, str]
 
     def __call__(self, service: Service) -> LedgerAddress:
-        """The service's ledger. Raises ConfigError if no zone that was named holds its record."""
+        """The service's ledger. Raises ConfigError if no named zone contains its record."""
         around = [one for one in self.ids if f".{service.record}".endswith(f".{one}")]
         zone = max(around, key=len, default="")
         if not zone:
@@ -47,9 +47,9 @@ class GivenZones:
 
 
 def scope(settings: Settings, account: str, locate: Locate) -> Scope:
-    """What of the configuration is in `account`; '' where all of it is in one.
+    """The part of the configuration in `account`; '' if all of it is in one account.
 
-    Raises ConfigError where it has to be said which account, and what `locate` raises.
+    Raises ConfigError if the account must be specified, and what `locate` raises.
     """
     chosen = _account(settings, account)
     services = [one for one in settings.services.values() if one.account == chosen]

@@ -1,7 +1,7 @@
-"""The kinds of resources: one module each, and one written-out list.
+"""The resource kinds: one module each, and one explicit list.
 
-How birth is proved is pure and stands in `reconciler.gc.ownership`; what a kind costs in
-`reconciler.cost.estimate`; the order of deletion in `reconciler.plan.service_plan`.
+Proof of birth is pure and is in `reconciler.gc.ownership`; the cost of a kind is in
+`reconciler.cost.estimate`; the order of deletion is in `reconciler.plan.service_plan`.
 """
 
 from __future__ import annotations

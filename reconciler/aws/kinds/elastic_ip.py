@@ -1,7 +1,7 @@
-"""Elastic IPs. Termination lets go of them and never releases them, and idle they go on costing.
+"""Elastic IPs. Termination disassociates them but never releases them, and idle ones cost money.
 
-An address that was released may be anybody's a minute later (aws.md §3): one that stands in the A
-record is kept by `mark`, and one in use is refused by AWS.
+A released address may belong to another account a minute later (aws.md §3): `mark` keeps an address
+that is in the A record, and AWS refuses to release one in use.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from reconciler.model.tags import AccountRegion
 
 
 def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:
-    """The addresses of these allocation ids that are ours still."""
+    """The addresses of these allocation ids that the account still owns."""
     for answer in reads.unpaged("describe_addresses", "allocation-id", ids):
         for one in answer["Addresses"]:
             yield _resource(one, reads.place)
@@ -30,7 +30,7 @@ def delete(deleter: Deleter, resources: Sequence[Resource]) -> Iterator[Outcome]
 
 
 def _resource(one: dict[str, Any], place: AccountRegion) -> Resource:
-    # A NAT gateway or a load balancer holds an interface of which we see the id alone.
+    # A NAT gateway or a load balancer holds an interface; only the interface's id is visible.
     holder = one.get("InstanceId") or one.get("NetworkInterfaceId") or one.get("AssociationId")
     public = tuple(address for address in (one.get("PublicIp"),) if address)
     return Resource(
@@ -42,7 +42,7 @@ def _resource(one: dict[str, Any], place: AccountRegion) -> Resource:
         addresses=public,
         public=public,
         used_by=(holder,) if holder else (),
-        # One in use is billed with the machine or interface that has it.
+        # An associated address is billed with its machine or interface.
         public_ips=0 if holder else 1,
     )
 

@@ -1,7 +1,7 @@
-"""Images (AMIs) of our own account, disabled and deprecated ones included.
+"""Images (AMIs) of our own account, including disabled and deprecated ones.
 
-Deregistering leaves the snapshots: they are things of their own, with holds and proofs of their
-own, and go in the wave after. DeleteAssociatedSnapshots would take a held one along unasked.
+Deregistering leaves the snapshots: they are separate resources with their own holds and proofs, and
+are deleted in the next wave. DeleteAssociatedSnapshots would also delete held snapshots.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from reconciler.model.resource import IMAGE, Resource
 from reconciler.model.tags import AccountRegion, label_of
 
 OWN: dict[str, Any] = {"Owners": ["self"], "IncludeDeprecated": True, "IncludeDisabled": True}
-"""Without these DescribeImages shows everybody's and hides some of one's own (aws.md §2)."""
+"""Without these, DescribeImages lists foreign images and omits some of our own (aws.md §2)."""
 
 _GONE = frozenset({"InvalidAMIID.NotFound", "InvalidAMIID.Unavailable"})
 
 
 def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:
-    """The images of these ids; recently deregistered ones may still be listed, as such."""
+    """The images of these ids; recently deregistered ones may still be listed as deregistered."""
     for page in reads.by_filter("describe_images", "image-id", ids, **OWN):
         for one in page["Images"]:
             yield _resource(one, reads.place, shared=_is_shared(reads, one))
@@ -44,7 +44,7 @@ def snapshots_of(one: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _is_shared(reads: Reads, one: dict[str, Any]) -> bool:
-    """Whether another account may launch it: one call an image, so only for what may be garbage."""
+    """Whether another account may launch it: one call per image, so only for possible garbage."""
     if one.get("Public"):
         return True
     if label_of(tags_of(one)) not in YOUNG or one.get("State") != "available":

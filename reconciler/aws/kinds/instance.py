@@ -13,7 +13,7 @@ from reconciler.model.resource import INSTANCE, Resource
 from reconciler.model.tags import AccountRegion
 
 BATCH = 1000
-"""Ids that TerminateInstances takes."""
+"""The maximum number of ids per TerminateInstances call."""
 
 
 def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:
@@ -25,10 +25,10 @@ def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:
 
 
 def delete(deleter: Deleter, resources: Sequence[Resource]) -> Iterator[Outcome]:
-    """Terminate them. Idempotent; gracefully, so that it takes its time.
+    """Terminate them. Idempotent; the shutdown is graceful and takes time.
 
-    Termination protection is a person's word. It is lifted only where the configuration says so,
-    and only of what AWS has refused for it: by now that is garbage, verified a moment ago.
+    A person has set the termination protection. It is removed only if the configuration allows it,
+    and only from instances that AWS has refused: those are garbage that was verified a moment ago.
     """
     for one in _terminate(deleter, resources):
         if deleter.lifts and one.resource.id in deleter.protected:
@@ -44,7 +44,7 @@ def _terminate(deleter: Deleter, resources: Sequence[Resource]) -> Iterator[Outc
 
 
 def _lifted(deleter: Deleter, refused: Outcome) -> Iterator[Outcome]:
-    """Take the protection off, and ask again, once."""
+    """Remove the protection and repeat the request once."""
     resource, off = refused.resource, {"Value": False}
     why = deleter.lift(
         "modify_instance_attribute", InstanceId=resource.id, DisableApiTermination=off
@@ -64,7 +64,7 @@ def addresses_of(one: dict[str, Any]) -> tuple[str, ...]:
 
 
 def interface_addresses(interface: dict[str, Any]) -> list[str | None]:
-    """An interface's private addresses, each with the public one associated to it."""
+    """An interface's private addresses, each followed by its public address."""
     found: list[str | None] = []
     for one in (interface, *(interface.get("PrivateIpAddresses") or ())):
         found += [one.get("PrivateIpAddress"), (one.get("Association") or {}).get("PublicIp")]
@@ -72,7 +72,7 @@ def interface_addresses(interface: dict[str, Any]) -> list[str | None]:
 
 
 def public_of(one: dict[str, Any]) -> tuple[str, ...]:
-    """The public addresses it is billed for, the main one first."""
+    """The public addresses that it is billed for, the main one first."""
     found = [one.get("PublicIpAddress")]
     for interface in one.get("NetworkInterfaces") or ():
         found += interface_addresses(interface)[1::2]

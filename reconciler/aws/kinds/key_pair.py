@@ -1,6 +1,6 @@
-"""Key pairs. They cost nothing, but a name that is taken stands in the next deploy's way.
+"""Key pairs. They cost nothing, but a used name blocks the next deploy.
 
-Machines that were launched with one go on without it: only its public half is on them.
+Machines that were launched with a key pair work without it: they hold only the public key.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:
 
 
 def delete(deleter: Deleter, resources: Sequence[Resource]) -> Iterator[Outcome]:
-    """Delete them. Harmless twice: AWS says yes to one that is gone."""
+    """Delete them. Idempotent: AWS reports success for a deleted one."""
     yield from deleter.each("delete_key_pair", "KeyPairId", resources)
 
 

@@ -1,4 +1,4 @@
-"""What a kind says: how its things are described by id, and how they are deleted."""
+"""The interface of a resource kind: how to describe its resources by id, and how to delete them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from reconciler.model.tags import Label
 
 @dataclass(frozen=True)
 class Kind:
-    """`name` as DescribeTags has it. `describe` leaves out what is gone; `delete` asks only.
+    """`name` is DescribeTags' name. `describe` omits gone resources; `delete` only requests.
 
-    `listing` and `label` are for kinds that EC2's tags know nothing of: how all of them are
-    listed, and how one is labelled.
+    `listing` and `label` are for kinds without EC2 tags: how to list all resources, and how to
+    label one.
     """
 
     name: str

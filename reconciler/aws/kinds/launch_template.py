@@ -1,7 +1,7 @@
-"""Launch templates. They cost nothing; what their versions name must outlive them.
+"""Launch templates. They cost nothing; the resources their versions name must not be deleted first.
 
-A template of somebody else, or a held one, may launch from an image of ours: then the image is in
-use, and stays.
+A foreign or a held template may launch from an image of ours: then the image is in use, and is
+kept.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from reconciler.model.resource import TEMPLATE, Resource
 from reconciler.model.tags import AccountRegion
 
 PAGE = 200
-"""DescribeLaunchTemplates takes no more (B)."""
+"""The maximum page size of DescribeLaunchTemplates (B)."""
 
 _ASKED = ["$Default", "$Latest"]
 
 
 def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:
-    """The templates of these ids that exist, each with what its two versions in force name.
+    """The templates of these ids that exist, with what their default and latest versions use.
 
     There is no filter on the id, so all that carry a deploy-id are listed (B).
     """

@@ -1,4 +1,4 @@
-"""Network interfaces. A primary one goes with its instance; another must be detached first."""
+"""Network interfaces. A primary one is deleted with its instance; others must be detached first."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:
 
 
 def delete(deleter: Deleter, resources: Sequence[Resource]) -> Iterator[Outcome]:
-    """Delete those that are free, detach those that can be (the next round deletes them)."""
+    """Delete the free ones, detach the detachable ones (the next round deletes them)."""
     try:
         found = {
             one["NetworkInterfaceId"]: one.get("Attachment") or {}
@@ -63,7 +63,7 @@ def _raw(reads: Reads, ids: Sequence[str]) -> Iterator[dict[str, Any]]:
 
 def _resource(one: dict[str, Any], place: AccountRegion) -> Resource:
     attachment = one.get("Attachment") or {}
-    # What another service holds (a load balancer, RDS) names its owner instead of an instance.
+    # An interface of another service (a load balancer, RDS) has an owner instead of an instance.
     holder = attachment.get("InstanceId") or attachment.get("InstanceOwnerId")
     addresses = interface_addresses(one)
     public = tuple(dict.fromkeys(address for address in addresses[1::2] if address))

@@ -1,8 +1,7 @@
-"""What the two kinds of RDS share: listed whole with their tags, named by the end of their ARN.
+"""Code shared by the two RDS kinds: full listings with tags, ids from the end of the ARN.
 
-EC2's tag index does not know them, and RDS has no filter on tags, so each kind is listed as a
-whole: an account has 40 instances and 100 snapshots in a region unless it asked for more (aws.md
-§8).
+EC2's tag index does not contain RDS, and RDS has no filter on tags, so each kind is listed as a
+whole: an account has 40 instances and 100 snapshots in a region by default (aws.md §8).
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ def listed(reads: Reads, operation: str, field: str) -> Iterator[Raw]:
 
 
 def tags_of(one: Raw) -> dict[str, str]:
-    """The tags, which RDS gives along."""
+    """The tags, which are part of RDS's answer."""
     return {tag["Key"]: tag.get("Value", "") for tag in one.get("TagList") or ()}
 
 
@@ -45,7 +44,7 @@ def name_of(id_: str) -> str:
 
 
 def label(deleter: Deleter, resources: Sequence[Resource], label: Label) -> Iterator[Outcome]:
-    """Write the label on each: one call a thing."""
+    """Write the label on each: one call per resource."""
     tag = {"Key": t.STATE, "Value": label.value}
     for resource in resources:
         request = {"ResourceName": _arn(deleter, resource), "Tags": [tag]}
@@ -57,7 +56,7 @@ def label(deleter: Deleter, resources: Sequence[Resource], label: Label) -> Iter
 def delete(
     deleter: Deleter, resources: Sequence[Resource], operation: str, request: Callable[[str], Raw]
 ) -> Iterator[Outcome]:
-    """One deletion a thing; what is on its way out already is only waited for."""
+    """Request one deletion per resource; a resource that is being deleted is only waited for."""
     for resource in resources:
         if resource.state == "deleting":
             yield Outcome(resource, OutcomeStatus.PENDING, "being deleted")

@@ -1,7 +1,7 @@
-"""RDS instances. What a dead deploy's holds is a copy that nobody took into use: it goes whole.
+"""RDS instances. The instance of a dead deploy is an unused copy: nothing of it is preserved.
 
-So no final snapshot is made (it would be the next orphan) and its automated backups go along.
-Deletion protection is a person's word: told, and lifted only where the configuration says so.
+So no final snapshot is made (it would be the next orphan) and its automated backups are deleted. A
+person has set the deletion protection: it is reported, and removed only if configured.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ def listing(reads: Reads) -> Iterator[Resource]:
 
 
 def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:
-    """Those of these ids that exist."""
+    """The instances of these ids that exist."""
     wanted = set(ids)
     yield from (one for one in (listing(reads) if wanted else ()) if one.id in wanted)
 
 
 def delete(deleter: Deleter, resources: Sequence[Resource]) -> Iterator[Outcome]:
-    """Delete those that are not protected, as they are now."""
+    """Delete the instances that are not protected now."""
     try:
         found = {rds_api.end_of(one["DBInstanceArn"]): one for one in _raw(Reads(deleter.aws))}
     except (CloudError, AccessDenied) as error:
@@ -54,7 +54,7 @@ def delete(deleter: Deleter, resources: Sequence[Resource]) -> Iterator[Outcome]
 
 
 def _lifted(deleter: Deleter, resource: Resource) -> str:
-    """Take the protection off where that is configured; why it is still on, else ''."""
+    """Remove the protection if configured; return why it is still on, else ''."""
     if not deleter.lifts:
         return PROTECTED
     return deleter.on("rds").lift(
@@ -95,7 +95,7 @@ def _resource(one: rds_api.Raw, place: AccountRegion) -> Resource:
 
 
 def _type(one: rds_api.Raw) -> str:
-    """The class, and what makes its price another than a plain PostgreSQL's."""
+    """The class, plus what makes its price differ from a plain PostgreSQL instance."""
     more = [one.get("Engine", "")] if one.get("Engine") != "postgres" else []
     more += ["multi-az"] if one.get("MultiAZ") else []
     return " ".join([one.get("DBInstanceClass", ""), *more])

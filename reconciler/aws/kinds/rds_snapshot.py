@@ -1,4 +1,4 @@
-"""RDS snapshots, of every origin: those that AWS makes may carry our tags, and are look-alikes."""
+"""RDS snapshots of every origin: those made by AWS may carry our tags, and are look-alikes."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from reconciler.model.tags import AccountRegion
 
 
 def listing(reads: Reads) -> Iterator[Resource]:
-    """Every snapshot of the region that is our account's."""
+    """Every snapshot of our account in the region."""
     for one in rds_api.listed(reads, "describe_db_snapshots", "DBSnapshots"):
         yield _resource(one, reads.place)
 
 
 def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:
-    """Those of these ids that exist."""
+    """The snapshots of these ids that exist."""
     wanted = set(ids)
     yield from (one for one in (listing(reads) if wanted else ()) if one.id in wanted)
 
 
 def delete(deleter: Deleter, resources: Sequence[Resource]) -> Iterator[Outcome]:
-    """Delete them. An instance that was restored from one does not need it any more."""
+    """Delete them. An instance that was restored from a snapshot does not need it any more."""
     yield from rds_api.delete(
         deleter, resources, "delete_db_snapshot", lambda name: {"DBSnapshotIdentifier": name}
     )

@@ -1,8 +1,8 @@
-"""Security groups. What holds one: an interface that is in it, and a rule of another that names it.
+"""Security groups. In use by the interfaces in a group, and by rules of other groups that name it.
 
-Two groups that name each other can only go once one has lost its rule, so the rules by which the
-groups of one deletion name each other are revoked first. Rules of other groups are left alone: AWS
-then refuses (DependencyViolation), and the group stays and is told.
+Of two groups that name each other, one must lose its rule before it can be deleted, so the rules by
+which the groups of one deletion name each other are revoked first. Rules of other groups are not
+changed: AWS then refuses (DependencyViolation), and the group stays and is reported.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _RULES = (
 
 
 def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:
-    """The groups of these ids that exist, each with what holds it."""
+    """The groups of these ids that exist, each with what uses it."""
     found = _raw(reads, ids)
     users = _users(reads, [one["GroupId"] for one in found])
     for one in found:
@@ -35,7 +35,7 @@ def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:
 
 
 def delete(deleter: Deleter, resources: Sequence[Resource]) -> Iterator[Outcome]:
-    """Revoke the rules that tie them to each other, then delete them."""
+    """Revoke the rules by which they name each other, then delete them."""
     try:
         found = {one["GroupId"]: one for one in _raw(Reads(deleter.aws), [t.id for t in resources])}
     except (CloudError, AccessDenied) as error:
@@ -56,7 +56,7 @@ def delete(deleter: Deleter, resources: Sequence[Resource]) -> Iterator[Outcome]
 
 
 def _untie(deleter: Deleter, group: Mapping[str, Any], others: set[str]) -> None:
-    """Revoke its rules that name one of `others`. Raises CloudError, AccessDenied."""
+    """Revoke the group's rules that name one of `others`. Raises CloudError, AccessDenied."""
     for direction, revoke in _RULES:
         rules = [rule for one in group.get(direction) or () for rule in _naming(one, others)]
         if not rules:
@@ -64,7 +64,7 @@ def _untie(deleter: Deleter, group: Mapping[str, Any], others: set[str]) -> None
         try:
             deleter.ask(revoke, GroupId=group["GroupId"], IpPermissions=rules)
         except CloudError as error:
-            if error.code != "InvalidPermission.NotFound":  # else somebody was first
+            if error.code != "InvalidPermission.NotFound":  # else another process has revoked it
                 raise
 
 
@@ -85,7 +85,7 @@ def _raw(reads: Reads, ids: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def _users(reads: Reads, ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
-    """Interfaces that are in a group, and other groups that name it, by the group's id."""
+    """The interfaces in a group, and the other groups that name it, by the group's id."""
     users: dict[str, list[str]] = defaultdict(list)
     for page in reads.by_filter("describe_network_interfaces", "group-id", ids):
         for interface in page["NetworkInterfaces"]:

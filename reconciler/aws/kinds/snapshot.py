@@ -1,7 +1,7 @@
-"""EBS snapshots: what a deregistered image leaves behind.
+"""EBS snapshots: a deregistered image leaves them behind.
 
-CreateImage says in the description which image a snapshot was made for; CopySnapshot sets the
-volume to vol-ffffffff. That is what the proof of birth goes by.
+CreateImage names the image in the snapshot's description; CopySnapshot sets the volume to
+vol-ffffffff. The proof of birth uses both.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""EBS volumes. Most go with their instance; those that do not must be `available` to go."""
+"""EBS volumes. Most are deleted with their instance; others must be `available` to be deleted."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The ledger store on Route 53: reading, compare-and-swap, names of a zone."""
+"""The ledger store on Route 53: reads, compare-and-swap, the names of a zone."""

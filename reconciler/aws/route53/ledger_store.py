@@ -1,7 +1,7 @@
-"""Ledgers in Route 53: reading what stands there, and finding where it belongs.
+"""Ledgers in Route 53: reads ledgers, and finds the zone of a ledger.
 
-The swap is in `reconciler.aws.route53.swap`. What cannot be understood here is unknown, never
-empty: the words say what stands in the way.
+The swap is in `reconciler.aws.route53.swap`. A record that cannot be understood is unknown, never
+empty: the message says what is wrong.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from mypy_boto3_route53.type_defs import ResourceRecordSetOutputTypeDef as RecordSet
 
 NEW_TTL = 60
-"""Seconds; of a record that did not exist before."""
+"""Seconds; TTL of a record that did not exist before."""
 
 _BESIDE_A = frozenset({"AAAA", "CNAME", "HTTPS", "NS", "SVCB"})
-"""Types at a name that lead clients elsewhere than its A record does."""
+"""Record types that direct clients elsewhere than the A record of the same name."""
 
 _ROUTED: Mapping[str, str] = {
     "AliasTarget": "an alias",
@@ -78,7 +78,7 @@ class Route53Ledgers:
         return LedgerAddress(service, _zone_id(found[0]), plain(found[0]["Name"]), plain(record))
 
     def zone_ids(self, zone: str) -> tuple[str, ...]:
-        """The ids of the hosted zones of this name; an id is its own. Raises ConfigError."""
+        """The ids of the hosted zones of this name; an id returns itself. Raises ConfigError."""
         if "." not in zone:
             return (zone,)
         self._zones = self._zones or self._list_zones()
@@ -107,9 +107,9 @@ class Route53Ledgers:
         return Reading(address, records.now, None, text, ttl, a)
 
     def readings(self, addresses: Sequence[LedgerAddress]) -> Readings:
-        """See `LedgerStore.readings`: a zone's ledgers are neighbours, 300 sets a call.
+        """See `LedgerStore.readings`: the ledgers of a zone are adjacent, 300 sets a call.
 
-        A zone that could not be listed is not asked again for each of its services.
+        A zone that could not be listed is not requested again for each of its services.
         """
         found: dict[LedgerAddress, Reading | ToolError] = {}
         broken: dict[str, ToolError] = {}
@@ -127,7 +127,7 @@ class Route53Ledgers:
         return Readings(found, readers.calls)
 
     def neighbours(self, address: LedgerAddress) -> Mapping[str, str]:
-        """See `LedgerStore.neighbours`: a zone's ledgers are neighbours in its order of names."""
+        """See `LedgerStore.neighbours`: a zone's ledgers are adjacent in its order of names."""
         reader = ZoneReader(self.aws.route53, address.zone_id)
         found = reader.below(f"_deploy.{address.zone}")
         return {
@@ -141,10 +141,10 @@ class Route53Ledgers:
         return Swap(self.aws, self.patience, seen, new, point_at).run()
 
     def _consistent(self, address: LedgerAddress, readers: ZoneReaders) -> Reading:
-        """Ledger and A record of one moment.
+        """Read ledger and A record of the same moment.
 
-        They may come in two answers, and a commit in between would look like somebody who moved
-        the record by hand. So where they disagree, the ledger must still be the same afterwards.
+        They may come in two answers, and a commit in between would look as if a person had moved
+        the record. So if they disagree, the ledger must still be the same afterwards.
         """
         for _ in range(LOOKS):
             reading, one_page = self._look(address, readers.of(address.zone_id))
@@ -180,9 +180,9 @@ class Route53Ledgers:
 
 
 def ledger_text(address: LedgerAddress, records: Records) -> tuple[str, int]:
-    """The TXT value and its TTL, ('', 60) where there is none.
+    """The TXT value and its TTL, ('', 60) if there is none.
 
-    Raises LedgerUnknown for anything else at the name that cannot be swapped against.
+    Raises LedgerUnknown for any other record at the name that a swap cannot match.
     """
     sets = [one for one in records.sets if one["Type"] in ("TXT", "CNAME")]
     if not sets:
@@ -198,7 +198,7 @@ def ledger_text(address: LedgerAddress, records: Records) -> tuple[str, int]:
 
 
 def simple_a(name: str, zone: str, records: Records) -> ARecord | None:
-    """The A record, None where there is none. Raises LedgerUnknown for what is not simple."""
+    """The A record, None if there is none. Raises LedgerUnknown for a record that is not simple."""
     apex = name == zone
     strange = [
         _describe(one)
@@ -231,7 +231,7 @@ def _decoded(address: LedgerAddress, text: str) -> Ledger | None:
 
 
 def _of_its_service(address: LedgerAddress, ledger: Ledger) -> Ledger:
-    """The ledger, if all it names is the service's. Raises LedgerTextError."""
+    """The ledger, if all ids in it are the service's. Raises LedgerTextError."""
     stranger = next((one for one in ledger.rooted if one.service != address.service), None)
     if stranger is not None:
         raise LedgerTextError(f"it names {stranger}, which is not a deploy of {address.service}")

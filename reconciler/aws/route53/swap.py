@@ -1,10 +1,10 @@
-"""The compare-and-swap: DELETE exactly what was seen and CREATE the new, in one change batch.
+"""Compare-and-swap: DELETE exactly what was read and CREATE the new value, in one change batch.
 
 AWS validates a batch and makes all or none of its changes; a DELETE must match the current values
 exactly and a CREATE fails if the record exists (aws.md §4). UPSERT checks nothing and is never
-used. An answer is only ever one of: done; refused (then somebody may have been first, or an
-earlier request of ours that we believed lost); or none at all. The last two are settled by reading
-what stands there (protocol.md, rule 4).
+used. There are three results: done; refused (then another client may have been first, or an earlier
+request of ours whose reply was lost); or no answer. The last two are resolved by reading the
+current value (protocol.md, rule 4).
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ if TYPE_CHECKING:
 
 NEW_A_TTL = 60
 REFUSALS = 3
-"""So often a batch may be refused although all it deletes stands there, before we give up."""
+"""Refusals before giving up, if everything that the batch deletes still exists."""
 
 
 class _Again(CloudUnclear):
-    """Not settled: what was seen still stands, so the same batch may be sent again."""
+    """Not decided: the old value is still there, so the same batch may be sent again."""
 
 
 @dataclass
 class Swap:
-    """One swap, from the first request to a settled answer."""
+    """One swap, from the first request to a definite result."""
 
     aws: Aws
     patience: Patience
@@ -67,7 +67,7 @@ class Swap:
         except (CloudError, AccessDenied) as error:
             if not self._unclear:
                 raise
-            # An earlier request of ours may still be on its way: a definite error now says
+            # An earlier request of ours may still arrive: a definite error of this request proves
             # nothing about that one.
             raise CloudUnclear(f"{self._name} may or may not have changed: {error}") from error
 
@@ -96,7 +96,7 @@ class Swap:
         return replace(self._wanted, now=_date_of(answer) or self.seen.now)
 
     def _settle(self, why: CloudError) -> Reading:
-        """Reads what stands there: the new (it was done), the old (send again), else lost."""
+        """Read the current value. New: done. Old: send again. Any other: lost."""
         records, names = self._read_back(why)
         stands = _single(records, "TXT")
         if stands == _txt(self._wanted):
@@ -108,7 +108,7 @@ class Swap:
         raise _Again(why.message, code=why.code) from why
 
     def _give_up(self, names: Mapping[str, Records], why: CloudError) -> None:
-        """Raises if the same batch need not be sent again. Only while none of ours is under way."""
+        """Raise if a repeat is useless. Call only while no request of ours is unanswered."""
         for name, was in self._moving.items():
             if _single(names[name], "A") != _a(was):
                 raise SwapLost(f"the A record {name} has been changed by somebody else") from why
@@ -117,7 +117,7 @@ class Swap:
 
     @property
     def _moving(self) -> Mapping[str, ARecord | None]:
-        """The names that this batch changes, with what was seen there."""
+        """The names that this batch changes, with the records that were read there."""
         return moving(self.seen) if self.point_at is not None else {}
 
     def _read_back(self, why: CloudError) -> tuple[Records, Mapping[str, Records]]:
@@ -131,7 +131,7 @@ class Swap:
 
 
 def _date_of(answer: Any) -> datetime | None:
-    """The swap is done whatever its date says: a strange one is no reason to fail."""
+    """The date of the answer, or None: the swap is done even if its date is invalid."""
     try:
         return answer_date(answer)
     except CloudError:
@@ -139,9 +139,9 @@ def _date_of(answer: Any) -> datetime | None:
 
 
 def moving(seen: Reading) -> Mapping[str, ARecord | None]:
-    """The record, and the names that go along with it: those that said the same.
+    """The record, and the `also` names that change with it: those with the same addresses.
 
-    What people pointed elsewhere is not moved back (rule 11).
+    A name that a person pointed elsewhere is not moved back (rule 11).
     """
     at = seen.a.addresses if seen.a else ()
     along = {name: a for name, a in seen.also if (a.addresses if a else ()) == at}
@@ -149,7 +149,7 @@ def moving(seen: Reading) -> Mapping[str, ARecord | None]:
 
 
 def changes(seen: Reading, wanted: Reading, *, point: bool) -> list[Change]:
-    """The batch. An A record that stays as it is goes in too: the batch fails if it was moved."""
+    """The batch. It includes an unchanged A record, so that the batch fails if that was moved."""
     batch: list[Change] = []
     if seen.text:
         batch.append({"Action": "DELETE", "ResourceRecordSet": _txt_set(seen)})
@@ -192,7 +192,7 @@ Standing = tuple[int, tuple[str, ...]] | None
 
 
 def _single(records: Records, kind: str) -> Standing:
-    """What stands there; of something routed, a value that equals nothing we wrote."""
+    """The current value; for a routed record, a value that equals nothing we wrote."""
     sets = [one for one in records.sets if one["Type"] == kind]
     if not sets:
         return None

@@ -1,7 +1,7 @@
-"""Every A record of hosted zones: the names that lead clients somewhere (protocol.md, rule 13).
+"""Lists every A record of hosted zones: the names that direct clients (protocol.md, rule 13).
 
-Also what is weighted, or one of a set: it leads some clients there. An alias or a CNAME holds no
-address of its own; what it stands for does, and is listed where it lies in the same zones.
+Includes weighted records and records of a set: they direct some clients. An alias or a CNAME has no
+address of its own; its target has one, and is listed if it is in the same zones.
 """
 
 from __future__ import annotations

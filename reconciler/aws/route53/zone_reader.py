@@ -1,9 +1,9 @@
-"""Reads record sets of one hosted zone with few calls, and never takes unread for absent.
+"""Reads record sets of one hosted zone with few calls; never treats unread as absent.
 
 ListResourceRecordSets returns the most current version, PENDING included, up to 300 sets from a
-name on (aws.md §4); five calls a second are all an account has. So whatever a page shows whole is
-remembered. That a name has no records is only believed of a page that was asked to start there:
-this needs no assumption about the order of names.
+name on (aws.md §4); an account has only five calls a second. So every name that is complete in a
+page is cached. A name counts as having no records only if a page was requested to start there: this
+needs no assumption about the order of names.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _ESCAPE = re.compile(r"\\([0-7]{3})")
 
 @dataclass(frozen=True)
 class Records:
-    """All record sets of one name; `now` is the Date of the answer they came in, number `page`."""
+    """All record sets of one name; `now` is the Date of their answer, `page` its number."""
 
     sets: tuple[RecordSet, ...]
     now: datetime
@@ -38,7 +38,7 @@ class Records:
 
 @dataclass
 class ZoneReader:
-    """One look at a zone: make a new one for every look."""
+    """One read of a zone: create a new reader for every read."""
 
     client: Route53Client
     zone_id: str
@@ -53,7 +53,7 @@ class ZoneReader:
         return self._known[wanted]
 
     def below(self, name: str) -> tuple[RecordSet, ...]:
-        """Every record set below `name`. Names stand in the order of their reversed labels."""
+        """Every record set below `name`. Names are sorted by their reversed labels."""
         suffix = f".{plain(name)}"
         answer = self._list({"StartRecordName": plain(name)})
         found = list(answer["ResourceRecordSets"])
@@ -67,14 +67,14 @@ class ZoneReader:
         now, sets = answer_date(answer), answer["ResourceRecordSets"]
         while answer.get("NextRecordName") and plain(answer["NextRecordName"]) == wanted:
             answer = self._list(_next(answer))
-            more = answer["ResourceRecordSets"]  # of another moment: only what belongs to the name
+            more = answer["ResourceRecordSets"]  # read later: keep the name's own sets only
             sets = sets + [one for one in more if plain(one["Name"]) == wanted]
         groups = {
             name: Records(tuple(of_name), now, self.calls)
             for name, of_name in groupby(sets, lambda one: plain(one["Name"]))
         }
         following = plain(answer.get("NextRecordName", ""))
-        groups.pop(following, None)  # it goes on behind the page's end
+        groups.pop(following, None)  # continues after the end of the page
         self._known = {wanted: Records((), now, self.calls), **self._known, **groups}
 
     def _list(self, start: dict[str, Any]) -> ListOutput:
@@ -86,7 +86,7 @@ class ZoneReader:
 
 
 class ZoneReaders:
-    """One look at several zones: a reader each, and the calls of all of them."""
+    """One read of several zones: a reader each, and the calls of all of them."""
 
     def __init__(self, client: Route53Client) -> None:
         self._client = client
@@ -98,14 +98,14 @@ class ZoneReaders:
         return self._now.get(zone_id) or self.fresh(zone_id)
 
     def fresh(self, zone_id: str) -> ZoneReader:
-        """A new one, which remembers nothing; it is the zone's from now on."""
+        """A new reader without a cache; from now on it is the zone's reader."""
         made = self._now[zone_id] = ZoneReader(self._client, zone_id)
         self._every.append(made)
         return made
 
     @property
     def calls(self) -> int:
-        """How many pages were asked for."""
+        """How many pages were requested."""
         return sum(one.calls for one in self._every)
 
 
@@ -120,12 +120,12 @@ def _next(answer: ListOutput) -> dict[str, Any]:
 
 
 def plain(name: str) -> str:
-    r"""A name in lower case, its octal escapes (`\052` for `*`) undone, without the last dot."""
+    r"""Normalise a name: lower case, octal escapes (`\052` for `*`) decoded, no last dot."""
     return _ESCAPE.sub(lambda match: chr(int(match[1], 8)), name).lower().removesuffix(".")
 
 
 def answer_date(answer: Any) -> datetime:
-    """The Date header of an answer: AWS's clock, not ours. Raises CloudError without one."""
+    """The Date header of an answer: AWS's clock, not ours. Raises CloudError if it is missing."""
     text = answer["ResponseMetadata"].get("HTTPHeaders", {}).get("date", "")
     try:
         return parsedate_to_datetime(text)

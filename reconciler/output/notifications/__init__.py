@@ -1,1 +1,1 @@
-"""Notifications about a sweep: the message, and who sends it where."""
+"""Notifications about a sweep: the message, the notifier and the webhook."""

@@ -1,8 +1,8 @@
-"""What people are told about a sweep, before it acts and after: with cost, and not every minute.
+"""The notifications before and after a sweep: with cost, at most once a day per resource.
 
-A finding is a thing. One that stays (it is protected, or a person must decide) would be found by
-every sweep, so it is told once a day: the tag `deploy-noticed` on the thing itself says when it
-was, so that any number of sweeps on any number of machines know of each other (adr 0009). Pure.
+A finding is a resource. Every sweep finds again what stays (it is protected, or a person must
+decide), so it is reported once a day: the tag `deploy-noticed` on the resource holds the time, so
+that any number of sweeps on any number of machines know of each other (adr 0009). Pure.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from reconciler.plan.service_plan import Plan
 from reconciler.util import humanize
 
 QUIET = timedelta(days=1)
-"""So long nothing is said again about the same thing."""
+"""The time without a repeated notification about the same resource."""
 
 LONGEST = 20
-"""Things named one by one in a notice; of more, only the number."""
+"""Maximum number of resources listed in a notification; for the rest, only the number."""
 
 
 class Phase(StrEnum):
-    """When a notice is sent."""
+    """When a notification is sent."""
 
     PLANNED = "planned"
     REFUSED = "refused"
@@ -39,7 +39,7 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True)
 class Notice:
-    """One message. `findings` are the things that are new in it, `rest` what goes with them."""
+    """One message. `findings` are the resources that are new in it."""
 
     phase: Phase
     subject: str
@@ -48,32 +48,32 @@ class Notice:
 
     @property
     def text(self) -> str:
-        """All of it, as plain text."""
+        """The whole message as plain text."""
         return "\n".join((self.subject, *self.lines))
 
 
 @dataclass
 class NotificationHistory:
-    """What was told by this process, beside what the things' own tags say."""
+    """The notifications of this process, in addition to the resources' own tags."""
 
     when: dict[tuple[str, str, str], datetime] = field(default_factory=dict)
 
     def is_fresh(self, resource: Resource, now: datetime) -> bool:
-        """Whether nothing was said about it for a day.
+        """Whether there was no notification about it for a day.
 
-        A database has no tags to say so, and goes along with what has.
+        A database has no such tag; it is reported together with tagged resources.
         """
         last = self.when.get(resource.key) or _noticed(resource)
         return resource.kind != DATABASE and (last is None or now - last >= QUIET)
 
     def remember(self, resources: Iterable[Resource], now: datetime) -> None:
-        """These were told now; what is older than a day is forgotten."""
+        """Record a notification about these now; drop entries older than a day."""
         self.when = {key: at for key, at in self.when.items() if now - at < QUIET}
         self.when |= {one.key: now for one in resources}
 
 
 def _noticed(resource: Resource) -> datetime | None:
-    """When its tag says that somebody was told; None for no tag, or one that is no time."""
+    """The notification time in its tag; None if there is no tag, or no valid time."""
     try:
         return parse_time(resource.tags.get(t.NOTICED, ""))
     except ValueError:
@@ -83,7 +83,7 @@ def _noticed(resource: Resource) -> datetime | None:
 def planned(
     plan: Plan, told: NotificationHistory, now: datetime, refusal: str = ""
 ) -> Notice | None:
-    """What the sweep is about to remove, or would if it were not refused; None for nothing new."""
+    """What the sweep will remove, or would if it were not refused; None if nothing is new."""
     garbage = [one.resource for service_plan in plan.services for one in service_plan.deletes]
     fresh = tuple(one for one in garbage if told.is_fresh(one, now))
     if not fresh:
@@ -102,9 +102,9 @@ def planned(
 
 
 def done(outcomes: Sequence[Outcome], told: Sequence[Resource], now: datetime) -> Notice | None:
-    """What a sweep has removed, and what of that which was told before it has not.
+    """What a sweep has removed, and which announced resources it has not.
 
-    `told` are the findings of its planned notice. None for nothing to say.
+    `told` are the findings of its planned notification. None if there is nothing to report.
     """
     gone = [one.resource for one in outcomes if one.status is OutcomeStatus.GONE]
     announced = {one.key for one in told}
@@ -157,9 +157,9 @@ def _listed(lines: Sequence[str]) -> list[str]:
 
 
 def for_slack(notice: Notice) -> dict[str, str]:
-    """The message as Slack's incoming webhooks want it; Mattermost and Discord's /slack take it.
+    """The message for Slack's incoming webhooks; Mattermost and Discord's /slack accept it.
 
-    Tags are anybody's text: what would mention people or make links is taken for text.
+    Tags are untrusted text: mentions and links in them are escaped.
     """
     text = notice.text
     for sign, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
@@ -168,6 +168,6 @@ def for_slack(notice: Notice) -> dict[str, str]:
 
 
 def for_mail(notice: Notice) -> tuple[str, str]:
-    """Subject and text as SNS wants them: a subject has at most 100 plain characters."""
+    """Subject and text for SNS: a subject has at most 100 plain characters."""
     plain = notice.subject.encode("ascii", "replace").decode()
     return f"reconciler: {plain}"[:100], notice.text

@@ -1,4 +1,4 @@
-"""Tells people about a sweep: by webhook, by SNS. No way that is down ever stops a sweep."""
+"""Sends notifications about a sweep by webhook and SNS. A failure never stops a sweep."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from reconciler.util.secret import redact
 log = Logger()
 
 Send = Callable[[Notice], None]
-"""Sends one notice, or raises ToolError. Takes seconds at most."""
+"""Sends one notification, or raises ToolError. Takes seconds at most."""
 
 Mark = Callable[[Resource, datetime], None]
-"""Writes on a thing that somebody was told of it. Raises ToolError."""
+"""Tags a resource with the time of its notification. Raises ToolError."""
 
 SENT, FAILED = "sent", "failed"
 
 
 @dataclass
 class Notifier:
-    """Sends the notices of one sweep.
+    """Sends the notifications of one sweep.
 
-    `ways` are by name, `phases` those that are wanted. `told` outlives the sweep where a loop does.
+    `ways`: channels by name; `phases`: enabled phases. In a loop, `told` outlives the sweep.
     """
 
     ways: Mapping[str, Send]
@@ -47,15 +47,15 @@ class Notifier:
     _announced: list[Resource] = field(default_factory=list, init=False)
 
     def planned(self, plan: Plan) -> None:
-        """A plan is about to be carried out."""
+        """Called before a plan is executed."""
         self._announce(planned(plan, self.told, self.clock()))
 
     def refused(self, plan: Plan, error: Refused) -> None:
-        """A plan is refused."""
+        """Called when a plan is refused."""
         self._announce(planned(plan, self.told, self.clock(), refusal=error.message))
 
     def done(self, result: SweepResult) -> None:
-        """A sweep has ended."""
+        """Called when a sweep has ended."""
         notice = done(result.outcomes, self._announced, self.clock())
         if notice is not None and Phase.DONE in self.phases:
             self._send(notice)
@@ -64,10 +64,10 @@ class Notifier:
         if notice is None:
             return
         self._announced += notice.findings
-        # Where only the end is wanted, what stays is told once a day all the same.
+        # If only the end is reported, a resource that stays is still reported once a day.
         wanted = Phase.PLANNED in self.phases or notice.phase is Phase.REFUSED
         if wanted and not self._send(notice):
-            return  # nobody heard: the next sweep says it again
+            return  # not delivered: the next sweep sends it again
         now = self.clock()
         self.told.remember(notice.findings, now)
         for one in notice.findings:
@@ -82,7 +82,7 @@ class Notifier:
             log.warning("a notice may come again", id=resource.id, cause=error.message)
 
     def _send(self, notice: Notice) -> bool:
-        """Whether it has gone out by any way."""
+        """Whether it was sent through at least one channel."""
         sent = [self._sent(way, send, notice) for way, send in self.ways.items()]
         return any(sent)
 
@@ -99,7 +99,7 @@ class Notifier:
 
 
 def approving(check: Callable[[Plan], None], people: Notifier | None) -> Callable[[Plan], None]:
-    """`check`, which refuses a plan by raising Refused; people are told of the plan either way."""
+    """Wrap `check`, which refuses a plan by raising Refused; the plan is notified either way."""
 
     def approve(plan: Plan) -> None:
         try:

@@ -1,4 +1,4 @@
-"""Posts a notice to a webhook. The URL is the secret: no message, log or error repeats it."""
+"""Posts a notification to a webhook. The URL is secret: no message, log or error contains it."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from reconciler.output.notifications.message import Notice, for_slack
 from reconciler.util.secret import Secret
 
 TIMEOUT = 5.0
-"""Seconds. A sweep waits for it, and has better things to do."""
+"""Seconds; a sweep waits for it, so it is short."""
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirect would take the message, and maybe the secret, somewhere nobody chose."""
+    """A redirect could send the message, and maybe the secret, to an unwanted host."""
 
     def redirect_request(self, *_: Any) -> None:
-        """Never."""
+        """Do not follow a redirect."""
 
 
 @dataclass(frozen=True)
 class Webhook:
-    """A webhook that takes Slack's JSON; its URL is resolved when it is used."""
+    """A webhook that accepts Slack's JSON; its URL is resolved when it is used."""
 
     url: Callable[[], Secret]
 
     def __call__(self, notice: Notice) -> None:
-        """Post it. Raises ConfigError for no URL, ToolError for anything but a 2xx in time."""
+        """Post it. Raises ConfigError without a URL, ToolError for anything but a 2xx in time."""
         body = json.dumps(for_slack(notice)).encode()
         headers = {"Content-Type": "application/json", "User-Agent": "reconciler"}
         url = _checked(self.url().reveal().strip())
@@ -47,14 +47,14 @@ class Webhook:
             error.close()
             raise ToolError(f"the webhook answered {error.code}") from None
         except (OSError, http.client.HTTPException, ValueError) as error:
-            # Their texts may hold the URL, or its path.
+            # The text of these errors may contain the URL or its path.
             why = getattr(error, "reason", error)
             kind = type(why if isinstance(why, Exception) else error).__name__
             raise ToolError(f"the webhook cannot be reached: {kind}") from None
 
 
 def _checked(url: str) -> str:
-    """The URL, if nobody on the way can read it. Raises ConfigError without repeating it."""
+    """The URL, if it is https or loopback. Raises ConfigError without repeating it."""
     try:
         parts = urllib.parse.urlsplit(url)
         secure = parts.scheme == "https" or (parts.scheme == "http" and _is_here(parts.hostname))
