@@ -14,10 +14,12 @@ UNIT := tests/unit tests/model tests/soak tests/timetravel \
 	tests/test_repository.py tests/test_docs.py
 # Tests side by side, each with a sandbox of its own.
 WORKERS ?= $(shell sh scripts/workers)
+# Of the slow tests (tests/support/share.py), `make test` runs the N-th part whose day it is.
+SHARE ?= 3
 # A Python that is new enough; say `make PYTHON=/path/to/python3.11 setup` to choose another.
 PYTHON ?= $(shell sh scripts/find-python)
 
-.PHONY: help setup demo test suite check lint fmt types imports unit pythons timetravel another-day model traces crash soak denied fuzz bench second-opinion lock clean
+.PHONY: help setup demo test suite whole check lint fmt types imports unit pythons timetravel another-day model traces crash soak denied fuzz bench second-opinion lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,10 +38,13 @@ test: setup ## every check: lint, types, imports, and the suite
 	@$(MAKE) -j 3 lint imports another-day
 	@$(MAKE) -j 2 types suite
 
-suite: setup ## all tests, with coverage; what is red is tried once more, alone, and named at the end
+suite: setup ## all quick tests and a third of the slow ones; what is red is tried once more, alone, and named at the end
 	@rm -f .coverage .coverage.* .pytest_cache/v/cache/lastfailed
-	@$(BIN)/pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term || \
+	@$(BIN)/pytest -n $(WORKERS) --dist worksteal --share $(SHARE) --cov --cov-report=term || \
 		$(BIN)/python scripts/second_try.py
+
+whole: setup ## every test, the slow ones of all days; no second try
+	@$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 check: setup lint types imports unit ## the quick half of `make test`: no sandbox
 

@@ -16,6 +16,7 @@ from deployer.sandbox.control.options import Options
 from reconciler.cost import estimate, price_cache
 from reconciler.cost.price_list import Prices
 from reconciler.util import log
+from tests.support import share
 from tests.support.memory_disk import temporary_files_in_memory
 
 _HERE = Path(__file__).parent
@@ -27,8 +28,14 @@ well; being watched makes what these do themselves two to three times as slow.""
 _ends = ExitStack()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--share N`: of the slow tests, the N-th part whose day it is."""
+    parser.addoption("--share", type=int, default=1, metavar="N", help=pytest_addoption.__doc__)
+
+
 def pytest_configure() -> None:
     """Before anybody asks for a temporary directory; workers inherit it."""
+    share.fix_day()
     _ends.enter_context(temporary_files_in_memory())
 
 
@@ -43,11 +50,14 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of whole processes, of models, and by thousands of cases, are not watched."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the slow tests of other days, and watch neither processes, models nor searches."""
+    folders = {item: item.path.relative_to(_HERE).parts[0] for item in items}
+    items[:], others = share.without_other_days(items, config.getoption("share"), folders)
+    config.hook.pytest_deselected(items=others)
     for item in items:
         by_search = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
-        if by_search or item.path.relative_to(_HERE).parts[0] in _UNWATCHED:
+        if by_search or folders[item] in _UNWATCHED:
             item.add_marker(pytest.mark.no_cover)
 
 

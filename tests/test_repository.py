@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import get_args
 
@@ -23,6 +24,7 @@ from reconciler.config.reconciler import Reconciler
 from reconciler.config.service import Service
 from scripts.import_contracts import impurities
 from scripts.setup_venv import uv_environment
+from tests.support.share import is_of_the_day
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("deployer", "reconciler", "tests", "scripts", "config", "docs", ".ci")
@@ -272,6 +274,15 @@ def test_the_contract_for_pure_modules_finds_what_is_not_pure() -> None:
         graph.add_module(module, is_squashed=module == "boto3")
         graph.add_import(importer="app.pure", imported=module)
     assert impurities(graph, "app.pure") == {"app.edge", "boto3", "time"}
+
+
+def test_every_slow_test_has_its_day() -> None:
+    """Three days in a row, over the turn of a year, see each of them once."""
+    names = [f"tests/e2e/test_x.py::test_{number}" for number in range(100)]
+    first = date(2026, 12, 30).toordinal()
+    days = [{one for one in names if is_of_the_day(one, 3, first + n)} for n in range(3)]
+    assert sorted(one for day in days for one in day) == sorted(names)
+    assert all(days)
 
 
 FLAKY = """
