@@ -12,11 +12,11 @@ from deployer.cli.move import move, retire
 from deployer.cli.read_only import doctor, history, init, plan, status
 from deployer.cli.recover import recover
 from deployer.cli.shared import SERVICE, deploy_id, staged
+from reconciler.cli.lazy import Lazy
 from reconciler.cli.shared import (
     DURATION,
     JOBS_DESPITE,
     CliContext,
-    Lazy,
     common,
     confirm,
     ended,

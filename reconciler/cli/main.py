@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.cli.lazy import Lazy
 from reconciler.cli.policy import policy
-from reconciler.cli.shared import SERVICES, CliContext, Lazy, common, ended, epilog, pass_asked
+from reconciler.cli.shared import SERVICES, CliContext, common, ended, epilog, pass_asked
 from reconciler.exit_codes import Exit
 from reconciler.util.gc_tuning import leave
 

@@ -6,7 +6,6 @@ Every error is reported by `ended`: message, detail, next command, and the exit 
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import sys
@@ -149,39 +148,6 @@ def epilog(examples: str, codes: Iterable[Exit]) -> str:
     lines.append("  130, 143  stopped by a signal, cleaned up")
     shown = "\n".join(f"  {one.strip()}" for one in examples.strip().splitlines())
     return f"\b\nExamples:\n{shown}\n\n\b\nExit codes:\n" + "\n".join(lines)
-
-
-class Lazy(click.Command):
-    """A command that is imported only when it runs, so that `--help` is fast."""
-
-    def __init__(self, name: str, target: str, short_help: str, extra: str = "") -> None:
-        super().__init__(name, short_help=short_help)
-        self._target = target
-        self._extra = extra
-
-    def make_context(
-        self,
-        info_name: str | None,
-        args: list[str],
-        parent: click.Context | None = None,
-        **extra: Any,
-    ) -> click.Context:
-        module, _, attribute = self._target.partition(":")
-        try:
-            real: click.Command = getattr(importlib.import_module(module), attribute)
-        except ModuleNotFoundError as error:
-            if not self._extra or (error.name or "").startswith(("deployer", "reconciler")):
-                raise
-            raise _not_installed(self.name, self._extra, error) from error
-        return real.make_context(info_name, args, parent, **extra)
-
-
-def _not_installed(command: str | None, extra: str, error: ModuleNotFoundError) -> ConfigError:
-    """A command whose libraries come with an extra of the package."""
-    return ConfigError(
-        f"`{command}` is not installed: the Python package {error.name} is missing",
-        cure=f"pip install 'deploysweep[{extra}]'\nor, in a checkout   pip install '.[{extra}]'",
-    )
 
 
 def confirm(question: str, *, yes: bool) -> None:
