@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from copy import deepcopy
 from datetime import timedelta
 from ipaddress import IPv4Address
 from random import Random
@@ -178,5 +179,6 @@ def _exchange(dice: Random, document: dict[str, Any]) -> None:
         if dice.random() < 0.2:
             del where[key]
         else:
-            where[key] = dice.choice(VALUES)
+            # A copy: the next exchange may put something into it.
+            where[key] = deepcopy(dice.choice(VALUES))
         return
