@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 from tests.model import pages
@@ -66,8 +66,9 @@ def _named(name: str, words: list[str]) -> bool:
 
 def _runs(bounds: list[Bound]) -> Iterator[Run]:
     workers = int(os.environ.get("WORKERS", "2"))
-    with ProcessPoolExecutor(workers, max_tasks_per_child=1) as pool:
-        for run in pool.map(measured, bounds):
+    # Not a ProcessPoolExecutor: with max_tasks_per_child it may wait for ever (CPython 115634).
+    with get_context("spawn").Pool(workers, maxtasksperchild=1) as pool:
+        for run in pool.imap(measured, bounds):
             sys.stdout.write(f"  {run.bound.scenario.name}: {run.report}")
             sys.stdout.write(f" ({run.seconds:.0f} s of CPU, {run.megabytes} MB)\n")
             sys.stdout.flush()
