@@ -8,17 +8,19 @@ from datetime import timedelta
 import pytest
 
 from reconciler.errors import Refused
+from reconciler.gc.retention import Retention
 from reconciler.gc.verdict import Reason
 from reconciler.model import ledger as led
 from reconciler.model import tags as t
-from reconciler.model.ledger import Kept, Lease
+from reconciler.model.ledger import Kept, Lease, Ledger, Previous
 from reconciler.model.outcome import OutcomeStatus
-from reconciler.model.resource import DATABASE, INSTANCE, Resource
+from reconciler.model.resource import DATABASE, INSTANCE, Inventory, Resource
 from reconciler.model.tags import AccountRegion, Label
-from reconciler.plan.service_plan import SweepRequest
+from reconciler.plan.planner import plan
+from reconciler.plan.service_plan import ServicePlan, SweepRequest
 from tests.fakes.ledgers import Weather
 from tests.fakes.scene import Scene
-from tests.support.shop_world import ALL, CLEAN, DEAD, DIED, LIVE, NOW, OLD, PLACE, resources
+from tests.support.shop_world import ALL, CLEAN, DEAD, DIED, LIVE, NOW, OLD, PLACE, resources, root
 from tests.support.sweeps import (
     CHANGING,
     CROWDED,
@@ -284,3 +286,40 @@ def test_what_is_left_is_said(scene: Scene) -> None:
     assert service_plan.deletes[0].reason is Reason.UNROOTED
     assert service_plan.deletes[0].resource.kind == INSTANCE
     assert {one.id for one in ALL if one.deploy == LIVE and one.kind != DATABASE} <= scene.heap.ids
+
+
+RECENT = Previous(replace(OLD, suffix="yyyyy"), NOW - timedelta(minutes=3), ("10.0.1.8",))
+BUSY = replace(CLEAN, previous=(RECENT, replace(CLEAN.previous[0], retired=RECENT.retired)))
+
+
+def planned(ledger: Ledger, resources: tuple[Resource, ...], age: timedelta) -> ServicePlan:
+    """What a sweep plans whose listing is so old."""
+    roots = {"shop": replace(root(ledger), heap_age=age)}
+    return plan(Inventory(resources), roots, {"shop": SweepRequest(Retention(keep=1))}).services[0]
+
+
+def test_nobody_is_forgotten_who_served_when_the_heap_was_listed() -> None:
+    """The listing may lack its things: not labelled `left`, they would count as lost for ever."""
+    assert planned(BUSY, ALL, timedelta(0)).forget == (OLD,)
+    assert planned(BUSY, ALL, timedelta(minutes=2)).forget == ()
+
+
+def test_the_label_left_is_not_taken_back() -> None:
+    """Another sweep is about to forget that deploy: labelled `retired` again it would be lost."""
+    leaving = tuple(
+        replace(one, tags={**one.tags, t.STATE: "left"}) if one.deploy == OLD else one
+        for one in ALL
+    )
+    assert [one for one in planned(CLEAN, leaving, timedelta(0)).repairs if one.deploy == OLD] == []
+
+
+def test_a_deploy_gone_back_to_is_no_longer_leaving() -> None:
+    """It serves: the label `left`, which a sweep wrote before it lost its swap, is mended."""
+    live = CLEAN.live
+    assert live is not None
+    leaving = tuple(
+        replace(one, tags={**one.tags, t.STATE: "left"}) if one.deploy == live.id else one
+        for one in ALL
+    )
+    repairs = planned(CLEAN, leaving, timedelta(0)).repairs
+    assert [(one.deploy, one.role) for one in repairs] == [(live.id, Reason.LIVE)]
