@@ -81,7 +81,7 @@ def _freeze(
     address, was = str(run.ports.managed.address), run.held.ledger.was
     act = FencedAct(run.held.generation, live, address, was)
     if config.writes == "lose":
-        # Nothing is closed, but the database records its deploy, so that it can be closed later.
+        # Nothing is closed, but the database's memory gets its deploy, so it can be closed later.
         server.record_baseline(source, act)
         run.note("database", "writes from now on to the cutover will be lost (writes = lose)")
         return

@@ -1,7 +1,7 @@
 """Migrate: runs once, on the first machine, against the new database only.
 
-The application's role owns that database, so a migration may overwrite its comment: then our state
-is written back, and the migration's text is kept in it as a note.
+The application's role owns that database, so a migration may overwrite its comment: then the
+database's memory is written back, and the migration's text is kept in it as a note.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def _database(run: ReleaseContext) -> DatabaseInfo | None:
 
 
 def _remember(run: ReleaseContext, before: DatabaseInfo | None) -> None:
-    """Only in the database that this release created: without its state it would be foreign."""
+    """Only in the database that this release created: without its memory it would be foreign."""
     server, now = run.ports.managed.reach.databases(), _database(run)
     if server is None or before is None or before.memory is None or now is None:
         return
