@@ -1,5 +1,4 @@
 """`deployer abort`: ends a lease on an operator's order, and sweeps its deploy's resources.
-`deployer abort`: ends a lease on an operator's order, and sweeps its deploy's resources.
 
 If the deployer that held the lease still runs, it finds the lease gone at its next step and undoes
 itself: whichever comes first does the work, and deletions are idempotent.
