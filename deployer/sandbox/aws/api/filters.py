@@ -89,8 +89,7 @@ def _texts(value: Any) -> list[str]:
 
 @lru_cache(maxsize=1024)
 def matcher(values: tuple[str, ...]) -> Callable[[str], bool]:
-    r"""A function that tests a text against the values, which may hold `*` and `?` (`\*`: a star).
-    """
+    r"""A function that tests a text against the values, with `*` and `?` (`\*` is a star)."""
     plain = frozenset(v for v in values if not re.search(r"[*?\\]", v))
     patterns = [re.compile(_regex(v), re.DOTALL) for v in values if v not in plain]
     return lambda text: text in plain or any(p.fullmatch(text) for p in patterns)
