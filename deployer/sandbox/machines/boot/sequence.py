@@ -103,8 +103,7 @@ class Boot:
                 self.say(f"cloud-init: write_files: {error}")
 
     def _make_host_key(self) -> None:
-        """Delete the image's host keys, which are another machine's (cloud-init's ssh_deletekeys).
-        """
+        """An image's host keys are another machine's: delete them (cloud-init's ssh_deletekeys)."""
         for old in HOST_KEY.parent.glob("ssh_host_*"):
             old.unlink()
         private = self.user_data.host_key or _new_key()

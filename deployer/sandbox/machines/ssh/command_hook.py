@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 Word = Literal["go", "cut", "twice"]
-"""`cut` closes the connection without an answer; `twice` runs the command twice with the
-same standard input, and sends only the first run's output."""
+"""`cut`: close the connection; `twice`: run twice, and send only the first run's output.
+
+Both runs get the same standard input."""
 
 _WORDS: dict[str, Word] = {"cut": "cut", "twice": "twice"}
 
