@@ -1,1 +1,1 @@
-"""Releases a service by cloning its live machine; stands on `reconciler`."""
+"""Releases a service by cloning its live machine; builds on `reconciler`."""

@@ -1,7 +1,7 @@
 """The port to EC2 for what a release creates; `deployer.aws.compute` implements it.
 
-Every create is accounted for: its reply lost, it is looked up by its token or name, then replayed
-with its own token (rule 8). The orders are values, so that a replay sends the same parameters.
+Every create is accounted for: after a lost reply it is looked up by its token or name, then
+replayed with its own token (rule 8). Orders are values, so that a replay sends the same parameters.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Disk:
 
 @dataclass(frozen=True)
 class InstanceFacts:
-    """What a clone copies of a machine, and how it can be reached."""
+    """The properties of a machine that a clone copies, and its addresses."""
 
     id: str
     state: str
@@ -47,7 +47,7 @@ class InstanceFacts:
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """An image: its state, how far it is, its snapshots and the disks a launch would get."""
+    """An image: its state, progress, snapshots, and the disks that a launch would get."""
 
     id: str
     name: str
@@ -70,7 +70,7 @@ class ImageOrder:
 
 @dataclass(frozen=True)
 class LaunchOrder:
-    """One RunInstances call for all machines. `tags` are by kind; `token` fixes its identity."""
+    """One RunInstances call for all machines. `tags` are by kind; `token` is its ClientToken."""
 
     token: str
     image: str
@@ -87,14 +87,14 @@ class LaunchOrder:
 
 
 class Compute(Protocol):
-    """EC2 as a release needs it. Methods raise CloudError, CloudUnclear, AccessDenied."""
+    """The EC2 operations of a release. Methods raise CloudError, CloudUnclear, AccessDenied."""
 
     def find_instances_at(self, addresses: Sequence[str]) -> tuple[InstanceFacts, ...]:
         """The machines (not terminated) that hold one of these addresses."""
         ...
 
     def instances(self, ids: Sequence[str]) -> tuple[InstanceFacts, ...]:
-        """These machines as they are; those that are not (yet) visible are missing."""
+        """These machines' current state; those not (yet) visible are omitted."""
         ...
 
     def zone_of(self, subnet: str) -> str:
@@ -104,8 +104,8 @@ class Compute(Protocol):
     def create_image(self, order: ImageOrder) -> str:
         """Begin the image and return its id.
 
-        One that exists by that name is looked up and its deploy-id compared: CloudError if it is
-        somebody else's.
+        An existing image of that name is looked up and its deploy-id compared: CloudError if it
+        belongs to another deploy.
         """
         ...
 
@@ -114,24 +114,24 @@ class Compute(Protocol):
         ...
 
     def image_named(self, name: str) -> ImageFacts | None:
-        """Our own image of that name."""
+        """This deploy's image of that name."""
         ...
 
     def launch(self, order: LaunchOrder) -> tuple[str, ...]:
         """Launch all machines or none; a lost reply is looked up by token, then replayed.
 
-        CloudError.code is `InsufficientInstanceCapacity` where another zone may do.
+        CloudError.code is `InsufficientInstanceCapacity` where another zone may succeed.
         """
         ...
 
     def launched(self, token: str) -> tuple[str, ...]:
-        """Ids of the machines (any state) born with this token."""
+        """Ids of the machines (any state) launched with this token."""
         ...
 
     def console(self, id_: str) -> str:
-        """The last of a machine's console output."""
+        """The end of a machine's console output."""
         ...
 
     def tag(self, ids: Sequence[str], tags: Mapping[str, str]) -> None:
-        """Write tags on existing things: `adopt` alone needs it."""
+        """Write tags on existing resources: only `adopt` needs it."""
         ...

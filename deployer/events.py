@@ -1,8 +1,8 @@
-"""What a release tells while it goes on: one frozen value an event, pure.
+"""The events of a release, one frozen value each. Pure.
 
-The use cases emit them, and every way of showing them (terminal, plain lines, JSON) is a listener.
-`to_json` is the stable form that other tools may read; `docs/events.schema.json` is its schema,
-and within one schema number fields may be added but none changes its meaning or goes.
+The use cases emit them, and every display (terminal, plain lines, JSON) is a listener. `to_json` is
+the stable form for other tools; `docs/events.schema.json` is its schema. Within one schema number
+fields may be added, but none changes its meaning or is removed.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ ROLLBACK_STEPS = ("guard", "lease", "start", "smoke", "database", "commit", "fol
 
 @dataclass(frozen=True)
 class Version:
-    """Always the first line: which schema the rest follows, and who writes it."""
+    """Always the first line: the schema of the following lines, and the program's version."""
 
     schema: str
     deployer: str
@@ -47,7 +47,7 @@ class Version:
 class ReleaseBegan:
     """A deploy begins. `was` is the release that is live, '' for a first one.
 
-    `steps` are those that may follow, in order; a step that is not needed is never begun.
+    `steps` are those that may follow, in order; an unneeded step is never begun.
     """
 
     service: str
@@ -59,14 +59,14 @@ class ReleaseBegan:
 
 @dataclass(frozen=True)
 class StepBegan:
-    """A step begins. Several may run side by side."""
+    """A step begins. Several may run in parallel."""
 
     step: str
 
 
 @dataclass(frozen=True)
 class StepNote:
-    """Something worth a line while the step goes on."""
+    """A note about a running step."""
 
     step: str
     text: str
@@ -74,7 +74,7 @@ class StepNote:
 
 @dataclass(frozen=True)
 class StepProgress:
-    """How far a step is: `done` of `total` in `unit` ("B" for bytes, "%", else a plural noun).
+    """The progress of a step: `done` of `total` in `unit` ("B" for bytes, "%", else a plural noun).
 
     None where not known.
     """
@@ -88,7 +88,7 @@ class StepProgress:
 
 @dataclass(frozen=True)
 class StepDone:
-    """A step ended well, in `seconds`."""
+    """A step succeeded, after `seconds`."""
 
     step: str
     text: str
@@ -97,7 +97,7 @@ class StepDone:
 
 @dataclass(frozen=True)
 class StepFailed:
-    """A step failed: why in one line, and what there is to read (redacted)."""
+    """A step failed: the reason in one line, and details to read (redacted)."""
 
     step: str
     message: str
@@ -106,14 +106,14 @@ class StepFailed:
 
 @dataclass(frozen=True)
 class FreezeBegan:
-    """The live database refuses writes from now on; given up after `limit` seconds."""
+    """The live database refuses writes from now on; abandoned after `limit` seconds."""
 
     limit: float
 
 
 @dataclass(frozen=True)
 class FreezeEnded:
-    """Writes are taken again, after `seconds`: by the new database if `cut_over`, else the old."""
+    """Writes are accepted, after `seconds`: by the new database if `cut_over`, else the old."""
 
     seconds: float
     cut_over: bool
@@ -121,14 +121,14 @@ class FreezeEnded:
 
 @dataclass(frozen=True)
 class CleanUpBegan:
-    """Everything so far is being undone, and why."""
+    """Everything so far is being undone, with the reason."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class CleanUpItem:
-    """What became of one thing: `fate` is done, gone, blocked, failed or pending."""
+    """The result for one resource: `fate` is done, gone, blocked, failed or pending."""
 
     kind: str
     id: str
@@ -138,9 +138,9 @@ class CleanUpItem:
 
 @dataclass(frozen=True)
 class CleanUpDone:
-    """The clean-up ended: how many of each kind were removed, and how many things are left.
+    """The clean-up ended: the number removed of each kind, and the number of resources left.
 
-    `served` is false where an image hook may have stopped what was live, and not let it go.
+    `served` is false where an image hook may have stopped live without restarting it.
     """
 
     removed: Mapping[str, int]
@@ -152,10 +152,10 @@ class CleanUpDone:
 class Released:
     """The service is live on the new release.
 
-    `old_answers_until`: until when a resolver may still lead clients to the old machines.
+    `old_answers_until`: until when a resolver may still send clients to the old machines.
     `frozen_seconds`: how long writes were refused; None if they were not.
     `kept_per_hour`, `parked_per_hour`: $/h of the release kept for rollback; None if not known.
-    `schema`: what the migrations did, in words.  `unfinished`: follow-ups that failed.
+    `schema`: what the migrations did, as text.  `unfinished`: follow-ups that failed.
     """
 
     service: str
@@ -191,14 +191,14 @@ class RolledBack:
 
 @dataclass(frozen=True)
 class Warned:
-    """Something a person should know that stops nothing."""
+    """A warning that stops nothing."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Result:
-    """Always the last line: the exit code and, where it is not 0, why and what to do next."""
+    """Always the last line: the exit code and, unless it is 0, the reason and next command."""
 
     exit: int
     message: str = ""
@@ -227,11 +227,11 @@ Event = (
 )
 
 Listener = Callable[[Event], None]
-"""Whoever is told. Called from any thread; must not raise."""
+"""An event listener. Called from any thread; must not raise."""
 
 
 def ignore(_: Event) -> None:
-    """The listener that does not listen."""
+    """The listener that does nothing."""
 
 
 def kind_of(event: type[Event] | Event) -> str:
@@ -241,19 +241,19 @@ def kind_of(event: type[Event] | Event) -> str:
 
 
 def to_json(event: Event, at: datetime) -> dict[str, Any]:
-    """The event as an object of the stream. The version line has no time, as published."""
+    """The event as a JSON object. The version line has no time, as its schema says."""
     stamp = {} if isinstance(event, Version) else {"at": utc(at)}
     values = {one.name: plain(getattr(event, one.name)) for one in fields(event)}
     return {"type": kind_of(event), **stamp, **values}
 
 
 def utc(moment: datetime) -> str:
-    """A moment as JSON has it: `2026-11-23T03:15:02.125Z`."""
+    """A moment in JSON form: `2026-11-23T03:15:02.125Z`."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON has it: tuples as lists, moments as text, mappings as objects."""
+    """A value in JSON form: tuples as lists, moments as text, mappings as objects."""
     if isinstance(value, datetime):
         return utc(value)
     if isinstance(value, tuple | list):

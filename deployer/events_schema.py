@@ -72,7 +72,7 @@ def _of(hint: Any) -> dict[str, Any]:
 
 
 def text() -> str:
-    """The schema as the file holds it."""
+    """The schema as the text of its file."""
     return json.dumps(schema(), indent=2) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""What a release works with: its service, the ports, and who is told."""
+"""The inputs of a release: its service, the ports, and the listener."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ class Connector(Protocol):
     ) -> Shell:
         """A session on the machine that holds `host_key`. Raises CannotConnect.
 
-        `sleep` is called between two tries; what it raises ends them.
+        `sleep` is called between two tries; an exception from it ends the tries.
         """
         ...
 
     def shown_key(self, address: str, deadline: float) -> PublicHostKey:
-        """The host key a machine shows, unproved: for a person to compare (`adopt`)."""
+        """The unproved host key that a machine shows, for a person to compare (`adopt`)."""
         ...
 
 
 @dataclass(frozen=True)
 class Ports:
-    """Everything outside that a use case of the deployer touches.
+    """Everything outside the process that a use case of the deployer uses.
 
-    `ledgers_in` gives the ledgers in the zones of another account, by its id.
+    `ledgers_in` returns the ledgers in the zones of another account, by its id.
     """
 
     service: Service

@@ -1,4 +1,4 @@
-"""Puts the deployer's edges together for one service."""
+"""Builds the deployer's ports for one service."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from reconciler.wiring.edges import Edges
 
 @contextmanager
 def wired(settings: Settings, name: str, *, by_labels: bool = False) -> Iterator[Ports]:
-    """The ports of a service, as `Edges.managed`; raises what that does."""
+    """The ports of a service, as `Edges.managed`; raises the same errors."""
     service = settings.service(name)
     edges = Edges(settings)
     yield Ports(
@@ -32,7 +32,7 @@ def wired(settings: Settings, name: str, *, by_labels: bool = False) -> Iterator
 
 
 def who() -> str:
-    """Who releases, and where: `ci@build-8812`; for tags and messages."""
+    """Who releases, and from where: `ci@build-8812`; for tags and messages."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):

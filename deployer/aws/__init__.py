@@ -1,1 +1,1 @@
-"""The AWS edge of the deployer: what a release creates, looks up and reads."""
+"""The AWS adapter of the deployer: what a release creates, looks up and reads."""

@@ -1,4 +1,4 @@
-"""EC2 as a release needs it: creates that are accounted for, and looks at what there is."""
+"""The EC2 operations of a release: creates that are accounted for, and reads."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _AT = (
 
 @dataclass(frozen=True)
 class Ec2Compute:
-    """`deployer.compute.Compute` on EC2: one for a whole release, so that it remembers."""
+    """`deployer.compute.Compute` on EC2: one for a whole release, since it stores its requests."""
 
     aws: Aws
     creation: Creation = field(default_factory=Creation)
@@ -80,7 +80,7 @@ class Ec2Compute:
     def image(self, id_: str) -> ImageFacts | None:
         """See `Compute`."""
         reads = Reads(self.aws)
-        # By id alone, not among our own: a configured base may be anybody's.
+        # By id alone, not by our tags: a configured base image may have any owner.
         filters = [{"Name": "image-id", "Values": [id_]}]
         for page in reads.pages("describe_images", Filters=filters, IncludeDeprecated=True):
             for one in page["Images"]:
@@ -99,7 +99,7 @@ class Ec2Compute:
         request = self._requests.get(order.token)
         if request is None:
             request = launch_request(order, self._described(order.image))
-            self._requests[order.token] = request  # a replay sends the very same
+            self._requests[order.token] = request  # a replay sends the identical request
 
         def send() -> tuple[str, ...]:
             with calling("ec2:RunInstances", mutating=True):
@@ -118,7 +118,7 @@ class Ec2Compute:
         return tuple(sorted(one["InstanceId"] for page in pages for one in _instances(page)))
 
     def console(self, id_: str) -> str:
-        """See `Compute`. Without the newest lines where the machine is not of a Nitro type."""
+        """See `Compute`. Lacks the newest lines where the machine is not of a Nitro type."""
         reads = Reads(self.aws)
         try:
             answer = reads.call("get_console_output", InstanceId=id_, Latest=True)
@@ -129,7 +129,7 @@ class Ec2Compute:
         return str(answer.get("Output") or "")
 
     def tag(self, ids: Sequence[str], tags: Mapping[str, str]) -> None:
-        """See `Compute`. Harmless twice, so a lost reply is asked again."""
+        """See `Compute`. Idempotent, so a lost reply is retried."""
         pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
         Deleter(self.aws, self.creation.patience).ask(
             "create_tags", Resources=list(ids), Tags=pairs
@@ -143,7 +143,7 @@ class Ec2Compute:
         return tuple(sorted(facts, key=lambda one: one.id))
 
     def _described(self, image: str) -> dict[str, Any]:
-        """The image, which may be so new that EC2 does not find it everywhere (aws.md §1)."""
+        """The image, which may be so new that not every EC2 endpoint finds it (aws.md §1)."""
 
         def look() -> dict[str, Any]:
             reads = Reads(self.aws)
@@ -157,10 +157,10 @@ class Ec2Compute:
         return brief.call(look, lambda error: getattr(error, "code", "") == NOT_FOUND)
 
     def _existing(self, order: ImageOrder, error: CloudError) -> str:
-        """The image that has the name already, if it is this deploy's: an earlier request made it.
+        """The image that already has the name, if an earlier request of this deploy created it.
 
-        Raises CloudUnclear while it cannot be seen (then the create is sent again, and refused
-        again until it can), CloudError if it is somebody else's.
+        Raises CloudUnclear while it is not visible (then the create is sent again, and refused
+        again until it is), CloudError if it belongs to another deploy.
         """
         found = self._ours(order)
         if found is None:
@@ -168,7 +168,7 @@ class Ec2Compute:
         return found
 
     def _ours(self, order: ImageOrder) -> str | None:
-        """Our image of that name. One without any deploy-id may only lag behind its tags."""
+        """Our image of that name. One without a deploy-id may be ours with delayed tags."""
         found = self.image_named(order.name)
         if found is None or (t.ID not in found.tags and found.state == "pending"):
             return None
@@ -186,7 +186,7 @@ def _instances(page: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _percent(reads: Reads, image: Mapping[str, Any]) -> int | None:
-    """How far a pending image's snapshots are; None where AWS does not say."""
+    """The progress of a pending image's snapshots; None where AWS does not report it."""
     if image.get("State") != "pending":
         return None
     wanted = [f"Created by CreateImage(*) for {image['ImageId']}*"]

@@ -1,8 +1,8 @@
 """Every create is accounted for (protocol.md, rule 8).
 
-A create whose reply was lost is looked up by what identifies it, its token or its name, and then
-sent again exactly as it was. Until one of the two says what became of it the create stays unclear,
-also over several calls: a definite refusal of the second request says nothing about the first.
+A create whose reply was lost is looked up by its token or name, and then sent again unchanged.
+Until one of the two determines its outcome the create stays unclear, also over several calls: a
+definite refusal of the second request says nothing about the first.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PATIENCE = Patience(first=0.2, longest=5.0, deadline=60.0)
 
 
 class NameTaken(CloudError):
-    """Somebody else's thing has the name: ours was not created, and cannot be."""
+    """A foreign resource has the name: ours was not created, and cannot be."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Creation:
             except CloudUnclear:
                 self.unclear.add(key)
                 found = _looked(look)
-                if found is None:  # right after a create that is no answer: send it again
+                if found is None:  # right after a create this proves nothing: send it again
                     raise
                 return found
 
@@ -69,7 +69,7 @@ class Creation:
 
 
 def _looked(look: Callable[[], T | None]) -> T | None:
-    """What a look shows. One that fails leaves the create as unclear as it was."""
+    """The result of a lookup. A failed lookup leaves the create as unclear as before."""
     try:
         return look()
     except NameTaken:

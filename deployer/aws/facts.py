@@ -1,4 +1,4 @@
-"""EC2's descriptions as the values of `deployer.compute`. No calls here."""
+"""Converts EC2's descriptions to the values of `deployer.compute`. Makes no calls."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def volumes_of(instance: Raw) -> dict[str, str]:
 
 
 def instance_facts(one: dict[str, Any], volumes: Mapping[str, Raw]) -> InstanceFacts:
-    """What a clone copies of it; `volumes` are the descriptions of its volumes by id."""
+    """The properties that a clone copies; `volumes` are the descriptions of its volumes by id."""
     disks = [
         _volume_disk(device, volumes[volume])
         for volume, device in volumes_of(one).items()
@@ -49,7 +49,7 @@ def instance_facts(one: dict[str, Any], volumes: Mapping[str, Raw]) -> InstanceF
 
 
 def image_facts(one: dict[str, Any], percent: int | None) -> ImageFacts:
-    """An image with the disks a launch from it gets."""
+    """An image with the disks that a launch from it gets."""
     mapped = [each for each in one.get("BlockDeviceMappings") or () if "Ebs" in each]
     return ImageFacts(
         id=one["ImageId"],

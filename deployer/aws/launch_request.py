@@ -1,7 +1,7 @@
 """The parameters of the one RunInstances call. Pure: the same order gives the same request.
 
-That matters, because a replay with the same token but other parameters is refused, or worse, not
-noticed (aws.md §1).
+A replay with the same token but other parameters is refused or, worse, silently accepted (aws.md
+§1).
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ _THROUGHPUT = frozenset({"gp3"})
 
 
 def launch_request(order: LaunchOrder, image: Mapping[str, Any]) -> dict[str, Any]:
-    """For `run_instances`; `image` is the description of the order's image.
+    """The arguments of `run_instances`; `image` is the description of the order's image.
 
     MinCount = MaxCount: all machines or none. Shutdown behaviour `stop`, because a parked machine
-    halts itself; IMDSv2 alone, because user data holds the host key.
+    halts itself; IMDSv2 only, because user data holds the host key.
     """
     request: dict[str, Any] = {
         "ImageId": order.image,
@@ -43,7 +43,7 @@ def launch_request(order: LaunchOrder, image: Mapping[str, Any]) -> dict[str, An
 
 
 def tag_specifications(tags: Mapping[str, Mapping[str, str]]) -> list[dict[str, Any]]:
-    """Tags by kind as a create call takes them."""
+    """Tags by kind, in the form of a create call."""
     return [
         {"ResourceType": kind, "Tags": [{"Key": k, "Value": v} for k, v in of_kind.items()]}
         for kind, of_kind in tags.items()
@@ -51,7 +51,7 @@ def tag_specifications(tags: Mapping[str, Mapping[str, str]]) -> list[dict[str, 
 
 
 def _interface(order: LaunchOrder) -> dict[str, Any]:
-    """Where no public address is asked for, the subnet's own default holds, as it did for live."""
+    """Without a requested public address, the subnet's own default applies, as it did for live."""
     interface: dict[str, Any] = {
         "DeviceIndex": 0,
         "SubnetId": order.subnet,
@@ -65,17 +65,17 @@ def _interface(order: LaunchOrder) -> dict[str, Any]:
 
 
 def _mappings(disks: Sequence[Disk], image: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """One for every volume of the image, each said to go with its machine.
+    """The mapping of every volume of the image, each deleted with its machine.
 
-    AWS's own texts disagree on what happens to further volumes otherwise (aws.md §3). A volume is
-    as large and as fast as live's of the same device, and never smaller than the image's.
+    AWS's own texts disagree about the default for further volumes (aws.md §3). A volume is as large
+    and as fast as live's of the same device, and never smaller than the image's.
     """
     wanted = {one.device: one for one in disks}
     mapped = [one for one in image.get("BlockDeviceMappings") or () if "Ebs" in one]
     root = image.get("RootDeviceName", "")
     strangers = [one for one in disks if one.device not in {each["DeviceName"] for each in mapped}]
     if root not in wanted and len(strangers) == 1:
-        wanted[root] = strangers[0]  # a base image may call its root by another name
+        wanted[root] = strangers[0]  # a base image may use another device name for its root
     for one in mapped:
         device = one["DeviceName"]
         yield {"DeviceName": device, "Ebs": _volume(wanted.get(device), one["Ebs"])}

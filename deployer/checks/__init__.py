@@ -1,1 +1,1 @@
-"""Checks of a service before a command changes anything, and refusals in words."""
+"""Checks of a service before a command changes anything, and the texts of refusals."""

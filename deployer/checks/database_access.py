@@ -1,7 +1,7 @@
-"""Who may write in the live database, compared with the configuration before anything is made.
+"""Compares who may write in the live database with the configuration, before any create.
 
-The application must log in as `app_role` or as a member of it: that role will own the copy, and
-what it owns, it may also drop. Wrong, it would be noticed by the next migration.
+The application must log in as `app_role` or as a member of it: that role will own the copy, and an
+owner may also drop. A wrong role would otherwise be noticed by the next migration only.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from reconciler.plan.service_plan import ServicePlan
 
 @dataclass(frozen=True)
 class Login:
-    """What the env file of live says: the database, the role that logs in, and the server.
+    """The database, login role and server named by live's env file.
 
-    The server is asked for where `database.url` says one as well.
+    The server is read only where `database.url` names one as well.
     """
 
     database: str = ""
@@ -36,9 +36,9 @@ class Login:
 
 
 def refuse_access(ports: Ports, todo: ServicePlan, ledger: Ledger | None) -> tuple[str, ...]:
-    """Raise ConfigError or Refused for what a release would stumble over; returns what to tell.
+    """Raise ConfigError or Refused if a release would fail on its roles; return notes for the user.
 
-    A live machine that cannot be asked does not hinder: its clone is asked, before the freeze.
+    An unreachable live machine does not block: its clone is checked, before the freeze.
     """
     config = ports.service.database
     server = ports.managed.reach.databases() if config else None
@@ -63,7 +63,7 @@ def refuse_access(ports: Ports, todo: ServicePlan, ledger: Ledger | None) -> tup
 def refuse_roles(
     ports: Ports, server: DatabaseServer, database: str, logins: Sequence[str]
 ) -> tuple[str, ...]:
-    """The same for the application's logins; `database` is '' where there is none yet."""
+    """Check the application's login roles; `database` is '' where none exists yet."""
     config = _configured(ports)
     found = server.examine(database, (config.app_role, *logins))
     for role in (config.app_role, *logins):
@@ -78,7 +78,7 @@ def refuse_roles(
 
 
 def read_login(shell: Shell, service: Service, config: Database) -> Login:
-    """What the env file of a machine says. Raises ShellError."""
+    """Read the login from a machine's env file. Raises ShellError."""
     path = service.app.env_file or ""
     return Login(
         env_file.read_database_name(shell, path, config.variable),
@@ -88,10 +88,7 @@ def read_login(shell: Shell, service: Service, config: Database) -> Login:
 
 
 def live_database(ports: Ports, ledger: Ledger) -> str:
-    """The database that live's env file leads to; '' where no machine of it runs.
-
-    Raises ShellError, CannotConnect.
-    """
+    """The database that live's env file names; '' where none of its machines runs."""
     live, config = ledger.live, _configured(ports)
     machines = [
         one
@@ -109,23 +106,23 @@ def live_database(ports: Ports, ledger: Ledger) -> str:
 
 
 def refuse_clone(ports: Ports, server: DatabaseServer, shell: Shell, database: str) -> None:
-    """Ask once more, of the clone, right before the freeze: live may not have been asked."""
+    """Check the roles again on the clone, right before the freeze: live may not have answered."""
     config = _configured(ports)
     login = read_login(shell, ports.service, config)
     refuse_roles(ports, server, database, _someone(ports, config, login.role))
 
 
 def refuse_large_objects(server: DatabaseServer, database: str, app_role: str) -> None:
-    """Raise Refused if the database has any; asked again once it is shut."""
+    """Raise Refused if the database has any; checked again once it is closed."""
     count = server.examine(database, (app_role,)).large_objects
     if count:
         raise findings.has_large_objects(database, count)
 
 
 def _refuse_another_server(ports: Ports, config: Database, used: str) -> None:
-    """A server that was cloned has every name of the old one, and nothing of what comes to it.
+    """Refuse a different server: a cloned server has all names of the old one, but not its writes.
 
-    Its database would be shut and copied; what live writes meanwhile goes where nobody looks.
+    Its database would be closed and copied, and what live writes meanwhile would be lost.
     """
     wanted = env_file.server_of(ports.resolve(config.url).reveal()) if config.url else ""
     if used and wanted and used != wanted:
@@ -150,7 +147,7 @@ def _refuse_writers(ports: Ports, database: str, found: Findings) -> tuple[str, 
 
 
 def _owners(ports: Ports, found: Findings) -> tuple[str, ...]:
-    """What the copy changes for good: its owner may do all that an owner may."""
+    """Permanent changes in the copy: an owner has all rights on its tables."""
     if not found.owners:
         return ()
     app_role = _configured(ports).app_role
@@ -167,7 +164,7 @@ def _others(ports: Ports, database: str, found: Findings) -> tuple[str, ...]:
 
 
 def _unasked(ports: Ports, server: DatabaseServer, database: str) -> tuple[str, ...]:
-    """What can be told without the env file. Who logs in is not known, so he is not "other"."""
+    """The checks that need no env file. The login role is unknown, so none counts as "other"."""
     if not database or database not in {one.name for one in server.databases()}:
         return ()
     config = _configured(ports)
@@ -191,13 +188,13 @@ def _asked(ports: Ports, todo: ServicePlan, live: Live, config: Database) -> Log
 
 
 def _machine(todo: ServicePlan, live: Live) -> Resource | None:
-    """A running machine of live; the guard has refused before where there is none."""
+    """A running machine of live; the guard has already refused where none runs."""
     found = [one.resource for one in _of(todo, live, INSTANCE) if one.resource.state == "running"]
     return min(found, key=lambda one: one.id, default=None)
 
 
 def _known(todo: ServicePlan, live: Live, config: Database) -> str:
-    """Live's database without its env file: its own, or the one before adoption."""
+    """Live's database without its env file: the one of its deploy, or the one before adoption."""
     found = [one.resource.name for one in _of(todo, live, DATABASE)]
     return next(iter(found), config.name or "")
 
@@ -213,13 +210,13 @@ def _of(service_plan: ServicePlan, live: Live, kind: str) -> list[Verdict]:
 
 
 def _logins(ports: Ports, config: Database, role: str) -> tuple[str, ...]:
-    """Whom live logs in as, and whom the new release will: `database.url` goes before the file."""
+    """The login roles of live and of the new release: `database.url` takes precedence."""
     url = env_file.login_of(ports.resolve(config.url).reveal()) if config.url else ""
     return tuple(dict.fromkeys(one for one in (role, url) if one))
 
 
 def _someone(ports: Ports, config: Database, role: str) -> tuple[str, ...]:
-    """The same of a machine with a live database. Raises ConfigError where nobody logs in."""
+    """The login roles for a live database. Raises ConfigError where there is none."""
     found = _logins(ports, config, role)
     if not found:
         raise _nobody(ports.service, config)

@@ -1,4 +1,4 @@
-"""What was left behind, one line a thing: kind, id, what it is, since when. Pure."""
+"""Leftover resources, one line each: kind, id, description, age. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reconciler.model.resource import Resource
 
 
 def dirt_lines(left: Sequence[Verdict], now: datetime) -> Iterable[str]:
-    """`instance   i-0d41aa07   t3.small running, 14m ago   $0.0258/h`: one line a thing."""
+    """`instance   i-0d41aa07   t3.small running, 14m ago   $0.0258/h`: one line per resource."""
     return [_line(one.resource, now) for one in left]
 
 
@@ -23,7 +23,7 @@ def _line(resource: Resource, now: datetime) -> str:
 
 
 def what(resource: Resource) -> str:
-    """A thing in a few words: type, size, state."""
+    """A short description of a resource: type, size, state."""
     size = f"{resource.size_gb:.0f} GB" if resource.size_gb >= 1 else ""
     words = (resource.type, size, resource.state)
     return " ".join(word for word in words if word)

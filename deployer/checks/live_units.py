@@ -1,4 +1,4 @@
-"""The configured units, looked up on the live machines before anything is made."""
+"""Looks up the configured units on the live machines, before any create."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ ASK_SECONDS = 60.0
 
 
 def gate_of(ports: Ports) -> ActivationGate:
-    """The units of the service, as configured now."""
+    """The units of the service, as now configured."""
     return ActivationGate(ports.service.app.units, ports.service.app.jobs)
 
 
 def check_live(
     ports: Ports, service_plan: ServicePlan, despite: frozenset[str] = frozenset()
 ) -> tuple[str, ...]:
-    """Look the units up on every running live machine; returns what else acts on a clone.
+    """Look up the units on every running live machine; return what else acts on a clone.
 
-    Raises Refused for a unit that cannot be gated, or a machine that does not answer: what could
-    not be looked up is not known to be there. `despite` names units that this very release
-    brings, and machines that need not be asked.
+    Raises Refused for a unit that cannot be gated, or a machine that does not answer: a unit that
+    could not be looked up may not exist. `despite` names units that this release installs, and
+    machines to skip.
     """
     live = (one.resource for one in service_plan.verdicts if one.reason is Reason.LIVE)
     machines = [one for one in live if one.kind == INSTANCE and one.state == "running"]
@@ -42,7 +42,7 @@ def check_live(
 def judged(
     ports: Ports, found: Sequence[Known], despite: frozenset[str] = frozenset()
 ) -> tuple[str, ...]:
-    """What else acts on every clone. Raises Refused for a unit that must not be released with."""
+    """What else acts on every clone. Raises Refused for a unit that forbids a release."""
     gate, name = gate_of(ports), ports.service.name
     shut = next((one for one in found if one.shut and unit_state.problems(gate, one)), None)
     if shut is not None:
@@ -67,7 +67,7 @@ def judged(
 
 
 def _shut(ports: Ports, known: Known) -> Refused:
-    """The gate is shut where the service is to run: its units are seen by nobody."""
+    """The gate is closed on a machine that should serve: systemd does not see its units."""
     bad = unit_state.problems(gate_of(ports), known)
     return Refused(
         f"{ports.service.name} cannot be released: {unit_state.first_words(bad[:1])}",
@@ -78,9 +78,9 @@ def _shut(ports: Ports, known: Known) -> Refused:
 
 
 def _is_mistyped(ports: Ports, unit: str, known: Known) -> bool:
-    """Nobody brings a unit that stands there already under almost the same name.
+    """Whether the unit exists under a similar name: then the release does not install it.
 
-    Raises Refused: that one would act on the clone, and `--despite` would let it.
+    Raises Refused: the existing unit would act on the clone, and `--despite` would allow it.
     """
     there = unit_state.meant(unit, known)
     if not there:
@@ -95,9 +95,9 @@ def _is_mistyped(ports: Ports, unit: str, known: Known) -> bool:
 def refuse_not_brought(
     gate: ActivationGate, shells: Sequence[Shell], despite: frozenset[str]
 ) -> None:
-    """Before anything of live is touched: what this release was to bring is there.
+    """Check, before live is touched, that the units this release should install exist.
 
-    A masked unit loads whether it has a file or not, so the file is looked for.
+    A masked unit loads with or without a file, so the file itself is looked for.
     """
     brought = [one for one in gate.all if _is_accepted(one, despite)]
     if not brought:
@@ -112,7 +112,7 @@ def refuse_not_brought(
 
 
 def ask(shell: Shell, machine: str, gate: ActivationGate) -> Known:
-    """What one machine says of its units. Raises ShellError's kin."""
+    """Read the units' state from one machine. Raises subclasses of ShellError."""
     command = Command(
         unit_state.ask_script(gate), "look the units up", sudo=True, timeout=ASK_SECONDS
     )

@@ -1,7 +1,7 @@
-"""Whether clients come to machines by another name than the record (rules 13 and 14).
+"""Whether clients reach machines by a DNS name other than the record (rules 13 and 14).
 
-Asked before nobody is live any more, and before a ledger is written that knew no home: the name may
-be the one that the service really has.
+Checked before a service is left without a live deploy, and before a ledger is written that had no
+home: such a name may be the service's real one.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from reconciler.sweep.name_listing import read_names
 def refuse_served(
     managed: ManagedService, addresses: Iterable[str], command: str, but: Collection[str] = ()
 ) -> None:
-    """Raise Refused where a name, `but` for these, holds an address; `command` is what is refused.
+    """Raise Refused if a name not in `but` holds an address; `command` is the refused command.
 
-    Raises AccessDenied where the names cannot be seen.
+    Raises AccessDenied where the names cannot be listed.
     """
     names = read_names(managed).without(but)
     if names.problem:

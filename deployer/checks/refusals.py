@@ -1,4 +1,4 @@
-"""Refusals in words: what stands in the way, whose it is, what it costs, and the cure.
+"""The texts of refusals: what blocks, whose it is, what it costs, and the cure.
 
 Pure: they are made from a plan. Every refusal ends with the next command.
 """
@@ -32,10 +32,10 @@ def no_ledger(service: str, record: str, addresses: Sequence[str]) -> Refused:
 
 
 def unknown(root: Root) -> ToolError:
-    """The service's state contradicts itself, or could not be read.
+    """The service's state is contradictory, or could not be read.
 
-    What we may not see is a matter of permissions (exit 6), nobody's contradiction; and writing the
-    ledger anew mends neither that nor an answer that did not come.
+    Missing permissions are exit 6, not a contradiction; and writing the ledger anew fixes neither
+    that nor a missing answer.
     """
     service = root.home.service
     text = f"{service} is unknown: {root.problem}; nothing of it was touched"
@@ -46,7 +46,7 @@ def unknown(root: Root) -> ToolError:
 
 
 def no_databases(service: str, gap: Gap) -> ToolError:
-    """The database's server could not be asked."""
+    """The database server could not be read."""
     return gap.refusal(
         f"the databases of {service} cannot be listed: {gap.reason}",
         cure=gap.cure or "check database.admin, and the way to its server from here",
@@ -54,7 +54,7 @@ def no_databases(service: str, gap: Gap) -> ToolError:
 
 
 def doubted(service: str, live: Live, one: Verdict) -> Refused:
-    """A machine stands in live's place, and its tags do not prove that it is live's."""
+    """A machine holds live's address, but its tags do not prove that it is live's."""
     return Refused(
         f"{one.resource.id} serves at an address of {live.id}, "
         f"but is not proved to be its machine: {one.text}",
@@ -66,7 +66,7 @@ def doubted(service: str, live: Live, one: Verdict) -> Refused:
 
 
 def nothing_to_clone(service: str, live: Live) -> Refused:
-    """The live deploy has no machine any more that runs where the ledger says."""
+    """The live deploy has no running machine at the ledger's addresses."""
     return Refused(
         f"no running machine of {live.id} holds its address ({', '.join(live.at)}): there is "
         "nothing to clone",
@@ -83,7 +83,7 @@ def moved(service_plan: ServicePlan) -> Refused:
 
 
 class Behind(NamedTuple):
-    """Names that would stay behind: `found` with their addresses, those in `taken` of a ledger."""
+    """Names that would be left behind: `found` with their addresses, `taken` with their ledgers."""
 
     record: str
     also: Sequence[str]
@@ -92,9 +92,9 @@ class Behind(NamedTuple):
 
 
 def left_behind(live: Live, service: str, names: Behind) -> Refused:
-    """Other names lead to live: its clients there would stay behind (rule 13).
+    """Other names lead to live: a switch would leave their clients behind (rule 13).
 
-    What another ledger moves, and a wildcard, which no configuration accepts, cannot go along.
+    A name of another ledger, and a wildcard, which no configuration accepts, cannot move along.
     """
     found = names.found
     said = "; ".join(f"{one} holds {', '.join(at)}" for one, at in found.items())
@@ -114,7 +114,7 @@ def left_behind(live: Live, service: str, names: Behind) -> Refused:
 
 
 def _along(service: str, names: Behind) -> Iterator[str]:
-    """How names are taken along, and why one cannot be."""
+    """How to move names along, and why some cannot."""
     along = [one for one in names.found if one not in names.taken and "*" not in one]
     if along:
         listed = ", ".join(f'"{one}"' for one in (*names.also, *along))
@@ -136,7 +136,7 @@ def neighbours_also(service: str, taken: Mapping[str, str]) -> Refused:
 
 
 def apart(service: str, name: str, there: Sequence[str], says: Sequence[str]) -> Refused:
-    """A name that should move along is somewhere else."""
+    """A name in `also` has other addresses than the record."""
     return Refused(
         f"{name} is in `also` and says {', '.join(there) or 'nothing'}, the record of {service} "
         f"says {', '.join(says) or 'nothing'}: they cannot move together",
@@ -146,7 +146,7 @@ def apart(service: str, name: str, there: Sequence[str], says: Sequence[str]) ->
 
 
 def names_unread(service: str, names: OtherNames, command: str = "") -> ToolError:
-    """Whether another name leads to live is not known: unknown is not empty."""
+    """Unknown whether another name leads to live: unknown is not empty."""
     return names.refusal(
         f"whether another name leads to the live machines of {service} is not known: "
         f"{names.problem}",
@@ -155,7 +155,7 @@ def names_unread(service: str, names: OtherNames, command: str = "") -> ToolErro
 
 
 def held(service_plan: ServicePlan, lease: Lease) -> Refused:
-    """Somebody else is releasing right now."""
+    """Another release is in progress."""
     service, now = service_plan.service, service_plan.root.now
     release, by = _release(service_plan, lease.id)
     who = (f" by {by}" if by else "") + (f", to {release}" if release else "")
@@ -170,7 +170,7 @@ def held(service_plan: ServicePlan, lease: Lease) -> Refused:
 
 
 def dirt(service_plan: ServicePlan, left: Sequence[Verdict], lines: Iterable[str]) -> Refused:
-    """Something was left behind. `lines` describe it, one thing a line, with its cost."""
+    """Resources are left over. `lines` describe them, one resource a line, with the cost."""
     service = service_plan.service
     died, costs = _what_died(service_plan, left), _what_it_costs(service_plan, left)
     first = f"{service} is not clean. {died}{costs}"
@@ -199,7 +199,7 @@ def _what_died(service_plan: ServicePlan, left: Sequence[Verdict]) -> str:
 
 
 def _what_it_costs(service_plan: ServicePlan, left: Sequence[Verdict]) -> str:
-    """` Left behind, $0.0273/h, $0.01 so far:`, as far as the prices are known."""
+    """` Left behind, $0.0273/h, $0.01 so far:`, as far as prices are known."""
     if not left:
         return ""
     cost = estimate.add(estimate.of(one.resource, service_plan.root.now) for one in left)
@@ -208,20 +208,20 @@ def _what_it_costs(service_plan: ServicePlan, left: Sequence[Verdict]) -> str:
 
 
 def _who(service_plan: ServicePlan, deploy: object) -> str:
-    """` of v1.4.9 by ci@build-8812`, as far as any of its things says so."""
+    """` of v1.4.9 by ci@build-8812`, as far as the tags of its resources say so."""
     release, by = _release(service_plan, deploy)
     return (f" of {release}" if release else "") + (f" by {by}" if by else "")
 
 
 def _release(service_plan: ServicePlan, deploy: object) -> tuple[str, str]:
-    """Release and releaser of a deploy, as its things say; '' where none does."""
+    """Release and releaser of a deploy, from its resources' tags; '' where none has them."""
     resources = [one.resource for one in service_plan.verdicts if one.resource.deploy == deploy]
     tags = next((one.tags for one in resources if t.RELEASE in one.tags), {})
     return tags.get(t.RELEASE, ""), tags.get(t.BY, "")
 
 
 def ago(span: timedelta) -> str:
-    """`14m ago`: a span in whole, readable units."""
+    """`14m ago`: a time span in readable units."""
     seconds = max(int(span.total_seconds()), 0)
     for unit in (86400, 3600, 60):
         if seconds >= unit:
@@ -231,6 +231,6 @@ def ago(span: timedelta) -> str:
 
 
 def waited(lease: Lease, now: datetime) -> str:
-    """A line while waiting for somebody else's lease."""
+    """A line to show while waiting for another deploy's lease."""
     left = max(int((lease.until - now).total_seconds()), 0)
     return f"waiting for {lease.id} (in `{lease.step}`, lease {left} s)"

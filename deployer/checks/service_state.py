@@ -1,4 +1,4 @@
-"""A service as it stands: one look, heap first and ledger last, shared by the smaller commands."""
+"""Reads a service once, inventory first and ledger last; shared by the smaller commands."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ NOT_OURS = frozenset({Reason.FOREIGN, Reason.LOOK_ALIKE})
 
 @dataclass(frozen=True)
 class ServiceState:
-    """The plan of one service, what it was made from, and the reading to swap against.
+    """The plan of one service, its inputs, and the reading to swap against.
 
-    `reading` is None where the ledger could not be read; `todo.problem` then says why.
+    `reading` is None where the ledger could not be read; `todo.problem` then gives the reason.
     """
 
     service_plan: ServicePlan
@@ -37,7 +37,7 @@ class ServiceState:
         return self.reading.ledger if self.reading else None
 
     def known(self) -> tuple[Reading, Ledger]:
-        """Reading and ledger of a service that is under one. Raises Refused, AccessDenied."""
+        """The reading and ledger of a service that has a ledger. Raises Refused, AccessDenied."""
         service = self.service_plan.service
         if self.reading is None or self.service_plan.problem:
             raise refusals.unknown(self.service_plan.root)
@@ -52,11 +52,11 @@ class ServiceState:
         return self.reading, self.reading.ledger
 
     def machines(self, deploy: DeployId) -> tuple[Resource, ...]:
-        """The instances of a deploy that birth or adoption proves."""
+        """The instances of a deploy that are proved by birth or adoption."""
         return self._of(INSTANCE, deploy)
 
     def database(self, deploy: DeployId) -> Resource | None:
-        """The database of a deploy; None where it has none, or none that is known."""
+        """The database of a deploy; None where it has none, or none is known."""
         found = (one for one in self._of(DATABASE, deploy) if one.state != MAKING)
         return next(found, None)
 
@@ -66,7 +66,7 @@ class ServiceState:
 
 
 def survey(ports: Ports, ask: SweepRequest | None = None) -> ServiceState:
-    """Look at the service once."""
+    """Read the service once."""
     managed = ports.managed
     world = observe([managed])
     reading = world.readings.get(managed.name)

@@ -1,4 +1,4 @@
-"""The command line of the deployer: what changes a service. Heavy imports wait in the commands."""
+"""The command line of the deployer: commands that change a service. They import lazily."""
 
 from __future__ import annotations
 

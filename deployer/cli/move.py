@@ -1,4 +1,4 @@
-"""The command line of the deployer: where a service is, and that it is no more."""
+"""The command line of the deployer: `move` and `retire`."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def move(asked: CliContext, service: str, *, from_account: str, yes: bool) -> No
 
 
 def _left_behind(done: Move) -> str:
-    """Names of another zone are nobody's witness, unless the configuration says so (rule 13)."""
+    """Names of other zones are not checked, unless `witness_zones` lists them (rule 13)."""
     if not done.elsewhere:
         return ""
     old = done.old.address

@@ -1,4 +1,4 @@
-"""The command line of the deployer: what changes nothing in the cloud."""
+"""The command line of the deployer: commands that change nothing in the cloud."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line of the deployer: what was lost is written anew."""
+"""The command line of the deployer: `recover`."""
 
 from __future__ import annotations
 

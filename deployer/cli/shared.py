@@ -1,4 +1,4 @@
-"""What the commands that change a service share: ports, progress, last words, the failure told."""
+"""Shared by the commands that change a service: ports, progress, result, error report."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DESPITE_NAME = click.option(
 
 
 def deploy_id(_: click.Context, parameter: click.Parameter, value: str | None) -> DeployId | None:
-    """A click callback: the deploy-id written as `value`. Usage error for anything else."""
+    """A click callback: the deploy-id in `value`. Usage error for anything else."""
     from reconciler.model.deploy_id import DeployId, InvalidDeployId
 
     try:
@@ -34,14 +34,14 @@ def deploy_id(_: click.Context, parameter: click.Parameter, value: str | None) -
 
 
 def vouched(ports: Ports, despite: Collection[str]) -> Ports:
-    """The ports, with the names that somebody vouches for."""
+    """The ports, with the DNS names that the user accepts."""
     names = ports.managed.despite | frozenset(despite)
     return replace(ports, managed=replace(ports.managed, despite=names))
 
 
 @dataclass
 class Staged:
-    """A command under way: the ports, who is told, and what it will have answered."""
+    """A running command: the ports, the listener, and the answer."""
 
     ports: Ports
     emit: TerminalStage
@@ -49,7 +49,7 @@ class Staged:
     said: Mapping[str, Any] = field(default_factory=dict)
 
     def answer(self, value: Mapping[str, Any], text: Callable[[], str], code: int = 0) -> None:
-        """The result: within the stream's last line with --json, else what `text` makes."""
+        """Print the result: in the stream's last line with --json, else what `text` returns."""
         self.code, self.said = code, value
         if not self.emit.as_json:
             self.emit.close()
@@ -58,7 +58,7 @@ class Staged:
 
 @contextlib.contextmanager
 def staged(asked: CliContext, service: str, *, by_labels: bool = False) -> Iterator[Staged]:
-    """A command on `service` that shows what goes on; a failure is told whole."""
+    """Run a command on `service` with progress output; a failure is reported in full."""
     from deployer.output.display import TerminalStage
     from deployer.wiring import wired
     from reconciler.util import log
@@ -84,7 +84,7 @@ def staged(asked: CliContext, service: str, *, by_labels: bool = False) -> Itera
 
 
 def _tell(stage: TerminalStage, error: BaseException, code: int) -> bool:
-    """The end of what was shown: the failure, how things stand now, the next command."""
+    """Print the end of the output: the failure, the present state, the next command."""
     message, detail, cure = parts(error)
     stage.fail(code, message, detail, cure)
     return True

@@ -1,1 +1,1 @@
-"""The commands beside `up`, one module or package each."""
+"""The commands other than `up`, one module or package each."""

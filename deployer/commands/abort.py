@@ -1,7 +1,7 @@
-"""`deployer abort`: ends somebody's lease on an operator's word, and sweeps what it made, at once.
+"""`deployer abort`: ends a lease on an operator's order, and sweeps its deploy's resources.
 
-The deployer that held it, if it still lives, finds its lease gone at its next step and undoes
-itself: whoever comes first does the work, and a swept thing is swept once.
+If the deployer that held the lease still runs, it finds the lease gone at its next step and undoes
+itself: whichever comes first does the work, and deletions are idempotent.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from reconciler.sweep.runner import sweep
 
 
 def lease_to_abort(ports: Ports, deploy: DeployId | None = None) -> tuple[ServiceState, Lease]:
-    """The lease that is held now. Raises Refused if nobody holds one, or another deploy does."""
+    """The present lease. Raises Refused if nobody holds one, or another deploy does."""
     seen = survey(ports)
     _, ledger = seen.known()
     lease = ledger.lease
@@ -34,9 +34,10 @@ def lease_to_abort(ports: Ports, deploy: DeployId | None = None) -> tuple[Servic
 
 
 def abort(ports: Ports, lease: Lease, on_outcome: OnOutcome = lambda _: None) -> SweepResult:
-    """End exactly this lease and sweep its deploy's things; the live database opens again.
+    """End exactly this lease and sweep its deploy's resources; the live database is reopened.
 
-    Raises Refused if it went live in the meantime: then nothing was aborted, and must not read so.
+    Raises Refused if the deploy went live meanwhile: nothing was aborted, so success would be
+    wrong.
     """
     managed = ports.managed
     ask = SweepRequest(managed.retention, only=lease.id, end_lease=lease, operator=True)

@@ -1,7 +1,7 @@
 """`deployer adopt`: brings the machine at the record's address under the ledger.
 
-Ledger first, then the tags, on the instance alone (rule 1): nothing carries our tags that the
-ledger does not root. What no deploy created, no sweep deletes: `deploy-hold=adopted`.
+Ledger first, then the tags, on the instance alone (rule 1): no resource carries our tags that the
+ledger does not root. Sweeps delete nothing that no deploy created: `deploy-hold=adopted`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ KEY_WAIT = 20.0
 
 @dataclass(frozen=True)
 class Adoption:
-    """What adopting would do: shown for confirmation, then carried out."""
+    """The result of an adoption: shown for confirmation, then carried out."""
 
     service: str
     instance: InstanceFacts
@@ -51,10 +51,10 @@ Confirm = Callable[[Adoption], bool]
 
 @dataclass(frozen=True)
 class AdoptOptions:
-    """What the user said.
+    """The user's options.
 
     host_key  a public key or a `SHA256:` fingerprint; else the machine's key is shown
-    release   what to call the release that the machine runs
+    release   the release name of what the machine runs
     replace   the deploy-id of the live deploy, which the machine replaces (rule 14)
     """
 
@@ -64,10 +64,10 @@ class AdoptOptions:
 
 
 def adopt(ports: Ports, confirm: Confirm, options: AdoptOptions = AdoptOptions()) -> Adoption:
-    """Adopt the machine at the record; idempotent, and finishes one that died half-way.
+    """Adopt the machine at the record; idempotent, and finishes an interrupted adoption.
 
-    Raises Refused where the machine is another deploy's, where somebody is live who was not named,
-    and where another ledger has the record.
+    Raises Refused where the machine belongs to another deploy, where a live deploy is not named by
+    `replace`, and where another ledger has the record.
     """
     seen = survey(ports)
     reading = _readable(ports, seen)
@@ -78,7 +78,7 @@ def adopt(ports: Ports, confirm: Confirm, options: AdoptOptions = AdoptOptions()
     _refuse_units(ports, wanted)
     new = _ledger(ports, reading, wanted)
     if new != reading.ledger:
-        # The A record goes into the batch unchanged: it fails if somebody moves it meanwhile.
+        # The A record is in the batch unchanged: the batch fails if somebody changes it meanwhile.
         ports.managed.ledgers.swap(reading, new, wanted.at)
     ports.compute.tag([wanted.instance.id], _tags(ports, wanted, options.release))
     return wanted
@@ -121,7 +121,7 @@ def _adoption(ports: Ports, reading: Reading, host_key: str) -> Adoption:
 
 
 def _refuse_unnamed(wanted: Adoption, replace: str) -> None:
-    """Nobody is unlived by absence (rule 14): who is live is named by whoever replaces him."""
+    """Nobody is unlived by absence (rule 14): to replace the live deploy, the user names it."""
     live = wanted.replaces
     if live is None or replace == str(live.id):
         return
@@ -164,7 +164,7 @@ def _refuse_another(machine: InstanceFacts, deploy: DeployId) -> None:
 
 
 def _refuse_born(machine: InstanceFacts, deploy: DeployId) -> None:
-    """A machine that a deploy made is under the ledger: held as adopted, it would never go."""
+    """A machine that a deploy created is under the ledger; with a hold it would stay forever."""
     if machine.tags.get(t.HOLD) == t.HELD_BY_ADOPTION:
         return
     raise Refused(
@@ -186,7 +186,7 @@ def _shown(ports: Ports, address: str, fingerprint: str) -> PublicHostKey:
 
 
 def _refuse_units(ports: Ports, wanted: Adoption) -> None:
-    """A unit that is not there would be gated on no clone of this machine."""
+    """A unit that does not exist would not be gated on any clone of this machine."""
     shell = ports.connector.connect(wanted.at[0], wanted.host_key, KEY_WAIT, time.sleep)
     try:
         judged(ports, [ask(shell, wanted.instance.id, gate_of(ports))])
@@ -195,7 +195,7 @@ def _refuse_units(ports: Ports, wanted: Adoption) -> None:
 
 
 def _ledger(ports: Ports, reading: Reading, wanted: Adoption) -> Ledger:
-    """The ledger as the adoption leaves it; what an older version did not write is added."""
+    """The ledger after the adoption; fields that an older version did not write are added."""
     managed, old = ports.managed, reading.ledger
     if old is None or old.home is None:
         taken = claimed_by(managed.address, wanted.at, managed.ledgers.neighbours(managed.address))
@@ -220,7 +220,7 @@ def _tags(ports: Ports, wanted: Adoption, release: str) -> dict[str, str]:
         t.HOST_KEY: wanted.host_key.tag_value,
         t.HOLD: t.HELD_BY_ADOPTION,
         t.BY: ports.by,
-        # It runs them all: only where this set changes later has it anything to be told.
+        # The machine runs all units: it needs a change only when this set changes later.
         t.UNITS: digest(gate_of(ports)),
     }
     return tags | ({t.RELEASE: release} if release else {})

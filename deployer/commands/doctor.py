@@ -1,7 +1,6 @@
-"""`deployer doctor`: what a release will need, tried one by one, each failure with its cure.
+"""`deployer doctor`: checks what a release needs, one by one, each failure with its cure.
 
-Looks only. One failing check does not stop the others: who mends a configuration wants the whole
-list at once.
+Reads only. A failing check does not stop the others: the user wants the whole list at once.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from reconciler.util import humanize
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was tried, for one service."""
+    """The result of one check of one service."""
 
     service: str
     name: str
@@ -34,7 +33,7 @@ class Check:
 
 
 def examine(settings: Settings) -> tuple[Check, ...]:
-    """Try everything for every service."""
+    """Run every check for every service."""
     return tuple(one for name in settings.services for one in _service(settings, name))
 
 
@@ -117,7 +116,7 @@ def _database(ports: Ports) -> str:
 
 
 def _roles(ports: Ports) -> str:
-    """Whether the application's role is its own, and who else writes."""
+    """Whether the application's role exists as configured, and which other roles write."""
     config = ports.service.database
     if config is None:
         return "none configured"
@@ -138,7 +137,7 @@ _PROBES: Sequence[tuple[str, Callable[[Ports], str]]] = (
 
 
 def check_lines(checks: Sequence[Check]) -> list[str]:
-    """One line a check, with details and the cure below what failed."""
+    """One line per check, with details and the cure below a failure."""
     lines: list[str] = []
     for one in checks:
         mark = "✓" if one.ok else "✗"

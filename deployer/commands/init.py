@@ -1,4 +1,4 @@
-"""`deployer init`: a configuration to begin from, with every key explained where it stands."""
+"""`deployer init`: writes an initial configuration with a comment on every key."""
 
 from __future__ import annotations
 
@@ -75,9 +75,9 @@ share     = 0.2              # this part of what it owns, if that is more
 
 
 def begin(home: Path, service: str, values: Mapping[str, str]) -> Path:
-    """Write `services/<service>.toml`, and `reconciler.toml` where there is none.
+    """Write `services/<service>.toml`, and `reconciler.toml` where it does not exist.
 
-    Raises ConfigError for a name that can be no service, Refused where the file exists.
+    Raises ConfigError for an invalid service name, Refused where the file exists.
     """
     if not valid_service(service):
         raise ConfigError(

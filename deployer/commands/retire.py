@@ -1,7 +1,7 @@
-"""`deployer retire`: closes a service on a person's word. The one way to have nobody live.
+"""`deployer retire`: closes a service on a user's order. The only way to have no live deploy.
 
-Nobody is unlived by absence (rule 14): a record that is gone, or misspelt, closes nothing. Whoever
-closes a service names the deploy that is live, and removes the A record first.
+Nobody is unlived by absence (rule 14): a missing or misspelt record closes nothing. To close a
+service, the user names the live deploy, and removes the A record first.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from reconciler.sweep.runner import sweep
 
 @dataclass(frozen=True)
 class Retirement:
-    """What closing would do. `until` is when everything becomes garbage; None for never."""
+    """The effect of closing. `until` is when everything becomes garbage; None for never."""
 
     service: str
     live: Live
@@ -45,10 +45,10 @@ def retire(
     delete_after: timedelta | None = None,
     on_outcome: OnOutcome = lambda _: None,
 ) -> SweepResult:
-    """Make nobody live, then sweep: jobs stop, the database is shut, labels follow.
+    """Leave no deploy live, then sweep: jobs stop, the database is closed, labels follow.
 
-    `named` is the deploy-id of the live deploy. With `delete_after`, everything that served is
-    kept that long and collected afterwards. Raises Refused, CloudError.
+    `named` is the deploy-id of the live deploy. With `delete_after`, everything that served is kept
+    that long and collected afterwards. Raises Refused, CloudError.
     """
     seen = survey(ports)
     reading, ledger = seen.known()
@@ -79,7 +79,7 @@ def _named(service: str, ledger: Ledger, named: str) -> Live:
 
 
 def _refuse_served(ports: Ports, seen: ServiceState, reading: Reading, live: Live) -> None:
-    """The record must be gone, and every other name: while one leads there, clients come."""
+    """The record and every other name must be gone: otherwise clients still arrive."""
     if reading.a is not None:
         raise Refused(
             f"{ports.service.record} still says {', '.join(reading.a.addresses)}: clients of "

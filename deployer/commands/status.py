@@ -1,4 +1,4 @@
-"""`deployer status` and `history`: where a service stands, as values to be shown."""
+"""`deployer status` and `history`: the state of a service, as values to display."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class DeployLine:
 
 @dataclass(frozen=True)
 class ServiceStatus:
-    """A service as it stands. `problem` is not empty where it is unknown."""
+    """The state of a service. `problem` is set where it is unknown."""
 
     service: str
     record: str
@@ -50,12 +50,12 @@ class ServiceStatus:
 
     @property
     def clean(self) -> bool:
-        """Whether there is nothing to do, for us or for people."""
+        """Whether there is nothing to do, for the product or for people."""
         return self.service_plan.empty and not self.problem and not self.service_plan.contradictions
 
 
 def status(ports: Ports) -> ServiceStatus:
-    """Look at the service once; changes nothing."""
+    """Read the service once; changes nothing."""
     seen = survey(ports)
     reading, ledger = seen.reading, seen.ledger
     return ServiceStatus(

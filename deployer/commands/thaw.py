@@ -1,8 +1,8 @@
-"""`deployer thaw`: opens the live database again when a dead deployer has left it shut.
+"""`deployer thaw`: reopens the live database when a dead deployer has left it closed.
 
-With the ledger readable this is what the sweep does: end a lease that has run out, then thaw with
-the generation that the ledger has. With Route 53 out of reach only an operator can know that no
-commit is in flight, and says so with `--deployer-is-dead`.
+With the ledger readable this is what the sweep does: end an expired lease, then thaw with the
+ledger's generation. With Route 53 out of reach only an operator can know that no commit is in
+flight, and says so with `--deployer-is-dead`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from reconciler.model.tags import Label
 
 
 def thaw(ports: Ports, *, deployer_is_dead: bool = False) -> str:
-    """Open the live database; returns its name. Raises Refused, DatabaseError, StaleAct."""
+    """Open the live database; return its name. Raises Refused, DatabaseError, StaleAct."""
     server = _server(ports)
     seen = survey(ports)
     if seen.reading is None:
@@ -86,7 +86,7 @@ def _without_ledger(
 
 
 def _refuse_said(ports: Ports) -> None:
-    """A ledger that answers is not out of reach, whatever it says (rules 6 and 12).
+    """A ledger that answers is not out of reach, whatever its content (rules 6 and 12).
 
     It may be another configuration's, moved, or damaged. Raises LedgerUnknown, Refused.
     """
@@ -101,7 +101,7 @@ def _refuse_said(ports: Ports) -> None:
 
 
 def _labelled_live(seen: ServiceState) -> DeployId:
-    """The one deploy that its labels call live: all there is to go by without the ledger."""
+    """The one deploy that is labelled live: without the ledger, labels are the only evidence."""
     found = {one.deploy for one in seen.inventory.resources if one.label is Label.LIVE}
     named = [one for one in found if one is not None and one.service == seen.service_plan.service]
     if len(named) != 1:
@@ -110,9 +110,9 @@ def _labelled_live(seen: ServiceState) -> DeployId:
 
 
 def _refuse_committed(ports: Ports, server: DatabaseServer, live: DeployId) -> None:
-    """Labels come last: who is labelled live may have been left already.
+    """Labels come last: the deploy labelled live may have been left already.
 
-    A release notes its counters just before its commit. Where a newer one has, and takes writes,
+    A release records its counters just before its commit. Where a newer one has, and takes writes,
     only the ledger knows who is live, and two databases must never take writes at once.
     """
     ledger = str(ports.managed.address)
@@ -134,7 +134,7 @@ def _refuse_rolled_back(
 ) -> None:
     """A rollback labels its target `pending` before its commit, and opens that database after it.
 
-    A new release's own database is never shut.
+    A new release's own database is never closed.
     """
     machines = [one for one in seen.inventory.resources if one.kind == INSTANCE]
     begun = {one.deploy for one in machines if one.label is Label.PENDING}

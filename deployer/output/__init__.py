@@ -1,1 +1,1 @@
-"""How a release looks while it runs, and what the reading commands print."""
+"""How a release is displayed while it runs, and the output of the read-only commands."""

@@ -1,4 +1,4 @@
-"""Where a release stands, as one value folded from its events. Pure: the clock is an argument."""
+"""The state of a release, as one value folded from its events. Pure: the clock is an argument."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reconciler.util.humanize import one_line, progress
 
 
 class Mark(Enum):
-    """How a step stands."""
+    """The state of a step."""
 
     AHEAD = "·"
     RUNNING = "⠸"
@@ -22,7 +22,7 @@ class Mark(Enum):
 
 @dataclass(frozen=True)
 class StepRow:
-    """One step. `began` is on the clock of `fold`; `seconds` is what it took when it has ended."""
+    """One step. `began` is a time on the clock of `fold`; `seconds` is its duration once ended."""
 
     step: str
     mark: Mark = Mark.AHEAD
@@ -31,13 +31,13 @@ class StepRow:
     seconds: float | None = None
 
     def took(self, now: float) -> float:
-        """Seconds it took, or has taken so far."""
+        """Its duration in seconds, so far or in all."""
         return now - self.began if self.seconds is None else self.seconds
 
 
 @dataclass(frozen=True)
 class FreezeSpan:
-    """The live database refuses writes since `began`, and is given up after `limit` seconds."""
+    """The live database has refused writes since `began`; the limit is `limit` seconds."""
 
     began: float
     limit: float
@@ -45,7 +45,7 @@ class FreezeSpan:
 
 @dataclass(frozen=True)
 class Board:
-    """Everything one glance should tell."""
+    """Everything that the display of a release shows."""
 
     service: str = ""
     deploy: str = ""
@@ -69,27 +69,27 @@ class Board:
 
     @property
     def ahead(self) -> tuple[StepRow, ...]:
-        """The steps still to come: those after the last one that has begun."""
+        """The steps still to come: those after the last begun step."""
         rows = list(self.rows.values())
         last = max((n for n, one in enumerate(rows) if one.mark is not Mark.AHEAD), default=-1)
         return tuple(rows[last + 1 :])
 
     @property
     def running(self) -> tuple[StepRow, ...]:
-        """The steps under way."""
+        """The running steps."""
         return tuple(one for one in self.rows.values() if one.mark is Mark.RUNNING)
 
     def with_row(self, row: StepRow) -> Board:
-        """The board with one step as `row` says."""
+        """The board with one step replaced by `row`."""
         return replace(self, rows={**self.rows, row.step: row})
 
     def row(self, step: str) -> StepRow:
-        """How a step stands."""
+        """The state of a step."""
         return self.rows.get(step, StepRow(step))
 
 
 def fold(board: Board, event: e.Event, now: float) -> Board:
-    """The board after `event`, which came at `now` (seconds on any steady clock)."""
+    """The board after `event`, which came at `now` (seconds on any monotonic clock)."""
     apply = _FOLDS.get(type(event))
     return apply(board, event, now) if apply else board
 
@@ -124,7 +124,7 @@ def _done(board: Board, event: e.StepDone, _: float) -> Board:
     row = replace(
         board.row(event.step), mark=Mark.DONE, text=one_line(event.text), seconds=event.seconds
     )
-    # Once the record has changed, nothing is undone any more: say so from here on.
+    # Once the record has changed, nothing is undone any more: show the release as live.
     return replace(board.with_row(row), live=board.live or event.step == "commit")
 
 

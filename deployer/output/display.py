@@ -1,4 +1,4 @@
-"""Choosing how a release is shown: JSON for programs, a picture on a terminal, else lines."""
+"""Chooses the display of a release: JSON for programs, a live view on a terminal, else lines."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from reconciler.util.secret import redact
 
 
 class Display(Protocol):
-    """A listener with a board; `close` before anything else is written to its stream."""
+    """A listener with a board; call `close` before anything else is written to its stream."""
 
     board: Board
 
     def __call__(self, event: e.Event) -> None:
-        """Take an event in. Thread-safe; never raises."""
+        """Process an event. Thread-safe; never raises."""
         ...
 
     def close(self) -> None:
-        """End what was drawn. Safe to call twice."""
+        """End the display. Safe to call twice."""
         ...
 
 
@@ -45,14 +45,14 @@ def choose(out: TextIO, err: TextIO, *, as_json: bool) -> Display:
 
 
 def result(event: e.Event) -> list[str]:
-    """The lines that an event is as a command's result; none for most."""
+    """The lines of an event that is a command's result; empty for most."""
     if isinstance(event, e.Released):
         return summary.released(event)
     return summary.rolled_back(event) if isinstance(event, e.RolledBack) else []
 
 
 def redacted(event: e.Event) -> e.Event:
-    """The event without the passwords that a message or a machine's output may hold."""
+    """The event without passwords that a message or a machine's output may contain."""
     texts = {one.name: getattr(event, one.name) for one in fields(event)}
     clean: dict[str, Any] = {
         name: redact(text) for name, text in texts.items() if isinstance(text, str)
@@ -71,11 +71,11 @@ class TerminalStage:
 
     @property
     def board(self) -> Board:
-        """Where the release stands."""
+        """The state of the release."""
         return self._display.board
 
     def __call__(self, event: e.Event) -> None:
-        """Show the event, and what it came to. Whatever a machine printed: no password leaves."""
+        """Show the event, and its result. Passwords in a machine's output are removed first."""
         event = redacted(event)
         self._display(event)
         lines = [] if self.as_json else result(event)
@@ -85,16 +85,16 @@ class TerminalStage:
             self._out.line(line)
 
     def say(self, text: str) -> None:
-        """A line of the result."""
+        """Print a line of the result."""
         self._out.line(text)
 
     def end(self, code: int, answer: Mapping[str, Any]) -> None:
-        """The last line of a stream that ended well, with what the command answered."""
+        """Emit the last line of a successful stream, with the command's answer."""
         if self.as_json:
             self._display(e.Result(code, answer=answer))
 
     def fail(self, code: int, message: str, detail: str, cure: str) -> None:
-        """Tell why it ended, how things stand now, and what to do next."""
+        """Show why the command ended, the present state, and the next command."""
         self.close()
         if self.as_json:
             self._display(e.Result(code, message, detail, cure))
@@ -104,5 +104,5 @@ class TerminalStage:
             self._err.line(line)
 
     def close(self) -> None:
-        """End what was drawn. Safe to call twice."""
+        """End the display. Safe to call twice."""
         self._display.close()

@@ -1,4 +1,4 @@
-"""The release for programs: one JSON object a line, first the version, last the result."""
+"""A release as JSON: one object a line, first the version, last the result."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _now() -> datetime:
 
 
 class JsonLines:
-    """Writes each event as it comes. Thread-safe; never raises."""
+    """Writes each event as it arrives. Thread-safe; never raises."""
 
     def __init__(self, stream: TextIO, clock: Callable[[], datetime] = _now) -> None:
         self.board = Board()

@@ -1,4 +1,4 @@
-"""The release in a pipe: a line an event, and a sign of life where there would be none."""
+"""A release as plain text: one line per event, and a heartbeat in silent steps."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from reconciler.util import humanize
 from reconciler.util.line_writer import LineWriter
 
 HEARTBEAT = 15.0
-"""Seconds without a line of a running step after which it says that it is still going."""
+"""Seconds without output after which a running step prints a heartbeat line."""
 
 
 def line(event: e.Event, board: Board) -> list[tuple[str, str]]:
-    """What an event has to say, as (subject, text); `board` is where it led to."""
+    """The lines of an event, as (subject, text); `board` is the state after it."""
     if isinstance(event, e.CleanUpBegan):
         return [("undo", _undoing(event, board))]
     if isinstance(event, e.CleanUpDone):
@@ -34,14 +34,14 @@ def _release(event: e.ReleaseBegan) -> tuple[str, str]:
 
 
 def _undoing(event: e.CleanUpBegan, board: Board) -> str:
-    """Why, unless the line before has just said it."""
+    """The reason, unless the previous line has already shown it."""
     failed = board.failure
     known = failed is not None and failed.message == event.reason
     return "undoing everything" if known else f"undoing everything: {event.reason}"
 
 
 def _failed(event: e.StepFailed) -> tuple[str, str]:
-    """The guard is the first step: nothing is undone, so the reason follows at once, in full."""
+    """The guard is the first step: nothing is undone, so the full reason follows at once."""
     return event.step, "refused" if event.step == "guard" else f"FAILED: {event.message}"
 
 
@@ -67,7 +67,7 @@ _SAY: Mapping[type, Callable[[Any], tuple[str, str]]] = {
     e.CleanUpItem: lambda event: ("undo", summary.item(event).strip()),
     e.Warned: lambda event: ("warning", event.text),
 }
-"""A step's beginning is not said: its first note, its heartbeat or its end is."""
+"""The beginning of a step is not printed; its first note, heartbeat or end is."""
 
 
 class Plain:
@@ -89,7 +89,7 @@ class Plain:
         self._thread: threading.Thread | None = None
 
     def __call__(self, event: e.Event) -> None:
-        """Write what the event has to say."""
+        """Write the lines of the event."""
         with self._lock:
             now = self._clock()
             self.board = fold(self.board, event, now)
@@ -100,7 +100,7 @@ class Plain:
                 self._watch()
 
     def beat(self) -> None:
-        """Say of every step that has been silent for a heartbeat that it is still going."""
+        """Write a heartbeat line for every step that has been silent for that long."""
         with self._lock:
             now = self._clock()
             for row in self.board.running:

@@ -1,4 +1,4 @@
-"""What a release would do, as people and programs read it. Pure."""
+"""The preview of a release, as text and as JSON. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from reconciler.util import humanize
 
 
 def preview_lines(one: Preview) -> list[str]:
-    """What would be done, what was inferred and from where; last, why not, with the cure."""
+    """The planned steps, the inferred values with their origin; last, any refusal with its cure."""
     was = f" (live: {one.was})" if one.was else " (a first release)"
     lines = [f"{one.service}{was}, as {one.deploy} or the like"]
     lines += [f"  {step:<9} {humanize.one_line(text)}" for step, text in one.steps]

@@ -1,4 +1,4 @@
-"""What `deployer recover SERVICE --database NAME` shows, before and after. Pure."""
+"""The output of `deployer recover SERVICE --database NAME`, before and after. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from reconciler.util import humanize
 
 
 def lines(one: Rewriting) -> list[str]:
-    """The database, whose it becomes, and what becomes of the others."""
+    """The database, its future deploy, and what happens to the other databases."""
     info, memory = one.database, one.memory
     state = "it takes writes" if memory.state.value == "open" else "it is shut for writes"
     disowned = {each.name for each in one.disowned}

@@ -1,4 +1,4 @@
-"""Where a service stands, as people and programs read it. Pure."""
+"""The state of a service, as text and as JSON. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from reconciler.util import humanize
 
 
 def status_lines(one: ServiceStatus) -> list[str]:
-    """One block: what serves, what is kept, who is at work, and what is wrong with its cure."""
+    """One block: what serves, what is kept, who holds the lease, and problems with their cure."""
     if one.problem:
         return [
             f"{one.service:<8} unknown: {humanize.one_line(one.problem)}; nothing of it is touched",
@@ -103,7 +103,7 @@ def _deploy_json(deploy: DeployLine) -> dict[str, Any]:
 
 
 def history_lines(one: ServiceStatus) -> list[str]:
-    """Every release the ledger knows, newest first, with whose it was and how to go back."""
+    """Every release in the ledger, newest first, with its releaser and how to go back."""
     rows = sorted(one.deploys, key=lambda deploy: deploy.id.born, reverse=True)
     lines = [_past(deploy, one.now) for deploy in rows]
     back = next((deploy for deploy in one.deploys if deploy.state == "previous"), None)
@@ -120,7 +120,7 @@ def _past(deploy: DeployLine, now: datetime) -> str:
 
 
 def recovery_lines(one: Recovery) -> list[str]:
-    """What was found, what is doubtful, and the ledger that would be written."""
+    """What was found, what is in doubt, and the ledger that would be written."""
     found = [f"  found  {humanize.one_line(text)}" for text in one.found] or ["  found  nothing"]
     doubts = [f"  ?      {humanize.one_line(text)}" for text in one.doubts]
     lease = one.lease

@@ -1,4 +1,4 @@
-"""The result of a release in the same words everywhere: terminal, pipe, log of a CI. Pure."""
+"""The result of a release in the same words everywhere: terminal, pipe, CI log. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WIDTH = 80
 
 
 def released(event: e.Released) -> list[str]:
-    """What a person wants to know after a release; nothing that is not so is said."""
+    """The summary after a release; contains only facts that the events confirm."""
     was = f" (was {event.was})" if event.was else ""
     facts = {
         "traffic": _traffic(event.addresses, event.old_answers_until),
@@ -29,7 +29,7 @@ def released(event: e.Released) -> list[str]:
 
 
 def rolled_back(event: e.RolledBack) -> list[str]:
-    """What a person wants to know after a rollback."""
+    """The summary after a rollback."""
     status = "is marked rejected, kept" if event.rejected else "is kept for rollback"
     facts = {
         "traffic": _traffic(event.addresses, event.old_answers_until),
@@ -42,10 +42,10 @@ def rolled_back(event: e.RolledBack) -> list[str]:
 
 
 def failed(board: Board, message: str, detail: str) -> list[str]:
-    """Why a release failed, whole, and how things stand now: what went on, what was removed.
+    """Why a release failed, in full, and the present state: what kept serving, what was removed.
 
-    `message` and `detail` are those of the error it ended with; where that is another than the
-    step's own failure (the clean-up had trouble too), both are told, the first one first.
+    `message` and `detail` are those of the final error; where it is not the step's own failure (the
+    clean-up failed too), both are shown, the step's first.
     """
     lines: list[str] = []
     failure = board.failure
@@ -60,7 +60,7 @@ def failed(board: Board, message: str, detail: str) -> list[str]:
 
 
 def refused(board: Board, message: str, detail: str) -> list[str]:
-    """Why it was refused. A refusal is no failure: what it says stands for itself."""
+    """Why the release was refused. A refusal is not a failure: its text is complete by itself."""
     return [*humanize.clean(message).splitlines(), *_indented(detail), *removed(board)]
 
 
@@ -82,7 +82,7 @@ def _stays(board: Board) -> list[str]:
 
 
 def removed(board: Board) -> list[str]:
-    """What the clean-up did, and every single thing that it could not do."""
+    """What the clean-up did, and every resource that it could not delete."""
     if board.removed is None:
         return []
     lines = [f"Removed: {humanize.counts(board.removed.removed)}."]
@@ -93,13 +93,13 @@ def removed(board: Board) -> list[str]:
 
 
 def item(one: e.CleanUpItem) -> str:
-    """One thing of a clean-up and what became of it."""
+    """One resource of a clean-up and its result."""
     why = f": {humanize.one_line(one.text)}" if one.text else ""
     return f"  {one.kind:<18} {one.id}  {one.fate}{why}"
 
 
 def right(text: str, seconds: float, width: int = WIDTH) -> str:
-    """`text`, with how long it took at the right edge."""
+    """`text`, with its duration at the right edge."""
     took = humanize.elapsed(seconds)
     return f"{text}{took:>{max(width - len(text), len(took) + 1)}}"
 

@@ -1,4 +1,4 @@
-"""The release on a terminal: one picture of at most 80 columns, redrawn in place."""
+"""A release on a terminal: one view of at most 80 columns, redrawn in place."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _INDENT = 14
 
 
 def picture(board: Board, now: float, width: int = WIDTH) -> Text:
-    """The board as it looks at `now`. Colour only supports what the words say."""
+    """The view of the board at `now`. Colour only supports the text."""
     width = min(width, WIDTH)
     lines = [_title(board, width)] if board.service else []
     for row in board.begun:
@@ -46,7 +46,7 @@ def _title(board: Board, width: int) -> Text:
 
 
 def _step(row: StepRow, now: float, width: int) -> Text:
-    """One step on one line; what failed is told whole below the picture (`summary.failed`)."""
+    """One step on one line; a failure is shown in full below the view (`summary.failed`)."""
     took = humanize.elapsed(row.took(now))
     room = width - _INDENT - len(took) - 1
     sign = SPINNER[int(now * FRAMES_A_SECOND) % len(SPINNER)]
@@ -60,7 +60,7 @@ def _fit(text: str, room: int) -> str:
 
 
 def _freeze_shown_at(board: Board) -> str:
-    """Beneath the last step under way, for it is what the freeze waits for."""
+    """The step to show the freeze below: the last running one, which the freeze waits for."""
     if board.freeze is None or not board.running:
         return ""
     return board.running[-1].step
@@ -74,7 +74,7 @@ def _freeze(board: Board, now: float) -> Text:
 
 
 def _ahead(board: Board, width: int) -> list[Text]:
-    """What is still to come, on as many lines as it takes."""
+    """The remaining steps, on as many lines as needed."""
     lines: list[str] = []
     for row in () if board.undoing or board.failure else board.ahead:
         item = f"{Mark.AHEAD.value} {row.step}"
@@ -87,7 +87,7 @@ def _ahead(board: Board, width: int) -> list[Text]:
 
 def _foot(board: Board) -> list[Text]:
     if board.removed is not None or board.over:
-        return []  # what it came to is told below the picture (`summary`)
+        return []  # the result is printed below the view (`summary`)
     if board.undoing:
         busy = [one for one in board.undone if one.fate not in ("done", "gone")]
         gone = len(board.undone) - len(busy)
@@ -104,7 +104,7 @@ def _foot(board: Board) -> list[Text]:
 
 
 class Terminal:
-    """Draws every event at once and the clocks between them. Thread-safe; never raises."""
+    """Draws on every event, and updates the clocks in between. Thread-safe; never raises."""
 
     def __init__(self, stream: TextIO) -> None:
         self.board = Board()
@@ -120,9 +120,9 @@ class Terminal:
         self._drawing = False
 
     def __call__(self, event: e.Event) -> None:
-        """Take the event in; the picture follows within a frame.
+        """Process the event; the view is updated within a frame.
 
-        Nothing is drawn before there is something to watch: a refusal is told in words alone.
+        Nothing is drawn before a release or a note: a refusal is shown as text alone.
         """
         with self._lock:
             self.board = fold(self.board, event, time.monotonic())
@@ -131,7 +131,7 @@ class Terminal:
             self._live.start()
 
     def close(self) -> None:
-        """Draw the last picture and give the cursor back. Safe to call twice."""
+        """Draw the last view and restore the cursor. Safe to call twice."""
         if self._drawing:
             self._drawing = False
             self._live.stop()

@@ -1,1 +1,1 @@
-"""What a new machine is given: user data, code, a copy of the database; and smoke checks."""
+"""Sets up new machines: user data, code, a copy of the database; and smoke checks."""

@@ -1,7 +1,7 @@
-"""What is shipped: one tar file with a name and a digest, from git, a directory or an archive.
+"""Packs the code: one tar file with a name and a digest, from git, a directory or an archive.
 
-Made before anything else happens, so that code that cannot be shipped stops a release that has not
-begun. Every entry is checked before a machine unpacks it as root.
+Packed before any other step, so that code that cannot be packed stops a release that has not begun.
+Every entry is checked before a machine unpacks it as root.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from typing import IO
 
 from reconciler.errors import ConfigError
 
-_MAX_HOPS = 40  # as Linux: more links than that in one path are a loop
+_MAX_HOPS = 40  # as in Linux: a path with more links counts as a loop
 _SUFFIXES = (".tar", ".tgz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz")
 
 
 @dataclass(frozen=True)
 class CodeArchive:
-    """A tar file (perhaps compressed) that has been checked, and what it is called.
+    """A checked tar file (perhaps compressed), and its release name.
 
     `release` is `git describe`, the archive's name, or the digest's beginning; `digest` is the
     SHA-256 of the file in hex; `size` its bytes.
@@ -38,10 +38,10 @@ class CodeArchive:
 
 @contextlib.contextmanager
 def packed(source: Path, ref: str = "HEAD") -> Iterator[CodeArchive]:
-    """The code of `source`, for as long as the context lasts.
+    """The code of `source`, as long as the context is open.
 
-    In a git checkout: the tree of `ref`, and nothing that is not committed. Raises ConfigError if
-    there is no such source or ref, or if an entry would leave the root.
+    In a git checkout: the tree of `ref`, without uncommitted changes. Raises ConfigError if the
+    source or ref does not exist, or if an entry would leave the root.
     """
     if source.is_file():
         yield _checked(source, _stem(source))
@@ -66,9 +66,9 @@ def _checked(archive: Path, release: str) -> CodeArchive:
 
 @contextlib.contextmanager
 def _scratch() -> Iterator[Path]:
-    """A file that is gone with this process, however it ends: it never had a name in a folder.
+    """A temporary file that disappears with this process, however it ends: it has no name.
 
-    Where there is no /proc (not Linux), a temporary folder that only a SIGKILL leaves behind.
+    Without /proc (not Linux), a temporary folder that only a SIGKILL leaves behind.
     """
     if Path("/proc/self/fd").is_dir():
         with tempfile.TemporaryFile() as file:
@@ -94,7 +94,7 @@ def _digest(path: Path) -> str:
 
 
 def _commit(source: Path, ref: str) -> str:
-    """The commit `ref` names, or '' if `source` is no part of a git checkout.
+    """The commit that `ref` names, or '' if `source` is not part of a git checkout.
 
     A folder that git does not track (a build result below a checkout) is an ordinary directory.
     Raises ConfigError for an unknown ref in a checkout.
@@ -125,7 +125,7 @@ def _git(source: Path, *words: str) -> str:
 
 
 def _run(argv: list[str], source: Path, output: IO[bytes] | int = subprocess.PIPE) -> str:
-    """What git says; with `output`, that goes there instead."""
+    """The output of git; with `output`, it is written there instead."""
     try:
         done = subprocess.run(argv, stdout=output, stderr=subprocess.PIPE, check=True)
     except OSError as error:
@@ -137,7 +137,7 @@ def _run(argv: list[str], source: Path, output: IO[bytes] | int = subprocess.PIP
 
 
 def _pack_directory(source: Path, target: Path) -> None:
-    """The tree in a fixed order, owned by nobody in particular: equal trees give equal files."""
+    """Pack the tree in a fixed order with a fixed owner: equal trees give equal files."""
 
     def plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
         member.uid = member.gid = 0
@@ -150,10 +150,10 @@ def _pack_directory(source: Path, target: Path) -> None:
 
 
 def check_entries(archive: Path) -> None:
-    """Refuse whatever would write outside the folder it is unpacked in.
+    """Refuse entries that would be written outside the target folder.
 
-    Raises ConfigError naming the first such entry: absolute names, `..`, links that lead out of
-    the root (also by way of other links), devices; or if `archive` is no tar file.
+    Raises ConfigError naming the first such entry: absolute names, `..`, links that lead out of the
+    root (also through other links), devices; or if `archive` is no tar file.
     """
     try:
         with tarfile.open(archive) as tar:
@@ -180,7 +180,7 @@ def _parts(name: str) -> list[str]:
 
 
 def _fault(member: tarfile.TarInfo, links: dict[str, str]) -> str:
-    """What is wrong with an entry; '' if nothing is."""
+    """The problem of an entry; '' if there is none."""
     if member.name.startswith("/"):
         return "has an absolute name"
     if ".." in _parts(member.name):
@@ -195,9 +195,9 @@ def _fault(member: tarfile.TarInfo, links: dict[str, str]) -> str:
 
 
 def _inside(name: str, links: dict[str, str]) -> bool:
-    """Whether `name` stays below the root when every link on its way is followed.
+    """Whether `name` stays below the root when every link on its path is followed.
 
-    Not a matter of the text alone: `a/b/../..` may climb out if `a/b` is a link to the top.
+    The text alone does not decide: `a/b/../..` may leave the root if `a/b` is a link to the top.
     """
     here: list[str] = []
     todo = _parts(name)[::-1]

@@ -1,7 +1,7 @@
-"""The code on its way to the machines: uploaded side by side, unpacked aside, switched, installed.
+"""Uploads the code to the machines in parallel, unpacks it aside, swaps it in, installs it.
 
-The new tree is made in a folder of its own and takes the old one's place by a rename: a machine has
-the old code or the new, never a mixture. The app does not run meanwhile.
+The new tree is made in its own folder and replaces the old one by a rename: a machine has the old
+code or the new, never a mixture. The app does not run meanwhile.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ _ID = re.compile(r"[A-Za-z0-9._-]+")
 
 @dataclass(frozen=True)
 class UploadPaths:
-    """Where the code goes on a machine.
+    """The paths of the code on a machine.
 
-    `path` is absolute and no link; `id` a word of this deploy, for the names of what lies aside;
-    `keep` are paths below `path` that are taken over from the old tree (uploads, an env file).
+    `path` is absolute and no link; `id` is a word of this deploy, for the names of temporary files;
+    `keep` are paths below `path` that are kept from the old tree (uploads, an env file).
     """
 
     path: str
@@ -54,18 +54,17 @@ def ship(
     on_bytes: OnBytes | None = None,
     limit: float = math.inf,
 ) -> None:
-    """Bring the code to every machine, side by side.
+    """Upload the code to every machine, in parallel.
 
     `on_bytes` counts the bytes of all machines together; `limit` is in seconds. Raises ToolError
-    beyond the limit, and the errors of a Shell, of the first machine that failed, after all have
-    ended.
+    beyond the limit, and the Shell errors of the first machine that failed, after all have ended.
     """
     counter = _Counter(code.size * len(shells), on_bytes, limit)
     side_by_side(shells, lambda shell: _ship_to(shell, code, place, counter.part()))
 
 
 def _ship_to(shell: Shell, code: CodeArchive, place: UploadPaths, on_bytes: OnBytes) -> None:
-    # In the login user's home: /tmp may be small, and is everybody's.
+    # In the login user's home: /tmp may be small, and every user can write to it.
     home = shell.run(Command("pwd", "find the home folder")).text
     archive = f"{home}/.deployer-{place.id}.tar"
     shell.put(code.archive, archive, mode=0o600, on_bytes=on_bytes)
@@ -74,9 +73,9 @@ def _ship_to(shell: Shell, code: CodeArchive, place: UploadPaths, on_bytes: OnBy
 
 
 def unpack_script(archive: str, place: UploadPaths) -> str:
-    """Unpack `archive` aside and let it take the place of the old tree, with the old owner.
+    """Unpack `archive` aside and replace the old tree, keeping the old owner.
 
-    The old tree goes: it may hold secrets, and the way back is another machine.
+    The old tree is deleted: it may hold secrets, and a rollback uses another machine.
     """
     kept = " ".join(shlex.quote(path.strip("/")) for path in place.keep)
     path = place.path.rstrip("/")
@@ -116,10 +115,10 @@ def install(
     timeout: Callable[[], float],
     on_output: Callable[[bytes], None] | None = None,
 ) -> None:
-    """Run the install commands in `path` as root, in order, on every machine side by side.
+    """Run the install commands in `path` as root, in order, on every machine in parallel.
 
-    `timeout` is asked before each command for its wall-clock seconds (a freeze may be running).
-    Raises CommandFailed naming the command, with its last 40 lines; CommandTimedOut.
+    `timeout` returns the wall-clock seconds of each command before it starts (a freeze may be in
+    force). Raises CommandFailed naming the command, with its last 40 lines; CommandTimedOut.
     """
 
     def on_one(shell: Shell) -> None:
@@ -131,7 +130,7 @@ def install(
 
 
 class _Counter:
-    """Adds up the progress of many copies, and ends them all at the limit. Thread-safe.
+    """Sums the progress of several uploads, and ends them at the limit. Thread-safe.
 
     A copy that stands still makes no progress to be counted: the session's own time-out ends it.
     """
@@ -145,7 +144,7 @@ class _Counter:
         self._began = time.monotonic()
 
     def part(self) -> OnBytes:
-        """The callback of one copy."""
+        """The callback of one upload."""
         before = 0
 
         def report(done: int, _total: int) -> None:

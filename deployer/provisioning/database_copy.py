@@ -1,14 +1,14 @@
-"""Copying a database into a fresh one on the same server: dump | restore, then a check.
+"""Copies a database into a new one on the same server: dump | restore, then a check.
 
-The pipeline runs where the network path is: on the new machine, or here. The source is shut while
-it is dumped, so its privileges to write are not in the dump; `DatabaseServer.open_like` gives them
-to the copy afterwards, with whatever else belongs to a database and not to its content.
+The pipeline runs where the network path is: on the new machine, or locally. The source is closed
+while it is dumped, so the dump lacks its write privileges; `DatabaseServer.open_like` grants them
+on the copy afterwards, with everything else that belongs to a database and not to its content.
 
 Never `pg_dump -C`: it copies the comment, and the copy would claim to be its source. Publications
-and subscriptions stay behind: a copy must not send or receive production's changes.
+and subscriptions are omitted: a copy must not send or receive production's changes.
 
 Limits: an extension that only a superuser may create, and a privilege that was granted by another
-role than the object's owner, make pg_restore fail, with its own words.
+role than the object's owner, make pg_restore fail, with its own message.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from reconciler.util.log import Logger
 log = Logger()
 
 POLL = 0.5
-"""Seconds between two looks at the size of the copy."""
+"""Seconds between two reads of the copy's size."""
 
 
 @dataclass(frozen=True)
 class CopyJob:
-    """What to copy, and as whom.
+    """The databases and roles of one copy.
 
     admin    the server as the machine that runs the pipeline sees it
     owner    the role that owns everything in the copy
-    frozen   the source is shut: then the copy has to be equal to it, row for row
+    frozen   the source is closed: then the copy must equal it, row for row
     tools    directory of pg_dump and pg_restore there; '' for its PATH
     timeout  wall-clock seconds for the pipeline
     """
@@ -53,7 +53,7 @@ class CopyJob:
 
 
 def copy_command(job: CopyJob) -> Command:
-    """The pipeline as one command. The password is its standard input, and nowhere else."""
+    """The pipeline as one command. The password is in its standard input, and nowhere else."""
     return Command(
         script=copy_script(job),
         label=f"copy of database {job.source}",
@@ -63,10 +63,10 @@ def copy_command(job: CopyJob) -> Command:
 
 
 def copy_script(job: CopyJob) -> str:
-    """POSIX sh: both ends of the pipe are judged, since sh knows only the last one's status.
+    """POSIX sh: checks both ends of the pipe, since sh reports only the last one's status.
 
-    Either one failing is a failure, with the last lines of both. The password goes from standard
-    input into the environment: in a file it would outlive a SIGKILL, and end up in an image.
+    If either fails, the command fails, with the last lines of both. The password goes from standard
+    input into the environment: a file would survive a SIGKILL, and be in an image.
     """
     return _SCRIPT.format(
         path=f'PATH={shlex.quote(job.tools)}:"$PATH"; export PATH' if job.tools else ":",
@@ -82,7 +82,7 @@ def copy_script(job: CopyJob) -> str:
 
 
 _COMMON = ("--no-password", "--no-publications", "--no-subscriptions")
-# Compressing what goes through a pipe on one machine only costs time.
+# Compression inside a pipe on one machine only costs time.
 _DUMP = ("pg_dump", "--format=custom", "--compress=0", *_COMMON)
 _RESTORE = ("pg_restore", "--no-owner", "--exit-on-error", *_COMMON)
 _SCRIPT = """\
@@ -111,11 +111,11 @@ exit 1
 def copy_database(
     job: CopyJob, runner: Runner, server: DatabaseServer, on_bytes: OnBytes | None = None
 ) -> None:
-    """Fill the fresh `job.target` and check it against its source.
+    """Fill the new `job.target` and check it against its source.
 
-    `on_bytes` is told the size of the copy and of the source; the copy may end up smaller (no
-    dead rows) or a little larger. Raises CommandFailed and the other errors of `Shell.run`,
-    DatabaseError where the copy is not equal.
+    `on_bytes` gets the sizes of the copy and the source; the copy may end up smaller (no dead rows)
+    or a little larger. Raises CommandFailed and the other errors of `Shell.run`, DatabaseError
+    where the copy differs.
     """
     with _watched(job, server, on_bytes):
         runner.run(copy_command(job))
@@ -127,7 +127,7 @@ def copy_database(
 def check_copy(job: CopyJob, server: DatabaseServer) -> None:
     """Compare tables, rows and sequences. Raises DatabaseError naming the first differences.
 
-    A source that is still written to can only be compared by the names of its tables.
+    A source that still takes writes can only be compared by the names of its tables.
     """
     for what, read in (("rows", server.row_counts), ("sequence", server.sequence_values)):
         expected, actual = _read(read, job.source), _read(read, job.target)
@@ -151,7 +151,7 @@ def _read(read: Callable[[str], Mapping[str, object]], name: str) -> dict[str, s
 
 @contextmanager
 def _watched(job: CopyJob, server: DatabaseServer, on_bytes: OnBytes | None) -> Iterator[None]:
-    """Tell the copy's growth while the body runs."""
+    """Report the copy's growth while the body runs."""
     if on_bytes is None:
         yield
         return
@@ -163,7 +163,7 @@ def _watched(job: CopyJob, server: DatabaseServer, on_bytes: OnBytes | None) -> 
             try:
                 on_bytes(server.size(job.target), total)
             except ToolError as error:
-                # Only the display suffers; a server that is really gone fails the pipeline.
+                # Only the display suffers; if the server is really gone, the pipeline fails.
                 log.warning("no progress to show", cause=error.message)
                 return
 

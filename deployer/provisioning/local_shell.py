@@ -1,6 +1,6 @@
-"""Commands on this very machine, through the same words as on another one.
+"""Runs commands on the local machine, through the same interface as on a remote one.
 
-`database.run = "here"` copies from where the deployer runs; the use case does not notice.
+`database.run = "here"` copies from the machine of the deployer; the use case is the same.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from reconciler.machine.shell import Command, CommandResult
 
 TAIL = 40
 GRACE = 2.0
-"""Seconds that an ended command has to tidy up."""
+"""Seconds that a terminated command has to clean up."""
 
 
 class Runner(Protocol):
-    """What runs one command: a machine's `Shell`, or `LocalShell`."""
+    """Runs one command: a machine's `Shell`, or `LocalShell`."""
 
     def run(
         self, command: Command, on_output: Callable[[bytes], None] | None = None
@@ -31,12 +31,12 @@ class Runner(Protocol):
 
 
 class LocalShell:
-    """Implements Runner with a child process; `sudo` and `on_output` have no meaning here."""
+    """Implements Runner with a child process; `sudo` and `on_output` have no effect here."""
 
     def run(
         self, command: Command, on_output: Callable[[bytes], None] | None = None
     ) -> CommandResult:
-        """Run `sh -c` in a session of its own, so that a time-out ends its whole pipeline."""
+        """Run `sh -c` in its own session, so that a time-out ends its whole pipeline."""
         del on_output
         with subprocess.Popen(
             ["/bin/sh", "-c", command.script],
@@ -58,7 +58,7 @@ class LocalShell:
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    """End the whole group: kindly first, so that a script's trap can tidy up."""
+    """End the whole process group: first with SIGTERM, so that a script's trap can clean up."""
     for end, wait in ((signal.SIGTERM, GRACE), (signal.SIGKILL, None)):
         with suppress(ProcessLookupError):
             os.killpg(child.pid, end)

@@ -1,7 +1,7 @@
-"""Whether the new machines answer as they should, asked at their own addresses before the cutover.
+"""Checks before the cutover that the new machines answer correctly at their own addresses.
 
 The request is what a client would send after the cutover: the record's name in Host and SNI, but
-sent to the new address. Proxies of the environment are not used: they would ask the old one.
+sent to the new address. Proxies of the environment are not used: they would reach the old machine.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _WIDTH = 300
 
 @dataclass(frozen=True)
 class SmokePatience:
-    """How often to try, the seconds between two tries, and the seconds one try may take."""
+    """The number of tries, the seconds between two tries, and the seconds one try may take."""
 
     tries: int = 10
     every: float = 3.0
@@ -52,7 +52,7 @@ class SmokeHttp:
 
 @dataclass(frozen=True)
 class SmokeCommand:
-    """A command on the machine (as root) must end with 0, with `contains` in its output."""
+    """A command on the machine (as root) must exit with 0, with `contains` in its output."""
 
     command: str
     contains: str = ""
@@ -64,7 +64,7 @@ Check = SmokeHttp | SmokeCommand
 
 @dataclass(frozen=True)
 class Subject:
-    """A machine to be checked; `units` are those whose last lines explain a failure."""
+    """A machine to be checked; a failure shows the last log lines of `units`."""
 
     address: str
     shell: Shell
@@ -73,7 +73,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Asking:
-    """In whose name to ask (the record), and the clock; `trust` replaces the system's CAs."""
+    """The host name to request (the record), and the clock; `trust` replaces the system's CAs."""
 
     host: str
     trust: ssl.SSLContext | None = None
@@ -83,17 +83,17 @@ class Asking:
 
 @dataclass(frozen=True)
 class SmokeVerdict:
-    """What one try brought: `fault` is '' if all is well; `shown` goes below the message."""
+    """The result of one try: `fault` is '' on success; `shown` is printed below the message."""
 
     fault: str = ""
     shown: str = ""
 
 
 def smoke(checks: Sequence[Check], subjects: Sequence[Subject], asking: Asking) -> None:
-    """Every check on every machine: machines side by side, checks in order.
+    """Run every check on every machine: machines in parallel, checks in order.
 
-    Raises SmokeFailed saying what was asked, what came and what was wanted, with the body's first
-    lines and the last lines of the machine's units; ConnectionLost if a machine went away.
+    Raises SmokeFailed with the request, the response and the expected response, the body's first
+    lines and the last lines of the machine's units; ConnectionLost if a machine disappeared.
     """
 
     def on_one(subject: Subject) -> None:
@@ -104,7 +104,7 @@ def smoke(checks: Sequence[Check], subjects: Sequence[Subject], asking: Asking) 
 
 
 def _insist(check: Check, subject: Subject, asking: Asking) -> None:
-    """Try until it is well or patience ends."""
+    """Try until the check succeeds or the tries are used up."""
     began = asking.now()
     verdict = SmokeVerdict()
     for number in range(1, check.patience.tries + 1):
@@ -158,7 +158,7 @@ def _try_http(check: SmokeHttp, address: str, asking: Asking) -> SmokeVerdict:
 
 
 def _get(check: SmokeHttp, address: str, asking: Asking) -> tuple[int, str]:
-    """Status and body (its first MiB). No redirect is followed: a redirect is an answer."""
+    """Status and body (its first MiB). Redirects are not followed: a redirect is a response."""
     timeout = check.patience.timeout
     plain = socket.create_connection((address, check.port), timeout)
     sock = _wrapped(plain, check, asking) if check.tls else plain
@@ -173,7 +173,7 @@ def _get(check: SmokeHttp, address: str, asking: Asking) -> tuple[int, str]:
 
 
 def _wrapped(plain: socket.socket, check: SmokeHttp, asking: Asking) -> ssl.SSLSocket:
-    """TLS, its handshake still to come: that is under the time limit too."""
+    """A TLS socket before its handshake: the handshake is under the time limit too."""
     return _context(check, asking).wrap_socket(
         plain, server_hostname=asking.host, do_handshake_on_connect=False
     )
@@ -194,9 +194,9 @@ def _context(check: SmokeHttp, asking: Asking) -> ssl.SSLContext:
 
 @contextlib.contextmanager
 def _ending(sock: socket.socket, seconds: float) -> Iterator[None]:
-    """Cut the connection after `seconds` in all: a server may drip a byte now and then for ever.
+    """Close the connection after `seconds` in all: a server may send single bytes forever.
 
-    Raises TimeoutError if it had to.
+    Raises TimeoutError if the limit was reached.
     """
     cut = threading.Event()
 
@@ -219,7 +219,7 @@ def _ending(sock: socket.socket, seconds: float) -> Iterator[None]:
 
 
 def _reason(error: Exception, check: SmokeHttp, host: str) -> str:
-    """The cause in words, most particular first."""
+    """The cause as text, most specific first."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"shows a certificate that is not good for {host}: {error.verify_message}"
     if isinstance(error, TimeoutError):
@@ -237,7 +237,7 @@ def _first_lines(body: str) -> str:
 
 
 def _last_lines(subject: Subject) -> str:
-    """The journal of the machine's units; that it cannot be had must not hide the failure."""
+    """The journal of the machine's units; an error in reading it must not hide the failure."""
     parts = []
     for unit in subject.units:
         try:

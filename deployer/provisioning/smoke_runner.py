@@ -1,4 +1,4 @@
-"""The configured smoke checks as values, run against machines: for `up` and for `rollback`."""
+"""Runs the configured smoke checks against machines: for `up` and for `rollback`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def checks(said: Sequence[Smoke]) -> list[Check]:
-    """The checks as the configuration says them."""
+    """The checks from the configuration."""
     return [_check(one) for one in said]
 
 
@@ -47,7 +47,7 @@ def smoke_subjects(
 ) -> str:
     """Check every machine at its own address, with the record's Host. Raises SmokeFailed.
 
-    `sleep` is called between two tries; what it raises ends them.
+    `sleep` is called between two tries; an exception from it ends the tries.
     """
     said = ports.service.smoke
     smoke(checks(said), subjects, Asking(ports.service.record, sleep=sleep))
@@ -61,7 +61,7 @@ def smoke_all(
     machines: Sequence[Resource],
     sleep: Callable[[float], None],
 ) -> str:
-    """The same on machines that no session is open to yet."""
+    """Like `smoke_subjects`, for machines without an open session."""
     opened: list[Shell] = []
     subjects = []
     try:

@@ -1,8 +1,8 @@
 """The user data of a new machine: its host key, and the gate that keeps it from acting.
 
-Readable by whoever may DescribeInstanceAttribute and, on the machine, by IMDS (v2 only): therefore
-nothing secret but the host's private key. The same inputs give the same bytes, for a RunInstances
-replayed with its ClientToken must have identical parameters. Pure.
+Anyone who may call DescribeInstanceAttribute can read it, and on the machine any process, by IMDS
+(v2 only): so it has no secret but the host's private key. The same inputs give the same bytes,
+because a RunInstances replayed with its ClientToken must have identical parameters. Pure.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def user_data(host_key: HostKey, gate: ActivationGate) -> str:
     """The cloud-config document. Raises ConfigError beyond 16 KiB (hundreds of units).
 
     `ssh_keys` replaces the keys that the clone inherited, before sshd starts; `bootcmd` runs early
-    in every boot, with INSTANCE_ID set. JSON is YAML, so no YAML library decides about the bytes.
+    in every boot, with INSTANCE_ID set. JSON is YAML, so no YAML library can change the bytes.
     """
     config = {
         "bootcmd": [["sh", "-c", boot_script(gate)]],

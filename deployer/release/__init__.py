@@ -1,1 +1,1 @@
-"""`deployer up`: one release under way; `steps` does the work, in order."""
+"""`deployer up`: one release in progress; the package `steps` contains its steps, in order."""

@@ -1,4 +1,4 @@
-"""The clock of what goes on without us: clients wait, and leases run out, while a laptop sleeps."""
+"""A clock that includes suspended time: leases expire and clients wait while a laptop sleeps."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import time
 
 
 def elapsed() -> float:
-    """Seconds since some moment, those included that this machine has slept (as far as it tells).
+    """Seconds since an arbitrary start, including the time the machine was suspended, if known.
 
-    `time.monotonic` stands still while Linux is suspended.
+    `time.monotonic` stops while Linux is suspended.
     """
     clock = getattr(time, "CLOCK_BOOTTIME", None)
     return time.monotonic() if clock is None else time.clock_gettime(clock)

@@ -1,4 +1,4 @@
-"""One release under way: what is fixed, and what its steps have found so far."""
+"""One release in progress: its fixed inputs and the results of its steps so far."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class ReleaseOptions:
-    """What the user asked of this release."""
+    """The options that the user gave for this release."""
 
     ref: str = "HEAD"
     sweep_first: bool = False
@@ -40,7 +40,7 @@ class ReleaseOptions:
 
 @dataclass(frozen=True)
 class NewMachine:
-    """A machine of this deploy, and the open session on it."""
+    """A machine of this deploy, and the open SSH session on it."""
 
     id: str
     address: str
@@ -49,7 +49,7 @@ class NewMachine:
 
 @dataclass
 class Freeze:
-    """The live database is shut for writes: since when (`elapsed`), and what it looked like."""
+    """The live database is closed for writes: since when (`elapsed`), and its schema digest."""
 
     database: str
     since: float
@@ -57,13 +57,13 @@ class Freeze:
     digest: str
 
     def left(self) -> float:
-        """Seconds until the freeze is given up."""
+        """Seconds until the freeze is abandoned."""
         return self.limit - (elapsed() - self.since)
 
 
 @dataclass
 class ReleaseContext:
-    """The state of one `up`. Steps read what the steps before them have set."""
+    """The state of one `up`. Each step reads the values that earlier steps have set."""
 
     ports: Ports
     options: ReleaseOptions
@@ -79,7 +79,7 @@ class ReleaseContext:
     source: InstanceFacts | None = None
     source_database: str = ""
     stopped: str = ""
-    """Why live may be stopped by an image hook whose end was not seen."""
+    """Why an image hook may have left live stopped: the end of the hook was not observed."""
     image_order: ImageOrder | None = None
     image: str = ""
     image_seen: Sightings = field(default_factory=Sightings)
@@ -104,7 +104,7 @@ class ReleaseContext:
 
     @property
     def held(self) -> LeaseHolder:
-        """The lease, once it is taken."""
+        """The lease, once it is acquired."""
         return needed(self.lease, "lease")
 
     @property
@@ -115,23 +115,23 @@ class ReleaseContext:
 
     @property
     def env_file(self) -> str:
-        """Where the app reads its environment; '' for nowhere."""
+        """The path where the app reads its environment; '' for none."""
         return self.ports.service.app.env_file or ""
 
     def note(self, step: str, text: str) -> None:
-        """A line worth telling while a step goes on."""
+        """Emit a note about a running step."""
         self.emit(e.StepNote(step, text))
 
     def progress(self, step: str, text: str, unit: str = "B") -> Callable[[int, int], None]:
-        """A callback that tells how far a step is."""
+        """A callback that reports the progress of a step."""
         return lambda done, total: self.emit(e.StepProgress(step, text, done, total, unit))
 
     def looks(self, pace: Backoff) -> Iterator[float]:
-        """The looks of a step that waits. Raises LeaseLost: then there is nothing to wait for."""
+        """The polling attempts of a step. Raises LeaseLost: then there is nothing to wait for."""
         return looks(pace, self.held.sleep)
 
     def thawed(self, *, cut_over: bool) -> None:
-        """Tell that writes are taken again: by the new database, or by the old one."""
+        """Report that writes are accepted again: by the new database, or by the old one."""
         if self.freeze is None:
             return
         self.frozen_seconds = elapsed() - self.freeze.since
@@ -139,9 +139,9 @@ class ReleaseContext:
         self.emit(e.FreezeEnded(self.frozen_seconds, cut_over))
 
     def within(self, limit: timedelta) -> float:
-        """Seconds a command may take: its own limit, or what the freeze leaves.
+        """Seconds a command may take: its own limit, or the remaining time of the freeze.
 
-        Raises ToolError when the freeze has lasted as long as it may.
+        Raises ToolError when the freeze has reached its limit.
         """
         if self.freeze is None:
             return limit.total_seconds()
@@ -156,7 +156,7 @@ class ReleaseContext:
 
 
 def needed(value: T | None, what: str) -> T:
-    """`value`, which a step before has set."""
+    """`value`, which an earlier step has set."""
     if value is None:
         raise AssertionError(f"a step ran before the one that sets the {what}")
     return value

@@ -1,6 +1,6 @@
-"""What the configuration leaves unsaid, inferred from the live machine; each with its origin. Pure.
+"""Infers omitted settings from the live machine, each value with its origin. Pure.
 
-`plan` prints these, and `launch` uses them: one place, so that both say the same.
+`plan` prints these values and `launch` uses them: one function, so that both agree.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from reconciler.model.tags import BirthTags
 
 @dataclass(frozen=True)
 class Inferred:
-    """One value of the launch and where it comes from."""
+    """One value of the launch and its origin."""
 
     name: str
     value: str
@@ -25,7 +25,7 @@ class Inferred:
 
 @dataclass(frozen=True)
 class Shape:
-    """What the new machines are like."""
+    """The properties of the new machines."""
 
     type: str
     subnets: tuple[str, ...]
@@ -38,7 +38,7 @@ class Shape:
 
 
 def birth_tags(run: ReleaseContext) -> BirthTags:
-    """The tags that everything of this deploy is born with."""
+    """The tags that every resource of this deploy gets in its create call."""
     managed = run.ports.managed
     return BirthTags(
         deploy=run.deploy,
@@ -51,9 +51,9 @@ def birth_tags(run: ReleaseContext) -> BirthTags:
 
 
 def shape(service: Service, live: InstanceFacts | None, at: tuple[str, ...]) -> Shape:
-    """The new machines' shape: as configured, else as the live machine, else refused.
+    """The new machines' properties: as configured, else as the live machine, else refused.
 
-    Raises ConfigError where a first release leaves unsaid what nothing can be copied from.
+    Raises ConfigError where a first release omits a setting that cannot be copied.
     """
     said = service.instance
     file = f"services/{service.name}.toml"
@@ -87,7 +87,7 @@ def shape(service: Service, live: InstanceFacts | None, at: tuple[str, ...]) -> 
 def _public(
     service: Service, live: InstanceFacts | None, at: tuple[str, ...], found: list[Inferred]
 ) -> bool:
-    """Whether the record gets the machines' public addresses: as it holds live's now."""
+    """Whether the record gets the machines' public addresses: as configured, else as live."""
     said = service.instance.address
     if said != "auto":
         public, origin = said == "public", f"services/{service.name}.toml"

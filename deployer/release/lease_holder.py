@@ -1,8 +1,8 @@
-"""Holding the lease: taken before anything is created, renewed while we live, given up by a swap.
+"""Holds the lease: acquired before any create, renewed while the process runs, ended by a swap.
 
-The one object that swaps during a release. A thread repeats the renewal; every step begins with
-one, which says the step in the ledger. All swaps go through one lock, and each is made against the
-very reading that the one before returned.
+During a release, only this object swaps. A thread repeats the renewal; every step begins with a
+renewal that writes the step's name into the ledger. All swaps go through one lock, and each is made
+against the reading that the previous swap returned.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from reconciler.util.signals import held_back
 TRIES = 3
 
 WATCH = 5.0
-"""Seconds: so often a wait asks whether the lease is still ours. Who ended it does not tell us."""
+"""Seconds between checks of the lease during a wait. Nothing notifies us when it is ended."""
 
 Change = Callable[[Ledger], Ledger]
 
 
 class LeaseLost(ToolError):
-    """The ledger no longer says that the lease is mine; what I made is somebody else's to sweep."""
+    """The ledger no longer names this deploy as lease holder; a sweep removes what it created."""
 
 
 class LeaseHolder:
-    """The lease of one deploy. `generation` is what acts under it are fenced with."""
+    """The lease of one deploy. `generation` fences the acts made under it."""
 
     def __init__(self, at: LedgerStore, seen: Reading, mine: DeployId, terms: LeaseTerms) -> None:
         self.mine = mine
@@ -61,21 +61,21 @@ class LeaseHolder:
 
     @property
     def reading(self) -> Reading:
-        """The ledger as our last swap left it."""
+        """The ledger after our last swap."""
         return self._reading
 
     @property
     def ledger(self) -> Ledger:
-        """The ledger as our last swap left it."""
+        """The ledger after our last swap."""
         if self._reading.ledger is None:
             raise LeaseLost(f"{self.mine} has no ledger")
         return self._reading.ledger
 
     @property
     def generation(self) -> int:
-        """What an act carries that this lease justifies (rule 10). Raises LeaseLost.
+        """The generation that fences an act under this lease (rule 10). Raises LeaseLost.
 
-        Whoever found the lease lost has read the generation that ended it: that justifies nothing.
+        A reading that shows the lease lost has the generation that ended it: it justifies no act.
         """
         with self._lock:
             self.check()
@@ -83,13 +83,13 @@ class LeaseHolder:
 
     @property
     def now(self) -> datetime:
-        """AWS's clock, carried on from the last answer by our `elapsed`; never the local one."""
+        """AWS's time: the last answer's Date advanced by `elapsed`; never the local clock."""
         return self._reading.now + timedelta(seconds=elapsed() - self._read_at)
 
     def acquire(self, home: LedgerHome | None = None) -> None:
-        """Take the lease by a swap against the very value the guard read.
+        """Acquire the lease by a swap against the exact value that the guard read.
 
-        `home` is given to a ledger that has none yet. Raises Refused if somebody was quicker.
+        `home` is written to a ledger that has none. Raises Refused if another swap came first.
         """
         old = self._reading.ledger or ledgers.opened()
         if home is not None:
@@ -102,7 +102,7 @@ class LeaseHolder:
         self._thread.start()
 
     def _beaten(self) -> Refused:
-        """The refusal of who came second; it names the holder, if the ledger can be read."""
+        """The refusal after a lost swap; it names the holder if the ledger can be read."""
         with suppress(ToolError):
             self._reread()
         service = self.mine.service
@@ -115,21 +115,22 @@ class LeaseHolder:
         )
 
     def renew(self, step: str | None = None) -> None:
-        """Move the lease's time and say the step. Raises LeaseLost, CloudError."""
+        """Extend the lease and write the step. Raises LeaseLost, CloudError."""
         with self._lock:
             self._step = step or self._step
             self.check()
             self._keep_limit()
             self._mine(lambda old: ledgers.renew(old, self.mine, self._until(), self._step))
-            # Again, by AWS's clock of this answer: ours may stand still while a laptop sleeps, and
-            # what is made a day after the id was born is not known as its own.
+            # Check again, by AWS's clock of this answer: the local clock may stop while a laptop
+            # sleeps, and a resource created a day after the id's birth fails the proof of
+            # ownership.
             self._keep_limit()
 
     def shorten(self) -> None:
-        """Say that live is about to be shut: from now on the lease is short, and renewed often.
+        """Switch to the short lease terms before live is closed for writes; renew often.
 
-        So whoever sweeps after our death opens live soon. By a swap that has succeeded before
-        anything is shut. For good: after the freeze comes the commit, or the end of the lease.
+        If this process dies, a sweep then opens live soon. The swap has succeeded before anything
+        is closed. Permanent: after the freeze comes the commit, or the end of the lease.
         """
         with self._lock:
             self._terms = self._terms.while_frozen()
@@ -141,14 +142,14 @@ class LeaseHolder:
             raise LeaseLost(f"{self.mine} has taken longer than its limit, {self._terms.limit}")
 
     def check(self) -> None:
-        """Raise LeaseLost if a renewal has found the lease gone."""
+        """Raise LeaseLost if a renewal has found that the lease is lost."""
         if self._lost is not None:
             raise self._lost
 
     def verify(self) -> None:
         """Raise LeaseLost if the ledger, read now, does not say that the lease is ours.
 
-        A ledger out of reach says nothing: the next look may do.
+        An unreachable ledger proves nothing: the next check reads it again.
         """
         with self._noticing():
             if not self._stop.is_set():
@@ -159,9 +160,9 @@ class LeaseHolder:
         self.check()
 
     def sleep(self, seconds: float) -> None:
-        """Sleep as every wait of a step does. Raises LeaseLost, at once when that is known.
+        """Sleep, for every wait of a step. Raises LeaseLost as soon as the loss is known.
 
-        Whoever ended the lease removes what is waited for, so it would only end at its limit.
+        Whoever ended the lease deletes the awaited resource: the wait would only time out.
         """
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
@@ -171,9 +172,9 @@ class LeaseHolder:
             self.check()
 
     def commit(self, to: DeployId, at: tuple[str, ...], seen: DeployId | None) -> None:
-        """Make `to` live, the A record in the same batch.
+        """Make `to` live, with the A record in the same batch.
 
-        Raises LeaseLost, CloudUnclear, and ToolError if somebody moved the A record meanwhile.
+        Raises LeaseLost, CloudUnclear, and ToolError if somebody changed the A record meanwhile.
         """
         cut = Cutover(to, at, seen, self.now)
         self.rest()
@@ -182,16 +183,16 @@ class LeaseHolder:
             self._mine(lambda old: ledgers.commit(old, self.mine, cut), at)
 
     def committed(self, to: DeployId) -> bool:
-        """Whether the ledger, read now, says that `to` is live: the answer after a lost reply."""
+        """Whether the ledger, read now, says that `to` is live. Used after a lost reply."""
         with self._lock:
             self._reread()
             live = self._reading.ledger.live if self._reading.ledger else None
             return live is not None and live.id == to
 
     def end(self, keep: timedelta | None = None) -> bool:
-        """Give the lease up. False if it was not ours any more.
+        """End the lease. False if it was no longer ours.
 
-        Reads first: after an ambiguous swap only the ledger knows where we stand (rule 4).
+        Reads first: after an ambiguous swap only the ledger knows its result (rule 4).
         """
         self.rest()
         with self._lock:
@@ -205,11 +206,11 @@ class LeaseHolder:
                 try:
                     self._swap(partial(ledgers.end, ending=ending))
                 except SwapLost:
-                    continue  # our own late renewal, or an operator: look again
+                    continue  # our own late renewal, or an operator: read again
                 return True
 
     def rest(self) -> None:
-        """Stop the renewing thread, after a renewal under way."""
+        """Stop the renewal thread, after a renewal in progress."""
         self._stop.set()
         self._changed.set()
         thread = self._thread
@@ -217,13 +218,13 @@ class LeaseHolder:
             thread.join(timeout=60)
 
     def _keep(self) -> None:
-        """Renew until told to rest: the thread.
+        """Renew until stopped. Runs in the renewal thread.
 
-        A failed renewal is tried again; a lost lease is remembered, and ends the step's waits.
+        A failed renewal is retried; a lost lease is stored, and ends the waits of the step.
         """
         while self._lost is None and not self._stop.is_set():
             if self._changed.wait(self._terms.every.total_seconds()):
-                self._changed.clear()  # renewed just now, and other terms; or `_stop` is set
+                self._changed.clear()  # renewed just now, with other terms; or `_stop` is set
                 continue
             with self._noticing():
                 if not self._stop.is_set():
@@ -231,10 +232,7 @@ class LeaseHolder:
 
     @contextmanager
     def _noticing(self) -> Iterator[None]:
-        """Within, alone: a lost lease is remembered, and what could not be asked is let go.
-
-        Route 53 out of reach, credentials expired: the next look may do.
-        """
+        """Run the body under the lock; store a lost lease; leave other errors to the next try."""
         try:
             with self._lock:
                 yield
@@ -247,10 +245,10 @@ class LeaseHolder:
         return min(self.now + self._terms.length, self._began + self._terms.limit)
 
     def _mine(self, change: Change, at: tuple[str, ...] | None = None) -> None:
-        """Swap what only the holder of the lease may.
+        """Make a swap that only the holder of the lease may make.
 
-        If it is refused, the ledger says where we stand: a late duplicate of our own renewal may
-        have been in between, and then the swap is made again.
+        If it is refused, read the ledger: a late duplicate of our own renewal may have come in
+        between; if the lease is still ours, swap again.
         """
         refused: ToolError | NotAllowed | None = None
         for _ in range(TRIES):
@@ -287,7 +285,7 @@ class LeaseHolder:
             refuse_moved(self._reading, self._pointed_at)
         old = self._reading.ledger or ledgers.opened()
         new = change(old)
-        self._stale = True  # until the answer is here, only the ledger knows
+        self._stale = True  # until the answer arrives, only the ledger knows
         with held_back():
             self._take(self._store.swap(self._reading, new, at))
 

@@ -1,4 +1,4 @@
-"""How long a lease runs, how often it is renewed, and how that changes while live is shut. Pure."""
+"""The duration of a lease and the renewal interval, also while live is frozen. Pure."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from reconciler.config.service import LeaseLengths
 
 @dataclass(frozen=True)
 class LeaseTerms:
-    """How long a lease runs without renewal, how often it is renewed, and the deploy's limit.
+    """The lease's duration without renewal, its renewal interval, and the deploy's limit.
 
-    `frozen` is how long it runs while live is shut; then it is renewed four times as often.
+    `frozen` is the duration while live is frozen; then it is renewed four times as often.
     """
 
     length: timedelta
@@ -21,11 +21,11 @@ class LeaseTerms:
     frozen: timedelta = timedelta(seconds=90)
 
     def while_frozen(self) -> LeaseTerms:
-        """The terms while live is shut: never longer than the ordinary ones."""
+        """The terms while live is frozen: never longer than the ordinary ones."""
         length = min(self.length, self.frozen)
         return replace(self, length=length, every=min(self.every, length / 4))
 
 
 def terms_of(said: LeaseLengths) -> LeaseTerms:
-    """The terms that the configuration says."""
+    """The terms from the configuration."""
     return LeaseTerms(said.length, said.renew_every, said.limit, said.frozen)

@@ -1,4 +1,4 @@
-"""Whether somebody moved the record, or a name that goes along with it, during a release. Pure."""
+"""Whether somebody changed the record, or a name in `also`, during a release. Pure."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from reconciler.model.reading import Reading
 
 
 def pointed_at(reading: Reading) -> Mapping[str, tuple[str, ...]]:
-    """What the record and the names that go along with it say."""
+    """The addresses of the record and of the names in `also`."""
     every = {reading.address.record: reading.a, **dict(reading.also)}
     return {name: one.addresses if one else () for name, one in every.items()}
 
 
 def refuse_moved(reading: Reading, before: Mapping[str, tuple[str, ...]]) -> None:
-    """People win (rule 11): a swap made again must not take what they wrote for our own."""
+    """People win (rule 11): a repeated swap must not treat their change as our own."""
     now = pointed_at(reading)
     moved = next((one for one in now if now[one] != before[one]), "")
     if moved:

@@ -22,7 +22,7 @@ from reconciler.util.duration import format_duration
 
 @dataclass(frozen=True)
 class Preview:
-    """What a release would do. `refusal` is not None where it would not begin."""
+    """What a release would do. `refusal` is set where it would be refused."""
 
     service: str
     deploy: str
@@ -35,7 +35,7 @@ class Preview:
 
 
 def preview(ports: Ports, ref: str = "HEAD") -> Preview:
-    """Look, infer, and say; the id is an example of what a release begun now would have."""
+    """Read, infer and report; the id is an example of one that a release started now would get."""
     run = ReleaseContext(ports, ReleaseOptions(ref), e.ignore)
     service = ports.service
     refuse_unbuilt(service)
@@ -64,7 +64,7 @@ def preview(ports: Ports, ref: str = "HEAD") -> Preview:
 
 
 def _shape(run: ReleaseContext) -> Shape | None:
-    """The new machines' shape; None where there is nothing to infer it from."""
+    """The new machines' properties; None where there is no source to infer them from."""
     ledger = run.reading.ledger if run.reading else None
     try:
         run.source = live_machine(run)
@@ -76,7 +76,7 @@ def _shape(run: ReleaseContext) -> Shape | None:
 
 
 def steps(service: Service, wanted: Shape | None) -> list[tuple[str, str]]:
-    """Each step that would do something, and what, in the words of the configuration."""
+    """Each step that would do something, and its action, in the terms of the configuration."""
     database, app = service.database, service.app
     count = service.instance.count
     lines = [

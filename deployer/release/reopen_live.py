@@ -1,7 +1,7 @@
-"""The live database, opened again by whoever shut it and has just ended its own lease.
+"""Reopens the live database, for the release that closed it and has just ended its own lease.
 
-The first act of every undo: clients wait for writes, and nobody waits for the rest. A sweep would
-do the same, after it has looked at everything.
+This is the first act of every undo: clients are waiting for writes, and nothing else is urgent. A
+sweep would do the same, but only after a full scan.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from reconciler.ports.service import ManagedService
 
 
 def open_again(managed: ManagedService, ledger: Ledger, database: str, live: DeployId) -> bool:
-    """Thaw `database`, which is that of `live`, with the generation that ended the lease.
+    """Thaw `database`, which belongs to `live`, with the generation that ended the lease.
 
-    So a late freeze of our own finds itself refused. False, and nothing is done, where somebody
-    holds the lease, or another deploy is live: it is previous now, and stays shut. Raises what
-    the server raises.
+    So a late freeze of our own is refused. Returns False and does nothing where somebody holds the
+    lease, or another deploy is live: the database is then a previous one and stays closed. Raises
+    what the server raises.
     """
     if ledger.live is None or ledger.live.id != live or ledger.lease is not None:
         return False

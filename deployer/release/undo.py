@@ -1,12 +1,12 @@
-"""A release that failed before its commit: account for every create, end the lease, sweep own id.
+"""Undo before the commit: account for every create, end the lease, sweep the deploy's own id.
 
 In this order (rules 3, 4 and 8). While the lease is ours every create whose reply was lost is
 settled; then the lease is ended by a swap, and only when the ledger says that we are not rooted is
 anything deleted.
 
-Where the live database is shut, it opens first: one swap ends the lease, and one transaction thaws,
-within the ten seconds that CI leaves between its SIGINT and its SIGKILL. Nothing stands before
-that: the database is shut after image and machines are known, so no create is to be settled then.
+If the live database is closed, it is reopened first: one swap ends the lease and one transaction
+thaws, within the ten seconds that CI leaves between SIGINT and SIGKILL. Nothing delays this: the
+database is closed only after image and machines are known, so no create is unsettled then.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Undone:
-    """How the clean-up ended. `left` says what remains, one line each; empty when clean."""
+    """The result of the clean-up. `left` lists what remains, one line each; empty when clean."""
 
     removed: dict[str, int]
     left: tuple[str, ...]
@@ -44,7 +44,7 @@ class Undone:
 
 
 def undo(run: ReleaseContext, reason: str) -> Undone:
-    """Undo everything so far. Never raises a ToolError: what could not be undone is in `left`."""
+    """Undo everything so far. Never raises a ToolError: failures are listed in `left`."""
     run.emit(e.CleanUpBegan(reason))
     trouble = _account(run)
     try:
@@ -52,7 +52,7 @@ def undo(run: ReleaseContext, reason: str) -> Undone:
         if not ended and run.held.committed(run.deploy):
             return Undone({}, (), committed=True)
     except (ToolError, NotAllowed) as error:
-        # Perhaps still rooted: then nothing may be deleted. The lease runs out, the sweep does it.
+        # Perhaps still rooted: delete nothing. The lease expires, then a sweep cleans up.
         close_sessions(run)
         left = (*trouble, f"the lease could not be ended: {error}")
         return _finished(run, {}, left + still_shut(run.held, run.source_database))
@@ -61,16 +61,16 @@ def undo(run: ReleaseContext, reason: str) -> Undone:
         _thaw_live(run)
         close_sessions(run)
         if kept:
-            # Nothing is deleted: what is kept is rooted; it is labelled and its units stop.
+            # Nothing is deleted: kept evidence is rooted; it is labelled and its units stop.
             return Undone({}, trouble + left_lines(_sweep(run)), kept=True)
         return _sweep_own(run, trouble)
     except ToolError as error:
-        # Not an error of the release: said as one, it would read as if all had been cleaned up.
+        # Not raised as the release's error: that would read as a completed clean-up.
         return _finished(run, {}, (*trouble, f"the clean-up ended early: {error}"), kept=kept)
 
 
 def still_shut(lease: LeaseHolder, database: str) -> tuple[str, ...]:
-    """What to say, and to do, where nobody could be asked whether `database` may be opened."""
+    """The lines that tell the user what to do while `database` may still be closed."""
     if not database:
         return ()
     service = lease.mine.service
@@ -83,10 +83,10 @@ def still_shut(lease: LeaseHolder, database: str) -> tuple[str, ...]:
 
 
 def settled(settle: Callable[[], bool]) -> bool:
-    """Whether the commit was made, as `settle` finds out; a first signal waits until it has.
+    """Whether the commit was made, as `settle` finds out; a first signal waits for the result.
 
-    An undo torn in half would end as a signal does whose undo is whole (exit 130). Where the
-    commit turns out to be made the signal has come too late, and the follow-up goes on.
+    A half-finished undo would exit like a complete one after a signal (exit 130). If the commit
+    turns out to be made, the signal came too late, and the follow-up continues.
     """
     live = False
     try:
@@ -99,9 +99,9 @@ def settled(settle: Callable[[], bool]) -> bool:
 
 
 def _thaw_live(run: ReleaseContext) -> None:
-    """Writes first: clients wait for them, and nobody waits for the rest.
+    """Writes first: clients are waiting for them, and nothing else is urgent.
 
-    If it fails, the sweep that follows tries again and says why.
+    If it fails, the following sweep retries and reports the reason.
     """
     began = run.reading.ledger if run.reading else None
     live = began.live if began else None
@@ -117,7 +117,7 @@ def _thaw_live(run: ReleaseContext) -> None:
 
 
 def _account(run: ReleaseContext) -> tuple[str, ...]:
-    """Settle the creates whose outcome is not known, by repeating them with their own token."""
+    """Settle the creates with unknown outcome, by repeating them with their own token."""
     trouble = [run.stopped] if run.stopped else []
     compute = run.ports.compute
     if run.image_order is not None and not run.image:
@@ -141,12 +141,12 @@ def _again(what: str, create: Callable[[], T], trouble: list[str]) -> T | None:
 
 
 def _definite(error: CloudError) -> bool:
-    """AWS refused the very same request, so the one before made nothing either."""
+    """AWS refused the identical request, so the earlier one created nothing either."""
     return not isinstance(error, CloudUnclear)
 
 
 def close_sessions(run: ReleaseContext) -> None:
-    """End the SSH sessions: what still runs on the new machines ends with them."""
+    """Close the SSH sessions: commands still running on the new machines end with them."""
     for one in run.machines:
         with suppress(ToolError):
             one.shell.close()
@@ -166,7 +166,7 @@ def _sweep(run: ReleaseContext) -> SweepResult:
     def tell(one: Outcome) -> None:
         resource = one.resource
         if one.status is OutcomeStatus.DONE and not one.text:
-            return  # a label written: no news
+            return  # a label was written: not reported
         run.emit(e.CleanUpItem(resource.kind, resource.id, one.status.value, one.text))
 
     return sweep([managed], {managed.name: ask}, tell)
@@ -177,7 +177,7 @@ def _counts(result: SweepResult) -> dict[str, int]:
 
 
 def left_lines(result: SweepResult) -> tuple[str, ...]:
-    """What a sweep left, one line each, with its reason."""
+    """What a sweep left, one line each, with the reason."""
     last = {one.resource.key: one for one in result.outcomes}
     lines = [one.problem for one in result.left.unknown]
     for plan in result.left.services:

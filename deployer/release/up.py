@@ -1,6 +1,6 @@
 """`deployer up`: releases a service by cloning its live machine.
 
-The steps run in order; each begins with a renewal of the lease that says its name. Any failure
+The steps run in order; each begins with a renewal of the lease that writes its name. Any failure
 before the commit is undone by one mechanism (`deployer.release.undo`); past the commit nothing of
 the new deploy is deleted by this code path (rule 5).
 """
@@ -37,7 +37,7 @@ from reconciler.util.signals import Interrupted
 
 @dataclass(frozen=True)
 class Step:
-    """One step: its name in the ledger and on the terminal, and what it does."""
+    """One step: its name in the ledger and on the terminal, and its function."""
 
     name: str
     run: Callable[[ReleaseContext], str]
@@ -54,13 +54,13 @@ STEPS: tuple[Step, ...] = (
     Step("smoke", smoke),
     Step("commit", commit),
 )
-"""What happens under the lease. Guard and lease come before, the follow-up after."""
+"""The steps under the lease. Guard and lease come before, the follow-up after."""
 
 
 def up(ports: Ports, options: ReleaseOptions, emit: e.Listener = e.ignore) -> e.Released:
-    """Release the service. Returns what to say when it is live.
+    """Release the service. Returns the summary to show when it is live.
 
-    Raises Refused, ConfigError and AccessDenied with nothing done; ToolError of any kind after a
+    Raises Refused, ConfigError and AccessDenied with nothing changed; ToolError of any kind after a
     clean undo; DirtRemains where something was left; FollowUpFailed past the commit; a signal's
     Interrupted after a clean undo.
     """
@@ -101,7 +101,7 @@ def _do(run: ReleaseContext, step: Step) -> None:
 
 
 def _committed_after_all(run: ReleaseContext, error: BaseException) -> bool:
-    """Undo; True if the ledger says that the commit was made, though its answer never came."""
+    """Undo; True if the ledger says that the commit was made, although its answer was lost."""
     done = undo(run, str(error))
     if done.committed:
         run.emit(e.Warned(f"the commit was made; only its answer was lost ({error})"))
@@ -113,7 +113,7 @@ def _committed_after_all(run: ReleaseContext, error: BaseException) -> bool:
 
 
 def _tell_evidence(run: ReleaseContext, error: BaseException, done: Undone) -> None:
-    """Where the evidence is, or how to keep it next time."""
+    """Report where the evidence is, or how to keep it next time."""
     service = run.ports.service.name
     if done.kept:
         where = ", ".join(one.address for one in run.machines) or "no machine yet"
@@ -123,7 +123,7 @@ def _tell_evidence(run: ReleaseContext, error: BaseException, done: Undone) -> N
 
 
 def dirt_remains(run: ReleaseContext, error: BaseException, done: Undone) -> DirtRemains:
-    """What remains, and the command that finishes the clean-up."""
+    """The error that lists what remains, and the command that finishes the clean-up."""
     service = run.ports.service.name
     return DirtRemains(
         f"{error}; and not everything could be cleaned up",
@@ -133,7 +133,7 @@ def dirt_remains(run: ReleaseContext, error: BaseException, done: Undone) -> Dir
 
 
 def _after_commit(run: ReleaseContext) -> e.Released:
-    """Nothing of the new deploy is deleted from here on, whatever fails."""
+    """From here on nothing of the new deploy is deleted, whatever fails."""
     run.thawed(cut_over=True)
     try:
         _do(run, Step("follow-up", follow_up))
@@ -152,7 +152,7 @@ def _after_commit(run: ReleaseContext) -> e.Released:
 
 
 def _kept_per_hour(run: ReleaseContext) -> float | None:
-    """$/h of the release that is kept for rollback now; None where a price is not known."""
+    """$/h of the release that is kept for rollback; None where a price is not known."""
     service_plan = run.service_plan
     live = service_plan.root.ledger.live if service_plan else None
     if service_plan is None or live is None:
@@ -163,7 +163,7 @@ def _kept_per_hour(run: ReleaseContext) -> float | None:
 
 
 def released(run: ReleaseContext) -> e.Released:
-    """What there is to say once the release is live."""
+    """The summary once the release is live."""
     return e.Released(
         service=run.ports.service.name,
         deploy=str(run.deploy),
@@ -173,7 +173,7 @@ def released(run: ReleaseContext) -> e.Released:
         seconds=time.monotonic() - run.began,
         old_answers_until=run.held.now + timedelta(seconds=run.old_ttl) if run.was else None,
         frozen_seconds=run.frozen_seconds,
-        # Only of what was seen to be so is it said that it was started here.
+        # Report jobs as started here only if that was confirmed.
         jobs=() if run.unfinished else run.ports.service.app.jobs,
         schema=run.schema,
         kept_per_hour=_kept_per_hour(run),

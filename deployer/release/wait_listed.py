@@ -1,7 +1,7 @@
-"""Waiting until what we made is listed: "no instances found" right after a create is no answer.
+"""Waits until created resources are listed: "no instances found" right after a create is no answer.
 
-EC2's listings lag behind its creates (aws.md §1); a sweep that looked too early would find nothing
-and call it clean. We know our own ids, so we wait for exactly these.
+EC2's listings lag behind its creates (aws.md §1); a sweep that lists too early finds nothing and
+reports clean. The release knows its own resource ids, so it waits for exactly these.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ LISTED = Backoff(first=0.2, longest=5.0, deadline=120.0)
 def wait_until_listed(run: ReleaseContext, pace: Backoff = LISTED) -> bool:
     """Wait until every machine and image of this run is listed by its tags, or gone.
 
-    False when the deadline came first, or when we may not see what is missing, for which no waiting
-    helps: then a later sweep has to look again.
+    False at the deadline, or when permissions hide the missing resources, where waiting does not
+    help: then a later sweep has to list again.
     """
     missing = dict.fromkeys(run.launched, INSTANCE)
     if run.image and run.image_order is not None:
@@ -36,7 +36,7 @@ def wait_until_listed(run: ReleaseContext, pace: Backoff = LISTED) -> bool:
 
 
 def _denied(inventory: Inventory) -> set[str]:
-    """The kinds that we are not allowed to see."""
+    """The kinds that we lack permission to list."""
     return {gap.kind for gap in inventory.gaps if gap.refusal is AccessDenied}
 
 
@@ -51,10 +51,10 @@ def _ended(run: ReleaseContext) -> set[str]:
 
 
 def _image_is_gone(run: ReleaseContext) -> bool:
-    """Whether another sweep took the image, which was seen before."""
+    """Whether another sweep deleted the image, which was seen before."""
     if not run.image or not (run.image_seen.seen or run.launch_order is not None):
         return False
     found = run.ports.compute.image(run.image)
     gone = run.image_seen.update(found.state if found else None, time.monotonic())
-    # It was available, for minutes, before anything was launched of it: one look suffices.
+    # It was available, for minutes, before any launch from it: one read suffices.
     return gone or (found is None and run.launch_order is not None)

@@ -1,1 +1,1 @@
-"""A private cloud on one machine: an AWS API on loopback and real small machines behind it."""
+"""A private cloud on one machine: an AWS API on loopback, backed by small real machines."""

@@ -1,7 +1,7 @@
-"""The sandbox's one background process: API, machines, database; lives until SIGTERM.
+"""The sandbox's one background process: API, machines, database; runs until SIGTERM.
 
-Started by `deployer.sandbox.control.client`, never by hand. It writes the state file when it is
-born and again when it is ready, and on its way out removes what it made.
+Started by `deployer.sandbox.control.client`, never by hand. It writes the state file when it starts
+and again when it is ready, and removes what it created when it ends.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _log = logging.getLogger("sandbox")
 
 
 class Daemon:
-    """Everything that lives between `up` and `down`."""
+    """Everything that runs between `up` and `down`."""
 
     def __init__(self, places: Places, options: Options) -> None:
         self._places = places
@@ -64,7 +64,7 @@ class Daemon:
         )
 
     def start(self, ends: ExitStack) -> None:
-        """Bring everything up, in an order that matters; `ends` takes how each is ended."""
+        """Start everything, in the required order; `ends` collects the clean-up of each part."""
         self._tell()
         ends.callback(self._places.remove_work)
         self._machines = self._start_machines(ends)
@@ -79,7 +79,7 @@ class Daemon:
         _log.info("ready at %s", self.state.endpoint)
 
     def reset(self) -> None:
-        """The first day again: endpoint, network, keys and passwords stay."""
+        """Restore the initial state: endpoint, network, keys and passwords stay."""
         with self._turn, ThreadPoolExecutor(2) as pool:
             company = self._company
             work = [pool.submit(one) for one in company.restores()] if company else []
@@ -117,8 +117,8 @@ class Daemon:
         ends.callback(self._api.stop)
         self._tell(endpoint=self._api.start())
         self._watch = Watch(Cloud.at(self.state.endpoint))
-        # What moto loads at its first request draws on the source of the ids: only from here on
-        # do they come out the same after every reset.
+        # What moto loads at its first request uses the random source of the ids: only after this
+        # are ids the same after every reset.
         self._watch.report(self.state)
         self._api.reset()
         self._register_base_image()
@@ -150,7 +150,7 @@ class Daemon:
         ends.callback(door.stop)
 
     def _logs(self, instance: str) -> str:
-        """A machine's console, then what its units printed."""
+        """A machine's console, then the output of its units."""
         console = self._machines.console(instance).decode("utf-8", "replace")
         disk = self._places.machines / "instances" / instance / "disk"
         printed = (f"\n== {unit}\n{text}" for unit, text in journals(disk))
@@ -158,7 +158,7 @@ class Daemon:
 
 
 def _run(daemon: Daemon, owner: int, news: int) -> None:
-    """Start, say so on the pipe, live until told to end, leave nothing running."""
+    """Start, report on the pipe, run until stopped, leave no process behind."""
     ended = threading.Event()
     for number in _END_SIGNALS:
         signal.signal(number, lambda *_: ended.set())
@@ -166,7 +166,7 @@ def _run(daemon: Daemon, owner: int, news: int) -> None:
     with ExitStack() as ends:
         daemon.start(ends)
         gc.collect()
-        gc.freeze()  # what has been loaded stays: it need not be looked at again
+        gc.freeze()  # loaded modules stay: the collector need not scan them
         os.write(news, b"!")
         os.close(news)
         while not ended.wait(_OWNER_SECONDS) and (not owner or psutil.pid_exists(owner)):
@@ -178,7 +178,7 @@ def main() -> None:
     """Run as a daemon in the directory and with the options of the arguments."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
     directory, options, news = sys.argv[1:]
-    if os.fork():  # our parent goes on when we end; what lives on is nobody's child
+    if os.fork():  # the parent exits first, so that init adopts the daemon
         os._exit(0)
     wanted = Options.from_json(options)
     try:

@@ -1,4 +1,4 @@
-"""`deployer sandbox fault …`: let the sandbox's cloud have a bad day."""
+"""`deployer sandbox fault …`: injects faults into the sandbox's cloud."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Faults on request: what a cloud does on a bad day, per API action.
+"""Fault injection per API action: the failures that a real cloud shows.
 
-The rules live in the server (`FaultBook`), so that any client, `aws` included, meets them. One
-door leads to them: `/_sandbox/faults` on the API's own port, spoken by `FaultClient`. This
-module imports the stdlib only: tests and the command line use it without the server.
+The rules live in the server (`FaultBook`), so that they apply to any client, `aws` included. They
+are set through `/_sandbox/faults` on the API's own port, with `FaultClient`. This module imports
+only the stdlib: tests and the command line use it without the server.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 FATES = ("", "pending", "failed")
-"""What becomes of new images: available as on any day, pending for ever, or failed."""
+"""The state that new images reach: available (no fault), pending for ever, or failed."""
 
 KINDS = ("throttle", "error500", "drop_reply", "delay", "duplicate", "error")
 CONTROL_TIMEOUT = 10.0
@@ -25,12 +25,12 @@ CONTROL_TIMEOUT = 10.0
 class FaultRule:
     """One fault.
 
-    `action` is `RunInstances`, `ec2:RunInstances`, `ec2:*`, `mutating` or `*`. It passes over
-    the first `skip` matches and then strikes `times` times (0: always). `seconds` is the wait
+    `action` is `RunInstances`, `ec2:RunInstances`, `ec2:*`, `mutating` or `*`. The rule ignores
+    the first `skip` matches and then applies `times` times (0: always). `seconds` is the wait
     of `delay`, and of the second delivery of `duplicate`. `code` and `status` are the answer
     of `error`.
 
-    - throttle: refused in the service's own words, nothing done
+    - throttle: refused with the service's own error, nothing done
     - error500: InternalError, nothing done
     - drop_reply: done, then the connection is closed without an answer
     - delay: done `seconds` later, whether or not the client still waits
@@ -49,7 +49,7 @@ class FaultRule:
     hits: int = 0
 
     def matches(self, service: str, action: str, mutating: bool) -> bool:
-        """Whether this rule is about that call."""
+        """Whether this rule matches the call."""
         if self.action == "*":
             return True
         if self.action == "mutating":
@@ -97,7 +97,7 @@ class FaultBook:
         self.images = ""
 
     def add(self, rule: FaultRule) -> FaultRule:
-        """Put a rule in force; returns it with its id."""
+        """Add a rule; returns it with its id."""
         with self._lock:
             rule = replace(rule, id=self._next, hits=0)
             self._next += 1
@@ -105,7 +105,7 @@ class FaultBook:
         return rule
 
     def take(self, service: str, action: str, mutating: bool) -> FaultRule | None:
-        """The rule that strikes this call, used up by one; None for a good day."""
+        """The rule for this call, with its count reduced by one; None without a fault."""
         with self._lock:
             for index, rule in enumerate(self._rules):
                 if rule.matches(service, action, mutating):
@@ -124,12 +124,12 @@ class FaultBook:
         return struck
 
     def rules(self) -> list[dict[str, Any]]:
-        """The rules still in force, oldest first, as JSON-ready dicts."""
+        """The active rules, oldest first, as JSON-ready dicts."""
         with self._lock:
             return [asdict(rule) for rule in self._rules]
 
     def clear(self) -> None:
-        """No faults, no lag, no limits."""
+        """Remove all faults, lag and limits."""
         with self._lock:
             self._rules.clear()
             self.lag = self.limits = 0.0
@@ -139,15 +139,15 @@ class FaultBook:
 class FaultClient:
     """Sets, lists and clears the faults of a running sandbox.
 
-    Raises `ValueError` with the server's words for a rule it does not take, and `OSError` when
-    nobody answers at the endpoint.
+    Raises `ValueError` with the server's message for an invalid rule, and `OSError` when the
+    endpoint does not answer.
     """
 
     def __init__(self, endpoint: str) -> None:
         self._endpoint = endpoint.rstrip("/")
 
     def add(self, rule: FaultRule) -> dict[str, Any]:
-        """Put a rule in force; returns it as the server holds it."""
+        """Add a rule; returns it as the server stores it."""
         sent = {k: v for k, v in asdict(rule).items() if k not in ("id", "hits")}
         answer: dict[str, Any] = self._ask("POST", "/_sandbox/faults", sent)
         return answer
@@ -162,19 +162,19 @@ class FaultClient:
         return answer
 
     def clear(self) -> None:
-        """No faults, no lag, no limits."""
+        """Remove all faults, lag and limits."""
         self._ask("DELETE", "/_sandbox/faults")
 
     def lag(self, seconds: float) -> None:
-        """Things younger than this are not yet listed or described."""
+        """Resources younger than this are not yet listed or described."""
         self._ask("POST", "/_sandbox/faults", {"lag": seconds})
 
     def limits(self, speed: float) -> None:
-        """Limit requests by AWS's token buckets, refilled at `speed` times AWS's rates; 0: not."""
+        """Limit requests by AWS's token buckets, refilled at `speed` times AWS's rates; 0: none."""
         self._ask("POST", "/_sandbox/faults", {"limits": speed})
 
     def images(self, fate: str) -> None:
-        """What becomes of images that are pending: one of FATES."""
+        """The fate of pending images: one of FATES."""
         self._ask("POST", "/_sandbox/faults", {"images": fate})
 
     def requests(self, since: int = 0) -> Any:
@@ -185,7 +185,7 @@ class FaultClient:
         body = None if data is None else json.dumps(data).encode()
         request = urllib.request.Request(self._endpoint + path, data=body, method=method)
         request.add_header("Content-Type", "application/json")
-        # The sandbox is on loopback; a proxy from the environment must not be asked for it.
+        # The sandbox is on loopback: do not use a proxy from the environment.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(request, timeout=CONTROL_TIMEOUT) as reply:

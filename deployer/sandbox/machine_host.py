@@ -13,7 +13,7 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class BootSpec:
-    """A machine to be: its disk comes from `image_id`, its SSH server listens on `address`."""
+    """A machine to boot: its disk comes from `image_id`, its SSH server listens on `address`."""
 
     instance_id: str
     image_id: str
@@ -24,7 +24,7 @@ class BootSpec:
 
 @dataclass(frozen=True, order=True)
 class Route:
-    """What connects to (address, port) reaches (`to`, port): a public address of a machine."""
+    """Connections to (address, port) reach (`to`, port): a public address of a machine."""
 
     address: str
     port: int
@@ -32,18 +32,18 @@ class Route:
 
 
 class Nat(Protocol):
-    """Carries TCP connections from public addresses to machines."""
+    """Forwards TCP connections from public addresses to machines."""
 
     def follow(self, routes: frozenset[Route]) -> None:
-        """From now on these routes lead somewhere and no others; returns when that is so."""
+        """Replace the routes by these; returns when they are in force."""
         ...
 
 
 class MachineHost(Protocol):
     """Boots, stops and kills machines, and copies their disks. Thread-safe.
 
-    `create`, `start` and `copy_disk` return at once; the work goes on in the background and is
-    seen through `is_up` and `image_ready`.
+    `create`, `start` and `copy_disk` return at once; the work runs in the background, and `is_up`
+    and `image_ready` report its end.
     """
 
     def has_image(self, image_id: str) -> bool:
@@ -75,11 +75,11 @@ class MachineHost(Protocol):
         ...
 
     def terminate(self, instance_id: str) -> None:
-        """Kill its processes and remove its disk. Harmless twice."""
+        """Kill its processes and remove its disk. Idempotent."""
         ...
 
     def copy_disk(self, instance_id: str, image_id: str) -> None:
-        """Begin to copy the machine's disk into a new image."""
+        """Start copying the machine's disk into a new image."""
         ...
 
     def image_ready(self, image_id: str) -> bool:
@@ -87,7 +87,7 @@ class MachineHost(Protocol):
         ...
 
     def drop_image(self, image_id: str) -> None:
-        """Remove an image's disk. Harmless twice."""
+        """Remove an image's disk. Idempotent."""
         ...
 
     def console(self, instance_id: str) -> bytes:

@@ -20,7 +20,7 @@ _ED25519 = re.compile(r"^ssh-ed25519 [A-Za-z0-9+/=]+", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Watch:
-    """Looks through the sandbox's own API, so it sees what any client sees."""
+    """Reads through the sandbox's own API, so it sees what any client sees."""
 
     cloud: Cloud
     databases: Databases | None = None
@@ -60,7 +60,7 @@ class Watch:
         }
 
     def _host_key(self, instance: str) -> str:
-        """The fingerprint of the host key on its console, as `ssh` shows it; empty if none."""
+        """The fingerprint of the host key on its console, in `ssh` form; empty if none."""
         output = self.cloud.ec2.get_console_output(InstanceId=instance).get("Output", "")
         found = _ED25519.search(output)
         return PublicHostKey.parse(found.group()).fingerprint if found else ""

@@ -1,4 +1,4 @@
-"""What runs in a sandbox, as text for people; apart, so that the command needs no AWS library."""
+"""The sandbox's status as text; a separate module, so that the command needs no AWS library."""
 
 from __future__ import annotations
 

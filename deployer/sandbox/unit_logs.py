@@ -1,6 +1,6 @@
-"""What the units of a machine printed, read from outside, off its disk.
+"""The output of a machine's units, read from its disk, outside the machine.
 
-A machine may have put a symlink anywhere on its disk; none is followed out of it.
+A machine may have created symlinks anywhere on its disk; none is followed out of it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
 def journals(disk: Path) -> Iterator[tuple[str, str]]:
-    """Unit and the last 64 KiB of its output, in the order of their names."""
+    """Unit and the last 64 KiB of its output, in the order of unit names."""
     with ExitStack() as closes:
         try:
             directory = os.open(disk, _DIRECTORY)
@@ -25,7 +25,7 @@ def journals(disk: Path) -> Iterator[tuple[str, str]]:
                 directory = os.open(step, _DIRECTORY, dir_fd=directory)
                 closes.callback(os.close, directory)
         except OSError:
-            return  # no unit has printed anything, or the way leads elsewhere
+            return  # no unit has printed anything, or the path leads elsewhere
         for name in sorted(os.listdir(directory)):  # noqa: PTH208 -- by descriptor
             text = _tail(name, directory)
             if text is not None:

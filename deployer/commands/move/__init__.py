@@ -1,1 +1,1 @@
-"""`deployer move`: a service's ledger goes to another record, zone or account."""
+"""`deployer move`: moves a service's ledger to another record, zone or account."""

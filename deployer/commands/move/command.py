@@ -1,10 +1,10 @@
-"""`deployer move`: another record, or another hosted zone, for a service that is live.
+"""`deployer move`: gives a live service another record, or another hosted zone.
 
-Inside a zone the ledger stays where it is, and its home changes in the batch that makes the new
-name. Elsewhere the old ledger is closed first: it becomes a tombstone that keeps what it said and
-names where it goes. Only then the new one is written, from the tombstone. At no moment are there
-two ledgers that say who is live; whoever is interrupted begins again and goes on where it stopped.
-(The other way round, a release under the old ledger would be garbage to the new one.)
+Inside a zone the ledger stays where it is, and its home changes in the batch that creates the new
+name. Elsewhere the old ledger is closed first: it becomes a tombstone that keeps its content and
+names the new address. Only then the new one is written, from the tombstone. At no moment do two
+ledgers say who is live; an interrupted move is continued by running the command again. (In the
+other order, a release under the old ledger would be garbage to the new one.)
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from reconciler.model.resource import APART, Resource
 from reconciler.ports.ledger_store import LedgerStore
 
 BATCH = 500
-"""Resources in one CreateTags call (aws.md §1)."""
+"""The maximum number of resources in one CreateTags call (aws.md §1)."""
 
 
 @dataclass(frozen=True)
 class Move:
-    """What a move would do: shown, then carried out.
+    """The planned changes of a move: shown, then carried out.
 
     old, new  the readings of both ledgers; the same one inside a zone
-    closed    the old ledger as a tombstone; None inside a zone, and where it is closed already
-    ledger    what the new address will say
+    closed    the old ledger as a tombstone; None inside a zone, or where it is already closed
+    ledger    the content of the ledger at the new address
     was       the home before; None in a ledger of an older version
     """
 
@@ -57,10 +57,10 @@ Confirm = Callable[[Move], bool]
 
 
 def move(ports: Ports, confirm: Confirm, from_account: str = "") -> Move:
-    """Move the service to the configured record; goes on where an earlier move was interrupted.
+    """Move the service to the configured record; continues an interrupted move.
 
-    `from_account` holds the old hosted zone, if another than the new one does.
-    Raises Refused, ConfigError, LedgerUnknown, CloudError.
+    `from_account` holds the old hosted zone, if it is not the account of the new one. Raises
+    Refused, ConfigError, LedgerUnknown, CloudError.
     """
     address, store = ports.managed.address, ports.managed.ledgers
     found = _things(ports)
@@ -83,7 +83,7 @@ def move(ports: Ports, confirm: Confirm, from_account: str = "") -> Move:
 
 
 def _things(ports: Ports) -> tuple[Resource, ...]:
-    """What names the service by its tags. Raises what a part that could not be read raises."""
+    """The resources whose tags name the service. Raises the error of a part that was unreadable."""
     inventory = ports.managed.heap.scan()
     if inventory.gaps:
         gap = inventory.gaps[0]
@@ -145,7 +145,7 @@ def _on_its_way(old: LedgerAddress, moved: str, to: str) -> LedgerUnknown:
 
 
 def _old_address(new: LedgerAddress, resources: tuple[Resource, ...]) -> LedgerAddress:
-    """The one other ledger that the service's live things name."""
+    """The one other ledger that the service's live resources name."""
     named = {
         one.tags.get(t.LEDGER, "")
         for one in resources
@@ -159,7 +159,7 @@ def _old_address(new: LedgerAddress, resources: tuple[Resource, ...]) -> LedgerA
         )
     zone_id, _, name = named.pop().partition("/")
     zone = name.removeprefix(f"{new.service}._deploy.")
-    # Its record is not known before the ledger is read: its own name has no A record.
+    # Its record is unknown until the ledger is read: its own name has no A record.
     return LedgerAddress(new.service, zone_id, zone, name)
 
 
@@ -196,9 +196,9 @@ def _live(ports: Ports, ledger: Ledger) -> Live:
 
 
 def _refuse_other_place(ports: Ports, ledger: Ledger, found: tuple[Resource, ...]) -> None:
-    """Machines do not move: another account or region is another life of the service.
+    """Refuse another account or region: machines cannot move there.
 
-    A ledger of an older version does not say where it lives: what it calls live must be seen here.
+    A ledger of an older version does not name its account and region: its live must be seen here.
     """
     home, place = ledger.home, ports.managed.home.place
     name = ports.managed.name
@@ -221,7 +221,7 @@ def _refuse_other_place(ports: Ports, ledger: Ledger, found: tuple[Resource, ...
 
 
 def _refuse_moved_record(old: Reading, live: Live) -> None:
-    """People win (rule 11): a record that somebody moved is settled before anything else."""
+    """People win (rule 11): a record that somebody changed must be settled first."""
     if old.a is not None and old.a.addresses != live.at:
         said = ", ".join(old.a.addresses)
         raise Refused(
@@ -249,9 +249,9 @@ def _refuse_claimed(ports: Ports, live: Live) -> None:
 
 
 def retag(ports: Ports, resources: tuple[Resource, ...], ledger: Ledger) -> None:
-    """Name the new ledger on what names a former one, databases included.
+    """Write the new ledger's address on resources that name a former one, databases included.
 
-    `was` covers it for this service; another one may begin at the old address some day.
+    `was` covers them for this service; but another service may use the old address some day.
     """
     new = str(ports.managed.address)
     old = [

@@ -1,7 +1,7 @@
-"""The databases of a ledger that has another address: their memories name the new one.
+"""Updates the databases of a ledger with a new address: their memories name the new one.
 
-Their names carry the hash of the old one. Whoever makes another ledger there, once the tombstone
-is gone, would find them by their name, believe their memory, and drop them.
+Their names carry the hash of the old address. Another ledger made at the old address, once the
+tombstone is gone, would find them by name, believe their memory, and drop them.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from reconciler.model.ledger import Ledger
 
 
 def rename_ledger(server: DatabaseServer, service: str, ledger: Ledger, address: str) -> None:
-    """Let every database that is believed to be this service's name `address`.
+    """Write `address` into every database that is proved to be this service's.
 
-    Raises DatabaseError, AccessDenied; Refused where one was acted on meanwhile.
+    Raises DatabaseError, AccessDenied; Refused where one was changed meanwhile.
     """
     for one in claims(server.databases(), address, ledger.was):
         memory = one.info.memory

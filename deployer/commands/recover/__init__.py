@@ -1,1 +1,1 @@
-"""`deployer recover`: writes a lost ledger, or a lost memory of a database, anew."""
+"""`deployer recover`: rewrites a lost ledger, or the lost memory of a database."""

@@ -1,8 +1,8 @@
-"""`deployer recover`: writes the ledger anew from the labels, when it was lost or is in doubt.
+"""`deployer recover`: rewrites the ledger from the labels, when it was lost or is in doubt.
 
-Everything is shown before anything is written. The new generation stands above every one that is
-seen anywhere (the old text, the fences of databases and machines), so that no late act of an
-earlier time is obeyed (rule 6). Who is labelled live stays live, or nothing is written (rule 14).
+Everything is shown before anything is written. The new generation is above every one that is seen
+anywhere (the old text, the fences of databases and machines), so that no late act with an older one
+is obeyed (rule 6). The deploy labelled live stays live, or nothing is written (rule 14).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Things = Mapping[DeployId, list[Resource]]
 class Recovery:
     """What was found, and the ledger that would be written. Shown, then carried out.
 
-    lease    the lease of a deploy that may still be at work: it would be ended
+    lease    the lease of a deploy that may still be running: it would be ended
     garbage  what the new ledger does not name: the next sweep collects it
     """
 
@@ -59,11 +59,11 @@ Confirm = Callable[[Recovery], bool]
 
 @dataclass(frozen=True)
 class Word:
-    """A person's word about what cannot be seen.
+    """A user's assurances about facts that cannot be read.
 
-    end_lease    the holder of a living lease is dead
+    end_lease    the holder of an unexpired lease is dead
     nobody_live  the service is closed: its A record was removed on purpose
-    replace      the deploy that is labelled live, where the record names one that is retired
+    replace      the deploy that is labelled live, where the record names a retired one
     """
 
     end_lease: bool = False
@@ -75,7 +75,7 @@ NO_WORD = Word()
 
 
 def recover(ports: Ports, confirm: Confirm, word: Word = NO_WORD) -> Recovery:
-    """Write the ledger from the labels after `confirm` has seen it.
+    """Write the ledger from the labels after `confirm` has accepted it.
 
     Raises Refused, LedgerUnknown, CloudError.
     """
@@ -142,7 +142,7 @@ def _refuse_half(world: Snapshot) -> None:
 
 
 def _decoded(managed: ManagedService, reading: Reading) -> Ledger | None:
-    """The old ledger, None where none can be read. Raises LedgerUnknown for another's (rule 12)."""
+    """The old ledger; None if unreadable. Raises LedgerUnknown if it is another's (rule 12)."""
     try:
         ledger = decode(reading.text) if reading.text else None
     except LedgerTextError:
@@ -158,7 +158,7 @@ def _living(old: Ledger | None, reading: Reading) -> Lease | None:
 def _refuse_led_to(
     managed: ManagedService, of: Things, old: Ledger | None, live: Live | None
 ) -> None:
-    """Where no ledger says which record is the service's, another name may be it (rule 12)."""
+    """Where no ledger names the service's record, another name may be the real one (rule 12)."""
     if old is not None and old.home is not None:
         return
     whose = [of[live.id]] if live else of.values()
@@ -176,7 +176,7 @@ def _refuse_claimed(managed: ManagedService, live: Live | None) -> None:
 
 
 def _of(managed: ManagedService, world: Snapshot) -> tuple[Resource, ...]:
-    """What names the service and some ledger, in its place."""
+    """Resources that name the service and any ledger, in its account and region."""
     return tuple(
         one
         for one in world.inventory.resources
@@ -188,7 +188,7 @@ def _of(managed: ManagedService, world: Snapshot) -> tuple[Resource, ...]:
 
 
 def _home(managed: ManagedService, world: Snapshot, old: Ledger | None) -> ServiceLocation:
-    """Where the service's things were born, the ids that its hosted zone had before included.
+    """The place where the service's resources were created, with former ids of its hosted zone.
 
     A zone that is deleted and restored has a new id, and the same name.
     """
@@ -210,7 +210,7 @@ def _doubts_of_zone(home: ServiceLocation, old: Ledger | None) -> Iterable[str]:
 
 
 def _things(home: ServiceLocation, world: Snapshot) -> Things:
-    """The service's things in AWS by deploy: born of it, or adopted.
+    """The service's AWS resources by deploy: created by it, or adopted.
 
     Not the machines alone: an image whose machine is gone counts as lost until it is named.
     """
@@ -234,10 +234,10 @@ def _previous(
     reading: Reading,
     old: Ledger | None,
 ) -> tuple[Previous, ...]:
-    """Deploys that served once, newest first: kept, as the labels are all there is to say so.
+    """Deploys that served once, newest first: kept, since only the labels show that they did.
 
-    What the old text says of one is better than what can be guessed: that it was rejected, above
-    all, or the next rollback would go back to it.
+    An entry of the old ledger is better than a guess: above all it says `rejected`, without which
+    the next rollback would choose that deploy.
     """
     served = (Label.LIVE, Label.RETIRED)
     public = live is not None and _is_public(machines_of(resources[live.id]), live)
@@ -251,7 +251,7 @@ def _previous(
 
 
 def machines_of(resources: Iterable[Resource]) -> list[Resource]:
-    """The instances among them."""
+    """The instances among the resources."""
     return [one for one in resources if one.kind == INSTANCE]
 
 
@@ -261,7 +261,7 @@ def _is_public(machines: Iterable[Resource], live: Live) -> bool:
 
 
 def _addresses(resources: Iterable[Resource], *, public: bool = False) -> tuple[str, ...]:
-    """The addresses a record would have of these machines."""
+    """The addresses of these machines that the record would hold."""
     each = (one.public if public else one.private for one in machines_of(resources))
     return tuple(sorted(every[0] for every in each if every))
 
@@ -269,7 +269,7 @@ def _addresses(resources: Iterable[Resource], *, public: bool = False) -> tuple[
 def _generations(
     managed: ManagedService, home: ServiceLocation, resources: Things, reading: Reading
 ) -> tuple[list[int], tuple[str, ...]]:
-    """Every generation seen anywhere, and what could not be asked."""
+    """Every generation seen anywhere, and what could not be read."""
     gens = [int(one) for one in _GEN.findall(reading.text)]
     databases = list_databases(managed)
     gens.append(databases.fence((home.ledger, *home.was)))

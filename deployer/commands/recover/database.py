@@ -1,8 +1,8 @@
-"""`deployer recover SERVICE --database NAME`: says which database is a deploy's.
+"""`deployer recover SERVICE --database NAME`: says which database belongs to a deploy.
 
-Restores and upgrades change a database's oid, people rename and copy: then its memory does not
-name it any more, and the service is unknown (rule 15). The owner says which it is; everything is
-shown before a memory is written.
+Restores and upgrades change a database's oid, people rename and copy: then its memory no longer
+names it, and the service is unknown (rule 15). The owner says which one it is; everything is shown
+before a memory is written.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from reconciler.model.reading import LedgerAddress, Reading
 
 @dataclass(frozen=True)
 class Rewriting:
-    """The memory that a database is to get, and what is beside it.
+    """The memory that a database would get, and its competitors.
 
-    role    what the ledger says the deploy is
-    doubt   why it was not believed; '' where it was
-    beside  the other databases that are, or pass for, the same deploy's
+    role    the role of the deploy in the ledger
+    doubt   why it was not accepted before; '' where it was
+    beside  the other databases that are, or claim to be, the same deploy's
     """
 
     service: str
@@ -46,7 +46,7 @@ class Rewriting:
 
     @property
     def disowned(self) -> tuple[DatabaseInfo, ...]:
-        """Those beside it that are believed, or would be under another name."""
+        """Those in `beside` that are accepted, or would be under another name."""
         return tuple(one.info for one in self.beside if _may_be_believed(one.info))
 
 
@@ -54,7 +54,7 @@ Confirm = Callable[[Rewriting], bool]
 
 
 def recover_database(ports: Ports, name: str, confirm: Confirm) -> Rewriting:
-    """Make `name` the database of its deploy after `confirm` has seen it. Raises Refused."""
+    """Make `name` the database of its deploy after `confirm` has accepted it. Raises Refused."""
     server = ports.managed.reach.databases()
     if server is None:
         raise ConfigError(
@@ -72,7 +72,7 @@ def recover_database(ports: Ports, name: str, confirm: Confirm) -> Rewriting:
     _refuse_unused(ports, wanted, ledger, infos)
     if not confirm(wanted):
         raise Refused("nothing was written")
-    # The others first: cut short, none is believed, and the service stays unknown.
+    # The others first: if interrupted, no database is accepted, and the service stays unknown.
     for one in wanted.disowned:
         assert one.memory is not None  # for the type checker
         server.remember(one, replace(one.memory, name=one.name, oid=0))
@@ -83,10 +83,10 @@ def recover_database(ports: Ports, name: str, confirm: Confirm) -> Rewriting:
 def _refuse_unused(
     ports: Ports, wanted: Rewriting, ledger: Ledger, infos: Sequence[DatabaseInfo]
 ) -> None:
-    """A database with no sign of ours becomes live's only where live's own env file leads to it.
+    """A database with no sign of ours becomes live's only where live's own env file names it.
 
-    A name is soon mistyped: the stranger's database would be shut by the next release, and live's
-    own one be nobody's.
+    A mistyped name is likely: the next release would close a foreign database, and live's own would
+    belong to no deploy.
     """
     address, name = str(ports.managed.address), wanted.database.name
     signs = {one.info.name for one in claims(infos, address, ledger.was)}
@@ -103,7 +103,7 @@ def _refuse_unused(
 
 
 def _known(service: str, reading: Reading, fence: int) -> Ledger:
-    """The ledger, in nobody's hands: a release acts on the databases under its lease."""
+    """The ledger, which must have no lease: a release changes databases under its lease."""
     ledger = reading.ledger
     if ledger is None or ledger.gen < fence:
         raise Refused(
@@ -151,9 +151,9 @@ def _rewriting(
 
 
 def _deploy(info: DatabaseInfo, address: LedgerAddress, ledger: Ledger) -> DeployId:
-    """Whose it can be: its name's, its memory's, else live's. Only what the ledger roots.
+    """The deploy of the database: by its name, its memory, else live. Only a rooted one.
 
-    A memory for what is not rooted would make garbage of a database that people have restored.
+    A memory of an unrooted deploy would make a database that people have restored garbage.
     """
     named = (born_as(info.name, one) for one in own(str(address), ledger))
     born = next((one for one in named if one is not None), None)
@@ -172,14 +172,14 @@ def _deploy(info: DatabaseInfo, address: LedgerAddress, ledger: Ledger) -> Deplo
 
 
 def _anew(memory: Memory, info: DatabaseInfo, deploy: DeployId) -> Memory:
-    """It names the database. Counters are those of one database: restored, it has others."""
+    """The memory for this database. Counters are dropped: a restored database has others."""
     same = memory.oid == info.oid and memory.deploy == deploy
     baseline = memory.baseline if same else None
     return replace(memory, deploy=deploy, name=info.name, oid=info.oid, baseline=baseline)
 
 
 def _as_it_is(memory: Memory, *, live: bool, writable: bool) -> Memory:
-    """Shut or open, as the privileges are. The live one stays shut until a thaw gives them back."""
+    """Closed or open, as its privileges are. Live's stays closed until a thaw restores them."""
     if not writable or (live and memory.state is State.SHUT):
         return replace(memory, state=State.SHUT)
     return replace(memory, state=State.OPEN, acls=frozenset())

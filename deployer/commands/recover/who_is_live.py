@@ -1,8 +1,8 @@
-"""Who is live, where only the A record and the labels can tell. Pure.
+"""Determines the live deploy, where only the A record and the labels are left. Pure.
 
-The A record tells. Where it is gone, or names a stranger, nothing is guessed: nobody is unlived by
-absence (rule 14). The labels alone do not tell either: a release that went live a moment ago is
-still labelled `pending`, and whom it replaced may be labelled `retired` already.
+The A record decides. Where it is gone, or names a foreign machine, nothing is guessed: nobody is
+unlived by absence (rule 14). The labels alone do not decide either: a release that went live just
+now is still labelled `pending`, and the one it replaced may be labelled `retired` already.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ def live(
 ) -> Live | None:
     """The deploy that the A record names; None for a service that is closed, or never served.
 
-    Without a record only a ledger that can be read says that a service is closed. Raises Refused
-    for a record that is gone, for one that names no deploy or two, or only a part of one, and for
-    one that names a retired deploy beside one labelled live that `replace` does not name.
+    Without a record only a readable ledger can say that a service is closed. Raises Refused for a
+    record that is gone, that names no deploy or two, or only some addresses of one, or that names a
+    retired deploy while another, not named by `replace`, is labelled live.
     """
     if reading.a is None:
         if resources and (old is None or old.live is not None):
@@ -48,7 +48,7 @@ def live(
 
 
 def refuse_nothing(service: str, reading: Reading, resources: Things, generation: int) -> None:
-    """An empty ledger roots nobody, and stands in the way of one that is moved here."""
+    """Refuse to write an empty ledger: it roots nothing, and would block a `move` to it."""
     if resources or reading.text or reading.a is not None or generation > 0:
         return
     raise Refused(
@@ -64,9 +64,9 @@ def refuse_nothing(service: str, reading: Reading, resources: Things, generation
 def _refuse_unnamed(service: str, named: DeployId, resources: Things, replace: str) -> None:
     """No release points the record at a retired deploy: a rollback labels it `pending` before.
 
-    So a person did, or the zone is of an old backup. Written down, the live database would be shut
-    and an older one opened, whatever was written in between: that is a rollback without its
-    questions. Who would be left is named, or nothing is written (rule 14).
+    So a person did, or the zone is from an old backup. If it were written, the live database would
+    be closed and an older one opened, whatever was written in between: a rollback without its
+    checks. The user names the deploy that is left, or nothing is written (rule 14).
     """
     if not any(one.label is Label.RETIRED for one in _machines(resources[named])):
         return
@@ -88,7 +88,7 @@ def _refuse_unnamed(service: str, named: DeployId, resources: Things, replace: s
 
 
 def _adopted(machines: Sequence[Resource]) -> tuple[str, ...]:
-    """The instances that no token proves: the ledger remembers them (rule 15)."""
+    """The instances that no token proves: the ledger stores their ids (rule 15)."""
     return tuple(sorted(one.id for one in machines if one.hold == HELD_BY_ADOPTION))
 
 

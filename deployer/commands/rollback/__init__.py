@@ -1,1 +1,1 @@
-"""`deployer rollback`: back to the previous release."""
+"""`deployer rollback`: returns to the previous release."""

@@ -1,9 +1,8 @@
-"""`deployer rollback`: back to the previous release that was good, needing no thought at 3 a.m.
+"""`deployer rollback`: returns to the newest previous release that was not rejected.
 
-Lease, smoke on the old machines, databases, commit: the old release is seen to answer before the
-new one stops. It never refuses for dirt. The newer database is shut first, so that what it holds
-and the older does not is counted for good; the older one opens after the commit, so that at no
-moment two of them take writes.
+Lease, smoke on the old machines, databases, commit: the old release must answer before the new one
+stops. It never refuses for dirt. The newer database is closed first, so that the count of what only
+it holds is final; the older one opens after the commit, so that at no moment both take writes.
 """
 
 from __future__ import annotations
@@ -93,7 +92,7 @@ def _begin(
 def _end_expired(
     ports: Ports, seen: ServiceState, reading: Reading, ledger: Ledger
 ) -> tuple[Reading, Ledger]:
-    """A dead deployer's lease does not keep a rollback waiting; a living one's does."""
+    """End a dead deployer's expired lease, so that it does not delay the rollback."""
     lease = ledger.lease
     assert lease is not None
     if not ledgers.expired(lease, reading.now):
@@ -108,7 +107,7 @@ def _take(run: RollbackContext) -> str:
 
 
 def _start(run: RollbackContext) -> str:
-    """Its machines must all be there and running."""
+    """Check that all its machines exist and run."""
     machines = run.seen.machines(run.target.id)
     down = [one for one in machines if one.state != "running"]
     if not machines or down:
@@ -128,9 +127,9 @@ def _smoke(run: RollbackContext) -> str:
 def _shut(run: RollbackContext) -> str:
     """Begin what only a finished follow-up ends: from here on both deploys count as unfinished.
 
-    A follow-up that died may have started or stopped jobs before it wrote the label. Rolled back
-    to and away from in quick succession, a deploy would be labelled as it should be all the same,
-    and its jobs run twice, or nowhere. The lease was renewed just before: a label has no fence.
+    A follow-up that died may have started or stopped jobs before it wrote the label. After two
+    rollbacks in quick succession, to the deploy and away from it, its label would look right while
+    its jobs ran twice, or nowhere. The lease was just renewed: a label has no fence.
     """
     run.ports.managed.label(run.seen.machines(run.target.id), Label.PENDING)
     return shut_newer(run)
@@ -164,7 +163,7 @@ def _do(run: RollbackContext, name: str, act: _Act) -> None:
 
 
 def _committed_after_all(run: RollbackContext, error: BaseException) -> bool:
-    """End the lease and let the sweep open what was shut; True if the commit was made after all."""
+    """End the lease and let the sweep reopen what was closed; True if the commit succeeded."""
     run.emit(e.CleanUpBegan(str(error)))
     managed = run.ports.managed
     try:
@@ -191,7 +190,7 @@ def _committed_after_all(run: RollbackContext, error: BaseException) -> bool:
 
 
 def _open_first(run: RollbackContext) -> None:
-    """Writes first: clients wait for them. If it fails, the sweep that follows tries again."""
+    """Writes first: clients are waiting for them. If it fails, the following sweep retries."""
     if not run.shut:
         return
     try:
@@ -204,7 +203,7 @@ def _open_first(run: RollbackContext) -> None:
 
 
 def _after(run: RollbackContext) -> e.RolledBack:
-    """What the table says now: jobs and writes change sides, labels follow."""
+    """Apply the new desired state: jobs and writes switch sides, labels follow."""
     managed = run.ports.managed
     unfinished: tuple[str, ...] = ()
     began = time.monotonic()
@@ -233,7 +232,7 @@ def _after(run: RollbackContext) -> e.RolledBack:
 
 
 def _report_names(run: RollbackContext) -> None:
-    """Names that lead to the release that was left. A rollback is not kept waiting for them."""
+    """Report names that lead to the release that was left. A rollback does not wait for them."""
     names = read_names(run.ports.managed)
     left = addresses(run.live, run.seen.machines(run.live.id))
     for name in names.holding(left):

@@ -1,4 +1,4 @@
-"""One rollback under way: what is fixed when it begins, and what it has found."""
+"""One rollback in progress: its fixed inputs and its results so far."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from reconciler.model.reading import Reading
 
 @dataclass
 class RollbackContext:
-    """One rollback under way."""
+    """One rollback in progress."""
 
     ports: Ports
     emit: e.Listener
@@ -36,25 +36,25 @@ class RollbackContext:
     frozen_at: float | None = None
 
     def release(self, deploy: DeployId) -> str:
-        """A deploy's release name, as its machines say it."""
+        """A deploy's release name, from its machines' tags."""
         machines = self.seen.machines(deploy)
         said = next((one.tags[t.RELEASE] for one in machines if t.RELEASE in one.tags), "")
         return said or str(deploy)
 
     def thawed(self, *, cut_over: bool) -> None:
-        """Tell that writes are taken again: by the older database, or still by the newer one."""
+        """Report that writes are accepted again: by the older database, or by the newer one."""
         if self.frozen_at is not None:
             self.emit(e.FreezeEnded(elapsed() - self.frozen_at, cut_over))
             self.frozen_at = None
 
     @property
     def rejects(self) -> bool:
-        """Going back rejects what is left; rolling forward again rejects nobody."""
+        """Going back rejects the deploy that is left; rolling forward again rejects none."""
         return ledgers.goes_back(self.target, self.live.id)
 
 
 def choose(ledger: Ledger, service: str, to: DeployId | None) -> Previous:
-    """The previous deploy to go back to. Raises Refused with what there is."""
+    """The previous deploy to return to. Raises Refused, listing the choices."""
     if to is not None:
         found = ledger.find_previous(to)
     else:

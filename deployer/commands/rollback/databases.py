@@ -1,7 +1,7 @@
-"""The databases of a rollback: what the newer one holds that the older does not is counted first.
+"""The databases of a rollback: first counts what only the newer one holds.
 
-The newer one is shut before the commit and the older one opened after it, so that at no moment two
-of them take writes.
+The newer one is closed before the commit and the older one opened after it, so that at no moment
+both take writes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from reconciler.model.resource import DATABASE
 
 @dataclass(frozen=True)
 class _Pair:
-    """The databases of the deploy that is left and of the one that is gone back to.
+    """The databases of the deploy that is left and of the target.
 
     `older` is '' where none is known: then everything in the newer one is left behind.
     """
@@ -33,7 +33,7 @@ class _Pair:
 
 
 def _databases(run: RollbackContext) -> _Pair | None:
-    """Both databases; None where the deploys share one, or the one that is left has none."""
+    """Both databases; None where the deploys share one, or the deploy that is left has none."""
     newer = run.seen.database(run.live.id)
     older = run.seen.database(run.target.id)
     server = run.ports.managed.reach.databases() if newer else None
@@ -43,10 +43,10 @@ def _databases(run: RollbackContext) -> _Pair | None:
 
 
 def refuse_early(run: RollbackContext) -> None:
-    """Count before anything is touched: a refusal must not disturb the live service.
+    """Count before anything is changed: a refusal must not disturb the live service.
 
-    Databases that cannot be listed are no absent ones (rule 6): the older would stay shut, and the
-    newer would go on taking writes that nobody reads.
+    Databases that cannot be listed are not absent (rule 6): the older would stay closed, and the
+    newer would go on taking writes that are lost.
     """
     gap = next((one for one in run.seen.inventory.gaps if one.kind == DATABASE), None)
     if gap is not None:
@@ -58,7 +58,7 @@ def refuse_early(run: RollbackContext) -> None:
 
 
 def _refuse_sealed(run: RollbackContext, pair: _Pair) -> None:
-    """Past the commit it would be too late to notice that the older one cannot be opened."""
+    """Refuse now if the older one cannot be opened: after the commit it would be too late."""
     server, service = pair.server, run.ports.managed.name
     infos = {one.name: one.memory for one in server.databases()}
     name = pair.older or _named_by(run)
@@ -72,7 +72,7 @@ def _refuse_sealed(run: RollbackContext, pair: _Pair) -> None:
 
 
 def _named_by(run: RollbackContext) -> str:
-    """What the env file of the target leads to: an adopted one's database may have lost its memory.
+    """The database in the target's env file: an adopted deploy's may have lost its memory.
 
     Raises ShellError.
     """
@@ -87,13 +87,13 @@ def _named_by(run: RollbackContext) -> str:
 
 
 def shut_newer(run: RollbackContext) -> str:
-    """Shut the newer database, count again what would be lost, now for good."""
+    """Close the newer database; count again what would be lost: the count is now final."""
     pair = _databases(run)
     if pair is None:
         return "shared or none: nothing is lost"
     server, managed = pair.server, run.ports.managed
     run.lease.shorten()
-    run.shut = pair.newer  # before the act: if it is cut short, the undo opens it again
+    run.shut = pair.newer  # before the act: if it is interrupted, the undo reopens it
     address, was = str(managed.address), run.lease.ledger.was
     act = FencedAct(run.lease.generation, run.live.id, address, was)
     run.frozen_at = elapsed()
@@ -107,7 +107,7 @@ def shut_newer(run: RollbackContext) -> str:
     )
     _refuse_losses(run, changes)
     run.lost = losses(changes)
-    # From here on the older database counts: rolling forward again says what that would lose.
+    # From here on the older database counts: rolling forward again reports what that would lose.
     if pair.older:
         act = FencedAct(run.lease.generation, run.target.id, address, was)
         server.record_baseline(pair.older, act)

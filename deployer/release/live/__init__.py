@@ -1,1 +1,1 @@
-"""What a release asks of the live machine, and does to it."""
+"""What a release reads from the live machine and changes on it."""

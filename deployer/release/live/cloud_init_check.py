@@ -1,4 +1,4 @@
-"""A clone that shows its source's host key: cloud-init did not act on it, and why."""
+"""Explains a clone that shows its source's host key: why cloud-init did not run on it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reconciler.model import tags as t
 
 ASK_SECONDS = 30.0
 
-# `status --long` is not to be had before cloud-init 18; the files say why it was not started.
+# `status --long` does not exist before cloud-init 18; the files show why it was not started.
 _WHY = """\
 cloud-init status --long 2>&1 || :
 for file in /etc/cloud/cloud-init.disabled /run/cloud-init/disabled; do
@@ -24,7 +24,7 @@ tail -n 15 /var/log/cloud-init.log 2>/dev/null || :
 
 
 def inherited_key(run: ReleaseContext, error: CannotConnect) -> PublicHostKey | None:
-    """The host key of the machine that was copied, if it is that key which was seen."""
+    """The host key of the copied machine, if the clone showed exactly that key."""
     tag = run.source.tags.get(t.HOST_KEY) if run.source else None
     if error.kind != "host-key-mismatch" or not error.seen or not tag:
         return None
@@ -35,7 +35,7 @@ def inherited_key(run: ReleaseContext, error: CannotConnect) -> PublicHostKey | 
 def no_cloud_init(
     run: ReleaseContext, facts: InstanceFacts, reached: tuple[str, PublicHostKey]
 ) -> CannotConnect:
-    """The error: whose key it is, and what the clone says of its cloud-init."""
+    """The error: whose key was shown, and what the clone reports about its cloud-init."""
     source = run.source.id if run.source else "its source"
     return CannotConnect(
         f"cloud-init did not act on {facts.id}: it still shows the host key of {source}, which it "
@@ -47,7 +47,7 @@ def no_cloud_init(
 
 
 def _why(run: ReleaseContext, facts: InstanceFacts, reached: tuple[str, PublicHostKey]) -> str:
-    """Looks only. The key is as good a pin as any: it is known, and the address is the clone's."""
+    """Reads only. The key is a valid pin: it is known, and the address belongs to the clone."""
     address, key = reached
     try:
         shell = run.ports.connector.connect(address, key, ASK_SECONDS, run.held.sleep)

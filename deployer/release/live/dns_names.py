@@ -1,8 +1,8 @@
-"""The guard's look at the other names (rule 13): a switch leaves behind whoever uses one of them.
+"""The guard's check of the other DNS names (rule 13): a switch would leave their clients behind.
 
-One name of two switched means clients of the other on a machine whose database takes no writes.
-So before anything is made, no other name holds an address of live, but for those that move along
-(`also`) and those that somebody vouches for (`--despite`).
+If only one of two names is switched, clients of the other use a machine whose database refuses
+writes. So before any create, no other name may hold an address of live, except the names that move
+along (`also`) and the names that the user accepts (`--despite`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from reconciler.sweep.name_listing import read_names
 
 
 def refuse_names(run: ReleaseContext, service_plan: ServicePlan, reading: Reading) -> None:
-    """Raise Refused where a name would be left behind, AccessDenied where that cannot be seen."""
+    """Raise Refused if a name would be left behind, AccessDenied if names cannot be listed."""
     service = run.ports.service
     says = reading.a.addresses if reading.a else ()
     for name, a in reading.also:
@@ -47,7 +47,7 @@ def refuse_names(run: ReleaseContext, service_plan: ServicePlan, reading: Readin
 
 
 def _neighbours(run: ReleaseContext, names: Sequence[str], at: Sequence[str]) -> dict[str, str]:
-    """Those of the names that are another ledger's record: its own releases move them."""
+    """The names that are another ledger's record: the releases of that service move them."""
     managed = run.ports.managed
     ledgers = managed.ledgers.neighbours(managed.address) if names else {}
     owners = {one: owner(one, at, ledgers) for one in names}

@@ -1,7 +1,7 @@
-"""The live machine before its image is taken: it must know who it is, and the gate goes on it.
+"""Prepares live for imaging: checks that it knows its own id, and installs the activation gate.
 
-The first clone boots from what stands on live's disk. What is not there before the image cannot
-keep the clone from acting.
+The first clone boots from a copy of live's disk. A gate that is installed after the image is taken
+cannot keep the clone from acting.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _XEN = frozenset(
 
 
 def refuse_nameless(run: ReleaseContext, live: InstanceFacts | None) -> None:
-    """Refuse before anything is made where a machine would not know its own instance id.
+    """Refuse before any create if a machine could not know its own instance id.
 
-    Asked at each release: whoever changes the type of live changes its firmware.
+    Checked at each release: a change of live's instance type changes its firmware.
     """
     wanted = run.ports.service.instance.type or (live.type if live else "")
     if _is_xen(wanted):
@@ -49,7 +49,7 @@ def refuse_nameless(run: ReleaseContext, live: InstanceFacts | None) -> None:
 
 
 def place_on_live(run: ReleaseContext, live: InstanceFacts) -> None:
-    """Put the gate on the machine that is about to be copied; its units are not touched."""
+    """Install the gate on the machine that is about to be copied; its units are not changed."""
     if _is_accepted(run, live):
         run.note("image", f"no gate was placed on {live.id}: it was not to be asked")
         return
@@ -59,7 +59,7 @@ def place_on_live(run: ReleaseContext, live: InstanceFacts) -> None:
 
 
 def _is_accepted(run: ReleaseContext, live: InstanceFacts) -> bool:
-    """A machine that hangs may be the reason for the release; the proof on the clone remains."""
+    """A hanging machine may be the reason for the release; the check on the clone still runs."""
     return live.id in run.options.despite
 
 
@@ -80,7 +80,7 @@ def _asked(run: ReleaseContext, live: InstanceFacts) -> Identity:
 
 @contextlib.contextmanager
 def live_shell(run: ReleaseContext, live: InstanceFacts) -> Iterator[Shell]:
-    """A session on the live machine, its host key pinned from its tag."""
+    """A session on the live machine; its host key is pinned from its tag."""
     resources = run.service_plan.verdicts if run.service_plan else ()
     machine = next(
         one.resource

@@ -1,10 +1,10 @@
-"""Commands on the live machine around the copy of its disk, with an end that live itself brings.
+"""Commands on the live machine around the copy of its disk, with an undo that live runs by itself.
 
-`before` may stop something there (fsfreeze), so its end is armed on live before it begins: a
-transient timer of systemd that runs `after`, whatever becomes of us or of the way to live. The
-script lies in /run and is in memory, so a frozen root file system does not keep it from running,
-and no image holds it. We run the same script as soon as CreateImage has answered; it does its work
-once. If the timer was quicker, live was not as `before` had left it, and the image is discarded.
+`before` may stop something there (fsfreeze), so `after` is armed on live before it runs: a
+transient systemd timer runs `after` even if the deployer or its connection to live is lost. The
+script lies in /run, in memory, so a frozen root file system does not block it, and no image
+contains it. The deployer runs the same script as soon as CreateImage has answered; it has its
+effect once. If the timer came first, live changed during the copy, and the image is discarded.
 """
 
 from __future__ import annotations
@@ -24,40 +24,40 @@ from reconciler.util.duration import format_duration
 from reconciler.util.polling import Backoff, looks
 
 GRACE = 15
-"""Seconds beyond its limit for which `after` waits for a line of `before` that does not end."""
+"""Seconds beyond the limit that `after` waits for a line of `before` that does not end."""
 
 ARMED, FIRED, GONE = "armed", "fired", "gone"
 
 OLD_FAILS = 76
-"""How arming ends where the end of an earlier release fails."""
+"""The exit status of arming when the `after` script of an earlier release fails."""
 
 _AS_TIMER = "cd /; export HOME=/root"
-"""A timer has no login user's folder: what works over SSH alone is found out before it counts."""
+"""Run lines as a timer does, without a login home: a line that works over SSH only fails early."""
 
 
 @dataclass(frozen=True)
 class HookNames:
-    """What a deploy's end is called on live."""
+    """The names of a deploy's `after` unit and files on live."""
 
     deploy: DeployId
 
     @property
     def unit(self) -> str:
-        """The transient timer and its service, without a suffix."""
+        """The transient timer and its service, without suffix."""
         return f"deployer-after-{self.deploy.stem}"
 
     @property
     def base(self) -> str:
-        """The path of its files, without a suffix."""
+        """The path of the files, without suffix."""
         return f"/run/deployer/{self.unit}"
 
 
 def arm_script(names: HookNames, after: str, seconds: int) -> str:
-    """Place the script and the timer that runs it. Nothing on live has changed yet.
+    """Install the script and the timer that runs it. This changes nothing else on live.
 
-    The end of a release that died comes first: its timer would let live go in the middle of our
-    image. Its files stay, so that its timer, and itself if it still lives, find that done.
-    sh reads the file: /run is often mounted noexec.
+    First run the `after` scripts of dead releases: their timers would fire during our image. Their
+    files stay, so that a timer, or that release if it still runs, finds the work done. The script
+    is run by sh: /run is often mounted noexec.
     """
     return (
         f"set -e; umask 077; mkdir -p /run/deployer\n"
@@ -72,14 +72,14 @@ def arm_script(names: HookNames, after: str, seconds: int) -> str:
 
 
 def before_script(names: HookNames, line: str) -> str:
-    """One line of `before`, under the lock for which `after` waits.
+    """One line of `before`, under the lock that `after` waits for.
 
-    Every process of it inherits the lock: also what cannot be killed, such as an fsfreeze that is
-    still writing back, and would freeze after it was let go. `timeout`, our parent, leads the
-    process group. The group is written down before the look at `began`, and `after` looks for it
-    after it has made that: one of the two sees the other. A line that was stuck on its way until
-    all was over finds neither `began` nor the script, which is removed first; nor does one that
-    comes after live has restarted, which takes script and timer with it.
+    Every process of the line inherits the lock, also one that cannot be killed, such as an fsfreeze
+    that is still writing back and would freeze after the thaw. `timeout`, our parent, leads the
+    process group. The line writes its group before it checks `began`; `after` creates `began`
+    before it reads the group: at least one of the two sees the other. A line that was delayed until
+    all was over finds neither `began` nor the script, which is removed first; the same holds after
+    a restart of live, which removes script and timer.
     """
     return (
         f"exec 9> {names.base}.lock; flock 9; echo $PPID > {names.base}.group\n"
@@ -90,10 +90,10 @@ def before_script(names: HookNames, line: str) -> str:
 
 
 def after_script(names: HookNames, lines: tuple[str, ...], limit: int) -> str:
-    """All lines of `after`, also where one fails; once, whoever runs it and how often.
+    """All lines of `after`, even where one fails; they take effect once, however often it is run.
 
-    A line of `before` that still runs is ended first. It may not be ended at once, and what it has
-    started in the background is not waited for longer than the line itself may take.
+    A running line of `before` is ended first. If it does not end at once, `after` waits for its
+    background processes no longer than the limit of the line itself.
     """
     run = "\n".join(
         f"timeout -k 5 {limit} sh -c {shlex.quote(line)} 9>&- || status=1" for line in lines
@@ -110,9 +110,9 @@ def after_script(names: HookNames, lines: tuple[str, ...], limit: int) -> str:
 
 
 def end_script(names: HookNames, after: str) -> str:
-    """Run `after` now; the last line says how it stood before. Then the timer is not needed.
+    """Run `after` now; the last line prints the state before it. Then stop the timer.
 
-    After a restart of live there is neither timer nor script; `after` runs all the same.
+    After a restart of live neither timer nor script exists; `after` runs nevertheless.
     """
     base = names.base
     return (
@@ -135,9 +135,9 @@ _STILL_STOPPED = (
 
 @dataclass
 class ImageHooks:
-    """The hooks of one image. `connect` opens a session on live; `limit` is that of each line.
+    """The hooks of one image. `connect` opens a session on live; `limit` applies to each line.
 
-    `boots` is how long live may take until it answers again.
+    `boots` is the longest time that live may take to answer again.
     """
 
     deploy: DeployId
@@ -149,7 +149,7 @@ class ImageHooks:
     _begun: bool = field(default=False, init=False)
 
     def before(self) -> None:
-        """Arm the end, then run `before`. Raises ToolError."""
+        """Arm `after`, then run `before`. Raises ToolError."""
         if not (self.hooks.before or self.hooks.after):
             return
         seconds = math.ceil(self.hooks.max_stopped.total_seconds())
@@ -165,7 +165,7 @@ class ImageHooks:
             self._run(script, f"image hook `{line}`", self._seconds)
 
     def after(self) -> str:
-        """Run `after`, once; says how its timer stood: ARMED, FIRED, GONE. Raises ToolError."""
+        """Run `after` once; return the state of its timer: ARMED, FIRED, GONE. Raises ToolError."""
         try:
             return self._end() if self._begun else ARMED
         except ToolError as error:
@@ -180,7 +180,7 @@ class ImageHooks:
                 self._shell.close()
 
     def _end(self) -> str:
-        """Live may be restarting, by our order, or its sshd be stopped until its timer fires."""
+        """Retry: CreateImage may be restarting live, or sshd be stopped until the timer fires."""
         script, label = end_script(self._names, self._after), "image hooks `after`"
         pace = Backoff(first=1.0, longest=5.0, deadline=self.boots.total_seconds())
         lost: ToolError | None = None
@@ -202,7 +202,7 @@ class ImageHooks:
 
     @property
     def _longest(self) -> int:
-        """Seconds that an end may take: a line of `before` that hangs, and all of `after`."""
+        """Seconds that `after` may take: a hanging line of `before`, and all of `after`."""
         return self._seconds * (1 + len(self.hooks.after)) + 2 * GRACE
 
     @property
@@ -210,7 +210,7 @@ class ImageHooks:
         return after_script(self._names, self.hooks.after, self._seconds)
 
     def _run(self, script: str, label: str, limit: int) -> CommandResult:
-        """On one session: opening another may need what `before` has stopped."""
+        """Use one session: opening another may need a service that `before` has stopped."""
         self._shell = self._shell or self.connect()
         try:
             return self._shell.run(Command(script, label, sudo=True, timeout=limit))
@@ -222,7 +222,7 @@ class ImageHooks:
 
 
 def refuse_let_go(state: str, hooks: Image, *, reboots: bool) -> None:
-    """Refuse the image if live was not as `before` had left it. Raises ToolError."""
+    """Refuse the image if live changed before CreateImage answered. Raises ToolError."""
     if state == ARMED or (state == GONE and reboots):
         return
     if state == GONE:

@@ -1,4 +1,4 @@
-"""Code: the packed source to every machine, side by side; then the install commands, app down."""
+"""Code: uploads the source to all machines in parallel; then runs install commands."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MASKED = (
 
 
 def code(run: ReleaseContext) -> str:
-    """Ship and install. A machine has the old tree or the new one, never a mixture."""
+    """Upload and install. A machine has the old tree or the new one, never a mixture."""
     said = run.ports.service.code
     shells = [one.shell for one in run.machines]
     packed = needed(run.code, "code")
@@ -45,7 +45,7 @@ def code(run: ReleaseContext) -> str:
 
 
 def _still_shut(run: ReleaseContext, shell: Shell) -> None:
-    """An install line is anybody's: the gate may be gone, and a worker be at work."""
+    """An install command may do anything: the gate may be gone, and a worker may be running."""
     try:
         verify_quarantine(shell, run.gate)
     except ShellError as error:
@@ -55,6 +55,6 @@ def _still_shut(run: ReleaseContext, shell: Shell) -> None:
 
 
 def _below(path: str, env_file: str) -> tuple[str, ...]:
-    """The env file, where it lies in the tree that is replaced: it is taken over."""
+    """The env file, if it lies inside the replaced tree: it is kept."""
     inside = env_file.startswith(f"{path.rstrip('/')}/")
     return (env_file.removeprefix(f"{path.rstrip('/')}/"),) if inside else ()

@@ -1,4 +1,4 @@
-"""Commit: verify the freeze, then the one Route 53 batch that makes this deploy live."""
+"""Commit: verifies the freeze, then sends the one Route 53 batch that makes this deploy live."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from reconciler.model.fencing import FencedAct
 
 
 def commit(run: ReleaseContext) -> str:
-    """Swap the ledger and the A record together. Past this, nothing of this deploy is deleted."""
+    """Swap the ledger and the A record together. After this, nothing of this deploy is deleted."""
     _verify_freeze(run)
     reading = needed(run.reading, "reading")
     live = reading.ledger.live if reading.ledger else None
@@ -17,11 +17,11 @@ def commit(run: ReleaseContext) -> str:
 
 
 def _verify_freeze(run: ReleaseContext) -> None:
-    """No write may have slipped into the old database since the dump began.
+    """Check that the old database got no write since the dump began.
 
-    Privileges bind every role but an owner's own DDL, so the schema's digest is compared
-    too. The baseline is taken last: what the new database takes from now on is what a rollback
-    would lose.
+    Privileges bind every role except an owner's own DDL, so the schema digest is compared too. The
+    baseline is recorded last: what the new database is written from now on is what a rollback would
+    lose.
     """
     server = run.ports.managed.reach.databases() if run.database else None
     if server is None:

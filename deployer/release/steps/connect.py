@@ -13,12 +13,12 @@ from reconciler.wiring.service_access import ssh_address
 
 
 def connect(run: ReleaseContext) -> str:
-    """Open a session on every machine, side by side; check sudo and the quarantine."""
+    """Open a session on every machine, in parallel; check sudo and the gate."""
     opened: list[NewMachine] = []
     try:
         side_by_side(run.facts, lambda one: opened.append(_machine(run, one)))
     finally:
-        # Also those of a failed step: the undo closes them.
+        # Also the sessions of a failed step: the undo closes them.
         run.machines = tuple(sorted(opened, key=lambda one: one.id))
     side_by_side(run.machines, lambda one: _check(run, one.shell))
     key = needed(run.host_key, "host key").public.fingerprint
@@ -43,7 +43,7 @@ def _machine(run: ReleaseContext, facts: InstanceFacts) -> NewMachine:
 
 
 def _console(run: ReleaseContext, facts: InstanceFacts) -> str:
-    """The last lines of the console: what the machine itself says of its boot."""
+    """The last lines of the console: the machine's own report of its boot."""
     try:
         lines = run.ports.compute.console(facts.id).splitlines()[-40:]
     except ToolError as error:

@@ -1,8 +1,4 @@
-"""Database: freeze the live one, copy it, check the copy, point the new machines at it.
-
-The dump begins only after our own freeze is seen in force; the copy is checked row for row; the
-freeze is verified once more just before the commit. Given up beyond `max_freeze`.
-"""
+"""Database: freezes the live one, copies it, checks the copy, switches the new machines to it."""
 
 from __future__ import annotations
 
@@ -25,7 +21,7 @@ from reconciler.util.concurrency import side_by_side
 
 
 def database(run: ReleaseContext) -> str:
-    """Make this deploy's own database, and write its URL on every new machine."""
+    """Create this deploy's own database, and write its URL on every new machine."""
     config = run.ports.service.database
     server = run.ports.managed.reach.databases()
     if config is None or server is None:
@@ -47,7 +43,7 @@ def database(run: ReleaseContext) -> str:
 
 
 def _source(run: ReleaseContext, config: Database, server: DatabaseServer) -> str:
-    """The live database's name: what the clone's env file says, for it is the live machine's."""
+    """The live database's name, from the clone's env file, which is a copy of live's."""
     shell = run.machines[0].shell
     path = run.ports.service.app.env_file or ""
     name = env_file.read_database_name(shell, path, config.variable) or config.name
@@ -64,7 +60,7 @@ def _source(run: ReleaseContext, config: Database, server: DatabaseServer) -> st
 def _refuse_anothers(
     run: ReleaseContext, server: DatabaseServer, live: DeployId, source: str
 ) -> None:
-    """What is shut has to be live's own: any other would not be opened again by a sweep."""
+    """The closed database must be live's own: a sweep would not reopen any other."""
     memory = next(one.memory for one in server.databases() if one.name == source)
     places = own(str(run.ports.managed.address), run.held.ledger)
     born = next((one for one in (born_as(source, place) for place in places) if one), None)
@@ -85,16 +81,16 @@ def _freeze(
     address, was = str(run.ports.managed.address), run.held.ledger.was
     act = FencedAct(run.held.generation, live, address, was)
     if config.writes == "lose":
-        # Nothing is shut, but the database learns whose it is, so that it can be shut afterwards.
+        # Nothing is closed, but the database's memory gets its deploy, so it can be closed later.
         server.record_baseline(source, act)
         run.note("database", "writes from now on to the cutover will be lost (writes = lose)")
         return
     began = elapsed()
-    run.source_database = source  # before the act: if it is cut short, the undo opens it again
+    run.source_database = source  # before the act: if it is interrupted, the undo reopens it
     server.shut(source, act, (config.app_role,), config.max_wait.total_seconds())
     if not server.is_shut(source):
         raise DatabaseError(f"{source} still takes writes although it was shut")
-    # One that was made since the guard looked could be written into, unseen.
+    # A large object created since the guard's check could be written to undetected.
     refuse_large_objects(server, source, config.app_role)
     limit = config.max_freeze.total_seconds()
     run.freeze = Freeze(source, began, limit, server.schema_digest(source))

@@ -1,7 +1,7 @@
-"""Follow-up: what the table says once the ledger has changed, at once instead of by the next sweep.
+"""Follow-up: applies the desired state right after the commit, instead of in the next sweep.
 
-It is the sweep itself, so it is idempotent and its failure loses nothing (rule 7): jobs here, not
-there; the old database stays shut; labels last; then retention.
+It is the sweep itself, so it is idempotent and its failure loses nothing (rule 7): jobs run here
+and stop there; the old database stays closed; labels come last; then retention.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from reconciler.sweep.runner import sweep
 
 
 def follow_up(run: ReleaseContext) -> str:
-    """Drive the service to its desired state. What fails is remembered, not raised."""
+    """Bring the service to its desired state. Failures are recorded, not raised."""
     managed = run.ports.managed
 
     def tell(one: Outcome) -> None:

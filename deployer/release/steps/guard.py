@@ -1,7 +1,7 @@
-"""Guard: look at everything, heap first and ledger last; refuse what is not clean.
+"""Guard: reads everything, inventory first and ledger last; refuses a service that is not clean.
 
-A read costs nothing; a release that starts beside somebody else's, or on top of what a dead one
-left, costs a night.
+Reading costs nothing; a release that starts beside another one, or on the leftovers of a dead one,
+can cost a night.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def guard(run: ReleaseContext) -> str:
 
 
 def look(run: ReleaseContext) -> tuple[ServicePlan, Reading]:
-    """The service's plan, and the reading it was made from."""
+    """The service's plan, and the reading that it was made from."""
     seen = survey(run.ports)
     if seen.reading is None:
         raise refusals.unknown(seen.service_plan.root)
@@ -70,7 +70,7 @@ def look(run: ReleaseContext) -> tuple[ServicePlan, Reading]:
 
 
 def _refuse_unreachable(seen: ServiceState) -> None:
-    """What cannot be reached now cannot be copied later: say so before anything is made."""
+    """An unreachable database server cannot be copied later: refuse before any create."""
     gap = next((one for one in seen.inventory.gaps if one.kind == DATABASE), None)
     if gap is not None and not seen.service_plan.problem:
         raise refusals.no_databases(seen.service_plan.service, gap)
@@ -84,16 +84,17 @@ def _release_of_live(seen: ServiceState) -> str:
 
 
 def new_id(service: str, reading: Reading) -> DeployId:
-    """A fresh deploy-id, born at AWS's time: the local clock may be a day off."""
+    """A new deploy-id, with AWS's time: the local clock may be a day off."""
     suffix = "".join(secrets.choice(SUFFIX_ALPHABET) for _ in range(SUFFIX_LENGTH))
     return DeployId(service, reading.now.replace(microsecond=0), suffix)
 
 
 def dirt(service_plan: ServicePlan, despite: frozenset[str] = frozenset()) -> list[Verdict]:
-    """The garbage that is in the way.
+    """The garbage that blocks a release.
 
-    Not what `--despite` names, nor what that uses; nor what retention is about to forget: that is
-    still rooted, nobody left it behind, and the follow-up of this very release sees to it.
+    Excluded are the resources named by `--despite`, those they use, and those that retention is
+    about to forget: they are still rooted, not left over, and this release's follow-up handles
+    them.
     """
     return [
         one
@@ -104,7 +105,7 @@ def dirt(service_plan: ServicePlan, despite: frozenset[str] = frozenset()) -> li
 
 
 def refuse(run: ReleaseContext, service_plan: ServicePlan, reading: Reading) -> None:
-    """Raise Refused for whatever stands in the way of a release."""
+    """Raise Refused for anything that blocks a release."""
     ledger = reading.ledger
     if service_plan.problem:
         raise refusals.unknown(service_plan.root)
@@ -117,7 +118,7 @@ def refuse(run: ReleaseContext, service_plan: ServicePlan, reading: Reading) -> 
     if ledger.lease is not None and service_plan.end is None:
         raise refusals.held(service_plan, ledger.lease)
     left = dirt(service_plan, run.options.despite)
-    # Another set of units is no dirt: this release gates by it, and its follow-up tells everybody.
+    # A changed set of units is not dirt: this release gates by it, and its follow-up applies it.
     if (
         left
         or service_plan.end is not None
@@ -129,9 +130,9 @@ def refuse(run: ReleaseContext, service_plan: ServicePlan, reading: Reading) -> 
 
 
 def _refuse_headless(service_plan: ServicePlan, live: Live) -> None:
-    """Live must have a machine to clone, and none that only looks like its own.
+    """Live must have a machine to clone, and no machine whose birth is unproved.
 
-    Whose birth is not proved is nobody's to stop: its jobs would go on beside the new release's.
+    Nobody may stop a machine whose birth is not proved: its jobs would run beside the new ones.
     """
     there = [
         one
@@ -146,14 +147,14 @@ def _refuse_headless(service_plan: ServicePlan, live: Live) -> None:
 
 
 def _refuse_no_key(run: ReleaseContext) -> None:
-    """The SSH key is wanted as soon as there is a machine: missing, it is missed before."""
+    """Resolve the SSH key now: it is needed as soon as a machine exists."""
     key = run.ports.service.ssh.key
     if key is not None:
         run.ports.resolve(key)
 
 
 def _refuse_first(run: ReleaseContext, reading: Reading) -> None:
-    """A first release starts from a configured image, and only where nobody serves yet."""
+    """A first release needs a configured image, and a record without any address yet."""
     service, managed = run.ports.service, run.ports.managed
     if reading.a is not None:
         raise refusals.no_ledger(service.name, service.record, reading.a.addresses)
@@ -170,10 +171,10 @@ def _refuse_first(run: ReleaseContext, reading: Reading) -> None:
 def _wait(
     run: ReleaseContext, service_plan: ServicePlan, reading: Reading
 ) -> tuple[ServicePlan, Reading]:
-    """Look again until nobody holds the lease, for as long as asked.
+    """Read again until nobody holds the lease, up to the requested time.
 
-    A release that fails ends its lease before it removes what it made (rule 3): that it still
-    does so is no dirt yet to one who waits.
+    A failing release ends its lease before it deletes its resources (rule 3): while it still does
+    so, a waiting release does not count them as dirt.
     """
     pace = Backoff(first=1.0, longest=10.0, deadline=run.options.wait.total_seconds())
     awaited: set[DeployId] = set()
@@ -193,7 +194,7 @@ def _wait(
 
 
 def _cleaning_up(run: ReleaseContext, service_plan: ServicePlan, awaited: set[DeployId]) -> bool:
-    """Whether a release that we waited for has not yet put everything back."""
+    """Whether an awaited release has not finished its clean-up."""
     if not awaited or run.options.sweep_first:
         return False
     left = dirt(service_plan, run.options.despite)
@@ -206,8 +207,8 @@ def _sweep(run: ReleaseContext) -> None:
     managed = run.ports.managed
     run.note("guard", "sweeping first")
     breaker = Breaker(managed.cap)
-    # The ordinary ask: retention waits as long as the record says. And the ordinary cap: whoever
-    # asks for a clean start does not ask for everything that a mistake may call garbage.
+    # The ordinary request: retention waits for the record's TTL. And the ordinary cap: the user
+    # asks for a clean start, not for the deletion of all that a mistake may call garbage.
     result = sweep([managed], {}, breaker.hear, approve=breaker.check)
     if result.trouble:
         raise Refused(result.trouble[0], cure=f"reconciler sweep --service {managed.name}")
@@ -215,7 +216,7 @@ def _sweep(run: ReleaseContext) -> None:
 
 
 def _refuse_full(run: ReleaseContext, reading: Reading) -> None:
-    """The ledger after our commit must fit into one TXT value: found out before, not at the end."""
+    """Check before any create that the ledger after our commit fits into one TXT value."""
     old = settle(reading.ledger or ledgers.opened(), run.ports.managed.address)
     mine = run.deploy
     held = ledgers.acquire(old, mine, reading.now + timedelta(hours=24), "follow-up")

@@ -1,4 +1,4 @@
-"""Image: a copy of the live machine's disk, tagged in the call that makes it."""
+"""Image: a copy of the live machine's disk, tagged in the create call."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from reconciler.util.signals import held_back
 
 
 def image(run: ReleaseContext) -> str:
-    """Make the image of the live machine, or take the configured one; wait until it can launch."""
+    """Create the image of live, or use the configured one; wait until it can be launched."""
     service = run.ports.service
     live = live_machine(run)
     run.source = live
     if live is None or service.instance.image_from == "base":
         run.image = _base(run)
         return f"{run.image}, the configured base"
-    place_on_live(run, live)  # before anything of it is copied
+    place_on_live(run, live)  # before any of its disk is copied
     tags = birth_tags(run)
     order = ImageOrder(
         instance=live.id,
@@ -37,7 +37,7 @@ def image(run: ReleaseContext) -> str:
     )
     hooks = _hooks(run)
     try:
-        # Inside: a file system frozen by the first of two lines is let go though the second fails.
+        # Inside: if the second of two lines fails, a file system frozen by the first is thawed.
         hooks.before()
         _create(run, order)
     finally:
@@ -49,7 +49,7 @@ def image(run: ReleaseContext) -> str:
 
 
 def _let_go(run: ReleaseContext, hooks: ImageHooks, live: InstanceFacts) -> str:
-    """Run `after`. Where that fails, live may be stopped still: no undo may call that clean."""
+    """Run `after`. If it fails, live may still be stopped: no undo may report that as clean."""
     try:
         return hooks.after()
     except ToolError as error:
@@ -58,7 +58,7 @@ def _let_go(run: ReleaseContext, hooks: ImageHooks, live: InstanceFacts) -> str:
 
 
 def _base(run: ReleaseContext) -> str:
-    """The configured image's id; what stands in a parameter is resolved late."""
+    """The configured image's id; an SSM parameter is resolved as late as possible."""
     said = run.ports.service.instance.image or ""
     if not said.startswith("ssm:"):
         return said
@@ -66,8 +66,8 @@ def _base(run: ReleaseContext) -> str:
 
 
 def _create(run: ReleaseContext, order: ImageOrder) -> None:
-    # Just before the call, so that a lost reply is accounted for by its name; and no sooner: the
-    # undo repeats what was ordered, and an image may be told to reboot the live machine.
+    # Just before the call, so that a lost reply is looked up by its name; and not earlier: the undo
+    # repeats the order, and CreateImage may reboot the live machine.
     run.image_order = order
     try:
         with held_back():
@@ -75,7 +75,7 @@ def _create(run: ReleaseContext, order: ImageOrder) -> None:
     except CloudUnclear:
         raise
     except ToolError:
-        run.image_order = None  # refused or denied: AWS says that nothing was made
+        run.image_order = None  # refused or denied: AWS says that nothing was created
         raise
 
 
@@ -86,7 +86,7 @@ def live_machine(run: ReleaseContext) -> InstanceFacts | None:
     if ledger is None or ledger.live is None:
         return None
     found = run.ports.compute.find_instances_at(ledger.live.at)
-    # Two networks of an account may use the same private address: only live's own is cloned.
+    # Two networks of an account may use the same private address: clone only live's own machine.
     own = [one for one in found if one.tags.get(t.ID) == str(ledger.live.id)]
     running = [one for one in own if one.state == "running"]
     if not running:
@@ -95,7 +95,7 @@ def live_machine(run: ReleaseContext) -> InstanceFacts | None:
 
 
 def _hooks(run: ReleaseContext) -> ImageHooks:
-    """The configured commands on the live machine (flush, fsfreeze and its end)."""
+    """The configured commands on the live machine (flush, fsfreeze and its thaw)."""
     managed, service = run.ports.managed, run.ports.service
 
     def connect() -> Shell:
@@ -133,7 +133,7 @@ def _wait(run: ReleaseContext) -> None:
 
 
 def _refuse_ended(run: ReleaseContext, found: ImageFacts | None, *, gone: bool) -> None:
-    """An image that failed or went will not come. The ledger first: an abort explains either."""
+    """An image that failed or is gone never becomes available. Check first for an abort."""
     run.held.verify()
     if found is not None:
         why = found.reason or "no reason given"

@@ -1,4 +1,4 @@
-"""Launch: one RunInstances call for all machines, everything tagged in it."""
+"""Launch: one RunInstances call for all machines, with all tags in it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NO_CAPACITY = "InsufficientInstanceCapacity"
 
 
 def launch(run: ReleaseContext) -> str:
-    """Launch all machines or none, in the first subnet that has room, and wait until they run."""
+    """Launch all machines or none, in the first subnet with capacity; wait until they run."""
     wanted = shape(run.ports.service, run.source, _live_addresses(run))
     run.public = wanted.public
     run.host_key = make_host_key()
@@ -38,7 +38,7 @@ def _in_a_subnet(run: ReleaseContext, wanted: Shape) -> None:
         raise ConfigError("instance.subnets is needed where there is no live machine to copy")
     for number, subnet in enumerate(wanted.subnets):
         order = _order(run, wanted, subnet)
-        run.launch_order = order  # before the call: a lost reply is accounted for by its token
+        run.launch_order = order  # before the call: a lost reply is looked up by its token
         try:
             with held_back():
                 run.launched = run.ports.compute.launch(order)
@@ -46,7 +46,7 @@ def _in_a_subnet(run: ReleaseContext, wanted: Shape) -> None:
         except CloudUnclear:
             raise
         except ToolError as error:
-            run.launch_order = None  # refused or denied: AWS says that nothing was made
+            run.launch_order = None  # refused or denied: AWS says that nothing was created
             last = number == len(wanted.subnets) - 1
             if getattr(error, "code", "") != NO_CAPACITY or last:
                 raise
@@ -79,7 +79,7 @@ def _order(run: ReleaseContext, wanted: Shape, subnet: str) -> LaunchOrder:
 
 
 def _wait(run: ReleaseContext) -> None:
-    """Wait until every machine runs. One that ends instead says why (StateReason)."""
+    """Wait until every machine runs. If one terminates instead, report its StateReason."""
     limit = run.ports.service.limits.boot.total_seconds()
     found: tuple[InstanceFacts, ...] = ()
     for _ in run.looks(Backoff(first=0.1, longest=3.0, deadline=limit)):
@@ -97,7 +97,7 @@ def _wait(run: ReleaseContext) -> None:
 
 
 def _is_up(run: ReleaseContext, one: InstanceFacts) -> bool:
-    """Running, and at the address that the record will get: a private one would be a dead end."""
+    """Running, with the kind of address that the record needs: a private one may be unreachable."""
     return one.state == "running" and (bool(one.public_address) or not run.public)
 
 

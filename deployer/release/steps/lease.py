@@ -1,4 +1,4 @@
-"""Lease: rooted before it exists (rule 1): the ledger names this deploy before it makes a thing."""
+"""Lease: rooted before it exists (rule 1): the ledger names this deploy before any create."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from deployer.release.lease_terms import terms_of
 
 
 def take(run: ReleaseContext) -> str:
-    """Acquire the lease by a swap against the very value the guard read."""
+    """Acquire the lease by a swap against the exact value that the guard read."""
     terms = terms_of(run.ports.service.lease)
     reading = needed(run.reading, "reading")
     lease = LeaseHolder(
@@ -17,9 +17,9 @@ def take(run: ReleaseContext) -> str:
         run.deploy,
         terms,
     )
-    # Known to the run before the swap is sent: if its reply is lost, the clean-up asks the ledger.
+    # Stored before the swap is sent: if its reply is lost, the clean-up reads the ledger.
     run.lease = lease
-    # The guard has seen that the record is as the ledger wrote it, and that nobody else has it: so
-    # a ledger of an older version may be told whose it is (rule 12).
+    # The guard has checked that the record is as the ledger wrote it, and that no other ledger has
+    # it: so a ledger of an older version may get its home now (rule 12).
     lease.acquire(reading.address.home)
     return "lease renewed while I live"

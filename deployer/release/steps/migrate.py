@@ -1,7 +1,7 @@
-"""Migrate: once, on the first machine, against the new database only.
+"""Migrate: runs once, on the first machine, against the new database only.
 
-The application's role owns that database, so a migration may write a comment on it: our memory is
-put back then, and what it wrote is kept in it as a note.
+The application's role owns that database, so a migration may overwrite its comment: then the
+database's memory is written back, and the migration's text is kept in it as a note.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def _database(run: ReleaseContext) -> DatabaseInfo | None:
 
 
 def _remember(run: ReleaseContext, before: DatabaseInfo | None) -> None:
-    """Only in the very database that we have made: without a memory it would be nobody's."""
+    """Only in the database that this release created: without its memory it would be foreign."""
     server, now = run.ports.managed.reach.databases(), _database(run)
     if server is None or before is None or before.memory is None or now is None:
         return
@@ -55,7 +55,7 @@ def _remember(run: ReleaseContext, before: DatabaseInfo | None) -> None:
 
 
 def with_environment(line: str, directory: str, env_file: str) -> str:
-    """A line of shell in `directory` with the variables of a systemd environment file.
+    """A shell line in `directory` with the variables of a systemd environment file.
 
     The file is read on the machine, so that no value of it is in an argument or in a log.
     """

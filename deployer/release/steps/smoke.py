@@ -1,4 +1,4 @@
-"""Smoke: the new machines must answer as production would be asked, before they are production."""
+"""Smoke: the new machines must answer production-like requests before they become production."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from deployer.release.context import ReleaseContext
 
 
 def smoke(run: ReleaseContext) -> str:
-    """Ask every new machine at its own address."""
+    """Check every new machine at its own address."""
     units = run.ports.service.app.units
     subjects = [Subject(one.address, one.shell, units) for one in run.machines]
     return smoke_subjects(run.ports, subjects, run.held.sleep)

@@ -1,4 +1,4 @@
-"""The sandbox's AWS API: moto below, strict where it is lax, on loopback, in this process.
+"""The sandbox's AWS API: moto with strict checks added, on loopback, in this process.
 
     from deployer.sandbox.aws import AwsOptions, AwsServer
     from tests.fakes.paper_host import PaperHost
@@ -9,24 +9,25 @@
     ec2 = boto3.client("ec2", endpoint_url=endpoint, region_name="eu-west-1",
                        aws_access_key_id="test", aws_secret_access_key="test")
     ...
-    server.reset()      # a bare account again, ids from the same seed
+    server.reset()      # an empty account again, ids from the same seed
     server.stop()
 
-- `PaperHost` has machines on paper only; the real ones are in `deployer.sandbox.machines`.
-- One server a process: moto keeps its state in module globals. A second `start` is refused
-  while the first runs; several sandboxes are several processes.
+- `PaperHost` simulates machines without processes; the real ones are in
+  `deployer.sandbox.machines`.
+- One server per process: moto keeps its state in module globals. A second `start` is refused
+  while the first runs; several sandboxes need several processes.
 - Every account has a default VPC on the loopback range `AwsOptions.network`: an instance's
-  PrivateIpAddress is where its machine listens. A public address, if it was asked for one, is
-  another of that range, a new one at every start; a `Nat` carries what its groups let in to the
+  machine listens at its PrivateIpAddress. A public address, if requested, is another address of
+  that range, a new one at every start; a `Nat` forwards what its security groups allow to the
   machine. Addresses are unique over all subnets.
 - `server.faults` (`deployer.sandbox.faults`) or `FaultClient(endpoint)` set faults;
-  `server.journal` or `FaultClient(endpoint).requests()` tell what was asked.
-- What is strict, and where it is written down, is what `tests/contract/` states.
+  `server.journal` or `FaultClient(endpoint).requests()` return the recorded requests.
+- The strict behaviour, and the AWS documents it comes from, is stated in `tests/contract/`.
 
-One module a concern: `door` (what stands before every request), `cloud` (what moto does not
-know of a resource), `launch`, `tokens`, `lifecycle`, `upkeep`, `grave`, `images`, `volumes`,
-`network`, `public`, `access`, `tags`, `describe`, `kinds`, `filters`, `paging` (EC2), `dns_names`,
-`dns_values`, `dns_changes`, `dns` (Route 53), `patches` (moto's own classes).
+Sub-packages: `http` (in front of every request: log, faults, limits, errors), `api` (ids, filters,
+pages, errors), `state` (state that moto lacks), `launch` (instances and images), `ec2` (the other
+EC2 resources), `route53`. Modules here: `server`, `options`, `rds`, and moto's adaptation:
+`moto_application`, `moto_patches`, `xml_serializer`.
 """
 
 from __future__ import annotations

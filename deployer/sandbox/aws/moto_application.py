@@ -1,7 +1,7 @@
-"""moto's server application, with our response classes in the place of its own.
+"""moto's server application, with our response classes replacing its own.
 
-moto reads its settings from the environment when it is imported, so this module alone imports
-it first, and nothing imports this module before a server starts.
+moto reads its settings from the environment when it is imported, so only this module may import it
+first, and nothing imports this module before a server starts.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-# The default images alone make 1,300 snapshots; CORS headers and IAM are nobody's business here.
+# The default images alone create 1,300 snapshots; CORS headers and IAM are not needed here.
 os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
 os.environ.setdefault("MOTO_DISABLE_GLOBAL_CORS", "true")
 
@@ -33,45 +33,45 @@ from deployer.sandbox.aws.route53.zones import StrictRoute53
 
 
 class QuietHandler(MotoRequestHandler):
-    """Requests go to the journal, not to stderr."""
+    """Requests are recorded in the journal, not on stderr."""
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 class Dispatcher(DomainDispatcherApplication):
-    """Asks each host name once: moto lists its own directory at every request to find out."""
+    """Looks up each host name once: moto lists its own directory at every request."""
 
     def __init__(self) -> None:
         super().__init__(create_backend_app)
         self._backends: dict[str | None, Any] = {}
 
     def get_backend_for_host(self, host: str | None) -> Any:
-        """The name of the backend that answers at this host; None for none."""
+        """The name of the backend for this host; None if there is none."""
         if host not in self._backends:
             self._backends[host] = super().get_backend_for_host(host)
         return self._backends[host]
 
 
 def build() -> Dispatcher:
-    """The WSGI application: every service moto has, EC2, RDS and Route 53 strict."""
+    """The WSGI application: all of moto's services, with strict EC2, RDS and Route 53."""
     moto_patches.apply()
     xml_serializer.apply()
     ec2_urls.url_paths = dict.fromkeys(ec2_urls.url_paths, StrictEc2.dispatch)
     rds_urls.url_paths = dict.fromkeys(rds_urls.url_paths, StrictRds.dispatch)
     route53_urls.url_paths = dict.fromkeys(route53_urls.url_paths, StrictRoute53.dispatch)
     application = Dispatcher()
-    # To learn EC2's URLs moto makes a whole backend, which draws on the source of the ids. Here,
-    # before that is seeded, not at the first request: ids would differ from those after a reset.
+    # To learn EC2's URLs moto creates a whole backend, which uses the random source of ids. Do it
+    # here, before that is seeded, not at the first request: else ids differ after a reset.
     application.app_instances["ec2"] = create_backend_app("ec2")
     return application
 
 
 def forget(seed: int) -> None:
-    """Drop every backend of every account, and begin the ids anew.
+    """Drop every backend of every account, and restart the ids.
 
-    Not moto's own reset: that builds each backend again only to throw it away. S3 alone is
-    reset by itself, since its objects are open files.
+    Not moto's own reset: that rebuilds each backend only to discard it. Only S3 is reset by moto,
+    since its objects are open files.
     """
     every: Any = BackendDict
     for backends in every._instances:  # noqa: SLF001  # moto has no other list of them

@@ -1,7 +1,7 @@
-"""What is mended inside moto's own classes, where a subclass would not be asked.
+"""Patches to moto's own classes, where a subclass would not be called.
 
-Lookups that moto does by scanning, for every resource of every answer, are made direct: 10,000
-instances are otherwise out of reach.
+Lookups that moto does by scanning, for every resource of every answer, become direct: 10,000
+instances are otherwise too slow.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from deployer.sandbox.aws.state.public_addresses import elastic_at
 
 
 def apply() -> None:
-    """Mend moto; harmless twice."""
+    """Patch moto; idempotent."""
     core: Any = core_responses
     core.method_names_from_class = cache(method_names_from_class)
     _set(InstanceBackend, "get_instance", _get_instance)
@@ -38,7 +38,7 @@ def apply() -> None:
     _set(TaggedEC2Resource, "get_tags", _get_tags)
     _set(VPCBackend, "create_default_vpc", _create_default_vpc)
     _set(Instance, "__del__", _leave_addresses_alone)
-    # moto draws request ids from the source of resource ids: ids would depend on every question.
+    # moto draws request ids from the random source of resource ids: ids would depend on requests.
     core.gen_amzn_requestid_long = _request_id
 
 
@@ -47,7 +47,7 @@ def _set(owner: type, name: str, function: Any) -> None:
 
 
 def _leave_addresses_alone(_: Any) -> None:
-    """`grave` gives addresses back, when the machine is dead and not when Python is done."""
+    """`termination` releases addresses when the machine is dead, not at garbage collection."""
 
 
 def _request_id(headers: dict[str, Any]) -> str:
@@ -88,20 +88,20 @@ def _public_ip(self: Any) -> str | None:
 
 
 def _stand_at(self: Any, address: str | None) -> None:
-    """Whoever changes an interface's public address (moto does in many places) tells the pool."""
+    """Report every change of an interface's public address (moto has many) to the pool."""
     before, self.__dict__["_public_ip"] = _public_ip(self), address
     if address != before:
         clouds.current().public.stand_at(self, before, address)
 
 
 def _take_public_address(self: Any) -> None:
-    """A new one, where the launch asked for it and no Elastic IP stands there."""
+    """Take a new address, where the launch requested one and no Elastic IP is associated."""
     if str(self.public_ip_auto_assign).lower() == "true" and not self.public_ip:
         self.public_ip = clouds.current().public.take()
 
 
 def _leave_public_address(self: Any) -> None:
-    """At a stop; an Elastic IP stays (EC2 User Guide, "Stop and start")."""
+    """Release the address at a stop; an Elastic IP stays (EC2 User Guide, "Stop and start")."""
     if self.public_ip and elastic_at(self.ec2_backend, self.public_ip) is None:
         self.public_ip = None
 
@@ -117,7 +117,7 @@ def _get_tags(self: Any) -> list[dict[str, str]]:
 
 
 def _create_default_vpc(self: Any) -> Any:
-    """moto's own, on our loopback range: an instance without a subnet must listen somewhere."""
+    """moto's own, on the loopback range: an instance without a subnet needs a local address too."""
     network = clouds.current().options.network
     vpc = self.create_vpc(cidr_block=network, is_default=True)
     for zone in self.describe_availability_zones():

@@ -1,7 +1,7 @@
-"""What can be set about the sandbox's AWS API; the defaults suit tests and the demo.
+"""The options of the sandbox's AWS API; the defaults suit tests and the demo.
 
-Times are short but never zero: a product that takes the first answer for the last one must
-meet `pending` here, not in production.
+Times are short but never zero: a product that treats the first answer as final must meet `pending`
+here, not in production.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from dataclasses import dataclass
 class AwsOptions:
     """Port, network and clock of one sandbox API; all times in seconds.
 
-    `network` is the loopback range of the default VPC (a /16): an address of a subnet in it is
-    where the instance's machine listens. `port` 0 takes any free one.
+    `network` is the loopback range of the default VPC (a /16): an instance's machine listens at an
+    address of a subnet in it. `port` 0 uses any free one.
     """
 
     port: int = 0

@@ -1,4 +1,4 @@
-"""RDS as AWS has it where a clean-up relies on it, over moto's.
+"""RDS with AWS's behaviour where a clean-up depends on it, on top of moto's.
 
 Sources: DeleteDBInstance (a final snapshot or SkipFinalSnapshot; deletion protection; `deleting`
 for a while), CopyDBSnapshot (SourceDBSnapshotIdentifier), DescribeDBInstances and
@@ -21,10 +21,10 @@ LOWEST, HIGHEST = 20, 100
 
 
 class StrictRds(RDSResponse):
-    """moto's RDS, its lists and deletions replaced."""
+    """moto's RDS with its lists and deletions replaced."""
 
     def describe_db_instances(self) -> ActionResult:
-        """In pages, those included that are on their way out."""
+        """In pages, including instances that are being deleted."""
         self._bury()
         answer: Any = super().describe_db_instances()
         return self._page(
@@ -39,7 +39,7 @@ class StrictRds(RDSResponse):
         )
 
     def delete_db_instance(self) -> ActionResult:
-        """Asked for, and gone a while later; with its last data only on request."""
+        """The instance is `deleting` for a while; a final snapshot is made only on request."""
         self._bury()
         name = str(self.params.get("DBInstanceIdentifier"))
         final = self.params.get("FinalDBSnapshotIdentifier")
@@ -58,7 +58,7 @@ class StrictRds(RDSResponse):
         return ActionResult(answer.result)
 
     def copy_db_snapshot(self) -> ActionResult:
-        """The copy names what it was made from."""
+        """The copy names its source."""
         source = str(self.params.get("SourceDBSnapshotIdentifier"))
         answer: Any = super().copy_db_snapshot()
         found = self.backend.database_snapshots.get(source.rpartition(":")[2])

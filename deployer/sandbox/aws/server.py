@@ -21,8 +21,8 @@ LOOPBACK = "127.0.0.1"
 class AwsServer:
     """A strict AWS API over a `MachineHost`; see the package for how to use it.
 
-    `faults` and `journal` are the same that `/_sandbox/...` serves. Without a `nat` public
-    addresses stand in descriptions alone.
+    `faults` and `journal` are the objects that `/_sandbox/...` serves. Without a `nat` public
+    addresses appear in descriptions only.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class AwsServer:
         return f"http://{LOOPBACK}:{self._http.server_port}"
 
     def start(self) -> str:
-        """Listen and answer; returns the endpoint's URL.
+        """Start to serve; returns the endpoint's URL.
 
         Raises:
             OSError: the port is taken.
@@ -74,7 +74,7 @@ class AwsServer:
             self._http.serve_forever(poll_interval=0.05)
 
     def stop(self) -> None:
-        """Stop listening, end the jobs, forget everything. Harmless twice."""
+        """Stop serving, end the jobs, delete all state. Idempotent."""
         if self._http is None or self._thread is None:
             return
         self._http.shutdown()
@@ -86,9 +86,9 @@ class AwsServer:
         clouds.vacate()
 
     def reset(self) -> None:
-        """A bare account again: no resources, faults or journal; ids start from the seed.
+        """An empty account again: no resources, faults or journal; ids start from the seed.
 
-        Machines and disk images are the host's: reset that as well.
+        Machines and disk images belong to the host: reset that as well.
         """
         from deployer.sandbox.aws import moto_application
 
@@ -104,9 +104,9 @@ class AwsServer:
     def register_base_image(
         self, name: str, image_id: str = "", *, size: int = 8, region: str = ""
     ) -> str:
-        """Put an image of ours into the catalogue (owner self); returns its AMI id.
+        """Add an image of this account (owner self) to the catalogue; returns its AMI id.
 
-        The disk of that id is the host's business. `size` is the root volume's, in GiB.
+        The host provides the disk of that id. `size` is the root volume's, in GiB.
         """
         from deployer.sandbox.aws.launch.images import add_base_image
         from deployer.sandbox.aws.moto_application import ec2_backend

@@ -1,8 +1,8 @@
-"""Answers of thousands of resources in reasonable time: moto's serialiser, less repetitive.
+"""Faster XML answers for thousands of resources: moto's serialiser without repeated work.
 
-moto asks anew for every value which names it might have, and writes XML through a general
-library. Both depend on types and shapes alone; here the names are kept and the writing is
-direct. What is written stays the same.
+moto computes the possible names of every value anew, and writes XML with a general library. Both
+depend on types and shapes alone; here the names are cached and the XML is written directly. The
+output is the same.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _names_of = XFormedAttributePicker.get_possible_keys
 
 
 def apply() -> None:
-    """Put it in the place of moto's; harmless twice."""
+    """Replace moto's serialiser; idempotent."""
     serializer: Any = EC2Serializer
     serializer.get_value = _get_value
     serializer._serialize_body = _write_document  # noqa: SLF001  # the only place to do it

@@ -1,1 +1,1 @@
-"""The company that the sandbox plays: its configuration and its first day."""
+"""The sandbox's example company: its configuration and its initial state."""

@@ -1,4 +1,4 @@
-"""The company's configuration, written out as its people would have done it."""
+"""The company's configuration, written as its staff would have written it."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def public_key(places: Places) -> str:
 
 
 def write_config(places: Places, services: tuple[str, ...]) -> None:
-    """Write `config/` as on the first day; the SSH key stays the same once made."""
+    """Write `config/` in its initial state; an existing SSH key is kept."""
     _write_key(key_path(places))
     directory = places.config / "services"
     shutil.rmtree(directory, ignore_errors=True)

@@ -1,7 +1,7 @@
-"""The company's first day with us: a service that runs, made by hand, before any deployer.
+"""The company's initial state: a running service, set up by hand, before any deployer.
 
-Everything is done through the sandbox's own API, as a person would have done it, and the live
-machine is set up by its user data. Nothing carries one of our tags: it predates us.
+Everything goes through the sandbox's own API, as a person would do it, and the live machine is set
+up by its user data. No resource has one of our tags: they were created before the deployer.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Cloud:
 
     @staticmethod
     def at(endpoint: str) -> Cloud:
-        """Clients that see nothing of the user's own AWS configuration, and no faults."""
+        """Clients that ignore the user's own AWS configuration and all faults."""
         session = boto3.Session(
             aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY, region_name=REGION
         )
@@ -75,7 +75,7 @@ class Cloud:
 
 @dataclass(frozen=True)
 class Company:
-    """What is needed to make its first day, and to make it again."""
+    """The inputs for building the initial state, and for building it again."""
 
     places: Places
     databases: Databases
@@ -83,7 +83,7 @@ class Company:
     cloud: Cloud
 
     def prepare(self) -> None:
-        """What is made once in a sandbox's life: sources, configuration, databases' contents."""
+        """Build what is built once per sandbox: sources, configuration, contents of databases."""
         shop.write_repository(self._first_sources)
         self.write_files()
         self.databases.create()
@@ -92,24 +92,24 @@ class Company:
         self.databases.remember()
 
     def write_files(self) -> None:
-        """The company's sources and configuration, as on the first day."""
+        """Write the company's sources and configuration in their initial state."""
         shutil.rmtree(self.places.sources, ignore_errors=True)
         shutil.copytree(self._first_sources, self.places.sources / "shop", symlinks=True)
         configuration.write_config(self.places, self.databases.services)
 
     @property
     def _first_sources(self) -> Path:
-        """Kept as they were written: copying a repository is quicker than making it."""
+        """A copy of the written sources: copying a repository is faster than building it."""
         return self.places.kept / "shop"
 
     def restores(self) -> tuple[Callable[[], None], ...]:
-        """What brings databases and files back; the two may run side by side."""
+        """Functions that restore databases and files; the two may run in parallel."""
         return self.databases.restore, self.write_files
 
     def seed(self) -> str:
-        """Set up zone, network and machines in an account that has none; returns the zone id.
+        """Set up zone, network and machines in an empty account; returns the zone id.
 
-        One call after the other, so that ids come out the same every time.
+        The calls are sequential, so that the ids are the same every time.
         """
         zone = self._zone()
         network = self._network()
@@ -134,7 +134,7 @@ class Company:
         default: Any = {"Name": "default-for-az", "Values": ["true"]}
         subnets = ec2.describe_subnets(Filters=[default])["Subnets"]
         subnet = min(subnets, key=lambda one: one["AvailabilityZone"])
-        # The company serves inside its own network: who wants a public address asks for one.
+        # The company serves inside its own network: a public address must be requested.
         ec2.modify_subnet_attribute(
             SubnetId=subnet["SubnetId"], MapPublicIpOnLaunch={"Value": False}
         )
@@ -201,7 +201,7 @@ def _healthy(address: str) -> bool:
 
 
 def _user_data(database_url: str) -> str:
-    """Cloud-config that makes a bare machine the live v1."""
+    """Cloud-config that turns a bare machine into the live v1."""
     code = base64.b64encode(_archive()).decode()
     files = [
         {

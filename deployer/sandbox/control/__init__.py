@@ -1,1 +1,1 @@
-"""The sandbox's process as its clients see it: start, ask, reset, end."""
+"""The client side of the sandbox's process: start, query, reset, end."""

@@ -1,6 +1,6 @@
-"""A sandbox as its clients see it: start it, ask it, reset it, end it.
+"""The client side of a sandbox: start it, query it, reset it, end it.
 
-Nothing here imports AWS libraries, so the command line stays quick.
+Imports no AWS libraries, so that the command line starts fast.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ _DOWN_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Sandbox:
-    """The sandbox of one directory, running or not; its state is read anew every time."""
+    """The sandbox of one directory, running or not; its state is read again at every call."""
 
     places: Places
 
     @staticmethod
     def at(directory: str | Path | None = None) -> Sandbox:
-        """The one in `directory`, else in $SANDBOX_DIR, else the user's default one."""
+        """The sandbox in `directory`, else in $SANDBOX_DIR, else in the user's default one."""
         return Sandbox(resolve(directory))
 
     def up(self, options: Options | None = None) -> bool:
         """Start it and wait until it is ready; False if it already ran.
 
-        Whatever an earlier, killed sandbox left in the directory is cleaned up first.
+        First cleans up what an earlier, killed sandbox left in the directory.
 
-        Raises ConfigError (the directory is somebody else's), Refused (it runs, but not as
-        asked), ToolError with the end of the log when it does not come up.
+        Raises ConfigError (the directory is not a sandbox's), Refused (it runs with other
+        options), ToolError with the end of the log when it does not start.
         """
         wanted = options or Options()
         with self._locked():
@@ -58,7 +58,7 @@ class Sandbox:
         return True
 
     def down(self) -> bool:
-        """End it and everything of it; False if there was nothing to end.
+        """End the sandbox and remove its files; False if there was nothing to end.
 
         Raises ConfigError if the directory is not a sandbox's.
         """
@@ -73,7 +73,7 @@ class Sandbox:
         return state is not None
 
     def reset(self) -> None:
-        """Bring the first day back; endpoint, addresses' range and configuration stay valid."""
+        """Restore the initial state; endpoint, address range and configuration stay valid."""
         self.ask("/reset")
 
     def state(self) -> State:
@@ -94,34 +94,34 @@ class Sandbox:
         return self.state().endpoint
 
     def environment(self) -> dict[str, str]:
-        """What to add to a client's environment (see `env.apply` for what to take out)."""
+        """The variables to add to a client's environment (`environment.apply` also unsets some)."""
         return env.environment(self.state(), self.places)
 
     def process_environment(self) -> dict[str, str]:
-        """The whole environment for a process that is to be a client of the sandbox."""
+        """The whole environment of a process that uses the sandbox."""
         return env.apply(os.environ, self.environment())
 
     def status(self) -> dict[str, Any]:
-        """What runs in it (`status.Watch.report`)."""
+        """What runs in the sandbox (`status.Watch.report`)."""
         return cast("dict[str, Any]", self.ask("/status"))
 
     def logs(self, instance: str) -> str:
-        """The console of a machine, then what its units printed."""
+        """The console of a machine, then the output of its units."""
         return cast("str", self.ask("/logs", instance=instance))
 
     def ask(self, path: str, **query: str) -> Any:
-        """Ask the daemon's door."""
+        """Send a request to the daemon's control server."""
         state = self.state()
         return door.knock(state.door, state.token, path, **query)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        """Hold the directory's lock, so that starts, stops and cleanings take turns."""
+        """Hold the directory's lock, so that starts, stops and clean-ups are sequential."""
         while True:
             self.places.prepare()
             with self.places.lock.open("a") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
-                # A `down` may have removed the file while we waited for it.
+                # A `down` may have removed the file while this process waited for it.
                 if _is_at(self.places.lock, lock.fileno()):
                     yield
                     return
@@ -154,7 +154,7 @@ class Sandbox:
             os.close(reading)
 
     def _launch(self, options: Options, run: str, news: int) -> None:
-        """Start the daemon; what we start forks it and ends, so that it is nobody's child."""
+        """Start the daemon; the started process forks it and exits, so that init adopts it."""
         command = [sys.executable, "-m", "deployer.sandbox.daemon", str(self.places.root)]
         with self.places.log.open("wb") as log:
             subprocess.run(
@@ -164,14 +164,14 @@ class Sandbox:
                 stderr=log,
                 env={**env.apply(os.environ, {}), MARK: run},
                 pass_fds=(news,),
-                start_new_session=True,  # Ctrl-C at the terminal is not meant for it
-                check=False,  # the pipe tells
+                start_new_session=True,  # Ctrl-C at the terminal must not reach it
+                check=False,  # the pipe reports the result
             )
 
     def _await_ready(self, news: int, run: str) -> None:
-        """Wait for the daemon's word on the pipe; its end without a word is the daemon's.
+        """Wait for the daemon's message on the pipe; end of file without one means that it died.
 
-        And believe only a state file of this very run, never an open port.
+        Accept only a state file of this same run; an open port proves nothing.
         """
         readable, _, _ = select.select([news], [], [], _UP_SECONDS)
         said_ready = bool(readable) and bool(os.read(news, 1))

@@ -1,4 +1,4 @@
-"""What a client needs to see the sandbox as its cloud: a few environment variables."""
+"""The environment variables that direct a client to the sandbox as its cloud."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ ACCESS_KEY = "AKIASANDBOXSANDBOX00"
 SECRET_KEY = "sandbox"  # noqa: S105 -- the sandbox takes any
 
 UNWANTED = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
-"""Variables of a real account that would get in the way, and must not be set."""
+"""Variables of a real account that would interfere, and must be unset."""
 
 
 def environment(state: State, places: Places) -> dict[str, str]:
-    """The variables that any AWS tool, and ours, go by."""
+    """The variables that AWS tools and our commands read."""
     return {
         "AWS_ENDPOINT_URL": state.endpoint,
         "AWS_ACCESS_KEY_ID": ACCESS_KEY,
@@ -36,5 +36,5 @@ def exports(variables: Mapping[str, str]) -> str:
 
 
 def apply(base: Mapping[str, str], variables: Mapping[str, str]) -> dict[str, str]:
-    """`base` as a process of the sandbox's client should see it."""
+    """`base` with the sandbox's variables added and interfering ones removed."""
     return {k: v for k, v in base.items() if k not in UNWANTED} | dict(variables)

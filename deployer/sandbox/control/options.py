@@ -1,4 +1,4 @@
-"""How a sandbox is to be, from its client to its daemon."""
+"""The options of a sandbox, passed from its client to its daemon."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True)
 class Options:
-    """How a sandbox is to be; `port` 0 takes any free one.
+    """The options of a sandbox; `port` 0 uses any free one.
 
-    With an `owner` (a process id) it ends when that process has: a test run that was killed
-    leaves no sandbox behind. Who listens at `ssh_door` (`host:port`) is asked before and after
-    every command that comes to a machine by SSH (`machines.door`).
+    With an `owner` (a process id) the sandbox ends when that process ends: a killed test run leaves
+    no sandbox behind. The server at `ssh_door` (`host:port`) is asked before and after every
+    command that a machine gets by SSH (`machines.ssh.command_hook`).
     """
 
     port: int = 0
@@ -23,16 +23,16 @@ class Options:
 
     @property
     def services(self) -> tuple[str, ...]:
-        """The services of the first day."""
+        """The services of the initial state."""
         if self.empty:
             return ()
         return ("shop", "blog") if self.two_services else ("shop",)
 
     def to_json(self) -> str:
-        """As the daemon's argument."""
+        """The JSON argument of the daemon."""
         return json.dumps(asdict(self))
 
     @staticmethod
     def from_json(text: str) -> Options:
-        """What `to_json` wrote."""
+        """The options in the JSON text of `to_json`."""
         return Options(**json.loads(text))

@@ -1,4 +1,4 @@
-"""Processes of a sandbox: is one alive, end one, end all that carry a run's mark."""
+"""The processes of a sandbox: check one, end one, end all with a run's mark."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _KILL_SECONDS = 10.0
 
 
 def is_running(pid: int, born: float) -> bool:
-    """Whether the process `pid` that was born then (epoch seconds) still runs."""
+    """Whether process `pid`, started at `born` (epoch seconds), still runs."""
     try:
         process = psutil.Process(pid)
         return _lives(process) and abs(process.create_time() - born) < 1.0
@@ -20,7 +20,7 @@ def is_running(pid: int, born: float) -> bool:
 
 
 def end(pid: int, patience: float) -> None:
-    """Ask a process to end; kill it when it has not within `patience` seconds (0: at once)."""
+    """Send SIGTERM; then SIGKILL if it has not ended within `patience` seconds (0: at once)."""
     try:
         process = psutil.Process(pid)
         if patience:
@@ -33,7 +33,7 @@ def end(pid: int, patience: float) -> None:
 
 
 def kill_marked(variable: str, mark: str) -> None:
-    """Kill every process of ours whose environment says `variable=mark`, till none is left."""
+    """Kill every process of this user whose environment has `variable=mark`, until none is left."""
     while mark and (found := _marked(variable, mark)):
         for process in found:
             try:
@@ -50,12 +50,12 @@ def _marked(variable: str, mark: str) -> list[psutil.Process]:
             if process.pid != os.getpid() and process.environ().get(variable) == mark:
                 found.append(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied, OSError):
-            continue  # gone meanwhile, or not ours
+            continue  # already gone, or another user's
     return found
 
 
 def _wait(found: list[psutil.Process], seconds: float) -> None:
-    """Wait until all have ended. A zombie has: in a container nobody may ever collect it."""
+    """Wait until all have ended. A zombie counts: in a container nobody may ever reap it."""
     deadline = time.monotonic() + seconds
     while any(_lives(process) for process in found) and time.monotonic() < deadline:
         time.sleep(0.005)

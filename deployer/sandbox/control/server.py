@@ -1,7 +1,7 @@
-"""The daemon's own door: a few questions and commands as JSON over HTTP, for our clients alone.
+"""The daemon's control server: a few queries and commands as JSON over HTTP, for our clients only.
 
-It stands on the guard port of the sandbox's loopback range; the token from the state file, which
-only its owner can read, opens it.
+It listens on the guard port of the sandbox's loopback range and requires the token from the state
+file, which only its owner can read.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from urllib.parse import parse_qsl, urlsplit
 from reconciler.errors import ToolError
 
 Answer = Callable[[Mapping[str, str]], object]
-"""What a path does: from the query's fields to something JSON can hold."""
+"""The handler of a path: from the query's fields to a JSON-ready value."""
 
 POLL_SECONDS = 0.02
-"""How long a server of ours may take to notice that it should stop."""
+"""The interval in which our servers check whether to stop."""
 
 _TIMEOUT = 60.0
 _log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ class Door:
         )
 
     def start(self) -> None:
-        """Begin to serve, in a thread."""
+        """Start to serve, in a thread."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -62,7 +62,7 @@ class _Handler(BaseHTTPRequestHandler):
     answers: Mapping[str, Answer]
 
     def do_POST(self) -> None:
-        """Everything is asked by POST: no browser page can bring a token along."""
+        """Every request is a POST: no browser page can send a token with it."""
         given = self.headers.get("Authorization", "")
         if not hmac.compare_digest(given, f"Bearer {self.token}"):
             self._send(403, {"error": "not for you"})
@@ -83,7 +83,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 -- the base's name
-        """Nothing: what fails is logged where it fails."""
+        """Log nothing: errors are logged where they occur."""
 
 
 def _ask(answer: Answer, query: Mapping[str, str]) -> tuple[int, object]:
@@ -97,14 +97,14 @@ def _ask(answer: Answer, query: Mapping[str, str]) -> tuple[int, object]:
 
 
 def knock(door: str, token: str, path: str, **query: str) -> Any:
-    """Ask the daemon at `door` and return its answer.
+    """Send a request to the daemon at `door` and return its answer.
 
-    Raises ToolError with the daemon's words, or if nobody answers.
+    Raises ToolError with the daemon's message, or if it does not answer.
     """
     url = f"{door}{path}?{urllib.parse.urlencode(query)}"
     headers = {"Authorization": f"Bearer {token}"}
     request = urllib.request.Request(url, data=b"", headers=headers, method="POST")
-    # Loopback: a proxy from the environment must not be asked for it.
+    # Loopback: do not use a proxy from the environment.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(request, timeout=_TIMEOUT) as reply:

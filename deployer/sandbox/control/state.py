@@ -1,8 +1,7 @@
-"""Where a sandbox keeps its things, and what it says of itself while it lives.
+"""The paths of a sandbox, and the state file that describes it.
 
-The state file is the only thing clients go by: it holds the daemon's own process id and the time
-that process was born, so a recycled pid is never taken for a living sandbox, and an open port
-never for ours.
+Clients rely on the state file only: it holds the daemon's process id and the start time of that
+process, so a recycled pid is never taken for a running sandbox, and an open port never for ours.
 """
 
 from __future__ import annotations
@@ -18,12 +17,12 @@ from deployer.sandbox.control.processes import is_running
 from reconciler.errors import ConfigError
 
 MARK = "DEPLOYER_SANDBOX_RUN"
-"""The environment variable that every process of a sandbox inherits: its run's own word."""
+"""The environment variable that every process of a sandbox inherits: the mark of its run."""
 
 
 @dataclass(frozen=True)
 class Places:
-    """The paths below a sandbox's directory; nothing else is ever written or removed."""
+    """The paths below a sandbox's directory; nothing outside is ever written or removed."""
 
     root: Path
 
@@ -39,12 +38,12 @@ class Places:
 
     @property
     def lock(self) -> Path:
-        """Locked by whoever starts, stops or cleans the sandbox."""
+        """Locked by the process that starts, stops or cleans the sandbox."""
         return self.root / "lock"
 
     @property
     def config(self) -> Path:
-        """What DEPLOY_CONFIG names."""
+        """The directory for DEPLOY_CONFIG."""
         return self.root / "config"
 
     @property
@@ -54,7 +53,7 @@ class Places:
 
     @property
     def kept(self) -> Path:
-        """What `reset` brings back by copying it."""
+        """The copies that `reset` restores."""
         return self.root / "first-day"
 
     @property
@@ -68,14 +67,14 @@ class Places:
         return self.root / "postgres"
 
     def prepare(self) -> None:
-        """Make the directory, for nobody else's eyes.
+        """Create the directory, readable by its owner only.
 
-        Raises ConfigError if it holds anything that is not a sandbox's.
+        Raises ConfigError if it contains files that are not a sandbox's.
         """
         if self.root.parent == user_directory():
             self.root.parent.mkdir(mode=0o700, exist_ok=True)
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if self.root.stat().st_uid != os.getuid():  # somebody may squat a name in /tmp
+        if self.root.stat().st_uid != os.getuid():  # others may create names in /tmp
             raise ConfigError(f"{self.root} belongs to another user")
         strangers = {path.name for path in self.root.iterdir()} - self._known()
         if strangers:
@@ -85,12 +84,12 @@ class Places:
             )
 
     def remove_work(self) -> None:
-        """Remove what the daemon made, all but state, lock and log."""
+        """Remove what the daemon created, except state, lock and log."""
         for path in (self.config, self.sources, self.kept, self.machines, self.postgres):
             shutil.rmtree(path, ignore_errors=True)
 
     def remove(self) -> None:
-        """Remove everything of the sandbox, and its directory if that leaves it empty."""
+        """Remove all files of the sandbox, and its directory if it is then empty."""
         self.remove_work()
         for path in (self.log, self.state, self.lock):
             path.unlink(missing_ok=True)
@@ -105,7 +104,7 @@ class Places:
 
 @dataclass(frozen=True)
 class State:
-    """A living (or dead) sandbox, as its state file tells it. Holds no secret but `token`."""
+    """A running (or dead) sandbox as its state file describes it. The only secret is `token`."""
 
     pid: int
     born: float
@@ -124,7 +123,7 @@ class State:
 
     @property
     def is_ready(self) -> bool:
-        """Whether it may be used."""
+        """Whether the sandbox is ready for use."""
         return self.phase == "ready"
 
     def is_alive(self) -> bool:
@@ -136,7 +135,7 @@ class State:
         return replace(self, **changes)  # type: ignore[arg-type]  # as replace() itself
 
     def save(self, places: Places) -> None:
-        """Write it whole or not at all, readable by us alone (it holds the door's token)."""
+        """Write it atomically, readable by this user only (it holds the control token)."""
         aside = places.state.with_suffix(".new")
         aside.touch(mode=0o600)
         aside.write_text(json.dumps(asdict(self), indent=1) + "\n")
@@ -144,7 +143,7 @@ class State:
 
 
 def load(places: Places) -> State | None:
-    """What the state file says; None if there is none, or none that this version wrote."""
+    """The content of the state file; None if there is none, or one of another version."""
     try:
         value = json.loads(places.state.read_text())
         return State(**{**value, "services": tuple(value["services"])})
@@ -155,7 +154,7 @@ def load(places: Places) -> State | None:
 
 
 def resolve(directory: str | Path | None = None) -> Places:
-    """The places of the sandbox meant: `directory`, $SANDBOX_DIR, or the user's default one."""
+    """The paths of the sandbox: `directory`, $SANDBOX_DIR, or the user's default one."""
     chosen = directory or os.environ.get("SANDBOX_DIR") or user_directory() / "default"
     return Places(Path(chosen).expanduser().absolute())
 

@@ -1,6 +1,6 @@
-"""Clients of the service: one asks all the time, one places orders and keeps the receipts.
+"""Clients of the service: one reads all the time, one places orders and keeps the receipts.
 
-They find the service as clients do, by asking a name server, anew for every request.
+They resolve the service's name at a name server before every request.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ TIMEOUT = 10.0
 
 @dataclass(frozen=True)
 class Where:
-    """A service's name, and the name server to ask for it."""
+    """A service's name, and the name server that resolves it."""
 
     record: str
     server: str
     port: int
 
     def address(self) -> str:
-        """The first address the name server gives."""
+        """The first address in the name server's answer."""
         answer = DNSRecord.parse(
             DNSRecord.question(self.record).send(self.server, self.port, timeout=TIMEOUT)
         )
@@ -49,7 +49,7 @@ def ask(address: str, method: str, path: str, body: bytes | None = None) -> tupl
 
 @dataclass
 class Clients:
-    """Both clients, and what they have seen."""
+    """Both clients, and their observations."""
 
     where: Where
     asked: int = 0
@@ -62,7 +62,7 @@ class Clients:
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
-        """Both work while the body runs."""
+        """Run both while the body runs."""
         self.writing.set()
         threads = [
             threading.Thread(target=self._loop, args=(act,), daemon=True)
@@ -78,7 +78,7 @@ class Clients:
                 one.join(2 * TIMEOUT)
 
     def pause_writing(self) -> None:
-        """No more orders, and none under way, once this returns."""
+        """Stop placing orders; returns when none is in progress."""
         self._idle.clear()
         self.writing.clear()
         self._idle.wait(2 * TIMEOUT)
@@ -98,7 +98,7 @@ class Clients:
             self.errors.append(f"{status}: {answer}")
 
     def _write(self) -> None:
-        """Place an order. It counts only when acknowledged; a refused one is ours to repeat."""
+        """Place an order. It counts only when acknowledged; a refused one is retried."""
         if not self.writing.is_set():
             self._idle.set()
             return

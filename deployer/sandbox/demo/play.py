@@ -15,7 +15,7 @@ LEASE = 15
 
 
 def play(directory: Path) -> int:
-    """Play all of it in a sandbox of its own; the exit code: 0 if everything held."""
+    """Play all scenes in a separate sandbox; the exit code: 0 if all checks passed."""
     began = time.monotonic()
     sandbox = Sandbox.at(directory)
     stage, world = Stage(sandbox), World(sandbox)
@@ -36,7 +36,7 @@ def play(directory: Path) -> int:
 
 
 def _short_lease(sandbox: Sandbox) -> None:
-    """A lease of 15 s, so that nobody has to wait ten minutes for a dead deployer."""
+    """A lease of 15 s, so that nobody waits ten minutes for a dead deployer."""
     path = sandbox.places.config / "services" / f"{SERVICE}.toml"
     path.write_text(f'{path.read_text()}\n[lease]\nlength = "{LEASE}s"\n')
 
@@ -92,7 +92,7 @@ def _back_and_forth(stage: Stage, world: World, clients: Clients) -> None:
         "v2 has taken orders that v1's database does not have: that is said, and asked for.",
     )
     stage.run("deployer", "rollback", SERVICE, expect=3)
-    clients.pause_writing()  # what is written from here on would be lost on the way forward
+    clients.pause_writing()  # a roll-forward would lose what is written from here on
     stage.run("deployer", "rollback", SERVICE, "--discard-writes")
     stage.check(_version(world) == "v1.4.2", "v1.4.2 answers")
     newer = world.newest_previous()

@@ -1,4 +1,4 @@
-"""Where the demo plays: the sandbox, commands run for everybody to see, and checks that count."""
+"""The demo's environment: the sandbox, visible commands, and counted checks."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ SERVICE = "shop"
 
 @dataclass
 class Stage:
-    """The sandbox and the terminal. `failures` are the checks that did not hold."""
+    """The sandbox and the terminal. `failures` are the failed checks."""
 
     sandbox: Sandbox
     console: Console = field(default_factory=lambda: Console(highlight=False, width=80))
     failures: list[str] = field(default_factory=list)
 
     def scene(self, title: str, why: str = "") -> None:
-        """A heading, and a sentence on what is to be seen."""
+        """Print a heading, and a sentence on the scene."""
         self.console.print()
         self.console.rule(f"[bold]{title}", align="left", style="dim")
         if why:
@@ -57,7 +57,7 @@ class Stage:
     def wait(
         self, condition: Callable[[], bool], limit: float, unless: Callable[[], bool] | None = None
     ) -> bool:
-        """Whether `condition` came true within `limit` seconds (and before `unless` did)."""
+        """Whether `condition` became true within `limit` seconds (and before `unless` did)."""
         deadline = time.monotonic() + limit
         while not condition():
             if time.monotonic() > deadline or (unless is not None and unless()):
@@ -66,7 +66,7 @@ class Stage:
         return True
 
     def check(self, holds: bool, what: str, otherwise: str = "") -> None:
-        """Count a claim; say only what does not hold."""
+        """Count a check; print only a failed one."""
         if not holds:
             self.failures.append(f"{what}: {otherwise}" if otherwise else what)
             self.console.print(f"[red]✗ {what}[/red] {otherwise}")
@@ -76,7 +76,7 @@ class Stage:
         sys.stdout.flush()
 
     def _argv(self, words: Sequence[str]) -> list[str]:
-        """Our own commands stand beside the Python that runs us."""
+        """Our own commands are installed beside the running Python."""
         return [str(Path(sys.executable).with_name(words[0])), *words[1:]]
 
     def _environment(self) -> dict[str, str]:

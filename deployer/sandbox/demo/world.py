@@ -1,4 +1,4 @@
-"""What is really there, asked of the cloud and the database directly, not of our own commands."""
+"""The actual state, read from the cloud and the database directly, not from our own commands."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LEASE = re.compile(r'"lease=(\S+) until=(\S+) step=(\S+)"')
 
 @dataclass(frozen=True)
 class World:
-    """The sandbox as an outsider sees it."""
+    """The sandbox as an outside observer sees it."""
 
     sandbox: Sandbox
 
@@ -30,7 +30,7 @@ class World:
         return Where(f"{SERVICE}.example.test", host, int(port))
 
     def lease(self) -> tuple[datetime, str] | None:
-        """Until when somebody holds the lease, and the step; None for nobody."""
+        """The end of the present lease, and its step; None without a lease."""
         found = _LEASE.search(self._ledger())
         if found is None:
             return None
@@ -38,12 +38,12 @@ class World:
         return until, found[3]
 
     def lease_has_run_out(self) -> bool:
-        """Whether nobody holds a lease that still runs."""
+        """Whether no unexpired lease exists."""
         lease = self.lease()
         return lease is None or datetime.now(UTC) > lease[0]
 
     def newest_previous(self) -> str:
-        """The deploy that was left last."""
+        """The deploy that was replaced last."""
         found = _PREVIOUS.search(self._ledger())
         return found[1] if found else ""
 
@@ -53,7 +53,7 @@ class World:
         return str(answer["database"])
 
     def counts(self) -> dict[str, int]:
-        """How many things of each kind there are."""
+        """The number of resources of each kind."""
         ec2 = self._client("ec2")
         instances = [
             one
@@ -78,7 +78,7 @@ class World:
             return [str(row[0]) for row in connection.execute(query, (f"{SERVICE}%",))]
 
     def writable(self, database: str) -> bool:
-        """Whether the application may write orders there."""
+        """Whether the application may write orders in `database`."""
         with psycopg.connect(self._admin(database)) as connection:
             query = "SELECT has_table_privilege(%s, 'orders', 'INSERT')"
             row = connection.execute(query, (SERVICE,)).fetchone()

@@ -1,4 +1,4 @@
-"""The sandbox's machines: real processes, each machine in namespaces of its own."""
+"""The sandbox's machines: real processes, each machine in its own namespaces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sandbox's real machines: `MachineHost` over one zygote and a process tree a machine."""
+"""The sandbox's real machines: `MachineHost` with a fork server and a process tree each."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from reconciler.errors import Refused
 class _Machine:
     """`state`: booting, up, ending, stopped, halted or dead; `job` runs while not empty.
 
-    A machine that ends by itself says how (`fate`) before its last process is gone.
+    A machine that ends by itself reports how (`fate`) before its last process is gone.
     """
 
     spec: BootSpec
@@ -33,10 +33,10 @@ class _Machine:
 class Machines:
     """Real small machines below `directory`; implements `MachineHost`. Thread-safe.
 
-    `extra_ro_binds` are directories of the host that every machine sees, read-only, at their own
-    paths. Who listens at `ssh_door` is asked of every command (`machines.door`). What a machine
-    writes stays in its own disk, `instances/<id>/disk`; images are `images/<id>/disk`. Machines
-    end with this object's process, however it ends; disks stay.
+    Every machine sees `extra_ro_binds`, directories of the host, read-only, at their own paths. The
+    server at `ssh_door` is asked about every command (`machines.ssh.command_hook`). A machine
+    writes only to its own disk, `instances/<id>/disk`; images are `images/<id>/disk`. Machines end
+    with this object's process, however it ends; disks stay.
 
     Raises Refused where the system allows no user namespaces.
     """
@@ -66,7 +66,7 @@ class Machines:
     # Images
 
     def create_base_image(self, image_id: str) -> None:
-        """Build the image of a bare machine; nothing where it exists. Raises OSError."""
+        """Build the image of a bare machine, unless it exists. Raises OSError."""
         if not self.has_image(image_id):
             self._image(image_id).mkdir()
             base_image.build(self._image(image_id) / "disk", self._login, self._links)
@@ -122,7 +122,7 @@ class Machines:
                 self._boot(instance_id)
 
     def set_user_data(self, instance_id: str, user_data: bytes) -> None:
-        """What the next boot reads as user data (EC2's ModifyInstanceAttribute)."""
+        """Set the user data of the next boot (EC2's ModifyInstanceAttribute)."""
         with self._link.lock:
             machine = self._known(instance_id)
             machine.spec = replace(machine.spec, user_data=user_data)
@@ -160,10 +160,10 @@ class Machines:
             self._discard(*dropped)
 
     def shutdown(self) -> None:
-        """End every machine and the zygote, and wait for it. Harmless twice."""
+        """End every machine and the fork server, and wait for it. Idempotent."""
         self._link.close()
 
-    # How
+    # Implementation
 
     def _home(self, spec: BootSpec) -> Path:
         return self._directory / "instances" / _safe(spec.instance_id)
@@ -172,7 +172,7 @@ class Machines:
         return self._directory / "images" / _safe(image_id)
 
     def _left_over(self) -> list[Path]:
-        """What an earlier host did not get to finish: its machines, and half images."""
+        """What an earlier host did not finish: its machines, and partial images."""
         images = (self._directory / "images").iterdir()
         half = [path for path in images if not (path / "disk").is_dir()]
         return [*(self._directory / "instances").iterdir(), *half]
@@ -204,7 +204,7 @@ class Machines:
         self._link.begin(machine.job, {"op": "boot", "orders": messages.orders_to_json(orders)})
 
     def _discard(self, *paths: Path) -> None:
-        """Out of the way at once, removed in the background."""
+        """Rename the paths at once; remove them in the background."""
         moved = []
         for path in paths:
             target = self._directory / "trash" / f"{path.name}-{os.getpid()}-{next(self._numbers)}"
@@ -219,12 +219,12 @@ class Machines:
             self._link.begin(f"remove#{next(self._numbers)}", message)
 
     def _jobs(self) -> list[str]:
-        """Everything that runs, save what is only being removed."""
+        """All running jobs, except mere removals."""
         images = (self._directory / "images").iterdir()
         copies = [_copying(path.name) for path in images]
         return copies + [machine.job for machine in self._machines.values()]
 
-    # What the link tells, with the lock held
+    # Reports of the fork server, with the lock held
 
     def _said(self, instance_id: str, word: str) -> None:
         machine = self._machines.get(instance_id)
@@ -250,7 +250,7 @@ class Machines:
 
 
 def _safe(name: str) -> str:
-    """A name that comes from a request, as one file name. Raises Refused."""
+    """A name from a request, as one file name. Raises Refused."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*", name):
         raise Refused(f"{name!r} is no id")
     return name

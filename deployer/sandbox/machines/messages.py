@@ -1,4 +1,4 @@
-"""What the host, the zygote and the machines say to one another: small JSON messages."""
+"""The messages between the host, the fork server and the machines: small JSON objects."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 
 from deployer.sandbox.machine_host import BootSpec
 
-# A request carries the user data (EC2: 16 KiB, base64) and keys; far below a packet's limit.
+# A request holds the user data (EC2: 16 KiB, base64) and keys; far below a packet's limit.
 _LARGEST = 1 << 18
 
 
 @dataclass(frozen=True)
 class Orders:
-    """Everything a machine's process must know to boot; paths are the host's.
+    """Everything that a machine's process must know to boot; paths are the host's.
 
     `image` is the disk to copy first; empty where the machine boots from its own.
     """
@@ -43,7 +43,7 @@ class Orders:
 
     @property
     def console(self) -> Path:
-        """Where the console output goes."""
+        """The file of the console output."""
         return Path(self.home, "console")
 
 
@@ -75,12 +75,12 @@ def orders_from_json(data: dict[str, Any]) -> Orders:
 
 
 def send(sock: socket.socket, message: dict[str, Any]) -> None:
-    """One message, whole or not at all. Raises OSError."""
+    """Send one message atomically. Raises OSError."""
     sock.send(json.dumps(message).encode())
 
 
 def receive(sock: socket.socket) -> dict[str, Any] | None:
-    """The next message; None when the other side is gone. Raises OSError."""
+    """The next message; None when the peer has closed. Raises OSError."""
     data = sock.recv(_LARGEST)
     if not data:
         return None
@@ -89,7 +89,7 @@ def receive(sock: socket.socket) -> dict[str, Any] | None:
 
 
 def pair() -> tuple[socket.socket, socket.socket]:
-    """Two connected sockets that keep messages apart."""
+    """Two connected sockets that preserve message boundaries."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     for end in (ours, theirs):
         end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * _LARGEST)

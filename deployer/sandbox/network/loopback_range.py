@@ -1,8 +1,8 @@
-"""A loopback range of one's own for every sandbox: 127.N.0.0/16, N from 64 to 250.
+"""A separate loopback range for every sandbox: 127.N.0.0/16, N from 64 to 250.
 
-Claimed by binding a guard port at the range's last address: atomic, seen by every user of the
-host, and given back by the kernel however the daemon ends. A range in which anything else listens
-(a machine that outlived its sandbox, another program) is passed over.
+Claimed by binding a guard port at the range's last address: atomic, visible to every user of the
+host, and released by the kernel however the daemon ends. A range with any other listener (a machine
+that outlived its sandbox, another program) is skipped.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ class Network:
 
     @property
     def cidr(self) -> str:
-        """The range as a VPC's block."""
+        """The range as a VPC's CIDR block."""
         return f"127.{self.number}.0.0/16"
 
     @property
     def database_host(self) -> str:
-        """Where PostgreSQL listens."""
+        """The address of PostgreSQL."""
         return f"127.{self.number}.250.9"
 
     @property
     def dns_host(self) -> str:
-        """Where DNS questions are answered."""
+        """The address of the name server."""
         return f"127.{self.number}.250.53"
 
     @property
     def door(self) -> str:
-        """The URL of the daemon's own door, which is the guard port."""
+        """The URL of the daemon's control server, which uses the guard port."""
         return f"http://127.{self.number}.255.254:{GUARD_PORT}"
 
 
@@ -66,8 +66,8 @@ def claim() -> Network:
 def _bind(host: str) -> socket.socket | None:
     guard = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
-        # Linux: lets a range be claimed again while old connections linger, never while
-        # somebody listens.
+        # Linux: allows a range to be claimed again while old connections linger, never while a
+        # listener exists.
         guard.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         guard.bind((host, GUARD_PORT))
         guard.listen(32)
@@ -78,7 +78,7 @@ def _bind(host: str) -> socket.socket | None:
 
 
 def _listening() -> set[int]:
-    """The N of every 127.N.x.y on which somebody listens, whoever it is."""
+    """The N of every 127.N.x.y that has any listener."""
     if not sys.platform.startswith("linux"):
         return set()
     found = set()

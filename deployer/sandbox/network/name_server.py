@@ -1,7 +1,7 @@
-"""Answers DNS questions from the sandbox's Route 53, so that clients find the service as real ones.
+"""Answers DNS queries from the sandbox's Route 53, so that clients resolve the service normally.
 
-It reads the zones in memory, not through the API: a question must not use up a fault that was
-set for somebody's call.
+It reads the zones in memory, not through the API: a query must not consume a fault that was set for
+an API call.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PORT = 5353
 
 @dataclass(frozen=True)
 class Record:
-    """A record set as Route 53 keeps it: absolute name with its dot, values in zone file form."""
+    """A record set in Route 53's form: absolute name with its dot, values in zone file form."""
 
     name: str
     type: str
@@ -37,11 +37,11 @@ class Zone:
 
 
 Zones = Callable[[], Iterable[Zone]]
-"""The zones as they are now."""
+"""Returns the present zones."""
 
 
 def answer(zones: Iterable[Zone], name: str, kind: str) -> tuple[int, list[Record]]:
-    """The response code and the records that answer a question for `name` (any case) and type."""
+    """The response code and the records for a query of `name` (any case) and type."""
     wanted = name.lower().rstrip(".") + "."
     holding = [z for z in zones if wanted == z.name or wanted.endswith("." + z.name)]
     if not holding:
@@ -95,7 +95,7 @@ class _Resolver:
 
 
 def resolve(host: str, name: str, kind: str = "A", port: int = PORT) -> list[tuple[str, int]]:
-    """Ask the name server at `host`: (value, TTL) of each answer.
+    """Query the name server at `host`: (value, TTL) of each answer.
 
     Raises OSError if it does not answer within 2 s.
     """

@@ -1,9 +1,9 @@
-"""Carries TCP connections from the machines' public addresses to their private ones.
+"""Forwards TCP connections from the machines' public addresses to their private ones.
 
-A machine listens on its private loopback address alone, so something must stand at the public one:
-here one thread with an event loop, begun with the first route and ended with the last, so that a
-sandbox without public addresses pays nothing. As with any forwarder a client is connected before
-the machine is asked; what the machine refuses the client sees as a reset.
+A machine listens on its private loopback address only, so the public one needs a forwarder: one
+thread with an event loop, started with the first route and ended with the last, so that a sandbox
+without public addresses pays nothing. As with any forwarder a client is connected before the
+machine is; if the machine refuses, the client sees a reset.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class _Gate:
-    """A route that is open, and who is under way through it."""
+    """An open route, and its connections."""
 
     route: Route
     listener: socket.socket
     under_way: set[Task[None]] = field(default_factory=set)
 
     def let_in(self) -> None:
-        """Take a client that stands at the door; from this moment on it is on the list."""
+        """Accept a waiting client; from now on its connection is tracked."""
         try:
             client, _ = self.listener.accept()
         except OSError:
-            return  # it has gone away again
+            return  # the client has disconnected
         task = asyncio.create_task(_carry(self.route, client))
         self.under_way.add(task)
         task.add_done_callback(lambda one: self._ended(one, client))
@@ -63,9 +63,10 @@ class Forwarders:
         self._thread: threading.Thread | None = None
 
     def follow(self, routes: frozenset[Route]) -> None:
-        """Close the routes that are no more, with their connections, and open the new ones.
+        """Close the removed routes with their connections, and open the new ones.
 
-        One that cannot be opened (an ordinary user and a port below 1024) is logged, and left out.
+        A route that cannot be opened (an ordinary user and a port below 1024) is logged and
+        skipped.
         """
         with self._lock:
             if routes != self._routes:
@@ -75,7 +76,7 @@ class Forwarders:
                 self._end_loop()
 
     def close(self) -> None:
-        """Close every route and end the thread. Harmless twice."""
+        """Close every route and end the thread. Idempotent."""
         self.follow(frozenset())
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
@@ -96,7 +97,7 @@ class Forwarders:
         self._loop = self._thread = None
 
     async def _change(self, routes: frozenset[Route]) -> None:
-        # First what goes: an address may be another machine's in the same moment.
+        # Removals first: an address may be assigned to another machine in the same call.
         for route in set(self._gates) - routes:
             await _close(self._gates.pop(route))
         for route in sorted(routes - self._routes):
@@ -123,7 +124,7 @@ async def _close(gate: _Gate) -> None:
 
 
 async def _carry(route: Route, client: socket.socket) -> None:
-    """Both ways until both have ended; a side that breaks breaks the other."""
+    """Copy both ways until both have ended; an error on one side aborts the other."""
     with socket.socket() as machine:
         for one in (client, machine):
             one.setblocking(False)
@@ -138,6 +139,6 @@ async def _copy(here: socket.socket, there: socket.socket) -> None:
     loop = asyncio.get_running_loop()
     while data := await loop.sock_recv(here, CHUNK):
         await loop.sock_sendall(there, data)
-    # What one side has ended the other sees end, and may go on sending itself.
+    # When one side has ended, the other sees end of file, and may still send.
     with contextlib.suppress(OSError):
         there.shutdown(socket.SHUT_WR)

@@ -1,6 +1,6 @@
-"""The company's roles and databases on the sandbox's server, and their way back to the first day.
+"""The company's roles and databases on the sandbox's server, and their restoration.
 
-As on RDS, `admin` is no superuser: it may create databases and roles, and acts on the services'
+As on RDS, `admin` is not a superuser: it may create databases and roles, and acts on the services'
 databases through its membership in their roles.
 """
 
@@ -22,25 +22,25 @@ _SYSTEM = ("postgres", "template0", "template1")
 
 @dataclass(frozen=True)
 class Databases:
-    """The databases of `services` (each of its own name, owned by the role of that name)."""
+    """The databases of `services`, each named after its service and owned by its role."""
 
     server: Postgres
     services: tuple[str, ...]
     _salt: str = field(default_factory=lambda: secrets.token_hex(8))
 
     def login(self, role: str) -> Login:
-        """The way in of `admin` or of a service's role; the same as long as the sandbox lives."""
+        """The login of `admin` or of a service's role; constant for the life of the sandbox."""
         return Login(self.server.superuser.host, role, f"{role}-{self._salt}")
 
     def create(self) -> None:
-        """Make the roles, and an empty database for every service."""
+        """Create the roles, and an empty database for every service."""
         with self.server.connect() as session:
             self._write_roles(session)
             for service in self.services:
                 _run(session, "CREATE DATABASE {} OWNER {}", service, service)
 
     def remember(self) -> None:
-        """Keep what the databases hold now as their first day. Nobody may be connected."""
+        """Save the databases' present content as their initial state. Requires no open session."""
         with self.server.connect() as session:
             for service in self.services:
                 template = service + _TEMPLATE_SUFFIX
@@ -52,7 +52,7 @@ class Databases:
                 )
 
     def restore(self) -> None:
-        """Bring the first day back: its databases, its roles, and nothing else."""
+        """Restore exactly the initial databases and roles."""
         with self.server.connect() as session:
             for database in self._strays(session):
                 _run(session, "DROP DATABASE {} WITH (FORCE)", database)
@@ -69,7 +69,7 @@ class Databases:
                 )
 
     def names(self) -> list[str]:
-        """Every database but the server's own and our templates, sorted."""
+        """Every database except the server's own and our templates, sorted."""
         with self.server.connect() as session:
             return self._strays(session)
 
@@ -95,7 +95,7 @@ class Databases:
         _grant_admin(session, self.services)
 
     def _allow(self, session: psycopg.Connection, role: str) -> None:
-        """Attributes and password, whatever somebody made of them."""
+        """Reset attributes and password, whatever they were changed to."""
         may = "CREATEDB CREATEROLE" if role == ADMIN else "NOCREATEDB NOCREATEROLE"
         statement = sql.SQL(
             "ALTER ROLE {} LOGIN INHERIT NOSUPERUSER NOREPLICATION NOBYPASSRLS {} "
@@ -106,7 +106,7 @@ class Databases:
 
 
 def _grant_admin(session: psycopg.Connection, services: Iterable[str]) -> None:
-    """What RDS gives its master user: see and end sessions, act as the roles it created."""
+    """The rights that RDS gives its master user: see and end sessions, act as created roles."""
     for predefined in ("pg_signal_backend", "pg_monitor", "pg_read_all_stats"):
         _run(session, "GRANT {} TO {}", predefined, ADMIN)
     for service in services:

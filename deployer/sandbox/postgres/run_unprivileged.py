@@ -1,9 +1,9 @@
-"""Runs one command as an ordinary user where we are root: PostgreSQL refuses to run as uid 0.
+"""Runs a command as an ordinary user where we are root: PostgreSQL refuses to run as uid 0.
 
-Run as a script (`python -I unroot.py DATA_DIR COMMAND…`), in a fresh process without threads.
-First choice is a user namespace: files stay ours, and nothing needs to be readable by another
-uid. Where namespaces are not to be had (many containers) we become `nobody`, holding on to the
-one capability that lets it reach files below root's own directories.
+Run as a script (`python -I run_unprivileged.py DATA_DIR COMMAND…`), in a new process without
+threads. First choice is a user namespace: files stay ours, and no other uid needs read access.
+Where namespaces are forbidden (many containers) the process becomes `nobody` and keeps the one
+capability with which it can reach files below root's own directories.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def _enter_user_namespace() -> bool:
 
 
 def as_nobody(data: str, command: list[str]) -> list[str]:
-    """Give `data` to nobody; the command that runs `command` as nobody, reaching every file."""
+    """Give `data` to nobody; returns the command line that runs `command` as nobody."""
     os.chown(data, _NOBODY, _NOBODY)
     uid = [f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups"]
     reach = ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
@@ -43,13 +43,13 @@ def as_nobody(data: str, command: list[str]) -> list[str]:
 
 
 def _die_with_parent() -> None:
-    """A killed sandbox takes its server along. After the namespace: changing uid clears it."""
+    """A killed sandbox takes its server down. After the namespace: changing uid clears it."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, _SIGQUIT, 0, 0, 0)
 
 
 def main() -> None:
-    """Replace this process by the command, as whom it may run."""
+    """Replace this process by the command, as the chosen user."""
     data, *command = sys.argv[1:]
     if os.geteuid() == 0 and not _enter_user_namespace():
         command = as_nobody(data, command)

@@ -1,7 +1,7 @@
 """A real PostgreSQL 18 for the sandbox, from the binaries of a wheel.
 
-Only the binaries: the wheel's own Python API, run as root, adds a system user and opens every
-directory up to `/` to everybody.
+Only the binaries: the wheel's own Python API, run as root, adds a system user and makes every
+directory up to `/` accessible to all users.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _ACCESS = "host all all 127.0.0.0/8 scram-sha-256\n"
 _START_SECONDS = 30.0
 _STOP_SECONDS = 10.0
 
-# No power cut can hurt a sandbox, so nothing is flushed (fsync and friends), and its passwords are
-# long and random, so guessing one need not be slow (scram_iterations, which every new session pays
-# for at both ends); the rest keeps it small: 44 MB of memory instead of 149.
+# A sandbox need not survive a power cut, so nothing is flushed (fsync and similar); its passwords
+# are long and random, so password hashing need not be slow (scram_iterations, which costs time in
+# every new session at both ends); the rest keeps it small: 44 MB of memory instead of 149.
 _SETTINGS = {
     "fsync": "off",
     "full_page_writes": "off",
@@ -53,7 +53,7 @@ _SETTINGS = {
 
 @dataclass(frozen=True)
 class Login:
-    """A role's way in; `url()` holds the password."""
+    """A role's login; `url()` contains the password."""
 
     host: str
     role: str
@@ -66,7 +66,7 @@ class Login:
 
 
 def install_directory() -> Path:
-    """Where the wheel keeps PostgreSQL 18: `bin`, `lib`, `share`.
+    """The wheel's directory of PostgreSQL 18: `bin`, `lib`, `share`.
 
     Raises DatabaseError if the wheel is not installed.
     """
@@ -82,8 +82,8 @@ def install_directory() -> Path:
 class Postgres:
     """One server with its data below `directory`, at `host`:5432.
 
-    `begin` and `start` must be called by the thread that lives as long as the server (the main
-    one): Linux ends the server when the thread that started it is gone.
+    Call `begin` and `start` from a thread that lives as long as the server (the main one): Linux
+    kills the server when the thread that started it ends.
     """
 
     def __init__(self, directory: Path, host: str) -> None:
@@ -101,7 +101,7 @@ class Postgres:
         return self._server.pid if self._server else 0
 
     def begin(self) -> None:
-        """Begin to initialise the data directory, in the background."""
+        """Start to initialise the data directory, in the background."""
         self._data.mkdir(mode=0o700, parents=True)
         secret = self._directory / "superuser"
         secret.touch(mode=0o600)
@@ -112,7 +112,7 @@ class Postgres:
         self._initdb = self._run("initdb", *arguments)
 
     def start(self) -> None:
-        """Wait for the initialisation, start the server, return when it takes connections.
+        """Wait for the initialisation, start the server, return when it accepts connections.
 
         Raises DatabaseError with the end of the server's log.
         """
@@ -125,7 +125,7 @@ class Postgres:
         self._await_connections(self._server)
 
     def stop(self) -> None:
-        """End the server and every session. Harmless twice."""
+        """End the server and every session. Idempotent."""
         for process in (self._initdb, self._server):
             if process is not None and process.poll() is None:
                 process.send_signal(signal.SIGINT)  # PostgreSQL's "fast" shutdown
@@ -136,7 +136,7 @@ class Postgres:
                     process.wait(_STOP_SECONDS)
 
     def connect(self, database: str = "postgres") -> psycopg.Connection:
-        """A superuser session with autocommit, for what an operator of the server does."""
+        """A superuser session with autocommit, for the operator's tasks."""
         url = self.superuser.url(database)
         return psycopg.connect(url, autocommit=True, connect_timeout=5)
 

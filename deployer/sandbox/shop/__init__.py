@@ -1,6 +1,6 @@
 """The demo service: a small but real web shop, in several versions, good and broken.
 
-`tree/` is v1.4.2; `changes/` holds what each later version changed.
+`tree/` is v1.4.2; `changes/` holds the changed files of each later version.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ FIRST = "v1.4.2"
 LATER = ("v1.5.0", "v1.6.0", "v1.7.0")
 VERSIONS = (FIRST, *LATER)
 
-# A line in a file of the tree, by what it breaks.
+# A line in a file of the tree, by the step that it breaks.
 _BREAKS: Mapping[str, tuple[str, str]] = {
     "install": (
         "bin/install",
@@ -42,7 +42,7 @@ BROKEN = tuple(_BREAKS)
 
 @dataclass(frozen=True)
 class Tree:
-    """The files of one version: their contents by path below the top."""
+    """The files of one version: their contents by path below the root."""
 
     version: str
     files: Mapping[str, bytes]
@@ -130,7 +130,7 @@ def _file(path: str, content: bytes) -> bytes:
 
 
 def _git(directory: Path, *arguments: str, stdin: bytes = b"") -> None:
-    """Git without anybody's own configuration."""
+    """Run git without any user's configuration."""
     plain = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
     try:
         subprocess.run(

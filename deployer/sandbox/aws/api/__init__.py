@@ -1,1 +1,1 @@
-"""The grammar of the EC2 API: ids, filters, pages, errors."""
+"""The common syntax of the EC2 API: ids, filters, pages, errors."""

@@ -1,4 +1,4 @@
-"""Errors in AWS's words; moto serialises them in the protocol of the service."""
+"""AWS's errors; moto serialises them in the protocol of the service."""
 
 from __future__ import annotations
 
@@ -43,5 +43,5 @@ def bad_batch(messages: list[str]) -> Route53ClientError:
 
 
 def dns_error(code: str, message: str) -> Route53ClientError:
-    """A Route 53 client error; its HTTP status is the model's."""
+    """A Route 53 client error; its HTTP status comes from the API model."""
     return Route53ClientError(code, message)

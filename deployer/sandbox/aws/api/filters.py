@@ -1,4 +1,4 @@
-"""EC2 filters as AWS reads them: `*` and `?`, any of the values, all of the filters.
+"""EC2 filters with AWS's semantics: `*` and `?`, any of the values, all of the filters.
 
 An unknown filter is an error: a sweeper whose filter is ignored would see the whole account.
 Source: EC2 User Guide, "Filter"; DescribeInstances; error FilterLimitExceeded.
@@ -25,7 +25,7 @@ def read_filters(raw: Iterable[Mapping[str, Any]]) -> Filters:
     """The request's filters.
 
     Raises:
-        EC2ClientError: a filter without name or values, or more than AWS takes.
+        EC2ClientError: a filter without name or values, or more filters than AWS allows.
     """
     found: Filters = []
     for item in raw:
@@ -42,10 +42,10 @@ def read_filters(raw: Iterable[Mapping[str, Any]]) -> Filters:
 
 
 def select(things: Iterable[T], filters: Filters, known: Mapping[str, Getter]) -> list[T]:
-    """The things that pass every filter.
+    """The items that match every filter.
 
     Raises:
-        EC2ClientError: InvalidParameterValue for a filter that is not known.
+        EC2ClientError: InvalidParameterValue for an unknown filter.
     """
     tests = [_test(name, values, known) for name, values in filters]
     return [thing for thing in things if all(test(thing) for test in tests)]
@@ -89,7 +89,7 @@ def _texts(value: Any) -> list[str]:
 
 @lru_cache(maxsize=1024)
 def matcher(values: tuple[str, ...]) -> Callable[[str], bool]:
-    r"""Tells whether a text is one of the values, which may hold `*` and `?` (`\*` is a star)."""
+    r"""A function that tests a text against the values, with `*` and `?` (`\*` is a star)."""
     plain = frozenset(v for v in values if not re.search(r"[*?\\]", v))
     patterns = [re.compile(_regex(v), re.DOTALL) for v in values if v not in plain]
     return lambda text: text in plain or any(p.fullmatch(text) for p in patterns)

@@ -1,4 +1,4 @@
-"""Resource ids: their form, and AWS's words for one that is malformed or unknown."""
+"""Resource ids: their format, and AWS's errors for malformed or unknown ones."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def unknown(words: IdWords, ids: Iterable[str]) -> EC2ClientError:
 
 
 def find_all(words: IdWords, ids: list[str], known: Mapping[str, Any]) -> list[Any]:
-    """The things of these ids: all of them, or an error, so that one bad id fails the call.
+    """The resources with these ids: all of them, or an error, so that one bad id fails the call.
 
     Raises:
         EC2ClientError: an id is malformed or unknown, or there are too many.

@@ -1,7 +1,6 @@
-"""Pages with a NextToken that stays right while things are made and deleted in between.
+"""Pages with a NextToken that stays valid while resources are created and deleted.
 
-A token names the last item handed out, by its place in an order that never changes, and not a
-position in a list.
+A token names the last returned item by its key in a fixed order, not by its position in a list.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Page:
-    """What a request says about its page: size (None: not given) and where it goes on."""
+    """A request's page parameters: size (None: not given) and start."""
 
     size: int | None
     token: str | None
@@ -49,7 +48,7 @@ def cut(
     """The page's part of `things`, sorted by `order`, and the token of the next page, if any.
 
     Raises:
-        EC2ClientError: InvalidParameterValue for a token that is none of ours.
+        EC2ClientError: InvalidParameterValue for a token that this API did not issue.
     """
     start = 0
     if page.token is not None:

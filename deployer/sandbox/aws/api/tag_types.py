@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, get_prefix
 
-# Where moto's name is not AWS's.
+# Types for which moto's name differs from AWS's.
 _OURS = {
     "vpc-elastic-ip": "elastic-ip",
     "nat-gateway": "natgateway",

@@ -1,1 +1,1 @@
-"""The other EC2 resources, and how each kind is listed."""
+"""The other EC2 resources, and the listing of every kind."""

@@ -1,7 +1,7 @@
-"""Security groups and key pairs: who is let in, and what moto misses about them.
+"""Security groups and key pairs, with the checks that moto lacks.
 
 Sources: DescribeSecurityGroups; DeleteSecurityGroup (DependencyViolation); DescribeKeyPairs;
-DeleteKeyPair (by name or by id; harmless when it is gone).
+DeleteKeyPair (by name or by id; no error if it does not exist).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class AccessActions(Ec2Base):
     """Security groups and key pairs."""
 
     def describe_security_groups(self) -> ActionResult:
-        """moto's, with an unknown filter refused."""
+        """Like moto's, but an unknown filter is refused."""
         self.filters()
         self.error_on_dryrun()
         try:
@@ -35,7 +35,7 @@ class AccessActions(Ec2Base):
         return answer
 
     def delete_security_group(self) -> ActionResult:
-        """Only one that no interface is in."""
+        """Refused while an interface uses the group."""
         group_id = self._get_param("GroupId")
         for interface in self.ec2_backend.enis.values():
             if any(group.id == group_id for group in interface.group_set):
@@ -61,7 +61,7 @@ class AccessActions(Ec2Base):
         return ActionResult({"KeyPairs": [_shown(pair, public) for pair in found]})
 
     def delete_key_pair(self) -> ActionResult:
-        """By name or id; what is not there is deleted already."""
+        """By name or id; no error if it does not exist."""
         name, pair_id = self._get_param("KeyName"), self._get_param("KeyPairId")
         if not name and not pair_id:
             raise missing("KeyName")

@@ -1,7 +1,7 @@
-"""EC2 as AWS has it: our actions in front of moto's.
+"""EC2 with AWS's behaviour: our actions take precedence over moto's.
 
-Each mixin replaces what moto is lax about; whatever is not here is moto's. Every request first
-brings the states of machines and images up to date, so that an answer is never older than it.
+Each mixin replaces actions that moto implements too loosely; all others are moto's. Every request
+first updates the states of machines and images, so that no answer shows an outdated state.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from deployer.sandbox.aws.launch.run_instances import LaunchActions
 from deployer.sandbox.aws.state.state_transitions import bring_up_to_date
 from deployer.sandbox.aws.state.tags import TagActions
 
-# These check DryRun themselves, after they have checked the rest; for all others we do.
+# These check DryRun themselves, after all other checks; for the others it is checked here.
 _OURS = (
     AccessActions,
     AttributeActions,
@@ -46,7 +46,7 @@ _OURS = (
 
 
 class StrictEc2(*_OURS, EC2Response):  # type: ignore[misc]
-    """moto's EC2 with the actions of `_OURS` before its own."""
+    """moto's EC2, where the actions of `_OURS` take precedence."""
 
     def _dispatch(self, request: Any, full_url: str | None = None, headers: Any = None) -> Any:
         try:
@@ -76,13 +76,13 @@ class StrictEc2(*_OURS, EC2Response):  # type: ignore[misc]
             return self._refuse(bad_value(f"The filter is invalid ({gap})"))
 
     def _dry_run_of_moto(self) -> None:
-        """moto carries out many an action in spite of DryRun."""
+        """moto executes many actions in spite of DryRun."""
         name = self._snake_action()
         if not any(name in vars(mixin) for mixin in _OURS):
             self.error_on_dryrun()
 
     def _changes_groups(self) -> bool:
-        """Whether what is let in may be another than before: rules, or who has which group."""
+        """Whether the action may change what is let in: group rules, or an interface's groups."""
         name = self._snake_action()
         return not name.startswith("describe") and ("security_group" in name or "attribute" in name)
 

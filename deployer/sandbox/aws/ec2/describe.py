@@ -1,4 +1,4 @@
-"""The lists: ids, filters, pages and visibility, the same for every kind.
+"""The Describe actions: ids, filters, pages and visibility, the same for every kind.
 
 Sources: DescribeInstances, DescribeVolumes, DescribeNetworkInterfaces, DescribeImages,
 DescribeSnapshots, DescribeAddresses; EC2 Developer Guide, "Eventual consistency".
@@ -29,11 +29,11 @@ from deployer.sandbox.aws.ec2.listed_kinds import (
 from deployer.sandbox.aws.state.base import Ec2Base
 
 MANY = 1000
-"""From so many things on a list is kept while a client pages through it."""
+"""From this number of resources on a list is cached while a client pages through it."""
 
 
 def _named(kind: Kind, filters: Filters, known: Mapping[str, Any]) -> Iterable[Any]:
-    """The things that a filter on ids names, found by their ids; all where there is no such one."""
+    """The resources that a filter on ids names; all resources where there is no such filter."""
     for name, values in filters:
         if name == kind.id_filter and not any(sign in one for one in values for sign in "*?\\"):
             return [known[one] for one in dict.fromkeys(values) if one in known]
@@ -49,7 +49,7 @@ class DescribeActions(Ec2Base):
         return ActionResult({"Reservations": self._reservations(found), "NextToken": token})
 
     def describe_instance_status(self) -> ActionResult:
-        """Running instances alone, unless all are asked for."""
+        """Running instances only, unless all are requested."""
         found, token = self._list(STATUSES, self.region_books.instances)
         if not self._get_param("IncludeAllInstances", False):
             found = [instance for instance in found if instance.state == "running"]
@@ -66,17 +66,17 @@ class DescribeActions(Ec2Base):
         return ActionResult({"NetworkInterfaces": found, "NextToken": token})
 
     def describe_snapshots(self) -> ActionResult:
-        """Snapshots of the owners asked for; there are none but our own."""
+        """Snapshots of the requested owners; all belong to this account."""
         found, token = self._list(SNAPSHOTS, self._owned(self.ec2_backend.snapshots, "OwnerIds"))
         return ActionResult({"Snapshots": found, "NextToken": token})
 
     def describe_images(self) -> ActionResult:
-        """Images of the owners asked for; there are none but our own."""
+        """Images of the requested owners; all belong to this account."""
         found, token = self._list(IMAGES, self._owned(self.ec2_backend.amis, "Owners"))
         return ActionResult({"Images": found, "NextToken": token})
 
     def describe_addresses(self) -> ActionResult:
-        """Elastic IPs; AWS has no pages for them."""
+        """Elastic IPs; AWS does not page them."""
         known = {address.allocation_id: address for address in self.ec2_backend.addresses}
         wanted = self.ids("AllocationIds")
         found = find_all(ADDRESS, wanted, known) if wanted else list(known.values())
@@ -103,7 +103,7 @@ class DescribeActions(Ec2Base):
         return self.cloud.births.order(thing.id)
 
     def _matching(self, kind: Kind, filters: Filters, known: Mapping[str, Any]) -> list[Any]:
-        """What passes the filters, in the order of births."""
+        """The resources that match the filters, in order of creation."""
 
         def make() -> list[Any]:
             found = self._visible(_named(kind, filters, known))
@@ -132,7 +132,7 @@ class DescribeActions(Ec2Base):
         return {}
 
     def _reservations(self, instances: list[Any]) -> list[Any]:
-        """Copies of the reservations with no other instances than these."""
+        """Copies of the reservations, reduced to these instances."""
         wanted = {instance.id for instance in instances}
         shown = []
         for reservation in self._reservations_of(instances):

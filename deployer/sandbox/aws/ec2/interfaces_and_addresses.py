@@ -1,4 +1,4 @@
-"""Network interfaces and Elastic IPs: who still uses them.
+"""Network interfaces and Elastic IPs, with checks that they are not in use.
 
 Sources: CreateNetworkInterface; DeleteNetworkInterface; ReleaseAddress (InvalidIPAddress.InUse
 while associated).
@@ -19,10 +19,10 @@ from deployer.sandbox.aws.state.termination import drop_interface
 
 
 class NetworkActions(Ec2Base):
-    """Interfaces and addresses, where moto lets go of what is in use."""
+    """Interfaces and addresses; moto deletes them even while in use."""
 
     def create_network_interface(self) -> ActionResult:
-        """An interface with a free address of its subnet, born with its tags."""
+        """An interface with a free address of its subnet, created with its tags."""
         tags = self._tags_for("network-interface")
         subnet = self._named_subnet(self._get_param("SubnetId"))
         given = self._get_param("PrivateIpAddress")
@@ -42,7 +42,7 @@ class NetworkActions(Ec2Base):
         return ActionResult({"NetworkInterface": made})
 
     def delete_network_interface(self) -> ActionResult:
-        """Only one that no instance has."""
+        """Refused while an instance has it."""
         interface = self._named_interface()
         if interface.instance is not None:
             text = f"Network interface '{interface.id}' is currently in use."
@@ -52,7 +52,7 @@ class NetworkActions(Ec2Base):
         return EmptyResult()
 
     def modify_network_interface_attribute(self) -> ActionResult:
-        """DeleteOnTermination of an attachment, which moto leaves out; the rest is moto's."""
+        """DeleteOnTermination of an attachment, which moto lacks; the rest is moto's."""
         attachment = self._get_param("Attachment") or {}
         if "DeleteOnTermination" not in attachment:
             answer: ActionResult = super().modify_network_interface_attribute()  # type: ignore[misc]
@@ -66,7 +66,7 @@ class NetworkActions(Ec2Base):
         return EmptyResult()
 
     def allocate_address(self) -> ActionResult:
-        """An Elastic IP, born with its tags."""
+        """An Elastic IP, created with its tags."""
         tags = self._tags_for("elastic-ip")
         answer: Any = super().allocate_address()  # type: ignore[misc]
         allocation_id = answer.result["AllocationId"]
@@ -75,12 +75,12 @@ class NetworkActions(Ec2Base):
         put_tags(self.region_books, allocation_id, tags)
         if not self._get_param("Address"):
             [made] = self.ec2_backend.address_by_allocation([allocation_id])
-            # From the pool, where traffic to it can be carried, and not moto's random one.
+            # From the pool, where traffic can be forwarded, instead of moto's random address.
             answer.result["PublicIp"] = made.public_ip = self.cloud.public.take()
         return ActionResult(answer.result)
 
     def release_address(self) -> ActionResult:
-        """Only one that is associated with nothing."""
+        """Refused while it is associated."""
         allocation_id = self._get_param("AllocationId")
         if not allocation_id:
             raise missing("AllocationId")

@@ -1,6 +1,6 @@
-"""Key pairs and launch templates: found by id, filter and tag, as they are now.
+"""Key pairs and launch templates: found by id, filter and current tags.
 
-Sources: CreateKeyPair, DescribeKeyPairs, DeleteKeyPair (by id too; one that is gone is no error);
+Sources: CreateKeyPair, DescribeKeyPairs, DeleteKeyPair (by id too; no error if it does not exist);
 CreateLaunchTemplate, DescribeLaunchTemplates (at most 200 a page; its filters), and
 DeleteLaunchTemplate (InvalidLaunchTemplateId.NotFound).
 """
@@ -31,18 +31,18 @@ _TEMPLATE_FILTERS: dict[str, Getter] = {
 
 
 class NamedActions(Ec2Base):
-    """What is told apart by a name, and born with its tags."""
+    """Resources with a unique name, created with their tags."""
 
     def create_key_pair(self) -> ActionResult:
-        """A new one; its private half is in the answer alone."""
+        """A new key pair; its private half is only in the answer."""
         return self._born_key(super().create_key_pair)  # type: ignore[misc]
 
     def import_key_pair(self) -> ActionResult:
-        """One whose private half stays with its owner."""
+        """A key pair whose private half stays with its owner."""
         return self._born_key(super().import_key_pair)  # type: ignore[misc]
 
     def describe_key_pairs(self) -> ActionResult:
-        """AWS has no pages for them; by name is moto's."""
+        """AWS does not page them; lookup by name is moto's."""
         if self._get_param("KeyNames"):
             named: ActionResult = super().describe_key_pairs()  # type: ignore[misc]
             return named
@@ -71,7 +71,7 @@ class NamedActions(Ec2Base):
         return ActionResult({"Return": True})
 
     def create_launch_template(self) -> ActionResult:
-        """Tags of the template itself; those of what it launches stand in its data."""
+        """Tags of the template itself; those of launched resources are in its data."""
         tags = self._tags_of("launch-template")
         answer: Any = super().create_launch_template()  # type: ignore[misc]
         made = answer.result["LaunchTemplate"]["LaunchTemplateId"]
@@ -79,7 +79,7 @@ class NamedActions(Ec2Base):
         return ActionResult(answer.result)
 
     def describe_launch_templates(self) -> ActionResult:
-        """By filter and page; by id or name is moto's."""
+        """By filter and page; lookup by id or name is moto's."""
         if self._get_param("LaunchTemplateIds") or self._get_param("LaunchTemplateNames"):
             named: ActionResult = super().describe_launch_templates()  # type: ignore[misc]
             return named

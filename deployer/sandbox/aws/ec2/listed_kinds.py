@@ -1,6 +1,6 @@
-"""The kinds that are listed: parameters, words, and the filters that AWS documents for each.
+"""The listed kinds: parameters, error codes, and the filters that AWS documents for each.
 
-A filter that is not here is refused, as on AWS an unknown one is.
+A filter that is missing here is refused, as AWS refuses an unknown one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from deployer.sandbox.aws.api.ids import (
 
 @dataclass(frozen=True)
 class Kind:
-    """How a kind is listed; `filters` maps a filter's name to what it looks at."""
+    """How a kind is listed; `filters` maps a filter's name to the attribute that it tests."""
 
     words: IdWords
     ids_parameter: str
@@ -33,7 +33,7 @@ class Kind:
 
 
 def _nothing(_: Any) -> None:
-    """What no resource of the sandbox has."""
+    """An attribute that no resource of the sandbox has."""
 
 
 def _blocks(instance: Any) -> list[Any]:
@@ -200,7 +200,7 @@ _ADDRESS_FILTERS: dict[str, Getter] = {
 
 
 def delete_on_termination(volume: Any) -> bool:
-    """Whether an attached volume goes with its instance."""
+    """Whether an attached volume is deleted with its instance."""
     mapping = volume.attachment.instance.block_device_mapping
     return bool(mapping[volume.attachment.device].delete_on_termination)
 

@@ -1,9 +1,9 @@
-"""Regions: which there are, which are enabled, and what happens elsewhere.
+"""Regions: which exist, which are enabled, and the error for the others.
 
-Sources: DescribeRegions (without AllRegions only the regions that are enabled for the account);
-AWS Account Management, "Enable or disable AWS Regions" (those of before March 2019 are enabled
-and cannot be disabled); EC2 API error codes (AuthFailure: "This also happens if you attempt to
-access a Region that is not enabled").
+Sources: DescribeRegions (without AllRegions only the regions that are enabled for the account); AWS
+Account Management, "Enable or disable AWS Regions" (those of before March 2019 are enabled and
+cannot be disabled); EC2 API error codes (AuthFailure: "This also happens if you attempt to access a
+Region that is not enabled").
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ ENABLED = frozenset(
         "us-west-2",
     }
 )
-"""Enabled in every account of ours; all others want an opt-in that nobody gave."""
+"""Enabled in every account; all others need an opt-in, which no account has."""
 
 _FILTERS: dict[str, Getter] = {
     "endpoint": lambda one: one["Endpoint"],
@@ -50,7 +50,7 @@ class RegionActions(Ec2Base):
     """DescribeRegions, and the refusal of every call to a region that is not enabled."""
 
     def describe_regions(self) -> ActionResult:
-        """The enabled ones, or with AllRegions every one; a name that is none is an error."""
+        """The enabled ones, or with AllRegions every one; an unknown name is an error."""
         known = {one.name: _shown(one) for one in self.ec2_backend.regions}
         names = self.ids("RegionNames")
         absent = sorted(set(names) - known.keys())
@@ -64,7 +64,7 @@ class RegionActions(Ec2Base):
         return ActionResult({"Regions": found})
 
     def refuse_elsewhere(self, region: str) -> None:
-        """EC2 of a region that is not enabled knows none of the account's credentials."""
+        """Raise AuthFailure for a region that is not enabled."""
         if region not in ENABLED:
             text = "AWS was not able to validate the provided access credentials"
             raise ec2_error("AuthFailure", text)

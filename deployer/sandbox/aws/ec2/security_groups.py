@@ -1,4 +1,4 @@
-"""Security groups: who still uses one, and how they are listed.
+"""Security groups: checks that they are not in use, and their listing.
 
 Sources: DeleteSecurityGroup ("If you attempt to delete a security group that is associated with an
 instance or network interface, is referenced by another security group in the same VPC … the
@@ -43,7 +43,7 @@ class GroupActions(Ec2Base):
     """CreateSecurityGroup, DescribeSecurityGroups, DeleteSecurityGroup."""
 
     def create_security_group(self) -> ActionResult:
-        """Born with its tags, which moto takes from anything that looks like some."""
+        """Created with its tags; moto would accept malformed tags."""
         given = self._get_param("TagSpecifications", []) or []
         tags = read_born_tags(given, frozenset({"security-group"})).get("security-group", {})
         answer: Any = super().create_security_group()  # type: ignore[misc]
@@ -54,7 +54,7 @@ class GroupActions(Ec2Base):
         return ActionResult(answer.result)
 
     def describe_security_groups(self) -> ActionResult:
-        """By id, filter and page; by name is moto's."""
+        """By id, filter and page; lookup by name is moto's."""
         if self._get_param("GroupNames"):
             named: ActionResult = super().describe_security_groups()  # type: ignore[misc]
             return named
@@ -70,7 +70,7 @@ class GroupActions(Ec2Base):
         return ActionResult({"SecurityGroups": shown, "NextToken": next_token})
 
     def delete_security_group(self) -> ActionResult:
-        """Only one that nothing is in and no other names."""
+        """Refused while an interface uses it or another group names it."""
         known = {one.id: one for one in self._groups()}
         group = find_all(GROUP, [str(self._get_param("GroupId"))], known)[0]
         if group.name == "default":
@@ -85,7 +85,7 @@ class GroupActions(Ec2Base):
         return answer
 
     def _users(self, group: Any) -> Iterator[str]:
-        """Interfaces in it, other groups whose rules name it; one's own rules do not count."""
+        """Interfaces in it, and other groups whose rules name it; its own rules do not count."""
         for interface in self.ec2_backend.enis.values():
             if any(one.id == group.id for one in interface.group_set):
                 yield interface.id

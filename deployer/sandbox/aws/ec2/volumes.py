@@ -1,4 +1,4 @@
-"""Volumes and snapshots: who still uses them, and tags born with them.
+"""Volumes and snapshots: created with tags, and checks that they are not in use.
 
 Sources: CreateVolume; DeleteVolume (only when available); CreateSnapshot; DeleteSnapshot
 (InvalidSnapshot.InUse).
@@ -21,7 +21,7 @@ class VolumeActions(Ec2Base):
     """Create, attach and delete volumes; create and delete snapshots."""
 
     def create_volume(self) -> ActionResult:
-        """A volume, born with its tags."""
+        """A volume, created with its tags."""
         tags = self._born("volume")
         if not self._get_param("AvailabilityZone"):
             raise missing("AvailabilityZone")
@@ -40,7 +40,7 @@ class VolumeActions(Ec2Base):
         return self._made(volume, tags)
 
     def delete_volume(self) -> ActionResult:
-        """Only one that nobody has attached."""
+        """Refused while it is attached."""
         volume = find_all(VOLUME, [self._get_param("VolumeId")], self.ec2_backend.volumes)[0]
         if volume.attachment:
             text = f"Volume {volume.id} is currently attached to {volume.attachment.instance.id}"
@@ -51,7 +51,7 @@ class VolumeActions(Ec2Base):
         return EmptyResult()
 
     def attach_volume(self) -> ActionResult:
-        """In its own zone, to a machine that is there; stays when the instance goes."""
+        """Only in its own zone, to an existing machine; the volume survives the instance."""
         volume = find_all(VOLUME, [self._get_param("VolumeId")], self.ec2_backend.volumes)[0]
         known = self.region_books.instances
         instance = find_all(INSTANCE, [self._get_param("InstanceId")], known)[0]
@@ -68,7 +68,7 @@ class VolumeActions(Ec2Base):
         return answer
 
     def create_snapshot(self) -> ActionResult:
-        """A snapshot, born with its tags."""
+        """A snapshot, created with its tags."""
         tags = self._born("snapshot")
         volume = find_all(VOLUME, [self._get_param("VolumeId")], self.ec2_backend.volumes)[0]
         self.error_on_dryrun()
@@ -76,7 +76,7 @@ class VolumeActions(Ec2Base):
         return self._made(made, tags)
 
     def delete_snapshot(self) -> ActionResult:
-        """Only one that no image stands on."""
+        """Refused while an image uses it."""
         known = self.ec2_backend.snapshots
         snapshot = find_all(SNAPSHOT, [self._get_param("SnapshotId")], known)[0]
         users = users_of(self.ec2_backend, snapshot)

@@ -1,1 +1,1 @@
-"""HTTP in front of the API: log, faults, limits, errors."""
+"""The HTTP layer in front of the API: log, faults, limits, errors."""

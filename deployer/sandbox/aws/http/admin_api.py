@@ -1,11 +1,11 @@
-"""`/_sandbox/...`: the door's own small API, in JSON, on the cloud's port.
+"""`/_sandbox/...`: the administration API of the sandbox, in JSON, on the cloud's port.
 
 GET    /_sandbox/health            {"ok": true}
 GET    /_sandbox/faults            {"rules": [...], "lag": seconds, "limits": speed, "images": fate}
 POST   /_sandbox/faults            a rule, {"lag": seconds}, {"limits": speed} or {"images": fate}
 DELETE /_sandbox/faults            no faults, no lag, no limits
 GET    /_sandbox/requests?since=N  {"requests": [...]}
-DELETE /_sandbox/requests          forget them
+DELETE /_sandbox/requests          delete the recorded requests
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from deployer.sandbox.faults import FATES, FaultBook, parse_rule
 def answer_control(
     environ: dict[str, Any], body: bytes, faults: FaultBook, journal: Journal
 ) -> Response:
-    """Answer one request to `/_sandbox/...`; 400 with the reason for what makes no sense."""
+    """Answer one request to `/_sandbox/...`; 400 with the reason for an invalid one."""
     asked = environ["REQUEST_METHOD"], environ["PATH_INFO"].removeprefix("/_sandbox/")
     try:
         if asked == ("GET", "health"):

@@ -1,4 +1,4 @@
-"""Error replies in each service's own form, for faults and for what is not implemented."""
+"""Error replies in each service's own format, for faults and unimplemented actions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ROUTE53_NS = "https://route53.amazonaws.com/doc/2013-04-01/"
 
 
 def error_reply(call: Call, status: int, code: str, message: str) -> Response:
-    """An error as `call`'s protocol words it."""
+    """An error in the format of `call`'s protocol."""
     if call.protocol == "json":
         body = json.dumps({"__type": code, "message": message})
         return Response(body, status, content_type="application/x-amz-json-1.1")
@@ -36,7 +36,7 @@ def _xml(call: Call, code: str, message: str) -> str:
 
 
 def throttled(call: Call) -> Response:
-    """Refused for the rate, in the service's own words (aws.md §1 and §4)."""
+    """The throttling error, with the service's own code (aws.md §1 and §4)."""
     if call.service == "route53":
         return error_reply(call, 400, "Throttling", "Rate exceeded")
     if call.protocol == "ec2":
@@ -48,12 +48,12 @@ def throttled(call: Call) -> Response:
 
 
 def internal_error(call: Call) -> Response:
-    """HTTP 500, as a service in trouble answers."""
+    """HTTP 500, the answer of a failing service."""
     code = "InternalError" if call.protocol in ("ec2", "rest") else "InternalFailure"
     return error_reply(call, 500, code, "An internal error has occurred")
 
 
 def not_implemented(call: Call) -> Response:
-    """What neither moto nor we have: a client error, since a 500 would be retried silently."""
+    """For actions of neither moto nor the sandbox: a client error, since a 500 would be retried."""
     text = f"The sandbox has no {call.service}:{call.action}, or not with these parameters."
     return error_reply(call, 400, "UnsupportedOperation", text)

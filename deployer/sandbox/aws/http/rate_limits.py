@@ -1,9 +1,9 @@
-"""EC2's and Route 53's request limits, to be switched on: token buckets at AWS's figures.
+"""Optional request limits of EC2 and Route 53: token buckets with AWS's figures.
 
-Off by default: most tests are about something else, and to empty 10,000 machines at AWS's pace
-takes seven minutes. The figures stand here once more, beside those that the product goes by: a
-mistake there must meet the truth here. Sources: EC2 Developer Guide, "Throttling for the EC2 API";
-Route 53 Developer Guide, quotas (five requests a second an account).
+Off by default: most tests do not concern them, and deleting 10,000 machines at AWS's rate takes
+seven minutes. The figures are repeated here on purpose, beside those that the product uses: a
+mistake there must fail against the true values here. Sources: EC2 Developer Guide, "Throttling for
+the EC2 API"; Route 53 Developer Guide, quotas (five requests a second an account).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from deployer.sandbox.aws.http.request import Call
 from deployer.sandbox.faults import FaultBook
 
 READ, WHOLE, WRITE = (100, 20), (50, 10), (50, 5)
-"""Tokens of a full bucket, and how many come back a second."""
+"""Tokens of a full bucket, and tokens refilled per second."""
 
 CALLS = {
     "RunInstances": (5, 2),
@@ -53,7 +53,7 @@ COSTLY_WHEN_WHOLE = frozenset(
 
 
 class Limits:
-    """Whether a call is within its buckets, each one's region apart. Guarded by the caller."""
+    """Whether a call is within its buckets, separate per region. The caller holds the lock."""
 
     def __init__(self, faults: FaultBook) -> None:
         self._faults = faults
@@ -61,7 +61,7 @@ class Limits:
         self._levels: dict[str, tuple[float, float]] = {}
 
     def admit(self, call: Call) -> bool:
-        """Take the call's tokens: True, or False where a bucket has too few and it is refused."""
+        """Take the call's tokens; False where a bucket has too few and the call is refused."""
         if self._faults.limits != self._speed:
             self._speed = self._faults.limits
             self._levels.clear()
@@ -82,7 +82,7 @@ class Limits:
 
 
 def _tokens(call: Call) -> Iterator[tuple[str, tuple[float, float], int]]:
-    """The buckets that a call takes from: name, size and rate, tokens."""
+    """The buckets of a call: name, size and rate, tokens to take."""
     if call.service == "route53":
         yield "route53", (5, 5), 1
     if call.service != "ec2":

@@ -1,7 +1,7 @@
-"""What a request asks for, read from its bytes before moto sees them.
+"""Parses a request's service and action from its bytes, before moto sees it.
 
-Faults and the journal must know service and action of every protocol: query (EC2, STS), JSON
-(SSM) and REST (Route 53, S3).
+Faults and the journal need service and action for every protocol: query (EC2, STS), JSON (SSM) and
+REST (Route 53, S3).
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Call:
 
 
 def read_call(environ: dict[str, Any], body: bytes) -> Call:
-    """The call that this WSGI request makes; service `unknown` when it is not signed."""
+    """The call of this WSGI request; service `unknown` when it is not signed."""
     service = _service(environ.get("HTTP_AUTHORIZATION", ""))
     target = environ.get("HTTP_X_AMZ_TARGET", "")
     if target:

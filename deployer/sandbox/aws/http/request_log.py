@@ -1,4 +1,4 @@
-"""What was asked of the sandbox, in order: tests count calls by it."""
+"""The requests that the sandbox received, in order: tests count calls with it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Journal:
         self._next = 1
 
     def add(self, call: tuple[str, str, bool], status: int, fault: str = "") -> None:
-        """Note a finished request; `call` is service, action and whether it mutates."""
+        """Record a finished request; `call` is service, action and whether it mutates."""
         service, action, mutating = call
         with self._lock:
             entry = Entry(self._next, time.time(), service, action, status, mutating, fault)
@@ -46,6 +46,6 @@ class Journal:
             return [asdict(entry) for entry in self._entries if entry.seq > seq]
 
     def clear(self) -> None:
-        """Forget everything; numbers go on rising."""
+        """Delete all entries; their numbers continue to rise."""
         with self._lock:
             self._entries.clear()

@@ -1,4 +1,4 @@
-"""The one door in front of the sandbox's API: journal, faults, lock, then moto.
+"""The WSGI middleware in front of the sandbox's API: journal, faults, lock, then moto.
 
 A WSGI application around moto's. It answers `/_sandbox/...` itself.
 """
@@ -33,8 +33,7 @@ log = logging.getLogger(__name__)
 Environ = dict[str, Any]
 
 OPERATOR = "sandbox-operator"
-"""In the user agent of the sandbox's own calls (seed, status): they meet no fault that was set for
-somebody else, and do not stand in the journal."""
+"""In the user agent of the sandbox's own calls (seed, status): no faults, no journal entry."""
 
 
 class Door:
@@ -109,7 +108,7 @@ class Door:
         try:
             with self._cloud.lock:
                 if environ["sandbox.epoch"] != self._cloud.epoch:
-                    return internal_error(call)  # asked of a cloud that was reset since
+                    return internal_error(call)  # the request was made before a reset of the cloud
                 try:
                     chunks, status, headers = run_wsgi_app(self._behind, inner, buffered=True)
                 finally:
@@ -123,7 +122,7 @@ class Door:
             return internal_error(call)
         reply = Response(b"".join(chunks), status, headers)
         if reply.mimetype == "text/html" and reply.status_code in (404, 405):
-            return not_implemented(call)  # no such path in moto, in the web framework's words
+            return not_implemented(call)  # moto has no such path; its answer is the web framework's
         return reply
 
 
@@ -141,7 +140,7 @@ def _hang_up(environ: Environ) -> None:
     """Close the connection without a byte of answer.
 
     Raises:
-        ConnectionAbortedError: always; the server takes it for a client that went away.
+        ConnectionAbortedError: always; the server treats it as a client that disconnected.
     """
     connection: socket.socket = environ["werkzeug.socket"]
     connection.shutdown(socket.SHUT_RDWR)

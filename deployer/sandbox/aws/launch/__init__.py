@@ -1,1 +1,1 @@
-"""Instances and images: launched, started, stopped, imaged."""
+"""Instances and images: launching, starting, stopping, imaging."""

@@ -1,7 +1,7 @@
-"""The volumes of a launch: the image's mappings, with the request's on top.
+"""The volumes of a launch: the image's mappings, overridden by the request's.
 
-Source: RunInstances, BlockDeviceMappings. The root volume dies with its instance unless told
-otherwise; of other volumes AWS's texts disagree (aws.md §3), and here they stay: the stricter.
+Source: RunInstances, BlockDeviceMappings. The root volume is deleted with its instance by default;
+for other volumes AWS's texts disagree (aws.md §3), and here they stay: the stricter behaviour.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ TYPES = ("standard", "gp2", "gp3", "io1", "io2", "st1", "sc1")
 
 @dataclass(frozen=True)
 class Disk:
-    """One volume to be made; `size` in GiB."""
+    """One volume to create; `size` in GiB."""
 
     device: str
     size: int
@@ -35,7 +35,7 @@ def read_disks(region: Region, image: Any, given: Sequence[Mapping[str, Any]]) -
     """The volumes of an instance of `image`.
 
     Raises:
-        EC2ClientError: a mapping that makes no sense, or smaller than its snapshot.
+        EC2ClientError: an invalid mapping, or one smaller than its snapshot.
     """
     merged: dict[str, dict[str, Any]] = {
         mapping["DeviceName"]: dict(mapping["Ebs"]) for mapping in image.block_device_mappings

@@ -27,10 +27,10 @@ _BORN = frozenset({"image", "snapshot"})
 
 
 class SandboxImage(Ami):
-    """moto's image with the mappings it was made from, not one volume of 15 GB."""
+    """moto's image with the mappings of its source instead of one volume of 15 GB."""
 
     def __init__(self, backend: Any, image_id: str, name: str, description: str = "") -> None:
-        # Not moto's: that makes a volume and a snapshot of its own.
+        # Not moto's: that creates a volume and a snapshot of its own.
         self.ec2_backend = backend
         self.id = image_id
         self.state = "pending"
@@ -62,7 +62,7 @@ class SandboxImage(Ami):
         return self.mappings
 
     def fail(self, code: str, message: str) -> None:
-        """End as `failed`, the snapshots in `error`."""
+        """Become `failed`, with the snapshots in `error`."""
         self.state = "failed"
         self.state_reason = {"Code": code, "Message": message}
         for snapshot in self.snapshots:
@@ -118,15 +118,15 @@ class ImageActions(Ec2Base):
         put_tags(region, image.id, born.get("image", {}))
 
     def copy_image(self) -> ActionResult:
-        """Disks are not copied between regions here."""
+        """Refused: the sandbox does not copy disks between regions."""
         raise NotImplementedError("CopyImage")
 
     def register_image(self) -> ActionResult:
-        """Images come from machines or from `register_base_image`."""
+        """Refused: images come from machines or from `register_base_image`."""
         raise NotImplementedError("RegisterImage")
 
     def deregister_image(self) -> ActionResult:
-        """The image goes; its snapshots only when asked for and used by no other image."""
+        """Deregister; snapshots are deleted only on request and if no other image uses them."""
         backend, image_id = self.ec2_backend, self._get_param("ImageId")
         image = named_image(self.region_books, image_id)
         self.error_on_dryrun()
@@ -144,7 +144,7 @@ def named_image(region: Region, image_id: str | None) -> Any:
     """The image of that id.
 
     Raises:
-        EC2ClientError: malformed, never there, or deregistered (Unavailable).
+        EC2ClientError: malformed, unknown, or deregistered (Unavailable).
     """
     if not image_id:
         raise missing("ImageId")
@@ -184,7 +184,7 @@ def _snapshot(cloud: Cloud, region: Region, volume: Any, description: str) -> Sn
 
 
 def users_of(backend: Any, snapshot: Any) -> list[str]:
-    """The ids of the images that stand on this snapshot."""
+    """The ids of the images that use this snapshot."""
     return [a.id for a in backend.amis.values() if any(s.id == snapshot.id for s in a.snapshots)]
 
 
@@ -198,10 +198,10 @@ def _drop(backend: Any, snapshot: Snapshot) -> dict[str, str]:
 
 
 def add_base_image(cloud: Cloud, backend: Any, name: str, image_id: str, size: int) -> str:
-    """Put an image that no instance was the source of into the catalogue."""
+    """Add an image without a source instance to the catalogue."""
     region = cloud.region(backend)
     image = SandboxImage(backend, image_id or random_ami_id(), _free_name(region, name))
-    # AWS shows vol-ffffffff for a snapshot whose volume never was one of ours.
+    # AWS shows vol-ffffffff for a snapshot whose volume was never in this account.
     volume = Volume(  # type: ignore[abstract]  # CloudFormation's, unused
         backend, "vol-ffffffff", size, zone=None, volume_type="gp3"
     )

@@ -1,4 +1,4 @@
-"""Attributes of one instance, also those that moto does not change.
+"""Attributes of one instance, including those that moto does not change.
 
 Sources: ModifyInstanceAttribute; DescribeInstanceAttribute.
 """
@@ -20,7 +20,7 @@ class AttributeActions(Ec2Base):
     """ModifyInstanceAttribute, DescribeInstanceAttribute."""
 
     def modify_instance_attribute(self) -> ActionResult:
-        """moto's, with the checks, and with InstanceInitiatedShutdownBehavior."""
+        """Like moto's, with checks, and with InstanceInitiatedShutdownBehavior."""
         instance = self._named_instance()
         if instance.state in ("shutting-down", "terminated"):
             raise wrong_state(f"The instance '{instance.id}' is {instance.state}.")
@@ -40,7 +40,7 @@ class AttributeActions(Ec2Base):
         return EmptyResult()
 
     def describe_instance_attribute(self) -> ActionResult:
-        """moto's, after the checks."""
+        """Like moto's, after checks."""
         self._named_instance()
         self.error_on_dryrun()
         answer: ActionResult = super().describe_instance_attribute()  # type: ignore[misc]

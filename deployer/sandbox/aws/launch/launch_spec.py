@@ -1,6 +1,6 @@
-"""What a RunInstances request asks for, checked: every name in it exists and fits.
+"""Checks a RunInstances request: every named resource exists and fits.
 
-Nothing is made here; an error leaves nothing behind.
+Nothing is created here; an error leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MAX_COUNT = 1000
 
 @dataclass(frozen=True)
 class LaunchSpec:
-    """A checked request. `nics` are moto's interface dicts, without addresses yet."""
+    """A checked request. `nics` are moto's interface dicts, still without addresses."""
 
     image: Any
     count: int
@@ -46,7 +46,7 @@ class LaunchSpec:
 
     @property
     def user_data(self) -> Base64EncodedString | None:
-        """As moto keeps it."""
+        """The user data in moto's form."""
         if not self.user_data_bytes:
             return None
         return Base64EncodedString.from_raw_string(
@@ -54,7 +54,7 @@ class LaunchSpec:
         )
 
     def take_nics(self, cloud: Cloud, region: Region) -> list[dict[str, Any]]:
-        """The interfaces of one instance, each with an address that is now taken."""
+        """The interfaces of one instance, each with a newly allocated address."""
         return [with_address(cloud, region, self.subnet, nic) for nic in self.nics]
 
 
@@ -62,7 +62,7 @@ def read_spec(cloud: Cloud, region: Region, params: Mapping[str, Any]) -> Launch
     """Check a request's parameters.
 
     Raises:
-        EC2ClientError: in AWS's words, for the first thing that is wrong.
+        EC2ClientError: AWS's error for the first problem.
     """
     params = _with_template(region, params)
     image = _image(cloud, region, params.get("ImageId"))
@@ -85,7 +85,7 @@ def read_spec(cloud: Cloud, region: Region, params: Mapping[str, Any]) -> Launch
 
 
 def _with_template(region: Region, params: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A launch template's parameters below the request's own."""
+    """A launch template's parameters, overridden by the request's own."""
     given = params.get("LaunchTemplate")
     if not given:
         return params
@@ -145,7 +145,7 @@ def _keys(region: Region, name: str | None) -> tuple[str, ...]:
 
 
 def _profile(region: Region, given: Mapping[str, Any]) -> dict[str, str]:
-    """What moto associates with the instance; empty without a profile."""
+    """The profile in moto's form; empty without a profile."""
     asked = {
         "iam_instance_profile_name": given.get("Name"),
         "iam_instance_profile_arn": given.get("Arn"),
@@ -164,7 +164,7 @@ def _profile(region: Region, given: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _more(params: Mapping[str, Any]) -> dict[str, Any]:
-    """What moto's Instance takes as it is."""
+    """Parameters that moto's Instance accepts unchanged."""
     instance_type = params.get("InstanceType") or "m1.small"
     if instance_type not in INSTANCE_TYPES:
         text = f"The instance type '{instance_type}' does not exist"

@@ -1,7 +1,7 @@
 """Start, stop, reboot and terminate, and the console.
 
-Sources: TerminateInstances (one incorrect id: none; a protected instance: none of its zone,
-all of the others); StartInstances; StopInstances; GetConsoleOutput.
+Sources: TerminateInstances (one incorrect id: none; a protected instance: none of its zone, all of
+the others); StartInstances; StopInstances; GetConsoleOutput.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class LifecycleActions(Ec2Base):
     """StartInstances, StopInstances, RebootInstances, TerminateInstances, GetConsoleOutput."""
 
     def start_instances(self) -> ActionResult:
-        """Boot what is stopped; what runs is left alone."""
+        """Boot stopped instances; running ones are unchanged."""
         instances = self._named_instances()
         for instance in instances:
             _require(instance, ("stopped", "pending", "running"), "started")
@@ -59,7 +59,7 @@ class LifecycleActions(Ec2Base):
         return EmptyResult()
 
     def terminate_instances(self) -> ActionResult:
-        """Whole zones at a time: a protected instance saves those beside it, nobody else."""
+        """By zone: a protected instance keeps all instances of its zone, and no others."""
         instances = self._named_instances()
         self.error_on_dryrun()
         protected = [i for i in instances if i.disable_api_termination and not i.is_dying()]
@@ -73,7 +73,7 @@ class LifecycleActions(Ec2Base):
         return ActionResult({"TerminatingInstances": changes})
 
     def get_console_output(self) -> ActionResult:
-        """The last 64 KiB of what the machine wrote to its console."""
+        """The last 64 KiB of the machine's console."""
         instance = find_all(INSTANCE, [self._get_param("InstanceId")], self.region_books.instances)[
             0
         ]
@@ -97,7 +97,7 @@ class LifecycleActions(Ec2Base):
 
 
 def _fail_images_of(backend: Any, instance: Any) -> None:
-    """An image whose source ends too early never becomes one (StateReason, InstanceTerminated)."""
+    """Fail pending images whose source terminates (StateReason, InstanceTerminated)."""
     for image in backend.amis.values():
         if image.state == "pending" and image.instance_id == instance.id:
             image.fail("Client.InstanceTerminated", "The instance was terminated")
@@ -154,5 +154,5 @@ def reboot(cloud: Cloud, instance: Any) -> None:
 def _terminate(cloud: Cloud, instance: Any) -> None:
     if instance.state == "terminated":
         return
-    # A second call while it shuts down kills again: the first one may have failed.
+    # A second call during shutdown kills again: the first one may have failed.
     begin_termination(cloud, instance, USER_SHUTDOWN)

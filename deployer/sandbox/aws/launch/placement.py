@@ -1,4 +1,4 @@
-"""Where a launch puts its instances: subnet, security groups, interfaces, addresses.
+"""Where a launch places its instances: subnet, security groups, interfaces, addresses.
 
 Source: RunInstances (NetworkInterfaces exclude SubnetId and SecurityGroupIds).
 """
@@ -13,12 +13,12 @@ from deployer.sandbox.aws.api.errors import bad_mix, bad_value, ec2_error
 from deployer.sandbox.aws.api.ids import GROUP, INTERFACE, SUBNET, check_form, find_all, unknown
 from deployer.sandbox.aws.state.cloud import Cloud, Region
 
-# The network's own address, the router's, the name server's, and one that AWS keeps.
+# The network's own address, the router's, the name server's, and one that AWS reserves.
 RESERVED_HOSTS = 4
 
 
 def read_subnet(region: Region, params: Mapping[str, Any]) -> Any:
-    """The subnet named, that of the interface named, or the zone's default one.
+    """The named subnet, that of the named interface, or the zone's default one.
 
     Raises:
         EC2ClientError: it is unknown, in another zone, or there is none.
@@ -63,7 +63,7 @@ def _default_subnet(region: Region, zone: str | None) -> Any:
 
 
 def read_groups(region: Region, params: Mapping[str, Any], subnet: Any) -> tuple[Any, ...]:
-    """The security groups named, by id or name; else the network's default one.
+    """The named security groups, by id or name; else the network's default one.
 
     Raises:
         EC2ClientError: one is unknown or of another network.
@@ -96,10 +96,10 @@ def _group(region: Region, group_id: str, subnet: Any) -> Any:
 def read_nics(
     cloud: Cloud, region: Region, params: Mapping[str, Any], subnet: Any
 ) -> tuple[dict[str, Any], ...]:
-    """The interfaces of each instance, as moto wants them; addresses are taken later.
+    """The interfaces of each instance, in moto's form; addresses are allocated later.
 
     Raises:
-        EC2ClientError: an interface or address that is in use, or not the subnet's.
+        EC2ClientError: an interface or address that is in use, or not in the subnet.
     """
     single = int(params["MaxCount"]) == 1
     given = [dict(nic) for nic in params.get("NetworkInterfaces") or []]
@@ -112,7 +112,7 @@ def read_nics(
             continue
         nic.setdefault("SubnetId", subnet.id)
         if nic.get("AssociatePublicIpAddress") is None:
-            # moto keeps the attribute as a bool or as a string, as it was given.
+            # moto keeps the attribute as a bool or a string, whichever was given.
             on_launch = str(subnet.map_public_ip_on_launch).lower() == "true"
             nic["AssociatePublicIpAddress"] = on_launch
         _check_address(cloud, subnet, nic.get("PrivateIpAddress"), single)
@@ -142,7 +142,7 @@ def _check_address(cloud: Cloud, subnet: Any, address: str | None, single: bool)
 
 
 def with_address(cloud: Cloud, region: Region, subnet: Any, nic: dict[str, Any]) -> dict[str, Any]:
-    """The interface with an address that is now taken."""
+    """The interface with a newly allocated address."""
     if nic.get("NetworkInterfaceId"):
         return dict(nic)
     address = nic.get("PrivateIpAddress") or free_address(cloud, region, subnet)
@@ -151,7 +151,7 @@ def with_address(cloud: Cloud, region: Region, subnet: Any, nic: dict[str, Any])
 
 
 def free_address(cloud: Cloud, region: Region, subnet: Any) -> str:
-    """The next free address of a subnet, going round: the dead keep theirs for a while.
+    """The next free address of a subnet, in rotation: dead instances keep theirs for a while.
 
     Raises:
         EC2ClientError: InsufficientFreeAddressesInSubnet.

@@ -1,4 +1,4 @@
-"""RunInstances: everything is checked before anything is made, and half a launch is undone.
+"""RunInstances: everything is checked before any create, and a partial launch is undone.
 
 Sources: RunInstances; aws.md §1 (tags born in the call, ClientToken, MinCount/MaxCount).
 """
@@ -25,7 +25,7 @@ class LaunchActions(Ec2Base):
     """RunInstances."""
 
     def run_instances(self) -> ActionResult:
-        """Launch, or answer a replay with what its token made."""
+        """Launch, or answer a replay with the instances of its token."""
         region, params = self.region_books, dict(self._get_params())
         token = params.get("ClientToken") or ""
         check_token(token)
@@ -46,7 +46,7 @@ class LaunchActions(Ec2Base):
 
 
 def _scope(region: Region, params: dict[str, Any]) -> str:
-    """Zonal when a zone or subnet is given, else regional."""
+    """The scope of the token: zonal when a zone or subnet is given, else regional."""
     interfaces = params.get("NetworkInterfaces") or [{}]
     subnet_id = params.get("SubnetId") or interfaces[0].get("SubnetId")
     zone = (params.get("Placement") or {}).get("AvailabilityZone")
@@ -57,7 +57,7 @@ def _scope(region: Region, params: dict[str, Any]) -> str:
 
 
 def launch(cloud: Cloud, region: Region, spec: LaunchSpec) -> Reservation:
-    """Make the instances and boot their machines: all of them, or none and an error."""
+    """Create the instances and boot their machines: all of them, or none and an error."""
     reservation = Reservation(random_reservation_id(), owner_id=region.backend.account_id)
     region.backend.reservations[reservation.id] = reservation
     try:
@@ -119,7 +119,7 @@ def _make_volumes(cloud: Cloud, region: Region, spec: LaunchSpec, instance: Any)
 
 
 def _own_interfaces(cloud: Cloud, region: Region, spec: LaunchSpec, instance: Any) -> None:
-    """Interfaces made here carry the call's tags and, unless told otherwise, die with it."""
+    """Tag interfaces created here as the call says; delete them with the instance by default."""
     for index, interface in instance.nics.items():
         given = spec.nics[index] if index < len(spec.nics) else {}
         if given.get("NetworkInterfaceId"):
@@ -141,7 +141,7 @@ def _boot_spec(spec: LaunchSpec, instance: Any) -> BootSpec:
 
 
 def _undo(cloud: Cloud, region: Region, reservation: Any) -> None:
-    """Leave nothing of a launch that failed, whatever stage it had reached."""
+    """Remove everything of a failed launch, at whatever stage it failed."""
     for instance in list(reservation.instances):
         cloud.host.terminate(instance.id)
         for block in instance.block_device_mapping.values():

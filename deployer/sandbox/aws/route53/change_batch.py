@@ -1,8 +1,8 @@
-"""Route 53's change batch: validated against what is there, then all of it or nothing. Pure.
+"""Route 53's change batch: validated against the present records, then applied atomically. Pure.
 
 moto checks a DELETE against the history of the zone and deletes by name alone, which makes a
-compare-and-swap succeed where AWS refuses it; this module is what the ledger stands on.
-Sources: ChangeResourceRecordSets; aws.md §4.
+compare-and-swap succeed where AWS refuses it; the ledger depends on this module. Sources:
+ChangeResourceRecordSets; aws.md §4.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Key = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class RecordSet:
-    """One record set, its name normal. `values` keep their order; `rest` is all else given."""
+    """One record set, its name normalised. `values` keep their order; `rest` is everything else."""
 
     name: str
     type: str
@@ -39,7 +39,7 @@ class RecordSet:
         return (self.name, self.type, self.set_id)
 
     def same_as(self, other: RecordSet) -> bool:
-        """Equal in everything a DELETE must repeat; values in any order."""
+        """Equal in everything that a DELETE must repeat; values in any order."""
         mine, theirs = sorted(self.values), sorted(other.values)
         return (self.ttl, mine, self.rest) == (other.ttl, theirs, other.rest)
 
@@ -48,7 +48,7 @@ Records = Mapping[Key, RecordSet]
 
 
 class BatchRefused(Exception):
-    """The batch is not carried out; `messages` say why, one for each fault."""
+    """The batch is refused; `messages` give the reasons, one for each problem."""
 
     def __init__(self, messages: list[str]) -> None:
         super().__init__("; ".join(messages))
@@ -56,7 +56,7 @@ class BatchRefused(Exception):
 
 
 class BadRequest(Exception):
-    """A change that makes no sense on its own (InvalidInput)."""
+    """A change that is invalid on its own (InvalidInput)."""
 
 
 def parse_record(data: Mapping[str, Any]) -> RecordSet:
@@ -106,11 +106,11 @@ def check_size(changes: Iterable[Mapping[str, Any]]) -> None:
 def apply_batch(
     zone: str, records: Records, changes: list[Mapping[str, Any]]
 ) -> dict[Key, RecordSet]:
-    """The zone's records after the batch; the given ones are left alone.
+    """The zone's records after the batch; the given ones are not changed.
 
     Raises:
-        BatchRefused: a change does not fit what is there, or is no good record.
-        BadRequest: a change makes no sense on its own.
+        BatchRefused: a change does not fit the present records, or its record is invalid.
+        BadRequest: a change is invalid on its own.
     """
     check_size(changes)
     after = dict(records)

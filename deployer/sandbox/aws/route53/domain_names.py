@@ -1,7 +1,7 @@
-r"""Domain names as Route 53 keeps them.
+r"""Domain names in the form that Route 53 stores.
 
-Lower case, a trailing dot, and every character but a-z, 0-9, `-`, `_` and `.` as an octal
-escape (`*` comes back as `\052`). Source: Route 53 Developer Guide, DomainNameFormat.
+Lower case, a trailing dot, and every character but a-z, 0-9, `-`, `_` and `.` as an octal escape
+(`*` comes back as `\052`). Source: Route 53 Developer Guide, DomainNameFormat.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ MAX_LABEL = 63
 
 
 def normal_name(name: str) -> str:
-    """The name as it is stored and listed.
+    """The name in its stored and listed form.
 
     Raises:
         ValueError: it is no domain name (an empty or a too long label or name).
@@ -34,12 +34,12 @@ def _stored(char: str) -> str:
 
 
 def in_zone(name: str, zone: str) -> bool:
-    """Whether a normal name belongs to a zone (whole labels, not letters)."""
+    """Whether a normalised name belongs to a zone (compares whole labels)."""
     return name == zone or name.endswith("." + zone)
 
 
 def list_key(name: str) -> str:
-    """What lists are sorted by: the labels reversed, trailing dot kept, in ASCII order.
+    """The sort key of lists: the labels reversed, trailing dot kept, in ASCII order.
 
     Source: ListResourceRecordSets, "Sort order".
     """

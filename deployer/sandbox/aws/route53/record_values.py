@@ -1,4 +1,4 @@
-"""Which record values Route 53 takes. Pure: type and values in, complaints out.
+"""Checks record values as Route 53 does. Pure: type and values in, error messages out.
 
 Source: Route 53 Developer Guide, "Supported DNS record types".
 """
@@ -15,7 +15,7 @@ _ESCAPED = re.compile(r"\\(?:[0-3][0-7]{2}|.)")
 
 
 def complaint(record_type: str, value: str) -> str:
-    """Why this value is refused for a record of that type; empty when it is fine."""
+    """Why this value is invalid for a record of that type; empty when it is valid."""
     if record_type == "A":
         return _address(value, 4, "ARRDATAIllegalIPv4Address (Value is not a valid IPv4 address)")
     if record_type == "AAAA":

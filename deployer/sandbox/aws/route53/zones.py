@@ -1,7 +1,7 @@
-"""Route 53 as AWS has it, over moto's zones.
+"""Route 53 with AWS's behaviour, on top of moto's zones.
 
-moto keeps the zones; the record sets in them are changed by `dns_changes` alone. Answers come
-from the same lock as the changes, so a list always shows the last batch (read-your-writes).
+moto stores the zones; only `change_batch` changes their record sets. Answers use the same lock as
+the changes, so a list always shows the last batch (read-your-writes).
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ _ID_CHARS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 
 class StrictRoute53(Route53):
-    """moto's Route 53, its change batches, lists and changes replaced."""
+    """moto's Route 53 with its change batches, lists and changes replaced."""
 
     def change_resource_record_sets(self) -> ActionResult:
-        """All of the batch or nothing, against what is there now."""
+        """Apply the whole batch or nothing, against the present records."""
         zone = self.backend.get_hosted_zone(self._get_param("HostedZoneId"))
         changes = list(self._get_param("ChangeBatch.Changes") or [])
         if not changes:
@@ -71,7 +71,7 @@ class StrictRoute53(Route53):
         return ActionResult(result)
 
     def create_hosted_zone(self) -> ActionResult:
-        """Refuses a caller reference that was used before, which moto does not."""
+        """Refuses a caller reference that was used before; moto does not."""
         reference = self._get_param("CallerReference")
         if any(z.caller_reference == reference for z in self.backend.zones.values()):
             text = f"A hosted zone was created with the caller reference {reference} before"
@@ -125,13 +125,13 @@ def _sort_key(record: Any) -> tuple[str, str, str]:
 
 
 def read_zone(zone: Any) -> dict[Key, RecordSet]:
-    """The record sets of a moto zone, as values; each remembers the one it stands for."""
+    """The record sets of a moto zone, as values; each refers to its moto object."""
     records = (_from_moto(record) for record in zone.rrsets)
     return {record.key: record for record in records}
 
 
 def write_zone(zone: Any, before: dict[Key, RecordSet], after: dict[Key, RecordSet]) -> None:
-    """Put the records into moto's zone in one assignment; what did not change stays as it is."""
+    """Store the records in moto's zone in one assignment; unchanged ones keep their objects."""
     kept = {_from_moto(record).key: record for record in zone.rrsets}
     zone.rrsets = [
         kept[key] if before.get(key) == record else _to_moto(record)
@@ -151,7 +151,7 @@ def _from_moto(record: Any) -> RecordSet:
 
 
 def _value(item: Any) -> str:
-    """moto's own SOA record holds what it should have unwrapped."""
+    """moto's own SOA record has a nested value that must be unwrapped."""
     return str(item["Value"]) if isinstance(item, dict) else str(item)
 
 

@@ -1,1 +1,1 @@
-"""What the strict layer knows of the cloud beside moto, and how it changes with time."""
+"""State that moto lacks, and its transitions over time."""

@@ -1,4 +1,4 @@
-"""What every EC2 mixin works with: the parameters, moto's backend and our books beside it."""
+"""The base of every EC2 mixin: the parameters, moto's backend and our own state."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from deployer.sandbox.aws.state.cloud import Cloud, Region
 
 
 class Ec2Base:
-    """Typed access to what moto's response class has, for the mixins before it."""
+    """Typed access to the attributes of moto's response class, for the mixins before it."""
 
-    # Given by moto's response class, which stands behind every mixin.
+    # Provided by moto's response class, which follows every mixin.
     _get_param: Any
     ec2_backend: Any
     error_on_dryrun: Any
@@ -25,13 +25,13 @@ class Ec2Base:
 
     @property
     def region_books(self) -> Region:
-        """Our books on this account's region."""
+        """Our own state of this account's region."""
         return self.cloud.region(self.ec2_backend)
 
     def ids(self, parameter: str) -> list[str]:
-        """A list of ids, each once, in the order given."""
+        """A list of ids without duplicates, in the given order."""
         return list(dict.fromkeys(self._get_param(parameter, []) or []))
 
     def filters(self) -> Filters:
-        """The request's filters; EC2 is not of one mind about the parameter's name."""
+        """The request's filters; EC2 uses several names for the parameter."""
         return read_filters(self._get_param("Filters", []) or self._get_param("Filter", []) or [])

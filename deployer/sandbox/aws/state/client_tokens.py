@@ -1,7 +1,7 @@
 """ClientToken of RunInstances: the same request twice launches once.
 
-Sources: EC2 Developer Guide, "Ensuring idempotency" (scope zonal when a subnet or zone is
-given, else regional; other parameters: IdempotentParameterMismatch); EC2 error codes
+Sources: EC2 Developer Guide, "Ensuring idempotency" (scope zonal when a subnet or zone is given,
+else regional; other parameters: IdempotentParameterMismatch); EC2 error codes
 (IdempotentInstanceTerminated).
 """
 
@@ -16,12 +16,12 @@ from deployer.sandbox.aws.api.errors import bad_value, ec2_error
 from deployer.sandbox.aws.state.cloud import Launch, Region
 
 MAX_TOKEN = 64
-# What AWS lets differ (the zone is in the token's scope), and what is no part of the request.
+# Parameters that AWS lets differ, and that are not part of the request (scope has the zone).
 _NOT_COMPARED = frozenset({"ClientToken", "DryRun"})
 
 
 def fingerprint(params: Mapping[str, Any]) -> str:
-    """The request's parameters, as far as a replay must repeat them."""
+    """The request's parameters that a replay must repeat."""
     compared = {key: value for key, value in params.items() if key not in _NOT_COMPARED}
     return hashlib.sha256(json.dumps(compared, sort_keys=True, default=str).encode()).hexdigest()
 
@@ -37,7 +37,7 @@ def check_token(token: str) -> None:
 
 
 def replayed(region: Region, scope: str, token: str, print_: str) -> Any | None:
-    """The reservation that this token made before; None for a new token.
+    """The reservation that this token created before; None for a new token.
 
     Raises:
         EC2ClientError: the token was used with other parameters, or its instances are gone.
@@ -55,6 +55,6 @@ def replayed(region: Region, scope: str, token: str, print_: str) -> Any | None:
 
 
 def remember(region: Region, scope: str, token: str, print_: str, reservation: Any) -> None:
-    """From now on this token stands for this reservation."""
+    """Store the reservation of this token."""
     launch = Launch(print_, reservation, tuple(reservation.instances))
     region.launches[(scope, token)] = launch

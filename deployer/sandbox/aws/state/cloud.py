@@ -1,7 +1,7 @@
-"""What the strict layer knows beside moto: births, client tokens, jobs on machines.
+"""State that moto lacks: creation times, client tokens, jobs on machines.
 
-One `Cloud` a process, guarded by one lock: an API call sees and leaves a consistent state, so
-a compare-and-swap is one. Nothing slow happens under the lock; killing machines is a job.
+One `Cloud` per process, guarded by one lock: an API call sees and leaves a consistent state, so a
+compare-and-swap is atomic. Nothing slow runs under the lock; killing machines is a job.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ JOB_THREADS = 8
 
 @dataclass(frozen=True)
 class Launch:
-    """What a client token stands for: the request's fingerprint and what it made."""
+    """The launch of a client token: the request's fingerprint and its reservation."""
 
     fingerprint: str
     reservation: Any
@@ -35,7 +35,7 @@ class Launch:
 
 @dataclass(frozen=True)
 class TagWrite:
-    """When a tag was last written (monotonic seconds), and what stood there before."""
+    """When a tag was last written (monotonic seconds), and its value before."""
 
     when: float
     before: str | None
@@ -43,7 +43,7 @@ class TagWrite:
 
 @dataclass
 class Region:
-    """Our books on one account's region, beside moto's EC2 backend."""
+    """Our own state of one account's region, beside moto's EC2 backend."""
 
     backend: Any
     instances: dict[str, Any] = field(default_factory=dict)
@@ -55,41 +55,41 @@ class Region:
 
 
 class Births:
-    """When each resource came to be, and in which order: for pages, ages and visibility."""
+    """The creation time and order of each resource: for pages, ages and visibility."""
 
     def __init__(self) -> None:
         self._born: dict[str, tuple[int, float]] = {}
 
     def note(self, thing_id: str) -> tuple[int, float]:
-        """(order, monotonic time) of a thing's birth; now, if it was not known."""
+        """(order, monotonic time) of a resource's creation; now, if it was not known."""
         if thing_id not in self._born:
             self._born[thing_id] = (len(self._born) + 1, time.monotonic())
         return self._born[thing_id]
 
     def age(self, thing_id: str) -> float:
-        """Seconds since birth."""
+        """Seconds since creation."""
         return time.monotonic() - self.note(thing_id)[1]
 
     def order(self, thing_id: str) -> int:
-        """Its place in the order of births, from 1."""
+        """Its position in the order of creation, from 1."""
         return self.note(thing_id)[0]
 
 
 class Jobs:
-    """Work on machines that must not hold up the API; a thing's jobs run one after another."""
+    """Slow work on machines, outside the API's lock; the jobs of one resource run in sequence."""
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(JOB_THREADS, thread_name_prefix="aws-job")
         self._running: dict[str, Future[None]] = {}
 
     def begin(self, thing_id: str, work: Callable[[], None]) -> None:
-        """Do `work` in the background, once the thing's earlier jobs have ended."""
+        """Do `work` in the background, after the earlier jobs of the resource."""
         earlier = self._running.get(thing_id)
-        # The pool is first in, first out: an earlier job never waits for a thread we hold.
+        # The pool is first in, first out: an earlier job never waits for a thread that we occupy.
         self._running[thing_id] = self._pool.submit(_after, earlier, work)
 
     def outcome(self, thing_id: str) -> bool | None:
-        """None while the job runs, then whether it went well (True without a job)."""
+        """None while the job runs, then whether it succeeded (True without a job)."""
         job = self._running.get(thing_id)
         if job is None:
             return True
@@ -98,11 +98,11 @@ class Jobs:
         return job.exception() is None
 
     def forget(self, thing_id: str) -> None:
-        """Drop a finished job."""
+        """Remove a finished job."""
         self._running.pop(thing_id, None)
 
     def drain(self) -> None:
-        """Wait for what runs, then know of nothing."""
+        """Wait for the running jobs, then remove all."""
         for job in list(self._running.values()):
             error = job.exception()
             if error is not None:
@@ -110,7 +110,7 @@ class Jobs:
         self._running.clear()
 
     def close(self) -> None:
-        """Wait for what runs and end the threads."""
+        """Wait for the running jobs and end the threads."""
         self._pool.shutdown(wait=True)
 
 
@@ -121,7 +121,7 @@ def _after(earlier: Future[None] | None, work: Callable[[], None]) -> None:
 
 
 class Cloud:
-    """Everything the strict layer shares; `lock` is held by every request while it runs."""
+    """Everything that the strict layer shares; every request holds `lock` while it runs."""
 
     def __init__(
         self, host: MachineHost, options: AwsOptions, faults: FaultBook, nat: Nat | None = None
@@ -137,7 +137,7 @@ class Cloud:
         self.forget()
 
     def forget(self) -> None:
-        """Know of nothing: a new account, and a request made to the old one is void."""
+        """Delete all state: a new account; requests made to the old one become void."""
         self.epoch += 1
         self.listings.changed()
         self.births = Births()
@@ -147,20 +147,20 @@ class Cloud:
         self.public = PublicAddresses(self.options.network, self.addresses)
 
     def follow_routes(self) -> None:
-        """Let traffic to public addresses go where they stand now; costs nothing without any."""
+        """Update the forwarding of public addresses; costs nothing without any."""
         if self.public.changed and self._nat is not None:
             self.public.changed = False
             self._nat.follow(frozenset(self.public.routes()))
 
     def region(self, backend: Any) -> Region:
-        """Our books beside this moto EC2 backend."""
+        """Our own state beside this moto EC2 backend."""
         key = (backend.account_id, backend.region_name)
         if key not in self.regions:
             self.regions[key] = Region(backend)
         return self.regions[key]
 
     def is_visible(self, thing_id: str) -> bool:
-        """Whether describes show it already (the `lag` fault hides the young)."""
+        """Whether Describe calls show it already (the `lag` fault hides new resources)."""
         return self.faults.lag <= 0 or self.births.age(thing_id) >= self.faults.lag
 
 
@@ -173,7 +173,7 @@ def current() -> Cloud:
 
 
 def occupy(cloud: Cloud) -> None:
-    """Make it the process's cloud.
+    """Register this cloud as the process's cloud.
 
     Raises:
         RuntimeError: there is one already (moto's state is global).
@@ -184,5 +184,5 @@ def occupy(cloud: Cloud) -> None:
 
 
 def vacate() -> None:
-    """The process has no cloud any more."""
+    """Unregister the process's cloud."""
     _current.clear()

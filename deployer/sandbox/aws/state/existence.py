@@ -1,4 +1,4 @@
-"""Whether an EC2 id names something that is there: tags of what is gone must not be listed."""
+"""Whether an EC2 id names an existing resource: tags of deleted ones must not be listed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from deployer.sandbox.aws.state.cloud import Region
 
 
 def exists(region: Region, resource_id: str) -> bool:
-    """Whether the resource exists; True for kinds we keep no books on."""
+    """Whether the resource exists; True for kinds that are not tracked."""
     check = _CHECKS.get(resource_type(resource_id))
     return check is None or check(region, resource_id)
 

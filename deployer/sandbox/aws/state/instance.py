@@ -1,4 +1,4 @@
-"""An instance of the sandbox: moto's, with a life of its own."""
+"""An instance of the sandbox: moto's, with its own state transitions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _WORDS = {
 
 
 class SandboxInstance(Instance):
-    """moto's instance; one that is gone has no interfaces, hence no addresses."""
+    """moto's instance; a terminated one has no interfaces, hence no addresses."""
 
     pending_since: float
     reservation_id: str
@@ -37,7 +37,7 @@ class SandboxInstance(Instance):
         self._reason = f"User initiated ({now} GMT)" if reason else ""
 
     def is_dying(self) -> bool:
-        """Whether it is on its way out, or gone."""
+        """Whether it is shutting down or terminated."""
         return self.state in ("shutting-down", "terminated")
 
     @property
@@ -62,5 +62,5 @@ class SandboxInstance(Instance):
 
     @property
     def instance_lifecycle(self) -> str | None:
-        """As DescribeInstances names it; None for on demand."""
+        """The name in DescribeInstances; None for on demand."""
         return self.lifecycle

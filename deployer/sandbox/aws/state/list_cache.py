@@ -1,7 +1,7 @@
-"""Long lists that a client pages through: made and sorted once, as long as nothing changes.
+"""A cache of long lists that a client pages through: built and sorted once, until a change.
 
-A fleet of 50,000 machines has a million tags. Without this each of its 300 pages would be picked
-anew out of all of them.
+A fleet of 50,000 machines has a million tags. Without the cache each of its 300 pages would be
+selected from all of them again.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from typing import Any
 
 
 class Listings:
-    """The lists made since the last change, by what was asked for. Guarded by the cloud's lock."""
+    """The lists built since the last change, by request. Guarded by the cloud's lock."""
 
     def __init__(self) -> None:
         self._made: dict[Hashable, list[Any]] = {}
 
     def changed(self) -> None:
-        """Something was made, changed or deleted: every list is stale."""
+        """A resource was created, changed or deleted: drop every list."""
         self._made.clear()
 
     def get(self, asked: Hashable, make: Callable[[], list[Any]]) -> list[Any]:

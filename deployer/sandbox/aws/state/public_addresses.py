@@ -1,8 +1,8 @@
-"""Public addresses: a pool in a part of the loopback range that no subnet is made in by itself.
+"""Public addresses: a pool in a part of the loopback range that default subnets do not use.
 
-An address belongs to the pool, to one interface, or to an Elastic IP. It is taken at launch and
-at every start, given back at stop and at the end, and never the same one twice in a row: what
-clients still remember of an instance leads nowhere, as on EC2, and not to another machine.
+An address belongs to the pool, to one interface, or to an Elastic IP. It is taken at launch and at
+every start, returned at stop and termination, and not reused at once: as on EC2, an old address
+that a client still has cached leads nowhere, instead of to another machine.
 
 Sources: EC2 User Guide, "Public IPv4 addresses" (released when the instance is stopped or
 terminated or an Elastic IP is associated; a new one at start) and "Elastic IP addresses".
@@ -18,10 +18,10 @@ from deployer.sandbox.aws.api.errors import ec2_error
 from deployer.sandbox.machine_host import Route
 
 CLIENT = ipaddress.ip_address("127.0.0.1")
-"""Where the sandbox's clients come from, for the groups' rules."""
+"""The source address of the sandbox's clients, for security group rules."""
 
 COMMON_PORTS = (22, 80, 443, 2222, 5432, 8080)
-"""What is listened on of a rule for many ports; a rule for one port is taken at its word."""
+"""The ports opened for a rule with a port range; a rule with one port opens that port."""
 
 _FIRST, _SIZE = 192 * 256, 32 * 256
 
@@ -37,7 +37,7 @@ class PublicAddresses:
         self.changed = False
 
     def take(self) -> str:
-        """The next free address, going round.
+        """The next free address, in rotation.
 
         Raises:
             EC2ClientError: InsufficientAddressCapacity.
@@ -52,11 +52,11 @@ class PublicAddresses:
         raise ec2_error("InsufficientAddressCapacity", "The pool of public addresses is empty.")
 
     def give_back(self, address: str) -> None:
-        """Anybody may have it now."""
+        """Return the address to the pool."""
         self._taken.discard(address)
 
     def stand_at(self, interface: Any, old: str | None, new: str | None) -> None:
-        """Keep book: an interface's public address was `old` and is `new`."""
+        """Record that an interface's public address changed from `old` to `new`."""
         if old is not None and self._holders.get(old) is interface:
             del self._holders[old]
             self._leave(interface, old, new)
@@ -72,15 +72,15 @@ class PublicAddresses:
         if elastic is None:
             self.give_back(old)
         elif new is not None:
-            # Another one takes its place: it is associated with nothing any more.
+            # Another address replaces it: the Elastic IP is no longer associated.
             elastic.eni = elastic.instance = elastic.association_id = None
 
     def look_again(self) -> None:
-        """What the groups let in may be another than before."""
+        """Mark the routes as stale: security group rules may have changed."""
         self.changed = self.changed or bool(self._holders)
 
     def routes(self) -> Iterator[Route]:
-        """What the groups of every interface with a public address let in."""
+        """The traffic that the groups of every interface with a public address allow."""
         for address, interface in self._holders.items():
             if ipaddress.ip_address(address) in self._network:
                 for port in _open_ports(interface.group_set):

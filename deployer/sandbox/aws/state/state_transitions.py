@@ -1,4 +1,4 @@
-"""Time's work: what is pending becomes ready, what is dying dies, the dead are forgotten.
+"""Time-driven transitions: pending to ready, shutting-down to terminated, terminated to removed.
 
 Run under the cloud's lock at the start of every EC2 request. States depend on the machine
 (`MachineHost`) and on the configured times; nothing here waits.
@@ -15,13 +15,13 @@ from deployer.sandbox.aws.state.termination import bury, forget_instance
 
 MANY = 5_000
 MANY_EVERY = 0.2
-"""With more instances than that, their states may be so many seconds old."""
+"""With more than MANY instances, states may be this many seconds old."""
 
 
 def bring_up_to_date(cloud: Cloud, region: Region) -> None:
-    """Let every instance and image of the region be what it is by now.
+    """Update the state of every instance and image of the region.
 
-    With very many of them not at every single request.
+    With very many instances not at every request.
     """
     now = time.monotonic()
     if len(region.instances) > MANY and now - region.upkept_at < MANY_EVERY:
@@ -63,7 +63,7 @@ def _pending(cloud: Cloud, instance: SandboxInstance) -> None:
 
 
 def _running(cloud: Cloud, instance: SandboxInstance) -> None:
-    """A machine that shut itself down stops, or ends, as its shutdown behaviour says."""
+    """A machine that shut itself down is stopped or terminated, by its shutdown behaviour."""
     if not cloud.host.has_halted(instance.id):
         return
     if instance.instance_initiated_shutdown_behavior == "terminate":
@@ -79,7 +79,7 @@ def _has_stopped(instance: SandboxInstance, reason: str) -> None:
 
 
 def _job_done(cloud: Cloud, region: Region, instance: SandboxInstance) -> None:
-    """The last of its things goes with the machine: till then its address is in use."""
+    """Release resources only with the dead machine: until then its address is in use."""
     if instance.state == "stopping":
         _has_stopped(instance, USER_SHUTDOWN)
         return
@@ -89,7 +89,7 @@ def _job_done(cloud: Cloud, region: Region, instance: SandboxInstance) -> None:
 
 
 def begin_termination(cloud: Cloud, instance: SandboxInstance, reason: str) -> None:
-    """Let the machine be killed in the background."""
+    """Kill the machine in the background."""
     instance.become("shutting-down", reason)
     cloud.jobs.begin(instance.id, lambda: cloud.host.terminate(instance.id))
 

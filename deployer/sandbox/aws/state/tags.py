@@ -1,7 +1,7 @@
-"""Tags: what AWS refuses, born in the create call, and DescribeTags over every kind.
+"""Tags: AWS's validation, tags in create calls, and DescribeTags over every kind.
 
-Sources: EC2 User Guide, "Tag your resources"; API model, Tag (key at most 127, `aws:`
-reserved); DescribeTags; aws.md §1.
+Sources: EC2 User Guide, "Tag your resources"; API model, Tag (key at most 127, `aws:` reserved);
+DescribeTags; aws.md §1.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def read_born_tags(raw: Iterable[Mapping[str, Any]], allowed: frozenset[str]) ->
     """TagSpecifications: tags by resource type.
 
     Raises:
-        EC2ClientError: a resource type that this action does not make, or bad tags.
+        EC2ClientError: a resource type that this action does not create, or invalid tags.
     """
     born: dict[str, Tags] = {}
     for item in raw:
@@ -77,7 +77,7 @@ def read_born_tags(raw: Iterable[Mapping[str, Any]], allowed: frozenset[str]) ->
 
 
 def put_tags(region: Region, resource_id: str, tags: Tags) -> None:
-    """Write tags, remembering what stood there: the visibility lag shows it for a while."""
+    """Write tags and keep the old values: the visibility lag still shows them for a while."""
     present = region.backend.tags[resource_id]
     for key, value in tags.items():
         region.tag_writes[(resource_id, key)] = TagWrite(time.monotonic(), present.get(key))
@@ -110,7 +110,7 @@ class TagActions(Ec2Base):
     """CreateTags, DeleteTags, DescribeTags."""
 
     def create_tags(self) -> ActionResult:
-        """All of the tags on all of the resources, or nothing."""
+        """All tags on all resources, or none."""
         resource_ids = self._tagged_ids()
         tags = read_tags(self._get_param("Tags", []) or [])
         if not tags:
@@ -127,7 +127,7 @@ class TagActions(Ec2Base):
         return EmptyResult()
 
     def delete_tags(self) -> ActionResult:
-        """A tag given with a value goes only where it has that value."""
+        """A tag given with a value is deleted only where it has that value."""
         resource_ids = self._tagged_ids()
         wanted = {tag["Key"]: tag.get("Value") for tag in self._get_param("Tags", []) or []}
         self.error_on_dryrun()
@@ -141,7 +141,7 @@ class TagActions(Ec2Base):
         return EmptyResult()
 
     def describe_tags(self) -> ActionResult:
-        """Rows of every kind that exists, at most 1,000 a page."""
+        """Rows of every kind, at most 1,000 a page."""
         filters = self.filters()
         page = read_page(self._get_param("MaxResults"), self._get_param("NextToken"), [], "")
         self.error_on_dryrun()
@@ -155,7 +155,7 @@ class TagActions(Ec2Base):
             rows = visible_rows(self.cloud, self.region_books, keys)
             return sorted(select_rows(rows, filters), key=_order)
 
-        if self.cloud.faults.lag > 0:  # what is visible changes with time alone
+        if self.cloud.faults.lag > 0:  # visibility changes with time alone
             return make()
         books = self.region_books.backend
         asked = ("tags", books.account_id, books.region_name, json.dumps(filters))
@@ -179,7 +179,7 @@ class TagActions(Ec2Base):
 
 
 def select_rows(rows: Iterable[TagRow], filters: list[tuple[str, list[str]]]) -> list[TagRow]:
-    """The rows that pass every filter; `tag:K` means key K with one of the values.
+    """The rows that match every filter; `tag:K` means key K with one of the values.
 
     Raises:
         EC2ClientError: an unknown filter.
@@ -201,9 +201,9 @@ def select_rows(rows: Iterable[TagRow], filters: list[tuple[str, list[str]]]) ->
 def visible_rows(
     cloud: Cloud, region: Region, keys: frozenset[str] | None = None
 ) -> Iterable[TagRow]:
-    """Every tag of every resource there is, as old as the visibility lag makes it.
+    """Every tag of every existing resource, as the visibility lag shows it.
 
-    Those of other `keys` may be left out, unless a key has a wildcard in it.
+    Tags with other keys than `keys` may be omitted, unless a key has a wildcard.
     """
     if keys is not None and any(sign in key for key in keys for sign in "*?\\"):
         keys = None

@@ -1,4 +1,4 @@
-"""What happens to an instance's things when it ends, and when it is forgotten.
+"""The effects of an instance's termination and of its final removal.
 
 Sources: TerminateInstances; EC2 User Guide, "Terminate your instance" (DeleteOnTermination);
 ec2-instance-lifecycle (an Elastic IP is disassociated, never released).
@@ -12,7 +12,7 @@ from deployer.sandbox.aws.state.cloud import Cloud, Region
 
 
 def bury(cloud: Cloud, region: Region, instance: Any) -> None:
-    """Volumes and interfaces go or stay as their DeleteOnTermination says; addresses let go."""
+    """Delete or keep volumes and interfaces by their DeleteOnTermination; release addresses."""
     _release_elastic_addresses(region, instance)
     _drop_volumes(region, instance)
     _drop_interfaces(cloud, region, instance)
@@ -42,7 +42,7 @@ def _drop_interfaces(cloud: Cloud, region: Region, instance: Any) -> None:
 
 
 def drop_interface(cloud: Cloud, region: Region, interface: Any) -> None:
-    """Delete an interface, its tags, and give its addresses back."""
+    """Delete an interface and its tags, and release its addresses."""
     for address in region.backend.addresses:
         if address.eni is interface:
             region.backend.disassociate_address(address=address.public_ip)
@@ -55,7 +55,7 @@ def drop_interface(cloud: Cloud, region: Region, interface: Any) -> None:
 
 
 def forget_instance(region: Region, instance: Any) -> None:
-    """It is no longer described; its client token stays spent."""
+    """Stop describing the instance; its client token stays used."""
     region.instances.pop(instance.id, None)
     region.terminated_at.pop(instance.id, None)
     region.backend.tags.pop(instance.id, None)

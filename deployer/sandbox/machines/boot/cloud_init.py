@@ -1,7 +1,7 @@
-"""User data as cloud-init reads it, as far as a release needs it; pure.
+"""Parses user data like cloud-init, as far as a release needs it; pure.
 
 Keys and their meaning: cloud-init's module reference (cc_bootcmd, cc_write_files, cc_runcmd,
-cc_ssh, cc_set_hostname). Unknown keys are passed over, as cloud-init does, but reported.
+cc_ssh, cc_set_hostname). Unknown keys are ignored, as in cloud-init, but reported.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _GZIP = b"\x1f\x8b"
 
 @dataclass(frozen=True)
 class File:
-    """A file to write on first boot; `append` adds to what is there."""
+    """A file to write on first boot; `append` adds to an existing file."""
 
     path: str
     content: bytes
@@ -34,9 +34,9 @@ class File:
 
 @dataclass(frozen=True)
 class UserData:
-    """What a machine is told at birth.
+    """The parsed user data of a machine.
 
-    `bootcmd` is a sh script for every boot; `runcmd` one for the first; `script` the whole of a
+    `bootcmd` is a sh script for every boot; `runcmd` one for the first; `script` is the whole of a
     user data that begins with `#!`. `host_key` is an ed25519 private key in OpenSSH's format.
     `complaints` go to the console.
     """
@@ -53,9 +53,9 @@ class UserData:
 
 
 def parse(data: bytes) -> UserData:
-    """Read user data; what cannot be understood becomes a complaint, never an error.
+    """Parse user data; invalid parts become complaints, never errors.
 
-    A machine whose user data is broken boots all the same, as on AWS.
+    A machine with broken user data boots nevertheless, as on AWS.
     """
     try:
         return _parse(gzip.decompress(data) if data.startswith(_GZIP) else data)
@@ -99,7 +99,7 @@ def _list(config: Mapping[str, object], key: str) -> list[object]:
 
 
 def shellify(commands: list[object]) -> str:
-    """One sh script: strings stand as they are, argv lists are quoted (cloud-init's `shellify`)."""
+    """One sh script: strings stay unchanged, argv lists are quoted (cloud-init's `shellify`)."""
     lines = []
     for command in commands:
         if isinstance(command, str):
@@ -124,7 +124,7 @@ def _file(entry: object) -> File:
 
 
 def _mode(value: object) -> int:
-    """Permissions are octal text; a bare YAML number is taken as it stands."""
+    """Permissions are octal text; a bare YAML number is used unchanged."""
     if value is None:
         return 0o644
     return value if isinstance(value, int) else int(str(value), 8)

@@ -1,9 +1,9 @@
-"""The bell at which a machine's pid 1 answers systemctl, journalctl, shutdown and their like.
+"""The pipe by which a machine's pid 1 answers systemctl, journalctl, shutdown and similar.
 
-Whoever asks is a shell (`shims/ask.sh`), which knows files and pipes only. It writes its words to
-`N.question`, a zero byte after each, N being its process id; opens the pipe `N.answer`; and writes
-N to the pipe `bell`. It reads one line: the exit code, and `told` if output and errors lie in
-`N.out` and `N.err`, which it removes; the rest is removed here.
+The client is a shell (`shims/ask.sh`), which can use files and pipes only. It writes its arguments
+to `N.question`, a zero byte after each, N being its process id; opens the pipe `N.answer`; and
+writes N to the pipe `bell`. It reads one line: the exit code, and `told` if output and errors are
+in `N.out` and `N.err`, which the client removes; the other files are removed here.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ from deployer.sandbox.machines.systemd.transient import Transient
 
 ASKS = Path("/run/sandbox.asks")
 _AT_ONCE = 65536
-"""Bytes; a pipe holds no more (pipe(7)), so no line is cut in two."""
+"""Bytes; a pipe write up to this size is atomic (pipe(7)), so no line is cut in two."""
 
 
 @dataclass(frozen=True)
 class Control:
-    """Reads a question whenever somebody rings, and answers it."""
+    """Reads a request whenever a client writes to `bell`, and answers it."""
 
     manager: Manager
     directory: Path = ASKS
     _under_way: set[asyncio.Task[None]] = field(default_factory=set)
 
     def listen(self) -> None:
-        """Begin to answer."""
+        """Start to answer."""
         self.directory.mkdir()
         bell = self.directory / "bell"
         os.mkfifo(bell)
-        # To write as well: a pipe that nobody has open to write would be readable all the time.
+        # Open for writing as well: a pipe without a writer would always be readable.
         ring = os.open(bell, os.O_RDWR | os.O_NONBLOCK)
         asyncio.get_running_loop().add_reader(ring, self._rung, ring)
 
     def _rung(self, ring: int) -> None:
-        """Who rings writes a short line, which arrives whole. pipe(7), "PIPE_BUF"."""
+        """A client writes a short line, which arrives atomically. pipe(7), "PIPE_BUF"."""
         for number in os.read(ring, _AT_ONCE).split():
             task = asyncio.ensure_future(self._serve(self.directory / number.decode()))
             self._under_way.add(task)
@@ -84,7 +84,7 @@ class Control:
             return Answer(err=f"{error}\n", code=1)
 
     def _shutdown(self, words: list[str]) -> Answer:
-        """`shutdown [-h|-P|-H|-r] now`; a later time is a minute's number, one minute if none."""
+        """`shutdown [-h|-P|-H|-r] now`; a later time is a number of minutes, default one."""
         act = "reboot" if "-r" in words or "--reboot" in words else "halt"
         when = next((word for word in words if not word.startswith("-")), "+1")
         if "-c" in words:
@@ -101,10 +101,10 @@ def _words(question: bytes) -> list[str]:
 
 
 def _say(pipe: Path, line: str) -> bool:
-    """Whether whoever waits at the pipe, which goes, is still there to read the line."""
+    """Whether the client that waits at the pipe read the line; the pipe is removed."""
     try:
         end = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
-    except OSError:  # ENXIO: nobody has it open
+    except OSError:  # ENXIO: no reader has it open
         return False
     finally:
         pipe.unlink()

@@ -1,4 +1,4 @@
-"""Pid 1 of a machine: moves in, boots as a real one would, serves SSH, reaps, halts."""
+"""Pid 1 of a machine: enters its namespaces, boots, serves SSH, reaps, halts."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ from deployer.sandbox.machines.systemd.manager import Manager
 
 _SETTLE_SECONDS = 1.0
 HALT, REBOOT = 10, 11
-"""Exit codes by which pid 1 tells its monitor why it ended."""
+"""Exit codes by which pid 1 reports to its monitor why it ended."""
 
 
 @dataclass(frozen=True)
 class Ends:
-    """A machine's ends of its pipes: console and words go out; lifeline ends with the monitor."""
+    """A machine's pipe ends: console and words are outputs; lifeline closes with the monitor."""
 
     console: int
     words: int
@@ -45,13 +45,13 @@ class Ends:
 
 
 def main(orders: Orders, room: Room, ends: Ends) -> NoReturn:
-    """Be pid 1, from the fork to the end."""
+    """Run pid 1, from the fork to the end."""
     code = 1
     try:
         _detach(ends)
         identity = _identity(orders)
         user_data = cloud_init.parse(orders.spec.user_data)
-        # The name can be set only while we may still change our namespaces.
+        # The host name can be set only while the process may still change its namespaces.
         namespaces.move_in(room, user_data.hostname or identity.hostname)
         linux.die_with_parent()  # after the last change of credentials, which clears it
         chown_filter.pretend()
@@ -64,11 +64,11 @@ def main(orders: Orders, room: Room, ends: Ends) -> NoReturn:
 
 
 def _detach(ends: Ends) -> None:
-    """Keep nothing of the host's: descriptors, environment, signals, session."""
+    """Drop everything of the host: descriptors, environment, signals, session."""
     os.setsid()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)  # does nothing to a pid 1, and is what children get
+        signal.signal(number, signal.SIG_DFL)  # no effect for pid 1; children inherit it
     null = os.open("/dev/null", os.O_RDONLY)
     os.dup2(null, 0)
     os.dup2(ends.console, 1)
@@ -104,7 +104,7 @@ class _Machine:
         self._ending: asyncio.Task[None] | None = None
 
     async def live(self) -> int:
-        """Boot, then live until somebody inside halts us; the exit code."""
+        """Boot, then run until halted from inside; the exit code."""
         logging.getLogger("asyncssh").setLevel(logging.CRITICAL)
         loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[int] = loop.create_future()
@@ -120,7 +120,7 @@ class _Machine:
         """As on a real host: bootcmd, then sshd and the units, then runcmd."""
         Control(self._manager).listen()
         self._manager.tools.journal.begin_boot()
-        await self._manager.reload_units()  # before anything else, as a real pid 1 does
+        await self._manager.reload_units()  # first of all, as a real pid 1 does
         first = boot.is_first(self._identity)
         plan = Boot(self._identity, self._user_data, self._run_script, self._say, first)
         if first and not plan.disabled:
@@ -146,7 +146,7 @@ class _Machine:
             self._ending = asyncio.ensure_future(self._end(REBOOT if act == "reboot" else HALT))
 
     async def _end(self, code: int) -> None:
-        """Whoever asked gets its answer first; then units, then every other process, then we."""
+        """Answer the client first; then stop the units, every other process, and pid 1."""
         self._say("rebooting" if code == REBOOT else "halting")
         await self._server.settle(_SETTLE_SECONDS)
         await self._manager.end()

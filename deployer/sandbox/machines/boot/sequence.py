@@ -1,4 +1,4 @@
-"""What cloud-init does to a machine's disk when it boots, in cloud-init's order."""
+"""The steps of cloud-init on a machine's disk at boot, in cloud-init's order."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _DISABLED = Path("/etc/cloud/cloud-init.disabled")
 _INSTANCE_DATA = Path("/run/cloud-init/instance-data.json")
 
 Run = Callable[[str, str, dict[str, str]], Awaitable[int]]
-"""Runs a script file: a word for the console, its path, more environment; its exit code."""
+"""Runs a script file: console label, path, extra environment; returns its exit code."""
 
 
 @dataclass(frozen=True)
 class Identity:
-    """Who a machine is, as the cloud tells it."""
+    """The identity of a machine, as assigned by the cloud."""
 
     instance_id: str
     image_id: str
@@ -44,7 +44,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class Boot:
-    """One boot of one machine; steps are called in the order in which they stand here."""
+    """One boot of one machine; the steps are called in the order of their definition."""
 
     identity: Identity
     user_data: UserData
@@ -54,11 +54,11 @@ class Boot:
 
     @property
     def disabled(self) -> bool:
-        """cloud-init's own switch, which lies on the disk: a clone inherits it."""
+        """cloud-init's own switch, which is on the disk: a clone inherits it."""
         return _DISABLED.exists()
 
     async def before_ssh(self) -> None:
-        """Identity first: a bootcmd asks who it is to tell a clone from its original."""
+        """Identity first: a bootcmd uses it to tell a clone from its original."""
         if self.disabled:
             self.say(f"cloud-init: disabled by {_DISABLED}")
             return
@@ -74,7 +74,7 @@ class Boot:
         self._print_host_key()
 
     async def after_ssh(self) -> None:
-        """What cloud-init runs last, on first boot only."""
+        """The last steps of cloud-init, on first boot only."""
         if self.disabled:
             return
         if self.first and self.user_data.runcmd:
@@ -103,7 +103,7 @@ class Boot:
                 self.say(f"cloud-init: write_files: {error}")
 
     def _make_host_key(self) -> None:
-        """An image's host keys are another machine's: they go (cloud-init's ssh_deletekeys)."""
+        """An image's host keys are another machine's: delete them (cloud-init's ssh_deletekeys)."""
         for old in HOST_KEY.parent.glob("ssh_host_*"):
             old.unlink()
         private = self.user_data.host_key or _new_key()
@@ -128,7 +128,7 @@ class Boot:
         file.parent.chmod(0o700)
 
     def _print_host_key(self) -> None:
-        """The blocks that people and tools look for in the console output."""
+        """The blocks that people and tools search for in the console output."""
         line = HOST_KEY.with_suffix(".pub").read_text().strip()
         digest = hashlib.sha256(base64.b64decode(line.split()[1])).digest()
         print_ = base64.b64encode(digest).decode().rstrip("=")
@@ -157,7 +157,7 @@ def is_first(identity: Identity) -> bool:
 
 
 def forget_previous() -> None:
-    """Drop what belonged to the instance that this disk was copied from."""
+    """Delete what belonged to the instance that this disk was copied from."""
     shutil.rmtree("/var/lib/cloud/instance", ignore_errors=True)
 
 

@@ -1,4 +1,4 @@
-"""The disk that the first machines boot from: directories, users, and our stand-ins' names."""
+"""The disk that the first machines boot from: directories, users, and links to the shims."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _OS_RELEASE = 'NAME="Sandbox"\nID=sandbox\nPRETTY_NAME="Sandbox machine"\n'
 
 
 def build(disk: Path, login: str, links: Mapping[str, Path]) -> None:
-    """Make the disk whole or not at all; `links` are symbolic links, by their path below it."""
+    """Build the disk atomically; `links` are symbolic links, by their path below it."""
     partial = disk.with_name(disk.name + ".partial")
     for name, mode in _DIRECTORIES:
         (partial / name).mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
-"""Copies and removes disks: directory trees in which a machine may have put anything.
+"""Copies and removes disks: directory trees with arbitrary content from a machine.
 
-Every step goes through directory descriptors and never follows a symlink: a living machine may
-swap a directory for a link while it is being copied.
+Every step uses directory descriptors and never follows a symlink: a running machine may replace a
+directory by a link while it is being copied.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-# What a real image would not hold either, or what belongs to a running system only.
+# Not in a real image either, or part of a running system only.
 _LEFT_OUT = frozenset(("proc", "run", "tmp", "dev", "sys"))
 _FICLONE = 0x40049409
 _CHUNK = 1 << 24
@@ -24,10 +24,10 @@ Links = dict[tuple[int, int], str]
 
 
 def copy_disk(source: Path, target: Path) -> None:
-    """Copy a disk whole or not at all; `target` appears when it is complete.
+    """Copy a disk atomically; `target` appears when it is complete.
 
-    The copy is crash-consistent: what vanishes meanwhile is left out. Modes, times and hard links
-    are kept; sockets, FIFOs and the contents of /run, /tmp and /proc are not. Raises OSError.
+    The copy is crash-consistent: files that disappear meanwhile are omitted. Modes, times and hard
+    links are kept; sockets, FIFOs and the contents of /run, /tmp and /proc are not. Raises OSError.
     """
     partial = target.with_name(target.name + ".partial")
     partial.mkdir(parents=True)
@@ -38,7 +38,7 @@ def copy_disk(source: Path, target: Path) -> None:
 
 
 def remove_tree(directory: Path) -> None:
-    """Remove a tree, whatever modes a machine gave to its directories. Harmless twice."""
+    """Remove a tree, whatever modes a machine gave to its directories. Idempotent."""
     for path, names, _files in os.walk(directory):
         for name in names:
             with contextlib.suppress(OSError):
@@ -62,7 +62,7 @@ def _copy_directory(from_fd: int, to_fd: int, links: Links, base: Path, top: boo
     with os.scandir(from_fd) as entries:
         names = [entry.name for entry in entries]
     for name in names:
-        # Something may vanish, or turn into something else, between two looks at it.
+        # An entry may disappear, or change its type, between two calls.
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             _copy_entry(name, from_fd, to_fd, links, base, empty=top and name in _LEFT_OUT)
 

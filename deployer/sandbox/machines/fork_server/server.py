@@ -1,8 +1,8 @@
 """The process from which all machines are forked, so that each boots in a tenth of a second.
 
-It imports what a machine needs once, has one thread, and lives in a user namespace of its own in
-which our uid is 0 (or in the host's, where none is to be had and we are root anyway). It ends when
-the host's end of its socket closes, however the host died, and everything it forked ends with it.
+It imports a machine's modules once, has one thread, and lives in its own user namespace in which
+our uid is 0 (or in the host's, where namespaces are forbidden and we are root anyway). It ends when
+the host's end of its socket closes, however the host died, and its children end with it.
 
 Run as `python -m deployer.sandbox.machines.fork_server.server FD`.
 """
@@ -27,13 +27,13 @@ from deployer.sandbox.machines.isolation import linux, namespaces
 
 @dataclass
 class Zygote:
-    """Obeys the host's requests one by one; whatever takes time is done by a child."""
+    """Handles the host's requests one by one; slow work is done by a child."""
 
     host: socket.socket
     _children: dict[int, str] = field(default_factory=dict)
 
     def serve(self) -> None:
-        """Until the host is gone."""
+        """Serve until the host is gone."""
         wakeup, alarm = os.pipe()
         for fd in (wakeup, alarm):
             os.set_blocking(fd, False)
@@ -71,7 +71,7 @@ class Zygote:
         try:
             messages.send(self.host, message)
         except OSError:
-            return  # the host is gone: `serve` sees it next
+            return  # the host is gone: `serve` notices it next
 
     def _obey(self) -> bool:
         request = messages.receive(self.host)
@@ -104,7 +104,7 @@ class Zygote:
 
 
 def _work(work: Callable[[], None]) -> NoReturn:
-    """Runs in the child and never returns."""
+    """Run in the child; never returns."""
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGCHLD, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
@@ -126,11 +126,11 @@ def _remove(paths: tuple[Path, ...]) -> None:
 
 
 def main() -> None:
-    """Take the socket, enter the user namespace, say whether isolation is to be had, serve."""
+    """Take the socket, enter the user namespace, report whether isolation works, serve."""
     host = socket.socket(fileno=int(sys.argv[1]))
     directory = Path(sys.argv[2])
     for number in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # Ctrl-C is for the host; we end with it
+        signal.signal(number, signal.SIG_IGN)  # Ctrl-C is for the host; this process ends with it
     reason = isolate(directory)
     messages.send(host, {"event": "ready", "reason": reason or ""})
     if reason:
@@ -142,23 +142,23 @@ def main() -> None:
 
 
 def isolate(directory: Path) -> str | None:
-    """Enter the user namespace and try out the rest; the reason where that is not allowed.
+    """Enter the user namespace and test the rest; the reason where that is not allowed.
 
-    Where it is not, root with CAP_SYS_ADMIN goes on without one, as container engines do: what
-    makes the host read-only is the mounts, and that a machine's root has lost the power over them.
+    Where it is not, root with CAP_SYS_ADMIN continues without one, as container engines do: the
+    mounts make the host read-only, and a machine's root has no capability to change mounts.
     """
     before = linux.user_namespace()
     try:
         linux.become_root_of_new_user_namespace()
     except OSError as error:
-        # Half in one, where mapping us was refused, we are nobody.
+        # Inside a namespace whose uid mapping was refused, this process has no privileges.
         if linux.user_namespace() != before or not linux.may_make_namespaces():
             return str(error)
     return namespaces.probe(directory)
 
 
 def _warm_up() -> None:
-    """Import what a machine needs, once, and keep the collector off the shared pages."""
+    """Import a machine's modules once, and keep the garbage collector off the shared pages."""
     import deployer.sandbox.machines.fork_server.monitor  # noqa: F401 -- for its imports
 
     gc.collect()

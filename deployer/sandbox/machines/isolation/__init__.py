@@ -1,1 +1,1 @@
-"""Namespaces and the Linux calls they need."""
+"""Namespaces and the Linux calls that they need."""

@@ -1,8 +1,8 @@
-"""Changing owners succeeds and does nothing: a machine has one uid only.
+"""Makes changes of owner succeed without effect: a machine has only one uid.
 
-A user namespace made without privilege maps a single uid, so `chown ubuntu` or a daemon's
-`setuid` would fail with EINVAL although it works on any real machine. A seccomp filter answers
-these calls with success instead. It is a courtesy, no wall: isolation does not depend on it.
+A user namespace made without privilege maps a single uid, so `chown ubuntu` or a daemon's `setuid`
+would fail with EINVAL although it works on any real machine. A seccomp filter answers these calls
+with success instead. It is for convenience: isolation does not depend on it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _CALLS: dict[str, tuple[int, tuple[int, ...]]] = {
 
 
 def program(machine: str) -> bytes:
-    """The filter for an architecture of `platform.machine()`; empty if we do not know it."""
+    """The filter for an architecture of `platform.machine()`; empty if it is unknown."""
     if machine not in _CALLS:
         return b""
     arch, numbers = _CALLS[machine]
@@ -47,7 +47,7 @@ def _instruction(code: int, if_true: int, if_false: int, value: int) -> bytes:
 
 
 def pretend() -> None:
-    """From now on, here and in every child, changing owners or uids succeeds in name only."""
+    """From now on, here and in every child, changes of owners or uids succeed without effect."""
     code = program(platform.machine())
     if code:
         install_seccomp(code)

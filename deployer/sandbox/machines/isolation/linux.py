@@ -1,4 +1,4 @@
-"""The few Linux calls that a machine needs and that Python 3.11 does not offer, by ctypes."""
+"""The few Linux calls that a machine needs and Python 3.11 does not offer, by ctypes."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ _CAP_SYS_ADMIN = 21
 _PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 _CAPSET = {"x86_64": 126, "aarch64": 91}
 
-# What Docker leaves to a container, less MKNOD and NET_RAW: enough for root of a machine, and
-# without SYS_ADMIN nobody there can undo the read-only mounts.
+# Docker's default set without MKNOD and NET_RAW: enough for root of a machine; without SYS_ADMIN no
+# process there can undo the read-only mounts.
 _KEPT_CAPABILITIES = frozenset((0, 1, 3, 4, 5, 6, 7, 8, 10, 18, 29, 31))
 
-# The newer mount calls have the same number everywhere.
+# The newer mount calls have the same number on every architecture.
 _OPEN_TREE, _MOVE_MOUNT, _MOUNT_SETATTR = 428, 429, 442
 _AT_FDCWD, _AT_EMPTY_PATH, _AT_RECURSIVE = -100, 0x1000, 0x8000
 _OPEN_TREE_CLONE, _MOVE_EMPTY_PATH = 0x1, 0x4
@@ -58,10 +58,10 @@ def unshare(flags: int) -> None:
 
 
 def become_root_of_new_user_namespace() -> None:
-    """Enter a user namespace in which our own uid and gid are 0, and nobody else exists.
+    """Enter a user namespace in which our own uid and gid are 0, the only ones that exist.
 
-    Needs no privilege; the caller must have one thread only. Raises OSError where the system
-    does not allow it.
+    Needs no privilege; the caller must have one thread only. Raises OSError where the system does
+    not allow it.
     """
     uid, gid = os.geteuid(), os.getegid()
     unshare(CLONE_NEWUSER)
@@ -75,19 +75,19 @@ def become_root_of_new_user_namespace() -> None:
 
 
 def user_namespace() -> str:
-    """Which user namespace we are in."""
+    """The user namespace of this process."""
     return os.readlink("/proc/self/ns/user")  # noqa: PTH115 -- no path, a name
 
 
 def may_make_namespaces() -> bool:
-    """Whether we may make the other kinds without a user namespace: root with CAP_SYS_ADMIN."""
+    """Whether we may create the other kinds without a user namespace: root with CAP_SYS_ADMIN."""
     with open("/proc/self/status") as file:  # noqa: PTH123 -- as above
         [line] = [line for line in file if line.startswith("CapEff:")]
     return os.geteuid() == 0 and bool(int(line.split()[1], 16) >> _CAP_SYS_ADMIN & 1)
 
 
 def mount(source: str, target: str, kind: str = "", flags: int = 0, data: str = "") -> None:
-    """Mount a file system, or change how one is propagated. Raises OSError naming the target."""
+    """Mount a file system, or change its propagation. Raises OSError naming the target."""
     result = _libc.mount(
         source.encode(),
         target.encode(),
@@ -101,7 +101,7 @@ def mount(source: str, target: str, kind: str = "", flags: int = 0, data: str = 
 def clone_tree(source: str, *, writable: bool = False) -> int:
     """A detached copy of the mount tree at `source`, read-only by default; returns its fd.
 
-    Read-only covers every mount below as well. Needs Linux 5.12. Raises OSError.
+    Read-only includes every mount below. Needs Linux 5.12. Raises OSError.
     """
     flags = _OPEN_TREE_CLONE | _AT_RECURSIVE | os.O_CLOEXEC
     tree: int = _libc.syscall(_OPEN_TREE, _AT_FDCWD, source.encode(), ctypes.c_uint(flags))
@@ -128,10 +128,10 @@ def unmount(target: str) -> None:
 
 
 def pivot_root_here() -> None:
-    """Make the current directory, which must be a mount point, the root and forget the old one.
+    """Make the current directory, which must be a mount point, the root; detach the old one.
 
-    `pivot_root(".", ".")` stacks the old root on the new one, so that no directory is needed for
-    it (pivot_root(2), "pivot_root(".", ".")").
+    `pivot_root(".", ".")` stacks the old root on the new one, so that no directory is needed for it
+    (pivot_root(2), "pivot_root(".", ".")").
     """
     _check(_libc.syscall(_PIVOT_ROOT[platform.machine()], b".", b"."), "pivot_root")
     unmount(".")
@@ -139,7 +139,7 @@ def pivot_root_here() -> None:
 
 
 def set_hostname(name: str) -> None:
-    """Name this UTS namespace; the kernel takes 64 bytes. Raises OSError."""
+    """Set the name of this UTS namespace; the kernel takes 64 bytes. Raises OSError."""
     short = name.encode()[:64]
     _check(_libc.sethostname(short, len(short)), "sethostname")
 
@@ -147,13 +147,13 @@ def set_hostname(name: str) -> None:
 def die_with_parent() -> None:
     """Be killed when the parent's thread ends.
 
-    Credentials changes clear this, so it comes after every unshare.
+    Changes of credentials clear this, so it comes after every unshare.
     """
     _check(_libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0), "prctl")
 
 
 def drop_capabilities() -> None:
-    """Give up, for ever and for all children, what a machine's root does not need."""
+    """Drop the capabilities that a machine's root does not need, permanently and for children."""
     for capability in range(_LAST_CAP_GUESS + 1):
         if capability not in _KEPT_CAPABILITIES:
             _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)  # EINVAL: beyond the last

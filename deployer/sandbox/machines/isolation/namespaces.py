@@ -1,8 +1,8 @@
-"""A machine's own world: its file system tree, its processes, its name; never the host's.
+"""A machine's own file system tree, processes and host name, separate from the host's.
 
-The order is the safety. Everything that is taken from the host is cloned as a detached,
-read-only mount *before* the root changes; everything is put in place *after* the old root is
-gone, so that no symlink in a machine's disk can lead a mkdir or a mount out to the host.
+The order makes it safe. Everything from the host is cloned as a detached, read-only mount *before*
+the root changes; everything is mounted *after* the old root is gone, so that no symlink in a
+machine's disk can lead a mkdir or a mount out to the host.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from deployer.sandbox.machines.isolation import linux
 
 SHIMS = Path("/run/sandbox")
-"""Where a machine finds what the host lacks: systemctl, sudo and their like."""
+"""The directory of programs that the host lacks: systemctl, sudo and similar."""
 
 _SYSTEM = ("usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32")
 _FROM_ETC = (
@@ -34,21 +34,21 @@ _FROM_ETC = (
     "ssl/openssl.cnf",
 )
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
-# What uid 0 of the host could change through /proc, were it writable; as container engines do.
+# Paths of /proc with which uid 0 could change the host if writable; as container engines do.
 _PROC_READ_ONLY = ("acpi", "asound", "bus", "fs", "irq", "scsi", "sys", "sysrq-trigger")
 _PROC_HIDDEN = ("kcore", "keys", "timer_list")
-# The machine's own directories within what is the host's.
+# The machine's own directories inside the host's.
 _OWN = ("/usr/local", "/usr/lib/systemd/system")
 _NAMESPACES = linux.CLONE_NEWNS | linux.CLONE_NEWUTS | linux.CLONE_NEWIPC
 
 
 @dataclass(frozen=True)
 class Room:
-    """What a machine's tree is made of.
+    """The parts of a machine's file tree.
 
-    `disk` is its own; `door` an empty directory beside it to mount on; `shims` the host's
-    directory that appears as `SHIMS`; `binds` appear read-only at their own paths. `asset_tag` is
-    what its firmware says, outside of any disk.
+    `disk` is its own; `door` an empty directory beside it to mount on; `shims` the host's directory
+    that appears as `SHIMS`; `binds` appear read-only at their own paths. `asset_tag` is the
+    identity in its firmware, outside of any disk.
     """
 
     disk: Path
@@ -59,16 +59,16 @@ class Room:
 
 
 def leave_host() -> None:
-    """Let whoever is forked next be pid 1 of a new pid namespace. Raises OSError."""
+    """Make the next forked process pid 1 of a new pid namespace. Raises OSError."""
     linux.unshare(linux.CLONE_NEWPID)
 
 
 def move_in(room: Room, hostname: str) -> None:
     """Make the room our root directory, for pid 1 of a new pid namespace. Raises OSError.
 
-    Afterwards nothing of the host can be written to, and nobody here has the power to change that.
+    Afterwards nothing of the host is writable, and no process here has a capability to change that.
     """
-    # Not before the fork: a changed root would be the monitor's as well.
+    # Not before the fork: a changed root would apply to the monitor as well.
     linux.unshare(_NAMESPACES)
     linux.mount("none", "/", flags=linux.MS_REC | linux.MS_PRIVATE)
     linux.set_hostname(hostname)
@@ -81,7 +81,7 @@ def move_in(room: Room, hostname: str) -> None:
 
 
 def _clone_host(room: Room) -> dict[str, int]:
-    """Detached read-only trees by where they will stand, in the order of mounting."""
+    """Detached read-only trees by their target, in the order of mounting."""
     found = [Path("/", name) for name in _SYSTEM]
     found += [Path("/etc", name) for name in _FROM_ETC]
     trees = {
@@ -97,7 +97,7 @@ def _clone_host(room: Room) -> dict[str, int]:
 def _new_proc(door: Path) -> int:
     """A /proc of this pid namespace, detached.
 
-    The kernel allows a new one only where an old one is in sight: before the root changes.
+    The kernel allows a new one only while an old one is visible: before the root changes.
     """
     flags = linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC
     linux.mount("proc", str(door), "proc", flags)
@@ -105,7 +105,7 @@ def _new_proc(door: Path) -> int:
 
 
 def _new_sys(room: Room) -> int:
-    """A /sys with the little of it that a release asks for, detached and read-only."""
+    """A /sys with the few entries that a release reads, detached and read-only."""
     linux.mount("tmpfs", str(room.door), "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "mode=755")
     firmware = room.door / "class/dmi/id"
     firmware.mkdir(parents=True)
@@ -136,7 +136,7 @@ def _furnish(trees: dict[str, int], proc: int, room: Room) -> None:
     linux.attach_tree(proc, "/proc")
     linux.mount("tmpfs", "/run", "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "mode=755")
     linux.mount("tmpfs", "/dev", "tmpfs", linux.MS_NOSUID, "mode=755")
-    _finish_dev()  # before the trees, of which one may lie in the host's /dev/shm
+    _finish_dev()  # before the trees, one of which may be in the host's /dev/shm
     shared = [path for path in trees if not _below(path, room.binds)]
     for path in (*shared, *own, *(p for p in trees if p not in shared)):
         _attach((own if path in own else trees)[path], path)
@@ -149,9 +149,9 @@ def _below(path: str, binds: tuple[Path, ...]) -> bool:
 
 
 def _attach(tree: int, target: str) -> None:
-    """Mount a tree at `target`, making the mount point if the disk lacks one.
+    """Mount a tree at `target`, creating the mount point if the disk lacks one.
 
-    Where neither exists nor can be made (the host's /usr lacks it) the tree is let go.
+    Where it neither exists nor can be created (the host's /usr lacks it) the tree is dropped.
     """
     if not Path(target).exists():
         is_directory = Path(f"/proc/self/fd/{tree}").is_dir()
@@ -194,7 +194,7 @@ def _guard_proc() -> None:
 
 
 def _hide_host_tools() -> None:
-    """Put our shims over the host's own systemctl and the like, for scripts with full paths."""
+    """Mount our shims over the host's own systemctl and similar, for scripts with full paths."""
     for shim in (SHIMS / "bin").iterdir():
         for directory in ("/usr/bin", "/usr/sbin"):
             if Path(directory, shim.name).exists():
@@ -212,9 +212,9 @@ def _empty(directory: Path) -> None:
 
 
 def probe(directory: Path) -> str | None:
-    """Try everything that `move_in` needs; the reason if it cannot be had.
+    """Try everything that `move_in` needs; the reason if it does not work.
 
-    To be called by a process of one thread, without threads, that may fork. `directory` is ours.
+    Call it from a single-threaded process that may fork. `directory` is ours.
     """
     door = directory / f"probe-{secrets.token_hex(4)}"
     door.mkdir()
@@ -238,7 +238,7 @@ def _probe_in_child(door: Path) -> str | None:
 
 
 def _attempt(door: Path) -> str:
-    """Runs in a child that ends afterwards; an empty string means that all is well."""
+    """Run in a child that ends afterwards; an empty string means success."""
     try:
         leave_host()
         child = os.fork()

@@ -1,1 +1,1 @@
-"""Processes of a machine: started, grouped, as whom, and what they print."""
+"""Processes of a machine: start, groups, users, and output."""

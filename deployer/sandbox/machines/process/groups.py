@@ -1,7 +1,7 @@
-"""Which processes of a machine belong together: what a control group would tell us.
+"""Finds the processes that belong together, in place of a control group.
 
-A daemon may change its session and its parent; what it inherits is its environment, and in it the
-INVOCATION_ID that systemd too gives to every run of a unit.
+A daemon may change its session and its parent; but it inherits its environment, and in it the
+INVOCATION_ID that systemd gives to every run of a unit.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class _Process:
 
 
 def members(session: int, invocation: str) -> list[int]:
-    """Living processes that are marked, of that session, or descend from such a one."""
+    """Live processes that have the mark or the session, or descend from such a process."""
     mark = f"INVOCATION_ID={invocation}".encode()
     everyone = [process for pid in _pids() if (process := _look(pid, mark))]
     found = {p.pid for p in everyone if p.marked or (session and p.session == session)}
@@ -38,7 +38,7 @@ def everyone() -> list[int]:
 
 
 def signal_all(pids: list[int], number: int) -> None:
-    """Send a signal to those that are still there."""
+    """Send a signal to those that still exist."""
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
@@ -49,7 +49,7 @@ def _pids() -> list[int]:
 
 
 def _look(pid: int, mark: bytes) -> _Process | None:
-    """None for pid 1, for zombies and for what is gone."""
+    """None for pid 1, zombies and processes that are gone."""
     if pid == 1:
         return None
     try:

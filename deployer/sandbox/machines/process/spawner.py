@@ -1,4 +1,4 @@
-"""Starts processes inside a machine and reaps them all: the duty of its pid 1."""
+"""Starts processes inside a machine and reaps them all, as its pid 1 must."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 @dataclass(frozen=True)
 class Start:
-    """A process to be: what, with which environment, where; fds of None are /dev/null."""
+    """A process to start: command, environment, directory; fds of None are /dev/null."""
 
     argv: Sequence[str]
     env: Mapping[str, str]
@@ -27,12 +27,12 @@ class Start:
 
 @dataclass
 class Children:
-    """Every process that ends in the machine is reaped here; ours have a future each."""
+    """Reaps every process that ends in the machine; those started here have a future each."""
 
     _waiting: dict[int, asyncio.Future[int]] = field(default_factory=dict)
 
     def install(self) -> None:
-        """Begin to reap, in the running event loop."""
+        """Start to reap, in the running event loop."""
         asyncio.get_running_loop().add_signal_handler(signal.SIGCHLD, self.reap)
 
     def start(self, start: Start) -> tuple[int, asyncio.Future[int]]:
@@ -51,14 +51,14 @@ class Children:
             start_new_session=True,
             preexec_fn=_take_terminal if start.terminal else None,
         )
-        # We reap it ourselves; told so, the Popen object never waits for a pid of another.
+        # Reaped here: with a return code set, Popen never waits for a reused pid.
         process.returncode = 0
         ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._waiting[process.pid] = ended
         return process.pid, ended
 
     def reap(self) -> None:
-        """Collect every process that has ended, orphans included."""
+        """Reap every process that has ended, orphans included."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -84,7 +84,7 @@ def _take_terminal() -> None:
 
 
 def kill_group(pid: int, number: int) -> None:
-    """Signal a process group, if it is still there."""
+    """Signal a process group, if it still exists."""
     try:
         os.killpg(pid, number)
     except ProcessLookupError:

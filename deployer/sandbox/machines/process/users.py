@@ -1,4 +1,4 @@
-"""Users of a machine, from its own /etc/passwd, and the environment each one works in."""
+"""Users of a machine, from its own /etc/passwd, and their environment."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _shell(shell: str) -> str:
 
 
 def environment(person: Person) -> dict[str, str]:
-    """What a login of that user begins with."""
+    """The initial environment of a login of that user."""
     return {
         "PATH": PATH,
         "HOME": person.home,
@@ -43,5 +43,5 @@ def environment(person: Person) -> dict[str, str]:
 
 
 def home_or_root(person: Person) -> str:
-    """Where a login begins."""
+    """The initial directory of a login."""
     return person.home if Path(person.home).is_dir() else "/"

@@ -1,7 +1,7 @@
-"""Who is asked before a command runs on a machine, and again before its end is told.
+"""A hook server that is asked before a command runs on a machine, and before its end is reported.
 
-A test that wants to cut, kill or repeat at exactly one command stands at this door. Nobody stands
-there otherwise, and then nothing is asked.
+A test uses it to cut, kill or repeat at exactly one command. Without a hook server nothing is
+asked.
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 Word = Literal["go", "cut", "twice"]
-"""`cut`: the connection ends here, without a word. `twice`: run, and run again with the same
-standard input; only what the first said is heard."""
+"""`cut`: close the connection; `twice`: run twice, and send only the first run's output.
+
+Both runs get the same standard input."""
 
 _WORDS: dict[str, Word] = {"cut": "cut", "twice": "twice"}
 
 
 @dataclass(frozen=True)
 class Door:
-    """The door of one machine; `address` is `host:port`, empty where nobody asks.
+    """The hook of one machine; `address` is `host:port`, empty without a hook server.
 
     A question is one line of JSON: machine, `when` (`before`, `after`) and what; the answer is one
     line, a `Word`.
@@ -32,11 +33,11 @@ class Door:
 
     @property
     def watched(self) -> bool:
-        """Whether anybody is to be asked."""
+        """Whether there is a hook server."""
         return bool(self.address)
 
     async def ask(self, when: str, what: str) -> Word:
-        """What is to become of it; `go` where nobody is there any more."""
+        """The decision for a command; `go` if the server does not answer."""
         host, _, port = self.address.rpartition(":")
         with contextlib.suppress(OSError):
             reader, writer = await asyncio.open_connection(host, int(port))

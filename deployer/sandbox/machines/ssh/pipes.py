@@ -1,4 +1,4 @@
-"""Pumps bytes between an SSH channel and a process, each way only as fast as the slower side."""
+"""Copies bytes between an SSH channel and a process, each way only as fast as the slower side."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _READ = 1 << 17
 
 
 class Output:
-    """Pumps a pipe (or terminal) of a process into a channel, when the channel lets it."""
+    """Copies a process's pipe (or terminal) to a channel, while the channel accepts data."""
 
     def __init__(self, fd: int, chan: asyncssh.SSHServerChannel[bytes], kind: int | None) -> None:
         self._fd, self._chan, self._kind = fd, chan, kind
@@ -32,7 +32,7 @@ class Output:
             self._loop.remove_reader(self._fd)
 
     def close(self) -> None:
-        """Let go of the pipe; a process that still writes gets SIGPIPE."""
+        """Close the pipe; a process that still writes gets SIGPIPE."""
         if not self.ended.done():
             self._loop.remove_reader(self._fd)
             os.close(self._fd)
@@ -43,17 +43,17 @@ class Output:
             data = os.read(self._fd, _READ)
         except BlockingIOError:
             return
-        except OSError:  # EIO: the last process left the terminal
+        except OSError:  # EIO: the last process has closed the terminal
             data = b""
         if not data:
             self.close()
             return
-        with contextlib.suppress(OSError):  # the channel went; its connection_lost cleans up
+        with contextlib.suppress(OSError):  # the channel is gone; its connection_lost cleans up
             self._chan.write(data, self._kind)
 
 
 class Input:
-    """Writes what the channel brings into a process's stdin."""
+    """Writes the channel's data to a process's stdin."""
 
     def __init__(self, fd: int, chan: asyncssh.SSHServerChannel[bytes]) -> None:
         self._fd, self._chan = fd, chan
@@ -64,7 +64,7 @@ class Input:
         os.set_blocking(fd, False)
 
     def feed(self, data: bytes) -> None:
-        """More for the process; the channel waits while it does not read."""
+        """Take more data; the channel pauses while the process does not read."""
         if self.record is not None:
             self.record += data
         if not self._open:
@@ -81,7 +81,7 @@ class Input:
             self.close()
 
     def close(self) -> None:
-        """Let go of the pipe."""
+        """Close the pipe."""
         if self._open:
             self._open = False
             self._loop.remove_writer(self._fd)
@@ -92,7 +92,7 @@ class Input:
             done = os.write(self._fd, self._buffer)
         except BlockingIOError:
             return
-        except OSError:  # EPIPE: the process does not want it
+        except OSError:  # EPIPE: the process has closed its stdin
             self._buffer.clear()
             self.close()
             self._chan.resume_reading()
@@ -100,6 +100,6 @@ class Input:
         del self._buffer[:done]
         if not self._buffer:
             self._loop.remove_writer(self._fd)
-            self._chan.resume_reading()  # which may bring more, and the end, at once
+            self._chan.resume_reading()  # which may deliver more data, and the end, at once
             if self._ending and not self._buffer:
                 self.close()

@@ -17,7 +17,7 @@ HOST_KEY = Path("/etc/ssh/ssh_host_ed25519_key")
 
 
 class Door(asyncssh.SSHServer):
-    """One connection: who it is and what it may open."""
+    """One connection: its user and permissions."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -33,7 +33,7 @@ class Door(asyncssh.SSHServer):
             self._server.connections.discard(self._connection)
 
     def begin_auth(self, username: str) -> bool:
-        """Keys are read at every login from the user's own file, as sshd does."""
+        """Keys are read at every login from the user's own file, as in sshd."""
         self._person = users.find(username)
         if self._person is not None and self._connection is not None:
             file = Path(self._person.home, ".ssh/authorized_keys")
@@ -58,12 +58,12 @@ class Door(asyncssh.SSHServer):
         orig_host: str,  # noqa: ARG002
         orig_port: int,  # noqa: ARG002
     ) -> bool:
-        """Forward to wherever the client says, as the machine sees it."""
+        """Forward to any destination, as seen from the machine."""
         return True
 
 
 class Server:
-    """The machine's SSH server: who is connected, which commands run."""
+    """The machine's SSH server: its connections and running commands."""
 
     def __init__(self, children: Children, door: door.Door) -> None:
         self.children = children
@@ -91,12 +91,12 @@ class Server:
         )
 
     async def settle(self, seconds: float) -> None:
-        """Give the commands that run the time to end by themselves."""
+        """Give the running commands this time to end by themselves."""
         if self.running:
             await asyncio.wait(self.running, timeout=seconds)
 
     async def close(self) -> None:
-        """Listen no more and say goodbye to every client."""
+        """Stop listening and disconnect every client."""
         if self._acceptor is not None:
             self._acceptor.close()
         for connection in tuple(self.connections):

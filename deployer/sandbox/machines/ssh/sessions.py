@@ -1,8 +1,8 @@
-"""What runs in an SSH session: a command or a shell with its pipes, or SFTP.
+"""An SSH session: a command or a shell with its pipes, or SFTP.
 
-Bytes are pumped with back-pressure both ways, so that a command that prints without end waits for
-its reader instead of filling the memory. As with sshd the session ends when the command has ended
-*and* nobody holds its output open any more (`sleep 4 &` holds it for four seconds).
+Bytes are copied with back-pressure both ways, so that a command with endless output waits for its
+reader instead of filling the memory. As with sshd the session ends when the command has ended *and*
+no process holds its output open any more (`sleep 4 &` holds it for four seconds).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _SFTP_VERSION = 3  # OpenSSH's
 
 
 class Commands(Protocol):
-    """What a session needs of its server: where commands start, who is asked, which run."""
+    """What a session needs of its server: the commands' environment, the hook, running commands."""
 
     children: Children
     door: Door
@@ -39,7 +39,7 @@ class Commands(Protocol):
 
 
 class Session(SSHServerStreamSession[bytes]):
-    """One SSH session of one user; SFTP is asyncssh's, the rest is ours."""
+    """One SSH session of one user; SFTP is asyncssh's, the rest is implemented here."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Session(SSHServerStreamSession[bytes]):
         self._pid = 0
         self._terminal: int | None = None
 
-    # What asyncssh asks
+    # Called by asyncssh
 
     def shell_requested(self) -> bool:
         return True
@@ -118,7 +118,7 @@ class Session(SSHServerStreamSession[bytes]):
         for output in self._outputs:
             output.close()
 
-    # What we do
+    # Implementation
 
     @property
     def _channel(self) -> asyncssh.SSHServerChannel[bytes]:
@@ -179,7 +179,7 @@ class Session(SSHServerStreamSession[bytes]):
         return ended
 
     async def _live(self) -> None:
-        """From the request to the exit status, as far as whoever is at the door lets it go."""
+        """Run from the request to the exit status, as far as the hook server allows."""
         what = self._channel.get_command() or "a shell"
         if self._door.watched and not self._passes(await self._door.ask("before", what)):
             return
@@ -199,21 +199,21 @@ class Session(SSHServerStreamSession[bytes]):
             self._report(code)
 
     def _catch_up(self) -> None:
-        """What the client said while whoever is at the door was thinking."""
+        """Process what the client sent while the hook server was deciding."""
         if self._input is not None and self._early:
             self._input.feed(bytes(self._early))
         if self._input is not None and self._ended_early and self._terminal is None:
             self._input.end()
 
     def _passes(self, word: Word) -> bool:
-        """False where the connection has been cut instead."""
+        """False where the connection was cut instead."""
         self._twice = word == "twice"
         if word == "cut":
             self._channel.get_connection().abort()
         return word != "cut"
 
     async def _again(self) -> None:
-        """The same command a second time, heard by nobody."""
+        """Run the same command a second time, without sending its output."""
         said = bytes(self._input.record or b"") if self._input else b""
         with tempfile.TemporaryFile() as stdin:
             stdin.write(said)
@@ -226,10 +226,10 @@ class Session(SSHServerStreamSession[bytes]):
             await ended
 
     async def _outlived(self, ended: asyncio.Future[int]) -> int:
-        """The exit code, when the process has ended and its output is closed, as with sshd."""
+        """The exit code, once the process has ended and its output is closed, as with sshd."""
         code = await ended
         self._pid = 0
-        if self._terminal is not None:  # jobs in the background do not hold a terminal's session
+        if self._terminal is not None:  # background jobs do not keep a terminal's session open
             await asyncio.wait([output.ended for output in self._outputs], timeout=1)
             for output in self._outputs:
                 output.close()
@@ -254,7 +254,7 @@ class Session(SSHServerStreamSession[bytes]):
 
 
 class HomeSFTP(asyncssh.SFTPServer):
-    """SFTP over the machine's whole tree; relative paths begin at home, as with sshd."""
+    """SFTP over the machine's whole tree; relative paths start at the home, as with sshd."""
 
     def __init__(self, chan: asyncssh.SSHServerChannel[bytes], home: str) -> None:
         super().__init__(chan)
@@ -265,7 +265,7 @@ class HomeSFTP(asyncssh.SFTPServer):
 
 
 class WatchedSFTP(HomeSFTP):
-    """The same with somebody at the door: asked when a file takes its name, which is the act."""
+    """The same with a hook: asked when a file gets its final name, which is the act."""
 
     door: Door
 

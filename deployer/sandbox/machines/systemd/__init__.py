@@ -1,1 +1,1 @@
-"""systemd as a machine has it: unit files, services, systemctl."""
+"""A machine's systemd: unit files, services, systemctl."""

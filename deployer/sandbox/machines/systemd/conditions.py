@@ -1,4 +1,4 @@
-"""ConditionPathExists= and its like: whether a unit may start here. systemd.unit(5)."""
+"""ConditionPathExists= and similar: whether a unit may start here. systemd.unit(5)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _KINDS: dict[str, Callable[[str], bool]] = {
 
 
 def failed(checks: Iterable[Check]) -> Check | None:
-    """The first check that does not hold; those of kinds unknown here are taken to hold."""
+    """The first check that fails; unknown kinds count as passed."""
     for check in checks:
         holds = _KINDS.get(check.kind)
         if holds is not None and holds(check.argument) == check.negated:

@@ -15,12 +15,12 @@ from deployer.sandbox.machines.process.spawner import PATH, Children, Start
 from deployer.sandbox.machines.systemd import unit_file
 from deployer.sandbox.machines.systemd.unit_file import Command, Unit
 
-# What systemd reports where a process could not be made: "Process Exit Codes" there.
+# systemd's codes for a process that could not be created: "Process Exit Codes" there.
 _EXIT_CHDIR, _EXIT_EXEC, _EXIT_USER = 200, 203, 217
 
 
 class Failed(Exception):
-    """A step of a start went wrong; `result` in systemd's words, `code` its exit code if any."""
+    """A step of a start failed; `result` in systemd's terms, `code` its exit code if any."""
 
     def __init__(self, result: str, code: int = 0) -> None:
         super().__init__(result)
@@ -29,7 +29,7 @@ class Failed(Exception):
 
 @dataclass(frozen=True)
 class Tools:
-    """What every service uses."""
+    """What all services share."""
 
     children: Children
     journal: Journal
@@ -37,7 +37,7 @@ class Tools:
 
 @dataclass
 class Run:
-    """One start of a unit, from its first command to the death of its last process."""
+    """One run of a unit, from its first command to the end of its last process."""
 
     name: str
     tools: Tools
@@ -45,11 +45,11 @@ class Run:
     main_pid: int = 0
 
     def members(self) -> list[int]:
-        """Every living process of this run."""
+        """Every live process of this run."""
         return processes.members(self.main_pid, self.invocation) if self.invocation else []
 
     async def all(self, commands: Sequence[Command], unit: Unit) -> None:
-        """One after the other; raises Failed at the first that fails and may not."""
+        """Run the commands in order; raises Failed at the first failure that is not ignored."""
         for command in commands:
             _, ended = self.spawn(command, unit)
             code = await ended

@@ -1,6 +1,6 @@
-"""What systemd runs before it looks at any unit, at boot and at each reload. systemd.generator(7).
+"""Runs the generators before any unit is read, at boot and at each reload. systemd.generator(7).
 
-The host's own generators, which a machine sees in /usr/lib, are not run: they are about the host.
+The host's own generators, which a machine sees in /usr/lib, are not run: they concern the host.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _NAME = "systemd-generators"
 
 
 async def run(tools: Tools) -> None:
-    """Forget what they wrote before, run them side by side, wait for all."""
+    """Delete their earlier output, run them in parallel, wait for all."""
     for directory in _OUTPUT:
         shutil.rmtree(directory, ignore_errors=True)
         Path(directory).mkdir(parents=True)
@@ -31,7 +31,7 @@ async def run(tools: Tools) -> None:
 
 
 def _found() -> list[Path]:
-    """By their names: one in /run hides one in /etc; one that is no program runs not at all."""
+    """By name: one in /run hides one in /etc; a non-executable file is not run."""
     names: dict[str, Path] = {}
     for directory in map(Path, _WHERE):
         for path in sorted(directory.glob("*")):

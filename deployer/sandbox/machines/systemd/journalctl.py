@@ -25,7 +25,7 @@ class _Query:
 
 
 def answer(journal: Journal, words: list[str]) -> str:
-    """What journalctl prints. Raises ValueError for what the sandbox cannot look for."""
+    """The output of journalctl. Raises ValueError for options that the sandbox lacks."""
     query = _parse(words)
     if any(query.matches):
         found = [line for match in query.matches for line in _matched(journal, query, match)]
@@ -73,7 +73,7 @@ def _take(query: _Query, name: str, value: str) -> None:
 
 
 def _matched(journal: Journal, query: _Query, match: dict[str, str]) -> list[str]:
-    """systemd's own words about a unit, or what its processes wrote."""
+    """systemd's own messages about a unit, or the output of its processes."""
     match match:
         case {"UNIT": unit, "MESSAGE_ID": message} if message == _STARTED and len(match) == 2:
             begin = (f"{_SYSTEMD}Started ", f"{_SYSTEMD}Finished ")

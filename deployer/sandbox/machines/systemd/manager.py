@@ -1,4 +1,4 @@
-"""All units of a machine and what can be done to them; systemctl(1) puts it into words."""
+"""All units of a machine and the operations on them; the base of systemctl(1)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from deployer.sandbox.machines.systemd.unit_store import UnitProblem, UnitStore
 
 @dataclass
 class Manager:
-    """`services` are the lives of units asked for so far; `power` is told `halt` or `reboot`."""
+    """`services` are the units used so far; `power` is called with `halt` or `reboot`."""
 
     tools: Tools
     power: Callable[[str], None]
@@ -28,7 +28,7 @@ class Manager:
 
     @property
     def graph(self) -> Graph:
-        """Who pulls in whom."""
+        """The dependencies of the units."""
         return Graph(self.store)
 
     async def reload_units(self) -> None:
@@ -36,27 +36,27 @@ class Manager:
         await generators.run(self.tools)
 
     async def boot(self) -> None:
-        """Start what is enabled, and what that pulls in, side by side."""
+        """Start the enabled units and their dependencies, in parallel."""
         for name, problem in (await self._carry_out(self._enabled())).items():
             self.tools.journal.note(name, str(problem))
 
     async def end(self) -> None:
-        """Stop everything that runs, as a shutdown does."""
+        """Stop everything that runs, as at a shutdown."""
         await asyncio.gather(*(service.stop() for service in self.services.values()))
 
     def in_background(self, work: asyncio.Future[list[BaseException | None]]) -> None:
-        """Let a job go on that nobody waits for; what goes wrong is in the unit's state."""
+        """Run a job that nobody waits for; its errors are in the unit's state."""
         self._background.add(work)
         work.add_done_callback(self._background.discard)
 
     def service(self, name: str) -> Service:
-        """The unit's life, which begins when it is first asked for."""
+        """The service of a unit, created at its first use."""
         if name not in self.services:
             self.services[name] = Service(name, self.tools)
         return self.services[name]
 
     def expand(self, units: tuple[str, ...]) -> list[str]:
-        """Full names; patterns are matched against every unit known."""
+        """Full names; patterns are matched against every known unit."""
         names = []
         for unit in units:
             name = full_name(unit)
@@ -67,7 +67,7 @@ class Manager:
         return names
 
     async def start(self, name: str) -> None:
-        """Raises UnitProblem: not found, masked, or it failed."""
+        """Start it. Raises UnitProblem: not found, masked, or it failed."""
         try:
             self.store.load(name)
             for one in self.graph.requires(name) - MILESTONES:
@@ -79,7 +79,7 @@ class Manager:
             raise problems[name]
 
     async def stop(self, name: str) -> None:
-        """Stop it, and before it what cannot be without it. Raises UnitProblem: unknown."""
+        """Stop it, after the units that require it. Raises UnitProblem: unknown."""
         if self.store.fragment(name) is None and name not in self.services:
             raise UnitProblem(f"Failed to stop {name}: Unit {name} not loaded.", 5)
         await self._stop(name, set())
@@ -92,14 +92,14 @@ class Manager:
         await self.service(name).stop()
 
     async def restart(self, name: str) -> None:
-        """Stop and start; what cannot start is not stopped. Raises UnitProblem."""
+        """Stop and start; a unit that cannot start is not stopped. Raises UnitProblem."""
         if self.store.fragment(name) is None or self.store.is_masked(name):
-            await self.start(name)  # says what is wrong before anything is stopped
+            await self.start(name)  # reports any problem before anything is stopped
         await self.service(name).stop()
         await self.start(name)
 
     async def try_restart(self, name: str) -> None:
-        """Restart what runs. Raises UnitProblem."""
+        """Restart if it runs. Raises UnitProblem."""
         if self.service(name).state.active in ("active", "activating"):
             await self.restart(name)
 
@@ -110,7 +110,7 @@ class Manager:
         await self.service(name).reload(self.store.load(name))
 
     async def reload_or_restart(self, name: str) -> None:
-        """Reload what can; restart the rest. Raises UnitProblem."""
+        """Reload if possible, else restart. Raises UnitProblem."""
         running = self.service(name).state.active == "active"
         if running and self.store.load(name).exec_reload:
             await self.reload(name)
@@ -118,7 +118,7 @@ class Manager:
             await self.restart(name)
 
     def _enabled(self) -> list[str]:
-        """What starts at boot; why something does not is in its journal."""
+        """The units to start at boot; a failure to load is written to the unit's journal."""
         names = [self.store.resolve(name) for name in self.store.enabled()]
         for name in names:
             try:
@@ -128,7 +128,7 @@ class Manager:
         return names
 
     async def _carry_out(self, names: Iterable[str]) -> dict[str, UnitProblem]:
-        """Start units and what they pull in, side by side; After= waits for the other's start."""
+        """Start units and their dependencies, in parallel; After= waits for the other's start."""
         graph = self.graph
         units = graph.closure(names)
         problems: dict[str, UnitProblem] = {}
@@ -162,7 +162,7 @@ class Manager:
 
 
 def _in_order(units: dict[str, Unit]) -> list[str]:
-    """Each after those it names in After=; where these go round in a circle, by name."""
+    """Each after the units in its After=; cycles are ordered by name."""
     graph = {name: [o for o in unit.after if o in units] for name, unit in units.items()}
     try:
         return list(graphlib.TopologicalSorter(graph).static_order())

@@ -1,4 +1,4 @@
-"""A service that runs: its states and its processes, as systemd.service(5) describes them."""
+"""A running service: its states and its processes, as systemd.service(5) describes them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _KILL_POLL = 0.01
 
 @dataclass
 class State:
-    """What `systemctl show` tells; times in microseconds of the monotonic clock."""
+    """The values for `systemctl show`; times in microseconds of the monotonic clock."""
 
     active: str = "inactive"
     sub: str = "dead"
@@ -39,7 +39,7 @@ class State:
 
 @dataclass
 class Service:
-    """One unit's life. Its operations run one after the other; a stop interrupts a start."""
+    """One unit's service. Its operations are sequential; a stop interrupts a start."""
 
     name: str
     tools: Tools
@@ -55,9 +55,9 @@ class Service:
         self._run = Run(self.name, self.tools, "")
 
     async def start(self, unit: Unit) -> None:
-        """Start unless it runs already. Raises UnitProblem where systemctl would say so.
+        """Start unless it runs already. Raises UnitProblem where systemctl would fail.
 
-        A condition that does not hold is no problem: nothing happens.
+        A condition that does not hold is not a problem: nothing happens.
         """
         async with self._lock:
             if self.state.active == "active" or self.state.sub == "start":
@@ -66,7 +66,7 @@ class Service:
             await self._start(unit)
 
     async def stop(self) -> None:
-        """Stop it to its last process; nothing where it does not run."""
+        """Stop it, including its last process; no effect if it does not run."""
         self._stopping = True
         try:
             if self.state.active == "activating":
@@ -160,7 +160,7 @@ class Service:
         await self._run.all(unit.exec_start_post, unit)
 
     def _start_main(self, unit: Unit) -> None:
-        """Type=simple: started means forked; that it cannot be executed shows a moment later."""
+        """Type=simple: forked counts as started; a failed exec shows a moment later."""
         try:
             pid, ended = self._run.spawn(unit.exec_start[0], unit)
         except Failed as failure:
@@ -212,7 +212,7 @@ class Service:
                 self._note(str(problem))
 
     async def _fail(self, failure: Failed) -> None:
-        """What a start has begun ends; a stop that interrupted it is no failure."""
+        """End what the start has begun; a stop that interrupted it is not a failure."""
         if self.unit is not None:
             await self._kill_rest(self.unit)
         self.state.result, self.state.exit_code = failure.result, failure.code
@@ -238,7 +238,7 @@ class Service:
         self._note(f"Stopped {self.name} - {self.unit.description}.")
 
     async def _kill_rest(self, unit: Unit) -> None:
-        """Ask every process of this run to end; after the time-out kill it."""
+        """Send SIGTERM to every process of this run; after the time-out SIGKILL."""
         number = getattr(signal, unit.kill_signal, signal.SIGTERM)
         processes.signal_all(self._members(), number)
         deadline = time.monotonic() + unit.timeout_stop_sec

@@ -1,4 +1,4 @@
-"""systemctl, journalctl and shutdown as a machine's pid 1 answers them. systemctl(1)."""
+"""A machine's pid 1 answering systemctl, journalctl and shutdown. systemctl(1)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NOT_RUNNING, UNKNOWN = 3, 4
 
 @dataclass(frozen=True)
 class Answer:
-    """What the command prints, and its exit code."""
+    """The output of the command, and its exit code."""
 
     out: str = ""
     err: str = ""
@@ -42,7 +42,7 @@ _SHORT = {"-q": "quiet", "-a": "all", "-l": "full", "-f": "force"}
 
 
 def parse(words: list[str]) -> Call:
-    """The words after `systemctl`. Raises UnitProblem."""
+    """Parse the words after `systemctl`. Raises UnitProblem."""
     options: dict[str, str] = {}
     rest: list[str] = []
     left = iter(words)
@@ -75,7 +75,7 @@ class Systemctl:
     manager: Manager
 
     async def answer(self, words: list[str]) -> Answer:
-        """Carry out one command line."""
+        """Execute one command line."""
         try:
             call = parse(words)
             verb = self._verbs().get(call.verb)
@@ -126,7 +126,7 @@ class Systemctl:
     def _each(
         self, one: Callable[[str], Awaitable[None]]
     ) -> Callable[[Call, tuple[str, ...]], Awaitable[Answer]]:
-        """A verb that does the same to each unit; one that fails does not spare the others."""
+        """A verb that applies to each unit; a failure does not stop the others."""
 
         async def verb(call: Call, names: tuple[str, ...]) -> Answer:
             work = asyncio.gather(*(one(name) for name in names), return_exceptions=True)
@@ -269,7 +269,7 @@ async def _running(_call: Call, _names: tuple[str, ...]) -> Answer:
 
 
 def _together(done: list[BaseException | None]) -> Answer:
-    """The words of all that failed, and the code of the last."""
+    """The messages of all failures, and the exit code of the last."""
     problems = [result for result in done if isinstance(result, UnitProblem)]
     for result in done:
         if isinstance(result, BaseException) and not isinstance(result, UnitProblem):

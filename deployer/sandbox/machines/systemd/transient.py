@@ -1,6 +1,6 @@
-"""systemd-run as a machine's pid 1 answers it: a transient service, at once or by a timer.
+"""A machine's pid 1 answering systemd-run: a transient service, at once or by a timer.
 
-systemd-run(1). Only what a release uses; nothing of it lies on disk, or outlives a restart.
+systemd-run(1). Only what a release uses; it is not on disk and does not survive a restart.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Transient:
     manager: Manager
 
     async def answer(self, words: list[str]) -> Answer:
-        """Carry out one command line."""
+        """Execute one command line."""
         options: dict[str, str] = {}
         command = list(words)
         while command and command[0].startswith("--"):
@@ -63,7 +63,7 @@ class Transient:
         return active or self.manager.store.fragment(name) is not None
 
     def _elapsed(self, timer: str, service: Unit) -> None:
-        """Unless it was stopped meanwhile: then nothing is started any more."""
+        """Start the service, unless the timer was stopped meanwhile."""
         first, then = (self.manager.service(one) for one in (timer, service.name))
         if first.state.active != "active":
             return

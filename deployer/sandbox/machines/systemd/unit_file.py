@@ -1,7 +1,7 @@
 """The text of systemd units as values, with systemd's rules; pure.
 
-Source: systemd.syntax(7), systemd.unit(5), systemd.service(5), systemd.exec(5). Only what a
-service of ours can need; directives that we do not know are passed over, as systemd does.
+Source: systemd.syntax(7), systemd.unit(5), systemd.service(5), systemd.exec(5). Only the directives
+that a service of ours may need; unknown ones are ignored, as in systemd.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ Sections = Mapping[str, Mapping[str, tuple[str, ...]]]
 
 @dataclass(frozen=True)
 class Command:
-    """One line of ExecStart and its like: words before variables are put in."""
+    """One line of ExecStart or similar: words before variables are expanded."""
 
     words: tuple[str, ...]
     may_fail: bool = False
 
     def argv(self, env: Mapping[str, str]) -> list[str]:
-        """`$NAME` as a word of its own is split at spaces, `${NAME}` is put in place."""
+        """`$NAME` as a separate word is split at spaces, `${NAME}` is replaced in place."""
         found: list[str] = []
         for word in self.words:
             if re.fullmatch(r"\$\w+", word):
@@ -52,7 +52,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Unit:
-    """A unit, its drop-ins included; times in seconds. The fields are named as in systemd."""
+    """A unit with its drop-ins; times in seconds. The fields have systemd's names."""
 
     name: str
     description: str = ""
@@ -94,7 +94,7 @@ def full_name(name: str) -> str:
 
 
 def sections(texts: Iterable[str]) -> Sections:
-    """Main file and drop-ins, in order; an empty assignment forgets what stood before it."""
+    """Main file and drop-ins, in order; an empty assignment clears earlier values."""
     found: dict[str, dict[str, tuple[str, ...]]] = {}
     for text in texts:
         section = ""
@@ -125,7 +125,7 @@ def _lines(text: str) -> Iterable[str]:
 
 
 def unit(name: str, texts: Iterable[str]) -> Unit:
-    """The unit of that name. Raises ValueError for what systemd would refuse to load."""
+    """The unit of that name. Raises ValueError where systemd would refuse to load it."""
     told = sections(texts)
     about, service, install = (told.get(key, {}) for key in ("Unit", "Service", "Install"))
     commands = _Commands(name, service)
@@ -183,7 +183,7 @@ def _with_dependencies(made: Unit, told: Sections) -> Unit:
 
 
 def _triggers(name: str, told: Sections) -> tuple[str, ...]:
-    """What a timer, path or socket starts: its namesake, unless it says another."""
+    """The unit that a timer, path or socket starts: of the same name by default."""
     stem, _, kind = name.rpartition(".")
     if kind not in _TRIGGERS:
         return ()
@@ -215,12 +215,12 @@ def _command(line: str, name: str) -> Command:
     if not words:
         raise ValueError(f"empty command in {line!r}")
     if "@" in prefix and len(words) > 1:
-        del words[1]  # argv[0] as the program is to see it
+        del words[1]  # argv[0] as the program will see it
     return Command(tuple(words), may_fail="-" in prefix)
 
 
 def _specify(text: str, name: str) -> str:
-    """Specifiers of systemd.unit(5) that make sense here."""
+    """Expand the specifiers of systemd.unit(5) that apply here."""
     stem = name.rsplit(".", 1)[0]
     prefix, _, instance = stem.partition("@")
     known = {"n": name, "N": stem, "p": prefix, "i": instance, "I": instance}
@@ -284,7 +284,7 @@ def _environment(name: str, service: Mapping[str, tuple[str, ...]]) -> dict[str,
 
 
 def environment_file(text: str) -> dict[str, str]:
-    """The variables of an EnvironmentFile=: quotes are taken off, `#` and `;` lines left out."""
+    """The variables of an EnvironmentFile=: quotes are removed, `#` and `;` lines skipped."""
     found = {}
     for line in _lines(text):
         key, equals, value = line.partition("=")

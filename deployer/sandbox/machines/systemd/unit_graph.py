@@ -1,6 +1,6 @@
-"""Which unit pulls in, stops with or triggers which: systemd.unit(5), from the files on disk.
+"""The dependencies between units: systemd.unit(5), from the files on disk.
 
-systemd knows the reverse of what is loaded; here every unit with a file counts as loaded.
+systemd has reverse dependencies of loaded units only; here all units with a file count as loaded.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MILESTONES = frozenset(
 
 @dataclass(frozen=True)
 class _Links:
-    """What one unit says of others."""
+    """The units that one unit names."""
 
     wants: frozenset[str] = frozenset()
     requires: frozenset[str] = frozenset()
@@ -35,27 +35,27 @@ class _Links:
 
 @dataclass(frozen=True)
 class Graph:
-    """The units as the disk holds them at one moment; names are resolved from aliases."""
+    """The units on the disk at one moment; aliases are resolved."""
 
     store: UnitStore
     _known: dict[str, _Links] = field(default_factory=dict)
 
     def wants(self, name: str) -> frozenset[str]:
-        """What is started with it and may fail."""
+        """The units that are started with it and may fail."""
         return self._links(name).wants
 
     def requires(self, name: str) -> frozenset[str]:
-        """What is started with it and must not fail; it stops when one of them is stopped."""
+        """The units that are started with it and must not fail; it stops when one is stopped."""
         return self._links(name).requires | self._links(name).binds_to
 
     def stops_with(self, name: str) -> frozenset[str]:
-        """What stops when `name` is stopped."""
+        """The units that stop when `name` is stopped."""
         links = ((one, self._links(one)) for one in self._everyone())
         found = (one for one, x in links if name in x.requires | x.binds_to | x.part_of)
         return frozenset(found)
 
     def closure(self, names: Iterable[str]) -> dict[str, Unit]:
-        """The units and all they pull in, as far as they can be loaded."""
+        """The units and all their dependencies, as far as they can be loaded."""
         found: dict[str, Unit] = {}
         left = list(names)
         while left:
@@ -68,7 +68,7 @@ class Graph:
         return found
 
     def properties(self, name: str) -> dict[str, str]:
-        """As `systemctl show` names them."""
+        """The properties, named as in `systemctl show`."""
         mine = self._links(name)
         everyone = {one: self._links(one) for one in self._everyone()}
         known = {

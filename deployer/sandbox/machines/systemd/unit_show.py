@@ -1,4 +1,4 @@
-"""What `systemctl show` and `status` tell of a unit."""
+"""The output of `systemctl show` and `status` for a unit."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def properties(service: Service, store: UnitStore) -> dict[str, str]:
 
 
 def _kind(service: Service, store: UnitStore) -> dict[str, str]:
-    """What sort of a service it is, loaded or not yet started."""
+    """Properties that depend on the type, for a unit loaded or not yet started."""
     if not service.name.endswith(".service") or _load_state(service.name, store) != "loaded":
         return {}
     unit = store.load(service.name)
@@ -59,7 +59,7 @@ def _load_state(name: str, store: UnitStore) -> str:
 
 
 def status(service: Service, store: UnitStore) -> str:
-    """The block that people read, with the last ten lines of the journal."""
+    """The block for people, with the last ten lines of the journal."""
     known = properties(service, store)
     state = service.state
     lines = [

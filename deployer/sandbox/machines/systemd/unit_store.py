@@ -1,7 +1,7 @@
-"""Where a machine's units lie on disk, which one wins, and what enable and mask do to them.
+"""A machine's unit files on disk: their precedence, and the effects of enable and mask.
 
 systemd.unit(5), "Unit File Load Path"; systemctl(1) for enable, mask and is-enabled. Everything is
-read anew each time: `daemon-reload` runs the generators and has nothing else to do.
+read again each time: `daemon-reload` only runs the generators.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _BOOTED = ("sysinit", "basic", "sockets", "timers", "default", "multi-user", "gr
 
 
 class UnitProblem(Exception):
-    """What systemctl prints, and its exit code."""
+    """The error message of systemctl, and its exit code."""
 
     def __init__(self, message: str, code: int = 1) -> None:
         super().__init__(message)
@@ -37,7 +37,7 @@ class UnitStore:
     root: Path = Path("/")
 
     def fragment(self, name: str) -> Path | None:
-        """The file that wins for this name, a mask included; None if there is none."""
+        """The file with precedence for this name, possibly a mask; None if there is none."""
         for candidate in (name, _template(name)):
             for directory in _ORDER:
                 path = self.root / directory / candidate
@@ -46,7 +46,7 @@ class UnitStore:
         return None
 
     def resolve(self, name: str) -> str:
-        """The unit that an alias (a link beside the unit files) stands for; else the name."""
+        """The unit that an alias (a link beside the unit files) points to; else the name."""
         for _ in range(8):
             path = self.fragment(name)
             if path is None or not path.is_symlink() or _is_mask(path) or path.name != name:
@@ -62,17 +62,17 @@ class UnitStore:
         return [one for one in self.names() if one != name and self.resolve(one) == name]
 
     def linked(self, name: str, kind: str) -> list[str]:
-        """What links in `NAME.wants` (or `.requires`) name, wherever that directory lies."""
+        """The units linked in `NAME.wants` (or `.requires`), in any of its directories."""
         folders = (self.root / directory / f"{name}.{kind}" for directory in _ORDER)
         return [path.name for folder in folders for path in _listed(folder)]
 
     def is_masked(self, name: str) -> bool:
-        """Whether the file that wins is a mask: a link to /dev/null, or an empty file."""
+        """Whether the file with precedence is a mask: a link to /dev/null, or an empty file."""
         path = self.fragment(name)
         return path is not None and _is_mask(path)
 
     def load(self, name: str) -> Unit:
-        """Raises UnitProblem: not found (5), masked, or not to be loaded."""
+        """Load a unit. Raises UnitProblem: not found (5), masked, or not loadable."""
         path = self.fragment(name)
         if path is None or (not _is_mask(path) and not path.exists()):
             raise UnitProblem(f"Unit {name} not found.", 5)
@@ -84,9 +84,9 @@ class UnitStore:
             raise UnitProblem(f"Unit {name} has a bad unit file setting: {error}") from error
 
     def drop_ins(self, name: str) -> list[Path]:
-        """In the order of their names, wherever they lie; a file of the same name hides another.
+        """The drop-ins in the order of their names; one hides those of the same name.
 
-        One linked to /dev/null hides it and says nothing itself.
+        One linked to /dev/null hides others and is itself empty.
         """
         kinds = [f"{name[name.rfind('.') + 1 :]}.d", f"{name}.d"]
         if _template(name):
@@ -108,13 +108,13 @@ class UnitStore:
         return sorted(found)
 
     def enabled(self) -> list[str]:
-        """What starts at boot, without what that pulls in."""
+        """The units to start at boot, without their dependencies."""
         targets = [f"{name}.target" for name in _BOOTED]
         kinds = ("wants", "requires")
         return sorted({u for t in targets for kind in kinds for u in self.linked(t, kind)})
 
     def state(self, name: str) -> str:
-        """As `systemctl is-enabled` prints it; `not-found` where there is no file."""
+        """The output of `systemctl is-enabled`; `not-found` where there is no file."""
         path = self.fragment(name)
         if path is None:
             return "not-found"
@@ -128,7 +128,7 @@ class UnitStore:
         return "disabled" if installs else "static"
 
     def enable(self, name: str) -> list[str]:
-        """Make the links of its [Install]; says what it did. Raises UnitProblem."""
+        """Create the links of its [Install]; returns messages. Raises UnitProblem."""
         source = self.fragment(name)
         if source is not None and _is_mask(source):
             raise UnitProblem(f"Unit file /{source.relative_to(self.root)} is masked.")
@@ -147,7 +147,7 @@ class UnitStore:
         return said
 
     def disable(self, name: str) -> list[str]:
-        """Remove every link to it, an unknown unit's as well. Raises UnitProblem (not found)."""
+        """Remove every link to it, also to an unknown unit. Raises UnitProblem (not found)."""
         links = list(self._links(name, _ETC)) + list(self._links(name, _RUN))
         if not links and self.fragment(name) is None:
             raise UnitProblem(f"Unit file {name} does not exist.")
@@ -156,7 +156,7 @@ class UnitStore:
         return [f'Removed "/{link.relative_to(self.root)}".' for link in links]
 
     def mask(self, name: str, *, runtime: bool) -> list[str]:
-        """Raises UnitProblem where a real file stands in the mask's place, as systemd does."""
+        """Mask it. Raises UnitProblem if a real file has the mask's path, as systemd does."""
         path = self._mask_path(name, runtime=runtime)
         if path.is_symlink() and _is_mask(path):
             return []
@@ -168,7 +168,7 @@ class UnitStore:
         return [f"Created symlink /{path.relative_to(self.root)} → /dev/null."]
 
     def unmask(self, name: str, *, runtime: bool) -> list[str]:
-        """Remove the mask of this layer; nothing where there is none."""
+        """Remove the mask of this layer; no effect where there is none."""
         path = self._mask_path(name, runtime=runtime)
         if not (path.is_symlink() and _is_mask(path)):
             return []
@@ -179,7 +179,7 @@ class UnitStore:
         return self.root / (_RUN if runtime else _ETC) / name
 
     def _links(self, name: str, directory: str) -> Iterator[Path]:
-        """Links in `*.wants`, `*.requires`, and aliases that lead to this unit."""
+        """Links in `*.wants`, `*.requires`, and aliases that point to this unit."""
         base = self.root / directory
         for path in _listed(base):
             if path.suffix in (".wants", ".requires") and (path / name).is_symlink():

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Asks the machine's pid 1: what stands for systemctl, journalctl, shutdown and their like.
-# A release asks dozens of times: a shell starts ten times as quickly as a Python. How it is asked
-# and answered stands in machines/control.py. If pid 1 ends meanwhile, so does this.
+# Sends a command to the machine's pid 1: replaces systemctl, journalctl, shutdown and similar.
+# A release does so dozens of times, and a shell starts ten times faster than Python. The protocol
+# is described in machines/boot/control_pipe.py. If pid 1 ends meanwhile, so does this process.
 at=/run/sandbox.asks/$$
-# Somebody of our number may have been killed before it rang.
+# An earlier process with this pid may have been killed before it wrote to the bell.
 mkfifo "$at.answer" 2> /dev/null || { rm -f "$at".* && mkfifo "$at.answer"; } || exit 1
-# Held open to read and write, nobody need wait for the other end.
+# Opened for reading and writing: open does not block until the other end is opened.
 exec 3<> "$at.answer"
 printf '%s\0' "$@" > "$at.question"
 echo $$ 1<> /run/sandbox.asks/bell

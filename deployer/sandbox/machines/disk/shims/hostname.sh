@@ -1,5 +1,5 @@
 #!/bin/sh
-# hostname of a machine whose only address is its own, though the network is the host's.
+# hostname of a machine: shows only the machine's own address, although the network is the host's.
 shift
 case ${1-} in
     "" | -s | -f | --short | --fqdn) uname -n ;;

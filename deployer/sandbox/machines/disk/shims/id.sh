@@ -1,5 +1,5 @@
 #!/bin/sh
-# id and whoami on a machine that has one uid only: who we are is what USER says.
+# id and whoami on a machine that has one uid only: USER determines the user.
 call=$1
 shift
 name=${USER:-root}

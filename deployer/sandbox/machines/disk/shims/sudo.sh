@@ -33,7 +33,7 @@ fi
 if [ -n "$login" ]; then
     cd "$home" || exit 1
 fi
-# What follows assignments is the command; `env` runs it with them.
+# The first word after the assignments is the command; `env` runs it with them.
 command=
 for word in "$@"; do
     case $word in
