@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from deployer.cli.move import move, retire
+from deployer.cli.move import move
 from deployer.cli.read_only import doctor, history, init, plan, status
 from deployer.cli.recover import recover
+from deployer.cli.retire import retire
 from deployer.cli.shared import SERVICE, deploy_id, staged
 from reconciler.cli.lazy import Lazy
 from reconciler.cli.shared import (

@@ -15,7 +15,7 @@ from reconciler.config.loader import Settings
 from reconciler.daemon.loop import IterationResult
 from reconciler.errors import AccessDenied
 from reconciler.model.outcome import Outcome
-from reconciler.output.notifications.message import NotificationHistory
+from reconciler.output.notifications.history import NotificationHistory
 from reconciler.output.notifications.notifier import approving
 from reconciler.plan.circuit_breaker import Breaker, Cap
 from reconciler.ports.service import OnOutcome

@@ -14,40 +14,9 @@ from reconciler.gc.retention import Retention
 from reconciler.gc.verdict import Reason, Root, Verdict
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Lease
-from reconciler.model.resource import (
-    ADDRESS,
-    DATABASE,
-    GROUP,
-    IMAGE,
-    INSTANCE,
-    INTERFACE,
-    KEY_PAIR,
-    RDS_INSTANCE,
-    RDS_SNAPSHOT,
-    SNAPSHOT,
-    TEMPLATE,
-    VOLUME,
-    Inventory,
-    Resource,
-)
+from reconciler.model.resource import DATABASE, Inventory, Resource
 from reconciler.plan.approved_actions import ApprovedActions
-
-WAVES: tuple[tuple[str, ...], ...] = (
-    (INSTANCE,),
-    (VOLUME, INTERFACE, ADDRESS, TEMPLATE),
-    (IMAGE, KEY_PAIR),
-    (SNAPSHOT,),
-    (DATABASE,),
-    (RDS_INSTANCE,),
-    (RDS_SNAPSHOT,),
-    (GROUP,),
-)
-"""Deletion runs against `uses`; a wave begins when the one before is gone.
-
-Groups come last: interfaces, RDS instances and other groups' rules hold them.
-"""
-
-_WAVE_OF = {kind: number for number, kinds in enumerate(WAVES) for kind in kinds}
+from reconciler.plan.deletion_order import wave
 
 STRANGE = frozenset({Reason.FOREIGN, Reason.LOOK_ALIKE})
 """Verdicts on what is not ours, whatever its tags say."""
@@ -178,8 +147,3 @@ class Plan:
     def unknown(self) -> tuple[ServicePlan, ...]:
         """The services of which nothing will be touched."""
         return tuple(one for one in self.services if one.problem)
-
-
-def wave(resource: Resource) -> int:
-    """The wave in which a thing is deleted."""
-    return _WAVE_OF[resource.kind]

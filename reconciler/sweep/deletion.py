@@ -18,11 +18,12 @@ from reconciler.model import tags as t
 from reconciler.model.fencing import FencedAct
 from reconciler.model.outcome import UNPROVED, Outcome, OutcomeStatus
 from reconciler.model.resource import DATABASE, Inventory, Resource
-from reconciler.plan.service_plan import wave
+from reconciler.plan.deletion_order import wave
 from reconciler.ports.service import ManagedService, OnOutcome
 from reconciler.sweep import absence as gone
+from reconciler.sweep.database_listing import list_databases
 from reconciler.sweep.name_listing import witnessed_now
-from reconciler.sweep.snapshot import NEVER, alive, list_databases, read_root
+from reconciler.sweep.snapshot import NEVER, alive, read_root
 from reconciler.util.polling import Backoff, looks
 
 _MAY_BE_GONE = frozenset({OutcomeStatus.PENDING, OutcomeStatus.DONE, OutcomeStatus.UNSEEN})

@@ -23,7 +23,8 @@ from reconciler.plan.service_plan import SweepRequest
 from reconciler.ports.cloud_inventory import CloudInventory
 from reconciler.ports.fleet import NOTHING, OtherPlaces
 from reconciler.ports.service import ManagedService
-from reconciler.sweep.snapshot import Snapshot, alive, each, list_databases, merge, read_roots
+from reconciler.sweep.database_listing import list_databases
+from reconciler.sweep.snapshot import Snapshot, alive, each, merge, read_roots
 
 AsksOf = Callable[[Mapping[str, Reading]], Mapping[str, SweepRequest]]
 """Returns the request for every service, once its ledger has been read."""

@@ -15,8 +15,8 @@ from reconciler.plan.planner import plan
 from reconciler.plan.service_plan import Plan, ServicePlan, SweepRequest
 from reconciler.ports.fleet import NOTHING, OtherPlaces
 from reconciler.ports.service import ManagedService, OnOutcome
+from reconciler.sweep.absence import is_settled, without
 from reconciler.sweep.executor import Executor
-from reconciler.sweep.final_look import is_settled, without
 from reconciler.sweep.indexed_scan import Index, full_asks, glance, read_index
 from reconciler.sweep.name_listing import with_names
 from reconciler.sweep.result import SweepResult, Tally

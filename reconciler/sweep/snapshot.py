@@ -7,18 +7,15 @@ the opposite order, a deploy born in between would look like garbage.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from reconciler.database.inventory import as_resources, fences
-from reconciler.database.port import DatabaseInfo
 from reconciler.errors import (
     AccessDenied,
     CloudError,
     LedgerUnknown,
-    NotTried,
     ToolError,
     refusal_for,
 )
@@ -26,16 +23,16 @@ from reconciler.gc.ownership import ServiceLocation
 from reconciler.gc.verdict import Root
 from reconciler.machine.unit_state import digest
 from reconciler.model.coverage import GLOBAL, INDEX, LEDGER, Read, ReadStatus
-from reconciler.model.fencing import NEVER as NEVER_OBEYED
 from reconciler.model.ledger import Ledger
 from reconciler.model.ledger_home import own
 from reconciler.model.reading import Reading, Readings
-from reconciler.model.resource import DATABASE, Gap, Inventory, Resource
+from reconciler.model.resource import Gap, Inventory
 from reconciler.model.tags import AccountRegion
 from reconciler.ports.cloud_inventory import CloudInventory
 from reconciler.ports.fleet import NOTHING, OtherPlaces
 from reconciler.ports.service import ManagedService
 from reconciler.sweep.absence import STATES
+from reconciler.sweep.database_listing import DatabaseReadings, list_databases
 from reconciler.util.concurrency import side_by_side
 
 T = TypeVar("T")
@@ -52,20 +49,6 @@ class Snapshot:
     inventory: Inventory
     roots: Mapping[str, Root]
     readings: Mapping[str, Reading]
-
-
-@dataclass(frozen=True)
-class DatabaseReadings:
-    """A service's databases, or why they could not be listed; `fences` by ledger."""
-
-    resources: tuple[Resource, ...] = ()
-    gap: Gap | None = None
-    fences: Mapping[str, int] = field(default_factory=dict)
-    row: Read | None = None
-
-    def fence(self, own: Iterable[str]) -> int:
-        """The highest generation that a database of the ledger with these addresses has obeyed."""
-        return max((self.fences.get(one, NEVER_OBEYED) for one in own), default=NEVER_OBEYED)
 
 
 def observe(
@@ -202,28 +185,6 @@ def root_of(managed: ManagedService, reading: Reading, fence: int = 0) -> Root:
         units=digest(managed.gate),
         bases=managed.bases(),
     )
-
-
-def list_databases(managed: ManagedService) -> DatabaseReadings:
-    """The service's databases as resources; an unreachable server is a gap, not an absence.
-
-    If connections are disabled, nothing has failed: a row reports it, the databases are unknown.
-    """
-    place = managed.home.place
-    row = Read(place, DATABASE, calls=1, service=managed.name)
-    try:
-        server = managed.reach.databases()
-        infos: Sequence[DatabaseInfo] = server.databases() if server else ()
-    except NotTried as error:
-        return DatabaseReadings(
-            row=replace(row, status=ReadStatus.SKIPPED, calls=0, note=error.message)
-        )
-    except ToolError as error:
-        failed = replace(row, status=ReadStatus.FAILED, note=f"{managed.name}: {error.message}")
-        return DatabaseReadings(gap=Gap.of(place, DATABASE, error), row=failed)
-    ledger = str(managed.address)
-    resources = as_resources(infos, managed.name, ledger, place)
-    return DatabaseReadings(resources, fences=fences(infos), row=row if server else None)
 
 
 def alive(inventory: Inventory) -> Inventory:

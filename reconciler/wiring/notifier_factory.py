@@ -11,7 +11,8 @@ from reconciler.aws.tagging import mark_noticed
 from reconciler.config.loader import Settings
 from reconciler.errors import ConfigError
 from reconciler.model.tags import AccountRegion
-from reconciler.output.notifications.message import Notice, NotificationHistory, Phase, for_mail
+from reconciler.output.notifications.history import NotificationHistory
+from reconciler.output.notifications.message import Notice, Phase, for_mail
 from reconciler.output.notifications.notifier import Notifier, Send
 from reconciler.output.notifications.webhook import Webhook
 from reconciler.util.secret import Secret, resolve

@@ -29,11 +29,10 @@ from reconciler.model.reading import Reading
 from reconciler.model.resource import DATABASE, INSTANCE, Resource
 from reconciler.model.tags import Label
 from reconciler.ports.service import ManagedService
-from reconciler.sweep.snapshot import Snapshot, list_databases, observe
+from reconciler.sweep.database_listing import list_databases
+from reconciler.sweep.snapshot import Snapshot, observe
 
 _GEN = re.compile(r"\bgen=(\d{1,18})\b")
-
-Things = Mapping[DeployId, list[Resource]]
 
 
 @dataclass(frozen=True)
@@ -55,6 +54,7 @@ class Recovery:
 
 
 Confirm = Callable[[Recovery], bool]
+Things = Mapping[DeployId, list[Resource]]
 
 
 @dataclass(frozen=True)

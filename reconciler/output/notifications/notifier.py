@@ -8,13 +8,8 @@ from datetime import UTC, datetime
 
 from reconciler.errors import Refused, ToolError
 from reconciler.model.resource import DATABASE, Resource
-from reconciler.output.notifications.message import (
-    Notice,
-    NotificationHistory,
-    Phase,
-    done,
-    planned,
-)
+from reconciler.output.notifications.history import NotificationHistory
+from reconciler.output.notifications.message import Notice, Phase, done, planned
 from reconciler.plan.service_plan import Plan
 from reconciler.sweep.result import SweepResult
 from reconciler.util.log import Logger

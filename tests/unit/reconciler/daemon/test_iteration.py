@@ -19,7 +19,8 @@ from reconciler.model.coverage import EVERYWHERE
 from reconciler.model.outcome import Outcome
 from reconciler.model.resource import Gap
 from reconciler.model.tags import AccountRegion
-from reconciler.output.notifications.message import Notice, NotificationHistory
+from reconciler.output.notifications.history import NotificationHistory
+from reconciler.output.notifications.message import Notice
 from reconciler.output.notifications.notifier import Notifier
 from reconciler.ports.fleet import NOTHING, OtherPlaces
 from reconciler.wiring.fleet_builder import Opened

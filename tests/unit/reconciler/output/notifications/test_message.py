@@ -11,9 +11,9 @@ from reconciler.model import tags as t
 from reconciler.model.deploy_id import format_time
 from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.model.resource import DATABASE, INSTANCE, Resource
+from reconciler.output.notifications.history import NotificationHistory
 from reconciler.output.notifications.message import (
     LONGEST,
-    NotificationHistory,
     Phase,
     done,
     for_mail,

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from reconciler.model.ledger import Lease
-from reconciler.sweep.final_look import SETTLED
+from reconciler.sweep.absence import SETTLED
 from tests.fakes.scene import Scene
 from tests.support.shop_world import CLEAN, DEAD
 from tests.support.sweeps import DEAD_IDS
