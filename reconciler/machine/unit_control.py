@@ -150,7 +150,7 @@ def told_script(gate: ActivationGate, act: Act, before_files: str = "") -> str:
 
 
 def _refuse_claimed(act: Act) -> str:
-    """If cloud-init took the machine for another one, nothing is started; stopping is safe."""
+    """If cloud-init took it for another machine, nothing is started; stopping is safe."""
     if "run" not in (act.app, act.jobs):
         return ""
     return (

@@ -142,4 +142,4 @@ _ASKED: dict[str, tuple[str, Callable[[RuleInput], str], bool]] = {
     "_shared": ("shared", lambda case: "yes" if case.resource.shared else "no", HEAP),
     "_young": ("age", _age, LEDGER),
 }
-"""For each of `mark.RULES`: its name, what it reads, and whether that is heap or ledger."""
+"""For each of `mark.RULES`: its name, what it reads, and whether that is inventory or ledger."""

@@ -34,7 +34,7 @@ CURE = "To make one anew     reconciler plan -o FILE"
 
 @dataclass(frozen=True)
 class PlanFile:
-    """The actions of a plan, and when it was made (AWS's clock); `unfinished_only`: its scan."""
+    """What a plan does, when it was made (AWS's clock), and `unfinished_only` of its sweep."""
 
     made: datetime
     unfinished_only: bool

@@ -79,7 +79,7 @@ FROM held LEFT JOIN pg_roles r ON r.oid = held.grantee
 WHERE NOT coalesce(r.rolsuper, false)
 """
 )
-"""Every privilege to write in the current database; a missing ACL stands for the default one.
+"""Every privilege to write in the current database; a missing ACL means the default ACL.
 
 Views are included: a view with an INSTEAD OF trigger, or owned by a superuser, writes by itself.
 """

@@ -54,7 +54,7 @@ def drop(
 
 
 def _refuse_template(connection: Connection, name: str) -> None:
-    """No list contains a template: people made the database one, so it is not gone."""
+    """Our lists skip templates: people made the database a template, so it is not gone."""
     row = connection.execute(catalog.EXISTS, [name]).fetchone()
     if row and row[0]:
         raise Refused(

@@ -7,7 +7,7 @@ write is checked again after the wait, and is refused. Open sessions continue to
 
 What a freeze does not stop: what an owner may always do (DDL, granting itself a privilege again,
 TRUNCATE by way of DROP, REFRESH MATERIALIZED VIEW, ALTER SEQUENCE … RESTART), code that runs as a
-superuser (SECURITY DEFINER functions, views and subscriptions that one owns) and large objects,
+superuser (SECURITY DEFINER functions, a superuser's views and subscriptions) and large objects,
 which every role may create. `schema_digest` shows the first and a new large object until commit;
 writes into an existing one do not show, so a database that has any is refused before.
 """

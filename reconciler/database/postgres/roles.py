@@ -36,7 +36,7 @@ def unbound(connection: Connection, roles: Sequence[str]) -> dict[str, str]:
 
 
 def large_objects(connection: Connection) -> int:
-    """How many there are, whoever may read them."""
+    """How many there are, whatever the privileges to read them."""
     row = connection.execute(catalog.LARGE_OBJECTS).fetchone()
     return int(row[0]) if row else 0
 
