@@ -1,7 +1,7 @@
 """Every error a user can meet, with what to do next.
 
-Edges raise these with the foreign error chained as the cause; `reconciler.exit_codes` maps them to
-exit codes, and nothing else does.
+Edges raise these with the foreign error chained as the cause; only `reconciler.exit_codes` maps
+them to exit codes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class ConfigError(ToolError):
 
 
 class Refused(ToolError):
-    """We will not: lease held, dirt, breaker, unknown ledger; nothing was changed (exit 3)."""
+    """The command refuses: lease held, dirt, breaker, unknown ledger; nothing changed (exit 3)."""
 
 
 class AccessDenied(ToolError):
@@ -44,12 +44,12 @@ class CloudError(ToolError):
 class CloudUnclear(CloudError):
     """A mutating request may or may not have been carried out (reply lost, 5xx, time-out).
 
-    Whoever catches this reads the cloud again and never guesses (protocol.md, rule 4).
+    The caller has to read the cloud again and never guesses (protocol.md, rule 4).
     """
 
 
 class LedgerUnknown(ToolError):
-    """The ledger could not be read, or is not one we understand. Unknown is not empty."""
+    """The ledger could not be read, or its format is not known. Unknown is not empty."""
 
 
 class SwapLost(ToolError):
@@ -57,11 +57,11 @@ class SwapLost(ToolError):
 
 
 class NotTried(ToolError):
-    """It was left out because the configuration says so, not because it failed."""
+    """Skipped because the configuration says so, not because it failed."""
 
 
 class ShellError(ToolError):
-    """Base of what can go wrong between us and a machine's shell."""
+    """Base of the errors between us and a machine's shell."""
 
 
 class CannotConnect(ShellError):
@@ -88,7 +88,7 @@ class CommandFailed(ShellError):
 
 
 class CommandTimedOut(ShellError):
-    """A command ran into its wall-clock limit and was given up."""
+    """A command exceeded its wall-clock limit and was abandoned."""
 
 
 class ConnectionLost(ShellError):
@@ -100,14 +100,14 @@ class DatabaseError(ToolError):
 
 
 class StaleAct(ToolError):
-    """A fenced act was refused: the thing has obeyed a newer generation (protocol.md, rule 10)."""
+    """A fenced act was refused: the target obeyed a newer generation (protocol.md, rule 10)."""
 
 
 def refusal_for(error: ToolError) -> type[ToolError]:
-    """How a command refuses that cannot go on for `error`.
+    """The error type with which a command refuses that cannot continue because of `error`.
 
-    What is a matter of access or of configuration stays one; all else could not be read, and what
-    is unknown is not touched.
+    An access or configuration error keeps its type; everything else could not be read, and what
+    is unknown is not changed.
     """
     stays = (kind for kind in (AccessDenied, ConfigError) if isinstance(error, kind))
     return next(stays, Refused)
@@ -118,7 +118,7 @@ class SmokeFailed(ToolError):
 
 
 class DirtRemains(ToolError):
-    """Something could not be removed, or a scope not be read; `detail` lists it (exit 4)."""
+    """Something could not be removed, or a scope not read; `detail` lists it (exit 4)."""
 
 
 class FollowUpFailed(ToolError):

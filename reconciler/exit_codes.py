@@ -1,4 +1,4 @@
-"""The one table from what happened to the exit code."""
+"""The only mapping from an error to the exit code."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from reconciler.util.signals import Interrupted
 
 
 class Exit(IntEnum):
-    """What a process says when it ends. Scripts rely on these; they do not change."""
+    """The exit codes of a process. Scripts rely on these; they do not change."""
 
     DONE = 0
     FAILED = 1
@@ -41,7 +41,7 @@ _TABLE: tuple[tuple[type[errors.ToolError], Exit], ...] = (
     (errors.DirtRemains, Exit.DIRT),
     (errors.FollowUpFailed, Exit.UNFINISHED),
 )
-"""The first that fits; every other error is a plain failure."""
+"""The first match counts; every other error is exit 1."""
 
 
 def code_of(error: BaseException) -> int:

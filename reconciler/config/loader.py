@@ -1,7 +1,7 @@
 """The configuration: `$DEPLOY_CONFIG` or `./config`, read whole and checked before anything else.
 
-services/<service>.toml    one file a service (`reconciler.config.service`)
-reconciler.toml            what the sweep may touch, and how much of it
+services/<service>.toml    one file per service (`reconciler.config.service`)
+reconciler.toml            what the sweep may change, and how much of it
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Settings:
     reconciler: Reconciler
 
     def service(self, name: str) -> Service:
-        """The service of that name. Raises ConfigError that says which there are."""
+        """The service of that name. Raises ConfigError that lists the configured services."""
         if name in self.services:
             return self.services[name]
         close = nearest(name, self.services)
@@ -47,10 +47,10 @@ class Settings:
         )
 
     def refuse_empty(self) -> None:
-        """No service is no service that is clean: a wrong directory must not look like a good day.
+        """Refuses a configuration without services: a wrong directory must not look clean.
 
-        Places that are said are another matter: what is there is told, and nothing of it touched.
-        Raises ConfigError.
+        Allowed if accounts and regions are configured: the sweep reports the resources there and
+        changes none. Raises ConfigError.
         """
         if self.services or (self.reconciler.accounts and self.reconciler.regions):
             return
@@ -132,7 +132,7 @@ def _checked(
 
 
 def _frozen(value: Any) -> Any:
-    """TOML's lists as tuples, which is what frozen settings hold."""
+    """Converts TOML's lists to tuples, which frozen settings hold."""
     if isinstance(value, list):
         return tuple(_frozen(one) for one in value)
     if isinstance(value, dict):
@@ -141,7 +141,7 @@ def _frozen(value: Any) -> Any:
 
 
 def _shared_records(services: Mapping[str, Service]) -> list[Problem]:
-    """Two services at one name would take it from each other at every release."""
+    """Two services with one record would take it from each other at every release."""
     first: dict[str, str] = {}
     problems = []
     for name, one in services.items():
@@ -153,7 +153,7 @@ def _shared_records(services: Mapping[str, Service]) -> list[Problem]:
 
 
 def _forbidden(services: Mapping[str, Service], reconciler: Reconciler) -> list[Problem]:
-    """A service where nothing may be entered: one of the two files is wrong, and not for long."""
+    """A service in an account or region that may not be entered: one of the two files is wrong."""
     problems = []
     for name, one in services.items():
         asked = (("account", one.account, one.region), ("zone_account", one.zone_account, ""))
@@ -167,7 +167,7 @@ def _forbidden(services: Mapping[str, Service], reconciler: Reconciler) -> list[
 
 
 def refuse_unbuilt(service: Service) -> None:
-    """Refuse in words what the configuration may say but nothing carries out yet.
+    """Refuses the keys that the configuration allows but no code implements yet.
 
     Raises ConfigError that names every such key.
     """

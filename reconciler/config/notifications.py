@@ -1,4 +1,4 @@
-"""The schema of `[notices]` in `reconciler.toml`: who is told what a sweep removes."""
+"""The schema of `[notices]` in `reconciler.toml`: who is notified of what a sweep removes."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Topic = Annotated[
 
 
 class Notices(Section):
-    """Where notices go; without a way, nobody is told.
+    """Where notices go; without `webhook` and `topic`, nobody is notified.
 
-    `webhook` refers to a URL that takes Slack's JSON; the URL is itself a secret, never said.
-    `topic` is the ARN of an SNS topic. `planned` and `done` say which notices are wanted.
+    `webhook` refers to a URL that takes Slack's JSON; the URL is itself a secret, never shown.
+    `topic` is the ARN of an SNS topic. `planned` and `done` select the notices.
     """
 
     webhook: Reference | None = None

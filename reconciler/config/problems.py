@@ -1,7 +1,7 @@
-"""What is wrong with a configuration, in words: file, key path, cause and a suggestion.
+"""Describes the problems of a configuration: file, key path, cause and a suggestion.
 
-pydantic says what failed; a person wants to know which line to mend. So every message is reworded
-here, and the offending value is never repeated unless our own rule chose to (it may be a secret).
+pydantic reports what failed; a person needs to know which line to correct. So every message is
+reworded here, and the invalid value is never repeated unless our own rule does (it may be secret).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing to mend: the file, the key's path ('' for the file as a whole), and what."""
+    """One problem: the file, the key's path ('' for the file as a whole), and what to correct."""
 
     path: Path
     key: str
@@ -48,7 +48,7 @@ class Problem:
         text = _text(schema, error)
         head, colon, rest = text.partition(": ")
         if error["type"] == "value_error" and colon and _names_key(head):
-            # A rule between keys says which of them it is about.
+            # A rule between keys names the key that it is about.
             where, text = [*where, *head.split(".")], rest
         return cls(path, _dotted(where), text)
 
@@ -60,7 +60,7 @@ class Problem:
 def all_of(path: Path, schema: type[BaseModel], error: ValidationError) -> list[Problem]:
     """The problems of one document.
 
-    A list whose items are all wrong is also "too short" to pydantic: that is not said twice.
+    A list whose items are all wrong is also "too short" to pydantic: that is not reported twice.
     """
     errors = error.errors()
     deeper = {one["loc"][:depth] for one in errors for depth in range(len(one["loc"]))}
@@ -69,7 +69,7 @@ def all_of(path: Path, schema: type[BaseModel], error: ValidationError) -> list[
 
 
 def gather(problems: Sequence[Problem]) -> ConfigError:
-    """All problems as one error: itself the message if there is one, else a line each below it."""
+    """All problems as one error: the message itself if there is one, else one line each below."""
     lines = [str(one) for one in problems]
     if len(lines) == 1:
         return ConfigError(lines[0])

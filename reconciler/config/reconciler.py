@@ -1,7 +1,7 @@
-"""The schema of `reconciler.toml`: where the sweep goes, as whom, and how much it may do.
+"""The schema of `reconciler.toml`: where the sweep runs, with which roles, and its limits.
 
 `accounts` and `regions` are an allow-list: what is not on it is never entered, whatever a service's
-file says. So a contradiction between the two is refused before the first call, not at its place.
+file says. So a contradiction between the two is refused before the first call, not when it is hit.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from reconciler.config.notifications import Notices
 from reconciler.config.types import Account, Duration, Region, Section, is_region
 
 ALL_REGIONS = ("all",)
-"""`regions = "all"`: every region that is enabled in the account, asked of AWS in every run."""
+"""`regions = "all"`: every region that is enabled in the account, read from AWS in every run."""
 
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}):role/[\w+=,.@/-]+")
 
@@ -60,9 +60,9 @@ class BreakerSettings(Section):
 
 
 class ReachSettings(Section):
-    """What can be reached from where the sweep runs, beside AWS.
+    """What can be reached from where the sweep runs, besides AWS.
 
-    False: it is not tried, which saves the time-outs; what would need it is left, and said.
+    False: not tried, which saves the time-outs; actions that need it are skipped, and reported.
     """
 
     machines: bool = True
@@ -70,11 +70,11 @@ class ReachSettings(Section):
 
 
 class Reconciler(Section):
-    """`reconciler.toml`. Accounts and regions that are not said are those of the services.
+    """`reconciler.toml`. Accounts and regions that are not set are those of the services.
 
     `accounts` is an allow-list; so is `regions`, unless it is ALL_REGIONS. `roles` maps an account
-    id to the role to assume there. `min_age` keeps what is younger. `lift_protection` takes the
-    protection against deletion off what is garbage.
+    id to the role to assume there. `min_age` keeps younger resources. `lift_protection` removes the
+    protection against deletion from garbage.
     """
 
     accounts: Annotated[tuple[Account, ...], AfterValidator(_once)] = ()
@@ -95,11 +95,11 @@ class Reconciler(Section):
 
     @property
     def all_regions(self) -> bool:
-        """Whether every enabled region is meant."""
+        """Whether every enabled region is selected."""
         return self.regions == ALL_REGIONS
 
     def forbids(self, account: str, region: str = "") -> str:
-        """The key whose allow-list leaves out the account or the region; '' if none does."""
+        """The key whose allow-list excludes the account or the region; '' if none does."""
         if self.accounts and account not in self.accounts:
             return "accounts"
         listed = self.regions and not self.all_regions

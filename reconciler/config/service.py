@@ -1,6 +1,6 @@
 """The schema of `services/<service>.toml`: every key, its default and the rules between keys.
 
-What has no default here has none on purpose: a wrong guess would lose data (`files`, `writes`) or
+Keys without a default have none on purpose: a wrong guess would lose data (`files`, `writes`) or
 prove nothing (`smoke`).
 """
 
@@ -35,7 +35,7 @@ from reconciler.model.tags import AccountRegion
 from reconciler.util.duration import format_duration
 
 LONGEST_LEASE = timedelta(hours=24)
-"""What a deploy makes is known as its own by being made within a day of its birth."""
+"""A deploy's resources are proved its own by their creation within a day of its birth."""
 
 SHORTEST_LEASE = timedelta(seconds=3)
 
@@ -59,10 +59,10 @@ class App(Section):
 class Database(Section):
     """The service's database; leave the table out for none.
 
-    `url` is the application's URL, as a template, for when the clone carries no env file; `name`
-    the database before adoption; `run` where dump and restore run; `ignore_roles` whose sessions
-    are ended when a database of ours is dropped; `other_roles` what to do about roles that write in
-    the live database beside the application's.
+    `url` is the application's URL, as a template, for a clone that carries no env file; `name` the
+    database before adoption; `run` where dump and restore run; `ignore_roles` the roles whose
+    sessions are ended when a database of ours is dropped; `other_roles` what to do about roles
+    other than the application's that write in the live database.
     """
 
     engine: Literal["postgres", "rds"]
@@ -122,7 +122,7 @@ class Smoke(Section):
 
     @property
     def target_port(self) -> int:
-        """The port to ask: the one given, else 443 with TLS, else 80."""
+        """The port to check: the configured one, else 443 with TLS, else 80."""
         return self.port or (443 if self.tls else 80)
 
 
@@ -134,7 +134,7 @@ def _via(value: str) -> str:
 
 
 class Ssh(Section):
-    """How to reach the machines; `key` is a private key, else the agent is asked."""
+    """How to reach the machines; `key` is a private key, else the agent's keys are used."""
 
     user: Annotated[str, Field(min_length=1)]
     key: Reference | None = None
@@ -150,7 +150,7 @@ def _own_tags(tags: Mapping[str, str]) -> Mapping[str, str]:
 
 
 class Instance(Section):
-    """The new machines. What is not said is copied from the live one.
+    """The new machines. Values that are not set are copied from the live machine.
 
     `image` (an AMI id or `ssm:/path`) is the base of a first release and of `image_from = "base"`.
     `no_reboot = false` reboots the live machine for a consistent file system.
@@ -178,7 +178,7 @@ class Instance(Section):
 class Image(Section):
     """Commands on the live machine around the copy of its disk (flush, fsfreeze).
 
-    A timer on live itself runs `after` when `max_stopped` has passed since before `before`.
+    A timer on live itself runs `after` once `max_stopped` has passed, counted from before `before`.
     """
 
     before: tuple[Line, ...] = ()
@@ -189,7 +189,7 @@ class Image(Section):
 class LeaseLengths(Section):
     """How long a lease lasts without being renewed, and how long a deploy may take in all.
 
-    `frozen` is how long it lasts at most while the live database is shut.
+    `frozen` is the most that it lasts while the live database is shut.
     """
 
     length: Span = timedelta(minutes=10)
@@ -210,12 +210,12 @@ class LeaseLengths(Section):
 
     @property
     def renew_every(self) -> timedelta:
-        """Three tenths of the length, so that two renewals may fail and the third still counts."""
+        """Three tenths of the length, so that two renewals may fail and the third is in time."""
         return self.length * 3 / 10
 
 
 class Limits(Section):
-    """Our own deadlines: an AWS wait that ends names its cause, not its time-out."""
+    """Our own deadlines: when an AWS wait ends, its error names the cause, not the time-out."""
 
     image: Span = timedelta(minutes=30)
     boot: Span = timedelta(minutes=5)
@@ -230,9 +230,9 @@ class Limits(Section):
 
 
 class Service(Section):
-    """One service: what is released, where, and how. `name` is the file's own.
+    """One service: what is released, where, and how. `name` is the file's name.
 
-    `zone_account` holds the record's zone, and so the ledger; None: where the machines are. `also`
+    `zone_account` holds the record's zone, and so the ledger; None: the machines' account. `also`
     are the names that change with the record; every other name of the ledger's zone and of
     `witness_zones` that holds an address of a release keeps it from being deleted.
     """
@@ -279,12 +279,12 @@ class Service(Section):
 
     @property
     def place(self) -> AccountRegion:
-        """The account and region its machines live in."""
+        """The account and region of its machines."""
         return AccountRegion(self.account, self.region)
 
     @property
     def zone_place(self) -> AccountRegion:
-        """Where Route 53 is asked: the account of the zone. The region is of no account there."""
+        """Where Route 53 is called: the account of the zone. The region does not matter there."""
         return AccountRegion(self.zone_account or self.account, self.region)
 
     @property

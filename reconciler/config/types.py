@@ -1,7 +1,7 @@
-"""The words of the configuration as types: durations, references, paths, names.
+"""The types of configuration values: durations, references, paths, names.
 
-Each turns text into a value or raises ValueError in the words a user should read; what they all
-have in common is that a wrong guess would cost data or money, so nothing is coerced.
+Each converts text to a value or raises ValueError with a message for the user. A wrong guess would
+cost data or money, so nothing is coerced.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from pydantic import ValidationInfo as Info
 from reconciler.util.duration import parse_duration
 from reconciler.util.secret import Reference as _Reference
 
-# pydantic asks every installed distribution for plugins and would load them: nothing that happens
-# to be installed beside us has a place in a process that holds an account's credentials.
+# pydantic searches every installed distribution for plugins and would load them: no package that
+# happens to be installed may run in a process that holds an account's credentials.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
 
 
@@ -52,7 +52,7 @@ def _reference(value: object) -> _Reference:
 
 
 def _local_path(value: object, info: Info) -> Path:
-    """Relative paths start beside the configuration directory: at the project's root."""
+    """Relative paths start at the parent of the configuration directory: the project's root."""
     if not isinstance(value, str | Path) or not str(value):
         raise ValueError("a path is wanted")
     base = (info.context or {}).get("base", Path())
@@ -71,7 +71,7 @@ def _matching(pattern: str, wanted: str) -> AfterValidator:
 
 
 def is_region(value: object) -> bool:
-    """Whether it has a region's form; which ones there are, AWS alone knows."""
+    """Whether it has a region's form; only AWS knows which regions exist."""
     return isinstance(value, str) and re.fullmatch(_REGION, value) is not None
 
 
@@ -79,7 +79,7 @@ Duration = Annotated[timedelta, PlainValidator(_duration)]
 """Zero or longer."""
 
 Span = Annotated[timedelta, PlainValidator(_duration), AfterValidator(_positive)]
-"""Longer than nothing."""
+"""Longer than zero."""
 
 Reference = Annotated[_Reference, PlainValidator(_reference)]
 LocalPath = Annotated[Path, BeforeValidator(_local_path)]

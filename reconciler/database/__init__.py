@@ -1,1 +1,1 @@
-"""Database engines: the port, what a database remembers, whose it is; `postgres` implements it."""
+"""Database engines: the port, the state comment, ownership; `postgres` implements it."""

@@ -1,6 +1,6 @@
-"""What a release has to know of a live database before it makes anything. Pure.
+"""What a release has to know about a live database before it creates anything. Pure.
 
-Each finding that hinders is refused in words, with steps that touch nothing but what they name.
+Each finding that prevents a release is refused, with steps that change only what they name.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from reconciler.database.grants import Grant
 from reconciler.errors import Refused
 
 SHOWN = 5
-"""Objects named for one role and one set of privileges; the rest are counted."""
+"""Objects named per role and set of privileges; the rest are counted."""
 
 
 @dataclass(frozen=True)
 class Findings:
     """Roles and large objects of one database.
 
-    missing        those of the roles asked about that do not exist
-    unbound        those that no privilege binds → why
-    members        the roles that may act as the first of those asked about
-    others         who else can log in and write tables → what; '' stands for every role (PUBLIC)
+    missing        those of the given roles that do not exist
+    unbound        given roles that no privilege binds → why
+    members        the roles that may act as the first of the given roles
+    others         other roles that can log in and write tables → what; '' is every role (PUBLIC)
     large_objects  how many there are
-    free           who else can log in and write every table, whatever is taken from him
-    subscriptions  what streams other databases' changes into this one
+    free           other roles that can log in and write every table, whatever is revoked
+    subscriptions  subscriptions that stream other databases' changes into this database
     policies       tables whose row security binds the application, as it does not own them
     owners         roles that own tables and are not the application's
     """
@@ -63,12 +63,12 @@ def _some(paths: list[str]) -> str:
 
 
 def names(others: Mapping[str, object]) -> str:
-    """The roles by name."""
+    """The names of the roles."""
     return ", ".join(one or "PUBLIC" for one in sorted(others))
 
 
 def unbound(role: str, why: str) -> Refused:
-    """No privilege binds the application's role, so its writes cannot be refused.
+    """The refusal: no privilege binds the application's role, so its writes cannot be refused.
 
     The cure takes nothing away from that role: it may be the server's only superuser.
     """
@@ -83,10 +83,10 @@ SELECT format('ALTER TABLE %s OWNER TO app_owner', c.oid::regclass) \
 FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace \
 WHERE relkind IN ('r', 'p', 'v', 'm', 'S') AND nspname !~ '^pg_' \
 AND nspname <> 'information_schema' AND relowner = @LITERAL@::regrole ORDER BY relkind = 'S'"""
-"""Moves what a role owns in one database; a sequence of a table goes with the table.
+"""Changes the owner of a role's objects in one database; a table's sequence follows the table.
 
-Not REASSIGN OWNED: of a superuser that made the server it is refused, and of any other role it
-moves its databases, too.
+Not REASSIGN OWNED: it is refused for a superuser that created the server, and for any other role
+it also changes the owner of its databases.
 """
 
 _OWN_ROLE = f"""\
@@ -106,7 +106,7 @@ def _literal(name: str) -> str:
 
 
 def has_large_objects(database: str, count: int) -> Refused:
-    """Every role may write large objects, whatever privileges were taken from it."""
+    """Every role may write large objects, whatever privileges were revoked from it."""
     objects = "1 large object" if count == 1 else f"{count} large objects"
     return Refused(
         f"database {database} has {objects}, which no privilege protects: what is written into "
@@ -122,7 +122,7 @@ To see what nothing refers to           vacuumlo --dry-run @DATABASE@"""
 
 
 def others_write(service: str, database: str, others: Mapping[str, frozenset[Grant]]) -> Refused:
-    """Roles that a release would shut out for good, which nobody has said it may."""
+    """Roles that a release would shut out for good, which the configuration does not permit."""
     return Refused(
         f"{names(others)} may write in {database} beside the application: a release shuts that "
         "database for good, and whoever does not follow to the new one is refused from then on",
@@ -150,7 +150,7 @@ def write_freely(database: str, roles: Iterable[str]) -> Refused:
 
 
 def streamed_into(database: str, subscriptions: Iterable[str]) -> Refused:
-    """A subscription's worker writes as its owner, into this database and no copy of it."""
+    """A subscription's worker writes as its owner, into this database and never into a copy."""
     found = ", ".join(sorted(subscriptions))
     return Refused(
         f"subscription {found} streams changes into {database}: no freeze stops it, and the copy "
@@ -176,7 +176,7 @@ def policies_would_go(database: str, app_role: str, tables: Iterable[str]) -> Re
 
 
 def nothing_to_give_back(database: str, app_role: str, then: str) -> Refused:
-    """Shut, and the memory of what a freeze took was lost with the comment: no thaw opens it."""
+    """Shut, and the record of what the freeze revoked was lost with the comment: no thaw works."""
     return Refused(
         f"nobody may write in {database}, and nothing remembers what there was: it could not be "
         "opened any more",

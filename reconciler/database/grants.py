@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 PUBLIC = ""
-"""Grantee of what everybody may: no role can have an empty name."""
+"""Grantee of privileges that everybody has: no role can have an empty name."""
 
 PRIVILEGES = frozenset({"INSERT", "UPDATE", "DELETE", "TRUNCATE", "USAGE", "CREATE"})
-"""What a freeze takes, in GRANT's words."""
+"""The privileges that a freeze revokes, in GRANT's words."""
 
 
 class On(StrEnum):
@@ -64,7 +64,7 @@ class GrantSet:
 
 
 def normal(grants: Iterable[Grant]) -> frozenset[Grant]:
-    """The effective privileges: a plain one is dropped where the grantable one is there too.
+    """The effective privileges: drops a plain one if the grantable one is there too.
 
     A role can hold a privilege twice, from two grantors; only the wider one matters.
     """
@@ -76,7 +76,7 @@ def normal(grants: Iterable[Grant]) -> frozenset[Grant]:
 
 
 def grouped(grants: Iterable[Grant]) -> tuple[GrantSet, ...]:
-    """The same grants, as few sets as possible, in a stable order."""
+    """The same grants, in as few sets as possible, in a stable order."""
     privileges: defaultdict[tuple[On, tuple[str, ...], str, bool], set[str]] = defaultdict(set)
     for one in normal(grants):
         privileges[(one.on, one.path, one.to, one.grantable)].add(one.may)
@@ -98,7 +98,7 @@ def ungrouped(sets: Iterable[GrantSet]) -> frozenset[Grant]:
 
 
 def to_json(grants: Iterable[Grant]) -> list[dict[str, object]]:
-    """The grants as they stand in a database's memory."""
+    """The grants as they are stored in a state comment."""
     return [
         {
             "on": one.on.value,

@@ -1,8 +1,8 @@
-"""Whose a database is: by the name that it was born with, or by what its memory claims. Pure.
+"""Decides which deploy owns a database: by its first name, or by its state comment. Pure.
 
-A memory is believed where it names its own database, oid included (rule 15). One that names
-another was copied along (`pg_dump -C`, a rename, a restore); a database that has only the name of
-one of ours was made by somebody else. Both are doubted: nothing acts on them.
+A state comment is trusted if it names its own database, oid included (rule 15). A comment that
+names another was copied along (`pg_dump -C`, a rename, a restore); a database that only has the
+name of one of ours was created by somebody else. Both are doubted: nothing acts on them.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from reconciler.model.fencing import FencedAct
 
 @dataclass(frozen=True)
 class Claim:
-    """That a database is that of `deploy`.
+    """The claim that a database belongs to `deploy`.
 
-    born    its name says so;  else its memory alone: a database that no deploy made
-    making  it is being made: it has no content yet, and its memory need not be written
-    doubt   why it is not believed; '' where it is
+    born    its name says so;  else only its state comment: no deploy created the database
+    making  it is in creation: it has no content yet, and its state comment may be missing
+    doubt   why the claim is not trusted; '' if it is
     """
 
     info: DatabaseInfo
@@ -38,14 +38,14 @@ class Claim:
 def claims(
     infos: Iterable[DatabaseInfo], ledger: str, was: Sequence[str] = ()
 ) -> tuple[Claim, ...]:
-    """Every database that is, or passes for, one of this ledger's deploys."""
+    """Every database that belongs, or seems to belong, to one of this ledger's deploys."""
     own = (ledger, *was)
     found = [one for info in infos if (one := _claim(info, own)) is not None]
     return tuple(_beside(one, found) for one in found)
 
 
 def judged(infos: Sequence[DatabaseInfo], name: str, act: FencedAct, now: datetime) -> Memory:
-    """The memory that an act on database `name` goes by, naming itself. Pure.
+    """The state comment for an act on database `name`, naming itself. Pure.
 
     Raises StaleAct, Refused.
     """
@@ -67,7 +67,7 @@ def judged(infos: Sequence[DatabaseInfo], name: str, act: FencedAct, now: dateti
 
 
 def refuse_doubted(name: str, deploy: DeployId, claim: Claim | None) -> None:
-    """Raise Refused unless the claim, if there is one, is believed and is that deploy's."""
+    """Raise Refused unless the claim, if there is one, is trusted and is that deploy's."""
     if claim is not None and claim.doubt:
         raise Refused(
             f"database {name}: {claim.doubt}",
@@ -81,7 +81,7 @@ def refuse_doubted(name: str, deploy: DeployId, claim: Claim | None) -> None:
 
 
 def refuse_beside(name: str, deploy: DeployId, every: Iterable[Claim]) -> None:
-    """Raise Refused where another database is that deploy's: then `name` does not become so too."""
+    """Raise Refused if another database is that deploy's: `name` must not become a second one."""
     for one in every:
         if one.deploy == deploy and one.info.name != name and not one.making and not one.doubt:
             raise Refused(
@@ -92,7 +92,7 @@ def refuse_beside(name: str, deploy: DeployId, every: Iterable[Claim]) -> None:
 
 
 def proved(name: str, infos: Sequence[DatabaseInfo], act: FencedAct) -> Claim:
-    """The claim of a database that the act's deploy has made. Raises Refused for any other."""
+    """The claim of a database that the act's deploy created. Raises Refused for any other."""
     every = claims(infos, act.ledger, act.was)
     claim = next((one for one in every if one.info.name == name), None)
     refuse_doubted(name, act.deploy, claim)
@@ -113,7 +113,7 @@ def in_use(name: str, sessions: Sequence[str]) -> str:
 
 
 def not_empty(name: str) -> str:
-    """Why a database that was being made is not dropped, and what to do."""
+    """Why a database in creation is not dropped, and what to do."""
     return f"database {name} is not empty: no deploy put that there. Rename it, or drop it by hand"
 
 
@@ -134,7 +134,7 @@ def _claim(info: DatabaseInfo, own: Sequence[str]) -> Claim | None:
 def _named(
     how: Callable[[str, str], DeployId | None], name: str, places: Sequence[str]
 ) -> DeployId | None:
-    """The deploy that the name was derived from under one of the addresses."""
+    """The deploy from which the name was derived under one of the addresses."""
     found = (how(name, one) for one in places)
     return next((one for one in found if one is not None), None)
 
@@ -155,7 +155,7 @@ def _doubt(info: DatabaseInfo, memory: Memory | None, deploy: DeployId) -> str:
 
 
 def _beside(one: Claim, every: Iterable[Claim]) -> Claim:
-    """The claim with what the others beside it mean: a born name beats a claim."""
+    """The claim, compared with the others: a first name beats a state comment."""
     if one.born or one.doubt or one.info.memory is None:
         return one
     others = [each for each in every if each.deploy == one.deploy and each is not one]
@@ -167,7 +167,7 @@ def _beside(one: Claim, every: Iterable[Claim]) -> Claim:
 
 
 def _beats(other: Claim, memory: Memory) -> bool:
-    """A memory of an older version is believed where no other claims the same."""
+    """A state comment of an older version is trusted if no other makes the same claim."""
     if other.making or other.info.memory is None:
         return False
     return memory.old or (other.born and not other.doubt)

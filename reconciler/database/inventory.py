@@ -1,7 +1,7 @@
-"""A database as a resource: the kind that no AWS API lists, but that leaks as easily. Pure.
+"""A database as a resource: no AWS API lists it, but it leaks as easily. Pure.
 
-Name and memory prove whose it is; the memory says which deploy an adopted one served. It carries no
-label: what protects it from an older ledger is the fence that its memory holds.
+Name and state comment prove who owns it; for an adopted database, the comment names the deploy that
+it served. It has no label: the fence in its comment protects it from an older ledger.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ GIB = 1024**3
 def as_resources(
     infos: Iterable[DatabaseInfo], service: str, ledger: str, place: AccountRegion
 ) -> tuple[Resource, ...]:
-    """The databases that are things of `service`, or pass for ones: these with a doubt.
+    """The databases of `service`, and those that seem to be of it: these with a doubt.
 
-    Also those whose memory names another ledger: it may be a former address of this one, which only
-    the ledger knows, and that is read later (rule 2).
+    Also those whose comment names another ledger: it may be a former address of this one, which
+    only the ledger knows, and that is read later (rule 2).
     """
     infos = tuple(infos)
     mine = [one for one in claims(infos, ledger) if one.deploy.service == service]
@@ -45,7 +45,7 @@ def _names(claim: Claim, ledger: str) -> bool:
 
 
 def _resource(claim: Claim, ledger: str, place: AccountRegion) -> Resource:
-    """One that no deploy made, but that a memory rightly claims, is held: it is never dropped."""
+    """A database that no deploy created, but with a valid claim, is held: never dropped."""
     info = claim.info
     tags = {
         t.ID: str(claim.deploy),

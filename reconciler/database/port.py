@@ -1,8 +1,8 @@
 """The port: what the use cases need of a database server.
 
-Every act on one database is one transaction there; a lost reply is answered by looking (`is_shut`,
-`databases`), never by guessing. Implemented by `reconciler.database.postgres.engine`, and by
-`tests.fakes.database` for the tests of use cases; one contract suite holds both.
+Every act on one database is one transaction there; after a lost reply the state is read (`is_shut`,
+`databases`), never guessed. Implemented by `reconciler.database.postgres.engine`, and by
+`tests.fakes.database` for the tests of use cases; one contract suite covers both.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from reconciler.model.fencing import FencedAct
 class DatabaseInfo:
     """One database of the server.
 
-    size_bytes  None where the admin may not look into it
-    memory      None where there is no comment, or one that is not ours: then `foreign` has it
-    oid         the server's own number of it, which nothing else has or gets
+    size_bytes  None if the admin may not read it
+    memory      its state comment; None if there is none or it is not ours: then `foreign` has it
+    oid         the server's own number of it, unique to this database
     """
 
     name: str
@@ -36,7 +36,7 @@ class DatabaseInfo:
 
 @dataclass(frozen=True)
 class Shut:
-    """A freeze in force: what was taken away in this act, and whether it was shut before."""
+    """A freeze in force: what this act revoked, and whether the database was shut before."""
 
     taken: frozenset[Grant] = frozenset()
     already: bool = False
@@ -44,7 +44,7 @@ class Shut:
 
 @dataclass(frozen=True)
 class Thawed:
-    """A thaw in force: what was given back, and what could not be: its object or role is gone."""
+    """A thaw in force: what was granted again, and what was not: its object or role is gone."""
 
     given: frozenset[Grant] = frozenset()
     lost: frozenset[Grant] = frozenset()
@@ -54,8 +54,8 @@ class Thawed:
 class Changes:
     """Rows inserted, updated and deleted since a baseline, for each `schema.table` that has any.
 
-    From the server's statistics: sessions hand their last seconds in late (so "at least"), and
-    rows of transactions that were rolled back are counted. `unknown` when the statistics were
+    From the server's statistics: sessions report their last seconds late (so "at least"), and
+    rows of transactions that were rolled back are counted. `unknown` if the statistics were
     reset, or a table was rewritten, truncated or dropped, or there is no baseline: counts as some.
     """
 
@@ -69,48 +69,48 @@ class Changes:
 
     @property
     def any(self) -> bool:
-        """Whether something may be lost by giving this database up."""
+        """Whether data may be lost if this database is abandoned."""
         return self.unknown or self.at_least > 0
 
 
 class DatabaseServer(Protocol):
     """A server with the databases of one or more services on it.
 
-    Every method raises DatabaseError (refused or out of reach, the server's own words in it) and
+    Every method raises DatabaseError (refused or out of reach, with the server's own message) and
     AccessDenied (the admin's login or a privilege of it is missing).
     """
 
     def databases(self) -> tuple[DatabaseInfo, ...]:
-        """Every database but the templates, by name, with its memory; one query."""
+        """Every database except the templates, by name, with its state comment; one query."""
         ...
 
     def size(self, name: str) -> int:
-        """Bytes on disk; 0 where there is no such database."""
+        """Bytes on disk; 0 if there is no such database."""
         ...
 
     def create(self, name: str, owner_role: str, memory: Memory, like: str = "") -> None:
-        """A new empty database owned by `owner_role`, whose memory names it.
+        """Creates an empty database owned by `owner_role`, with a state comment that names it.
 
-        With `like`, encoding and locale are that database's. It is made under another name, gets
-        its memory, then its own name (rule 15): a crash in between leaves an empty `…_making`.
+        With `like`, encoding and locale are that database's. It is created under another name, gets
+        its comment, then its own name (rule 15): a crash in between leaves an empty `…_making`.
         Raises DatabaseError if the name is taken.
         """
         ...
 
     def remember(self, seen: DatabaseInfo, memory: Memory) -> None:
-        """Write the memory anew, naming the database, of one that still is as it was seen.
+        """Writes the state comment, naming the database, if the database is still as seen.
 
-        With `oid` 0 in `memory`, it names none: then the database is nobody's here. Raises Refused
-        where name, oid or comment are others by now.
+        With `oid` 0 in `memory`, it names none: then no service here owns the database. Raises
+        Refused if name, oid or comment have changed since.
         """
         ...
 
     def drop(self, name: str, act: FencedAct, ours: Sequence[str] = ()) -> None:
-        """Drop a database that the act's deploy has made, look whether it is gone.
+        """Drops a database that the act's deploy created, and checks that it is gone.
 
-        One that is missing is gone. Sessions of the admin's role and of `ours` are ended. Raises
-        Refused, with nothing done, for what is not proved to be that deploy's, and while others
-        are connected to it; for one that is still being made, if it is not empty or in use at all.
+        A missing database is gone. Sessions of the admin's role and of `ours` are ended. Raises
+        Refused, with nothing done, if it is not proved to be that deploy's, or while others are
+        connected to it; for a database in creation, if it is not empty or in use at all.
         """
         ...
 
@@ -124,29 +124,29 @@ class DatabaseServer(Protocol):
         ...
 
     def examine(self, name: str, roles: Sequence[str]) -> Findings:
-        """What hinders a release: of the app's role (the first), its login, others, large objects.
+        """What prevents a release: the app's role (the first), its login, others, large objects.
 
-        `name` is '' for the roles alone, where there is no live database yet.
+        `name` is '' for the roles alone, if there is no live database yet.
         """
         ...
 
     def thaw(self, name: str, act: FencedAct) -> Thawed:
-        """Give back exactly what `shut` took. Harmless twice. Raises StaleAct, Refused."""
+        """Grants again exactly what `shut` revoked. Idempotent. Raises StaleAct, Refused."""
         ...
 
     def hold(self, name: str, ledger: str, reason: str | None) -> None:
-        """Keep it from every sweep for `reason`; None lets go of it. The fence stays as it is.
+        """Protects it from every sweep for `reason`; None ends the hold. The fence is unchanged.
 
-        Raises Refused for a database that has no memory of `ledger`.
+        Raises Refused for a database that has no state comment of `ledger`.
         """
         ...
 
     def is_shut(self, name: str) -> bool:
-        """Whether the memory says so *and* nobody has a privilege to write, looked at now."""
+        """Whether the comment says so *and* no role has a privilege to write, checked now."""
         ...
 
     def writers(self, name: str) -> frozenset[Grant]:
-        """Every privilege to write that is in force now, superusers' left out."""
+        """Every privilege to write that is in force now, except those of superusers."""
         ...
 
     def row_counts(self, name: str) -> Mapping[str, int]:
@@ -154,13 +154,13 @@ class DatabaseServer(Protocol):
         ...
 
     def sequence_values(self, name: str) -> Mapping[str, str]:
-        """Where every `schema.sequence` stands: its last value, and `*` if that is used up."""
+        """The state of every `schema.sequence`: its last value, and `*` if that is used up."""
         ...
 
     def schema_digest(self, name: str) -> str:
         """Changes whenever a definition, an owner or a privilege is changed, even if changed back.
 
-        Compared within one database, across a freeze: what an owner may do though it is shut.
+        Compared within one database, across a freeze: an owner can change these though it is shut.
         """
         ...
 
@@ -168,16 +168,16 @@ class DatabaseServer(Protocol):
         """Give a copy what the dump of a shut `source` lacks.
 
         That is every privilege to write that `source` has when it is open, its own settings
-        (ALTER DATABASE … SET) and the privileges on the database itself. Harmless twice.
+        (ALTER DATABASE … SET) and the privileges on the database itself. Idempotent.
         """
         ...
 
     def analyze(self, name: str) -> None:
-        """Give the planner its statistics: a restored database has none and would be slow."""
+        """Creates the planner's statistics: a restored database has none and would be slow."""
         ...
 
     def record_baseline(self, name: str, act: FencedAct) -> None:
-        """Remember the row-change counters as they are now. Raises StaleAct, Refused."""
+        """Stores the row-change counters as they are now. Raises StaleAct, Refused."""
         ...
 
     def changes_since_baseline(self, name: str) -> Changes:
@@ -185,8 +185,8 @@ class DatabaseServer(Protocol):
         ...
 
     def final_changes(self, name: str) -> Changes:
-        """The same of a database that was shut, once every session has counted what it wrote.
+        """The same for a shut database, once every session has reported its writes.
 
-        Waits for that some ten seconds at most, and only while nothing is known to be lost.
+        Waits at most about ten seconds for that, and only while no loss is known.
         """
         ...

@@ -1,12 +1,12 @@
-"""A database's memory: the JSON in its COMMENT ON DATABASE.
+"""The state comment of a database (`Memory`): the JSON in its COMMENT ON DATABASE.
 
-It says whose the database is, whether it is shut, what a thaw must give back, and the highest
-generation it has obeyed. It is written in the same transaction as the act that it remembers.
-It holds no secret: everybody who can connect to the server can read it. It is listed for all
-databases in one query. PostgreSQL stores it out of line, so a thousand tables are no matter.
+It stores whose the database is, whether it is shut, what a thaw must give back, and the highest
+generation it has obeyed. It is written in the same transaction as the act that it records.
+It holds no secret: everybody who can connect to the server can read it. One query lists it for
+all databases. PostgreSQL stores it out of line, so a thousand tables fit.
 
 It names its own database, and that database's oid (rule 15): `pg_dump -C` copies the comment, and
-a copy's memory then names another database than the one that it is found on.
+the copy then names another database than the one that it is found on.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ class State(StrEnum):
 
 
 class ForeignComment(ValueError):
-    """The comment is not a memory of ours, or of a version that we do not know."""
+    """The comment is not ours, or of a version that we do not know."""
 
 
 @dataclass(frozen=True)
 class Baseline:
     """Row-change counters at one moment, to count from.
 
-    epoch   tells one life of the server's statistics from another; after a reset or a crash the
+    epoch   identifies one lifetime of the server's statistics; after a reset or a crash the
             counters mean nothing
     tables  `schema.table` → (rows inserted, updated and deleted so far, file number); TRUNCATE
             counts no rows but gives the table a new file
@@ -62,16 +62,16 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Memory:
-    """What a database remembers of itself.
+    """What the state comment says of its database.
 
-    deploy      the deploy that made it (or, adopted, the one that was live on it)
+    deploy      the deploy that created it (or, adopted, the deploy that was live on it)
     ledger      address of the ledger that roots that deploy
     generation  the highest generation obeyed: the fence
-    acls        the privileges that the freeze took away; empty while open
+    acls        the privileges that the freeze revoked; empty while open
     note        a comment that people had written before us, kept
     born        the ledger's address when the database was named, if it has been moved since
-    name, oid   the database that it is the memory of; '' and 0 in one of an older version
-    hold        why people keep it from every sweep; None: they do not
+    name, oid   the database that it describes; '' and 0 in a comment of an older version
+    hold        why people protect it from every sweep; None: it is not held
     """
 
     deploy: DeployId
@@ -89,7 +89,7 @@ class Memory:
 
     @property
     def old(self) -> bool:
-        """Whether it was written by a version that did not yet say which database it is."""
+        """Whether it was written by a version that did not name the database."""
         return not self.name
 
     @property
@@ -98,12 +98,12 @@ class Memory:
         return self.born or self.ledger
 
     def of(self, name: str, oid: int) -> bool:
-        """Whether it is the memory of this very database."""
+        """Whether it describes exactly this database."""
         return (self.name, self.oid) == (name, oid)
 
 
 def encode(memory: Memory) -> str:
-    """The memory as the comment's text."""
+    """The comment's text."""
     value: dict[str, object] = {
         "v": 1 if memory.old else VERSION,
         "deploy": str(memory.deploy),
@@ -129,9 +129,9 @@ def encode(memory: Memory) -> str:
 
 
 def parse(comment: str) -> Memory:
-    """The memory written as `comment`. Raises ForeignComment unless every field is understood.
+    """Parses `comment`. Raises ForeignComment unless every field is understood.
 
-    Whoever owns any database of the server can write anything there: RecursionError is JSON's.
+    The owner of any database of the server can write any text there: RecursionError is JSON's.
     """
     try:
         return _memory(json.loads(comment))
@@ -140,20 +140,20 @@ def parse(comment: str) -> Memory:
 
 
 def born_as(name: str, ledger: str) -> DeployId | None:
-    """The deploy whose database is called `name` under `ledger`: the proof of birth, or None."""
+    """The deploy whose database is `name` under `ledger`: the proof of ownership, or None."""
     deploy = _named_in(name)
     return deploy if deploy and deploy.database_name(ledger) == name else None
 
 
 def making_name(name: str) -> str:
-    """What a database is called that is to become `name`, until its memory is written."""
+    """The name of a database in creation that is to become `name`, until its comment exists."""
     return name[: _LONGEST - len(_MAKING)] + _MAKING
 
 
 def made_as(name: str, ledger: str) -> DeployId | None:
-    """The deploy whose database was being made under `name`, or None."""
+    """The deploy whose database was in creation under `name`, or None."""
     start = name.removesuffix(_MAKING)
-    # A long one was cut off within the ledger's hash: the whole of it is made again and compared.
+    # A long name was cut off within the ledger's hash: the whole is derived again and compared.
     deploy = _named_in(start + "0" * (6 - len(start.rpartition("_")[2])))
     return deploy if deploy and making_name(deploy.database_name(ledger)) == name else None
 
@@ -167,9 +167,9 @@ def _named_in(name: str) -> DeployId | None:
 
 
 def first(comment: str, act: FencedAct, name: str, at: datetime) -> Memory:
-    """The memory of a database that has none yet: `comment` is what people wrote, and is kept.
+    """The first state comment of a database: `comment` is what people wrote, and is kept.
 
-    Raises Refused for what looks like a memory all the same: of a newer version, or damaged.
+    Raises Refused for what looks like a state comment after all: of a newer version, or damaged.
     """
     if comment.lstrip().startswith("{") and '"deploy"' in comment:
         raise Refused(
@@ -181,7 +181,7 @@ def first(comment: str, act: FencedAct, name: str, at: datetime) -> Memory:
 
 
 def admitted(memory: Memory, act: FencedAct, name: str) -> Memory:
-    """The memory with the act's generation as its fence.
+    """The state with the act's generation as its fence.
 
     Raises StaleAct for an act older than the fence, Refused for another ledger's database.
     """
@@ -199,13 +199,13 @@ def admitted(memory: Memory, act: FencedAct, name: str) -> Memory:
 
 
 def shut(memory: Memory, taken: Iterable[Grant], at: datetime) -> Memory:
-    """The memory after a freeze. Shut again, it forgets nothing of what the first one took."""
+    """The state after a freeze. A second freeze keeps all that the first one revoked."""
     saved = memory.acls if memory.state is State.SHUT else frozenset()
     return replace(memory, state=State.SHUT, acls=g.normal(saved | frozenset(taken)), at=at)
 
 
 def opened(memory: Memory, at: datetime) -> Memory:
-    """The memory after a thaw."""
+    """The state after a thaw."""
     return replace(memory, state=State.OPEN, acls=frozenset(), at=at)
 
 

@@ -1,7 +1,7 @@
 """Images that a configuration names (`instance.image`): no sweep deletes them. Pure.
 
-A release may have made such an image, of this service or of another one, and retention lets that
-release go. Nothing in AWS says that somebody means to launch from it.
+A release of this or another service may have made such an image, and retention forgets that
+release. Nothing in AWS shows that somebody means to launch from the image.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from reconciler.model.tags import AccountRegion
 
 @dataclass(frozen=True)
 class Bases:
-    """`named` are pairs of image and service; `gaps` what could not be resolved, by its place."""
+    """`named`: pairs of image and service; `gaps`: what could not be resolved, by its place."""
 
     named: tuple[tuple[str, str], ...] = ()
     gaps: tuple[Gap, ...] = ()
 
     def keeps(self, image: str, place: AccountRegion) -> str:
-        """Why an image of `place` is kept; '' where nobody names it."""
+        """Why an image of `place` is kept; '' if no configuration names it."""
         for id_, service in self.named:
             if id_ == image:
                 return f"configured as base of {service}"

@@ -1,8 +1,8 @@
-"""Which database is a deploy's, where several may be: then the service is unknown. Pure (rule 15).
+"""Decides which database belongs to a deploy; in doubt, the service is unknown. Pure (rule 15).
 
-A deploy that the ledger roots has one database that is believed to be its own, or none at all.
-Where two are believed, or none but one passes for it (restored, renamed, copied), nobody but its
-owner knows which it is.
+A deploy that the ledger roots has one database without doubt, or no database. If there are two
+without doubt, or only doubtful ones (restored, renamed, copied), only the owner knows which is
+right.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class Dispute(NamedTuple):
 def dispute(
     home: ServiceLocation, rooted: Iterable[DeployId], resources: Iterable[Resource]
 ) -> Dispute | None:
-    """The first rooted deploy whose database is in doubt; `things` are the service's."""
-    # By id: who looks twice, before and after, may list one twice.
+    """The first rooted deploy whose database is in doubt; `resources` are the service's."""
+    # Keyed by id: a caller that lists before and after may list a database twice.
     claims = {one.id: one for one in resources if one.kind == DATABASE and one.state != MAKING}
     for deploy in sorted(rooted) if claims else ():
         of_it = [one for one in claims.values() if one.deploy == deploy]

@@ -1,7 +1,7 @@
-"""The desired state of a deploy's things, a function of its role in the ledger.
+"""The desired state of a deploy's resources, a function of its role in the ledger.
 
-Everything the sweep does drives the cloud towards this, and `up`, `rollback` and `abort` after
-their swap do nothing but the same for one deploy, at once.
+The sweep drives the cloud towards this state. `up`, `rollback` and `abort`, after their swap, do
+the same for one deploy, immediately.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from reconciler.model.tags import Label
 
 @dataclass(frozen=True)
 class Desired:
-    """What a deploy's machines, database and label should be. None: the holder's business."""
+    """The desired state of a deploy's machines, database and label. None: the holder decides."""
 
     label: Label
     app: bool | None
@@ -29,4 +29,4 @@ DESIRED: Mapping[Reason, Desired] = {
     Reason.KEPT: Desired(Label.FAILED, app=False, jobs=False, writable=None),
     Reason.LEASE: Desired(Label.PENDING, app=None, jobs=None, writable=None),
 }
-"""By role. Jobs run on the live deploy only; labels are written last."""
+"""By role. Jobs run only on the live deploy; labels are written last."""

@@ -1,9 +1,9 @@
-"""Mark: what is kept and what is garbage, each with its reason. Pure.
+"""Mark: which resources are kept and which are garbage, each with its reason. Pure.
 
     (resources, roots, policy) -> verdicts
 
-The rules are asked in order; the first that speaks decides. All but the last can only keep:
-labels, holds, doubts and contradictions protect, and nothing but the ledger condemns.
+The rules run in order; the first that returns a verdict decides. All but the last can only keep:
+labels, holds, doubts and contradictions protect; only the ledger condemns.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from reconciler.model.tags import HELD_BY_ADOPTION
 
 
 class RuleInput(NamedTuple):
-    """What the rules are asked about: a thing, the deploy that it names, and what is beside it.
+    """The input of the rules: a resource, the deploy that it names, and the resources around it.
 
-    `witnessed` are the deploys any of whose addresses stands in the A record or under another
-    name, with the reason to keep them.
+    `witnessed` are the deploys that have an address in the A record or under another name, with
+    the reason to keep them.
     """
 
     resource: Resource
@@ -61,18 +61,18 @@ def _maybe_in_use(verdict: Verdict, inventory: Inventory) -> Verdict:
 
 
 def settled(inventory: Inventory, roots: Roots) -> Roots:
-    """The roots with the problems that only the heap beside them shows (rule 6)."""
+    """The roots, with the problems that only the inventory shows (rule 6)."""
     return {name: _settled(root, inventory) for name, root in roots.items()}
 
 
 def problems(inventory: Inventory, roots: Roots) -> dict[str, str]:
-    """The services of which nothing may be touched, and why."""
+    """The services whose resources must not be changed, and why."""
     seen = settled(inventory, roots)
     return {name: root.problem for name, root in seen.items() if root.problem}
 
 
 def witnessed(root: Root, resources: Iterable[Resource]) -> frozenset[DeployId]:
-    """The deploys any of whose addresses stands in the A record: kept whole (rule 9)."""
+    """The deploys that have an address in the A record: kept whole (rule 9)."""
     record = set(root.record)
     return frozenset(
         one.deploy
@@ -82,7 +82,7 @@ def witnessed(root: Root, resources: Iterable[Resource]) -> frozenset[DeployId]:
 
 
 def witnesses(root: Root, resources: Sequence[Resource]) -> Mapping[DeployId, tuple[Reason, str]]:
-    """What names the deploys of this heap: the A record (rule 9), or another name (rule 13)."""
+    """The deploys that the A record (rule 9) or another name (rule 13) points to, with reasons."""
     said = (Reason.WITNESSED, "an address of its deploy stands in the A record")
     others = name_witnesses.verdicts(root, resources)
     return {**others, **dict.fromkeys(witnessed(root, resources), said)}
@@ -93,7 +93,7 @@ def _settled(root: Root, inventory: Inventory) -> Root:
         return root
     place = root.home.place
     for gap in inventory.gaps:
-        # A database server out of reach, or RDS, hides its own kind only: that is not swept then.
+        # If a database server or RDS is out of reach, only its own kind is hidden, and not swept.
         if gap.place == place and gap.kind not in APART:
             why = f"{gap.kind}s of {place} could not be read: {gap.reason}"
             return replace(root, problem=why, cure=gap.cure, refusal=gap.refusal)
@@ -105,7 +105,7 @@ def _settled(root: Root, inventory: Inventory) -> Root:
 
 
 def _contradiction(root: Root, inventory: Inventory) -> str:
-    """Signs that the ledger is older than it should be, or not where it was."""
+    """Signs that the ledger is out of date or in another place than before."""
     return of_a_restored_zone(root.home, inventory) or _older(root, inventory)
 
 
@@ -118,7 +118,7 @@ def _older(root: Root, inventory: Inventory) -> str:
             f"generation {root.fence} has been obeyed, the ledger is at {root.ledger.gen}: it is "
             "older than it should be"
         )
-    # Of a fleet's garbage nothing is: then nobody's birth has to be proved here.
+    # Garbage is never a suspect: without suspects, no ownership has to be proved here.
     suspects = [one for one in ours if _may_be_lost(one, root)]
     resources = ownership.index(inventory.resources, root.home.place) if suspects else {}
     for one in suspects:
@@ -154,7 +154,7 @@ def _is_lost(one: Resource, root: Root, resources: Things) -> bool:
 
 
 def _is_adopted(one: Resource, root: Root) -> bool:
-    """A backup of an adopted machine has its tags, the hold too; but not its kind and place."""
+    """A backup of an adopted machine has its tags and hold, but not its kind and place."""
     return one.hold == HELD_BY_ADOPTION and not ownership.copied(one, root.home)
 
 
@@ -184,7 +184,7 @@ def _judge(
 
 
 def judge(case: RuleInput, heard: Callable[[Rule, Verdict | None], None] | None = None) -> Verdict:
-    """Ask the rules in their order, until one speaks. `heard` is told of each that was asked."""
+    """Runs the rules in order until one returns a verdict. `heard` is called after each rule."""
     for rule in RULES:
         verdict = rule(case)
         if heard is not None:
@@ -198,14 +198,14 @@ def _foreign(case: RuleInput) -> Verdict | None:
     if not case.root.home.ledger:
         return Verdict(
             case.resource, Reason.UNKNOWN, case.root.problem
-        )  # nobody knows which is ours
+        )  # it is not known which resources are ours
     if case.root.home.owns(case.resource.tags.get("deploy-ledger")):
         return None
     return Verdict(case.resource, Reason.FOREIGN, "its tags name another ledger")
 
 
 def _adopted(case: RuleInput) -> Verdict | None:
-    """What no deploy created has no birth to prove, and no sweep deletes it."""
+    """An adopted resource has no creation to prove, and no sweep deletes it."""
     if not _is_adopted(case.resource, case.root) or case.root.problem:
         return None
     ledger, deploy = case.root.ledger, case.deploy
@@ -259,7 +259,7 @@ def _lost(case: RuleInput) -> Verdict | None:
 
 
 def _base(case: RuleInput) -> Verdict | None:
-    """Whoever made it: a configured service is to be launched from it."""
+    """Keeps the image, whichever deploy made it: a configured service launches from it."""
     resource = case.resource
     why = case.root.bases.keeps(resource.id, resource.place) if resource.kind == IMAGE else ""
     return Verdict(resource, Reason.IN_USE, why) if why else None
@@ -290,4 +290,4 @@ RULES: tuple[Rule, ...] = (
     _shared,
     _young,
 )
-"""In the order they are asked."""
+"""In the order in which they run."""

@@ -1,7 +1,7 @@
-"""Signs that a ledger, or its configuration, is not of this place (protocol.md, rule 12). Pure.
+"""Signs that a ledger, or its configuration, belongs elsewhere (protocol.md, rule 12). Pure.
 
-A ledger knows its home. One of an older version does not, and one that came back with a backup
-knows a home that its service has left since: the things tell.
+A ledger names its home. A ledger of an older version does not, and a ledger restored from a
+backup may name a home that its service has left: the resources show which home is right.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from reconciler.model.resource import DATABASE, Inventory
 
 
 def in_sight(root: Root, inventory: Inventory) -> Root:
-    """The root, unknown where an older ledger names things and none of them is here.
+    """The root; unknown if an older ledger names resources and none of them is here.
 
-    In another account or region its machines cannot be seen, and so neither can what keeps them.
-    Not asked of a young listing, which shows nothing that is rooted.
+    Machines in another account or region cannot be seen, nor can the resources that keep them.
+    Not checked for an unfinished-only listing, which shows no rooted resource.
     """
     ledger = root.ledger
     if root.problem or ledger.home is not None or ledger.live is None:
@@ -36,9 +36,9 @@ def in_sight(root: Root, inventory: Inventory) -> Root:
 
 
 def of_a_restored_zone(home: ServiceLocation, inventory: Inventory) -> str:
-    """A hosted zone that is deleted and restored has a new id: the tags name the old one.
+    """A hosted zone that was deleted and restored has a new id: the tags name the old id.
 
-    Its name is the same, so nobody but this service can have written them.
+    The ledger's name is the same, so only this service can have written these tags.
     """
     zone, _, name = home.ledger.partition("/")
     for one in inventory.resources:

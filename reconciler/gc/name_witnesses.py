@@ -1,9 +1,9 @@
-"""Every name is a witness (protocol.md, rule 13): whom the zone's other names still lead to. Pure.
+"""Every DNS name is a witness (protocol.md, rule 13): deploys that other names lead to. Pure.
 
-Clients use names that no ledger knows of: `www` beside the apex, the name of before a move. A
-deploy that once served is deleted only where no name of the service's zones holds an address of it.
-A listing that failed holds all of them: unknown is not empty. What never served does not wait for
-it: no client was ever sent there, and a failed release has to clean up while Route 53 is slow.
+Clients use names that the ledger does not know: `www` beside the apex, or the name before a move.
+A deploy that once served is deleted only if no name of the service's zones holds its address. If
+the listing failed, every address counts as held: unknown is not empty. A deploy that never served
+does not wait: no client was sent to it, and a failed release must clean up while Route 53 is slow.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from reconciler.model.tags import Label
 
 
 class Note(NamedTuple):
-    """What people have to look at, and what they can do about it."""
+    """A problem that people have to check, and what they can do about it."""
 
     text: str
     cure: str
 
 
 def is_needed(root: Root, resources: Iterable[Resource], forgets: Collection[DeployId]) -> bool:
-    """Whether something that once served is about to go and still has an address."""
+    """Whether a deploy that once served is about to be deleted and still has an address."""
     return bool(_served(root, resources, forgets))
 
 
 def _served(
     root: Root, resources: Iterable[Resource], forgets: Collection[DeployId] = ()
 ) -> Mapping[DeployId, set[str]]:
-    """The addresses of the deploys that served and that nothing roots, or soon nothing does.
+    """The addresses of deploys that served and are not rooted, or soon will not be.
 
-    `left` is written on all of a deploy before it is forgotten, and on nothing else.
+    `left` is written on every resource of a deploy before it is forgotten, and on nothing else.
     """
     mine = [one for one in resources if service_of(one) == root.home.service]
     left = {one.deploy for one in mine if one.label is Label.LEFT} - root.ledger.rooted
@@ -54,10 +54,10 @@ def _addresses(resources: Iterable[Resource]) -> dict[DeployId, set[str]]:
 
 
 def named(root: Root, resources: Iterable[Resource]) -> dict[DeployId, tuple[str, ...]]:
-    """The deploys of which other names hold an address, with those names.
+    """The deploys that have an address under other names, with those names.
 
-    By what the machines have now, never by what the ledger once wrote: an address that a machine
-    gave up may be a stranger's, and so may the name.
+    By the addresses that the machines have now, never by those that the ledger once wrote: an
+    address that a machine released may belong to a foreign machine now, and so may the name.
     """
     if not root.names.held:
         return {}
@@ -66,7 +66,7 @@ def named(root: Root, resources: Iterable[Resource]) -> dict[DeployId, tuple[str
 
 
 def verdicts(root: Root, resources: Iterable[Resource]) -> dict[DeployId, tuple[Reason, str]]:
-    """Why other names keep deploys, in words; `record` itself is `mark`'s."""
+    """Why other names keep deploys, as text; `mark` handles the record itself."""
     if root.names.problem:
         why = f"whether another name points at it is not known: {root.names.problem}"
         return dict.fromkeys(_served(root, resources), (Reason.UNKNOWN, why))
@@ -83,7 +83,7 @@ def _hold(names: tuple[str, ...]) -> str:
 def notes(
     root: Root, standing: Mapping[DeployId, tuple[str, ...]], kept: Iterable[DeployId]
 ) -> tuple[Note, ...]:
-    """What is to be said of the names: those that keep a deploy, and those that do not go along."""
+    """Notes about the names that keep a deploy, and those that do not follow the record."""
     said = [_kept(root, deploy, standing[deploy]) for deploy in sorted(set(kept))]
     return (*said, *apart(root))
 
@@ -99,7 +99,7 @@ def _kept(root: Root, deploy: DeployId, names: tuple[str, ...]) -> Note:
 
 
 def apart(root: Root) -> tuple[Note, ...]:
-    """The names in `also` that say something other than the record, which nobody moves then."""
+    """The names in `also` that differ from the record; they are not moved with it."""
     if root.ledger.live is None:
         return ()
     return tuple(
@@ -115,7 +115,7 @@ def apart(root: Root) -> tuple[Note, ...]:
 
 
 def keeping(found: Iterable[Verdict], standing: Collection[DeployId]) -> set[DeployId]:
-    """The deploys that nothing but another name keeps."""
+    """The deploys that only another name keeps."""
     return {
         one.resource.deploy
         for one in found

@@ -9,17 +9,17 @@ from reconciler.errors import Refused, ToolError, refusal_for
 
 
 def plain(name: str) -> str:
-    """A name as names are compared: lower case, without the last dot."""
+    """Normalizes a name for comparison: lower case, without the trailing dot."""
     return name.lower().removesuffix(".")
 
 
 @dataclass(frozen=True)
 class OtherNames:
-    """Every name but the service's record, with the addresses that it holds.
+    """Every name except the service's record, with the addresses that it holds.
 
-    `problem` says why they could not be read: then each of them may hold any address. `cure` and
-    `refusal` are of whoever could not read them. Without a problem and without names: none was
-    asked for, as nothing hangs on them.
+    `problem` says why the names could not be read: then each name may hold any address. `cure` and
+    `refusal` come from the failed reader. No problem and no names: none were requested, because
+    no decision depends on them.
     """
 
     held: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -29,11 +29,11 @@ class OtherNames:
 
     @staticmethod
     def unread(error: ToolError) -> OtherNames:
-        """What `error` let nothing be known of."""
+        """The value when `error` prevented reading the names."""
         return OtherNames({}, error.message, error.cure or "try again", refusal_for(error))
 
     def without(self, names: Collection[str]) -> OtherNames:
-        """Less the names that somebody vouches for."""
+        """Without the names that the operator vouches for."""
         known = {plain(one) for one in names}
         return replace(self, held={one: at for one, at in self.held.items() if one not in known})
 

@@ -1,7 +1,7 @@
-"""Proof of birth: a copied tag is no birth certificate (protocol.md).
+"""Proof of ownership: a copied tag does not prove who created a resource (protocol.md).
 
-AWS Backup, DLM, CopyImage, RDS restores and the console's "launch more like this" copy tags. So
-before anything is called ours, what the id derives must match what only the create call could set.
+AWS Backup, DLM, CopyImage, RDS restores and the console's "launch more like this" copy tags. So a
+resource is ours only if what its id derives matches values that only the create call could set.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ from reconciler.model.tags import AccountRegion
 
 EARLY = timedelta(minutes=5)
 LATE = timedelta(hours=24)
-"""A deploy lives at most 24 h, so whatever it made was made within that time of its birth."""
+"""A deploy lives at most 24 h, so it created all its resources within that time of its birth."""
 
 Things = Mapping[tuple[str, str], Resource]
-"""Everything seen in one place, by kind and id."""
+"""All resources seen in one account and region, by kind and id."""
 
 
 @dataclass(frozen=True)
 class ServiceLocation:
-    """Where a configured service's things are born: its ledger, its account and region.
+    """Where a service's resources are created: its ledger, its account and region.
 
     `was` are the addresses that the ledger had before it was moved, newest first.
     """
@@ -53,17 +53,17 @@ class ServiceLocation:
     was: tuple[str, ...] = ()
 
     def owns(self, ledger: str | None) -> bool:
-        """Whether a tag or memory that names `ledger` names this service's."""
+        """Whether a tag or state comment that names `ledger` names this service's ledger."""
         return bool(self.ledger) and ledger in (self.ledger, *self.was)
 
 
 def index(resources: tuple[Resource, ...], place: AccountRegion) -> Things:
-    """The things of one place by kind and id."""
+    """The resources of one account and region, by kind and id."""
     return {(one.kind, one.id): one for one in resources if one.place == place}
 
 
 def doubt(resource: Resource, home: ServiceLocation, resources: Things) -> str:
-    """Why `thing` was not born of the deploy its tags name; '' when its birth is proved."""
+    """Why `resource` is not proved to be created by the deploy in its tags; '' if it is."""
     deploy = resource.deploy
     if deploy is None:
         return "its deploy-id does not parse"
@@ -79,9 +79,9 @@ def doubt(resource: Resource, home: ServiceLocation, resources: Things) -> str:
 
 
 def copied(resource: Resource, home: ServiceLocation) -> str:
-    """How its tags show that they were written for something else; '' where they do not.
+    """How its tags show that they were written for another resource; '' if they do not.
 
-    All that can be asked of an adopted machine: no deploy made it, but its tags are its own.
+    The only check for an adopted machine: no deploy created it, but its tags are its own.
     """
     if resource.place != home.place:
         return f"it is in {resource.place}, the service in {home.place}"
@@ -92,7 +92,7 @@ def copied(resource: Resource, home: ServiceLocation) -> str:
 
 @dataclass(frozen=True)
 class Adopted:
-    """What the ledger knows of an adopted machine: its addresses, and its id (rule 15).
+    """What the ledger knows of an adopted machine: its addresses and ids (rule 15).
 
     `ids` is empty in a ledger that an older version wrote.
     """
@@ -102,11 +102,11 @@ class Adopted:
 
 
 def stands_in(resource: Resource, known: Adopted, resources: Things) -> str:
-    """How an instance shows that it only has an adopted machine's tags; '' where it does not.
+    """How an instance shows that it only has an adopted machine's tags; '' if it does not.
 
-    A second instance started with all its tags ("launch more like this") has its kind and place
-    too. The ledger names the adopted one; where an older ledger does not, it is that one of
-    several which holds an address that the ledger names.
+    A second instance started with all its tags ("launch more like this") has the same kind and
+    place. The ledger names the adopted instance; if an older ledger does not, the adopted instance
+    is the one that holds an address of the ledger.
     """
     at = known.at
     if resource.kind == INSTANCE and known.ids:
@@ -125,7 +125,7 @@ def _of_another_service(resource: Resource) -> str:
 
 
 def _outside_its_time(resource: Resource, deploy: DeployId) -> str:
-    # An instance's launch time is reset by every start (aws.md §1): its token proves more.
+    # Every start resets an instance's launch time (aws.md §1): its launch token proves more.
     if resource.created is None or resource.kind == INSTANCE:
         return ""
     if deploy.born - EARLY <= resource.created <= deploy.born + LATE:
@@ -157,7 +157,7 @@ def _instance(case: _Case) -> str:
 
 
 def _attached(case: _Case) -> str:
-    """A volume or interface is born with an instance: what holds it must be that deploy's own."""
+    """Volume, interface: created with an instance, so the instance must be the deploy's own."""
     for holder in case.resource.used_by:
         if case.strange(case.resources.get((INSTANCE, holder))):
             return f"it is attached to {holder}, which this deploy did not make"
@@ -172,8 +172,8 @@ def _image(case: _Case) -> str:
 def _snapshot(case: _Case) -> str:
     """CreateImage names the image in the snapshot's description; a copy or backup does not.
 
-    Where the image still exists it must be the deploy's own and map this snapshot; where it was
-    deregistered already (a sweep died in between), the description is the proof.
+    If the image still exists, it must be the deploy's own and contain this snapshot; if it was
+    already deregistered (a sweep died in between), the description is the proof.
     """
     resource = case.resource
     if not resource.source.startswith("ami-"):
@@ -189,11 +189,11 @@ def _snapshot(case: _Case) -> str:
 
 
 def _address(case: _Case) -> str:
-    """An address has no name, token or time of birth: nothing that only its create call could set.
+    """An address has no name, token or creation time: no value that only its create call sets.
 
-    What is asked instead is why that is enough (docs/adr/0010): nothing in AWS makes an address of
-    another one, so its tags were never copied along with it, and a transfer clears them. Tags that
-    people copied by hand name the kind they were born on; and what holds it must be the deploy's.
+    Why the checks here are enough (docs/adr/0010): AWS never creates an address from another one,
+    so its tags were never copied with it, and a transfer clears them. Tags that people copied by
+    hand name the kind they were written for; and what holds the address must be the deploy's.
     """
     for holder in case.resource.used_by:
         known = case.resources.get((INSTANCE, holder)) or case.resources.get((INTERFACE, holder))
@@ -203,7 +203,7 @@ def _address(case: _Case) -> str:
 
 
 def _named(case: _Case) -> str:
-    """Group, key pair, template: a name is unique in its place, and given in the create call."""
+    """Group, key pair, template: a name is unique in its place, and set in the create call."""
     if case.deploy.owns_name(case.resource.name):
         return ""
     return f"its name is not its deploy's, {case.deploy.stem}"
@@ -217,7 +217,7 @@ def _rds(case: _Case) -> str:
 
 
 def _rds_snapshot(case: _Case) -> str:
-    """By hand only, and not a copy: automated ones and those of AWS Backup are named by AWS."""
+    """Only manual snapshots that are no copies: AWS names automated and AWS Backup snapshots."""
     if case.resource.type != "manual":
         return f"it is an {case.resource.type or 'unknown'} snapshot, not made by a deploy"
     if case.resource.source:
@@ -226,7 +226,7 @@ def _rds_snapshot(case: _Case) -> str:
 
 
 def _database(case: _Case) -> str:
-    """Its name, and a memory that names itself; one that is being made has no memory yet."""
+    """Its name, and a state comment that names itself; a database in creation has none yet."""
     home = case.home
     names = {case.deploy.database_name(one) for one in (home.ledger, *home.was)}
     if case.resource.state == MAKING:
@@ -253,4 +253,4 @@ _PROOFS: Mapping[str, _Proof] = {
 }
 
 KINDS = tuple(_PROOFS)
-"""The kinds whose birth can be proved. Anything of another kind is nobody's garbage."""
+"""The kinds whose ownership can be proved. A resource of another kind is never garbage."""

@@ -1,4 +1,4 @@
-"""What is in use by something that stays, stays too. Pure; the last word of `mark`."""
+"""Keeps every resource that a kept resource uses. Pure; the last step of `mark`."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from reconciler.model.resource import DATABASE, IMAGE, INSTANCE, RDS_INSTANCE
 from reconciler.model.tags import HELD_BY_ADOPTION, LEDGER
 
 NEEDED = frozenset({DATABASE, RDS_INSTANCE, IMAGE})
-"""Kinds of a release that its held machine needs, though nothing says that it uses them."""
+"""Kinds that a held machine of the same release needs, though no reference says so."""
 
 _Holders = Mapping[tuple[DeployId | None, str | None], str]
-"""Deploy and ledger → a machine of theirs that is held."""
+"""Deploy and ledger → one of their machines that is held."""
 
 
 def spare(verdicts: list[Verdict], roots: Roots) -> tuple[Verdict, ...]:
-    """The verdicts, with everything kept that a kept, an unseen or a live thing may be using."""
+    """The verdicts, with everything kept that a kept, unseen or live resource may be using."""
     verdicts = _spare_what_held_machines_need(_spare_data_of_live(verdicts, roots))
     return _spare_what_is_in_use(verdicts)
 
@@ -25,7 +25,7 @@ def spare(verdicts: list[Verdict], roots: Roots) -> tuple[Verdict, ...]:
 def _spare_what_held_machines_need(verdicts: list[Verdict]) -> list[Verdict]:
     """A machine that people hold keeps its release's database and image (rule 16).
 
-    Not one that `adopt` holds: it was there before any release.
+    Not a machine that `adopt` holds: it existed before any release.
     """
     machines = [
         one.resource for one in verdicts if one.resource.kind == INSTANCE and one.resource.held
@@ -47,10 +47,10 @@ def _needed(verdict: Verdict, holders: _Holders) -> Verdict:
 
 
 def _spare_data_of_live(verdicts: list[Verdict], roots: Roots) -> list[Verdict]:
-    """While no database of the live deploy is known, it may use any of the service's.
+    """While no database of the live deploy is known, it may use any database of the service.
 
-    So it is with a machine that people put in a live one's place, and adopted: it goes on with the
-    database of the deploy before, which must then be neither shut nor dropped.
+    Example: people replaced a live machine and adopted the new one. It continues to use the
+    previous deploy's database, which must then be neither shut nor dropped.
     """
     known = {one.resource.deploy for one in verdicts if one.resource.kind == DATABASE}
     unsure = {
@@ -72,7 +72,7 @@ def _maybe_of_live(verdict: Verdict, unsure: set[str]) -> Verdict:
 
 
 def _spare_what_is_in_use(verdicts: list[Verdict]) -> tuple[Verdict, ...]:
-    """What a kept or an unseen thing uses is kept too; repeated until nothing changes."""
+    """Keeps what a kept or unseen resource uses; repeats until nothing changes."""
     while True:
         collected = {one.resource.id for one in verdicts if one.collect}
         held = {
@@ -81,7 +81,7 @@ def _spare_what_is_in_use(verdicts: list[Verdict]) -> tuple[Verdict, ...]:
             if not one.collect
             for used in one.resource.uses
         }
-        # A disk that people hold goes with its machine: so the machine has to stay.
+        # A disk that people hold is deleted with its machine: so the machine has to stay.
         held |= {
             user: one.resource.id
             for one in verdicts

@@ -1,4 +1,4 @@
-"""Which previous and kept deploys have had their time."""
+"""Decides which previous and kept deploys are past their retention."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Ledger, Previous
 
 DRAIN = timedelta(seconds=60)
-"""Added to the record's TTL: how long clients may still come to a deploy that was left."""
+"""Added to the record's TTL: how long clients may still reach a deploy that is not live now."""
 
 
 @dataclass(frozen=True)
 class Retention:
-    """How many good previous deploys are kept, how long, and how long a rejected one is.
+    """How many good previous deploys are kept, how long, and how long rejected ones are kept.
 
-    Rejected deploys do not count as good: rollbacks must not push out what they could go back to.
+    Rejected deploys do not count as good: a rollback must not push out its possible targets.
     """
 
     keep: int = 2
@@ -25,7 +25,7 @@ class Retention:
 
 
 def beyond(ledger: Ledger, policy: Retention, now: datetime, ttl: int) -> tuple[DeployId, ...]:
-    """The ids to forget, oldest last. Nothing while its old addresses may still be in use."""
+    """The ids to forget, oldest last. None while clients may still use its old addresses."""
     drained = now - timedelta(seconds=ttl) - DRAIN
     good = [one for one in ledger.previous if not one.rejected]
     gone = good[policy.keep :]

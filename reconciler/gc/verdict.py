@@ -1,4 +1,4 @@
-"""The words of `mark`: a verdict with its reason, and the root set it is judged by. Pure."""
+"""The types of `mark`: a verdict with its reason, and the root set. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from reconciler.model.tags import Label
 
 
 class Reason(StrEnum):
-    """Why a thing is kept; UNROOTED is the only one that collects."""
+    """Why a resource is kept; UNROOTED alone means that it is garbage."""
 
     FOREIGN = "foreign"
     LOOK_ALIKE = "look-alike"
@@ -37,15 +37,15 @@ class Reason(StrEnum):
 
 ROOTED = frozenset({Reason.LIVE, Reason.PREVIOUS, Reason.KEPT, Reason.LEASE})
 KEPT = frozenset({Reason.HELD, Reason.LOST, Reason.IN_USE, Reason.YOUNG, Reason.LOOK_ALIKE})
-"""Why something is kept though nothing roots it."""
+"""Why a resource is kept though it is not rooted."""
 
 CONDEMNED = frozenset({Label.PENDING, Label.FAILED, Label.LEFT})
-"""Labels of what may be garbage once it is not rooted."""
+"""Labels of resources that may be garbage once they are not rooted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Keep or collect one thing, with the reason and its words."""
+    """Keep or collect one resource, with the reason and its text."""
 
     resource: Resource
     reason: Reason
@@ -53,22 +53,22 @@ class Verdict:
 
     @property
     def collect(self) -> bool:
-        """Whether the thing is garbage."""
+        """Whether the resource is garbage."""
         return self.reason is Reason.UNROOTED
 
 
 @dataclass(frozen=True)
 class Root:
-    """One service's root set, read after the heap.
+    """The root set of one service, read after the inventory.
 
-    `problem` says why the service is unknown ('' when it is not); then nothing of it is touched.
-    `cure` is what whoever could not read it said to do, `refusal` what to raise. `record` is what
-    the A record says now (empty: there is none), `also` what the names say that go along with it,
-    `names` all other names as far as they were asked for (`reconciler.gc.name_witnesses`). `now` is
-    the ledger's Date. `fence` is the highest generation that anything of the service is seen to
-    have obeyed. `heap_age` is how long before `now` the heap was listed. `units` is the digest of
-    the configured set of units ('' where nobody is told of any). `bases` are the images that any
-    configured service names.
+    `problem` says why the service is unknown ('' if it is not); then none of its resources is
+    changed. `cure` is what the failed reader suggests, `refusal` the exception to raise. `record`
+    is the A record now (empty: there is none), `also` the records of the names that follow it,
+    `names` all other names, if they were requested (`reconciler.gc.name_witnesses`). `now` is the
+    ledger's Date. `fence` is the highest generation that a resource of the service has obeyed.
+    `heap_age` is the time from the listing of the inventory to `now`. `units` is the digest of the
+    configured set of units ('' if none is configured). `bases` are the images that any configured
+    service names.
     """
 
     home: ServiceLocation

@@ -1,1 +1,1 @@
-"""What a machine is told, as shell scripts, and the port to its shell; `ssh` carries them."""
+"""Orders to a machine as shell scripts, and the port to its shell; `ssh` transports them."""

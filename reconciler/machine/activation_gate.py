@@ -1,13 +1,13 @@
-"""How a machine is kept from acting as production until it is told: files, and their placing.
+"""The activation gate: files that keep a machine from acting as production until it is ordered to.
 
-A clone of production is alive before we touch it, with production's configuration. A systemd
-generator stands on its disk, which PID 1 runs before it looks at any unit, at boot and at each
-daemon-reload. Unless the machine was told to run them, it links the service's units to /dev/null
-in `generator.early`, which takes precedence over /etc. It orders nothing, so it closes no cycle,
-and no condition, alias, override or early unit gets past it.
+A clone of production runs before we touch it, with production's configuration. Its disk has a
+systemd generator, which PID 1 runs before it reads any unit, at boot and at each daemon-reload.
+Unless the machine was ordered to run them, it links the service's units to /dev/null in
+`generator.early`, which takes precedence over /etc. It defines no ordering, so it closes no cycle,
+and no condition, alias, override or early unit bypasses it.
 
-What the machine was told last is one file that names deploy and instance. The machine learns its
-own instance id from its firmware, never from a disk, so a clone does not inherit the answer.
+The machine's last order is one file that names deploy and instance. The machine reads its own
+instance id from its firmware, never from a disk, so a clone does not inherit the order.
 Pure: text in, text out.
 """
 
@@ -20,13 +20,13 @@ from dataclasses import dataclass
 from reconciler.errors import ConfigError
 from reconciler.machine.unit_dependencies import PULLED
 
-# In /etc: when the generator runs, /var need not be mounted.
+# In /etc: when the generator runs, /var may not be mounted yet.
 STATE = "/etc/deployer/state"
 LIST = "/etc/deployer/units"
 GENERATOR = "/etc/systemd/system-generators/deployer-gate"
 EARLY = "/run/systemd/generator.early"
 MARK = f"{EARLY}/deployer-gate"
-"""Written by each run of the generator: the classes of units (`app`, `jobs`) that are shut."""
+"""Written by each run of the generator: the classes of units (`app`, `jobs`) that are masked."""
 LOCK = "/var/lib/deployer/lock"
 ASSET_TAG = "/sys/class/dmi/id/board_asset_tag"
 CLOUD_INIT_ID = "/run/cloud-init/.instance-id"
@@ -60,7 +60,7 @@ class ActivationGate:
 
 
 def unit_name(name: str) -> str:
-    """The unit's full name. Raises ConfigError for what can be none."""
+    """The unit's full name. Raises ConfigError for an invalid name."""
     if not name or not all(char.isalnum() or char in "@:_.-\\" for char in name) or name[0] in "-.":
         raise ConfigError(f"not a systemd unit: {name!r}")
     return name if name.endswith(_KINDS) else f"{name}.service"
@@ -71,7 +71,7 @@ instance=
 {{ read -r instance < {ASSET_TAG}; }} 2>/dev/null || :
 case ${{instance#i-}} in "$instance"|''|*[!0-9a-f]*) instance= ;; esac
 """
-"""A sh fragment: sets `instance` to this machine's id by its firmware; empty where it has none.
+"""A sh fragment: sets `instance` to this machine's id from its firmware; empty if it has none.
 
 Nitro types carry the id in the board's asset tag. Older ones (Xen) do not.
 """
@@ -83,8 +83,8 @@ case $claimed in "$instance") claimed= ;; i-*) ;; *) claimed= ;; esac
 """
 """After IDENTITY: `claimed` is another instance's id that cloud-init took for this machine's.
 
-It did not notice that the disk was copied (`manual_cache_clean`): user data and host keys are the
-source's.
+cloud-init did not notice that the disk was copied (`manual_cache_clean`): user data and host keys
+are those of the source.
 """
 
 GENERATOR_TEXT = f"""\
@@ -121,10 +121,10 @@ if [ -f {_OLD_STATE} ] && [ ! -L {_OLD_STATE} ]; then
   then ln -sf {STATE} {_OLD_STATE}; fi
 fi
 """
-"""After IDENTITY: what was obeyed before the state moved to /etc holds on.
+"""After IDENTITY: keeps what was obeyed before the state moved to /etc.
 
 Unless something newer was obeyed since: then the old file came back from a backup of /var.
-The link stays: the bootcmd of machines that were born before reads the state at its old place.
+The link stays: the bootcmd of machines that were created before reads the state at its old path.
 """
 
 _FUNCTIONS = f"""\
@@ -149,16 +149,16 @@ others() {{
   done
 }}
 """
-"""`class` answers from the list while the class is shut: a masked unit shows nothing of what it
-would pull in. `others` are units of another service, whose machine this one is a copy of.
+"""`class` answers from the list while the class is masked: a masked unit does not show what it
+would pull in. `others` are units of another service, if this machine is a copy of its machine.
 """
 
 
 def place_files(gate: ActivationGate) -> str:
-    """A sh fragment that writes the gate's files where they differ, the list first.
+    """A sh fragment that writes the gate's files if they differ, the list first.
 
-    It changes no running unit. A daemon-reload has to follow, with the state written before: the
-    generator runs in it. Ends with the files on the disk, for an image may be taken next.
+    It changes no running unit. A daemon-reload has to follow, and the state must be written before:
+    the generator runs in the reload. Ends with a sync to disk, since an image may be taken next.
     """
     return f"""\
 {_FUNCTIONS}\
@@ -181,14 +181,14 @@ if [ ! -e {MARK} ]; then
   echo "systemd did not run {GENERATOR}: see journalctl -b _PID=1" >&2; exit 1
 fi
 """
-"""Let the generator run, and see that it did."""
+"""Runs the generator, and checks that it ran."""
 
 
 def boot_script(gate: ActivationGate) -> str:
     """What cloud-init runs early in EVERY boot (`bootcmd`).
 
-    Nothing on a machine that was told what to run: the generator has seen to it. Any other is shut,
-    and whatever was quicker than we is stopped: an image may have been made without the gate.
+    Nothing on a machine that was ordered what to run: the generator has handled it. On any other,
+    all units are masked, and those already started are stopped: its image may have had no gate.
     """
     return f"""\
 {IDENTITY}\
@@ -201,14 +201,14 @@ systemctl stop $(sed 's/^[a-z]* //' {LIST}) || :
 
 
 def stop_pulled(unit_class: str) -> str:
-    """A sh fragment: stop what the units of a class had pulled in. Needs `stop` of machine_acts."""
+    """A sh fragment: stops what the units of a class pulled in. Needs `stop` of unit_script."""
     return f"for unit in $(sed -n 's/^{unit_class} //p' {LIST}); do stop \"$unit\"; done"
 
 
 def start_triggers(unit_class: str, units: Iterable[str]) -> str:
-    """A sh fragment: start the enabled timers, sockets and paths that are shut with a class.
+    """A sh fragment: starts the enabled timers, sockets and paths that are masked with a class.
 
-    Before its units: a socket does not start beside its running service.
+    Before its units: a socket does not start while its service runs.
     """
     return f"""\
 for unit in $(sed -n 's/^{unit_class} //p' {LIST}); do

@@ -1,7 +1,7 @@
-"""The proof that a fresh clone did nothing: shut, and nothing of what is shut has run since boot.
+"""Proves that a fresh clone did nothing: its units are masked, and none has run since boot.
 
-`is-active` and the time of its last change do not see a oneshot that has ended, and systemd forgets
-the times of what nobody refers to. So three times are asked, and the journal of this boot.
+`is-active` and the time of its last change do not show a oneshot that has ended, and systemd drops
+the times of units that are not referenced. So three times are read, and the journal of this boot.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from reconciler.machine.shell import Command, Shell
 
 
 def verify_quarantine(shell: Shell, gate: ActivationGate) -> None:
-    """Raises ShellError naming each unit that ran, or that could."""
+    """Raises ShellError that names each unit that ran or could run."""
     result = shell.run(Command(quarantine_script(gate), "verify the quarantine", sudo=True))
     if result.text:
         raise ShellError(
@@ -25,7 +25,7 @@ def verify_quarantine(shell: Shell, gate: ActivationGate) -> None:
 
 
 def quarantine_script(gate: ActivationGate) -> str:
-    """Prints a line for everything that breaks the quarantine; nothing where it holds."""
+    """Prints a line for each violation of the quarantine; nothing if it holds."""
     wanted = " ".join(shlex.quote(unit) for unit in gate.all)
     return f"""\
 {IDENTITY}{CLAIM}{_CHECK}
@@ -41,8 +41,8 @@ done
 """
 
 
-# MESSAGE_ID: "unit started", a oneshot's end included (systemd's sd-messages.h). A unit that is not
-# installed (a first release) answers inactive and 0: quarantined.
+# MESSAGE_ID: "unit started", including a oneshot's end (systemd's sd-messages.h). A unit that is
+# not installed (a first release) answers inactive and 0: quarantined.
 _CHECK = f"""\
 check() {{
   [ -L "{EARLY}/$1" ] || echo "unit $1 may start: it is not masked"

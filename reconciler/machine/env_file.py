@@ -1,7 +1,7 @@
-"""The env file of the app on a machine: written, and its database URL changed, without a leak.
+"""Writes the app's env file on a machine and changes its database URL, without leaking it.
 
-The URL holds a password. It is read and rewritten on the machine itself, or comes over stdin; it is
-never on a command line, in a log, or in what comes back.
+The URL holds a password. It is read and rewritten on the machine itself, or sent over stdin; it is
+never on a command line, in a log, or in the output.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _URL_PARTS = re.compile(r"([A-Za-z0-9+]+://[^/?\s'\"]*)(?:/[^?\s'\"]*)?((?:\?[^\
 
 
 # Extended regular expressions of grep and sed, for `[export] KEY=["']scheme://login@host/name`.
-# What stands before the name has no slash: RFC 3986 wants one written %2F there.
+# The part before the name has no slash: RFC 3986 requires %2F there.
 def _line(variable: str) -> str:
     return rf"^[[:space:]]*(export[[:space:]]+)?{variable}="
 
@@ -29,7 +29,7 @@ def _url(variable: str) -> str:
 
 
 def write_env(shell: Shell, path: str, lines: Iterable[str]) -> None:
-    """Replace the whole env file by `lines`: mode 0600, the old owner kept, at once or not at all.
+    """Replaces the whole env file by `lines`: mode 0600, the old owner kept, atomically.
 
     The lines go over stdin. Raises the errors of a Shell.
     """
@@ -38,11 +38,11 @@ def write_env(shell: Shell, path: str, lines: Iterable[str]) -> None:
 
 
 def set_database(shell: Shell, path: str, variable: str, name: str, url: str | None = None) -> None:
-    """Let the env file's `variable` lead to the database `name`; no other line changes.
+    """Points the env file's `variable` to the database `name`; no other line changes.
 
     Without `url` only the name in the file's own URL is replaced, on the machine; with it, the
-    value is `url` with its database replaced, sent over stdin and added if there was no such line.
-    Raises ConfigError for a name or URL that is none, CommandFailed if the file has no URL.
+    value is `url` with its database replaced, sent over stdin and added if the line is missing.
+    Raises ConfigError for an invalid name or URL, CommandFailed if the file has no URL.
     """
     if not DATABASE_NAME.fullmatch(name):
         raise ConfigError(f"not a database name: {name!r}")
@@ -63,7 +63,7 @@ def url_of(template: str, name: str) -> str:
 
 
 def read_database_name(shell: Shell, path: str, variable: str) -> str:
-    """The name of the database that the env file's `variable` leads to: that and no more.
+    """Only the name of the database in the URL of the env file's `variable`.
 
     Empty if there is no such file, line or name.
     """
@@ -75,7 +75,7 @@ def read_database_name(shell: Shell, path: str, variable: str) -> str:
 
 
 def read_login(shell: Shell, path: str, variable: str) -> str:
-    """The role that the env file's `variable` logs in as: that and no more.
+    """Only the role that the URL of the env file's `variable` logs in as.
 
     Empty if there is no such file or line, or the URL names no user before an `@`.
     """
@@ -88,7 +88,7 @@ def read_login(shell: Shell, path: str, variable: str) -> str:
 
 
 def read_server(shell: Shell, path: str, variable: str) -> str:
-    """The `host:port` that the env file's `variable` leads to: that and no more; '' if none."""
+    """Only the `host:port` in the URL of the env file's `variable`; '' if none."""
     url = rf"""{_line(variable)}["']?[A-Za-z0-9+]+://([^/@]*@)?([^/?"'[:space:]]*).*"""
     file, program = shlex.quote(path), shlex.quote(f"s#{url}#\\3#p")
     script = f"if [ -e {file} ]; then sed -nE {program} {file}; fi"
@@ -127,9 +127,9 @@ def _replace(variable: str) -> str:
 
 
 def _change(shell: Shell, path: str, script: str, label: str, text: str = "") -> None:
-    """Run `script`, which makes `$new` out of `$file`, and put it in the file's place.
+    """Runs `script`, which creates `$new` from `$file`, and replaces the file by it.
 
-    Aside in the same folder, so that the rename is atomic; 0600 from its first byte on (mktemp).
+    `$new` is in the same folder, so that the rename is atomic; 0600 from its first byte (mktemp).
     """
     whole = f"""\
 set -eu

@@ -1,4 +1,4 @@
-"""Placing the gate on a machine that serves: open before it stands, and nothing is started."""
+"""Places the gate on a machine that serves: state before gate, and nothing starts or stops."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from reconciler.machine.unit_control import ACT_SECONDS, STALE, Act, told_script
 
 
 def place_open(shell: Shell, gate: ActivationGate, generation: int, deploy: str) -> None:
-    """Place the gate on a live machine without touching a unit; idempotent.
+    """Places the gate on a live machine without touching a unit; idempotent.
 
-    Fenced like every act. Raises StaleAct where the machine has obeyed a newer generation,
-    CommandFailed where systemd does not take the gate (it is removed again), and what a Shell
+    Fenced like every act. Raises StaleAct if the machine has obeyed a newer generation,
+    CommandFailed if systemd does not accept the gate (it is removed again), and what a Shell
     raises.
     """
     act = Act(generation, deploy, app="run", jobs="run")
@@ -32,9 +32,9 @@ def place_open(shell: Shell, gate: ActivationGate, generation: int, deploy: str)
 
 
 def place_script(gate: ActivationGate, act: Act) -> str:
-    """The state first, then the files, then the reload: nothing is shut at any moment.
+    """The state first, then the files, then the reload: no unit is masked at any moment.
 
-    A reload between them: a clone reads what is on the disk, and units may have been changed there
+    A reload between them: a clone reads the unit files on the disk, and these may have changed
     since the running manager read them.
     """
     return f"""\
@@ -49,14 +49,14 @@ fi
 
 @dataclass(frozen=True)
 class Identity:
-    """Who a machine is by its firmware, and whom cloud-init took it for if not for that one."""
+    """A machine's id by its firmware, and the id that cloud-init took it for, if different."""
 
     firmware: str
     claimed: str
 
 
 def identity(shell: Shell) -> Identity:
-    """Ask the machine; changes nothing. Raises ShellError's kin."""
+    """Reads it from the machine; changes nothing. Raises ShellError and its subclasses."""
     script = f'{IDENTITY}{CLAIM}echo "$instance"; echo "$claimed"\n'
     said = shell.run(Command(script, "read the asset tag", sudo=True)).text.split("\n")
     return Identity(*(*said, "", "")[:2])

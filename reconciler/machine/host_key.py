@@ -1,6 +1,6 @@
-"""The SSH host key of a deploy: made in memory, injected by cloud-init, pinned by everybody.
+"""The SSH host key of a deploy: made in memory, injected by cloud-init, pinned by all clients.
 
-The private half lives in the user data only; the public half in the tag `deploy-host-key`, so that
+The private key is in the user data only; the public key in the tag `deploy-host-key`, so that
 a later process, which has nothing on disk, can pin it too.
 """
 
@@ -50,7 +50,7 @@ class PublicHostKey:
 
     @property
     def tag_value(self) -> str:
-        """One line of 80 characters; a tag holds 256, and all of them are allowed in one."""
+        """One line of 80 characters; a tag holds 256, and allows all characters of this one."""
         return f"{ALGORITHM} {base64.b64encode(self.blob).decode()}"
 
     @property
@@ -69,8 +69,8 @@ def fingerprint(blob: bytes) -> str:
 class HostKey:
     """A key pair. `private` is OpenSSH PEM text: a secret, kept out of every repr.
 
-    The PEM text holds a random check word, so it is made once and carried: the user data, and with
-    it a replayed RunInstances, must be the same bytes.
+    The PEM text holds a random check word, so it is made once and passed on: the user data, and
+    with it a replayed RunInstances, must have the same bytes.
     """
 
     private: str = field(repr=False)

@@ -65,11 +65,11 @@ class Shell(Protocol):
     def put(
         self, source: Path, target: str, *, mode: int = 0o644, on_bytes: OnBytes | None = None
     ) -> None:
-        """Copy one local file to `target` by SFTP, whole or not at all (write aside, rename)."""
+        """Copy one local file to `target` by SFTP, atomically (temporary file, rename)."""
         ...
 
     def forward(self, host: str, port: int) -> AbstractContextManager[tuple[str, int]]:
-        """A loopback (host, port) here that leads to (host, port) as the machine sees it."""
+        """A loopback (host, port) here that forwards to (host, port) as the machine sees it."""
         ...
 
     def close(self) -> None:

@@ -1,8 +1,8 @@
-"""What a machine is told, and what it says of itself: fenced, idempotent, over the Shell port.
+"""Orders to a machine, and its reported state: fenced, idempotent, over the Shell port.
 
-An act carries the generation that justified it. The machine remembers the highest it has obeyed,
-under a lock, and refuses an older one: a stop that comes late must not hit a deploy that is live
-again (protocol.md, rule 10).
+An act carries the generation that justified it. The machine stores the highest it has obeyed,
+under a lock, and refuses an older one: a late stop must not hit a deploy that is live again
+(protocol.md, rule 10).
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ from reconciler.machine.unit_state import digest
 
 Run = Literal["run", "stop"]
 Jobs = Literal["run", "stop", "keep"]
-"""`keep`: as they are, since whoever is to give them up has not been told yet (rule 18)."""
+"""`keep`: unchanged, since the deploy that must give up its jobs has no order yet (rule 18)."""
 
-STALE = 75  # EX_TEMPFAIL of sysexits.h; nothing else in the script ends so
+STALE = 75  # EX_TEMPFAIL of sysexits.h; no other path of the script exits with it
 ACT_SECONDS = 180.0
 
 
 @dataclass(frozen=True)
 class Act:
-    """What a machine is to do, and the ledger's generation that says so.
+    """What a machine has to do, and the ledger's generation that justifies it.
 
-    `lacks`: a unit that this machine does not have need not start: an older release's machine may
-    never have had what a newer one brought.
+    `lacks`: a unit that does not exist on this machine need not start: an older release's machine
+    may not have a unit that a newer release added.
     """
 
     generation: int
@@ -56,11 +56,11 @@ class Act:
 
 @dataclass(frozen=True)
 class MachineState:
-    """What a machine has obeyed last, and what it does.
+    """What a machine obeyed last, and what runs on it.
 
-    `generation` is 0 and `deploy` empty where it has obeyed nothing (a fresh clone, an adopted
-    machine). `gated`: the gate stands and knows every unit. `units` is the digest of the set of
-    units that it was told of.
+    `generation` is 0 and `deploy` empty if it has obeyed nothing (a fresh clone, an adopted
+    machine). `gated`: the gate is installed and lists every unit. `units` is the digest of the
+    set of units in its last order.
     """
 
     instance: str
@@ -88,11 +88,11 @@ class MachineState:
 
 
 def obey(shell: Shell, gate: ActivationGate, act: Act) -> None:
-    """Make the machine do what `act` says; harmless twice.
+    """Makes the machine carry out `act`; idempotent.
 
-    Never restarts a unit that runs and is to run. Writes the gate's files where they are missing
+    Never restarts a running unit that has to run. Writes the gate's files if they are missing
     (an adopted machine). Raises StaleAct if it has obeyed a newer generation, CommandFailed with
-    the unit's last journal lines if a unit does not come up, and the other errors of a Shell.
+    the unit's last journal lines if a unit does not start, and the other errors of a Shell.
     """
     label = f"{act.app} the app, {act.jobs} the jobs"
     command = Command(obey_script(gate, act), label, sudo=True, timeout=ACT_SECONDS)
@@ -111,8 +111,8 @@ def obey_script(gate: ActivationGate, act: Act) -> str:
     """The act as one sh script."""
     parts = (
         told_script(gate, act),
-        # Stopped while their files are still seen: a masked unit has no ExecStop. Masked by the
-        # reload, stopped again: a timer or socket may have been quicker.
+        # Stopped while their files are visible: a masked unit has no ExecStop. The reload masks
+        # them; stopped again, as a timer or socket may have started one before.
         f"lacks={act.lacks:d}",
         STOP_AND_START,
         _stop(gate, act),
@@ -124,7 +124,7 @@ def obey_script(gate: ActivationGate, act: Act) -> str:
 
 
 def told_script(gate: ActivationGate, act: Act, before_files: str = "") -> str:
-    """The part of an act that starts and stops nothing: the machine remembers what it was told.
+    """The part of an act that starts and stops nothing: the machine stores its order.
 
     RELOAD has to follow. `before_files` runs between the state and the gate's files.
     """
@@ -138,8 +138,8 @@ def told_script(gate: ActivationGate, act: Act, before_files: str = "") -> str:
         _refuse_claimed(act),
         CARRY_OVER,
         _refuse_newer(act),
-        # Truth before deed: a crash in between leaves what the next obedience completes. And the
-        # state before the gate: on an adopted machine the app must not find itself shut.
+        # State before action: after a crash in between, the next act completes it. And the
+        # state before the gate: on an adopted machine the gate must not mask the app.
         _wanted_jobs(gate, act),
         _set_apart(act),
         _write_state(gate, act),
@@ -150,7 +150,7 @@ def told_script(gate: ActivationGate, act: Act, before_files: str = "") -> str:
 
 
 def _refuse_claimed(act: Act) -> str:
-    """Where cloud-init took the machine for another one, nothing is opened; shutting is safe."""
+    """If cloud-init took it for another machine, nothing is started; stopping is safe."""
     if "run" not in (act.app, act.jobs):
         return ""
     return (
@@ -194,7 +194,7 @@ def _refuse_newer(act: Act) -> str:
 
 
 def _wanted_jobs(gate: ActivationGate, act: Act) -> str:
-    """Sets `jobs`; to keep them is to remember what this machine was told last, or else does."""
+    """Sets `jobs`; `keep` stores the machine's last order again, or else what runs now."""
     if act.jobs != "keep":
         return f"jobs={act.jobs == 'run':d}"
     names = " ".join(shlex.quote(unit) for unit in gate.jobs)
@@ -206,7 +206,7 @@ def _wanted_jobs(gate: ActivationGate, act: Act) -> str:
 
 
 def _set_apart(act: Act) -> str:
-    """On a copy of another service's machine, the units of that service stay shut for good."""
+    """On a copy of another service's machine, the units of that service stay masked for good."""
     service = act.deploy.partition("/")[0]
     if not service:
         return ""
@@ -232,7 +232,7 @@ def _write_state(gate: ActivationGate, act: Act) -> str:
         f'printf \'%s\\n\' "instance=$instance" {said} "jobs=$jobs" > {STATE}.new\n'
         f"sync {STATE}.new 2>/dev/null || sync\n"
         f"mv -f {STATE}.new {STATE}\n"
-        # The name, too: after a power cut the machine would come back as it was told before.
+        # Sync the folder, too: after a power cut the machine would return to its older order.
         f"sync {STATE.rpartition('/')[0]} 2>/dev/null || sync"
     )
 
@@ -244,13 +244,13 @@ def _switch(wanted: Run, units: tuple[str, ...]) -> str:
 
 
 def last_lines(shell: Shell, unit: str) -> str:
-    """The last lines of a unit's journal, for an error's detail. Raises ShellError's kin."""
+    """The last lines of a unit's journal, for an error's detail. Raises ShellError."""
     script = f"{JOURNAL}\njournal {shlex.quote(unit_name(unit))}"
     return shell.run(Command(script, f"read the journal of {unit}", sudo=True)).text
 
 
 def observe(shell: Shell, gate: ActivationGate) -> MachineState:
-    """What the machine has obeyed and what runs on it; changes nothing. Raises ShellError's kin."""
+    """What the machine has obeyed and what runs on it; changes nothing. Raises ShellError."""
     result = shell.run(Command(observe_script(gate), "look at the units", sudo=True))
     lines = [line.partition("=")[::2] for line in result.text.splitlines()]
     said = dict(lines)
@@ -267,7 +267,7 @@ def observe(shell: Shell, gate: ActivationGate) -> MachineState:
 
 
 def observe_script(gate: ActivationGate) -> str:
-    """Prints `self=`, the state file, `active=UNIT` and `gated=UNIT` for those that are."""
+    """Prints `self=`, the state file, and `active=UNIT`, `gated=UNIT` for each that is so."""
     tests = (
         f"if systemctl is-active --quiet {name}; then echo active={name}; fi\n"
         f"if [ -x {GENERATOR} ] && grep -qxF -e 'app '{name} -e 'jobs '{name} {LIST} 2>/dev/null; "

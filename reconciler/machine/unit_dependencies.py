@@ -1,15 +1,15 @@
-"""What starts with the units of a service, asked of systemd on the machine. Pure.
+"""Finds the units that start with a service's units, by systemd on the machine. Pure.
 
-A mask on a target keeps none of its members back, and a service that is stopped leaves running what
-it had required. So all that gated units pull in is gated with them, as far as nobody else wants it.
+A mask on a target does not mask its members, and stopping a service does not stop the units that it
+requires. So all that gated units pull in is gated with them, unless another unit wants it too.
 """
 
 from __future__ import annotations
 
 import shlex
 
-# The relations are asked for a whole round of units at once: what is not known yet is printed as
-# `? NAME`, and asked in the next round. Names may hold backslashes, which awk -v would take apart.
+# The relations of a whole round of units are read at once: an unknown unit is printed as
+# `? NAME`, and read in the next round. Names may hold backslashes, which awk -v would interpret.
 _CLOSURE = r"""
 function part(name, file, line) {
   if (name !~ /\.(service|timer|socket|path|target)$/) return 0
@@ -88,7 +88,7 @@ pulled() (
 """
 """`pulled KNOWN APART UNIT...`: units by all their names, and what only they (or KNOWN) pull in.
 
-What a timer, a path or a socket starts is its own in any case: it is what the timer is for. Units
-that are APART are of another class, whoever pulls them in. The distribution's targets are
-milestones, no parts of an app.
+What a timer, a path or a socket starts always counts: that is its purpose. Units in APART belong
+to another class, whatever pulls them in. The distribution's targets are boot milestones, not parts
+of an app.
 """

@@ -1,7 +1,7 @@
-"""How units are started and stopped on a machine, as functions of sh. Pure.
+"""Starts and stops units on a machine, as functions of sh. Pure.
 
-Stopping one ends what it has begun as well: `cron` has KillMode=process, and systemd calls it
-stopped while its jobs go on.
+Stopping a unit also ends the processes that it started: `cron` has KillMode=process, and systemd
+reports it as stopped while its jobs still run.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ journal() {{
 _SHOW = """\
 show() { systemctl show -p "$1" "$2" 2>/dev/null | sed "s/^[^=]*=//"; }"""
 
-# The control group is asked for before the stop and looked at after it: systemd may forget it
-# meanwhile. Where it lies depends on the version of control groups. The script's own processes
-# are in another one.
+# The control group is read before the stop and checked after it: systemd may forget it
+# meanwhile. Its path depends on the version of control groups. The script's own processes
+# are in another group.
 _LEFT = """\
 left() {
   [ -n "$1" ] && [ "$1" != / ] || return 0
@@ -42,8 +42,8 @@ end_group() {
   done
 }"""
 
-# systemd forgets at a daemon-reload which services a socket with Accept=yes has started, and a stop
-# of the socket leaves them.
+# At a daemon-reload systemd forgets which services a socket with Accept=yes has started, and a stop
+# of the socket leaves them running.
 STOP_AND_START = f"""\
 {JOURNAL}
 {_SHOW}

@@ -1,8 +1,8 @@
-"""The units of a service as systemd knows them on a machine: asked, then judged. Pure.
+"""Reads and checks the units of a service, as systemd knows them on a machine. Pure.
 
-A name that systemd does not know gates nothing: the unit that was meant starts on every clone and
-acts as production there. So each configured unit is looked up on the live machine before anything
-is made, and so is whatever else is enabled there that the distribution did not bring.
+A name that systemd does not know gates nothing: the intended unit starts on every clone and acts as
+production there. So each configured unit is looked up on the live machine before anything is
+created, and so is every other enabled unit that the distribution did not install.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from reconciler.machine.activation_gate import LIST, MARK, STATE, ActivationGate
 
 UNGATED_KINDS = (".device", ".slice", ".scope")
-"""Kinds that systemd makes itself or that start nothing: there is no start to keep back."""
+"""Kinds that systemd creates itself or that start nothing: there is no start to prevent."""
 
 _STRONGER = ("/etc/systemd/system.control/", "/run/systemd/system.control/")
-"""Where a unit's file takes precedence over generator.early (systemd.unit(5), load path)."""
+"""Paths where a unit file takes precedence over generator.early (systemd.unit(5), load path)."""
 
 _FOLDERS = (
     "/etc/systemd/system",
@@ -28,14 +28,14 @@ _FOLDERS = (
     "/usr/lib/systemd/system",
     "/lib/systemd/system",
 )
-"""Where unit files lie; the masks of the gate lie elsewhere."""
+"""Folders of unit files; the masks of the gate are not in them."""
 
 _ASKED = ("Id", "LoadState", "Type", "RemainAfterExit", "FragmentPath")
 _DIGITS = 16
 
 
 def digest(gate: ActivationGate | None) -> str:
-    """Names the set of units: what a machine has obeyed is about this set and no other."""
+    """Identifies the set of units: what a machine has obeyed applies to this set only."""
     if gate is None:
         return ""
     said = [f"app {one}" for one in sorted(gate.app)] + [f"job {one}" for one in sorted(gate.jobs)]
@@ -44,11 +44,11 @@ def digest(gate: ActivationGate | None) -> str:
 
 @dataclass(frozen=True)
 class Known:
-    """What a machine says of its units.
+    """What a machine reports about its units.
 
-    `facts` are systemd's properties of each configured unit, empty for a name that is none.
-    `files` are all unit files, `acting` what else starts on every clone: kind and name. `shut`: the
-    gate keeps units from starting here, of a machine that is asked since it serves.
+    `facts` are systemd's properties of each configured unit, empty for an unknown name. `files` are
+    all unit files, `acting` what else starts on every clone: kind and name. `shut`: the gate keeps
+    units from starting on this machine, although it was asked because it serves.
     """
 
     machine: str
@@ -60,14 +60,14 @@ class Known:
 
 @dataclass(frozen=True)
 class UnitProblem:
-    """A configured unit that can be neither kept back on a clone nor started there."""
+    """A configured unit that can neither be kept from starting on a clone nor started there."""
 
     unit: str
     text: str
 
 
 def ask_script(gate: ActivationGate) -> str:
-    """Prints what `read` understands; changes nothing, and shows no line of a crontab."""
+    """Prints what `read` parses; changes nothing, and prints no line of a crontab."""
     wanted = " ".join(f"-p {one}" for one in _ASKED)
     asks = [
         f"echo unit={name}; systemctl show {wanted} {name} 2>/dev/null || :"
@@ -84,9 +84,9 @@ _FILES = (
 
 _SHUT = f"if grep -qx app {MARK} 2>/dev/null; then echo shut=yes; fi"
 
-# Links in *.wants are what `enable` makes; the instances of templates are found only so. A
-# package's own unit may lie in /etc as well. What only gated units want is gated with them. A job
-# that was gated once and is not any more is named whoever brought it.
+# `enable` creates links in *.wants; instances of templates are found only there. A package's own
+# unit may be in /etc as well. What only gated units want is gated with them. A job that was gated
+# once and is not any more is listed, whatever package brought it.
 _ACTING = f"""\
 packaged() {{ dpkg -S "$1" >/dev/null 2>&1 || rpm -qf "$1" >/dev/null 2>&1; }}
 for link in /etc/systemd/system/*.wants/* /etc/systemd/system/*.requires/*; do
@@ -113,7 +113,7 @@ done"""
 
 
 def read(machine: str, text: str) -> Known:
-    """What the script printed."""
+    """Parses the output of the script."""
     facts: dict[str, dict[str, str]] = {}
     files: list[str] = []
     acting: list[tuple[str, str]] = []
@@ -136,7 +136,7 @@ def read(machine: str, text: str) -> Known:
 
 
 def problems(gate: ActivationGate, known: Known) -> tuple[UnitProblem, ...]:
-    """The configured units that must not be released with, each with what to name instead."""
+    """The configured units that a release refuses, each with the unit to name instead."""
     found = ((one, _problem(one, known)) for one in gate.all)
     return tuple(UnitProblem(unit, text) for unit, text in found if text)
 
@@ -172,7 +172,7 @@ def _is_not_held(facts: Mapping[str, str]) -> str:
 
 
 def _ends_by_itself(unit: str, facts: Mapping[str, str], known: Known) -> str:
-    """A oneshot is never found running, so it would be started anew by every sweep."""
+    """A oneshot is never found running, so every sweep would start it again."""
     if facts.get("Type") != "oneshot" or facts.get("RemainAfterExit") == "yes":
         return ""
     timer = unit.removesuffix(".service") + ".timer"
@@ -181,7 +181,7 @@ def _ends_by_itself(unit: str, facts: Mapping[str, str], known: Known) -> str:
 
 
 def warnings(gate: ActivationGate, known: Known) -> tuple[str, ...]:
-    """What else is enabled and acts on every clone, though nobody named it."""
+    """What else is enabled and acts on every clone, though it is not configured."""
     return tuple(said for kind, name in known.acting if (said := _warning(kind, name, gate)))
 
 
@@ -201,7 +201,7 @@ def _warning(kind: str, name: str, gate: ActivationGate) -> str:
 
 
 def missing_script(wanted: Iterable[str]) -> str:
-    """Prints those of the units that have neither a file, nor a template, nor a script of SysV."""
+    """Prints the units that have neither a file, nor a template, nor a SysV script."""
     names = " ".join(shlex.quote(one) for one in wanted)
     return f"""\
 for unit in {names}; do
@@ -215,7 +215,7 @@ done
 
 
 def meant(unit: str, known: Known) -> str:
-    """What acts on every clone under a name so near to this one that it is the same, mistyped."""
+    """The acting unit whose name is so similar to `unit` that it is the same, mistyped."""
     acting = [name for kind, name in known.acting if kind == "unit"]
     return next(iter(difflib.get_close_matches(unit, acting, 1, 0.8)), "")
 

@@ -1,6 +1,6 @@
-"""What a run has read, what it could not read and what it left out: account × region × kind. Pure.
+"""What a run has read, could not read, or skipped: account × region × kind. Pure.
 
-Unknown is not empty (protocol.md, rule 6): a sweep that says "clean" must also say of what.
+Unknown is not empty (protocol.md, rule 6): a sweep that reports "clean" must also report its scope.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from enum import StrEnum
 from reconciler.model.tags import AccountRegion
 
 EVERYWHERE = "*"
-"""As a region: those of an account that could not be entered, so that nobody knows which."""
+"""As a region: all regions of an account that could not be entered; which ones is unknown."""
 
 GLOBAL = "global"
 """As a region: Route 53 has none."""
@@ -21,11 +21,11 @@ INDEX = "tags"
 LEDGER = "ledger"
 NAME = "name"
 MACHINE = "machine"
-"""What is read beside the kinds of resources: the tag index, ledgers, other names, machines."""
+"""What is read besides the kinds of resources: tag index, ledgers, other names, machines."""
 
 
 class ReadStatus(StrEnum):
-    """Whether a scope was read; the better first."""
+    """Whether a scope was read; the best status first."""
 
     READ = "read"
     SKIPPED = "skipped"
@@ -37,9 +37,9 @@ _WORSE = tuple(ReadStatus)
 
 @dataclass(frozen=True)
 class Read:
-    """One row: a kind in one place (of one service, where it is not read for all at once).
+    """One row: a kind in one account and region (of one service, if it is read per service).
 
-    pages, calls   answers, and requests that were answered; 0 where the tag index names none
+    pages, calls   answers, and requests that were answered; 0 if the tag index names none
     note           why it was not read, in one line
     """
 
@@ -53,7 +53,7 @@ class Read:
 
 
 def merged(reads: Iterable[Read]) -> tuple[Read, ...]:
-    """One row an account, region and kind: the worst status, every note, pages and calls summed."""
+    """One row per account, region, kind: the worst status, every note, pages and calls summed."""
     found: dict[tuple[str, str], Read] = {}
     for one in reads:
         key = (str(one.place), one.kind)
@@ -73,5 +73,5 @@ def _both(one: Read, other: Read) -> Read:
 
 
 def all_read(reads: Iterable[Read]) -> bool:
-    """Whether nothing failed and nothing was left out."""
+    """Whether nothing failed and nothing was skipped."""
     return all(one.status is ReadStatus.READ for one in reads)

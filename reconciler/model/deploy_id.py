@@ -3,7 +3,7 @@
     shop/20261123T031502Z-7kq2m  =  service, UTC second of birth, random suffix
 
 All other names are pure functions of it, so that any process can look for what an attempt may have
-made without having kept anything (protocol.md).
+created, without any stored state (protocol.md).
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class DeployId:
 
     @classmethod
     def parse(cls, text: str) -> DeployId:
-        """The id written as `text`. Raises InvalidDeployId unless it is exactly one."""
+        """The id written as `text`. Raises InvalidDeployId unless it is exactly a deploy-id."""
         match = _ID.fullmatch(text)
         if match is None or not text.isascii():
             raise InvalidDeployId(f"not a deploy-id: {text!r}")
@@ -69,7 +69,7 @@ class DeployId:
         return cls(match[1], born, match[3])
 
     @classmethod
-    @lru_cache(maxsize=1 << 16)  # asked again and again of the tags of one heap
+    @lru_cache(maxsize=1 << 16)  # called many times for the tags of one inventory
     def maybe(cls, text: str | None) -> DeployId | None:
         """The id written as `text`, or None if it is not one."""
         try:
@@ -81,7 +81,7 @@ class DeployId:
         return self._text
 
     @cached_property
-    def _text(self) -> str:  # an id is said once for each of its things
+    def _text(self) -> str:  # an id is printed once for each of its resources
         return f"{self.service}/{format_time(self.born)}-{self.suffix}"
 
     @cached_property
@@ -107,8 +107,8 @@ class DeployId:
     def owns_name(self, name: str) -> bool:
         """Whether `name` is one that this id derives for a group, key pair or template.
 
-        The stem, or the stem and a number from 2 where a deploy makes several of a kind: no other
-        tail, because people who copy a thing append words (`…-copy`, `…-restored`).
+        The stem, or the stem and a number from 2 if a deploy creates several of a kind. No other
+        suffix: people who copy a resource append words (`…-copy`, `…-restored`).
         """
         tail = name.removeprefix(self.stem)
         return name.startswith(self.stem) and (not tail or bool(_NUMBER.fullmatch(tail)))
@@ -123,7 +123,7 @@ class DeployId:
         return f"{self.stem}-{digest}{attempt}"
 
     def owns_token(self, token: str, zone: str) -> bool:
-        """Whether `token` is one that this id derives for `zone`: part of the proof of birth."""
+        """Whether this id derives `token` for `zone`: part of the proof of ownership."""
         if not token.startswith(self.stem):
             return False
         match = _TOKEN_TAIL.fullmatch(token[len(self.stem) :])
@@ -133,7 +133,7 @@ class DeployId:
         """Name of the deploy's PostgreSQL database (at most 63 characters).
 
         Ends in six hex digits of the ledger's hash, so that two companies that share a server
-        and a service's name do not own each other's databases.
+        and a service name do not own each other's databases.
         """
         digest = hashlib.sha256(ledger_address.encode()).hexdigest()[:6]
         return f"{self.stem.replace('-', '_')}_{digest}"

@@ -1,10 +1,9 @@
-"""The fence: what can be undone carries the generation that justified it (protocol.md, rule 10).
+"""Fencing: what can be undone carries the generation that justified it (protocol.md, rule 10).
 
-Garbage is garbage for ever, so a late delete is harmless. A late freeze, thaw, halt or job switch
-is not: by then its deploy may be live again. So the thing itself remembers the highest generation
-that it has obeyed and refuses an older one. There are two stores of that memory: the comment of a
-database (one transaction under an advisory lock) and a file on a machine (under flock). The rule
-is one, and it is here.
+Garbage stays garbage, so a late delete is harmless. A late freeze, thaw, halt or job switch is not:
+by then its deploy may be live again. So the target itself stores the highest generation that it has
+obeyed and refuses an older one. There are two stores: the comment of a database (one transaction
+under an advisory lock) and a file on a machine (under flock). Both use the rule in this module.
 """
 
 from __future__ import annotations
@@ -16,11 +15,11 @@ from reconciler.errors import StaleAct
 from reconciler.model.deploy_id import DeployId
 
 NEVER = 0
-"""What a thing remembers that has obeyed nobody yet: a ledger's first generation is 1."""
+"""The stored value of a target that has obeyed none yet: a ledger's first generation is 1."""
 
 
 class Decision(StrEnum):
-    """What a thing does with an act, given the highest generation it has obeyed."""
+    """What a target does with an act, given the highest generation it has obeyed."""
 
     OBEY = "obey"
     AGAIN = "again"
@@ -29,10 +28,10 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True)
 class FencedAct:
-    """Who acts on a thing, and why it may.
+    """An act on a target, and the generation that justifies it.
 
     generation  `gen` of the ledger that justified the act, as it was read or written
-    deploy      the deploy whose thing it is
+    deploy      the deploy that owns the target
     ledger      the ledger's address: `<hosted zone id>/<ledger name>`
     was         the addresses that it had before it was moved, newest first
     """
@@ -44,24 +43,24 @@ class FencedAct:
 
     @property
     def first_ledger(self) -> str:
-        """The address that the ledger was born with: who locks by it waits for acts from before."""
+        """The ledger's first address: a lock by this address waits for acts from before a move."""
         return self.was[-1] if self.was else self.ledger
 
 
 def decide(seen: int, generation: int) -> Decision:
-    """What to do with an act of `generation` after obeying `seen`; the same one is idempotent."""
+    """Decides an act of `generation` after obeying `seen`; an equal generation is idempotent."""
     if generation < seen:
         return Decision.STALE
     return Decision.AGAIN if generation == seen else Decision.OBEY
 
 
 def obey(seen: int, generation: int) -> bool:
-    """Whether an act of `generation` is carried out by a thing that has obeyed `seen`."""
+    """Whether a target that has obeyed `seen` carries out an act of `generation`."""
     return decide(seen, generation) is not Decision.STALE
 
 
 def admit(seen: int, generation: int, resource: str) -> int:
-    """The generation `thing` remembers from now on. Raises StaleAct for an older act."""
+    """The generation that `resource` stores from now on. Raises StaleAct for an older act."""
     if not obey(seen, generation):
         raise StaleAct(
             f"{resource} refused an act of generation {generation}: it has obeyed {seen}",

@@ -1,8 +1,8 @@
 """The ledger: who is live, who is kept for rollback, who holds the lease (protocol.md).
 
 A value and pure transitions on it. Every transition raises the generation by one, so that no
-value ever comes back, and returns a new Ledger or raises NotAllowed. Storing it by
-compare-and-swap is the business of the edges; its text form is in `reconciler.model.ledger_codec`.
+value ever repeats, and returns a new Ledger or raises NotAllowed. The edges store it by
+compare-and-swap; its text form is in `reconciler.model.ledger_codec`.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ class NotAllowed(Exception):
 
 @dataclass(frozen=True)
 class LedgerHome:
-    """What the ledger is the ledger of: its A record, and the machines' account and region.
+    """What the ledger belongs to: its A record, and the machines' account and region.
 
-    A configuration that says another is refused (rule 12).
+    A configuration that names another home is refused (rule 12).
     """
 
     record: str
@@ -40,8 +40,8 @@ class LedgerHome:
 class Live:
     """The deploy that serves, and the addresses the ledger last wrote into the A record.
 
-    `ids` are the instances of an adopted deploy: no token of theirs proves them, and a copy that
-    is started with their tags must not pass for them (rule 15).
+    `ids` are the instances of an adopted deploy: no launch token proves them, and a copy that
+    is started with their tags must not be taken for them (rule 15).
     """
 
     id: DeployId
@@ -51,7 +51,7 @@ class Live:
 
 @dataclass(frozen=True)
 class Previous:
-    """A deploy that served and is kept for rollback; `rejected` where it was rolled back from."""
+    """A deploy that served and is kept for rollback; `rejected` if it was rolled back from."""
 
     id: DeployId
     retired: datetime
@@ -62,7 +62,7 @@ class Previous:
 
 @dataclass(frozen=True)
 class Kept:
-    """Evidence of a failed deploy: rooted until then, never promotable, in nobody's way."""
+    """Evidence of a failed deploy: rooted until that time, never promotable, blocks nothing."""
 
     id: DeployId
     until: datetime
@@ -82,8 +82,8 @@ class Ledger:
     """The root set of one service. `gen` is the generation; `previous` is newest first.
 
     `home` is None in a ledger that an older version wrote. `was` are the addresses that the ledger
-    had before it was moved, newest first: what was born under them is still its own. `moved` is
-    the address that it was moved to; a ledger that says so refuses everything.
+    had before it was moved, newest first: resources created under them are still its own. `moved`
+    is the address that it was moved to; a ledger with `moved` refuses everything.
     """
 
     gen: int
@@ -128,7 +128,7 @@ class Ledger:
 
 
 def next_generation(ledger: Ledger, **changes: Any) -> Ledger:
-    """Every transition raises the generation: no value ever comes back."""
+    """Applies the changes and raises the generation: no value ever repeats."""
     return replace(ledger, gen=ledger.gen + 1, **changes)
 
 
@@ -147,14 +147,14 @@ def _holds(ledger: Ledger, mine: DeployId) -> Lease:
 
 
 def opened() -> Ledger:
-    """The ledger of a service that has none yet: generation 1, nobody live."""
+    """The ledger of a service that has none yet: generation 1, no live deploy."""
     return Ledger(gen=1)
 
 
 def adopt(ledger: Ledger, live: Live, now: datetime) -> Ledger:
-    """Bring a machine that no deploy made under the ledger. Requires no lease.
+    """Adds a machine that no deploy created to the ledger. Requires no lease.
 
-    Where somebody moved the record away from a live deploy, that one becomes the newest previous.
+    If somebody moved the record away from a live deploy, that deploy becomes the newest previous.
     """
     require(ledger.lease is None, "the lease is held")
     require(live.id not in ledger.rooted, f"{live.id} is rooted already")
@@ -163,7 +163,7 @@ def adopt(ledger: Ledger, live: Live, now: datetime) -> Ledger:
 
 
 def with_old_live(ledger: Ledger, now: datetime, *, rejected: bool = False) -> tuple[Previous, ...]:
-    """The previous deploys once live has been left."""
+    """The previous deploys once the live deploy is replaced."""
     old = ledger.live
     if old is None:
         return ledger.previous
@@ -171,22 +171,22 @@ def with_old_live(ledger: Ledger, now: datetime, *, rejected: bool = False) -> t
 
 
 def settle(ledger: Ledger, home: LedgerHome) -> Ledger:
-    """Give a ledger of an older version its home. One that has a home keeps it."""
+    """Gives a ledger of an older version its home. A ledger that has a home keeps it."""
     return ledger if ledger.home is not None else replace(ledger, home=home)
 
 
 def acquire(ledger: Ledger, mine: DeployId, until: datetime, step: str = "lease") -> Ledger:
-    """Take the lease. Requires that nobody holds it: an expired one is ended first (rule 3)."""
+    """Takes the lease. Requires that none is held: an expired lease is ended first (rule 3)."""
     require(ledger.lease is None, "the lease is held")
     require(mine not in ledger.rooted, f"{mine} is rooted already")
     return next_generation(ledger, lease=Lease(mine, until, step[:STEP_LIMIT]))
 
 
 def renew(ledger: Ledger, mine: DeployId, until: datetime, step: str) -> Ledger:
-    """Move the lease's time and say the step. Requires that the lease is mine.
+    """Changes the lease's time and step. Requires that the lease is mine.
 
-    It may be moved back: while live is shut a lease is short. That is safe, as time only decides
-    when a lease may be ended; and a late copy of an older renewal names a generation that is gone.
+    The time may move back: while live is shut a lease is short. That is safe, as time only decides
+    when a lease may be ended; and a late copy of an older renewal names a past generation.
     """
     _holds(ledger, mine)
     return next_generation(ledger, lease=Lease(mine, until, step[:STEP_LIMIT]))
@@ -206,8 +206,8 @@ def commit(ledger: Ledger, mine: DeployId, cut: Cutover) -> Ledger:
     """Make `cut.to` live and clear the lease; the A record changes in the same batch.
 
     Requires: the lease is mine; `live` is what I read at the start; `to` is my own id or one of
-    `previous`. Going back to an older deploy marks the one left as rejected; rolling forward
-    again rejects nobody.
+    `previous`. Going back to an older deploy marks the replaced one as rejected; rolling forward
+    again marks none.
     """
     _holds(ledger, mine)
     old = ledger.live
@@ -225,16 +225,16 @@ def commit(ledger: Ledger, mine: DeployId, cut: Cutover) -> Ledger:
 def goes_back(to: Previous, live: DeployId) -> bool:
     """Whether `to` is older than `live`: then a switch to it rejects `live`.
 
-    Of two born in the same second, the one rejected before is the newer.
+    If both were born in the same second, the one that was rejected before is the newer.
     """
     return to.id.born < live.born or (to.id.born == live.born and not to.rejected)
 
 
 @dataclass(frozen=True)
 class Ending:
-    """Who ends a lease and why: mine, past its time at `now`, or an operator says so.
+    """Who ends a lease and why: its holder, its time is past at `now`, or an operator orders it.
 
-    `keep` roots the ended deploy as evidence until then.
+    `keep` roots the ended deploy as evidence until that time.
     """
 
     seen: Lease
@@ -250,7 +250,7 @@ def expired(lease: Lease, now: datetime) -> bool:
 
 
 def end(ledger: Ledger, ending: Ending) -> Ledger:
-    """Clear the lease. Requires that it is exactly the one seen, and a right to end it."""
+    """Clears the lease. Requires that it equals the lease seen, and a right to end it."""
     lease = ledger.lease
     require(lease is not None and lease == ending.seen, "the lease is not the one seen")
     right = ending.operator or ending.mine == ending.seen.id or expired(ending.seen, ending.now)
@@ -262,7 +262,7 @@ def end(ledger: Ledger, ending: Ending) -> Ledger:
 
 
 def forget(ledger: Ledger, deploy: DeployId) -> Ledger:
-    """Drop a previous or kept deploy. Requires no lease, and its things labelled `left` before."""
+    """Drops a previous or kept deploy. Requires no lease, and its resources labelled `left`."""
     require(ledger.lease is None, "the lease is held")
     known = ledger.find_previous(deploy) is not None or ledger.is_kept(deploy)
     require(known, f"{deploy} is neither previous nor kept")
@@ -274,7 +274,7 @@ def forget(ledger: Ledger, deploy: DeployId) -> Ledger:
 
 
 def readdress(ledger: Ledger, at: tuple[str, ...]) -> Ledger:
-    """The live machines have other addresses since a stop and start (rule 11).
+    """Sets the live machines' new addresses after a stop and start (rule 11).
 
     Requires no lease, a live deploy and a complete, non-empty set.
     """

@@ -1,15 +1,15 @@
-"""The ledger as the text of one TXT value, readable with `dig`; other tools may read it too.
+"""The ledger as the text of one TXT value, readable with `dig` and by other tools.
 
     "v=1 gen=41 record=shop.example.com account=123456789012 region=eu-west-1"
     "live=<id> at=10.0.1.17,10.0.1.18" "previous=<id> retired=<time> at=…"
     "kept=<id> until=<time>" "lease=<id> until=<time> step=<word>"
 
 An adopted deploy's entry has `ids=i-…` before `at`. A ledger that was moved has a string
-`was=<old address>` for each former address behind the head, its tombstone `moved=<new address>`.
+`was=<old address>` for each former address after the head, its tombstone `moved=<new address>`.
 Ledgers of older versions lack `record`, `account` and `region`.
 
 Route 53: strings of at most 255 characters, a value of at most 4,000 (aws.md §4). Addresses that
-do not fit into an entry's string go on in following strings that begin with `at=`. A text that
+do not fit into an entry's string continue in the next strings, which begin with `at=`. A text that
 does not re-serialise to the same bytes is not a ledger.
 """
 
@@ -42,7 +42,7 @@ Fields = dict[str, str]
 
 
 class LedgerTextError(ValueError):
-    """The text is not a ledger of a version we know."""
+    """The text is not a ledger of a known version."""
 
 
 class LedgerTooLong(ValueError):
@@ -104,7 +104,7 @@ def _ids(one: Live | Previous) -> str:
 
 
 def _wrap(head: str, at: tuple[str, ...]) -> list[str]:
-    """An entry's strings: the head with as many addresses as fit, the rest behind `at=`."""
+    """An entry's strings: the head with as many addresses as fit, the rest after `at=`."""
     lines = [head]
     for index, address in enumerate(at):
         glue = " at=" if index == 0 else ","
@@ -182,7 +182,7 @@ def _check_ids(ledger: Ledger) -> None:
 
 
 def _home(head: Fields) -> LedgerHome | None:
-    """The record, account and region; None where an older version wrote none of them."""
+    """The record, account and region; None if an older version wrote none of them."""
     if not _HOME.keys() & head.keys():
         return None
     return LedgerHome(**{key: _matching(form, head[key]) for key, form in _HOME.items()})

@@ -1,8 +1,8 @@
-"""A ledger knows its home: record, account and region (protocol.md, rule 12). Pure.
+"""Checks that a ledger is at its home: record, account, region (protocol.md, rule 12). Pure.
 
-Two configurations that mean different services by one ledger would take production from each
-other. So the ledger says what it is the ledger of, and every command compares that with its
-configuration before it believes anything else that stands there.
+Two configurations that use one ledger for different services would take production from each
+other. So the ledger names its home, and every command compares it with the configuration before
+it trusts anything else in the ledger.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from reconciler.model import ledger as ledgers
 from reconciler.model.ledger import Ledger, LedgerHome
 from reconciler.model.reading import LedgerAddress
 
-# Read loosely: a ledger of a newer version, or one that is damaged, claims its record as well.
+# Parsed loosely: a ledger of a newer version, or a damaged one, claims its record as well.
 _RECORD = re.compile(r"\brecord=([^\s\"]+)")
 _LIVE_AT = re.compile(r"\blive=\S+(?: ids=\S+)? at=([0-9.,]+)")
 
 
 def at_home(address: LedgerAddress, ledger: Ledger) -> Ledger:
-    """The ledger, if it is the one that the configuration means. Raises LedgerUnknown."""
+    """The ledger, if it is the configured one. Raises LedgerUnknown."""
     if ledger.moved:
         raise _moved(address, ledger.moved)
     wanted = address.home
@@ -31,29 +31,29 @@ def at_home(address: LedgerAddress, ledger: Ledger) -> Ledger:
 
 
 def settle(ledger: Ledger, address: LedgerAddress) -> Ledger:
-    """A ledger of an older version, or a new one, with its home. For people's own commands."""
+    """Gives a ledger of an older version, or a new ledger, its home. For operators' commands."""
     return ledgers.settle(ledger, address.home) if address.home else ledger
 
 
 def own(address: str, ledger: Ledger | None) -> tuple[str, ...]:
-    """Every address under which things of the ledger were born: its own first, then the former."""
+    """Every address under which the ledger's resources were created: current, then former."""
     return (address, *(ledger.was if ledger else ()))
 
 
 def claimed_by(
     address: LedgerAddress, at: Sequence[str], neighbours: Mapping[str, str]
 ) -> Refused | None:
-    """The refusal where another ledger of the zone has the record already: one has one ledger.
+    """The refusal if another ledger of the zone has the record already: a record has one ledger.
 
-    `at` is what the A record says. A ledger of an older version names no record: then its live
-    addresses tell. One that was moved away, or of a closed service, claims nothing any more.
+    `at` is the A record. A ledger of an older version names no record: then its live addresses
+    decide. A ledger that was moved away, or of a closed service, claims nothing any more.
     """
     found = owner(address.record, at, neighbours)
     return _taken(address, found) if found else None
 
 
 def owner(record: str, at: Sequence[str], neighbours: Mapping[str, str]) -> str:
-    """The first of these ledgers whose record this is; '' for none."""
+    """The first of these ledgers that claims this record; '' for none."""
     for name, text in sorted(neighbours.items()):
         closed = "moved=" in text or not ("live=" in text or "lease=" in text)
         if not closed and _claims(text, record, at):

@@ -1,4 +1,4 @@
-"""Transitions of a ledger that people ask for: another home, another address, nobody live. Pure.
+"""Ledger transitions that people ask for: another home or address, nobody live. Pure.
 
 None of them is part of a release. Each requires that nobody holds the lease.
 """
@@ -31,8 +31,8 @@ def identify(ledger: Ledger, ids: tuple[str, ...]) -> Ledger:
 def retire(ledger: Ledger, deploy: DeployId, now: datetime, until: datetime | None) -> Ledger:
     """Close the service: nobody is live. Requires no lease, and that `deploy` is live (rule 14).
 
-    It becomes the newest previous. With `until`, everything that served is kept until then and
-    garbage afterwards.
+    `deploy` becomes the newest previous. With `until`, every deploy that served is kept until then
+    and is garbage afterwards.
     """
     require(ledger.lease is None, "the lease is held")
     require(ledger.live is not None and ledger.live.id == deploy, f"{deploy} is not live")
@@ -44,7 +44,7 @@ def retire(ledger: Ledger, deploy: DeployId, now: datetime, until: datetime | No
 
 
 def rename(ledger: Ledger, home: LedgerHome) -> Ledger:
-    """Another home within the same zone. Requires no lease."""
+    """Sets another home within the same zone. Requires no lease."""
     require(ledger.lease is None, "the lease is held")
     return next_generation(ledger, home=home)
 
@@ -52,7 +52,7 @@ def rename(ledger: Ledger, home: LedgerHome) -> Ledger:
 def close(ledger: Ledger, to: str) -> Ledger:
     """The tombstone of a ledger that moves to the address `to`. Requires no lease.
 
-    It keeps all that it said, so that whoever finishes the move finds it there; but it refuses
+    It keeps its content, so that the command that finishes the move finds it; but it refuses
     every other use from now on. It is written before the new ledger: at no moment are there two.
     """
     require(ledger.lease is None, "the lease is held")
@@ -61,6 +61,6 @@ def close(ledger: Ledger, to: str) -> Ledger:
 
 
 def reopen(closed: Ledger, old: str, home: LedgerHome) -> Ledger:
-    """The ledger at its new address, from the tombstone that stands at `old`."""
+    """The ledger at its new address, made from the tombstone at `old`."""
     require(bool(closed.moved), "the old ledger is not closed yet")
     return next_generation(closed, moved="", was=(old, *closed.was), home=home)

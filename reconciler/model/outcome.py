@@ -1,4 +1,4 @@
-"""What became of one item of a plan. Pure."""
+"""The outcome of one action of a plan. Pure."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from reconciler.model.resource import Resource
 
 
 class OutcomeStatus(StrEnum):
-    """What became of one item of a plan.
+    """The status of one action of a plan.
 
-    UNSEEN: it is not listed, which proves nothing yet. PENDING: its deletion is under way, or the
-    answer to it was lost.
+    UNSEEN: not listed; deletion not confirmed. PENDING: its deletion is in progress, or the reply
+    was lost.
     """
 
     DONE = "done"
@@ -25,14 +25,14 @@ class OutcomeStatus(StrEnum):
 
 
 UNPROVED = "not listed any more, which proves nothing yet"
-"""What is said of the unseen."""
+"""The text for UNSEEN."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one resource, and why; `GONE` only after a later describe said so.
+    """The outcome for one resource, and why; `GONE` only after a later describe confirmed it.
 
-    `reached` says of a machine that was to be told something whether it was; None of all else.
+    `reached`: whether a machine that had to be ordered was reached; None for everything else.
     """
 
     resource: Resource

@@ -1,4 +1,4 @@
-"""Where a ledger is, and a ledger as it was read. Pure."""
+"""The address of a ledger, and a ledger as it was read. Pure."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from reconciler.model.ledger import Ledger, LedgerHome
 class LedgerAddress:
     """Where a service's ledger and its A record are. `zone_id` is Route 53's hosted zone id.
 
-    `account` and `region` are those of the machines, as configured; '' where nobody said. `also`
+    `account` and `region` are those of the machines, as configured; '' if not configured. `also`
     are the names of the same zone that change with the record, `watched` the ids of the zones whose
-    names are witnesses (rule 13); none: the ledger's own.
+    names are witnesses (rule 13); empty: the ledger's own zone.
     """
 
     service: str
@@ -35,7 +35,7 @@ class LedgerAddress:
 
     @property
     def home(self) -> LedgerHome | None:
-        """What the ledger has to be the ledger of (rule 12); None where nobody said."""
+        """The home that the ledger must have (rule 12); None if not configured."""
         return LedgerHome(self.record, self.account, self.region) if self.account else None
 
     def __str__(self) -> str:
@@ -62,10 +62,10 @@ class ARecord:
 
 @dataclass(frozen=True)
 class Reading:
-    """A ledger as it was read, with everything needed to swap against exactly that.
+    """A ledger as it was read, with everything needed to swap exactly this value.
 
-    `ledger` is None where the record does not exist. `text` and `ttl` are what a DELETE must
-    match. `a` is None where there is no A record. `now` is the Date header of the answer. `also`
+    `ledger` is None if the record does not exist. `text` and `ttl` are what a DELETE must
+    match. `a` is None if there is no A record. `now` is the Date header of the answer. `also`
     has the record of each name that changes with it.
     """
 
@@ -79,14 +79,14 @@ class Reading:
 
     @property
     def drain_ttl(self) -> int:
-        """How long clients may still use what the names say now: the longest TTL, in seconds."""
+        """How long clients may still use the names' current addresses: the longest TTL, seconds."""
         every = (self.a, *(one for _, one in self.also))
         return max((one.ttl for one in every if one is not None), default=60)
 
 
 @dataclass(frozen=True)
 class Listing:
-    """The addresses of every name of some zones, and the calls it took."""
+    """The addresses of every name of some zones, and the number of calls."""
 
     held: Mapping[str, tuple[str, ...]]
     calls: int = 0
@@ -94,7 +94,7 @@ class Listing:
 
 @dataclass(frozen=True)
 class Readings:
-    """Many ledgers, each read or with what stood in the way, and the calls it took."""
+    """Many ledgers, each as read or with the error, and the number of calls."""
 
     found: Mapping[LedgerAddress, Reading | ToolError]
     calls: int = 0

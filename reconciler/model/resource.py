@@ -1,4 +1,4 @@
-"""A resource as the middle sees it: one flat value for every kind."""
+"""A resource as the pure packages see it: one flat value for every kind."""
 
 from __future__ import annotations
 
@@ -26,34 +26,34 @@ RDS_SNAPSHOT = "rds-snapshot"
 DATABASE = "database"
 
 MAKING = "making"
-"""State of a database that has not got its name yet: it is no deploy's database so far."""
+"""State of a database that has not got its final name yet: no deploy owns it so far."""
 
 RDS = frozenset({RDS_INSTANCE, RDS_SNAPSHOT})
-"""What RDS lists. It knows its own tags: EC2's tag index does not cover it (aws.md §8)."""
+"""Kinds that RDS lists, with their tags: EC2's tag index does not cover them (aws.md §8)."""
 
 BASE = "configured image"
-"""As a gap's kind: what a configuration names as a base could not be resolved."""
+"""As a gap's kind: a configured base image could not be resolved."""
 
 APART = RDS | {DATABASE, BASE}
-"""Kinds that are listed apart from all else: where they cannot be read, they alone are unknown."""
+"""Kinds that are listed separately: if they cannot be read, only they are unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One thing in the cloud, or a database on a shared server.
+    """One resource in the cloud, or a database on a shared server.
 
-    kind        one of the constants above, as EC2's DescribeTags names it where it does
-    id          EC2's; of an RDS thing the end of its ARN: `db:shop-…`, `snapshot:shop-…`
-    uses        ids that this one holds in use: they can only be deleted after it
-    used_by     ids that hold this one in use, as its own description says (attachments, images)
-    source      what it was made from, as far as that proves its birth (a snapshot's volume id)
-    token       an instance's ClientToken;  name: what its maker chose (image, group, database …)
-    size_gb     disk size; 0 where unknown;  type: t3.small, gp3, …
+    kind        one of the constants above, as EC2's DescribeTags names it, if it does
+    id          EC2's id; for RDS the end of the ARN: `db:shop-…`, `snapshot:shop-…`
+    uses        ids that this resource uses: they can only be deleted after it
+    used_by     ids that use this resource, as its own description says (attachments, images)
+    source      what it was made from, if that helps to prove ownership (a snapshot's volume id)
+    token       an instance's ClientToken;  name: set by its creator (image, group, database …)
+    size_gb     disk size; 0 if unknown;  type: t3.small, gp3, …
     addresses   every address that may stand in an A record (private, public, elastic)
     public      those of `addresses` that are public or elastic; an instance's main one first
     public_ips  how many public IPv4 addresses it is billed for
-    doubt       of a database: why it is not believed to be the one that it passes for
-    deploy      the deploy its tag names, which is not yet a proof of birth
+    doubt       for a database: why it is not proved to be its deploy's
+    deploy      the deploy in its tags, which does not prove ownership
     """
 
     kind: str
@@ -77,17 +77,17 @@ class Resource:
     doubt: str = ""
     deploy: DeployId | None = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:  # parsed once: every rule asks for it
+    def __post_init__(self) -> None:  # parsed once: every rule uses it
         object.__setattr__(self, "deploy", DeployId.maybe(self.tags.get(t.ID)))
 
     @property
     def label(self) -> Label | None:
-        """Its `deploy-state`; None where missing or unknown."""
+        """Its `deploy-state`; None if missing or unknown."""
         return t.label_of(self.tags)
 
     @property
     def hold(self) -> str:
-        """Why people keep it; '' also where they gave no reason."""
+        """Why people keep it; '' also if they gave no reason."""
         return self.tags.get(t.HOLD, "")
 
     @property
@@ -102,26 +102,26 @@ class Resource:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What tells it from every other: place, kind, id."""
+        """Its unique key: place, kind, id."""
         return (str(self.place), self.kind, self.id)
 
 
 def service_of(resource: Resource) -> str:
-    """The service its tags name, which is not yet a proof of birth; '' where they name none."""
+    """The service in its tags, which does not prove ownership; '' if they name none."""
     deploy = resource.deploy
     return deploy.service if deploy is not None else ""
 
 
 def hold_of(resource: Resource) -> str:
-    """The reason for its hold in words, or `none`."""
+    """The reason for its hold as text, or `none`."""
     return (resource.hold.strip() or "yes, without a reason") if resource.held else "none"
 
 
 @dataclass(frozen=True)
 class Gap:
-    """A scope that could not be read: nothing in it may be taken for absent.
+    """A scope that could not be read: no resource in it may be taken for absent.
 
-    `reason` and `cure` are the error's own words, `refusal` is what to raise for it.
+    `reason` and `cure` are the error's texts, `refusal` is the exception to raise for it.
     """
 
     place: AccountRegion
@@ -132,17 +132,17 @@ class Gap:
 
     @classmethod
     def of(cls, place: AccountRegion, kind: str, error: ToolError) -> Gap:
-        """What `error` left unread."""
+        """The gap that `error` causes."""
         return cls(place, kind, error.message, error.cure, refusal_for(error))
 
 
 Plain = Mapping[tuple[DeployId, str], int]
-"""How many things are plainly kept and were not described, by deploy and kind."""
+"""How many resources are skipped (kept without a description), by deploy and kind."""
 
 
 @dataclass(frozen=True)
 class Inventory:
-    """What was seen of the heap, what could not be seen, and what it took to look."""
+    """The resources that were seen, the gaps, and the reads that it took."""
 
     resources: tuple[Resource, ...] = ()
     gaps: tuple[Gap, ...] = ()
@@ -155,5 +155,5 @@ class Inventory:
         return sum(one.calls for one in self.reads)
 
     def of(self, deploy: DeployId) -> tuple[Resource, ...]:
-        """The things whose tag names `deploy`."""
+        """The resources whose tags name `deploy`."""
         return tuple(one for one in self.resources if one.deploy == deploy)

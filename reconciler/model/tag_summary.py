@@ -1,9 +1,9 @@
-"""The census: what the tag index says of everything that is ours, and nothing more. Pure.
+"""The tag summary: our resources as the tag index alone shows them. Pure.
 
 Two small rows a resource, its `deploy-id` and its `deploy-state`, and of a machine the set of units
-that it has obeyed, are enough to tell that a thing is plainly kept (`reconciler.plan.prefilter`). A
-fleet has few deploys and few labels, so the ids are kept in groups, and what a sweep decides of a
-group it decides once: a million rows fit into a process.
+that it has obeyed, are enough to decide that it can be skipped (`reconciler.plan.prefilter`). A
+fleet has few deploys and few labels, so the ids are kept in groups, and a sweep decides once for
+each group: a million rows fit into a process.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from reconciler.model.resource import Gap
 from reconciler.model.tags import AccountRegion
 
 KEYS = (t.ID, t.STATE, t.UNITS)
-"""The tags a census reads."""
+"""The tags that a tag summary reads."""
 
 Row = tuple[str, str, str, str]
-"""Of the tag index: the resource's kind and id, the tag's key and value."""
+"""A row of the tag index: the resource's kind and id, the tag's key and value."""
 
 
 class Group(NamedTuple):
-    """What a census knows of a resource beside its id; all but `kind` as the tags say."""
+    """What a tag summary knows of a resource besides its id; all but `kind` from the tags."""
 
     kind: str
     deploy: str
@@ -34,12 +34,12 @@ class Group(NamedTuple):
 
 
 Groups = Mapping[Group, Sequence[str]]
-"""Ids by what they have in common."""
+"""Ids by their common properties."""
 
 
 @dataclass(frozen=True)
 class TagSummary:
-    """Everything in one place that carries `deploy-id`. With a gap, `groups` is not the whole."""
+    """All resources in one place that have `deploy-id`. With a gap, `groups` is incomplete."""
 
     place: AccountRegion
     groups: Groups = field(default_factory=dict)
@@ -48,11 +48,11 @@ class TagSummary:
 
 
 def grouped(rows: Iterable[Row]) -> Groups:
-    """The rows of a whole index, in any order. What has no `deploy-id` is left out."""
+    """Groups the rows of a whole index, in any order; skips resources without `deploy-id`."""
     heads: dict[str, tuple[str, str]] = {}
     labels: dict[str, str] = {}
     units: dict[str, str] = {}
-    same: dict[tuple[str, str], tuple[str, str]] = {}  # else each row's text would be kept
+    same: dict[tuple[str, str], tuple[str, str]] = {}  # else each row's text would stay in memory
     words: dict[str, str] = {}
     for kind, id_, key, value in rows:
         if key == t.ID:

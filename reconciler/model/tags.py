@@ -1,4 +1,4 @@
-"""The tags every resource is born with, and those people may add (protocol.md).
+"""The tags that every resource gets when created, and those people may add (protocol.md).
 
 Keys use a hyphen: a '/' or a space would break instance tags in the metadata service (aws.md §1).
 """
@@ -52,7 +52,7 @@ class AccountRegion:
 
 
 def part(kind: str, place: AccountRegion) -> str:
-    """Value of `deploy-part`: kind and place of birth. A copied tag names another kind or place."""
+    """Value of `deploy-part`: kind and place of creation; a copied tag names another of either."""
     return f"{kind}@{place}"
 
 
@@ -83,9 +83,9 @@ class BirthTags:
         return tags
 
 
-_LABELS = {one.value: one for one in Label}  # asked of every thing: the enum's own way is slow
+_LABELS = {one.value: one for one in Label}  # used for every resource: the enum's lookup is slow
 
 
 def label_of(tags: Mapping[str, str]) -> Label | None:
-    """The label, or None where there is none or an unknown one (which then protects)."""
+    """The label; None if there is none or an unknown one (which then protects)."""
     return _LABELS.get(tags.get(STATE, ""))

@@ -1,1 +1,1 @@
-"""What a sweep would do about it, as a value: the plan, its limits, its file. Pure."""
+"""The plan of a sweep as a value, its limits and its file. Pure."""

@@ -1,4 +1,4 @@
-"""What may be done about one service, item by item: a sweep restricted to it does no more. Pure."""
+"""The approved actions on one service: a sweep restricted to them does no more. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reconciler.model.resource import Resource
 
 @dataclass(frozen=True)
 class ApprovedAction:
-    """A thing that may be deleted, and the deploy it was garbage of."""
+    """A resource that may be deleted, and the deploy whose garbage it was."""
 
     kind: str
     id: str
@@ -20,7 +20,7 @@ class ApprovedAction:
 
     @staticmethod
     def of(resource: Resource) -> ApprovedAction:
-        """The thing as an item. Raises ValueError for what no deploy's tag names."""
+        """The resource as an action. Raises ValueError if its tags name no deploy."""
         if resource.deploy is None:
             raise ValueError(f"{resource.id} names no deploy")
         return ApprovedAction(resource.kind, resource.id, resource.deploy)
@@ -28,10 +28,10 @@ class ApprovedAction:
 
 @dataclass(frozen=True)
 class ApprovedActions:
-    """What was agreed to of one service, in the order in which it is done.
+    """The approved actions on one service, in the order in which they are done.
 
     end      the deploy whose lease may be ended;  finish: deploys to finish, each in its role
-    repoint  the addresses the record may get;  forget: deploys;  delete: things
+    repoint  the addresses the record may get;  forget: deploys;  delete: resources
     """
 
     home: ServiceLocation
@@ -42,7 +42,7 @@ class ApprovedActions:
     delete: tuple[ApprovedAction, ...] = ()
 
     def may_delete(self, resource: Resource) -> bool:
-        """Whether the thing is on it, and everything that it goes with."""
+        """Whether the resource is approved, and every resource that uses it."""
         ids = {one.id for one in self.delete}
         listed = resource.deploy is not None and ApprovedAction.of(resource) in self.delete
         return listed and ids.issuperset(resource.used_by)

@@ -1,6 +1,6 @@
-"""The breaker: a cap on what one run may delete of one service. Pure.
+"""The circuit breaker: a cap on what one run may delete of one service. Pure.
 
-A mistake in a rule or a configuration deletes much at once; ordinary dirt is one dead release.
+A mistake in a rule or a configuration deletes much at once; normal garbage is one dead release.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ class Cap:
     share: float = 0.2
 
     def of(self, owned: int) -> int:
-        """The cap for a service that owns so many things."""
+        """The cap for a service that owns so many resources."""
         return max(self.count, int(self.share * owned))
 
 
 @dataclass(frozen=True)
 class Load:
-    """What a plan deletes of a service, and what it may."""
+    """How much a plan deletes of a service, and how much it may delete."""
 
     deletions: int
     owned: int
@@ -36,14 +36,14 @@ class Load:
 
     @property
     def tripped(self) -> bool:
-        """Whether it is more than may be."""
+        """Whether it deletes more than the cap."""
         return self.deletions > self.cap
 
 
 def load(service_plan: ServicePlan, cap: Cap, gone: Sequence[Resource] = ()) -> Load:
-    """How much of a service a run deletes: what its plan wants, and what is `gone` before it.
+    """How much a run deletes of a service: what its plan deletes, and what is `gone` before.
 
-    A volume or interface that goes with its machine is not counted beside it: otherwise the cap
+    A volume or interface that is deleted with its machine is not counted: otherwise the cap
     would depend on how many disks a machine has.
     """
     ours = [one for one in service_plan.verdicts if one.reason not in STRANGE]
@@ -63,19 +63,19 @@ def _counts(resource: Resource, machines: set[str]) -> bool:
 
 @dataclass
 class Breaker:
-    """The cap of one run: it hears what has gone, so that its rounds count together."""
+    """The cap of one run: it records what is deleted, so that its rounds count together."""
 
     cap: Cap
     allow: int | None = None
     gone: list[Resource] = field(default_factory=list)
 
     def hear(self, outcome: Outcome) -> None:
-        """An item's fate is known."""
+        """Records the outcome of an action."""
         if outcome.status is OutcomeStatus.GONE:
             self.gone.append(outcome.resource)
 
     def check(self, plan: Plan) -> None:
-        """Refuse, by raising, a round that would delete too much."""
+        """Raises Refused if a round would delete too much."""
         check(plan, self.cap, self.allow, self.gone)
 
 

@@ -1,4 +1,4 @@
-"""How a rooted deploy's thing differs from the table of desired states. Pure."""
+"""How a rooted deploy's resource differs from the table of desired states. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reconciler.plan.service_plan import OPEN, SHUT
 
 
 def is_stale(verdict: Verdict, units: str) -> bool:
-    """Whether a machine has not obeyed this set of units: another set is another order."""
+    """Whether a machine has not obeyed this set of units: another set needs another order."""
     resource = verdict.resource
     if not units or resource.kind != INSTANCE or resource.tags.get(t.UNITS) == units:
         return False
@@ -21,7 +21,7 @@ def is_stale(verdict: Verdict, units: str) -> bool:
 
 
 def deviation(verdict: Verdict) -> str:
-    """What is wrong with it, in a few words; '' where nothing is to be done."""
+    """What differs from the desired state, in a few words; '' if nothing is to be done."""
     if verdict.reason not in ROOTED or verdict.reason is Reason.LEASE:
         return ""
     desired = DESIRED[verdict.reason]

@@ -1,7 +1,7 @@
-"""The rules asked once more about one thing, each with what it saw and when. Pure.
+"""Runs the rules again for one resource, with what each rule read and when. Pure.
 
-Not a second telling of the rules: `mark.judge` itself is asked, with the heap and the root by which
-the plan's verdicts were made.
+No second implementation of the rules: it calls `mark.judge` itself, with the inventory and the root
+from which the plan's verdicts were made.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from reconciler.util.duration import format_duration
 
 @dataclass(frozen=True)
 class Question:
-    """A rule that was asked: what it saw, when that was read (None: unknown), what it said.
+    """A rule that ran: what it read, when that was read (None: unknown), its verdict.
 
-    `said` is None where it had nothing to say, and the next one was asked.
+    `said` is None if the rule gave no verdict, and the next rule ran.
     """
 
     rule: str
@@ -35,7 +35,7 @@ class Question:
 
 
 def questions(plan: Plan, service_plan: ServicePlan, verdict: Verdict) -> tuple[Question, ...]:
-    """Every rule that was asked for a verdict of this plan, in order; none of a stranger."""
+    """Every rule that ran for a verdict of this plan, in order; none for a foreign resource."""
     inventory, swapped = judged_by(plan, service_plan)
     root = mark.settled(inventory, {service_plan.service: swapped})[service_plan.service]
     asked = next(one for one in inventory.resources if one.key == verdict.resource.key)
@@ -60,7 +60,7 @@ def _question(case: RuleInput, rule: Rule, said: Verdict | None) -> Question:
 
 
 def _times(case: RuleInput) -> tuple[datetime | None, datetime | None]:
-    """When the heap was listed, and when ledger and record were read."""
+    """When the inventory was listed, and when ledger and record were read."""
     root = case.root
     if not root.ledger.gen and root.problem:
         return None, None
@@ -80,7 +80,7 @@ def _adoption(case: RuleInput) -> str:
 
 
 def _born(case: RuleInput) -> str:
-    """What proves a birth, as far as this kind has it: see `birth`."""
+    """What proves the ownership, as far as this kind has it: see `ownership`."""
     resource = case.resource
     proof = {
         t.PART: resource.tags.get(t.PART, "missing"),
@@ -142,4 +142,4 @@ _ASKED: dict[str, tuple[str, Callable[[RuleInput], str], bool]] = {
     "_shared": ("shared", lambda case: "yes" if case.resource.shared else "no", HEAP),
     "_young": ("age", _age, LEDGER),
 }
-"""What each of `mark.RULES` is called, what it looks at, and which of the two was read for it."""
+"""For each of `mark.RULES`: its name, what it reads, and whether that is inventory or ledger."""

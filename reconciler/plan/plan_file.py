@@ -1,8 +1,8 @@
-"""A plan in a file: what was seen and agreed to, to be carried out later. Pure.
+"""A plan in a file: approved actions, to be carried out later. Pure.
 
-`sweep --plan FILE` is the ordinary sweep (heap first, ledger last, mark, plan) restricted to what
-stands in the file. So a file can only take away from what a sweep would do now, never add to it:
-its digest guards against accidents, and nothing depends on its being a secret or true.
+`sweep --plan FILE` is the ordinary sweep (inventory first, ledger last, mark, plan) restricted to
+the actions in the file. So a file can only remove actions from what a sweep would do now, never add
+any: its digest guards against accidents, and safety does not need the file to be secret or true.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from reconciler.util.humanize import rough
 FORMAT = "reconciler plan"
 VERSION = 1
 MAX_AGE = timedelta(hours=24)
-"""What was agreed to a day ago was agreed to of another world."""
+"""An approval older than a day is refused: the cloud has changed since."""
 
 SKEW = timedelta(minutes=5)
 CURE = "To make one anew     reconciler plan -o FILE"
@@ -34,7 +34,7 @@ CURE = "To make one anew     reconciler plan -o FILE"
 
 @dataclass(frozen=True)
 class PlanFile:
-    """What a plan wanted done, and when (by AWS's clock); `young` if only labels were looked at."""
+    """What a plan does, when it was made (AWS's clock), and `unfinished_only` of its sweep."""
 
     made: datetime
     unfinished_only: bool
@@ -42,16 +42,16 @@ class PlanFile:
 
     @property
     def services(self) -> tuple[str, ...]:
-        """The services it is about."""
+        """The services in the file."""
         return tuple(one.home.service for one in self.orders)
 
     def order(self, service: str) -> ApprovedActions | None:
-        """What is to be done about a service."""
+        """The approved actions on a service."""
         return next((one for one in self.orders if one.home.service == service), None)
 
 
 def of(plan: Plan, now: datetime, *, unfinished_only: bool) -> PlanFile:
-    """The plan as orders. `now` is the ledgers' time, or any other where none could be read."""
+    """The plan as approved actions. `now` is the ledgers' time, or any other if none was read."""
     known = (one for one in plan.services if not one.problem)
     return PlanFile(
         now.replace(microsecond=0), unfinished_only, tuple(_order(one) for one in known)
@@ -70,7 +70,7 @@ def _order(service_plan: ServicePlan) -> ApprovedActions:
 
 
 def encode(file: PlanFile, shown: Mapping[str, Any]) -> str:
-    """The file's text. `shown` is the plan for people and programs to read; nobody acts on it."""
+    """The file's text. `shown` is the plan for people and programs to read; no sweep uses it."""
     document = {
         **shown,
         "format": FORMAT,
@@ -83,7 +83,7 @@ def encode(file: PlanFile, shown: Mapping[str, Any]) -> str:
 
 
 def decode(text: str) -> PlanFile:
-    """The plan in a file's text. Raises ConfigError in one line for whatever else it is."""
+    """The plan in a file's text. Raises ConfigError with one line for any other text."""
     document = _document(text)
     if document.get("format") != FORMAT:
         raise ConfigError("this is not a plan of ours", cure=CURE)
@@ -100,7 +100,7 @@ def decode(text: str) -> PlanFile:
 
 
 def check_homes(file: PlanFile, homes: Mapping[str, ServiceLocation]) -> None:
-    """Raises ConfigError unless every service is where it was: account, region and ledger."""
+    """Raises ConfigError unless every service has the same account, region and ledger as then."""
     for one in file.orders:
         now, then = homes.get(one.home.service), one.home
         if now is None or now == then:
@@ -111,7 +111,7 @@ def check_homes(file: PlanFile, homes: Mapping[str, ServiceLocation]) -> None:
 
 
 def check_age(file: PlanFile, now: datetime) -> None:
-    """Raises Refused for a plan that is too old by the ledgers' time, or of a time to come."""
+    """Raises Refused if the plan is too old by the ledgers' time, or dated in the future."""
     if now - file.made > MAX_AGE:
         age = rough(now - file.made)
         raise Refused(
@@ -134,7 +134,7 @@ def _document(text: str) -> dict[str, Any]:
 
 
 def _digest(document: Mapping[str, Any]) -> str:
-    """Of everything else in the file, whatever its spaces and the order of its keys."""
+    """The digest of everything else in the file; spaces and key order do not matter."""
     canonical = json.dumps(document, sort_keys=True, separators=(",", ":"))
     return f"sha256:{hashlib.sha256(canonical.encode()).hexdigest()}"
 

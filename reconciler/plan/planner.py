@@ -1,7 +1,7 @@
 """Makes the plan of a sweep. Pure.
 
-Swaps come first (an expired lease is ended, what is beyond retention is forgotten), and everything
-else is decided against the ledger those swaps give: un-root by swap, then delete (rule 3). If a
+Swaps come first (an expired lease is ended, deploys beyond retention are forgotten). Everything
+else is decided against the ledger after those swaps: un-root by swap, then delete (rule 3). If a
 swap fails, nothing after it is carried out and the next round decides again.
 """
 
@@ -27,10 +27,10 @@ from reconciler.plan.service_plan import OTHER_UNITS, Plan, Repair, ServicePlan,
 
 
 def plan(inventory: Inventory, roots: Mapping[str, Root], asks: Mapping[str, SweepRequest]) -> Plan:
-    """The plan for every root. Services without an ask get the ordinary one.
+    """The plan for every root. Services without a request get the default one.
 
-    Each service is judged by its own things and by what uses them, so that a heap of many services
-    costs no more than one of as many things.
+    Each service is judged by its own resources and by those that use them, so that the cost grows
+    with the number of resources, not of services.
     """
     shares = _shares(inventory, roots)
     plans = [
@@ -44,7 +44,7 @@ def plan(inventory: Inventory, roots: Mapping[str, Root], asks: Mapping[str, Swe
 
 
 def _shares(inventory: Inventory, roots: Mapping[str, Root]) -> Mapping[str, Inventory]:
-    """For every service: its things, those of others that use one of them, and every gap."""
+    """For every service: its resources, those of others that use one of them, and every gap."""
     shares: dict[str, list[Resource]] = {name: [] for name in roots}
     owners: dict[str, str] = {}
     for one in inventory.resources:
@@ -74,7 +74,7 @@ def _service(inventory: Inventory, root: Root, ask: SweepRequest) -> ServicePlan
         root,
         end=first.end,
         forget=first.forget,
-        # What is plainly kept was not described, and a repair needs every thing of its deploy.
+        # Skipped resources were not described, and a repair needs every resource of its deploy.
         repairs=()
         if leased or plain
         else _agreed(_repairs(_whole(verdicts, ask), root.units), ask),
@@ -92,15 +92,15 @@ def _service(inventory: Inventory, root: Root, ask: SweepRequest) -> ServicePlan
 def _only_named(
     verdicts: tuple[Verdict, ...], root: Root, ask: SweepRequest, standing: Collection[DeployId]
 ) -> set[DeployId]:
-    """The deploys that would be forgotten or deleted, were it not for another name."""
+    """The deploys that would be forgotten or deleted if no other name led to them."""
     over = set(swaps(root, ask).forget).intersection(standing)
     return over | name_witnesses.keeping(verdicts, standing)
 
 
 def judged_by(plan: Plan, service_plan: ServicePlan) -> tuple[Inventory, Root]:
-    """The heap and the root that the verdicts of a service's plan were made from.
+    """The inventory and the root that the verdicts of a service's plan were made from.
 
-    They are those that the plan's own swaps give.
+    They are those after the plan's own swaps.
     """
     root, name = service_plan.root, service_plan.service
     share = _shares(plan.inventory, {name: root})[name]
@@ -115,13 +115,13 @@ def judged_by(plan: Plan, service_plan: ServicePlan) -> tuple[Inventory, Root]:
 def _after(
     inventory: Inventory, root: Root, ledger: Ledger, gone: tuple[DeployId, ...]
 ) -> tuple[Inventory, Root]:
-    """The heap and the root as swaps leave them: that ledger, and what it forgot labelled so."""
+    """Inventory and root after the swaps: that ledger, and forgotten deploys labelled so."""
     return _labelled_left(inventory, root.home.ledger, gone), replace(root, ledger=ledger)
 
 
 @dataclass(frozen=True)
 class Swaps:
-    """What changes in the ledger before anything is deleted, and the ledger which that gives."""
+    """The changes of the ledger before anything is deleted, and the ledger after them."""
 
     ledger: Ledger
     end: Lease | None
@@ -133,7 +133,7 @@ def swaps(
 ) -> Swaps:
     """The swaps that a plan begins with; without `forget`, nothing is forgotten now.
 
-    `spared` are deploys that other names lead to: who may be served by them stays rooted.
+    `spared` are deploys that other names lead to: clients may still use them, so they stay rooted.
     """
     ended, end = _end_lease(root, ask)
     over = _forgets(ended, root, ask) if forget else ()
@@ -142,7 +142,7 @@ def swaps(
 
 
 def _plain_of(inventory: Inventory, root: Root) -> dict[str, int]:
-    """How many of the service's things are plainly kept, by kind."""
+    """How many of the service's resources are skipped, by kind."""
     found: dict[str, int] = {}
     for (deploy, kind), count in inventory.plain.items():
         if deploy.service == root.home.service:
@@ -151,7 +151,7 @@ def _plain_of(inventory: Inventory, root: Root) -> dict[str, int]:
 
 
 def _agreed(repairs: tuple[Repair, ...], ask: SweepRequest) -> tuple[Repair, ...]:
-    """All of them or none: who is left gives up its jobs before who takes over begins them."""
+    """All of them or none: the old deploy gives up its jobs before the new one starts them."""
     if ask.among is None or ask.among.finish.issuperset((one.deploy, one.role) for one in repairs):
         return repairs
     return ()
@@ -175,7 +175,7 @@ def _end_lease(root: Root, ask: SweepRequest) -> tuple[Ledger, Lease | None]:
     lease = root.ledger.lease
     if lease is None:
         return root.ledger, None
-    # Of the deploy, not of this very renewal: its holder may live, and renews every few minutes.
+    # Compares the deploy, not the exact lease: a holder that is alive renews every few minutes.
     asked = ask.operator and ask.end_lease is not None and lease.id == ask.end_lease.id
     if not asked and not ledgers.expired(lease, root.now):
         return root.ledger, None
@@ -185,20 +185,20 @@ def _end_lease(root: Root, ask: SweepRequest) -> tuple[Ledger, Lease | None]:
 
 
 def _forgets(ledger: Ledger, root: Root, ask: SweepRequest) -> tuple[DeployId, ...]:
-    # Unseen things could not be labelled `left`: not rooted any more, they would count as lost.
+    # Unseen resources could not be labelled `left`: once not rooted, they would count as lost.
     if ledger.lease is not None or ask.only is not None or ask.unfinished_only:
         return ()
     record = set(root.record)
     witnessed = {one.id for one in ledger.previous if record & set(one.at)}
-    # As of the listing: one that was not yet left then may have things that the listing lacks, and
-    # what could not be labelled `left` would count as lost.
+    # As of the listing: a deploy that was still live then may have resources that the listing
+    # lacks, and what could not be labelled `left` would count as lost.
     over = beyond(ledger, ask.retention, root.now - root.heap_age, ask.ttl)
     agreed = (one for one in over if ask.among is None or one in ask.among.forget)
     return tuple(one for one in agreed if one not in witnessed)
 
 
 def _is_partly_hidden(inventory: Inventory, root: Root) -> bool:
-    """Whether things that carry a label could not be read: unlabelled, they would be lost."""
+    """Whether labelled resources could not be read: not relabelled, they would be lost."""
     return any(gap.place == root.home.place and gap.kind in RDS for gap in inventory.gaps)
 
 
@@ -209,7 +209,7 @@ def _without(ledger: Ledger, forgets: Iterable[DeployId]) -> Ledger:
 
 
 def _labelled_left(inventory: Inventory, ledger: str, gone: tuple[DeployId, ...]) -> Inventory:
-    """The heap as it will be once what is forgotten is labelled `left`."""
+    """The inventory as it will be once the forgotten deploys are labelled `left`."""
     if not gone:
         return inventory
 
@@ -226,7 +226,7 @@ def _scoped(verdicts: tuple[Verdict, ...], ask: SweepRequest) -> tuple[Verdict, 
 
 
 def _is_asked(resource: Resource, ask: SweepRequest) -> bool:
-    """Whether it is among what this sweep may delete."""
+    """Whether this sweep may delete the resource."""
     if ask.only is not None and resource.deploy != ask.only:
         return False
     if ask.among is not None and not ask.among.may_delete(resource):
@@ -237,8 +237,8 @@ def _is_asked(resource: Resource, ask: SweepRequest) -> bool:
 def _whole(verdicts: tuple[Verdict, ...], ask: SweepRequest) -> tuple[Verdict, ...]:
     """The verdicts that repairs may be decided by.
 
-    Of a young listing only the databases: they are all there. The machines of the deploy that was
-    left are not, so a live one would begin its jobs beside theirs.
+    In an unfinished-only listing, only the databases: all are listed. The machines of the old
+    deploy are not, so the live deploy would start its jobs while theirs still run.
     """
     return tuple(
         one for one in verdicts if not ask.unfinished_only or one.resource.kind == DATABASE
@@ -246,10 +246,10 @@ def _whole(verdicts: tuple[Verdict, ...], ask: SweepRequest) -> tuple[Verdict, .
 
 
 def _repairs(verdicts: tuple[Verdict, ...], units: str) -> tuple[Repair, ...]:
-    """The rooted deploys that are not as they should be; what serves least comes first.
+    """The rooted deploys that deviate from the desired state; live comes last.
 
-    Order matters: a deploy that was left gives up its jobs and its writes before the live one
-    takes them.
+    Order matters: the old deploy gives up its jobs and its writes before the live one takes
+    them.
     """
     found: dict[tuple[Reason, DeployId], str] = {}
     for one in verdicts:
@@ -269,10 +269,10 @@ def _repairs(verdicts: tuple[Verdict, ...], units: str) -> tuple[Repair, ...]:
 
 
 def _take_over(found: dict[tuple[Reason, DeployId], str], verdicts: tuple[Verdict, ...]) -> None:
-    """Who is left and who takes over are finished together.
+    """The old deploy and the live one are finished together.
 
-    A follow-up that died may have stopped the jobs of a deploy and not yet labelled it; rolled
-    back to, its label says `live` all the same, and its jobs would run nowhere.
+    A follow-up that died may have stopped the jobs of a deploy without labelling it; after a
+    rollback to that deploy its label is still `live`, and its jobs would run nowhere.
     """
     left = next(
         (

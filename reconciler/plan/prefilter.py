@@ -1,11 +1,11 @@
-"""What is plainly kept, so that nobody need look at it. Pure.
+"""Selects resources that are certainly kept, so that a sweep need not describe them. Pure.
 
-A launch template is looked at always: it may launch from another deploy's image. Any other thing is
-plainly kept when its deploy is rooted, also after the swaps of this very sweep, its label is the
-one its deploy's role asks for, and a machine has obeyed today's set of units: then no rule of
-`mark` could collect it and no repair is due. All else is looked at in full: what is not rooted, and
-every service about which anything is odd. So what a sweep decides is the same as if it had looked
-at everything; it only does not name each thing that it keeps.
+A launch template is always described: it may launch from another deploy's image. Any other resource
+is skipped if its deploy is rooted, also after the swaps of this sweep, its label is the one for its
+deploy's role, and a machine has obeyed the current set of units: then no rule of `mark` could
+collect it and no repair is due. All else is described in full: what is not rooted, and every
+service with an anomaly. So a sweep decides the same as if it had described everything; it only does
+not name each resource that it keeps.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ANY = frozenset({*Label, None})
 
 @dataclass(frozen=True)
 class Choice:
-    """What of one census is to be described, and how much is plainly kept, by deploy and kind."""
+    """What of one tag summary to describe, and how many are skipped, by deploy and kind."""
 
     wanted: Mapping[Group, Sequence[str]]
     plain: Plain
@@ -36,7 +36,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class _Service:
-    """A service's answer to `is this group plainly kept?`."""
+    """Decides for one service whether a group is skipped."""
 
     root: Root
     labels: Mapping[DeployId, frozenset[Label | None]]
@@ -59,7 +59,7 @@ def choose(
     roots: Roots,
     asks: Mapping[str, SweepRequest],
 ) -> Choice:
-    """Divides a census. `databases` are all that were seen: an odd one makes its service odd."""
+    """Divides a tag summary. `databases` are all that were seen: an odd one marks its service."""
     services = {
         name: _service(root, databases, asks.get(name, SweepRequest()))
         for name, root in roots.items()
@@ -72,7 +72,7 @@ def choose(
         deploy = DeployId.maybe(group.deploy)
         service = services.get(deploy.service) if deploy else None
         if deploy is None or service is None:
-            wanted[group] = ids  # a stranger's, or in a place where nothing of ours is born
+            wanted[group] = ids  # foreign, or in a place where no service of ours creates any
         elif group.kind == TEMPLATE or deploy.service in odd or not service.keeps(group, deploy):
             wanted[group] = ids
         else:
@@ -91,7 +91,7 @@ def _service(root: Root, databases: Sequence[Resource], ask: SweepRequest) -> _S
 
 
 def _is_in_doubt(root: Root) -> bool:
-    """Whether only a look at all the service's things tells what is wrong (rules 6 and 9)."""
+    """Whether only a description of all its resources shows what is wrong (rules 6 and 9)."""
     live = root.ledger.live
     if live is None:
         return bool(root.record)
@@ -100,7 +100,7 @@ def _is_in_doubt(root: Root) -> bool:
 
 def _has_odd_database(found: Swaps, root: Root, databases: Iterable[Resource]) -> bool:
     if found.ledger.lease is not None:
-        return False  # nothing is repaired under anybody's lease
+        return False  # nothing is repaired while a lease is held
     for one in databases:
         deploy = one.deploy
         if deploy is None or deploy.service != root.home.service:
@@ -113,17 +113,17 @@ def _has_odd_database(found: Swaps, root: Root, databases: Iterable[Resource]) -
 
 
 def _labels(ledger: Ledger, deploy: DeployId) -> frozenset[Label | None]:
-    """The labels with which nothing is due for a rooted deploy's things."""
+    """The labels with which a rooted deploy's resources need no repair."""
     reason = role(ledger, deploy)
     if ledger.lease is not None or reason is None or reason is Reason.LEASE:
         return ANY
     wanted = frozenset({DESIRED[reason].label})
-    # Somebody is about to forget it: not labelled back (`planner`).
+    # A sweep is about to forget it: not labelled back (`planner`).
     return wanted if reason is Reason.LIVE else wanted | {Label.LEFT}
 
 
 def _odd(tag_summary: TagSummary, services: Mapping[str, _Service]) -> set[str]:
-    """The services of which a rooted thing has the wrong label: a repair needs all their things."""
+    """The services with a wrong label on a rooted resource: a repair needs all their resources."""
     odd = set()
     for group in tag_summary.groups:
         deploy = DeployId.maybe(group.deploy)
@@ -141,7 +141,7 @@ def _want_machines_that_moved(
     wanted: dict[Group, Sequence[str]],
     plain: dict[tuple[DeployId, str], int],
 ) -> None:
-    """The live machines, where the record names each: only their descriptions say if one moved."""
+    """Adds the live machines if the record names each: only descriptions show new addresses."""
     live = service.swaps.ledger.live
     if live is None or service.swaps.ledger.lease is not None:
         return
@@ -159,10 +159,10 @@ def _want_machines_that_moved(
 def neighbours(
     tag_summary: TagSummary, seen: Iterable[Resource], wanted: Mapping[Group, Sequence[str]]
 ) -> dict[Group, Sequence[str]]:
-    """What of the census the things seen hold, are held by, or were made from.
+    """What of the tag summary the seen resources use, are used by, or were made from.
 
-    Births are proved by these, and what they use stays: so they are looked at as well, although
-    plainly kept themselves.
+    These prove ownership, and what they use stays: so they are described too, although they
+    could be skipped themselves.
     """
     named = {id_ for one in seen for id_ in (*one.uses, *one.used_by, one.source)}
     return {
@@ -173,7 +173,7 @@ def neighbours(
 
 
 def without(plain: Plain, seen: Iterable[Resource]) -> Plain:
-    """The counts less what was looked at after all."""
+    """The counts without the resources that were described after all."""
     left = dict(plain)
     for one in seen:
         if one.deploy is not None and (one.deploy, one.kind) in left:

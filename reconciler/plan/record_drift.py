@@ -1,4 +1,4 @@
-"""What became of the A record since the ledger last wrote it: a stop and start, or people. Pure."""
+"""Changes of the A record since the ledger last wrote it: a stop and start, or people. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from reconciler.model.tags import HELD_BY_ADOPTION
 
 
 def cure(root: Root) -> str:
-    """What to do about a record that somebody moved, or removed."""
+    """What to do about a record that somebody moved or removed."""
     service, ledger = root.home.service, root.ledger
     live = ledger.live
     if root.record or live is None:
@@ -27,9 +27,9 @@ def cure(root: Root) -> str:
 def new_addresses(verdicts: tuple[Verdict, ...], root: Root, plain: Plain) -> tuple[str, ...]:
     """The live machines' addresses if a stop and start changed them (rule 11), else ().
 
-    Only where the record still says what the ledger wrote, and only to a complete set. Names in
-    `also` that people moved stay where they are (`reconciler.aws.route53.swap`). A machine
-    that merely carries live's tags (a copy by hand) is nobody's to point a record at.
+    Only if the record still has what the ledger wrote, and only a complete set. Names in `also`
+    that people moved are not changed (`reconciler.aws.route53.swap`). The record never points to
+    a machine that only carries live's tags (copied by hand).
     """
     live = root.ledger.live
     if live is None or root.record != live.at or (live.id, INSTANCE) in plain:
@@ -47,10 +47,10 @@ def new_addresses(verdicts: tuple[Verdict, ...], root: Root, plain: Plain) -> tu
 
 
 def _complete(at: tuple[str, ...], machines: list[Resource]) -> tuple[str, ...]:
-    """Each machine keeps its address in `at`, or stands with its public one.
+    """Each machine keeps its address in `at`, or gets its public one.
 
-    Its private address survives a stop, so what changed was public. One that has no public address
-    (yet) is no complete set: the record is never moved to an address clients cannot reach.
+    A private address survives a stop, so the changed one was public. A machine without a public
+    address (yet) makes the set incomplete: the record never gets an address clients cannot reach.
     """
     kept = [next((a for a in one.addresses if a in at), None) for one in machines]
     if all(kept):
@@ -64,7 +64,7 @@ def _complete(at: tuple[str, ...], machines: list[Resource]) -> tuple[str, ...]:
 
 
 def notes(root: Root) -> tuple[str, ...]:
-    """What is to be said of a record that people moved (rule 11): it is not moved back."""
+    """Notes about a record that people moved (rule 11): it is not moved back."""
     live = root.ledger.live
     if live is None or root.record == live.at:
         return ()

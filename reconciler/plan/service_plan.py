@@ -1,6 +1,6 @@
 """The plan: what a sweep would do to one service, as a value. Pure.
 
-It is shown, then executed; `reconciler.plan.planner` makes it.
+It is shown, then executed; `reconciler.plan.planner` creates it.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from reconciler.plan.approved_actions import ApprovedActions
 from reconciler.plan.deletion_order import wave
 
 STRANGE = frozenset({Reason.FOREIGN, Reason.LOOK_ALIKE})
-"""Verdicts on what is not ours, whatever its tags say."""
+"""Verdicts on resources that are not ours, whatever their tags say."""
 
 SHUT = "shut"
 OPEN = "open"
 """States of a database: whether the service's roles can write to it."""
 
 OTHER_UNITS = "has not obeyed the units that are configured now"
-"""Why a deploy that was finished is due once more."""
+"""Why a finished deploy has to be finished again."""
 
 
 @dataclass(frozen=True)
 class Repair:
-    """A rooted deploy is not as its role wants it: finish it (idempotent, label last).
+    """A rooted deploy differs from its desired state: finish it (idempotent, label last).
 
-    `units_only`: it was finished, for another set of units than is configured now.
+    `units_only`: it was finished, but for another set of units than is configured now.
     """
 
     deploy: DeployId
@@ -44,13 +44,13 @@ class Repair:
 
 @dataclass(frozen=True)
 class SweepRequest:
-    """What a sweep is asked for, beyond the ordinary.
+    """The options of a sweep.
 
-    `only`      delete nothing but this deploy's things
-    `spare`     delete none of these ids, nor what they use: somebody knows that it cannot be
-    `end_lease` an operator's word that its holder's lease may be ended before its time
-    `young`     only what may be garbage was listed: nothing is done that needs the whole picture
-    `among`     nothing but what stands in this order, however much more there is
+    `only`      delete only this deploy's resources
+    `spare`     delete none of these ids, nor what they use: they are known to be undeletable
+    `end_lease` with `operator`: the operator confirms that this lease may be ended before its time
+    `unfinished_only`  only possible garbage was listed: skip what needs the full inventory
+    `among`     only these approved actions, however much else is due
     """
 
     retention: Retention = field(default_factory=Retention)
@@ -65,10 +65,10 @@ class SweepRequest:
 
 @dataclass(frozen=True)
 class ServicePlan:
-    """What is to be done about one service, in the order it is done.
+    """The actions on one service, in the order in which they are done.
 
-    `plain` counts what is plainly kept by kind; of that there are no verdicts. `witnesses` is what
-    other names than the record contradict (rule 13).
+    `plain` counts the skipped resources by kind; they have no verdicts. `witnesses` are the
+    contradictions of names other than the record (rule 13).
     """
 
     root: Root
@@ -90,17 +90,17 @@ class ServicePlan:
 
     @property
     def contradictions(self) -> tuple[str, ...]:
-        """What people have to look at, whatever else there is to do."""
+        """What people have to check, whatever else there is to do."""
         return (*self.notes, *(one.text for one in self.witnesses))
 
     @cached_property
     def deletes(self) -> tuple[Verdict, ...]:
-        """The garbage, sorted by wave, then by kind and id."""
+        """The garbage, sorted by wave, then by id."""
         garbage = [one for one in self.verdicts if one.collect]
         return tuple(sorted(garbage, key=lambda one: (wave(one.resource), one.resource.id)))
 
     def owned(self, deploy: DeployId) -> tuple[Resource, ...]:
-        """The deploy's things. What only carries its tags is nobody's to label."""
+        """The deploy's resources. One that only carries its tags must not be labelled."""
         return tuple(
             one.resource
             for one in self.verdicts
@@ -108,7 +108,7 @@ class ServicePlan:
         )
 
     def resources(self, repair: Repair) -> tuple[Resource, ...]:
-        """What a repair acts upon: the deploy's things that the ledger roots in that role."""
+        """The resources that a repair changes: those that the ledger roots in that role."""
         return tuple(
             one.resource
             for one in self.verdicts
@@ -125,7 +125,7 @@ class ServicePlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """The plans of all services, and what is nobody's (foreign, of unknown services)."""
+    """The plans of all services, and the foreign resources (also of unknown services)."""
 
     services: tuple[ServicePlan, ...]
     strangers: tuple[Verdict, ...] = ()
@@ -133,7 +133,7 @@ class Plan:
 
     @property
     def contradictions(self) -> tuple[str, ...]:
-        """What people have to look at: a record that was moved (rule 11), other names (rule 13)."""
+        """What people have to check: a record that was moved (rule 11), other names (rule 13)."""
         return tuple(
             f"{one.service}: {said}" for one in self.services for said in one.contradictions
         )
@@ -145,5 +145,5 @@ class Plan:
 
     @property
     def unknown(self) -> tuple[ServicePlan, ...]:
-        """The services of which nothing will be touched."""
+        """The services whose resources will not be changed."""
         return tuple(one for one in self.services if one.problem)

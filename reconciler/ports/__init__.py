@@ -1,1 +1,1 @@
-"""What the use cases need of the world, as protocols; the edges implement them."""
+"""The protocols that the use cases need; the edges implement them."""

@@ -1,6 +1,6 @@
 """The port to the resources of one account and region. AWS implements it in `reconciler.aws`.
 
-The order of calls matters, and is the use cases' business: heap first, ledger last (rule 2).
+The use cases have to call in this order: inventory first, ledger last (rule 2).
 """
 
 from __future__ import annotations
@@ -23,37 +23,37 @@ class CloudInventory(Protocol):
         ...
 
     def scan(self, *, unfinished_only: bool = False) -> Inventory:
-        """Everything that carries `deploy-id`, described.
+        """Describes every resource that has `deploy-id`.
 
-        `young`: only the labels pending, failed and left. What could not be read is a gap, never
-        an absence.
+        `unfinished_only`: only the labels pending, failed and left. What could not be read is a
+        gap, never an absence.
         """
         ...
 
     def tag_summary(self) -> TagSummary:
-        """What the tag index says of everything that carries `deploy-id`: nothing is described.
+        """The tag index's summary of every resource with `deploy-id`: nothing is described.
 
-        An index that was not read whole has a gap for every kind.
+        An index that was not read completely has a gap for every kind.
         """
         ...
 
     def describe_groups(self, groups: Groups) -> Inventory:
-        """What a census named, described; what is gone meanwhile is missing."""
+        """Describes the resources of a tag summary; those deleted meanwhile are missing."""
         ...
 
     def describe(self, resources: Sequence[Resource]) -> Inventory:
-        """The same things as they are now, by id; those that are gone are missing."""
+        """Describes the same resources again, by id; deleted ones are missing."""
         ...
 
     def label(
         self, resources: Sequence[Resource], label: Label, units: str = ""
     ) -> tuple[Outcome, ...]:
-        """Write `deploy-state` on each, and `units` on machines; one outcome an item."""
+        """Writes `deploy-state` on each, and `units` on machines; one outcome per resource."""
         ...
 
     def delete(self, resources: Sequence[Resource]) -> tuple[Outcome, ...]:
-        """Ask for the deletion of resources of one kind, in batches, splitting failing ones.
+        """Requests the deletion of resources of one kind, in batches, splitting failing ones.
 
-        PENDING means asked for: `describe` says later whether it is gone.
+        PENDING means requested: `describe` confirms the deletion later.
         """
         ...

@@ -1,7 +1,7 @@
-"""What a run looks at beside the services in its hands: further places, and what it cannot enter.
+"""What a run covers besides its own services: other places, and what it could not enter.
 
-A sweep of many accounts never gives up because of one: what could not be entered is unknown, stands
-in the result, and keeps the exit code from being 0 (protocol.md, rule 6).
+A sweep of many accounts never aborts because of one: an account that could not be entered is
+unknown, is part of the result, and keeps the exit code from being 0 (protocol.md, rule 6).
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from reconciler.ports.cloud_inventory import CloudInventory
 
 @dataclass(frozen=True)
 class OtherPlaces:
-    """All that a run has to do with, but for the services that it looks after.
+    """Everything that a run covers, except the services that it manages.
 
     heaps  places where none of those services is at home: read, never changed
-    roots  services that could not be opened, each with the problem; nothing of them is touched
-    gaps   what was given up before anything could be read: accounts, regions
-    known  services that are configured and not of this run: their things are no strangers
+    roots  services that could not be opened, each with the problem; none of theirs is changed
+    gaps   scopes that were abandoned before anything could be read: accounts, regions
+    known  configured services that are not part of this run: their resources are not foreign
     """
 
     heaps: tuple[CloudInventory, ...] = ()
@@ -31,7 +31,7 @@ class OtherPlaces:
 
     @property
     def reads(self) -> tuple[Read, ...]:
-        """The rows of what was given up."""
+        """The coverage rows of the gaps."""
         return tuple(
             Read(one.place, one.kind, ReadStatus.FAILED, note=one.reason) for one in self.gaps
         )

@@ -1,4 +1,4 @@
-"""The port to where ledgers are kept. Route 53 implements it in `reconciler.aws.route53`."""
+"""The port to the storage of ledgers. Route 53 implements it in `reconciler.aws.route53`."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ class LedgerStore(Protocol):
     def read(self, address: LedgerAddress) -> Reading:
         """The most current ledger and A record.
 
-        Raises LedgerUnknown for one that cannot be read or understood, or where the record's name
-        has anything but one simple A record (weights, alias, AAAA, HTTPS, CNAME): unknown is not
+        Raises LedgerUnknown if it cannot be read or understood, or if the record's name has
+        anything but one simple A record (weights, alias, AAAA, HTTPS, CNAME): unknown is not
         empty.
         """
         ...
 
     def readings(self, addresses: Sequence[LedgerAddress]) -> Readings:
-        """Many at once, with as few calls as there are pages; one's error is its own value."""
+        """Many at once, with one call per page; the error of one ledger is its own value."""
         ...
 
     def names(self, address: LedgerAddress) -> Listing:
-        """Every name of the watched zones that has addresses of its own, the record too.
+        """Every name of the watched zones that has addresses of its own, including the record.
 
-        Raises CloudError, AccessDenied: a zone that was not read whole is not half a witness.
+        Raises CloudError, AccessDenied: a zone that was not read completely is no witness.
         """
         ...
 
     def raw(self, address: LedgerAddress) -> Reading:
-        """What stands there, not understood: `ledger` is None. For `recover` alone.
+        """The stored text, not parsed: `ledger` is None. For `recover` alone.
 
-        Raises LedgerUnknown for what could not be swapped against either, CloudError.
+        Raises LedgerUnknown for a value that could not be swapped either, CloudError.
         """
         ...
 
@@ -53,10 +53,10 @@ class LedgerStore(Protocol):
     def swap(self, seen: Reading, new: Ledger, point_at: tuple[str, ...] | None = None) -> Reading:
         """DELETE exactly what was seen and CREATE `new`, in one batch; returns it as a reading.
 
-        With `point_at`, the A record changes in the same batch (created where there was none), and
-        with it each name in `also` that said the same; what people pointed elsewhere stays there.
-        A lost reply is answered by reading again (rule 4): returns if `new` stands there,
-        sends again while the old one does, raises SwapLost if something else stands there, and
-        CloudUnclear if it could not be settled within its deadline.
+        With `point_at`, the A record changes in the same batch (created if there was none), and
+        with it each name in `also` that had the same value; names that people changed stay.
+        A lost reply is answered by reading again (rule 4): returns if `new` is stored, sends
+        again while the old value is, raises SwapLost if another value is stored, and
+        CloudUnclear if the result is not known before the deadline.
         """
         ...

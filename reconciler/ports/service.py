@@ -1,4 +1,4 @@
-"""A service the reconciler looks after: its values, and the ports to everything of it."""
+"""A service that the reconciler manages: its values, and the ports to its resources."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from reconciler.ports.cloud_inventory import CloudInventory
 from reconciler.ports.ledger_store import LedgerStore
 
 OnOutcome = Callable[[Outcome], None]
-"""Told of each thing as soon as its fate is known: silence is read as a hang."""
+"""Called for each resource as soon as its status is known: silence looks like a hang."""
 
 
 class ServiceAccess(Protocol):
-    """The ways to a service's machines and databases. Either may be out of reach."""
+    """Access to a service's machines and databases. Either may be out of reach."""
 
     def shell(self, machine: Resource) -> Shell:
         """An open session on one of its machines, its host key pinned from the machine's tag.
@@ -37,7 +37,7 @@ class ServiceAccess(Protocol):
         ...
 
     def databases(self) -> DatabaseServer | None:
-        """The server that holds its databases; None where the service has none configured.
+        """The server that holds its databases; None if the service has none configured.
 
         Raises DatabaseError, AccessDenied (the reference cannot be resolved), NotTried.
         """
@@ -46,14 +46,14 @@ class ServiceAccess(Protocol):
 
 @dataclass(frozen=True)
 class ManagedService:
-    """One configured service. `gate` names its units; None where it has no machines to talk to.
+    """One configured service. `gate` names its units; None if it has no machines to contact.
 
     `ignore_roles` are other roles whose sessions do not keep a database from being dropped.
     `zone_account` holds the ledger's zone; '' for the account of the machines. `despite` are names
-    that somebody vouches for: whatever they hold keeps nothing. `jobs_despite` are machines of
-    which somebody says, in this run, that they run no jobs though they do not answer. `bases` are
-    the images that any configured service names; it never raises. `delete_limit` is how long a
-    sweep waits for what it asked AWS to delete, in seconds.
+    that the operator vouches for: an address that they hold keeps nothing. `jobs_despite` are
+    machines that do not answer, and of which the operator confirms in this run that they run no
+    jobs. `bases` returns the images that any configured service names; it never raises.
+    `delete_limit` is how long a sweep waits for what it asked AWS to delete, in seconds.
     """
 
     home: ServiceLocation
@@ -80,10 +80,10 @@ class ManagedService:
         return self.home.service
 
     def label(self, resources: Sequence[Resource], label: Label) -> None:
-        """Label what lives in AWS; a database carries none.
+        """Labels the resources in AWS; a database has no label.
 
-        Raises ToolError for the first that could not be labelled: then what comes next, which
-        relies on all of them, must not begin. Also whatever `Heap.label` raises.
+        Raises ToolError for the first that could not be labelled: then the next step, which
+        relies on all of them, must not begin. Also what `CloudInventory.label` raises.
         """
         outcomes = self.heap.label([one for one in resources if one.kind != DATABASE], label)
         bad = next((one for one in outcomes if one.status is not OutcomeStatus.DONE), None)

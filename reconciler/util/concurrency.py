@@ -1,4 +1,4 @@
-"""One function per machine, side by side: wait for all, forget no outcome."""
+"""Runs one function per machine in parallel: waits for all, keeps every outcome."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ MAX_THREADS = 32
 
 
 def side_by_side(items: Sequence[T], act: Callable[[T], R]) -> list[R]:
-    """`act` of every item at once; the results in the order of the items.
+    """Calls `act` for every item at once; the results are in the order of the items.
 
     Waits for every item even when one fails, then raises the first error (by order), with the
-    other errors listed in its `detail`. An interrupt of the caller does not wait: what has not
-    begun is dropped, and what runs ends when the caller closes its sessions, or with the process.
+    other errors listed in its `detail`. An interrupt of the caller does not wait: jobs not yet
+    begun are dropped, running ones end when the caller closes its sessions, or with the process.
     """
     futures: list[Future[R]] = [Future() for _ in items]
     jobs = deque(zip(items, futures, strict=True))
     for number in range(min(len(items), MAX_THREADS)):
-        # Daemons: Python waits at its exit for every other thread, so a release that was undone
-        # would stay until a smoke test or a connection that nobody wants any more gives up.
+        # Daemons: at its exit Python waits for every other thread, so a release that was undone
+        # would not end before a smoke test or a connection that is not needed any more gives up.
         thread = threading.Thread(target=_work, args=(jobs, act), daemon=True)
         thread.name = f"machine-{number}"
         thread.start()
@@ -40,7 +40,7 @@ def side_by_side(items: Sequence[T], act: Callable[[T], R]) -> list[R]:
 
 
 def _work(jobs: deque[tuple[T, Future[R]]], act: Callable[[T], R]) -> None:
-    """One thread's share: a job after the other, until there is none."""
+    """One thread's share: runs one job after the other until there is none."""
     while True:
         try:
             item, future = jobs.popleft()

@@ -17,8 +17,8 @@ LONGEST = timedelta(days=3650)
 def parse_duration(text: str) -> timedelta:
     """The duration written as `5m`, `1h30m`, `7d`, `250ms` or `0s`.
 
-    Raises ValueError for anything else: a bare number has no unit, and guessing one is how five
-    minutes become five seconds.
+    Raises ValueError for anything else: a bare number has no unit, and a wrong guess turns five
+    minutes into five seconds.
     """
     if not text.isascii() or _WHOLE.fullmatch(text) is None:
         raise ValueError(f'{text!r} is not a duration: write "90s", "5m", "2h", "7d" or "1h30m"')

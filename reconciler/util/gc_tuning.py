@@ -1,7 +1,7 @@
-"""Python's own garbage collector in a process that ends soon, as every command's does.
+"""Tunes Python's own garbage collector for a process that ends soon, as every command's does.
 
-What a command makes are values, which hold no circles. With Python's default settings a sweep of a
-large account spent a quarter of its time looking at them again and again.
+A command creates values without reference cycles. With Python's default settings a sweep of a
+large account spent a quarter of its time scanning them again and again.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ SELDOM = 50_000
 
 
 def begin() -> None:
-    """The collector runs seldom from here on."""
+    """The collector runs seldom from now on."""
     gc.set_threshold(SELDOM)
 
 
 def leave(code: int) -> NoReturn:
-    """End the process with this exit code.
+    """Ends the process with this exit code.
 
-    What it still holds goes with it: Python would look through all of that several times first,
+    The remaining objects are not collected: Python would scan all of them several times first,
     which is a sixth of a short command's time.
     """
     gc.freeze()

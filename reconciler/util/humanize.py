@@ -60,12 +60,12 @@ def size(count: float) -> str:
 
 
 def hourly(dollars: float | None) -> str:
-    """Dollars an hour. What is not known is said so, never 0."""
+    """Dollars an hour; `unknown` if not known, never 0."""
     return "unknown" if dollars is None else f"${dollars:.4f}/h"
 
 
 def money(dollars: float | None) -> str:
-    """Dollars. What is not known is said so, never 0."""
+    """Dollars; `unknown` if not known, never 0."""
     return "unknown" if dollars is None else f"${dollars:,.2f}"
 
 
@@ -82,7 +82,7 @@ def plural(noun: str) -> str:
 
 
 def counts(numbers: Mapping[str, int]) -> str:
-    """Several of them: `2 instances, 1 image`; `nothing` for none."""
+    """Several counts: `2 instances, 1 image`; `nothing` for none."""
     said = [count(number, noun) for noun, number in numbers.items() if number]
     return ", ".join(said) or "nothing"
 

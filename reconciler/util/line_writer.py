@@ -1,7 +1,7 @@
-"""Writing lines to a stream that may go away.
+"""Writes lines to a stream whose reader may go away.
 
-A reader that has seen enough (`| head`) or a CI that drops the log must not stop a release: the
-work goes on, silently. Only the work decides how a process ends.
+A reader that closes early (`| head`) or a CI that drops the log must not stop a release: the
+work continues without output. Only the work decides how a process ends.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TextIO
 
 
 class LineWriter:
-    """Writes whole lines, one at a time, from any thread; never raises for a lost reader."""
+    """Writes whole lines, one at a time, from any thread; never raises if the reader is gone."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -33,13 +33,13 @@ class LineWriter:
                 mute(self._stream)
 
     def _sayable(self, text: str) -> str:
-        """The text in the stream's own alphabet: an old locale gets `?` for `→`, not an error."""
+        """The text in the stream's encoding: an old locale gets `?` for `→`, not an error."""
         encoding = self._stream.encoding or "utf-8"
         return text.encode(encoding, "replace").decode(encoding)
 
 
 def mute(stream: TextIO) -> None:
-    """Lead a stream whose reader is gone to nowhere, so that flushing it at exit cannot fail."""
+    """Redirects a stream without a reader to /dev/null, so that a flush at exit cannot fail."""
     with contextlib.suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())

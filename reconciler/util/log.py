@@ -1,7 +1,7 @@
-"""The log: stderr, readable on a terminal, JSON elsewhere, and never a secret in it.
+"""The log: stderr, readable on a terminal, JSON elsewhere, and never with a secret.
 
-What libraries log through the standard `logging` takes the same way. They are heard from WARNING
-on only: below that botocore writes whole answers, and SSM's answers are secrets.
+Libraries that use the standard `logging` write to the same log, from WARNING on only: below that
+botocore writes whole answers, and SSM's answers are secrets.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _HIDDEN = "***"
 
 
 def set_up(*, verbose: bool, stream: TextIO | None = None, usual: int = logging.WARNING) -> None:
-    """Log to `stream` (stderr as it is when a line is written, by default).
+    """Log to `stream` (by default: stderr as it is when a line is written).
 
-    `verbose` shows what is said from DEBUG on; else from the `usual` level on. Nothing is imported
-    for it before something is said: structlog takes a tenth of the time of a sweep that is silent.
+    `verbose` logs from DEBUG on, otherwise from the `usual` level on. structlog is imported with
+    the first message: the import takes a tenth of the time of a sweep that logs nothing.
     """
     tear_down()
     handler = _Handler(stream, logging.DEBUG if verbose else usual)
@@ -39,7 +39,7 @@ def set_up(*, verbose: bool, stream: TextIO | None = None, usual: int = logging.
 
 
 def tear_down() -> None:
-    """Write no more where `set_up` said."""
+    """Ends the logging that `set_up` started."""
     root = logging.getLogger()
     for old in [one for one in root.handlers if isinstance(one, _Handler)]:
         root.removeHandler(old)
@@ -47,7 +47,7 @@ def tear_down() -> None:
 
 
 class Logger:
-    """structlog's logger, set up as `set_up` said when something is first said."""
+    """structlog's logger, configured by `set_up` when the first message is logged."""
 
     def __getattr__(self, method: str) -> Any:
         import structlog
@@ -58,7 +58,7 @@ class Logger:
 
 
 class _Handler(logging.Handler):
-    """Writes to `stream`, else to what stderr is then: a live picture puts its own in between."""
+    """Writes to `stream`, else to the current stderr: a live display replaces it meanwhile."""
 
     now: ClassVar[_Handler | None] = None
 
@@ -68,7 +68,7 @@ class _Handler(logging.Handler):
         self._stream = stream
 
     def make_ready(self) -> None:
-        """Let structlog write here, from the least level on."""
+        """Makes structlog write here, from the least level on."""
         if self.formatter is None:
             to = self._stream or sys.stderr
             self.setFormatter(_structlog(self.least, terminal=to.isatty()))
@@ -79,7 +79,7 @@ class _Handler(logging.Handler):
 
 
 def _structlog(least: int, *, terminal: bool) -> logging.Formatter:
-    """Configure structlog; what it gives to the standard log is written by this formatter."""
+    """Configures structlog; this formatter writes what it passes to the standard log."""
     import structlog
 
     shared: list[Processor] = [

@@ -1,4 +1,4 @@
-"""Waiting for a condition, with a deadline of our own: back-off between looks, no bare sleep."""
+"""Waits for a condition, with our own deadline: back-off between checks, no bare sleep."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Backoff:
-    """How often to look, in seconds: from `first`, growing by half, at most `longest`."""
+    """How often to check, in seconds: from `first`, growing by half, at most `longest`."""
 
     first: float = 0.2
     longest: float = 5.0
@@ -19,7 +19,7 @@ class Backoff:
 def looks(pace: Backoff, sleep: Callable[[float], None] = time.sleep) -> Iterator[float]:
     """Yields the seconds since the start, at growing intervals, until past the deadline.
 
-    The last look is at the deadline, so that a condition that comes true late is still seen.
+    The last check is at the deadline, so that a condition that becomes true late is still seen.
     """
     start = time.monotonic()
     wait = pace.first

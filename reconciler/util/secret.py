@@ -17,7 +17,7 @@ _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 @dataclass(frozen=True)
 class Secret:
-    """A value that does not show itself: not in logs, messages or tracebacks."""
+    """A value that is not shown: not in logs, messages or tracebacks."""
 
     _value: str
 
@@ -42,7 +42,7 @@ class Reference:
     def parse(cls, text: str) -> Reference:
         """The reference written as `text`.
 
-        Raises ValueError without repeating the text: what is no reference may be the secret.
+        Raises ValueError without repeating the text: an invalid reference may be the secret itself.
         """
         scheme, colon, value = text.partition(":")
         if not colon or scheme not in SCHEMES or not value or "//" in value[:2]:
@@ -58,9 +58,9 @@ class Reference:
 
 
 def resolve(reference: Reference, from_ssm: Callable[[str], str]) -> Secret:
-    """The secret `reference` leads to; `from_ssm` reads one parameter of AWS SSM.
+    """The secret that `reference` names; `from_ssm` reads one parameter of AWS SSM.
 
-    Raises ConfigError when it leads nowhere or to nothing, and whatever `from_ssm` raises.
+    Raises ConfigError if it is missing or empty, and whatever `from_ssm` raises.
     """
     value = _READERS[reference.scheme](reference, from_ssm)
     if not value:
@@ -94,7 +94,7 @@ def _from_ssm(reference: Reference, from_ssm: Callable[[str], str]) -> str:
 _READERS = {"env": _from_env, "file": _from_file, "ssm": _from_ssm}
 
 _URL_PASSWORD = re.compile(r"([a-z][a-z0-9+.-]*://[^\s:/@]*:)(?!PASSWORD@)[^\s]+(@)", re.IGNORECASE)
-"""Up to the last `@` of the word: a password that should have been escaped may hold one."""
+"""Up to the last `@` of the word: a password that should have been escaped may contain one."""
 
 _URL_TOKEN = re.compile(r"([a-z][a-z0-9+.-]*://)[^\s:/@]{16,}(@)", re.IGNORECASE)
 _ASSIGNED = re.compile(
@@ -112,7 +112,7 @@ _PATTERNS = (
 
 
 def redact(text: str) -> str:
-    """The text without what is plainly secret: for logs, tracebacks and what commands say.
+    """The text without recognizable secrets: for logs, tracebacks and the output of commands.
 
     Passwords and tokens in URLs, `password=…` and its like, bearer tokens.
     """

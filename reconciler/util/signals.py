@@ -1,12 +1,12 @@
-"""SIGINT and SIGTERM: the first undoes, and only a second Ctrl-C leaves at once.
+"""SIGINT and SIGTERM: the first starts the clean-up, and only a second Ctrl-C exits at once.
 
 CI kills with SIGTERM, people with Ctrl-C, a closed terminal with SIGHUP: all three mean the same.
 The first is raised in the main thread as `Interrupted`, also out of a blocking call, so that the
-use case cleans up on its ordinary way out. The clean-up is not interrupted again. Whatever comes
-after the first is the same request: CI cancels with SIGINT, and sends SIGTERM 7.5 s later to
-whoever is still cleaning up. A second SIGINT is a person who has pressed Ctrl-C again: it ends the
-process there and then, with last words about what may be left. That is safe at any moment, as
-whatever is left is what a SIGKILL leaves. Within a second it is the same key press, which the
+use case cleans up on its ordinary way out. The clean-up is not interrupted again. Any later signal
+is the same request: CI cancels with SIGINT, and sends SIGTERM 7.5 s later to a process that still
+cleans up. A second SIGINT is a person who has pressed Ctrl-C again: it ends the process
+immediately, with a last message about what may be left. That is safe at any moment, because the
+same is left as after a SIGKILL. A SIGINT within a second is the same key press, which the
 terminal sent to us, and a wrapper (npm, uv) passed on.
 """
 
@@ -25,13 +25,13 @@ from typing import NoReturn
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 ONE_PRESS = 1.0
-"""Seconds within which another SIGINT comes of the same key press."""
+"""Seconds within which another SIGINT comes from the same key press."""
 
 _SHOW_CURSOR = "\x1b[?25h"
 
 
 class Interrupted(BaseException):
-    """A signal asked us to stop. No Exception: nothing but a clean-up may catch it."""
+    """A signal asked us to stop. Not an Exception: only a clean-up may catch it."""
 
     def __init__(self, signum: int) -> None:
         super().__init__(f"stopped by {signal.Signals(signum).name}")
@@ -39,7 +39,7 @@ class Interrupted(BaseException):
 
 
 class _Door:
-    """What came so far. Only the main thread's handler writes, so no lock is needed."""
+    """The signals so far. Only the main thread's handler writes, so no lock is needed."""
 
     def __init__(self, last_words: Callable[[], str]) -> None:
         self.last_words = last_words
@@ -63,7 +63,7 @@ class _Door:
             self.tell(signum)
 
     def open(self) -> None:
-        """Raise what has come, once, unless it is being held back."""
+        """Raises the first signal, once, unless it is held back."""
         if self.first and not self.raised and not self.held:
             self.raised = True
             raise Interrupted(self.first)
@@ -80,7 +80,7 @@ class _Door:
 
 
 def _write(text: str) -> None:
-    """Straight to the descriptor: the interrupted code may hold a stream's lock."""
+    """Writes to the descriptor directly: the interrupted code may hold a stream's lock."""
     with contextlib.suppress(OSError):
         os.write(2, text.encode())
 
@@ -90,10 +90,10 @@ _door: _Door | None = None
 
 @contextlib.contextmanager
 def handled(last_words: Callable[[], str]) -> Iterator[None]:
-    """Within, the first signal raises Interrupted in the main thread; a second SIGINT exits.
+    """Inside, the first signal raises Interrupted in the main thread; a second SIGINT exits.
 
-    `last_words` says what may be left and what to do. A signal that was ignored on arrival (nohup,
-    a background job) stays ignored. Handlers are put back on the way out.
+    `last_words` returns what may be left and what to do. A signal that was ignored before (nohup,
+    a background job) stays ignored. The old handlers are restored at the end.
     """
     global _door  # noqa: PLW0603  signal handlers are the process's own, and so is this
     door = _door = _Door(last_words)
@@ -111,10 +111,10 @@ def handled(last_words: Callable[[], str]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def held_back() -> Iterator[None]:
-    """Within, a first signal waits: for the moments that must not be torn apart, and short ones.
+    """Inside, a first signal waits: for short operations that must not be interrupted.
 
-    It is raised on the way out, unless an error is on its way already, which cleans up just the
-    same. Does nothing outside `handled` or in another thread, where no signal is ever raised.
+    It is raised at the end, unless an error is being raised already, which leads to the same
+    clean-up. Does nothing outside `handled` or in another thread, where no signal is ever raised.
     """
     door = _door
     if door is None or threading.current_thread() is not threading.main_thread():
@@ -129,9 +129,9 @@ def held_back() -> Iterator[None]:
 
 
 def between() -> None:
-    """Raise a signal that is being held back: one thing is done and the next not begun.
+    """Raises a signal that is held back: one item is done and the next not begun.
 
-    For long work that stops between two of its items, and in the main thread only.
+    For long work that may stop between two of its items, and in the main thread only.
     """
     door = _door
     if door is None or threading.current_thread() is not threading.main_thread():
@@ -142,5 +142,5 @@ def between() -> None:
 
 
 def pending() -> bool:
-    """Whether a signal has come: for loops in other threads, which are never interrupted."""
+    """Whether a signal was received: for loops in other threads, which are never interrupted."""
     return _door is not None and _door.first != 0

@@ -1,4 +1,4 @@
-"""What we ask PostgreSQL of those who are connected, or were and will be again."""
+"""PostgreSQL queries about sessions and replication slots."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SELECT EXISTS (
          OR state_change > clock_timestamp() - %(late)s * interval '1 second')
 )
 """
-"""Whether a session that was there at `shut` may have writes that it has not yet counted."""
+"""Whether a session from before `shut` may have writes that it has not reported yet."""
 
 STILL_BUSY = """
 SELECT EXISTS (
@@ -20,9 +20,9 @@ SELECT EXISTS (
     AND state <> 'idle' AND state_change < %(shut)s
 )
 """
-"""Whether a statement or transaction of before `shut` goes on: its session reports after it."""
+"""Whether a statement or transaction from before `shut` still runs: it reports after its end."""
 
 SLOTS = """
 SELECT slot_name FROM pg_replication_slots WHERE database = %s AND NOT active ORDER BY 1
 """
-"""DROP DATABASE refuses under an active one, and takes the others along without a word."""
+"""DROP DATABASE refuses if a slot is active, and drops the inactive ones without a message."""

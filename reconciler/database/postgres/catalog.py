@@ -1,6 +1,6 @@
-"""What we ask PostgreSQL's catalogs: the texts of the queries, with why they are so.
+"""The queries of PostgreSQL's catalogs, and why they are written this way.
 
-Superusers are left out of every list of privileges: none binds them (that is why a superuser is
+Superusers are in no list of privileges: no privilege binds them (that is why a superuser is
 refused as an application role).
 """
 
@@ -45,7 +45,7 @@ WITH spaces AS (
 
 
 def _over_relations(query: str) -> str:
-    """The query, which reads `spaces` and `relations`: all but the system's and temporary ones."""
+    """The query with `spaces` and `relations`: all but the system's and temporary ones."""
     return _SPACES + query
 
 
@@ -79,9 +79,9 @@ FROM held LEFT JOIN pg_roles r ON r.oid = held.grantee
 WHERE NOT coalesce(r.rolsuper, false)
 """
 )
-"""Every privilege to write in the current database; a missing ACL stands for the default one.
+"""Every privilege to write in the current database; a missing ACL means the default ACL.
 
-Views are in it because one with an INSTEAD OF trigger, or owned by a superuser, writes by itself.
+Views are included: a view with an INSTEAD OF trigger, or owned by a superuser, writes by itself.
 """
 
 SESSIONS = """
@@ -90,7 +90,7 @@ FROM pg_stat_activity
 WHERE datid = (SELECT oid FROM pg_database WHERE datname = %s) AND usesysid IS NOT NULL
 ORDER BY pid
 """
-"""Whoever is connected to a database. Those without a role are the server's own (autovacuum)."""
+"""The sessions of a database. Those without a role are the server's own (autovacuum)."""
 
 END_SESSIONS = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -105,7 +105,7 @@ SELECT EXISTS (SELECT FROM pg_class WHERE oid >= 16384)
     OR EXISTS (SELECT FROM pg_type WHERE oid >= 16384)
     OR EXISTS (SELECT FROM pg_largeobject_metadata)
 """
-"""Whether a database holds anything that initdb did not put there."""
+"""Whether a database contains anything that initdb did not create."""
 OTHERS = _over_relations(
     _HELD
     + """
@@ -119,10 +119,10 @@ WHERE kind IN ('table', 'column') AND (held.grantee = 0 OR w.oid IS NOT NULL)
   AND coalesce(w.rolname, '') <> ALL(%s) AND coalesce(w.rolname, '') <> current_user
 """
 )
-"""Who else can log in and write tables: by a privilege, as an owner, or as a member of such a role.
+"""Other roles that can log in and write tables: by a privilege, as owner, or by membership.
 
-Not the application's role with its members, the role it logs in as, the admin, or a superuser. ''
-stands for PUBLIC. To have a privilege to create is not yet to write.
+Without the application's role and its members, the role it logs in as, the admin, and superusers.
+'' stands for PUBLIC. A privilege to create does not count as writing.
 """
 
 MEMBERS = """
@@ -146,7 +146,7 @@ FROM pg_roles r JOIN pg_roles s ON pg_has_role(r.oid, s.oid, 'MEMBER')
 WHERE r.rolname = ANY(%s) AND (s.rolsuper OR s.rolname = 'pg_write_all_data')
 ORDER BY r.rolname, s.rolsuper DESC, s.rolname
 """
-"""Roles that write whatever the ACLs say, by themselves or by a role they are a member of."""
+"""Roles that write whatever the ACLs say, by themselves or as member of another role."""
 
 MISSING_ROLES = """
 SELECT wanted FROM unnest(%s::text[]) AS wanted
@@ -225,18 +225,18 @@ SELECT count(*)::text || ':' || md5(string_agg(of || ' ' || id || ' ' || coalesc
 FROM versions
 """
 )
-"""Which version of every catalog row stands: `xmin` is the transaction that wrote it.
+"""The version of every catalog row: `xmin` is the transaction that wrote it.
 
-So a GRANT that was taken back again shows as well, with the write that it let through. VACUUM and
+So a GRANT that was revoked again shows as well, with the write that it permitted. VACUUM and
 ANALYZE change rows in place and do not show; REINDEX, CLUSTER and TRUNCATE do, and so do REFRESH
-MATERIALIZED VIEW, ALTER SEQUENCE … RESTART, and a large object that was made.
+MATERIALIZED VIEW, ALTER SEQUENCE … RESTART, and a new large object.
 """
 
 EPOCH = """
 SELECT concat_ws(' ', (SELECT stats_reset FROM pg_stat_bgwriter),
                  (SELECT stats_reset FROM pg_stat_database WHERE datname = current_database()))
 """
-"""Changes when the statistics were reset by somebody, or thrown away after a crash."""
+"""Changes if somebody reset the statistics, or a crash discarded them."""
 
 COUNTERS = """
 SELECT schemaname || '.' || relname, n_tup_ins + n_tup_upd + n_tup_del,
@@ -253,7 +253,7 @@ WHERE rolcanlogin AND NOT rolsuper AND pg_has_role(oid, 'pg_write_all_data', 'ME
   AND has_database_privilege(oid, current_database(), 'CONNECT')
   AND rolname <> ALL(%s) AND rolname <> current_user
 """
-"""Who writes every table though no privilege on one says so; superusers are people's affair."""
+"""Roles that write every table without a privilege on it; superusers are not checked here."""
 
 SUBSCRIPTIONS = """
 SELECT subname FROM pg_subscription
@@ -267,7 +267,7 @@ WHERE relrowsecurity AND NOT relforcerowsecurity AND NOT app.rolbypassrls
   AND NOT pg_has_role(app.oid, relowner, 'USAGE')
 """
 )
-"""Tables whose policies bind the application, because they are another role's."""
+"""Tables whose policies bind the application, because another role owns them."""
 
 OWNERS = _over_relations(
     """

@@ -1,8 +1,8 @@
-"""Reading and writing a database's memory inside the transaction of an act.
+"""Reads and writes a database's state comment inside the transaction of an act.
 
-The advisory lock comes first: acts on one database are obeyed one after the other, so that the
+The advisory lock comes first: acts on one database run one after the other, so that the
 fence that is read is the fence that is replaced. Nobody can rename a database while a session is
-connected to it, so what is seen of it in the transaction stands until its end.
+connected to it, so what the transaction reads of it is valid until its end.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ def lock_key(ledger: str) -> int:
 
 
 def lock(connection: Connection, ledger: str) -> None:
-    """Wait for other acts, until the end of the transaction."""
+    """Waits for other acts; the lock lasts until the end of the transaction."""
     connection.execute("SELECT pg_advisory_xact_lock(%s)", [lock_key(ledger)])
 
 
 def admitted(connection: Connection, act: FencedAct) -> Memory:
-    """Wait for other acts, then the memory with the act's generation as its fence.
+    """Waits for other acts; the state comment with the act's generation as its fence.
 
-    A database that nobody has acted on yet starts one, where no other is the deploy's: an adopted
-    service's live database. What people had written as its comment is kept in it. Raises StaleAct,
-    and Refused where the memory is not this database's own (rule 15).
+    A database without any act so far gets its first comment, if no other is the deploy's: an
+    adopted service's live database. A comment that people had written is kept in it. Raises
+    StaleAct, and Refused if the comment is not this database's own (rule 15).
     """
     lock(connection, act.first_ledger)
     return whose.judged(
@@ -47,14 +47,14 @@ def admitted(connection: Connection, act: FencedAct) -> Memory:
 
 
 def own(connection: Connection) -> Memory | None:
-    """The memory of the connection's database, unless it has none that is its own."""
+    """The state comment of the connection's database; None if it has none of its own."""
     info = itself(connection)
     memory = info.memory
     return memory if memory and (memory.old or memory.of(info.name, info.oid)) else None
 
 
 def itself(connection: Connection) -> DatabaseInfo:
-    """The connection's database; nothing is known of its owner here."""
+    """The connection's database; its owner is not read."""
     ((oid, said),) = connection.execute(catalog.ITSELF).fetchall()
     return info(connection.info.dbname, "", None, said, oid)
 
@@ -65,7 +65,7 @@ def listed(connection: Connection, query: str) -> tuple[DatabaseInfo, ...]:
 
 
 def info(name: str, owner: str, size: int | None, said: str | None, oid: int) -> DatabaseInfo:
-    """A row of the list, its comment understood where it is a memory."""
+    """A row of the list, its comment parsed if it is a state comment."""
     try:
         memory = m.parse(said) if said else None
     except m.ForeignComment:
@@ -87,10 +87,10 @@ def now(connection: Connection) -> datetime:
 
 
 def hold(connection: Connection, ledger: str, reason: str | None) -> None:
-    """Hold the connection's database for `reason`; None lets go of it. Raises Refused.
+    """Hold the connection's database for `reason`; None ends the hold. Raises Refused.
 
-    A database carries no tags, so its hold is a word in its memory, which is listed with it. The
-    fence stays as it is: a hold is people's, and no act of a deploy.
+    A database has no tags, so its hold is a field of its state comment, which is listed with it.
+    The fence is unchanged: people set a hold, not an act of a deploy.
     """
     name = connection.info.dbname
     with connection.transaction():

@@ -1,4 +1,4 @@
-"""How to reach a server as its admin: the secret stays in here.
+"""How to reach a server as its admin: the secret stays in this module.
 
 The admin's URL is resolved late from a reference. Its password never appears in argv, in a log or
 in an error: messages are scrubbed, and an error whose own text holds it is not chained.
@@ -31,14 +31,14 @@ _SETTINGS = {
     "keepalives_count": "4",
     "tcp_user_timeout": "60000",
 }
-# If we vanish in the middle of a freeze, the server itself lets go of live's tables.
+# If our process dies in the middle of a freeze, the server itself unlocks live's tables.
 _IDLE_LIMIT = "SET idle_in_transaction_session_timeout = '30s'"
 _DENIED = ("28000", "28P01", "42501")
 
 
 @dataclass(frozen=True)
 class AdminUrl:
-    """Where the server is and who the admin is. `public` holds no secret."""
+    """The server's address and its admin. `public` holds no secret."""
 
     public: dict[str, str]
     _password: str = field(default="", repr=False)
@@ -70,16 +70,16 @@ class AdminUrl:
 
     @property
     def maintenance(self) -> str:
-        """The database to connect to for what concerns the server."""
+        """The database to connect to for statements about the server."""
         return self.public.get("dbname", "postgres")
 
     def without_secret(self, dbname: str) -> str:
-        """A connection string for a tool's command line; the password goes by `password_line`."""
+        """A connection string for a tool's command line; the password is in `password_line`."""
         return make_conninfo("", **self.public | {"dbname": dbname})
 
     @property
     def password_line(self) -> bytes:
-        """The password for a tool's standard input; empty where there is none."""
+        """The password for a tool's standard input; empty if there is none."""
         return f"{self._password}\n".encode() if self._password else b""
 
     def scrub(self, text: str) -> str:
@@ -107,7 +107,7 @@ def _not_a_url() -> ConfigError:
 
 @contextmanager
 def speaking(doing: str, scrub: object = None) -> Iterator[None]:
-    """Turn psycopg's errors into ours: what we were doing, then the server's own words."""
+    """Converts psycopg's errors to ours: what we were doing, then the server's own message."""
     try:
         yield
     except psycopg.Error as error:

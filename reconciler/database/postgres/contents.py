@@ -1,4 +1,4 @@
-"""What is in a database: rows, sequences, definitions, and what has changed since a moment."""
+"""The contents of a database: rows, sequences, definitions, and changes since a baseline."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from reconciler.util.polling import Backoff, looks
 
 _SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _SEQUENCE = "sequence "
-"""Begins the name of a sequence among the counters of tables, which are `schema.table`."""
+"""The name prefix of sequences among the counters of tables, which are `schema.table`."""
 
 CHUNK = 100
 """Tables counted in one statement."""
 
 LATE = 10.5
-"""Seconds after which a session has counted what it wrote: an idle one is woken for it after 10."""
+"""Seconds until a session has reported its writes: an idle one is woken for it after 10."""
 
 REPORTED = Backoff(first=0.1, longest=0.5, deadline=LATE)
 
@@ -52,7 +52,7 @@ def schema_digest(connection: Connection) -> str:
 
 
 def record_baseline(connection: Connection, act: FencedAct) -> None:
-    """Write the counters into the memory."""
+    """Writes the counters into the state comment."""
     with connection.transaction():
         memory = comment_store.admitted(connection, act)
         new = replace(memory, baseline=_counters(connection), at=comment_store.now(connection))
@@ -60,23 +60,23 @@ def record_baseline(connection: Connection, act: FencedAct) -> None:
 
 
 def changes(connection: Connection) -> Changes:
-    """The counters now against those of the memory; one that was copied along says nothing."""
+    """Compares the counters with those of the state comment; a copied comment does not count."""
     memory = comment_store.own(connection)
     found = compare(memory.baseline if memory else None, _counters(connection))
-    # A database that had any would not have been released: they were made since, and are not
-    # counted anywhere.
+    # A database with large objects would not have been released: they were created since, and
+    # no counter counts them.
     return replace(found, unknown=True) if roles.large_objects(connection) else found
 
 
 def final_changes(connection: Connection) -> Changes:
-    """The same once nothing is written any more, and every session has counted what it wrote.
+    """The same once no write happens any more, and every session has reported its writes.
 
-    A pooled session that stays connected does so seconds later: its last writes would be nothing.
-    What is known to be lost already need not be waited for.
+    A pooled session that stays connected reports seconds later: until then its last writes are not
+    counted. If a loss is known already, there is no need to wait.
     """
     asked = {"shut": comment_store.now(connection), "late": LATE}
     for _ in looks(REPORTED):
-        # In this order: who had not yet reported when it was asked is counted in the next look.
+        # In this order: a session that had not reported when asked is counted in the next round.
         row = connection.execute(activity.UNREPORTED, asked).fetchone()
         found = changes(connection)
         if found.any or not (row and row[0]):
@@ -99,12 +99,12 @@ def compare(before: Baseline | None, after: Baseline) -> Changes:
     files = {name: file for name, (_, file) in after.tables.items()}
     rewritten = any(files.get(name) != file for name, (_, file) in before.tables.items())
     odd = rewritten or any(n < 0 for n in grown.values())
-    # A number that was given out may stand in a letter, though no row has it.
+    # A number that was issued may have been used outside the database, though no row has it.
     return Changes(tables=rows, unknown=odd or (not rows and _given_out(before, after)))
 
 
 def _given_out(before: Baseline, after: Baseline) -> bool:
-    """Whether a sequence has moved. One that an older version did not note says nothing."""
+    """Whether a sequence has moved. One that an older version did not record is ignored."""
     return any(
         name in before.tables and before.tables[name] != now
         for name, now in after.tables.items()

@@ -1,7 +1,7 @@
-"""Making a copy like its source where a dump does not carry it.
+"""Gives a copy the properties of its source that a dump does not carry.
 
 A dump restored without `-C` (which would copy the comment, and with it the claim to be the source)
-leaves out what belongs to the database itself: encoding and locale, its settings, its privileges.
+lacks what belongs to the database itself: encoding and locale, its settings, its privileges.
 And the dump is taken while the source is shut, so the privileges to write are missing from it.
 """
 
@@ -40,7 +40,7 @@ _LISTS = frozenset(
 
 
 def clause(connection: Connection, source: str) -> Composable:
-    """What follows CREATE DATABASE … OWNER … to give the copy its source's encoding and locale."""
+    """The rest of CREATE DATABASE … OWNER … that gives the copy its source's encoding, locale."""
     row = connection.execute(_LOCALE, [source]).fetchone()
     if row is None:
         raise DatabaseError(f"there is no database {source} to copy")
@@ -56,7 +56,7 @@ def clause(connection: Connection, source: str) -> Composable:
 
 
 def open_like(copy: Connection, source: Connection) -> None:
-    """Settings, the database's own privileges, and every privilege to write, as when open."""
+    """Copies settings, the database's own privileges, and all privileges to write when open."""
     with copy.transaction():
         _settings(copy, source)
         _database_acl(copy, source)
@@ -71,7 +71,7 @@ def open_like(copy: Connection, source: Connection) -> None:
 
 
 def _open_grants(source: Connection) -> frozenset[Grant]:
-    """What is in force and what a freeze has taken: right whether the source is shut or not."""
+    """The privileges in force and those that a freeze revoked: correct for a shut source too."""
     memory = comment_store.own(source)
     saved = memory.acls if memory else frozenset()
     return normal(privileges.in_force(source) | privileges.possible(source, saved))
@@ -83,7 +83,7 @@ def _settings(copy: Connection, source: Connection) -> None:
         of = SQL("DATABASE {}").format(name)
         if role:
             of = SQL("ROLE {} IN DATABASE {}").format(Identifier(role), name)
-        # A list is stored quoted as it is to be read; quoting it again would make it one item.
+        # A list is stored with its quotes; quoting it again would make it one item.
         text = SQL(value) if setting in _LISTS else Literal(value)
         change = SQL("ALTER {} SET {} TO {}").format(of, Identifier(*setting.split(".")), text)
         try:

@@ -1,7 +1,7 @@
-"""A database and its memory: made so that neither is ever without the other under its own name.
+"""Creates a database with its state comment: neither exists alone under its own name.
 
-Between CREATE DATABASE and COMMENT there is no transaction. So it is made under another name, gets
-its memory, and then its own name: what bears a deploy's name and no memory was made by others.
+Between CREATE DATABASE and COMMENT there is no transaction. So it is created under another name,
+gets its comment, then its own name: a database with a deploy's name but no comment is not ours.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from reconciler.errors import DatabaseError, Refused
 
 
 def create(connection: Connection, name: str, owner: Composable, memory: Memory) -> None:
-    """Make the database; `owner` is what follows OWNER. Raises DatabaseError if it is there."""
+    """Creates the database; `owner` is what follows OWNER. Raises DatabaseError if it exists."""
     if connection.execute(catalog.OID, [name]).fetchone():
         raise DatabaseError(f"cannot create database {name}: it already exists")
     making = m.making_name(name)
@@ -31,9 +31,9 @@ def create(connection: Connection, name: str, owner: Composable, memory: Memory)
 
 
 def remember(connection: Connection, seen: DatabaseInfo, memory: Memory) -> None:
-    """Write a memory anew, unless somebody has changed it since it was seen. Raises Refused."""
+    """Writes a new state comment, unless it changed since it was seen. Raises Refused."""
     with connection.transaction():
-        # Acts lock by the address that the ledger was born with.
+        # Acts lock by the first address of the ledger.
         for one in dict.fromkeys((memory.birthplace, memory.ledger)):
             comment_store.lock(connection, one)
         now = comment_store.itself(connection)

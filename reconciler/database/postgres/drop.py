@@ -1,8 +1,8 @@
-"""Dropping a database: only one that is proved to be ours, never under the sessions of others.
+"""Drops a database: only one that is proved to be ours, never under the sessions of others.
 
-DROP DATABASE runs in no transaction. So what is dropped is looked at just before, in the same
-session, and whether it went just after. Without FORCE the server itself refuses while anybody is
-connected, so that nobody is thrown out who came in between.
+DROP DATABASE runs in no transaction. So the database is checked just before, in the same
+session, and its absence just after. Without FORCE the server itself refuses while anybody is
+connected, so that no session that began in between is ended.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Inside = Callable[[], AbstractContextManager[Connection]]
 """A session with the database that is to be dropped."""
 
 PATIENCE = Backoff(first=0.1, longest=1.0, deadline=15.0)
-"""A connection pool comes back when it is thrown out; each DROP waits 5 s by itself, too."""
+"""A connection pool reconnects after its sessions are ended; each DROP also waits 5 s."""
 
 
 def drop(
@@ -54,7 +54,7 @@ def drop(
 
 
 def _refuse_template(connection: Connection, name: str) -> None:
-    """A template is in no list of ours: people have made it one, and it is not gone."""
+    """Our lists skip templates: people made the database a template, so it is not gone."""
     row = connection.execute(catalog.EXISTS, [name]).fetchone()
     if row and row[0]:
         raise Refused(
@@ -64,7 +64,7 @@ def _refuse_template(connection: Connection, name: str) -> None:
 
 
 def _refuse_slots(connection: Connection, name: str) -> None:
-    """A reader that pauses is no session, and its place in the stream would be lost."""
+    """A paused replication reader has no session, and its place in the stream would be lost."""
     slots = [str(slot) for (slot,) in connection.execute(activity.SLOTS, [name]).fetchall()]
     if slots:
         raise Refused(

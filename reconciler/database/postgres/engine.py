@@ -1,7 +1,7 @@
-"""PostgreSQL as a server of databases: lists, makes, freezes, thaws, counts and drops them.
+"""PostgreSQL as a server of databases: lists, creates, freezes, thaws, counts and drops them.
 
 The admin is not a superuser (as on RDS): it has CREATEDB and is a member of the application's
-role. SQL acts from here, directly or through a tunnel that the caller holds open.
+role. SQL runs from this process, directly or through a tunnel that the caller keeps open.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ from reconciler.database.state_comment import Memory
 from reconciler.model.fencing import FencedAct
 
 Connect = Callable[[str], Connection]
-"""A session in autocommit mode with the database of that name; '' for the server's own matters."""
+"""A session in autocommit mode with the database of that name; '' for the server as a whole."""
 
 
 class PostgresServer:
-    """Implements `reconciler.database.port.DatabaseServer`. One short session an act."""
+    """Implements `reconciler.database.port.DatabaseServer`. One short session per act."""
 
     def __init__(self, connect: Connect) -> None:
         self._connect = connect
 
     @classmethod
     def from_url(cls, admin_url: str, via: tuple[str, int] | None = None) -> PostgresServer:
-        """The server of `admin_url`; with `via`, through what `Shell.forward` gave.
+        """The server of `admin_url`; with `via`, through the address that `Shell.forward` returned.
 
         Raises ConfigError.
         """

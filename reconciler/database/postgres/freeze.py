@@ -1,15 +1,15 @@
-"""Shut and thaw: one transaction each.
+"""Shuts and thaws a database: one transaction each.
 
 Shut means that no write of the service's roles can commit. A read-only default would be advisory:
-drivers and BEGIN READ WRITE walk through it. So the privileges themselves are taken, the owner's
-included, while SHARE locks hold every table: whoever was writing has ended, whoever waits to
-write is checked again when the wait is over, and is refused. Open sessions go on reading.
+drivers and BEGIN READ WRITE override it. So the privileges themselves are revoked, the owner's
+included, while SHARE locks hold every table: open writers have ended, and a session that waits to
+write is checked again after the wait, and is refused. Open sessions continue to read.
 
-What a freeze does not stop: what an owner may always do (DDL, giving itself a privilege back,
+What a freeze does not stop: what an owner may always do (DDL, granting itself a privilege again,
 TRUNCATE by way of DROP, REFRESH MATERIALIZED VIEW, ALTER SEQUENCE … RESTART), code that runs as a
-superuser (SECURITY DEFINER functions, views and subscriptions that one owns) and large objects,
-which every role may make. `schema_digest` shows the first and a new large object until the commit;
-what writes into one that was there does not show, so a database that has any is refused before.
+superuser (SECURITY DEFINER functions, a superuser's views and subscriptions) and large objects,
+which every role may create. `schema_digest` shows the first and a new large object until commit;
+writes into an existing one do not show, so a database that has any is refused before.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ FIRST_PATIENCE = 0.8
 """Seconds of the first wait for open writers; each further one is twice as long.
 
 Below PostgreSQL's deadlock_timeout (1 s), so that live is not disturbed: a writer that queues
-behind us is let go before the server looks for a deadlock and kills it for our sake. Only a
-freeze that has to wait long for somebody's open transaction takes that risk.
+behind our lock is released before the server looks for a deadlock and kills it in our favour.
+Only a freeze that has to wait long for an open transaction takes that risk.
 """
 
 BRIEF = 10.0
@@ -64,7 +64,7 @@ def shut(connection: Connection, act: FencedAct, app_roles: Sequence[str], max_w
 
 
 def thaw(connection: Connection, act: FencedAct) -> Thawed:
-    """Give back what the freeze took; a table or role that is gone by now is passed over."""
+    """Grants again what the freeze revoked; a table or role that no longer exists is skipped."""
     with connection.transaction():
         _limit(connection, BRIEF)
         memory = comment_store.admitted(connection, act)
@@ -80,7 +80,7 @@ def thaw(connection: Connection, act: FencedAct) -> Thawed:
 
 
 def is_shut(connection: Connection) -> bool:
-    """Whether its own memory says so and nobody may write: both, looked at now."""
+    """Whether its own state comment says so and nobody may write: both are checked now."""
     memory = comment_store.own(connection)
     shut = memory is not None and memory.state is State.SHUT
     return shut and not privileges.in_force(connection)
@@ -111,7 +111,7 @@ def _limit(connection: Connection, seconds: float) -> None:
 
 
 def _lock_writers(connection: Connection) -> frozenset[Grant]:
-    """SHARE-lock every table that somebody may write; returns the privileges to take.
+    """SHARE-lock every table that somebody may write; returns the privileges to revoke.
 
     A table that nobody may write needs no lock (and could not be locked: LOCK itself asks for a
     privilege to write). The list is read again under the locks, until nothing new has appeared.
@@ -122,7 +122,7 @@ def _lock_writers(connection: Connection) -> frozenset[Grant]:
         wanted = _writable(connection, writers) - locked
         if not wanted:
             return writers
-        # In the order of names, so that two who lock cannot wait for each other.
+        # In the order of names, so that two sessions that lock cannot wait for each other.
         names = SQL(", ").join(Identifier(*path) for path in sorted(wanted))
         connection.execute(SQL("LOCK TABLE {} IN SHARE MODE").format(names))
         locked |= wanted

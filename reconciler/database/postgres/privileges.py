@@ -1,4 +1,4 @@
-"""GRANT and REVOKE of sets of privileges, and the reading of what is in force."""
+"""Grants and revokes sets of privileges, and reads those in force."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CHUNK = 500
 
 
 def in_force(connection: Connection) -> frozenset[Grant]:
-    """Every privilege to write in the connection's database, superusers' left out."""
+    """Every privilege to write in the connection's database, except those of superusers."""
     rows = connection.execute(catalog.WRITERS).fetchall()
     return normal(
         Grant(On(kind), tuple(path), to, may, grantable) for kind, path, to, may, grantable in rows
@@ -23,10 +23,10 @@ def in_force(connection: Connection) -> frozenset[Grant]:
 
 
 def revoke(connection: Connection, grants: Iterable[Grant]) -> None:
-    """Take these away, and with CASCADE what their holders passed on.
+    """Revokes these, and with CASCADE what their holders passed on.
 
-    An admin who is not a member of an object's owner gets a mere warning from PostgreSQL: whoever
-    calls this looks afterwards at what is in force.
+    If the admin is not a member of an object's owner, PostgreSQL only warns: the caller checks
+    afterwards what is in force.
     """
     for one in grouped(grants):
         for may, target in _clauses(connection, one):
@@ -35,7 +35,7 @@ def revoke(connection: Connection, grants: Iterable[Grant]) -> None:
 
 
 def grant(connection: Connection, grants: Iterable[Grant]) -> None:
-    """Give these; harmless where they are in force already."""
+    """Grants these; harmless if they are in force already."""
     for one in grouped(grants):
         option = SQL(" WITH GRANT OPTION" if one.grantable else "")
         for may, target in _clauses(connection, one):

@@ -1,4 +1,4 @@
-"""Looks at roles and large objects of a database, before a release makes anything."""
+"""Examines roles and large objects of a database, before a release creates anything."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reconciler.database.postgres import catalog
 
 
 def examine(connection: Connection, roles: Sequence[str]) -> Findings:
-    """`roles` is the application's role, then whom the application logs in as."""
+    """`roles` is the application's role, then the role that the application logs in as."""
     missing = connection.execute(catalog.MISSING_ROLES, [list(roles)]).fetchall()
     members = connection.execute(catalog.MEMBERS, [roles[0]]).fetchall()
     return Findings(
@@ -36,7 +36,7 @@ def unbound(connection: Connection, roles: Sequence[str]) -> dict[str, str]:
 
 
 def large_objects(connection: Connection) -> int:
-    """How many there are; who may read them makes no difference."""
+    """How many there are, whatever the privileges to read them."""
     row = connection.execute(catalog.LARGE_OBJECTS).fetchone()
     return int(row[0]) if row else 0
 

@@ -1,7 +1,7 @@
 """SSH to a machine with a pinned host key.
 
-Only `reconciler.machine.ssh.client` knows paramiko, and it is imported on first use: `--help` and
-every pure path stay instant.
+Only `reconciler.machine.ssh.client` uses paramiko, and it is imported on first use: `--help` and
+every pure path stay fast.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def connect(
 ) -> RemoteShell:
     """A session on `target`, which must prove that it holds `host_key`.
 
-    Tries again until `timing.deadline` seconds have gone by, but only for what booting explains
+    Retries until `timing.deadline` seconds have passed, but only for failures that booting explains
     (no route, refused, closed). `via` is a session on a bastion to go through.
     Raises CannotConnect with its `kind`, ConfigError for a client key that cannot be read.
     """
@@ -38,7 +38,7 @@ def connect(
 def seen_host_key(
     target: SshTarget, timing: Timing | None = None, via: RemoteShell | None = None
 ) -> PublicHostKey:
-    """The ed25519 host key that `target` shows, *unproved*: for a person to compare (`adopt`).
+    """The ed25519 host key that `target` presents, *unproved*: for a person to compare (`adopt`).
 
     Raises CannotConnect.
     """

@@ -1,8 +1,8 @@
-"""SSH by paramiko: the one module that knows it.
+"""SSH by paramiko: the only module that uses it.
 
-Nothing is read from known_hosts and nothing is learned: exactly one ed25519 key is accepted.
-The socket has TCP_NODELAY (commands are 8 times faster: no delayed ACK) and, where the system
-knows it, TCP_USER_TIMEOUT, so that a dead peer is noticed within a minute.
+known_hosts is neither read nor written: exactly one ed25519 key is accepted.
+The socket has TCP_NODELAY (commands are 8 times faster: no delayed ACK) and, if the system
+supports it, TCP_USER_TIMEOUT, so that a dead peer is detected within a minute.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ WINDOW = 8 << 20
 ATTEMPT_SECONDS = 10.0
 SFTP_STALL = 60.0
 BOOTING = frozenset({"no-route", "refused", "closed"})
-"""Kinds of failure that a machine still booting explains: worth another attempt."""
+"""Kinds of failure that a booting machine explains: worth another attempt."""
 
 _MANY_KEYS = 5  # OpenSSH hangs up after six refused keys (MaxAuthTries)
 _LOST = (paramiko.SSHException, EOFError, TimeoutError, ConnectionError)
 _KEY_CLASSES = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
 
 # paramiko logs a traceback for every lost connection, hundreds while a machine boots. Our errors
-# carry the cause. Without a handler of its own Python would print them to stderr all the same.
+# carry the cause. Without a handler of its own, Python would still print them to stderr.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 logging.getLogger("paramiko").propagate = False
 
@@ -80,7 +80,7 @@ def seen_host_key(target: SshTarget, timing: Timing, via: RemoteShell | None) ->
 
 
 def _patiently(timing: Timing, attempt: Callable[[float], T]) -> T:
-    """Try again while booting explains the failure; the last error says how it failed."""
+    """Retries while booting explains the failure; the last error says how it failed."""
     end = timing.now() + timing.deadline
     while True:
         left = end - timing.now()
@@ -96,13 +96,13 @@ def _patiently(timing: Timing, attempt: Callable[[float], T]) -> T:
 
 
 def _handshake(target: SshTarget, seconds: float, via: RemoteShell | None) -> paramiko.Transport:
-    """An encrypted session with whoever answers; its host key is not yet checked."""
+    """An encrypted session with the server that answers; its host key is not yet checked."""
     with _dialling(target):
         sock = via.channel_to(target) if via else _dial(target, seconds)
     transport = paramiko.Transport(sock, default_window_size=WINDOW)
     transport.daemon = True
     transport.banner_timeout = transport.auth_timeout = seconds
-    # The other kinds of key could not be pinned, so they are not asked for.
+    # Other kinds of key could not be pinned, so they are not requested.
     transport.get_security_options().key_types = ["ssh-ed25519"]
     try:
         transport.start_client(timeout=seconds)
@@ -130,7 +130,7 @@ def _dial(target: SshTarget, seconds: float) -> socket.socket:
 
 @contextlib.contextmanager
 def _dialling(target: SshTarget) -> Iterator[None]:
-    """Foreign errors of making a connection → CannotConnect of the fitting kind."""
+    """Converts foreign errors of connecting to CannotConnect of the matching kind."""
     try:
         yield
     except CannotConnect:
@@ -167,7 +167,7 @@ def _check_host_key(
 
 
 def _log_in(target: SshTarget, transport: paramiko.Transport, client: ClientKey) -> None:
-    """Offer our keys in turn until one is taken."""
+    """Offers our keys in turn until one is accepted."""
     agent = None if client.private else paramiko.Agent()
     try:
         keys: list[paramiko.PKey] = [_load(client)] if agent is None else list(agent.get_keys())
@@ -184,7 +184,7 @@ def _taken(target: SshTarget, transport: paramiko.Transport, key: paramiko.PKey,
     try:
         return not transport.auth_publickey(target.user, key)
     except paramiko.AuthenticationException as error:
-        # A machine still booting hangs up after a good key (pam_nologin): that is no refusal.
+        # A booting machine disconnects after a good key (pam_nologin): that is no refusal.
         transport.join(0.3)
         if not transport.is_active() and keys < _MANY_KEYS:
             raise _closed(target, "while logging in") from error

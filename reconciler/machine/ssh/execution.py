@@ -1,7 +1,7 @@
-"""One command on an open channel: drained, timed, judged.
+"""Runs one command on an open channel: reads its output, limits its time, checks its status.
 
-Both streams are read in one loop, for a server stops when either window is full (paramiko #448:
-reading the exit status or one stream first waits for ever beyond 2 MiB).
+Both streams are read in one loop, because a server stops when either window is full (paramiko #448:
+reading the exit status or one stream first hangs for ever beyond 2 MiB).
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ class Channel(Protocol):
 def wire_script(command: Command) -> str:
     """The command line that goes over the wire.
 
-    `timeout` ends the command on the machine too, even when we are gone: closing a channel does
-    not kill anything under OpenSSH. `exit $?` keeps the login shell as the parent, so that a
-    death by signal comes back as 128 + its number (paramiko cannot read the signal's own message).
+    `timeout` ends the command on the machine even if our process is gone: under OpenSSH, closing
+    a channel kills nothing. `exit $?` keeps the login shell as the parent, so that a death by
+    signal is returned as 128 + its number (paramiko cannot read the signal's own message).
     """
     limit = math.ceil(command.timeout) + _REMOTE_GRACE
     sudo = "sudo -n " if command.sudo else ""
@@ -60,9 +60,9 @@ def execute(
     host: str,
     on_output: Callable[[bytes], None] | None,
 ) -> CommandResult:
-    """Feed stdin, drain to the end, judge the status.
+    """Sends stdin, reads to the end, checks the status.
 
-    Raises CommandFailed, CommandTimedOut; EOFError when the session died under it.
+    Raises CommandFailed, CommandTimedOut; EOFError if the session died meanwhile.
     """
     running = _Running(channel, command, on_output)
     if not running.drain():
@@ -91,7 +91,7 @@ def _ending(status: int) -> str:
 
 
 class _Running:
-    """A command under way: its outputs so far and what is left of its input and its time."""
+    """A running command: its outputs so far, its remaining input and time."""
 
     def __init__(
         self, channel: Channel, command: Command, on_output: Callable[[bytes], None] | None
@@ -105,24 +105,24 @@ class _Running:
         self.shown = Tail()
 
     def drain(self) -> bool:
-        """Until both streams have ended and the status is there; False when time is up first."""
+        """Reads until both streams ended and the status arrived; False if time is up first."""
         if not self._input:
             self._channel.shutdown_write()
         poll = select.poll()
         poll.register(self._channel.fileno(), select.POLLIN)
         while (left := self._end - time.monotonic()) > 0:
-            # Asked before reading: what arrived before the end is then surely read.
+            # Checked before reading: what arrived before the end is then certainly read.
             ended = self._channel.eof_received or self._channel.closed
             if self._read() or self._write():
                 continue
             if ended:
                 return self._channel.status_event.wait(left)
-            # The window's opening is not signalled by the descriptor, only output is.
+            # poll signals output only, not that the send window has opened.
             poll.poll(min(left, 0.02 if self._input else 1.0) * 1000)
         return False
 
     def why_late(self) -> str:
-        """A reason for the time-out that we can see."""
+        """A visible reason for the time-out, or ''."""
         if self._channel.status_event.is_set():
             return "; it had ended, but something it started keeps its output open"
         return ""
@@ -150,6 +150,6 @@ class _Running:
             self._input = self._input[sent:]
             if not self._input:
                 self._channel.shutdown_write()
-        except OSError:  # it closed its stdin or ended: its status says what that means
+        except OSError:  # the command closed its stdin or ended: its status says what that means
             self._input = memoryview(b"")
         return True

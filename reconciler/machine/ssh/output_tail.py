@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 KEEP = 1 << 20
-"""Bytes of each stream that a Result carries."""
+"""Bytes of each stream that a CommandResult carries."""
 
 SHOWN_LINES = 40
 
@@ -16,7 +16,7 @@ class Tail:
         self._kept = bytearray()
 
     def add(self, data: bytes) -> None:
-        """Append, dropping what is too old. Amortised O(len(data))."""
+        """Appends data and drops the oldest bytes. Amortised O(len(data))."""
         self._kept += data
         if len(self._kept) > 2 * self._limit:
             del self._kept[: -self._limit]

@@ -1,6 +1,6 @@
-"""A loopback port here that leads to a port as a machine sees it.
+"""A loopback port here that forwards to a port as a machine sees it.
 
-Knows sockets and threads, not SSH: the session gives a function that opens a channel.
+Uses sockets and threads, not SSH: the session provides a function that opens a channel.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def listening(open_channel: Callable[[], Pipe]) -> Iterator[tuple[str, int]]:
         try:
             yield "127.0.0.1", server.getsockname()[1]
         finally:
-            # shutdown, not close alone: only that wakes a blocked accept.
+            # shutdown, not close alone: close does not wake a blocked accept.
             with contextlib.suppress(OSError):
                 server.shutdown(socket.SHUT_RDWR)
             server.close()
@@ -91,7 +91,7 @@ def _accept(server: socket.socket, links: _Links) -> None:
 
 
 def _pump(source: Pipe, sink: Pipe) -> None:
-    """Copy until the end of the source, then say so to the sink: half-open links stay usable."""
+    """Copies to the end of the source, then shuts the sink down: half-open links stay usable."""
     with contextlib.suppress(OSError, EOFError):
         while data := source.recv(_CHUNK):
             sink.sendall(data)

@@ -21,7 +21,7 @@ class SshTarget:
 
 @dataclass(frozen=True)
 class ClientKey:
-    """How we prove who we are: the keys of the agent, or one private key.
+    """How we authenticate: with the keys of the agent, or with one private key.
 
     `private` is the key's text (OpenSSH or PEM), already resolved from its reference; empty means
     the agent. `origin` is the reference, for messages: never the key.
