@@ -17,7 +17,7 @@ from reconciler.gc.verdict import Root, Verdict
 from reconciler.model import tags as t
 from reconciler.model.ledger import Lease, Live
 from reconciler.model.resource import Gap
-from reconciler.plan import record_drift as moved_record
+from reconciler.plan import record_drift
 from reconciler.plan.service_plan import ServicePlan
 from reconciler.util.duration import format_duration
 
@@ -78,7 +78,7 @@ def moved(service_plan: ServicePlan) -> Refused:
     """Somebody changed the A record: people win (rule 11)."""
     return Refused(
         f"{service_plan.service}: {service_plan.notes[0]}",
-        cure=moved_record.cure(service_plan.root),
+        cure=record_drift.cure(service_plan.root),
     )
 
 

@@ -20,7 +20,7 @@ from reconciler.model.outcome import UNPROVED, Outcome, OutcomeStatus
 from reconciler.model.resource import DATABASE, Inventory, Resource
 from reconciler.plan.deletion_order import wave
 from reconciler.ports.service import ManagedService, OnOutcome
-from reconciler.sweep import absence as gone
+from reconciler.sweep import absence
 from reconciler.sweep.database_listing import list_databases
 from reconciler.sweep.name_listing import witnessed_now
 from reconciler.sweep.snapshot import NEVER, alive, read_root
@@ -43,7 +43,7 @@ class Collector:
         self._on_outcome = on_outcome
         # An instance takes its time to shut down before its volumes can go.
         self._pace = pace or Backoff(first=0.1, longest=5.0, deadline=managed.delete_limit)
-        self._gone = gone.AbsenceTracker(NEVER)
+        self._gone = absence.AbsenceTracker(NEVER)
         self._seen: tuple[Resource, ...] = ()
         """The plan's resources as last read; they are also needed to prove births."""
         self._was: tuple[str, ...] = ()
@@ -175,7 +175,7 @@ class Collector:
         for elapsed in looks(self._pace) if left else ():
             seen = self._managed.heap.describe(left)
             left = self._gone.update(left, seen, time.monotonic())
-            if not left or (elapsed > gone.AGREED and not self._gone.is_under_way(left, seen)):
+            if not left or (elapsed > absence.AGREED and not self._gone.is_under_way(left, seen)):
                 break
 
     def _drop(self, resource: Resource) -> Outcome:

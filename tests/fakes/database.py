@@ -13,7 +13,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from reconciler.database import identity as whose
+from reconciler.database import identity
 from reconciler.database import state_comment as m
 from reconciler.database.findings import Findings
 from reconciler.database.grants import Grant, On, normal
@@ -134,13 +134,13 @@ class FakeServer:
         self._may_fail("drop")
         if name not in self.held:
             return
-        claim = whose.proved(name, self._infos(), act)
+        claim = identity.proved(name, self._infos(), act)
         database, ours = self.held[name], () if claim.making else (*ours, SUPERUSER)
         others = [role for role in database.sessions if role not in ours]
         if others:
-            raise Refused(whose.in_use(name, others))
+            raise Refused(identity.in_use(name, others))
         if claim.making and database.rows:
-            raise Refused(whose.not_empty(name))
+            raise Refused(identity.not_empty(name))
         del self.held[name]
 
     def shut(self, name: str, act: FencedAct, app_roles: Sequence[str], max_wait: float) -> Shut:
@@ -249,7 +249,7 @@ class FakeServer:
         return self.held[name]
 
     def _admitted(self, name: str, act: FencedAct) -> tuple[FakeDatabase, Memory]:
-        return self._at(name), whose.judged(self._infos(), name, act, _TIME)
+        return self._at(name), identity.judged(self._infos(), name, act, _TIME)
 
     def _infos(self) -> tuple[DatabaseInfo, ...]:
         return tuple(_info(name, one) for name, one in sorted(self.held.items()))

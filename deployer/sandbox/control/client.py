@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from deployer.sandbox.control import environment as env
-from deployer.sandbox.control import processes
-from deployer.sandbox.control import server as door
+from deployer.sandbox.control import processes, server
 from deployer.sandbox.control.options import Options
 from deployer.sandbox.control.state import MARK, Places, State, load, resolve
 from reconciler.errors import Refused, ToolError
@@ -112,7 +111,7 @@ class Sandbox:
     def ask(self, path: str, **query: str) -> Any:
         """Send a request to the daemon's control server."""
         state = self.state()
-        return door.knock(state.door, state.token, path, **query)
+        return server.knock(state.door, state.token, path, **query)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:

@@ -14,7 +14,7 @@ from datetime import datetime
 from psycopg import Connection
 from psycopg.sql import SQL, Identifier, Literal
 
-from reconciler.database import identity as whose
+from reconciler.database import identity
 from reconciler.database import state_comment as m
 from reconciler.database.port import DatabaseInfo
 from reconciler.database.postgres import catalog
@@ -41,7 +41,7 @@ def admitted(connection: Connection, act: FencedAct) -> Memory:
     StaleAct, and Refused if the comment is not this database's own (rule 15).
     """
     lock(connection, act.first_ledger)
-    return whose.judged(
+    return identity.judged(
         listed(connection, catalog.COMMENTS), connection.info.dbname, act, now(connection)
     )
 

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from psycopg import Connection, errors
 from psycopg.sql import SQL, Identifier
 
-from reconciler.database import identity as whose
+from reconciler.database import identity
 from reconciler.database.postgres import activity, catalog, comment_store
 from reconciler.errors import DatabaseError, Refused
 from reconciler.model.fencing import FencedAct
@@ -36,7 +36,7 @@ def drop(
         if name not in {one.name for one in infos}:
             _refuse_template(connection, name)
             return
-        claim = whose.proved(name, infos, act)
+        claim = identity.proved(name, infos, act)
         _refuse_slots(connection, name)
         _end_sessions(connection, name, () if claim.making else ours)
         if claim.making:
@@ -80,7 +80,7 @@ def _end_sessions(connection: Connection, name: str, ours: Sequence[str]) -> Non
     rows = connection.execute(catalog.SESSIONS, [name]).fetchall()
     others = [f"{role} (pid {pid}, {app})" for pid, role, app in rows if role not in roles]
     if others:
-        raise Refused(whose.in_use(name, others))
+        raise Refused(identity.in_use(name, others))
     try:
         connection.execute(catalog.END_SESSIONS, [name, roles])
     except errors.InsufficientPrivilege as error:
@@ -95,7 +95,7 @@ def _refuse_content(name: str, inside: Inside) -> None:
     with inside() as session:
         row = session.execute(catalog.CONTENT).fetchone()
     if row is None or row[0]:
-        raise Refused(whose.not_empty(name))
+        raise Refused(identity.not_empty(name))
 
 
 def _see_gone(connection: Connection, name: str, oid: int) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from deployer.sandbox.machines.disk import copies as disks
+from deployer.sandbox.machines.disk import copies
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def test_modes_times_and_links_are_kept(disk: Path, tmp_path: Path) -> None:
     (disk / "srv/hard").hardlink_to(file)
     (disk / "srv/soft").symlink_to("/etc/passwd")
     (disk / "srv/deep").chmod(0o550)
-    disks.copy_disk(disk, tmp_path / "copy")
+    copies.copy_disk(disk, tmp_path / "copy")
     copy = tmp_path / "copy/srv/deep/file"
     look = copy.stat()
     assert (stat.S_IMODE(look.st_mode), look.st_mtime_ns) == (0o4640, 2_000_000_002)
@@ -51,7 +51,7 @@ def test_what_belongs_to_a_running_system_stays_behind(
     with socket.socket(socket.AF_UNIX) as door:
         monkeypatch.chdir(disk / "srv")  # a socket's name must be short
         door.bind("socket")
-        disks.copy_disk(disk, tmp_path / "copy")
+        copies.copy_disk(disk, tmp_path / "copy")
     found = {str(p.relative_to(tmp_path / "copy")) for p in (tmp_path / "copy").rglob("*")}
     assert found == {"run", "tmp", "srv", "srv/tmp", "srv/tmp/x", "srv/deep", "srv/deep/file"}
 
@@ -73,7 +73,7 @@ def test_a_copy_of_a_busy_disk_ends(disk: Path, tmp_path: Path) -> None:
     thread.start()
     try:
         for number in range(20):
-            disks.copy_disk(disk, tmp_path / f"copy{number}")
+            copies.copy_disk(disk, tmp_path / f"copy{number}")
             assert (tmp_path / f"copy{number}/srv/deep/file").read_text() == "content"
     finally:
         stop.set()
@@ -83,7 +83,7 @@ def test_a_copy_of_a_busy_disk_ends(disk: Path, tmp_path: Path) -> None:
 def test_a_copy_that_fails_is_not_there(tmp_path: Path) -> None:
     """`target` appears only when it is complete."""
     with pytest.raises(FileNotFoundError):
-        disks.copy_disk(tmp_path / "none", tmp_path / "copy")
+        copies.copy_disk(tmp_path / "none", tmp_path / "copy")
     assert not (tmp_path / "copy").exists()
 
 
@@ -93,7 +93,7 @@ def test_removing_follows_no_link_and_minds_no_mode(disk: Path, tmp_path: Path) 
     (tmp_path / "outside/file").touch()
     (disk / "link").symlink_to(tmp_path / "outside")
     (disk / "srv/deep").chmod(0)
-    disks.remove_tree(disk)
-    disks.remove_tree(disk)
+    copies.remove_tree(disk)
+    copies.remove_tree(disk)
     assert not disk.exists()
     assert (tmp_path / "outside/file").exists()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from deployer.sandbox.machines.fork_server import client as link
+from deployer.sandbox.machines.fork_server import client
 from tests.sandbox.machines.lab import Lab
 
 pytestmark = pytest.mark.timeout(90)
@@ -116,9 +116,9 @@ def test_the_cure_is_the_setting_that_forbids_it(
         file = tmp_path.joinpath(*name.split("."))
         file.parent.mkdir(exist_ok=True)
         file.write_text(f"{value}\n")
-    assert link.cure(tmp_path) == f"sudo sysctl -w {cure}"
+    assert client.cure(tmp_path) == f"sudo sysctl -w {cure}"
 
 
 def test_in_a_container_no_setting_helps(tmp_path: Path) -> None:
     """Where no setting forbids it, what contains us does."""
-    assert "start the container with --security-opt seccomp=unconfined" in link.cure(tmp_path)
+    assert "start the container with --security-opt seccomp=unconfined" in client.cure(tmp_path)

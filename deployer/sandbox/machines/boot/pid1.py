@@ -22,7 +22,7 @@ from deployer.sandbox.machines.boot.sequence import Boot, Identity
 from deployer.sandbox.machines.isolation import chown_filter, linux, namespaces
 from deployer.sandbox.machines.isolation.namespaces import Room
 from deployer.sandbox.machines.messages import Orders
-from deployer.sandbox.machines.process import groups as processes
+from deployer.sandbox.machines.process import groups
 from deployer.sandbox.machines.process.journal import Journal
 from deployer.sandbox.machines.process.spawner import PATH, Children, Start
 from deployer.sandbox.machines.ssh import server as sshd
@@ -151,7 +151,7 @@ class _Machine:
         await self._server.settle(_SETTLE_SECONDS)
         await self._manager.end()
         await self._server.close()
-        processes.signal_all(processes.everyone(), signal.SIGTERM)
+        groups.signal_all(groups.everyone(), signal.SIGTERM)
         self._ended.set_result(code)
 
     def _say(self, line: str) -> None:

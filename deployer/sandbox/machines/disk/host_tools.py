@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from deployer.sandbox.machines.disk import copies as disks
+from deployer.sandbox.machines.disk import copies
 from deployer.sandbox.machines.isolation.namespaces import SHIMS
 
 _SOURCES = Path(__file__).parent / "shims"
@@ -70,7 +70,7 @@ def write_shims(directory: Path) -> dict[str, Path]:
     Written again at each start of a sandbox: the files contain the paths of this Python. `bin`
     holds the shims that also replace the host's program of that name, `tools` the others.
     """
-    disks.remove_tree(directory)
+    copies.remove_tree(directory)
     for name in ("bin", "tools", "lib"):
         (directory / name).mkdir(parents=True)
     for source in _SOURCES.iterdir():

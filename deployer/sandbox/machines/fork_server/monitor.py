@@ -17,7 +17,7 @@ from types import FrameType
 
 from deployer.sandbox.machines import messages
 from deployer.sandbox.machines.boot import pid1
-from deployer.sandbox.machines.disk import copies as disks
+from deployer.sandbox.machines.disk import copies
 from deployer.sandbox.machines.isolation import linux, namespaces
 from deployer.sandbox.machines.isolation.namespaces import Room
 from deployer.sandbox.machines.messages import Orders
@@ -80,7 +80,7 @@ class Monitor:
 
     def _prepare_disk(self) -> None:
         if self.orders.image:
-            disks.copy_disk(Path(self.orders.image), self.orders.disk)
+            copies.copy_disk(Path(self.orders.image), self.orders.disk)
         self.orders.door.mkdir(exist_ok=True)
 
     def _fork(self) -> tuple[int, int]:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from deployer.sandbox.machines import messages
-from deployer.sandbox.machines.disk import copies as disks
+from deployer.sandbox.machines.disk import copies
 from deployer.sandbox.machines.isolation import linux, namespaces
 
 
@@ -82,7 +82,7 @@ class Zygote:
                 self._fork(request["job"], lambda: self._boot(request["orders"]))
             case "copy":
                 source, target = Path(request["source"]), Path(request["target"])
-                self._fork(request["job"], lambda: disks.copy_disk(source, target))
+                self._fork(request["job"], lambda: copies.copy_disk(source, target))
             case "remove":
                 paths = tuple(Path(path) for path in request["paths"])
                 self._fork(request["job"], lambda: _remove(paths))
@@ -122,7 +122,7 @@ def _work(work: Callable[[], None]) -> NoReturn:
 
 def _remove(paths: tuple[Path, ...]) -> None:
     for path in paths:
-        disks.remove_tree(path)
+        copies.remove_tree(path)
 
 
 def main() -> None:

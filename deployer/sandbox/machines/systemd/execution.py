@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from deployer.sandbox.machines.process import groups as processes
-from deployer.sandbox.machines.process import users
+from deployer.sandbox.machines.process import groups, users
 from deployer.sandbox.machines.process.journal import Journal
 from deployer.sandbox.machines.process.spawner import PATH, Children, Start
 from deployer.sandbox.machines.systemd import unit_file
@@ -46,7 +45,7 @@ class Run:
 
     def members(self) -> list[int]:
         """Every live process of this run."""
-        return processes.members(self.main_pid, self.invocation) if self.invocation else []
+        return groups.members(self.main_pid, self.invocation) if self.invocation else []
 
     async def all(self, commands: Sequence[Command], unit: Unit) -> None:
         """Run the commands in order; raises Failed at the first failure that is not ignored."""

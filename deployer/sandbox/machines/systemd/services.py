@@ -9,7 +9,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 
-from deployer.sandbox.machines.process import groups as processes
+from deployer.sandbox.machines.process import groups
 from deployer.sandbox.machines.systemd import conditions
 from deployer.sandbox.machines.systemd.execution import Failed, Run, Tools
 from deployer.sandbox.machines.systemd.unit_file import Unit
@@ -70,7 +70,7 @@ class Service:
         self._stopping = True
         try:
             if self.state.active == "activating":
-                processes.signal_all(self._members(), signal.SIGTERM)
+                groups.signal_all(self._members(), signal.SIGTERM)
             async with self._lock:
                 await self._stop()
         finally:
@@ -96,7 +96,7 @@ class Service:
 
     def signal(self, number: int) -> None:
         """`systemctl kill`."""
-        processes.signal_all(self._members(), number)
+        groups.signal_all(self._members(), number)
 
     # Starting
 
@@ -240,11 +240,11 @@ class Service:
     async def _kill_rest(self, unit: Unit) -> None:
         """Send SIGTERM to every process of this run; after the time-out SIGKILL."""
         number = getattr(signal, unit.kill_signal, signal.SIGTERM)
-        processes.signal_all(self._members(), number)
+        groups.signal_all(self._members(), number)
         deadline = time.monotonic() + unit.timeout_stop_sec
         while left := self._members():
             if time.monotonic() > deadline:
-                processes.signal_all(left, signal.SIGKILL)
+                groups.signal_all(left, signal.SIGKILL)
             await asyncio.sleep(_KILL_POLL)
 
     def _members(self) -> list[int]:

@@ -11,7 +11,7 @@ import pytest
 from psycopg.sql import SQL, Composable
 
 from reconciler.database import state_comment as m
-from reconciler.database.postgres import create as making
+from reconciler.database.postgres import create
 from reconciler.database.postgres import drop as dropping
 from reconciler.database.postgres.engine import PostgresServer
 from reconciler.database.state_comment import Memory
@@ -59,7 +59,7 @@ def test_a_crash_while_it_is_made_leaves_no_name_without_a_memory(
         Dies.connect(cluster.url(), autocommit=True) as session,
         pytest.raises(DatabaseError, match="killed"),
     ):
-        making.create(session, NAME, SQL("app"), MEMORY)
+        create.create(session, NAME, SQL("app"), MEMORY)
     left = m.making_name(NAME)
     assert left in names(server)
     assert NAME not in names(server)
