@@ -125,3 +125,5 @@ def test_what_a_ledger_roots_is_read_from_its_text() -> None:
     born = ("20261123T031502Z-7kq2m", "20261123T021502Z-aaaaa", "20261123T041502Z-bbbbb")
     assert rooted(LEDGER) == {f"shop/{one}" for one in born}
     assert live(LEDGER) == (f"shop/{born[0]}", "10.0.1.17")
+    adopted = LEDGER.replace(" at=10.0.1.17,", " ids=i-0d41aa07 at=10.0.1.17,")
+    assert live(adopted) == live(LEDGER)

@@ -156,6 +156,9 @@ def test_hold_and_release(person: Person) -> None:
     assert "hold        evidence" in person.types(f"reconciler explain {machine}")
     person.types(f"reconciler unhold {machine}")
     assert "hold        none" in person.types(f"reconciler explain {machine}")
+    person.types(f"reconciler hold {machine} evidence")
+    assert "is not held any more" in person.types(f"reconciler release {machine}")
+    assert "hold        none" in person.types(f"reconciler explain {machine}")
     assert "nothing with the id" in person.types("reconciler hold i-0000 x", Exit.USAGE)
 
 
