@@ -6,11 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from deployer import events as e
 from deployer.checks.live_units import gate_of, refuse_not_brought
 from deployer.commands.adopt import adopt
-from deployer.release.context import ReleaseContext, ReleaseOptions
-from deployer.release.steps.guard import guard
 from reconciler.errors import CommandFailed, Refused, ToolError
 from reconciler.machine.activation_gate import GENERATOR, LIST, STATE
 from reconciler.machine.gate_placement import place_open
@@ -18,6 +15,7 @@ from reconciler.machine.unit_control import Act, obey
 from reconciler.model import tags as t
 from tests.fakes.scene import Scene
 from tests.fakes.service_access import ToldMachine
+from tests.support.guarded import guarded
 from tests.support.shop_world import ALL, DEAD, GATE, LIVE, OLD
 from tests.unit.deployer.commands.test_adopt import ADDRESS, KEY, MACHINE
 
@@ -34,20 +32,6 @@ def scene(tmp_path: Path) -> Scene:
 def live_of(scene: Scene) -> ToldMachine:
     """The machine of the live deploy."""
     return scene.reach.machine("i-17", "10.0.1.17")
-
-
-def guarded(scene: Scene, *despite: str, **configured: object) -> list[str]:
-    """What the guard of a release warns of."""
-    said: list[str] = []
-
-    def told(event: e.Event) -> None:
-        if isinstance(event, e.Warned):
-            said.append(event.text)
-
-    guard(
-        ReleaseContext(scene.ports(**configured), ReleaseOptions(despite=frozenset(despite)), told)
-    )
-    return said
 
 
 def link(machine: ToldMachine, unit: str, wants: str) -> None:

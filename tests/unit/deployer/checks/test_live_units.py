@@ -6,15 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from deployer import events as e
 from deployer.commands import doctor
 from deployer.commands.adopt import adopt
 from deployer.output.preview import preview_json, preview_lines
-from deployer.release.context import ReleaseContext, ReleaseOptions
 from deployer.release.preview import preview
-from deployer.release.steps.guard import guard
 from reconciler.errors import CannotConnect, NotTried, Refused
 from tests.fakes.scene import Scene
+from tests.support.guarded import guarded
 from tests.unit.deployer.commands.test_adopt import ADDRESS, KEY, MACHINE, yes
 
 TYPO = {"units": ["shop"], "jobs": ["big-tik"], "env_file": "/etc/shop/env"}
@@ -27,20 +25,6 @@ def typo(scene: Scene) -> Scene:
     live.flag("big-tik.service", "LoadState", "not-found")
     live.write("/units/files", "shop.service enabled\nbig-tick.service enabled\n")
     return scene
-
-
-def guarded(scene: Scene, *despite: str, **configured: object) -> list[str]:
-    """What the guard warns of."""
-    said: list[str] = []
-
-    def told(event: e.Event) -> None:
-        if isinstance(event, e.Warned):
-            said.append(event.text)
-
-    guard(
-        ReleaseContext(scene.ports(**configured), ReleaseOptions(despite=frozenset(despite)), told)
-    )
-    return said
 
 
 def test_a_mistyped_job_is_refused_by_the_guard(typo: Scene) -> None:
