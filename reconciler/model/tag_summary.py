@@ -48,7 +48,11 @@ class TagSummary:
 
 
 def grouped(rows: Iterable[Row]) -> Groups:
-    """Groups the rows of a whole index, in any order; skips resources without `deploy-id`."""
+    """Groups the rows of a whole index, in any order; skips resources without `deploy-id`.
+
+    By id alone, which is unique over all kinds: EC2's begin with the kind, RDS's with `db:` or
+    `snapshot:` (`rds_api.end_of`).
+    """
     heads: dict[str, tuple[str, str]] = {}
     labels: dict[str, str] = {}
     units: dict[str, str] = {}

@@ -7,10 +7,11 @@ import contextlib
 import io
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import paramiko
+import psutil
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -19,6 +20,13 @@ from deployer.sandbox.machines import Machines
 
 BASE = "ami-base"
 _SECONDS = 20.0
+
+
+def descendants() -> Iterator[tuple[psutil.Process, list[str]]]:
+    """The processes below this one with their command lines, without those that have just ended."""
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            yield process, process.cmdline()
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

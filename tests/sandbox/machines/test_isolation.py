@@ -13,7 +13,7 @@ import pytest
 
 from deployer.sandbox import machines as package
 from deployer.sandbox.machines.isolation import linux
-from tests.sandbox.machines.lab import Client, Lab, wait_for
+from tests.sandbox.machines.lab import Client, Lab, descendants, wait_for
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -243,8 +243,7 @@ def _only(*words: str) -> psutil.Process:
 
 
 def _with(words: tuple[str, ...]) -> list[psutil.Process]:
-    mine = psutil.Process().children(recursive=True)
-    return [process for process in mine if process.cmdline() == list(words)]
+    return [process for process, line in descendants() if line == list(words)]
 
 
 def _lives(process: psutil.Process) -> bool:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import paramiko
-import psutil
 import pytest
 
 from deployer.sandbox.machine_host import BootSpec, MachineHost
 from deployer.sandbox.machines import Machines
 from reconciler.errors import Refused, ToolError
-from tests.sandbox.machines.lab import BASE, Key, Lab, wait_for
+from tests.sandbox.machines.lab import BASE, Key, Lab, descendants, wait_for
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -107,8 +106,7 @@ def test_terminate_removes_processes_and_disk(lab: Lab, machines: Machines) -> N
     lab.connect(machine)("setsid sleep 5544 > /dev/null 2>&1 < /dev/null &")
     machines.terminate(machine)
     machines.terminate(machine)
-    mine = psutil.Process().children(recursive=True)
-    assert not [process for process in mine if "5544" in process.cmdline()]
+    assert not [process for process, words in descendants() if "5544" in words]
     assert not machines.is_up(machine)
     with pytest.raises(Refused, match="no machine"):
         machines.console(machine)
@@ -179,7 +177,7 @@ def test_shutdown_leaves_nothing_behind(directory: Path, lab: Lab) -> None:
     host.shutdown()
     host.shutdown()
     assert str(directory) not in Path("/proc/mounts").read_text()
-    assert not [p for p in psutil.Process().children() if str(directory) in " ".join(p.cmdline())]
+    assert not [one for one, words in descendants() if str(directory) in " ".join(words)]
     assert not host.is_up(spec.instance_id)
     with pytest.raises(ToolError, match="gone"):
         host.start(spec.instance_id)

@@ -8,10 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import paramiko
-import psutil
 import pytest
 
-from tests.sandbox.machines.lab import Client, Key, Lab
+from tests.sandbox.machines.lab import Client, Key, Lab, descendants
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -97,10 +96,8 @@ def test_output_without_end_waits_for_its_reader(client: Client) -> None:
     """100 MB that nobody reads do not pile up in the machine's memory."""
     _, out, _ = client.ssh.exec_command("head -c 100000000 /dev/zero")
     client("true")
-    machines = (
-        p for p in psutil.Process().children(recursive=True) if "fork_server" in str(p.cmdline())
-    )
-    fat = max(p.memory_info().rss for p in machines)
+    machines = [one for one, words in descendants() if "fork_server" in str(words)]
+    fat = max(one.memory_info().rss for one in machines)
     assert fat < 100_000_000
     assert sum(len(chunk) for chunk in iter(lambda: out.read(1 << 20), b"")) == 100_000_000
 

@@ -23,9 +23,9 @@ def test_a_transient_timer_fires_once(client: Client) -> None:
 
 def test_a_stopped_timer_does_not_fire(client: Client) -> None:
     """Another one, armed later, shows that the first one's time is over."""
-    client(f"{_RUN} --unit=never --on-active=200ms /bin/sh -c 'echo never >> /tmp/told'")
+    client(f"{_RUN} --unit=never --on-active=3s /bin/sh -c 'echo never >> /tmp/told'")
     client("sudo systemctl stop never.timer")
-    client(f"{_RUN} --unit=later --on-active=400ms /bin/sh -c 'echo later >> /tmp/told'")
+    client(f"{_RUN} --unit=later --on-active=3s /bin/sh -c 'echo later >> /tmp/told'")
     wait_for(lambda: client.run("cat /tmp/told").out != "")
     assert client("cat /tmp/told") == "later"
 
