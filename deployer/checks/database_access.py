@@ -35,7 +35,7 @@ class Login:
     server: str = ""
 
 
-def refuse_access(ports: Ports, todo: ServicePlan, ledger: Ledger | None) -> tuple[str, ...]:
+def refuse_access(ports: Ports, todo: ServicePlan, ledger: Ledger) -> tuple[str, ...]:
     """Raise ConfigError or Refused if a release would fail on its roles; return notes for the user.
 
     An unreachable live machine does not block: its clone is checked, before the freeze.
@@ -44,7 +44,7 @@ def refuse_access(ports: Ports, todo: ServicePlan, ledger: Ledger | None) -> tup
     server = ports.managed.reach.databases() if config else None
     if config is None or server is None:
         return ()
-    live = ledger.live if ledger else None
+    live = ledger.live
     if live is None:
         refuse_roles(ports, server, "", _logins(ports, config, ""))
         return ()

@@ -14,6 +14,7 @@ from reconciler.model.reading import Reading
 from reconciler.model.resource import DATABASE, INSTANCE, MAKING, Inventory, Resource
 from reconciler.plan.planner import plan
 from reconciler.plan.service_plan import ServicePlan, SweepRequest
+from reconciler.ports.fleet import Fleet
 from reconciler.sweep.name_listing import with_names
 from reconciler.sweep.snapshot import observe
 
@@ -24,7 +25,7 @@ NOT_OURS = frozenset({Reason.FOREIGN, Reason.LOOK_ALIKE})
 class ServiceState:
     """The plan of one service, its inputs, and the reading to swap against.
 
-    `reading` is None where the ledger could not be read; `todo.problem` then gives the reason.
+    `reading` is None where the ledger could not be read; `service_plan.problem` says why.
     """
 
     service_plan: ServicePlan
@@ -32,16 +33,16 @@ class ServiceState:
     reading: Reading | None
 
     @property
-    def ledger(self) -> Ledger | None:
-        """The ledger, or None where there is none."""
-        return self.reading.ledger if self.reading else None
+    def ledger(self) -> Ledger:
+        """The ledger; NO_LEDGER where it could not be read too (`service_plan.problem`)."""
+        return self.service_plan.root.ledger
 
     def known(self) -> tuple[Reading, Ledger]:
         """The reading and ledger of a service that has a ledger. Raises Refused, AccessDenied."""
         service = self.service_plan.service
         if self.reading is None or self.service_plan.problem:
             raise refusals.unknown(self.service_plan.root)
-        if self.reading.ledger is None:
+        if not self.reading.ledger.exists:
             addresses = self.reading.a.addresses if self.reading.a else ()
             if addresses:
                 raise refusals.no_ledger(service, self.reading.address.record, addresses)
@@ -68,7 +69,7 @@ class ServiceState:
 def survey(ports: Ports, ask: SweepRequest | None = None) -> ServiceState:
     """Read the service once."""
     managed = ports.managed
-    world = observe([managed])
+    world = observe(Fleet.of(managed))
     reading = world.readings.get(managed.name)
     ttl = reading.drain_ttl if reading else 60
     asks = {managed.name: ask or SweepRequest(managed.retention, ttl)}

@@ -12,6 +12,7 @@ from reconciler.errors import Refused
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Lease
 from reconciler.plan.service_plan import SweepRequest
+from reconciler.ports.fleet import Fleet
 from reconciler.ports.service import OnOutcome
 from reconciler.sweep.result import SweepResult
 from reconciler.sweep.runner import sweep
@@ -41,7 +42,7 @@ def abort(ports: Ports, lease: Lease, on_outcome: OnOutcome = lambda _: None) ->
     """
     managed = ports.managed
     ask = SweepRequest(managed.retention, only=lease.id, end_lease=lease, operator=True)
-    result = sweep([managed], {managed.name: ask}, on_outcome)
+    result = sweep(Fleet.of(managed, ask), on_outcome)
     live = result.left.services[0].root.ledger.live
     if live is not None and live.id == lease.id:
         raise Refused(

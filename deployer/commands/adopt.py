@@ -88,7 +88,7 @@ def _readable(ports: Ports, seen: ServiceState) -> Reading:
     name = ports.managed.name
     if seen.reading is None or seen.service_plan.problem:
         raise refusals.unknown(seen.service_plan.root)
-    lease = seen.ledger.lease if seen.ledger else None
+    lease = seen.ledger.lease
     if lease is not None:
         raise refusals.held(seen.service_plan, lease)
     if seen.reading.a is None:
@@ -102,7 +102,7 @@ def _readable(ports: Ports, seen: ServiceState) -> Reading:
 def _adoption(ports: Ports, reading: Reading, host_key: str) -> Adoption:
     addresses = reading.a.addresses if reading.a else ()
     machine = _machine_at(ports, addresses)
-    live = reading.ledger.live if reading.ledger else None
+    live = reading.ledger.live
     already = live is not None and live.at == addresses
     deploy = live.id if live and already else new_id(ports.managed.name, reading)
     _refuse_another(machine, deploy)
@@ -197,15 +197,15 @@ def _refuse_units(ports: Ports, wanted: Adoption) -> None:
 def _ledger(ports: Ports, reading: Reading, wanted: Adoption) -> Ledger:
     """The ledger after the adoption; fields that an older version did not write are added."""
     managed, old = ports.managed, reading.ledger
-    if old is None or old.home is None:
+    if old.home is None:
         taken = claimed_by(managed.address, wanted.at, managed.ledgers.neighbours(managed.address))
         if taken is not None:
             raise taken
-    old = settle(old or ledgers.opened(), managed.address)
+    old = settle(old, managed.address)
     ids = (wanted.instance.id,)
     if not wanted.already:
         return ledgers.adopt(old, Live(wanted.deploy, wanted.at, ids), reading.now)
-    whole = reading.ledger is not None and reading.ledger.home == managed.address.home
+    whole = reading.ledger.home == managed.address.home
     if whole and old.instances_of(wanted.deploy) == ids:
         return old
     return ledger_transitions.identify(old, ids)

@@ -15,11 +15,11 @@ from deployer.checks.other_names import refuse_served
 from deployer.checks.service_state import ServiceState, survey
 from deployer.ports import Ports
 from reconciler.errors import Refused
-from reconciler.model import ledger as ledgers
 from reconciler.model import ledger_transitions
 from reconciler.model.ledger import Ledger, Live
 from reconciler.model.ledger_home import settle
 from reconciler.model.reading import Reading
+from reconciler.ports.fleet import Fleet
 from reconciler.ports.service import OnOutcome
 from reconciler.sweep.result import SweepResult
 from reconciler.sweep.runner import sweep
@@ -60,7 +60,7 @@ def retire(
     if not confirm(wanted):
         raise Refused("nothing was closed")
     ports.managed.ledgers.swap(reading, wanted.new)
-    return sweep([ports.managed], {}, on_outcome)
+    return sweep(Fleet.of(ports.managed), on_outcome)
 
 
 def _named(service: str, ledger: Ledger, named: str) -> Live:
@@ -97,7 +97,7 @@ def _retirement(
 ) -> Retirement:
     now = reading.now.replace(microsecond=0)
     until = now + delete_after if delete_after is not None else None
-    old = settle(reading.ledger or ledgers.opened(), ports.managed.address)
+    old = settle(reading.ledger, ports.managed.address)
     return Retirement(
         ports.managed.name, live, ledger_transitions.retire(old, live.id, now, until), until
     )

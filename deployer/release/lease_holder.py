@@ -67,7 +67,7 @@ class LeaseHolder:
     @property
     def ledger(self) -> Ledger:
         """The ledger after our last swap."""
-        if self._reading.ledger is None:
+        if not self._reading.ledger.exists:
             raise LeaseLost(f"{self.mine} has no ledger")
         return self._reading.ledger
 
@@ -91,7 +91,7 @@ class LeaseHolder:
 
         `home` is written to a ledger that has none. Raises Refused if another swap came first.
         """
-        old = self._reading.ledger or ledgers.opened()
+        old = self._reading.ledger
         if home is not None:
             old = ledgers.settle(old, home)
         try:
@@ -106,7 +106,7 @@ class LeaseHolder:
         with suppress(ToolError):
             self._reread()
         service = self.mine.service
-        lease = self._reading.ledger.lease if self._reading.ledger else None
+        lease = self._reading.ledger.lease
         who = f"{lease.id}, in `{lease.step}`" if lease else "somebody else"
         return Refused(
             f"{service} was changed by {who} just now; nothing was done",
@@ -186,7 +186,7 @@ class LeaseHolder:
         """Whether the ledger, read now, says that `to` is live. Used after a lost reply."""
         with self._lock:
             self._reread()
-            live = self._reading.ledger.live if self._reading.ledger else None
+            live = self._reading.ledger.live
             return live is not None and live.id == to
 
     def end(self, keep: timedelta | None = None) -> bool:
@@ -198,7 +198,7 @@ class LeaseHolder:
         with self._lock:
             while True:
                 self._reread()
-                lease = self._reading.ledger.lease if self._reading.ledger else None
+                lease = self._reading.ledger.lease
                 if lease is None or lease.id != self.mine:
                     return False
                 until = self.now + keep if keep else None
@@ -262,7 +262,7 @@ class LeaseHolder:
         raise CloudUnclear(f"the ledger refused {TRIES} swaps of its own holder") from refused
 
     def _is_mine(self) -> bool:
-        lease = self._reading.ledger.lease if self._reading.ledger else None
+        lease = self._reading.ledger.lease
         return lease is not None and lease.id == self.mine
 
     def _forget_it(self) -> LeaseLost:
@@ -283,7 +283,7 @@ class LeaseHolder:
             self._reread()
         if at is not None:
             refuse_moved(self._reading, self._pointed_at)
-        old = self._reading.ledger or ledgers.opened()
+        old = self._reading.ledger
         new = change(old)
         self._stale = True  # until the answer arrives, only the ledger knows
         with held_back():

@@ -49,7 +49,7 @@ def preview(ports: Ports, ref: str = "HEAD") -> Preview:
         notes += refuse_access(ports, service_plan, reading.ledger)
     except (Refused, ConfigError) as error:
         refusal = error
-    live = reading.ledger.live if reading.ledger else None
+    live = reading.ledger.live
     wanted = _shape(run)
     return Preview(
         service=service.name,

@@ -26,6 +26,7 @@ from reconciler.errors import CloudError, CloudUnclear, ToolError
 from reconciler.model.ledger import NotAllowed
 from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.plan.service_plan import SweepRequest
+from reconciler.ports.fleet import Fleet
 from reconciler.sweep.result import SweepResult
 from reconciler.sweep.runner import sweep
 from reconciler.util.signals import Interrupted, held_back
@@ -169,7 +170,7 @@ def _sweep(run: ReleaseContext) -> SweepResult:
             return  # a label was written: not reported
         run.emit(e.CleanUpItem(resource.kind, resource.id, one.status.value, one.text))
 
-    return sweep([managed], {managed.name: ask}, tell)
+    return sweep(Fleet.of(managed, ask), tell)
 
 
 def _counts(result: SweepResult) -> dict[str, int]:

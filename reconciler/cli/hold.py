@@ -10,18 +10,18 @@ from reconciler.config.loader import Settings
 from reconciler.errors import ConfigError, Refused
 from reconciler.model.resource import DATABASE, Resource, service_of
 from reconciler.model.tags import HELD_BY_ADOPTION, VALUE_LIMIT
+from reconciler.ports.fleet import Fleet
 from reconciler.ports.service import ManagedService
 from reconciler.sweep.snapshot import observe
 from reconciler.wiring.edges import Edges
-from reconciler.wiring.fleet_builder import Opened
 
 
-def set_hold(settings: Settings, opened: Opened, id_: str, reason: str | None) -> None:
+def set_hold(settings: Settings, fleet: Fleet, id_: str, reason: str | None) -> None:
     """Hold the resource with this id against every sweep; the reason None removes the hold.
 
     Raises ConfigError if no resource of ours has that id, and the errors of writing the hold.
     """
-    seen = observe(opened.services, beside=opened.beside).inventory
+    seen = observe(fleet).inventory
     resource = next((one for one in seen.resources if one.id == id_), None)
     if resource is None:
         unread = next((one for one in seen.gaps if one.kind == DATABASE), None)
@@ -32,7 +32,7 @@ def set_hold(settings: Settings, opened: Opened, id_: str, reason: str | None) -
         )
     refuse_adopted(resource)
     if resource.kind == DATABASE:
-        hold_database(opened.services, resource, reason)
+        hold_database(fleet.services, resource, reason)
     elif reason is None:
         tagging.release(Edges(settings).aws(resource.place), id_)
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from reconciler.config.loader import Settings
     from reconciler.cost.audit import Report
     from reconciler.plan.circuit_breaker import Cap
+    from reconciler.ports.fleet import Fleet
     from reconciler.wiring.edges import Edges
-    from reconciler.wiring.fleet_builder import Opened
 
 YOUNG = click.option(
     "--young", "unfinished_only", is_flag=True, help="Look only at what is labelled unfinished."
@@ -59,11 +60,11 @@ def connected(asked: CliContext) -> tuple[Settings, Edges]:
     return settings, Edges(settings, settings.reconciler.reach)
 
 
-def _opened(asked: CliContext, names: Sequence[str] = ()) -> tuple[Settings, Opened]:
-    from reconciler.wiring.fleet_builder import opened
+def _fleet(asked: CliContext, names: Sequence[str] = ()) -> tuple[Settings, Fleet]:
+    from reconciler.wiring.fleet_builder import build_fleet
 
     settings, edges = connected(asked)
-    return settings, opened(settings, names, edges)
+    return settings, build_fleet(settings, names, edges)
 
 
 def cap_of(settings: Settings) -> Cap:
@@ -104,8 +105,8 @@ def plan(
     from reconciler.sweep import approved_plan
     from reconciler.sweep.runner import make_plan
 
-    settings, opened = _opened(asked, services)
-    seen = make_plan(opened.services, {}, unfinished_only=unfinished_only, beside=opened.beside)
+    settings, fleet = _fleet(asked, services)
+    seen = make_plan(replace(fleet, unfinished_only=unfinished_only))
     cap = cap_of(settings)
     if output is not None:
         approved_plan.write(output, seen, plan_json(seen, cap), unfinished_only=unfinished_only)
@@ -131,8 +132,8 @@ def explain(asked: CliContext, id_: str) -> int:
     from reconciler.sweep.runner import make_plan
     from reconciler.util import humanize
 
-    _, opened = _opened(asked)
-    seen = make_plan(opened.services, {}, beside=opened.beside)
+    _, fleet = _fleet(asked)
+    seen = make_plan(fleet)
     found = find(seen, id_)
     if not found:
         kinds = Counter(one.kind for one in seen.inventory.resources)
@@ -173,8 +174,8 @@ def report(asked: CliContext, services: tuple[str, ...], *, form: str) -> int:
     from reconciler.output.html_report import html
     from reconciler.sweep.runner import make_plan
 
-    _, opened = _opened(asked, services)
-    seen = audit(make_plan(opened.services, {}, beside=opened.beside))
+    _, fleet = _fleet(asked, services)
+    seen = audit(make_plan(fleet))
     texts: Mapping[str, Callable[[Report], str]] = {
         "table": partial(render.table, verbose=asked.verbose),
         "csv": render.as_csv,
@@ -201,7 +202,7 @@ def hold(asked: CliContext, id_: str, reason: str) -> None:
 
     if not reason.strip():
         raise ConfigError("a reason is wanted: whoever finds the hold in a year will want it too")
-    set_hold(*_opened(asked), id_, reason)
+    set_hold(*_fleet(asked), id_, reason)
     value = {"id": id_, "hold": reason}
     asked.answer(value, lambda: f"{id_} is held\nTo take the hold off   reconciler unhold {id_}")
 
@@ -230,7 +231,7 @@ def release(asked: CliContext, id_: str) -> None:
 def _unhold(asked: CliContext, id_: str) -> None:
     from reconciler.cli.hold import set_hold
 
-    set_hold(*_opened(asked), id_, None)
+    set_hold(*_fleet(asked), id_, None)
     asked.answer({"id": id_, "hold": ""}, lambda: f"{id_} is not held any more")
 
 

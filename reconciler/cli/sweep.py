@@ -104,25 +104,22 @@ class _Run:
         from reconciler.output.notifications.notifier import approving
         from reconciler.sweep import approved_plan
         from reconciler.sweep.runner import sweep as clean
-        from reconciler.wiring.fleet_builder import opened
+        from reconciler.wiring.fleet_builder import build_fleet
         from reconciler.wiring.notifier_factory import notifier
 
         agreed = self.agreed
-        found = opened(self.settings, names, self.edges)
-        services = [self.word.given(one) for one in found.services]
-        asks = approved_plan.asks(agreed, found.services) if agreed is not None else {}
+        fleet = build_fleet(self.settings, names, self.edges)
+        fleet = replace(
+            fleet,
+            services=tuple(self.word.given(one) for one in fleet.services),
+            requests=approved_plan.asks(agreed, fleet.services) if agreed is not None else {},
+            unfinished_only=unfinished_only,
+        )
         if self.asked.as_json:
             self.asked.say(json_stream.version_line())
         people = notifier(self.settings, self.edges)
         approve = approving(self._refuse, people)
-        result = clean(
-            services,
-            asks,
-            self._tell,
-            unfinished_only=unfinished_only,
-            approve=approve,
-            beside=found.beside,
-        )
+        result = clean(fleet, self._tell, approve=approve)
         if agreed is not None:
             approved_plan.check_time(agreed, result.first)
             result = replace(result, left_out=approved_plan.left_out(agreed, result.first))

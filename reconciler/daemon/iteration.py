@@ -8,7 +8,7 @@ used instead, because a service may have been removed from it on purpose.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from reconciler.aws.client.response_events import SLOWER
 from reconciler.config.loader import Settings
@@ -23,7 +23,7 @@ from reconciler.sweep.result import SweepResult
 from reconciler.sweep.runner import sweep
 from reconciler.util import signals
 from reconciler.wiring.edges import Edges
-from reconciler.wiring.fleet_builder import opened
+from reconciler.wiring.fleet_builder import build_fleet
 from reconciler.wiring.notifier_factory import notifier
 
 
@@ -63,7 +63,7 @@ class SweepIteration:
 
     def _sweep(self, settings: Settings, *, unfinished_only: bool) -> SweepResult:
         edges = self._connected(chosen(settings, self.names))
-        found = opened(settings, self.names, edges)
+        fleet = build_fleet(settings, self.names, edges)
         breaker = settings.reconciler.breaker
         guard = Breaker(Cap(breaker.max_count, breaker.share))
         people = notifier(settings, edges, self._told_of, self.on_sent)
@@ -73,14 +73,8 @@ class SweepIteration:
             self._told(outcome)
 
         approve = approving(guard.check, people)
-        result = sweep(
-            found.services,
-            {},
-            told,
-            unfinished_only=unfinished_only,
-            approve=approve,
-            beside=found.beside,
-        )
+        fleet = replace(fleet, unfinished_only=unfinished_only)
+        result = sweep(fleet, told, approve=approve)
         if people is not None:
             people.done(result)
         return result

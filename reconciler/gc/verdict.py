@@ -12,7 +12,7 @@ from reconciler.gc.base_images import NO_BASES, Bases
 from reconciler.gc.other_names import OtherNames
 from reconciler.gc.ownership import ServiceLocation
 from reconciler.model.deploy_id import DeployId
-from reconciler.model.ledger import Ledger
+from reconciler.model.ledger import NO_LEDGER, Ledger
 from reconciler.model.resource import Resource
 from reconciler.model.tags import Label
 
@@ -73,7 +73,7 @@ class Root:
 
     home: ServiceLocation
     now: datetime
-    ledger: Ledger = field(default_factory=lambda: Ledger(gen=0))
+    ledger: Ledger = NO_LEDGER
     record: tuple[str, ...] = ()
     also: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     names: OtherNames = field(default_factory=OtherNames)

@@ -79,7 +79,7 @@ class Lease:
 
 @dataclass(frozen=True)
 class Ledger:
-    """The root set of one service. `gen` is the generation; `previous` is newest first.
+    """The root set of one service. `gen` is the generation, from 1; `previous` is newest first.
 
     `home` is None in a ledger that an older version wrote. `was` are the addresses that the ledger
     had before it was moved, newest first: resources created under them are still its own. `moved`
@@ -94,6 +94,11 @@ class Ledger:
     home: LedgerHome | None = None
     was: tuple[str, ...] = ()
     moved: str = ""
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a ledger: False for `NO_LEDGER` alone."""
+        return self.gen > 0
 
     @cached_property
     def rooted(self) -> frozenset[DeployId]:
@@ -127,6 +132,13 @@ class Ledger:
         return any(one.id == deploy for one in self.kept)
 
 
+NO_LEDGER = Ledger(gen=0)
+"""The ledger of a service that has none: nothing is live, nothing is rooted.
+
+It says nothing about a ledger that could not be read: that is an error, or a root with a `problem`.
+"""
+
+
 def next_generation(ledger: Ledger, **changes: Any) -> Ledger:
     """Applies the changes and raises the generation: no value ever repeats."""
     return replace(ledger, gen=ledger.gen + 1, **changes)
@@ -144,11 +156,6 @@ def _holds(ledger: Ledger, mine: DeployId) -> Lease:
         raise NotAllowed(f"{mine} holds no lease: it was ended")
     require(lease.id == mine, f"the lease is held by {lease.id}, not by {mine}")
     return lease
-
-
-def opened() -> Ledger:
-    """The ledger of a service that has none yet: generation 1, no live deploy."""
-    return Ledger(gen=1)
 
 
 def adopt(ledger: Ledger, live: Live, now: datetime) -> Ledger:

@@ -35,9 +35,9 @@ def settle(ledger: Ledger, address: LedgerAddress) -> Ledger:
     return ledgers.settle(ledger, address.home) if address.home else ledger
 
 
-def own(address: str, ledger: Ledger | None) -> tuple[str, ...]:
+def own(address: str, ledger: Ledger) -> tuple[str, ...]:
     """Every address under which the ledger's resources were created: current, then former."""
-    return (address, *(ledger.was if ledger else ()))
+    return (address, *ledger.was)
 
 
 def claimed_by(

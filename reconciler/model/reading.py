@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from reconciler.errors import ToolError
-from reconciler.model.ledger import Ledger, LedgerHome
+from reconciler.model.ledger import NO_LEDGER, Ledger, LedgerHome
 
 
 @dataclass(frozen=True)
@@ -64,14 +64,14 @@ class ARecord:
 class Reading:
     """A ledger as it was read, with everything needed to swap exactly this value.
 
-    `ledger` is None if the record does not exist. `text` and `ttl` are what a DELETE must
+    `ledger` is NO_LEDGER if the record does not exist. `text` and `ttl` are what a DELETE must
     match. `a` is None if there is no A record. `now` is the Date header of the answer. `also`
     has the record of each name that changes with it.
     """
 
     address: LedgerAddress
     now: datetime
-    ledger: Ledger | None
+    ledger: Ledger = NO_LEDGER
     text: str = ""
     ttl: int = 60
     a: ARecord | None = None

@@ -18,9 +18,9 @@ def iso(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def ledger_json(ledger: Ledger | None) -> dict[str, Any]:
+def ledger_json(ledger: Ledger) -> dict[str, Any]:
     """The ledger as an object; without a `gen` if there is none."""
-    if ledger is None:
+    if not ledger.exists:
         return {}
     live, lease = ledger.live, ledger.lease
     return {
@@ -40,9 +40,9 @@ def ledger_json(ledger: Ledger | None) -> dict[str, Any]:
     }
 
 
-def ledger_lines(ledger: Ledger | None) -> list[str]:
+def ledger_lines(ledger: Ledger) -> list[str]:
     """The ledger, one entry per line, as in DNS but readable."""
-    return [f"generation {ledger.gen}", *_entries(ledger)] if ledger else ["no ledger"]
+    return [f"generation {ledger.gen}", *_entries(ledger)] if ledger.exists else ["no ledger"]
 
 
 def _entries(ledger: Ledger) -> Iterator[str]:

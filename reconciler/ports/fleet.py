@@ -1,4 +1,4 @@
-"""What a run covers besides its own services: other places, and what it could not enter.
+"""What a run covers: its services, other places, and what it could not enter.
 
 A sweep of many accounts never aborts because of one: an account that could not be entered is
 unknown, is part of the result, and keeps the exit code from being 0 (protocol.md, rule 6).
@@ -6,12 +6,17 @@ unknown, is part of the result, and keeps the exit code from being 0 (protocol.m
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from reconciler.gc.verdict import Root
 from reconciler.model.coverage import Read, ReadStatus
+from reconciler.model.reading import Reading
 from reconciler.model.resource import Gap
+from reconciler.model.tags import AccountRegion
+from reconciler.plan.service_plan import SweepRequest
 from reconciler.ports.cloud_inventory import CloudInventory
+from reconciler.ports.service import ManagedService
 
 
 @dataclass(frozen=True)
@@ -37,4 +42,45 @@ class OtherPlaces:
         )
 
 
-NOTHING = OtherPlaces()
+NO_OTHER_PLACES = OtherPlaces()
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """The scope of one run.
+
+    services         compared with their ledgers, and changed
+    other_places     everything else that is configured
+    requests         by service, where more is asked of it than what is usual
+    unfinished_only  list only what is labelled pending, failed or left: possible garbage is found
+                     early, and what needs the full inventory is left to a full run
+    """
+
+    services: tuple[ManagedService, ...]
+    other_places: OtherPlaces = NO_OTHER_PLACES
+    requests: Mapping[str, SweepRequest] = field(default_factory=dict)
+    unfinished_only: bool = False
+
+    @staticmethod
+    def of(service: ManagedService, request: SweepRequest | None = None) -> Fleet:
+        """One service alone."""
+        return Fleet((service,), requests={service.name: request} if request else {})
+
+    @property
+    def inventories(self) -> Mapping[AccountRegion, CloudInventory]:
+        """The inventory of every place, each once."""
+        every = (*self.other_places.heaps, *(service.heap for service in self.services))
+        return {heap.place: heap for heap in every}
+
+    def full_requests(self, readings: Mapping[str, Reading]) -> Mapping[str, SweepRequest]:
+        """The request for every service, once its ledger has been read."""
+        return {
+            service.name: self._full_request(service, readings.get(service.name))
+            for service in self.services
+        }
+
+    def _full_request(self, service: ManagedService, reading: Reading | None) -> SweepRequest:
+        asked = self.requests.get(service.name) or SweepRequest(service.retention)
+        if service.name not in self.requests or asked.among is not None:
+            asked = replace(asked, ttl=reading.drain_ttl if reading else 60)
+        return replace(asked, unfinished_only=self.unfinished_only)

@@ -50,7 +50,6 @@ class Executor:
         """Swap against exactly the ledger value that the plan was made from."""
         seen = self._reading
         assert seen is not None
-        assert seen.ledger is not None
         self._reading = self._managed.ledgers.swap(seen, change(seen.ledger), at)
 
     @property
@@ -83,8 +82,7 @@ class Executor:
     def _finish(self, service_plan: ServicePlan, repair: Repair) -> Finish:
         ledger = self._now.ledger
         resources = service_plan.resources(repair)
-        gen, was = (ledger.gen, ledger.was) if ledger else (0, ())
-        return Finish(repair.deploy, repair.role, gen, was, resources)
+        return Finish(repair.deploy, repair.role, ledger.gen, ledger.was, resources)
 
     def _forget(self, service_plan: ServicePlan) -> None:
         """Label `left` first: what is not rooted but labelled retired would count as lost."""

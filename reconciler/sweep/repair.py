@@ -170,7 +170,7 @@ def _label(managed: ManagedService, work: Finish, desired: Desired) -> Sequence[
         return ()
     try:
         ledger = managed.ledgers.read(managed.address).ledger
-        if ledger is None or ledger.gen != work.generation:
+        if ledger.gen != work.generation:
             said = "not labelled: the ledger has changed, the next sweep decides again"
             return [Outcome(one, OutcomeStatus.BLOCKED, said) for one in in_aws]
         return managed.heap.label(in_aws, desired.label, units)

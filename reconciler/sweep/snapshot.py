@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TypeVar
 
 from reconciler.errors import (
@@ -23,13 +24,13 @@ from reconciler.gc.ownership import ServiceLocation
 from reconciler.gc.verdict import Root
 from reconciler.machine.unit_state import digest
 from reconciler.model.coverage import GLOBAL, INDEX, LEDGER, Read, ReadStatus
-from reconciler.model.ledger import Ledger
+from reconciler.model.ledger import NO_LEDGER
 from reconciler.model.ledger_home import own
 from reconciler.model.reading import Reading, Readings
 from reconciler.model.resource import Gap, Inventory
 from reconciler.model.tags import AccountRegion
 from reconciler.ports.cloud_inventory import CloudInventory
-from reconciler.ports.fleet import NOTHING, OtherPlaces
+from reconciler.ports.fleet import Fleet, OtherPlaces
 from reconciler.ports.service import ManagedService
 from reconciler.sweep.absence import STATES
 from reconciler.sweep.database_listing import DatabaseReadings, list_databases
@@ -51,21 +52,21 @@ class Snapshot:
     readings: Mapping[str, Reading]
 
 
-def observe(
-    services: Sequence[ManagedService],
-    *,
-    unfinished_only: bool = False,
-    beside: OtherPlaces = NOTHING,
-) -> Snapshot:
-    """Read these services and other configured places: inventory first, ledgers last."""
+def observe(fleet: Fleet) -> Snapshot:
+    """Read these services and the other configured places: inventory first, ledgers last."""
     began = time.monotonic()
-    heaps = {heap.place: heap for heap in (*beside.heaps, *(one.heap for one in services))}
-    scans = each(list(heaps.values()), lambda heap: _scan(heap, unfinished_only=unfinished_only))
-    names = [one.name for one in services]
-    databases = dict(zip(names, each(services, list_databases), strict=True))
-    inventory = merge(scans, list(databases.values()), beside)
+    scan = partial(_scan, unfinished_only=fleet.unfinished_only)
+    scans = each(list(fleet.inventories.values()), scan)
+    databases = databases_of(fleet)
+    inventory = merge(scans, list(databases.values()), fleet.other_places)
     # From here on, only ledgers are read.
-    return read_roots(services, databases, beside, began).world(inventory)
+    return read_roots(fleet, databases, began).world(inventory)
+
+
+def databases_of(fleet: Fleet) -> Mapping[str, DatabaseReadings]:
+    """The databases that each service's server has, by service."""
+    names = [service.name for service in fleet.services]
+    return dict(zip(names, each(fleet.services, list_databases), strict=True))
 
 
 @dataclass(frozen=True)
@@ -84,25 +85,20 @@ class Ledgers:
         return Snapshot(whole, self.roots, self.readings)
 
 
-def read_roots(
-    services: Sequence[ManagedService],
-    databases: Mapping[str, DatabaseReadings],
-    beside: OtherPlaces,
-    began: float,
-) -> Ledgers:
+def read_roots(fleet: Fleet, databases: Mapping[str, DatabaseReadings], began: float) -> Ledgers:
     """Read every ledger, after the inventory; `began`: start of its listing (monotonic seconds)."""
-    answers, rows = _read_ledgers(services)
+    answers, rows = _read_ledgers(fleet.services)
     readings: dict[str, Reading] = {}
-    roots = {one.home.service: one for one in beside.roots}
+    roots = {root.home.service: root for root in fleet.other_places.roots}
     age = timedelta(seconds=time.monotonic() - began)
-    for one in services:
+    for one in fleet.services:
         answer = answers[one.name]
         if isinstance(answer, Reading):
             readings[one.name] = answer
-        ledger = answer.ledger if isinstance(answer, Reading) else None
+        ledger = answer.ledger if isinstance(answer, Reading) else NO_LEDGER
         fence = databases[one.name].fence(own(str(one.address), ledger))
         roots[one.name] = replace(_root(one, answer, fence), heap_age=age)
-    gaps = dict.fromkeys(gap for one in services for gap in one.bases().gaps)
+    gaps = dict.fromkeys(gap for one in fleet.services for gap in one.bases().gaps)
     return Ledgers(roots, readings, tuple(rows), tuple(gaps))
 
 
@@ -173,11 +169,10 @@ def unread(home: ServiceLocation, error: ToolError, fence: int = 0) -> Root:
 
 def root_of(managed: ManagedService, reading: Reading, fence: int = 0) -> Root:
     """Convert a reading to the root set that `mark` judges by."""
-    was = reading.ledger.was if reading.ledger else ()
     return Root(
-        replace(managed.home, was=was),
+        replace(managed.home, was=reading.ledger.was),
         reading.now,
-        ledger=reading.ledger or Ledger(gen=0),
+        ledger=reading.ledger,
         record=reading.a.addresses if reading.a else (),
         also={name: one.addresses if one else () for name, one in reading.also},
         fence=fence,
@@ -203,7 +198,7 @@ def _scan(heap: CloudInventory, *, unfinished_only: bool) -> Inventory:
 
 
 def merge(
-    scans: Sequence[Inventory], databases: Sequence[DatabaseReadings], beside: OtherPlaces
+    scans: Sequence[Inventory], databases: Sequence[DatabaseReadings], others: OtherPlaces
 ) -> Inventory:
     """Merge the inventories of all regions, database servers and other places, sorted."""
     resources = [resource for scan in scans for resource in scan.resources]
@@ -214,4 +209,4 @@ def merge(
     reads += [one.row for one in databases if one.row is not None]
     plain = {key: count for scan in scans for key, count in scan.plain.items()}
     ordered = sorted(resources, key=lambda one: one.key)
-    return Inventory(tuple(ordered), (*gaps, *beside.gaps), (*reads, *beside.reads), plain)
+    return Inventory(tuple(ordered), (*gaps, *others.gaps), (*reads, *others.reads), plain)

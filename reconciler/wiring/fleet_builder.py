@@ -20,7 +20,7 @@ from reconciler.gc.ownership import ServiceLocation
 from reconciler.model.coverage import EVERYWHERE
 from reconciler.model.resource import Gap
 from reconciler.model.tags import AccountRegion
-from reconciler.ports.fleet import OtherPlaces
+from reconciler.ports.fleet import Fleet, OtherPlaces
 from reconciler.ports.service import ManagedService
 from reconciler.sweep.snapshot import unread
 from reconciler.util.concurrency import side_by_side
@@ -28,14 +28,6 @@ from reconciler.wiring.edges import Edges
 
 ANY = "resource"
 """As a gap's kind: every kind."""
-
-
-@dataclass(frozen=True)
-class Opened:
-    """The services of this run, and everything else that the result includes."""
-
-    services: tuple[ManagedService, ...]
-    beside: OtherPlaces
 
 
 @dataclass
@@ -52,7 +44,7 @@ class _Failures:
         return next(iter(errors), None)
 
 
-def opened(settings: Settings, names: Iterable[str] = (), edges: Edges | None = None) -> Opened:
+def build_fleet(settings: Settings, names: Iterable[str] = (), edges: Edges | None = None) -> Fleet:
     """The named services with their ports; without names, all services and configured regions.
 
     `edges` are those of an earlier run, whose sessions are still valid. Raises ConfigError if the
@@ -71,7 +63,7 @@ def opened(settings: Settings, names: Iterable[str] = (), edges: Edges | None = 
     first = failed.first()
     if first is not None and not services and (chosen or not places):
         raise first
-    return Opened(
+    return Fleet(
         tuple(services),
         OtherPlaces(
             heaps=tuple(Ec2Inventory(edges.aws(one)) for one in places if one not in homes),

@@ -24,6 +24,7 @@ from reconciler.model.fencing import FencedAct
 from reconciler.model.ledger import Ledger, LedgerHome, Live
 from reconciler.model.reading import LedgerAddress
 from reconciler.plan.service_plan import SweepRequest
+from reconciler.ports.fleet import Fleet
 from reconciler.sweep.runner import sweep
 from reconciler.util.secret import Secret
 from tests.fakes.scene import CONFIGURED, ROLE, Scene
@@ -189,7 +190,7 @@ def test_20_the_old_address_gets_a_new_tenant(scene: Scene) -> None:
     home = replace(ports.managed.home, ledger=str(THERE))
     there = replace(ports, managed=replace(ports.managed, address=THERE, home=home))
     move(there, yes)
-    assert sweep([there.managed], {}).clean
+    assert sweep(Fleet.of(there.managed)).clean
     tenant = Ledger(CLEAN.gen + 50, Live(DEAD, ("10.0.9.9",)), home=HOME)
     scene.ledgers.put(old, tenant)
     scene.server.create("tenants", ROLE, Memory(DEAD, LEDGER, NOW, generation=1))

@@ -32,6 +32,7 @@ from reconciler.model.reading import LedgerAddress
 from reconciler.model.resource import INSTANCE, Resource
 from reconciler.model.tags import AccountRegion, Label
 from reconciler.plan.service_plan import SweepRequest
+from reconciler.ports.fleet import Fleet
 from reconciler.sweep.runner import sweep
 from tests.attacks.second import (
     CHANGING,
@@ -143,7 +144,7 @@ def test_no_sweep_acts_by_another_configuration(scene: Scene, where: str) -> Non
     """It is unknown, and the sweep does not end with 0."""
     before = standing(scene)
     scene.acts.clear()
-    assert not sweep([configured(scene, *ELSEWHERE[where]).managed], {}).clean
+    assert not sweep(Fleet.of(configured(scene, *ELSEWHERE[where]).managed)).clean
     assert standing(scene) == before
     assert scene.did(*CHANGING) == []
 
@@ -222,7 +223,7 @@ def test_a_sweep_of_an_empty_region_forgets_nothing(scene: Scene) -> None:
     scene.ledger = CLEAN
     managed = _empty_region(scene).managed
     before = standing(scene)
-    sweep([managed], {"shop": SweepRequest(Retention(keep=0))})
+    sweep(Fleet.of(managed, SweepRequest(Retention(keep=0))))
     assert standing(scene) == before
 
 
@@ -308,7 +309,7 @@ def test_a_move_that_changes_its_mind_has_one_ledger(scene: Scene) -> None:
             with pytest.raises(ToolError) as refused:
                 COMMANDS[command](ports)
             assert command == "up" or refused.value.cure, command
-        sweep([ports.managed], {})
+        sweep(Fleet.of(ports.managed))
         assert standing(scene) == before
     move(configured(scene, ORG), yes)  # finished, and then back
     move(scene.ports(), yes)
@@ -322,11 +323,11 @@ def test_a_forgotten_cron_with_the_old_configuration(scene: Scene) -> None:
     there = configured(scene, ORG)
     old = dict(scene.ledgers.zone.texts)
     move(there, yes)
-    assert sweep([there.managed], {}).clean
+    assert sweep(Fleet.of(there.managed)).clean
     scene.ledgers.zone.texts.update(old)
     before = standing(scene)
     labels = scene.heap.labels()
-    sweep([scene.managed], {"shop": SweepRequest(Retention(keep=0))})
+    sweep(Fleet.of(scene.managed, SweepRequest(Retention(keep=0))))
     assert standing(scene) == before
     assert scene.heap.labels() == labels
     with pytest.raises(ToolError):
@@ -341,7 +342,7 @@ def test_a_forgotten_cron_after_a_release(scene: Scene) -> None:
     rollback(there, discard_writes=True)
     assert scene.server.is_shut(LIVE_DB)
     scene.ledgers.zone.texts.update(old)
-    result = sweep([scene.managed], {})
+    result = sweep(Fleet.of(scene.managed))
     assert scene.server.is_shut(LIVE_DB), "two databases would take writes"
     assert not scene.server.is_shut(OLD_DB)
     assert not result.clean
@@ -353,7 +354,7 @@ def test_despite_is_no_word_about_the_record_itself(scene: Scene) -> None:
     name(scene, "shop.example.com", "10.0.1.9")
     scene.managed = replace(scene.managed, despite=frozenset({"shop.example.com"}))
     before = standing(scene)
-    sweep([scene.managed], {"shop": SweepRequest(Retention(keep=0))})
+    sweep(Fleet.of(scene.managed, SweepRequest(Retention(keep=0))))
     with pytest.raises(Refused):
         up(scene.ports(), "shop.example.com")
     assert standing(scene) == before
@@ -397,7 +398,7 @@ def test_a_wildcard_is_a_name(scene: Scene) -> None:
     scene.heap.change("i-9", tags={t.STATE: Label.RETIRED.value})
     name(scene, "*.example.com", "10.0.1.9")
     before = standing(scene)
-    sweep([scene.managed], {"shop": SweepRequest(Retention(keep=0))})
+    sweep(Fleet.of(scene.managed, SweepRequest(Retention(keep=0))))
     assert standing(scene) == before
 
 
@@ -460,7 +461,7 @@ def test_a_zone_that_shadows_gets_no_ledger_by_itself(scene: Scene) -> None:
     for command in ("recover", "recover --nobody-live", "adopt", "up", "rollback", "retire"):
         with pytest.raises(ToolError):
             COMMANDS[command](ports)
-    sweep([ports.managed], {})
+    sweep(Fleet.of(ports.managed))
     assert standing(scene) == before
 
 
@@ -472,4 +473,4 @@ def test_a_zone_that_shadows_gets_no_ledger_by_itself(scene: Scene) -> None:
 def test_a_sweep_under_a_shadow_is_not_clean(scene: Scene) -> None:
     """There is no ledger in the shadowing zone, yet machines labelled live name one beside it."""
     shadow = LedgerAddress("shop", "Z9", "shop.example.com", "shop.example.com")
-    assert not sweep([configured(scene, shadow).managed], {}).clean
+    assert not sweep(Fleet.of(configured(scene, shadow).managed)).clean

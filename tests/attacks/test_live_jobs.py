@@ -26,6 +26,7 @@ from reconciler.machine.unit_control import Act, obey
 from reconciler.model.fencing import FencedAct
 from reconciler.model.resource import INSTANCE, Inventory
 from reconciler.model.tags import AccountRegion, Label
+from reconciler.ports.fleet import Fleet
 from reconciler.sweep.runner import sweep
 from tests.fakes.machine import FakeMachine
 from tests.fakes.scene import Scene, service
@@ -235,7 +236,7 @@ def test_20_a_base_that_retention_lets_go_is_neither_swept_nor_dirt(scene: Scene
     dead = deploy(45, "x9f4c")
     scene.heap.add(one for one in ALL if one.deploy == dead and one.kind != "database")
     scene.managed = replace(scene.managed, bases=lambda: Bases(((IMAGE, "search"),)))
-    result = sweep([scene.managed], {})
+    result = sweep(Fleet.of(scene.managed))
     assert result.clean
     assert {one.resource.id for one in result.gone} >= {"i-41", "vol-41"}
     assert scene.plan().services[0].deletes == ()

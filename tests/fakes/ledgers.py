@@ -19,7 +19,7 @@ from reconciler.errors import (
     SwapLost,
     ToolError,
 )
-from reconciler.model.ledger import Ledger
+from reconciler.model.ledger import NO_LEDGER, Ledger
 from reconciler.model.ledger_codec import LedgerTextError, decode, encode
 from reconciler.model.ledger_home import at_home
 from reconciler.model.reading import ARecord, LedgerAddress, Listing, Reading, Readings
@@ -101,7 +101,7 @@ class FakeLedgers:
     def read(self, address: LedgerAddress) -> Reading:
         reading = self.raw(address)
         try:
-            ledger = at_home(address, decode(reading.text)) if reading.text else None
+            ledger = at_home(address, decode(reading.text)) if reading.text else NO_LEDGER
         except LedgerTextError as error:
             raise LedgerUnknown(f"{address.name} cannot be read: {error}") from error
         return replace(reading, ledger=ledger)
@@ -128,7 +128,7 @@ class FakeLedgers:
         text, ttl = self.zone.texts.get(address.name, ("", 60))
         a, *others = (self.zone.records.get(one) for one in (address.record, *address.also))
         also = tuple(zip(address.also, others, strict=True))
-        return Reading(address, self.now, None, text, ttl, a, also)
+        return Reading(address, self.now, NO_LEDGER, text, ttl, a, also)
 
     def neighbours(self, address: LedgerAddress) -> Mapping[str, str]:
         self.acts.append(f"read ledgers beside {address.service}")

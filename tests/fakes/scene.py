@@ -17,6 +17,7 @@ from reconciler.model.ledger import Ledger
 from reconciler.model.outcome import Outcome
 from reconciler.model.resource import DATABASE, Resource
 from reconciler.plan.service_plan import Plan, SweepRequest
+from reconciler.ports.fleet import Fleet
 from reconciler.ports.service import ManagedService
 from reconciler.sweep.result import SweepResult
 from reconciler.sweep.runner import make_plan, sweep
@@ -144,14 +145,16 @@ class Scene:
             lambda _: self.ledgers,
         )
 
-    def sweep(self, ask: SweepRequest | None = None, **more: Any) -> SweepResult:
+    def sweep(
+        self, ask: SweepRequest | None = None, *, unfinished_only: bool = False, **more: Any
+    ) -> SweepResult:
         """Sweep the service."""
-        asks = {"shop": ask} if ask else {}
-        return sweep([self.managed], asks, self.told.append, **more)
+        fleet = replace(Fleet.of(self.managed, ask), unfinished_only=unfinished_only)
+        return sweep(fleet, self.told.append, **more)
 
     def plan(self) -> Plan:
         """What a sweep would do now."""
-        return make_plan([self.managed], {})
+        return make_plan(Fleet.of(self.managed))
 
     def did(self, *words: str) -> list[str]:
         """The acts that begin with one of these words, in order."""

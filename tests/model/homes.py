@@ -17,7 +17,15 @@ from reconciler.gc.verdict import Root
 from reconciler.model import ledger as ledgers
 from reconciler.model import ledger_transitions
 from reconciler.model.deploy_id import DeployId
-from reconciler.model.ledger import Cutover, Ledger, LedgerHome, Live, NotAllowed, Previous
+from reconciler.model.ledger import (
+    NO_LEDGER,
+    Cutover,
+    Ledger,
+    LedgerHome,
+    Live,
+    NotAllowed,
+    Previous,
+)
 from reconciler.model.reading import ARecord, Reading
 from reconciler.model.resource import Resource
 from reconciler.model.tags import LEDGER, STATE
@@ -190,9 +198,9 @@ class Homes:
         owner = ServiceLocation("shop", str(address), PLACE)
         resources = self._things(world, owner)
         try:
-            old = self.rules.at_home(address, actor.seen) if actor.seen else None
+            old = self.rules.at_home(address, actor.seen) if actor.seen else NO_LEDGER
             at = world.records[actor.config]
-            reading = Reading(address, LATE, None, a=ARecord(60, at) if at else None)
+            reading = Reading(address, LATE, a=ARecord(60, at) if at else None)
             live = self.rules.live("shop", resources, reading, old)
         except ToolError:
             yield "refuses", done(world, me)
@@ -212,7 +220,7 @@ class Homes:
         at = world.records[actor.config]
         try:
             old = self._read(world, actor.config)
-            base = old or ledgers.settle(ledgers.opened(), home_of(CONFIGURED[actor.config]))
+            base = old or ledgers.settle(NO_LEDGER, home_of(CONFIGURED[actor.config]))
             new = ledgers.adopt(base, Live(cast.SECOND, at), cast.EARLY)
         except (ToolError, NotAllowed):
             yield "refuses", done(world, me)

@@ -190,7 +190,7 @@ def believes_without_an_id(disk: Disk, instance: str) -> frozenset[str]:
 
 
 def by_the_record_alone(
-    service: str, resources: Things, reading: Reading, old: Ledger | None
+    service: str, resources: Things, reading: Reading, old: Ledger
 ) -> Live | None:
     """Nobody is live where there is no record, whatever the labels say."""
     return live(service, resources, reading, old) if reading.a else None

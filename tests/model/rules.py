@@ -46,7 +46,7 @@ class Rules:
     decide: Callable[[int, int], Decision] = decide
     at_home: Callable[[LedgerAddress, Ledger], Ledger] = at_home
     used: Callable[..., None] = refuse_let_go
-    live: Callable[[str, Things, Reading, Ledger | None], Live | None] = live
+    live: Callable[[str, Things, Reading, Ledger], Live | None] = live
     shut: Callable[[Disk, str], frozenset[str]] = shut
     compares: bool = True
     """A swap succeeds only where exactly the old value stands."""

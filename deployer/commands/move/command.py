@@ -17,7 +17,7 @@ from deployer.ports import Ports
 from reconciler.errors import ConfigError, LedgerUnknown, Refused
 from reconciler.model import ledger_transitions
 from reconciler.model import tags as t
-from reconciler.model.ledger import Ledger, LedgerHome, Live
+from reconciler.model.ledger import NO_LEDGER, Ledger, LedgerHome, Live
 from reconciler.model.ledger_codec import LedgerTextError, decode
 from reconciler.model.ledger_home import claimed_by
 from reconciler.model.reading import LedgerAddress, Reading
@@ -68,7 +68,7 @@ def move(ports: Ports, confirm: Confirm, from_account: str = "") -> Move:
     new = store.raw(address)
     stands = _decoded(new)
     from_store = ports.ledgers_in(from_account) if from_account else store
-    if stands is not None and not stands.moved:
+    if stands.exists and not stands.moved:
         wanted = _inside(ports, new, stands, found)
     else:
         wanted = _elsewhere(ports, from_store, found, new)
@@ -113,7 +113,7 @@ def _elsewhere(ports: Ports, store: LedgerStore, found: tuple[Resource, ...], ne
     old = _old_address(new.address, found)
     seen = store.raw(old)
     ledger = _decoded(seen)
-    if ledger is None:
+    if not ledger.exists:
         raise Refused(
             f"there is no ledger {old.name} in zone {old.zone_id}: nothing can be moved from it",
             cure=f"To write it anew from the labels     deployer recover {ports.managed.name}",
@@ -163,9 +163,9 @@ def _old_address(new: LedgerAddress, resources: tuple[Resource, ...]) -> LedgerA
     return LedgerAddress(new.service, zone_id, zone, name)
 
 
-def _decoded(reading: Reading) -> Ledger | None:
+def _decoded(reading: Reading) -> Ledger:
     try:
-        return decode(reading.text) if reading.text else None
+        return decode(reading.text) if reading.text else NO_LEDGER
     except LedgerTextError as error:
         name = reading.address.name
         raise LedgerUnknown(

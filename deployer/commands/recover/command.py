@@ -23,11 +23,12 @@ from reconciler.model import ledger as ledgers
 from reconciler.model import ledger_home
 from reconciler.model import tags as t
 from reconciler.model.deploy_id import DeployId
-from reconciler.model.ledger import Lease, Ledger, Live, Previous
+from reconciler.model.ledger import NO_LEDGER, Lease, Ledger, Live, Previous
 from reconciler.model.ledger_codec import LedgerTextError, decode
 from reconciler.model.reading import Reading
 from reconciler.model.resource import DATABASE, INSTANCE, Resource
 from reconciler.model.tags import Label
+from reconciler.ports.fleet import Fleet
 from reconciler.ports.service import ManagedService
 from reconciler.sweep.database_listing import list_databases
 from reconciler.sweep.snapshot import Snapshot, observe
@@ -45,7 +46,7 @@ class Recovery:
 
     service: str
     reading: Reading
-    old: Ledger | None
+    old: Ledger
     new: Ledger
     found: tuple[str, ...]
     doubts: tuple[str, ...]
@@ -80,7 +81,7 @@ def recover(ports: Ports, confirm: Confirm, word: Word = NO_WORD) -> Recovery:
     Raises Refused, LedgerUnknown, CloudError.
     """
     managed = ports.managed
-    world = observe([managed])
+    world = observe(Fleet.of(managed))
     reading = managed.ledgers.raw(managed.address)  # the ledger last (rule 2)
     wanted = _recovery(managed, world, reading, word)
     if not confirm(wanted):
@@ -109,13 +110,13 @@ def _recovery(managed: ManagedService, world: Snapshot, reading: Reading, word: 
     home = _home(managed, world, old)
     resources = _things(home, world)
     live = None
-    if not (word.nobody_live and reading.a is None and old is None):  # closed on purpose
+    if not (word.nobody_live and reading.a is None and not old.exists):  # closed on purpose
         live = who_is_live.live(managed.name, resources, reading, old, word.replace)
     _refuse_led_to(managed, resources, old, live)
     _refuse_claimed(managed, live)
     previous = _previous(resources, live, reading, old)
     rooted = {one.id for one in previous} | ({live.id} if live else set())
-    kept = tuple(one for one in (old.kept if old else ()) if one.id not in rooted)
+    kept = tuple(one for one in old.kept if one.id not in rooted)
     gens, doubts = _generations(managed, home, resources, reading)
     who_is_live.refuse_nothing(managed.name, reading, resources, max(gens, default=0))
     bare = Ledger(max(gens, default=0) + 1, live, previous, kept, was=home.was)
@@ -141,25 +142,23 @@ def _refuse_half(world: Snapshot) -> None:
         )
 
 
-def _decoded(managed: ManagedService, reading: Reading) -> Ledger | None:
-    """The old ledger; None if unreadable. Raises LedgerUnknown if it is another's (rule 12)."""
+def _decoded(managed: ManagedService, reading: Reading) -> Ledger:
+    """The old ledger; NO_LEDGER if unreadable. Raises LedgerUnknown if it is another's."""
     try:
-        ledger = decode(reading.text) if reading.text else None
+        ledger = decode(reading.text) if reading.text else NO_LEDGER
     except LedgerTextError:
-        return None
-    return ledger_home.at_home(managed.address, ledger) if ledger else None
+        return NO_LEDGER
+    return ledger_home.at_home(managed.address, ledger)
 
 
-def _living(old: Ledger | None, reading: Reading) -> Lease | None:
-    lease = old.lease if old else None
+def _living(old: Ledger, reading: Reading) -> Lease | None:
+    lease = old.lease
     return lease if lease is not None and not ledgers.expired(lease, reading.now) else None
 
 
-def _refuse_led_to(
-    managed: ManagedService, of: Things, old: Ledger | None, live: Live | None
-) -> None:
+def _refuse_led_to(managed: ManagedService, of: Things, old: Ledger, live: Live | None) -> None:
     """Where no ledger names the service's record, another name may be the real one (rule 12)."""
-    if old is not None and old.home is not None:
+    if old.home is not None:
         return
     whose = [of[live.id]] if live else of.values()
     addresses = {address for of_it in whose for one in of_it for address in one.addresses}
@@ -187,22 +186,21 @@ def _of(managed: ManagedService, world: Snapshot) -> tuple[Resource, ...]:
     )
 
 
-def _home(managed: ManagedService, world: Snapshot, old: Ledger | None) -> ServiceLocation:
+def _home(managed: ManagedService, world: Snapshot, old: Ledger) -> ServiceLocation:
     """The place where the service's resources were created, with former ids of its hosted zone.
 
     A zone that is deleted and restored has a new id, and the same name.
     """
-    was = old.was if old else ()
     name = managed.address.name
-    known = {str(managed.address), *was}
+    known = {str(managed.address), *old.was}
     named = {one.tags[t.LEDGER] for one in _of(managed, world)} - known
     restored = tuple(sorted(one for one in named if one.partition("/")[2] == name))
-    return replace(managed.home, was=(*restored, *was))
+    return replace(managed.home, was=(*restored, *old.was))
 
 
-def _doubts_of_zone(home: ServiceLocation, old: Ledger | None) -> Iterable[str]:
+def _doubts_of_zone(home: ServiceLocation, old: Ledger) -> Iterable[str]:
     for one in home.was:
-        if one not in (old.was if old else ()):
+        if one not in old.was:
             yield (
                 f"hosted zone {one.partition('/')[0]} is taken for the same zone before it was "
                 "restored: if it still exists, say no"
@@ -232,7 +230,7 @@ def _previous(
     resources: Things,
     live: Live | None,
     reading: Reading,
-    old: Ledger | None,
+    old: Ledger,
 ) -> tuple[Previous, ...]:
     """Deploys that served once, newest first: kept, since only the labels show that they did.
 
@@ -242,7 +240,7 @@ def _previous(
     served = (Label.LIVE, Label.RETIRED)
     public = live is not None and _is_public(machines_of(resources[live.id]), live)
     found = [
-        (old.find_previous(deploy) if old else None)
+        old.find_previous(deploy)
         or Previous(deploy, reading.now.replace(microsecond=0), _addresses(of_it, public=public))
         for deploy, of_it in resources.items()
         if (live is None or deploy != live.id) and any(one.label in served for one in of_it)

@@ -105,7 +105,7 @@ def _refuse_unused(
 def _known(service: str, reading: Reading, fence: int) -> Ledger:
     """The ledger, which must have no lease: a release changes databases under its lease."""
     ledger = reading.ledger
-    if ledger is None or ledger.gen < fence:
+    if not ledger.exists or ledger.gen < fence:
         raise Refused(
             f"the ledger of {service} is missing or older than it should be: whose a database can "
             "be is not known",

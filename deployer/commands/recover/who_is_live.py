@@ -20,7 +20,7 @@ Things = Mapping[DeployId, Sequence[Resource]]
 
 
 def live(
-    service: str, resources: Things, reading: Reading, old: Ledger | None, replace: str = ""
+    service: str, resources: Things, reading: Reading, old: Ledger, replace: str = ""
 ) -> Live | None:
     """The deploy that the A record names; None for a service that is closed, or never served.
 
@@ -29,7 +29,7 @@ def live(
     retired deploy while another, not named by `replace`, is labelled live.
     """
     if reading.a is None:
-        if resources and (old is None or old.live is not None):
+        if resources and (not old.exists or old.live is not None):
             raise _absent(service, resources, reading, old)
         return None
     at = reading.a.addresses
@@ -106,8 +106,8 @@ def _labelled_live(resources: Things) -> list[DeployId]:
     )
 
 
-def _absent(service: str, resources: Things, reading: Reading, old: Ledger | None) -> Refused:
-    live = old.live if old else None
+def _absent(service: str, resources: Things, reading: Reading, old: Ledger) -> Refused:
+    live = old.live
     if live is not None:
         who, at = f"{live.id} is live by the ledger", ", ".join(live.at)
         closed = f"deployer retire {service} --nobody-live {live.id}"

@@ -31,6 +31,7 @@ from reconciler.model.ledger import Ending, Ledger
 from reconciler.model.reading import Reading
 from reconciler.model.tags import Label
 from reconciler.plan.service_plan import SweepRequest
+from reconciler.ports.fleet import Fleet
 from reconciler.sweep.name_listing import read_names
 from reconciler.sweep.runner import sweep
 from reconciler.util.signals import Interrupted
@@ -170,9 +171,7 @@ def _committed_after_all(run: RollbackContext, error: BaseException) -> bool:
         if not run.lease.end() and run.lease.committed(run.target.id):
             return True
         _open_first(run)
-        result = sweep(
-            [managed], {managed.name: SweepRequest(managed.retention, only=run.lease.mine)}
-        )
+        result = sweep(Fleet.of(managed, SweepRequest(managed.retention, only=run.lease.mine)))
         left = left_lines(result)
         if not left:
             run.thawed(cut_over=False)
@@ -210,9 +209,7 @@ def _after(run: RollbackContext) -> e.RolledBack:
     run.emit(e.StepBegan("follow-up"))
     try:
         ttl = run.reading.drain_ttl
-        unfinished = left_lines(
-            sweep([managed], {managed.name: SweepRequest(managed.retention, ttl)})
-        )
+        unfinished = left_lines(sweep(Fleet.of(managed, SweepRequest(managed.retention, ttl))))
     except (ToolError, Interrupted) as error:
         unfinished = (str(error),)
     if not unfinished:

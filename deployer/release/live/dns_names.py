@@ -31,7 +31,7 @@ def refuse_names(run: ReleaseContext, service_plan: ServicePlan, reading: Readin
     taken = _neighbours(run, service.also, says)
     if taken:
         raise refusals.neighbours_also(service.name, taken)
-    live = reading.ledger.live if reading.ledger else None
+    live = reading.ledger.live
     if live is None:
         return
     names = read_names(run.ports.managed)

@@ -11,7 +11,7 @@ def commit(run: ReleaseContext) -> str:
     """Swap the ledger and the A record together. After this, nothing of this deploy is deleted."""
     _verify_freeze(run)
     reading = needed(run.reading, "reading")
-    live = reading.ledger.live if reading.ledger else None
+    live = reading.ledger.live
     run.held.commit(run.deploy, run.at, live.id if live else None)
     return f"{', '.join(run.at)} in generation {run.held.generation}"
 

@@ -26,7 +26,7 @@ def database(run: ReleaseContext) -> str:
     server = run.ports.managed.reach.databases()
     if config is None or server is None:
         return "none"
-    live = run.reading.ledger.live if run.reading and run.reading.ledger else None
+    live = run.reading.ledger.live if run.reading else None
     run.database = run.deploy.database_name(str(run.ports.managed.address))
     if live is None:
         _create(run, config, server, like="")

@@ -13,6 +13,7 @@ from deployer.release.wait_listed import wait_until_listed
 from reconciler.errors import ToolError
 from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.plan.service_plan import SweepRequest
+from reconciler.ports.fleet import Fleet
 from reconciler.sweep.runner import sweep
 
 
@@ -28,7 +29,7 @@ def follow_up(run: ReleaseContext) -> str:
         if not wait_until_listed(run):
             run.unfinished.append("the new machines are not listed by their tags yet")
         ask = SweepRequest(managed.retention, run.old_ttl, spare=run.options.despite)
-        result = sweep([managed], {managed.name: ask}, tell)
+        result = sweep(Fleet.of(managed, ask), tell)
     except ToolError as error:
         run.unfinished.append(str(error))
         return "unfinished"

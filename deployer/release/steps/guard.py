@@ -31,6 +31,7 @@ from reconciler.model.reading import Reading
 from reconciler.model.resource import DATABASE, INSTANCE
 from reconciler.plan.circuit_breaker import Breaker
 from reconciler.plan.service_plan import ServicePlan
+from reconciler.ports.fleet import Fleet
 from reconciler.sweep.runner import sweep
 from reconciler.util.polling import Backoff, looks
 
@@ -55,7 +56,7 @@ def guard(run: ReleaseContext) -> str:
     run.id = new_id(run.ports.service.name, reading)
     run.old_ttl = reading.drain_ttl
     _refuse_full(run, reading)
-    return "clean" if reading.ledger and reading.ledger.live else "a first release"
+    return "clean" if reading.ledger.live else "a first release"
 
 
 def look(run: ReleaseContext) -> tuple[ServicePlan, Reading]:
@@ -77,7 +78,7 @@ def _refuse_unreachable(seen: ServiceState) -> None:
 
 
 def _release_of_live(seen: ServiceState) -> str:
-    live = seen.ledger.live if seen.ledger else None
+    live = seen.ledger.live
     machines = seen.machines(live.id) if live else ()
     said = next((one.tags[t.RELEASE] for one in machines if t.RELEASE in one.tags), "")
     return said or (str(live.id) if live else "")
@@ -109,9 +110,9 @@ def refuse(run: ReleaseContext, service_plan: ServicePlan, reading: Reading) -> 
     ledger = reading.ledger
     if service_plan.problem:
         raise refusals.unknown(service_plan.root)
-    if ledger is None or ledger.live is None:
+    if ledger.live is None:
         _refuse_first(run, reading)
-    if ledger is None:
+    if not ledger.exists:
         return
     if service_plan.notes:
         raise refusals.moved(service_plan)
@@ -179,7 +180,7 @@ def _wait(
     pace = Backoff(first=1.0, longest=10.0, deadline=run.options.wait.total_seconds())
     awaited: set[DeployId] = set()
     for _ in looks(pace):
-        lease = reading.ledger.lease if reading.ledger else None
+        lease = reading.ledger.lease
         if service_plan.end is not None or service_plan.problem:
             break
         if lease is not None:
@@ -209,7 +210,7 @@ def _sweep(run: ReleaseContext) -> None:
     breaker = Breaker(managed.cap)
     # The ordinary request: retention waits for the record's TTL. And the ordinary cap: the user
     # asks for a clean start, not for the deletion of all that a mistake may call garbage.
-    result = sweep([managed], {}, breaker.hear, approve=breaker.check)
+    result = sweep(Fleet.of(managed), breaker.hear, approve=breaker.check)
     if result.trouble:
         raise Refused(result.trouble[0], cure=f"reconciler sweep --service {managed.name}")
     run.note("guard", f"swept: {len(result.gone)} things removed")
@@ -217,7 +218,7 @@ def _sweep(run: ReleaseContext) -> None:
 
 def _refuse_full(run: ReleaseContext, reading: Reading) -> None:
     """Check before any create that the ledger after our commit fits into one TXT value."""
-    old = settle(reading.ledger or ledgers.opened(), run.ports.managed.address)
+    old = settle(reading.ledger, run.ports.managed.address)
     mine = run.deploy
     held = ledgers.acquire(old, mine, reading.now + timedelta(hours=24), "follow-up")
     addresses = tuple(f"255.255.255.{n % 256}" for n in range(run.ports.service.instance.count))

@@ -17,7 +17,7 @@ from reconciler.aws.route53.swap import Swap
 from reconciler.aws.route53.zone_names import list_names
 from reconciler.aws.route53.zone_reader import Records, ZoneReader, ZoneReaders, plain
 from reconciler.errors import AccessDenied, CloudError, ConfigError, LedgerUnknown, ToolError
-from reconciler.model.ledger import Ledger
+from reconciler.model.ledger import NO_LEDGER, Ledger
 from reconciler.model.ledger_codec import LedgerTextError, decode
 from reconciler.model.ledger_home import at_home
 from reconciler.model.reading import ARecord, LedgerAddress, Listing, Reading, Readings
@@ -104,7 +104,7 @@ class Route53Ledgers:
         records = reader.at(address.name)
         text, ttl = ledger_text(address, records)
         a = simple_a(address.record, address.zone, reader.at(address.record))
-        return Reading(address, records.now, None, text, ttl, a)
+        return Reading(address, records.now, NO_LEDGER, text, ttl, a)
 
     def readings(self, addresses: Sequence[LedgerAddress]) -> Readings:
         """See `LedgerStore.readings`: the ledgers of a zone are adjacent, 300 sets a call.
@@ -148,7 +148,7 @@ class Route53Ledgers:
         """
         for _ in range(LOOKS):
             reading, one_page = self._look(address, readers.of(address.zone_id))
-            live = reading.ledger.live if reading.ledger else None
+            live = reading.ledger.live
             every = [reading.a, *(one for _, one in reading.also)]
             if one_page or live is None or all(one and one.addresses == live.at for one in every):
                 return reading
@@ -218,9 +218,9 @@ def simple_a(name: str, zone: str, records: Records) -> ARecord | None:
     return ARecord(found[0]["TTL"], tuple(values))
 
 
-def _decoded(address: LedgerAddress, text: str) -> Ledger | None:
+def _decoded(address: LedgerAddress, text: str) -> Ledger:
     if not text:
-        return None
+        return NO_LEDGER
     try:
         return at_home(address, _of_its_service(address, decode(text)))
     except LedgerTextError as error:

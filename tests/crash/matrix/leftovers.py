@@ -10,7 +10,7 @@ from typing import Any
 
 import boto3
 
-from reconciler.model.ledger import opened
+from reconciler.model.ledger import Ledger
 from reconciler.model.ledger_codec import encode
 from reconciler.model.tags import LEDGER, AccountRegion
 from tests.crash.matrix.stage import PLAN, Stage
@@ -140,7 +140,7 @@ def _zone(far: Far) -> str:
         "Name": f"blog._deploy.{ZONE}",
         "Type": "TXT",
         "TTL": 60,
-        "ResourceRecords": [{"Value": encode(opened())}],
+        "ResourceRecords": [{"Value": encode(Ledger(gen=1))}],
     }
     changes = [{"Action": "CREATE", "ResourceRecordSet": record}]
     far.route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": changes})

@@ -17,7 +17,7 @@ from deployer.output.status import (
     status_json,
     status_lines,
 )
-from reconciler.model.ledger import Lease, Ledger
+from reconciler.model.ledger import NO_LEDGER, Lease, Ledger
 from reconciler.model.reading import LedgerAddress, Reading
 from reconciler.model.resource import INSTANCE
 from tests.support.shop_world import ALL, CLEAN, DEAD, DIED, LIVE, NOW, OLD, planned
@@ -99,7 +99,7 @@ def test_an_unknown_service_promises_nothing() -> None:
 
 def test_a_service_that_is_not_adopted() -> None:
     """Something serves, but no ledger says so: how to bring it under one."""
-    empty = Ledger(gen=0)
+    empty = NO_LEDGER
     one = stands(service_plan=planned(empty, []).services[0], generation=0, deploys=(), dirt=())
     assert status_lines(one) == [
         "shop     shop.example.com → 10.0.1.17, TTL 60 s · no ledger yet",
@@ -128,7 +128,7 @@ def test_history() -> None:
 def test_a_recovery_shows_everything_before_it_is_written() -> None:
     """What was found, what is doubtful, and the ledger to be."""
     address = LedgerAddress("shop", "Z1", "example.com", "shop.example.com")
-    one = Recovery("shop", Reading(address, NOW, None), None, CLEAN, ("a labelled live",), ("b?",))
+    one = Recovery("shop", Reading(address, NOW), NO_LEDGER, CLEAN, ("a labelled live",), ("b?",))
     assert recovery_lines(one)[:3] == ["shop", "  found  a labelled live", "  ?      b?"]
     assert "  generation 44" in recovery_lines(one)
     assert json.loads(json.dumps(recovery_json(one)))["new"]["gen"] == 44

@@ -35,7 +35,7 @@ def test_rule_1_acquire_is_a_swap_against_what_the_guard_read(book: Book) -> Non
     assert NOW + timedelta(minutes=10) <= held.until < NOW + timedelta(minutes=11)
     assert (lease.generation, lease.ledger.lease) == (
         CLEAN.gen + 1,
-        lease.reading.ledger and lease.reading.ledger.lease,
+        lease.reading.ledger.lease,
     )
 
 

@@ -21,6 +21,7 @@ from reconciler.model.deploy_id import DeployId
 from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.model.resource import INSTANCE, Resource
 from reconciler.model.tags import BirthTags
+from reconciler.ports.fleet import Fleet
 from reconciler.ports.service import ManagedService
 from reconciler.sweep import absence as gone
 from reconciler.sweep.deletion import Collector
@@ -57,7 +58,7 @@ class Yard:
 
     def sweep(self) -> SweepResult:
         """A whole sweep."""
-        return sweep([self.managed], {})
+        return sweep(Fleet.of(self.managed))
 
     def standing(self) -> set[str]:
         """Ids of the machines that are not terminated, as EC2 says without any filter."""
@@ -84,7 +85,7 @@ def yard(api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Yard:
     api.aws.route53_once.create_hosted_zone(Name="example.com", CallerReference="one")
     ledgers = Route53Ledgers(api.aws, HASTE)
     address = ledgers.locate("shop", "shop.example.com")
-    ledgers.swap(ledgers.read(address), led.opened())
+    ledgers.swap(ledgers.read(address), led.Ledger(gen=1))
     managed = ManagedService(
         ServiceLocation("shop", str(address), PLACE),
         address,
@@ -125,7 +126,7 @@ def test_one_bad_id(yard: Yard) -> None:
             forget_instance(region, instance)
 
     heap = Meddled(yard.api.aws, HASTE, vanish)
-    result = sweep([replace(yard.managed, heap=heap)], {})
+    result = sweep(Fleet.of(replace(yard.managed, heap=heap)))
     assert result.clean
     assert yard.standing() == set()
     assert yard.fates(result) == dict.fromkeys(yard.machines, OutcomeStatus.GONE)
@@ -185,7 +186,7 @@ def test_not_found_after_terminate(yard: Yard) -> None:
 
 def test_a_listing_that_forgets(yard: Yard) -> None:
     """Planned, and then not listed: of machines that young it is not believed."""
-    garbage = make_plan([yard.managed], {}).services[0].deletes
+    garbage = make_plan(Fleet.of(yard.managed)).services[0].deletes
     told: list[Outcome] = []
     yard.api.server.faults.lag = 3600.0
     with pytest.MonkeyPatch.context() as patch:

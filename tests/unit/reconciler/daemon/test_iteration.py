@@ -22,8 +22,7 @@ from reconciler.model.tags import AccountRegion
 from reconciler.output.notifications.history import NotificationHistory
 from reconciler.output.notifications.message import Notice
 from reconciler.output.notifications.notifier import Notifier
-from reconciler.ports.fleet import NOTHING, OtherPlaces
-from reconciler.wiring.fleet_builder import Opened
+from reconciler.ports.fleet import NO_OTHER_PLACES, Fleet, OtherPlaces
 from tests.fakes.scene import Scene, service
 from tests.support.sweeps import DEAD_IDS
 
@@ -45,7 +44,7 @@ class World:
     told: list[Outcome] = field(default_factory=list)
     heard: list[tuple[str, str]] = field(default_factory=list)
     sessions: int = 0
-    beside: OtherPlaces = NOTHING
+    other_places: OtherPlaces = NO_OTHER_PLACES
     during: Callable[[Callable[[str, str], None]], None] = lambda _: None
 
     def load(self) -> Settings:
@@ -57,9 +56,9 @@ class World:
         self.sessions += 1
         return Edges(settings, on_answer)
 
-    def opened(self, _: Settings, __: object, edges: Any) -> Opened:
+    def build_fleet(self, _: Settings, __: object, edges: Any) -> Fleet:
         self.during(edges.on_answer)
-        return Opened((self.scene.managed,), self.beside)
+        return Fleet((self.scene.managed,), self.other_places)
 
     def sweeps(self, *names: str) -> SweepIteration:
         return SweepIteration(
@@ -72,7 +71,7 @@ def world(scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Worl
     """A dead release is there, and a breaker that lets it be collected."""
     one = World(scene, Settings(tmp_path, {"shop": service()}, Reconciler()))
     monkeypatch.setattr(iteration, "Edges", one.edges)
-    monkeypatch.setattr(iteration, "opened", one.opened)
+    monkeypatch.setattr(iteration, "build_fleet", one.build_fleet)
     return one
 
 
@@ -107,7 +106,7 @@ def test_sessions_live_on_while_the_configuration_does(world: World) -> None:
 def test_an_account_that_could_not_be_entered_is_entered_anew(world: World) -> None:
     """The round is not complete, and the next one begins with new sessions."""
     lost = Gap(AccountRegion("222233334444", EVERYWHERE), "resource", "denied")
-    world.beside = OtherPlaces(gaps=(lost,))
+    world.other_places = OtherPlaces(gaps=(lost,))
     sweeps = world.sweeps()
     swept = sweeps(False)
     assert swept.result is not None

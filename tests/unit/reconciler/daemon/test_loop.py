@@ -16,6 +16,7 @@ from reconciler.daemon.schedule import Intervals
 from reconciler.errors import AccessDenied, ConfigError, Refused, ToolError
 from reconciler.model.outcome import Outcome
 from reconciler.model.resource import INSTANCE, Gap
+from reconciler.ports.fleet import Fleet
 from reconciler.sweep.result import SweepResult
 from reconciler.sweep.runner import sweep
 from reconciler.util import signals
@@ -177,7 +178,7 @@ def test_a_signal_lets_the_item_be_finished(scene: Scene) -> None:
                 os.kill(os.getpid(), signal.SIGTERM)
 
         scene.acts.then = hear
-        return IterationResult(sweep([scene.managed], {}, tell))
+        return IterationResult(sweep(Fleet.of(scene.managed), tell))
 
     with signals.handled(lambda: ""):
         Loop(once, MINUTELY, (), FakeClock()).run()

@@ -168,8 +168,8 @@ def test_readdress_moves_only_the_addresses() -> None:
 
 def test_adopt_roots_a_stranger_and_keeps_who_was_live() -> None:
     """People moved the record: the one they left can still be gone back to."""
-    first = t.adopt(t.opened(), Live(V1, AT), NOW)
-    assert (first.gen, first.live) == (2, Live(V1, AT))
+    first = t.adopt(t.NO_LEDGER, Live(V1, AT), NOW)
+    assert (first.gen, first.live) == (1, Live(V1, AT))
     second = t.adopt(first, Live(V2, ("10.0.1.5",)), NOW)
     assert second.previous == (Previous(V1, NOW, AT),)
     with pytest.raises(NotAllowed, match="held"):

@@ -11,6 +11,7 @@ import pytest
 
 from reconciler.errors import Refused
 from reconciler.gc.verdict import Reason
+from reconciler.model.ledger import NO_LEDGER
 from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.model.resource import DATABASE, INSTANCE, Gap
 from reconciler.model.tags import HELD_BY_ADOPTION, Label
@@ -293,10 +294,10 @@ def test_a_large_service_may_lose_its_share() -> None:
 
 def test_a_ledger_in_lines_and_json() -> None:
     """Every entry once; no ledger has words too."""
-    assert ledger_lines(None) == ["no ledger"]
+    assert ledger_lines(NO_LEDGER) == ["no ledger"]
     lines = ledger_lines(replace(DIED, kept=EVIDENCE.kept))
     assert [one.split()[0] for one in lines] == ["generation", "live", "previous", "kept", "lease"]
-    assert ledger_json(None) == {}
+    assert ledger_json(NO_LEDGER) == {}
     assert json.loads(json.dumps(ledger_json(DIED)))["lease"]["step"] == "migrate"
 
 

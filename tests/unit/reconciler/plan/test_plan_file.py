@@ -18,6 +18,7 @@ from reconciler.plan.approved_actions import ApprovedAction
 from reconciler.plan.circuit_breaker import Cap
 from reconciler.plan.plan_file import PlanFile, decode, encode
 from reconciler.plan.service_plan import Plan
+from reconciler.ports.fleet import Fleet
 from reconciler.sweep import approved_plan
 from reconciler.sweep.result import SweepResult
 from reconciler.sweep.runner import sweep
@@ -34,7 +35,7 @@ def filed(plan: Plan) -> PlanFile:
 def carried_out(scene: Scene, agreed: PlanFile) -> tuple[SweepResult, tuple[str, ...]]:
     """What a sweep by the file does, and what it leaves out."""
     asks = approved_plan.asks(agreed, [scene.managed])
-    result = sweep([scene.managed], asks, scene.told.append)
+    result = sweep(Fleet((scene.managed,), requests=asks), scene.told.append)
     return result, approved_plan.left_out(agreed, result.first)
 
 
@@ -86,7 +87,7 @@ def test_what_was_not_agreed_to_be_forgotten_is_kept(scene: Scene) -> None:
     """Retention has changed since the plan: the file has no word on it."""
     agreed = filed(scene.plan())
     asks = approved_plan.asks(agreed, [replace(scene.managed, retention=ONE_KEPT.retention)])
-    sweep([scene.managed], asks)
+    sweep(Fleet((scene.managed,), requests=asks))
     assert scene.ledger.find_previous(OLD) is not None
 
 

@@ -11,14 +11,14 @@ import pytest
 from reconciler.aws.route53.ledger_store import Route53Ledgers
 from reconciler.errors import CloudUnclear, ConfigError, LedgerUnknown, SwapLost
 from reconciler.model import ledger as led
-from reconciler.model.ledger import Cutover, Ledger
+from reconciler.model.ledger import NO_LEDGER, Cutover, Ledger
 from reconciler.model.reading import LedgerAddress, Reading
 from reconciler.ports.ledger_store import LedgerStore
 from tests.fakes.ledgers import FakeLedgers, Weather
 from tests.fakes.route53 import NOW, an_id
 from tests.support.aws_api import HASTE, Api
 
-OLD = led.opened()
+OLD = led.Ledger(gen=1)
 NEW = led.acquire(OLD, an_id("bbbbb"), NOW + timedelta(minutes=10))
 OTHER = led.acquire(OLD, an_id("ccccc"), NOW + timedelta(minutes=10))
 LIVE = led.commit(NEW, an_id("bbbbb"), Cutover(an_id("bbbbb"), ("10.0.0.2",), None, NOW))
@@ -93,7 +93,7 @@ def store(request: pytest.FixtureRequest) -> Store:
 def test_nothing_stands_there_at_first(store: Store) -> None:
     """Neither ledger nor record; what is read is good to swap against."""
     nothing = store.ledgers.read(store.address)
-    assert (nothing.ledger, nothing.text, nothing.a) == (None, "", None)
+    assert (nothing.ledger, nothing.text, nothing.a) == (NO_LEDGER, "", None)
     store.ledgers.swap(nothing, OLD)
     assert store.read().ledger == OLD
 
@@ -174,7 +174,7 @@ def test_a_text_that_is_no_ledger_is_unknown(store: Store) -> None:
     with pytest.raises(LedgerUnknown):
         store.ledgers.read(store.address)
     raw = store.ledgers.raw(store.address)
-    assert (raw.ledger, raw.text) == (None, '"v=9 gen=7"')
+    assert (raw.ledger, raw.text) == (NO_LEDGER, '"v=9 gen=7"')
     store.ledgers.swap(raw, replace(OLD, gen=8))
     assert store.read().ledger == Ledger(8)
 

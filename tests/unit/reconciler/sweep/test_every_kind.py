@@ -5,7 +5,6 @@ The real heap and the real ledger on the strict API; only the database server is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -38,6 +37,7 @@ from reconciler.model.resource import (
 )
 from reconciler.model.tags import Label
 from reconciler.plan.service_plan import SweepRequest
+from reconciler.ports.fleet import Fleet
 from reconciler.ports.service import ManagedService
 from reconciler.sweep.result import SweepResult
 from reconciler.sweep.runner import make_plan, sweep
@@ -45,7 +45,6 @@ from tests.fakes.service_access import FakeReach, ToldServer
 from tests.support.aws_api import HASTE, PLACE, Api, pairs
 from tests.support.every_kind import Maker, born
 
-ASKS: Mapping[str, SweepRequest] = {}
 HELD = {"deploy-hold": "ask Ada"}
 
 
@@ -82,8 +81,7 @@ class World:
         resources = heap.scan().of(mine)
         at = tuple(one.addresses[0] for one in resources if one.kind == INSTANCE)
         now, ledgers = datetime.now(UTC).replace(microsecond=0), self.managed.ledgers
-        seen = ledgers.swap(ledgers.read(self.managed.address), led.opened())
-        assert seen.ledger is not None
+        seen = ledgers.swap(ledgers.read(self.managed.address), led.Ledger(gen=1))
         leased = led.acquire(seen.ledger, mine, now + timedelta(minutes=10))
         seen = ledgers.swap(seen, leased)
         ledgers.swap(seen, led.commit(leased, mine, led.Cutover(mine, at, None, now)), at)
@@ -91,11 +89,11 @@ class World:
 
     def sweep(self, **ask: Any) -> SweepResult:
         """A full sweep."""
-        return sweep([self.managed], {"shop": SweepRequest(**ask)} if ask else ASKS)
+        return sweep(Fleet.of(self.managed, SweepRequest(**ask) if ask else None))
 
     def reasons(self) -> dict[str, Reason]:
         """Verdicts of now, by id."""
-        (service_plan,) = make_plan([self.managed], ASKS).services
+        (service_plan,) = make_plan(Fleet.of(self.managed)).services
         return {one.resource.id: one.reason for one in service_plan.verdicts}
 
     def protect_the_dead(self) -> tuple[str, str]:

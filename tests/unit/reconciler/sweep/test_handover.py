@@ -13,6 +13,7 @@ from reconciler.machine.activation_gate import STATE
 from reconciler.machine.unit_control import Act, obey
 from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.model.resource import INSTANCE
+from reconciler.ports.fleet import Fleet
 from reconciler.sweep.handover import Handover
 from reconciler.sweep.repair import Finish
 from reconciler.sweep.result import SweepResult
@@ -88,7 +89,7 @@ def test_any_other_state_is_no_proof(scene: Scene, state: str) -> None:
 def test_what_ec2_does_not_list_may_run(scene: Scene) -> None:
     """Unknown is not stopped."""
     handover = Handover(scene.managed)
-    resources = observe([scene.managed]).inventory.of(OLD)
+    resources = observe(Fleet.of(scene.managed)).inventory.of(OLD)
     machine = scene.heap.held.pop((INSTANCE, "i-9"))
     handover.finish(Finish(OLD, Reason.PREVIOUS, CLEAN.gen, (), resources))
     assert handover.still_runs == [machine.id]
@@ -97,9 +98,9 @@ def test_what_ec2_does_not_list_may_run(scene: Scene) -> None:
 def test_somebody_who_knows_better_says_so(scene: Scene) -> None:
     """`--jobs-despite`: of that machine and of no other."""
     other = replace(scene.managed, jobs_despite=frozenset({"i-5"}))
-    sweep([other], {})
+    sweep(Fleet.of(other))
     assert working(scene) == {"i-9"}
-    sweep([replace(scene.managed, jobs_despite=frozenset({"i-9"}))], {})
+    sweep(Fleet.of(replace(scene.managed, jobs_despite=frozenset({"i-9"}))))
     assert "i-17" in working(scene)
     assert scene.heap.labels()["i-17"] == "live"
 

@@ -14,6 +14,7 @@ from reconciler.model.deploy_id import DeployId
 from reconciler.model.fencing import FencedAct
 from reconciler.model.ledger import Kept
 from reconciler.model.outcome import Outcome, OutcomeStatus
+from reconciler.ports.fleet import Fleet
 from reconciler.sweep.repair import Finish, finish
 from reconciler.sweep.snapshot import observe
 from tests.fakes.scene import ROLE, Scene
@@ -24,7 +25,7 @@ LIVE_DB, OLD_DB = (one.database_name(LEDGER) for one in (LIVE, OLD))
 
 def work(scene: Scene, deploy: DeployId, role: Reason, generation: int = CLEAN.gen) -> Finish:
     """The deploy's things as they are now."""
-    resources = observe([scene.managed]).inventory.of(deploy)
+    resources = observe(Fleet.of(scene.managed)).inventory.of(deploy)
     scene.acts.clear()
     return Finish(deploy, role, generation, (), resources)
 

@@ -17,6 +17,7 @@ from reconciler.model.outcome import OutcomeStatus
 from reconciler.model.resource import DATABASE, VOLUME, Gap
 from reconciler.model.tags import Label
 from reconciler.output.sweep import left_lines
+from reconciler.ports.fleet import Fleet
 from reconciler.sweep.runner import sweep
 from tests.fakes.scene import ROLE, Scene
 from tests.support.shop_world import CLEAN, DEAD, DIED, GATE, LEDGER, LIVE, OLD, PLACE, resources
@@ -105,7 +106,7 @@ def test_rule_6_a_service_we_may_not_read_does_not_stop_the_others(scene: Scene)
         scene.managed, home=ServiceLocation("blog", str(address), place), address=address
     )
     scene.ledgers.unreadable["blog"] = AccessDenied("route53:ListResourceRecordSets is denied")
-    result = sweep([blog, scene.managed], {})
+    result = sweep(Fleet((blog, scene.managed)))
     assert [one.service for one in result.left.unknown] == ["blog"]
     assert "denied" in result.left.unknown[0].problem
     assert not result.clean

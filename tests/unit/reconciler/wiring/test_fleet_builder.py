@@ -11,8 +11,9 @@ from reconciler.config.loader import load
 from reconciler.errors import AccessDenied, ConfigError
 from reconciler.model.coverage import EVERYWHERE, INDEX, LEDGER, ReadStatus, merged
 from reconciler.model.tags import AccountRegion
+from reconciler.ports.fleet import Fleet
 from reconciler.sweep.runner import make_plan
-from reconciler.wiring.fleet_builder import Opened, opened
+from reconciler.wiring.fleet_builder import build_fleet
 from tests.support.aws_api import PLACE, Api
 
 HERE, THERE = PLACE.account, "222233334444"
@@ -67,9 +68,9 @@ class Estate:
         made = self.aws(account).route53_once.create_hosted_zone(Name=name, CallerReference=name)
         return made["HostedZone"]["Id"].removeprefix("/hostedzone/")
 
-    def opened(self, *names: str) -> Opened:
+    def build(self, *names: str) -> Fleet:
         """What a run would look at."""
-        return opened(load(self.home), names)
+        return build_fleet(load(self.home), names)
 
     def calls(self, action: str) -> int:
         """How often an action was asked for."""
@@ -82,9 +83,9 @@ def estate(api: Api, tmp_path: Path) -> Estate:
     return Estate(api, tmp_path / "config")
 
 
-def rows(found: Opened) -> dict[tuple[str, str, str], tuple[ReadStatus, str]]:
+def rows(found: Fleet) -> dict[tuple[str, str, str], tuple[ReadStatus, str]]:
     """The completeness table of a plan: (account, region, kind) → status and note."""
-    seen = make_plan(found.services, {}, beside=found.beside)
+    seen = make_plan(found)
     return {
         (one.place.account, one.place.region, one.kind): (one.status, one.note)
         for one in merged(seen.inventory.reads)
@@ -98,7 +99,7 @@ def test_two_accounts_by_their_roles(estate: Estate) -> None:
     estate.sweep(f'accounts = ["{HERE}", "{THERE}"]\nregions = ["eu-west-1", "us-east-1"]\n{ROLES}')
     estate.zone(HERE), estate.zone(THERE)
     estate.api.server.journal.clear()
-    found = estate.opened()
+    found = estate.build()
     table = rows(found)
     assert [one.home.place for one in found.services] == [AccountRegion(THERE, "us-east-1"), PLACE]
     assert {key[:2] for key in table if key[2] == INDEX} == {
@@ -114,7 +115,7 @@ def test_a_role_that_is_throttled_is_asked_for_again(estate: Estate) -> None:
     estate.sweep(f'accounts = ["{HERE}", "{THERE}"]\nregions = ["eu-west-1", "us-east-1"]\n{ROLES}')
     estate.zone(THERE)
     estate.api.fault("AssumeRole", "throttle", times=3)
-    assert [one.home.place for one in estate.opened().services] == [
+    assert [one.home.place for one in estate.build().services] == [
         AccountRegion(THERE, "us-east-1")
     ]
 
@@ -125,7 +126,7 @@ def test_accounts_are_checked_before_anything_else(estate: Estate) -> None:
     estate.sweep(f'accounts = ["{HERE}", "{THERE}"]\n{ROLES}')
     estate.zone(HERE)
     estate.api.server.journal.clear()
-    estate.opened()
+    estate.build()
     actions = [one["action"] for one in estate.api.server.journal.since(0)]
     assert set(actions[:3]) == {"GetCallerIdentity", "AssumeRole"}
     assert "GetCallerIdentity" not in actions[3:]
@@ -138,8 +139,8 @@ def test_a_role_that_cannot_be_assumed_is_unknown(estate: Estate) -> None:
     estate.sweep(ROLES)
     estate.zone(HERE)
     estate.api.fault("AssumeRole", "error", code="AccessDenied", times=9)
-    found = estate.opened()
-    seen = make_plan(found.services, {}, beside=found.beside)
+    found = estate.build()
+    seen = make_plan(found)
     assert [one.service for one in seen.unknown] == ["blog"]
     assert ROLE in seen.unknown[0].problem
     [gap] = seen.inventory.gaps
@@ -154,7 +155,7 @@ def test_nothing_that_can_be_entered_ends_the_run(estate: Estate) -> None:
     estate.service("shop")
     estate.api.fault("GetCallerIdentity", "error", code="ExpiredToken")
     with pytest.raises(AccessDenied, match="expired"):
-        estate.opened()
+        estate.build()
 
 
 def test_all_regions_are_those_that_are_enabled(estate: Estate) -> None:
@@ -163,8 +164,8 @@ def test_all_regions_are_those_that_are_enabled(estate: Estate) -> None:
     estate.sweep('regions = "all"')
     estate.zone(HERE)
     enabled = {one["RegionName"] for one in estate.api.ec2.describe_regions()["Regions"]}
-    found = estate.opened()
-    assert {one.place.region for one in found.beside.heaps} == enabled - {"eu-west-1"}
+    found = estate.build()
+    assert {one.place.region for one in found.other_places.heaps} == enabled - {"eu-west-1"}
     assert {key[1] for key in rows(found) if key[2] == INDEX} == enabled
 
 
@@ -173,8 +174,8 @@ def test_regions_that_do_not_exist(estate: Estate) -> None:
     estate.service("shop")
     estate.sweep('regions = ["eu-west-1", "eu-west-9", "us-east-1"]')
     estate.zone(HERE)
-    found = estate.opened()
-    assert ["`regions` in reconciler.toml" in gap.cure for gap in found.beside.gaps] == [True]
+    found = estate.build()
+    assert ["`regions` in reconciler.toml" in gap.cure for gap in found.other_places.gaps] == [True]
     table = rows(found)
     status, note = table[HERE, "eu-west-9", "resource"]
     assert (status, "did you mean eu-west-" in note) == (ReadStatus.FAILED, True)
@@ -186,8 +187,8 @@ def test_a_service_in_a_region_that_does_not_exist(estate: Estate) -> None:
     estate.service("shop")
     estate.service("blog", region="eu-west-9")
     estate.zone(HERE)
-    found = estate.opened()
-    seen = make_plan(found.services, {}, beside=found.beside)
+    found = estate.build()
+    seen = make_plan(found)
     assert [one.service for one in seen.unknown] == ["blog"]
 
 
@@ -196,7 +197,7 @@ def test_a_zone_in_another_account(estate: Estate) -> None:
     estate.service("shop", more=f'zone_account = "{THERE}"')
     estate.sweep(ROLES)
     zone = estate.zone(THERE)
-    found = estate.opened()
+    found = estate.build()
     assert found.services[0].address.zone_id == zone
     assert found.services[0].home.place == PLACE
     assert rows(found)[THERE, "global", LEDGER][0] is ReadStatus.READ
@@ -209,13 +210,13 @@ def test_a_service_without_its_zone_does_not_stop_the_others(estate: Estate) -> 
     blog = estate.home / "services" / "blog.toml"
     blog.write_text(blog.read_text().replace("blog.example.test", "blog.example.org"))
     estate.zone(HERE)
-    found = estate.opened()
-    assert [one.home.service for one in found.beside.roots] == ["blog"]
-    [root] = found.beside.roots
+    found = estate.build()
+    assert [one.home.service for one in found.other_places.roots] == ["blog"]
+    [root] = found.other_places.roots
     assert "no hosted zone" in root.problem
     assert root.cure
     with pytest.raises(ConfigError, match="no hosted zone"):
-        estate.opened("blog")
+        estate.build("blog")
 
 
 def test_a_named_service_alone(estate: Estate) -> None:
@@ -224,19 +225,19 @@ def test_a_named_service_alone(estate: Estate) -> None:
     estate.service("blog", THERE)
     estate.sweep(f'regions = "all"\n{ROLES}')
     estate.zone(HERE)
-    found = estate.opened("shop")
-    assert (found.beside.heaps, found.beside.known) == ((), frozenset({"blog"}))
+    found = estate.build("shop")
+    assert (found.other_places.heaps, found.other_places.known) == ((), frozenset({"blog"}))
     assert estate.calls("AssumeRole") == 0
 
 
 def test_nothing_configured_is_nothing_to_delete(estate: Estate) -> None:
     """Without services and places there is nothing to look at; with places, only to report."""
     with pytest.raises(ConfigError, match="no service is configured"):
-        estate.opened()
+        estate.build()
     estate.sweep(f'accounts = ["{HERE}"]\nregions = ["eu-west-1"]')
     ids = estate.api.machines()
-    found = estate.opened()
-    seen = make_plan(found.services, {}, beside=found.beside)
+    found = estate.build()
+    seen = make_plan(found)
     assert seen.empty
     assert set(ids) <= {one.resource.id for one in seen.strangers}
     assert not any(one.collect for one in seen.strangers)

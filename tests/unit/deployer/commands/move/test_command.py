@@ -20,6 +20,7 @@ from reconciler.model.ledger import Lease, LedgerHome, NotAllowed
 from reconciler.model.ledger_codec import encode
 from reconciler.model.reading import LedgerAddress
 from reconciler.model.resource import DATABASE
+from reconciler.ports.fleet import Fleet
 from reconciler.sweep.runner import sweep
 from reconciler.sweep.snapshot import observe
 from tests.fakes.ledgers import Weather
@@ -68,7 +69,7 @@ def test_the_service_goes_on_at_its_new_name(scene: Scene, place: str | LedgerAd
     assert new is not None
     assert (new.live, new.previous, new.home) == (CLEAN.live, CLEAN.previous, done.home)
     assert new.gen > CLEAN.gen
-    assert sweep([ports.managed], {}).clean
+    assert sweep(Fleet.of(ports.managed)).clean
     assert scene.heap.at("i-17").tags[t.LEDGER] == str(ports.managed.address)
     unknown = scene.plan().unknown  # by the configuration of before
     assert [one.service for one in unknown] == ["shop"]
@@ -87,11 +88,11 @@ def test_an_interrupted_move_is_finished(scene: Scene, broken: int, weather: Wea
         move(ports, yes)
     resources = set(scene.heap.ids)
     scene.sweep()
-    sweep([ports.managed], {})
+    sweep(Fleet.of(ports.managed))
     assert set(scene.heap.ids) == resources
     assert scene.did("delete", "label", "run", "stop") == []
     move(ports, yes)
-    assert sweep([ports.managed], {}).clean
+    assert sweep(Fleet.of(ports.managed)).clean
     assert set(scene.heap.ids) == resources
 
 
@@ -211,7 +212,7 @@ def test_databases_stay_their_deploys(scene: Scene) -> None:
     scene.ledger = replace(scene.ledger, gen=80)
     move(ports, yes)
     ledger = scene.ledgers.stands(THERE)
-    world = observe([ports.managed])
+    world = observe(Fleet.of(ports.managed))
     assert world.roots["shop"].fence == 77, "a fence of before the move counts"
     assert {one.name for one in world.inventory.resources if one.kind == DATABASE} == {
         LIVE_DB,
@@ -221,12 +222,12 @@ def test_databases_stay_their_deploys(scene: Scene) -> None:
     scene.server.shut(LIVE_DB, act, (ROLE,), 1.0)
     with pytest.raises(Refused, match="no memory of being it"):
         scene.server.thaw(LIVE_DB, FencedAct(ledger.gen + 9, LIVE, LEDGER))
-    assert sweep([ports.managed], {}).clean, "it is live's: the sweep opens it"
+    assert sweep(Fleet.of(ports.managed)).clean, "it is live's: the sweep opens it"
     assert not scene.server.is_shut(LIVE_DB)
     forgotten = replace(ledger, gen=ledger.gen + 1, previous=())
     for one in list(scene.heap.ids):
         if scene.heap.at(one).deploy == OLD:
             scene.heap.change(one, tags={t.STATE: "left"})
     scene.ledgers.put(THERE, forgotten)
-    assert sweep([ports.managed], {}).clean
+    assert sweep(Fleet.of(ports.managed)).clean
     assert scene.databases == {LIVE_DB}

@@ -78,7 +78,7 @@ def test_a_restored_zone_file_is_overtaken(scene: Scene) -> None:
     scene.ledger = replace(CLEAN, gen=1, previous=rejected)
     assert "has been obeyed" in scene.plan().unknown[0].problem
     done = recover(scene.ports(), yes)
-    assert done.old
+    assert done.old.exists
     assert done.new.gen > 2
     assert scene.ledger.previous == rejected
 

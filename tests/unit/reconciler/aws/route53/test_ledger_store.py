@@ -30,7 +30,7 @@ def test_nothing_stands_there(fake: FakeRoute53, ledgers: Route53Ledgers) -> Non
     """Neighbours of the name are not taken for it: a listing begins at the next name there is."""
     fake.put("shop._deploy.zexample.com", "TXT", encode(LEDGER))
     fake.put("zshop.example.com", "A", "10.0.0.9")
-    assert ledgers.read(ADDRESS) == Reading(ADDRESS, NOW, None, "", 60, None)
+    assert ledgers.read(ADDRESS) == Reading(ADDRESS, NOW)
 
 
 def test_ledger_and_record(fake: FakeRoute53, ledgers: Route53Ledgers) -> None:

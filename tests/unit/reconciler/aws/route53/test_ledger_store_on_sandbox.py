@@ -16,7 +16,7 @@ from reconciler.model.reading import LedgerAddress, Reading
 from tests.fakes.route53 import NOW, an_id
 from tests.support.aws_api import HASTE, Api
 
-OLD = led.opened()
+OLD = led.Ledger(gen=1)
 NEW = led.acquire(OLD, an_id("bbbbb"), NOW + timedelta(minutes=10))
 CUT = led.Cutover(an_id("bbbbb"), ("127.77.0.9",), None, NOW)
 LIVE = led.commit(NEW, an_id("bbbbb"), CUT)
@@ -45,7 +45,7 @@ def seen(ledgers: Route53Ledgers, address: LedgerAddress) -> Reading:
 def test_a_life(ledgers: Route53Ledgers, address: LedgerAddress) -> None:
     """Opened, leased, live: each reading is what the next swap goes by."""
     nothing = ledgers.read(address)
-    assert (nothing.ledger, nothing.a) == (None, None)
+    assert (nothing.ledger, nothing.a) == (led.NO_LEDGER, None)
     assert abs(nothing.now - datetime.now(UTC)) < timedelta(minutes=1)
     live = ledgers.swap(ledgers.swap(ledgers.swap(nothing, OLD), NEW), LIVE, ("127.77.0.9",))
     again = ledgers.read(address)

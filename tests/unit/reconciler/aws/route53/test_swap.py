@@ -48,7 +48,7 @@ def stands(fake: FakeRoute53) -> str:
 
 def test_the_first_ledger_is_created(fake: FakeRoute53, ledgers: Route53Ledgers) -> None:
     """Where nothing stands the batch only creates, with a TTL of 60 s."""
-    reading = ledgers.swap(ledgers.read(ADDRESS), led.opened())
+    reading = ledgers.swap(ledgers.read(ADDRESS), led.Ledger(gen=1))
     assert [change["Action"] for change in fake.batches[0]] == ["CREATE"]
     assert (reading.text, reading.ttl) == (stands(fake), 60)
     assert ledgers.read(ADDRESS) == reading
@@ -59,7 +59,7 @@ def test_the_second_first_ledger_loses(fake: FakeRoute53, ledgers: Route53Ledger
     nothing = ledgers.read(ADDRESS)
     fake.put(ADDRESS.name, "TXT", encode(OLD))
     with pytest.raises(SwapLost):
-        ledgers.swap(nothing, led.opened())
+        ledgers.swap(nothing, led.Ledger(gen=1))
     assert stands(fake) == encode(OLD)
 
 

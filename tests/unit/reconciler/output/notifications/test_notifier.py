@@ -13,6 +13,7 @@ from reconciler.model.resource import Resource
 from reconciler.output.notifications.message import Notice, Phase
 from reconciler.output.notifications.notifier import Notifier, approving
 from reconciler.plan.service_plan import Plan
+from reconciler.ports.fleet import Fleet
 from reconciler.sweep.runner import sweep
 from tests.fakes.scene import Scene
 from tests.support.shop_world import NOW
@@ -51,7 +52,7 @@ class Post:
 def swept(scene: Scene, people: Notifier) -> None:
     """A sweep as the command and the loop do it, each with a notifier of its own."""
     people = replace(people)
-    people.done(sweep([scene.managed], {}, approve=people.planned))
+    people.done(sweep(Fleet.of(scene.managed), approve=people.planned))
 
 
 @pytest.fixture
