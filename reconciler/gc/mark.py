@@ -229,14 +229,11 @@ def _unknown(case: RuleInput) -> Verdict | None:
 
 
 def _rooted(case: RuleInput) -> Verdict | None:
-    reason = role(case.root.ledger, case.deploy)
-    if reason is None:
+    current = role(case.root.ledger, case.deploy)
+    if current is None:
         return None
-    return Verdict(
-        case.resource,
-        reason,
-        f"{case.deploy} is {reason} in generation {case.root.ledger.gen}",
-    )
+    text = f"{case.deploy} is {current} in generation {case.root.ledger.gen}"
+    return Verdict(case.resource, current, text)
 
 
 def _witness(case: RuleInput) -> Verdict | None:
