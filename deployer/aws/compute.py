@@ -131,9 +131,7 @@ class Ec2Compute:
     def tag(self, ids: Sequence[str], tags: Mapping[str, str]) -> None:
         """See `Compute`. Idempotent, so a lost reply is retried."""
         pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
-        Deleter(self.aws, self.creation.patience).ask(
-            "create_tags", Resources=list(ids), Tags=pairs
-        )
+        Deleter(self.aws, self.creation.backoff).ask("create_tags", Resources=list(ids), Tags=pairs)
 
     def _facts(self, reads: Reads, found: Sequence[dict[str, Any]]) -> tuple[InstanceFacts, ...]:
         ids = [volume for one in found for volume in volumes_of(one)]
@@ -153,8 +151,9 @@ class Ec2Compute:
             found: dict[str, Any] = answer["Images"][0]
             return found
 
-        brief = replace(self.creation.patience, deadline=min(10.0, self.creation.patience.deadline))
-        return brief.call(look, lambda error: getattr(error, "code", "") == NOT_FOUND)
+        backoff = self.creation.backoff
+        brief = replace(backoff, deadline=min(10.0, backoff.deadline))
+        return brief.retry(look, lambda error: getattr(error, "code", "") == NOT_FOUND)
 
     def _existing(self, order: ImageOrder, error: CloudError) -> str:
         """The image that already has the name, if an earlier request of this deploy created it.

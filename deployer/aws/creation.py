@@ -8,15 +8,16 @@ definite refusal of the second request says nothing about the first.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from reconciler.aws.client.retry import Patience, throttled
+from reconciler.aws.client.retry import AWS_BACKOFF, throttled_or_unclear
 from reconciler.errors import AccessDenied, CloudError, CloudUnclear, ToolError
+from reconciler.util.backoff import Backoff
 
 T = TypeVar("T")
 
-PATIENCE = Patience(first=0.2, longest=5.0, deadline=60.0)
+CREATE_BACKOFF = replace(AWS_BACKOFF, deadline=60.0)
 
 
 class NameTaken(CloudError):
@@ -27,7 +28,7 @@ class NameTaken(CloudError):
 class Creation:
     """Sends creates and remembers which are unclear, by token or name."""
 
-    patience: Patience = PATIENCE
+    backoff: Backoff = CREATE_BACKOFF
     unclear: set[str] = field(default_factory=set)
 
     def settle(self, key: str, send: Callable[[], T], look: Callable[[], T | None]) -> T:
@@ -47,7 +48,7 @@ class Creation:
                 return found
 
         try:
-            made = self.patience.call(attempt, _worth_another)
+            made = self.backoff.retry(attempt, throttled_or_unclear)
         except CloudUnclear:
             raise
         except ToolError as error:
@@ -76,7 +77,3 @@ def _looked(look: Callable[[], T | None]) -> T | None:
         raise
     except (CloudError, AccessDenied) as error:
         raise CloudUnclear(f"it may or may not have been created: {error.message}") from error
-
-
-def _worth_another(error: BaseException) -> bool:
-    return isinstance(error, CloudUnclear) or throttled(error)

@@ -15,7 +15,7 @@ from reconciler.database import findings
 from reconciler.database.findings import Findings
 from reconciler.database.port import DatabaseServer
 from reconciler.errors import ConfigError, DatabaseError, NotTried, ShellError
-from reconciler.gc.verdict import Reason, Verdict
+from reconciler.gc.verdict import Role, Verdict
 from reconciler.machine import env_file
 from reconciler.machine.shell import Shell
 from reconciler.model.ledger import Ledger, Live
@@ -203,9 +203,7 @@ def _of(service_plan: ServicePlan, live: Live, kind: str) -> list[Verdict]:
     return [
         one
         for one in service_plan.verdicts
-        if one.resource.kind == kind
-        and one.resource.deploy == live.id
-        and one.reason is Reason.LIVE
+        if one.resource.kind == kind and one.resource.deploy == live.id and one.reason is Role.LIVE
     ]
 
 

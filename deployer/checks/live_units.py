@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from deployer.ports import Ports
 from reconciler.errors import NotTried, Refused, ToolError, refusal_for
-from reconciler.gc.verdict import Reason
+from reconciler.gc.verdict import Role
 from reconciler.machine import unit_state
 from reconciler.machine.activation_gate import GENERATOR, ActivationGate
 from reconciler.machine.shell import Command, Shell
@@ -32,7 +32,7 @@ def check_live(
     could not be looked up may not exist. `despite` names units that this release installs, and
     machines to skip.
     """
-    live = (one.resource for one in service_plan.verdicts if one.reason is Reason.LIVE)
+    live = (one.resource for one in service_plan.verdicts if one.reason is Role.LIVE)
     machines = [one for one in live if one.kind == INSTANCE and one.state == "running"]
     asked = [one for one in machines if one.id not in despite]
     answers = side_by_side(asked, lambda one: _ask(ports, one))

@@ -11,27 +11,19 @@ import http.client
 import socket
 import ssl
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from reconciler.errors import CommandFailed, CommandTimedOut, ShellError, SmokeFailed
 from reconciler.machine.shell import Command, Shell
 from reconciler.machine.unit_control import last_lines
+from reconciler.util.backoff import Backoff
 from reconciler.util.concurrency import side_by_side
 
 BODY_LIMIT = 1 << 20
 SHOWN_BODY = 5
 _WIDTH = 300
-
-
-@dataclass(frozen=True)
-class SmokePatience:
-    """The number of tries, the seconds between two tries, and the seconds one try may take."""
-
-    tries: int = 10
-    every: float = 3.0
-    timeout: float = 5.0
+ONCE = Backoff(tries=1)
 
 
 @dataclass(frozen=True)
@@ -39,6 +31,7 @@ class SmokeHttp:
     """GET `path` must answer `expect`, with `contains` in the body.
 
     With `tls` the certificate must be good for the record's name, unless `verify` is false.
+    One try may take `timeout` seconds.
     """
 
     path: str
@@ -47,7 +40,8 @@ class SmokeHttp:
     port: int = 80
     tls: bool = False
     verify: bool = True
-    patience: SmokePatience = SmokePatience()
+    timeout: float = 5.0
+    backoff: Backoff = ONCE
 
 
 @dataclass(frozen=True)
@@ -56,7 +50,8 @@ class SmokeCommand:
 
     command: str
     contains: str = ""
-    patience: SmokePatience = SmokePatience()
+    timeout: float = 5.0
+    backoff: Backoff = ONCE
 
 
 Check = SmokeHttp | SmokeCommand
@@ -73,12 +68,10 @@ class Subject:
 
 @dataclass(frozen=True)
 class Asking:
-    """The host name to request (the record), and the clock; `trust` replaces the system's CAs."""
+    """The host name to request (the record); `trust` replaces the system's CAs."""
 
     host: str
     trust: ssl.SSLContext | None = None
-    sleep: Callable[[float], None] = time.sleep
-    now: Callable[[], float] = time.monotonic
 
 
 @dataclass(frozen=True)
@@ -105,17 +98,15 @@ def smoke(checks: Sequence[Check], subjects: Sequence[Subject], asking: Asking) 
 
 def _insist(check: Check, subject: Subject, asking: Asking) -> None:
     """Try until the check succeeds or the tries are used up."""
-    began = asking.now()
+    began = check.backoff.now()
     verdict = SmokeVerdict()
-    for number in range(1, check.patience.tries + 1):
+    for _ in check.backoff.attempts():
         verdict = _try(check, subject, asking)
         if not verdict.fault:
             return
-        if number < check.patience.tries:
-            asking.sleep(check.patience.every)
-    tries = "1 try" if check.patience.tries == 1 else f"{check.patience.tries} tries"
+    tries = "1 try" if check.backoff.tries == 1 else f"{check.backoff.tries} tries"
     raise SmokeFailed(
-        f"{verdict.fault} ({tries}, {asking.now() - began:.0f} s)",
+        f"{verdict.fault} ({tries}, {check.backoff.now() - began:.0f} s)",
         detail="\n".join(part for part in (verdict.shown, _last_lines(subject)) if part),
     )
 
@@ -127,9 +118,7 @@ def _try(check: Check, subject: Subject, asking: Asking) -> SmokeVerdict:
 
 
 def _try_command(check: SmokeCommand, subject: Subject) -> SmokeVerdict:
-    command = Command(
-        check.command, f"check `{check.command}`", sudo=True, timeout=check.patience.timeout
-    )
+    command = Command(check.command, f"check `{check.command}`", sudo=True, timeout=check.timeout)
     try:
         said = subject.shell.run(command).text
     except (CommandFailed, CommandTimedOut) as error:
@@ -159,7 +148,7 @@ def _try_http(check: SmokeHttp, address: str, asking: Asking) -> SmokeVerdict:
 
 def _get(check: SmokeHttp, address: str, asking: Asking) -> tuple[int, str]:
     """Status and body (its first MiB). Redirects are not followed: a redirect is a response."""
-    timeout = check.patience.timeout
+    timeout = check.timeout
     plain = socket.create_connection((address, check.port), timeout)
     sock = _wrapped(plain, check, asking) if check.tls else plain
     connection = http.client.HTTPConnection(asking.host, check.port, timeout=timeout)
@@ -223,7 +212,7 @@ def _reason(error: Exception, check: SmokeHttp, host: str) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"shows a certificate that is not good for {host}: {error.verify_message}"
     if isinstance(error, TimeoutError):
-        return f"did not answer within {check.patience.timeout:g} s"
+        return f"did not answer within {check.timeout:g} s"
     if isinstance(error, ConnectionRefusedError):
         return "was refused: nothing listens there"
     if isinstance(error, (ConnectionError, http.client.RemoteDisconnected)):

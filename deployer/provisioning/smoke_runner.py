@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -11,34 +12,32 @@ from deployer.provisioning.smoke_checks import (
     Check,
     SmokeCommand,
     SmokeHttp,
-    SmokePatience,
     Subject,
     smoke,
 )
 from reconciler.config.service import Smoke
 from reconciler.model.resource import Resource
+from reconciler.util.backoff import Backoff
 
 if TYPE_CHECKING:
     from reconciler.machine.shell import Shell
 
 
-def checks(said: Sequence[Smoke]) -> list[Check]:
-    """The checks from the configuration."""
-    return [_check(one) for one in said]
-
-
-def _check(said: Smoke) -> Check:
-    patience = SmokePatience(said.tries, said.every.total_seconds(), said.timeout.total_seconds())
-    if said.command is not None:
-        return SmokeCommand(said.command, said.contains or "", patience)
+def _check(configured: Smoke, sleep: Callable[[float], None]) -> Check:
+    """A check from the configuration."""
+    every, timeout = configured.every.total_seconds(), configured.timeout.total_seconds()
+    backoff = Backoff(every, every, deadline=math.inf, tries=configured.tries, sleep=sleep)
+    if configured.command is not None:
+        return SmokeCommand(configured.command, configured.contains or "", timeout, backoff)
     return SmokeHttp(
-        path=said.http or "/",
-        expect=said.expect,
-        contains=said.contains or "",
-        port=said.target_port,
-        tls=said.tls,
-        verify=said.verify,
-        patience=patience,
+        path=configured.http or "/",
+        expect=configured.expect,
+        contains=configured.contains or "",
+        port=configured.target_port,
+        tls=configured.tls,
+        verify=configured.verify,
+        timeout=timeout,
+        backoff=backoff,
     )
 
 
@@ -49,9 +48,10 @@ def smoke_subjects(
 
     `sleep` is called between two tries; an exception from it ends the tries.
     """
-    said = ports.service.smoke
-    smoke(checks(said), subjects, Asking(ports.service.record, sleep=sleep))
-    names = ", ".join(one.http or one.command or "" for one in said)
+    configured = ports.service.smoke
+    checks = [_check(check, sleep) for check in configured]
+    smoke(checks, subjects, Asking(ports.service.record))
+    names = ", ".join(check.http or check.command or "" for check in configured)
     return f"{names} on {len(subjects)} machine{'s' if len(subjects) > 1 else ''}"
 
 

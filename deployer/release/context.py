@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TypeVar
 
@@ -22,7 +22,7 @@ from reconciler.model.deploy_id import DeployId
 from reconciler.model.reading import Reading
 from reconciler.plan.service_plan import ServicePlan
 from reconciler.sweep.absence import Sightings
-from reconciler.util.polling import Backoff, looks
+from reconciler.util.backoff import Backoff
 
 T = TypeVar("T")
 
@@ -128,7 +128,7 @@ class ReleaseContext:
 
     def looks(self, pace: Backoff) -> Iterator[float]:
         """The polling attempts of a step. Raises LeaseLost: then there is nothing to wait for."""
-        return looks(pace, self.held.sleep)
+        return replace(pace, sleep=self.held.sleep).attempts()
 
     def thawed(self, *, cut_over: bool) -> None:
         """Report that writes are accepted again: by the new database, or by the old one."""

@@ -12,7 +12,7 @@ from deployer.release.context import ReleaseContext
 from reconciler.errors import AccessDenied
 from reconciler.model.resource import IMAGE, INSTANCE, Inventory
 from reconciler.sweep.absence import STATES
-from reconciler.util.polling import Backoff, looks
+from reconciler.util.backoff import Backoff
 
 LISTED = Backoff(first=0.2, longest=5.0, deadline=120.0)
 
@@ -26,7 +26,7 @@ def wait_until_listed(run: ReleaseContext, pace: Backoff = LISTED) -> bool:
     missing = dict.fromkeys(run.launched, INSTANCE)
     if run.image and run.image_order is not None:
         missing[run.image] = IMAGE
-    for _ in looks(pace) if missing else ():
+    for _ in pace.attempts() if missing else ():
         seen = run.ports.managed.heap.scan()
         there = _listed(seen) | _ended(run)
         missing = {one: kind for one, kind in missing.items() if one not in there}

@@ -14,11 +14,12 @@ from typing import Any
 
 from reconciler.aws.client.errors import calling
 from reconciler.aws.client.query import camel, chunks
-from reconciler.aws.client.retry import Patience, throttled
+from reconciler.aws.client.retry import AWS_BACKOFF, throttled_or_unclear
 from reconciler.aws.client.session import Aws
 from reconciler.errors import AccessDenied, CloudError, CloudUnclear
 from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.model.resource import Resource
+from reconciler.util.backoff import Backoff
 
 _IN_THE_WAY = re.compile(r"InUse$|^DependencyViolation$|^OperationNotPermitted$")
 _NOT_THERE = re.compile(r"NotFound(Fault)?$|^InvalidAMIID\.Unavailable$")
@@ -45,8 +46,8 @@ class Deleter:
     """
 
     aws: Aws
-    patience: Patience = field(default_factory=Patience)
-    out_of_patience: list[str] = field(default_factory=list)
+    backoff: Backoff = AWS_BACKOFF
+    exhausted: list[str] = field(default_factory=list)
     service: str = "ec2"
     lifts: bool = False
     protected: set[str] = field(default_factory=set)
@@ -74,7 +75,7 @@ class Deleter:
             with calling(f"{self.service}:{camel(operation)}", mutating=True):
                 return getattr(client, operation)(**request)
 
-        return self.patience.call(send, _worth_another)
+        return self.backoff.retry(send, throttled_or_unclear)
 
     def each(
         self, operation: str, parameter: str, resources: Sequence[Resource], **request: Any
@@ -95,8 +96,8 @@ class Deleter:
     def _chunk(
         self, operation: str, request: Request, chunk: Sequence[Resource]
     ) -> Iterator[Outcome]:
-        if self.out_of_patience:
-            why = f"not asked for: {self.out_of_patience[0]}"
+        if self.exhausted:
+            why = f"not asked for: {self.exhausted[0]}"
             yield from (Outcome(one, OutcomeStatus.FAILED, why) for one in chunk)
             return
         try:
@@ -113,8 +114,8 @@ class Deleter:
         chunk: Sequence[Resource],
         error: CloudError | AccessDenied,
     ) -> Iterator[Outcome]:
-        if _worth_another(error):
-            self.out_of_patience.append(error.message)
+        if throttled_or_unclear(error):
+            self.exhausted.append(error.message)
             status = (
                 OutcomeStatus.PENDING if isinstance(error, CloudUnclear) else OutcomeStatus.FAILED
             )
@@ -127,10 +128,6 @@ class Deleter:
             middle = len(chunk) // 2
             yield from self._chunk(operation, request, chunk[:middle])
             yield from self._chunk(operation, request, chunk[middle:])
-
-
-def _worth_another(error: BaseException) -> bool:
-    return isinstance(error, CloudUnclear) or throttled(error)
 
 
 def judged(resource: Resource, error: CloudError | AccessDenied) -> Outcome:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from reconciler.aws.client.query import Reads
-from reconciler.aws.client.retry import Patience
+from reconciler.aws.client.retry import AWS_BACKOFF
 from reconciler.aws.client.session import Aws
 from reconciler.aws.deletion import Deleter
 from reconciler.aws.kinds import BY_NAME, KINDS
@@ -19,6 +19,7 @@ from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.model.resource import INSTANCE, Gap, Inventory, Resource
 from reconciler.model.tag_summary import KEYS, Groups, Row, TagSummary, grouped
 from reconciler.model.tags import AccountRegion, Label
+from reconciler.util.backoff import Backoff
 
 LABELLED_AT_ONCE = 200
 LISTED = tuple(one for one in KINDS if one.listing is not None)
@@ -34,7 +35,7 @@ class Ec2Inventory:
     """
 
     aws: Aws
-    patience: Patience = field(default_factory=Patience)
+    backoff: Backoff = AWS_BACKOFF
     lifts: bool = field(default=False, kw_only=True)
 
     @property
@@ -117,7 +118,7 @@ class Ec2Inventory:
         return tuple(BY_NAME[kinds.pop()].delete(self._deleter(), resources))
 
     def _deleter(self) -> Deleter:
-        return Deleter(self.aws, self.patience, lifts=self.lifts)
+        return Deleter(self.aws, self.backoff, lifts=self.lifts)
 
 
 def _tag(

@@ -13,7 +13,7 @@ from datetime import datetime
 from reconciler.cost import estimate
 from reconciler.cost.estimate import Sum
 from reconciler.cost.foreign import ForeignResources, known_now, strangers
-from reconciler.gc.verdict import KEPT, Reason, Verdict
+from reconciler.gc.verdict import KEPT, Reason, Role, Verdict
 from reconciler.model import tags as t
 from reconciler.model.coverage import Read
 from reconciler.model.deploy_id import DeployId
@@ -24,7 +24,7 @@ GARBAGE = "garbage"
 
 _STATES = {
     Reason.UNROOTED: GARBAGE,
-    Reason.LEASE: "releasing",
+    Role.LEASE: "releasing",
     Reason.WITNESSED: "in DNS",
     Reason.UNKNOWN: "unknown",
 }
@@ -173,7 +173,7 @@ def _row(deploy: DeployId, state: str, items: Sequence[CostItem]) -> AuditRow:
 def _state(service_plan: ServicePlan | None, verdict: Verdict) -> str:
     deploy = verdict.resource.deploy
     previous = service_plan.root.ledger.find_previous(deploy) if service_plan and deploy else None
-    if verdict.reason is Reason.PREVIOUS and previous is not None and previous.rejected:
+    if verdict.reason is Role.PREVIOUS and previous is not None and previous.rejected:
         return "rejected"
     return _STATES.get(verdict.reason, verdict.reason.value)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from reconciler.gc.verdict import Reason
+from reconciler.gc.verdict import Role
 from reconciler.model.tags import Label
 
 
@@ -23,10 +23,10 @@ class Desired:
     writable: bool | None
 
 
-DESIRED: Mapping[Reason, Desired] = {
-    Reason.LIVE: Desired(Label.LIVE, app=True, jobs=True, writable=True),
-    Reason.PREVIOUS: Desired(Label.RETIRED, app=True, jobs=False, writable=False),
-    Reason.KEPT: Desired(Label.FAILED, app=False, jobs=False, writable=None),
-    Reason.LEASE: Desired(Label.PENDING, app=None, jobs=None, writable=None),
+DESIRED: Mapping[Role, Desired] = {
+    Role.LIVE: Desired(Label.LIVE, app=True, jobs=True, writable=True),
+    Role.PREVIOUS: Desired(Label.RETIRED, app=True, jobs=False, writable=False),
+    Role.KEPT: Desired(Label.FAILED, app=False, jobs=False, writable=None),
+    Role.LEASE: Desired(Label.PENDING, app=None, jobs=None, writable=None),
 }
 """By role. Jobs run only on the live deploy; labels are written last."""

@@ -10,34 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 from reconciler.gc import name_witnesses, ownership
 from reconciler.gc.database_claims import dispute
 from reconciler.gc.misplaced_ledger import of_a_restored_zone
 from reconciler.gc.ownership import ServiceLocation, Things
 from reconciler.gc.references import spare
-from reconciler.gc.verdict import CONDEMNED, Reason, Root, Roots, Verdict, role
+from reconciler.gc.rules import RULES, Rule, RuleInput
+from reconciler.gc.verdict import CONDEMNED, Reason, Root, Roots, Verdict
 from reconciler.model.deploy_id import DeployId
-from reconciler.model.resource import APART, GROUP, IMAGE, RDS_INSTANCE, Inventory, Resource
-from reconciler.model.tags import HELD_BY_ADOPTION
+from reconciler.model.resource import APART, GROUP, RDS_INSTANCE, Inventory, Resource
 
-
-class RuleInput(NamedTuple):
-    """The input of the rules: a resource, the deploy that it names, and the resources around it.
-
-    `witnessed` are the deploys that have an address in the A record or under another name, with
-    the reason to keep them.
-    """
-
-    resource: Resource
-    deploy: DeployId
-    root: Root
-    resources: Things
-    witnessed: Mapping[DeployId, tuple[Reason, str]]
-
-
-Rule = Callable[[RuleInput], Verdict | None]
+OnRule = Callable[[Rule, Verdict | None], None]
 
 
 def mark(inventory: Inventory, roots: Roots) -> tuple[Verdict, ...]:
@@ -148,14 +132,9 @@ def _may_be_lost(one: Resource, root: Root) -> bool:
 
 
 def _is_lost(one: Resource, root: Root, resources: Things) -> bool:
-    if _is_adopted(one, root):
+    if ownership.is_adopted(one, root.home):
         return True
     return not one.held and not ownership.doubt(one, root.home, resources)
-
-
-def _is_adopted(one: Resource, root: Root) -> bool:
-    """A backup of an adopted machine has its tags and hold, but not its kind and place."""
-    return one.hold == HELD_BY_ADOPTION and not ownership.copied(one, root.home)
 
 
 def _record_of_another(root: Root, ours: Iterable[Resource]) -> str:
@@ -183,111 +162,12 @@ def _judge(
     return judge(RuleInput(resource, deploy, root, resources, seen[deploy.service]))
 
 
-def judge(case: RuleInput, heard: Callable[[Rule, Verdict | None], None] | None = None) -> Verdict:
-    """Runs the rules in order until one returns a verdict. `heard` is called after each rule."""
+def judge(case: RuleInput, on_rule: OnRule | None = None) -> Verdict:
+    """Runs the rules in order until one returns a verdict. `on_rule` is called after each rule."""
     for rule in RULES:
-        verdict = rule(case)
-        if heard is not None:
-            heard(rule, verdict)
+        verdict = rule.check(case)
+        if on_rule is not None:
+            on_rule(rule, verdict)
         if verdict is not None:
             return verdict
     return Verdict(case.resource, Reason.UNROOTED, f"the ledger does not name {case.deploy}")
-
-
-def _foreign(case: RuleInput) -> Verdict | None:
-    if not case.root.home.ledger:
-        return Verdict(
-            case.resource, Reason.UNKNOWN, case.root.problem
-        )  # it is not known which resources are ours
-    if case.root.home.owns(case.resource.tags.get("deploy-ledger")):
-        return None
-    return Verdict(case.resource, Reason.FOREIGN, "its tags name another ledger")
-
-
-def _adopted(case: RuleInput) -> Verdict | None:
-    """An adopted resource has no creation to prove, and no sweep deletes it."""
-    if not _is_adopted(case.resource, case.root) or case.root.problem:
-        return None
-    ledger, deploy = case.root.ledger, case.deploy
-    known = ownership.Adopted(ledger.addresses_of(deploy), ledger.instances_of(deploy))
-    why = ownership.stands_in(case.resource, known, case.resources)
-    if why:
-        return Verdict(case.resource, Reason.LOOK_ALIKE, why)
-    return _rooted(case) or Verdict(case.resource, Reason.HELD, "adopted: no deploy created it")
-
-
-def _look_alike(case: RuleInput) -> Verdict | None:
-    if case.resource.kind not in ownership.KINDS:
-        return Verdict(case.resource, Reason.FOREIGN, f"a {case.resource.kind}: no kind of ours")
-    why = ownership.doubt(case.resource, case.root.home, case.resources)
-    return Verdict(case.resource, Reason.LOOK_ALIKE, why) if why else None
-
-
-def _unknown(case: RuleInput) -> Verdict | None:
-    problem = case.root.problem
-    return Verdict(case.resource, Reason.UNKNOWN, problem) if problem else None
-
-
-def _rooted(case: RuleInput) -> Verdict | None:
-    reason = role(case.root.ledger, case.deploy)
-    if reason is None:
-        return None
-    return Verdict(
-        case.resource,
-        reason,
-        f"{case.deploy} is {reason} in generation {case.root.ledger.gen}",
-    )
-
-
-def _witness(case: RuleInput) -> Verdict | None:
-    said = case.witnessed.get(case.deploy)
-    return Verdict(case.resource, *said) if said else None
-
-
-def _held(case: RuleInput) -> Verdict | None:
-    if not case.resource.held:
-        return None
-    why = case.resource.hold.strip() or "no reason was given"
-    return Verdict(case.resource, Reason.HELD, f"deploy-hold: {why}")
-
-
-def _lost(case: RuleInput) -> Verdict | None:
-    if case.resource.label in CONDEMNED:
-        return None
-    label = case.resource.tags.get("deploy-state", "nothing")
-    return Verdict(case.resource, Reason.LOST, f"not rooted, yet labelled {label!r}")
-
-
-def _base(case: RuleInput) -> Verdict | None:
-    """Keeps the image, whichever deploy made it: a configured service launches from it."""
-    resource = case.resource
-    why = case.root.bases.keeps(resource.id, resource.place) if resource.kind == IMAGE else ""
-    return Verdict(resource, Reason.IN_USE, why) if why else None
-
-
-def _shared(case: RuleInput) -> Verdict | None:
-    if not case.resource.shared:
-        return None
-    return Verdict(case.resource, Reason.IN_USE, "it is shared with other accounts")
-
-
-def _young(case: RuleInput) -> Verdict | None:
-    if case.root.now - case.deploy.born >= case.root.min_age:
-        return None
-    return Verdict(case.resource, Reason.YOUNG, f"younger than {case.root.min_age}")
-
-
-RULES: tuple[Rule, ...] = (
-    _foreign,
-    _adopted,
-    _look_alike,
-    _unknown,
-    _rooted,
-    _witness,
-    _held,
-    _lost,
-    _base,
-    _shared,
-    _young,
-)
-"""In the order in which they run."""

@@ -30,7 +30,7 @@ from reconciler.model.resource import (
     VOLUME,
     Resource,
 )
-from reconciler.model.tags import AccountRegion
+from reconciler.model.tags import HELD_BY_ADOPTION, AccountRegion
 
 EARLY = timedelta(minutes=5)
 LATE = timedelta(hours=24)
@@ -88,6 +88,11 @@ def copied(resource: Resource, home: ServiceLocation) -> str:
     if resource.tags.get(t.PART) != t.part(resource.kind, home.place):
         return f"its tags were born on {resource.tags.get(t.PART, 'nothing')!r}"
     return ""
+
+
+def is_adopted(resource: Resource, home: ServiceLocation) -> bool:
+    """A backup of an adopted machine has its tags and hold, but not its kind and place."""
+    return resource.hold == HELD_BY_ADOPTION and not copied(resource, home)
 
 
 @dataclass(frozen=True)

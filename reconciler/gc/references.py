@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from reconciler.gc.verdict import Reason, Roots, Verdict
+from reconciler.gc.verdict import Reason, Role, Roots, Verdict
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.resource import DATABASE, IMAGE, INSTANCE, RDS_INSTANCE
 from reconciler.model.tags import HELD_BY_ADOPTION, LEDGER
@@ -63,7 +63,7 @@ def _spare_data_of_live(verdicts: list[Verdict], roots: Roots) -> list[Verdict]:
 
 def _maybe_of_live(verdict: Verdict, unsure: set[str]) -> Verdict:
     resource, deploy = verdict.resource, verdict.resource.deploy
-    if resource.kind != DATABASE or verdict.reason not in (Reason.PREVIOUS, Reason.UNROOTED):
+    if resource.kind != DATABASE or verdict.reason not in (Role.PREVIOUS, Reason.UNROOTED):
         return verdict
     if deploy is None or deploy.service not in unsure:
         return verdict

@@ -17,16 +17,21 @@ from reconciler.model.resource import Resource
 from reconciler.model.tags import Label
 
 
-class Reason(StrEnum):
-    """Why a resource is kept; UNROOTED alone means that it is garbage."""
+class Role(StrEnum):
+    """What a deploy is that the ledger names."""
 
-    FOREIGN = "foreign"
-    LOOK_ALIKE = "look-alike"
-    UNKNOWN = "unknown scope"
     LIVE = "live"
     PREVIOUS = "previous"
     KEPT = "kept"
     LEASE = "lease held"
+
+
+class Reason(StrEnum):
+    """Why a resource is kept that the ledger does not name; UNROOTED alone means garbage."""
+
+    FOREIGN = "foreign"
+    LOOK_ALIKE = "look-alike"
+    UNKNOWN = "unknown scope"
     HELD = "held"
     LOST = "lost"
     WITNESSED = "witnessed by DNS"
@@ -35,7 +40,6 @@ class Reason(StrEnum):
     UNROOTED = "unrooted"
 
 
-ROOTED = frozenset({Reason.LIVE, Reason.PREVIOUS, Reason.KEPT, Reason.LEASE})
 KEPT = frozenset({Reason.HELD, Reason.LOST, Reason.IN_USE, Reason.YOUNG, Reason.LOOK_ALIKE})
 """Why a resource is kept though it is not rooted."""
 
@@ -45,11 +49,19 @@ CONDEMNED = frozenset({Label.PENDING, Label.FAILED, Label.LEFT})
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Keep or collect one resource, with the reason and its text."""
+    """Keep or collect one resource, with the reason and its text.
+
+    The reason to keep a rooted resource is the role of its deploy.
+    """
 
     resource: Resource
-    reason: Reason
+    reason: Role | Reason
     text: str
+
+    @property
+    def role(self) -> Role | None:
+        """The role of its deploy, if that is why it is kept."""
+        return self.reason if isinstance(self.reason, Role) else None
 
     @property
     def collect(self) -> bool:
@@ -91,12 +103,12 @@ Roots = Mapping[str, Root]
 """By service."""
 
 
-def role(ledger: Ledger, deploy: DeployId) -> Reason | None:
+def role(ledger: Ledger, deploy: DeployId) -> Role | None:
     """What the ledger says `deploy` is; None when it does not name it."""
     if deploy not in ledger.rooted:
         return None
     if ledger.live is not None and ledger.live.id == deploy:
-        return Reason.LIVE
+        return Role.LIVE
     if ledger.find_previous(deploy) is not None:
-        return Reason.PREVIOUS
-    return Reason.KEPT if ledger.is_kept(deploy) else Reason.LEASE
+        return Role.PREVIOUS
+    return Role.KEPT if ledger.is_kept(deploy) else Role.LEASE

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from reconciler.cost import estimate
-from reconciler.gc.verdict import Reason, Verdict
+from reconciler.gc.verdict import Reason, Role, Verdict
 from reconciler.model import tags as t
 from reconciler.model.resource import hold_of
 from reconciler.output.plan import verdict_json
@@ -43,13 +43,13 @@ def explain_lines(plan: Plan, verdict: Verdict) -> list[str]:
     return lines
 
 
-_CHANGES: Mapping[Reason, str] = {
+_CHANGES: Mapping[Role | Reason, str] = {
     Reason.FOREIGN: "nothing here: it is of another ledger, or of a service without a file",
     Reason.LOOK_ALIKE: "nothing: its birth is not proved, so only people remove it",
     Reason.UNKNOWN: "the service being known again: reconciler plan says what is in the way",
-    Reason.LIVE: "a release or a rollback, which makes it previous",
-    Reason.PREVIOUS: "retention (keep, keep_for): a later sweep forgets it, then removes it",
-    Reason.LEASE: "its commit, or the end of its lease: deployer abort ends it now",
+    Role.LIVE: "a release or a rollback, which makes it previous",
+    Role.PREVIOUS: "retention (keep, keep_for): a later sweep forgets it, then removes it",
+    Role.LEASE: "its commit, or the end of its lease: deployer abort ends it now",
     Reason.LOST: "the ledger naming it again: deployer recover; no sweep decides about it",
     Reason.WITNESSED: "its address leaving the A record",
     Reason.IN_USE: "the end of what uses it, or of its being shared",
@@ -68,7 +68,7 @@ def would_change(plan: Plan, verdict: Verdict) -> str:
     if verdict.reason is Reason.YOUNG and service_plan is not None and resource.deploy is not None:
         old_enough = resource.deploy.born + service_plan.root.min_age
         return f"time: from {old_enough:%Y-%m-%d %H:%M:%S} UTC on"
-    if verdict.reason is Reason.KEPT and service_plan is not None:
+    if verdict.reason is Role.KEPT and service_plan is not None:
         until = [one.until for one in service_plan.root.ledger.kept if one.id == resource.deploy]
         return f"time: it is kept until {max(until):%Y-%m-%d %H:%M:%S} UTC" if until else "time"
     return _CHANGES.get(verdict.reason, "another ledger")

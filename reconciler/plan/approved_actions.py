@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reconciler.gc.ownership import ServiceLocation
-from reconciler.gc.verdict import Reason
+from reconciler.gc.verdict import Role
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.resource import Resource
 
@@ -36,7 +36,7 @@ class ApprovedActions:
 
     home: ServiceLocation
     end: DeployId | None = None
-    finish: frozenset[tuple[DeployId, Reason]] = frozenset()
+    finish: frozenset[tuple[DeployId, Role]] = frozenset()
     repoint: tuple[str, ...] = ()
     forget: tuple[DeployId, ...] = ()
     delete: tuple[ApprovedAction, ...] = ()

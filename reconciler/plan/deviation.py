@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconciler.gc.desired_state import DESIRED
-from reconciler.gc.verdict import ROOTED, Reason, Verdict
+from reconciler.gc.verdict import Role, Verdict
 from reconciler.model import tags as t
 from reconciler.model.resource import DATABASE, INSTANCE, MAKING
 from reconciler.model.tags import Label
@@ -15,16 +15,16 @@ def is_stale(verdict: Verdict, units: str) -> bool:
     resource = verdict.resource
     if not units or resource.kind != INSTANCE or resource.tags.get(t.UNITS) == units:
         return False
-    if verdict.reason not in ROOTED or verdict.reason is Reason.LEASE:
+    if verdict.role is None or verdict.role is Role.LEASE:
         return False
-    return resource.label is not Label.LEFT or verdict.reason is Reason.LIVE
+    return resource.label is not Label.LEFT or verdict.reason is Role.LIVE
 
 
 def deviation(verdict: Verdict) -> str:
     """What differs from the desired state, in a few words; '' if nothing is to be done."""
-    if verdict.reason not in ROOTED or verdict.reason is Reason.LEASE:
+    if verdict.role is None or verdict.role is Role.LEASE:
         return ""
-    desired = DESIRED[verdict.reason]
+    desired = DESIRED[verdict.role]
     resource = verdict.resource
     if resource.kind == DATABASE:
         if resource.state == MAKING:
@@ -32,7 +32,7 @@ def deviation(verdict: Verdict) -> str:
         wanted = OPEN if desired.writable else SHUT
         wrong = desired.writable is not None and resource.state != wanted
         return f"is {resource.state}, should be {wanted}" if wrong else ""
-    if resource.label is Label.LEFT and verdict.reason is not Reason.LIVE:
+    if resource.label is Label.LEFT and verdict.reason is not Role.LIVE:
         # Another sweep is about to forget it. Labelled back, it would be lost once it is forgotten.
         return ""
     if resource.label != desired.label:

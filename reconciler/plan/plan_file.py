@@ -16,7 +16,7 @@ from typing import Any
 
 from reconciler.errors import ConfigError, Refused
 from reconciler.gc.ownership import ServiceLocation
-from reconciler.gc.verdict import Reason
+from reconciler.gc.verdict import Role
 from reconciler.model.deploy_id import DeployId, format_time, parse_time
 from reconciler.model.tags import AccountRegion
 from reconciler.plan.approved_actions import ApprovedAction, ApprovedActions
@@ -166,7 +166,7 @@ def _plan_file(document: Mapping[str, Any]) -> PlanFile:
 
 def _order_of(one: Mapping[str, Any]) -> ApprovedActions:
     place = AccountRegion(_text(one["account"]), _text(one["region"]))
-    finish = ((_deploy(each["deploy"]), Reason(each["role"])) for each in _list(one["finish"]))
+    finish = ((_deploy(each["deploy"]), Role(each["role"])) for each in _list(one["finish"]))
     return ApprovedActions(
         ServiceLocation(_text(one["service"]), _text(one["ledger"]), place),
         _deploy(one["end"]) if one["end"] is not None else None,

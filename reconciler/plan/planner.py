@@ -14,7 +14,7 @@ from reconciler.gc import name_witnesses
 from reconciler.gc.mark import mark, settled
 from reconciler.gc.misplaced_ledger import in_sight
 from reconciler.gc.retention import beyond
-from reconciler.gc.verdict import Reason, Root, Verdict
+from reconciler.gc.verdict import Role, Root, Verdict
 from reconciler.model import ledger as ledgers
 from reconciler.model import tags as t
 from reconciler.model.deploy_id import DeployId
@@ -251,24 +251,24 @@ def _repairs(verdicts: tuple[Verdict, ...], units: str) -> tuple[Repair, ...]:
     Order matters: the old deploy gives up its jobs and its writes before the live one takes
     them.
     """
-    found: dict[tuple[Reason, DeployId], str] = {}
+    found: dict[tuple[Role, DeployId], str] = {}
     for one in verdicts:
         why = deviation(one)
-        if why and one.resource.deploy is not None:
-            found.setdefault((one.reason, one.resource.deploy), f"{one.resource.id} {why}")
+        if why and one.role is not None and one.resource.deploy is not None:
+            found.setdefault((one.role, one.resource.deploy), f"{one.resource.id} {why}")
     _take_over(found, verdicts)
-    order = (Reason.KEPT, Reason.PREVIOUS, Reason.LIVE)
-    repairs = [Repair(deploy, reason, why) for (reason, deploy), why in found.items()]
-    stale = {(one.reason, one.resource.deploy) for one in verdicts if is_stale(one, units)}
+    order = (Role.KEPT, Role.PREVIOUS, Role.LIVE)
+    repairs = [Repair(deploy, role, why) for (role, deploy), why in found.items()]
+    stale = {(one.role, one.resource.deploy) for one in verdicts if is_stale(one, units)}
     repairs += [
-        Repair(deploy, reason, OTHER_UNITS, units_only=True)
-        for reason, deploy in stale
-        if deploy is not None and (reason, deploy) not in found
+        Repair(deploy, role, OTHER_UNITS, units_only=True)
+        for role, deploy in stale
+        if role is not None and deploy is not None and (role, deploy) not in found
     ]
     return tuple(sorted(repairs, key=lambda one: (order.index(one.role), one.deploy)))
 
 
-def _take_over(found: dict[tuple[Reason, DeployId], str], verdicts: tuple[Verdict, ...]) -> None:
+def _take_over(found: dict[tuple[Role, DeployId], str], verdicts: tuple[Verdict, ...]) -> None:
     """The old deploy and the live one are finished together.
 
     A follow-up that died may have stopped the jobs of a deploy without labelling it; after a
@@ -278,10 +278,10 @@ def _take_over(found: dict[tuple[Reason, DeployId], str], verdicts: tuple[Verdic
         (
             one.resource.deploy
             for one in verdicts
-            if one.reason is Reason.PREVIOUS and one.resource.kind != DATABASE and deviation(one)
+            if one.reason is Role.PREVIOUS and one.resource.kind != DATABASE and deviation(one)
         ),
         None,
     )
-    live = next((one.resource.deploy for one in verdicts if one.reason is Reason.LIVE), None)
+    live = next((one.resource.deploy for one in verdicts if one.reason is Role.LIVE), None)
     if left is not None and live is not None:
-        found.setdefault((Reason.LIVE, live), f"takes over from {left}")
+        found.setdefault((Role.LIVE, live), f"takes over from {left}")

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from reconciler.gc.desired_state import DESIRED
-from reconciler.gc.verdict import Reason, Root, Roots, role
+from reconciler.gc.verdict import Role, Root, Roots, role
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Ledger
 from reconciler.model.resource import INSTANCE, TEMPLATE, Plain, Resource
@@ -105,8 +105,8 @@ def _has_odd_database(found: Swaps, root: Root, databases: Iterable[Resource]) -
         deploy = one.deploy
         if deploy is None or deploy.service != root.home.service:
             continue
-        reason = role(found.ledger, deploy)
-        writable = DESIRED[reason].writable if reason is not None else None
+        current = role(found.ledger, deploy)
+        writable = DESIRED[current].writable if current is not None else None
         if writable is not None and one.state != (OPEN if writable else SHUT):
             return True
     return False
@@ -114,12 +114,12 @@ def _has_odd_database(found: Swaps, root: Root, databases: Iterable[Resource]) -
 
 def _labels(ledger: Ledger, deploy: DeployId) -> frozenset[Label | None]:
     """The labels with which a rooted deploy's resources need no repair."""
-    reason = role(ledger, deploy)
-    if ledger.lease is not None or reason is None or reason is Reason.LEASE:
+    current = role(ledger, deploy)
+    if ledger.lease is not None or current is None or current is Role.LEASE:
         return ANY
-    wanted = frozenset({DESIRED[reason].label})
+    wanted = frozenset({DESIRED[current].label})
     # A sweep is about to forget it: not labelled back (`planner`).
-    return wanted if reason is Reason.LIVE else wanted | {Label.LEFT}
+    return wanted if current is Role.LIVE else wanted | {Label.LEFT}
 
 
 def _odd(tag_summary: TagSummary, services: Mapping[str, _Service]) -> set[str]:

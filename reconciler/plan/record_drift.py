@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.gc.verdict import Reason, Root, Verdict
+from reconciler.gc.verdict import Role, Root, Verdict
 from reconciler.model.resource import INSTANCE, Plain, Resource
 from reconciler.model.tags import HELD_BY_ADOPTION
 
@@ -37,7 +37,7 @@ def new_addresses(verdicts: tuple[Verdict, ...], root: Root, plain: Plain) -> tu
     machines = [
         one.resource
         for one in verdicts
-        if one.resource.kind == INSTANCE and one.reason is Reason.LIVE
+        if one.resource.kind == INSTANCE and one.reason is Role.LIVE
     ]
     if not live.ids and any(one.hold == HELD_BY_ADOPTION for one in machines):
         return ()  # an older ledger: the adopted machine and a copy of it cannot be told apart

@@ -11,7 +11,7 @@ from functools import cached_property
 
 from reconciler.gc.name_witnesses import Note
 from reconciler.gc.retention import Retention
-from reconciler.gc.verdict import Reason, Root, Verdict
+from reconciler.gc.verdict import Reason, Role, Root, Verdict
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Lease
 from reconciler.model.resource import DATABASE, Inventory, Resource
@@ -37,7 +37,7 @@ class Repair:
     """
 
     deploy: DeployId
-    role: Reason
+    role: Role
     why: str
     units_only: bool = False
 
@@ -113,7 +113,7 @@ class ServicePlan:
             one.resource
             for one in self.verdicts
             if one.resource.deploy == repair.deploy
-            and one.reason is repair.role
+            and one.role is repair.role
             and (one.resource.kind == DATABASE or not self.unfinished_only)
         )
 

@@ -24,7 +24,7 @@ from reconciler.sweep import absence
 from reconciler.sweep.database_listing import list_databases
 from reconciler.sweep.name_listing import witnessed_now
 from reconciler.sweep.snapshot import NEVER, alive, read_root
-from reconciler.util.polling import Backoff, looks
+from reconciler.util.backoff import Backoff
 
 _MAY_BE_GONE = frozenset({OutcomeStatus.PENDING, OutcomeStatus.DONE, OutcomeStatus.UNSEEN})
 
@@ -172,7 +172,7 @@ class Collector:
 
     def _wait_until_gone(self, resources: list[Resource]) -> None:
         left = [one for one in resources if one.id not in self._gone.known]
-        for elapsed in looks(self._pace) if left else ():
+        for elapsed in self._pace.attempts() if left else ():
             seen = self._managed.heap.describe(left)
             left = self._gone.update(left, seen, time.monotonic())
             if not left or (elapsed > absence.AGREED and not self._gone.is_under_way(left, seen)):

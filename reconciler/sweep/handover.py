@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from reconciler.gc.verdict import Reason
+from reconciler.gc.verdict import Role
 from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.model.resource import INSTANCE, Resource
 from reconciler.ports.service import ManagedService
@@ -32,12 +32,12 @@ class Handover:
         """Finish one deploy. The caller keeps the plan's order: the live deploy is last."""
         if self.still_open:
             work = unopened(work)
-        if self.still_runs and work.role is Reason.LIVE:
+        if self.still_runs and work.role is Role.LIVE:
             work = replace(work, jobs_wait_for=tuple(self.still_runs))
         outcomes = finish(self.managed, work)
         self.still_open = self.still_open or any(takes_writes(one) for one in outcomes)
         # A kept failed deploy never had a job to give up.
-        if work.role is Reason.PREVIOUS:
+        if work.role is Role.PREVIOUS:
             untold = [one for one in outcomes if _is_untold(one)]
             self.still_runs += self._running([one.resource for one in untold])
         return outcomes

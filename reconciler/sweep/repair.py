@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from reconciler.errors import NotTried, ToolError
 from reconciler.gc.desired_state import DESIRED, Desired
-from reconciler.gc.verdict import Reason
+from reconciler.gc.verdict import Role
 from reconciler.machine import unit_control
 from reconciler.machine.activation_gate import ActivationGate
 from reconciler.machine.unit_control import Act, Jobs
@@ -37,7 +37,7 @@ class Finish:
     """
 
     deploy: DeployId
-    role: Reason
+    role: Role
     generation: int
     was: tuple[str, ...]
     resources: tuple[Resource, ...]
@@ -59,9 +59,7 @@ def finish(managed: ManagedService, work: Finish) -> tuple[Outcome, ...]:
     outcomes += _machines(managed, work, desired)
     # A kept failed deploy never had a job to stop, and is often kept because it does not answer. It
     # is labelled anyway, or it would block every release.
-    if work.role is not Reason.KEPT and any(
-        one.status is not OutcomeStatus.DONE for one in outcomes
-    ):
+    if work.role is not Role.KEPT and any(one.status is not OutcomeStatus.DONE for one in outcomes):
         return tuple(outcomes)
     return (*outcomes, *_label(managed, work, desired))
 
@@ -99,7 +97,7 @@ def _machines(managed: ManagedService, work: Finish, desired: Desired) -> list[O
         str(work.deploy),
         app="run" if desired.app else "stop",
         jobs=_jobs(work, gate, desired),
-        lacks=work.role is not Reason.LIVE,
+        lacks=work.role is not Role.LIVE,
     )
     found = side_by_side(machines, lambda one: _machine(managed, gate, one, act))
     return [_waiting(one, work, managed.name) for one in found] if act.jobs == "keep" else found

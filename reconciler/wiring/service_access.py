@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconciler.config.service import Instance, Service
@@ -12,7 +13,7 @@ from reconciler.database.port import DatabaseServer
 from reconciler.errors import CannotConnect, NotTried
 from reconciler.machine import ssh
 from reconciler.machine.shell import Shell
-from reconciler.machine.ssh import ClientKey, SshTarget, Timing
+from reconciler.machine.ssh import ClientKey, SshTarget
 from reconciler.model import tags as t
 from reconciler.model.resource import Resource
 from reconciler.util.secret import Reference, Secret
@@ -44,12 +45,12 @@ class SshConnector:
 
         `sleep` is called between two attempts; an exception from it ends them.
         """
-        timing = Timing(deadline, sleep=sleep)
-        return ssh.connect(self._target(address), host_key, self._key(), timing)
+        backoff = replace(ssh.CONNECT, deadline=deadline, sleep=sleep)
+        return ssh.connect(self._target(address), host_key, self._key(), backoff)
 
     def shown_key(self, address: str, deadline: float) -> PublicHostKey:
         """The host key that a machine presents, unverified: for the user to compare."""
-        return ssh.seen_host_key(self._target(address), Timing(deadline))
+        return ssh.seen_host_key(self._target(address), replace(ssh.CONNECT, deadline=deadline))
 
     def _target(self, address: str) -> SshTarget:
         if not address:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from reconciler.aws.client.retry import Patience
 from reconciler.aws.route53.ledger_store import Route53Ledgers
 from reconciler.errors import ConfigError
+from reconciler.util.backoff import Backoff
 from reconciler.wiring.edges import located
 from tests.fakes.route53 import FakeRoute53
 from tests.fakes.scene import service
@@ -26,7 +26,7 @@ def zones(found: Mapping[str, str]) -> Route53Ledgers:
     """The ledgers of an account with these hosted zones, id → name."""
     client = FakeRoute53()
     client.zones = dict(found)
-    return Route53Ledgers(_Aws(client), Patience())  # type: ignore[arg-type]
+    return Route53Ledgers(_Aws(client), Backoff())  # type: ignore[arg-type]
 
 
 # 7

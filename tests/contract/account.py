@@ -22,7 +22,7 @@ from reconciler.aws.kinds import BY_NAME
 from reconciler.model.outcome import Outcome
 from reconciler.model.resource import Resource
 from reconciler.plan.deletion_order import wave
-from reconciler.util.polling import Backoff, looks
+from reconciler.util.backoff import Backoff
 from tests.contract.helpers import RUN
 
 GONE = frozenset({"terminated", "shutting-down", "deleting"})
@@ -136,7 +136,7 @@ def clean(aws: Aws, run: str, pace: Backoff) -> tuple[str, ...]:
     """Delete what a run made, by the product's own kinds; what is left at the end, in words."""
     left: list[Resource] = []
     said: dict[str, Outcome] = {}
-    for _ in looks(pace):
+    for _ in pace.attempts():
         left = tagged(Reads(aws), run)
         if not left:
             return ()

@@ -28,7 +28,7 @@ from deployer.sandbox.aws import AwsOptions, AwsServer
 from deployer.sandbox.faults import FaultClient
 from reconciler.aws.client.session import Aws
 from reconciler.model.tags import AccountRegion
-from reconciler.util.polling import Backoff
+from reconciler.util.backoff import Backoff
 from tests.contract import account
 from tests.contract.helpers import PATIENCE, wait_for_state
 from tests.fakes.paper_host import PaperHost

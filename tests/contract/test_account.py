@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from reconciler.aws.client.query import Reads
-from reconciler.util.polling import Backoff
+from reconciler.util.backoff import Backoff
 from tests.contract import account
 from tests.contract.account import A_LAUNCH, MOST, THE_REST, Run
 from tests.contract.helpers import RUN, as_dict, describe

@@ -60,7 +60,7 @@ BREAKS: dict[str, Callable[[], None]] = {
         ("before-call.ec2.RunInstances", _without_token)
     ),
     "a refused call is given up": lambda: setattr(
-        reconciler.aws.client.retry.Patience, "call", lambda _, action, __=None: action()
+        reconciler.aws.client.retry, "THROTTLED", frozenset()
     ),
 }
 """Guards that a command may be without, in words."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from reconciler.gc.desired_state import DESIRED
-from reconciler.gc.verdict import Reason, role
+from reconciler.gc.verdict import Role, role
 from tests.model import cast, common
 from tests.model.common import nameless, settled
 from tests.model.database_actors import Deployer, Releasing, Rollback
@@ -192,7 +192,7 @@ class Databases:
             is_live = ledger.live is not None and ledger.live.id == deploy
             if resource is None:
                 continue
-            label = DESIRED[role(ledger, deploy) or Reason.LEASE].label if resource.label else ""
+            label = DESIRED[role(ledger, deploy) or Role.LEASE].label if resource.label else ""
             if deploy not in ledger.rooted or resource.open != is_live or resource.label != label:
                 return f"crashed now: {_stays(place, resource)}"
         return "" if ledger.lease is None else "crashed now: the lease is never ended"

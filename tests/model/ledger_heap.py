@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from reconciler.gc.desired_state import DESIRED
 from reconciler.gc.other_names import OtherNames
 from reconciler.gc.retention import Retention
-from reconciler.gc.verdict import Reason, role
+from reconciler.gc.verdict import Role, role
 from reconciler.model.ledger import Ledger
 from tests.model import cast, common
 from tests.model.common import nameless, put, settled
@@ -245,7 +245,7 @@ class LedgerHeap:
             reason = role(ledger, deploy)
             wanted = DESIRED[reason].label.value if reason else cast.GONE
             also = (
-                {Reason.PREVIOUS: "left", Reason.KEPT: cast.GONE}.get(reason, wanted)
+                {Role.PREVIOUS: "left", Role.KEPT: cast.GONE}.get(reason, wanted)
                 if reason
                 else wanted
             )

@@ -17,7 +17,7 @@ from reconciler.config.service import Image
 from reconciler.database import identity as whose
 from reconciler.database.port import DatabaseInfo
 from reconciler.database.state_comment import Memory
-from reconciler.gc import mark
+from reconciler.gc import mark, rules
 from reconciler.gc.other_names import OtherNames
 from reconciler.gc.verdict import Root, Verdict
 from reconciler.model import ledger as ledgers
@@ -87,7 +87,7 @@ class Mutation:
 
 
 def _without(*names: str) -> Callable[[], AbstractContextManager[object]]:
-    kept = tuple(rule for rule in mark.RULES if rule.__name__ not in names)
+    kept = tuple(rule for rule in rules.RULES if rule.name not in names)
     return lambda: patch.object(mark, "RULES", kept)
 
 
@@ -206,9 +206,14 @@ def _no_contradiction(*_: object) -> str:
     return ""
 
 
-def _labels_condemn() -> AbstractContextManager[object]:
+@contextmanager
+def _labels_condemn() -> Iterator[None]:
     everything = frozenset(Label)
-    return patch.multiple(mark, CONDEMNED=everything, _contradiction=_no_contradiction)
+    with (
+        patch.multiple(mark, CONDEMNED=everything, _contradiction=_no_contradiction),
+        patch.object(rules, "CONDEMNED", everything),
+    ):
+        yield
 
 
 _doubt = whose._doubt
@@ -275,9 +280,9 @@ OWN = (
     Mutation("commits never finished", Rules(plan=never_repairs), ALONE, "stays"),
     Mutation("a moved record moved back", Rules(people_win=False), MOVED, "moved back"),
     Mutation("all that carries the id is labelled", Rules(owned=labels_all), STRANGE, "not ours"),
-    Mutation("no proof of birth", Rules(), STRANGE, "not ours", _without("_look_alike")),
+    Mutation("no proof of birth", Rules(), STRANGE, "not ours", _without("birth")),
     Mutation("witness ignored on deletion", Rules(plan=ignores_names), NAMED, "a name leads to"),
-    Mutation("another ledger's things", Rules(), STRANGE, "not ours", _without("_foreign")),
+    Mutation("another ledger's things", Rules(), STRANGE, "not ours", _without("ledger")),
     Mutation("labels condemn", Rules(), RESTORED, "does not exist", _labels_condemn),
     Mutation("any freeze will do", Rules(own_freeze=False), AGAIN, "two databases"),
     Mutation("thaw before the lease is ended", Rules(ends_first=False), ABORTED, "two databases"),

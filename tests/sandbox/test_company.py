@@ -28,7 +28,8 @@ from reconciler.config import loader
 from reconciler.machine import ssh
 from reconciler.machine.host_key import PublicHostKey
 from reconciler.machine.shell import Command
-from reconciler.machine.ssh import ClientKey, SshTarget, Timing
+from reconciler.machine.ssh import ClientKey, SshTarget
+from reconciler.util.backoff import Backoff
 
 AwsClient = Callable[[str], Any]
 
@@ -146,7 +147,7 @@ def test_people_log_in_with_the_companys_key(sandbox: Sandbox) -> None:
     assert host_key.fingerprint == live["host_key"]
     target = SshTarget(live["address"], configuration.SSH_PORT, configuration.LOGIN_USER)
     private = configuration.key_path(sandbox.places).read_text()
-    shell = ssh.connect(target, host_key, ClientKey(private), Timing(deadline=10))
+    shell = ssh.connect(target, host_key, ClientKey(private), Backoff(deadline=10))
     try:
         assert shell.run(Command("cat /srv/shop/VERSION", "version")).text == shop.FIRST
         look = Command("stat -c '%a' /etc/shop/env && id -u", "look", sudo=True)

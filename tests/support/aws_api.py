@@ -12,15 +12,15 @@ import pytest
 from deployer.sandbox.aws import AwsOptions, AwsServer
 from deployer.sandbox.aws.server import ACCOUNT
 from deployer.sandbox.faults import FaultRule
-from reconciler.aws.client.retry import Patience
 from reconciler.aws.client.session import Aws
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.tags import AccountRegion, BirthTags
+from reconciler.util.backoff import Backoff
 from tests.fakes.paper_host import PaperHost
 
 PLACE = AccountRegion(ACCOUNT, "eu-west-1")
 LEDGER = "Z1/shop._deploy.example.com"
-HASTE = Patience(first=0.01, longest=0.05, deadline=2.0)
+HASTE = Backoff(first=0.01, longest=0.05, deadline=2.0)
 
 
 def begun_now(suffix: str, service: str = "shop") -> DeployId:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from hypothesis import strategies as st
 
 from reconciler.gc.ownership import ServiceLocation
-from reconciler.gc.verdict import Reason
+from reconciler.gc.verdict import Role
 from reconciler.model import tags as t
 from reconciler.model.deploy_id import SUFFIX_ALPHABET, DeployId
 from reconciler.model.ledger import Kept, Lease, Ledger, Live, Previous
@@ -143,7 +143,7 @@ def _order(dice: Random, service: str) -> ApprovedActions:
     return ApprovedActions(
         ServiceLocation(service, HOME.ledger, PLACE),
         dice.choice((None, an_id(dice, service))),
-        frozenset((one, dice.choice(list(Reason))) for one in some(2)),
+        frozenset((one, dice.choice(list(Role))) for one in some(2)),
         tuple(f"10.0.0.{dice.randint(1, 9)}" for _ in range(dice.randint(0, 2))),
         tuple(some(2)),
         tuple(ApprovedAction(dice.choice(("volume", "é")), text(dice), one) for one in some(3)),

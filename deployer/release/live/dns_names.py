@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from deployer.checks import refusals
 from deployer.release.context import ReleaseContext
-from reconciler.gc.verdict import Reason
+from reconciler.gc.verdict import Role
 from reconciler.model.ledger import Live
 from reconciler.model.ledger_home import owner
 from reconciler.model.reading import Reading
@@ -60,5 +60,5 @@ def addresses(live: Live, machines: tuple[Resource, ...]) -> set[str]:
 
 
 def _machines(service_plan: ServicePlan) -> tuple[Resource, ...]:
-    found = (one.resource for one in service_plan.verdicts if one.reason is Reason.LIVE)
+    found = (one.resource for one in service_plan.verdicts if one.reason is Role.LIVE)
     return tuple(one for one in found if one.kind == INSTANCE)

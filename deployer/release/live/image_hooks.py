@@ -20,8 +20,8 @@ from reconciler.config.service import Image
 from reconciler.errors import CannotConnect, CommandFailed, ConnectionLost, ToolError
 from reconciler.machine.shell import Command, CommandResult, Shell
 from reconciler.model.deploy_id import DeployId
+from reconciler.util.backoff import Backoff
 from reconciler.util.duration import format_duration
-from reconciler.util.polling import Backoff, looks
 
 GRACE = 15
 """Seconds beyond the limit that `after` waits for a line of `before` that does not end."""
@@ -183,14 +183,10 @@ class ImageHooks:
         """Retry: CreateImage may be restarting live, or sshd be stopped until the timer fires."""
         script, label = end_script(self._names, self._after), "image hooks `after`"
         pace = Backoff(first=1.0, longest=5.0, deadline=self.boots.total_seconds())
-        lost: ToolError | None = None
-        for _ in looks(pace):
-            try:
-                return self._run(script, label, self._longest).text.splitlines()[-1]
-            except (CannotConnect, ConnectionLost) as error:
-                lost = error
-        assert lost is not None
-        raise lost
+        return pace.retry(
+            lambda: self._run(script, label, self._longest).text.splitlines()[-1],
+            lambda error: isinstance(error, (CannotConnect, ConnectionLost)),
+        )
 
     @property
     def _names(self) -> HookNames:

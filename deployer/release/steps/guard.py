@@ -33,7 +33,7 @@ from reconciler.plan.circuit_breaker import Breaker
 from reconciler.plan.service_plan import ServicePlan
 from reconciler.ports.fleet import Fleet
 from reconciler.sweep.runner import sweep
-from reconciler.util.polling import Backoff, looks
+from reconciler.util.backoff import Backoff
 
 
 def guard(run: ReleaseContext) -> str:
@@ -179,7 +179,7 @@ def _wait(
     """
     pace = Backoff(first=1.0, longest=10.0, deadline=run.options.wait.total_seconds())
     awaited: set[DeployId] = set()
-    for _ in looks(pace):
+    for _ in pace.attempts():
         lease = reading.ledger.lease
         if service_plan.end is not None or service_plan.problem:
             break

@@ -14,7 +14,7 @@ from reconciler.errors import CloudError, CloudUnclear, ToolError
 from reconciler.machine.shell import Shell
 from reconciler.model import tags as t
 from reconciler.model.resource import IMAGE, INSTANCE, SNAPSHOT
-from reconciler.util.polling import Backoff
+from reconciler.util.backoff import Backoff
 from reconciler.util.secret import Reference
 from reconciler.util.signals import held_back
 

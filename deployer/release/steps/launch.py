@@ -9,7 +9,7 @@ from deployer.release.inferred_settings import Shape, birth_tags, shape
 from reconciler.errors import CloudError, CloudUnclear, ConfigError, ToolError
 from reconciler.machine.host_key import make_host_key
 from reconciler.model.resource import INSTANCE, INTERFACE, VOLUME
-from reconciler.util.polling import Backoff
+from reconciler.util.backoff import Backoff
 from reconciler.util.signals import held_back
 
 NO_CAPACITY = "InsufficientInstanceCapacity"

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeVar
-
 from reconciler.aws.client.errors import THROTTLED
 from reconciler.errors import CloudError, CloudUnclear
+from reconciler.util.backoff import Backoff
 
-T = TypeVar("T")
+AWS_BACKOFF = Backoff(first=0.2, longest=5.0, deadline=30.0, jitter=True)
 
 
 def throttled(error: BaseException) -> bool:
@@ -22,26 +18,6 @@ def throttled(error: BaseException) -> bool:
     )
 
 
-@dataclass(frozen=True)
-class Patience:
-    """How long to try again, in seconds: random waits up to `first`, 2 x `first`, … `longest`."""
-
-    first: float = 0.2
-    longest: float = 5.0
-    deadline: float = 30.0
-    sleep: Callable[[float], None] = time.sleep
-
-    def call(
-        self, action: Callable[[], T], again: Callable[[BaseException], bool] = throttled
-    ) -> T:
-        """Return the result of `action`; repeat it until the deadline while `again(error)`."""
-        # The import is slow, and most sweeps change nothing.
-        from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
-
-        return Retrying(
-            stop=stop_after_delay(self.deadline),
-            wait=wait_random_exponential(multiplier=self.first, max=self.longest),
-            retry=retry_if_exception(again),
-            sleep=self.sleep,
-            reraise=True,
-        )(action)
+def throttled_or_unclear(error: BaseException) -> bool:
+    """Whether a request that may be carried out twice is worth another try."""
+    return isinstance(error, CloudUnclear) or throttled(error)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from reconciler.aws.client.errors import calling
-from reconciler.aws.client.retry import Patience
+from reconciler.aws.client.retry import AWS_BACKOFF
 from reconciler.aws.client.session import Aws
 from reconciler.aws.route53.swap import Swap
 from reconciler.aws.route53.zone_names import list_names
@@ -21,6 +21,7 @@ from reconciler.model.ledger import NO_LEDGER, Ledger
 from reconciler.model.ledger_codec import LedgerTextError, decode
 from reconciler.model.ledger_home import at_home
 from reconciler.model.reading import ARecord, LedgerAddress, Listing, Reading, Readings
+from reconciler.util.backoff import Backoff
 
 if TYPE_CHECKING:
     from mypy_boto3_route53.type_defs import HostedZoneTypeDef as HostedZone
@@ -54,7 +55,7 @@ class Route53Ledgers:
     """`LedgerStore` on the hosted zones of one account."""
 
     aws: Aws
-    patience: Patience = field(default_factory=Patience)
+    backoff: Backoff = AWS_BACKOFF
     _zones: list[HostedZone] = field(default_factory=list)
 
     def locate(self, service: str, record: str) -> LedgerAddress:
@@ -138,7 +139,7 @@ class Route53Ledgers:
 
     def swap(self, seen: Reading, new: Ledger, point_at: tuple[str, ...] | None = None) -> Reading:
         """See `LedgerStore.swap`."""
-        return Swap(self.aws, self.patience, seen, new, point_at).run()
+        return Swap(self.aws, self.backoff, seen, new, point_at).run()
 
     def _consistent(self, address: LedgerAddress, readers: ZoneReaders) -> Reading:
         """Read ledger and A record of the same moment.

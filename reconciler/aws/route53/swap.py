@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from reconciler.aws.client.errors import calling
-from reconciler.aws.client.retry import Patience, throttled
+from reconciler.aws.client.retry import throttled
 from reconciler.aws.client.session import Aws
 from reconciler.aws.route53.zone_reader import Records, ZoneReader, answer_date
 from reconciler.errors import (
@@ -28,6 +28,7 @@ from reconciler.errors import (
 from reconciler.model.ledger import Ledger
 from reconciler.model.ledger_codec import LedgerTooLong, encode
 from reconciler.model.reading import ARecord, Reading
+from reconciler.util.backoff import Backoff
 
 if TYPE_CHECKING:
     from mypy_boto3_route53.type_defs import ChangeTypeDef as Change
@@ -47,7 +48,7 @@ class Swap:
     """One swap, from the first request to a definite result."""
 
     aws: Aws
-    patience: Patience
+    backoff: Backoff
     seen: Reading
     new: Ledger
     point_at: tuple[str, ...] | None = None
@@ -61,7 +62,7 @@ class Swap:
     def run(self) -> Reading:
         """See `LedgerStore.swap`."""
         try:
-            return self.patience.call(self._attempt, _worth_another)
+            return self.backoff.retry(self._attempt, _worth_another)
         except CloudUnclear:
             raise
         except (CloudError, AccessDenied) as error:

@@ -12,7 +12,7 @@ from reconciler.database.port import Changes
 from reconciler.database.postgres import activity, catalog, comment_store, roles
 from reconciler.database.state_comment import Baseline
 from reconciler.model.fencing import FencedAct
-from reconciler.util.polling import Backoff, looks
+from reconciler.util.backoff import Backoff
 
 _SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _SEQUENCE = "sequence "
@@ -75,7 +75,7 @@ def final_changes(connection: Connection) -> Changes:
     counted. If a loss is known already, there is no need to wait.
     """
     asked = {"shut": comment_store.now(connection), "late": LATE}
-    for _ in looks(REPORTED):
+    for _ in REPORTED.attempts():
         # In this order: a session that had not reported when asked is counted in the next round.
         row = connection.execute(activity.UNREPORTED, asked).fetchone()
         found = changes(connection)

@@ -17,7 +17,7 @@ from reconciler.database import identity
 from reconciler.database.postgres import activity, catalog, comment_store
 from reconciler.errors import DatabaseError, Refused
 from reconciler.model.fencing import FencedAct
-from reconciler.util.polling import Backoff, looks
+from reconciler.util.backoff import Backoff
 
 Inside = Callable[[], AbstractContextManager[Connection]]
 """A session with the database that is to be dropped."""
@@ -31,7 +31,7 @@ def drop(
 ) -> None:
     """See `DatabaseServer.drop`. The connection is with the maintenance database."""
     busy: errors.ObjectInUse | None = None
-    for _ in looks(PATIENCE):
+    for _ in PATIENCE.attempts():
         infos = comment_store.listed(connection, catalog.COMMENTS)
         if name not in {one.name for one in infos}:
             _refuse_template(connection, name)

@@ -8,35 +8,36 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.machine.ssh.target import ClientKey, SshTarget, Timing
+from reconciler.machine.ssh.target import CONNECT, ClientKey, SshTarget
 
 if TYPE_CHECKING:
     from reconciler.machine.host_key import PublicHostKey
     from reconciler.machine.ssh.client import RemoteShell
+    from reconciler.util.backoff import Backoff
 
-__all__ = ["ClientKey", "SshTarget", "Timing", "connect", "seen_host_key"]
+__all__ = ["CONNECT", "ClientKey", "SshTarget", "connect", "seen_host_key"]
 
 
 def connect(
     target: SshTarget,
     host_key: PublicHostKey,
     client: ClientKey,
-    timing: Timing | None = None,
+    backoff: Backoff = CONNECT,
     via: RemoteShell | None = None,
 ) -> RemoteShell:
     """A session on `target`, which must prove that it holds `host_key`.
 
-    Retries until `timing.deadline` seconds have passed, but only for failures that booting explains
-    (no route, refused, closed). `via` is a session on a bastion to go through.
+    Retries until the deadline, but only for failures that booting explains (no route, refused,
+    closed). `via` is a session on a bastion to go through.
     Raises CannotConnect with its `kind`, ConfigError for a client key that cannot be read.
     """
     from reconciler.machine.ssh import client as paramiko_side
 
-    return paramiko_side.connect(target, host_key, client, timing or Timing(), via)
+    return paramiko_side.connect(target, host_key, client, backoff, via)
 
 
 def seen_host_key(
-    target: SshTarget, timing: Timing | None = None, via: RemoteShell | None = None
+    target: SshTarget, backoff: Backoff = CONNECT, via: RemoteShell | None = None
 ) -> PublicHostKey:
     """The ed25519 host key that `target` presents, *unproved*: for a person to compare (`adopt`).
 
@@ -44,4 +45,4 @@ def seen_host_key(
     """
     from reconciler.machine.ssh import client as paramiko_side
 
-    return paramiko_side.seen_host_key(target, timing or Timing(), via)
+    return paramiko_side.seen_host_key(target, backoff, via)

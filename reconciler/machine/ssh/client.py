@@ -25,7 +25,8 @@ from reconciler.machine.host_key import PublicHostKey, fingerprint
 from reconciler.machine.shell import Command, CommandResult, OnBytes
 from reconciler.machine.ssh.execution import execute, wire_script
 from reconciler.machine.ssh.port_forward import listening
-from reconciler.machine.ssh.target import ClientKey, SshTarget, Timing
+from reconciler.machine.ssh.target import ClientKey, SshTarget
+from reconciler.util.backoff import Backoff
 
 T = TypeVar("T")
 
@@ -50,7 +51,7 @@ def connect(
     target: SshTarget,
     host_key: PublicHostKey,
     client: ClientKey,
-    timing: Timing,
+    backoff: Backoff,
     via: RemoteShell | None,
 ) -> RemoteShell:
     """See `reconciler.machine.ssh.connect`."""
@@ -66,33 +67,32 @@ def connect(
         transport.set_keepalive(KEEPALIVE)
         return RemoteShell(target, transport)
 
-    return _patiently(timing, attempt)
+    return _retried(backoff, attempt)
 
 
-def seen_host_key(target: SshTarget, timing: Timing, via: RemoteShell | None) -> PublicHostKey:
+def seen_host_key(target: SshTarget, backoff: Backoff, via: RemoteShell | None) -> PublicHostKey:
     """See `reconciler.machine.ssh.seen_host_key`."""
 
     def attempt(seconds: float) -> PublicHostKey:
         with contextlib.closing(_handshake(target, seconds, via)) as transport:
             return PublicHostKey.from_blob(transport.get_remote_server_key().asbytes())
 
-    return _patiently(timing, attempt)
+    return _retried(backoff, attempt)
 
 
-def _patiently(timing: Timing, attempt: Callable[[float], T]) -> T:
+def _retried(backoff: Backoff, attempt: Callable[[float], T]) -> T:
     """Retries while booting explains the failure; the last error says how it failed."""
-    end = timing.now() + timing.deadline
-    while True:
-        left = end - timing.now()
-        try:
-            return attempt(max(1.0, min(ATTEMPT_SECONDS, left)))
-        except CannotConnect as error:
-            if error.kind not in BOOTING:
-                raise
-            if timing.now() + timing.pause >= end:
-                tried = f"{error.message} (tried for {timing.deadline:.0f} s)"
-                raise CannotConnect(tried, kind=error.kind, cure=error.cure) from error
-        timing.sleep(timing.pause)
+    end = backoff.now() + backoff.deadline
+    try:
+        return backoff.retry(
+            lambda: attempt(max(1.0, min(ATTEMPT_SECONDS, end - backoff.now()))),
+            lambda error: isinstance(error, CannotConnect) and error.kind in BOOTING,
+        )
+    except CannotConnect as error:
+        if error.kind not in BOOTING:
+            raise
+        tried = f"{error.message} (tried for {backoff.deadline:.0f} s)"
+        raise CannotConnect(tried, kind=error.kind, cure=error.cure) from error
 
 
 def _handshake(target: SshTarget, seconds: float, via: RemoteShell | None) -> paramiko.Transport:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
+
+from reconciler.util.backoff import Backoff
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,5 @@ class ClientKey:
     origin: str = "the agent"
 
 
-@dataclass(frozen=True)
-class Timing:
-    """How long to try to connect (seconds), and the clock that measures it."""
-
-    deadline: float = 120.0
-    pause: float = 0.5
-    now: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
+CONNECT = Backoff(first=0.5, longest=0.5, deadline=120.0)
+"""How often and how long to try to connect to a machine that boots."""

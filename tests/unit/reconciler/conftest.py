@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.aws.client.retry import Patience
 from reconciler.aws.route53.ledger_store import Route53Ledgers
+from reconciler.util.backoff import Backoff
 from tests.fakes.route53 import FakeAws, FakeRoute53
 from tests.fakes.scene import Scene
 
@@ -27,5 +27,5 @@ def fake() -> FakeRoute53:
 @pytest.fixture
 def ledgers(fake: FakeRoute53) -> Route53Ledgers:
     """Ledgers in that zone, in a hurry."""
-    patience = Patience(first=0.001, longest=0.002, deadline=0.1)
-    return Route53Ledgers(FakeAws(fake), patience)  # type: ignore[arg-type]
+    backoff = Backoff(first=0.001, longest=0.002, deadline=0.1)
+    return Route53Ledgers(FakeAws(fake), backoff)  # type: ignore[arg-type]

@@ -22,7 +22,7 @@ from reconciler.model.resource import IMAGE, INSTANCE, INTERFACE, SNAPSHOT, VOLU
 from reconciler.model.tags import BirthTags, Label
 from reconciler.sweep import absence as gone
 from reconciler.sweep.absence import Sightings
-from reconciler.util.polling import Backoff
+from reconciler.util.backoff import Backoff
 from tests.fakes.ledgers import Weather
 from tests.fakes.scene import Scene
 from tests.support.shop_world import CLEAN, DEAD, LEDGER, LIVE, NOW, PLACE, ZONE, deploy, resources

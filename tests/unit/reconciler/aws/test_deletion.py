@@ -27,7 +27,7 @@ from reconciler.sweep import absence as gone
 from reconciler.sweep.deletion import Collector
 from reconciler.sweep.result import SweepResult
 from reconciler.sweep.runner import make_plan, sweep
-from reconciler.util.polling import Backoff
+from reconciler.util.backoff import Backoff
 from tests.fakes.service_access import FakeReach
 from tests.support.aws_api import HASTE, PLACE, Api, begun_now
 

@@ -237,7 +237,7 @@ def test_a_very_bad_day_ends_the_clean_up(
         api.ec2.create_network_interface(SubnetId=subnet, TagSpecifications=tags)
     resources = of_kind(heap.scan(), INTERFACE)
     api.fault("DeleteNetworkInterface", kind, times=0)
-    tired = replace(heap, patience=replace(HASTE, deadline=0.1))
+    tired = replace(heap, backoff=replace(HASTE, deadline=0.1))
     asked = tired.delete(resources)
     assert [one.status.value for one in asked] == [first, "failed", "failed"]
     assert [one.text.startswith("not asked for") for one in asked] == [False, True, True]

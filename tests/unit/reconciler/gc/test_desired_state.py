@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 from reconciler.gc.desired_state import DESIRED
-from reconciler.gc.verdict import ROOTED, Reason
+from reconciler.gc.verdict import Role
 from reconciler.model.tags import Label
 
 
 def test_every_role_has_a_row() -> None:
     """What roots a deploy also says how its things should be."""
-    assert set(DESIRED) == ROOTED
+    assert set(DESIRED) == set(Role)
 
 
 def test_jobs_run_on_the_live_deploy_only() -> None:
     """Two that send the same mail would be worse than none."""
-    assert [role for role, wanted in DESIRED.items() if wanted.jobs] == [Reason.LIVE]
+    assert [role for role, wanted in DESIRED.items() if wanted.jobs] == [Role.LIVE]
 
 
 def test_one_database_takes_writes() -> None:
     """The live one; the previous ones are shut, what is kept or in the making is let alone."""
     writable = {role: wanted.writable for role, wanted in DESIRED.items()}
     assert writable == {
-        Reason.LIVE: True,
-        Reason.PREVIOUS: False,
-        Reason.KEPT: None,
-        Reason.LEASE: None,
+        Role.LIVE: True,
+        Role.PREVIOUS: False,
+        Role.KEPT: None,
+        Role.LEASE: None,
     }
 
 
@@ -32,24 +32,24 @@ def test_the_app_goes_on_where_one_may_go_back() -> None:
     """A rollback finds the old app running; the evidence of a failure is stopped."""
     apps = {role: wanted.app for role, wanted in DESIRED.items()}
     assert apps == {
-        Reason.LIVE: True,
-        Reason.PREVIOUS: True,
-        Reason.KEPT: False,
-        Reason.LEASE: None,
+        Role.LIVE: True,
+        Role.PREVIOUS: True,
+        Role.KEPT: False,
+        Role.LEASE: None,
     }
 
 
 def test_the_holders_things_are_the_holders_business() -> None:
     """Nothing is asked of what is still being made."""
-    wanted = DESIRED[Reason.LEASE]
+    wanted = DESIRED[Role.LEASE]
     assert (wanted.app, wanted.jobs, wanted.writable) == (None, None, None)
 
 
 def test_each_role_has_its_label() -> None:
     """Labels tell the roles apart, so `recover` can write a lost ledger from them."""
     assert {role: wanted.label for role, wanted in DESIRED.items()} == {
-        Reason.LIVE: Label.LIVE,
-        Reason.PREVIOUS: Label.RETIRED,
-        Reason.KEPT: Label.FAILED,
-        Reason.LEASE: Label.PENDING,
+        Role.LIVE: Label.LIVE,
+        Role.PREVIOUS: Label.RETIRED,
+        Role.KEPT: Label.FAILED,
+        Role.LEASE: Label.PENDING,
     }

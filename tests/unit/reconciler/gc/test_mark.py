@@ -12,7 +12,7 @@ import pytest
 from reconciler.gc import mark as marking
 from reconciler.gc import ownership
 from reconciler.gc.mark import mark, problems
-from reconciler.gc.verdict import Reason, Root, Verdict
+from reconciler.gc.verdict import Reason, Role, Root, Verdict
 from reconciler.model import tags as t
 from reconciler.model.ledger import Lease, Ledger, Live
 from reconciler.model.resource import (
@@ -76,7 +76,7 @@ def changed(id_: str, **facts: Any) -> tuple[Resource, ...]:
 class Scene:
     """A world in which one thing is to be judged."""
 
-    reason: Reason
+    reason: Role | Reason
     resource: str = "i-41"
     facts: Mapping[str, Any] = field(default_factory=dict)
     ledger: Ledger = CLEAN
@@ -88,17 +88,17 @@ SCENES: dict[str, Scene] = {
     "what no ledger names is garbage": Scene(Reason.UNROOTED, says="does not name"),
     "so is what failed": Scene(Reason.UNROOTED, facts={"tags": {t.STATE: "failed"}}),
     "so is what was left": Scene(Reason.UNROOTED, facts={"tags": {t.STATE: "left"}}),
-    "the live machine": Scene(Reason.LIVE, "i-17"),
-    "the live database": Scene(Reason.LIVE, "db-17"),
-    "live whatever its label": Scene(Reason.LIVE, "i-17", {"tags": {t.STATE: "left"}}),
-    "the previous machine": Scene(Reason.PREVIOUS, "i-9"),
+    "the live machine": Scene(Role.LIVE, "i-17"),
+    "the live database": Scene(Role.LIVE, "db-17"),
+    "live whatever its label": Scene(Role.LIVE, "i-17", {"tags": {t.STATE: "left"}}),
+    "the previous machine": Scene(Role.PREVIOUS, "i-9"),
     "previous though labelled pending": Scene(
-        Reason.PREVIOUS, "vol-9", {"tags": {t.STATE: "pending"}}
+        Role.PREVIOUS, "vol-9", {"tags": {t.STATE: "pending"}}
     ),
-    "evidence": Scene(Reason.KEPT, ledger=EVIDENCE),
-    "the lease holder's": Scene(Reason.LEASE, ledger=DIED),
+    "evidence": Scene(Role.KEPT, ledger=EVIDENCE),
+    "the lease holder's": Scene(Role.LEASE, ledger=DIED),
     "the lease holder's, though its lease has run out": Scene(
-        Reason.LEASE, ledger=DIED, root={"now": NOW + timedelta(days=1)}
+        Role.LEASE, ledger=DIED, root={"now": NOW + timedelta(days=1)}
     ),
     "an id that is none": Scene(Reason.FOREIGN, facts={"tags": {t.ID: "shop"}}),
     "a service that is not configured": Scene(
@@ -122,7 +122,7 @@ SCENES: dict[str, Scene] = {
     "held by people": Scene(
         Reason.HELD, facts={"tags": {t.HOLD: "forensics, ask Ann"}}, says="ask Ann"
     ),
-    "adopted and rooted": Scene(Reason.LIVE, "i-17", {"tags": {t.HOLD: "adopted"}, "token": ""}),
+    "adopted and rooted": Scene(Role.LIVE, "i-17", {"tags": {t.HOLD: "adopted"}, "token": ""}),
     "adopted and no longer rooted": Scene(
         Reason.HELD, facts={"tags": {t.HOLD: "adopted", t.STATE: "left"}, "token": ""}
     ),
@@ -160,7 +160,7 @@ def test_each_reason(scene: Scene) -> None:
 
 def test_no_reason_is_forgotten() -> None:
     """Every reason has its scene; `lost` has its own test below."""
-    assert {one.reason for one in SCENES.values()} == set(Reason) - {Reason.LOST}
+    assert {one.reason for one in SCENES.values()} == {*Role, *Reason} - {Reason.LOST}
 
 
 def test_a_whole_dead_deploy_is_collected() -> None:
@@ -367,6 +367,6 @@ def test_the_same_id_in_another_place_is_another_thing() -> None:
 
 def test_live_is_live_at_any_address() -> None:
     """The record may say something else than the ledger: the live deploy is kept all the same."""
-    assert verdicts(record=("203.0.113.5",))["i-17"].reason is Reason.LIVE
-    assert verdicts(record=())["i-17"].reason is Reason.LIVE
+    assert verdicts(record=("203.0.113.5",))["i-17"].reason is Role.LIVE
+    assert verdicts(record=())["i-17"].reason is Role.LIVE
     assert LIVE in CLEAN.rooted

@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from reconciler.errors import Refused
-from reconciler.gc.verdict import Reason
+from reconciler.gc.verdict import Reason, Role
 from reconciler.model.ledger import NO_LEDGER
 from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.model.resource import DATABASE, INSTANCE, Gap
@@ -183,10 +183,10 @@ def test_explain_says_what_would_change_it() -> None:
         [verdict] = find(plan, id_)
         assert words in explain_lines(plan, verdict)[-1]
         assert words in explain_json(plan, verdict)["would_change"]
-    assert set(Reason) - set(_CHANGES) == {
+    assert {*Role, *Reason} - set(_CHANGES) == {
         Reason.HELD,
         Reason.YOUNG,
-        Reason.KEPT,
+        Role.KEPT,
         Reason.UNROOTED,
     }
     [unknown] = find(planned(problem="away"), "i-41")
@@ -304,5 +304,5 @@ def test_a_ledger_in_lines_and_json() -> None:
 def test_a_machine_is_found_whatever_is_kept_of_it() -> None:
     """The world of these tests is sound: garbage is garbage for the reason it should be."""
     reasons = {one.reason for service_plan in planned().services for one in service_plan.verdicts}
-    assert reasons == {Reason.LIVE, Reason.PREVIOUS, Reason.UNROOTED}
+    assert reasons == {Role.LIVE, Role.PREVIOUS, Reason.UNROOTED}
     assert sum(one.kind == INSTANCE for one in ALL) == 3

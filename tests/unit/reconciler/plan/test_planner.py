@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from reconciler.gc.retention import Retention
-from reconciler.gc.verdict import Reason, Root
+from reconciler.gc.verdict import Role, Root
 from reconciler.model import tags as t
 from reconciler.model.ledger import Kept, Lease, Ledger, Live, Previous
 from reconciler.model.resource import DATABASE, INSTANCE, RDS_SNAPSHOT, Gap, Inventory, Resource
@@ -83,7 +83,7 @@ def test_a_lease_that_runs_protects_and_stops_every_repair() -> None:
     service_plan = planned(held, changed("i-17", label="pending"))
     assert service_plan.empty
     assert planned(CLEAN, changed("i-17", label="pending")).repairs == (
-        Repair(LIVE, Reason.LIVE, "i-17 is labelled pending, should be live"),
+        Repair(LIVE, Role.LIVE, "i-17 is labelled pending, should be live"),
     )
 
 
@@ -168,7 +168,7 @@ def test_who_serves_least_is_repaired_first() -> None:
     kept = replace(CLEAN, kept=(Kept(DEAD, NOW + timedelta(hours=1)),))
     wrong = tuple(replace(one, tags={**one.tags, t.STATE: "nonsense"}) for one in ALL)
     roles = [one.role for one in planned(kept, wrong).repairs]
-    assert roles == [Reason.KEPT, Reason.PREVIOUS, Reason.LIVE]
+    assert roles == [Role.KEPT, Role.PREVIOUS, Role.LIVE]
 
 
 @pytest.mark.parametrize(
@@ -360,7 +360,7 @@ def test_who_is_rolled_back_to_takes_its_jobs_up_again() -> None:
         if one.deploy != DEAD
     )
     roles = [(one.deploy, one.role) for one in plan_in(ledger, everything).repairs]
-    assert roles == [(LIVE, Reason.PREVIOUS), (OLD, Reason.LIVE)]
+    assert roles == [(LIVE, Role.PREVIOUS), (OLD, Role.LIVE)]
 
 
 def test_the_database_that_an_adopted_replacement_may_use_is_left_alone() -> None:

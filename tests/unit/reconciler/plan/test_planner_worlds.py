@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from reconciler.gc import ownership
 from reconciler.gc.desired_state import DESIRED
-from reconciler.gc.verdict import Reason
+from reconciler.gc.verdict import Reason, Role
 from reconciler.model import ledger as ledgers
 from reconciler.model import tags as t
 from reconciler.model.ledger import Ending, Ledger
@@ -232,7 +232,7 @@ def _applied(world: World, service_plan: ServicePlan) -> World:
         role = roles.get(one.key)
         if one.deploy in service_plan.forget and role not in (Reason.FOREIGN, Reason.LOOK_ALIKE):
             return replace(one, tags={**one.tags, t.STATE: "left"})
-        if role is None or (one.deploy, role) not in repaired:
+        if not isinstance(role, Role) or (one.deploy, role) not in repaired:
             return one
         wanted = DESIRED[role]
         if one.kind != DATABASE:

@@ -14,7 +14,7 @@ from reconciler.model.resource import INSTANCE, INTERFACE, VOLUME, Inventory, Re
 from reconciler.model.tag_summary import Group
 from reconciler.model.tags import Label
 from reconciler.ports.cloud_inventory import CloudInventory
-from reconciler.util.polling import Backoff, looks
+from reconciler.util.backoff import Backoff
 from tests.fakes.inventory import FakeHeap
 from tests.support.aws_api import BIRTH, DEPLOY, HASTE, LEDGER, PLACE, Api
 
@@ -38,7 +38,7 @@ class Place:
         """Look until the things are gone or the deadline has come."""
         known = list(resources)
         seen = self.heap.describe(known)
-        for _ in looks(SOON):
+        for _ in SOON.attempts():
             seen = self.heap.describe(known)
             if all(one.state == "terminated" for one in seen.resources):
                 break

@@ -16,7 +16,7 @@ from reconciler.model.resource import IMAGE, INSTANCE, VOLUME, Gap
 from reconciler.model.tags import Label
 from reconciler.sweep import deletion as module
 from reconciler.sweep.deletion import Collector
-from reconciler.util.polling import Backoff
+from reconciler.util.backoff import Backoff
 from tests.fakes.scene import Scene
 from tests.support.shop_world import CLEAN, DEAD, LEDGER, NOW, PLACE, resources
 

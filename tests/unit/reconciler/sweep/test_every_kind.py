@@ -19,7 +19,7 @@ from reconciler.cost.audit import report
 from reconciler.database.state_comment import Memory
 from reconciler.gc import ownership
 from reconciler.gc.ownership import ServiceLocation
-from reconciler.gc.verdict import Reason
+from reconciler.gc.verdict import Reason, Role
 from reconciler.model import ledger as led
 from reconciler.model.outcome import OutcomeStatus
 from reconciler.model.resource import (
@@ -91,7 +91,7 @@ class World:
         """A full sweep."""
         return sweep(Fleet.of(self.managed, SweepRequest(**ask) if ask else None))
 
-    def reasons(self) -> dict[str, Reason]:
+    def reasons(self) -> dict[str, Role | Reason]:
         """Verdicts of now, by id."""
         (service_plan,) = make_plan(Fleet.of(self.managed)).services
         return {one.resource.id: one.reason for one in service_plan.verdicts}
@@ -201,7 +201,7 @@ def test_every_kind_of_garbage_goes_and_every_copy_stays(world: World) -> None:
     assert result.clean, "look-alikes are no dirt"
     after = world.reasons()
     assert set(after) == world.live.every | alike
-    assert {after[one] for one in world.live.every} == {Reason.LIVE}
+    assert {after[one] for one in world.live.every} == {Role.LIVE}
     reported = {one.verdict.resource.id for one in report(result.left).foreign}
     assert reported == alike
     assert world.sweep().outcomes == ()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import CannotConnect, DatabaseError
-from reconciler.gc.verdict import Reason
+from reconciler.gc.verdict import Role
 from reconciler.machine.activation_gate import STATE
 from reconciler.machine.unit_control import Act, obey
 from reconciler.model.outcome import Outcome, OutcomeStatus
@@ -91,7 +91,7 @@ def test_what_ec2_does_not_list_may_run(scene: Scene) -> None:
     handover = Handover(scene.managed)
     resources = observe(Fleet.of(scene.managed)).inventory.of(OLD)
     machine = scene.heap.held.pop((INSTANCE, "i-9"))
-    handover.finish(Finish(OLD, Reason.PREVIOUS, CLEAN.gen, (), resources))
+    handover.finish(Finish(OLD, Role.PREVIOUS, CLEAN.gen, (), resources))
     assert handover.still_runs == [machine.id]
 
 

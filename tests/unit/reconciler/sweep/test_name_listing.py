@@ -10,7 +10,7 @@ from reconciler.errors import AccessDenied, CloudError, ToolError
 from reconciler.gc import mark
 from reconciler.gc.other_names import OtherNames
 from reconciler.gc.retention import Retention
-from reconciler.gc.verdict import Reason, Root
+from reconciler.gc.verdict import Reason, Role, Root
 from reconciler.model.ledger import Ledger, Live
 from reconciler.model.resource import DATABASE, INSTANCE, Inventory, Resource
 from reconciler.model.tags import Label
@@ -113,7 +113,7 @@ def test_a_name_never_makes_a_service_unknown() -> None:
     open_ = tuple(replace(one, state="open") if one.kind == DATABASE else one for one in ALL)
     service_plan = planned(OtherNames(AT_OLD), CLEAN, open_)
     assert not service_plan.problem
-    assert [one.deploy for one in service_plan.repairs if one.role is Reason.PREVIOUS] == [OLD]
+    assert [one.deploy for one in service_plan.repairs if one.role is Role.PREVIOUS] == [OLD]
 
 
 def test_a_name_in_also_that_people_moved_is_said() -> None:

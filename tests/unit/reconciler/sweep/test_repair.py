@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import AccessDenied, CannotConnect, DatabaseError, ToolError
-from reconciler.gc.verdict import Reason
+from reconciler.gc.verdict import Role
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.fencing import FencedAct
 from reconciler.model.ledger import Kept
@@ -23,7 +23,7 @@ from tests.support.shop_world import ALL, CLEAN, DEAD, LEDGER, LIVE, NOW, OLD
 LIVE_DB, OLD_DB = (one.database_name(LEDGER) for one in (LIVE, OLD))
 
 
-def work(scene: Scene, deploy: DeployId, role: Reason, generation: int = CLEAN.gen) -> Finish:
+def work(scene: Scene, deploy: DeployId, role: Role, generation: int = CLEAN.gen) -> Finish:
     """The deploy's things as they are now."""
     resources = observe(Fleet.of(scene.managed)).inventory.of(deploy)
     scene.acts.clear()
@@ -47,20 +47,20 @@ def unlabel(scene: Scene, number: str) -> None:
         (
             LIVE,
             "17",
-            Reason.LIVE,
+            Role.LIVE,
             [f"thaw {LIVE_DB}", "run the app, run the jobs on i-17", "label live"],
         ),
         (
             OLD,
             "9",
-            Reason.PREVIOUS,
+            Role.PREVIOUS,
             [f"shut {OLD_DB}", "run the app, stop the jobs on i-9", "label retired"],
         ),
-        (DEAD, "41", Reason.KEPT, ["stop the app, stop the jobs on i-41", "label failed"]),
+        (DEAD, "41", Role.KEPT, ["stop the app, stop the jobs on i-41", "label failed"]),
     ],
 )
 def test_each_role_is_driven_to_its_row(
-    scene: Scene, deploy: DeployId, number: str, role: Reason, expected: list[str]
+    scene: Scene, deploy: DeployId, number: str, role: Role, expected: list[str]
 ) -> None:
     """The database first, then the machines, the label last."""
     unlabel(scene, number)
@@ -73,9 +73,9 @@ def test_each_role_is_driven_to_its_row(
 def test_twice_is_once(scene: Scene) -> None:
     """The second time nothing changes, not even a label is written."""
     unlabel(scene, "9")
-    finish(scene.managed, work(scene, OLD, Reason.PREVIOUS))
+    finish(scene.managed, work(scene, OLD, Role.PREVIOUS))
     before = (scene.heap.labels(), scene.reach.machine("i-9").active())
-    outcomes = finish(scene.managed, work(scene, OLD, Reason.PREVIOUS))
+    outcomes = finish(scene.managed, work(scene, OLD, Role.PREVIOUS))
     assert set(fates(outcomes).values()) == {OutcomeStatus.DONE}
     assert scene.did("label") == []
     assert (scene.heap.labels(), scene.reach.machine("i-9").active()) == before
@@ -91,7 +91,7 @@ def test_a_machine_out_of_reach_is_said_and_nothing_labelled(
     """The outcome carries the cause; the next sweep sees an unfinished deploy."""
     unlabel(scene, "9")
     scene.reach.down["i-9"] = error
-    outcomes = finish(scene.managed, work(scene, OLD, Reason.PREVIOUS))
+    outcomes = finish(scene.managed, work(scene, OLD, Role.PREVIOUS))
     assert fates(outcomes)["i-9"] is OutcomeStatus.FAILED
     assert error.message in [one.text for one in outcomes]
     assert scene.did("label") == []
@@ -103,7 +103,7 @@ def test_one_machine_out_of_reach_does_not_stop_the_other(scene: Scene) -> None:
     twin = replace(scene.heap.at("i-9"), id="i-10", addresses=("10.0.1.10",))
     scene.heap.add([twin])
     scene.reach.down["i-9"] = CannotConnect("no route", kind="no-route")
-    found = fates(finish(scene.managed, work(scene, OLD, Reason.PREVIOUS)))
+    found = fates(finish(scene.managed, work(scene, OLD, Role.PREVIOUS)))
     assert (found["i-9"], found["i-10"]) == (OutcomeStatus.FAILED, OutcomeStatus.DONE)
     assert scene.reach.machine("i-10").active() == {"shop.service"}
 
@@ -112,7 +112,7 @@ def test_a_machine_that_is_stopped_was_not_told(scene: Scene) -> None:
     """Started again it would do what it was told last: it is not finished."""
     unlabel(scene, "9")
     scene.heap.change("i-9", state="stopped")
-    outcomes = finish(scene.managed, work(scene, OLD, Reason.PREVIOUS))
+    outcomes = finish(scene.managed, work(scene, OLD, Role.PREVIOUS))
     assert fates(outcomes)["i-9"] is OutcomeStatus.BLOCKED
     assert scene.did("label") == []
 
@@ -120,7 +120,7 @@ def test_a_machine_that_is_stopped_was_not_told(scene: Scene) -> None:
 def test_evidence_out_of_reach_is_labelled_all_the_same(scene: Scene) -> None:
     """That it answers nobody is often why it is kept: it must not stand in everybody's way."""
     scene.reach.down["i-41"] = CannotConnect("no route", kind="no-route")
-    finish(scene.managed, work(scene, DEAD, Reason.KEPT))
+    finish(scene.managed, work(scene, DEAD, Role.KEPT))
     assert scene.heap.labels()["i-41"] == "failed"
 
 
@@ -128,14 +128,14 @@ def test_a_database_that_fails_is_said_and_nothing_labelled(scene: Scene) -> Non
     """Writers still open: the old database is not shut, and the label does not lie."""
     unlabel(scene, "9")
     scene.server.failing["shut"] = DatabaseError("writers still open after 1 s")
-    outcomes = finish(scene.managed, work(scene, OLD, Reason.PREVIOUS))
+    outcomes = finish(scene.managed, work(scene, OLD, Role.PREVIOUS))
     assert fates(outcomes)[OLD_DB] is OutcomeStatus.FAILED
     assert scene.did("label") == []
 
 
 def test_a_stale_act_is_reported(scene: Scene) -> None:
     """A generation older than the one the database has obeyed: refused, and said so."""
-    outcomes = finish(scene.managed, work(scene, OLD, Reason.PREVIOUS, generation=1))
+    outcomes = finish(scene.managed, work(scene, OLD, Role.PREVIOUS, generation=1))
     stale = next(one for one in outcomes if one.resource.id == OLD_DB)
     assert stale.status is OutcomeStatus.FAILED
     assert "refused an act of generation 1: it has obeyed 2" in stale.text
@@ -144,7 +144,7 @@ def test_a_stale_act_is_reported(scene: Scene) -> None:
 def test_no_label_beside_a_ledger_that_has_changed(scene: Scene) -> None:
     """A label has no fence: if the ledger moved while machines were waited for, none is written."""
     unlabel(scene, "9")
-    service_plan = work(scene, OLD, Reason.PREVIOUS)
+    service_plan = work(scene, OLD, Role.PREVIOUS)
     scene.ledger = replace(CLEAN, gen=CLEAN.gen + 1)
     outcomes = finish(scene.managed, service_plan)
     assert scene.did("label") == []
@@ -155,7 +155,7 @@ def test_a_label_that_cannot_be_written_is_said(scene: Scene) -> None:
     """One outcome an item: the others are labelled."""
     unlabel(scene, "9")
     scene.heap.unlabelled["vol-9"] = "UnauthorizedOperation"
-    found = fates(finish(scene.managed, work(scene, OLD, Reason.PREVIOUS)))
+    found = fates(finish(scene.managed, work(scene, OLD, Role.PREVIOUS)))
     assert (found["vol-9"], found["snap-9"]) == (OutcomeStatus.FAILED, OutcomeStatus.DONE)
 
 
@@ -163,7 +163,7 @@ def test_a_service_without_machines_to_talk_to(scene: Scene) -> None:
     """No gate: labels and databases are all there is to do."""
     unlabel(scene, "17")
     managed = replace(scene.managed, gate=None)
-    finish(managed, work(scene, LIVE, Reason.LIVE))
+    finish(managed, work(scene, LIVE, Role.LIVE))
     assert not [one for one in scene.reach.machines.values() if one.commands]
     assert scene.heap.labels()["i-17"] == "live"
 

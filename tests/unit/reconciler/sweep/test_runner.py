@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.errors import Refused
 from reconciler.gc.retention import Retention
-from reconciler.gc.verdict import Reason
+from reconciler.gc.verdict import Reason, Role
 from reconciler.model import ledger as led
 from reconciler.model import tags as t
 from reconciler.model.ledger import Kept, Lease, Ledger, Previous
@@ -322,4 +322,4 @@ def test_a_deploy_gone_back_to_is_no_longer_leaving() -> None:
         for one in ALL
     )
     repairs = planned(CLEAN, leaving, timedelta(0)).repairs
-    assert [(one.deploy, one.role) for one in repairs] == [(live.id, Reason.LIVE)]
+    assert [(one.deploy, one.role) for one in repairs] == [(live.id, Role.LIVE)]

@@ -24,6 +24,7 @@ from reconciler.model.ledger import Kept, Lease, Previous
 from reconciler.model.ledger_codec import LedgerTooLong, encode
 from reconciler.model.resource import INSTANCE, Gap
 from reconciler.model.tags import Label
+from reconciler.util.backoff import Backoff
 from reconciler.util.secret import Reference, Secret
 from tests.fakes.scene import READ_LOGIN, Scene
 from tests.support.shop_world import CLEAN, DEAD, DIED, NOW, PLACE, deploy, resources
@@ -264,7 +265,7 @@ def test_sweep_first_that_does_not_help_is_refused(scene: Scene) -> None:
 @pytest.fixture
 def haste(monkeypatch: pytest.MonkeyPatch) -> None:
     """Looks follow each other without a pause."""
-    monkeypatch.setattr("deployer.release.steps.guard.looks", lambda _: range(5))
+    monkeypatch.setattr(Backoff, "attempts", lambda _: range(5))
 
 
 @pytest.mark.usefixtures("haste")

@@ -29,7 +29,7 @@ from reconciler.model.resource import (
 )
 from reconciler.model.tags import Label
 from reconciler.plan.deletion_order import WAVES
-from reconciler.util.polling import Backoff, looks
+from reconciler.util.backoff import Backoff
 from tests.support.aws_api import HASTE, LEDGER, PLACE, Api, pairs
 from tests.support.every_kind import Maker, born
 
@@ -57,7 +57,7 @@ def of_kind(inventory: Inventory, kind: str) -> list[Resource]:
 def wait_until_gone(heap: Ec2Inventory, resources: list[Resource]) -> list[str]:
     """What is still described at the end."""
     left = resources
-    for _ in looks(SOON):
+    for _ in SOON.attempts():
         left = [
             one
             for one in heap.describe(left).resources

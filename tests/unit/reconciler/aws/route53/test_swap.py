@@ -166,7 +166,7 @@ def test_it_was_not_done(
 ) -> None:
     """The old value still stands after a lost, broken or refused request: it is sent again."""
     fake.faults = [fault, fault]  # type: ignore[list-item]
-    patient = replace(ledgers, patience=replace(ledgers.patience, deadline=30.0))
+    patient = replace(ledgers, backoff=replace(ledgers.backoff, deadline=30.0))
     patient.swap(seen, NEW)
     assert stands(fake) == encode(NEW)
     assert len(fake.batches) == 3

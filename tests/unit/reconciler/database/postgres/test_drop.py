@@ -18,7 +18,7 @@ from reconciler.database.state_comment import Memory
 from reconciler.errors import DatabaseError, Refused
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.fencing import FencedAct
-from reconciler.util.polling import Backoff
+from reconciler.util.backoff import Backoff
 from tests.support.postgres_cluster import Cluster
 
 SHOP = DeployId.parse("shop/20261123T031502Z-7kq2m")

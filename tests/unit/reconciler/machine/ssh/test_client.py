@@ -22,17 +22,18 @@ from reconciler.errors import (
 from reconciler.machine import ssh
 from reconciler.machine.host_key import make_host_key
 from reconciler.machine.shell import Command
-from reconciler.machine.ssh import ClientKey, SshTarget, Timing
+from reconciler.machine.ssh import ClientKey, SshTarget
 from reconciler.machine.ssh.client import RemoteShell
 from reconciler.util import log
+from reconciler.util.backoff import Backoff
 from tests.support.ssh_server import SshServer, serving
 
 pytestmark = pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 
-PATIENT = Timing(deadline=60.0)
+PATIENT = Backoff(deadline=60.0)
 """A single try may take ten seconds of it; without a deadline one, which a busy machine exceeds."""
 
-ONCE = Timing(deadline=0.0, pause=0.1)
+ONCE = Backoff(deadline=0.0)
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ def refusal(server: SshServer, **changed: object) -> CannotConnect:
         "target": server.target,
         "host_key": server.host_key.public,
         "client": server.client,
-        "timing": PATIENT,
+        "backoff": PATIENT,
     }
     with pytest.raises(CannotConnect) as caught:
         ssh.connect(**(asked | changed))  # type: ignore[arg-type]
@@ -143,18 +144,18 @@ def test_nobody_listening_is_refused_and_waited_for(server: SshServer) -> None:
     error = refusal(
         server,
         target=SshTarget("127.0.0.1", closed_port(), "tester"),
-        timing=Timing(3.0, 1.0, clock.now, clock.sleep),
+        backoff=Backoff(1.0, 1.0, deadline=3.0, sleep=clock.sleep, now=clock.now),
     )
     assert error.kind == "refused"
-    assert clock.sleeps == 2
+    assert clock.sleeps == 3
     assert "tried for 3 s" in error.message
 
 
 def test_a_machine_that_comes_up_meanwhile_is_reached(server: SshServer) -> None:
     """Connecting goes on as soon as the server is there."""
     server.port = closed_port()
-    timing = Timing(30.0, 0.1, sleep=lambda _: server.call(server.listen))
-    session = ssh.connect(server.target, server.host_key.public, server.client, timing)
+    backoff = Backoff(0.1, 0.1, 30.0, sleep=lambda _: server.call(server.listen))
+    session = ssh.connect(server.target, server.host_key.public, server.client, backoff)
     assert session.run(Command("echo up", "greet")).text == "up"
     session.close()
 
@@ -179,7 +180,7 @@ def hanging_up() -> Iterator[SshTarget]:
 def test_a_port_that_hangs_up_is_closed(server: SshServer) -> None:
     """Something listens but speaks no SSH: another kind than refused."""
     with hanging_up() as target:
-        assert refusal(server, target=target, timing=ONCE).kind == "closed"
+        assert refusal(server, target=target, backoff=ONCE).kind == "closed"
 
 
 def test_what_paramiko_logs_is_not_shown(
@@ -190,11 +191,11 @@ def test_what_paramiko_logs_is_not_shown(
     log.set_up(verbose=False)
     try:
         with hanging_up() as target:
-            timing = Timing(3.0, 1.0, clock.now, clock.sleep)
-            error = refusal(server, target=target, timing=timing)
+            backoff = Backoff(1.0, 1.0, deadline=3.0, sleep=clock.sleep, now=clock.now)
+            error = refusal(server, target=target, backoff=backoff)
     finally:
         log.tear_down()
-    assert clock.sleeps == 2
+    assert clock.sleeps == 3
     assert "closed the connection before it had shown its host key" in error.message
     assert capfd.readouterr() == ("", "")
 

@@ -1,0 +1,205 @@
+"""The rules of `mark`, each with what it reads, for `explain`. Pure.
+
+All can only keep: labels, holds, doubts and contradictions protect; only the ledger condemns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from reconciler.gc import ownership
+from reconciler.gc.ownership import Things
+from reconciler.gc.verdict import CONDEMNED, Reason, Root, Verdict, role
+from reconciler.model.deploy_id import DeployId
+from reconciler.model.resource import IMAGE, Resource, hold_of
+from reconciler.model.tags import HELD_BY_ADOPTION, LEDGER, PART, STATE
+from reconciler.util.duration import format_duration
+
+
+class RuleInput(NamedTuple):
+    """The input of the rules: a resource, the deploy that it names, and the resources around it.
+
+    `witnessed` are the deploys that have an address in the A record or under another name, with
+    the reason to keep them.
+    """
+
+    resource: Resource
+    deploy: DeployId
+    root: Root
+    resources: Things
+    witnessed: Mapping[DeployId, tuple[Reason, str]]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """`check` gives a verdict or leaves it to the next rule; `evidence` is what it reads, in words.
+
+    `reads_ledger`: the evidence is of the time of the ledger, not of the inventory.
+    """
+
+    name: str
+    evidence: Callable[[RuleInput], str]
+    check: Callable[[RuleInput], Verdict | None]
+    reads_ledger: bool = False
+
+
+def _foreign(case: RuleInput) -> Verdict | None:
+    if not case.root.home.ledger:
+        return Verdict(
+            case.resource, Reason.UNKNOWN, case.root.problem
+        )  # it is not known which resources are ours
+    if case.root.home.owns(case.resource.tags.get("deploy-ledger")):
+        return None
+    return Verdict(case.resource, Reason.FOREIGN, "its tags name another ledger")
+
+
+def _adopted(case: RuleInput) -> Verdict | None:
+    """An adopted resource has no creation to prove, and no sweep deletes it."""
+    if not ownership.is_adopted(case.resource, case.root.home) or case.root.problem:
+        return None
+    ledger, deploy = case.root.ledger, case.deploy
+    known = ownership.Adopted(ledger.addresses_of(deploy), ledger.instances_of(deploy))
+    why = ownership.stands_in(case.resource, known, case.resources)
+    if why:
+        return Verdict(case.resource, Reason.LOOK_ALIKE, why)
+    return _rooted(case) or Verdict(case.resource, Reason.HELD, "adopted: no deploy created it")
+
+
+def _look_alike(case: RuleInput) -> Verdict | None:
+    if case.resource.kind not in ownership.KINDS:
+        return Verdict(case.resource, Reason.FOREIGN, f"a {case.resource.kind}: no kind of ours")
+    why = ownership.doubt(case.resource, case.root.home, case.resources)
+    return Verdict(case.resource, Reason.LOOK_ALIKE, why) if why else None
+
+
+def _unknown(case: RuleInput) -> Verdict | None:
+    problem = case.root.problem
+    return Verdict(case.resource, Reason.UNKNOWN, problem) if problem else None
+
+
+def _rooted(case: RuleInput) -> Verdict | None:
+    current = role(case.root.ledger, case.deploy)
+    if current is None:
+        return None
+    text = f"{case.deploy} is {current} in generation {case.root.ledger.gen}"
+    return Verdict(case.resource, current, text)
+
+
+def _witness(case: RuleInput) -> Verdict | None:
+    said = case.witnessed.get(case.deploy)
+    return Verdict(case.resource, *said) if said else None
+
+
+def _held(case: RuleInput) -> Verdict | None:
+    if not case.resource.held:
+        return None
+    why = case.resource.hold.strip() or "no reason was given"
+    return Verdict(case.resource, Reason.HELD, f"deploy-hold: {why}")
+
+
+def _lost(case: RuleInput) -> Verdict | None:
+    if case.resource.label in CONDEMNED:
+        return None
+    label = case.resource.tags.get("deploy-state", "nothing")
+    return Verdict(case.resource, Reason.LOST, f"not rooted, yet labelled {label!r}")
+
+
+def _base(case: RuleInput) -> Verdict | None:
+    """Keeps the image, whichever deploy made it: a configured service launches from it."""
+    resource = case.resource
+    why = case.root.bases.keeps(resource.id, resource.place) if resource.kind == IMAGE else ""
+    return Verdict(resource, Reason.IN_USE, why) if why else None
+
+
+def _shared(case: RuleInput) -> Verdict | None:
+    if not case.resource.shared:
+        return None
+    return Verdict(case.resource, Reason.IN_USE, "it is shared with other accounts")
+
+
+def _young(case: RuleInput) -> Verdict | None:
+    if case.root.now - case.deploy.born >= case.root.min_age:
+        return None
+    return Verdict(case.resource, Reason.YOUNG, f"younger than {case.root.min_age}")
+
+
+def _whose(case: RuleInput) -> str:
+    own = case.root.home.ledger or "not known"
+    named = case.resource.tags.get(LEDGER, "nothing")
+    return f"its tags name {named}, the service's" if named == own else f"{named}; ours is {own}"
+
+
+def _adoption(case: RuleInput) -> str:
+    return (
+        "adopted: no deploy created it" if case.resource.hold == HELD_BY_ADOPTION else "not adopted"
+    )
+
+
+def _born(case: RuleInput) -> str:
+    """What proves the ownership, as far as this kind has it: see `ownership`."""
+    resource = case.resource
+    proof = {
+        PART: resource.tags.get(PART, "missing"),
+        "token": resource.token,
+        "name": resource.name,
+        "source": resource.source,
+        "created": f"{resource.created:%Y-%m-%d %H:%M:%S}" if resource.created else "",
+    }
+    return ", ".join(f"{name} {value}" for name, value in proof.items() if value)
+
+
+def _known(case: RuleInput) -> str:
+    root = case.root
+    fence = f", at most {root.fence} obeyed" if root.fence else ""
+    return root.problem or f"generation {root.ledger.gen}{fence}; nothing contradicts it"
+
+
+def _roots(case: RuleInput) -> str:
+    ledger = case.root.ledger
+    names = [f"{role(ledger, one)} {one}" for one in sorted(ledger.rooted)]
+    return f"generation {ledger.gen} roots {', '.join(names) or 'nothing'}"
+
+
+def _record(case: RuleInput) -> str:
+    record = ", ".join(case.root.record) or "nothing"
+    said = case.witnessed.get(case.deploy)
+    return f"the A record says {record}: {said[1] if said else 'no address of its deploy'}"
+
+
+def _age(case: RuleInput) -> str:
+    least, born = case.root.min_age, f"born {case.deploy.born:%Y-%m-%d %H:%M:%S}"
+    return f"{born}; min_age {format_duration(least)}" if least else f"{born}; no min_age"
+
+
+def _hold(case: RuleInput) -> str:
+    return hold_of(case.resource)
+
+
+def _label(case: RuleInput) -> str:
+    return case.resource.tags.get(STATE, "none")
+
+
+def _configured(case: RuleInput) -> str:
+    return case.root.bases.keeps(case.resource.id, case.resource.place) or "no"
+
+
+def _sharing(case: RuleInput) -> str:
+    return "yes" if case.resource.shared else "no"
+
+
+RULES = (
+    Rule("ledger", _whose, _foreign),
+    Rule("adopted", _adoption, _adopted),
+    Rule("birth", _born, _look_alike),
+    Rule("known", _known, _unknown, reads_ledger=True),
+    Rule("rooted", _roots, _rooted, reads_ledger=True),
+    Rule("record", _record, _witness, reads_ledger=True),
+    Rule("hold", _hold, _held),
+    Rule("label", _label, _lost),
+    Rule("configured", _configured, _base, reads_ledger=True),
+    Rule("shared", _sharing, _shared),
+    Rule("age", _age, _young, reads_ledger=True),
+)
+"""In the order in which they run."""
