@@ -1,12 +1,10 @@
-"""One release in progress: its fixed inputs and the results of its steps so far."""
+"""One release in progress: what it was given, what it starts from, what it has created."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import TypeVar
 
 from deployer import events as e
 from deployer.compute import ImageOrder, InstanceFacts, LaunchOrder
@@ -16,15 +14,13 @@ from deployer.release.clock import elapsed
 from deployer.release.lease_holder import LeaseHolder
 from reconciler.errors import ToolError
 from reconciler.machine.activation_gate import ActivationGate
-from reconciler.machine.host_key import HostKey
+from reconciler.machine.host_key import HostKey, make_host_key
 from reconciler.machine.shell import Shell
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.reading import Reading
 from reconciler.plan.service_plan import ServicePlan
 from reconciler.sweep.absence import Sightings
 from reconciler.util.backoff import Backoff
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -61,51 +57,13 @@ class Freeze:
         return self.limit - (elapsed() - self.since)
 
 
-@dataclass
-class ReleaseContext:
-    """The state of one `up`. Each step reads the values that earlier steps have set."""
+@dataclass(frozen=True)
+class ReleaseInputs:
+    """What a release is given: all that the guard needs."""
 
     ports: Ports
     options: ReleaseOptions
     emit: e.Listener
-    code: CodeArchive | None = None
-    began: float = field(default_factory=time.monotonic)
-    service_plan: ServicePlan | None = None
-    id: DeployId | None = None
-    release: str = ""
-    was: str = ""
-    reading: Reading | None = None
-    lease: LeaseHolder | None = None
-    source: InstanceFacts | None = None
-    source_database: str = ""
-    stopped: str = ""
-    """Why an image hook may have left live stopped: the end of the hook was not observed."""
-    image_order: ImageOrder | None = None
-    image: str = ""
-    image_seen: Sightings = field(default_factory=Sightings)
-    host_key: HostKey | None = None
-    launch_order: LaunchOrder | None = None
-    launched: tuple[str, ...] = ()
-    facts: tuple[InstanceFacts, ...] = ()
-    public: bool = False
-    machines: tuple[NewMachine, ...] = ()
-    database: str = ""
-    freeze: Freeze | None = None
-    frozen_seconds: float | None = None
-    at: tuple[str, ...] = ()
-    schema: str = ""
-    old_ttl: int = 60
-    unfinished: list[str] = field(default_factory=list)
-
-    @property
-    def deploy(self) -> DeployId:
-        """This deploy's id, once the guard has passed."""
-        return needed(self.id, "deploy-id")
-
-    @property
-    def held(self) -> LeaseHolder:
-        """The lease, once it is acquired."""
-        return needed(self.lease, "lease")
 
     @property
     def gate(self) -> ActivationGate:
@@ -126,37 +84,106 @@ class ReleaseContext:
         """A callback that reports the progress of a step."""
         return lambda done, total: self.emit(e.StepProgress(step, text, done, total, unit))
 
+
+@dataclass(frozen=True)
+class StartingPoint:
+    """What the guard read and chose: the new deploy's id, the service, and the release before."""
+
+    deploy: DeployId
+    service_plan: ServicePlan
+    reading: Reading
+    was: str
+
+    @property
+    def text(self) -> str:
+        """The guard's result in words."""
+        return "clean" if self.reading.ledger.live else "a first release"
+
+
+@dataclass
+class Created:
+    """What the release has created in AWS, and ordered: all that its undo needs.
+
+    source   the live machine whose disk is copied; None for a first release
+    stopped  why an image hook may have left live stopped: the end of the hook was not observed
+    public   whether the record gets the public addresses
+    """
+
+    source: InstanceFacts | None = None
+    stopped: str = ""
+    image_order: ImageOrder | None = None
+    image: str = ""
+    image_seen: Sightings = field(default_factory=Sightings)
+    host_key: HostKey = field(default_factory=make_host_key)
+    launch_order: LaunchOrder | None = None
+    launched: tuple[str, ...] = ()
+    facts: tuple[InstanceFacts, ...] = ()
+    public: bool = False
+    machines: tuple[NewMachine, ...] = ()
+
+
+@dataclass
+class ReleaseDatabase:
+    """The release's own database `name`, and `source`, the live one that was closed for it."""
+
+    name: str = ""
+    source: str = ""
+    freeze: Freeze | None = None
+    frozen_seconds: float | None = None
+    schema: str = ""
+
+
+@dataclass(frozen=True)
+class ReleaseContext(ReleaseInputs):
+    """One release past its guard. Steps change what it has created, and its database."""
+
+    code: CodeArchive
+    start: StartingPoint
+    held: LeaseHolder
+    created: Created = field(default_factory=Created)
+    database: ReleaseDatabase = field(default_factory=ReleaseDatabase)
+    unfinished: list[str] = field(default_factory=list)
+
+    @property
+    def deploy(self) -> DeployId:
+        """This deploy's id."""
+        return self.start.deploy
+
+    @property
+    def release(self) -> str:
+        """The name of the release, from its code."""
+        return self.code.release
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """What the record will say."""
+        return tuple(sorted(machine.address for machine in self.created.machines))
+
     def looks(self, pace: Backoff) -> Iterator[float]:
         """The polling attempts of a step. Raises LeaseLost: then there is nothing to wait for."""
         return replace(pace, sleep=self.held.sleep).attempts()
 
     def thawed(self, *, cut_over: bool) -> None:
         """Report that writes are accepted again: by the new database, or by the old one."""
-        if self.freeze is None:
+        if self.database.freeze is None:
             return
-        self.frozen_seconds = elapsed() - self.freeze.since
-        self.freeze = None
-        self.emit(e.FreezeEnded(self.frozen_seconds, cut_over))
+        self.database.frozen_seconds = elapsed() - self.database.freeze.since
+        self.database.freeze = None
+        self.emit(e.FreezeEnded(self.database.frozen_seconds, cut_over))
 
     def within(self, limit: timedelta) -> float:
         """Seconds a command may take: its own limit, or the remaining time of the freeze.
 
         Raises ToolError when the freeze has reached its limit.
         """
-        if self.freeze is None:
+        freeze = self.database.freeze
+        if freeze is None:
             return limit.total_seconds()
-        left = self.freeze.left()
+        left = freeze.left()
         if left <= 0:
             raise ToolError(
-                f"writes have been refused for {self.freeze.limit:.0f} s: giving up, they are "
+                f"writes have been refused for {freeze.limit:.0f} s: giving up, they are "
                 "taken again",
                 cure="raise database.max_freeze, or make the copy and the migration faster",
             )
         return min(limit.total_seconds(), left)
-
-
-def needed(value: T | None, what: str) -> T:
-    """`value`, which an earlier step has set."""
-    if value is None:
-        raise AssertionError(f"a step ran before the one that sets the {what}")
-    return value

@@ -46,7 +46,7 @@ def birth_tags(run: ReleaseContext) -> BirthTags:
         place=managed.home.place,
         release=run.release,
         by=run.ports.by,
-        host_key=run.host_key.public.tag_value if run.host_key else "",
+        host_key=run.created.host_key.public.tag_value,
     )
 
 

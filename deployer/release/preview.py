@@ -9,14 +9,15 @@ from deployer.checks.database_access import refuse_access
 from deployer.checks.leftovers import dirt_lines
 from deployer.checks.live_units import check_live
 from deployer.ports import Ports
-from deployer.release.context import ReleaseContext, ReleaseOptions
+from deployer.release.context import ReleaseInputs, ReleaseOptions
 from deployer.release.inferred_settings import Inferred, Shape, shape
 from deployer.release.live.dns_names import refuse_names
-from deployer.release.steps.guard import dirt, look, new_id, refuse
+from deployer.release.steps.guard import dirt, look, refuse
 from deployer.release.steps.image import live_machine
 from reconciler.config.loader import refuse_unbuilt
 from reconciler.config.service import Service
 from reconciler.errors import ConfigError, Refused, ToolError
+from reconciler.model.ledger import Ledger
 from reconciler.util.duration import format_duration
 
 
@@ -36,25 +37,25 @@ class Preview:
 
 def preview(ports: Ports, ref: str = "HEAD") -> Preview:
     """Read, infer and report; the id is an example of one that a release started now would get."""
-    run = ReleaseContext(ports, ReleaseOptions(ref), e.ignore)
+    run = ReleaseInputs(ports, ReleaseOptions(ref), e.ignore)
     service = ports.service
     refuse_unbuilt(service)
-    service_plan, reading = look(run)
+    start = look(ports)
+    service_plan, reading = start.service_plan, start.reading
     refusal: ToolError | None = None
     notes: tuple[str, ...] = ()
     try:
-        refuse(run, service_plan, reading)
+        refuse(run, start)
         refuse_names(run, service_plan, reading)
         notes = check_live(ports, service_plan)
         notes += refuse_access(ports, service_plan, reading.ledger)
     except (Refused, ConfigError) as error:
         refusal = error
-    live = reading.ledger.live
-    wanted = _shape(run)
+    wanted = _shape(ports, reading.ledger)
     return Preview(
         service=service.name,
-        deploy=str(new_id(service.name, reading)),
-        was=run.was or (str(live.id) if live else ""),
+        deploy=str(start.deploy),
+        was=start.was,
         steps=tuple(steps(service, wanted)),
         values=wanted.origins if wanted else (),
         dirt=tuple(dirt_lines(dirt(service_plan, run.options.despite), reading.now)),
@@ -63,14 +64,10 @@ def preview(ports: Ports, ref: str = "HEAD") -> Preview:
     )
 
 
-def _shape(run: ReleaseContext) -> Shape | None:
+def _shape(ports: Ports, ledger: Ledger) -> Shape | None:
     """The new machines' properties; None where there is no source to infer them from."""
-    ledger = run.reading.ledger if run.reading else None
     try:
-        run.source = live_machine(run)
-        return shape(
-            run.ports.service, run.source, ledger.live.at if ledger and ledger.live else ()
-        )
+        return shape(ports.service, live_machine(ports, ledger), ledger.live_addresses)
     except (ConfigError, Refused):
         return None
 

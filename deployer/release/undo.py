@@ -56,7 +56,7 @@ def undo(run: ReleaseContext, reason: str) -> Undone:
         # Perhaps still rooted: delete nothing. The lease expires, then a sweep cleans up.
         close_sessions(run)
         left = (*trouble, f"the lease could not be ended: {error}")
-        return _finished(run, {}, left + still_shut(run.held, run.source_database))
+        return _finished(run, {}, left + still_shut(run.held, run.database.source))
     kept = ended and bool(run.options.keep_failed)
     try:
         _thaw_live(run)
@@ -104,14 +104,13 @@ def _thaw_live(run: ReleaseContext) -> None:
 
     If it fails, the following sweep retries and reports the reason.
     """
-    began = run.reading.ledger if run.reading else None
-    live = began.live if began else None
-    if not run.source_database or live is None:
+    live = run.start.reading.ledger.live
+    if not run.database.source or live is None:
         return
     try:
-        opened = open_again(run.ports.managed, run.held.ledger, run.source_database, live.id)
+        opened = open_again(run.ports.managed, run.held.ledger, run.database.source, live.id)
     except ToolError as error:
-        run.emit(e.Warned(f"{run.source_database} could not be opened at once: {error}"))
+        run.emit(e.Warned(f"{run.database.source} could not be opened at once: {error}"))
         return
     if opened:
         run.thawed(cut_over=False)
@@ -119,14 +118,14 @@ def _thaw_live(run: ReleaseContext) -> None:
 
 def _account(run: ReleaseContext) -> tuple[str, ...]:
     """Settle the creates with unknown outcome, by repeating them with their own token."""
-    trouble = [run.stopped] if run.stopped else []
+    trouble = [run.created.stopped] if run.created.stopped else []
     compute = run.ports.compute
-    if run.image_order is not None and not run.image:
-        order = run.image_order
-        run.image = _again("image", lambda: compute.create_image(order), trouble) or ""
-    if run.launch_order is not None and not run.launched:
-        launch = run.launch_order
-        run.launched = _again("machines", lambda: compute.launch(launch), trouble) or ()
+    if run.created.image_order is not None and not run.created.image:
+        order = run.created.image_order
+        run.created.image = _again("image", lambda: compute.create_image(order), trouble) or ""
+    if run.created.launch_order is not None and not run.created.launched:
+        launch = run.created.launch_order
+        run.created.launched = _again("machines", lambda: compute.launch(launch), trouble) or ()
     return tuple(trouble)
 
 
@@ -148,7 +147,7 @@ def _definite(error: CloudError) -> bool:
 
 def close_sessions(run: ReleaseContext) -> None:
     """Close the SSH sessions: commands still running on the new machines end with them."""
-    for one in run.machines:
+    for one in run.created.machines:
         with suppress(ToolError):
             one.shell.close()
 
@@ -201,5 +200,5 @@ def left_lines(result: SweepResult) -> tuple[str, ...]:
 def _finished(
     run: ReleaseContext, removed: dict[str, int], left: tuple[str, ...], *, kept: bool = False
 ) -> Undone:
-    run.emit(e.CleanUpDone(removed, len(left), served=not run.stopped))
+    run.emit(e.CleanUpDone(removed, len(left), served=not run.created.stopped))
     return Undone(removed, left, kept=kept)

@@ -11,11 +11,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from deployer import events as e
 from deployer.ports import Ports
-from deployer.provisioning.code_archive import packed
-from deployer.release.context import ReleaseContext, ReleaseOptions
+from deployer.provisioning.code_archive import CodeArchive, packed
+from deployer.release.context import ReleaseContext, ReleaseInputs, ReleaseOptions, StartingPoint
+from deployer.release.lease_holder import LeaseHolder
+from deployer.release.lease_terms import terms_of
 from deployer.release.steps.code import code
 from deployer.release.steps.commit import commit
 from deployer.release.steps.connect import connect
@@ -66,38 +69,46 @@ def up(ports: Ports, options: ReleaseOptions, emit: e.Listener = e.ignore) -> e.
     """
     refuse_unbuilt(ports.service)
     with packed(ports.service.code.source, options.ref) as archive:
-        return _release(ReleaseContext(ports, options, emit, code=archive, release=archive.release))
+        began = time.monotonic()
+        run = _started(ReleaseInputs(ports, options, emit), archive)
+        try:
+            _do(run.emit, "lease", partial(take, run))
+            for step in STEPS:
+                run.held.renew(step.name)
+                _do(run.emit, step.name, partial(step.run, run))
+        except BaseException as error:
+            failed = error
+            if not settled(lambda: _committed_after_all(run, failed)):
+                raise
+        return _after_commit(run, began)
 
 
-def _release(run: ReleaseContext) -> e.Released:
-    try:
-        _prepare(run)
-        for step in STEPS:
-            run.held.renew(step.name)
-            _do(run, step)
-    except BaseException as error:
-        failed = error
-        if run.lease is None or not settled(lambda: _committed_after_all(run, failed)):
-            raise
-    return _after_commit(run)
+def _started(inputs: ReleaseInputs, code: CodeArchive) -> ReleaseContext:
+    """The release once its guard has passed."""
+    found: list[StartingPoint] = []
+
+    def guarded() -> str:
+        found.append(guard(inputs))
+        return found[0].text
+
+    _do(inputs.emit, "guard", guarded)
+    (start,) = found
+    service = inputs.ports.service
+    inputs.emit(e.ReleaseBegan(service.name, str(start.deploy), code.release, start.was))
+    ledgers, terms = inputs.ports.managed.ledgers, terms_of(service.lease)
+    held = LeaseHolder(ledgers, start.reading, start.deploy, terms)
+    return ReleaseContext(inputs.ports, inputs.options, inputs.emit, code, start, held)
 
 
-def _prepare(run: ReleaseContext) -> None:
-    _do(run, Step("guard", guard))
-    service = run.ports.service.name
-    run.emit(e.ReleaseBegan(service, str(run.deploy), run.release, run.was))
-    _do(run, Step("lease", take))
-
-
-def _do(run: ReleaseContext, step: Step) -> None:
+def _do(emit: e.Listener, name: str, step: Callable[[], str]) -> None:
     began = time.monotonic()
-    run.emit(e.StepBegan(step.name))
+    emit(e.StepBegan(name))
     try:
-        text = step.run(run)
+        text = step()
     except ToolError as error:
-        run.emit(e.StepFailed(step.name, error.message, error.detail))
+        emit(e.StepFailed(name, error.message, error.detail))
         raise
-    run.emit(e.StepDone(step.name, text, time.monotonic() - began))
+    emit(e.StepDone(name, text, time.monotonic() - began))
 
 
 def _committed_after_all(run: ReleaseContext, error: BaseException) -> bool:
@@ -116,7 +127,7 @@ def _tell_evidence(run: ReleaseContext, error: BaseException, done: Undone) -> N
     """Report where the evidence is, or how to keep it next time."""
     service = run.ports.service.name
     if done.kept:
-        where = ", ".join(one.address for one in run.machines) or "no machine yet"
+        where = ", ".join(one.address for one in run.created.machines) or "no machine yet"
         run.emit(e.Warned(f"{run.deploy} is kept as evidence: {where}; see deployer status"))
     elif isinstance(error, ToolError) and not error.cure:
         error.cure = f"To keep the evidence next time   deployer up {service} --keep-failed 1h"
@@ -132,15 +143,15 @@ def dirt_remains(run: ReleaseContext, error: BaseException, done: Undone) -> Dir
     )
 
 
-def _after_commit(run: ReleaseContext) -> e.Released:
+def _after_commit(run: ReleaseContext, began: float) -> e.Released:
     """From here on nothing of the new deploy is deleted, whatever fails."""
     run.thawed(cut_over=True)
     try:
-        _do(run, Step("follow-up", follow_up))
+        _do(run.emit, "follow-up", partial(follow_up, run))
     except Interrupted as signal:
         run.unfinished.append(str(signal))
     close_sessions(run)
-    done = released(run)
+    done = released(run, time.monotonic() - began)
     run.emit(done)
     if run.unfinished:
         raise FollowUpFailed(
@@ -153,29 +164,29 @@ def _after_commit(run: ReleaseContext) -> e.Released:
 
 def _kept_per_hour(run: ReleaseContext) -> float | None:
     """$/h of the release that is kept for rollback; None where a price is not known."""
-    service_plan = run.service_plan
-    live = service_plan.root.ledger.live if service_plan else None
-    if service_plan is None or live is None:
+    service_plan, live = run.start.service_plan, run.start.reading.ledger.live
+    if live is None:
         return None
     resources = [one.resource for one in service_plan.verdicts if one.resource.deploy == live.id]
     cost = estimate.add(estimate.of(one, service_plan.root.now) for one in resources)
     return cost.hourly if resources and not cost.unknown else None
 
 
-def released(run: ReleaseContext) -> e.Released:
+def released(run: ReleaseContext, seconds: float) -> e.Released:
     """The summary once the release is live."""
+    drain = timedelta(seconds=run.start.reading.drain_ttl)
     return e.Released(
         service=run.ports.service.name,
         deploy=str(run.deploy),
         release=run.release,
-        was=run.was,
-        addresses=run.at,
-        seconds=time.monotonic() - run.began,
-        old_answers_until=run.held.now + timedelta(seconds=run.old_ttl) if run.was else None,
-        frozen_seconds=run.frozen_seconds,
+        was=run.start.was,
+        addresses=run.addresses,
+        seconds=seconds,
+        old_answers_until=run.held.now + drain if run.start.was else None,
+        frozen_seconds=run.database.frozen_seconds,
         # Report jobs as started here only if that was confirmed.
         jobs=() if run.unfinished else run.ports.service.app.jobs,
-        schema=run.schema,
+        schema=run.database.schema,
         kept_per_hour=_kept_per_hour(run),
         unfinished=tuple(run.unfinished),
     )

@@ -23,9 +23,9 @@ def wait_until_listed(run: ReleaseContext, pace: Backoff = LISTED) -> bool:
     False at the deadline, or when permissions hide the missing resources, where waiting does not
     help: then a later sweep has to list again.
     """
-    missing = dict.fromkeys(run.launched, INSTANCE)
-    if run.image and run.image_order is not None:
-        missing[run.image] = IMAGE
+    missing = dict.fromkeys(run.created.launched, INSTANCE)
+    if run.created.image and run.created.image_order is not None:
+        missing[run.created.image] = IMAGE
     for _ in pace.attempts() if missing else ():
         seen = run.ports.managed.heap.scan()
         there = _listed(seen) | _ended(run)
@@ -45,16 +45,17 @@ def _listed(inventory: Inventory) -> set[str]:
 
 
 def _ended(run: ReleaseContext) -> set[str]:
-    found = run.ports.compute.instances(run.launched) if run.launched else ()
+    found = run.ports.compute.instances(run.created.launched) if run.created.launched else ()
     ended = {one.id for one in found if one.state in STATES}
-    return ended | ({run.image} if _image_is_gone(run) else set())
+    return ended | ({run.created.image} if _image_is_gone(run) else set())
 
 
 def _image_is_gone(run: ReleaseContext) -> bool:
     """Whether another sweep deleted the image, which was seen before."""
-    if not run.image or not (run.image_seen.seen or run.launch_order is not None):
+    created = run.created
+    if not created.image or not (created.image_seen.seen or created.launch_order is not None):
         return False
-    found = run.ports.compute.image(run.image)
-    gone = run.image_seen.update(found.state if found else None, time.monotonic())
+    found = run.ports.compute.image(created.image)
+    gone = created.image_seen.update(found.state if found else None, time.monotonic())
     # It was available, for minutes, before any launch from it: one read suffices.
-    return gone or (found is None and run.launch_order is not None)
+    return gone or (found is None and created.launch_order is not None)

@@ -113,6 +113,11 @@ class Ledger:
         previous = tuple(one.id for one in self.previous)
         return (*live, *previous, *(one.id for one in self.kept), *lease)
 
+    @property
+    def live_addresses(self) -> tuple[str, ...]:
+        """The addresses that the ledger last wrote into the A record; () if nothing is live."""
+        return self.live.at if self.live else ()
+
     def find_previous(self, deploy: DeployId) -> Previous | None:
         """The entry of `deploy` among the previous ones."""
         return next((one for one in self.previous if one.id == deploy), None)

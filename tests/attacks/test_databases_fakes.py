@@ -12,7 +12,7 @@ import pytest
 from deployer.commands.move.command import move
 from deployer.commands.recover.database import recover_database
 from deployer.commands.rollback.command import rollback
-from deployer.release.context import ReleaseContext, ReleaseOptions
+from deployer.release.context import ReleaseInputs, ReleaseOptions
 from deployer.release.steps.guard import guard
 from reconciler.cli.hold import refuse_adopted
 from reconciler.database import state_comment as m
@@ -56,7 +56,7 @@ def test_01_the_wrong_server(scene: Scene) -> None:
     """`admin` and `url` lead to a clone of live's server, which has all the same names."""
     where = Secret(f"postgresql://{ROLE}:pw@clone.internal/shop")
     ports = scene.ports(database={**CONFIGURED["database"], "url": "env:APP_URL"})
-    run = ReleaseContext(replace(ports, resolve=lambda _: where), ReleaseOptions(), lambda _: None)
+    run = ReleaseInputs(replace(ports, resolve=lambda _: where), ReleaseOptions(), lambda _: None)
     scene.acts.clear()
     says = "live's database is on db:5432, database.url leads to clone.internal:5432"
     with pytest.raises(ConfigError, match=says):
@@ -64,7 +64,7 @@ def test_01_the_wrong_server(scene: Scene) -> None:
     assert not scene.did("swap", "shut", "run", "create", "label", "delete")
     env = f"DATABASE_URL=postgresql://{ROLE}:p%2Fw@Clone.internal:5432/{LIVE_DB}?sslmode=require\n"
     scene.reach.machine("i-17").write("/etc/shop/env", env)
-    assert guard(run) == "clean"
+    assert guard(run).text == "clean"
 
 
 def test_02_a_rollback_counts_once_all_have_reported(
@@ -97,7 +97,7 @@ def test_04_14_16_what_no_freeze_or_copy_keeps_is_refused(
     monkeypatch.setattr(scene.server, "examine", lambda *asked: replace(examine(*asked), **more))
     scene.acts.clear()
     with pytest.raises(Refused, match=says) as refused:
-        guard(ReleaseContext(scene.ports(), ReleaseOptions(), lambda _: None))
+        guard(ReleaseInputs(scene.ports(), ReleaseOptions(), lambda _: None))
     assert refused.value.cure
     assert not scene.did("swap", "shut", "run", "create", "label", "delete")
 

@@ -19,7 +19,7 @@ from deployer.commands.rollback.command import rollback
 from deployer.commands.thaw import thaw
 from deployer.output.status import recovery_lines
 from deployer.ports import Ports
-from deployer.release.context import ReleaseContext, ReleaseOptions
+from deployer.release.context import ReleaseInputs, ReleaseOptions
 from deployer.release.steps.guard import guard
 from reconciler.errors import LedgerUnknown, Refused, ToolError
 from reconciler.gc.retention import Retention
@@ -69,7 +69,9 @@ def yes(_: object) -> bool:
 
 def up(ports: Ports, *despite: str) -> str:
     """What the guard of `deployer up` says."""
-    return guard(ReleaseContext(ports, ReleaseOptions(despite=frozenset(despite)), lambda _: None))
+    return guard(
+        ReleaseInputs(ports, ReleaseOptions(despite=frozenset(despite)), lambda _: None)
+    ).text
 
 
 def strange_machine(scene: Scene, address: str) -> None:

@@ -14,7 +14,7 @@ import pytest
 from deployer.commands.rollback.command import rollback
 from deployer.commands.thaw import thaw
 from deployer.release.clock import elapsed
-from deployer.release.context import Freeze, ReleaseContext
+from deployer.release.context import Freeze, NewMachine, ReleaseContext
 from deployer.release.steps.commit import commit
 from deployer.release.undo import undo
 from reconciler.errors import CloudError, Refused, ToolError
@@ -91,15 +91,16 @@ def test_12_an_hour_of_sleep_counts(scene: Scene, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(ToolError, match="writes have been refused for"):
         commit(run)
     run.thawed(cut_over=False)
-    assert run.frozen_seconds is not None
-    assert run.frozen_seconds >= 3600
+    assert run.database.frozen_seconds is not None
+    assert run.database.frozen_seconds >= 3600
 
 
 def frozen(scene: Scene) -> ReleaseContext:
     """A release that has shut live, and is about to commit."""
     run = under_way(scene)
-    run.database, run.at = scene.add_database(ME), ("10.0.1.50",)
-    run.freeze = Freeze(LIVE_DB, elapsed(), 300.0, scene.server.schema_digest(LIVE_DB))
+    run.database.name = scene.add_database(ME)
+    run.created.machines = (NewMachine("i-50", "10.0.1.50", scene.reach.machine("i-17")),)
+    run.database.freeze = Freeze(LIVE_DB, elapsed(), 300.0, scene.server.schema_digest(LIVE_DB))
     return run
 
 
@@ -170,7 +171,7 @@ def test_15_the_cure_is_not_offered_once_a_commit_was_asked_for(scene: Scene) ->
     run = frozen(scene)
     scene.ledgers.weather.append(Weather.LATE)
     with pytest.raises(ToolError):
-        run.held.commit(ME, run.at, LIVE)
+        run.held.commit(ME, run.addresses, LIVE)
     scene.ledgers.unreadable["shop"] = CloudError("route53: no answer")
     left = "\n".join(undo(run, "no answer").left)
     assert "--deployer-is-dead" not in left

@@ -25,7 +25,7 @@ tail -n 15 /var/log/cloud-init.log 2>/dev/null || :
 
 def inherited_key(run: ReleaseContext, error: CannotConnect) -> PublicHostKey | None:
     """The host key of the copied machine, if the clone showed exactly that key."""
-    tag = run.source.tags.get(t.HOST_KEY) if run.source else None
+    tag = run.created.source.tags.get(t.HOST_KEY) if run.created.source else None
     if error.kind != "host-key-mismatch" or not error.seen or not tag:
         return None
     key = PublicHostKey.parse(tag)
@@ -36,7 +36,7 @@ def no_cloud_init(
     run: ReleaseContext, facts: InstanceFacts, reached: tuple[str, PublicHostKey]
 ) -> CannotConnect:
     """The error: whose key was shown, and what the clone reports about its cloud-init."""
-    source = run.source.id if run.source else "its source"
+    source = run.created.source.id if run.created.source else "its source"
     return CannotConnect(
         f"cloud-init did not act on {facts.id}: it still shows the host key of {source}, which it "
         "was copied from",

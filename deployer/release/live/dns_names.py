@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from deployer.checks import refusals
-from deployer.release.context import ReleaseContext
+from deployer.release.context import ReleaseInputs
 from reconciler.gc.verdict import Role
 from reconciler.model.ledger import Live
 from reconciler.model.ledger_home import owner
@@ -20,7 +20,7 @@ from reconciler.plan.service_plan import ServicePlan
 from reconciler.sweep.name_listing import read_names
 
 
-def refuse_names(run: ReleaseContext, service_plan: ServicePlan, reading: Reading) -> None:
+def refuse_names(run: ReleaseInputs, service_plan: ServicePlan, reading: Reading) -> None:
     """Raise Refused if a name would be left behind, AccessDenied if names cannot be listed."""
     service = run.ports.service
     says = reading.a.addresses if reading.a else ()
@@ -46,7 +46,7 @@ def refuse_names(run: ReleaseContext, service_plan: ServicePlan, reading: Readin
         raise refusals.left_behind(live, service.name, names_)
 
 
-def _neighbours(run: ReleaseContext, names: Sequence[str], at: Sequence[str]) -> dict[str, str]:
+def _neighbours(run: ReleaseInputs, names: Sequence[str], at: Sequence[str]) -> dict[str, str]:
     """The names that are another ledger's record: the releases of that service move them."""
     managed = run.ports.managed
     ledgers = managed.ledgers.neighbours(managed.address) if names else {}

@@ -6,15 +6,16 @@ cannot keep the clone from acting.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
+from contextlib import closing
 
 from deployer.compute import InstanceFacts
-from deployer.release.context import ReleaseContext
+from deployer.ports import Ports
+from deployer.release.context import ReleaseContext, ReleaseInputs
 from reconciler.errors import Refused, ToolError, refusal_for
 from reconciler.machine.gate_placement import Identity, identity, place_open
 from reconciler.machine.shell import Shell
 from reconciler.model.resource import INSTANCE
+from reconciler.plan.service_plan import ServicePlan
 
 # AWS's closed list: "Instances built on the Xen hypervisor" (EC2 user guide, instance types).
 _XEN = frozenset(
@@ -26,7 +27,9 @@ _XEN = frozenset(
 )
 
 
-def refuse_nameless(run: ReleaseContext, live: InstanceFacts | None) -> None:
+def refuse_nameless(
+    run: ReleaseInputs, live: InstanceFacts | None, service_plan: ServicePlan
+) -> None:
     """Refuse before any create if a machine could not know its own instance id.
 
     Checked at each release: a change of live's instance type changes its firmware.
@@ -36,7 +39,7 @@ def refuse_nameless(run: ReleaseContext, live: InstanceFacts | None) -> None:
         raise _nameless(run, f"{wanted} runs on Xen")
     if live is None or run.ports.service.instance.image_from == "base" or _is_accepted(run, live):
         return
-    told = _asked(run, live)
+    told = _asked(run, live, service_plan)
     if told.firmware != live.id:
         said = f"says {told.firmware}" if told.firmware else "says none"
         raise _nameless(run, f"the firmware of {live.id} ({live.type}) {said}")
@@ -54,18 +57,18 @@ def place_on_live(run: ReleaseContext, live: InstanceFacts) -> None:
         run.note("image", f"no gate was placed on {live.id}: it was not to be asked")
         return
     seen = run.held.ledger.live
-    with live_shell(run, live) as shell:
+    with closing(connect_live(run.ports, run.start.service_plan, live)) as shell:
         place_open(shell, run.gate, run.held.generation, str(seen.id) if seen else "")
 
 
-def _is_accepted(run: ReleaseContext, live: InstanceFacts) -> bool:
+def _is_accepted(run: ReleaseInputs, live: InstanceFacts) -> bool:
     """A hanging machine may be the reason for the release; the check on the clone still runs."""
     return live.id in run.options.despite
 
 
-def _asked(run: ReleaseContext, live: InstanceFacts) -> Identity:
+def _asked(run: ReleaseInputs, live: InstanceFacts, service_plan: ServicePlan) -> Identity:
     try:
-        with live_shell(run, live) as shell:
+        with closing(connect_live(run.ports, service_plan, live)) as shell:
             return identity(shell)
     except ToolError as error:
         service = run.ports.service.name
@@ -78,20 +81,14 @@ def _asked(run: ReleaseContext, live: InstanceFacts) -> Identity:
         ) from error
 
 
-@contextlib.contextmanager
-def live_shell(run: ReleaseContext, live: InstanceFacts) -> Iterator[Shell]:
+def connect_live(ports: Ports, service_plan: ServicePlan, live: InstanceFacts) -> Shell:
     """A session on the live machine; its host key is pinned from its tag."""
-    resources = run.service_plan.verdicts if run.service_plan else ()
     machine = next(
-        one.resource
-        for one in resources
-        if one.resource.kind == INSTANCE and one.resource.id == live.id
+        verdict.resource
+        for verdict in service_plan.verdicts
+        if verdict.resource.kind == INSTANCE and verdict.resource.id == live.id
     )
-    shell = run.ports.managed.reach.shell(machine)
-    try:
-        yield shell
-    finally:
-        shell.close()
+    return ports.managed.reach.shell(machine)
 
 
 def _is_xen(instance_type: str) -> bool:
@@ -99,7 +96,7 @@ def _is_xen(instance_type: str) -> bool:
     return family in _XEN and size != "metal"
 
 
-def _nameless(run: ReleaseContext, why: str) -> Refused:
+def _nameless(run: ReleaseInputs, why: str) -> Refused:
     return Refused(
         f"a machine of {run.ports.service.name} could not know its own instance id: {why}, where "
         "the board's asset tag does not carry it; a clone could take itself for production",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deployer.checks.live_units import refuse_not_brought
 from deployer.provisioning.code_upload import UploadPaths, install, ship
-from deployer.release.context import ReleaseContext, needed
+from deployer.release.context import ReleaseContext
 from reconciler.errors import CommandFailed, ShellError
 from reconciler.machine.clone_check import verify_quarantine
 from reconciler.machine.shell import Shell
@@ -20,13 +20,12 @@ _MASKED = (
 def code(run: ReleaseContext) -> str:
     """Upload and install. A machine has the old tree or the new one, never a mixture."""
     said = run.ports.service.code
-    shells = [one.shell for one in run.machines]
-    packed = needed(run.code, "code")
+    shells = [one.shell for one in run.created.machines]
     place = UploadPaths(said.path, run.deploy.stem, _below(said.path, run.env_file))
     limits = run.ports.service.limits
     ship(
         shells,
-        packed,
+        run.code,
         place,
         run.progress("code", "uploaded"),
         limits.upload.total_seconds(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deployer.release.context import ReleaseContext, needed
+from deployer.release.context import ReleaseContext
 from reconciler.errors import DatabaseError
 from reconciler.model.fencing import FencedAct
 
@@ -10,10 +10,9 @@ from reconciler.model.fencing import FencedAct
 def commit(run: ReleaseContext) -> str:
     """Swap the ledger and the A record together. After this, nothing of this deploy is deleted."""
     _verify_freeze(run)
-    reading = needed(run.reading, "reading")
-    live = reading.ledger.live
-    run.held.commit(run.deploy, run.at, live.id if live else None)
-    return f"{', '.join(run.at)} in generation {run.held.generation}"
+    live = run.start.reading.ledger.live
+    run.held.commit(run.deploy, run.addresses, live.id if live else None)
+    return f"{', '.join(run.addresses)} in generation {run.held.generation}"
 
 
 def _verify_freeze(run: ReleaseContext) -> None:
@@ -23,19 +22,19 @@ def _verify_freeze(run: ReleaseContext) -> None:
     baseline is recorded last: what the new database is written from now on is what a rollback would
     lose.
     """
-    server = run.ports.managed.reach.databases() if run.database else None
+    server = run.ports.managed.reach.databases() if run.database.name else None
     if server is None:
         return
-    if run.freeze is not None:
+    if run.database.freeze is not None:
         run.within(run.ports.service.limits.start)
-        frozen = run.freeze
+        frozen = run.database.freeze
         if not server.is_shut(frozen.database):
             raise DatabaseError(f"{frozen.database} takes writes again: somebody opened it")
         if server.schema_digest(frozen.database) != frozen.digest:
             raise _changed(frozen.database)
     address, was = str(run.ports.managed.address), run.held.ledger.was
     act = FencedAct(run.held.generation, run.deploy, address, was)
-    server.record_baseline(run.database, act)
+    server.record_baseline(run.database.name, act)
 
 
 def _changed(database: str) -> DatabaseError:

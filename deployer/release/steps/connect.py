@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from deployer.compute import InstanceFacts
-from deployer.release.context import NewMachine, ReleaseContext, needed
+from deployer.release.context import NewMachine, ReleaseContext
 from deployer.release.live.cloud_init_check import inherited_key, no_cloud_init
 from reconciler.errors import CannotConnect, CommandFailed, ToolError
 from reconciler.machine.clone_check import verify_quarantine
@@ -16,20 +16,20 @@ def connect(run: ReleaseContext) -> str:
     """Open a session on every machine, in parallel; check sudo and the gate."""
     opened: list[NewMachine] = []
     try:
-        side_by_side(run.facts, lambda one: opened.append(_machine(run, one)))
+        side_by_side(run.created.facts, lambda one: opened.append(_machine(run, one)))
     finally:
         # Also the sessions of a failed step: the undo closes them.
-        run.machines = tuple(sorted(opened, key=lambda one: one.id))
-    side_by_side(run.machines, lambda one: _check(run, one.shell))
-    key = needed(run.host_key, "host key").public.fingerprint
+        run.created.machines = tuple(sorted(opened, key=lambda one: one.id))
+    side_by_side(run.created.machines, lambda one: _check(run, one.shell))
+    key = run.created.host_key.public.fingerprint
     return f"host key {key[:16]}… pinned; no unit has run"
 
 
 def _machine(run: ReleaseContext, facts: InstanceFacts) -> NewMachine:
     said = run.ports.service.instance
-    address = facts.public_address if run.public else facts.private_address
+    address = facts.public_address if run.created.public else facts.private_address
     reached = ssh_address(said, facts.private_address, facts.public_address)
-    key = needed(run.host_key, "host key").public
+    key = run.created.host_key.public
     deadline = run.ports.service.limits.connect.total_seconds()
     try:
         shell = run.ports.connector.connect(reached, key, deadline, run.held.sleep)

@@ -26,25 +26,25 @@ def database(run: ReleaseContext) -> str:
     server = run.ports.managed.reach.databases()
     if config is None or server is None:
         return "none"
-    live = run.reading.ledger.live if run.reading else None
-    run.database = run.deploy.database_name(str(run.ports.managed.address))
+    live = run.start.reading.ledger.live
+    run.database.name = run.deploy.database_name(str(run.ports.managed.address))
     if live is None:
         _create(run, config, server, like="")
         _point(run, config)
-        return f"{run.database}, empty"
+        return f"{run.database.name}, empty"
     source = _source(run, config, server)
     _refuse_anothers(run, server, live.id, source)
-    refuse_clone(run.ports, server, run.machines[0].shell, source)
+    refuse_clone(run.ports, server, run.created.machines[0].shell, source)
     _freeze(run, config, server, live.id, source)
     _create(run, config, server, like=source)
     _copy(run, config, server, source)
     _point(run, config)
-    return f"{run.database}, a copy of {source}"
+    return f"{run.database.name}, a copy of {source}"
 
 
 def _source(run: ReleaseContext, config: Database, server: DatabaseServer) -> str:
     """The live database's name, from the clone's env file, which is a copy of live's."""
-    shell = run.machines[0].shell
+    shell = run.created.machines[0].shell
     path = run.ports.service.app.env_file or ""
     name = env_file.read_database_name(shell, path, config.variable) or config.name
     if name is None:
@@ -86,20 +86,20 @@ def _freeze(
         run.note("database", "writes from now on to the cutover will be lost (writes = lose)")
         return
     began = elapsed()
-    run.source_database = source  # before the act: if it is interrupted, the undo reopens it
+    run.database.source = source  # before the act: if it is interrupted, the undo reopens it
     server.shut(source, act, (config.app_role,), config.max_wait.total_seconds())
     if not server.is_shut(source):
         raise DatabaseError(f"{source} still takes writes although it was shut")
     # A large object created since the guard's check could be written to undetected.
     refuse_large_objects(server, source, config.app_role)
     limit = config.max_freeze.total_seconds()
-    run.freeze = Freeze(source, began, limit, server.schema_digest(source))
+    run.database.freeze = Freeze(source, began, limit, server.schema_digest(source))
     run.emit(e.FreezeBegan(limit))
 
 
 def _create(run: ReleaseContext, config: Database, server: DatabaseServer, like: str) -> None:
     memory = Memory(run.deploy, str(run.ports.managed.address), run.held.now)
-    server.create(run.database, config.app_role, memory, like)
+    server.create(run.database.name, config.app_role, memory, like)
 
 
 def _copy(run: ReleaseContext, config: Database, server: DatabaseServer, source: str) -> None:
@@ -107,12 +107,12 @@ def _copy(run: ReleaseContext, config: Database, server: DatabaseServer, source:
     job = CopyJob(
         admin=AdminUrl.parse(secret.reveal()),
         source=source,
-        target=run.database,
+        target=run.database.name,
         owner=config.app_role,
         frozen=config.writes == "freeze",
         timeout=run.within(run.ports.service.limits.copy_),
     )
-    runner: Runner = LocalShell() if config.run == "here" else run.machines[0].shell
+    runner: Runner = LocalShell() if config.run == "here" else run.created.machines[0].shell
     copy_database(job, runner, server, run.progress("database", f"restore of {source}"))
     run.within(run.ports.service.limits.copy_)
 
@@ -121,8 +121,8 @@ def _point(run: ReleaseContext, config: Database) -> None:
     """Write the new database's name into the env file of every machine (0600, by stdin)."""
     url = run.ports.resolve(config.url).reveal() if config.url else None
     side_by_side(
-        run.machines,
+        run.created.machines,
         lambda one: env_file.set_database(
-            one.shell, run.env_file, config.variable, run.database, url
+            one.shell, run.env_file, config.variable, run.database.name, url
         ),
     )

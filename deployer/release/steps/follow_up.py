@@ -28,12 +28,14 @@ def follow_up(run: ReleaseContext) -> str:
     try:
         if not wait_until_listed(run):
             run.unfinished.append("the new machines are not listed by their tags yet")
-        ask = SweepRequest(managed.retention, run.old_ttl, spare=run.options.despite)
+        ask = SweepRequest(
+            managed.retention, run.start.reading.drain_ttl, spare=run.options.despite
+        )
         result = sweep(Fleet.of(managed, ask), tell)
     except ToolError as error:
         run.unfinished.append(str(error))
         return "unfinished"
-    run.unfinished += left_lines(result)
+    run.unfinished.extend(left_lines(result))
     for line in (*run.unfinished, *result.left.contradictions):
         run.emit(e.Warned(line))
     return "jobs here, not there; labels written" if not run.unfinished else "unfinished"

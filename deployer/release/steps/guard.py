@@ -15,7 +15,8 @@ from deployer.checks.database_access import refuse_access
 from deployer.checks.leftovers import dirt_lines
 from deployer.checks.live_units import check_live
 from deployer.checks.service_state import NOT_OURS, ServiceState, survey
-from deployer.release.context import ReleaseContext
+from deployer.ports import Ports
+from deployer.release.context import ReleaseInputs, StartingPoint
 from deployer.release.live.dns_names import refuse_names
 from deployer.release.live.gate import refuse_nameless
 from deployer.release.steps.image import live_machine
@@ -36,38 +37,35 @@ from reconciler.sweep.runner import sweep
 from reconciler.util.backoff import Backoff
 
 
-def guard(run: ReleaseContext) -> str:
+def guard(run: ReleaseInputs) -> StartingPoint:
     """Refuse with exit 3 unless the service is known, clean and free; choose the deploy's id."""
-    service_plan, reading = look(run)
+    start = look(run.ports)
     if run.options.wait:
-        service_plan, reading = _wait(run, service_plan, reading)
-    if run.options.sweep_first and dirt(service_plan, run.options.despite):
+        start = _wait(run, start)
+    if run.options.sweep_first and dirt(start.service_plan, run.options.despite):
         _sweep(run)
-        service_plan, reading = look(run)
-    refuse(run, service_plan, reading)
-    refuse_names(run, service_plan, reading)
+        start = look(run.ports)
+    refuse(run, start)
+    refuse_names(run, start.service_plan, start.reading)
     _refuse_no_key(run)
-    for note in refuse_access(run.ports, service_plan, reading.ledger):
+    for note in refuse_access(run.ports, start.service_plan, start.reading.ledger):
         run.note("guard", note)
-    run.service_plan = service_plan
-    refuse_nameless(run, live_machine(run))
-    for line in check_live(run.ports, service_plan, run.options.despite):
+    live = live_machine(run.ports, start.reading.ledger)
+    refuse_nameless(run, live, start.service_plan)
+    for line in check_live(run.ports, start.service_plan, run.options.despite):
         run.emit(e.Warned(line))
-    run.id = new_id(run.ports.service.name, reading)
-    run.old_ttl = reading.drain_ttl
-    _refuse_full(run, reading)
-    return "clean" if reading.ledger.live else "a first release"
+    _refuse_full(run, start)
+    return start
 
 
-def look(run: ReleaseContext) -> tuple[ServicePlan, Reading]:
-    """The service's plan, and the reading that it was made from."""
-    seen = survey(run.ports)
+def look(ports: Ports) -> StartingPoint:
+    """Read the service: what a release that begins now would start from."""
+    seen = survey(ports)
     if seen.reading is None:
         raise refusals.unknown(seen.service_plan.root)
     _refuse_unreachable(seen)
-    run.reading = seen.reading
-    run.was = _release_of_live(seen)
-    return seen.service_plan, seen.reading
+    deploy = new_id(ports.service.name, seen.reading)
+    return StartingPoint(deploy, seen.service_plan, seen.reading, _release_of_live(seen))
 
 
 def _refuse_unreachable(seen: ServiceState) -> None:
@@ -105,8 +103,9 @@ def dirt(service_plan: ServicePlan, despite: frozenset[str] = frozenset()) -> li
     ]
 
 
-def refuse(run: ReleaseContext, service_plan: ServicePlan, reading: Reading) -> None:
+def refuse(run: ReleaseInputs, start: StartingPoint) -> None:
     """Raise Refused for anything that blocks a release."""
+    service_plan, reading = start.service_plan, start.reading
     ledger = reading.ledger
     if service_plan.problem:
         raise refusals.unknown(service_plan.root)
@@ -147,14 +146,14 @@ def _refuse_headless(service_plan: ServicePlan, live: Live) -> None:
         raise refusals.nothing_to_clone(service_plan.service, live)
 
 
-def _refuse_no_key(run: ReleaseContext) -> None:
+def _refuse_no_key(run: ReleaseInputs) -> None:
     """Resolve the SSH key now: it is needed as soon as a machine exists."""
     key = run.ports.service.ssh.key
     if key is not None:
         run.ports.resolve(key)
 
 
-def _refuse_first(run: ReleaseContext, reading: Reading) -> None:
+def _refuse_first(run: ReleaseInputs, reading: Reading) -> None:
     """A first release needs a configured image, and a record without any address yet."""
     service, managed = run.ports.service, run.ports.managed
     if reading.a is not None:
@@ -169,9 +168,7 @@ def _refuse_first(run: ReleaseContext, reading: Reading) -> None:
         )
 
 
-def _wait(
-    run: ReleaseContext, service_plan: ServicePlan, reading: Reading
-) -> tuple[ServicePlan, Reading]:
+def _wait(run: ReleaseInputs, start: StartingPoint) -> StartingPoint:
     """Read again until nobody holds the lease, up to the requested time.
 
     A failing release ends its lease before it deletes its resources (rule 3): while it still does
@@ -180,21 +177,21 @@ def _wait(
     pace = Backoff(first=1.0, longest=10.0, deadline=run.options.wait.total_seconds())
     awaited: set[DeployId] = set()
     for _ in pace.attempts():
-        lease = reading.ledger.lease
+        service_plan, lease = start.service_plan, start.reading.ledger.lease
         if service_plan.end is not None or service_plan.problem:
             break
         if lease is not None:
             awaited.add(lease.id)
-            run.note("guard", refusals.waited(lease, reading.now))
+            run.note("guard", refusals.waited(lease, start.reading.now))
         elif _cleaning_up(run, service_plan, awaited):
             run.note("guard", "waiting for the other release to clean up after itself")
         else:
             break
-        service_plan, reading = look(run)
-    return service_plan, reading
+        start = look(run.ports)
+    return start
 
 
-def _cleaning_up(run: ReleaseContext, service_plan: ServicePlan, awaited: set[DeployId]) -> bool:
+def _cleaning_up(run: ReleaseInputs, service_plan: ServicePlan, awaited: set[DeployId]) -> bool:
     """Whether an awaited release has not finished its clean-up."""
     if not awaited or run.options.sweep_first:
         return False
@@ -204,7 +201,7 @@ def _cleaning_up(run: ReleaseContext, service_plan: ServicePlan, awaited: set[De
     )
 
 
-def _sweep(run: ReleaseContext) -> None:
+def _sweep(run: ReleaseInputs) -> None:
     managed = run.ports.managed
     run.note("guard", "sweeping first")
     breaker = Breaker(managed.cap)
@@ -216,10 +213,10 @@ def _sweep(run: ReleaseContext) -> None:
     run.note("guard", f"swept: {len(result.gone)} things removed")
 
 
-def _refuse_full(run: ReleaseContext, reading: Reading) -> None:
+def _refuse_full(run: ReleaseInputs, start: StartingPoint) -> None:
     """Check before any create that the ledger after our commit fits into one TXT value."""
+    mine, reading = start.deploy, start.reading
     old = settle(reading.ledger, run.ports.managed.address)
-    mine = run.deploy
     held = ledgers.acquire(old, mine, reading.now + timedelta(hours=24), "follow-up")
     addresses = tuple(f"255.255.255.{n % 256}" for n in range(run.ports.service.instance.count))
     seen = old.live.id if old.live else None

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 from deployer.checks import refusals
 from deployer.compute import ImageFacts, ImageOrder, InstanceFacts
+from deployer.ports import Ports
 from deployer.release.context import ReleaseContext
 from deployer.release.inferred_settings import birth_tags
-from deployer.release.live.gate import place_on_live
+from deployer.release.live.gate import connect_live, place_on_live
 from deployer.release.live.image_hooks import ImageHooks, refuse_let_go
 from reconciler.errors import CloudError, CloudUnclear, ToolError
-from reconciler.machine.shell import Shell
 from reconciler.model import tags as t
-from reconciler.model.resource import IMAGE, INSTANCE, SNAPSHOT
+from reconciler.model.ledger import Ledger
+from reconciler.model.resource import IMAGE, SNAPSHOT
 from reconciler.util.backoff import Backoff
 from reconciler.util.secret import Reference
 from reconciler.util.signals import held_back
@@ -22,11 +24,11 @@ from reconciler.util.signals import held_back
 def image(run: ReleaseContext) -> str:
     """Create the image of live, or use the configured one; wait until it can be launched."""
     service = run.ports.service
-    live = live_machine(run)
-    run.source = live
+    live = live_machine(run.ports, run.start.reading.ledger)
+    run.created.source = live
     if live is None or service.instance.image_from == "base":
-        run.image = _base(run)
-        return f"{run.image}, the configured base"
+        run.created.image = _base(run)
+        return f"{run.created.image}, the configured base"
     place_on_live(run, live)  # before any of its disk is copied
     tags = birth_tags(run)
     order = ImageOrder(
@@ -35,7 +37,7 @@ def image(run: ReleaseContext) -> str:
         tags={kind: tags.of(kind) for kind in (IMAGE, SNAPSHOT)},
         no_reboot=service.instance.no_reboot,
     )
-    hooks = _hooks(run)
+    hooks = _hooks(run, live)
     try:
         # Inside: if the second of two lines fails, a file system frozen by the first is thawed.
         hooks.before()
@@ -45,7 +47,7 @@ def image(run: ReleaseContext) -> str:
     refuse_let_go(state, service.image, reboots=not order.no_reboot)
     _wait(run)
     reboot = "no reboot" if order.no_reboot else "rebooted"
-    return f"{run.image} of {live.id}, {reboot}"
+    return f"{run.created.image} of {live.id}, {reboot}"
 
 
 def _let_go(run: ReleaseContext, hooks: ImageHooks, live: InstanceFacts) -> str:
@@ -53,7 +55,7 @@ def _let_go(run: ReleaseContext, hooks: ImageHooks, live: InstanceFacts) -> str:
     try:
         return hooks.after()
     except ToolError as error:
-        run.stopped = f"{live.id} may be stopped: {error.message}; {error.cure}"
+        run.created.stopped = f"{live.id} may be stopped: {error.message}; {error.cure}"
         raise
 
 
@@ -68,48 +70,35 @@ def _base(run: ReleaseContext) -> str:
 def _create(run: ReleaseContext, order: ImageOrder) -> None:
     # Just before the call, so that a lost reply is looked up by its name; and not earlier: the undo
     # repeats the order, and CreateImage may reboot the live machine.
-    run.image_order = order
+    run.created.image_order = order
     try:
         with held_back():
-            run.image = run.ports.compute.create_image(order)
+            run.created.image = run.ports.compute.create_image(order)
     except CloudUnclear:
         raise
     except ToolError:
-        run.image_order = None  # refused or denied: AWS says that nothing was created
+        run.created.image_order = None  # refused or denied: AWS says that nothing was created
         raise
 
 
-def live_machine(run: ReleaseContext) -> InstanceFacts | None:
+def live_machine(ports: Ports, ledger: Ledger) -> InstanceFacts | None:
     """A running machine of the live deploy to clone; None for a first release."""
-    reading = run.reading
-    ledger = reading.ledger if reading else None
-    if ledger is None or ledger.live is None:
+    if ledger.live is None:
         return None
-    found = run.ports.compute.find_instances_at(ledger.live.at)
+    found = ports.compute.find_instances_at(ledger.live.at)
     # Two networks of an account may use the same private address: clone only live's own machine.
     own = [one for one in found if one.tags.get(t.ID) == str(ledger.live.id)]
     running = [one for one in own if one.state == "running"]
     if not running:
-        raise refusals.nothing_to_clone(run.ports.service.name, ledger.live)
+        raise refusals.nothing_to_clone(ports.service.name, ledger.live)
     return min(running, key=lambda one: one.id)
 
 
-def _hooks(run: ReleaseContext) -> ImageHooks:
+def _hooks(run: ReleaseContext, live: InstanceFacts) -> ImageHooks:
     """The configured commands on the live machine (flush, fsfreeze and its thaw)."""
-    managed, service = run.ports.managed, run.ports.service
-
-    def connect() -> Shell:
-        resources = run.service_plan.verdicts if run.service_plan else ()
-        source = run.source.id if run.source else ""
-        machine = next(
-            one.resource
-            for one in resources
-            if one.resource.kind == INSTANCE and one.resource.id == source
-        )
-        return managed.reach.shell(machine)
-
-    limits = service.limits
-    return ImageHooks(run.deploy, service.image, limits.hook, limits.boot, connect)
+    service = run.ports.service
+    connect = partial(connect_live, run.ports, run.start.service_plan, live)
+    return ImageHooks(run.deploy, service.image, service.limits.hook, service.limits.boot, connect)
 
 
 def _wait(run: ReleaseContext) -> None:
@@ -117,17 +106,17 @@ def _wait(run: ReleaseContext) -> None:
     limit = run.ports.service.limits.image.total_seconds()
     found: ImageFacts | None = None
     for _ in run.looks(Backoff(first=0.1, longest=10.0, deadline=limit)):
-        found = run.ports.compute.image(run.image)
-        gone = run.image_seen.update(found.state if found else None, time.monotonic())
+        found = run.ports.compute.image(run.created.image)
+        gone = run.created.image_seen.update(found.state if found else None, time.monotonic())
         if found is not None and found.state == "available":
             return
         if found is not None and found.state in ("pending", "transient"):
             run.progress("image", "pending", "%")(found.percent or 0, 100)
-        elif run.image_seen.seen:
+        elif run.created.image_seen.seen:
             _refuse_ended(run, found, gone=gone)
     state = found.state if found else "not visible"
     raise CloudError(
-        f"the image {run.image} is still {state} after {limit:.0f} s",
+        f"the image {run.created.image} is still {state} after {limit:.0f} s",
         cure="raise limits.image; AWS says minutes, sometimes up to 24 hours for large volumes",
     )
 
@@ -137,6 +126,6 @@ def _refuse_ended(run: ReleaseContext, found: ImageFacts | None, *, gone: bool) 
     run.held.verify()
     if found is not None:
         why = found.reason or "no reason given"
-        raise CloudError(f"the image {run.image} is {found.state}: {why}")
+        raise CloudError(f"the image {run.created.image} is {found.state}: {why}")
     if gone:
-        raise CloudError(f"the image {run.image} was deregistered before it was available")
+        raise CloudError(f"the image {run.created.image} was deregistered before it was available")

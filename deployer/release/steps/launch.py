@@ -7,7 +7,6 @@ from deployer.provisioning.user_data import user_data
 from deployer.release.context import ReleaseContext
 from deployer.release.inferred_settings import Shape, birth_tags, shape
 from reconciler.errors import CloudError, CloudUnclear, ConfigError, ToolError
-from reconciler.machine.host_key import make_host_key
 from reconciler.model.resource import INSTANCE, INTERFACE, VOLUME
 from reconciler.util.backoff import Backoff
 from reconciler.util.signals import held_back
@@ -17,19 +16,13 @@ NO_CAPACITY = "InsufficientInstanceCapacity"
 
 def launch(run: ReleaseContext) -> str:
     """Launch all machines or none, in the first subnet with capacity; wait until they run."""
-    wanted = shape(run.ports.service, run.source, _live_addresses(run))
-    run.public = wanted.public
-    run.host_key = make_host_key()
+    wanted = shape(run.ports.service, run.created.source, run.start.reading.ledger.live_addresses)
+    run.created.public = wanted.public
     _in_a_subnet(run, wanted)
     _wait(run)
     service = run.ports.service
     gated = ", ".join((*service.app.units, *service.app.jobs))
-    return f"{len(run.launched)} × {wanted.type}; kept from acting: {gated}"
-
-
-def _live_addresses(run: ReleaseContext) -> tuple[str, ...]:
-    ledger = run.reading.ledger if run.reading else None
-    return ledger.live.at if ledger and ledger.live else ()
+    return f"{len(run.created.launched)} × {wanted.type}; kept from acting: {gated}"
 
 
 def _in_a_subnet(run: ReleaseContext, wanted: Shape) -> None:
@@ -38,15 +31,15 @@ def _in_a_subnet(run: ReleaseContext, wanted: Shape) -> None:
         raise ConfigError("instance.subnets is needed where there is no live machine to copy")
     for number, subnet in enumerate(wanted.subnets):
         order = _order(run, wanted, subnet)
-        run.launch_order = order  # before the call: a lost reply is looked up by its token
+        run.created.launch_order = order  # before the call: a lost reply is looked up by its token
         try:
             with held_back():
-                run.launched = run.ports.compute.launch(order)
+                run.created.launched = run.ports.compute.launch(order)
             return
         except CloudUnclear:
             raise
         except ToolError as error:
-            run.launch_order = None  # refused or denied: AWS says that nothing was created
+            run.created.launch_order = None  # refused or denied: AWS says that nothing was created
             last = number == len(wanted.subnets) - 1
             if getattr(error, "code", "") != NO_CAPACITY or last:
                 raise
@@ -56,12 +49,9 @@ def _in_a_subnet(run: ReleaseContext, wanted: Shape) -> None:
 def _order(run: ReleaseContext, wanted: Shape, subnet: str) -> LaunchOrder:
     service = run.ports.service
     tags = birth_tags(run)
-    key = run.host_key
-    if key is None:
-        raise AssertionError("no host key")
     return LaunchOrder(
         token=run.deploy.client_token(run.ports.compute.zone_of(subnet)),
-        image=run.image,
+        image=run.created.image,
         count=service.instance.count,
         type=wanted.type,
         subnet=subnet,
@@ -69,7 +59,7 @@ def _order(run: ReleaseContext, wanted: Shape, subnet: str) -> LaunchOrder:
         profile=wanted.profile,
         key=wanted.key,
         disks=wanted.disks,
-        user_data=user_data(key, run.gate),
+        user_data=user_data(run.created.host_key, run.gate),
         tags={
             kind: {**service.instance.tags, **tags.of(kind)}
             for kind in (INSTANCE, VOLUME, INTERFACE)
@@ -83,12 +73,12 @@ def _wait(run: ReleaseContext) -> None:
     limit = run.ports.service.limits.boot.total_seconds()
     found: tuple[InstanceFacts, ...] = ()
     for _ in run.looks(Backoff(first=0.1, longest=3.0, deadline=limit)):
-        found = run.ports.compute.instances(run.launched)
+        found = run.ports.compute.instances(run.created.launched)
         _refuse_ended(run, found)
         up = [one for one in found if _is_up(run, one)]
-        run.progress("launch", "running", "machines")(len(up), len(run.launched))
-        if len(up) == len(run.launched):
-            run.facts = tuple(sorted(up, key=lambda one: one.id))
+        run.progress("launch", "running", "machines")(len(up), len(run.created.launched))
+        if len(up) == len(run.created.launched):
+            run.created.facts = tuple(sorted(up, key=lambda one: one.id))
             return
     states = ", ".join(_said(run, one) for one in found) or "none is visible"
     raise CloudError(
@@ -98,11 +88,11 @@ def _wait(run: ReleaseContext) -> None:
 
 def _is_up(run: ReleaseContext, one: InstanceFacts) -> bool:
     """Running, with the kind of address that the record needs: a private one may be unreachable."""
-    return one.state == "running" and (bool(one.public_address) or not run.public)
+    return one.state == "running" and (bool(one.public_address) or not run.created.public)
 
 
 def _said(run: ReleaseContext, one: InstanceFacts) -> str:
-    lacks = run.public and not one.public_address
+    lacks = run.created.public and not one.public_address
     return f"{one.id} {one.state}{', no public address' if lacks else ''}"
 
 

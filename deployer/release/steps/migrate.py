@@ -25,8 +25,8 @@ def migrate(run: ReleaseContext) -> str:
         said = _run(run, lines)
     finally:
         _remember(run, before)
-    run.schema = said.splitlines()[-1] if said else ""
-    return run.schema or "migrated"
+    run.database.schema = said.splitlines()[-1] if said else ""
+    return run.database.schema or "migrated"
 
 
 def _run(run: ReleaseContext, lines: tuple[str, ...]) -> str:
@@ -35,14 +35,14 @@ def _run(run: ReleaseContext, lines: tuple[str, ...]) -> str:
         limit = run.within(run.ports.service.limits.migrate)
         script = with_environment(line, run.ports.service.code.path, run.env_file)
         command = Command(script, f"migration `{line}`", sudo=True, timeout=limit)
-        said = run.machines[0].shell.run(command).text.strip() or said
+        said = run.created.machines[0].shell.run(command).text.strip() or said
     return said
 
 
 def _database(run: ReleaseContext) -> DatabaseInfo | None:
     server = run.ports.managed.reach.databases()
     infos = server.databases() if server else ()
-    return next((one for one in infos if one.name == run.database), None)
+    return next((one for one in infos if one.name == run.database.name), None)
 
 
 def _remember(run: ReleaseContext, before: DatabaseInfo | None) -> None:

@@ -10,7 +10,7 @@ import pytest
 from deployer import events as e
 from deployer.checks.database_access import refuse_large_objects
 from deployer.output.preview import preview_json, preview_lines
-from deployer.release.context import ReleaseContext, ReleaseOptions
+from deployer.release.context import ReleaseInputs, ReleaseOptions
 from deployer.release.preview import preview
 from deployer.release.steps.guard import guard
 from reconciler.database.grants import Grant, On
@@ -92,7 +92,7 @@ def test_it_is_refused_before_anything_is_made(
     scene.acts.clear()
     with pytest.raises(kind) as refused:
         guard(
-            ReleaseContext(
+            ReleaseInputs(
                 scene.ports(), ReleaseOptions(despite=frozenset({"i-17"})), lambda _: None
             )
         )
@@ -108,7 +108,7 @@ def test_what_others_write_is_listed(scene: Scene) -> None:
     """Which role, what, and where."""
     _clerk(scene)
     with pytest.raises(Refused) as refused:
-        guard(ReleaseContext(scene.ports(), ReleaseOptions(), lambda _: None))
+        guard(ReleaseInputs(scene.ports(), ReleaseOptions(), lambda _: None))
     assert refused.value.detail == "clerk: INSERT on public.orders"
 
 
@@ -117,12 +117,12 @@ def test_others_are_shut_out_where_that_is_said(scene: Scene) -> None:
     _clerk(scene)
     said = database(other_roles="shut")
     notes: list[str] = []
-    run = ReleaseContext(
+    run = ReleaseInputs(
         scene.ports(database=said),
         ReleaseOptions(),
         lambda event: notes.append(event.text) if isinstance(event, e.StepNote) else None,
     )
-    assert guard(run) == "clean"
+    assert guard(run).text == "clean"
     words = f"shut out of {LIVE_DB} for good, as other_roles says: clerk: INSERT on public.orders"
     assert notes == [words]
     one = preview(scene.ports(database=said))
@@ -134,7 +134,7 @@ def test_a_login_may_be_a_member(scene: Scene) -> None:
     """What the role owns, its members may use as well."""
     _another_role(scene)
     scene.server.describe_groups.add("shop")
-    assert guard(ReleaseContext(scene.ports(), ReleaseOptions(), lambda _: None)) == "clean"
+    assert guard(ReleaseInputs(scene.ports(), ReleaseOptions(), lambda _: None)).text == "clean"
 
 
 def test_the_configured_url_is_compared_too(scene: Scene) -> None:
@@ -142,24 +142,24 @@ def test_the_configured_url_is_compared_too(scene: Scene) -> None:
     ports = scene.ports(database=database(url="env:SHOP_URL"))
     object.__setattr__(ports, "resolve", lambda _: Secret("postgresql://metabase:pw@db/shop"))
     with pytest.raises(ConfigError, match="logs in as metabase"):
-        guard(ReleaseContext(ports, ReleaseOptions(), lambda _: None))
+        guard(ReleaseInputs(ports, ReleaseOptions(), lambda _: None))
 
 
 def test_live_out_of_reach_is_no_hindrance(scene: Scene) -> None:
     """A hanging machine may be why one releases; what needs no machine is refused all the same."""
     scene.reach.down["i-17"] = CannotConnect("i-17 does not answer", kind="timeout")
     notes: list[str] = []
-    run = ReleaseContext(
+    run = ReleaseInputs(
         scene.ports(),
         ReleaseOptions(despite=frozenset({"i-17"})),
         lambda event: notes.append(event.text) if isinstance(event, e.StepNote) else None,
     )
-    assert guard(run) == "clean"
+    assert guard(run).text == "clean"
     assert notes == ["i-17 does not answer: the role that live logs in as is compared on its clone"]
     for strike in (_large_objects, _clerk, _missing):
         strike(scene)
         with pytest.raises((Refused, ConfigError)):
-            guard(ReleaseContext(scene.ports(), ReleaseOptions(), lambda _: None))
+            guard(ReleaseInputs(scene.ports(), ReleaseOptions(), lambda _: None))
         scene.server.held[LIVE_DB].large_objects = 0
         scene.server.held[LIVE_DB].grants.discard(WRITES)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from deployer.commands.thaw import thaw
-from deployer.release.context import ReleaseContext, ReleaseOptions
+from deployer.release.context import ReleaseInputs, ReleaseOptions
 from deployer.release.lease_holder import LeaseHolder, LeaseLost
 from deployer.release.lease_terms import LeaseTerms
 from deployer.release.steps.guard import guard
@@ -20,6 +20,7 @@ from reconciler.model.ledger import Previous
 from reconciler.model.reading import ARecord
 from reconciler.model.tags import Label
 from tests.fakes.scene import ROLE, Scene
+from tests.support.guarded import leased
 from tests.support.shop_world import ALL, CLEAN, DEAD, LEDGER, LIVE, NOW, OLD, deploy, resources
 
 TERMS = LeaseTerms(timedelta(minutes=10), timedelta(minutes=3), timedelta(hours=2))
@@ -70,7 +71,7 @@ def test_sweep_first_forgets_nobody_whose_address_is_still_believed(tmp_path: Pa
     scene = Scene(tmp_path, everything, replace(CLEAN, previous=previous))
     scene.server.shut(third.database_name(LEDGER), FencedAct(2, third, LEDGER), (ROLE,), 1.0)
     scene.ledgers.zone.records[scene.address.record] = ARecord(86400, ("10.0.1.17",))
-    run = ReleaseContext(scene.ports(), ReleaseOptions(sweep_first=True), lambda _: None)
+    run = ReleaseInputs(scene.ports(), ReleaseOptions(sweep_first=True), lambda _: None)
     guard(run)
     assert scene.ledger.find_previous(third) is not None
     assert scene.ledger.find_previous(OLD) is not None
@@ -82,12 +83,8 @@ def test_a_public_service_does_not_go_on_with_a_private_address(scene: Scene) ->
     ledger = replace(CLEAN, live=replace(CLEAN.live, at=("203.0.113.17",)))  # type: ignore[type-var]
     scene.heap.change("i-17", addresses=("10.0.1.17", "203.0.113.17"))
     scene.ledger = ledger
-    reading = scene.ledgers.read(scene.address)
-    ports = scene.ports(limits={"boot": "1s"}, instance={"address": "public"})
-    run = ReleaseContext(ports, ReleaseOptions(), lambda _: None, id=ME, reading=reading)
-    run.lease = LeaseHolder(scene.ledgers, reading, ME, TERMS)
-    run.lease.acquire()
-    (run.source,) = scene.compute.find_instances_at(("203.0.113.17",))
-    run.image = "ami-17"
+    run = leased(scene, limits={"boot": "1s"}, instance={"address": "public"})
+    (run.created.source,) = scene.compute.find_instances_at(("203.0.113.17",))
+    run.created.image = "ami-17"
     with pytest.raises(CloudError, match="no public address"):
         launch(run)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from deployer import events as e
 from deployer.commands.rollback.command import rollback
 from deployer.release import lease_holder as leases
-from deployer.release.context import NewMachine, ReleaseContext, ReleaseOptions
-from deployer.release.lease_holder import LeaseHolder, LeaseLost
-from deployer.release.lease_terms import LeaseTerms
+from deployer.release.context import NewMachine, ReleaseContext
+from deployer.release.lease_holder import LeaseLost
 from deployer.release.steps.connect import connect
 from deployer.release.steps.image import image
 from deployer.release.steps.launch import launch
@@ -24,7 +24,8 @@ from reconciler.model.ledger import Ending
 from reconciler.model.resource import IMAGE
 from reconciler.sweep import absence as gone
 from tests.fakes.scene import Scene
-from tests.support.lease_ledger import ME, OTHER, QUICK, Book
+from tests.support.guarded import leased
+from tests.support.lease_ledger import OTHER, QUICK, Book
 from tests.support.shop_world import CLEAN, NOW
 
 Step = Callable[[ReleaseContext], str]
@@ -37,15 +38,7 @@ CONFIGURED: dict[str, Any] = {
 
 def begun(scene: Scene) -> ReleaseContext:
     """A release that has passed its guard and holds its lease; no thread renews that meanwhile."""
-    reading = scene.ledgers.read(scene.address)
-    run = ReleaseContext(
-        scene.ports(**CONFIGURED), ReleaseOptions(), lambda _: None, id=ME, reading=reading
-    )
-    run.service_plan = scene.plan().services[0]
-    terms = LeaseTerms(timedelta(minutes=10), timedelta(hours=1), timedelta(hours=2))
-    run.lease = LeaseHolder(scene.ledgers, reading, ME, terms)
-    run.lease.acquire()
-    return run
+    return leased(scene, **CONFIGURED)
 
 
 def abort(scene: Scene) -> None:
@@ -57,7 +50,7 @@ def abort(scene: Scene) -> None:
 
 def deregister(scene: Scene, run: ReleaseContext) -> None:
     """Its image is no more."""
-    scene.heap.held.pop((IMAGE, run.image), None)
+    scene.heap.held.pop((IMAGE, run.created.image), None)
 
 
 @pytest.fixture
@@ -91,7 +84,7 @@ def waiting_for_ssh(_: Scene, run: ReleaseContext) -> Step:
 
 def waiting_for_the_app(scene: Scene, run: ReleaseContext) -> Step:
     """Its check fails."""
-    run.machines = (NewMachine("i-101", "10.0.2.101", scene.reach.machine("i-101")),)
+    run.created.machines = (NewMachine("i-101", "10.0.2.101", scene.reach.machine("i-101")),)
     return smoke
 
 
@@ -133,7 +126,7 @@ def test_an_abort_explains_an_image_that_went(scene: Scene) -> None:
         abort(scene)
         deregister(scene, run)
 
-    run.emit = swept
+    run = replace(run, emit=swept)
     with pytest.raises(LeaseLost, match="ended by somebody else"):
         image(run)
 
@@ -146,9 +139,9 @@ def test_an_abort_explains_a_machine_that_ended(scene: Scene) -> None:
 
     def swept(_: object) -> None:
         abort(scene)
-        scene.heap.change(run.launched[0], state="shutting-down")
+        scene.heap.change(run.created.launched[0], state="shutting-down")
 
-    run.emit = swept
+    run = replace(run, emit=swept)
     with pytest.raises(LeaseLost, match="ended by somebody else"):
         launch(run)
 
@@ -160,11 +153,10 @@ def test_an_image_that_somebody_deregistered_is_not_waited_for(
     monkeypatch.setattr(gone, "AGREED", 0.05)
     run = begun(scene)
     scene.compute.image_state = "pending"
-    run.emit = lambda _: deregister(scene, run)
+    run = replace(run, emit=lambda _: deregister(scene, run))
     with pytest.raises(CloudError, match="was deregistered before it was available"):
         image(run)
-    run.emit = lambda _: None
-    assert undo(run, "no image").left == ()
+    assert undo(replace(run, emit=e.ignore), "no image").left == ()
 
 
 # The lease itself.

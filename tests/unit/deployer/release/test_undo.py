@@ -11,7 +11,6 @@ import pytest
 from deployer import events as e
 from deployer.compute import ImageOrder, LaunchOrder
 from deployer.release.context import ReleaseContext, ReleaseOptions
-from deployer.release.lease_holder import LeaseHolder
 from deployer.release.lease_terms import LeaseTerms
 from deployer.release.undo import undo
 from deployer.release.wait_listed import wait_until_listed
@@ -25,6 +24,7 @@ from reconciler.sweep.absence import Sightings
 from reconciler.util.backoff import Backoff
 from tests.fakes.ledgers import Weather
 from tests.fakes.scene import Scene
+from tests.support.guarded import leased
 from tests.support.shop_world import CLEAN, DEAD, LEDGER, LIVE, NOW, PLACE, ZONE, deploy, resources
 
 
@@ -60,16 +60,7 @@ def begun(
 ) -> ReleaseContext:
     """A release that has its lease."""
     events: list[e.Event] = [] if told is None else told
-    reading = scene.ledgers.read(scene.address)
-    run = ReleaseContext(
-        scene.ports(),
-        ReleaseOptions(keep_failed=keep),
-        events.append,
-        id=ME,
-        reading=reading,
-    )
-    run.lease = LeaseHolder(scene.ledgers, reading, ME, TERMS)
-    run.lease.acquire()
+    run = leased(scene, ReleaseOptions(keep_failed=keep), events.append)
     scene.acts.clear()
     return run
 
@@ -77,9 +68,9 @@ def begun(
 def created(scene: Scene, keep: timedelta | None = None) -> ReleaseContext:
     """The same with an image and two machines."""
     run = begun(scene, keep=keep)
-    run.image_order, run.launch_order = IMAGE_ORDER, LAUNCH_ORDER
-    run.image = scene.compute.create_image(IMAGE_ORDER)
-    run.launched = scene.compute.launch(LAUNCH_ORDER)
+    run.created.image_order, run.created.launch_order = IMAGE_ORDER, LAUNCH_ORDER
+    run.created.image = scene.compute.create_image(IMAGE_ORDER)
+    run.created.launched = scene.compute.launch(LAUNCH_ORDER)
     scene.acts.clear()
     return run
 
@@ -116,10 +107,10 @@ def test_rule_8_a_create_whose_reply_was_lost_is_settled_while_still_rooted(
 ) -> None:
     """Repeated with its own name or token before the lease ends: found, and then removed."""
     run = begun(scene)
-    run.image_order = IMAGE_ORDER
+    run.created.image_order = IMAGE_ORDER
     if lost == "launch":
-        run.image = scene.compute.create_image(IMAGE_ORDER)
-        run.launch_order = LAUNCH_ORDER
+        run.created.image = scene.compute.create_image(IMAGE_ORDER)
+        run.created.launch_order = LAUNCH_ORDER
     scene.compute.lost.append(lost)
     creates: dict[str, Callable[[], object]] = {
         "launch": lambda: scene.compute.launch(LAUNCH_ORDER),
@@ -138,10 +129,10 @@ def test_rule_8_a_request_that_never_arrived_is_made_and_removed_again(
 ) -> None:
     """The replay comes before the end of the lease: what it makes is rooted when it is born."""
     run = begun(scene)
-    run.image_order = IMAGE_ORDER
+    run.created.image_order = IMAGE_ORDER
     if lost == "launch":
-        run.image = scene.compute.create_image(IMAGE_ORDER)
-        run.launch_order = LAUNCH_ORDER
+        run.created.image = scene.compute.create_image(IMAGE_ORDER)
+        run.created.launch_order = LAUNCH_ORDER
         scene.acts.clear()
     assert undo(run, "no answer").left == ()
     acts = [one.split()[0] for one in scene.did("create", "swap", "delete")]
@@ -152,7 +143,7 @@ def test_rule_8_a_request_that_never_arrived_is_made_and_removed_again(
 def test_rule_8_what_cannot_be_settled_is_said(scene: Scene) -> None:
     """Nobody knows whether machines exist: not clean, though nothing is found."""
     run = begun(scene)
-    run.launch_order = LAUNCH_ORDER
+    run.created.launch_order = LAUNCH_ORDER
     scene.compute.failing["launch"] = CloudUnclear("ec2:RunInstances: no answer")
     done = undo(run, "no answer")
     assert "whether machines were made is not known" in done.left[0]
@@ -161,7 +152,7 @@ def test_rule_8_what_cannot_be_settled_is_said(scene: Scene) -> None:
 def test_rule_8_a_definite_refusal_settles(scene: Scene) -> None:
     """AWS refuses the very same request: the one before made nothing either."""
     run = begun(scene)
-    run.launch_order = LAUNCH_ORDER
+    run.created.launch_order = LAUNCH_ORDER
     scene.compute.failing["launch"] = CloudError("no", code="InsufficientInstanceCapacity")
     assert undo(run, "no capacity").left == ()
 
@@ -244,7 +235,7 @@ def test_somebody_elses_leftovers_stay(scene: Scene) -> None:
 def test_what_cannot_be_removed_is_listed(scene: Scene) -> None:
     """One line a thing, with the reason."""
     run = created(scene)
-    machine = run.launched[0]
+    machine = run.created.launched[0]
     scene.heap.protected[machine] = "termination protection"
     done = undo(run, "smoke failed")
     assert any(machine in one and "termination protection" in one for one in done.left)
@@ -254,13 +245,13 @@ def test_the_undo_is_told(scene: Scene) -> None:
     """Why it began, each thing that went, and how it ended."""
     told: list[e.Event] = []
     run = begun(scene, told)
-    run.launch_order = LAUNCH_ORDER
-    run.launched = scene.compute.launch(LAUNCH_ORDER)
+    run.created.launch_order = LAUNCH_ORDER
+    run.created.launched = scene.compute.launch(LAUNCH_ORDER)
     undo(run, "smoke failed")
     assert isinstance(told[0], e.CleanUpBegan)
     assert told[0].reason == "smoke failed"
     gone = {one.id for one in told if isinstance(one, e.CleanUpItem)}
-    assert gone >= set(run.launched)
+    assert gone >= set(run.created.launched)
     assert isinstance(told[-1], e.CleanUpDone)
 
 
@@ -272,7 +263,7 @@ HASTE = Backoff(first=0.001, longest=0.001, deadline=2.0)
 def test_rule_8_what_was_made_is_waited_for_until_it_is_listed(scene: Scene) -> None:
     """A sweep that looked at once would find nothing and call it clean."""
     run = created(scene)
-    for id_ in (*run.launched, run.image):
+    for id_ in (*run.created.launched, run.created.image):
         scene.heap.unlisted[id_] = 3
     assert wait_until_listed(run, HASTE)
     assert mine(scene) <= {one.id for one in scene.heap.scan().resources}
@@ -281,14 +272,14 @@ def test_rule_8_what_was_made_is_waited_for_until_it_is_listed(scene: Scene) -> 
 def test_what_is_never_listed_is_not_listed(scene: Scene) -> None:
     """The deadline comes, and it is said."""
     run = created(scene)
-    scene.heap.unlisted[run.launched[0]] = 10**6
+    scene.heap.unlisted[run.created.launched[0]] = 10**6
     assert not wait_until_listed(run, replace(HASTE, deadline=0.02))
 
 
 def test_what_has_ended_by_itself_is_not_waited_for(scene: Scene) -> None:
     """A machine that terminated at once leaves the listings, or never enters them."""
     run = created(scene)
-    ended = run.launched[0]
+    ended = run.created.launched[0]
     scene.heap.unlisted[ended] = 10**6
     scene.heap.change(ended, state="terminated")
     assert wait_until_listed(run, HASTE)
@@ -297,9 +288,9 @@ def test_what_has_ended_by_itself_is_not_waited_for(scene: Scene) -> None:
 def seen_pending(scene: Scene) -> ReleaseContext:
     """A release that waited for its image, saw it pending, and has launched nothing."""
     run = begun(scene)
-    run.image_order = IMAGE_ORDER
-    run.image = scene.compute.create_image(IMAGE_ORDER)
-    run.image_seen.update("pending", 0.0)
+    run.created.image_order = IMAGE_ORDER
+    run.created.image = scene.compute.create_image(IMAGE_ORDER)
+    run.created.image_seen.update("pending", 0.0)
     return run
 
 
@@ -313,7 +304,7 @@ def test_a_pending_image_that_another_sweep_took_is_not_waited_for(scene: Scene)
 def test_an_image_that_is_deregistered_is_not_waited_for(scene: Scene) -> None:
     """EC2 says so itself."""
     run = seen_pending(scene)
-    scene.heap.unlisted[run.image] = 10**6
+    scene.heap.unlisted[run.created.image] = 10**6
     scene.compute.image_state = "deregistered"
     assert wait_until_listed(run, HASTE)
 
@@ -321,7 +312,7 @@ def test_an_image_that_is_deregistered_is_not_waited_for(scene: Scene) -> None:
 def test_rule_8_an_image_that_was_never_seen_is_waited_for(scene: Scene) -> None:
     """Neither by its tags nor by its id: it may not be visible yet, however long that takes."""
     run = seen_pending(scene)
-    run.image_seen = Sightings()
+    run.created.image_seen = Sightings()
     scene.heap.held.clear()
     assert not wait_until_listed(run, replace(HASTE, deadline=0.02))
 
@@ -332,10 +323,10 @@ def test_rule_8_an_image_that_is_missing_once_is_waited_for(
     """One answer of a lagging EC2 is no proof: it is found by its tags in the end, and removed."""
     monkeypatch.setattr(gone, "AGREED", 3600.0)
     run = seen_pending(scene)
-    scene.heap.unlisted[run.image] = 4
+    scene.heap.unlisted[run.created.image] = 4
     scene.compute.unseen = 3
     assert wait_until_listed(run, HASTE)
-    assert run.image in {one.id for one in scene.heap.scan().resources}
+    assert run.created.image in {one.id for one in scene.heap.scan().resources}
 
 
 def test_what_may_not_be_seen_is_not_waited_for(scene: Scene) -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from deployer.release.context import ReleaseContext, ReleaseOptions
-from deployer.release.lease_holder import LeaseHolder
 from deployer.release.lease_terms import LeaseTerms
 from deployer.release.undo import settled, undo
 from reconciler.errors import AccessDenied, DatabaseError
@@ -21,6 +20,7 @@ from reconciler.model.fencing import FencedAct
 from reconciler.model.ledger import Cutover, Ending, Live, Previous
 from reconciler.util.signals import Interrupted, handled
 from tests.fakes.scene import ROLE, Scene
+from tests.support.guarded import leased
 from tests.support.shop_world import ALL, CLEAN, DEAD, LEDGER, LIVE, NOW, deploy
 
 TERMS = LeaseTerms(timedelta(minutes=10), timedelta(minutes=3), timedelta(hours=2))
@@ -29,16 +29,10 @@ ME = deploy(0, "aaaaa")
 
 def under_way(scene: Scene, options: ReleaseOptions | None = None) -> ReleaseContext:
     """A release that has its lease, and has shut the live database."""
-    reading = scene.ledgers.read(scene.address)
-    lease = LeaseHolder(scene.ledgers, reading, ME, TERMS)
-    lease.acquire()
-    run = ReleaseContext(
-        scene.ports(), options or ReleaseOptions(), lambda _: None, id=ME, reading=reading
-    )
-    run.lease = lease
-    run.source_database = LIVE.database_name(LEDGER)
-    act = FencedAct(lease.generation, LIVE, LEDGER)
-    scene.server.shut(run.source_database, act, (ROLE,), 1.0)
+    run = leased(scene, options, terms=TERMS)
+    run.database.source = LIVE.database_name(LEDGER)
+    act = FencedAct(run.held.generation, LIVE, LEDGER)
+    scene.server.shut(run.database.source, act, (ROLE,), 1.0)
     return run
 
 
@@ -96,7 +90,7 @@ def test_the_first_act_of_an_undo_opens_live(scene: Scene) -> None:
 def test_a_clean_up_that_breaks_off_says_so(scene: Scene) -> None:
     """Otherwise the error of the clean-up would end as a failure that was cleaned up."""
     run = under_way(scene)
-    run.launched = ("i-77",)
+    run.created.launched = ("i-77",)
     scene.compute.failing["instances"] = AccessDenied("the credentials have expired")
     done = undo(run, "smoke failed")
     assert any("expired" in one for one in done.left)

@@ -10,7 +10,7 @@ import pytest
 from deployer import events as e
 from deployer.commands.rollback.command import rollback
 from deployer.ports import Ports
-from deployer.release.context import ReleaseContext, ReleaseOptions
+from deployer.release.context import ReleaseInputs, ReleaseOptions
 from deployer.release.lease_holder import LeaseHolder
 from deployer.release.lease_terms import LeaseTerms
 from deployer.release.preview import preview
@@ -39,7 +39,7 @@ def test_a_second_name_on_live_is_refused(scene: Scene) -> None:
     """Its clients would be left on a machine that takes no writes; three ways out are told."""
     name(scene, WWW, "10.0.1.17")
     with pytest.raises(Refused) as refused:
-        guard(ReleaseContext(scene.ports(), ReleaseOptions(), lambda _: None))
+        guard(ReleaseInputs(scene.ports(), ReleaseOptions(), lambda _: None))
     assert WWW in str(refused.value)
     assert str(LIVE) in str(refused.value)
     assert f'also = ["{WWW}"]' in refused.value.cure
@@ -60,27 +60,27 @@ def test_a_public_address_of_a_live_machine_counts(scene: Scene) -> None:
     scene.heap.change("i-17", addresses=("10.0.1.17", "203.0.113.9"), public=("203.0.113.9",))
     name(scene, WWW, "203.0.113.9")
     with pytest.raises(Refused, match=WWW):
-        guard(ReleaseContext(scene.ports(), ReleaseOptions(), lambda _: None))
+        guard(ReleaseInputs(scene.ports(), ReleaseOptions(), lambda _: None))
 
 
 @pytest.mark.parametrize("at", ["10.0.1.9", "203.0.113.5"], ids=["previous", "a stranger"])
 def test_names_that_lead_elsewhere_are_no_hindrance(scene: Scene, at: str) -> None:
     """Only live is switched away from."""
     name(scene, WWW, at)
-    assert guard(ReleaseContext(scene.ports(), ReleaseOptions(), lambda _: None)) == "clean"
+    assert guard(ReleaseInputs(scene.ports(), ReleaseOptions(), lambda _: None)).text == "clean"
 
 
 def test_a_stale_name_is_vouched_for(scene: Scene) -> None:
     """`--despite NAME`: a record of somebody's whose address our machine got."""
     name(scene, OTHER, "10.0.1.17")
-    one = ReleaseContext(scene.ports(), ReleaseOptions(despite=frozenset({OTHER})), lambda _: None)
-    assert guard(one) == "clean"
+    one = ReleaseInputs(scene.ports(), ReleaseOptions(despite=frozenset({OTHER})), lambda _: None)
+    assert guard(one).text == "clean"
 
 
 def test_a_name_that_moves_along_is_no_hindrance(scene: Scene) -> None:
     """`also`: it says what the record says, and changes with it."""
     name(scene, WWW, "10.0.1.17")
-    assert guard(ReleaseContext(along(scene, WWW), ReleaseOptions(), lambda _: None)) == "clean"
+    assert guard(ReleaseInputs(along(scene, WWW), ReleaseOptions(), lambda _: None)).text == "clean"
 
 
 @pytest.mark.parametrize("at", [(), ("10.0.1.9",), ("10.0.1.17", "10.0.1.18")])
@@ -88,7 +88,7 @@ def test_a_name_that_cannot_move_along_is_refused(scene: Scene, at: tuple[str, .
     """It is nowhere, or elsewhere: who is to be moved is for people to say."""
     name(scene, WWW, *at)
     with pytest.raises(Refused) as refused:
-        guard(ReleaseContext(along(scene, WWW), ReleaseOptions(), lambda _: None))
+        guard(ReleaseInputs(along(scene, WWW), ReleaseOptions(), lambda _: None))
     assert f"{WWW} is in `also`" in str(refused.value)
     assert f"Point {WWW} to 10.0.1.17" in refused.value.cure
 
@@ -104,7 +104,7 @@ def test_unread_is_not_empty(scene: Scene, error: ToolError, kind: type[ToolErro
     """A name may lead to live that we cannot see."""
     scene.ledgers.unlisted = error
     with pytest.raises(kind) as refused:
-        guard(ReleaseContext(scene.ports(), ReleaseOptions(), lambda _: None))
+        guard(ReleaseInputs(scene.ports(), ReleaseOptions(), lambda _: None))
     assert error.message in str(refused.value)
     assert "deployer up shop" in refused.value.cure
 

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from deployer.release.context import ReleaseContext, ReleaseOptions
-from deployer.release.lease_holder import LeaseHolder
+from deployer.release.context import ReleaseContext, ReleaseInputs, ReleaseOptions
 from deployer.release.lease_terms import LeaseTerms
 from deployer.release.steps.connect import connect
 from deployer.release.steps.guard import guard
@@ -22,6 +21,7 @@ from reconciler.model import tags as t
 from tests.fakes.compute import facts_of
 from tests.fakes.scene import Scene
 from tests.fakes.service_access import ToldMachine
+from tests.support.guarded import leased
 from tests.support.shop_world import ALL, DEAD, GATE, LIVE, UNITS, deploy
 
 TERMS = LeaseTerms(timedelta(minutes=10), timedelta(minutes=3), timedelta(hours=2))
@@ -35,19 +35,14 @@ def scene(tmp_path: Path) -> Scene:
     return Scene(tmp_path, [one for one in ALL if one.deploy != DEAD])
 
 
-def fresh(scene: Scene, options: ReleaseOptions | None = None, **configured: Any) -> ReleaseContext:
+def fresh(scene: Scene, options: ReleaseOptions | None = None, **configured: Any) -> ReleaseInputs:
     """A release that has not looked yet."""
-    return ReleaseContext(scene.ports(**configured), options or ReleaseOptions(), lambda _: None)
+    return ReleaseInputs(scene.ports(**configured), options or ReleaseOptions(), lambda _: None)
 
 
 def begun(scene: Scene) -> ReleaseContext:
     """One that has passed its guard and holds its lease."""
-    reading = scene.ledgers.read(scene.address)
-    run = ReleaseContext(scene.ports(), ReleaseOptions(), lambda _: None, id=ME, reading=reading)
-    run.service_plan = scene.plan().services[0]
-    run.lease = LeaseHolder(scene.ledgers, reading, ME, TERMS)
-    run.lease.acquire()
-    return run
+    return leased(scene)
 
 
 def test_a_machine_without_an_asset_tag_is_refused(scene: Scene) -> None:
@@ -72,7 +67,7 @@ def test_a_change_to_a_type_without_one_is_refused(scene: Scene, wanted: str) ->
 )
 def test_types_on_nitro_pass(scene: Scene, wanted: str) -> None:
     """Those whose names only look like a Xen family's as well."""
-    assert guard(fresh(scene, instance={"type": wanted})) == "clean"
+    assert guard(fresh(scene, instance={"type": wanted})).text == "clean"
 
 
 def test_firmware_that_names_another_machine_is_refused(scene: Scene) -> None:
@@ -96,7 +91,7 @@ def test_a_machine_that_does_not_answer_is_refused_unless_accepted(scene: Scene)
     with pytest.raises(Refused, match="could not be asked who it is: no answer") as caught:
         guard(fresh(scene))
     assert "deployer up shop --despite i-17" in caught.value.cure
-    assert guard(fresh(scene, ReleaseOptions(despite=frozenset({"i-17"})))) == "clean"
+    assert guard(fresh(scene, ReleaseOptions(despite=frozenset({"i-17"})))).text == "clean"
 
 
 def test_the_gate_is_on_live_before_its_image(scene: Scene) -> None:
@@ -139,10 +134,12 @@ def connecting(scene: Scene, tmp_path: Path) -> tuple[ReleaseContext, ToldMachin
     """A release whose clone shows the host key that live's tag names."""
     run = begun(scene)
     inherited = make_host_key().public
-    run.host_key = make_host_key()
+    run.created.host_key = make_host_key()
     live = facts_of(next(one for one in ALL if one.id == "i-17"))
-    run.source = replace(live, tags={**live.tags, t.HOST_KEY: inherited.tag_value})
-    run.facts = (replace(live, id="i-0c1", private_address="10.0.2.9", addresses=("10.0.2.9",)),)
+    run.created.source = replace(live, tags={**live.tags, t.HOST_KEY: inherited.tag_value})
+    run.created.facts = (
+        replace(live, id="i-0c1", private_address="10.0.2.9", addresses=("10.0.2.9",)),
+    )
     clone = ToldMachine(tmp_path / "clone", "i-0c1", host="10.0.2.9", acts=scene.acts)
     scene.connector.at["10.0.2.9"] = clone
     scene.connector.keys["10.0.2.9"] = inherited

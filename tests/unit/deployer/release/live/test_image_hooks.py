@@ -90,7 +90,7 @@ def test_an_image_is_discarded_if_the_timer_was_quicker(scene: Scene, live: Told
         image(run)
     assert states(live) == ["stopped", "let go"]
     undo(run, "the timer was quicker")
-    assert scene.did(f"delete {run.image}")
+    assert scene.did(f"delete {run.created.image}")
 
 
 def test_an_image_of_a_machine_that_restarted_is_discarded(scene: Scene, live: ToldMachine) -> None:

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from deployer import events as e
-from deployer.release.context import ReleaseContext, ReleaseOptions
+from deployer.release.context import ReleaseInputs, ReleaseOptions
 from deployer.release.steps.guard import guard
 from reconciler.errors import (
     AccessDenied,
@@ -34,11 +34,9 @@ HELD = replace(CLEAN, lease=Lease(OTHER, NOW + timedelta(minutes=8), "database")
 CHANGING = ("swap", "label", "delete", "drop", "shut", "thaw", "run", "stop", "create", "tag")
 
 
-def run(
-    scene: Scene, options: ReleaseOptions | None = None, **configured: object
-) -> ReleaseContext:
+def run(scene: Scene, options: ReleaseOptions | None = None, **configured: object) -> ReleaseInputs:
     """A release that has not looked yet."""
-    return ReleaseContext(scene.ports(**configured), options or ReleaseOptions(), lambda _: None)
+    return ReleaseInputs(scene.ports(**configured), options or ReleaseOptions(), lambda _: None)
 
 
 def leave_dirt(scene: Scene) -> None:
@@ -48,21 +46,16 @@ def leave_dirt(scene: Scene) -> None:
 
 def test_a_clean_service_passes(scene: Scene) -> None:
     """The id is born at AWS's time, whatever the local clock says; nothing was changed."""
-    one = run(scene)
-    assert guard(one) == "clean"
-    assert (one.deploy.service, one.deploy.born) == ("shop", NOW.replace(microsecond=0))
-    assert (one.was, one.old_ttl) == ("v1.5.0", 60)
+    start = guard(run(scene))
+    assert start.text == "clean"
+    assert (start.deploy.service, start.deploy.born) == ("shop", NOW.replace(microsecond=0))
+    assert (start.was, start.reading.drain_ttl) == ("v1.5.0", 60)
     assert scene.did(*CHANGING) == []
 
 
 def test_two_ids_of_one_second_differ(scene: Scene) -> None:
     """The suffix is random."""
-    ids = set()
-    for _ in range(5):
-        one = run(scene)
-        guard(one)
-        ids.add(one.deploy)
-    assert len(ids) == 5
+    assert len({guard(run(scene)).deploy for _ in range(5)}) == 5
 
 
 def test_rule_2_the_guard_reads_the_ledger_last(scene: Scene) -> None:
@@ -81,7 +74,7 @@ def test_what_retention_is_about_to_forget_is_no_dirt(scene: Scene) -> None:
     over = NOW - timedelta(minutes=10)
     scene.ledger = replace(CLEAN, kept=(Kept(DEAD, over),))
     scene.heap.add(resources(DEAD, "v1.4.9", Label.FAILED, 41)[:-1])
-    assert guard(run(scene)) == "clean"
+    assert guard(run(scene)).text == "clean"
 
 
 def _lease(scene: Scene) -> None:
@@ -213,7 +206,7 @@ def test_a_key_that_is_not_there_is_missed_before_anything_is_made(scene: Scene)
         raise missing
 
     with pytest.raises(ConfigError, match="cannot be read"):
-        guard(ReleaseContext(replace(ports, resolve=resolve), ReleaseOptions(), lambda _: None))
+        guard(ReleaseInputs(replace(ports, resolve=resolve), ReleaseOptions(), lambda _: None))
     assert scene.did(*CHANGING) == []
 
 
@@ -241,7 +234,7 @@ def test_sweep_first_cures_and_goes_on(scene: Scene) -> None:
     """A dead release's lease is ended, its things go, and the release begins."""
     _died(scene)
     one = run(scene, ReleaseOptions(sweep_first=True))
-    assert guard(one) == "clean"
+    assert guard(one).text == "clean"
     assert "i-41" not in scene.heap.ids
     assert scene.ledger.lease is None
 
@@ -279,8 +272,8 @@ def test_waiting_ends_when_the_other_release_has(scene: Scene) -> None:
             notes.append(event.text)
             scene.ledger = replace(CLEAN, gen=HELD.gen + 1)
 
-    one = ReleaseContext(scene.ports(), ReleaseOptions(wait=timedelta(minutes=15)), told)
-    assert guard(one) == "clean"
+    one = ReleaseInputs(scene.ports(), ReleaseOptions(wait=timedelta(minutes=15)), told)
+    assert guard(one).text == "clean"
     assert str(OTHER) in notes[0]
 
 
@@ -307,4 +300,4 @@ def test_a_first_release_wants_an_image(scene: Scene) -> None:
     scene.ledgers.zone.records.clear()
     with pytest.raises(ConfigError, match="no image to begin from"):
         guard(run(scene))
-    assert guard(run(scene, instance={"image": "ami-0123abcd"})) == "a first release"
+    assert guard(run(scene, instance={"image": "ami-0123abcd"})).text == "a first release"

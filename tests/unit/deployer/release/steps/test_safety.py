@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from deployer.commands.adopt import AdoptOptions, adopt
-from deployer.release.context import NewMachine, ReleaseContext, ReleaseOptions
-from deployer.release.lease_holder import LeaseHolder
+from deployer.release.context import NewMachine, ReleaseContext
 from deployer.release.lease_terms import LeaseTerms
 from deployer.release.steps.database import database
 from deployer.release.steps.image import image
@@ -21,6 +20,7 @@ from reconciler.model import tags as t
 from reconciler.model.ledger import Live, Previous
 from reconciler.util.secret import Secret
 from tests.fakes.scene import Scene
+from tests.support.guarded import leased
 from tests.support.shop_world import ALL, CLEAN, DEAD, LEDGER, LIVE, NOW, deploy
 
 TERMS = LeaseTerms(timedelta(minutes=10), timedelta(minutes=3), timedelta(hours=2))
@@ -29,14 +29,7 @@ ME = deploy(0, "aaaaa")
 
 def begun(scene: Scene, **configured: Any) -> ReleaseContext:
     """A release that has passed its guard and holds its lease."""
-    reading = scene.ledgers.read(scene.address)
-    run = ReleaseContext(
-        scene.ports(**configured), ReleaseOptions(), lambda _: None, id=ME, reading=reading
-    )
-    run.service_plan = scene.plan().services[0]
-    run.lease = LeaseHolder(scene.ledgers, reading, ME, TERMS)
-    run.lease.acquire()
-    return run
+    return leased(scene, **configured)
 
 
 @pytest.fixture
@@ -71,9 +64,9 @@ def test_a_base_that_stands_in_a_parameter_is_resolved(scene: Scene) -> None:
     """EC2 is asked for an image's id, not for a reference."""
     run = begun(scene, instance={"image": "ssm:/shop/base", "image_from": "base"})
     held = {"/shop/base": Secret("ami-0b1\n")}
-    run.ports = replace(run.ports, resolve=lambda one: held[one.value])
+    run = replace(run, ports=replace(run.ports, resolve=lambda one: held[one.value]))
     assert image(run) == "ami-0b1, the configured base"
-    assert run.image == "ami-0b1"
+    assert run.created.image == "ami-0b1"
 
 
 def test_only_lives_own_machine_is_cloned(scene: Scene) -> None:
@@ -82,8 +75,8 @@ def test_only_lives_own_machine_is_cloned(scene: Scene) -> None:
     scene.heap.add([stranger])
     run = begun(scene)
     image(run)
-    assert run.source is not None
-    assert run.source.id == "i-17"
+    assert run.created.source is not None
+    assert run.created.source.id == "i-17"
 
 
 def test_a_database_of_another_deploy_is_not_shut(tmp_path: Path) -> None:
@@ -98,7 +91,7 @@ def test_a_database_of_another_deploy_is_not_shut(tmp_path: Path) -> None:
     clone = scene.reach.machine("i-101")
     name = LIVE.database_name(LEDGER)
     clone.write("/etc/shop/env", f"DATABASE_URL=postgresql://shop@db/{name}\n")
-    run.machines = (NewMachine("i-101", "10.0.2.101", clone),)
+    run.created.machines = (NewMachine("i-101", "10.0.2.101", clone),)
     with pytest.raises(DatabaseError, match="not of"):
         database(run)
     assert not scene.did("shut")
