@@ -21,8 +21,8 @@ import reconciler.sweep.repair
 import reconciler.sweep.runner
 from reconciler.model.outcome import Outcome, OutcomeStatus
 
-BREAK = "TEST_KITCHEN_BREAK"
-CLOCK = "TEST_KITCHEN_CLOCK"
+BREAK = "TEST_FAULT_BREAK"
+CLOCK = "TEST_FAULT_CLOCK"
 """Seconds by which this process's clock is wrong."""
 
 
@@ -66,7 +66,7 @@ BREAKS: dict[str, Callable[[], None]] = {
 """Guards that a command may be without, in words."""
 
 
-def stir(env: Mapping[str, str]) -> None:
+def inject(env: Mapping[str, str]) -> None:
     """Put in what the environment asks for."""
     if env.get(BREAK):
         BREAKS[env[BREAK]]()

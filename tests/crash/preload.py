@@ -42,7 +42,7 @@ def cook(words: Sequence[str], env: Mapping[str, str]) -> None:
     os.environ.clear()
     os.environ.update(env)
     sys.argv = list(words)
-    fault_injection.stir(env)
+    fault_injection.inject(env)
     MAINS[os.path.basename(words[0])]()  # noqa: PTH119 -- an argument, not a path
 
 
