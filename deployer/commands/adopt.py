@@ -34,7 +34,10 @@ KEY_WAIT = 20.0
 
 @dataclass(frozen=True)
 class Adoption:
-    """The result of an adoption: shown for confirmation, then carried out."""
+    """The result of an adoption: shown for confirmation, then carried out.
+
+    `given` is false for a host key that nobody has vouched for: whatever answers there has it.
+    """
 
     service: str
     instance: InstanceFacts
@@ -84,6 +87,19 @@ def adopt(ports: Ports, confirm: Confirm, options: AdoptOptions = AdoptOptions()
     return wanted
 
 
+def nobody_compared(wanted: Adoption) -> Refused:
+    """Refuse `--yes` for a host key that nobody has given: it would be pinned for good."""
+    shown, again = wanted.host_key.fingerprint, f"deployer adopt {wanted.service} --yes"
+    return Refused(
+        f"{wanted.at[0]} shows the host key {shown}, which nobody has compared",
+        cure=(
+            "On the machine's console     ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub\n"
+            f"If it is the same            {again} --host-key {shown}\n"
+            f"To pin whatever answers      {again} --trust-shown-key"
+        ),
+    )
+
+
 def _readable(ports: Ports, seen: ServiceState) -> Reading:
     name = ports.managed.name
     if seen.reading is None or seen.service_plan.problem:
@@ -108,12 +124,13 @@ def _adoption(ports: Ports, reading: Reading, host_key: str) -> Adoption:
     _refuse_another(machine, deploy)
     given = host_key.startswith("ssh-")
     key = PublicHostKey.parse(host_key) if given else _shown(ports, addresses[0], host_key)
+    pinned = already and machine.tags.get(t.HOST_KEY) == key.tag_value
     return Adoption(
         service=ports.managed.name,
         instance=machine,
         at=addresses,
         host_key=key,
-        given=given or bool(host_key),
+        given=bool(host_key) or pinned,
         deploy=deploy,
         already=already,
         replaces=None if already else live,
