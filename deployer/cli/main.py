@@ -156,6 +156,7 @@ def rollback(
 @pass_asked
 def adopt(
     asked: CliContext,
+    /,
     service: str,
     *,
     host_key: str,

@@ -18,6 +18,7 @@ from deployer.ports import Ports
 from deployer.release.steps.guard import new_id
 from reconciler.errors import Refused
 from reconciler.machine.host_key import PublicHostKey
+from reconciler.machine.shell import read_from
 from reconciler.machine.unit_state import digest
 from reconciler.model import ledger as ledgers
 from reconciler.model import ledger_transitions
@@ -204,11 +205,11 @@ def _shown(ports: Ports, address: str, fingerprint: str) -> PublicHostKey:
 
 def _refuse_units(ports: Ports, wanted: Adoption) -> None:
     """A unit that does not exist would not be gated on any clone of this machine."""
-    shell = ports.connector.connect(wanted.at[0], wanted.host_key, KEY_WAIT, time.sleep)
-    try:
-        judged(ports, [ask(shell, wanted.instance.id, gate_of(ports))])
-    finally:
-        shell.close()
+    known = read_from(
+        lambda: ports.connector.connect(wanted.at[0], wanted.host_key, KEY_WAIT, time.sleep),
+        lambda shell: ask(shell, wanted.instance.id, gate_of(ports)),
+    )
+    judged(ports, [known])
 
 
 def _ledger(ports: Ports, reading: Reading, wanted: Adoption) -> Ledger:

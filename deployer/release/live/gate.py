@@ -13,7 +13,7 @@ from deployer.compute import InstanceFacts
 from deployer.release.context import ReleaseContext
 from reconciler.errors import Refused, ToolError, refusal_for
 from reconciler.machine.gate_placement import Identity, identity, place_open
-from reconciler.machine.shell import Shell
+from reconciler.machine.shell import Shell, read_from
 from reconciler.model.resource import INSTANCE
 
 # AWS's closed list: "Instances built on the Xen hypervisor" (EC2 user guide, instance types).
@@ -65,8 +65,7 @@ def _is_accepted(run: ReleaseContext, live: InstanceFacts) -> bool:
 
 def _asked(run: ReleaseContext, live: InstanceFacts) -> Identity:
     try:
-        with live_shell(run, live) as shell:
-            return identity(shell)
+        return read_from(lambda: _connected(run, live), identity)
     except ToolError as error:
         service = run.ports.service.name
         raise refusal_for(error)(
@@ -80,6 +79,15 @@ def _asked(run: ReleaseContext, live: InstanceFacts) -> Identity:
 
 @contextlib.contextmanager
 def live_shell(run: ReleaseContext, live: InstanceFacts) -> Iterator[Shell]:
+    """A session on the live machine."""
+    shell = _connected(run, live)
+    try:
+        yield shell
+    finally:
+        shell.close()
+
+
+def _connected(run: ReleaseContext, live: InstanceFacts) -> Shell:
     """A session on the live machine; its host key is pinned from its tag."""
     resources = run.service_plan.verdicts if run.service_plan else ()
     machine = next(
@@ -87,11 +95,7 @@ def live_shell(run: ReleaseContext, live: InstanceFacts) -> Iterator[Shell]:
         for one in resources
         if one.resource.kind == INSTANCE and one.resource.id == live.id
     )
-    shell = run.ports.managed.reach.shell(machine)
-    try:
-        yield shell
-    finally:
-        shell.close()
+    return run.ports.managed.reach.shell(machine)
 
 
 def _is_xen(instance_type: str) -> bool:

@@ -136,8 +136,13 @@ def test_a_pinned_key_is_known(scene: Scene) -> None:
     assert adopt(scene.ports(), yes).given
     scene.connector.keys[ADDRESS] = make_host_key().public
     again: list[Adoption] = []
+
+    def no(adoption: Adoption) -> bool:
+        again.append(adoption)
+        return False
+
     with pytest.raises(Refused):
-        adopt(scene.ports(), lambda shown: bool(again.append(shown)))
+        adopt(scene.ports(), no)
     assert not again[0].given
     refused = nobody_compared(again[0])
     shown = scene.connector.keys[ADDRESS].fingerprint
