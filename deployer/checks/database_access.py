@@ -17,7 +17,7 @@ from reconciler.database.port import DatabaseServer
 from reconciler.errors import ConfigError, DatabaseError, NotTried, ShellError
 from reconciler.gc.verdict import Role, Verdict
 from reconciler.machine import env_file
-from reconciler.machine.shell import Shell
+from reconciler.machine.shell import Shell, read_from
 from reconciler.model.ledger import Ledger, Live
 from reconciler.model.resource import DATABASE, INSTANCE, Resource
 from reconciler.plan.service_plan import ServicePlan
@@ -87,6 +87,14 @@ def read_login(shell: Shell, service: Service, config: Database) -> Login:
     )
 
 
+def login_on(ports: Ports, machine: Resource, config: Database) -> Login:
+    """Read the login from a machine that runs. Raises ShellError, NotTried."""
+    return read_from(
+        lambda: ports.managed.reach.shell(machine),
+        lambda shell: read_login(shell, ports.service, config),
+    )
+
+
 def live_database(ports: Ports, ledger: Ledger) -> str:
     """The database that live's env file names; '' where none of its machines runs."""
     live, config = ledger.live, _configured(ports)
@@ -98,11 +106,8 @@ def live_database(ports: Ports, ledger: Ledger) -> str:
     ]
     if not machines:
         return ""
-    shell = ports.managed.reach.shell(min(machines, key=lambda one: one.id))
-    try:
-        return read_login(shell, ports.service, config).database or config.name or ""
-    finally:
-        shell.close()
+    machine = min(machines, key=lambda one: one.id)
+    return login_on(ports, machine, config).database or config.name or ""
 
 
 def refuse_clone(ports: Ports, server: DatabaseServer, shell: Shell, database: str) -> None:
@@ -180,11 +185,7 @@ def _asked(ports: Ports, todo: ServicePlan, live: Live, config: Database) -> Log
     machine = _machine(todo, live)
     if machine is None:
         return Login()
-    shell = ports.managed.reach.shell(machine)
-    try:
-        return read_login(shell, ports.service, config)
-    finally:
-        shell.close()
+    return login_on(ports, machine, config)
 
 
 def _machine(todo: ServicePlan, live: Live) -> Resource | None:

@@ -9,7 +9,7 @@ from reconciler.errors import NotTried, Refused, ToolError, refusal_for
 from reconciler.gc.verdict import Role
 from reconciler.machine import unit_state
 from reconciler.machine.activation_gate import GENERATOR, ActivationGate
-from reconciler.machine.shell import Command, Shell
+from reconciler.machine.shell import Command, Shell, read_from
 from reconciler.machine.unit_state import Known
 from reconciler.model.resource import INSTANCE, Resource
 from reconciler.plan.service_plan import ServicePlan
@@ -121,11 +121,10 @@ def ask(shell: Shell, machine: str, gate: ActivationGate) -> Known:
 
 def _ask(ports: Ports, machine: Resource) -> Known | None:
     try:
-        shell = ports.managed.reach.shell(machine)
-        try:
-            return ask(shell, machine.id, gate_of(ports))
-        finally:
-            shell.close()
+        return read_from(
+            lambda: ports.managed.reach.shell(machine),
+            lambda shell: ask(shell, machine.id, gate_of(ports)),
+        )
     except NotTried:
         return None
     except ToolError as error:

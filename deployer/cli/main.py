@@ -141,36 +141,47 @@ def rollback(
     epilog=epilog(
         """deployer adopt shop
         deployer adopt shop --host-key SHA256:Q3Zx…
-        deployer adopt shop --host-key "ssh-ed25519 AAAA…" --release v1.4.2 --yes""",
+        deployer adopt shop --host-key "ssh-ed25519 AAAA…" --release v1.4.2 --yes
+        deployer adopt shop --trust-shown-key --yes""",
         (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.ACCESS),
     )
 )
 @SERVICE
 @click.option("--host-key", default="", metavar="KEY", help="Its SSH host key or SHA256: print.")
+@click.option("--trust-shown-key", is_flag=True, help="With --yes: pin whatever key is shown.")
 @click.option("--release", default="", help="What to call the release it runs.")
 @click.option("--replace", default="", metavar="ID", help="The live deploy that it replaces.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @common
 @pass_asked
 def adopt(
-    asked: CliContext, service: str, *, host_key: str, release: str, replace: str, yes: bool
+    asked: CliContext,
+    /,
+    service: str,
+    *,
+    host_key: str,
+    trust_shown_key: bool,
+    yes: bool,
+    **options: str,
 ) -> None:
     """Bring what runs today under a ledger.
 
     The machine at SERVICE's record gets tags and a hold; nothing else of it changes.
     """
     with staged(asked, service) as one:
-        from deployer.commands.adopt import AdoptOptions
+        from deployer.commands.adopt import AdoptOptions, nobody_compared
         from deployer.commands.adopt import adopt as bring
 
         def agreed(adoption: Adoption) -> bool:
             if not yes:
                 for line in _adoption(adoption):
                     asked.tell(line)
+            elif not (adoption.given or trust_shown_key):
+                raise nobody_compared(adoption)
             confirm(f"Adopt it as {service}?", yes=yes)
             return True
 
-        done = bring(one.ports, agreed, AdoptOptions(host_key, release, replace))
+        done = bring(one.ports, agreed, AdoptOptions(host_key, **options))
         value = {"service": service, "deploy": str(done.deploy), "instance": done.instance.id}
         one.answer(
             value | {"addresses": list(done.at), "already": done.already},

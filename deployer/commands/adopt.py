@@ -18,6 +18,7 @@ from deployer.ports import Ports
 from deployer.release.steps.guard import new_id
 from reconciler.errors import Refused
 from reconciler.machine.host_key import PublicHostKey
+from reconciler.machine.shell import read_from
 from reconciler.machine.unit_state import digest
 from reconciler.model import ledger as ledgers
 from reconciler.model import ledger_transitions
@@ -34,7 +35,10 @@ KEY_WAIT = 20.0
 
 @dataclass(frozen=True)
 class Adoption:
-    """The result of an adoption: shown for confirmation, then carried out."""
+    """The result of an adoption: shown for confirmation, then carried out.
+
+    `given` is false for a host key that nobody has vouched for: whatever answers there has it.
+    """
 
     service: str
     instance: InstanceFacts
@@ -84,6 +88,19 @@ def adopt(ports: Ports, confirm: Confirm, options: AdoptOptions = AdoptOptions()
     return wanted
 
 
+def nobody_compared(wanted: Adoption) -> Refused:
+    """Refuse `--yes` for a host key that nobody has given: it would be pinned for good."""
+    shown, again = wanted.host_key.fingerprint, f"deployer adopt {wanted.service} --yes"
+    return Refused(
+        f"{wanted.at[0]} shows the host key {shown}, which nobody has compared",
+        cure=(
+            "On the machine's console     ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub\n"
+            f"If it is the same            {again} --host-key {shown}\n"
+            f"To pin whatever answers      {again} --trust-shown-key"
+        ),
+    )
+
+
 def _readable(ports: Ports, seen: ServiceState) -> Reading:
     name = ports.managed.name
     if seen.reading is None or seen.service_plan.problem:
@@ -108,12 +125,13 @@ def _adoption(ports: Ports, reading: Reading, host_key: str) -> Adoption:
     _refuse_another(machine, deploy)
     given = host_key.startswith("ssh-")
     key = PublicHostKey.parse(host_key) if given else _shown(ports, addresses[0], host_key)
+    pinned = already and machine.tags.get(t.HOST_KEY) == key.tag_value
     return Adoption(
         service=ports.managed.name,
         instance=machine,
         at=addresses,
         host_key=key,
-        given=given or bool(host_key),
+        given=bool(host_key) or pinned,
         deploy=deploy,
         already=already,
         replaces=None if already else live,
@@ -187,11 +205,11 @@ def _shown(ports: Ports, address: str, fingerprint: str) -> PublicHostKey:
 
 def _refuse_units(ports: Ports, wanted: Adoption) -> None:
     """A unit that does not exist would not be gated on any clone of this machine."""
-    shell = ports.connector.connect(wanted.at[0], wanted.host_key, KEY_WAIT, time.sleep)
-    try:
-        judged(ports, [ask(shell, wanted.instance.id, gate_of(ports))])
-    finally:
-        shell.close()
+    known = read_from(
+        lambda: ports.connector.connect(wanted.at[0], wanted.host_key, KEY_WAIT, time.sleep),
+        lambda shell: ask(shell, wanted.instance.id, gate_of(ports)),
+    )
+    judged(ports, [known])
 
 
 def _ledger(ports: Ports, reading: Reading, wanted: Adoption) -> Ledger:

@@ -1,16 +1,21 @@
 """Packs the code: one tar file with a name and a digest, from git, a directory or an archive.
 
 Packed before any other step, so that code that cannot be packed stops a release that has not begun.
-Every entry is checked before a machine unpacks it as root.
+Every entry is checked before a machine unpacks it as root, and what is shipped is written anew from
+the entries that were checked: another program may find entries in a damaged archive that this one
+does not see.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import lzma
+import stat
 import subprocess
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +29,7 @@ _SUFFIXES = (".tar", ".tgz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz")
 
 @dataclass(frozen=True)
 class CodeArchive:
-    """A checked tar file (perhaps compressed), and its release name.
+    """A tar file, written from checked entries, and its release name.
 
     `release` is `git describe`, the archive's name, or the digest's beginning; `digest` is the
     SHA-256 of the file in hex; `size` its bytes.
@@ -43,25 +48,61 @@ def packed(source: Path, ref: str = "HEAD") -> Iterator[CodeArchive]:
     In a git checkout: the tree of `ref`, without uncommitted changes. Raises ConfigError if the
     source or ref does not exist, or if an entry would leave the root.
     """
-    if source.is_file():
-        yield _checked(source, _stem(source))
-        return
-    if not source.is_dir():
-        raise ConfigError(f"code.source {source} does not exist")
     with _scratch() as target:
+        if source.is_file():
+            yield _rebuilt(source, target, _stem(source))
+            return
+        if not source.is_dir():
+            raise ConfigError(f"code.source {source} does not exist")
         release = ""
-        if commit := _commit(source, ref):
-            _archive(source, commit, target)
-            release = _git(source, "describe", "--tags", "--always", commit)
-        else:
-            _pack_directory(source, target)
-        yield _checked(target, release)
+        with _scratch() as found:
+            if commit := _commit(source, ref):
+                _archive(source, commit, found)
+                release = _git(source, "describe", "--tags", "--always", commit)
+            else:
+                _pack_directory(source, found)
+            code = _rebuilt(found, target, release)
+        yield code
 
 
-def _checked(archive: Path, release: str) -> CodeArchive:
-    check_entries(archive)
-    digest = _digest(archive)
-    return CodeArchive(archive, release or f"sha256-{digest[:12]}", digest, archive.stat().st_size)
+def _rebuilt(archive: Path, target: Path, release: str) -> CodeArchive:
+    """Write the checked entries of `archive`, and nothing else of it, to `target`."""
+    try:
+        with tarfile.open(archive) as found:
+            members = found.getmembers()
+            check_entries(members)
+            _refuse_damaged(found)
+            with tarfile.open(target, "w", format=tarfile.PAX_FORMAT) as tar:
+                for member in members:
+                    content = found.extractfile(member) if member.isfile() else None
+                    tar.addfile(_plain(member), content)
+    except (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+        raise ConfigError(f"{archive.name} is not a tar archive: {error}") from error
+    digest = _digest(target)
+    return CodeArchive(target, release or f"sha256-{digest[:12]}", digest, target.stat().st_size)
+
+
+def _refuse_damaged(found: tarfile.TarFile) -> None:
+    """Refuse an archive whose list of entries ends before its end: the rest would be missing."""
+    file = found.fileobj
+    if file is not None:
+        file.seek(found.offset)
+        if file.read(tarfile.BLOCKSIZE).strip(b"\0"):
+            raise tarfile.ReadError(f"damaged at byte {found.offset}; make it anew")
+
+
+def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    """The entry with a fixed owner and without the bits that give a program another user's rights.
+
+    `check_entries` refuses files with these bits; on a folder they are a habit of shared checkouts.
+    """
+    plain = tarfile.TarInfo(member.name)
+    plain.type = tarfile.REGTYPE if member.isfile() else member.type
+    plain.mode, plain.mtime = member.mode & 0o777, member.mtime
+    plain.size = member.size if member.isfile() else 0
+    plain.linkname = member.linkname
+    plain.uname = plain.gname = "root"
+    return plain
 
 
 @contextlib.contextmanager
@@ -137,33 +178,23 @@ def _run(argv: list[str], source: Path, output: IO[bytes] | int = subprocess.PIP
 
 
 def _pack_directory(source: Path, target: Path) -> None:
-    """Pack the tree in a fixed order with a fixed owner: equal trees give equal files."""
-
-    def plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
-        member.uid = member.gid = 0
-        member.uname = member.gname = "root"
-        return member
-
+    """Pack the tree in a fixed order: equal trees give equal files."""
     with tarfile.open(target, "w", format=tarfile.PAX_FORMAT) as tar:
         for path in sorted(source.rglob("*")):
-            tar.add(path, str(path.relative_to(source)), recursive=False, filter=plain)
+            tar.add(path, str(path.relative_to(source)), recursive=False)
 
 
-def check_entries(archive: Path) -> None:
-    """Refuse entries that would be written outside the target folder.
+def check_entries(members: Sequence[tarfile.TarInfo]) -> None:
+    """Refuse entries that would be written outside the target folder, or would give root's rights.
 
     Raises ConfigError naming the first such entry: absolute names, `..`, links that lead out of the
-    root (also through other links), devices; or if `archive` is no tar file.
+    root (also through other links), devices, setuid and setgid files.
     """
-    try:
-        with tarfile.open(archive) as tar:
-            members = tar.getmembers()
-    except (tarfile.TarError, OSError, EOFError) as error:
-        raise ConfigError(f"{archive.name} is not a tar archive: {error}") from error
     links = _symlinks(members)
     for member in members:
         if fault := _fault(member, links):
-            raise ConfigError(f"the code has an entry that {fault}: {member.name}")
+            cure = "chmod u-s,g-s, and let an install command set it" if "setuid" in fault else ""
+            raise ConfigError(f"the code has an entry that {fault}: {member.name}", cure=cure)
 
 
 def _symlinks(members: Sequence[tarfile.TarInfo]) -> dict[str, str]:
@@ -187,6 +218,8 @@ def _fault(member: tarfile.TarInfo, links: dict[str, str]) -> str:
         return "climbs with .."
     if not (member.isfile() or member.isdir() or member.issym() or member.islnk()):
         return "is a device or a pipe"
+    if member.isfile() and member.mode & (stat.S_ISUID | stat.S_ISGID):
+        return "is a setuid or setgid file"
     if not _inside(member.name, links):
         return "leads out of the root by a link"
     if member.islnk() and (member.linkname.startswith("/") or not _inside(member.linkname, links)):

@@ -57,6 +57,8 @@ class Daemon:
             born=psutil.Process().create_time(),
             run=os.environ[MARK],
             token=secrets.token_hex(16),
+            access_key=f"AKIA{secrets.token_hex(8).upper()}",
+            secret_key=secrets.token_hex(20),
             directory=str(places.root),
             empty=options.empty,
             base_image=BASE_IMAGE,
@@ -110,13 +112,15 @@ class Daemon:
         return server
 
     def _start_api(self, claimed: Network, ends: ExitStack) -> None:
-        options = AwsOptions(port=self._options.port, network=claimed.cidr)
+        options = AwsOptions(
+            port=self._options.port, network=claimed.cidr, access_key=self.state.access_key
+        )
         nat = Forwarders()
         ends.callback(nat.close)
         self._api = AwsServer(self._machines, options, nat)
         ends.callback(self._api.stop)
         self._tell(endpoint=self._api.start())
-        self._watch = Watch(Cloud.at(self.state.endpoint))
+        self._watch = Watch(Cloud.at(self.state))
         # What moto loads at its first request uses the random source of the ids: only after this
         # are ids the same after every reset.
         self._watch.report(self.state)

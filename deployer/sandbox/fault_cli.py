@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from deployer.sandbox.faults import FATES, KINDS, FaultClient, FaultRule
     type=click.Path(file_okay=False, path_type=Path),
     help="Where the sandbox lives (else $SANDBOX_DIR, else a temporary directory).",
 )
-@click.option("--endpoint", help="The API's URL, instead of looking the sandbox up.")
+@click.option("--endpoint", help="The API's URL, with $AWS_ACCESS_KEY_ID; else looked up.")
 @click.pass_context
 def fault(context: click.Context, directory: Path | None, endpoint: str | None) -> None:
     """Faults on request: throttling, errors, lost replies, delays, visibility lag."""
@@ -82,4 +83,6 @@ def _client(context: click.Context) -> FaultClient:
     from deployer.sandbox.control.client import Sandbox
 
     directory, endpoint = context.obj
-    return FaultClient(endpoint or Sandbox.at(directory).endpoint)
+    if endpoint:
+        return FaultClient(endpoint, os.environ.get("AWS_ACCESS_KEY_ID", ""))
+    return Sandbox.at(directory).faults()

@@ -140,11 +140,11 @@ class FaultClient:
     """Sets, lists and clears the faults of a running sandbox.
 
     Raises `ValueError` with the server's message for an invalid rule, and `OSError` when the
-    endpoint does not answer.
+    endpoint does not answer. `key` is the sandbox's access key.
     """
 
-    def __init__(self, endpoint: str) -> None:
-        self._endpoint = endpoint.rstrip("/")
+    def __init__(self, endpoint: str, key: str) -> None:
+        self._endpoint, self._key = endpoint.rstrip("/"), key
 
     def add(self, rule: FaultRule) -> dict[str, Any]:
         """Add a rule; returns it as the server stores it."""
@@ -185,6 +185,7 @@ class FaultClient:
         body = None if data is None else json.dumps(data).encode()
         request = urllib.request.Request(self._endpoint + path, data=body, method=method)
         request.add_header("Content-Type", "application/json")
+        request.add_header("Authorization", f"Bearer {self._key}")
         # The sandbox is on loopback: do not use a proxy from the environment.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:

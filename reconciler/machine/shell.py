@@ -9,7 +9,11 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
+
+from reconciler.errors import ConnectionLost
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -75,3 +79,21 @@ class Shell(Protocol):
     def close(self) -> None:
         """End the session; safe to call twice."""
         ...
+
+
+def read_from(connect: Callable[[], Shell], read: Callable[[Shell], T]) -> T:
+    """What `read` finds on a machine, which it must not change; the session is closed.
+
+    A session that is cut once proves nothing about the machine: it is asked again over a new one.
+    """
+    try:
+        return _read(connect(), read)
+    except ConnectionLost:
+        return _read(connect(), read)
+
+
+def _read(shell: Shell, read: Callable[[Shell], T]) -> T:
+    try:
+        return read(shell)
+    finally:
+        shell.close()

@@ -32,7 +32,7 @@ def explain_lines(plan: Plan, verdict: Verdict) -> list[str]:
     """What the resource is, why it is kept or not, and what the next sweep does with it."""
     resource = verdict.resource
     status = "is garbage" if verdict.collect else "is kept"
-    rows = [f"  {name:<11} {text}" for name, text in _answers(plan, verdict)]
+    rows = [f"  {name:<11} {humanize.one_line(text)}" for name, text in _answers(plan, verdict)]
     lines = [f"{resource.id} {status}: {humanize.one_line(verdict.text)}.", *rows]
     lines += _asked_lines(_questions(plan, verdict))
     if verdict.collect:
@@ -82,7 +82,7 @@ def _answers(plan: Plan, verdict: Verdict) -> Iterator[tuple[str, str]]:
     )
     yield "deploy", str(resource.deploy) if resource.deploy else "its deploy-id does not parse"
     yield "label", resource.tags.get(t.STATE, "none")
-    yield "hold", humanize.one_line(hold_of(resource))
+    yield "hold", hold_of(resource)
     yield "in use by", ", ".join(resource.used_by) or "nothing"
     yield "shared", "with other accounts" if resource.shared else "no"
     if service_plan is not None:

@@ -8,7 +8,9 @@ from datetime import timedelta
 
 _SIZES = ("B", "kB", "MB", "GB", "TB", "PB")
 
-_CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[^\[]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# What moves a cursor or sets a title, and what reverses the direction of text.
+_UNSAFE = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
+_CONTROL = re.compile(rf"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b[^\[]|{_UNSAFE}")
 
 _IRREGULAR = {"is": "are", "was": "were", "address": "addresses"}
 
@@ -99,10 +101,15 @@ def progress(done: int | None, total: int | None, unit: str) -> str:
 
 
 def clean(text: str) -> str:
-    """Text from a machine without what could move a terminal's cursor or set its title."""
+    """Text from a machine or a tag without what could move a terminal's cursor or reorder text."""
     return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\t", "    "))
 
 
 def one_line(text: str) -> str:
     """Cleaned, and on one line."""
     return " ".join(clean(text).split())
+
+
+def escape_controls(text: str) -> str:
+    r"""Text for a terminal: what `clean` would remove is shown as `\u009b`, in JSON too."""
+    return re.sub(_UNSAFE, lambda found: f"\\u{ord(found[0]):04x}", text)

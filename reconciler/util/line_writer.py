@@ -11,6 +11,8 @@ import os
 import threading
 from typing import TextIO
 
+from reconciler.util.humanize import escape_controls
+
 
 class LineWriter:
     """Writes whole lines, one at a time, from any thread; never raises if the reader is gone."""
@@ -33,9 +35,12 @@ class LineWriter:
                 mute(self._stream)
 
     def _sayable(self, text: str) -> str:
-        """The text in the stream's encoding: an old locale gets `?` for `→`, not an error."""
+        """The text in the stream's encoding, with control characters escaped.
+
+        An old locale gets `?` for `→`, not an error.
+        """
         encoding = self._stream.encoding or "utf-8"
-        return text.encode(encoding, "replace").decode(encoding)
+        return escape_controls(text).encode(encoding, "replace").decode(encoding)
 
 
 def mute(stream: TextIO) -> None:

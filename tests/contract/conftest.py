@@ -153,8 +153,9 @@ def account_run() -> Iterator[account.Run | None]:
 def _aws() -> Aws:
     """The account, as the product enters it; in a rehearsal that is the endpoint and no other."""
     if REHEARSAL:
-        given = {"AWS_ENDPOINT_URL": ENDPOINT, "AWS_ACCESS_KEY_ID": "test"}
-        os.environ.update(given, AWS_SECRET_ACCESS_KEY="test")  # no secret
+        os.environ["AWS_ENDPOINT_URL"] = ENDPOINT
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            os.environ.setdefault(name, "test")  # no secret
     sts = _session().client("sts", region_name=REGION, endpoint_url=ENDPOINT or None)
     owner = str(sts.get_caller_identity()["Account"])
     return Aws(AccountRegion(owner, REGION), profile=PROFILE)
@@ -184,6 +185,8 @@ def world(our_server: Ours | None, clients: Clients) -> Iterator[World]:
 def _session() -> Any:
     if PROFILE:
         return boto3.Session(profile_name=PROFILE)
+    if REHEARSAL:
+        return boto3.Session()
     return boto3.Session(aws_access_key_id="test", aws_secret_access_key="test")
 
 
@@ -221,7 +224,7 @@ def host(world: World) -> PaperHost:
 def faults(world: World, server: AwsServer) -> FaultClient:
     """The fault door; errors are wanted then."""
     world.errors_wanted = True
-    return FaultClient(server.endpoint)
+    return FaultClient(server.endpoint, "test")
 
 
 @pytest.fixture

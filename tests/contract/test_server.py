@@ -125,7 +125,7 @@ def test_it_says_that_it_is_well(server: AwsServer) -> None:
 def _get(server: AwsServer, path: str) -> tuple[int, bytes]:
     port = int(server.endpoint.rsplit(":", 1)[1])
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    connection.request("GET", f"/_sandbox/{path}")
+    connection.request("GET", f"/_sandbox/{path}", headers={"Authorization": "Bearer test"})
     answer = connection.getresponse()
     body = answer.read()
     connection.close()

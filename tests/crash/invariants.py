@@ -69,7 +69,7 @@ class Shop(WarmCompany):
     @cached_property
     def faults(self) -> FaultClient:
         """The one door to bad days."""
-        return FaultClient(self.sandbox.endpoint)
+        return self.sandbox.faults()
 
     def before(self) -> Before:
         """How it stands now."""

@@ -21,7 +21,7 @@ from reconciler.config.loader import load
 from reconciler.exit_codes import Exit
 from tests.crash.invariants import Shop
 from tests.crash.unchanged_service import Grounds, last_request
-from tests.support.company import Done
+from tests.support.company import TRUSTING, Done
 
 pytestmark = [pytest.mark.denied, pytest.mark.timeout(600)]
 
@@ -180,7 +180,7 @@ def test_an_adoption_that_may_not_tag(sandbox: Sandbox) -> None:
     shop = Shop(sandbox)
     resources = shop.resources()
     withhold(shop, LABELS)
-    _denied(shop, LABELS, "deployer", "adopt", "shop", "--yes", "--release", "v1.4.2")
+    _denied(shop, LABELS, "deployer", "adopt", "shop", *TRUSTING, "--release", "v1.4.2")
     assert (shop.resources(), shop.version()) == (resources, "v1.4.2")
     shop.faults.clear()
     shop.adopt()

@@ -55,4 +55,4 @@ def adopted(company: Company) -> Company:
 @pytest.fixture
 def faults(company: Company) -> FaultClient:
     """The cloud's bad days."""
-    return FaultClient(company.sandbox.endpoint)
+    return company.sandbox.faults()

@@ -162,7 +162,7 @@ class Journal:
 
     @property
     def _client(self) -> FaultClient:
-        return FaultClient(self.company.sandbox.endpoint)
+        return self.company.sandbox.faults()
 
     def actions(self) -> list[str]:
         """The actions that were asked for, in order."""

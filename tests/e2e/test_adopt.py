@@ -9,7 +9,7 @@ from reconciler.exit_codes import Exit
 from tests.e2e.probes import live_instance
 from tests.e2e.zone import said
 from tests.support.adoption import adopt
-from tests.support.company import Company
+from tests.support.company import TRUSTING, Company
 
 
 def test_adopting_twice_is_adopting_once(company: Company) -> None:
@@ -33,7 +33,7 @@ def test_adopting_twice_is_adopting_once(company: Company) -> None:
 def test_a_half_done_adoption_is_finished(company: Company, faults: FaultClient) -> None:
     """Its tags could not be written: the ledger stands, and `adopt` again writes them."""
     faults.set("CreateTags", "error", code="UnauthorizedOperation", status=403)
-    denied = company.deployer("adopt", "shop", "--yes")
+    denied = company.deployer("adopt", "shop", *TRUSTING)
     assert denied.code == Exit.ACCESS, denied
     assert "CreateTags" in denied.err
     ledger = company.ledger()
@@ -58,6 +58,11 @@ def test_a_machine_of_another_deploy_is_not_adopted(company: Company) -> None:
 def test_the_host_key_is_compared(company: Company) -> None:
     """A wrong fingerprint adopts nothing; the right one needs no question about the key."""
     [machine] = company.sandbox.status()["instances"]
+    unasked = company.deployer("adopt", "shop", "--yes")
+    assert unasked.code == Exit.REFUSED, unasked
+    assert f"--host-key {machine['host_key']}" in unasked.err
+    assert "--trust-shown-key" in unasked.err
+    assert company.ledger() == ""
     wrong = company.deployer("adopt", "shop", "--yes", "--host-key", "SHA256:" + "A" * 43)
     assert wrong.code == Exit.REFUSED, wrong
     assert machine["host_key"] in wrong.err

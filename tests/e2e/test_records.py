@@ -10,7 +10,7 @@ import pytest
 from reconciler.exit_codes import Exit
 from tests.e2e.probes import has, live_instance, wait_for
 from tests.e2e.zone import ask_dns, change_record, delete_record, said
-from tests.support.company import LEDGER, RECORD, Company, ask
+from tests.support.company import LEDGER, RECORD, TRUSTING, Company, ask
 
 
 def test_a_lost_ledger_is_unknown_until_it_is_recovered(adopted: Company) -> None:
@@ -52,7 +52,9 @@ def test_people_win(adopted: Company) -> None:
     rolled = adopted.deployer("rollback", "shop")
     assert rolled.code == Exit.REFUSED, rolled
 
-    adopted.ok("deployer", "adopt", "shop", "--yes", "--release", "by-hand", "--replace", original)
+    adopted.ok(
+        "deployer", "adopt", "shop", *TRUSTING, "--release", "by-hand", "--replace", original
+    )
     assert adopted.pointed_at() == (address,)
     ledger = said(adopted)
     assert (ledger.at, ledger.previous) == ((address,), (original,))

@@ -12,7 +12,7 @@ import pytest
 
 from deployer.sandbox.control.client import Sandbox
 from deployer.sandbox.control.options import Options
-from tests.support.company import Company
+from tests.support.company import TRUSTING, Company
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def _may_write(company: Company, database: str, role: str) -> bool:
 
 def test_two_services_share_a_server(company: Company) -> None:
     """Each is frozen, copied and switched by itself; neither sees the other's things as dirt."""
-    assert _both(company, "adopt", "--yes") == [0, 0]
+    assert _both(company, "adopt", *TRUSTING) == [0, 0]
     assert _both(company, "up", "--ref", "v1.5.0") == [0, 0]
     plan = company.reconciler("plan", "--exit-code")
     assert plan.code == 0, plan

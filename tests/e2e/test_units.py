@@ -6,7 +6,7 @@ import re
 
 from reconciler.exit_codes import Exit
 from tests.e2e.probes import live_instance
-from tests.support.company import Company
+from tests.support.company import TRUSTING, Company
 
 JOBS = 'jobs     = ["shop-cron", "shop-worker"]'
 TYPO = 'jobs     = ["shop-cron", "shop-workr"]'
@@ -15,7 +15,7 @@ TYPO = 'jobs     = ["shop-cron", "shop-workr"]'
 def test_a_mistyped_job_never_reaches_a_clone(company: Company) -> None:
     """Adopt, doctor, plan and up name it and the unit that was meant; no machine is made."""
     company.configure(re.escape(JOBS), TYPO)
-    refused = company.deployer("adopt", "shop", "--yes")
+    refused = company.deployer("adopt", "shop", *TRUSTING)
     assert (refused.code, company.ledger()) == (Exit.REFUSED, ""), refused
     assert "did you mean shop-worker.service?" in refused.err
     company.configure(re.escape(TYPO), JOBS)

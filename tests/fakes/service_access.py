@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from reconciler.database.port import Shut, Thawed
-from reconciler.errors import CannotConnect, ToolError
+from reconciler.errors import CannotConnect, ConnectionLost, ToolError
 from reconciler.machine.host_key import PublicHostKey
 from reconciler.machine.shell import Command, CommandResult
 from reconciler.model.fencing import FencedAct
@@ -19,14 +19,18 @@ from tests.fakes.machine import FakeMachine
 
 @dataclass
 class ToldMachine(FakeMachine):
-    """A machine whose commands are told by their label."""
+    """A machine whose commands are told by their label; a session dies at a label of `cuts`."""
 
     acts: list[str] = field(default_factory=list)
+    cuts: list[str] = field(default_factory=list)
 
     def run(
         self, command: Command, on_output: Callable[[bytes], None] | None = None
     ) -> CommandResult:
         self.acts.append(f"{command.label} on {self.instance}")
+        if command.label in self.cuts:
+            self.cuts.remove(command.label)
+            raise ConnectionLost(f"the SSH session died during: {command.label}")
         return super().run(command, on_output)
 
 

@@ -22,7 +22,6 @@ from deployer.sandbox.company import configuration
 from deployer.sandbox.control import environment
 from deployer.sandbox.control.client import Sandbox
 from deployer.sandbox.control.options import Options
-from deployer.sandbox.faults import FaultClient
 from deployer.sandbox.network import name_server as dns
 from reconciler.config import loader
 from reconciler.machine import ssh
@@ -211,7 +210,7 @@ def test_reset_keeps_what_clients_hold_on_to(sandbox: Sandbox) -> None:
 
 def test_the_sandboxs_own_looks_neither_meet_faults_nor_use_them_up(sandbox: Sandbox) -> None:
     """A fault is for the client it was set for, and the journal tells of clients alone."""
-    faults = FaultClient(sandbox.endpoint)
+    faults = sandbox.faults()
     faults.set("*", "throttle")
     assert _live(sandbox)["state"] == "running"
     assert len(faults.list()["rules"]) == 1
@@ -220,7 +219,7 @@ def test_the_sandboxs_own_looks_neither_meet_faults_nor_use_them_up(sandbox: San
 
 def test_reset_ends_faults(sandbox: Sandbox) -> None:
     """A test's bad day is not the next one's."""
-    faults = FaultClient(sandbox.endpoint)
+    faults = sandbox.faults()
     faults.set("DescribeInstances", "throttle", times=0)
     sandbox.reset()
     assert faults.list()["rules"] == []

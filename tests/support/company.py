@@ -38,6 +38,9 @@ RECORD = "shop.example.test"
 LEDGER = "shop._deploy.example.test"
 LEDGER_TIME = "%Y%m%dT%H%M%SZ"
 PORT = 8080
+TRUSTING = ("--yes", "--trust-shown-key")
+"""How a test adopts: nobody else answers at a sandbox's addresses."""
+
 Json = dict[str, Any]
 
 
@@ -181,7 +184,7 @@ class Company:
 
     def adopt(self) -> None:
         """Bring the live v1 under a ledger."""
-        self.ok("deployer", "adopt", "shop", "--yes", "--release", "v1.4.2")
+        self.ok("deployer", "adopt", "shop", *TRUSTING, "--release", "v1.4.2")
 
     def up(self, ref: str = "v1.5.0", *words: str) -> Done:
         """Release, successfully."""

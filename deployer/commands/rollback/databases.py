@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from deployer import events as e
 from deployer.checks import refusals
-from deployer.checks.database_access import read_login
+from deployer.checks.database_access import login_on
 from deployer.commands.rollback.context import RollbackContext
 from deployer.release.clock import elapsed
 from reconciler.database import findings
@@ -79,11 +79,7 @@ def _named_by(run: RollbackContext) -> str:
     config, machines = run.ports.service.database, run.seen.machines(run.target.id)
     if config is None or not machines:
         return ""
-    shell = run.ports.managed.reach.shell(machines[0])
-    try:
-        return read_login(shell, run.ports.service, config).database
-    finally:
-        shell.close()
+    return login_on(run.ports, machines[0], config).database
 
 
 def shut_newer(run: RollbackContext) -> str:

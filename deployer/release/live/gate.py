@@ -13,7 +13,7 @@ from deployer.ports import Ports
 from deployer.release.context import ReleaseContext, ReleaseInputs
 from reconciler.errors import Refused, ToolError, refusal_for
 from reconciler.machine.gate_placement import Identity, identity, place_open
-from reconciler.machine.shell import Shell
+from reconciler.machine.shell import Shell, read_from
 from reconciler.model.resource import INSTANCE
 from reconciler.plan.service_plan import ServicePlan
 
@@ -68,8 +68,7 @@ def _is_accepted(run: ReleaseInputs, live: InstanceFacts) -> bool:
 
 def _asked(run: ReleaseInputs, live: InstanceFacts, service_plan: ServicePlan) -> Identity:
     try:
-        with closing(connect_live(run.ports, service_plan, live)) as shell:
-            return identity(shell)
+        return read_from(lambda: connect_live(run.ports, service_plan, live), identity)
     except ToolError as error:
         service = run.ports.service.name
         raise refusal_for(error)(

@@ -20,8 +20,8 @@
   machine listens at its PrivateIpAddress. A public address, if requested, is another address of
   that range, a new one at every start; a `Nat` forwards what its security groups allow to the
   machine. Addresses are unique over all subnets.
-- `server.faults` (`deployer.sandbox.faults`) or `FaultClient(endpoint)` set faults;
-  `server.journal` or `FaultClient(endpoint).requests()` return the recorded requests.
+- `server.faults` (`deployer.sandbox.faults`) or `FaultClient(endpoint, key)` set faults;
+  `server.journal` or `FaultClient.requests()` return the recorded requests.
 - The strict behaviour, and the AWS documents it comes from, is stated in `tests/contract/`.
 
 Sub-packages: `http` (in front of every request: log, faults, limits, errors), `api` (ids, filters,
@@ -31,6 +31,13 @@ EC2 resources), `route53`. Modules here: `server`, `options`, `rds`, and moto's 
 """
 
 from __future__ import annotations
+
+import os
+
+# moto reads these when it is imported, by any module of this package. Its default images alone
+# create 1,300 snapshots, and CORS headers let every web page read the answers.
+os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
+os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
 
 from deployer.sandbox.aws.options import AwsOptions
 from deployer.sandbox.aws.server import AwsServer

@@ -1,17 +1,12 @@
 """moto's server application, with our response classes replacing its own.
 
-moto reads its settings from the environment when it is imported, so only this module may import it
-first, and nothing imports this module before a server starts.
+moto reads its settings from the environment when it is imported: `deployer.sandbox.aws` sets them
+before any of its modules can import moto.
 """
 
 from __future__ import annotations
 
-import os
 from typing import Any
-
-# The default images alone create 1,300 snapshots; CORS headers and IAM are not needed here.
-os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
-os.environ.setdefault("MOTO_DISABLE_GLOBAL_CORS", "true")
 
 import moto.ec2.urls as ec2_urls
 import moto.rds.urls as rds_urls
@@ -19,6 +14,7 @@ import moto.route53.urls as route53_urls
 from moto.core.base_backend import BackendDict
 from moto.core.model_instances import reset_model_data
 from moto.ec2.models import ec2_backends
+from moto.iam.models import iam_backends
 from moto.moto_api._internal import mock_random
 from moto.moto_server.werkzeug_app import (
     DomainDispatcherApplication,
@@ -82,6 +78,12 @@ def forget(seed: int) -> None:
     every._instances.clear()  # noqa: SLF001
     reset_model_data()
     mock_random.seed(seed)
+
+
+def has_lent(access_key: str) -> bool:
+    """Whether this is the access key of a role that somebody assumed here."""
+    accounts = list(iam_backends.values())
+    return any(access_key in one.access_keys for each in accounts for one in list(each.values()))
 
 
 def ec2_backend(account: str, region: str) -> Any:

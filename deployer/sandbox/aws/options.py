@@ -14,10 +14,12 @@ class AwsOptions:
     """Port, network and clock of one sandbox API; all times in seconds.
 
     `network` is the loopback range of the default VPC (a /16): an instance's machine listens at an
-    address of a subnet in it. `port` 0 uses any free one.
+    address of a subnet in it. `port` 0 uses any free one. With an
+    `access_key`, only requests with this key, or with one that AssumeRole lent, are carried out.
     """
 
     port: int = 0
+    access_key: str = ""
     region: str = "eu-west-1"
     network: str = "127.77.0.0/16"
     instance_pending: float = 0.05

@@ -53,7 +53,7 @@ class AwsServer:
 
         clouds.occupy(self.cloud)
         try:
-            door = Door(moto_application.build(), self.cloud, self.journal)
+            door = Door(moto_application.build(), self.cloud, self.journal, self._knows)
             self._http = make_server(
                 LOOPBACK,
                 self.options.port,
@@ -68,6 +68,13 @@ class AwsServer:
         self._thread = threading.Thread(target=self._serve, name="aws", daemon=True)
         self._thread.start()
         return self.endpoint
+
+    def _knows(self, access_key: str) -> bool:
+        """Whether it is the sandbox's key, or one that AssumeRole lent."""
+        from deployer.sandbox.aws import moto_application
+
+        own = self.options.access_key
+        return not own or access_key == own or moto_application.has_lent(access_key)
 
     def _serve(self) -> None:
         if self._http is not None:

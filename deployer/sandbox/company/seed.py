@@ -30,8 +30,8 @@ from botocore.config import Config
 from deployer.sandbox import shop
 from deployer.sandbox.aws.http.wsgi_middleware import OPERATOR
 from deployer.sandbox.company import configuration
-from deployer.sandbox.control.environment import ACCESS_KEY, REGION, SECRET_KEY
-from deployer.sandbox.control.state import Places
+from deployer.sandbox.control.environment import REGION
+from deployer.sandbox.control.state import Places, State
 from deployer.sandbox.postgres.company_databases import ADMIN, Databases
 from deployer.sandbox.postgres.server import Login, install_directory
 from reconciler.errors import ToolError
@@ -54,10 +54,12 @@ class Cloud:
     ssm: SSMClient
 
     @staticmethod
-    def at(endpoint: str) -> Cloud:
+    def at(state: State) -> Cloud:
         """Clients that ignore the user's own AWS configuration and all faults."""
         session = boto3.Session(
-            aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY, region_name=REGION
+            aws_access_key_id=state.access_key,
+            aws_secret_access_key=state.secret_key,
+            region_name=REGION,
         )
         settings = Config(
             retries={"total_max_attempts": 1},
@@ -65,7 +67,7 @@ class Cloud:
             read_timeout=60,
             user_agent_extra=OPERATOR,
         )
-        known: dict[str, Any] = {"endpoint_url": endpoint, "config": settings}
+        known: dict[str, Any] = {"endpoint_url": state.endpoint, "config": settings}
         return Cloud(
             ec2=session.client("ec2", **known),
             route53=session.client("route53", **known),

@@ -21,6 +21,7 @@ from deployer.sandbox.control import environment as env
 from deployer.sandbox.control import processes, server
 from deployer.sandbox.control.options import Options
 from deployer.sandbox.control.state import MARK, Places, State, load, resolve
+from deployer.sandbox.faults import FaultClient
 from reconciler.errors import Refused, ToolError
 
 _UP_SECONDS = 120.0
@@ -91,6 +92,11 @@ class Sandbox:
     def endpoint(self) -> str:
         """The URL of its AWS API."""
         return self.state().endpoint
+
+    def faults(self) -> FaultClient:
+        """A client that injects faults and reads the recorded requests."""
+        state = self.state()
+        return FaultClient(state.endpoint, state.access_key)
 
     def environment(self) -> dict[str, str]:
         """The variables to add to a client's environment (`environment.apply` also unsets some)."""

@@ -9,8 +9,6 @@ from deployer.sandbox.control.state import Places, State
 
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
-ACCESS_KEY = "AKIASANDBOXSANDBOX00"
-SECRET_KEY = "sandbox"  # noqa: S105 -- the sandbox takes any
 
 UNWANTED = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 """Variables of a real account that would interfere, and must be unset."""
@@ -20,8 +18,8 @@ def environment(state: State, places: Places) -> dict[str, str]:
     """The variables that AWS tools and our commands read."""
     return {
         "AWS_ENDPOINT_URL": state.endpoint,
-        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "AWS_ACCESS_KEY_ID": state.access_key,
+        "AWS_SECRET_ACCESS_KEY": state.secret_key,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_REGION": REGION,
         "AWS_EC2_METADATA_DISABLED": "true",

@@ -67,21 +67,22 @@ class Places:
         return self.root / "postgres"
 
     def prepare(self) -> None:
-        """Create the directory, readable by its owner only.
+        """Create the directory, which only its owner may enter, whoever has made it.
 
-        Raises ConfigError if it contains files that are not a sandbox's.
+        The disks of machines in it hold setuid files, with which another user would become its
+        owner. Raises ConfigError if it contains files that are not a sandbox's.
         """
         if self.root.parent == user_directory():
-            self.root.parent.mkdir(mode=0o700, exist_ok=True)
-        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if self.root.stat().st_uid != os.getuid():  # others may create names in /tmp
-            raise ConfigError(f"{self.root} belongs to another user")
+            _make_own(self.root.parent)
+            self.root.parent.chmod(0o700)
+        _make_own(self.root)
         strangers = {path.name for path in self.root.iterdir()} - self._known()
         if strangers:
             raise ConfigError(
                 f"{self.root} is not empty and no sandbox: it holds {min(strangers)}",
                 cure="name another directory with --dir or SANDBOX_DIR",
             )
+        self.root.chmod(0o700)
 
     def remove_work(self) -> None:
         """Remove what the daemon created, except state, lock and log."""
@@ -104,7 +105,10 @@ class Places:
 
 @dataclass(frozen=True)
 class State:
-    """A running (or dead) sandbox as its state file describes it. The only secret is `token`."""
+    """A running (or dead) sandbox as its state file describes it.
+
+    `token` and the two keys, of the control server and of the API, are secret.
+    """
 
     pid: int
     born: float
@@ -120,6 +124,8 @@ class State:
     base_image: str = ""
     zone_id: str = ""
     services: tuple[str, ...] = ()
+    access_key: str = ""
+    secret_key: str = ""
 
     @property
     def is_ready(self) -> bool:
@@ -135,7 +141,7 @@ class State:
         return replace(self, **changes)  # type: ignore[arg-type]  # as replace() itself
 
     def save(self, places: Places) -> None:
-        """Write it atomically, readable by this user only (it holds the control token)."""
+        """Write it atomically, readable by this user only (it holds the keys)."""
         aside = places.state.with_suffix(".new")
         aside.touch(mode=0o600)
         aside.write_text(json.dumps(asdict(self), indent=1) + "\n")
@@ -162,6 +168,13 @@ def resolve(directory: str | Path | None = None) -> Places:
 def user_directory() -> Path:
     """The temporary directory that holds this user's unnamed sandboxes."""
     return Path(tempfile.gettempdir()) / f"deployer-sandbox-{os.getuid()}"
+
+
+def _make_own(directory: Path) -> None:
+    """Create it unless it exists. Raises ConfigError if it, or a link to it, is another user's."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if {directory.stat().st_uid, directory.lstat().st_uid} != {os.getuid()}:
+        raise ConfigError(f"{directory} belongs to another user")  # others make names in /tmp, too
 
 
 def _rmdir_if_empty(directory: Path) -> None:

@@ -46,7 +46,9 @@ def _first_release(stage: Stage, world: World) -> None:
         "v1 is live, and not ours yet",
         "Clients ask and write all the time from here on. Adopting changes nothing of v1.",
     )
-    stage.run("deployer", "adopt", SERVICE, "--yes", "--release", "v1.4.2")
+    [machine] = world.sandbox.status()["instances"]
+    key = ("--host-key", str(machine["host_key"]))
+    stage.run("deployer", "adopt", SERVICE, "--yes", "--release", "v1.4.2", *key)
     stage.scene("v2 is released", "A clone of the live machine, a copy of its database.")
     before = world.where().address()
     stage.run("deployer", "up", SERVICE, "--ref", "v1.5.0")

@@ -11,18 +11,10 @@ from typing import Any
 from xml.etree.ElementTree import Element, ParseError, XMLParser
 
 from botocore.model import Shape
-from botocore.parsers import EC2QueryParser, ResponseParserFactory
+from botocore.parsers import EC2QueryParser
 
 _SHAPE = "DescribeTagsResult"
 _ROW = {"key": "Key", "resourceId": "ResourceId", "resourceType": "ResourceType", "value": "Value"}
-
-
-class LeanParsers(ResponseParserFactory):
-    """botocore's parsers, except EC2's."""
-
-    def create_parser(self, protocol_name: str) -> Any:
-        """The parser of a protocol."""
-        return LeanParser() if protocol_name == "ec2" else super().create_parser(protocol_name)
 
 
 class LeanParser(EC2QueryParser):

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from reconciler.aws.client.errors import THROTTLED
+from reconciler.aws.client.whole_replies import is_cut
 
 OK, REFUSED, SLOWER, LOST = "ok", "error", "throttled", "lost"
 """The possible results of an attempt: answered, refused, throttled, or no answer."""
@@ -31,6 +32,8 @@ def listen(client: Any, on_answer: OnAnswer) -> None:
 def outcome(parsed: dict[str, Any] | None) -> str:
     """The result of a parsed answer; None means no answer."""
     if parsed is None:
+        return LOST
+    if is_cut(parsed):
         return LOST
     error = parsed.get("Error")
     if not error:

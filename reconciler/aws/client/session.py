@@ -22,7 +22,7 @@ from botocore.credentials import (
 from botocore.exceptions import NoCredentialsError
 from botocore.session import Session
 
-from reconciler.aws.client.describe_tags_parser import LeanParsers
+from reconciler.aws.client import whole_replies
 from reconciler.aws.client.errors import THROTTLED, calling
 from reconciler.aws.client.response_events import OnAnswer, listen
 from reconciler.aws.client.service_loader import LOADER
@@ -235,5 +235,5 @@ class _Assumed(CredentialProvider):
 def _new_session(profile: str | None = None) -> Session:
     session = Session(profile=profile)
     session.register_component("data_loader", LOADER)
-    session.register_component("response_parser_factory", LeanParsers())
+    whole_replies.use(session)
     return session

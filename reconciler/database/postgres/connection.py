@@ -6,6 +6,7 @@ in an error: messages are scrubbed, and an error whose own text holds it is not 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -33,6 +34,9 @@ _SETTINGS = {
 }
 # If our process dies in the middle of a freeze, the server itself unlocks live's tables.
 _IDLE_LIMIT = "SET idle_in_transaction_session_timeout = '30s'"
+# A URL with two `@` has a password that should have been escaped: libpq takes its end for a host.
+_TWO_AT_SIGNS = re.compile(r"\s*postgres(ql)?://[^@]*@[^@]*@")
+_HOST = re.compile(r"[A-Za-z0-9._:,%-]*|/[^@]*")
 _DENIED = ("28000", "28P01", "42501")
 
 
@@ -50,14 +54,15 @@ class AdminUrl:
         The name in the URL is kept beside `via`, so that a certificate is still checked against
         it. Raises ConfigError, without the URL.
         """
+        if _TWO_AT_SIGNS.match(url):
+            raise _not_a_url()
         try:
             found = conninfo_to_dict(url)
         except psycopg.Error:
             # Not chained: libpq quotes the part that it could not read, perhaps the password.
             raise _not_a_url() from None
         public = {key: str(value) for key, value in found.items() if key in _PUBLIC}
-        # An unescaped '/' or ':' in a password makes the rest of it the port or the database.
-        if not public.get("port", "0").isdigit() or {*"@/"} & {*public.get("dbname", "")}:
+        if not _is_address(public):
             raise _not_a_url()
         if via is not None:
             public |= {"hostaddr": via[0], "port": str(via[1])}
@@ -98,10 +103,24 @@ class AdminUrl:
             return connection
 
 
+def _is_address(public: dict[str, str]) -> bool:
+    """Whether host, port and database can be what they are said to be.
+
+    An unescaped '/', ':' or '@' in a password makes the rest of it one of them.
+    """
+    hosts = (public.get(name, "") for name in ("host", "hostaddr"))
+    return (
+        all(_HOST.fullmatch(host) for host in hosts)
+        and public.get("port", "0").isdigit()
+        and not {*"@/"} & {*public.get("dbname", "")}
+    )
+
+
 def _not_a_url() -> ConfigError:
     return ConfigError(
         "the admin URL of the database is not a PostgreSQL URL",
-        cure="write it as postgresql://USER:PASSWORD@HOST:PORT/DATABASE; escape with %",
+        cure="write it as postgresql://USER:PASSWORD@HOST:PORT/DATABASE; "
+        "write @ : / ? # % in the password as %40 %3A %2F %3F %23 %25",
     )
 
 

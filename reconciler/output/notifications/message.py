@@ -26,6 +26,14 @@ LONGEST = 20
 """Maximum number of resources listed in a notification; for the rest, only the number."""
 
 
+# Slack reads entities. Mattermost and Discord read `@everyone` and `[text](url)`, which a character
+# without width breaks, as no escape means the same in all three.
+_NOT_MARKUP = (
+    *(("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")),
+    *(("@", "@\u200b"), ("](", "]\u200b("), ("][", "]\u200b["), ("]:", "]\u200b:")),
+)
+
+
 class Phase(StrEnum):
     """When a notification is sent."""
 
@@ -111,7 +119,7 @@ def _line(resource: Resource, now: datetime) -> str:
         since,
         estimate.price(resource),
     )
-    return f"- {' · '.join(filter(None, facts))}"
+    return f"- {humanize.one_line(' · '.join(filter(None, facts)))}"
 
 
 def _stayed(outcome: Outcome) -> str:
@@ -131,7 +139,7 @@ def for_slack(notice: Notice) -> dict[str, str]:
     Tags are untrusted text: mentions and links in them are escaped.
     """
     text = notice.text
-    for sign, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
+    for sign, entity in _NOT_MARKUP:
         text = text.replace(sign, entity)
     return {"text": text}
 

@@ -17,11 +17,11 @@ from tests.crash.invariants import NEW, wait_for
 from tests.crash.matrix import leftovers
 from tests.crash.matrix.stage import PLAN, Stage
 from tests.crash.proxies import Blow, Fault
-from tests.support.company import Done
+from tests.support.company import TRUSTING, Done
 
 OLD_LIVE, NEW_LIVE = "old", "new"
 UP = ("deployer", "up", "shop", "--ref", NEW, "--json")
-ADOPT = ("deployer", "adopt", "shop", "--yes", "--release", "v1.4.2")
+ADOPT = ("deployer", "adopt", "shop", *TRUSTING, "--release", "v1.4.2")
 SWEEP = ("reconciler", "sweep")
 ABORT = ("deployer", "abort", "shop", "--yes")
 AGREED = ("reconciler", "sweep", "--plan", f"{{folder}}/{PLAN}")

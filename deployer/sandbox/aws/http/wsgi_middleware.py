@@ -16,6 +16,7 @@ from typing import Any
 from werkzeug.test import run_wsgi_app
 from werkzeug.wrappers import Response
 
+from deployer.sandbox.aws.http.access import Knows, refusal
 from deployer.sandbox.aws.http.admin_api import answer_control
 from deployer.sandbox.aws.http.error_replies import (
     error_reply,
@@ -39,19 +40,25 @@ OPERATOR = "sandbox-operator"
 class Door:
     """Calls the API behind it, one request at a time, unless a fault says otherwise."""
 
-    def __init__(self, behind: Any, cloud: Cloud, journal: Journal) -> None:
-        self._behind = behind
+    def __init__(self, behind: Any, cloud: Cloud, journal: Journal, knows: Knows) -> None:
+        self._behind, self._knows = behind, knows
         self._cloud = cloud
         self._journal = journal
         self._limits = Limits(cloud.faults)
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         body = _read_body(environ)
-        if environ.get("PATH_INFO", "").startswith("/_sandbox/"):
+        call = read_call(environ, body)
+        refused = refusal(environ, call, self._knows)
+        if refused is not None:
+            return refused(environ, start_response)
+        path = environ.get("PATH_INFO", "").lstrip("/")
+        if path.startswith("moto-api"):  # it resets the account, or seeds its ids, for anybody
+            return not_implemented(call)(environ, start_response)
+        if path.startswith("_sandbox/"):
             reply = answer_control(environ, body, self._cloud.faults, self._journal)
             return reply(environ, start_response)
         environ["sandbox.epoch"] = self._cloud.epoch
-        call = read_call(environ, body)
         if OPERATOR in environ.get("HTTP_USER_AGENT", ""):
             return self._execute(environ, body, call)(environ, start_response)
         with self._cloud.lock:

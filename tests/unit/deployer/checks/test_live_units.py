@@ -65,6 +65,18 @@ def test_a_live_machine_that_does_not_answer_is_no_machine_without_faults(scene:
     assert guarded(scene, "i-17") == []
 
 
+@pytest.mark.parametrize("label", ["look the units up", "read the asset tag"])
+def test_a_session_that_is_cut_once_is_no_refusal(scene: Scene, label: str) -> None:
+    """What only reads is asked again over a new session; cut twice, it is refused as unknown."""
+    machine = scene.reach.machine("i-17", "10.0.1.17")
+    machine.cuts.append(label)
+    assert guarded(scene) == []
+    assert (machine.cuts, scene.did(label)) == ([], [f"{label} on i-17"] * 2)
+    machine.cuts += [label] * 2
+    with pytest.raises(Refused, match="the SSH session died"):
+        guarded(scene)
+
+
 def test_where_machines_are_not_to_be_reached_nothing_is_asked(scene: Scene) -> None:
     """`reach.machines = false`: then nobody is told anything either."""
     scene.reach.down["i-17"] = NotTried("reach.machines = false in reconciler.toml")

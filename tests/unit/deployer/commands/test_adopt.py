@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deployer.commands.adopt import Adoption, AdoptOptions, adopt
+from deployer.commands.adopt import Adoption, AdoptOptions, adopt, nobody_compared
 from reconciler.errors import AccessDenied, LedgerUnknown, Refused, SwapLost, ToolError
 from reconciler.machine.host_key import PublicHostKey, make_host_key
 from reconciler.model import tags as t
@@ -128,6 +128,25 @@ def test_the_host_key_is_compared(scene: Scene) -> None:
     scene.connector.keys.clear()
     given = adopt(scene.ports(), yes, AdoptOptions(host_key=other.tag_value))
     assert given.host_key == PublicHostKey.parse(other.tag_value)
+
+
+def test_a_pinned_key_is_known(scene: Scene) -> None:
+    """Adopting again asks nobody about the key that the first time pinned; another key is new."""
+    assert not adopt(scene.ports(), yes).given
+    assert adopt(scene.ports(), yes).given
+    scene.connector.keys[ADDRESS] = make_host_key().public
+    again: list[Adoption] = []
+
+    def no(adoption: Adoption) -> bool:
+        again.append(adoption)
+        return False
+
+    with pytest.raises(Refused):
+        adopt(scene.ports(), no)
+    assert not again[0].given
+    refused = nobody_compared(again[0])
+    shown = scene.connector.keys[ADDRESS].fingerprint
+    assert f"adopt shop --yes --host-key {shown}" in refused.cure
 
 
 def test_rule_11_a_record_moved_in_that_moment_stops_it(scene: Scene) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from deployer.provisioning.code_archive import check_entries, packed
+from deployer.provisioning.code_archive import packed
 from reconciler.errors import ConfigError
 
 GIT_ENV = {
@@ -130,14 +130,66 @@ def test_a_directory_is_packed_whole_and_the_same_every_time(tmp_path: Path) -> 
     assert "empty" in found
 
 
-def test_an_archive_is_shipped_as_it_is(tmp_path: Path) -> None:
-    """Its name without the ending is the release; it is not unpacked here."""
+def test_an_archive_is_written_anew(tmp_path: Path) -> None:
+    """Its name without the ending is the release; what is shipped has the same files and modes."""
     path = tmp_path / "shop-1.5.0.tar.gz"
+    program, shared = entry("bin/run"), entry("bin", tarfile.DIRTYPE)
+    program.mode, shared.mode = 0o755, 0o2775
     with tarfile.open(path, "w:gz") as tar:
-        tar.addfile(entry("app.py"), io.BytesIO(b"x"))
+        for member in (shared, program, link("current", "bin")):
+            tar.addfile(member, io.BytesIO(b"x" * member.size))
     with packed(path) as code:
-        assert (code.archive, code.release) == (path, "shop-1.5.0")
+        assert code.release == "shop-1.5.0"
+        assert code.archive != path
+        with tarfile.open(code.archive) as tar:
+            assert [(one.name, one.mode) for one in tar][:2] == [("bin", 0o775), ("bin/run", 0o755)]
+        assert contents(code.archive) == {"bin/run": "x"}
     assert path.exists()
+
+
+def test_a_sparse_file_is_shipped_whole(tmp_path: Path) -> None:
+    """GNU tar's formats for files with holes are read, and written as ordinary files."""
+    (tmp_path / "tree").mkdir()
+    with (tmp_path / "tree" / "holes").open("wb") as file:
+        file.seek(1 << 20)
+        file.write(b"end")
+    for form in ("gnu", "posix"):
+        path = tmp_path / f"{form}.tar"
+        words = ["tar", "-S", f"--format={form}", "-cf", str(path), "-C", str(tmp_path / "tree")]
+        subprocess.run([*words, "."], check=True)
+        with packed(path) as code:
+            assert contents(code.archive)["./holes"] == "\0" * (1 << 20) + "end"
+
+
+def test_entries_behind_a_broken_header_are_not_shipped(tmp_path: Path) -> None:
+    """GNU tar skips a broken header and unpacks what comes after it; Python's tar ends there."""
+    path = archive_of(tmp_path / "evil.tar", entry("app.py"), entry("broken"), entry("../escape"))
+    data = bytearray(path.read_bytes())
+    data[1024 + 148 : 1024 + 156] = b"7777777\0"  # the checksum of the second entry's header
+    path.write_bytes(data)
+    listed = subprocess.run(["tar", "-tf", path], capture_output=True, text=True, check=False)
+    assert "../escape" in listed.stdout
+    with pytest.raises(ConfigError, match=r"evil\.tar .* damaged"), packed(path):
+        pass
+
+
+def test_what_is_behind_the_end_of_an_archive_is_not_shipped(tmp_path: Path) -> None:
+    """Bytes after the end mark are entries for a program that ignores the mark."""
+    hidden = archive_of(tmp_path / "hidden.tar", entry("hidden")).read_bytes()
+    path = archive_of(tmp_path / "good.tar", entry("app.py"))
+    path.write_bytes(path.read_bytes() + hidden)
+    with packed(path) as code:
+        assert b"hidden" not in code.archive.read_bytes()
+
+
+@pytest.mark.parametrize("bit", [0o4755, 0o2755])
+def test_a_setuid_file_is_refused(tmp_path: Path, bit: int) -> None:
+    """The machine unpacks as root: such a file would give its rights to every user there."""
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "tool").touch()
+    (tmp_path / "tree" / "tool").chmod(bit)
+    with pytest.raises(ConfigError, match="setuid or setgid file: tool"), packed(tmp_path / "tree"):
+        pass
 
 
 @pytest.mark.parametrize("make", [Path.exists, lambda path: path.write_text("PK zip")])
@@ -170,8 +222,8 @@ def test_an_entry_that_leaves_the_root_is_refused(
     tmp_path: Path, members: list[tarfile.TarInfo], why: str
 ) -> None:
     """The machine unpacks as root: the entry is named, nothing is shipped."""
-    with pytest.raises(ConfigError, match=why):
-        check_entries(archive_of(tmp_path / "evil.tar", *members))
+    with pytest.raises(ConfigError, match=why), packed(archive_of(tmp_path / "e.tar", *members)):
+        pass
 
 
 @pytest.mark.parametrize(
@@ -185,7 +237,8 @@ def test_an_entry_that_leaves_the_root_is_refused(
 )
 def test_links_that_stay_inside_are_fine(tmp_path: Path, members: list[tarfile.TarInfo]) -> None:
     """Ordinary trees have links."""
-    check_entries(archive_of(tmp_path / "good.tar", *members))
+    with packed(archive_of(tmp_path / "good.tar", *members)) as code:
+        assert len(contents(code.archive)) == sum(member.isreg() for member in members)
 
 
 def test_a_killed_release_leaves_no_file(tmp_path: Path) -> None:

@@ -207,6 +207,15 @@ def test_a_release_name_cannot_draw_on_the_terminal() -> None:
     assert "\x1b" not in text(planned(CLEAN, [evil]))
 
 
+@pytest.mark.parametrize("sign", ["\x9b2J", "\u202e"])
+def test_a_label_cannot_draw_on_the_terminal(sign: str) -> None:
+    """`explain` shows tags that anybody may write: no C1 control, no mark of direction."""
+    evil = replace(ALL[0], tags={**ALL[0].tags, "deploy-state": sign, "deploy-release": sign})
+    plan = planned(CLEAN, [evil])
+    shown = "\n".join([*explain_lines(plan, find(plan, evil.id)[0]), text(plan)])
+    assert sign[0] not in shown
+
+
 # --- sweeps ---------------------------------------------------------------------------------------
 
 

@@ -78,5 +78,12 @@ def test_counts() -> None:
 
 def test_a_machine_cannot_move_the_cursor() -> None:
     """Escape sequences and control characters in a machine's output do not reach the terminal."""
-    assert humanize.clean("\x1b[2J\x1b]0;title\x07a\tb\r\nc\rd\x9b31me") == "0;titlea    b\ncd31me"
+    assert humanize.clean("\x1b[2J\x1b]0;title\x07a\tb\r\nc\rd\x9b31me") == "0;titlea    b\ncde"
     assert humanize.one_line(" a\n\x1b[31mb ") == "a b"
+
+
+@pytest.mark.parametrize("sign", ["\u202e", "\u2066", "\u200f", "\u061c", "\u2028"])
+def test_a_tag_cannot_reverse_a_line(sign: str) -> None:
+    """Marks of direction make one name look like another."""
+    assert humanize.one_line(f"i-1{sign}gpj.exe") in ("i-1gpj.exe", "i-1 gpj.exe")
+    assert humanize.escape_controls(f"a{sign}b") == f"a\\u{ord(sign):04x}b"

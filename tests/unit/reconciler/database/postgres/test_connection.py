@@ -33,12 +33,37 @@ def test_the_password_stays_inside(cluster: Cluster) -> None:
     assert "dbname=shop" in admin.without_secret("shop")
 
 
-@pytest.mark.parametrize("password", ["s3cr:et/et", "12/s3cr", "s3cr%zz", "s3cr/et"])
+UNESCAPED = ["s3cr:et/et", "12/s3cr", "s3cr%zz", "s3cr/et", "pw@s3cr", "pw@s3cr?user=s3cr"]
+
+
+@pytest.mark.parametrize("password", UNESCAPED)
 def test_a_url_that_is_none(password: str) -> None:
     """A malformed URL is refused without a piece of it: it may be the password's."""
     with pytest.raises(ConfigError) as caught:
         AdminUrl.parse(f"postgresql://admin:{password}@host:5432/db")
     assert "s3cr" not in everything_said(caught.value)
+
+
+@pytest.mark.parametrize("host", ["s3cr%40host", "s3cr et"])
+def test_a_host_that_cannot_be_one(host: str) -> None:
+    """A host that no server can have is refused unseen: it may be a piece of the password."""
+    with pytest.raises(ConfigError) as caught:
+        AdminUrl.parse(f"host='{host.replace('%40', '@')}' user=admin password=pw")
+    assert "s3cr" not in everything_said(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("postgresql://admin:p%40ss@db-1.example.com:5432/db", "db-1.example.com"),
+        ("postgresql://admin:pw@[fe80::1%25eth0]:5432/db", "fe80::1%eth0"),
+        ("host=/var/run/postgresql user=admin", "/var/run/postgresql"),
+        ("postgresql://admin:pw@/db?sslmode=disable", "localhost"),
+    ],
+)
+def test_hosts_that_are_taken(url: str, host: str) -> None:
+    """Names, IPv6 addresses and socket directories are hosts; an escaped `@` is a password's."""
+    assert AdminUrl.parse(url).endpoint[0] == host
 
 
 def test_a_wrong_password(cluster: Cluster) -> None:

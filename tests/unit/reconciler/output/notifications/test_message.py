@@ -146,3 +146,16 @@ def test_tags_mention_nobody() -> None:
     subject, mail = for_mail(replace(notice, subject="shöp: " + "x" * 200))
     assert (len(subject), subject.isascii(), "\n" in subject) == (100, True, False)
     assert "<!channel> & <http://x|y> second" in mail
+
+
+@pytest.mark.parametrize(
+    "release", ["@everyone", "@here v1", "[x](http://e.test)", "![x](http://e.test)", "[x][y]"]
+)
+def test_tags_are_no_markdown(release: str) -> None:
+    """Mattermost and Discord read the same JSON, and mentions and links of their own."""
+    evil = replace(MACHINE, tags={**MACHINE.tags, t.RELEASE: release})
+    notice = planned(with_garbage(evil), NotificationHistory(), NOW)
+    assert notice is not None
+    text = for_slack(notice)["text"]
+    assert not [sign for sign in ("@everyone", "@here", "](", "][") if sign in text]
+    assert release in text.replace("\u200b", ""), "it can still be read"
