@@ -8,6 +8,7 @@ version"; outcomes in docs/bad-days.md).
 from __future__ import annotations
 
 import base64
+import re
 import signal
 from pathlib import Path
 
@@ -35,7 +36,8 @@ def machine_of_its_own(company: Company) -> None:
     tool("psql", "--quiet", company.admin_url("shop_b"), given=dump)
     data = ec2.describe_instance_attribute(InstanceId=first["InstanceId"], Attribute="userData")
     text = base64.b64decode(data["UserData"]["Value"]).decode()
-    (url,) = {word for word in text.split() if word.startswith("DATABASE_URL=")}
+    text, count = re.subn(r"(DATABASE_URL=\S+/)shop\b", r"\1shop_b", text)
+    assert count == 1, text
     made = ec2.run_instances(
         ImageId=first["ImageId"],
         InstanceType="t3.small",
@@ -44,7 +46,7 @@ def machine_of_its_own(company: Company) -> None:
         KeyName=first["KeyName"],
         SubnetId=first["SubnetId"],
         SecurityGroupIds=[one["GroupId"] for one in first["SecurityGroups"]],
-        UserData=text.replace(url, f"{url}_b"),
+        UserData=text,
     )["Instances"][0]
     change_record(company, WWW, "A", [made["PrivateIpAddress"]])
     wait_for(lambda: ask(made["PrivateIpAddress"], "/healthz")[0] == 200, "the other shop serves")
