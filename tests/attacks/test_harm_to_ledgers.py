@@ -17,6 +17,7 @@ import pytest
 from tests.e2e.probes import is_active, live_instance, resources_of, wait_for
 from tests.e2e.test_copied_databases import execute, tool
 from tests.e2e.test_ledger_homes import WWW, Other
+from tests.e2e.test_public_addresses import in_the_open
 from tests.e2e.zone import change_record, delete_record, let_time_pass, said
 from tests.support.company import RECORD, Company, Json, ask
 
@@ -144,3 +145,43 @@ def test_recover_while_a_release_runs(adopted: Company) -> None:
         assert (said(adopted).lease, there) == (lease, made)
         release.send(signal.SIGINT)
         release.finish()
+
+
+def more_like_this(company: Company, machine: Json) -> str:
+    """A machine as the console launches it from another: its image, its tags, a public address."""
+    network = {
+        "DeviceIndex": 0,
+        "AssociatePublicIpAddress": True,
+        "SubnetId": machine["SubnetId"],
+        "Groups": [one["GroupId"] for one in machine["SecurityGroups"]],
+    }
+    ec2 = company.aws("ec2")
+    (copy,) = ec2.run_instances(
+        ImageId=machine["ImageId"],
+        InstanceType="t3.small",
+        MinCount=1,
+        MaxCount=1,
+        NetworkInterfaces=[network],
+        TagSpecifications=[{"ResourceType": "instance", "Tags": machine["Tags"]}],
+    )["Instances"]
+    often = {"Delay": 0.2, "MaxAttempts": 200}
+    ec2.get_waiter("instance_running").wait(InstanceIds=[copy["InstanceId"]], WaiterConfig=often)
+    return str(copy["InstanceId"])
+
+
+def test_a_copy_of_an_adopted_machine(company: Company) -> None:
+    """The adopted machine is terminated while its copy runs: the record is not moved there."""
+    machine = live_instance(company)
+    in_the_open(company)
+    company.adopt()
+    machine["Tags"] = [
+        {"Key": k, "Value": v} for k, v in company.tags(machine["InstanceId"]).items()
+    ]
+    at = company.pointed_at()
+    copy = more_like_this(company, machine)
+    company.aws("ec2").terminate_instances(InstanceIds=[machine["InstanceId"]])
+    wait_for(
+        lambda: [one["InstanceId"] for one in company.instances()] == [copy], "the copy is alone"
+    )
+    company.reconciler("sweep")
+    assert company.pointed_at() == at
