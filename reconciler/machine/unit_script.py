@@ -62,6 +62,10 @@ stop() {{
 }}
 start() {{
   if [ "$lacks" = 1 ] && [ "$(show LoadState "$1")" = not-found ]; then return 0; fi
+  # Refused before it runs: a sweep obeys a configuration that no release has looked up.
+  if [ "$(show Type "$1") $(show RemainAfterExit "$1")" = "oneshot no" ]; then
+    echo "unit $1 is of Type=oneshot and would run at every sweep: name its timer" >&2; exit 1
+  fi
   systemctl start "$1" 9>&- || {{ echo "last lines of unit $1:" >&2; journal "$1" >&2; exit 1; }}
   tries=0
   while state=$(systemctl is-active "$1" || :); [ "$state" = activating ]; do

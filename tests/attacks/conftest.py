@@ -6,9 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from deployer.sandbox.control.client import Sandbox
 from tests.fakes.scene import Scene
 from tests.fakes.service_access import ToldMachine
+from tests.support.adoption import adopt
+from tests.support.company import Company
 from tests.support.shop_world import ALL, DEAD
+from tests.support.warm_company import WarmCompany
 
 
 @pytest.fixture
@@ -21,3 +25,18 @@ def scene(tmp_path: Path) -> Scene:
 def live(scene: Scene) -> ToldMachine:
     """The machine that is cloned."""
     return scene.reach.machine("i-17")
+
+
+@pytest.fixture
+def company(sandbox: Sandbox) -> Company:
+    """The company on its first day."""
+    made = WarmCompany(sandbox)
+    made.look_often(25)
+    return made
+
+
+@pytest.fixture
+def adopted(company: Company) -> Company:
+    """The company with its live v1 under a ledger."""
+    adopt(company)
+    return company

@@ -17,7 +17,7 @@ def test_the_record_follows_a_public_address_and_nobody_else(company: Company) -
 
     Not while the machine is stopped, and not where a person moved the record.
     """
-    _in_the_open(company)
+    in_the_open(company)
     company.adopt()
     has(company.ok("deployer", "plan", "shop").out, "public", "as the record holds")
     company.up("v1.5.0")
@@ -62,7 +62,7 @@ def _people_win(company: Company, live: Json) -> None:
     assert said(company).at == written
 
 
-def _in_the_open(company: Company) -> None:
+def in_the_open(company: Company) -> None:
     """The live v1 gets an Elastic IP, and the record says so."""
     ec2 = company.aws("ec2")
     made = ec2.allocate_address(Domain="vpc")

@@ -43,6 +43,9 @@ TRUSTING = ("--yes", "--trust-shown-key")
 
 Json = dict[str, Any]
 
+OTHER_PRODUCT = os.environ.get("PRODUCT_BIN", "")
+"""The folder of the commands to test where they are another version's (CONTRIBUTING); else ''."""
+
 
 @dataclass(frozen=True)
 class Done:
@@ -145,7 +148,7 @@ class Company:
 
     def command(self, tool: str, *words: str) -> list[str]:
         """The command line of `deployer` or `reconciler`."""
-        return [str(Path(sys.executable).with_name(tool)), *words]
+        return [str(Path(OTHER_PRODUCT or Path(sys.executable).parent) / tool), *words]
 
     def run(self, tool: str, *words: str, env: Mapping[str, str] | None = None) -> Done:
         """Run a command to its end."""

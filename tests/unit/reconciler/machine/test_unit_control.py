@@ -157,6 +157,16 @@ def test_a_unit_that_crashes_at_once_is_seen(machine: FakeMachine) -> None:
     assert "ImportError" in caught.value.detail
 
 
+def test_a_oneshot_is_refused_before_it_runs(machine: FakeMachine) -> None:
+    """A sweep obeys a configuration that no release has checked: it must not run it each time."""
+    machine.flag("cron.service", "Type", "oneshot\n")
+    machine.flag("cron.service", "RemainAfterExit", "no\n")
+    with pytest.raises(CommandFailed) as caught:
+        obey(machine, GATE, LIVE)
+    assert "cron.service is of Type=oneshot" in caught.value.detail
+    assert "start cron.service" not in machine.read("/calls")
+
+
 def test_a_job_that_does_not_stop_is_an_error(machine: FakeMachine) -> None:
     """Jobs on two deploys at once are what this is here to prevent."""
     obey(machine, GATE, LIVE)
