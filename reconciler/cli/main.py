@@ -171,7 +171,6 @@ def report(asked: CliContext, services: tuple[str, ...], *, form: str) -> int:
     """
     from reconciler.cost.audit import report as audit
     from reconciler.output import report as render
-    from reconciler.output.html_report import html
     from reconciler.sweep.runner import make_plan
 
     _, fleet = _fleet(asked, services)
@@ -180,11 +179,17 @@ def report(asked: CliContext, services: tuple[str, ...], *, form: str) -> int:
         "table": partial(render.table, verbose=asked.verbose),
         "csv": render.as_csv,
         "markdown": render.markdown,
-        "html": html,
+        "html": _html,
     }
     asked.as_json = asked.as_json or form == "json"
     asked.answer(render.as_json(seen), lambda: texts[form](seen))
     return Exit.DIRT if seen.unknown or seen.gaps else Exit.DONE
+
+
+def _html(report: Report) -> str:
+    from reconciler.output.html_report import html
+
+    return html(report)
 
 
 @cli.command(epilog=epilog("reconciler hold i-0d41aa07 'the customer wants its log'", CODES))

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Any
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 import click
 
 from reconciler.cli.shared import DURATION, SERVICES, CliContext, common, epilog, parts, pass_asked
-from reconciler.daemon.http_server import Address, Page, Pages, opened
+from reconciler.daemon.http_server import Address, Pages, opened, respond
 from reconciler.daemon.iteration import SweepIteration, chosen
 from reconciler.daemon.loop import Loop, Round
-from reconciler.daemon.metrics import CONTENT_TYPE, Metrics
+from reconciler.daemon.metrics import Metrics
 from reconciler.daemon.schedule import Intervals
 from reconciler.exit_codes import Exit
 from reconciler.model.outcome import Outcome, OutcomeStatus
@@ -150,19 +152,16 @@ def round_facts(done: Round) -> Mapping[str, Any]:
 
 
 def _pages(loop: Loop, metrics: Metrics) -> Pages:
-    def health() -> Page:
-        problems = loop.problems
-        pulse = loop.pulse
-        said = {
+    def health(_: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        problems, pulse = loop.problems, loop.pulse
+        facts = {
             "healthy": not problems,
             "ills": list(problems),
             "rounds": pulse.rounds,
             "last": pulse.why,
         }
-        body = json.dumps(said, ensure_ascii=False) + "\n"
-        return Page(body.encode(), 503 if problems else 200, "application/json")
+        status = HTTPStatus.SERVICE_UNAVAILABLE if problems else HTTPStatus.OK
+        body = json.dumps(facts, ensure_ascii=False) + "\n"
+        return respond(start, status, body, "application/json")
 
-    return {
-        "/healthz": health,
-        "/metrics": lambda: Page(metrics.text(), kind=CONTENT_TYPE),
-    }
+    return {"/healthz": health, "/metrics": metrics.application}

@@ -9,17 +9,21 @@ from __future__ import annotations
 from collections import Counter as Count
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from wsgiref.types import WSGIApplication
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    ProcessCollector,
+    make_wsgi_app,
+)
 from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from reconciler.cost import estimate
 from reconciler.daemon.loop import Round
 from reconciler.daemon.orphan_tracker import Orphans
 from reconciler.model.outcome import Outcome, OutcomeStatus
-
-CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 _SECONDS = (0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800)
 _NOT_DONE = (
@@ -37,6 +41,7 @@ class Metrics:
         self._registry = CollectorRegistry()
         self._seen = _Seen(now)
         self._registry.register(self._seen)
+        self.application: WSGIApplication = make_wsgi_app(self._registry)
         ProcessCollector(registry=self._registry)
         self._rounds = self._counter("rounds", "Sweeps by what they came to", "sweep", "outcome")
         self._deletions = self._counter("deletions", "Things that are gone", "service", "kind")
@@ -86,10 +91,6 @@ class Metrics:
         self._rounds.labels(done.kind, done.outcome).inc()
         self._seconds.labels(done.kind).observe(done.seconds)
         self._seen.round(done)
-
-    def text(self) -> bytes:
-        """All metrics in the Prometheus text format."""
-        return generate_latest(self._registry)
 
 
 class _Seen:

@@ -1,28 +1,25 @@
 """The cost audit as an HTML page: sums first, then orphans, then all resources.
 
-Without scripts it shows the same, but cannot sort. It shows untrusted text (tags), so all of it is
-escaped.
+The layout is `templates/report.html`; here is what it shows. Without scripts the page shows the
+same, but cannot sort. Tags are untrusted text: jinja2 escapes every value, `_clean` removes the
+control characters.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from html import escape
+import base64
+import hashlib
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import accumulate
 
-from reconciler.cost.audit import GARBAGE, AuditRow, CostItem, Report
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from reconciler.cost.audit import GARBAGE, CostItem, Report
 from reconciler.cost.estimate import MONTH, Sum, as_of, as_shown, is_bound
 from reconciler.model import tags as t
-from reconciler.model.resource import DATABASE
-from reconciler.output.html_parts import (
-    Cell,
-    moment,
-    number,
-    page,
-    state_tag,
-    style_of,
-    table,
-    text,
-)
+from reconciler.model.resource import DATABASE, Resource
 from reconciler.output.ledger import iso
 from reconciler.util import humanize
 
@@ -31,216 +28,114 @@ MOST = 5000
 
 
 def html(report: Report) -> str:
-    """The whole page."""
-    return page("What releases cost", _body(report))
+    """The whole page, self-contained: its policy allows only its own style and script."""
+    environment = _environment()
+    items = [item for row in report.rows for item in row.items]
+    return environment.get_template("report.html").render(
+        report=report,
+        scope=_scope(report),
+        total=as_shown(row.cost for row in report.rows),
+        garbage=report.states.get(GARBAGE, Sum()),
+        shares=_shares(report),
+        items=sorted(items, key=lambda item: -item.cost.hourly),
+        most=MOST,
+        as_of=as_of(),
+        style=_file(environment, "report.css"),
+        script=_file(environment, "report.js"),
+    )
 
 
-def _body(report: Report) -> Iterator[str]:
-    yield "<header><h1>What releases cost</h1>"
-    yield f'<p class="soft">{_scope(report)}</p></header><main>'
-    yield from _troubles(report)
-    yield from _cards(report)
-    yield from _bar(report)
-    yield from _orphans(report)
-    yield from _deploys(report)
-    yield from _things(report)
-    yield from _foreign(report)
-    yield f'</main><footer class="soft">{_small_print(report)}</footer>'
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("reconciler.output"),
+        autoescape=True,
+        finalize=_clean,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "bound_hourly": _bound_hourly,
+        "counted": humanize.count,
+        "digest": _digest,
+        "hourly": _hourly,
+        "moment": _moment,
+        "money": _money,
+        "month": _month,
+        "name": _name,
+        "owner": _owner,
+        "size": _size,
+        "sort_value": "{:.10g}".format,
+        "style": _style,
+    }
+    return environment
+
+
+def _clean(value: object) -> object:
+    """Untrusted text on one line, without control characters; HTML of the templates as it is."""
+    is_text = isinstance(value, str) and not hasattr(value, "__html__")
+    return humanize.one_line(str(value)) if is_text else value
+
+
+def _file(environment: Environment, name: str) -> str:
+    assert environment.loader is not None
+    return environment.loader.get_source(environment, name)[0]
+
+
+def _digest(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
 def _scope(report: Report) -> str:
     when = f"as of {iso(report.now)}" if report.now else "at an unknown time"
     places = {str(item.verdict.resource.place) for row in report.rows for item in row.items}
-    services = humanize.count(len(report.services), "service")
-    return escape(" · ".join([when, services, *sorted(places)]))
+    return " · ".join([when, humanize.count(len(report.services), "service"), *sorted(places)])
 
 
-def _troubles(report: Report) -> Iterator[str]:
-    """Show what is unknown before every figure."""
-    for name, why in report.unknown.items():
-        said = f"<strong>{text(name)} is unknown:</strong> {text(why)}"
-        yield f'<p class="note" role="status">{said}</p>'
-    for gap in report.gaps:
-        yield f'<p class="note" role="status"><strong>Unread:</strong> {text(gap)}</p>'
-
-
-def _cards(report: Report) -> Iterator[str]:
-    total, wasted = _total(report), report.states.get(GARBAGE, Sum())
-    since = f"the oldest since {moment(report.wasted_since)}" if report.wasted_since else ""
-    clean = "nothing is left behind" if not report.waste else since
-    yield '<dl class="cards">'
-    yield _card("Everything ours", _hourly(total), f"{_money(total)} since birth")
-    yield _card("In 30 days", _month(total), "if it all stays as it is")
-    yield _card("Wasted", _hourly(wasted), clean, bad=bool(report.waste))
-    yield _card(
-        "Waste in 30 days", _month(wasted), f"{_money(wasted)} so far", bad=bool(report.waste)
-    )
-    yield "</dl>"
-
-
-def _total(report: Report) -> Sum:
-    """The sum of all our resources, as shown."""
-    return as_shown(one.cost for one in report.rows)
-
-
-def _card(name: str, big: str, small: str, *, bad: bool = False) -> str:
-    style = "card bad" if bad else "card"
-    return (
-        f'<div class="{style}"><dt>{escape(name)}</dt><dd class="big">{escape(big)}</dd>'
-        f'<dd class="soft">{escape(small)}</dd></div>'
-    )
-
-
-def _bar(report: Report) -> Iterator[str]:
-    """The cost of every state: the legend repeats the values of the picture."""
-    states = sorted(report.states.items(), key=lambda one: -one[1].hourly)
+def _shares(report: Report) -> Sequence[tuple[str, Sum, float, float]]:
+    """Every state with its cost, its start and its width in a bar of 100."""
+    states = sorted(report.states.items(), key=lambda state: -state[1].hourly)
     whole = sum(cost.hourly for _, cost in states)
-    if not whole:
-        return
-    yield '<svg class="bar" viewBox="0 0 100 3" preserveAspectRatio="none" aria-hidden="true">'
-    at = 0.0
-    for state, cost in states:
-        width = 100 * cost.hourly / whole
-        yield f'<rect class="{style_of(state)}" x="{at:.3f}" width="{width:.3f}" height="3"/>'
-        at += width
-    yield '</svg><ul class="legend">'
-    for state, cost in states:
-        dot = f'<span class="dot {style_of(state)}" aria-hidden="true"></span>'
-        yield f"<li>{dot}{text(state)} {escape(_hourly(cost))}</li>"
-    yield "</ul>"
+    widths = [100 * cost.hourly / whole for _, cost in states] if whole else []
+    starts = accumulate(widths, initial=0.0)
+    bars = zip(states, starts, widths, strict=False)  # the last start is the end
+    return [(state, cost, start, width) for (state, cost), start, width in bars]
 
 
-def _orphans(report: Report) -> Iterator[str]:
-    yield '<h2 id="orphans">Left behind</h2>'
-    if not report.orphans:
-        yield "<p>Nothing: every thing is named by its ledger.</p>"
-        return
-    yield "<p>The next sweep removes what is garbage: <code>reconciler sweep</code>. "
-    yield "The rest is kept for a reason.</p>"
-    heads = ("what", "id", "of", "is", "since", *_MONEY, "30 days")
-    rows = (
-        [*_identity(one, why=True), *_cost(one.cost, one), _in_a_month(one)]
-        for one in report.orphans
-    )
-    caption = "Things that nothing roots, with what 30 days (720 h) would cost"
-    yield from table("orphans-table", caption, heads, rows)
+def _style(state: str) -> str:
+    """The CSS class of a state's colour."""
+    return f"s-{re.sub('[^a-z]+', '-', state.lower())}"
 
 
-_MONEY = ("$/h", "so far")
+def _moment(time: datetime) -> str:
+    """A UTC time, to the minute."""
+    return f"{time:%Y-%m-%d %H:%M}"
 
 
-def _in_a_month(item: CostItem) -> Cell:
-    return number("" if _is_free(item) else _month(item.cost), item.cost.hourly)
+def _name(resource: Resource) -> str:
+    return resource.name if resource.kind == DATABASE else resource.id
 
 
-def _deploys(report: Report) -> Iterator[str]:
-    yield '<h2 id="deploys">Deploys</h2>'
-    heads = ("service", "release", "deploy", "state", "since", "machines", "things", *_MONEY)
-    rows = ([*_deploy(row), *_cost(row.cost)] for row in report.rows)
-    sums = [(f"all of {name}", cost) for name, cost in report.services.items()]
-    totals = [*(sums if len(sums) > 1 else ()), ("total", _total(report))]
-    foot = "".join(
-        f'<tr><th scope="row" colspan="7">{text(name)}</th>{"".join(map(str, _cost(cost)))}</tr>'
-        for name, cost in totals
-    )
-    yield from table("deploys-table", "Every deploy of every service", heads, rows, foot)
-
-
-def _deploy(row: AuditRow) -> list[Cell]:
-    machines = ", ".join(f"{n} {state}" for state, n in sorted(row.machines.items())) or "–"
-    return [
-        Cell(text(row.service)),
-        Cell(text(row.release) or "–"),
-        Cell(f"<code>{text(row.deploy.short)}</code>"),
-        Cell(state_tag(row.state)),
-        Cell(moment(row.deploy.born), row.deploy.born.timestamp()),
-        Cell(text(machines)),
-        number(str(len(row.items)), len(row.items)),
-    ]
-
-
-def _things(report: Report) -> Iterator[str]:
-    every = [item for row in report.rows for item in row.items]
-    every.sort(key=lambda one: -one.cost.hourly)
-    yield '<h2 id="things">Every thing</h2>'
-    yield _finder("things-table")
-    heads = ("what", "id", "of", "is", "since", "type", *_MONEY)
-    rows = (
-        [*_identity(item), Cell(text(_size(item))), *_cost(item.cost, item)]
-        for item in every[:MOST]
-    )
-    caption = "What is tagged and proved to be ours"
-    if len(every) > MOST:
-        caption += f"; the {MOST} dearest of {len(every)}, all with reconciler report --format json"
-    yield from table("things-table", caption, heads, rows)
-
-
-def _finder(table: str) -> str:
-    return (
-        f'<p class="find" data-for="{table}" hidden><label>Find '
-        '<input type="search" autocomplete="off"></label> '
-        '<output class="soft" aria-live="polite"></output></p>'
-    )
-
-
-def _foreign(report: Report) -> Iterator[str]:
-    if not report.foreign:
-        return
-    yield '<h2 id="foreign">Not ours</h2>'
-    yield "<p>They carry our tags and were not born of our deploys. No sweep touches them, "
-    yield "and they are in none of the sums above.</p>"
-    heads = ("what", "id", "tagged", "is", "since", *_MONEY)
-    rows = ([*_identity(one, why=True), *_cost(one.cost, one)] for one in report.foreign)
-    cells = "".join(map(str, _cost(report.not_ours)))
-    foot = f'<tr><th scope="row" colspan="5">all of these</th>{cells}</tr>'
-    yield from table("foreign-table", "Foreign things and look-alikes", heads, rows, foot)
-
-
-def _identity(item: CostItem, *, why: bool = False) -> list[Cell]:
-    """Kind, id, deploy, state and age of a resource; below its id the reason, if requested."""
-    resource = item.verdict.resource
+def _owner(resource: Resource) -> str:
+    """The service and release of a resource; its tag, if that is no deploy-id."""
     deploy = resource.deploy
-    release = resource.tags.get(t.RELEASE) or (deploy.short if deploy else "")
-    id_ = resource.name if resource.kind == DATABASE else resource.id
-    reason = f"<small>{text(item.verdict.text)}</small>" if why else ""
-    of = f"{deploy.service} {release}" if deploy else resource.tags.get(t.ID, "")
-    born = Cell(moment(deploy.born), deploy.born.timestamp()) if deploy else Cell("–")
-    return [
-        Cell(text(resource.kind)),
-        Cell(f"<code>{text(id_)}</code>{reason}", style="id" if why else ""),
-        Cell(text(of)),
-        Cell(state_tag(item.state)),
-        born,
-    ]
+    if deploy is None:
+        return resource.tags.get(t.ID, "")
+    return f"{deploy.service} {resource.tags.get(t.RELEASE) or deploy.short}"
 
 
-def _size(item: CostItem) -> str:
-    resource = item.verdict.resource
+def _size(resource: Resource) -> str:
     size = f"{resource.size_gb:g} GB" if resource.size_gb else ""
     return " ".join(filter(None, (resource.type, size, resource.state)))
 
 
-def _cost(cost: Sum, item: CostItem | None = None) -> list[Cell]:
-    bound = (
-        "≤ " if item is not None and is_bound(item.verdict.resource) and not cost.unknown else ""
-    )
-    free = item is not None and _is_free(item)
-    return [
-        number("" if free else bound + _hourly(cost, unit=""), cost.hourly),
-        number("" if free else _money(cost), cost.so_far),
-    ]
+def _bound_hourly(item: CostItem) -> str:
+    """The cost of a resource, marked if it is only an upper bound."""
+    known_bound = is_bound(item.verdict.resource) and not item.cost.unknown
+    return f"{'≤ ' if known_bound else ''}{_hourly(item.cost)}"
 
 
-def _is_free(item: CostItem) -> bool:
-    """Resources that AWS does not bill separately: an image is billed as its snapshots."""
-    return not item.cost.unknown and not item.cost.hourly
-
-
-def _is_unknown(cost: Sum) -> bool:
-    return bool(cost.resources) and cost.unknown == cost.resources
-
-
-def _hourly(cost: Sum, unit: str = "/h") -> str:
+def _hourly(cost: Sum, unit: str = "") -> str:
     """The known cost; a `+` means that some prices are unknown."""
     return "unknown" if _is_unknown(cost) else f"${cost.hourly:.4f}{_plus(cost.unknown)}{unit}"
 
@@ -257,20 +152,9 @@ def _month(cost: Sum) -> str:
     return "unknown" if _is_unknown(cost) else f"{month}{_plus(cost.unknown)}"
 
 
+def _is_unknown(cost: Sum) -> bool:
+    return bool(cost.resources) and cost.unknown == cost.resources
+
+
 def _plus(unknown: int) -> str:
     return "+" if unknown else ""
-
-
-def _small_print(report: Report) -> str:
-    unknown = report.total.unknown
-    more = (
-        f" <p>+ and {humanize.count(unknown, 'thing')} whose price is not known.</p>"
-        if unknown
-        else ""
-    )
-    return (
-        f"{more}<p>Prices of {as_of()}, on demand, US dollars; estimates. "
-        "A month is 30 days, 720 h. "
-        "Times are UTC. A snapshot's price is an upper bound: snapshots share what did not change. "
-        "What was spent counts from the birth in the deploy's id, at the present price.</p>"
-    )

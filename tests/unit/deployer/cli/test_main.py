@@ -32,7 +32,10 @@ from reconciler.util.signals import Interrupted
 
 ROOT = Path(__file__).parents[4]
 ID = "shop/20261123T031502Z-7kq2m"
-HEAVY = {"boto3", "botocore", "paramiko", "rich", "pydantic", "psycopg", "structlog", "moto"}
+HEAVY = {
+    *("boto3", "botocore", "jinja2", "moto", "paramiko", "prometheus_client", "psycopg"),
+    *("pydantic", "rich", "structlog"),
+}
 
 
 def commands(group: click.Group, prefix: tuple[str, ...]) -> Iterator[tuple[str, ...]]:

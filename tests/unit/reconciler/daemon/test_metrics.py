@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -23,11 +24,17 @@ MACHINE = next(one for one in ALL if one.deploy == DEAD and one.kind == INSTANCE
 LEDGER_HOME = LedgerHome("shop.example.com", PLACE.account, PLACE.region)
 
 
+def _ignored(*_: object) -> Callable[[bytes], object]:
+    """Status and headers of an answer are of no interest."""
+    return len
+
+
 class Figures(dict[tuple[str, ...], float]):
     """Every sample by its name and the values of its labels, in any order."""
 
     def __init__(self, metrics: Metrics) -> None:
-        families = text_string_to_metric_families(metrics.text().decode())
+        answer = metrics.application({"REQUEST_METHOD": "GET", "PATH_INFO": ""}, _ignored)
+        families = text_string_to_metric_families(b"".join(answer).decode())
         samples = [sample for family in families for sample in family.samples]
         super().__init__({self.key(one.name, *one.labels.values()): one.value for one in samples})
 

@@ -8,13 +8,14 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 from html.parser import HTMLParser
+from importlib.resources import files
 
 import pytest
 
 from reconciler.cost.audit import Report, report
 from reconciler.model import tags as t
 from reconciler.model.resource import INSTANCE, Resource
-from reconciler.output import html_parts, html_report
+from reconciler.output import html_report
 from reconciler.output.html_report import html
 from tests.support.shop_world import ALL, CLEAN, LIVE, planned
 
@@ -92,6 +93,8 @@ def test_every_thing_with_its_price_and_what_it_cost() -> None:
     assert "i-99" not in [row[1] for row in page.tables["things-table"]]
     assert "$0.0293/h" in page.everything
     assert "the oldest since 2026-11-23 02:44" in page.everything
+    cards = [keys.get("class") for name, keys in page.elements if name == "div"]
+    assert cards[:4] == ["card", "card", "card bad", "card bad"]
 
 
 def test_what_is_not_known_is_never_nought() -> None:
@@ -173,4 +176,4 @@ def test_a_large_fleet_is_cut_with_a_word(monkeypatch: pytest.MonkeyPatch) -> No
 def test_its_files_hold_no_end_of_their_element() -> None:
     """A style or script is not ended by its own text."""
     for name in ("report.css", "report.js"):
-        assert "</" not in html_parts._own(name)
+        assert "</" not in files("reconciler.output").joinpath("templates", name).read_text()
