@@ -35,7 +35,7 @@ class Elbv2Base:
 
     def page(self, things: Sequence[T]) -> tuple[list[T], str | None]:
         """The request's page of `things` and the marker of the next one."""
-        size = int(self._get_param("PageSize") or MOST_ON_A_PAGE)
+        size = int(self._get_param("PageSize", MOST_ON_A_PAGE))
         if not 1 <= size <= MOST_ON_A_PAGE:
             raise invalid(f"The page size must be between 1 and {MOST_ON_A_PAGE}")
         marker = self._get_param("Marker")
