@@ -21,8 +21,10 @@ from pathlib import Path
 import psutil
 
 from deployer.sandbox.aws import AwsOptions, AwsServer
+from deployer.sandbox.balancer.service import Balancers
 from deployer.sandbox.company import configuration
-from deployer.sandbox.company.seed import Cloud, Company
+from deployer.sandbox.company.cloud import Cloud
+from deployer.sandbox.company.seed import Company
 from deployer.sandbox.control.options import Options
 from deployer.sandbox.control.server import Answer, Door
 from deployer.sandbox.control.state import MARK, Places, State
@@ -63,6 +65,7 @@ class Daemon:
             empty=options.empty,
             base_image=BASE_IMAGE,
             services=options.services,
+            shape=options.shape,
         )
 
     def start(self, ends: ExitStack) -> None:
@@ -117,10 +120,14 @@ class Daemon:
         )
         nat = Forwarders()
         ends.callback(nat.close)
-        self._api = AwsServer(self._machines, options, nat)
+        balancers = Balancers()
+        ends.callback(balancers.close)
+        self._api = AwsServer(self._machines, options, nat, balancers)
         ends.callback(self._api.stop)
         self._tell(endpoint=self._api.start())
-        self._watch = Watch(Cloud.at(self.state))
+        self._watch = Watch(
+            Cloud.at(self.state.endpoint, self.state.access_key, self.state.secret_key)
+        )
         # What moto loads at its first request uses the random source of the ids: only after this
         # are ids the same after every reset.
         self._watch.report(self.state)
@@ -138,7 +145,8 @@ class Daemon:
         server.start()
         databases = Databases(server, self._options.services)
         cloud = self._watch.cloud
-        self._company = Company(self._places, databases, BASE_IMAGE, cloud)
+        shape = self._options.shape
+        self._company = Company(self._places, databases, BASE_IMAGE, cloud, shape)
         self._company.prepare()
         self._watch = Watch(cloud, databases)
         self._tell(zone_id=self._company.seed())

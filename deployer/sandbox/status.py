@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from deployer.sandbox.company.seed import Cloud
+from deployer.sandbox.company.cloud import Cloud
 from deployer.sandbox.control.state import State
 from deployer.sandbox.network import name_server
 from deployer.sandbox.postgres.company_databases import Databases
@@ -37,6 +37,7 @@ class Watch:
             "base_image": state.base_image,
             "instances": self._instances(),
             "records": self._records(),
+            "balancers": self._balancers(),
             "databases": self.databases.names() if self.databases else [],
             "database_host": self.databases.server.superuser.host if self.databases else "",
         }
@@ -65,6 +66,23 @@ class Watch:
         found = _ED25519.search(output)
         return PublicHostKey.parse(found.group()).fingerprint if found else ""
 
+    def _balancers(self) -> list[dict[str, Any]]:
+        """Name, address and listeners of every balancer, with the weights of their actions."""
+        elbv2 = self.cloud.elbv2
+        return [
+            {
+                "name": one["LoadBalancerName"],
+                "dns": one["DNSName"],
+                "listeners": [
+                    {"port": listener["Port"], "weights": _weights(listener)}
+                    for listener in elbv2.describe_listeners(
+                        LoadBalancerArn=one["LoadBalancerArn"]
+                    )["Listeners"]
+                ],
+            }
+            for one in elbv2.describe_load_balancers()["LoadBalancers"]
+        ]
+
     def _records(self) -> list[dict[str, Any]]:
         route53 = self.cloud.route53
         zones = route53.list_hosted_zones()["HostedZones"]
@@ -74,6 +92,7 @@ class Watch:
                 "type": record["Type"],
                 "ttl": record.get("TTL"),
                 "values": [value["Value"] for value in record.get("ResourceRecords", [])],
+                "alias": record.get("AliasTarget", {}).get("DNSName", ""),
             }
             for zone in zones
             for page in route53.get_paginator("list_resource_record_sets").paginate(
@@ -82,3 +101,12 @@ class Watch:
             for record in page["ResourceRecordSets"]
             if record["Type"] not in ("NS", "SOA")
         ]
+
+
+def _weights(listener: Any) -> dict[str, int]:
+    """Weight by group name of a listener's default action."""
+    return {
+        group["TargetGroupArn"].split("/")[1]: group["Weight"]
+        for action in listener["DefaultActions"]
+        for group in action.get("ForwardConfig", {}).get("TargetGroups", [])
+    }

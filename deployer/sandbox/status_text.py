@@ -16,8 +16,10 @@ def as_text(report: Mapping[str, Any]) -> str:
     ]
     lines += [_machine(one) for one in report["instances"]]
     for record in report["records"]:
-        values = " ".join(record["values"])
-        lines.append(f"record    {record['name']}  {record['ttl']}  {record['type']}  {values}")
+        values = " ".join(record["values"]) or f"alias {record['alias']}"
+        ttl = record["ttl"] or ""
+        lines.append(f"record    {record['name']}  {ttl}  {record['type']}  {values}")
+    lines += [_balancer(one) for one in report["balancers"]]
     for name in report["databases"]:
         lines.append(f"database  {name}   on {report['database_host']}")
     return "\n".join(lines)
@@ -26,3 +28,11 @@ def as_text(report: Mapping[str, Any]) -> str:
 def _machine(one: Mapping[str, str]) -> str:
     words = ("id", "state", "address", "public", "name", "deploy", "host_key")
     return "machine   " + "  ".join(one[word] for word in words if one[word])
+
+
+def _balancer(one: Mapping[str, Any]) -> str:
+    ports = [
+        f"{listener['port']} → {', '.join(f'{g} {w}' for g, w in listener['weights'].items())}"
+        for listener in one["listeners"]
+    ]
+    return f"balancer  {one['name']}  {'; '.join(ports)}"

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from deployer.sandbox.faults import FaultClient
 from tests.crash.invariants import wait_for
 from tests.e2e.probes import die_in, is_active, live_instance, on_machine
 from tests.support.company import OTHER_PRODUCT, Company, Json, ask
@@ -41,7 +40,7 @@ def test_killed_between_the_image_hooks(adopted: Company) -> None:
     hooks = 'before = ["systemctl stop shop"]\nafter = ["systemctl start shop"]'
     limit = new_key('max_stopped = "4s"')
     adopted.append(f"[image]\n{hooks}\n{limit}")
-    faults = FaultClient(adopted.sandbox.endpoint)
+    faults = adopted.sandbox.faults()
     faults.set("CreateImage", "delay", seconds=15)
     with adopted.releasing() as release:
         wait_for(lambda: not serves(adopted))

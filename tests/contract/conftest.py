@@ -14,7 +14,8 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import boto3
@@ -25,11 +26,14 @@ from mypy_boto3_ec2 import EC2Client
 from mypy_boto3_route53 import Route53Client
 
 from deployer.sandbox.aws import AwsOptions, AwsServer
+from deployer.sandbox.balancer.service import Balancers
 from deployer.sandbox.faults import FaultClient
+from deployer.sandbox.network import loopback_range
 from reconciler.aws.client.session import Aws
 from reconciler.model.tags import AccountRegion
 from reconciler.util.backoff import Backoff
 from tests.contract import account
+from tests.contract.elb import Elb
 from tests.contract.helpers import PATIENCE, wait_for_state
 from tests.fakes.paper_host import PaperHost
 
@@ -128,10 +132,13 @@ def our_server() -> Iterator[Ours | None]:
         yield None
         return
     host = PaperHost()
-    server = AwsServer(host, OPTIONS)
-    server.start()
-    yield Ours(server, host)
-    server.stop()
+    balancers = Balancers()
+    claimed = loopback_range.claim()  # the load balancers listen there, and their targets
+    with closing(claimed.guard), closing(balancers):
+        server = AwsServer(host, replace(OPTIONS, network=claimed.cidr), balancers=balancers)
+        server.start()
+        yield Ours(server, host)
+        server.stop()
 
 
 @pytest.fixture(scope="session")
@@ -195,6 +202,12 @@ def ec2(world: World) -> EC2Client:
     """An EC2 client."""
     made: EC2Client = world.client("ec2")
     return made
+
+
+@pytest.fixture
+def elb(world: World, ec2: EC2Client) -> Elb:
+    """Load balancers and target groups."""
+    return Elb(world.client("elbv2"), ec2, world.on_exit, is_account=bool(PROFILE) or REHEARSAL)
 
 
 @pytest.fixture

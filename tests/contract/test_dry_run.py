@@ -35,10 +35,15 @@ def acts(ec2: EC2Client, running: str) -> dict[str, tuple[Callable[..., Any], di
         ),
         "address": (ec2.allocate_address, {"Domain": "vpc"}),
         "group": (ec2.create_security_group, {"GroupName": "dry", "Description": "x"}),
-        "subnet": (ec2.create_subnet, {"VpcId": shown["VpcId"], "CidrBlock": "127.77.250.0/24"}),
+        "subnet": (ec2.create_subnet, {"VpcId": shown["VpcId"], "CidrBlock": _free_block(shown)}),
         "vpc": (ec2.create_vpc, {"CidrBlock": "10.9.0.0/16"}),
         "key": (ec2.create_key_pair, {"KeyName": "dry"}),
     }
+
+
+def _free_block(shown: Any) -> str:
+    """A block of the instance's network that no default subnet has."""
+    return ".".join([*shown["PrivateIpAddress"].split(".")[:2], "250.0/24"])
 
 
 ACTS = (

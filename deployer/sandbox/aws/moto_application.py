@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 import moto.ec2.urls as ec2_urls
+import moto.elb.urls as elb_urls
+import moto.elbv2.urls as elbv2_urls
 import moto.rds.urls as rds_urls
 import moto.route53.urls as route53_urls
 from moto.core.base_backend import BackendDict
@@ -24,6 +26,7 @@ from moto.moto_server.werkzeug_app import (
 
 from deployer.sandbox.aws import moto_patches, xml_serializer
 from deployer.sandbox.aws.ec2.actions import StrictEc2
+from deployer.sandbox.aws.elbv2 import actions as elbv2_actions
 from deployer.sandbox.aws.rds import StrictRds
 from deployer.sandbox.aws.route53.zones import StrictRoute53
 
@@ -50,12 +53,14 @@ class Dispatcher(DomainDispatcherApplication):
 
 
 def build() -> Dispatcher:
-    """The WSGI application: all of moto's services, with strict EC2, RDS and Route 53."""
+    """The WSGI application: all of moto's services, with strict EC2, ELBv2, RDS and Route 53."""
     moto_patches.apply()
     xml_serializer.apply()
     ec2_urls.url_paths = dict.fromkeys(ec2_urls.url_paths, StrictEc2.dispatch)
     rds_urls.url_paths = dict.fromkeys(rds_urls.url_paths, StrictRds.dispatch)
     route53_urls.url_paths = dict.fromkeys(route53_urls.url_paths, StrictRoute53.dispatch)
+    elb_urls.url_paths = dict.fromkeys(elb_urls.url_paths, elbv2_actions.answer_either_version)
+    elbv2_urls.url_paths = dict.fromkeys(elbv2_urls.url_paths, elbv2_actions.answer_either_version)
     application = Dispatcher()
     # To learn EC2's URLs moto creates a whole backend, which uses the random source of ids. Do it
     # here, before that is seeded, not at the first request: else ids differ after a reset.

@@ -14,8 +14,10 @@ class AwsOptions:
     """Port, network and clock of one sandbox API; all times in seconds.
 
     `network` is the loopback range of the default VPC (a /16): an instance's machine listens at an
-    address of a subnet in it. `port` 0 uses any free one. With an
-    `access_key`, only requests with this key, or with one that AssumeRole lent, are carried out.
+    address of a subnet in it. `port` 0 uses any free one. With an `access_key`, only requests with
+    this key, or with one that AssumeRole lent, are carried out. `balancer_second` is how long a
+    second of a load balancer takes (health-check interval, deregistration delay): AWS's shortest
+    are minutes.
     """
 
     port: int = 0
@@ -26,5 +28,6 @@ class AwsOptions:
     image_pending: float = 0.05
     insync_after: float = 0.5
     rds_deleting: float = 0.1
+    balancer_second: float = 0.02
     terminated_for: float = 3600.0
     seed: int = 42

@@ -11,6 +11,7 @@ from deployer.sandbox.aws.http.wsgi_middleware import Door
 from deployer.sandbox.aws.options import AwsOptions
 from deployer.sandbox.aws.state import cloud as clouds
 from deployer.sandbox.aws.state.cloud import Cloud
+from deployer.sandbox.balancer.plan import LoadBalancers
 from deployer.sandbox.faults import FaultBook
 from deployer.sandbox.machine_host import MachineHost, Nat
 
@@ -22,16 +23,20 @@ class AwsServer:
     """A strict AWS API over a `MachineHost`; see the package for how to use it.
 
     `faults` and `journal` are the objects that `/_sandbox/...` serves. Without a `nat` public
-    addresses appear in descriptions only.
+    addresses appear in descriptions only; without `balancers` no target ever becomes healthy.
     """
 
     def __init__(
-        self, host: MachineHost, options: AwsOptions | None = None, nat: Nat | None = None
+        self,
+        host: MachineHost,
+        options: AwsOptions | None = None,
+        nat: Nat | None = None,
+        balancers: LoadBalancers | None = None,
     ) -> None:
         self.options = options or AwsOptions()
         self.faults = FaultBook()
         self.journal = Journal()
-        self.cloud = Cloud(host, self.options, self.faults, nat)
+        self.cloud = Cloud(host, self.options, self.faults, nat, balancers)
         self._http: BaseWSGIServer | None = None
         self._thread: threading.Thread | None = None
 

@@ -20,59 +20,22 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import boto3
 import psycopg
 import yaml
-from botocore.config import Config
 
 from deployer.sandbox import shop
-from deployer.sandbox.aws.http.wsgi_middleware import OPERATOR
-from deployer.sandbox.company import configuration
-from deployer.sandbox.control.environment import REGION
-from deployer.sandbox.control.state import Places, State
+from deployer.sandbox.company import configuration, load_balancer
+from deployer.sandbox.company.cloud import Cloud
+from deployer.sandbox.control.options import BALANCER, RECORD
+from deployer.sandbox.control.state import Places
 from deployer.sandbox.postgres.company_databases import ADMIN, Databases
 from deployer.sandbox.postgres.server import Login, install_directory
 from reconciler.errors import ToolError
 
-if TYPE_CHECKING:
-    from mypy_boto3_ec2 import EC2Client
-    from mypy_boto3_route53 import Route53Client
-    from mypy_boto3_ssm import SSMClient
-
 _HEALTHY_SECONDS = 60.0
 _FIRST_ORDERS = (("tea", 2), ("biscuits", 1), ("kettle", 1))
-
-
-@dataclass(frozen=True)
-class Cloud:
-    """Clients of the sandbox's API."""
-
-    ec2: EC2Client
-    route53: Route53Client
-    ssm: SSMClient
-
-    @staticmethod
-    def at(state: State) -> Cloud:
-        """Clients that ignore the user's own AWS configuration and all faults."""
-        session = boto3.Session(
-            aws_access_key_id=state.access_key,
-            aws_secret_access_key=state.secret_key,
-            region_name=REGION,
-        )
-        settings = Config(
-            retries={"total_max_attempts": 1},
-            proxies={},
-            read_timeout=60,
-            user_agent_extra=OPERATOR,
-        )
-        known: dict[str, Any] = {"endpoint_url": state.endpoint, "config": settings}
-        return Cloud(
-            ec2=session.client("ec2", **known),
-            route53=session.client("route53", **known),
-            ssm=session.client("ssm", **known),
-        )
 
 
 @dataclass(frozen=True)
@@ -83,6 +46,7 @@ class Company:
     databases: Databases
     base_image: str
     cloud: Cloud
+    shape: str = RECORD
 
     def prepare(self) -> None:
         """Build what is built once per sandbox: sources, configuration, contents of databases."""
@@ -118,10 +82,15 @@ class Company:
         for service in self.databases.services:
             self._store_admin_url(service)
         machines = [self._launch(service, network) for service in self.databases.services]
-        for service, (_, address) in zip(self.databases.services, machines, strict=True):
-            self._point(f"{service}.{configuration.ZONE}", zone, address)
         for machine in machines:
             self._await_health(*machine)
+        for service, (instance, address) in zip(self.databases.services, machines, strict=True):
+            name = f"{service}.{configuration.ZONE}"
+            if self.shape == BALANCER:
+                self._point(name, zone, load_balancer.set_up(self.cloud, service, instance))
+            else:
+                answers = [{"Value": address}]
+                self._point(name, zone, {"TTL": 60, "ResourceRecords": answers})
         return zone
 
     def _zone(self) -> str:
@@ -176,9 +145,8 @@ class Company:
         )["Instances"][0]
         return instance["InstanceId"], instance["PrivateIpAddress"]
 
-    def _point(self, name: str, zone: str, address: str) -> None:
-        record: Any = {"Name": name, "Type": "A", "TTL": 60}
-        record["ResourceRecords"] = [{"Value": address}]
+    def _point(self, name: str, zone: str, answers: dict[str, Any]) -> None:
+        record: Any = {"Name": name, "Type": "A", **answers}
         self.cloud.route53.change_resource_record_sets(
             HostedZoneId=zone,
             ChangeBatch={"Changes": [{"Action": "CREATE", "ResourceRecordSet": record}]},

@@ -137,7 +137,7 @@ class Sandbox:
                 f"the sandbox in {self.places.root} hangs while starting",
                 cure="deployer sandbox down",
             )
-        if (state.empty, state.services) != (wanted.empty, wanted.services):
+        if _kind(state) != _kind(wanted):
             raise Refused(
                 f"a sandbox of another kind runs in {self.places.root}",
                 cure="deployer sandbox down   or another --dir",
@@ -190,6 +190,11 @@ class Sandbox:
         processes.kill_marked(MARK, run)
         self.places.state.unlink(missing_ok=True)
         self.places.remove_work()
+
+
+def _kind(one: State | Options) -> tuple[object, ...]:
+    """What a sandbox that runs must have in common with the wanted one."""
+    return (one.empty, one.services, one.shape)
 
 
 def _is_at(path: Path, descriptor: int) -> bool:

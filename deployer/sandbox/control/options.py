@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 
+RECORD, BALANCER = "record", "balancer"
+SHAPES = (RECORD, BALANCER)
+
 
 @dataclass(frozen=True)
 class Options:
@@ -12,11 +15,13 @@ class Options:
 
     With an `owner` (a process id) the sandbox ends when that process ends: a killed test run leaves
     no sandbox behind. The server at `ssh_door` (`host:port`) is asked before and after every
-    command that a machine gets by SSH (`machines.ssh.command_hook`).
+    command that a machine gets by SSH (`machines.ssh.command_hook`). `shape` says what the records
+    of the services name: their machines, or load balancers in front of them.
     """
 
     port: int = 0
     empty: bool = False
+    shape: str = RECORD
     two_services: bool = False
     owner: int = 0
     ssh_door: str = ""

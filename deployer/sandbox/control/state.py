@@ -126,6 +126,7 @@ class State:
     services: tuple[str, ...] = ()
     access_key: str = ""
     secret_key: str = ""
+    shape: str = ""
 
     @property
     def is_ready(self) -> bool:

@@ -21,6 +21,7 @@ from deployer.sandbox.aws.ec2.key_pairs_and_templates import NamedActions
 from deployer.sandbox.aws.ec2.regions import RegionActions
 from deployer.sandbox.aws.ec2.security_groups import GroupActions
 from deployer.sandbox.aws.ec2.volumes import VolumeActions
+from deployer.sandbox.aws.elbv2.running_plan import follow
 from deployer.sandbox.aws.launch.images import ImageActions
 from deployer.sandbox.aws.launch.instance_attributes import AttributeActions
 from deployer.sandbox.aws.launch.lifecycle import LifecycleActions
@@ -61,6 +62,7 @@ class StrictEc2(*_OURS, EC2Response):  # type: ignore[misc]
             if self._changes_groups():
                 self.cloud.public.look_again()
             self.cloud.follow_routes()
+            follow(self.cloud)
 
     def _answer(self) -> Any:
         try:

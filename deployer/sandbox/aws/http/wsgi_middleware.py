@@ -34,7 +34,11 @@ log = logging.getLogger(__name__)
 Environ = dict[str, Any]
 
 OPERATOR = "sandbox-operator"
-"""In the user agent of the sandbox's own calls (seed, status): no faults, no journal entry."""
+"""In the user agent of the sandbox's own calls (seed, status): no faults, no journal entry.
+
+Only these may set and delete tags whose keys begin with `aws:`: on AWS its services do so, for the
+members of an Auto Scaling group or of a stack.
+"""
 
 
 class Door:
@@ -59,7 +63,7 @@ class Door:
             reply = answer_control(environ, body, self._cloud.faults, self._journal)
             return reply(environ, start_response)
         environ["sandbox.epoch"] = self._cloud.epoch
-        if OPERATOR in environ.get("HTTP_USER_AGENT", ""):
+        if _is_operator(environ):
             return self._execute(environ, body, call)(environ, start_response)
         with self._cloud.lock:
             admitted = self._limits.admit(call)
@@ -116,6 +120,7 @@ class Door:
             with self._cloud.lock:
                 if environ["sandbox.epoch"] != self._cloud.epoch:
                     return internal_error(call)  # the request was made before a reset of the cloud
+                self._cloud.by_operator = _is_operator(environ)
                 try:
                     chunks, status, headers = run_wsgi_app(self._behind, inner, buffered=True)
                 finally:
@@ -131,6 +136,10 @@ class Door:
         if reply.mimetype == "text/html" and reply.status_code in (404, 405):
             return not_implemented(call)  # moto has no such path; its answer is the web framework's
         return reply
+
+
+def _is_operator(environ: Environ) -> bool:
+    return OPERATOR in environ.get("HTTP_USER_AGENT", "")
 
 
 def _read_body(environ: Environ) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from typing import Any
 from deployer.sandbox.aws.options import AwsOptions
 from deployer.sandbox.aws.state.list_cache import Listings
 from deployer.sandbox.aws.state.public_addresses import PublicAddresses
+from deployer.sandbox.balancer.plan import REGISTERING, Health, LoadBalancers, Plan, TargetKey
 from deployer.sandbox.faults import FaultBook
 from deployer.sandbox.machine_host import MachineHost, Nat
 
@@ -39,6 +41,15 @@ class TagWrite:
 
     when: float
     before: str | None
+
+
+@dataclass(frozen=True)
+class Registration:
+    """A target of a group; with `drains_until` (monotonic seconds) it is being deregistered."""
+
+    id: str
+    port: int
+    drains_until: float = 0.0
 
 
 @dataclass
@@ -124,10 +135,18 @@ class Cloud:
     """Everything that the strict layer shares; every request holds `lock` while it runs."""
 
     def __init__(
-        self, host: MachineHost, options: AwsOptions, faults: FaultBook, nat: Nat | None = None
+        self,
+        host: MachineHost,
+        options: AwsOptions,
+        faults: FaultBook,
+        nat: Nat | None = None,
+        balancers: LoadBalancers | None = None,
     ) -> None:
         self.host = host
         self._nat = nat
+        self._balancers = balancers
+        self.by_operator = False
+        """Whether the request under way is the sandbox's own: it may set AWS's tags."""
         self.options = options
         self.faults = faults
         self.lock = threading.RLock()
@@ -145,12 +164,26 @@ class Cloud:
         self.dns_changes: dict[str, tuple[float, Any]] = {}
         self.addresses: set[str] = set()
         self.public = PublicAddresses(self.options.network, self.addresses)
+        self.registrations: defaultdict[str, dict[tuple[str, int], Registration]]
+        self.registrations = defaultdict(dict)
+        self.balancer_nodes: dict[tuple[str, str], str] = {}
+        self.run_balancers(Plan())
 
     def follow_routes(self) -> None:
         """Update the forwarding of public addresses; costs nothing without any."""
         if self.public.changed and self._nat is not None:
             self.public.changed = False
             self._nat.follow(frozenset(self.public.routes()))
+
+    def run_balancers(self, plan: Plan) -> None:
+        """Let the load balancers do this from now on."""
+        self.balancer_plan = plan
+        if self._balancers is not None:
+            self._balancers.follow(plan)
+
+    def target_health(self, target: TargetKey) -> Health:
+        """The health of a target that receives traffic."""
+        return self._balancers.health(target) if self._balancers is not None else REGISTERING
 
     def region(self, backend: Any) -> Region:
         """Our own state beside this moto EC2 backend."""

@@ -19,6 +19,7 @@ from deployer.sandbox.aws.api.filters import Filters, Getter, matcher
 from deployer.sandbox.aws.api.ids import ALL, check_form, limit_ids, unknown
 from deployer.sandbox.aws.api.paging import cut, read_page
 from deployer.sandbox.aws.api.tag_types import resource_type
+from deployer.sandbox.aws.state import cloud as clouds
 from deployer.sandbox.aws.state.base import Ec2Base
 from deployer.sandbox.aws.state.cloud import Cloud, Region, TagWrite
 from deployer.sandbox.aws.state.existence import exists
@@ -39,7 +40,7 @@ def read_tags(raw: Iterable[Mapping[str, Any]]) -> Tags:
         key, value = item.get("Key"), item.get("Value", "")
         if not key:
             raise bad_value("Tag key cannot be null or empty")
-        if str(key).lower().startswith("aws:"):
+        if str(key).lower().startswith("aws:") and not clouds.current().by_operator:
             raise bad_value("Tag keys starting with 'aws:' are reserved for internal use")
         if len(key) > MAX_KEY:
             raise bad_value(f"Tag key exceeds the maximum length of {MAX_KEY} characters")
@@ -134,7 +135,7 @@ class TagActions(Ec2Base):
         for resource_id in resource_ids:
             present = self.ec2_backend.tags.get(resource_id, {})
             for key in list(present):
-                if key.startswith("aws:"):
+                if key.startswith("aws:") and not self.cloud.by_operator:
                     continue
                 if not wanted or (key in wanted and wanted[key] in (None, present[key])):
                     del present[key]

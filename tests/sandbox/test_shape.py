@@ -1,0 +1,218 @@
+"""The company behind a load balancer, and a release by hand through it, as its clients see it."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from deployer.sandbox.company import configuration
+from deployer.sandbox.company.cloud import Cloud
+from deployer.sandbox.control.client import Sandbox
+from deployer.sandbox.control.options import BALANCER, Options
+from deployer.sandbox.network import name_server
+from reconciler.errors import Refused
+from tests.contract.helpers import eventually
+
+RECORD = f"shop.{configuration.ZONE}"
+
+
+@pytest.fixture(scope="module")
+def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """A sandbox of the shape `balancer`, as on its first day."""
+    one = Sandbox.at(tmp_path_factory.mktemp("balancer") / "box")
+    one.up(Options(shape=BALANCER, owner=os.getpid()))
+    yield one
+    one.down()
+
+
+@dataclass
+class Clients:
+    """Asks the service without a pause: on an open connection, on new ones, and with orders."""
+
+    nodes: tuple[str, ...]
+    found: Counter[tuple[str, object]] = field(default_factory=Counter)
+    over: threading.Event = field(default_factory=threading.Event)
+    round: dict[str, int] = field(default_factory=dict)
+
+    def kept(self) -> None:
+        """One connection that stays open as long as the balancer keeps it."""
+        with closing(self._connection(0)) as connection:
+            first = None
+            while not self.over.wait(0.02):
+                self._ask("kept", connection, "GET", "/healthz")
+                first = first or connection.sock
+                self.found[("kept", "reconnected")] += connection.sock is not first
+
+    def new(self) -> None:
+        """A connection for each request, to the nodes in turn."""
+        turn = 0
+        while not self.over.wait(0.02):
+            turn += 1
+            with closing(self._connection(turn % len(self.nodes))) as connection:
+                self._ask("new", connection, "GET", "/healthz")
+
+    def orders(self) -> None:
+        """Writes, on an open connection."""
+        with closing(self._connection(1)) as connection:
+            while not self.over.wait(0.02):
+                self._ask("order", connection, "POST", "/orders")
+
+    def _connection(self, node: int) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection(self.nodes[node], configuration.APP_PORT, timeout=30)
+
+    def _ask(self, who: str, connection: Any, method: str, path: str) -> None:
+        body = b'{"item": "jam", "quantity": 1}' if method == "POST" else None
+        try:
+            connection.request(method, path, body=body)
+            reply = connection.getresponse()
+            reply.read()
+            self.found[(who, reply.status)] += 1
+        except (OSError, http.client.HTTPException) as error:
+            self.found[(who, repr(error))] += 1
+            connection.close()
+        self.round[who] = self.round.get(who, 0) + 1
+
+    def have_gone_on(self, requests: int = 5) -> None:
+        """Wait until each of them has made so many more requests."""
+        before = dict(self.round)
+        eventually(
+            lambda: all(
+                self.round.get(one, 0) >= before.get(one, 0) + requests
+                for one in ("kept", "new", "order")
+            ),
+            patience=60,
+        )
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """While the block runs, all of them ask."""
+        threads = [threading.Thread(target=one) for one in (self.kept, self.new, self.orders)]
+        with ExitStack() as ends:
+            for one in threads:
+                one.start()
+                ends.callback(one.join)
+            ends.callback(self.over.set)
+            self.have_gone_on()
+            yield
+            self.have_gone_on()
+
+
+@dataclass(frozen=True)
+class Hand:
+    """What a person does with the API: a release without the deployer."""
+
+    cloud: Cloud
+
+    def clone(self, machine: str) -> str:
+        """A new machine from an image of the live one."""
+        ec2 = self.cloud.ec2
+        image = ec2.create_image(InstanceId=machine, Name="by-hand", NoReboot=True)["ImageId"]
+        ec2.get_waiter("image_available").wait(ImageIds=[image], WaiterConfig={"Delay": 1})
+        live = ec2.describe_instances(InstanceIds=[machine])["Reservations"][0]["Instances"][0]
+        made = ec2.run_instances(
+            ImageId=image,
+            InstanceType="t3.small",
+            MinCount=1,
+            MaxCount=1,
+            SubnetId=live["SubnetId"],
+            SecurityGroupIds=[one["GroupId"] for one in live["SecurityGroups"]],
+        )["Instances"][0]["InstanceId"]
+        ec2.get_waiter("instance_running").wait(InstanceIds=[made], WaiterConfig={"Delay": 1})
+        return made
+
+    def listener(self) -> str:
+        """The only listener."""
+        (balancer,) = self.cloud.elbv2.describe_load_balancers()["LoadBalancers"]
+        arn = balancer["LoadBalancerArn"]
+        return self.cloud.elbv2.describe_listeners(LoadBalancerArn=arn)["Listeners"][0][
+            "ListenerArn"
+        ]
+
+    def group(self) -> str:
+        """The only group."""
+        (group,) = self.cloud.elbv2.describe_target_groups()["TargetGroups"]
+        return group["TargetGroupArn"]
+
+    def new_group(self, old: str, machine: str) -> str:
+        """A group like the old one, with this machine in it."""
+        like = self.cloud.elbv2.describe_target_groups(TargetGroupArns=[old])["TargetGroups"][0]
+        made = self.cloud.elbv2.create_target_group(
+            Name="shop-new",
+            Protocol="HTTP",
+            Port=like["Port"],
+            VpcId=like["VpcId"],
+            HealthCheckPath=like["HealthCheckPath"],
+            HealthCheckIntervalSeconds=like["HealthCheckIntervalSeconds"],
+        )["TargetGroups"][0]["TargetGroupArn"]
+        self.cloud.elbv2.register_targets(TargetGroupArn=made, Targets=[{"Id": machine}])
+        return made
+
+    def forward(self, weights: dict[str, int]) -> None:
+        """Replace the listener's action."""
+        groups: Any = [{"TargetGroupArn": arn, "Weight": one} for arn, one in weights.items()]
+        action: Any = {"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}
+        self.cloud.elbv2.modify_listener(ListenerArn=self.listener(), DefaultActions=[action])
+
+    def states(self, group: str) -> list[str]:
+        """The states of a group's targets."""
+        answer = self.cloud.elbv2.describe_target_health(TargetGroupArn=group)
+        return [one["TargetHealth"]["State"] for one in answer["TargetHealthDescriptions"]]
+
+
+def nodes(sandbox: Sandbox) -> tuple[str, ...]:
+    """What the record resolves to."""
+    found = name_server.resolve(sandbox.state().dns, RECORD)
+    assert {ttl for _, ttl in found} == {60}
+    return tuple(address for address, _ in found)
+
+
+def test_a_release_by_hand_behind_the_balancer_fails_nobody(behind: Sandbox) -> None:
+    """Registration, switch, drain, detach, delete, termination: no request fails, none waits anew.
+
+    The record is an alias, its nodes are no machines, and the open connection stays the same one.
+    """
+    state = behind.state()
+    hand = Hand(Cloud.at(state.endpoint, state.access_key, state.secret_key))
+    (live,) = behind.status()["instances"]
+    old, clients = hand.group(), Clients(nodes(behind))
+    assert live["address"] not in clients.nodes
+    with clients.at_work():
+        machine = hand.clone(live["id"])
+        new = hand.new_group(old, machine)
+        assert hand.states(new) == ["unused"]
+        hand.forward({old: 1, new: 0})
+        eventually(lambda: hand.states(new) == ["healthy"], patience=60)
+        hand.forward({old: 0, new: 1})
+        clients.have_gone_on()
+        hand.cloud.elbv2.deregister_targets(TargetGroupArn=old, Targets=[{"Id": live["id"]}])
+        assert hand.states(old) == ["draining"]
+        eventually(lambda: hand.states(old) == [], patience=60)
+        hand.forward({new: 1})
+        hand.cloud.elbv2.delete_target_group(TargetGroupArn=old)
+        hand.cloud.ec2.terminate_instances(InstanceIds=[live["id"]])
+        clients.have_gone_on()
+    good = {("kept", 200), ("new", 200), ("order", 201)}
+    assert {one for one, times in clients.found.items() if times} == good
+    assert hand.group() == new
+
+
+def test_reset_brings_the_balancer_back(behind: Sandbox) -> None:
+    """With the machine behind it, and a sandbox of another shape is another kind."""
+    behind.reset()
+    assert behind.status()["balancers"][0]["listeners"] == [
+        {"port": configuration.APP_PORT, "weights": {"shop-by-hand": 1}}
+    ]
+    node = nodes(behind)[0]
+    with closing(http.client.HTTPConnection(node, configuration.APP_PORT, timeout=30)) as client:
+        client.request("GET", "/healthz")
+        assert client.getresponse().status == 200
+    with pytest.raises(Refused, match="another kind"):
+        behind.up(Options())
