@@ -155,7 +155,8 @@ def test_a_client_who_stops_is_ended(
     """Whether it does not send its request, or does not read the answer."""
     monkeypatch.setattr(http_server, "TIMEOUT", 0.1)
     with connect(door, said):
-        assert ask(door, "/metrics")[0] == 200
+        # On a busy machine the short limit may also end an ordinary request.
+        assert any(is_served(door) for _ in OFTEN.attempts())
         until_nobody_is_served()
     assert capfd.readouterr() == ("", "")
 
