@@ -16,7 +16,6 @@ from reconciler.database.state_comment import State
 from reconciler.errors import AccessDenied, CloudError, ConfigError, LedgerUnknown, Refused
 from reconciler.model import ledger as ledgers
 from reconciler.model.deploy_id import DeployId
-from reconciler.model.fencing import FencedAct
 from reconciler.model.ledger import Ending, Lease
 from reconciler.model.resource import INSTANCE
 from reconciler.model.tags import Label
@@ -40,9 +39,8 @@ def thaw(ports: Ports, *, deployer_is_dead: bool = False) -> str:
     generation = ledger.gen
     if ledger.lease is not None:
         generation = _end(ports, seen, ledger.lease, operator=deployer_is_dead)
-    server.thaw(
-        resource.name, FencedAct(generation, ledger.live.id, str(ports.managed.address), ledger.was)
-    )
+    act = ports.managed.fenced_act(generation, ledger.live.id, ledger.was)
+    server.thaw(resource.name, act)
     return resource.name
 
 
@@ -81,7 +79,7 @@ def _without_ledger(
     _refuse_rolled_back(ports, seen, server, live)
     info = _shut_database(ports, server, live)
     assert info.memory is not None
-    server.thaw(info.name, FencedAct(info.memory.generation, live, str(ports.managed.address)))
+    server.thaw(info.name, ports.managed.fenced_act(info.memory.generation, live, ()))
     return info.name
 
 
