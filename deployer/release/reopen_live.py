@@ -20,8 +20,5 @@ def open_again(managed: ManagedService, ledger: Ledger, database: str, live: Dep
     """
     if ledger.live is None or ledger.live.id != live or ledger.lease is not None:
         return False
-    server = managed.reach.databases()
-    if server is None:
-        return False
-    server.thaw(database, managed.fenced_act(ledger.gen, live, ledger.was))
+    managed.reach.databases().thaw(database, managed.fenced_act(ledger.gen, live, ledger.was))
     return True

@@ -38,8 +38,8 @@ class ServiceAccess(Protocol):
         """
         ...
 
-    def databases(self) -> DatabaseServer | None:
-        """The server that holds its databases; None if the service has none configured.
+    def databases(self) -> DatabaseServer:
+        """The server that holds its databases. Raises NoDatabase if it has none configured.
 
         Raises DatabaseError, AccessDenied (the reference cannot be resolved), NotTried.
         """

@@ -71,8 +71,6 @@ def _database(
     act = managed.fenced_act(work.generation, work.deploy, work.was)
     try:
         server = managed.reach.databases()
-        if server is None:
-            return Outcome(resource, OutcomeStatus.BLOCKED, "no database server is configured")
         if desired.writable:
             server.thaw(resource.name, act)
         else:

@@ -35,9 +35,9 @@ def _databases(run: RollbackContext) -> _Pair | None:
     """Both databases; None where the deploys share one, or the deploy that is left has none."""
     newer = run.seen.database(run.live.id)
     older = run.seen.database(run.target.id)
-    server = run.ports.managed.reach.databases() if newer else None
-    if server is None or newer is None or (older and newer.name == older.name):
+    if newer is None or (older and newer.name == older.name):
         return None
+    server = run.ports.managed.reach.databases()
     return _Pair(server, newer.name, older.name if older else "")
 
 

@@ -21,9 +21,9 @@ def _verify_freeze(run: ReleaseContext) -> None:
     baseline is recorded last: what the new database is written from now on is what a rollback would
     lose.
     """
-    server = run.ports.managed.reach.databases() if run.database.name else None
-    if server is None:
+    if not run.database.name:
         return
+    server = run.ports.managed.reach.databases()
     if run.database.freeze is not None:
         run.within(run.ports.service.limits.start)
         frozen = run.database.freeze

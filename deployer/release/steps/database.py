@@ -22,9 +22,9 @@ from reconciler.util.concurrency import side_by_side
 def database(run: ReleaseContext) -> str:
     """Create this deploy's own database, and write its URL on every new machine."""
     config = run.ports.service.database
-    server = run.ports.managed.reach.databases()
-    if config is None or server is None:
+    if config is None:
         return "none"
+    server = run.ports.managed.reach.databases()
     live = run.start.reading.ledger.live
     run.database.name = run.deploy.database_name(str(run.ports.managed.address))
     if live is None:
