@@ -15,7 +15,7 @@ import pytest
 from reconciler.daemon import http_server
 from reconciler.daemon.http_server import Address, opened, respond
 from reconciler.errors import ConfigError
-from reconciler.util.polling import Backoff, looks
+from reconciler.util.backoff import Backoff
 
 OFTEN = Backoff(first=0.02, longest=0.02, deadline=20)
 
@@ -142,7 +142,7 @@ def test_more_clients_than_allowed_are_turned_away(
     with connect(door) as line:
         assert is_ended(line)
     idle.pop().close()
-    assert any(is_served(door) for _ in looks(OFTEN))
+    assert any(is_served(door) for _ in OFTEN.attempts())
     idle.pop().close()
 
 
@@ -175,7 +175,7 @@ def test_a_client_who_trickles_is_ended(door: Address, monkeypatch: pytest.Monke
 
     with connect(door, b"GET /") as line:
         line.settimeout(0.02)
-        assert any(is_over(line) for _ in looks(OFTEN))
+        assert any(is_over(line) for _ in OFTEN.attempts())
 
 
 def test_a_reader_who_goes_stops_nobody(door: Address) -> None:
