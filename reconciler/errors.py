@@ -25,6 +25,10 @@ class ConfigError(ToolError):
     """Usage or configuration is wrong; nothing was changed (exit 2)."""
 
 
+class NoDatabase(ConfigError):
+    """The service configures no database: there is no server to ask or to change."""
+
+
 class Refused(ToolError):
     """The command refuses: lease held, dirt, breaker, unknown ledger; nothing changed (exit 3)."""
 

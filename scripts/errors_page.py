@@ -30,6 +30,7 @@ LEFT_OUT = ("sandbox",)
 
 WORDS: dict[str, str] = {
     "ConfigError": "Correct the file, key or option that the message names. Nothing was done.",
+    "NoDatabase": "Nothing was done: only a service with a `[database]` has one to act on.",
     "Refused": "Nothing was done. The last lines are the commands that lead on: choose one.",
     "LedgerUnknown": (
         "Nothing is touched while it is unknown who is live. Where AWS did not answer, try again; "

@@ -41,9 +41,9 @@ def refuse_access(ports: Ports, todo: ServicePlan, ledger: Ledger) -> tuple[str,
     An unreachable live machine does not block: its clone is checked, before the freeze.
     """
     config = ports.service.database
-    server = ports.managed.reach.databases() if config else None
-    if config is None or server is None:
+    if config is None:
         return ()
+    server = ports.managed.reach.databases()
     live = ledger.live
     if live is None:
         refuse_roles(ports, server, "", _logins(ports, config, ""))

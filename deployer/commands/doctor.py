@@ -109,10 +109,8 @@ def _units(ports: Ports) -> str:
 def _database(ports: Ports) -> str:
     if ports.service.database is None:
         return "none configured"
-    server = ports.managed.reach.databases()
-    if server is None:
-        raise ToolError("the database's server is not known")
-    return f"{humanize.count(len(server.databases()), 'database')} on its server"
+    infos = ports.managed.reach.databases().databases()
+    return f"{humanize.count(len(infos), 'database')} on its server"
 
 
 def _roles(ports: Ports) -> str:

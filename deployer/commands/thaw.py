@@ -13,10 +13,9 @@ from deployer.ports import Ports
 from reconciler.database.identity import claims
 from reconciler.database.port import DatabaseInfo, DatabaseServer
 from reconciler.database.state_comment import State
-from reconciler.errors import AccessDenied, CloudError, ConfigError, LedgerUnknown, Refused
+from reconciler.errors import AccessDenied, CloudError, LedgerUnknown, Refused
 from reconciler.model import ledger as ledgers
 from reconciler.model.deploy_id import DeployId
-from reconciler.model.fencing import FencedAct
 from reconciler.model.ledger import Ending, Lease
 from reconciler.model.resource import INSTANCE
 from reconciler.model.tags import Label
@@ -24,7 +23,7 @@ from reconciler.model.tags import Label
 
 def thaw(ports: Ports, *, deployer_is_dead: bool = False) -> str:
     """Open the live database; return its name. Raises Refused, DatabaseError, StaleAct."""
-    server = _server(ports)
+    server = ports.managed.reach.databases()
     seen = survey(ports)
     if seen.reading is None:
         return _without_ledger(ports, seen, server, deployer_is_dead=deployer_is_dead)
@@ -40,17 +39,9 @@ def thaw(ports: Ports, *, deployer_is_dead: bool = False) -> str:
     generation = ledger.gen
     if ledger.lease is not None:
         generation = _end(ports, seen, ledger.lease, operator=deployer_is_dead)
-    server.thaw(
-        resource.name, FencedAct(generation, ledger.live.id, str(ports.managed.address), ledger.was)
-    )
+    act = ports.managed.fenced_act(generation, ledger.live.id, ledger.was)
+    server.thaw(resource.name, act)
     return resource.name
-
-
-def _server(ports: Ports) -> DatabaseServer:
-    server = ports.managed.reach.databases()
-    if server is None:
-        raise ConfigError(f"{ports.managed.name} has no database configured")
-    return server
 
 
 def _end(ports: Ports, seen: ServiceState, lease: Lease, *, operator: bool) -> int:
@@ -81,7 +72,7 @@ def _without_ledger(
     _refuse_rolled_back(ports, seen, server, live)
     info = _shut_database(ports, server, live)
     assert info.memory is not None
-    server.thaw(info.name, FencedAct(info.memory.generation, live, str(ports.managed.address)))
+    server.thaw(info.name, ports.managed.fenced_act(info.memory.generation, live, ()))
     return info.name
 
 

@@ -7,7 +7,6 @@ sweep would do the same, but only after a full scan.
 from __future__ import annotations
 
 from reconciler.model.deploy_id import DeployId
-from reconciler.model.fencing import FencedAct
 from reconciler.model.ledger import Ledger
 from reconciler.ports.service import ManagedService
 
@@ -21,9 +20,5 @@ def open_again(managed: ManagedService, ledger: Ledger, database: str, live: Dep
     """
     if ledger.live is None or ledger.live.id != live or ledger.lease is not None:
         return False
-    server = managed.reach.databases()
-    if server is None:
-        return False
-    address = str(managed.address)
-    server.thaw(database, FencedAct(ledger.gen, live, address, ledger.was))
+    managed.reach.databases().thaw(database, managed.fenced_act(ledger.gen, live, ledger.was))
     return True

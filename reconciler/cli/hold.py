@@ -55,6 +55,4 @@ def hold_database(
     """Write the hold into the state comment of a database of one of these services."""
     managed = next(one for one in services if one.name == service_of(resource))
     server = managed.reach.databases()
-    if server is None:
-        raise ConfigError(f"{managed.name} has no database configured")
     server.hold(resource.name, str(managed.address), reason[:VALUE_LIMIT] if reason else reason)

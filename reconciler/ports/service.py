@@ -14,6 +14,8 @@ from reconciler.gc.ownership import ServiceLocation
 from reconciler.gc.retention import Retention
 from reconciler.machine.activation_gate import ActivationGate
 from reconciler.machine.shell import Shell
+from reconciler.model.deploy_id import DeployId
+from reconciler.model.fencing import FencedAct
 from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.model.reading import LedgerAddress
 from reconciler.model.resource import DATABASE, Resource
@@ -36,8 +38,8 @@ class ServiceAccess(Protocol):
         """
         ...
 
-    def databases(self) -> DatabaseServer | None:
-        """The server that holds its databases; None if the service has none configured.
+    def databases(self) -> DatabaseServer:
+        """The server that holds its databases. Raises NoDatabase if it has none configured.
 
         Raises DatabaseError, AccessDenied (the reference cannot be resolved), NotTried.
         """
@@ -78,6 +80,10 @@ class ManagedService:
     def name(self) -> str:
         """The service's name."""
         return self.home.service
+
+    def fenced_act(self, generation: int, deploy: DeployId, was: tuple[str, ...]) -> FencedAct:
+        """An act on what `deploy` owns, under this ledger; `was` are its former addresses."""
+        return FencedAct(generation, deploy, str(self.address), was)
 
     def label(self, resources: Sequence[Resource], label: Label) -> None:
         """Labels the resources in AWS; a database has no label.

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from reconciler.database.inventory import as_resources, fences
-from reconciler.database.port import DatabaseInfo
-from reconciler.errors import NotTried, ToolError
+from reconciler.errors import NoDatabase, NotTried, ToolError
 from reconciler.model.coverage import Read, ReadStatus
 from reconciler.model.fencing import NEVER as NEVER_OBEYED
 from reconciler.model.resource import DATABASE, Gap, Resource
@@ -36,8 +35,9 @@ def list_databases(managed: ManagedService) -> DatabaseReadings:
     place = managed.home.place
     row = Read(place, DATABASE, calls=1, service=managed.name)
     try:
-        server = managed.reach.databases()
-        infos: Sequence[DatabaseInfo] = server.databases() if server else ()
+        infos = managed.reach.databases().databases()
+    except NoDatabase:
+        return DatabaseReadings()
     except NotTried as error:
         return DatabaseReadings(
             row=replace(row, status=ReadStatus.SKIPPED, calls=0, note=error.message)
@@ -47,4 +47,4 @@ def list_databases(managed: ManagedService) -> DatabaseReadings:
         return DatabaseReadings(gap=Gap.of(place, DATABASE, error), row=failed)
     ledger = str(managed.address)
     resources = as_resources(infos, managed.name, ledger, place)
-    return DatabaseReadings(resources, fences=fences(infos), row=row if server else None)
+    return DatabaseReadings(resources, fences=fences(infos), row=row)

@@ -15,7 +15,6 @@ from reconciler.errors import Refused, ToolError
 from reconciler.gc.mark import mark, problems
 from reconciler.gc.verdict import Root, Verdict
 from reconciler.model import tags as t
-from reconciler.model.fencing import FencedAct
 from reconciler.model.outcome import UNPROVED, Outcome, OutcomeStatus
 from reconciler.model.resource import DATABASE, Inventory, Resource
 from reconciler.plan.deletion_order import wave
@@ -181,10 +180,8 @@ class Collector:
     def _drop(self, resource: Resource) -> Outcome:
         try:
             server = self._managed.reach.databases()
-            if server is None:
-                return Outcome(resource, OutcomeStatus.BLOCKED, "no database server is configured")
             assert resource.deploy is not None  # for the type checker: `mark` has judged it
-            act = FencedAct(0, resource.deploy, str(self._managed.address), self._was)
+            act = self._managed.fenced_act(0, resource.deploy, self._was)
             ours = (*self._managed.app_roles, *self._managed.ignore_roles)
             server.drop(resource.name, act, ours)
         except Refused as error:

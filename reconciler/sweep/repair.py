@@ -19,7 +19,6 @@ from reconciler.machine.unit_control import Act, Jobs
 from reconciler.machine.unit_state import digest
 from reconciler.model.coverage import ReadStatus
 from reconciler.model.deploy_id import DeployId
-from reconciler.model.fencing import FencedAct
 from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.model.resource import DATABASE, INSTANCE, MAKING, Resource
 from reconciler.model.tags import UNITS
@@ -69,11 +68,9 @@ def _database(
 ) -> Outcome:
     if desired.writable is None or resource.state == MAKING:
         return Outcome(resource, OutcomeStatus.DONE, "as it is")
-    act = FencedAct(work.generation, work.deploy, str(managed.address), work.was)
+    act = managed.fenced_act(work.generation, work.deploy, work.was)
     try:
         server = managed.reach.databases()
-        if server is None:
-            return Outcome(resource, OutcomeStatus.BLOCKED, "no database server is configured")
         if desired.writable:
             server.thaw(resource.name, act)
         else:

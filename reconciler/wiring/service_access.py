@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.config.service import Instance, Service
 from reconciler.database.port import DatabaseServer
-from reconciler.errors import CannotConnect, NotTried
+from reconciler.errors import CannotConnect, NoDatabase, NotTried
 from reconciler.machine import ssh
 from reconciler.machine.shell import Shell
 from reconciler.machine.ssh import ClientKey, SshTarget
@@ -84,7 +84,7 @@ class SshServiceAccess:
         connector: SshConnector | None,
         database: Callable[[], DatabaseServer] | None,
     ) -> None:
-        self._said = service.instance
+        self._service = service
         self._connector = connector
         self._open = database
         self._lock = threading.Lock()
@@ -104,12 +104,18 @@ class SshServiceAccess:
                 cure="adopt it with its host key, or release again",
             )
         private, public = next(iter(machine.private), ""), next(iter(machine.public), "")
-        address = ssh_address(self._said, private, public)
+        address = ssh_address(self._service.instance, private, public)
         return self._connector.connect(address, PublicHostKey.parse(tag), FOLLOW_UP_WAIT)
 
-    def databases(self) -> DatabaseServer | None:
+    def databases(self) -> DatabaseServer:
         """See `ServiceAccess.databases`."""
+        if self._open is None:
+            name = self._service.name
+            raise NoDatabase(
+                f"{name} has no database configured",
+                cure=f"write its [database] in services/{name}.toml",
+            )
         with self._lock:
-            if self._server is None and self._open is not None:
+            if self._server is None:
                 self._server = self._open()
             return self._server

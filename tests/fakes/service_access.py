@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from reconciler.database.port import Shut, Thawed
-from reconciler.errors import CannotConnect, ConnectionLost, ToolError
+from reconciler.errors import CannotConnect, ConnectionLost, NoDatabase, ToolError
 from reconciler.machine.host_key import PublicHostKey
 from reconciler.machine.shell import Command, CommandResult
 from reconciler.model.fencing import FencedAct
@@ -77,9 +77,11 @@ class FakeReach:
             raise self.down[machine.id]
         return self.machine(machine.id, next(iter(machine.addresses), ""))
 
-    def databases(self) -> FakeServer | None:
+    def databases(self) -> FakeServer:
         if self.server_down is not None:
             raise self.server_down
+        if self.server is None:
+            raise NoDatabase("the service has no database configured")
         return self.server
 
 

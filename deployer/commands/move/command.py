@@ -259,6 +259,5 @@ def retag(ports: Ports, resources: tuple[Resource, ...], ledger: Ledger) -> None
     ]
     for start in range(0, len(old), BATCH):
         ports.compute.tag(old[start : start + BATCH], {t.LEDGER: new})
-    server = ports.managed.reach.databases()
-    if server is not None:
-        rename_ledger(server, ports.managed.name, ledger, new)
+    if ports.service.database is not None:
+        rename_ledger(ports.managed.reach.databases(), ports.managed.name, ledger, new)

@@ -16,16 +16,16 @@ from reconciler.database import state_comment as m
 from reconciler.database.findings import nothing_to_give_back
 from reconciler.database.identity import Claim, claims
 from reconciler.database.inventory import highest_fence
-from reconciler.database.port import DatabaseInfo, DatabaseServer
+from reconciler.database.port import DatabaseInfo
 from reconciler.database.state_comment import Memory, State, born_as
-from reconciler.errors import ConfigError, DatabaseError, Refused
+from reconciler.errors import DatabaseError, Refused
 from reconciler.gc.verdict import role
 from reconciler.model import ledger as ledgers
 from reconciler.model.deploy_id import DeployId
-from reconciler.model.fencing import FencedAct
 from reconciler.model.ledger import Ledger
 from reconciler.model.ledger_home import own
 from reconciler.model.reading import LedgerAddress, Reading
+from reconciler.ports.service import ManagedService
 
 
 @dataclass(frozen=True)
@@ -56,15 +56,10 @@ Confirm = Callable[[Rewriting], bool]
 def recover_database(ports: Ports, name: str, confirm: Confirm) -> Rewriting:
     """Make `name` the database of its deploy after `confirm` has accepted it. Raises Refused."""
     server = ports.managed.reach.databases()
-    if server is None:
-        raise ConfigError(
-            f"{ports.managed.name} has no database configured",
-            cure=f"write its [database] in services/{ports.managed.name}.toml",
-        )
     infos = server.databases()
     reading = ports.managed.ledgers.read(ports.managed.address)  # the ledger last (rule 2)
     ledger = _known(ports.managed.name, reading, highest_fence(infos, str(reading.address)))
-    wanted = _rewriting(server, infos, name, reading, ledger)
+    wanted = _rewriting(ports.managed, infos, name, reading, ledger)
     sealed = wanted.memory.state is State.SHUT and not wanted.memory.acls
     if sealed and ledger.live is not None and wanted.memory.deploy == ledger.live.id:
         again = f"deployer recover {ports.managed.name} --database {name}"
@@ -121,7 +116,7 @@ def _known(service: str, reading: Reading, fence: int) -> Ledger:
 
 
 def _rewriting(
-    server: DatabaseServer,
+    managed: ManagedService,
     infos: Sequence[DatabaseInfo],
     name: str,
     reading: Reading,
@@ -136,14 +131,14 @@ def _rewriting(
     address = reading.address
     every = claims(infos, str(address), ledger.was)
     deploy = _deploy(info, address, ledger)
-    act = FencedAct(ledger.gen, deploy, str(address), ledger.was)
+    act = managed.fenced_act(ledger.gen, deploy, ledger.was)
     before = info.memory or m.first(info.foreign, act, name, reading.now)
     memory = _anew(m.admitted(before, act, name), info, deploy)
     live = ledger.live is not None and ledger.live.id == deploy
     return Rewriting(
         address.service,
         info,
-        _as_it_is(memory, live=live, writable=bool(server.writers(name))),
+        _as_it_is(memory, live=live, writable=bool(managed.reach.databases().writers(name))),
         role(ledger, deploy) or "",
         next((one.doubt for one in every if one.info is info), "it has no memory"),
         tuple(one for one in every if one.deploy == deploy and one.info is not info),

@@ -16,7 +16,6 @@ from deployer.release.clock import elapsed
 from reconciler.database import findings
 from reconciler.database.port import Changes, DatabaseServer
 from reconciler.errors import Refused
-from reconciler.model.fencing import FencedAct
 from reconciler.model.resource import DATABASE
 
 
@@ -36,9 +35,9 @@ def _databases(run: RollbackContext) -> _Pair | None:
     """Both databases; None where the deploys share one, or the deploy that is left has none."""
     newer = run.seen.database(run.live.id)
     older = run.seen.database(run.target.id)
-    server = run.ports.managed.reach.databases() if newer else None
-    if server is None or newer is None or (older and newer.name == older.name):
+    if newer is None or (older and newer.name == older.name):
         return None
+    server = run.ports.managed.reach.databases()
     return _Pair(server, newer.name, older.name if older else "")
 
 
@@ -90,8 +89,8 @@ def shut_newer(run: RollbackContext) -> str:
     server, managed = pair.server, run.ports.managed
     run.lease.shorten()
     run.shut = pair.newer  # before the act: if it is interrupted, the undo reopens it
-    address, was = str(managed.address), run.lease.ledger.was
-    act = FencedAct(run.lease.generation, run.live.id, address, was)
+    was = run.lease.ledger.was
+    act = managed.fenced_act(run.lease.generation, run.live.id, was)
     run.frozen_at = elapsed()
     server.shut(pair.newer, act, managed.app_roles, managed.max_wait)
     limit = run.ports.service.database
@@ -105,7 +104,7 @@ def shut_newer(run: RollbackContext) -> str:
     run.lost = losses(changes)
     # From here on the older database counts: rolling forward again reports what that would lose.
     if pair.older:
-        act = FencedAct(run.lease.generation, run.target.id, address, was)
+        act = managed.fenced_act(run.lease.generation, run.target.id, was)
         server.record_baseline(pair.older, act)
     return f"{pair.newer} is shut; left behind: {run.lost}"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from deployer.release.context import ReleaseContext
 from reconciler.errors import DatabaseError
-from reconciler.model.fencing import FencedAct
 
 
 def commit(run: ReleaseContext) -> str:
@@ -22,9 +21,9 @@ def _verify_freeze(run: ReleaseContext) -> None:
     baseline is recorded last: what the new database is written from now on is what a rollback would
     lose.
     """
-    server = run.ports.managed.reach.databases() if run.database.name else None
-    if server is None:
+    if not run.database.name:
         return
+    server = run.ports.managed.reach.databases()
     if run.database.freeze is not None:
         run.within(run.ports.service.limits.start)
         frozen = run.database.freeze
@@ -32,8 +31,8 @@ def _verify_freeze(run: ReleaseContext) -> None:
             raise DatabaseError(f"{frozen.database} takes writes again: somebody opened it")
         if server.schema_digest(frozen.database) != frozen.digest:
             raise _changed(frozen.database)
-    address, was = str(run.ports.managed.address), run.held.ledger.was
-    act = FencedAct(run.held.generation, run.deploy, address, was)
+    managed, was = run.ports.managed, run.held.ledger.was
+    act = managed.fenced_act(run.held.generation, run.deploy, was)
     server.record_baseline(run.database.name, act)
 
 

@@ -15,7 +15,6 @@ from reconciler.database.state_comment import Memory, born_as
 from reconciler.errors import ConfigError, DatabaseError
 from reconciler.machine import env_file
 from reconciler.model.deploy_id import DeployId
-from reconciler.model.fencing import FencedAct
 from reconciler.model.ledger_home import own
 from reconciler.util.concurrency import side_by_side
 
@@ -23,9 +22,9 @@ from reconciler.util.concurrency import side_by_side
 def database(run: ReleaseContext) -> str:
     """Create this deploy's own database, and write its URL on every new machine."""
     config = run.ports.service.database
-    server = run.ports.managed.reach.databases()
-    if config is None or server is None:
+    if config is None:
         return "none"
+    server = run.ports.managed.reach.databases()
     live = run.start.reading.ledger.live
     run.database.name = run.deploy.database_name(str(run.ports.managed.address))
     if live is None:
@@ -78,8 +77,7 @@ def _freeze(
 ) -> None:
     if config.writes == "freeze":
         run.held.shorten()
-    address, was = str(run.ports.managed.address), run.held.ledger.was
-    act = FencedAct(run.held.generation, live, address, was)
+    act = run.ports.managed.fenced_act(run.held.generation, live, run.held.ledger.was)
     if config.writes == "lose":
         # Nothing is closed, but the database's memory gets its deploy, so it can be closed later.
         server.record_baseline(source, act)

@@ -40,18 +40,18 @@ def _run(run: ReleaseContext, lines: tuple[str, ...]) -> str:
 
 
 def _database(run: ReleaseContext) -> DatabaseInfo | None:
-    server = run.ports.managed.reach.databases()
-    infos = server.databases() if server else ()
+    infos = run.ports.managed.reach.databases().databases() if run.database.name else ()
     return next((one for one in infos if one.name == run.database.name), None)
 
 
 def _remember(run: ReleaseContext, before: DatabaseInfo | None) -> None:
     """Only in the database that this release created: without its memory it would be foreign."""
-    server, now = run.ports.managed.reach.databases(), _database(run)
-    if server is None or before is None or before.memory is None or now is None:
+    now = _database(run)
+    if before is None or before.memory is None or now is None:
         return
     if now.oid == before.oid and now.memory != before.memory:
-        server.remember(now, replace(before.memory, note=now.foreign or before.memory.note))
+        memory = replace(before.memory, note=now.foreign or before.memory.note)
+        run.ports.managed.reach.databases().remember(now, memory)
 
 
 def with_environment(line: str, directory: str, env_file: str) -> str:

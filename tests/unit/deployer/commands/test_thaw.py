@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from deployer.commands.thaw import thaw
-from reconciler.errors import CloudError, ConfigError, LedgerUnknown, Refused, StaleAct
+from reconciler.errors import CloudError, LedgerUnknown, NoDatabase, Refused, StaleAct
 from reconciler.model.fencing import FencedAct
 from reconciler.model.ledger import Lease
 from tests.fakes.scene import ROLE, Scene
@@ -111,5 +111,5 @@ def test_rule_6_a_contradiction_opens_nothing(scene: Scene) -> None:
 def test_a_service_without_a_database(scene: Scene) -> None:
     """Nothing to thaw."""
     scene.reach.server = None
-    with pytest.raises(ConfigError):
+    with pytest.raises(NoDatabase):
         thaw(scene.ports())

@@ -15,7 +15,7 @@ from reconciler.database import state_comment as m
 from reconciler.database.inventory import as_resources
 from reconciler.database.port import DatabaseInfo
 from reconciler.database.state_comment import Memory
-from reconciler.errors import ConfigError
+from reconciler.errors import NoDatabase
 from reconciler.gc import references
 from reconciler.gc.mark import mark
 from reconciler.gc.verdict import Reason
@@ -136,7 +136,7 @@ def test_without_a_server_there_is_no_place_for_a_hold(scene: Scene) -> None:
         one.resource for one in scene.plan().services[0].deletes if one.resource.kind == DATABASE
     ]
     scene.reach.server = None
-    with pytest.raises(ConfigError, match="has no database configured"):
+    with pytest.raises(NoDatabase):
         hold_database((scene.managed,), resource, "why")
 
 

@@ -17,7 +17,7 @@ from deployer.output.recover_database import as_json, lines
 from reconciler.database import state_comment as m
 from reconciler.database.port import DatabaseInfo
 from reconciler.database.state_comment import Memory, State
-from reconciler.errors import ConfigError, DatabaseError, Refused
+from reconciler.errors import DatabaseError, NoDatabase, Refused
 from reconciler.model.fencing import FencedAct
 from reconciler.model.ledger import Lease
 from reconciler.model.outcome import OutcomeStatus
@@ -275,5 +275,5 @@ def test_what_cannot_be_a_services_database(scene: Scene) -> None:
     with pytest.raises(Refused, match="belongs to the ledger"):
         recover_database(scene.ports(), "theirs", yes)
     scene.reach.server = None
-    with pytest.raises(ConfigError, match="no database configured"):
+    with pytest.raises(NoDatabase):
         recover_database(scene.ports(), LIVE_DB, yes)
