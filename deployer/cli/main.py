@@ -221,7 +221,9 @@ def abort(asked: CliContext, service: str, *, yes: bool) -> int:
 
         result = stop(one.ports, lease, tell)
         code = Exit.DONE if result.clean else Exit.DIRT
-        one.answer(as_json(result), lambda: "\n".join(in_lines(result)), code)
+        prices = one.ports.prices
+        lines = in_lines(result, prices)
+        one.answer(as_json(result, prices), lambda: "\n".join(lines), code)
     return code
 
 

@@ -62,7 +62,9 @@ def retire(
         ports = vouched(one.ports, despite)
         result = close(ports, nobody_live, agreed, delete_after, tell)
         code = Exit.DONE if result.clean else Exit.DIRT
-        one.answer(as_json(result), lambda: "\n".join(in_lines(result)), code)
+        prices = one.ports.prices
+        lines = in_lines(result, prices)
+        one.answer(as_json(result, prices), lambda: "\n".join(lines), code)
     return code
 
 

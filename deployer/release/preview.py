@@ -51,13 +51,14 @@ def preview(ports: Ports, ref: str = "HEAD") -> Preview:
         refusal = error
     live = reading.ledger.live if reading.ledger else None
     wanted = _shape(run)
+    left = dirt(service_plan, run.options.despite)
     return Preview(
         service=service.name,
         deploy=str(new_id(service.name, reading)),
         was=run.was or (str(live.id) if live else ""),
         steps=tuple(steps(service, wanted)),
         values=wanted.origins if wanted else (),
-        dirt=tuple(dirt_lines(dirt(service_plan, run.options.despite), reading.now)),
+        dirt=tuple(dirt_lines(left, reading.now, ports.prices)),
         refusal=refusal,
         notes=notes,
     )

@@ -100,18 +100,18 @@ def plan(
 
     Changes nothing.
     """
+    from reconciler.cost import price_cache
     from reconciler.output.plan import plan_json, plan_lines
     from reconciler.sweep import approved_plan
     from reconciler.sweep.runner import make_plan
 
     settings, opened = _opened(asked, services)
     seen = make_plan(opened.services, {}, unfinished_only=unfinished_only, beside=opened.beside)
-    cap = cap_of(settings)
+    cap, prices = cap_of(settings), price_cache.load()
+    answer = plan_json(seen, cap, prices)
     if output is not None:
-        approved_plan.write(output, seen, plan_json(seen, cap), unfinished_only=unfinished_only)
-    asked.answer(
-        plan_json(seen, cap), lambda: "\n".join(plan_lines(seen, cap, verbose=asked.verbose))
-    )
+        approved_plan.write(output, seen, answer, unfinished_only=unfinished_only)
+    asked.answer(answer, lambda: "\n".join(plan_lines(seen, cap, prices, verbose=asked.verbose)))
     if seen.unknown or seen.inventory.gaps or seen.contradictions:
         return Exit.DIRT
     return Exit.TO_DO if exit_code and not seen.empty else Exit.DONE
@@ -126,6 +126,7 @@ def explain(asked: CliContext, id_: str) -> int:
 
     ID is that of an instance, image, …, the name of a database, or a deploy-id.
     """
+    from reconciler.cost import price_cache
     from reconciler.errors import ConfigError
     from reconciler.output.explain import explain_json, explain_lines, find
     from reconciler.sweep.runner import make_plan
@@ -141,9 +142,10 @@ def explain(asked: CliContext, id_: str) -> int:
             detail=f"looked through {humanize.count(sum(kinds.values()), 'thing')}",
             cure="To see what there is   reconciler report",
         )
+    prices = price_cache.load()
     asked.answer(
-        {"things": [explain_json(seen, one) for one in found]},
-        lambda: "\n".join(line for one in found for line in explain_lines(seen, one)),
+        {"things": [explain_json(seen, one, prices) for one in found]},
+        lambda: "\n".join(line for one in found for line in explain_lines(seen, one, prices)),
     )
     return Exit.DONE
 
@@ -168,12 +170,13 @@ def report(asked: CliContext, services: tuple[str, ...], *, form: str) -> int:
 
     Orphans apart; prices from a small dated table, and what is not known is said so.
     """
+    from reconciler.cost import price_cache
     from reconciler.cost.audit import report as audit
     from reconciler.output import report as render
     from reconciler.sweep.runner import make_plan
 
     _, opened = _opened(asked, services)
-    seen = audit(make_plan(opened.services, {}, beside=opened.beside))
+    seen = audit(make_plan(opened.services, {}, beside=opened.beside), price_cache.load())
     texts: Mapping[str, Callable[[Report], str]] = {
         "table": partial(render.table, verbose=asked.verbose),
         "csv": render.as_csv,

@@ -49,12 +49,10 @@ class CliContext:
     _err: LineWriter | None = None
 
     def settings(self) -> Settings:
-        """Load the configuration, and the fetched prices for all costs. Raises ConfigError."""
-        from reconciler.config import loader as settings
-        from reconciler.cost import price_cache
+        """Load the configuration. Raises ConfigError."""
+        from reconciler.config import loader
 
-        price_cache.load()
-        return settings.load(self.config)
+        return loader.load(self.config)
 
     def say(self, text: str) -> None:
         """Write a line of the result to stdout. A closed pipe stops nothing."""

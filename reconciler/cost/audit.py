@@ -13,6 +13,7 @@ from datetime import datetime
 from reconciler.cost import estimate
 from reconciler.cost.estimate import Sum
 from reconciler.cost.foreign import ForeignResources, known_now, strangers
+from reconciler.cost.price_list import Prices
 from reconciler.gc.verdict import KEPT, Reason, Verdict
 from reconciler.model import tags as t
 from reconciler.model.coverage import Read
@@ -75,6 +76,7 @@ class Report:
     """
 
     now: datetime | None
+    prices: Prices
     rows: tuple[AuditRow, ...]
     orphans: tuple[CostItem, ...]
     foreign: tuple[CostItem, ...] = ()
@@ -128,30 +130,34 @@ def _sums(parts: Iterable[tuple[str, Sum]]) -> Mapping[str, Sum]:
     return {name: estimate.as_shown(every) for name, every in found.items()}
 
 
-def report(plan: Plan) -> Report:
+def report(plan: Plan, prices: Prices) -> Report:
     """The audit of the resources in a plan."""
     now = known_now(plan)
     items = [
-        _item(one, service_plan, now)
+        _item(one, service_plan, now, prices)
         for service_plan in plan.services
         for one in service_plan.verdicts
     ]
     ours = [one for one in items if one.verdict.reason not in STRANGE]
-    others = [_item(one, None, now) for one in plan.strangers]
+    others = [_item(one, None, now, prices) for one in plan.strangers]
     return Report(
         now=now,
+        prices=prices,
         rows=tuple(_rows(ours)),
         orphans=tuple(one for one in items if _is_orphan(one.verdict)),
         foreign=(*(one for one in items if one.verdict.reason in STRANGE), *others),
         unknown={one.service: one.problem for one in plan.services if one.problem},
         gaps=tuple(f"{one.kind}s of {one.place}: {one.reason}" for one in plan.inventory.gaps),
-        strangers=strangers(plan),
+        strangers=strangers(plan, prices),
         reads=plan.inventory.reads,
     )
 
 
-def _item(verdict: Verdict, service_plan: ServicePlan | None, now: datetime | None) -> CostItem:
-    return CostItem(verdict, _state(service_plan, verdict), estimate.of(verdict.resource, now))
+def _item(
+    verdict: Verdict, service_plan: ServicePlan | None, now: datetime | None, prices: Prices
+) -> CostItem:
+    cost = estimate.of(verdict.resource, now, prices)
+    return CostItem(verdict, _state(service_plan, verdict), cost)
 
 
 def _rows(items: Sequence[CostItem]) -> list[AuditRow]:

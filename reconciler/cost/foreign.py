@@ -13,6 +13,7 @@ from datetime import datetime
 
 from reconciler.cost import estimate
 from reconciler.cost.estimate import Sum
+from reconciler.cost.price_list import Prices
 from reconciler.gc.verdict import Reason, Verdict
 from reconciler.model import tags as t
 from reconciler.model.resource import Resource, service_of
@@ -31,14 +32,14 @@ class ForeignResources:
     cost: Sum
 
 
-def strangers(plan: Plan) -> tuple[ForeignResources, ...]:
+def strangers(plan: Plan, prices: Prices) -> tuple[ForeignResources, ...]:
     """All foreign resources, by service and ledger."""
     groups: dict[tuple[str, str, str], list[Resource]] = {}
     for one in _foreign(plan):
         key = (service_of(one.resource), one.resource.tags.get(t.LEDGER, ""), one.text)
         groups.setdefault(key, []).append(one.resource)
     now = known_now(plan)
-    return tuple(_group(key, groups[key], now) for key in sorted(groups))
+    return tuple(_group(key, groups[key], now, prices) for key in sorted(groups))
 
 
 def known_now(plan: Plan) -> datetime | None:
@@ -52,11 +53,11 @@ def _foreign(plan: Plan) -> list[Verdict]:
 
 
 def _group(
-    key: tuple[str, str, str], resources: list[Resource], now: datetime | None
+    key: tuple[str, str, str], resources: list[Resource], now: datetime | None, prices: Prices
 ) -> ForeignResources:
     service, ledger, why = key
     places = tuple(sorted({str(one.place) for one in resources}))
-    cost = estimate.add(estimate.of(one, now) for one in resources)
+    cost = estimate.add(estimate.of(one, now, prices) for one in resources)
     return ForeignResources(
         service, ledger, why, Counter(one.kind for one in resources), places, cost
     )

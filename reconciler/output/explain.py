@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from reconciler.cost import estimate
+from reconciler.cost.price_list import Prices
 from reconciler.gc.verdict import Reason, Verdict
 from reconciler.model import tags as t
 from reconciler.model.resource import hold_of
@@ -28,11 +29,11 @@ def find(plan: Plan, id_: str) -> tuple[Verdict, ...]:
     )
 
 
-def explain_lines(plan: Plan, verdict: Verdict) -> list[str]:
+def explain_lines(plan: Plan, verdict: Verdict, prices: Prices) -> list[str]:
     """What the resource is, why it is kept or not, and what the next sweep does with it."""
     resource = verdict.resource
     status = "is garbage" if verdict.collect else "is kept"
-    rows = [f"  {name:<11} {text}" for name, text in _answers(plan, verdict)]
+    rows = [f"  {name:<11} {text}" for name, text in _answers(plan, verdict, prices)]
     lines = [f"{resource.id} {status}: {humanize.one_line(verdict.text)}.", *rows]
     lines += _asked_lines(_questions(plan, verdict))
     if verdict.collect:
@@ -74,7 +75,7 @@ def would_change(plan: Plan, verdict: Verdict) -> str:
     return _CHANGES.get(verdict.reason, "another ledger")
 
 
-def _answers(plan: Plan, verdict: Verdict) -> Iterator[tuple[str, str]]:
+def _answers(plan: Plan, verdict: Verdict, prices: Prices) -> Iterator[tuple[str, str]]:
     resource, service_plan = verdict.resource, _todo(plan, verdict)
     yield (
         "what",
@@ -88,7 +89,7 @@ def _answers(plan: Plan, verdict: Verdict) -> Iterator[tuple[str, str]]:
     if service_plan is not None:
         yield "age", _age(verdict, service_plan)
         yield "seen", _seen(service_plan)
-        yield "cost", _cost(verdict, service_plan)
+        yield "cost", _cost(verdict, service_plan, prices)
 
 
 def _age(verdict: Verdict, service_plan: ServicePlan) -> str:
@@ -110,12 +111,13 @@ def _seen(service_plan: ServicePlan) -> str:
     return f"listed {listed:%H:%M:%S}, ledger and record read {root.now:%H:%M:%S} UTC"
 
 
-def _cost(verdict: Verdict, service_plan: ServicePlan) -> str:
+def _cost(verdict: Verdict, service_plan: ServicePlan, prices: Prices) -> str:
     now = None if service_plan.problem else service_plan.root.now
-    price, spent = estimate.price(verdict.resource), estimate.so_far(verdict.resource, now)
+    price = estimate.price(verdict.resource, prices)
+    spent = estimate.so_far(verdict.resource, now, prices)
     if not price:
         return "not billed by itself"
-    hourly = estimate.hourly(verdict.resource)
+    hourly = estimate.hourly(verdict.resource, prices)
     month = None if hourly is None else round(hourly, 4) * estimate.MONTH
     return f"{price}, {humanize.money(spent)} so far, {humanize.money(month)} in 30 days"
 
@@ -150,11 +152,11 @@ def _asked_json(one: Question) -> dict[str, Any]:
     }
 
 
-def explain_json(plan: Plan, verdict: Verdict) -> dict[str, Any]:
+def explain_json(plan: Plan, verdict: Verdict, prices: Prices) -> dict[str, Any]:
     """The same as an object."""
     return {
-        **verdict_json(verdict),
-        "answers": dict(_answers(plan, verdict)),
+        **verdict_json(verdict, prices),
+        "answers": dict(_answers(plan, verdict, prices)),
         "asked": [_asked_json(one) for one in _questions(plan, verdict)],
         "would_change": would_change(plan, verdict),
     }

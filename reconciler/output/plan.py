@@ -7,6 +7,7 @@ from typing import Any
 
 from reconciler.cost import estimate
 from reconciler.cost.foreign import strangers
+from reconciler.cost.price_list import Prices
 from reconciler.gc.verdict import Reason, Verdict
 from reconciler.model import tags as t
 from reconciler.model.deploy_id import DeployId
@@ -35,16 +36,16 @@ def names_of(verdicts: Iterable[Verdict]) -> Names:
     }
 
 
-def plan_lines(plan: Plan, cap: Cap, *, verbose: bool = False) -> list[str]:
+def plan_lines(plan: Plan, cap: Cap, prices: Prices, *, verbose: bool = False) -> list[str]:
     """The whole plan: a line for the scope, a block per service, the sums, the coverage."""
     lines = [_scope(plan), ""]
     for one in plan.services:
-        lines += _service(one)
+        lines += _service(one, prices)
     lines += [f"! {gap.kind}s of {gap.place} unread: {gap.reason}" for gap in plan.inventory.gaps]
-    lines += stranger_lines(strangers(plan))
+    lines += stranger_lines(strangers(plan, prices))
     reads = plan.inventory.reads
     read = [*completeness_lines(reads, verbose=verbose), *elsewhere_lines(reads)]
-    return [*lines, "", *_sums(plan, cap), *read]
+    return [*lines, "", *_sums(plan, cap, prices), *read]
 
 
 def _scope(plan: Plan) -> str:
@@ -58,14 +59,14 @@ def _scope(plan: Plan) -> str:
     return " · ".join((f"account {', '.join(accounts)}", ", ".join(regions), *sizes))
 
 
-def _service(service_plan: ServicePlan) -> list[str]:
+def _service(service_plan: ServicePlan, prices: Prices) -> list[str]:
     names = names_of(service_plan.verdicts)
     head = f"{service_plan.service:<8} "
     if service_plan.problem:
         why = humanize.one_line(service_plan.problem)
         return [f"{head}unknown: {why}; nothing of {service_plan.service} will be touched"]
     clean = " · clean" if service_plan.empty and not service_plan.contradictions else ""
-    acts = [*_swaps(service_plan, names), *_deletions(service_plan, names)]
+    acts = [*_swaps(service_plan, names), *_deletions(service_plan, names, prices)]
     notes = [f"  ! {humanize.one_line(one)}" for one in service_plan.contradictions]
     notes += [f"    {line}" for one in service_plan.witnesses for line in one.cure.splitlines()]
     return [f"{head}{headline(service_plan.root.ledger, names)}{clean}", *acts, *notes]
@@ -86,12 +87,12 @@ def _swaps(service_plan: ServicePlan, names: Names) -> Iterator[str]:
         yield f"  ~ forget    {named(deploy, names)}: beyond retention"
 
 
-def _deletions(service_plan: ServicePlan, names: Names) -> Iterator[str]:
+def _deletions(service_plan: ServicePlan, names: Names, prices: Prices) -> Iterator[str]:
     for one in service_plan.deletes:
         resource = one.resource
         who = named(resource.deploy, names) if resource.deploy else ""
         text = f"  - {resource.kind:<17} {resource.id:<21} {who} {one.reason}"
-        yield f"{text:<66} {estimate.price(resource):>12}".rstrip()
+        yield f"{text:<66} {estimate.price(resource, prices):>12}".rstrip()
 
 
 def loads(plan: Plan, cap: Cap) -> dict[str, Load]:
@@ -100,7 +101,7 @@ def loads(plan: Plan, cap: Cap) -> dict[str, Load]:
     return {name: one for name, one in found.items() if one.deletions}
 
 
-def _sums(plan: Plan, cap: Cap) -> list[str]:
+def _sums(plan: Plan, cap: Cap, prices: Prices) -> list[str]:
     lines = [
         f"{humanize.count(one.deletions, 'deletion')} of {one.owned} owned by {name}"
         f" (cap {one.cap})"
@@ -108,31 +109,31 @@ def _sums(plan: Plan, cap: Cap) -> list[str]:
     ]
     if lines:
         deletes = (one.resource for each in plan.services for one in each.deletes)
-        lines[-1] += f" · saves {saving(deletes)}"
+        lines[-1] += f" · saves {saving(deletes, prices)}"
     if plan.empty and not lines:
         lines = ["nothing to do" if not plan.unknown else "nothing to do where it is known"]
     return lines
 
 
-def saving(resources: Iterable[Resource]) -> str:
+def saving(resources: Iterable[Resource], prices: Prices) -> str:
     """`up to $0.0273/h, $19.66 in 30 days`: snapshots share what did not change (aws.md §5)."""
     every = list(resources)
-    prices = [estimate.hourly(one) for one in every]
-    hourly = sum(price for price in prices if price is not None)
+    costs = [estimate.hourly(one, prices) for one in every]
+    hourly = sum(cost for cost in costs if cost is not None)
     most = "up to " if any(map(estimate.is_bound, every)) else ""
-    more = " and what is not known" if None in prices else ""
+    more = " and what is not known" if None in costs else ""
     # Computed from the figure that is shown, so that report, plan and sweep show the same.
     month = humanize.money(round(hourly, 4) * estimate.MONTH)
     return f"{most}{humanize.hourly(hourly)}, {month} in 30 days{more}"
 
 
-def plan_json(plan: Plan, cap: Cap) -> dict[str, Any]:
+def plan_json(plan: Plan, cap: Cap, prices: Prices) -> dict[str, Any]:
     """The plan as an object: everything in `plan_lines`, plus the reasons for keeping."""
     return {
         "empty": plan.empty,
-        "services": [_service_json(one, cap) for one in plan.services],
-        "strangers": [verdict_json(one) for one in plan.strangers],
-        "not_ours": strangers_json(strangers(plan)),
+        "services": [_service_json(one, cap, prices) for one in plan.services],
+        "strangers": [verdict_json(one, prices) for one in plan.strangers],
+        "not_ours": strangers_json(strangers(plan, prices)),
         "completeness": completeness_json(plan.inventory.reads),
         "gaps": [
             {"place": str(one.place), "kind": one.kind, "reason": one.reason}
@@ -143,7 +144,7 @@ def plan_json(plan: Plan, cap: Cap) -> dict[str, Any]:
     }
 
 
-def _service_json(service_plan: ServicePlan, cap: Cap) -> dict[str, Any]:
+def _service_json(service_plan: ServicePlan, cap: Cap, prices: Prices) -> dict[str, Any]:
     sizes = load(service_plan, cap)
     return {
         "service": service_plan.service,
@@ -157,8 +158,8 @@ def _service_json(service_plan: ServicePlan, cap: Cap) -> dict[str, Any]:
             for one in service_plan.repairs
         ],
         "forget": _texts(service_plan.forget),
-        "delete": [verdict_json(one) for one in service_plan.deletes],
-        "keep": [verdict_json(one) for one in service_plan.verdicts if not one.collect],
+        "delete": [verdict_json(one, prices) for one in service_plan.deletes],
+        "keep": [verdict_json(one, prices) for one in service_plan.verdicts if not one.collect],
         "notes": list(service_plan.contradictions),
         "deletions": sizes.deletions,
         "owned": sizes.owned,
@@ -166,7 +167,7 @@ def _service_json(service_plan: ServicePlan, cap: Cap) -> dict[str, Any]:
     }
 
 
-def verdict_json(one: Verdict) -> dict[str, Any]:
+def verdict_json(one: Verdict, prices: Prices) -> dict[str, Any]:
     """A resource, its verdict and the reason."""
     resource = one.resource
     return {
@@ -179,7 +180,7 @@ def verdict_json(one: Verdict) -> dict[str, Any]:
         "verdict": "collect" if one.collect else "keep",
         "reason": one.reason.value,
         "text": one.text,
-        "hourly": estimate.hourly(resource),
+        "hourly": estimate.hourly(resource, prices),
     }
 
 

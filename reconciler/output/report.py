@@ -6,10 +6,12 @@ import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from reconciler.cost.audit import GARBAGE, AuditRow, CostItem, Report
 from reconciler.cost.estimate import MONTH, Sum, as_of, as_shown, price
+from reconciler.cost.price_list import Prices
 from reconciler.gc.verdict import Reason
 from reconciler.model.resource import (
     ADDRESS,
@@ -117,19 +119,21 @@ def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:
 
 def _orphan_lines(report: Report) -> list[str]:
     """The orphans; then the look-alikes, up to a limit."""
-    lines = ["", "orphans", *map(_orphan, report.orphans)] if report.orphans else []
+    orphan = partial(_orphan, report.prices)
+    lines = ["", "orphans", *map(orphan, report.orphans)] if report.orphans else []
     alike = [one for one in report.foreign if one.verdict.reason is Reason.LOOK_ALIKE]
     if alike:
-        lines += ["", "look-alikes, in no sum above", *map(_orphan, alike[:_SOME])]
+        lines += ["", "look-alikes, in no sum above", *map(orphan, alike[:_SOME])]
     if len(alike) > _SOME:
         lines.append(f"  and {len(alike) - _SOME} more")
     return lines
 
 
-def _orphan(one: CostItem) -> str:
+def _orphan(prices: Prices, one: CostItem) -> str:
     resource = one.verdict.resource
     status = "garbage" if one.verdict.collect else f"kept: {one.verdict.reason.value}"
-    return f"  {resource.kind:<17} {resource.id:<21} {status:<20} {price(resource):>14}".rstrip()
+    cost = price(resource, prices)
+    return f"  {resource.kind:<17} {resource.id:<21} {status:<20} {cost:>14}".rstrip()
 
 
 def _foot(report: Report, *, verbose: bool = False) -> list[str]:
@@ -145,7 +149,10 @@ def _foot(report: Report, *, verbose: bool = False) -> list[str]:
         )
     lines += [f"{name} is unknown: {why}" for name, why in report.unknown.items()]
     lines += [f"unread: {one}" for one in report.gaps]
-    lines += [*stranger_lines(report.strangers), f"prices of {as_of()}, on demand; estimates"]
+    lines += [
+        *stranger_lines(report.strangers),
+        f"prices of {as_of(report.prices)}, on demand; estimates",
+    ]
     return lines + completeness_lines(report.reads, verbose=verbose)
 
 
@@ -153,10 +160,10 @@ def as_json(report: Report) -> dict[str, Any]:
     """For programs: unrounded figures, and every orphan with its reason."""
     return {
         "now": iso(report.now) if report.now else None,
-        "prices": as_of(),
-        "deploys": [_row_json(one) for one in report.rows],
-        "orphans": [_item_json(one) for one in report.orphans],
-        "foreign": [_item_json(one) for one in report.foreign],
+        "prices": as_of(report.prices),
+        "deploys": [_row_json(one, report.prices) for one in report.rows],
+        "orphans": [_item_json(one, report.prices) for one in report.orphans],
+        "foreign": [_item_json(one, report.prices) for one in report.foreign],
         "services": {name: _sum_json(cost) for name, cost in report.services.items()},
         "states": {name: _sum_json(cost) for name, cost in report.states.items()},
         "total": _sum_json(report.total),
@@ -172,7 +179,7 @@ def as_json(report: Report) -> dict[str, Any]:
     }
 
 
-def _row_json(row: AuditRow) -> dict[str, Any]:
+def _row_json(row: AuditRow, prices: Prices) -> dict[str, Any]:
     return {
         "service": row.service,
         "deploy": str(row.deploy),
@@ -182,12 +189,12 @@ def _row_json(row: AuditRow) -> dict[str, Any]:
         "machines": dict(row.machines),
         "other": dict(row.other),
         **_sum_json(row.cost),
-        "resources": [_item_json(one) for one in row.items],
+        "resources": [_item_json(one, prices) for one in row.items],
     }
 
 
-def _item_json(item: CostItem) -> dict[str, Any]:
-    return {**verdict_json(item.verdict), "is": item.state, **_sum_json(item.cost)}
+def _item_json(item: CostItem, prices: Prices) -> dict[str, Any]:
+    return {**verdict_json(item.verdict, prices), "is": item.state, **_sum_json(item.cost)}
 
 
 def _sum_json(cost: Sum) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 from reconciler.cost.foreign import strangers
+from reconciler.cost.price_list import Prices
 from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.output.coverage import (
     completeness_json,
@@ -39,15 +40,16 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
     return {"type": "clean-up-item", **item}
 
 
-def in_lines(result: SweepResult, *, verbose: bool = False) -> list[str]:
+def in_lines(result: SweepResult, prices: Prices, *, verbose: bool = False) -> list[str]:
     """What was done, everything that is left, and the coverage."""
-    removed = Counter(one.resource.kind for one in result.gone)
     lines = [f"Ended the lease of {one}." for one in result.ended]
     lines += [f"Forgot {one}." for one in result.forgotten]
-    money = f"; saves {saving(one.resource for one in result.gone)}" if result.gone else ""
-    lines.append(f"Removed: {humanize.counts(removed)}{money}.")
+    gone = [one.resource for one in result.gone]
+    money = f"; saves {saving(gone, prices)}" if gone else ""
+    removed = humanize.counts(Counter(one.kind for one in gone))
+    lines.append(f"Removed: {removed}{money}.")
     lines += [f"Left out: {humanize.one_line(one)}." for one in result.left_out]
-    lines += [*left_lines(result), *stranger_lines(strangers(result.left))]
+    lines += [*left_lines(result), *stranger_lines(strangers(result.left, prices))]
     lines += completeness_lines(result.reads, verbose=verbose)
     return lines + elsewhere_lines(result.reads)
 
@@ -80,7 +82,7 @@ def _cures(result: SweepResult) -> list[str]:
     return list(dict.fromkeys(one for one in said if one))
 
 
-def as_json(result: SweepResult) -> dict[str, Any]:
+def as_json(result: SweepResult, prices: Prices) -> dict[str, Any]:
     """The result as an object."""
     return {
         "clean": result.clean,
@@ -89,7 +91,7 @@ def as_json(result: SweepResult) -> dict[str, Any]:
         "removed": dict(Counter(one.resource.kind for one in result.gone)),
         "outcomes": [outcome_json(one) for one in result.outcomes],
         "left": [
-            verdict_json(one)
+            verdict_json(one, prices)
             for service_plan in result.left.services
             for one in service_plan.deletes
         ],
@@ -97,6 +99,6 @@ def as_json(result: SweepResult) -> dict[str, Any]:
         "contradictions": list(result.left.contradictions),
         "trouble": list(result.trouble),
         "left_out": list(result.left_out),
-        "not_ours": strangers_json(strangers(result.left)),
+        "not_ours": strangers_json(strangers(result.left, prices)),
         "completeness": completeness_json(result.reads),
     }

@@ -14,6 +14,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from reconciler.cost import estimate
+from reconciler.cost.price_list import Prices
 from reconciler.model import tags as t
 from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.model.resource import Resource
@@ -50,7 +51,7 @@ class Notice:
 
 
 def planned(
-    plan: Plan, told: NotificationHistory, now: datetime, refusal: str = ""
+    plan: Plan, told: NotificationHistory, now: datetime, prices: Prices, refusal: str = ""
 ) -> Notice | None:
     """What the sweep will remove, or would if it were not refused; None if nothing is new."""
     garbage = [one.resource for service_plan in plan.services for one in service_plan.deletes]
@@ -66,11 +67,14 @@ def planned(
         subject = f"{services}: {count} left behind, removed now"
         head = []
     phase = Phase.REFUSED if refusal else Phase.PLANNED
-    lines = [*head, *_listed([_line(one, now) for one in garbage]), f"saves {saving(garbage)}"]
+    listed = _listed([_line(one, now, prices) for one in garbage])
+    lines = [*head, *listed, f"saves {saving(garbage, prices)}"]
     return Notice(phase, subject, tuple(lines), fresh)
 
 
-def done(outcomes: Sequence[Outcome], told: Sequence[Resource], now: datetime) -> Notice | None:
+def done(
+    outcomes: Sequence[Outcome], told: Sequence[Resource], now: datetime, prices: Prices
+) -> Notice | None:
     """What a sweep has removed, and which announced resources it has not.
 
     `told` are the findings of its planned notification. None if there is nothing to report.
@@ -88,9 +92,9 @@ def done(outcomes: Sequence[Outcome], told: Sequence[Resource], now: datetime) -
     services = _services([*gone, *(one.resource for one in stayed)])
     removed = humanize.counts(Counter(one.kind for one in gone))
     left = f", {humanize.count(len(stayed), 'thing')} left" if stayed else ""
-    lines = [f"saves {saving(gone)}"] if gone else []
+    lines = [f"saves {saving(gone, prices)}"] if gone else []
     lines += _listed([_stayed(one) for one in stayed])
-    lines += _listed([_line(one, now) for one in gone])
+    lines += _listed([_line(one, now, prices) for one in gone])
     return Notice(Phase.DONE, f"{services}: removed {removed}{left}", tuple(lines))
 
 
@@ -99,7 +103,7 @@ def _services(resources: Iterable[Resource]) -> str:
     return ", ".join(names) or "nobody's"
 
 
-def _line(resource: Resource, now: datetime) -> str:
+def _line(resource: Resource, now: datetime, prices: Prices) -> str:
     since = f"{humanize.rough(now - resource.deploy.born)} old" if resource.deploy else ""
     release = humanize.one_line(resource.tags.get(t.RELEASE, ""))[:40]
     facts = (
@@ -109,7 +113,7 @@ def _line(resource: Resource, now: datetime) -> str:
         resource.state,
         release,
         since,
-        estimate.price(resource),
+        estimate.price(resource, prices),
     )
     return f"- {' · '.join(filter(None, facts))}"
 
