@@ -46,7 +46,7 @@ def retire(
     are deleted later, databases included. To open it again, make the A record again and run:
     deployer recover SERVICE
     """
-    with staged(asked, service) as one:
+    with staged(asked, service) as stage:
         from deployer.commands.retire import retire as close
         from reconciler.output.sweep import as_json, in_lines, one_line
 
@@ -59,12 +59,12 @@ def retire(
         def tell(outcome: Outcome) -> None:
             asked.tell(one_line(outcome))
 
-        ports = vouched(one.ports, despite)
+        ports = vouched(stage.ports, despite)
         result = close(ports, nobody_live, agreed, delete_after, tell)
         code = Exit.DONE if result.clean else Exit.DIRT
-        prices = one.ports.prices
+        prices = stage.ports.prices
         lines = in_lines(result, prices)
-        one.answer(as_json(result, prices), lambda: "\n".join(lines), code)
+        stage.answer(as_json(result, prices), lambda: "\n".join(lines), code)
     return code
 
 

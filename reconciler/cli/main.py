@@ -106,15 +106,15 @@ def plan(
     from reconciler.sweep.runner import make_plan
 
     settings, opened = _opened(asked, services)
-    seen = make_plan(opened.services, {}, unfinished_only=unfinished_only, beside=opened.beside)
+    plan = make_plan(opened.services, {}, unfinished_only=unfinished_only, beside=opened.beside)
     cap, prices = cap_of(settings), price_cache.load()
-    answer = plan_json(seen, cap, prices)
+    answer = plan_json(plan, cap, prices)
     if output is not None:
-        approved_plan.write(output, seen, answer, unfinished_only=unfinished_only)
-    asked.answer(answer, lambda: "\n".join(plan_lines(seen, cap, prices, verbose=asked.verbose)))
-    if seen.unknown or seen.inventory.gaps or seen.contradictions:
+        approved_plan.write(output, plan, answer, unfinished_only=unfinished_only)
+    asked.answer(answer, lambda: "\n".join(plan_lines(plan, cap, prices, verbose=asked.verbose)))
+    if plan.unknown or plan.inventory.gaps or plan.contradictions:
         return Exit.DIRT
-    return Exit.TO_DO if exit_code and not seen.empty else Exit.DONE
+    return Exit.TO_DO if exit_code and not plan.empty else Exit.DONE
 
 
 @cli.command(epilog=epilog("reconciler explain i-0d41aa07\nreconciler explain shop", CODES))
@@ -133,10 +133,10 @@ def explain(asked: CliContext, id_: str) -> int:
     from reconciler.util import humanize
 
     _, opened = _opened(asked)
-    seen = make_plan(opened.services, {}, beside=opened.beside)
-    found = find(seen, id_)
+    plan = make_plan(opened.services, {}, beside=opened.beside)
+    found = find(plan, id_)
     if not found:
-        kinds = Counter(one.kind for one in seen.inventory.resources)
+        kinds = Counter(resource.kind for resource in plan.inventory.resources)
         raise ConfigError(
             f"nothing with the id {id_} carries our tags in the configured places",
             detail=f"looked through {humanize.count(sum(kinds.values()), 'thing')}",
@@ -144,8 +144,10 @@ def explain(asked: CliContext, id_: str) -> int:
         )
     prices = price_cache.load()
     asked.answer(
-        {"things": [explain_json(seen, one, prices) for one in found]},
-        lambda: "\n".join(line for one in found for line in explain_lines(seen, one, prices)),
+        {"things": [explain_json(plan, verdict, prices) for verdict in found]},
+        lambda: "\n".join(
+            line for verdict in found for line in explain_lines(plan, verdict, prices)
+        ),
     )
     return Exit.DONE
 
@@ -176,7 +178,7 @@ def report(asked: CliContext, services: tuple[str, ...], *, form: str) -> int:
     from reconciler.sweep.runner import make_plan
 
     _, opened = _opened(asked, services)
-    seen = audit(make_plan(opened.services, {}, beside=opened.beside), price_cache.load())
+    cost_report = audit(make_plan(opened.services, {}, beside=opened.beside), price_cache.load())
     texts: Mapping[str, Callable[[Report], str]] = {
         "table": partial(render.table, verbose=asked.verbose),
         "csv": render.as_csv,
@@ -184,8 +186,8 @@ def report(asked: CliContext, services: tuple[str, ...], *, form: str) -> int:
         "html": _html,
     }
     asked.as_json = asked.as_json or form == "json"
-    asked.answer(render.as_json(seen), lambda: texts[form](seen))
-    return Exit.DIRT if seen.unknown or seen.gaps else Exit.DONE
+    asked.answer(render.as_json(cost_report), lambda: texts[form](cost_report))
+    return Exit.DIRT if cost_report.unknown or cost_report.gaps else Exit.DONE
 
 
 def _html(report: Report) -> str:

@@ -139,10 +139,14 @@ def round_facts(done: Round) -> Mapping[str, Any]:
         "throttled": done.throttled,
     }
     if done.result is not None:
-        left = [one for service_plan in done.result.left.services for one in service_plan.deletes]
-        facts["removed"] = dict(Counter(one.resource.kind for one in done.result.gone))
-        facts["left"] = dict(Counter(one.resource.kind for one in left))
-        facts["ended"] = [str(one) for one in done.result.ended]
+        left = [
+            verdict
+            for service_plan in done.result.left.services
+            for verdict in service_plan.deletes
+        ]
+        facts["removed"] = dict(Counter(outcome.resource.kind for outcome in done.result.gone))
+        facts["left"] = dict(Counter(verdict.resource.kind for verdict in left))
+        facts["ended"] = [str(deploy) for deploy in done.result.ended]
         facts["trouble"] = list(done.result.trouble)
         facts["contradictions"] = list(done.result.left.contradictions)
     if done.missed:

@@ -144,7 +144,7 @@ def epilog(examples: str, codes: Iterable[Exit]) -> str:
     """Examples and exit codes for the end of a command's help, with their line breaks."""
     lines = [f"  {code.value:<8}  {MEANINGS[code]}" for code in codes]
     lines.append("  130, 143  stopped by a signal, cleaned up")
-    shown = "\n".join(f"  {one.strip()}" for one in examples.strip().splitlines())
+    shown = "\n".join(f"  {line.strip()}" for line in examples.strip().splitlines())
     return f"\b\nExamples:\n{shown}\n\n\b\nExit codes:\n" + "\n".join(lines)
 
 
@@ -232,7 +232,7 @@ def in_words(message: str, detail: str, cure: str) -> list[str]:
     from reconciler.util.humanize import clean
 
     lines = clean(message).splitlines()
-    lines += [f"    {one}".rstrip() for one in clean(detail).splitlines()]
+    lines += [f"    {line}".rstrip() for line in clean(detail).splitlines()]
     return lines + clean(cure).splitlines()
 
 

@@ -87,9 +87,9 @@ class _Word:
     despite: frozenset[str]
     jobs_despite: frozenset[str]
 
-    def given(self, one: ManagedService) -> ManagedService:
+    def given(self, service: ManagedService) -> ManagedService:
         """The service with these assertions."""
-        return replace(one, despite=self.despite, jobs_despite=self.jobs_despite)
+        return replace(service, despite=self.despite, jobs_despite=self.jobs_despite)
 
 
 @dataclass
@@ -113,7 +113,7 @@ class _Run:
 
         agreed = self.agreed
         found = opened(self.settings, names, self.edges)
-        services = [self.word.given(one) for one in found.services]
+        services = [self.word.given(service) for service in found.services]
         asks = approved_plan.asks(agreed, found.services) if agreed is not None else {}
         if self.asked.as_json:
             self.asked.say(json_stream.version_line())
@@ -134,12 +134,12 @@ class _Run:
             people.done(result)
         return result
 
-    def _refuse(self, seen: Plan) -> None:
+    def _refuse(self, plan: Plan) -> None:
         from reconciler.sweep import approved_plan
 
         if self.agreed is not None:
-            approved_plan.check_time(self.agreed, seen)
-        self.guard.check(seen)
+            approved_plan.check_time(self.agreed, plan)
+        self.guard.check(plan)
 
     def _tell(self, outcome: Outcome) -> None:
         from reconciler.output.sweep import one_line, outcome_json

@@ -207,7 +207,7 @@ def add(sums: Iterable[Sum]) -> Sum:
 def as_shown(sums: Iterable[Sum]) -> Sum:
     """The sum of the figures as shown, so that the columns of a table add up."""
     return add(
-        replace(one, hourly=round(one.hourly, 4), so_far=round(one.so_far, 2)) for one in sums
+        replace(cost, hourly=round(cost.hourly, 4), so_far=round(cost.so_far, 2)) for cost in sums
     )
 
 

@@ -19,13 +19,13 @@ from reconciler.util.duration import format_duration
 
 def find(plan: Plan, id_: str) -> tuple[Verdict, ...]:
     """The verdicts on the resource of that id or name, or on all resources of that deploy."""
-    every = [one for service_plan in plan.services for one in service_plan.verdicts] + list(
+    every = [verdict for service_plan in plan.services for verdict in service_plan.verdicts] + list(
         plan.strangers
     )
     return tuple(
-        one
-        for one in every
-        if id_ in (one.resource.id, one.resource.name, str(one.resource.deploy))
+        verdict
+        for verdict in every
+        if id_ in (verdict.resource.id, verdict.resource.name, str(verdict.resource.deploy))
     )
 
 
@@ -70,7 +70,9 @@ def would_change(plan: Plan, verdict: Verdict) -> str:
         old_enough = resource.deploy.born + service_plan.root.min_age
         return f"time: from {old_enough:%Y-%m-%d %H:%M:%S} UTC on"
     if verdict.reason is Reason.KEPT and service_plan is not None:
-        until = [one.until for one in service_plan.root.ledger.kept if one.id == resource.deploy]
+        until = [
+            entry.until for entry in service_plan.root.ledger.kept if entry.id == resource.deploy
+        ]
         return f"time: it is kept until {max(until):%Y-%m-%d %H:%M:%S} UTC" if until else "time"
     return _CHANGES.get(verdict.reason, "another ledger")
 
@@ -123,7 +125,9 @@ def _cost(verdict: Verdict, service_plan: ServicePlan, prices: Prices) -> str:
 
 
 def _todo(plan: Plan, verdict: Verdict) -> ServicePlan | None:
-    return next((one for one in plan.services if verdict in one.verdicts), None)
+    return next(
+        (service_plan for service_plan in plan.services if verdict in service_plan.verdicts), None
+    )
 
 
 def _questions(plan: Plan, verdict: Verdict) -> tuple[Question, ...]:
@@ -135,20 +139,22 @@ def _asked_lines(asked: Sequence[Question]) -> Iterator[str]:
     """One line per rule; an arrow marks the deciding rule."""
     if asked:
         yield "Asked, in this order, of what was read at these times (UTC):"
-    for number, one in enumerate(asked, 1):
-        at = f"{one.at:%H:%M:%S}" if one.at else "unread  "
-        said = f"  → kept: {humanize.one_line(one.said.text)}" if one.said else ""
-        yield f"  {number:>2} {one.rule:<8} {at}  {humanize.one_line(one.saw)}{said}"
+    for number, question in enumerate(asked, 1):
+        at = f"{question.at:%H:%M:%S}" if question.at else "unread  "
+        kept = f"  → kept: {humanize.one_line(question.said.text)}" if question.said else ""
+        yield f"  {number:>2} {question.rule:<8} {at}  {humanize.one_line(question.saw)}{kept}"
     if asked and asked[-1].said is None:
         yield "  → nothing keeps it"
 
 
-def _asked_json(one: Question) -> dict[str, Any]:
+def _asked_json(question: Question) -> dict[str, Any]:
     return {
-        "rule": one.rule,
-        "at": one.at.isoformat() if one.at else None,
-        "saw": one.saw,
-        "said": None if one.said is None else {"reason": one.said.reason, "text": one.said.text},
+        "rule": question.rule,
+        "at": question.at.isoformat() if question.at else None,
+        "saw": question.saw,
+        "said": None
+        if question.said is None
+        else {"reason": question.said.reason, "text": question.said.text},
     }
 
 
@@ -157,6 +163,6 @@ def explain_json(plan: Plan, verdict: Verdict, prices: Prices) -> dict[str, Any]
     return {
         **verdict_json(verdict, prices),
         "answers": dict(_answers(plan, verdict, prices)),
-        "asked": [_asked_json(one) for one in _questions(plan, verdict)],
+        "asked": [_asked_json(question) for question in _questions(plan, verdict)],
         "would_change": would_change(plan, verdict),
     }

@@ -67,8 +67,8 @@ class Notifier:
             return  # not delivered: the next sweep sends it again
         now = self.clock()
         self.told.remember(notice.findings, now)
-        for one in notice.findings:
-            self._mark(one, now)
+        for resource in notice.findings:
+            self._mark(resource, now)
 
     def _mark(self, resource: Resource, now: datetime) -> None:
         if resource.kind == DATABASE:
