@@ -8,6 +8,7 @@ from typing import Protocol
 
 from deployer.compute import Compute
 from reconciler.config.service import Service
+from reconciler.cost.price_list import Prices
 from reconciler.machine.host_key import PublicHostKey
 from reconciler.machine.shell import Shell
 from reconciler.ports.ledger_store import LedgerStore
@@ -49,4 +50,5 @@ class Ports:
     connector: Connector
     resolve: Callable[[Reference], Secret]
     by: str
+    prices: Prices
     ledgers_in: Callable[[str], LedgerStore]

@@ -12,6 +12,7 @@ from dataclasses import replace
 from deployer.aws.compute import Ec2Compute
 from deployer.ports import Ports
 from reconciler.config.loader import Settings
+from reconciler.cost import price_cache
 from reconciler.wiring.edges import Edges
 
 
@@ -27,6 +28,7 @@ def wired(settings: Settings, name: str, *, by_labels: bool = False) -> Iterator
         connector=edges.connector(service),
         resolve=edges.resolver(service),
         by=who(),
+        prices=price_cache.load(),
         ledgers_in=lambda account: edges.ledgers(replace(service.zone_place, account=account)),
     )
 

@@ -13,8 +13,7 @@ import structlog
 
 from deployer.sandbox.control.client import Sandbox
 from deployer.sandbox.control.options import Options
-from reconciler.cost import estimate, price_cache
-from reconciler.cost.price_list import Prices
+from reconciler.cost import price_cache
 from reconciler.util import log
 from tests.support import share
 from tests.support.memory_disk import temporary_files_in_memory
@@ -70,11 +69,9 @@ def _log_as_at_the_start() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _prices_of_the_table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+def _prices_of_the_table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Whoever runs the tests may have fetched prices of their own."""
     monkeypatch.setattr(price_cache, "path", lambda: tmp_path / "cache" / "prices.json")
-    yield
-    estimate.use(Prices())
 
 
 @pytest.fixture(scope="session")

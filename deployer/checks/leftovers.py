@@ -7,19 +7,20 @@ from datetime import datetime
 
 from deployer.checks.refusals import ago
 from reconciler.cost import estimate
+from reconciler.cost.price_list import Prices
 from reconciler.gc.verdict import Verdict
 from reconciler.model.resource import Resource
 
 
-def dirt_lines(left: Sequence[Verdict], now: datetime) -> Iterable[str]:
+def dirt_lines(left: Sequence[Verdict], now: datetime, prices: Prices) -> Iterable[str]:
     """`instance   i-0d41aa07   t3.small running, 14m ago   $0.0258/h`: one line per resource."""
-    return [_line(one.resource, now) for one in left]
+    return [_line(one.resource, now, prices) for one in left]
 
 
-def _line(resource: Resource, now: datetime) -> str:
+def _line(resource: Resource, now: datetime, prices: Prices) -> str:
     born = f", {ago(now - resource.deploy.born)}" if resource.deploy else ""
     text = f"{resource.kind:<18} {resource.id:<22} {what(resource)}{born}"
-    return f"{text:<62} {estimate.price(resource):>12}".rstrip()
+    return f"{text:<62} {estimate.price(resource, prices):>12}".rstrip()
 
 
 def what(resource: Resource) -> str:

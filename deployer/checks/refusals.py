@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from reconciler.cost import estimate
+from reconciler.cost.price_list import Prices
 from reconciler.errors import Refused, ToolError
 from reconciler.gc.other_names import OtherNames
 from reconciler.gc.verdict import Root, Verdict
@@ -169,10 +170,12 @@ def held(service_plan: ServicePlan, lease: Lease) -> Refused:
     )
 
 
-def dirt(service_plan: ServicePlan, left: Sequence[Verdict], lines: Iterable[str]) -> Refused:
+def dirt(
+    service_plan: ServicePlan, left: Sequence[Verdict], lines: Iterable[str], prices: Prices
+) -> Refused:
     """Resources are left over. `lines` describe them, one resource a line, with the cost."""
     service = service_plan.service
-    died, costs = _what_died(service_plan, left), _what_it_costs(service_plan, left)
+    died, costs = _what_died(service_plan, left), _what_it_costs(service_plan, left, prices)
     first = f"{service} is not clean. {died}{costs}"
     mend = "remove" if left or service_plan.end is not None else "finish"
     return Refused(
@@ -198,11 +201,12 @@ def _what_died(service_plan: ServicePlan, left: Sequence[Verdict]) -> str:
     return "A release was not finished: " + "; ".join(one.why for one in service_plan.repairs)
 
 
-def _what_it_costs(service_plan: ServicePlan, left: Sequence[Verdict]) -> str:
+def _what_it_costs(service_plan: ServicePlan, left: Sequence[Verdict], prices: Prices) -> str:
     """` Left behind, $0.0273/h, $0.01 so far:`, as far as prices are known."""
     if not left:
         return ""
-    cost = estimate.add(estimate.of(one.resource, service_plan.root.now) for one in left)
+    now = service_plan.root.now
+    cost = estimate.add(estimate.of(one.resource, now, prices) for one in left)
     least = "at least " if cost.unknown else ""
     return f" Left behind, {least}${cost.hourly:.4f}/h, ${cost.so_far:.2f} so far:"
 

@@ -96,12 +96,12 @@ def up(
     keep_failed: timedelta | None,
 ) -> None:
     """Release SERVICE."""
-    with staged(asked, service) as one:
+    with staged(asked, service) as stage:
         from deployer.release.context import ReleaseOptions
         from deployer.release.up import up as release
 
         options = ReleaseOptions(ref, sweep_first, frozenset(despite), wait, keep_failed)
-        release(one.ports, options, one.emit)
+        release(stage.ports, options, stage.emit)
 
 
 @cli.command(
@@ -127,14 +127,14 @@ def rollback(
     jobs_despite: tuple[str, ...],
 ) -> None:
     """Go back to the last good release."""
-    with staged(asked, service) as one:
+    with staged(asked, service) as stage:
         from deployer.commands.rollback.command import rollback as back
         from reconciler.model.deploy_id import DeployId
 
         target = to if isinstance(to, DeployId) else None
-        managed = replace(one.ports.managed, jobs_despite=frozenset(jobs_despite))
-        ports = replace(one.ports, managed=managed)
-        back(ports, target, discard_writes=discard_writes, emit=one.emit)
+        managed = replace(stage.ports.managed, jobs_despite=frozenset(jobs_despite))
+        ports = replace(stage.ports, managed=managed)
+        back(ports, target, discard_writes=discard_writes, emit=stage.emit)
 
 
 @cli.command(
@@ -168,7 +168,7 @@ def adopt(
 
     The machine at SERVICE's record gets tags and a hold; nothing else of it changes.
     """
-    with staged(asked, service) as one:
+    with staged(asked, service) as stage:
         from deployer.commands.adopt import AdoptOptions, nobody_compared
         from deployer.commands.adopt import adopt as bring
 
@@ -181,9 +181,9 @@ def adopt(
             confirm(f"Adopt it as {service}?", yes=yes)
             return True
 
-        done = bring(one.ports, agreed, AdoptOptions(host_key, **options))
+        done = bring(stage.ports, agreed, AdoptOptions(host_key, **options))
         value = {"service": service, "deploy": str(done.deploy), "instance": done.instance.id}
-        one.answer(
+        stage.answer(
             value | {"addresses": list(done.at), "already": done.already},
             lambda: (
                 f"{service} is under a ledger{' already' if done.already else ''}: {done.deploy}\n"
@@ -219,20 +219,22 @@ def abort(asked: CliContext, service: str, *, yes: bool) -> int:
 
     deploy = DeployId.maybe(service)
     name = deploy.service if deploy else service
-    with staged(asked, name) as one:
+    with staged(asked, name) as stage:
         from deployer.commands.abort import abort as stop
         from deployer.commands.abort import lease_to_abort
         from reconciler.output.sweep import as_json, in_lines, one_line
 
-        _, lease = lease_to_abort(one.ports, deploy)
+        _, lease = lease_to_abort(stage.ports, deploy)
         confirm(f"Stop {lease.id}, in `{lease.step}`, and remove what it made?", yes=yes)
 
         def tell(outcome: Outcome) -> None:
             asked.tell(one_line(outcome))
 
-        result = stop(one.ports, lease, tell)
+        result = stop(stage.ports, lease, tell)
         code = Exit.DONE if result.clean else Exit.DIRT
-        one.answer(as_json(result), lambda: "\n".join(in_lines(result)), code)
+        prices = stage.ports.prices
+        lines = in_lines(result, prices)
+        stage.answer(as_json(result, prices), lambda: "\n".join(lines), code)
     return code
 
 
@@ -249,12 +251,12 @@ def abort(asked: CliContext, service: str, *, yes: bool) -> int:
 @pass_asked
 def thaw(asked: CliContext, service: str, *, deployer_is_dead: bool) -> None:
     """Let the live database take writes again."""
-    with staged(asked, service, by_labels=True) as one:
+    with staged(asked, service, by_labels=True) as stage:
         from deployer.commands.thaw import thaw as reopen
 
-        name = reopen(one.ports, deployer_is_dead=deployer_is_dead)
+        name = reopen(stage.ports, deployer_is_dead=deployer_is_dead)
         value = {"service": service, "database": name}
-        one.answer(value, lambda: f"{name} of {service} takes writes again")
+        stage.answer(value, lambda: f"{name} of {service} takes writes again")
 
 
 for command in (move, recover, retire, status, history, plan, doctor, init):

@@ -35,7 +35,7 @@ def move(asked: CliContext, service: str, *, from_account: str, yes: bool) -> No
     The old name is left as it is: remove it when nobody uses it any more. An interrupted move is
     finished by the same command.
     """
-    with staged(asked, service) as one:
+    with staged(asked, service) as stage:
         from deployer.commands.move.command import move as carry
 
         def agreed(wanted: Move) -> bool:
@@ -44,9 +44,9 @@ def move(asked: CliContext, service: str, *, from_account: str, yes: bool) -> No
             confirm("Move it?", yes=yes)
             return True
 
-        done = carry(one.ports, agreed, from_account)
+        done = carry(stage.ports, agreed, from_account)
         value = {"service": service, "record": done.home.record, "ledger": str(done.new.address)}
-        one.answer(
+        stage.answer(
             value | {"generation": done.ledger.gen},
             lambda: (
                 f"{service} is at {done.home.record} now, its ledger at {done.new.address.name}\n"

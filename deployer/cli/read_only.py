@@ -32,8 +32,8 @@ def _look(asked: CliContext, service: str) -> ServiceStatus:
         return look(ports)
 
 
-def _unknown(seen: ServiceStatus) -> int:
-    return code_of(seen.service_plan.root.refusal(seen.problem))
+def _unknown(status: ServiceStatus) -> int:
+    return code_of(status.service_plan.root.refusal(status.problem))
 
 
 @click.command(
@@ -56,14 +56,14 @@ def status(asked: CliContext, service: str | None, *, exit_code: bool) -> int:
     from deployer.output.status import status_json, status_lines
 
     names = [service] if service else list(asked.settings().services)
-    seen = [_look(asked, name) for name in names]
+    statuses = [_look(asked, name) for name in names]
     asked.answer(
-        {"services": [status_json(one) for one in seen]},
-        lambda: "\n".join(line for one in seen for line in status_lines(one)),
+        {"services": [status_json(status) for status in statuses]},
+        lambda: "\n".join(line for status in statuses for line in status_lines(status)),
     )
-    if any(one.problem for one in seen):
-        return max(_unknown(one) for one in seen if one.problem)
-    return Exit.TO_DO if exit_code and not all(one.clean for one in seen) else Exit.DONE
+    if any(status.problem for status in statuses):
+        return max(_unknown(status) for status in statuses if status.problem)
+    return Exit.TO_DO if exit_code and not all(status.clean for status in statuses) else Exit.DONE
 
 
 @click.command(epilog=epilog("deployer history shop", _READS))
@@ -74,9 +74,9 @@ def history(asked: CliContext, service: str) -> int:
     """List the releases of SERVICE: when and whose."""
     from deployer.output.status import history_lines, status_json
 
-    seen = _look(asked, service)
-    asked.answer(status_json(seen), lambda: "\n".join(history_lines(seen)))
-    return _unknown(seen) if seen.problem else Exit.DONE
+    status = _look(asked, service)
+    asked.answer(status_json(status), lambda: "\n".join(history_lines(status)))
+    return _unknown(status) if status.problem else Exit.DONE
 
 
 @click.command(
@@ -105,9 +105,9 @@ def plan(asked: CliContext, service: str, *, ref: str, exit_code: bool) -> int:
     settings = asked.settings()
     settings.service(service)
     with wired(settings, service) as ports:
-        seen = preview(ports, ref)
-    asked.answer(preview_json(seen), lambda: "\n".join(preview_lines(seen)))
-    if seen.refusal:
+        release_preview = preview(ports, ref)
+    asked.answer(preview_json(release_preview), lambda: "\n".join(preview_lines(release_preview)))
+    if release_preview.refusal:
         return Exit.REFUSED
     return Exit.TO_DO if exit_code else Exit.DONE
 
@@ -121,7 +121,7 @@ def doctor(asked: CliContext) -> int:
 
     checks = examine(asked.settings())
     asked.answer(check_json(checks), lambda: "\n".join(check_lines(checks)))
-    return Exit.DONE if all(one.ok for one in checks) else Exit.FAILED
+    return Exit.DONE if all(check.ok for check in checks) else Exit.FAILED
 
 
 @click.command(

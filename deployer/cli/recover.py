@@ -53,7 +53,7 @@ def recover(
     if database is not None:
         _recover_database(asked, service, database, yes=yes)
         return
-    with staged(asked, service) as one:
+    with staged(asked, service) as stage:
         from deployer.commands.recover.command import Word
         from deployer.commands.recover.command import recover as mend
         from deployer.output.status import recovery_json, recovery_lines
@@ -65,12 +65,12 @@ def recover(
             return True
 
         word = Word(end_lease, nobody_live, replace)
-        done = mend(vouched(one.ports, despite), agreed, word)
-        one.answer(recovery_json(done), lambda: "\n".join(recovery_lines(done)))
+        done = mend(vouched(stage.ports, despite), agreed, word)
+        stage.answer(recovery_json(done), lambda: "\n".join(recovery_lines(done)))
 
 
 def _recover_database(asked: CliContext, service: str, name: str, *, yes: bool) -> None:
-    with staged(asked, service) as one:
+    with staged(asked, service) as stage:
         from deployer.commands.recover.database import recover_database
         from deployer.output.recover_database import as_json, lines
 
@@ -80,5 +80,5 @@ def _recover_database(asked: CliContext, service: str, name: str, *, yes: bool) 
             confirm("Write this memory?", yes=yes)
             return True
 
-        done = recover_database(one.ports, name, agreed)
-        one.answer(as_json(done), lambda: "\n".join(lines(done)))
+        done = recover_database(stage.ports, name, agreed)
+        stage.answer(as_json(done), lambda: "\n".join(lines(done)))

@@ -46,7 +46,7 @@ def retire(
     are deleted later, databases included. To open it again, make the A record again and run:
     deployer recover SERVICE
     """
-    with staged(asked, service) as one:
+    with staged(asked, service) as stage:
         from deployer.commands.retire import retire as close
         from reconciler.output.sweep import as_json, in_lines, one_line
 
@@ -59,10 +59,12 @@ def retire(
         def tell(outcome: Outcome) -> None:
             asked.tell(one_line(outcome))
 
-        ports = vouched(one.ports, despite)
+        ports = vouched(stage.ports, despite)
         result = close(ports, nobody_live, agreed, delete_after, tell)
         code = Exit.DONE if result.clean else Exit.DIRT
-        one.answer(as_json(result), lambda: "\n".join(in_lines(result)), code)
+        prices = stage.ports.prices
+        lines = in_lines(result, prices)
+        stage.answer(as_json(result, prices), lambda: "\n".join(lines), code)
     return code
 
 

@@ -76,11 +76,11 @@ def staged(asked: CliContext, service: str, *, by_labels: bool = False) -> Itera
     asked.on_error = lambda error, code: _tell(stage, error, code)
     try:
         with wired(settings, service, by_labels=by_labels) as ports:
-            one = Staged(ports, stage)
-            yield one
+            command = Staged(ports, stage)
+            yield command
     finally:
         stage.close()
-    stage.end(one.code, one.said)
+    stage.end(command.code, command.said)
 
 
 def _tell(stage: TerminalStage, error: BaseException, code: int) -> bool:

@@ -67,7 +67,7 @@ def status(ports: Ports) -> ServiceStatus:
         now=seen.service_plan.root.now,
         lease=ledger.lease,
         deploys=_deploys(seen, ledger),
-        dirt=tuple(dirt_lines(seen.service_plan.deletes, seen.service_plan.root.now)),
+        dirt=tuple(dirt_lines(seen.service_plan.deletes, seen.service_plan.root.now, ports.prices)),
         notes=tuple(_notes(seen)),
         problem=seen.service_plan.problem,
         service_plan=seen.service_plan,

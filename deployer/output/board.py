@@ -65,19 +65,19 @@ class Board:
     @property
     def begun(self) -> tuple[StepRow, ...]:
         """The steps that have begun, in order."""
-        return tuple(one for one in self.rows.values() if one.mark is not Mark.AHEAD)
+        return tuple(row for row in self.rows.values() if row.mark is not Mark.AHEAD)
 
     @property
     def ahead(self) -> tuple[StepRow, ...]:
         """The steps still to come: those after the last begun step."""
         rows = list(self.rows.values())
-        last = max((n for n, one in enumerate(rows) if one.mark is not Mark.AHEAD), default=-1)
+        last = max((n for n, row in enumerate(rows) if row.mark is not Mark.AHEAD), default=-1)
         return tuple(rows[last + 1 :])
 
     @property
     def running(self) -> tuple[StepRow, ...]:
         """The running steps."""
-        return tuple(one for one in self.rows.values() if one.mark is Mark.RUNNING)
+        return tuple(row for row in self.rows.values() if row.mark is Mark.RUNNING)
 
     def with_row(self, row: StepRow) -> Board:
         """The board with one step replaced by `row`."""

@@ -53,7 +53,7 @@ def result(event: e.Event) -> list[str]:
 
 def redacted(event: e.Event) -> e.Event:
     """The event without passwords that a message or a machine's output may contain."""
-    texts = {one.name: getattr(event, one.name) for one in fields(event)}
+    texts = {field.name: getattr(event, field.name) for field in fields(event)}
     clean: dict[str, Any] = {
         name: redact(text) for name, text in texts.items() if isinstance(text, str)
     }
@@ -99,8 +99,8 @@ class TerminalStage:
         if self.as_json:
             self._display(e.Result(code, message, detail, cure))
             return
-        told = summary.refused if code == Exit.REFUSED else summary.failed
-        for line in told(self.board, message, detail) + cure.splitlines():
+        lines_of = summary.refused if code == Exit.REFUSED else summary.failed
+        for line in lines_of(self.board, message, detail) + cure.splitlines():
             self._err.line(line)
 
     def close(self) -> None:

@@ -23,7 +23,7 @@ def line(event: e.Event, board: Board) -> list[tuple[str, str]]:
     if isinstance(event, e.CleanUpBegan):
         return [("undo", _undoing(event, board))]
     if isinstance(event, e.CleanUpDone):
-        return [("undo", one.strip()) for one in summary.removed(board)]
+        return [("undo", line.strip()) for line in summary.removed(board)]
     say = _SAY.get(type(event))
     return [say(event)] if say else []
 

@@ -65,7 +65,7 @@ def refused(board: Board, message: str, detail: str) -> list[str]:
 
 
 def _indented(text: str) -> list[str]:
-    return [f"    {one}".rstrip() for one in humanize.clean(text).splitlines()]
+    return [f"    {line}".rstrip() for line in humanize.clean(text).splitlines()]
 
 
 def _stays(board: Board) -> list[str]:
@@ -86,16 +86,16 @@ def removed(board: Board) -> list[str]:
     if board.removed is None:
         return []
     lines = [f"Removed: {humanize.counts(board.removed.removed)}."]
-    left = [one for one in board.undone if one.fate not in ("done", "gone")]
+    left = [event for event in board.undone if event.fate not in ("done", "gone")]
     if board.removed.left:
         lines.append(f"Left behind: {humanize.count(board.removed.left, 'thing')}.")
-    return lines + [item(one) for one in left]
+    return lines + [item(event) for event in left]
 
 
-def item(one: e.CleanUpItem) -> str:
+def item(event: e.CleanUpItem) -> str:
     """One resource of a clean-up and its result."""
-    why = f": {humanize.one_line(one.text)}" if one.text else ""
-    return f"  {one.kind:<18} {one.id}  {one.fate}{why}"
+    why = f": {humanize.one_line(event.text)}" if event.text else ""
+    return f"  {event.kind:<18} {event.id}  {event.fate}{why}"
 
 
 def right(text: str, seconds: float, width: int = WIDTH) -> str:
@@ -135,5 +135,5 @@ def _cost(event: e.Released) -> str:
 def _unfinished(service: str, unfinished: tuple[str, ...]) -> list[str]:
     if not unfinished:
         return []
-    lines = [f" unfinished {humanize.one_line(one)}" for one in unfinished]
+    lines = [f" unfinished {humanize.one_line(text)}" for text in unfinished]
     return [*lines, f"To finish it  reconciler sweep --service {service}"]

@@ -31,7 +31,7 @@ def picture(board: Board, now: float, width: int = WIDTH) -> Text:
         lines.append(_step(row, now, width))
         if row.step == _freeze_shown_at(board):
             lines.append(_freeze(board, now))
-    lines += [Text(f" ! {one}", "yellow") for one in board.warnings]
+    lines += [Text(f" ! {warning}", "yellow") for warning in board.warnings]
     lines += _ahead(board, width) + _foot(board)
     for line in lines:
         line.truncate(width, overflow="ellipsis")
@@ -82,14 +82,14 @@ def _ahead(board: Board, width: int) -> list[Text]:
             lines[-1] += f"  {item}"
         else:
             lines.append(f" {item}")
-    return [Text(one, "dim") for one in lines]
+    return [Text(line, "dim") for line in lines]
 
 
 def _foot(board: Board) -> list[Text]:
     if board.removed is not None or board.over:
         return []  # the result is printed below the view (`summary`)
     if board.undoing:
-        busy = [one for one in board.undone if one.fate not in ("done", "gone")]
+        busy = [event for event in board.undone if event.fate not in ("done", "gone")]
         gone = len(board.undone) - len(busy)
         tail = f"; waiting for {busy[-1].kind} {busy[-1].id}" if busy else ""
         return [

@@ -52,13 +52,14 @@ def preview(ports: Ports, ref: str = "HEAD") -> Preview:
     except (Refused, ConfigError) as error:
         refusal = error
     wanted = _shape(ports, reading.ledger)
+    left = dirt(service_plan, run.options.despite)
     return Preview(
         service=service.name,
         deploy=str(start.deploy),
         was=start.was,
         steps=tuple(steps(service, wanted)),
         values=wanted.origins if wanted else (),
-        dirt=tuple(dirt_lines(dirt(service_plan, run.options.despite), reading.now)),
+        dirt=tuple(dirt_lines(left, reading.now, ports.prices)),
         refusal=refusal,
         notes=notes,
     )

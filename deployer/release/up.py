@@ -168,7 +168,8 @@ def _kept_per_hour(run: ReleaseContext) -> float | None:
     if live is None:
         return None
     resources = [one.resource for one in service_plan.verdicts if one.resource.deploy == live.id]
-    cost = estimate.add(estimate.of(one, service_plan.root.now) for one in resources)
+    now, prices = service_plan.root.now, run.ports.prices
+    cost = estimate.add(estimate.of(one, now, prices) for one in resources)
     return cost.hourly if resources and not cost.unknown else None
 
 

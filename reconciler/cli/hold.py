@@ -21,10 +21,10 @@ def set_hold(settings: Settings, fleet: Fleet, id_: str, reason: str | None) -> 
 
     Raises ConfigError if no resource of ours has that id, and the errors of writing the hold.
     """
-    seen = observe(fleet).inventory
-    resource = next((one for one in seen.resources if one.id == id_), None)
+    inventory = observe(fleet).inventory
+    resource = next((resource for resource in inventory.resources if resource.id == id_), None)
     if resource is None:
-        unread = next((one for one in seen.gaps if one.kind == DATABASE), None)
+        unread = next((gap for gap in inventory.gaps if gap.kind == DATABASE), None)
         known = f"; the databases could not be listed: {unread.reason}" if unread else ""
         raise ConfigError(
             f"nothing with the id {id_} carries our tags in the configured places{known}",
@@ -53,6 +53,6 @@ def hold_database(
     services: tuple[ManagedService, ...], resource: Resource, reason: str | None
 ) -> None:
     """Write the hold into the state comment of a database of one of these services."""
-    managed = next(one for one in services if one.name == service_of(resource))
+    managed = next(service for service in services if service.name == service_of(resource))
     server = managed.reach.databases()
     server.hold(resource.name, str(managed.address), reason[:VALUE_LIMIT] if reason else reason)

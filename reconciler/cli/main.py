@@ -101,21 +101,21 @@ def plan(
 
     Changes nothing.
     """
+    from reconciler.cost import price_cache
     from reconciler.output.plan import plan_json, plan_lines
     from reconciler.sweep import approved_plan
     from reconciler.sweep.runner import make_plan
 
     settings, fleet = _fleet(asked, services)
-    seen = make_plan(replace(fleet, unfinished_only=unfinished_only))
-    cap = cap_of(settings)
+    plan = make_plan(replace(fleet, unfinished_only=unfinished_only))
+    cap, prices = cap_of(settings), price_cache.load()
+    answer = plan_json(plan, cap, prices)
     if output is not None:
-        approved_plan.write(output, seen, plan_json(seen, cap), unfinished_only=unfinished_only)
-    asked.answer(
-        plan_json(seen, cap), lambda: "\n".join(plan_lines(seen, cap, verbose=asked.verbose))
-    )
-    if seen.unknown or seen.inventory.gaps or seen.contradictions:
+        approved_plan.write(output, plan, answer, unfinished_only=unfinished_only)
+    asked.answer(answer, lambda: "\n".join(plan_lines(plan, cap, prices, verbose=asked.verbose)))
+    if plan.unknown or plan.inventory.gaps or plan.contradictions:
         return Exit.DIRT
-    return Exit.TO_DO if exit_code and not seen.empty else Exit.DONE
+    return Exit.TO_DO if exit_code and not plan.empty else Exit.DONE
 
 
 @cli.command(epilog=epilog("reconciler explain i-0d41aa07\nreconciler explain shop", CODES))
@@ -127,24 +127,28 @@ def explain(asked: CliContext, id_: str) -> int:
 
     ID is that of an instance, image, …, the name of a database, or a deploy-id.
     """
+    from reconciler.cost import price_cache
     from reconciler.errors import ConfigError
     from reconciler.output.explain import explain_json, explain_lines, find
     from reconciler.sweep.runner import make_plan
     from reconciler.util import humanize
 
     _, fleet = _fleet(asked)
-    seen = make_plan(fleet)
-    found = find(seen, id_)
+    plan = make_plan(fleet)
+    found = find(plan, id_)
     if not found:
-        kinds = Counter(one.kind for one in seen.inventory.resources)
+        kinds = Counter(resource.kind for resource in plan.inventory.resources)
         raise ConfigError(
             f"nothing with the id {id_} carries our tags in the configured places",
             detail=f"looked through {humanize.count(sum(kinds.values()), 'thing')}",
             cure="To see what there is   reconciler report",
         )
+    prices = price_cache.load()
     asked.answer(
-        {"things": [explain_json(seen, one) for one in found]},
-        lambda: "\n".join(line for one in found for line in explain_lines(seen, one)),
+        {"things": [explain_json(plan, verdict, prices) for verdict in found]},
+        lambda: "\n".join(
+            line for verdict in found for line in explain_lines(plan, verdict, prices)
+        ),
     )
     return Exit.DONE
 
@@ -169,12 +173,13 @@ def report(asked: CliContext, services: tuple[str, ...], *, form: str) -> int:
 
     Orphans apart; prices from a small dated table, and what is not known is said so.
     """
+    from reconciler.cost import price_cache
     from reconciler.cost.audit import report as audit
     from reconciler.output import report as render
     from reconciler.sweep.runner import make_plan
 
     _, fleet = _fleet(asked, services)
-    seen = audit(make_plan(fleet))
+    cost_report = audit(make_plan(fleet), price_cache.load())
     texts: Mapping[str, Callable[[Report], str]] = {
         "table": partial(render.table, verbose=asked.verbose),
         "csv": render.as_csv,
@@ -182,8 +187,8 @@ def report(asked: CliContext, services: tuple[str, ...], *, form: str) -> int:
         "html": _html,
     }
     asked.as_json = asked.as_json or form == "json"
-    asked.answer(render.as_json(seen), lambda: texts[form](seen))
-    return Exit.DIRT if seen.unknown or seen.gaps else Exit.DONE
+    asked.answer(render.as_json(cost_report), lambda: texts[form](cost_report))
+    return Exit.DIRT if cost_report.unknown or cost_report.gaps else Exit.DONE
 
 
 def _html(report: Report) -> str:

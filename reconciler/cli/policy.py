@@ -68,7 +68,7 @@ def _locate(settings: Settings, zones: tuple[str, ...]) -> Locate:
     if not zones:
         edges = Edges(settings)
         return lambda service: edges.managed(service).address
-    pairs = [one.partition("=") for one in zones]
+    pairs = [zone.partition("=") for zone in zones]
     if not all(name and id_ for name, _, id_ in pairs):
         raise ConfigError("--zone wants NAME=ID: --zone example.com=Z0123456789ABCDEFGHIJ")
     return GivenZones({name: id_ for name, _, id_ in pairs})

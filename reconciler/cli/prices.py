@@ -35,12 +35,12 @@ def prices(asked: CliContext, refresh: bool) -> None:
     from reconciler.cost import price_cache
 
     known = _fetched(asked) if refresh else price_cache.load()
-    said = {
+    facts = {
         "as_of": known.as_of,
-        "regions": {name: len(one) for name, one in known.by_region.items()},
+        "regions": {name: len(names) for name, names in known.by_region.items()},
         "file": str(price_cache.path()),
     }
-    asked.answer(said, lambda: "\n".join(_lines(known)))
+    asked.answer(facts, lambda: "\n".join(_lines(known)))
 
 
 def _fetched(asked: CliContext) -> Prices:
@@ -53,7 +53,7 @@ def _fetched(asked: CliContext) -> Prices:
     from reconciler.errors import ToolError
 
     settings, edges = connected(asked)
-    found = {one.region: fetch(edges.aws(one), one.region) for one in _places(settings)}
+    found = {place.region: fetch(edges.aws(place), place.region) for place in _places(settings)}
     fresh = Prices(f"{datetime.now(UTC):%Y-%m-%d}", found)
     try:
         price_cache.save(fresh)
@@ -67,7 +67,7 @@ def _fetched(asked: CliContext) -> Prices:
 def _places(settings: Settings) -> Sequence[AccountRegion]:
     """An account region in each region of the configured services."""
     settings.refuse_empty()
-    return list({one.region: one.place for one in settings.services.values()}.values())
+    return list({service.region: service.place for service in settings.services.values()}.values())
 
 
 def _lines(known: Prices) -> Iterator[str]:
@@ -76,6 +76,6 @@ def _lines(known: Prices) -> Iterator[str]:
     if not known.as_of:
         yield f"A small table of {AS_OF}; reconciler prices --refresh asks AWS for newer ones."
         return
-    regions = ", ".join(f"{name} {len(one)}" for name, one in known.by_region.items())
+    regions = ", ".join(f"{name} {len(names)}" for name, names in known.by_region.items())
     yield f"Fetched on {known.as_of}: {regions}."
     yield f"What is not among them is as in a small table of {AS_OF}, or unknown."

@@ -14,6 +14,7 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 import click
 
 from reconciler.cli.shared import DURATION, SERVICES, CliContext, common, epilog, parts, pass_asked
+from reconciler.cost import price_cache
 from reconciler.daemon.http_server import Address, Pages, opened, respond
 from reconciler.daemon.iteration import SweepIteration, chosen
 from reconciler.daemon.loop import Loop, Round
@@ -83,7 +84,7 @@ def run(
     asked.last_words = "Left at once. The next sweep goes on: reconciler sweep"
     logs.set_up(verbose=asked.verbose, usual=logging.INFO)
     chosen(asked.settings(), services)  # report errors now, not only in the log
-    metrics = Metrics()
+    metrics = Metrics(price_cache.load)
     sweeps = SweepIteration(
         asked.settings, services, _Items(metrics), metrics.called, metrics.noticed
     )
@@ -138,10 +139,14 @@ def round_facts(done: Round) -> Mapping[str, Any]:
         "throttled": done.throttled,
     }
     if done.result is not None:
-        left = [one for service_plan in done.result.left.services for one in service_plan.deletes]
-        facts["removed"] = dict(Counter(one.resource.kind for one in done.result.gone))
-        facts["left"] = dict(Counter(one.resource.kind for one in left))
-        facts["ended"] = [str(one) for one in done.result.ended]
+        left = [
+            verdict
+            for service_plan in done.result.left.services
+            for verdict in service_plan.deletes
+        ]
+        facts["removed"] = dict(Counter(outcome.resource.kind for outcome in done.result.gone))
+        facts["left"] = dict(Counter(verdict.resource.kind for verdict in left))
+        facts["ended"] = [str(deploy) for deploy in done.result.ended]
         facts["trouble"] = list(done.result.trouble)
         facts["contradictions"] = list(done.result.left.contradictions)
     if done.missed:

@@ -49,12 +49,10 @@ class CliContext:
     _err: LineWriter | None = None
 
     def settings(self) -> Settings:
-        """Load the configuration, and the fetched prices for all costs. Raises ConfigError."""
-        from reconciler.config import loader as settings
-        from reconciler.cost import price_cache
+        """Load the configuration. Raises ConfigError."""
+        from reconciler.config import loader
 
-        price_cache.load()
-        return settings.load(self.config)
+        return loader.load(self.config)
 
     def say(self, text: str) -> None:
         """Write a line of the result to stdout. A closed pipe stops nothing."""
@@ -146,7 +144,7 @@ def epilog(examples: str, codes: Iterable[Exit]) -> str:
     """Examples and exit codes for the end of a command's help, with their line breaks."""
     lines = [f"  {code.value:<8}  {MEANINGS[code]}" for code in codes]
     lines.append("  130, 143  stopped by a signal, cleaned up")
-    shown = "\n".join(f"  {one.strip()}" for one in examples.strip().splitlines())
+    shown = "\n".join(f"  {line.strip()}" for line in examples.strip().splitlines())
     return f"\b\nExamples:\n{shown}\n\n\b\nExit codes:\n" + "\n".join(lines)
 
 
@@ -234,7 +232,7 @@ def in_words(message: str, detail: str, cure: str) -> list[str]:
     from reconciler.util.humanize import clean
 
     lines = clean(message).splitlines()
-    lines += [f"    {one}".rstrip() for one in clean(detail).splitlines()]
+    lines += [f"    {line}".rstrip() for line in clean(detail).splitlines()]
     return lines + clean(cure).splitlines()
 
 

@@ -16,6 +16,7 @@ from reconciler.output import json_stream
 
 if TYPE_CHECKING:
     from reconciler.config.loader import Settings
+    from reconciler.cost.price_list import Prices
     from reconciler.model.outcome import Outcome
     from reconciler.plan.circuit_breaker import Breaker
     from reconciler.plan.plan_file import PlanFile
@@ -62,19 +63,21 @@ def sweep(
 
     Drives every service to its desired state, and lists every single thing it could not do.
     """
+    from reconciler.cost import price_cache
     from reconciler.plan.circuit_breaker import Breaker
 
     asked.last_words = "Left at once. The next sweep goes on: reconciler sweep"
     settings, edges = connected(asked)
+    prices = price_cache.load()
     agreed = _agreed(file, services, unfinished_only=unfinished_only)
     guard = Breaker(cap_of(settings), allow)
     if agreed is not None:
         services, unfinished_only = agreed.services, agreed.unfinished_only
     word = _Word(frozenset(despite), frozenset(jobs_despite))
-    result = _Run(asked, settings, edges, guard, agreed, word).sweep(
+    result = _Run(asked, settings, edges, prices, guard, agreed, word).sweep(
         services, unfinished_only=unfinished_only
     )
-    return _said(asked, result)
+    return _said(asked, result, prices)
 
 
 @dataclass(frozen=True)
@@ -84,9 +87,9 @@ class _Word:
     despite: frozenset[str]
     jobs_despite: frozenset[str]
 
-    def given(self, one: ManagedService) -> ManagedService:
+    def given(self, service: ManagedService) -> ManagedService:
         """The service with these assertions."""
-        return replace(one, despite=self.despite, jobs_despite=self.jobs_despite)
+        return replace(service, despite=self.despite, jobs_despite=self.jobs_despite)
 
 
 @dataclass
@@ -96,6 +99,7 @@ class _Run:
     asked: CliContext
     settings: Settings
     edges: Edges
+    prices: Prices
     guard: Breaker
     agreed: PlanFile | None
     word: _Word
@@ -111,13 +115,13 @@ class _Run:
         fleet = build_fleet(self.settings, names, self.edges)
         fleet = replace(
             fleet,
-            services=tuple(self.word.given(one) for one in fleet.services),
+            services=tuple(self.word.given(service) for service in fleet.services),
             requests=approved_plan.asks(agreed, fleet.services) if agreed is not None else {},
             unfinished_only=unfinished_only,
         )
         if self.asked.as_json:
             self.asked.say(json_stream.version_line())
-        people = notifier(self.settings, self.edges)
+        people = notifier(self.settings, self.edges, self.prices)
         approve = approving(self._refuse, people)
         result = clean(fleet, self._tell, approve=approve)
         if agreed is not None:
@@ -127,12 +131,12 @@ class _Run:
             people.done(result)
         return result
 
-    def _refuse(self, seen: Plan) -> None:
+    def _refuse(self, plan: Plan) -> None:
         from reconciler.sweep import approved_plan
 
         if self.agreed is not None:
-            approved_plan.check_time(self.agreed, seen)
-        self.guard.check(seen)
+            approved_plan.check_time(self.agreed, plan)
+        self.guard.check(plan)
 
     def _tell(self, outcome: Outcome) -> None:
         from reconciler.output.sweep import one_line, outcome_json
@@ -144,13 +148,13 @@ class _Run:
             self.asked.tell(one_line(outcome))
 
 
-def _said(asked: CliContext, result: SweepResult) -> int:
+def _said(asked: CliContext, result: SweepResult, prices: Prices) -> int:
     """Report what was done; returns the exit code."""
     from reconciler.output.sweep import as_json, in_lines
 
     code = Exit.DONE if result.clean and not result.left.contradictions else Exit.DIRT
-    done = json_stream.result_line(code, answer=as_json(result)) if asked.as_json else None
-    asked.say(done or "\n".join(in_lines(result, verbose=asked.verbose)))
+    done = json_stream.result_line(code, answer=as_json(result, prices)) if asked.as_json else None
+    asked.say(done or "\n".join(in_lines(result, prices, verbose=asked.verbose)))
     return code
 
 

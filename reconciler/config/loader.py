@@ -76,7 +76,7 @@ def load(directory: Path | None = None) -> Settings:
     files = sorted((home / "services").glob("*.toml"))
     services = {path.stem: _service(path, home, problems) for path in files}
     reconciler = _reconciler(home, problems)
-    found = {name: one for name, one in services.items() if one is not None}
+    found = {name: service for name, service in services.items() if service is not None}
     problems += _shared_records(found)
     problems += _forbidden(found, reconciler) if reconciler else []
     if problems or reconciler is None:
@@ -134,9 +134,9 @@ def _checked(
 def _frozen(value: Any) -> Any:
     """Converts TOML's lists to tuples, which frozen settings hold."""
     if isinstance(value, list):
-        return tuple(_frozen(one) for one in value)
+        return tuple(_frozen(item) for item in value)
     if isinstance(value, dict):
-        return {key: _frozen(one) for key, one in value.items()}
+        return {key: _frozen(item) for key, item in value.items()}
     return value
 
 
@@ -144,19 +144,22 @@ def _shared_records(services: Mapping[str, Service]) -> list[Problem]:
     """Two services with one record would take it from each other at every release."""
     first: dict[str, str] = {}
     problems = []
-    for name, one in services.items():
-        other = first.setdefault(one.record, name)
+    for name, service in services.items():
+        other = first.setdefault(service.record, name)
         if other != name:
             path = Path(f"services/{name}.toml")
-            problems.append(Problem(path, "record", f"{one.record} is {other}'s already"))
+            problems.append(Problem(path, "record", f"{service.record} is {other}'s already"))
     return problems
 
 
 def _forbidden(services: Mapping[str, Service], reconciler: Reconciler) -> list[Problem]:
     """A service in an account or region that may not be entered: one of the two files is wrong."""
     problems = []
-    for name, one in services.items():
-        asked = (("account", one.account, one.region), ("zone_account", one.zone_account, ""))
+    for name, service in services.items():
+        asked = (
+            ("account", service.account, service.region),
+            ("zone_account", service.zone_account, ""),
+        )
         for key, account, region in asked:
             by = reconciler.forbids(account, region) if account else ""
             where, value = ("region", region) if by == "regions" else (key, account)

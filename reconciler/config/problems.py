@@ -63,14 +63,16 @@ def all_of(path: Path, schema: type[BaseModel], error: ValidationError) -> list[
     A list whose items are all wrong is also "too short" to pydantic: that is not reported twice.
     """
     errors = error.errors()
-    deeper = {one["loc"][:depth] for one in errors for depth in range(len(one["loc"]))}
-    said = [one for one in errors if one["type"] != "too_short" or one["loc"] not in deeper]
-    return [Problem.of(path, schema, one) for one in said]
+    deeper = {error["loc"][:depth] for error in errors for depth in range(len(error["loc"]))}
+    reported = [
+        error for error in errors if error["type"] != "too_short" or error["loc"] not in deeper
+    ]
+    return [Problem.of(path, schema, error) for error in reported]
 
 
 def gather(problems: Sequence[Problem]) -> ConfigError:
     """All problems as one error: the message itself if there is one, else one line each below."""
-    lines = [str(one) for one in problems]
+    lines = [str(problem) for problem in problems]
     if len(lines) == 1:
         return ConfigError(lines[0])
     return ConfigError(f"the configuration has {len(lines)} problems", detail="\n".join(lines))

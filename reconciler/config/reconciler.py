@@ -27,18 +27,18 @@ def _regions(value: object) -> tuple[Region, ...]:
         return ALL_REGIONS
     if not isinstance(value, tuple | list):
         raise ValueError('a list of regions is wanted, or "all"')
-    for one in value:
-        if one == "all":
+    for region in value:
+        if region == "all":
             raise ValueError('"all" stands alone: regions = "all"')
-        if not is_region(one):
-            raise ValueError(f"{one!r} is not a region such as eu-west-1")
+        if not is_region(region):
+            raise ValueError(f"{region!r} is not a region such as eu-west-1")
     return tuple(value)
 
 
 def _once(values: tuple[str, ...]) -> tuple[str, ...]:
-    for one in values:
-        if values.count(one) > 1:
-            raise ValueError(f"{one!r} is there twice")
+    for item in values:
+        if values.count(item) > 1:
+            raise ValueError(f"{item!r} is there twice")
     return values
 
 

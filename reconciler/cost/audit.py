@@ -13,6 +13,7 @@ from datetime import datetime
 from reconciler.cost import estimate
 from reconciler.cost.estimate import Sum
 from reconciler.cost.foreign import ForeignResources, known_now, strangers
+from reconciler.cost.price_list import Prices
 from reconciler.gc.verdict import KEPT, Reason, Role, Verdict
 from reconciler.model import tags as t
 from reconciler.model.coverage import Read
@@ -52,19 +53,19 @@ class AuditRow:
     @property
     def cost(self) -> Sum:
         """The cost of all its resources."""
-        return estimate.add(one.cost for one in self.items)
+        return estimate.add(item.cost for item in self.items)
 
     @property
     def machines(self) -> Mapping[str, int]:
         """The number of machines by state."""
-        resources = [one.verdict.resource for one in self.items]
-        return Counter(one.state for one in resources if one.kind == INSTANCE)
+        resources = [item.verdict.resource for item in self.items]
+        return Counter(resource.state for resource in resources if resource.kind == INSTANCE)
 
     @property
     def other(self) -> Mapping[str, int]:
         """The number of other resources by kind."""
-        resources = [one.verdict.resource for one in self.items]
-        return Counter(one.kind for one in resources if one.kind != INSTANCE)
+        resources = [item.verdict.resource for item in self.items]
+        return Counter(resource.kind for resource in resources if resource.kind != INSTANCE)
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ class Report:
     """
 
     now: datetime | None
+    prices: Prices
     rows: tuple[AuditRow, ...]
     orphans: tuple[CostItem, ...]
     foreign: tuple[CostItem, ...] = ()
@@ -86,38 +88,38 @@ class Report:
     @property
     def total(self) -> Sum:
         """The sum of all rows."""
-        return estimate.add(one.cost for one in self.rows)
+        return estimate.add(row.cost for row in self.rows)
 
     @property
     def services(self) -> Mapping[str, Sum]:
         """The sum of every service that has resources."""
-        return _sums((one.service, one.cost) for one in self.rows)
+        return _sums((row.service, row.cost) for row in self.rows)
 
     @property
     def states(self) -> Mapping[str, Sum]:
         """The sums by state: live, previous, …, garbage."""
-        return _sums((one.state, one.cost) for one in self.rows)
+        return _sums((row.state, row.cost) for row in self.rows)
 
     @property
     def waste(self) -> tuple[CostItem, ...]:
         """The garbage among the orphans."""
-        return tuple(one for one in self.orphans if one.verdict.collect)
+        return tuple(item for item in self.orphans if item.verdict.collect)
 
     @property
     def wasted(self) -> Sum:
         """The cost of the garbage."""
-        return estimate.add(one.cost for one in self.waste)
+        return estimate.add(item.cost for item in self.waste)
 
     @property
     def wasted_since(self) -> datetime | None:
         """The birth time of the oldest garbage's deploy."""
-        deploys = (one.verdict.resource.deploy for one in self.waste)
-        return min((one.born for one in deploys if one is not None), default=None)
+        deploys = (item.verdict.resource.deploy for item in self.waste)
+        return min((deploy.born for deploy in deploys if deploy is not None), default=None)
 
     @property
     def not_ours(self) -> Sum:
         """The cost of the foreign resources and look-alikes."""
-        return estimate.add(one.cost for one in self.foreign)
+        return estimate.add(item.cost for item in self.foreign)
 
 
 def _sums(parts: Iterable[tuple[str, Sum]]) -> Mapping[str, Sum]:
@@ -128,45 +130,53 @@ def _sums(parts: Iterable[tuple[str, Sum]]) -> Mapping[str, Sum]:
     return {name: estimate.as_shown(every) for name, every in found.items()}
 
 
-def report(plan: Plan) -> Report:
+def report(plan: Plan, prices: Prices) -> Report:
     """The audit of the resources in a plan."""
     now = known_now(plan)
     items = [
-        _item(one, service_plan, now)
+        _item(verdict, service_plan, now, prices)
         for service_plan in plan.services
-        for one in service_plan.verdicts
+        for verdict in service_plan.verdicts
     ]
-    ours = [one for one in items if one.verdict.reason not in STRANGE]
-    others = [_item(one, None, now) for one in plan.strangers]
+    ours = [item for item in items if item.verdict.reason not in STRANGE]
+    others = [_item(verdict, None, now, prices) for verdict in plan.strangers]
     return Report(
         now=now,
+        prices=prices,
         rows=tuple(_rows(ours)),
-        orphans=tuple(one for one in items if _is_orphan(one.verdict)),
-        foreign=(*(one for one in items if one.verdict.reason in STRANGE), *others),
-        unknown={one.service: one.problem for one in plan.services if one.problem},
-        gaps=tuple(f"{one.kind}s of {one.place}: {one.reason}" for one in plan.inventory.gaps),
-        strangers=strangers(plan),
+        orphans=tuple(item for item in items if _is_orphan(item.verdict)),
+        foreign=(*(item for item in items if item.verdict.reason in STRANGE), *others),
+        unknown={
+            service_plan.service: service_plan.problem
+            for service_plan in plan.services
+            if service_plan.problem
+        },
+        gaps=tuple(f"{gap.kind}s of {gap.place}: {gap.reason}" for gap in plan.inventory.gaps),
+        strangers=strangers(plan, prices),
         reads=plan.inventory.reads,
     )
 
 
-def _item(verdict: Verdict, service_plan: ServicePlan | None, now: datetime | None) -> CostItem:
-    return CostItem(verdict, _state(service_plan, verdict), estimate.of(verdict.resource, now))
+def _item(
+    verdict: Verdict, service_plan: ServicePlan | None, now: datetime | None, prices: Prices
+) -> CostItem:
+    cost = estimate.of(verdict.resource, now, prices)
+    return CostItem(verdict, _state(service_plan, verdict), cost)
 
 
 def _rows(items: Sequence[CostItem]) -> list[AuditRow]:
     groups: dict[tuple[DeployId, str], list[CostItem]] = {}
-    for one in items:
-        deploy = one.verdict.resource.deploy
+    for item in items:
+        deploy = item.verdict.resource.deploy
         if deploy is not None:
-            groups.setdefault((deploy, one.state), []).append(one)
+            groups.setdefault((deploy, item.state), []).append(item)
     keys = sorted(groups, key=lambda key: (key[0].service, -key[0].born.timestamp(), str(key)))
     return [_row(deploy, state, groups[deploy, state]) for deploy, state in keys]
 
 
 def _row(deploy: DeployId, state: str, items: Sequence[CostItem]) -> AuditRow:
-    tags = (one.verdict.resource.tags for one in items)
-    release = next((one[t.RELEASE] for one in tags if one.get(t.RELEASE)), "")
+    tags = (item.verdict.resource.tags for item in items)
+    release = next((tags_of[t.RELEASE] for tags_of in tags if tags_of.get(t.RELEASE)), "")
     return AuditRow(deploy.service, deploy, release, state, tuple(items))
 
 

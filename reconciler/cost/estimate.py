@@ -1,9 +1,9 @@
 """Hourly cost of resources, by fetched prices or a small dated table; unknown is None, never 0.
 
 On-demand, Linux, US dollars. The table is as of November 2025, copied by hand from AWS's price
-pages and not checked against its Pricing API; fetched prices passed to `use` have precedence. A
-month is 30 days, 720 h. Discounts, data transfer and extra IOPS are in no list, so every figure is
-an estimate, good enough to decide what to fix first. Pure, except for `use`.
+pages and not checked against its Pricing API; fetched prices have precedence. A month is 30 days,
+720 h. Discounts, data transfer and extra IOPS are in no list, so every figure is an estimate, good
+enough to decide what to fix first. Pure.
 """
 
 from __future__ import annotations
@@ -104,22 +104,16 @@ _RDS_STORAGE: Mapping[str, Mapping[str, float]] = {
 }
 """$ per GB and month of general purpose storage, and of a snapshot, again an upper bound."""
 
-_FETCHED = [Prices()]
 
-
-def use(prices: Prices) -> None:
-    """Prefer these prices to the table in this process; an empty `Prices()` means the table."""
-    _FETCHED[0] = prices
-
-
-def as_of() -> str:
+def as_of(prices: Prices) -> str:
     """The date of the prices: `2025-11`, or `2026-11-23, else 2025-11` with fetched ones."""
-    fetched = _FETCHED[0].as_of
-    return f"{fetched}, else {AS_OF}" if fetched else AS_OF
+    return f"{prices.as_of}, else {AS_OF}" if prices.as_of else AS_OF
 
 
-def _dollars(table: Mapping[str, Mapping[str, float]], region: str, name: str) -> float | None:
-    fetched = _FETCHED[0].of(region, name)
+def _dollars(
+    prices: Prices, table: Mapping[str, Mapping[str, float]], region: str, name: str
+) -> float | None:
+    fetched = prices.of(region, name)
     return table.get(region, {}).get(name) if fetched is None else fetched
 
 
@@ -156,24 +150,26 @@ class Sum:
         )
 
 
-def hourly(resource: Resource) -> float | None:
+def hourly(resource: Resource, prices: Prices) -> float | None:
     """$/h of a resource in its current state; None if its price is unknown here."""
     if resource.kind == INSTANCE:
-        return _instance(resource)
+        return _instance(resource, prices)
     if resource.kind in (INTERFACE, ADDRESS):
         return resource.public_ips * PUBLIC_IPV4
     if resource.kind in _FREE:
         return 0.0
     if resource.kind == RDS_INSTANCE:
-        return _database_server(resource)
+        return _database_server(resource, prices)
     if resource.kind == VOLUME:
-        return _storage(resource, resource.type)
-    return _storage(resource, "snapshot") if resource.kind in (SNAPSHOT, RDS_SNAPSHOT) else None
+        return _storage(resource, resource.type, prices)
+    if resource.kind in (SNAPSHOT, RDS_SNAPSHOT):
+        return _storage(resource, "snapshot", prices)
+    return None
 
 
-def price(resource: Resource) -> str:
+def price(resource: Resource, prices: Prices) -> str:
     """The price as text: `$0.0278/h`, `≤ $0.0006/h`, `unknown`; '' if it is not billed."""
-    dollars = hourly(resource)
+    dollars = hourly(resource, prices)
     if dollars is None:
         return "unknown"
     if not dollars:
@@ -186,20 +182,20 @@ def is_bound(resource: Resource) -> bool:
     return resource.kind in (SNAPSHOT, RDS_SNAPSHOT)
 
 
-def so_far(resource: Resource, now: datetime | None) -> float | None:
+def so_far(resource: Resource, now: datetime | None, prices: Prices) -> float | None:
     """$ since birth at the current price. Age comes from the deploy-id, never from LaunchTime.
 
     None if the price, the birth or the time is unknown.
     """
-    price = hourly(resource)
+    price = hourly(resource, prices)
     if price is None or resource.deploy is None or now is None:
         return None
     return price * (max(now - resource.deploy.born, timedelta(0)) / timedelta(hours=1))
 
 
-def of(resource: Resource, now: datetime | None) -> Sum:
+def of(resource: Resource, now: datetime | None, prices: Prices) -> Sum:
     """One resource as a sum; if the time is unknown, without its cost so far."""
-    price, spent = hourly(resource), so_far(resource, now)
+    price, spent = hourly(resource, prices), so_far(resource, now, prices)
     return Sum(price or 0.0, spent or 0.0, 1, int(price is None), int(spent is None))
 
 
@@ -211,31 +207,31 @@ def add(sums: Iterable[Sum]) -> Sum:
 def as_shown(sums: Iterable[Sum]) -> Sum:
     """The sum of the figures as shown, so that the columns of a table add up."""
     return add(
-        replace(one, hourly=round(one.hourly, 4), so_far=round(one.so_far, 2)) for one in sums
+        replace(cost, hourly=round(cost.hourly, 4), so_far=round(cost.so_far, 2)) for cost in sums
     )
 
 
-def _instance(resource: Resource) -> float | None:
+def _instance(resource: Resource, prices: Prices) -> float | None:
     addresses = resource.public_ips * PUBLIC_IPV4
     if resource.state in _NOT_BILLED:
         return addresses
-    price = _dollars(_INSTANCES, resource.place.region, resource.type)
+    price = _dollars(prices, _INSTANCES, resource.place.region, resource.type)
     return None if price is None else price + addresses
 
 
-def _database_server(resource: Resource) -> float | None:
+def _database_server(resource: Resource, prices: Prices) -> float | None:
     """A stopped instance pays only for its storage (AWS restarts it after seven days)."""
-    disk = _storage(resource, "disk")
+    disk = _storage(resource, "disk", prices)
     if resource.state == "stopped" or disk is None:
         return disk
-    price = _dollars(_RDS, resource.place.region, resource.type)
+    price = _dollars(prices, _RDS, resource.place.region, resource.type)
     return None if price is None else price + disk + resource.public_ips * PUBLIC_IPV4
 
 
-def _storage(resource: Resource, kind: str) -> float | None:
+def _storage(resource: Resource, kind: str, prices: Prices) -> float | None:
     region = resource.place.region
     if resource.kind in RDS:  # never fetched: names are ambiguous there
         price = _RDS_STORAGE.get(region, {}).get(kind)
     else:
-        price = _dollars(_STORAGE, region, kind)
+        price = _dollars(prices, _STORAGE, region, kind)
     return None if price is None or not resource.size_gb else price * resource.size_gb / MONTH

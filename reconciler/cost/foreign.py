@@ -13,6 +13,7 @@ from datetime import datetime
 
 from reconciler.cost import estimate
 from reconciler.cost.estimate import Sum
+from reconciler.cost.price_list import Prices
 from reconciler.gc.verdict import Reason, Verdict
 from reconciler.model import tags as t
 from reconciler.model.resource import Resource, service_of
@@ -31,32 +32,35 @@ class ForeignResources:
     cost: Sum
 
 
-def strangers(plan: Plan) -> tuple[ForeignResources, ...]:
+def strangers(plan: Plan, prices: Prices) -> tuple[ForeignResources, ...]:
     """All foreign resources, by service and ledger."""
     groups: dict[tuple[str, str, str], list[Resource]] = {}
-    for one in _foreign(plan):
-        key = (service_of(one.resource), one.resource.tags.get(t.LEDGER, ""), one.text)
-        groups.setdefault(key, []).append(one.resource)
+    for verdict in _foreign(plan):
+        key = (service_of(verdict.resource), verdict.resource.tags.get(t.LEDGER, ""), verdict.text)
+        groups.setdefault(key, []).append(verdict.resource)
     now = known_now(plan)
-    return tuple(_group(key, groups[key], now) for key in sorted(groups))
+    return tuple(_group(key, groups[key], now, prices) for key in sorted(groups))
 
 
 def known_now(plan: Plan) -> datetime | None:
     """The latest time in a ledger's answer; None if no ledger could be read."""
-    return max((one.root.now for one in plan.services if not one.problem), default=None)
+    return max(
+        (service_plan.root.now for service_plan in plan.services if not service_plan.problem),
+        default=None,
+    )
 
 
 def _foreign(plan: Plan) -> list[Verdict]:
-    inside = (one for service_plan in plan.services for one in service_plan.verdicts)
-    return [*plan.strangers, *(one for one in inside if one.reason is Reason.FOREIGN)]
+    inside = (verdict for service_plan in plan.services for verdict in service_plan.verdicts)
+    return [*plan.strangers, *(verdict for verdict in inside if verdict.reason is Reason.FOREIGN)]
 
 
 def _group(
-    key: tuple[str, str, str], resources: list[Resource], now: datetime | None
+    key: tuple[str, str, str], resources: list[Resource], now: datetime | None, prices: Prices
 ) -> ForeignResources:
     service, ledger, why = key
-    places = tuple(sorted({str(one.place) for one in resources}))
-    cost = estimate.add(estimate.of(one, now) for one in resources)
+    places = tuple(sorted({str(resource.place) for resource in resources}))
+    cost = estimate.add(estimate.of(resource, now, prices) for resource in resources)
     return ForeignResources(
-        service, ledger, why, Counter(one.kind for one in resources), places, cost
+        service, ledger, why, Counter(resource.kind for resource in resources), places, cost
     )

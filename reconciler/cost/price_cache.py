@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from reconciler.cost import estimate
 from reconciler.cost.price_list import Prices, decode, encode
 from reconciler.util.log import Logger
 
@@ -22,10 +21,14 @@ def path() -> Path:
 
 
 def load() -> Prices:
-    """Load the kept prices and use them in this process; without them, the table is used."""
-    prices = _kept()
-    estimate.use(prices)
-    return prices
+    """The kept prices; without them, none: then the table is used."""
+    try:
+        return decode(path().read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return Prices()
+    except (OSError, ValueError, RuntimeError) as error:
+        log.warning("fetched prices cannot be read, the table's are used", cause=str(error))
+        return Prices()
 
 
 def save(prices: Prices) -> None:
@@ -35,13 +38,3 @@ def save(prices: Prices) -> None:
     new = to.with_name(f"{to.name}.{os.getpid()}")
     new.write_text(encode(prices), encoding="utf-8")
     new.replace(to)
-
-
-def _kept() -> Prices:
-    try:
-        return decode(path().read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return Prices()
-    except (OSError, ValueError, RuntimeError) as error:
-        log.warning("fetched prices cannot be read, the table's are used", cause=str(error))
-        return Prices()

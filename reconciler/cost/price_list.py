@@ -37,17 +37,19 @@ def read_products(products: Iterable[str]) -> dict[str, float]:
         name = _name(product.get("product", {}))
         for price in _on_demand(product.get("terms", {})) if name else ():
             found.setdefault(name, set()).add(price)
-    return {name: one.pop() for name, one in sorted(found.items()) if len(one) == 1}
+    return {name: values.pop() for name, values in sorted(found.items()) if len(values) == 1}
 
 
 def _name(product: Mapping[str, Any]) -> str:
     """The name of the product here; '' if none of our resources is billed as it."""
-    family, said = product.get("productFamily", ""), product.get("attributes", {})
+    family, attributes = product.get("productFamily", ""), product.get("attributes", {})
     if family in ("Compute Instance", "Database Instance"):
-        return str(said.get("instanceType", ""))
+        return str(attributes.get("instanceType", ""))
     if family == "Storage":
-        return str(said.get("volumeApiName", ""))
-    if family == "Storage Snapshot" and str(said.get("usagetype", "")).endswith("SnapshotUsage"):
+        return str(attributes.get("volumeApiName", ""))
+    if family == "Storage Snapshot" and str(attributes.get("usagetype", "")).endswith(
+        "SnapshotUsage"
+    ):
         return "snapshot"
     return ""
 
@@ -62,20 +64,20 @@ def _on_demand(terms: Mapping[str, Any]) -> Iterator[float]:
 
 def encode(prices: Prices) -> str:
     """The prices as a file's text."""
-    said = {"version": VERSION, "as_of": prices.as_of, "prices": prices.by_region}
-    return json.dumps(said, indent=1, sort_keys=True) + "\n"
+    document = {"version": VERSION, "as_of": prices.as_of, "prices": prices.by_region}
+    return json.dumps(document, indent=1, sort_keys=True) + "\n"
 
 
 def decode(text: str) -> Prices:
     """The prices in a file's text. Raises ValueError if `encode` did not write it."""
-    said = json.loads(text)
-    if not isinstance(said, dict) or said.get("version") != VERSION:
+    document = json.loads(text)
+    if not isinstance(document, dict) or document.get("version") != VERSION:
         raise ValueError("not a file of prices of this version")
     try:
         table = {
-            str(region): {str(name): float(one) for name, one in names.items()}
-            for region, names in said["prices"].items()
+            str(region): {str(name): float(dollars) for name, dollars in names.items()}
+            for region, names in document["prices"].items()
         }
-        return Prices(str(said["as_of"]), table)
+        return Prices(str(document["as_of"]), table)
     except (KeyError, AttributeError, TypeError) as error:
         raise ValueError(f"not a file of prices: {error!r}") from error

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from reconciler.aws.client.response_events import SLOWER
 from reconciler.config.loader import Settings
+from reconciler.cost import price_cache
 from reconciler.daemon.loop import IterationResult
 from reconciler.errors import AccessDenied
 from reconciler.model.outcome import Outcome
@@ -66,7 +67,7 @@ class SweepIteration:
         fleet = build_fleet(settings, self.names, edges)
         breaker = settings.reconciler.breaker
         guard = Breaker(Cap(breaker.max_count, breaker.share))
-        people = notifier(settings, edges, self._told_of, self.on_sent)
+        people = notifier(settings, edges, price_cache.load(), self._told_of, self.on_sent)
 
         def told(outcome: Outcome) -> None:
             guard.hear(outcome)

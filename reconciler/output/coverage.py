@@ -32,11 +32,11 @@ def completeness_lines(reads: Iterable[Read], *, verbose: bool = False) -> list[
         return []
     if all_read(rows) and not verbose:
         return [f"read all of {_extent(rows)}"]
-    missed = sum(one.status is ReadStatus.FAILED for one in rows)
-    skipped = sum(one.status is ReadStatus.SKIPPED for one in rows)
+    missed = sum(read.status is ReadStatus.FAILED for read in rows)
+    skipped = sum(read.status is ReadStatus.SKIPPED for read in rows)
     ends = {"not read": missed, "left out": skipped}
-    said = ", ".join(f"{n} {what}" for what, n in ends.items() if n)
-    head = f"read {_extent(rows)}" + (f"; {said}" if said else "")
+    gaps = ", ".join(f"{n} {what}" for what, n in ends.items() if n)
+    head = f"read {_extent(rows)}" + (f"; {gaps}" if gaps else "")
     return [head, *_table([_HEADS, *map(_cells, rows)])]
 
 
@@ -45,31 +45,31 @@ def elsewhere_lines(reads: Iterable[Read]) -> list[str]:
 
     It is the same sweep, from another network: finished work is not repeated.
     """
-    far = [one for one in reads if one.kind in (MACHINE, DATABASE) and one.service]
-    services = sorted({one.service for one in far if one.status is not ReadStatus.READ})
+    far = [read for read in reads if read.kind in (MACHINE, DATABASE) and read.service]
+    services = sorted({read.service for read in far if read.status is not ReadStatus.READ})
     if not services:
         return []
-    named = " ".join(f"--service {one}" for one in services)
+    named = " ".join(f"--service {name}" for name in services)
     return [f"To do the rest, from where it can be reached   reconciler sweep {named}"]
 
 
 def _extent(rows: Sequence[Read]) -> str:
-    regions = {one.place for one in rows} - {
-        one.place for one in rows if one.place.region in (GLOBAL, EVERYWHERE)
+    regions = {read.place for read in rows} - {
+        read.place for read in rows if read.place.region in (GLOBAL, EVERYWHERE)
     }
     scope = {
-        "account": len({one.place.account for one in rows}),
+        "account": len({read.place.account for read in rows}),
         "region": len(regions),
-        "kind": len({one.kind for one in rows}),
+        "kind": len({read.kind for read in rows}),
     }
-    effort = {"page": sum(one.pages for one in rows), "call": sum(one.calls for one in rows)}
+    effort = {"page": sum(read.pages for read in rows), "call": sum(read.calls for read in rows)}
     return f"{humanize.counts(scope)}: {humanize.counts(effort)}"
 
 
-def _cells(one: Read) -> tuple[str, ...]:
-    note = humanize.one_line(one.note)
-    place = (one.place.account, one.place.region)
-    return (*place, one.kind, one.status.value, str(one.pages), str(one.calls), note)
+def _cells(read: Read) -> tuple[str, ...]:
+    note = humanize.one_line(read.note)
+    place = (read.place.account, read.place.region)
+    return (*place, read.kind, read.status.value, str(read.pages), str(read.calls), note)
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -89,44 +89,44 @@ def completeness_json(reads: Iterable[Read]) -> list[dict[str, Any]]:
     """The table for programs."""
     return [
         {
-            "account": one.place.account,
-            "region": one.place.region,
-            "kind": one.kind,
-            "status": one.status.value,
-            "pages": one.pages,
-            "calls": one.calls,
-            "note": one.note,
+            "account": read.place.account,
+            "region": read.place.region,
+            "kind": read.kind,
+            "status": read.status.value,
+            "pages": read.pages,
+            "calls": read.calls,
+            "note": read.note,
         }
-        for one in merged(reads)
+        for read in merged(reads)
     ]
 
 
 def stranger_lines(groups: Iterable[ForeignResources]) -> list[str]:
     """One line for each group of foreign resources, with their cost."""
-    return [_stranger(one) for one in groups]
+    return [_stranger(group) for group in groups]
 
 
-def _stranger(one: ForeignResources) -> str:
-    who = humanize.one_line(one.service or "?")
-    price = humanize.hourly(one.cost.hourly) + ("+" if one.cost.unknown else "")
-    if one.cost.resources == one.cost.unknown:
+def _stranger(group: ForeignResources) -> str:
+    who = humanize.one_line(group.service or "?")
+    price = humanize.hourly(group.cost.hourly) + ("+" if group.cost.unknown else "")
+    if group.cost.resources == group.cost.unknown:
         price = "price unknown"
-    where = ", ".join(one.places)
-    why = humanize.one_line(one.why)
-    return f"not ours    {who}: {humanize.counts(one.kinds)} in {where}, {price}: {why}; kept"
+    where = ", ".join(group.places)
+    why = humanize.one_line(group.why)
+    return f"not ours    {who}: {humanize.counts(group.kinds)} in {where}, {price}: {why}; kept"
 
 
 def strangers_json(groups: Iterable[ForeignResources]) -> list[dict[str, Any]]:
     """The groups for programs."""
     return [
         {
-            "service": one.service,
-            "ledger": one.ledger,
-            "why": one.why,
-            "kinds": dict(one.kinds),
-            "places": list(one.places),
-            "hourly": None if one.cost.resources == one.cost.unknown else one.cost.hourly,
-            "unknown_prices": one.cost.unknown,
+            "service": group.service,
+            "ledger": group.ledger,
+            "why": group.why,
+            "kinds": dict(group.kinds),
+            "places": list(group.places),
+            "hourly": None if group.cost.resources == group.cost.unknown else group.cost.hourly,
+            "unknown_prices": group.cost.unknown,
         }
-        for one in groups
+        for group in groups
     ]

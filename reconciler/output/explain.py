@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from reconciler.cost import estimate
+from reconciler.cost.price_list import Prices
 from reconciler.gc.verdict import Reason, Role, Verdict
 from reconciler.model import tags as t
 from reconciler.model.resource import hold_of
@@ -18,21 +19,22 @@ from reconciler.util.duration import format_duration
 
 def find(plan: Plan, id_: str) -> tuple[Verdict, ...]:
     """The verdicts on the resource of that id or name, or on all resources of that deploy."""
-    every = [one for service_plan in plan.services for one in service_plan.verdicts] + list(
+    every = [verdict for service_plan in plan.services for verdict in service_plan.verdicts] + list(
         plan.strangers
     )
     return tuple(
-        one
-        for one in every
-        if id_ in (one.resource.id, one.resource.name, str(one.resource.deploy))
+        verdict
+        for verdict in every
+        if id_ in (verdict.resource.id, verdict.resource.name, str(verdict.resource.deploy))
     )
 
 
-def explain_lines(plan: Plan, verdict: Verdict) -> list[str]:
+def explain_lines(plan: Plan, verdict: Verdict, prices: Prices) -> list[str]:
     """What the resource is, why it is kept or not, and what the next sweep does with it."""
     resource = verdict.resource
     status = "is garbage" if verdict.collect else "is kept"
-    rows = [f"  {name:<11} {humanize.one_line(text)}" for name, text in _answers(plan, verdict)]
+    answers = _answers(plan, verdict, prices)
+    rows = [f"  {name:<11} {humanize.one_line(text)}" for name, text in answers]
     lines = [f"{resource.id} {status}: {humanize.one_line(verdict.text)}.", *rows]
     lines += _asked_lines(_questions(plan, verdict))
     if verdict.collect:
@@ -69,12 +71,14 @@ def would_change(plan: Plan, verdict: Verdict) -> str:
         old_enough = resource.deploy.born + service_plan.root.min_age
         return f"time: from {old_enough:%Y-%m-%d %H:%M:%S} UTC on"
     if verdict.reason is Role.KEPT and service_plan is not None:
-        until = [one.until for one in service_plan.root.ledger.kept if one.id == resource.deploy]
+        until = [
+            entry.until for entry in service_plan.root.ledger.kept if entry.id == resource.deploy
+        ]
         return f"time: it is kept until {max(until):%Y-%m-%d %H:%M:%S} UTC" if until else "time"
     return _CHANGES.get(verdict.reason, "another ledger")
 
 
-def _answers(plan: Plan, verdict: Verdict) -> Iterator[tuple[str, str]]:
+def _answers(plan: Plan, verdict: Verdict, prices: Prices) -> Iterator[tuple[str, str]]:
     resource, service_plan = verdict.resource, _todo(plan, verdict)
     yield (
         "what",
@@ -88,7 +92,7 @@ def _answers(plan: Plan, verdict: Verdict) -> Iterator[tuple[str, str]]:
     if service_plan is not None:
         yield "age", _age(verdict, service_plan)
         yield "seen", _seen(service_plan)
-        yield "cost", _cost(verdict, service_plan)
+        yield "cost", _cost(verdict, service_plan, prices)
 
 
 def _age(verdict: Verdict, service_plan: ServicePlan) -> str:
@@ -110,18 +114,21 @@ def _seen(service_plan: ServicePlan) -> str:
     return f"listed {listed:%H:%M:%S}, ledger and record read {root.now:%H:%M:%S} UTC"
 
 
-def _cost(verdict: Verdict, service_plan: ServicePlan) -> str:
+def _cost(verdict: Verdict, service_plan: ServicePlan, prices: Prices) -> str:
     now = None if service_plan.problem else service_plan.root.now
-    price, spent = estimate.price(verdict.resource), estimate.so_far(verdict.resource, now)
+    price = estimate.price(verdict.resource, prices)
+    spent = estimate.so_far(verdict.resource, now, prices)
     if not price:
         return "not billed by itself"
-    hourly = estimate.hourly(verdict.resource)
+    hourly = estimate.hourly(verdict.resource, prices)
     month = None if hourly is None else round(hourly, 4) * estimate.MONTH
     return f"{price}, {humanize.money(spent)} so far, {humanize.money(month)} in 30 days"
 
 
 def _todo(plan: Plan, verdict: Verdict) -> ServicePlan | None:
-    return next((one for one in plan.services if verdict in one.verdicts), None)
+    return next(
+        (service_plan for service_plan in plan.services if verdict in service_plan.verdicts), None
+    )
 
 
 def _questions(plan: Plan, verdict: Verdict) -> tuple[Question, ...]:
@@ -133,28 +140,30 @@ def _asked_lines(asked: Sequence[Question]) -> Iterator[str]:
     """One line per rule; an arrow marks the deciding rule."""
     if asked:
         yield "Asked, in this order, of what was read at these times (UTC):"
-    for number, one in enumerate(asked, 1):
-        at = f"{one.at:%H:%M:%S}" if one.at else "unread  "
-        said = f"  → kept: {humanize.one_line(one.said.text)}" if one.said else ""
-        yield f"  {number:>2} {one.rule:<8} {at}  {humanize.one_line(one.saw)}{said}"
+    for number, question in enumerate(asked, 1):
+        at = f"{question.at:%H:%M:%S}" if question.at else "unread  "
+        kept = f"  → kept: {humanize.one_line(question.said.text)}" if question.said else ""
+        yield f"  {number:>2} {question.rule:<8} {at}  {humanize.one_line(question.saw)}{kept}"
     if asked and asked[-1].said is None:
         yield "  → nothing keeps it"
 
 
-def _asked_json(one: Question) -> dict[str, Any]:
+def _asked_json(question: Question) -> dict[str, Any]:
     return {
-        "rule": one.rule,
-        "at": one.at.isoformat() if one.at else None,
-        "saw": one.saw,
-        "said": None if one.said is None else {"reason": one.said.reason, "text": one.said.text},
+        "rule": question.rule,
+        "at": question.at.isoformat() if question.at else None,
+        "saw": question.saw,
+        "said": None
+        if question.said is None
+        else {"reason": question.said.reason, "text": question.said.text},
     }
 
 
-def explain_json(plan: Plan, verdict: Verdict) -> dict[str, Any]:
+def explain_json(plan: Plan, verdict: Verdict, prices: Prices) -> dict[str, Any]:
     """The same as an object."""
     return {
-        **verdict_json(verdict),
-        "answers": dict(_answers(plan, verdict)),
-        "asked": [_asked_json(one) for one in _questions(plan, verdict)],
+        **verdict_json(verdict, prices),
+        "answers": dict(_answers(plan, verdict, prices)),
+        "asked": [_asked_json(question) for question in _questions(plan, verdict)],
         "would_change": would_change(plan, verdict),
     }

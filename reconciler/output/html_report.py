@@ -39,7 +39,7 @@ def html(report: Report) -> str:
         shares=_shares(report),
         items=sorted(items, key=lambda item: -item.cost.hourly),
         most=MOST,
-        as_of=as_of(),
+        as_of=as_of(report.prices),
         style=_file(environment, "report.css"),
         script=_file(environment, "report.js"),
     )

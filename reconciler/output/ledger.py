@@ -28,14 +28,14 @@ def ledger_json(ledger: Ledger) -> dict[str, Any]:
         "live": live and {"id": str(live.id), "at": list(live.at)},
         "previous": [
             {
-                "id": str(one.id),
-                "retired": iso(one.retired),
-                "at": list(one.at),
-                "rejected": one.rejected,
+                "id": str(entry.id),
+                "retired": iso(entry.retired),
+                "at": list(entry.at),
+                "rejected": entry.rejected,
             }
-            for one in ledger.previous
+            for entry in ledger.previous
         ],
-        "kept": [{"id": str(one.id), "until": iso(one.until)} for one in ledger.kept],
+        "kept": [{"id": str(entry.id), "until": iso(entry.until)} for entry in ledger.kept],
         "lease": lease and {"id": str(lease.id), "until": iso(lease.until), "step": lease.step},
     }
 
@@ -48,9 +48,9 @@ def ledger_lines(ledger: Ledger) -> list[str]:
 def _entries(ledger: Ledger) -> Iterator[str]:
     if ledger.live:
         yield f"live       {ledger.live.id}  at {', '.join(ledger.live.at)}"
-    for one in ledger.previous:
-        status = ", rejected" if one.rejected else ""
-        yield f"previous   {one.id}  at {', '.join(one.at)}, retired {iso(one.retired)}{status}"
+    for entry in ledger.previous:
+        at, status = ", ".join(entry.at), ", rejected" if entry.rejected else ""
+        yield f"previous   {entry.id}  at {at}, retired {iso(entry.retired)}{status}"
     for kept in ledger.kept:
         yield f"kept       {kept.id}  until {iso(kept.until)}"
     if ledger.lease:

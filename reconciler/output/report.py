@@ -6,10 +6,12 @@ import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from reconciler.cost.audit import GARBAGE, AuditRow, CostItem, Report
 from reconciler.cost.estimate import MONTH, Sum, as_of, as_shown, price
+from reconciler.cost.price_list import Prices
 from reconciler.gc.verdict import Reason
 from reconciler.model.resource import (
     ADDRESS,
@@ -58,8 +60,8 @@ def _cells(report: Report) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     several = len(report.services) > 1
     for service in report.services:
-        own = [one for one in report.rows if one.service == service]
-        rows += [_row_cells(one, report.now, "" if n else service) for n, one in enumerate(own)]
+        own = [row for row in report.rows if row.service == service]
+        rows += [_row_cells(row, report.now, "" if n else service) for n, row in enumerate(own)]
         if several and len(own) > 1:
             sums = _shown(own)
             rows.append(("", f"all of {service}", "", "", "", "", _dollars(sums), _so_far(sums)))
@@ -68,7 +70,7 @@ def _cells(report: Report) -> list[tuple[str, ...]]:
 
 
 def _shown(rows: Iterable[AuditRow]) -> Sum:
-    return as_shown(one.cost for one in rows)
+    return as_shown(row.cost for row in rows)
 
 
 def _row_cells(row: AuditRow, now: datetime | None, service: str) -> tuple[str, ...]:
@@ -117,23 +119,25 @@ def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:
 
 def _orphan_lines(report: Report) -> list[str]:
     """The orphans; then the look-alikes, up to a limit."""
-    lines = ["", "orphans", *map(_orphan, report.orphans)] if report.orphans else []
-    alike = [one for one in report.foreign if one.verdict.reason is Reason.LOOK_ALIKE]
+    orphan = partial(_orphan, report.prices)
+    lines = ["", "orphans", *map(orphan, report.orphans)] if report.orphans else []
+    alike = [item for item in report.foreign if item.verdict.reason is Reason.LOOK_ALIKE]
     if alike:
-        lines += ["", "look-alikes, in no sum above", *map(_orphan, alike[:_SOME])]
+        lines += ["", "look-alikes, in no sum above", *map(orphan, alike[:_SOME])]
     if len(alike) > _SOME:
         lines.append(f"  and {len(alike) - _SOME} more")
     return lines
 
 
-def _orphan(one: CostItem) -> str:
-    resource = one.verdict.resource
-    status = "garbage" if one.verdict.collect else f"kept: {one.verdict.reason.value}"
-    return f"  {resource.kind:<17} {resource.id:<21} {status:<20} {price(resource):>14}".rstrip()
+def _orphan(prices: Prices, item: CostItem) -> str:
+    resource = item.verdict.resource
+    status = "garbage" if item.verdict.collect else f"kept: {item.verdict.reason.value}"
+    cost = price(resource, prices)
+    return f"  {resource.kind:<17} {resource.id:<21} {status:<20} {cost:>14}".rstrip()
 
 
 def _foot(report: Report, *, verbose: bool = False) -> list[str]:
-    wasted = _shown(one for one in report.rows if one.state == GARBAGE)
+    wasted = _shown(row for row in report.rows if row.state == GARBAGE)
     month = humanize.money(wasted.hourly * MONTH)
     least = "at least " if wasted.unknown else ""
     lines = ["", f"wasted now {least}{humanize.hourly(wasted.hourly)} ({month} in 30 days)"]
@@ -144,8 +148,11 @@ def _foot(report: Report, *, verbose: bool = False) -> list[str]:
             f"+ and {humanize.count(report.total.unknown, 'thing')} whose price is not known"
         )
     lines += [f"{name} is unknown: {why}" for name, why in report.unknown.items()]
-    lines += [f"unread: {one}" for one in report.gaps]
-    lines += [*stranger_lines(report.strangers), f"prices of {as_of()}, on demand; estimates"]
+    lines += [f"unread: {gap}" for gap in report.gaps]
+    lines += [
+        *stranger_lines(report.strangers),
+        f"prices of {as_of(report.prices)}, on demand; estimates",
+    ]
     return lines + completeness_lines(report.reads, verbose=verbose)
 
 
@@ -153,10 +160,10 @@ def as_json(report: Report) -> dict[str, Any]:
     """For programs: unrounded figures, and every orphan with its reason."""
     return {
         "now": iso(report.now) if report.now else None,
-        "prices": as_of(),
-        "deploys": [_row_json(one) for one in report.rows],
-        "orphans": [_item_json(one) for one in report.orphans],
-        "foreign": [_item_json(one) for one in report.foreign],
+        "prices": as_of(report.prices),
+        "deploys": [_row_json(row, report.prices) for row in report.rows],
+        "orphans": [_item_json(item, report.prices) for item in report.orphans],
+        "foreign": [_item_json(item, report.prices) for item in report.foreign],
         "services": {name: _sum_json(cost) for name, cost in report.services.items()},
         "states": {name: _sum_json(cost) for name, cost in report.states.items()},
         "total": _sum_json(report.total),
@@ -172,7 +179,7 @@ def as_json(report: Report) -> dict[str, Any]:
     }
 
 
-def _row_json(row: AuditRow) -> dict[str, Any]:
+def _row_json(row: AuditRow, prices: Prices) -> dict[str, Any]:
     return {
         "service": row.service,
         "deploy": str(row.deploy),
@@ -182,12 +189,12 @@ def _row_json(row: AuditRow) -> dict[str, Any]:
         "machines": dict(row.machines),
         "other": dict(row.other),
         **_sum_json(row.cost),
-        "resources": [_item_json(one) for one in row.items],
+        "resources": [_item_json(item, prices) for item in row.items],
     }
 
 
-def _item_json(item: CostItem) -> dict[str, Any]:
-    return {**verdict_json(item.verdict), "is": item.state, **_sum_json(item.cost)}
+def _item_json(item: CostItem, prices: Prices) -> dict[str, Any]:
+    return {**verdict_json(item.verdict, prices), "is": item.state, **_sum_json(item.cost)}
 
 
 def _sum_json(cost: Sum) -> Mapping[str, Any]:
@@ -207,11 +214,11 @@ def as_csv(report: Report) -> str:
     writer = csv.writer(out, lineterminator="\n")
     heads = ("service", "deploy", "release", "state", "since", "machines", "other")
     writer.writerow((*heads, "hourly", "so_far", "unknown_prices"))
-    for one in report.rows:
-        machines, others = sum(one.machines.values()), sum(one.other.values())
-        cost = (f"{one.cost.hourly:.6f}", f"{one.cost.so_far:.6f}", one.cost.unknown)
-        words_ = (one.service, str(one.deploy), _inert(one.release), one.state)
-        writer.writerow((*words_, iso(one.deploy.born), machines, others, *cost))
+    for row in report.rows:
+        machines, others = sum(row.machines.values()), sum(row.other.values())
+        cost = (f"{row.cost.hourly:.6f}", f"{row.cost.so_far:.6f}", row.cost.unknown)
+        words_ = (row.service, str(row.deploy), _inert(row.release), row.state)
+        writer.writerow((*words_, iso(row.deploy.born), machines, others, *cost))
     return out.getvalue()
 
 
@@ -221,7 +228,7 @@ def _inert(text: str) -> str:
 
 
 def _markdown(row: Sequence[str]) -> str:
-    return "| " + " | ".join(one.replace("|", "\\|") for one in row) + " |"
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |"
 
 
 def markdown(report: Report) -> str:

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 from reconciler.cost.foreign import strangers
+from reconciler.cost.price_list import Prices
 from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.output.coverage import (
     completeness_json,
@@ -39,64 +40,76 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
     return {"type": "clean-up-item", **item}
 
 
-def in_lines(result: SweepResult, *, verbose: bool = False) -> list[str]:
+def in_lines(result: SweepResult, prices: Prices, *, verbose: bool = False) -> list[str]:
     """What was done, everything that is left, and the coverage."""
-    removed = Counter(one.resource.kind for one in result.gone)
-    lines = [f"Ended the lease of {one}." for one in result.ended]
-    lines += [f"Forgot {one}." for one in result.forgotten]
-    money = f"; saves {saving(one.resource for one in result.gone)}" if result.gone else ""
-    lines.append(f"Removed: {humanize.counts(removed)}{money}.")
-    lines += [f"Left out: {humanize.one_line(one)}." for one in result.left_out]
-    lines += [*left_lines(result), *stranger_lines(strangers(result.left))]
+    lines = [f"Ended the lease of {deploy}." for deploy in result.ended]
+    lines += [f"Forgot {deploy}." for deploy in result.forgotten]
+    gone = [outcome.resource for outcome in result.gone]
+    money = f"; saves {saving(gone, prices)}" if gone else ""
+    removed = humanize.counts(Counter(resource.kind for resource in gone))
+    lines.append(f"Removed: {removed}{money}.")
+    lines += [f"Left out: {humanize.one_line(text)}." for text in result.left_out]
+    lines += [*left_lines(result), *stranger_lines(strangers(result.left, prices))]
     lines += completeness_lines(result.reads, verbose=verbose)
     return lines + elsewhere_lines(result.reads)
 
 
 def left_lines(result: SweepResult) -> list[str]:
     """What remains: unknown services, resources, unfinished deploys, gaps, problems."""
-    last = {one.resource.key: one for one in result.outcomes}
-    lines = [f"  {one.service} is unknown: {one.problem}" for one in result.left.unknown]
+    last = {outcome.resource.key: outcome for outcome in result.outcomes}
+    lines = [
+        f"  {service_plan.service} is unknown: {service_plan.problem}"
+        for service_plan in result.left.unknown
+    ]
     for plan in result.left.services:
         lines += [
-            one_line(last.get(one.resource.key) or Outcome(one.resource, OutcomeStatus.PENDING))
-            for one in plan.deletes
+            one_line(
+                last.get(verdict.resource.key) or Outcome(verdict.resource, OutcomeStatus.PENDING)
+            )
+            for verdict in plan.deletes
         ]
-        lines += [f"  not finished: {one.deploy}: {one.why}" for one in plan.repairs]
-    lines += [f"  {humanize.one_line(one)}" for one in result.left.contradictions]
+        lines += [f"  not finished: {repair.deploy}: {repair.why}" for repair in plan.repairs]
+    lines += [f"  {humanize.one_line(text)}" for text in result.left.contradictions]
     lines += [f"  {gap.kind}s of {gap.place} unread: {gap.reason}" for gap in result.gaps]
-    lines += [f"  {one}" for one in result.trouble]
+    lines += [f"  {text}" for text in result.trouble]
     return ["Left:", *lines, *_cures(result)] if lines else ["Clean."]
 
 
 def _cures(result: SweepResult) -> list[str]:
     """How to fix what could not be read, each cure once."""
-    said = [gap.cure for gap in result.gaps]
-    said += [
-        one.root.cure or f"To see more   deployer status {one.service}"
-        for one in result.left.unknown
+    cures = [gap.cure for gap in result.gaps]
+    cures += [
+        service_plan.root.cure or f"To see more   deployer status {service_plan.service}"
+        for service_plan in result.left.unknown
     ]
-    said += [record_drift.cure(one.root) for one in result.left.services if one.notes]
-    said += [note.cure for one in result.left.services for note in one.witnesses]
-    return list(dict.fromkeys(one for one in said if one))
+    cures += [
+        record_drift.cure(service_plan.root)
+        for service_plan in result.left.services
+        if service_plan.notes
+    ]
+    cures += [note.cure for service_plan in result.left.services for note in service_plan.witnesses]
+    return list(dict.fromkeys(cure for cure in cures if cure))
 
 
-def as_json(result: SweepResult) -> dict[str, Any]:
+def as_json(result: SweepResult, prices: Prices) -> dict[str, Any]:
     """The result as an object."""
     return {
         "clean": result.clean,
-        "ended": [str(one) for one in result.ended],
-        "forgotten": [str(one) for one in result.forgotten],
-        "removed": dict(Counter(one.resource.kind for one in result.gone)),
-        "outcomes": [outcome_json(one) for one in result.outcomes],
+        "ended": [str(deploy) for deploy in result.ended],
+        "forgotten": [str(deploy) for deploy in result.forgotten],
+        "removed": dict(Counter(outcome.resource.kind for outcome in result.gone)),
+        "outcomes": [outcome_json(outcome) for outcome in result.outcomes],
         "left": [
-            verdict_json(one)
+            verdict_json(verdict, prices)
             for service_plan in result.left.services
-            for one in service_plan.deletes
+            for verdict in service_plan.deletes
         ],
-        "unknown": {one.service: one.problem for one in result.left.unknown},
+        "unknown": {
+            service_plan.service: service_plan.problem for service_plan in result.left.unknown
+        },
         "contradictions": list(result.left.contradictions),
         "trouble": list(result.trouble),
         "left_out": list(result.left_out),
-        "not_ours": strangers_json(strangers(result.left)),
+        "not_ours": strangers_json(strangers(result.left, prices)),
         "completeness": completeness_json(result.reads),
     }

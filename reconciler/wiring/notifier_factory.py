@@ -9,6 +9,7 @@ from reconciler.aws.sns import Topic, place_of
 from reconciler.aws.ssm_secrets import from_ssm
 from reconciler.aws.tagging import mark_noticed
 from reconciler.config.loader import Settings
+from reconciler.cost.price_list import Prices
 from reconciler.errors import ConfigError
 from reconciler.model.tags import AccountRegion
 from reconciler.output.notifications.history import NotificationHistory
@@ -24,6 +25,7 @@ OnSent = Callable[[str, str], None]
 def notifier(
     settings: Settings,
     edges: Edges,
+    prices: Prices,
     told: NotificationHistory | None = None,
     on_sent: OnSent = lambda _way, _outcome: None,
 ) -> Notifier | None:
@@ -41,6 +43,7 @@ def notifier(
     return Notifier(
         ways,
         lambda resource, now: mark_noticed(edges.aws(resource.place), resource, now),
+        prices,
         phases,
         NotificationHistory() if told is None else told,
         on_sent,

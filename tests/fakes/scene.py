@@ -9,6 +9,7 @@ from typing import Any
 
 from deployer.ports import Ports
 from reconciler.config.service import Service
+from reconciler.cost.price_list import Prices
 from reconciler.database.state_comment import Memory
 from reconciler.gc.ownership import ServiceLocation
 from reconciler.model.deploy_id import DeployId
@@ -142,6 +143,7 @@ class Scene:
             self.connector,
             lambda _: resolve,
             "me@here",
+            Prices(),
             lambda _: self.ledgers,
         )
 

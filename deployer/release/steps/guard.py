@@ -124,7 +124,9 @@ def refuse(run: ReleaseInputs, start: StartingPoint) -> None:
         or service_plan.end is not None
         or any(not one.units_only for one in service_plan.repairs)
     ):
-        raise refusals.dirt(service_plan, left, dirt_lines(left, reading.now))
+        prices = run.ports.prices
+        lines = dirt_lines(left, reading.now, prices)
+        raise refusals.dirt(service_plan, left, lines, prices)
     if ledger.live is not None:
         _refuse_headless(service_plan, ledger.live)
 

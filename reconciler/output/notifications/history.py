@@ -31,7 +31,7 @@ class NotificationHistory:
     def remember(self, resources: Iterable[Resource], now: datetime) -> None:
         """Record a notification about these now; drop entries older than a day."""
         self.when = {key: at for key, at in self.when.items() if now - at < QUIET}
-        self.when |= {one.key: now for one in resources}
+        self.when |= {resource.key: now for resource in resources}
 
 
 def _noticed(resource: Resource) -> datetime | None:

@@ -14,6 +14,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from reconciler.cost import estimate
+from reconciler.cost.price_list import Prices
 from reconciler.model import tags as t
 from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.model.resource import Resource
@@ -58,11 +59,13 @@ class Notice:
 
 
 def planned(
-    plan: Plan, told: NotificationHistory, now: datetime, refusal: str = ""
+    plan: Plan, history: NotificationHistory, now: datetime, prices: Prices, refusal: str = ""
 ) -> Notice | None:
     """What the sweep will remove, or would if it were not refused; None if nothing is new."""
-    garbage = [one.resource for service_plan in plan.services for one in service_plan.deletes]
-    fresh = tuple(one for one in garbage if told.is_fresh(one, now))
+    garbage = [
+        verdict.resource for service_plan in plan.services for verdict in service_plan.deletes
+    ]
+    fresh = tuple(resource for resource in garbage if history.is_fresh(resource, now))
     if not fresh:
         return None
     services = _services(garbage)
@@ -74,40 +77,43 @@ def planned(
         subject = f"{services}: {count} left behind, removed now"
         head = []
     phase = Phase.REFUSED if refusal else Phase.PLANNED
-    lines = [*head, *_listed([_line(one, now) for one in garbage]), f"saves {saving(garbage)}"]
+    listed = _listed([_line(resource, now, prices) for resource in garbage])
+    lines = [*head, *listed, f"saves {saving(garbage, prices)}"]
     return Notice(phase, subject, tuple(lines), fresh)
 
 
-def done(outcomes: Sequence[Outcome], told: Sequence[Resource], now: datetime) -> Notice | None:
+def done(
+    outcomes: Sequence[Outcome], findings: Sequence[Resource], now: datetime, prices: Prices
+) -> Notice | None:
     """What a sweep has removed, and which announced resources it has not.
 
     `told` are the findings of its planned notification. None if there is nothing to report.
     """
-    gone = [one.resource for one in outcomes if one.status is OutcomeStatus.GONE]
-    announced = {one.key for one in told}
+    gone = [outcome.resource for outcome in outcomes if outcome.status is OutcomeStatus.GONE]
+    announced = {resource.key for resource in findings}
     stayed = [
-        one
-        for one in outcomes
-        if one.status not in (OutcomeStatus.GONE, OutcomeStatus.DONE)
-        and one.resource.key in announced
+        outcome
+        for outcome in outcomes
+        if outcome.status not in (OutcomeStatus.GONE, OutcomeStatus.DONE)
+        and outcome.resource.key in announced
     ]
     if not gone and not stayed:
         return None
-    services = _services([*gone, *(one.resource for one in stayed)])
-    removed = humanize.counts(Counter(one.kind for one in gone))
+    services = _services([*gone, *(outcome.resource for outcome in stayed)])
+    removed = humanize.counts(Counter(resource.kind for resource in gone))
     left = f", {humanize.count(len(stayed), 'thing')} left" if stayed else ""
-    lines = [f"saves {saving(gone)}"] if gone else []
-    lines += _listed([_stayed(one) for one in stayed])
-    lines += _listed([_line(one, now) for one in gone])
+    lines = [f"saves {saving(gone, prices)}"] if gone else []
+    lines += _listed([_stayed(outcome) for outcome in stayed])
+    lines += _listed([_line(resource, now, prices) for resource in gone])
     return Notice(Phase.DONE, f"{services}: removed {removed}{left}", tuple(lines))
 
 
 def _services(resources: Iterable[Resource]) -> str:
-    names = dict.fromkeys(one.deploy.service for one in resources if one.deploy)
+    names = dict.fromkeys(resource.deploy.service for resource in resources if resource.deploy)
     return ", ".join(names) or "nobody's"
 
 
-def _line(resource: Resource, now: datetime) -> str:
+def _line(resource: Resource, now: datetime, prices: Prices) -> str:
     since = f"{humanize.rough(now - resource.deploy.born)} old" if resource.deploy else ""
     release = humanize.one_line(resource.tags.get(t.RELEASE, ""))[:40]
     facts = (
@@ -117,7 +123,7 @@ def _line(resource: Resource, now: datetime) -> str:
         resource.state,
         release,
         since,
-        estimate.price(resource),
+        estimate.price(resource, prices),
     )
     return f"- {humanize.one_line(' · '.join(filter(None, facts)))}"
 

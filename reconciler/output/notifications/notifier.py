@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from reconciler.cost.price_list import Prices
 from reconciler.errors import Refused, ToolError
 from reconciler.model.resource import DATABASE, Resource
 from reconciler.output.notifications.history import NotificationHistory
@@ -35,6 +36,7 @@ class Notifier:
 
     ways: Mapping[str, Send]
     mark: Mark
+    prices: Prices
     phases: frozenset[Phase] = frozenset(Phase)
     told: NotificationHistory = field(default_factory=NotificationHistory)
     on_sent: Callable[[str, str], None] = lambda _way, _outcome: None
@@ -43,15 +45,15 @@ class Notifier:
 
     def planned(self, plan: Plan) -> None:
         """Called before a plan is executed."""
-        self._announce(planned(plan, self.told, self.clock()))
+        self._announce(planned(plan, self.told, self.clock(), self.prices))
 
     def refused(self, plan: Plan, error: Refused) -> None:
         """Called when a plan is refused."""
-        self._announce(planned(plan, self.told, self.clock(), refusal=error.message))
+        self._announce(planned(plan, self.told, self.clock(), self.prices, error.message))
 
     def done(self, result: SweepResult) -> None:
         """Called when a sweep has ended."""
-        notice = done(result.outcomes, self._announced, self.clock())
+        notice = done(result.outcomes, self._announced, self.clock(), self.prices)
         if notice is not None and Phase.DONE in self.phases:
             self._send(notice)
 
@@ -65,8 +67,8 @@ class Notifier:
             return  # not delivered: the next sweep sends it again
         now = self.clock()
         self.told.remember(notice.findings, now)
-        for one in notice.findings:
-            self._mark(one, now)
+        for resource in notice.findings:
+            self._mark(resource, now)
 
     def _mark(self, resource: Resource, now: datetime) -> None:
         if resource.kind == DATABASE:

@@ -18,8 +18,12 @@ import pytest
 
 from deployer.cli.main import cli as deployer_cli
 from deployer.sandbox.control.client import Sandbox
+from deployer.wiring import wired
 from reconciler.cli.main import cli as reconciler_cli
 from reconciler.cli.shared import ended
+from reconciler.config import loader
+from reconciler.cost import price_cache
+from reconciler.cost.price_list import Prices
 from reconciler.exit_codes import Exit
 
 BIN = Path(sys.executable).parent
@@ -141,6 +145,23 @@ def test_after_adoption(person: Person) -> None:
     assert (row["release"], row["state"]) == ("v1.4.2", "live")
     assert "Clean." in person.types("reconciler sweep")
     assert "nobody holds" in person.types("deployer abort shop --yes", Exit.REFUSED)
+
+
+def test_every_command_tells_costs_by_the_fetched_prices(person: Person) -> None:
+    """Both programs, as soon as the prices are kept."""
+    person.types("deployer adopt shop --yes")
+    (deploy,) = person.asks("deployer status shop")["services"][0]["deploys"]
+    machine = deploy["machines"][0]["id"]
+    explained = person.asks(f"reconciler explain {machine}")["things"][0]["answers"]
+    _, type_, _, place = explained["what"].split()
+    region = place.partition("/")[2]
+    price_cache.save(Prices("2026-11-23", {region: {type_: 777.0}}))
+    assert "$777.0" in person.types(f"reconciler explain {machine}")
+    assert '"hourly": 777.0' in person.types("reconciler plan --json")
+    assert "prices of 2026-11-23, else" in person.types("reconciler report")
+    assert "Prices of 2026-11-23, else" in person.types("reconciler report --format html")
+    with wired(loader.load(), "shop") as ports:
+        assert ports.prices == price_cache.load()
 
 
 def test_hold_and_release(person: Person) -> None:

@@ -17,6 +17,7 @@ from deployer.output.status import (
     status_json,
     status_lines,
 )
+from reconciler.cost.price_list import Prices
 from reconciler.model.ledger import NO_LEDGER, Lease, Ledger
 from reconciler.model.reading import LedgerAddress, Reading
 from reconciler.model.resource import INSTANCE
@@ -45,7 +46,7 @@ def stands(ledger: Ledger = CLEAN, problem: str = "", **changes: object) -> Serv
         now=NOW,
         lease=ledger.lease,
         deploys=(line(ledger, "live", "v1.5.0", 17), line(ledger, "previous", "v1.4.2", 9)),
-        dirt=tuple(dirt_lines(service_plan.deletes, NOW)),
+        dirt=tuple(dirt_lines(service_plan.deletes, NOW, Prices())),
         notes=service_plan.notes,
         problem=problem,
         service_plan=service_plan,
@@ -137,7 +138,8 @@ def test_a_recovery_shows_everything_before_it_is_written() -> None:
 def test_a_refusal_for_dirt_says_what_it_costs() -> None:
     """Whose it is, since when, what it costs an hour and has cost, and both cures."""
     service_plan = planned(DIED).services[0]
-    refusal = dirt(service_plan, service_plan.deletes, dirt_lines(service_plan.deletes, NOW))
+    lines = dirt_lines(service_plan.deletes, NOW, Prices())
+    refusal = dirt(service_plan, service_plan.deletes, lines, Prices())
     assert refusal.message == (
         "shop is not clean. The release of v1.4.9 by ci@build-8812 died in `migrate`; its lease "
         "ran out 4m ago. Left behind, $0.0293/h, $0.02 so far:"

@@ -12,6 +12,7 @@ import pytest
 
 from reconciler.cost import estimate
 from reconciler.cost.audit import report
+from reconciler.cost.price_list import Prices
 from reconciler.model.resource import (
     ADDRESS,
     DATABASE,
@@ -69,32 +70,32 @@ MACHINE = Resource(INSTANCE, "i-1", PLACE, state="running", type="t3.small")
 def test_prices(resource: Resource, dollars: float | None) -> None:
     """What AWS bills for, by kind and state; what the table does not know is not free."""
     assert (
-        estimate.hourly(resource) == pytest.approx(dollars)
+        estimate.hourly(resource, Prices()) == pytest.approx(dollars)
         if dollars
-        else dollars == estimate.hourly(resource)
+        else dollars == estimate.hourly(resource, Prices())
     )
 
 
 def test_prices_in_words() -> None:
     """Unknown is a word, an upper bound says so, what is free is not spoken of."""
-    assert estimate.price(MACHINE) == "$0.0228/h"
-    assert estimate.price(replace(MACHINE, type="x99.huge")) == "unknown"
-    assert estimate.price(Resource(SNAPSHOT, "s", PLACE, size_gb=8)) == "≤ $0.0006/h"
-    assert estimate.price(Resource(DATABASE, "d", PLACE)) == ""
+    assert estimate.price(MACHINE, Prices()) == "$0.0228/h"
+    assert estimate.price(replace(MACHINE, type="x99.huge"), Prices()) == "unknown"
+    assert estimate.price(Resource(SNAPSHOT, "s", PLACE, size_gb=8), Prices()) == "≤ $0.0006/h"
+    assert estimate.price(Resource(DATABASE, "d", PLACE), Prices()) == ""
 
 
 def test_so_far_counts_from_the_id() -> None:
     """Age comes from the deploy-id; a clock behind it costs nothing, never less."""
     mine = next(one for one in ALL if one.id == "i-17")
     now = LIVE.born + timedelta(hours=10)
-    assert estimate.so_far(mine, now) == pytest.approx(0.278)
-    assert estimate.so_far(mine, LIVE.born - timedelta(hours=1)) == 0
-    assert estimate.so_far(MACHINE, NOW) is None
+    assert estimate.so_far(mine, now, Prices()) == pytest.approx(0.278)
+    assert estimate.so_far(mine, LIVE.born - timedelta(hours=1), Prices()) == 0
+    assert estimate.so_far(MACHINE, NOW, Prices()) is None
 
 
 def test_the_table_adds_up() -> None:
     """The figures above the total sum to it, as shown; so do the wasted ones."""
-    lines = render.table(report(planned())).splitlines()
+    lines = render.table(report(planned(), Prices())).splitlines()
     head, *rows = [line.split() for line in lines[: lines.index("")]]
     assert head[0] == "service"
     *shown, total = rows
@@ -106,7 +107,7 @@ def test_the_table_adds_up() -> None:
 
 def test_every_deploy_has_a_row() -> None:
     """Newest first, each with its state, its machines and what else it holds."""
-    rows = report(planned()).rows
+    rows = report(planned(), Prices()).rows
     assert [(one.release, one.state) for one in rows] == [
         ("v1.4.9", "garbage"),
         ("v1.5.0", "live"),
@@ -120,7 +121,7 @@ def test_a_rejected_release_is_called_so() -> None:
     """One that was rolled back from is not merely previous."""
     (old,) = CLEAN.previous
     ledger = replace(CLEAN, previous=(replace(old, rejected=True),))
-    assert report(planned(ledger)).rows[-1].state == "rejected"
+    assert report(planned(ledger), Prices()).rows[-1].state == "rejected"
 
 
 def test_orphans_stand_apart() -> None:
@@ -129,7 +130,7 @@ def test_orphans_stand_apart() -> None:
         replace(one, tags={**one.tags, "deploy-hold": "evidence"}) if one.id == "ami-41" else one
         for one in ALL
     ]
-    seen = report(planned(CLEAN, held))
+    seen = report(planned(CLEAN, held), Prices())
     assert {one.verdict.resource.deploy for one in seen.orphans} == {DEAD}
     assert any(one.verdict.reason.value == "held" for one in seen.orphans)
     assert "kept: held" in render.table(seen)
@@ -138,7 +139,7 @@ def test_orphans_stand_apart() -> None:
 def test_an_unknown_price_is_seen_in_every_form() -> None:
     """A sum with something unknown in it says that it is a least."""
     odd = [replace(one, type="x99.huge") if one.kind == INSTANCE else one for one in ALL]
-    seen = report(planned(CLEAN, odd))
+    seen = report(planned(CLEAN, odd), Prices())
     assert "0.0015+" in render.table(seen)
     assert "wasted now at least $0.0015/h" in render.table(seen)
     assert "3 things whose price is not known" in render.table(seen)
@@ -148,28 +149,28 @@ def test_an_unknown_price_is_seen_in_every_form() -> None:
 
 def test_an_unknown_service_is_named() -> None:
     """No figures without saying whose could not be known."""
-    text = render.table(report(planned(problem="the zone could not be read")))
+    text = render.table(report(planned(problem="the zone could not be read"), Prices()))
     assert "shop is unknown: the zone could not be read" in text
 
 
 def test_csv_is_inert() -> None:
     """A release called like a formula is text in a spreadsheet."""
     evil = [replace(ALL[0], tags={**ALL[0].tags, "deploy-release": "=cmd()"})]
-    (row,) = csv.DictReader(io.StringIO(render.as_csv(report(planned(CLEAN, evil)))))
+    (row,) = csv.DictReader(io.StringIO(render.as_csv(report(planned(CLEAN, evil), Prices()))))
     assert row["release"] == "'=cmd()"
 
 
 def test_markdown_is_a_table() -> None:
     """Every line has the columns of the head, whatever the texts hold."""
     evil = [replace(ALL[0], tags={**ALL[0].tags, "deploy-release": "a|b"})]
-    text = render.markdown(report(planned(CLEAN, evil)))
+    text = render.markdown(report(planned(CLEAN, evil), Prices()))
     rows = [one for one in text.splitlines() if one.startswith("|")]
     assert {one.replace("\\|", "").count("|") for one in rows} == {9}
 
 
 def test_json_is_unrounded() -> None:
     """Programs get the figures as they are, and every deploy by its whole id."""
-    value = json.loads(json.dumps(render.as_json(report(planned()))))
+    value = json.loads(json.dumps(render.as_json(report(planned(), Prices()))))
     assert value["deploys"][0]["deploy"] == str(DEAD)
     assert value["total"]["hourly"] == pytest.approx(sum(one["hourly"] for one in value["deploys"]))
     assert value["now"] == "2026-11-23T03:29:52Z"

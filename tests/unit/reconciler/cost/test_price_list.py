@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from reconciler.cli.main import cli
-from reconciler.cli.shared import CliContext, ended
+from reconciler.cli.shared import ended
 from reconciler.cost import estimate, price_cache
 from reconciler.cost.price_list import Prices, decode, encode, read_products
 from reconciler.model.resource import INSTANCE, RDS_SNAPSHOT, VOLUME, Resource
@@ -68,32 +68,24 @@ def test_what_is_said_twice_and_differently_stays_unknown() -> None:
 
 def test_fetched_prices_go_before_the_table() -> None:
     """What was not fetched is as in the table, and what neither knows is unknown."""
-    estimate.use(FETCHED)
-    assert estimate.hourly(MACHINE) == pytest.approx(0.5)
-    assert estimate.hourly(DISK) == pytest.approx(0.1)
-    assert estimate.hourly(replace(MACHINE, type="x99.huge")) == pytest.approx(7.0)
-    assert estimate.hourly(replace(MACHINE, type="t3.nano")) == pytest.approx(0.0057)
-    assert estimate.price(replace(MACHINE, type="y1.none")) == "unknown"
-    assert estimate.hourly(Resource(RDS_SNAPSHOT, "s", PLACE, size_gb=720)) == pytest.approx(0.095)
-    assert estimate.as_of() == "2026-11-23, else 2025-11"
+    assert estimate.hourly(MACHINE, FETCHED) == pytest.approx(0.5)
+    assert estimate.hourly(DISK, FETCHED) == pytest.approx(0.1)
+    assert estimate.hourly(replace(MACHINE, type="x99.huge"), FETCHED) == pytest.approx(7.0)
+    assert estimate.hourly(replace(MACHINE, type="t3.nano"), FETCHED) == pytest.approx(0.0057)
+    assert estimate.price(replace(MACHINE, type="y1.none"), FETCHED) == "unknown"
+    assert estimate.hourly(
+        Resource(RDS_SNAPSHOT, "s", PLACE, size_gb=720), FETCHED
+    ) == pytest.approx(0.095)
+    assert estimate.as_of(FETCHED) == "2026-11-23, else 2025-11"
 
 
 def test_kept_between_runs() -> None:
-    """What was saved is loaded and used; without a file the table is."""
+    """What was saved is loaded; without a file nothing, which means the table."""
     assert price_cache.load() == Prices()
-    assert estimate.as_of() == "2025-11"
+    assert estimate.as_of(Prices()) == "2025-11"
     price_cache.save(FETCHED)
     assert price_cache.load() == FETCHED == decode(encode(FETCHED))
-    assert estimate.hourly(MACHINE) == pytest.approx(0.5)
     assert [one.name for one in price_cache.path().parent.iterdir()] == ["prices.json"]
-
-
-def test_every_command_tells_costs_by_them() -> None:
-    """A release's refusal and the loop's figures as well: whoever reads the configuration."""
-    price_cache.save(FETCHED)
-    assert estimate.as_of() == "2025-11"
-    CliContext(config=ROOT / "config").settings()
-    assert estimate.hourly(MACHINE) == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize(
@@ -103,9 +95,7 @@ def test_a_spoiled_file_is_no_file(text: str) -> None:
     """It costs the fetched prices and nothing else."""
     price_cache.path().parent.mkdir(parents=True)
     price_cache.path().write_text(text)
-    estimate.use(FETCHED)
     assert price_cache.load() == Prices()
-    assert estimate.hourly(MACHINE) == pytest.approx(0.0228)
 
 
 def test_the_command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

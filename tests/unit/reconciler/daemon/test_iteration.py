@@ -12,6 +12,7 @@ import pytest
 from reconciler.aws.client.response_events import OK, SLOWER
 from reconciler.config.loader import Settings
 from reconciler.config.reconciler import BreakerSettings, ReachSettings, Reconciler
+from reconciler.cost.price_list import Prices
 from reconciler.daemon import iteration
 from reconciler.daemon.iteration import SweepIteration
 from reconciler.errors import AccessDenied, ConfigError, Refused
@@ -151,12 +152,16 @@ def test_people_are_told_once_in_many_rounds(world: World, monkeypatch: pytest.M
     got: list[str] = []
 
     def people(
-        _: Settings, __: object, told: NotificationHistory, on_sent: Callable[[str, str], None]
+        _: Settings,
+        __: object,
+        prices: Prices,
+        told: NotificationHistory,
+        on_sent: Callable[[str, str], None],
     ) -> Notifier:
         def send(notice: Notice) -> None:
             got.append(notice.phase.value)
 
-        return Notifier({"way": send}, lambda _, __: None, told=told, on_sent=on_sent)
+        return Notifier({"way": send}, lambda _, __: None, prices, told=told, on_sent=on_sent)
 
     monkeypatch.setattr(iteration, "notifier", people)
     world.scene.heap.protected["i-41"] = "termination protection"

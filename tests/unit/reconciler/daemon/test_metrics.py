@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from reconciler.cost.price_list import Prices
 from reconciler.daemon.loop import Round
 from reconciler.daemon.metrics import Metrics
 from reconciler.errors import ToolError
@@ -60,7 +61,7 @@ def turn(result: SweepResult | None, *, full: bool = True, error: Exception | No
 @pytest.fixture
 def metrics() -> Metrics:
     """Of a loop that has done nothing yet, a minute after NOW."""
-    return Metrics(lambda: NOW + timedelta(minutes=1))
+    return Metrics(Prices, lambda: NOW + timedelta(minutes=1))
 
 
 def test_orphans_by_kind_and_cause(metrics: Metrics) -> None:
@@ -86,6 +87,19 @@ def test_orphans_by_kind_and_cause(metrics: Metrics) -> None:
     assert seen.of("wasted_dollars_per_hour") == pytest.approx(0.0278 + 0.00098, abs=1e-4)
     assert seen.of("unpriced_orphans") == 1
     assert seen.of("last_success_timestamp_seconds full") == NOW.timestamp() + 2
+
+
+def test_a_round_takes_the_prices_fetched_since() -> None:
+    """A loop that runs for weeks does not count by the prices of its start."""
+    kept = [Prices()]
+    metrics = Metrics(lambda: kept[0])
+    kept[0] = Prices("2026-11-23", {PLACE.region: {MACHINE.type: 7.0}})
+    left = planned(resources=[*(one for one in ALL if one.deploy == LIVE), MACHINE])
+    metrics.round(turn(SweepResult(left, left)))
+    metrics.item(Outcome(MACHINE, OutcomeStatus.GONE))
+    figures = Figures(metrics)
+    assert figures.of("wasted_dollars_per_hour") == pytest.approx(7.0, abs=0.01)
+    assert figures.of("saved_dollars_per_hour_total") == pytest.approx(7.0, abs=0.01)
 
 
 def test_nothing_wasted_is_zero(metrics: Metrics) -> None:

@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from reconciler.aws.base_images import BaseImages
+from reconciler.cost.price_list import Prices
 from reconciler.errors import ConfigError
 from reconciler.gc.base_images import Bases
 from reconciler.gc.mark import mark
@@ -85,7 +86,8 @@ def test_explain_says_whose_base_it_is(tmp_path: Path) -> None:
     scene = Scene(tmp_path, ALL)
     scene.managed = replace(scene.managed, bases=lambda: NAMED)
     plan = scene.plan()
-    text = "\n".join(explain_lines(plan, *find(plan, GARBAGE)))
+    [verdict] = find(plan, GARBAGE)
+    text = "\n".join(explain_lines(plan, verdict, Prices()))
     assert f"{GARBAGE} is kept: configured as base of search." in text
     assert "configured" in text.split("base of search.", 1)[1]
 

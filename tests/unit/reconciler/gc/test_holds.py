@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, find, settings
 from hypothesis.errors import NoSuchExample
 
 from reconciler.cli.hold import hold_database
+from reconciler.cost.price_list import Prices
 from reconciler.database import state_comment as m
 from reconciler.database.inventory import as_resources
 from reconciler.database.port import DatabaseInfo
@@ -62,7 +63,7 @@ def test_a_hold_without_a_reason_is_shown() -> None:
     plan = planned(resources=with_hold("", "snap-41"))
     [service_plan] = plan.services
     verdict = next(one for one in service_plan.verdicts if one.resource.id == "snap-41")
-    text = "\n".join(explain_lines(plan, verdict))
+    text = "\n".join(explain_lines(plan, verdict, Prices()))
     assert "yes, without a reason" in text
     assert "reconciler unhold snap-41" in text
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from reconciler.cost.audit import report
 from reconciler.cost.foreign import strangers
+from reconciler.cost.price_list import Prices
 from reconciler.model import tags as t
 from reconciler.model.coverage import (
     EVERYWHERE,
@@ -102,33 +103,33 @@ def test_things_of_another_ledger_are_never_described_as_ours() -> None:
     ours, both = world(), world(*theirs())
     assert both.services[0].deletes == ours.services[0].deletes
     assert load(both.services[0], Cap()) == load(ours.services[0], Cap())
-    assert report(both).rows == report(ours).rows
-    assert report(both).orphans == report(ours).orphans
-    assert report(both).total == report(ours).total
+    assert report(both, Prices()).rows == report(ours, Prices()).rows
+    assert report(both, Prices()).orphans == report(ours, Prices()).orphans
+    assert report(both, Prices()).total == report(ours, Prices()).total
     assert (
-        plan_json(both, Cap())["services"][0]["delete"]
-        == (plan_json(ours, Cap())["services"][0]["delete"])
+        plan_json(both, Cap(), Prices())["services"][0]["delete"]
+        == (plan_json(ours, Cap(), Prices())["services"][0]["delete"])
     )
-    (group,) = strangers(both)
+    (group,) = strangers(both, Prices())
     assert (group.service, group.ledger) == ("shop", "Z9/shop._deploy.example.net")
-    line = next(one for one in plan_lines(both, Cap()) if one.startswith("not ours"))
+    line = next(one for one in plan_lines(both, Cap(), Prices()) if one.startswith("not ours"))
     assert "shop: 1 instance" in line
     assert line.endswith("its tags name another ledger; kept")
-    assert line in table(report(both)).splitlines()
+    assert line in table(report(both, Prices())).splitlines()
 
 
 def test_a_service_whose_file_is_gone_is_told_with_its_cost_and_kept() -> None:
     """An empty configuration never means: delete all."""
     nobody = plan(Inventory(ALL), {}, {})
     assert nobody.empty
-    (group,) = strangers(nobody)
+    (group,) = strangers(nobody, Prices())
     assert (group.service, sum(group.kinds.values())) == ("shop", len(ALL))
     assert group.cost.hourly > 0
     assert "service shop is not configured here" in group.why
     blog = replace(root(), home=replace(root().home, service="blog", ledger="Z1/blog._deploy.x"))
     shrunken = plan(Inventory(ALL), {"blog": blog}, {})
     assert shrunken.empty
-    value = as_json(report(shrunken))
+    value = as_json(report(shrunken, Prices()))
     assert value["deploys"] == []
     assert value["not_ours"][0]["service"] == "shop"
     assert value["not_ours"][0]["hourly"] > 0

@@ -13,6 +13,7 @@ from importlib.resources import files
 import pytest
 
 from reconciler.cost.audit import Report, report
+from reconciler.cost.price_list import Prices
 from reconciler.model import tags as t
 from reconciler.model.resource import INSTANCE, Resource
 from reconciler.output import html_report
@@ -73,7 +74,7 @@ class Page(HTMLParser):
 
 def seen(resources: Iterable[Resource] = ALL, problem: str = "") -> Report:
     """The audit of shop's world."""
-    return report(planned(CLEAN, resources, problem))
+    return report(planned(CLEAN, resources, problem), Prices())
 
 
 def test_every_thing_with_its_price_and_what_it_cost() -> None:

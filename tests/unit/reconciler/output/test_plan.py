@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import pytest
 
+from reconciler.cost.price_list import Prices
 from reconciler.errors import Refused
 from reconciler.gc.verdict import Reason, Role
 from reconciler.model.ledger import NO_LEDGER
@@ -41,7 +42,7 @@ from tests.support.shop_world import (
 
 def text(plan: Plan) -> str:
     """The whole plan as it is shown."""
-    return "\n".join(plan_lines(plan, Cap()))
+    return "\n".join(plan_lines(plan, Cap(), Prices()))
 
 
 def test_a_plan_shows_every_act_its_reason_and_its_money() -> None:
@@ -96,7 +97,7 @@ def test_a_repair_says_what_is_wrong() -> None:
 
 def test_a_plan_in_json_has_what_the_text_has() -> None:
     """Every deletion, every keep with its reason, the sizes the breaker judges by."""
-    value = json.loads(json.dumps(plan_json(planned(DIED), Cap())))
+    value = json.loads(json.dumps(plan_json(planned(DIED), Cap(), Prices())))
     (shop,) = value["services"]
     assert shop["delete"][0]["id"] == "i-41"
     assert len(shop["delete"]) + len(shop["keep"]) == len(ALL)
@@ -121,7 +122,7 @@ def test_explain_garbage() -> None:
     )
     (verdict,) = find(plan, "i-41")
     assert (
-        explain_lines(plan, verdict)
+        explain_lines(plan, verdict, Prices())
         == textwrap.dedent(f"""\
         i-41 is garbage: the ledger does not name {DEAD}.
           what        instance t3.small running 123456789012/eu-west-1
@@ -157,12 +158,14 @@ def test_explain_what_is_kept() -> None:
     """A live machine, an adopted one, a copied tag: why it stays, and no threat."""
     plan = planned()
     (live,) = find(plan, "i-17")
-    assert explain_lines(plan, live)[0] == f"i-17 is kept: {LIVE} is live in generation 44."
-    assert "next sweep" not in "\n".join(explain_lines(plan, live))
+    assert (
+        explain_lines(plan, live, Prices())[0] == f"i-17 is kept: {LIVE} is live in generation 44."
+    )
+    assert "next sweep" not in "\n".join(explain_lines(plan, live, Prices()))
     adopted = [replace(one, tags={**one.tags, "deploy-hold": HELD_BY_ADOPTION}) for one in ALL[:1]]
     (verdict,) = find(planned(CLEAN, adopted), "i-17")
-    assert explain_json(plan, verdict)["verdict"] == "keep"
-    said = explain_lines(planned(CLEAN, adopted), verdict)
+    assert explain_json(plan, verdict, Prices())["verdict"] == "keep"
+    said = explain_lines(planned(CLEAN, adopted), verdict, Prices())
     assert [line for line in said if "adopted: no deploy created it  → kept: " in line]
 
 
@@ -181,8 +184,8 @@ def test_explain_says_what_would_change_it() -> None:
     ]
     for plan, id_, words in worlds:
         [verdict] = find(plan, id_)
-        assert words in explain_lines(plan, verdict)[-1]
-        assert words in explain_json(plan, verdict)["would_change"]
+        assert words in explain_lines(plan, verdict, Prices())[-1]
+        assert words in explain_json(plan, verdict, Prices())["would_change"]
     assert {*Role, *Reason} - set(_CHANGES) == {
         Reason.HELD,
         Reason.YOUNG,
@@ -190,7 +193,7 @@ def test_explain_says_what_would_change_it() -> None:
         Reason.UNROOTED,
     }
     [unknown] = find(planned(problem="away"), "i-41")
-    assert explain_json(planned(problem="away"), unknown)["answers"]["age"] == "unknown"
+    assert explain_json(planned(problem="away"), unknown, Prices())["answers"]["age"] == "unknown"
 
 
 def test_explain_finds_by_name_and_by_deploy() -> None:
@@ -212,7 +215,7 @@ def test_a_label_cannot_draw_on_the_terminal(sign: str) -> None:
     """`explain` shows tags that anybody may write: no C1 control, no mark of direction."""
     evil = replace(ALL[0], tags={**ALL[0].tags, "deploy-state": sign, "deploy-release": sign})
     plan = planned(CLEAN, [evil])
-    shown = "\n".join([*explain_lines(plan, find(plan, evil.id)[0]), text(plan)])
+    shown = "\n".join([*explain_lines(plan, find(plan, evil.id)[0], Prices()), text(plan)])
     assert sign[0] not in shown
 
 
@@ -229,7 +232,7 @@ def result(status: OutcomeStatus, note: str = "") -> SweepResult:
 
 def test_a_sweep_that_cleaned() -> None:
     """What was done, and that nothing is left."""
-    assert in_lines(result(OutcomeStatus.GONE)) == [
+    assert in_lines(result(OutcomeStatus.GONE), Prices()) == [
         f"Ended the lease of {DEAD}.",
         "Removed: 1 instance; saves $0.0278/h, $20.02 in 30 days.",
         "Clean.",
@@ -239,7 +242,7 @@ def test_a_sweep_that_cleaned() -> None:
 
 def test_a_sweep_that_could_not() -> None:
     """Nothing is called removed that is there; each thing left is listed with its reason."""
-    lines = in_lines(result(OutcomeStatus.BLOCKED, "termination protection"))
+    lines = in_lines(result(OutcomeStatus.BLOCKED, "termination protection"), Prices())
     assert "Removed: nothing." in lines
     assert one_line(result(OutcomeStatus.BLOCKED, "termination protection").outcomes[0]) in lines
     assert "  snapshot          snap-41               pending" in lines
@@ -248,7 +251,7 @@ def test_a_sweep_that_could_not() -> None:
 
 def test_a_sweep_in_json() -> None:
     """The same, countable."""
-    value = json.loads(json.dumps(as_json(result(OutcomeStatus.FAILED, "no"))))
+    value = json.loads(json.dumps(as_json(result(OutcomeStatus.FAILED, "no"), Prices())))
     assert value["clean"] is False
     assert value["removed"] == {}
     assert {one["id"] for one in value["left"]} >= {"i-41", "snap-41"}

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from reconciler.cost.price_list import Prices
 from reconciler.gc.rules import RULES
 from reconciler.gc.verdict import Reason
 from reconciler.output.explain import explain_json, explain_lines, find
@@ -45,9 +46,9 @@ def test_what_is_in_use_is_asked_last() -> None:
     whole = planned(CLEAN, held)
     (verdict,) = find(whole, "vol-41")
     assert verdict.reason is Reason.IN_USE
-    last = explain_json(whole, verdict)["asked"][-1]
+    last = explain_json(whole, verdict, Prices())["asked"][-1]
     assert (last["rule"], last["said"]["reason"]) == ("in use", "in use")
-    assert "used by i-41  → kept" in "\n".join(explain_lines(whole, verdict))
+    assert "used by i-41  → kept" in "\n".join(explain_lines(whole, verdict, Prices()))
 
 
 def test_a_stranger_is_asked_nothing() -> None:
@@ -55,4 +56,4 @@ def test_a_stranger_is_asked_nothing() -> None:
     strange = replace(ALL[0], tags={**ALL[0].tags, "deploy-id": "other/20261123T021702Z-7kq2m"})
     whole = planned(CLEAN, [strange])
     (verdict,) = find(whole, "i-17")
-    assert explain_json(whole, verdict)["asked"] == []
+    assert explain_json(whole, verdict, Prices())["asked"] == []

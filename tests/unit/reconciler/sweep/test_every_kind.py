@@ -16,6 +16,7 @@ from deployer.sandbox.aws.moto_application import ec2_backend
 from reconciler.aws.inventory import Ec2Inventory
 from reconciler.aws.route53.ledger_store import Route53Ledgers
 from reconciler.cost.audit import report
+from reconciler.cost.price_list import Prices
 from reconciler.database.state_comment import Memory
 from reconciler.gc import ownership
 from reconciler.gc.ownership import ServiceLocation
@@ -202,7 +203,7 @@ def test_every_kind_of_garbage_goes_and_every_copy_stays(world: World) -> None:
     after = world.reasons()
     assert set(after) == world.live.every | alike
     assert {after[one] for one in world.live.every} == {Role.LIVE}
-    reported = {one.verdict.resource.id for one in report(result.left).foreign}
+    reported = {one.verdict.resource.id for one in report(result.left, Prices()).foreign}
     assert reported == alike
     assert world.sweep().outcomes == ()
 
@@ -222,11 +223,13 @@ def test_another_team_with_our_names_is_left_alone(world: World) -> None:
     assert {one.resource.id for one in result.gone} == world.dead.every
     found = world.managed.heap.scan().resources
     assert [one for one in found if one.id in theirs.every] == resources
-    [group] = report(result.left).strangers
+    [group] = report(result.left, Prices()).strangers
     assert (group.service, group.ledger) == ("shop", THEIRS)
     assert sum(group.kinds.values()) == len(theirs.every)
     ours = [
-        one.verdict.resource.id for release in report(result.left).rows for one in release.items
+        one.verdict.resource.id
+        for release in report(result.left, Prices()).rows
+        for one in release.items
     ]
     assert not theirs.every & set(ours)
 

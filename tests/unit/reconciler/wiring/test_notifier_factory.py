@@ -16,6 +16,7 @@ from reconciler.aws.sns import place_of
 from reconciler.config.loader import Settings
 from reconciler.config.notifications import Notices
 from reconciler.config.reconciler import Reconciler
+from reconciler.cost.price_list import Prices
 from reconciler.model.deploy_id import parse_time
 from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.model.resource import Resource
@@ -65,7 +66,7 @@ def test_a_topic_gets_both_notices(heard: tuple[str, list[dict[str, str]]], tmp_
     got.clear()
     said = settings(tmp_path, topic=topic)
     sent: list[tuple[str, str]] = []
-    people = notifier(said, Edges(said), on_sent=lambda *one: sent.append(one))
+    people = notifier(said, Edges(said), Prices(), on_sent=lambda *one: sent.append(one))
     assert people is not None
     people.planned(planned())
     people.done(SweepResult(planned(), planned(), (Outcome(THING, OutcomeStatus.GONE),)))
@@ -87,7 +88,7 @@ def test_a_webhook_by_its_reference(
     """The URL is resolved when it is used, and stands in no log, whatever goes wrong."""
     url, got = heard
     said = settings(tmp_path, webhook="env:SLACK")
-    people = notifier(said, Edges(said))
+    people = notifier(said, Edges(said), Prices())
     assert people is not None
     result = SweepResult(planned(), planned(), (Outcome(THING, OutcomeStatus.GONE),))
     with capture_logs() as log:
@@ -106,7 +107,7 @@ def test_the_tag_says_when(api: Api, tmp_path: Path) -> None:
     """It is written on the thing itself, and nothing else is."""
     volume = api.aws.ec2_once.create_volume(AvailabilityZone="eu-west-1a", Size=1)["VolumeId"]
     said = settings(tmp_path, webhook="env:SLACK")
-    people = notifier(said, Edges(said))
+    people = notifier(said, Edges(said), Prices())
     assert people is not None
     now = people.clock()
     people.mark(Resource("volume", volume, PLACE), now)
@@ -119,5 +120,5 @@ def test_the_tag_says_when(api: Api, tmp_path: Path) -> None:
 def test_nobody_to_tell(tmp_path: Path) -> None:
     """Without a way there is no notifier, and nothing is written on anything."""
     said = settings(tmp_path)
-    assert notifier(said, Edges(said)) is None
+    assert notifier(said, Edges(said), Prices()) is None
     assert replace(said).reconciler.notices.planned

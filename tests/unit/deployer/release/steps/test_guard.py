@@ -11,6 +11,7 @@ import pytest
 from deployer import events as e
 from deployer.release.context import ReleaseInputs, ReleaseOptions
 from deployer.release.steps.guard import guard
+from reconciler.cost.price_list import Prices
 from reconciler.errors import (
     AccessDenied,
     CloudError,
@@ -219,6 +220,17 @@ def test_dirt_is_listed_with_what_it_costs(scene: Scene) -> None:
     assert "$0.0293/h" in str(refused.value)
     assert "i-41" in refused.value.detail
     assert "45m ago" in refused.value.detail
+
+
+def test_dirt_costs_what_the_ports_say(scene: Scene) -> None:
+    """Fetched prices go before the table, in the sum and in each line."""
+    leave_dirt(scene)
+    fetched = Prices("2026-11-23", {PLACE.region: {"t3.small": 7.0}})
+    ports = replace(scene.ports(), prices=fetched)
+    with pytest.raises(Refused) as refused:
+        guard(ReleaseInputs(ports, ReleaseOptions(), lambda _: None))
+    assert "$7.0" in str(refused.value)
+    assert "$7.0" in refused.value.detail
 
 
 def test_a_named_item_is_no_hindrance(scene: Scene) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from reconciler.aws.inventory import Ec2Inventory
 from reconciler.cost import estimate
+from reconciler.cost.price_list import Prices
 from reconciler.gc import ownership
 from reconciler.gc.ownership import ServiceLocation
 from reconciler.model.outcome import OutcomeStatus
@@ -107,11 +108,11 @@ def test_an_idle_address_costs_and_a_used_one_is_its_machines(
     """Billed once: with the machine that has it, or by itself (aws.md §5)."""
     maker.address()
     (idle,) = of_kind(heap.scan(), ADDRESS)
-    assert estimate.hourly(idle) == estimate.PUBLIC_IPV4
+    assert estimate.hourly(idle, Prices()) == estimate.PUBLIC_IPV4
     machine = maker.machine()
     maker.api.ec2.associate_address(AllocationId=idle.id, InstanceId=machine)
     (used,) = of_kind(heap.scan(), ADDRESS)
-    assert estimate.hourly(used) == 0
+    assert estimate.hourly(used, Prices()) == 0
 
 
 def test_a_group_in_somebodys_machine_says_so(heap: Ec2Inventory, maker: Maker) -> None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from reconciler.cost.price_list import Prices
 from reconciler.model import tags as t
 from reconciler.model.deploy_id import format_time
 from reconciler.model.outcome import Outcome, OutcomeStatus
@@ -41,7 +42,7 @@ def noticed(resource: Resource, hours: float) -> Resource:
 
 def test_before_it_acts() -> None:
     """Whose it is, each thing with its age and price, and what it saves; the database too."""
-    notice = planned(plan_of(), NotificationHistory(), NOW)
+    notice = planned(plan_of(), NotificationHistory(), NOW, Prices())
     assert notice is not None
     assert notice.phase is Phase.PLANNED
     assert notice.subject == "shop: 6 things left behind, removed now"
@@ -53,24 +54,24 @@ def test_before_it_acts() -> None:
 
 def test_nothing_left_behind_is_no_news() -> None:
     """A clean world is not worth a word."""
-    assert planned(with_garbage(), NotificationHistory(), NOW) is None
-    assert done((), (), NOW) is None
-    assert done([Outcome(MACHINE, OutcomeStatus.DONE)], (), NOW) is None
+    assert planned(with_garbage(), NotificationHistory(), NOW, Prices()) is None
+    assert done((), (), NOW, Prices()) is None
+    assert done([Outcome(MACHINE, OutcomeStatus.DONE)], (), NOW, Prices()) is None
 
 
 @pytest.mark.parametrize(("hours", "news"), [(0, False), (23.9, False), (24, True), (100, True)])
 def test_once_a_day_by_the_tag(hours: float, news: bool) -> None:
     """Another sweep, anywhere, has told of everything so long ago."""
     told = with_garbage(*(noticed(one, hours) for one in GARBAGE))
-    assert (planned(told, NotificationHistory(), NOW) is not None) is news
+    assert (planned(told, NotificationHistory(), NOW, Prices()) is not None) is news
 
 
 def test_once_a_day_by_memory() -> None:
     """The tag may not be listed yet, or not be allowed; after a day it is forgotten."""
     memory = NotificationHistory()
     memory.remember(GARBAGE, NOW)
-    assert planned(plan_of(), memory, NOW + timedelta(hours=23)) is None
-    assert planned(plan_of(), memory, NOW + timedelta(hours=24)) is not None
+    assert planned(plan_of(), memory, NOW + timedelta(hours=23), Prices()) is None
+    assert planned(plan_of(), memory, NOW + timedelta(hours=24), Prices()) is not None
     memory.remember([], NOW + timedelta(hours=24))
     assert memory.when == {}
 
@@ -78,7 +79,7 @@ def test_once_a_day_by_memory() -> None:
 def test_one_new_thing_is_told_with_those_known() -> None:
     """The sum is right, and only the new one is a finding."""
     known = [noticed(one, 1) for one in GARBAGE if one != MACHINE]
-    notice = planned(with_garbage(MACHINE, *known), NotificationHistory(), NOW)
+    notice = planned(with_garbage(MACHINE, *known), NotificationHistory(), NOW, Prices())
     assert notice is not None
     assert notice.findings == (MACHINE,)
     assert "6 things" in notice.subject
@@ -87,8 +88,8 @@ def test_one_new_thing_is_told_with_those_known() -> None:
 def test_a_database_alone_waits_for_its_end() -> None:
     """It has no tag to remember by, so it is told of when it is gone."""
     [database] = [one for one in GARBAGE if one.kind == DATABASE]
-    assert planned(with_garbage(database), NotificationHistory(), NOW) is None
-    notice = done([Outcome(database, OutcomeStatus.GONE)], (), NOW)
+    assert planned(with_garbage(database), NotificationHistory(), NOW, Prices()) is None
+    notice = done([Outcome(database, OutcomeStatus.GONE)], (), NOW, Prices())
     assert notice is not None
     assert notice.subject == "shop: removed 1 database"
 
@@ -96,7 +97,7 @@ def test_a_database_alone_waits_for_its_end() -> None:
 def test_a_tag_that_is_no_time_silences_nobody() -> None:
     """Anybody may write a tag."""
     scribbled = replace(MACHINE, tags={**MACHINE.tags, t.NOTICED: "tomorrow"})
-    assert planned(with_garbage(scribbled), NotificationHistory(), NOW) is not None
+    assert planned(with_garbage(scribbled), NotificationHistory(), NOW, Prices()) is not None
 
 
 def test_a_refused_plan_says_why() -> None:
@@ -105,6 +106,7 @@ def test_a_refused_plan_says_why() -> None:
         plan_of(),
         NotificationHistory(),
         NOW,
+        Prices(),
         refusal="too much to delete at once: 6 of shop (cap 1)",
     )
     assert notice is not None
@@ -117,19 +119,19 @@ def test_after_it_acted() -> None:
     """What is gone and saved, and what of the announced has stayed, with its reason."""
     gone = [Outcome(one, OutcomeStatus.GONE) for one in GARBAGE if one != MACHINE]
     stayed = Outcome(MACHINE, OutcomeStatus.BLOCKED, "OperationNotPermitted: disableApiTermination")
-    notice = done([*gone, stayed], [MACHINE], NOW)
+    notice = done([*gone, stayed], [MACHINE], NOW, Prices())
     assert notice is not None
     assert notice.subject.startswith("shop: removed 1 volume, 1 network-interface, 1 image")
     assert notice.subject.endswith(", 1 thing left")
     assert "- not removed: instance i-41 (blocked): OperationNotPermitted" in notice.text
-    quiet = done([stayed], (), NOW)
+    quiet = done([stayed], (), NOW, Prices())
     assert quiet is None, "what was told of today already"
 
 
 def test_a_hundred_things_are_not_a_hundred_lines() -> None:
     """The number says it."""
     outcomes = [Outcome(replace(MACHINE, id=f"i-{n}"), OutcomeStatus.GONE) for n in range(100)]
-    notice = done(outcomes, (), NOW)
+    notice = done(outcomes, (), NOW, Prices())
     assert notice is not None
     assert len(notice.lines) == LONGEST + 2
     assert notice.lines[-1] == "- … and 80 more"
@@ -138,7 +140,7 @@ def test_a_hundred_things_are_not_a_hundred_lines() -> None:
 def test_tags_mention_nobody() -> None:
     """A release called after a channel does not wake it, and breaks no line of a mail's head."""
     evil = replace(MACHINE, tags={**MACHINE.tags, t.RELEASE: "<!channel> & <http://x|y>\nsecond"})
-    notice = planned(with_garbage(evil), NotificationHistory(), NOW)
+    notice = planned(with_garbage(evil), NotificationHistory(), NOW, Prices())
     assert notice is not None
     text = for_slack(notice)["text"]
     assert "<" not in text
@@ -154,7 +156,7 @@ def test_tags_mention_nobody() -> None:
 def test_tags_are_no_markdown(release: str) -> None:
     """Mattermost and Discord read the same JSON, and mentions and links of their own."""
     evil = replace(MACHINE, tags={**MACHINE.tags, t.RELEASE: release})
-    notice = planned(with_garbage(evil), NotificationHistory(), NOW)
+    notice = planned(with_garbage(evil), NotificationHistory(), NOW, Prices())
     assert notice is not None
     text = for_slack(notice)["text"]
     assert not [sign for sign in ("@everyone", "@here", "](", "][") if sign in text]

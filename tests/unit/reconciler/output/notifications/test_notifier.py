@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 from structlog.testing import capture_logs
 
+from reconciler.cost.price_list import Prices
 from reconciler.errors import AccessDenied, CloudError, Refused, ToolError
 from reconciler.model.resource import Resource
 from reconciler.output.notifications.message import Notice, Phase
@@ -46,7 +47,7 @@ class Post:
 
     def notifier(self, *more: Post, phases: frozenset[Phase] = frozenset(Phase)) -> Notifier:
         ways = {f"way-{number}": one.send for number, one in enumerate((self, *more))}
-        return Notifier(ways, self.mark, phases, clock=lambda: self.now)
+        return Notifier(ways, self.mark, Prices(), phases, clock=lambda: self.now)
 
 
 def swept(scene: Scene, people: Notifier) -> None:
