@@ -69,9 +69,9 @@ def is_cut(parsed: dict[str, Any]) -> bool:
     return bool((parsed.get("Error") or {}).get("Message") == _CUT)
 
 
-def _refuse(parsed: dict[str, Any], **_: Any) -> None:
+def _refuse(**event: Any) -> None:
     """After the last attempt, and before the client returns what was parsed."""
-    if is_cut(parsed):
+    if is_cut(event["parsed"]):
         raise CutReply
 
 
