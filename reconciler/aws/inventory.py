@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from reconciler.aws.client.query import Reads
@@ -16,7 +16,7 @@ from reconciler.errors import AccessDenied, CloudError, ToolError
 from reconciler.model import tags as t
 from reconciler.model.coverage import INDEX, Read, ReadStatus
 from reconciler.model.outcome import Outcome, OutcomeStatus
-from reconciler.model.resource import INSTANCE, Gap, Inventory, Resource
+from reconciler.model.resource import GROUP, INSTANCE, RDS_INSTANCE, Gap, Inventory, Resource
 from reconciler.model.tag_summary import KEYS, Groups, Row, TagSummary, grouped
 from reconciler.model.tags import AccountRegion, Label
 from reconciler.util.backoff import Backoff
@@ -31,12 +31,15 @@ LABELLED_APART = {one.name: one.label for one in KINDS if one.label is not None}
 class Ec2Inventory:
     """`CloudInventory` on EC2. Bad credentials raise AccessDenied; any other failure is a gap.
 
-    `lifts` is `lift_protection` of reconciler.toml.
+    `lifts` is `lift_protection` of reconciler.toml, `kinds` its key of that name: those of LISTED
+    that a scan lists. No release makes the others. A resource is described whatever its kind.
+    RDS instances are listed wherever there is a security group of ours: one may be in it.
     """
 
     aws: Aws
     backoff: Backoff = AWS_BACKOFF
     lifts: bool = field(default=False, kw_only=True)
+    kinds: Collection[str] = field(default=frozenset(one.name for one in LISTED), kw_only=True)
 
     @property
     def place(self) -> AccountRegion:
@@ -52,9 +55,10 @@ class Ec2Inventory:
             gaps = tuple(Gap.of(self.place, one.name, error) for one in KINDS)
             return Inventory((), gaps, (row.failed(error), *_unread(self.place, error)))
         done = row.done()
-        found = _describe(reads, index, whole=not unfinished_only)
+        scanned = self._scanned(index)
+        found = _describe(reads, index, only=scanned, whole=not unfinished_only)
         rows = (_not_listed(one) if unfinished_only else one for one in found.reads)
-        return replace(found, reads=(done, *rows))
+        return replace(found, reads=(done, *rows, *self._left_out(scanned)))
 
     def tag_summary(self) -> TagSummary:
         """See `CloudInventory.tag_summary`."""
@@ -67,9 +71,11 @@ class Ec2Inventory:
             rows = (row.failed(error), *_unread(self.place, error))
             return TagSummary(self.place, gaps=gaps, reads=rows)
         done = row.done()
-        apart = _describe(reads, {}, only=LISTED, whole=True)
+        scanned = self._scanned({group.kind for group in groups})
+        apart = _describe(reads, {}, only=[one for one in scanned if one in LISTED], whole=True)
         more = grouped(_row_of(one, key) for one in apart.resources for key in KEYS)
-        return TagSummary(self.place, {**groups, **more}, apart.gaps, (done, *apart.reads))
+        rows = (done, *apart.reads, *self._left_out(scanned))
+        return TagSummary(self.place, {**groups, **more}, apart.gaps, rows)
 
     def describe_groups(self, groups: Groups) -> Inventory:
         """See `CloudInventory.describe_groups`."""
@@ -116,6 +122,17 @@ class Ec2Inventory:
         if len(kinds) > 1 or not kinds <= BY_NAME.keys():
             raise ValueError(f"one kind at a time, and one of ours: {', '.join(sorted(kinds))}")
         return tuple(BY_NAME[kinds.pop()].delete(self._deleter(), resources))
+
+    def _scanned(self, tagged: Collection[str]) -> Sequence[Kind]:
+        """The kinds to look at, where the tag index has resources of the kinds `tagged`."""
+        listed = {*self.kinds, *((RDS_INSTANCE,) if GROUP in tagged else ())}
+        return [one for one in KINDS if one.listing is None or one.name in listed]
+
+    def _left_out(self, scanned: Collection[Kind]) -> Iterator[Read]:
+        note = "not among `kinds` in reconciler.toml"
+        for kind in KINDS:
+            if kind not in scanned:
+                yield Read(self.place, kind.name, ReadStatus.SKIPPED, note=note)
 
     def _deleter(self) -> Deleter:
         return Deleter(self.aws, self.backoff, lifts=self.lifts)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, PlainValidator, model_validator
 
@@ -74,7 +74,8 @@ class Reconciler(Section):
 
     `accounts` is an allow-list; so is `regions`, unless it is ALL_REGIONS. `roles` maps an account
     id to the role to assume there. `min_age` keeps younger resources. `lift_protection` removes the
-    protection against deletion from garbage.
+    protection against deletion from garbage. `kinds` are looked at in addition to EC2's: no release
+    makes them, only hooks do.
     """
 
     accounts: Annotated[tuple[Account, ...], AfterValidator(_once)] = ()
@@ -84,6 +85,7 @@ class Reconciler(Section):
     reach: ReachSettings = ReachSettings()
     min_age: Duration = timedelta(0)
     lift_protection: bool = False
+    kinds: tuple[Literal["rds-instance", "rds-snapshot"], ...] = ()
     notices: Notices = Notices()
 
     @model_validator(mode="after")

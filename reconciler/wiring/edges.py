@@ -79,7 +79,7 @@ class Edges:
         place = service.place
         zone = service.zone_place
         ledgers = self.ledgers(zone)
-        heap = self._heaps.setdefault(place, self._heap(place))
+        heap = self.heap(place)
         try:
             address = located(ledgers, service)
         except CloudError as error:
@@ -112,8 +112,14 @@ class Edges:
         """The ledgers in the zones of an account."""
         return self._ledgers.setdefault(zone.account, Route53Ledgers(self.aws(zone)))
 
-    def _heap(self, place: AccountRegion) -> Ec2Inventory:
-        return Ec2Inventory(self.aws(place), lifts=self.settings.reconciler.lift_protection)
+    def heap(self, place: AccountRegion) -> Ec2Inventory:
+        """The resources of an account and region."""
+        if place not in self._heaps:
+            said = self.settings.reconciler
+            self._heaps[place] = Ec2Inventory(
+                self.aws(place), lifts=said.lift_protection, kinds=said.kinds
+            )
+        return self._heaps[place]
 
     def _reach(self, service: Service) -> SshServiceAccess:
         connector = self.connector(service) if self.reach.machines else None

@@ -10,12 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from reconciler.aws.inventory import Ec2Inventory
 from reconciler.aws.regions import enabled_regions
 from reconciler.config.loader import Settings
 from reconciler.config.problems import nearest
 from reconciler.config.service import Service
-from reconciler.errors import AccessDenied, CloudError, ConfigError, ToolError
+from reconciler.errors import AccessDenied, CloudError, ConfigError, DirtRemains, ToolError
 from reconciler.gc.ownership import ServiceLocation
 from reconciler.model.coverage import EVERYWHERE
 from reconciler.model.resource import Gap
@@ -48,8 +47,8 @@ def build_fleet(settings: Settings, names: Iterable[str] = (), edges: Edges | No
     """The named services with their ports; without names, all services and configured regions.
 
     `edges` are those of an earlier run, whose sessions are still valid. Raises ConfigError if the
-    scope is empty, and the first of AccessDenied, CloudError, ConfigError if nothing could be
-    opened.
+    scope is empty, and the first of AccessDenied, ConfigError if nothing could be opened;
+    DirtRemains if AWS did not answer.
     """
     asked = tuple(names)
     chosen = [settings.service(one) for one in asked] or list(settings.services.values())
@@ -62,11 +61,11 @@ def build_fleet(settings: Settings, names: Iterable[str] = (), edges: Edges | No
     homes = {one.home.place for one in services}
     first = failed.first()
     if first is not None and not services and (chosen or not places):
-        raise first
+        raise _nothing_read(first)
     return Fleet(
         tuple(services),
         OtherPlaces(
-            heaps=tuple(Ec2Inventory(edges.aws(one)) for one in places if one not in homes),
+            heaps=tuple(edges.heap(one) for one in places if one not in homes),
             roots=tuple(
                 unread(ServiceLocation(each.name, "", each.place), error)
                 for each, error in failed.services
@@ -75,6 +74,19 @@ def build_fleet(settings: Settings, names: Iterable[str] = (), edges: Edges | No
             known=frozenset(settings.services) - {one.name for one in chosen},
         ),
     )
+
+
+def _nothing_read(error: ToolError) -> ToolError:
+    """The end of a run that could look at nothing: never one that has cleaned up (exit 4 or 6)."""
+    if not isinstance(error, CloudError):
+        return error
+    said = DirtRemains(
+        f"nothing could be read, so nothing was changed: {error.message}",
+        cure=f"{error.cure}\nRun it again when AWS answers (health.aws.amazon.com)".strip(),
+        detail=error.detail,
+    )
+    said.__cause__ = error
+    return said
 
 
 def _accounts(

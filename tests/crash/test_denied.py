@@ -33,13 +33,8 @@ FREE = "sts:GetCallerIdentity"
 ASKED = sorted(ALLOWED - UNSEEN.keys())
 DELETES = [one for one in ASKED if one.split(":")[1].startswith(("Delete", "Dereg", "Term"))]
 LABELS = "ec2:CreateTags"
-RDS = ("rds:DescribeDBInstances", "rds:DescribeDBSnapshots")
-LATE = ("ec2:DescribeImageAttribute", LABELS, *RDS)
-"""Wanted when the release is live: what is unfinished is finished by a sweep.
-
-A release makes nothing of RDS, so what it cannot see there does not stop it; that it could not be
-seen is said at its end.
-"""
+LATE = ("ec2:DescribeImageAttribute", LABELS)
+"""Wanted when the release is live: what is unfinished is finished by a sweep."""
 
 STOPS = sorted({*ASKED} - {*DELETES, *LATE})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 _OF_A_HOOK = "only where a hook of the configuration made such a thing"
+_OF_KINDS = "only where `kinds` in reconciler.toml names RDS"
 _OF_LIFTING = "only with lift_protection, of what is protected"
 
 UNSEEN: Mapping[str, str] = {
@@ -22,6 +23,8 @@ UNSEEN: Mapping[str, str] = {
     "ec2:RevokeSecurityGroupEgress": _OF_A_HOOK,
     "ec2:RevokeSecurityGroupIngress": _OF_A_HOOK,
     "rds:AddTagsToResource": _OF_A_HOOK,
+    "rds:DescribeDBInstances": _OF_KINDS,
+    "rds:DescribeDBSnapshots": _OF_KINDS,
     "rds:DeleteDBInstance": _OF_A_HOOK,
     "rds:DeleteDBSnapshot": _OF_A_HOOK,
     "ec2:DescribeRegions": "only where `regions` in reconciler.toml is more than the services'",

@@ -12,9 +12,11 @@ from reconciler.gc import ownership
 from reconciler.gc.ownership import ServiceLocation
 from reconciler.model.outcome import OutcomeStatus
 from reconciler.model.resource import (
+    GROUP,
     IMAGE,
     INSTANCE,
     INTERFACE,
+    RDS_INSTANCE,
     SNAPSHOT,
     VOLUME,
     Inventory,
@@ -48,6 +50,17 @@ def make_deploy(api: Api, count: int = 1) -> list[str]:
         ClientToken=DEPLOY.client_token(f"{PLACE.region}a"),
         Placement={"AvailabilityZone": f"{PLACE.region}a"},
     )
+
+
+def test_rds_is_read_where_a_group_of_ours_may_name_it(api: Api) -> None:
+    """Without `kinds`: an RDS instance may be in a group, which is then not to be deleted."""
+    heap = Ec2Inventory(api.aws, HASTE, kinds=())
+    api.fault("DescribeDBInstances", "error", code="AccessDenied", status=403, times=0)
+    assert not heap.scan().gaps
+    group = api.ec2.create_security_group(GroupName="hook", Description="d")["GroupId"]
+    api.ec2.create_tags(Resources=[group], Tags=pairs(BIRTH.of(GROUP)))
+    assert [gap.kind for gap in heap.scan().gaps] == [RDS_INSTANCE]
+    assert [gap.kind for gap in heap.tag_summary().gaps] == [RDS_INSTANCE]
 
 
 def of_kind(inventory: Inventory, kind: str) -> list[Resource]:

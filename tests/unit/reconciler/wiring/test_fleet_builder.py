@@ -8,7 +8,8 @@ import pytest
 
 from reconciler.aws.client.session import Aws
 from reconciler.config.loader import load
-from reconciler.errors import AccessDenied, ConfigError
+from reconciler.errors import AccessDenied, ConfigError, DirtRemains
+from reconciler.exit_codes import Exit, code_of
 from reconciler.model.coverage import EVERYWHERE, INDEX, LEDGER, ReadStatus, merged
 from reconciler.model.tags import AccountRegion
 from reconciler.ports.fleet import Fleet
@@ -156,6 +157,37 @@ def test_nothing_that_can_be_entered_ends_the_run(estate: Estate) -> None:
     estate.api.fault("GetCallerIdentity", "error", code="ExpiredToken")
     with pytest.raises(AccessDenied, match="expired"):
         estate.build()
+
+
+@pytest.mark.parametrize("action", ["GetCallerIdentity", "ListHostedZones"])
+def test_a_run_that_could_look_at_nothing_is_no_failed_release(estate: Estate, action: str) -> None:
+    """Exit 4, not 1 ("cleaned up"): a scope was not read; the cause is named, and what to do."""
+    estate.zone(HERE)
+    estate.service("shop")
+    estate.api.fault(action, "error", code="InternalError", status=500, times=0)
+    with pytest.raises(DirtRemains, match=rf"nothing was changed: .*{action}") as failed:
+        estate.opened()
+    assert code_of(failed.value) == Exit.DIRT
+    assert "Run it again" in failed.value.cure
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_rds_is_read_only_where_the_configuration_says_so(estate: Estate, *, named: bool) -> None:
+    """No release makes it: without its permissions a run of an account without it is clean."""
+    estate.zone(HERE)
+    estate.service("shop")
+    if named:
+        estate.sweep('kinds = ["rds-instance", "rds-snapshot"]\n')
+    for action in ("DescribeDBInstances", "DescribeDBSnapshots"):
+        estate.api.fault(action, "error", code="AccessDenied", status=403, times=0)
+    found = estate.opened()
+    plan = make_plan(found.services, {}, beside=found.beside)
+    assert [gap.kind for gap in plan.inventory.gaps] == ["rds-instance", "rds-snapshot"] * named
+    assert bool(estate.calls("DescribeDBInstances")) is named
+    rows = {one.kind: one for one in merged(plan.inventory.reads)}
+    assert rows["rds-instance"].status is (ReadStatus.FAILED if named else ReadStatus.SKIPPED)
+    heap = found.services[0].heap
+    assert bool(heap.tag_summary().gaps) is named
 
 
 def test_all_regions_are_those_that_are_enabled(estate: Estate) -> None:
