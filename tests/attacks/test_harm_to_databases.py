@@ -104,10 +104,11 @@ def reporting_role(company: Company) -> None:
 def test_another_roles_name(adopted: Company) -> None:
     """`app_role` names a reporting role: nothing of production belongs to it.
 
-    The release has no migration; the next one would fail, and metabase could drop the database.
+    The release migrates nothing; the next one would fail to, and metabase may drop the database.
     """
     reporting_role(adopted)
     adopted.configure("^app_role = .*", 'app_role = "metabase"')
+    adopted.configure("^migrate  = .*", "")
     adopted.deployer("up", "shop", "--ref", "v1.4.2")
     owner = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = current_database()"
     assert in_shop(adopted, owner, database=serving(adopted)) == [("shop",)]

@@ -183,5 +183,7 @@ def test_a_copy_of_an_adopted_machine(company: Company) -> None:
     wait_for(
         lambda: [one["InstanceId"] for one in company.instances()] == [copy], "the copy is alone"
     )
+    # AWS forgets a terminated machine, and its tags, within the hour.
+    company.aws("ec2").delete_tags(Resources=[machine["InstanceId"]])
     company.reconciler("sweep")
     assert company.pointed_at() == at
