@@ -23,6 +23,7 @@ from tests.model.bounds import (
     HOOKS,
     LEDGER_HEAP,
     MUTANT_STATES,
+    TRAFFIC,
     Bound,
     explored,
 )
@@ -36,6 +37,7 @@ MODELS = {
     "homes": HOMES,
     "hooks": HOOKS,
     "gate": GATES,
+    "traffic": TRAFFIC,
 }
 DOCS = Path(__file__).parents[2] / "docs"
 PROTOCOL, TRACES = DOCS / "protocol.md", DOCS / "protocol-traces.md"

@@ -21,6 +21,8 @@ from tests.model.hooks import Scenario as Hook
 from tests.model.ledger_heap import LedgerHeap
 from tests.model.ledger_heap import Scenario as Heap
 from tests.model.rules import Rules
+from tests.model.traffic import Scenario as Balanced
+from tests.model.traffic import Traffic
 
 MUTANT_STATES = 60_000
 """Within so many states each mutation has to be noticed."""
@@ -32,7 +34,7 @@ FEW, BRIEF, MANY = 10_000, 20_000, 1_000_000
 class Bound:
     """A scenario, and the most states of it that are explored in `make test` and `make model`."""
 
-    scenario: Heap | Data | Home | Hook | Gate
+    scenario: Heap | Data | Home | Hook | Gate | Balanced
     test: int
     model: int
 
@@ -141,9 +143,33 @@ GATES = (
     Bound(Gate("a clone of a clone", again=True), FEW, MANY),
 )
 
+TRAFFIC = (
+    Bound(m.SWITCH, FEW, MANY),
+    Bound(m.HAND, FEW, MANY),
+    Bound(m.RETURN, BRIEF, MANY),
+    Bound(m.TAKEN, FEW, MANY),
+    Bound(
+        Balanced("two releases behind a balancer, a copy", holders=("first", "second"), twice=1),
+        FEW,
+        MANY,
+    ),
+    Bound(
+        Balanced("a rollback behind a balancer, two sweeps", ("first", "back"), sweeps=2),
+        FEW,
+        MANY,
+    ),
+    Bound(
+        Balanced(
+            "everybody at the balancer", ("first", "second", "back"), slow=1, twice=1, hands=1
+        ),
+        FEW,
+        300_000,
+    ),
+)
+
 
 def explored(
-    scenario: Heap | Data | Home | Hook | Gate, most: int, rules: Rules | None = None
+    scenario: Heap | Data | Home | Hook | Gate | Balanced, most: int, rules: Rules | None = None
 ) -> Report:
     """Explore a scenario of any model."""
     if isinstance(scenario, Heap):
@@ -152,6 +178,8 @@ def explored(
         return explore(Hooks(scenario, rules), most)
     if isinstance(scenario, Gate):
         return explore(Gates(scenario, rules), most)
+    if isinstance(scenario, Balanced):
+        return explore(Traffic(scenario, rules), most)
     if isinstance(scenario, Home):
         return explore(Homes(scenario, rules), most)
     return explore(Databases(scenario, rules), most)

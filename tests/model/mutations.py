@@ -38,6 +38,7 @@ from tests.model.homes_world import Scenario as Homes
 from tests.model.hooks import Scenario as Hooks
 from tests.model.ledger_heap import Scenario as Heap
 from tests.model.rules import Rules
+from tests.model.traffic import Scenario as Traffic
 
 ALONE = Heap("a deployer and a sweep")
 BACK = Heap("a deployer, a rollback and a sweep", rollback=True, slow=0)
@@ -72,6 +73,10 @@ STOPPED = Hooks("live stopped for its image")
 RESTARTED = Hooks("live may restart meanwhile", restarts=True)
 CLONED = Gate("a clone of live")
 NO_TAG = Gate("a clone whose firmware tells no id", no_tag=True)
+SWITCH = Traffic("a release behind a balancer and a sweep", slow=1, twice=1)
+TAKEN = Traffic("two releases behind a balancer and a sweep", holders=("first", "second"), slow=1)
+HAND = Traffic("a person at the balancer", slow=1, hands=1)
+RETURN = Traffic("a rollback behind a balancer beside a sweep", holders=("first", "back"), slow=1)
 AGAIN = Data("two deployers", deployers=2, sweeps=(), slow=2, twice=0)
 
 
@@ -81,7 +86,7 @@ class Mutation:
 
     name: str
     rules: Rules
-    where: Heap | Data | Homes | Hooks | Gate
+    where: Heap | Data | Homes | Hooks | Gate | Traffic
     says: str
     within: Callable[[], AbstractContextManager[object]] = nullcontext
 
@@ -331,6 +336,37 @@ OWN = (
     Mutation("a copied memory counts", Rules(), COPIED, "that people made", _believed("copied")),
     Mutation("a name without a memory counts", Rules(), COPIED, "people", _believed("no memory")),
     Mutation("drop under sessions", Rules(minds_sessions=False), COPIED, "people are connected"),
+    Mutation("switch before the commit", Rules(commits_first=False), SWITCH, "never follows"),
+    Mutation("switch in full rounds only", Rules(follows_young=False), SWITCH, "never follows"),
+    Mutation("label before the switch", Rules(labels_last=False), SWITCH, "never follows"),
+    Mutation(
+        "machines stopped before their group is gone",
+        Rules(groups_gone_first=False),
+        SWITCH,
+        "do not run",
+    ),
+    Mutation(
+        "stopped before its group is gone, and a rollback",
+        Rules(groups_gone_first=False),
+        RETURN,
+        "do not run",
+    ),
+    Mutation(
+        "targets deregistered before their group is gone",
+        Rules(keeps_targets=False),
+        SWITCH,
+        "without targets",
+    ),
+    Mutation("a rollback takes the old group", Rules(fresh_groups=False), RETURN, "came back"),
+    Mutation("no fence beside a rollback", Rules(decide=always_obeys), RETURN, "two databases"),
+    Mutation(
+        "first wakes after the second, and commits",
+        Rules(commit=commits_anyway, holds=lambda *_: True),
+        TAKEN,
+        "two databases",
+    ),
+    Mutation("traffic moved back after the label", Rules(people_win=False), HAND, "taken back"),
+    Mutation("somebody's group ignored", Rules(minds_foreign=False), HAND, "not ours lost"),
 )
 """Further ones: each removes a guard of the code's own."""
 

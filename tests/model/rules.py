@@ -102,5 +102,17 @@ class Rules:
     """A move closes the old ledger before it makes the new one."""
     opens_last: bool = True
     """A rollback opens the older database after the commit."""
+    commits_first: bool = True
+    """Traffic through a balancer is switched after the ledger's swap, never before."""
+    follows_young: bool = True
+    """The switch is due in every round of a sweep, young ones too."""
+    fresh_groups: bool = True
+    """A rollback makes a target group of its own: none is used by two leases."""
+    groups_gone_first: bool = True
+    """A target group is detached and deleted before its machines stop."""
+    keeps_targets: bool = True
+    """A group's targets stay registered until it is deleted."""
+    minds_foreign: bool = True
+    """An action that names somebody else's group is not changed."""
     minds_sessions: bool = True
     """Nothing is dropped under the sessions of others."""

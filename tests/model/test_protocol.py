@@ -6,10 +6,19 @@ import pytest
 
 from tests.model import pages
 from tests.model.__main__ import MODELS, PROTOCOL, TRACES, tried
-from tests.model.bounds import DATABASES, GATES, HOMES, HOOKS, LEDGER_HEAP, Bound, explored
+from tests.model.bounds import (
+    DATABASES,
+    GATES,
+    HOMES,
+    HOOKS,
+    LEDGER_HEAP,
+    TRAFFIC,
+    Bound,
+    explored,
+)
 from tests.model.mutations import DESIGN, OWN, PICTURED, Mutation
 
-BOUNDS = (*LEDGER_HEAP, *DATABASES, *HOMES, *HOOKS, *GATES)
+BOUNDS = (*LEDGER_HEAP, *DATABASES, *HOMES, *HOOKS, *GATES, *TRAFFIC)
 MUTATIONS = (*DESIGN, *OWN)
 
 
@@ -51,6 +60,17 @@ def test_what_is_done_to_live_ends_by_itself(bound: Bound) -> None:
 @pytest.mark.parametrize("bound", GATES, ids=lambda one: one.scenario.name)
 def test_a_clone_runs_what_it_was_told(bound: Bound) -> None:
     """Whoever restarts or crashes, no machine acts untold, and jobs run on one."""
+    report = explored(bound.scenario, bound.test)
+    assert not report.complaint, str(report)
+
+
+@pytest.mark.parametrize("bound", TRAFFIC, ids=lambda one: one.scenario.name)
+def test_traffic_follows_the_ledger(bound: Bound) -> None:
+    """Whatever is late, comes twice or is moved by hand, clients reach machines that run.
+
+    And if everybody crashed now, young sweeps would bring traffic where the ledger says, unless a
+    person moved it.
+    """
     report = explored(bound.scenario, bound.test)
     assert not report.complaint, str(report)
 
