@@ -166,7 +166,7 @@ def test_a_run_that_could_look_at_nothing_is_no_failed_release(estate: Estate, a
     estate.service("shop")
     estate.api.fault(action, "error", code="InternalError", status=500, times=0)
     with pytest.raises(DirtRemains, match=rf"nothing was changed: .*{action}") as failed:
-        estate.opened()
+        estate.build()
     assert code_of(failed.value) == Exit.DIRT
     assert "Run it again" in failed.value.cure
 
@@ -180,8 +180,8 @@ def test_rds_is_read_only_where_the_configuration_says_so(estate: Estate, *, nam
         estate.sweep('kinds = ["rds-instance", "rds-snapshot"]\n')
     for action in ("DescribeDBInstances", "DescribeDBSnapshots"):
         estate.api.fault(action, "error", code="AccessDenied", status=403, times=0)
-    found = estate.opened()
-    plan = make_plan(found.services, {}, beside=found.beside)
+    found = estate.build()
+    plan = make_plan(found)
     assert [gap.kind for gap in plan.inventory.gaps] == ["rds-instance", "rds-snapshot"] * named
     assert bool(estate.calls("DescribeDBInstances")) is named
     rows = {one.kind: one for one in merged(plan.inventory.reads)}
