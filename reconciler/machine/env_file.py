@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable
 from urllib.parse import unquote
 
 from reconciler.errors import ConfigError
@@ -26,15 +25,6 @@ def _line(variable: str) -> str:
 
 def _url(variable: str) -> str:
     return rf"""({_line(variable)}["']?[A-Za-z0-9+]+://[^/]*/)([^?"'[:space:]]*)"""
-
-
-def write_env(shell: Shell, path: str, lines: Iterable[str]) -> None:
-    """Replaces the whole env file by `lines`: mode 0600, the old owner kept, atomically.
-
-    The lines go over stdin. Raises the errors of a Shell.
-    """
-    text = "".join(f"{line}\n" for line in lines)
-    _change(shell, path, 'cat > "$new"', f"write {path}", text)
 
 
 def set_database(shell: Shell, path: str, variable: str, name: str, url: str | None = None) -> None:

@@ -71,21 +71,6 @@ class MachineState:
     gate: ActivationGate
     units: str = ""
 
-    @property
-    def app_running(self) -> bool:
-        """Whether all units of the app are active."""
-        return self.active >= set(self.gate.app)
-
-    @property
-    def jobs_running(self) -> bool:
-        """Whether all jobs are active."""
-        return self.active >= set(self.gate.jobs)
-
-    @property
-    def jobs_stopped(self) -> bool:
-        """Whether no job is active."""
-        return not self.active & set(self.gate.jobs)
-
 
 def obey(shell: Shell, gate: ActivationGate, act: Act) -> None:
     """Makes the machine carry out `act`; idempotent.

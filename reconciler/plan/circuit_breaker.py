@@ -34,11 +34,6 @@ class Load:
     owned: int
     cap: int
 
-    @property
-    def tripped(self) -> bool:
-        """Whether it deletes more than the cap."""
-        return self.deletions > self.cap
-
 
 def load(service_plan: ServicePlan, cap: Cap, gone: Sequence[Resource] = ()) -> Load:
     """How much a run deletes of a service: what its plan deletes, and what is `gone` before.

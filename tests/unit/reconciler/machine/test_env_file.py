@@ -12,7 +12,6 @@ from reconciler.machine.env_file import (
     read_database_name,
     read_login,
     set_database,
-    write_env,
 )
 from tests.fakes.machine import FakeMachine
 
@@ -122,13 +121,6 @@ def test_a_url_with_a_line_break_is_refused(machine: FakeMachine) -> None:
     """It could add lines of its own to the env file."""
     with pytest.raises(ConfigError):
         set_database(machine, PATH, KEY, "db", "postgres://u@h/db\nLD_PRELOAD=/x")
-
-
-def test_the_whole_file_can_be_written(machine: FakeMachine) -> None:
-    """Its lines go over stdin; nothing of the old file is left."""
-    write_env(machine, PATH, ["A=1", f"TOKEN={SECRET}"])
-    assert machine.read(PATH) == f"A=1\nTOKEN={SECRET}\n"
-    assert SECRET not in everything_said(machine)
 
 
 @pytest.mark.parametrize(
