@@ -82,7 +82,8 @@ def test_adopting_gates_without_a_restart(machine: FakeMachine) -> None:
     assert "stop" not in calls
     assert "restart" not in calls
     seen = observe(machine, GATE)
-    assert (seen.gated, seen.active) == (True, {*GATE.app, *GATE.jobs})
+    assert seen.gated
+    assert seen.active == {*GATE.app, *GATE.jobs}
     assert (seen.deploy, seen.generation) == (DEPLOY, 41)
 
 
