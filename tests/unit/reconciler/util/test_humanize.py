@@ -80,3 +80,18 @@ def test_a_machine_cannot_move_the_cursor() -> None:
     """Escape sequences and control characters in a machine's output do not reach the terminal."""
     assert humanize.clean("\x1b[2J\x1b]0;title\x07a\tb\r\nc\rd\x9b31me") == "0;titlea    b\ncd31me"
     assert humanize.one_line(" a\n\x1b[31mb ") == "a b"
+
+
+def test_a_table_has_columns() -> None:
+    """Text to the left, numbers to the right, no blanks at the end of a line."""
+    rows = [("what", "n", "note"), ("a machine", "12", ""), ("disk", "3", "old")]
+    assert humanize.aligned(rows, (1,)) == [
+        "what        n  note",
+        "a machine  12",
+        "disk        3  old",
+    ]
+
+
+def test_a_detail_is_indented() -> None:
+    """Line by line; an empty one has no blanks, and control characters do not get through."""
+    assert humanize.indented("one\n\ntwo\x1b[31m") == ["    one", "", "    two"]
