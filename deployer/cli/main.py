@@ -12,7 +12,14 @@ from deployer.cli.move import move
 from deployer.cli.read_only import doctor, history, init, plan, status
 from deployer.cli.recover import recover
 from deployer.cli.retire import retire
-from deployer.cli.shared import SERVICE, deploy_id, staged
+from deployer.cli.shared import (
+    SERVICE,
+    answer_swept,
+    confirmation,
+    deploy_id,
+    outcome_teller,
+    staged,
+)
 from reconciler.cli.lazy import Lazy
 from reconciler.cli.shared import (
     DURATION,
@@ -29,7 +36,6 @@ from reconciler.util.gc_tuning import leave
 
 if TYPE_CHECKING:
     from deployer.commands.adopt import Adoption
-    from reconciler.model.outcome import Outcome
 
 _CHANGES = (
     Exit.DONE,
@@ -173,13 +179,9 @@ def adopt(
         from deployer.commands.adopt import adopt as bring
 
         def agreed(adoption: Adoption) -> bool:
-            if not yes:
-                for line in _adoption(adoption):
-                    asked.tell(line)
-            elif not (adoption.given or trust_shown_key):
+            if yes and not (adoption.given or trust_shown_key):
                 raise nobody_compared(adoption)
-            confirm(f"Adopt it as {service}?", yes=yes)
-            return True
+            return confirmation(asked, _adoption, f"Adopt it as {service}?", yes=yes)(adoption)
 
         done = bring(stage.ports, agreed, AdoptOptions(host_key, **options))
         value = {"service": service, "deploy": str(done.deploy), "instance": done.instance.id}
@@ -222,20 +224,10 @@ def abort(asked: CliContext, service: str, *, yes: bool) -> int:
     with staged(asked, name) as stage:
         from deployer.commands.abort import abort as stop
         from deployer.commands.abort import lease_to_abort
-        from reconciler.output.sweep import as_json, in_lines, one_line
 
         _, lease = lease_to_abort(stage.ports, deploy)
         confirm(f"Stop {lease.id}, in `{lease.step}`, and remove what it made?", yes=yes)
-
-        def tell(outcome: Outcome) -> None:
-            asked.tell(one_line(outcome))
-
-        result = stop(stage.ports, lease, tell)
-        code = Exit.DONE if result.clean else Exit.DIRT
-        prices = stage.ports.prices
-        lines = in_lines(result, prices)
-        stage.answer(as_json(result, prices), lambda: "\n".join(lines), code)
-    return code
+        return answer_swept(stage, stop(stage.ports, lease, outcome_teller(asked)))
 
 
 @cli.command(

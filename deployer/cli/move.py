@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from deployer.cli.shared import SERVICE, staged
-from reconciler.cli.shared import CliContext, common, confirm, epilog, pass_asked
+from deployer.cli.shared import SERVICE, confirmation, staged
+from reconciler.cli.shared import CliContext, common, epilog, pass_asked
 from reconciler.exit_codes import Exit
 
 if TYPE_CHECKING:
@@ -38,12 +38,7 @@ def move(asked: CliContext, service: str, *, from_account: str, yes: bool) -> No
     with staged(asked, service) as stage:
         from deployer.commands.move.command import move as carry
 
-        def agreed(wanted: Move) -> bool:
-            if not yes:
-                asked.tell("\n".join(_move_lines(wanted)))
-            confirm("Move it?", yes=yes)
-            return True
-
+        agreed = confirmation(asked, _move_lines, "Move it?", yes=yes)
         done = carry(stage.ports, agreed, from_account)
         value = {"service": service, "record": done.home.record, "ledger": str(done.new.address)}
         stage.answer(

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
-from deployer.cli.shared import DESPITE_NAME, SERVICE, staged, vouched
-from reconciler.cli.shared import CliContext, common, confirm, epilog, pass_asked
+from deployer.cli.shared import DESPITE_NAME, SERVICE, confirmation, staged, vouched
+from reconciler.cli.shared import CliContext, common, epilog, pass_asked
 from reconciler.exit_codes import Exit
-
-if TYPE_CHECKING:
-    from deployer.commands.recover.command import Recovery
-    from deployer.commands.recover.database import Rewriting
 
 
 @click.command(
@@ -58,12 +52,7 @@ def recover(
         from deployer.commands.recover.command import recover as mend
         from deployer.output.status import recovery_json, recovery_lines
 
-        def agreed(recovery: Recovery) -> bool:
-            if not yes:
-                asked.tell("\n".join(recovery_lines(recovery)))
-            confirm("Write this ledger?", yes=yes)
-            return True
-
+        agreed = confirmation(asked, recovery_lines, "Write this ledger?", yes=yes)
         word = Word(end_lease, nobody_live, replace)
         done = mend(vouched(stage.ports, despite), agreed, word)
         stage.answer(recovery_json(done), lambda: "\n".join(recovery_lines(done)))
@@ -74,11 +63,6 @@ def _recover_database(asked: CliContext, service: str, name: str, *, yes: bool) 
         from deployer.commands.recover.database import recover_database
         from deployer.output.recover_database import as_json, lines
 
-        def agreed(wanted: Rewriting) -> bool:
-            if not yes:
-                asked.tell("\n".join(lines(wanted)))
-            confirm("Write this memory?", yes=yes)
-            return True
-
+        agreed = confirmation(asked, lines, "Write this memory?", yes=yes)
         done = recover_database(stage.ports, name, agreed)
         stage.answer(as_json(done), lambda: "\n".join(lines(done)))

@@ -7,13 +7,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from deployer.cli.shared import DESPITE_NAME, SERVICE, staged, vouched
-from reconciler.cli.shared import DURATION, CliContext, common, confirm, epilog, pass_asked
+from deployer.cli.shared import (
+    DESPITE_NAME,
+    SERVICE,
+    answer_swept,
+    confirmation,
+    outcome_teller,
+    staged,
+    vouched,
+)
+from reconciler.cli.shared import DURATION, CliContext, common, epilog, pass_asked
 from reconciler.exit_codes import Exit
 
 if TYPE_CHECKING:
     from deployer.commands.retire import Retirement
-    from reconciler.model.outcome import Outcome
 
 
 @click.command(
@@ -48,24 +55,11 @@ def retire(
     """
     with staged(asked, service) as stage:
         from deployer.commands.retire import retire as close
-        from reconciler.output.sweep import as_json, in_lines, one_line
 
-        def agreed(wanted: Retirement) -> bool:
-            if not yes:
-                asked.tell("\n".join(_retirement_lines(wanted)))
-            confirm(f"Close {service}?", yes=yes)
-            return True
-
-        def tell(outcome: Outcome) -> None:
-            asked.tell(one_line(outcome))
-
+        agreed = confirmation(asked, _retirement_lines, f"Close {service}?", yes=yes)
         ports = vouched(stage.ports, despite)
-        result = close(ports, nobody_live, agreed, delete_after, tell)
-        code = Exit.DONE if result.clean else Exit.DIRT
-        prices = stage.ports.prices
-        lines = in_lines(result, prices)
-        stage.answer(as_json(result, prices), lambda: "\n".join(lines), code)
-    return code
+        result = close(ports, nobody_live, agreed, delete_after, outcome_teller(asked))
+        return answer_swept(stage, result)
 
 
 def _retirement_lines(wanted: Retirement) -> list[str]:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from reconciler.cli.shared import CliContext, parts
+from reconciler.cli.shared import CliContext, confirm, parts
+from reconciler.exit_codes import Exit
 
 if TYPE_CHECKING:
     from deployer.output.display import TerminalStage
     from deployer.ports import Ports
     from reconciler.model.deploy_id import DeployId
+    from reconciler.model.outcome import Outcome
+    from reconciler.sweep.result import SweepResult
+
+_T = TypeVar("_T")
 
 SERVICE = click.argument("service")
 DESPITE_NAME = click.option(
@@ -88,3 +93,34 @@ def _tell(stage: TerminalStage, error: BaseException, code: int) -> bool:
     message, detail, cure = parts(error)
     stage.fail(code, message, detail, cure)
     return True
+
+
+def confirmation(
+    asked: CliContext, lines: Callable[[_T], Iterable[str]], question: str, *, yes: bool
+) -> Callable[[_T], bool]:
+    """Shows what a command is about to do, and asks the user; does neither with --yes."""
+
+    def agreed(intended: _T) -> bool:
+        if not yes:
+            asked.tell("\n".join(lines(intended)))
+        confirm(question, yes=yes)
+        return True
+
+    return agreed
+
+
+def outcome_teller(asked: CliContext) -> Callable[[Outcome], None]:
+    """Prints each outcome of a clean-up as progress."""
+    from reconciler.output.sweep import one_line
+
+    return lambda outcome: asked.tell(one_line(outcome))
+
+
+def answer_swept(stage: Staged, result: SweepResult) -> int:
+    """Print what a clean-up has done; returns the exit code."""
+    from reconciler.output.sweep import as_json, in_lines
+
+    prices = stage.ports.prices
+    code = Exit.DONE if result.clean else Exit.DIRT
+    stage.answer(as_json(result, prices), lambda: "\n".join(in_lines(result, prices)), code)
+    return code

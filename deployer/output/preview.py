@@ -20,7 +20,7 @@ def preview_lines(preview: Preview) -> list[str]:
     if preview.refusal is None:
         return [*lines, f"To do it             deployer up {preview.service}"]
     lines.append(f"It would be refused: {humanize.clean(preview.refusal.message)}")
-    lines += [f"    {line}" for line in humanize.clean(preview.refusal.detail).splitlines()]
+    lines += humanize.indented(preview.refusal.detail)
     return lines + preview.refusal.cure.splitlines()
 
 

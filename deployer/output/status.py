@@ -70,6 +70,7 @@ def _trouble(status: ServiceStatus) -> Iterator[str]:
 
 def status_json(status: ServiceStatus) -> dict[str, Any]:
     """The same as an object."""
+    lease = status.lease
     return {
         "service": status.service,
         "problem": status.problem,
@@ -78,12 +79,7 @@ def status_json(status: ServiceStatus) -> dict[str, Any]:
         "pointed_at": list(status.pointed_at),
         "ttl": status.ttl,
         "generation": status.generation,
-        "lease": status.lease
-        and {
-            "id": str(status.lease.id),
-            "until": iso(status.lease.until),
-            "step": status.lease.step,
-        },
+        "lease": lease and {"id": str(lease.id), "until": iso(lease.until), "step": lease.step},
         "deploys": [_deploy_json(deploy) for deploy in status.deploys],
         "dirt": list(status.dirt),
         "notes": list(status.notes),
@@ -126,9 +122,7 @@ def _past(deploy: DeployLine, now: datetime) -> str:
 
 def recovery_lines(recovery: Recovery) -> list[str]:
     """What was found, what is in doubt, and the ledger that would be written."""
-    found = [f"  found  {humanize.one_line(text)}" for text in recovery.found] or [
-        "  found  nothing"
-    ]
+    found = [f"  found  {humanize.one_line(text)}" for text in recovery.found or ("nothing",)]
     doubts = [f"  ?      {humanize.one_line(text)}" for text in recovery.doubts]
     lease = recovery.lease
     held = [f"  ends   the lease of {lease.id}, in `{lease.step}`"] if lease else []

@@ -52,20 +52,16 @@ def failed(board: Board, message: str, detail: str) -> list[str]:
     if failure is not None:
         lines += [
             f"✗ {failure.step}: {humanize.clean(failure.message)}",
-            *_indented(failure.detail),
+            *humanize.indented(failure.detail),
         ]
     if failure is None or failure.message != message:
-        lines += [humanize.clean(message), *_indented(detail)]
+        lines += [humanize.clean(message), *humanize.indented(detail)]
     return lines + _stays(board) + removed(board)
 
 
 def refused(board: Board, message: str, detail: str) -> list[str]:
     """Why the release was refused. A refusal is not a failure: its text is complete by itself."""
-    return [*humanize.clean(message).splitlines(), *_indented(detail), *removed(board)]
-
-
-def _indented(text: str) -> list[str]:
-    return [f"    {line}".rstrip() for line in humanize.clean(text).splitlines()]
+    return [*humanize.clean(message).splitlines(), *humanize.indented(detail), *removed(board)]
 
 
 def _stays(board: Board) -> list[str]:

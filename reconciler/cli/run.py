@@ -139,11 +139,7 @@ def round_facts(done: Round) -> Mapping[str, Any]:
         "throttled": done.throttled,
     }
     if done.result is not None:
-        left = [
-            verdict
-            for service_plan in done.result.left.services
-            for verdict in service_plan.deletes
-        ]
+        left = done.result.left.deletes
         facts["removed"] = dict(Counter(outcome.resource.kind for outcome in done.result.gone))
         facts["left"] = dict(Counter(verdict.resource.kind for verdict in left))
         facts["ended"] = [str(deploy) for deploy in done.result.ended]

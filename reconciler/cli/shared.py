@@ -229,11 +229,9 @@ def parts(error: BaseException) -> tuple[str, str, str]:
 
 def in_words(message: str, detail: str, cure: str) -> list[str]:
     """An error as lines for a person: message, detail, cure."""
-    from reconciler.util.humanize import clean
+    from reconciler.util.humanize import clean, indented
 
-    lines = clean(message).splitlines()
-    lines += [f"    {line}".rstrip() for line in clean(detail).splitlines()]
-    return lines + clean(cure).splitlines()
+    return [*clean(message).splitlines(), *indented(detail), *clean(cure).splitlines()]
 
 
 def _json_result(asked: CliContext, code: int, message: str, detail: str, cure: str) -> None:

@@ -156,10 +156,8 @@ def _forbidden(services: Mapping[str, Service], reconciler: Reconciler) -> list[
     """A service in an account or region that may not be entered: one of the two files is wrong."""
     problems = []
     for name, service in services.items():
-        asked = (
-            ("account", service.account, service.region),
-            ("zone_account", service.zone_account, ""),
-        )
+        home = ("account", service.account, service.region)
+        asked = (home, ("zone_account", service.zone_account, ""))
         for key, account, region in asked:
             by = reconciler.forbids(account, region) if account else ""
             where, value = ("region", region) if by == "regions" else (key, account)

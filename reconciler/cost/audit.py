@@ -146,11 +146,7 @@ def report(plan: Plan, prices: Prices) -> Report:
         rows=tuple(_rows(ours)),
         orphans=tuple(item for item in items if _is_orphan(item.verdict)),
         foreign=(*(item for item in items if item.verdict.reason in STRANGE), *others),
-        unknown={
-            service_plan.service: service_plan.problem
-            for service_plan in plan.services
-            if service_plan.problem
-        },
+        unknown=plan.problems,
         gaps=tuple(f"{gap.kind}s of {gap.place}: {gap.reason}" for gap in plan.inventory.gaps),
         strangers=strangers(plan, prices),
         reads=plan.inventory.reads,
@@ -175,8 +171,8 @@ def _rows(items: Sequence[CostItem]) -> list[AuditRow]:
 
 
 def _row(deploy: DeployId, state: str, items: Sequence[CostItem]) -> AuditRow:
-    tags = (item.verdict.resource.tags for item in items)
-    release = next((tags_of[t.RELEASE] for tags_of in tags if tags_of.get(t.RELEASE)), "")
+    releases = (item.verdict.resource.tags.get(t.RELEASE) for item in items)
+    release = next(filter(None, releases), "")
     return AuditRow(deploy.service, deploy, release, state, tuple(items))
 
 

@@ -139,6 +139,16 @@ class Sum:
     unknown: int = 0
     ageless: int = 0
 
+    @property
+    def is_unknown(self) -> bool:
+        """Whether no price is known."""
+        return bool(self.resources) and self.unknown == self.resources
+
+    @property
+    def is_ageless(self) -> bool:
+        """Whether no cost so far is known."""
+        return bool(self.resources) and self.ageless == self.resources
+
     def plus(self, other: Sum) -> Sum:
         """The sum of both."""
         return Sum(

@@ -44,15 +44,13 @@ def strangers(plan: Plan, prices: Prices) -> tuple[ForeignResources, ...]:
 
 def known_now(plan: Plan) -> datetime | None:
     """The latest time in a ledger's answer; None if no ledger could be read."""
-    return max(
-        (service_plan.root.now for service_plan in plan.services if not service_plan.problem),
-        default=None,
-    )
+    known = (service_plan.root for service_plan in plan.services if not service_plan.problem)
+    return max((root.now for root in known), default=None)
 
 
 def _foreign(plan: Plan) -> list[Verdict]:
-    inside = (verdict for service_plan in plan.services for verdict in service_plan.verdicts)
-    return [*plan.strangers, *(verdict for verdict in inside if verdict.reason is Reason.FOREIGN)]
+    inside = (verdict for verdict in plan.verdicts if verdict.reason is Reason.FOREIGN)
+    return [*plan.strangers, *inside]
 
 
 def _group(

@@ -47,9 +47,8 @@ def _name(product: Mapping[str, Any]) -> str:
         return str(attributes.get("instanceType", ""))
     if family == "Storage":
         return str(attributes.get("volumeApiName", ""))
-    if family == "Storage Snapshot" and str(attributes.get("usagetype", "")).endswith(
-        "SnapshotUsage"
-    ):
+    usage = str(attributes.get("usagetype", ""))
+    if family == "Storage Snapshot" and usage.endswith("SnapshotUsage"):
         return "snapshot"
     return ""
 

@@ -47,9 +47,8 @@ class Metrics:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._load = load
-        self._prices = load()
         self._registry = CollectorRegistry()
-        self._seen = _Seen(now, self._prices)
+        self._seen = _Seen(now, load())
         self._registry.register(self._seen)
         self.application: WSGIApplication = make_wsgi_app(self._registry)
         ProcessCollector(registry=self._registry)
@@ -92,7 +91,7 @@ class Metrics:
         service = resource.deploy.service if resource.deploy else ""
         if outcome.status is OutcomeStatus.GONE:
             self._deletions.labels(service, resource.kind).inc()
-            self._saved.inc(estimate.hourly(resource, self._prices) or 0.0)
+            self._saved.inc(estimate.hourly(resource, self._seen.prices) or 0.0)
         elif outcome.status in _NOT_DONE:
             self._failures.labels(service, resource.kind, outcome.status.value).inc()
 
@@ -100,8 +99,7 @@ class Metrics:
         """A round has ended."""
         self._rounds.labels(done.kind, done.outcome).inc()
         self._seconds.labels(done.kind).observe(done.seconds)
-        self._prices = self._load()
-        self._seen.round(done, self._prices)
+        self._seen.round(done, self._load())
 
 
 class _Seen:
@@ -109,13 +107,13 @@ class _Seen:
 
     def __init__(self, now: Callable[[], datetime], prices: Prices) -> None:
         self._now = now
-        self._prices = prices
+        self.prices = prices
         self._orphans = Orphans()
         self._unknown = self._contradictions = 0
         self._complete: dict[str, float] = {}
 
     def round(self, done: Round, prices: Prices) -> None:
-        self._prices = prices
+        self.prices = prices
         if done.outcome == "complete":
             ended = done.began + timedelta(seconds=done.seconds)
             self._complete[done.kind] = ended.timestamp()
@@ -144,7 +142,7 @@ class _Seen:
 
     def _waste(self) -> Iterator[GaugeMetricFamily]:
         waste = [one.resource for one in self._orphans if one.waste]
-        prices = [estimate.hourly(one, self._prices) for one in waste]
+        prices = [estimate.hourly(one, self.prices) for one in waste]
         born = min((one.deploy.born for one in waste if one.deploy), default=None)
         age = (self._now() - born).total_seconds() if born else 0.0
         for name, words, value in (

@@ -37,7 +37,8 @@ def completeness_lines(reads: Iterable[Read], *, verbose: bool = False) -> list[
     ends = {"not read": missed, "left out": skipped}
     gaps = ", ".join(f"{n} {what}" for what, n in ends.items() if n)
     head = f"read {_extent(rows)}" + (f"; {gaps}" if gaps else "")
-    return [head, *_table([_HEADS, *map(_cells, rows)])]
+    table = humanize.aligned([_HEADS, *map(_cells, rows)], _RIGHT)
+    return [head, *(f"  {line}" for line in table)]
 
 
 def elsewhere_lines(reads: Iterable[Read]) -> list[str]:
@@ -72,19 +73,6 @@ def _cells(read: Read) -> tuple[str, ...]:
     return (*place, read.kind, read.status.value, str(read.pages), str(read.calls), note)
 
 
-def _table(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(len(row[n]) for row in rows) for n in range(len(_HEADS) - 1)]
-    return [
-        "  "
-        + "  ".join(
-            text.rjust(width) if n in _RIGHT else text.ljust(width)
-            for n, (text, width) in enumerate(zip(row, widths, strict=False))
-        )
-        + f"  {row[-1]}".rstrip()
-        for row in rows
-    ]
-
-
 def completeness_json(reads: Iterable[Read]) -> list[dict[str, Any]]:
     """The table for programs."""
     return [
@@ -109,7 +97,7 @@ def stranger_lines(groups: Iterable[ForeignResources]) -> list[str]:
 def _stranger(group: ForeignResources) -> str:
     who = humanize.one_line(group.service or "?")
     price = humanize.hourly(group.cost.hourly) + ("+" if group.cost.unknown else "")
-    if group.cost.resources == group.cost.unknown:
+    if group.cost.is_unknown:
         price = "price unknown"
     where = ", ".join(group.places)
     why = humanize.one_line(group.why)
@@ -125,7 +113,7 @@ def strangers_json(groups: Iterable[ForeignResources]) -> list[dict[str, Any]]:
             "why": group.why,
             "kinds": dict(group.kinds),
             "places": list(group.places),
-            "hourly": None if group.cost.resources == group.cost.unknown else group.cost.hourly,
+            "hourly": None if group.cost.is_unknown else group.cost.hourly,
             "unknown_prices": group.cost.unknown,
         }
         for group in groups

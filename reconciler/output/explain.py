@@ -19,12 +19,9 @@ from reconciler.util.duration import format_duration
 
 def find(plan: Plan, id_: str) -> tuple[Verdict, ...]:
     """The verdicts on the resource of that id or name, or on all resources of that deploy."""
-    every = [verdict for service_plan in plan.services for verdict in service_plan.verdicts] + list(
-        plan.strangers
-    )
     return tuple(
         verdict
-        for verdict in every
+        for verdict in (*plan.verdicts, *plan.strangers)
         if id_ in (verdict.resource.id, verdict.resource.name, str(verdict.resource.deploy))
     )
 
@@ -60,7 +57,7 @@ _CHANGES: Mapping[Role | Reason, str] = {
 
 def would_change(plan: Plan, verdict: Verdict) -> str:
     """What would change this verdict."""
-    resource, service_plan = verdict.resource, _todo(plan, verdict)
+    resource, service_plan = verdict.resource, _service_plan(plan, verdict)
     if verdict.collect:
         return f"reconciler hold {resource.id}, or its service becoming unknown"
     if verdict.reason is Reason.HELD:
@@ -71,15 +68,14 @@ def would_change(plan: Plan, verdict: Verdict) -> str:
         old_enough = resource.deploy.born + service_plan.root.min_age
         return f"time: from {old_enough:%Y-%m-%d %H:%M:%S} UTC on"
     if verdict.reason is Role.KEPT and service_plan is not None:
-        until = [
-            entry.until for entry in service_plan.root.ledger.kept if entry.id == resource.deploy
-        ]
+        kept = service_plan.root.ledger.kept
+        until = [entry.until for entry in kept if entry.id == resource.deploy]
         return f"time: it is kept until {max(until):%Y-%m-%d %H:%M:%S} UTC" if until else "time"
     return _CHANGES.get(verdict.reason, "another ledger")
 
 
 def _answers(plan: Plan, verdict: Verdict, prices: Prices) -> Iterator[tuple[str, str]]:
-    resource, service_plan = verdict.resource, _todo(plan, verdict)
+    resource, service_plan = verdict.resource, _service_plan(plan, verdict)
     yield (
         "what",
         " ".join(filter(None, (resource.kind, resource.type, resource.state, str(resource.place)))),
@@ -125,14 +121,13 @@ def _cost(verdict: Verdict, service_plan: ServicePlan, prices: Prices) -> str:
     return f"{price}, {humanize.money(spent)} so far, {humanize.money(month)} in 30 days"
 
 
-def _todo(plan: Plan, verdict: Verdict) -> ServicePlan | None:
-    return next(
-        (service_plan for service_plan in plan.services if verdict in service_plan.verdicts), None
-    )
+def _service_plan(plan: Plan, verdict: Verdict) -> ServicePlan | None:
+    owners = (owner for owner in plan.services if verdict in owner.verdicts)
+    return next(owners, None)
 
 
 def _questions(plan: Plan, verdict: Verdict) -> tuple[Question, ...]:
-    service_plan = _todo(plan, verdict)
+    service_plan = _service_plan(plan, verdict)
     return questions(plan, service_plan, verdict) if service_plan is not None else ()
 
 

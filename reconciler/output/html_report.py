@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from itertools import accumulate
 
@@ -54,20 +54,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
-        "bound_hourly": _bound_hourly,
-        "counted": humanize.count,
-        "digest": _digest,
-        "hourly": _hourly,
-        "moment": _moment,
-        "money": _money,
-        "month": _month,
-        "name": _name,
-        "owner": _owner,
-        "size": _size,
-        "sort_value": "{:.10g}".format,
-        "style": _style,
-    }
+    environment.filters |= _FILTERS
     return environment
 
 
@@ -137,24 +124,34 @@ def _bound_hourly(item: CostItem) -> str:
 
 def _hourly(cost: Sum, unit: str = "") -> str:
     """The known cost; a `+` means that some prices are unknown."""
-    return "unknown" if _is_unknown(cost) else f"${cost.hourly:.4f}{_plus(cost.unknown)}{unit}"
+    return "unknown" if cost.is_unknown else f"${cost.hourly:.4f}{_plus(cost.unknown)}{unit}"
 
 
 def _money(cost: Sum) -> str:
-    if cost.resources and cost.ageless == cost.resources:
-        return "unknown"
-    return f"{humanize.money(cost.so_far)}{_plus(cost.ageless)}"
+    return "unknown" if cost.is_ageless else f"{humanize.money(cost.so_far)}{_plus(cost.ageless)}"
 
 
 def _month(cost: Sum) -> str:
     # Based on the hourly figure as shown, as in every other format.
     month = humanize.money(round(cost.hourly, 4) * MONTH)
-    return "unknown" if _is_unknown(cost) else f"{month}{_plus(cost.unknown)}"
-
-
-def _is_unknown(cost: Sum) -> bool:
-    return bool(cost.resources) and cost.unknown == cost.resources
+    return "unknown" if cost.is_unknown else f"{month}{_plus(cost.unknown)}"
 
 
 def _plus(unknown: int) -> str:
     return "+" if unknown else ""
+
+
+_FILTERS: Mapping[str, Callable[..., str]] = {
+    "bound_hourly": _bound_hourly,
+    "counted": humanize.count,
+    "digest": _digest,
+    "hourly": _hourly,
+    "moment": _moment,
+    "money": _money,
+    "month": _month,
+    "name": _name,
+    "owner": _owner,
+    "size": _size,
+    "sort_value": "{:.10g}".format,
+    "style": _style,
+}

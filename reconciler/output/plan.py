@@ -108,9 +108,7 @@ def _sums(plan: Plan, cap: Cap, prices: Prices) -> list[str]:
         for name, figures in loads(plan, cap).items()
     ]
     if lines:
-        deletes = (
-            verdict.resource for service_plan in plan.services for verdict in service_plan.deletes
-        )
+        deletes = (verdict.resource for verdict in plan.deletes)
         lines[-1] += f" · saves {saving(deletes, prices)}"
     if plan.empty and not lines:
         lines = ["nothing to do" if not plan.unknown else "nothing to do where it is known"]
@@ -119,10 +117,10 @@ def _sums(plan: Plan, cap: Cap, prices: Prices) -> list[str]:
 
 def saving(resources: Iterable[Resource], prices: Prices) -> str:
     """`up to $0.0273/h, $19.66 in 30 days`: snapshots share what did not change (aws.md §5)."""
-    every = list(resources)
-    costs = [estimate.hourly(resource, prices) for resource in every]
+    listed = list(resources)
+    costs = [estimate.hourly(resource, prices) for resource in listed]
     hourly = sum(cost for cost in costs if cost is not None)
-    most = "up to " if any(map(estimate.is_bound, every)) else ""
+    most = "up to " if any(map(estimate.is_bound, listed)) else ""
     more = " and what is not known" if None in costs else ""
     # Computed from the figure that is shown, so that report, plan and sweep show the same.
     month = humanize.money(round(hourly, 4) * estimate.MONTH)
@@ -148,6 +146,7 @@ def plan_json(plan: Plan, cap: Cap, prices: Prices) -> dict[str, Any]:
 
 def _service_json(service_plan: ServicePlan, cap: Cap, prices: Prices) -> dict[str, Any]:
     sizes = load(service_plan, cap)
+    kept = (verdict for verdict in service_plan.verdicts if not verdict.collect)
     return {
         "service": service_plan.service,
         "problem": service_plan.problem,
@@ -161,11 +160,7 @@ def _service_json(service_plan: ServicePlan, cap: Cap, prices: Prices) -> dict[s
         ],
         "forget": _texts(service_plan.forget),
         "delete": [verdict_json(verdict, prices) for verdict in service_plan.deletes],
-        "keep": [
-            verdict_json(verdict, prices)
-            for verdict in service_plan.verdicts
-            if not verdict.collect
-        ],
+        "keep": [verdict_json(verdict, prices) for verdict in kept],
         "notes": list(service_plan.contradictions),
         "deletions": sizes.deletions,
         "owned": sizes.owned,

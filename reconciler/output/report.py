@@ -90,31 +90,21 @@ def _since(born: datetime, now: datetime | None) -> str:
 
 def _dollars(cost: Sum) -> str:
     """The known cost; a `+` means that some prices are unknown."""
-    if cost.resources and cost.unknown == cost.resources:
+    if cost.is_unknown:
         return "unknown"
     return f"{cost.hourly:.4f}{'+' if cost.unknown else ''}"
 
 
 def _so_far(cost: Sum) -> str:
-    if cost.resources and cost.ageless == cost.resources:
+    if cost.is_ageless:
         return "unknown"
     return f"{cost.so_far:.2f}{'+' if cost.ageless else ''}"
 
 
 def table(report: Report, *, verbose: bool = False) -> str:
     """For people: the deploys, the orphans separately, and the waste."""
-    cells = [HEADS, *_cells(report)]
-    widths = [max(len(row[n]) for row in cells) for n in range(len(HEADS))]
-    lines = [_aligned(row, widths) for row in cells]
+    lines = humanize.aligned([HEADS, *_cells(report)], _RIGHT)
     return "\n".join([*lines, *_orphan_lines(report), *_foot(report, verbose=verbose)])
-
-
-def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:
-    texts = [
-        text.rjust(width) if n in _RIGHT else text.ljust(width)
-        for n, (text, width) in enumerate(zip(row, widths, strict=True))
-    ]
-    return "  ".join(texts).rstrip()
 
 
 def _orphan_lines(report: Report) -> list[str]:
@@ -198,11 +188,9 @@ def _item_json(item: CostItem, prices: Prices) -> dict[str, Any]:
 
 
 def _sum_json(cost: Sum) -> Mapping[str, Any]:
-    known = not cost.resources or cost.unknown < cost.resources
-    aged = not cost.resources or cost.ageless < cost.resources
     return {
-        "hourly": cost.hourly if known else None,
-        "so_far": cost.so_far if aged else None,
+        "hourly": None if cost.is_unknown else cost.hourly,
+        "so_far": None if cost.is_ageless else cost.so_far,
         "things": cost.resources,
         "unknown_prices": cost.unknown,
     }

@@ -57,16 +57,11 @@ def in_lines(result: SweepResult, prices: Prices, *, verbose: bool = False) -> l
 def left_lines(result: SweepResult) -> list[str]:
     """What remains: unknown services, resources, unfinished deploys, gaps, problems."""
     last = {outcome.resource.key: outcome for outcome in result.outcomes}
-    lines = [
-        f"  {service_plan.service} is unknown: {service_plan.problem}"
-        for service_plan in result.left.unknown
-    ]
+    lines = [f"  {name} is unknown: {why}" for name, why in result.left.problems.items()]
     for plan in result.left.services:
         lines += [
-            one_line(
-                last.get(verdict.resource.key) or Outcome(verdict.resource, OutcomeStatus.PENDING)
-            )
-            for verdict in plan.deletes
+            one_line(last.get(resource.key) or Outcome(resource, OutcomeStatus.PENDING))
+            for resource in (verdict.resource for verdict in plan.deletes)
         ]
         lines += [f"  not finished: {repair.deploy}: {repair.why}" for repair in plan.repairs]
     lines += [f"  {humanize.one_line(text)}" for text in result.left.contradictions]
@@ -99,14 +94,8 @@ def as_json(result: SweepResult, prices: Prices) -> dict[str, Any]:
         "forgotten": [str(deploy) for deploy in result.forgotten],
         "removed": dict(Counter(outcome.resource.kind for outcome in result.gone)),
         "outcomes": [outcome_json(outcome) for outcome in result.outcomes],
-        "left": [
-            verdict_json(verdict, prices)
-            for service_plan in result.left.services
-            for verdict in service_plan.deletes
-        ],
-        "unknown": {
-            service_plan.service: service_plan.problem for service_plan in result.left.unknown
-        },
+        "left": [verdict_json(verdict, prices) for verdict in result.left.deletes],
+        "unknown": result.left.problems,
         "contradictions": list(result.left.contradictions),
         "trouble": list(result.trouble),
         "left_out": list(result.left_out),

@@ -144,6 +144,21 @@ class Plan:
         return all(one.empty for one in self.services)
 
     @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """The verdicts of all services."""
+        return tuple(verdict for plan in self.services for verdict in plan.verdicts)
+
+    @property
+    def deletes(self) -> tuple[Verdict, ...]:
+        """The deletions of all services."""
+        return tuple(verdict for plan in self.services for verdict in plan.deletes)
+
+    @property
+    def problems(self) -> Mapping[str, str]:
+        """Why services are unknown, by their name."""
+        return {plan.service: plan.problem for plan in self.unknown}
+
+    @property
     def unknown(self) -> tuple[ServicePlan, ...]:
         """The services whose resources will not be changed."""
         return tuple(one for one in self.services if one.problem)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 
 _SIZES = ("B", "kB", "MB", "GB", "TB", "PB")
@@ -113,3 +113,20 @@ def one_line(text: str) -> str:
 def escape_controls(text: str) -> str:
     r"""Text for a terminal: what `clean` would remove is shown as `\u009b`, in JSON too."""
     return re.sub(_UNSAFE, lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def indented(text: str) -> list[str]:
+    """The lines of a text, indented, without control characters."""
+    return [f"    {line}".rstrip() for line in clean(text).splitlines()]
+
+
+def aligned(rows: Sequence[Sequence[str]], right: Collection[int]) -> list[str]:
+    """A table as lines; `right` are the columns that are aligned to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            text.rjust(width) if n in right else text.ljust(width)
+            for n, (text, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]

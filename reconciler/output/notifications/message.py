@@ -62,9 +62,7 @@ def planned(
     plan: Plan, history: NotificationHistory, now: datetime, prices: Prices, refusal: str = ""
 ) -> Notice | None:
     """What the sweep will remove, or would if it were not refused; None if nothing is new."""
-    garbage = [
-        verdict.resource for service_plan in plan.services for verdict in service_plan.deletes
-    ]
+    garbage = [verdict.resource for verdict in plan.deletes]
     fresh = tuple(resource for resource in garbage if history.is_fresh(resource, now))
     if not fresh:
         return None

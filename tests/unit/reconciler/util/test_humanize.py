@@ -87,3 +87,18 @@ def test_a_tag_cannot_reverse_a_line(sign: str) -> None:
     """Marks of direction make one name look like another."""
     assert humanize.one_line(f"i-1{sign}gpj.exe") in ("i-1gpj.exe", "i-1 gpj.exe")
     assert humanize.escape_controls(f"a{sign}b") == f"a\\u{ord(sign):04x}b"
+
+
+def test_a_table_has_columns() -> None:
+    """Text to the left, numbers to the right, no blanks at the end of a line."""
+    rows = [("what", "n", "note"), ("a machine", "12", ""), ("disk", "3", "old")]
+    assert humanize.aligned(rows, (1,)) == [
+        "what        n  note",
+        "a machine  12",
+        "disk        3  old",
+    ]
+
+
+def test_a_detail_is_indented() -> None:
+    """Line by line; an empty one has no blanks, and control characters do not get through."""
+    assert humanize.indented("one\n\ntwo\x1b[31m") == ["    one", "", "    two"]
