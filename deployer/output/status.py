@@ -10,6 +10,7 @@ from deployer.checks.refusals import ago
 from deployer.commands.recover.command import Recovery
 from deployer.commands.status import DeployLine, ServiceStatus
 from reconciler.output.ledger import iso, ledger_json, ledger_lines
+from reconciler.output.let_go import let_go_lines
 from reconciler.plan import record_drift
 from reconciler.util import humanize
 
@@ -56,6 +57,7 @@ def _trouble(one: ServiceStatus) -> Iterator[str]:
     if one.dirt:
         yield f"  ! left behind: {humanize.count(len(one.dirt), 'thing')}"
         yield from (f"      {line}" for line in one.dirt)
+    yield from let_go_lines(one.service_plan.verdicts)
     yield from (note.cure for note in one.service_plan.witnesses)
     if one.service_plan.notes:
         yield record_drift.cure(one.service_plan.root)
@@ -82,6 +84,7 @@ def status_json(one: ServiceStatus) -> dict[str, Any]:
         "deploys": [_deploy_json(deploy) for deploy in one.deploys],
         "dirt": list(one.dirt),
         "notes": list(one.notes),
+        "let_go": [each.resource.id for each in one.service_plan.verdicts if each.let_go],
     }
 
 

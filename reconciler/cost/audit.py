@@ -71,12 +71,14 @@ class AuditRow:
 class Report:
     """Rows by service and age (newest first), orphans and foreign resources apart; sums add up.
 
-    `orphans` are also in `rows`; `foreign` resources are not, and only in a sum of their own.
+    `orphans` and `let_go`, the adopted machines of no release any more, are also in `rows`;
+    `foreign` resources are not, and only in a sum of their own.
     """
 
     now: datetime | None
     rows: tuple[AuditRow, ...]
     orphans: tuple[CostItem, ...]
+    let_go: tuple[CostItem, ...] = ()
     foreign: tuple[CostItem, ...] = ()
     unknown: Mapping[str, str] = field(default_factory=dict)
     gaps: tuple[str, ...] = ()
@@ -142,6 +144,7 @@ def report(plan: Plan) -> Report:
         now=now,
         rows=tuple(_rows(ours)),
         orphans=tuple(one for one in items if _is_orphan(one.verdict)),
+        let_go=tuple(one for one in items if one.verdict.let_go),
         foreign=(*(one for one in items if one.verdict.reason in STRANGE), *others),
         unknown={one.service: one.problem for one in plan.services if one.problem},
         gaps=tuple(f"{one.kind}s of {one.place}: {one.reason}" for one in plan.inventory.gaps),
@@ -180,4 +183,4 @@ def _state(service_plan: ServicePlan | None, verdict: Verdict) -> str:
 
 def _is_orphan(verdict: Verdict) -> bool:
     """Whether it is unrooted: garbage, or kept only by a hold, a doubt or a use."""
-    return verdict.collect or verdict.reason in KEPT - STRANGE
+    return verdict.collect or (verdict.reason in KEPT - STRANGE and not verdict.let_go)

@@ -24,6 +24,7 @@ from reconciler.output.html_parts import (
     text,
 )
 from reconciler.output.ledger import iso
+from reconciler.output.let_go import let_go_lines
 from reconciler.util import humanize
 
 MOST = 5000
@@ -42,6 +43,7 @@ def _body(report: Report) -> Iterator[str]:
     yield from _cards(report)
     yield from _bar(report)
     yield from _orphans(report)
+    yield from _let_go(report)
     yield from _deploys(report)
     yield from _things(report)
     yield from _foreign(report)
@@ -124,6 +126,12 @@ def _orphans(report: Report) -> Iterator[str]:
     )
     caption = "Things that nothing roots, with what 30 days (720 h) would cost"
     yield from table("orphans-table", caption, heads, rows)
+
+
+def _let_go(report: Report) -> Iterator[str]:
+    """Adopted machines of no release any more: neither waste nor anybody's release."""
+    lines = let_go_lines(one.verdict for one in report.let_go)
+    yield from (f"<p>{text(line)}</p>" for line in lines)
 
 
 _MONEY = ("$/h", "so far")

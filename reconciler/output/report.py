@@ -30,6 +30,7 @@ from reconciler.output.coverage import (
     strangers_json,
 )
 from reconciler.output.ledger import iso
+from reconciler.output.let_go import let_go_lines
 from reconciler.output.plan import verdict_json
 from reconciler.util import humanize
 
@@ -118,6 +119,8 @@ def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:
 def _orphan_lines(report: Report) -> list[str]:
     """The orphans; then the look-alikes, up to a limit."""
     lines = ["", "orphans", *map(_orphan, report.orphans)] if report.orphans else []
+    left = let_go_lines(one.verdict for one in report.let_go)
+    lines += ["", "adopted, of no release any more", *(f"  {one}" for one in left)] if left else []
     alike = [one for one in report.foreign if one.verdict.reason is Reason.LOOK_ALIKE]
     if alike:
         lines += ["", "look-alikes, in no sum above", *map(_orphan, alike[:_SOME])]
@@ -156,6 +159,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "prices": as_of(),
         "deploys": [_row_json(one) for one in report.rows],
         "orphans": [_item_json(one) for one in report.orphans],
+        "let_go": [_item_json(one) for one in report.let_go],
         "foreign": [_item_json(one) for one in report.foreign],
         "services": {name: _sum_json(cost) for name, cost in report.services.items()},
         "states": {name: _sum_json(cost) for name, cost in report.states.items()},

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 from reconciler.cost.foreign import strangers
+from reconciler.gc.verdict import Verdict
 from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.output.coverage import (
     completeness_json,
@@ -14,6 +15,7 @@ from reconciler.output.coverage import (
     stranger_lines,
     strangers_json,
 )
+from reconciler.output.let_go import let_go_lines
 from reconciler.output.plan import saving, verdict_json
 from reconciler.plan import record_drift
 from reconciler.sweep.result import SweepResult
@@ -47,9 +49,14 @@ def in_lines(result: SweepResult, *, verbose: bool = False) -> list[str]:
     money = f"; saves {saving(one.resource for one in result.gone)}" if result.gone else ""
     lines.append(f"Removed: {humanize.counts(removed)}{money}.")
     lines += [f"Left out: {humanize.one_line(one)}." for one in result.left_out]
-    lines += [*left_lines(result), *stranger_lines(strangers(result.left))]
+    lines += [*left_lines(result), *let_go_lines(_verdicts(result))]
+    lines += stranger_lines(strangers(result.left))
     lines += completeness_lines(result.reads, verbose=verbose)
     return lines + elsewhere_lines(result.reads)
+
+
+def _verdicts(result: SweepResult) -> list[Verdict]:
+    return [one for plan in result.left.services for one in plan.verdicts]
 
 
 def left_lines(result: SweepResult) -> list[str]:
@@ -97,6 +104,7 @@ def as_json(result: SweepResult) -> dict[str, Any]:
         "contradictions": list(result.left.contradictions),
         "trouble": list(result.trouble),
         "left_out": list(result.left_out),
+        "let_go": [verdict_json(one) for one in _verdicts(result) if one.let_go],
         "not_ours": strangers_json(strangers(result.left)),
         "completeness": completeness_json(result.reads),
     }
