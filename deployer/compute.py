@@ -135,3 +135,7 @@ class Compute(Protocol):
     def tag(self, ids: Sequence[str], tags: Mapping[str, str]) -> None:
         """Write tags on existing resources: only `adopt` needs it."""
         ...
+
+    def untag(self, id_: str, keys: Sequence[str]) -> None:
+        """Take these tags off a machine: only `retire ID` needs it."""
+        ...

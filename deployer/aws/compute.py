@@ -133,6 +133,12 @@ class Ec2Compute:
         pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
         Deleter(self.aws, self.creation.backoff).ask("create_tags", Resources=list(ids), Tags=pairs)
 
+    def untag(self, id_: str, keys: Sequence[str]) -> None:
+        """See `Compute`. Idempotent, so a lost reply is retried."""
+        Deleter(self.aws, self.creation.backoff).ask(
+            "delete_tags", Resources=[id_], Tags=[{"Key": key} for key in keys]
+        )
+
     def _facts(self, reads: Reads, found: Sequence[dict[str, Any]]) -> tuple[InstanceFacts, ...]:
         ids = [volume for one in found for volume in volumes_of(one)]
         pages = reads.by_filter("describe_volumes", "volume-id", ids)

@@ -9,6 +9,7 @@ from datetime import datetime
 from deployer.checks.leftovers import dirt_lines
 from deployer.checks.service_state import ServiceState, survey
 from deployer.ports import Ports
+from reconciler.cost.price_list import Prices
 from reconciler.model import tags as t
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Lease, Ledger
@@ -47,6 +48,7 @@ class ServiceStatus:
     notes: tuple[str, ...]
     problem: str
     service_plan: ServicePlan
+    prices: Prices
 
     @property
     def clean(self) -> bool:
@@ -71,6 +73,7 @@ def status(ports: Ports) -> ServiceStatus:
         notes=tuple(_notes(seen)),
         problem=seen.service_plan.problem,
         service_plan=seen.service_plan,
+        prices=ports.prices,
     )
 
 

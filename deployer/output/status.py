@@ -10,6 +10,7 @@ from deployer.checks.refusals import ago
 from deployer.commands.recover.command import Recovery
 from deployer.commands.status import DeployLine, ServiceStatus
 from reconciler.output.ledger import iso, ledger_json, ledger_lines
+from reconciler.output.let_go import let_go_lines
 from reconciler.plan import record_drift
 from reconciler.util import humanize
 
@@ -57,6 +58,7 @@ def _trouble(status: ServiceStatus) -> Iterator[str]:
     if status.dirt:
         yield f"  ! left behind: {humanize.count(len(status.dirt), 'thing')}"
         yield from (f"      {line}" for line in status.dirt)
+    yield from let_go_lines(status.service_plan.verdicts, status.prices)
     yield from (note.cure for note in status.service_plan.witnesses)
     if status.service_plan.notes:
         yield record_drift.cure(status.service_plan.root)
@@ -83,6 +85,7 @@ def status_json(status: ServiceStatus) -> dict[str, Any]:
         "deploys": [_deploy_json(deploy) for deploy in status.deploys],
         "dirt": list(status.dirt),
         "notes": list(status.notes),
+        "let_go": [each.resource.id for each in status.service_plan.verdicts if each.let_go],
     }
 
 

@@ -72,13 +72,15 @@ class AuditRow:
 class Report:
     """Rows by service and age (newest first), orphans and foreign resources apart; sums add up.
 
-    `orphans` are also in `rows`; `foreign` resources are not, and only in a sum of their own.
+    `orphans` and `let_go`, the adopted machines of no release any more, are also in `rows`;
+    `foreign` resources are not, and only in a sum of their own.
     """
 
     now: datetime | None
     prices: Prices
     rows: tuple[AuditRow, ...]
     orphans: tuple[CostItem, ...]
+    let_go: tuple[CostItem, ...] = ()
     foreign: tuple[CostItem, ...] = ()
     unknown: Mapping[str, str] = field(default_factory=dict)
     gaps: tuple[str, ...] = ()
@@ -145,6 +147,7 @@ def report(plan: Plan, prices: Prices) -> Report:
         prices=prices,
         rows=tuple(_rows(ours)),
         orphans=tuple(item for item in items if _is_orphan(item.verdict)),
+        let_go=tuple(item for item in items if item.verdict.let_go),
         foreign=(*(item for item in items if item.verdict.reason in STRANGE), *others),
         unknown=plan.problems,
         gaps=tuple(f"{gap.kind}s of {gap.place}: {gap.reason}" for gap in plan.inventory.gaps),
@@ -186,4 +189,4 @@ def _state(service_plan: ServicePlan | None, verdict: Verdict) -> str:
 
 def _is_orphan(verdict: Verdict) -> bool:
     """Whether it is unrooted: garbage, or kept only by a hold, a doubt or a use."""
-    return verdict.collect or verdict.reason in KEPT - STRANGE
+    return verdict.collect or (verdict.reason in KEPT - STRANGE and not verdict.let_go)

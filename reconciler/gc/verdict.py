@@ -13,8 +13,8 @@ from reconciler.gc.other_names import OtherNames
 from reconciler.gc.ownership import ServiceLocation
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import NO_LEDGER, Ledger
-from reconciler.model.resource import Resource
-from reconciler.model.tags import Label
+from reconciler.model.resource import INSTANCE, Resource
+from reconciler.model.tags import HELD_BY_ADOPTION, Label
 
 
 class Role(StrEnum):
@@ -67,6 +67,16 @@ class Verdict:
     def collect(self) -> bool:
         """Whether the resource is garbage."""
         return self.reason is Reason.UNROOTED
+
+    @property
+    def let_go(self) -> bool:
+        """Whether it is an adopted machine of no release any more: only people end it.
+
+        One that the ledger or a DNS name leads to has another reason.
+        """
+        one = self.resource
+        adopted = one.kind == INSTANCE and one.hold == HELD_BY_ADOPTION
+        return adopted and self.reason is Reason.HELD
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from reconciler.cost.estimate import MONTH, Sum, as_of, as_shown, is_bound
 from reconciler.model import tags as t
 from reconciler.model.resource import DATABASE, Resource
 from reconciler.output.ledger import iso
+from reconciler.output.let_go import let_go_lines
 from reconciler.util import humanize
 
 MOST = 5000
@@ -37,6 +38,7 @@ def html(report: Report) -> str:
         total=as_shown(row.cost for row in report.rows),
         garbage=report.states.get(GARBAGE, Sum()),
         shares=_shares(report),
+        let_go=let_go_lines((item.verdict for item in report.let_go), report.prices),
         items=sorted(items, key=lambda item: -item.cost.hourly),
         most=MOST,
         as_of=as_of(report.prices),

@@ -32,6 +32,7 @@ from reconciler.output.coverage import (
     strangers_json,
 )
 from reconciler.output.ledger import iso
+from reconciler.output.let_go import let_go_lines
 from reconciler.output.plan import verdict_json
 from reconciler.util import humanize
 
@@ -111,6 +112,9 @@ def _orphan_lines(report: Report) -> list[str]:
     """The orphans; then the look-alikes, up to a limit."""
     orphan = partial(_orphan, report.prices)
     lines = ["", "orphans", *map(orphan, report.orphans)] if report.orphans else []
+    left = let_go_lines((item.verdict for item in report.let_go), report.prices)
+    if left:
+        lines += ["", "adopted, of no release any more", *(f"  {line}" for line in left)]
     alike = [item for item in report.foreign if item.verdict.reason is Reason.LOOK_ALIKE]
     if alike:
         lines += ["", "look-alikes, in no sum above", *map(orphan, alike[:_SOME])]
@@ -153,6 +157,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "prices": as_of(report.prices),
         "deploys": [_row_json(row, report.prices) for row in report.rows],
         "orphans": [_item_json(item, report.prices) for item in report.orphans],
+        "let_go": [_item_json(item, report.prices) for item in report.let_go],
         "foreign": [_item_json(item, report.prices) for item in report.foreign],
         "services": {name: _sum_json(cost) for name, cost in report.services.items()},
         "states": {name: _sum_json(cost) for name, cost in report.states.items()},

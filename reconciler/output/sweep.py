@@ -7,6 +7,7 @@ from typing import Any
 
 from reconciler.cost.foreign import strangers
 from reconciler.cost.price_list import Prices
+from reconciler.gc.verdict import Verdict
 from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.output.coverage import (
     completeness_json,
@@ -15,6 +16,7 @@ from reconciler.output.coverage import (
     stranger_lines,
     strangers_json,
 )
+from reconciler.output.let_go import let_go_lines
 from reconciler.output.plan import saving, verdict_json
 from reconciler.plan import record_drift
 from reconciler.sweep.result import SweepResult
@@ -49,9 +51,14 @@ def in_lines(result: SweepResult, prices: Prices, *, verbose: bool = False) -> l
     removed = humanize.counts(Counter(resource.kind for resource in gone))
     lines.append(f"Removed: {removed}{money}.")
     lines += [f"Left out: {humanize.one_line(text)}." for text in result.left_out]
-    lines += [*left_lines(result), *stranger_lines(strangers(result.left, prices))]
+    lines += [*left_lines(result), *let_go_lines(_verdicts(result), prices)]
+    lines += stranger_lines(strangers(result.left, prices))
     lines += completeness_lines(result.reads, verbose=verbose)
     return lines + elsewhere_lines(result.reads)
+
+
+def _verdicts(result: SweepResult) -> list[Verdict]:
+    return [verdict for plan in result.left.services for verdict in plan.verdicts]
 
 
 def left_lines(result: SweepResult) -> list[str]:
@@ -99,6 +106,9 @@ def as_json(result: SweepResult, prices: Prices) -> dict[str, Any]:
         "contradictions": list(result.left.contradictions),
         "trouble": list(result.trouble),
         "left_out": list(result.left_out),
+        "let_go": [
+            verdict_json(verdict, prices) for verdict in _verdicts(result) if verdict.let_go
+        ],
         "not_ours": strangers_json(strangers(result.left, prices)),
         "completeness": completeness_json(result.reads),
     }

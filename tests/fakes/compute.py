@@ -85,6 +85,11 @@ class FakeCompute:
         for id_ in ids:
             self.heap.change(id_, tags=dict(tags))
 
+    def untag(self, id_: str, keys: Sequence[str]) -> None:
+        self.heap.acts.append(f"untag {id_}")
+        self._may_fail("untag")
+        self.heap.untag(id_, keys)
+
     def _may_fail(self, method: str) -> None:
         if method in self.failing:
             raise self.failing[method]

@@ -55,6 +55,12 @@ class FakeHeap:
         known = self.held[key]
         self.held[key] = replace(known, tags={**known.tags, **(tags or {})}, **facts)
 
+    def untag(self, id_: str, keys: Sequence[str]) -> None:
+        """Somebody takes tags off a thing."""
+        [key] = [one for one in self.held if one[1] == id_]
+        left = {k: v for k, v in self.held[key].tags.items() if k not in keys}
+        self.held[key] = replace(self.held[key], tags=left)
+
     def at(self, id_: str) -> Resource:
         """The thing of this id."""
         return next(one for one in self.held.values() if one.id == id_)

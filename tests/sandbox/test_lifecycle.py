@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -236,3 +237,42 @@ def test_env_is_all_that_a_plain_boto3_needs(bare: Path) -> None:
 def _status(directory: Path) -> dict[str, Any]:
     report: dict[str, Any] = json.loads(_ok("status", "--json", directory=directory))
     return report
+
+
+def _in_small(mount: str, size: str, *argv: str) -> subprocess.CompletedProcess[str]:
+    """A command that sees a file system of this size at `mount`."""
+    script = f'mount -t tmpfs -o size={size} tmpfs "{mount}" && exec "$@"'
+    return subprocess.run(
+        ["unshare", "-m", "sh", "-c", script, "sh", *argv],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can mount a file system")
+def test_a_full_disk_is_named(box: Path) -> None:
+    """Not only what it broke: which command shows the disk that is full."""
+    box.mkdir()
+    up = (sys.executable, "-m", "deployer.sandbox", "up", "--empty", "--dir", str(box))
+    failed = _in_small(str(box), "64k", *up)
+    assert failed.returncode == 1, failed
+    assert "did not come up: a disk is full" in failed.stderr, failed
+    assert f"df -h {box}" in failed.stderr
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can mount a file system")
+def test_a_container_with_little_shared_memory_is_enough() -> None:
+    """PostgreSQL wants a megabyte of /dev/shm where nobody tells it not to: many have less."""
+    script = (
+        "import sys\nfrom pathlib import Path\n"
+        "from deployer.sandbox.network import loopback_range\n"
+        "from deployer.sandbox.postgres.server import Postgres\n"
+        "server = Postgres(Path(sys.argv[1]), loopback_range.claim().database_host)\n"
+        "server.begin()\ntry:\n    server.start()\nfinally:\n    server.stop()\n"
+    )
+    with tempfile.TemporaryDirectory(dir="/tmp") as directory:  # tmp_path may be in /dev/shm
+        server = f"{directory}/server"
+        done = _in_small("/dev/shm", "1m", sys.executable, "-c", script, server)
+    assert done.returncode == 0, done.stderr

@@ -6,6 +6,7 @@ Imports no AWS libraries, so that the command line starts fast.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import secrets
@@ -182,8 +183,7 @@ class Sandbox:
         said_ready = bool(readable) and bool(os.read(news, 1))
         state = load(self.places)
         if not (said_ready and state is not None and state.is_ready and state.run == run):
-            lines = self.places.log.read_text(errors="replace").splitlines()
-            raise ToolError("the sandbox did not come up", detail="\n".join(lines[-20:]))
+            raise _did_not_start(self.places)
 
     def _clean(self, run: str) -> None:
         """End the processes that a dead sandbox left, and remove its files."""
@@ -195,6 +195,17 @@ class Sandbox:
 def _kind(one: State | Options) -> tuple[object, ...]:
     """What a sandbox that runs must have in common with the wanted one."""
     return (one.empty, one.services, one.shape)
+
+
+def _did_not_start(places: Places) -> ToolError:
+    """The end of the log, and a full disk by name: there the log tells of what it broke."""
+    lines = places.log.read_text(errors="replace").splitlines()
+    full = any(os.strerror(errno.ENOSPC) in line for line in lines)
+    return ToolError(
+        f"the sandbox did not come up{': a disk is full' if full else ''}",
+        cure=f"To see which it is   df -h {places.root} /dev/shm /tmp" if full else "",
+        detail="\n".join(lines[-20:]),
+    )
 
 
 def _is_at(path: Path, descriptor: int) -> bool:

@@ -107,7 +107,8 @@ class Postgres:
         secret.touch(mode=0o600)
         secret.write_text(self.superuser.password)
         options = f"-U {SUPERUSER} -A scram-sha-256 -E UTF8 --locale=C --wal-segsize=1"
-        quick = "--no-sync --no-instructions"
+        # Not in /dev/shm, of which a container may have too little.
+        quick = "--no-sync --no-instructions -c dynamic_shared_memory_type=mmap"
         arguments = [*options.split(), *quick.split(), f"--pwfile={secret}"]
         self._initdb = self._run("initdb", *arguments)
 

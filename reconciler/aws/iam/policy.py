@@ -84,13 +84,18 @@ def reconciler(scope: Scope) -> Document:
 
 
 def adopt(scope: Scope) -> Document:
-    """Once, in addition to the deployer's: tags a machine that has none of our tags yet."""
+    """In addition to the deployer's: tags a machine that has none of our tags, and lets it go."""
     condition = _only_tags(_WRITTEN)
     condition["Null"][f"aws:ResourceTag/{t.ID}"] = "true"
     condition["StringLike"] = {f"aws:RequestTag/{t.ID}": _ids(scope)}
     condition["StringEquals"] = {f"aws:RequestTag/{t.HOLD}": t.HELD_BY_ADOPTION}
+    release = _only_tags((*_WRITTEN, t.NOTICED))
+    release["StringLike"] = {f"aws:ResourceTag/{t.ID}": _ids(scope)}
+    release["StringEquals"] = {f"aws:ResourceTag/{t.HOLD}": t.HELD_BY_ADOPTION}
+    machines = _arns(scope, "instance")
     return _document(
-        _allow("TagAMachineThatNoDeployMade", "ec2:CreateTags", _arns(scope, "instance"), condition)
+        _allow("TagAMachineThatNoDeployMade", "ec2:CreateTags", machines, condition),
+        _allow("LetGoOfAMachineThatNoDeployMade", "ec2:DeleteTags", machines, release),
     )
 
 

@@ -9,11 +9,20 @@ from pathlib import Path
 import pytest
 
 from deployer.commands.adopt import Adoption, AdoptOptions, adopt, nobody_compared
+from deployer.commands.let_go import let_go
+from deployer.commands.status import status
+from deployer.output.status import status_lines
+from reconciler.cost.audit import report
+from reconciler.cost.price_list import Prices
 from reconciler.errors import AccessDenied, LedgerUnknown, Refused, SwapLost, ToolError
 from reconciler.machine.host_key import PublicHostKey, make_host_key
 from reconciler.model import tags as t
+from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Lease, Previous
 from reconciler.model.resource import INSTANCE, Resource
+from reconciler.output.html_report import html
+from reconciler.output.report import table
+from reconciler.output.sweep import in_lines as sweep_lines
 from tests.fakes.scene import Scene
 from tests.support.shop_world import CLEAN, LIVE, NOW, PLACE, deploy
 
@@ -102,6 +111,60 @@ def test_an_adopted_machine_is_never_swept(scene: Scene) -> None:
     scene.ledger = replace(scene.ledger, previous=())
     scene.sweep()
     assert "i-prod" in scene.heap.ids
+
+
+@pytest.fixture
+def left(scene: Scene) -> Scene:
+    """An adopted machine that `keep` has pushed out of the ledger; nothing is live there now."""
+    adopt(scene.ports(), yes)
+    scene.ledgers.point(scene.address)
+    scene.heap.change("i-prod", tags={t.STATE: "left"}, type="t3.micro")
+    scene.ledger = replace(scene.ledger, live=None)
+    scene.acts.clear()
+    return scene
+
+
+def test_a_machine_that_no_release_is_any_more_is_told_of(left: Scene) -> None:
+    """Sweep, status and report say what it is, what it costs and how it goes; it is no waste."""
+    deploy = left.heap.at("i-prod").tags[t.ID]
+    result = left.sweep()
+    assert result.clean
+    shown = status(left.ports())
+    audit = report(result.left, Prices())
+    texts = (sweep_lines(result, Prices()), status_lines(shown), table(audit).splitlines())
+    for lines in texts:
+        assert [one for one in lines if "i-prod was adopted and is no release any more" in one]
+        assert [one for one in lines if f"deployer retire {deploy}" in one]
+    assert [one.verdict.resource.id for one in audit.let_go] == ["i-prod"]
+    assert (audit.orphans, audit.waste) == ((), ())
+    assert f"deployer retire {deploy}" in html(audit)
+
+
+def test_it_is_let_go(left: Scene) -> None:
+    """A person is asked; our tags are taken off, and nothing else is done to it."""
+    deploy = DeployId.parse(left.heap.at("i-prod").tags[t.ID])
+    with pytest.raises(Refused, match="nothing was let go"):
+        let_go(left.ports(), deploy, lambda _: False)
+    assert left.did("untag") == []
+    let_go(left.ports(), deploy, lambda machine: machine.id == "i-prod")
+    assert left.did("untag", "tag", "swap", "delete", "stop", "label") == ["untag i-prod"]
+    assert left.heap.at("i-prod").tags == MACHINE.tags
+    with pytest.raises(Refused, match="no adopted machine"):
+        let_go(left.ports(), deploy, lambda _: True)
+
+
+def test_a_machine_that_the_ledger_or_the_record_names_is_not_let_go(left: Scene) -> None:
+    """Live, previous, or at the record: then it is somebody's."""
+    deploy = DeployId.parse(left.heap.at("i-prod").tags[t.ID])
+    ledger = left.ledger
+    left.ledger = replace(ledger, previous=(Previous(deploy, NOW, (ADDRESS,)),))
+    with pytest.raises(Refused, match="stands in the ledger"):
+        let_go(left.ports(), deploy, lambda _: True)
+    left.ledger = ledger
+    left.ledgers.point(left.address, ADDRESS)
+    with pytest.raises(ToolError):
+        let_go(left.ports(), deploy, lambda _: True)
+    assert left.did("untag") == []
 
 
 def test_nothing_is_done_without_a_yes(scene: Scene) -> None:
