@@ -77,9 +77,11 @@ def hanging(company: Company, machine: Json) -> Iterator[None]:
     assert found
     for pid in found:
         os.kill(pid, signal.SIGSTOP)
-    yield
-    for pid in found:
-        os.kill(pid, signal.SIGCONT)
+    try:
+        yield
+    finally:
+        for pid in found:
+            os.kill(pid, signal.SIGCONT)
 
 
 def pid_namespace(process: Path) -> str:
