@@ -209,3 +209,26 @@ def test_one_routing_action_a_rule(elb: Elb) -> None:
         elb.client.modify_listener(ListenerArn=listener, DefaultActions=[FIXED, FIXED])
     with refused("InvalidLoadBalancerAction", "ValidationError"):
         elb.client.modify_listener(ListenerArn=listener, DefaultActions=[])
+
+
+@pytest.mark.parametrize("deleted", [True, False])
+def test_a_late_copy_of_an_attach(elb: Elb, deleted: bool) -> None:
+    """It switches back, unless a group that it names was deleted before it came."""
+    old, new = elb.group("old"), elb.group("new")
+    listener = elb.listener(elb.balancer(), forwards({old: 1}))
+
+    def modify(**weights: int) -> None:
+        action = forwards({{"old": old, "new": new}[name]: one for name, one in weights.items()})
+        elb.client.modify_listener(ListenerArn=listener, DefaultActions=[action])
+
+    modify(old=1, new=0)
+    modify(old=0, new=1)
+    modify(new=1)
+    if deleted:
+        elb.client.delete_target_group(TargetGroupArn=old)
+        with refused("TargetGroupNotFound"):
+            modify(old=1, new=0)
+        assert elb.weights(listener) == {new: 1}
+    else:
+        modify(old=1, new=0)
+        assert elb.weights(listener) == {old: 1, new: 0}

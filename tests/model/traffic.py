@@ -3,7 +3,8 @@
 A release makes a group of its own, attaches it with weight 0, commits by the ledger's swap and
 then switches. Changes of the listener's action are read and written in two steps, and may arrive
 later or once more; a person moves the action; sweeps go on from any state. No target is
-deregistered before its group is deleted: a late write can bring a group back while it exists.
+deregistered before its group is deleted: a late write can bring a group back while it exists
+(docs/adr/0017-targets-stay-until-their-group-is-deleted.md).
 """
 
 from __future__ import annotations

@@ -324,6 +324,21 @@ def test_bodies_go_through(lab: Lab, chunked: bool) -> None:
     assert ask(client) == (200, "old")
 
 
+@pytest.mark.parametrize("protocol", ["HTTP", "TCP"])
+def test_a_big_answer_arrives_whole(lab: Lab, protocol: str) -> None:
+    """At a client with a small buffer, whose connection ends with the answer."""
+    lab.machine("one")
+    lab.run(lab.group("blue", "one"), protocol=protocol, blue=1)
+    lab.await_health(lab.group("blue", "one"))
+    size = 12_000_000  # more than the kernel keeps for a client with a small buffer
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect((lab.nodes[0].address, PORT))
+        client.sendall(f"GET /big/{size} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        found = b"".join(iter(lambda: client.recv(1_000_000), b""))
+    assert len(found.partition(b"\r\n\r\n")[2]) == size
+
+
 def test_an_answer_that_ends_with_its_connection_goes_through(lab: Lab) -> None:
     """The target's way to end an answer is not the client's: its connection stays open."""
     two_groups(lab)

@@ -163,9 +163,10 @@ def test_an_empty_one_is_a_bare_account(bare: Path) -> None:
 
 def test_another_kind_is_refused(bare: Path) -> None:
     """up does not pretend that what runs is what was asked for."""
-    done = _run("up", directory=bare)
-    assert done.returncode == 3
-    assert "another kind" in done.stderr
+    for options in ((), ("--empty", "--shape", "balancer")):
+        done = _run("up", *options, directory=bare)
+        assert done.returncode == 3
+        assert "another kind" in done.stderr
 
 
 def test_a_directory_of_somebody_else_is_refused(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from deployer.sandbox.company.cloud import Cloud
 from deployer.sandbox.control.client import Sandbox
 from deployer.sandbox.control.options import BALANCER, Options
 from deployer.sandbox.network import name_server
+from deployer.sandbox.status_text import as_text
 from reconciler.errors import Refused
 from tests.contract.helpers import eventually
 
@@ -207,9 +208,13 @@ def test_a_release_by_hand_behind_the_balancer_fails_nobody(behind: Sandbox) -> 
 def test_reset_brings_the_balancer_back(behind: Sandbox) -> None:
     """With the machine behind it, and a sandbox of another shape is another kind."""
     behind.reset()
-    assert behind.status()["balancers"][0]["listeners"] == [
+    report = behind.status()
+    assert report["balancers"][0]["listeners"] == [
         {"port": configuration.APP_PORT, "weights": {"shop-by-hand": 1}}
     ]
+    text = as_text(report)
+    assert "balancer  shop  8080 → shop-by-hand 1" in text
+    assert f"A  alias {report['balancers'][0]['dns']}" in text
     node = nodes(behind)[0]
     with closing(http.client.HTTPConnection(node, configuration.APP_PORT, timeout=30)) as client:
         client.request("GET", "/healthz")

@@ -10,8 +10,8 @@ from typing import Any
 class WebTarget:
     """A server at an address; `status` is what it answers, `hold` lets its answers wait.
 
-    `/slow` waits for `let_go` as well, whatever the other paths do. `asked` lists the paths of all
-    requests that were no health checks.
+    `/slow` waits for `let_go` as well, whatever the other paths do; `/big/N` has N bytes. `asked`
+    lists the paths of all requests that were no health checks.
     """
 
     def __init__(self, address: str, port: int, name: str) -> None:
@@ -48,6 +48,8 @@ class WebTarget:
         self.arrived.set()
         waits_for = self._slow if path.startswith("/slow") else self._going
         waits_for.wait(30)
+        if path.startswith("/big/"):
+            return self.status, b"x" * int(path.removeprefix("/big/"))
         return self.status, self.name.encode()
 
 

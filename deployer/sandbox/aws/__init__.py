@@ -26,8 +26,9 @@
 
 Sub-packages: `http` (in front of every request: log, faults, limits, errors), `api` (ids, filters,
 pages, errors), `state` (state that moto lacks), `launch` (instances and images), `ec2` (the other
-EC2 resources), `route53`. Modules here: `server`, `options`, `rds`, and moto's adaptation:
-`moto_application`, `moto_patches`, `xml_serializer`.
+EC2 resources), `elbv2` (load balancers; `deployer.sandbox.balancer` runs them), `route53`. Modules
+here: `server`, `options`, `rds`, and moto's adaptation: `moto_application`, `moto_patches`,
+`xml_serializer`.
 """
 
 from __future__ import annotations

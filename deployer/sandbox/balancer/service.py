@@ -47,12 +47,15 @@ class Place:
     node: Node
 
 
+Clients = dict[Task[Any], StreamWriter]
+
+
 @dataclass
 class _Open:
     """An open port, and the connections of its clients."""
 
     server: Server
-    clients: set[Task[Any]] = field(default_factory=set)
+    clients: Clients = field(default_factory=dict)
 
 
 class Balancers:
@@ -103,6 +106,7 @@ class Balancers:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+        self._draining.clear()
         self._loop = self._thread = None
 
     async def _change(self, plan: Plan) -> None:
@@ -139,12 +143,12 @@ class Balancers:
             self._flows.end(target.key)
 
     async def _listen(self, place: Place) -> None:
-        clients: set[Task[Any]] = set()
+        clients: Clients = {}
 
         def accept(reader: StreamReader, writer: StreamWriter) -> None:
             task = asyncio.create_task(self._serve(place, reader, writer))
-            clients.add(task)
-            task.add_done_callback(lambda one: _ended(one, clients, writer))
+            clients[task] = writer
+            task.add_done_callback(lambda one: _ended(one, clients))
 
         address = place.node.address
         try:
@@ -193,16 +197,16 @@ def _checked(plan: Plan) -> dict[Target, HealthCheck]:
     }
 
 
-def _ended(task: Task[Any], clients: set[Task[Any]], writer: StreamWriter) -> None:
-    clients.discard(task)
-    writer.transport.abort()
+def _ended(task: Task[Any], clients: Clients) -> None:
+    clients.pop(task).close()  # what is still to be sent is sent, unless the connection was aborted
     if not task.cancelled() and task.exception() is not None:
         _log.error("a connection of a load balancer failed", exc_info=task.exception())
 
 
 async def _close(port: _Open) -> None:
     port.server.close()
-    for task in port.clients:
+    for task, writer in port.clients.items():
         task.cancel()
+        writer.transport.abort()
     await asyncio.gather(*port.clients, return_exceptions=True)
     await port.server.wait_closed()

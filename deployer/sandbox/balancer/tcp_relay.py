@@ -13,27 +13,31 @@ from deployer.sandbox.balancer.flows import Flows
 from deployer.sandbox.balancer.peer import CHUNK
 from deployer.sandbox.balancer.plan import Target
 
+Streams = tuple[StreamReader, StreamWriter]
 
-async def carry(
-    client: tuple[StreamReader, StreamWriter], target: Target | None, flows: Flows
-) -> None:
-    """Copy both ways until both have ended; without a target the client sees a reset."""
+
+async def carry(client: Streams, target: Target | None, flows: Flows) -> None:
+    """Copy both ways until both have ended; an error, or no target, resets the client."""
     reader, writer = client
     try:
         if target is None:
-            return
+            raise ConnectionRefusedError("no target")
         answers, questions = await asyncio.open_connection(target.address, target.port)
         with flows.on(target, questions):
-            try:
-                async with asyncio.TaskGroup() as both:
-                    both.create_task(_copy(reader, questions))
-                    both.create_task(_copy(answers, writer))
-            finally:
-                questions.transport.abort()
+            await _both_ways((reader, writer), (answers, questions))
     except* OSError:
-        pass  # one side broke the connection: the other one is broken below
-    finally:
         writer.transport.abort()
+
+
+async def _both_ways(one: Streams, other: Streams) -> None:
+    try:
+        async with asyncio.TaskGroup() as both:
+            both.create_task(_copy(one[0], other[1]))
+            both.create_task(_copy(other[0], one[1]))
+    except BaseException:
+        other[1].transport.abort()
+        raise
+    other[1].close()
 
 
 async def _copy(reader: StreamReader, writer: StreamWriter) -> None:
