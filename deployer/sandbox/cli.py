@@ -11,7 +11,7 @@ import click
 
 from deployer.sandbox.control import environment as env
 from deployer.sandbox.control.client import Sandbox
-from deployer.sandbox.control.options import Options
+from deployer.sandbox.control.options import KINDS, Options
 from deployer.sandbox.control.state import user_directory
 from deployer.sandbox.fault_cli import fault
 from reconciler.cli.shared import CliContext, common, ended, pass_asked
@@ -38,12 +38,29 @@ def _directory(command: _F) -> _F:
 @click.option("--port", default=0, help="The AWS API's port; 0 takes any free one.")
 @click.option("--empty", is_flag=True, help="A bare account, without the demo service.")
 @click.option("--two-services", is_flag=True, help="A second service, blog, on the same database.")
-def up(directory: Path | None, port: int, empty: bool, two_services: bool) -> None:
+@click.option(
+    "--machines",
+    type=click.Choice(KINDS),
+    default=KINDS[0],
+    help="`container` boots a real systemd, cloud-init and OpenSSH; needs root.",
+)
+def up(directory: Path | None, port: int, empty: bool, two_services: bool, machines: str) -> None:
     """Start it; harmless if it already runs."""
     one = Sandbox.at(directory)
-    fresh = one.up(Options(port=port, empty=empty, two_services=two_services))
+    if machines == "container":
+        _prepare_containers()
+    wanted = Options(port=port, empty=empty, two_services=two_services, machines=machines)
+    fresh = one.up(wanted)
     click.echo(f"sandbox {'is up' if fresh else 'was up already'}: {one.endpoint}", err=True)
     click.echo('To use it    eval "$(deployer sandbox env)"', err=True)
+
+
+def _prepare_containers() -> None:
+    """Refuse or build here, where a person sees the progress, not in the background process."""
+    from deployer.sandbox.machines.container import host, image
+
+    host.require()
+    image.build(image.this_system(), lambda line: click.echo(line, err=True))
 
 
 @sandbox.command()

@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from mypy_boto3_route53 import Route53Client
     from mypy_boto3_ssm import SSMClient
 
-_HEALTHY_SECONDS = 60.0
 _FIRST_ORDERS = (("tea", 2), ("biscuits", 1), ("kettle", 1))
 
 
@@ -81,6 +80,7 @@ class Company:
     databases: Databases
     base_image: str
     cloud: Cloud
+    healthy_seconds: float = 60.0
 
     def prepare(self) -> None:
         """Build what is built once per sandbox: sources, configuration, contents of databases."""
@@ -183,7 +183,7 @@ class Company:
         )
 
     def _await_health(self, instance: str, address: str) -> None:
-        deadline = time.monotonic() + _HEALTHY_SECONDS
+        deadline = time.monotonic() + self.healthy_seconds
         while not _healthy(address):
             if time.monotonic() > deadline:
                 answer = self.cloud.ec2.get_console_output(InstanceId=instance)

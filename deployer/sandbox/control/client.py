@@ -23,7 +23,7 @@ from deployer.sandbox.control.options import Options
 from deployer.sandbox.control.state import MARK, Places, State, load, resolve
 from reconciler.errors import Refused, ToolError
 
-_UP_SECONDS = 120.0
+_UP_SECONDS = {"processes": 120.0, "container": 600.0}
 _DOWN_SECONDS = 30.0
 
 
@@ -131,7 +131,8 @@ class Sandbox:
                 f"the sandbox in {self.places.root} hangs while starting",
                 cure="deployer sandbox down",
             )
-        if (state.empty, state.services) != (wanted.empty, wanted.services):
+        mine = (wanted.empty, wanted.services, wanted.machines)
+        if (state.empty, state.services, state.machines) != mine:
             raise Refused(
                 f"a sandbox of another kind runs in {self.places.root}",
                 cure="deployer sandbox down   or another --dir",
@@ -145,7 +146,7 @@ class Sandbox:
                 self._launch(options, run, writing)
             finally:
                 os.close(writing)
-            self._await_ready(reading, run)
+            self._await_ready(reading, run, _UP_SECONDS[options.machines])
         except BaseException:
             self._clean(run)
             raise
@@ -167,12 +168,12 @@ class Sandbox:
                 check=False,  # the pipe reports the result
             )
 
-    def _await_ready(self, news: int, run: str) -> None:
+    def _await_ready(self, news: int, run: str, seconds: float) -> None:
         """Wait for the daemon's message on the pipe; end of file without one means that it died.
 
         Accept only a state file of this same run; an open port proves nothing.
         """
-        readable, _, _ = select.select([news], [], [], _UP_SECONDS)
+        readable, _, _ = select.select([news], [], [], seconds)
         said_ready = bool(readable) and bool(os.read(news, 1))
         state = load(self.places)
         if not (said_ready and state is not None and state.is_ready and state.run == run):

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 
+KINDS = ("processes", "container")
+"""Machines that imitate systemd, or that boot a real one (`machines.container`)."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -12,7 +15,7 @@ class Options:
 
     With an `owner` (a process id) the sandbox ends when that process ends: a killed test run leaves
     no sandbox behind. The server at `ssh_door` (`host:port`) is asked before and after every
-    command that a machine gets by SSH (`machines.ssh.command_hook`).
+    command that a machine gets by SSH (`machines.ssh.command_hook`). `machines` is one of KINDS.
     """
 
     port: int = 0
@@ -20,6 +23,7 @@ class Options:
     two_services: bool = False
     owner: int = 0
     ssh_door: str = ""
+    machines: str = "processes"
 
     @property
     def services(self) -> tuple[str, ...]:

@@ -120,6 +120,7 @@ class State:
     base_image: str = ""
     zone_id: str = ""
     services: tuple[str, ...] = ()
+    machines: str = "processes"
 
     @property
     def is_ready(self) -> bool:
