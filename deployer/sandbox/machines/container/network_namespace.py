@@ -7,7 +7,6 @@ any other: the machine needs no device, no address and no route that leads to th
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
 from collections.abc import Callable, Sequence
@@ -28,15 +27,10 @@ class NetworkNamespace:
         """Raises OSError where the kernel refuses, CalledProcessError where `ip` does."""
         self._thread = ThreadPoolExecutor(1, "sandbox-network")
         try:
-            self._descriptor = self._thread.submit(_enter).result()
+            self._do(_enter)
         except BaseException:
             self._thread.shutdown()
             raise
-
-    @property
-    def path(self) -> str:
-        """Where other processes of ours find it."""
-        return f"/proc/{os.getpid()}/fd/{self._descriptor}"
 
     def listener(self, address: str, port: int) -> socket.socket:
         """A listening socket inside. Raises OSError."""
@@ -64,15 +58,13 @@ class NetworkNamespace:
     def close(self) -> None:
         """End the thread; call it once, after everything inside has ended."""
         self._thread.shutdown()
-        os.close(self._descriptor)
 
     def _do(self, work: Callable[[], _T]) -> _T:
         return self._thread.submit(work).result()
 
 
-def _enter() -> int:
+def _enter() -> None:
     """Leave this thread's network for a new one, with the address of the metadata service."""
     linux.unshare(linux.CLONE_NEWNET)
     for words in ("link set lo up", f"address add {METADATA}/32 dev lo"):
         subprocess.run(["ip", *words.split()], check=True, capture_output=True)
-    return os.open("/proc/thread-self/ns/net", os.O_RDONLY)

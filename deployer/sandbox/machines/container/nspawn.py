@@ -1,7 +1,8 @@
 """One machine: an overlay over the Debian tree, a network of its own, and systemd-nspawn.
 
-Everything that the machine needs ends with this process, however it ends: the overlay is mounted in
-a mount namespace of the machine's own, and its first process dies with the thread that started it.
+Everything of the machine ends with this process, however it ends: the overlay is mounted in a mount
+namespace of the machine's own, and systemd-nspawn is the first process of a pid namespace around
+the machine, which dies with the thread that started it and takes the whole namespace along.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ from pathlib import Path
 import psutil
 
 from deployer.sandbox.machine_host import BootSpec
+from deployer.sandbox.machines.container.control_group import ControlGroup
 from deployer.sandbox.machines.container.network_namespace import NetworkNamespace
 from deployer.sandbox.machines.disk import host_tools
 
@@ -29,10 +30,12 @@ TOOLS = {
 }
 """What a machine is started with, and the Debian package that has it."""
 
-# Overlay, then the machine; "$1" to "$4" are the paths. `exec`, so that one process is left.
+# Overlay ("$1" to "$4"), no traces in /run, control groups ("$5"), then the machine.
 _START = """\
 mount -t overlay overlay -o "lowerdir=$1,upperdir=$2,workdir=$3" "$4" || exit
-shift 4
+mkdir -p /run/systemd/nspawn && mount -t tmpfs tmpfs /run/systemd/nspawn || exit
+for entrance in $5; do echo $$ > "$entrance" || exit; done
+shift 5
 exec "$@"
 """
 _POWER_OFF_SECONDS = 60.0
@@ -82,13 +85,15 @@ class Machine:
 
     def __init__(self, home: Home, tree: Path) -> None:
         self.home, self._tree = home, tree
+        self._group = ControlGroup(f"sandbox-{os.getpid()}-{home.root.name}")
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, spec: BootSpec, network: NetworkNamespace) -> None:
         """Begin to boot. Raises OSError."""
         self.home.prepare(spec.instance_id)
+        self._group.create()
         with self.home.console.open("ab") as console:
-            command = self._command(spec.instance_id, network.path)
+            command = self._command(spec.instance_id)
             self._process = network.start(command, console.fileno())
 
     @property
@@ -100,7 +105,9 @@ class Machine:
         """As ACPI does: systemd stops every unit; killed where that takes too long."""
         if self._process is None:
             return
-        self._process.terminate()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for nspawn in psutil.Process(self._process.pid).children():
+                nspawn.terminate()  # tells the machine's systemd
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(_POWER_OFF_SECONDS)
         self.kill()
@@ -111,38 +118,24 @@ class Machine:
             return
         self._process.kill()
         self._process.wait()
+        self._group.remove()
         self._process = None
 
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
         """Nothing runs meanwhile: a copy of the disk shows one moment."""
-        stopped: set[int] = set()
-        try:
-            # Until a look finds no process that was not stopped: they may fork while we look.
-            while fresh := [pid for pid in self._pids() if pid not in stopped]:
-                for pid in fresh:
-                    _signal(pid, signal.SIGSTOP)
-                    stopped.add(pid)
+        with self._group.frozen() if self.runs else contextlib.nullcontext():
             yield
-        finally:
-            for pid in stopped:
-                _signal(pid, signal.SIGCONT)
 
-    def _pids(self) -> list[int]:
-        if self._process is None:
-            return []
-        with contextlib.suppress(psutil.NoSuchProcess):
-            # Without systemd-nspawn itself, which is our child and does not touch the disk.
-            return [one.pid for one in psutil.Process(self._process.pid).children(recursive=True)]
-        return []
-
-    def _command(self, name: str, network: str) -> list[str]:
+    def _command(self, name: str) -> list[str]:
         home = self.home
         overlay = [self._tree, home.disk, home.work, home.mount_point]
         return [
             *("setpriv", "--pdeathsig", "KILL"),
-            *("unshare", "--mount", "--propagation", "private"),
-            *("sh", "-c", _START, "sh", *map(str, overlay)),
+            *("unshare", "--mount", "--propagation=private", "--mount-proc"),
+            *("--pid", "--fork", "--kill-child=SIGKILL"),
+            *("sh", "-c", _START, "sh", *map(str, overlay), " ".join(self._group.entrances)),
+            *("env", "SYSTEMD_LOG_TARGET=console"),  # as process 1 it would log to the kernel
             "systemd-nspawn",
             "--quiet",
             "--boot",
@@ -150,7 +143,7 @@ class Machine:
             "--keep-unit",
             f"--directory={home.mount_point}",
             f"--machine={name}",
-            f"--network-namespace-path={network}",
+            "--network-namespace-path=/proc/self/ns/net",  # it is started inside
             f"--bind-ro={home.firmware}:/sys/class",
             *(f"--bind-ro={path}" for path in _programs()),
             # The other kinds of console wait for a reader, and PID 1 with them.
@@ -189,8 +182,3 @@ def copy_disk(source: Path, target: Path) -> None:
         capture_output=True,
     )
     partial.rename(target)
-
-
-def _signal(pid: int, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, number)
