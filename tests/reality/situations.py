@@ -74,6 +74,7 @@ class Walk:
     laboratory: Laboratory
     order: Order
     rows: tuple[Row, ...]
+    patience: float = 60.0
     differences: list[str] = field(default_factory=list)
 
     @property
@@ -131,19 +132,19 @@ class Walk:
             self.differences.append(f"{what}: host keys that answered: {clone.keys}, ours {ours}")
 
     def _compare(self, what: str, machine: Machine, classes: frozenset[str]) -> None:
-        may = zoo.may_act(classes, self.rows)
-        self.differences += [f"{what}: {line}" for line in differences(machine, may)]
+        found = differences(machine, zoo.may_act(classes, self.rows), self.patience)
+        self.differences += [f"{what}: {line}" for line in found]
 
 
-def differences(machine: Machine, may: Iterable[str]) -> list[str]:
-    """Who acted and must not, and who must and did not, within a minute."""
+def differences(machine: Machine, may: Iterable[str], patience: float = 60.0) -> list[str]:
+    """Who acted and must not, and who must and did not in time."""
     may = set(may)
 
     def acted() -> set[str]:
         return set(machine.root(zoo.ACTED).split())
 
     with contextlib.suppress(AssertionError):  # the comparison says who is missing
-        until(lambda: acted() >= may, "", patience=60)
+        until(lambda: acted() >= may, "", patience)
     found = acted()
     return [f"{name} acted" for name in sorted(found - may)] + [
         f"{name} did not act" for name in sorted(may - found)

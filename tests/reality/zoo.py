@@ -81,14 +81,14 @@ def _pulled(name: str, about: str, *, install: str = "", held: Held = "app") -> 
     return Row(name, about, held, {f"{_SYSTEM}/{file}": text}, "", (file,) if install else ())
 
 
-def _trigger(name: str, kind: str, about: str, section: str, *, imitated: bool = True) -> Row:
+def _trigger(name: str, kind: str, about: str, section: str) -> Row:
     """A timer, path or socket that is configured as a job; what it starts acts."""
     files = {
         f"{_SYSTEM}/{name}.{kind}": f"{section}\n[Install]\nWantedBy={kind}s.target\n",
         f"{_SYSTEM}/{name}.service": _text("", f"{_ONCE}\n{_ACT} {name}", ""),
     }
     unit = f"{name}.{kind}"
-    return Row(name, about, "jobs", files, unit, (unit,), imitated)
+    return Row(name, about, "jobs", files, unit, (unit,), imitated=False)
 
 
 _SYSV = """\
@@ -126,7 +126,6 @@ ROWS = (
         "socket",
         "a socket",
         "[Socket]\nListenStream=127.0.0.1:7001\nExecStartPost=/usr/local/bin/act zoo-socket",
-        imitated=False,
     ),
     Row(
         "zoo-many",
@@ -213,7 +212,6 @@ ROWS = (
         "wanted by sshd, not by a target",
         f"{_STAY} zoo-by-ssh",
         install="WantedBy=ssh.service",
-        imitated=False,
     ),
     Row(
         "zoo-library",

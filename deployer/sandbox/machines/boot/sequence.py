@@ -20,6 +20,8 @@ from deployer.sandbox.machines.ssh.server import HOST_KEY
 
 _DATA = Path("/var/lib/cloud/data")
 _DISABLED = Path("/etc/cloud/cloud-init.disabled")
+_UNIMITATED = ("etc/cloud/cloud.cfg.d/*.cfg", "etc/systemd/system/cloud-init*.service")
+"""Settings of cloud-init itself: another datasource or order than the one imitated here."""
 _INSTANCE_DATA = Path("/run/cloud-init/instance-data.json")
 
 Run = Callable[[str, str, dict[str, str]], Awaitable[int]]
@@ -53,14 +55,17 @@ class Boot:
     first: bool
 
     @property
-    def disabled(self) -> bool:
-        """cloud-init's own switch, which is on the disk: a clone inherits it."""
-        return _DISABLED.exists()
+    def disabled(self) -> str:
+        """Why it does nothing, by what is on the disk, which a clone inherits; else empty."""
+        if _DISABLED.exists():
+            return f"disabled by {_DISABLED}"
+        found = sorted(path for wanted in _UNIMITATED for path in Path("/").glob(wanted))
+        return f"the sandbox does not imitate the settings in {found[0]}" if found else ""
 
     async def before_ssh(self) -> None:
         """Identity first: a bootcmd uses it to tell a clone from its original."""
         if self.disabled:
-            self.say(f"cloud-init: disabled by {_DISABLED}")
+            self.say(f"cloud-init: {self.disabled}")
             return
         for complaint in self.user_data.complaints:
             self.say(f"cloud-init: {complaint}")
