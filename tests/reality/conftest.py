@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,9 +13,11 @@ from deployer.sandbox.machines.container import host as containers
 from deployer.sandbox.machines.container import image
 from deployer.sandbox.machines.container.connections import Ports
 from deployer.sandbox.machines.container.host import ContainerMachines
-from reconciler.errors import ToolError
+from reconciler.errors import Refused, ToolError
+from tests.reality import page
 from tests.reality.laboratory import BASE, SSH_PORT, Laboratory
 from tests.sandbox.machines.lab import Key
+from tests.support.share import IMITATION
 
 REQUIRED = "REALITY"
 """`REALITY=required`: what cannot run fails."""
@@ -38,6 +42,24 @@ def container_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Contain
     host.create_base_image(BASE)
     yield host
     host.shutdown()
+
+
+@pytest.fixture(autouse=True)
+def _where(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> None:
+    """Say in the results on what the test ran: docs/reality.md is made from that."""
+    if request.path.name == IMITATION:
+        return
+    with contextlib.suppress(Refused):
+        tree = image.find(image.this_system())
+        record_property(page.WHERE, f"container: {versions(tree)}" if tree else "none")
+
+
+def versions(tree: Path) -> str:
+    """The versions of what matters in a tree, and the kernel below it."""
+    lines = (tree / image.VERSIONS).read_text().splitlines()
+    packages = dict(line.split(" ", 1) for line in lines)
+    wanted = ("systemd", "cloud-init", "openssh-server")
+    return ", ".join([*(f"{one} {packages[one]}" for one in wanted), f"Linux {os.uname().release}"])
 
 
 @pytest.fixture

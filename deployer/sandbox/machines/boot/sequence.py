@@ -14,14 +14,13 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from deployer.sandbox.machines import unimitated
 from deployer.sandbox.machines.boot.cloud_init import File, UserData
 from deployer.sandbox.machines.process import users
 from deployer.sandbox.machines.ssh.server import HOST_KEY
 
 _DATA = Path("/var/lib/cloud/data")
 _DISABLED = Path("/etc/cloud/cloud-init.disabled")
-_UNIMITATED = ("etc/cloud/cloud.cfg.d/*.cfg", "etc/systemd/system/cloud-init*.service")
-"""Settings of cloud-init itself: another datasource or order than the one imitated here."""
 _INSTANCE_DATA = Path("/run/cloud-init/instance-data.json")
 
 Run = Callable[[str, str, dict[str, str]], Awaitable[int]]
@@ -59,7 +58,7 @@ class Boot:
         """Why it does nothing, by what is on the disk, which a clone inherits; else empty."""
         if _DISABLED.exists():
             return f"disabled by {_DISABLED}"
-        found = sorted(path for wanted in _UNIMITATED for path in Path("/").glob(wanted))
+        found = sorted(path for wanted in unimitated.CLOUD_INIT for path in Path("/").glob(wanted))
         return f"the sandbox does not imitate the settings in {found[0]}" if found else ""
 
     async def before_ssh(self) -> None:
@@ -92,7 +91,7 @@ class Boot:
         me = self.identity
         name = self.user_data.hostname or me.hostname
         known = {"instance_id": me.instance_id, "local_hostname": name, "cloud_name": "aws"}
-        known |= {"platform": "ec2", "local_ipv4": me.address, "image_id": me.image_id}
+        known |= {"platform": "ec2"}
         meta = {"instance-id": me.instance_id, "local-ipv4": me.address, "ami-id": me.image_id}
         _write(_DATA / "instance-id", f"{me.instance_id}\n")
         _write(Path("/run/cloud-init/.instance-id"), f"{me.instance_id}\n")

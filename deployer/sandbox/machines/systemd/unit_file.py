@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from deployer.sandbox.machines.systemd import unimitated
+from deployer.sandbox.machines import unimitated
 
 SUFFIXES = (".service", ".timer", ".socket", ".target", ".path", ".mount", ".slice")
 _PREFIXES = "-@:+!"
@@ -128,7 +128,7 @@ def _lines(text: str) -> Iterable[str]:
 def unit(name: str, texts: Iterable[str]) -> Unit:
     """The unit of that name. Raises ValueError where systemd would refuse to load it."""
     told = sections(texts)
-    unimitated.refuse(name, told)
+    unimitated.refuse_unit(name, told)
     about, service, install = (told.get(key, {}) for key in ("Unit", "Service", "Install"))
     commands = _Commands(name, service)
     made = Unit(

@@ -1,4 +1,4 @@
-"""What the imitation of systemd refuses, rather than do it in another way; pure.
+"""What the imitation of systemd and cloud-init refuses, rather than do it in another way; pure.
 
 `tests/reality` compares it with a real systemd: a row that differs belongs here.
 """
@@ -13,9 +13,11 @@ _KEYS = {
     "Unit": ("Requisite", "Upholds", "Conflicts", "PropagatesStopTo", "StopPropagatedFrom"),
     "Timer": ("OnActiveSec", "OnBootSec", "OnStartupSec", "OnUnitActiveSec", "OnUnitInactiveSec"),
 }
+CLOUD_INIT = ("etc/cloud/cloud.cfg.d/*.cfg", "etc/systemd/system/cloud-init*.service")
+"""Settings of cloud-init itself: another datasource, cache or order than the imitated ones."""
 
 
-def refuse(name: str, told: Mapping[str, Mapping[str, tuple[str, ...]]]) -> None:
+def refuse_unit(name: str, told: Mapping[str, Mapping[str, tuple[str, ...]]]) -> None:
     """Raises ValueError for a unit of that name with these sections, in words."""
     found = [f"a {kind[1:]}" for kind in _KINDS if name.endswith(kind)]
     found += [
