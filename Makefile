@@ -19,7 +19,7 @@ SHARE ?= 3
 # A Python that is new enough; say `make PYTHON=/path/to/python3.11 setup` to choose another.
 PYTHON ?= $(shell sh scripts/find-python)
 
-.PHONY: help setup demo test suite whole check lint fmt types imports unit pythons timetravel another-day model traces crash reality soak denied fuzz bench second-opinion lock clean
+.PHONY: help setup demo test suite whole check lint fmt types imports unit pythons timetravel another-day model traces crash reality postgres soak denied fuzz bench second-opinion lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -86,6 +86,9 @@ crash: setup ## the whole crash matrix, on to docs/crash-matrix.md (CRASH=--fres
 
 reality: setup ## a release's life and the zoo of units on a real systemd, cloud-init and OpenSSH; writes docs/reality.md (REALITY=required: what cannot run fails)
 	@$(BIN)/python -m tests.reality -n $(WORKERS)
+
+postgres: setup ## the suites of freeze, copy and comment on each PostgreSQL that is installed
+	@$(BIN)/python scripts/postgres_versions.py -n $(WORKERS)
 
 soak: setup ## seven at random against one service, in bad weather (SOAK=seconds,seed; docs/soak.md)
 	@$(BIN)/python -m tests.soak $(SOAK)

@@ -15,7 +15,7 @@ from deployer.sandbox.machines.container import image
 from deployer.sandbox.machines.container.host import ContainerMachines
 from tests.reality.laboratory import Laboratory, until
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(900)
 
 # A host that starts one machine, says so, and waits to be killed.
 HOST = """

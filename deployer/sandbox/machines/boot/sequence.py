@@ -95,7 +95,7 @@ class Boot:
         meta = {"instance-id": me.instance_id, "local-ipv4": me.address, "ami-id": me.image_id}
         _write(_DATA / "instance-id", f"{me.instance_id}\n")
         _write(Path("/run/cloud-init/.instance-id"), f"{me.instance_id}\n")
-        _write(_INSTANCE_DATA, json.dumps({"v1": known, "ds": {"meta_data": meta}}))
+        _write(_INSTANCE_DATA, json.dumps({"v1": known, "ds": {"meta-data": meta}}))
         _write(Path("/etc/hostname"), f"{name}\n")
         _write(Path("/etc/hosts"), f"127.0.0.1 localhost\n{me.address} {name}\n")
 

@@ -27,4 +27,4 @@ def name() -> str:
 
 def _instance(key: str) -> str:
     """What EC2 told cloud-init."""
-    return str(json.loads(_INSTANCE_DATA.read_text())["ds"]["meta_data"][key])
+    return str(json.loads(_INSTANCE_DATA.read_text())["ds"]["meta-data"][key])
