@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -44,6 +46,25 @@ def test_a_machine_that_halts_and_starts_again(laboratory: Laboratory) -> None:
     assert not host.is_up(name)
     host.start(name)
     assert machine.root("cat /root/note") == "kept\n"
+
+
+def test_a_reboot_is_no_halt(laboratory: Laboratory) -> None:
+    """However often it is asked meanwhile: EC2 never calls a machine that reboots stopped."""
+    machine = laboratory.boot()
+    machine.root("true")
+    halted: list[bool] = []
+    ended = threading.Event()
+
+    def ask() -> None:
+        while not ended.wait(0.005):
+            halted.append(machine.host.has_halted(machine.spec.instance_id))
+
+    with ThreadPoolExecutor(1) as beside:
+        beside.submit(ask)
+        machine.host.reboot(machine.spec.instance_id)
+        ended.set()
+    assert halted
+    assert not any(halted)
 
 
 def test_an_image_shows_one_moment(laboratory: Laboratory) -> None:

@@ -20,7 +20,7 @@ class Slot:
         self._machine, self._ports, self._loop = machine, ports, loop
         self._lock = threading.RLock()
         self._connections: Connections | None = None
-        self._ended = False
+        self._ended = self._shall_run = False
 
     @property
     def home(self) -> nspawn.Home:
@@ -34,8 +34,8 @@ class Slot:
 
     @property
     def has_halted(self) -> bool:
-        """Whether it was started, and has ended by itself since."""
-        return self._connections is not None and not self._machine.runs
+        """Whether it was started, and has ended by itself since; a reboot is not an end."""
+        return self._shall_run and not self._machine.runs
 
     def create(self, disk: Path) -> None:
         """Copy the disk, and boot. Raises CalledProcessError, OSError."""
@@ -52,17 +52,19 @@ class Slot:
             self._disconnect()
             self._connections = Connections(lambda: self.spec, self._ports, self._loop)
             self._machine.start(self.spec, self._connections.network)
+            self._shall_run = True
 
     def stop(self) -> None:
         """Shut it down in order; its disk stays."""
         with self._lock:
+            self._shall_run = False
             self._machine.power_off()
             self._disconnect()
 
     def end(self) -> None:
         """Kill it; it never starts again. Idempotent."""
         with self._lock:
-            self._ended = True
+            self._ended, self._shall_run = True, False
             self._machine.kill()
             self._disconnect()
 
