@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deployer.sandbox.machines.container import image
+from deployer.sandbox.machines.container import control_group, image
 from deployer.sandbox.machines.container.host import ContainerMachines
 from tests.reality.laboratory import Laboratory, until
 
@@ -98,3 +98,5 @@ def test_a_killed_host_leaves_no_machine(
     _, alive = psutil.wait_procs(inside, timeout=30)
     assert alive == []
     assert str(tmp_path) not in Path("/proc/mounts").read_text()
+    control_group.remove_dead()  # as the next sandbox does
+    assert list(Path("/sys/fs/cgroup").rglob(f"sandbox-{process.pid}-*")) == []

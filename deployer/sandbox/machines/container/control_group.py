@@ -14,12 +14,17 @@ from reconciler.errors import Refused
 
 _ROOT = Path("/sys/fs/cgroup")
 _SECONDS = 10.0
+_PREFIX = "sandbox"
 
 
 class ControlGroup:
-    """The groups of one boot; a process joins by writing its id into each of `entrances`."""
+    """The groups of one machine; a process joins by writing its id into each of `entrances`.
 
-    def __init__(self, name: str) -> None:
+    `owner` is the process whose machine it is: what a dead one left, the next sandbox removes.
+    """
+
+    def __init__(self, machine: str, owner: int) -> None:
+        name = f"{_PREFIX}-{owner}-{machine}"
         self._paths = [hierarchy / name for hierarchy in _hierarchies()]
 
     @property
@@ -65,6 +70,14 @@ class ControlGroup:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{events} does not say `{state}`")
             time.sleep(0.002)
+
+
+def remove_dead() -> None:
+    """Remove the groups of processes that have ended: those are empty. Raises OSError."""
+    for path in _hierarchies()[0].glob(f"{_PREFIX}-*-*"):
+        _, owner, machine = path.name.split("-", 2)
+        if not Path("/proc", owner).exists():
+            ControlGroup(machine, int(owner)).remove()
 
 
 def _hierarchies() -> tuple[Path, ...]:

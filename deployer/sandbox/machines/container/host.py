@@ -17,7 +17,7 @@ from itertools import count
 from pathlib import Path
 
 from deployer.sandbox.machine_host import BootSpec
-from deployer.sandbox.machines.container import base_disk
+from deployer.sandbox.machines.container import base_disk, control_group
 from deployer.sandbox.machines.container.connections import Ports
 from deployer.sandbox.machines.container.nspawn import TOOLS, Home, Machine
 from deployer.sandbox.machines.container.slot import Slot
@@ -40,6 +40,7 @@ class ContainerMachines:
 
     def __init__(self, directory: Path, tree: Path, ports: Ports, login: str = "ubuntu") -> None:
         require()
+        control_group.remove_dead()
         self._directory = directory.absolute()
         self._tree, self._ports, self._login = tree, ports, login
         self._lock = threading.RLock()

@@ -85,7 +85,7 @@ class Machine:
 
     def __init__(self, home: Home, tree: Path) -> None:
         self.home, self._tree = home, tree
-        self._group = ControlGroup(f"sandbox-{os.getpid()}-{home.root.name}")
+        self._group = ControlGroup(home.root.name, os.getpid())
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, spec: BootSpec, network: NetworkNamespace) -> None:
