@@ -25,7 +25,7 @@ class ControlGroup:
 
     def __init__(self, machine: str, owner: int) -> None:
         name = f"{_PREFIX}-{owner}-{machine}"
-        self._paths = [hierarchy / name for hierarchy in _hierarchies()]
+        self._paths = [hierarchy / name for hierarchy in hierarchies()]
 
     @property
     def entrances(self) -> list[str]:
@@ -74,13 +74,13 @@ class ControlGroup:
 
 def remove_dead() -> None:
     """Remove the groups of processes that have ended: those are empty. Raises OSError."""
-    for path in _hierarchies()[0].glob(f"{_PREFIX}-*-*"):
+    for path in hierarchies()[0].glob(f"{_PREFIX}-*-*"):
         _, owner, machine = path.name.split("-", 2)
         if not Path("/proc", owner).exists():
             ControlGroup(machine, int(owner)).remove()
 
 
-def _hierarchies() -> tuple[Path, ...]:
+def hierarchies() -> tuple[Path, ...]:
     """Version 2 first; beside it the one where systemd keeps its units in a hybrid layout.
 
     Raises Refused where version 2 is not mounted.

@@ -201,6 +201,7 @@ def require() -> None:
             "only root with CAP_SYS_ADMIN can start a real machine",
             cure="sudo deployer sandbox up …   or   --machines processes",
         )
+    control_group.hierarchies()
 
 
 def _safe(name: str) -> str:
