@@ -17,7 +17,7 @@ from reconciler.errors import Refused, ToolError
 from tests.reality import page
 from tests.reality.laboratory import BASE, SSH_PORT, Laboratory
 from tests.sandbox.machines.lab import Key
-from tests.support.share import IMITATION
+from tests.support.share import UNREAL
 
 REQUIRED = "REALITY"
 """`REALITY=required`: what cannot run fails."""
@@ -47,7 +47,7 @@ def container_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Contain
 @pytest.fixture(autouse=True)
 def _where(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> None:
     """Say in the results on what the test ran: docs/reality.md is made from that."""
-    if request.path.name == IMITATION:
+    if request.path.name in UNREAL:
         return
     with contextlib.suppress(Refused):
         tree = image.find(image.this_system())

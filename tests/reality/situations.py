@@ -96,9 +96,18 @@ class Walk:
             rebooted.result()
         self._compare("reboot of live", production, BOTH)
         self._switch(first)
-        production.root(obey_script(self.gate, Act(43, DEPLOY, "run", "stop")))
+        self._stop_jobs(production)
         production.reboot()
         self._compare("reboot of retired", production, APP_ONLY)
+
+    def _stop_jobs(self, production: Machine) -> None:
+        """What cron has begun runs before, and not after."""
+        found = f"pgrep -f '^{zoo.CRON_JOB}' || :"
+        before = production.root(found)
+        production.root(obey_script(self.gate, Act(43, DEPLOY, "run", "stop")))
+        after = production.root(found)
+        if bool(before) != any(row.name == "zoo-cron" for row in self.rows) or after:
+            self.differences.append(f"a job that cron began: before {before}, after {after}")
 
     def _switch(self, first: Machine) -> None:
         """The first clone becomes live, and is cloned in its turn."""

@@ -30,6 +30,10 @@ _PROGRAMS = {
     "act-and-tell": '#!/bin/sh\n: > "/dev/shm/acted.$1"\nsystemd-notify --ready\n'
     "exec sleep 100000\n",
 }
+ONCE = "zoo-once.service"
+"""It ends at once: no state shows that it ran, and nobody may configure it as a job."""
+CRON_JOB = "sleep 200000"
+"""What cron has begun goes on when cron is stopped (KillMode=process)."""
 ACTED = 'cd /dev/shm && for f in acted.*; do [ ! -e "$f" ] || echo "${f#acted.}"; done'
 """Prints the names of the rows that have acted in this boot."""
 
@@ -135,6 +139,17 @@ ROWS = (
         | dict(_pulled("zoo-many", "", install="WantedBy=zoo-many.target").files),
         "zoo-many.target",
         ("zoo-many.target", "zoo-many.service"),
+    ),
+    Row(
+        "zoo-once",
+        "oneshot that ends, a member of that target",
+        "app",
+        {
+            f"{_SYSTEM}/{ONCE}": _text(
+                "", f"Type=oneshot\n{_ACT} zoo-once", "WantedBy=zoo-many.target"
+            )
+        },
+        enable=(ONCE,),
     ),
     _service(
         "zoo-main",
@@ -244,7 +259,7 @@ ROWS = (
         "zoo-cron",
         "a line of cron for @reboot; cron is a job",
         "jobs",
-        {"/etc/cron.d/zoo": "@reboot root /usr/local/bin/act zoo-cron\n"},
+        {"/etc/cron.d/zoo": f"@reboot root /usr/local/bin/act zoo-cron; exec {CRON_JOB}\n"},
         "cron.service",
         ("cron.service",),
         imitated=False,

@@ -17,9 +17,9 @@ SLOW = ("attacks", "crash", "e2e")
 """Folders of tests/ whose tests start commands, machines and databases."""
 
 REALITY = "reality"
-IMITATION = "test_imitation.py"
+UNREAL = ("test_imitation.py", "test_page.py")
 TENTHS = 10
-"""Of the tests on real machines a day has a tenth; those on the imitation always run."""
+"""Of the tests on real machines a day has a tenth; those that boot none always run."""
 
 DAY = "SHARE_DAY"
 
@@ -51,7 +51,7 @@ def without_other_days(
 
 def is_real(item: pytest.Item, folder_of: dict[pytest.Item, str]) -> bool:
     """Whether it boots machines with a real systemd."""
-    return folder_of[item] == REALITY and item.path.name != IMITATION
+    return folder_of[item] == REALITY and item.path.name not in UNREAL
 
 
 def a_tenth(names: Iterable[str], day: int) -> set[str]:
