@@ -74,7 +74,7 @@ def test_an_image_shows_one_moment(laboratory: Laboratory) -> None:
         "cat > /root/write <<'X'\n"
         "put() { echo $n > /root/new; mv /root/new /root/$1; }\n"
         "n=0; while :; do n=$((n + 1)); put first; put second; done\nX\n"
-        "systemd-run sh /root/write"
+        "systemd-run sh /root/write; until [ -e /root/second ]; do sleep 0.1; done"
     )
     clone = laboratory.boot(laboratory.image_of(machine))
     first, second = clone.root("cat /root/first /root/second").split()
