@@ -50,6 +50,7 @@ class ContainerMachines:
         self._pool = ThreadPoolExecutor(8, "sandbox-machines")
         for name in ("instances", "images", "trash"):
             (self._directory / name).mkdir(parents=True, exist_ok=True)
+        _refuse_overlay(self._directory)
         self._discard(*(self._directory / "instances").iterdir())
 
     def serve(self, address: str, port: int) -> None:
@@ -202,6 +203,17 @@ def require() -> None:
             cure="sudo deployer sandbox up …   or   --machines processes",
         )
     control_group.hierarchies()
+
+
+def _refuse_overlay(directory: Path) -> None:
+    """Raises Refused where the kernel could not lay a machine's disk over the tree."""
+    command = ["stat", "--file-system", "--format=%T", str(directory)]
+    kind = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    if kind == "overlayfs":
+        raise Refused(
+            f"{directory} is on an overlay, on which no disk of a machine can lie",
+            cure="deployer sandbox up --machines container --dir /dev/shm/sandbox",
+        )
 
 
 def _safe(name: str) -> str:

@@ -8,6 +8,8 @@ import pytest
 
 from deployer.sandbox.control.client import Sandbox
 from deployer.sandbox.machines.container import control_group, host, nspawn
+from deployer.sandbox.machines.container.connections import Ports
+from deployer.sandbox.machines.container.host import ContainerMachines
 from deployer.sandbox.machines.isolation import linux
 from reconciler.errors import Refused
 from reconciler.exit_codes import Exit
@@ -55,6 +57,15 @@ def test_without_control_groups(tools: Path) -> None:
     (tools / "cgroup.controllers").unlink()
     with pytest.raises(Refused, match="version 2 of control groups is not mounted"):
         host.require()
+
+
+def test_on_an_overlay(tools: Path, tmp_path: Path) -> None:
+    """As in an ordinary container: said before anything boots."""
+    (tools / "stat").write_text("#!/bin/sh\necho overlayfs\n")
+    (tools / "stat").chmod(0o755)
+    with pytest.raises(Refused, match="is on an overlay") as caught:
+        ContainerMachines(tmp_path / "machines", tmp_path, Ports(2222))
+    assert "--dir /dev/shm" in caught.value.cure
 
 
 def test_a_sandbox_of_another_kind_runs(sandbox: Sandbox) -> None:
