@@ -19,7 +19,7 @@ SHARE ?= 3
 # A Python that is new enough; say `make PYTHON=/path/to/python3.11 setup` to choose another.
 PYTHON ?= $(shell sh scripts/find-python)
 
-.PHONY: help setup demo test suite whole check lint fmt types imports unit pythons timetravel another-day model traces crash soak denied fuzz bench second-opinion lock clean
+.PHONY: help setup demo test suite whole check lint fmt types imports unit pythons timetravel another-day model traces crash reality postgres soak denied fuzz bench second-opinion lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -83,6 +83,12 @@ traces: setup ## the models with one guard removed at a time: write docs/protoco
 crash: setup ## the whole crash matrix, on to docs/crash-matrix.md (CRASH=--fresh: from its start)
 	@$(BIN)/python -m tests.crash.matrix --workers $(WORKERS) $(CRASH)
 	@$(BIN)/pytest -q -m crash -n $(WORKERS) --dist worksteal tests/crash
+
+reality: setup ## a release's life and the zoo of units on a real systemd, cloud-init and OpenSSH; writes docs/reality.md (REALITY=required: what cannot run fails)
+	@$(BIN)/python -m tests.reality -n $(WORKERS)
+
+postgres: setup ## the suites of freeze, copy and comment on each PostgreSQL that is installed
+	@$(BIN)/python scripts/postgres_versions.py -n $(WORKERS)
 
 soak: setup ## seven at random against one service, in bad weather (SOAK=seconds,seed; docs/soak.md)
 	@$(BIN)/python -m tests.soak $(SOAK)

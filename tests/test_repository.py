@@ -24,7 +24,7 @@ from reconciler.config.reconciler import Reconciler
 from reconciler.config.service import Service
 from scripts.import_contracts import impurities
 from scripts.setup_venv import uv_environment
-from tests.support.share import is_of_the_day
+from tests.support.share import a_tenth, is_of_the_day
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("deployer", "reconciler", "tests", "scripts", "config", "docs", ".ci")
@@ -282,6 +282,15 @@ def test_every_slow_test_has_its_day() -> None:
     first = date(2026, 12, 30).toordinal()
     days = [{one for one in names if is_of_the_day(one, 3, first + n)} for n in range(3)]
     assert sorted(one for day in days for one in day) == sorted(names)
+    assert all(days)
+
+
+@pytest.mark.parametrize("number", [1, 7, 10, 11, 25])
+def test_every_test_on_real_machines_has_its_day(number: int) -> None:
+    """Ten days in a row see each of them, and no day is without."""
+    names = {f"tests/reality/test_x.py::test_{one}" for one in range(number)}
+    days = [a_tenth(names, 739_000 + one) for one in range(10)]
+    assert set().union(*days) == names
     assert all(days)
 
 

@@ -11,7 +11,7 @@ import click
 
 from deployer.sandbox.control import environment as env
 from deployer.sandbox.control.client import Sandbox
-from deployer.sandbox.control.options import RECORD, SHAPES, Options
+from deployer.sandbox.control.options import KINDS, RECORD, SHAPES, Options
 from deployer.sandbox.control.state import user_directory
 from deployer.sandbox.fault_cli import fault
 from reconciler.cli.shared import CliContext, common, ended, pass_asked
@@ -45,12 +45,29 @@ def _directory(command: _F) -> _F:
     show_default=True,
     help="What a service's record names: its machine, or a load balancer in front of it.",
 )
+@click.option(
+    "--machines",
+    type=click.Choice(KINDS),
+    default=KINDS[0],
+    help="`container` boots a real systemd, cloud-init and OpenSSH; needs root.",
+)
 def up(directory: Path | None, **wanted: Any) -> None:
     """Start it; harmless if it already runs."""
     one = Sandbox.at(directory)
-    fresh = one.up(Options(**wanted))
+    options = Options(**wanted)
+    if options.machines == "container":
+        _prepare_containers()
+    fresh = one.up(options)
     click.echo(f"sandbox {'is up' if fresh else 'was up already'}: {one.endpoint}", err=True)
     click.echo('To use it    eval "$(deployer sandbox env)"', err=True)
+
+
+def _prepare_containers() -> None:
+    """Refuse or build here, where a person sees the progress, not in the background process."""
+    from deployer.sandbox.machines.container import host, image
+
+    host.require()
+    image.build(image.this_system(), lambda line: click.echo(line, err=True))
 
 
 @sandbox.command()

@@ -29,20 +29,25 @@ from deployer.sandbox.control.options import Options
 from deployer.sandbox.control.server import Answer, Door
 from deployer.sandbox.control.state import MARK, Places, State
 from deployer.sandbox.machines import Machines
+from deployer.sandbox.machines.container.connections import Ports
+from deployer.sandbox.machines.container.host import ContainerMachines
+from deployer.sandbox.machines.container.image import find, this_system
 from deployer.sandbox.network import loopback_range
 from deployer.sandbox.network.hosted_zones import current_zones
 from deployer.sandbox.network.loopback_range import Network
 from deployer.sandbox.network.name_server import Dns
 from deployer.sandbox.network.nat import Forwarders
+from deployer.sandbox.postgres import server as postgres_server
 from deployer.sandbox.postgres.company_databases import Databases
 from deployer.sandbox.postgres.server import Postgres
 from deployer.sandbox.status import Watch
-from deployer.sandbox.unit_logs import journals
-from reconciler.errors import ToolError
+from deployer.sandbox.unit_logs import journals, system_journal
+from reconciler.errors import Refused, ToolError
 
 BASE_IMAGE = "ami-0ba5e0000000000a1"
 _END_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _OWNER_SECONDS = 2.0
+_HEALTHY_SECONDS = {"processes": 60.0, "container": 300.0}
 _log = logging.getLogger("sandbox")
 
 
@@ -66,6 +71,7 @@ class Daemon:
             base_image=BASE_IMAGE,
             services=options.services,
             shape=options.shape,
+            machines=options.machines,
         )
 
     def start(self, ends: ExitStack) -> None:
@@ -75,6 +81,8 @@ class Daemon:
         self._machines = self._start_machines(ends)
         claimed = loopback_range.claim()
         self._tell(network=claimed.number, door=claimed.door)
+        if isinstance(self._machines, ContainerMachines):
+            self._machines.serve(claimed.database_host, postgres_server.PORT)
         server = None if self._options.empty else self._begin_postgres(claimed, ends)
         self._start_api(claimed, ends)
         if server is not None:
@@ -100,13 +108,27 @@ class Daemon:
         self.state = self.state.with_(**changes)
         self.state.save(self._places)
 
-    def _start_machines(self, ends: ExitStack) -> Machines:
-        machines = Machines(
-            self._places.machines, ssh_port=configuration.SSH_PORT, ssh_door=self._options.ssh_door
-        )
+    def _start_machines(self, ends: ExitStack) -> Machines | ContainerMachines:
+        real = self._options.machines == "container"
+        machines = self._containers() if real else self._processes()
         ends.callback(machines.shutdown)
         machines.create_base_image(BASE_IMAGE)
         return machines
+
+    def _processes(self) -> Machines:
+        return Machines(
+            self._places.machines, ssh_port=configuration.SSH_PORT, ssh_door=self._options.ssh_door
+        )
+
+    def _containers(self) -> ContainerMachines:
+        tree = find(this_system())
+        if tree is None:
+            raise Refused(
+                "the disk of a real machine has not been built",
+                cure="deployer sandbox up --machines container",
+            )
+        ports = Ports(configuration.SSH_PORT, (configuration.APP_PORT,))
+        return ContainerMachines(self._places.machines, tree, ports)
 
     def _begin_postgres(self, claimed: Network, ends: ExitStack) -> Postgres:
         server = Postgres(self._places.postgres, claimed.database_host)
@@ -145,8 +167,8 @@ class Daemon:
         server.start()
         databases = Databases(server, self._options.services)
         cloud = self._watch.cloud
-        shape = self._options.shape
-        self._company = Company(self._places, databases, BASE_IMAGE, cloud, shape)
+        shape, seconds = self._options.shape, _HEALTHY_SECONDS[self._options.machines]
+        self._company = Company(self._places, databases, BASE_IMAGE, cloud, shape, seconds)
         self._company.prepare()
         self._watch = Watch(cloud, databases)
         self._tell(zone_id=self._company.seed())
@@ -165,6 +187,8 @@ class Daemon:
         """A machine's console, then the output of its units."""
         console = self._machines.console(instance).decode("utf-8", "replace")
         disk = self._places.machines / "instances" / instance / "disk"
+        if self._options.machines == "container":
+            return f"{console}\n{system_journal(disk)}"
         printed = (f"\n== {unit}\n{text}" for unit, text in journals(disk))
         return console + "".join(printed)
 

@@ -55,7 +55,7 @@ class MachineHost(Protocol):
         ...
 
     def is_up(self, instance_id: str) -> bool:
-        """Whether the machine's SSH server listens: EC2's `running`."""
+        """Whether it runs: EC2's `running`. On a real systemd SSH listens only later."""
         ...
 
     def has_halted(self, instance_id: str) -> bool:

@@ -6,6 +6,7 @@ A machine may have created symlinks anywhere on its disk; none is followed out o
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -30,6 +31,14 @@ def journals(disk: Path) -> Iterator[tuple[str, str]]:
             text = _tail(name, directory)
             if text is not None:
                 yield name.removesuffix(".log"), text
+
+
+def system_journal(disk: Path) -> str:
+    """The last lines that a real systemd has written to its journal on this disk."""
+    directory = Path(disk, *_WAY)
+    command = ["journalctl", "--no-pager", "--quiet", "--lines=400", f"--directory={directory}"]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    return done.stdout + done.stderr
 
 
 def _tail(name: str, directory: int) -> str | None:

@@ -20,14 +20,14 @@ show() { systemctl show -p "$1" "$2" 2>/dev/null | sed "s/^[^=]*=//"; }"""
 
 # The control group is read before the stop and checked after it: systemd may forget it
 # meanwhile. Its path depends on the version of control groups. The script's own processes
-# are in another group.
+# are in another group. 0 is a process of another pid namespace; `kill 0` would end this script.
 _LEFT = """\
 left() {
   [ -n "$1" ] && [ "$1" != / ] || return 0
   for top in /sys/fs/cgroup /sys/fs/cgroup/systemd /sys/fs/cgroup/unified; do
     [ -d "$top$1" ] || continue
     find "$top$1" -name cgroup.procs -exec cat {} + 2>/dev/null
-  done | sort -u
+  done | grep -vx 0 | sort -u
 }
 end_group() {
   tries=0

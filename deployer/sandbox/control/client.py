@@ -25,7 +25,7 @@ from deployer.sandbox.control.state import MARK, Places, State, load, resolve
 from deployer.sandbox.faults import FaultClient
 from reconciler.errors import Refused, ToolError
 
-_UP_SECONDS = 120.0
+_UP_SECONDS = {"processes": 120.0, "container": 600.0}
 _DOWN_SECONDS = 30.0
 
 
@@ -152,7 +152,7 @@ class Sandbox:
                 self._launch(options, run, writing)
             finally:
                 os.close(writing)
-            self._await_ready(reading, run)
+            self._await_ready(reading, run, _UP_SECONDS[options.machines])
         except BaseException:
             self._clean(run)
             raise
@@ -174,12 +174,12 @@ class Sandbox:
                 check=False,  # the pipe reports the result
             )
 
-    def _await_ready(self, news: int, run: str) -> None:
+    def _await_ready(self, news: int, run: str, seconds: float) -> None:
         """Wait for the daemon's message on the pipe; end of file without one means that it died.
 
         Accept only a state file of this same run; an open port proves nothing.
         """
-        readable, _, _ = select.select([news], [], [], _UP_SECONDS)
+        readable, _, _ = select.select([news], [], [], seconds)
         said_ready = bool(readable) and bool(os.read(news, 1))
         state = load(self.places)
         if not (said_ready and state is not None and state.is_ready and state.run == run):
@@ -194,7 +194,7 @@ class Sandbox:
 
 def _kind(one: State | Options) -> tuple[object, ...]:
     """What a sandbox that runs must have in common with the wanted one."""
-    return (one.empty, one.services, one.shape)
+    return (one.empty, one.services, one.shape, one.machines)
 
 
 def _did_not_start(places: Places) -> ToolError:

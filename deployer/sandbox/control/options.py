@@ -8,6 +8,9 @@ from dataclasses import asdict, dataclass
 RECORD, BALANCER = "record", "balancer"
 SHAPES = (RECORD, BALANCER)
 
+KINDS = ("processes", "container")
+"""Machines that imitate systemd, or that boot a real one (`machines.container`)."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -16,7 +19,8 @@ class Options:
     With an `owner` (a process id) the sandbox ends when that process ends: a killed test run leaves
     no sandbox behind. The server at `ssh_door` (`host:port`) is asked before and after every
     command that a machine gets by SSH (`machines.ssh.command_hook`). `shape` says what the records
-    of the services name: their machines, or load balancers in front of them.
+    of the services name: their machines, or load balancers in front of them. `machines` is one of
+    KINDS.
     """
 
     port: int = 0
@@ -25,6 +29,7 @@ class Options:
     two_services: bool = False
     owner: int = 0
     ssh_door: str = ""
+    machines: str = "processes"
 
     @property
     def services(self) -> tuple[str, ...]:

@@ -127,6 +127,7 @@ class State:
     access_key: str = ""
     secret_key: str = ""
     shape: str = ""
+    machines: str = "processes"
 
     @property
     def is_ready(self) -> bool:

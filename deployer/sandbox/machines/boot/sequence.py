@@ -14,6 +14,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from deployer.sandbox.machines import unimitated
 from deployer.sandbox.machines.boot.cloud_init import File, UserData
 from deployer.sandbox.machines.process import users
 from deployer.sandbox.machines.ssh.server import HOST_KEY
@@ -53,14 +54,17 @@ class Boot:
     first: bool
 
     @property
-    def disabled(self) -> bool:
-        """cloud-init's own switch, which is on the disk: a clone inherits it."""
-        return _DISABLED.exists()
+    def disabled(self) -> str:
+        """Why it does nothing, by what is on the disk, which a clone inherits; else empty."""
+        if _DISABLED.exists():
+            return f"disabled by {_DISABLED}"
+        found = sorted(path for wanted in unimitated.CLOUD_INIT for path in Path("/").glob(wanted))
+        return f"the sandbox does not imitate the settings in {found[0]}" if found else ""
 
     async def before_ssh(self) -> None:
         """Identity first: a bootcmd uses it to tell a clone from its original."""
         if self.disabled:
-            self.say(f"cloud-init: disabled by {_DISABLED}")
+            self.say(f"cloud-init: {self.disabled}")
             return
         for complaint in self.user_data.complaints:
             self.say(f"cloud-init: {complaint}")
@@ -87,11 +91,11 @@ class Boot:
         me = self.identity
         name = self.user_data.hostname or me.hostname
         known = {"instance_id": me.instance_id, "local_hostname": name, "cloud_name": "aws"}
-        known |= {"platform": "ec2", "local_ipv4": me.address, "image_id": me.image_id}
+        known |= {"platform": "ec2"}
         meta = {"instance-id": me.instance_id, "local-ipv4": me.address, "ami-id": me.image_id}
         _write(_DATA / "instance-id", f"{me.instance_id}\n")
         _write(Path("/run/cloud-init/.instance-id"), f"{me.instance_id}\n")
-        _write(_INSTANCE_DATA, json.dumps({"v1": known, "ds": {"meta_data": meta}}))
+        _write(_INSTANCE_DATA, json.dumps({"v1": known, "ds": {"meta-data": meta}}))
         _write(Path("/etc/hostname"), f"{name}\n")
         _write(Path("/etc/hosts"), f"127.0.0.1 localhost\n{me.address} {name}\n")
 

@@ -11,13 +11,14 @@ import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from deployer.sandbox.machines import unimitated
+
 SUFFIXES = (".service", ".timer", ".socket", ".target", ".path", ".mount", ".slice")
 _PREFIXES = "-@:+!"
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)")
 _UNITS = {"": 1.0, "s": 1.0, "sec": 1.0, "ms": 0.001, "us": 1e-6, "m": 60.0, "min": 60.0}
 _UNITS |= {"h": 3600.0, "hr": 3600.0, "d": 86400.0}
 _TRIGGERS = {"timer": ("Timer", "Unit"), "path": ("Path", "Unit"), "socket": ("Socket", "Service")}
-_UNIMITATED = ("Requisite", "Upholds", "Conflicts", "PropagatesStopTo", "StopPropagatedFrom")
 _VARIABLE = re.compile(r"\$\$|\$\{(\w+)\}")
 
 Sections = Mapping[str, Mapping[str, tuple[str, ...]]]
@@ -127,6 +128,7 @@ def _lines(text: str) -> Iterable[str]:
 def unit(name: str, texts: Iterable[str]) -> Unit:
     """The unit of that name. Raises ValueError where systemd would refuse to load it."""
     told = sections(texts)
+    unimitated.refuse_unit(name, told)
     about, service, install = (told.get(key, {}) for key in ("Unit", "Service", "Install"))
     commands = _Commands(name, service)
     made = Unit(
@@ -169,8 +171,6 @@ def _with_dependencies(made: Unit, told: Sections) -> Unit:
     def words(key: str) -> tuple[str, ...]:
         return tuple(_specify(word, name) for word in _words(about, key))
 
-    if unknown := [key for key in _UNIMITATED if about.get(key)]:
-        raise ValueError(f"the sandbox does not imitate {unknown[0]}=")
     return replace(
         made,
         after=words("After"),

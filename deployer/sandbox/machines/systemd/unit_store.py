@@ -109,7 +109,7 @@ class UnitStore:
 
     def enabled(self) -> list[str]:
         """The units to start at boot, without their dependencies."""
-        targets = [f"{name}.target" for name in _BOOTED]
+        targets = [*(f"{name}.target" for name in _BOOTED), "ssh.service", "sshd.service"]
         kinds = ("wants", "requires")
         return sorted({u for t in targets for kind in kinds for u in self.linked(t, kind)})
 

@@ -50,6 +50,7 @@ def stands(ledger: Ledger = CLEAN, problem: str = "", **changes: object) -> Serv
         notes=service_plan.notes,
         problem=problem,
         service_plan=service_plan,
+        prices=Prices(),
     )
     return replace(one, **changes)  # type: ignore[arg-type]
 

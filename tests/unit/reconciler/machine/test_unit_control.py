@@ -243,6 +243,15 @@ def test_a_process_that_cannot_be_ended_is_said(
     assert "unit cron.service is stopped, but its processes go on: 999999999" in caught.value.detail
 
 
+def test_a_process_of_another_pid_namespace_is_not_ended(machine: FakeMachine) -> None:
+    """The kernel shows it as 0, and `kill 0` would end the script itself."""
+    obey(machine, GATE, LIVE)
+    machine.flag("cron.service", "ControlGroup", "/system.slice/cron.service\n")
+    machine.write("/sys/fs/cgroup/system.slice/cron.service/cgroup.procs", "0\n")
+    obey(machine, GATE, Act(42, DEPLOY, app="run", jobs="stop"))
+    assert not observe(machine, GATE).active & set(GATE.jobs)
+
+
 @pytest.mark.parametrize("told", ["run", "stop"])
 def test_jobs_are_kept_as_they_are(machine: FakeMachine, told: Run) -> None:
     """Whoever waits for another's jobs to stop neither begins nor stops its own."""

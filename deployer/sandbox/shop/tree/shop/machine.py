@@ -17,13 +17,14 @@ def version() -> str:
 
 def address() -> str:
     """The address to listen on: SHOP_ADDRESS, or the machine's own."""
-    return os.environ.get("SHOP_ADDRESS") or _instance("local_ipv4")
+    return os.environ.get("SHOP_ADDRESS") or _instance("local-ipv4")
 
 
 def name() -> str:
     """Which machine this is, for the rows its jobs write."""
-    return os.environ.get("SHOP_HOST") or _instance("instance_id")
+    return os.environ.get("SHOP_HOST") or _instance("instance-id")
 
 
 def _instance(key: str) -> str:
-    return str(json.loads(_INSTANCE_DATA.read_text())["v1"][key])
+    """What EC2 told cloud-init."""
+    return str(json.loads(_INSTANCE_DATA.read_text())["ds"]["meta-data"][key])

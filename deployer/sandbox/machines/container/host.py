@@ -1,0 +1,223 @@
+"""The sandbox's container machines: `MachineHost` over systemd-nspawn."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import re
+import shutil
+import subprocess
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from itertools import count
+from pathlib import Path
+
+from deployer.sandbox.machine_host import BootSpec
+from deployer.sandbox.machines.container import base_disk, control_group
+from deployer.sandbox.machines.container.connections import Ports
+from deployer.sandbox.machines.container.nspawn import TOOLS, Home, Machine
+from deployer.sandbox.machines.container.slot import Slot
+from deployer.sandbox.machines.isolation import linux
+from deployer.sandbox.network.relay import Loop
+from reconciler.errors import Refused
+
+_log = logging.getLogger(__name__)
+
+
+class ContainerMachines:
+    """Machines with a real systemd below `directory`; implements `MachineHost`. Thread-safe.
+
+    They boot from `tree`. `ports` are open to the host at the machine's own address; `servers` of
+    the host are reached at their own addresses. As on EC2 a machine is up as soon as it boots,
+    long before its SSH server listens. Machines end with this process; disks stay.
+
+    Raises Refused where a tool is missing or this is not root.
+    """
+
+    def __init__(self, directory: Path, tree: Path, ports: Ports, login: str = "ubuntu") -> None:
+        require()
+        control_group.remove_dead()
+        self._directory = directory.absolute()
+        self._tree, self._ports, self._login = tree, ports, login
+        self._lock = threading.RLock()
+        self._machines: dict[str, Slot] = {}
+        self._numbers = count(1)
+        self._loop = Loop("sandbox-relay")
+        self._pool = ThreadPoolExecutor(8, "sandbox-machines")
+        for name in ("instances", "images", "trash"):
+            (self._directory / name).mkdir(parents=True, exist_ok=True)
+        _refuse_overlay(self._directory)
+        self._discard(*(self._directory / "instances").iterdir())
+
+    def serve(self, address: str, port: int) -> None:
+        """From now on machines reach this server of the host, at its own address."""
+        servers = (*self._ports.servers, (address, port))
+        self._ports = replace(self._ports, servers=servers)
+
+    # Images
+
+    def create_base_image(self, image_id: str) -> None:
+        """The image of a bare machine, unless it exists. Raises OSError."""
+        if not self.has_image(image_id):
+            self._image(image_id).mkdir()
+            base_disk.write(self._image(image_id) / "disk", self._login, self._ports.ssh)
+
+    def has_image(self, image_id: str) -> bool:
+        with contextlib.suppress(Refused):
+            return self._image(image_id).is_dir()
+        return False
+
+    def image_ready(self, image_id: str) -> bool:
+        return self.has_image(image_id) and (self._image(image_id) / "disk").is_dir()
+
+    def copy_disk(self, instance_id: str, image_id: str) -> None:
+        """Raises Refused where the machine is unknown or the image exists."""
+        slot = self._known(instance_id)
+        try:
+            self._image(image_id).mkdir()
+        except FileExistsError as error:
+            raise Refused(f"there is an image {image_id} already") from error
+        target = self._image(image_id) / "disk"
+        self._begin(f"image {image_id}", lambda: slot.copy_disk(target))
+
+    def drop_image(self, image_id: str) -> None:
+        self._discard(self._image(image_id))
+
+    # Machines
+
+    def create(self, spec: BootSpec) -> None:
+        """Raises Refused where the image is not ready or the machine exists."""
+        if not self.image_ready(spec.image_id):
+            raise Refused(f"image {spec.image_id} has no disk")
+        with self._lock:
+            if spec.instance_id in self._machines:
+                raise Refused(f"there is a machine {spec.instance_id} already")
+            home = Home(self._directory / "instances" / _safe(spec.instance_id))
+            home.root.mkdir()
+            slot = Slot(spec, Machine(home, self._tree), self._ports, self._loop)
+            self._machines[spec.instance_id] = slot
+        disk = self._image(spec.image_id) / "disk"
+        self._begin(f"boot of {spec.instance_id}", lambda: slot.create(disk))
+
+    def is_up(self, instance_id: str) -> bool:
+        slot = self._machines.get(instance_id)
+        return slot is not None and slot.runs
+
+    def has_halted(self, instance_id: str) -> bool:
+        slot = self._machines.get(instance_id)
+        return slot is not None and slot.has_halted
+
+    def start(self, instance_id: str) -> None:
+        slot = self._known(instance_id)
+        self._begin(f"start of {instance_id}", slot.start)
+
+    def set_user_data(self, instance_id: str, user_data: bytes) -> None:
+        """Set the user data of the next boot (EC2's ModifyInstanceAttribute)."""
+        slot = self._known(instance_id)
+        slot.spec = replace(slot.spec, user_data=user_data)
+
+    def stop(self, instance_id: str) -> None:
+        self._known(instance_id).stop()
+
+    def reboot(self, instance_id: str) -> None:
+        slot = self._known(instance_id)
+        slot.stop()
+        slot.start()
+
+    def terminate(self, instance_id: str) -> None:
+        with self._lock:
+            slot = self._machines.pop(instance_id, None)
+        if slot is not None:
+            slot.end()
+            self._discard(slot.home.root)
+
+    def console(self, instance_id: str) -> bytes:
+        slot = self._machines.get(instance_id)
+        with contextlib.suppress(FileNotFoundError):
+            return slot.home.console.read_bytes() if slot else b""
+        return b""
+
+    def reset(self, keep_images: frozenset[str]) -> None:
+        with self._lock:
+            slots, self._machines = list(self._machines.values()), {}
+        list(self._pool.map(Slot.end, slots))
+        self._discard(*(slot.home.root for slot in slots))
+        images = (self._directory / "images").iterdir()
+        self._discard(*(path for path in images if path.name not in keep_images))
+
+    def shutdown(self) -> None:
+        """End every machine and every thread. Idempotent."""
+        with self._lock:
+            slots, self._machines = list(self._machines.values()), {}
+        for slot in slots:
+            slot.end()
+        self._pool.shutdown()
+        self._loop.end()
+
+    # Implementation
+
+    def _known(self, instance_id: str) -> Slot:
+        slot = self._machines.get(instance_id)
+        if slot is None:
+            raise Refused(f"there is no machine {instance_id}")
+        return slot
+
+    def _image(self, image_id: str) -> Path:
+        return self._directory / "images" / _safe(image_id)
+
+    def _begin(self, what: str, work: Callable[[], None]) -> None:
+        """In the background; a failure is logged, as nobody waits for the result."""
+
+        def logged() -> None:
+            try:
+                work()
+            except (OSError, subprocess.SubprocessError) as error:
+                _log.error("%s failed: %s", what, error)
+
+        self._pool.submit(logged)
+
+    def _discard(self, *paths: Path) -> None:
+        """Rename the paths at once; remove them in the background."""
+        for path in paths:
+            target = self._directory / "trash" / f"{path.name}-{os.getpid()}-{next(self._numbers)}"
+            with contextlib.suppress(FileNotFoundError):
+                path.rename(target)
+                self._begin("removal", partial(shutil.rmtree, target))
+
+
+def require() -> None:
+    """Raises Refused, with the cure, where container machines cannot run."""
+    missing = {TOOLS[tool] for tool in TOOLS if shutil.which(tool) is None}
+    if missing:
+        raise Refused(
+            "tools that start a real machine are missing",
+            cure=f"apt-get install {' '.join(sorted(missing))}",
+        )
+    if not linux.may_make_namespaces():
+        raise Refused(
+            "only root with CAP_SYS_ADMIN can start a real machine",
+            cure="sudo deployer sandbox up …   or   --machines processes",
+        )
+    control_group.hierarchies()
+
+
+def _refuse_overlay(directory: Path) -> None:
+    """Raises Refused where the kernel could not lay a machine's disk over the tree."""
+    command = ["stat", "--file-system", "--format=%T", str(directory)]
+    kind = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    if kind == "overlayfs":
+        raise Refused(
+            f"{directory} is on an overlay, on which no disk of a machine can lie",
+            cure="deployer sandbox up --machines container --dir /dev/shm/sandbox",
+        )
+
+
+def _safe(name: str) -> str:
+    """A name from a request, as one file name. Raises Refused."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*", name):
+        raise Refused(f"{name!r} is no id")
+    return name

@@ -1,0 +1,70 @@
+"""Real machines where they can be had; in words why not where they cannot."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from deployer.sandbox.machines.container import host as containers
+from deployer.sandbox.machines.container import image
+from deployer.sandbox.machines.container.connections import Ports
+from deployer.sandbox.machines.container.host import ContainerMachines
+from reconciler.errors import Refused, ToolError
+from tests.reality import page
+from tests.reality.laboratory import BASE, SSH_PORT, Laboratory
+from tests.sandbox.machines.lab import Key
+from tests.support.share import UNREAL
+
+REQUIRED = "REALITY"
+"""`REALITY=required`: what cannot run fails."""
+
+
+def cannot(reason: str) -> BaseException:
+    """The outcome of a test that cannot run: skipped, or failed where reality is required."""
+    if os.environ.get(REQUIRED) == "required":
+        return pytest.fail.Exception(f"{REQUIRED}=required, and {reason}")
+    return pytest.skip.Exception(reason)
+
+
+@pytest.fixture(scope="session")
+def container_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ContainerMachines]:
+    """A host of containers for the whole session; its disk is built now if nobody has yet."""
+    try:
+        containers.require()
+        tree = image.build(image.this_system(), print)
+        host = ContainerMachines(tmp_path_factory.mktemp("reality"), tree, Ports(SSH_PORT))
+    except ToolError as refusal:
+        raise cannot(f"{refusal.message}: {refusal.cure}") from refusal
+    host.create_base_image(BASE)
+    yield host
+    host.shutdown()
+
+
+@pytest.fixture(autouse=True)
+def _where(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> None:
+    """Say in the results on what the test ran: docs/reality.md is made from that."""
+    if request.path.name in UNREAL:
+        return
+    with contextlib.suppress(Refused):
+        tree = image.find(image.this_system())
+        record_property(page.WHERE, f"container: {versions(tree)}" if tree else "none")
+
+
+def versions(tree: Path) -> str:
+    """The versions of what matters in a tree, and the kernel below it."""
+    lines = (tree / image.VERSIONS).read_text().splitlines()
+    packages = dict(line.split(" ", 1) for line in lines)
+    wanted = ("systemd", "cloud-init", "openssh-server")
+    return ", ".join([*(f"{one} {packages[one]}" for one in wanted), f"Linux {os.uname().release}"])
+
+
+@pytest.fixture
+def laboratory(container_host: ContainerMachines) -> Iterator[Laboratory]:
+    """Machines for one test."""
+    made = Laboratory(container_host, Key.make())
+    yield made
+    made.end()

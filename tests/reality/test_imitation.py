@@ -1,0 +1,71 @@
+"""The sandbox's imitation against the same table: it agrees with a real systemd, or refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from deployer.sandbox.machines import Machines
+from reconciler.errors import Refused
+from tests.reality import zoo
+from tests.reality.laboratory import BASE, Laboratory, until
+from tests.reality.situations import ORDERS, Order, Walk
+from tests.sandbox.machines.lab import Key
+
+pytestmark = pytest.mark.timeout(300)
+
+IMITATED = tuple(row for row in zoo.ROWS if row.imitated)
+UNITS_ALONE = tuple(row for row in zoo.ROWS if not row.imitated and row.configured)
+WALKED = ("debian", "disabled")
+
+
+@pytest.fixture
+def laboratory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
+    """Machines that imitate systemd."""
+    try:
+        host = Machines(tmp_path_factory.mktemp("imitation"))
+    except Refused as refusal:
+        pytest.skip(f"{refusal.message}; {refusal.cure}")
+    host.create_base_image(BASE)
+    made = Laboratory(host, Key.make())
+    yield made
+    made.end()
+    host.shutdown()
+
+
+@pytest.mark.parametrize(
+    "order", [one for one in ORDERS if one.name in WALKED], ids=lambda order: order.name
+)
+def test_it_agrees_with_reality(laboratory: Laboratory, order: Order) -> None:
+    """Every row that it imitates, in every situation."""
+    machine = laboratory.boot()
+    machine.root(zoo.install_script(IMITATED))
+    walk = Walk(laboratory, order, IMITATED, patience=10)
+    walk.go(laboratory.image_of(machine))
+    assert walk.differences == []
+
+
+def test_it_refuses_what_it_cannot_do(laboratory: Laboratory) -> None:
+    """Each of the other rows: its unit does not start, and nothing acts."""
+    machine = laboratory.boot()
+    machine.attempt(zoo.install_script(UNITS_ALONE).replace("set -eu", ""))
+    started = [
+        row.configured
+        for row in UNITS_ALONE
+        if machine.attempt(f"systemctl start {row.configured}")[0] == 0
+    ]
+    assert started == []
+    assert machine.root(zoo.ACTED) == ""
+
+
+@pytest.mark.parametrize(
+    "order", [one for one in ORDERS if one.name not in WALKED], ids=lambda order: order.name
+)
+def test_it_refuses_a_cloud_init_that_it_cannot_be(laboratory: Laboratory, order: Order) -> None:
+    """Another order, another datasource or another cache: it does nothing, and says so."""
+    machine = laboratory.boot()
+    machine.attempt(order.script)
+    machine.reboot()
+    console = machine.host.console(machine.spec.instance_id).decode()
+    until(lambda: "the sandbox does not imitate" in console, console, patience=1)
