@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -136,10 +135,9 @@ def explain(asked: CliContext, id_: str) -> int:
     plan = make_plan(opened.services, {}, beside=opened.beside)
     found = find(plan, id_)
     if not found:
-        kinds = Counter(resource.kind for resource in plan.inventory.resources)
         raise ConfigError(
             f"nothing with the id {id_} carries our tags in the configured places",
-            detail=f"looked through {humanize.count(sum(kinds.values()), 'thing')}",
+            detail=f"looked through {humanize.count(len(plan.inventory.resources), 'thing')}",
             cure="To see what there is   reconciler report",
         )
     prices = price_cache.load()
