@@ -44,6 +44,13 @@ def vouched(ports: Ports, despite: Collection[str]) -> Ports:
     return replace(ports, managed=replace(ports.managed, despite=names))
 
 
+_LAST_WORDS = """\
+Left at once. What this run made may still be there, and live may refuse writes.
+To undo it now           deployer abort {service}
+To see what is there     deployer status {service}
+To remove what is left   reconciler sweep --service {service}"""
+
+
 @dataclass
 class Staged:
     """A running command: the ports, the listener, and the answer."""
@@ -71,12 +78,7 @@ def staged(asked: CliContext, service: str, *, by_labels: bool = False) -> Itera
     log.set_up(verbose=asked.verbose)
     settings = asked.settings()
     settings.service(service)
-    asked.last_words = (
-        "Left at once. What this run made may still be there, and live may refuse writes.\n"
-        f"To undo it now           deployer abort {service}\n"
-        f"To see what is there     deployer status {service}\n"
-        f"To remove what is left   reconciler sweep --service {service}"
-    )
+    asked.last_words = _LAST_WORDS.format(service=service)
     stage = TerminalStage(sys.stdout, sys.stderr, as_json=asked.as_json)
     asked.on_error = lambda error, code: _tell(stage, error, code)
     try:

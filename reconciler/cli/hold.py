@@ -8,7 +8,7 @@ from __future__ import annotations
 from reconciler.aws import tagging
 from reconciler.config.loader import Settings
 from reconciler.errors import ConfigError, Refused
-from reconciler.model.resource import DATABASE, Resource, service_of
+from reconciler.model.resource import DATABASE, Inventory, Resource, service_of
 from reconciler.model.tags import HELD_BY_ADOPTION, VALUE_LIMIT
 from reconciler.ports.fleet import Fleet
 from reconciler.ports.service import ManagedService
@@ -21,15 +21,7 @@ def set_hold(settings: Settings, fleet: Fleet, id_: str, reason: str | None) -> 
 
     Raises ConfigError if no resource of ours has that id, and the errors of writing the hold.
     """
-    inventory = observe(fleet).inventory
-    resource = next((resource for resource in inventory.resources if resource.id == id_), None)
-    if resource is None:
-        unread = next((gap for gap in inventory.gaps if gap.kind == DATABASE), None)
-        known = f"; the databases could not be listed: {unread.reason}" if unread else ""
-        raise ConfigError(
-            f"nothing with the id {id_} carries our tags in the configured places{known}",
-            cure="To see what there is   reconciler report",
-        )
+    resource = _find(observe(fleet).inventory, id_)
     refuse_adopted(resource)
     if resource.kind == DATABASE:
         hold_database(fleet.services, resource, reason)
@@ -37,6 +29,18 @@ def set_hold(settings: Settings, fleet: Fleet, id_: str, reason: str | None) -> 
         tagging.release(Edges(settings).aws(resource.place), id_)
     else:
         tagging.hold(Edges(settings).aws(resource.place), id_, reason)
+
+
+def _find(inventory: Inventory, id_: str) -> Resource:
+    for resource in inventory.resources:
+        if resource.id == id_:
+            return resource
+    unread = next((gap for gap in inventory.gaps if gap.kind == DATABASE), None)
+    known = f"; the databases could not be listed: {unread.reason}" if unread else ""
+    raise ConfigError(
+        f"nothing with the id {id_} carries our tags in the configured places{known}",
+        cure="To see what there is   reconciler report",
+    )
 
 
 def refuse_adopted(resource: Resource) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -137,10 +136,9 @@ def explain(asked: CliContext, id_: str) -> int:
     plan = make_plan(fleet)
     found = find(plan, id_)
     if not found:
-        kinds = Counter(resource.kind for resource in plan.inventory.resources)
         raise ConfigError(
             f"nothing with the id {id_} carries our tags in the configured places",
-            detail=f"looked through {humanize.count(sum(kinds.values()), 'thing')}",
+            detail=f"looked through {humanize.count(len(plan.inventory.resources), 'thing')}",
             cure="To see what there is   reconciler report",
         )
     prices = price_cache.load()

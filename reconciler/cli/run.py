@@ -22,6 +22,7 @@ from reconciler.daemon.metrics import Metrics
 from reconciler.daemon.schedule import Intervals
 from reconciler.exit_codes import Exit
 from reconciler.model.outcome import Outcome, OutcomeStatus
+from reconciler.sweep.result import SweepResult
 from reconciler.util import humanize
 from reconciler.util import log as logs
 from reconciler.util.log import Logger
@@ -139,17 +140,22 @@ def round_facts(done: Round) -> Mapping[str, Any]:
         "throttled": done.throttled,
     }
     if done.result is not None:
-        left = done.result.left.deletes
-        facts["removed"] = dict(Counter(outcome.resource.kind for outcome in done.result.gone))
-        facts["left"] = dict(Counter(verdict.resource.kind for verdict in left))
-        facts["ended"] = [str(deploy) for deploy in done.result.ended]
-        facts["trouble"] = list(done.result.trouble)
-        facts["contradictions"] = list(done.result.left.contradictions)
+        facts |= _result_facts(done.result)
     if done.missed:
         facts["cause"] = done.missed
     if done.error is not None:
         facts["cure"] = parts(done.error)[2]
     return facts
+
+
+def _result_facts(result: SweepResult) -> Mapping[str, Any]:
+    return {
+        "removed": dict(Counter(outcome.resource.kind for outcome in result.gone)),
+        "left": dict(Counter(verdict.resource.kind for verdict in result.left.deletes)),
+        "ended": [str(deploy) for deploy in result.ended],
+        "trouble": list(result.trouble),
+        "contradictions": list(result.left.contradictions),
+    }
 
 
 def _pages(loop: Loop, metrics: Metrics) -> Pages:

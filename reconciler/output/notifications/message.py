@@ -68,16 +68,13 @@ def planned(
         return None
     services = _services(garbage)
     count = humanize.count(len(garbage), "thing")
-    if refusal:
-        subject = f"{services}: {count} left behind, and the sweep refuses to remove them"
-        head = [humanize.one_line(refusal)]
-    else:
-        subject = f"{services}: {count} left behind, removed now"
-        head = []
-    phase = Phase.REFUSED if refusal else Phase.PLANNED
     listed = _listed([_line(resource, now, prices) for resource in garbage])
-    lines = [*head, *listed, f"saves {saving(garbage, prices)}"]
-    return Notice(phase, subject, tuple(lines), fresh)
+    lines = (*listed, f"saves {saving(garbage, prices)}")
+    subject = f"{services}: {count} left behind, "
+    if not refusal:
+        return Notice(Phase.PLANNED, f"{subject}removed now", lines, fresh)
+    lines = (humanize.one_line(refusal), *lines)
+    return Notice(Phase.REFUSED, f"{subject}and the sweep refuses to remove them", lines, fresh)
 
 
 def done(
@@ -85,25 +82,27 @@ def done(
 ) -> Notice | None:
     """What a sweep has removed, and which announced resources it has not.
 
-    `told` are the findings of its planned notification. None if there is nothing to report.
+    `findings` are those of its planned notification. None if there is nothing to report.
     """
     gone = [outcome.resource for outcome in outcomes if outcome.status is OutcomeStatus.GONE]
-    announced = {resource.key for resource in findings}
-    stayed = [
-        outcome
-        for outcome in outcomes
-        if outcome.status not in (OutcomeStatus.GONE, OutcomeStatus.DONE)
-        and outcome.resource.key in announced
-    ]
+    stayed = _stayed(outcomes, findings)
     if not gone and not stayed:
         return None
     services = _services([*gone, *(outcome.resource for outcome in stayed)])
     removed = humanize.counts(Counter(resource.kind for resource in gone))
     left = f", {humanize.count(len(stayed), 'thing')} left" if stayed else ""
     lines = [f"saves {saving(gone, prices)}"] if gone else []
-    lines += _listed([_stayed(outcome) for outcome in stayed])
+    lines += _listed([_stayed_line(outcome) for outcome in stayed])
     lines += _listed([_line(resource, now, prices) for resource in gone])
     return Notice(Phase.DONE, f"{services}: removed {removed}{left}", tuple(lines))
+
+
+def _stayed(outcomes: Iterable[Outcome], findings: Iterable[Resource]) -> list[Outcome]:
+    """The outcomes of announced resources that were not removed."""
+    ended = (OutcomeStatus.GONE, OutcomeStatus.DONE)
+    announced = {resource.key for resource in findings}
+    rest = (outcome for outcome in outcomes if outcome.status not in ended)
+    return [outcome for outcome in rest if outcome.resource.key in announced]
 
 
 def _services(resources: Iterable[Resource]) -> str:
@@ -126,7 +125,7 @@ def _line(resource: Resource, now: datetime, prices: Prices) -> str:
     return f"- {humanize.one_line(' · '.join(filter(None, facts)))}"
 
 
-def _stayed(outcome: Outcome) -> str:
+def _stayed_line(outcome: Outcome) -> str:
     resource, why = outcome.resource, humanize.one_line(outcome.text)
     return f"- not removed: {resource.kind} {resource.id} ({outcome.status.value}): {why[:300]}"
 
