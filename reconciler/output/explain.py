@@ -135,18 +135,19 @@ def _asked_lines(asked: Sequence[Question]) -> Iterator[str]:
         yield "Asked, in this order, of what was read at these times (UTC):"
     for number, one in enumerate(asked, 1):
         at = f"{one.at:%H:%M:%S}" if one.at else "unread  "
-        said = f"  → kept: {humanize.one_line(one.said.text)}" if one.said else ""
-        yield f"  {number:>2} {one.rule:<8} {at}  {humanize.one_line(one.saw)}{said}"
-    if asked and asked[-1].said is None:
+        said = f"  → kept: {humanize.one_line(one.verdict.text)}" if one.verdict else ""
+        yield f"  {number:>2} {one.rule:<8} {at}  {humanize.one_line(one.evidence)}{said}"
+    if asked and asked[-1].verdict is None:
         yield "  → nothing keeps it"
 
 
 def _asked_json(one: Question) -> dict[str, Any]:
+    verdict = one.verdict
     return {
         "rule": one.rule,
         "at": one.at.isoformat() if one.at else None,
-        "saw": one.saw,
-        "said": None if one.said is None else {"reason": one.said.reason, "text": one.said.text},
+        "saw": one.evidence,
+        "said": {"reason": verdict.reason, "text": verdict.text} if verdict else None,
     }
 
 
