@@ -47,8 +47,8 @@ def other_lines(others: Mapping[str, Iterable[Grant]]) -> list[str]:
     lines = []
     for role, grants in sorted(others.items()):
         may: defaultdict[str, set[str]] = defaultdict(set)
-        for one in grants:
-            may[".".join(one.path)].add(one.may)
+        for grant in grants:
+            may[".".join(grant.path)].add(grant.may)
         objects: defaultdict[str, list[str]] = defaultdict(list)
         for path, words in sorted(may.items()):
             objects[", ".join(sorted(words))].append(path)
@@ -64,7 +64,7 @@ def _some(paths: list[str]) -> str:
 
 def names(others: Mapping[str, object]) -> str:
     """The names of the roles."""
-    return ", ".join(one or "PUBLIC" for one in sorted(others))
+    return ", ".join(role or "PUBLIC" for role in sorted(others))
 
 
 def unbound(role: str, why: str) -> Refused:
@@ -144,7 +144,7 @@ def write_freely(database: str, roles: Iterable[str]) -> Refused:
         "while it is copied would be lost",
         cure="Let them have privileges on tables, which a freeze can take (they then write nothing "
         "else)   \n"
-        + "\n".join(f'REVOKE pg_write_all_data FROM "{one}"' for one in found)
+        + "\n".join(f'REVOKE pg_write_all_data FROM "{role}"' for role in found)
         + "\n(or from the role by which they are members)",
     )
 

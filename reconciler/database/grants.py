@@ -69,17 +69,19 @@ def normal(grants: Iterable[Grant]) -> frozenset[Grant]:
     A role can hold a privilege twice, from two grantors; only the wider one matters.
     """
     found = frozenset(grants)
-    wide = {(one.on, one.path, one.to, one.may) for one in found if one.grantable}
+    wide = {(grant.on, grant.path, grant.to, grant.may) for grant in found if grant.grantable}
     return frozenset(
-        one for one in found if one.grantable or (one.on, one.path, one.to, one.may) not in wide
+        grant
+        for grant in found
+        if grant.grantable or (grant.on, grant.path, grant.to, grant.may) not in wide
     )
 
 
 def grouped(grants: Iterable[Grant]) -> tuple[GrantSet, ...]:
     """The same grants, in as few sets as possible, in a stable order."""
     privileges: defaultdict[tuple[On, tuple[str, ...], str, bool], set[str]] = defaultdict(set)
-    for one in normal(grants):
-        privileges[(one.on, one.path, one.to, one.grantable)].add(one.may)
+    for grant in normal(grants):
+        privileges[(grant.on, grant.path, grant.to, grant.grantable)].add(grant.may)
     paths: defaultdict[tuple[On, str, tuple[str, ...], bool], list[tuple[str, ...]]]
     paths = defaultdict(list)
     for (on, path, to, grantable), may in privileges.items():
@@ -90,10 +92,10 @@ def grouped(grants: Iterable[Grant]) -> tuple[GrantSet, ...]:
 def ungrouped(sets: Iterable[GrantSet]) -> frozenset[Grant]:
     """The single grants of these sets."""
     return frozenset(
-        Grant(one.on, path, one.to, may, one.grantable)
-        for one in sets
-        for path in one.paths
-        for may in one.may
+        Grant(grant_set.on, path, grant_set.to, may, grant_set.grantable)
+        for grant_set in sets
+        for path in grant_set.paths
+        for may in grant_set.may
     )
 
 
@@ -101,19 +103,19 @@ def to_json(grants: Iterable[Grant]) -> list[dict[str, object]]:
     """The grants as they are stored in a state comment."""
     return [
         {
-            "on": one.on.value,
-            "to": one.to,
-            "may": list(one.may),
-            "grant": one.grantable,
-            "of": [list(path) for path in one.paths],
+            "on": grant_set.on.value,
+            "to": grant_set.to,
+            "may": list(grant_set.may),
+            "grant": grant_set.grantable,
+            "of": [list(path) for path in grant_set.paths],
         }
-        for one in grouped(grants)
+        for grant_set in grouped(grants)
     ]
 
 
 def from_json(value: Sequence[Mapping[str, object]]) -> frozenset[Grant]:
     """The grants written by `to_json`. Raises ValueError for anything else."""
-    return ungrouped(_set(one) for one in value)
+    return ungrouped(_set(item) for item in value)
 
 
 def _set(value: Mapping[str, object]) -> GrantSet:
@@ -140,4 +142,4 @@ def _text(value: object) -> str:
 def _texts(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise ValueError("not a list of texts")
-    return tuple(_text(one) for one in value)
+    return tuple(_text(item) for item in value)

@@ -40,8 +40,8 @@ def claims(
 ) -> tuple[Claim, ...]:
     """Every database that belongs, or seems to belong, to one of this ledger's deploys."""
     own = (ledger, *was)
-    found = [one for info in infos if (one := _claim(info, own)) is not None]
-    return tuple(_beside(one, found) for one in found)
+    found = [claim for info in infos if (claim := _claim(info, own)) is not None]
+    return tuple(_beside(claim, found) for claim in found)
 
 
 def judged(infos: Sequence[DatabaseInfo], name: str, act: FencedAct, now: datetime) -> Memory:
@@ -49,11 +49,11 @@ def judged(infos: Sequence[DatabaseInfo], name: str, act: FencedAct, now: dateti
 
     Raises StaleAct, Refused.
     """
-    info = next((one for one in infos if one.name == name), None)
+    info = next((info for info in infos if info.name == name), None)
     if info is None:
         raise Refused(f"database {name} was renamed meanwhile", cure="look again")
     every = claims(infos, act.ledger, act.was)
-    claim = next((one for one in every if one.info is info), None)
+    claim = next((claim for claim in every if claim.info is info), None)
     refuse_doubted(name, act.deploy, claim)
     if claim is not None and claim.making:
         raise Refused(
@@ -82,10 +82,11 @@ def refuse_doubted(name: str, deploy: DeployId, claim: Claim | None) -> None:
 
 def refuse_beside(name: str, deploy: DeployId, every: Iterable[Claim]) -> None:
     """Raise Refused if another database is that deploy's: `name` must not become a second one."""
-    for one in every:
-        if one.deploy == deploy and one.info.name != name and not one.making and not one.doubt:
+    for claim in every:
+        another = claim.deploy == deploy and claim.info.name != name
+        if another and not claim.making and not claim.doubt:
             raise Refused(
-                f"database {name} has no memory, and {one.info.name} is the database of {deploy}",
+                f"database {name} has no memory, and {claim.info.name} is the database of {deploy}",
                 cure=f"If {name} has taken its place:\n"
                 f"deployer recover {deploy.service} --database {name}",
             )
@@ -94,7 +95,7 @@ def refuse_beside(name: str, deploy: DeployId, every: Iterable[Claim]) -> None:
 def proved(name: str, infos: Sequence[DatabaseInfo], act: FencedAct) -> Claim:
     """The claim of a database that the act's deploy created. Raises Refused for any other."""
     every = claims(infos, act.ledger, act.was)
-    claim = next((one for one in every if one.info.name == name), None)
+    claim = next((claim for claim in every if claim.info.name == name), None)
     refuse_doubted(name, act.deploy, claim)
     if claim is None or not claim.born:
         raise Refused(
@@ -135,8 +136,8 @@ def _named(
     how: Callable[[str, str], DeployId | None], name: str, places: Sequence[str]
 ) -> DeployId | None:
     """The deploy from which the name was derived under one of the addresses."""
-    found = (how(name, one) for one in places)
-    return next((one for one in found if one is not None), None)
+    found = (how(name, address) for address in places)
+    return next((deploy for deploy in found if deploy is not None), None)
 
 
 def _doubt(info: DatabaseInfo, memory: Memory | None, deploy: DeployId) -> str:
@@ -154,16 +155,16 @@ def _doubt(info: DatabaseInfo, memory: Memory | None, deploy: DeployId) -> str:
     )
 
 
-def _beside(one: Claim, every: Iterable[Claim]) -> Claim:
+def _beside(claim: Claim, every: Iterable[Claim]) -> Claim:
     """The claim, compared with the others: a first name beats a state comment."""
-    if one.born or one.doubt or one.info.memory is None:
-        return one
-    others = [each for each in every if each.deploy == one.deploy and each is not one]
-    better = next((each for each in others if _beats(each, one.info.memory)), None)
+    if claim.born or claim.doubt or claim.info.memory is None:
+        return claim
+    others = [each for each in every if each.deploy == claim.deploy and each is not claim]
+    better = next((each for each in others if _beats(each, claim.info.memory)), None)
     if better is None:
-        return one
-    doubt = f"its memory claims to be that of {one.deploy}, as does that of {better.info.name}"
-    return replace(one, doubt=doubt)
+        return claim
+    doubt = f"its memory claims to be that of {claim.deploy}, as does that of {better.info.name}"
+    return replace(claim, doubt=doubt)
 
 
 def _beats(other: Claim, memory: Memory) -> bool:

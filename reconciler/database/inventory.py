@@ -28,14 +28,14 @@ def as_resources(
     only the ledger knows, and that is read later (rule 2).
     """
     infos = tuple(infos)
-    mine = [one for one in claims(infos, ledger) if one.deploy.service == service]
-    found = [_resource(one, ledger, place) for one in mine]
-    names = {one.info.name for one in mine}
-    infos = tuple(one for one in infos if one.name not in names)
-    others = {one.memory.ledger for one in infos if one.memory} - {ledger}
+    mine = [claim for claim in claims(infos, ledger) if claim.deploy.service == service]
+    found = [_resource(claim, ledger, place) for claim in mine]
+    names = {claim.info.name for claim in mine}
+    infos = tuple(info for info in infos if info.name not in names)
+    others = {info.memory.ledger for info in infos if info.memory} - {ledger}
     for other in sorted(others):
-        theirs = (one for one in claims(infos, other) if one.deploy.service == service)
-        found += [_resource(one, other, place) for one in theirs if _names(one, other)]
+        theirs = (claim for claim in claims(infos, other) if claim.deploy.service == service)
+        found += [_resource(claim, other, place) for claim in theirs if _names(claim, other)]
     return tuple(found)
 
 
@@ -57,13 +57,13 @@ def _resource(claim: Claim, ledger: str, place: AccountRegion) -> Resource:
         tags[t.HOLD] = t.HELD_BY_ADOPTION
     elif info.memory is not None and info.memory.hold is not None:
         tags[t.HOLD] = info.memory.hold
-    said = info.memory.state.value if info.memory else State.OPEN.value
+    state = info.memory.state.value if info.memory else State.OPEN.value
     return Resource(
         DATABASE,
         info.name,
         place,
         tags,
-        state=MAKING if claim.making else said,
+        state=MAKING if claim.making else state,
         name=info.name,
         size_gb=(info.size_bytes or 0) / GIB,
         doubt=claim.doubt,
@@ -78,6 +78,6 @@ def highest_fence(infos: Iterable[DatabaseInfo], ledger: str) -> int:
 def fences(infos: Iterable[DatabaseInfo]) -> dict[str, int]:
     """The highest generation that databases have obeyed, by the ledger that they name."""
     found: dict[str, int] = {}
-    for memory in (one.memory for one in infos if one.memory):
+    for memory in (info.memory for info in infos if info.memory):
         found[memory.ledger] = max(memory.generation, found.get(memory.ledger, NEVER))
     return found

@@ -216,9 +216,9 @@ def _memory(value: Mapping[str, object]) -> Memory:
     generation, oid = value["generation"], value.get("oid", 0)
     texts = [value[key] for key in ("deploy", "ledger", "state", "at")]
     texts.append(value.get("name", ""))
-    if not (type(generation) is type(oid) is int and all(isinstance(one, str) for one in texts)):
+    if not (type(generation) is type(oid) is int and all(isinstance(text, str) for text in texts)):
         raise ValueError("a field of another type")
-    deploy, ledger, state, at, name = (str(one) for one in texts)
+    deploy, ledger, state, at, name = (str(text) for text in texts)
     return Memory(
         deploy=DeployId.parse(deploy),
         ledger=ledger,

@@ -27,20 +27,24 @@ def dispute(
 ) -> Dispute | None:
     """The first rooted deploy whose database is in doubt; `resources` are the service's."""
     # Keyed by id: a caller that lists before and after may list a database twice.
-    claims = {one.id: one for one in resources if one.kind == DATABASE and one.state != MAKING}
+    claims = {
+        resource.id: resource
+        for resource in resources
+        if resource.kind == DATABASE and resource.state != MAKING
+    }
     for deploy in sorted(rooted) if claims else ():
-        of_it = [one for one in claims.values() if one.deploy == deploy]
-        believed = [one for one in of_it if not one.doubt]
+        of_it = [claim for claim in claims.values() if claim.deploy == deploy]
+        believed = [claim for claim in of_it if not claim.doubt]
         if of_it and len(believed) != 1:
-            return _said(home, deploy, believed or of_it)
+            return _dispute(home, deploy, believed or of_it)
     return None
 
 
-def _said(home: ServiceLocation, deploy: DeployId, found: list[Resource]) -> Dispute:
-    born = {deploy.database_name(one) for one in (home.ledger, *home.was)}
-    found.sort(key=lambda one: (one.name not in born, one.name))
+def _dispute(home: ServiceLocation, deploy: DeployId, found: list[Resource]) -> Dispute:
+    born = {deploy.database_name(address) for address in (home.ledger, *home.was)}
+    found.sort(key=lambda claim: (claim.name not in born, claim.name))
     first = found[0]
-    others = "".join(f", or {one.name}" for one in found[1:])
+    others = "".join(f", or {claim.name}" for claim in found[1:])
     why = first.doubt or "each remembers that it is"
     return Dispute(
         f"it is in doubt whether the database of {deploy} is {first.name}{others}: {why}",

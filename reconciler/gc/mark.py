@@ -27,11 +27,14 @@ OnRule = Callable[[Rule, Verdict | None], None]
 def mark(inventory: Inventory, roots: Roots) -> tuple[Verdict, ...]:
     """A verdict for every resource, in the inventory's order."""
     roots = settled(inventory, roots)
-    places = {one.place for one in inventory.resources}
+    places = {resource.place for resource in inventory.resources}
     resources = {place: ownership.index(inventory.resources, place) for place in places}
-    seen = {name: witnesses(root, inventory.resources) for name, root in roots.items()}
-    verdicts = [_judge(one, roots, resources[one.place], seen) for one in inventory.resources]
-    return spare([_maybe_in_use(one, inventory) for one in verdicts], roots)
+    by_service = {name: witnesses(root, inventory.resources) for name, root in roots.items()}
+    verdicts = [
+        _judge(resource, roots, resources[resource.place], by_service)
+        for resource in inventory.resources
+    ]
+    return spare([_maybe_in_use(verdict, inventory) for verdict in verdicts], roots)
 
 
 def _maybe_in_use(verdict: Verdict, inventory: Inventory) -> Verdict:
@@ -39,7 +42,7 @@ def _maybe_in_use(verdict: Verdict, inventory: Inventory) -> Verdict:
     resource = verdict.resource
     if resource.kind != GROUP or not verdict.collect:
         return verdict
-    hidden = any(one.kind == RDS_INSTANCE and one.place == resource.place for one in inventory.gaps)
+    hidden = any(gap.kind == RDS_INSTANCE and gap.place == resource.place for gap in inventory.gaps)
     why = "RDS instances could not be read: one may be in it"
     return Verdict(resource, Reason.IN_USE, why) if hidden else verdict
 
@@ -51,25 +54,25 @@ def settled(inventory: Inventory, roots: Roots) -> Roots:
 
 def problems(inventory: Inventory, roots: Roots) -> dict[str, str]:
     """The services whose resources must not be changed, and why."""
-    seen = settled(inventory, roots)
-    return {name: root.problem for name, root in seen.items() if root.problem}
+    found = settled(inventory, roots)
+    return {name: root.problem for name, root in found.items() if root.problem}
 
 
 def witnessed(root: Root, resources: Iterable[Resource]) -> frozenset[DeployId]:
     """The deploys that have an address in the A record: kept whole (rule 9)."""
     record = set(root.record)
     return frozenset(
-        one.deploy
-        for one in resources
-        if one.deploy is not None and not record.isdisjoint(one.addresses)
+        resource.deploy
+        for resource in resources
+        if resource.deploy is not None and not record.isdisjoint(resource.addresses)
     )
 
 
 def witnesses(root: Root, resources: Sequence[Resource]) -> Mapping[DeployId, tuple[Reason, str]]:
     """The deploys that the A record (rule 9) or another name (rule 13) points to, with reasons."""
-    said = (Reason.WITNESSED, "an address of its deploy stands in the A record")
+    reason = (Reason.WITNESSED, "an address of its deploy stands in the A record")
     others = name_witnesses.verdicts(root, resources)
-    return {**others, **dict.fromkeys(witnessed(root, resources), said)}
+    return {**others, **dict.fromkeys(witnessed(root, resources), reason)}
 
 
 def _settled(root: Root, inventory: Inventory) -> Root:
@@ -103,38 +106,38 @@ def _older(root: Root, inventory: Inventory) -> str:
             "older than it should be"
         )
     # Garbage is never a suspect: without suspects, no ownership has to be proved here.
-    suspects = [one for one in ours if _may_be_lost(one, root)]
+    suspects = [resource for resource in ours if _may_be_lost(resource, root)]
     resources = ownership.index(inventory.resources, root.home.place) if suspects else {}
-    for one in suspects:
-        if _is_lost(one, root, resources):
+    for resource in suspects:
+        if _is_lost(resource, root, resources):
             return (
-                f"{one.id} is labelled {one.tags.get('deploy-state')!r}, but the ledger does not "
-                f"name {one.deploy}: the ledger may be older than it should be"
+                f"{resource.id} is labelled {resource.tags.get('deploy-state')!r}, but the ledger "
+                f"does not name {resource.deploy}: the ledger may be older than it should be"
             )
     return _record_of_another(root, ours)
 
 
 def _ours(inventory: Inventory, home: ServiceLocation) -> list[Resource]:
-    return [one for one in inventory.resources if _claims(one, home)]
+    return [resource for resource in inventory.resources if _claims(resource, home)]
 
 
-def _claims(one: Resource, home: ServiceLocation) -> bool:
-    deploy = one.deploy
+def _claims(resource: Resource, home: ServiceLocation) -> bool:
+    deploy = resource.deploy
     return (
         deploy is not None
         and deploy.service == home.service
-        and home.owns(one.tags.get("deploy-ledger"))
+        and home.owns(resource.tags.get("deploy-ledger"))
     )
 
 
-def _may_be_lost(one: Resource, root: Root) -> bool:
-    return one.label not in CONDEMNED and one.deploy not in root.ledger.rooted
+def _may_be_lost(resource: Resource, root: Root) -> bool:
+    return resource.label not in CONDEMNED and resource.deploy not in root.ledger.rooted
 
 
-def _is_lost(one: Resource, root: Root, resources: Things) -> bool:
-    if ownership.is_adopted(one, root.home):
+def _is_lost(resource: Resource, root: Root, resources: Things) -> bool:
+    if ownership.is_adopted(resource, root.home):
         return True
-    return not one.held and not ownership.doubt(one, root.home, resources)
+    return not resource.held and not ownership.doubt(resource, root.home, resources)
 
 
 def _record_of_another(root: Root, ours: Iterable[Resource]) -> str:
@@ -151,7 +154,7 @@ def _judge(
     resource: Resource,
     roots: Roots,
     resources: Things,
-    seen: Mapping[str, Mapping[DeployId, tuple[Reason, str]]],
+    by_service: Mapping[str, Mapping[DeployId, tuple[Reason, str]]],
 ) -> Verdict:
     deploy = resource.deploy
     if deploy is None:
@@ -159,7 +162,7 @@ def _judge(
     root = roots.get(deploy.service)
     if root is None:
         return Verdict(resource, Reason.FOREIGN, f"service {deploy.service} is not configured here")
-    return judge(RuleInput(resource, deploy, root, resources, seen[deploy.service]))
+    return judge(RuleInput(resource, deploy, root, resources, by_service[deploy.service]))
 
 
 def judge(case: RuleInput, on_rule: OnRule | None = None) -> Verdict:

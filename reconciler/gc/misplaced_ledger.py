@@ -22,9 +22,9 @@ def in_sight(root: Root, inventory: Inventory) -> Root:
     ledger = root.ledger
     if root.problem or ledger.home is not None or ledger.live is None:
         return root
-    seen = {one.deploy for one in inventory.resources if one.kind != DATABASE}
-    seen |= {deploy for deploy, _ in inventory.plain}
-    if not ledger.rooted.isdisjoint(seen):
+    known = {resource.deploy for resource in inventory.resources if resource.kind != DATABASE}
+    known |= {deploy for deploy, _ in inventory.plain}
+    if not ledger.rooted.isdisjoint(known):
         return root
     name = root.home.service
     return replace(
@@ -41,13 +41,14 @@ def of_a_restored_zone(home: ServiceLocation, inventory: Inventory) -> str:
     The ledger's name is the same, so only this service can have written these tags.
     """
     zone, _, name = home.ledger.partition("/")
-    for one in inventory.resources:
-        deploy, named = one.deploy, one.tags.get("deploy-ledger", "")
-        if deploy is None or deploy.service != home.service or one.place != home.place:
+    for resource in inventory.resources:
+        deploy, named = resource.deploy, resource.tags.get("deploy-ledger", "")
+        if deploy is None or deploy.service != home.service or resource.place != home.place:
             continue
         if named.partition("/")[2] == name and not home.owns(named):
+            former = named.partition("/")[0]
             return (
-                f"{one.id} of {deploy} names the ledger in hosted zone {named.partition('/')[0]}, "
+                f"{resource.id} of {deploy} names the ledger in hosted zone {former}, "
                 f"but the zone is {zone} now: it was deleted and restored, or there are two"
             )
     return ""

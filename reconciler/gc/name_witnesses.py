@@ -36,8 +36,9 @@ def _served(
 
     `left` is written on every resource of a deploy before it is forgotten, and on nothing else.
     """
-    mine = [one for one in resources if service_of(one) == root.home.service]
-    left = {one.deploy for one in mine if one.label is Label.LEFT} - root.ledger.rooted
+    mine = [resource for resource in resources if service_of(resource) == root.home.service]
+    left = {resource.deploy for resource in mine if resource.label is Label.LEFT}
+    left -= root.ledger.rooted
     return {
         deploy: found
         for deploy, found in _addresses(mine).items()
@@ -47,9 +48,9 @@ def _served(
 
 def _addresses(resources: Iterable[Resource]) -> dict[DeployId, set[str]]:
     found: dict[DeployId, set[str]] = {}
-    for one in resources:
-        if one.deploy is not None and one.addresses:
-            found.setdefault(one.deploy, set()).update(one.addresses)
+    for resource in resources:
+        if resource.deploy is not None and resource.addresses:
+            found.setdefault(resource.deploy, set()).update(resource.addresses)
     return found
 
 
@@ -84,8 +85,8 @@ def notes(
     root: Root, standing: Mapping[DeployId, tuple[str, ...]], kept: Iterable[DeployId]
 ) -> tuple[Note, ...]:
     """Notes about the names that keep a deploy, and those that do not follow the record."""
-    said = [_kept(root, deploy, standing[deploy]) for deploy in sorted(set(kept))]
-    return (*said, *apart(root))
+    found = [_kept(root, deploy, standing[deploy]) for deploy in sorted(set(kept))]
+    return (*found, *apart(root))
 
 
 def _kept(root: Root, deploy: DeployId, names: tuple[str, ...]) -> Note:
@@ -117,9 +118,7 @@ def apart(root: Root) -> tuple[Note, ...]:
 def keeping(found: Iterable[Verdict], standing: Collection[DeployId]) -> set[DeployId]:
     """The deploys that only another name keeps."""
     return {
-        one.resource.deploy
-        for one in found
-        if one.reason is Reason.WITNESSED
-        and one.resource.deploy in standing
-        and one.resource.deploy
+        verdict.deploy
+        for verdict in found
+        if verdict.reason is Reason.WITNESSED and verdict.deploy in standing and verdict.deploy
     }

@@ -34,10 +34,10 @@ class OtherNames:
 
     def without(self, names: Collection[str]) -> OtherNames:
         """Without the names that the operator vouches for."""
-        known = {plain(one) for one in names}
-        return replace(self, held={one: at for one, at in self.held.items() if one not in known})
+        known = {plain(name) for name in names}
+        return replace(self, held={name: at for name, at in self.held.items() if name not in known})
 
     def holding(self, addresses: Iterable[str]) -> tuple[str, ...]:
         """The names that hold any of these addresses, sorted."""
         wanted = frozenset(addresses)
-        return tuple(sorted(one for one, at in self.held.items() if not wanted.isdisjoint(at)))
+        return tuple(sorted(name for name, at in self.held.items() if not wanted.isdisjoint(at)))

@@ -59,7 +59,9 @@ class ServiceLocation:
 
 def index(resources: tuple[Resource, ...], place: AccountRegion) -> Things:
     """The resources of one account and region, by kind and id."""
-    return {(one.kind, one.id): one for one in resources if one.place == place}
+    return {
+        (resource.kind, resource.id): resource for resource in resources if resource.place == place
+    }
 
 
 def doubt(resource: Resource, home: ServiceLocation, resources: Things) -> str:
@@ -233,9 +235,9 @@ def _rds_snapshot(case: _Case) -> str:
 def _database(case: _Case) -> str:
     """Its name, and a state comment that names itself; a database in creation has none yet."""
     home = case.home
-    names = {case.deploy.database_name(one) for one in (home.ledger, *home.was)}
+    names = {case.deploy.database_name(address) for address in (home.ledger, *home.was)}
     if case.resource.state == MAKING:
-        names = {making_name(one) for one in names}
+        names = {making_name(name) for name in names}
     ours = case.resource.name in names
     return case.resource.doubt if ours or case.resource.doubt else "its name is not its deploy's"
 

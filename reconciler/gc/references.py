@@ -28,14 +28,16 @@ def _spare_what_held_machines_need(verdicts: list[Verdict]) -> list[Verdict]:
     Not a machine that `adopt` holds: it existed before any release.
     """
     machines = [
-        one.resource for one in verdicts if one.resource.kind == INSTANCE and one.resource.held
+        verdict.resource
+        for verdict in verdicts
+        if verdict.resource.kind == INSTANCE and verdict.resource.held
     ]
     holders = {
-        (one.deploy, one.tags.get(LEDGER)): one.id
-        for one in machines
-        if one.hold != HELD_BY_ADOPTION
+        (machine.deploy, machine.tags.get(LEDGER)): machine.id
+        for machine in machines
+        if machine.hold != HELD_BY_ADOPTION
     }
-    return [_needed(one, holders) for one in verdicts]
+    return [_needed(verdict, holders) for verdict in verdicts]
 
 
 def _needed(verdict: Verdict, holders: _Holders) -> Verdict:
@@ -52,17 +54,17 @@ def _spare_data_of_live(verdicts: list[Verdict], roots: Roots) -> list[Verdict]:
     Example: people replaced a live machine and adopted the new one. It continues to use the
     previous deploy's database, which must then be neither shut nor dropped.
     """
-    known = {one.resource.deploy for one in verdicts if one.resource.kind == DATABASE}
+    known = {verdict.deploy for verdict in verdicts if verdict.resource.kind == DATABASE}
     unsure = {
         name
         for name, root in roots.items()
         if root.ledger.live is not None and root.ledger.live.id not in known
     }
-    return [_maybe_of_live(one, unsure) for one in verdicts]
+    return [_maybe_of_live(verdict, unsure) for verdict in verdicts]
 
 
 def _maybe_of_live(verdict: Verdict, unsure: set[str]) -> Verdict:
-    resource, deploy = verdict.resource, verdict.resource.deploy
+    resource, deploy = verdict.resource, verdict.deploy
     if resource.kind != DATABASE or verdict.reason not in (Role.PREVIOUS, Reason.UNROOTED):
         return verdict
     if deploy is None or deploy.service not in unsure:
@@ -74,21 +76,21 @@ def _maybe_of_live(verdict: Verdict, unsure: set[str]) -> Verdict:
 def _spare_what_is_in_use(verdicts: list[Verdict]) -> tuple[Verdict, ...]:
     """Keeps what a kept or unseen resource uses; repeats until nothing changes."""
     while True:
-        collected = {one.resource.id for one in verdicts if one.collect}
+        collected = {verdict.resource.id for verdict in verdicts if verdict.collect}
         held = {
-            used: one.resource.id
-            for one in verdicts
-            if not one.collect
-            for used in one.resource.uses
+            used: verdict.resource.id
+            for verdict in verdicts
+            if not verdict.collect
+            for used in verdict.resource.uses
         }
         # A disk that people hold is deleted with its machine: so the machine has to stay.
         held |= {
-            user: one.resource.id
-            for one in verdicts
-            if one.reason is Reason.HELD
-            for user in one.resource.used_by
+            user: verdict.resource.id
+            for verdict in verdicts
+            if verdict.reason is Reason.HELD
+            for user in verdict.resource.used_by
         }
-        spared = [_spare(one, collected, held) for one in verdicts]
+        spared = [_spare(verdict, collected, held) for verdict in verdicts]
         if spared == verdicts:
             return tuple(verdicts)
         verdicts = spared
@@ -98,6 +100,6 @@ def _spare(verdict: Verdict, collected: set[str], held: Mapping[str, str]) -> Ve
     resource = verdict.resource
     if not verdict.collect:
         return verdict
-    users = [one for one in resource.used_by if one not in collected]
+    users = [user for user in resource.used_by if user not in collected]
     user = held.get(resource.id) or next(iter(users), "")
     return Verdict(resource, Reason.IN_USE, f"in use by {user}, which is kept") if user else verdict

@@ -27,17 +27,21 @@ class Retention:
 def beyond(ledger: Ledger, policy: Retention, now: datetime, ttl: int) -> tuple[DeployId, ...]:
     """The ids to forget, oldest last. None while clients may still use its old addresses."""
     drained = now - timedelta(seconds=ttl) - DRAIN
-    good = [one for one in ledger.previous if not one.rejected]
+    good = [previous for previous in ledger.previous if not previous.rejected]
     gone = good[policy.keep :]
-    gone += [one for one in good[1 : policy.keep] if _older(one, policy.keep_for, now)]
     gone += [
-        one for one in ledger.previous if one.rejected and _older(one, policy.keep_rejected, now)
+        previous for previous in good[1 : policy.keep] if _older(previous, policy.keep_for, now)
     ]
-    over = {one.id for one in gone if one.retired < drained}
-    over |= {one.id for one in ledger.kept if one.until < now}
-    named = [one.id for one in ledger.previous] + [one.id for one in ledger.kept]
-    return tuple(one for one in named if one in over)
+    gone += [
+        previous
+        for previous in ledger.previous
+        if previous.rejected and _older(previous, policy.keep_rejected, now)
+    ]
+    over = {previous.id for previous in gone if previous.retired < drained}
+    over |= {kept.id for kept in ledger.kept if kept.until < now}
+    named = [previous.id for previous in ledger.previous] + [kept.id for kept in ledger.kept]
+    return tuple(deploy for deploy in named if deploy in over)
 
 
-def _older(one: Previous, limit: timedelta | None, now: datetime) -> bool:
-    return limit is not None and one.retired + limit < now
+def _older(previous: Previous, limit: timedelta | None, now: datetime) -> bool:
+    return limit is not None and previous.retired + limit < now

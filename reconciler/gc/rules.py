@@ -88,8 +88,8 @@ def _rooted(case: RuleInput) -> Verdict | None:
 
 
 def _witness(case: RuleInput) -> Verdict | None:
-    said = case.witnessed.get(case.deploy)
-    return Verdict(case.resource, *said) if said else None
+    witness = case.witnessed.get(case.deploy)
+    return Verdict(case.resource, *witness) if witness else None
 
 
 def _held(case: RuleInput) -> Verdict | None:
@@ -158,14 +158,14 @@ def _known(case: RuleInput) -> str:
 
 def _roots(case: RuleInput) -> str:
     ledger = case.root.ledger
-    names = [f"{role(ledger, one)} {one}" for one in sorted(ledger.rooted)]
+    names = [f"{role(ledger, deploy)} {deploy}" for deploy in sorted(ledger.rooted)]
     return f"generation {ledger.gen} roots {', '.join(names) or 'nothing'}"
 
 
 def _record(case: RuleInput) -> str:
     record = ", ".join(case.root.record) or "nothing"
-    said = case.witnessed.get(case.deploy)
-    return f"the A record says {record}: {said[1] if said else 'no address of its deploy'}"
+    witness = case.witnessed.get(case.deploy)
+    return f"the A record says {record}: {witness[1] if witness else 'no address of its deploy'}"
 
 
 def _age(case: RuleInput) -> str:

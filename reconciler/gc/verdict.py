@@ -59,6 +59,11 @@ class Verdict:
     text: str
 
     @property
+    def deploy(self) -> DeployId | None:
+        """The deploy that the resource names."""
+        return self.resource.deploy
+
+    @property
     def role(self) -> Role | None:
         """The role of its deploy, if that is why it is kept."""
         return self.reason if isinstance(self.reason, Role) else None

@@ -204,7 +204,7 @@ def _set_apart(act: Act) -> str:
 
 
 def _write_state(gate: ActivationGate, act: Act) -> str:
-    said = " ".join(
+    state = " ".join(
         shlex.quote(line)
         for line in (
             f"deploy={act.deploy}",
@@ -214,7 +214,7 @@ def _write_state(gate: ActivationGate, act: Act) -> str:
         )
     )
     return (
-        f'printf \'%s\\n\' "instance=$instance" {said} "jobs=$jobs" > {STATE}.new\n'
+        f'printf \'%s\\n\' "instance=$instance" {state} "jobs=$jobs" > {STATE}.new\n'
         f"sync {STATE}.new 2>/dev/null || sync\n"
         f"mv -f {STATE}.new {STATE}\n"
         # Sync the folder, too: after a power cut the machine would return to its older order.
@@ -238,16 +238,16 @@ def observe(shell: Shell, gate: ActivationGate) -> MachineState:
     """What the machine has obeyed and what runs on it; changes nothing. Raises ShellError."""
     result = shell.run(Command(observe_script(gate), "look at the units", sudo=True))
     lines = [line.partition("=")[::2] for line in result.text.splitlines()]
-    said = dict(lines)
-    ours = said.get("instance") == said.get("self")
+    state = dict(lines)
+    ours = state.get("instance") == state.get("self")
     return MachineState(
-        instance=said.get("self", ""),
-        deploy=said.get("deploy", "") if ours else "",
-        generation=int(said.get("generation", "0")) if ours else 0,
+        instance=state.get("self", ""),
+        deploy=state.get("deploy", "") if ours else "",
+        generation=int(state.get("generation", "0")) if ours else 0,
         active=frozenset(value for key, value in lines if key == "active"),
         gated={value for key, value in lines if key == "gated"} == set(gate.all),
         gate=gate,
-        units=said.get("units", "") if ours else "",
+        units=state.get("units", "") if ours else "",
     )
 
 

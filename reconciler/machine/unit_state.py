@@ -38,8 +38,9 @@ def digest(gate: ActivationGate | None) -> str:
     """Identifies the set of units: what a machine has obeyed applies to this set only."""
     if gate is None:
         return ""
-    said = [f"app {one}" for one in sorted(gate.app)] + [f"job {one}" for one in sorted(gate.jobs)]
-    return hashlib.sha256("\n".join(said).encode()).hexdigest()[:_DIGITS]
+    lines = [f"app {unit}" for unit in sorted(gate.app)]
+    lines += [f"job {unit}" for unit in sorted(gate.jobs)]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:_DIGITS]
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class UnitProblem:
 
 def ask_script(gate: ActivationGate) -> str:
     """Prints what `read` parses; changes nothing, and prints no line of a crontab."""
-    wanted = " ".join(f"-p {one}" for one in _ASKED)
+    wanted = " ".join(f"-p {key}" for key in _ASKED)
     asks = [
         f"echo unit={name}; systemctl show {wanted} {name} 2>/dev/null || :"
         for name in map(shlex.quote, gate.all)
@@ -137,7 +138,7 @@ def read(machine: str, text: str) -> Known:
 
 def problems(gate: ActivationGate, known: Known) -> tuple[UnitProblem, ...]:
     """The configured units that a release refuses, each with the unit to name instead."""
-    found = ((one, _problem(one, known)) for one in gate.all)
+    found = ((unit, _problem(unit, known)) for unit in gate.all)
     return tuple(UnitProblem(unit, text) for unit, text in found if text)
 
 
@@ -188,10 +189,14 @@ def warnings(gate: ActivationGate, known: Known) -> tuple[str, ...]:
 def _warning(kind: str, name: str, gate: ActivationGate) -> str:
     if kind == "unit":
         stem = name.removesuffix(".service")
-        gated = {name, *(f"{stem}{one}" for one in (".timer", ".path", ".socket"))} & set(gate.all)
-        return "" if gated else f"{name} acts on every clone: add it to app.jobs or app.units"
+        names = {name, *(f"{stem}{suffix}" for suffix in (".timer", ".path", ".socket"))}
+        return (
+            ""
+            if names & set(gate.all)
+            else f"{name} acts on every clone: add it to app.jobs or app.units"
+        )
     if kind == "cron":
-        crons = [one for one in gate.jobs if one in ("cron.service", "crond.service")]
+        crons = [unit for unit in gate.jobs if unit in ("cron.service", "crond.service")]
         if crons:
             return f"the @reboot lines of {name} run when {crons[0]} first starts on a new live"
         return f"the @reboot lines of {name} act on every clone: add cron to app.jobs"
@@ -202,7 +207,7 @@ def _warning(kind: str, name: str, gate: ActivationGate) -> str:
 
 def missing_script(wanted: Iterable[str]) -> str:
     """Prints the units that have neither a file, nor a template, nor a SysV script."""
-    names = " ".join(shlex.quote(one) for one in wanted)
+    names = " ".join(shlex.quote(unit) for unit in wanted)
     return f"""\
 for unit in {names}; do
   found= kind=${{unit##*.}} stem=${{unit%.*}}
@@ -222,4 +227,4 @@ def meant(unit: str, known: Known) -> str:
 
 def first_words(found: Iterable[UnitProblem]) -> str:
     """Each problem as `unit text`, for one line."""
-    return "; ".join(f"{one.unit} {one.text}" for one in found)
+    return "; ".join(f"{problem.unit} {problem.text}" for problem in found)

@@ -137,20 +137,20 @@ def _asked_lines(asked: Sequence[Question]) -> Iterator[str]:
         yield "Asked, in this order, of what was read at these times (UTC):"
     for number, question in enumerate(asked, 1):
         at = f"{question.at:%H:%M:%S}" if question.at else "unread  "
-        kept = f"  → kept: {humanize.one_line(question.said.text)}" if question.said else ""
-        yield f"  {number:>2} {question.rule:<8} {at}  {humanize.one_line(question.saw)}{kept}"
-    if asked and asked[-1].said is None:
+        verdict = question.verdict
+        kept = f"  → kept: {humanize.one_line(verdict.text)}" if verdict else ""
+        yield f"  {number:>2} {question.rule:<8} {at}  {humanize.one_line(question.evidence)}{kept}"
+    if asked and asked[-1].verdict is None:
         yield "  → nothing keeps it"
 
 
 def _asked_json(question: Question) -> dict[str, Any]:
+    verdict = question.verdict
     return {
         "rule": question.rule,
         "at": question.at.isoformat() if question.at else None,
-        "saw": question.saw,
-        "said": None
-        if question.said is None
-        else {"reason": question.said.reason, "text": question.said.text},
+        "saw": question.evidence,
+        "said": {"reason": verdict.reason, "text": verdict.text} if verdict else None,
     }
 
 

@@ -43,6 +43,6 @@ class ApprovedActions:
 
     def may_delete(self, resource: Resource) -> bool:
         """Whether the resource is approved, and every resource that uses it."""
-        ids = {one.id for one in self.delete}
+        ids = {action.id for action in self.delete}
         listed = resource.deploy is not None and ApprovedAction.of(resource) in self.delete
         return listed and ids.issuperset(resource.used_by)

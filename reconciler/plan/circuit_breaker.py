@@ -41,15 +41,14 @@ def load(service_plan: ServicePlan, cap: Cap, gone: Sequence[Resource] = ()) -> 
     A volume or interface that is deleted with its machine is not counted: otherwise the cap
     would depend on how many disks a machine has.
     """
-    ours = [one for one in service_plan.verdicts if one.reason not in STRANGE]
-    machines = {
-        one.id for one in (*(each.resource for each in ours), *gone) if one.kind == INSTANCE
-    }
-    before = sum(_counts(one, machines) for one in gone)
-    counted = [one for one in ours if _counts(one.resource, machines)]
+    ours = [verdict for verdict in service_plan.verdicts if verdict.reason not in STRANGE]
+    known = (*(verdict.resource for verdict in ours), *gone)
+    machines = {resource.id for resource in known if resource.kind == INSTANCE}
+    before = sum(_counts(resource, machines) for resource in gone)
+    counted = [verdict for verdict in ours if _counts(verdict.resource, machines)]
     plain = sum(n for kind, n in service_plan.plain.items() if kind not in (VOLUME, INTERFACE))
     owned = len(counted) + plain + before
-    return Load(sum(one.collect for one in counted) + before, owned, cap.of(owned))
+    return Load(sum(verdict.collect for verdict in counted) + before, owned, cap.of(owned))
 
 
 def _counts(resource: Resource, machines: set[str]) -> bool:
@@ -81,26 +80,24 @@ def check(plan: Plan, cap: Cap, allow: int | None = None, gone: Sequence[Resourc
     """
     over: dict[str, Load] = {}
     for service_plan in plan.services:
-        one = load(
-            service_plan, cap, [each for each in gone if service_of(each) == service_plan.service]
-        )
-        if service_plan.deletes and one.deletions > (one.cap if allow is None else allow):
-            over[service_plan.service] = one
+        before = [resource for resource in gone if service_of(resource) == service_plan.service]
+        current = load(service_plan, cap, before)
+        if service_plan.deletes and current.deletions > (current.cap if allow is None else allow):
+            over[service_plan.service] = current
     if not over:
         return
-    most = max(one.deletions for one in over.values())
-    name = next(iter(over))
+    most = max(current.deletions for current in over.values())
+    loads = ", ".join(_says(name, current, allow) for name, current in over.items())
     touched = f"{len(gone)} were removed before, nothing more" if gone else "nothing was touched"
     raise Refused(
-        f"too much to delete at once: {', '.join(_says(*one, allow) for one in over.items())}; "
-        f"{touched}",
+        f"too much to delete at once: {loads}; {touched}",
         cure=(
-            f"To see what and why    reconciler plan --service {name}\n"
+            f"To see what and why    reconciler plan --service {next(iter(over))}\n"
             f"To allow it once       reconciler sweep --allow {most}"
         ),
     )
 
 
-def _says(name: str, one: Load, allow: int | None) -> str:
-    cap = one.cap if allow is None else allow
-    return f"{one.deletions} things of {one.owned} of {name} (cap {cap})"
+def _says(name: str, load: Load, allow: int | None) -> str:
+    cap = load.cap if allow is None else allow
+    return f"{load.deletions} things of {load.owned} of {name} (cap {cap})"

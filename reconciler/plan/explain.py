@@ -21,20 +21,22 @@ from reconciler.plan.service_plan import Plan, ServicePlan
 class Question:
     """A rule that ran: what it read, when that was read (None: unknown), its verdict.
 
-    `said` is None if the rule gave no verdict, and the next rule ran.
+    `verdict` is None if the rule gave none, and the next rule ran.
     """
 
     rule: str
-    saw: str
+    evidence: str
     at: datetime | None
-    said: Verdict | None
+    verdict: Verdict | None
 
 
 def questions(plan: Plan, service_plan: ServicePlan, verdict: Verdict) -> tuple[Question, ...]:
     """Every rule that ran for a verdict of this plan, in order; none for a foreign resource."""
     inventory, swapped = judged_by(plan, service_plan)
     root = mark.settled(inventory, {service_plan.service: swapped})[service_plan.service]
-    asked = next(one for one in inventory.resources if one.key == verdict.resource.key)
+    asked = next(
+        resource for resource in inventory.resources if resource.key == verdict.resource.key
+    )
     deploy = asked.deploy
     if deploy is None:
         return ()
@@ -43,9 +45,9 @@ def questions(plan: Plan, service_plan: ServicePlan, verdict: Verdict) -> tuple[
     found: list[Question] = []
     listed, ledger = _times(case)
 
-    def on_rule(rule: Rule, said: Verdict | None) -> None:
+    def on_rule(rule: Rule, given: Verdict | None) -> None:
         at = ledger if rule.reads_ledger else listed
-        found.append(Question(rule.name, rule.evidence(case), at, said))
+        found.append(Question(rule.name, rule.evidence(case), at, given))
 
     last = mark.judge(case, on_rule)
     if last.collect and verdict.collect:

@@ -43,29 +43,27 @@ class PlanFile:
     @property
     def services(self) -> tuple[str, ...]:
         """The services in the file."""
-        return tuple(one.home.service for one in self.orders)
+        return tuple(order.home.service for order in self.orders)
 
     def order(self, service: str) -> ApprovedActions | None:
         """The approved actions on a service."""
-        return next((one for one in self.orders if one.home.service == service), None)
+        return next((order for order in self.orders if order.home.service == service), None)
 
 
 def of(plan: Plan, now: datetime, *, unfinished_only: bool) -> PlanFile:
     """The plan as approved actions. `now` is the ledgers' time, or any other if none was read."""
-    known = (one for one in plan.services if not one.problem)
-    return PlanFile(
-        now.replace(microsecond=0), unfinished_only, tuple(_order(one) for one in known)
-    )
+    known = (service_plan for service_plan in plan.services if not service_plan.problem)
+    return PlanFile(now.replace(microsecond=0), unfinished_only, tuple(map(_order, known)))
 
 
 def _order(service_plan: ServicePlan) -> ApprovedActions:
     return ApprovedActions(
         service_plan.root.home,
         service_plan.end.id if service_plan.end else None,
-        frozenset((one.deploy, one.role) for one in service_plan.repairs),
+        frozenset((repair.deploy, repair.role) for repair in service_plan.repairs),
         service_plan.readdress,
         service_plan.forget,
-        tuple(ApprovedAction.of(one.resource) for one in service_plan.deletes),
+        tuple(ApprovedAction.of(verdict.resource) for verdict in service_plan.deletes),
     )
 
 
@@ -77,7 +75,7 @@ def encode(file: PlanFile, shown: Mapping[str, Any]) -> str:
         "version": VERSION,
         "made": format_time(file.made),
         "young": file.unfinished_only,
-        "orders": [_order_json(one) for one in file.orders],
+        "orders": [_order_json(order) for order in file.orders],
     }
     return json.dumps({**document, "digest": _digest(document)}, indent=1) + "\n"
 
@@ -90,8 +88,8 @@ def decode(text: str) -> PlanFile:
     if document.get("version") != VERSION:
         version = str(document.get("version"))[:20]
         raise ConfigError(f"this plan is of version {version}, we know {VERSION}", cure=CURE)
-    said = document.pop("digest", None)
-    if said != _digest(document):
+    written = document.pop("digest", None)
+    if written != _digest(document):
         raise ConfigError("the plan has been changed since it was made", cure=CURE)
     try:
         return _plan_file(document)
@@ -101,8 +99,8 @@ def decode(text: str) -> PlanFile:
 
 def check_homes(file: PlanFile, homes: Mapping[str, ServiceLocation]) -> None:
     """Raises ConfigError unless every service has the same account, region and ledger as then."""
-    for one in file.orders:
-        now, then = homes.get(one.home.service), one.home
+    for order in file.orders:
+        now, then = homes.get(order.home.service), order.home
         if now is None or now == then:
             continue
         what = f"in {now.place}" if now.place != then.place else f"under the ledger {now.ledger}"
@@ -139,43 +137,44 @@ def _digest(document: Mapping[str, Any]) -> str:
     return f"sha256:{hashlib.sha256(canonical.encode()).hexdigest()}"
 
 
-def _order_json(one: ApprovedActions) -> dict[str, Any]:
-    finish = sorted((str(deploy), role.value) for deploy, role in one.finish)
+def _order_json(actions: ApprovedActions) -> dict[str, Any]:
+    finish = sorted((str(deploy), role.value) for deploy, role in actions.finish)
     return {
-        "service": one.home.service,
-        "account": one.home.place.account,
-        "region": one.home.place.region,
-        "ledger": one.home.ledger,
-        "end": str(one.end) if one.end else None,
+        "service": actions.home.service,
+        "account": actions.home.place.account,
+        "region": actions.home.place.region,
+        "ledger": actions.home.ledger,
+        "end": str(actions.end) if actions.end else None,
         "finish": [{"deploy": deploy, "role": role} for deploy, role in finish],
-        "repoint": list(one.repoint),
-        "forget": [str(deploy) for deploy in one.forget],
+        "repoint": list(actions.repoint),
+        "forget": [str(deploy) for deploy in actions.forget],
         "delete": [
-            {"kind": each.kind, "id": each.id, "deploy": str(each.deploy)} for each in one.delete
+            {"kind": action.kind, "id": action.id, "deploy": str(action.deploy)}
+            for action in actions.delete
         ],
     }
 
 
 def _plan_file(document: Mapping[str, Any]) -> PlanFile:
-    orders = tuple(_order_of(one) for one in _list(document["orders"]))
-    services = [one.home.service for one in orders]
+    orders = tuple(_order_of(order) for order in _list(document["orders"]))
+    services = [order.home.service for order in orders]
     if len(set(services)) != len(services) or not isinstance(document["young"], bool):
         raise ValueError("a service twice, or no word on its extent")
     return PlanFile(parse_time(_text(document["made"])), document["young"], orders)
 
 
-def _order_of(one: Mapping[str, Any]) -> ApprovedActions:
-    place = AccountRegion(_text(one["account"]), _text(one["region"]))
-    finish = ((_deploy(each["deploy"]), Role(each["role"])) for each in _list(one["finish"]))
+def _order_of(document: Mapping[str, Any]) -> ApprovedActions:
+    place = AccountRegion(_text(document["account"]), _text(document["region"]))
+    finish = ((_deploy(each["deploy"]), Role(each["role"])) for each in _list(document["finish"]))
     return ApprovedActions(
-        ServiceLocation(_text(one["service"]), _text(one["ledger"]), place),
-        _deploy(one["end"]) if one["end"] is not None else None,
+        ServiceLocation(_text(document["service"]), _text(document["ledger"]), place),
+        _deploy(document["end"]) if document["end"] is not None else None,
         frozenset(finish),
-        tuple(_text(each) for each in _list(one["repoint"])),
-        tuple(_deploy(each) for each in _list(one["forget"])),
+        tuple(_text(each) for each in _list(document["repoint"])),
+        tuple(_deploy(each) for each in _list(document["forget"])),
         tuple(
             ApprovedAction(_text(each["kind"]), _text(each["id"]), _deploy(each["deploy"]))
-            for each in _list(one["delete"])
+            for each in _list(document["delete"])
         ),
     )
 

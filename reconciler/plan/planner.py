@@ -39,7 +39,9 @@ def plan(inventory: Inventory, roots: Mapping[str, Root], asks: Mapping[str, Swe
         )
         for name, root in sorted(roots.items())
     ]
-    strangers = tuple(one for one in inventory.resources if service_of(one) not in roots)
+    strangers = tuple(
+        resource for resource in inventory.resources if service_of(resource) not in roots
+    )
     return Plan(tuple(plans), mark(replace(inventory, resources=strangers), {}), inventory)
 
 
@@ -47,14 +49,15 @@ def _shares(inventory: Inventory, roots: Mapping[str, Root]) -> Mapping[str, Inv
     """For every service: its resources, those of others that use one of them, and every gap."""
     shares: dict[str, list[Resource]] = {name: [] for name in roots}
     owners: dict[str, str] = {}
-    for one in inventory.resources:
-        name = service_of(one)
+    for resource in inventory.resources:
+        name = service_of(resource)
         if name in shares:
-            shares[name].append(one)
-            owners[one.id] = name
-    for one in inventory.resources:
-        for owner in {owners[used] for used in one.uses if used in owners} - {service_of(one)}:
-            shares[owner].append(one)
+            shares[name].append(resource)
+            owners[resource.id] = name
+    for resource in inventory.resources:
+        named = {owners[used] for used in resource.uses if used in owners}
+        for owner in named - {service_of(resource)}:
+            shares[owner].append(resource)
     return {name: replace(inventory, resources=tuple(found)) for name, found in shares.items()}
 
 
@@ -137,7 +140,7 @@ def swaps(
     """
     ended, end = _end_lease(root, ask)
     over = _forgets(ended, root, ask) if forget else ()
-    forgets = tuple(one for one in over if one not in spared)
+    forgets = tuple(deploy for deploy in over if deploy not in spared)
     return Swaps(_without(ended, forgets), end, forgets)
 
 
@@ -152,9 +155,8 @@ def _plain_of(inventory: Inventory, root: Root) -> dict[str, int]:
 
 def _agreed(repairs: tuple[Repair, ...], ask: SweepRequest) -> tuple[Repair, ...]:
     """All of them or none: the old deploy gives up its jobs before the new one starts them."""
-    if ask.among is None or ask.among.finish.issuperset((one.deploy, one.role) for one in repairs):
-        return repairs
-    return ()
+    due = {(repair.deploy, repair.role) for repair in repairs}
+    return repairs if ask.among is None or due <= ask.among.finish else ()
 
 
 def _readdress(
@@ -167,7 +169,9 @@ def _readdress(
 def _verdicts(inventory: Inventory, root: Root) -> tuple[Verdict, ...]:
     service = root.home.service
     return tuple(
-        one for one in mark(inventory, {service: root}) if service_of(one.resource) == service
+        verdict
+        for verdict in mark(inventory, {service: root})
+        if service_of(verdict.resource) == service
     )
 
 
@@ -189,12 +193,12 @@ def _forgets(ledger: Ledger, root: Root, ask: SweepRequest) -> tuple[DeployId, .
     if ledger.lease is not None or ask.only is not None or ask.unfinished_only:
         return ()
     record = set(root.record)
-    witnessed = {one.id for one in ledger.previous if record & set(one.at)}
+    witnessed = {previous.id for previous in ledger.previous if record & set(previous.at)}
     # As of the listing: a deploy that was still live then may have resources that the listing
     # lacks, and what could not be labelled `left` would count as lost.
     over = beyond(ledger, ask.retention, root.now - root.heap_age, ask.ttl)
-    agreed = (one for one in over if ask.among is None or one in ask.among.forget)
-    return tuple(one for one in agreed if one not in witnessed)
+    agreed = (deploy for deploy in over if ask.among is None or deploy in ask.among.forget)
+    return tuple(deploy for deploy in agreed if deploy not in witnessed)
 
 
 def _is_partly_hidden(inventory: Inventory, root: Root) -> bool:
@@ -213,16 +217,18 @@ def _labelled_left(inventory: Inventory, ledger: str, gone: tuple[DeployId, ...]
     if not gone:
         return inventory
 
-    def relabel(one: Resource) -> Resource:
-        if one.deploy not in gone or one.tags.get(t.LEDGER) != ledger:
-            return one
-        return replace(one, tags={**one.tags, t.STATE: Label.LEFT.value})
+    def relabel(resource: Resource) -> Resource:
+        if resource.deploy not in gone or resource.tags.get(t.LEDGER) != ledger:
+            return resource
+        return replace(resource, tags={**resource.tags, t.STATE: Label.LEFT.value})
 
-    return replace(inventory, resources=tuple(relabel(one) for one in inventory.resources))
+    return replace(inventory, resources=tuple(map(relabel, inventory.resources)))
 
 
 def _scoped(verdicts: tuple[Verdict, ...], ask: SweepRequest) -> tuple[Verdict, ...]:
-    return tuple(one for one in verdicts if not one.collect or _is_asked(one.resource, ask))
+    return tuple(
+        verdict for verdict in verdicts if not verdict.collect or _is_asked(verdict.resource, ask)
+    )
 
 
 def _is_asked(resource: Resource, ask: SweepRequest) -> bool:
@@ -241,7 +247,9 @@ def _whole(verdicts: tuple[Verdict, ...], ask: SweepRequest) -> tuple[Verdict, .
     deploy are not, so the live deploy would start its jobs while theirs still run.
     """
     return tuple(
-        one for one in verdicts if not ask.unfinished_only or one.resource.kind == DATABASE
+        verdict
+        for verdict in verdicts
+        if not ask.unfinished_only or verdict.resource.kind == DATABASE
     )
 
 
@@ -252,20 +260,20 @@ def _repairs(verdicts: tuple[Verdict, ...], units: str) -> tuple[Repair, ...]:
     them.
     """
     found: dict[tuple[Role, DeployId], str] = {}
-    for one in verdicts:
-        why = deviation(one)
-        if why and one.role is not None and one.resource.deploy is not None:
-            found.setdefault((one.role, one.resource.deploy), f"{one.resource.id} {why}")
+    for verdict in verdicts:
+        why = deviation(verdict)
+        if why and verdict.role is not None and verdict.deploy is not None:
+            found.setdefault((verdict.role, verdict.deploy), f"{verdict.resource.id} {why}")
     _take_over(found, verdicts)
     order = (Role.KEPT, Role.PREVIOUS, Role.LIVE)
     repairs = [Repair(deploy, role, why) for (role, deploy), why in found.items()]
-    stale = {(one.role, one.resource.deploy) for one in verdicts if is_stale(one, units)}
+    stale = {(verdict.role, verdict.deploy) for verdict in verdicts if is_stale(verdict, units)}
     repairs += [
         Repair(deploy, role, OTHER_UNITS, units_only=True)
         for role, deploy in stale
         if role is not None and deploy is not None and (role, deploy) not in found
     ]
-    return tuple(sorted(repairs, key=lambda one: (order.index(one.role), one.deploy)))
+    return tuple(sorted(repairs, key=lambda repair: (order.index(repair.role), repair.deploy)))
 
 
 def _take_over(found: dict[tuple[Role, DeployId], str], verdicts: tuple[Verdict, ...]) -> None:
@@ -276,12 +284,14 @@ def _take_over(found: dict[tuple[Role, DeployId], str], verdicts: tuple[Verdict,
     """
     left = next(
         (
-            one.resource.deploy
-            for one in verdicts
-            if one.reason is Role.PREVIOUS and one.resource.kind != DATABASE and deviation(one)
+            verdict.deploy
+            for verdict in verdicts
+            if verdict.reason is Role.PREVIOUS
+            and verdict.resource.kind != DATABASE
+            and deviation(verdict)
         ),
         None,
     )
-    live = next((one.resource.deploy for one in verdicts if one.reason is Role.LIVE), None)
+    live = next((verdict.deploy for verdict in verdicts if verdict.reason is Role.LIVE), None)
     if left is not None and live is not None:
         found.setdefault((Role.LIVE, live), f"takes over from {left}")

@@ -101,13 +101,13 @@ def _is_in_doubt(root: Root) -> bool:
 def _has_odd_database(found: Swaps, root: Root, databases: Iterable[Resource]) -> bool:
     if found.ledger.lease is not None:
         return False  # nothing is repaired while a lease is held
-    for one in databases:
-        deploy = one.deploy
+    for database in databases:
+        deploy = database.deploy
         if deploy is None or deploy.service != root.home.service:
             continue
         current = role(found.ledger, deploy)
         writable = DESIRED[current].writable if current is not None else None
-        if writable is not None and one.state != (OPEN if writable else SHUT):
+        if writable is not None and database.state != (OPEN if writable else SHUT):
             return True
     return False
 
@@ -157,14 +157,18 @@ def _want_machines_that_moved(
 
 
 def neighbours(
-    tag_summary: TagSummary, seen: Iterable[Resource], wanted: Mapping[Group, Sequence[str]]
+    tag_summary: TagSummary, resources: Iterable[Resource], wanted: Mapping[Group, Sequence[str]]
 ) -> dict[Group, Sequence[str]]:
-    """What of the tag summary the seen resources use, are used by, or were made from.
+    """What of the tag summary `resources` use, are used by, or were made from.
 
     These prove ownership, and what they use stays: so they are described too, although they
     could be skipped themselves.
     """
-    named = {id_ for one in seen for id_ in (*one.uses, *one.used_by, one.source)}
+    named = {
+        id_
+        for resource in resources
+        for id_ in (*resource.uses, *resource.used_by, resource.source)
+    }
     return {
         group: sorted(named.intersection(ids))
         for group, ids in tag_summary.groups.items()
@@ -172,10 +176,10 @@ def neighbours(
     }
 
 
-def without(plain: Plain, seen: Iterable[Resource]) -> Plain:
+def without(plain: Plain, resources: Iterable[Resource]) -> Plain:
     """The counts without the resources that were described after all."""
     left = dict(plain)
-    for one in seen:
-        if one.deploy is not None and (one.deploy, one.kind) in left:
-            left[one.deploy, one.kind] -= 1
+    for resource in resources:
+        if resource.deploy is not None and (resource.deploy, resource.kind) in left:
+            left[resource.deploy, resource.kind] -= 1
     return {key: count for key, count in left.items() if count > 0}

@@ -35,13 +35,13 @@ def new_addresses(verdicts: tuple[Verdict, ...], root: Root, plain: Plain) -> tu
     if live is None or root.record != live.at or (live.id, INSTANCE) in plain:
         return ()
     machines = [
-        one.resource
-        for one in verdicts
-        if one.resource.kind == INSTANCE and one.reason is Role.LIVE
+        verdict.resource
+        for verdict in verdicts
+        if verdict.resource.kind == INSTANCE and verdict.reason is Role.LIVE
     ]
-    if not live.ids and any(one.hold == HELD_BY_ADOPTION for one in machines):
+    if not live.ids and any(machine.hold == HELD_BY_ADOPTION for machine in machines):
         return ()  # an older ledger: the adopted machine and a copy of it cannot be told apart
-    if len(machines) != len(live.at) or any(one.state != "running" for one in machines):
+    if len(machines) != len(live.at) or any(machine.state != "running" for machine in machines):
         return ()
     return _complete(live.at, machines)
 
@@ -52,13 +52,13 @@ def _complete(at: tuple[str, ...], machines: list[Resource]) -> tuple[str, ...]:
     A private address survives a stop, so the changed one was public. A machine without a public
     address (yet) makes the set incomplete: the record never gets an address clients cannot reach.
     """
-    kept = [next((a for a in one.addresses if a in at), None) for one in machines]
+    kept = [next((a for a in machine.addresses if a in at), None) for machine in machines]
     if all(kept):
         return ()
     new = [
-        one or machine.public[0]
-        for one, machine in zip(kept, machines, strict=True)
-        if one or machine.public
+        address or machine.public[0]
+        for address, machine in zip(kept, machines, strict=True)
+        if address or machine.public
     ]
     return tuple(sorted(new)) if len(new) == len(at) else ()
 
@@ -68,7 +68,7 @@ def notes(root: Root) -> tuple[str, ...]:
     live = root.ledger.live
     if live is None or root.record == live.at:
         return ()
-    said = ", ".join(root.record) or "nothing"
+    current = ", ".join(root.record) or "nothing"
     wrote = ", ".join(live.at)
-    note = f"the A record says {said}, the ledger last wrote {wrote}: somebody moved it"
+    note = f"the A record says {current}, the ledger last wrote {wrote}: somebody moved it"
     return (f"{note}; it is not moved back",)

@@ -91,30 +91,32 @@ class ServicePlan:
     @property
     def contradictions(self) -> tuple[str, ...]:
         """What people have to check, whatever else there is to do."""
-        return (*self.notes, *(one.text for one in self.witnesses))
+        return (*self.notes, *(witness.text for witness in self.witnesses))
 
     @cached_property
     def deletes(self) -> tuple[Verdict, ...]:
         """The garbage, sorted by wave, then by id."""
-        garbage = [one for one in self.verdicts if one.collect]
-        return tuple(sorted(garbage, key=lambda one: (wave(one.resource), one.resource.id)))
+        garbage = [verdict for verdict in self.verdicts if verdict.collect]
+        return tuple(
+            sorted(garbage, key=lambda verdict: (wave(verdict.resource), verdict.resource.id))
+        )
 
     def owned(self, deploy: DeployId) -> tuple[Resource, ...]:
         """The deploy's resources. One that only carries its tags must not be labelled."""
         return tuple(
-            one.resource
-            for one in self.verdicts
-            if one.resource.deploy == deploy and one.reason not in STRANGE
+            verdict.resource
+            for verdict in self.verdicts
+            if verdict.deploy == deploy and verdict.reason not in STRANGE
         )
 
     def resources(self, repair: Repair) -> tuple[Resource, ...]:
         """The resources that a repair changes: those that the ledger roots in that role."""
         return tuple(
-            one.resource
-            for one in self.verdicts
-            if one.resource.deploy == repair.deploy
-            and one.role is repair.role
-            and (one.resource.kind == DATABASE or not self.unfinished_only)
+            verdict.resource
+            for verdict in self.verdicts
+            if verdict.deploy == repair.deploy
+            and verdict.role is repair.role
+            and (verdict.resource.kind == DATABASE or not self.unfinished_only)
         )
 
     @property
@@ -135,13 +137,15 @@ class Plan:
     def contradictions(self) -> tuple[str, ...]:
         """What people have to check: a record that was moved (rule 11), other names (rule 13)."""
         return tuple(
-            f"{one.service}: {said}" for one in self.services for said in one.contradictions
+            f"{service_plan.service}: {contradiction}"
+            for service_plan in self.services
+            for contradiction in service_plan.contradictions
         )
 
     @property
     def empty(self) -> bool:
         """Whether there is nothing to do anywhere."""
-        return all(one.empty for one in self.services)
+        return all(service_plan.empty for service_plan in self.services)
 
     @property
     def verdicts(self) -> tuple[Verdict, ...]:
@@ -161,4 +165,4 @@ class Plan:
     @property
     def unknown(self) -> tuple[ServicePlan, ...]:
         """The services whose resources will not be changed."""
-        return tuple(one for one in self.services if one.problem)
+        return tuple(service_plan for service_plan in self.services if service_plan.problem)

@@ -55,8 +55,8 @@ def own(connection: Connection) -> Memory | None:
 
 def itself(connection: Connection) -> DatabaseInfo:
     """The connection's database; its owner is not read."""
-    ((oid, said),) = connection.execute(catalog.ITSELF).fetchall()
-    return info(connection.info.dbname, "", None, said, oid)
+    ((oid, comment),) = connection.execute(catalog.ITSELF).fetchall()
+    return info(connection.info.dbname, "", None, comment, oid)
 
 
 def listed(connection: Connection, query: str) -> tuple[DatabaseInfo, ...]:
@@ -64,12 +64,12 @@ def listed(connection: Connection, query: str) -> tuple[DatabaseInfo, ...]:
     return tuple(info(*row) for row in connection.execute(query.encode()).fetchall())
 
 
-def info(name: str, owner: str, size: int | None, said: str | None, oid: int) -> DatabaseInfo:
+def info(name: str, owner: str, size: int | None, comment: str | None, oid: int) -> DatabaseInfo:
     """A row of the list, its comment parsed if it is a state comment."""
     try:
-        memory = m.parse(said) if said else None
+        memory = m.parse(comment) if comment else None
     except m.ForeignComment:
-        return DatabaseInfo(name, owner, size, None, said or "", oid)
+        return DatabaseInfo(name, owner, size, None, comment or "", oid)
     return DatabaseInfo(name, owner, size, memory, oid=oid)
 
 

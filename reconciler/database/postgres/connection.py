@@ -130,16 +130,16 @@ def speaking(doing: str, scrub: object = None) -> Iterator[None]:
     try:
         yield
     except psycopg.Error as error:
-        said = str(error)
-        clean = scrub(said) if callable(scrub) else said
-        raise _translated(doing, clean, error.sqlstate) from (error if clean == said else None)
+        text = str(error)
+        clean = scrub(text) if callable(scrub) else text
+        raise _translated(doing, clean, error.sqlstate) from (error if clean == text else None)
 
 
-def _translated(doing: str, said: str, sqlstate: str | None) -> ToolError:
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+def _translated(doing: str, text: str, sqlstate: str | None) -> ToolError:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
     message = f"{doing}: {lines[0] if lines else 'no reason given'}"
     detail = "\n".join(lines[1:])
-    if sqlstate in _DENIED or "password authentication failed" in said:
+    if sqlstate in _DENIED or "password authentication failed" in text:
         cure = "check the login of `database.admin` and that it is a member of `app_role`"
         return AccessDenied(message, cure=cure, detail=detail)
     return DatabaseError(message, cure="see whether the server is up, then again", detail=detail)

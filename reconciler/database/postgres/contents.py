@@ -124,8 +124,8 @@ def _each(connection: Connection, names: list[tuple[str, str]], select: str) -> 
     found: dict[str, str] = {}
     for start in range(0, len(names), CHUNK):
         parts = [
-            SQL(select).format(Literal(f"{one[0]}.{one[1]}"), Identifier(*one))
-            for one in names[start : start + CHUNK]
+            SQL(select).format(Literal(f"{name[0]}.{name[1]}"), Identifier(*name))
+            for name in names[start : start + CHUNK]
         ]
         found |= dict(connection.execute(SQL(" UNION ALL ").join(parts)).fetchall())
     return found

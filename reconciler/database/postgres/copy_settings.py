@@ -66,7 +66,7 @@ def open_like(copy: Connection, source: Connection) -> None:
     if missing:
         raise DatabaseError(
             f"the copy {copy.info.dbname} lacks a privilege: {min(missing)}",
-            detail="\n".join(str(one) for one in sorted(missing)),
+            detail="\n".join(str(grant) for grant in sorted(missing)),
         )
 
 

@@ -34,8 +34,8 @@ def remember(connection: Connection, seen: DatabaseInfo, memory: Memory) -> None
     """Writes a new state comment, unless it changed since it was seen. Raises Refused."""
     with connection.transaction():
         # Acts lock by the first address of the ledger.
-        for one in dict.fromkeys((memory.birthplace, memory.ledger)):
-            comment_store.lock(connection, one)
+        for address in dict.fromkeys((memory.birthplace, memory.ledger)):
+            comment_store.lock(connection, address)
         now = comment_store.itself(connection)
         if (now.oid, now.memory, now.foreign) != (seen.oid, seen.memory, seen.foreign):
             raise Refused(

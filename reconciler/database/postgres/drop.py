@@ -33,7 +33,7 @@ def drop(
     busy: errors.ObjectInUse | None = None
     for _ in PATIENCE.attempts():
         infos = comment_store.listed(connection, catalog.COMMENTS)
-        if name not in {one.name for one in infos}:
+        if name not in {info.name for info in infos}:
             _refuse_template(connection, name)
             return
         claim = identity.proved(name, infos, act)
@@ -71,7 +71,7 @@ def _refuse_slots(connection: Connection, name: str) -> None:
             f"database {name} has the replication slot {', '.join(slots)}: who reads by it would "
             "lose its place",
             cure="If nobody does any more:  "
-            + "; ".join(f"SELECT pg_drop_replication_slot('{one}')" for one in slots),
+            + "; ".join(f"SELECT pg_drop_replication_slot('{slot}')" for slot in slots),
         )
 
 
@@ -99,6 +99,6 @@ def _refuse_content(name: str, inside: Inside) -> None:
 
 
 def _see_gone(connection: Connection, name: str, oid: int) -> None:
-    left = [one for one in comment_store.listed(connection, catalog.COMMENTS) if one.oid == oid]
+    left = [info for info in comment_store.listed(connection, catalog.COMMENTS) if info.oid == oid]
     if left:
         raise DatabaseError(f"database {name} was dropped, yet it is still there: {left[0].name}")

@@ -130,7 +130,7 @@ def _lock_writers(connection: Connection) -> frozenset[Grant]:
 
 def _writable(connection: Connection, writers: frozenset[Grant]) -> frozenset[tuple[str, ...]]:
     lockable = {tuple(path) for (path,) in connection.execute(catalog.LOCKABLE).fetchall()}
-    tables = {one.path[:2] for one in writers if one.on in (On.TABLE, On.COLUMN)}
+    tables = {grant.path[:2] for grant in writers if grant.on in (On.TABLE, On.COLUMN)}
     return frozenset(lockable & tables)
 
 
@@ -141,12 +141,12 @@ def _refuse_unbound(connection: Connection, app_roles: Sequence[str]) -> None:
 
 def _gave_up(connection: Connection, max_wait: float) -> DatabaseError:
     rows = connection.execute(catalog.WRITING_SESSIONS).fetchall()
-    said = [f"pid {pid}, role {role}, {app}: open for {age} s" for pid, role, app, age in rows]
+    sessions = [f"pid {pid}, role {role}, {app}: open for {age} s" for pid, role, app, age in rows]
     return DatabaseError(
         f"writers still open after {max_wait:g} s in database {connection.info.dbname}; "
         "it was not frozen and goes on as before",
         cure="end these transactions (their work is lost), or allow a longer wait (max_wait)",
-        detail="\n".join(said),
+        detail="\n".join(sessions),
     )
 
 
@@ -155,14 +155,14 @@ def _cannot_revoke(connection: Connection, left: frozenset[Grant]) -> DatabaseEr
         f"cannot freeze {connection.info.dbname}: {min(left)}, and the admin cannot revoke that",
         cure="make the admin a member of the role that owns it (it may then do all that this role "
         "may), or have that role revoke it",
-        detail="\n".join(str(one) for one in sorted(left)),
+        detail="\n".join(str(grant) for grant in sorted(left)),
     )
 
 
 def _still_shut(connection: Connection, missing: frozenset[Grant]) -> DatabaseError:
-    said = str(min(missing)) if missing else "its memory of what to give back is gone"
+    why = str(min(missing)) if missing else "its memory of what to give back is gone"
     return DatabaseError(
-        f"cannot thaw {connection.info.dbname}: {said}",
+        f"cannot thaw {connection.info.dbname}: {why}",
         cure="GRANT the application its privileges by hand, as the owner of the tables",
-        detail="\n".join(str(one) for one in sorted(missing)),
+        detail="\n".join(str(grant) for grant in sorted(missing)),
     )

@@ -28,19 +28,19 @@ def revoke(connection: Connection, grants: Iterable[Grant]) -> None:
     If the admin is not a member of an object's owner, PostgreSQL only warns: the caller checks
     afterwards what is in force.
     """
-    for one in grouped(grants):
-        for may, target in _clauses(connection, one):
+    for grant_set in grouped(grants):
+        for may, target in _clauses(connection, grant_set):
             text = SQL("REVOKE {} ON {} FROM {} CASCADE")
-            connection.execute(text.format(may, target, _role(one.to)))
+            connection.execute(text.format(may, target, _role(grant_set.to)))
 
 
 def grant(connection: Connection, grants: Iterable[Grant]) -> None:
     """Grants these; harmless if they are in force already."""
-    for one in grouped(grants):
-        option = SQL(" WITH GRANT OPTION" if one.grantable else "")
-        for may, target in _clauses(connection, one):
+    for grant_set in grouped(grants):
+        option = SQL(" WITH GRANT OPTION" if grant_set.grantable else "")
+        for may, target in _clauses(connection, grant_set):
             text = SQL("GRANT {} ON {} TO {}{}")
-            connection.execute(text.format(may, target, _role(one.to), option))
+            connection.execute(text.format(may, target, _role(grant_set.to), option))
 
 
 def possible(connection: Connection, grants: Iterable[Grant]) -> frozenset[Grant]:
@@ -48,28 +48,34 @@ def possible(connection: Connection, grants: Iterable[Grant]) -> frozenset[Grant
     wanted = frozenset(grants)
     rows = connection.execute(catalog.OBJECTS).fetchall()
     objects = {(On(kind), tuple(path)) for kind, path in rows} | {(On.DATABASE, ())}
-    roles = [[one.to for one in wanted if one.to]]
+    roles = [[grant.to for grant in wanted if grant.to]]
     gone = {name for (name,) in connection.execute(catalog.MISSING_ROLES, roles).fetchall()}
-    return frozenset(one for one in wanted if (one.on, one.path) in objects and one.to not in gone)
+    return frozenset(
+        grant for grant in wanted if (grant.on, grant.path) in objects and grant.to not in gone
+    )
 
 
 def _role(name: str) -> Composable:
     return Identifier(name) if name else SQL("PUBLIC")
 
 
-def _clauses(connection: Connection, one: GrantSet) -> Iterator[tuple[Composable, Composable]]:
+def _clauses(
+    connection: Connection, grant_set: GrantSet
+) -> Iterator[tuple[Composable, Composable]]:
     """(privileges, objects) of as few statements as PostgreSQL allows."""
-    words = [_WORDS[may] for may in one.may]
-    if one.on is On.DATABASE:
+    words = [_WORDS[may] for may in grant_set.may]
+    if grant_set.on is On.DATABASE:
         yield SQL(", ").join(words), SQL("DATABASE {}").format(Identifier(connection.info.dbname))
-    elif one.on is On.COLUMN:
-        for *table, column in one.paths:
+    elif grant_set.on is On.COLUMN:
+        for *table, column in grant_set.paths:
             may = SQL(", ").join(SQL("{} ({})").format(word, Identifier(column)) for word in words)
             yield may, SQL("TABLE {}").format(Identifier(*table))
     else:
-        for start in range(0, len(one.paths), CHUNK):
-            names = SQL(", ").join(Identifier(*path) for path in one.paths[start : start + CHUNK])
-            yield SQL(", ").join(words), _KINDS[one.on].format(names)
+        for start in range(0, len(grant_set.paths), CHUNK):
+            names = SQL(", ").join(
+                Identifier(*path) for path in grant_set.paths[start : start + CHUNK]
+            )
+            yield SQL(", ").join(words), _KINDS[grant_set.on].format(names)
 
 
 _WORDS = {word: SQL(word) for word in sorted(PRIVILEGES)}

@@ -31,8 +31,8 @@ def test_the_rules_asked_again_say_what_the_plan_says(seed: int) -> None:
         asked = questions(whole, service_plan, verdict)
         assert asked
         rules = asked[:-1] if asked[-1].rule == "in use" else asked  # which has the last word
-        assert all(one.said is None for one in rules[:-1])
-        said = asked[-1].said
+        assert all(one.verdict is None for one in rules[:-1])
+        said = asked[-1].verdict
         assert verdict.collect == (said is None)
         assert said is None or (said.reason, said.text) == (verdict.reason, verdict.text)
 
