@@ -57,6 +57,18 @@ def retire(
         return _let_go(asked, deploy, yes=yes)
     if nobody_live is None:
         raise click.UsageError("closing a service wants --nobody-live ID: see deployer status")
+    return _close(asked, service, nobody_live, delete_after, despite, yes=yes)
+
+
+def _close(
+    asked: CliContext,
+    service: str,
+    live: str,
+    delete_after: timedelta | None,
+    despite: tuple[str, ...],
+    *,
+    yes: bool,
+) -> int:
     with staged(asked, service) as one:
         from deployer.commands.retire import retire as close
         from reconciler.output.sweep import as_json, in_lines, one_line
@@ -71,7 +83,7 @@ def retire(
             asked.tell(one_line(outcome))
 
         ports = vouched(one.ports, despite)
-        result = close(ports, nobody_live, agreed, delete_after, tell)
+        result = close(ports, live, agreed, delete_after, tell)
         code = Exit.DONE if result.clean else Exit.DIRT
         one.answer(as_json(result), lambda: "\n".join(in_lines(result)), code)
     return code
