@@ -48,15 +48,16 @@ def retire(
     despite: tuple[str, ...],
     yes: bool,
 ) -> int:
-    """Close SERVICE: nobody is live any more. Or let the adopted machine of ID go.
+    """Close SERVICE; or let an adopted machine go.
 
-    Its A record must have been removed, and every other name that leads there. Jobs stop and the
-    database takes no more writes. All releases are kept as previous ones; with --delete-after they
-    are deleted later, databases included. To open it again, make the A record again and run:
+    SERVICE: nobody is live any more. Its A record must have been removed, and every other name that
+    leads there. Jobs stop and the database takes no more writes. All releases are kept as previous
+    ones; with --delete-after they are deleted later, databases included. To open it again, make the
+    A record again and run:
     deployer recover SERVICE
 
-    With the ID of an adopted release that the ledger does not name any more: our tags are taken off
-    its machine, which runs on. No deploy made it, so you end it.
+    ID, of an adopted release that the ledger does not name any more: our tags are taken off its
+    machine, which runs on. No deploy made it, so you end it.
     """
     deploy = DeployId.maybe(service)
     if deploy is not None:

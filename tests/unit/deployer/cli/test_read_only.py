@@ -130,7 +130,9 @@ def test_a_wrong_fingerprint_is_not_adopted(person: Person) -> None:
 def test_after_adoption(person: Person) -> None:
     """Each command that looks, in words and in JSON, on a clean service."""
     adopted = json.loads(
-        person.types("deployer adopt shop --yes --release v1.4.2 --json").splitlines()[-1]
+        person.types(
+            "deployer adopt shop --yes --trust-shown-key --release v1.4.2 --json"
+        ).splitlines()[-1]
     )
     machine = adopted["answer"]["instance"]
     status = person.asks("deployer status shop --exit-code")["services"][0]
@@ -166,7 +168,7 @@ def test_every_command_tells_costs_by_the_fetched_prices(person: Person) -> None
 
 def test_hold_and_release(person: Person) -> None:
     """A hold is shown with its reason; what is not ours cannot be held by a typo."""
-    person.types("deployer adopt shop --yes")
+    person.types("deployer adopt shop --yes --trust-shown-key")
     (deploy,) = person.asks("deployer status shop")["services"][0]["deploys"]
     machine = deploy["machines"][0]["id"]
     assert "was adopted" in person.types(f"reconciler hold {machine} evidence", Exit.REFUSED)
@@ -185,7 +187,7 @@ def test_hold_and_release(person: Person) -> None:
 
 def test_a_plan_in_a_file(person: Person, tmp_path: Path) -> None:
     """-o writes what --json says."""
-    person.types("deployer adopt shop --yes")
+    person.types("deployer adopt shop --yes --trust-shown-key")
     file = tmp_path / "plan.json"
     person.types(f"reconciler plan -o {file}")
     assert json.loads(file.read_text())["services"][0]["service"] == "shop"
