@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import os
+import subprocess
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -221,3 +223,14 @@ def test_reset_brings_the_balancer_back(behind: Sandbox) -> None:
         assert client.getresponse().status == 200
     with pytest.raises(Refused, match="another kind"):
         behind.up(Options())
+
+
+def test_adopt_refuses_a_service_behind_a_balancer(behind: Sandbox) -> None:
+    """In words, and nothing is tagged or written: README's limits say so."""
+    entry = "from deployer.cli.main import main; main()"
+    command = [sys.executable, "-c", entry, "adopt", "shop", "--yes"]
+    environment = behind.process_environment()
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 3, done.stderr
+    assert "A (an alias) stands there" in done.stderr
+    assert {one["type"] for one in behind.status()["records"]} == {"A"}
