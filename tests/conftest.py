@@ -19,7 +19,7 @@ from tests.support import share
 from tests.support.memory_disk import temporary_files_in_memory
 
 _HERE = Path(__file__).parent
-_UNWATCHED = ("crash", "e2e", "model")
+_UNWATCHED = ("crash", "e2e", "model", "reality")
 """Coverage sees nothing of the product here, which runs in other processes, or what others show as
 well; being watched makes what these do themselves two to three times as slow."""
 
