@@ -87,12 +87,13 @@ def check(plan: Plan, cap: Cap, allow: int | None = None, gone: Sequence[Resourc
     if not over:
         return
     most = max(current.deletions for current in over.values())
+    name = next(iter(over))
     loads = ", ".join(_says(name, current, allow) for name, current in over.items())
     touched = f"{len(gone)} were removed before, nothing more" if gone else "nothing was touched"
     raise Refused(
         f"too much to delete at once: {loads}; {touched}",
         cure=(
-            f"To see what and why    reconciler plan --service {next(iter(over))}\n"
+            f"To see what and why    reconciler plan --service {name}\n"
             f"To allow it once       reconciler sweep --allow {most}"
         ),
     )
