@@ -81,9 +81,9 @@ class Traffic:
         spare = [group for group, weight in world.action if not weight]
         for group in (HERS, *spare):
             action: Action = ((HERS, 1),) if group == HERS else switched(world.action, group)
-            after = world._replace(action=action, by_hand=world.is_finished)
-            excused = not follows(after) and world.is_finished
-            yield f"person: {_words(action)}", after._replace(excused=excused)
+            after = world._replace(action=action)
+            moved = world.is_finished and not follows(after)
+            yield f"person: {_words(action)}", after._replace(by_hand=moved, excused=moved)
 
     def _steps(self, world: World, actor: Actor) -> Iterator[tuple[str, World, Actor]]:
         if actor.pc == "sweep":

@@ -40,7 +40,7 @@ class World(NamedTuple):
     obeyed     highest generation by machine or database
     label      who is labelled live
     late       writes of the action that are on their way
-    by_hand    the action is as a person left it, after the label
+    by_hand    a person moved traffic away from live after the label, and nobody has changed it
     excused    what serves is not the live deploy's: a person's hand, or a late copy after the label
     wrong      what an act did that it must not do
     """

@@ -27,6 +27,7 @@ A container is systemd-nspawn over a Debian tree (`deployer sandbox up --machine
 systemd, cloud-init and OpenSSH are real, its kernel is the host's, its firmware's id is a file.
 The imitation is the sandbox's own machines (`--machines processes`), against the same table.
 
+{versions}
 | test | shows | machines | result | seconds |
 |---|---|---|---|---|
 """
@@ -94,9 +95,11 @@ def results(root: ET.Element) -> Iterator[Result]:
 
 def text(found: list[Result], when: str) -> str:
     """The whole page."""
-    lines = [_HEAD.format(when=when)]
+    kinds = sorted({one.machines for one in found if ":" in one.machines})
+    versions = "".join(f"- {kind}\n" for kind in kinds)
+    lines = [_HEAD.format(when=when, versions=versions)]
     lines += [
-        f"| `{one.test}` | {one.shows} | {one.machines} | {one.outcome} | {one.seconds:.0f} |\n"
+        f"| `{one.test}` | {one.shows} | {one.machines.partition(':')[0]} | {one.outcome} | {one.seconds:.0f} |\n"
         for one in found
     ]
     lines.append(_TABLE)

@@ -28,10 +28,11 @@ def test_a_result_is_told_with_its_machines(written: Path, inner: str, outcome: 
     """Test, first line of its docstring, versions, outcome, seconds; and when."""
     page.write(RUN.format(CASE.format(inner="") + CASE.format(inner=inner)))
     text = written.read_text()
+    assert "\n- container: systemd 252\n" in text
     assert "began at 2026-11-29 11:20 UTC" in text
     assert (
         "| `test_zoo::test_nobody_acts_who_must_not[rhel]` | First clone, later clone, reboot of "
-        "live, reboot of retired, with cloud-init in each way | container: systemd 252 "
+        "live, reboot of retired, with cloud-init in each way | container "
         f"| {outcome} | 62 |"
     ) in text
     assert all(f"| `{row.name}` |" in text for row in zoo.ROWS)
