@@ -37,8 +37,8 @@ def schema() -> dict[str, Any]:
             "One JSON object a line: first a version line, last a result. "
             "Readers ignore types and fields they do not know."
         ),
-        "oneOf": [{"$ref": f"#/$defs/{events.kind_of(one)}"} for one in kinds],
-        "$defs": {events.kind_of(one): _event(one) for one in kinds},
+        "oneOf": [{"$ref": f"#/$defs/{events.kind_of(kind)}"} for kind in kinds],
+        "$defs": {events.kind_of(kind): _event(kind) for kind in kinds},
     }
 
 
@@ -46,7 +46,7 @@ def _event(cls: type[events.Event]) -> dict[str, Any]:
     hints = get_type_hints(cls)
     stamp = {} if cls is events.Version else {"at": _MOMENT}
     properties = {"type": {"const": events.kind_of(cls)}, **stamp}
-    properties |= {one.name: _field(one, hints[one.name]) for one in fields(cls)}
+    properties |= {field.name: _field(field, hints[field.name]) for field in fields(cls)}
     return {
         "type": "object",
         "description": " ".join((cls.__doc__ or "").split()),
@@ -63,7 +63,7 @@ def _field(one: Field[Any], hint: Any) -> dict[str, Any]:
 def _of(hint: Any) -> dict[str, Any]:
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
-        return {"anyOf": [_of(one) for one in arguments]}
+        return {"anyOf": [_of(argument) for argument in arguments]}
     if origin is tuple:
         return {"type": "array", "items": _of(arguments[0])}
     if origin is Mapping:

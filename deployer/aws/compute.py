@@ -43,7 +43,7 @@ class Ec2Compute:
         found: dict[str, dict[str, Any]] = {}
         for name in _AT:
             for page in reads.by_filter("describe_instances", name, addresses):
-                found.update((one["InstanceId"], one) for one in _instances(page))
+                found.update((instance["InstanceId"], instance) for instance in _instances(page))
         alive = [one for one in found.values() if one["State"]["Name"] != "terminated"]
         return self._facts(reads, alive)
 
@@ -51,7 +51,7 @@ class Ec2Compute:
         """See `Compute`."""
         reads = Reads(self.aws)
         pages = reads.by_filter("describe_instances", "instance-id", ids)
-        return self._facts(reads, [one for page in pages for one in _instances(page)])
+        return self._facts(reads, [instance for page in pages for instance in _instances(page)])
 
     def zone_of(self, subnet: str) -> str:
         """See `Compute`."""
@@ -115,7 +115,9 @@ class Ec2Compute:
     def launched(self, token: str) -> tuple[str, ...]:
         """See `Compute`."""
         pages = Reads(self.aws).by_filter("describe_instances", "client-token", [token])
-        return tuple(sorted(one["InstanceId"] for page in pages for one in _instances(page)))
+        return tuple(
+            sorted(instance["InstanceId"] for page in pages for instance in _instances(page))
+        )
 
     def console(self, id_: str) -> str:
         """See `Compute`. Lacks the newest lines where the machine is not of a Nitro type."""
@@ -144,7 +146,7 @@ class Ec2Compute:
         pages = reads.by_filter("describe_volumes", "volume-id", ids)
         volumes = {one["VolumeId"]: one for page in pages for one in page["Volumes"]}
         facts = [instance_facts(one, volumes) for one in found]
-        return tuple(sorted(facts, key=lambda one: one.id))
+        return tuple(sorted(facts, key=lambda fact: fact.id))
 
     def _described(self, image: str) -> dict[str, Any]:
         """The image, which may be so new that not every EC2 endpoint finds it (aws.md §1)."""

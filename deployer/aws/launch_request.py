@@ -70,10 +70,12 @@ def _mappings(disks: Sequence[Disk], image: Mapping[str, Any]) -> Iterator[dict[
     AWS's own texts disagree about the default for further volumes (aws.md §3). A volume is as large
     and as fast as live's of the same device, and never smaller than the image's.
     """
-    wanted = {one.device: one for one in disks}
+    wanted = {disk.device: disk for disk in disks}
     mapped = [one for one in image.get("BlockDeviceMappings") or () if "Ebs" in one]
     root = image.get("RootDeviceName", "")
-    strangers = [one for one in disks if one.device not in {each["DeviceName"] for each in mapped}]
+    strangers = [
+        disk for disk in disks if disk.device not in {each["DeviceName"] for each in mapped}
+    ]
     if root not in wanted and len(strangers) == 1:
         wanted[root] = strangers[0]  # a base image may use another device name for its root
     for one in mapped:

@@ -99,10 +99,10 @@ def live_database(ports: Ports, ledger: Ledger) -> str:
     """The database that live's env file names; '' where none of its machines runs."""
     live, config = ledger.live, _configured(ports)
     machines = [
-        one
-        for one in ports.managed.heap.scan().resources
-        if live is not None and one.deploy == live.id and one.kind == INSTANCE
-        if one.state == "running" and not set(live.at).isdisjoint(one.addresses)
+        resource
+        for resource in ports.managed.heap.scan().resources
+        if live is not None and resource.deploy == live.id and resource.kind == INSTANCE
+        if resource.state == "running" and not set(live.at).isdisjoint(resource.addresses)
     ]
     if not machines:
         return ""
@@ -202,9 +202,11 @@ def _known(todo: ServicePlan, live: Live, config: Database) -> str:
 
 def _of(service_plan: ServicePlan, live: Live, kind: str) -> list[Verdict]:
     return [
-        one
-        for one in service_plan.verdicts
-        if one.resource.kind == kind and one.resource.deploy == live.id and one.reason is Role.LIVE
+        verdict
+        for verdict in service_plan.verdicts
+        if verdict.resource.kind == kind
+        and verdict.resource.deploy == live.id
+        and verdict.reason is Role.LIVE
     ]
 
 

@@ -32,11 +32,11 @@ def check_live(
     could not be looked up may not exist. `despite` names units that this release installs, and
     machines to skip.
     """
-    live = (one.resource for one in service_plan.verdicts if one.reason is Role.LIVE)
+    live = (verdict.resource for verdict in service_plan.verdicts if verdict.reason is Role.LIVE)
     machines = [one for one in live if one.kind == INSTANCE and one.state == "running"]
-    asked = [one for one in machines if one.id not in despite]
+    asked = [machine for machine in machines if machine.id not in despite]
     answers = side_by_side(asked, lambda one: _ask(ports, one))
-    return judged(ports, [one for one in answers if one is not None], despite)
+    return judged(ports, [answer for answer in answers if answer is not None], despite)
 
 
 def judged(
@@ -48,10 +48,10 @@ def judged(
     if shut is not None:
         raise _shut(ports, shut)
     bad = [
-        one
+        problem
         for known in found
-        for one in unit_state.problems(gate, known)
-        if not _is_accepted(one.unit, despite) or _is_mistyped(ports, one.unit, known)
+        for problem in unit_state.problems(gate, known)
+        if not _is_accepted(problem.unit, despite) or _is_mistyped(ports, problem.unit, known)
     ]
     wrong = list(dict.fromkeys(bad))
     if wrong:

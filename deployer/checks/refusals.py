@@ -118,7 +118,7 @@ def _along(service: str, names: Behind) -> Iterator[str]:
     """How to move names along, and why some cannot."""
     along = [one for one in names.found if one not in names.taken and "*" not in one]
     if along:
-        listed = ", ".join(f'"{one}"' for one in (*names.also, *along))
+        listed = ", ".join(f'"{name}"' for name in (*names.also, *along))
         yield (
             f"To move {', '.join(along)} along     say also = [{listed}] in "
             f"services/{service}.toml, then   deployer up {service}"
@@ -198,7 +198,7 @@ def _what_died(service_plan: ServicePlan, left: Sequence[Verdict]) -> str:
         born = deploy.born if deploy else service_plan.root.now
         age = ago(service_plan.root.now - born)
         return f"A release{_who(service_plan, deploy)} of {age} left things behind."
-    return "A release was not finished: " + "; ".join(one.why for one in service_plan.repairs)
+    return "A release was not finished: " + "; ".join(repair.why for repair in service_plan.repairs)
 
 
 def _what_it_costs(service_plan: ServicePlan, left: Sequence[Verdict], prices: Prices) -> str:
@@ -219,8 +219,10 @@ def _who(service_plan: ServicePlan, deploy: object) -> str:
 
 def _release(service_plan: ServicePlan, deploy: object) -> tuple[str, str]:
     """Release and releaser of a deploy, from its resources' tags; '' where none has them."""
-    resources = [one.resource for one in service_plan.verdicts if one.resource.deploy == deploy]
-    tags = next((one.tags for one in resources if t.RELEASE in one.tags), {})
+    resources = [
+        verdict.resource for verdict in service_plan.verdicts if verdict.resource.deploy == deploy
+    ]
+    tags = next((resource.tags for resource in resources if t.RELEASE in resource.tags), {})
     return tags.get(t.RELEASE, ""), tags.get(t.BY, "")
 
 

@@ -62,7 +62,11 @@ class ServiceState:
         return next(found, None)
 
     def _of(self, kind: str, deploy: DeployId) -> tuple[Resource, ...]:
-        found = (one.resource for one in self.service_plan.verdicts if one.reason not in NOT_OURS)
+        found = (
+            verdict.resource
+            for verdict in self.service_plan.verdicts
+            if verdict.reason not in NOT_OURS
+        )
         return tuple(one for one in found if one.kind == kind and one.deploy == deploy)
 
 

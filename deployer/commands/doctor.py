@@ -137,11 +137,11 @@ _PROBES: Sequence[tuple[str, Callable[[Ports], str]]] = (
 def check_lines(checks: Sequence[Check]) -> list[str]:
     """One line per check, with details and the cure below a failure."""
     lines: list[str] = []
-    for one in checks:
-        mark = "✓" if one.ok else "✗"
-        lines.append(f"{mark} {one.service:<8} {one.name:<9} {humanize.one_line(one.text)}")
-        lines += [f"    {line}" for line in humanize.clean(one.detail).splitlines()]
-        lines += [f"    {cure}" for cure in one.cure.splitlines()]
+    for check in checks:
+        mark = "✓" if check.ok else "✗"
+        lines.append(f"{mark} {check.service:<8} {check.name:<9} {humanize.one_line(check.text)}")
+        lines += [f"    {line}" for line in humanize.clean(check.detail).splitlines()]
+        lines += [f"    {cure}" for cure in check.cure.splitlines()]
     return lines or ["no service is configured"]
 
 
@@ -149,13 +149,13 @@ def check_json(checks: Sequence[Check]) -> dict[str, Any]:
     """The same as an object."""
     rows = [
         {
-            "service": one.service,
-            "check": one.name,
-            "ok": one.ok,
-            "text": one.text,
-            "detail": one.detail,
-            "cure": one.cure,
+            "service": check.service,
+            "check": check.name,
+            "ok": check.ok,
+            "text": check.text,
+            "detail": check.detail,
+            "cure": check.cure,
         }
-        for one in checks
+        for check in checks
     ]
-    return {"ok": all(one.ok for one in checks), "checks": rows}
+    return {"ok": all(check.ok for check in checks), "checks": rows}

@@ -29,8 +29,8 @@ def let_go(ports: Ports, deploy: DeployId, confirm: Callable[[Resource], bool]) 
             f"{deploy} stands in the ledger: its machine is not to be let go",
             cure=f"To see what it is    deployer status {deploy.service}",
         )
-    verdicts = (one for one in seen.service_plan.verdicts if one.let_go)
-    found = [one.resource for one in verdicts if one.resource.deploy == deploy]
+    verdicts = (verdict for verdict in seen.service_plan.verdicts if verdict.let_go)
+    found = [verdict.resource for verdict in verdicts if verdict.resource.deploy == deploy]
     if not found:
         raise Refused(
             f"there is no adopted machine of {deploy} that a release has left",
@@ -39,5 +39,5 @@ def let_go(ports: Ports, deploy: DeployId, confirm: Callable[[Resource], bool]) 
     [machine] = found
     if not confirm(machine):
         raise Refused("nothing was let go")
-    ports.compute.untag(machine.id, [one for one in machine.tags if one.startswith(PREFIX)])
+    ports.compute.untag(machine.id, [tag for tag in machine.tags if tag.startswith(PREFIX)])
     return machine

@@ -87,7 +87,7 @@ def _refuse_served(ports: Ports, seen: ServiceState, reading: Reading, live: Liv
             cure=f"remove the A record {ports.service.record} first, then again",
         )
     machines = seen.machines(live.id)
-    addresses = {*live.at, *(address for one in machines for address in one.addresses)}
+    addresses = {*live.at, *(address for machine in machines for address in machine.addresses)}
     command = f"deployer retire {ports.managed.name} --nobody-live {live.id}"
     refuse_served(ports.managed, addresses, command)
 

@@ -83,8 +83,8 @@ def _notes(seen: ServiceState) -> Iterator[str]:
     if service_plan.readdress:
         says, now = ", ".join(service_plan.root.record), ", ".join(service_plan.readdress)
         yield f"the live machines are at {now} now; the A record still says {says}"
-    for one in service_plan.repairs:
-        yield f"{one.deploy}: {one.why}"
+    for repair in service_plan.repairs:
+        yield f"{repair.deploy}: {repair.why}"
     for gap in seen.inventory.gaps:
         yield f"{gap.kind}s could not be listed: {gap.reason}"
 
@@ -93,10 +93,10 @@ def _deploys(seen: ServiceState, ledger: Ledger) -> tuple[DeployLine, ...]:
     lines = []
     if ledger.live is not None:
         lines.append(_line(seen, ledger.live.id, "live", ledger.live.id.born, ledger.live.at))
-    for one in ledger.previous:
-        state = "rejected" if one.rejected else "previous"
-        lines.append(_line(seen, one.id, state, one.retired, one.at))
-    lines += [_line(seen, one.id, "kept", one.id.born, ()) for one in ledger.kept]
+    for entry in ledger.previous:
+        state = "rejected" if entry.rejected else "previous"
+        lines.append(_line(seen, entry.id, state, entry.retired, entry.at))
+    lines += [_line(seen, evidence.id, "kept", evidence.id.born, ()) for evidence in ledger.kept]
     if ledger.lease is not None:
         deploy = ledger.lease.id
         lines.append(_line(seen, deploy, "releasing", deploy.born, ()))

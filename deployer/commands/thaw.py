@@ -93,7 +93,9 @@ def _refuse_said(ports: Ports) -> None:
 
 def _labelled_live(seen: ServiceState) -> DeployId:
     """The one deploy that is labelled live: without the ledger, labels are the only evidence."""
-    found = {one.deploy for one in seen.inventory.resources if one.label is Label.LIVE}
+    found = {
+        resource.deploy for resource in seen.inventory.resources if resource.label is Label.LIVE
+    }
     named = [one for one in found if one is not None and one.service == seen.service_plan.service]
     if len(named) != 1:
         raise Refused(f"{len(named)} deploys are labelled live: which database to open is unknown")
@@ -127,8 +129,8 @@ def _refuse_rolled_back(
 
     A new release's own database is never closed.
     """
-    machines = [one for one in seen.inventory.resources if one.kind == INSTANCE]
-    begun = {one.deploy for one in machines if one.label is Label.PENDING}
+    machines = [resource for resource in seen.inventory.resources if resource.kind == INSTANCE]
+    begun = {machine.deploy for machine in machines if machine.label is Label.PENDING}
     for claim in claims(server.databases(), str(ports.managed.address)):
         memory = claim.info.memory
         if memory is None or claim.deploy == live or memory.state is not State.SHUT:

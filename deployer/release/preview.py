@@ -93,7 +93,7 @@ def steps(service: Service, wanted: Shape | None) -> list[tuple[str, str]]:
         if database.migrate:
             lines.append(("migrate", "; ".join(database.migrate)))
     lines.append(("start", ", ".join(app.units)))
-    lines += [("smoke", one.http or one.command or "") for one in service.smoke]
+    lines += [("smoke", check.http or check.command or "") for check in service.smoke]
     names = ", ".join((service.record, *service.also))
     lines.append(("commit", f"{names} and the ledger, in one batch"))
     jobs = f"jobs {', '.join(app.jobs)} here, not there; " if app.jobs else ""

@@ -147,9 +147,9 @@ def _definite(error: CloudError) -> bool:
 
 def close_sessions(run: ReleaseContext) -> None:
     """Close the SSH sessions: commands still running on the new machines end with them."""
-    for one in run.created.machines:
+    for machine in run.created.machines:
         with suppress(ToolError):
-            one.shell.close()
+            machine.shell.close()
 
 
 def _sweep_own(run: ReleaseContext, trouble: tuple[str, ...]) -> Undone:
@@ -178,8 +178,8 @@ def _counts(result: SweepResult) -> dict[str, int]:
 
 def left_lines(result: SweepResult) -> tuple[str, ...]:
     """What a sweep left, one line each, with the reason."""
-    last = {one.resource.key: one for one in result.outcomes}
-    lines = [one.problem for one in result.left.unknown]
+    last = {outcome.resource.key: outcome for outcome in result.outcomes}
+    lines = [service_plan.problem for service_plan in result.left.unknown]
     for plan in result.left.services:
         for verdict in plan.deletes:
             known = last.get(verdict.resource.key)
@@ -188,10 +188,10 @@ def left_lines(result: SweepResult) -> tuple[str, ...]:
         for repair in plan.repairs:
             lines.append(f"{repair.deploy}: {repair.why}")
             lines += [
-                f"{one.resource.id}: {one.text}"
-                for one in result.outcomes
-                if one.reached is not None and one.status is not OutcomeStatus.DONE
-                if one.resource.deploy == repair.deploy
+                f"{outcome.resource.id}: {outcome.text}"
+                for outcome in result.outcomes
+                if outcome.reached is not None and outcome.status is not OutcomeStatus.DONE
+                if outcome.resource.deploy == repair.deploy
             ]
     lines += [f"{gap.kind}s could not be listed: {gap.reason}" for gap in result.gaps]
     return (*lines, *result.trouble)

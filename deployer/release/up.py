@@ -127,7 +127,7 @@ def _tell_evidence(run: ReleaseContext, error: BaseException, done: Undone) -> N
     """Report where the evidence is, or how to keep it next time."""
     service = run.ports.service.name
     if done.kept:
-        where = ", ".join(one.address for one in run.created.machines) or "no machine yet"
+        where = ", ".join(machine.address for machine in run.created.machines) or "no machine yet"
         run.emit(e.Warned(f"{run.deploy} is kept as evidence: {where}; see deployer status"))
     elif isinstance(error, ToolError) and not error.cure:
         error.cure = f"To keep the evidence next time   deployer up {service} --keep-failed 1h"
@@ -167,9 +167,11 @@ def _kept_per_hour(run: ReleaseContext) -> float | None:
     service_plan, live = run.start.service_plan, run.start.reading.ledger.live
     if live is None:
         return None
-    resources = [one.resource for one in service_plan.verdicts if one.resource.deploy == live.id]
+    resources = [
+        verdict.resource for verdict in service_plan.verdicts if verdict.resource.deploy == live.id
+    ]
     now, prices = service_plan.root.now, run.ports.prices
-    cost = estimate.add(estimate.of(one, now, prices) for one in resources)
+    cost = estimate.add(estimate.of(resource, now, prices) for resource in resources)
     return cost.hourly if resources and not cost.unknown else None
 
 

@@ -41,7 +41,7 @@ def _denied(inventory: Inventory) -> set[str]:
 
 
 def _listed(inventory: Inventory) -> set[str]:
-    return {one.id for one in inventory.resources}
+    return {resource.id for resource in inventory.resources}
 
 
 def _ended(run: ReleaseContext) -> set[str]:

@@ -81,9 +81,9 @@ class Deleter:
         self, operation: str, parameter: str, resources: Sequence[Resource], **request: Any
     ) -> Iterator[Outcome]:
         """One call per resource, for operations that take no list."""
-        for one in resources:
+        for resource in resources:
             yield from self.batch(
-                operation, lambda ids: {parameter: ids[0], **request}, [one], size=1
+                operation, lambda ids: {parameter: ids[0], **request}, [resource], size=1
             )
 
     def batch(

@@ -57,7 +57,7 @@ class Ec2Inventory:
         done = row.done()
         scanned = self._scanned(index)
         found = _describe(reads, index, only=scanned, whole=not unfinished_only)
-        rows = (_not_listed(one) if unfinished_only else one for one in found.reads)
+        rows = (_not_listed(read) if unfinished_only else read for read in found.reads)
         return replace(found, reads=(done, *rows, *self._left_out(scanned)))
 
     def tag_summary(self) -> TagSummary:
@@ -73,7 +73,7 @@ class Ec2Inventory:
         done = row.done()
         scanned = self._scanned({group.kind for group in groups})
         apart = _describe(reads, {}, only=[one for one in scanned if one in LISTED], whole=True)
-        more = grouped(_row_of(one, key) for one in apart.resources for key in KEYS)
+        more = grouped(_row_of(resource, key) for resource in apart.resources for key in KEYS)
         rows = (done, *apart.reads, *self._left_out(scanned))
         return TagSummary(self.place, {**groups, **more}, apart.gaps, rows)
 
@@ -90,9 +90,9 @@ class Ec2Inventory:
         """See `CloudInventory.describe`."""
         reads = Reads(self.aws)
         index: dict[str, list[str]] = {}
-        for one in resources:
-            index.setdefault(one.kind, []).append(one.id)
-            reads.know(one.tags.get(t.ID, ""), (one.id,))
+        for resource in resources:
+            index.setdefault(resource.kind, []).append(resource.id)
+            reads.know(resource.tags.get(t.ID, ""), (resource.id,))
         return _describe(reads, index)
 
     def label(
@@ -101,8 +101,12 @@ class Ec2Inventory:
         """See `CloudInventory.label`."""
         deleter = self._deleter()
         state = {t.STATE: label.value}
-        told = [one for one in resources if units and one.kind == INSTANCE]
-        rest = [one for one in resources if one.kind not in LABELLED_APART and one not in told]
+        told = [resource for resource in resources if units and resource.kind == INSTANCE]
+        rest = [
+            resource
+            for resource in resources
+            if resource.kind not in LABELLED_APART and resource not in told
+        ]
         outcomes = (
             *_tag(deleter, told, {**state, t.UNITS: units}),
             *_tag(deleter, rest, state),
@@ -110,13 +114,15 @@ class Ec2Inventory:
         apart = (
             outcome
             for kind, write in LABELLED_APART.items()
-            for outcome in write(deleter, [one for one in resources if one.kind == kind], label)
+            for outcome in write(
+                deleter, [resource for resource in resources if resource.kind == kind], label
+            )
         )
         return tuple(_labelled(one) for one in (*outcomes, *apart))
 
     def delete(self, resources: Sequence[Resource]) -> tuple[Outcome, ...]:
         """See `CloudInventory.delete`."""
-        kinds = {one.kind for one in resources}
+        kinds = {resource.kind for resource in resources}
         if not kinds:
             return ()
         if len(kinds) > 1 or not kinds <= BY_NAME.keys():
@@ -220,7 +226,7 @@ def _listed(kind: Kind, reads: Reads) -> list[Resource]:
 def _tagged(resources: Iterator[Resource], index: Mapping[str, Sequence[str]]) -> list[Resource]:
     """Returns the whole kind or raises: an incomplete list is discarded."""
     found = list(resources)
-    wanted = {one for ids in index.values() for one in ids} if found else set()
+    wanted = {id_ for ids in index.values() for id_ in ids} if found else set()
     return [one for one in found if t.ID in one.tags and one.id in wanted]
 
 

@@ -92,7 +92,7 @@ class SweepIteration:
 
 def chosen(settings: Settings, names: Sequence[str]) -> Settings:
     """The settings, if they have these services and any scope at all. Raises ConfigError."""
-    for one in names:
-        settings.service(one)
+    for name in names:
+        settings.service(name)
     settings.refuse_empty()
     return settings

@@ -97,9 +97,9 @@ class Round:
         unseen = [f"{gap.kind}s of {gap.place} unread: {gap.reason}" for gap in result.gaps]
         known = [gap.reason for gap in result.gaps]
         unseen += [
-            f"{one.service} is unknown: {one.problem}"
-            for one in result.left.unknown
-            if not any(one.problem.endswith(reason) for reason in known)
+            f"{service_plan.service} is unknown: {service_plan.problem}"
+            for service_plan in result.left.unknown
+            if not any(service_plan.problem.endswith(reason) for reason in known)
         ]
         return "; ".join(unseen)
 

@@ -135,13 +135,15 @@ class _Seen:
     def _by_cause(self) -> GaugeMetricFamily:
         words = "Things that nothing roots, as last seen"
         family = GaugeMetricFamily("reconciler_orphans", words, labels=("service", "kind", "cause"))
-        counts = Count((one.service, one.resource.kind, one.cause) for one in self._orphans)
+        counts = Count(
+            (orphan.service, orphan.resource.kind, orphan.cause) for orphan in self._orphans
+        )
         for labels, number in sorted(counts.items()):
             family.add_metric(labels, number)
         return family
 
     def _waste(self) -> Iterator[GaugeMetricFamily]:
-        waste = [one.resource for one in self._orphans if one.waste]
+        waste = [orphan.resource for orphan in self._orphans if orphan.waste]
         prices = [estimate.hourly(one, self.prices) for one in waste]
         born = min((one.deploy.born for one in waste if one.deploy), default=None)
         age = (self._now() - born).total_seconds() if born else 0.0
@@ -150,7 +152,7 @@ class _Seen:
             (
                 "wasted_dollars_per_hour",
                 "What garbage costs, as far as prices are known",
-                sum(one for one in prices if one is not None),
+                sum(price for price in prices if price is not None),
             ),
             ("unpriced_orphans", "Garbage whose price is not known", prices.count(None)),
         ):

@@ -46,10 +46,10 @@ class Orphan:
 def orphaned(plan: Plan) -> list[Verdict]:
     """The verdicts on unrooted resources, of the known services."""
     return [
-        one
+        verdict
         for service_plan in plan.services
-        for one in service_plan.verdicts
-        if one.collect or one.reason in KEPT
+        for verdict in service_plan.verdicts
+        if verdict.collect or verdict.reason in KEPT
     ]
 
 
@@ -65,11 +65,13 @@ class Orphans:
     def after(self, result: SweepResult, *, full: bool) -> Orphans:
         """The known orphans after a sweep."""
         tried = {
-            one.resource.key for one in result.outcomes if one.status is not OutcomeStatus.GONE
+            outcome.resource.key
+            for outcome in result.outcomes
+            if outcome.status is not OutcomeStatus.GONE
         }
         seen = {one.resource.key: _orphan(one, tried) for one in orphaned(result.left)}
         gone = {one.resource.key for one in result.gone}
-        unknown = {one.service for one in result.left.unknown}
+        unknown = {service_plan.service for service_plan in result.left.unknown}
         old = {
             key: one
             for key, one in self.known.items()

@@ -55,9 +55,9 @@ class Read:
 def merged(reads: Iterable[Read]) -> tuple[Read, ...]:
     """One row per account, region, kind: the worst status, every note, pages and calls summed."""
     found: dict[tuple[str, str], Read] = {}
-    for one in reads:
-        key = (str(one.place), one.kind)
-        found[key] = _both(found[key], one) if key in found else replace(one, service="")
+    for read in reads:
+        key = (str(read.place), read.kind)
+        found[key] = _both(found[key], read) if key in found else replace(read, service="")
     return tuple(found[key] for key in sorted(found, key=lambda key: key[0]))
 
 
@@ -74,4 +74,4 @@ def _both(one: Read, other: Read) -> Read:
 
 def all_read(reads: Iterable[Read]) -> bool:
     """Whether nothing failed and nothing was skipped."""
-    return all(one.status is ReadStatus.READ for one in reads)
+    return all(read.status is ReadStatus.READ for read in reads)

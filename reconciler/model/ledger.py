@@ -110,8 +110,8 @@ class Ledger:
         """The ids in the order of the text, one for each entry."""
         live = (self.live.id,) if self.live else ()
         lease = (self.lease.id,) if self.lease else ()
-        previous = tuple(one.id for one in self.previous)
-        return (*live, *previous, *(one.id for one in self.kept), *lease)
+        previous = tuple(entry.id for entry in self.previous)
+        return (*live, *previous, *(evidence.id for evidence in self.kept), *lease)
 
     @property
     def live_addresses(self) -> tuple[str, ...]:
@@ -120,7 +120,7 @@ class Ledger:
 
     def find_previous(self, deploy: DeployId) -> Previous | None:
         """The entry of `deploy` among the previous ones."""
-        return next((one for one in self.previous if one.id == deploy), None)
+        return next((entry for entry in self.previous if entry.id == deploy), None)
 
     def addresses_of(self, deploy: DeployId) -> tuple[str, ...]:
         """The addresses it last gave to `deploy`, live or previous; () for any other."""
@@ -134,7 +134,7 @@ class Ledger:
 
     def is_kept(self, deploy: DeployId) -> bool:
         """Whether `deploy` is kept as evidence."""
-        return any(one.id == deploy for one in self.kept)
+        return any(evidence.id == deploy for evidence in self.kept)
 
 
 NO_LEDGER = Ledger(gen=0)
@@ -280,8 +280,8 @@ def forget(ledger: Ledger, deploy: DeployId) -> Ledger:
     require(known, f"{deploy} is neither previous nor kept")
     return next_generation(
         ledger,
-        previous=tuple(one for one in ledger.previous if one.id != deploy),
-        kept=tuple(one for one in ledger.kept if one.id != deploy),
+        previous=tuple(entry for entry in ledger.previous if entry.id != deploy),
+        kept=tuple(evidence for evidence in ledger.kept if evidence.id != deploy),
     )
 
 

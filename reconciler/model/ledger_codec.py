@@ -52,11 +52,11 @@ class LedgerTooLong(ValueError):
 def encode(ledger: Ledger) -> str:
     """The one TXT value, quotes included. Raises LedgerTooLong at 4,000 characters or more."""
     strings = [_head(ledger)]
-    strings += [f"was={one}" for one in ledger.was]
+    strings += [f"was={address}" for address in ledger.was]
     strings += [f"moved={ledger.moved}"] if ledger.moved else []
     for head, at in _entries(ledger):
         strings.extend(_wrap(head, at))
-    text = " ".join(f'"{one}"' for one in strings)
+    text = " ".join(f'"{string}"' for string in strings)
     if max(map(len, strings)) > STRING_LIMIT:
         raise LedgerTooLong("the names of record and zone are too long for a TXT string")
     if len(text) >= VALUE_LIMIT:
@@ -89,9 +89,12 @@ def _head(ledger: Ledger) -> str:
 def _entries(ledger: Ledger) -> Iterator[tuple[str, tuple[str, ...]]]:
     if ledger.live:
         yield f"live={ledger.live.id}{_ids(ledger.live)}", ledger.live.at
-    for one in ledger.previous:
-        mark = " rejected" if one.rejected else ""
-        yield f"previous={one.id} retired={format_time(one.retired)}{mark}{_ids(one)}", one.at
+    for entry in ledger.previous:
+        mark = " rejected" if entry.rejected else ""
+        yield (
+            f"previous={entry.id} retired={format_time(entry.retired)}{mark}{_ids(entry)}",
+            entry.at,
+        )
     for kept in ledger.kept:
         yield f"kept={kept.id} until={format_time(kept.until)}", ()
     if ledger.lease:
@@ -151,12 +154,14 @@ def _joined(entries: Iterable[Fields]) -> list[Fields]:
 
 
 def _assemble(head: Fields, entries: list[Fields]) -> Ledger:
-    previous = tuple(_previous(one) for one in entries if "previous" in one)
-    kept = tuple(Kept(_id(one["kept"]), _time(one["until"])) for one in entries if "kept" in one)
-    live = [_live(one) for one in entries if "live" in one]
-    lease = [_lease(one) for one in entries if "lease" in one]
-    was = tuple(_matching(_ADDRESS, one["was"]) for one in entries if "was" in one)
-    moved = [_matching(_ADDRESS, one["moved"]) for one in entries if "moved" in one]
+    previous = tuple(_previous(entry) for entry in entries if "previous" in entry)
+    kept = tuple(
+        Kept(_id(entry["kept"]), _time(entry["until"])) for entry in entries if "kept" in entry
+    )
+    live = [_live(entry) for entry in entries if "live" in entry]
+    lease = [_lease(entry) for entry in entries if "lease" in entry]
+    was = tuple(_matching(_ADDRESS, entry["was"]) for entry in entries if "was" in entry)
+    moved = [_matching(_ADDRESS, entry["moved"]) for entry in entries if "moved" in entry]
     if max(len(live), len(lease), len(moved)) > 1:
         raise LedgerTextError("live, lease or moved stands twice")
     ledger = Ledger(

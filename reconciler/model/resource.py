@@ -98,7 +98,7 @@ class Resource:
     @property
     def private(self) -> tuple[str, ...]:
         """Those of `addresses` that are not public; an instance's main one first."""
-        return tuple(one for one in self.addresses if one not in self.public)
+        return tuple(address for address in self.addresses if address not in self.public)
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -152,8 +152,8 @@ class Inventory:
     @property
     def calls(self) -> int:
         """How many requests were answered."""
-        return sum(one.calls for one in self.reads)
+        return sum(read.calls for read in self.reads)
 
     def of(self, deploy: DeployId) -> tuple[Resource, ...]:
         """The resources whose tags name `deploy`."""
-        return tuple(one for one in self.resources if one.deploy == deploy)
+        return tuple(resource for resource in self.resources if resource.deploy == deploy)

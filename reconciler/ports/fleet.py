@@ -38,7 +38,7 @@ class OtherPlaces:
     def reads(self) -> tuple[Read, ...]:
         """The coverage rows of the gaps."""
         return tuple(
-            Read(one.place, one.kind, ReadStatus.FAILED, note=one.reason) for one in self.gaps
+            Read(gap.place, gap.kind, ReadStatus.FAILED, note=gap.reason) for gap in self.gaps
         )
 
 

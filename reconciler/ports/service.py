@@ -91,7 +91,11 @@ class ManagedService:
         Raises ToolError for the first that could not be labelled: then the next step, which
         relies on all of them, must not begin. Also what `CloudInventory.label` raises.
         """
-        outcomes = self.heap.label([one for one in resources if one.kind != DATABASE], label)
-        bad = next((one for one in outcomes if one.status is not OutcomeStatus.DONE), None)
+        outcomes = self.heap.label(
+            [resource for resource in resources if resource.kind != DATABASE], label
+        )
+        bad = next(
+            (outcome for outcome in outcomes if outcome.status is not OutcomeStatus.DONE), None
+        )
         if bad is not None:
             raise ToolError(f"{bad.resource.id} could not be labelled: {bad.text}")

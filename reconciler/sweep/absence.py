@@ -53,12 +53,12 @@ class AbsenceTracker:
 
     def agreed(self, resources: Iterable[Resource]) -> None:
         """Record that AWS accepted the deletion of these resources."""
-        self._agreed.update(one.id for one in resources)
+        self._agreed.update(resource.id for resource in resources)
 
     def update(self, asked: Iterable[Resource], seen: Inventory, clock: float) -> list[Resource]:
         """Return the resources of `asked` that are not gone, after a read that showed `seen`."""
-        shown = {one.id: one for one in seen.resources}
-        unread = {one.kind for one in seen.gaps}
+        shown = {resource.id: resource for resource in seen.resources}
+        unread = {gap.kind for gap in seen.gaps}
         left = []
         for one in sorted(asked, key=lambda each: each.kind != INSTANCE):
             there = shown.get(one.id)
@@ -73,7 +73,7 @@ class AbsenceTracker:
 
     def is_under_way(self, left: Iterable[Resource], seen: Inventory) -> bool:
         """Whether waiting helps. If AWS did not find a resource but lists it, request it again."""
-        stay = {one.id for one in seen.resources if one.state not in DYING}
+        stay = {resource.id for resource in seen.resources if resource.state not in DYING}
         return any(one.id in self._agreed or one.id not in stay for one in left)
 
     def _believed(self, one: Resource, clock: float) -> bool:
@@ -120,14 +120,16 @@ Key = tuple[str, str, str]
 
 def is_settled(plan: Plan, gone: Collection[Key]) -> bool:
     """Whether an executed plan leaves no work except what it did not name."""
-    return all(_is_done(one, gone) for one in plan.services)
+    return all(_is_done(service, gone) for service in plan.services)
 
 
 def _is_done(service_plan: ServicePlan, gone: Collection[Key]) -> bool:
     if service_plan.end or service_plan.repairs or service_plan.readdress or service_plan.forget:
         return False
-    deletes = [one.resource for one in service_plan.deletes]
-    return all(one.key in gone and _is_old(one, service_plan.root.now) for one in deletes)
+    deletes = [verdict.resource for verdict in service_plan.deletes]
+    return all(
+        verdict.key in gone and _is_old(verdict, service_plan.root.now) for verdict in deletes
+    )
 
 
 def _is_old(resource: Resource, now: datetime) -> bool:
@@ -137,9 +139,11 @@ def _is_old(resource: Resource, now: datetime) -> bool:
 def without(plan: Plan) -> Plan:
     """The plan without its deletions, all of which are gone."""
     kept = tuple(
-        replace(one, verdicts=tuple(each for each in one.verdicts if not each.collect))
-        for one in plan.services
+        replace(service, verdicts=tuple(each for each in service.verdicts if not each.collect))
+        for service in plan.services
     )
-    gone = {one.resource.key for service_plan in plan.services for one in service_plan.deletes}
-    seen = tuple(one for one in plan.inventory.resources if one.key not in gone)
+    gone = {
+        verdict.resource.key for service_plan in plan.services for verdict in service_plan.deletes
+    }
+    seen = tuple(resource for resource in plan.inventory.resources if resource.key not in gone)
     return replace(plan, services=kept, inventory=replace(plan.inventory, resources=seen))

@@ -46,12 +46,12 @@ def asks(agreed: PlanFile, services: Sequence[ManagedService]) -> dict[str, Swee
 
     Raises ConfigError if the address of a service has changed.
     """
-    plan_file.check_homes(agreed, {one.name: one.home for one in services})
+    plan_file.check_homes(agreed, {service.name: service.home for service in services})
     return {
-        one.name: SweepRequest(
-            one.retention, among=agreed.order(one.name) or ApprovedActions(one.home)
+        service.name: SweepRequest(
+            service.retention, among=agreed.order(service.name) or ApprovedActions(service.home)
         )
-        for one in services
+        for service in services
     }
 
 
@@ -64,7 +64,7 @@ def check_time(agreed: PlanFile, seen: Plan) -> None:
 
 def left_out(agreed: PlanFile, seen: Plan) -> tuple[str, ...]:
     """The approved actions that are not executed any more, each with the reason."""
-    todos = {one.service: one for one in seen.services}
+    todos = {service.service: service for service in seen.services}
     return tuple(
         line
         for order in agreed.orders
@@ -79,7 +79,7 @@ def _changed(order: ApprovedActions, service_plan: ServicePlan, seen: Plan) -> I
         return
     if order.end is not None and service_plan.end is None:
         yield f"the lease of {order.end} is not there to be ended"
-    doing = {(one.deploy, one.role) for one in service_plan.repairs}
+    doing = {(repair.deploy, repair.role) for repair in service_plan.repairs}
     for deploy, role in sorted(order.finish - doing, key=str):
         yield f"{deploy} ({role}) needs no finishing as it was agreed to"
     if order.repoint and not service_plan.readdress:
@@ -91,13 +91,13 @@ def _changed(order: ApprovedActions, service_plan: ServicePlan, seen: Plan) -> I
 
 
 def _kept(order: ApprovedActions, service_plan: ServicePlan, seen: Plan) -> Iterator[str]:
-    doomed = {ApprovedAction.of(one.resource) for one in service_plan.deletes}
+    doomed = {ApprovedAction.of(verdict.resource) for verdict in service_plan.deletes}
     why = {
-        (one.resource.kind, one.resource.id): one.text
-        for one in service_plan.verdicts
-        if not one.collect
+        (verdict.resource.kind, verdict.resource.id): verdict.text
+        for verdict in service_plan.verdicts
+        if not verdict.collect
     }
-    there = {(one.kind, one.id) for one in seen.inventory.resources}
+    there = {(resource.kind, resource.id) for resource in seen.inventory.resources}
     for item in order.delete:
         key = (item.kind, item.id)
         if item in doomed:

@@ -92,7 +92,9 @@ class Collector:
         root = witnessed_now(self._managed, root, whole.resources)
         wanted = {one.key for one in part}
         verdicts = mark(whole, {root.home.service: root})
-        return {one.resource.id: one for one in verdicts if one.resource.key in wanted}
+        return {
+            verdict.resource.id: verdict for verdict in verdicts if verdict.resource.key in wanted
+        }
 
     def _near(self, part: list[Resource]) -> list[Resource]:
         """The other resources to read again: of much garbage, only those related to `part`."""
@@ -102,11 +104,11 @@ class Collector:
             return others
         ids = {one.id for one in part}
         named = {id_ for one in part for id_ in _names(one)}
-        return [one for one in others if one.id in named or not ids.isdisjoint(_names(one))]
+        return [other for other in others if other.id in named or not ids.isdisjoint(_names(other))]
 
     def _with_the_rest(self, fresh: Inventory, asked: Sequence[Resource]) -> Inventory:
         """The resources as read now, plus those that were not read, as last seen."""
-        keys = {one.key for one in (*asked, *fresh.resources)}
+        keys = {resource.key for resource in (*asked, *fresh.resources)}
         databases = any(one.kind == DATABASE for one in asked)  # always listed all together
         rest = (one for one in self._seen if not (databases and one.kind == DATABASE))
         self._seen = (*fresh.resources, *(one for one in rest if one.key not in keys))
@@ -115,7 +117,7 @@ class Collector:
     def _now(self, resources: Sequence[Resource]) -> Inventory:
         if not resources:
             return Inventory()
-        in_aws = [one for one in resources if one.kind != DATABASE]
+        in_aws = [resource for resource in resources if resource.kind != DATABASE]
         fresh = self._managed.heap.describe(in_aws)
         if len(in_aws) == len(resources):
             return fresh
@@ -147,7 +149,7 @@ class Collector:
 
     def _delete(self, resources: list[Resource], kind: str) -> Sequence[Outcome]:
         if kind == DATABASE:
-            return [self._drop(one) for one in resources]
+            return [self._drop(resource) for resource in resources]
         try:
             return self._managed.heap.delete(resources)
         except ToolError as error:
@@ -170,7 +172,7 @@ class Collector:
                 yield one
 
     def _wait_until_gone(self, resources: list[Resource]) -> None:
-        left = [one for one in resources if one.id not in self._gone.known]
+        left = [resource for resource in resources if resource.id not in self._gone.known]
         for elapsed in self._pace.attempts() if left else ():
             seen = self._managed.heap.describe(left)
             left = self._gone.update(left, seen, time.monotonic())
@@ -197,7 +199,11 @@ def _parts(group: list[Resource]) -> Iterator[list[Resource]]:
     for one in sorted(group, key=lambda each: each.tags.get(t.ID, "")):
         kinds.setdefault(one.kind, []).append(one)
     for start in range(0, max(map(len, kinds.values())), AT_ONCE):
-        yield [one for resources in kinds.values() for one in resources[start : start + AT_ONCE]]
+        yield [
+            resource
+            for resources in kinds.values()
+            for resource in resources[start : start + AT_ONCE]
+        ]
 
 
 def _failed(part: Sequence[Resource], text: str) -> list[Outcome]:

@@ -73,8 +73,8 @@ class Executor:
 
     def _repair(self, service_plan: ServicePlan) -> None:
         handover = Handover(self._managed)
-        for one in service_plan.repairs:
-            outcomes = handover.finish(self._finish(service_plan, one))
+        for repair in service_plan.repairs:
+            outcomes = handover.finish(self._finish(service_plan, repair))
             for outcome in outcomes:
                 self._on_outcome(outcome)
             self._tally.add(outcomes)

@@ -35,16 +35,16 @@ class Handover:
         if self.still_runs and work.role is Role.LIVE:
             work = replace(work, jobs_wait_for=tuple(self.still_runs))
         outcomes = finish(self.managed, work)
-        self.still_open = self.still_open or any(takes_writes(one) for one in outcomes)
+        self.still_open = self.still_open or any(takes_writes(outcome) for outcome in outcomes)
         # A kept failed deploy never had a job to give up.
         if work.role is Role.PREVIOUS:
-            untold = [one for one in outcomes if _is_untold(one)]
+            untold = [outcome for outcome in outcomes if _is_untold(outcome)]
             self.still_runs += self._running([one.resource for one in untold])
         return outcomes
 
     def _running(self, machines: Sequence[Resource]) -> list[str]:
         """Machines that EC2 does not report as stopped now. An unlisted machine may run."""
-        asked = [one for one in machines if one.id not in self.managed.jobs_despite]
+        asked = [machine for machine in machines if machine.id not in self.managed.jobs_despite]
         if not asked:
             return []
         seen = self.managed.heap.describe(asked).resources

@@ -35,7 +35,7 @@ def with_names(
     world: Snapshot, services: Sequence[ManagedService], asks: Mapping[str, SweepRequest]
 ) -> Snapshot:
     """The snapshot with the other names in its roots, for the services that need them."""
-    wanted = [one for one in services if one.name in _needing(world, asks)]
+    wanted = [service for service in services if service.name in _needing(world, asks)]
     answers: dict[tuple[int, LedgerAddress], Answer] = {}
     roots = dict(world.roots)
     for one in wanted:
@@ -58,8 +58,8 @@ def witnessed_now(managed: ManagedService, root: Root, resources: Sequence[Resou
 def _needing(world: Snapshot, asks: Mapping[str, SweepRequest]) -> set[str]:
     """The services of which a deploy that once served may be forgotten or deleted."""
     resources: dict[str, list[Resource]] = {}
-    for one in world.inventory.resources:
-        resources.setdefault(service_of(one), []).append(one)
+    for resource in world.inventory.resources:
+        resources.setdefault(service_of(resource), []).append(resource)
     return {
         name
         for name, root in world.roots.items()

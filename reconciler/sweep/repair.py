@@ -44,7 +44,7 @@ class Finish:
 
     def of(self, kind: str) -> list[Resource]:
         """Its resources of one kind."""
-        return [one for one in self.resources if one.kind == kind]
+        return [resource for resource in self.resources if resource.kind == kind]
 
 
 def finish(managed: ManagedService, work: Finish) -> tuple[Outcome, ...]:
@@ -58,7 +58,9 @@ def finish(managed: ManagedService, work: Finish) -> tuple[Outcome, ...]:
     outcomes += _machines(managed, work, desired)
     # A kept failed deploy never had a job to stop, and is often kept because it does not answer. It
     # is labelled anyway, or it would block every release.
-    if work.role is not Role.KEPT and any(one.status is not OutcomeStatus.DONE for one in outcomes):
+    if work.role is not Role.KEPT and any(
+        outcome.status is not OutcomeStatus.DONE for outcome in outcomes
+    ):
         return tuple(outcomes)
     return (*outcomes, *_label(managed, work, desired))
 
@@ -96,7 +98,7 @@ def _machines(managed: ManagedService, work: Finish, desired: Desired) -> list[O
         jobs=_jobs(work, gate, desired),
         lacks=work.role is not Role.LIVE,
     )
-    found = side_by_side(machines, lambda one: _machine(managed, gate, one, act))
+    found = side_by_side(machines, lambda machine: _machine(managed, gate, machine, act))
     return [_waiting(one, work, managed.name) for one in found] if act.jobs == "keep" else found
 
 
@@ -159,7 +161,9 @@ def _label(managed: ManagedService, work: Finish, desired: Desired) -> Sequence[
     """
     units = digest(managed.gate)
     in_aws = [
-        one for one in work.resources if one.kind != DATABASE and _is_due(one, desired, units)
+        resource
+        for resource in work.resources
+        if resource.kind != DATABASE and _is_due(resource, desired, units)
     ]
     if not in_aws:
         return ()
@@ -190,5 +194,11 @@ def takes_writes(outcome: Outcome) -> bool:
 
 def unopened(work: Finish) -> Finish:
     """Without the databases that would be opened: two must never take writes at once."""
-    shut = [one for one in work.resources if one.kind == DATABASE and one.state == SHUT]
-    return replace(work, resources=tuple(one for one in work.resources if one not in shut))
+    shut = [
+        resource
+        for resource in work.resources
+        if resource.kind == DATABASE and resource.state == SHUT
+    ]
+    return replace(
+        work, resources=tuple(resource for resource in work.resources if resource not in shut)
+    )

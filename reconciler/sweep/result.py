@@ -32,7 +32,7 @@ class SweepResult:
     @property
     def gone(self) -> tuple[Outcome, ...]:
         """The outcomes of resources that are gone."""
-        return tuple(one for one in self.outcomes if one.status is OutcomeStatus.GONE)
+        return tuple(outcome for outcome in self.outcomes if outcome.status is OutcomeStatus.GONE)
 
     @property
     def gaps(self) -> tuple[Gap, ...]:
@@ -61,19 +61,21 @@ class Tally:
     told: dict[str, Read] = field(default_factory=dict)
 
     def add(self, outcomes: Sequence[Outcome]) -> None:
-        for one in outcomes:
-            if one.reached is not None:
-                self.told[one.resource.id] = _told(one, one.reached)
-            before = self.outcomes.get(one.resource.key)
+        for outcome in outcomes:
+            if outcome.reached is not None:
+                self.told[outcome.resource.id] = _told(outcome, outcome.reached)
+            before = self.outcomes.get(outcome.resource.key)
             if before is None or before.status is not OutcomeStatus.GONE:
-                self.outcomes[one.resource.key] = one
+                self.outcomes[outcome.resource.key] = outcome
 
     def recall(self, world: Snapshot) -> None:
         """A listed resource is not gone, whatever an earlier outcome says."""
-        for one in world.inventory.resources:
-            known = self.outcomes.get(one.key)
+        for resource in world.inventory.resources:
+            known = self.outcomes.get(resource.key)
             if known is not None and known.status is OutcomeStatus.GONE:
-                self.outcomes[one.key] = Outcome(one, OutcomeStatus.PENDING, "it is listed again")
+                self.outcomes[resource.key] = Outcome(
+                    resource, OutcomeStatus.PENDING, "it is listed again"
+                )
 
     def result(self, first: Plan, left: Plan) -> SweepResult:
         return SweepResult(
@@ -93,7 +95,8 @@ class Tally:
     @property
     def progress(self) -> int:
         done = sum(
-            one.status in (OutcomeStatus.GONE, OutcomeStatus.DONE) for one in self.outcomes.values()
+            outcome.status in (OutcomeStatus.GONE, OutcomeStatus.DONE)
+            for outcome in self.outcomes.values()
         )
         return done + len(self.ended) + len(self.forgotten)
 

@@ -93,5 +93,7 @@ def _plan(fleet: Fleet, world: Snapshot) -> tuple[Snapshot, Plan]:
     world = with_names(world, fleet.services, requests)
     whole = plan(world.inventory, world.roots, requests)
     known = fleet.other_places.known
-    strangers = (one for one in whole.strangers if service_of(one.resource) not in known)
+    strangers = (
+        verdict for verdict in whole.strangers if service_of(verdict.resource) not in known
+    )
     return world, replace(whole, strangers=tuple(strangers))

@@ -91,20 +91,20 @@ def read_roots(fleet: Fleet, databases: Mapping[str, DatabaseReadings], began: f
     readings: dict[str, Reading] = {}
     roots = {root.home.service: root for root in fleet.other_places.roots}
     age = timedelta(seconds=time.monotonic() - began)
-    for one in fleet.services:
-        answer = answers[one.name]
+    for service in fleet.services:
+        answer = answers[service.name]
         if isinstance(answer, Reading):
-            readings[one.name] = answer
+            readings[service.name] = answer
         ledger = answer.ledger if isinstance(answer, Reading) else NO_LEDGER
-        fence = databases[one.name].fence(own(str(one.address), ledger))
-        roots[one.name] = replace(_root(one, answer, fence), heap_age=age)
-    gaps = dict.fromkeys(gap for one in fleet.services for gap in one.bases().gaps)
+        fence = databases[service.name].fence(own(str(service.address), ledger))
+        roots[service.name] = replace(_root(service, answer, fence), heap_age=age)
+    gaps = dict.fromkeys(gap for service in fleet.services for gap in service.bases().gaps)
     return Ledgers(roots, readings, tuple(rows), tuple(gaps))
 
 
 def each(items: Sequence[T], act: Callable[[T], R]) -> list[R]:
     """Run `act` concurrently for regions or servers; none waits for the time-out of another."""
-    return side_by_side(items, act) if len(items) > 1 else [act(one) for one in items]
+    return side_by_side(items, act) if len(items) > 1 else [act(item) for item in items]
 
 
 def _read_ledgers(
@@ -112,8 +112,8 @@ def _read_ledgers(
 ) -> tuple[dict[str, Reading | ToolError], list[Read]]:
     """Read every service's ledger, grouped by the account of the zones; with the coverage rows."""
     stores: dict[int, list[ManagedService]] = {}
-    for one in services:
-        stores.setdefault(id(one.ledgers), []).append(one)
+    for service in services:
+        stores.setdefault(id(service.ledgers), []).append(service)
     answers: dict[str, Reading | ToolError] = {}
     rows: list[Read] = []
     for group in stores.values():
@@ -184,7 +184,7 @@ def root_of(managed: ManagedService, reading: Reading, fence: int = 0) -> Root:
 
 def alive(inventory: Inventory) -> Inventory:
     """Without the resources that are listed but gone."""
-    kept = tuple(one for one in inventory.resources if one.state not in STATES)
+    kept = tuple(resource for resource in inventory.resources if resource.state not in STATES)
     return replace(inventory, resources=kept)
 
 
@@ -202,11 +202,11 @@ def merge(
 ) -> Inventory:
     """Merge the inventories of all regions, database servers and other places, sorted."""
     resources = [resource for scan in scans for resource in scan.resources]
-    resources += [resource for one in databases for resource in one.resources]
+    resources += [resource for database in databases for resource in database.resources]
     gaps = [gap for scan in scans for gap in scan.gaps]
-    gaps += [one.gap for one in databases if one.gap is not None]
+    gaps += [database.gap for database in databases if database.gap is not None]
     reads = [row for scan in scans for row in scan.reads]
-    reads += [one.row for one in databases if one.row is not None]
+    reads += [database.row for database in databases if database.row is not None]
     plain = {key: count for scan in scans for key, count in scan.plain.items()}
     ordered = sorted(resources, key=lambda one: one.key)
     return Inventory(tuple(ordered), (*gaps, *others.gaps), (*reads, *others.reads), plain)

@@ -41,7 +41,7 @@ def set_up(*, verbose: bool, stream: TextIO | None = None, usual: int = logging.
 def tear_down() -> None:
     """Ends the logging that `set_up` started."""
     root = logging.getLogger()
-    for old in [one for one in root.handlers if isinstance(one, _Handler)]:
+    for old in [handler for handler in root.handlers if isinstance(handler, _Handler)]:
         root.removeHandler(old)
     _Handler.now = None
 

@@ -157,9 +157,11 @@ def located(ledgers: Route53Ledgers, service: Service) -> LedgerAddress:
 def _labelled(heap: Ec2Inventory, service: Service) -> LedgerAddress | None:
     """The one ledger that the service's live resources name; None if they do not agree."""
     found = {
-        one.tags.get(t.LEDGER, "")
-        for one in heap.scan().resources
-        if one.label is t.Label.LIVE and one.deploy and one.deploy.service == service.name
+        resource.tags.get(t.LEDGER, "")
+        for resource in heap.scan().resources
+        if resource.label is t.Label.LIVE
+        and resource.deploy
+        and resource.deploy.service == service.name
     }
     if len(found) != 1:
         return None

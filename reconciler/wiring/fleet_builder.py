@@ -58,14 +58,14 @@ def build_fleet(settings: Settings, names: Iterable[str] = (), edges: Edges | No
     _enter(edges, accounts, failed)
     services = [one for one in (_service(edges, each, failed) for each in chosen) if one]
     places = [] if asked else _places(settings, chosen, edges, accounts, failed)
-    homes = {one.home.place for one in services}
+    homes = {service.home.place for service in services}
     first = failed.first()
     if first is not None and not services and (chosen or not places):
         raise _nothing_read(first)
     return Fleet(
         tuple(services),
         OtherPlaces(
-            heaps=tuple(edges.heap(one) for one in places if one not in homes),
+            heaps=tuple(edges.heap(place) for place in places if place not in homes),
             roots=tuple(
                 unread(ServiceLocation(each.name, "", each.place), error)
                 for each, error in failed.services
@@ -163,9 +163,9 @@ def _regions(
 ) -> Sequence[str]:
     """The regions to scan in one account."""
     said = settings.reconciler
-    own = sorted(one.region for one in homes if one.account == entry.account)
+    own = sorted(home.region for home in homes if home.account == entry.account)
     if not said.regions:
-        return own or sorted({one.region for one in homes} if said.accounts else ())
+        return own or sorted({home.region for home in homes} if said.accounts else ())
     if not said.all_regions and set(said.regions) <= set(own):
         return said.regions  # regions of services: their own listing reports errors
     try:
@@ -175,9 +175,9 @@ def _regions(
         return own if said.all_regions else said.regions
     if said.all_regions:
         return enabled
-    strange = [one for one in said.regions if one not in enabled]
+    strange = [region for region in said.regions if region not in enabled]
     failed.gaps += [_no_region(AccountRegion(entry.account, one), enabled) for one in strange]
-    return [one for one in said.regions if one in enabled]
+    return [region for region in said.regions if region in enabled]
 
 
 def _no_region(place: AccountRegion, enabled: Sequence[str]) -> Gap:

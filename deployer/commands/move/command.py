@@ -90,9 +90,11 @@ def _things(ports: Ports) -> tuple[Resource, ...]:
         raise gap.refusal(f"{gap.kind}s could not be read: {gap.reason}", cure=gap.cure)
     name = ports.managed.name
     return tuple(
-        one
-        for one in inventory.resources
-        if one.deploy is not None and one.deploy.service == name and t.LEDGER in one.tags
+        resource
+        for resource in inventory.resources
+        if resource.deploy is not None
+        and resource.deploy.service == name
+        and t.LEDGER in resource.tags
     )
 
 
@@ -147,9 +149,9 @@ def _on_its_way(old: LedgerAddress, moved: str, to: str) -> LedgerUnknown:
 def _old_address(new: LedgerAddress, resources: tuple[Resource, ...]) -> LedgerAddress:
     """The one other ledger that the service's live resources name."""
     named = {
-        one.tags.get(t.LEDGER, "")
-        for one in resources
-        if one.label is t.Label.LIVE and one.tags.get(t.LEDGER) != str(new)
+        resource.tags.get(t.LEDGER, "")
+        for resource in resources
+        if resource.label is t.Label.LIVE and resource.tags.get(t.LEDGER) != str(new)
     }
     if len(named) != 1:
         what = "no other ledger" if not named else " and ".join(sorted(named))
@@ -255,7 +257,9 @@ def retag(ports: Ports, resources: tuple[Resource, ...], ledger: Ledger) -> None
     """
     new = str(ports.managed.address)
     old = [
-        one.id for one in resources if one.kind not in APART and one.tags[t.LEDGER] in ledger.was
+        resource.id
+        for resource in resources
+        if resource.kind not in APART and resource.tags[t.LEDGER] in ledger.was
     ]
     for start in range(0, len(old), BATCH):
         ports.compute.tag(old[start : start + BATCH], {t.LEDGER: new})

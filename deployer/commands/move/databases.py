@@ -19,11 +19,11 @@ def rename_ledger(server: DatabaseServer, service: str, ledger: Ledger, address:
 
     Raises DatabaseError, AccessDenied; Refused where one was changed meanwhile.
     """
-    for one in claims(server.databases(), address, ledger.was):
-        memory = one.info.memory
-        believed = not one.doubt and one.deploy.service == service
+    for claim in claims(server.databases(), address, ledger.was):
+        memory = claim.info.memory
+        believed = not claim.doubt and claim.deploy.service == service
         if memory is not None and believed and memory.ledger in ledger.was:
-            server.remember(one.info, _moved(memory, address))
+            server.remember(claim.info, _moved(memory, address))
 
 
 def _moved(memory: Memory, address: str) -> Memory:

@@ -115,8 +115,8 @@ def _recovery(managed: ManagedService, world: Snapshot, reading: Reading, word: 
     _refuse_led_to(managed, resources, old, live)
     _refuse_claimed(managed, live)
     previous = _previous(resources, live, reading, old)
-    rooted = {one.id for one in previous} | ({live.id} if live else set())
-    kept = tuple(one for one in old.kept if one.id not in rooted)
+    rooted = {entry.id for entry in previous} | ({live.id} if live else set())
+    kept = tuple(evidence for evidence in old.kept if evidence.id not in rooted)
     gens, doubts = _generations(managed, home, resources, reading)
     who_is_live.refuse_nothing(managed.name, reading, resources, max(gens, default=0))
     bare = Ledger(max(gens, default=0) + 1, live, previous, kept, was=home.was)
@@ -177,12 +177,12 @@ def _refuse_claimed(managed: ManagedService, live: Live | None) -> None:
 def _of(managed: ManagedService, world: Snapshot) -> tuple[Resource, ...]:
     """Resources that name the service and any ledger, in its account and region."""
     return tuple(
-        one
-        for one in world.inventory.resources
-        if one.deploy is not None
-        and one.deploy.service == managed.name
-        and one.place == managed.home.place
-        and t.LEDGER in one.tags
+        resource
+        for resource in world.inventory.resources
+        if resource.deploy is not None
+        and resource.deploy.service == managed.name
+        and resource.place == managed.home.place
+        and t.LEDGER in resource.tags
     )
 
 
@@ -199,10 +199,10 @@ def _home(managed: ManagedService, world: Snapshot, old: Ledger) -> ServiceLocat
 
 
 def _doubts_of_zone(home: ServiceLocation, old: Ledger) -> Iterable[str]:
-    for one in home.was:
-        if one not in old.was:
+    for address in home.was:
+        if address not in old.was:
             yield (
-                f"hosted zone {one.partition('/')[0]} is taken for the same zone before it was "
+                f"hosted zone {address.partition('/')[0]} is taken for the same zone before it was "
                 "restored: if it still exists, say no"
             )
 
@@ -214,15 +214,15 @@ def _things(home: ServiceLocation, world: Snapshot) -> Things:
     """
     known = ownership.index(world.inventory.resources, home.place)
     found: dict[DeployId, list[Resource]] = {}
-    for one in world.inventory.resources:
-        deploy = one.deploy
-        if one.kind == DATABASE or deploy is None or deploy.service != home.service:
+    for resource in world.inventory.resources:
+        deploy = resource.deploy
+        if resource.kind == DATABASE or deploy is None or deploy.service != home.service:
             continue
-        if not home.owns(one.tags.get(t.LEDGER)):
+        if not home.owns(resource.tags.get(t.LEDGER)):
             continue
-        adopted = one.hold == t.HELD_BY_ADOPTION and not ownership.copied(one, home)
-        if adopted or not ownership.doubt(one, home, known):
-            found.setdefault(deploy, []).append(one)
+        adopted = resource.hold == t.HELD_BY_ADOPTION and not ownership.copied(resource, home)
+        if adopted or not ownership.doubt(resource, home, known):
+            found.setdefault(deploy, []).append(resource)
     return found
 
 
@@ -250,12 +250,12 @@ def _previous(
 
 def machines_of(resources: Iterable[Resource]) -> list[Resource]:
     """The instances among the resources."""
-    return [one for one in resources if one.kind == INSTANCE]
+    return [resource for resource in resources if resource.kind == INSTANCE]
 
 
 def _is_public(machines: Iterable[Resource], live: Live) -> bool:
     """Whether the record holds the machines' public addresses: so it would hold another's."""
-    return not set(live.at) & {address for one in machines for address in one.private}
+    return not set(live.at) & {address for machine in machines for address in machine.private}
 
 
 def _addresses(resources: Iterable[Resource], *, public: bool = False) -> tuple[str, ...]:

@@ -84,7 +84,7 @@ def _refuse_unused(
     belong to no deploy.
     """
     address, name = str(ports.managed.address), wanted.database.name
-    signs = {one.info.name for one in claims(infos, address, ledger.was)}
+    signs = {claim.info.name for claim in claims(infos, address, ledger.was)}
     if name in signs or not any(not one.doubt for one in wanted.beside):
         return
     used = live_database(ports, ledger)

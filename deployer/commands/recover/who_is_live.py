@@ -37,7 +37,7 @@ def live(
     if len(named) != 1:
         raise _undecided(service, named, resources, reading)
     machines = _machines(resources[named[0]])
-    held = {address for one in machines for address in one.addresses}
+    held = {address for machine in machines for address in machine.addresses}
     if not set(at) <= held:
         raise Refused(
             f"{named[0]} holds only some of the addresses in the A record ({', '.join(at)})",
@@ -68,13 +68,13 @@ def _refuse_unnamed(service: str, named: DeployId, resources: Things, replace: s
     be closed and an older one opened, whatever was written in between: a rollback without its
     checks. The user names the deploy that is left, or nothing is written (rule 14).
     """
-    if not any(one.label is Label.RETIRED for one in _machines(resources[named])):
+    if not any(machine.label is Label.RETIRED for machine in _machines(resources[named])):
         return
     others = [one for one in _labelled_live(resources) if one != named and str(one) != replace]
     if not others:
         return
     left = others[-1]
-    at = ", ".join(a for one in _machines(resources[left]) for a in one.addresses)
+    at = ", ".join(a for machine in _machines(resources[left]) for a in machine.addresses)
     raise Refused(
         f"the A record names {named}, which is retired, and {left} is labelled live: with this "
         f"ledger the database of {left} would be shut, and what it holds left behind",
@@ -89,15 +89,15 @@ def _refuse_unnamed(service: str, named: DeployId, resources: Things, replace: s
 
 def _adopted(machines: Sequence[Resource]) -> tuple[str, ...]:
     """The instances that no token proves: the ledger stores their ids (rule 15)."""
-    return tuple(sorted(one.id for one in machines if one.hold == HELD_BY_ADOPTION))
+    return tuple(sorted(machine.id for machine in machines if machine.hold == HELD_BY_ADOPTION))
 
 
 def _machines(resources: Sequence[Resource]) -> list[Resource]:
-    return [one for one in resources if one.kind == INSTANCE]
+    return [resource for resource in resources if resource.kind == INSTANCE]
 
 
 def _machines_at(resources: Sequence[Resource], at: Sequence[str]) -> list[Resource]:
-    return [one for one in _machines(resources) if set(at) & set(one.addresses)]
+    return [machine for machine in _machines(resources) if set(at) & set(machine.addresses)]
 
 
 def _labelled_live(resources: Things) -> list[DeployId]:
@@ -115,7 +115,10 @@ def _absent(service: str, resources: Things, reading: Reading, old: Ledger) -> R
         found = _labelled_live(resources)
         who = f"{found[-1]} is labelled live" if found else "there are machines of it"
         machines = _machines(resources[found[-1]]) if found else []
-        at = ", ".join(a for one in machines for a in one.addresses) or "of the live machines"
+        at = (
+            ", ".join(a for machine in machines for a in machine.addresses)
+            or "of the live machines"
+        )
         closed = f"deployer recover {service} --nobody-live"
     return Refused(
         f"{reading.address.record} has no A record, but {who}: nothing is written that would "

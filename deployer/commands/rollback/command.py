@@ -110,11 +110,11 @@ def _take(run: RollbackContext) -> str:
 def _start(run: RollbackContext) -> str:
     """Check that all its machines exist and run."""
     machines = run.seen.machines(run.target.id)
-    down = [one for one in machines if one.state != "running"]
+    down = [machine for machine in machines if machine.state != "running"]
     if not machines or down:
         what = f"{down[0].id} is {down[0].state}" if down else "it has no machines any more"
         raise ToolError(f"{run.target.id} cannot serve: {what}")
-    missing = set(run.target.at) - {a for one in machines for a in one.addresses}
+    missing = set(run.target.at) - {a for machine in machines for a in machine.addresses}
     if missing:
         raise ToolError(f"nobody of {run.target.id} holds {', '.join(sorted(missing))} any more")
     return f"{len(machines)} running"

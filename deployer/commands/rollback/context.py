@@ -38,7 +38,9 @@ class RollbackContext:
     def release(self, deploy: DeployId) -> str:
         """A deploy's release name, from its machines' tags."""
         machines = self.seen.machines(deploy)
-        said = next((one.tags[t.RELEASE] for one in machines if t.RELEASE in one.tags), "")
+        said = next(
+            (machine.tags[t.RELEASE] for machine in machines if t.RELEASE in machine.tags), ""
+        )
         return said or str(deploy)
 
     def thawed(self, *, cut_over: bool) -> None:
@@ -58,10 +60,12 @@ def choose(ledger: Ledger, service: str, to: DeployId | None) -> Previous:
     if to is not None:
         found = ledger.find_previous(to)
     else:
-        found = next((one for one in ledger.previous if not one.rejected), None)
+        found = next((entry for entry in ledger.previous if not entry.rejected), None)
     if found is not None:
         return found
-    known = "\n".join(f"{one.id}{' (rejected)' if one.rejected else ''}" for one in ledger.previous)
+    known = "\n".join(
+        f"{entry.id}{' (rejected)' if entry.rejected else ''}" for entry in ledger.previous
+    )
     what = (
         f"{to} is not a previous deploy of {service}"
         if to

@@ -59,7 +59,7 @@ def refuse_early(run: RollbackContext) -> None:
 def _refuse_sealed(run: RollbackContext, pair: _Pair) -> None:
     """Refuse now if the older one cannot be opened: after the commit it would be too late."""
     server, service = pair.server, run.ports.managed.name
-    infos = {one.name: one.memory for one in server.databases()}
+    infos = {database.name: database.memory for database in server.databases()}
     name = pair.older or _named_by(run)
     memory = infos.get(name)
     if name not in infos or (memory and memory.acls) or server.writers(name):

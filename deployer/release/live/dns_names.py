@@ -50,15 +50,15 @@ def _neighbours(run: ReleaseInputs, names: Sequence[str], at: Sequence[str]) -> 
     """The names that are another ledger's record: the releases of that service move them."""
     managed = run.ports.managed
     ledgers = managed.ledgers.neighbours(managed.address) if names else {}
-    owners = {one: owner(one, at, ledgers) for one in names}
+    owners = {name: owner(name, at, ledgers) for name in names}
     return {one: ledger for one, ledger in owners.items() if ledger}
 
 
 def addresses(live: Live, machines: tuple[Resource, ...]) -> set[str]:
     """Every address of the live machines: private, public and elastic."""
-    return {*live.at, *(address for one in machines for address in one.addresses)}
+    return {*live.at, *(address for machine in machines for address in machine.addresses)}
 
 
 def _machines(service_plan: ServicePlan) -> tuple[Resource, ...]:
-    found = (one.resource for one in service_plan.verdicts if one.reason is Role.LIVE)
+    found = (verdict.resource for verdict in service_plan.verdicts if verdict.reason is Role.LIVE)
     return tuple(one for one in found if one.kind == INSTANCE)

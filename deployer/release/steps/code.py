@@ -20,7 +20,7 @@ _MASKED = (
 def code(run: ReleaseContext) -> str:
     """Upload and install. A machine has the old tree or the new one, never a mixture."""
     said = run.ports.service.code
-    shells = [one.shell for one in run.created.machines]
+    shells = [machine.shell for machine in run.created.machines]
     place = UploadPaths(said.path, run.deploy.stem, _below(said.path, run.env_file))
     limits = run.ports.service.limits
     ship(
@@ -38,7 +38,7 @@ def code(run: ReleaseContext) -> str:
         raise
     refuse_not_brought(run.gate, shells, run.options.despite)
     if said.install:
-        side_by_side(shells, lambda one: _still_shut(run, one))
+        side_by_side(shells, lambda shell: _still_shut(run, shell))
     machines = "1 machine" if len(shells) == 1 else f"{len(shells)} machines"
     return f"{run.release} on {machines}"
 

@@ -16,11 +16,11 @@ def connect(run: ReleaseContext) -> str:
     """Open a session on every machine, in parallel; check sudo and the gate."""
     opened: list[NewMachine] = []
     try:
-        side_by_side(run.created.facts, lambda one: opened.append(_machine(run, one)))
+        side_by_side(run.created.facts, lambda fact: opened.append(_machine(run, fact)))
     finally:
         # Also the sessions of a failed step: the undo closes them.
         run.created.machines = tuple(sorted(opened, key=lambda one: one.id))
-    side_by_side(run.created.machines, lambda one: _check(run, one.shell))
+    side_by_side(run.created.machines, lambda machine: _check(run, machine.shell))
     key = run.created.host_key.public.fingerprint
     return f"host key {key[:16]}… pinned; no unit has run"
 

@@ -120,7 +120,7 @@ def _point(run: ReleaseContext, config: Database) -> None:
     url = run.ports.resolve(config.url).reveal() if config.url else None
     side_by_side(
         run.created.machines,
-        lambda one: env_file.set_database(
-            one.shell, run.env_file, config.variable, run.database.name, url
+        lambda machine: env_file.set_database(
+            machine.shell, run.env_file, config.variable, run.database.name, url
         ),
     )

@@ -78,7 +78,7 @@ def _refuse_unreachable(seen: ServiceState) -> None:
 def _release_of_live(seen: ServiceState) -> str:
     live = seen.ledger.live
     machines = seen.machines(live.id) if live else ()
-    said = next((one.tags[t.RELEASE] for one in machines if t.RELEASE in one.tags), "")
+    said = next((machine.tags[t.RELEASE] for machine in machines if t.RELEASE in machine.tags), "")
     return said or (str(live.id) if live else "")
 
 
@@ -96,10 +96,10 @@ def dirt(service_plan: ServicePlan, despite: frozenset[str] = frozenset()) -> li
     them.
     """
     return [
-        one
-        for one in service_plan.deletes
-        if one.resource.deploy not in service_plan.forget
-        and not despite & {one.resource.id, *one.resource.used_by}
+        verdict
+        for verdict in service_plan.deletes
+        if verdict.resource.deploy not in service_plan.forget
+        and not despite & {verdict.resource.id, *verdict.resource.used_by}
     ]
 
 
@@ -122,7 +122,7 @@ def refuse(run: ReleaseInputs, start: StartingPoint) -> None:
     if (
         left
         or service_plan.end is not None
-        or any(not one.units_only for one in service_plan.repairs)
+        or any(not repair.units_only for repair in service_plan.repairs)
     ):
         prices = run.ports.prices
         lines = dirt_lines(left, reading.now, prices)
@@ -137,9 +137,9 @@ def _refuse_headless(service_plan: ServicePlan, live: Live) -> None:
     Nobody may stop a machine whose birth is not proved: its jobs would run beside the new ones.
     """
     there = [
-        one
-        for one in service_plan.verdicts
-        if one.resource.kind == INSTANCE and set(one.resource.addresses) & set(live.at)
+        verdict
+        for verdict in service_plan.verdicts
+        if verdict.resource.kind == INSTANCE and set(verdict.resource.addresses) & set(live.at)
     ]
     for one in there:
         if one.reason in NOT_OURS:
@@ -198,7 +198,7 @@ def _cleaning_up(run: ReleaseInputs, service_plan: ServicePlan, awaited: set[Dep
     if not awaited or run.options.sweep_first:
         return False
     left = dirt(service_plan, run.options.despite)
-    return any(not one.units_only for one in service_plan.repairs) or any(
+    return any(not repair.units_only for repair in service_plan.repairs) or any(
         one.resource.deploy in awaited for one in left
     )
 

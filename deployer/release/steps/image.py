@@ -91,7 +91,7 @@ def live_machine(ports: Ports, ledger: Ledger) -> InstanceFacts | None:
     running = [one for one in own if one.state == "running"]
     if not running:
         raise refusals.nothing_to_clone(ports.service.name, ledger.live)
-    return min(running, key=lambda one: one.id)
+    return min(running, key=lambda machine: machine.id)
 
 
 def _hooks(run: ReleaseContext, live: InstanceFacts) -> ImageHooks:

@@ -41,7 +41,7 @@ def _run(run: ReleaseContext, lines: tuple[str, ...]) -> str:
 
 def _database(run: ReleaseContext) -> DatabaseInfo | None:
     infos = run.ports.managed.reach.databases().databases() if run.database.name else ()
-    return next((one for one in infos if one.name == run.database.name), None)
+    return next((info for info in infos if info.name == run.database.name), None)
 
 
 def _remember(run: ReleaseContext, before: DatabaseInfo | None) -> None:

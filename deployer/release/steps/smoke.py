@@ -10,5 +10,5 @@ from deployer.release.context import ReleaseContext
 def smoke(run: ReleaseContext) -> str:
     """Check every new machine at its own address."""
     units = run.ports.service.app.units
-    subjects = [Subject(one.address, one.shell, units) for one in run.created.machines]
+    subjects = [Subject(machine.address, machine.shell, units) for machine in run.created.machines]
     return smoke_subjects(run.ports, subjects, run.held.sleep)

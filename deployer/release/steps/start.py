@@ -10,5 +10,5 @@ from reconciler.util.concurrency import side_by_side
 def start(run: ReleaseContext) -> str:
     """Start the app under the fence: a start that arrives late must be refused."""
     act = Act(run.held.generation, str(run.deploy), app="run", jobs="stop")
-    side_by_side(run.created.machines, lambda one: obey(one.shell, run.gate, act))
+    side_by_side(run.created.machines, lambda machine: obey(machine.shell, run.gate, act))
     return ", ".join(run.ports.service.app.units)

@@ -49,7 +49,7 @@ class Reads:
 
     def know(self, deploy: str, ids: Iterable[str]) -> None:
         """Record the deploy of these ids: a page holds 1,000 by `deploy-id`, but only 200 by id."""
-        self._deploys.update((one, deploy) for one in ids if deploy)
+        self._deploys.update((id_, deploy) for id_ in ids if deploy)
 
     def by_filter(
         self, operation: str, name: str, values: Sequence[str], **request: Any
@@ -60,7 +60,7 @@ class Reads:
         """
         if name in OWN_ID and len(values) > FILTER_VALUES and self._deploys.keys() >= set(values):
             name = f"tag:{t.ID}"
-            values = sorted({self._deploys[one] for one in values})
+            values = sorted({self._deploys[value] for value in values})
         for chunk in chunks(values, FILTER_VALUES):
             filters = [{"Name": name, "Values": list(chunk)}]
             yield from self.pages(operation, Filters=filters, **request)

@@ -77,7 +77,7 @@ def _refuse(**event: Any) -> None:
 
 def _has_body(shape: Shape | None) -> bool:
     members = shape.members.values() if isinstance(shape, StructureShape) else ()
-    return any("location" not in one.serialization for one in members)
+    return any("location" not in member.serialization for member in members)
 
 
 def _is_json(body: bytes) -> None:

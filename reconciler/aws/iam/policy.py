@@ -178,13 +178,15 @@ def _rds(scope: Scope) -> list[str]:
     """The ARNs of all RDS resources."""
     kinds = ("db", "snapshot")
     return [
-        f"arn:aws:rds:{one}:{scope.account}:{kind}:*" for one in scope.regions for kind in kinds
+        f"arn:aws:rds:{region}:{scope.account}:{kind}:*"
+        for region in scope.regions
+        for kind in kinds
     ]
 
 
 def _ids(scope: Scope) -> list[str]:
     """Patterns of the services' deploy-ids."""
-    return [f"{one}/*" for one in scope.services]
+    return [f"{service}/*" for service in scope.services]
 
 
 def _born(scope: Scope) -> Document:
@@ -249,14 +251,14 @@ def _console(scope: Scope) -> Document:
 
 
 def _pass_role(scope: Scope) -> Document:
-    roles = [f"arn:aws:iam::{scope.account}:role/{one}" for one in scope.profiles]
+    roles = [f"arn:aws:iam::{scope.account}:role/{profile}" for profile in scope.profiles]
     only = {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}}
     return _allow("HandOnTheMachinesRole", "iam:PassRole", roles, only)
 
 
 def _records(scope: Scope) -> list[Document]:
     zones, read = (
-        [f"arn:aws:route53:::hostedzone/{one}" for one in ids]
+        [f"arn:aws:route53:::hostedzone/{id_}" for id_ in ids]
         for ids in (scope.zones, sorted({*scope.zones, *scope.watched}))
     )
     key = "route53:ChangeResourceRecordSets"

@@ -26,7 +26,7 @@ class GivenZones:
 
     def __call__(self, service: Service) -> LedgerAddress:
         """The service's ledger. Raises ConfigError if no named zone contains its record."""
-        around = [one for one in self.ids if f".{service.record}".endswith(f".{one}")]
+        around = [id_ for id_ in self.ids if f".{service.record}".endswith(f".{id_}")]
         zone = max(around, key=len, default="")
         if not zone:
             raise ConfigError(
@@ -52,21 +52,23 @@ def scope(settings: Settings, account: str, locate: Locate) -> Scope:
     Raises ConfigError if the account must be specified, and what `locate` raises.
     """
     chosen = _account(settings, account)
-    services = [one for one in settings.services.values() if one.account == chosen]
-    ledgers = [locate(one) for one in services]
+    services = [service for service in settings.services.values() if service.account == chosen]
+    ledgers = [locate(service) for service in services]
     notices = settings.reconciler.notices
     return Scope(
         account=chosen,
-        regions=_sorted(one.region for one in services),
-        services=tuple(one.name for one in services),
-        zones=_sorted(one.zone_id for one in ledgers),
-        names=tuple(name for one in ledgers for name in (one.record, one.name, *one.also)),
-        watched=_sorted(id_ for one in ledgers for id_ in one.watched),
+        regions=_sorted(service.region for service in services),
+        services=tuple(service.name for service in services),
+        zones=_sorted(ledger.zone_id for ledger in ledgers),
+        names=tuple(
+            name for ledger in ledgers for name in (ledger.record, ledger.name, *ledger.also)
+        ),
+        watched=_sorted(id_ for ledger in ledgers for id_ in ledger.watched),
         parameters=_sorted(
-            [path for one in services for path in _parameters(one)]
+            [path for service in services for path in _parameters(service)]
             + [one.value for one in (notices.webhook,) if one and _is_ssm(one)]
         ),
-        profiles=_sorted(one.instance.profile or one.name for one in services),
+        profiles=_sorted(service.instance.profile or service.name for service in services),
         assumes=_sorted(settings.reconciler.roles.values()),
         notices=bool(notices.webhook or notices.topic),
         topics=(notices.topic,) if notices.topic else (),
@@ -75,7 +77,7 @@ def scope(settings: Settings, account: str, locate: Locate) -> Scope:
 
 
 def _account(settings: Settings, account: str) -> str:
-    known = _sorted(one.account for one in settings.services.values())
+    known = _sorted(service.account for service in settings.services.values())
     if account in known or (not account and len(known) == 1):
         return account or known[0]
     said = f"no service is in account {account}" if account else "which account is meant?"
@@ -86,7 +88,11 @@ def _parameters(service: Service) -> Iterator[str]:
     """The paths of the service's `ssm:` references."""
     database, image = service.database, service.instance.image or ""
     references = [service.ssh.key, *((database.admin, database.url) if database else ())]
-    yield from (one.value for one in references if isinstance(one, Reference) and _is_ssm(one))
+    yield from (
+        reference.value
+        for reference in references
+        if isinstance(reference, Reference) and _is_ssm(reference)
+    )
     if image.startswith("ssm:"):
         yield image.removeprefix("ssm:")
 

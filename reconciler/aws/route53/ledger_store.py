@@ -118,7 +118,7 @@ class Route53Ledgers:
             readers = ZoneReaders(self.aws.route53)
         except (CloudError, AccessDenied) as error:
             return Readings(dict.fromkeys(addresses, error))
-        for one in sorted(addresses, key=lambda one: (one.zone_id, one.name)):
+        for one in sorted(addresses, key=lambda address: (address.zone_id, address.name)):
             try:
                 found[one] = broken.get(one.zone_id) or self._consistent(one, readers)
             except LedgerUnknown as error:
@@ -170,7 +170,7 @@ class Route53Ledgers:
 
     def _containing(self, record: str) -> list[HostedZone]:
         name = plain(record)
-        inside = [one for one in self._zones if _contains(plain(one["Name"]), name)]
+        inside = [zone for zone in self._zones if _contains(plain(zone["Name"]), name)]
         longest = max((len(one["Name"]) for one in inside), default=0)
         return [one for one in inside if len(one["Name"]) == longest]
 

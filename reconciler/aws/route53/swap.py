@@ -225,5 +225,5 @@ def _a_set(name: str, a: ARecord) -> RecordSet:
         "Name": f"{name}.",
         "Type": "A",
         "TTL": a.ttl,
-        "ResourceRecords": [{"Value": one} for one in a.addresses],
+        "ResourceRecords": [{"Value": address} for address in a.addresses],
     }

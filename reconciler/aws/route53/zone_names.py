@@ -22,12 +22,14 @@ def list_names(client: Route53Client, zone_ids: Sequence[str]) -> Listing:
     """The addresses of every name of the zones. Raises CloudError, AccessDenied."""
     held: dict[str, set[str]] = {}
     calls = 0
-    for answer in (page for one in zone_ids for page in _pages(client, one)):
+    for answer in (page for id_ in zone_ids for page in _pages(client, id_)):
         calls += 1
         for record in answer["ResourceRecordSets"]:
             values = record.get("ResourceRecords", [])
             if record["Type"] == "A" and values:
-                held.setdefault(plain(record["Name"]), set()).update(one["Value"] for one in values)
+                held.setdefault(plain(record["Name"]), set()).update(
+                    value["Value"] for value in values
+                )
     return Listing({name: tuple(sorted(at)) for name, at in held.items()}, calls)
 
 
