@@ -128,7 +128,7 @@ def _is_done(service_plan: ServicePlan, gone: Collection[Key]) -> bool:
         return False
     deletes = [verdict.resource for verdict in service_plan.deletes]
     return all(
-        verdict.key in gone and _is_old(verdict, service_plan.root.now) for verdict in deletes
+        resource.key in gone and _is_old(resource, service_plan.root.now) for resource in deletes
     )
 
 
