@@ -99,7 +99,8 @@ def text(found: list[Result], when: str) -> str:
     versions = "".join(f"- {kind}\n" for kind in kinds)
     lines = [_HEAD.format(when=when, versions=versions)]
     lines += [
-        f"| `{one.test}` | {one.shows} | {one.machines.partition(':')[0]} | {one.outcome} | {one.seconds:.0f} |\n"
+        f"| `{one.test}` | {one.shows} | {one.machines.partition(':')[0]} | {one.outcome} "
+        f"| {one.seconds:.0f} |\n"
         for one in found
     ]
     lines.append(_TABLE)
