@@ -65,7 +65,7 @@ class Api:
     @property
     def rds(self) -> Any:
         """The same for RDS."""
-        return self.aws.rds
+        return self.aws.rds_once
 
     def fault(self, action: str, kind: str, **more: Any) -> None:
         """Something goes wrong from now on; see `deployer.sandbox.faults`."""

@@ -168,6 +168,11 @@ class Aws:
         """RDS, for reads."""
         return self._client("rds", READS)
 
+    @property
+    def rds_once(self) -> Any:
+        """RDS, for mutating calls: one attempt a call."""
+        return self._client("rds", ONCE)
+
     def verify(self) -> None:
         """Ask STS once per account whose credentials these are. Raises as the class says."""
         self._account.verify()

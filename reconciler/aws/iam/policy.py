@@ -176,12 +176,8 @@ def _arns(scope: Scope, *kinds: str) -> list[str]:
 
 def _rds(scope: Scope) -> list[str]:
     """The ARNs of all RDS resources."""
-    kinds = ("db", "snapshot")
-    return [
-        f"arn:aws:rds:{region}:{scope.account}:{kind}:*"
-        for region in scope.regions
-        for kind in kinds
-    ]
+    places = [f"arn:aws:rds:{region}:{scope.account}" for region in scope.regions]
+    return [f"{place}:{kind}:*" for place in places for kind in ("db", "snapshot")]
 
 
 def _ids(scope: Scope) -> list[str]:

@@ -118,7 +118,9 @@ def test_adopt_asks_and_no_is_no(person: Person) -> None:
     assert person.asks("deployer status shop")["services"][0]["generation"] == 0
     code, seen = person.answers("deployer adopt shop", "y")
     assert (code, "shop is under a ledger: shop/" in seen) == (0, True)
-    assert "shop is under a ledger already" in person.types("deployer adopt shop --yes")
+    assert "shop is under a ledger already" in person.types(
+        "deployer adopt shop --yes --trust-shown-key"
+    )
 
 
 def test_a_wrong_fingerprint_is_not_adopted(person: Person) -> None:
@@ -151,7 +153,7 @@ def test_after_adoption(person: Person) -> None:
 
 def test_every_command_tells_costs_by_the_fetched_prices(person: Person) -> None:
     """Both programs, as soon as the prices are kept."""
-    person.types("deployer adopt shop --yes")
+    person.types("deployer adopt shop --yes --trust-shown-key")
     (deploy,) = person.asks("deployer status shop")["services"][0]["deploys"]
     machine = deploy["machines"][0]["id"]
     explained = person.asks(f"reconciler explain {machine}")["things"][0]["answers"]
