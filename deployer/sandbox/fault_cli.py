@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from deployer.sandbox.faults import FATES, KINDS, FaultClient, FaultRule
+from reconciler.errors import ConfigError
 
 
 @click.group()
@@ -83,6 +84,12 @@ def _client(context: click.Context) -> FaultClient:
     from deployer.sandbox.control.client import Sandbox
 
     directory, endpoint = context.obj
-    if endpoint:
-        return FaultClient(endpoint, os.environ.get("AWS_ACCESS_KEY_ID", ""))
-    return Sandbox.at(directory).faults()
+    if not endpoint:
+        return Sandbox.at(directory).faults()
+    key = os.environ.get("AWS_ACCESS_KEY_ID", "")
+    if not key:
+        raise ConfigError(
+            "--endpoint needs the sandbox's access key in AWS_ACCESS_KEY_ID",
+            cure='To have it there   eval "$(deployer sandbox env)"',
+        )
+    return FaultClient(endpoint, key)

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from deployer.sandbox.aws import AwsServer
 from deployer.sandbox.fault_cli import fault
+from reconciler.errors import ConfigError
 from tests.contract.helpers import Launch, refused
 
 Run = Callable[..., str]
@@ -20,11 +21,20 @@ def run(server: AwsServer) -> Run:
     """Run the command against our server; returns what it printed."""
 
     def go(*words: str) -> str:
-        result = CliRunner().invoke(fault, ["--endpoint", server.endpoint, *words])
+        line = ["--endpoint", server.endpoint, *words]
+        result = CliRunner().invoke(fault, line, env={"AWS_ACCESS_KEY_ID": "test"})
         assert result.exit_code == 0, result.output
         return result.output
 
     return go
+
+
+def test_an_endpoint_needs_its_key(server: AwsServer) -> None:
+    """Without the sandbox's access key nothing is asked; the error says where the key is."""
+    line = ["--endpoint", server.endpoint, "list"]
+    failed = CliRunner().invoke(fault, line, env={"AWS_ACCESS_KEY_ID": None}).exception
+    assert isinstance(failed, ConfigError)
+    assert "deployer sandbox env" in failed.cure
 
 
 @pytest.mark.usefixtures("faults")
