@@ -138,7 +138,7 @@ class Ec2Inventory:
         note = "not among `kinds` in reconciler.toml"
         for kind in KINDS:
             if kind not in scanned:
-                yield Read(self.place, kind.name, ReadStatus.SKIPPED, note=note)
+                yield Read(self.place, kind.name, ReadStatus.NOT_CONFIGURED, note=note)
 
     def _deleter(self) -> Deleter:
         return Deleter(self.aws, self.backoff, lifts=self.lifts)

@@ -28,6 +28,7 @@ class ReadStatus(StrEnum):
     """Whether a scope was read; the best status first."""
 
     READ = "read"
+    NOT_CONFIGURED = "not configured"
     SKIPPED = "skipped"
     FAILED = "failed"
 
@@ -73,5 +74,6 @@ def _both(one: Read, other: Read) -> Read:
 
 
 def all_read(reads: Iterable[Read]) -> bool:
-    """Whether nothing failed and nothing was skipped."""
-    return all(read.status is ReadStatus.READ for read in reads)
+    """Whether nothing that is configured failed or was skipped."""
+    whole = (ReadStatus.READ, ReadStatus.NOT_CONFIGURED)
+    return all(read.status in whole for read in reads)

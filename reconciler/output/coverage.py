@@ -31,12 +31,12 @@ def completeness_lines(reads: Iterable[Read], *, verbose: bool = False) -> list[
     if not rows:
         return []
     if all_read(rows) and not verbose:
-        return [f"read all of {_extent(rows)}"]
+        return [f"read all of {_extent(rows)}{_not_configured(rows)}"]
     missed = sum(read.status is ReadStatus.FAILED for read in rows)
     skipped = sum(read.status is ReadStatus.SKIPPED for read in rows)
     ends = {"not read": missed, "left out": skipped}
     gaps = ", ".join(f"{n} {what}" for what, n in ends.items() if n)
-    head = f"read {_extent(rows)}" + (f"; {gaps}" if gaps else "")
+    head = f"read {_extent(rows)}" + (f"; {gaps}" if gaps else "") + _not_configured(rows)
     table = humanize.aligned([_HEADS, *map(_cells, rows)], _RIGHT)
     return [head, *(f"  {line}" for line in table)]
 
@@ -54,7 +54,13 @@ def elsewhere_lines(reads: Iterable[Read]) -> list[str]:
     return [f"To do the rest, from where it can be reached   reconciler sweep {named}"]
 
 
+def _not_configured(rows: Sequence[Read]) -> str:
+    kinds = sorted({read.kind for read in rows if read.status is ReadStatus.NOT_CONFIGURED})
+    return f"; not configured: {', '.join(kinds)}" if kinds else ""
+
+
 def _extent(rows: Sequence[Read]) -> str:
+    rows = [read for read in rows if read.status is not ReadStatus.NOT_CONFIGURED]
     regions = {read.place for read in rows} - {
         read.place for read in rows if read.place.region in (GLOBAL, EVERYWHERE)
     }

@@ -86,6 +86,15 @@ def test_what_was_not_reached_comes_with_its_command() -> None:
     assert completeness_lines(far)[0].endswith("; 1 not read, 1 left out")
 
 
+def test_what_nobody_configured_leaves_no_table() -> None:
+    """It is named behind what was read, and counts as no kind that was."""
+    unnamed = Read(PLACE, "rds-instance", ReadStatus.NOT_CONFIGURED, note="not among `kinds`")
+    (line,) = completeness_lines((Read(PLACE, DATABASE, calls=1), unnamed))
+    words = "read all of 1 account, 1 region, 1 kind: 1 call; not configured: rds-instance"
+    assert line == words
+    assert len(completeness_lines((unnamed, Read(PLACE, MACHINE, ReadStatus.FAILED)))) == 4
+
+
 def theirs() -> tuple[Resource, ...]:
     """Another team's machines: our tag keys, our service's name, another ledger."""
     made = resources(deploy(60, "ttttt"), "v9", t.Label.PENDING, 77)

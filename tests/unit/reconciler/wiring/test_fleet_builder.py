@@ -186,7 +186,9 @@ def test_rds_is_read_only_where_the_configuration_says_so(estate: Estate, *, nam
     assert [gap.kind for gap in plan.inventory.gaps] == ["rds-instance", "rds-snapshot"] * named
     assert bool(estate.calls("DescribeDBInstances")) is named
     rows = {one.kind: one for one in merged(plan.inventory.reads)}
-    assert rows["rds-instance"].status is (ReadStatus.FAILED if named else ReadStatus.SKIPPED)
+    assert rows["rds-instance"].status is (
+        ReadStatus.FAILED if named else ReadStatus.NOT_CONFIGURED
+    )
     heap = found.services[0].heap
     assert bool(heap.tag_summary().gaps) is named
 
