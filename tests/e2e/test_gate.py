@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from paramiko import SSHException
+
 from reconciler.exit_codes import Exit
 from tests.e2e.probes import is_active, live_instance, on_machine
 from tests.sandbox.machines.lab import wait_for
@@ -44,5 +46,5 @@ def started_anew(company: Company, live: Json, before: list[str]) -> bool:
     """Whether live has come up again; a machine that is down does not answer yet."""
     try:
         return started(company, live) != before
-    except (OSError, AssertionError):
+    except (OSError, AssertionError, SSHException):  # the last: it went down while it greeted
         return False
