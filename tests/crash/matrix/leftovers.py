@@ -83,8 +83,16 @@ class Far(Api):
         return self._session.client("route53", endpoint_url=self._endpoint)
 
 
+KINDS = 'kinds = ["rds-instance", "rds-snapshot"]'
+"""RDS is looked at only where it is named."""
+
+
 def of_every_kind(stage: Stage) -> None:
     """One thing, or two that name each other, of every kind that `up` itself makes none of."""
+    path = Path(stage.environment["DEPLOY_CONFIG"]) / "reconciler.toml"
+    text = path.read_text() if path.exists() else ""
+    if KINDS not in text:
+        path.write_text(f"{KINDS}\n{text}")
     maker = _shop_maker(stage)
     maker.more()
     maker.disk()
