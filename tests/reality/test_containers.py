@@ -40,12 +40,12 @@ def test_a_machine_that_halts_and_starts_again(laboratory: Laboratory) -> None:
     """`poweroff` inside is EC2's `stopped`; its disk, and no process, is left."""
     machine = laboratory.boot()
     host, name = machine.host, machine.spec.instance_id
-    machine.root("echo kept > /root/note; sync")
+    machine.root("echo kept > /srv/note; sync")
     machine.attempt("systemctl poweroff")
     until(lambda: host.has_halted(name), "it does not halt")
     assert not host.is_up(name)
     host.start(name)
-    assert machine.root("cat /root/note") == "kept\n"
+    assert machine.root("cat /srv/note") == "kept\n"
 
 
 def test_a_reboot_is_no_halt(laboratory: Laboratory) -> None:
@@ -71,13 +71,13 @@ def test_an_image_shows_one_moment(laboratory: Laboratory) -> None:
     """Two files that are written in turn never differ by more than one step in a copy."""
     machine = laboratory.boot()
     machine.root(
-        "cat > /root/write <<'X'\n"
-        "put() { echo $n > /root/new; mv /root/new /root/$1; }\n"
+        "cat > /srv/write <<'X'\n"
+        "put() { echo $n > /srv/new; mv /srv/new /srv/$1; }\n"
         "n=0; while :; do n=$((n + 1)); put first; put second; done\nX\n"
-        "systemd-run sh /root/write; until [ -e /root/second ]; do sleep 0.1; done"
+        "systemd-run sh /srv/write; until [ -e /srv/second ]; do sleep 0.1; done"
     )
     clone = laboratory.boot(laboratory.image_of(machine))
-    first, second = clone.root("cat /root/first /root/second").split()
+    first, second = clone.root("cat /srv/first /srv/second").split()
     assert 0 <= int(first) - int(second) <= 1
     assert int(first) > 0
 
