@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import click
 
@@ -133,10 +134,22 @@ def demo(directory: Path | None) -> None:
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def outside(directory: Path | None, command: tuple[str, ...]) -> None:
     """Run COMMAND outside its network: only API, bastion and tunnel are reached from there."""
-    from deployer.sandbox.network import outside as network
+    from deployer.sandbox.machines.isolation import outside as network
 
     one = Sandbox.at(directory)
-    sys.exit(network.run(command, one.process_environment(), one.outside()))
+    sys.exit(network.run(command, one.process_environment(), _ways_in(one)))
+
+
+def _ways_in(one: Sandbox) -> list[tuple[str, int]]:
+    """The endpoints that lead into a sandbox of the shape `private`."""
+    from deployer.sandbox.company.configuration import SSH_PORT
+    from deployer.sandbox.network import tunnel
+
+    state, api = one.state(), urlsplit(one.endpoint)
+    hops = [found for found in one.status()["instances"] if found["name"] == env.BASTION]
+    ways = [(str(api.hostname), int(api.port or 0))]
+    ways += [(hop["address"], SSH_PORT) for hop in hops]
+    return ways + ([(state.tunnel, tunnel.PORT)] if state.tunnel else [])
 
 
 @sandbox.command()

@@ -17,14 +17,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 from deployer.sandbox.control import environment as env
 from deployer.sandbox.control import processes, server
 from deployer.sandbox.control.options import Options
 from deployer.sandbox.control.state import MARK, Places, State, load, resolve
 from deployer.sandbox.faults import FaultClient
-from deployer.sandbox.network import tunnel
 from reconciler.errors import Refused, ToolError
 
 _UP_SECONDS = {"processes": 120.0, "container": 600.0}
@@ -104,16 +102,6 @@ class Sandbox:
     def environment(self) -> dict[str, str]:
         """The variables to add to a client's environment (`environment.apply` also unsets some)."""
         return env.environment(self.state(), self.places)
-
-    def outside(self) -> list[tuple[str, int]]:
-        """The endpoints that lead into a sandbox of the shape `private`."""
-        from deployer.sandbox.company.configuration import SSH_PORT  # a slow import
-
-        state, api = self.state(), urlsplit(self.endpoint)
-        hops = [one for one in self.status()["instances"] if one["name"] == env.BASTION]
-        reached = [(str(api.hostname), int(api.port or 0))]
-        reached += [(hop["address"], SSH_PORT) for hop in hops]
-        return reached + ([(state.tunnel, tunnel.PORT)] if state.tunnel else [])
 
     def process_environment(self) -> dict[str, str]:
         """The whole environment of a process that uses the sandbox."""
