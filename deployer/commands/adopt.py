@@ -19,6 +19,7 @@ from deployer.release.steps.guard import new_id
 from reconciler.errors import Refused
 from reconciler.machine.host_key import PublicHostKey
 from reconciler.machine.shell import read_from
+from reconciler.machine.ssh import MachineAddress
 from reconciler.machine.unit_state import digest
 from reconciler.model import ledger as ledgers
 from reconciler.model import ledger_transitions
@@ -29,6 +30,7 @@ from reconciler.model.ledger_home import claimed_by, settle
 from reconciler.model.reading import Reading
 from reconciler.model.resource import INSTANCE
 from reconciler.model.tags import Label
+from reconciler.wiring.service_access import ssh_address
 
 KEY_WAIT = 20.0
 
@@ -124,7 +126,8 @@ def _adoption(ports: Ports, reading: Reading, host_key: str) -> Adoption:
     deploy = live.id if live and already else new_id(ports.managed.name, reading)
     _refuse_another(machine, deploy)
     given = host_key.startswith("ssh-")
-    key = PublicHostKey.parse(host_key) if given else _shown(ports, addresses[0], host_key)
+    reached = _address(ports, machine, addresses[0])
+    key = PublicHostKey.parse(host_key) if given else _shown(ports, reached, host_key)
     pinned = already and machine.tags.get(t.HOST_KEY) == key.tag_value
     return Adoption(
         service=ports.managed.name,
@@ -193,7 +196,14 @@ def _refuse_born(machine: InstanceFacts, deploy: DeployId) -> None:
     )
 
 
-def _shown(ports: Ports, address: str, fingerprint: str) -> PublicHostKey:
+def _address(ports: Ports, machine: InstanceFacts, at: str) -> MachineAddress:
+    """Where the machine is reached: at the record's address, unless the route is not direct."""
+    if ports.service.ssh.via == "direct":
+        return MachineAddress(at, machine.id)
+    return ssh_address(ports.service, machine.id, machine.private_address, machine.public_address)
+
+
+def _shown(ports: Ports, address: MachineAddress, fingerprint: str) -> PublicHostKey:
     shown = ports.connector.shown_key(address, KEY_WAIT)
     if fingerprint and shown.fingerprint != fingerprint:
         raise Refused(
@@ -205,8 +215,9 @@ def _shown(ports: Ports, address: str, fingerprint: str) -> PublicHostKey:
 
 def _refuse_units(ports: Ports, wanted: Adoption) -> None:
     """A unit that does not exist would not be gated on any clone of this machine."""
+    reached = _address(ports, wanted.instance, wanted.at[0])
     known = read_from(
-        lambda: ports.connector.connect(wanted.at[0], wanted.host_key, KEY_WAIT, time.sleep),
+        lambda: ports.connector.connect(reached, wanted.host_key, KEY_WAIT, time.sleep),
         lambda shell: ask(shell, wanted.instance.id, gate_of(ports)),
     )
     judged(ports, [known])

@@ -12,6 +12,7 @@ from typing import Any
 from deployer.checks.database_access import refuse_access
 from deployer.checks.live_units import check_live
 from deployer.checks.service_state import survey
+from deployer.checks.ssh_route import check_route
 from deployer.ports import Ports
 from deployer.wiring import wired
 from reconciler.config.loader import Settings, refuse_unbuilt
@@ -126,6 +127,7 @@ def _roles(ports: Ports) -> str:
 
 _PROBES: Sequence[tuple[str, Callable[[Ports], str]]] = (
     ("ssh key", _key),
+    ("ssh via", check_route),
     ("ledger", _ledger),
     ("machines", _machine),
     ("units", _units),

@@ -1,7 +1,8 @@
 """Checks before the cutover that the new machines answer correctly at their own addresses.
 
 The request is what a client would send after the cutover: the record's name in Host and SNI, but
-sent to the new address. Proxies of the environment are not used: they would reach the old machine.
+sent to the new address; from here, or from the machine itself, through its SSH session. Proxies of
+the environment are not used: they would reach the old machine.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ class SmokeHttp:
     """GET `path` must answer `expect`, with `contains` in the body.
 
     With `tls` the certificate must be good for the record's name, unless `verify` is false.
-    One try may take `timeout` seconds.
+    With `from_machine` the request passes through the machine's SSH session: security groups and
+    routes on the way from clients are not checked then. One try may take `timeout` seconds.
     """
 
     path: str
@@ -40,6 +42,7 @@ class SmokeHttp:
     port: int = 80
     tls: bool = False
     verify: bool = True
+    from_machine: bool = False
     timeout: float = 5.0
     backoff: Backoff = ONCE
 
@@ -113,7 +116,7 @@ def _insist(check: Check, subject: Subject, asking: Asking) -> None:
 
 def _try(check: Check, subject: Subject, asking: Asking) -> SmokeVerdict:
     if isinstance(check, SmokeHttp):
-        return _try_http(check, subject.address, asking)
+        return _try_http(check, subject, asking)
     return _try_command(check, subject)
 
 
@@ -129,12 +132,14 @@ def _try_command(check: SmokeCommand, subject: Subject) -> SmokeVerdict:
     return SmokeVerdict()
 
 
-def _try_http(check: SmokeHttp, address: str, asking: Asking) -> SmokeVerdict:
+def _try_http(check: SmokeHttp, subject: Subject, asking: Asking) -> SmokeVerdict:
     usual = 443 if check.tls else 80
+    address = subject.shell.host if check.from_machine else subject.address
     where = address if check.port == usual else f"{address}:{check.port}"
-    asked = f"GET {check.path} on {where}"
+    asked = f"GET {check.path} on {where}" + (" from the machine" if check.from_machine else "")
     try:
-        status, body = _get(check, address, asking)
+        with _reached(check, subject) as near:
+            status, body = _get(check, near, asking)
     except (OSError, http.client.HTTPException) as error:
         return SmokeVerdict(f"{asked} {_reason(error, check, asking.host)}")
     if status != check.expect:
@@ -146,10 +151,19 @@ def _try_http(check: SmokeHttp, address: str, asking: Asking) -> SmokeVerdict:
     return SmokeVerdict()
 
 
-def _get(check: SmokeHttp, address: str, asking: Asking) -> tuple[int, str]:
+def _reached(
+    check: SmokeHttp, subject: Subject
+) -> contextlib.AbstractContextManager[tuple[str, int]]:
+    """The (host, port) to connect to from here."""
+    if check.from_machine:
+        return subject.shell.forward(subject.shell.host, check.port)
+    return contextlib.nullcontext((subject.address, check.port))
+
+
+def _get(check: SmokeHttp, near: tuple[str, int], asking: Asking) -> tuple[int, str]:
     """Status and body (its first MiB). Redirects are not followed: a redirect is a response."""
     timeout = check.timeout
-    plain = socket.create_connection((address, check.port), timeout)
+    plain = socket.create_connection(near, timeout)
     sock = _wrapped(plain, check, asking) if check.tls else plain
     connection = http.client.HTTPConnection(asking.host, check.port, timeout=timeout)
     connection.sock = sock
@@ -216,7 +230,8 @@ def _reason(error: Exception, check: SmokeHttp, host: str) -> str:
     if isinstance(error, ConnectionRefusedError):
         return "was refused: nothing listens there"
     if isinstance(error, (ConnectionError, http.client.RemoteDisconnected)):
-        return "was cut off without an answer"
+        closed = "was cut off without an answer"
+        return f"{closed}, or nothing listens there" if check.from_machine else closed
     return f"failed: {error}"
 
 

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from reconciler.machine.shell import Shell
 
 
-def _check(configured: Smoke, sleep: Callable[[float], None]) -> Check:
-    """A check from the configuration."""
+def _check(configured: Smoke, sleep: Callable[[float], None], *, direct: bool) -> Check:
+    """A check from the configuration; `direct`: machines can be reached from here."""
     every, timeout = configured.every.total_seconds(), configured.timeout.total_seconds()
     backoff = Backoff(every, every, deadline=math.inf, tries=configured.tries, sleep=sleep)
     if configured.command is not None:
@@ -36,6 +36,7 @@ def _check(configured: Smoke, sleep: Callable[[float], None]) -> Check:
         port=configured.target_port,
         tls=configured.tls,
         verify=configured.verify,
+        from_machine=(configured.from_ or ("here" if direct else "machine")) == "machine",
         timeout=timeout,
         backoff=backoff,
     )
@@ -49,7 +50,8 @@ def smoke_subjects(
     `sleep` is called between two tries; an exception from it ends the tries.
     """
     configured = ports.service.smoke
-    checks = [_check(check, sleep) for check in configured]
+    direct = ports.service.ssh.via == "direct"
+    checks = [_check(check, sleep, direct=direct) for check in configured]
     smoke(checks, subjects, Asking(ports.service.record))
     names = ", ".join(check.http or check.command or "" for check in configured)
     return f"{names} on {len(subjects)} machine{'s' if len(subjects) > 1 else ''}"

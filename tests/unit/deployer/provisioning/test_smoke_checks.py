@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import http.server
 import socket
@@ -258,3 +259,45 @@ def test_tls_is_checked_against_the_records_name(
     else:
         smoke([check], [Subject(HERE, machine)], Asking(RECORD, trust))
     assert names == [RECORD]
+
+
+class Forwarding(FakeMachine):
+    """A machine whose own address is reached through its session alone."""
+
+    def forward(self, host: str, port: int) -> contextlib.AbstractContextManager[tuple[str, int]]:
+        self.asked = (host, port)
+        return contextlib.nullcontext((HERE, self.leads_to))
+
+    leads_to = 0
+    asked = ("", 0)
+
+
+def test_from_the_machine_itself(server: Server, tmp_path: Path) -> None:
+    """The request passes through the session, to the machine's own address, with the same Host."""
+    machine = Forwarding(tmp_path)
+    machine.leads_to = server.port
+    check = SmokeHttp("/healthz", port=8080, from_machine=True)
+    smoke([check], [Subject("203.0.113.9", machine)], Asking(RECORD))
+    assert machine.asked == (machine.host, 8080)
+    assert server.hosts == [RECORD]
+    with pytest.raises(SmokeFailed, match="from the machine answered 500"):
+        smoke([SmokeHttp("/broken", port=8080, from_machine=True)], [Subject("", machine)], ASKED)
+
+
+def test_nothing_listens_on_the_machine(tmp_path: Path) -> None:
+    """A forward that leads nowhere is closed at once: the message says what that may mean."""
+    with socket.create_server((HERE, 0)) as closing:
+        machine = Forwarding(tmp_path)
+        machine.leads_to = closing.getsockname()[1]
+
+        def hang_up() -> None:
+            closing.accept()[0].close()
+
+        accepted = threading.Thread(target=hang_up)
+        accepted.start()
+        with pytest.raises(SmokeFailed, match="or nothing listens there"):
+            smoke([SmokeHttp("/", from_machine=True)], [Subject("", machine)], ASKED)
+        accepted.join()
+
+
+ASKED = Asking(RECORD)
