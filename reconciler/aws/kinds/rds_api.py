@@ -7,10 +7,10 @@ whole: an account has 40 instances and 100 snapshots in a region by default (aws
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 from reconciler.aws.client.query import Reads
 from reconciler.aws.deletion import Deleter
+from reconciler.aws.kinds.kind import Delete, Kind, Raw
 from reconciler.model import tags as t
 from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.model.resource import Resource
@@ -18,8 +18,6 @@ from reconciler.model.tags import Label
 
 PAGE = 100
 """RDS's largest page (B)."""
-
-Raw = dict[str, Any]
 
 
 def listed(reads: Reads, operation: str, field: str) -> Iterator[Raw]:
@@ -46,15 +44,16 @@ def name_of(id_: str) -> str:
 def label(deleter: Deleter, resources: Sequence[Resource], label: Label) -> Iterator[Outcome]:
     """Write the label on each: one call per resource."""
     tag = {"Key": t.STATE, "Value": label.value}
-    for resource in resources:
-        request = {"ResourceName": _arn(deleter, resource), "Tags": [tag]}
-        yield from deleter.on("rds").batch(
-            "add_tags_to_resource", _always(request), [resource], size=1
-        )
+    return deleter.on("rds").batch(
+        "add_tags_to_resource",
+        lambda ids: {"ResourceName": _arn(deleter, ids[0]), "Tags": [tag]},
+        resources,
+        size=1,
+    )
 
 
 def delete(
-    deleter: Deleter, resources: Sequence[Resource], operation: str, request: Callable[[str], Raw]
+    deleter: Deleter, resources: Sequence[Resource], operation: str, parameter: str, **more: bool
 ) -> Iterator[Outcome]:
     """Request one deletion per resource; a resource that is being deleted is only waited for."""
     for resource in resources:
@@ -62,14 +61,20 @@ def delete(
             yield Outcome(resource, OutcomeStatus.PENDING, "being deleted")
             continue
         yield from deleter.on("rds").batch(
-            operation, lambda ids: request(name_of(ids[0])), [resource], size=1
+            operation, lambda ids: {parameter: name_of(ids[0]), **more}, [resource], size=1
         )
 
 
-def _always(request: Raw) -> Callable[[Sequence[str]], Raw]:
-    return lambda _: request
+def kind(name: str, listing: Callable[[Reads], Iterator[Resource]], delete: Delete) -> Kind:
+    """A kind that is described by listing all of it."""
+
+    def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:
+        wanted = set(ids)
+        return (one for one in (listing(reads) if wanted else ()) if one.id in wanted)
+
+    return Kind(name, describe, delete, listing=listing, label=label)
 
 
-def _arn(deleter: Deleter, resource: Resource) -> str:
-    partition = deleter.aws.rds.meta.partition
-    return f"arn:{partition}:rds:{resource.place.region}:{resource.place.account}:{resource.id}"
+def _arn(deleter: Deleter, id_: str) -> str:
+    place, partition = deleter.aws.place, deleter.aws.rds.meta.partition
+    return f"arn:{partition}:rds:{place.region}:{place.account}:{id_}"
