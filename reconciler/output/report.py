@@ -25,12 +25,7 @@ from reconciler.model.resource import (
     TEMPLATE,
     VOLUME,
 )
-from reconciler.output.coverage import (
-    completeness_json,
-    completeness_lines,
-    stranger_lines,
-    strangers_json,
-)
+from reconciler.output.coverage import completeness_lines, scope_json, stranger_line
 from reconciler.output.ledger import iso
 from reconciler.output.let_go import let_go_lines
 from reconciler.output.plan import verdict_json
@@ -144,7 +139,7 @@ def _foot(report: Report, *, verbose: bool = False) -> list[str]:
     lines += [f"{name} is unknown: {why}" for name, why in report.unknown.items()]
     lines += [f"unread: {gap}" for gap in report.gaps]
     lines += [
-        *stranger_lines(report.strangers),
+        *map(stranger_line, report.strangers),
         f"prices of {as_of(report.prices)}, on demand; estimates",
     ]
     return lines + completeness_lines(report.reads, verbose=verbose)
@@ -169,8 +164,7 @@ def as_json(report: Report) -> dict[str, Any]:
         },
         "unknown": dict(report.unknown),
         "gaps": list(report.gaps),
-        "not_ours": strangers_json(report.strangers),
-        "completeness": completeness_json(report.reads),
+        **scope_json(report.reads, report.strangers),
     }
 
 
