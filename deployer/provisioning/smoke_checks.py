@@ -156,7 +156,8 @@ def _get(check: SmokeHttp, address: str, asking: Asking) -> tuple[int, str]:
     with contextlib.closing(connection), contextlib.closing(sock), _ending(sock, timeout):
         if isinstance(sock, ssl.SSLSocket):
             sock.do_handshake()
-        connection.request("GET", check.path, headers=_headers(asking.host))
+        headers = {"Host": asking.host, "User-Agent": "deployer-smoke", "Connection": "close"}
+        connection.request("GET", check.path, headers=headers)
         response = connection.getresponse()
         return response.status, response.read(BODY_LIMIT).decode("utf-8", "replace")
 
@@ -166,10 +167,6 @@ def _wrapped(plain: socket.socket, check: SmokeHttp, asking: Asking) -> ssl.SSLS
     return _context(check, asking).wrap_socket(
         plain, server_hostname=asking.host, do_handshake_on_connect=False
     )
-
-
-def _headers(host: str) -> dict[str, str]:
-    return {"Host": host, "User-Agent": "deployer-smoke", "Connection": "close"}
 
 
 def _context(check: SmokeHttp, asking: Asking) -> ssl.SSLContext:

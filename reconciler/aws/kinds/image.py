@@ -55,6 +55,7 @@ def _is_shared(reads: Reads, one: Raw) -> bool:
 
 def _resource(one: Raw, place: AccountRegion, *, shared: bool) -> Resource:
     mappings = one.get("BlockDeviceMappings") or ()
+    made = one.get("CreationDate", "")
     return Resource(
         IMAGE,
         one["ImageId"],
@@ -63,15 +64,11 @@ def _resource(one: Raw, place: AccountRegion, *, shared: bool) -> Resource:
         state=one.get("State", ""),
         name=one.get("Name", ""),
         source=one.get("SourceInstanceId", ""),
-        created=_moment(one.get("CreationDate", "")),
+        created=datetime.fromisoformat(made) if made else None,
         uses=snapshots_of(one),
         size_gb=sum(each.get("Ebs", {}).get("VolumeSize", 0) for each in mappings),
         shared=shared,
     )
-
-
-def _moment(text: str) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
 
 
 KIND = Kind(IMAGE, describe, each("deregister_image", "ImageId"))

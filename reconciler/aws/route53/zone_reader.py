@@ -57,7 +57,7 @@ class ZoneReader:
         suffix = f".{plain(name)}"
         answer = self._list({"StartRecordName": plain(name)})
         found = list(answer["ResourceRecordSets"])
-        while _is_at_or_below(answer.get("NextRecordName", ""), suffix):
+        while f".{plain(answer.get('NextRecordName', ''))}".endswith(suffix):  # at or below `name`
             answer = self._list(_next(answer))
             found += answer["ResourceRecordSets"]
         return tuple(one for one in found if plain(one["Name"]).endswith(suffix))
@@ -107,10 +107,6 @@ class ZoneReaders:
     def calls(self) -> int:
         """How many pages were requested."""
         return sum(one.calls for one in self._every)
-
-
-def _is_at_or_below(name: str, suffix: str) -> bool:
-    return f".{plain(name)}".endswith(suffix)
 
 
 def _next(answer: ListOutput) -> dict[str, Any]:
