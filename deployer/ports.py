@@ -30,11 +30,9 @@ class Connector(Protocol):
 
         `sleep` is called between two tries; an exception from it ends the tries.
         """
-        ...
 
     def shown_key(self, address: str, deadline: float) -> PublicHostKey:
         """The unproved host key that a machine shows, for a person to compare (`adopt`)."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ def retire(
 
 def _let_go(asked: CliContext, deploy: DeployId, *, yes: bool) -> int:
     with staged(asked, deploy.service) as stage:
-        from deployer.commands.let_go import let_go
+        from deployer.commands.retire import let_go
 
         def agreed(machine: Resource) -> bool:
             confirm(f"Take our tags off {machine.id}, which runs on and stays yours?", yes=yes)

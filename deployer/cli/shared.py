@@ -82,9 +82,8 @@ def staged(asked: CliContext, service: str, *, by_labels: bool = False) -> Itera
     stage = TerminalStage(sys.stdout, sys.stderr, as_json=asked.as_json)
     asked.on_error = lambda error, code: _tell(stage, error, code)
     try:
-        with wired(settings, service, by_labels=by_labels) as ports:
-            command = Staged(ports, stage)
-            yield command
+        command = Staged(wired(settings, service, by_labels=by_labels), stage)
+        yield command
     finally:
         stage.close()
     stage.end(command.code, command.said)

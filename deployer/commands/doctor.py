@@ -42,10 +42,10 @@ def _service(settings: Settings, name: str) -> Iterator[Check]:
     yield _try(name, "settings", lambda: _settings(service))
     yield _try(name, "code", lambda: _code(service))
     try:
-        with wired(settings, name) as ports:
-            yield Check(name, "account", ok=True, text=f"{service.account} in {service.region}")
-            for title, probe in _PROBES:
-                yield _try(name, title, lambda probe=probe: probe(ports))  # type: ignore[misc]
+        ports = wired(settings, name)
+        yield Check(name, "account", ok=True, text=f"{service.account} in {service.region}")
+        for title, probe in _PROBES:
+            yield _try(name, title, lambda probe=probe: probe(ports))  # type: ignore[misc]
     except ToolError as error:
         yield Check(name, "account", ok=False, text=error.message, cure=error.cure)
 

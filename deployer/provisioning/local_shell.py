@@ -27,7 +27,6 @@ class Runner(Protocol):
         self, command: Command, on_output: Callable[[bytes], None] | None = None
     ) -> CommandResult:
         """Run to the end. Raises CommandFailed, CommandTimedOut, ConnectionLost."""
-        ...
 
 
 class LocalShell:

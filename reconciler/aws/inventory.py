@@ -60,7 +60,6 @@ class Ec2Inventory:
         return replace(found, reads=(done, *rows, *self._left_out(scanned)))
 
     def tag_summary(self) -> TagSummary:
-        """See `CloudInventory.tag_summary`."""
         reads = Reads(self.aws)
         row = _Row(reads, INDEX)
         try:
@@ -80,11 +79,9 @@ class Ec2Inventory:
         return TagSummary(self.place, {**groups, **more}, apart.gaps, rows)
 
     def describe_groups(self, groups: Groups) -> Inventory:
-        """See `CloudInventory.describe_groups`."""
         return self._describe((group.kind, group.deploy, ids) for group, ids in groups.items())
 
     def describe(self, resources: Sequence[Resource]) -> Inventory:
-        """See `CloudInventory.describe`."""
         return self._describe(
             (resource.kind, resource.tags.get(t.ID, ""), (resource.id,)) for resource in resources
         )
@@ -92,7 +89,6 @@ class Ec2Inventory:
     def label(
         self, resources: Sequence[Resource], label: Label, units: str = ""
     ) -> tuple[Outcome, ...]:
-        """See `CloudInventory.label`."""
         deleter = self._deleter()
         state = {t.STATE: label.value}
         told = [resource for resource in resources if units and resource.kind == INSTANCE]
@@ -115,7 +111,6 @@ class Ec2Inventory:
         return tuple(_labelled(one) for one in (*outcomes, *apart))
 
     def delete(self, resources: Sequence[Resource]) -> tuple[Outcome, ...]:
-        """See `CloudInventory.delete`."""
         kinds = {resource.kind for resource in resources}
         if not kinds:
             return ()

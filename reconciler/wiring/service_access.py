@@ -91,7 +91,6 @@ class SshServiceAccess:
         self._server: DatabaseServer | None = None
 
     def shell(self, machine: Resource) -> Shell:
-        """See `ServiceAccess.shell`."""
         from reconciler.machine.host_key import PublicHostKey  # a slow import
 
         if self._connector is None:
@@ -108,7 +107,6 @@ class SshServiceAccess:
         return self._connector.connect(address, PublicHostKey.parse(tag), FOLLOW_UP_WAIT)
 
     def databases(self) -> DatabaseServer:
-        """See `ServiceAccess.databases`."""
         if self._open is None:
             name = self._service.name
             raise NoDatabase(

@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 
 from deployer.checks.other_names import refuse_claimed
 from deployer.checks.service_state import refuse_gaps
-from deployer.commands.move.databases import rename_ledger
 from deployer.ports import Ports
+from reconciler.database.identity import claims
+from reconciler.database.port import DatabaseServer
 from reconciler.errors import ConfigError, LedgerUnknown, Refused
 from reconciler.model import ledger_transitions
 from reconciler.model import tags as t
@@ -251,3 +252,18 @@ def retag(ports: Ports, resources: tuple[Resource, ...], ledger: Ledger) -> None
         ports.compute.tag(old[start : start + BATCH], {t.LEDGER: new})
     if ports.service.database is not None:
         rename_ledger(ports.managed.reach.databases(), ports.managed.name, ledger, new)
+
+
+def rename_ledger(server: DatabaseServer, service: str, ledger: Ledger, address: str) -> None:
+    """Write `address` into the memory of every database that is proved to be this service's.
+
+    Their names carry the hash of the old address. Another ledger made at the old address, once the
+    tombstone is gone, would find them by name, believe their memory, and drop them. Raises
+    DatabaseError, AccessDenied; Refused where one was changed meanwhile.
+    """
+    for claim in claims(server.databases(), address, ledger.was):
+        memory = claim.info.memory
+        believed = not claim.doubt and claim.deploy.service == service
+        if memory is not None and believed and memory.ledger in ledger.was:
+            born = "" if memory.birthplace == address else memory.birthplace
+            server.remember(claim.info, replace(memory, ledger=address, born=born))

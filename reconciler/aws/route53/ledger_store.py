@@ -99,15 +99,12 @@ class Route53Ledgers:
         return found
 
     def names(self, address: LedgerAddress) -> Listing:
-        """See `LedgerStore.names`."""
         return list_names(self.aws.route53, address.watched or (address.zone_id,))
 
     def read(self, address: LedgerAddress) -> Reading:
-        """See `LedgerStore.read`."""
         return self._consistent(address, ZoneReaders(self.aws.route53))
 
     def raw(self, address: LedgerAddress) -> Reading:
-        """See `LedgerStore.raw`."""
         reader = ZoneReader(self.aws.route53, address.zone_id)
         records = reader.at(address.name)
         text, ttl = ledger_text(address, records)
@@ -145,7 +142,6 @@ class Route53Ledgers:
         }
 
     def swap(self, seen: Reading, new: Ledger, point_at: tuple[str, ...] | None = None) -> Reading:
-        """See `LedgerStore.swap`."""
         return Swap(self.aws, self.backoff, seen, new, point_at).run()
 
     def _consistent(self, address: LedgerAddress, readers: ZoneReaders) -> Reading:

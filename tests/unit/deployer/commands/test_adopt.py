@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from deployer.commands.adopt import Adoption, AdoptOptions, adopt, nobody_compared
-from deployer.commands.let_go import let_go
+from deployer.commands.retire import let_go
 from deployer.commands.status import status
 from deployer.output.status import status_lines
 from reconciler.cost.audit import report
