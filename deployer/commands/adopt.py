@@ -51,7 +51,8 @@ class Adoption:
     replaces: Live | None = None
 
 
-Confirm = Callable[[Adoption], bool]
+Confirm = Callable[[Adoption], object]
+"""Shows it and asks the user; raises for a no."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,7 @@ def adopt(ports: Ports, confirm: Confirm, options: AdoptOptions = AdoptOptions()
     reading = _readable(ports, seen)
     wanted = _adoption(ports, reading, options.host_key)
     _refuse_unnamed(wanted, options.replace)
-    if not confirm(wanted):
-        raise Refused("nothing was adopted")
+    confirm(wanted)
     _refuse_units(ports, wanted)
     new = _ledger(ports, reading, wanted)
     if new != reading.ledger:

@@ -30,8 +30,6 @@ from reconciler.ports.service import OnOutcome
 from reconciler.sweep.result import SweepResult
 from reconciler.sweep.runner import sweep
 
-PREFIX = "deploy-"
-
 
 @dataclass(frozen=True)
 class Retirement:
@@ -43,7 +41,8 @@ class Retirement:
     until: datetime | None
 
 
-Confirm = Callable[[Retirement], bool]
+Confirm = Callable[[Retirement], object]
+"""Shows it and asks the user; raises for a no."""
 
 
 def retire(
@@ -65,8 +64,7 @@ def retire(
     live = _named(ports.managed.name, ledger, named)
     _refuse_served(ports, seen, reading, live)
     wanted = _retirement(ports, reading, live, delete_after)
-    if not confirm(wanted):
-        raise Refused("nothing was closed")
+    confirm(wanted)
     ports.managed.ledgers.swap(reading, wanted.new)
     return sweep(Fleet.of(ports.managed), on_outcome)
 
@@ -111,7 +109,7 @@ def _retirement(
     )
 
 
-def let_go(ports: Ports, deploy: DeployId, confirm: Callable[[Resource], bool]) -> Resource:
+def let_go(ports: Ports, deploy: DeployId, confirm: Callable[[Resource], object]) -> Resource:
     """Take our tags off the adopted machine of `deploy`. Raises Refused, CloudError, AccessDenied.
 
     An id that has lost its root never gets one again, so the answer may take its time.
@@ -131,7 +129,6 @@ def let_go(ports: Ports, deploy: DeployId, confirm: Callable[[Resource], bool]) 
             cure=f"To see what there is   reconciler report --service {deploy.service}",
         )
     [machine] = found
-    if not confirm(machine):
-        raise Refused("nothing was let go")
-    ports.compute.untag(machine.id, [tag for tag in machine.tags if tag.startswith(PREFIX)])
+    confirm(machine)
+    ports.compute.untag(machine.id, [tag for tag in machine.tags if tag.startswith("deploy-")])
     return machine

@@ -8,53 +8,25 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import math
 import socket
 import ssl
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from reconciler.config.service import Smoke
 from reconciler.errors import CommandFailed, CommandTimedOut, ShellError, SmokeFailed
 from reconciler.machine.shell import Command, Shell
 from reconciler.machine.unit_control import last_lines
 from reconciler.util.backoff import Backoff
 from reconciler.util.concurrency import side_by_side
+from reconciler.util.humanize import count
 
 BODY_LIMIT = 1 << 20
 SHOWN_BODY = 5
 _WIDTH = 300
-ONCE = Backoff(tries=1)
-
-
-@dataclass(frozen=True)
-class SmokeHttp:
-    """GET `path` must answer `expect`, with `contains` in the body.
-
-    With `tls` the certificate must be good for the record's name, unless `verify` is false.
-    One try may take `timeout` seconds.
-    """
-
-    path: str
-    expect: int = 200
-    contains: str = ""
-    port: int = 80
-    tls: bool = False
-    verify: bool = True
-    timeout: float = 5.0
-    backoff: Backoff = ONCE
-
-
-@dataclass(frozen=True)
-class SmokeCommand:
-    """A command on the machine (as root) must exit with 0, with `contains` in its output."""
-
-    command: str
-    contains: str = ""
-    timeout: float = 5.0
-    backoff: Backoff = ONCE
-
-
-Check = SmokeHttp | SmokeCommand
 
 
 @dataclass(frozen=True)
@@ -68,10 +40,15 @@ class Subject:
 
 @dataclass(frozen=True)
 class Asking:
-    """The host name to request (the record); `trust` replaces the system's CAs."""
+    """The host name to request (the record); `trust` replaces the system's CAs.
+
+    `sleep` is called between two tries; an exception from it ends the tries.
+    """
 
     host: str
     trust: ssl.SSLContext | None = None
+    sleep: Callable[[float], None] = time.sleep
+    now: Callable[[], float] = time.monotonic
 
 
 @dataclass(frozen=True)
@@ -82,8 +59,12 @@ class SmokeVerdict:
     shown: str = ""
 
 
-def smoke(checks: Sequence[Check], subjects: Sequence[Subject], asking: Asking) -> None:
+def smoke(checks: Sequence[Smoke], subjects: Sequence[Subject], asking: Asking) -> None:
     """Run every check on every machine: machines in parallel, checks in order.
+
+    A GET of `http` must answer `expect`, with `contains` in the body; with `tls` the certificate
+    must be good for the record's name, unless `verify` is false. A command on the machine (as root)
+    must exit with 0, with `contains` in its output. One try may take `timeout`.
 
     Raises SmokeFailed with the request, the response and the expected response, the body's first
     lines and the last lines of the machine's units; ConnectionLost if a machine disappeared.
@@ -96,80 +77,79 @@ def smoke(checks: Sequence[Check], subjects: Sequence[Subject], asking: Asking) 
     side_by_side(subjects, on_one)
 
 
-def _insist(check: Check, subject: Subject, asking: Asking) -> None:
+def _insist(check: Smoke, subject: Subject, asking: Asking) -> None:
     """Try until the check succeeds or the tries are used up."""
-    began = check.backoff.now()
+    every = check.every.total_seconds()
+    backoff = Backoff(every, every, math.inf, check.tries, sleep=asking.sleep, now=asking.now)
+    began = asking.now()
     verdict = SmokeVerdict()
-    for _ in check.backoff.attempts():
+    for _ in backoff.attempts():
         verdict = _try(check, subject, asking)
         if not verdict.fault:
             return
-    tries = "1 try" if check.backoff.tries == 1 else f"{check.backoff.tries} tries"
     raise SmokeFailed(
-        f"{verdict.fault} ({tries}, {check.backoff.now() - began:.0f} s)",
+        f"{verdict.fault} ({count(check.tries, 'try')}, {asking.now() - began:.0f} s)",
         detail="\n".join(part for part in (verdict.shown, _last_lines(subject)) if part),
     )
 
 
-def _try(check: Check, subject: Subject, asking: Asking) -> SmokeVerdict:
-    if isinstance(check, SmokeHttp):
-        return _try_http(check, subject.address, asking)
-    return _try_command(check, subject)
+def _try(check: Smoke, subject: Subject, asking: Asking) -> SmokeVerdict:
+    if check.command is not None:
+        return _try_command(check, check.command, subject)
+    return _try_http(check, subject.address, asking)
 
 
-def _try_command(check: SmokeCommand, subject: Subject) -> SmokeVerdict:
-    command = Command(check.command, f"check `{check.command}`", sudo=True, timeout=check.timeout)
+def _try_command(check: Smoke, line: str, subject: Subject) -> SmokeVerdict:
+    command = Command(line, f"check `{line}`", sudo=True, timeout=check.timeout.total_seconds())
     try:
         said = subject.shell.run(command).text
     except (CommandFailed, CommandTimedOut) as error:
         return SmokeVerdict(error.message, error.detail)
-    if check.contains not in said:
-        wanted = f"{check.command} on {subject.address} did not say {check.contains!r}"
+    if (check.contains or "") not in said:
+        wanted = f"{line} on {subject.address} did not say {check.contains!r}"
         return SmokeVerdict(wanted, _first_lines(said))
     return SmokeVerdict()
 
 
-def _try_http(check: SmokeHttp, address: str, asking: Asking) -> SmokeVerdict:
-    usual = 443 if check.tls else 80
-    where = address if check.port == usual else f"{address}:{check.port}"
-    asked = f"GET {check.path} on {where}"
+def _try_http(check: Smoke, address: str, asking: Asking) -> SmokeVerdict:
+    usual = check.target_port == (443 if check.tls else 80)
+    asked = f"GET {check.http} on {address}{'' if usual else f':{check.target_port}'}"
     try:
         status, body = _get(check, address, asking)
     except (OSError, http.client.HTTPException) as error:
         return SmokeVerdict(f"{asked} {_reason(error, check, asking.host)}")
     if status != check.expect:
         return SmokeVerdict(f"{asked} answered {status}, wanted {check.expect}", _first_lines(body))
-    if check.contains not in body:
-        return SmokeVerdict(
-            f"{asked} answered {status}, but without {check.contains!r}", _first_lines(body)
-        )
+    if (check.contains or "") not in body:
+        without = f"{asked} answered {status}, but without {check.contains!r}"
+        return SmokeVerdict(without, _first_lines(body))
     return SmokeVerdict()
 
 
-def _get(check: SmokeHttp, address: str, asking: Asking) -> tuple[int, str]:
+def _get(check: Smoke, address: str, asking: Asking) -> tuple[int, str]:
     """Status and body (its first MiB). Redirects are not followed: a redirect is a response."""
-    timeout = check.timeout
-    plain = socket.create_connection((address, check.port), timeout)
+    timeout, port = check.timeout.total_seconds(), check.target_port
+    plain = socket.create_connection((address, port), timeout)
     sock = _wrapped(plain, check, asking) if check.tls else plain
-    connection = http.client.HTTPConnection(asking.host, check.port, timeout=timeout)
+    connection = http.client.HTTPConnection(asking.host, port, timeout=timeout)
     connection.sock = sock
     with contextlib.closing(connection), contextlib.closing(sock), _ending(sock, timeout):
         if isinstance(sock, ssl.SSLSocket):
             sock.do_handshake()
         headers = {"Host": asking.host, "User-Agent": "deployer-smoke", "Connection": "close"}
-        connection.request("GET", check.path, headers=headers)
+        connection.request("GET", check.http or "/", headers=headers)
         response = connection.getresponse()
         return response.status, response.read(BODY_LIMIT).decode("utf-8", "replace")
 
 
-def _wrapped(plain: socket.socket, check: SmokeHttp, asking: Asking) -> ssl.SSLSocket:
+def _wrapped(plain: socket.socket, check: Smoke, asking: Asking) -> ssl.SSLSocket:
     """A TLS socket before its handshake: the handshake is under the time limit too."""
     return _context(check, asking).wrap_socket(
         plain, server_hostname=asking.host, do_handshake_on_connect=False
     )
 
 
-def _context(check: SmokeHttp, asking: Asking) -> ssl.SSLContext:
+def _context(check: Smoke, asking: Asking) -> ssl.SSLContext:
     if check.verify:
         return asking.trust or ssl.create_default_context()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -204,12 +184,12 @@ def _ending(sock: socket.socket, seconds: float) -> Iterator[None]:
         timer.cancel()
 
 
-def _reason(error: Exception, check: SmokeHttp, host: str) -> str:
+def _reason(error: Exception, check: Smoke, host: str) -> str:
     """The cause as text, most specific first."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"shows a certificate that is not good for {host}: {error.verify_message}"
     if isinstance(error, TimeoutError):
-        return f"did not answer within {check.timeout:g} s"
+        return f"did not answer within {check.timeout.total_seconds():g} s"
     if isinstance(error, ConnectionRefusedError):
         return "was refused: nothing listens there"
     if isinstance(error, (ConnectionError, http.client.RemoteDisconnected)):

@@ -14,22 +14,8 @@ from datetime import datetime, timedelta
 from functools import reduce
 
 from reconciler.cost.price_list import Prices
-from reconciler.model.resource import (
-    ADDRESS,
-    DATABASE,
-    GROUP,
-    IMAGE,
-    INSTANCE,
-    INTERFACE,
-    KEY_PAIR,
-    RDS,
-    RDS_INSTANCE,
-    RDS_SNAPSHOT,
-    SNAPSHOT,
-    TEMPLATE,
-    VOLUME,
-    Resource,
-)
+from reconciler.model import resource as kinds
+from reconciler.model.resource import Resource
 
 AS_OF = "2025-11"
 MONTH = 720
@@ -100,7 +86,7 @@ def _listed(table: _Table, region: str, name: str) -> float | None:
     return dict(zip(_REGIONS, table.get(name, ()), strict=False)).get(region)
 
 
-_FREE = frozenset({IMAGE, DATABASE, KEY_PAIR, GROUP, TEMPLATE})
+_FREE = frozenset({kinds.IMAGE, kinds.DATABASE, kinds.KEY_PAIR, kinds.GROUP, kinds.TEMPLATE})
 """An image is billed as its snapshots; a database on a shared server is not billed."""
 
 _NOT_BILLED = frozenset(
@@ -145,17 +131,17 @@ class Sum:
 
 def hourly(resource: Resource, prices: Prices) -> float | None:
     """$/h of a resource in its current state; None if its price is unknown here."""
-    if resource.kind == INSTANCE:
+    if resource.kind == kinds.INSTANCE:
         return _instance(resource, prices)
-    if resource.kind in (INTERFACE, ADDRESS):
+    if resource.kind in (kinds.INTERFACE, kinds.ADDRESS):
         return resource.public_ips * PUBLIC_IPV4
     if resource.kind in _FREE:
         return 0.0
-    if resource.kind == RDS_INSTANCE:
+    if resource.kind == kinds.RDS_INSTANCE:
         return _database_server(resource, prices)
-    if resource.kind == VOLUME:
+    if resource.kind == kinds.VOLUME:
         return _storage(resource, resource.type, prices)
-    if resource.kind in (SNAPSHOT, RDS_SNAPSHOT):
+    if resource.kind in (kinds.SNAPSHOT, kinds.RDS_SNAPSHOT):
         return _storage(resource, "snapshot", prices)
     return None
 
@@ -172,7 +158,7 @@ def price(resource: Resource, prices: Prices) -> str:
 
 def is_bound(resource: Resource) -> bool:
     """Whether the price is only an upper bound: snapshots share unchanged blocks."""
-    return resource.kind in (SNAPSHOT, RDS_SNAPSHOT)
+    return resource.kind in (kinds.SNAPSHOT, kinds.RDS_SNAPSHOT)
 
 
 def so_far(resource: Resource, now: datetime | None, prices: Prices) -> float | None:
@@ -223,7 +209,7 @@ def _database_server(resource: Resource, prices: Prices) -> float | None:
 
 def _storage(resource: Resource, kind: str, prices: Prices) -> float | None:
     region = resource.place.region
-    if resource.kind in RDS:  # never fetched: names are ambiguous there
+    if resource.kind in kinds.RDS:  # never fetched: names are ambiguous there
         price = _listed(_RDS_STORAGE, region, kind)
     else:
         price = _dollars(prices, _STORAGE, region, kind)

@@ -18,7 +18,7 @@ from reconciler.output.coverage import (
     stranger_line,
 )
 from reconciler.output.ledger import Names, headline, ledger_json, named
-from reconciler.plan.circuit_breaker import Cap, Load, load
+from reconciler.plan.circuit_breaker import Cap, load
 from reconciler.plan.service_plan import Plan, ServicePlan
 from reconciler.util import humanize
 
@@ -93,17 +93,13 @@ def _deletions(service_plan: ServicePlan, names: Names, prices: Prices) -> Itera
         yield f"{text:<66} {estimate.price(resource, prices):>12}".rstrip()
 
 
-def loads(plan: Plan, cap: Cap) -> dict[str, Load]:
-    """The deletions of each service that would have any."""
-    found = {service_plan.service: load(service_plan, cap) for service_plan in plan.services}
-    return {name: figures for name, figures in found.items() if figures.deletions}
-
-
 def _sums(plan: Plan, cap: Cap, prices: Prices) -> list[str]:
+    loads = {service_plan.service: load(service_plan, cap) for service_plan in plan.services}
     lines = [
         f"{humanize.count(figures.deletions, 'deletion')} of {figures.owned} owned by {name}"
         f" (cap {figures.cap})"
-        for name, figures in loads(plan, cap).items()
+        for name, figures in loads.items()
+        if figures.deletions
     ]
     if lines:
         deletes = (verdict.resource for verdict in plan.deletes)

@@ -60,14 +60,10 @@ class SshConnector:
     def _key(self) -> ClientKey:
         with self._lock:
             if self._client is None:
-                self._client = self._resolved()
+                key = self._ssh.key
+                found = ClientKey(self._resolve(key).reveal(), str(key)) if key else ClientKey()
+                self._client = found
             return self._client
-
-    def _resolved(self) -> ClientKey:
-        reference = self._ssh.key
-        if reference is None:
-            return ClientKey()
-        return ClientKey(self._resolve(reference).reveal(), str(reference))
 
 
 def ssh_address(said: Instance, private: str, public: str) -> str:

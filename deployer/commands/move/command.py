@@ -55,7 +55,8 @@ class Move:
         return _home(self.new.address)
 
 
-Confirm = Callable[[Move], bool]
+Confirm = Callable[[Move], object]
+"""Shows it and asks the user; raises for a no."""
 
 
 def move(ports: Ports, confirm: Confirm, from_account: str = "") -> Move:
@@ -74,8 +75,7 @@ def move(ports: Ports, confirm: Confirm, from_account: str = "") -> Move:
         wanted = _inside(ports, new, stands, found)
     else:
         wanted = _elsewhere(ports, from_store, found, new)
-    if not confirm(wanted):
-        raise Refused("nothing was moved")
+    confirm(wanted)
     if wanted.closed is not None:
         from_store.swap(wanted.old, wanted.closed)
     if wanted.ledger != stands:

@@ -56,7 +56,8 @@ class Recovery:
     garbage: tuple[str, ...] = ()
 
 
-Confirm = Callable[[Recovery], bool]
+Confirm = Callable[[Recovery], object]
+"""Shows it and asks the user; raises for a no."""
 Things = Mapping[DeployId, list[Resource]]
 
 
@@ -86,8 +87,7 @@ def recover(ports: Ports, confirm: Confirm, word: Word = NO_WORD) -> Recovery:
     world = observe(Fleet.of(managed))
     reading = managed.ledgers.raw(managed.address)  # the ledger last (rule 2)
     wanted = _recovery(managed, world, reading, word)
-    if not confirm(wanted):
-        raise Refused("nothing was written")
+    confirm(wanted)
     if wanted.lease is not None and not word.end_lease:
         raise _held(managed.name, wanted.lease)
     managed.ledgers.swap(reading, wanted.new, reading.a.addresses if reading.a else None)

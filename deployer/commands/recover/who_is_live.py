@@ -44,7 +44,9 @@ def live(
             cure="point the record at the machines of one deploy",
         )
     _refuse_unnamed(service, named[0], resources, replace)
-    return Live(named[0], at, _adopted(_machines_at(machines, at)))
+    # The instances that no token proves: the ledger stores their ids (rule 15).
+    adopted = (one.id for one in _machines_at(machines, at) if one.hold == HELD_BY_ADOPTION)
+    return Live(named[0], at, tuple(sorted(adopted)))
 
 
 def refuse_nothing(service: str, reading: Reading, resources: Things, generation: int) -> None:
@@ -85,11 +87,6 @@ def _refuse_unnamed(service: str, named: DeployId, resources: Things, replace: s
             f"To leave behind what was written     deployer recover {service} --replace {left}"
         ),
     )
-
-
-def _adopted(machines: Sequence[Resource]) -> tuple[str, ...]:
-    """The instances that no token proves: the ledger stores their ids (rule 15)."""
-    return tuple(sorted(machine.id for machine in machines if machine.hold == HELD_BY_ADOPTION))
 
 
 def machines_of(resources: Iterable[Resource]) -> list[Resource]:

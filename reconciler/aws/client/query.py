@@ -83,9 +83,9 @@ def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
         yield items[start : start + size]
 
 
-def tags_of(one: dict[str, Any]) -> dict[str, str]:
+def tags_of(one: dict[str, Any], field: str = "Tags") -> dict[str, str]:
     """All tags of a description, including those of AWS's own services."""
-    return {tag["Key"]: tag["Value"] for tag in one.get("Tags") or ()}
+    return {tag["Key"]: tag.get("Value", "") for tag in one.get(field) or ()}
 
 
 def camel(operation: str) -> str:

@@ -152,6 +152,16 @@ class Aws:
     ssm: _Client[SSMClient] = _Client("ssm", READS)
     """For reads; `…_once` is for mutating calls, with one attempt a call."""
 
+    def enabled_regions(self) -> tuple[str, ...]:
+        """The regions that are enabled in the account, in alphabetical order.
+
+        DescribeRegions without AllRegions omits the regions that need an opt-in and have none. A
+        fixed list would miss new regions. Raises CloudError, AccessDenied.
+        """
+        with calling("ec2:DescribeRegions"):
+            answer = self.ec2.describe_regions()
+        return tuple(sorted(one["RegionName"] for one in answer["Regions"]))
+
     def verify(self) -> None:
         """Ask STS once per account whose credentials these are. Raises as the class says."""
         self._account.verify()

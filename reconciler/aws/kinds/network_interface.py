@@ -64,7 +64,7 @@ def _resource(one: Raw, place: AccountRegion) -> Resource:
         INTERFACE,
         one["NetworkInterfaceId"],
         place,
-        {tag["Key"]: tag["Value"] for tag in one.get("TagSet") or ()} or tags_of(one),
+        tags_of(one, "TagSet") or tags_of(one),
         state=one.get("Status", ""),
         zone=one.get("AvailabilityZone", ""),
         addresses=tuple(dict.fromkeys(address for address in addresses if address)),

@@ -14,7 +14,7 @@ from reconciler.aws.kinds.kind import Delete, Kind, Raw
 from reconciler.model import tags as t
 from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.model.resource import Resource
-from reconciler.model.tags import Label
+from reconciler.model.tags import AccountRegion, Label
 
 PAGE = 100
 """RDS's largest page (B)."""
@@ -24,11 +24,6 @@ def listed(reads: Reads, operation: str, field: str) -> Iterator[Raw]:
     """Everything of one kind in the region. Raises CloudError, AccessDenied."""
     for page in reads.pages(operation, service="rds", size=PAGE):
         yield from page[field]
-
-
-def tags_of(one: Raw) -> dict[str, str]:
-    """The tags, which are part of RDS's answer."""
-    return {tag["Key"]: tag.get("Value", "") for tag in one.get("TagList") or ()}
 
 
 def end_of(arn: str) -> str:
@@ -65,8 +60,17 @@ def delete(
         )
 
 
-def kind(name: str, listing: Callable[[Reads], Iterator[Resource]], delete: Delete) -> Kind:
-    """A kind that is described by listing all of it."""
+def kind(
+    name: str,
+    operation: str,
+    field: str,
+    resource: Callable[[Raw, AccountRegion], Resource],
+    delete: Delete,
+) -> Kind:
+    """A kind that is described by listing all of it; `resource` converts what is in `field`."""
+
+    def listing(reads: Reads) -> Iterator[Resource]:
+        return (resource(one, reads.place) for one in listed(reads, operation, field))
 
     def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:
         wanted = set(ids)

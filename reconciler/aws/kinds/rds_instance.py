@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from reconciler.aws.client.query import Reads
+from reconciler.aws.client.query import Reads, tags_of
 from reconciler.aws.deletion import Deleter
 from reconciler.aws.kinds import rds_api
 from reconciler.aws.kinds.kind import Raw
@@ -16,18 +16,15 @@ from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.model.resource import RDS_INSTANCE, Resource
 from reconciler.model.tags import AccountRegion
 
+_LISTED = ("describe_db_instances", "DBInstances")
+
 PROTECTED = "deletion protection is on, which is not lifted"
-
-
-def listing(reads: Reads) -> Iterator[Resource]:
-    """Every instance of the region."""
-    for one in _raw(reads):
-        yield _resource(one, reads.place)
 
 
 def delete(deleter: Deleter, resources: Sequence[Resource]) -> Iterator[Outcome]:
     """Delete the instances that are not protected now."""
-    found = {rds_api.end_of(one["DBInstanceArn"]): one for one in _raw(Reads(deleter.aws))}
+    instances = rds_api.listed(Reads(deleter.aws), *_LISTED)
+    found = {rds_api.end_of(one["DBInstanceArn"]): one for one in instances}
     free = []
     for resource in resources:
         protected = resource.id in found and found[resource.id].get("DeletionProtection")
@@ -53,10 +50,6 @@ def _lifted(deleter: Deleter, resource: Resource) -> str:
     )
 
 
-def _raw(reads: Reads) -> Iterator[Raw]:
-    return rds_api.listed(reads, "describe_db_instances", "DBInstances")
-
-
 def _resource(one: Raw, place: AccountRegion) -> Resource:
     replicas = one.get("ReadReplicaDBInstanceIdentifiers") or ()
     groups = (each.get("VpcSecurityGroupId") for each in one.get("VpcSecurityGroups") or ())
@@ -64,7 +57,7 @@ def _resource(one: Raw, place: AccountRegion) -> Resource:
         RDS_INSTANCE,
         rds_api.end_of(one["DBInstanceArn"]),
         place,
-        rds_api.tags_of(one),
+        tags_of(one, "TagList"),
         state=one.get("DBInstanceStatus", ""),
         name=one["DBInstanceIdentifier"],
         zone=one.get("AvailabilityZone", ""),
@@ -84,4 +77,4 @@ def _type(one: Raw) -> str:
     return " ".join([one.get("DBInstanceClass", ""), *more])
 
 
-KIND = rds_api.kind(RDS_INSTANCE, listing, delete)
+KIND = rds_api.kind(RDS_INSTANCE, *_LISTED, _resource, delete)

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from reconciler.aws.client.query import Reads
+from reconciler.aws.client.query import tags_of
 from reconciler.aws.deletion import Deleter
 from reconciler.aws.kinds import rds_api
 from reconciler.aws.kinds.kind import Raw
 from reconciler.model.outcome import Outcome
 from reconciler.model.resource import RDS_SNAPSHOT, Resource
 from reconciler.model.tags import AccountRegion
-
-
-def listing(reads: Reads) -> Iterator[Resource]:
-    """Every snapshot of our account in the region."""
-    for one in rds_api.listed(reads, "describe_db_snapshots", "DBSnapshots"):
-        yield _resource(one, reads.place)
 
 
 def delete(deleter: Deleter, resources: Sequence[Resource]) -> Iterator[Outcome]:
@@ -29,7 +23,7 @@ def _resource(one: Raw, place: AccountRegion) -> Resource:
         RDS_SNAPSHOT,
         rds_api.end_of(one["DBSnapshotArn"]),
         place,
-        rds_api.tags_of(one),
+        tags_of(one, "TagList"),
         state=one.get("Status", ""),
         name=one["DBSnapshotIdentifier"],
         type=one.get("SnapshotType", ""),
@@ -39,4 +33,4 @@ def _resource(one: Raw, place: AccountRegion) -> Resource:
     )
 
 
-KIND = rds_api.kind(RDS_SNAPSHOT, listing, delete)
+KIND = rds_api.kind(RDS_SNAPSHOT, "describe_db_snapshots", "DBSnapshots", _resource, delete)

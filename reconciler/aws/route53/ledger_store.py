@@ -14,8 +14,7 @@ from reconciler.aws.client.errors import calling
 from reconciler.aws.client.retry import AWS_BACKOFF
 from reconciler.aws.client.session import Aws
 from reconciler.aws.route53.swap import Swap
-from reconciler.aws.route53.zone_names import list_names
-from reconciler.aws.route53.zone_reader import Records, ZoneReader, ZoneReaders, plain
+from reconciler.aws.route53.zone_reader import Records, ZoneReader, ZoneReaders, list_names, plain
 from reconciler.errors import AccessDenied, CloudError, ConfigError, LedgerUnknown, ToolError
 from reconciler.model.ledger import NO_LEDGER, Ledger
 from reconciler.model.ledger_home import at_home
