@@ -31,11 +31,9 @@ class Connector(Protocol):
 
         `sleep` is called between two tries; an exception from it ends the tries.
         """
-        ...
 
     def shown_key(self, machine: MachineAddress, deadline: float) -> PublicHostKey:
         """The unproved host key that a machine shows, for a person to compare (`adopt`)."""
-        ...
 
 
 @dataclass(frozen=True)

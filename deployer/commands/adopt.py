@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from deployer.checks import refusals
 from deployer.checks.live_units import ask, gate_of, judged
+from deployer.checks.other_names import refuse_claimed
 from deployer.checks.service_state import ServiceState, survey
 from deployer.compute import InstanceFacts
 from deployer.ports import Ports
@@ -26,7 +27,7 @@ from reconciler.model import ledger_transitions
 from reconciler.model import tags as t
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Ledger, Live
-from reconciler.model.ledger_home import claimed_by, settle
+from reconciler.model.ledger_home import settle
 from reconciler.model.reading import Reading
 from reconciler.model.resource import INSTANCE
 from reconciler.model.tags import Label
@@ -52,7 +53,8 @@ class Adoption:
     replaces: Live | None = None
 
 
-Confirm = Callable[[Adoption], bool]
+Confirm = Callable[[Adoption], object]
+"""Shows it and asks the user; raises for a no."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +81,7 @@ def adopt(ports: Ports, confirm: Confirm, options: AdoptOptions = AdoptOptions()
     reading = _readable(ports, seen)
     wanted = _adoption(ports, reading, options.host_key)
     _refuse_unnamed(wanted, options.replace)
-    if not confirm(wanted):
-        raise Refused("nothing was adopted")
+    confirm(wanted)
     _refuse_units(ports, wanted)
     new = _ledger(ports, reading, wanted)
     if new != reading.ledger:
@@ -227,9 +228,7 @@ def _ledger(ports: Ports, reading: Reading, wanted: Adoption) -> Ledger:
     """The ledger after the adoption; fields that an older version did not write are added."""
     managed, old = ports.managed, reading.ledger
     if old.home is None:
-        taken = claimed_by(managed.address, wanted.at, managed.ledgers.neighbours(managed.address))
-        if taken is not None:
-            raise taken
+        refuse_claimed(managed, wanted.at)
     old = settle(old, managed.address)
     ids = (wanted.instance.id,)
     if not wanted.already:

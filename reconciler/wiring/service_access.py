@@ -94,7 +94,6 @@ class SshServiceAccess:
         self._server: DatabaseServer | None = None
 
     def shell(self, machine: Resource) -> RemoteShell:
-        """See `ServiceAccess.shell`."""
         from reconciler.machine.host_key import PublicHostKey  # a slow import
 
         if self._connector is None:
@@ -111,7 +110,6 @@ class SshServiceAccess:
         return self._connector.connect(address, PublicHostKey.parse(tag), FOLLOW_UP_WAIT)
 
     def databases(self) -> DatabaseServer:
-        """See `ServiceAccess.databases`."""
         if self._open is None:
             name = self._service.name
             raise NoDatabase(
