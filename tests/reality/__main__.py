@@ -9,17 +9,22 @@ from pathlib import Path
 
 from tests.reality import page
 
+MARKS = {page.CONTAINER: "not vm", page.VM: "vm"}
 
-def main(options: list[str]) -> int:
+
+def main(machines: str, options: list[str]) -> int:
     """Pytest's exit code; the page is written where something ran."""
     with tempfile.TemporaryDirectory() as directory:
         results = Path(directory, "results.xml")
-        words = ["pytest", "-q", "tests/reality", "--dist", "worksteal", f"--junitxml={results}"]
-        code = subprocess.run([sys.executable, "-m", *words, *options], check=False).returncode
+        words = ["-q", "tests/reality", "-m", MARKS[machines], "--dist", "worksteal"]
+        command = [sys.executable, "-m", "pytest", *words, f"--junitxml={results}", *options]
+        code = subprocess.run(command, check=False).returncode
         if results.exists():
-            page.write(results.read_text())
+            page.write(machines, results.read_text())
     return code
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    if sys.argv[1:2] not in ([kind] for kind in MARKS):
+        sys.exit(f"make reality MACHINES={'|'.join(MARKS)}")
+    sys.exit(main(sys.argv[1], sys.argv[2:]))

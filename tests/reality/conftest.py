@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from deployer.sandbox.machines import Machines
 from deployer.sandbox.machines.container import host as containers
 from deployer.sandbox.machines.container import image
 from deployer.sandbox.machines.container.connections import Ports
@@ -16,6 +17,7 @@ from deployer.sandbox.machines.container.host import ContainerMachines
 from reconciler.errors import Refused, ToolError
 from tests.reality import page
 from tests.reality.laboratory import BASE, SSH_PORT, Laboratory
+from tests.reality.situations import Differ
 from tests.sandbox.machines.lab import Key
 from tests.support.share import UNREAL
 
@@ -47,7 +49,7 @@ def container_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Contain
 @pytest.fixture(autouse=True)
 def _where(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> None:
     """Say in the results on what the test ran: docs/reality.md is made from that."""
-    if request.path.name in UNREAL:
+    if request.path.name in UNREAL or f"[{page.IMITATION}]" in request.node.name:
         return
     with contextlib.suppress(Refused):
         tree = image.find(image.this_system())
@@ -63,8 +65,33 @@ def versions(tree: Path) -> str:
 
 
 @pytest.fixture
-def laboratory(container_host: ContainerMachines) -> Iterator[Laboratory]:
-    """Machines for one test."""
+def differ(record_property: Callable[[str, object], None]) -> Differ:
+    """The end of a test that looks at the table of units."""
+
+    def end(found: list[str]) -> None:
+        record_property(page.DIFFERENCES, "\n".join(found))
+        assert found == []
+
+    return end
+
+
+@pytest.fixture
+def container_laboratory(container_host: ContainerMachines) -> Iterator[Laboratory]:
+    """Containers for one test."""
     made = Laboratory(container_host, Key.make())
     yield made
     made.end()
+
+
+@pytest.fixture
+def imitation_laboratory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
+    """Machines that imitate systemd, for one test."""
+    try:
+        host = Machines(tmp_path_factory.mktemp("imitation"))
+    except Refused as refusal:
+        pytest.skip(f"{refusal.message}; {refusal.cure}")
+    host.create_base_image(BASE)
+    made = Laboratory(host, Key.make())
+    yield made
+    made.end()
+    host.shutdown()

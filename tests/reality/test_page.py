@@ -16,8 +16,9 @@ RUN = '<testsuites><testsuite timestamp="2026-11-29T11:20:00.1+00:00">{}</testsu
 
 @pytest.fixture
 def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the page goes."""
+    """Where the page goes, and the runs that it is made of."""
     monkeypatch.setattr(page, "PAGE", tmp_path / "reality.md")
+    monkeypatch.setattr(page, "RUNS", tmp_path / "runs.json")
     return tmp_path / "reality.md"
 
 
@@ -26,7 +27,7 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 )
 def test_a_result_is_told_with_its_machines(written: Path, inner: str, outcome: str) -> None:
     """Test, first line of its docstring, versions, outcome, seconds; and when."""
-    page.write(RUN.format(CASE.format(inner="") + CASE.format(inner=inner)))
+    page.write(page.CONTAINER, RUN.format(CASE.format(inner="") + CASE.format(inner=inner)))
     text = written.read_text()
     assert "\n- container: systemd 252\n" in text
     assert "began at 2026-11-29 11:20 UTC" in text
@@ -42,5 +43,35 @@ def test_nothing_ran(written: Path) -> None:
     """An ordinary user's run shows nothing: the page of an earlier run stays."""
     written.write_text("earlier")
     imitation = '<testcase classname="tests.reality.test_imitation" name="test_x" time="1"/>'
-    page.write(RUN.format(CASE.format(inner="<skipped/>") + imitation))
+    page.write(page.CONTAINER, RUN.format(CASE.format(inner="<skipped/>") + imitation))
     assert written.read_text() == "earlier"
+
+
+NOTED = """<testcase classname="tests.reality.vm.test_machines" name="test_x" time="900">
+<properties><property name="machines" value="vm: Linux 6.1"/>
+<property name="note" value="imaged in 0.11 s"/></properties></testcase>"""
+RED = "reboot of live: zoo-socket acted&#10;first clone: host keys that answered: none"
+
+
+def test_the_runs_of_both_kinds_stay(written: Path) -> None:
+    """A run on virtual machines leaves the containers' results, and tells what it noted."""
+    page.write(page.CONTAINER, RUN.format(CASE.format(inner="")))
+    page.write(page.VM, RUN.format(NOTED))
+    text = written.read_text()
+    assert "- container: systemd 252\n" in text
+    assert "- vm: Linux 6.1\n" in text
+    assert "What `test_machines::test_x` measured and read in logs:\n\n- imaged in 0.11 s\n" in text
+
+
+def test_what_the_older_version_lets_act(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With PRODUCT_BIN a run replaces no other; its red rows and faults stand beside today's."""
+    page.write(page.CONTAINER, RUN.format(CASE.format(inner="")))
+    monkeypatch.setattr(page, "OTHER_PRODUCT", "/tmp/before/.venv/bin")
+    told = f'<property name="differences" value="{RED}"/></properties>'
+    case = CASE.replace("</properties>", told).format(inner="<failure>no</failure>")
+    page.write(page.CONTAINER, RUN.format(case + NOTED))
+    text = written.read_text()
+    assert "| `zoo-socket` | a socket | jobs | `zoo-socket.socket` | refused | red: rhel |" in text
+    assert "| `zoo-simple` | Type=simple | app | `zoo-simple.service` | yes | green |" in text
+    assert "cycles: a reboot of live drops jobs of systemd" in text
+    assert "`test_zoo::test_nobody_acts_who_must_not[rhel]` | red | green |" in text

@@ -11,7 +11,15 @@ from deployer.sandbox.control.client import Sandbox
 from deployer.sandbox.control.options import Options
 from deployer.sandbox.machines.container.host import ContainerMachines
 from reconciler.exit_codes import Exit
-from tests.e2e.probes import die_in, instance_at, is_active, live_instance, wait_for
+from tests.attacks import test_harm_by_clones
+from tests.e2e.probes import (
+    die_in,
+    instance_at,
+    is_active,
+    live_instance,
+    on_machine,
+    wait_for,
+)
 from tests.e2e.zone import let_time_pass, said
 from tests.support.company import Company, Json, ask
 
@@ -87,6 +95,29 @@ def test_machines_that_reboot_during_the_follow_up(company: Company) -> None:
     wait_for(lambda: ask(new["PrivateIpAddress"], "/healthz")[0] != 200, "it goes down", _BUSY)
     _until_it_serves(new)
     _works_alone(company, new, old)
+
+
+def test_a_rollback_while_live_reboots(company: Company) -> None:
+    """No job runs on two machines when it comes back; a sweep later it runs on the new live one."""
+    before = live_instance(company)
+    company.append('[limits]\nconnect = "5s"')
+    company.up("v1.5.0")
+    after = live_instance(company)
+    company.aws("ec2").reboot_instances(InstanceIds=[after["InstanceId"]])
+    wait_for(lambda: ask(after["PrivateIpAddress"], "/healthz")[0] != 200, "it goes down", _BUSY)
+    company.deployer("rollback", "shop", "--discard-writes")
+    _until_it_serves(after)
+    on_machine(company, after, "systemctl is-system-running --wait || :")
+    pair = [is_active(company, machine, "shop-worker") for machine in (before, after)]
+    assert pair != [True, True]
+    company.ok("reconciler", "sweep")
+    assert company.version() == "v1.4.2"
+    _works_alone(company, live_instance(company), after)
+
+
+def test_cloud_init_is_disabled(company: Company) -> None:
+    """The first clone of an adopted machine: it writes nothing, nobody is sent for an intruder."""
+    test_harm_by_clones.test_cloud_init_is_disabled(company)
 
 
 def _until_it_serves(machine: Json) -> None:
