@@ -16,8 +16,16 @@ def main(machines: str, options: list[str]) -> int:
     """Pytest's exit code; the page is written where something ran."""
     with tempfile.TemporaryDirectory() as directory:
         results = Path(directory, "results.xml")
-        words = ["-q", "tests/reality", "-m", MARKS[machines], "--dist", "worksteal"]
-        command = [sys.executable, "-m", "pytest", *words, f"--junitxml={results}", *options]
+        words = ["-q", "tests/reality", "-m", MARKS[machines], "-o", "junit_family=xunit1"]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            *words,
+            "--dist=worksteal",
+            f"--junitxml={results}",
+            *options,
+        ]
         code = subprocess.run(command, check=False).returncode
         if results.exists():
             page.write(machines, results.read_text())

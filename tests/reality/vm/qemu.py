@@ -27,7 +27,10 @@ _POWER_OFF_SECONDS = 240.0
 _GUEST = "169.254.0.15"
 _NETWORK = f"restrict=on,net=169.254.0.0/16,host=169.254.0.2,dns=169.254.0.3,dhcpstart={_GUEST}"
 """Of the guest alone: it reaches nothing but the metadata service, and has no way out."""
-_KERNEL = "console=ttyS0 root=/dev/vda rw mitigations=off random.trust_cpu=on"
+_KERNEL = (
+    "console=ttyS0 root=/dev/vda rw mitigations=off random.trust_cpu=on "
+    "systemd.default_timeout_start_sec=1200 systemd.default_device_timeout_sec=1200"
+)
 
 HARDWARE = ("-display", "none", "-vga", "none", "-nodefaults", "-smp", "1", "-m", str(MEMORY_MIB))
 """Without screen, sound and disks."""

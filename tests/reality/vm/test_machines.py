@@ -27,8 +27,8 @@ X
 cat > /srv/write <<'X'
 n=0
 while n=$((n + 1)); do
-  echo "insert into journal values ($n, repeat('x', 500));"
-done | su postgres -c "psql -q"
+  echo "insert into journal values ($n, repeat('x', 500)); select pg_sleep(0.02);"
+done | su postgres -c "psql -q" > /dev/null
 X
 cd /; su postgres -c "psql -q -v ON_ERROR_STOP=1 -f /srv/setup.sql"
 echo before > /srv/before; sync
