@@ -1,4 +1,4 @@
-"""Where no real machine can run, the tests say why and are skipped; or fail, where they must run."""
+"""Where no real machine can run, tests say why and are skipped; or fail, where they must run."""
 
 from __future__ import annotations
 

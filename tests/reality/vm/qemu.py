@@ -19,6 +19,7 @@ from deployer.sandbox.machine_host import BootSpec
 from deployer.sandbox.machines.container import instance_metadata
 from deployer.sandbox.machines.container.instance_metadata import MetadataServer
 from deployer.sandbox.machines.container.slot import Home
+from tests.reality.laboratory import SSH_PORT
 from tests.reality.vm.disk import Base
 
 MEMORY_MIB = 512
@@ -114,20 +115,17 @@ class VirtualMachine:
                     _await_return(lines)
 
     def _command(self, spec: BootSpec, sockets: Path) -> list[str]:
-        relay = f"{sys.executable} -S -E {_RELAY} {sockets}/metadata"
-        metadata = f"guestfwd=tcp:169.254.169.254:{instance_metadata.PORT}-cmd:{relay}"
-        ssh = f"hostfwd=tcp:{spec.address}:2222-:22"
         device = f"virtio-net-pci,netdev=net,mac={instance_metadata.mac(spec)},romfile="
         disk = f"file={self.home.disk},if=virtio,format=qcow2,cache=unsafe,discard=unmap"
         return [
             *("setpriv", "--pdeathsig", "KILL", *qemu(self._accelerator)),
             *("-kernel", str(self._base.kernel), "-initrd", str(self._base.initrd)),
             *("-append", _KERNEL, "-drive", disk, "-device", "virtio-rng-pci"),
-            *("-netdev", f"user,id=net,{_NETWORK},{metadata},{ssh}", "-device", device),
+            *("-netdev", network(spec, sockets), "-device", device),
             *("-chardev", f"file,id=console,append=on,path={self.home.console}"),
             *("-serial", "chardev:console"),
             *("-qmp", f"unix:{sockets}/monitor,server=on,wait=off"),
-            *_firmware(spec.instance_id),
+            *firmware(spec.instance_id),
         ]
 
 
@@ -138,7 +136,14 @@ def qemu(accelerator: str) -> list[str]:
     return ["qemu-system-x86_64", "-accel", f"{accelerator}{size}", "-cpu", processor, *HARDWARE]
 
 
-def _firmware(instance_id: str) -> list[str]:
+def network(spec: BootSpec, sockets: Path) -> str:
+    """A network of the guest alone, with its metadata service, and its SSH port for the host."""
+    relay = f"{sys.executable} -S -E {_RELAY} {sockets}/metadata"
+    metadata = f"guestfwd=tcp:169.254.169.254:{instance_metadata.PORT}-cmd:{relay}"
+    return f"user,id=net,{_NETWORK},{metadata},hostfwd=tcp:{spec.address}:{SSH_PORT}-:22"
+
+
+def firmware(instance_id: str) -> list[str]:
     """SMBIOS as on Nitro: an id that begins with `ec2`, and the instance's id as asset tag."""
     digest = "ec2" + hashlib.sha256(instance_id.encode()).hexdigest()[:29]
     uuid = "-".join((digest[:8], digest[8:12], digest[12:16], digest[16:20], digest[20:]))
