@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from deployer.sandbox.machine_host import BootSpec
+from deployer.sandbox.machines.container import image
 from reconciler.errors import Refused
 from tests.reality.vm import accelerator, disk, qemu
 
@@ -35,7 +36,7 @@ def test_missing_tools_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 
 def test_a_tree_of_its_own() -> None:
     """Kernel and settings are part of its name: a change of them builds another one."""
-    assert disk.recipe().name != disk.image.this_system().name
+    assert disk.recipe().name != image.this_system().name
 
 
 def test_the_firmware_names_the_instance() -> None:
