@@ -44,7 +44,7 @@ table. RHEL's and Amazon Linux's order of cloud-init is imitated by unit files o
 _RUN = """
 ## {title}
 
-The last run began at {when} UTC.
+The last run began at {when} UTC and took {cost}.
 
 {versions}
 | test | shows | machines | result | seconds |
@@ -103,26 +103,36 @@ class Run:
     """All results of a run."""
 
     when: str
+    cost: str
     results: tuple[Result, ...]
 
 
-def write(kind: str, xml: str) -> None:
+def write(kind: str, cost: str, xml: str) -> None:
     """Keep a run from a JUnit file of pytest, and write the page, unless nothing real ran."""
     root = ET.fromstring(xml)  # noqa: S314 -- pytest wrote it a moment ago
     found = sorted(results(root), key=lambda result: result.test)
     if any(one.outcome == "passed" and one.machines != IMITATION for one in found):
         when = next(root.iter("testsuite")).get("timestamp", "")[:16].replace("T", " ")
-        runs = stored() | {BEFORE if OTHER_PRODUCT else kind: Run(when, tuple(found))}
+        runs = stored()
+        if OTHER_PRODUCT:
+            kind, found = BEFORE, _with_earlier(runs.get(BEFORE), found)
+        runs[kind] = Run(when, cost, tuple(found))
         texts = {name: asdict(run) for name, run in sorted(runs.items())}
         RUNS.write_text(json.dumps(texts, indent=1, ensure_ascii=False) + "\n")
         PAGE.write_text(text(runs))
+
+
+def _with_earlier(run: Run | None, found: list[Result]) -> list[Result]:
+    """The older version does not change: a run of some tests adds to what others have shown."""
+    results = {one.test: one for one in (*(run.results if run else ()), *found)}
+    return [results[test] for test in sorted(results)]
 
 
 def stored() -> dict[str, Run]:
     """The runs that are kept."""
     texts = json.loads(RUNS.read_text()) if RUNS.exists() else {}
     return {
-        name: Run(run["when"], tuple(_result(one) for one in run["results"]))
+        name: Run(run["when"], run["cost"], tuple(_result(one) for one in run["results"]))
         for name, run in texts.items()
     }
 
@@ -177,7 +187,7 @@ def text(runs: Mapping[str, Run]) -> str:
 def _run(kind: str, run: Run) -> Iterator[str]:
     kinds = sorted({one.machines for one in run.results if ":" in one.machines})
     versions = "".join(f"- {kind}\n" for kind in kinds)
-    yield _RUN.format(title=_TITLES[kind], when=run.when, versions=versions)
+    yield _RUN.format(title=_TITLES[kind], when=run.when, cost=run.cost, versions=versions)
     for one in run.results:
         where = one.machines.partition(":")[0]
         told = (f"`{one.test}`", one.shows, where, one.outcome, f"{one.seconds:.0f}")

@@ -11,7 +11,7 @@ from tests.reality.situations import ORDERS, Differ, Order, Walk
 pytestmark = pytest.mark.timeout(300)
 
 IMITATED = tuple(row for row in zoo.ROWS if row.imitated)
-UNITS_ALONE = tuple(row for row in zoo.EVERY if not row.imitated and row.configured)
+UNITS_ALONE = tuple(row for row in zoo.EVERY if not row.imitated and row.enable)
 WALKED = ("debian", "disabled")
 
 
@@ -38,9 +38,9 @@ def test_it_refuses_what_it_cannot_do(laboratory: Laboratory) -> None:
     machine = laboratory.boot()
     machine.attempt(zoo.install_script(UNITS_ALONE).replace("set -eu", ""))
     started = [
-        row.configured
+        row.enable[0]
         for row in UNITS_ALONE
-        if machine.attempt(f"systemctl start {row.configured}")[0] == 0
+        if machine.attempt(f"systemctl start {row.enable[0]}")[0] == 0
     ]
     assert started == []
     assert machine.root(zoo.ACTED) == ""
