@@ -14,6 +14,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from tests.reality import faults, zoo
+from tests.reality.faults import Result
 from tests.reality.situations import ORDERS
 from tests.reality.zoo import Row
 from tests.support.company import OTHER_PRODUCT
@@ -83,19 +84,6 @@ while it boots: it is always ours where cloud-init acts, and never ours where it
 | name | cloud-init on the disk | gives a clone our host key | a clone obeys |
 |---|---|---|---|
 """
-
-
-@dataclass(frozen=True)
-class Result:
-    """One test's outcome."""
-
-    test: str
-    shows: str
-    machines: str
-    outcome: str
-    seconds: float
-    notes: tuple[str, ...] = ()
-    differences: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -202,12 +190,12 @@ def _faults(today: Run, before: Run) -> Iterator[str]:
     yield _FAULTS.format(commit=faults.BEFORE, when=before.when)
     for number, fault in enumerate(faults.FAULTS, 1):
         tests = ", ".join(f"`{test}`" for test in fault.tests)
-        told = (fault.about, tests, fault.seen(_outcomes(before)), fault.seen(_outcomes(today)))
+        told = (fault.about, tests, fault.seen(_by_name(before)), fault.seen(_by_name(today)))
         yield f"| {number} | {' | '.join(told)} |\n"
 
 
-def _outcomes(run: Run) -> dict[str, str]:
-    return {one.test: one.outcome for one in run.results}
+def _by_name(run: Run) -> dict[str, Result]:
+    return {result.test: result for result in run.results}
 
 
 def _row(row: Row, before: Run | None) -> str:
