@@ -49,19 +49,22 @@ def container_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Contain
 @pytest.fixture(autouse=True)
 def _where(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> None:
     """Say in the results on what the test ran: docs/reality.md is made from that."""
-    if request.path.name in UNREAL or f"[{page.IMITATION}]" in request.node.name:
+    unreal = request.path.name in UNREAL or f"[{page.IMITATION}]" in request.node.name
+    if unreal or request.node.get_closest_marker("vm"):
         return
     with contextlib.suppress(Refused):
         tree = image.find(image.this_system())
-        record_property(page.WHERE, f"container: {versions(tree)}" if tree else "none")
+        record_property(
+            page.WHERE, f"container: {versions(tree, os.uname().release)}" if tree else "none"
+        )
 
 
-def versions(tree: Path) -> str:
+def versions(tree: Path, kernel: str) -> str:
     """The versions of what matters in a tree, and the kernel below it."""
     lines = (tree / image.VERSIONS).read_text().splitlines()
     packages = dict(line.split(" ", 1) for line in lines)
     wanted = ("systemd", "cloud-init", "openssh-server")
-    return ", ".join([*(f"{one} {packages[one]}" for one in wanted), f"Linux {os.uname().release}"])
+    return ", ".join([*(f"{one} {packages[one]}" for one in wanted), f"Linux {kernel}"])
 
 
 @pytest.fixture

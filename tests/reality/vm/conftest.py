@@ -57,8 +57,14 @@ def laboratory(host: RealMachines) -> Iterator[Laboratory]:
     made.end()
 
 
+def where(base: disk.Base, chosen: str) -> str:
+    """On what a test runs, with versions."""
+    kernel = base.kernel.name.removeprefix("vmlinuz-")
+    return f"vm: {versions(base.tree, kernel)}, QEMU with {chosen}"
+
+
 @pytest.fixture
 def note(base: disk.Base, chosen: str, record_property: Callable[[str, object], None]) -> Note:
     """Notes a line for docs/reality.md, which says on what the test ran as well."""
-    record_property(page.WHERE, f"vm: {versions(base.tree)}, QEMU with {chosen}")
+    record_property(page.WHERE, where(base, chosen))
     return lambda line: record_property(page.NOTE, line)
