@@ -107,7 +107,12 @@ def write(kind: str, cost: str, xml: str) -> None:
         runs[kind] = Run(when, cost, tuple(found))
         texts = {name: asdict(run) for name, run in sorted(runs.items())}
         RUNS.write_text(json.dumps(texts, indent=1, ensure_ascii=False) + "\n")
-        PAGE.write_text(text(runs))
+        rewrite()
+
+
+def rewrite() -> None:
+    """Write the page from the stored runs."""
+    PAGE.write_text(text(stored()))
 
 
 def _with_earlier(run: Run | None, found: list[Result]) -> list[Result]:
@@ -199,15 +204,15 @@ def _by_name(run: Run) -> dict[str, Result]:
 
 
 def _row(row: Row, before: Run | None) -> str:
-    found = before.results if before else ()
-    red = sorted({one.test.partition("[")[2][:-1] for one in found if _names(one, row)})
+    walked = [one for one in (before.results if before else ()) if one.differences]
+    red = sorted({one.test.partition("[")[2][:-1] for one in walked if _names(one, row)})
     told = (
         f"`{row.name}`",
         row.about,
         row.held,
         _code(row.configured),
         "yes" if row.imitated else "refused",
-        f"red: {', '.join(red)}" if red else "green",
+        f"red: {', '.join(red)}" if red else "green" if walked else "not run",
     )
     return f"| {' | '.join(told)} |\n"
 

@@ -54,6 +54,11 @@ NOTED = """<testcase classname="tests.reality.vm.test_machines" name="test_x" ti
 RED = "reboot of live: zoo-socket acted&#10;first clone: host keys that answered: none"
 
 
+def test_the_page_is_made_of_the_runs() -> None:
+    """Of the stored runs and today's table: after a change, `make reality` or page.rewrite()."""
+    assert page.PAGE.read_text() == page.text(page.stored())
+
+
 def test_the_runs_of_both_kinds_stay(written: Path) -> None:
     """A run on virtual machines leaves the containers' results, and tells what it noted."""
     page.write(page.CONTAINER, COST, RUN.format(CASE.format(inner="")))
