@@ -21,6 +21,7 @@ class Result:
     shows: str
     machines: str
     outcome: str
+    when: str
     seconds: float
     notes: tuple[str, ...] = ()
     differences: tuple[str, ...] = ()

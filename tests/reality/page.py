@@ -45,11 +45,11 @@ table. RHEL's and Amazon Linux's order of cloud-init is imitated by unit files o
 _RUN = """
 ## {title}
 
-The last run began at {when} UTC and took {cost}.
+The last run of all took {cost}.
 
 {versions}
-| test | shows | machines | result | seconds |
-|---|---|---|---|---|
+| test | shows | machines | result | seconds | in a run that began (UTC) |
+|---|---|---|---|---|---|
 """
 _TITLES = {CONTAINER: "Containers and the imitation", VM: "Virtual machines"}
 _NOTES = "\nWhat `{test}` measured and read in logs:\n\n"
@@ -57,7 +57,7 @@ _FAULTS = """
 ## The faults that were found by hand
 
 "Before" is the version before issue "Production is never harmed" ({commit}), whose commands or
-scripts the same tests ran on containers, in a run that began at {when} UTC.
+scripts the same tests ran on containers, beginning at {when} UTC.
 
 | | fault | shown by | before | today |
 |---|---|---|---|---|
@@ -88,26 +88,34 @@ while it boots: it is always ours where cloud-init acts, and never ours where it
 
 @dataclass(frozen=True)
 class Run:
-    """All results of a run."""
+    """The results on a kind of machine; `cost` is that of the last run of all tests."""
 
-    when: str
     cost: str
     results: tuple[Result, ...]
 
 
 def write(kind: str, cost: str, xml: str) -> None:
-    """Keep a run from a JUnit file of pytest, and write the page, unless nothing real ran."""
+    """Keep a run from a JUnit file of pytest, and write the page, unless nothing real ran.
+
+    Without a cost it was a run of some tests: the results of the others stay.
+    """
     root = ET.fromstring(xml)  # noqa: S314 -- pytest wrote it a moment ago
-    found = sorted(results(root), key=lambda result: result.test)
-    if any(one.outcome == "passed" and one.machines != IMITATION for one in found):
-        when = next(root.iter("testsuite")).get("timestamp", "")[:16].replace("T", " ")
-        runs = stored()
-        if OTHER_PRODUCT:
-            kind, found = BEFORE, _with_earlier(runs.get(BEFORE), found)
-        runs[kind] = Run(when, cost, tuple(found))
-        texts = {name: asdict(run) for name, run in sorted(runs.items())}
-        RUNS.write_text(json.dumps(texts, indent=1, ensure_ascii=False) + "\n")
-        rewrite()
+    found = {result.test: result for result in results(root)}
+    if not any(map(_is_real, found.values())):
+        return
+    runs = stored()
+    kind = BEFORE if OTHER_PRODUCT else kind
+    if not cost and kind in runs:
+        cost = runs[kind].cost
+        found = {result.test: result for result in runs[kind].results} | found
+    runs[kind] = Run(cost, tuple(found[test] for test in sorted(found)))
+    texts = {name: asdict(run) for name, run in sorted(runs.items())}
+    RUNS.write_text(json.dumps(texts, indent=1, ensure_ascii=False) + "\n")
+    rewrite()
+
+
+def _is_real(result: Result) -> bool:
+    return result.outcome in ("passed", "failure") and ":" in result.machines
 
 
 def rewrite() -> None:
@@ -115,17 +123,11 @@ def rewrite() -> None:
     PAGE.write_text(text(stored()))
 
 
-def _with_earlier(run: Run | None, found: list[Result]) -> list[Result]:
-    """The older version does not change: a run of some tests adds to what others have shown."""
-    results = {one.test: one for one in (*(run.results if run else ()), *found)}
-    return [results[test] for test in sorted(results)]
-
-
 def stored() -> dict[str, Run]:
     """The runs that are kept."""
     texts = json.loads(RUNS.read_text()) if RUNS.exists() else {}
     return {
-        name: Run(run["when"], run["cost"], tuple(_result(one) for one in run["results"]))
+        name: Run(run["cost"], tuple(_result(one) for one in run["results"]))
         for name, run in texts.items()
     }
 
@@ -137,6 +139,7 @@ def _result(told: dict[str, Any]) -> Result:
 
 def results(root: ET.Element) -> Iterator[Result]:
     """Every test of the run."""
+    when = next(root.iter("testsuite")).get("timestamp", "")[:16].replace("T", " ")
     for case in root.iter("testcase"):
         module, name = case.get("classname", "").rpartition(".")[2], case.get("name", "")
         bad = next(
@@ -149,6 +152,7 @@ def results(root: ET.Element) -> Iterator[Result]:
             _first_line(case.get("classname", ""), name.partition("[")[0]),
             next(_properties(case, WHERE), IMITATION),
             bad or "passed",
+            when,
             float(case.get("time", 0)),
             tuple(_properties(case, NOTE)),
             tuple(line for one in _properties(case, DIFFERENCES) for line in one.splitlines()),
@@ -180,10 +184,10 @@ def text(runs: Mapping[str, Run]) -> str:
 def _run(kind: str, run: Run) -> Iterator[str]:
     kinds = sorted({one.machines for one in run.results if ":" in one.machines})
     versions = "".join(f"- {kind}\n" for kind in kinds)
-    yield _RUN.format(title=_TITLES[kind], when=run.when, cost=run.cost, versions=versions)
+    yield _RUN.format(title=_TITLES[kind], cost=run.cost, versions=versions)
     for one in run.results:
         where = one.machines.partition(":")[0]
-        told = (f"`{one.test}`", one.shows, where, one.outcome, f"{one.seconds:.0f}")
+        told = (f"`{one.test}`", one.shows, where, one.outcome, f"{one.seconds:.0f}", one.when)
         yield f"| {' | '.join(told)} |\n"
     for one in run.results:
         if one.notes:
@@ -192,7 +196,7 @@ def _run(kind: str, run: Run) -> Iterator[str]:
 
 
 def _faults(today: Run, before: Run) -> Iterator[str]:
-    yield _FAULTS.format(commit=faults.BEFORE, when=before.when)
+    yield _FAULTS.format(commit=faults.BEFORE, when=min(result.when for result in before.results))
     for number, fault in enumerate(faults.FAULTS, 1):
         tests = ", ".join(f"`{test}`" for test in fault.tests)
         told = (fault.about, tests, fault.seen(_by_name(before)), fault.seen(_by_name(today)))

@@ -100,9 +100,9 @@ def test_machines_that_reboot_during_the_follow_up(company: Company) -> None:
 def test_a_rollback_while_live_reboots(company: Company) -> None:
     """No job runs on two machines when it comes back; a sweep later it runs on the new live one."""
     before = live_instance(company)
-    company.append('[limits]\nconnect = "5s"')
     company.up("v1.5.0")
     after = live_instance(company)
+    company.append('[limits]\nconnect = "5s"')
     company.aws("ec2").reboot_instances(InstanceIds=[after["InstanceId"]])
     wait_for(lambda: ask(after["PrivateIpAddress"], "/healthz")[0] != 200, "it goes down", _BUSY)
     company.deployer("rollback", "shop", "--discard-writes")
