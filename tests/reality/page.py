@@ -31,6 +31,7 @@ NOTE = "note"
 DIFFERENCES = "differences"
 """A property: who acted and must not, or must and did not; one a line."""
 IMITATION = "imitation"
+_WITHOUT_MACHINES = ("test_page", "test_vm_parts", "test_where_it_cannot_run")
 
 _HEAD = """\
 # Shown on real machines
@@ -145,7 +146,7 @@ def results(root: ET.Element) -> Iterator[Result]:
         bad = next(
             (kind for kind in ("failure", "error", "skipped") if case.find(kind) is not None), ""
         )
-        if module == "test_page":
+        if module in _WITHOUT_MACHINES:
             continue
         yield Result(
             f"{module}::{name}",
@@ -155,7 +156,9 @@ def results(root: ET.Element) -> Iterator[Result]:
             when,
             float(case.get("time", 0)),
             tuple(_properties(case, NOTE)),
-            tuple(line for one in _properties(case, DIFFERENCES) for line in one.splitlines()),
+            tuple(
+                line for one in _properties(case, DIFFERENCES) for line in one.splitlines() if line
+            ),
         )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 
+import paramiko
 import pytest
 
 from deployer.sandbox.control.client import Sandbox
@@ -25,6 +27,11 @@ from tests.support.company import Company, Json, ask
 
 pytestmark = pytest.mark.timeout(900)
 _BUSY = 240.0
+_LATE_SSH = """\
+sudo -n mkdir -p /etc/systemd/system/ssh.service.d
+printf '[Service]\\nExecStartPre=/bin/sleep 75\\n' |
+  sudo -n tee /etc/systemd/system/ssh.service.d/late.conf"""
+"""From the next boot on: app and jobs run while nobody can reach the machine yet."""
 
 
 @pytest.fixture(scope="module")
@@ -103,11 +110,12 @@ def test_a_rollback_while_live_reboots(company: Company) -> None:
     company.up("v1.5.0")
     after = live_instance(company)
     company.append('[limits]\nconnect = "5s"')
+    on_machine(company, after, _LATE_SSH)
     company.aws("ec2").reboot_instances(InstanceIds=[after["InstanceId"]])
     wait_for(lambda: ask(after["PrivateIpAddress"], "/healthz")[0] != 200, "it goes down", _BUSY)
     company.deployer("rollback", "shop", "--discard-writes")
     _until_it_serves(after)
-    on_machine(company, after, "systemctl is-system-running --wait || :")
+    wait_for(lambda: _answers(company, after), "its SSH server listens", _BUSY)
     pair = [is_active(company, machine, "shop-worker") for machine in (before, after)]
     assert pair != [True, True]
     company.ok("reconciler", "sweep")
@@ -118,6 +126,13 @@ def test_a_rollback_while_live_reboots(company: Company) -> None:
 def test_cloud_init_is_disabled(company: Company) -> None:
     """The first clone of an adopted machine: it writes nothing, nobody is sent for an intruder."""
     test_harm_by_clones.test_cloud_init_is_disabled(company)
+
+
+def _answers(company: Company, machine: Json) -> bool:
+    with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+        on_machine(company, machine, "systemctl is-system-running --wait || :")
+        return True
+    return False
 
 
 def _until_it_serves(machine: Json) -> None:
