@@ -16,6 +16,8 @@ UNIT := tests/unit tests/model tests/soak tests/timetravel \
 WORKERS ?= $(shell sh scripts/workers)
 # Of the slow tests (tests/support/share.py), `make test` runs the N-th part whose day it is.
 SHARE ?= 3
+# On which machines `make reality` runs: container or vm.
+MACHINES ?= container
 # A Python that is new enough; say `make PYTHON=/path/to/python3.11 setup` to choose another.
 PYTHON ?= $(shell sh scripts/find-python)
 
@@ -84,8 +86,8 @@ crash: setup ## the whole crash matrix, on to docs/crash-matrix.md (CRASH=--fres
 	@$(BIN)/python -m tests.crash.matrix --workers $(WORKERS) $(CRASH)
 	@$(BIN)/pytest -q -m crash -n $(WORKERS) --dist worksteal tests/crash
 
-reality: setup ## a release's life and the zoo of units on a real systemd, cloud-init and OpenSSH; writes docs/reality.md (REALITY=required: what cannot run fails)
-	@$(BIN)/python -m tests.reality -n $(WORKERS)
+reality: setup ## a release's life and the zoo of units on a real systemd, cloud-init and OpenSSH; writes docs/reality.md (REALITY=required: what cannot run fails; MACHINES=vm: on virtual machines)
+	@$(BIN)/python -m tests.reality $(MACHINES) -n $(WORKERS)
 
 postgres: setup ## the suites of freeze, copy and comment on each PostgreSQL that is installed
 	@$(BIN)/python scripts/postgres_versions.py -n $(WORKERS)
