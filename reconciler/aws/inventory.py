@@ -56,7 +56,9 @@ class Ec2Inventory:
             return Inventory((), gaps, (row.failed(error), *_unread(self.place, error)))
         done = row.done()
         scanned = self._scanned(index)
-        found = _describe(reads, index, only=scanned, whole=not unfinished_only)
+        always = [one for one in scanned if one.always_listed]
+        listed = always if unfinished_only else scanned
+        found = _describe(reads, index, only=scanned, listed=listed)
         rows = (_not_listed(read) if unfinished_only else read for read in found.reads)
         return replace(found, reads=(done, *rows, *self._left_out(scanned)))
 
@@ -72,7 +74,8 @@ class Ec2Inventory:
             return TagSummary(self.place, gaps=gaps, reads=rows)
         done = row.done()
         scanned = self._scanned({group.kind for group in groups})
-        apart = _describe(reads, {}, only=[one for one in scanned if one in LISTED], whole=True)
+        listed = [one for one in scanned if one in LISTED]
+        apart = _describe(reads, {}, only=listed, listed=listed)
         more = grouped(_row_of(resource, key) for resource in apart.resources for key in KEYS)
         rows = (done, *apart.reads, *self._left_out(scanned))
         return TagSummary(self.place, {**groups, **more}, apart.gaps, rows)
@@ -161,16 +164,16 @@ def _describe(
     index: Mapping[str, Sequence[str]],
     *,
     only: Sequence[Kind] = KINDS,
-    whole: bool = False,
+    listed: Sequence[Kind] = (),
 ) -> Inventory:
-    """Describe the resources in the index; with `whole`, also the kinds it cannot contain."""
+    """Describe the resources in the index; list the kinds `listed` that it cannot contain."""
     found: list[Resource] = []
     gaps: list[Gap] = []
     rows: list[Read] = []
     for kind in only:
         row = _Row(reads, kind.name)
         try:
-            found += _seen(kind, reads, index, whole=whole)
+            found += _seen(kind, reads, index, listed=kind in listed)
             rows.append(row.done())
         except (CloudError, AccessDenied) as error:
             gaps.append(Gap.of(reads.place, kind.name, error))
@@ -196,7 +199,8 @@ class _Row:
 
 def _not_listed(row: Read) -> Read:
     """An unfinished-only sweep uses the tag index alone, and reports what that cannot show."""
-    if BY_NAME[row.kind].listing is None:
+    kind = BY_NAME[row.kind]
+    if kind.listing is None or kind.always_listed:
         return row
     return replace(row, status=ReadStatus.SKIPPED, note="a young look lists no RDS")
 
@@ -210,9 +214,9 @@ def _unread(place: AccountRegion, error: ToolError) -> Iterator[Read]:
 
 
 def _seen(
-    kind: Kind, reads: Reads, index: Mapping[str, Sequence[str]], *, whole: bool
+    kind: Kind, reads: Reads, index: Mapping[str, Sequence[str]], *, listed: bool
 ) -> list[Resource]:
-    if whole and kind.listing is not None:
+    if listed and kind.listing is not None:
         return _listed(kind, reads)
     return _tagged(kind.describe(reads, index.get(kind.name, ())), index)
 

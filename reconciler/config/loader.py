@@ -149,6 +149,11 @@ def _shared_records(services: Mapping[str, Service]) -> list[Problem]:
         if other != name:
             path = Path(f"services/{name}.toml")
             problems.append(Problem(path, "record", f"{service.record} is {other}'s already"))
+        for arn in service.traffic.listener:
+            other = first.setdefault(arn, name)
+            if other != name:
+                path = Path(f"services/{name}.toml")
+                problems.append(Problem(path, "traffic.listener", f"{arn} is {other}'s already"))
     return problems
 
 
@@ -176,6 +181,7 @@ def refuse_unbuilt(service: Service) -> None:
     asked = {
         'files = "carry"': service.files == "carry",
         'ssh.via = "ssm"': service.ssh.via == "ssm",
+        'traffic.kind = "elastic-ip"': service.traffic.kind == "elastic-ip",
         'ssh.via = "bastion:…"': service.ssh.via.startswith("bastion:"),
     }
     if database is not None:

@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from reconciler.config.traffic import TrafficSettings
 from reconciler.config.types import (
     Account,
     Duration,
@@ -258,6 +259,7 @@ class Service(Section):
     image: Image = Image()
     lease: LeaseLengths = LeaseLengths()
     limits: Limits = Limits()
+    traffic: TrafficSettings = TrafficSettings()
 
     @model_validator(mode="after")
     def _rules(self) -> Self:
@@ -272,6 +274,11 @@ class Service(Section):
             raise ValueError("app.env_file: is wanted: the new database's URL is written there")
         if len({self.record, *self.also}) <= len(self.also):
             raise ValueError("also: other names than the record are wanted, each once")
+        if self.also and self.traffic.kind != "record":
+            raise ValueError(
+                "also: only A records change with the ledger; a name behind the load balancer is "
+                "an alias of its own, and needs nothing"
+            )
         twice = set(self.app.units) & set(self.app.jobs)
         if twice:
             raise ValueError(f"app.jobs: {min(twice)!r} is in units too")

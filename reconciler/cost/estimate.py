@@ -26,6 +26,7 @@ from reconciler.model.resource import (
     RDS_INSTANCE,
     RDS_SNAPSHOT,
     SNAPSHOT,
+    TARGET_GROUP,
     TEMPLATE,
     VOLUME,
     Resource,
@@ -117,8 +118,8 @@ def _dollars(
     return table.get(region, {}).get(name) if fetched is None else fetched
 
 
-_FREE = frozenset({IMAGE, DATABASE, KEY_PAIR, GROUP, TEMPLATE})
-"""An image is billed as its snapshots; a database on a shared server is not billed."""
+_FREE = frozenset({IMAGE, DATABASE, KEY_PAIR, GROUP, TARGET_GROUP, TEMPLATE})
+"""An image is billed as its snapshots; a database on a shared server, a target group not at all."""
 
 _NOT_BILLED = frozenset(
     {"pending", "stopping", "stopped", "shutting-down", "terminated", "deleted", "deregistered"}

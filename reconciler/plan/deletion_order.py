@@ -13,12 +13,14 @@ from reconciler.model.resource import (
     RDS_INSTANCE,
     RDS_SNAPSHOT,
     SNAPSHOT,
+    TARGET_GROUP,
     TEMPLATE,
     VOLUME,
     Resource,
 )
 
 WAVES: tuple[tuple[str, ...], ...] = (
+    (TARGET_GROUP,),
     (INSTANCE,),
     (VOLUME, INTERFACE, ADDRESS, TEMPLATE),
     (IMAGE, KEY_PAIR),
@@ -30,7 +32,8 @@ WAVES: tuple[tuple[str, ...], ...] = (
 )
 """Deletion runs against `uses`; a wave begins when the one before is gone.
 
-Groups come last: interfaces, RDS instances and other groups' rules hold them.
+Target groups come first: their machines serve until no late request can name them. Security groups
+come last: interfaces, RDS instances and other groups' rules hold them.
 """
 
 _WAVE_OF = {kind: number for number, kinds in enumerate(WAVES) for kind in kinds}

@@ -23,6 +23,8 @@ from reconciler.model.tags import Label
 from reconciler.plan.circuit_breaker import Cap
 from reconciler.ports.cloud_inventory import CloudInventory
 from reconciler.ports.ledger_store import LedgerStore
+from reconciler.traffic.port import Traffic
+from reconciler.traffic.record import RecordTraffic
 
 OnOutcome = Callable[[Outcome], None]
 """Called for each resource as soon as its status is known: silence looks like a hang."""
@@ -75,6 +77,7 @@ class ManagedService:
     cap: Cap = field(default_factory=Cap)
     jobs_despite: frozenset[str] = frozenset()
     bases: Callable[[], Bases] = lambda: NO_BASES
+    traffic: Traffic = field(default_factory=RecordTraffic)
 
     @property
     def name(self) -> str:

@@ -67,6 +67,11 @@ class Api:
         """The same for RDS."""
         return self.aws.rds_once
 
+    @property
+    def elbv2(self) -> Any:
+        """The same for load balancers."""
+        return self.aws.elbv2_once
+
     def fault(self, action: str, kind: str, **more: Any) -> None:
         """Something goes wrong from now on; see `deployer.sandbox.faults`."""
         self.server.faults.add(FaultRule(action, kind, **more))

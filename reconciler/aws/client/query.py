@@ -19,6 +19,9 @@ FILTER_VALUES = 200
 
 PAGE = 1000
 
+_IAM = {"elbv2": "elasticloadbalancing"}
+"""Services whose permissions have another prefix than botocore's name."""
+
 OWN_ID = frozenset({"image-id", "instance-id", "network-interface-id", "snapshot-id", "volume-id"})
 """Filters that select the resources of a kind by their own ids."""
 
@@ -31,7 +34,7 @@ class Reads:
     def __init__(self, aws: Aws) -> None:
         self.place = aws.place
         self.client: Any = aws.ec2
-        self._aws = aws
+        self.aws = aws
         self.calls = 0
         self.pages_read = 0
         self._deploys: dict[str, str] = {}
@@ -40,8 +43,8 @@ class Reads:
         self, operation: str, *, service: str = "ec2", size: int = PAGE, **request: Any
     ) -> Iterator[dict[str, Any]]:
         """The pages of `describe_…`. Raises CloudError, AccessDenied; then nothing is known."""
-        with calling(f"{service}:{camel(operation)}"):
-            paginator = getattr(self._aws, service).get_paginator(operation)
+        with calling(action(service, operation)):
+            paginator = getattr(self.aws, service).get_paginator(operation)
             for page in paginator.paginate(PaginationConfig={"PageSize": size}, **request):
                 self.calls += 1
                 self.pages_read += 1
@@ -87,6 +90,11 @@ def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
 def tags_of(one: dict[str, Any]) -> dict[str, str]:
     """All tags of a description, including those of AWS's own services."""
     return {tag["Key"]: tag["Value"] for tag in one.get("Tags") or ()}
+
+
+def action(service: str, operation: str) -> str:
+    """The action as IAM names it: `elasticloadbalancing:DescribeTags`."""
+    return f"{_IAM.get(service, service)}:{camel(operation)}"
 
 
 def camel(operation: str) -> str:

@@ -173,6 +173,16 @@ class Aws:
         """RDS, for mutating calls: one attempt a call."""
         return self._client("rds", ONCE)
 
+    @property
+    def elbv2(self) -> Any:
+        """Load balancers, for reads."""
+        return self._client("elbv2", READS)
+
+    @property
+    def elbv2_once(self) -> Any:
+        """Load balancers, for mutating calls: one attempt a call."""
+        return self._client("elbv2", ONCE)
+
     def verify(self) -> None:
         """Ask STS once per account whose credentials these are. Raises as the class says."""
         self._account.verify()

@@ -17,7 +17,7 @@ class Kind:
     """`name` is DescribeTags' name. `describe` omits gone resources; `delete` only requests.
 
     `listing` and `label` are for kinds without EC2 tags: how to list all resources, and how to
-    label one.
+    label one. `always_listed`: also where only unfinished deploys are looked for.
     """
 
     name: str
@@ -25,3 +25,4 @@ class Kind:
     delete: Callable[[Deleter, Sequence[Resource]], Iterator[Outcome]]
     listing: Callable[[Reads], Iterator[Resource]] | None = None
     label: Callable[[Deleter, Sequence[Resource], Label], Iterator[Outcome]] | None = None
+    always_listed: bool = False
