@@ -7,11 +7,12 @@ ledger does not root. Sweeps delete nothing that no deploy created: `deploy-hold
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from deployer.checks import refusals
 from deployer.checks.live_units import ask, gate_of, judged
+from deployer.checks.served import adoptable, seen_through
 from deployer.checks.service_state import ServiceState, survey
 from deployer.compute import InstanceFacts
 from deployer.ports import Ports
@@ -27,8 +28,9 @@ from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Ledger, Live
 from reconciler.model.ledger_home import claimed_by, settle
 from reconciler.model.reading import Reading
-from reconciler.model.resource import INSTANCE
+from reconciler.model.resource import INSTANCE, TARGET_GROUP
 from reconciler.model.tags import Label
+from reconciler.traffic.reading import Share
 
 KEY_WAIT = 20.0
 
@@ -75,7 +77,11 @@ def adopt(ports: Ports, confirm: Confirm, options: AdoptOptions = AdoptOptions()
     """
     seen = survey(ports)
     reading = _readable(ports, seen)
+    routes = ports.managed.routes()
+    groups = adoptable(routes) if routes else ()
     wanted = _adoption(ports, reading, options.host_key)
+    for group in groups:
+        _refuse_another_group(group, wanted.deploy)
     _refuse_unnamed(wanted, options.replace)
     if not confirm(wanted):
         raise Refused("nothing was adopted")
@@ -83,8 +89,12 @@ def adopt(ports: Ports, confirm: Confirm, options: AdoptOptions = AdoptOptions()
     new = _ledger(ports, reading, wanted)
     if new != reading.ledger:
         # The A record is in the batch unchanged: the batch fails if somebody changes it meanwhile.
-        ports.managed.ledgers.swap(reading, new, wanted.at)
-    ports.compute.tag([wanted.instance.id], _tags(ports, wanted, options.release))
+        at = wanted.at if ports.managed.traffic.in_batch else None
+        ports.managed.ledgers.swap(reading, new, at)
+    tags = _tags(ports, wanted, options.release)
+    ports.compute.tag([wanted.instance.id], tags)
+    if groups and routes:
+        ports.managed.traffic.tag([one.group for one in groups], _of_group(ports, tags))
     return wanted
 
 
@@ -108,12 +118,14 @@ def _readable(ports: Ports, seen: ServiceState) -> Reading:
     lease = seen.ledger.lease
     if lease is not None:
         raise refusals.held(seen.service_plan, lease)
-    if seen.reading.a is None:
+    reading = seen_through(ports, seen.reading)
+    if reading.a is None:
+        has = "has no A record" if ports.managed.traffic.in_batch else "leads to no machine"
         raise Refused(
-            f"{ports.service.record} has no A record: there is nothing to adopt",
+            f"{ports.service.record} {has}: there is nothing to adopt",
             cure=f"A first release from a base image   deployer up {name}",
         )
-    return seen.reading
+    return reading
 
 
 def _adoption(ports: Ports, reading: Reading, host_key: str) -> Adoption:
@@ -179,6 +191,23 @@ def _refuse_another(machine: InstanceFacts, deploy: DeployId) -> None:
             "If the tags are a copy     remove the deploy-* tags from it, then adopt again"
         ),
     )
+
+
+def _refuse_another_group(group: Share, deploy: DeployId) -> None:
+    tagged = group.tags.get(t.ID)
+    if tagged not in (None, str(deploy)):
+        raise Refused(
+            f"{group.group} carries the deploy-id {tagged}: it is no stranger to be adopted",
+            cure="remove its deploy-* tags if they are a copy, then adopt again",
+        )
+
+
+def _of_group(ports: Ports, tags: Mapping[str, str]) -> dict[str, str]:
+    """The machine's tags as those of a target group; its route is the first one."""
+    managed = ports.managed
+    own = {key: value for key, value in tags.items() if key not in (t.HOST_KEY, t.UNITS)}
+    part = t.part(TARGET_GROUP, managed.home.place)
+    return own | {t.PART: part, t.LISTENER: managed.address.traffic[0]}
 
 
 def _refuse_born(machine: InstanceFacts, deploy: DeployId) -> None:

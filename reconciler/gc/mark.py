@@ -92,7 +92,9 @@ def _settled(root: Root, inventory: Inventory) -> Root:
     doubt = dispute(root.home, root.ledger.rooted, _ours(inventory, root.home))
     if doubt is not None and not problem:
         return replace(root, problem=doubt.problem, cure=doubt.cure)
-    return replace(root, problem=problem)
+    moved = problem and root.traffic is not None and not root.leads_to_live
+    cure = f"To give traffic to who is live   deployer traffic {root.home.service} --follow"
+    return replace(root, problem=problem, cure=cure if moved else root.cure)
 
 
 def _contradiction(root: Root, inventory: Inventory) -> str:

@@ -24,6 +24,7 @@ from reconciler.plan.circuit_breaker import Cap
 from reconciler.ports.cloud_inventory import CloudInventory
 from reconciler.ports.ledger_store import LedgerStore
 from reconciler.traffic.port import Traffic
+from reconciler.traffic.reading import TrafficReading
 from reconciler.traffic.record import RecordTraffic
 
 OnOutcome = Callable[[Outcome], None]
@@ -83,6 +84,14 @@ class ManagedService:
     def name(self) -> str:
         """The service's name."""
         return self.home.service
+
+    def routes(self) -> TrafficReading | None:
+        """What leads to live now, and whose the target groups are; None where the record says it.
+
+        Raises CloudError, AccessDenied.
+        """
+        found = self.traffic.read()
+        return found.resolved(self.name, self.home.owns) if found else None
 
     def fenced_act(self, generation: int, deploy: DeployId, was: tuple[str, ...]) -> FencedAct:
         """An act on what `deploy` owns, under this ledger; `was` are its former addresses."""

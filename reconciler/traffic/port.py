@@ -49,7 +49,11 @@ class Traffic(Protocol):
         ...
 
     def join(self, order: JoinOrder) -> tuple[str, ...]:
-        """Create it, and connect the machines without giving them requests. Idempotent."""
+        """Create it, and connect it to what leads to live, without any requests. Idempotent."""
+        ...
+
+    def register(self, order: JoinOrder) -> None:
+        """Add the machines to what was joined: from now on their health is checked. Idempotent."""
         ...
 
     def waiting(self, order: JoinOrder) -> tuple[str, ...]:

@@ -31,6 +31,9 @@ class RecordTraffic:
         """See `Traffic.join`."""
         return self.create(order)
 
+    def register(self, order: JoinOrder) -> None:
+        """See `Traffic.register`."""
+
     def waiting(self, order: JoinOrder) -> tuple[str, ...]:
         """See `Traffic.waiting`."""
         return self.create(order)

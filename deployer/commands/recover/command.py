@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from deployer.checks.other_names import refuse_served
+from deployer.checks.served import seen_through
 from deployer.commands.move.command import retag
 from deployer.commands.recover import who_is_live
 from deployer.ports import Ports
@@ -82,13 +83,15 @@ def recover(ports: Ports, confirm: Confirm, word: Word = NO_WORD) -> Recovery:
     """
     managed = ports.managed
     world = observe(Fleet.of(managed))
-    reading = managed.ledgers.raw(managed.address)  # the ledger last (rule 2)
+    # The ledger last (rule 2).
+    reading = seen_through(ports, managed.ledgers.raw(managed.address))
     wanted = _recovery(managed, world, reading, word)
     if not confirm(wanted):
         raise Refused("nothing was written")
     if wanted.lease is not None and not word.end_lease:
         raise _held(managed.name, wanted.lease)
-    managed.ledgers.swap(reading, wanted.new, reading.a.addresses if reading.a else None)
+    pointed = reading.a.addresses if reading.a and managed.traffic.in_batch else None
+    managed.ledgers.swap(reading, wanted.new, pointed)
     retag(ports, _of(managed, world), wanted.new)
     return wanted
 

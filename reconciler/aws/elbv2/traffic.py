@@ -73,15 +73,21 @@ class TargetGroupTraffic:
         return tuple(short(self._copy(arn, order)) for arn in self.listeners)
 
     def join(self, order: JoinOrder) -> tuple[str, ...]:
-        """See `Traffic.join`. All machines in one registration; weight 0 until the switch."""
+        """See `Traffic.join`: weight 0 until the switch."""
         made: list[str] = []
         for route in self.listeners:
-            ports = self._groups.ports(self._live_group(route))
             group = self._copy(route, order)
             self._change(route, partial(forward_action.attached, group=group))
-            self._groups.register(group, order.machines, next(iter(ports), None))
             made.append(short(group))
         return tuple(made)
+
+    def register(self, order: JoinOrder) -> None:
+        """See `Traffic.register`: all machines in one call, with the port of live's."""
+        for route in self.listeners:
+            group, ports = self._named(route, order), self._groups.ports(self._live_group(route))
+            if not group:
+                raise CloudError(f"{short(route)} does not name the new target group any more")
+            self._groups.register(group, order.machines, next(iter(ports), None))
 
     def waiting(self, order: JoinOrder) -> tuple[str, ...]:
         """See `Traffic.waiting`: what the balancer itself does not call healthy."""
