@@ -7,12 +7,12 @@ ledger does not root. Sweeps delete nothing that no deploy created: `deploy-hold
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from deployer.checks import refusals
 from deployer.checks.live_units import ask, gate_of, judged
-from deployer.checks.served import adoptable, seen_through
+from deployer.checks.served import adoptable, claim_groups, refuse_another_group, seen_through
 from deployer.checks.service_state import ServiceState, survey
 from deployer.compute import InstanceFacts
 from deployer.ports import Ports
@@ -28,9 +28,8 @@ from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Ledger, Live
 from reconciler.model.ledger_home import claimed_by, settle
 from reconciler.model.reading import Reading
-from reconciler.model.resource import INSTANCE, TARGET_GROUP
+from reconciler.model.resource import INSTANCE
 from reconciler.model.tags import Label
-from reconciler.traffic.reading import Share
 
 KEY_WAIT = 20.0
 
@@ -81,7 +80,7 @@ def adopt(ports: Ports, confirm: Confirm, options: AdoptOptions = AdoptOptions()
     groups = adoptable(routes) if routes else ()
     wanted = _adoption(ports, reading, options.host_key)
     for group in groups:
-        _refuse_another_group(group, wanted.deploy)
+        refuse_another_group(group, wanted.deploy)
     _refuse_unnamed(wanted, options.replace)
     if not confirm(wanted):
         raise Refused("nothing was adopted")
@@ -91,10 +90,8 @@ def adopt(ports: Ports, confirm: Confirm, options: AdoptOptions = AdoptOptions()
         # The A record is in the batch unchanged: the batch fails if somebody changes it meanwhile.
         at = wanted.at if ports.managed.traffic.in_batch else None
         ports.managed.ledgers.swap(reading, new, at)
-    tags = _tags(ports, wanted, options.release)
-    ports.compute.tag([wanted.instance.id], tags)
-    if groups and routes:
-        ports.managed.traffic.tag([one.group for one in groups], _of_group(ports, tags))
+    ports.compute.tag([wanted.instance.id], _tags(ports, wanted, options.release))
+    claim_groups(ports, wanted.deploy, options.release)
     return wanted
 
 
@@ -191,23 +188,6 @@ def _refuse_another(machine: InstanceFacts, deploy: DeployId) -> None:
             "If the tags are a copy     remove the deploy-* tags from it, then adopt again"
         ),
     )
-
-
-def _refuse_another_group(group: Share, deploy: DeployId) -> None:
-    tagged = group.tags.get(t.ID)
-    if tagged not in (None, str(deploy)):
-        raise Refused(
-            f"{group.group} carries the deploy-id {tagged}: it is no stranger to be adopted",
-            cure="remove its deploy-* tags if they are a copy, then adopt again",
-        )
-
-
-def _of_group(ports: Ports, tags: Mapping[str, str]) -> dict[str, str]:
-    """The machine's tags as those of a target group; its route is the first one."""
-    managed = ports.managed
-    own = {key: value for key, value in tags.items() if key not in (t.HOST_KEY, t.UNITS)}
-    part = t.part(TARGET_GROUP, managed.home.place)
-    return own | {t.PART: part, t.LISTENER: managed.address.traffic[0]}
 
 
 def _refuse_born(machine: InstanceFacts, deploy: DeployId) -> None:

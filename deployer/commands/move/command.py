@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from deployer.checks.served import claim_groups, seen_through
 from deployer.commands.move.databases import rename_ledger
 from deployer.ports import Ports
 from reconciler.errors import ConfigError, LedgerUnknown, Refused
@@ -21,7 +22,7 @@ from reconciler.model.ledger import NO_LEDGER, Ledger, LedgerHome, Live
 from reconciler.model.ledger_codec import LedgerTextError, decode
 from reconciler.model.ledger_home import claimed_by
 from reconciler.model.reading import LedgerAddress, Reading
-from reconciler.model.resource import APART, Resource
+from reconciler.model.resource import APART, TARGET_GROUP, Resource
 from reconciler.ports.ledger_store import LedgerStore
 
 BATCH = 500
@@ -65,7 +66,7 @@ def move(ports: Ports, confirm: Confirm, from_account: str = "") -> Move:
     address, store = ports.managed.address, ports.managed.ledgers
     found = _things(ports)
     # The ledgers last (rule 2).
-    new = store.raw(address)
+    new = seen_through(ports, store.raw(address))
     stands = _decoded(new)
     from_store = ports.ledgers_in(from_account) if from_account else store
     if stands.exists and not stands.moved:
@@ -77,8 +78,10 @@ def move(ports: Ports, confirm: Confirm, from_account: str = "") -> Move:
     if wanted.closed is not None:
         from_store.swap(wanted.old, wanted.closed)
     if wanted.ledger != stands:
-        store.swap(new, wanted.ledger, wanted.live.at)
+        at = wanted.live.at if ports.managed.traffic.in_batch else None
+        store.swap(new, wanted.ledger, at)
     retag(ports, found, wanted.ledger)
+    claim_groups(ports, wanted.live.id)
     return wanted
 
 
@@ -256,11 +259,11 @@ def retag(ports: Ports, resources: tuple[Resource, ...], ledger: Ledger) -> None
     `was` covers them for this service; but another service may use the old address some day.
     """
     new = str(ports.managed.address)
-    old = [
-        resource.id
-        for resource in resources
-        if resource.kind not in APART and resource.tags[t.LEDGER] in ledger.was
-    ]
+    former = [one for one in resources if one.tags[t.LEDGER] in ledger.was]
+    groups = [one.id for one in former if one.kind == TARGET_GROUP]
+    if groups:
+        ports.managed.traffic.tag(groups, {t.LEDGER: new})
+    old = [one.id for one in former if one.kind not in (*APART, TARGET_GROUP)]
     for start in range(0, len(old), BATCH):
         ports.compute.tag(old[start : start + BATCH], {t.LEDGER: new})
     if ports.service.database is not None:

@@ -83,8 +83,7 @@ def recover(ports: Ports, confirm: Confirm, word: Word = NO_WORD) -> Recovery:
     """
     managed = ports.managed
     world = observe(Fleet.of(managed))
-    # The ledger last (rule 2).
-    reading = seen_through(ports, managed.ledgers.raw(managed.address))
+    reading = seen_through(ports, managed.ledgers.raw(managed.address))  # the ledger last (rule 2)
     wanted = _recovery(managed, world, reading, word)
     if not confirm(wanted):
         raise Refused("nothing was written")
