@@ -152,8 +152,10 @@ def test_reset_brings_the_balancer_back(behind: Sandbox) -> None:
         behind.up(Options())
 
 
-def test_adopt_refuses_a_service_behind_a_balancer(behind: Sandbox) -> None:
-    """In words, and nothing is tagged or written: README's limits say so."""
+def test_adopt_refuses_an_alias_where_the_record_is_traffic(behind: Sandbox) -> None:
+    """In words, and nothing is tagged or written."""
+    file = Path(behind.process_environment()["DEPLOY_CONFIG"]) / "services/shop.toml"
+    file.write_text(file.read_text().replace('"target-group"', '"record"'))
     entry = "from deployer.cli.main import main; main()"
     command = [sys.executable, "-c", entry, "adopt", "shop", "--yes"]
     environment = behind.process_environment()
