@@ -32,7 +32,8 @@ class TrafficState:
     changes: tuple[RouteChange, ...]
 
 
-Confirm = Callable[[TrafficState], bool]
+Confirm = Callable[[TrafficState], None]
+"""Asks; raises for a no."""
 
 
 def show(ports: Ports) -> TrafficState:
@@ -59,8 +60,7 @@ def follow(ports: Ports, confirm: Confirm) -> TrafficState:
         raise refusals.held(seen.service_plan, lease)
     if not found.changes:
         return found
-    if not confirm(found):
-        raise Refused("nothing was changed")
+    confirm(found)
     for change in found.changes:
         ports.managed.traffic.switch(change.route, change.group, forced=True)
     _drain_anew(ports, seen, found)

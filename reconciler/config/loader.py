@@ -180,9 +180,7 @@ def refuse_unbuilt(service: Service) -> None:
     database = service.database
     asked = {
         'files = "carry"': service.files == "carry",
-        'ssh.via = "ssm"': service.ssh.via == "ssm",
         'traffic.kind = "elastic-ip"': service.traffic.kind == "elastic-ip",
-        'ssh.via = "bastion:…"': service.ssh.via.startswith("bastion:"),
     }
     if database is not None:
         asked |= {

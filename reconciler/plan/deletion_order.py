@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-from reconciler.model.resource import (
-    ADDRESS,
-    DATABASE,
-    GROUP,
-    IMAGE,
-    INSTANCE,
-    INTERFACE,
-    KEY_PAIR,
-    RDS_INSTANCE,
-    RDS_SNAPSHOT,
-    SNAPSHOT,
-    TARGET_GROUP,
-    TEMPLATE,
-    VOLUME,
-    Resource,
-)
+from reconciler.model import resource as kinds
+from reconciler.model.resource import Resource
 
 WAVES: tuple[tuple[str, ...], ...] = (
-    (TARGET_GROUP,),
-    (INSTANCE,),
-    (VOLUME, INTERFACE, ADDRESS, TEMPLATE),
-    (IMAGE, KEY_PAIR),
-    (SNAPSHOT,),
-    (DATABASE,),
-    (RDS_INSTANCE,),
-    (RDS_SNAPSHOT,),
-    (GROUP,),
+    (kinds.TARGET_GROUP,),
+    (kinds.INSTANCE,),
+    (kinds.VOLUME, kinds.INTERFACE, kinds.ADDRESS, kinds.TEMPLATE),
+    (kinds.IMAGE, kinds.KEY_PAIR),
+    (kinds.SNAPSHOT,),
+    (kinds.DATABASE,),
+    (kinds.RDS_INSTANCE,),
+    (kinds.RDS_SNAPSHOT,),
+    (kinds.GROUP,),
 )
 """Deletion runs against `uses`; a wave begins when the one before is gone.
 
@@ -36,7 +22,7 @@ Target groups come first: their machines serve until no late request can name th
 come last: interfaces, RDS instances and other groups' rules hold them.
 """
 
-_WAVE_OF = {kind: number for number, kinds in enumerate(WAVES) for kind in kinds}
+_WAVE_OF = {kind: number for number, wave in enumerate(WAVES) for kind in wave}
 
 
 def wave(resource: Resource) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 
 from reconciler.aws.iam import load_balancers
 from reconciler.aws.iam.actions import DELETE, DESCRIBE, LIFT
-from reconciler.aws.iam.statements import Document, Scope, allow, born, ids, is_ours, only_tags
+from reconciler.aws.iam.statements import Document, Scope, allow, born, is_ours, only_tags
 from reconciler.model import tags as t
 
 _MADE = ("instance", "volume", "network-interface", "image", "snapshot")
@@ -29,7 +29,7 @@ _WRITTEN = (t.NAME, t.BY, t.HOLD, t.HOST_KEY, t.ID, t.LEDGER, t.PART, t.RELEASE,
 def deployer(scope: Scope) -> Document:
     """For the users of `deployer`."""
     return _document(
-        _see(scope, "ec2:DescribeSubnets"),
+        _see("ec2:DescribeSubnets"),
         *_launch(scope),
         *_image(scope),
         _tag_at_birth(scope),
@@ -46,7 +46,7 @@ def deployer(scope: Scope) -> Document:
 def reconciler(scope: Scope) -> Document:
     """For the scheduled sweep: it launches nothing."""
     return _document(
-        _see(scope, "ec2:DescribeRegions"),
+        _see("ec2:DescribeRegions"),
         *_label_and_delete(scope),
         *_records(scope),
         *_parameters(scope),
@@ -58,12 +58,10 @@ def reconciler(scope: Scope) -> Document:
 
 def adopt(scope: Scope) -> Document:
     """In addition to the deployer's: tags a machine that has none of our tags, and lets it go."""
-    condition = only_tags(_WRITTEN)
+    condition = only_tags(_WRITTEN) | born(scope)
     condition["Null"][f"aws:ResourceTag/{t.ID}"] = "true"
-    condition["StringLike"] = {f"aws:RequestTag/{t.ID}": ids(scope)}
     condition["StringEquals"] = {f"aws:RequestTag/{t.HOLD}": t.HELD_BY_ADOPTION}
-    release = only_tags((*_WRITTEN, t.NOTICED))
-    release["StringLike"] = {f"aws:ResourceTag/{t.ID}": ids(scope)}
+    release = only_tags((*_WRITTEN, t.NOTICED)) | is_ours(scope)
     release["StringEquals"] = {f"aws:ResourceTag/{t.HOLD}": t.HELD_BY_ADOPTION}
     machines = _arns(scope, "instance")
     return _document(
@@ -75,8 +73,7 @@ def adopt(scope: Scope) -> Document:
 
 def hold(scope: Scope) -> Document:
     """For users of `reconciler hold` and `release`: only `deploy-hold`, on our resources."""
-    condition = only_tags((t.HOLD,))
-    condition["StringLike"] = {f"aws:ResourceTag/{t.ID}": ids(scope)}
+    condition = only_tags((t.HOLD,)) | is_ours(scope)
     actions = ("ec2:CreateTags", "ec2:DeleteTags")
     return _document(allow("KeepAndLetGo", actions, _arns(scope, *_MADE), condition))
 
@@ -143,7 +140,7 @@ def _rds(scope: Scope) -> list[str]:
     return [f"{place}:{kind}:*" for place in places for kind in ("db", "snapshot")]
 
 
-def _see(_: Scope, *more: str) -> Document:
+def _see(*more: str) -> Document:
     """`Describe*` has no resource-level permissions."""
     return allow("SeeEverything", (*DESCRIBE, *more), "*")
 

@@ -30,9 +30,13 @@ def shop(tmp_path: Path) -> Behind:
     return Behind(tmp_path, [(OLDER, 0), (NEW, 1)], resources=OURS)
 
 
-def yes(_: TrafficState) -> bool:
+def yes(_: TrafficState) -> None:
     """A person who has looked."""
-    return True
+
+
+def no(_: TrafficState) -> None:
+    """One who does not want it."""
+    raise Refused("no")
 
 
 def move(shop: Behind, **weights: int) -> None:
@@ -44,7 +48,7 @@ def test_what_leads_to_live_is_shown(shop: Behind) -> None:
     """Nothing to do where it is as the ledger says."""
     found = show(shop.ports())
     assert (found.live, found.changes) == (LIVE, ())
-    assert follow(shop.ports(), lambda _: False) == found
+    assert follow(shop.ports(), no) == found
 
 
 def test_a_service_with_a_record_has_none(scene: Scene) -> None:
@@ -58,7 +62,7 @@ def test_people_move_it_back_with_one_command(shop: Behind) -> None:
     """It asks; then live has all requests, and the other group drains from now on."""
     move(shop, old=1, new=0)
     with pytest.raises(Refused):
-        follow(shop.ports(), lambda _: False)
+        follow(shop.ports(), no)
     assert shop.weights == {"i-9": 1, "i-17": 0}
     assert follow(shop.ports(), yes).changes == ()
     assert shop.weights == {"i-9": 0, "i-17": 1}
