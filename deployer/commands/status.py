@@ -49,6 +49,7 @@ class ServiceStatus:
     problem: str
     service_plan: ServicePlan
     prices: Prices
+    traffic: tuple[str, ...] = ()
 
     @property
     def clean(self) -> bool:
@@ -60,6 +61,7 @@ def status(ports: Ports) -> ServiceStatus:
     """Read the service once; changes nothing."""
     seen = survey(ports)
     reading, ledger = seen.reading, seen.ledger
+    root = seen.service_plan.root
     return ServiceStatus(
         service=ports.managed.name,
         record=ports.service.record,
@@ -74,6 +76,7 @@ def status(ports: Ports) -> ServiceStatus:
         problem=seen.service_plan.problem,
         service_plan=seen.service_plan,
         prices=ports.prices,
+        traffic=tuple(map(str, root.traffic.routes)) if root.traffic else (),
     )
 
 

@@ -171,8 +171,10 @@ class LeaseHolder:
                 self.verify()
             self.check()
 
-    def commit(self, to: DeployId, at: tuple[str, ...], seen: DeployId | None) -> None:
-        """Make `to` live, with the A record in the same batch.
+    def commit(
+        self, to: DeployId, at: tuple[str, ...], seen: DeployId | None, *, point: bool = True
+    ) -> None:
+        """Make `to` live, with the A record in the same batch, unless traffic is not the record.
 
         Raises LeaseLost, CloudUnclear, and ToolError if somebody changed the A record meanwhile.
         """
@@ -180,7 +182,7 @@ class LeaseHolder:
         self.rest()
         self.committing = True
         with self._lock:
-            self._mine(lambda old: ledgers.commit(old, self.mine, cut), at)
+            self._mine(lambda old: ledgers.commit(old, self.mine, cut), at if point else None)
 
     def committed(self, to: DeployId) -> bool:
         """Whether the ledger, read now, says that `to` is live. Used after a lost reply."""

@@ -25,15 +25,18 @@ class NotAllowed(Exception):
 class LedgerHome:
     """What the ledger belongs to: its A record, and the machines' account and region.
 
+    `traffic` are the listeners that send clients to the live deploy, where the A record does not.
     A configuration that names another home is refused (rule 12).
     """
 
     record: str
     account: str
     region: str
+    traffic: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.record} in {self.account}/{self.region}"
+        through = f" through {', '.join(self.traffic)}" if self.traffic else ""
+        return f"{self.record}{through} in {self.account}/{self.region}"
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,9 @@
     "live=<id> at=10.0.1.17,10.0.1.18" "previous=<id> retired=<time> at=…"
     "kept=<id> until=<time>" "lease=<id> until=<time> step=<word>"
 
-An adopted deploy's entry has `ids=i-…` before `at`. A ledger that was moved has a string
-`was=<old address>` for each former address after the head, its tombstone `moved=<new address>`.
+An adopted deploy's entry has `ids=i-…` before `at`. Where listeners and not the A record lead to
+the live deploy, a string `traffic=<ARN>` for each stands after the head. A ledger that was moved
+then has a string `was=<old address>` for each former address, its tombstone `moved=<new address>`.
 Ledgers of older versions lack `record`, `account` and `region`.
 
 Route 53: strings of at most 255 characters, a value of at most 4,000 (aws.md §4). Addresses that
@@ -37,6 +38,7 @@ _HOME = {
 }
 _ADDRESS = re.compile(r"[A-Za-z0-9]+/[a-z0-9._-]+")
 _INSTANCE = re.compile(r"i-[0-9a-z-]+")
+_TRAFFIC = re.compile(r"[A-Za-z0-9:/._-]{1,240}")
 
 Fields = dict[str, str]
 
@@ -52,6 +54,7 @@ class LedgerTooLong(ValueError):
 def encode(ledger: Ledger) -> str:
     """The one TXT value, quotes included. Raises LedgerTooLong at 4,000 characters or more."""
     strings = [_head(ledger)]
+    strings += [f"traffic={arn}" for arn in ledger.home.traffic] if ledger.home else []
     strings += [f"was={address}" for address in ledger.was]
     strings += [f"moved={ledger.moved}"] if ledger.moved else []
     for head, at in _entries(ledger):
@@ -170,7 +173,7 @@ def _assemble(head: Fields, entries: list[Fields]) -> Ledger:
         previous=previous,
         kept=kept,
         lease=next(iter(lease), None),
-        home=_home(head),
+        home=_home(head, entries),
         was=was,
         moved=next(iter(moved), ""),
     )
@@ -186,11 +189,13 @@ def _check_ids(ledger: Ledger) -> None:
         raise LedgerTextError("it names two services")
 
 
-def _home(head: Fields) -> LedgerHome | None:
-    """The record, account and region; None if an older version wrote none of them."""
+def _home(head: Fields, entries: list[Fields]) -> LedgerHome | None:
+    """The record, account, region and traffic; None if an older version wrote none of them."""
     if not _HOME.keys() & head.keys():
         return None
-    return LedgerHome(**{key: _matching(form, head[key]) for key, form in _HOME.items()})
+    said = {key: _matching(form, head[key]) for key, form in _HOME.items()}
+    traffic = (_matching(_TRAFFIC, entry["traffic"]) for entry in entries if "traffic" in entry)
+    return LedgerHome(**said, traffic=tuple(traffic))
 
 
 def _matching(form: re.Pattern[str], text: str) -> str:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from reconciler.gc.verdict import Role, Root, Verdict
 from reconciler.model.resource import INSTANCE, Plain, Resource
 from reconciler.model.tags import HELD_BY_ADOPTION
+from reconciler.plan import traffic_work
 
 
 def cure(root: Root) -> str:
     """What to do about a record that somebody moved or removed."""
     service, ledger = root.home.service, root.ledger
     live = ledger.live
+    if root.traffic is not None:
+        return f"To give traffic to who is live   deployer traffic {service} --follow"
     if root.record or live is None:
         replaced = f" --replace {live.id}" if live else ""
         return (
@@ -65,6 +68,8 @@ def _complete(at: tuple[str, ...], machines: list[Resource]) -> tuple[str, ...]:
 
 def notes(root: Root) -> tuple[str, ...]:
     """Notes about a record that people moved (rule 11): it is not moved back."""
+    if root.traffic is not None:
+        return traffic_work.notes(root)
     live = root.ledger.live
     if live is None or root.record == live.at:
         return ()

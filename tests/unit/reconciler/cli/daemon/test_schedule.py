@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.daemon.schedule import Intervals, Schedule
+from reconciler.cli.daemon.schedule import Intervals, Schedule
 
 MINUTELY = Intervals(every=60, full=3600)
 FRESH = Schedule(MINUTELY)

@@ -9,9 +9,9 @@ from datetime import timedelta
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from reconciler.cli.daemon.loop import Round
+from reconciler.cli.daemon.metrics import Metrics
 from reconciler.cost.price_list import Prices
-from reconciler.daemon.loop import Round
-from reconciler.daemon.metrics import Metrics
 from reconciler.errors import ToolError
 from reconciler.model import tags as t
 from reconciler.model.ledger import LedgerHome

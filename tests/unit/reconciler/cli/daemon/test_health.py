@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from reconciler.daemon.health import LONGEST_ROUND, LoopStatus, problems
-from reconciler.daemon.schedule import Intervals
+from reconciler.cli.daemon.health import LONGEST_ROUND, LoopStatus, problems
+from reconciler.cli.daemon.schedule import Intervals
 
 MINUTELY = Intervals(every=60, full=3600)
 BORN = LoopStatus.born(0.0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from reconciler.daemon.schedule import Intervals
+from reconciler.cli.daemon.schedule import Intervals
 from reconciler.util import humanize
 
 LONGEST_ROUND = 900.0

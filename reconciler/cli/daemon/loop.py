@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
-from reconciler.daemon.health import LoopStatus, problems
-from reconciler.daemon.schedule import Intervals, Schedule
+from reconciler.cli.daemon.health import LoopStatus, problems
+from reconciler.cli.daemon.schedule import Intervals, Schedule
 from reconciler.errors import Refused, ToolError
 from reconciler.sweep.result import SweepResult
 from reconciler.util import signals

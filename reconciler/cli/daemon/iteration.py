@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from reconciler.aws.client.response_events import SLOWER
+from reconciler.cli.daemon.loop import IterationResult
 from reconciler.config.loader import Settings
 from reconciler.cost import price_cache
-from reconciler.daemon.loop import IterationResult
 from reconciler.errors import AccessDenied
 from reconciler.model.outcome import Outcome
 from reconciler.output.notifications.history import NotificationHistory

@@ -20,10 +20,10 @@ from prometheus_client import (
 )
 from prometheus_client.core import GaugeMetricFamily
 
+from reconciler.cli.daemon.loop import Round
+from reconciler.cli.daemon.orphan_tracker import Orphans
 from reconciler.cost import estimate
 from reconciler.cost.price_list import Prices
-from reconciler.daemon.loop import Round
-from reconciler.daemon.orphan_tracker import Orphans
 from reconciler.model.outcome import Outcome, OutcomeStatus
 
 _SECONDS = (0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800)

@@ -12,8 +12,8 @@ from wsgiref.types import WSGIApplication
 
 import pytest
 
-from reconciler.daemon import http_server
-from reconciler.daemon.http_server import Address, opened, respond
+from reconciler.cli.daemon import http_server
+from reconciler.cli.daemon.http_server import Address, opened, respond
 from reconciler.errors import ConfigError
 from reconciler.util.backoff import Backoff
 

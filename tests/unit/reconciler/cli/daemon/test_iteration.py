@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from reconciler.aws.client.response_events import OK, SLOWER
+from reconciler.cli.daemon import iteration
+from reconciler.cli.daemon.iteration import SweepIteration
 from reconciler.config.loader import Settings
 from reconciler.config.reconciler import BreakerSettings, ReachSettings, Reconciler
 from reconciler.cost.price_list import Prices
-from reconciler.daemon import iteration
-from reconciler.daemon.iteration import SweepIteration
 from reconciler.errors import AccessDenied, ConfigError, Refused
 from reconciler.model.coverage import EVERYWHERE
 from reconciler.model.outcome import Outcome

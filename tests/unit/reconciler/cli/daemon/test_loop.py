@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from reconciler.daemon.loop import IterationResult, Loop, RealClock, Round
-from reconciler.daemon.schedule import Intervals
+from reconciler.cli.daemon.loop import IterationResult, Loop, RealClock, Round
+from reconciler.cli.daemon.schedule import Intervals
 from reconciler.errors import AccessDenied, ConfigError, Refused, ToolError
 from reconciler.model.outcome import Outcome
 from reconciler.model.resource import INSTANCE, Gap
