@@ -55,16 +55,13 @@ def guards() -> tuple[Guard, ...]:
 
 def _read(path: Path) -> list[Guard]:
     entries = tomllib.loads(path.read_text(encoding="utf-8"))["guard"]
-    return [
-        Guard(
-            entry["name"],
-            entry["rule"],
-            *entry["at"].partition("::")[::2],
-            entry["has"].strip("\n"),
-            entry["without"].strip("\n"),
-        )
-        for entry in entries
-    ]
+    return [_guard(entry) for entry in entries]
+
+
+def _guard(entry: dict[str, str]) -> Guard:
+    file, _, scope = entry["at"].partition("::")
+    has, without = (entry[key].strip("\n") for key in ("has", "without"))
+    return Guard(entry["name"], entry["rule"], file, scope, has, without)
 
 
 def _parsed(source: str, guard: Guard) -> ast.Module:
