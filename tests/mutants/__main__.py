@@ -3,8 +3,8 @@
     python -m tests.mutants [--near] [WORD...]
 
 With words: only guards that have one of them in name, rule or place. With `--near`, and for a few
-guards, only the tests near each guard are run. Without either docs/mutants.md is written anew: each
-guard with the test that noticed. That test is tried first the next time.
+guards, only the tests near each guard are run. docs/mutants.md is written anew: each guard with the
+test that noticed, which is tried first the next time.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ def main(words: list[str]) -> int:
         _say(f"red with every guard in place: {test}")
     for guard in lost:
         _say(f"no quick test notices that this is gone: {guard.name} ({guard.place})")
-    if not words and not is_near:
-        kept = [(one, trials.found[one.name]) for one in wanted if one not in lost]
-        page.write(kept, _commit())
+    noticed = {one.name: trials.found[one.name] for one in wanted if one not in lost}
+    others = {name: test for name, test in recorded.items() if name not in trials.found}
+    page.write(guards(), others | noticed, _commit() if not words and not is_near else "")
     _say(f"{len(wanted)} guards, {len(lost)} can be removed unnoticed")
     return 1 if lost else 0
 

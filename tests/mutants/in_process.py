@@ -35,12 +35,11 @@ def _function(names: Mapping[str, Any], scope: str) -> FunctionType:
     found = names.get(first)
     for name in rest:
         found = vars(found).get(name)
-    if isinstance(found, property):
-        found = found.fget
-    found = inspect.unwrap(getattr(found, "__func__", found))
-    if not isinstance(found, FunctionType):
+    found = found.fget if isinstance(found, property) else getattr(found, "__func__", found)
+    function = inspect.unwrap(found) if callable(found) else None
+    if not isinstance(function, FunctionType):
         raise TypeError(f"{scope} is no function")
-    return found
+    return function
 
 
 def _replace_constants(names: dict[str, Any], lacking: Mapping[str, Any]) -> bool:
