@@ -255,3 +255,22 @@ def test_rule_6_nothing_is_moved_by_half_a_picture(scene: Scene) -> None:
     with pytest.raises(Refused, match="could not be read"):
         move(at(scene, "www.example.com"), yes)
     assert not scene.did("swap")
+
+
+def test_a_record_that_people_moved_is_settled_before_its_ledger_moves(scene: Scene) -> None:
+    """Rule 11: the new name would lead to machines that the old one was moved away from."""
+    records = scene.ledgers.zone.records
+    records["shop.example.com"] = replace(records["shop.example.com"], addresses=("203.0.113.9",))
+    with pytest.raises(Refused, match="somebody moved it"):
+        move(at(scene, THERE), yes)
+    assert not scene.did("swap")
+
+
+def test_at_no_moment_two_ledgers_say_who_is_live(scene: Scene) -> None:
+    """The old one is a tombstone before the new one is written: either of them may be the last."""
+    stood: list[str] = []
+    old = scene.address.name
+    look = [lambda: None, lambda: stood.append(scene.ledgers.zone.texts[old][0])]
+    scene.ledgers.meddlers.extend(look)
+    move(at(scene, THERE), yes)
+    assert "moved=" in stood[0]
