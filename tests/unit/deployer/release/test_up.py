@@ -13,6 +13,7 @@ from deployer.release.context import ReleaseContext, ReleaseOptions
 from deployer.release.up import STEPS, Step, up
 from reconciler.errors import FollowUpFailed, ToolError
 from tests.fakes.scene import Scene
+from tests.support.shop_world import LIVE
 
 Play = Callable[[ReleaseContext], str]
 
@@ -70,7 +71,7 @@ def test_rule_5_what_fails_after_the_commit_undoes_nothing(
 
     def commits(run: ReleaseContext) -> str:
         live.append(str(run.deploy))
-        run.held.commit(run.deploy, ("10.0.2.101",), scene.ledger.live and scene.ledger.live.id)
+        run.held.commit(run.deploy, ("10.0.2.101",), LIVE)
         raise ToolError("no answer")
 
     with suppress(FollowUpFailed):  # the machine that it commits to is on paper alone

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from deployer.release.context import ReleaseContext, ReleaseOptions
 from deployer.release.steps.follow_up import follow_up
@@ -15,7 +16,7 @@ from tests.support.guarded import leased
 from tests.support.shop_world import ALL, CLEAN, DEAD, LIVE, NOW, OLD
 
 
-def committed(scene: Scene, *despite: str, **configured: object) -> ReleaseContext:
+def committed(scene: Scene, *despite: str, **configured: Any) -> ReleaseContext:
     """A release whose lease is over: live is whom the ledger names."""
     run = leased(scene, ReleaseOptions(despite=frozenset(despite)), **configured)
     assert run.held.end()
