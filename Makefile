@@ -21,7 +21,7 @@ MACHINES ?= container
 # A Python that is new enough; say `make PYTHON=/path/to/python3.11 setup` to choose another.
 PYTHON ?= $(shell sh scripts/find-python)
 
-.PHONY: help setup demo test suite whole check lint fmt types imports unit pythons timetravel another-day model traces crash reality postgres soak denied fuzz bench second-opinion lock clean
+.PHONY: help setup demo test suite whole check lint fmt types imports unit pythons timetravel another-day model traces mutants crash reality postgres soak denied fuzz bench second-opinion lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -81,6 +81,9 @@ model: setup ## explore the protocol as far as the larger bounds, write docs/pro
 
 traces: setup ## the models with one guard removed at a time: write docs/protocol-traces.md anew
 	@$(BIN)/python -m tests.model --traces
+
+mutants: setup ## remove each guard of the protocol in turn: a quick test must go red; writes docs/mutants.md (MUTANTS=words: some of them)
+	@WORKERS=$(WORKERS) $(BIN)/python -m tests.mutants $(MUTANTS)
 
 crash: setup ## the whole crash matrix, on to docs/crash-matrix.md (CRASH=--fresh: from its start)
 	@$(BIN)/python -m tests.crash.matrix --workers $(WORKERS) $(CRASH)
