@@ -97,6 +97,10 @@ class Compute(Protocol):
         """These machines' current state; those not (yet) visible are omitted."""
         ...
 
+    def elastic_ips(self, addresses: Sequence[str]) -> tuple[str, ...]:
+        """Those of the addresses that are Elastic IPs of this account."""
+        ...
+
     def zone_of(self, subnet: str) -> str:
         """The availability zone of a subnet."""
         ...

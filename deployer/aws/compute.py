@@ -53,6 +53,11 @@ class Ec2Compute:
         pages = reads.by_filter("describe_instances", "instance-id", ids)
         return self._facts(reads, [instance for page in pages for instance in _instances(page)])
 
+    def elastic_ips(self, addresses: Sequence[str]) -> tuple[str, ...]:
+        """See `Compute`."""
+        answers = Reads(self.aws).unpaged("describe_addresses", "public-ip", addresses)
+        return tuple(sorted(one["PublicIp"] for answer in answers for one in answer["Addresses"]))
+
     def zone_of(self, subnet: str) -> str:
         """See `Compute`."""
         answer = Reads(self.aws).call("describe_subnets", SubnetIds=[subnet])

@@ -11,7 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from deployer.checks import refusals
+from deployer.checks.live_traffic import refuse_group_member
 from deployer.checks.live_units import ask, gate_of, judged
+from deployer.checks.record_place import refuse_elsewhere
 from deployer.checks.service_state import ServiceState, survey
 from deployer.compute import InstanceFacts
 from deployer.ports import Ports
@@ -109,6 +111,7 @@ def _readable(ports: Ports, seen: ServiceState) -> Reading:
     if lease is not None:
         raise refusals.held(seen.service_plan, lease)
     if seen.reading.a is None:
+        refuse_elsewhere(ports, seen.reading)
         raise Refused(
             f"{ports.service.record} has no A record: there is nothing to adopt",
             cure=f"A first release from a base image   deployer up {name}",
@@ -119,6 +122,7 @@ def _readable(ports: Ports, seen: ServiceState) -> Reading:
 def _adoption(ports: Ports, reading: Reading, host_key: str) -> Adoption:
     addresses = reading.a.addresses if reading.a else ()
     machine = _machine_at(ports, addresses)
+    refuse_group_member(machine.id, machine.tags, f"deployer adopt {ports.managed.name}")
     live = reading.ledger.live
     already = live is not None and live.at == addresses
     deploy = live.id if live and already else new_id(ports.managed.name, reading)

@@ -28,6 +28,7 @@ from reconciler.config.types import (
     Unit,
     Variable,
     Zone,
+    ZoneChoice,
 )
 from reconciler.gc.retention import Retention
 from reconciler.model.deploy_id import valid_service
@@ -232,13 +233,15 @@ class Limits(Section):
 class Service(Section):
     """One service: what is released, where, and how. `name` is the file's name.
 
-    `zone_account` holds the record's zone, and so the ledger; None: the machines' account. `also`
+    `zone_account` holds the record's zone, and so the ledger; None: the machines' account. `zone`
+    chooses that zone where several contain the record; '': the longest. `also`
     are the names that change with the record; every other name of the ledger's zone and of
     `witness_zones` that holds an address of a release keeps it from being deleted.
     """
 
     name: str
     record: HostName
+    zone: ZoneChoice | Literal[""] = ""
     also: tuple[HostName, ...] = ()
     witness_zones: tuple[Zone, ...] = ()
     account: Account

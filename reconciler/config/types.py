@@ -105,6 +105,10 @@ Zone = Annotated[
         "the name or the id of a hosted zone, such as example.com",
     ),
 ]
+ZoneChoice = Annotated[
+    str,
+    _matching(r"public|private|Z[A-Z0-9]{3,31}", 'the id of a hosted zone, "public" or "private"'),
+]
 SqlName = Annotated[str, _matching(r"[A-Za-z_][A-Za-z0-9_$-]{0,62}", "a name in PostgreSQL")]
 Variable = Annotated[str, _matching(r"[A-Za-z_][A-Za-z0-9_]*", "the name of a variable")]
 Port = Annotated[int, Field(ge=1, le=65535)]

@@ -140,9 +140,9 @@ def located(ledgers: Route53Ledgers, service: Service) -> LedgerAddress:
 
     A change batch concerns one zone: a name in another zone cannot move with the record.
     """
-    address = ledgers.locate(service.name, service.record)
+    address = ledgers.locate(service.name, service.record, service.zone)
     for name in service.also:
-        if ledgers.locate(service.name, name).zone_id != address.zone_id:
+        if ledgers.locate(service.name, name, service.zone).zone_id != address.zone_id:
             raise ConfigError(
                 f"also: {name} is not in {address.zone}, the zone of {service.record}: one change "
                 "batch cannot move both",

@@ -28,6 +28,8 @@ class FakeCompute:
     booting: bool = False
     """No machine gets any further than `pending`."""
     number: int = 100
+    elastic: set[str] = field(default_factory=set)
+    """Addresses that are Elastic IPs."""
 
     def find_instances_at(self, addresses: Sequence[str]) -> tuple[InstanceFacts, ...]:
         return tuple(
@@ -44,6 +46,9 @@ class FakeCompute:
                 self.heap.change(id_, state="running")
         found = (self.heap.held.get((INSTANCE, id_)) for id_ in ids)
         return tuple(facts_of(one) for one in found if one is not None)
+
+    def elastic_ips(self, addresses: Sequence[str]) -> tuple[str, ...]:
+        return tuple(sorted(self.elastic.intersection(addresses)))
 
     def zone_of(self, subnet: str) -> str:
         return ZONE if subnet else ""

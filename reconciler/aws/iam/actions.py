@@ -14,7 +14,7 @@ UNSEEN: Mapping[str, str] = {
     "ec2:DeleteKeyPair": _OF_A_HOOK,
     "ec2:DeleteLaunchTemplate": _OF_A_HOOK,
     "ec2:DeleteSecurityGroup": _OF_A_HOOK,
-    "ec2:DescribeAddresses": _OF_A_HOOK,
+    "ec2:DescribeAddresses": "only where a hook made one, or the record names public addresses",
     "ec2:DescribeKeyPairs": _OF_A_HOOK,
     "ec2:DescribeLaunchTemplateVersions": _OF_A_HOOK,
     "ec2:DescribeLaunchTemplates": _OF_A_HOOK,

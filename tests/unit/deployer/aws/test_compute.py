@@ -282,3 +282,9 @@ def test_tags_for_adoption(api: Api, compute: Ec2Compute, kind: str) -> None:
     api.fault("CreateTags", kind)
     compute.tag([id_], {"deploy-hold": "adopted"})
     assert compute.instances([id_])[0].tags == {"deploy-hold": "adopted"}
+
+
+def test_elastic_ips_are_told_from_other_public_addresses(api: Api, compute: Ec2Compute) -> None:
+    """Only what the account has allocated is fixed."""
+    fixed = api.ec2.allocate_address(Domain="vpc")["PublicIp"]
+    assert compute.elastic_ips((fixed, "203.0.113.9")) == (fixed,)
