@@ -128,6 +128,13 @@ class Compute(Protocol):
         """
         ...
 
+    def start(self, ids: Sequence[str]) -> None:
+        """Start stopped machines: idempotent, and asynchronous.
+
+        CloudError.code is `InsufficientInstanceCapacity` where another try may succeed later.
+        """
+        ...
+
     def launched(self, token: str) -> tuple[str, ...]:
         """Ids of the machines (any state) launched with this token."""
         ...

@@ -117,6 +117,10 @@ class Ec2Compute:
 
         return self.creation.settle(order.token, send, look)
 
+    def start(self, ids: Sequence[str]) -> None:
+        """See `Compute`. Idempotent, so a lost reply is retried."""
+        Deleter(self.aws, self.creation.backoff).ask("start_instances", InstanceIds=list(ids))
+
     def launched(self, token: str) -> tuple[str, ...]:
         """See `Compute`."""
         pages = Reads(self.aws).by_filter("describe_instances", "client-token", [token])

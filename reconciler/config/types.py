@@ -43,6 +43,11 @@ def _positive(value: timedelta) -> timedelta:
     return value
 
 
+def parse_span(value: object) -> timedelta:
+    """A duration longer than zero. Raises ValueError."""
+    return _positive(_duration(value))
+
+
 def _reference(value: object) -> _Reference:
     if isinstance(value, _Reference):
         return value

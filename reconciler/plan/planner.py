@@ -24,6 +24,7 @@ from reconciler.model.tags import Label
 from reconciler.plan.deviation import deviation, is_stale
 from reconciler.plan.record_drift import new_addresses, notes
 from reconciler.plan.service_plan import OTHER_UNITS, Plan, Repair, ServicePlan, SweepRequest
+from reconciler.plan.standby import rests
 
 
 def plan(inventory: Inventory, roots: Mapping[str, Root], asks: Mapping[str, SweepRequest]) -> Plan:
@@ -87,6 +88,7 @@ def _service(inventory: Inventory, root: Root, ask: SweepRequest) -> ServicePlan
         verdicts=_scoped(verdicts, ask),
         notes=notes(root),
         witnesses=name_witnesses.notes(root, standing, _only_named(verdicts, root, ask, standing)),
+        rests=() if plain else rests(verdicts, root, ask.stages(first.ledger, root), standing),
         unfinished_only=ask.unfinished_only,
         plain=plain,
     )
@@ -95,9 +97,10 @@ def _service(inventory: Inventory, root: Root, ask: SweepRequest) -> ServicePlan
 def _only_named(
     verdicts: tuple[Verdict, ...], root: Root, ask: SweepRequest, standing: Collection[DeployId]
 ) -> set[DeployId]:
-    """The deploys that would be forgotten or deleted if no other name led to them."""
+    """The deploys that would be forgotten, deleted or put to rest if no other name led to them."""
     over = set(swaps(root, ask).forget).intersection(standing)
-    return over | name_witnesses.keeping(verdicts, standing)
+    awake = {rest.deploy for rest in rests(verdicts, root, ask.stages(root.ledger, root), ())}
+    return over | awake.intersection(standing) | name_witnesses.keeping(verdicts, standing)
 
 
 def judged_by(plan: Plan, service_plan: ServicePlan) -> tuple[Inventory, Root]:

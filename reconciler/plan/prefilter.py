@@ -11,7 +11,7 @@ not name each resource that it keeps.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from reconciler.gc.desired_state import DESIRED
 from reconciler.gc.verdict import Role, Root, Roots, role
@@ -22,6 +22,7 @@ from reconciler.model.tag_summary import Group, TagSummary
 from reconciler.model.tags import STATE, Label, label_of
 from reconciler.plan.planner import Swaps, swaps
 from reconciler.plan.service_plan import OPEN, SHUT, SweepRequest
+from reconciler.plan.standby import Standby, reached, units_of
 
 ANY = frozenset({*Label, None})
 
@@ -41,6 +42,7 @@ class _Service:
     root: Root
     labels: Mapping[DeployId, frozenset[Label | None]]
     swaps: Swaps
+    stages: Mapping[DeployId, Standby] = field(default_factory=dict)
 
     def keeps(self, group: Group, deploy: DeployId) -> bool:
         if self.root.problem:
@@ -50,7 +52,13 @@ class _Service:
             return False
         if group.kind != INSTANCE or self.swaps.ledger.lease is not None:
             return True
-        return group.units == self.root.units or not self.root.units or label is Label.LEFT
+        if label is Label.LEFT or not self.root.units:
+            return True
+        stage, wanted = reached(group.units), self.stages.get(deploy, Standby.SERVING)
+        if role(self.swaps.ledger, deploy) is not Role.PREVIOUS:
+            return group.units == self.root.units
+        told = units_of(group.units) == self.root.units or stage is Standby.PARKED
+        return told and stage >= wanted
 
 
 def choose(
@@ -87,7 +95,7 @@ def _service(root: Root, databases: Sequence[Resource], ask: SweepRequest) -> _S
     if _is_in_doubt(root) or _has_odd_database(found, root, databases):
         return _Service(root, {}, found)
     labels = {deploy: _labels(found.ledger, deploy) for deploy in found.ledger.rooted}
-    return _Service(root, labels, found)
+    return _Service(root, labels, found, ask.stages(found.ledger, root))
 
 
 def _is_in_doubt(root: Root) -> bool:

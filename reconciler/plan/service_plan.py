@@ -13,10 +13,11 @@ from reconciler.gc.name_witnesses import Note
 from reconciler.gc.retention import Retention
 from reconciler.gc.verdict import Reason, Role, Root, Verdict
 from reconciler.model.deploy_id import DeployId
-from reconciler.model.ledger import Lease
+from reconciler.model.ledger import Lease, Ledger
 from reconciler.model.resource import DATABASE, Inventory, Resource
 from reconciler.plan.approved_actions import ApprovedActions
 from reconciler.plan.deletion_order import wave
+from reconciler.plan.standby import Rest, Standby, stages
 
 STRANGE = frozenset({Reason.FOREIGN, Reason.LOOK_ALIKE})
 """Verdicts on resources that are not ours, whatever their tags say."""
@@ -62,6 +63,15 @@ class SweepRequest:
     unfinished_only: bool = False
     among: ApprovedActions | None = None
 
+    def stages(self, ledger: Ledger, root: Root) -> Mapping[DeployId, Standby]:
+        """The stages of standby that this sweep may bring previous deploys to, under `ledger`.
+
+        None if the sweep is restricted: only a full one knows that nothing else comes first.
+        """
+        if self.only is not None or self.unfinished_only or self.among is not None:
+            return {}
+        return stages(ledger, root, self.retention.standby, self.ttl)
+
 
 @dataclass(frozen=True)
 class ServicePlan:
@@ -81,6 +91,7 @@ class ServicePlan:
     witnesses: tuple[Note, ...] = ()
     problem: str = ""
     unfinished_only: bool = False
+    rests: tuple[Rest, ...] = ()
     plain: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -122,7 +133,8 @@ class ServicePlan:
     @property
     def empty(self) -> bool:
         """Whether there is nothing to do."""
-        return not (self.end or self.repairs or self.readdress or self.forget or self.deletes)
+        swaps = self.end or self.readdress or self.forget
+        return not (swaps or self.repairs or self.rests or self.deletes)
 
 
 @dataclass(frozen=True)

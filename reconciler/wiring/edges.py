@@ -18,6 +18,7 @@ from reconciler.config.service import Service
 from reconciler.database.port import DatabaseServer
 from reconciler.errors import CloudError, ConfigError, NotTried
 from reconciler.gc.ownership import ServiceLocation
+from reconciler.gc.retention import Retention, StandbyPolicy
 from reconciler.machine.activation_gate import ActivationGate
 from reconciler.model import tags as t
 from reconciler.model.reading import LedgerAddress
@@ -101,12 +102,17 @@ class Edges:
             ignore_roles=database.ignore_roles if database else (),
             max_wait=database.max_wait.total_seconds() if database else 0.0,
             delete_limit=service.limits.delete.total_seconds(),
-            retention=service.retention,
+            retention=self._retention(service),
             min_age=self.settings.reconciler.min_age,
             zone_account=zone.account,
             cap=Cap(breaker.max_count, breaker.share),
             bases=self.bases,
         )
+
+    def _retention(self, service: Service) -> Retention:
+        """Nobody is drained or parked from where no machine can be reached."""
+        said = service.retention
+        return said if self.reach.machines else replace(said, standby=StandbyPolicy())
 
     def ledgers(self, zone: AccountRegion) -> Route53Ledgers:
         """The ledgers in the zones of an account."""

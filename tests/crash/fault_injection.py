@@ -17,7 +17,7 @@ from botocore.handlers import BUILTIN_HANDLERS
 import reconciler.aws.client.retry
 import reconciler.aws.route53.swap
 import reconciler.sweep.deletion
-import reconciler.sweep.repair
+import reconciler.sweep.machines.repair
 import reconciler.sweep.runner
 from reconciler.model.outcome import Outcome, OutcomeStatus
 
@@ -51,7 +51,9 @@ def _without_token(params: Any, **_: Any) -> None:
 _COLLECT = reconciler.sweep.deletion.Collector.collect
 
 BREAKS: dict[str, Callable[[], None]] = {
-    "a sweep does not thaw": lambda: setattr(reconciler.sweep.repair, "_database", _never_opens),
+    "a sweep does not thaw": lambda: setattr(
+        reconciler.sweep.machines.repair, "_database", _never_opens
+    ),
     "a sweep passes over snapshots": lambda: setattr(
         reconciler.sweep.deletion.Collector, "collect", _forgets_snapshots
     ),
