@@ -40,6 +40,11 @@ class Rest:
     stage: Standby
 
     @property
+    def word(self) -> str:
+        """What the machine will be, in a word."""
+        return self.stage.name.lower()
+
+    @property
     def deploy(self) -> DeployId:
         """The deploy of the machine."""
         assert self.machine.deploy is not None  # it was chosen by its deploy
@@ -140,3 +145,11 @@ def reached(value: str) -> Standby:
 def is_parked(machine: Resource) -> bool:
     """Whether a machine halted because it waits for a rollback."""
     return machine.state == "stopped" and reached(machine.tags.get(t.UNITS, "")) is Standby.PARKED
+
+
+def state_of(machine: Resource) -> str:
+    """Its state for people: EC2's own, or that it is at rest."""
+    if is_parked(machine):
+        return "parked"
+    drained = reached(machine.tags.get(t.UNITS, "")) is Standby.DRAINED
+    return "drained" if drained and machine.state == "running" else machine.state

@@ -27,9 +27,11 @@ UNSEEN: Mapping[str, str] = {
     "rds:DescribeDBSnapshots": _OF_KINDS,
     "rds:DeleteDBInstance": _OF_A_HOOK,
     "rds:DeleteDBSnapshot": _OF_A_HOOK,
+    "ec2:DescribeInstanceAttribute": "only where a machine is to be parked",
     "ec2:DescribeRegions": "only where `regions` in reconciler.toml is more than the services'",
     "ec2:DetachNetworkInterface": "only of an interface that somebody attached by hand",
     "ec2:GetConsoleOutput": "asked when a machine does not let us in, to say why",
+    "ec2:StartInstances": "only where a rollback goes back to a parked machine",
     "ec2:ModifyInstanceAttribute": _OF_LIFTING,
     "rds:ModifyDBInstance": _OF_LIFTING,
     "iam:PassRole": "no call of its own: RunInstances wants it where machines have a role",
@@ -74,3 +76,5 @@ DELETE = (
     "rds:DeleteDBSnapshot",
 )
 LIFT = ("ec2:ModifyInstanceAttribute", "rds:ModifyDBInstance")
+SHUTDOWN = "ec2:DescribeInstanceAttribute"
+"""What a machine does when it halts itself: asked before it is parked."""

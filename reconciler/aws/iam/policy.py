@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reconciler.aws.iam.actions import DELETE, DESCRIBE, LIFT
+from reconciler.aws.iam.actions import DELETE, DESCRIBE, LIFT, SHUTDOWN
 from reconciler.model import tags as t
 
 Document = dict[str, Any]
@@ -64,7 +64,7 @@ def deployer(scope: Scope) -> Document:
         *_image(scope),
         _tag_at_birth(scope),
         *_label_and_delete(scope),
-        _console(scope),
+        _own_machines(scope),
         _pass_role(scope),
         *_records(scope),
         *_parameters(scope),
@@ -237,13 +237,15 @@ def _label_and_delete(scope: Scope) -> list[Document]:
     return [
         _allow("ChangeTheLabelAndNoOtherTag", writes, resources, label),
         _allow("DeleteOnlyWhatIsOursAndNotHeld", DELETE, resources, free),
+        _allow("SeeWhetherAHaltStopsThem", SHUTDOWN, _arns(scope, "instance"), free),
         *([_allow("TakeProtectionOff", LIFT, resources, free)] if scope.lifts else []),
     ]
 
 
-def _console(scope: Scope) -> Document:
-    machines = _arns(scope, "instance")
-    return _allow("ReadTheConsolesHostKey", "ec2:GetConsoleOutput", machines, _is_ours(scope))
+def _own_machines(scope: Scope) -> Document:
+    """Nobody may stop them by the API: a parked machine halts itself, and a rollback starts it."""
+    asked = ("ec2:GetConsoleOutput", "ec2:StartInstances")
+    return _allow("StartThemAndReadTheConsole", asked, _arns(scope, "instance"), _is_ours(scope))
 
 
 def _pass_role(scope: Scope) -> Document:
