@@ -85,7 +85,7 @@ class FakeCompute:
         self.heap.acts.append(f"start {' '.join(ids)}")
         self._may_fail("start")
         for id_ in ids:
-            self.heap.change(id_, state="running", **self.started.get(id_, {}))
+            self.heap.change(id_, **{"state": "running", **self.started.get(id_, {})})
 
     def launched(self, token: str) -> tuple[str, ...]:
         return tuple(one.id for one in self.heap.held.values() if one.token == token)
