@@ -15,7 +15,8 @@ from collections.abc import Iterable
 # /proc/net/tcp: field 2 local address, 4 state (0A listens, 01 established), 10 inode.
 _CONNECTED = r"""
 connected() {
-  for unit in "$@"; do left "$(show ControlGroup "$unit")"; done | sort -u | while read -r pid; do
+  for unit in "$@"; do left "$(show ControlGroup "$unit")"; show MainPID "$unit"; done |
+    sort -u | while read -r pid; do
     for file in /proc/"$pid"/fd/*; do readlink "$file"; done
   done 2>/dev/null | sed -n 's/^socket:\[\([0-9]*\)\]$/own \1/p' |
   cat - /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '

@@ -88,7 +88,7 @@ def _service(inventory: Inventory, root: Root, ask: SweepRequest) -> ServicePlan
         verdicts=_scoped(verdicts, ask),
         notes=notes(root),
         witnesses=name_witnesses.notes(root, standing, _only_named(verdicts, root, ask, standing)),
-        rests=() if plain else rests(verdicts, root, ask.stages(first.ledger, root), standing),
+        rests=rests(verdicts, root, ask.stages(first.ledger, root), standing),
         unfinished_only=ask.unfinished_only,
         plain=plain,
     )

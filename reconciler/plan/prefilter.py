@@ -54,11 +54,10 @@ class _Service:
             return True
         if label is Label.LEFT or not self.root.units:
             return True
-        stage, wanted = reached(group.units), self.stages.get(deploy, Standby.SERVING)
         if role(self.swaps.ledger, deploy) is not Role.PREVIOUS:
             return group.units == self.root.units
-        told = units_of(group.units) == self.root.units or stage is Standby.PARKED
-        return told and stage >= wanted
+        parked = reached(group.units) is Standby.PARKED
+        return parked or units_of(group.units) == self.root.units
 
 
 def choose(
@@ -87,6 +86,7 @@ def choose(
             plain[deploy, group.kind] = plain.get((deploy, group.kind), 0) + len(ids)
     for service in services.values():
         _want_machines_that_moved(service, tag_summary, wanted, plain)
+        _want_machines_at_rest(service, tag_summary, wanted, plain)
     return Choice(wanted, plain)
 
 
@@ -155,8 +155,28 @@ def _want_machines_that_moved(
         return
     if plain.get((live.id, INSTANCE)) != len(live.at):
         return
-    del plain[live.id, INSTANCE]
-    name = str(live.id)
+    _want_machines(live.id, tag_summary, wanted, plain)
+
+
+def _want_machines_at_rest(
+    service: _Service,
+    tag_summary: TagSummary,
+    wanted: dict[Group, Sequence[str]],
+    plain: dict[tuple[DeployId, str], int],
+) -> None:
+    """Adds the machines that are to be at rest by now: only descriptions show whether they run."""
+    for deploy in service.stages:
+        _want_machines(deploy, tag_summary, wanted, plain)
+
+
+def _want_machines(
+    deploy: DeployId,
+    tag_summary: TagSummary,
+    wanted: dict[Group, Sequence[str]],
+    plain: dict[tuple[DeployId, str], int],
+) -> None:
+    plain.pop((deploy, INSTANCE), None)
+    name = str(deploy)
     wanted.update(
         (group, ids)
         for group, ids in tag_summary.groups.items()

@@ -119,9 +119,15 @@ def wanting(
             continue
         stage = min(stage, Standby.DRAINED) if one.held else stage
         asleep = one.state == "stopped" and stage is Standby.DRAINED
-        if reached(one.tags.get(t.UNITS, "")) < stage and not asleep:
+        if _is_at(one) < stage and not asleep:
             found.append(Rest(one, stage))
     return tuple(found)
+
+
+def _is_at(machine: Resource) -> Standby:
+    """The stage that it has reached. A parked one that runs was started, or its tag came late."""
+    stage = reached(machine.tags.get(t.UNITS, ""))
+    return stage if machine.state in ("stopped", "stopping") else min(stage, Standby.DRAINED)
 
 
 _WORDS = {Standby.SERVING: "", Standby.DRAINED: " drained", Standby.PARKED: " parked"}
