@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from deployer.commands.rollback.command import rollback
+from deployer.commands.status import status
 from reconciler.errors import CloudError, Refused, ToolError
 from reconciler.machine.activation_gate import STATE
 from reconciler.model import tags as t
@@ -103,6 +105,7 @@ def test_one_that_does_not_come_up_leaves_live_as_it_is(scene: Scene) -> None:
     """Terminated meanwhile, or never running: said, with its state."""
     park(scene)
     scene.compute.started[MACHINE] = {"state": "shutting-down"}
+    scene.heap.slow[MACHINE] = 9
     with pytest.raises(ToolError, match="i-9 is shutting-down"):
         back(scene)
     assert scene.ledger.live == CLEAN.live
@@ -117,3 +120,10 @@ def test_without_machines_there_is_no_way_back(scene: Scene) -> None:
     with pytest.raises(Refused) as refused:
         rollback(scene.ports(park="terminate"))
     assert 'park = "terminate"' in refused.value.detail
+
+
+def test_status_says_until_when_there_is_a_way_back(scene: Scene) -> None:
+    """With park = "terminate" the target goes after park_after; else nothing is said."""
+    said = status(scene.ports(park="terminate", park_after=timedelta(hours=2))).notes
+    assert any("is deleted from 2026-11-23 04:19 UTC on" in note for note in said)
+    assert not any("is deleted from" in note for note in status(scene.ports()).notes)
