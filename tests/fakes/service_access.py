@@ -11,6 +11,7 @@ from reconciler.database.port import Shut, Thawed
 from reconciler.errors import CannotConnect, ConnectionLost, NoDatabase, ToolError
 from reconciler.machine.host_key import PublicHostKey
 from reconciler.machine.shell import Command, CommandResult
+from reconciler.machine.ssh import MachineAddress
 from reconciler.model.fencing import FencedAct
 from reconciler.model.resource import Resource
 from tests.fakes.database import FakeServer
@@ -101,11 +102,12 @@ class FakeConnector:
 
     def connect(
         self,
-        address: str,
+        machine: MachineAddress,
         host_key: PublicHostKey,
         deadline: float,
         sleep: Callable[[float], None] = time.sleep,
     ) -> ToldMachine:
+        address = machine.host
         if address not in self.at:
             sleep(0.01)  # between two tries
             raise CannotConnect(f"{address} did not answer in {deadline:g} s", kind="refused")
@@ -115,7 +117,8 @@ class FakeConnector:
             raise CannotConnect(said, kind="host-key-mismatch", seen=shown.fingerprint)
         return self.at[address]
 
-    def shown_key(self, address: str, deadline: float) -> PublicHostKey:
+    def shown_key(self, machine: MachineAddress, deadline: float) -> PublicHostKey:
+        address = machine.host
         if address not in self.keys:
             raise CannotConnect(f"{address} did not answer in {deadline:g} s", kind="refused")
         return self.keys[address]

@@ -22,13 +22,19 @@ from reconciler.aws.route53.zone_choice import (
     not_one_zone,
     zone_id,
 )
-from reconciler.aws.route53.zone_names import list_names
-from reconciler.aws.route53.zone_reader import Records, ZoneReader, ZoneReaders, plain
+from reconciler.aws.route53.zone_reader import Records, ZoneReader, ZoneReaders, list_names, plain
 from reconciler.errors import AccessDenied, CloudError, ConfigError, LedgerUnknown, ToolError
 from reconciler.model.ledger import NO_LEDGER, Ledger
-from reconciler.model.ledger_codec import LedgerTextError, decode
 from reconciler.model.ledger_home import at_home
-from reconciler.model.reading import ARecord, LedgerAddress, Listing, Reading, Readings
+from reconciler.model.reading import (
+    ARecord,
+    LedgerAddress,
+    Listing,
+    Reading,
+    Readings,
+    decoded,
+    unreadable,
+)
 from reconciler.util.backoff import Backoff
 
 if TYPE_CHECKING:
@@ -102,15 +108,12 @@ class Route53Ledgers:
         return found
 
     def names(self, address: LedgerAddress) -> Listing:
-        """See `LedgerStore.names`."""
         return list_names(self.aws.route53, address.watched or (address.zone_id,))
 
     def read(self, address: LedgerAddress) -> Reading:
-        """See `LedgerStore.read`."""
         return self._consistent(address, ZoneReaders(self.aws.route53))
 
     def raw(self, address: LedgerAddress) -> Reading:
-        """See `LedgerStore.raw`."""
         reader = ZoneReader(self.aws.route53, address.zone_id)
         records = reader.at(address.name)
         text, ttl = ledger_text(address, records)
@@ -148,7 +151,6 @@ class Route53Ledgers:
         }
 
     def swap(self, seen: Reading, new: Ledger, point_at: tuple[str, ...] | None = None) -> Reading:
-        """See `LedgerStore.swap`."""
         return Swap(self.aws, self.backoff, seen, new, point_at).run()
 
     def _consistent(self, address: LedgerAddress, readers: ZoneReaders) -> Reading:
@@ -227,23 +229,13 @@ def simple_a(name: str, zone: str, records: Records) -> ARecord | None:
 
 
 def _decoded(address: LedgerAddress, text: str) -> Ledger:
-    if not text:
-        return NO_LEDGER
-    try:
-        return at_home(address, _of_its_service(address, decode(text)))
-    except LedgerTextError as error:
-        raise LedgerUnknown(
-            f"{address.name} cannot be read: {error}",
-            cure=f"To write it anew      deployer recover {address.service}",
-        ) from error
-
-
-def _of_its_service(address: LedgerAddress, ledger: Ledger) -> Ledger:
-    """The ledger, if all ids in it are the service's. Raises LedgerTextError."""
+    ledger = decoded(address, text)
     stranger = next((one for one in ledger.rooted if one.service != address.service), None)
     if stranger is not None:
-        raise LedgerTextError(f"it names {stranger}, which is not a deploy of {address.service}")
-    return ledger
+        raise unreadable(
+            address, f"it names {stranger}, which is not a deploy of {address.service}"
+        )
+    return at_home(address, ledger) if text else ledger
 
 
 def _routing(one: RecordSet) -> str:
