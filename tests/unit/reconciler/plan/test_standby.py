@@ -109,7 +109,8 @@ def test_a_machine_is_told_once() -> None:
     """Its tag says how far it is, so that no later sweep asks it again."""
     assert resting(machine(), ROOT) == [Standby.PARKED]
     told = {**machine().tags, t.UNITS: units_tag(UNITS, Standby.PARKED)}
-    assert resting(machine(tags=told), ROOT) == []
+    assert resting(machine(tags=told, state="stopped"), ROOT) == []
+    assert resting(machine(tags=told), ROOT) == [Standby.PARKED]  # somebody has started it
     drained = {**machine().tags, t.UNITS: units_tag(UNITS, Standby.DRAINED)}
     assert resting(machine(tags=drained), ROOT) == [Standby.PARKED]
 
