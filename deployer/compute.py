@@ -95,6 +95,10 @@ class Compute(Protocol):
     def instances(self, ids: Sequence[str]) -> tuple[InstanceFacts, ...]:
         """These machines' current state; those not (yet) visible are omitted."""
 
+    def elastic_ips(self, addresses: Sequence[str]) -> tuple[str, ...]:
+        """Those of the addresses that are Elastic IPs of this account."""
+        ...
+
     def zone_of(self, subnet: str) -> str:
         """The availability zone of a subnet."""
 
@@ -116,6 +120,13 @@ class Compute(Protocol):
 
         CloudError.code is `InsufficientInstanceCapacity` where another zone may succeed.
         """
+
+    def start(self, ids: Sequence[str]) -> None:
+        """Start stopped machines: idempotent, and asynchronous.
+
+        CloudError.code is `InsufficientInstanceCapacity` where another try may succeed later.
+        """
+        ...
 
     def launched(self, token: str) -> tuple[str, ...]:
         """Ids of the machines (any state) launched with this token."""

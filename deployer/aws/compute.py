@@ -51,6 +51,11 @@ class Ec2Compute:
         pages = reads.by_filter("describe_instances", "instance-id", ids)
         return self._facts(reads, [instance for page in pages for instance in _instances(page)])
 
+    def elastic_ips(self, addresses: Sequence[str]) -> tuple[str, ...]:
+        """See `Compute`."""
+        pages = Reads(self.aws).by_filter("describe_addresses", "public-ip", addresses)
+        return tuple(sorted(one["PublicIp"] for page in pages for one in page["Addresses"]))
+
     def zone_of(self, subnet: str) -> str:
         answer = Reads(self.aws).call("describe_subnets", SubnetIds=[subnet])
         return str(answer["Subnets"][0]["AvailabilityZone"])
@@ -103,6 +108,10 @@ class Ec2Compute:
             return found if len(found) == order.count else None
 
         return self.creation.settle(order.token, send, look)
+
+    def start(self, ids: Sequence[str]) -> None:
+        """See `Compute`. Idempotent, so a lost reply is retried."""
+        Deleter(self.aws, self.creation.backoff).ask("start_instances", InstanceIds=list(ids))
 
     def launched(self, token: str) -> tuple[str, ...]:
         pages = Reads(self.aws).by_filter("describe_instances", "client-token", [token])

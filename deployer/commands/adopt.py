@@ -11,8 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from deployer.checks import refusals
+from deployer.checks.live_traffic import refuse_group_member
 from deployer.checks.live_units import ask, gate_of, judged
 from deployer.checks.other_names import refuse_claimed
+from deployer.checks.record_place import refuse_elsewhere
 from deployer.checks.served import adoptable, claim_groups, refuse_another_group, seen_through
 from deployer.checks.service_state import ServiceState, survey
 from deployer.compute import InstanceFacts
@@ -120,6 +122,7 @@ def _readable(ports: Ports, seen: ServiceState) -> Reading:
         raise refusals.held(seen.service_plan, lease)
     reading = seen_through(ports, seen.reading)
     if reading.a is None:
+        refuse_elsewhere(ports, seen.reading)
         has = "has no A record" if ports.managed.traffic.in_batch else "leads to no machine"
         raise Refused(
             f"{ports.service.record} {has}: there is nothing to adopt",
@@ -131,6 +134,7 @@ def _readable(ports: Ports, seen: ServiceState) -> Reading:
 def _adoption(ports: Ports, reading: Reading, host_key: str) -> Adoption:
     addresses = reading.a.addresses if reading.a else ()
     machine = _machine_at(ports, addresses)
+    refuse_group_member(machine.id, machine.tags, f"deployer adopt {ports.managed.name}")
     live = reading.ledger.live
     already = live is not None and live.at == addresses
     deploy = live.id if live and already else new_id(ports.managed.name, reading)

@@ -10,6 +10,7 @@ from deployer.checks.leftovers import dirt_lines
 from deployer.checks.service_state import ServiceState, survey
 from deployer.ports import Ports
 from reconciler.cost.price_list import Prices
+from reconciler.gc.retention import next_target
 from reconciler.model import tags as t
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Lease, Ledger
@@ -72,7 +73,7 @@ def status(ports: Ports) -> ServiceStatus:
         lease=ledger.lease,
         deploys=_deploys(seen, ledger),
         dirt=tuple(dirt_lines(seen.service_plan.deletes, seen.service_plan.root.now, ports.prices)),
-        notes=tuple(_notes(seen)),
+        notes=(*_notes(seen), *_ends(ports, ledger)),
         problem=seen.service_plan.problem,
         service_plan=seen.service_plan,
         prices=ports.prices,
@@ -88,8 +89,22 @@ def _notes(seen: ServiceState) -> Iterator[str]:
         yield f"the live machines are at {now} now; the A record still says {says}"
     for repair in service_plan.repairs:
         yield f"{repair.deploy}: {repair.why}"
+    for rest in service_plan.rests:
+        yield f"{rest.machine.id} of {rest.deploy}: to be {rest.word} by the next sweep"
     for gap in seen.inventory.gaps:
         yield f"{gap.kind}s could not be listed: {gap.reason}"
+
+
+def _ends(ports: Ports, ledger: Ledger) -> Iterator[str]:
+    """Until when a rollback is possible, where its target will be deleted."""
+    spare = next_target(ledger)
+    entry = ledger.find_previous(spare) if spare is not None else None
+    if ports.service.park == "terminate" and entry is not None:
+        end = entry.retired + ports.service.park_after
+        yield (
+            f'{entry.id} is deleted from {end:%Y-%m-%d %H:%M} UTC on (park = "terminate"): then '
+            "there is nothing to roll back to"
+        )
 
 
 def _deploys(seen: ServiceState, ledger: Ledger) -> tuple[DeployLine, ...]:

@@ -12,6 +12,7 @@ from deployer.commands.status import DeployLine, ServiceStatus
 from reconciler.output.ledger import iso, ledger_json, ledger_lines
 from reconciler.output.let_go import let_go_lines
 from reconciler.plan import record_drift
+from reconciler.plan.standby import state_of
 from reconciler.util import humanize
 
 
@@ -45,7 +46,7 @@ def _rows(status: ServiceStatus) -> Iterator[str]:
 
 def _row(deploy: DeployLine, status: ServiceStatus) -> str:
     release = humanize.one_line(deploy.release) or f"…{deploy.id.short}"
-    states = ", ".join(sorted({machine.state for machine in deploy.machines}))
+    states = ", ".join(sorted({state_of(machine) for machine in deploy.machines}))
     machines = f"{humanize.count(len(deploy.machines), 'machine')} {states}".strip()
     database = f", database {deploy.database_state}" if deploy.database else ""
     since = ago(status.now - deploy.since)
@@ -99,7 +100,12 @@ def _deploy_json(deploy: DeployLine) -> dict[str, Any]:
         "since": iso(deploy.since),
         "at": list(deploy.at),
         "machines": [
-            {"id": machine.id, "state": machine.state, "addresses": list(machine.addresses)}
+            {
+                "id": machine.id,
+                "state": machine.state,
+                "rest": "" if (rest := state_of(machine)) == machine.state else rest,
+                "addresses": list(machine.addresses),
+            }
             for machine in deploy.machines
         ],
         "database": deploy.database,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from reconciler.config.service import LeaseLengths
+from reconciler.config.limits import LeaseLengths
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from deployer import events as e
 from deployer.checks.database_access import refuse_access
 from deployer.checks.leftovers import dirt_lines
+from deployer.checks.live_traffic import refuse_elastic_ip
 from deployer.checks.live_units import check_live
+from deployer.checks.record_place import elsewhere_notes
 from deployer.ports import Ports
 from deployer.release.context import ReleaseInputs, ReleaseOptions
 from deployer.release.inferred_settings import Inferred, Shape, shape
@@ -47,7 +49,9 @@ def preview(ports: Ports, ref: str = "HEAD") -> Preview:
     try:
         refuse(run, start)
         refuse_names(run, service_plan, reading)
-        notes = (*ports.managed.traffic.check(), *check_live(ports, service_plan))
+        refuse_elastic_ip(ports, service_plan)
+        notes = (*ports.managed.traffic.check(), *elsewhere_notes(ports, reading))
+        notes += check_live(ports, service_plan)
         notes += refuse_access(ports, service_plan, reading.ledger)
     except (Refused, ConfigError) as error:
         refusal = error

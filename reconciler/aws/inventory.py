@@ -10,6 +10,7 @@ from reconciler.aws.client.retry import AWS_BACKOFF
 from reconciler.aws.client.session import Aws
 from reconciler.aws.deletion import Deleter
 from reconciler.aws.kinds import BY_NAME, KINDS
+from reconciler.aws.kinds.instance import why_not_parked
 from reconciler.aws.kinds.kind import Kind
 from reconciler.aws.tag_index import read_census, read_index
 from reconciler.errors import AccessDenied, CloudError, ToolError
@@ -112,6 +113,12 @@ class Ec2Inventory:
             )
         )
         return tuple(_labelled(one) for one in (*outcomes, *apart))
+
+    def unparkable(self, machines: Sequence[Resource]) -> Mapping[str, str]:
+        """See `CloudInventory.unparkable`."""
+        reads = Reads(self.aws)
+        found = ((one.id, why_not_parked(reads, one.id)) for one in machines)
+        return {id_: why for id_, why in found if why}
 
     def delete(self, resources: Sequence[Resource]) -> tuple[Outcome, ...]:
         kinds = {resource.kind for resource in resources}

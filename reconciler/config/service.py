@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from reconciler.config.limits import LeaseLengths, Limits
 from reconciler.config.ssh import Ssh
 from reconciler.config.traffic import TrafficSettings
 from reconciler.config.types import (
@@ -30,16 +31,11 @@ from reconciler.config.types import (
     Unit,
     Variable,
     Zone,
+    ZoneChoice,
 )
-from reconciler.gc.retention import Retention
+from reconciler.gc.retention import Retention, StandbyPolicy
 from reconciler.model.deploy_id import valid_service
 from reconciler.model.tags import AccountRegion
-from reconciler.util.duration import format_duration
-
-LONGEST_LEASE = timedelta(hours=24)
-"""A deploy's resources are proved its own by their creation within a day of its birth."""
-
-SHORTEST_LEASE = timedelta(seconds=3)
 
 
 class Code(Section):
@@ -180,59 +176,19 @@ class Image(Section):
     max_stopped: Span = timedelta(minutes=2)
 
 
-class LeaseLengths(Section):
-    """How long a lease lasts without being renewed, and how long a deploy may take in all.
-
-    `frozen` is the most that it lasts while the live database is shut.
-    """
-
-    length: Span = timedelta(minutes=10)
-    frozen: Span = timedelta(seconds=90)
-    limit: Span = timedelta(hours=2)
-
-    @model_validator(mode="after")
-    def _rules(self) -> Self:
-        if self.length < SHORTEST_LEASE:
-            raise ValueError(f"length: at least {format_duration(SHORTEST_LEASE)}")
-        if self.frozen < SHORTEST_LEASE:
-            raise ValueError(f"frozen: at least {format_duration(SHORTEST_LEASE)}")
-        if self.limit > LONGEST_LEASE:
-            raise ValueError("limit: at most 24h")
-        if self.limit < self.length:
-            raise ValueError("limit: shorter than one length")
-        return self
-
-    @property
-    def renew_every(self) -> timedelta:
-        """Three tenths of the length, so that two renewals may fail and the third is in time."""
-        return self.length * 3 / 10
-
-
-class Limits(Section):
-    """Our own deadlines: when an AWS wait ends, its error names the cause, not the time-out."""
-
-    image: Span = timedelta(minutes=30)
-    boot: Span = timedelta(minutes=5)
-    connect: Span = timedelta(minutes=5)
-    hook: Span = timedelta(minutes=2)
-    upload: Span = timedelta(minutes=15)
-    install: Span = timedelta(minutes=15)
-    copy_: Annotated[Span, Field(alias="copy")] = timedelta(hours=1)
-    migrate: Span = timedelta(minutes=15)
-    start: Span = timedelta(minutes=2)
-    delete: Span = timedelta(minutes=5)
-
-
 class Service(Section):
     """One service: what is released, where, and how. `name` is the file's name.
 
-    `zone_account` holds the record's zone, and so the ledger; None: the machines' account. `also`
+    `zone_account` holds the record's zone, and so the ledger; None: the machines' account. `zone`
+    chooses that zone where several contain the record; '': the longest. `also`
     are the names that change with the record; every other name of the ledger's zone and of
-    `witness_zones` that holds an address of a release keeps it from being deleted.
+    `witness_zones` that holds an address of a release keeps it from being deleted. `park` says what
+    becomes of a previous release's machines, that of the newest one after `park_after`.
     """
 
     name: str
     record: HostName
+    zone: ZoneChoice | Literal[""] = ""
     also: tuple[HostName, ...] = ()
     witness_zones: tuple[Zone, ...] = ()
     account: Account
@@ -243,6 +199,8 @@ class Service(Section):
     keep: Annotated[int, Field(ge=1, le=20)] = 2
     keep_for: Span | None = None
     keep_rejected: Duration = timedelta(days=7)
+    park: Literal["stop", "run", "terminate"] = "stop"
+    park_after: Duration = timedelta(hours=24)
     code: Code
     app: App
     database: Database | None = None
@@ -296,4 +254,5 @@ class Service(Section):
     @property
     def retention(self) -> Retention:
         """What is kept for rollback, and how long."""
-        return Retention(self.keep, self.keep_for, self.keep_rejected)
+        standby = StandbyPolicy(self.traffic.drain, self.park, self.park_after)
+        return Retention(self.keep, self.keep_for, self.keep_rejected, standby)

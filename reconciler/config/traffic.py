@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, model_validator
+from pydantic import AfterValidator, BeforeValidator, PlainValidator, model_validator
 
-from reconciler.config.types import Section, matching
+from reconciler.config.types import Section, matching, parse_span
 
 Listener = Annotated[
     str,
@@ -15,6 +16,13 @@ Listener = Annotated[
         "the ARN of a listener, or of one of its rules",
     ),
 ]
+
+
+NEVER = "never"
+
+
+def _drain(value: object) -> timedelta | None:
+    return None if value == NEVER else parse_span(value)
 
 
 def _listed(value: object) -> object:
@@ -31,11 +39,14 @@ class TrafficSettings(Section):
     """`record`: the A record names the machines. `target-group`: listeners forward to them.
 
     `listener` are listeners or rules, each of which forwards to one target group; empty: the one
-    listener of the load balancer that the record is an alias of.
+    listener of the load balancer that the record is an alias of. `drain` is how long, after the
+    record's old TTL, connections to the old release may stay open; then its app is stopped. None,
+    written "never": it serves on until its machines go.
     """
 
     kind: Literal["record", "target-group", "elastic-ip"] = "record"
     listener: Annotated[tuple[Listener, ...], BeforeValidator(_listed), AfterValidator(_once)] = ()
+    drain: Annotated[timedelta | None, PlainValidator(_drain)] = timedelta(minutes=10)
 
     @model_validator(mode="after")
     def _rules(self) -> Self:

@@ -43,6 +43,11 @@ def _positive(value: timedelta) -> timedelta:
     return value
 
 
+def parse_span(value: object) -> timedelta:
+    """A duration longer than zero. Raises ValueError."""
+    return _positive(_duration(value))
+
+
 def _reference(value: object) -> _Reference:
     if isinstance(value, _Reference):
         return value
@@ -105,6 +110,10 @@ Zone = Annotated[
         r"Z[A-Z0-9]{3,31}|([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z0-9-]+",
         "the name or the id of a hosted zone, such as example.com",
     ),
+]
+ZoneChoice = Annotated[
+    str,
+    matching(r"public|private|Z[A-Z0-9]{3,31}", 'the id of a hosted zone, "public" or "private"'),
 ]
 SqlName = Annotated[str, matching(r"[A-Za-z_][A-Za-z0-9_$-]{0,62}", "a name in PostgreSQL")]
 Variable = Annotated[str, matching(r"[A-Za-z_][A-Za-z0-9_]*", "the name of a variable")]

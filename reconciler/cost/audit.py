@@ -20,6 +20,7 @@ from reconciler.model.coverage import Read
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.resource import INSTANCE
 from reconciler.plan.service_plan import STRANGE, Plan, ServicePlan
+from reconciler.plan.standby import state_of
 
 GARBAGE = "garbage"
 
@@ -59,7 +60,7 @@ class AuditRow:
     def machines(self) -> Mapping[str, int]:
         """The number of machines by state."""
         resources = [item.verdict.resource for item in self.items]
-        return Counter(resource.state for resource in resources if resource.kind == INSTANCE)
+        return Counter(state_of(resource) for resource in resources if resource.kind == INSTANCE)
 
     @property
     def other(self) -> Mapping[str, int]:

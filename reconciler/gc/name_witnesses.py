@@ -92,7 +92,7 @@ def notes(
 def _kept(root: Root, deploy: DeployId, names: tuple[str, ...]) -> Note:
     service, first = root.home.service, names[0]
     return Note(
-        f"{_hold(names)} an address of {deploy}, which would go by now: it is kept",
+        f"{_hold(names)} an address of {deploy}, which would go, or go to rest, by now: it is kept",
         f"Point {first} elsewhere, or delete it, then   reconciler sweep --service {service}\n"
         f"If nobody uses that name any more            "
         f"reconciler sweep --service {service} --despite {first}",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Literal
 
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Ledger, Previous
@@ -13,15 +14,31 @@ DRAIN = timedelta(seconds=60)
 
 
 @dataclass(frozen=True)
+class StandbyPolicy:
+    """How long old connections may last, and what becomes of a machine that serves nobody.
+
+    `drain` None: the old app is never stopped. The deploy that a rollback would return to runs for
+    `park_after`; older ones are parked as soon as they are drained. `terminate` forgets a deploy
+    where `stop` parks it.
+    """
+
+    drain: timedelta | None = None
+    park: Literal["stop", "run", "terminate"] = "run"
+    park_after: timedelta = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
 class Retention:
     """How many good previous deploys are kept, how long, and how long rejected ones are kept.
 
     Rejected deploys do not count as good: a rollback must not push out its possible targets.
+    `standby` says what the machines of a previous deploy do meanwhile.
     """
 
     keep: int = 2
     keep_for: timedelta | None = None
     keep_rejected: timedelta = timedelta(days=7)
+    standby: StandbyPolicy = field(default_factory=StandbyPolicy)
 
 
 def beyond(ledger: Ledger, policy: Retention, now: datetime, ttl: int) -> tuple[DeployId, ...]:
@@ -37,10 +54,35 @@ def beyond(ledger: Ledger, policy: Retention, now: datetime, ttl: int) -> tuple[
         for previous in ledger.previous
         if previous.rejected and _older(previous, policy.keep_rejected, now)
     ]
+    if policy.standby.park == "terminate":
+        gone += _terminated(ledger, policy.standby, now, ttl)
     over = {previous.id for previous in gone if previous.retired < drained}
     over |= {kept.id for kept in ledger.kept if kept.until < now}
     named = [previous.id for previous in ledger.previous] + [kept.id for kept in ledger.kept]
     return tuple(deploy for deploy in named if deploy in over)
+
+
+def _terminated(ledger: Ledger, policy: StandbyPolicy, now: datetime, ttl: int) -> list[Previous]:
+    """The good ones whose machines the configuration does not keep for a rollback."""
+    before, spare = drained_before(policy, now, ttl), next_target(ledger)
+    good = (previous for previous in ledger.previous if not previous.rejected)
+    return [
+        previous
+        for previous in good
+        if previous.retired < before
+        and (previous.id != spare or _older(previous, policy.park_after, now))
+    ]
+
+
+def next_target(ledger: Ledger) -> DeployId | None:
+    """The deploy that a rollback returns to if none is named."""
+    good = (entry.id for entry in ledger.previous if not entry.rejected)
+    return next(good, None)
+
+
+def drained_before(policy: StandbyPolicy, now: datetime, ttl: int) -> datetime:
+    """What was retired before this has no clients any more, as far as DNS and `drain` go."""
+    return now - timedelta(seconds=ttl) - DRAIN - (policy.drain or timedelta(0))
 
 
 def _older(previous: Previous, limit: timedelta | None, now: datetime) -> bool:

@@ -27,6 +27,7 @@ from reconciler.machine.activation_gate import (
     stop_pulled,
     unit_name,
 )
+from reconciler.machine.connections import count_script, counted
 from reconciler.machine.shell import Command, Shell
 from reconciler.machine.unit_script import JOURNAL, STOP_AND_START
 from reconciler.machine.unit_state import digest
@@ -37,6 +38,7 @@ Jobs = Literal["run", "stop", "keep"]
 
 STALE = 75  # EX_TEMPFAIL of sysexits.h; no other path of the script exits with it
 ACT_SECONDS = 180.0
+HALT = "sync\nsystemctl poweroff 9>&-"
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,9 @@ class Act:
     """What a machine has to do, and the ledger's generation that justifies it.
 
     `lacks`: a unit that does not exist on this machine need not start: an older release's machine
-    may not have a unit that a newer release added.
+    may not have a unit that a newer release added. `counts`: report the app's open connections
+    before it stops. `halts`: the machine halts itself at the end; EC2's StopInstances knows no
+    generation.
     """
 
     generation: int
@@ -52,6 +56,8 @@ class Act:
     app: Run
     jobs: Jobs
     lacks: bool = False
+    counts: bool = False
+    halts: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,17 +78,17 @@ class MachineState:
     units: str = ""
 
 
-def obey(shell: Shell, gate: ActivationGate, act: Act) -> None:
-    """Makes the machine carry out `act`; idempotent.
+def obey(shell: Shell, gate: ActivationGate, act: Act) -> int | None:
+    """Makes the machine carry out `act`; idempotent. Returns the connections that `act` counts.
 
     Never restarts a running unit that has to run. Writes the gate's files if they are missing
     (an adopted machine). Raises StaleAct if it has obeyed a newer generation, CommandFailed with
     the unit's last journal lines if a unit does not start, and the other errors of a Shell.
     """
-    label = f"{act.app} the app, {act.jobs} the jobs"
+    label = f"{act.app} the app, {act.jobs} the jobs{', halt' if act.halts else ''}"
     command = Command(obey_script(gate, act), label, sudo=True, timeout=ACT_SECONDS)
     try:
-        shell.run(command)
+        return counted(shell.run(command).text)
     except CommandFailed as error:
         if error.status != STALE:
             raise
@@ -100,10 +106,13 @@ def obey_script(gate: ActivationGate, act: Act) -> str:
         # them; stopped again, as a timer or socket may have started one before.
         f"lacks={act.lacks:d}",
         STOP_AND_START,
+        count_script(gate.app) if act.counts else "",
         _stop(gate, act),
         RELOAD,
         _stop(gate, act),
         _start(gate, act),
+        # With the lock still held: whoever comes later meets a machine that goes down.
+        HALT if act.halts else "",
     )
     return "\n".join(part for part in parts if part) + "\n"
 

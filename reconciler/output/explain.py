@@ -9,10 +9,11 @@ from reconciler.cost import estimate
 from reconciler.cost.price_list import Prices
 from reconciler.gc.verdict import Reason, Role, Verdict
 from reconciler.model import tags as t
-from reconciler.model.resource import hold_of
+from reconciler.model.resource import Resource, hold_of
 from reconciler.output.plan import verdict_json
 from reconciler.plan.explain import Question, questions
 from reconciler.plan.service_plan import Plan, ServicePlan
+from reconciler.plan.standby import state_of
 from reconciler.util import humanize
 from reconciler.util.duration import format_duration
 
@@ -77,10 +78,8 @@ def would_change(plan: Plan, verdict: Verdict) -> str:
 
 def _answers(plan: Plan, verdict: Verdict, prices: Prices) -> Iterator[tuple[str, str]]:
     resource, service_plan = verdict.resource, _service_plan(plan, verdict)
-    yield (
-        "what",
-        " ".join(filter(None, (resource.kind, resource.type, resource.state, str(resource.place)))),
-    )
+    facts = (resource.kind, resource.type, _state(resource), str(resource.place))
+    yield "what", " ".join(filter(None, facts))
     yield "deploy", str(resource.deploy) if resource.deploy else "its deploy-id does not parse"
     yield "label", resource.tags.get(t.STATE, "none")
     yield "hold", hold_of(resource)
@@ -90,6 +89,12 @@ def _answers(plan: Plan, verdict: Verdict, prices: Prices) -> Iterator[tuple[str
         yield "age", _age(verdict, service_plan)
         yield "seen", _seen(service_plan)
         yield "cost", _cost(verdict, service_plan, prices)
+
+
+def _state(resource: Resource) -> str:
+    """EC2's state, and what it is for us if that says more."""
+    own = state_of(resource)
+    return resource.state if own == resource.state else f"{resource.state} ({own})"
 
 
 def _age(verdict: Verdict, service_plan: ServicePlan) -> str:

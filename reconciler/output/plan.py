@@ -20,6 +20,7 @@ from reconciler.output.coverage import (
 from reconciler.output.ledger import Names, headline, ledger_json, named
 from reconciler.plan.circuit_breaker import Cap, load
 from reconciler.plan.service_plan import Plan, ServicePlan
+from reconciler.plan.standby import Standby
 from reconciler.util import humanize
 
 
@@ -65,6 +66,7 @@ def _service(service_plan: ServicePlan, prices: Prices) -> list[str]:
         return [f"{head}unknown: {why}; nothing of {service_plan.service} will be touched"]
     clean = " · clean" if service_plan.empty and not service_plan.contradictions else ""
     acts = [*_swaps(service_plan, names), *_deletions(service_plan, names, prices)]
+    acts += _rests(service_plan, names, prices)
     notes = [f"  ! {humanize.one_line(text)}" for text in service_plan.contradictions]
     notes += [f"    {line}" for note in service_plan.witnesses for line in note.cure.splitlines()]
     return [f"{head}{headline(service_plan.root.ledger, names)}{clean}", *acts, *notes]
@@ -89,6 +91,16 @@ def _swaps(service_plan: ServicePlan, names: Names) -> Iterator[str]:
         yield f"  ~ finish    {who}: {humanize.one_line(repair.why)}"
     for deploy in service_plan.forget:
         yield f"  ~ forget    {named(deploy, names)}: beyond retention"
+
+
+def _rests(service_plan: ServicePlan, names: Names, prices: Prices) -> Iterator[str]:
+    for rest in service_plan.rests:
+        who = f"{rest.machine.id} of {named(rest.deploy, names)}"
+        if rest.stage is Standby.PARKED:
+            saved = estimate.price(rest.machine, prices).strip()
+            yield f"  ~ park      {who}: it halts, which saves {saved}; its disks stay"
+        else:
+            yield f"  ~ drain     {who}: its app stops"
 
 
 def _deletions(service_plan: ServicePlan, names: Names, prices: Prices) -> Iterator[str]:
@@ -161,6 +173,10 @@ def _service_json(service_plan: ServicePlan, cap: Cap, prices: Prices) -> dict[s
             for repair in service_plan.repairs
         ],
         "forget": [str(deploy) for deploy in service_plan.forget],
+        "rest": [
+            {"machine": rest.machine.id, "deploy": str(rest.deploy), "to": rest.word}
+            for rest in service_plan.rests
+        ],
         "delete": [verdict_json(verdict, prices) for verdict in service_plan.deletes],
         "keep": [verdict_json(verdict, prices) for verdict in kept],
         "notes": list(service_plan.contradictions),

@@ -70,6 +70,10 @@ def left_lines(result: SweepResult) -> list[str]:
             for resource in (verdict.resource for verdict in plan.deletes)
         ]
         lines += [f"  not finished: {repair.deploy}: {repair.why}" for repair in plan.repairs]
+        for rest in plan.rests:
+            known = last.get(rest.machine.key)
+            why = f": {humanize.one_line(known.text)}" if known else ""
+            lines.append(f"  not {rest.word} yet: {rest.machine.id}{why}")
     lines += [f"  {humanize.one_line(text)}" for text in result.left.contradictions]
     lines += [f"  {gap.kind}s of {gap.place} unread: {gap.reason}" for gap in result.gaps]
     lines += [f"  {text}" for text in result.trouble]

@@ -8,13 +8,19 @@ from reconciler.model import tags as t
 from reconciler.model.resource import DATABASE, INSTANCE, MAKING
 from reconciler.model.tags import Label
 from reconciler.plan.service_plan import OPEN, SHUT
+from reconciler.plan.standby import Standby, reached, units_of
 
 
 def is_stale(verdict: Verdict, units: str) -> bool:
     """Whether a machine has not obeyed this set of units: another set needs another order."""
     resource = verdict.resource
-    if not units or resource.kind != INSTANCE or resource.tags.get(t.UNITS) == units:
+    told = resource.tags.get(t.UNITS, "")
+    if not units or resource.kind != INSTANCE or told == units:
         return False
+    if verdict.reason is Role.PREVIOUS and units_of(told) == units:
+        return False
+    if verdict.reason is Role.PREVIOUS and reached(told) is Standby.PARKED:
+        return False  # it is told when a rollback starts it
     if verdict.role is None or verdict.role is Role.LEASE:
         return False
     return resource.label is not Label.LEFT or verdict.reason is Role.LIVE

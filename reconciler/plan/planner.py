@@ -31,6 +31,7 @@ from reconciler.model.tags import Label
 from reconciler.plan.deviation import deviation, is_stale
 from reconciler.plan.record_drift import new_addresses, notes
 from reconciler.plan.service_plan import OTHER_UNITS, Plan, Repair, ServicePlan, SweepRequest
+from reconciler.plan.standby import rests
 from reconciler.plan.swaps import swaps, without
 from reconciler.plan.traffic_work import NO_WORK, TrafficWork, traffic_work
 
@@ -98,6 +99,9 @@ def _service(inventory: Inventory, root: Root, ask: SweepRequest) -> ServicePlan
         verdicts=_scoped(verdicts, ask),
         notes=(*notes(root), *filter(None, [traffic.blocked])),
         witnesses=name_witnesses.notes(root, standing, _only_named(verdicts, root, ask, standing)),
+        rests=()
+        if _groups_unread(root, inventory)
+        else rests(verdicts, root, ask.stages(first.ledger, root), standing),
         unfinished_only=ask.unfinished_only,
         plain=plain,
     )
@@ -120,9 +124,16 @@ def _behind_groups(inventory: Inventory) -> set[DeployId]:
 def _only_named(
     verdicts: tuple[Verdict, ...], root: Root, ask: SweepRequest, standing: Collection[DeployId]
 ) -> set[DeployId]:
-    """The deploys that would be forgotten or deleted if no other name led to them."""
+    """The deploys that would be forgotten, deleted or put to rest if no other name led to them."""
     over = set(swaps(root, ask).forget).intersection(standing)
-    return over | name_witnesses.keeping(verdicts, standing)
+    awake = {rest.deploy for rest in rests(verdicts, root, ask.stages(root.ledger, root), ())}
+    return over | awake.intersection(standing) | name_witnesses.keeping(verdicts, standing)
+
+
+def _groups_unread(root: Root, inventory: Inventory) -> bool:
+    """A target group that could not be listed may still lead to a machine (rule 6)."""
+    gaps = (gap for gap in inventory.gaps if gap.kind == TARGET_GROUP)
+    return root.traffic is not None and any(gap.place == root.home.place for gap in gaps)
 
 
 def judged_by(plan: Plan, service_plan: ServicePlan) -> tuple[Inventory, Root]:

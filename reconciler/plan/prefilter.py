@@ -12,7 +12,7 @@ not name each resource that it keeps.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from reconciler.gc.desired_state import DESIRED
 from reconciler.gc.verdict import Role, Root, Roots, role
@@ -22,6 +22,7 @@ from reconciler.model.resource import INSTANCE, TARGET_GROUP, TEMPLATE, Plain, R
 from reconciler.model.tag_summary import Group, TagSummary
 from reconciler.model.tags import STATE, Label, label_of
 from reconciler.plan.service_plan import OPEN, SHUT, SweepRequest
+from reconciler.plan.standby import Standby, reached, units_of
 from reconciler.plan.swaps import Swaps, swaps
 
 DESCRIBED = frozenset({TEMPLATE, TARGET_GROUP})
@@ -45,6 +46,7 @@ class _Service:
     root: Root
     labels: Mapping[DeployId, frozenset[Label | None]]
     swaps: Swaps
+    stages: Mapping[DeployId, Standby] = field(default_factory=dict)
 
     def keeps(self, group: Group, deploy: DeployId) -> bool:
         if self.root.problem:
@@ -54,7 +56,12 @@ class _Service:
             return False
         if group.kind != INSTANCE or self.swaps.ledger.lease is not None:
             return True
-        return group.units == self.root.units or not self.root.units or label is Label.LEFT
+        if label is Label.LEFT or not self.root.units:
+            return True
+        if role(self.swaps.ledger, deploy) is not Role.PREVIOUS:
+            return group.units == self.root.units
+        parked = reached(group.units) is Standby.PARKED
+        return parked or units_of(group.units) == self.root.units
 
 
 def choose(
@@ -83,6 +90,7 @@ def choose(
             plain[deploy, group.kind] = plain.get((deploy, group.kind), 0) + len(ids)
     for service in services.values():
         _want_machines_that_moved(service, tag_summary, wanted, plain)
+        _want_machines_at_rest(service, tag_summary, wanted, plain)
     return Choice(wanted, plain)
 
 
@@ -91,7 +99,7 @@ def _service(root: Root, databases: Sequence[Resource], ask: SweepRequest) -> _S
     if _is_in_doubt(root) or _has_odd_database(found, root, databases):
         return _Service(root, {}, found)
     labels = {deploy: _labels(found.ledger, deploy) for deploy in found.ledger.rooted}
-    return _Service(root, labels, found)
+    return _Service(root, labels, found, ask.stages(found.ledger, root))
 
 
 def _is_in_doubt(root: Root) -> bool:
@@ -150,8 +158,28 @@ def _want_machines_that_moved(
         return
     if plain.get((live.id, INSTANCE)) != len(live.at):
         return
-    del plain[live.id, INSTANCE]
-    name = str(live.id)
+    _want_machines(live.id, tag_summary, wanted, plain)
+
+
+def _want_machines_at_rest(
+    service: _Service,
+    tag_summary: TagSummary,
+    wanted: dict[Group, Sequence[str]],
+    plain: dict[tuple[DeployId, str], int],
+) -> None:
+    """Adds the machines that are to be at rest by now: only descriptions show whether they run."""
+    for deploy in service.stages:
+        _want_machines(deploy, tag_summary, wanted, plain)
+
+
+def _want_machines(
+    deploy: DeployId,
+    tag_summary: TagSummary,
+    wanted: dict[Group, Sequence[str]],
+    plain: dict[tuple[DeployId, str], int],
+) -> None:
+    plain.pop((deploy, INSTANCE), None)
+    name = str(deploy)
     wanted.update(
         (group, ids)
         for group, ids in tag_summary.groups.items()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from reconciler.gc.verdict import Role, Root, Verdict
 from reconciler.model.resource import INSTANCE, Plain, Resource
 from reconciler.model.tags import HELD_BY_ADOPTION
@@ -46,24 +48,24 @@ def new_addresses(verdicts: tuple[Verdict, ...], root: Root, plain: Plain) -> tu
         return ()  # an older ledger: the adopted machine and a copy of it cannot be told apart
     if len(machines) != len(live.at) or any(machine.state != "running" for machine in machines):
         return ()
-    return _complete(live.at, machines)
+    now = at_now(live.at, machines)
+    return () if set(now) == set(live.at) else now
 
 
-def _complete(at: tuple[str, ...], machines: list[Resource]) -> tuple[str, ...]:
-    """Each machine keeps its address in `at`, or gets its public one.
+def at_now(at: tuple[str, ...], machines: Sequence[Resource]) -> tuple[str, ...]:
+    """The addresses for the record, after a stop and start; () while they are incomplete.
 
-    A private address survives a stop, so the changed one was public. A machine without a public
-    address (yet) makes the set incomplete: the record never gets an address clients cannot reach.
+    Each machine keeps its address in `at`, or gets its public one: a private address survives a
+    stop, so the changed one was public. A machine without a public address (yet) makes the set
+    incomplete: the record never gets an address clients cannot reach.
     """
     kept = [next((a for a in machine.addresses if a in at), None) for machine in machines]
-    if all(kept):
-        return ()
-    new = [
+    new = {
         address or machine.public[0]
         for address, machine in zip(kept, machines, strict=True)
         if address or machine.public
-    ]
-    return tuple(sorted(new)) if len(new) == len(at) else ()
+    }
+    return tuple(sorted(new)) if len(new) == len(at) == len(machines) else ()
 
 
 def notes(root: Root) -> tuple[str, ...]:

@@ -13,10 +13,11 @@ from reconciler.gc.name_witnesses import Note
 from reconciler.gc.retention import Retention
 from reconciler.gc.verdict import Reason, Role, Root, Verdict
 from reconciler.model.deploy_id import DeployId
-from reconciler.model.ledger import Lease
+from reconciler.model.ledger import Lease, Ledger
 from reconciler.model.resource import DATABASE, Inventory, Resource
 from reconciler.plan.approved_actions import ApprovedActions
 from reconciler.plan.deletion_order import wave
+from reconciler.plan.standby import Rest, Standby, stages
 from reconciler.plan.traffic_work import NO_WORK, TrafficWork
 
 STRANGE = frozenset({Reason.FOREIGN, Reason.LOOK_ALIKE})
@@ -63,6 +64,15 @@ class SweepRequest:
     unfinished_only: bool = False
     among: ApprovedActions | None = None
 
+    def stages(self, ledger: Ledger, root: Root) -> Mapping[DeployId, Standby]:
+        """The stages of standby that this sweep may bring previous deploys to, under `ledger`.
+
+        None if the sweep is restricted: only a full one knows that nothing else comes first.
+        """
+        if self.only is not None or self.unfinished_only or self.among is not None:
+            return {}
+        return stages(ledger, root, self.retention.standby, self.ttl)
+
 
 @dataclass(frozen=True)
 class ServicePlan:
@@ -84,6 +94,7 @@ class ServicePlan:
     witnesses: tuple[Note, ...] = ()
     problem: str = ""
     unfinished_only: bool = False
+    rests: tuple[Rest, ...] = ()
     plain: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -125,7 +136,8 @@ class ServicePlan:
     @property
     def empty(self) -> bool:
         """Whether there is nothing to do."""
-        acts = (self.end, self.repairs, self.readdress, self.forget, self.deletes)
+        swaps = self.end or self.readdress or self.forget
+        acts = (swaps, self.repairs, self.rests, self.deletes)
         return self.traffic.empty and not any(acts)
 
 

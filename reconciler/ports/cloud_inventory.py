@@ -5,7 +5,7 @@ The use cases have to call in this order: inventory first, ledger last (rule 2).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from reconciler.model.outcome import Outcome
@@ -44,6 +44,13 @@ class CloudInventory(Protocol):
         self, resources: Sequence[Resource], label: Label, units: str = ""
     ) -> tuple[Outcome, ...]:
         """Writes `deploy-state` on each, and `units` on machines; one outcome per resource."""
+
+    def unparkable(self, machines: Sequence[Resource]) -> Mapping[str, str]:
+        """Why a machine that halts itself would not be stopped, by id: it would be terminated.
+
+        Machines that would stop are missing. Raises CloudError, AccessDenied.
+        """
+        ...
 
     def delete(self, resources: Sequence[Resource]) -> tuple[Outcome, ...]:
         """Requests the deletion of resources of one kind, in batches, splitting failing ones.

@@ -12,10 +12,19 @@ from reconciler.model.reading import LedgerAddress, Listing, Reading, Readings
 class LedgerStore(Protocol):
     """Reads and swaps ledgers. Route 53's transactional batches make the swap atomic."""
 
-    def locate(self, service: str, record: str) -> LedgerAddress:
+    def locate(self, service: str, record: str, zone: str = "") -> LedgerAddress:
         """Where the service's ledger is: in the longest hosted zone that contains `record`.
 
-        Raises ConfigError if no zone of the account does, CloudError.
+        `zone` chooses among them: an id, `public` or `private`. Raises ConfigError if no zone of
+        the account contains the record, or two of the same name do; CloudError.
+        """
+        ...
+
+    def elsewhere(self, address: LedgerAddress) -> Mapping[str, tuple[str, ...]]:
+        """The other zones that have records at the record's name, with their types.
+
+        A parent of a delegated zone, or the private zone beside a public one. Raises CloudError,
+        AccessDenied.
         """
 
     def read(self, address: LedgerAddress) -> Reading:

@@ -14,8 +14,9 @@ from reconciler.plan.service_plan import Repair, ServicePlan
 from reconciler.plan.traffic_work import TrafficWork
 from reconciler.ports.service import ManagedService, OnOutcome
 from reconciler.sweep.deletion import Collector
-from reconciler.sweep.handover import Handover
-from reconciler.sweep.repair import Finish
+from reconciler.sweep.machines.handover import Handover
+from reconciler.sweep.machines.repair import Finish
+from reconciler.sweep.machines.standby import put_to_rest
 from reconciler.sweep.result import Tally
 
 
@@ -45,6 +46,7 @@ class Executor:
             self._forget(service_plan)
             collector = Collector(self._managed, self._on_outcome)
             self._tally.add(collector.collect(service_plan.deletes))
+            self._rest(service_plan)
         except (ToolError, ledgers.NotAllowed) as error:
             self._tally.trouble.append(f"{service_plan.service}: {error}")
 
@@ -102,6 +104,13 @@ class Executor:
             for outcome in outcomes:
                 self._on_outcome(outcome)
             self._tally.add(outcomes)
+
+    def _rest(self, service_plan: ServicePlan) -> None:
+        """Last: nobody waits for a machine that saves money, and one that hangs takes its time."""
+        outcomes = put_to_rest(self._managed, self._now.ledger.gen, service_plan.rests)
+        for outcome in outcomes:
+            self._on_outcome(outcome)
+        self._tally.add(outcomes)
 
     def _finish(self, service_plan: ServicePlan, repair: Repair) -> Finish:
         ledger = self._now.ledger

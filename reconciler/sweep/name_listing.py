@@ -19,6 +19,7 @@ from reconciler.model.reading import LedgerAddress, Listing
 from reconciler.model.resource import Gap, Resource, service_of
 from reconciler.model.tags import AccountRegion
 from reconciler.plan.service_plan import SweepRequest
+from reconciler.plan.standby import wanting
 from reconciler.plan.swaps import swaps
 from reconciler.ports.service import ManagedService
 from reconciler.sweep.snapshot import Snapshot
@@ -56,7 +57,7 @@ def witnessed_now(managed: ManagedService, root: Root, resources: Sequence[Resou
 
 
 def _needing(world: Snapshot, asks: Mapping[str, SweepRequest]) -> set[str]:
-    """The services of which a deploy that once served may be forgotten or deleted."""
+    """The services of which a deploy that once served may go, or may be put to rest."""
     resources: dict[str, list[Resource]] = {}
     for resource in world.inventory.resources:
         resources.setdefault(service_of(resource), []).append(resource)
@@ -64,10 +65,15 @@ def _needing(world: Snapshot, asks: Mapping[str, SweepRequest]) -> set[str]:
         name
         for name, root in world.roots.items()
         if not root.problem
-        and is_needed(
-            root, resources.get(name, ()), swaps(root, asks.get(name, SweepRequest())).forget
-        )
+        and _depends(root, resources.get(name, ()), asks.get(name, SweepRequest()))
     }
+
+
+def _depends(root: Root, resources: Sequence[Resource], ask: SweepRequest) -> bool:
+    """Whether something is deleted, stopped or parked only if no other name leads to it."""
+    found = swaps(root, ask)
+    resting = wanting(resources, ask.stages(found.ledger, root))
+    return is_needed(root, resources, found.forget) or bool(resting)
 
 
 def _zones_of(address: LedgerAddress) -> LedgerAddress:

@@ -19,6 +19,7 @@ from reconciler.config.service import Service
 from reconciler.database.port import DatabaseServer
 from reconciler.errors import CloudError, ConfigError, NotTried
 from reconciler.gc.ownership import ServiceLocation
+from reconciler.gc.retention import Retention, StandbyPolicy
 from reconciler.machine.activation_gate import ActivationGate
 from reconciler.model import tags as t
 from reconciler.model.reading import LedgerAddress
@@ -113,13 +114,18 @@ class Edges:
             ignore_roles=database.ignore_roles if database else (),
             max_wait=database.max_wait.total_seconds() if database else 0.0,
             delete_limit=service.limits.delete.total_seconds(),
-            retention=service.retention,
+            retention=self._retention(service),
             min_age=self.settings.reconciler.min_age,
             zone_account=zone.account,
             cap=Cap(breaker.max_count, breaker.share),
             bases=self.bases,
             traffic=traffic,
         )
+
+    def _retention(self, service: Service) -> Retention:
+        """Nobody is drained or parked from where no machine can be reached."""
+        said = service.retention
+        return said if self.reach.machines else replace(said, standby=StandbyPolicy())
 
     def ledgers(self, zone: AccountRegion) -> Route53Ledgers:
         """The ledgers in the zones of an account."""
@@ -173,9 +179,9 @@ def located(ledgers: Route53Ledgers, service: Service) -> LedgerAddress:
 
     A change batch concerns one zone: a name in another zone cannot move with the record.
     """
-    address = ledgers.locate(service.name, service.record)
+    address = ledgers.locate(service.name, service.record, service.zone)
     for name in service.also:
-        if ledgers.locate(service.name, name).zone_id != address.zone_id:
+        if ledgers.locate(service.name, name, service.zone).zone_id != address.zone_id:
             raise ConfigError(
                 f"also: {name} is not in {address.zone}, the zone of {service.record}: one change "
                 "batch cannot move both",

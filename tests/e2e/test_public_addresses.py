@@ -17,10 +17,11 @@ def test_the_record_follows_a_public_address_and_nobody_else(company: Company) -
 
     Not while the machine is stopped, and not where a person moved the record.
     """
-    in_the_open(company)
     company.adopt()
-    has(company.ok("deployer", "plan", "shop").out, "public", "as the record holds")
+    company.append('\n[instance]\naddress = "public"\n')
     company.up("v1.5.0")
+    company.configure('address = "public"', "")
+    has(company.ok("deployer", "plan", "shop").out, "public", "as the record holds")
     live = _live(company)
     first = live["PublicIpAddress"]
     assert company.pointed_at() == (first,) != (live["PrivateIpAddress"],)
@@ -48,6 +49,17 @@ def test_the_record_follows_a_public_address_and_nobody_else(company: Company) -
     company.ok("deployer", "status", "shop", "--exit-code")
     _people_win(company, live)
     _nothing_stays(company)
+
+
+def test_an_elastic_ip_does_not_move_silently(company: Company) -> None:
+    """The record names one: a release is refused before it makes anything, in words."""
+    in_the_open(company)
+    company.adopt()
+    refused = company.deployer("up", "shop", "--ref", "v1.5.0")
+    assert refused.code == Exit.REFUSED, refused
+    has(refused.err, "an Elastic IP of the live machine", "such as a partner's firewall")
+    assert len(company.instances()) == 1
+    assert company.version() == "v1.4.2"
 
 
 def _people_win(company: Company, live: Json) -> None:

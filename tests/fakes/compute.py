@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from deployer.compute import ImageFacts, ImageOrder, InstanceFacts, LaunchOrder
 from reconciler.errors import CloudError, CloudUnclear, ToolError
@@ -28,6 +29,10 @@ class FakeCompute:
     booting: bool = False
     """No machine gets any further than `pending`."""
     number: int = 100
+    started: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Machine → what is different once it has been started."""
+    elastic: set[str] = field(default_factory=set)
+    """Addresses that are Elastic IPs."""
 
     def find_instances_at(self, addresses: Sequence[str]) -> tuple[InstanceFacts, ...]:
         return tuple(
@@ -44,6 +49,9 @@ class FakeCompute:
                 self.heap.change(id_, state="running")
         found = (self.heap.held.get((INSTANCE, id_)) for id_ in ids)
         return tuple(facts_of(one) for one in found if one is not None)
+
+    def elastic_ips(self, addresses: Sequence[str]) -> tuple[str, ...]:
+        return tuple(sorted(self.elastic.intersection(addresses)))
 
     def zone_of(self, subnet: str) -> str:
         return ZONE if subnet else ""
@@ -72,6 +80,12 @@ class FakeCompute:
         ids = self.launched(order.token) or tuple(self._new(order) for _ in range(order.count))
         self._may_lose("launch")
         return ids
+
+    def start(self, ids: Sequence[str]) -> None:
+        self.heap.acts.append(f"start {' '.join(ids)}")
+        self._may_fail("start")
+        for id_ in ids:
+            self.heap.change(id_, **{"state": "running", **self.started.get(id_, {})})
 
     def launched(self, token: str) -> tuple[str, ...]:
         return tuple(one.id for one in self.heap.held.values() if one.token == token)

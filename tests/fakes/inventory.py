@@ -48,6 +48,8 @@ class FakeHeap:
     """Id → why AWS will not tag it."""
     failing: dict[str, ToolError] = field(default_factory=dict)
     """Method → what it raises."""
+    ends: dict[str, str] = field(default_factory=dict)
+    """Id → why a machine that halts itself is terminated."""
     slow: dict[str, int] = field(default_factory=dict)
     """Id → so many looks at it until it is gone."""
     meddlers: list[Callable[[], object]] = field(default_factory=list)
@@ -132,6 +134,10 @@ class FakeHeap:
         if resources:
             self._act("label", f"label {label} {' '.join(sorted(one.id for one in resources))}")
         return tuple(self._label(one, label, units) for one in resources)
+
+    def unparkable(self, machines: Sequence[Resource]) -> Mapping[str, str]:
+        self._act("unparkable")
+        return {one.id: self.ends[one.id] for one in machines if one.id in self.ends}
 
     def delete(self, resources: Sequence[Resource]) -> tuple[Outcome, ...]:
         kinds = {one.kind for one in resources}

@@ -92,11 +92,16 @@ class FakeLedgers:
     unlisted: ToolError | None = None
     """What listing the names raises."""
     under_way: list[_Batch] = field(default_factory=list)
+    in_other_zones: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
+    """Record → the types of the records of that name in other zones, by zone."""
 
-    def locate(self, service: str, record: str) -> LedgerAddress:
+    def elsewhere(self, address: LedgerAddress) -> Mapping[str, tuple[str, ...]]:
+        return self.in_other_zones.get(address.record, {})
+
+    def locate(self, service: str, record: str, zone: str = "") -> LedgerAddress:
         if not record.endswith("example.com"):
             raise ConfigError(f"no hosted zone contains {record}")
-        return LedgerAddress(service, "Z1", "example.com", record)
+        return LedgerAddress(service, zone or "Z1", "example.com", record)
 
     def read(self, address: LedgerAddress) -> Reading:
         reading = self.raw(address)

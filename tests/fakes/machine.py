@@ -74,6 +74,7 @@ case $verb in
       [ ! -e "$file" ] || { file=${file##*/}; echo "${file%.active} loaded active running"; }
     done ;;
   list-unit-files) cat $units/files 2>/dev/null ;;
+  poweroff) : > @ROOT@/run/halted ;;
   status) cat $units/$unit.broken $units/$unit.crashes 2>/dev/null ;;
 esac
 """

@@ -45,6 +45,7 @@ class FakeRoute53:
         self.faults: list[Fault] = []
         self.batches: list[list[Answer]] = []
         self.zones: dict[str, str] = {}
+        self.private: set[str] = set()
         self.reads = 0
         self.page = 300
         self.before_read: Callable[[int], None] = lambda _: None
@@ -66,7 +67,14 @@ class FakeRoute53:
 
     def paginate(self) -> list[Answer]:
         """One page."""
-        zones = [{"Id": f"/hostedzone/{key}", "Name": f"{n}."} for key, n in self.zones.items()]
+        zones = [
+            {
+                "Id": f"/hostedzone/{key}",
+                "Name": f"{name}.",
+                "Config": {"PrivateZone": key in self.private},
+            }
+            for key, name in self.zones.items()
+        ]
         return [{"HostedZones": zones}]
 
     def list_resource_record_sets(self, **request: str) -> Answer:

@@ -53,7 +53,10 @@ CONFIGURED: Mapping[str, Any] = {
     },
     "smoke": [{"command": "true"}],
     "ssh": {"user": "admin"},
+    "park": "run",
+    "traffic": {"drain": "never"},
 }
+"""Nothing goes to rest unless a test says so."""
 
 
 def service(**changes: Any) -> Service:

@@ -20,7 +20,10 @@ from tests.fakes.machine import FakeMachine
 
 @dataclass
 class ToldMachine(FakeMachine):
-    """A machine whose commands are told by their label; a session dies at a label of `cuts`."""
+    """A machine whose commands are told by their label; a session dies at a label of `cuts`.
+
+    That it halts is told as `halt ID`.
+    """
 
     acts: list[str] = field(default_factory=list)
     cuts: list[str] = field(default_factory=list)
@@ -32,7 +35,11 @@ class ToldMachine(FakeMachine):
         if command.label in self.cuts:
             self.cuts.remove(command.label)
             raise ConnectionLost(f"the SSH session died during: {command.label}")
-        return super().run(command, on_output)
+        result = super().run(command, on_output)
+        if self.path("/run/halted").exists():
+            self.path("/run/halted").unlink()
+            self.acts.append(f"halt {self.instance}")
+        return result
 
 
 class ToldServer(FakeServer):

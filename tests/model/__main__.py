@@ -23,6 +23,7 @@ from tests.model.bounds import (
     HOOKS,
     LEDGER_HEAP,
     MUTANT_STATES,
+    PARKING,
     TRAFFIC,
     Bound,
     explored,
@@ -38,6 +39,7 @@ MODELS = {
     "hooks": HOOKS,
     "gate": GATES,
     "traffic": TRAFFIC,
+    "parking": PARKING,
 }
 DOCS = Path(__file__).parents[2] / "docs"
 PROTOCOL, TRACES = DOCS / "protocol.md", DOCS / "protocol-traces.md"

@@ -20,6 +20,8 @@ from tests.model.hooks import Hooks
 from tests.model.hooks import Scenario as Hook
 from tests.model.ledger_heap import LedgerHeap
 from tests.model.ledger_heap import Scenario as Heap
+from tests.model.parking import Parking
+from tests.model.parking import Scenario as Parked
 from tests.model.rules import Rules
 from tests.model.traffic import Scenario as Balanced
 from tests.model.traffic import Traffic
@@ -34,7 +36,7 @@ FEW, BRIEF, MANY = 10_000, 20_000, 1_000_000
 class Bound:
     """A scenario, and the most states of it that are explored in `make test` and `make model`."""
 
-    scenario: Heap | Data | Home | Hook | Gate | Balanced
+    scenario: Heap | Data | Home | Hook | Gate | Balanced | Parked
     test: int
     model: int
 
@@ -167,9 +169,17 @@ TRAFFIC = (
     ),
 )
 
+PARKING = (
+    Bound(m.RESTING, FEW, MANY),
+    Bound(Parked("two sweeps, a release at rest", rollback=False, sweeps=2, twice=1), FEW, MANY),
+    Bound(Parked("a rollback to it and two sweeps", sweeps=2, twice=1), BRIEF, MANY),
+)
+
 
 def explored(
-    scenario: Heap | Data | Home | Hook | Gate | Balanced, most: int, rules: Rules | None = None
+    scenario: Heap | Data | Home | Hook | Gate | Balanced | Parked,
+    most: int,
+    rules: Rules | None = None,
 ) -> Report:
     """Explore a scenario of any model."""
     if isinstance(scenario, Heap):
@@ -180,6 +190,8 @@ def explored(
         return explore(Gates(scenario, rules), most)
     if isinstance(scenario, Balanced):
         return explore(Traffic(scenario, rules), most)
+    if isinstance(scenario, Parked):
+        return explore(Parking(scenario, rules), most)
     if isinstance(scenario, Home):
         return explore(Homes(scenario, rules), most)
     return explore(Databases(scenario, rules), most)

@@ -6,7 +6,7 @@
 
 Anything before the commit may fail: end the lease, then sweep, which thaws. They follow
 deployer/release/steps/database.py and commit.py, rollback_database.py and
-reconciler/sweep/repair.py.
+reconciler/sweep/machines/repair.py.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A sweep of databases as a step machine: list, read the ledger, act under its generation.
 
-It decides by the product's own planner, and acts as reconciler/sweep/repair.py does: a deploy's
-database, its machine, and its label only where both have obeyed.
+It decides by the product's own planner, and acts as reconciler/sweep/machines/repair.py does: a
+deploy's database, its machine, and its label only where both have obeyed.
 """
 
 from __future__ import annotations

@@ -37,6 +37,7 @@ from tests.model.gate_world import Disk, shut
 from tests.model.homes_world import Scenario as Homes
 from tests.model.hooks import Scenario as Hooks
 from tests.model.ledger_heap import Scenario as Heap
+from tests.model.parking import Scenario as Parking
 from tests.model.rules import Rules
 from tests.model.traffic import Scenario as Traffic
 
@@ -77,6 +78,7 @@ SWITCH = Traffic("a release behind a balancer and a sweep", slow=1, twice=1)
 TAKEN = Traffic("two releases behind a balancer and a sweep", holders=("first", "second"), slow=1)
 HAND = Traffic("a person at the balancer", slow=1, hands=1)
 RETURN = Traffic("a rollback behind a balancer beside a sweep", holders=("first", "back"), slow=1)
+RESTING = Parking("a rollback to a release at rest, and a sweep", twice=1)
 AGAIN = Data("two deployers", deployers=2, sweeps=(), slow=2, twice=0)
 
 
@@ -86,7 +88,7 @@ class Mutation:
 
     name: str
     rules: Rules
-    where: Heap | Data | Homes | Hooks | Gate | Traffic
+    where: Heap | Data | Homes | Hooks | Gate | Traffic | Parking
     says: str
     within: Callable[[], AbstractContextManager[object]] = nullcontext
 
@@ -367,6 +369,11 @@ OWN = (
     ),
     Mutation("traffic moved back after the label", Rules(people_win=False), HAND, "taken back"),
     Mutation("somebody's group ignored", Rules(minds_foreign=False), HAND, "not ours lost"),
+    Mutation("a late halt obeyed", Rules(decide=always_obeys), RESTING, "live does not run"),
+    Mutation("parked under a lease", Rules(spares_leased=False), RESTING, "live does not run"),
+    Mutation(
+        "no order to a target that serves", Rules(orders_always=False), RESTING, "live does not run"
+    ),
 )
 """Further ones: each removes a guard of the code's own."""
 

@@ -114,5 +114,9 @@ class Rules:
     """A group's targets stay registered until it is deleted."""
     minds_foreign: bool = True
     """An action that names somebody else's group is not changed."""
+    spares_leased: bool = True
+    """No machine is put to rest while somebody holds the lease."""
+    orders_always: bool = True
+    """A rollback orders its target's app to run, also where it runs."""
     minds_sessions: bool = True
     """Nothing is dropped under the sessions of others."""

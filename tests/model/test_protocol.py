@@ -12,13 +12,14 @@ from tests.model.bounds import (
     HOMES,
     HOOKS,
     LEDGER_HEAP,
+    PARKING,
     TRAFFIC,
     Bound,
     explored,
 )
 from tests.model.mutations import DESIGN, OWN, PICTURED, Mutation
 
-BOUNDS = (*LEDGER_HEAP, *DATABASES, *HOMES, *HOOKS, *GATES, *TRAFFIC)
+BOUNDS = (*LEDGER_HEAP, *DATABASES, *HOMES, *HOOKS, *GATES, *TRAFFIC, *PARKING)
 MUTATIONS = (*DESIGN, *OWN)
 
 
@@ -70,6 +71,16 @@ def test_traffic_follows_the_ledger(bound: Bound) -> None:
 
     And if everybody crashed now, young sweeps would bring traffic where the ledger says, unless a
     person moved it.
+    """
+    report = explored(bound.scenario, bound.test)
+    assert not report.complaint, str(report)
+
+
+@pytest.mark.parametrize("bound", PARKING, ids=lambda one: one.scenario.name)
+def test_what_is_live_is_never_put_to_rest(bound: Bound) -> None:
+    """Whatever is late or comes twice, a release that a rollback made live runs.
+
+    And if everybody crashed now, sweeps would bring to rest what nobody uses.
     """
     report = explored(bound.scenario, bound.test)
     assert not report.complaint, str(report)

@@ -14,7 +14,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from reconciler.gc.other_names import OtherNames
-from reconciler.gc.retention import Retention
+from reconciler.gc.retention import Retention, StandbyPolicy
 from reconciler.gc.verdict import Root
 from reconciler.model import tags as t
 from reconciler.model.deploy_id import DeployId
@@ -25,6 +25,7 @@ from reconciler.plan.planner import plan
 from reconciler.plan.service_plan import ServicePlan, SweepRequest
 from tests.support.shop_world import HOME, NOW, PLACE, UNITS, deploy, more_things, resources
 
+RESTING = StandbyPolicy(timedelta(minutes=10), "stop", timedelta(hours=1))
 SUFFIXES = ("aaaaa", "bbbbb", "ccccc", "ddddd", "eeeee")
 ROLES = ("live", "previous", "rejected", "kept", "lease", "nobody", "nobody")
 LABELS = {
@@ -202,7 +203,11 @@ def worlds(draw: st.DrawFn) -> World:
         min_age=draw(mostly(timedelta(0), timedelta(days=1))),
         units=draw(mostly(UNITS, "", "another set")),
     )
-    retention = Retention(draw(st.integers(1, 3)), draw(mostly(None, timedelta(days=3))))
+    retention = Retention(
+        draw(st.integers(1, 3)),
+        draw(mostly(None, timedelta(days=3))),
+        standby=draw(mostly(StandbyPolicy(), RESTING, replace(RESTING, park="terminate"))),
+    )
     gaps = draw(mostly((), (Gap(PLACE, "volume", "x"),), (Gap(PLACE, DATABASE, "x"),)))
     inventory = Inventory((*found, *draw(strangers())), gaps)
     return World(inventory, root, SweepRequest(retention, 60))

@@ -1,8 +1,9 @@
 """`deployer rollback`: returns to the newest previous release that was not rejected.
 
-Lease, smoke on the old machines, databases, commit: the old release must answer before the new one
-stops. It never refuses for dirt. The newer database is closed first, so that the count of what only
-it holds is final; the older one opens after the commit, so that at no moment both take writes.
+Lease, start of what a sweep has put to rest, smoke on the old machines, databases, commit: the old
+release must answer before the new one stops. It never refuses for dirt. The newer database is
+closed first, so that the count of what only it holds is final; the older one opens after the
+commit, so that at no moment both take writes.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from deployer.checks import refusals
 from deployer.checks.service_state import ServiceState, survey
 from deployer.commands.rollback.context import RollbackContext, choose
 from deployer.commands.rollback.databases import refuse_early, shut_newer
+from deployer.commands.rollback.start import start
 from deployer.commands.rollback.traffic import account, commit, join
 from deployer.ports import Ports
 from deployer.provisioning.smoke_runner import smoke_all
@@ -74,7 +76,7 @@ def _begin(
         reading, ledger = _end_expired(ports, seen, reading, ledger)
     if seen.service_plan.notes:
         raise refusals.moved(seen.service_plan)
-    target = choose(ledger, service.name, to)
+    target = choose(ledger, service.name, to, service.park)
     mine = new_id(service.name, reading)
     lease = LeaseHolder(ports.managed.ledgers, reading, mine, terms_of(service.lease))
     assert ledger.live is not None
@@ -104,22 +106,8 @@ def _take(run: RollbackContext) -> str:
     return "lease taken"
 
 
-def _start(run: RollbackContext) -> str:
-    """Check that all its machines exist and run."""
-    machines = run.seen.machines(run.target.id)
-    down = [machine for machine in machines if machine.state != "running"]
-    if not machines or down:
-        what = f"{down[0].id} is {down[0].state}" if down else "it has no machines any more"
-        raise ToolError(f"{run.target.id} cannot serve: {what}")
-    missing = set(run.target.at) - {a for machine in machines for a in machine.addresses}
-    if missing:
-        raise ToolError(f"nobody of {run.target.id} holds {', '.join(sorted(missing))} any more")
-    return f"{len(machines)} running"
-
-
 def _smoke(run: RollbackContext) -> str:
-    machines = run.seen.machines(run.target.id)
-    return smoke_all(run.ports, run.target.at, machines, run.lease.sleep)
+    return smoke_all(run.ports, run.at, run.machines, run.lease.sleep)
 
 
 def _shut(run: RollbackContext) -> str:
@@ -135,14 +123,14 @@ def _shut(run: RollbackContext) -> str:
 
 def _commit(run: RollbackContext) -> str:
     commit(run)
-    return f"{', '.join(run.target.at)} in generation {run.lease.generation}"
+    return f"{', '.join(run.at)} in generation {run.lease.generation}"
 
 
 _Act = Callable[[RollbackContext], str]
 
 _STEPS: tuple[tuple[str, _Act], ...] = (
     ("lease", _take),
-    ("start", _start),
+    ("start", start),
     ("smoke", _smoke),
     ("database", _shut),
     ("commit", _commit),
@@ -249,7 +237,7 @@ def _rolled_back(run: RollbackContext, unfinished: tuple[str, ...]) -> e.RolledB
         deploy=str(run.target.id),
         release=run.release(run.target.id),
         was=run.release(run.live.id),
-        addresses=run.target.at,
+        addresses=run.at,
         seconds=time.monotonic() - run.began,
         rejected=run.rejects,
         lost=run.lost,

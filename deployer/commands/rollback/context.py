@@ -16,12 +16,16 @@ from reconciler.model import tags as t
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Ledger, Live, Previous
 from reconciler.model.reading import Reading
+from reconciler.model.resource import Resource
 from reconciler.traffic.port import JoinOrder
 
 
 @dataclass
 class RollbackContext:
-    """One rollback in progress."""
+    """One rollback in progress.
+
+    `machines` and `at` are the target's machines and addresses, once all of them run.
+    """
 
     ports: Ports
     emit: e.Listener
@@ -35,6 +39,8 @@ class RollbackContext:
     lost: str = ""
     shut: str = ""
     frozen_at: float | None = None
+    machines: tuple[Resource, ...] = ()
+    at: tuple[str, ...] = ()
     join_order: JoinOrder | None = None
     joined: tuple[str, ...] = ()
 
@@ -58,7 +64,7 @@ class RollbackContext:
         return ledgers.goes_back(self.target, self.live.id)
 
 
-def choose(ledger: Ledger, service: str, to: DeployId | None) -> Previous:
+def choose(ledger: Ledger, service: str, to: DeployId | None, park: str = "") -> Previous:
     """The previous deploy to return to. Raises Refused, listing the choices."""
     if to is not None:
         found = ledger.find_previous(to)
@@ -74,9 +80,12 @@ def choose(ledger: Ledger, service: str, to: DeployId | None) -> Previous:
         if to
         else (f"{service} has no previous deploy that was good")
     )
+    nothing = "there are no previous deploys"
+    if park == "terminate":
+        nothing += ': with park = "terminate" they are deleted as soon as they serve nobody'
     raise Refused(
         what,
-        detail=f"previous:\n{known}" if known else "there are no previous deploys",
+        detail=f"previous:\n{known}" if known else nothing,
         cure=f"To choose one        deployer rollback {service} --to ID"
         if known
         else f"To see what there is     deployer status {service}",

@@ -76,7 +76,7 @@ def _named_by(run: RollbackContext) -> str:
     Raises ShellError.
     """
     config, machines = run.ports.service.database, run.seen.machines(run.target.id)
-    if config is None or not machines:
+    if config is None or not machines or machines[0].state != "running":
         return ""
     return login_on(run.ports, machines[0], config).database
 

@@ -13,7 +13,9 @@ from deployer import events as e
 from deployer.checks import refusals
 from deployer.checks.database_access import refuse_access
 from deployer.checks.leftovers import dirt_lines
+from deployer.checks.live_traffic import refuse_elastic_ip, refuse_group_member
 from deployer.checks.live_units import check_live
+from deployer.checks.record_place import elsewhere_notes, refuse_elsewhere
 from deployer.checks.service_state import NOT_OURS, ServiceState, survey
 from deployer.ports import Ports
 from deployer.release.context import ReleaseInputs, StartingPoint
@@ -47,10 +49,12 @@ def guard(run: ReleaseInputs) -> StartingPoint:
         start = look(run.ports)
     refuse(run, start)
     refuse_names(run, start.service_plan, start.reading)
+    refuse_elastic_ip(run.ports, start.service_plan)
     _refuse_no_key(run)
     for note in run.ports.managed.traffic.check():
         run.emit(e.Warned(note))
-    for note in refuse_access(run.ports, start.service_plan, start.reading.ledger):
+    notes = refuse_access(run.ports, start.service_plan, start.reading.ledger)
+    for note in (*elsewhere_notes(run.ports, start.reading), *notes):
         run.note("guard", note)
     live = live_machine(run.ports, start.reading.ledger)
     refuse_nameless(run, live, start.service_plan)
@@ -147,6 +151,9 @@ def _refuse_headless(service_plan: ServicePlan, live: Live) -> None:
         if verdict.resource.kind == INSTANCE and set(verdict.resource.addresses) & set(live.at)
     ]
     for one in there:
+        refuse_group_member(
+            one.resource.id, one.resource.tags, f"deployer up {service_plan.service}"
+        )
         if one.reason in NOT_OURS:
             raise refusals.doubted(service_plan.service, live, one)
     if not any(one.resource.state == "running" for one in there):
@@ -171,6 +178,7 @@ def _refuse_first(run: ReleaseInputs, reading: Reading) -> None:
         )
     if reading.a is not None:
         raise refusals.no_ledger(service.name, service.record, reading.a.addresses)
+    refuse_elsewhere(run.ports, reading)
     taken = claimed_by(managed.address, (), managed.ledgers.neighbours(managed.address))
     if taken is not None:
         raise taken

@@ -35,3 +35,5 @@ DELETE = (
     "rds:DeleteDBSnapshot",
 )
 LIFT = ("ec2:ModifyInstanceAttribute", "rds:ModifyDBInstance")
+SHUTDOWN = "ec2:DescribeInstanceAttribute"
+"""What a machine does when it halts itself: asked before it is parked."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from reconciler.aws.iam import load_balancers
-from reconciler.aws.iam.actions import DELETE, DESCRIBE, LIFT
+from reconciler.aws.iam.actions import DELETE, DESCRIBE, LIFT, SHUTDOWN
 from reconciler.aws.iam.statements import Document, Scope, allow, born, is_ours, only_tags
 from reconciler.model import tags as t
 
@@ -34,7 +34,7 @@ def deployer(scope: Scope) -> Document:
         *_image(scope),
         _tag_at_birth(scope),
         *_label_and_delete(scope),
-        _console(scope),
+        _own_machines(scope),
         _pass_role(scope),
         *_records(scope),
         *_parameters(scope),
@@ -176,13 +176,15 @@ def _label_and_delete(scope: Scope) -> list[Document]:
     return [
         allow("ChangeTheLabelAndNoOtherTag", writes, resources, label),
         allow("DeleteOnlyWhatIsOursAndNotHeld", DELETE, resources, free),
+        allow("SeeWhetherAHaltStopsThem", SHUTDOWN, _arns(scope, "instance"), free),
         *([allow("TakeProtectionOff", LIFT, resources, free)] if scope.lifts else []),
     ]
 
 
-def _console(scope: Scope) -> Document:
-    machines = _arns(scope, "instance")
-    return allow("ReadTheConsolesHostKey", "ec2:GetConsoleOutput", machines, is_ours(scope))
+def _own_machines(scope: Scope) -> Document:
+    """Nobody may stop them by the API: a parked machine halts itself, and a rollback starts it."""
+    asked = ("ec2:GetConsoleOutput", "ec2:StartInstances")
+    return allow("StartThemAndReadTheConsole", asked, _arns(scope, "instance"), is_ours(scope))
 
 
 def _pass_role(scope: Scope) -> Document:

@@ -34,7 +34,8 @@ class GivenZones:
                 cure=f"--zone {service.record.partition('.')[2]}=ITS-ID",
             )
         watched = tuple(map(self._id, service.witness_zones))
-        address = LedgerAddress(service.name, self.ids[zone], zone, service.record)
+        id_ = service.zone if service.zone.startswith("Z") else self.ids[zone]
+        address = LedgerAddress(service.name, id_, zone, service.record)
         return replace(address, also=service.also, watched=watched)
 
     def _id(self, zone: str) -> str:

@@ -54,6 +54,14 @@ def _lifted(deleter: Deleter, refused: Outcome) -> Iterator[Outcome]:
         yield from _terminate(deleter, [resource])
 
 
+def why_not_parked(reads: Reads, id_: str) -> str:
+    """Why this instance would not stop if it halted itself; '' if it would (aws.md §1)."""
+    asked = "instanceInitiatedShutdownBehavior"
+    answer = reads.call("describe_instance_attribute", InstanceId=id_, Attribute=asked)
+    behaviour = answer.get("InstanceInitiatedShutdownBehavior", {}).get("Value", "unknown")
+    return "" if behaviour == "stop" else f"its shutdown behaviour is `{behaviour}`, not `stop`"
+
+
 def addresses_of(one: Raw) -> tuple[str, ...]:
     """Every IPv4 address, private, secondary, public or elastic, in the order AWS gives them."""
     found = [one.get("PrivateIpAddress"), one.get("PublicIpAddress")]

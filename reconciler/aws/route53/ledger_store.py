@@ -14,6 +14,14 @@ from reconciler.aws.client.errors import calling
 from reconciler.aws.client.retry import AWS_BACKOFF
 from reconciler.aws.client.session import Aws
 from reconciler.aws.route53.swap import Swap
+from reconciler.aws.route53.zone_choice import (
+    chosen,
+    contains,
+    described,
+    longest,
+    not_one_zone,
+    zone_id,
+)
 from reconciler.aws.route53.zone_reader import Records, ZoneReader, ZoneReaders, list_names, plain
 from reconciler.errors import AccessDenied, CloudError, ConfigError, LedgerUnknown, ToolError
 from reconciler.model.ledger import NO_LEDGER, Ledger
@@ -64,32 +72,34 @@ class Route53Ledgers:
     backoff: Backoff = AWS_BACKOFF
     _zones: list[HostedZone] = field(default_factory=list)
 
-    def locate(self, service: str, record: str) -> LedgerAddress:
-        """See `LedgerStore.locate`. Two zones of the same name are refused."""
-        found = self._containing(record)
+    def locate(self, service: str, record: str, zone: str = "") -> LedgerAddress:
+        """See `LedgerStore.locate`. Two zones of the same name are refused unless one is chosen."""
+        found = longest(chosen(self._containing(record), zone))
         if not found:
             self._zones = self._list_zones()
-            found = self._containing(record)
-        if not found:
-            raise ConfigError(
-                f"no hosted zone of account {self.aws.place.account} contains {record}",
-                cure="create the zone in Route 53, or correct `record`",
-            )
-        if len(found) > 1:
-            ids = ", ".join(_zone_id(one) for one in found)
-            raise ConfigError(
-                f"{record} is in {len(found)} hosted zones of the same name: {ids}",
-                cure="which is meant is not guessed: delete one that was made by mistake and holds "
-                "no records. A private zone beside a public one of its name is not supported",
-            )
-        return LedgerAddress(service, _zone_id(found[0]), plain(found[0]["Name"]), plain(record))
+            found = longest(chosen(self._containing(record), zone))
+        if len(found) != 1:
+            raise not_one_zone(record, zone, found, self.aws.place.account)
+        return LedgerAddress(service, zone_id(found[0]), plain(found[0]["Name"]), plain(record))
+
+    def elsewhere(self, address: LedgerAddress) -> Mapping[str, tuple[str, ...]]:
+        """See `LedgerStore.elsewhere`."""
+        found: dict[str, tuple[str, ...]] = {}
+        for zone in self._containing(address.record):
+            if zone_id(zone) == address.zone_id:
+                continue
+            sets = ZoneReader(self.aws.route53, zone_id(zone)).at(address.record).sets
+            here = [_describe(one) for one in sets if one["Type"] in {"A", "AAAA", "CNAME"}]
+            if here:
+                found[described(zone)] = tuple(here)
+        return found
 
     def zone_ids(self, zone: str) -> tuple[str, ...]:
         """The ids of the hosted zones of this name; an id returns itself. Raises ConfigError."""
         if "." not in zone:
             return (zone,)
         self._zones = self._zones or self._list_zones()
-        found = tuple(_zone_id(one) for one in self._zones if plain(one["Name"]) == plain(zone))
+        found = tuple(zone_id(one) for one in self._zones if plain(one["Name"]) == plain(zone))
         if not found:
             raise ConfigError(
                 f"no hosted zone of account {self.aws.place.account} is called {zone}",
@@ -181,10 +191,7 @@ class Route53Ledgers:
         return reading, all(one.page == records.page for one in beside.values())
 
     def _containing(self, record: str) -> list[HostedZone]:
-        name = plain(record)
-        inside = [one for one in self._zones if f".{name}".endswith(f".{plain(one['Name'])}")]
-        longest = max((len(one["Name"]) for one in inside), default=0)
-        return [one for one in inside if len(one["Name"]) == longest]
+        return [one for one in self._zones if contains(plain(one["Name"]), plain(record))]
 
     def _list_zones(self) -> list[HostedZone]:
         with calling("route53:ListHostedZones"):
@@ -249,7 +256,3 @@ def _describe(one: RecordSet) -> str:
     values = len(one.get("ResourceRecords", []))
     said = _routing(one) or (f"{values} values" if values > 1 else "")
     return f"{one['Type']} ({said})" if said else str(one["Type"])
-
-
-def _zone_id(zone: HostedZone) -> str:
-    return zone["Id"].removeprefix("/hostedzone/")

@@ -282,3 +282,21 @@ def test_tags_for_adoption(api: Api, compute: Ec2Compute, kind: str) -> None:
     api.fault("CreateTags", kind)
     compute.tag([id_], {"deploy-hold": "adopted"})
     assert compute.instances([id_])[0].tags == {"deploy-hold": "adopted"}
+
+
+def test_elastic_ips_are_told_from_other_public_addresses(api: Api, compute: Ec2Compute) -> None:
+    """Only what the account has allocated is fixed."""
+    fixed = api.ec2.allocate_address(Domain="vpc")["PublicIp"]
+    assert compute.elastic_ips((fixed, "203.0.113.9")) == (fixed,)
+
+
+def test_a_stopped_machine_is_started(api: Api, compute: Ec2Compute) -> None:
+    """Idempotent: it may be running already."""
+    (one,) = api.machines(birth=None)
+    api.ec2.stop_instances(InstanceIds=[one])
+    api.ec2.get_waiter("instance_stopped").wait(
+        InstanceIds=[one], WaiterConfig={"Delay": 0.02, "MaxAttempts": 200}
+    )
+    compute.start([one])
+    compute.start([one])
+    assert described(api, one)[0]["State"]["Name"] in ("pending", "running")

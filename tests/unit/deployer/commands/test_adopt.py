@@ -77,6 +77,15 @@ def test_the_machine_at_the_record_comes_under_the_ledger(scene: Scene) -> None:
     assert tags["Name"] == "shop prod"
 
 
+def test_a_member_of_an_auto_scaling_group_is_refused(scene: Scene) -> None:
+    """The group may terminate it at any moment: the refusal says how to take it out."""
+    scene.heap.change("i-prod", tags={"aws:autoscaling:groupName": "web"})
+    with pytest.raises(Refused, match="Auto Scaling group web") as refused:
+        adopt(scene.ports(), yes)
+    assert "deployer adopt shop" in refused.value.cure
+    assert scene.did("swap", "tag") == []
+
+
 def test_rule_1_the_ledger_is_written_before_the_tags(scene: Scene) -> None:
     """Nothing carries our tags that the ledger does not root."""
     adopt(scene.ports(), yes)

@@ -18,10 +18,11 @@ from deployer.output.status import (
     status_lines,
 )
 from reconciler.cost.price_list import Prices
+from reconciler.model import tags as t
 from reconciler.model.ledger import NO_LEDGER, Lease, Ledger
 from reconciler.model.reading import LedgerAddress, Reading
 from reconciler.model.resource import INSTANCE
-from tests.support.shop_world import ALL, CLEAN, DEAD, DIED, LIVE, NOW, OLD, planned
+from tests.support.shop_world import ALL, CLEAN, DEAD, DIED, LIVE, NOW, OLD, UNITS, planned
 
 
 def line(ledger: Ledger, state: str, release: str, number: int) -> DeployLine:
@@ -148,3 +149,15 @@ def test_a_refusal_for_dirt_says_what_it_costs() -> None:
     assert "reconciler sweep --service shop" in refusal.cure
     assert "deployer up shop --sweep-first" in refusal.cure
     assert len(refusal.detail.splitlines()) == 6
+
+
+def test_a_parked_release_is_called_so() -> None:
+    """What EC2 calls stopped is no accident; a program reads both words."""
+    previous = line(CLEAN, "previous", "v1.4.2", 9)
+    [machine] = previous.machines
+    tags = {**machine.tags, t.UNITS: f"{UNITS} parked"}
+    parked = replace(previous, machines=(replace(machine, tags=tags, state="stopped"),))
+    status = replace(clean(), deploys=(parked,))
+    assert "1 machine parked" in "\n".join(status_lines(status))
+    [seen] = status_json(status)["deploys"][0]["machines"]
+    assert (seen["state"], seen["rest"]) == ("stopped", "parked")

@@ -95,6 +95,22 @@ def test_the_proof_of_birth_holds_for_what_a_deploy_made(api: Api, heap: Ec2Inve
     )
 
 
+def test_a_machine_that_would_be_terminated_is_told_from_one_that_stops(
+    api: Api, heap: Ec2Inventory
+) -> None:
+    """By its shutdown behaviour, which people may change: a halt is a stop only with `stop`."""
+    make_deploy(api, count=2)
+    machines = of_kind(heap.scan(), INSTANCE)
+    assert heap.unparkable(machines) == {}
+    behaviour = {"Value": "terminate"}
+    api.ec2.modify_instance_attribute(
+        InstanceId=machines[0].id, InstanceInitiatedShutdownBehavior=behaviour
+    )
+    [(id_, why)] = heap.unparkable(machines).items()
+    assert id_ == machines[0].id
+    assert "`terminate`, not `stop`" in why
+
+
 def test_things_know_what_holds_them(api: Api, heap: Ec2Inventory) -> None:
     """Instance, volume and interface name each other, and so do image and snapshot."""
     make_deploy(api)

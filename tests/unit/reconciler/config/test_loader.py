@@ -17,6 +17,7 @@ from reconciler.config.loader import Settings, load, refuse_unbuilt
 from reconciler.config.reconciler import ALL_REGIONS, Reconciler
 from reconciler.config.service import Service
 from reconciler.errors import ConfigError
+from reconciler.gc.retention import StandbyPolicy
 from reconciler.model.tags import AccountRegion
 from reconciler.util.secret import Reference
 
@@ -103,8 +104,35 @@ def test_the_example(write: Write) -> None:
     assert shop.lease.renew_every == timedelta(minutes=3)
     assert shop.retention.keep == 2
     assert shop.retention.keep_rejected == timedelta(days=7)
+    assert shop.retention.standby == StandbyPolicy(
+        timedelta(minutes=10), "stop", timedelta(hours=24)
+    )
     assert shop.instance.no_reboot
     refuse_unbuilt(shop)
+
+
+@pytest.mark.parametrize(
+    ("said", "wanted"),
+    [
+        ('park = "run"\n[traffic]\ndrain = "never"', StandbyPolicy(None, "run")),
+        ('[traffic]\ndrain = "2h"', StandbyPolicy(timedelta(hours=2), "stop")),
+        (
+            'park = "terminate"\npark_after = "1h"',
+            StandbyPolicy(timedelta(minutes=10), "terminate", timedelta(hours=1)),
+        ),
+    ],
+)
+def test_how_previous_releases_go_to_rest(write: Write, said: str, wanted: StandbyPolicy) -> None:
+    """Both can be switched off, each alone."""
+    home = write("[code]", f"{said}\n[code]")
+    assert load(home).service("shop").retention.standby == wanted
+
+
+def test_a_drain_of_no_length_is_refused(write: Write) -> None:
+    """Connections are given time, or all the time there is."""
+    said = problem(write("[code]", '[traffic]\ndrain = "0s"\n[code]'))
+    assert "traffic.drain" in said
+    assert "longer than nothing" in said
 
 
 def test_without_a_database(write: Write) -> None:

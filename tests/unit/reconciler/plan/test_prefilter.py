@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import assume, event, given
 
+from reconciler.gc.retention import Retention, StandbyPolicy
 from reconciler.gc.verdict import Root
 from reconciler.model import tags as t
 from reconciler.model.ledger import acquire
@@ -20,7 +21,7 @@ from reconciler.plan.service_plan import ServicePlan, SweepRequest
 from reconciler.sweep.indexed_scan import look_at
 from reconciler.sweep.snapshot import alive
 from tests.fakes.inventory import FakeHeap
-from tests.support.shop_world import ALL, CLEAN, HOME, LIVE, NOW, PLACE, deploy
+from tests.support.shop_world import ALL, CLEAN, HOME, LIVE, NOW, OLD, PLACE, UNITS, deploy
 from tests.support.strategies import World, worlds
 
 ROOT = Root(HOME, NOW, CLEAN, ("10.0.1.17",))
@@ -56,7 +57,8 @@ def acts(service_plan: ServicePlan) -> object:
         for one in service_plan.repairs
     ]
     swaps = (service_plan.end, service_plan.forget, service_plan.readdress)
-    return deletes, repairs, swaps, service_plan.problem, service_plan.notes
+    rests = sorted((one.machine.id, one.stage) for one in service_plan.rests)
+    return deletes, repairs, rests, swaps, service_plan.problem, service_plan.notes
 
 
 def _keys(resources: Iterable[Resource]) -> list[tuple[str, str, str]]:
@@ -72,6 +74,30 @@ def test_it_does_the_same_in_any_world(world: World) -> None:
     thin = replace(world, inventory=glanced(whole))
     assert acts(thin.plan) == acts(whole.plan)
     event(f"kept unseen: {bool(thin.inventory.plain)}")
+
+
+@pytest.mark.parametrize(
+    ("units", "state", "rests"),
+    [
+        (UNITS, "running", True),
+        (f"{UNITS} drained", "running", True),
+        (f"{UNITS} parked", "running", True),
+        (f"{UNITS} parked", "stopped", False),
+        ("of yesterday parked", "stopped", False),
+    ],
+)
+def test_machines_that_are_due_for_rest_are_described(units: str, state: str, rests: bool) -> None:
+    """A tag that says `parked` may have come late: only EC2 knows whether the machine runs."""
+    old = [one for one in ALL if one.deploy == OLD and one.kind == INSTANCE]
+    machine = replace(old[0], state=state, tags={**old[0].tags, t.UNITS: units})
+    policy = StandbyPolicy(timedelta(minutes=1), "stop", timedelta(minutes=30))
+    ask = SweepRequest(Retention(standby=policy), 60)
+    root = replace(ROOT, units=UNITS)
+    world = World(Inventory((machine,)), root, ask)
+    thin = replace(world, inventory=glanced(world))
+    assert [one.id for one in thin.inventory.resources] == [machine.id]
+    assert bool(thin.plan.rests) is rests
+    assert thin.plan.repairs == ()
 
 
 @given(worlds())

@@ -205,7 +205,7 @@ def test_a_previous_release_that_does_not_answer_changes_nothing(scene: Scene) -
 
 @pytest.mark.parametrize(
     ("facts", "says"),
-    [({"state": "stopped"}, "i-9 is stopped"), ({"addresses": ("10.9.9.9",)}, "nobody of")],
+    [({"state": "terminated"}, "no machines"), ({"addresses": ("10.9.9.9",)}, "an address for")],
 )
 def test_a_previous_release_that_is_not_there_cannot_serve(
     scene: Scene, facts: dict[str, Any], says: str

@@ -48,6 +48,7 @@ def test_ledger_and_record(fake: FakeRoute53, ledgers: Route53Ledgers) -> None:
         ("A", {"SetIdentifier": "eu", "Weight": 10}, "weighted"),
         ("A", {"AliasTarget": {"DNSName": "lb."}}, "alias"),
         ("A", {"SetIdentifier": "eu", "GeoLocation": {}}, "geography"),
+        ("A", {"SetIdentifier": "eu", "Region": "eu-west-1"}, "latency"),
         ("A", {"HealthCheckId": "x"}, "health check"),
         ("AAAA", {}, "AAAA"),
         ("HTTPS", {}, "HTTPS"),
@@ -215,5 +216,37 @@ def test_no_zone_and_two_zones(fake: FakeRoute53, ledgers: Route53Ledgers) -> No
     fake.zones = {"Z1": "example.com", "Z2": "example.com"}
     with pytest.raises(ConfigError, match="no hosted zone"):
         ledgers.locate("shop", "shop.example.org")
-    with pytest.raises(ConfigError, match="Z1, Z2"):
+    with pytest.raises(ConfigError, match=r"Z1 \(public\), Z2 \(public\)") as refused:
         ledgers.locate("shop", "shop.example.com")
+    assert 'zone = "Z1"' in refused.value.cure
+    assert ledgers.locate("shop", "shop.example.com", "Z2").zone_id == "Z2"
+    with pytest.raises(ConfigError, match="no hosted zone Z9"):
+        ledgers.locate("shop", "shop.example.com", "Z9")
+
+
+def test_a_private_zone_beside_a_public_one(fake: FakeRoute53, ledgers: Route53Ledgers) -> None:
+    """Which is meant is not guessed: the refusal names both, and the key that chooses."""
+    fake.zones = {"Z1": "example.com", "Z2": "example.com"}
+    fake.private = {"Z2"}
+    with pytest.raises(ConfigError, match=r"Z1 \(public\), Z2 \(private\)") as refused:
+        ledgers.locate("shop", "shop.example.com")
+    assert 'zone = "public" or zone = "private"' in refused.value.cure
+    assert ledgers.locate("shop", "shop.example.com", "private").zone_id == "Z2"
+    assert ledgers.locate("shop", "shop.example.com", "public").zone_id == "Z1"
+    fake.private = set()
+    ledgers._zones = []
+    with pytest.raises(ConfigError, match="no private zone"):
+        ledgers.locate("shop", "shop.example.com", "private")
+
+
+def test_a_record_in_the_parent_of_a_delegated_zone(
+    fake: FakeRoute53, ledgers: Route53Ledgers
+) -> None:
+    """Both zones contain the name: what stands in the other is said; a choice turns it around."""
+    fake.zones = {"Z1": "example.com", "Z2": "shop.example.com"}
+    fake.put("shop.example.com", "A", "10.0.0.1")
+    below = ledgers.locate("shop", "shop.example.com")
+    assert (below.zone_id, below.name) == ("Z2", "shop._deploy.shop.example.com")
+    assert ledgers.elsewhere(below) == {"example.com (Z1, public)": ("A",)}
+    above = ledgers.locate("shop", "shop.example.com", "Z1")
+    assert (above.zone_id, above.name) == ("Z1", "shop._deploy.example.com")

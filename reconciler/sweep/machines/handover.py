@@ -14,7 +14,7 @@ from reconciler.gc.verdict import Role
 from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.model.resource import INSTANCE, Resource
 from reconciler.ports.service import ManagedService
-from reconciler.sweep.repair import Finish, finish, takes_writes, unopened
+from reconciler.sweep.machines.repair import Finish, finish, takes_writes, unopened
 
 RUNS_NOTHING = frozenset({"stopped", "terminated"})
 """States of a machine that runs no process and does not start by itself."""

@@ -15,7 +15,7 @@ from reconciler.model.fencing import FencedAct
 from reconciler.model.ledger import Kept
 from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.ports.fleet import Fleet
-from reconciler.sweep.repair import Finish, finish
+from reconciler.sweep.machines.repair import Finish, finish
 from reconciler.sweep.snapshot import observe
 from tests.fakes.scene import ROLE, Scene
 from tests.support.shop_world import ALL, CLEAN, DEAD, LEDGER, LIVE, NOW, OLD

@@ -21,8 +21,9 @@ from reconciler.model.coverage import ReadStatus
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.model.resource import DATABASE, INSTANCE, MAKING, Resource
-from reconciler.model.tags import UNITS
+from reconciler.model.tags import UNITS, Label
 from reconciler.plan.service_plan import OPEN, SHUT
+from reconciler.plan.standby import Standby, is_parked, reached, units_tag
 from reconciler.ports.service import ManagedService
 from reconciler.util.concurrency import side_by_side
 
@@ -94,12 +95,19 @@ def _machines(managed: ManagedService, work: Finish, desired: Desired) -> list[O
     act = Act(
         work.generation,
         str(work.deploy),
-        app="run" if desired.app else "stop",
+        app="run" if desired.app and not _is_drained(work) else "stop",
         jobs=_jobs(work, gate, desired),
         lacks=work.role is not Role.LIVE,
     )
     found = side_by_side(machines, lambda machine: _machine(managed, gate, machine, act))
     return [_waiting(one, work, managed.name) for one in found] if act.jobs == "keep" else found
+
+
+def _is_drained(work: Finish) -> bool:
+    """Whether its app was stopped after the drain: another set of units does not start it again."""
+    told = [machine.tags.get(UNITS, "") for machine in work.of(INSTANCE)]
+    drained = bool(told) and all(reached(value) is not Standby.SERVING for value in told)
+    return work.role is Role.PREVIOUS and drained
 
 
 def _jobs(work: Finish, gate: ActivationGate, desired: Desired) -> Jobs:
@@ -126,6 +134,8 @@ def _waiting(outcome: Outcome, work: Finish, service: str) -> Outcome:
 def _machine(
     managed: ManagedService, gate: ActivationGate, resource: Resource, act: Act
 ) -> Outcome:
+    if is_parked(resource) and "run" not in (act.app, act.jobs):
+        return Outcome(resource, OutcomeStatus.DONE, "parked: it runs nothing")
     if resource.state not in ("running", "pending"):
         said = f"it is {resource.state} and has not been told: app {act.app}, jobs {act.jobs}"
         return Outcome(
@@ -159,7 +169,8 @@ def _label(managed: ManagedService, work: Finish, desired: Desired) -> Sequence[
 
     A label has no fence: on a deploy that was forgotten meanwhile it would make the deploy lost.
     """
-    units = digest(managed.gate)
+    stage = Standby.DRAINED if _is_drained(work) else Standby.SERVING
+    units = units_tag(digest(managed.gate), stage)
     in_aws = [
         resource
         for resource in work.resources
@@ -178,7 +189,8 @@ def _label(managed: ManagedService, work: Finish, desired: Desired) -> Sequence[
 
 
 def _is_due(resource: Resource, desired: Desired, units: str) -> bool:
-    told = resource.kind != INSTANCE or resource.tags.get(UNITS, "") == units
+    parked = is_parked(resource) and desired.label is Label.RETIRED
+    told = resource.kind != INSTANCE or parked or resource.tags.get(UNITS, "") == units
     return resource.label is not desired.label or not told
 
 

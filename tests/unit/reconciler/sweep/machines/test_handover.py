@@ -14,8 +14,8 @@ from reconciler.machine.unit_control import Act, obey
 from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.model.resource import INSTANCE
 from reconciler.ports.fleet import Fleet
-from reconciler.sweep.handover import Handover
-from reconciler.sweep.repair import Finish
+from reconciler.sweep.machines.handover import Handover
+from reconciler.sweep.machines.repair import Finish
 from reconciler.sweep.result import SweepResult
 from reconciler.sweep.runner import sweep
 from reconciler.sweep.snapshot import observe
