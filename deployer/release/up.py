@@ -27,7 +27,6 @@ from deployer.release.steps.follow_up import follow_up
 from deployer.release.steps.guard import guard
 from deployer.release.steps.image import image
 from deployer.release.steps.launch import launch
-from deployer.release.steps.lease import take
 from deployer.release.steps.migrate import migrate
 from deployer.release.steps.smoke import smoke
 from deployer.release.steps.start import start
@@ -84,7 +83,7 @@ def up(ports: Ports, options: ReleaseOptions, emit: e.Listener = e.ignore) -> e.
         began = time.monotonic()
         run = _started(ReleaseInputs(ports, options, emit), archive)
         try:
-            _do(run.emit, "lease", partial(take, run))
+            _do(run.emit, "lease", partial(_take, run))
             for step in steps_of(run):
                 run.held.renew(step.name)
                 _do(run.emit, step.name, partial(step.run, run))
@@ -112,6 +111,16 @@ def _started(inputs: ReleaseInputs, code: CodeArchive) -> ReleaseContext:
     ledgers, terms = inputs.ports.managed.ledgers, terms_of(service.lease)
     held = LeaseHolder(ledgers, start.reading, start.deploy, terms)
     return ReleaseContext(inputs.ports, inputs.options, inputs.emit, code, start, held)
+
+
+def _take(run: ReleaseContext) -> str:
+    """The ledger names this deploy before anything is created (rule 1).
+
+    The guard has checked that the record is as the ledger wrote it, and that no other ledger has
+    it: so a ledger of an older version may get its home now (rule 12).
+    """
+    run.held.acquire(run.start.reading.address.home)
+    return "lease renewed while I live"
 
 
 def _do(emit: e.Listener, name: str, step: Callable[[], str]) -> None:

@@ -12,13 +12,38 @@ from functools import cached_property
 from reconciler.gc.name_witnesses import Note
 from reconciler.gc.retention import Retention
 from reconciler.gc.verdict import Reason, Role, Root, Verdict
+from reconciler.model import resource as kinds
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Lease, Ledger
 from reconciler.model.resource import DATABASE, Inventory, Resource
 from reconciler.plan.approved_actions import ApprovedActions
-from reconciler.plan.deletion_order import wave
 from reconciler.plan.standby import Rest, Standby, stages
 from reconciler.plan.traffic_work import NO_WORK, TrafficWork
+
+WAVES: tuple[tuple[str, ...], ...] = (
+    (kinds.TARGET_GROUP,),
+    (kinds.INSTANCE,),
+    (kinds.VOLUME, kinds.INTERFACE, kinds.ADDRESS, kinds.TEMPLATE),
+    (kinds.IMAGE, kinds.KEY_PAIR),
+    (kinds.SNAPSHOT,),
+    (kinds.DATABASE,),
+    (kinds.RDS_INSTANCE,),
+    (kinds.RDS_SNAPSHOT,),
+    (kinds.GROUP,),
+)
+"""Deletion runs against `uses`; a wave begins when the one before is gone.
+
+Target groups come first: their machines serve until no late request can name them. Security groups
+come last: interfaces, RDS instances and other groups' rules hold them.
+"""
+
+_WAVE_OF = {kind: number for number, wave in enumerate(WAVES) for kind in wave}
+
+
+def wave(resource: Resource) -> int:
+    """The wave in which a thing is deleted."""
+    return _WAVE_OF[resource.kind]
+
 
 STRANGE = frozenset({Reason.FOREIGN, Reason.LOOK_ALIKE})
 """Verdicts on resources that are not ours, whatever their tags say."""

@@ -17,7 +17,7 @@ from reconciler.gc.verdict import Root, Verdict
 from reconciler.model import tags as t
 from reconciler.model.outcome import UNPROVED, Outcome, OutcomeStatus
 from reconciler.model.resource import DATABASE, TARGET_GROUP, Inventory, Resource
-from reconciler.plan.deletion_order import wave
+from reconciler.plan.service_plan import wave
 from reconciler.ports.service import ManagedService, OnOutcome
 from reconciler.sweep import absence
 from reconciler.sweep.database_listing import list_databases

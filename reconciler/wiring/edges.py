@@ -86,19 +86,9 @@ class Edges:
         With `by_labels`, if Route 53 is unavailable, the ledger's address is read from the tags of
         live resources. No sweep or release uses such an address.
         """
-        place = service.place
-        zone = service.zone_place
-        ledgers = self.ledgers(zone)
-        heap = self.heap(place)
-        try:
-            address = located(ledgers, service)
-        except CloudError as error:
-            labelled = _labelled(heap, service) if by_labels else None
-            if labelled is None:
-                raise
-            log.warning("the ledger's place is as the labels say", cause=error.message)
-            address = labelled
-        address = replace(address, account=place.account, region=place.region)
+        place, zone = service.place, service.zone_place
+        ledgers, heap = self.ledgers(zone), self.heap(place)
+        address = self._address(service, by_labels=by_labels)
         source = TrafficSource(service, self.aws(place), ledgers, address)
         traffic, address = build_traffic(source)
         home = ServiceLocation(service.name, str(address), place)
@@ -126,6 +116,18 @@ class Edges:
         """Nobody is drained or parked from where no machine can be reached."""
         said = service.retention
         return said if self.reach.machines else replace(said, standby=StandbyPolicy())
+
+    def _address(self, service: Service, *, by_labels: bool) -> LedgerAddress:
+        place = service.place
+        try:
+            address = located(self.ledgers(service.zone_place), service)
+        except CloudError as error:
+            labelled = _labelled(self.heap(place), service) if by_labels else None
+            if labelled is None:
+                raise
+            log.warning("the ledger's place is as the labels say", cause=error.message)
+            address = labelled
+        return replace(address, account=place.account, region=place.region)
 
     def ledgers(self, zone: AccountRegion) -> Route53Ledgers:
         """The ledgers in the zones of an account."""

@@ -20,7 +20,7 @@ from reconciler.wiring.ssh_route import Resolve, client_key, route_of
 if TYPE_CHECKING:
     from reconciler.machine.host_key import PublicHostKey
     from reconciler.machine.ssh.client import RemoteShell
-    from reconciler.machine.ssh.route import Route
+    from reconciler.machine.ssh.route import SshRoute
 
 FOLLOW_UP_WAIT = 20.0
 """Seconds to try to reach a machine that should be up: it is not booting."""
@@ -33,7 +33,7 @@ class SshConnector:
         self._service = service
         self._resolve = resolve
         self._lock = threading.Lock()
-        self._opened: tuple[Route, ClientKey] | None = None
+        self._opened: tuple[SshRoute, ClientKey] | None = None
 
     def connect(
         self,
@@ -59,7 +59,7 @@ class SshConnector:
         said = self._service.ssh
         return SshTarget(machine.host, said.port, said.user, machine.instance)
 
-    def _means(self) -> tuple[Route, ClientKey]:
+    def _means(self) -> tuple[SshRoute, ClientKey]:
         """The route and the login key: their references are resolved once, at the first use."""
         with self._lock:
             if self._opened is None:

@@ -17,7 +17,7 @@ from reconciler.util.secret import Reference, Secret
 
 if TYPE_CHECKING:
     from reconciler.config.ssh import Bastion
-    from reconciler.machine.ssh.route import Route
+    from reconciler.machine.ssh.route import SshRoute
     from reconciler.machine.ssh.via.bastion import BastionRoute, Hop
 
 Resolve = Callable[[Reference], Secret]
@@ -32,7 +32,7 @@ def client_key(reference: Reference | None, resolve: Resolve) -> ClientKey:
     return ClientKey(resolve(reference).reveal(), str(reference))
 
 
-def route_of(service: Service, resolve: Resolve) -> Route:
+def route_of(service: Service, resolve: Resolve) -> SshRoute:
     """The configured route to the service's machines. Raises what `resolve` raises."""
     said = service.ssh
     if said.via == "direct":

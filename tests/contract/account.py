@@ -21,7 +21,7 @@ from reconciler.aws.deletion import Deleter
 from reconciler.aws.kinds import BY_NAME
 from reconciler.model.outcome import Outcome
 from reconciler.model.resource import Resource
-from reconciler.plan.deletion_order import wave
+from reconciler.plan.service_plan import wave
 from reconciler.util.backoff import Backoff
 from tests.contract.helpers import RUN
 

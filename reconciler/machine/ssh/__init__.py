@@ -14,7 +14,7 @@ from reconciler.machine.ssh.target import CONNECT, ClientKey, MachineAddress, Ss
 if TYPE_CHECKING:
     from reconciler.machine.host_key import PublicHostKey
     from reconciler.machine.ssh.client import RemoteShell
-    from reconciler.machine.ssh.route import Route
+    from reconciler.machine.ssh.route import SshRoute
     from reconciler.util.backoff import Backoff
 
 __all__ = ["CONNECT", "ClientKey", "MachineAddress", "SshTarget", "connect", "seen_host_key"]
@@ -25,7 +25,7 @@ def connect(
     host_key: PublicHostKey,
     client: ClientKey,
     backoff: Backoff = CONNECT,
-    route: Route = DIRECT,
+    route: SshRoute = DIRECT,
 ) -> RemoteShell:
     """A session on `target`, which must prove that it holds `host_key`.
 
@@ -39,7 +39,7 @@ def connect(
 
 
 def seen_host_key(
-    target: SshTarget, backoff: Backoff = CONNECT, route: Route = DIRECT
+    target: SshTarget, backoff: Backoff = CONNECT, route: SshRoute = DIRECT
 ) -> PublicHostKey:
     """The ed25519 host key that `target` presents, *unproved*: for a person to compare (`adopt`).
 

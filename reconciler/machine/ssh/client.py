@@ -23,7 +23,7 @@ from reconciler.machine.host_key import PublicHostKey, fingerprint
 from reconciler.machine.shell import Command, CommandResult, OnBytes
 from reconciler.machine.ssh.execution import execute, wire_script
 from reconciler.machine.ssh.port_forward import listening
-from reconciler.machine.ssh.route import Route
+from reconciler.machine.ssh.route import SshRoute
 from reconciler.machine.ssh.target import ClientKey, SshTarget
 from reconciler.util.backoff import Backoff
 
@@ -51,7 +51,7 @@ def connect(
     host_key: PublicHostKey,
     client: ClientKey,
     backoff: Backoff,
-    route: Route,
+    route: SshRoute,
 ) -> RemoteShell:
     """See `reconciler.machine.ssh.connect`."""
 
@@ -69,7 +69,7 @@ def connect(
     return _retried(backoff, attempt)
 
 
-def seen_host_key(target: SshTarget, backoff: Backoff, route: Route) -> PublicHostKey:
+def seen_host_key(target: SshTarget, backoff: Backoff, route: SshRoute) -> PublicHostKey:
     """See `reconciler.machine.ssh.seen_host_key`."""
 
     def attempt(seconds: float) -> PublicHostKey:
@@ -94,7 +94,7 @@ def _retried(backoff: Backoff, attempt: Callable[[float], T]) -> T:
         raise CannotConnect(tried, kind=error.kind, cure=error.cure, detail=error.detail) from error
 
 
-def _handshake(target: SshTarget, seconds: float, route: Route) -> paramiko.Transport:
+def _handshake(target: SshTarget, seconds: float, route: SshRoute) -> paramiko.Transport:
     """An encrypted session with the server that answers; its host key is not yet checked."""
     with _dialling(target):
         stream = route.open(target, seconds)

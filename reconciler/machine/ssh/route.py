@@ -18,7 +18,7 @@ class Stream(Protocol):
     def close(self) -> None: ...
 
 
-class Route(Protocol):
+class SshRoute(Protocol):
     """A way to machines. Threads may share it."""
 
     def open(self, target: SshTarget, seconds: float) -> Stream:
@@ -34,14 +34,14 @@ class Route(Protocol):
 
 
 class DirectRoute:
-    """A TCP connection from here. Implements `Route`.
+    """A TCP connection from here. Implements `SshRoute`.
 
     The socket has TCP_NODELAY (commands are 8 times faster: no delayed ACK) and, if the system
     supports it, TCP_USER_TIMEOUT, so that a dead peer is detected within a minute.
     """
 
     def open(self, target: SshTarget, seconds: float) -> socket.socket:
-        """See `Route.open`."""
+        """See `SshRoute.open`."""
         if not target.host:
             raise CannotConnect("the machine has no address", kind="no-address")
         sock = socket.create_connection((target.host, target.port), timeout=seconds)
@@ -51,7 +51,7 @@ class DirectRoute:
         return sock
 
     def failure(self, stream: Stream, target: SshTarget) -> CannotConnect | None:
-        """See `Route.failure`: a closed TCP connection tells no more."""
+        """See `SshRoute.failure`: a closed TCP connection tells no more."""
         del stream, target
         return None
 

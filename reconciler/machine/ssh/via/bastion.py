@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from reconciler.errors import CannotConnect, ConnectionLost, ShellError
 from reconciler.machine.host_key import PublicHostKey
 from reconciler.machine.ssh import client
-from reconciler.machine.ssh.route import DIRECT, Route, Stream
+from reconciler.machine.ssh.route import DIRECT, SshRoute, Stream
 from reconciler.machine.ssh.target import CONNECT, ClientKey, SshTarget
 
 
@@ -27,7 +27,7 @@ class Hop:
 
 
 class BastionRoute:
-    """Implements `Route`. `hops` in the order in which they are passed, at least one."""
+    """Implements `SshRoute`. `hops` in the order in which they are passed, at least one."""
 
     def __init__(self, hops: Sequence[Hop]) -> None:
         self._hops = tuple(hops)
@@ -35,7 +35,7 @@ class BastionRoute:
         self._last: client.RemoteShell | None = None
 
     def open(self, target: SshTarget, seconds: float) -> Stream:
-        """See `Route.open`."""
+        """See `SshRoute.open`."""
         if not target.host:
             raise CannotConnect("the machine has no address", kind="no-address")
         bastion = self.session(seconds)
@@ -52,7 +52,7 @@ class BastionRoute:
             ) from error
 
     def failure(self, stream: Stream, target: SshTarget) -> CannotConnect | None:
-        """See `Route.failure`."""
+        """See `SshRoute.failure`."""
         del stream, target
         return None
 
@@ -64,13 +64,13 @@ class BastionRoute:
             return self._last
 
     def _connected(self, seconds: float) -> client.RemoteShell:
-        route: Route = DIRECT
+        route: SshRoute = DIRECT
         for hop in self._hops[:-1]:
             route = _Through(_session(hop, seconds, route))
         return _session(self._hops[-1], seconds, route)
 
 
-def _session(hop: Hop, seconds: float, route: Route) -> client.RemoteShell:
+def _session(hop: Hop, seconds: float, route: SshRoute) -> client.RemoteShell:
     once = replace(CONNECT, deadline=seconds, tries=1)
     try:
         return client.connect(hop.target, hop.host_key, hop.client, once, route)

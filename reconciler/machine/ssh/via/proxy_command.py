@@ -41,7 +41,7 @@ INSTANCE_CONNECT_ENDPOINT = "aws ec2-instance-connect open-tunnel --instance-id 
 
 @dataclass(frozen=True)
 class ProxyCommandRoute:
-    """Implements `Route`. `name` is what the configuration calls it, for messages.
+    """Implements `SshRoute`. `name` is what the configuration calls it, for messages.
 
     In `command`, %h is the address, %p the port, %i the instance id, %% a percent sign.
     """
@@ -51,7 +51,7 @@ class ProxyCommandRoute:
     cure: str = "run the command of ssh.command by hand"
 
     def open(self, target: SshTarget, seconds: float) -> ProxyStream:
-        """See `Route.open`."""
+        """See `SshRoute.open`."""
         del seconds  # the handshake that follows has the time limit
         return ProxyStream.started(self._filled(target))
 
@@ -69,7 +69,7 @@ class ProxyCommandRoute:
         return re.sub("%[hpi%]", value, self.command)
 
     def failure(self, stream: Stream, target: SshTarget) -> CannotConnect | None:
-        """See `Route.failure`: the command's exit code and its last lines."""
+        """See `SshRoute.failure`: the command's exit code and its last lines."""
         if not isinstance(stream, ProxyStream):
             return None
         code, said = stream.ended()

@@ -16,8 +16,7 @@ from reconciler.model import tags as t
 from reconciler.model.ledger import Ending, Ledger
 from reconciler.model.resource import APART, DATABASE, IMAGE, INSTANCE, RDS_INSTANCE, Gap, Resource
 from reconciler.model.tags import Label
-from reconciler.plan.deletion_order import wave
-from reconciler.plan.service_plan import ServicePlan
+from reconciler.plan.service_plan import ServicePlan, wave
 from reconciler.sweep.runner import ROUNDS
 from tests.support.shop_world import HOME, LEDGER, PLACE
 from tests.support.strategies import World, strangers, worlds

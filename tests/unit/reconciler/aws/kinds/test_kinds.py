@@ -29,7 +29,7 @@ from reconciler.model.resource import (
     Resource,
 )
 from reconciler.model.tags import Label
-from reconciler.plan.deletion_order import WAVES
+from reconciler.plan.service_plan import WAVES
 from reconciler.util.backoff import Backoff
 from tests.support.aws_api import HASTE, LEDGER, PLACE, Api, pairs
 from tests.support.every_kind import Maker, born

@@ -18,7 +18,7 @@ from reconciler.machine.host_key import make_host_key
 from reconciler.machine.shell import Command
 from reconciler.machine.ssh import SshTarget
 from reconciler.machine.ssh.client import RemoteShell
-from reconciler.machine.ssh.route import DIRECT, Route
+from reconciler.machine.ssh.route import DIRECT, SshRoute
 from reconciler.machine.ssh.via.bastion import BastionRoute, Hop
 from reconciler.machine.ssh.via.proxy_command import ProxyCommandRoute
 from reconciler.util.backoff import Backoff
@@ -52,33 +52,33 @@ def pump() -> str:
 
 
 @contextmanager
-def direct(_: Path) -> Iterator[Route]:
+def direct(_: Path) -> Iterator[SshRoute]:
     """No hop."""
     yield DIRECT
 
 
 @contextmanager
-def one_bastion(home: Path) -> Iterator[Route]:
+def one_bastion(home: Path) -> Iterator[SshRoute]:
     """One hop."""
     with serving(home / "bastion") as bastion:
         yield BastionRoute([hop(bastion)])
 
 
 @contextmanager
-def two_bastions(home: Path) -> Iterator[Route]:
+def two_bastions(home: Path) -> Iterator[SshRoute]:
     """A bastion that only another one reaches."""
     with serving(home / "outer") as outer, serving(home / "inner") as inner:
         yield BastionRoute([hop(outer), hop(inner)])
 
 
 @contextmanager
-def command(_: Path) -> Iterator[Route]:
+def command(_: Path) -> Iterator[SshRoute]:
     """Any program that connects its input and output."""
     yield ProxyCommandRoute(pump())
 
 
 @pytest.fixture(params=[direct, one_bastion, two_bastions, command])
-def route(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Route]:
+def route(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SshRoute]:
     """Each route in turn."""
     with request.param(tmp_path) as opened:
         yield opened
@@ -97,7 +97,9 @@ def closed_port() -> int:
         return int(server.getsockname()[1])
 
 
-def test_a_session_a_copy_and_a_forward(route: Route, machine: SshServer, tmp_path: Path) -> None:
+def test_a_session_a_copy_and_a_forward(
+    route: SshRoute, machine: SshServer, tmp_path: Path
+) -> None:
     """All that a release does on a machine works over every route."""
     session = ssh.connect(machine.target, machine.host_key.public, machine.client, PATIENT, route)
     assert session.run(Command("pwd", "where")).text == str(machine.home)
@@ -117,7 +119,7 @@ def test_a_session_a_copy_and_a_forward(route: Route, machine: SshServer, tmp_pa
     session.close()
 
 
-def test_the_machines_key_is_pinned_on_every_route(route: Route, machine: SshServer) -> None:
+def test_the_machines_key_is_pinned_on_every_route(route: SshRoute, machine: SshServer) -> None:
     """Whoever controls the route cannot put another machine at its end."""
     with pytest.raises(CannotConnect) as caught:
         ssh.connect(machine.target, make_host_key().public, machine.client, PATIENT, route)
@@ -125,7 +127,7 @@ def test_the_machines_key_is_pinned_on_every_route(route: Route, machine: SshSer
     assert ssh.seen_host_key(machine.target, PATIENT, route) == machine.host_key.public
 
 
-def test_a_machine_that_does_not_answer_yet(route: Route) -> None:
+def test_a_machine_that_does_not_answer_yet(route: SshRoute) -> None:
     """A machine that boots is tried again: the kind of failure says so, on every route."""
     target = SshTarget("127.0.0.1", closed_port(), "tester")
     key = make_host_key()
@@ -137,7 +139,7 @@ def test_a_machine_that_does_not_answer_yet(route: Route) -> None:
     assert len(waits) == 2
 
 
-def test_a_machine_without_an_address(route: Route, machine: SshServer) -> None:
+def test_a_machine_without_an_address(route: SshRoute, machine: SshServer) -> None:
     """It is named, whatever the route."""
     nowhere = replace(machine.target, host="")
     with pytest.raises(CannotConnect, match="no address"):
