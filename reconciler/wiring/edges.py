@@ -98,8 +98,7 @@ class Edges:
             log.warning("the ledger's place is as the labels say", cause=error.message)
             address = labelled
         address = replace(address, account=place.account, region=place.region)
-        source = TrafficSource(service, self.aws(place), ledgers, address)
-        traffic, address = build_traffic(source)
+        traffic, address = build_traffic(TrafficSource(service, self.aws(place), ledgers, address))
         home = ServiceLocation(service.name, str(address), place)
         database, breaker = service.database, self.settings.reconciler.breaker
         return ManagedService(
