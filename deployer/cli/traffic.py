@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 @common
 @pass_asked
 def traffic(asked: CliContext, service: str, *, follow: bool, yes: bool) -> None:
-    """Show what leads to SERVICE behind a load balancer; or lead it to the live release.
+    """What leads to SERVICE behind a load balancer.
+
+    With --follow: give all requests to the live release.
 
     After a release nothing moves traffic but people, and this command.
     """

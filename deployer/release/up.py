@@ -30,7 +30,7 @@ from deployer.release.steps.launch import launch
 from deployer.release.steps.migrate import migrate
 from deployer.release.steps.smoke import smoke
 from deployer.release.steps.start import start
-from deployer.release.steps.traffic import health, traffic
+from deployer.release.traffic_switch import health, traffic
 from deployer.release.undo import Undone, close_sessions, settled, undo
 from reconciler.config.loader import refuse_unbuilt
 from reconciler.cost import estimate

@@ -14,7 +14,7 @@ from reconciler.gc.verdict import Reason, Role, Root, Verdict
 from reconciler.model import tags as t
 from reconciler.model.deploy_id import DeployId, parse_time
 from reconciler.model.resource import TARGET_GROUP, Resource, maker_of
-from reconciler.traffic.reading import Route, short
+from reconciler.traffic.reading import TrafficRoute, short
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def traffic_work(root: Root, verdicts: Sequence[Verdict]) -> TrafficWork:
     return TrafficWork(tuple(RouteChange(route.arn, group.id) for route, group in changes if group))
 
 
-def _live_group(route: Route, live: DeployId, groups: Sequence[Verdict]) -> Resource | None:
+def _live_group(route: TrafficRoute, live: DeployId, groups: Sequence[Verdict]) -> Resource | None:
     own = [
         verdict.resource
         for verdict in groups
@@ -76,7 +76,7 @@ def _live_group(route: Route, live: DeployId, groups: Sequence[Verdict]) -> Reso
     return max(own, key=lambda group: maker_of(group) or live, default=None)
 
 
-def _why_not(route: Route, group: Resource | None) -> str:
+def _why_not(route: TrafficRoute, group: Resource | None) -> str:
     if route.odd:
         return f"{short(route.arn)} {route.odd}"
     if route.unknown:

@@ -33,7 +33,7 @@ class Share:
 
 
 @dataclass(frozen=True)
-class Route:
+class TrafficRoute:
     """A listener or a rule. `odd` says why its action must not be changed; '' if it may be."""
 
     arn: str
@@ -70,7 +70,7 @@ class Route:
 class TrafficReading:
     """Every route of a service at one moment."""
 
-    routes: tuple[Route, ...]
+    routes: tuple[TrafficRoute, ...]
 
     def resolved(self, service: str, owns: Owns) -> TrafficReading:
         """The reading, with the deploys of the groups that are the service's own."""

@@ -114,23 +114,26 @@ def only(shop: Shop) -> str:
     return name
 
 
+def _foreign_change_in_a_release(shop: Shop) -> None:
+    """It takes the new group out again: the release gives up, and cleans up."""
+    with shop.releasing("v1.5.0") as release:
+        release.wait_for_step("database")
+        assert len(shop.weights) == 2
+        shop.forward(**{"shop-by-hand": 1})
+        done = release.finish()
+    assert done.code == Exit.FAILED, done
+    assert shop.weights == {"shop-by-hand": 1}
+    assert set(shop.groups) == {"shop-by-hand"}
+    assert len(shop.instances()) == 1
+    assert takes_writes(shop, "shop")
+
+
 def test_a_whole_life_behind_a_load_balancer(shop: Shop) -> None:
     """Foreign changes, a failing release, drain, rollback: nobody is failed, no write lost."""
     first = shop.live
     with shop.clients.at_work():
-        # A template's apply takes the new group out again: the release gives up, and cleans up.
-        with shop.releasing("v1.5.0") as release:
-            release.wait_for_step("database")
-            assert len(shop.weights) == 2
-            shop.forward(**{"shop-by-hand": 1})
-            done = release.finish()
-        assert done.code == Exit.FAILED, done
-        assert shop.weights == {"shop-by-hand": 1}
-        assert set(shop.groups) == {"shop-by-hand"}
-        assert len(shop.instances()) == 1
+        _foreign_change_in_a_release(shop)
         assert shop.live == first
-        assert takes_writes(shop, "shop")
-
         shop.up("v1.5.0")
         second = shop.live
         new = only(shop)

@@ -14,7 +14,7 @@ from reconciler.model import tags as t
 from reconciler.model.deploy_id import DeployId, format_time
 from reconciler.model.resource import TARGET_GROUP, Resource
 from reconciler.traffic.port import JoinOrder
-from reconciler.traffic.reading import Route, Share, TrafficReading
+from reconciler.traffic.reading import Share, TrafficReading, TrafficRoute
 from tests.fakes.inventory import FakeHeap
 from tests.support.shop_world import LISTENER
 
@@ -51,7 +51,9 @@ class FakeTraffic:
         self._act("read")
         return TrafficReading(
             tuple(
-                Route(arn, tuple(self._share(group, n) for group, n in weights.items()), self.odd)
+                TrafficRoute(
+                    arn, tuple(self._share(group, n) for group, n in weights.items()), self.odd
+                )
                 for arn, weights in self.actions.items()
             )
         )

@@ -16,7 +16,7 @@ from reconciler.errors import CloudError, Refused
 from reconciler.model import tags as t
 from reconciler.model.deploy_id import format_time
 from reconciler.traffic.port import JoinOrder
-from reconciler.traffic.reading import Route, Share, TrafficReading, short
+from reconciler.traffic.reading import Share, TrafficReading, TrafficRoute, short
 from reconciler.util.backoff import Backoff
 
 
@@ -45,7 +45,7 @@ class TargetGroupTraffic:
         tags = self._routes.tags(dict.fromkeys(arn for one in weights.values() for arn in one))
         return TrafficReading(
             tuple(
-                Route(
+                TrafficRoute(
                     arn,
                     tuple(self._share(group, n, tags.get(group, {})) for group, n in found.items()),
                     forward_action.oddity(actions[arn]),

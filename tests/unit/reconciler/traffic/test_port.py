@@ -15,7 +15,7 @@ from reconciler.model import tags as t
 from reconciler.model.resource import INSTANCE, TARGET_GROUP, Resource
 from reconciler.model.tags import BirthTags
 from reconciler.traffic.port import JoinOrder, Traffic
-from reconciler.traffic.reading import Route
+from reconciler.traffic.reading import TrafficRoute
 from reconciler.traffic.record import RecordTraffic
 from tests.fakes.inventory import FakeHeap
 from tests.fakes.traffic import FakeTraffic
@@ -44,7 +44,7 @@ class Stage:
         return JoinOrder(DEPLOY, self.machines, tags)
 
     @property
-    def route(self) -> Route:
+    def route(self) -> TrafficRoute:
         """The route as it is read now."""
         found = self.traffic.read()
         assert found is not None
