@@ -327,3 +327,15 @@ def test_rule_12_another_name_may_be_the_real_one(scene: Scene) -> None:
     with pytest.raises(Refused, match=r"www\.example\.com leads to machines"):
         recover(scene.ports(), yes)
     assert not scene.did("swap")
+
+
+def test_rule_14_a_record_at_a_retired_deploy_needs_a_word(scene: Scene) -> None:
+    """A person pointed it there, or the zone is an old backup: live's writes would be left."""
+    lose(scene)
+    scene.ledgers.point(scene.address, "10.0.1.9")
+    with pytest.raises(Refused, match="which is retired"):
+        recover(scene.ports(), yes)
+    assert not scene.did("swap")
+    recover(scene.ports(), yes, Word(replace=str(LIVE)))
+    assert scene.ledger.live is not None
+    assert scene.ledger.live.id == OLD

@@ -34,6 +34,8 @@ def test_rule_8_what_an_unheard_request_made_is_undone(scene: Scene, lost: str) 
     with pytest.raises(CloudUnclear):
         steps[-1](run)
     assert set(scene.heap.ids) > before
+    order = run.created.image_order if lost == "create_image" else run.created.launch_order
+    assert order is not None, "what may still arrive is asked for again while it is rooted"
     assert undo(run, "no answer").left == ()
     assert set(scene.heap.ids) == before
 
