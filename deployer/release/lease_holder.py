@@ -20,7 +20,7 @@ from deployer.release.name_drift import pointed_at, refuse_moved
 from reconciler.errors import CloudUnclear, LedgerUnknown, Refused, SwapLost, ToolError
 from reconciler.model import ledger as ledgers
 from reconciler.model.deploy_id import DeployId
-from reconciler.model.ledger import Cutover, Ending, Ledger, LedgerHome, NotAllowed
+from reconciler.model.ledger import Cutover, Ending, Ledger, NotAllowed, Via
 from reconciler.model.reading import Reading
 from reconciler.ports.ledger_store import LedgerStore
 from reconciler.util.signals import held_back
@@ -86,14 +86,15 @@ class LeaseHolder:
         """AWS's time: the last answer's Date advanced by `elapsed`; never the local clock."""
         return self._reading.now + timedelta(seconds=elapsed() - self._read_at)
 
-    def acquire(self, home: LedgerHome | None = None) -> None:
+    def acquire(self, complete: Change | None = None) -> None:
         """Acquire the lease by a swap against the exact value that the guard read.
 
-        `home` is written to a ledger that has none. Raises Refused if another swap came first.
+        `complete` adds, in the same swap, what an older version did not write. Raises Refused if
+        another swap came first.
         """
         old = self._reading.ledger
-        if home is not None:
-            old = ledgers.settle(old, home)
+        if complete is not None:
+            old = complete(old)
         try:
             self._swap(lambda _: ledgers.acquire(old, self.mine, self._until()))
         except (SwapLost, NotAllowed) as error:
@@ -171,12 +172,14 @@ class LeaseHolder:
                 self.verify()
             self.check()
 
-    def commit(self, to: DeployId, at: tuple[str, ...], seen: DeployId | None) -> None:
-        """Make `to` live, with the A record in the same batch.
+    def commit(
+        self, to: DeployId, at: tuple[str, ...], seen: DeployId | None, via: Via | None = None
+    ) -> None:
+        """Make `to` live, with the A record in the same batch. `via`: see `Cutover`.
 
         Raises LeaseLost, CloudUnclear, and ToolError if somebody changed the A record meanwhile.
         """
-        cut = Cutover(to, at, seen, self.now)
+        cut = Cutover(to, at, seen, self.now, via)
         self.rest()
         self.committing = True
         with self._lock:

@@ -23,6 +23,7 @@ from reconciler.model.resource import DATABASE, RDS, Inventory, Resource, servic
 from reconciler.model.tags import Label
 from reconciler.plan.deviation import deviation, is_stale
 from reconciler.plan.record_drift import new_addresses, notes
+from reconciler.plan.release_addresses import may_stand_in_record
 from reconciler.plan.service_plan import OTHER_UNITS, Plan, Repair, ServicePlan, SweepRequest
 
 
@@ -68,7 +69,9 @@ def _service(inventory: Inventory, root: Root, ask: SweepRequest) -> ServicePlan
         return ServicePlan(root, verdicts=verdicts, problem=root.problem)
     standing = name_witnesses.named(root, inventory.resources)
     hidden = bool(_is_partly_hidden(inventory, root) or root.names.problem)
-    first = swaps(root, ask, forget=not hidden, spared=standing)
+    in_record = may_stand_in_record(root, inventory.resources)
+    first = swaps(root, ask, forget=not hidden, spared={*standing, *in_record})
+    over = swaps(root, ask, spared=in_record).forget
     later, after = _after(inventory, root, first.ledger, first.forget)
     verdicts = _verdicts(later, after)
     leased = first.ledger.lease is not None
@@ -86,18 +89,17 @@ def _service(inventory: Inventory, root: Root, ask: SweepRequest) -> ServicePlan
         else _readdress(verdicts, after, inventory, ask),
         verdicts=_scoped(verdicts, ask),
         notes=notes(root),
-        witnesses=name_witnesses.notes(root, standing, _only_named(verdicts, root, ask, standing)),
+        witnesses=name_witnesses.notes(root, standing, _only_named(verdicts, over, standing)),
         unfinished_only=ask.unfinished_only,
         plain=plain,
     )
 
 
 def _only_named(
-    verdicts: tuple[Verdict, ...], root: Root, ask: SweepRequest, standing: Collection[DeployId]
+    verdicts: tuple[Verdict, ...], over: Iterable[DeployId], standing: Collection[DeployId]
 ) -> set[DeployId]:
-    """The deploys that would be forgotten or deleted if no other name led to them."""
-    over = set(swaps(root, ask).forget).intersection(standing)
-    return over | name_witnesses.keeping(verdicts, standing)
+    """The deploys that would be forgotten (`over`) or deleted if no other name led to them."""
+    return {*over}.intersection(standing) | name_witnesses.keeping(verdicts, standing)
 
 
 def judged_by(plan: Plan, service_plan: ServicePlan) -> tuple[Inventory, Root]:
@@ -192,13 +194,10 @@ def _forgets(ledger: Ledger, root: Root, ask: SweepRequest) -> tuple[DeployId, .
     # Unseen resources could not be labelled `left`: once not rooted, they would count as lost.
     if ledger.lease is not None or ask.only is not None or ask.unfinished_only:
         return ()
-    record = set(root.record)
-    witnessed = {previous.id for previous in ledger.previous if record & set(previous.at)}
     # As of the listing: a deploy that was still live then may have resources that the listing
     # lacks, and what could not be labelled `left` would count as lost.
     over = beyond(ledger, ask.retention, root.now - root.heap_age, ask.ttl)
-    agreed = (deploy for deploy in over if ask.among is None or deploy in ask.among.forget)
-    return tuple(deploy for deploy in agreed if deploy not in witnessed)
+    return tuple(deploy for deploy in over if ask.among is None or deploy in ask.among.forget)
 
 
 def _is_partly_hidden(inventory: Inventory, root: Root) -> bool:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from deployer.checks.ledger_room import refuse_full
 from deployer.commands.move.databases import rename_ledger
 from deployer.ports import Ports
 from reconciler.errors import ConfigError, LedgerUnknown, Refused
@@ -72,6 +73,8 @@ def move(ports: Ports, confirm: Confirm, from_account: str = "") -> Move:
         wanted = _inside(ports, new, stands, found)
     else:
         wanted = _elsewhere(ports, from_store, found, new)
+    if wanted.closed is not None or not wanted.elsewhere:  # an interrupted move is finished
+        refuse_full(wanted.ledger, wanted.live.id, new.now)
     if not confirm(wanted):
         raise Refused("nothing was moved")
     if wanted.closed is not None:

@@ -28,6 +28,7 @@ from reconciler.model.ledger_codec import LedgerTextError, decode
 from reconciler.model.reading import Reading
 from reconciler.model.resource import DATABASE, INSTANCE, Resource
 from reconciler.model.tags import Label
+from reconciler.plan.release_addresses import without_addresses
 from reconciler.ports.fleet import Fleet
 from reconciler.ports.service import ManagedService
 from reconciler.sweep.database_listing import list_databases
@@ -120,7 +121,8 @@ def _recovery(managed: ManagedService, world: Snapshot, reading: Reading, word: 
     gens, doubts = _generations(managed, home, resources, reading)
     who_is_live.refuse_nothing(managed.name, reading, resources, max(gens, default=0))
     bare = Ledger(max(gens, default=0) + 1, live, previous, kept, was=home.was)
-    new = ledger_home.settle(bare, managed.address)
+    machines = {deploy: machines_of(of_it) for deploy, of_it in resources.items()}
+    new = without_addresses(ledger_home.settle(bare, managed.address), machines)
     return Recovery(
         managed.name,
         reading,

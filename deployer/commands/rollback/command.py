@@ -30,6 +30,12 @@ from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Ending, Ledger
 from reconciler.model.reading import Reading
 from reconciler.model.tags import Label
+from reconciler.plan.release_addresses import (
+    addresses_of,
+    lacks,
+    machines_of,
+    without_addresses,
+)
 from reconciler.plan.service_plan import SweepRequest
 from reconciler.ports.fleet import Fleet
 from reconciler.sweep.name_listing import read_names
@@ -73,7 +79,8 @@ def _begin(
         reading, ledger = _end_expired(ports, seen, reading, ledger)
     if seen.service_plan.notes:
         raise refusals.moved(seen.service_plan)
-    target = choose(ledger, service.name, to)
+    machines = machines_of(seen.service_plan.verdicts)
+    target = choose(without_addresses(ledger, machines), service.name, to)
     mine = new_id(service.name, reading)
     lease = LeaseHolder(ports.managed.ledgers, reading, mine, terms_of(service.lease))
     assert ledger.live is not None
@@ -103,26 +110,27 @@ def _end_expired(
 
 
 def _take(run: RollbackContext) -> str:
-    run.lease.acquire()
+    machines = machines_of(run.seen.service_plan.verdicts)
+    run.lease.acquire(lambda old: without_addresses(old, machines))
     return "lease taken"
 
 
 def _start(run: RollbackContext) -> str:
-    """Check that all its machines exist and run."""
+    """Check that all its machines exist and run, and read where the record will point."""
     machines = run.seen.machines(run.target.id)
     down = [machine for machine in machines if machine.state != "running"]
     if not machines or down:
         what = f"{down[0].id} is {down[0].state}" if down else "it has no machines any more"
         raise ToolError(f"{run.target.id} cannot serve: {what}")
-    missing = set(run.target.at) - {a for machine in machines for a in machine.addresses}
-    if missing:
-        raise ToolError(f"nobody of {run.target.id} holds {', '.join(sorted(missing))} any more")
+    run.at = addresses_of(run.target, machines)
+    if not run.at:
+        raise ToolError(f"{run.target.id} cannot serve: {lacks(run.target, machines)}")
     return f"{len(machines)} running"
 
 
 def _smoke(run: RollbackContext) -> str:
     machines = run.seen.machines(run.target.id)
-    return smoke_all(run.ports, run.target.at, machines, run.lease.sleep)
+    return smoke_all(run.ports, run.at, machines, run.lease.sleep)
 
 
 def _shut(run: RollbackContext) -> str:
@@ -137,8 +145,8 @@ def _shut(run: RollbackContext) -> str:
 
 
 def _commit(run: RollbackContext) -> str:
-    run.lease.commit(run.target.id, run.target.at, run.live.id)
-    return f"{', '.join(run.target.at)} in generation {run.lease.generation}"
+    run.lease.commit(run.target.id, run.at, run.live.id)
+    return f"{', '.join(run.at)} in generation {run.lease.generation}"
 
 
 _Act = Callable[[RollbackContext], str]
@@ -245,7 +253,7 @@ def _rolled_back(run: RollbackContext, unfinished: tuple[str, ...]) -> e.RolledB
         deploy=str(run.target.id),
         release=run.release(run.target.id),
         was=run.release(run.live.id),
-        addresses=run.target.at,
+        addresses=run.at,
         seconds=time.monotonic() - run.began,
         rejected=run.rejects,
         lost=run.lost,

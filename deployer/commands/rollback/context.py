@@ -20,7 +20,7 @@ from reconciler.model.reading import Reading
 
 @dataclass
 class RollbackContext:
-    """One rollback in progress."""
+    """One rollback in progress. `at` is where the record will point, known once it has started."""
 
     ports: Ports
     emit: e.Listener
@@ -31,6 +31,7 @@ class RollbackContext:
     target: Previous
     lease: LeaseHolder
     began: float = field(default_factory=time.monotonic)
+    at: tuple[str, ...] = ()
     lost: str = ""
     shut: str = ""
     frozen_at: float | None = None

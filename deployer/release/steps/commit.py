@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from deployer.release.context import ReleaseContext
 from reconciler.errors import DatabaseError
+from reconciler.model.ledger import Via
 
 
 def commit(run: ReleaseContext) -> str:
     """Swap the ledger and the A record together. After this, nothing of this deploy is deleted."""
     _verify_freeze(run)
     live = run.start.reading.ledger.live
-    run.held.commit(run.deploy, run.addresses, live.id if live else None)
+    via = Via.PUBLIC if run.created.public else Via.PRIVATE
+    run.held.commit(run.deploy, run.addresses, live.id if live else None, via)
     return f"{', '.join(run.addresses)} in generation {run.held.generation}"
 
 

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from deployer.release.context import ReleaseContext
+from reconciler.model.ledger import Ledger
+from reconciler.model.ledger_home import settle
+from reconciler.plan.release_addresses import machines_of, without_addresses
 
 
 def take(run: ReleaseContext) -> str:
     """Acquire the lease by a swap against the exact value that the guard read."""
-    # The guard has checked that the record is as the ledger wrote it, and that no other ledger has
-    # it: so a ledger of an older version may get its home now (rule 12).
-    run.held.acquire(run.start.reading.address.home)
+
+    def complete(old: Ledger) -> Ledger:
+        # The guard has checked that the record is as the ledger wrote it, and that no other ledger
+        # has it: so a ledger of an older version may get its home now (rule 12).
+        home = settle(old, run.start.reading.address)
+        return without_addresses(home, machines_of(run.start.service_plan.verdicts))
+
+    run.held.acquire(complete)
     return "lease renewed while I live"

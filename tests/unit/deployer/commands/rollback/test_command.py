@@ -22,7 +22,7 @@ from reconciler.errors import (
     ToolError,
 )
 from reconciler.model.fencing import FencedAct
-from reconciler.model.ledger import Lease, Live, Previous
+from reconciler.model.ledger import Lease, Live, Previous, Via
 from reconciler.model.tags import Label
 from tests.fakes.ledgers import Weather
 from tests.fakes.scene import ROLE, Scene
@@ -54,7 +54,7 @@ def back(scene: Scene, told: list[e.Event] | None = None, **asked: object) -> e.
 def test_it_is_back(scene: Scene) -> None:
     """Ledger and record in one swap; the one left is rejected, and everything changes sides."""
     done = back(scene)
-    assert scene.ledger.live == Live(OLD, ("10.0.1.9",))
+    assert scene.ledger.live == Live(OLD, ("10.0.1.9",), via=Via.PRIVATE)
     assert [(one.id, one.rejected) for one in scene.ledger.previous] == [(LIVE, True)]
     assert scene.ledgers.pointed_at(scene.address) == ("10.0.1.9",)
     assert scene.server.is_shut(LIVE_DB)
@@ -205,7 +205,7 @@ def test_a_previous_release_that_does_not_answer_changes_nothing(scene: Scene) -
 
 @pytest.mark.parametrize(
     ("facts", "says"),
-    [({"state": "stopped"}, "i-9 is stopped"), ({"addresses": ("10.9.9.9",)}, "nobody of")],
+    [({"state": "stopped"}, "i-9 is stopped"), ({"addresses": ()}, "no private address")],
 )
 def test_a_previous_release_that_is_not_there_cannot_serve(
     scene: Scene, facts: dict[str, Any], says: str
@@ -228,7 +228,7 @@ def test_rule_4_an_unheard_commit_is_a_commit_if_the_ledger_says_so(scene: Scene
     scene.acts.then = lose_the_commit
     done = back(scene)
     assert done.release == "v1.4.2"
-    assert scene.ledger.live == Live(OLD, ("10.0.1.9",))
+    assert scene.ledger.live == Live(OLD, ("10.0.1.9",), via=Via.PRIVATE)
     assert not scene.server.is_shut(OLD_DB)
 
 
