@@ -92,9 +92,7 @@ class LeaseHolder:
         `complete` adds, in the same swap, what an older version did not write. Raises Refused if
         another swap came first.
         """
-        old = self._reading.ledger
-        if complete is not None:
-            old = complete(old)
+        old = self._reading.ledger if complete is None else complete(self._reading.ledger)
         try:
             self._swap(lambda _: ledgers.acquire(old, self.mine, self._until()))
         except (SwapLost, NotAllowed) as error:
