@@ -19,7 +19,7 @@ from reconciler.model.resource import Resource
 from reconciler.util.secret import Reference, Secret
 
 if TYPE_CHECKING:
-    from reconciler.machine.host_key import PublicHostKey
+    from reconciler.machine.host_key import PinnedKey, PublicHostKey
 
 FOLLOW_UP_WAIT = 20.0
 """Seconds to try to reach a machine that should be up: it is not booting."""
@@ -37,7 +37,7 @@ class SshConnector:
     def connect(
         self,
         address: str,
-        host_key: PublicHostKey,
+        host_key: PinnedKey,
         deadline: float,
         sleep: Callable[[float], None] = time.sleep,
     ) -> Shell:
@@ -92,7 +92,7 @@ class SshServiceAccess:
 
     def shell(self, machine: Resource) -> Shell:
         """See `ServiceAccess.shell`."""
-        from reconciler.machine.host_key import PublicHostKey  # a slow import
+        from reconciler.machine.host_key import parse_pinned  # a slow import
 
         if self._connector is None:
             raise NotTried("reach.machines = false in reconciler.toml")
@@ -105,7 +105,7 @@ class SshServiceAccess:
             )
         private, public = next(iter(machine.private), ""), next(iter(machine.public), "")
         address = ssh_address(self._service.instance, private, public)
-        return self._connector.connect(address, PublicHostKey.parse(tag), FOLLOW_UP_WAIT)
+        return self._connector.connect(address, parse_pinned(tag), FOLLOW_UP_WAIT)
 
     def databases(self) -> DatabaseServer:
         """See `ServiceAccess.databases`."""

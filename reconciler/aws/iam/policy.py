@@ -64,6 +64,7 @@ def deployer(scope: Scope) -> Document:
         *_image(scope),
         _tag_at_birth(scope),
         *_label_and_delete(scope),
+        _own_host_key(scope),
         _console(scope),
         _pass_role(scope),
         *_records(scope),
@@ -108,7 +109,7 @@ def hold(scope: Scope) -> Document:
 
 
 def guard(scope: Scope) -> Document:
-    """A deny for all other principals: they cannot write or remove the ownership tags."""
+    """A deny for all other principals: for writing ownership tags, and for reading user data."""
     roles = [f"arn:aws:iam::{scope.account}:role/{one}" for one in ("deployer", "reconciler")]
     return _document(
         {
@@ -120,7 +121,14 @@ def guard(scope: Scope) -> Document:
                 "ForAnyValue:StringEquals": {"aws:TagKeys": list(_OURS)},
                 "ArnNotLike": {"aws:PrincipalArn": roles},
             },
-        }
+        },
+        {
+            "Sid": "NobodyElseReadsUserData",
+            "Effect": "Deny",
+            "Action": "ec2:DescribeInstanceAttribute",
+            "Resource": "*",  # a Describe action: no tags, no single attribute
+            "Condition": {"ArnNotLike": {"aws:PrincipalArn": roles}},
+        },
     )
 
 
@@ -239,6 +247,12 @@ def _label_and_delete(scope: Scope) -> list[Document]:
         _allow("DeleteOnlyWhatIsOursAndNotHeld", DELETE, resources, free),
         *([_allow("TakeProtectionOff", LIFT, resources, free)] if scope.lifts else []),
     ]
+
+
+def _own_host_key(scope: Scope) -> Document:
+    """A new machine makes a host key of its own: its tag is written again."""
+    condition = {**_is_ours(scope), **_only_tags((t.HOST_KEY,))}
+    return _allow("TagTheMachinesOwnKey", "ec2:CreateTags", _arns(scope, "instance"), condition)
 
 
 def _console(scope: Scope) -> Document:

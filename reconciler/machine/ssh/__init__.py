@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from reconciler.machine.ssh.target import CONNECT, ClientKey, SshTarget
 
 if TYPE_CHECKING:
-    from reconciler.machine.host_key import PublicHostKey
+    from reconciler.machine.host_key import PinnedKey, PublicHostKey
     from reconciler.machine.ssh.client import RemoteShell
     from reconciler.util.backoff import Backoff
 
@@ -20,7 +20,7 @@ __all__ = ["CONNECT", "ClientKey", "SshTarget", "connect", "seen_host_key"]
 
 def connect(
     target: SshTarget,
-    host_key: PublicHostKey,
+    host_key: PinnedKey,
     client: ClientKey,
     backoff: Backoff = CONNECT,
     via: RemoteShell | None = None,
