@@ -14,7 +14,7 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 import click
 
 from reconciler.cli.shared import DURATION, SERVICES, CliContext, common, epilog, parts, pass_asked
-from reconciler.cost import price_cache
+from reconciler.cost.price_cache import PriceFile
 from reconciler.daemon.http_server import Address, Pages, opened, respond
 from reconciler.daemon.iteration import SweepIteration, chosen
 from reconciler.daemon.loop import Loop, Round
@@ -85,9 +85,10 @@ def run(
     asked.last_words = "Left at once. The next sweep goes on: reconciler sweep"
     logs.set_up(verbose=asked.verbose, usual=logging.INFO)
     chosen(asked.settings(), services)  # report errors now, not only in the log
-    metrics = Metrics(price_cache.load)
+    prices = PriceFile().load
+    metrics = Metrics(prices)
     sweeps = SweepIteration(
-        asked.settings, services, _Items(metrics), metrics.called, metrics.noticed
+        asked.settings, services, _Items(metrics), metrics.called, metrics.noticed, prices
     )
     intervals = Intervals(every.total_seconds(), full.total_seconds())
     loop = Loop(sweeps, intervals, (metrics.round, log_round))
