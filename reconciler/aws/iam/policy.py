@@ -63,8 +63,7 @@ def deployer(scope: Scope) -> Document:
         *_launch(scope),
         *_image(scope),
         _tag_at_birth(scope),
-        *_label_and_delete(scope),
-        _own_host_key(scope),
+        *_label_and_delete(scope, t.HOST_KEY),  # a new machine makes a host key of its own
         _console(scope),
         _pass_role(scope),
         *_records(scope),
@@ -111,24 +110,13 @@ def hold(scope: Scope) -> Document:
 def guard(scope: Scope) -> Document:
     """A deny for all other principals: for writing ownership tags, and for reading user data."""
     roles = [f"arn:aws:iam::{scope.account}:role/{one}" for one in ("deployer", "reconciler")]
+    others = {"ArnNotLike": {"aws:PrincipalArn": roles}}
+    tags = {"ForAnyValue:StringEquals": {"aws:TagKeys": list(_OURS)}, **others}
+    writes, every = ("ec2:CreateTags", "ec2:DeleteTags"), "ec2:DescribeInstanceAttribute"
     return _document(
-        {
-            "Sid": "NobodyElseWritesOurTags",
-            "Effect": "Deny",
-            "Action": ["ec2:CreateTags", "ec2:DeleteTags"],
-            "Resource": "*",
-            "Condition": {
-                "ForAnyValue:StringEquals": {"aws:TagKeys": list(_OURS)},
-                "ArnNotLike": {"aws:PrincipalArn": roles},
-            },
-        },
-        {
-            "Sid": "NobodyElseReadsUserData",
-            "Effect": "Deny",
-            "Action": "ec2:DescribeInstanceAttribute",
-            "Resource": "*",  # a Describe action: no tags, no single attribute
-            "Condition": {"ArnNotLike": {"aws:PrincipalArn": roles}},
-        },
+        {**_allow("NobodyElseWritesOurTags", writes, "*", tags), "Effect": "Deny"},
+        # A Describe action: neither tags nor a single attribute can be named.
+        {**_allow("NobodyElseReadsUserData", every, "*", others), "Effect": "Deny"},
     )
 
 
@@ -237,8 +225,8 @@ def _tag_at_birth(scope: Scope) -> Document:
     return _allow("TagAtBirth", "ec2:CreateTags", _arns(scope, *_MADE), condition)
 
 
-def _label_and_delete(scope: Scope) -> list[Document]:
-    label = {**_is_ours(scope), **_only_tags((t.STATE, t.UNITS))}
+def _label_and_delete(scope: Scope, *more: str) -> list[Document]:
+    label = {**_is_ours(scope), **_only_tags((t.STATE, t.UNITS, *more))}
     free = {**_is_ours(scope), "Null": {f"aws:ResourceTag/{t.HOLD}": "true"}}
     resources = [*_arns(scope, *_MADE, *_OF_HOOKS), *_rds(scope)]
     writes = ("ec2:CreateTags", "rds:AddTagsToResource")
@@ -247,12 +235,6 @@ def _label_and_delete(scope: Scope) -> list[Document]:
         _allow("DeleteOnlyWhatIsOursAndNotHeld", DELETE, resources, free),
         *([_allow("TakeProtectionOff", LIFT, resources, free)] if scope.lifts else []),
     ]
-
-
-def _own_host_key(scope: Scope) -> Document:
-    """A new machine makes a host key of its own: its tag is written again."""
-    condition = {**_is_ours(scope), **_only_tags((t.HOST_KEY,))}
-    return _allow("TagTheMachinesOwnKey", "ec2:CreateTags", _arns(scope, "instance"), condition)
 
 
 def _console(scope: Scope) -> Document:
