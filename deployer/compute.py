@@ -91,15 +91,12 @@ class Compute(Protocol):
 
     def find_instances_at(self, addresses: Sequence[str]) -> tuple[InstanceFacts, ...]:
         """The machines (not terminated) that hold one of these addresses."""
-        ...
 
     def instances(self, ids: Sequence[str]) -> tuple[InstanceFacts, ...]:
         """These machines' current state; those not (yet) visible are omitted."""
-        ...
 
     def zone_of(self, subnet: str) -> str:
         """The availability zone of a subnet."""
-        ...
 
     def create_image(self, order: ImageOrder) -> str:
         """Begin the image and return its id.
@@ -107,35 +104,27 @@ class Compute(Protocol):
         An existing image of that name is looked up and its deploy-id compared: CloudError if it
         belongs to another deploy.
         """
-        ...
 
     def image(self, id_: str) -> ImageFacts | None:
         """The image; None where it is not (yet) visible."""
-        ...
 
     def image_named(self, name: str) -> ImageFacts | None:
         """This deploy's image of that name."""
-        ...
 
     def launch(self, order: LaunchOrder) -> tuple[str, ...]:
         """Launch all machines or none; a lost reply is looked up by token, then replayed.
 
         CloudError.code is `InsufficientInstanceCapacity` where another zone may succeed.
         """
-        ...
 
     def launched(self, token: str) -> tuple[str, ...]:
         """Ids of the machines (any state) launched with this token."""
-        ...
 
     def console(self, id_: str) -> str:
         """The end of a machine's console output."""
-        ...
 
     def tag(self, ids: Sequence[str], tags: Mapping[str, str]) -> None:
         """Write tags on existing resources: only `adopt` needs it."""
-        ...
 
     def untag(self, id_: str, keys: Sequence[str]) -> None:
         """Take these tags off a machine: only `retire ID` needs it."""
-        ...

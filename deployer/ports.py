@@ -11,6 +11,7 @@ from reconciler.config.service import Service
 from reconciler.cost.price_list import Prices
 from reconciler.machine.host_key import PinnedKey, PublicHostKey
 from reconciler.machine.shell import Shell
+from reconciler.machine.ssh import MachineAddress
 from reconciler.ports.ledger_store import LedgerStore
 from reconciler.ports.service import ManagedService
 from reconciler.util.secret import Reference, Secret
@@ -21,7 +22,7 @@ class Connector(Protocol):
 
     def connect(
         self,
-        address: str,
+        machine: MachineAddress,
         host_key: PinnedKey,
         deadline: float,
         sleep: Callable[[float], None],
@@ -30,11 +31,9 @@ class Connector(Protocol):
 
         `sleep` is called between two tries; an exception from it ends the tries.
         """
-        ...
 
-    def shown_key(self, address: str, deadline: float) -> PublicHostKey:
+    def shown_key(self, machine: MachineAddress, deadline: float) -> PublicHostKey:
         """The unproved host key that a machine shows, for a person to compare (`adopt`)."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 
 from deployer.aws.compute import Ec2Compute
@@ -16,12 +14,11 @@ from reconciler.cost import price_cache
 from reconciler.wiring.edges import Edges
 
 
-@contextmanager
-def wired(settings: Settings, name: str, *, by_labels: bool = False) -> Iterator[Ports]:
+def wired(settings: Settings, name: str, *, by_labels: bool = False) -> Ports:
     """The ports of a service, as `Edges.managed`; raises the same errors."""
     service = settings.service(name)
     edges = Edges(settings)
-    yield Ports(
+    return Ports(
         service=service,
         managed=edges.managed(service, by_labels=by_labels),
         compute=Ec2Compute(edges.aws(service.place)),

@@ -38,7 +38,6 @@ class Ec2Compute:
     _requests: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def find_instances_at(self, addresses: Sequence[str]) -> tuple[InstanceFacts, ...]:
-        """See `Compute`."""
         reads = Reads(self.aws)
         found: dict[str, dict[str, Any]] = {}
         for name in _AT:
@@ -48,19 +47,15 @@ class Ec2Compute:
         return self._facts(reads, alive)
 
     def instances(self, ids: Sequence[str]) -> tuple[InstanceFacts, ...]:
-        """See `Compute`."""
         reads = Reads(self.aws)
         pages = reads.by_filter("describe_instances", "instance-id", ids)
         return self._facts(reads, [instance for page in pages for instance in _instances(page)])
 
     def zone_of(self, subnet: str) -> str:
-        """See `Compute`."""
         answer = Reads(self.aws).call("describe_subnets", SubnetIds=[subnet])
         return str(answer["Subnets"][0]["AvailabilityZone"])
 
     def create_image(self, order: ImageOrder) -> str:
-        """See `Compute`."""
-
         def send() -> str:
             try:
                 with calling("ec2:CreateImage", mutating=True):
@@ -78,7 +73,6 @@ class Ec2Compute:
         return self.creation.settle(order.name, send, lambda: self._ours(order))
 
     def image(self, id_: str) -> ImageFacts | None:
-        """See `Compute`."""
         reads = Reads(self.aws)
         # By id alone, not by our tags: a configured base image may have any owner.
         filters = [{"Name": "image-id", "Values": [id_]}]
@@ -88,14 +82,12 @@ class Ec2Compute:
         return None
 
     def image_named(self, name: str) -> ImageFacts | None:
-        """See `Compute`."""
         for page in Reads(self.aws).by_filter("describe_images", "name", [name], **OWN):
             for one in page["Images"]:
                 return image_facts(one, None)
         return None
 
     def launch(self, order: LaunchOrder) -> tuple[str, ...]:
-        """See `Compute`."""
         request = self._requests.get(order.token)
         if request is None:
             request = launch_request(order, self._described(order.image))
@@ -113,7 +105,6 @@ class Ec2Compute:
         return self.creation.settle(order.token, send, look)
 
     def launched(self, token: str) -> tuple[str, ...]:
-        """See `Compute`."""
         pages = Reads(self.aws).by_filter("describe_instances", "client-token", [token])
         return tuple(
             sorted(instance["InstanceId"] for page in pages for instance in _instances(page))

@@ -24,7 +24,7 @@ def volumes_of(instance: Raw) -> dict[str, str]:
 def instance_facts(one: dict[str, Any], volumes: Mapping[str, Raw]) -> InstanceFacts:
     """The properties that a clone copies; `volumes` are the descriptions of its volumes by id."""
     disks = [
-        _volume_disk(device, volumes[volume])
+        _disk(device, volumes[volume], volumes[volume]["Size"])
         for volume, device in volumes_of(one).items()
         if volume in volumes
     ]
@@ -57,7 +57,10 @@ def image_facts(one: dict[str, Any], percent: int | None) -> ImageFacts:
         state=one.get("State", ""),
         reason=_reason(one),
         percent=percent,
-        disks=tuple(_mapped_disk(each["DeviceName"], each["Ebs"]) for each in mapped),
+        disks=tuple(
+            _disk(each["DeviceName"], each["Ebs"], each["Ebs"].get("VolumeSize", 0))
+            for each in mapped
+        ),
         tags=tags_of(one),
     )
 
@@ -66,22 +69,10 @@ def _reason(one: Raw) -> str:
     return str((one.get("StateReason") or {}).get("Message", ""))
 
 
-def _volume_disk(device: str, volume: Raw) -> Disk:
+def _disk(device: str, ebs: Raw, size: int) -> Disk:
     return Disk(
         device=device,
-        size_gb=volume["Size"],
-        type=volume.get("VolumeType", ""),
-        iops=volume.get("Iops"),
-        throughput=volume.get("Throughput"),
-        encrypted=volume.get("Encrypted"),
-        snapshot=volume.get("SnapshotId", ""),
-    )
-
-
-def _mapped_disk(device: str, ebs: Raw) -> Disk:
-    return Disk(
-        device=device,
-        size_gb=ebs.get("VolumeSize", 0),
+        size_gb=size,
         type=ebs.get("VolumeType", ""),
         iops=ebs.get("Iops"),
         throughput=ebs.get("Throughput"),

@@ -48,8 +48,9 @@ def refuse_access(ports: Ports, todo: ServicePlan, ledger: Ledger) -> tuple[str,
     if live is None:
         refuse_roles(ports, server, "", _logins(ports, config, ""))
         return ()
+    machine = _machine(todo, live)
     try:
-        login = _asked(ports, todo, live, config)
+        login = login_on(ports, machine, config) if machine else Login()
     except (ShellError, NotTried) as error:
         notes = _unasked(ports, server, _known(todo, live, config))
         said = f"{error.message}: the role that live logs in as is compared on its clone"
@@ -172,20 +173,7 @@ def _unasked(ports: Ports, server: DatabaseServer, database: str) -> tuple[str, 
     """The checks that need no env file. The login role is unknown, so none counts as "other"."""
     if not database or database not in {one.name for one in server.databases()}:
         return ()
-    config = _configured(ports)
-    found = server.examine(database, (config.app_role,))
-    if config.app_role in found.missing:
-        raise _missing(ports.service, config.app_role)
-    for role, why in found.unbound.items():
-        raise findings.unbound(role, why)
-    return _refuse_writers(ports, database, found)
-
-
-def _asked(ports: Ports, todo: ServicePlan, live: Live, config: Database) -> Login:
-    machine = _machine(todo, live)
-    if machine is None:
-        return Login()
-    return login_on(ports, machine, config)
+    return refuse_roles(ports, server, database, ())
 
 
 def _machine(todo: ServicePlan, live: Live) -> Resource | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from deployer.ports import Ports
 from reconciler.errors import NotTried, Refused, ToolError, refusal_for
@@ -63,7 +63,8 @@ def judged(
                 f"If this release brings it   deployer up {name} --despite {wrong[0].unit}"
             ),
         )
-    return _once(line for known in found for line in unit_state.warnings(gate, known))
+    lines = (line for known in found for line in unit_state.warnings(gate, known))
+    return tuple(dict.fromkeys(lines))
 
 
 def _shut(ports: Ports, known: Known) -> Refused:
@@ -138,7 +139,3 @@ def _ask(ports: Ports, machine: Resource) -> Known | None:
 
 def _is_accepted(unit: str, despite: frozenset[str]) -> bool:
     return unit in despite or unit.removesuffix(".service") in despite
-
-
-def _once(lines: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(lines))

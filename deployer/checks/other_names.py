@@ -1,4 +1,4 @@
-"""Whether clients reach machines by a DNS name other than the record (rules 13 and 14).
+"""Whether clients reach machines by a DNS name other than the record (rules 12, 13 and 14).
 
 Checked before a service is left without a live deploy, and before a ledger is written that had no
 home: such a name may be the service's real one.
@@ -10,8 +10,17 @@ from collections.abc import Collection, Iterable
 
 from deployer.checks import refusals
 from reconciler.errors import Refused
+from reconciler.model.ledger_home import claimed_by
 from reconciler.ports.service import ManagedService
 from reconciler.sweep.name_listing import read_names
+
+
+def refuse_claimed(managed: ManagedService, at: tuple[str, ...]) -> None:
+    """Raise Refused if another ledger of the zone has the record or one of these addresses."""
+    neighbours = managed.ledgers.neighbours(managed.address)
+    taken = claimed_by(managed.address, at, neighbours)
+    if taken is not None:
+        raise taken
 
 
 def refuse_served(

@@ -176,10 +176,9 @@ def dirt(
     """Resources are left over. `lines` describe them, one resource a line, with the cost."""
     service = service_plan.service
     died, costs = _what_died(service_plan, left), _what_it_costs(service_plan, left, prices)
-    first = f"{service} is not clean. {died}{costs}"
     mend = "remove" if left or service_plan.end is not None else "finish"
     return Refused(
-        first.rstrip(),
+        f"{service} is not clean. {died}{costs}".rstrip(),
         detail="\n".join(lines),
         cure=(
             f"To {mend} it          reconciler sweep --service {service}\n"

@@ -70,6 +70,15 @@ class ServiceState:
         return tuple(one for one in found if one.kind == kind and one.deploy == deploy)
 
 
+def refuse_gaps(inventory: Inventory) -> None:
+    """Raise the error of the first part that could not be read."""
+    for gap in inventory.gaps:
+        raise gap.refusal(
+            f"{gap.kind}s could not be read ({gap.reason}): nothing is written from half a picture",
+            cure=gap.cure,
+        )
+
+
 def survey(ports: Ports, ask: SweepRequest | None = None) -> ServiceState:
     """Read the service once."""
     managed = ports.managed

@@ -36,6 +36,7 @@ from reconciler.util.gc_tuning import leave
 
 if TYPE_CHECKING:
     from deployer.commands.adopt import Adoption
+    from reconciler.model.deploy_id import DeployId
 
 _CHANGES = (
     Exit.DONE,
@@ -128,19 +129,17 @@ def rollback(
     asked: CliContext,
     service: str,
     *,
-    to: object,
+    to: DeployId | None,
     discard_writes: bool,
     jobs_despite: tuple[str, ...],
 ) -> None:
     """Go back to the last good release."""
     with staged(asked, service) as stage:
         from deployer.commands.rollback.command import rollback as back
-        from reconciler.model.deploy_id import DeployId
 
-        target = to if isinstance(to, DeployId) else None
         managed = replace(stage.ports.managed, jobs_despite=frozenset(jobs_despite))
         ports = replace(stage.ports, managed=managed)
-        back(ports, target, discard_writes=discard_writes, emit=stage.emit)
+        back(ports, to, discard_writes=discard_writes, emit=stage.emit)
 
 
 @cli.command(
@@ -178,10 +177,10 @@ def adopt(
         from deployer.commands.adopt import AdoptOptions, nobody_compared
         from deployer.commands.adopt import adopt as bring
 
-        def agreed(adoption: Adoption) -> bool:
+        def agreed(adoption: Adoption) -> None:
             if yes and not (adoption.given or trust_shown_key):
                 raise nobody_compared(adoption)
-            return confirmation(asked, _adoption, f"Adopt it as {service}?", yes=yes)(adoption)
+            confirmation(asked, _adoption, f"Adopt it as {service}?", yes=yes)(adoption)
 
         done = bring(stage.ports, agreed, AdoptOptions(host_key, **options))
         value = {"service": service, "deploy": str(done.deploy), "instance": done.instance.id}

@@ -13,6 +13,7 @@ from reconciler.exit_codes import Exit, code_of
 
 if TYPE_CHECKING:
     from deployer.commands.status import ServiceStatus
+    from deployer.ports import Ports
 
 _READS = (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.ACCESS)
 _ANSWERS = (*_READS, Exit.TO_DO)
@@ -20,16 +21,18 @@ _ANSWERS = (*_READS, Exit.TO_DO)
 _EXIT_CODE = click.option("--exit-code", is_flag=True, help="Exit 10 if there is something to do.")
 
 
-def _look(asked: CliContext, service: str) -> ServiceStatus:
-    from deployer.commands.status import status as look
+def _ports(asked: CliContext, service: str) -> Ports:
     from deployer.wiring import wired
     from reconciler.util import log
 
     log.set_up(verbose=asked.verbose)
-    settings = asked.settings()
-    settings.service(service)
-    with wired(settings, service) as ports:
-        return look(ports)
+    return wired(asked.settings(), service)
+
+
+def _look(asked: CliContext, service: str) -> ServiceStatus:
+    from deployer.commands.status import status as look
+
+    return look(_ports(asked, service))
 
 
 def _unknown(status: ServiceStatus) -> int:
@@ -98,14 +101,8 @@ def plan(asked: CliContext, service: str, *, ref: str, exit_code: bool) -> int:
     """
     from deployer.output.preview import preview_json, preview_lines
     from deployer.release.preview import preview
-    from deployer.wiring import wired
-    from reconciler.util import log
 
-    log.set_up(verbose=asked.verbose)
-    settings = asked.settings()
-    settings.service(service)
-    with wired(settings, service) as ports:
-        release_preview = preview(ports, ref)
+    release_preview = preview(_ports(asked, service), ref)
     asked.answer(preview_json(release_preview), lambda: "\n".join(preview_lines(release_preview)))
     if release_preview.refusal:
         return Exit.REFUSED

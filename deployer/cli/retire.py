@@ -75,11 +75,10 @@ def retire(
 
 def _let_go(asked: CliContext, deploy: DeployId, *, yes: bool) -> int:
     with staged(asked, deploy.service) as stage:
-        from deployer.commands.let_go import let_go
+        from deployer.commands.retire import let_go
 
-        def agreed(machine: Resource) -> bool:
+        def agreed(machine: Resource) -> None:
             confirm(f"Take our tags off {machine.id}, which runs on and stays yours?", yes=yes)
-            return True
 
         machine = let_go(stage.ports, deploy, agreed)
         stage.answer(

@@ -6,6 +6,7 @@ import contextlib
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -80,11 +81,10 @@ def staged(asked: CliContext, service: str, *, by_labels: bool = False) -> Itera
     settings.service(service)
     asked.last_words = _LAST_WORDS.format(service=service)
     stage = TerminalStage(sys.stdout, sys.stderr, as_json=asked.as_json)
-    asked.on_error = lambda error, code: _tell(stage, error, code)
+    asked.on_error = partial(_tell, stage)
     try:
-        with wired(settings, service, by_labels=by_labels) as ports:
-            command = Staged(ports, stage)
-            yield command
+        command = Staged(wired(settings, service, by_labels=by_labels), stage)
+        yield command
     finally:
         stage.close()
     stage.end(command.code, command.said)
@@ -99,14 +99,13 @@ def _tell(stage: TerminalStage, error: BaseException, code: int) -> bool:
 
 def confirmation(
     asked: CliContext, lines: Callable[[_T], Iterable[str]], question: str, *, yes: bool
-) -> Callable[[_T], bool]:
+) -> Callable[[_T], None]:
     """Shows what a command is about to do, and asks the user; does neither with --yes."""
 
-    def agreed(intended: _T) -> bool:
+    def agreed(intended: _T) -> None:
         if not yes:
             asked.tell("\n".join(lines(intended)))
         confirm(question, yes=yes)
-        return True
 
     return agreed
 

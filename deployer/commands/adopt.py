@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from deployer.checks import refusals
 from deployer.checks.ledger_room import refuse_full
 from deployer.checks.live_units import ask, gate_of, judged
+from deployer.checks.other_names import refuse_claimed
 from deployer.checks.service_state import ServiceState, survey
 from deployer.compute import InstanceFacts
 from deployer.ports import Ports
@@ -20,15 +21,17 @@ from deployer.release.steps.guard import new_id
 from reconciler.errors import Refused
 from reconciler.machine.host_key import PublicHostKey
 from reconciler.machine.shell import read_from
+from reconciler.machine.ssh import MachineAddress
 from reconciler.machine.unit_state import digest
 from reconciler.model import ledger_transitions
 from reconciler.model import tags as t
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Ledger, Live
-from reconciler.model.ledger_home import claimed_by, settle
+from reconciler.model.ledger_home import settle
 from reconciler.model.reading import Reading
 from reconciler.model.resource import INSTANCE
 from reconciler.model.tags import Label
+from reconciler.wiring.service_access import ssh_address
 
 KEY_WAIT = 20.0
 
@@ -50,7 +53,8 @@ class Adoption:
     replaces: Live | None = None
 
 
-Confirm = Callable[[Adoption], bool]
+Confirm = Callable[[Adoption], object]
+"""Shows it and asks the user; raises for a no."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +81,7 @@ def adopt(ports: Ports, confirm: Confirm, options: AdoptOptions = AdoptOptions()
     reading = _readable(ports, seen)
     wanted = _adoption(ports, reading, options.host_key)
     _refuse_unnamed(wanted, options.replace)
-    if not confirm(wanted):
-        raise Refused("nothing was adopted")
+    confirm(wanted)
     _refuse_units(ports, wanted)
     new = _ledger(ports, reading, wanted)
     if new != reading.ledger:
@@ -124,7 +127,8 @@ def _adoption(ports: Ports, reading: Reading, host_key: str) -> Adoption:
     deploy = live.id if live and already else new_id(ports.managed.name, reading)
     _refuse_another(machine, deploy)
     given = host_key.startswith("ssh-")
-    key = PublicHostKey.parse(host_key) if given else _shown(ports, addresses[0], host_key)
+    reached = _address(ports, machine, addresses[0])
+    key = PublicHostKey.parse(host_key) if given else _shown(ports, reached, host_key)
     pinned = already and machine.tags.get(t.HOST_KEY) == key.tag_value
     return Adoption(
         service=ports.managed.name,
@@ -193,7 +197,14 @@ def _refuse_born(machine: InstanceFacts, deploy: DeployId) -> None:
     )
 
 
-def _shown(ports: Ports, address: str, fingerprint: str) -> PublicHostKey:
+def _address(ports: Ports, machine: InstanceFacts, at: str) -> MachineAddress:
+    """Where the machine is reached: at the record's address, unless the route is not direct."""
+    if ports.service.ssh.via == "direct":
+        return MachineAddress(at, machine.id)
+    return ssh_address(ports.service, machine.id, machine.private_address, machine.public_address)
+
+
+def _shown(ports: Ports, address: MachineAddress, fingerprint: str) -> PublicHostKey:
     shown = ports.connector.shown_key(address, KEY_WAIT)
     if fingerprint and shown.fingerprint != fingerprint:
         raise Refused(
@@ -205,8 +216,9 @@ def _shown(ports: Ports, address: str, fingerprint: str) -> PublicHostKey:
 
 def _refuse_units(ports: Ports, wanted: Adoption) -> None:
     """A unit that does not exist would not be gated on any clone of this machine."""
+    reached = _address(ports, wanted.instance, wanted.at[0])
     known = read_from(
-        lambda: ports.connector.connect(wanted.at[0], wanted.host_key, KEY_WAIT, time.sleep),
+        lambda: ports.connector.connect(reached, wanted.host_key, KEY_WAIT, time.sleep),
         lambda shell: ask(shell, wanted.instance.id, gate_of(ports)),
     )
     judged(ports, [known])
@@ -216,9 +228,7 @@ def _ledger(ports: Ports, reading: Reading, wanted: Adoption) -> Ledger:
     """The ledger after the adoption; fields that an older version did not write are added."""
     managed, old = ports.managed, reading.ledger
     if old.home is None:
-        taken = claimed_by(managed.address, wanted.at, managed.ledgers.neighbours(managed.address))
-        if taken is not None:
-            raise taken
+        refuse_claimed(managed, wanted.at)
     old = settle(old, managed.address)
     ids = (wanted.instance.id,)
     if not wanted.already:

@@ -6,12 +6,13 @@ Reads only. A failing check does not stop the others: the user wants the whole l
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from deployer.checks.database_access import refuse_access
 from deployer.checks.live_units import check_live
 from deployer.checks.service_state import survey
+from deployer.checks.ssh_route import check_route
 from deployer.ports import Ports
 from deployer.wiring import wired
 from reconciler.config.loader import Settings, refuse_unbuilt
@@ -25,7 +26,7 @@ class Check:
     """The result of one check of one service."""
 
     service: str
-    name: str
+    check: str
     ok: bool
     text: str
     cure: str = ""
@@ -42,10 +43,10 @@ def _service(settings: Settings, name: str) -> Iterator[Check]:
     yield _try(name, "settings", lambda: _settings(service))
     yield _try(name, "code", lambda: _code(service))
     try:
-        with wired(settings, name) as ports:
-            yield Check(name, "account", ok=True, text=f"{service.account} in {service.region}")
-            for title, probe in _PROBES:
-                yield _try(name, title, lambda probe=probe: probe(ports))  # type: ignore[misc]
+        ports = wired(settings, name)
+        yield Check(name, "account", ok=True, text=f"{service.account} in {service.region}")
+        for title, probe in _PROBES:
+            yield _try(name, title, lambda probe=probe: probe(ports))  # type: ignore[misc]
     except ToolError as error:
         yield Check(name, "account", ok=False, text=error.message, cure=error.cure)
 
@@ -126,6 +127,7 @@ def _roles(ports: Ports) -> str:
 
 _PROBES: Sequence[tuple[str, Callable[[Ports], str]]] = (
     ("ssh key", _key),
+    ("ssh via", check_route),
     ("ledger", _ledger),
     ("machines", _machine),
     ("units", _units),
@@ -139,7 +141,7 @@ def check_lines(checks: Sequence[Check]) -> list[str]:
     lines: list[str] = []
     for check in checks:
         mark = "✓" if check.ok else "✗"
-        lines.append(f"{mark} {check.service:<8} {check.name:<9} {humanize.one_line(check.text)}")
+        lines.append(f"{mark} {check.service:<8} {check.check:<9} {humanize.one_line(check.text)}")
         lines += [f"    {line}" for line in humanize.clean(check.detail).splitlines()]
         lines += [f"    {cure}" for cure in check.cure.splitlines()]
     return lines or ["no service is configured"]
@@ -147,15 +149,4 @@ def check_lines(checks: Sequence[Check]) -> list[str]:
 
 def check_json(checks: Sequence[Check]) -> dict[str, Any]:
     """The same as an object."""
-    rows = [
-        {
-            "service": check.service,
-            "check": check.name,
-            "ok": check.ok,
-            "text": check.text,
-            "detail": check.detail,
-            "cure": check.cure,
-        }
-        for check in checks
-    ]
-    return {"ok": all(check.ok for check in checks), "checks": rows}
+    return {"ok": all(check.ok for check in checks), "checks": [asdict(check) for check in checks]}

@@ -2,6 +2,10 @@
 
 Nobody is unlived by absence (rule 14): a missing or misspelt record closes nothing. To close a
 service, the user names the live deploy, and removes the A record first.
+
+`deployer retire ID` lets an adopted machine go that no release is any more. Only our tags are taken
+off. The machine is what it was before `adopt`: nobody's but the user's, who ends it. Nothing that
+no deploy created is deleted by us, by a command either.
 """
 
 from __future__ import annotations
@@ -16,9 +20,11 @@ from deployer.checks.service_state import ServiceState, survey
 from deployer.ports import Ports
 from reconciler.errors import Refused
 from reconciler.model import ledger_transitions
+from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Ledger, Live
 from reconciler.model.ledger_home import settle
 from reconciler.model.reading import Reading
+from reconciler.model.resource import Resource
 from reconciler.ports.fleet import Fleet
 from reconciler.ports.service import OnOutcome
 from reconciler.sweep.result import SweepResult
@@ -35,7 +41,8 @@ class Retirement:
     until: datetime | None
 
 
-Confirm = Callable[[Retirement], bool]
+Confirm = Callable[[Retirement], object]
+"""Shows it and asks the user; raises for a no."""
 
 
 def retire(
@@ -57,8 +64,7 @@ def retire(
     live = _named(ports.managed.name, ledger, named)
     _refuse_served(ports, seen, reading, live)
     wanted = _retirement(ports, reading, live, delete_after)
-    if not confirm(wanted):
-        raise Refused("nothing was closed")
+    confirm(wanted)
     ports.managed.ledgers.swap(reading, wanted.new)
     return sweep(Fleet.of(ports.managed), on_outcome)
 
@@ -101,3 +107,28 @@ def _retirement(
     return Retirement(
         ports.managed.name, live, ledger_transitions.retire(old, live.id, now, until), until
     )
+
+
+def let_go(ports: Ports, deploy: DeployId, confirm: Callable[[Resource], object]) -> Resource:
+    """Take our tags off the adopted machine of `deploy`. Raises Refused, CloudError, AccessDenied.
+
+    An id that has lost its root never gets one again, so the answer may take its time.
+    """
+    seen = survey(ports)
+    _, ledger = seen.known()
+    if deploy in ledger.rooted:
+        raise Refused(
+            f"{deploy} stands in the ledger: its machine is not to be let go",
+            cure=f"To see what it is    deployer status {deploy.service}",
+        )
+    verdicts = (verdict for verdict in seen.service_plan.verdicts if verdict.let_go)
+    found = [verdict.resource for verdict in verdicts if verdict.resource.deploy == deploy]
+    if not found:
+        raise Refused(
+            f"there is no adopted machine of {deploy} that a release has left",
+            cure=f"To see what there is   reconciler report --service {deploy.service}",
+        )
+    [machine] = found
+    confirm(machine)
+    ports.compute.untag(machine.id, [tag for tag in machine.tags if tag.startswith("deploy-")])
+    return machine

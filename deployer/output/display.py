@@ -22,11 +22,9 @@ class Display(Protocol):
 
     def __call__(self, event: e.Event) -> None:
         """Process an event. Thread-safe; never raises."""
-        ...
 
     def close(self) -> None:
         """End the display. Safe to call twice."""
-        ...
 
 
 def choose(out: TextIO, err: TextIO, *, as_json: bool) -> Display:

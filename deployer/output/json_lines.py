@@ -13,14 +13,12 @@ from deployer.output.board import Board, fold
 from reconciler.util.line_writer import LineWriter
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 class JsonLines:
     """Writes each event as it arrives. Thread-safe; never raises."""
 
-    def __init__(self, stream: TextIO, clock: Callable[[], datetime] = _now) -> None:
+    def __init__(
+        self, stream: TextIO, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
         self.board = Board()
         self._pen = LineWriter(stream)
         self._clock = clock

@@ -27,7 +27,6 @@ class Runner(Protocol):
         self, command: Command, on_output: Callable[[bytes], None] | None = None
     ) -> CommandResult:
         """Run to the end. Raises CommandFailed, CommandTimedOut, ConnectionLost."""
-        ...
 
 
 class LocalShell:
@@ -50,7 +49,8 @@ class LocalShell:
             except BaseException as error:
                 _end(child)
                 if isinstance(error, subprocess.TimeoutExpired):
-                    raise _timed_out(command) from error
+                    why = f"{command.label}: gave up after {command.timeout:g} s here"
+                    raise CommandTimedOut(why) from error
                 raise
         if child.returncode:
             raise _failed(command, child.returncode, err or out)
@@ -64,10 +64,6 @@ def _end(child: subprocess.Popen[bytes]) -> None:
             os.killpg(child.pid, end)
         with suppress(subprocess.TimeoutExpired):
             child.wait(wait)
-
-
-def _timed_out(command: Command) -> CommandTimedOut:
-    return CommandTimedOut(f"{command.label}: gave up after {command.timeout:g} s here")
 
 
 def _failed(command: Command, status: int, said: bytes) -> CommandFailed:

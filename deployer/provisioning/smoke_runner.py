@@ -2,43 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from deployer.ports import Ports
-from deployer.provisioning.smoke_checks import (
-    Asking,
-    Check,
-    SmokeCommand,
-    SmokeHttp,
-    Subject,
-    smoke,
-)
-from reconciler.config.service import Smoke
+from deployer.provisioning.smoke_checks import Asking, Subject, smoke
 from reconciler.model.resource import Resource
-from reconciler.util.backoff import Backoff
+from reconciler.util import humanize
 
 if TYPE_CHECKING:
     from reconciler.machine.shell import Shell
-
-
-def _check(configured: Smoke, sleep: Callable[[float], None]) -> Check:
-    """A check from the configuration."""
-    every, timeout = configured.every.total_seconds(), configured.timeout.total_seconds()
-    backoff = Backoff(every, every, deadline=math.inf, tries=configured.tries, sleep=sleep)
-    if configured.command is not None:
-        return SmokeCommand(configured.command, configured.contains or "", timeout, backoff)
-    return SmokeHttp(
-        path=configured.http or "/",
-        expect=configured.expect,
-        contains=configured.contains or "",
-        port=configured.target_port,
-        tls=configured.tls,
-        verify=configured.verify,
-        timeout=timeout,
-        backoff=backoff,
-    )
 
 
 def smoke_subjects(
@@ -48,11 +21,14 @@ def smoke_subjects(
 
     `sleep` is called between two tries; an exception from it ends the tries.
     """
-    configured = ports.service.smoke
-    checks = [_check(check, sleep) for check in configured]
-    smoke(checks, subjects, Asking(ports.service.record))
-    names = ", ".join(check.http or check.command or "" for check in configured)
-    return f"{names} on {len(subjects)} machine{'s' if len(subjects) > 1 else ''}"
+    checks = ports.service.smoke
+    smoke(
+        checks,
+        subjects,
+        Asking(ports.service.record, sleep=sleep, direct=ports.service.ssh.via == "direct"),
+    )
+    names = ", ".join(check.http or check.command or "" for check in checks)
+    return f"{names} on {humanize.count(len(subjects), 'machine')}"
 
 
 def smoke_all(

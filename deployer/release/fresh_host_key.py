@@ -14,6 +14,7 @@ from deployer.release.context import NewMachine, ReleaseContext
 from reconciler.errors import CannotConnect
 from reconciler.machine.host_key import HostKeyChange, PublicHostKey
 from reconciler.machine.shell import Command, Shell
+from reconciler.machine.ssh import MachineAddress
 from reconciler.model import tags as t
 from reconciler.util.backoff import Backoff
 from reconciler.util.concurrency import side_by_side
@@ -64,7 +65,7 @@ def _renewed(run: ReleaseContext, machine: NewMachine) -> NewMachine:
     new = PublicHostKey.parse(made.text)
     run.ports.compute.tag([machine.id], {t.HOST_KEY: HostKeyChange(old, new).tag_value})
     machine.shell.run(Command(SERVE, "serve the new host key", sudo=True))
-    shell = _session(run, machine.shell.host, new)
+    shell = _session(run, MachineAddress(machine.shell.host, machine.id), new)
     machine.shell.close()
     try:
         run.ports.compute.tag([machine.id], {t.HOST_KEY: new.tag_value})
@@ -74,7 +75,7 @@ def _renewed(run: ReleaseContext, machine: NewMachine) -> NewMachine:
     return replace(machine, shell=shell)
 
 
-def _session(run: ReleaseContext, address: str, new: PublicHostKey) -> Shell:
+def _session(run: ReleaseContext, address: MachineAddress, new: PublicHostKey) -> Shell:
     """A session with the new key. sshd may show the old one for a moment, and nothing else."""
     late = CannotConnect(f"{address} has not shown its new host key", kind="host-key-mismatch")
     for left in run.looks(Backoff(first=0.1, longest=2.0, deadline=SERVED_WITHIN)):

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import click
 
@@ -43,7 +44,8 @@ def _directory(command: _F) -> _F:
     type=click.Choice(SHAPES),
     default=RECORD,
     show_default=True,
-    help="What a service's record names: its machine, or a load balancer in front of it.",
+    help="What a record names: the machine, or a balancer in front of it; `private`: machines "
+    "behind a bastion.",
 )
 @click.option(
     "--machines",
@@ -125,6 +127,43 @@ def demo(directory: Path | None) -> None:
     from deployer.sandbox.demo.play import play
 
     sys.exit(play(directory or user_directory() / "demo"))
+
+
+@sandbox.command(context_settings={"ignore_unknown_options": True})
+@_directory
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def outside(directory: Path | None, command: tuple[str, ...]) -> None:
+    """Run COMMAND outside its network: only API, bastion and tunnel are reached from there."""
+    from deployer.sandbox.machines.isolation import outside as network
+
+    one = Sandbox.at(directory)
+    sys.exit(network.run(command, one.process_environment(), _ways_in(one)))
+
+
+def _ways_in(one: Sandbox) -> list[tuple[str, int]]:
+    """The endpoints that lead into a sandbox of the shape `private`."""
+    from deployer.sandbox.company.configuration import SSH_PORT
+    from deployer.sandbox.network import tunnel
+
+    state, api = one.state(), urlsplit(one.endpoint)
+    hops = [found for found in one.status()["instances"] if found["name"] == env.BASTION]
+    ways = [(str(api.hostname), int(api.port or 0))]
+    ways += [(hop["address"], SSH_PORT) for hop in hops]
+    return ways + ([(state.tunnel, tunnel.PORT)] if state.tunnel else [])
+
+
+@sandbox.command()
+@_directory
+@click.argument("instance")
+@click.argument("port", type=int)
+def connect(directory: Path | None, instance: str, port: int) -> None:
+    """Stand in for AWS's tunnels: pass bytes to PORT of INSTANCE, for `via = "command"`."""
+    from deployer.sandbox.network import tunnel
+
+    why = tunnel.connect(Sandbox.at(directory).state().tunnel, instance, port)
+    if why:
+        click.echo(why, err=True)
+        sys.exit(254)  # as the AWS CLI does when a machine is not connected
 
 
 @sandbox.command()

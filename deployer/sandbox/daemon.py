@@ -25,7 +25,7 @@ from deployer.sandbox.balancer.service import Balancers
 from deployer.sandbox.company import configuration
 from deployer.sandbox.company.cloud import Cloud
 from deployer.sandbox.company.seed import Company
-from deployer.sandbox.control.options import Options
+from deployer.sandbox.control.options import PRIVATE, Options
 from deployer.sandbox.control.server import Answer, Door
 from deployer.sandbox.control.state import MARK, Places, State
 from deployer.sandbox.machines import Machines
@@ -37,6 +37,7 @@ from deployer.sandbox.network.hosted_zones import current_zones
 from deployer.sandbox.network.loopback_range import Network
 from deployer.sandbox.network.name_server import Dns
 from deployer.sandbox.network.nat import Forwarders
+from deployer.sandbox.network.tunnel import Tunnel
 from deployer.sandbox.postgres import server as postgres_server
 from deployer.sandbox.postgres.company_databases import Databases
 from deployer.sandbox.postgres.server import Postgres
@@ -87,6 +88,8 @@ class Daemon:
         self._start_api(claimed, ends)
         if server is not None:
             self._found_company(server)
+        if self._options.shape == PRIVATE:
+            self._start_tunnel(claimed, ends)
         self._open_door(claimed, ends)
         self._tell(phase="ready")
         _log.info("ready at %s", self.state.endpoint)
@@ -172,6 +175,12 @@ class Daemon:
         self._company.prepare()
         self._watch = Watch(cloud, databases)
         self._tell(zone_id=self._company.seed())
+
+    def _start_tunnel(self, claimed: Network, ends: ExitStack) -> None:
+        tunnel = Tunnel(claimed.tunnel_host, self._watch.cloud.running_address)
+        tunnel.start()
+        ends.callback(tunnel.stop)
+        self._tell(tunnel=claimed.tunnel_host)
 
     def _open_door(self, claimed: Network, ends: ExitStack) -> None:
         answers: Mapping[str, Answer] = {

@@ -78,13 +78,10 @@ class Deleter:
         return self.backoff.retry(send, throttled_or_unclear)
 
     def each(
-        self, operation: str, parameter: str, resources: Sequence[Resource], **request: Any
+        self, operation: str, parameter: str, resources: Sequence[Resource]
     ) -> Iterator[Outcome]:
         """One call per resource, for operations that take no list."""
-        for resource in resources:
-            yield from self.batch(
-                operation, lambda ids: {parameter: ids[0], **request}, [resource], size=1
-            )
+        return self.batch(operation, lambda ids: {parameter: ids[0]}, resources, size=1)
 
     def batch(
         self, operation: str, request: Request, resources: Sequence[Resource], size: int

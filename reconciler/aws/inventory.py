@@ -17,7 +17,7 @@ from reconciler.model import tags as t
 from reconciler.model.coverage import INDEX, Read, ReadStatus
 from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.model.resource import GROUP, INSTANCE, RDS_INSTANCE, Gap, Inventory, Resource
-from reconciler.model.tag_summary import KEYS, Groups, Row, TagSummary, grouped
+from reconciler.model.tag_summary import KEYS, Groups, TagSummary, grouped
 from reconciler.model.tags import AccountRegion, Label
 from reconciler.util.backoff import Backoff
 
@@ -53,8 +53,7 @@ class Ec2Inventory:
         try:
             index = read_index(reads, unfinished_only=unfinished_only)
         except (CloudError, AccessDenied) as error:
-            gaps = tuple(Gap.of(self.place, one.name, error) for one in KINDS)
-            return Inventory((), gaps, (row.failed(error), *_unread(self.place, error)))
+            return _unread(row, error)
         done = row.done()
         scanned = self._scanned(index)
         found = _describe(reads, index, only=scanned, whole=not unfinished_only)
@@ -62,44 +61,35 @@ class Ec2Inventory:
         return replace(found, reads=(done, *rows, *self._left_out(scanned)))
 
     def tag_summary(self) -> TagSummary:
-        """See `CloudInventory.tag_summary`."""
         reads = Reads(self.aws)
         row = _Row(reads, INDEX)
         try:
             groups = read_census(reads)
         except (CloudError, AccessDenied) as error:
-            gaps = tuple(Gap.of(self.place, one.name, error) for one in KINDS)
-            rows = (row.failed(error), *_unread(self.place, error))
-            return TagSummary(self.place, gaps=gaps, reads=rows)
+            nothing = _unread(row, error)
+            return TagSummary(self.place, gaps=nothing.gaps, reads=nothing.reads)
         done = row.done()
         scanned = self._scanned({group.kind for group in groups})
         apart = _describe(reads, {}, only=[one for one in scanned if one in LISTED], whole=True)
-        more = grouped(_row_of(resource, key) for resource in apart.resources for key in KEYS)
+        more = grouped(
+            (resource.kind, resource.id, key, resource.tags.get(key, ""))
+            for resource in apart.resources
+            for key in KEYS
+        )
         rows = (done, *apart.reads, *self._left_out(scanned))
         return TagSummary(self.place, {**groups, **more}, apart.gaps, rows)
 
     def describe_groups(self, groups: Groups) -> Inventory:
-        """See `CloudInventory.describe_groups`."""
-        reads = Reads(self.aws)
-        index: dict[str, list[str]] = {}
-        for group, ids in groups.items():
-            index.setdefault(group.kind, []).extend(ids)
-            reads.know(group.deploy, ids)
-        return _describe(reads, index)
+        return self._describe((group.kind, group.deploy, ids) for group, ids in groups.items())
 
     def describe(self, resources: Sequence[Resource]) -> Inventory:
-        """See `CloudInventory.describe`."""
-        reads = Reads(self.aws)
-        index: dict[str, list[str]] = {}
-        for resource in resources:
-            index.setdefault(resource.kind, []).append(resource.id)
-            reads.know(resource.tags.get(t.ID, ""), (resource.id,))
-        return _describe(reads, index)
+        return self._describe(
+            (resource.kind, resource.tags.get(t.ID, ""), (resource.id,)) for resource in resources
+        )
 
     def label(
         self, resources: Sequence[Resource], label: Label, units: str = ""
     ) -> tuple[Outcome, ...]:
-        """See `CloudInventory.label`."""
         deleter = self._deleter()
         state = {t.STATE: label.value}
         told = [resource for resource in resources if units and resource.kind == INSTANCE]
@@ -122,13 +112,25 @@ class Ec2Inventory:
         return tuple(_labelled(one) for one in (*outcomes, *apart))
 
     def delete(self, resources: Sequence[Resource]) -> tuple[Outcome, ...]:
-        """See `CloudInventory.delete`."""
         kinds = {resource.kind for resource in resources}
         if not kinds:
             return ()
         if len(kinds) > 1 or not kinds <= BY_NAME.keys():
             raise ValueError(f"one kind at a time, and one of ours: {', '.join(sorted(kinds))}")
-        return tuple(BY_NAME[kinds.pop()].delete(self._deleter(), resources))
+        try:
+            return tuple(BY_NAME[kinds.pop()].delete(self._deleter(), resources))
+        except (CloudError, AccessDenied) as error:
+            # What the kind looks at first could not be read: no deletion was requested.
+            return tuple(Outcome(one, OutcomeStatus.FAILED, error.message) for one in resources)
+
+    def _describe(self, known: Iterable[tuple[str, str, Sequence[str]]]) -> Inventory:
+        """Describe what is known by kind, deploy and ids."""
+        reads = Reads(self.aws)
+        index: dict[str, list[str]] = {}
+        for kind, deploy, ids in known:
+            index.setdefault(kind, []).extend(ids)
+            reads.know(deploy, ids)
+        return _describe(reads, index)
 
     def _scanned(self, tagged: Collection[str]) -> Sequence[Kind]:
         """The kinds to look at, where the tag index has resources of the kinds `tagged`."""
@@ -202,32 +204,25 @@ class _Row:
         return replace(self.done(), status=ReadStatus.FAILED, note=error.message)
 
 
-def _row_of(one: Resource, key: str) -> Row:
-    return one.kind, one.id, key, one.tags.get(key, "")
-
-
-def _unread(place: AccountRegion, error: ToolError) -> Iterator[Read]:
-    return (Read(place, kind.name, ReadStatus.FAILED, note=error.message) for kind in KINDS)
+def _unread(row: _Row, error: ToolError) -> Inventory:
+    """Nothing is known of any kind, because the index could not be read."""
+    read = row.failed(error)
+    gaps = tuple(Gap.of(read.place, kind.name, error) for kind in KINDS)
+    rows = (Read(read.place, kind.name, read.status, note=read.note) for kind in KINDS)
+    return Inventory((), gaps, (read, *rows))
 
 
 def _seen(
     kind: Kind, reads: Reads, index: Mapping[str, Sequence[str]], *, whole: bool
 ) -> list[Resource]:
+    """What has a deploy-id: all of a kind that the tag index cannot contain, else what is in it.
+
+    Returns the whole kind or raises: an incomplete list is discarded.
+    """
     if whole and kind.listing is not None:
-        return _listed(kind, reads)
-    return _tagged(kind.describe(reads, index.get(kind.name, ())), index)
-
-
-def _listed(kind: Kind, reads: Reads) -> list[Resource]:
-    """All resources of a kind that have a deploy-id, if the tag index does not contain the kind."""
-    found = kind.listing(reads) if kind.listing is not None else ()
-    return [one for one in found if t.ID in one.tags]
-
-
-def _tagged(resources: Iterator[Resource], index: Mapping[str, Sequence[str]]) -> list[Resource]:
-    """Returns the whole kind or raises: an incomplete list is discarded."""
-    found = list(resources)
-    wanted = {id_ for ids in index.values() for id_ in ids} if found else set()
+        return [one for one in kind.listing(reads) if t.ID in one.tags]
+    wanted = set(index.get(kind.name, ()))
+    found = kind.describe(reads, index.get(kind.name, ()))
     return [one for one in found if t.ID in one.tags and one.id in wanted]
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from reconciler.aws.client.errors import calling
 from reconciler.aws.client.session import Aws
 from reconciler.model.tags import AccountRegion
@@ -15,14 +13,7 @@ def place_of(topic: str) -> AccountRegion:
     return AccountRegion(account, region)
 
 
-@dataclass(frozen=True)
-class Topic:
-    """A topic, accessed with the credentials of its own account."""
-
-    aws: Aws
-    arn: str
-
-    def publish(self, subject: str, text: str) -> None:
-        """Publish it, once. Raises CloudError, AccessDenied."""
-        with calling("sns:Publish", mutating=True):
-            self.aws.sns_once.publish(TopicArn=self.arn, Subject=subject, Message=text)
+def publish(aws: Aws, topic: str, subject: str, text: str) -> None:
+    """Publish it once. `aws` is the topic's own account. Raises CloudError, AccessDenied."""
+    with calling("sns:Publish", mutating=True):
+        aws.sns_once.publish(TopicArn=topic, Subject=subject, Message=text)

@@ -16,9 +16,7 @@ from reconciler.model.resource import Resource
 
 def hold(aws: Aws, id_: str, reason: str) -> None:
     """Hold the EC2 resource `id_` with this reason. Raises CloudError, AccessDenied."""
-    tag = {"Key": t.HOLD, "Value": reason[: t.VALUE_LIMIT]}
-    with calling(f"ec2:CreateTags on {id_}"):
-        aws.ec2_once.create_tags(Resources=[id_], Tags=[tag])  # type: ignore[list-item]
+    _tag(aws, id_, t.HOLD, reason[: t.VALUE_LIMIT])
 
 
 def release(aws: Aws, id_: str) -> None:
@@ -29,6 +27,9 @@ def release(aws: Aws, id_: str) -> None:
 
 def mark_noticed(aws: Aws, resource: Resource, now: datetime) -> None:
     """Tag the resource with the time of the notification. Raises CloudError, AccessDenied."""
-    tag = {"Key": t.NOTICED, "Value": format_time(now)}
-    with calling(f"ec2:CreateTags on {resource.id}"):
-        aws.ec2_once.create_tags(Resources=[resource.id], Tags=[tag])  # type: ignore[list-item]
+    _tag(aws, resource.id, t.NOTICED, format_time(now))
+
+
+def _tag(aws: Aws, id_: str, key: str, value: str) -> None:
+    with calling(f"ec2:CreateTags on {id_}"):
+        aws.ec2_once.create_tags(Resources=[id_], Tags=[{"Key": key, "Value": value}])

@@ -221,26 +221,22 @@ def hold(asked: CliContext, id_: str, reason: str) -> None:
 @pass_asked
 def unhold(asked: CliContext, id_: str) -> None:
     """Take a hold off again."""
-    _unhold(asked, id_)
+    from reconciler.cli.hold import set_hold
+
+    set_hold(*_fleet(asked), id_, None)
+    asked.answer({"id": id_, "hold": ""}, lambda: f"{id_} is not held any more")
 
 
 @cli.command(hidden=True, epilog=epilog("reconciler release i-0d41aa07", CODES))
 @click.argument("id_", metavar="ID")
 @common
-@pass_asked
-def release(asked: CliContext, id_: str) -> None:
+@click.pass_context
+def release(context: click.Context, id_: str) -> None:
     """Take a hold off again: the old name of `unhold`."""
-    asked.tell(
+    context.ensure_object(CliContext).tell(
         "`reconciler release` is now `reconciler unhold`; the old name goes with version 0.2"
     )
-    _unhold(asked, id_)
-
-
-def _unhold(asked: CliContext, id_: str) -> None:
-    from reconciler.cli.hold import set_hold
-
-    set_hold(*_fleet(asked), id_, None)
-    asked.answer({"id": id_, "hold": ""}, lambda: f"{id_} is not held any more")
+    context.invoke(unhold, id_=id_)
 
 
 cli.add_command(policy)

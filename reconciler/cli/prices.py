@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
@@ -11,9 +11,7 @@ from reconciler.cli.shared import CliContext, common, epilog, pass_asked
 from reconciler.exit_codes import Exit
 
 if TYPE_CHECKING:
-    from reconciler.config.loader import Settings
     from reconciler.cost.price_list import Prices
-    from reconciler.model.tags import AccountRegion
 
 
 @click.command(
@@ -53,7 +51,9 @@ def _fetched(asked: CliContext) -> Prices:
     from reconciler.errors import ToolError
 
     settings, edges = connected(asked)
-    found = {place.region: fetch(edges.aws(place), place.region) for place in _places(settings)}
+    settings.refuse_empty()
+    places = {service.region: service.place for service in settings.services.values()}
+    found = {region: fetch(edges.aws(place), region) for region, place in places.items()}
     fresh = Prices(f"{datetime.now(UTC):%Y-%m-%d}", found)
     try:
         price_cache.save(fresh)
@@ -62,12 +62,6 @@ def _fetched(asked: CliContext) -> Prices:
             f"the prices could not be kept: {error}", cure="set XDG_CACHE_HOME to a folder of yours"
         ) from error
     return fresh
-
-
-def _places(settings: Settings) -> Sequence[AccountRegion]:
-    """An account region in each region of the configured services."""
-    settings.refuse_empty()
-    return list({service.region: service.place for service in settings.services.values()}.values())
 
 
 def _lines(known: Prices) -> Iterator[str]:

@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -77,31 +78,17 @@ def _remember(context: click.Context, parameter: click.Parameter, value: Any) ->
         setattr(context.ensure_object(CliContext), parameter.name, value)
 
 
+_remembered = partial(click.option, expose_value=False, callback=_remember)
+
 _COMMON: Sequence[Callable[[Callable[..., Any]], Callable[..., Any]]] = (
-    click.option(
+    _remembered(
         "--config",
         type=click.Path(file_okay=False, path_type=Path),
         metavar="DIR",
-        expose_value=False,
-        callback=_remember,
         help="The configuration; else $DEPLOY_CONFIG, else ./config.",
     ),
-    click.option(
-        "--json",
-        "as_json",
-        is_flag=True,
-        expose_value=False,
-        callback=_remember,
-        help="Answer in JSON, one object a line.",
-    ),
-    click.option(
-        "-v",
-        "--verbose",
-        is_flag=True,
-        expose_value=False,
-        callback=_remember,
-        help="Log more to stderr, tracebacks included.",
-    ),
+    _remembered("--json", "as_json", is_flag=True, help="Answer in JSON, one object a line."),
+    _remembered("-v", "--verbose", is_flag=True, help="Log more to stderr, tracebacks included."),
 )
 
 
@@ -208,9 +195,12 @@ def _reader_gone() -> int:
 
 
 def _told(asked: CliContext, error: BaseException) -> int:
-    code = code_of(error)
     if asked.verbose and isinstance(error, ToolError):
         asked.tell(redact(_trace(error)))
+    return _reported(asked, error, code_of(error))
+
+
+def _reported(asked: CliContext, error: BaseException, code: int) -> int:
     if not asked.on_error(error, code):
         message, detail, cure = parts(error)
         if asked.as_json:
@@ -247,16 +237,13 @@ def _trace(error: BaseException) -> str:
 def _bug(asked: CliContext, error: Exception) -> int:
     """Report an unexpected error: one line, and the path of the traceback."""
     message = f"this is a bug: {type(error).__name__}: {redact(str(error))}"
-    where = _keep(redact(_trace(error))) if not asked.verbose else ""
+    where, trace = "", redact(_trace(error))
     if asked.verbose:
-        asked.tell(redact(_trace(error)))
+        asked.tell(trace)
+    else:
+        where = _keep(trace)
     cure = f"The traceback is in {where}" if where else ""
-    if not asked.on_error(ToolError(message, cure=cure), Exit.FAILED):
-        if asked.as_json:
-            _json_result(asked, Exit.FAILED, message, "", cure)
-        for line in in_words(message, "", cure):
-            asked.tell(line)
-    return Exit.FAILED
+    return _reported(asked, ToolError(message, cure=cure), Exit.FAILED)
 
 
 def _keep(trace: str) -> str:

@@ -47,7 +47,8 @@ class Problem:
         where = [part for part in error["loc"] if part != "[key]"]
         text = _text(schema, error)
         head, colon, rest = text.partition(": ")
-        if error["type"] == "value_error" and colon and _names_key(head):
+        is_key = all(map(str.isidentifier, head.split(".")))
+        if error["type"] == "value_error" and colon and is_key:
             # A rule between keys names the key that it is about.
             where, text = [*where, *head.split(".")], rest
         return cls(path, _dotted(where), text)
@@ -81,10 +82,6 @@ def gather(problems: Sequence[Problem]) -> ConfigError:
 def nearest(word: str, known: Iterable[str]) -> str:
     """The known word that `word` most likely was meant to be, or ''."""
     return next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)), "")
-
-
-def _names_key(head: str) -> bool:
-    return all(part.isidentifier() for part in head.split("."))
 
 
 def _dotted(where: Iterable[int | str]) -> str:

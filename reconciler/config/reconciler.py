@@ -13,13 +13,17 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, PlainValidator, model_validator
 
-from reconciler.config.notifications import Notices
-from reconciler.config.types import Account, Duration, Region, Section, is_region
+from reconciler.config.types import Account, Duration, Reference, Region, Section, is_region
 
 ALL_REGIONS = ("all",)
 """`regions = "all"`: every region that is enabled in the account, read from AWS in every run."""
 
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}):role/[\w+=,.@/-]+")
+
+
+Topic = Annotated[
+    str, Field(pattern=r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}$")
+]
 
 
 def _regions(value: object) -> tuple[Region, ...]:
@@ -67,6 +71,19 @@ class ReachSettings(Section):
 
     machines: bool = True
     databases: bool = True
+
+
+class Notices(Section):
+    """Who is notified of what a sweep removes; without `webhook` and `topic`, nobody is.
+
+    `webhook` refers to a URL that takes Slack's JSON; the URL is itself a secret, never shown.
+    `topic` is the ARN of an SNS topic. `planned` and `done` select the notices.
+    """
+
+    webhook: Reference | None = None
+    topic: Topic | None = None
+    planned: bool = True
+    done: bool = True
 
 
 class Reconciler(Section):

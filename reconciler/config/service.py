@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from reconciler.config.ssh import Ssh
 from reconciler.config.types import (
     Account,
     Duration,
@@ -62,7 +63,8 @@ class Database(Section):
     `url` is the application's URL, as a template, for a clone that carries no env file; `name` the
     database before adoption; `run` where dump and restore run; `ignore_roles` the roles whose
     sessions are ended when a database of ours is dropped; `other_roles` what to do about roles
-    other than the application's that write in the live database.
+    other than the application's that write in the live database; `via` whether the admin's
+    connections go through `ssh.via` (None: they do, unless that is direct).
     """
 
     engine: Literal["postgres", "rds"]
@@ -79,6 +81,7 @@ class Database(Section):
     max_wait: Span = timedelta(seconds=30)
     max_freeze: Span = timedelta(minutes=5)
     run: Literal["instance", "here"] = "instance"
+    via: Literal["direct", "ssh"] | None = None
     other_roles: Literal["shut", "refuse"] = "refuse"
 
     @model_validator(mode="after")
@@ -96,7 +99,11 @@ class Database(Section):
 
 
 class Smoke(Section):
-    """One check of the new machines: an HTTP answer or a command's success."""
+    """One check of the new machines: an HTTP answer or a command's success.
+
+    `from` is where the request starts: here, or on the machine, through its SSH session (None: on
+    the machine, unless `ssh.via` is direct).
+    """
 
     http: str | None = None
     command: Line | None = None
@@ -105,6 +112,7 @@ class Smoke(Section):
     port: Port | None = None
     tls: bool = False
     verify: bool = True
+    from_: Annotated[Literal["here", "machine"] | None, Field(alias="from")] = None
     tries: Annotated[int, Field(ge=1, le=1000)] = 10
     every: Span = timedelta(seconds=3)
     timeout: Span = timedelta(seconds=5)
@@ -115,31 +123,16 @@ class Smoke(Section):
             raise ValueError("one of http and command is wanted")
         if self.http is not None and not self.http.startswith("/"):
             raise ValueError('http: a path is wanted, such as "/healthz"')
-        http_only = {"expect", "contains", "port", "tls", "verify"} & self.model_fields_set
+        http_only = {"expect", "contains", "port", "tls", "verify", "from_"} & self.model_fields_set
         if self.command is not None and http_only - {"contains"}:
-            raise ValueError(f"{min(http_only - {'contains'})}: means nothing with command")
+            key = min(http_only - {"contains"}).rstrip("_")
+            raise ValueError(f"{key}: means nothing with command")
         return self
 
     @property
     def target_port(self) -> int:
         """The port to check: the configured one, else 443 with TLS, else 80."""
         return self.port or (443 if self.tls else 80)
-
-
-def _via(value: str) -> str:
-    scheme, _, host = value.partition(":")
-    if value in ("direct", "ssm") or (scheme == "bastion" and host):
-        return value
-    raise ValueError(f'{value!r} is none of "direct", "bastion:USER@HOST", "ssm"')
-
-
-class Ssh(Section):
-    """How to reach the machines; `key` is a private key, else the agent's keys are used."""
-
-    user: Annotated[str, Field(min_length=1)]
-    key: Reference | None = None
-    port: Port = 22
-    via: Annotated[str, AfterValidator(_via)] = "direct"
 
 
 def _own_tags(tags: Mapping[str, str]) -> Mapping[str, str]:
@@ -272,6 +265,9 @@ class Service(Section):
             raise ValueError("app.env_file: is wanted: the new database's URL is written there")
         if len({self.record, *self.also}) <= len(self.also):
             raise ValueError("also: other names than the record are wanted, each once")
+        database = self.database
+        if database is not None and database.run == "here" and self.database_through_ssh:
+            raise ValueError('database.run: "here" wants database.via = "direct"')
         twice = set(self.app.units) & set(self.app.jobs)
         if twice:
             raise ValueError(f"app.jobs: {min(twice)!r} is in units too")
@@ -286,6 +282,12 @@ class Service(Section):
     def zone_place(self) -> AccountRegion:
         """Where Route 53 is called: the account of the zone. The region does not matter there."""
         return AccountRegion(self.zone_account or self.account, self.region)
+
+    @property
+    def database_through_ssh(self) -> bool:
+        """Whether the admin's connections to the database server go through `ssh.via`."""
+        direct = "direct" if self.ssh.via == "direct" else "ssh"
+        return self.database is not None and (self.database.via or direct) == "ssh"
 
     @property
     def retention(self) -> Retention:

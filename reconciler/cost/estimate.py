@@ -14,22 +14,8 @@ from datetime import datetime, timedelta
 from functools import reduce
 
 from reconciler.cost.price_list import Prices
-from reconciler.model.resource import (
-    ADDRESS,
-    DATABASE,
-    GROUP,
-    IMAGE,
-    INSTANCE,
-    INTERFACE,
-    KEY_PAIR,
-    RDS,
-    RDS_INSTANCE,
-    RDS_SNAPSHOT,
-    SNAPSHOT,
-    TEMPLATE,
-    VOLUME,
-    Resource,
-)
+from reconciler.model import resource as kinds
+from reconciler.model.resource import Resource
 
 AS_OF = "2025-11"
 MONTH = 720
@@ -38,70 +24,51 @@ MONTH = 720
 PUBLIC_IPV4 = 0.005
 """$/h of each public IPv4 address, in use or idle, in every region (aws.md §5)."""
 
-_INSTANCES: Mapping[str, Mapping[str, float]] = {
-    "us-east-1": {
-        "t2.micro": 0.0116,
-        "t2.small": 0.023,
-        "t3.nano": 0.0052,
-        "t3.micro": 0.0104,
-        "t3.small": 0.0208,
-        "t3.medium": 0.0416,
-        "t3.large": 0.0832,
-        "t3.xlarge": 0.1664,
-        "t4g.nano": 0.0042,
-        "t4g.micro": 0.0084,
-        "t4g.small": 0.0168,
-        "t4g.medium": 0.0336,
-        "t4g.large": 0.0672,
-        "m5.large": 0.096,
-        "m6i.large": 0.096,
-        "c5.large": 0.085,
-        "r5.large": 0.126,
-    },
-    "eu-west-1": {
-        "t2.micro": 0.0126,
-        "t2.small": 0.025,
-        "t3.nano": 0.0057,
-        "t3.micro": 0.0114,
-        "t3.small": 0.0228,
-        "t3.medium": 0.0456,
-        "t3.large": 0.0912,
-        "t3.xlarge": 0.1824,
-        "t4g.nano": 0.0046,
-        "t4g.micro": 0.0092,
-        "t4g.small": 0.0184,
-        "t4g.medium": 0.0368,
-        "t4g.large": 0.0736,
-        "m5.large": 0.107,
-        "m6i.large": 0.107,
-        "c5.large": 0.096,
-        "r5.large": 0.141,
-    },
-}
-"""$/h while running, by region and type."""
+_REGIONS = ("us-east-1", "eu-west-1")
+"""Each price below is for these regions, in this order."""
 
-_STORAGE: Mapping[str, Mapping[str, float]] = {
-    "us-east-1": {"gp2": 0.10, "gp3": 0.08, "standard": 0.05, "snapshot": 0.05},
-    "eu-west-1": {"gp2": 0.11, "gp3": 0.088, "standard": 0.055, "snapshot": 0.05},
-}
-"""$ per GB and month, by region and type; a snapshot's is for all its data, an upper bound."""
+_Table = Mapping[str, tuple[float, ...]]
 
-_RDS: Mapping[str, Mapping[str, float]] = {
-    "us-east-1": {
-        "db.t3.micro": 0.018,
-        "db.t3.small": 0.036,
-        "db.t3.medium": 0.072,
-        "db.t4g.micro": 0.016,
-        "db.t4g.small": 0.032,
-        "db.t4g.medium": 0.065,
-    },
+_INSTANCES: _Table = {
+    "t2.micro": (0.0116, 0.0126),
+    "t2.small": (0.023, 0.025),
+    "t3.nano": (0.0052, 0.0057),
+    "t3.micro": (0.0104, 0.0114),
+    "t3.small": (0.0208, 0.0228),
+    "t3.medium": (0.0416, 0.0456),
+    "t3.large": (0.0832, 0.0912),
+    "t3.xlarge": (0.1664, 0.1824),
+    "t4g.nano": (0.0042, 0.0046),
+    "t4g.micro": (0.0084, 0.0092),
+    "t4g.small": (0.0168, 0.0184),
+    "t4g.medium": (0.0336, 0.0368),
+    "t4g.large": (0.0672, 0.0736),
+    "m5.large": (0.096, 0.107),
+    "m6i.large": (0.096, 0.107),
+    "c5.large": (0.085, 0.096),
+    "r5.large": (0.126, 0.141),
 }
-"""$/h of running PostgreSQL in one zone; other engines or regions are unknown here."""
+"""$/h while running, by type."""
 
-_RDS_STORAGE: Mapping[str, Mapping[str, float]] = {
-    "us-east-1": {"disk": 0.115, "snapshot": 0.095},
-    "eu-west-1": {"disk": 0.127, "snapshot": 0.095},
+_STORAGE: _Table = {
+    "gp2": (0.10, 0.11),
+    "gp3": (0.08, 0.088),
+    "standard": (0.05, 0.055),
+    "snapshot": (0.05, 0.05),
 }
+"""$ per GB and month, by type; a snapshot's is for all its data, an upper bound."""
+
+_RDS: _Table = {
+    "db.t3.micro": (0.018,),
+    "db.t3.small": (0.036,),
+    "db.t3.medium": (0.072,),
+    "db.t4g.micro": (0.016,),
+    "db.t4g.small": (0.032,),
+    "db.t4g.medium": (0.065,),
+}
+"""$/h of running PostgreSQL in one zone of the first region; the rest is unknown here."""
+
+_RDS_STORAGE: _Table = {"disk": (0.115, 0.127), "snapshot": (0.095, 0.095)}
 """$ per GB and month of general purpose storage, and of a snapshot, again an upper bound."""
 
 
@@ -110,14 +77,16 @@ def as_of(prices: Prices) -> str:
     return f"{prices.as_of}, else {AS_OF}" if prices.as_of else AS_OF
 
 
-def _dollars(
-    prices: Prices, table: Mapping[str, Mapping[str, float]], region: str, name: str
-) -> float | None:
+def _dollars(prices: Prices, table: _Table, region: str, name: str) -> float | None:
     fetched = prices.of(region, name)
-    return table.get(region, {}).get(name) if fetched is None else fetched
+    return _listed(table, region, name) if fetched is None else fetched
 
 
-_FREE = frozenset({IMAGE, DATABASE, KEY_PAIR, GROUP, TEMPLATE})
+def _listed(table: _Table, region: str, name: str) -> float | None:
+    return dict(zip(_REGIONS, table.get(name, ()), strict=False)).get(region)
+
+
+_FREE = frozenset({kinds.IMAGE, kinds.DATABASE, kinds.KEY_PAIR, kinds.GROUP, kinds.TEMPLATE})
 """An image is billed as its snapshots; a database on a shared server is not billed."""
 
 _NOT_BILLED = frozenset(
@@ -162,17 +131,17 @@ class Sum:
 
 def hourly(resource: Resource, prices: Prices) -> float | None:
     """$/h of a resource in its current state; None if its price is unknown here."""
-    if resource.kind == INSTANCE:
+    if resource.kind == kinds.INSTANCE:
         return _instance(resource, prices)
-    if resource.kind in (INTERFACE, ADDRESS):
+    if resource.kind in (kinds.INTERFACE, kinds.ADDRESS):
         return resource.public_ips * PUBLIC_IPV4
     if resource.kind in _FREE:
         return 0.0
-    if resource.kind == RDS_INSTANCE:
+    if resource.kind == kinds.RDS_INSTANCE:
         return _database_server(resource, prices)
-    if resource.kind == VOLUME:
+    if resource.kind == kinds.VOLUME:
         return _storage(resource, resource.type, prices)
-    if resource.kind in (SNAPSHOT, RDS_SNAPSHOT):
+    if resource.kind in (kinds.SNAPSHOT, kinds.RDS_SNAPSHOT):
         return _storage(resource, "snapshot", prices)
     return None
 
@@ -189,7 +158,7 @@ def price(resource: Resource, prices: Prices) -> str:
 
 def is_bound(resource: Resource) -> bool:
     """Whether the price is only an upper bound: snapshots share unchanged blocks."""
-    return resource.kind in (SNAPSHOT, RDS_SNAPSHOT)
+    return resource.kind in (kinds.SNAPSHOT, kinds.RDS_SNAPSHOT)
 
 
 def so_far(resource: Resource, now: datetime | None, prices: Prices) -> float | None:
@@ -240,8 +209,8 @@ def _database_server(resource: Resource, prices: Prices) -> float | None:
 
 def _storage(resource: Resource, kind: str, prices: Prices) -> float | None:
     region = resource.place.region
-    if resource.kind in RDS:  # never fetched: names are ambiguous there
-        price = _RDS_STORAGE.get(region, {}).get(kind)
+    if resource.kind in kinds.RDS:  # never fetched: names are ambiguous there
+        price = _listed(_RDS_STORAGE, region, kind)
     else:
         price = _dollars(prices, _STORAGE, region, kind)
     return None if price is None or not resource.size_gb else price * resource.size_gb / MONTH

@@ -62,11 +62,6 @@ def _some(paths: list[str]) -> str:
     return ", ".join(paths[:SHOWN]) + more
 
 
-def names(others: Mapping[str, object]) -> str:
-    """The names of the roles."""
-    return ", ".join(role or "PUBLIC" for role in sorted(others))
-
-
 def unbound(role: str, why: str) -> Refused:
     """The refusal: no privilege binds the application's role, so its writes cannot be refused.
 
@@ -123,8 +118,9 @@ To see what nothing refers to           vacuumlo --dry-run @DATABASE@"""
 
 def others_write(service: str, database: str, others: Mapping[str, frozenset[Grant]]) -> Refused:
     """Roles that a release would shut out for good, which the configuration does not permit."""
+    names = ", ".join(role or "PUBLIC" for role in sorted(others))
     return Refused(
-        f"{names(others)} may write in {database} beside the application: a release shuts that "
+        f"{names} may write in {database} beside the application: a release shuts that "
         "database for good, and whoever does not follow to the new one is refused from then on",
         detail="\n".join(other_lines(others)),
         cure=(

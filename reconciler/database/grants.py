@@ -11,9 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-PUBLIC = ""
-"""Grantee of privileges that everybody has: no role can have an empty name."""
-
 PRIVILEGES = frozenset({"INSERT", "UPDATE", "DELETE", "TRUNCATE", "USAGE", "CREATE"})
 """The privileges that a freeze revokes, in GRANT's words."""
 
@@ -36,7 +33,7 @@ class Grant:
     """One privilege of one role on one object.
 
     path       (schema, table), (schema, table, column), (schema,), or () for the database itself
-    to         the role's name, or PUBLIC
+    to         the role's name; '' for PUBLIC, everybody: no role can have an empty name
     may        INSERT, UPDATE, DELETE, TRUNCATE, USAGE or CREATE
     grantable  WITH GRANT OPTION
     """

@@ -82,11 +82,9 @@ class DatabaseServer(Protocol):
 
     def databases(self) -> tuple[DatabaseInfo, ...]:
         """Every database except the templates, by name, with its state comment; one query."""
-        ...
 
     def size(self, name: str) -> int:
         """Bytes on disk; 0 if there is no such database."""
-        ...
 
     def create(self, name: str, owner_role: str, memory: Memory, like: str = "") -> None:
         """Creates an empty database owned by `owner_role`, with a state comment that names it.
@@ -95,7 +93,6 @@ class DatabaseServer(Protocol):
         its comment, then its own name (rule 15): a crash in between leaves an empty `…_making`.
         Raises DatabaseError if the name is taken.
         """
-        ...
 
     def remember(self, seen: DatabaseInfo, memory: Memory) -> None:
         """Writes the state comment, naming the database, if the database is still as seen.
@@ -103,7 +100,6 @@ class DatabaseServer(Protocol):
         With `oid` 0 in `memory`, it names none: then no service here owns the database. Raises
         Refused if name, oid or comment have changed since.
         """
-        ...
 
     def drop(self, name: str, act: FencedAct, ours: Sequence[str] = ()) -> None:
         """Drops a database that the act's deploy created, and checks that it is gone.
@@ -112,7 +108,6 @@ class DatabaseServer(Protocol):
         Refused, with nothing done, if it is not proved to be that deploy's, or while others are
         connected to it; for a database in creation, if it is not empty or in use at all.
         """
-        ...
 
     def shut(self, name: str, act: FencedAct, app_roles: Sequence[str], max_wait: float) -> Shut:
         """No write of the service's roles can commit once this returns.
@@ -121,48 +116,39 @@ class DatabaseServer(Protocol):
         changed. Raises StaleAct for an older generation, Refused for a role that no privilege
         binds (a superuser) and for another ledger's database.
         """
-        ...
 
     def examine(self, name: str, roles: Sequence[str]) -> Findings:
         """What prevents a release: the app's role (the first), its login, others, large objects.
 
         `name` is '' for the roles alone, if there is no live database yet.
         """
-        ...
 
     def thaw(self, name: str, act: FencedAct) -> Thawed:
         """Grants again exactly what `shut` revoked. Idempotent. Raises StaleAct, Refused."""
-        ...
 
     def hold(self, name: str, ledger: str, reason: str | None) -> None:
         """Protects it from every sweep for `reason`; None ends the hold. The fence is unchanged.
 
         Raises Refused for a database that has no state comment of `ledger`.
         """
-        ...
 
     def is_shut(self, name: str) -> bool:
         """Whether the comment says so *and* no role has a privilege to write, checked now."""
-        ...
 
     def writers(self, name: str) -> frozenset[Grant]:
         """Every privilege to write that is in force now, except those of superusers."""
-        ...
 
     def row_counts(self, name: str) -> Mapping[str, int]:
         """Rows of every `schema.table`, exactly, in one snapshot."""
-        ...
 
     def sequence_values(self, name: str) -> Mapping[str, str]:
         """The state of every `schema.sequence`: its last value, and `*` if that is used up."""
-        ...
 
     def schema_digest(self, name: str) -> str:
         """Changes whenever a definition, an owner or a privilege is changed, even if changed back.
 
         Compared within one database, across a freeze: an owner can change these though it is shut.
         """
-        ...
 
     def open_like(self, name: str, source: str) -> None:
         """Give a copy what the dump of a shut `source` lacks.
@@ -170,23 +156,18 @@ class DatabaseServer(Protocol):
         That is every privilege to write that `source` has when it is open, its own settings
         (ALTER DATABASE … SET) and the privileges on the database itself. Idempotent.
         """
-        ...
 
     def analyze(self, name: str) -> None:
         """Creates the planner's statistics: a restored database has none and would be slow."""
-        ...
 
     def record_baseline(self, name: str, act: FencedAct) -> None:
         """Stores the row-change counters as they are now. Raises StaleAct, Refused."""
-        ...
 
     def changes_since_baseline(self, name: str) -> Changes:
         """What was written since `record_baseline`."""
-        ...
 
     def final_changes(self, name: str) -> Changes:
         """The same for a shut database, once every session has reported its writes.
 
         Waits at most about ten seconds for that, and only while no loss is known.
         """
-        ...

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from reconciler.errors import ToolError
+from reconciler.errors import LedgerUnknown, ToolError
 from reconciler.model.ledger import NO_LEDGER, Ledger, LedgerHome
+from reconciler.model.ledger_codec import LedgerTextError, decode
 
 
 @dataclass(frozen=True)
@@ -98,3 +99,19 @@ class Readings:
 
     found: Mapping[LedgerAddress, Reading | ToolError]
     calls: int = 0
+
+
+def decoded(address: LedgerAddress, text: str) -> Ledger:
+    """The ledger that was read there; NO_LEDGER if there is none. Raises LedgerUnknown."""
+    try:
+        return decode(text) if text else NO_LEDGER
+    except LedgerTextError as error:
+        raise unreadable(address, str(error)) from error
+
+
+def unreadable(address: LedgerAddress, why: str) -> LedgerUnknown:
+    """What is there is no ledger of this service: unknown is not empty."""
+    return LedgerUnknown(
+        f"{address.name} cannot be read: {why}",
+        cure=f"To write it anew      deployer recover {address.service}",
+    )

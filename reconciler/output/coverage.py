@@ -21,7 +21,7 @@ from reconciler.model.coverage import (
 from reconciler.model.resource import DATABASE
 from reconciler.util import humanize
 
-_HEADS = ("account", "region", "kind", "status", "pages", "calls", "")
+_HEADS = ("account", "region", "kind", "status", "pages", "calls", "note")
 _RIGHT = (4, 5)
 
 
@@ -37,7 +37,8 @@ def completeness_lines(reads: Iterable[Read], *, verbose: bool = False) -> list[
     ends = {"not read": missed, "left out": skipped}
     gaps = ", ".join(f"{n} {what}" for what, n in ends.items() if n)
     head = f"read {_extent(rows)}" + (f"; {gaps}" if gaps else "") + _not_configured(rows)
-    table = humanize.aligned([_HEADS, *map(_cells, rows)], _RIGHT)
+    cells = ([humanize.one_line(str(fact)) for fact in _facts(read)] for read in rows)
+    table = humanize.aligned([(*_HEADS[:-1], ""), *cells], _RIGHT)
     return [head, *(f"  {line}" for line in table)]
 
 
@@ -73,34 +74,14 @@ def _extent(rows: Sequence[Read]) -> str:
     return f"{humanize.counts(scope)}: {humanize.counts(effort)}"
 
 
-def _cells(read: Read) -> tuple[str, ...]:
-    note = humanize.one_line(read.note)
+def _facts(read: Read) -> tuple[object, ...]:
+    """A row of the table, in the order of _HEADS."""
     place = (read.place.account, read.place.region)
-    return (*place, read.kind, read.status.value, str(read.pages), str(read.calls), note)
+    return (*place, read.kind, read.status.value, read.pages, read.calls, read.note)
 
 
-def completeness_json(reads: Iterable[Read]) -> list[dict[str, Any]]:
-    """The table for programs."""
-    return [
-        {
-            "account": read.place.account,
-            "region": read.place.region,
-            "kind": read.kind,
-            "status": read.status.value,
-            "pages": read.pages,
-            "calls": read.calls,
-            "note": read.note,
-        }
-        for read in merged(reads)
-    ]
-
-
-def stranger_lines(groups: Iterable[ForeignResources]) -> list[str]:
-    """One line for each group of foreign resources, with their cost."""
-    return [_stranger(group) for group in groups]
-
-
-def _stranger(group: ForeignResources) -> str:
+def stranger_line(group: ForeignResources) -> str:
+    """One line for a group of foreign resources, with their cost."""
     who = humanize.one_line(group.service or "?")
     price = humanize.hourly(group.cost.hourly) + ("+" if group.cost.unknown else "")
     if group.cost.is_unknown:
@@ -110,17 +91,20 @@ def _stranger(group: ForeignResources) -> str:
     return f"not ours    {who}: {humanize.counts(group.kinds)} in {where}, {price}: {why}; kept"
 
 
-def strangers_json(groups: Iterable[ForeignResources]) -> list[dict[str, Any]]:
-    """The groups for programs."""
-    return [
-        {
-            "service": group.service,
-            "ledger": group.ledger,
-            "why": group.why,
-            "kinds": dict(group.kinds),
-            "places": list(group.places),
-            "hourly": None if group.cost.is_unknown else group.cost.hourly,
-            "unknown_prices": group.cost.unknown,
-        }
-        for group in groups
-    ]
+def scope_json(reads: Iterable[Read], groups: Iterable[ForeignResources]) -> dict[str, Any]:
+    """The table and the foreign resources for programs."""
+    return {
+        "not_ours": [
+            {
+                "service": group.service,
+                "ledger": group.ledger,
+                "why": group.why,
+                "kinds": dict(group.kinds),
+                "places": list(group.places),
+                "hourly": None if group.cost.is_unknown else group.cost.hourly,
+                "unknown_prices": group.cost.unknown,
+            }
+            for group in groups
+        ],
+        "completeness": [dict(zip(_HEADS, _facts(read), strict=True)) for read in merged(reads)],
+    }

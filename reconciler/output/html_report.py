@@ -11,7 +11,6 @@ import base64
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from itertools import accumulate
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -96,11 +95,6 @@ def _style(state: str) -> str:
     return f"s-{re.sub('[^a-z]+', '-', state.lower())}"
 
 
-def _moment(time: datetime) -> str:
-    """A UTC time, to the minute."""
-    return f"{time:%Y-%m-%d %H:%M}"
-
-
 def _name(resource: Resource) -> str:
     return resource.name if resource.kind == DATABASE else resource.id
 
@@ -148,7 +142,7 @@ _FILTERS: Mapping[str, Callable[..., str]] = {
     "counted": humanize.count,
     "digest": _digest,
     "hourly": _hourly,
-    "moment": _moment,
+    "moment": "{:%Y-%m-%d %H:%M}".format,
     "money": _money,
     "month": _month,
     "name": _name,

@@ -10,17 +10,15 @@ from reconciler.cost.foreign import strangers
 from reconciler.cost.price_list import Prices
 from reconciler.gc.verdict import Reason, Verdict
 from reconciler.model import tags as t
-from reconciler.model.deploy_id import DeployId
 from reconciler.model.resource import Resource
 from reconciler.output.coverage import (
-    completeness_json,
     completeness_lines,
     elsewhere_lines,
-    stranger_lines,
-    strangers_json,
+    scope_json,
+    stranger_line,
 )
 from reconciler.output.ledger import Names, headline, ledger_json, named
-from reconciler.plan.circuit_breaker import Cap, Load, load
+from reconciler.plan.circuit_breaker import Cap, load
 from reconciler.plan.service_plan import Plan, ServicePlan
 from reconciler.util import humanize
 
@@ -42,7 +40,7 @@ def plan_lines(plan: Plan, cap: Cap, prices: Prices, *, verbose: bool = False) -
     for service_plan in plan.services:
         lines += _service(service_plan, prices)
     lines += [f"! {gap.kind}s of {gap.place} unread: {gap.reason}" for gap in plan.inventory.gaps]
-    lines += stranger_lines(strangers(plan, prices))
+    lines += map(stranger_line, strangers(plan, prices))
     reads = plan.inventory.reads
     read = [*completeness_lines(reads, verbose=verbose), *elsewhere_lines(reads)]
     return [*lines, "", *_sums(plan, cap, prices), *read]
@@ -95,17 +93,13 @@ def _deletions(service_plan: ServicePlan, names: Names, prices: Prices) -> Itera
         yield f"{text:<66} {estimate.price(resource, prices):>12}".rstrip()
 
 
-def loads(plan: Plan, cap: Cap) -> dict[str, Load]:
-    """The deletions of each service that would have any."""
-    found = {service_plan.service: load(service_plan, cap) for service_plan in plan.services}
-    return {name: figures for name, figures in found.items() if figures.deletions}
-
-
 def _sums(plan: Plan, cap: Cap, prices: Prices) -> list[str]:
+    loads = {service_plan.service: load(service_plan, cap) for service_plan in plan.services}
     lines = [
         f"{humanize.count(figures.deletions, 'deletion')} of {figures.owned} owned by {name}"
         f" (cap {figures.cap})"
-        for name, figures in loads(plan, cap).items()
+        for name, figures in loads.items()
+        if figures.deletions
     ]
     if lines:
         deletes = (verdict.resource for verdict in plan.deletes)
@@ -133,8 +127,7 @@ def plan_json(plan: Plan, cap: Cap, prices: Prices) -> dict[str, Any]:
         "empty": plan.empty,
         "services": [_service_json(service_plan, cap, prices) for service_plan in plan.services],
         "strangers": [verdict_json(verdict, prices) for verdict in plan.strangers],
-        "not_ours": strangers_json(strangers(plan, prices)),
-        "completeness": completeness_json(plan.inventory.reads),
+        **scope_json(plan.inventory.reads, strangers(plan, prices)),
         "gaps": [
             {"place": str(gap.place), "kind": gap.kind, "reason": gap.reason}
             for gap in plan.inventory.gaps
@@ -158,7 +151,7 @@ def _service_json(service_plan: ServicePlan, cap: Cap, prices: Prices) -> dict[s
             {"deploy": str(repair.deploy), "role": repair.role.value, "why": repair.why}
             for repair in service_plan.repairs
         ],
-        "forget": _texts(service_plan.forget),
+        "forget": [str(deploy) for deploy in service_plan.forget],
         "delete": [verdict_json(verdict, prices) for verdict in service_plan.deletes],
         "keep": [verdict_json(verdict, prices) for verdict in kept],
         "notes": list(service_plan.contradictions),
@@ -183,7 +176,3 @@ def verdict_json(verdict: Verdict, prices: Prices) -> dict[str, Any]:
         "text": verdict.text,
         "hourly": estimate.hourly(resource, prices),
     }
-
-
-def _texts(ids: Iterable[DeployId]) -> list[str]:
-    return [str(id_) for id_ in ids]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -13,24 +13,8 @@ from reconciler.cost.audit import GARBAGE, AuditRow, CostItem, Report
 from reconciler.cost.estimate import MONTH, Sum, as_of, as_shown, price
 from reconciler.cost.price_list import Prices
 from reconciler.gc.verdict import Reason
-from reconciler.model.resource import (
-    ADDRESS,
-    DATABASE,
-    GROUP,
-    IMAGE,
-    KEY_PAIR,
-    RDS_INSTANCE,
-    RDS_SNAPSHOT,
-    SNAPSHOT,
-    TEMPLATE,
-    VOLUME,
-)
-from reconciler.output.coverage import (
-    completeness_json,
-    completeness_lines,
-    stranger_lines,
-    strangers_json,
-)
+from reconciler.model import resource as kinds
+from reconciler.output.coverage import completeness_lines, scope_json, stranger_line
 from reconciler.output.ledger import iso
 from reconciler.output.let_go import let_go_lines
 from reconciler.output.plan import verdict_json
@@ -42,16 +26,16 @@ _SOME = 20
 HEADS = ("service", "release", "state", "since", "machines", "other", "$/h", "so far")
 _RIGHT = (6, 7)
 _SHORT = (
-    (VOLUME, "vol"),
-    (IMAGE, "img"),
-    (SNAPSHOT, "snap"),
-    (DATABASE, "db"),
-    (ADDRESS, "ip"),
-    (RDS_INSTANCE, "rds"),
-    (RDS_SNAPSHOT, "rds-snap"),
-    (GROUP, "sg"),
-    (KEY_PAIR, "key"),
-    (TEMPLATE, "lt"),
+    (kinds.VOLUME, "vol"),
+    (kinds.IMAGE, "img"),
+    (kinds.SNAPSHOT, "snap"),
+    (kinds.DATABASE, "db"),
+    (kinds.ADDRESS, "ip"),
+    (kinds.RDS_INSTANCE, "rds"),
+    (kinds.RDS_SNAPSHOT, "rds-snap"),
+    (kinds.GROUP, "sg"),
+    (kinds.KEY_PAIR, "key"),
+    (kinds.TEMPLATE, "lt"),
 )
 """The kinds under `other`; a network interface is part of its machine and costs nothing."""
 
@@ -64,14 +48,10 @@ def _cells(report: Report) -> list[tuple[str, ...]]:
         own = [row for row in report.rows if row.service == service]
         rows += [_row_cells(row, report.now, "" if n else service) for n, row in enumerate(own)]
         if several and len(own) > 1:
-            sums = _shown(own)
+            sums = as_shown(row.cost for row in own)
             rows.append(("", f"all of {service}", "", "", "", "", _dollars(sums), _so_far(sums)))
-    total = _shown(report.rows)
+    total = as_shown(row.cost for row in report.rows)
     return [*rows, ("total", "", "", "", "", "", _dollars(total), _so_far(total))]
-
-
-def _shown(rows: Iterable[AuditRow]) -> Sum:
-    return as_shown(row.cost for row in rows)
 
 
 def _row_cells(row: AuditRow, now: datetime | None, service: str) -> tuple[str, ...]:
@@ -131,7 +111,7 @@ def _orphan(prices: Prices, item: CostItem) -> str:
 
 
 def _foot(report: Report, *, verbose: bool = False) -> list[str]:
-    wasted = _shown(row for row in report.rows if row.state == GARBAGE)
+    wasted = as_shown(row.cost for row in report.rows if row.state == GARBAGE)
     month = humanize.money(wasted.hourly * MONTH)
     least = "at least " if wasted.unknown else ""
     lines = ["", f"wasted now {least}{humanize.hourly(wasted.hourly)} ({month} in 30 days)"]
@@ -144,7 +124,7 @@ def _foot(report: Report, *, verbose: bool = False) -> list[str]:
     lines += [f"{name} is unknown: {why}" for name, why in report.unknown.items()]
     lines += [f"unread: {gap}" for gap in report.gaps]
     lines += [
-        *stranger_lines(report.strangers),
+        *map(stranger_line, report.strangers),
         f"prices of {as_of(report.prices)}, on demand; estimates",
     ]
     return lines + completeness_lines(report.reads, verbose=verbose)
@@ -169,8 +149,7 @@ def as_json(report: Report) -> dict[str, Any]:
         },
         "unknown": dict(report.unknown),
         "gaps": list(report.gaps),
-        "not_ours": strangers_json(report.strangers),
-        "completeness": completeness_json(report.reads),
+        **scope_json(report.reads, report.strangers),
     }
 
 

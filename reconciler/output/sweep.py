@@ -10,11 +10,10 @@ from reconciler.cost.price_list import Prices
 from reconciler.gc.verdict import Verdict
 from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.output.coverage import (
-    completeness_json,
     completeness_lines,
     elsewhere_lines,
-    stranger_lines,
-    strangers_json,
+    scope_json,
+    stranger_line,
 )
 from reconciler.output.let_go import let_go_lines
 from reconciler.output.plan import saving, verdict_json
@@ -52,7 +51,7 @@ def in_lines(result: SweepResult, prices: Prices, *, verbose: bool = False) -> l
     lines.append(f"Removed: {removed}{money}.")
     lines += [f"Left out: {humanize.one_line(text)}." for text in result.left_out]
     lines += [*left_lines(result), *let_go_lines(_verdicts(result), prices)]
-    lines += stranger_lines(strangers(result.left, prices))
+    lines += map(stranger_line, strangers(result.left, prices))
     lines += completeness_lines(result.reads, verbose=verbose)
     return lines + elsewhere_lines(result.reads)
 
@@ -109,6 +108,5 @@ def as_json(result: SweepResult, prices: Prices) -> dict[str, Any]:
         "let_go": [
             verdict_json(verdict, prices) for verdict in _verdicts(result) if verdict.let_go
         ],
-        "not_ours": strangers_json(strangers(result.left, prices)),
-        "completeness": completeness_json(result.reads),
+        **scope_json(result.reads, strangers(result.left, prices)),
     }

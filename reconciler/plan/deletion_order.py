@@ -2,38 +2,25 @@
 
 from __future__ import annotations
 
-from reconciler.model.resource import (
-    ADDRESS,
-    DATABASE,
-    GROUP,
-    IMAGE,
-    INSTANCE,
-    INTERFACE,
-    KEY_PAIR,
-    RDS_INSTANCE,
-    RDS_SNAPSHOT,
-    SNAPSHOT,
-    TEMPLATE,
-    VOLUME,
-    Resource,
-)
+from reconciler.model import resource as kinds
+from reconciler.model.resource import Resource
 
 WAVES: tuple[tuple[str, ...], ...] = (
-    (INSTANCE,),
-    (VOLUME, INTERFACE, ADDRESS, TEMPLATE),
-    (IMAGE, KEY_PAIR),
-    (SNAPSHOT,),
-    (DATABASE,),
-    (RDS_INSTANCE,),
-    (RDS_SNAPSHOT,),
-    (GROUP,),
+    (kinds.INSTANCE,),
+    (kinds.VOLUME, kinds.INTERFACE, kinds.ADDRESS, kinds.TEMPLATE),
+    (kinds.IMAGE, kinds.KEY_PAIR),
+    (kinds.SNAPSHOT,),
+    (kinds.DATABASE,),
+    (kinds.RDS_INSTANCE,),
+    (kinds.RDS_SNAPSHOT,),
+    (kinds.GROUP,),
 )
 """Deletion runs against `uses`; a wave begins when the one before is gone.
 
 Groups come last: interfaces, RDS instances and other groups' rules hold them.
 """
 
-_WAVE_OF = {kind: number for number, kinds in enumerate(WAVES) for kind in kinds}
+_WAVE_OF = {kind: number for number, wave in enumerate(WAVES) for kind in wave}
 
 
 def wave(resource: Resource) -> int:

@@ -12,7 +12,6 @@ from datetime import datetime
 from reconciler.gc import mark, ownership
 from reconciler.gc.rules import Rule, RuleInput
 from reconciler.gc.verdict import Verdict
-from reconciler.model.resource import Resource
 from reconciler.plan.planner import judged_by
 from reconciler.plan.service_plan import Plan, ServicePlan
 
@@ -53,7 +52,9 @@ def questions(plan: Plan, service_plan: ServicePlan, verdict: Verdict) -> tuple[
     if last.collect and verdict.collect:
         found.append(Question("in use", "used by nothing that stays", listed, None))
     elif last.reason is not verdict.reason:
-        found.append(Question("in use", _users(asked), listed, verdict))
+        users = ", ".join(asked.used_by)
+        evidence = f"used by {users}" if users else "what stays may be using it"
+        found.append(Question("in use", evidence, listed, verdict))
     return tuple(found)
 
 
@@ -63,11 +64,3 @@ def _times(case: RuleInput) -> tuple[datetime | None, datetime | None]:
     if not root.ledger.gen and root.problem:
         return None, None
     return root.now - root.heap_age, root.now
-
-
-def _users(resource: Resource) -> str:
-    return (
-        f"used by {', '.join(resource.used_by)}"
-        if resource.used_by
-        else "what stays may be using it"
-    )

@@ -93,9 +93,7 @@ def _service(root: Root, databases: Sequence[Resource], ask: SweepRequest) -> _S
 def _is_in_doubt(root: Root) -> bool:
     """Whether only a description of all its resources shows what is wrong (rules 6 and 9)."""
     live = root.ledger.live
-    if live is None:
-        return bool(root.record)
-    return root.record != live.at
+    return root.record != (live.at if live else ())
 
 
 def _has_odd_database(found: Swaps, root: Root, databases: Iterable[Resource]) -> bool:

@@ -20,7 +20,6 @@ class CloudInventory(Protocol):
     @property
     def place(self) -> AccountRegion:
         """The account and region."""
-        ...
 
     def scan(self, *, unfinished_only: bool = False) -> Inventory:
         """Describes every resource that has `deploy-id`.
@@ -28,32 +27,26 @@ class CloudInventory(Protocol):
         `unfinished_only`: only the labels pending, failed and left. What could not be read is a
         gap, never an absence.
         """
-        ...
 
     def tag_summary(self) -> TagSummary:
         """The tag index's summary of every resource with `deploy-id`: nothing is described.
 
         An index that was not read completely has a gap for every kind.
         """
-        ...
 
     def describe_groups(self, groups: Groups) -> Inventory:
         """Describes the resources of a tag summary; those deleted meanwhile are missing."""
-        ...
 
     def describe(self, resources: Sequence[Resource]) -> Inventory:
         """Describes the same resources again, by id; deleted ones are missing."""
-        ...
 
     def label(
         self, resources: Sequence[Resource], label: Label, units: str = ""
     ) -> tuple[Outcome, ...]:
         """Writes `deploy-state` on each, and `units` on machines; one outcome per resource."""
-        ...
 
     def delete(self, resources: Sequence[Resource]) -> tuple[Outcome, ...]:
         """Requests the deletion of resources of one kind, in batches, splitting failing ones.
 
         PENDING means requested: `describe` confirms the deletion later.
         """
-        ...

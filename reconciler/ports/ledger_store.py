@@ -17,7 +17,6 @@ class LedgerStore(Protocol):
 
         Raises ConfigError if no zone of the account does, CloudError.
         """
-        ...
 
     def read(self, address: LedgerAddress) -> Reading:
         """The most current ledger and A record.
@@ -26,29 +25,24 @@ class LedgerStore(Protocol):
         anything but one simple A record (weights, alias, AAAA, HTTPS, CNAME): unknown is not
         empty.
         """
-        ...
 
     def readings(self, addresses: Sequence[LedgerAddress]) -> Readings:
         """Many at once, with one call per page; the error of one ledger is its own value."""
-        ...
 
     def names(self, address: LedgerAddress) -> Listing:
         """Every name of the watched zones that has addresses of its own, including the record.
 
         Raises CloudError, AccessDenied: a zone that was not read completely is no witness.
         """
-        ...
 
     def raw(self, address: LedgerAddress) -> Reading:
         """The stored text, not parsed: `ledger` is None. For `recover` alone.
 
         Raises LedgerUnknown for a value that could not be swapped either, CloudError.
         """
-        ...
 
     def neighbours(self, address: LedgerAddress) -> Mapping[str, str]:
         """The other ledgers of the zone: name → TXT value. Raises CloudError, AccessDenied."""
-        ...
 
     def swap(self, seen: Reading, new: Ledger, point_at: tuple[str, ...] | None = None) -> Reading:
         """DELETE exactly what was seen and CREATE `new`, in one batch; returns it as a reading.
@@ -59,4 +53,3 @@ class LedgerStore(Protocol):
         again while the old value is, raises SwapLost if another value is stored, and
         CloudUnclear if the result is not known before the deadline.
         """
-        ...

@@ -36,14 +36,12 @@ class ServiceAccess(Protocol):
 
         Raises ShellError, NotTried. The caller closes it.
         """
-        ...
 
     def databases(self) -> DatabaseServer:
         """The server that holds its databases. Raises NoDatabase if it has none configured.
 
         Raises DatabaseError, AccessDenied (the reference cannot be resolved), NotTried.
         """
-        ...
 
 
 @dataclass(frozen=True)

@@ -19,14 +19,12 @@ def elapsed(seconds: float) -> str:
     """A length of time, at most two units: `0.4s`, `41.3s`, `2m 14s`, `1h 12m`, `3d 4h`."""
     if seconds < 59.95:
         return f"{max(seconds, 0):.1f}s"
-    return rough(timedelta(seconds=seconds), two=True)
+    return _two(round(seconds))
 
 
-def rough(length: timedelta, *, two: bool = False) -> str:
-    """A length of time to a whole unit (`14 min`), or to two of them (`2m 14s`)."""
+def rough(length: timedelta) -> str:
+    """A length of time to a whole unit: `14 min`."""
     whole = max(round(length.total_seconds()), 0)
-    if two:
-        return _two(whole)
     if whole < 120:
         return f"{whole} s"
     if whole < 120 * 60:

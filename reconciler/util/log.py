@@ -90,7 +90,7 @@ def _structlog(least: int, *, terminal: bool) -> logging.Formatter:
         without_secrets,
     ]
     show = (
-        structlog.dev.ConsoleRenderer(colors=_colours())
+        structlog.dev.ConsoleRenderer(colors=not os.environ.get("NO_COLOR"))
         if terminal
         else structlog.processors.JSONRenderer()
     )
@@ -104,10 +104,6 @@ def _structlog(least: int, *, terminal: bool) -> logging.Formatter:
         foreign_pre_chain=shared,
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, show],
     )
-
-
-def _colours() -> bool:
-    return not os.environ.get("NO_COLOR")
 
 
 def without_secrets(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -62,13 +62,16 @@ def resolve(reference: Reference, from_ssm: Callable[[str], str]) -> Secret:
 
     Raises ConfigError if it is missing or empty, and whatever `from_ssm` raises.
     """
-    value = _READERS[reference.scheme](reference, from_ssm)
+    if reference.scheme == "ssm":
+        value = from_ssm(reference.value)
+    else:
+        value = _from_env(reference) if reference.scheme == "env" else _from_file(reference)
     if not value:
         raise ConfigError(f"{reference} is empty")
     return Secret(value)
 
 
-def _from_env(reference: Reference, _: Callable[[str], str]) -> str:
+def _from_env(reference: Reference) -> str:
     try:
         return os.environ[reference.value]
     except KeyError as error:
@@ -78,7 +81,7 @@ def _from_env(reference: Reference, _: Callable[[str], str]) -> str:
         ) from error
 
 
-def _from_file(reference: Reference, _: Callable[[str], str]) -> str:
+def _from_file(reference: Reference) -> str:
     path = Path(reference.value).expanduser()
     try:
         return path.read_text(encoding="utf-8").removesuffix("\n")
@@ -86,12 +89,6 @@ def _from_file(reference: Reference, _: Callable[[str], str]) -> str:
         why = error.strerror if isinstance(error, OSError) else "it is not text"
         raise ConfigError(f"{reference} cannot be read: {why}") from error
 
-
-def _from_ssm(reference: Reference, from_ssm: Callable[[str], str]) -> str:
-    return from_ssm(reference.value)
-
-
-_READERS = {"env": _from_env, "file": _from_file, "ssm": _from_ssm}
 
 _URL_PASSWORD = re.compile(r"([a-z][a-z0-9+.-]*://[^\s:/@]*:)(?!PASSWORD@)[^\s]+(@)", re.IGNORECASE)
 """Up to the last `@` of the word: a password that should have been escaped may contain one."""

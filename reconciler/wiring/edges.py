@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from reconciler.aws.base_images import BaseImages
 from reconciler.aws.client.response_events import OnAnswer
@@ -26,7 +27,12 @@ from reconciler.plan.circuit_breaker import Cap
 from reconciler.ports.service import ManagedService
 from reconciler.util.log import Logger
 from reconciler.util.secret import Reference, Secret, resolve
+from reconciler.wiring.database_tunnel import DatabaseTunnel, machine_to_go_through
 from reconciler.wiring.service_access import SshConnector, SshServiceAccess
+from reconciler.wiring.ssh_route import bastion_route
+
+if TYPE_CHECKING:
+    from reconciler.machine.ssh.client import RemoteShell
 
 log = Logger()
 
@@ -89,13 +95,14 @@ class Edges:
             log.warning("the ledger's place is as the labels say", cause=error.message)
             address = labelled
         address = replace(address, account=place.account, region=place.region)
+        home = ServiceLocation(service.name, str(address), place)
         database, breaker = service.database, self.settings.reconciler.breaker
         return ManagedService(
-            home=ServiceLocation(service.name, str(address), place),
+            home=home,
             address=address,
             heap=heap,
             ledgers=ledgers,
-            reach=self._reach(service),
+            reach=self._reach(service, home),
             gate=ActivationGate(service.app.units, service.app.jobs),
             app_roles=(database.app_role,) if database else (),
             ignore_roles=database.ignore_roles if database else (),
@@ -121,18 +128,33 @@ class Edges:
             )
         return self._heaps[place]
 
-    def _reach(self, service: Service) -> SshServiceAccess:
+    def _reach(self, service: Service, home: ServiceLocation) -> SshServiceAccess:
         connector = self.connector(service) if self.reach.machines else None
-        server = self._server(service)
+        server = self._server(service, home)
         tried = server if self.reach.databases or server is None else _not_tried
         return SshServiceAccess(service, connector, tried)
 
-    def _server(self, service: Service) -> Callable[[], DatabaseServer] | None:
+    def _server(
+        self, service: Service, home: ServiceLocation
+    ) -> Callable[[], DatabaseServer] | None:
         database = service.database
         if database is None:
             return None
         secret = self.resolver(service)
-        return lambda: _postgres(secret(database.admin))
+        tunnel = self._tunnel(service, home) if service.database_through_ssh else None
+        return lambda: _postgres(secret(database.admin), tunnel)
+
+    def _tunnel(self, service: Service, home: ServiceLocation) -> DatabaseTunnel:
+        """Through the last bastion, or where the route has none, through a machine."""
+        resolve = self.resolver(service)
+        if service.ssh.via == "bastion":
+            return DatabaseTunnel(lambda: bastion_route(service, resolve).session())
+
+        def through_machine() -> RemoteShell:
+            machine = machine_to_go_through(self.heap(service.place).scan().resources, home)
+            return SshServiceAccess(service, self.connector(service), None).shell(machine)
+
+        return DatabaseTunnel(through_machine)
 
 
 def located(ledgers: Route53Ledgers, service: Service) -> LedgerAddress:
@@ -170,10 +192,10 @@ def _labelled(heap: Ec2Inventory, service: Service) -> LedgerAddress | None:
     return None
 
 
-def _postgres(admin: Secret) -> DatabaseServer:
+def _postgres(admin: Secret, tunnel: DatabaseTunnel | None) -> DatabaseServer:
     from reconciler.database.postgres.engine import PostgresServer  # a slow import
 
-    return PostgresServer.from_url(admin.reveal())
+    return PostgresServer.from_url(admin.reveal(), tunnel)
 
 
 def _not_tried() -> DatabaseServer:

@@ -6,11 +6,10 @@ The run ends here, with the first cause, only if nothing is accessible.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from reconciler.aws.regions import enabled_regions
 from reconciler.config.loader import Settings
 from reconciler.config.problems import nearest
 from reconciler.config.service import Service
@@ -36,6 +35,12 @@ class _Failures:
     accounts: dict[str, ToolError] = field(default_factory=dict)
     services: list[tuple[Service, ToolError]] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
+
+    @property
+    def unentered(self) -> Iterator[Gap]:
+        """A gap for each account that could not be entered."""
+        for account, error in self.accounts.items():
+            yield Gap.of(AccountRegion(account, EVERYWHERE), ANY, error)
 
     def first(self) -> ToolError | None:
         """The first cause."""
@@ -70,7 +75,7 @@ def build_fleet(settings: Settings, names: Iterable[str] = (), edges: Edges | No
                 unread(ServiceLocation(each.name, "", each.place), error)
                 for each, error in failed.services
             ),
-            gaps=(*_unentered(failed), *failed.gaps),
+            gaps=(*failed.unentered, *failed.gaps),
             known=frozenset(settings.services) - {one.name for one in chosen},
         ),
     )
@@ -169,7 +174,7 @@ def _regions(
     if not said.all_regions and set(said.regions) <= set(own):
         return said.regions  # regions of services: their own listing reports errors
     try:
-        enabled = enabled_regions(edges.aws(entry))
+        enabled = edges.aws(entry).enabled_regions()
     except (AccessDenied, CloudError) as error:
         failed.gaps.append(Gap.of(AccountRegion(entry.account, EVERYWHERE), ANY, error))
         return own if said.all_regions else said.regions
@@ -185,10 +190,3 @@ def _no_region(place: AccountRegion, enabled: Sequence[str]) -> Gap:
     hint = f"; did you mean {close}?" if close else ""
     said = f"{place.region} is no region that is enabled in this account{hint}"
     return Gap(place, ANY, said, cure="correct `regions` in reconciler.toml, or enable it")
-
-
-def _unentered(failed: _Failures) -> tuple[Gap, ...]:
-    return tuple(
-        Gap.of(AccountRegion(account, EVERYWHERE), ANY, error)
-        for account, error in failed.accounts.items()
-    )

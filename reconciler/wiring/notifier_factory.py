@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from reconciler.aws.sns import Topic, place_of
+from reconciler.aws.sns import place_of, publish
 from reconciler.aws.ssm_secrets import from_ssm
 from reconciler.aws.tagging import mark_noticed
 from reconciler.config.loader import Settings
@@ -52,7 +52,7 @@ def notifier(
 
 def _publish(edges: Edges, topic: str, notice: Notice) -> None:
     """Opened late: an inaccessible account must fail the notification, not the sweep."""
-    Topic(edges.aws(place_of(topic)), topic).publish(*for_mail(notice))
+    publish(edges.aws(place_of(topic)), topic, *for_mail(notice))
 
 
 def _url(settings: Settings, edges: Edges) -> Secret:

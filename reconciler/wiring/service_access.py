@@ -8,18 +8,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from reconciler.config.service import Instance, Service
+from reconciler.config.service import Service
 from reconciler.database.port import DatabaseServer
 from reconciler.errors import CannotConnect, NoDatabase, NotTried
 from reconciler.machine import ssh
-from reconciler.machine.shell import Shell
-from reconciler.machine.ssh import ClientKey, SshTarget
+from reconciler.machine.ssh import ClientKey, MachineAddress, SshTarget
 from reconciler.model import tags as t
 from reconciler.model.resource import Resource
-from reconciler.util.secret import Reference, Secret
+from reconciler.wiring.ssh_route import Resolve, client_key, route_of
 
 if TYPE_CHECKING:
     from reconciler.machine.host_key import PinnedKey, PublicHostKey
+    from reconciler.machine.ssh.client import RemoteShell
+    from reconciler.machine.ssh.route import Route
 
 FOLLOW_UP_WAIT = 20.0
 """Seconds to try to reach a machine that should be up: it is not booting."""
@@ -28,51 +29,53 @@ FOLLOW_UP_WAIT = 20.0
 class SshConnector:
     """SSH to the machines of one service, as configured."""
 
-    def __init__(self, service: Service, resolve: Callable[[Reference], Secret]) -> None:
-        self._ssh = service.ssh
+    def __init__(self, service: Service, resolve: Resolve) -> None:
+        self._service = service
         self._resolve = resolve
         self._lock = threading.Lock()
-        self._client: ClientKey | None = None
+        self._opened: tuple[Route, ClientKey] | None = None
 
     def connect(
         self,
-        address: str,
+        machine: MachineAddress,
         host_key: PinnedKey,
         deadline: float,
         sleep: Callable[[float], None] = time.sleep,
-    ) -> Shell:
+    ) -> RemoteShell:
         """A session on the machine that has `host_key`. Raises CannotConnect.
 
         `sleep` is called between two attempts; an exception from it ends them.
         """
         backoff = replace(ssh.CONNECT, deadline=deadline, sleep=sleep)
-        return ssh.connect(self._target(address), host_key, self._key(), backoff)
+        route, key = self._means()
+        return ssh.connect(self._target(machine), host_key, key, backoff, route)
 
-    def shown_key(self, address: str, deadline: float) -> PublicHostKey:
+    def shown_key(self, machine: MachineAddress, deadline: float) -> PublicHostKey:
         """The host key that a machine presents, unverified: for the user to compare."""
-        return ssh.seen_host_key(self._target(address), replace(ssh.CONNECT, deadline=deadline))
+        backoff = replace(ssh.CONNECT, deadline=deadline)
+        return ssh.seen_host_key(self._target(machine), backoff, self._means()[0])
 
-    def _target(self, address: str) -> SshTarget:
-        if not address:
-            raise CannotConnect("the machine has no address", kind="no-address")
-        return SshTarget(address, self._ssh.port, self._ssh.user)
+    def _target(self, machine: MachineAddress) -> SshTarget:
+        said = self._service.ssh
+        return SshTarget(machine.host, said.port, said.user, machine.instance)
 
-    def _key(self) -> ClientKey:
+    def _means(self) -> tuple[Route, ClientKey]:
+        """The route and the login key: their references are resolved once, at the first use."""
         with self._lock:
-            if self._client is None:
-                self._client = self._resolved()
-            return self._client
-
-    def _resolved(self) -> ClientKey:
-        reference = self._ssh.key
-        if reference is None:
-            return ClientKey()
-        return ClientKey(self._resolve(reference).reveal(), str(reference))
+            if self._opened is None:
+                route = route_of(self._service, self._resolve)
+                self._opened = route, client_key(self._service.ssh.key, self._resolve)
+            return self._opened
 
 
-def ssh_address(said: Instance, private: str, public: str) -> str:
-    """The address for SSH: the public address if there is one, unless configured otherwise."""
-    return private if said.address == "private" else public or private
+def ssh_address(service: Service, instance: str, private: str, public: str) -> MachineAddress:
+    """Where the route finds a machine.
+
+    Directly, at its public address if it has one, unless configured otherwise. Any other route
+    ends inside the machine's network.
+    """
+    inside = service.ssh.via != "direct" or service.instance.address == "private"
+    return MachineAddress(private if inside else public or private, instance)
 
 
 class SshServiceAccess:
@@ -90,8 +93,7 @@ class SshServiceAccess:
         self._lock = threading.Lock()
         self._server: DatabaseServer | None = None
 
-    def shell(self, machine: Resource) -> Shell:
-        """See `ServiceAccess.shell`."""
+    def shell(self, machine: Resource) -> RemoteShell:
         from reconciler.machine.host_key import parse_pinned  # a slow import
 
         if self._connector is None:
@@ -104,11 +106,10 @@ class SshServiceAccess:
                 cure="adopt it with its host key, or release again",
             )
         private, public = next(iter(machine.private), ""), next(iter(machine.public), "")
-        address = ssh_address(self._service.instance, private, public)
+        address = ssh_address(self._service, machine.id, private, public)
         return self._connector.connect(address, parse_pinned(tag), FOLLOW_UP_WAIT)
 
     def databases(self) -> DatabaseServer:
-        """See `ServiceAccess.databases`."""
         if self._open is None:
             name = self._service.name
             raise NoDatabase(

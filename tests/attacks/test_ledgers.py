@@ -97,11 +97,11 @@ def test_move_says_which_record_it_leaves(scene: Scene) -> None:
 
     shown: list[str] = []
 
-    def look(wanted: object) -> bool:
+    def look(wanted: object) -> None:
         shown.extend(_move_lines(wanted))  # type: ignore[arg-type]
-        return False
+        raise Refused("a no")
 
-    with pytest.raises(Refused, match="nothing was moved"):
+    with pytest.raises(Refused, match="a no"):
         move(configured(scene, STAGING), look)
     assert "shop.example.com" in "\n".join(shown)
 

@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from deployer.sandbox.control.client import Sandbox
-from reconciler.aws.iam.actions import UNSEEN
 from reconciler.aws.iam.policy import actions, deployer
 from reconciler.aws.iam.scope import GivenZones, scope
 from reconciler.config.loader import load
@@ -22,6 +21,7 @@ from reconciler.exit_codes import Exit
 from tests.crash.invariants import Shop
 from tests.crash.unchanged_service import Grounds, last_request
 from tests.support.company import TRUSTING, Done
+from tests.support.unseen_actions import UNSEEN
 
 pytestmark = [pytest.mark.denied, pytest.mark.timeout(600)]
 

@@ -11,6 +11,7 @@ from reconciler.database.port import Shut, Thawed
 from reconciler.errors import CannotConnect, ConnectionLost, NoDatabase, ToolError
 from reconciler.machine.host_key import PinnedKey, PublicHostKey
 from reconciler.machine.shell import Command, CommandResult
+from reconciler.machine.ssh import MachineAddress
 from reconciler.model.fencing import FencedAct
 from reconciler.model.resource import Resource
 from tests.fakes.database import FakeServer
@@ -94,11 +95,12 @@ class FakeConnector:
 
     def connect(
         self,
-        address: str,
+        machine: MachineAddress,
         host_key: PinnedKey,
         deadline: float,
         sleep: Callable[[float], None] = time.sleep,
     ) -> ToldMachine:
+        address = machine.host
         if address not in self.at:
             sleep(0.01)  # between two tries
             raise CannotConnect(f"{address} did not answer in {deadline:g} s", kind="refused")
@@ -113,7 +115,8 @@ class FakeConnector:
         served = machine.path("/units/sshd.key")
         return PublicHostKey.parse(served.read_text()) if served.exists() else None
 
-    def shown_key(self, address: str, deadline: float) -> PublicHostKey:
+    def shown_key(self, machine: MachineAddress, deadline: float) -> PublicHostKey:
+        address = machine.host
         if address not in self.keys:
             raise CannotConnect(f"{address} did not answer in {deadline:g} s", kind="refused")
         return self.keys[address]

@@ -13,17 +13,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from deployer.checks.ledger_room import refuse_full
-from deployer.commands.move.databases import rename_ledger
+from deployer.checks.other_names import refuse_claimed
+from deployer.checks.service_state import refuse_gaps
 from deployer.ports import Ports
+from reconciler.database.identity import claims
+from reconciler.database.port import DatabaseServer
 from reconciler.errors import ConfigError, LedgerUnknown, Refused
 from reconciler.model import ledger_transitions
 from reconciler.model import tags as t
-from reconciler.model.ledger import NO_LEDGER, Ledger, LedgerHome, Live
-from reconciler.model.ledger_codec import LedgerTextError, decode
-from reconciler.model.ledger_home import claimed_by
-from reconciler.model.reading import LedgerAddress, Reading
-from reconciler.model.resource import APART, Resource
+from reconciler.model.ledger import Ledger, LedgerHome, Live
+from reconciler.model.reading import LedgerAddress, Reading, decoded
+from reconciler.model.resource import APART, Inventory, Resource
 from reconciler.ports.ledger_store import LedgerStore
+from reconciler.ports.service import ManagedService
 
 BATCH = 500
 """The maximum number of resources in one CreateTags call (aws.md §1)."""
@@ -54,7 +56,8 @@ class Move:
         return _home(self.new.address)
 
 
-Confirm = Callable[[Move], bool]
+Confirm = Callable[[Move], object]
+"""Shows it and asks the user; raises for a no."""
 
 
 def move(ports: Ports, confirm: Confirm, from_account: str = "") -> Move:
@@ -67,7 +70,7 @@ def move(ports: Ports, confirm: Confirm, from_account: str = "") -> Move:
     found = _things(ports)
     # The ledgers last (rule 2).
     new = store.raw(address)
-    stands = _decoded(new)
+    stands = decoded(address, new.text)
     from_store = ports.ledgers_in(from_account) if from_account else store
     if stands.exists and not stands.moved:
         wanted = _inside(ports, new, stands, found)
@@ -75,8 +78,7 @@ def move(ports: Ports, confirm: Confirm, from_account: str = "") -> Move:
         wanted = _elsewhere(ports, from_store, found, new)
     if wanted.closed is not None or not wanted.elsewhere:  # an interrupted move is finished
         refuse_full(wanted.ledger, wanted.live.id, new.now)
-    if not confirm(wanted):
-        raise Refused("nothing was moved")
+    confirm(wanted)
     if wanted.closed is not None:
         from_store.swap(wanted.old, wanted.closed)
     if wanted.ledger != stands:
@@ -88,15 +90,18 @@ def move(ports: Ports, confirm: Confirm, from_account: str = "") -> Move:
 def _things(ports: Ports) -> tuple[Resource, ...]:
     """The resources whose tags name the service. Raises the error of a part that was unreadable."""
     inventory = ports.managed.heap.scan()
-    if inventory.gaps:
-        gap = inventory.gaps[0]
-        raise gap.refusal(f"{gap.kind}s could not be read: {gap.reason}", cure=gap.cure)
-    name = ports.managed.name
+    refuse_gaps(inventory)
+    return tagged(ports.managed, inventory)
+
+
+def tagged(managed: ManagedService, inventory: Inventory) -> tuple[Resource, ...]:
+    """Resources that name the service and any ledger, in its account and region."""
     return tuple(
         resource
         for resource in inventory.resources
         if resource.deploy is not None
-        and resource.deploy.service == name
+        and resource.deploy.service == managed.name
+        and resource.place == managed.home.place
         and t.LEDGER in resource.tags
     )
 
@@ -107,7 +112,7 @@ def _inside(ports: Ports, reading: Reading, ledger: Ledger, found: tuple[Resourc
     wanted = _home(reading.address)
     _refuse_other_place(ports, ledger, found)
     _refuse_pointed_elsewhere(reading, live)
-    _refuse_claimed(ports, live)
+    refuse_claimed(ports.managed, live.at)
     new = ledger if ledger.home == wanted else ledger_transitions.rename(ledger, wanted)
     name = ports.managed.name
     return Move(name, reading, reading, None, new, live, elsewhere=False, was=ledger.home)
@@ -117,7 +122,7 @@ def _elsewhere(ports: Ports, store: LedgerStore, found: tuple[Resource, ...], ne
     """The ledger goes to another zone."""
     old = _old_address(new.address, found)
     seen = store.raw(old)
-    ledger = _decoded(seen)
+    ledger = decoded(old, seen.text)
     if not ledger.exists:
         raise Refused(
             f"there is no ledger {old.name} in zone {old.zone_id}: nothing can be moved from it",
@@ -130,7 +135,7 @@ def _elsewhere(ports: Ports, store: LedgerStore, found: tuple[Resource, ...], ne
     _refuse_other_place(ports, ledger, found)
     _refuse_moved_record(seen, live)
     _refuse_pointed_elsewhere(new, live)
-    _refuse_claimed(ports, live)
+    refuse_claimed(ports.managed, live.at)
     to = str(new.address)
     if ledger.moved not in ("", to):
         raise _on_its_way(old, ledger.moved, to)
@@ -166,17 +171,6 @@ def _old_address(new: LedgerAddress, resources: tuple[Resource, ...]) -> LedgerA
     zone = name.removeprefix(f"{new.service}._deploy.")
     # Its record is unknown until the ledger is read: its own name has no A record.
     return LedgerAddress(new.service, zone_id, zone, name)
-
-
-def _decoded(reading: Reading) -> Ledger:
-    try:
-        return decode(reading.text) if reading.text else NO_LEDGER
-    except LedgerTextError as error:
-        name = reading.address.name
-        raise LedgerUnknown(
-            f"{name} cannot be read: {error}",
-            cure=f"To write it anew      deployer recover {reading.address.service}",
-        ) from error
 
 
 def _home(address: LedgerAddress) -> LedgerHome:
@@ -246,13 +240,6 @@ def _refuse_pointed_elsewhere(new: Reading, live: Live) -> None:
         )
 
 
-def _refuse_claimed(ports: Ports, live: Live) -> None:
-    managed = ports.managed
-    taken = claimed_by(managed.address, live.at, managed.ledgers.neighbours(managed.address))
-    if taken is not None:
-        raise taken
-
-
 def retag(ports: Ports, resources: tuple[Resource, ...], ledger: Ledger) -> None:
     """Write the new ledger's address on resources that name a former one, databases included.
 
@@ -268,3 +255,18 @@ def retag(ports: Ports, resources: tuple[Resource, ...], ledger: Ledger) -> None
         ports.compute.tag(old[start : start + BATCH], {t.LEDGER: new})
     if ports.service.database is not None:
         rename_ledger(ports.managed.reach.databases(), ports.managed.name, ledger, new)
+
+
+def rename_ledger(server: DatabaseServer, service: str, ledger: Ledger, address: str) -> None:
+    """Write `address` into the memory of every database that is proved to be this service's.
+
+    Their names carry the hash of the old address. Another ledger made at the old address, once the
+    tombstone is gone, would find them by name, believe their memory, and drop them. Raises
+    DatabaseError, AccessDenied; Refused where one was changed meanwhile.
+    """
+    for claim in claims(server.databases(), address, ledger.was):
+        memory = claim.info.memory
+        believed = not claim.doubt and claim.deploy.service == service
+        if memory is not None and believed and memory.ledger in ledger.was:
+            born = "" if memory.birthplace == address else memory.birthplace
+            server.remember(claim.info, replace(memory, ledger=address, born=born))

@@ -11,9 +11,11 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from deployer.checks.other_names import refuse_served
-from deployer.commands.move.command import retag
+from deployer.checks.other_names import refuse_claimed, refuse_served
+from deployer.checks.service_state import refuse_gaps
+from deployer.commands.move.command import retag, tagged
 from deployer.commands.recover import who_is_live
+from deployer.commands.recover.who_is_live import machines_of
 from deployer.ports import Ports
 from reconciler.errors import Refused, ToolError
 from reconciler.gc import ownership
@@ -26,7 +28,7 @@ from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import NO_LEDGER, Lease, Ledger, Live, Previous
 from reconciler.model.ledger_codec import LedgerTextError, decode
 from reconciler.model.reading import Reading
-from reconciler.model.resource import DATABASE, INSTANCE, Resource
+from reconciler.model.resource import DATABASE, Resource
 from reconciler.model.tags import Label
 from reconciler.plan.release_addresses import without_addresses
 from reconciler.ports.fleet import Fleet
@@ -55,7 +57,8 @@ class Recovery:
     garbage: tuple[str, ...] = ()
 
 
-Confirm = Callable[[Recovery], bool]
+Confirm = Callable[[Recovery], object]
+"""Shows it and asks the user; raises for a no."""
 Things = Mapping[DeployId, list[Resource]]
 
 
@@ -85,12 +88,11 @@ def recover(ports: Ports, confirm: Confirm, word: Word = NO_WORD) -> Recovery:
     world = observe(Fleet.of(managed))
     reading = managed.ledgers.raw(managed.address)  # the ledger last (rule 2)
     wanted = _recovery(managed, world, reading, word)
-    if not confirm(wanted):
-        raise Refused("nothing was written")
+    confirm(wanted)
     if wanted.lease is not None and not word.end_lease:
         raise _held(managed.name, wanted.lease)
     managed.ledgers.swap(reading, wanted.new, reading.a.addresses if reading.a else None)
-    retag(ports, _of(managed, world), wanted.new)
+    retag(ports, tagged(managed, world.inventory), wanted.new)
     return wanted
 
 
@@ -106,7 +108,7 @@ def _held(service: str, lease: Lease) -> Refused:
 
 
 def _recovery(managed: ManagedService, world: Snapshot, reading: Reading, word: Word) -> Recovery:
-    _refuse_half(world)
+    refuse_gaps(world.inventory)
     old = _decoded(managed, reading)
     home = _home(managed, world, old)
     resources = _things(home, world)
@@ -114,7 +116,7 @@ def _recovery(managed: ManagedService, world: Snapshot, reading: Reading, word: 
     if not (word.nobody_live and reading.a is None and not old.exists):  # closed on purpose
         live = who_is_live.live(managed.name, resources, reading, old, word.replace)
     _refuse_led_to(managed, resources, old, live)
-    _refuse_claimed(managed, live)
+    refuse_claimed(managed, live.at if live else ())
     previous = _previous(resources, live, reading, old)
     rooted = {entry.id for entry in previous} | ({live.id} if live else set())
     kept = tuple(evidence for evidence in old.kept if evidence.id not in rooted)
@@ -133,15 +135,6 @@ def _recovery(managed: ManagedService, world: Snapshot, reading: Reading, word: 
         _living(old, reading),
         tuple(_said(one, resources[one]) for one in sorted(set(resources) - set(new.rooted))),
     )
-
-
-def _refuse_half(world: Snapshot) -> None:
-    if world.inventory.gaps:
-        gap = world.inventory.gaps[0]
-        raise gap.refusal(
-            f"{gap.kind}s could not be read ({gap.reason}): nothing is written from half a picture",
-            cure=gap.cure,
-        )
 
 
 def _decoded(managed: ManagedService, reading: Reading) -> Ledger:
@@ -168,26 +161,6 @@ def _refuse_led_to(managed: ManagedService, of: Things, old: Ledger, live: Live 
     refuse_served(managed, addresses, command, managed.address.also)
 
 
-def _refuse_claimed(managed: ManagedService, live: Live | None) -> None:
-    at = live.at if live else ()
-    neighbours = managed.ledgers.neighbours(managed.address)
-    taken = ledger_home.claimed_by(managed.address, at, neighbours)
-    if taken is not None:
-        raise taken
-
-
-def _of(managed: ManagedService, world: Snapshot) -> tuple[Resource, ...]:
-    """Resources that name the service and any ledger, in its account and region."""
-    return tuple(
-        resource
-        for resource in world.inventory.resources
-        if resource.deploy is not None
-        and resource.deploy.service == managed.name
-        and resource.place == managed.home.place
-        and t.LEDGER in resource.tags
-    )
-
-
 def _home(managed: ManagedService, world: Snapshot, old: Ledger) -> ServiceLocation:
     """The place where the service's resources were created, with former ids of its hosted zone.
 
@@ -195,7 +168,7 @@ def _home(managed: ManagedService, world: Snapshot, old: Ledger) -> ServiceLocat
     """
     name = managed.address.name
     known = {str(managed.address), *old.was}
-    named = {one.tags[t.LEDGER] for one in _of(managed, world)} - known
+    named = {one.tags[t.LEDGER] for one in tagged(managed, world.inventory)} - known
     restored = tuple(sorted(one for one in named if one.partition("/")[2] == name))
     return replace(managed.home, was=(*restored, *old.was))
 
@@ -248,11 +221,6 @@ def _previous(
         if (live is None or deploy != live.id) and any(one.label in served for one in of_it)
     ]
     return tuple(sorted(found, key=lambda one: one.id.born, reverse=True))
-
-
-def machines_of(resources: Iterable[Resource]) -> list[Resource]:
-    """The instances among the resources."""
-    return [resource for resource in resources if resource.kind == INSTANCE]
 
 
 def _is_public(machines: Iterable[Resource], live: Live) -> bool:

@@ -50,7 +50,8 @@ class Rewriting:
         return tuple(one.info for one in self.beside if _may_be_believed(one.info))
 
 
-Confirm = Callable[[Rewriting], bool]
+Confirm = Callable[[Rewriting], object]
+"""Shows it and asks the user; raises for a no."""
 
 
 def recover_database(ports: Ports, name: str, confirm: Confirm) -> Rewriting:
@@ -65,8 +66,7 @@ def recover_database(ports: Ports, name: str, confirm: Confirm) -> Rewriting:
         again = f"deployer recover {ports.managed.name} --database {name}"
         raise nothing_to_give_back(name, ", ".join(ports.managed.app_roles), again)
     _refuse_unused(ports, wanted, ledger, infos)
-    if not confirm(wanted):
-        raise Refused("nothing was written")
+    confirm(wanted)
     # The others first: if interrupted, no database is accepted, and the service stays unknown.
     for one in wanted.disowned:
         assert one.memory is not None  # for the type checker
@@ -152,16 +152,15 @@ def _deploy(info: DatabaseInfo, address: LedgerAddress, ledger: Ledger) -> Deplo
     """
     named = (born_as(info.name, one) for one in own(str(address), ledger))
     born = next((one for one in named if one is not None), None)
-    service = address.service
     claimed = info.memory.deploy if info.memory else None
     live = ledger.live.id if ledger.live else None
     deploy = born or (claimed if claimed in ledger.rooted else live)
-    if deploy is None or deploy not in ledger.rooted or deploy.service != service:
+    if deploy is None or deploy not in ledger.rooted or deploy.service != address.service:
         raise Refused(
             f"database {info.name} would be that of {deploy or 'no deploy'}, which the ledger does "
             "not name: it is kept as it is",
             cure="If the app is to use it, give it another name first:  ALTER DATABASE … RENAME TO "
-            f"…\nTo see who is named   deployer status {service}",
+            f"…\nTo see who is named   deployer status {address.service}",
         )
     return deploy
 

@@ -7,7 +7,7 @@ now is still labelled `pending`, and the one it replaced may be labelled `retire
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from reconciler.errors import Refused
 from reconciler.model.deploy_id import DeployId
@@ -36,7 +36,7 @@ def live(
     named = [deploy for deploy, all_ in resources.items() if _machines_at(all_, at)]
     if len(named) != 1:
         raise _undecided(service, named, resources, reading)
-    machines = _machines(resources[named[0]])
+    machines = machines_of(resources[named[0]])
     held = {address for machine in machines for address in machine.addresses}
     if not set(at) <= held:
         raise Refused(
@@ -44,7 +44,9 @@ def live(
             cure="point the record at the machines of one deploy",
         )
     _refuse_unnamed(service, named[0], resources, replace)
-    return Live(named[0], at, _adopted(_machines_at(machines, at)))
+    # The instances that no token proves: the ledger stores their ids (rule 15).
+    adopted = (one.id for one in _machines_at(machines, at) if one.hold == HELD_BY_ADOPTION)
+    return Live(named[0], at, tuple(sorted(adopted)))
 
 
 def refuse_nothing(service: str, reading: Reading, resources: Things, generation: int) -> None:
@@ -68,13 +70,13 @@ def _refuse_unnamed(service: str, named: DeployId, resources: Things, replace: s
     be closed and an older one opened, whatever was written in between: a rollback without its
     checks. The user names the deploy that is left, or nothing is written (rule 14).
     """
-    if not any(machine.label is Label.RETIRED for machine in _machines(resources[named])):
+    if not any(machine.label is Label.RETIRED for machine in machines_of(resources[named])):
         return
     others = [one for one in _labelled_live(resources) if one != named and str(one) != replace]
     if not others:
         return
     left = others[-1]
-    at = ", ".join(a for machine in _machines(resources[left]) for a in machine.addresses)
+    at = ", ".join(a for machine in machines_of(resources[left]) for a in machine.addresses)
     raise Refused(
         f"the A record names {named}, which is retired, and {left} is labelled live: with this "
         f"ledger the database of {left} would be shut, and what it holds left behind",
@@ -87,17 +89,13 @@ def _refuse_unnamed(service: str, named: DeployId, resources: Things, replace: s
     )
 
 
-def _adopted(machines: Sequence[Resource]) -> tuple[str, ...]:
-    """The instances that no token proves: the ledger stores their ids (rule 15)."""
-    return tuple(sorted(machine.id for machine in machines if machine.hold == HELD_BY_ADOPTION))
-
-
-def _machines(resources: Sequence[Resource]) -> list[Resource]:
+def machines_of(resources: Iterable[Resource]) -> list[Resource]:
+    """The instances among the resources."""
     return [resource for resource in resources if resource.kind == INSTANCE]
 
 
 def _machines_at(resources: Sequence[Resource], at: Sequence[str]) -> list[Resource]:
-    return [machine for machine in _machines(resources) if set(at) & set(machine.addresses)]
+    return [machine for machine in machines_of(resources) if set(at) & set(machine.addresses)]
 
 
 def _labelled_live(resources: Things) -> list[DeployId]:
@@ -114,7 +112,7 @@ def _absent(service: str, resources: Things, reading: Reading, old: Ledger) -> R
     else:
         found = _labelled_live(resources)
         who = f"{found[-1]} is labelled live" if found else "there are machines of it"
-        machines = _machines(resources[found[-1]]) if found else []
+        machines = machines_of(resources[found[-1]]) if found else []
         at = (
             ", ".join(a for machine in machines for a in machine.addresses)
             or "of the live machines"

@@ -7,6 +7,7 @@ from deployer.release.context import ReleaseContext
 from reconciler.errors import CannotConnect, ToolError
 from reconciler.machine.host_key import PublicHostKey
 from reconciler.machine.shell import Command
+from reconciler.machine.ssh import MachineAddress
 from reconciler.model import tags as t
 
 ASK_SECONDS = 30.0
@@ -33,7 +34,7 @@ def inherited_key(run: ReleaseContext, error: CannotConnect) -> PublicHostKey | 
 
 
 def no_cloud_init(
-    run: ReleaseContext, facts: InstanceFacts, reached: tuple[str, PublicHostKey]
+    run: ReleaseContext, facts: InstanceFacts, reached: tuple[MachineAddress, PublicHostKey]
 ) -> CannotConnect:
     """The error: whose key was shown, and what the clone reports about its cloud-init."""
     source = run.created.source.id if run.created.source else "its source"
@@ -46,7 +47,9 @@ def no_cloud_init(
     )
 
 
-def _why(run: ReleaseContext, facts: InstanceFacts, reached: tuple[str, PublicHostKey]) -> str:
+def _why(
+    run: ReleaseContext, facts: InstanceFacts, reached: tuple[MachineAddress, PublicHostKey]
+) -> str:
     """Reads only. The key is a valid pin: it is known, and the address belongs to the clone."""
     address, key = reached
     try:

@@ -27,11 +27,11 @@ def connect(run: ReleaseContext) -> str:
 
 
 def _machine(run: ReleaseContext, facts: InstanceFacts) -> NewMachine:
-    said = run.ports.service.instance
+    service = run.ports.service
     address = facts.public_address if run.created.public else facts.private_address
-    reached = ssh_address(said, facts.private_address, facts.public_address)
+    reached = ssh_address(service, facts.id, facts.private_address, facts.public_address)
     key = run.created.host_key.public
-    deadline = run.ports.service.limits.connect.total_seconds()
+    deadline = service.limits.connect.total_seconds()
     try:
         shell = run.ports.connector.connect(reached, key, deadline, run.held.sleep)
     except CannotConnect as error:

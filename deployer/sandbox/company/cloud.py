@@ -48,3 +48,12 @@ class Cloud:
             ssm=session.client("ssm", **known),
             elbv2=session.client("elbv2", **known),
         )
+
+    def running_address(self, instance: str) -> str:
+        """The private address of a running instance; '' if there is none of that id."""
+        wanted: Any = [
+            {"Name": "instance-id", "Values": [instance]},
+            {"Name": "instance-state-name", "Values": ["running"]},
+        ]
+        found = self.ec2.describe_instances(Filters=wanted)["Reservations"]
+        return str(found[0]["Instances"][0]["PrivateIpAddress"]) if found else ""

@@ -63,6 +63,17 @@ regions  = ["{region}"]
 """
 
 
+_BASTION = """\
+via  = "bastion"
+
+[[ssh.bastion]]
+host     = "{host}"
+port     = {ssh_port}
+user     = "{user}"
+host_key = "{host_key}"
+"""
+
+
 def parameter(service: str) -> str:
     """The SSM parameter that holds the service's administrator URL."""
     return f"/{service}/db-admin-url"
@@ -88,6 +99,14 @@ def write_config(places: Places, services: tuple[str, ...]) -> None:
         (directory / f"{service}.toml").write_text(_service(places, service))
     words = _RECONCILER.format(account=ACCOUNT, region=REGION)
     (places.config / "reconciler.toml").write_text(words)
+
+
+def go_through(places: Places, services: tuple[str, ...], host: str, host_key: str) -> None:
+    """Write into each service's file that its machines are behind a bastion."""
+    hop = _BASTION.format(host=host, host_key=host_key, ssh_port=SSH_PORT, user=LOGIN_USER)
+    for service in services:
+        with (places.config / "services" / f"{service}.toml").open("a") as file:
+            file.write(hop)
 
 
 def _service(places: Places, name: str) -> str:

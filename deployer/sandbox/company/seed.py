@@ -18,7 +18,7 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +26,14 @@ import psycopg
 import yaml
 
 from deployer.sandbox import shop
-from deployer.sandbox.company import configuration, load_balancer
+from deployer.sandbox.company import bastion, configuration, load_balancer
 from deployer.sandbox.company.cloud import Cloud
-from deployer.sandbox.control.options import BALANCER, RECORD
+from deployer.sandbox.control.options import BALANCER, PRIVATE, RECORD
 from deployer.sandbox.control.state import Places
 from deployer.sandbox.postgres.company_databases import ADMIN, Databases
 from deployer.sandbox.postgres.server import Login, install_directory
 from reconciler.errors import ToolError
+from reconciler.machine.host_key import HostKey, make_host_key
 
 _FIRST_ORDERS = (("tea", 2), ("biscuits", 1), ("kettle", 1))
 
@@ -47,6 +48,7 @@ class Company:
     cloud: Cloud
     shape: str = RECORD
     healthy_seconds: float = 60.0
+    bastion_key: HostKey = field(default_factory=make_host_key)
 
     def prepare(self) -> None:
         """Build what is built once per sandbox: sources, configuration, contents of databases."""
@@ -91,7 +93,15 @@ class Company:
             else:
                 answers = [{"Value": address}]
                 self._point(name, zone, {"TTL": 60, "ResourceRecords": answers})
+        if self.shape == PRIVATE:
+            self._set_up_bastion(network)
         return zone
+
+    def _set_up_bastion(self, network: dict[str, Any]) -> None:
+        """A machine whose SSH server forwards; no client reaches the others in another way."""
+        address = bastion.launch(self.cloud, self.base_image, self.bastion_key, network)
+        key = self.bastion_key.public.tag_value
+        configuration.go_through(self.places, self.databases.services, address, key)
 
     def _zone(self) -> str:
         answer = self.cloud.route53.create_hosted_zone(

@@ -10,6 +10,9 @@ from deployer.sandbox.control.state import Places, State
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
 
+BASTION = "bastion"
+"""The `Name` of the machine through which the others are reached, in the shape `private`."""
+
 UNWANTED = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 """Variables of a real account that would interfere, and must be unset."""
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 
-RECORD, BALANCER = "record", "balancer"
-SHAPES = (RECORD, BALANCER)
+RECORD, BALANCER, PRIVATE = "record", "balancer", "private"
+SHAPES = (RECORD, BALANCER, PRIVATE)
 
 KINDS = ("processes", "container")
 """Machines that imitate systemd, or that boot a real one (`machines.container`)."""
@@ -19,8 +19,8 @@ class Options:
     With an `owner` (a process id) the sandbox ends when that process ends: a killed test run leaves
     no sandbox behind. The server at `ssh_door` (`host:port`) is asked before and after every
     command that a machine gets by SSH (`machines.ssh.command_hook`). `shape` says what the records
-    of the services name: their machines, or load balancers in front of them. `machines` is one of
-    KINDS.
+    of the services name, and how the machines are reached: directly, or (PRIVATE) through a bastion
+    or the tunnel alone. `machines` is one of KINDS.
     """
 
     port: int = 0

@@ -120,6 +120,7 @@ class State:
     endpoint: str = ""
     door: str = ""
     dns: str = ""
+    tunnel: str = ""
     empty: bool = False
     base_image: str = ""
     zone_id: str = ""

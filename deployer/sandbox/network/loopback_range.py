@@ -42,6 +42,11 @@ class Network:
         return f"127.{self.number}.250.53"
 
     @property
+    def tunnel_host(self) -> str:
+        """The address of the tunnel to machines by their instance ids."""
+        return f"127.{self.number}.250.78"
+
+    @property
     def door(self) -> str:
         """The URL of the daemon's control server, which uses the guard port."""
         return f"http://127.{self.number}.255.254:{GUARD_PORT}"

@@ -155,13 +155,9 @@ def _lost(action: str, error: Exception, mutating: bool) -> CloudError:
 
 def _brief(said: str) -> str:
     """Remove the encoded authorisation message: a kilobyte of unreadable text."""
-    return _one_line(said.split("Encoded authorization failure message:", maxsplit=1)[0])
+    return _line(said.split("Encoded authorization failure message:", maxsplit=1)[0])
 
 
-def _line(error: Exception) -> str:
-    return _one_line(str(error))
-
-
-def _one_line(text: str) -> str:
-    flat = " ".join(text.split())
+def _line(said: object) -> str:
+    flat = " ".join(str(said).split())
     return flat if len(flat) <= 300 else f"{flat[:299]}…"

@@ -40,8 +40,12 @@ class Reads:
         self, operation: str, *, service: str = "ec2", size: int = PAGE, **request: Any
     ) -> Iterator[dict[str, Any]]:
         """The pages of `describe_…`. Raises CloudError, AccessDenied; then nothing is known."""
+        client = getattr(self._aws, service)
+        if not client.can_paginate(operation):
+            yield self.call(operation, **request)
+            return
         with calling(f"{service}:{camel(operation)}"):
-            paginator = getattr(self._aws, service).get_paginator(operation)
+            paginator = client.get_paginator(operation)
             for page in paginator.paginate(PaginationConfig={"PageSize": size}, **request):
                 self.calls += 1
                 self.pages_read += 1
@@ -65,11 +69,6 @@ class Reads:
             filters = [{"Name": name, "Values": list(chunk)}]
             yield from self.pages(operation, Filters=filters, **request)
 
-    def unpaged(self, operation: str, name: str, values: Sequence[str]) -> Iterator[dict[str, Any]]:
-        """The answers for any number of `values` of a filter, for calls without pagination."""
-        for chunk in chunks(values, FILTER_VALUES):
-            yield self.call(operation, Filters=[{"Name": name, "Values": list(chunk)}])
-
     def call(self, operation: str, **request: Any) -> dict[str, Any]:
         """One unpaged read."""
         self.calls += 1
@@ -84,9 +83,9 @@ def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
         yield items[start : start + size]
 
 
-def tags_of(one: dict[str, Any]) -> dict[str, str]:
+def tags_of(one: dict[str, Any], field: str = "Tags") -> dict[str, str]:
     """All tags of a description, including those of AWS's own services."""
-    return {tag["Key"]: tag["Value"] for tag in one.get("Tags") or ()}
+    return {tag["Key"]: tag.get("Value", "") for tag in one.get(field) or ()}
 
 
 def camel(operation: str) -> str:

@@ -31,9 +31,7 @@ def listen(client: Any, on_answer: OnAnswer) -> None:
 
 def outcome(parsed: dict[str, Any] | None) -> str:
     """The result of a parsed answer; None means no answer."""
-    if parsed is None:
-        return LOST
-    if is_cut(parsed):
+    if parsed is None or is_cut(parsed):
         return LOST
     error = parsed.get("Error")
     if not error:

@@ -8,9 +8,9 @@ chooses the endpoint: AWS_ENDPOINT_URL leads to the sandbox.
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from botocore.config import Config
 from botocore.credentials import (
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from mypy_boto3_route53 import Route53Client
     from mypy_boto3_ssm import SSMClient
     from mypy_boto3_sts import STSClient
+
+T = TypeVar("T")
 
 READS = Config(
     connect_timeout=5,
@@ -100,6 +102,17 @@ class _Account:
         return session
 
 
+@dataclass(frozen=True)
+class _Client(Generic[T]):
+    """An attribute of `Aws`: the client, created on first use."""
+
+    service: str
+    config: Config
+
+    def __get__(self, aws: Aws, _: type[Aws]) -> T:
+        return cast("T", aws.client(self.service, self.config))
+
+
 class Aws:
     """One account and region. Safe to share between threads.
 
@@ -128,68 +141,42 @@ class Aws:
         other._account = self._account
         return other
 
-    @property
-    def ec2(self) -> EC2Client:
-        """EC2, for reads."""
-        return cast("EC2Client", self._client("ec2", READS))
+    ec2: _Client[EC2Client] = _Client("ec2", READS)
+    ec2_once: _Client[EC2Client] = _Client("ec2", ONCE)
+    pricing: _Client[Any] = _Client("pricing", READS)
+    rds: _Client[Any] = _Client("rds", READS)
+    rds_once: _Client[Any] = _Client("rds", ONCE)
+    route53: _Client[Route53Client] = _Client("route53", READS)
+    route53_once: _Client[Route53Client] = _Client("route53", ONCE)
+    sns_once: _Client[Any] = _Client("sns", ONCE)
+    ssm: _Client[SSMClient] = _Client("ssm", READS)
+    """For reads; `…_once` is for mutating calls, with one attempt a call."""
 
-    @property
-    def ec2_once(self) -> EC2Client:
-        """EC2, for mutating calls: one attempt a call."""
-        return cast("EC2Client", self._client("ec2", ONCE))
+    def enabled_regions(self) -> tuple[str, ...]:
+        """The regions that are enabled in the account, in alphabetical order.
 
-    @property
-    def route53(self) -> Route53Client:
-        """Route 53, for reads."""
-        return cast("Route53Client", self._client("route53", READS))
-
-    @property
-    def route53_once(self) -> Route53Client:
-        """Route 53, for swaps: one attempt a call."""
-        return cast("Route53Client", self._client("route53", ONCE))
-
-    @property
-    def ssm(self) -> SSMClient:
-        """Systems Manager, for reads."""
-        return cast("SSMClient", self._client("ssm", READS))
-
-    @property
-    def sns_once(self) -> Any:
-        """SNS, for notifications: one attempt a call."""
-        return self._client("sns", ONCE)
-
-    @property
-    def pricing(self) -> Any:
-        """The Pricing API, which exists in few regions."""
-        return self._client("pricing", READS)
-
-    @property
-    def rds(self) -> Any:
-        """RDS, for reads."""
-        return self._client("rds", READS)
-
-    @property
-    def rds_once(self) -> Any:
-        """RDS, for mutating calls: one attempt a call."""
-        return self._client("rds", ONCE)
+        DescribeRegions without AllRegions omits the regions that need an opt-in and have none. A
+        fixed list would miss new regions. Raises CloudError, AccessDenied.
+        """
+        with calling("ec2:DescribeRegions"):
+            answer = self.ec2.describe_regions()
+        return tuple(sorted(one["RegionName"] for one in answer["Regions"]))
 
     def verify(self) -> None:
         """Ask STS once per account whose credentials these are. Raises as the class says."""
         self._account.verify()
 
-    def _client(self, service: str, config: Config) -> Any:
+    def client(self, service: str, config: Config) -> Any:
+        """The client of a service, for reads (READS) or for one attempt a call (ONCE)."""
         key = (service, config is ONCE)
         with self._account.lock:
             self.verify()
             if key not in self._clients:
-                self._clients[key] = self._made(service, config)
+                client = self._account.client(service, self.place.region, config)
+                if service == "ec2":
+                    _pace(client, self.buckets)
+                self._clients[key] = client
             return self._clients[key]
-
-    def _made(self, service: str, config: Config) -> Any:
-        client = self._account.client(service, self.place.region, config)
-        if service == "ec2":
-            _pace(client, self.buckets)
-        return client
 
 
 def _pace(client: Any, buckets: TokenBuckets) -> None:

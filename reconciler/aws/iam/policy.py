@@ -59,7 +59,7 @@ _WRITTEN = (t.NAME, t.BY, t.HOLD, t.HOST_KEY, t.ID, t.LEDGER, t.PART, t.RELEASE,
 def deployer(scope: Scope) -> Document:
     """For the users of `deployer`."""
     return _document(
-        _see(scope, "ec2:DescribeSubnets"),
+        _see("ec2:DescribeSubnets"),
         *_launch(scope),
         *_image(scope),
         _tag_at_birth(scope),
@@ -74,7 +74,7 @@ def deployer(scope: Scope) -> Document:
 def reconciler(scope: Scope) -> Document:
     """For the scheduled sweep: it launches nothing."""
     return _document(
-        _see(scope, "ec2:DescribeRegions"),
+        _see("ec2:DescribeRegions"),
         *_label_and_delete(scope),
         *_records(scope),
         *_parameters(scope),
@@ -85,12 +85,10 @@ def reconciler(scope: Scope) -> Document:
 
 def adopt(scope: Scope) -> Document:
     """In addition to the deployer's: tags a machine that has none of our tags, and lets it go."""
-    condition = _only_tags(_WRITTEN)
+    condition = _only_tags(_WRITTEN) | _born(scope)
     condition["Null"][f"aws:ResourceTag/{t.ID}"] = "true"
-    condition["StringLike"] = {f"aws:RequestTag/{t.ID}": _ids(scope)}
     condition["StringEquals"] = {f"aws:RequestTag/{t.HOLD}": t.HELD_BY_ADOPTION}
-    release = _only_tags((*_WRITTEN, t.NOTICED))
-    release["StringLike"] = {f"aws:ResourceTag/{t.ID}": _ids(scope)}
+    release = _only_tags((*_WRITTEN, t.NOTICED)) | _is_ours(scope)
     release["StringEquals"] = {f"aws:ResourceTag/{t.HOLD}": t.HELD_BY_ADOPTION}
     machines = _arns(scope, "instance")
     return _document(
@@ -101,8 +99,7 @@ def adopt(scope: Scope) -> Document:
 
 def hold(scope: Scope) -> Document:
     """For users of `reconciler hold` and `release`: only `deploy-hold`, on our resources."""
-    condition = _only_tags((t.HOLD,))
-    condition["StringLike"] = {f"aws:ResourceTag/{t.ID}": _ids(scope)}
+    condition = _only_tags((t.HOLD,)) | _is_ours(scope)
     actions = ("ec2:CreateTags", "ec2:DeleteTags")
     return _document(_allow("KeepAndLetGo", actions, _arns(scope, *_MADE), condition))
 
@@ -197,7 +194,7 @@ def _only_tags(keys: Iterable[str]) -> Document:
     }
 
 
-def _see(_: Scope, *more: str) -> Document:
+def _see(*more: str) -> Document:
     """`Describe*` has no resource-level permissions."""
     return _allow("SeeEverything", (*DESCRIBE, *more), "*")
 

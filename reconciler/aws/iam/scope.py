@@ -66,7 +66,7 @@ def scope(settings: Settings, account: str, locate: Locate) -> Scope:
         watched=_sorted(id_ for ledger in ledgers for id_ in ledger.watched),
         parameters=_sorted(
             [path for service in services for path in _parameters(service)]
-            + [one.value for one in (notices.webhook,) if one and _is_ssm(one)]
+            + [one.value for one in (notices.webhook,) if one and one.scheme == "ssm"]
         ),
         profiles=_sorted(service.instance.profile or service.name for service in services),
         assumes=_sorted(settings.reconciler.roles.values()),
@@ -91,14 +91,10 @@ def _parameters(service: Service) -> Iterator[str]:
     yield from (
         reference.value
         for reference in references
-        if isinstance(reference, Reference) and _is_ssm(reference)
+        if isinstance(reference, Reference) and reference.scheme == "ssm"
     )
     if image.startswith("ssm:"):
         yield image.removeprefix("ssm:")
-
-
-def _is_ssm(reference: Reference) -> bool:
-    return reference.scheme == "ssm"
 
 
 def _sorted(values: Iterable[str]) -> tuple[str, ...]:

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any
 
 from reconciler.aws.client.query import Reads, tags_of
-from reconciler.aws.deletion import Deleter
-from reconciler.aws.kinds.kind import Kind
+from reconciler.aws.kinds.kind import Kind, Raw, each
 from reconciler.aws.tag_index import YOUNG
 from reconciler.errors import CloudError
-from reconciler.model.outcome import Outcome
 from reconciler.model.resource import IMAGE, Resource
 from reconciler.model.tags import AccountRegion, label_of
 
-OWN: dict[str, Any] = {"Owners": ["self"], "IncludeDeprecated": True, "IncludeDisabled": True}
+OWN: Raw = {"Owners": ["self"], "IncludeDeprecated": True, "IncludeDisabled": True}
 """Without these, DescribeImages lists foreign images and omits some of our own (aws.md §2)."""
 
 _GONE = frozenset({"InvalidAMIID.NotFound", "InvalidAMIID.Unavailable"})
@@ -32,18 +29,13 @@ def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:
             yield _resource(one, reads.place, shared=_is_shared(reads, one))
 
 
-def delete(deleter: Deleter, resources: Sequence[Resource]) -> Iterator[Outcome]:
-    """Deregister them."""
-    yield from deleter.each("deregister_image", "ImageId", resources)
-
-
-def snapshots_of(one: dict[str, Any]) -> tuple[str, ...]:
+def snapshots_of(one: Raw) -> tuple[str, ...]:
     """The snapshots an image maps."""
     mapped = (each.get("Ebs", {}).get("SnapshotId") for each in one.get("BlockDeviceMappings", ()))
     return tuple(each for each in mapped if each)
 
 
-def _is_shared(reads: Reads, one: dict[str, Any]) -> bool:
+def _is_shared(reads: Reads, one: Raw) -> bool:
     """Whether another account may launch it: one call per image, so only for possible garbage."""
     if one.get("Public"):
         return True
@@ -61,8 +53,9 @@ def _is_shared(reads: Reads, one: dict[str, Any]) -> bool:
     return any(each.get("UserId") != reads.place.account for each in granted)
 
 
-def _resource(one: dict[str, Any], place: AccountRegion, *, shared: bool) -> Resource:
+def _resource(one: Raw, place: AccountRegion, *, shared: bool) -> Resource:
     mappings = one.get("BlockDeviceMappings") or ()
+    made = one.get("CreationDate", "")
     return Resource(
         IMAGE,
         one["ImageId"],
@@ -71,15 +64,11 @@ def _resource(one: dict[str, Any], place: AccountRegion, *, shared: bool) -> Res
         state=one.get("State", ""),
         name=one.get("Name", ""),
         source=one.get("SourceInstanceId", ""),
-        created=_moment(one.get("CreationDate", "")),
+        created=datetime.fromisoformat(made) if made else None,
         uses=snapshots_of(one),
         size_gb=sum(each.get("Ebs", {}).get("VolumeSize", 0) for each in mappings),
         shared=shared,
     )
 
 
-def _moment(text: str) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
-
-
-KIND = Kind(IMAGE, describe, delete)
+KIND = Kind(IMAGE, describe, each("deregister_image", "ImageId"))

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from reconciler.aws.client.query import Reads, tags_of
 from reconciler.aws.deletion import Deleter
-from reconciler.aws.kinds.kind import Kind
+from reconciler.aws.kinds.kind import Kind, Raw
 from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.model.resource import INSTANCE, Resource
 from reconciler.model.tags import AccountRegion
@@ -55,7 +54,7 @@ def _lifted(deleter: Deleter, refused: Outcome) -> Iterator[Outcome]:
         yield from _terminate(deleter, [resource])
 
 
-def addresses_of(one: dict[str, Any]) -> tuple[str, ...]:
+def addresses_of(one: Raw) -> tuple[str, ...]:
     """Every IPv4 address, private, secondary, public or elastic, in the order AWS gives them."""
     found = [one.get("PrivateIpAddress"), one.get("PublicIpAddress")]
     for interface in one.get("NetworkInterfaces") or ():
@@ -63,7 +62,7 @@ def addresses_of(one: dict[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(address for address in found if address))
 
 
-def interface_addresses(interface: dict[str, Any]) -> list[str | None]:
+def interface_addresses(interface: Raw) -> list[str | None]:
     """An interface's private addresses, each followed by its public address."""
     found: list[str | None] = []
     for one in (interface, *(interface.get("PrivateIpAddresses") or ())):
@@ -71,7 +70,7 @@ def interface_addresses(interface: dict[str, Any]) -> list[str | None]:
     return found
 
 
-def public_of(one: dict[str, Any]) -> tuple[str, ...]:
+def public_of(one: Raw) -> tuple[str, ...]:
     """The public addresses that it is billed for, the main one first."""
     found = [one.get("PublicIpAddress")]
     for interface in one.get("NetworkInterfaces") or ():
@@ -79,7 +78,7 @@ def public_of(one: dict[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(address for address in found if address))
 
 
-def elastic_of(one: dict[str, Any]) -> tuple[str, ...]:
+def elastic_of(one: Raw) -> tuple[str, ...]:
     """The Elastic IPs, the main one first: an address that EC2 lends is owned by `amazon`."""
     owners: dict[str, str] = {}
     for interface in one.get("NetworkInterfaces") or ():
@@ -89,7 +88,7 @@ def elastic_of(one: dict[str, Any]) -> tuple[str, ...]:
     return tuple(each for each in public_of(one) if owners.get(each, "amazon") != "amazon")
 
 
-def _resource(one: dict[str, Any], place: AccountRegion) -> Resource:
+def _resource(one: Raw, place: AccountRegion) -> Resource:
     volumes = [mapping.get("Ebs", {}).get("VolumeId") for mapping in one["BlockDeviceMappings"]]
     public = public_of(one)
     interfaces = [each.get("NetworkInterfaceId") for each in one.get("NetworkInterfaces") or ()]

@@ -7,14 +7,11 @@ kept.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from reconciler.aws.client.query import Reads, tags_of
-from reconciler.aws.deletion import Deleter
-from reconciler.aws.kinds.kind import Kind
+from reconciler.aws.kinds.kind import Kind, Raw, each
 from reconciler.errors import CloudError
 from reconciler.model import tags as t
-from reconciler.model.outcome import Outcome
 from reconciler.model.resource import TEMPLATE, Resource
 from reconciler.model.tags import AccountRegion
 
@@ -38,11 +35,6 @@ def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:
                 yield _resource(one, reads.place, _uses(reads, one["LaunchTemplateId"]))
 
 
-def delete(deleter: Deleter, resources: Sequence[Resource]) -> Iterator[Outcome]:
-    """Delete them with all their versions."""
-    yield from deleter.each("delete_launch_template", "LaunchTemplateId", resources)
-
-
 def _uses(reads: Reads, template: str) -> tuple[str, ...]:
     try:
         answer = reads.call(
@@ -56,7 +48,7 @@ def _uses(reads: Reads, template: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _named(version: dict[str, Any]) -> Iterator[str]:
+def _named(version: Raw) -> Iterator[str]:
     data = version.get("LaunchTemplateData") or {}
     if data.get("ImageId"):
         yield data["ImageId"]
@@ -69,7 +61,7 @@ def _named(version: dict[str, Any]) -> Iterator[str]:
             yield snapshot
 
 
-def _resource(one: dict[str, Any], place: AccountRegion, uses: tuple[str, ...]) -> Resource:
+def _resource(one: Raw, place: AccountRegion, uses: tuple[str, ...]) -> Resource:
     return Resource(
         TEMPLATE,
         one["LaunchTemplateId"],
@@ -81,4 +73,5 @@ def _resource(one: dict[str, Any], place: AccountRegion, uses: tuple[str, ...]) 
     )
 
 
-KIND = Kind(TEMPLATE, describe, delete)
+KIND = Kind(TEMPLATE, describe, each("delete_launch_template", "LaunchTemplateId"))
+"""AWS deletes a template with all its versions."""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from reconciler.aws.client.query import Reads, tags_of
 from reconciler.aws.deletion import Deleter, judged
 from reconciler.aws.kinds.instance import interface_addresses
-from reconciler.aws.kinds.kind import Kind
+from reconciler.aws.kinds.kind import Kind, Raw
 from reconciler.errors import AccessDenied, CloudError
 from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.model.resource import INTERFACE, Resource
@@ -23,16 +22,10 @@ def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:
 
 def delete(deleter: Deleter, resources: Sequence[Resource]) -> Iterator[Outcome]:
     """Delete the free ones, detach the detachable ones (the next round deletes them)."""
-    try:
-        found = {
-            one["NetworkInterfaceId"]: one.get("Attachment") or {}
-            for one in _raw(Reads(deleter.aws), [resource.id for resource in resources])
-        }
-    except (CloudError, AccessDenied) as error:
-        yield from (
-            Outcome(resource, OutcomeStatus.FAILED, error.message) for resource in resources
-        )
-        return
+    found = {
+        one["NetworkInterfaceId"]: one.get("Attachment") or {}
+        for one in _raw(Reads(deleter.aws), [resource.id for resource in resources])
+    }
     for resource in resources:
         attachment = found.get(resource.id, {})
         if attachment.get("AttachmentId"):
@@ -41,7 +34,7 @@ def delete(deleter: Deleter, resources: Sequence[Resource]) -> Iterator[Outcome]
             yield from deleter.each("delete_network_interface", "NetworkInterfaceId", [resource])
 
 
-def _detach(deleter: Deleter, resource: Resource, attachment: dict[str, Any]) -> Outcome:
+def _detach(deleter: Deleter, resource: Resource, attachment: Raw) -> Outcome:
     holder = attachment.get("InstanceId") or attachment.get("InstanceOwnerId", "another service")
     if attachment.get("DeviceIndex", 0) == 0 or not attachment.get("InstanceId"):
         return Outcome(resource, OutcomeStatus.BLOCKED, f"it belongs to {holder} and goes with it")
@@ -56,12 +49,12 @@ def _detach(deleter: Deleter, resource: Resource, attachment: dict[str, Any]) ->
     )
 
 
-def _raw(reads: Reads, ids: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _raw(reads: Reads, ids: Sequence[str]) -> Iterator[Raw]:
     for page in reads.by_filter("describe_network_interfaces", "network-interface-id", ids):
         yield from page["NetworkInterfaces"]
 
 
-def _resource(one: dict[str, Any], place: AccountRegion) -> Resource:
+def _resource(one: Raw, place: AccountRegion) -> Resource:
     attachment = one.get("Attachment") or {}
     # An interface of another service (a load balancer, RDS) has an owner instead of an instance.
     holder = attachment.get("InstanceId") or attachment.get("InstanceOwnerId")
@@ -71,7 +64,7 @@ def _resource(one: dict[str, Any], place: AccountRegion) -> Resource:
         INTERFACE,
         one["NetworkInterfaceId"],
         place,
-        {tag["Key"]: tag["Value"] for tag in one.get("TagSet") or ()} or tags_of(one),
+        tags_of(one, "TagSet") or tags_of(one),
         state=one.get("Status", ""),
         zone=one.get("AvailabilityZone", ""),
         addresses=tuple(dict.fromkeys(address for address in addresses if address)),

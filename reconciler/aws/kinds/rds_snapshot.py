@@ -4,40 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from reconciler.aws.client.query import Reads
+from reconciler.aws.client.query import tags_of
 from reconciler.aws.deletion import Deleter
 from reconciler.aws.kinds import rds_api
-from reconciler.aws.kinds.kind import Kind
+from reconciler.aws.kinds.kind import Raw
 from reconciler.model.outcome import Outcome
 from reconciler.model.resource import RDS_SNAPSHOT, Resource
 from reconciler.model.tags import AccountRegion
 
 
-def listing(reads: Reads) -> Iterator[Resource]:
-    """Every snapshot of our account in the region."""
-    for one in rds_api.listed(reads, "describe_db_snapshots", "DBSnapshots"):
-        yield _resource(one, reads.place)
-
-
-def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:
-    """The snapshots of these ids that exist."""
-    wanted = set(ids)
-    yield from (one for one in (listing(reads) if wanted else ()) if one.id in wanted)
-
-
 def delete(deleter: Deleter, resources: Sequence[Resource]) -> Iterator[Outcome]:
     """Delete them. An instance that was restored from a snapshot does not need it any more."""
-    yield from rds_api.delete(
-        deleter, resources, "delete_db_snapshot", lambda name: {"DBSnapshotIdentifier": name}
-    )
+    return rds_api.delete(deleter, resources, "delete_db_snapshot", "DBSnapshotIdentifier")
 
 
-def _resource(one: rds_api.Raw, place: AccountRegion) -> Resource:
+def _resource(one: Raw, place: AccountRegion) -> Resource:
     return Resource(
         RDS_SNAPSHOT,
         rds_api.end_of(one["DBSnapshotArn"]),
         place,
-        rds_api.tags_of(one),
+        tags_of(one, "TagList"),
         state=one.get("Status", ""),
         name=one["DBSnapshotIdentifier"],
         type=one.get("SnapshotType", ""),
@@ -47,4 +33,4 @@ def _resource(one: rds_api.Raw, place: AccountRegion) -> Resource:
     )
 
 
-KIND = Kind(RDS_SNAPSHOT, describe, delete, listing=listing, label=rds_api.label)
+KIND = rds_api.kind(RDS_SNAPSHOT, "describe_db_snapshots", "DBSnapshots", _resource, delete)

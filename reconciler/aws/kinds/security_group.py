@@ -13,9 +13,9 @@ from typing import Any
 
 from reconciler.aws.client.query import Reads, tags_of
 from reconciler.aws.deletion import Deleter, judged
-from reconciler.aws.kinds.kind import Kind
+from reconciler.aws.kinds.kind import Kind, Raw
 from reconciler.errors import AccessDenied, CloudError
-from reconciler.model.outcome import Outcome, OutcomeStatus
+from reconciler.model.outcome import Outcome
 from reconciler.model.resource import GROUP, Resource
 from reconciler.model.tags import AccountRegion
 
@@ -36,13 +36,7 @@ def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:
 
 def delete(deleter: Deleter, resources: Sequence[Resource]) -> Iterator[Outcome]:
     """Revoke the rules by which they name each other, then delete them."""
-    try:
-        found = {one["GroupId"]: one for one in _raw(Reads(deleter.aws), [t.id for t in resources])}
-    except (CloudError, AccessDenied) as error:
-        yield from (
-            Outcome(resource, OutcomeStatus.FAILED, error.message) for resource in resources
-        )
-        return
+    found = {one["GroupId"]: one for one in _raw(Reads(deleter.aws), [t.id for t in resources])}
     tied: dict[str, Outcome] = {}
     for resource in resources:
         others = found.keys() - {resource.id}
@@ -68,7 +62,7 @@ def _untie(deleter: Deleter, group: Mapping[str, Any], others: set[str]) -> None
                 raise
 
 
-def _naming(rule: Mapping[str, Any], others: set[str]) -> Iterator[dict[str, Any]]:
+def _naming(rule: Mapping[str, Any], others: set[str]) -> Iterator[Raw]:
     pairs = [
         {key: pair[key] for key in ("GroupId", "UserId") if pair.get(key)}
         for pair in rule.get("UserIdGroupPairs") or ()
@@ -79,7 +73,7 @@ def _naming(rule: Mapping[str, Any], others: set[str]) -> Iterator[dict[str, Any
         yield {**ports, "UserIdGroupPairs": pairs}
 
 
-def _raw(reads: Reads, ids: Sequence[str]) -> list[dict[str, Any]]:
+def _raw(reads: Reads, ids: Sequence[str]) -> list[Raw]:
     pages = reads.by_filter("describe_security_groups", "group-id", ids)
     return [one for page in pages for one in page["SecurityGroups"]]
 
@@ -109,7 +103,7 @@ def _named_by(group: Mapping[str, Any]) -> set[str]:
     }
 
 
-def _resource(one: dict[str, Any], place: AccountRegion, used_by: tuple[str, ...]) -> Resource:
+def _resource(one: Raw, place: AccountRegion, used_by: tuple[str, ...]) -> Resource:
     return Resource(
         GROUP,
         one["GroupId"],

@@ -1,20 +1,18 @@
 """EBS snapshots: a deregistered image leaves them behind.
 
 CreateImage names the image in the snapshot's description; CopySnapshot sets the volume to
-vol-ffffffff. The proof of birth uses both.
+vol-ffffffff. The proof of birth uses both. AWS refuses to delete one
+that an image maps (InvalidSnapshot.InUse).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from reconciler.aws.client.query import Reads, tags_of
-from reconciler.aws.deletion import Deleter
 from reconciler.aws.kinds.image import OWN, snapshots_of
-from reconciler.aws.kinds.kind import Kind
-from reconciler.model.outcome import Outcome
+from reconciler.aws.kinds.kind import Kind, Raw, each
 from reconciler.model.resource import SNAPSHOT, Resource
 from reconciler.model.tags import AccountRegion
 
@@ -36,11 +34,6 @@ def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:
         yield _resource(one, reads.place, tuple(users.get(one["SnapshotId"], ())))
 
 
-def delete(deleter: Deleter, resources: Sequence[Resource]) -> Iterator[Outcome]:
-    """Delete them; AWS refuses one that an image maps (InvalidSnapshot.InUse)."""
-    yield from deleter.each("delete_snapshot", "SnapshotId", resources)
-
-
 def _users(reads: Reads, ids: Sequence[str]) -> dict[str, list[str]]:
     users: dict[str, list[str]] = {}
     name = "block-device-mapping.snapshot-id"
@@ -51,14 +44,14 @@ def _users(reads: Reads, ids: Sequence[str]) -> dict[str, list[str]]:
     return users
 
 
-def _source(one: dict[str, Any]) -> str:
+def _source(one: Raw) -> str:
     if one.get("VolumeId") == NO_VOLUME:
         return COPIED
     made_for = _MADE_FOR.fullmatch(one.get("Description", ""))
     return made_for[1] if made_for else str(one.get("VolumeId", ""))
 
 
-def _resource(one: dict[str, Any], place: AccountRegion, used_by: tuple[str, ...]) -> Resource:
+def _resource(one: Raw, place: AccountRegion, used_by: tuple[str, ...]) -> Resource:
     return Resource(
         SNAPSHOT,
         one["SnapshotId"],
@@ -73,4 +66,4 @@ def _resource(one: dict[str, Any], place: AccountRegion, used_by: tuple[str, ...
     )
 
 
-KIND = Kind(SNAPSHOT, describe, delete)
+KIND = Kind(SNAPSHOT, describe, each("delete_snapshot", "SnapshotId"))

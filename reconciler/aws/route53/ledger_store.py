@@ -14,13 +14,19 @@ from reconciler.aws.client.errors import calling
 from reconciler.aws.client.retry import AWS_BACKOFF
 from reconciler.aws.client.session import Aws
 from reconciler.aws.route53.swap import Swap
-from reconciler.aws.route53.zone_names import list_names
-from reconciler.aws.route53.zone_reader import Records, ZoneReader, ZoneReaders, plain
+from reconciler.aws.route53.zone_reader import Records, ZoneReader, ZoneReaders, list_names, plain
 from reconciler.errors import AccessDenied, CloudError, ConfigError, LedgerUnknown, ToolError
 from reconciler.model.ledger import NO_LEDGER, Ledger
-from reconciler.model.ledger_codec import LedgerTextError, decode
 from reconciler.model.ledger_home import at_home
-from reconciler.model.reading import ARecord, LedgerAddress, Listing, Reading, Readings
+from reconciler.model.reading import (
+    ARecord,
+    LedgerAddress,
+    Listing,
+    Reading,
+    Readings,
+    decoded,
+    unreadable,
+)
 from reconciler.util.backoff import Backoff
 
 if TYPE_CHECKING:
@@ -92,15 +98,12 @@ class Route53Ledgers:
         return found
 
     def names(self, address: LedgerAddress) -> Listing:
-        """See `LedgerStore.names`."""
         return list_names(self.aws.route53, address.watched or (address.zone_id,))
 
     def read(self, address: LedgerAddress) -> Reading:
-        """See `LedgerStore.read`."""
         return self._consistent(address, ZoneReaders(self.aws.route53))
 
     def raw(self, address: LedgerAddress) -> Reading:
-        """See `LedgerStore.raw`."""
         reader = ZoneReader(self.aws.route53, address.zone_id)
         records = reader.at(address.name)
         text, ttl = ledger_text(address, records)
@@ -138,7 +141,6 @@ class Route53Ledgers:
         }
 
     def swap(self, seen: Reading, new: Ledger, point_at: tuple[str, ...] | None = None) -> Reading:
-        """See `LedgerStore.swap`."""
         return Swap(self.aws, self.backoff, seen, new, point_at).run()
 
     def _consistent(self, address: LedgerAddress, readers: ZoneReaders) -> Reading:
@@ -170,7 +172,7 @@ class Route53Ledgers:
 
     def _containing(self, record: str) -> list[HostedZone]:
         name = plain(record)
-        inside = [zone for zone in self._zones if _contains(plain(zone["Name"]), name)]
+        inside = [one for one in self._zones if f".{name}".endswith(f".{plain(one['Name'])}")]
         longest = max((len(one["Name"]) for one in inside), default=0)
         return [one for one in inside if len(one["Name"]) == longest]
 
@@ -220,23 +222,13 @@ def simple_a(name: str, zone: str, records: Records) -> ARecord | None:
 
 
 def _decoded(address: LedgerAddress, text: str) -> Ledger:
-    if not text:
-        return NO_LEDGER
-    try:
-        return at_home(address, _of_its_service(address, decode(text)))
-    except LedgerTextError as error:
-        raise LedgerUnknown(
-            f"{address.name} cannot be read: {error}",
-            cure=f"To write it anew      deployer recover {address.service}",
-        ) from error
-
-
-def _of_its_service(address: LedgerAddress, ledger: Ledger) -> Ledger:
-    """The ledger, if all ids in it are the service's. Raises LedgerTextError."""
+    ledger = decoded(address, text)
     stranger = next((one for one in ledger.rooted if one.service != address.service), None)
     if stranger is not None:
-        raise LedgerTextError(f"it names {stranger}, which is not a deploy of {address.service}")
-    return ledger
+        raise unreadable(
+            address, f"it names {stranger}, which is not a deploy of {address.service}"
+        )
+    return at_home(address, ledger) if text else ledger
 
 
 def _routing(one: RecordSet) -> str:
@@ -247,10 +239,6 @@ def _describe(one: RecordSet) -> str:
     values = len(one.get("ResourceRecords", []))
     said = _routing(one) or (f"{values} values" if values > 1 else "")
     return f"{one['Type']} ({said})" if said else str(one["Type"])
-
-
-def _contains(zone: str, name: str) -> bool:
-    return name == zone or name.endswith(f".{zone}")
 
 
 def _zone_id(zone: HostedZone) -> str:

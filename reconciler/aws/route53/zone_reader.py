@@ -1,4 +1,4 @@
-"""Reads record sets of one hosted zone with few calls; never treats unread as absent.
+"""Reads record sets of hosted zones with few calls; never treats unread as absent.
 
 ListResourceRecordSets returns the most current version, PENDING included, up to 300 sets from a
 name on (aws.md §4); an account has only five calls a second. So every name that is complete in a
@@ -9,6 +9,7 @@ needs no assumption about the order of names.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.aws.client.errors import calling
 from reconciler.errors import CloudError
+from reconciler.model.reading import Listing
 
 if TYPE_CHECKING:
     from mypy_boto3_route53 import Route53Client
@@ -57,7 +59,7 @@ class ZoneReader:
         suffix = f".{plain(name)}"
         answer = self._list({"StartRecordName": plain(name)})
         found = list(answer["ResourceRecordSets"])
-        while _is_at_or_below(answer.get("NextRecordName", ""), suffix):
+        while f".{plain(answer.get('NextRecordName', ''))}".endswith(suffix):  # at or below `name`
             answer = self._list(_next(answer))
             found += answer["ResourceRecordSets"]
         return tuple(one for one in found if plain(one["Name"]).endswith(suffix))
@@ -109,10 +111,6 @@ class ZoneReaders:
         return sum(one.calls for one in self._every)
 
 
-def _is_at_or_below(name: str, suffix: str) -> bool:
-    return f".{plain(name)}".endswith(suffix)
-
-
 def _next(answer: ListOutput) -> dict[str, Any]:
     keys = ("NextRecordName", "NextRecordType", "NextRecordIdentifier")
     found: dict[str, Any] = dict(answer)
@@ -131,3 +129,29 @@ def answer_date(answer: Any) -> datetime:
         return parsedate_to_datetime(text)
     except ValueError as error:
         raise CloudError(f"the answer of Route 53 carries no date: {text!r}") from error
+
+
+def list_names(client: Route53Client, zone_ids: Sequence[str]) -> Listing:
+    """Every A record of the zones: the names that direct clients (protocol.md, rule 13).
+
+    Includes weighted records and records of a set: they direct some clients. An alias or a CNAME
+    has no address of its own; its target has one, and is listed if it is in the same zones. Raises
+    CloudError, AccessDenied.
+    """
+    held: dict[str, set[str]] = {}
+    calls = 0
+    for answer in (page for id_ in zone_ids for page in _pages(client, id_)):
+        calls += 1
+        for record in answer["ResourceRecordSets"]:
+            values = record.get("ResourceRecords", [])
+            if record["Type"] == "A" and values:
+                held.setdefault(plain(record["Name"]), set()).update(
+                    value["Value"] for value in values
+                )
+    return Listing({name: tuple(sorted(at)) for name, at in held.items()}, calls)
+
+
+def _pages(client: Route53Client, zone_id: str) -> Iterator[ListOutput]:
+    with calling("route53:ListResourceRecordSets"):
+        pages = client.get_paginator("list_resource_record_sets")
+        yield from pages.paginate(HostedZoneId=zone_id, PaginationConfig={"PageSize": int(PAGE)})

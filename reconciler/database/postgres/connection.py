@@ -7,7 +7,7 @@ in an error: messages are scrubbed, and an error whose own text holds it is not 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -37,6 +37,9 @@ _IDLE_LIMIT = "SET idle_in_transaction_session_timeout = '30s'"
 # A URL with two `@` has a password that should have been escaped: libpq takes its end for a host.
 _TWO_AT_SIGNS = re.compile(r"\s*postgres(ql)?://[^@]*@[^@]*@")
 _HOST = re.compile(r"[A-Za-z0-9._:,%-]*|/[^@]*")
+Tunnel = Callable[[str, int], tuple[str, int]]
+"""From the server's (host, port) to the loopback (host, port) that leads there."""
+
 _DENIED = ("28000", "28P01", "42501")
 
 
@@ -48,12 +51,8 @@ class AdminUrl:
     _password: str = field(default="", repr=False)
 
     @classmethod
-    def parse(cls, url: str, via: tuple[str, int] | None = None) -> AdminUrl:
-        """The server that `url` names; with `via`, reached through that loopback (host, port).
-
-        The name in the URL is kept beside `via`, so that a certificate is still checked against
-        it. Raises ConfigError, without the URL.
-        """
+    def parse(cls, url: str) -> AdminUrl:
+        """The server that `url` names. Raises ConfigError, without the URL."""
         if _TWO_AT_SIGNS.match(url):
             raise _not_a_url()
         try:
@@ -64,13 +63,11 @@ class AdminUrl:
         public = {key: str(value) for key, value in found.items() if key in _PUBLIC}
         if not _is_address(public):
             raise _not_a_url()
-        if via is not None:
-            public |= {"hostaddr": via[0], "port": str(via[1])}
         return cls(public, str(found.get("password") or ""))
 
     @property
     def endpoint(self) -> tuple[str, int]:
-        """The (host, port) that a tunnel has to lead to."""
+        """The server's (host, port)."""
         return self.public.get("host", "localhost"), int(self.public.get("port", "5432"))
 
     @property
@@ -91,9 +88,16 @@ class AdminUrl:
         """The text without the password."""
         return text.replace(self._password, "…") if self._password else text
 
-    def connect(self, dbname: str = "") -> psycopg.Connection:
-        """A session in autocommit mode. Raises DatabaseError, AccessDenied."""
+    def connect(self, dbname: str = "", tunnel: Tunnel | None = None) -> psycopg.Connection:
+        """A session in autocommit mode, through `tunnel` if there is one.
+
+        The name in the URL is kept beside the tunnel's address, so that a certificate is still
+        checked against it. Raises DatabaseError, AccessDenied, ConfigError; what `tunnel` raises.
+        """
         settings = _SETTINGS | self.public | {"dbname": dbname or self.maintenance}
+        if tunnel is not None:
+            near = tunnel(*self._one_endpoint())
+            settings |= {"hostaddr": near[0], "port": str(near[1])}
         if self._password:
             settings["password"] = self._password
         host, port = self.endpoint
@@ -101,6 +105,15 @@ class AdminUrl:
             connection = psycopg.connect(make_conninfo("", **settings), autocommit=True)
             connection.execute(_IDLE_LIMIT)
             return connection
+
+    def _one_endpoint(self) -> tuple[str, int]:
+        host, port = self.endpoint
+        if host.startswith("/") or "," in host:
+            raise ConfigError(
+                f"a tunnel leads to one TCP address, but the admin URL names {host}",
+                cure='name one host in database.admin, or set database.via = "direct"',
+            )
+        return host, port
 
 
 def _is_address(public: dict[str, str]) -> bool:

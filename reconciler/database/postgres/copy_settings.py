@@ -110,12 +110,8 @@ def _database_acl(copy: Connection, source: Connection) -> None:
     wanted = set(source.execute(_DATABASE_ACL).fetchall())
     for extra in set(copy.execute(_DATABASE_ACL).fetchall()) - wanted:
         text = SQL("REVOKE {} ON DATABASE {} FROM {}")
-        copy.execute(text.format(SQL(extra[1]), name, _role(extra[0])))
+        copy.execute(text.format(SQL(extra[1]), name, privileges.role_name(extra[0])))
     for role, may, grantable in wanted:
         option = SQL(" WITH GRANT OPTION" if grantable else "")
         text = SQL("GRANT {} ON DATABASE {} TO {}{}")
-        copy.execute(text.format(SQL(may), name, _role(role), option))
-
-
-def _role(name: str) -> Composable:
-    return Identifier(name) if name else SQL("PUBLIC")
+        copy.execute(text.format(SQL(may), name, privileges.role_name(role), option))

@@ -25,7 +25,7 @@ from reconciler.database.postgres import (
 )
 from reconciler.database.postgres import create as making
 from reconciler.database.postgres import drop as dropping
-from reconciler.database.postgres.connection import AdminUrl, speaking
+from reconciler.database.postgres.connection import AdminUrl, Tunnel, speaking
 from reconciler.database.postgres.roles import examine
 from reconciler.database.state_comment import Memory
 from reconciler.model.fencing import FencedAct
@@ -41,12 +41,13 @@ class PostgresServer:
         self._connect = connect
 
     @classmethod
-    def from_url(cls, admin_url: str, via: tuple[str, int] | None = None) -> PostgresServer:
-        """The server of `admin_url`; with `via`, through the address that `Shell.forward` returned.
+    def from_url(cls, admin_url: str, tunnel: Tunnel | None = None) -> PostgresServer:
+        """The server of `admin_url`, reached through `tunnel` if there is one. Raises ConfigError.
 
-        Raises ConfigError.
+        A tunnel is asked for its address at each session: it may have been opened anew.
         """
-        return cls(AdminUrl.parse(admin_url, via).connect)
+        admin = AdminUrl.parse(admin_url)
+        return cls(lambda dbname: admin.connect(dbname, tunnel))
 
     def databases(self) -> tuple[DatabaseInfo, ...]:
         with self._session("", "cannot list the databases") as session:

@@ -91,7 +91,8 @@ def _shut_once(
 ) -> Shut:
     _limit(connection, wait)
     memory = comment_store.admitted(connection, act)
-    _refuse_unbound(connection, app_roles)
+    for role, why in roles.unbound(connection, app_roles).items():
+        raise findings.unbound(role, why)
     taken = _lock_writers(connection)
     _limit(connection, BRIEF)
     privileges.revoke(connection, taken)
@@ -132,11 +133,6 @@ def _writable(connection: Connection, writers: frozenset[Grant]) -> frozenset[tu
     lockable = {tuple(path) for (path,) in connection.execute(catalog.LOCKABLE).fetchall()}
     tables = {grant.path[:2] for grant in writers if grant.on in (On.TABLE, On.COLUMN)}
     return frozenset(lockable & tables)
-
-
-def _refuse_unbound(connection: Connection, app_roles: Sequence[str]) -> None:
-    for role, why in roles.unbound(connection, app_roles).items():
-        raise findings.unbound(role, why)
 
 
 def _gave_up(connection: Connection, max_wait: float) -> DatabaseError:

@@ -31,7 +31,7 @@ def revoke(connection: Connection, grants: Iterable[Grant]) -> None:
     for grant_set in grouped(grants):
         for may, target in _clauses(connection, grant_set):
             text = SQL("REVOKE {} ON {} FROM {} CASCADE")
-            connection.execute(text.format(may, target, _role(grant_set.to)))
+            connection.execute(text.format(may, target, role_name(grant_set.to)))
 
 
 def grant(connection: Connection, grants: Iterable[Grant]) -> None:
@@ -40,7 +40,7 @@ def grant(connection: Connection, grants: Iterable[Grant]) -> None:
         option = SQL(" WITH GRANT OPTION" if grant_set.grantable else "")
         for may, target in _clauses(connection, grant_set):
             text = SQL("GRANT {} ON {} TO {}{}")
-            connection.execute(text.format(may, target, _role(grant_set.to), option))
+            connection.execute(text.format(may, target, role_name(grant_set.to), option))
 
 
 def possible(connection: Connection, grants: Iterable[Grant]) -> frozenset[Grant]:
@@ -55,7 +55,8 @@ def possible(connection: Connection, grants: Iterable[Grant]) -> frozenset[Grant
     )
 
 
-def _role(name: str) -> Composable:
+def role_name(name: str) -> Composable:
+    """A role in a GRANT or REVOKE; '' is everybody."""
     return Identifier(name) if name else SQL("PUBLIC")
 
 

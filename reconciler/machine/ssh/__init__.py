@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.machine.ssh.target import CONNECT, ClientKey, SshTarget
+from reconciler.machine.ssh.route import DIRECT
+from reconciler.machine.ssh.target import CONNECT, ClientKey, MachineAddress, SshTarget
 
 if TYPE_CHECKING:
     from reconciler.machine.host_key import PinnedKey, PublicHostKey
     from reconciler.machine.ssh.client import RemoteShell
+    from reconciler.machine.ssh.route import Route
     from reconciler.util.backoff import Backoff
 
-__all__ = ["CONNECT", "ClientKey", "SshTarget", "connect", "seen_host_key"]
+__all__ = ["CONNECT", "ClientKey", "MachineAddress", "SshTarget", "connect", "seen_host_key"]
 
 
 def connect(
@@ -23,21 +25,21 @@ def connect(
     host_key: PinnedKey,
     client: ClientKey,
     backoff: Backoff = CONNECT,
-    via: RemoteShell | None = None,
+    route: Route = DIRECT,
 ) -> RemoteShell:
     """A session on `target`, which must prove that it holds `host_key`.
 
     Retries until the deadline, but only for failures that booting explains (no route, refused,
-    closed). `via` is a session on a bastion to go through.
+    closed). `route` is the way there.
     Raises CannotConnect with its `kind`, ConfigError for a client key that cannot be read.
     """
     from reconciler.machine.ssh import client as paramiko_side
 
-    return paramiko_side.connect(target, host_key, client, backoff, via)
+    return paramiko_side.connect(target, host_key, client, backoff, route)
 
 
 def seen_host_key(
-    target: SshTarget, backoff: Backoff = CONNECT, via: RemoteShell | None = None
+    target: SshTarget, backoff: Backoff = CONNECT, route: Route = DIRECT
 ) -> PublicHostKey:
     """The ed25519 host key that `target` presents, *unproved*: for a person to compare (`adopt`).
 
@@ -45,4 +47,4 @@ def seen_host_key(
     """
     from reconciler.machine.ssh import client as paramiko_side
 
-    return paramiko_side.seen_host_key(target, backoff, via)
+    return paramiko_side.seen_host_key(target, backoff, route)

@@ -2,8 +2,6 @@
 
 known_hosts is neither read nor written: exactly the pinned ed25519 key is accepted, or one of two
 while a machine changes its key.
-The socket has TCP_NODELAY (commands are 8 times faster: no delayed ACK) and, if the system
-supports it, TCP_USER_TIMEOUT, so that a dead peer is detected within a minute.
 """
 
 from __future__ import annotations
@@ -16,7 +14,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 import paramiko
 from paramiko.ssh_exception import IncompatiblePeer
@@ -26,6 +24,7 @@ from reconciler.machine.host_key import PinnedKey, PublicHostKey, fingerprint
 from reconciler.machine.shell import Command, CommandResult, OnBytes
 from reconciler.machine.ssh.execution import execute, wire_script
 from reconciler.machine.ssh.port_forward import listening
+from reconciler.machine.ssh.route import Route
 from reconciler.machine.ssh.target import ClientKey, SshTarget
 from reconciler.util.backoff import Backoff
 
@@ -53,12 +52,12 @@ def connect(
     host_key: PinnedKey,
     client: ClientKey,
     backoff: Backoff,
-    via: RemoteShell | None,
+    route: Route,
 ) -> RemoteShell:
     """See `reconciler.machine.ssh.connect`."""
 
     def attempt(seconds: float) -> RemoteShell:
-        transport = _handshake(target, seconds, via)
+        transport = _handshake(target, seconds, route)
         try:
             _check_host_key(target, transport, host_key)
             _log_in(target, transport, client)
@@ -71,11 +70,11 @@ def connect(
     return _retried(backoff, attempt)
 
 
-def seen_host_key(target: SshTarget, backoff: Backoff, via: RemoteShell | None) -> PublicHostKey:
+def seen_host_key(target: SshTarget, backoff: Backoff, route: Route) -> PublicHostKey:
     """See `reconciler.machine.ssh.seen_host_key`."""
 
     def attempt(seconds: float) -> PublicHostKey:
-        with contextlib.closing(_handshake(target, seconds, via)) as transport:
+        with contextlib.closing(_handshake(target, seconds, route)) as transport:
             return PublicHostKey.from_blob(transport.get_remote_server_key().asbytes())
 
     return _retried(backoff, attempt)
@@ -93,14 +92,14 @@ def _retried(backoff: Backoff, attempt: Callable[[float], T]) -> T:
         if error.kind not in BOOTING:
             raise
         tried = f"{error.message} (tried for {backoff.deadline:.0f} s)"
-        raise CannotConnect(tried, kind=error.kind, cure=error.cure) from error
+        raise CannotConnect(tried, kind=error.kind, cure=error.cure, detail=error.detail) from error
 
 
-def _handshake(target: SshTarget, seconds: float, via: RemoteShell | None) -> paramiko.Transport:
+def _handshake(target: SshTarget, seconds: float, route: Route) -> paramiko.Transport:
     """An encrypted session with the server that answers; its host key is not yet checked."""
     with _dialling(target):
-        sock = via.channel_to(target) if via else _dial(target, seconds)
-    transport = paramiko.Transport(sock, default_window_size=WINDOW)
+        stream = route.open(target, seconds)
+    transport = paramiko.Transport(cast("Any", stream), default_window_size=WINDOW)
     transport.daemon = True
     transport.banner_timeout = transport.auth_timeout = seconds
     # Other kinds of key could not be pinned, so they are not requested.
@@ -114,19 +113,10 @@ def _handshake(target: SshTarget, seconds: float, via: RemoteShell | None) -> pa
             f"{target} shows no ed25519 host key: {error}", kind="host-key-mismatch"
         ) from error
     except (*_LOST, OSError) as error:
+        failure = route.failure(stream, target)
         transport.close()
-        raise _closed(target, "before it had shown its host key") from error
+        raise failure or _closed(target, "before it had shown its host key") from error
     return transport
-
-
-def _dial(target: SshTarget, seconds: float) -> socket.socket:
-    if not target.host:
-        raise CannotConnect("the machine has no address", kind="no-address")
-    sock = socket.create_connection((target.host, target.port), timeout=seconds)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if hasattr(socket, "TCP_USER_TIMEOUT"):
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 45_000)
-    return sock
 
 
 @contextlib.contextmanager
@@ -221,7 +211,12 @@ class RemoteShell:
 
     @property
     def host(self) -> str:
-        return self._target.host
+        return self._target.host or self._target.instance
+
+    @property
+    def alive(self) -> bool:
+        """Whether the session is still open, as far as is known here."""
+        return self._transport.is_active()
 
     def run(
         self, command: Command, on_output: Callable[[bytes], None] | None = None

@@ -57,7 +57,7 @@ class _Links:
         try:
             far = self._open_channel()
         except ShellError as error:
-            _log.warning("forwarding: %s", error)
+            _log.info("forwarding: %s", error)  # the client sees it as a closed connection
             near.close()
             return
         with self._lock:

@@ -8,15 +8,31 @@ from reconciler.util.backoff import Backoff
 
 
 @dataclass(frozen=True)
+class MachineAddress:
+    """A machine as a route finds it: by its address, or by its instance id."""
+
+    host: str
+    instance: str = ""
+
+    def __str__(self) -> str:
+        return self.host or self.instance
+
+
+@dataclass(frozen=True)
 class SshTarget:
-    """An SSH server: address or name, port, and the user to log in as."""
+    """An SSH server: address or name, port, and the user to log in as.
+
+    `instance` is its EC2 instance id, for routes that find a machine by it.
+    """
 
     host: str
     port: int = 22
     user: str = "root"
+    instance: str = ""
 
     def __str__(self) -> str:
-        return self.host if self.port == 22 else f"{self.host}:{self.port}"
+        name = self.host or self.instance
+        return name if self.port == 22 else f"{name}:{self.port}"
 
 
 @dataclass(frozen=True)

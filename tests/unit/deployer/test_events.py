@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 
 from deployer import events as e
-from deployer.events_schema import schema, text
+from scripts.events_schema import schema, text
 
 AT = datetime(2026, 11, 23, 3, 15, 2, 125000, UTC)
 ID = "shop/20261123T031502Z-7kq2m"
@@ -59,7 +59,7 @@ def test_the_schema_refuses_a_missing_field(event: e.Event) -> None:
 
 
 def test_the_published_schema_is_the_one_of_the_events() -> None:
-    """The file in docs was made anew (`python -m deployer.events_schema`) after a change."""
+    """The file in docs was made anew (`scripts/events_schema.py`) after a change."""
     published = Path(__file__).parents[3] / "docs/events.schema.json"
     assert published.read_text() == text()
 

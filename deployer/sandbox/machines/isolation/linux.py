@@ -64,12 +64,20 @@ def become_root_of_new_user_namespace() -> None:
     Needs no privilege; the caller must have one thread only. Raises OSError where the system does
     not allow it.
     """
+    enter_new_user_namespace(0, 0)
+
+
+def enter_new_user_namespace(uid_inside: int, gid_inside: int) -> None:
+    """Enter a user namespace in which only our own uid and gid exist, by these numbers.
+
+    All capabilities are held in it, until the next exec of a process that is not its uid 0.
+    """
     uid, gid = os.geteuid(), os.getegid()
     unshare(CLONE_NEWUSER)
     for name, text in (
         ("setgroups", "deny"),
-        ("uid_map", f"0 {uid} 1"),
-        ("gid_map", f"0 {gid} 1"),
+        ("uid_map", f"{uid_inside} {uid} 1"),
+        ("gid_map", f"{gid_inside} {gid} 1"),
     ):
         with open(f"/proc/self/{name}", "w") as file:  # noqa: PTH123 -- one write, no buffering
             file.write(text)

@@ -9,7 +9,6 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -168,17 +167,13 @@ def played(
 ) -> Callable[[Play], None]:
     """Sets what `up` does in place of a release; no edge is put together."""
 
-    @contextmanager
-    def wired(*_: object, **__: object) -> Iterator[None]:
-        yield None
-
     def set_play(play: Play) -> None:
         def up(_: object, options: ReleaseOptions, emit: e.Listener) -> None:
             play(emit, options)
 
         monkeypatch.setattr(deployer.release.up, "up", up)
 
-    monkeypatch.setattr(deployer.wiring, "wired", wired)
+    monkeypatch.setattr(deployer.wiring, "wired", lambda *_, **__: None)
     return set_play
 
 

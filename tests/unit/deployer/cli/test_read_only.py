@@ -164,8 +164,7 @@ def test_every_command_tells_costs_by_the_fetched_prices(person: Person) -> None
     assert '"hourly": 777.0' in person.types("reconciler plan --json")
     assert "prices of 2026-11-23, else" in person.types("reconciler report")
     assert "Prices of 2026-11-23, else" in person.types("reconciler report --format html")
-    with wired(loader.load(), "shop") as ports:
-        assert ports.prices == price_cache.load()
+    assert wired(loader.load(), "shop").prices == price_cache.load()
 
 
 def test_hold_and_release(person: Person) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from deployer.commands.adopt import Adoption, AdoptOptions, adopt, nobody_compared
-from deployer.commands.let_go import let_go
+from deployer.commands.retire import let_go
 from deployer.commands.status import status
 from deployer.output.status import status_lines
 from reconciler.cost.audit import report
@@ -38,6 +38,11 @@ MACHINE = Resource(
     addresses=("10.0.0.5", ADDRESS),
     public_ips=1,
 )
+
+
+def decline(_: object) -> None:
+    """The user says no."""
+    raise Refused("a no")
 
 
 @pytest.fixture
@@ -143,8 +148,8 @@ def test_a_machine_that_no_release_is_any_more_is_told_of(left: Scene) -> None:
 def test_it_is_let_go(left: Scene) -> None:
     """A person is asked; our tags are taken off, and nothing else is done to it."""
     deploy = DeployId.parse(left.heap.at("i-prod").tags[t.ID])
-    with pytest.raises(Refused, match="nothing was let go"):
-        let_go(left.ports(), deploy, lambda _: False)
+    with pytest.raises(Refused, match="a no"):
+        let_go(left.ports(), deploy, decline)
     assert left.did("untag") == []
     let_go(left.ports(), deploy, lambda machine: machine.id == "i-prod")
     assert left.did("untag", "tag", "swap", "delete", "stop", "label") == ["untag i-prod"]
@@ -171,11 +176,11 @@ def test_nothing_is_done_without_a_yes(scene: Scene) -> None:
     """What would be done is shown; a no changes nothing."""
     shown: list[Adoption] = []
 
-    def no(adoption: Adoption) -> bool:
+    def no(adoption: Adoption) -> None:
         shown.append(adoption)
-        return False
+        raise Refused("a no")
 
-    with pytest.raises(Refused, match="nothing was adopted"):
+    with pytest.raises(Refused, match="a no"):
         adopt(scene.ports(), no)
     assert (shown[0].at, shown[0].host_key, shown[0].given) == ((ADDRESS,), KEY, False)
     assert scene.did("swap", "tag") == []
@@ -200,9 +205,9 @@ def test_a_pinned_key_is_known(scene: Scene) -> None:
     scene.connector.keys[ADDRESS] = make_host_key().public
     again: list[Adoption] = []
 
-    def no(adoption: Adoption) -> bool:
+    def no(adoption: Adoption) -> None:
         again.append(adoption)
-        return False
+        raise Refused("a no")
 
     with pytest.raises(Refused):
         adopt(scene.ports(), no)

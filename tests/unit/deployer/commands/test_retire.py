@@ -98,11 +98,11 @@ def test_a_no_closes_nothing(scene: Scene) -> None:
     """What would become of it is shown first."""
     shown: list[Retirement] = []
 
-    def no(wanted: Retirement) -> bool:
+    def no(wanted: Retirement) -> None:
         shown.append(wanted)
-        return False
+        raise Refused("a no")
 
-    with pytest.raises(Refused, match="nothing was closed"):
+    with pytest.raises(Refused, match="a no"):
         retire(scene.ports(), str(LIVE), no, timedelta(days=1))
     assert shown[0].until == (NOW + timedelta(days=1)).replace(microsecond=0)
     assert scene.ledger.live == CLEAN.live

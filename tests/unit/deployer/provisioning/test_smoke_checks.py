@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import http.server
 import socket
@@ -17,15 +18,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from deployer.provisioning.smoke_checks import (
-    Asking,
-    SmokeCommand,
-    SmokeHttp,
-    Subject,
-    smoke,
-)
+from deployer.provisioning.smoke_checks import Asking, Subject, smoke
+from reconciler.config.service import Smoke
 from reconciler.errors import SmokeFailed
-from reconciler.util.backoff import Backoff
 from tests.fakes.machine import FakeMachine
 
 RECORD = "shop.example.test"
@@ -92,9 +87,7 @@ class Clock:
         self.slept.append(seconds)
 
 
-def failure(
-    check: SmokeHttp | SmokeCommand, machine: FakeMachine, asking: Asking | None = None
-) -> SmokeFailed:
+def failure(check: Smoke, machine: FakeMachine, asking: Asking | None = None) -> SmokeFailed:
     """The error of a check that must fail."""
     with pytest.raises(SmokeFailed) as caught:
         smoke([check], [Subject(HERE, machine, ("shop",))], asking or Asking(RECORD))
@@ -103,7 +96,7 @@ def failure(
 
 def test_a_good_answer_is_asked_in_the_records_name(server: Server, machine: FakeMachine) -> None:
     """The address is the machine's, the Host is the record's."""
-    check = SmokeHttp("/healthz", contains="fine", port=server.port)
+    check = Smoke(http="/healthz", tries=1, contains="fine", port=server.port)
     smoke([check], [Subject(HERE, machine)], Asking(RECORD))
     assert server.hosts == [RECORD]
 
@@ -114,16 +107,19 @@ def test_proxies_of_the_environment_are_not_used(
     """A proxy would ask whom the name leads to: the old machine."""
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
-    smoke([SmokeHttp("/healthz", port=server.port)], [Subject(HERE, machine)], Asking(RECORD))
+    smoke(
+        [Smoke(http="/healthz", tries=1, port=server.port)],
+        [Subject(HERE, machine)],
+        Asking(RECORD),
+    )
     assert len(server.hosts) == 1
 
 
 def test_a_wrong_status_says_all_there_is_to_know(server: Server, machine: FakeMachine) -> None:
     """What was asked, what came, what was wanted, how often; the body and the unit's last lines."""
     clock = Clock()
-    backoff = Backoff(7.5, 7.5, tries=5, sleep=clock.sleep, now=clock.now)
-    check = SmokeHttp("/broken", port=server.port, backoff=backoff)
-    error = failure(check, machine)
+    check = Smoke(http="/broken", port=server.port, tries=5, every=dt.timedelta(seconds=7.5))
+    error = failure(check, machine, Asking(RECORD, sleep=clock.sleep, now=clock.now))
     asked = f"GET /broken on {HERE}:{server.port}"
     assert error.message == f"{asked} answered 500, wanted 200 (5 tries, 30 s)"
     assert error.detail == (
@@ -138,14 +134,14 @@ def test_an_answer_that_comes_good_is_good(server: Server, machine: FakeMachine)
     def mend(_seconds: float) -> None:
         server.answers["/late"] = (204, "")
 
-    check = SmokeHttp("/late", expect=204, port=server.port, backoff=Backoff(tries=10, sleep=mend))
-    smoke([check], [Subject(HERE, machine)], Asking(RECORD))
+    check = Smoke(http="/late", expect=204, port=server.port)
+    smoke([check], [Subject(HERE, machine)], Asking(RECORD, sleep=mend))
     assert len(server.hosts) == 2
 
 
 def test_a_missing_word_fails_a_good_status(server: Server, machine: FakeMachine) -> None:
     """200 with the wrong page is a failure."""
-    check = SmokeHttp("/healthz", contains="v1.5.0", port=server.port)
+    check = Smoke(http="/healthz", tries=1, contains="v1.5.0", port=server.port)
     assert "answered 200, but without 'v1.5.0' (1 try" in failure(check, machine).message
 
 
@@ -153,7 +149,7 @@ def test_nobody_listening_is_said(machine: FakeMachine) -> None:
     """Refused is not a time-out."""
     with socket.create_server((HERE, 0)) as probe:
         port = probe.getsockname()[1]
-    check = SmokeHttp("/", port=port)
+    check = Smoke(http="/", tries=1, port=port)
     assert "was refused: nothing listens there" in failure(check, machine).message
 
 
@@ -173,7 +169,10 @@ def test_a_try_ends_by_the_wall_clock(machine: FakeMachine, drip: bytes) -> None
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
-        error = failure(SmokeHttp("/", port=slow.getsockname()[1], timeout=0.4), machine)
+        error = failure(
+            Smoke(http="/", tries=1, port=slow.getsockname()[1], timeout=dt.timedelta(seconds=0.4)),
+            machine,
+        )
         stop.set()
         thread.join(5)
     assert "did not answer within 0.4 s" in error.message
@@ -181,10 +180,10 @@ def test_a_try_ends_by_the_wall_clock(machine: FakeMachine, drip: bytes) -> None
 
 def test_a_command_must_end_well(machine: FakeMachine) -> None:
     """Its status, or a word it must say; the message has the command."""
-    good = SmokeCommand("echo ready", contains="ready")
+    good = Smoke(command="echo ready", tries=1, contains="ready")
     smoke([good], [Subject(HERE, machine)], Asking(RECORD))
-    assert "ended with 3" in failure(SmokeCommand("exit 3"), machine).message
-    silent = SmokeCommand("echo no", contains="ready")
+    assert "ended with 3" in failure(Smoke(command="exit 3", tries=1), machine).message
+    silent = Smoke(command="echo no", tries=1, contains="ready")
     assert "did not say 'ready'" in failure(silent, machine).message
 
 
@@ -195,8 +194,8 @@ def test_every_machine_is_checked(server: Server, machine: FakeMachine, tmp_path
     with pytest.raises(SmokeFailed) as caught:
         smoke(
             [
-                SmokeHttp("/healthz", port=server.port),
-                SmokeCommand("test -e /etc/ready"),
+                Smoke(http="/healthz", tries=1, port=server.port),
+                Smoke(command="test -e /etc/ready", tries=1),
             ],
             [Subject(HERE, machine), Subject(HERE, other)],
             Asking(RECORD),
@@ -252,9 +251,53 @@ def test_tls_is_checked_against_the_records_name(
     context.sni_callback = lambda _sock, name, _context: names.append(name)
     server.socket = context.wrap_socket(server.socket, server_side=True)
     trust = ssl.create_default_context(cafile=str(cert))
-    check = SmokeHttp("/healthz", port=server.port, tls=True, verify=verify)
+    check = Smoke(http="/healthz", tries=1, port=server.port, tls=True, verify=verify)
     if why:
         assert why in failure(check, machine, Asking(RECORD, trust)).message
     else:
         smoke([check], [Subject(HERE, machine)], Asking(RECORD, trust))
     assert names == [RECORD]
+
+
+class Forwarding(FakeMachine):
+    """A machine whose own address is reached through its session alone."""
+
+    def forward(self, host: str, port: int) -> contextlib.AbstractContextManager[tuple[str, int]]:
+        self.asked = (host, port)
+        return contextlib.nullcontext((HERE, self.leads_to))
+
+    leads_to = 0
+    asked = ("", 0)
+
+
+def from_machine(path: str) -> Smoke:
+    """A check that says so itself."""
+    return Smoke.model_validate({"http": path, "port": 8080, "tries": 1, "from": "machine"})
+
+
+def test_from_the_machine_itself(server: Server, tmp_path: Path) -> None:
+    """The request passes through the session, to the machine's own address, with the same Host."""
+    machine = Forwarding(tmp_path)
+    machine.leads_to = server.port
+    check = Smoke(http="/healthz", port=8080, tries=1)
+    smoke([check], [Subject("203.0.113.9", machine)], Asking(RECORD, direct=False))
+    assert machine.asked == (machine.host, 8080)
+    assert server.hosts == [RECORD]
+    with pytest.raises(SmokeFailed, match="from the machine answered 500"):
+        smoke([from_machine("/broken")], [Subject("", machine)], Asking(RECORD))
+
+
+def test_nothing_listens_on_the_machine(tmp_path: Path) -> None:
+    """A forward that leads nowhere is closed at once: the message says what that may mean."""
+    with socket.create_server((HERE, 0)) as closing:
+        machine = Forwarding(tmp_path)
+        machine.leads_to = closing.getsockname()[1]
+
+        def hang_up() -> None:
+            closing.accept()[0].close()
+
+        accepted = threading.Thread(target=hang_up)
+        accepted.start()
+        with pytest.raises(SmokeFailed, match="or nothing listens there"):
+            smoke([from_machine("/")], [Subject("", machine)], Asking(RECORD))
+        accepted.join()

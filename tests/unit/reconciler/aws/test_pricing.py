@@ -33,7 +33,7 @@ def test_every_question_is_asked_to_its_last_page(
             )
             stub.add_response("get_products", {"PriceList": [first], "NextToken": "more"}, asked)
             stub.add_response("get_products", {"PriceList": [last]}, {**asked, "NextToken": "more"})
-        monkeypatch.setattr(Aws, "pricing", client)
+        monkeypatch.setattr(Aws, "client", lambda *_: client)
         found = fetch(api.aws, REGION)
         stub.assert_no_pending_responses()
     assert set(found.values()) == {0.1}
@@ -48,7 +48,7 @@ def test_an_answer_that_is_not_understood(api: Api, monkeypatch: pytest.MonkeyPa
             {"PriceList": ["<html>"]},
             {"ServiceCode": ANY, "Filters": ANY, "MaxResults": ANY},
         )
-        monkeypatch.setattr(Aws, "pricing", client)
+        monkeypatch.setattr(Aws, "client", lambda *_: client)
         with pytest.raises(CloudError, match="not what was expected"):
             fetch(api.aws, REGION)
 
@@ -58,6 +58,6 @@ def test_a_permission_that_is_withheld(api: Api, monkeypatch: pytest.MonkeyPatch
     client = api.aws.in_region("us-east-1").pricing
     with Stubber(client) as stub:
         stub.add_client_error("get_products", "AccessDeniedException", "no", 400)
-        monkeypatch.setattr(Aws, "pricing", client)
+        monkeypatch.setattr(Aws, "client", lambda *_: client)
         with pytest.raises(AccessDenied, match="pricing:GetProducts is denied"):
             fetch(api.aws, REGION)

@@ -159,7 +159,24 @@ def test_without_a_database(write: Write) -> None:
             "instance.tags: the tag 'deploy-id' is not yours",
         ),
         ("count = 1", 'image_from = "base"', 'instance.image: is wanted with image_from = "base"'),
-        ('user = "ubuntu"', 'user = "u"\nvia = "tor"', "ssh.via: 'tor' is none of"),
+        ('user = "ubuntu"', 'user = "u"\nvia = "tor"', 'ssh.via: one of "direct", "bastion"'),
+        ('user = "ubuntu"', 'user = "u"\nvia = "bastion"', 'ssh.via: "bastion" wants at least'),
+        ('user = "ubuntu"', 'user = "u"\nvia = "command"', "ssh.command: is wanted with via"),
+        (
+            'user = "ubuntu"',
+            'user = "u"\nvia = "command"\ncommand = "nc host %p"',
+            "ssh.command: names no machine",
+        ),
+        (
+            'user = "ubuntu"',
+            'user = "u"\nvia = "bastion"\n[[ssh.bastion]]\nhost = "b"\nuser = "u"\nhost_key = "x"',
+            "ssh.bastion[1].host_key: an ed25519 host key is wanted",
+        ),
+        (
+            'http   = "/healthz"\nexpect = 200',
+            'command = "true"\nfrom = "here"',
+            "smoke[1].from: means nothing with command",
+        ),
         ("keep    = 2", 'name = "shop"', "name: the file's name is the service's: leave it out"),
         ("keep    = 2", "keep = ", "is not TOML"),
     ],
@@ -311,7 +328,6 @@ def test_all_regions(write: Write) -> None:
         ('"freeze"', '"follow"', 'database.writes = "follow" is not built yet'),
         ('engine  = "postgres"', 'engine = "rds"', 'database.engine = "rds" is not built yet'),
         ('files   = "none"', 'files = "carry"\ncarry = ["/a"]', 'files = "carry" is not built yet'),
-        ('user = "ubuntu"', 'user = "u"\nvia = "ssm"', 'ssh.via = "ssm" is not built yet'),
         (
             'copy    = "always"\nwrites  = "freeze"',
             'copy = "never"',

@@ -20,7 +20,7 @@ from reconciler.model.coverage import (
 )
 from reconciler.model.resource import DATABASE, Inventory, Resource
 from reconciler.model.tags import AccountRegion
-from reconciler.output.coverage import completeness_json, completeness_lines, elsewhere_lines
+from reconciler.output.coverage import completeness_lines, elsewhere_lines, scope_json
 from reconciler.output.plan import plan_json, plan_lines
 from reconciler.output.report import as_json, table
 from reconciler.plan.circuit_breaker import Cap, load
@@ -69,7 +69,7 @@ def test_rows_of_one_kind_are_one() -> None:
         3,
         "shop: refused; mail: refused",
     )
-    assert completeness_json((good, bad))[0]["status"] == "failed"
+    assert scope_json((good, bad), ())["completeness"][0]["status"] == "failed"
 
 
 def test_what_was_not_reached_comes_with_its_command() -> None:

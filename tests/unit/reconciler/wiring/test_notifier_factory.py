@@ -14,8 +14,7 @@ from structlog.testing import capture_logs
 
 from reconciler.aws.sns import place_of
 from reconciler.config.loader import Settings
-from reconciler.config.notifications import Notices
-from reconciler.config.reconciler import Reconciler
+from reconciler.config.reconciler import Notices, Reconciler
 from reconciler.cost.price_list import Prices
 from reconciler.model.deploy_id import parse_time
 from reconciler.model.outcome import Outcome, OutcomeStatus

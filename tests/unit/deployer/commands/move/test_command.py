@@ -34,6 +34,11 @@ THERE = LedgerAddress("shop", "Z2", "example.org", "shop.example.org", PLACE.acc
 ELSEWHERE = ["www.example.com", THERE]
 
 
+def decline(_: object) -> None:
+    """The user says no."""
+    raise Refused("a no")
+
+
 @pytest.fixture
 def scene(tmp_path: Path) -> Scene:
     """The shop under a ledger that knows its home; nothing is left behind."""
@@ -99,8 +104,8 @@ def test_an_interrupted_move_is_finished(scene: Scene, broken: int, weather: Wea
 def test_a_no_changes_nothing(scene: Scene) -> None:
     """What would be done is shown first."""
     before = dict(scene.ledgers.zone.texts)
-    with pytest.raises(Refused, match="nothing was moved"):
-        move(at(scene, THERE), lambda _: False)
+    with pytest.raises(Refused, match="a no"):
+        move(at(scene, THERE), decline)
     assert scene.ledgers.zone.texts == before
 
 
@@ -192,9 +197,9 @@ def test_live_is_shown_before_it_is_moved(scene: Scene) -> None:
     """Who is live, the new name, and whether the ledger goes elsewhere."""
     shown: list[Move] = []
 
-    def look(wanted: Move) -> bool:
+    def look(wanted: Move) -> None:
         shown.append(wanted)
-        return False
+        raise Refused("a no")
 
     with pytest.raises(Refused):
         move(at(scene, THERE), look)

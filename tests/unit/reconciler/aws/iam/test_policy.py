@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 
 from reconciler.aws.client.query import camel
-from reconciler.aws.iam.actions import UNSEEN
 from reconciler.aws.iam.policy import POLICIES, actions, deployer, reconciler
 from reconciler.aws.iam.scope import GivenZones, scope
 from reconciler.cli.main import cli
 from reconciler.cli.policy import WHOSE
 from reconciler.cli.shared import ended
 from reconciler.config.loader import Settings, load
-from reconciler.config.notifications import Notices
+from reconciler.config.reconciler import Notices
 from reconciler.errors import ConfigError
 from reconciler.util.secret import Reference
+from tests.support.unseen_actions import UNSEEN
 
 ROOT = Path(__file__).resolve().parents[5]
 ZONES = GivenZones({"example.com": "Z0123456789ABCDEFGHIJ"})

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.aws.iam.actions import DELETE, DESCRIBE, LIFT, UNSEEN
+from reconciler.aws.iam.actions import DELETE, DESCRIBE, LIFT
 from reconciler.model.resource import INSTANCE
 from reconciler.sweep.result import SweepResult
 from tests.support.aws_api import Api
+from tests.support.unseen_actions import UNSEEN
 from tests.unit.reconciler.sweep.test_every_kind import World
 
 pytestmark = pytest.mark.denied

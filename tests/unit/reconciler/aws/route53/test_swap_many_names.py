@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from reconciler.aws.route53.ledger_store import Route53Ledgers
-from reconciler.aws.route53.zone_names import list_names
+from reconciler.aws.route53.zone_reader import list_names
 from reconciler.errors import AccessDenied, CloudError, ConfigError, LedgerUnknown, SwapLost
 from reconciler.model import ledger as led
 from reconciler.model.ledger import Ledger

@@ -95,7 +95,20 @@ def test_through_a_tunnel(cluster: Cluster) -> None:
     url = cluster.url().replace("127.0.0.1", "db.example.com")
     admin = AdminUrl.parse(url)
     assert ("db.example.com", cluster.port) == admin.endpoint
-    server = PostgresServer.from_url(
-        url.replace(str(cluster.port), "1"), ("127.0.0.1", cluster.port)
-    )
+    asked: list[tuple[str, int]] = []
+
+    def tunnel(host: str, port: int) -> tuple[str, int]:
+        asked.append((host, port))
+        return "127.0.0.1", cluster.port
+
+    server = PostgresServer.from_url(url.replace(str(cluster.port), "1"), tunnel)
     assert "postgres" in [one.name for one in server.databases()]
+    assert asked == [("db.example.com", 1)]
+
+
+def test_a_tunnel_leads_to_a_tcp_address() -> None:
+    """The path of a socket is refused in words: no tunnel leads to it."""
+    url = "postgresql://admin:pw@%2Fvar%2Frun/postgres"
+    server = PostgresServer.from_url(url, lambda *_: ("", 0))
+    with pytest.raises(ConfigError, match="one TCP address"):
+        server.databases()

@@ -381,14 +381,6 @@ def test_a_forwarded_port_that_nobody_serves_just_closes(shell: RemoteShell) -> 
         assert peer.recv(1) == b""
 
 
-def test_a_machine_behind_a_bastion(shell: RemoteShell, tmp_path: Path) -> None:
-    """A session may go through another machine's session; the key pinned is the far one's."""
-    with serving(tmp_path / "far") as far:
-        session = ssh.connect(far.target, far.host_key.public, far.client, PATIENT, via=shell)
-        assert session.run(Command("pwd", "where")).text == str(far.home)
-        session.close()
-
-
 def test_closing_twice_is_harmless(shell: RemoteShell) -> None:
     """Clean-up code need not know whether the session is still open."""
     shell.close()

@@ -1,6 +1,6 @@
 """The published schema of the event stream, made from the events themselves.
 
-python -m deployer.events_schema > docs/events.schema.json
+PYTHONPATH=. .venv/bin/python scripts/events_schema.py > docs/events.schema.json
 """
 
 from __future__ import annotations
