@@ -118,6 +118,11 @@ class Report:
         deploys = (item.verdict.resource.deploy for item in self.waste)
         return min((deploy.born for deploy in deploys if deploy is not None), default=None)
 
+    @property
+    def not_ours(self) -> Sum:
+        """The cost of the foreign resources and look-alikes; the HTML template asks for it."""
+        return estimate.add(item.cost for item in self.foreign)
+
 
 def _sums(parts: Iterable[tuple[str, Sum]]) -> Mapping[str, Sum]:
     """The sums by name, of the figures as shown."""
