@@ -23,13 +23,14 @@ SERVED_WITHIN = 30.0
 """Seconds until sshd has to show the new key: it re-reads its keys at once."""
 
 _KEY = "/etc/ssh/ssh_host_ed25519_key"
-_NEXT = f"{_KEY}.next"
+_NEXT = "/run/deploy_host_key"
 
+# In memory until it is served, so that no image inherits it. Both scripts may run twice: a second
+# pair would be one that no tag names.
 MAKE = f"""\
 set -e
 umask 077
-rm -f {_NEXT} {_NEXT}.pub
-ssh-keygen -q -t ed25519 -N '' -C '' -f {_NEXT}
+[ -s {_NEXT}.pub ] || ssh-keygen -q -t ed25519 -N '' -C '' -f {_NEXT}
 cat {_NEXT}.pub
 """
 
@@ -37,11 +38,14 @@ cat {_NEXT}.pub
 # given up: a power cut must not bring it back. Whether sshd has it, a new session shows.
 SERVE = f"""\
 set -e
-chmod 644 {_NEXT}.pub
-mv -f {_NEXT} {_KEY}
-mv -f {_NEXT}.pub {_KEY}.pub
+umask 077
+for end in "" .pub; do
+  if [ -e {_NEXT}$end ]; then cp {_NEXT}$end {_KEY}.next && mv -f {_KEY}.next {_KEY}$end; fi
+done
+chmod 644 {_KEY}.pub
 if command -v restorecon >/dev/null; then restorecon {_KEY} {_KEY}.pub; fi
 sync
+rm -f {_NEXT} {_NEXT}.pub
 systemctl reload ssh.service || systemctl reload sshd.service || :
 """
 

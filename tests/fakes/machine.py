@@ -83,6 +83,7 @@ esac
 """
 
 _SSH_KEYGEN = """#!/bin/sh
+echo ssh-keygen >> @ROOT@/calls
 while [ $# -gt 0 ]; do [ "$1" = -f ] && file=$2; shift; done
 cp @ROOT@/made_key "$file" && cp @ROOT@/made_key.pub "$file.pub"
 """

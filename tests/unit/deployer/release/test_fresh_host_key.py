@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deployer.release.context import NewMachine, ReleaseContext
-from deployer.release.fresh_host_key import fresh_host_keys
+from deployer.release.fresh_host_key import MAKE, SERVE, fresh_host_keys
 from reconciler.errors import AccessDenied, CannotConnect, CommandFailed
 from reconciler.machine.host_key import HostKeyChange, PublicHostKey, make_host_key, parse_pinned
 from reconciler.model import tags as t
@@ -118,6 +118,18 @@ def test_a_kill_at_any_request_shuts_nobody_out(scene: Scene, request_: str, whe
         with pytest.raises(Killed):
             fresh_host_keys(run)
     assert accepted(scene, "i-17")
+
+
+def test_a_command_that_runs_twice_makes_one_pair(scene: Scene) -> None:
+    """The network repeats it: a second pair would be one that no tag names."""
+    machine = scene.reach.machine("i-17")
+    made = [machine.sh(MAKE) for _ in range(2)]
+    assert [one.returncode for one in made] == [0, 0]
+    assert made[0].stdout == made[1].stdout
+    assert machine.read("/calls").split() == ["ssh-keygen"]
+    assert [machine.sh(SERVE).returncode for _ in range(2)] == [0, 0]
+    assert shown(machine) == PublicHostKey.parse(made[0].stdout.decode())
+    assert not machine.path("/run/deploy_host_key").exists()
 
 
 def _deaf(scene: Scene) -> None:
