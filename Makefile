@@ -16,10 +16,12 @@ UNIT := tests/unit tests/model tests/soak tests/timetravel \
 WORKERS ?= $(shell sh scripts/workers)
 # Of the slow tests (tests/support/share.py), `make test` runs the N-th part whose day it is.
 SHARE ?= 3
+# On which machines `make reality` runs: container or vm.
+MACHINES ?= container
 # A Python that is new enough; say `make PYTHON=/path/to/python3.11 setup` to choose another.
 PYTHON ?= $(shell sh scripts/find-python)
 
-.PHONY: help setup demo test suite whole check lint fmt types imports unit pythons timetravel another-day model traces crash reality postgres soak denied fuzz bench second-opinion lock clean
+.PHONY: help setup demo test suite whole check lint fmt types imports unit pythons timetravel another-day model traces mutants crash reality postgres soak denied fuzz bench second-opinion lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -80,12 +82,15 @@ model: setup ## explore the protocol as far as the larger bounds, write docs/pro
 traces: setup ## the models with one guard removed at a time: write docs/protocol-traces.md anew
 	@$(BIN)/python -m tests.model --traces
 
+mutants: setup ## remove each guard of the protocol in turn: a quick test must go red; writes docs/mutants.md (MUTANTS=words: some of them)
+	@WORKERS=$(WORKERS) $(BIN)/python -m tests.mutants $(MUTANTS)
+
 crash: setup ## the whole crash matrix, on to docs/crash-matrix.md (CRASH=--fresh: from its start)
 	@$(BIN)/python -m tests.crash.matrix --workers $(WORKERS) $(CRASH)
 	@$(BIN)/pytest -q -m crash -n $(WORKERS) --dist worksteal tests/crash
 
-reality: setup ## a release's life and the zoo of units on a real systemd, cloud-init and OpenSSH; writes docs/reality.md (REALITY=required: what cannot run fails)
-	@$(BIN)/python -m tests.reality -n $(WORKERS)
+reality: setup ## a release's life and the zoo of units on a real systemd, cloud-init and OpenSSH; writes docs/reality.md (REALITY=required: what cannot run fails; MACHINES=vm: on virtual machines)
+	@$(BIN)/python -m tests.reality $(MACHINES) -n $(WORKERS)
 
 postgres: setup ## the suites of freeze, copy and comment on each PostgreSQL that is installed
 	@$(BIN)/python scripts/postgres_versions.py -n $(WORKERS)

@@ -20,6 +20,7 @@ from deployer.cli.shared import (
     outcome_teller,
     staged,
 )
+from deployer.cli.traffic import traffic
 from reconciler.cli.lazy import Lazy
 from reconciler.cli.shared import (
     DURATION,
@@ -250,7 +251,7 @@ def thaw(asked: CliContext, service: str, *, deployer_is_dead: bool) -> None:
         stage.answer(value, lambda: f"{name} of {service} takes writes again")
 
 
-for command in (move, recover, retire, status, history, plan, doctor, init):
+for command in (move, recover, retire, traffic, status, history, plan, doctor, init):
     cli.add_command(command)
 cli.add_command(
     Lazy(

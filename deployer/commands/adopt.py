@@ -14,6 +14,7 @@ from deployer.checks import refusals
 from deployer.checks.ledger_room import refuse_full
 from deployer.checks.live_units import ask, gate_of, judged
 from deployer.checks.other_names import refuse_claimed
+from deployer.checks.served import adoptable, claim_groups, refuse_another_group, seen_through
 from deployer.checks.service_state import ServiceState, survey
 from deployer.compute import InstanceFacts
 from deployer.ports import Ports
@@ -79,15 +80,21 @@ def adopt(ports: Ports, confirm: Confirm, options: AdoptOptions = AdoptOptions()
     """
     seen = survey(ports)
     reading = _readable(ports, seen)
+    routes = ports.managed.routes()
+    groups = adoptable(routes) if routes else ()
     wanted = _adoption(ports, reading, options.host_key)
+    for group in groups:
+        refuse_another_group(group, wanted.deploy)
     _refuse_unnamed(wanted, options.replace)
     confirm(wanted)
     _refuse_units(ports, wanted)
     new = _ledger(ports, reading, wanted)
     if new != reading.ledger:
         # The A record is in the batch unchanged: the batch fails if somebody changes it meanwhile.
-        ports.managed.ledgers.swap(reading, new, wanted.at)
+        at = wanted.at if ports.managed.traffic.in_batch else None
+        ports.managed.ledgers.swap(reading, new, at)
     ports.compute.tag([wanted.instance.id], _tags(ports, wanted, options.release))
+    claim_groups(ports, wanted.deploy, options.release)
     return wanted
 
 
@@ -111,12 +118,14 @@ def _readable(ports: Ports, seen: ServiceState) -> Reading:
     lease = seen.ledger.lease
     if lease is not None:
         raise refusals.held(seen.service_plan, lease)
-    if seen.reading.a is None:
+    reading = seen_through(ports, seen.reading)
+    if reading.a is None:
+        has = "has no A record" if ports.managed.traffic.in_batch else "leads to no machine"
         raise Refused(
-            f"{ports.service.record} has no A record: there is nothing to adopt",
+            f"{ports.service.record} {has}: there is nothing to adopt",
             cure=f"A first release from a base image   deployer up {name}",
         )
-    return seen.reading
+    return reading
 
 
 def _adoption(ports: Ports, reading: Reading, host_key: str) -> Adoption:

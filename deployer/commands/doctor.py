@@ -98,6 +98,17 @@ def _machine(ports: Ports) -> str:
     return f"{humanize.count(len(found), 'machine')} running"
 
 
+def _traffic(ports: Ports) -> str:
+    """Whether a release can switch what leads to live, and whether that is where it should be."""
+    routes = ports.managed.routes()
+    if routes is None:
+        return "the record"
+    notes = ports.managed.traffic.check()
+    if notes:
+        raise ToolError(notes[0], detail="\n".join(notes[1:]), cure="see docs/load-balancers.md")
+    return "; ".join(map(str, routes.routes))
+
+
 def _units(ports: Ports) -> str:
     """Whether systemd knows every configured unit on live, and what else acts on a clone."""
     seen = survey(ports)
@@ -130,6 +141,7 @@ _PROBES: Sequence[tuple[str, Callable[[Ports], str]]] = (
     ("ssh via", check_route),
     ("ledger", _ledger),
     ("machines", _machine),
+    ("traffic", _traffic),
     ("units", _units),
     ("database", _database),
     ("roles", _roles),

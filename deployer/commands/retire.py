@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 
 from deployer.checks import refusals
 from deployer.checks.other_names import refuse_served
+from deployer.checks.served import seen_through
 from deployer.checks.service_state import ServiceState, survey
 from deployer.ports import Ports
 from reconciler.errors import Refused
@@ -86,11 +87,14 @@ def _named(service: str, ledger: Ledger, named: str) -> Live:
 
 def _refuse_served(ports: Ports, seen: ServiceState, reading: Reading, live: Live) -> None:
     """The record and every other name must be gone: otherwise clients still arrive."""
+    reading = seen_through(ports, reading)
     if reading.a is not None:
         raise Refused(
             f"{ports.service.record} still says {', '.join(reading.a.addresses)}: clients of "
             f"{live.id} come there",
-            cure=f"remove the A record {ports.service.record} first, then again",
+            cure=f"remove the A record {ports.service.record} first, then again"
+            if ports.managed.traffic.in_batch
+            else "let its listeners answer something else first, then again",
         )
     machines = seen.machines(live.id)
     addresses = {*live.at, *(address for machine in machines for address in machine.addresses)}

@@ -14,8 +14,8 @@ from reconciler.model import tags as t
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Lease, Ledger
 from reconciler.model.resource import Resource
-from reconciler.plan.release_addresses import addresses_of
 from reconciler.plan.service_plan import ServicePlan
+from reconciler.traffic.release_addresses import addresses_of
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,7 @@ class ServiceStatus:
     problem: str
     service_plan: ServicePlan
     prices: Prices
+    traffic: tuple[str, ...] = ()
 
     @property
     def clean(self) -> bool:
@@ -61,6 +62,7 @@ def status(ports: Ports) -> ServiceStatus:
     """Read the service once; changes nothing."""
     seen = survey(ports)
     reading, ledger = seen.reading, seen.ledger
+    root = seen.service_plan.root
     return ServiceStatus(
         service=ports.managed.name,
         record=ports.service.record,
@@ -75,6 +77,7 @@ def status(ports: Ports) -> ServiceStatus:
         problem=seen.service_plan.problem,
         service_plan=seen.service_plan,
         prices=ports.prices,
+        traffic=tuple(map(str, root.traffic.routes)) if root.traffic else (),
     )
 
 

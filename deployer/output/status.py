@@ -28,7 +28,7 @@ def status_lines(status: ServiceStatus) -> list[str]:
 
 
 def _head(status: ServiceStatus) -> str:
-    where = ", ".join(status.pointed_at) or "nowhere"
+    where = ", ".join(status.pointed_at or status.traffic) or "nowhere"
     ttl = f", TTL {status.ttl} s" if status.ttl is not None else ""
     gen = f"generation {status.generation}" if status.generation else "no ledger yet"
     return f"{status.service:<8} {status.record} → {where}{ttl} · {gen}"
@@ -79,6 +79,7 @@ def status_json(status: ServiceStatus) -> dict[str, Any]:
         "clean": status.clean,
         "record": status.record,
         "pointed_at": list(status.pointed_at),
+        "traffic": list(status.traffic),
         "ttl": status.ttl,
         "generation": status.generation,
         "lease": lease and {"id": str(lease.id), "until": iso(lease.until), "step": lease.step},

@@ -2,7 +2,7 @@
 
 Anyone who may call DescribeInstanceAttribute can read it, and on the machine any process, by IMDS
 (v2 only): so it has no secret but the host's first private key, which is replaced after the first
-session (`deployer.release.fresh_host_key`). The same inputs give the same bytes,
+session (`deployer.release.live.fresh_host_key`). The same inputs give the same bytes,
 because a RunInstances replayed with its ClientToken must have identical parameters. Pure.
 """
 

@@ -20,6 +20,7 @@ from reconciler.model.deploy_id import DeployId
 from reconciler.model.reading import Reading
 from reconciler.plan.service_plan import ServicePlan
 from reconciler.sweep.absence import Sightings
+from reconciler.traffic.port import JoinOrder
 from reconciler.util.backoff import Backoff
 
 
@@ -107,6 +108,7 @@ class Created:
     source   the live machine whose disk is copied; None for a first release
     stopped  why an image hook may have left live stopped: the end of the hook was not observed
     public   whether the record gets the public addresses
+    joined   what was made to lead traffic to the machines (target groups), for `join_order`
     """
 
     source: InstanceFacts | None = None
@@ -120,6 +122,8 @@ class Created:
     facts: tuple[InstanceFacts, ...] = ()
     public: bool = False
     machines: tuple[NewMachine, ...] = ()
+    join_order: JoinOrder | None = None
+    joined: tuple[str, ...] = ()
 
 
 @dataclass

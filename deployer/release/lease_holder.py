@@ -89,8 +89,7 @@ class LeaseHolder:
     def acquire(self, complete: Change | None = None) -> None:
         """Acquire the lease by a swap against the exact value that the guard read.
 
-        `complete` adds, in the same swap, what an older version did not write. Raises Refused if
-        another swap came first.
+        `complete` adds what an older version did not write. Raises Refused for a lost swap.
         """
         old = self._reading.ledger if complete is None else complete(self._reading.ledger)
         try:
@@ -159,10 +158,8 @@ class LeaseHolder:
         self.check()
 
     def sleep(self, seconds: float) -> None:
-        """Sleep, for every wait of a step. Raises LeaseLost as soon as the loss is known.
-
-        Whoever ended the lease deletes the awaited resource: the wait would only time out.
-        """
+        """Sleep, for every wait of a step. Raises LeaseLost as soon as the loss is known."""
+        # Whoever ended the lease deletes the awaited resource: the wait would only time out.
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             self._is_lost.wait(min(left, WATCH))
@@ -171,9 +168,15 @@ class LeaseHolder:
             self.check()
 
     def commit(
-        self, to: DeployId, at: tuple[str, ...], seen: DeployId | None, via: Via | None = None
+        self,
+        to: DeployId,
+        at: tuple[str, ...],
+        seen: DeployId | None,
+        via: Via | None = None,
+        *,
+        point: bool = True,
     ) -> None:
-        """Make `to` live, with the A record in the same batch. `via`: see `Cutover`.
+        """Make `to` live, with the A record in the same batch, unless traffic is not the record.
 
         Raises LeaseLost, CloudUnclear, and ToolError if somebody changed the A record meanwhile.
         """
@@ -181,7 +184,7 @@ class LeaseHolder:
         self.rest()
         self.committing = True
         with self._lock:
-            self._mine(lambda old: ledgers.commit(old, self.mine, cut), at)
+            self._mine(lambda old: ledgers.commit(old, self.mine, cut), at if point else None)
 
     def committed(self, to: DeployId) -> bool:
         """Whether the ledger, read now, says that `to` is live. Used after a lost reply."""
@@ -267,12 +270,9 @@ class LeaseHolder:
         return lease is not None and lease.id == self.mine
 
     def _forget_it(self) -> LeaseLost:
-        return self._lose(
-            LeaseLost(
-                f"the lease of {self.mine} was ended by somebody else",
-                cure=f"To see by whom      deployer status {self.mine.service}",
-            )
-        )
+        lost = LeaseLost(f"the lease of {self.mine} was ended by somebody else")
+        lost.cure = f"To see by whom      deployer status {self.mine.service}"
+        return self._lose(lost)
 
     def _lose(self, error: LeaseLost) -> LeaseLost:
         self._lost = error

@@ -47,7 +47,7 @@ def preview(ports: Ports, ref: str = "HEAD") -> Preview:
     try:
         refuse(run, start)
         refuse_names(run, service_plan, reading)
-        notes = check_live(ports, service_plan)
+        notes = (*ports.managed.traffic.check(), *check_live(ports, service_plan))
         notes += refuse_access(ports, service_plan, reading.ledger)
     except (Refused, ConfigError) as error:
         refusal = error
@@ -58,7 +58,7 @@ def preview(ports: Ports, ref: str = "HEAD") -> Preview:
         deploy=str(start.deploy),
         was=start.was,
         steps=tuple(steps(service, wanted)),
-        values=wanted.origins if wanted else (),
+        values=(*(wanted.origins if wanted else ()), *_routes(ports)),
         dirt=tuple(dirt_lines(left, reading.now, ports.prices)),
         refusal=refusal,
         notes=notes,
@@ -94,11 +94,26 @@ def steps(service: Service, wanted: Shape | None) -> list[tuple[str, str]]:
             lines.append(("migrate", "; ".join(database.migrate)))
     lines.append(("start", ", ".join(app.units)))
     lines += [("smoke", check.http or check.command or "") for check in service.smoke]
-    names = ", ".join((service.record, *service.also))
-    lines.append(("commit", f"{names} and the ledger, in one batch"))
+    lines += _commit(service)
     jobs = f"jobs {', '.join(app.jobs)} here, not there; " if app.jobs else ""
     lines.append(("follow-up", f"{jobs}keep {service.keep} for rollback"))
     return lines
+
+
+def _commit(service: Service) -> list[tuple[str, str]]:
+    if service.traffic.kind == "record":
+        names = ", ".join((service.record, *service.also))
+        return [("commit", f"{names} and the ledger, in one batch")]
+    return [
+        ("health", "in a new target group of each route, by the load balancer's own word"),
+        ("commit", "the ledger; then each route is switched to its new group"),
+    ]
+
+
+def _routes(ports: Ports) -> tuple[Inferred, ...]:
+    said = ports.service.traffic.listener
+    origin = f"services/{ports.service.name}.toml" if said else "the record is an alias of it"
+    return tuple(Inferred("traffic", arn, origin) for arn in ports.managed.address.traffic)
 
 
 def _image(service: Service) -> str:

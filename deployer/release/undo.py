@@ -126,6 +126,10 @@ def _account(run: ReleaseContext) -> tuple[str, ...]:
     if run.created.launch_order is not None and not run.created.launched:
         launch = run.created.launch_order
         run.created.launched = _again("machines", lambda: compute.launch(launch), trouble) or ()
+    joining, traffic = run.created.join_order, run.ports.managed.traffic
+    if joining is not None and not run.created.joined:
+        made = _again("target groups", lambda: traffic.create(joining), trouble)
+        run.created.joined = made or ()
     return tuple(trouble)
 
 

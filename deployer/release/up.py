@@ -31,6 +31,7 @@ from deployer.release.steps.lease import take
 from deployer.release.steps.migrate import migrate
 from deployer.release.steps.smoke import smoke
 from deployer.release.steps.start import start
+from deployer.release.steps.traffic import health, traffic
 from deployer.release.undo import Undone, close_sessions, settled, undo
 from reconciler.config.loader import refuse_unbuilt
 from reconciler.cost import estimate
@@ -59,6 +60,17 @@ STEPS: tuple[Step, ...] = (
 )
 """The steps under the lease. Guard and lease come before, the follow-up after."""
 
+TRAFFIC = {"database": Step("traffic", traffic), "commit": Step("health", health)}
+"""Where traffic follows the ledger: further steps, by the name of the one that they precede."""
+
+
+def steps_of(run: ReleaseContext) -> tuple[Step, ...]:
+    """The steps of this release."""
+    if run.ports.managed.traffic.in_batch:
+        return STEPS
+    pairs = ((TRAFFIC.get(step.name), step) for step in STEPS)
+    return tuple(step for pair in pairs for step in pair if step is not None)
+
 
 def up(ports: Ports, options: ReleaseOptions, emit: e.Listener = e.ignore) -> e.Released:
     """Release the service. Returns the summary to show when it is live.
@@ -73,7 +85,7 @@ def up(ports: Ports, options: ReleaseOptions, emit: e.Listener = e.ignore) -> e.
         run = _started(ReleaseInputs(ports, options, emit), archive)
         try:
             _do(run.emit, "lease", partial(take, run))
-            for step in STEPS:
+            for step in steps_of(run):
                 run.held.renew(step.name)
                 _do(run.emit, step.name, partial(step.run, run))
         except BaseException as error:
@@ -94,7 +106,9 @@ def _started(inputs: ReleaseInputs, code: CodeArchive) -> ReleaseContext:
     _do(inputs.emit, "guard", guarded)
     (start,) = found
     service = inputs.ports.service
-    inputs.emit(e.ReleaseBegan(service.name, str(start.deploy), code.release, start.was))
+    behind = not inputs.ports.managed.traffic.in_batch
+    steps = e.STEPS_WITH_TRAFFIC if behind else e.STEPS
+    inputs.emit(e.ReleaseBegan(service.name, str(start.deploy), code.release, start.was, steps))
     ledgers, terms = inputs.ports.managed.ledgers, terms_of(service.lease)
     held = LeaseHolder(ledgers, start.reading, start.deploy, terms)
     return ReleaseContext(inputs.ports, inputs.options, inputs.emit, code, start, held)

@@ -10,7 +10,7 @@ import time
 
 from deployer.release.context import ReleaseContext
 from reconciler.errors import AccessDenied
-from reconciler.model.resource import IMAGE, INSTANCE, Inventory
+from reconciler.model.resource import IMAGE, INSTANCE, TARGET_GROUP, Inventory
 from reconciler.sweep.absence import STATES
 from reconciler.util.backoff import Backoff
 
@@ -24,6 +24,7 @@ def wait_until_listed(run: ReleaseContext, pace: Backoff = LISTED) -> bool:
     help: then a later sweep has to list again.
     """
     missing = dict.fromkeys(run.created.launched, INSTANCE)
+    missing |= dict.fromkeys(run.created.joined, TARGET_GROUP)
     if run.created.image and run.created.image_order is not None:
         missing[run.created.image] = IMAGE
     for _ in pace.attempts() if missing else ():

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reconciler.aws.client.errors import calling
-from reconciler.aws.client.query import camel, chunks
+from reconciler.aws.client.query import action, chunks
 from reconciler.aws.client.retry import AWS_BACKOFF, throttled_or_unclear
 from reconciler.aws.client.session import Aws
 from reconciler.errors import AccessDenied, CloudError, CloudUnclear
@@ -72,7 +72,7 @@ class Deleter:
         client: Any = getattr(self.aws, f"{self.service}_once")
 
         def send() -> Any:
-            with calling(f"{self.service}:{camel(operation)}", mutating=True):
+            with calling(action(self.service, operation), mutating=True):
                 return getattr(client, operation)(**request)
 
         return self.backoff.retry(send, throttled_or_unclear)

@@ -56,7 +56,9 @@ class Ec2Inventory:
             return _unread(row, error)
         done = row.done()
         scanned = self._scanned(index)
-        found = _describe(reads, index, only=scanned, whole=not unfinished_only)
+        always = [one for one in scanned if one.always_listed]
+        listed = always if unfinished_only else scanned
+        found = _describe(reads, index, only=scanned, listed=listed)
         rows = (self._not_listed(read) if unfinished_only else read for read in found.reads)
         return replace(found, reads=(done, *rows, *self._left_out(scanned)))
 
@@ -70,7 +72,8 @@ class Ec2Inventory:
             return TagSummary(self.place, gaps=nothing.gaps, reads=nothing.reads)
         done = row.done()
         scanned = self._scanned({group.kind for group in groups})
-        apart = _describe(reads, {}, only=[one for one in scanned if one in LISTED], whole=True)
+        listed = [one for one in scanned if one in LISTED]
+        apart = _describe(reads, {}, only=listed, listed=listed)
         more = grouped(
             (resource.kind, resource.id, key, resource.tags.get(key, ""))
             for resource in apart.resources
@@ -144,7 +147,8 @@ class Ec2Inventory:
 
     def _not_listed(self, row: Read) -> Read:
         """An unfinished-only sweep uses the tag index alone, and reports what that cannot show."""
-        if BY_NAME[row.kind].listing is None:
+        kind = BY_NAME[row.kind]
+        if kind.listing is None or kind.always_listed:
             return row
         if row.kind not in self.kinds:  # described for a group's sake, and nobody asked for it
             return replace(row, status=ReadStatus.NOT_CONFIGURED, note=_NOT_NAMED)
@@ -171,16 +175,16 @@ def _describe(
     index: Mapping[str, Sequence[str]],
     *,
     only: Sequence[Kind] = KINDS,
-    whole: bool = False,
+    listed: Sequence[Kind] = (),
 ) -> Inventory:
-    """Describe the resources in the index; with `whole`, also the kinds it cannot contain."""
+    """Describe the resources in the index; list the kinds `listed` that it cannot contain."""
     found: list[Resource] = []
     gaps: list[Gap] = []
     rows: list[Read] = []
     for kind in only:
         row = _Row(reads, kind.name)
         try:
-            found += _seen(kind, reads, index, whole=whole)
+            found += _seen(kind, reads, index, listed=kind in listed)
             rows.append(row.done())
         except (CloudError, AccessDenied) as error:
             gaps.append(Gap.of(reads.place, kind.name, error))
@@ -213,13 +217,13 @@ def _unread(row: _Row, error: ToolError) -> Inventory:
 
 
 def _seen(
-    kind: Kind, reads: Reads, index: Mapping[str, Sequence[str]], *, whole: bool
+    kind: Kind, reads: Reads, index: Mapping[str, Sequence[str]], *, listed: bool
 ) -> list[Resource]:
     """What has a deploy-id: all of a kind that the tag index cannot contain, else what is in it.
 
     Returns the whole kind or raises: an incomplete list is discarded.
     """
-    if whole and kind.listing is not None:
+    if listed and kind.listing is not None:
         return [one for one in kind.listing(reads) if t.ID in one.tags]
     wanted = set(index.get(kind.name, ()))
     found = kind.describe(reads, index.get(kind.name, ()))

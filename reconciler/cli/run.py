@@ -13,13 +13,13 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 
 import click
 
+from reconciler.cli.daemon.http_server import Address, Pages, opened, respond
+from reconciler.cli.daemon.iteration import SweepIteration, chosen
+from reconciler.cli.daemon.loop import Loop, Round
+from reconciler.cli.daemon.metrics import Metrics
+from reconciler.cli.daemon.schedule import Intervals
 from reconciler.cli.shared import DURATION, SERVICES, CliContext, common, epilog, parts, pass_asked
 from reconciler.cost.price_cache import PriceFile
-from reconciler.daemon.http_server import Address, Pages, opened, respond
-from reconciler.daemon.iteration import SweepIteration, chosen
-from reconciler.daemon.loop import Loop, Round
-from reconciler.daemon.metrics import Metrics
-from reconciler.daemon.schedule import Intervals
 from reconciler.exit_codes import Exit
 from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.sweep.result import SweepResult

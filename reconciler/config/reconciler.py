@@ -102,7 +102,7 @@ class Reconciler(Section):
     reach: ReachSettings = ReachSettings()
     min_age: Duration = timedelta(0)
     lift_protection: bool = False
-    kinds: tuple[Literal["rds-instance", "rds-snapshot"], ...] = ()
+    kinds: tuple[Literal["rds-instance", "rds-snapshot", "target-group"], ...] = ()
     notices: Notices = Notices()
 
     @model_validator(mode="after")

@@ -13,6 +13,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from reconciler.config.ssh import Ssh
+from reconciler.config.traffic import TrafficSettings
 from reconciler.config.types import (
     Account,
     Duration,
@@ -251,6 +252,7 @@ class Service(Section):
     image: Image = Image()
     lease: LeaseLengths = LeaseLengths()
     limits: Limits = Limits()
+    traffic: TrafficSettings = TrafficSettings()
 
     @model_validator(mode="after")
     def _rules(self) -> Self:
@@ -265,6 +267,8 @@ class Service(Section):
             raise ValueError("app.env_file: is wanted: the new database's URL is written there")
         if len({self.record, *self.also}) <= len(self.also):
             raise ValueError("also: other names than the record are wanted, each once")
+        if self.also and self.traffic.kind != "record":
+            raise ValueError("also: only A records change with the ledger; an alias needs nothing")
         database = self.database
         if database is not None and database.run == "here" and self.database_through_ssh:
             raise ValueError('database.run: "here" wants database.via = "direct"')

@@ -59,7 +59,8 @@ def _local_path(value: object, info: Info) -> Path:
     return Path(base, Path(value).expanduser())
 
 
-def _matching(pattern: str, wanted: str) -> AfterValidator:
+def matching(pattern: str, wanted: str) -> AfterValidator:
+    """Check the whole value against a pattern; `wanted` says in words what it is."""
     compiled = re.compile(pattern)
 
     def check(value: str) -> str:
@@ -83,28 +84,28 @@ Span = Annotated[timedelta, PlainValidator(_duration), AfterValidator(_positive)
 
 Reference = Annotated[_Reference, PlainValidator(_reference)]
 LocalPath = Annotated[Path, BeforeValidator(_local_path)]
-RemotePath = Annotated[str, _matching(r"/[^\0\n]+", "an absolute path")]
-Line = Annotated[str, _matching(r"[^\0\n]*\S[^\0\n]*", "one line of shell")]
+RemotePath = Annotated[str, matching(r"/[^\0\n]+", "an absolute path")]
+Line = Annotated[str, matching(r"[^\0\n]*\S[^\0\n]*", "one line of shell")]
 """A command: one line for `sh`, run in the code's directory."""
 
-Unit = Annotated[str, _matching(r"[A-Za-z0-9:_.@\\-]+", "the name of a systemd unit")]
-Account = Annotated[str, _matching(r"\d{12}", "an account id (12 digits, in quotes)")]
+Unit = Annotated[str, matching(r"[A-Za-z0-9:_.@\\-]+", "the name of a systemd unit")]
+Account = Annotated[str, matching(r"\d{12}", "an account id (12 digits, in quotes)")]
 _REGION = r"[a-z]{2}(-[a-z]+)+-\d"
-Region = Annotated[str, _matching(_REGION, "a region such as eu-west-1")]
+Region = Annotated[str, matching(_REGION, "a region such as eu-west-1")]
 HostName = Annotated[
     str,
-    _matching(
+    matching(
         r"(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z][a-z0-9-]*[a-z0-9]",
         "a full host name in lower case, such as shop.example.com",
     ),
 ]
 Zone = Annotated[
     str,
-    _matching(
+    matching(
         r"Z[A-Z0-9]{3,31}|([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z0-9-]+",
         "the name or the id of a hosted zone, such as example.com",
     ),
 ]
-SqlName = Annotated[str, _matching(r"[A-Za-z_][A-Za-z0-9_$-]{0,62}", "a name in PostgreSQL")]
-Variable = Annotated[str, _matching(r"[A-Za-z_][A-Za-z0-9_]*", "the name of a variable")]
+SqlName = Annotated[str, matching(r"[A-Za-z_][A-Za-z0-9_$-]{0,62}", "a name in PostgreSQL")]
+Variable = Annotated[str, matching(r"[A-Za-z_][A-Za-z0-9_]*", "the name of a variable")]
 Port = Annotated[int, Field(ge=1, le=65535)]

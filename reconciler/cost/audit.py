@@ -120,7 +120,7 @@ class Report:
 
     @property
     def not_ours(self) -> Sum:
-        """The cost of the foreign resources and look-alikes; the HTML template asks for it."""
+        """The cost of the foreign resources and look-alikes."""
         return estimate.add(item.cost for item in self.foreign)
 
 

@@ -86,8 +86,17 @@ def _listed(table: _Table, region: str, name: str) -> float | None:
     return dict(zip(_REGIONS, table.get(name, ()), strict=False)).get(region)
 
 
-_FREE = frozenset({kinds.IMAGE, kinds.DATABASE, kinds.KEY_PAIR, kinds.GROUP, kinds.TEMPLATE})
-"""An image is billed as its snapshots; a database on a shared server is not billed."""
+_FREE = frozenset(
+    {
+        kinds.IMAGE,
+        kinds.DATABASE,
+        kinds.KEY_PAIR,
+        kinds.GROUP,
+        kinds.TARGET_GROUP,
+        kinds.TEMPLATE,
+    }
+)
+"""An image is billed as its snapshots; a database on a shared server, a target group not at all."""
 
 _NOT_BILLED = frozenset(
     {"pending", "stopping", "stopped", "shutting-down", "terminated", "deleted", "deregistered"}

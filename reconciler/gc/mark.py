@@ -60,17 +60,21 @@ def problems(inventory: Inventory, roots: Roots) -> dict[str, str]:
 
 def witnessed(root: Root, resources: Iterable[Resource]) -> frozenset[DeployId]:
     """The deploys that have an address in the A record: kept whole (rule 9)."""
-    record = set(root.record)
-    return frozenset(
+    led_to = set(root.record) | (root.traffic.witnesses if root.traffic else set())
+    served = root.traffic.served if root.traffic else frozenset()
+    return served | frozenset(
         resource.deploy
         for resource in resources
-        if resource.deploy is not None and not record.isdisjoint(resource.addresses)
+        if resource.deploy is not None and not led_to.isdisjoint((*resource.addresses, resource.id))
     )
 
 
 def witnesses(root: Root, resources: Sequence[Resource]) -> Mapping[DeployId, tuple[Reason, str]]:
     """The deploys that the A record (rule 9) or another name (rule 13) points to, with reasons."""
-    reason = (Reason.WITNESSED, "an address of its deploy stands in the A record")
+    said = "a route sends requests to its deploy"
+    if root.traffic is None:
+        said = "an address of its deploy stands in the A record"
+    reason = (Reason.WITNESSED, said)
     others = name_witnesses.verdicts(root, resources)
     return {**others, **dict.fromkeys(witnessed(root, resources), reason)}
 
@@ -88,7 +92,9 @@ def _settled(root: Root, inventory: Inventory) -> Root:
     doubt = dispute(root.home, root.ledger.rooted, _ours(inventory, root.home))
     if doubt is not None and not problem:
         return replace(root, problem=doubt.problem, cure=doubt.cure)
-    return replace(root, problem=problem)
+    moved = problem and root.traffic is not None and not root.leads_to_live
+    cure = f"To give traffic to who is live   deployer traffic {root.home.service} --follow"
+    return replace(root, problem=problem, cure=cure if moved else root.cure)
 
 
 def _contradiction(root: Root, inventory: Inventory) -> str:
@@ -141,12 +147,13 @@ def _is_lost(resource: Resource, root: Root, resources: Things) -> bool:
 
 
 def _record_of_another(root: Root, ours: Iterable[Resource]) -> str:
-    live = root.ledger.live
-    if live is not None and root.record == live.at:
+    live, ours = root.ledger.live, list(ours)
+    if root.leads_to_live or (root.traffic is not None and root.is_unfinished(ours)):
         return ""
+    names = "the A record names" if root.traffic is None else "a route sends requests to"
     for deploy in witnessed(root, ours):
         if live is None or deploy != live.id:
-            return f"the A record names {deploy}, which the ledger does not say is live"
+            return f"{names} {deploy}, which the ledger does not say is live"
     return ""
 
 

@@ -26,11 +26,13 @@ from reconciler.model.resource import (
     RDS_INSTANCE,
     RDS_SNAPSHOT,
     SNAPSHOT,
+    TARGET_GROUP,
     TEMPLATE,
     VOLUME,
     Resource,
 )
 from reconciler.model.tags import HELD_BY_ADOPTION, AccountRegion
+from reconciler.traffic.target_group import is_born
 
 EARLY = timedelta(minutes=5)
 LATE = timedelta(hours=24)
@@ -242,6 +244,10 @@ def _database(case: _Case) -> str:
     return case.resource.doubt if ours or case.resource.doubt else "its name is not its deploy's"
 
 
+def _target_group(case: _Case) -> str:
+    return "" if is_born(case.resource) else "its name is not the one of its maker and its route"
+
+
 _Proof = Callable[[_Case], str]
 
 _PROOFS: Mapping[str, _Proof] = {
@@ -257,6 +263,7 @@ _PROOFS: Mapping[str, _Proof] = {
     RDS_INSTANCE: _rds,
     RDS_SNAPSHOT: _rds_snapshot,
     DATABASE: _database,
+    TARGET_GROUP: _target_group,
 }
 
 KINDS = tuple(_PROOFS)

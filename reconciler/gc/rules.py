@@ -11,10 +11,11 @@ from typing import NamedTuple
 
 from reconciler.gc import ownership
 from reconciler.gc.ownership import Things
-from reconciler.gc.verdict import CONDEMNED, Reason, Root, Verdict, role
+from reconciler.gc.verdict import CONDEMNED, Reason, Role, Root, Verdict, role
 from reconciler.model.deploy_id import DeployId
-from reconciler.model.resource import IMAGE, Resource, hold_of
+from reconciler.model.resource import IMAGE, TARGET_GROUP, Resource, hold_of
 from reconciler.model.tags import HELD_BY_ADOPTION, LEDGER, PART, STATE
+from reconciler.traffic.target_group import Around, GroupState, state_of
 from reconciler.util.duration import format_duration
 
 
@@ -65,6 +66,38 @@ def _adopted(case: RuleInput) -> Verdict | None:
     if why:
         return Verdict(case.resource, Reason.LOOK_ALIKE, why)
     return _rooted(case) or Verdict(case.resource, Reason.HELD, "adopted: no deploy created it")
+
+
+_BY_STATE: Mapping[GroupState, Role | Reason] = {
+    GroupState.LEASED: Role.LEASE,
+    GroupState.LIVE: Role.LIVE,
+    GroupState.SERVING: Reason.WITNESSED,
+    GroupState.DRAINING: Reason.DRAINING,
+    GroupState.FREE: Reason.UNROOTED,
+}
+
+
+def _target_group(case: RuleInput) -> Verdict | None:
+    """Traffic, not only the role of its deploy, says what becomes of a target group.
+
+    Those of a deploy that the ledger does not name are also judged by the rules after this one.
+    """
+    state = _state_of(case)
+    current = role(case.root.ledger, case.deploy)
+    if state is None or current is Role.KEPT:
+        return None
+    if state[0] is GroupState.FREE and (current is None or case.resource.held):
+        return _held(case)
+    return Verdict(case.resource, _BY_STATE[state[0]], state[1])
+
+
+def _state_of(case: RuleInput) -> tuple[GroupState, str] | None:
+    root, resource = case.root, case.resource
+    if resource.kind != TARGET_GROUP or root.traffic is None:
+        return None
+    groups = tuple(one for one in case.resources.values() if one.kind == TARGET_GROUP)
+    unfinished = root.is_unfinished(case.resources.values())
+    return state_of(resource, Around(root.ledger, root.traffic, root.now, unfinished, groups))
 
 
 def _look_alike(case: RuleInput) -> Verdict | None:
@@ -165,7 +198,16 @@ def _roots(case: RuleInput) -> str:
 def _record(case: RuleInput) -> str:
     record = ", ".join(case.root.record) or "nothing"
     witness = case.witnessed.get(case.deploy)
+    if case.root.traffic is not None:
+        return witness[1] if witness else "no route sends requests to its deploy"
     return f"the A record says {record}: {witness[1] if witness else 'no address of its deploy'}"
+
+
+def _traffic(case: RuleInput) -> str:
+    traffic = case.root.traffic
+    if traffic is None or case.resource.kind != TARGET_GROUP:
+        return "no target group behind a route"
+    return "; ".join(map(str, traffic.routes))
 
 
 def _age(case: RuleInput) -> str:
@@ -194,6 +236,7 @@ RULES = (
     Rule("adopted", _adoption, _adopted),
     Rule("birth", _born, _look_alike),
     Rule("known", _known, _unknown, reads_ledger=True),
+    Rule("traffic", _traffic, _target_group, reads_ledger=True),
     Rule("rooted", _roots, _rooted, reads_ledger=True),
     Rule("record", _record, _witness, reads_ledger=True),
     Rule("hold", _hold, _held),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -15,6 +15,7 @@ from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import NO_LEDGER, Ledger
 from reconciler.model.resource import INSTANCE, Resource
 from reconciler.model.tags import HELD_BY_ADOPTION, Label
+from reconciler.traffic.reading import TrafficReading
 
 
 class Role(StrEnum):
@@ -37,6 +38,7 @@ class Reason(StrEnum):
     WITNESSED = "witnessed by DNS"
     YOUNG = "too young"
     IN_USE = "in use"
+    DRAINING = "draining"
     UNROOTED = "unrooted"
 
 
@@ -95,7 +97,8 @@ class Root:
     ledger's Date. `fence` is the highest generation that a resource of the service has obeyed.
     `heap_age` is the time from the listing of the inventory to `now`. `units` is the digest of the
     configured set of units ('' if none is configured). `bases` are the images that any configured
-    service names.
+    service names. `traffic` is what stands in the listeners; None if the record alone says who
+    serves.
     """
 
     home: ServiceLocation
@@ -112,6 +115,28 @@ class Root:
     heap_age: timedelta = timedelta(0)
     units: str = ""
     bases: Bases = NO_BASES
+    traffic: TrafficReading | None = None
+
+    @property
+    def leads_to_live(self) -> bool:
+        """Whether clients are sent where the ledger says."""
+        live = self.ledger.live
+        if self.traffic is not None:
+            return self.traffic.follows(live.id if live else None)
+        return live is not None and self.record == live.at
+
+    def is_unfinished(self, resources: Iterable[Resource]) -> bool:
+        """Whether the live deploy's commit is not finished: then a switch may still be due.
+
+        The label is written last. A rollback labels its machines `pending` before its commit.
+        """
+        live = self.ledger.live
+        return live is not None and any(
+            resource.deploy == live.id
+            and resource.kind == INSTANCE
+            and resource.label is Label.PENDING
+            for resource in resources
+        )
 
 
 Roots = Mapping[str, Root]

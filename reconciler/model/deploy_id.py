@@ -104,6 +104,15 @@ class DeployId:
         """Identifier of the deploy's RDS instance or snapshot (1-63 letters, digits, hyphens)."""
         return self.stem
 
+    def target_group_name(self, listener: str) -> str:
+        """Name of the target group that this id makes for a listener or rule: 32 characters.
+
+        AWS takes 32 letters, digits and single hyphens: the hash stands for what does not fit.
+        """
+        digest = hashlib.sha256(f"{self} {listener}".encode()).hexdigest()[:6]
+        service = self.service[:6].rstrip("-")
+        return f"{service}-{self.born:%y%m%d%H%M%S}-{self.suffix}-{digest}"
+
     def owns_name(self, name: str) -> bool:
         """Whether `name` is one that this id derives for a group, key pair or template.
 

@@ -26,15 +26,18 @@ class NotAllowed(Exception):
 class LedgerHome:
     """What the ledger belongs to: its A record, and the machines' account and region.
 
+    `traffic` are the listeners that send clients to the live deploy, where the A record does not.
     A configuration that names another home is refused (rule 12).
     """
 
     record: str
     account: str
     region: str
+    traffic: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.record} in {self.account}/{self.region}"
+        through = f" through {', '.join(self.traffic)}" if self.traffic else ""
+        return f"{self.record}{through} in {self.account}/{self.region}"
 
 
 class Via(StrEnum):
@@ -64,8 +67,8 @@ class Live:
 class Previous:
     """A deploy that served and is kept for rollback; `rejected` if it was rolled back from.
 
-    `count` is the number of its machines: with `via` it says how to find its addresses when they
-    are needed (`reconciler.plan.release_addresses`). Where `via` is None, `at` has them as text.
+    `count` is the number of its machines: with `via` it says how to find its addresses
+    (`reconciler.traffic.release_addresses`). Where `via` is None, `at` has them as text.
     """
 
     id: DeployId
@@ -185,11 +188,8 @@ def with_old_live(ledger: Ledger, now: datetime, *, rejected: bool = False) -> t
     old = ledger.live
     if old is None:
         return ledger.previous
-    if old.via is None:
-        left = Previous(old.id, now, old.at, rejected, old.ids)
-    else:
-        left = Previous(old.id, now, (), rejected, old.ids, len(old.at), old.via)
-    return (left, *ledger.previous)
+    at, count = (old.at, 0) if old.via is None else ((), len(old.at))
+    return (Previous(old.id, now, at, rejected, old.ids, count, old.via), *ledger.previous)
 
 
 def settle(ledger: Ledger, home: LedgerHome) -> Ledger:

@@ -4,11 +4,12 @@
     "live=<id> via=private at=10.0.1.17,10.0.1.18" "previous=<id> retired=<time> n=2 via=private"
     "kept=<id> until=<time>" "lease=<id> until=<time> step=<word>"
 
-An adopted deploy's entry has `ids=i-…` after `via`. A ledger that was moved has a string
-`was=<old address>` for each former address after the head, its tombstone `moved=<new address>`.
+An adopted deploy's entry has `ids=i-…` after `via`. Where listeners and not the A record lead to
+the live deploy, a string `traffic=<ARN>` for each stands after the head. A ledger that was moved
+then has a string `was=<old address>` for each former address, its tombstone `moved=<new address>`.
 
 Ledgers of older versions lack `record`, `account` and `region`; in `v=1` no entry has `n` or `via`,
-and a previous one has `at=…` as live has. Such an entry is read for ever (docs/adr/0018). The
+and a previous one has `at=…` as live has. Such an entry is read for ever (docs/adr/0019). The
 version is the lowest that has the words of the text: an older program that meets a word which it
 does not know must take the ledger for unknown.
 
@@ -42,6 +43,7 @@ _HOME = {
 _ADDRESS = re.compile(r"[A-Za-z0-9]+/[a-z0-9._-]+")
 _INSTANCE = re.compile(r"i-[0-9a-z-]+")
 _COUNT = re.compile(r"[1-9][0-9]{0,3}")
+_TRAFFIC = re.compile(r"[A-Za-z0-9:/._-]{1,240}")
 
 Fields = dict[str, str]
 
@@ -57,6 +59,7 @@ class LedgerTooLong(ValueError):
 def encode(ledger: Ledger) -> str:
     """The one TXT value, quotes included. Raises LedgerTooLong at 4,000 characters or more."""
     strings = [_head(ledger)]
+    strings += [f"traffic={arn}" for arn in ledger.home.traffic] if ledger.home else []
     strings += [f"was={address}" for address in ledger.was]
     strings += [f"moved={ledger.moved}"] if ledger.moved else []
     for head, at in _entries(ledger):
@@ -180,7 +183,7 @@ def _assemble(head: Fields, entries: list[Fields]) -> Ledger:
         previous=previous,
         kept=kept,
         lease=next(iter(lease), None),
-        home=_home(head),
+        home=_home(head, entries),
         was=was,
         moved=next(iter(moved), ""),
     )
@@ -196,11 +199,13 @@ def _check_ids(ledger: Ledger) -> None:
         raise LedgerTextError("it names two services")
 
 
-def _home(head: Fields) -> LedgerHome | None:
-    """The record, account and region; None if an older version wrote none of them."""
+def _home(head: Fields, entries: list[Fields]) -> LedgerHome | None:
+    """The record, account, region and traffic; None if an older version wrote none of them."""
     if not _HOME.keys() & head.keys():
         return None
-    return LedgerHome(**{key: _matching(form, head[key]) for key, form in _HOME.items()})
+    said = {key: _matching(form, head[key]) for key, form in _HOME.items()}
+    traffic = (_matching(_TRAFFIC, entry["traffic"]) for entry in entries if "traffic" in entry)
+    return LedgerHome(**said, traffic=tuple(traffic))
 
 
 def _matching(form: re.Pattern[str], text: str) -> str:

@@ -8,7 +8,8 @@ it trusts anything else in the ledger.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from reconciler.errors import LedgerUnknown, Refused
 from reconciler.model import ledger as ledgers
@@ -48,17 +49,29 @@ def claimed_by(
     `at` is the A record. A ledger of an older version names no record: then its live addresses
     decide. A ledger that was moved away, or of a closed service, claims nothing any more.
     """
+    for arn in address.traffic:
+        found = _open_ledger(neighbours, partial(_names, f'"traffic={arn}"'))
+        if found:
+            return _taken(address, found, arn)
     found = owner(address.record, at, neighbours)
     return _taken(address, found) if found else None
 
 
 def owner(record: str, at: Sequence[str], neighbours: Mapping[str, str]) -> str:
     """The first of these ledgers that claims this record; '' for none."""
+    return _open_ledger(neighbours, lambda text: _claims(text, record, at))
+
+
+def _open_ledger(neighbours: Mapping[str, str], claims: Callable[[str], bool]) -> str:
     for name, text in sorted(neighbours.items()):
         closed = "moved=" in text or not ("live=" in text or "lease=" in text)
-        if not closed and _claims(text, record, at):
+        if not closed and claims(text):
             return name
     return ""
+
+
+def _names(word: str, text: str) -> bool:
+    return word in text
 
 
 def _claims(text: str, record: str, at: Sequence[str]) -> bool:
@@ -69,10 +82,10 @@ def _claims(text: str, record: str, at: Sequence[str]) -> bool:
     return live is not None and not set(at).isdisjoint(live[1].split(","))
 
 
-def _taken(address: LedgerAddress, name: str) -> Refused:
+def _taken(address: LedgerAddress, name: str, what: str = "") -> Refused:
     other = name.partition("._deploy.")[0]
     return Refused(
-        f"{address.record} belongs to the ledger {name} already: it is released as {other}",
+        f"{what or address.record} belongs to the ledger {name} already: it is released as {other}",
         cure=(
             f"To release it          deployer up {other}\n"
             f"If {other} is closed     deployer retire {other} --nobody-live ID"
@@ -101,6 +114,11 @@ def _of_another(address: LedgerAddress, is_: LedgerHome, wanted: LedgerHome) -> 
             "file's name is the service's.\n"
             f"If {service} is to live elsewhere: close it here first, with the configuration that "
             f"it has had:\ndeployer retire {service} --nobody-live ID"
+        )
+    elif is_.record == wanted.record:
+        cure = (
+            f"Correct `[traffic]` in services/{service}.toml.\n"
+            f"If traffic was given another way on purpose   deployer move {service}"
         )
     else:
         cure = (

@@ -17,7 +17,8 @@ class LedgerAddress:
 
     `account` and `region` are those of the machines, as configured; '' if not configured. `also`
     are the names of the same zone that change with the record, `watched` the ids of the zones whose
-    names are witnesses (rule 13); empty: the ledger's own zone.
+    names are witnesses (rule 13); empty: the ledger's own zone. `traffic` are the listeners that
+    lead to the live deploy: then the A record is neither read nor changed.
     """
 
     service: str
@@ -28,6 +29,7 @@ class LedgerAddress:
     region: str = ""
     also: tuple[str, ...] = ()
     watched: tuple[str, ...] = ()
+    traffic: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -37,7 +39,9 @@ class LedgerAddress:
     @property
     def home(self) -> LedgerHome | None:
         """The home that the ledger must have (rule 12); None if not configured."""
-        return LedgerHome(self.record, self.account, self.region) if self.account else None
+        if not self.account:
+            return None
+        return LedgerHome(self.record, self.account, self.region, self.traffic)
 
     def __str__(self) -> str:
         """Value of the tag `deploy-ledger`."""

@@ -21,6 +21,7 @@ ADDRESS = "elastic-ip"
 KEY_PAIR = "key-pair"
 GROUP = "security-group"
 TEMPLATE = "launch-template"
+TARGET_GROUP = "target-group"
 RDS_INSTANCE = "rds-instance"
 RDS_SNAPSHOT = "rds-snapshot"
 DATABASE = "database"
@@ -106,6 +107,11 @@ class Resource:
     def key(self) -> tuple[str, str, str]:
         """Its unique key: place, kind, id."""
         return (str(self.place), self.kind, self.id)
+
+
+def maker_of(resource: Resource) -> DeployId | None:
+    """The id of who made it, by its tags: its deploy, or for a target group a rollback to that."""
+    return DeployId.maybe(resource.tags.get(t.LEASE)) or resource.deploy
 
 
 def service_of(resource: Resource) -> str:

@@ -50,7 +50,8 @@ _CHANGES: Mapping[Role | Reason, str] = {
     Role.PREVIOUS: "retention (keep, keep_for): a later sweep forgets it, then removes it",
     Role.LEASE: "its commit, or the end of its lease: deployer abort ends it now",
     Reason.LOST: "the ledger naming it again: deployer recover; no sweep decides about it",
-    Reason.WITNESSED: "its address leaving the A record",
+    Reason.WITNESSED: "its address leaving the A record, or the routes",
+    Reason.DRAINING: "time, once a sweep has seen that no route sends requests to it",
     Reason.IN_USE: "the end of what uses it, or of its being shared",
 }
 

@@ -75,6 +75,12 @@ def _swaps(service_plan: ServicePlan, names: Names) -> Iterator[str]:
     if service_plan.end is not None:
         ended = f"{service_plan.end.until:%H:%M:%S} in `{service_plan.end.step}`"
         yield f"  x lease     {service_plan.end.id}  ran out {ended}"
+    for change in service_plan.traffic.switches:
+        yield f"  ~ switch    {change.route} to {change.group}"
+    for group in service_plan.traffic.drained:
+        yield f"  ~ drain     {group}: write on it since when it has no requests"
+    for change in service_plan.traffic.detach:
+        yield f"  ~ detach    {change.group} from {change.route}"
     if service_plan.readdress:
         addresses = ", ".join(service_plan.readdress)
         yield f"  ~ repoint   {service_plan.root.home.service} to {addresses}"
@@ -147,6 +153,9 @@ def _service_json(service_plan: ServicePlan, cap: Cap, prices: Prices) -> dict[s
         "record": list(service_plan.root.record),
         "end_lease": str(service_plan.end.id) if service_plan.end else None,
         "repoint": list(service_plan.readdress),
+        "switch": {change.route: change.group for change in service_plan.traffic.switches},
+        "drained": list(service_plan.traffic.drained),
+        "detach": {change.route: change.group for change in service_plan.traffic.detach},
         "finish": [
             {"deploy": str(repair.deploy), "role": repair.role.value, "why": repair.why}
             for repair in service_plan.repairs

@@ -6,6 +6,7 @@ from reconciler.model import resource as kinds
 from reconciler.model.resource import Resource
 
 WAVES: tuple[tuple[str, ...], ...] = (
+    (kinds.TARGET_GROUP,),
     (kinds.INSTANCE,),
     (kinds.VOLUME, kinds.INTERFACE, kinds.ADDRESS, kinds.TEMPLATE),
     (kinds.IMAGE, kinds.KEY_PAIR),
@@ -17,7 +18,8 @@ WAVES: tuple[tuple[str, ...], ...] = (
 )
 """Deletion runs against `uses`; a wave begins when the one before is gone.
 
-Groups come last: interfaces, RDS instances and other groups' rules hold them.
+Target groups come first: their machines serve until no late request can name them. Security groups
+come last: interfaces, RDS instances and other groups' rules hold them.
 """
 
 _WAVE_OF = {kind: number for number, wave in enumerate(WAVES) for kind in wave}

@@ -8,23 +8,31 @@ swap fails, nothing after it is carried out and the next round decides again.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from reconciler.gc import name_witnesses
 from reconciler.gc.mark import mark, settled
 from reconciler.gc.misplaced_ledger import in_sight
-from reconciler.gc.retention import beyond
 from reconciler.gc.verdict import Role, Root, Verdict
 from reconciler.model import ledger as ledgers
 from reconciler.model import tags as t
 from reconciler.model.deploy_id import DeployId
-from reconciler.model.ledger import Ending, Lease, Ledger
-from reconciler.model.resource import DATABASE, RDS, Inventory, Resource, service_of
+from reconciler.model.ledger import Ending, Ledger
+from reconciler.model.resource import (
+    DATABASE,
+    RDS,
+    TARGET_GROUP,
+    Inventory,
+    Resource,
+    maker_of,
+    service_of,
+)
 from reconciler.model.tags import Label
 from reconciler.plan.deviation import deviation, is_stale
-from reconciler.plan.record_drift import new_addresses, notes
-from reconciler.plan.release_addresses import may_stand_in_record
+from reconciler.plan.record_drift import may_stand_in_record, new_addresses, notes
 from reconciler.plan.service_plan import OTHER_UNITS, Plan, Repair, ServicePlan, SweepRequest
+from reconciler.plan.swaps import swaps, without
+from reconciler.plan.traffic_work import NO_WORK, TrafficWork, traffic_work
 
 
 def plan(inventory: Inventory, roots: Mapping[str, Root], asks: Mapping[str, SweepRequest]) -> Plan:
@@ -70,29 +78,47 @@ def _service(inventory: Inventory, root: Root, ask: SweepRequest) -> ServicePlan
     standing = name_witnesses.named(root, inventory.resources)
     hidden = bool(_is_partly_hidden(inventory, root) or root.names.problem)
     in_record = may_stand_in_record(root, inventory.resources)
-    first = swaps(root, ask, forget=not hidden, spared={*standing, *in_record})
+    first = swaps(
+        root, ask, forget=not hidden, spared={*standing, *in_record, *_behind_groups(inventory)}
+    )
     over = swaps(root, ask, spared=in_record).forget
     later, after = _after(inventory, root, first.ledger, first.forget)
     verdicts = _verdicts(later, after)
     leased = first.ledger.lease is not None
     plain = _plain_of(inventory, root)
+    traffic = _traffic(after, verdicts, ask)
     return ServicePlan(
         root,
         end=first.end,
+        traffic=traffic,
         forget=first.forget,
         # Skipped resources were not described, and a repair needs every resource of its deploy.
         repairs=()
-        if leased or plain
+        if leased or plain or traffic.blocked
         else _agreed(_repairs(_whole(verdicts, ask), root.units), ask),
         readdress=()
         if leased or ask.unfinished_only
         else _readdress(verdicts, after, inventory, ask),
         verdicts=_scoped(verdicts, ask),
-        notes=notes(root),
+        notes=(*notes(root), *filter(None, [traffic.blocked])),
         witnesses=name_witnesses.notes(root, standing, _only_named(verdicts, over, standing)),
         unfinished_only=ask.unfinished_only,
         plain=plain,
     )
+
+
+def _traffic(root: Root, verdicts: tuple[Verdict, ...], ask: SweepRequest) -> TrafficWork:
+    """What is due; nothing in an approved plan that does not finish the live deploy."""
+    live = root.ledger.live
+    if ask.among is not None and (live is None or (live.id, Role.LIVE) not in ask.among.finish):
+        return NO_WORK
+    return traffic_work(root, verdicts)
+
+
+def _behind_groups(inventory: Inventory) -> set[DeployId]:
+    """The deploys that still have a target group: it goes before they are forgotten."""
+    groups = (one for one in inventory.resources if one.kind == TARGET_GROUP and not one.held)
+    return {group.deploy for group in groups if group.deploy is not None}
 
 
 def _only_named(
@@ -114,7 +140,7 @@ def judged_by(plan: Plan, service_plan: ServicePlan) -> tuple[Inventory, Root]:
     ledger = root.ledger
     if service_plan.end is not None:
         ledger = ledgers.end(ledger, Ending(service_plan.end, root.now, operator=True))
-    return _after(share, root, _without(ledger, service_plan.forget), service_plan.forget)
+    return _after(share, root, without(ledger, service_plan.forget), service_plan.forget)
 
 
 def _after(
@@ -122,28 +148,6 @@ def _after(
 ) -> tuple[Inventory, Root]:
     """Inventory and root after the swaps: that ledger, and forgotten deploys labelled so."""
     return _labelled_left(inventory, root.home.ledger, gone), replace(root, ledger=ledger)
-
-
-@dataclass(frozen=True)
-class Swaps:
-    """The changes of the ledger before anything is deleted, and the ledger after them."""
-
-    ledger: Ledger
-    end: Lease | None
-    forget: tuple[DeployId, ...]
-
-
-def swaps(
-    root: Root, ask: SweepRequest, *, forget: bool = True, spared: Collection[DeployId] = ()
-) -> Swaps:
-    """The swaps that a plan begins with; without `forget`, nothing is forgotten now.
-
-    `spared` are deploys that other names lead to: clients may still use them, so they stay rooted.
-    """
-    ended, end = _end_lease(root, ask)
-    over = _forgets(ended, root, ask) if forget else ()
-    forgets = tuple(deploy for deploy in over if deploy not in spared)
-    return Swaps(_without(ended, forgets), end, forgets)
 
 
 def _plain_of(inventory: Inventory, root: Root) -> dict[str, int]:
@@ -177,38 +181,9 @@ def _verdicts(inventory: Inventory, root: Root) -> tuple[Verdict, ...]:
     )
 
 
-def _end_lease(root: Root, ask: SweepRequest) -> tuple[Ledger, Lease | None]:
-    lease = root.ledger.lease
-    if lease is None:
-        return root.ledger, None
-    # Compares the deploy, not the exact lease: a holder that is alive renews every few minutes.
-    asked = ask.operator and ask.end_lease is not None and lease.id == ask.end_lease.id
-    if not asked and not ledgers.expired(lease, root.now):
-        return root.ledger, None
-    if ask.among is not None and ask.among.end != lease.id:
-        return root.ledger, None
-    return ledgers.end(root.ledger, Ending(lease, root.now, operator=asked)), lease
-
-
-def _forgets(ledger: Ledger, root: Root, ask: SweepRequest) -> tuple[DeployId, ...]:
-    # Unseen resources could not be labelled `left`: once not rooted, they would count as lost.
-    if ledger.lease is not None or ask.only is not None or ask.unfinished_only:
-        return ()
-    # As of the listing: a deploy that was still live then may have resources that the listing
-    # lacks, and what could not be labelled `left` would count as lost.
-    over = beyond(ledger, ask.retention, root.now - root.heap_age, ask.ttl)
-    return tuple(deploy for deploy in over if ask.among is None or deploy in ask.among.forget)
-
-
 def _is_partly_hidden(inventory: Inventory, root: Root) -> bool:
     """Whether labelled resources could not be read: not relabelled, they would be lost."""
     return any(gap.place == root.home.place and gap.kind in RDS for gap in inventory.gaps)
-
-
-def _without(ledger: Ledger, forgets: Iterable[DeployId]) -> Ledger:
-    for deploy in forgets:
-        ledger = ledgers.forget(ledger, deploy)
-    return ledger
 
 
 def _labelled_left(inventory: Inventory, ledger: str, gone: tuple[DeployId, ...]) -> Inventory:
@@ -232,7 +207,7 @@ def _scoped(verdicts: tuple[Verdict, ...], ask: SweepRequest) -> tuple[Verdict, 
 
 def _is_asked(resource: Resource, ask: SweepRequest) -> bool:
     """Whether this sweep may delete the resource."""
-    if ask.only is not None and resource.deploy != ask.only:
+    if ask.only is not None and ask.only not in (resource.deploy, maker_of(resource)):
         return False
     if ask.among is not None and not ask.among.may_delete(resource):
         return False

@@ -1,6 +1,7 @@
 """Selects resources that are certainly kept, so that a sweep need not describe them. Pure.
 
-A launch template is always described: it may launch from another deploy's image. Any other resource
+A launch template is always described: it may launch from another deploy's image; so is a target
+group, which ends before its deploy does. Any other resource
 is skipped if its deploy is rooted, also after the swaps of this sweep, its label is the one for its
 deploy's role, and a machine has obeyed the current set of units: then no rule of `mark` could
 collect it and no repair is due. All else is described in full: what is not rooted, and every
@@ -17,11 +18,14 @@ from reconciler.gc.desired_state import DESIRED
 from reconciler.gc.verdict import Role, Root, Roots, role
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Ledger
-from reconciler.model.resource import INSTANCE, TEMPLATE, Plain, Resource
+from reconciler.model.resource import INSTANCE, TARGET_GROUP, TEMPLATE, Plain, Resource
 from reconciler.model.tag_summary import Group, TagSummary
 from reconciler.model.tags import STATE, Label, label_of
-from reconciler.plan.planner import Swaps, swaps
 from reconciler.plan.service_plan import OPEN, SHUT, SweepRequest
+from reconciler.plan.swaps import Swaps, swaps
+
+DESCRIBED = frozenset({TEMPLATE, TARGET_GROUP})
+"""Kinds that are always described."""
 
 ANY = frozenset({*Label, None})
 
@@ -73,7 +77,7 @@ def choose(
         service = services.get(deploy.service) if deploy else None
         if deploy is None or service is None:
             wanted[group] = ids  # foreign, or in a place where no service of ours creates any
-        elif group.kind == TEMPLATE or deploy.service in odd or not service.keeps(group, deploy):
+        elif group.kind in DESCRIBED or deploy.service in odd or not service.keeps(group, deploy):
             wanted[group] = ids
         else:
             plain[deploy, group.kind] = plain.get((deploy, group.kind), 0) + len(ids)
@@ -92,8 +96,9 @@ def _service(root: Root, databases: Sequence[Resource], ask: SweepRequest) -> _S
 
 def _is_in_doubt(root: Root) -> bool:
     """Whether only a description of all its resources shows what is wrong (rules 6 and 9)."""
-    live = root.ledger.live
-    return root.record != (live.at if live else ())
+    if root.ledger.live is None:
+        return bool(root.record or root.traffic)
+    return not root.leads_to_live
 
 
 def _has_odd_database(found: Swaps, root: Root, databases: Iterable[Resource]) -> bool:
@@ -141,7 +146,7 @@ def _want_machines_that_moved(
 ) -> None:
     """Adds the live machines if the record names each: only descriptions show new addresses."""
     live = service.swaps.ledger.live
-    if live is None or service.swaps.ledger.lease is not None:
+    if live is None or service.swaps.ledger.lease is not None or service.root.traffic:
         return
     if plain.get((live.id, INSTANCE)) != len(live.at):
         return

@@ -17,6 +17,7 @@ from reconciler.model.ledger import Lease
 from reconciler.model.resource import DATABASE, Inventory, Resource
 from reconciler.plan.approved_actions import ApprovedActions
 from reconciler.plan.deletion_order import wave
+from reconciler.plan.traffic_work import NO_WORK, TrafficWork
 
 STRANGE = frozenset({Reason.FOREIGN, Reason.LOOK_ALIKE})
 """Verdicts on resources that are not ours, whatever their tags say."""
@@ -68,11 +69,13 @@ class ServicePlan:
     """The actions on one service, in the order in which they are done.
 
     `plain` counts the skipped resources by kind; they have no verdicts. `witnesses` are the
-    contradictions of names other than the record (rule 13).
+    contradictions of names other than the record (rule 13). `traffic` is what has to follow the
+    ledger before anything is repaired.
     """
 
     root: Root
     end: Lease | None = None
+    traffic: TrafficWork = NO_WORK
     repairs: tuple[Repair, ...] = ()
     readdress: tuple[str, ...] = ()
     forget: tuple[DeployId, ...] = ()
@@ -122,7 +125,8 @@ class ServicePlan:
     @property
     def empty(self) -> bool:
         """Whether there is nothing to do."""
-        return not (self.end or self.repairs or self.readdress or self.forget or self.deletes)
+        acts = (self.end, self.repairs, self.readdress, self.forget, self.deletes)
+        return self.traffic.empty and not any(acts)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,9 @@ from reconciler.model.tags import Label
 from reconciler.plan.circuit_breaker import Cap
 from reconciler.ports.cloud_inventory import CloudInventory
 from reconciler.ports.ledger_store import LedgerStore
+from reconciler.traffic.port import Traffic
+from reconciler.traffic.reading import TrafficReading
+from reconciler.traffic.record import RecordTraffic
 
 OnOutcome = Callable[[Outcome], None]
 """Called for each resource as soon as its status is known: silence looks like a hang."""
@@ -73,11 +76,20 @@ class ManagedService:
     cap: Cap = field(default_factory=Cap)
     jobs_despite: frozenset[str] = frozenset()
     bases: Callable[[], Bases] = lambda: NO_BASES
+    traffic: Traffic = field(default_factory=RecordTraffic)
 
     @property
     def name(self) -> str:
         """The service's name."""
         return self.home.service
+
+    def routes(self) -> TrafficReading | None:
+        """What leads to live now, and whose the target groups are; None where the record says it.
+
+        Raises CloudError, AccessDenied.
+        """
+        found = self.traffic.read()
+        return found.resolved(self.name, self.home.owns) if found else None
 
     def fenced_act(self, generation: int, deploy: DeployId, was: tuple[str, ...]) -> FencedAct:
         """An act on what `deploy` owns, under this ledger; `was` are its former addresses."""

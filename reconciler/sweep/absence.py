@@ -126,6 +126,8 @@ def is_settled(plan: Plan, gone: Collection[Key]) -> bool:
 def _is_done(service_plan: ServicePlan, gone: Collection[Key]) -> bool:
     if service_plan.end or service_plan.repairs or service_plan.readdress or service_plan.forget:
         return False
+    if not service_plan.traffic.empty:
+        return False
     deletes = [verdict.resource for verdict in service_plan.deletes]
     return all(
         resource.key in gone and _is_old(resource, service_plan.root.now) for resource in deletes

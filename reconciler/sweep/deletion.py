@@ -16,7 +16,7 @@ from reconciler.gc.mark import mark, problems
 from reconciler.gc.verdict import Root, Verdict
 from reconciler.model import tags as t
 from reconciler.model.outcome import UNPROVED, Outcome, OutcomeStatus
-from reconciler.model.resource import DATABASE, Inventory, Resource
+from reconciler.model.resource import DATABASE, TARGET_GROUP, Inventory, Resource
 from reconciler.plan.deletion_order import wave
 from reconciler.ports.service import ManagedService, OnOutcome
 from reconciler.sweep import absence
@@ -141,11 +141,19 @@ class Collector:
                 outcomes.append(
                     Outcome(resource, OutcomeStatus.BLOCKED, f"kept after all: {verdict.text}")
                 )
+            elif (group := self._group_of(verdict.resource)) is not None:
+                why = f"it is registered with {group.id}, which is not gone yet"
+                outcomes.append(Outcome(resource, OutcomeStatus.BLOCKED, why))
             else:
                 garbage.append(verdict.resource)
         for kind in sorted({one.kind for one in garbage}):
             outcomes += self._delete([one for one in garbage if one.kind == kind], kind)
         return outcomes
+
+    def _group_of(self, machine: Resource) -> Resource | None:
+        """A target group that still holds the machine: AWS would terminate it all the same."""
+        groups = (one for one in self._seen if one.kind == TARGET_GROUP)
+        return next((group for group in groups if machine.id in group.uses), None)
 
     def _delete(self, resources: list[Resource], kind: str) -> Sequence[Outcome]:
         if kind == DATABASE:

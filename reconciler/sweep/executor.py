@@ -12,6 +12,7 @@ from reconciler.model.ledger import Ending, Ledger
 from reconciler.model.reading import Reading
 from reconciler.model.tags import Label
 from reconciler.plan.service_plan import Repair, ServicePlan
+from reconciler.plan.traffic_work import TrafficWork
 from reconciler.ports.service import ManagedService, OnOutcome
 from reconciler.sweep.deletion import Collector
 from reconciler.sweep.handover import Handover
@@ -39,6 +40,7 @@ class Executor:
             return
         try:
             self._end(service_plan)
+            self._traffic(service_plan.traffic)
             self._readdress(service_plan)
             self._repair(service_plan)
             self._forget(service_plan)
@@ -66,6 +68,28 @@ class Executor:
         ending = Ending(lease, self._now.now, operator=operator)
         self._swap(lambda old: ledgers.end(old, ending))
         self._tally.ended.append(lease.id)
+
+    def _traffic(self, work: TrafficWork) -> None:
+        """Traffic first: what fails here ends the round, and everything else waits for it.
+
+        The ledger is read once more: a switch has no fence (docs/protocol.md, "Traffic").
+        """
+        if work.empty:
+            return
+        managed = self._managed
+        if managed.ledgers.read(managed.address).ledger.gen != self._now.ledger.gen:
+            raise ToolError(
+                "traffic was not changed: the ledger has changed, the next sweep decides"
+            )
+        for change in work.switches:
+            managed.traffic.switch(change.route, change.group)
+            self._tally.traffic.append(f"switch {change.route} {change.group}")
+        for group in work.drained:
+            managed.traffic.mark_drained(group, self._now.now)
+            self._tally.traffic.append(f"drained {group}")
+        for change in work.detach:
+            managed.traffic.detach(change.route, change.group)
+            self._tally.traffic.append(f"detach {change.route} {change.group}")
 
     def _readdress(self, service_plan: ServicePlan) -> None:
         at = service_plan.readdress

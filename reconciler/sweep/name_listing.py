@@ -18,8 +18,8 @@ from reconciler.model.coverage import GLOBAL, NAME, Read, ReadStatus
 from reconciler.model.reading import LedgerAddress, Listing
 from reconciler.model.resource import Gap, Resource, service_of
 from reconciler.model.tags import AccountRegion
-from reconciler.plan.planner import swaps
 from reconciler.plan.service_plan import SweepRequest
+from reconciler.plan.swaps import swaps
 from reconciler.ports.service import ManagedService
 from reconciler.sweep.snapshot import Snapshot
 

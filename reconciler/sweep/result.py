@@ -59,6 +59,8 @@ class Tally:
     forgotten: list[DeployId] = field(default_factory=list)
     trouble: list[str] = field(default_factory=list)
     told: dict[str, Read] = field(default_factory=dict)
+    traffic: list[str] = field(default_factory=list)
+    """The changes of traffic that were made."""
 
     def add(self, outcomes: Sequence[Outcome]) -> None:
         for outcome in outcomes:
@@ -98,7 +100,7 @@ class Tally:
             outcome.status in (OutcomeStatus.GONE, OutcomeStatus.DONE)
             for outcome in self.outcomes.values()
         )
-        return done + len(self.ended) + len(self.forgotten)
+        return done + len(self.ended) + len(self.forgotten) + len(self.traffic)
 
 
 def _told(outcome: Outcome, reached: ReadStatus) -> Read:

@@ -34,6 +34,7 @@ from reconciler.ports.fleet import Fleet, OtherPlaces
 from reconciler.ports.service import ManagedService
 from reconciler.sweep.absence import STATES
 from reconciler.sweep.database_listing import DatabaseReadings, list_databases
+from reconciler.traffic.reading import TrafficReading
 from reconciler.util.concurrency import side_by_side
 
 T = TypeVar("T")
@@ -87,17 +88,20 @@ class Ledgers:
 
 def read_roots(fleet: Fleet, databases: Mapping[str, DatabaseReadings], began: float) -> Ledgers:
     """Read every ledger, after the inventory; `began`: start of its listing (monotonic seconds)."""
+    names = [service.name for service in fleet.services]
+    traffic = dict(zip(names, each(fleet.services, _traffic), strict=True))
     answers, rows = _read_ledgers(fleet.services)
     readings: dict[str, Reading] = {}
     roots = {root.home.service: root for root in fleet.other_places.roots}
     age = timedelta(seconds=time.monotonic() - began)
     for service in fleet.services:
-        answer = answers[service.name]
+        answer = _first_error(answers[service.name], traffic[service.name])
         if isinstance(answer, Reading):
             readings[service.name] = answer
         ledger = answer.ledger if isinstance(answer, Reading) else NO_LEDGER
         fence = databases[service.name].fence(own(str(service.address), ledger))
-        roots[service.name] = replace(_root(service, answer, fence), heap_age=age)
+        root = with_traffic(_root(service, answer, fence), traffic[service.name])
+        roots[service.name] = replace(root, heap_age=age)
     gaps = dict.fromkeys(gap for service in fleet.services for gap in service.bases().gaps)
     return Ledgers(roots, readings, tuple(rows), tuple(gaps))
 
@@ -141,11 +145,42 @@ def read_root(managed: ManagedService, fence: int = 0) -> tuple[Root, Reading | 
     This includes a denied read: the zones of the other services may still be readable. Credentials
     that are entirely invalid have ended the run earlier, when the ledgers were located.
     """
+    traffic = _traffic(managed)
     try:
         reading = managed.ledgers.read(managed.address)
     except (LedgerUnknown, CloudError, AccessDenied) as error:
         return _root(managed, error, fence), None
-    return _root(managed, reading, fence), reading
+    if isinstance(traffic, ToolError):
+        return _root(managed, traffic, fence), None
+    return with_traffic(_root(managed, reading, fence), traffic), reading
+
+
+TrafficAnswer = TrafficReading | ToolError | None
+
+
+def _traffic(managed: ManagedService) -> TrafficAnswer:
+    """What the routes say. Read before the ledger: a commit in between then looks unfinished.
+
+    In the opposite order it would look as if a person had moved traffic.
+    """
+    try:
+        return managed.traffic.read()
+    except (CloudError, AccessDenied) as error:
+        return error
+
+
+def _first_error(answer: Reading | ToolError, traffic: TrafficAnswer) -> Reading | ToolError:
+    """Traffic that could not be read makes the service unknown (rule 6)."""
+    if isinstance(traffic, ToolError) and isinstance(answer, Reading):
+        return traffic
+    return answer
+
+
+def with_traffic(root: Root, traffic: TrafficAnswer) -> Root:
+    """The root with what the routes say, and whose the groups are that they name."""
+    if not isinstance(traffic, TrafficReading):
+        return root
+    return replace(root, traffic=traffic.resolved(root.home.service, root.home.owns))
 
 
 def _root(managed: ManagedService, answer: Reading | ToolError, fence: int) -> Root:

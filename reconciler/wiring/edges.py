@@ -22,6 +22,7 @@ from reconciler.gc.ownership import ServiceLocation
 from reconciler.machine.activation_gate import ActivationGate
 from reconciler.model import tags as t
 from reconciler.model.reading import LedgerAddress
+from reconciler.model.resource import TARGET_GROUP
 from reconciler.model.tags import AccountRegion
 from reconciler.plan.circuit_breaker import Cap
 from reconciler.ports.service import ManagedService
@@ -30,6 +31,8 @@ from reconciler.util.secret import Reference, Secret, resolve
 from reconciler.wiring.database_tunnel import DatabaseTunnel, machine_to_go_through
 from reconciler.wiring.service_access import SshConnector, SshServiceAccess
 from reconciler.wiring.ssh_route import bastion_route
+from reconciler.wiring.traffic_kinds import TrafficSource
+from reconciler.wiring.traffic_kinds import build as build_traffic
 
 if TYPE_CHECKING:
     from reconciler.machine.ssh.client import RemoteShell
@@ -95,6 +98,8 @@ class Edges:
             log.warning("the ledger's place is as the labels say", cause=error.message)
             address = labelled
         address = replace(address, account=place.account, region=place.region)
+        source = TrafficSource(service, self.aws(place), ledgers, address)
+        traffic, address = build_traffic(source)
         home = ServiceLocation(service.name, str(address), place)
         database, breaker = service.database, self.settings.reconciler.breaker
         return ManagedService(
@@ -113,6 +118,7 @@ class Edges:
             zone_account=zone.account,
             cap=Cap(breaker.max_count, breaker.share),
             bases=self.bases,
+            traffic=traffic,
         )
 
     def ledgers(self, zone: AccountRegion) -> Route53Ledgers:
@@ -123,8 +129,13 @@ class Edges:
         """The resources of an account and region."""
         if place not in self._heaps:
             said = self.settings.reconciler
+            services = self.settings.services.values()
+            behind = any(
+                one.place == place and one.traffic.kind == TARGET_GROUP for one in services
+            )
+            kinds = (*said.kinds, *((TARGET_GROUP,) if behind else ()))
             self._heaps[place] = Ec2Inventory(
-                self.aws(place), lifts=said.lift_protection, kinds=said.kinds
+                self.aws(place), lifts=said.lift_protection, kinds=kinds
             )
         return self._heaps[place]
 

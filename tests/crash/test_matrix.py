@@ -11,7 +11,7 @@ import random
 
 import pytest
 
-from tests.crash.fault_injection import BREAK
+from tests.crash.fault_injection import LACKS
 from tests.crash.matrix.__main__ import DOCUMENT
 from tests.crash.matrix.cells import Cell, play_cell
 from tests.crash.matrix.commands import COMMANDS
@@ -19,6 +19,7 @@ from tests.crash.matrix.page import NO_COMMIT, this_commit
 from tests.crash.matrix.stage import Stage
 from tests.crash.matrix.table import requests_of
 from tests.crash.proxies import EVERY, Fault
+from tests.mutants.guard import guards
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -54,25 +55,36 @@ def test_some_cells_hold(stage: Stage) -> None:
         play_cell(stage, NAMED[cell.command], cell, len(rows[cell.command]))
 
 
-BROKEN = {
-    Fault.KILL_BEFORE: ("a sweep does not thaw", "new database: CREATE DATABASE"),
-    Fault.KILL_AFTER: ("a sweep passes over snapshots", "CreateImage"),
-    Fault.LOST: ("a launch has no token", "RunInstances"),
-    Fault.TWICE: ("a launch has no token", "RunInstances"),
-    Fault.LATE: ("a swap is an upsert", "swap: acquire"),
-    Fault.THROTTLED: ("a refused call is given up", "CreateImage"),
-    Fault.FAILED: ("a launch has no token", "RunInstances"),
+LACKING = {
+    Fault.KILL_BEFORE: (
+        "a sweep opens the database of a live deploy that is shut",
+        "new database: CREATE DATABASE",
+    ),
+    Fault.KILL_AFTER: ("a sweep passes over no kind", "CreateImage"),
+    Fault.LOST: ("a launch is sent with its token", "RunInstances"),
+    Fault.TWICE: ("a launch is sent with its token", "RunInstances"),
+    Fault.LATE: ("a swap deletes exactly the value that was read", "swap: acquire"),
+    Fault.THROTTLED: ("a call that AWS refuses for now is repeated", "CreateImage"),
+    Fault.FAILED: ("a launch is sent with its token", "RunInstances"),
 }
-"""For every column a guard, and a cell of `up` that holds with it (docs/crash-matrix.md)."""
+"""For every column a guard (`tests/mutants/guards`), and a cell of `up` that holds with it
+(docs/crash-matrix.md)."""
+
+
+def test_each_column_lacks_a_guard_of_the_list() -> None:
+    """One that can be taken from a process: a function holds it."""
+    scopes = {guard.name: guard.scope for guard in guards()}
+    assert [name for name, _ in LACKING.values() if not scopes.get(name)] == []
+    assert set(LACKING) == set(Fault)
 
 
 @pytest.mark.crash
 @pytest.mark.parametrize("fault", Fault, ids=lambda one: one.value)
-def test_a_broken_guard_makes_a_cell_red(
+def test_a_missing_guard_makes_a_cell_red(
     stage: Stage, fault: Fault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every column is able to fail: without one guard, what holds on the page does not hold."""
-    guard, request = BROKEN[fault]
-    monkeypatch.setenv(BREAK, guard)
+    guard, request = LACKING[fault]
+    monkeypatch.setenv(LACKS, guard)
     with pytest.raises(AssertionError):
         play_cell(stage, UP, Cell(UP.name, request, fault), 0)

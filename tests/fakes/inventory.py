@@ -14,7 +14,15 @@ from reconciler.gc.verdict import CONDEMNED
 from reconciler.model import tags as t
 from reconciler.model.coverage import INDEX, Read
 from reconciler.model.outcome import Outcome, OutcomeStatus
-from reconciler.model.resource import INSTANCE, INTERFACE, VOLUME, Gap, Inventory, Resource
+from reconciler.model.resource import (
+    INSTANCE,
+    INTERFACE,
+    TARGET_GROUP,
+    VOLUME,
+    Gap,
+    Inventory,
+    Resource,
+)
 from reconciler.model.tag_summary import KEYS, Groups, TagSummary, grouped
 from reconciler.model.tags import AccountRegion, Label
 from tests.support.shop_world import PLACE
@@ -44,6 +52,8 @@ class FakeHeap:
     """Id → so many looks at it until it is gone."""
     meddlers: list[Callable[[], object]] = field(default_factory=list)
     """Each runs just before one describe: somebody who was first."""
+    refuse: Callable[[Resource], str] = lambda _: ""
+    """What is still in the way of a deletion; told of each."""
 
     def add(self, resources: Iterable[Resource]) -> None:
         """Things that are there."""
@@ -154,7 +164,9 @@ class FakeHeap:
         key = (one.kind, one.id)
         if one.id in self.protected:
             return Outcome(one, OutcomeStatus.BLOCKED, self.protected[one.id])
-        user = next((each.id for each in self.held.values() if one.id in each.uses), "")
+        # AWS terminates a machine that a target group holds: only our own order protects it.
+        users = (each for each in self.held.values() if each.kind != TARGET_GROUP)
+        user = next((each.id for each in users if one.id in each.uses), "") or self.refuse(one)
         if user:
             return Outcome(one, OutcomeStatus.BLOCKED, f"in use by {user}")
         if one.kind == INSTANCE and key in self.held:

@@ -162,4 +162,17 @@ class FakeAws:
     place = AccountRegion("123456789012", "eu-west-1")
 
     def __init__(self, route53: FakeRoute53) -> None:
-        self.route53 = self.route53_once = route53
+        self.route53 = _Repeating(route53)
+        self.route53_once = route53
+
+
+class _Repeating:
+    """The client for reads: botocore repeats its requests, so no change goes through it."""
+
+    def __init__(self, route53: FakeRoute53) -> None:
+        self._route53 = route53
+
+    def __getattr__(self, operation: str) -> Any:
+        if operation.startswith("change_"):
+            raise AssertionError(f"{operation} might be sent twice")
+        return getattr(self._route53, operation)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from deployer.sandbox.machines import Machines
 from deployer.sandbox.machines.container import host as containers
 from deployer.sandbox.machines.container import image
 from deployer.sandbox.machines.container.connections import Ports
@@ -16,6 +17,7 @@ from deployer.sandbox.machines.container.host import ContainerMachines
 from reconciler.errors import Refused, ToolError
 from tests.reality import page
 from tests.reality.laboratory import BASE, SSH_PORT, Laboratory
+from tests.reality.situations import Differ
 from tests.sandbox.machines.lab import Key
 from tests.support.share import UNREAL
 
@@ -47,24 +49,52 @@ def container_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Contain
 @pytest.fixture(autouse=True)
 def _where(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> None:
     """Say in the results on what the test ran: docs/reality.md is made from that."""
-    if request.path.name in UNREAL:
+    unreal = request.path.name in UNREAL or f"[{page.IMITATION}]" in request.node.name
+    if unreal or request.node.get_closest_marker("vm"):
         return
     with contextlib.suppress(Refused):
         tree = image.find(image.this_system())
-        record_property(page.WHERE, f"container: {versions(tree)}" if tree else "none")
+        record_property(
+            page.WHERE, f"container: {versions(tree, os.uname().release)}" if tree else "none"
+        )
 
 
-def versions(tree: Path) -> str:
+def versions(tree: Path, kernel: str) -> str:
     """The versions of what matters in a tree, and the kernel below it."""
     lines = (tree / image.VERSIONS).read_text().splitlines()
     packages = dict(line.split(" ", 1) for line in lines)
     wanted = ("systemd", "cloud-init", "openssh-server")
-    return ", ".join([*(f"{one} {packages[one]}" for one in wanted), f"Linux {os.uname().release}"])
+    return ", ".join([*(f"{one} {packages[one]}" for one in wanted), f"Linux {kernel}"])
 
 
 @pytest.fixture
-def laboratory(container_host: ContainerMachines) -> Iterator[Laboratory]:
-    """Machines for one test."""
+def differ(record_property: Callable[[str, object], None]) -> Differ:
+    """The end of a test that looks at the table of units."""
+
+    def end(found: list[str]) -> None:
+        record_property(page.DIFFERENCES, "\n".join(found))
+        assert found == []
+
+    return end
+
+
+@pytest.fixture
+def container_laboratory(container_host: ContainerMachines) -> Iterator[Laboratory]:
+    """Containers for one test."""
     made = Laboratory(container_host, Key.make())
     yield made
     made.end()
+
+
+@pytest.fixture
+def imitation_laboratory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
+    """Machines that imitate systemd, for one test."""
+    try:
+        host = Machines(tmp_path_factory.mktemp("imitation"))
+    except Refused as refusal:
+        pytest.skip(f"{refusal.message}; {refusal.cure}")
+    host.create_base_image(BASE)
+    made = Laboratory(host, Key.make())
+    yield made
+    made.end()
+    host.shutdown()

@@ -41,18 +41,19 @@ class Machine:
     host: Host
     spec: BootSpec
     key: Key
+    patience: float = PATIENCE
     keys: set[str] = field(default_factory=set)
 
-    def root(self, script: str, patience: float = PATIENCE) -> str:
+    def root(self, script: str) -> str:
         """What a script prints as root; it must succeed."""
-        code, out = self.attempt(script, patience)
+        code, out = self.attempt(script)
         assert code == 0, f"{self.spec.instance_id}: exit {code}\n{out}"
         return out
 
-    def attempt(self, script: str, patience: float = PATIENCE) -> tuple[int, str]:
+    def attempt(self, script: str) -> tuple[int, str]:
         """The exit code of a script as root, and what it prints."""
-        with self._session(patience) as ssh:
-            into, out, _ = ssh.exec_command("sudo -n sh -s 2>&1", timeout=PATIENCE)
+        with self._session() as ssh:
+            into, out, _ = ssh.exec_command("sudo -n sh -s 2>&1", timeout=self.patience)
             into.write(script.encode())
             into.channel.shutdown_write()
             text = out.read().decode()
@@ -94,11 +95,11 @@ class Machine:
                 transport.close()
 
     @contextmanager
-    def _session(self, patience: float) -> Iterator[paramiko.SSHClient]:
+    def _session(self) -> Iterator[paramiko.SSHClient]:
         """Whoever answers: which host key it is, is what `watched` is for."""
         with paramiko.SSHClient() as ssh:
             ssh.set_missing_host_key_policy(paramiko.AutoAddPolicy())
-            deadline = time.monotonic() + patience
+            deadline = time.monotonic() + self.patience
             while not self._connected(ssh):
                 assert time.monotonic() < deadline, self._console()
                 time.sleep(0.2)
@@ -113,8 +114,9 @@ class Machine:
                 pkey=self.key.paramiko(),
                 allow_agent=False,
                 look_for_keys=False,
-                timeout=20,
-                banner_timeout=20,
+                timeout=30,
+                banner_timeout=30,
+                auth_timeout=60,
             )
             return True
         return False
@@ -130,6 +132,7 @@ class Laboratory:
 
     host: Host
     key: Key
+    patience: float = PATIENCE
     made: list[Machine] = field(default_factory=list)
 
     def boot(self, image: str = BASE, user_data: str = "") -> Machine:
@@ -138,7 +141,7 @@ class Laboratory:
         address = ".".join(["127", *(str(chance.randrange(2, 250)) for _ in range(3))])
         name = f"i-{chance.getrandbits(64):017x}"
         spec = BootSpec(name, image, address, user_data.encode(), (self.key.public,))
-        machine = Machine(self.host, spec, self.key)
+        machine = Machine(self.host, spec, self.key, self.patience)
         self.made.append(machine)
         self.host.create(spec)
         return machine

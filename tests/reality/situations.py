@@ -7,22 +7,24 @@ who acted and who may, so that one run shows them all.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from deployer.provisioning.user_data import user_data
 from reconciler.machine.activation_gate import ActivationGate
-from reconciler.machine.clone_check import quarantine_script
-from reconciler.machine.gate_placement import place_script
 from reconciler.machine.host_key import make_host_key
-from reconciler.machine.unit_control import Act, obey_script
+from reconciler.machine.unit_control import Act
 from tests.reality import zoo
 from tests.reality.laboratory import Laboratory, Machine, until
+from tests.reality.product import Product, product
 from tests.reality.zoo import Row
 
 DEPLOY = "shop/20261123T031502Z-7kq2m"
 LATER = "shop/20261124T031502Z-8kq2m"
+ACT = Act(41, DEPLOY, "run", "run")
+"""What live is told before its first image."""
+Differ = Callable[[list[str]], None]
+"""Fails where there are differences; docs/reality.md names their rows."""
 BOTH = frozenset(("app", "jobs"))
 SHUT: frozenset[str] = frozenset()
 APP_ONLY = frozenset(("app",))
@@ -75,6 +77,7 @@ class Walk:
     order: Order
     rows: tuple[Row, ...]
     patience: float = 60.0
+    product: Product = field(default_factory=product)
     differences: list[str] = field(default_factory=list)
 
     @property
@@ -82,14 +85,13 @@ class Walk:
         """The gate of the service that the rows belong to."""
         return zoo.gate(self.rows)
 
-    def go(self, image: str) -> None:
-        """From an image of a machine with the rows on it to the reboot of a retired one."""
-        production = self.laboratory.boot(image)
+    def go(self, production: Machine) -> None:
+        """From a machine with the rows on it to the reboot of a retired one."""
         production.root(f"{self.order.script}\nsync")
         production.reboot()
         self._compare("production, before a gate", production, BOTH)
-        production.root(place_script(self.gate, Act(41, DEPLOY, "run", "run")))
-        first, key = self._clone(production)
+        production.root(self.product.adopt(self.gate, ACT))
+        first, key = self.clone(production)
         with ThreadPoolExecutor(1) as beside:
             rebooted = beside.submit(production.reboot)
             self._look_at_clone("first clone", first, key)
@@ -104,15 +106,14 @@ class Walk:
         """What cron has begun runs before, and not after."""
         found = f"pgrep -f '^{zoo.CRON_JOB}' || :"
         before = production.root(found)
-        production.root(obey_script(self.gate, Act(43, DEPLOY, "run", "stop")))
+        self._order(production, Act(43, DEPLOY, "run", "stop"))
         after = production.root(found)
         if bool(before) != any(row.name == "zoo-cron" for row in self.rows) or after:
             self.differences.append(f"a job that cron began: before {before}, after {after}")
 
     def _switch(self, first: Machine) -> None:
         """The first clone becomes live, and is cloned in its turn."""
-        act = obey_script(self.gate, Act(42, LATER, "run", "run"))
-        code, out = first.attempt(act)
+        code, out = first.attempt(self.product.obey(self.gate, Act(42, LATER, "run", "run")))
         if not self.order.notices:
             if not code or "manual_cache_clean" not in out:
                 self.differences.append(f"a copy that cloud-init did not notice obeyed: {out}")
@@ -120,20 +121,32 @@ class Walk:
         if code:
             self.differences.append(f"the first clone did not obey: {out}")
         self._compare("first clone, told to run", first, BOTH)
-        self._look_at_clone("later clone", *self._clone(first))
+        later = self.clone(first)
+        with ThreadPoolExecutor(1) as beside:
+            rebooted = beside.submit(first.reboot)
+            self._look_at_clone("later clone", *later)
+            rebooted.result()
+        self._compare("reboot of the new live", first, BOTH)
 
-    def _clone(self, source: Machine) -> tuple[Machine, str]:
+    def _order(self, machine: Machine, act: Act) -> None:
+        code, out = machine.attempt(self.product.obey(self.gate, act))
+        if code:
+            self.differences.append(f"it did not obey: {out}")
+
+    def clone(self, source: Machine) -> tuple[Machine, str]:
         """A machine from an image of another, and the host key that was made for it."""
         key = make_host_key()
         image = self.laboratory.image_of(source)
-        return self.laboratory.boot(image, user_data(key, self.gate)), key.public.tag_value
+        return self.laboratory.boot(
+            image, self.product.user_data(key, self.gate)
+        ), key.public.tag_value
 
     def _look_at_clone(self, what: str, clone: Machine, key: str) -> None:
         """Who acted, what the product's own check says of it, and who answered there."""
         with clone.watched():
             clone.await_end_of_boot()
         self._compare(what, clone, SHUT)
-        told = clone.root(quarantine_script(self.gate)).splitlines()
+        told = clone.root(self.product.quarantine(self.gate)).splitlines()
         if self.order.notices == bool(told) or any("unit " in line for line in told):
             self.differences.append(f"{what}: the check says {told}")
         ours = key.split()[1]

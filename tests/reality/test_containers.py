@@ -36,6 +36,12 @@ time.sleep(600)
 """
 
 
+@pytest.fixture
+def laboratory(container_laboratory: Laboratory) -> Laboratory:
+    """Containers for one test."""
+    return container_laboratory
+
+
 def test_a_machine_that_halts_and_starts_again(laboratory: Laboratory) -> None:
     """`poweroff` inside is EC2's `stopped`; its disk, and no process, is left."""
     machine = laboratory.boot()

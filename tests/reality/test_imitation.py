@@ -2,48 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from deployer.sandbox.machines import Machines
-from reconciler.errors import Refused
 from tests.reality import zoo
-from tests.reality.laboratory import BASE, Laboratory, until
-from tests.reality.situations import ORDERS, Order, Walk
-from tests.sandbox.machines.lab import Key
+from tests.reality.laboratory import Laboratory, until
+from tests.reality.situations import ORDERS, Differ, Order, Walk
 
 pytestmark = pytest.mark.timeout(300)
 
 IMITATED = tuple(row for row in zoo.ROWS if row.imitated)
-UNITS_ALONE = tuple(row for row in zoo.ROWS if not row.imitated and row.configured)
+UNITS_ALONE = tuple(row for row in zoo.EVERY if not row.imitated and row.enable)
 WALKED = ("debian", "disabled")
 
 
 @pytest.fixture
-def laboratory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
+def laboratory(imitation_laboratory: Laboratory) -> Laboratory:
     """Machines that imitate systemd."""
-    try:
-        host = Machines(tmp_path_factory.mktemp("imitation"))
-    except Refused as refusal:
-        pytest.skip(f"{refusal.message}; {refusal.cure}")
-    host.create_base_image(BASE)
-    made = Laboratory(host, Key.make())
-    yield made
-    made.end()
-    host.shutdown()
+    return imitation_laboratory
 
 
 @pytest.mark.parametrize(
     "order", [one for one in ORDERS if one.name in WALKED], ids=lambda order: order.name
 )
-def test_it_agrees_with_reality(laboratory: Laboratory, order: Order) -> None:
+def test_it_agrees_with_reality(laboratory: Laboratory, order: Order, differ: Differ) -> None:
     """Every row that it imitates, in every situation."""
     machine = laboratory.boot()
     machine.root(zoo.install_script(IMITATED))
     walk = Walk(laboratory, order, IMITATED, patience=10)
-    walk.go(laboratory.image_of(machine))
-    assert walk.differences == []
+    walk.go(machine)
+    differ(walk.differences)
 
 
 def test_it_refuses_what_it_cannot_do(laboratory: Laboratory) -> None:
@@ -51,9 +38,9 @@ def test_it_refuses_what_it_cannot_do(laboratory: Laboratory) -> None:
     machine = laboratory.boot()
     machine.attempt(zoo.install_script(UNITS_ALONE).replace("set -eu", ""))
     started = [
-        row.configured
+        row.enable[0]
         for row in UNITS_ALONE
-        if machine.attempt(f"systemctl start {row.configured}")[0] == 0
+        if machine.attempt(f"systemctl start {row.enable[0]}")[0] == 0
     ]
     assert started == []
     assert machine.root(zoo.ACTED) == ""

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 
+import paramiko
 import pytest
 
 from deployer.sandbox.control.client import Sandbox
 from deployer.sandbox.control.options import Options
 from deployer.sandbox.machines.container.host import ContainerMachines
 from reconciler.exit_codes import Exit
-from tests.e2e.probes import die_in, instance_at, is_active, live_instance, wait_for
+from tests.attacks import test_harm_by_clones
+from tests.e2e.probes import (
+    die_in,
+    instance_at,
+    is_active,
+    live_instance,
+    on_machine,
+    wait_for,
+)
 from tests.e2e.zone import let_time_pass, said
 from tests.support.company import Company, Json, ask
 
 pytestmark = pytest.mark.timeout(900)
 _BUSY = 240.0
+_LATE_SSH = """\
+sudo -n mkdir -p /etc/systemd/system/ssh.service.d
+printf '[Service]\\nExecStartPre=/bin/sleep 75\\n' |
+  sudo -n tee /etc/systemd/system/ssh.service.d/late.conf"""
+"""From the next boot on: app and jobs run while nobody can reach the machine yet."""
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +102,37 @@ def test_machines_that_reboot_during_the_follow_up(company: Company) -> None:
     wait_for(lambda: ask(new["PrivateIpAddress"], "/healthz")[0] != 200, "it goes down", _BUSY)
     _until_it_serves(new)
     _works_alone(company, new, old)
+
+
+def test_a_rollback_while_live_reboots(company: Company) -> None:
+    """No job runs on two machines when it comes back; a sweep later it runs on the new live one."""
+    before = live_instance(company)
+    company.up("v1.5.0")
+    after = live_instance(company)
+    company.append('[limits]\nconnect = "5s"')
+    on_machine(company, after, _LATE_SSH)
+    company.aws("ec2").reboot_instances(InstanceIds=[after["InstanceId"]])
+    wait_for(lambda: ask(after["PrivateIpAddress"], "/healthz")[0] != 200, "it goes down", _BUSY)
+    company.deployer("rollback", "shop", "--discard-writes")
+    _until_it_serves(after)
+    wait_for(lambda: _answers(company, after), "its SSH server listens", _BUSY)
+    pair = [is_active(company, machine, "shop-worker") for machine in (before, after)]
+    assert pair != [True, True]
+    company.ok("reconciler", "sweep")
+    assert company.version() == "v1.4.2"
+    _works_alone(company, live_instance(company), after)
+
+
+def test_cloud_init_is_disabled(company: Company) -> None:
+    """The first clone of an adopted machine: it writes nothing, nobody is sent for an intruder."""
+    test_harm_by_clones.test_cloud_init_is_disabled(company)
+
+
+def _answers(company: Company, machine: Json) -> bool:
+    with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+        on_machine(company, machine, "systemctl is-system-running --wait || :")
+        return True
+    return False
 
 
 def _until_it_serves(machine: Json) -> None:

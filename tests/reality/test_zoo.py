@@ -8,10 +8,10 @@ import pytest
 
 from deployer.sandbox.machines.container.host import ContainerMachines
 from reconciler.machine.activation_gate import ActivationGate
-from reconciler.machine.clone_check import quarantine_script
 from tests.reality import zoo
 from tests.reality.laboratory import Laboratory
-from tests.reality.situations import BOTH, ORDERS, Order, Walk, differences
+from tests.reality.product import product
+from tests.reality.situations import ACT, BOTH, ORDERS, Differ, Order, Walk, differences
 from tests.sandbox.machines.lab import Key
 
 pytestmark = pytest.mark.timeout(900)
@@ -43,11 +43,28 @@ def laboratory(container_host: ContainerMachines, key: Key) -> Iterator[Laborato
 
 
 @pytest.mark.parametrize("order", ORDERS, ids=lambda order: order.name)
-def test_nobody_acts_who_must_not(laboratory: Laboratory, zoo_image: str, order: Order) -> None:
+def test_nobody_acts_who_must_not(
+    laboratory: Laboratory, zoo_image: str, order: Order, differ: Differ
+) -> None:
     """First clone, later clone, reboot of live, reboot of retired, with cloud-init in each way."""
     walk = Walk(laboratory, order, zoo.ROWS)
-    walk.go(zoo_image)
-    assert walk.differences == []
+    walk.go(laboratory.boot(zoo_image))
+    differ(walk.differences)
+
+
+def test_a_line_of_cron_for_every_minute(laboratory: Laboratory, differ: Differ) -> None:
+    """It runs on live at the next full minute, and on the clone it does not."""
+    rows = (zoo.EVERY_MINUTE,)
+    production = laboratory.boot()
+    production.root(zoo.install_script(rows))
+    walk = Walk(laboratory, ORDERS[0], rows)
+    production.root(product().adopt(walk.gate, ACT))
+    clone, _ = walk.clone(production)
+    clone.await_end_of_boot()
+    production.root(f"systemctl restart cron; {zoo.FORGET}")
+    found = [f"live: {line}" for line in differences(production, zoo.may_act(BOTH, rows), 90)]
+    found += [f"first clone: {line}" for line in differences(clone, ())]
+    differ(found)
 
 
 def test_a_clone_without_a_gate_is_told(laboratory: Laboratory, zoo_image: str) -> None:
@@ -60,6 +77,6 @@ def test_a_clone_without_a_gate_is_told(laboratory: Laboratory, zoo_image: str) 
     assert differences(clone, zoo.may_act(BOTH)) == []
     gate = zoo.gate()
     gate = ActivationGate(gate.app, (*gate.jobs, zoo.ONCE))
-    told = clone.root(quarantine_script(gate))
+    told = clone.root(product().quarantine(gate))
     acted = [f"unit {one} is running" in told or f"unit {one} has run" in told for one in gate.all]
     assert all(acted), told

@@ -34,8 +34,17 @@ ONCE = "zoo-once.service"
 """It ends at once: no state shows that it ran, and nobody may configure it as a job."""
 CRON_JOB = "sleep 200000"
 """What cron has begun goes on when cron is stopped (KillMode=process)."""
-ACTED = 'cd /dev/shm && for f in acted.*; do [ ! -e "$f" ] || echo "${f#acted.}"; done'
-"""Prints the names of the rows that have acted in this boot."""
+_SERVED_PORT = 7002
+ACTED = f"""\
+if [ -e {_SYSTEM}/zoo-served.socket ]; then
+  for _ in 1 2 3; do bash -c ': < /dev/tcp/127.0.0.1/{_SERVED_PORT}' 2>/dev/null || :; done
+  ! systemctl is-failed --quiet zoo-served.socket || echo zoo-served.socket-failed
+fi
+cd /dev/shm && for f in acted.*; do [ ! -e "$f" ] || echo "${{f#acted.}}"; done
+"""
+"""Prints the names of the rows that have acted in this boot; somebody knocks at the socket."""
+FORGET = "rm -f /dev/shm/acted.*"
+"""What has acted until now."""
 
 
 @dataclass(frozen=True)
@@ -78,11 +87,11 @@ def _service(
     return Row(name, about, held, {f"{_SYSTEM}/{file}": text}, file, (file,), imitated)
 
 
-def _pulled(name: str, about: str, *, install: str = "", held: Held = "app") -> Row:
+def _pulled(name: str, about: str, *, unit: str = "", install: str = "") -> Row:
     """A service that only another row starts."""
     file = f"{name}.service"
-    text = _text("", f"{_ONCE}\n{_ACT} {name}", install)
-    return Row(name, about, held, {f"{_SYSTEM}/{file}": text}, "", (file,) if install else ())
+    text = _text(unit, f"{_ONCE}\n{_ACT} {name}", install)
+    return Row(name, about, "app", {f"{_SYSTEM}/{file}": text}, "", (file,) if install else ())
 
 
 def _trigger(name: str, kind: str, about: str, section: str) -> Row:
@@ -132,6 +141,19 @@ ROWS = (
         "[Socket]\nListenStream=127.0.0.1:7001\nExecStartPost=/usr/local/bin/act zoo-socket",
     ),
     Row(
+        "zoo-served",
+        "a service that its socket starts",
+        "app",
+        {
+            f"{_SYSTEM}/zoo-served.service": _text("", f"{_STAY} zoo-served", ""),
+            f"{_SYSTEM}/zoo-served.socket": f"[Socket]\nListenStream=127.0.0.1:{_SERVED_PORT}\n"
+            "[Install]\nWantedBy=sockets.target\n",
+        },
+        "zoo-served.service",
+        ("zoo-served.socket",),
+        imitated=False,
+    ),
+    Row(
         "zoo-many",
         "a target with a member",
         "app",
@@ -150,6 +172,12 @@ ROWS = (
             )
         },
         enable=(ONCE,),
+    ),
+    _pulled(
+        "zoo-part",
+        "a member that says PartOf",
+        unit="PartOf=zoo-many.target",
+        install="WantedBy=zoo-many.target",
     ),
     _service(
         "zoo-main",
@@ -284,6 +312,18 @@ ROWS = (
         "chown -R ubuntu: /home/ubuntu/.config",
     ),
 )
+
+EVERY_MINUTE = Row(
+    "zoo-minute",
+    "a line of cron for every minute",
+    "jobs",
+    {"/etc/cron.d/zoo-minute": "* * * * * root /usr/local/bin/act zoo-minute\n"},
+    "cron.service",
+    ("cron.service",),
+    imitated=False,
+)
+"""Apart: who looks at it waits for the next minute."""
+EVERY = (*ROWS, EVERY_MINUTE)
 
 
 def gate(rows: Iterable[Row] = ROWS) -> ActivationGate:

@@ -9,6 +9,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from deployer.sandbox.network import name_server as dns
 from reconciler.config import loader
 from reconciler.machine import ssh
 from reconciler.machine.host_key import PublicHostKey
-from reconciler.machine.shell import Command
+from reconciler.machine.shell import Command, Shell
 from reconciler.machine.ssh import ClientKey, SshTarget
 from reconciler.util.backoff import Backoff
 
@@ -136,11 +137,11 @@ def test_the_configuration_is_one_that_we_take(sandbox: Sandbox) -> None:
     loader.refuse_unbuilt(service)
 
 
-def test_people_log_in_with_the_companys_key(sandbox: Sandbox) -> None:
-    """As ubuntu, who may become root; the host key is the one on the console."""
+@contextmanager
+def _logged_in(sandbox: Sandbox) -> Iterator[Shell]:
+    """A session with the live machine, whose host key is the one on its console."""
     live = _live(sandbox)
     logs = sandbox.logs(live["id"])
-    assert f"shop {shop.FIRST} serves on {live['address']}" in logs
     line = next(one for one in logs.splitlines() if one.startswith("ssh-ed25519 "))
     host_key = PublicHostKey.parse(line)
     assert host_key.fingerprint == live["host_key"]
@@ -148,13 +149,33 @@ def test_people_log_in_with_the_companys_key(sandbox: Sandbox) -> None:
     private = configuration.key_path(sandbox.places).read_text()
     shell = ssh.connect(target, host_key, ClientKey(private), Backoff(deadline=10))
     try:
+        yield shell
+    finally:
+        shell.close()
+
+
+def test_people_log_in_with_the_companys_key(sandbox: Sandbox) -> None:
+    """As ubuntu, who may become root; the host key is the one on the console."""
+    live = _live(sandbox)
+    assert f"shop {shop.FIRST} serves on {live['address']}" in sandbox.logs(live["id"])
+    with _logged_in(sandbox) as shell:
         assert shell.run(Command("cat /srv/shop/VERSION", "version")).text == shop.FIRST
         look = Command("stat -c '%a' /etc/shop/env && id -u", "look", sudo=True)
         assert shell.run(look).text == "600\n0"
         units = Command("systemctl is-active shop shop-worker shop-cron", "units")
         assert shell.run(units).text == "active\nactive\nactive"
-    finally:
-        shell.close()
+
+
+def test_root_of_a_machine_finds_no_key_to_the_api(sandbox: Sandbox) -> None:
+    """It shares the host's network, so it reaches the API: as anybody else without the key."""
+    key, root = sandbox.state().access_key, sandbox.places.root
+    status = "curl -s --noproxy '*' -o /dev/null -w '%{http_code}'"
+    find = f"grep -rlsF {key} /etc /home /opt /root /run /srv /tmp /var || :"
+    with _logged_in(sandbox) as shell:
+        assert shell.run(Command(find, "look for the key", sudo=True)).text == ""
+        assert shell.run(Command(f"ls {root} || echo none", "look", sudo=True)).text == "none"
+        faults = Command(f"{status} {sandbox.endpoint}/_sandbox/faults", "ask")
+        assert shell.run(faults).text == "403"
 
 
 def _facts(sandbox: Sandbox) -> dict[str, Any]:

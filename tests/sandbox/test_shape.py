@@ -6,11 +6,10 @@ import http.client
 import os
 import subprocess
 import sys
-import threading
-from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +22,7 @@ from deployer.sandbox.network import name_server
 from deployer.sandbox.status_text import as_text
 from reconciler.errors import Refused
 from tests.contract.helpers import eventually
+from tests.support.balanced_clients import Clients
 
 RECORD = f"shop.{configuration.ZONE}"
 
@@ -34,78 +34,6 @@ def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     one.up(Options(shape=BALANCER, owner=os.getpid()))
     yield one
     one.down()
-
-
-@dataclass
-class Clients:
-    """Asks the service without a pause: on an open connection, on new ones, and with orders."""
-
-    nodes: tuple[str, ...]
-    found: Counter[tuple[str, object]] = field(default_factory=Counter)
-    over: threading.Event = field(default_factory=threading.Event)
-    round: dict[str, int] = field(default_factory=dict)
-
-    def kept(self) -> None:
-        """One connection that stays open as long as the balancer keeps it."""
-        with closing(self._connection(0)) as connection:
-            first = None
-            while not self.over.wait(0.02):
-                self._ask("kept", connection, "GET", "/healthz")
-                first = first or connection.sock
-                self.found[("kept", "reconnected")] += connection.sock is not first
-
-    def new(self) -> None:
-        """A connection for each request, to the nodes in turn."""
-        turn = 0
-        while not self.over.wait(0.02):
-            turn += 1
-            with closing(self._connection(turn % len(self.nodes))) as connection:
-                self._ask("new", connection, "GET", "/healthz")
-
-    def orders(self) -> None:
-        """Writes, on an open connection."""
-        with closing(self._connection(1)) as connection:
-            while not self.over.wait(0.02):
-                self._ask("order", connection, "POST", "/orders")
-
-    def _connection(self, node: int) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection(self.nodes[node], configuration.APP_PORT, timeout=30)
-
-    def _ask(self, who: str, connection: Any, method: str, path: str) -> None:
-        body = b'{"item": "jam", "quantity": 1}' if method == "POST" else None
-        try:
-            connection.request(method, path, body=body)
-            reply = connection.getresponse()
-            reply.read()
-            self.found[(who, reply.status)] += 1
-        except (OSError, http.client.HTTPException) as error:
-            self.found[(who, repr(error))] += 1
-            connection.close()
-        self.round[who] = self.round.get(who, 0) + 1
-
-    def have_gone_on(self, requests: int = 5) -> None:
-        """Wait until each of them has made so many more requests."""
-        before = dict(self.round)
-        eventually(
-            lambda: all(
-                self.round.get(one, 0) >= before.get(one, 0) + requests
-                for one in ("kept", "new", "order")
-            ),
-            patience=60,
-        )
-
-    @contextmanager
-    def at_work(self) -> Iterator[None]:
-        """While the block runs, all of them ask."""
-        threads = [threading.Thread(target=one) for one in (self.kept, self.new, self.orders)]
-        with ExitStack() as ends:
-            for one in threads:
-                one.start()
-                ends.callback(one.join)
-            ends.callback(self.over.set)
-            self.have_gone_on()
-            yield
-            self.have_gone_on()
 
 
 @dataclass(frozen=True)
@@ -225,8 +153,10 @@ def test_reset_brings_the_balancer_back(behind: Sandbox) -> None:
         behind.up(Options())
 
 
-def test_adopt_refuses_a_service_behind_a_balancer(behind: Sandbox) -> None:
-    """In words, and nothing is tagged or written: README's limits say so."""
+def test_adopt_refuses_an_alias_where_the_record_is_traffic(behind: Sandbox) -> None:
+    """In words, and nothing is tagged or written."""
+    file = Path(behind.process_environment()["DEPLOY_CONFIG"]) / "services/shop.toml"
+    file.write_text(file.read_text().replace('"target-group"', '"record"'))
     entry = "from deployer.cli.main import main; main()"
     command = [sys.executable, "-c", entry, "adopt", "shop", "--yes"]
     environment = behind.process_environment()

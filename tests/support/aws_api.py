@@ -11,6 +11,7 @@ import pytest
 
 from deployer.sandbox.aws import AwsOptions, AwsServer
 from deployer.sandbox.aws.server import ACCOUNT
+from deployer.sandbox.balancer.plan import Health, Plan, TargetKey
 from deployer.sandbox.faults import FaultRule
 from reconciler.aws.client.session import Aws
 from reconciler.model.deploy_id import DeployId
@@ -43,18 +44,37 @@ ENVIRONMENT = {
 }
 
 
+class PaperBalancers:
+    """Load balancers on paper: their targets are as healthy as a test says."""
+
+    def __init__(self) -> None:
+        self.healthy = True
+
+    def follow(self, plan: Plan) -> None:
+        """Nothing is served."""
+
+    def health(self, target: TargetKey) -> Health:
+        """Of every target alike."""
+        del target
+        return (
+            Health("healthy") if self.healthy else Health("initial", "Elb.RegistrationInProgress")
+        )
+
+
 class Api:
     """One server and what a test does to it."""
 
-    def __init__(self, server: AwsServer, host: PaperHost) -> None:
+    def __init__(self, server: AwsServer, host: PaperHost, balancers: PaperBalancers) -> None:
         self.server = server
         self.host = host
+        self.balancers = balancers
         self.aws = Aws(PLACE)
 
     def reset(self) -> None:
         """A bare account again."""
         self.server.reset()
         self.host.reset(frozenset())
+        self.balancers.healthy = True
         self.host.dropped.clear()  # ids begin again from the same seed
 
     @property
@@ -66,6 +86,11 @@ class Api:
     def rds(self) -> Any:
         """The same for RDS."""
         return self.aws.rds_once
+
+    @property
+    def elbv2(self) -> Any:
+        """The same for load balancers."""
+        return self.aws.elbv2_once
 
     def fault(self, action: str, kind: str, **more: Any) -> None:
         """Something goes wrong from now on; see `deployer.sandbox.faults`."""
@@ -100,13 +125,13 @@ def pairs(tags: dict[str, str]) -> list[dict[str, str]]:
 @contextmanager
 def serving() -> Iterator[Api]:
     """A server of our own, one at a time in a process, and the environment that leads to it."""
-    host = PaperHost()
-    server = AwsServer(host, AwsOptions())
+    host, balancers = PaperHost(), PaperBalancers()
+    server = AwsServer(host, AwsOptions(), balancers=balancers)
     server.start()
     try:
         with pytest.MonkeyPatch.context() as patch:
             for key, value in {**ENVIRONMENT, "AWS_ENDPOINT_URL": server.endpoint}.items():
                 patch.setenv(key, value)
-            yield Api(server, host)
+            yield Api(server, host, balancers)
     finally:
         server.stop()

@@ -38,13 +38,14 @@ RECORD = "shop.example.test"
 LEDGER = "shop._deploy.example.test"
 LEDGER_TIME = "%Y%m%dT%H%M%SZ"
 PORT = 8080
-TRUSTING = ("--yes", "--trust-shown-key")
-"""How a test adopts: nobody else answers at a sandbox's addresses."""
 
 Json = dict[str, Any]
 
 OTHER_PRODUCT = os.environ.get("PRODUCT_BIN", "")
 """The folder of the commands to test where they are another version's (CONTRIBUTING); else ''."""
+
+TRUSTING = ("--yes",) if OTHER_PRODUCT else ("--yes", "--trust-shown-key")
+"""How a test adopts: nobody else answers at a sandbox's addresses. Older versions never asked."""
 
 
 @dataclass(frozen=True)

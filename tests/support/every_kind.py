@@ -19,13 +19,15 @@ from reconciler.model.resource import (
     RDS_INSTANCE,
     RDS_SNAPSHOT,
     SNAPSHOT,
+    TARGET_GROUP,
     TEMPLATE,
     VOLUME,
 )
-from reconciler.model.tags import AccountRegion, BirthTags
+from reconciler.model.tags import LEASE, LISTENER, AccountRegion, BirthTags
 from tests.support.aws_api import LEDGER, PLACE, Api, begun_now, pairs
 
 ZONE = f"{PLACE.region}a"
+ROUTE = f"arn:aws:elasticloadbalancing:{PLACE.region}:{PLACE.account}:listener/app/shop/a1/b2"
 SERVER: dict[str, Any] = {
     "Engine": "postgres",
     "DBInstanceClass": "db.t3.micro",
@@ -79,6 +81,7 @@ class Maker:
         self.template()
         self.server()
         self.snapshot()
+        self.target_group()
         return self
 
     def machine(self) -> str:
@@ -182,6 +185,22 @@ class Maker:
             Tags=pairs(self.birth.of(RDS_SNAPSHOT)),
         )
         return self._note(RDS_SNAPSHOT, f"snapshot:{name}")
+
+    def target_group(self, name: str = "") -> str:
+        """A target group that no listener names, with the machine in it if there is one."""
+        (vpc,) = self.api.ec2.describe_vpcs()["Vpcs"]
+        route = {LEASE: str(self.birth.deploy), LISTENER: ROUTE}
+        made = self.api.elbv2.create_target_group(
+            Name=name or self.birth.deploy.target_group_name(ROUTE),
+            Protocol="HTTP",
+            Port=8080,
+            VpcId=vpc["VpcId"],
+            Tags=pairs({**self.birth.of(TARGET_GROUP), **route}),
+        )["TargetGroups"][0]["TargetGroupArn"]
+        targets = [{"Id": one} for one in self.ids.get(INSTANCE, [])]
+        if targets:
+            self.api.elbv2.register_targets(TargetGroupArn=made, Targets=targets)
+        return self._note(TARGET_GROUP, made.split(":", maxsplit=5)[-1])
 
     def disk(self) -> str:
         """A volume on no machine."""

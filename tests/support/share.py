@@ -17,7 +17,12 @@ SLOW = ("attacks", "crash", "e2e")
 """Folders of tests/ whose tests start commands, machines and databases."""
 
 REALITY = "reality"
-UNREAL = ("test_imitation.py", "test_page.py")
+UNREAL = (
+    "test_imitation.py",
+    "test_page.py",
+    "test_vm_parts.py",
+    "test_where_it_cannot_run.py",
+)
 TENTHS = 10
 """Of the tests on real machines a day has a tenth; those that boot none always run."""
 

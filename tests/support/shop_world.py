@@ -26,6 +26,7 @@ from reconciler.model.resource import (
     RDS_INSTANCE,
     RDS_SNAPSHOT,
     SNAPSHOT,
+    TARGET_GROUP,
     TEMPLATE,
     VOLUME,
     Gap,
@@ -41,6 +42,7 @@ LEDGER = "Z1/shop._deploy.example.com"
 HOME = ServiceLocation("shop", LEDGER, PLACE)
 NOW = datetime(2026, 11, 23, 3, 29, 52, tzinfo=UTC)
 ZONE = "eu-west-1a"
+LISTENER = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:listener/app/shop/a1/b2"
 GATE = ActivationGate(("shop",), ("shop-worker",))
 UNITS = digest(GATE)
 
@@ -109,7 +111,25 @@ def more_things(one: DeployId, release: str, label: Label, number: int) -> list[
             uses=(group,),
         ),
         resource(RDS_SNAPSHOT, f"snapshot:{one.stem}", name=one.stem, type="manual", size_gb=20),
+        target_group(one, label, number),
     ]
+
+
+def target_group(
+    behind: DeployId, label: Label, number: int, *, lease: DeployId | None = None, **tags: str
+) -> Resource:
+    """The target group that `lease` (the deploy itself unless given) made for its machine."""
+    maker, born = lease or behind, BirthTags(behind, LEDGER, PLACE, "v1", "ci@build-8812")
+    more = {t.STATE: label.value, t.LEASE: str(maker), t.LISTENER: LISTENER, **tags}
+    name = maker.target_group_name(LISTENER)
+    return Resource(
+        TARGET_GROUP,
+        f"targetgroup/{name}/{number:016x}",
+        PLACE,
+        {**born.of(TARGET_GROUP), **more},
+        name=name,
+        uses=(f"i-{number}",),
+    )
 
 
 ALL = (

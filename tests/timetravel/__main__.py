@@ -25,7 +25,7 @@ QUICK = ("tests/unit", "tests/contract", "tests/soak", "tests/timetravel")
 PART = (
     "tests/unit/reconciler/ports/test_cloud_inventory.py",
     "tests/unit/reconciler/aws/route53/test_ledger_store_on_sandbox.py",
-    "tests/unit/reconciler/daemon/test_loop.py",
+    "tests/unit/reconciler/cli/daemon/test_loop.py",
     "tests/unit/deployer/cli/test_main.py",
     "tests/unit/deployer/release/test_lease_holder.py",
     "tests/soak",

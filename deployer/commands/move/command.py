@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from deployer.checks.ledger_room import refuse_full
 from deployer.checks.other_names import refuse_claimed
+from deployer.checks.served import claim_groups, seen_through
 from deployer.checks.service_state import refuse_gaps
 from deployer.ports import Ports
 from reconciler.database.identity import claims
@@ -23,7 +24,7 @@ from reconciler.model import ledger_transitions
 from reconciler.model import tags as t
 from reconciler.model.ledger import Ledger, LedgerHome, Live
 from reconciler.model.reading import LedgerAddress, Reading, decoded
-from reconciler.model.resource import APART, Inventory, Resource
+from reconciler.model.resource import APART, TARGET_GROUP, Inventory, Resource
 from reconciler.ports.ledger_store import LedgerStore
 from reconciler.ports.service import ManagedService
 
@@ -69,7 +70,7 @@ def move(ports: Ports, confirm: Confirm, from_account: str = "") -> Move:
     address, store = ports.managed.address, ports.managed.ledgers
     found = _things(ports)
     # The ledgers last (rule 2).
-    new = store.raw(address)
+    new = seen_through(ports, store.raw(address))
     stands = decoded(address, new.text)
     from_store = ports.ledgers_in(from_account) if from_account else store
     if stands.exists and not stands.moved:
@@ -82,8 +83,10 @@ def move(ports: Ports, confirm: Confirm, from_account: str = "") -> Move:
     if wanted.closed is not None:
         from_store.swap(wanted.old, wanted.closed)
     if wanted.ledger != stands:
-        store.swap(new, wanted.ledger, wanted.live.at)
+        at = wanted.live.at if ports.managed.traffic.in_batch else None
+        store.swap(new, wanted.ledger, at)
     retag(ports, found, wanted.ledger)
+    claim_groups(ports, wanted.live.id)
     return wanted
 
 
@@ -246,11 +249,11 @@ def retag(ports: Ports, resources: tuple[Resource, ...], ledger: Ledger) -> None
     `was` covers them for this service; but another service may use the old address some day.
     """
     new = str(ports.managed.address)
-    old = [
-        resource.id
-        for resource in resources
-        if resource.kind not in APART and resource.tags[t.LEDGER] in ledger.was
-    ]
+    former = [one for one in resources if one.tags[t.LEDGER] in ledger.was]
+    groups = [one.id for one in former if one.kind == TARGET_GROUP]
+    if groups:
+        ports.managed.traffic.tag(groups, {t.LEDGER: new})
+    old = [one.id for one in former if one.kind not in (*APART, TARGET_GROUP)]
     for start in range(0, len(old), BATCH):
         ports.compute.tag(old[start : start + BATCH], {t.LEDGER: new})
     if ports.service.database is not None:

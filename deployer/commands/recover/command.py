@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from deployer.checks.other_names import refuse_claimed, refuse_served
+from deployer.checks.served import seen_through
 from deployer.checks.service_state import refuse_gaps
 from deployer.commands.move.command import retag, tagged
 from deployer.commands.recover import who_is_live
@@ -30,11 +31,11 @@ from reconciler.model.ledger_codec import LedgerTextError, decode
 from reconciler.model.reading import Reading
 from reconciler.model.resource import DATABASE, Resource
 from reconciler.model.tags import Label
-from reconciler.plan.release_addresses import without_addresses
 from reconciler.ports.fleet import Fleet
 from reconciler.ports.service import ManagedService
 from reconciler.sweep.database_listing import list_databases
 from reconciler.sweep.snapshot import Snapshot, observe
+from reconciler.traffic.release_addresses import without_addresses
 
 _GEN = re.compile(r"\bgen=(\d{1,18})\b")
 
@@ -86,12 +87,13 @@ def recover(ports: Ports, confirm: Confirm, word: Word = NO_WORD) -> Recovery:
     """
     managed = ports.managed
     world = observe(Fleet.of(managed))
-    reading = managed.ledgers.raw(managed.address)  # the ledger last (rule 2)
+    reading = seen_through(ports, managed.ledgers.raw(managed.address))  # the ledger last (rule 2)
     wanted = _recovery(managed, world, reading, word)
     confirm(wanted)
     if wanted.lease is not None and not word.end_lease:
         raise _held(managed.name, wanted.lease)
-    managed.ledgers.swap(reading, wanted.new, reading.a.addresses if reading.a else None)
+    pointed = reading.a.addresses if reading.a and managed.traffic.in_batch else None
+    managed.ledgers.swap(reading, wanted.new, pointed)
     retag(ports, tagged(managed, world.inventory), wanted.new)
     return wanted
 

@@ -16,6 +16,7 @@ from deployer.checks import refusals
 from deployer.checks.service_state import ServiceState, survey
 from deployer.commands.rollback.context import RollbackContext, choose
 from deployer.commands.rollback.databases import refuse_early, shut_newer
+from deployer.commands.rollback.traffic import account, commit, join
 from deployer.ports import Ports
 from deployer.provisioning.smoke_runner import smoke_all
 from deployer.release.lease_holder import LeaseHolder
@@ -30,16 +31,12 @@ from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Ending, Ledger
 from reconciler.model.reading import Reading
 from reconciler.model.tags import Label
-from reconciler.plan.release_addresses import (
-    addresses_of,
-    lacks,
-    machines_of,
-    without_addresses,
-)
+from reconciler.plan.record_drift import machines_of
 from reconciler.plan.service_plan import SweepRequest
 from reconciler.ports.fleet import Fleet
 from reconciler.sweep.name_listing import read_names
 from reconciler.sweep.runner import sweep
+from reconciler.traffic.release_addresses import addresses_of, lacks, without_addresses
 from reconciler.util.signals import Interrupted
 
 
@@ -56,7 +53,7 @@ def rollback(
     """
     run = _begin(ports, to, discard_writes=discard_writes, emit=emit)
     try:
-        for name, act in _STEPS:
+        for name, act in _steps(ports):
             if name != "lease":
                 run.lease.renew(name)
             _do(run, name, act)
@@ -86,13 +83,9 @@ def _begin(
     assert ledger.live is not None
     run = RollbackContext(ports, emit, discard_writes, seen, reading, ledger.live, target, lease)
     refuse_early(run)
-    began = e.ReleaseBegan(
-        service.name,
-        str(mine),
-        run.release(target.id),
-        run.release(ledger.live.id),
-        e.ROLLBACK_STEPS,
-    )
+    steps = ("guard", *(name for name, _ in _steps(ports)), "follow-up")
+    names = (run.release(target.id), run.release(ledger.live.id))
+    began = e.ReleaseBegan(service.name, str(mine), *names, steps)
     emit(began)
     return run
 
@@ -145,7 +138,7 @@ def _shut(run: RollbackContext) -> str:
 
 
 def _commit(run: RollbackContext) -> str:
-    run.lease.commit(run.target.id, run.at, run.live.id)
+    commit(run)
     return f"{', '.join(run.at)} in generation {run.lease.generation}"
 
 
@@ -158,6 +151,13 @@ _STEPS: tuple[tuple[str, _Act], ...] = (
     ("database", _shut),
     ("commit", _commit),
 )
+
+
+def _steps(ports: Ports) -> tuple[tuple[str, _Act], ...]:
+    """The steps; the machines join traffic that follows the ledger before writes are refused."""
+    if ports.managed.traffic.in_batch:
+        return _STEPS
+    return (*_STEPS[:3], ("traffic", join), *_STEPS[3:])
 
 
 def _do(run: RollbackContext, name: str, act: _Act) -> None:
@@ -174,18 +174,18 @@ def _do(run: RollbackContext, name: str, act: _Act) -> None:
 def _committed_after_all(run: RollbackContext, error: BaseException) -> bool:
     """End the lease and let the sweep reopen what was closed; True if the commit succeeded."""
     run.emit(e.CleanUpBegan(str(error)))
-    managed = run.ports.managed
+    managed, trouble = run.ports.managed, account(run)
     try:
         if not run.lease.end() and run.lease.committed(run.target.id):
             return True
         _open_first(run)
         result = sweep(Fleet.of(managed, SweepRequest(managed.retention, only=run.lease.mine)))
-        left = left_lines(result)
+        left = (*trouble, *left_lines(result))
         if not left:
             run.thawed(cut_over=False)
-    except ToolError as trouble:
+    except ToolError as failed:
         shut = run.shut if run.frozen_at is not None else ""
-        left = (str(trouble), *still_shut(run.lease, shut))
+        left = (*trouble, str(failed), *still_shut(run.lease, shut))
     run.emit(e.CleanUpDone({}, len(left)))
     if left:
         raise DirtRemains(

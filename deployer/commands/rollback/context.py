@@ -16,6 +16,7 @@ from reconciler.model import tags as t
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Ledger, Live, Previous
 from reconciler.model.reading import Reading
+from reconciler.traffic.port import JoinOrder
 
 
 @dataclass
@@ -35,6 +36,8 @@ class RollbackContext:
     lost: str = ""
     shut: str = ""
     frozen_at: float | None = None
+    join_order: JoinOrder | None = None
+    joined: tuple[str, ...] = ()
 
     def release(self, deploy: DeployId) -> str:
         """A deploy's release name, from its machines' tags."""

@@ -1,8 +1,14 @@
-"""Commit: verifies the freeze, then sends the one Route 53 batch that makes this deploy live."""
+"""Commit: verifies the freeze, then sends the one Route 53 batch that makes this deploy live.
+
+Where traffic follows the ledger, the batch is the ledger's swap alone, and the switch comes right
+after it.
+"""
 
 from __future__ import annotations
 
+from deployer import events as e
 from deployer.release.context import ReleaseContext
+from deployer.release.traffic_switch import refuse_moved, switch
 from reconciler.errors import DatabaseError
 from reconciler.model.ledger import Via
 
@@ -11,8 +17,14 @@ def commit(run: ReleaseContext) -> str:
     """Swap the ledger and the A record together. After this, nothing of this deploy is deleted."""
     _verify_freeze(run)
     live = run.start.reading.ledger.live
+    seen = live.id if live else None
+    managed, order = run.ports.managed, run.created.join_order
+    if order is not None:
+        refuse_moved(managed, order, seen)
     via = Via.PUBLIC if run.created.public else Via.PRIVATE
-    run.held.commit(run.deploy, run.addresses, live.id if live else None, via)
+    run.held.commit(run.deploy, run.addresses, seen, via, point=managed.traffic.in_batch)
+    for line in switch(managed, order) if order is not None else ():
+        run.emit(e.Warned(line))  # the follow-up, or any sweep, goes on with it
     return f"{', '.join(run.addresses)} in generation {run.held.generation}"
 
 

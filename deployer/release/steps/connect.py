@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from deployer.compute import InstanceFacts
 from deployer.release.context import NewMachine, ReleaseContext
-from deployer.release.fresh_host_key import fresh_host_keys
 from deployer.release.live.cloud_init_check import inherited_key, no_cloud_init
+from deployer.release.live.fresh_host_key import fresh_host_keys
 from reconciler.errors import CannotConnect, CommandFailed, ToolError
 from reconciler.machine.clone_check import verify_quarantine
 from reconciler.machine.shell import Command, Shell

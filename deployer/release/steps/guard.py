@@ -31,10 +31,11 @@ from reconciler.model.ledger_home import claimed_by, settle
 from reconciler.model.reading import Reading
 from reconciler.model.resource import DATABASE, INSTANCE
 from reconciler.plan.circuit_breaker import Breaker
-from reconciler.plan.release_addresses import machines_of, without_addresses
+from reconciler.plan.record_drift import machines_of
 from reconciler.plan.service_plan import ServicePlan
 from reconciler.ports.fleet import Fleet
 from reconciler.sweep.runner import sweep
+from reconciler.traffic.release_addresses import without_addresses
 from reconciler.util.backoff import Backoff
 
 
@@ -49,6 +50,8 @@ def guard(run: ReleaseInputs) -> StartingPoint:
     refuse(run, start)
     refuse_names(run, start.service_plan, start.reading)
     _refuse_no_key(run)
+    for note in run.ports.managed.traffic.check():
+        run.emit(e.Warned(note))
     for note in refuse_access(run.ports, start.service_plan, start.reading.ledger):
         run.note("guard", note)
     live = live_machine(run.ports, start.reading.ledger)
@@ -92,14 +95,17 @@ def new_id(service: str, reading: Reading) -> DeployId:
 def dirt(service_plan: ServicePlan, despite: frozenset[str] = frozenset()) -> list[Verdict]:
     """The garbage that blocks a release.
 
-    Excluded are the resources named by `--despite`, those they use, and those that retention is
-    about to forget: they are still rooted, not left over, and this release's follow-up handles
-    them.
+    Excluded are the resources named by `--despite`, those they use, those that retention is about
+    to forget, and target groups that a rooted deploy needs no more: these are not left over, and
+    this release's follow-up handles them.
     """
+    ledger = service_plan.root.ledger
+    served = {one.id for one in (ledger.live, *ledger.previous) if one is not None}
     return [
         verdict
         for verdict in service_plan.deletes
         if verdict.resource.deploy not in service_plan.forget
+        and verdict.resource.deploy not in served
         and not despite & {verdict.resource.id, *verdict.resource.used_by}
     ]
 
@@ -159,6 +165,12 @@ def _refuse_no_key(run: ReleaseInputs) -> None:
 def _refuse_first(run: ReleaseInputs, reading: Reading) -> None:
     """A first release needs a configured image, and a record without any address yet."""
     service, managed = run.ports.service, run.ports.managed
+    if not managed.traffic.in_batch:
+        raise Refused(
+            f"{service.name} is behind a load balancer, and nobody is live yet: a first release "
+            "has no target group to copy",
+            cure=f"To bring what serves under a ledger   deployer adopt {service.name}",
+        )
     if reading.a is not None:
         raise refusals.no_ledger(service.name, service.record, reading.a.addresses)
     taken = claimed_by(managed.address, (), managed.ledgers.neighbours(managed.address))

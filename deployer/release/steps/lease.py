@@ -5,7 +5,8 @@ from __future__ import annotations
 from deployer.release.context import ReleaseContext
 from reconciler.model.ledger import Ledger
 from reconciler.model.ledger_home import settle
-from reconciler.plan.release_addresses import machines_of, without_addresses
+from reconciler.plan.record_drift import machines_of
+from reconciler.traffic.release_addresses import without_addresses
 
 
 def take(run: ReleaseContext) -> str:

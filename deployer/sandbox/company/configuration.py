@@ -56,6 +56,11 @@ port = {ssh_port}
 key  = "file:{key}"
 """
 
+_TRAFFIC = """
+[traffic]
+kind = "target-group"            # the record is an alias of a load balancer
+"""
+
 _RECONCILER = """\
 # What the sweep may touch.
 accounts = ["{account}"]
@@ -89,14 +94,15 @@ def public_key(places: Places) -> str:
     return key_path(places).with_suffix(".pub").read_text().strip()
 
 
-def write_config(places: Places, services: tuple[str, ...]) -> None:
+def write_config(places: Places, services: tuple[str, ...], *, balanced: bool = False) -> None:
     """Write `config/` in its initial state; an existing SSH key is kept."""
     _write_key(key_path(places))
     directory = places.config / "services"
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir()
     for service in services:
-        (directory / f"{service}.toml").write_text(_service(places, service))
+        text = _service(places, service) + (_TRAFFIC if balanced else "")
+        (directory / f"{service}.toml").write_text(text)
     words = _RECONCILER.format(account=ACCOUNT, region=REGION)
     (places.config / "reconciler.toml").write_text(words)
 

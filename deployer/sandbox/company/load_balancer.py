@@ -51,6 +51,7 @@ def _target_group(cloud: Cloud, service: str, instance: str) -> str:
         VpcId=machine["VpcId"],
         HealthCheckPath="/healthz",
         HealthCheckIntervalSeconds=5,
+        HealthCheckTimeoutSeconds=2,
         HealthyThresholdCount=2,
     )["TargetGroups"][0]["TargetGroupArn"]
     cloud.elbv2.modify_target_group_attributes(

@@ -63,7 +63,8 @@ class Company:
         """Write the company's sources and configuration in their initial state."""
         shutil.rmtree(self.places.sources, ignore_errors=True)
         shutil.copytree(self._first_sources, self.places.sources / "shop", symlinks=True)
-        configuration.write_config(self.places, self.databases.services)
+        balanced = self.shape == BALANCER
+        configuration.write_config(self.places, self.databases.services, balanced=balanced)
 
     @property
     def _first_sources(self) -> Path:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
-import os
-import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deployer.sandbox.machine_host import BootSpec
 from deployer.sandbox.machines import messages
 from deployer.sandbox.machines.disk import base_image, host_tools
+from deployer.sandbox.machines.disk_folder import DiskFolder
 from deployer.sandbox.machines.fork_server.client import Link, Listener
 from deployer.sandbox.machines.messages import Orders
 from reconciler.errors import Refused
@@ -30,7 +28,7 @@ class _Machine:
     fate: str = "dead"
 
 
-class Machines:
+class Machines(DiskFolder):
     """Real small machines below `directory`; implements `MachineHost`. Thread-safe.
 
     Every machine sees `extra_ro_binds`, directories of the host, read-only, at their own paths. The
@@ -50,12 +48,9 @@ class Machines:
         login: str = "ubuntu",
         ssh_door: str = "",
     ) -> None:
-        self._directory = directory.absolute()
+        super().__init__(directory)
         self._ssh_port, self._login, self._ssh_door = ssh_port, login, ssh_door
         self._machines: dict[str, _Machine] = {}
-        self._numbers = itertools.count(1)
-        for name in ("instances", "images", "trash"):
-            (self._directory / name).mkdir(parents=True, exist_ok=True)
         self._shims = self._directory / "shims"
         self._links = host_tools.write_shims(self._shims)
         self._binds = tuple(str(path) for path in (*host_tools.binds(), *extra_ro_binds))
@@ -68,25 +63,12 @@ class Machines:
     def create_base_image(self, image_id: str) -> None:
         """Build the image of a bare machine, unless it exists. Raises OSError."""
         if not self.has_image(image_id):
-            self._image(image_id).mkdir()
-            base_image.build(self._image(image_id) / "disk", self._login, self._links)
-
-    def has_image(self, image_id: str) -> bool:
-        with contextlib.suppress(Refused):
-            return self._image(image_id).is_dir()
-        return False
-
-    def image_ready(self, image_id: str) -> bool:
-        return self.has_image(image_id) and (self._image(image_id) / "disk").is_dir()
+            base_image.build(self._new_image(image_id), self._login, self._links)
 
     def copy_disk(self, instance_id: str, image_id: str) -> None:
         """Raises Refused where the machine is unknown or the image exists."""
-        source = self._home(self._known(instance_id).spec) / "disk"
-        try:
-            self._image(image_id).mkdir()
-        except FileExistsError as error:
-            raise Refused(f"there is an image {image_id} already") from error
-        target = self._image(image_id) / "disk"
+        source = self._home(self._known(instance_id).spec.instance_id) / "disk"
+        target = self._new_image(image_id)
         message = {"op": "copy", "source": str(source), "target": str(target)}
         self._link.begin(_copying(image_id), message)
 
@@ -99,14 +81,13 @@ class Machines:
 
     def create(self, spec: BootSpec) -> None:
         """Raises Refused where the image is not ready or the machine exists."""
-        if not self.image_ready(spec.image_id):
-            raise Refused(f"image {spec.image_id} has no disk")
+        disk = self._ready_disk(spec.image_id)
         with self._link.lock:
             if spec.instance_id in self._machines:
                 raise Refused(f"there is a machine {spec.instance_id} already")
-            self._home(spec).mkdir()
+            self._home(spec.instance_id).mkdir()
             self._machines[spec.instance_id] = _Machine(spec)
-            self._boot(spec.instance_id, str(self._image(spec.image_id) / "disk"))
+            self._boot(spec.instance_id, str(disk))
 
     def is_up(self, instance_id: str) -> bool:
         return self._state(instance_id) == "up"
@@ -142,19 +123,19 @@ class Machines:
             machine = self._machines.pop(instance_id, None)
             if machine is not None:
                 self._link.end((machine.job,))
-                self._discard(self._home(machine.spec))
+                self._discard(self._home(instance_id))
 
     def console(self, instance_id: str) -> bytes:
         with contextlib.suppress(FileNotFoundError):
-            return (self._home(self._known(instance_id).spec) / "console").read_bytes()
+            self._known(instance_id)
+            return (self._home(instance_id) / "console").read_bytes()
         return b""
 
     def reset(self, keep_images: frozenset[str]) -> None:
         with self._link.lock:
             jobs = self._jobs()
-            images = (self._directory / "images").iterdir()
-            dropped = [path for path in images if path.name not in keep_images]
-            dropped += (self._directory / "instances").iterdir()
+            dropped = [path for path in self._images() if path.name not in keep_images]
+            dropped += self._homes()
             self._machines.clear()
             self._link.end(jobs)
             self._discard(*dropped)
@@ -165,17 +146,10 @@ class Machines:
 
     # Implementation
 
-    def _home(self, spec: BootSpec) -> Path:
-        return self._directory / "instances" / _safe(spec.instance_id)
-
-    def _image(self, image_id: str) -> Path:
-        return self._directory / "images" / _safe(image_id)
-
     def _left_over(self) -> list[Path]:
         """What an earlier host did not finish: its machines, and partial images."""
-        images = (self._directory / "images").iterdir()
-        half = [path for path in images if not (path / "disk").is_dir()]
-        return [*(self._directory / "instances").iterdir(), *half]
+        half = [path for path in self._images() if not self.image_ready(path.name)]
+        return [*self._homes(), *half]
 
     def _known(self, instance_id: str) -> _Machine:
         machine = self._machines.get(instance_id)
@@ -193,7 +167,7 @@ class Machines:
         machine.job = f"{instance_id}#{next(self._numbers)}"
         orders = Orders(
             spec=machine.spec,
-            home=str(self._home(machine.spec)),
+            home=str(self._home(instance_id)),
             image=image,
             shims=str(self._shims),
             binds=self._binds,
@@ -205,13 +179,7 @@ class Machines:
 
     def _discard(self, *paths: Path) -> None:
         """Rename the paths at once; remove them in the background."""
-        moved = []
-        for path in paths:
-            target = self._directory / "trash" / f"{path.name}-{os.getpid()}-{next(self._numbers)}"
-            with contextlib.suppress(FileNotFoundError):
-                path.rename(target)
-                moved.append(target)
-        self._remove(*moved)
+        self._remove(*self._to_trash(*paths))
 
     def _remove(self, *paths: Path) -> None:
         if paths:
@@ -220,8 +188,7 @@ class Machines:
 
     def _jobs(self) -> list[str]:
         """All running jobs, except mere removals."""
-        images = (self._directory / "images").iterdir()
-        copies = [_copying(path.name) for path in images]
+        copies = [_copying(path.name) for path in self._images()]
         return copies + [machine.job for machine in self._machines.values()]
 
     # Reports of the fork server, with the lock held
@@ -247,13 +214,6 @@ class Machines:
     def _lost(self) -> None:
         for machine in self._machines.values():
             machine.job, machine.state = "", "dead"
-
-
-def _safe(name: str) -> str:
-    """A name from a request, as one file name. Raises Refused."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*", name):
-        raise Refused(f"{name!r} is no id")
-    return name
 
 
 def _copying(image_id: str) -> str:

@@ -19,6 +19,9 @@ FILTER_VALUES = 200
 
 PAGE = 1000
 
+_IAM = {"elbv2": "elasticloadbalancing"}
+"""Services whose permissions have another prefix than botocore's name."""
+
 OWN_ID = frozenset({"image-id", "instance-id", "network-interface-id", "snapshot-id", "volume-id"})
 """Filters that select the resources of a kind by their own ids."""
 
@@ -31,7 +34,7 @@ class Reads:
     def __init__(self, aws: Aws) -> None:
         self.place = aws.place
         self.client: Any = aws.ec2
-        self._aws = aws
+        self.aws = aws
         self.calls = 0
         self.pages_read = 0
         self._deploys: dict[str, str] = {}
@@ -40,11 +43,11 @@ class Reads:
         self, operation: str, *, service: str = "ec2", size: int = PAGE, **request: Any
     ) -> Iterator[dict[str, Any]]:
         """The pages of `describe_…`. Raises CloudError, AccessDenied; then nothing is known."""
-        client = getattr(self._aws, service)
+        client = getattr(self.aws, service)
         if not client.can_paginate(operation):
             yield self.call(operation, **request)
             return
-        with calling(f"{service}:{camel(operation)}"):
+        with calling(action(service, operation)):
             paginator = client.get_paginator(operation)
             for page in paginator.paginate(PaginationConfig={"PageSize": size}, **request):
                 self.calls += 1
@@ -86,6 +89,11 @@ def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
 def tags_of(one: dict[str, Any], field: str = "Tags") -> dict[str, str]:
     """All tags of a description, including those of AWS's own services."""
     return {tag["Key"]: tag.get("Value", "") for tag in one.get(field) or ()}
+
+
+def action(service: str, operation: str) -> str:
+    """The action as IAM names it: `elasticloadbalancing:DescribeTags`."""
+    return f"{_IAM.get(service, service)}:{camel(operation)}"
 
 
 def camel(operation: str) -> str:

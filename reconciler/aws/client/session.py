@@ -143,6 +143,8 @@ class Aws:
 
     ec2: _Client[EC2Client] = _Client("ec2", READS)
     ec2_once: _Client[EC2Client] = _Client("ec2", ONCE)
+    elbv2: _Client[Any] = _Client("elbv2", READS)
+    elbv2_once: _Client[Any] = _Client("elbv2", ONCE)
     pricing: _Client[Any] = _Client("pricing", READS)
     rds: _Client[Any] = _Client("rds", READS)
     rds_once: _Client[Any] = _Client("rds", ONCE)

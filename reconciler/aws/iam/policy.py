@@ -8,42 +8,12 @@ and without a hold are deleted, and records are swapped, never overwritten (docs
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping
 
+from reconciler.aws.iam import load_balancers
 from reconciler.aws.iam.actions import DELETE, DESCRIBE, LIFT
+from reconciler.aws.iam.statements import Document, Scope, allow, born, is_ours, only_tags
 from reconciler.model import tags as t
-
-Document = dict[str, Any]
-"""A policy document, or one of its statements, as JSON values."""
-
-
-@dataclass(frozen=True)
-class Scope:
-    """The input of a policy: the services of one account.
-
-    `names` are the records that are swapped: each service's own, its `also` names, and its
-    ledger's. `zones` are hosted zone ids, `watched` those whose names are witnesses, `parameters`
-    the paths of the `ssm:` references, `profiles` the role names of the machines, `assumes` the
-    ARNs of the roles that the sweep assumes in other accounts. `notices`: whether a sweep sends
-    notifications; `topics`: the ARNs of its SNS topics; `lifts`: whether it removes protection from
-    what it deletes.
-    """
-
-    account: str
-    regions: tuple[str, ...]
-    services: tuple[str, ...]
-    zones: tuple[str, ...]
-    names: tuple[str, ...]
-    watched: tuple[str, ...] = ()
-    parameters: tuple[str, ...] = ()
-    profiles: tuple[str, ...] = ()
-    assumes: tuple[str, ...] = ()
-    notices: bool = False
-    topics: tuple[str, ...] = ()
-    lifts: bool = False
-
 
 _MADE = ("instance", "volume", "network-interface", "image", "snapshot")
 _OF_HOOKS = ("elastic-ip", "key-pair", "launch-template", "security-group")
@@ -68,6 +38,8 @@ def deployer(scope: Scope) -> Document:
         _pass_role(scope),
         *_records(scope),
         *_parameters(scope),
+        *load_balancers.join(scope),
+        *load_balancers.follow(scope),
     )
 
 
@@ -80,28 +52,30 @@ def reconciler(scope: Scope) -> Document:
         *_parameters(scope),
         *_roles(scope),
         *_people(scope),
+        *load_balancers.follow(scope),
     )
 
 
 def adopt(scope: Scope) -> Document:
     """In addition to the deployer's: tags a machine that has none of our tags, and lets it go."""
-    condition = _only_tags(_WRITTEN) | _born(scope)
+    condition = only_tags(_WRITTEN) | born(scope)
     condition["Null"][f"aws:ResourceTag/{t.ID}"] = "true"
     condition["StringEquals"] = {f"aws:RequestTag/{t.HOLD}": t.HELD_BY_ADOPTION}
-    release = _only_tags((*_WRITTEN, t.NOTICED)) | _is_ours(scope)
+    release = only_tags((*_WRITTEN, t.NOTICED)) | is_ours(scope)
     release["StringEquals"] = {f"aws:ResourceTag/{t.HOLD}": t.HELD_BY_ADOPTION}
     machines = _arns(scope, "instance")
     return _document(
-        _allow("TagAMachineThatNoDeployMade", "ec2:CreateTags", machines, condition),
-        _allow("LetGoOfAMachineThatNoDeployMade", "ec2:DeleteTags", machines, release),
+        allow("TagAMachineThatNoDeployMade", "ec2:CreateTags", machines, condition),
+        allow("LetGoOfAMachineThatNoDeployMade", "ec2:DeleteTags", machines, release),
+        *load_balancers.adopt(scope),
     )
 
 
 def hold(scope: Scope) -> Document:
     """For users of `reconciler hold` and `release`: only `deploy-hold`, on our resources."""
-    condition = _only_tags((t.HOLD,)) | _is_ours(scope)
+    condition = only_tags((t.HOLD,)) | is_ours(scope)
     actions = ("ec2:CreateTags", "ec2:DeleteTags")
-    return _document(_allow("KeepAndLetGo", actions, _arns(scope, *_MADE), condition))
+    return _document(allow("KeepAndLetGo", actions, _arns(scope, *_MADE), condition))
 
 
 def guard(scope: Scope) -> Document:
@@ -111,15 +85,15 @@ def guard(scope: Scope) -> Document:
     tags = {"ForAnyValue:StringEquals": {"aws:TagKeys": list(_OURS)}, **others}
     writes, every = ("ec2:CreateTags", "ec2:DeleteTags"), "ec2:DescribeInstanceAttribute"
     return _document(
-        {**_allow("NobodyElseWritesOurTags", writes, "*", tags), "Effect": "Deny"},
+        {**allow("NobodyElseWritesOurTags", writes, "*", tags), "Effect": "Deny"},
         # A Describe action: neither tags nor a single attribute can be named.
-        {**_allow("NobodyElseReadsUserData", every, "*", others), "Effect": "Deny"},
+        {**allow("NobodyElseReadsUserData", every, "*", others), "Effect": "Deny"},
     )
 
 
 def prices(_: Scope) -> Document:
     """For refreshing the prices: they are public and have no resource-level permissions."""
-    return _document(_allow("AskForPrices", "pricing:GetProducts", "*"))
+    return _document(allow("AskForPrices", "pricing:GetProducts", "*"))
 
 
 POLICIES: Mapping[str, Callable[[Scope], Document]] = {
@@ -147,17 +121,6 @@ def _document(*statements: Document) -> Document:
     return {"Version": "2012-10-17", "Statement": list(statements)}
 
 
-def _allow(
-    sid: str,
-    action: str | Iterable[str],
-    resource: str | Sequence[str],
-    condition: Document | None = None,
-) -> Document:
-    plain = action if isinstance(action, str) else sorted(action)
-    statement = {"Sid": sid, "Effect": "Allow", "Action": plain, "Resource": resource}
-    return {**statement, "Condition": condition} if condition else statement
-
-
 def _arns(scope: Scope, *kinds: str) -> list[str]:
     """The ARNs of all resources of these EC2 kinds, in the scope's regions."""
     return [
@@ -173,76 +136,55 @@ def _rds(scope: Scope) -> list[str]:
     return [f"{place}:{kind}:*" for place in places for kind in ("db", "snapshot")]
 
 
-def _ids(scope: Scope) -> list[str]:
-    """Patterns of the services' deploy-ids."""
-    return [f"{service}/*" for service in scope.services]
-
-
-def _born(scope: Scope) -> Document:
-    return {"StringLike": {f"aws:RequestTag/{t.ID}": _ids(scope)}}
-
-
-def _is_ours(scope: Scope) -> Document:
-    return {"StringLike": {f"aws:ResourceTag/{t.ID}": _ids(scope)}}
-
-
-def _only_tags(keys: Iterable[str]) -> Document:
-    """Only these tags. `Null`, because ForAllValues is true if the key is absent."""
-    return {
-        "ForAllValues:StringEquals": {"aws:TagKeys": sorted(keys)},
-        "Null": {"aws:TagKeys": "false"},
-    }
-
-
 def _see(*more: str) -> Document:
     """`Describe*` has no resource-level permissions."""
-    return _allow("SeeEverything", (*DESCRIBE, *more), "*")
+    return allow("SeeEverything", (*DESCRIBE, *more), "*")
 
 
 def _launch(scope: Scope) -> list[Document]:
     parts = _arns(scope, "instance", "volume", "network-interface")
     into = _arns(scope, "image", "snapshot", "subnet", "security-group", "key-pair")
     return [
-        _allow("LaunchOnlyWhatIsBornWithItsTags", "ec2:RunInstances", parts, _born(scope)),
-        _allow("LaunchFromAndInto", "ec2:RunInstances", into),
+        allow("LaunchOnlyWhatIsBornWithItsTags", "ec2:RunInstances", parts, born(scope)),
+        allow("LaunchFromAndInto", "ec2:RunInstances", into),
     ]
 
 
 def _image(scope: Scope) -> list[Document]:
     made, machines = _arns(scope, "image", "snapshot"), _arns(scope, "instance")
     return [
-        _allow("ImageOnlyBornWithItsTags", "ec2:CreateImage", made, _born(scope)),
-        _allow("ImageOfTheServicesMachines", "ec2:CreateImage", machines, _is_ours(scope)),
+        allow("ImageOnlyBornWithItsTags", "ec2:CreateImage", made, born(scope)),
+        allow("ImageOfTheServicesMachines", "ec2:CreateImage", machines, is_ours(scope)),
     ]
 
 
 def _tag_at_birth(scope: Scope) -> Document:
     """In addition to the conditions above: CreateTags is not evaluated when no tag is sent."""
     condition = {"StringEquals": {"ec2:CreateAction": ["RunInstances", "CreateImage"]}}
-    return _allow("TagAtBirth", "ec2:CreateTags", _arns(scope, *_MADE), condition)
+    return allow("TagAtBirth", "ec2:CreateTags", _arns(scope, *_MADE), condition)
 
 
 def _label_and_delete(scope: Scope, *more: str) -> list[Document]:
-    label = {**_is_ours(scope), **_only_tags((t.STATE, t.UNITS, *more))}
-    free = {**_is_ours(scope), "Null": {f"aws:ResourceTag/{t.HOLD}": "true"}}
+    label = {**is_ours(scope), **only_tags((t.STATE, t.UNITS, *more))}
+    free = {**is_ours(scope), "Null": {f"aws:ResourceTag/{t.HOLD}": "true"}}
     resources = [*_arns(scope, *_MADE, *_OF_HOOKS), *_rds(scope)]
     writes = ("ec2:CreateTags", "rds:AddTagsToResource")
     return [
-        _allow("ChangeTheLabelAndNoOtherTag", writes, resources, label),
-        _allow("DeleteOnlyWhatIsOursAndNotHeld", DELETE, resources, free),
-        *([_allow("TakeProtectionOff", LIFT, resources, free)] if scope.lifts else []),
+        allow("ChangeTheLabelAndNoOtherTag", writes, resources, label),
+        allow("DeleteOnlyWhatIsOursAndNotHeld", DELETE, resources, free),
+        *([allow("TakeProtectionOff", LIFT, resources, free)] if scope.lifts else []),
     ]
 
 
 def _console(scope: Scope) -> Document:
     machines = _arns(scope, "instance")
-    return _allow("ReadTheConsolesHostKey", "ec2:GetConsoleOutput", machines, _is_ours(scope))
+    return allow("ReadTheConsolesHostKey", "ec2:GetConsoleOutput", machines, is_ours(scope))
 
 
 def _pass_role(scope: Scope) -> Document:
     roles = [f"arn:aws:iam::{scope.account}:role/{profile}" for profile in scope.profiles]
     only = {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}}
-    return _allow("HandOnTheMachinesRole", "iam:PassRole", roles, only)
+    return allow("HandOnTheMachinesRole", "iam:PassRole", roles, only)
 
 
 def _records(scope: Scope) -> list[Document]:
@@ -261,9 +203,9 @@ def _records(scope: Scope) -> list[Document]:
         "Null": dict.fromkeys(allowed, "false"),
     }
     return [
-        _allow("FindTheZone", "route53:ListHostedZones", "*"),
-        _allow("ReadTheLedgerAndTheRecord", "route53:ListResourceRecordSets", read),
-        _allow("SwapTheLedgerAndTheRecordNeverUpsert", key, zones, condition),
+        allow("FindTheZone", "route53:ListHostedZones", "*"),
+        allow("ReadTheLedgerAndTheRecord", "route53:ListResourceRecordSets", read),
+        allow("SwapTheLedgerAndTheRecordNeverUpsert", key, zones, condition),
     ]
 
 
@@ -273,18 +215,18 @@ def _parameters(scope: Scope) -> list[Document]:
         for region in scope.regions
         for path in scope.parameters
     ]
-    return [_allow("ResolveReferences", "ssm:GetParameter", found)] if found else []
+    return [allow("ResolveReferences", "ssm:GetParameter", found)] if found else []
 
 
 def _roles(scope: Scope) -> list[Document]:
     if not scope.assumes:
         return []
-    return [_allow("ActInOtherAccounts", "sts:AssumeRole", list(scope.assumes))]
+    return [allow("ActInOtherAccounts", "sts:AssumeRole", list(scope.assumes))]
 
 
 def _people(scope: Scope) -> list[Document]:
     """Send notifications, and tag a resource with the time of its notification."""
-    resources, key = _arns(scope, *_MADE), {**_is_ours(scope), **_only_tags((t.NOTICED,))}
-    told = [_allow("SayWhenPeopleWereTold", "ec2:CreateTags", resources, key)]
-    topics = [_allow("TellPeople", "sns:Publish", list(scope.topics))] if scope.topics else []
+    resources, key = _arns(scope, *_MADE), {**is_ours(scope), **only_tags((t.NOTICED,))}
+    told = [allow("SayWhenPeopleWereTold", "ec2:CreateTags", resources, key)]
+    topics = [allow("TellPeople", "sns:Publish", list(scope.topics))] if scope.topics else []
     return [*told, *topics] if scope.notices else []

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from reconciler.aws.iam.policy import Scope
+from reconciler.aws.iam.statements import Scope
 from reconciler.config.loader import Settings
 from reconciler.config.service import Service
 from reconciler.errors import ConfigError
@@ -73,6 +73,7 @@ def scope(settings: Settings, account: str, locate: Locate) -> Scope:
         notices=bool(notices.webhook or notices.topic),
         topics=(notices.topic,) if notices.topic else (),
         lifts=settings.reconciler.lift_protection,
+        listeners=_sorted(arn for service in services for arn in _listeners(service)),
     )
 
 
@@ -95,6 +96,13 @@ def _parameters(service: Service) -> Iterator[str]:
     )
     if image.startswith("ssm:"):
         yield image.removeprefix("ssm:")
+
+
+def _listeners(service: Service) -> Iterator[str]:
+    """The configured listeners and rules; where the record leads to them, any of the region."""
+    if service.traffic.kind == "target-group":
+        place = f"{service.region}:{service.account}"
+        yield from service.traffic.listener or (f"arn:aws:elasticloadbalancing:{place}:listener/*",)
 
 
 def _sorted(values: Iterable[str]) -> tuple[str, ...]:

@@ -17,11 +17,13 @@ from reconciler.aws.kinds import (
     rds_snapshot,
     security_group,
     snapshot,
+    target_group,
     volume,
 )
 from reconciler.aws.kinds.kind import Kind
 
 KINDS: tuple[Kind, ...] = (
+    target_group.KIND,
     instance.KIND,
     volume.KIND,
     network_interface.KIND,

@@ -25,7 +25,7 @@ class Kind:
 
     `delete` may raise CloudError or AccessDenied, but only before it has requested anything.
     `listing` and `label` are for kinds without EC2 tags: how to list all resources, and how to
-    label one.
+    label one. `always_listed`: also where only unfinished deploys are looked for.
     """
 
     name: str
@@ -33,6 +33,7 @@ class Kind:
     delete: Delete
     listing: Callable[[Reads], Iterator[Resource]] | None = None
     label: Callable[[Deleter, Sequence[Resource], Label], Iterator[Outcome]] | None = None
+    always_listed: bool = False
 
 
 def by_filter(

@@ -107,7 +107,9 @@ class Route53Ledgers:
         reader = ZoneReader(self.aws.route53, address.zone_id)
         records = reader.at(address.name)
         text, ttl = ledger_text(address, records)
-        a = simple_a(address.record, address.zone, reader.at(address.record))
+        a = None
+        if not address.traffic:
+            a = simple_a(address.record, address.zone, reader.at(address.record))
         return Reading(address, records.now, NO_LEDGER, text, ttl, a)
 
     def readings(self, addresses: Sequence[LedgerAddress]) -> Readings:
@@ -140,6 +142,12 @@ class Route53Ledgers:
             if one["Type"] == "TXT" and plain(one["Name"]) != address.name
         }
 
+    def alias_of(self, address: LedgerAddress) -> str:
+        """The DNS name of the load balancer that the record is an alias of; '' if it is none."""
+        records = ZoneReader(self.aws.route53, address.zone_id).at(address.record)
+        targets = [one["AliasTarget"]["DNSName"] for one in records.sets if "AliasTarget" in one]
+        return plain(targets[0]) if targets else ""
+
     def swap(self, seen: Reading, new: Ledger, point_at: tuple[str, ...] | None = None) -> Reading:
         return Swap(self.aws, self.backoff, seen, new, point_at).run()
 
@@ -164,6 +172,8 @@ class Route53Ledgers:
         records = reader.at(address.name)
         text, ttl = ledger_text(address, records)
         ledger = _decoded(address, text)
+        if address.traffic:  # the record is an alias or whatever else: it is neither read nor moved
+            return Reading(address, records.now, ledger, text, ttl), True
         beside = {name: reader.at(name) for name in (address.record, *address.also)}
         a, *others = (simple_a(name, address.zone, found) for name, found in beside.items())
         also = tuple(zip(address.also, others, strict=True))

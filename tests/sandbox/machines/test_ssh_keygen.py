@@ -52,6 +52,6 @@ def test_machines_get_it_only_where_the_host_has_none(
 ) -> None:
     """OpenSSH's own does more."""
     for there in (True, False):
-        monkeypatch.setattr(host_tools.shutil, "which", lambda _, is_=there: "/x" if is_ else None)
+        monkeypatch.setattr("shutil.which", lambda _, is_=there: "/x" if is_ else None)
         links = host_tools.write_shims(tmp_path / "shims")
         assert ("usr/local/bin/ssh-keygen" in links) is not there

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
-import re
 import shutil
 import subprocess
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
-from itertools import count
 from pathlib import Path
+from typing import Protocol
 
 from deployer.sandbox.machine_host import BootSpec
-from deployer.sandbox.machines.container import base_disk, control_group
+from deployer.sandbox.machines.container import base_disk, control_group, nspawn
 from deployer.sandbox.machines.container.connections import Ports
-from deployer.sandbox.machines.container.nspawn import TOOLS, Home, Machine
-from deployer.sandbox.machines.container.slot import Slot
+from deployer.sandbox.machines.container.nspawn import TOOLS
+from deployer.sandbox.machines.container.slot import Home, Machine, Slot
+from deployer.sandbox.machines.disk_folder import DiskFolder
 from deployer.sandbox.machines.isolation import linux
 from deployer.sandbox.network.relay import Loop
 from reconciler.errors import Refused
@@ -28,60 +27,44 @@ from reconciler.errors import Refused
 _log = logging.getLogger(__name__)
 
 
-class ContainerMachines:
+class Kind(Protocol):
+    """How the machines of a kind are made."""
+
+    def write_base(self, disk: Path) -> None:
+        """Write the disk of a bare machine. Raises OSError."""
+        ...
+
+    def machine(self, home: Home) -> Machine:
+        """A machine with that directory, not started."""
+        ...
+
+
+class RealMachines(DiskFolder):
     """Machines with a real systemd below `directory`; implements `MachineHost`. Thread-safe.
 
-    They boot from `tree`. `ports` are open to the host at the machine's own address; `servers` of
-    the host are reached at their own addresses. As on EC2 a machine is up as soon as it boots,
-    long before its SSH server listens. Machines end with this process; disks stay.
-
-    Raises Refused where a tool is missing or this is not root.
+    As on EC2 a machine is up as soon as it boots, long before its SSH server listens. Machines end
+    with this process; disks stay.
     """
 
-    def __init__(self, directory: Path, tree: Path, ports: Ports, login: str = "ubuntu") -> None:
-        require()
-        control_group.remove_dead()
-        self._directory = directory.absolute()
-        self._tree, self._ports, self._login = tree, ports, login
+    def __init__(self, directory: Path, kind: Kind) -> None:
+        super().__init__(directory)
+        self._kind = kind
         self._lock = threading.RLock()
         self._machines: dict[str, Slot] = {}
-        self._numbers = count(1)
-        self._loop = Loop("sandbox-relay")
         self._pool = ThreadPoolExecutor(8, "sandbox-machines")
-        for name in ("instances", "images", "trash"):
-            (self._directory / name).mkdir(parents=True, exist_ok=True)
-        _refuse_overlay(self._directory)
-        self._discard(*(self._directory / "instances").iterdir())
-
-    def serve(self, address: str, port: int) -> None:
-        """From now on machines reach this server of the host, at its own address."""
-        servers = (*self._ports.servers, (address, port))
-        self._ports = replace(self._ports, servers=servers)
+        self._discard(*self._homes())
 
     # Images
 
     def create_base_image(self, image_id: str) -> None:
         """The image of a bare machine, unless it exists. Raises OSError."""
         if not self.has_image(image_id):
-            self._image(image_id).mkdir()
-            base_disk.write(self._image(image_id) / "disk", self._login, self._ports.ssh)
-
-    def has_image(self, image_id: str) -> bool:
-        with contextlib.suppress(Refused):
-            return self._image(image_id).is_dir()
-        return False
-
-    def image_ready(self, image_id: str) -> bool:
-        return self.has_image(image_id) and (self._image(image_id) / "disk").is_dir()
+            self._kind.write_base(self._new_image(image_id))
 
     def copy_disk(self, instance_id: str, image_id: str) -> None:
         """Raises Refused where the machine is unknown or the image exists."""
         slot = self._known(instance_id)
-        try:
-            self._image(image_id).mkdir()
-        except FileExistsError as error:
-            raise Refused(f"there is an image {image_id} already") from error
-        target = self._image(image_id) / "disk"
+        target = self._new_image(image_id)
         self._begin(f"image {image_id}", lambda: slot.copy_disk(target))
 
     def drop_image(self, image_id: str) -> None:
@@ -91,16 +74,14 @@ class ContainerMachines:
 
     def create(self, spec: BootSpec) -> None:
         """Raises Refused where the image is not ready or the machine exists."""
-        if not self.image_ready(spec.image_id):
-            raise Refused(f"image {spec.image_id} has no disk")
+        disk = self._ready_disk(spec.image_id)
         with self._lock:
             if spec.instance_id in self._machines:
                 raise Refused(f"there is a machine {spec.instance_id} already")
-            home = Home(self._directory / "instances" / _safe(spec.instance_id))
+            home = Home(self._home(spec.instance_id))
             home.root.mkdir()
-            slot = Slot(spec, Machine(home, self._tree), self._ports, self._loop)
+            slot = Slot(spec, self._kind.machine(home))
             self._machines[spec.instance_id] = slot
-        disk = self._image(spec.image_id) / "disk"
         self._begin(f"boot of {spec.instance_id}", lambda: slot.create(disk))
 
     def is_up(self, instance_id: str) -> bool:
@@ -146,8 +127,7 @@ class ContainerMachines:
             slots, self._machines = list(self._machines.values()), {}
         list(self._pool.map(Slot.end, slots))
         self._discard(*(slot.home.root for slot in slots))
-        images = (self._directory / "images").iterdir()
-        self._discard(*(path for path in images if path.name not in keep_images))
+        self._discard(*(path for path in self._images() if path.name not in keep_images))
 
     def shutdown(self) -> None:
         """End every machine and every thread. Idempotent."""
@@ -156,7 +136,6 @@ class ContainerMachines:
         for slot in slots:
             slot.end()
         self._pool.shutdown()
-        self._loop.end()
 
     # Implementation
 
@@ -165,9 +144,6 @@ class ContainerMachines:
         if slot is None:
             raise Refused(f"there is no machine {instance_id}")
         return slot
-
-    def _image(self, image_id: str) -> Path:
-        return self._directory / "images" / _safe(image_id)
 
     def _begin(self, what: str, work: Callable[[], None]) -> None:
         """In the background; a failure is logged, as nobody waits for the result."""
@@ -182,11 +158,51 @@ class ContainerMachines:
 
     def _discard(self, *paths: Path) -> None:
         """Rename the paths at once; remove them in the background."""
-        for path in paths:
-            target = self._directory / "trash" / f"{path.name}-{os.getpid()}-{next(self._numbers)}"
-            with contextlib.suppress(FileNotFoundError):
-                path.rename(target)
-                self._begin("removal", partial(shutil.rmtree, target))
+        for path in self._to_trash(*paths):
+            self._begin("removal", partial(shutil.rmtree, path))
+
+
+@dataclass
+class Containers:
+    """Machines that boot from `tree` in namespaces, over systemd-nspawn."""
+
+    tree: Path
+    ports: Ports
+    login: str
+    loop: Loop
+
+    def write_base(self, disk: Path) -> None:
+        base_disk.write(disk, self.login, self.ports.ssh)
+
+    def machine(self, home: Home) -> Machine:
+        return nspawn.Container(home, self.tree, self.ports, self.loop)
+
+
+class ContainerMachines(RealMachines):
+    """Containers that boot from `tree`.
+
+    `ports` are open to the host at the machine's own address; `servers` of the host are reached at
+    their own addresses.
+
+    Raises Refused where a tool is missing or this is not root.
+    """
+
+    def __init__(self, directory: Path, tree: Path, ports: Ports, login: str = "ubuntu") -> None:
+        require()
+        control_group.remove_dead()
+        directory.mkdir(parents=True, exist_ok=True)
+        _refuse_overlay(directory)
+        self._containers = Containers(tree, ports, login, Loop("sandbox-relay"))
+        super().__init__(directory, self._containers)
+
+    def serve(self, address: str, port: int) -> None:
+        """From now on machines reach this server of the host, at its own address."""
+        ports = self._containers.ports
+        self._containers.ports = replace(ports, servers=(*ports.servers, (address, port)))
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        self._containers.loop.end()
 
 
 def require() -> None:
@@ -214,10 +230,3 @@ def _refuse_overlay(directory: Path) -> None:
             f"{directory} is on an overlay, on which no disk of a machine can lie",
             cure="deployer sandbox up --machines container --dir /dev/shm/sandbox",
         )
-
-
-def _safe(name: str) -> str:
-    """A name from a request, as one file name. Raises Refused."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*", name):
-        raise Refused(f"{name!r} is no id")
-    return name

@@ -52,15 +52,19 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a tree is made of: a release of the distribution, and packages."""
+    """What a tree is made of: a release of the distribution, packages, and steps at the end.
+
+    A step is a shell command; `"$1"` is the tree.
+    """
 
     suite: str
     packages: tuple[str, ...] = PACKAGES
+    steps: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         """The name of the tree: the suite, and a digest of everything that it is made of."""
-        parts = "\n".join((self.suite, *sorted(self.packages), "", *_HOOKS))
+        parts = "\n".join((self.suite, *sorted(self.packages), "", *_HOOKS, *self.steps))
         return f"{self.suite}-{hashlib.sha256(parts.encode()).hexdigest()[:12]}"
 
 
@@ -130,7 +134,7 @@ def _build(recipe: Recipe, say: Say) -> Path:
 
 
 def _command(recipe: Recipe, target: Path) -> list[str]:
-    hooks = [f"--customize-hook={hook}" for hook in _HOOKS]
+    hooks = [f"--customize-hook={hook}" for hook in (*_HOOKS, *recipe.steps)]
     include = f"--include={','.join(recipe.packages)}"
     return [
         "mmdebstrap",

@@ -28,11 +28,15 @@ _TOKEN = "X-aws-ec2-metadata-token"  # noqa: S105 -- the header's name
 Tree = Mapping[str, Union[str, "Tree"]]
 
 
+def mac(spec: BootSpec) -> str:
+    """The hardware address of its network."""
+    return f"02:00:00:00:{int(spec.address.split('.')[-1]):02x}:01"
+
+
 def tree(spec: BootSpec) -> Tree:
     """Everything below a version, but the user data."""
-    mac = f"02:00:00:00:{int(spec.address.split('.')[-1]):02x}:01"
     host = "ip-" + spec.address.replace(".", "-")
-    interface = {"device-number": "0", "local-ipv4s": spec.address, "mac": mac}
+    interface = {"device-number": "0", "local-ipv4s": spec.address, "mac": mac(spec)}
     meta: dict[str, str | Tree] = {
         "ami-id": spec.image_id,
         "ami-launch-index": "0",
@@ -41,8 +45,8 @@ def tree(spec: BootSpec) -> Tree:
         "instance-type": "t3.small",
         "local-hostname": host,
         "local-ipv4": spec.address,
-        "mac": mac,
-        "network": {"interfaces": {"macs": {mac: interface}}},
+        "mac": mac(spec),
+        "network": {"interfaces": {"macs": {mac(spec): interface}}},
         "placement": {"availability-zone": _ZONE, "region": _REGION},
         "services": {"domain": "amazonaws.com", "partition": "aws"},
     }
@@ -83,11 +87,20 @@ def _listing(last: list[str], found: Tree) -> str:
 class MetadataServer:
     """Serves on a listening socket of the machine's namespace until `close`.
 
-    `spec` is asked at each request: user data may change between boots.
+    `spec` is asked at each request: user data may change between boots. With `token_required`
+    version 1 is off, as EC2's HttpTokens=required does it.
     """
 
-    def __init__(self, listener: socket.socket, spec: Callable[[], BootSpec]) -> None:
-        handler = type("_Bound", (_Handler,), {"spec": staticmethod(spec), "tokens": set()})
+    def __init__(
+        self,
+        listener: socket.socket,
+        spec: Callable[[], BootSpec],
+        *,
+        token_required: bool = False,
+    ) -> None:
+        without = set() if token_required else {""}
+        bound = {"spec": staticmethod(spec), "tokens": without}
+        handler = type("_Bound", (_Handler,), bound)
         self._http = ThreadingHTTPServer(("", 0), handler, bind_and_activate=False)
         self._http.socket.close()
         self._http.socket = listener
@@ -122,7 +135,7 @@ class _Handler(BaseHTTPRequestHandler):
         return self._send(200, token.encode())
 
     def do_GET(self) -> None:
-        if self.headers.get(_TOKEN, "") not in {"", *self.tokens}:
+        if self.headers.get(_TOKEN, "") not in self.tokens:
             return self._send(401)
         body = answer(self.spec(), self.path)
         return self._send(404) if body is None else self._send(200, body)

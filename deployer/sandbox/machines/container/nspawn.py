@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import subprocess
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 
 from deployer.sandbox.machine_host import BootSpec
+from deployer.sandbox.machines.container.connections import Connections, Ports
 from deployer.sandbox.machines.container.control_group import ControlGroup
-from deployer.sandbox.machines.container.network_namespace import NetworkNamespace
+from deployer.sandbox.machines.container.slot import Home
 from deployer.sandbox.machines.disk import host_tools
+from deployer.sandbox.network.relay import Loop
 
 TOOLS = {
     "systemd-nspawn": "systemd-container",
@@ -41,60 +41,25 @@ exec "$@"
 _POWER_OFF_SECONDS = 60.0
 
 
-@dataclass(frozen=True)
-class Home:
-    """The directory of one machine: `disk` is what it has written over the tree."""
+class Container:
+    """A machine in namespaces, with its connections while it runs."""
 
-    root: Path
-
-    @property
-    def disk(self) -> Path:
-        """The upper directory of the overlay: files that differ from the tree."""
-        return self.root / "disk"
-
-    @property
-    def console(self) -> Path:
-        """The console output of all boots."""
-        return self.root / "console"
-
-    @property
-    def work(self) -> Path:
-        """The overlay's scratch directory."""
-        return self.root / "work"
-
-    @property
-    def mount_point(self) -> Path:
-        """Empty on the host: the overlay is mounted here in the machine's mount namespace."""
-        return self.root / "root"
-
-    @property
-    def firmware(self) -> Path:
-        """What the machine sees as /sys/class: the id in its firmware, and its network."""
-        return self.root / "firmware"
-
-    def prepare(self, instance_id: str) -> None:
-        """Create the directories that are not there yet."""
-        for path in (self.disk, self.work, self.mount_point):
-            path.mkdir(parents=True, exist_ok=True)
-        if not self.firmware.exists():
-            _write_firmware(self.firmware, instance_id)
-
-
-class Machine:
-    """A running machine. `start` boots it; `power_off` and `kill` end it. Not thread-safe."""
-
-    def __init__(self, home: Home, tree: Path) -> None:
+    def __init__(self, home: Home, tree: Path, ports: Ports, loop: Loop) -> None:
         self.home, self._tree = home, tree
+        self._ports, self._loop = ports, loop
+        self._connections: Connections | None = None
         self._group = ControlGroup(home.root.name, os.getpid())
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, spec: BootSpec, network: NetworkNamespace) -> None:
+    def start(self, spec: Callable[[], BootSpec]) -> None:
         """Begin to boot. Raises OSError."""
-        self.home.prepare(spec.instance_id)
+        self.kill()
+        self._prepare(spec().instance_id)
+        self._connections = Connections(spec, self._ports, self._loop)
         self._group.create()
         with self.home.console.open("ab") as console:
-            command = self._command(spec.instance_id)
-            self._process = network.start(command, console.fileno())
+            command = self._command(spec().instance_id)
+            self._process = self._connections.network.start(command, console.fileno())
 
     @property
     def runs(self) -> bool:
@@ -114,12 +79,14 @@ class Machine:
 
     def kill(self) -> None:
         """A power cut: nothing is stopped, nothing flushed. Idempotent."""
-        if self._process is None:
-            return
-        self._process.kill()
-        self._process.wait()
-        self._group.remove()
-        self._process = None
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._group.remove()
+            self._process = None
+        if self._connections is not None:
+            self._connections.close()
+            self._connections = None
 
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
@@ -127,9 +94,30 @@ class Machine:
         with self._group.frozen() if self.runs else contextlib.nullcontext():
             yield
 
+    @property
+    def _work(self) -> Path:
+        """The overlay's scratch directory."""
+        return self.home.root / "work"
+
+    @property
+    def _mount_point(self) -> Path:
+        """Empty on the host: the overlay is mounted here in the machine's mount namespace."""
+        return self.home.root / "root"
+
+    @property
+    def _firmware(self) -> Path:
+        """What the machine sees as /sys/class: the id in its firmware, and its network."""
+        return self.home.root / "firmware"
+
+    def _prepare(self, instance_id: str) -> None:
+        """Create the directories that are not there yet."""
+        for path in (self.home.disk, self._work, self._mount_point):
+            path.mkdir(parents=True, exist_ok=True)
+        if not self._firmware.exists():
+            _write_firmware(self._firmware, instance_id)
+
     def _command(self, name: str) -> list[str]:
-        home = self.home
-        overlay = [self._tree, home.disk, home.work, home.mount_point]
+        overlay = [self._tree, self.home.disk, self._work, self._mount_point]
         return [
             *("setpriv", "--pdeathsig", "KILL"),
             *("unshare", "--mount", "--propagation=private", "--mount-proc"),
@@ -141,10 +129,10 @@ class Machine:
             "--boot",
             "--register=no",
             "--keep-unit",
-            f"--directory={home.mount_point}",
+            f"--directory={self._mount_point}",
             f"--machine={name}",
             "--network-namespace-path=/proc/self/ns/net",  # it is started inside
-            f"--bind-ro={home.firmware}:/sys/class",
+            f"--bind-ro={self._firmware}:/sys/class",
             *(f"--bind-ro={path}" for path in _programs()),
             # The other kinds of console wait for a reader, and PID 1 with them.
             "--console=read-only",
@@ -170,15 +158,3 @@ def _programs() -> tuple[Path, ...]:
     found = host_tools.postgres_directory()
     libraries = found.parent.with_suffix(".libs") if found else None
     return tuple(path for path in (found, libraries) if path and path.is_dir())
-
-
-def copy_disk(source: Path, target: Path) -> None:
-    """A disk with everything that an overlay notes in it. Raises CalledProcessError, OSError."""
-    partial = target.with_name(f"{target.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    subprocess.run(
-        ["cp", "--archive", "--reflink=auto", "--sparse=auto", str(source), str(partial)],
-        check=True,
-        capture_output=True,
-    )
-    partial.rename(target)

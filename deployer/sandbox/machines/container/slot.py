@@ -1,29 +1,74 @@
-"""One machine of a host with its disk and its connections, from its creation to its end."""
+"""A real machine of a host with its disk, from its creation to its end; whatever kind it is."""
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from deployer.sandbox.machine_host import BootSpec
-from deployer.sandbox.machines.container import nspawn
-from deployer.sandbox.machines.container.connections import Connections, Ports
-from deployer.sandbox.machines.container.nspawn import Machine
-from deployer.sandbox.network.relay import Loop
+
+
+@dataclass(frozen=True)
+class Home:
+    """The directory of one machine."""
+
+    root: Path
+
+    @property
+    def disk(self) -> Path:
+        """What it has written over the base that all machines share: a folder or a file."""
+        return self.root / "disk"
+
+    @property
+    def console(self) -> Path:
+        """The console output of all boots."""
+        return self.root / "console"
+
+
+class Machine(Protocol):
+    """A machine that can be started again and again. Not thread-safe."""
+
+    home: Home
+
+    @property
+    def runs(self) -> bool:
+        """Whether it boots or is up."""
+        ...
+
+    def start(self, spec: Callable[[], BootSpec]) -> None:
+        """Begin to boot. Raises OSError."""
+        ...
+
+    def power_off(self) -> None:
+        """Shut it down in order; killed where that takes too long."""
+        ...
+
+    def kill(self) -> None:
+        """A power cut: nothing is stopped, nothing flushed. Idempotent."""
+        ...
+
+    def frozen(self) -> AbstractContextManager[None]:
+        """Nothing runs meanwhile: a copy of the disk shows one moment."""
+        ...
 
 
 class Slot:
     """`spec` may be replaced: the next boot follows it. Thread-safe; calls wait for each other."""
 
-    def __init__(self, spec: BootSpec, machine: Machine, ports: Ports, loop: Loop) -> None:
+    def __init__(self, spec: BootSpec, machine: Machine) -> None:
         self.spec = spec
-        self._machine, self._ports, self._loop = machine, ports, loop
+        self._machine = machine
         self._lock = threading.RLock()
-        self._connections: Connections | None = None
         self._ended = self._shall_run = False
 
     @property
-    def home(self) -> nspawn.Home:
+    def home(self) -> Home:
         """Its directory."""
         return self._machine.home
 
@@ -41,39 +86,41 @@ class Slot:
         """Copy the disk, and boot. Raises CalledProcessError, OSError."""
         with self._lock:
             if not self._ended:
-                nspawn.copy_disk(disk, self.home.disk)
+                copy_disk(disk, self.home.disk)
                 self.start()
 
     def start(self) -> None:
         """Boot from its own disk, unless it runs. Raises OSError."""
         with self._lock:
-            if self._ended or self._machine.runs:
-                return
-            self._disconnect()
-            self._connections = Connections(lambda: self.spec, self._ports, self._loop)
-            self._machine.start(self.spec, self._connections.network)
-            self._shall_run = True
+            if not self._ended and not self._machine.runs:
+                self._machine.start(lambda: self.spec)
+                self._shall_run = True
 
     def stop(self) -> None:
         """Shut it down in order; its disk stays."""
         with self._lock:
             self._shall_run = False
             self._machine.power_off()
-            self._disconnect()
 
     def end(self) -> None:
         """Kill it; it never starts again. Idempotent."""
         with self._lock:
             self._ended, self._shall_run = True, False
             self._machine.kill()
-            self._disconnect()
 
     def copy_disk(self, target: Path) -> None:
         """Its disk at one moment, while it runs or not. Raises CalledProcessError, OSError."""
         with self._lock, self._machine.frozen():
-            nspawn.copy_disk(self.home.disk, target)
+            copy_disk(self.home.disk, target)
 
-    def _disconnect(self) -> None:
-        if self._connections is not None:
-            self._connections.close()
-            self._connections = None
+
+def copy_disk(source: Path, target: Path) -> None:
+    """A disk with everything that an overlay notes in it. Raises CalledProcessError, OSError."""
+    partial = target.with_name(f"{target.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    subprocess.run(
+        ["cp", "--archive", "--reflink=auto", "--sparse=auto", str(source), str(partial)],
+        check=True,
+        capture_output=True,
+    )
+    partial.rename(target)

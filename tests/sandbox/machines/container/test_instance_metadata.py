@@ -47,10 +47,10 @@ def test_no_user_data_is_not_found() -> None:
 
 
 @pytest.fixture
-def url() -> Iterator[str]:
-    """A running service."""
+def url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A running service; with a parameter, whether a token is required."""
     listener = socket.create_server(("127.0.0.1", 0))
-    server = MetadataServer(listener, lambda: SPEC)
+    server = MetadataServer(listener, lambda: SPEC, token_required=getattr(request, "param", False))
     yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     server.close()
 
@@ -79,3 +79,13 @@ def test_a_token_is_asked_for_first(url: str) -> None:
 def test_version_1_answers_without(url: str) -> None:
     """cloud-init in a container asks so."""
     assert fetch(f"{url}/latest/meta-data/instance-id") == "i-0abc"
+
+
+@pytest.mark.parametrize("url", [True], indirect=True)
+def test_a_token_may_be_required(url: str) -> None:
+    """Version 1 is off (HttpTokens=required): without a token 401, with one the answer."""
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        fetch(f"{url}/latest/meta-data/instance-id")
+    token = fetch(f"{url}/latest/api/token", "PUT", X_aws_ec2_metadata_token_ttl_seconds="60")
+    path = f"{url}/latest/meta-data/instance-id"
+    assert fetch(path, X_aws_ec2_metadata_token=token) == "i-0abc"

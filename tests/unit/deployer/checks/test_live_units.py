@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from deployer.checks.live_units import refuse_not_brought
 from deployer.commands import doctor
 from deployer.commands.adopt import adopt
 from deployer.output.preview import preview_json, preview_lines
 from deployer.release.preview import preview
-from reconciler.errors import CannotConnect, NotTried, Refused
+from reconciler.errors import CannotConnect, NotTried, Refused, ToolError
+from reconciler.machine.activation_gate import ActivationGate
+from tests.fakes.machine import FakeMachine
 from tests.fakes.scene import Scene
 from tests.support.guarded import guarded
 from tests.unit.deployer.commands.test_adopt import ADDRESS, KEY, MACHINE, yes
@@ -115,3 +118,13 @@ def test_a_oneshot_among_the_jobs_is_refused(scene: Scene) -> None:
     live.write("/units/files", "backup.timer enabled\n")
     with pytest.raises(Refused, match=r"name its timer, backup\.timer"):
         guarded(scene, app={**TYPO, "jobs": ["backup"]})
+
+
+def test_a_unit_that_the_release_does_not_bring_ends_it(tmp_path: Path) -> None:
+    """It was accepted by name, and no file of it came: no clone would be gated by that name."""
+    machine = FakeMachine(tmp_path / "clone")
+    gate = ActivationGate(("shop",), ("shop-mailer",))
+    with pytest.raises(ToolError, match=r"shop-mailer\.service is not there"):
+        refuse_not_brought(gate, [machine], frozenset({"shop-mailer"}))
+    machine.write("/etc/systemd/system/shop-mailer.service", "[Service]")
+    refuse_not_brought(gate, [machine], frozenset({"shop-mailer"}))

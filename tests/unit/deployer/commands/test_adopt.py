@@ -18,13 +18,14 @@ from reconciler.errors import AccessDenied, LedgerUnknown, Refused, SwapLost, To
 from reconciler.machine.host_key import PublicHostKey, make_host_key
 from reconciler.model import tags as t
 from reconciler.model.deploy_id import DeployId
-from reconciler.model.ledger import Lease, Previous
-from reconciler.model.resource import INSTANCE, Resource
+from reconciler.model.ledger import Lease, LedgerHome, Previous
+from reconciler.model.ledger_codec import encode
+from reconciler.model.resource import INSTANCE, Gap, Resource
 from reconciler.output.html_report import html
 from reconciler.output.report import table
 from reconciler.output.sweep import in_lines as sweep_lines
 from tests.fakes.scene import Scene
-from tests.support.shop_world import CLEAN, LIVE, NOW, PLACE, deploy
+from tests.support.shop_world import ALL, CLEAN, DEAD, LIVE, NOW, PLACE, deploy
 
 ADDRESS = "198.51.100.7"
 KEY = make_host_key().public
@@ -306,3 +307,29 @@ def test_a_machine_that_a_deploy_made_is_not_held(tmp_path: Path) -> None:
     assert scene.heap.at("i-17").hold == ""
     assert scene.ledger.live
     assert scene.ledger.live.id == LIVE
+
+
+def test_rule_6_nothing_is_adopted_under_an_unknown_ledger(scene: Scene) -> None:
+    """What could not be listed may be the service's own."""
+    scene.heap.gaps.append(Gap(PLACE, "volume", "no answer"))
+    with pytest.raises(Refused, match="is unknown"):
+        adopt(scene.ports(), yes)
+    assert scene.did("swap", "tag") == []
+
+
+def test_rule_12_the_record_of_another_ledger_is_not_adopted(scene: Scene) -> None:
+    """Two ledgers of one record would take production from each other."""
+    home = LedgerHome("shop.example.com", PLACE.account, PLACE.region)
+    text = encode(replace(CLEAN, home=home)).replace("shop/", "blog/")
+    scene.ledgers.zone.texts["blog._deploy.example.com"] = (text, 60)
+    with pytest.raises(Refused, match="belongs to the ledger blog"):
+        adopt(scene.ports(), yes)
+    assert scene.did("swap", "tag") == []
+
+
+def test_what_a_release_made_is_not_let_go(tmp_path: Path) -> None:
+    """A sweep deletes it, or nobody does: it was never people's."""
+    scene = Scene(tmp_path, ALL)
+    with pytest.raises(Refused, match="no adopted machine"):
+        let_go(scene.ports(), DEAD, lambda _: True)
+    assert scene.did("untag") == []

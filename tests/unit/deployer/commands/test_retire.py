@@ -10,8 +10,9 @@ import pytest
 
 from deployer.commands.recover.command import recover
 from deployer.commands.retire import Retirement, retire
-from reconciler.errors import Refused
+from reconciler.errors import CloudError, Refused, ToolError
 from reconciler.model.ledger import Kept, Lease
+from reconciler.model.reading import ARecord
 from reconciler.model.tags import Label
 from tests.fakes.scene import Scene
 from tests.support.shop_world import ALL, CLEAN, DEAD, LEDGER, LIVE, NOW, OLD
@@ -105,4 +106,15 @@ def test_a_no_closes_nothing(scene: Scene) -> None:
     with pytest.raises(Refused, match="a no"):
         retire(scene.ports(), str(LIVE), no, timedelta(days=1))
     assert shown[0].until == (NOW + timedelta(days=1)).replace(microsecond=0)
+    assert scene.ledger.live == CLEAN.live
+
+
+def test_rule_13_no_other_name_may_lead_there(scene: Scene) -> None:
+    """Clients come by it, whatever became of the record; nor may it be unknown whether they do."""
+    scene.ledgers.zone.records["www.example.com"] = ARecord(60, ("10.0.1.17",))
+    with pytest.raises(Refused, match=r"www\.example\.com leads to machines"):
+        retire(scene.ports(), str(LIVE), yes)
+    scene.ledgers.unlisted = CloudError("route53: no answer")
+    with pytest.raises(ToolError, match="is not known"):
+        retire(scene.ports(), str(LIVE), yes)
     assert scene.ledger.live == CLEAN.live

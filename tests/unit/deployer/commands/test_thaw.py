@@ -113,3 +113,37 @@ def test_a_service_without_a_database(scene: Scene) -> None:
     scene.reach.server = None
     with pytest.raises(NoDatabase):
         thaw(scene.ports())
+
+
+def test_without_the_ledger_a_rollback_that_has_begun_stops_it(scene: Scene) -> None:
+    """It may have been committed: then the newer database must stay shut."""
+    scene.heap.change("i-9", tags={"deploy-state": "pending"})
+    scene.ledgers.unreadable["shop"] = CloudError("route53: no answer")
+    with pytest.raises(Refused, match="was being rolled back"):
+        thaw(scene.ports(), deployer_is_dead=True)
+    assert scene.server.is_shut(LIVE_DB)
+
+
+@pytest.mark.parametrize(
+    ("now", "why"), [(LedgerUnknown("not a ledger"), "not a ledger"), (None, "can be read again")]
+)
+def test_a_ledger_that_answers_is_not_out_of_reach(
+    scene: Scene, now: LedgerUnknown | None, why: str
+) -> None:
+    """Damaged, another's, or there again: an operator's word is about a ledger that is silent."""
+    scene.ledgers.unreadable["shop"] = CloudError("route53: no answer")
+
+    reads: list[str] = []
+
+    def answers(act: str) -> None:
+        reads.extend([act] if act.startswith("read") else [])
+        if now is not None:
+            scene.ledgers.unreadable["shop"] = now
+        elif len(reads) > 1:
+            scene.ledgers.unreadable.pop("shop", None)
+
+    ports = scene.ports()
+    scene.acts.then = answers
+    with pytest.raises((Refused, LedgerUnknown), match=why):
+        thaw(ports, deployer_is_dead=True)
+    assert scene.server.is_shut(LIVE_DB)

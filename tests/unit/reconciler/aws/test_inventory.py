@@ -348,7 +348,7 @@ def test_many_things_are_described_in_chunks(
     api.machines(7)
     found = heap.scan()
     assert len(found.resources) == 3 * 7
-    assert found.calls == 1 + 3 * 3 + 2, "the index, three chunks of three kinds, two lists of RDS"
+    assert found.calls == 1 + 3 * 3 + 3, "the index, three chunks of three kinds, three lists"
 
 
 def test_very_many_things_are_described_by_their_deploys(

@@ -159,8 +159,9 @@ def test_each_reason(scene: Scene) -> None:
 
 
 def test_no_reason_is_forgotten() -> None:
-    """Every reason has its scene; `lost` has its own test below."""
-    assert {one.reason for one in SCENES.values()} == {*Role, *Reason} - {Reason.LOST}
+    """Every reason has its scene; `lost` has its own test below, `draining` those of traffic."""
+    elsewhere = {Reason.LOST, Reason.DRAINING}
+    assert {one.reason for one in SCENES.values()} == {*Role, *Reason} - elsewhere
 
 
 def test_a_whole_dead_deploy_is_collected() -> None:

@@ -19,7 +19,7 @@ from reconciler.model.fencing import FencedAct
 from reconciler.model.ledger import Lease, LedgerHome, NotAllowed
 from reconciler.model.ledger_codec import encode
 from reconciler.model.reading import LedgerAddress
-from reconciler.model.resource import DATABASE
+from reconciler.model.resource import DATABASE, Gap
 from reconciler.ports.fleet import Fleet
 from reconciler.sweep.runner import sweep
 from reconciler.sweep.snapshot import observe
@@ -236,3 +236,46 @@ def test_databases_stay_their_deploys(scene: Scene) -> None:
     scene.ledgers.put(THERE, forgotten)
     assert sweep(Fleet.of(ports.managed)).clean
     assert scene.databases == {LIVE_DB}
+
+
+def test_a_move_that_was_begun_elsewhere_is_finished_first(scene: Scene) -> None:
+    """Two new ledgers would both be made from one tombstone."""
+    scene.ledger = ledger_transitions.close(scene.ledger, "Z9/shop._deploy.example.net")
+    with pytest.raises(LedgerUnknown, match="was moved to Z9"):
+        move(at(scene, THERE), yes)
+
+
+def test_an_older_ledger_is_moved_only_where_its_machines_are_seen(scene: Scene) -> None:
+    """It names neither account nor region: another account's things may be meant."""
+    scene.ledger = replace(scene.ledger, home=None)
+    scene.heap.held.clear()
+    with pytest.raises(Refused, match="nothing that the ledger of shop names"):
+        move(at(scene, "www.example.com"), yes)
+    assert scene.ledger.home is None
+
+
+def test_rule_6_nothing_is_moved_by_half_a_picture(scene: Scene) -> None:
+    """What could not be listed could not be tagged anew."""
+    scene.heap.gaps.append(Gap(PLACE, "instance", "denied"))
+    with pytest.raises(Refused, match="could not be read"):
+        move(at(scene, "www.example.com"), yes)
+    assert not scene.did("swap")
+
+
+def test_a_record_that_people_moved_is_settled_before_its_ledger_moves(scene: Scene) -> None:
+    """Rule 11: the new name would lead to machines that the old one was moved away from."""
+    records = scene.ledgers.zone.records
+    records["shop.example.com"] = replace(records["shop.example.com"], addresses=("203.0.113.9",))
+    with pytest.raises(Refused, match="somebody moved it"):
+        move(at(scene, THERE), yes)
+    assert not scene.did("swap")
+
+
+def test_at_no_moment_two_ledgers_say_who_is_live(scene: Scene) -> None:
+    """The old one is a tombstone before the new one is written: either of them may be the last."""
+    stood: list[str] = []
+    old = scene.address.name
+    look = [lambda: None, lambda: stood.append(scene.ledgers.zone.texts[old][0])]
+    scene.ledgers.meddlers.extend(look)
+    move(at(scene, THERE), yes)
+    assert "moved=" in stood[0]

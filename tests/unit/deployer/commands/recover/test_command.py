@@ -310,3 +310,22 @@ def test_an_abort_that_came_too_late_does_not_say_that_it_aborted(scene: Scene) 
     scene.ledger = ledgers.commit(held, DEAD, cut)
     with pytest.raises(Refused, match="went live"):
         abort(scene.ports(), lease)
+
+
+def test_an_empty_ledger_is_not_written(tmp_path: Path) -> None:
+    """Nothing of the service is found: a ledger that roots nothing would block a move to it."""
+    scene = Scene(tmp_path, ())
+    lose(scene)
+    scene.ledgers.point(scene.address)
+    with pytest.raises(Refused, match="nothing to recover"):
+        recover(scene.ports(), yes)
+    assert not scene.did("swap")
+
+
+def test_rule_12_another_name_may_be_the_real_one(scene: Scene) -> None:
+    """No ledger says which name the service has, and clients come by another than the record."""
+    lose(scene)
+    scene.ledgers.zone.records["www.example.com"] = scene.ledgers.zone.records["shop.example.com"]
+    with pytest.raises(Refused, match=r"www\.example\.com leads to machines"):
+        recover(scene.ports(), yes)
+    assert not scene.did("swap")

@@ -277,3 +277,11 @@ def test_what_cannot_be_a_services_database(scene: Scene) -> None:
     scene.reach.server = None
     with pytest.raises(NoDatabase):
         recover_database(scene.ports(), LIVE_DB, yes)
+
+
+def test_a_database_without_any_sign_becomes_lives_only_where_live_uses_it(scene: Scene) -> None:
+    """A name was mistyped: the next release would shut a foreign database."""
+    scene.server.restore(LIVE_DB, "shop_new", comment=False)
+    with pytest.raises(Refused, match="has neither its name nor its memory"):
+        recover_database(scene.ports(), "shop_new", yes)
+    assert scene.server.held["shop_new"].comment == ""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from deployer.commands.rollback.command import rollback
-from reconciler.errors import DatabaseError, Refused
+from reconciler.database.state_comment import encode, parse
+from reconciler.errors import DatabaseError, Refused, ToolError
 from tests.fakes.scene import ROLE, Scene
-from tests.support.shop_world import ALL, DEAD, LEDGER, LIVE, OLD
+from tests.support.shop_world import ALL, DEAD, LEDGER, LIVE, NOW, OLD
 
 
 @pytest.fixture
@@ -49,3 +52,28 @@ def test_an_undone_rollback_opens_live_before_it_looks_at_anything(scene: Scene)
     ended = words.index("swap", shut)
     assert words[ended + 1] == "thaw"
     assert not scene.server.is_shut(LIVE.database_name(LEDGER))
+
+
+def test_while_live_is_shut_the_lease_is_short(scene: Scene) -> None:
+    """If this process dies, a sweep opens live within two minutes, not ten."""
+    held: list[timedelta] = []
+
+    def look(act: str) -> None:
+        lease = scene.ledger.lease
+        if act.startswith("shut") and lease is not None:
+            held.append(lease.until - NOW)
+
+    scene.acts.then = look
+    rollback(scene.ports(), discard_writes=True)
+    assert held[0] < timedelta(minutes=2)
+
+
+def test_an_older_one_that_nothing_can_open_is_found_before_live_is_shut(scene: Scene) -> None:
+    """Its memory has nothing to give back: after the commit nobody could write anywhere."""
+    older = scene.server.held[OLD.database_name(LEDGER)]
+    memory = parse(older.comment)
+    older.comment = encode(replace(memory, acls=frozenset()))
+    older.grants.clear()
+    with pytest.raises(ToolError):
+        rollback(scene.ports(), discard_writes=True)
+    assert not scene.did("swap", "shut")

@@ -17,6 +17,7 @@ from reconciler.cli.policy import WHOSE
 from reconciler.cli.shared import ended
 from reconciler.config.loader import Settings, load
 from reconciler.config.reconciler import Notices
+from reconciler.config.traffic import TrafficSettings
 from reconciler.errors import ConfigError
 from reconciler.util.secret import Reference
 from tests.support.unseen_actions import UNSEEN
@@ -33,6 +34,7 @@ MUTATES = {
     "deregister",
     "detach",
     "modify",
+    "register",
     "release",
 }
 VERBS = READS | MUTATES | {"assume", "reboot", "revoke", "run", "start", "stop", "terminate"}
@@ -44,13 +46,21 @@ SERVICES = {
     "parameter": "ssm",
     "products": "pricing",
     "role": "sts",
+    "target": "elasticloadbalancing",
+    "listeners": "elasticloadbalancing",
+    "listener": "elasticloadbalancing",
+    "rule": "elasticloadbalancing",
+    "load_balancers": "elasticloadbalancing",
 }
 NOT_ASKED_OF_AWS = {
     *("create_client", "create_loader", "create_parser", "get_component", "get_credentials"),
     *("get_caller_identity", "get_paginator", "list_databases", "release_of"),
-    *("list_api_versions", "list_available_services"),
+    *("list_api_versions", "list_available_services", "register_component", "register_first"),
 }
 """botocore's own functions and ours; and the one call that needs no permission."""
+LISTENER = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:listener/app/shop/a1/b2"
+OF_TWO = {"elasticloadbalancing:DescribeTags"}
+"""Actions of load balancers that EC2 has as well, by the same name."""
 
 
 @pytest.fixture
@@ -68,10 +78,12 @@ def asked_in_source() -> set[str]:
             found |= set(re.findall(r'"([a-z]+_[a-z0-9_]+)"', text))
             found |= set(re.findall(r"\.([a-z]+_[a-z0-9_]+)\(", text))
     operations = {one for one in found if one.split("_")[0] in VERBS} - NOT_ASKED_OF_AWS
-    return {f"{_service(one)}:{camel(one)}" for one in operations}
+    return {f"{_service(one)}:{camel(one)}" for one in operations} | OF_TWO
 
 
 def _service(operation: str) -> str:
+    if operation == "add_tags":
+        return "elasticloadbalancing"
     return next((name for word, name in SERVICES.items() if f"_{word}" in operation), "ec2")
 
 
@@ -92,7 +104,7 @@ def test_every_policy_can_be_asked_for() -> None:
 
 def test_what_the_code_asks_for_is_allowed_and_nothing_else(settings: Settings) -> None:
     """A new call without a permission, and a permission without a call, are found here."""
-    here = replace(scope(settings, "", ZONES), lifts=True)
+    here = replace(scope(settings, "", ZONES), lifts=True, listeners=(LISTENER,))
     allowed = frozenset().union(*(actions(make(here)) for make in POLICIES.values()))
     without_call = {"iam:PassRole"}
     assert asked_in_source() - allowed == set()
@@ -104,6 +116,26 @@ def test_the_sweep_launches_nothing(settings: Settings) -> None:
     """What it may do is a part of what the deployer may, but for the list of regions."""
     here = scope(settings, "", ZONES)
     assert actions(reconciler(here)) - {"ec2:DescribeRegions"} < actions(deployer(here))
+
+
+def test_only_who_is_behind_a_load_balancer_may_change_one(settings: Settings) -> None:
+    """Its own listeners alone; the sweep makes no target groups."""
+    without = scope(settings, "", ZONES)
+    for make in POLICIES.values():
+        assert not [one for one in actions(make(without)) if one.startswith("elastic")]
+    shop = settings.services["shop"]
+    traffic = TrafficSettings(kind="target-group", listener=(LISTENER,))
+    told = replace(settings, services={"shop": shop.model_copy(update={"traffic": traffic})})
+    by_sid = {one["Sid"]: one for one in reconciler(scope(told, "", ZONES))["Statement"]}
+    assert by_sid["LetTrafficFollowTheLedger"]["Resource"] == [LISTENER]
+    assert "CreateTargetGroup" not in str(actions(reconciler(scope(told, "", ZONES))))
+    made = {one["Sid"]: one for one in deployer(scope(told, "", ZONES))["Statement"]}
+    born = made["CreateTargetGroupsBornWithTheirTags"]["Condition"]["StringLike"]
+    assert born == {"aws:RequestTag/deploy-id": ["shop/*"]}
+    found = shop.model_copy(update={"traffic": TrafficSettings(kind="target-group")})
+    told = replace(settings, services={"shop": found})
+    (any_,) = scope(told, "", ZONES).listeners
+    assert any_.endswith(":listener/*")
 
 
 def test_roles_of_other_accounts(settings: Settings) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from reconciler.aws.route53.ledger_store import Route53Ledgers
-from reconciler.aws.route53.zone_reader import plain
+from reconciler.aws.route53.zone_reader import ZoneReader, plain
 from reconciler.errors import AccessDenied, ConfigError, LedgerUnknown
 from reconciler.model import ledger as led
 from reconciler.model.ledger import Ledger
@@ -144,6 +144,17 @@ def test_a_cut_page_hides_nothing(fake: FakeRoute53, ledgers: Route53Ledgers, pa
     found = ledgers.readings(addresses).found
     alone = [one for one in addresses if not isinstance(found[one], LedgerUnknown)]
     assert alone == []
+
+
+def test_a_name_that_goes_on_in_the_next_page_is_read_whole(fake: FakeRoute53) -> None:
+    """The first page shows one of its two record sets: that is not all that stands there."""
+    fake.put("a.example.com", "A", "10.0.0.1")
+    fake.put("b.example.com", "A", "10.0.0.2")
+    fake.put("b.example.com", "AAAA", "2001:db8::1")
+    fake.page = 2
+    reader = ZoneReader(fake, ZONE)  # type: ignore[arg-type]
+    assert [one["Type"] for one in reader.at("a.example.com").sets] == ["A"]
+    assert [one["Type"] for one in reader.at("b.example.com").sets] == ["A", "AAAA"]
 
 
 def test_one_bad_ledger_is_its_own_error(fake: FakeRoute53, ledgers: Route53Ledgers) -> None:

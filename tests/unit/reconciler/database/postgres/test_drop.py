@@ -125,3 +125,15 @@ def test_a_pool_that_always_comes_back(
     for one in pool:
         one.close()
     assert born in names(server)
+
+
+def test_a_template_that_people_made_of_it_is_not_gone(
+    cluster: Cluster, server: PostgresServer, born: str
+) -> None:
+    """Our lists leave templates out."""
+    cluster.execute("postgres", f"ALTER DATABASE {born} IS_TEMPLATE true", "admin")
+    try:
+        with pytest.raises(Refused, match="was made a template"):
+            server.drop(born, ACT)
+    finally:
+        cluster.execute("postgres", f"ALTER DATABASE {born} IS_TEMPLATE false", "admin")

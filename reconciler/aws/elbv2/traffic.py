@@ -1,0 +1,188 @@
+"""`Traffic` through the target groups of listeners and rules (docs/protocol.md, "Traffic")."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+
+from reconciler.aws.client.retry import AWS_BACKOFF
+from reconciler.aws.client.session import Aws
+from reconciler.aws.elbv2 import forward_action
+from reconciler.aws.elbv2.groups import DELAY, Groups, refuse
+from reconciler.aws.elbv2.routes import Routes
+from reconciler.errors import CloudError, Refused
+from reconciler.model import tags as t
+from reconciler.model.deploy_id import format_time
+from reconciler.traffic.port import JoinOrder
+from reconciler.traffic.reading import Route, Share, TrafficReading, short
+from reconciler.util.backoff import Backoff
+
+
+@dataclass(frozen=True)
+class TargetGroupTraffic:
+    """The traffic of one service through these routes, changed one after the other."""
+
+    aws: Aws
+    service: str
+    listeners: tuple[str, ...]
+    backoff: Backoff = field(default=AWS_BACKOFF)
+    in_batch: bool = False
+
+    @property
+    def _routes(self) -> Routes:
+        return Routes(self.aws, self.backoff)
+
+    @property
+    def _groups(self) -> Groups:
+        return Groups(self.aws, self.backoff)
+
+    def read(self) -> TrafficReading:
+        """See `Traffic.read`."""
+        actions = {arn: self._routes.actions(arn) for arn in self.listeners}
+        weights = {arn: forward_action.weights(found) for arn, found in actions.items()}
+        tags = self._routes.tags(dict.fromkeys(arn for one in weights.values() for arn in one))
+        return TrafficReading(
+            tuple(
+                Route(
+                    arn,
+                    tuple(self._share(group, n, tags.get(group, {})) for group, n in found.items()),
+                    forward_action.oddity(actions[arn]),
+                )
+                for arn, found in weights.items()
+            )
+        )
+
+    def check(self) -> tuple[str, ...]:
+        """See `Traffic.check`. Tags that say that a template owns the listener are told."""
+        for arn in self.listeners:
+            odd = forward_action.oddity(self._routes.actions(arn))
+            if odd:
+                raise Refused(
+                    f"{short(arn)} {odd}: no release can switch it",
+                    cure="make it one forward action without stickiness of groups",
+                )
+            live = self._live_group(arn)
+            groups = self._groups
+            refuse(groups.described(live), groups.attributes(live), groups.ports(live))
+        return tuple(self._owners())
+
+    def create(self, order: JoinOrder) -> tuple[str, ...]:
+        """See `Traffic.create`: one group for each route, named after the lease and the route."""
+        return tuple(short(self._copy(arn, order)) for arn in self.listeners)
+
+    def join(self, order: JoinOrder) -> tuple[str, ...]:
+        """See `Traffic.join`: weight 0 until the switch."""
+        made: list[str] = []
+        for route in self.listeners:
+            group = self._copy(route, order)
+            self._change(route, partial(forward_action.attached, group=group))
+            made.append(short(group))
+        return tuple(made)
+
+    def register(self, order: JoinOrder) -> None:
+        """See `Traffic.register`: all machines in one call, with the port of live's."""
+        for route in self.listeners:
+            group, ports = self._named(route, order), self._groups.ports(self._live_group(route))
+            if not group:
+                raise CloudError(f"{short(route)} does not name the new target group any more")
+            self._groups.register(group, order.machines, next(iter(ports), None))
+
+    def waiting(self, order: JoinOrder) -> tuple[str, ...]:
+        """See `Traffic.waiting`: what the balancer itself does not call healthy."""
+        return tuple(line for route in self.listeners for line in self._waiting(route, order))
+
+    def switch(self, route: str, group: str, *, forced: bool = False) -> None:
+        """See `Traffic.switch`."""
+        arn = self._groups.arn(group)
+        self._change(route, partial(forward_action.switched, group=arn), forced=forced)
+
+    def detach(self, route: str, group: str) -> None:
+        """See `Traffic.detach`."""
+        take_out(self._routes, route, self.service, self._groups.arn(group))
+
+    def mark_drained(self, group: str, since: datetime) -> None:
+        """See `Traffic.mark_drained`: by the group's own deregistration delay."""
+        arn = self._groups.arn(group)
+        delay = timedelta(seconds=int(self._groups.attributes(arn)[DELAY]))
+        self._groups.tag([arn], {t.DRAINED: format_time(since + delay)})
+
+    def tag(self, groups: Sequence[str], tags: Mapping[str, str]) -> None:
+        """See `Traffic.tag`."""
+        self._groups.tag([self._groups.arn(group) for group in groups], tags)
+
+    def _change(self, route: str, change: partial[dict[str, int]], *, forced: bool = False) -> None:
+        self._routes.change(route, self.service, change, forced=forced)
+
+    def _share(self, group: str, weight: int, tags: Mapping[str, str]) -> Share:
+        """A group that gets requests is read with its targets: whoever they are, they serve."""
+        targets = self._groups.health(group) if weight else ()
+        return Share(short(group), weight, tags, tuple(one["Target"]["Id"] for one in targets))
+
+    def _live_group(self, route: str) -> str:
+        """The one group of a route that gets requests. Raises CloudError."""
+        serving = [
+            arn
+            for arn, weight in forward_action.weights(self._routes.actions(route)).items()
+            if weight
+        ]
+        if len(serving) != 1:
+            raise CloudError(
+                f"{short(route)} sends requests to {len(serving)} target groups, not to one"
+            )
+        return serving[0]
+
+    def _copy(self, route: str, order: JoinOrder) -> str:
+        name = order.lease.target_group_name(route)
+        tags = {**order.tags, t.LEASE: str(order.lease), t.LISTENER: route}
+        return self._groups.copy(self._live_group(route), name, tags)
+
+    def _waiting(self, route: str, order: JoinOrder) -> Iterator[str]:
+        group = self._named(route, order)
+        if not group:
+            yield f"{short(route)} does not name the new target group any more"
+            return
+        found = {one["Target"]["Id"]: one["TargetHealth"] for one in self._groups.health(group)}
+        for machine in order.machines:
+            health = found.get(machine, {"State": "unused", "Description": "not registered"})
+            if health["State"] != "healthy":
+                why = health.get("Description") or health.get("Reason") or "no reason given"
+                yield f"{machine} is {health['State']} behind {short(route)}: {why}"
+
+    def _named(self, route: str, order: JoinOrder) -> str:
+        name = order.lease.target_group_name(route)
+        named = forward_action.weights(self._routes.actions(route))
+        return next((arn for arn in named if arn.split("/")[1] == name), "")
+
+    def _owners(self) -> Iterator[str]:
+        for arn, tags in self._routes.tags(self.listeners).items():
+            owner = template_of(tags)
+            if owner:
+                yield (
+                    f"{short(arn)} belongs to {owner}: its next change turns the weights back, "
+                    "unless it ignores the actions (docs/load-balancers.md)"
+                )
+
+
+def take_out(routes: Routes, route: str, service: str, group: str) -> None:
+    """Take a group out of a route's action. Raises Refused while requests go to it."""
+
+    def change(now: Mapping[str, int]) -> dict[str, int]:
+        if now.get(group):
+            raise Refused(f"{short(route)} sends requests to {short(group)}")
+        left = forward_action.detached(now, group)
+        if now and not left:
+            raise Refused(f"{short(group)} is the only target group of {short(route)}")
+        return left
+
+    routes.change(route, service, change)
+
+
+def template_of(tags: Mapping[str, str]) -> str:
+    """The CloudFormation stack or Terraform that a resource's tags name; '' for none."""
+    stack = tags.get("aws:cloudformation:stack-name")
+    if stack:
+        return f"the CloudFormation stack {stack}"
+    said = (f"{key} {value}".lower() for key, value in tags.items())
+    return "Terraform" if any("terraform" in one or "opentofu" in one for one in said) else ""

@@ -1,0 +1,80 @@
+"""The port to what sends clients to the live deploy. `reconciler.traffic.record` is the simplest.
+
+A record changes in the ledger's own batch. Any other traffic *follows* the ledger: the commit is
+the ledger's swap alone, the switch comes right after it, is idempotent, and is due in every round
+of a sweep until traffic says what the ledger says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from reconciler.model.deploy_id import DeployId
+from reconciler.traffic.reading import TrafficReading
+
+
+@dataclass(frozen=True)
+class JoinOrder:
+    """The machines that are to take traffic over.
+
+    `lease` is the release or rollback that makes what it needs, `tags` are those of its birth.
+    """
+
+    lease: DeployId
+    machines: tuple[str, ...]
+    tags: Mapping[str, str]
+
+
+class Traffic(Protocol):
+    """The traffic of one service. Methods raise CloudError, CloudUnclear, AccessDenied, Refused."""
+
+    @property
+    def in_batch(self) -> bool:
+        """Whether it changes with the ledger, in one batch: then the other methods do nothing."""
+        ...
+
+    def read(self) -> TrafficReading | None:
+        """What stands there now; None if the ledger's own reading says it."""
+        ...
+
+    def check(self) -> tuple[str, ...]:
+        """What a person should know of it. Raises Refused if no release can take it over."""
+        ...
+
+    def create(self, order: JoinOrder) -> tuple[str, ...]:
+        """Create what the order needs, or find what an earlier call created. Idempotent."""
+        ...
+
+    def join(self, order: JoinOrder) -> tuple[str, ...]:
+        """Create it, and connect it to what leads to live, without any requests. Idempotent."""
+        ...
+
+    def register(self, order: JoinOrder) -> None:
+        """Add the machines to what was joined: from now on their health is checked. Idempotent."""
+        ...
+
+    def waiting(self, order: JoinOrder) -> tuple[str, ...]:
+        """The machines that are not ready for requests yet, each with the reason."""
+        ...
+
+    def switch(self, route: str, group: str, *, forced: bool = False) -> None:
+        """Give the group all requests of a route. Idempotent; reads right before it writes.
+
+        `forced`: the operator accepts that an action is changed which names foreign groups.
+        """
+        ...
+
+    def detach(self, route: str, group: str) -> None:
+        """Take a group without requests out of a route's action. Idempotent."""
+        ...
+
+    def mark_drained(self, group: str, since: datetime) -> None:
+        """Write on a group until when requests may be in flight that began before `since`."""
+        ...
+
+    def tag(self, groups: Sequence[str], tags: Mapping[str, str]) -> None:
+        """Write tags on existing groups: only `adopt` needs it."""
+        ...

@@ -1,0 +1,121 @@
+"""Traffic through load balancers, as it was read: listeners and the target groups they name. Pure.
+
+A *route* is a listener or one of its rules; its forward action names target groups with weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from reconciler.model import tags as t
+from reconciler.model.deploy_id import DeployId
+
+Owns = Callable[[str | None], bool]
+"""Whether a tag `deploy-ledger` names the service's ledger."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """A target group that a route names, with its weight.
+
+    targets  the registered instances or addresses, of a group that gets requests
+    deploy   the deploy whose machines are in it; None if the group is not known
+    lease    the release or rollback that made it; None if it was adopted
+    """
+
+    group: str
+    weight: int
+    tags: Mapping[str, str] = field(default_factory=dict)
+    targets: tuple[str, ...] = ()
+    deploy: DeployId | None = None
+    lease: DeployId | None = None
+
+
+@dataclass(frozen=True)
+class Route:
+    """A listener or a rule. `odd` says why its action must not be changed; '' if it may be."""
+
+    arn: str
+    shares: tuple[Share, ...] = ()
+    odd: str = ""
+
+    @property
+    def serving(self) -> tuple[Share, ...]:
+        """The groups that get requests."""
+        return tuple(share for share in self.shares if share.weight)
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """The groups that are not the service's."""
+        return tuple(share.group for share in self.shares if share.deploy is None)
+
+    def names(self, group: str) -> bool:
+        """Whether its action names the group, with whatever weight."""
+        return any(share.group == group for share in self.shares)
+
+    def leads_to(self, deploy: DeployId) -> bool:
+        """Whether all requests go to the newest group of the deploy that it names."""
+        own = [share for share in self.shares if share.deploy == deploy]
+        newest = max(own, key=lambda share: share.lease or deploy, default=None)
+        return newest is not None and self.serving == (newest,) and not self.odd
+
+    def __str__(self) -> str:
+        """`app/shop/…/…: targetgroup/a 1, targetgroup/b 0`."""
+        found = ", ".join(f"{share.group} {share.weight}" for share in self.shares)
+        return f"{short(self.arn)}: {self.odd or found or 'no target group'}"
+
+
+@dataclass(frozen=True)
+class TrafficReading:
+    """Every route of a service at one moment."""
+
+    routes: tuple[Route, ...]
+
+    def resolved(self, service: str, owns: Owns) -> TrafficReading:
+        """The reading, with the deploys of the groups that are the service's own."""
+        routes = (
+            replace(route, shares=tuple(_resolved(share, service, owns) for share in route.shares))
+            for route in self.routes
+        )
+        return TrafficReading(tuple(routes))
+
+    def follows(self, live: DeployId | None) -> bool:
+        """Whether every route leads to the live deploy."""
+        return live is not None and all(route.leads_to(live) for route in self.routes)
+
+    @property
+    def serving(self) -> tuple[Share, ...]:
+        """The groups that get requests, of every route."""
+        return tuple(share for route in self.routes for share in route.serving)
+
+    @property
+    def witnesses(self) -> frozenset[str]:
+        """The targets that get requests: instances or addresses."""
+        return frozenset(target for share in self.serving for target in share.targets)
+
+    @property
+    def served(self) -> frozenset[DeployId]:
+        """The deploys whose groups get requests."""
+        return frozenset(share.deploy for share in self.serving if share.deploy is not None)
+
+    def weight(self, group: str) -> int:
+        """The highest weight that a route gives the group; 0 if none names it."""
+        shares = (share for route in self.routes for share in route.shares)
+        return max((share.weight for share in shares if share.group == group), default=0)
+
+    def names(self, group: str) -> bool:
+        """Whether a route names the group."""
+        return any(route.names(group) for route in self.routes)
+
+
+def _resolved(share: Share, service: str, owns: Owns) -> Share:
+    deploy = DeployId.maybe(share.tags.get(t.ID))
+    if deploy is None or deploy.service != service or not owns(share.tags.get(t.LEDGER)):
+        return share
+    return replace(share, deploy=deploy, lease=DeployId.maybe(share.tags.get(t.LEASE)))
+
+
+def short(arn: str) -> str:
+    """The end of an ARN, for messages: `listener/app/shop/…`."""
+    return arn.split(":", maxsplit=5)[-1]

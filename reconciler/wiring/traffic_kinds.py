@@ -1,0 +1,66 @@
+"""The traffic kinds: one function a kind, and one explicit list.
+
+A kind implements `reconciler.traffic.port.Traffic`. `address` is the ledger's; a kind that does not
+change with the ledger names in it what sends clients to the live deploy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from reconciler.aws.client.session import Aws
+from reconciler.aws.elbv2.discovery import listener_behind
+from reconciler.aws.elbv2.traffic import TargetGroupTraffic
+from reconciler.aws.route53.ledger_store import Route53Ledgers
+from reconciler.config.service import Service
+from reconciler.errors import ConfigError
+from reconciler.model.reading import LedgerAddress
+from reconciler.traffic.port import Traffic
+from reconciler.traffic.record import RecordTraffic
+
+
+@dataclass(frozen=True)
+class TrafficSource:
+    """What a kind is built from: the service, its account and region, its ledger."""
+
+    service: Service
+    aws: Aws
+    ledgers: Route53Ledgers
+    address: LedgerAddress
+
+
+Built = tuple[Traffic, LedgerAddress]
+"""The traffic, and the ledger's address with what it goes through."""
+
+
+def _record(source: TrafficSource) -> Built:
+    return RecordTraffic(), source.address
+
+
+def _target_group(source: TrafficSource) -> Built:
+    service, address = source.service, source.address
+    listeners = service.traffic.listener
+    if not listeners:
+        alias = source.ledgers.alias_of(address)
+        listeners = (listener_behind(source.aws, service.name, service.record, alias),)
+    traffic = TargetGroupTraffic(source.aws, service.name, listeners)
+    return traffic, replace(address, traffic=listeners)
+
+
+KINDS: Mapping[str, Callable[[TrafficSource], Built]] = {
+    "record": _record,
+    "target-group": _target_group,
+}
+"""By the value of `[traffic] kind`."""
+
+
+def build(source: TrafficSource) -> Built:
+    """The configured kind. Raises ConfigError, CloudError, AccessDenied."""
+    kind = source.service.traffic.kind
+    if kind not in KINDS:
+        raise ConfigError(
+            f'{source.service.name}: traffic.kind = "{kind}" is not built yet',
+            cure=f"use one of {', '.join(KINDS)} in services/{source.service.name}.toml",
+        )
+    return KINDS[kind](source)

@@ -1,0 +1,79 @@
+"""`make mutants`: removes each guard in turn, and fails where no quick test goes red.
+
+    python -m tests.mutants [--near] [WORD...]
+
+With words: only guards that have one of them in name, rule or place. With `--near`, and for a few
+guards, only the tests near each guard are run. docs/mutants.md is written anew: each guard with the
+test that noticed, which is tried first the next time.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+
+import pytest
+
+from tests.mutants import page
+from tests.mutants.guard import ROOT, Guard, guards
+from tests.mutants.quick import near, quick_files
+from tests.mutants.trials import OPTIONS, Trials
+
+FEW = 10
+"""Guards for which collecting all quick tests would take longer than running those near them."""
+
+
+def main(words: list[str]) -> int:
+    """Try the guards; the exit code is 1 if one can be removed unnoticed."""
+    is_near, words = "--near" in words, [one for one in words if one != "--near"]
+    wanted = [one for one in guards() if _is_named(one, words)]
+    is_near = is_near or len(wanted) <= FEW
+    recorded = page.recorded()
+    os.environ.setdefault("FUZZ_CASES", "100")
+    trials = Trials(
+        wanted, recorded, int(os.environ.get("WORKERS", "2")), _tell, near if is_near else None
+    )
+    files = _near(wanted, recorded) if is_near else quick_files()
+    code = pytest.main([*OPTIONS, *files], plugins=[trials])
+    if set(trials.found) != {one.name for one in wanted}:
+        return int(code) or 1
+    lost = [one for one in wanted if trials.found[one.name] in ("", *trials.doubtful)]
+    for test in sorted(trials.doubtful):
+        _say(f"red with every guard in place: {test}")
+    for guard in lost:
+        _say(f"no quick test notices that this is gone: {guard.name} ({guard.place})")
+    noticed = {one.name: trials.found[one.name] for one in wanted if one not in lost}
+    others = {name: test for name, test in recorded.items() if name not in trials.found}
+    page.write(guards(), others | noticed, _commit() if not words and not is_near else "")
+    _say(f"{len(wanted)} guards, {len(lost)} can be removed unnoticed")
+    return 1 if lost else 0
+
+
+def _is_named(guard: Guard, words: list[str]) -> bool:
+    text = f"{guard.name} {guard.rule} {guard.place}"
+    return not words or any(word in text for word in words)
+
+
+def _near(wanted: Sequence[Guard], recorded: dict[str, str]) -> list[str]:
+    noticed = (recorded[one.name].partition("::")[0] for one in wanted if one.name in recorded)
+    return sorted({*noticed, *(file for one in wanted for file in near(one))})
+
+
+def _commit() -> str:
+    argv = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    return subprocess.run(argv, cwd=ROOT, text=True, capture_output=True, check=True).stdout.strip()
+
+
+def _tell(guard: Guard, test: str) -> None:
+    _say(f"{guard.name}: {test or 'NOT NOTICED'}")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

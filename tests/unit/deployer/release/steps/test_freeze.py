@@ -1,0 +1,135 @@
+"""Live is shut for writes from before the dump to the commit, or nothing is committed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from deployer.release.clock import elapsed
+from deployer.release.context import Freeze, NewMachine, ReleaseContext
+from deployer.release.steps.commit import commit
+from deployer.release.steps.database import database
+from reconciler.database.state_comment import Memory
+from reconciler.errors import ConfigError, DatabaseError, ToolError
+from tests.fakes.scene import ROLE, Scene
+from tests.support.guarded import leased
+from tests.support.shop_world import ALL, DEAD, LEDGER, LIVE, NOW
+
+LIVE_DB = LIVE.database_name(LEDGER)
+CLONE = "i-101"
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    """The shop, clean."""
+    return Scene(tmp_path, [one for one in ALL if one.deploy != DEAD])
+
+
+def cloned(scene: Scene, login: str = ROLE) -> ReleaseContext:
+    """A release whose machine has live's env file, by a copy of its disk."""
+    run = leased(scene)
+    machine = scene.reach.machine(CLONE)
+    machine.write("/etc/shop/env", f"DATABASE_URL=postgresql://{login}:pw@db:5432/{LIVE_DB}\n")
+    run.created.machines = (NewMachine(CLONE, "10.0.2.101", machine),)
+    return run
+
+
+def frozen(scene: Scene) -> ReleaseContext:
+    """A release that has shut live, copied it, and is about to commit."""
+    run = cloned(scene)
+    managed = run.ports.managed
+    scene.server.shut(LIVE_DB, managed.fenced_act(run.held.generation, LIVE, ()), (ROLE,), 1.0)
+    run.database.name = run.deploy.database_name(LEDGER)
+    run.database.source = LIVE_DB
+    scene.server.create(run.database.name, ROLE, Memory(run.deploy, LEDGER, NOW))
+    digest = scene.server.schema_digest(LIVE_DB)
+    run.database.freeze = Freeze(LIVE_DB, elapsed(), 300.0, digest)
+    return run
+
+
+def test_a_commit_finds_live_shut(scene: Scene) -> None:
+    """What it is given to write from now on is counted: a rollback would lose that."""
+    run = frozen(scene)
+    commit(run)
+    assert scene.ledger.live is not None
+    assert scene.ledger.live.id == run.deploy
+    scene.server.open_like(run.database.name, LIVE_DB)
+    assert not scene.server.changes_since_baseline(run.database.name).any
+
+
+def opened(scene: Scene, _: ReleaseContext) -> None:
+    """A person has given the application its privileges back."""
+    scene.server.held[LIVE_DB].add_table("public.carts")
+
+
+def altered(scene: Scene, _: ReleaseContext) -> None:
+    """The owner has made a column, which no privilege prevents."""
+    scene.server.held[LIVE_DB].version += 1
+
+
+def outlasted(_: Scene, run: ReleaseContext) -> None:
+    """Live has refused writes for as long as it may."""
+    assert run.database.freeze is not None
+    run.database.freeze.limit = 0.0
+
+
+@pytest.mark.parametrize(
+    ("befalls", "why"),
+    [
+        (opened, "takes writes again"),
+        (altered, "was changed while it was shut"),
+        (outlasted, "giving up"),
+    ],
+)
+def test_nothing_is_committed_over_writes_that_the_copy_lacks(
+    scene: Scene, befalls: object, why: str
+) -> None:
+    """The freeze is verified right before the commit; live stays who it was."""
+    run = frozen(scene)
+    assert callable(befalls)
+    befalls(scene, run)
+    with pytest.raises(ToolError, match=why):
+        commit(run)
+    assert scene.ledger.live is not None
+    assert scene.ledger.live.id == LIVE
+
+
+def test_nothing_is_copied_before_live_is_seen_to_be_shut(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its own look, not because the act was sent; the undo knows what it has to open."""
+    run = cloned(scene)
+    monkeypatch.setattr(scene.server, "is_shut", lambda _: False)
+    with pytest.raises(DatabaseError, match="still takes writes although it was shut"):
+        database(run)
+    assert run.database.name not in scene.databases
+    assert run.database.source == LIVE_DB
+
+
+def test_an_interrupted_freeze_is_known_to_the_undo(scene: Scene) -> None:
+    """The server's answer may be lost after it has shut live."""
+    run = cloned(scene)
+    scene.server.failing["shut"] = DatabaseError("no answer")
+    with pytest.raises(DatabaseError, match="no answer"):
+        database(run)
+    assert run.database.source == LIVE_DB
+
+
+def test_while_live_is_shut_the_lease_is_short(scene: Scene) -> None:
+    """If this process dies, a sweep opens live within two minutes, not ten."""
+    run = cloned(scene)
+    scene.server.failing["shut"] = DatabaseError("no answer")
+    with pytest.raises(DatabaseError):
+        database(run)
+    assert scene.ledger.lease is not None
+    assert scene.ledger.lease.until - NOW < timedelta(minutes=2)
+
+
+def test_the_clones_login_is_compared_before_live_is_shut(scene: Scene) -> None:
+    """The guard may not have been able to ask live."""
+    run = cloned(scene, "reporting")
+    with pytest.raises(ConfigError, match="logs in as reporting"):
+        database(run)
+    assert not scene.did("shut")
