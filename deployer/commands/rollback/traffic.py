@@ -48,6 +48,6 @@ def commit(run: RollbackContext) -> None:
     managed, order, target = run.ports.managed, run.join_order, run.target
     if order is not None:
         refuse_moved(managed, order, run.live.id)
-    run.lease.commit(target.id, target.at, run.live.id, point=managed.traffic.in_batch)
+    run.lease.commit(target.id, run.at, run.live.id, point=managed.traffic.in_batch)
     for line in switch(managed, order) if order is not None else ():
         run.emit(e.Warned(line))  # the follow-up, or any sweep, goes on with it
