@@ -9,7 +9,7 @@ from typing import Protocol
 from deployer.compute import Compute
 from reconciler.config.service import Service
 from reconciler.cost.price_list import Prices
-from reconciler.machine.host_key import PublicHostKey
+from reconciler.machine.host_key import PinnedKey, PublicHostKey
 from reconciler.machine.shell import Shell
 from reconciler.machine.ssh import MachineAddress
 from reconciler.ports.ledger_store import LedgerStore
@@ -23,7 +23,7 @@ class Connector(Protocol):
     def connect(
         self,
         machine: MachineAddress,
-        host_key: PublicHostKey,
+        host_key: PinnedKey,
         deadline: float,
         sleep: Callable[[float], None],
     ) -> Shell:

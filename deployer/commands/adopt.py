@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from deployer.checks import refusals
+from deployer.checks.ledger_room import refuse_full
 from deployer.checks.live_traffic import refuse_group_member
 from deployer.checks.live_units import ask, gate_of, judged
 from deployer.checks.other_names import refuse_claimed
@@ -25,7 +26,6 @@ from reconciler.machine.host_key import PublicHostKey
 from reconciler.machine.shell import read_from
 from reconciler.machine.ssh import MachineAddress
 from reconciler.machine.unit_state import digest
-from reconciler.model import ledger as ledgers
 from reconciler.model import ledger_transitions
 from reconciler.model import tags as t
 from reconciler.model.deploy_id import DeployId
@@ -245,7 +245,10 @@ def _ledger(ports: Ports, reading: Reading, wanted: Adoption) -> Ledger:
     old = settle(old, managed.address)
     ids = (wanted.instance.id,)
     if not wanted.already:
-        return ledgers.adopt(old, Live(wanted.deploy, wanted.at, ids), reading.now)
+        live = Live(wanted.deploy, wanted.at, ids)
+        new = ledger_transitions.adopt(old, live, reading.now)
+        refuse_full(new, wanted.deploy, reading.now)
+        return new
     whole = reading.ledger.home == managed.address.home
     if whole and old.instances_of(wanted.deploy) == ids:
         return old

@@ -16,6 +16,7 @@ from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Lease, Ledger
 from reconciler.model.resource import Resource
 from reconciler.plan.service_plan import ServicePlan
+from reconciler.traffic.release_addresses import addresses_of
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,8 @@ def _deploys(seen: ServiceState, ledger: Ledger) -> tuple[DeployLine, ...]:
         lines.append(_line(seen, ledger.live.id, "live", ledger.live.id.born, ledger.live.at))
     for entry in ledger.previous:
         state = "rejected" if entry.rejected else "previous"
-        lines.append(_line(seen, entry.id, state, entry.retired, entry.at))
+        at = addresses_of(entry, seen.machines(entry.id))
+        lines.append(_line(seen, entry.id, state, entry.retired, at))
     lines += [_line(seen, evidence.id, "kept", evidence.id.born, ()) for evidence in ledger.kept]
     if ledger.lease is not None:
         deploy = ledger.lease.id

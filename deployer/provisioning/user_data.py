@@ -1,7 +1,8 @@
 """The user data of a new machine: its host key, and the gate that keeps it from acting.
 
 Anyone who may call DescribeInstanceAttribute can read it, and on the machine any process, by IMDS
-(v2 only): so it has no secret but the host's private key. The same inputs give the same bytes,
+(v2 only): so it has no secret but the host's first private key, which is replaced after the first
+session (`deployer.release.live.fresh_host_key`). The same inputs give the same bytes,
 because a RunInstances replayed with its ClientToken must have identical parameters. Pure.
 """
 

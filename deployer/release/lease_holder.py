@@ -20,7 +20,7 @@ from deployer.release.name_drift import pointed_at, refuse_moved
 from reconciler.errors import CloudUnclear, LedgerUnknown, Refused, SwapLost, ToolError
 from reconciler.model import ledger as ledgers
 from reconciler.model.deploy_id import DeployId
-from reconciler.model.ledger import Cutover, Ending, Ledger, LedgerHome, NotAllowed
+from reconciler.model.ledger import Cutover, Ending, Ledger, NotAllowed, Via
 from reconciler.model.reading import Reading
 from reconciler.ports.ledger_store import LedgerStore
 from reconciler.util.signals import held_back
@@ -86,14 +86,12 @@ class LeaseHolder:
         """AWS's time: the last answer's Date advanced by `elapsed`; never the local clock."""
         return self._reading.now + timedelta(seconds=elapsed() - self._read_at)
 
-    def acquire(self, home: LedgerHome | None = None) -> None:
+    def acquire(self, complete: Change | None = None) -> None:
         """Acquire the lease by a swap against the exact value that the guard read.
 
-        `home` is written to a ledger that has none. Raises Refused if another swap came first.
+        `complete` adds what an older version did not write. Raises Refused for a lost swap.
         """
-        old = self._reading.ledger
-        if home is not None:
-            old = ledgers.settle(old, home)
+        old = self._reading.ledger if complete is None else complete(self._reading.ledger)
         try:
             self._swap(lambda _: ledgers.acquire(old, self.mine, self._until()))
         except (SwapLost, NotAllowed) as error:
@@ -160,10 +158,8 @@ class LeaseHolder:
         self.check()
 
     def sleep(self, seconds: float) -> None:
-        """Sleep, for every wait of a step. Raises LeaseLost as soon as the loss is known.
-
-        Whoever ended the lease deletes the awaited resource: the wait would only time out.
-        """
+        """Sleep, for every wait of a step. Raises LeaseLost as soon as the loss is known."""
+        # Whoever ended the lease deletes the awaited resource: the wait would only time out.
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             self._is_lost.wait(min(left, WATCH))
@@ -172,13 +168,19 @@ class LeaseHolder:
             self.check()
 
     def commit(
-        self, to: DeployId, at: tuple[str, ...], seen: DeployId | None, *, point: bool = True
+        self,
+        to: DeployId,
+        at: tuple[str, ...],
+        seen: DeployId | None,
+        via: Via | None = None,
+        *,
+        point: bool = True,
     ) -> None:
         """Make `to` live, with the A record in the same batch, unless traffic is not the record.
 
         Raises LeaseLost, CloudUnclear, and ToolError if somebody changed the A record meanwhile.
         """
-        cut = Cutover(to, at, seen, self.now)
+        cut = Cutover(to, at, seen, self.now, via)
         self.rest()
         self.committing = True
         with self._lock:
@@ -268,12 +270,9 @@ class LeaseHolder:
         return lease is not None and lease.id == self.mine
 
     def _forget_it(self) -> LeaseLost:
-        return self._lose(
-            LeaseLost(
-                f"the lease of {self.mine} was ended by somebody else",
-                cure=f"To see by whom      deployer status {self.mine.service}",
-            )
-        )
+        lost = LeaseLost(f"the lease of {self.mine} was ended by somebody else")
+        lost.cure = f"To see by whom      deployer status {self.mine.service}"
+        return self._lose(lost)
 
     def _lose(self, error: LeaseLost) -> LeaseLost:
         self._lost = error

@@ -35,6 +35,10 @@ from deployer.release.undo import Undone, close_sessions, settled, undo
 from reconciler.config.loader import refuse_unbuilt
 from reconciler.cost import estimate
 from reconciler.errors import DirtRemains, FollowUpFailed, ToolError
+from reconciler.model.ledger import Ledger
+from reconciler.model.ledger_home import settle
+from reconciler.plan.record_drift import machines_of
+from reconciler.traffic.release_addresses import without_addresses
 from reconciler.util.signals import Interrupted
 
 
@@ -119,7 +123,12 @@ def _take(run: ReleaseContext) -> str:
     The guard has checked that the record is as the ledger wrote it, and that no other ledger has
     it: so a ledger of an older version may get its home now (rule 12).
     """
-    run.held.acquire(run.start.reading.address.home)
+
+    def complete(old: Ledger) -> Ledger:
+        home = settle(old, run.start.reading.address)
+        return without_addresses(home, machines_of(run.start.service_plan.verdicts))
+
+    run.held.acquire(complete)
     return "lease renewed while I live"
 
 

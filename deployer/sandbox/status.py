@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,8 @@ from deployer.sandbox.company.cloud import Cloud
 from deployer.sandbox.control.state import State
 from deployer.sandbox.network import name_server
 from deployer.sandbox.postgres.company_databases import Databases
-from reconciler.machine.host_key import PublicHostKey
+from reconciler.machine.host_key import PublicHostKey, parse_pinned
+from reconciler.model.tags import HOST_KEY
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import InstanceTypeDef
@@ -57,11 +59,13 @@ class Watch:
             "address": instance.get("PrivateIpAddress", ""),
             "public": instance.get("PublicIpAddress", ""),
             "deploy": tags.get("deploy-id", ""),
-            "host_key": self._host_key(instance["InstanceId"]) if state == "running" else "",
+            "host_key": self._host_key(instance["InstanceId"], tags) if state == "running" else "",
         }
 
-    def _host_key(self, instance: str) -> str:
-        """The fingerprint of the host key on its console, in `ssh` form; empty if none."""
+    def _host_key(self, instance: str, tags: Mapping[str, str]) -> str:
+        """The fingerprint of its host key, by its tag, else on its console; empty if none."""
+        if HOST_KEY in tags:
+            return parse_pinned(tags[HOST_KEY]).fingerprint
         output = self.cloud.ec2.get_console_output(InstanceId=instance).get("Output", "")
         found = _ED25519.search(output)
         return PublicHostKey.parse(found.group()).fingerprint if found else ""

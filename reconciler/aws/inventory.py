@@ -23,6 +23,7 @@ from reconciler.model.tags import AccountRegion, Label
 from reconciler.util.backoff import Backoff
 
 LABELLED_AT_ONCE = 200
+_NOT_NAMED = "not among `kinds` in reconciler.toml"
 LISTED = tuple(one for one in KINDS if one.listing is not None)
 LABELLED_APART = {one.name: one.label for one in KINDS if one.label is not None}
 """How to label the kinds that do not have EC2 tags."""
@@ -59,7 +60,7 @@ class Ec2Inventory:
         always = [one for one in scanned if one.always_listed]
         listed = always if unfinished_only else scanned
         found = _describe(reads, index, only=scanned, listed=listed)
-        rows = (_not_listed(read) if unfinished_only else read for read in found.reads)
+        rows = (self._not_listed(read) if unfinished_only else read for read in found.reads)
         return replace(found, reads=(done, *rows, *self._left_out(scanned)))
 
     def tag_summary(self) -> TagSummary:
@@ -147,10 +148,18 @@ class Ec2Inventory:
         return [one for one in KINDS if one.listing is None or one.name in listed]
 
     def _left_out(self, scanned: Collection[Kind]) -> Iterator[Read]:
-        note = "not among `kinds` in reconciler.toml"
         for kind in KINDS:
             if kind not in scanned:
-                yield Read(self.place, kind.name, ReadStatus.NOT_CONFIGURED, note=note)
+                yield Read(self.place, kind.name, ReadStatus.NOT_CONFIGURED, note=_NOT_NAMED)
+
+    def _not_listed(self, row: Read) -> Read:
+        """An unfinished-only sweep uses the tag index alone, and reports what that cannot show."""
+        kind = BY_NAME[row.kind]
+        if kind.listing is None or kind.always_listed:
+            return row
+        if row.kind not in self.kinds:  # described for a group's sake, and nobody asked for it
+            return replace(row, status=ReadStatus.NOT_CONFIGURED, note=_NOT_NAMED)
+        return replace(row, status=ReadStatus.SKIPPED, note="a young look lists no RDS")
 
     def _deleter(self) -> Deleter:
         return Deleter(self.aws, self.backoff, lifts=self.lifts)
@@ -204,14 +213,6 @@ class _Row:
 
     def failed(self, error: ToolError) -> Read:
         return replace(self.done(), status=ReadStatus.FAILED, note=error.message)
-
-
-def _not_listed(row: Read) -> Read:
-    """An unfinished-only sweep uses the tag index alone, and reports what that cannot show."""
-    kind = BY_NAME[row.kind]
-    if kind.listing is None or kind.always_listed:
-        return row
-    return replace(row, status=ReadStatus.SKIPPED, note="a young look lists no RDS")
 
 
 def _unread(row: _Row, error: ToolError) -> Inventory:

@@ -19,7 +19,7 @@ from reconciler.cli.daemon.loop import Loop, Round
 from reconciler.cli.daemon.metrics import Metrics
 from reconciler.cli.daemon.schedule import Intervals
 from reconciler.cli.shared import DURATION, SERVICES, CliContext, common, epilog, parts, pass_asked
-from reconciler.cost import price_cache
+from reconciler.cost.price_cache import PriceFile
 from reconciler.exit_codes import Exit
 from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.sweep.result import SweepResult
@@ -85,9 +85,10 @@ def run(
     asked.last_words = "Left at once. The next sweep goes on: reconciler sweep"
     logs.set_up(verbose=asked.verbose, usual=logging.INFO)
     chosen(asked.settings(), services)  # report errors now, not only in the log
-    metrics = Metrics(price_cache.load)
+    prices = PriceFile().load
+    metrics = Metrics(prices)
     sweeps = SweepIteration(
-        asked.settings, services, _Items(metrics), metrics.called, metrics.noticed
+        asked.settings, services, _Items(metrics), metrics.called, metrics.noticed, prices
     )
     intervals = Intervals(every.total_seconds(), full.total_seconds())
     loop = Loop(sweeps, intervals, (metrics.round, log_round))

@@ -31,6 +31,32 @@ def load() -> Prices:
         return Prices()
 
 
+class PriceFile:
+    """The file as a long-running process reads it: once in each of its states.
+
+    A corrupt file is reported once, not with every sweep.
+    """
+
+    def __init__(self) -> None:
+        self._seen: tuple[int, int] | None = None
+        self._prices: Prices | None = None
+
+    def load(self) -> Prices:
+        """The kept prices, as `load` has them; read again after the file has changed."""
+        seen = _state()
+        if self._prices is None or seen != self._seen:
+            self._seen, self._prices = seen, load()
+        return self._prices
+
+
+def _state() -> tuple[int, int] | None:
+    try:
+        found = path().stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ino
+
+
 def save(prices: Prices) -> None:
     """Write the prices atomically. Raises OSError."""
     to = path()

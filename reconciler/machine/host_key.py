@@ -1,7 +1,8 @@
-"""The SSH host key of a deploy: made in memory, injected by cloud-init, pinned by all clients.
+"""The SSH host keys of a machine: the first by cloud-init, the next made there; clients pin them.
 
-The private key is in the user data only; the public key in the tag `deploy-host-key`, so that
-a later process, which has nothing on disk, can pin it too.
+The first private key is in the user data, which others may read: it only serves until the machine
+has made a key of its own. The public key is in the tag `deploy-host-key`, so that a later process,
+which has nothing on disk, can pin it too. The tag has both keys while one replaces the other.
 """
 
 from __future__ import annotations
@@ -57,6 +58,45 @@ class PublicHostKey:
     def fingerprint(self) -> str:
         """`SHA256:…` as `ssh-keygen -l` and the console output show it."""
         return fingerprint(self.blob)
+
+    def accepts(self, blob: bytes) -> bool:
+        """Whether the machine that shows this key is the one that is meant."""
+        return blob == self.blob
+
+
+@dataclass(frozen=True)
+class HostKeyChange:
+    """The key that a machine has, and the one that it is about to have: it may show either."""
+
+    old: PublicHostKey
+    new: PublicHostKey
+
+    @property
+    def tag_value(self) -> str:
+        """Both keys: 161 characters."""
+        return f"{self.old.tag_value} {self.new.tag_value}"
+
+    @property
+    def fingerprint(self) -> str:
+        """Both fingerprints, for messages."""
+        return f"{self.old.fingerprint} or {self.new.fingerprint}"
+
+    def accepts(self, blob: bytes) -> bool:
+        """Whether it is exactly one of the two."""
+        return self.old.accepts(blob) or self.new.accepts(blob)
+
+
+PinnedKey = PublicHostKey | HostKeyChange
+"""What a machine has to show."""
+
+
+def parse_pinned(tag: str) -> PinnedKey:
+    """The key or keys in the tag `deploy-host-key`. Raises ConfigError."""
+    words = tag.split()
+    first = PublicHostKey.parse(" ".join(words[:2]))
+    if len(words) < 4 or words[2] != ALGORITHM:
+        return first
+    return HostKeyChange(first, PublicHostKey.parse(" ".join(words[2:])))
 
 
 def fingerprint(blob: bytes) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
@@ -39,28 +40,44 @@ class LedgerHome:
         return f"{self.record}{through} in {self.account}/{self.region}"
 
 
+class Via(StrEnum):
+    """Which address of each of its machines the A record has for a deploy."""
+
+    PRIVATE = "private"
+    PUBLIC = "public"
+    ELASTIC = "elastic"
+
+
 @dataclass(frozen=True)
 class Live:
     """The deploy that serves, and the addresses the ledger last wrote into the A record.
 
     `ids` are the instances of an adopted deploy: no launch token proves them, and a copy that
-    is started with their tags must not be taken for them (rule 15).
+    is started with their tags must not be taken for them (rule 15). `via` is None in a ledger that
+    an older version wrote, and where `at` has an address that no `Via` describes.
     """
 
     id: DeployId
     at: tuple[str, ...]
     ids: tuple[str, ...] = ()
+    via: Via | None = None
 
 
 @dataclass(frozen=True)
 class Previous:
-    """A deploy that served and is kept for rollback; `rejected` if it was rolled back from."""
+    """A deploy that served and is kept for rollback; `rejected` if it was rolled back from.
+
+    `count` is the number of its machines: with `via` it says how to find its addresses
+    (`reconciler.traffic.release_addresses`). Where `via` is None, `at` has them as text.
+    """
 
     id: DeployId
     retired: datetime
-    at: tuple[str, ...]
+    at: tuple[str, ...] = ()
     rejected: bool = False
     ids: tuple[str, ...] = ()
+    count: int = 0
+    via: Via | None = None
 
 
 @dataclass(frozen=True)
@@ -126,7 +143,7 @@ class Ledger:
         return next((entry for entry in self.previous if entry.id == deploy), None)
 
     def addresses_of(self, deploy: DeployId) -> tuple[str, ...]:
-        """The addresses it last gave to `deploy`, live or previous; () for any other."""
+        """The addresses that it has of `deploy`: live, or previous in an older ledger; else ()."""
         served = (self.live, *self.previous)
         return next((one.at for one in served if one is not None and one.id == deploy), ())
 
@@ -166,23 +183,13 @@ def _holds(ledger: Ledger, mine: DeployId) -> Lease:
     return lease
 
 
-def adopt(ledger: Ledger, live: Live, now: datetime) -> Ledger:
-    """Adds a machine that no deploy created to the ledger. Requires no lease.
-
-    If somebody moved the record away from a live deploy, that deploy becomes the newest previous.
-    """
-    require(ledger.lease is None, "the lease is held")
-    require(live.id not in ledger.rooted, f"{live.id} is rooted already")
-    require(bool(live.at), "nothing to point the record at")
-    return next_generation(ledger, live=live, previous=with_old_live(ledger, now))
-
-
 def with_old_live(ledger: Ledger, now: datetime, *, rejected: bool = False) -> tuple[Previous, ...]:
     """The previous deploys once the live deploy is replaced."""
     old = ledger.live
     if old is None:
         return ledger.previous
-    return (Previous(old.id, now, old.at, rejected, old.ids), *ledger.previous)
+    at, count = (old.at, 0) if old.via is None else ((), len(old.at))
+    return (Previous(old.id, now, at, rejected, old.ids, count, old.via), *ledger.previous)
 
 
 def settle(ledger: Ledger, home: LedgerHome) -> Ledger:
@@ -209,12 +216,16 @@ def renew(ledger: Ledger, mine: DeployId, until: datetime, step: str) -> Ledger:
 
 @dataclass(frozen=True)
 class Cutover:
-    """What a commit does: `to` becomes live at `at`; `seen` is the live id read at the start."""
+    """What a commit does: `to` becomes live at `at`; `seen` is the live id read at the start.
+
+    `via` is that of a new deploy; of a previous one the ledger knows it.
+    """
 
     to: DeployId
     at: tuple[str, ...]
     seen: DeployId | None
     now: datetime
+    via: Via | None = None
 
 
 def commit(ledger: Ledger, mine: DeployId, cut: Cutover) -> Ledger:
@@ -233,7 +244,7 @@ def commit(ledger: Ledger, mine: DeployId, cut: Cutover) -> Ledger:
     back = old is not None and known is not None and goes_back(known, old.id)
     left = with_old_live(ledger, cut.now, rejected=back)
     rest = tuple(one for one in left if one.id != cut.to)
-    live = Live(cut.to, cut.at, known.ids if known else ())
+    live = Live(cut.to, cut.at, *((known.ids, known.via) if known else ((), cut.via)))
     return next_generation(ledger, live=live, previous=rest, lease=None)
 
 
@@ -286,15 +297,3 @@ def forget(ledger: Ledger, deploy: DeployId) -> Ledger:
         previous=tuple(entry for entry in ledger.previous if entry.id != deploy),
         kept=tuple(evidence for evidence in ledger.kept if evidence.id != deploy),
     )
-
-
-def readdress(ledger: Ledger, at: tuple[str, ...]) -> Ledger:
-    """Sets the live machines' new addresses after a stop and start (rule 11).
-
-    Requires no lease, a live deploy and a complete, non-empty set.
-    """
-    require(ledger.lease is None, "the lease is held")
-    require(bool(at), "never to an empty set")
-    if ledger.live is None:
-        raise NotAllowed("nobody is live")
-    return next_generation(ledger, live=replace(ledger.live, at=at))

@@ -1,13 +1,17 @@
 """The ledger as the text of one TXT value, readable with `dig` and by other tools.
 
-    "v=1 gen=41 record=shop.example.com account=123456789012 region=eu-west-1"
-    "live=<id> at=10.0.1.17,10.0.1.18" "previous=<id> retired=<time> at=…"
+    "v=2 gen=41 record=shop.example.com account=123456789012 region=eu-west-1"
+    "live=<id> via=private at=10.0.1.17,10.0.1.18" "previous=<id> retired=<time> n=2 via=private"
     "kept=<id> until=<time>" "lease=<id> until=<time> step=<word>"
 
-An adopted deploy's entry has `ids=i-…` before `at`. Where listeners and not the A record lead to
+An adopted deploy's entry has `ids=i-…` after `via`. Where listeners and not the A record lead to
 the live deploy, a string `traffic=<ARN>` for each stands after the head. A ledger that was moved
 then has a string `was=<old address>` for each former address, its tombstone `moved=<new address>`.
-Ledgers of older versions lack `record`, `account` and `region`.
+
+Ledgers of older versions lack `record`, `account` and `region`; in `v=1` no entry has `n` or `via`,
+and a previous one has `at=…` as live has. Such an entry is read for ever (docs/adr/0019). The
+version is the lowest that has the words of the text: an older program that meets a word which it
+does not know must take the ledger for unknown.
 
 Route 53: strings of at most 255 characters, a value of at most 4,000 (aws.md §4). Addresses that
 do not fit into an entry's string continue in the next strings, which begin with `at=`. A text that
@@ -22,9 +26,9 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from reconciler.model.deploy_id import DeployId, InvalidDeployId, format_time, parse_time
-from reconciler.model.ledger import STEP_LIMIT, Kept, Lease, Ledger, LedgerHome, Live, Previous
+from reconciler.model.ledger import STEP_LIMIT, Kept, Lease, Ledger, LedgerHome, Live, Previous, Via
 
-VERSION = "1"
+VERSIONS = ("1", "2")
 STRING_LIMIT = 255
 VALUE_LIMIT = 4000
 
@@ -38,6 +42,7 @@ _HOME = {
 }
 _ADDRESS = re.compile(r"[A-Za-z0-9]+/[a-z0-9._-]+")
 _INSTANCE = re.compile(r"i-[0-9a-z-]+")
+_COUNT = re.compile(r"[1-9][0-9]{0,3}")
 _TRAFFIC = re.compile(r"[A-Za-z0-9:/._-]{1,240}")
 
 Fields = dict[str, str]
@@ -86,18 +91,22 @@ def decode(text: str) -> Ledger:
 def _head(ledger: Ledger) -> str:
     home = ledger.home
     words = f" record={home.record} account={home.account} region={home.region}" if home else ""
-    return f"v={VERSION} gen={ledger.gen}{words}"
+    return f"v={_version(ledger)} gen={ledger.gen}{words}"
+
+
+def _version(ledger: Ledger) -> str:
+    entries = (*((ledger.live,) if ledger.live else ()), *ledger.previous)
+    return VERSIONS[any(entry.via is not None for entry in entries)]
 
 
 def _entries(ledger: Ledger) -> Iterator[tuple[str, tuple[str, ...]]]:
     if ledger.live:
-        yield f"live={ledger.live.id}{_ids(ledger.live)}", ledger.live.at
+        yield f"live={ledger.live.id}{_via(ledger.live)}", ledger.live.at
     for entry in ledger.previous:
         mark = " rejected" if entry.rejected else ""
-        yield (
-            f"previous={entry.id} retired={format_time(entry.retired)}{mark}{_ids(entry)}",
-            entry.at,
-        )
+        count = f" n={entry.count}" if entry.count else ""
+        head = f"previous={entry.id} retired={format_time(entry.retired)}"
+        yield f"{head}{mark}{count}{_via(entry)}", entry.at
     for kept in ledger.kept:
         yield f"kept={kept.id} until={format_time(kept.until)}", ()
     if ledger.lease:
@@ -105,8 +114,9 @@ def _entries(ledger: Ledger) -> Iterator[tuple[str, tuple[str, ...]]]:
         yield f"lease={lease.id} until={format_time(lease.until)} step={lease.step}", ()
 
 
-def _ids(one: Live | Previous) -> str:
-    return f" ids={','.join(one.ids)}" if one.ids else ""
+def _via(entry: Live | Previous) -> str:
+    via = f" via={entry.via}" if entry.via else ""
+    return f"{via} ids={','.join(entry.ids)}" if entry.ids else via
 
 
 def _wrap(head: str, at: tuple[str, ...]) -> list[str]:
@@ -126,7 +136,7 @@ def _decode(text: str) -> Ledger:
     if not text.isascii() or len(text) >= VALUE_LIMIT or not _VALUE.fullmatch(text):
         raise LedgerTextError("not a list of quoted strings")
     head, *entries = [_fields(one) for one in text[1:-1].split('" "')]
-    if head.get("v") != VERSION:
+    if head.get("v") not in VERSIONS:
         raise LedgerTextError(f"version {head.get('v')!r} is not known to me")
     if not _GEN.fullmatch(head["gen"]):
         raise LedgerTextError("no generation")
@@ -205,7 +215,8 @@ def _matching(form: re.Pattern[str], text: str) -> str:
 
 
 def _live(entry: Fields) -> Live:
-    return Live(_id(entry["live"]), _addresses(entry), _instances(entry))
+    via = Via(entry["via"]) if "via" in entry else None
+    return Live(_id(entry["live"]), _addresses(entry), _instances(entry), via)
 
 
 def _instances(entry: Fields) -> tuple[str, ...]:
@@ -214,12 +225,14 @@ def _instances(entry: Fields) -> tuple[str, ...]:
 
 
 def _previous(entry: Fields) -> Previous:
+    deploy, retired = _id(entry["previous"]), _time(entry["retired"])
+    marks = ("rejected" in entry, _instances(entry))
+    if "via" not in entry:
+        return Previous(deploy, retired, _addresses(entry), *marks)
+    if "at" in entry:
+        raise LedgerTextError("a previous deploy has `at` or `via`, not both")
     return Previous(
-        _id(entry["previous"]),
-        _time(entry["retired"]),
-        _addresses(entry),
-        "rejected" in entry,
-        _instances(entry),
+        deploy, retired, (), *marks, int(_matching(_COUNT, entry["n"])), Via(entry["via"])
     )
 
 

@@ -18,7 +18,7 @@ from reconciler.model.reading import LedgerAddress
 
 # Parsed loosely: a ledger of a newer version, or a damaged one, claims its record as well.
 _RECORD = re.compile(r"\brecord=([^\s\"]+)")
-_LIVE_AT = re.compile(r"\blive=\S+(?: ids=\S+)? at=([0-9.,]+)")
+_LIVE_AT = re.compile(r"\blive=\S+(?: via=\S+)?(?: ids=\S+)? at=([0-9.,]+)")
 
 
 def at_home(address: LedgerAddress, ledger: Ledger) -> Ledger:

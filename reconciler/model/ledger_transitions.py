@@ -1,6 +1,6 @@
-"""Ledger transitions that people ask for: another home or address, nobody live. Pure.
+"""Ledger transitions outside a release: adoption, another home or address, nobody live. Pure.
 
-None of them is part of a release. Each requires that nobody holds the lease.
+Each requires that nobody holds the lease.
 """
 
 from __future__ import annotations
@@ -13,11 +13,35 @@ from reconciler.model.ledger import (
     Kept,
     Ledger,
     LedgerHome,
+    Live,
     NotAllowed,
     next_generation,
     require,
     with_old_live,
 )
+
+
+def adopt(ledger: Ledger, live: Live, now: datetime) -> Ledger:
+    """Adds a machine that no deploy created to the ledger. Requires no lease.
+
+    If somebody moved the record away from a live deploy, that deploy becomes the newest previous.
+    """
+    require(ledger.lease is None, "the lease is held")
+    require(live.id not in ledger.rooted, f"{live.id} is rooted already")
+    require(bool(live.at), "nothing to point the record at")
+    return next_generation(ledger, live=live, previous=with_old_live(ledger, now))
+
+
+def readdress(ledger: Ledger, at: tuple[str, ...]) -> Ledger:
+    """Sets the live machines' new addresses after a stop and start (rule 11).
+
+    Requires no lease, a live deploy and a complete, non-empty set.
+    """
+    require(ledger.lease is None, "the lease is held")
+    require(bool(at), "never to an empty set")
+    if ledger.live is None:
+        raise NotAllowed("nobody is live")
+    return next_generation(ledger, live=replace(ledger.live, at=at))
 
 
 def identify(ledger: Ledger, ids: tuple[str, ...]) -> Ledger:

@@ -52,6 +52,7 @@ class Resource:
     size_gb     disk size; 0 if unknown;  type: t3.small, gp3, …
     addresses   every address that may stand in an A record (private, public, elastic)
     public      those of `addresses` that are public or elastic; an instance's main one first
+    elastic     those of `public` that are elastic: they stay when the instance stops
     public_ips  how many public IPv4 addresses it is billed for
     doubt       for a database: why it is not proved to be its deploy's
     deploy      the deploy in its tags, which does not prove ownership
@@ -70,6 +71,7 @@ class Resource:
     created: datetime | None = None
     addresses: tuple[str, ...] = ()
     public: tuple[str, ...] = ()
+    elastic: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
     used_by: tuple[str, ...] = ()
     size_gb: float = 0

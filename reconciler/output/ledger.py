@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from reconciler.model.deploy_id import DeployId
-from reconciler.model.ledger import Ledger
+from reconciler.model.ledger import Ledger, Previous
 
 Names = Mapping[DeployId, str]
 """The release names of the deploys, if known."""
@@ -25,11 +25,13 @@ def ledger_json(ledger: Ledger) -> dict[str, Any]:
     live, lease = ledger.live, ledger.lease
     return {
         "gen": ledger.gen,
-        "live": live and {"id": str(live.id), "at": list(live.at)},
+        "live": live and {"id": str(live.id), "via": live.via, "at": list(live.at)},
         "previous": [
             {
                 "id": str(entry.id),
                 "retired": iso(entry.retired),
+                "machines": entry.count or len(entry.at),
+                "via": entry.via,
                 "at": list(entry.at),
                 "rejected": entry.rejected,
             }
@@ -49,13 +51,19 @@ def _entries(ledger: Ledger) -> Iterator[str]:
     if ledger.live:
         yield f"live       {ledger.live.id}  at {', '.join(ledger.live.at)}"
     for entry in ledger.previous:
-        at, status = ", ".join(entry.at), ", rejected" if entry.rejected else ""
-        yield f"previous   {entry.id}  at {at}, retired {iso(entry.retired)}{status}"
+        status = ", rejected" if entry.rejected else ""
+        yield f"previous   {entry.id}  {_where(entry)}, retired {iso(entry.retired)}{status}"
     for kept in ledger.kept:
         yield f"kept       {kept.id}  until {iso(kept.until)}"
     if ledger.lease:
         lease = ledger.lease
         yield f"lease      {lease.id}  until {iso(lease.until)}, in `{lease.step}`"
+
+
+def _where(entry: Previous) -> str:
+    if entry.via is None:
+        return f"at {', '.join(entry.at)}"
+    return f"{entry.count} x {entry.via} address"
 
 
 def headline(ledger: Ledger, names: Names) -> str:

@@ -7,7 +7,7 @@ swap fails, nothing after it is carried out and the next round decides again.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from reconciler.gc import name_witnesses
@@ -29,7 +29,7 @@ from reconciler.model.resource import (
 )
 from reconciler.model.tags import Label
 from reconciler.plan.deviation import deviation, is_stale
-from reconciler.plan.record_drift import new_addresses, notes
+from reconciler.plan.record_drift import may_stand_in_record, new_addresses, notes
 from reconciler.plan.service_plan import OTHER_UNITS, Plan, Repair, ServicePlan, SweepRequest
 from reconciler.plan.standby import rests
 from reconciler.plan.swaps import swaps, without
@@ -78,7 +78,11 @@ def _service(inventory: Inventory, root: Root, ask: SweepRequest) -> ServicePlan
         return ServicePlan(root, verdicts=verdicts, problem=root.problem)
     standing = name_witnesses.named(root, inventory.resources)
     hidden = bool(_is_partly_hidden(inventory, root) or root.names.problem)
-    first = swaps(root, ask, forget=not hidden, spared={*standing, *_behind_groups(inventory)})
+    in_record = may_stand_in_record(root, inventory.resources)
+    first = swaps(
+        root, ask, forget=not hidden, spared={*standing, *in_record, *_behind_groups(inventory)}
+    )
+    over = swaps(root, ask, spared=in_record).forget
     later, after = _after(inventory, root, first.ledger, first.forget)
     verdicts = _verdicts(later, after)
     leased = first.ledger.lease is not None
@@ -98,7 +102,9 @@ def _service(inventory: Inventory, root: Root, ask: SweepRequest) -> ServicePlan
         else _readdress(verdicts, after, inventory, ask),
         verdicts=_scoped(verdicts, ask),
         notes=(*notes(root), *filter(None, [traffic.blocked])),
-        witnesses=name_witnesses.notes(root, standing, _only_named(verdicts, root, ask, standing)),
+        witnesses=name_witnesses.notes(
+            root, standing, _only_named(verdicts, {*over, *_resting(verdicts, root, ask)}, standing)
+        ),
         rests=()
         if _groups_unread(root, inventory)
         else rests(verdicts, root, ask.stages(first.ledger, root), standing),
@@ -122,12 +128,15 @@ def _behind_groups(inventory: Inventory) -> set[DeployId]:
 
 
 def _only_named(
-    verdicts: tuple[Verdict, ...], root: Root, ask: SweepRequest, standing: Collection[DeployId]
+    verdicts: tuple[Verdict, ...], over: Iterable[DeployId], standing: Collection[DeployId]
 ) -> set[DeployId]:
-    """The deploys that would be forgotten, deleted or put to rest if no other name led to them."""
-    over = set(swaps(root, ask).forget).intersection(standing)
-    awake = {rest.deploy for rest in rests(verdicts, root, ask.stages(root.ledger, root), ())}
-    return over | awake.intersection(standing) | name_witnesses.keeping(verdicts, standing)
+    """The deploys that would be forgotten, put to rest or deleted if no other name led to them."""
+    return {*over}.intersection(standing) | name_witnesses.keeping(verdicts, standing)
+
+
+def _resting(verdicts: tuple[Verdict, ...], root: Root, ask: SweepRequest) -> set[DeployId]:
+    """The deploys that would be put to rest if no other name led to them."""
+    return {rest.deploy for rest in rests(verdicts, root, ask.stages(root.ledger, root), ())}
 
 
 def _groups_unread(root: Root, inventory: Inventory) -> bool:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from reconciler.gc.verdict import Role, Root, Verdict
+from reconciler.gc.mark import witnessed
+from reconciler.gc.verdict import Reason, Role, Root, Verdict
+from reconciler.model.deploy_id import DeployId
+from reconciler.model.ledger import Previous
 from reconciler.model.resource import INSTANCE, Plain, Resource
 from reconciler.model.tags import HELD_BY_ADOPTION
 from reconciler.plan import traffic_work
+from reconciler.traffic.release_addresses import Machines, addresses_of, existing
 
 
 def cure(root: Root) -> str:
@@ -79,3 +83,40 @@ def notes(root: Root) -> tuple[str, ...]:
     wrote = ", ".join(live.at)
     note = f"the A record says {current}, the ledger last wrote {wrote}: somebody moved it"
     return (f"{note}; it is not moved back",)
+
+
+def machines_of(verdicts: Iterable[Verdict]) -> Machines:
+    """The machines in these verdicts by deploy; none that is foreign, a look-alike or ended."""
+    found: dict[DeployId, list[Resource]] = {}
+    for verdict in verdicts:
+        machine, deploy = verdict.resource, verdict.deploy
+        doubted = verdict.reason in (Reason.FOREIGN, Reason.LOOK_ALIKE)
+        if machine.kind == INSTANCE and deploy is not None and not doubted:
+            found.setdefault(deploy, []).extend(existing([machine]))
+    return found
+
+
+def may_stand_in_record(root: Root, resources: Sequence[Resource]) -> frozenset[DeployId]:
+    """The previous deploys that the A record leads to, or may lead to: not forgotten (rule 9).
+
+    While the record says exactly what the ledger wrote for live, only a described address counts.
+    """
+    found = set(witnessed(root, resources))
+    live, record = root.ledger.live, set(root.record)
+    moved = bool(record) and (live is None or root.record != live.at)
+    for entry in root.ledger.previous:
+        unknown = moved and not addresses_of(entry, _proved(entry, resources))
+        if unknown or record.intersection(entry.at):
+            found.add(entry.id)
+    return frozenset(found)
+
+
+def _proved(entry: Previous, resources: Iterable[Resource]) -> list[Resource]:
+    """Its machines, without those that only have its tags: a copy hides that another is gone."""
+    return [
+        resource
+        for resource in resources
+        if resource.kind == INSTANCE
+        and resource.deploy == entry.id
+        and (resource.id in entry.ids or entry.id.owns_token(resource.token, resource.zone))
+    ]

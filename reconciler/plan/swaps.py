@@ -52,13 +52,10 @@ def _forgets(ledger: Ledger, root: Root, ask: SweepRequest) -> tuple[DeployId, .
     # Unseen resources could not be labelled `left`: once not rooted, they would count as lost.
     if ledger.lease is not None or ask.only is not None or ask.unfinished_only:
         return ()
-    record = set(root.record)
-    witnessed = {previous.id for previous in ledger.previous if record & set(previous.at)}
     # As of the listing: a deploy that was still live then may have resources that the listing
     # lacks, and what could not be labelled `left` would count as lost.
     over = beyond(ledger, ask.retention, root.now - root.heap_age, ask.ttl)
-    agreed = (deploy for deploy in over if ask.among is None or deploy in ask.among.forget)
-    return tuple(deploy for deploy in agreed if deploy not in witnessed)
+    return tuple(deploy for deploy in over if ask.among is None or deploy in ask.among.forget)
 
 
 def without(ledger: Ledger, forgets: Iterable[DeployId]) -> Ledger:

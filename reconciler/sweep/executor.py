@@ -7,6 +7,7 @@ from functools import partial
 
 from reconciler.errors import ToolError
 from reconciler.model import ledger as ledgers
+from reconciler.model import ledger_transitions
 from reconciler.model.ledger import Ending, Ledger
 from reconciler.model.reading import Reading
 from reconciler.model.tags import Label
@@ -95,7 +96,7 @@ class Executor:
     def _readdress(self, service_plan: ServicePlan) -> None:
         at = service_plan.readdress
         if at:
-            self._swap(lambda old: ledgers.readdress(old, at), at)
+            self._swap(lambda old: ledger_transitions.readdress(old, at), at)
 
     def _repair(self, service_plan: ServicePlan) -> None:
         handover = Handover(self._managed)

@@ -18,7 +18,7 @@ from reconciler.model.resource import Resource
 from reconciler.wiring.ssh_route import Resolve, client_key, route_of
 
 if TYPE_CHECKING:
-    from reconciler.machine.host_key import PublicHostKey
+    from reconciler.machine.host_key import PinnedKey, PublicHostKey
     from reconciler.machine.ssh.client import RemoteShell
     from reconciler.machine.ssh.route import SshRoute
 
@@ -38,7 +38,7 @@ class SshConnector:
     def connect(
         self,
         machine: MachineAddress,
-        host_key: PublicHostKey,
+        host_key: PinnedKey,
         deadline: float,
         sleep: Callable[[float], None] = time.sleep,
     ) -> RemoteShell:
@@ -94,7 +94,7 @@ class SshServiceAccess:
         self._server: DatabaseServer | None = None
 
     def shell(self, machine: Resource) -> RemoteShell:
-        from reconciler.machine.host_key import PublicHostKey  # a slow import
+        from reconciler.machine.host_key import parse_pinned  # a slow import
 
         if self._connector is None:
             raise NotTried("reach.machines = false in reconciler.toml")
@@ -107,7 +107,7 @@ class SshServiceAccess:
             )
         private, public = next(iter(machine.private), ""), next(iter(machine.public), "")
         address = ssh_address(self._service, machine.id, private, public)
-        return self._connector.connect(address, PublicHostKey.parse(tag), FOLLOW_UP_WAIT)
+        return self._connector.connect(address, parse_pinned(tag), FOLLOW_UP_WAIT)
 
     def databases(self) -> DatabaseServer:
         if self._open is None:

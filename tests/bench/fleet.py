@@ -20,7 +20,7 @@ from deployer.sandbox.aws.state.cloud import Region
 from reconciler.machine.activation_gate import ActivationGate
 from reconciler.machine.unit_state import digest
 from reconciler.model.deploy_id import DeployId
-from reconciler.model.ledger import Ledger, Live, Previous
+from reconciler.model.ledger import Ledger, Live, Previous, Via
 from reconciler.model.tags import ID, STATE, UNITS, AccountRegion, BirthTags, Label
 from tests.fakes.paper_host import PaperHost
 
@@ -71,8 +71,8 @@ def deploy_of(service: str, hours: int) -> DeployId:
 
 def ledger_of(service: str) -> Ledger:
     """The live deploy and one before it. The record names two of the machines, as balancers."""
-    live = Live(deploy_of(service, 0), ("192.0.2.1", "192.0.2.2"))
-    before = Previous(deploy_of(service, 24), BORN, ("192.0.2.3", "192.0.2.4"))
+    live = Live(deploy_of(service, 0), ("192.0.2.1", "192.0.2.2"), via=Via.PRIVATE)
+    before = Previous(deploy_of(service, 24), BORN, count=2, via=Via.PRIVATE)
     return Ledger(gen=7, live=live, previous=(before,))
 
 

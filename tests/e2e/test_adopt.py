@@ -7,9 +7,9 @@ import pytest
 from deployer.sandbox.faults import FaultClient
 from reconciler.exit_codes import Exit
 from tests.e2e.probes import live_instance
-from tests.e2e.zone import said
+from tests.e2e.zone import let_time_pass, said
 from tests.support.adoption import adopt
-from tests.support.company import TRUSTING, Company
+from tests.support.company import TRUSTING, Company, ask
 
 
 def test_adopting_twice_is_adopting_once(company: Company) -> None:
@@ -99,3 +99,29 @@ def test_what_is_adopted_by_hand_is_adopted(company: Company) -> None:
     assert company.tags(live_instance(company)["InstanceId"]) == tags
     console = company.sandbox.logs(live_instance(company)["InstanceId"])
     assert tags["deploy-host-key"] in console
+
+
+def test_an_adopted_machine_that_keep_has_pushed_out_is_let_go(adopted: Company) -> None:
+    """`retire ID`: refused while the ledger names it; then it runs on as it was before `adopt`."""
+    adopted.configure("^keep    = 2", "keep = 1")
+    id_, machine = said(adopted).live, live_instance(adopted)
+    early = adopted.deployer("retire", id_, "--yes")
+    assert (early.code, "stands in the ledger" in early.err) == (Exit.REFUSED, True), early
+    adopted.up("v1.5.0")
+    adopted.up("v1.7.0")
+    let_time_pass(adopted)
+    swept = adopted.ok("reconciler", "sweep")
+    assert id_ not in said(adopted).previous, swept
+    assert f"deployer retire {id_}" in adopted.ok("deployer", "status", "shop").out
+
+    unasked = adopted.deployer("retire", id_)
+    assert unasked.code != Exit.DONE, unasked
+    assert adopted.tags(machine["InstanceId"])["deploy-id"] == id_
+    done = adopted.ok("deployer", "retire", id_, "--yes")
+    assert machine["InstanceId"] in done.out
+    tags = adopted.tags(machine["InstanceId"])
+    assert not [one for one in tags if one.startswith("deploy-")], tags
+    assert ask(machine["PrivateIpAddress"], "/healthz")[0] == 200
+    assert f"deployer retire {id_}" not in adopted.ok("deployer", "status", "shop").out
+    again = adopted.deployer("retire", id_, "--yes")
+    assert again.code == Exit.REFUSED, again

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from reconciler.errors import CommandFailed
+from reconciler.machine.host_key import make_host_key
 from reconciler.machine.shell import Command, CommandResult, OnBytes
 
 _ROOTED = re.compile(r"(?<![\w.])/(etc|var|run|srv|sys|home)/")
@@ -75,8 +76,17 @@ case $verb in
     done ;;
   list-unit-files) cat $units/files 2>/dev/null ;;
   poweroff) : > @ROOT@/run/halted ;;
+  reload)
+    [ $unit = ssh.service ] && [ ! -e $units/sshd.deaf ] || exit 1
+    cp @ROOT@/etc/ssh/ssh_host_ed25519_key.pub $units/sshd.key ;;
   status) cat $units/$unit.broken $units/$unit.crashes 2>/dev/null ;;
 esac
+"""
+
+_SSH_KEYGEN = """#!/bin/sh
+echo ssh-keygen >> @ROOT@/calls
+while [ $# -gt 0 ]; do [ "$1" = -f ] && file=$2; shift; done
+cp @ROOT@/made_key "$file" && cp @ROOT@/made_key.pub "$file.pub"
 """
 
 _SYSTEMD_RUN = r"""#!/bin/sh
@@ -105,9 +115,14 @@ class FakeMachine:
             ("systemctl", _SYSTEMCTL),
             ("systemd-run", _SYSTEMD_RUN),
             ("generate", _GENERATE),
+            ("ssh-keygen", _SSH_KEYGEN),
         )
         for name, text in scripts:
             self.write(f"/bin/{name}", text.replace("@ROOT@", str(self.root)), 0o755)
+        made = make_host_key()
+        self.write("/made_key", made.private, 0o600)
+        self.write("/made_key.pub", f"{made.public.tag_value}\n")
+        self.write("/etc/ssh/ssh_host_ed25519_key", "the first\n", 0o600)
         self.write("/bin/sync", "#!/bin/sh\n", 0o755)
         self.write("/bin/journalctl", "#!/bin/sh\nexit 1\n", 0o755)
         self.firmware(self.instance)

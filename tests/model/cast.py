@@ -12,7 +12,7 @@ from functools import cache
 from reconciler.gc.ownership import ServiceLocation
 from reconciler.model import tags as t
 from reconciler.model.deploy_id import DeployId
-from reconciler.model.ledger import Ledger, LedgerHome, Live, Previous
+from reconciler.model.ledger import Ledger, LedgerHome, Live, Previous, Via
 from reconciler.model.resource import INSTANCE, Resource
 from reconciler.model.tags import AccountRegion
 
@@ -65,9 +65,9 @@ def at(of: DeployId) -> tuple[str, ...]:
 
 def beginning(*, previous: bool) -> Ledger:
     """The ledger before anybody moves."""
-    left = (Previous(OLD, EARLY, at(OLD)),) if previous else ()
+    left = (Previous(OLD, EARLY, count=1, via=Via.PRIVATE),) if previous else ()
     home = LedgerHome("shop.example.com", PLACE.account, PLACE.region)
-    return Ledger(1, live=Live(NOW, at(NOW)), previous=left, home=home)
+    return Ledger(1, live=Live(NOW, at(NOW), via=Via.PRIVATE), previous=left, home=home)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from deployer.commands.rollback.context import choose
 from reconciler.errors import Refused
 from reconciler.model.deploy_id import DeployId
-from reconciler.model.ledger import Cutover, Ending, Ledger
+from reconciler.model.ledger import Cutover, Ending, Ledger, Via
 from tests.model import cast
 from tests.model.common import put
 from tests.model.ledger_world import (
@@ -133,7 +133,7 @@ class Holder:
     def _cut(self, actor: Actor, gen: int) -> Cutover:
         live = self.book.values[actor.began].live
         to = cast.DEPLOYS[actor.target]
-        return Cutover(to, cast.at(to), live.id if live else None, cast.moment(gen))
+        return Cutover(to, cast.at(to), live.id if live else None, cast.moment(gen), Via.PRIVATE)
 
     def _ending(self, old: Ledger) -> Ending:
         assert old.lease is not None

@@ -221,7 +221,7 @@ class Homes:
         try:
             old = self._read(world, actor.config)
             base = old or ledgers.settle(NO_LEDGER, home_of(CONFIGURED[actor.config]))
-            new = ledgers.adopt(base, Live(cast.SECOND, at), cast.EARLY)
+            new = ledger_transitions.adopt(base, Live(cast.SECOND, at), cast.EARLY)
         except (ToolError, NotAllowed):
             yield "refuses", done(world, me)
             return

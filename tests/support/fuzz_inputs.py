@@ -19,7 +19,7 @@ from reconciler.gc.ownership import ServiceLocation
 from reconciler.gc.verdict import Role
 from reconciler.model import tags as t
 from reconciler.model.deploy_id import SUFFIX_ALPHABET, DeployId
-from reconciler.model.ledger import Kept, Lease, Ledger, Live, Previous
+from reconciler.model.ledger import Kept, Lease, Ledger, Live, Previous, Via
 from reconciler.model.resource import INSTANCE
 from reconciler.plan import plan_file
 from reconciler.plan.approved_actions import ApprovedAction, ApprovedActions
@@ -104,8 +104,13 @@ def a_ledger(dice: Random) -> Ledger:
     step = dice.choice(("lease", "image", "follow-up", "commit"))
     return Ledger(
         gen=dice.randint(1, 10**9),
-        live=Live(live, at()) if live else None,
-        previous=tuple(Previous(one, moment(), at(), dice.random() < 0.3) for one in named[:cut]),
+        live=Live(live, at(), via=dice.choice((None, *Via))) if live else None,
+        previous=tuple(
+            Previous(one, moment(), at(), dice.random() < 0.3)
+            if dice.random() < 0.3
+            else Previous(one, moment(), count=dice.randint(1, 99), via=dice.choice(tuple(Via)))
+            for one in named[:cut]
+        ),
         kept=tuple(Kept(one, moment()) for one in named[cut:]),
         lease=Lease(lease, moment(), step) if lease else None,
     )

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address
 from hypothesis import strategies as st
 
 from reconciler.model.deploy_id import SUFFIX_ALPHABET, DeployId
-from reconciler.model.ledger import Kept, Lease, Ledger, LedgerHome, Live, Previous
+from reconciler.model.ledger import Kept, Lease, Ledger, LedgerHome, Live, Previous, Via
 
 EPOCH = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -31,7 +31,18 @@ homes = st.none() | st.builds(
 places = st.lists(
     st.sampled_from(["Z1/shop._deploy.example.com", "Z0/shop._deploy.a.b-c.org"]), max_size=2
 ).map(tuple)
+vias = st.sampled_from([None, *Via])
 steps = st.sampled_from(["lease", "image", "follow-up", "commit"])
+
+
+@st.composite
+def _previous(draw: st.DrawFn, deploy: DeployId) -> Previous:
+    """A previous entry, as text or by the number of its machines."""
+    moment, marks = draw(moments), (draw(st.booleans()), draw(instances))
+    via = draw(vias)
+    if via is None:
+        return Previous(deploy, moment, draw(addresses), *marks)
+    return Previous(deploy, moment, (), *marks, draw(st.integers(1, 9999)), via)
 
 
 @st.composite
@@ -43,11 +54,8 @@ def ledgers(draw: st.DrawFn) -> Ledger:
     cut = draw(st.integers(0, len(named)))
     return Ledger(
         gen=draw(st.integers(1, 10**9)),
-        live=Live(live, draw(addresses), draw(instances)) if live else None,
-        previous=tuple(
-            Previous(one, draw(moments), draw(addresses), draw(st.booleans()), draw(instances))
-            for one in named[:cut]
-        ),
+        live=Live(live, draw(addresses), draw(instances), draw(vias)) if live else None,
+        previous=tuple(draw(_previous(one)) for one in named[:cut]),
         kept=tuple(Kept(one, draw(moments)) for one in named[cut:]),
         lease=Lease(lease, draw(moments), draw(steps)) if lease else None,
         home=draw(homes),

@@ -16,7 +16,7 @@ from reconciler.gc.retention import Retention
 from reconciler.gc.verdict import Root
 from reconciler.model import tags as t
 from reconciler.model.deploy_id import DeployId
-from reconciler.model.ledger import Kept, Lease, Ledger, Live, Previous
+from reconciler.model.ledger import Kept, Lease, Ledger, Live, Previous, Via
 from reconciler.model.resource import DATABASE, Gap, Inventory, Resource
 from reconciler.plan.service_plan import SweepRequest
 from tests.support.shop_world import HOME, NOW, PLACE, UNITS, deploy, resources
@@ -76,6 +76,14 @@ def _mishandled(dice: Random, found: list[Resource], mishaps: int) -> list[Resou
     return found
 
 
+def _previous(dice: Random, one: DeployId, at: tuple[str, ...], rejected: bool) -> Previous:
+    """As this version writes it; now and then as an older one did."""
+    retired = NOW - timedelta(seconds=dice.randint(0, 20 * 86400))
+    if dice.random() < 0.1:
+        return Previous(one, retired, at, rejected)
+    return Previous(one, retired, rejected=rejected, count=len(at), via=Via.PRIVATE)
+
+
 def _ledger(dice: Random, roles: list[tuple[DeployId, str]]) -> Ledger:
     def moment(earliest: int, latest: int) -> Any:
         return NOW + timedelta(seconds=dice.randint(earliest, latest))
@@ -86,10 +94,8 @@ def _ledger(dice: Random, roles: list[tuple[DeployId, str]]) -> Ledger:
     back = [(one, role) for one, role in roles if role in ("previous", "rejected")]
     return Ledger(
         gen=dice.randint(1, 50),
-        live=Live(live, at[live]) if live else None,
-        previous=tuple(
-            Previous(one, moment(-20 * 86400, 0), at[one], role == "rejected") for one, role in back
-        ),
+        live=Live(live, at[live], via=Via.PRIVATE) if live else None,
+        previous=tuple(_previous(dice, one, at[one], role == "rejected") for one, role in back),
         kept=tuple(Kept(one, moment(-86400, 86400)) for one, role in roles if role == "kept"),
         lease=Lease(lease, moment(-86400, 86400), "image") if lease else None,
     )

@@ -14,7 +14,7 @@ from reconciler.machine.unit_state import digest
 from reconciler.model import tags as t
 from reconciler.model.coverage import INDEX, Read
 from reconciler.model.deploy_id import DeployId
-from reconciler.model.ledger import Kept, Lease, Ledger, Live, Previous
+from reconciler.model.ledger import Kept, Lease, Ledger, Live, Previous, Via
 from reconciler.model.resource import (
     ADDRESS,
     DATABASE,
@@ -143,8 +143,8 @@ ALL = (
 
 CLEAN = Ledger(
     gen=44,
-    live=Live(LIVE, ("10.0.1.17",)),
-    previous=(Previous(OLD, NOW - timedelta(minutes=70), ("10.0.1.9",)),),
+    live=Live(LIVE, ("10.0.1.17",), via=Via.PRIVATE),
+    previous=(Previous(OLD, NOW - timedelta(minutes=70), count=1, via=Via.PRIVATE),),
 )
 DIED = replace(CLEAN, lease=Lease(DEAD, NOW - timedelta(minutes=4), "migrate"))
 EVIDENCE = replace(CLEAN, kept=(Kept(DEAD, NOW + timedelta(hours=1)),))

@@ -7,7 +7,7 @@ changed, holds set, machines stopped, things missing. The ledger names some of t
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -18,7 +18,7 @@ from reconciler.gc.retention import Retention, StandbyPolicy
 from reconciler.gc.verdict import Root
 from reconciler.model import tags as t
 from reconciler.model.deploy_id import DeployId
-from reconciler.model.ledger import Kept, Lease, Ledger, Live, Previous
+from reconciler.model.ledger import Kept, Lease, Ledger, Live, Previous, Via
 from reconciler.model.resource import DATABASE, INSTANCE, Gap, Inventory, Resource
 from reconciler.model.tags import HELD_BY_ADOPTION, AccountRegion, Label
 from reconciler.plan.planner import plan
@@ -127,6 +127,14 @@ def suffer(resource: Resource, status: dict[str, Any]) -> Resource:
     return replace(resource, **{**status, "tags": {**resource.tags, **status.get("tags", {})}})
 
 
+def previous_at(
+    one: DeployId, retired: datetime, at: tuple[str, ...], *, rejected: bool
+) -> st.SearchStrategy[Previous]:
+    """A previous deploy as this version writes it; now and then as an older one did."""
+    described = Previous(one, retired, rejected=rejected, count=len(at), via=Via.PRIVATE)
+    return mostly(described, Previous(one, retired, at, rejected))
+
+
 @st.composite
 def _ledger(draw: st.DrawFn, roles: list[tuple[DeployId, str]]) -> Ledger:
     """The ledger that gives these deploys these roles; of those that exclude, the first wins."""
@@ -138,9 +146,9 @@ def _ledger(draw: st.DrawFn, roles: list[tuple[DeployId, str]]) -> Ledger:
     back = ("previous", "rejected")
     return Ledger(
         gen=draw(st.integers(1, 50)),
-        live=Live(live, at[live]) if live else None,
+        live=Live(live, at[live], via=Via.PRIVATE) if live else None,
         previous=tuple(
-            Previous(one, draw(ago), at[one], role == "rejected")
+            draw(previous_at(one, draw(ago), at[one], rejected=role == "rejected"))
             for one, role in roles
             if role in back
         ),

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from deployer.checks.ledger_room import refuse_full
 from deployer.checks.other_names import refuse_claimed
 from deployer.checks.served import claim_groups, seen_through
 from deployer.checks.service_state import refuse_gaps
@@ -76,6 +77,8 @@ def move(ports: Ports, confirm: Confirm, from_account: str = "") -> Move:
         wanted = _inside(ports, new, stands, found)
     else:
         wanted = _elsewhere(ports, from_store, found, new)
+    if wanted.closed is not None or not wanted.elsewhere:  # an interrupted move is finished
+        refuse_full(wanted.ledger, wanted.live.id, new.now)
     confirm(wanted)
     if wanted.closed is not None:
         from_store.swap(wanted.old, wanted.closed)

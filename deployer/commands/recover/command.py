@@ -35,6 +35,7 @@ from reconciler.ports.fleet import Fleet
 from reconciler.ports.service import ManagedService
 from reconciler.sweep.database_listing import list_databases
 from reconciler.sweep.snapshot import Snapshot, observe
+from reconciler.traffic.release_addresses import without_addresses
 
 _GEN = re.compile(r"\bgen=(\d{1,18})\b")
 
@@ -124,7 +125,8 @@ def _recovery(managed: ManagedService, world: Snapshot, reading: Reading, word: 
     gens, doubts = _generations(managed, home, resources, reading)
     who_is_live.refuse_nothing(managed.name, reading, resources, max(gens, default=0))
     bare = Ledger(max(gens, default=0) + 1, live, previous, kept, was=home.was)
-    new = ledger_home.settle(bare, managed.address)
+    machines = {deploy: machines_of(of_it) for deploy, of_it in resources.items()}
+    new = without_addresses(ledger_home.settle(bare, managed.address), machines)
     return Recovery(
         managed.name,
         reading,

@@ -33,10 +33,12 @@ from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Ending, Ledger
 from reconciler.model.reading import Reading
 from reconciler.model.tags import Label
+from reconciler.plan.record_drift import machines_of
 from reconciler.plan.service_plan import SweepRequest
 from reconciler.ports.fleet import Fleet
 from reconciler.sweep.name_listing import read_names
 from reconciler.sweep.runner import sweep
+from reconciler.traffic.release_addresses import without_addresses
 from reconciler.util.signals import Interrupted
 
 
@@ -76,7 +78,8 @@ def _begin(
         reading, ledger = _end_expired(ports, seen, reading, ledger)
     if seen.service_plan.notes:
         raise refusals.moved(seen.service_plan)
-    target = choose(ledger, service.name, to, service.park)
+    machines = machines_of(seen.service_plan.verdicts)
+    target = choose(without_addresses(ledger, machines), service.name, to, service.park)
     mine = new_id(service.name, reading)
     lease = LeaseHolder(ports.managed.ledgers, reading, mine, terms_of(service.lease))
     assert ledger.live is not None
@@ -102,7 +105,8 @@ def _end_expired(
 
 
 def _take(run: RollbackContext) -> str:
-    run.lease.acquire()
+    machines = machines_of(run.seen.service_plan.verdicts)
+    run.lease.acquire(lambda old: without_addresses(old, machines))
     return "lease taken"
 
 

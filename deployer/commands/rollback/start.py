@@ -22,6 +22,7 @@ from reconciler.model.resource import Resource
 from reconciler.model.tags import Label
 from reconciler.plan.record_drift import at_now
 from reconciler.plan.standby import Standby, reached
+from reconciler.traffic.release_addresses import addresses_of, lacks
 from reconciler.util.backoff import Backoff
 from reconciler.util.concurrency import side_by_side
 
@@ -37,10 +38,9 @@ def start(run: RollbackContext) -> str:
     asleep = [one for one in machines if one.state in ASLEEP]
     _unmark(run, machines)
     run.machines = _running(run, machines, bool(asleep))
-    run.at = at_now(run.target.at, run.machines)
+    run.at = _addresses(run, run.machines)
     if not run.at:
-        wanted = ", ".join(run.target.at)
-        raise ToolError(f"the machines of {run.target.id} do not hold {wanted} any more")
+        raise ToolError(f"{run.target.id} cannot serve: {lacks(run.target, run.machines)}")
     side_by_side(run.machines, lambda machine: _order(run, machine, bool(asleep)))
     started = f", {len(asleep)} of them started" if asleep else ""
     return f"{len(machines)} running{started}"
@@ -82,7 +82,13 @@ def _running(
 
 def _is_up(run: RollbackContext, found: Sequence[Resource], wanted: int) -> bool:
     running = len(found) == wanted and all(one.state == "running" for one in found)
-    return running and bool(at_now(run.target.at, found))
+    return running and bool(_addresses(run, found))
+
+
+def _addresses(run: RollbackContext, machines: Sequence[Resource]) -> tuple[str, ...]:
+    """Where the record will point: what the machines hold now, after a start."""
+    entry = run.target
+    return at_now(entry.at, machines) if entry.via is None else addresses_of(entry, machines)
 
 
 def _refuse_ended(run: RollbackContext, found: Sequence[Resource]) -> None:

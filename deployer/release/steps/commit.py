@@ -10,6 +10,7 @@ from deployer import events as e
 from deployer.release.context import ReleaseContext
 from deployer.release.traffic_switch import refuse_moved, switch
 from reconciler.errors import DatabaseError
+from reconciler.model.ledger import Via
 
 
 def commit(run: ReleaseContext) -> str:
@@ -20,7 +21,8 @@ def commit(run: ReleaseContext) -> str:
     managed, order = run.ports.managed, run.created.join_order
     if order is not None:
         refuse_moved(managed, order, seen)
-    run.held.commit(run.deploy, run.addresses, seen, point=managed.traffic.in_batch)
+    via = Via.PUBLIC if run.created.public else Via.PRIVATE
+    run.held.commit(run.deploy, run.addresses, seen, via, point=managed.traffic.in_batch)
     for line in switch(managed, order) if order is not None else ():
         run.emit(e.Warned(line))  # the follow-up, or any sweep, goes on with it
     return f"{', '.join(run.addresses)} in generation {run.held.generation}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from deployer.compute import InstanceFacts
 from deployer.release.context import NewMachine, ReleaseContext
 from deployer.release.live.cloud_init_check import inherited_key, no_cloud_init
+from deployer.release.live.fresh_host_key import fresh_host_keys
 from reconciler.errors import CannotConnect, CommandFailed, ToolError
 from reconciler.machine.clone_check import verify_quarantine
 from reconciler.machine.shell import Command, Shell
@@ -21,8 +22,8 @@ def connect(run: ReleaseContext) -> str:
         # Also the sessions of a failed step: the undo closes them.
         run.created.machines = tuple(sorted(opened, key=lambda one: one.id))
     side_by_side(run.created.machines, lambda machine: _check(run, machine.shell))
-    key = run.created.host_key.public.fingerprint
-    return f"host key {key[:16]}… pinned; no unit has run"
+    fresh_host_keys(run)
+    return "host keys made there, tagged and pinned; no unit has run"
 
 
 def _machine(run: ReleaseContext, facts: InstanceFacts) -> NewMachine:

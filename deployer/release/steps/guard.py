@@ -7,11 +7,12 @@ can cost a night.
 from __future__ import annotations
 
 import secrets
-from datetime import timedelta
+from dataclasses import replace
 
 from deployer import events as e
 from deployer.checks import refusals
 from deployer.checks.database_access import refuse_access
+from deployer.checks.ledger_room import LONGEST_ADDRESS, refuse_full
 from deployer.checks.leftovers import dirt_lines
 from deployer.checks.live_traffic import refuse_elastic_ip, refuse_group_member
 from deployer.checks.live_units import check_live
@@ -27,15 +28,16 @@ from reconciler.gc.verdict import Verdict
 from reconciler.model import ledger as ledgers
 from reconciler.model import tags as t
 from reconciler.model.deploy_id import SUFFIX_ALPHABET, SUFFIX_LENGTH, DeployId
-from reconciler.model.ledger import Cutover, Ledger, Live
-from reconciler.model.ledger_codec import LedgerTooLong, encode
+from reconciler.model.ledger import Cutover, Live, Via
 from reconciler.model.ledger_home import claimed_by, settle
 from reconciler.model.reading import Reading
 from reconciler.model.resource import DATABASE, INSTANCE
 from reconciler.plan.circuit_breaker import Breaker
+from reconciler.plan.record_drift import machines_of
 from reconciler.plan.service_plan import ServicePlan
 from reconciler.ports.fleet import Fleet
 from reconciler.sweep.runner import sweep
+from reconciler.traffic.release_addresses import without_addresses
 from reconciler.util.backoff import Backoff
 
 
@@ -235,19 +237,12 @@ def _sweep(run: ReleaseInputs) -> None:
 
 
 def _refuse_full(run: ReleaseInputs, start: StartingPoint) -> None:
-    """Check before any create that the ledger after our commit fits into one TXT value."""
+    """Check before any create that our commit and every later rollback fit into one TXT value."""
     mine, reading = start.deploy, start.reading
-    old = settle(reading.ledger, run.ports.managed.address)
-    held = ledgers.acquire(old, mine, reading.now + timedelta(hours=24), "follow-up")
-    addresses = tuple(f"255.255.255.{n % 256}" for n in range(run.ports.service.instance.count))
+    settled = settle(reading.ledger, run.ports.managed.address)
+    old = without_addresses(settled, machines_of(start.service_plan.verdicts))
+    held = ledgers.acquire(replace(old, lease=None), mine, reading.now)
+    addresses = (LONGEST_ADDRESS,) * run.ports.service.instance.count
     seen = old.live.id if old.live else None
-    after: Ledger = ledgers.commit(held, mine, Cutover(mine, addresses, seen, reading.now))
-    try:
-        encode(held)
-        encode(after)
-    except LedgerTooLong as error:
-        raise Refused(
-            f"{mine.service}: {error}",
-            cure=f"keep fewer previous deploys (keep), then: reconciler sweep --service "
-            f"{mine.service}",
-        ) from error
+    cut = Cutover(mine, addresses, seen, reading.now, Via.PRIVATE)
+    refuse_full(ledgers.commit(held, mine, cut), mine, reading.now)

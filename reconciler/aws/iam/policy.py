@@ -33,7 +33,7 @@ def deployer(scope: Scope) -> Document:
         *_launch(scope),
         *_image(scope),
         _tag_at_birth(scope),
-        *_label_and_delete(scope),
+        *_label_and_delete(scope, t.HOST_KEY),  # a new machine makes a host key of its own
         _own_machines(scope),
         _pass_role(scope),
         *_records(scope),
@@ -79,19 +79,15 @@ def hold(scope: Scope) -> Document:
 
 
 def guard(scope: Scope) -> Document:
-    """A deny for all other principals: they cannot write or remove the ownership tags."""
+    """A deny for all other principals: for writing ownership tags, and for reading user data."""
     roles = [f"arn:aws:iam::{scope.account}:role/{one}" for one in ("deployer", "reconciler")]
+    others = {"ArnNotLike": {"aws:PrincipalArn": roles}}
+    tags = {"ForAnyValue:StringEquals": {"aws:TagKeys": list(_OURS)}, **others}
+    writes, every = ("ec2:CreateTags", "ec2:DeleteTags"), "ec2:DescribeInstanceAttribute"
     return _document(
-        {
-            "Sid": "NobodyElseWritesOurTags",
-            "Effect": "Deny",
-            "Action": ["ec2:CreateTags", "ec2:DeleteTags"],
-            "Resource": "*",
-            "Condition": {
-                "ForAnyValue:StringEquals": {"aws:TagKeys": list(_OURS)},
-                "ArnNotLike": {"aws:PrincipalArn": roles},
-            },
-        }
+        {**allow("NobodyElseWritesOurTags", writes, "*", tags), "Effect": "Deny"},
+        # A Describe action: neither tags nor a single attribute can be named.
+        {**allow("NobodyElseReadsUserData", every, "*", others), "Effect": "Deny"},
     )
 
 
@@ -168,8 +164,8 @@ def _tag_at_birth(scope: Scope) -> Document:
     return allow("TagAtBirth", "ec2:CreateTags", _arns(scope, *_MADE), condition)
 
 
-def _label_and_delete(scope: Scope) -> list[Document]:
-    label = {**is_ours(scope), **only_tags((t.STATE, t.UNITS))}
+def _label_and_delete(scope: Scope, *more: str) -> list[Document]:
+    label = {**is_ours(scope), **only_tags((t.STATE, t.UNITS, *more))}
     free = {**is_ours(scope), "Null": {f"aws:ResourceTag/{t.HOLD}": "true"}}
     resources = [*_arns(scope, *_MADE, *_OF_HOOKS), *_rds(scope)]
     writes = ("ec2:CreateTags", "rds:AddTagsToResource")

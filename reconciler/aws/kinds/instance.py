@@ -86,6 +86,16 @@ def public_of(one: Raw) -> tuple[str, ...]:
     return tuple(dict.fromkeys(address for address in found if address))
 
 
+def elastic_of(one: Raw) -> tuple[str, ...]:
+    """The Elastic IPs, the main one first: an address that EC2 lends is owned by `amazon`."""
+    owners: dict[str, str] = {}
+    for interface in one.get("NetworkInterfaces") or ():
+        for each in (interface, *(interface.get("PrivateIpAddresses") or ())):
+            association = each.get("Association") or {}
+            owners[association.get("PublicIp", "")] = association.get("IpOwnerId", "amazon")
+    return tuple(each for each in public_of(one) if owners.get(each, "amazon") != "amazon")
+
+
 def _resource(one: Raw, place: AccountRegion) -> Resource:
     volumes = [mapping.get("Ebs", {}).get("VolumeId") for mapping in one["BlockDeviceMappings"]]
     public = public_of(one)
@@ -103,6 +113,7 @@ def _resource(one: Raw, place: AccountRegion) -> Resource:
         created=one.get("LaunchTime"),
         addresses=addresses_of(one),
         public=public,
+        elastic=elastic_of(one),
         uses=tuple(each for each in volumes + interfaces if each),
         public_ips=len(public),
     )

@@ -14,6 +14,7 @@ from reconciler.aws.client.response_events import SLOWER
 from reconciler.cli.daemon.loop import IterationResult
 from reconciler.config.loader import Settings
 from reconciler.cost import price_cache
+from reconciler.cost.price_list import Prices
 from reconciler.errors import AccessDenied
 from reconciler.model.outcome import Outcome
 from reconciler.output.notifications.history import NotificationHistory
@@ -40,6 +41,7 @@ class SweepIteration:
     on_outcome: OnOutcome
     on_answer: Callable[[str, str], None]
     on_sent: Callable[[str, str], None] = lambda _way, _outcome: None
+    prices: Callable[[], Prices] = price_cache.load
     _told_of: NotificationHistory = field(default_factory=NotificationHistory, init=False)
     _edges: Edges | None = field(default=None, init=False)
     _throttled: int = field(default=0, init=False)
@@ -67,7 +69,7 @@ class SweepIteration:
         fleet = build_fleet(settings, self.names, edges)
         breaker = settings.reconciler.breaker
         guard = Breaker(Cap(breaker.max_count, breaker.share))
-        people = notifier(settings, edges, price_cache.load(), self._told_of, self.on_sent)
+        people = notifier(settings, edges, self.prices(), self._told_of, self.on_sent)
 
         def told(outcome: Outcome) -> None:
             guard.hear(outcome)

@@ -12,7 +12,7 @@ from reconciler.machine.ssh.route import DIRECT
 from reconciler.machine.ssh.target import CONNECT, ClientKey, MachineAddress, SshTarget
 
 if TYPE_CHECKING:
-    from reconciler.machine.host_key import PublicHostKey
+    from reconciler.machine.host_key import PinnedKey, PublicHostKey
     from reconciler.machine.ssh.client import RemoteShell
     from reconciler.machine.ssh.route import SshRoute
     from reconciler.util.backoff import Backoff
@@ -22,7 +22,7 @@ __all__ = ["CONNECT", "ClientKey", "MachineAddress", "SshTarget", "connect", "se
 
 def connect(
     target: SshTarget,
-    host_key: PublicHostKey,
+    host_key: PinnedKey,
     client: ClientKey,
     backoff: Backoff = CONNECT,
     route: SshRoute = DIRECT,

@@ -1,6 +1,7 @@
 """SSH by paramiko: the only module that uses it.
 
-known_hosts is neither read nor written: exactly one ed25519 key is accepted.
+known_hosts is neither read nor written: exactly the pinned ed25519 key is accepted, or one of two
+while a machine changes its key.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import paramiko
 from paramiko.ssh_exception import IncompatiblePeer
 
 from reconciler.errors import CannotConnect, ConfigError, ConnectionLost, ShellError
-from reconciler.machine.host_key import PublicHostKey, fingerprint
+from reconciler.machine.host_key import PinnedKey, PublicHostKey, fingerprint
 from reconciler.machine.shell import Command, CommandResult, OnBytes
 from reconciler.machine.ssh.execution import execute, wire_script
 from reconciler.machine.ssh.port_forward import listening
@@ -48,7 +49,7 @@ logging.getLogger("paramiko").propagate = False
 
 def connect(
     target: SshTarget,
-    host_key: PublicHostKey,
+    host_key: PinnedKey,
     client: ClientKey,
     backoff: Backoff,
     route: SshRoute,
@@ -142,11 +143,9 @@ def _closed(target: SshTarget, when: str) -> CannotConnect:
     return CannotConnect(f"{target} closed the connection {when}", kind="closed")
 
 
-def _check_host_key(
-    target: SshTarget, transport: paramiko.Transport, expected: PublicHostKey
-) -> None:
+def _check_host_key(target: SshTarget, transport: paramiko.Transport, expected: PinnedKey) -> None:
     seen = transport.get_remote_server_key().asbytes()
-    if seen != expected.blob:
+    if not expected.accepts(seen):
         raise CannotConnect(
             f"{target} is not the machine we know: its host key is {fingerprint(seen)}, "
             f"expected {expected.fingerprint}",

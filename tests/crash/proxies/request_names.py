@@ -25,6 +25,8 @@ _COMMANDS = tuple(
         (r"^cd \S+ \|\| exit\n(\S+)$", r"install: \1"),
         (r"pg_dump .*\| pg_restore ", "pg_dump to pg_restore"),
         (r"^set -eu\nfile=.*\nmv -f ", "write the env file"),
+        (r"^set -e\numask 077\n.*ssh-keygen ", "make a host key"),
+        (r"^set -e\numask 077\n.*reload ssh", "serve the new host key"),
         (r"^set -e\nwhile IFS= read.*\ncd \S+\n(\S+)\n$", r"migrate: \1"),
     )
 )
@@ -114,4 +116,6 @@ def _tagging(form: str) -> str:
     ids = [values[0] for key, values in fields.items() if key.startswith("ResourceId.")]
     kinds = Counter(one.partition("-")[0] for one in ids)
     about = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
-    return f"{tags.get('deploy-state', '?')} on {about}"
+    keys = len(tags.get("deploy-host-key", "").split()) // 2
+    word = tags.get("deploy-state") or ("both host keys" if keys > 1 else "the new host key")
+    return f"{word if keys or 'deploy-state' in tags else '?'} on {about}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,6 +30,7 @@ class Control:
 
     manager: Manager
     directory: Path = ASKS
+    reload_sshd: Callable[[], None] = lambda: None
     _under_way: set[asyncio.Task[None]] = field(default_factory=set)
 
     def listen(self) -> None:
@@ -51,6 +53,8 @@ class Control:
         """The answer to a command line; its first word is the program's name."""
         program, *rest = words
         match program:
+            case "systemctl" if rest == ["reload", "ssh.service"]:
+                self.reload_sshd()  # pid 1 is the SSH server: it has no unit
             case "systemctl":
                 return await Systemctl(self.manager).answer(rest)
             case "systemd-run":

@@ -118,7 +118,7 @@ class _Machine:
 
     async def _boot(self) -> None:
         """As on a real host: bootcmd, then sshd and the units, then runcmd."""
-        Control(self._manager).listen()
+        Control(self._manager, reload_sshd=self._server.reload).listen()
         self._manager.tools.journal.begin_boot()
         await self._manager.reload_units()  # first of all, as a real pid 1 does
         first = boot.is_first(self._identity)

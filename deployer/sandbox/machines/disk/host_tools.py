@@ -18,6 +18,7 @@ _CLIENT = "ask.sh"
 # Answered by the machine's init; the others have a program of their own.
 _ASKED = ("systemctl", "systemd-run", "journalctl", "shutdown", "poweroff", "halt", "reboot")
 _OWN = {"sudo": "sudo.sh", "id": "id.sh", "whoami": "id.sh", "hostname": "hostname.sh"}
+_KEYGEN = "ssh_keygen.py"
 _POSTGRES = ("pg_dump", "pg_restore", "psql")
 
 
@@ -74,14 +75,17 @@ def write_shims(directory: Path) -> dict[str, Path]:
     for name in ("bin", "tools", "lib"):
         (directory / name).mkdir(parents=True)
     for source in _SOURCES.iterdir():
-        if source.suffix == ".sh":
+        if source.suffix == ".sh" or source.name == _KEYGEN:
             shutil.copyfile(source, directory / "lib" / source.name)
     programs = dict.fromkeys(_ASKED, _CLIENT) | _OWN
     for name, source_name in programs.items():
         _write(directory / "bin" / name, _shim(source_name, name))
-    for name, path in _tool_paths().items():
-        _write(directory / "tools" / name, f'#!/bin/sh\nexec {shlex.quote(str(path))} "$@"\n')
-    found = [*(f"bin/{name}" for name in programs), *(f"tools/{name}" for name in _tool_paths())]
+    tools = {name: shlex.quote(str(path)) for name, path in _tool_paths().items()}
+    if shutil.which("ssh-keygen") is None:
+        tools["ssh-keygen"] = f"{tools['python3']} {SHIMS}/lib/{_KEYGEN}"
+    for name, program in tools.items():
+        _write(directory / "tools" / name, f'#!/bin/sh\nexec {program} "$@"\n')
+    found = [*(f"bin/{name}" for name in programs), *(f"tools/{name}" for name in tools)]
     links = {f"usr/local/bin/{Path(one).name}": SHIMS / one for one in found}
     return links | {f"usr/local/lib/{one.name}": one for one in _libraries()}
 

@@ -90,6 +90,11 @@ class Server:
             encryption_algs=["aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr"],
         )
 
+    def reload(self) -> None:
+        """Read the host key again, for new connections; sessions go on. sshd(8), "SIGHUP"."""
+        if self._acceptor is not None:
+            self._acceptor.update(server_host_keys=[str(HOST_KEY)])
+
     async def settle(self, seconds: float) -> None:
         """Give the running commands this time to end by themselves."""
         if self.running:

@@ -17,7 +17,7 @@ from reconciler.errors import AccessDenied, DatabaseError
 from reconciler.model import ledger as ledgers
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.fencing import FencedAct
-from reconciler.model.ledger import Cutover, Ending, Live, Previous
+from reconciler.model.ledger import Cutover, Ending, Live, Previous, Via
 from reconciler.util.signals import Interrupted, handled
 from tests.fakes.scene import ROLE, Scene
 from tests.support.guarded import leased
@@ -146,4 +146,4 @@ def test_previous_and_live_are_what_the_ledger_says(scene: Scene) -> None:
     other = deploy(0, "bbbbb")
     another_release_went_live(scene, other)
     assert scene.ledger.live == Live(other, ("10.0.1.50",))
-    assert scene.ledger.previous[0] == Previous(LIVE, NOW, ("10.0.1.17",))
+    assert scene.ledger.previous[0] == Previous(LIVE, NOW, count=1, via=Via.PRIVATE)

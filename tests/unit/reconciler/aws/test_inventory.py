@@ -10,12 +10,14 @@ from reconciler.aws.inventory import Ec2Inventory
 from reconciler.aws.kinds import BY_NAME
 from reconciler.gc import ownership
 from reconciler.gc.ownership import ServiceLocation
+from reconciler.model.coverage import ReadStatus
 from reconciler.model.outcome import OutcomeStatus
 from reconciler.model.resource import (
     GROUP,
     IMAGE,
     INSTANCE,
     INTERFACE,
+    RDS,
     RDS_INSTANCE,
     SNAPSHOT,
     VOLUME,
@@ -146,6 +148,24 @@ def test_young_sees_only_what_may_be_garbage(api: Api, heap: Ec2Inventory) -> No
     heap.label([one for one in resources if one.id == machine], Label.LIVE)
     assert [one.id for one in of_kind(heap.scan(unfinished_only=True), INSTANCE)] == [other]
     assert len(of_kind(heap.scan(), INSTANCE)) == 2
+
+
+def test_young_says_that_rds_is_not_configured_where_it_is_not(
+    api: Api, heap: Ec2Inventory
+) -> None:
+    """Not that it was skipped, also where a group has the scan ask for RDS instances."""
+    group = api.ec2.create_security_group(GroupName="g", Description="d")["GroupId"]
+    api.ec2.create_tags(
+        Resources=[group], Tags=pairs({"deploy-id": str(DEPLOY), "deploy-state": "left"})
+    )
+    for kinds, status in (
+        (frozenset[str](), ReadStatus.NOT_CONFIGURED),
+        (RDS, ReadStatus.SKIPPED),
+    ):
+        found = replace(heap, kinds=kinds).scan(unfinished_only=True)
+        assert [group] == [one.id for one in of_kind(found, GROUP)]
+        rows = {row.kind: row.status for row in found.reads if row.kind in RDS}
+        assert rows == dict.fromkeys(RDS, status)
 
 
 def test_all_tags_are_seen(api: Api, heap: Ec2Inventory) -> None:

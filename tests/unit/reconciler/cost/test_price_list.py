@@ -98,6 +98,20 @@ def test_a_spoiled_file_is_no_file(text: str) -> None:
     assert price_cache.load() == Prices()
 
 
+def test_a_loop_is_told_once_that_the_file_is_spoiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Metrics and notices ask with every sweep; a file that is mended is read again."""
+    warned: list[str] = []
+    monkeypatch.setattr(price_cache.log, "warning", lambda text, **_: warned.append(text))
+    file = price_cache.PriceFile()
+    assert file.load() == Prices()
+    price_cache.path().parent.mkdir(parents=True)
+    price_cache.path().write_text("{}")
+    assert [file.load() for _ in range(3)] == [Prices()] * 3
+    assert len(warned) == 1
+    price_cache.save(FETCHED)
+    assert file.load() == FETCHED
+
+
 def test_the_command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """It says which prices there are; --refresh fetches those of the regions, and keeps them."""
 

@@ -9,7 +9,12 @@ import asyncssh
 import pytest
 
 from reconciler.errors import ConfigError
-from reconciler.machine.host_key import PublicHostKey, make_host_key
+from reconciler.machine.host_key import (
+    HostKeyChange,
+    PublicHostKey,
+    make_host_key,
+    parse_pinned,
+)
 
 
 def test_the_tag_value_is_80_characters_and_reads_back() -> None:
@@ -62,3 +67,24 @@ def test_what_is_no_ed25519_key_is_refused(text: str) -> None:
     """A tag may hold anything; only a whole ed25519 key can be pinned."""
     with pytest.raises(ConfigError, match="not an ed25519 host key"):
         PublicHostKey.parse(text)
+
+
+def test_a_tag_has_two_keys_while_one_replaces_the_other() -> None:
+    """Both are accepted, no third; a comment after one key is none."""
+    old, new, third = (make_host_key().public for _ in range(3))
+    both = HostKeyChange(old, new)
+    assert len(both.tag_value) == 161
+    assert parse_pinned(both.tag_value) == both
+    assert (both.accepts(old.blob), both.accepts(new.blob)) == (True, True)
+    assert not both.accepts(third.blob)
+    assert parse_pinned(old.tag_value) == old
+    assert parse_pinned(f"{old.tag_value} root@shop-1") == old
+    assert old.fingerprint in both.fingerprint
+    assert new.fingerprint in both.fingerprint
+
+
+def test_a_second_key_that_is_none_is_refused() -> None:
+    """A tag that was cut off must not shut the new key out without a word."""
+    pair = HostKeyChange(make_host_key().public, make_host_key().public)
+    with pytest.raises(ConfigError):
+        parse_pinned(pair.tag_value[:-9])

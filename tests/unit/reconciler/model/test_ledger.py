@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.model import ledger as t
+from reconciler.model import ledger_transitions as people
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Cutover, Ending, Kept, Lease, Ledger, Live, NotAllowed, Previous
 from tests.support.ledgers import ids, ledgers, moments
@@ -159,21 +160,21 @@ def test_forget_needs_no_lease_and_a_known_deploy() -> None:
 def test_readdress_moves_only_the_addresses() -> None:
     """A stop and start; never to an empty set, never under somebody's lease."""
     free = t.end(HELD, Ending(LEASE, NOW, mine=ME))
-    assert t.readdress(free, ("10.0.1.99",)).live == Live(V2, ("10.0.1.99",))
+    assert people.readdress(free, ("10.0.1.99",)).live == Live(V2, ("10.0.1.99",))
     with pytest.raises(NotAllowed, match="empty"):
-        t.readdress(free, ())
+        people.readdress(free, ())
     with pytest.raises(NotAllowed, match="held"):
-        t.readdress(HELD, ("10.0.1.99",))
+        people.readdress(HELD, ("10.0.1.99",))
 
 
 def test_adopt_roots_a_stranger_and_keeps_who_was_live() -> None:
     """People moved the record: the one they left can still be gone back to."""
-    first = t.adopt(t.NO_LEDGER, Live(V1, AT), NOW)
+    first = people.adopt(t.NO_LEDGER, Live(V1, AT), NOW)
     assert (first.gen, first.live) == (1, Live(V1, AT))
-    second = t.adopt(first, Live(V2, ("10.0.1.5",)), NOW)
+    second = people.adopt(first, Live(V2, ("10.0.1.5",)), NOW)
     assert second.previous == (Previous(V1, NOW, AT),)
     with pytest.raises(NotAllowed, match="held"):
-        t.adopt(HELD, Live(V3, AT), NOW)
+        people.adopt(HELD, Live(V3, AT), NOW)
 
 
 @given(ledgers(), ids, moments, st.booleans())
@@ -190,8 +191,8 @@ def test_every_transition_raises_the_generation_by_one(
                 one.lease or Lease(mine, now, "x"), now, operator=True, keep=now if keep else None
             ),
         ),
-        lambda: t.readdress(one, AT),
-        lambda: t.adopt(one, Live(mine, AT), now),
+        lambda: people.readdress(one, AT),
+        lambda: people.adopt(one, Live(mine, AT), now),
         *(partial(t.forget, one, deploy) for deploy in one.named),
     ]
     for attempt in tries:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.model.deploy_id import DeployId
-from reconciler.model.ledger import Kept, Lease, Ledger, LedgerHome, Live, Previous
+from reconciler.model.ledger import Kept, Lease, Ledger, LedgerHome, Live, Previous, Via
 from reconciler.model.ledger_codec import LedgerTextError, LedgerTooLong, decode, encode
 from tests.support.ledgers import ledgers
 
@@ -18,18 +19,18 @@ A, B, C, D = (DeployId("shop", NOW, suffix) for suffix in ("aaaaa", "bbbbb", "cc
 
 WHOLE = Ledger(
     gen=41,
-    live=Live(A, ("10.0.1.17", "10.0.1.18")),
-    previous=(Previous(B, NOW, ("10.0.1.9",), rejected=True),),
+    live=Live(A, ("10.0.1.17", "10.0.1.18"), via=Via.PRIVATE),
+    previous=(Previous(B, NOW, rejected=True, count=2, via=Via.PUBLIC),),
     kept=(Kept(C, NOW),),
     lease=Lease(D, NOW, "migrate"),
     home=LedgerHome("shop.example.com", "123456789012", "eu-west-1"),
     was=("Z0/shop._deploy.example.org",),
 )
 TEXT = (
-    '"v=1 gen=41 record=shop.example.com account=123456789012 region=eu-west-1"'
+    '"v=2 gen=41 record=shop.example.com account=123456789012 region=eu-west-1"'
     ' "was=Z0/shop._deploy.example.org"'
-    ' "live=shop/20261123T031502Z-aaaaa at=10.0.1.17,10.0.1.18"'
-    ' "previous=shop/20261123T031502Z-bbbbb retired=20261123T031502Z rejected at=10.0.1.9"'
+    ' "live=shop/20261123T031502Z-aaaaa via=private at=10.0.1.17,10.0.1.18"'
+    ' "previous=shop/20261123T031502Z-bbbbb retired=20261123T031502Z rejected n=2 via=public"'
     ' "kept=shop/20261123T031502Z-ccccc until=20261123T031502Z"'
     ' "lease=shop/20261123T031502Z-ddddd until=20261123T031502Z step=migrate"'
 )
@@ -50,6 +51,32 @@ def test_reads_back_what_it_writes(one: Ledger) -> None:
     assert decode(text) == one
     assert len(text) < 4000
     assert all(len(part) <= 255 for part in text[1:-1].split('" "'))
+
+
+OLDER = (
+    '"v=1 gen=41" "live=shop/20261123T031502Z-aaaaa ids=i-0a1 at=10.0.1.17"'
+    ' "previous=shop/20261123T031502Z-bbbbb retired=20261123T031502Z rejected at=10.0.1.8,10.0.1.9"'
+)
+
+
+def test_an_older_ledger_is_read_for_ever() -> None:
+    """Its previous deploys have their addresses as text, and it stays the same text, as `v=1`."""
+    older = decode(OLDER)
+    assert older.previous == (Previous(B, NOW, ("10.0.1.8", "10.0.1.9"), rejected=True),)
+    assert older.live == Live(A, ("10.0.1.17",), ("i-0a1",))
+    assert encode(older) == OLDER
+
+
+def test_an_older_program_meets_a_version_it_does_not_know() -> None:
+    """One entry of the new form is enough: whoever would not write its words must not read it."""
+    older = decode(OLDER)
+    assert older.live is not None
+    live = replace(older, live=replace(older.live, via=Via.ELASTIC))
+    left = replace(older, previous=(Previous(B, NOW, count=1, via=Via.PRIVATE),))
+    for newer in (live, left):
+        assert encode(newer).startswith('"v=2 ')
+        with pytest.raises(LedgerTextError):
+            decode(encode(newer).replace("v=2", "v=1"))
 
 
 def test_many_addresses_go_on_in_further_strings() -> None:
@@ -73,7 +100,14 @@ def test_too_long_is_refused() -> None:
 @pytest.mark.parametrize(
     ("change", "to"),
     [
-        ("v=1", "v=2"),
+        ("v=2", "v=3"),
+        ("v=2", "v=1"),
+        ("n=2", "n=02"),
+        ("n=2 ", ""),
+        ("n=2", "n=0"),
+        ("via=public", "via=door"),
+        (" via=public", ""),
+        ("n=2 via=public", "n=2 via=public at=10.0.1.9"),
         ("gen=41", "gen=041"),
         ("gen=41", "gen=0"),
         ("gen=41", ""),

@@ -12,6 +12,7 @@ from reconciler.gc import ownership
 from reconciler.gc.desired_state import DESIRED
 from reconciler.gc.verdict import Reason, Role
 from reconciler.model import ledger as ledgers
+from reconciler.model import ledger_transitions
 from reconciler.model import tags as t
 from reconciler.model.ledger import Ending, Ledger
 from reconciler.model.resource import APART, DATABASE, IMAGE, INSTANCE, RDS_INSTANCE, Gap, Resource
@@ -215,7 +216,7 @@ def _after(ledger: Ledger, service_plan: ServicePlan, world: World) -> Ledger:
         ending = Ending(service_plan.end, world.root.now, operator=operator)
         ledger = ledgers.end(ledger, ending)
     if service_plan.readdress:
-        ledger = ledgers.readdress(ledger, service_plan.readdress)
+        ledger = ledger_transitions.readdress(ledger, service_plan.readdress)
     for deploy in service_plan.forget:
         ledger = ledgers.forget(ledger, deploy)
     return ledger

@@ -264,7 +264,7 @@ def test_rule_11_a_machine_started_again_is_followed(scene: Scene) -> None:
     scene.heap.change("i-17", addresses=("10.0.1.99",), public=("10.0.1.99",))
     assert scene.sweep().clean
     assert scene.ledgers.pointed_at(scene.address) == ("10.0.1.99",)
-    assert scene.ledger.live == led.Live(LIVE, ("10.0.1.99",))
+    assert scene.ledger.live == led.Live(LIVE, ("10.0.1.99",), via=led.Via.PRIVATE)
 
 
 def test_rule_11_a_record_moved_in_that_moment_is_not_overwritten(scene: Scene) -> None:

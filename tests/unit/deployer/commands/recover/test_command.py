@@ -15,7 +15,7 @@ from reconciler.machine.unit_control import Act, obey
 from reconciler.model import ledger as ledgers
 from reconciler.model import tags as t
 from reconciler.model.fencing import FencedAct
-from reconciler.model.ledger import Cutover, Kept, Lease, LedgerHome, Live, Previous
+from reconciler.model.ledger import Cutover, Kept, Lease, LedgerHome, Live, Previous, Via
 from reconciler.model.resource import DATABASE, INSTANCE, Gap
 from reconciler.model.tags import Label
 from tests.fakes.scene import ROLE, Scene
@@ -53,7 +53,9 @@ def test_a_deleted_ledger_is_written_anew(scene: Scene) -> None:
     assert scene.plan().unknown
     recover(scene.ports(), yes)
     assert scene.ledger.live == CLEAN.live
-    assert [(one.id, one.at) for one in scene.ledger.previous] == [(OLD, ("10.0.1.9",))]
+    assert [(one.id, one.count, one.via) for one in scene.ledger.previous] == [
+        (OLD, 1, Via.PRIVATE)
+    ]
     assert scene.plan().unknown == ()
     assert scene.sweep().clean
 
@@ -124,7 +126,7 @@ def test_copies_are_not_named(scene: Scene) -> None:
     copy = replace(scene.heap.at("i-17"), id="i-copy", token="", addresses=("10.0.9.9",), uses=())
     scene.heap.add([copy])
     done = recover(scene.ports(), yes)
-    assert done.new.live == Live(LIVE, ("10.0.1.17",))
+    assert done.new.live == Live(LIVE, ("10.0.1.17",), via=Via.PRIVATE)
     assert not any("2 machines" in one for one in done.found)
 
 
@@ -193,7 +195,7 @@ def test_an_adopted_machine_is_named(scene: Scene) -> None:
     scene.heap.change("i-17", token="by-hand", tags={t.HOLD: t.HELD_BY_ADOPTION})
     lose(scene)
     recover(scene.ports(), yes)
-    assert scene.ledger.live == Live(LIVE, ("10.0.1.17",), ("i-17",))
+    assert scene.ledger.live == Live(LIVE, ("10.0.1.17",), ("i-17",), Via.PRIVATE)
 
 
 def test_rule_12_the_home_is_written_and_another_is_refused(scene: Scene) -> None:
@@ -278,7 +280,7 @@ def test_an_image_whose_machine_is_gone_does_not_keep_a_service_unknown(scene: S
 
 def test_a_rejected_deploy_stays_rejected(scene: Scene) -> None:
     """Otherwise the next rollback, which takes the newest good one, goes back to it."""
-    left = Previous(OLD, NOW - timedelta(hours=1), ("10.0.1.9",), rejected=True)
+    left = Previous(OLD, NOW - timedelta(hours=1), rejected=True, count=1, via=Via.PRIVATE)
     evidence = Kept(DEAD, NOW + timedelta(hours=1))
     scene.ledger = replace(CLEAN, previous=(left,), kept=(evidence,))
     recover(scene.ports(), lambda _: True)
@@ -296,8 +298,8 @@ def test_a_public_service_goes_back_to_public_addresses(scene: Scene) -> None:
     scene.ledgers.zone.texts.clear()
     scene.ledgers.point(scene.address, "203.0.113.17")
     recover(scene.ports(), lambda _: True)
-    assert scene.ledger.live == Live(LIVE, ("203.0.113.17",))
-    assert [one.at for one in scene.ledger.previous] == [("203.0.113.9",)]
+    assert scene.ledger.live == Live(LIVE, ("203.0.113.17",), via=Via.PUBLIC)
+    assert [(one.count, one.via) for one in scene.ledger.previous] == [(1, Via.PUBLIC)]
 
 
 def test_an_abort_that_came_too_late_does_not_say_that_it_aborted(scene: Scene) -> None:

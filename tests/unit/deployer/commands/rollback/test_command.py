@@ -22,7 +22,8 @@ from reconciler.errors import (
     ToolError,
 )
 from reconciler.model.fencing import FencedAct
-from reconciler.model.ledger import Lease, Live, Previous
+from reconciler.model.ledger import Lease, Live, Previous, Via
+from reconciler.model.ledger_codec import VALUE_LIMIT, LedgerTooLong, encode
 from reconciler.model.tags import Label
 from tests.fakes.ledgers import Weather
 from tests.fakes.scene import ROLE, Scene
@@ -54,7 +55,7 @@ def back(scene: Scene, told: list[e.Event] | None = None, **asked: object) -> e.
 def test_it_is_back(scene: Scene) -> None:
     """Ledger and record in one swap; the one left is rejected, and everything changes sides."""
     done = back(scene)
-    assert scene.ledger.live == Live(OLD, ("10.0.1.9",))
+    assert scene.ledger.live == Live(OLD, ("10.0.1.9",), via=Via.PRIVATE)
     assert [(one.id, one.rejected) for one in scene.ledger.previous] == [(LIVE, True)]
     assert scene.ledgers.pointed_at(scene.address) == ("10.0.1.9",)
     assert scene.server.is_shut(LIVE_DB)
@@ -205,7 +206,7 @@ def test_a_previous_release_that_does_not_answer_changes_nothing(scene: Scene) -
 
 @pytest.mark.parametrize(
     ("facts", "says"),
-    [({"state": "terminated"}, "no machines"), ({"addresses": ("10.9.9.9",)}, "an address for")],
+    [({"state": "terminated"}, "no machines"), ({"addresses": ()}, "an address for")],
 )
 def test_a_previous_release_that_is_not_there_cannot_serve(
     scene: Scene, facts: dict[str, Any], says: str
@@ -228,7 +229,7 @@ def test_rule_4_an_unheard_commit_is_a_commit_if_the_ledger_says_so(scene: Scene
     scene.acts.then = lose_the_commit
     done = back(scene)
     assert done.release == "v1.4.2"
-    assert scene.ledger.live == Live(OLD, ("10.0.1.9",))
+    assert scene.ledger.live == Live(OLD, ("10.0.1.9",), via=Via.PRIVATE)
     assert not scene.server.is_shut(OLD_DB)
 
 
@@ -304,3 +305,42 @@ def test_an_id_that_is_not_previous_is_refused() -> None:
 def test_losses_in_words(changes: Changes, says: str) -> None:
     """Unknown counts as some."""
     assert losses(changes) == says
+
+
+def test_the_record_gets_the_addresses_that_the_machines_have_now(scene: Scene) -> None:
+    """A stop and start gave it another public address: the old one may be a stranger's."""
+    old = Previous(OLD, NOW - timedelta(hours=1), count=1, via=Via.PUBLIC)
+    scene.ledger = replace(CLEAN, previous=(old,))
+    scene.heap.change("i-9", addresses=("10.0.1.9", "203.0.113.99"), public=("203.0.113.99",))
+    assert back(scene).addresses == ("203.0.113.99",)
+    assert scene.ledger.live == Live(OLD, ("203.0.113.99",), via=Via.PUBLIC)
+    assert scene.ledgers.pointed_at(scene.address) == ("203.0.113.99",)
+
+
+def test_a_machine_too_few_cannot_serve(scene: Scene) -> None:
+    """Half a release must not take the traffic of a whole one; nothing is changed."""
+    old = Previous(OLD, NOW - timedelta(hours=1), count=2, via=Via.PRIVATE)
+    scene.ledger = replace(CLEAN, previous=(old,))
+    with pytest.raises(ToolError, match="1 of its 2 machines are there"):
+        back(scene)
+    assert scene.ledgers.pointed_at(scene.address) == ("10.0.1.17",)
+
+
+def test_a_ledger_that_an_older_version_filled_has_room_for_a_rollback(scene: Scene) -> None:
+    """Its addresses leave it with the swap that takes the lease."""
+    machines = [replace(scene.heap.at("i-9"), id=f"i-9{n}") for n in range(12)]
+    scene.heap.add([replace(m, addresses=(f"10.100.100.1{m.id[3:]:0>2}",)) for m in machines])
+    at = (*(f"10.100.100.1{n:02}" for n in range(12)), "10.0.1.9")
+    older = replace(
+        CLEAN,
+        live=Live(LIVE, ("10.0.1.17",)),
+        previous=(Previous(OLD, NOW - timedelta(hours=1), tuple(sorted(at))),),
+    )
+    while len(encode(older)) < VALUE_LIMIT - 60:
+        older = replace(older, was=(*older.was, f"Z{len(older.was)}/shop._deploy.example.org"))
+    scene.ledger = older
+    lease = Lease(DEAD, NOW, "lease")
+    with pytest.raises(LedgerTooLong):
+        encode(replace(older, lease=lease))
+    assert len(back(scene).addresses) == 13
+    assert encode(scene.ledger).startswith('"v=2 ')

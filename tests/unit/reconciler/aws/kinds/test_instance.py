@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
+import pytest
+
 from reconciler.aws.client.query import Reads
 from reconciler.aws.kinds import instance
 from reconciler.model.resource import Resource
@@ -66,3 +68,35 @@ def test_a_private_machine() -> None:
     """Nothing public, nothing billed."""
     found = described([("10.0.0.5", "")])
     assert (found.private, found.public, found.public_ips) == (("10.0.0.5",), (), 0)
+
+
+def owned(*owners: str) -> dict[str, Any]:
+    """An instance with a public address for each owner of an association, as EC2 describes it."""
+    each = [
+        {"PrivateIpAddress": f"10.0.1.{n}", "Association": {"PublicIp": f"203.0.113.{n}"}}
+        for n, _ in enumerate(owners, 1)
+    ]
+    for address, owner in zip(each, owners, strict=True):
+        if owner:
+            address["Association"]["IpOwnerId"] = owner  # type: ignore[index]
+    return {
+        "PrivateIpAddress": "10.0.1.1",
+        "PublicIpAddress": "203.0.113.1",
+        "NetworkInterfaces": [{"PrivateIpAddresses": each}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("owners", "elastic"),
+    [
+        (("amazon",), ()),
+        (("123456789012",), ("203.0.113.1",)),
+        (("amazon", "123456789012"), ("203.0.113.2",)),
+        (("",), ()),
+    ],
+)
+def test_an_address_that_the_account_owns_is_elastic(
+    owners: tuple[str, ...], elastic: tuple[str, ...]
+) -> None:
+    """EC2 lends the others (IpOwnerId `amazon`); where nothing is said, none is taken for it."""
+    assert instance.elastic_of(owned(*owners)) == elastic
