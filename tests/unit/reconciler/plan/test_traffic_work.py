@@ -8,17 +8,22 @@ from datetime import timedelta
 
 import pytest
 
+from reconciler.gc.retention import Retention
 from reconciler.gc.verdict import Reason, Role, Root, Verdict
 from reconciler.model import tags as t
 from reconciler.model.deploy_id import DeployId, format_time
 from reconciler.model.ledger import Lease, Ledger
-from reconciler.model.resource import INSTANCE, Resource
+from reconciler.model.resource import INSTANCE, Inventory, Resource
 from reconciler.model.tags import Label
+from reconciler.plan.approved_actions import ApprovedActions
+from reconciler.plan.planner import plan
+from reconciler.plan.service_plan import SweepRequest
 from reconciler.plan.traffic_work import NO_WORK, RouteChange, TrafficWork, traffic_work
 from reconciler.traffic.reading import Share, TrafficReading, TrafficRoute
 from tests.support.shop_world import (
     CLEAN,
     DEAD,
+    HOME,
     LISTENER,
     LIVE,
     NOW,
@@ -132,3 +137,45 @@ def test_an_adopted_group_leaves_its_route_once_it_has_drained() -> None:
 def test_rule_11_an_action_with_a_foreign_group_is_not_written() -> None:
     """A change replaces the whole action: hers would be changed with it."""
     assert left(adopted(format_time(NOW)), [HERS]) == NO_WORK
+
+
+@pytest.mark.parametrize("agreed", [True, False])
+def test_an_approved_plan_switches_only_to_finish_who_is_live(*, agreed: bool) -> None:
+    """The switch is a part of finishing: nobody approved of another one."""
+    finish = frozenset({(LIVE, Role.LIVE), (OLD, Role.PREVIOUS)} if agreed else {})
+    ask = SweepRequest(among=ApprovedActions(HOME, finish=finish))
+    there = [
+        *resources(LIVE, "v1.5.0", Label.PENDING, 17),
+        *resources(OLD, "v1.4.2", Label.RETIRED, 9),
+        *(NEW, OLDS),
+    ]
+    (found,) = plan(Inventory(tuple(there)), {"shop": behind(DUE)}, {"shop": ask}).services
+    assert found.problem == ""
+    assert found.traffic == (SWITCH if agreed else NO_WORK)
+
+
+def test_repairs_wait_for_traffic_that_cannot_follow() -> None:
+    """Else jobs and writes would be with one release, and the clients with the other."""
+    there = tuple(resources(LIVE, "v1.5.0", Label.PENDING, 17))
+    (found,) = plan(Inventory((*there, NEW)), {"shop": behind(DUE)}, {}).services
+    assert found.repairs
+    odd = behind(replace(DUE, odd="has two actions"))
+    (found,) = plan(Inventory((*there, NEW)), {"shop": odd}, {}).services
+    assert found.repairs == ()
+    assert "cannot follow the ledger" in found.notes[-1]
+
+
+@pytest.mark.parametrize(("groups", "forgotten"), [((), (OLD,)), ((OLDS,), ())])
+def test_a_deploy_is_not_forgotten_before_its_group_is_gone(
+    groups: tuple[Resource, ...], forgotten: tuple[DeployId, ...]
+) -> None:
+    """Else its machines could go first, and a late request would find nobody."""
+    there = [
+        *resources(LIVE, "v1.5.0", Label.LIVE, 17),
+        *resources(OLD, "v1.4.2", Label.RETIRED, 9),
+        *(NEW, *groups),
+    ]
+    asks = {"shop": SweepRequest(Retention(keep=0))}
+    route = TrafficRoute(LISTENER, (share(NEW, 1), *(share(one, 0) for one in groups)))
+    (found,) = plan(Inventory(tuple(there)), {"shop": behind(route)}, asks).services
+    assert found.forget == forgotten
