@@ -83,7 +83,7 @@ def test_machines_are_healthy_right_before_the_commit(shop: Behind) -> None:
 
 
 @pytest.mark.parametrize("error", [CloudUnclear("no answer"), Interrupted(15)])
-def test_rule_8_the_order_is_known_before_its_request(shop: Behind, error: Exception) -> None:
+def test_rule_8_the_order_is_known_before_its_request(shop: Behind, error: BaseException) -> None:
     """Whatever becomes of the reply: the undo looks the group up, and deletes it."""
     run = begun(shop)
     join = shop.traffic.join
@@ -104,7 +104,7 @@ def test_rule_8_the_order_is_known_before_its_request(shop: Behind, error: Excep
 
 
 def test_rule_8_a_group_that_is_made_late_is_accounted_for(shop: Behind) -> None:
-    """The request of a lost reply may still be under way: the name is taken before the lease ends."""
+    """The lost request may still be under way: its name is taken before the lease ends."""
     run = begun(shop)
     shop.traffic.failing["join"] = CloudUnclear("no answer")
     with pytest.raises(CloudUnclear):
