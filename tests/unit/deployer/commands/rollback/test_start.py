@@ -13,7 +13,7 @@ from deployer.commands.status import status
 from reconciler.errors import CloudError, Refused, ToolError
 from reconciler.machine.activation_gate import STATE
 from reconciler.model import tags as t
-from reconciler.model.ledger import Live
+from reconciler.model.ledger import Live, Via
 from tests.fakes.scene import Scene
 from tests.support.shop_world import ALL, CLEAN, DEAD, LIVE, OLD, UNITS
 
@@ -43,7 +43,7 @@ def back(scene: Scene) -> None:
 def test_a_drained_release_runs_its_app_again(scene: Scene) -> None:
     """Before the smoke test, under the rollback's generation; its jobs begin after the commit."""
     back(scene)
-    assert scene.ledger.live == Live(OLD, ("10.0.1.9",))
+    assert scene.ledger.live == Live(OLD, ("10.0.1.9",), via=Via.PRIVATE)
     acts = [one for one in scene.acts if MACHINE in one]
     assert acts.index(f"label retired {MACHINE}") < acts.index(ORDER)
     assert scene.reach.machine(MACHINE).active() == {"shop.service", "shop-worker.service"}
@@ -56,7 +56,7 @@ def test_a_parked_release_is_started_first(scene: Scene) -> None:
     back(scene)
     acts = [one for one in scene.acts if MACHINE in one]
     assert acts[:3] == [f"label retired {MACHINE}", f"start {MACHINE}", ORDER]
-    assert scene.ledger.live == Live(OLD, ("10.0.1.9",))
+    assert scene.ledger.live == Live(OLD, ("10.0.1.9",), via=Via.PRIVATE)
     assert scene.heap.at(MACHINE).tags[t.UNITS] == UNITS
 
 
@@ -78,11 +78,11 @@ def test_rule_10_a_serving_release_is_ordered_too(scene: Scene) -> None:
 def test_the_record_gets_the_address_that_the_machine_has_now(scene: Scene) -> None:
     """A public address is another one after a stop: the ledger writes what clients can reach."""
     park(scene)
-    previous = tuple(replace(one, at=(PUBLIC,)) for one in CLEAN.previous)
+    previous = tuple(replace(one, at=(PUBLIC,), count=0, via=None) for one in CLEAN.previous)
     scene.ledger = replace(CLEAN, previous=previous)
     scene.compute.started[MACHINE] = {"addresses": ("10.0.1.9", NEW), "public": (NEW,)}
     back(scene)
-    assert scene.ledger.live == Live(OLD, (NEW,))
+    assert scene.ledger.live == Live(OLD, (NEW,), via=Via.PUBLIC)
     assert scene.ledgers.pointed_at(scene.address) == (NEW,)
 
 
