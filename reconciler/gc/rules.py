@@ -37,7 +37,8 @@ class RuleInput(NamedTuple):
 class Rule:
     """`check` gives a verdict or leaves it to the next rule; `evidence` is what it reads, in words.
 
-    `reads_ledger`: the evidence is of the time of the ledger, not of the inventory.
+    `reads_ledger`: the evidence is of the time of the ledger, not of the inventory. Without any
+    evidence the rule does not concern the service.
     """
 
     name: str
@@ -205,7 +206,9 @@ def _record(case: RuleInput) -> str:
 
 def _traffic(case: RuleInput) -> str:
     traffic = case.root.traffic
-    if traffic is None or case.resource.kind != TARGET_GROUP:
+    if traffic is None:
+        return ""
+    if case.resource.kind != TARGET_GROUP:
         return "no target group behind a route"
     return "; ".join(map(str, traffic.routes))
 

@@ -45,8 +45,9 @@ def questions(plan: Plan, service_plan: ServicePlan, verdict: Verdict) -> tuple[
     listed, ledger = _times(case)
 
     def on_rule(rule: Rule, given: Verdict | None) -> None:
-        at = ledger if rule.reads_ledger else listed
-        found.append(Question(rule.name, rule.evidence(case), at, given))
+        at, evidence = ledger if rule.reads_ledger else listed, rule.evidence(case)
+        if evidence:
+            found.append(Question(rule.name, evidence, at, given))
 
     last = mark.judge(case, on_rule)
     if last.collect and verdict.collect:

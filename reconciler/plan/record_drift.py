@@ -9,7 +9,7 @@ from reconciler.gc.verdict import Reason, Role, Root, Verdict
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Previous
 from reconciler.model.resource import INSTANCE, Plain, Resource
-from reconciler.model.tags import HELD_BY_ADOPTION
+from reconciler.model.tags import HELD_BY_ADOPTION, LEDGER
 from reconciler.plan import traffic_work
 from reconciler.traffic.release_addresses import Machines, addresses_of, existing
 
@@ -105,18 +105,19 @@ def may_stand_in_record(root: Root, resources: Sequence[Resource]) -> frozenset[
     live, record = root.ledger.live, set(root.record)
     moved = bool(record) and (live is None or root.record != live.at)
     for entry in root.ledger.previous:
-        unknown = moved and not addresses_of(entry, _proved(entry, resources))
+        unknown = moved and not addresses_of(entry, _proved(root, entry, resources))
         if unknown or record.intersection(entry.at):
             found.add(entry.id)
     return frozenset(found)
 
 
-def _proved(entry: Previous, resources: Iterable[Resource]) -> list[Resource]:
+def _proved(root: Root, entry: Previous, resources: Iterable[Resource]) -> list[Resource]:
     """Its machines, without those that only have its tags: a copy hides that another is gone."""
     return [
         resource
         for resource in resources
         if resource.kind == INSTANCE
         and resource.deploy == entry.id
+        and root.home.owns(resource.tags.get(LEDGER))
         and (resource.id in entry.ids or entry.id.owns_token(resource.token, resource.zone))
     ]

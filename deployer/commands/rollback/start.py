@@ -74,7 +74,7 @@ def _running(
         if _is_up(run, found, len(machines)):
             return found
     down = next((f"{one.id} is {one.state}" for one in found if one.state != "running"), "")
-    why = down or f"not every machine has an address for {run.ports.service.record}"
+    why = down or lacks(run.target, found)
     raise CloudError(
         f"{run.target.id} cannot serve: {why}", cure="raise limits.boot, or choose --to"
     )

@@ -107,7 +107,7 @@ def test_two_accounts_by_their_roles(estate: Estate) -> None:
         (account, region) for account in (HERE, THERE) for region in ("eu-west-1", "us-east-1")
     }
     unread = {key[2] for key, (status, _) in table.items() if status is not ReadStatus.READ}
-    assert unread == {"rds-instance", "rds-snapshot"}, "nobody has named them"
+    assert unread == {"rds-instance", "rds-snapshot", "target-group"}, "nobody has named them"
     assert (estate.calls("AssumeRole"), estate.calls("GetCallerIdentity")) == (1, 2)
 
 

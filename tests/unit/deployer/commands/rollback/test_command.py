@@ -206,7 +206,7 @@ def test_a_previous_release_that_does_not_answer_changes_nothing(scene: Scene) -
 
 @pytest.mark.parametrize(
     ("facts", "says"),
-    [({"state": "terminated"}, "no machines"), ({"addresses": ()}, "an address for")],
+    [({"state": "terminated"}, "no machines"), ({"addresses": ()}, "no private address")],
 )
 def test_a_previous_release_that_is_not_there_cannot_serve(
     scene: Scene, facts: dict[str, Any], says: str

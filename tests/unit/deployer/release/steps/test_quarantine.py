@@ -64,7 +64,7 @@ def test_a_new_machine_is_asked_whether_it_acts(scene: Scene, gated: bool) -> No
     image(run)
     launch(run)
     [facts] = run.created.facts
-    machine = scene.reach.machine(facts.id)
+    machine = scene.reach.machine(facts.id, facts.private_address)
     machine.boot(boot_script(GATE) if gated else "")
     scene.connector.at[facts.private_address] = machine
     if gated:
