@@ -105,9 +105,7 @@ def _service(inventory: Inventory, root: Root, ask: SweepRequest) -> ServicePlan
         witnesses=name_witnesses.notes(
             root, standing, _only_named(verdicts, {*over, *_resting(verdicts, root, ask)}, standing)
         ),
-        rests=()
-        if _groups_unread(root, inventory)
-        else rests(verdicts, root, ask.stages(first.ledger, root), standing),
+        rests=rests(verdicts, root, ask.stages(first.ledger, root), standing),
         unfinished_only=ask.unfinished_only,
         plain=plain,
     )
@@ -137,12 +135,6 @@ def _only_named(
 def _resting(verdicts: tuple[Verdict, ...], root: Root, ask: SweepRequest) -> set[DeployId]:
     """The deploys that would be put to rest if no other name led to them."""
     return {rest.deploy for rest in rests(verdicts, root, ask.stages(root.ledger, root), ())}
-
-
-def _groups_unread(root: Root, inventory: Inventory) -> bool:
-    """A target group that could not be listed may still lead to a machine (rule 6)."""
-    gaps = (gap for gap in inventory.gaps if gap.kind == TARGET_GROUP)
-    return root.traffic is not None and any(gap.place == root.home.place for gap in gaps)
 
 
 def judged_by(plan: Plan, service_plan: ServicePlan) -> tuple[Inventory, Root]:

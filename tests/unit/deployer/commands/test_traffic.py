@@ -150,6 +150,25 @@ def test_a_rollback_that_fails_leaves_no_group(shop: Behind, step: str) -> None:
     assert shop.ledger.lease is None
 
 
+def test_rule_8_a_rollback_settles_a_lost_reply_under_its_lease(shop: Behind) -> None:
+    """The request may still be under way: its name is taken before the lease ends."""
+    shop.traffic.failing["join"] = CloudError("no answer")
+    with pytest.raises(ToolError, match="no answer"):
+        back(shop)
+    ended = max(n for n, act in enumerate(shop.acts) if act.startswith("swap"))
+    assert 0 < shop.acts.index("traffic create") < ended
+
+
+def test_a_rollback_to_machines_that_are_not_healthy_changes_nothing(shop: Behind) -> None:
+    """The balancer's own word, before live's database is shut."""
+    shop.traffic.healthy = False
+    ports = shop.ports(limits={"boot": "1s"})
+    with pytest.raises(ToolError, match="not ready for requests: i-9 waits"):
+        rollback(ports, discard_writes=True)
+    assert shop.ledger.live == CLEAN.live
+    assert not shop.did("shut", "switch")
+
+
 def test_a_switch_that_fails_is_finished_by_a_sweep(shop: Behind) -> None:
     """Exit 5: the old database stays shut, nothing else follows; the next sweep does it all."""
     shop.traffic.failing["switch"] = CloudError("no answer")

@@ -9,15 +9,31 @@ import pytest
 
 from reconciler.gc.other_names import OtherNames
 from reconciler.gc.retention import Retention, StandbyPolicy, beyond
-from reconciler.gc.verdict import Role, Root, Verdict
+from reconciler.gc.verdict import Reason, Role, Root, Verdict
 from reconciler.model import tags as t
 from reconciler.model.ledger import Lease, Ledger, Previous
-from reconciler.model.resource import INSTANCE, Resource
+from reconciler.model.resource import INSTANCE, TARGET_GROUP, Gap, Inventory, Resource
 from reconciler.model.tags import Label
 from reconciler.plan import standby
+from reconciler.plan.planner import plan
 from reconciler.plan.service_plan import SweepRequest
 from reconciler.plan.standby import Standby, due, reached, rests, state_of, units_of, units_tag
-from tests.support.shop_world import CLEAN, DEAD, HOME, LIVE, NOW, OLD, UNITS, deploy, resources
+from reconciler.traffic.reading import Share, TrafficReading, TrafficRoute
+from tests.support.shop_world import (
+    ALL,
+    CLEAN,
+    DEAD,
+    HOME,
+    LISTENER,
+    LIVE,
+    NOW,
+    OLD,
+    PLACE,
+    UNITS,
+    deploy,
+    resources,
+    target_group,
+)
 
 TTL = 60
 POLICY = StandbyPolicy(drain=timedelta(minutes=10), park="stop", park_after=timedelta(hours=24))
@@ -141,6 +157,46 @@ def test_a_stopped_machine_is_noted_and_never_started() -> None:
 def test_a_witness_forbids_it(root: Root) -> None:
     """Somebody moved the record, or whether other names lead there is not known (rule 13)."""
     assert resting(machine(), root) == []
+
+
+GROUP = target_group(OLD, Label.LIVE, 9)
+ADOPTED = replace(GROUP, tags={**GROUP.tags, t.HOLD: t.HELD_BY_ADOPTION})
+
+
+@pytest.mark.parametrize(
+    ("group", "reason", "rest"),
+    [
+        (GROUP, Reason.DRAINING, []),
+        (GROUP, Reason.UNROOTED, []),
+        (ADOPTED, Role.PREVIOUS, []),
+        (target_group(LIVE, Label.LIVE, 17), Role.LIVE, [Standby.PARKED]),
+    ],
+    ids=["draining", "free", "adopted", "another deploy's"],
+)
+def test_nothing_rests_while_a_target_group_of_its_deploy_exists(
+    group: Resource, reason: Role | Reason, rest: list[Standby]
+) -> None:
+    """A late request may still name the group, and its clients would find nobody."""
+    verdicts = [Verdict(machine(), Role.PREVIOUS, ""), Verdict(group, reason, "")]
+    ask = SweepRequest(Retention(standby=POLICY), TTL)
+    found = rests(verdicts, ROOT, ask.stages(ROOT.ledger, ROOT), ())
+    assert [one.stage for one in found] == rest
+
+
+@pytest.mark.parametrize(("unread", "count"), [((), 1), ((TARGET_GROUP,), 0)])
+def test_rule_6_a_gap_in_the_target_groups_keeps_everything_awake(
+    unread: tuple[str, ...], count: int
+) -> None:
+    """A group that could not be listed may still lead to a machine."""
+    group = target_group(LIVE, Label.LIVE, 17)
+    share = Share(group.id, 1, group.tags, ("i-17",), LIVE, LIVE)
+    root = replace(ROOT, traffic=TrafficReading((TrafficRoute(LISTENER, (share,)),)))
+    there = (group, *(one for one in ALL if one.deploy != DEAD))
+    inventory = Inventory(there, tuple(Gap(PLACE, kind, "no answer") for kind in unread))
+    asks = {"shop": SweepRequest(Retention(standby=POLICY), TTL)}
+    (service_plan,) = plan(inventory, {"shop": root}, asks).services
+    assert len(service_plan.rests) == count
+    assert bool(service_plan.problem) is bool(unread)
 
 
 def test_only_a_retired_machine_of_a_previous_deploy() -> None:

@@ -16,6 +16,8 @@ from reconciler.model.ledger import Lease, Ledger, Live, Previous
 from reconciler.model.outcome import OutcomeStatus
 from reconciler.model.resource import INSTANCE, TARGET_GROUP, Resource
 from reconciler.model.tags import Label
+from reconciler.sweep.executor import Executor
+from reconciler.sweep.result import Tally
 from tests.fakes.inventory import FakeHeap
 from tests.fakes.scene import Scene
 from tests.fakes.traffic import FakeTraffic
@@ -90,6 +92,20 @@ def test_everything_waits_for_a_switch_that_fails(tmp_path: Path) -> None:
     shop.sweep()
     assert shop.weights == {"i-9": 0, "i-17": 1}
     assert shop.heap.labels()["i-17"] == "live"
+
+
+def test_rule_10_traffic_is_moved_only_under_the_ledger_of_the_plan(tmp_path: Path) -> None:
+    """A switch has no fence: whoever took the lease since then may be writing the action."""
+    shop = Behind(tmp_path, [(OLDER, 1), (NEW, 0)], pending=True)
+    (service_plan,) = shop.plan().services
+    reading = shop.ledgers.read(shop.address)
+    taken = Lease(DEAD, NOW + timedelta(minutes=4), "launch")
+    shop.ledger = replace(CLEAN, gen=CLEAN.gen + 1, lease=taken)
+    tally = Tally()
+    Executor(shop.managed, reading, tally, shop.told.append).run(service_plan)
+    assert shop.weights == {"i-9": 1, "i-17": 0}
+    assert "the ledger has changed" in tally.trouble[0]
+    assert not shop.did("switch", "label")
 
 
 def test_after_the_label_traffic_is_reported_and_never_moved(tmp_path: Path) -> None:

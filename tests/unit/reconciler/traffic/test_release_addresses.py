@@ -13,11 +13,12 @@ from reconciler.gc.verdict import Reason, Role, Root, Verdict
 from reconciler.model.ledger import Live, Previous, Via
 from reconciler.model.resource import INSTANCE, Resource
 from reconciler.model.tags import HELD_BY_ADOPTION, HOLD, ID
+from reconciler.model.tags import LEDGER as LEDGER_TAG
 from reconciler.plan.record_drift import machines_of, may_stand_in_record
 from reconciler.plan.service_plan import SweepRequest
 from reconciler.plan.swaps import swaps
 from reconciler.traffic.release_addresses import addresses_of, lacks, via_of, without_addresses
-from tests.support.shop_world import CLEAN, HOME, LIVE, NOW, OLD, PLACE
+from tests.support.shop_world import CLEAN, HOME, LEDGER, LIVE, NOW, OLD, PLACE
 
 ZONE = "eu-west-1a"
 
@@ -31,7 +32,7 @@ def machine(
         INSTANCE,
         f"i-{number}",
         PLACE,
-        {ID: str(OLD)},
+        {ID: str(OLD), LEDGER_TAG: LEDGER},
         state=state,
         token=OLD.client_token(ZONE),
         zone=ZONE,
@@ -159,6 +160,7 @@ PUBLIC = replace(ONE, via=Via.PUBLIC)
         (MOVED, replace(ONE, count=2), (machine(9),), True),
         (MOVED, PUBLIC, (stopped(kept=False),), True),
         (MOVED, ONE, (replace(machine(9), token="copied"),), True),
+        (MOVED, ONE, (replace(machine(9), tags={ID: str(OLD), LEDGER_TAG: "Z2/hers"}),), True),
         (MOVED, replace(ONE, at=MOVED, via=None), (), True),
         (("10.0.2.9",), ONE, (machine(9),), True),
         (("10.0.1.17",), ONE, (), False),

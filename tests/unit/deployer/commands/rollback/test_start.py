@@ -76,7 +76,7 @@ def test_rule_10_a_serving_release_is_ordered_too(scene: Scene) -> None:
 
 
 def test_the_record_gets_the_address_that_the_machine_has_now(scene: Scene) -> None:
-    """A public address is another one after a stop: the ledger writes what clients can reach."""
+    """In a ledger of an older version, too: a public address is another one after a stop."""
     park(scene)
     previous = tuple(replace(one, at=(PUBLIC,), count=0, via=None) for one in CLEAN.previous)
     scene.ledger = replace(CLEAN, previous=previous)
@@ -84,6 +84,28 @@ def test_the_record_gets_the_address_that_the_machine_has_now(scene: Scene) -> N
     back(scene)
     assert scene.ledger.live == Live(OLD, (NEW,), via=Via.PUBLIC)
     assert scene.ledgers.pointed_at(scene.address) == (NEW,)
+
+
+def test_a_counted_release_gets_the_addresses_of_now(scene: Scene) -> None:
+    """The ledger has no address of it, only their kind: the record follows a stop and start."""
+    park(scene)
+    scene.heap.change(MACHINE, addresses=("10.0.1.9",), public=())
+    previous = tuple(replace(one, count=1, via=Via.PUBLIC) for one in CLEAN.previous)
+    scene.ledger = replace(CLEAN, previous=previous)
+    scene.compute.started[MACHINE] = {"addresses": ("10.0.1.9", NEW), "public": (NEW,)}
+    back(scene)
+    assert scene.ledger.live == Live(OLD, (NEW,), via=Via.PUBLIC)
+    assert scene.ledgers.pointed_at(scene.address) == (NEW,)
+
+
+def test_a_counted_release_that_lacks_a_machine_stays_where_it_is(scene: Scene) -> None:
+    """Part of its addresses would send part of the clients nowhere: live serves on."""
+    previous = tuple(replace(one, count=2) for one in CLEAN.previous)
+    scene.ledger = replace(CLEAN, previous=previous)
+    with pytest.raises(ToolError, match="cannot serve"):
+        back(scene)
+    assert scene.ledger.live == CLEAN.live
+    assert scene.ledgers.pointed_at(scene.address) == ("10.0.1.17",)
 
 
 def test_no_capacity_leaves_live_as_it_is(scene: Scene) -> None:
