@@ -285,6 +285,13 @@ def _unreadable(scene: Scene) -> None:
     scene.ledgers.unreadable["shop"] = LedgerUnknown("not a ledger")
 
 
+def _full(scene: Scene) -> None:
+    long = ("255.255.255.255",) * 73
+    entries = tuple(Previous(deploy(n, "aaaaa"), NOW, long) for n in (7, 8, 9))
+    scene.ledgers.put(scene.address, replace(CLEAN, live=None, previous=entries), ())
+    scene.ledgers.point(scene.address, ADDRESS)
+
+
 @pytest.mark.parametrize(
     ("strike", "says"),
     [
@@ -295,6 +302,7 @@ def _unreadable(scene: Scene) -> None:
         (_another_deploys, "is no stranger"),
         (_held, "is being changed"),
         (_unreadable, "is unknown"),
+        (_full, "no room for a later rollback"),
     ],
 )
 def test_what_cannot_be_adopted_is_refused(scene: Scene, strike: object, says: str) -> None:

@@ -13,7 +13,7 @@ from reconciler.errors import CommandFailed, ConfigError, StaleAct
 from reconciler.machine import unit_script
 from reconciler.machine.activation_gate import STATE, ActivationGate, boot_script, unit_name
 from reconciler.machine.clone_check import verify_quarantine
-from reconciler.machine.unit_control import Act, MachineState, Run, obey, observe
+from reconciler.machine.unit_control import HALT, Act, MachineState, Run, obey, obey_script, observe
 from reconciler.machine.unit_state import digest
 from tests.fakes.machine import FakeMachine, clone_of
 
@@ -276,3 +276,19 @@ def test_what_was_obeyed_names_the_set_of_units(machine: FakeMachine) -> None:
     obey(machine, GATE, LIVE)
     assert observe(machine, GATE).units == digest(GATE)
     assert observe(machine, ActivationGate(("shop",))).units != digest(ActivationGate(("shop",)))
+
+
+def test_rule_10_an_order_to_halt_is_fenced_and_ends_with_the_lock_held(
+    machine: FakeMachine,
+) -> None:
+    """A late one finds a newer order; whoever comes after it meets a machine that goes down."""
+    obey(machine, GATE, LIVE)
+    halt = Act(LIVE.generation - 1, DEPLOY, app="stop", jobs="stop", halts=True)
+    with pytest.raises(StaleAct):
+        obey(machine, GATE, halt)
+    assert machine.active() == ALL
+    before, _, after = obey_script(GATE, halt).rpartition(HALT)
+    assert after.strip() == ""
+    closed = [line for line in before.splitlines() if line.startswith("exec 9") and "&-" in line]
+    assert closed == []
+    assert HALT not in obey_script(GATE, CANDIDATE)

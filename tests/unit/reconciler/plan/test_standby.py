@@ -199,6 +199,14 @@ def test_rule_6_a_gap_in_the_target_groups_keeps_everything_awake(
     assert bool(service_plan.problem) is bool(unread)
 
 
+def test_rule_13_a_name_that_leads_there_forbids_it() -> None:
+    """Its clients use the old release."""
+    found = [Verdict(machine(), Role.PREVIOUS, "")]
+    stages = {OLD: Standby.PARKED}
+    assert [one.stage for one in rests(found, ROOT, stages, {LIVE})] == [Standby.PARKED]
+    assert rests(found, ROOT, stages, {OLD}) == ()
+
+
 def test_only_a_retired_machine_of_a_previous_deploy() -> None:
     """Before the label its jobs may run; what is live or held by a lease is somebody else's."""
     pending = {**machine().tags, t.STATE: Label.PENDING.value}

@@ -15,7 +15,17 @@ from reconciler.model.resource import Resource
 from reconciler.model.tags import Label
 from reconciler.traffic.reading import Share, TrafficReading, TrafficRoute
 from reconciler.traffic.target_group import Around, GroupState, is_born, is_of_live, state_of
-from tests.support.shop_world import CLEAN, DEAD, LISTENER, LIVE, NOW, OLD, deploy, target_group
+from tests.support.shop_world import (
+    CLEAN,
+    DEAD,
+    LEDGER,
+    LISTENER,
+    LIVE,
+    NOW,
+    OLD,
+    deploy,
+    target_group,
+)
 
 BACK = deploy(5, "back2")
 """The rollback that made OLD live once more."""
@@ -123,3 +133,13 @@ def test_a_group_with_copied_tags_does_not_push_out_the_live_one() -> None:
     assert not is_born(copied)
     assert is_born(OLDS)
     assert is_of_live(OLDS, around((OLDS, 1), ledger=AGAIN, listed=(copied, OLDS)))
+
+
+@pytest.mark.parametrize(
+    ("ledger", "known"), [(LEDGER, OLD), ("Z2/shop._deploy.example.org", None)]
+)
+def test_a_group_of_another_ledger_is_unknown(ledger: str, known: DeployId | None) -> None:
+    """Two companies may each have a service of this name."""
+    reading = TrafficReading((TrafficRoute(LISTENER, (Share(OLDS.id, 1, OLDS.tags),)),))
+    (route,) = reading.resolved("shop", lambda said: said == ledger).routes
+    assert route.shares[0].deploy == known

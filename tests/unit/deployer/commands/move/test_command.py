@@ -16,7 +16,7 @@ from reconciler.model import ledger as ledgers
 from reconciler.model import ledger_transitions
 from reconciler.model import tags as t
 from reconciler.model.fencing import FencedAct
-from reconciler.model.ledger import Lease, LedgerHome, NotAllowed
+from reconciler.model.ledger import Lease, LedgerHome, NotAllowed, Previous
 from reconciler.model.ledger_codec import encode
 from reconciler.model.reading import LedgerAddress
 from reconciler.model.resource import DATABASE, Gap
@@ -25,7 +25,7 @@ from reconciler.sweep.runner import sweep
 from reconciler.sweep.snapshot import observe
 from tests.fakes.ledgers import Weather
 from tests.fakes.scene import ROLE, Scene
-from tests.support.shop_world import ALL, CLEAN, DEAD, LEDGER, LIVE, NOW, OLD, PLACE
+from tests.support.shop_world import ALL, CLEAN, DEAD, LEDGER, LIVE, NOW, OLD, PLACE, deploy
 
 HOME = LedgerHome("shop.example.com", PLACE.account, PLACE.region)
 LIVE_DB, OLD_DB = (one.database_name(LEDGER) for one in (LIVE, OLD))
@@ -150,6 +150,12 @@ def _nobody(scene: Scene) -> None:
     scene.ledger = replace(scene.ledger, live=None)
 
 
+def _full(scene: Scene) -> None:
+    long = ("255.255.255.255",) * 73
+    entries = tuple(Previous(deploy(n, "aaaaa"), NOW, long) for n in (7, 8, 9))
+    scene.ledger = replace(scene.ledger, previous=entries)
+
+
 @pytest.mark.parametrize(
     ("strike", "says"),
     [
@@ -157,6 +163,7 @@ def _nobody(scene: Scene) -> None:
         (_taken, "serves somebody else"),
         (_claimed, "belongs to the ledger blog._deploy.example.com"),
         (_nobody, "there is nothing to move"),
+        (_full, "no room for a later rollback"),
     ],
 )
 def test_what_cannot_be_moved_is_refused(
