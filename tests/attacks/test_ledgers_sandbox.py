@@ -57,8 +57,13 @@ def test_who_is_left_by_recover_is_named(released: Company) -> None:
 
 
 def _previous_at(company: Company) -> list[str]:
-    (text,) = [one for one in company.ledger().split('" "') if one.startswith("previous=")]
-    return text.strip('"').partition(" at=")[2].split(",")
+    tags = {one["InstanceId"]: company.tags(one["InstanceId"]) for one in company.instances()}
+    (previous,) = said(company).previous
+    return [
+        one["PrivateIpAddress"]
+        for one in company.instances()
+        if tags[one["InstanceId"]].get("deploy-id") == previous
+    ]
 
 
 def test_a_second_name_keeps_a_service_open(released: Company) -> None:
