@@ -128,6 +128,17 @@ def test_nothing_while_somebody_holds_the_lease(scene: Scene) -> None:
     assert orders(scene) == []
 
 
+def test_nothing_under_a_lease_of_the_very_generation(scene: Scene) -> None:
+    """Whatever a plan says: who holds the lease may be on the way to that machine."""
+    retired(scene, timedelta(hours=25))
+    rests = scene.plan().services[0].rests
+    lease = Lease(DEAD, NOW + timedelta(minutes=9), "smoke")
+    scene.ledger = replace(scene.ledger, lease=lease)
+    outcomes = standby.put_to_rest(scene.managed, scene.ledger.gen, rests)
+    assert [one.resource.id for one in outcomes] == [MACHINE]
+    assert orders(scene) == []
+
+
 def test_a_lease_taken_since_the_plan_forbids_it(scene: Scene) -> None:
     """The ledger is read again right before the order, and again before the tag."""
     retired(scene, timedelta(hours=25))
