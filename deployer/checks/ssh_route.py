@@ -23,12 +23,13 @@ class Tool:
     name: str
     pattern: str
     oldest: tuple[int, ...]
-    source: str
 
 
-AWS_CLI_2 = Tool("aws", r"aws-cli/([\d.]+)", (2,), "the AWS CLI's reference: `open-tunnel`")
-AWS_CLI = Tool("aws", r"aws-cli/([\d.]+)", (1, 16, 12), "Session Manager's user guide")
-PLUGIN = Tool("session-manager-plugin", r"([\d.]+)", (1, 1, 23, 0), "the same, step 8")
+# The AWS CLI's reference, `open-tunnel`; Session Manager's user guide, "Install the plugin" and
+# "SSH connections".
+AWS_CLI_2 = Tool("aws", r"aws-cli/([\d.]+)", (2,))
+AWS_CLI = Tool("aws", r"aws-cli/([\d.]+)", (1, 16, 12))
+PLUGIN = Tool("session-manager-plugin", r"([\d.]+)", (1, 1, 23, 0))
 
 TOOLS = {"ssm": (AWS_CLI, PLUGIN), "instance-connect-endpoint": (AWS_CLI_2,)}
 
