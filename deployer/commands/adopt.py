@@ -211,8 +211,8 @@ def _refuse_born(machine: InstanceFacts, deploy: DeployId) -> None:
 
 
 def _address(ports: Ports, machine: InstanceFacts, at: str) -> MachineAddress:
-    """Where the machine is reached: at the record's address, unless the route is not direct."""
-    if ports.service.ssh.via == "direct":
+    """Where the machine is reached: at the record's address, if it has one and SSH is direct."""
+    if ports.service.ssh.via == "direct" and ports.managed.traffic.in_batch:
         return MachineAddress(at, machine.id)
     return ssh_address(ports.service, machine.id, machine.private_address, machine.public_address)
 

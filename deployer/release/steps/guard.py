@@ -174,8 +174,8 @@ def _refuse_first(run: ReleaseInputs, reading: Reading) -> None:
     service, managed = run.ports.service, run.ports.managed
     if not managed.traffic.in_batch:
         raise Refused(
-            f"{service.name} is behind a load balancer, and nobody is live yet: a first release "
-            "has no target group to copy",
+            f"traffic of {service.name} follows its ledger, and nobody is live yet: a first "
+            "release has nobody to take it over from",
             cure=f"To bring what serves under a ledger   deployer adopt {service.name}",
         )
     if reading.a is not None:
