@@ -24,7 +24,7 @@ from reconciler.traffic.reading import Share, TrafficReading, TrafficRoute
 from reconciler.traffic.unprepared import Unprepared
 from reconciler.util.backoff import Backoff
 
-Raw = Mapping[str, Any]
+Raw = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ class ElasticIpTraffic(Unprepared):
 
     def _route(self, described: Raw) -> TrafficRoute:
         """Where the address leads. Only the primary address of a machine is copied by a release."""
-        interface, id_ = described.get("NetworkInterfaceId"), described.get("InstanceId")
+        interface, id_ = described.get("NetworkInterfaceId"), str(described.get("InstanceId") or "")
         route = TrafficRoute(self.allocation, address=self.address)
         if not interface:
             return _odd(route, "is associated with nothing")

@@ -95,7 +95,12 @@ def _stand_at(self: Any, address: str | None) -> None:
 
 
 def _take_public_address(self: Any) -> None:
-    """Take a new address, where the launch requested one and no Elastic IP is associated."""
+    """Take a new address, where the launch requested one and no Elastic IP is associated.
+
+    None with a second interface (EC2 User Guide, "Public IPv4 addresses").
+    """
+    if self.instance is not None and len(self.instance.nics) > 1:
+        return
     if str(self.public_ip_auto_assign).lower() == "true" and not self.public_ip:
         self.public_ip = clouds.current().public.take()
 
