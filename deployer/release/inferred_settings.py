@@ -101,6 +101,6 @@ def _public(
         public, origin = said == "public", f"services/{service.name}.toml"
     else:
         public = bool(live and live.private_address not in at)
-        origin = f"as clients reach {live.id}" if live else "default"
+        origin = f"as the record holds {live.id}" if live else "default"
     found.append(Inferred("address", "public" if public else "private", origin))
     return public
