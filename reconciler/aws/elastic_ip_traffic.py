@@ -16,6 +16,7 @@ from reconciler.aws.client.query import Reads, tags_of
 from reconciler.aws.client.retry import AWS_BACKOFF, throttled_or_unclear
 from reconciler.aws.client.session import Aws
 from reconciler.aws.elbv2.traffic import template_of
+from reconciler.aws.kinds.instance import elastic_of
 from reconciler.errors import CloudError, ConfigError, Refused
 from reconciler.model import tags as t
 from reconciler.model.deploy_id import DeployId
@@ -67,13 +68,19 @@ class ElasticIpTraffic(Unprepared):
         )
 
     def waiting(self, order: JoinOrder) -> tuple[str, ...]:
-        """See `Traffic.waiting`: what does not run. The smoke test has asked the rest."""
-        states = {one["InstanceId"]: one["State"]["Name"] for one in self._machines(order.machines)}
-        return tuple(
-            f"{machine} is {states.get(machine, 'not there')}"
-            for machine in order.machines
-            if states.get(machine) != "running"
-        )
+        """See `Traffic.waiting`: what does not run. The smoke test has asked the rest.
+
+        Whoever has an Elastic IP already would lose it for this one (AssociateAddress).
+        """
+        found = {one["InstanceId"]: one for one in self._machines(order.machines)}
+        return tuple(filter(None, (self._lacks(one, found.get(one)) for one in order.machines)))
+
+    def _lacks(self, machine: str, found: Raw | None) -> str:
+        state = found["State"]["Name"] if found else "not there"
+        if found is None or state != "running":
+            return f"{machine} is {state}"
+        other = [address for address in elastic_of(found) if address != self.address]
+        return f"{machine} has the Elastic IP {other[0]}, and would lose it" if other else ""
 
     def takers(self, order: JoinOrder) -> tuple[tuple[str, str], ...]:
         """See `Traffic.takers`. Raises Refused for more than one machine."""

@@ -67,10 +67,15 @@ def retire(ledger: Ledger, deploy: DeployId, now: datetime, until: datetime | No
     return next_generation(ledger, live=None, previous=(), kept=(*ledger.kept, *kept))
 
 
-def rename(ledger: Ledger, home: LedgerHome) -> Ledger:
-    """Sets another home within the same zone. Requires no lease."""
+def rename(ledger: Ledger, home: LedgerHome, live: Live | None = None) -> Ledger:
+    """Sets another home within the same zone. Requires no lease.
+
+    `live` is the same deploy with the addresses by which the new home finds it.
+    """
     require(ledger.lease is None, "the lease is held")
-    return next_generation(ledger, home=home)
+    same = live is None or (ledger.live is not None and live.id == ledger.live.id)
+    require(same, "another deploy is live")
+    return next_generation(ledger, home=home, live=live or ledger.live)
 
 
 def close(ledger: Ledger, to: str) -> Ledger:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from reconciler.aws.iam import load_balancers
+from reconciler.aws.iam import elastic_ips, load_balancers
 from reconciler.aws.iam.actions import DELETE, DESCRIBE, LIFT, SHUTDOWN
 from reconciler.aws.iam.statements import Document, Scope, allow, born, is_ours, only_tags
 from reconciler.model import tags as t
@@ -40,6 +40,7 @@ def deployer(scope: Scope) -> Document:
         *_parameters(scope),
         *load_balancers.join(scope),
         *load_balancers.follow(scope),
+        *elastic_ips.follow(scope),
     )
 
 
@@ -53,6 +54,7 @@ def reconciler(scope: Scope) -> Document:
         *_roles(scope),
         *_people(scope),
         *load_balancers.follow(scope),
+        *elastic_ips.follow(scope),
     )
 
 

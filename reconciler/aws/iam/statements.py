@@ -21,7 +21,8 @@ class Scope:
     the paths of the `ssm:` references, `profiles` the role names of the machines, `assumes` the
     ARNs of the roles that the sweep assumes in other accounts. `notices`: whether a sweep sends
     notifications; `topics`: the ARNs of its SNS topics; `lifts`: whether it removes protection from
-    what it deletes; `listeners`: ARNs or patterns of those that lead to the services.
+    what it deletes; `listeners`, `elastic_ips`: ARNs or patterns of those that lead to the
+    services.
     """
 
     account: str
@@ -37,6 +38,7 @@ class Scope:
     topics: tuple[str, ...] = ()
     lifts: bool = False
     listeners: tuple[str, ...] = ()
+    elastic_ips: tuple[str, ...] = ()
 
 
 def allow(
