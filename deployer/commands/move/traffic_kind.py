@@ -1,4 +1,4 @@
-"""A move to another kind of traffic: by which of a machine's addresses it is found from then on. Pure.
+"""A move to another kind of traffic: which of a machine's addresses finds it then. Pure.
 
 A record may name an Elastic IP; traffic that moves it leads to the private address of a machine.
 """
