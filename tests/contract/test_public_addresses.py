@@ -234,9 +234,7 @@ def test_what_is_gone_gets_no_address(
     ec2: EC2Client, elastic: tuple[str, str], change: dict[str, str], code: str
 ) -> None:
     """A late request that names a terminated machine's interface fails (EC2 error codes)."""
-    whom = (
-        change if "AllocationId" not in change else {"InstanceId": "i-ffffffffffffffff0", **change}
-    )
-    request: Any = {"AllocationId": elastic[0], **whom}
+    whom = {} if "NetworkInterfaceId" in change else {"InstanceId": "i-ffffffffffffffff0"}
+    request: Any = {"AllocationId": elastic[0], **whom, **change}
     with refused(code):
         ec2.associate_address(**request)

@@ -29,6 +29,7 @@ MUTATES = {
     "attach",
     "change",
     "add",
+    "associate",
     "create",
     "delete",
     "deregister",
