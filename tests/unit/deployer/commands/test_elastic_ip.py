@@ -11,7 +11,7 @@ import pytest
 from deployer.commands.move.command import move
 from deployer.commands.rollback.command import rollback
 from deployer.commands.traffic import follow, show
-from deployer.release.context import ReleaseInputs, ReleaseOptions
+from deployer.release.context import NewMachine, ReleaseInputs, ReleaseOptions
 from deployer.release.inferred_settings import client_addresses, shape
 from deployer.release.steps.guard import guard
 from deployer.release.traffic_switch import refuse_moved, switch
@@ -23,6 +23,7 @@ from reconciler.model.resource import INSTANCE, Resource
 from reconciler.traffic.port import JoinOrder
 from tests.fakes.elastic_ip import ADDRESS, ALLOCATION, FakeElasticIp
 from tests.fakes.scene import Scene, service
+from tests.support.guarded import leased
 from tests.support.shop_world import CLEAN, LIVE, OLD, PLACE
 from tests.unit.reconciler.sweep.test_traffic import OURS
 
@@ -134,6 +135,18 @@ def test_no_machine_to_move_it_to_is_said(tmp_path: Path) -> None:
     assert "deployer status shop" in refused.value.cure
 
 
+def test_rule_15_a_copy_of_live_is_not_moved_to(tmp_path: Path) -> None:
+    """It runs, and live stands still: no command takes the one for the other."""
+    ledger = replace(CLEAN, live=Live(LIVE, ("10.0.1.17",), ("i-17",)))
+    shop = Moving(tmp_path, "i-9", ledger=ledger)
+    shop.heap.change("i-17", tags={t.HOLD: t.HELD_BY_ADOPTION})
+    shop.heap.change("i-x", tags=dict(shop.heap.at("i-17").tags))
+    assert [one.group for one in show(shop.ports()).changes] == ["i-17"]
+    shop.heap.change("i-17", state="stopped")
+    with pytest.raises(Refused, match="no running machine"):
+        show(shop.ports())
+
+
 def test_a_rollback_moves_it_back(tmp_path: Path) -> None:
     """One call, right after the commit; nothing is made for it."""
     shop = Moving(tmp_path)
@@ -176,6 +189,16 @@ def test_a_deployer_that_slept_moves_nothing(tmp_path: Path) -> None:
     (line,) = switch(shop.managed, JoinOrder(OLD, ("i-9",), {}), CLEAN.gen - 1)
     assert "the ledger has changed" in line
     assert shop.holder == "i-17"
+
+
+def test_the_ledger_names_the_private_address(tmp_path: Path) -> None:
+    """A public one proves nothing: the new machine loses it when the Elastic IP comes."""
+    shop = Moving(tmp_path)
+    run = leased(shop)
+    run.created.public = True
+    shell = shop.reach.machine("i-9")
+    run.created.machines = (NewMachine("i-9", "198.51.100.9", shell, "10.0.1.9"),)
+    assert (run.addresses, run.via) == (("10.0.1.9",), Via.PRIVATE)
 
 
 def test_a_name_of_the_address_goes_along(tmp_path: Path) -> None:

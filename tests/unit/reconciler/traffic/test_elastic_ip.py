@@ -72,6 +72,18 @@ def test_an_address_of_no_machine_is_odd(stage: ElasticStage) -> None:
     assert route(stage).leads_to(LIVE)
 
 
+def test_a_secondary_interface_is_odd(stage: ElasticStage) -> None:
+    """A clone of the machine has only the first one: the address would change its place."""
+    ec2 = stage.api.ec2
+    (live,) = ec2.describe_instances(InstanceIds=[stage.live])["Reservations"][0]["Instances"]
+    made = ec2.create_network_interface(SubnetId=live["SubnetId"])["NetworkInterface"]
+    eni = made["NetworkInterfaceId"]
+    ec2.attach_network_interface(InstanceId=stage.live, NetworkInterfaceId=eni, DeviceIndex=1)
+    assert route(stage).leads_to(LIVE)
+    ec2.associate_address(AllocationId=stage.allocation, NetworkInterfaceId=eni)
+    assert "a secondary address of" in route(stage).odd
+
+
 def test_whoever_has_another_elastic_ip_does_not_take_it_over(stage: ElasticStage) -> None:
     """The other address would be left on nobody (AssociateAddress)."""
     assert stage.traffic.waiting(order(stage.new)) == ()
