@@ -22,7 +22,7 @@ class Scope:
     ARNs of the roles that the sweep assumes in other accounts. `notices`: whether a sweep sends
     notifications; `topics`: the ARNs of its SNS topics; `lifts`: whether it removes protection from
     what it deletes; `listeners`, `elastic_ips`: ARNs or patterns of those that lead to the
-    services.
+    services; `routes`: the services' `[ssh] via`; `ssh_ports`: the ports of their SSH servers.
     """
 
     account: str
@@ -39,6 +39,8 @@ class Scope:
     lifts: bool = False
     listeners: tuple[str, ...] = ()
     elastic_ips: tuple[str, ...] = ()
+    routes: tuple[str, ...] = ()
+    ssh_ports: tuple[int, ...] = ()
 
 
 def allow(
