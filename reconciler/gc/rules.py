@@ -208,9 +208,9 @@ def _traffic(case: RuleInput) -> str:
     traffic = case.root.traffic
     if traffic is None:
         return ""
-    if case.resource.kind != TARGET_GROUP:
-        return "no target group behind a route"
-    return "; ".join(map(str, traffic.routes))
+    if case.resource.kind == TARGET_GROUP or any(route.address for route in traffic.routes):
+        return "; ".join(map(str, traffic.routes))
+    return "no target group behind a route"
 
 
 def _age(case: RuleInput) -> str:

@@ -68,6 +68,9 @@ def test_an_address_of_no_machine_is_odd(stage: ElasticStage) -> None:
         stage.traffic.check()
     stage.take()
     assert route(stage).odd == "is associated with nothing"
+    with pytest.raises(Refused):
+        stage.traffic.switch(stage.allocation, stage.live)
+    assert stage.holder == ""
     stage.traffic.switch(stage.allocation, stage.live, forced=True)
     assert route(stage).leads_to(LIVE)
 
