@@ -30,7 +30,7 @@ class FakeElasticIp(Unprepared):
     failing: dict[str, ToolError] = field(default_factory=dict)
     in_batch: bool = False
     addresses: tuple[str, ...] = (ADDRESS,)
-    steps: tuple[tuple[str, str], ...] = ()
+    steps: tuple[tuple[str, str], ...] = (("commit", "the ledger; then the address moves"),)
 
     def read(self) -> TrafficReading:
         shares = tuple(

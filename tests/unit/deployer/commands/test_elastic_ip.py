@@ -12,7 +12,8 @@ from deployer.commands.move.command import move
 from deployer.commands.rollback.command import rollback
 from deployer.commands.traffic import follow, show
 from deployer.release.context import NewMachine, ReleaseInputs, ReleaseOptions
-from deployer.release.inferred_settings import client_addresses, shape
+from deployer.release.inferred_settings import Inferred, client_addresses, shape
+from deployer.release.preview import preview
 from deployer.release.steps.guard import guard
 from deployer.release.traffic_switch import refuse_moved, switch
 from reconciler.errors import CloudError, FollowUpFailed, Refused, ToolError
@@ -221,6 +222,20 @@ def test_new_machines_get_a_public_address_as_clients_have_one(tmp_path: Path) -
     assert at == (ADDRESS,)
     assert shape(service(), live, at).public
     assert not shape(service(), live, CLEAN.live_addresses).public
+
+
+def test_plan_says_what_moves(tmp_path: Path) -> None:
+    """The address and where it was found; no record changes, and nothing is refused."""
+    shop = Moving(tmp_path)
+    found = preview(shop.ports())
+    assert found.refusal is None
+    assert ("commit", "the ledger; then the address moves") in found.steps
+    assert Inferred("traffic", ALLOCATION, "the record leads to it") in found.values
+    assert Inferred("address", "public", "as the record holds i-17") in found.values
+    shop.traffic.at[:] = ["i-x"]
+    refusal = preview(shop.ports()).refusal
+    assert refusal is not None
+    assert "deployer traffic shop --follow" in refusal.cure
 
 
 def test_a_record_that_names_one_leads_here(tmp_path: Path) -> None:
