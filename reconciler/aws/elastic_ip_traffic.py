@@ -7,7 +7,7 @@ compares nothing and has no token, so who holds the address is read right before
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -26,6 +26,9 @@ from reconciler.traffic.unprepared import Unprepared
 from reconciler.util.backoff import Backoff
 
 Raw = dict[str, Any]
+
+SEEN = 30.0
+"""Seconds until AWS must show a move that it has accepted."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,7 @@ class ElasticIpTraffic(Unprepared):
     def switch(self, route: str, group: str, *, forced: bool = False) -> None:
         """See `Traffic.switch`. Waits until AWS itself says that the machine has the address."""
         self.backoff.retry(partial(self._move, group, forced=forced), throttled_or_unclear)
-        for _ in self.backoff.attempts():
+        for _ in replace(self.backoff, deadline=min(self.backoff.deadline, SEEN)).attempts():
             if self._is_at(group, self._route(self._described())):
                 return
         raise CloudError(f"{self.address} was moved to {group}, but {route} does not say so yet")
@@ -122,8 +125,9 @@ class ElasticIpTraffic(Unprepared):
         deploys = [DeployId.maybe(share.tags.get(t.ID)) for share in route.shares]
         strange = any(one is None or one.service != self.service for one in deploys)
         if route.odd or strange:
+            whose = "" if route.odd else f", which is not a machine of {self.service}"
             raise Refused(
-                f"{route}, which is not a machine of {self.service}: the address is not moved",
+                f"{route}{whose}: the address is not moved",
                 cure=f"To move it all the same   deployer traffic {self.service} --follow",
             )
 
@@ -132,7 +136,8 @@ class ElasticIpTraffic(Unprepared):
         if not found:
             raise CloudError(
                 f"{self.address} ({self.allocation}) does not exist any more: somebody released it",
-                cure=f"allocate another one, and name it in services/{self.service}.toml",
+                cure="Give the live machine another one, name it in "
+                f"services/{self.service}.toml, then   deployer move {self.service}",
             )
         return found[0]
 
