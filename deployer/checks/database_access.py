@@ -73,9 +73,12 @@ def refuse_roles(
     for role in logins:
         if role != config.app_role and role not in found.members:
             raise _not_the_apps(ports.service, config.app_role, role)
-    for role, why in found.unbound.items():
+    for role, why in found.unbound.items() if config.copy_ != "never" else ():
         raise findings.unbound(role, why)
-    return _refuse_writers(ports, database, found) if database else ()
+    # What is never shut and never copied need not be fit for it.
+    if not database or config.copy_ == "never":
+        return ()
+    return _refuse_writers(ports, database, found)
 
 
 def read_login(shell: Shell, service: Service, config: Database) -> Login:
@@ -193,7 +196,7 @@ def _of(service_plan: ServicePlan, live: Live, kind: str) -> list[Verdict]:
         verdict
         for verdict in service_plan.verdicts
         if verdict.resource.kind == kind
-        and verdict.resource.deploy == live.id
+        and verdict.deploy == live.id
         and verdict.reason is Role.LIVE
     ]
 

@@ -23,9 +23,7 @@ class Dispute(NamedTuple):
     cure: str
 
 
-def dispute(
-    home: ServiceLocation, ledger: Ledger, resources: Iterable[Resource]
-) -> Dispute | None:
+def dispute(home: ServiceLocation, ledger: Ledger, resources: Iterable[Resource]) -> Dispute | None:
     """The first database in doubt that a rooted deploy uses; `resources` are the service's."""
     # Keyed by id: a caller that lists before and after may list a database twice.
     claims = {

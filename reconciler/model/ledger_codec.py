@@ -5,14 +5,14 @@
     "kept=<id> until=<time>" "lease=<id> until=<time> step=<word>"
 
 An adopted deploy's entry has `ids=i-…` after `via`. A deploy that uses another's database has `db=`
-and that deploy's id, after `ids` or `until` (docs/adr/0023); without it a deploy uses its own. Where listeners and not the A record lead to
-the live deploy, a string `traffic=<ARN>` for each stands after the head. A ledger that was moved
-then has a string `was=<old address>` for each former address, its tombstone `moved=<new address>`.
+and that deploy's id after `ids` or `until` (docs/adr/0023). Where listeners and not the A record
+lead to the live deploy, a string `traffic=<ARN>` for each stands after the head. A ledger that was
+moved then has a string `was=<old address>` for each former address, its tombstone `moved=<new>`.
 
 Ledgers of older versions lack `record`, `account` and `region`; in `v=1` no entry has `n` or `via`,
 and a previous one has `at=…` as live has. Such an entry is read for ever (docs/adr/0019). Only in
-`v=3` an entry has `db`. The version is the lowest that has the words of the text: an older program that meets a word which it
-does not know must take the ledger for unknown.
+`v=3` an entry has `db`. The version is the lowest that has the words of the text: an older program
+that meets a word which it does not know must take the ledger for unknown.
 
 Route 53: strings of at most 255 characters, a value of at most 4,000 (aws.md §4). Addresses that
 do not fit into an entry's string continue in the next strings, which begin with `at=`. A text that

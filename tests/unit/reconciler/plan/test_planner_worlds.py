@@ -71,7 +71,7 @@ def test_only_what_is_proved_ours_and_dead_is_ever_deleted(world: World) -> None
 def test_the_database_that_live_uses_is_neither_dropped_nor_shut(world: World) -> None:
     """Whoever made it, and whatever became of that deploy: kept, and its repair opens it.
 
-    A database that rooted deploys share is never dropped, and never opened for one that is not live.
+    One that rooted deploys share is never dropped, and never opened for one that is not live.
     """
     service_plan = world.plan
     after = _after(world.root.ledger, service_plan, world)
