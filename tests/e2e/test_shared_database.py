@@ -99,7 +99,7 @@ def test_a_deployer_that_dies_in_the_migration_leaves_live_as_it_is(adopted: Com
 
 
 def test_a_copy_is_made_when_there_is_something_to_migrate(adopted: Company) -> None:
-    """`when-migrating`: the first release brings a migration, the second none; the board says it."""
+    """`when-migrating`: the first release has a migration, the second none; the board says it."""
     adopted.configure(*WHEN)
     done, _ = watched(adopted, "v1.5.0")
     database = str(adopted.get()["database"])
