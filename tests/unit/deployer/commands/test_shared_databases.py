@@ -11,6 +11,8 @@ from deployer.commands.recover.command import recover
 from deployer.commands.recover.database import recover_database
 from deployer.commands.status import status
 from deployer.commands.thaw import thaw
+from reconciler.cost.audit import report
+from reconciler.cost.price_list import Prices
 from reconciler.errors import CloudError, StaleAct
 from reconciler.gc.mark import mark
 from reconciler.gc.verdict import Reason, Role
@@ -18,6 +20,7 @@ from reconciler.model import tags as t
 from reconciler.model.fencing import FencedAct
 from reconciler.model.ledger import Ledger, Live, Via
 from reconciler.model.resource import DATABASE, Inventory
+from reconciler.output.explain import find
 from tests.fakes.scene import ROLE, Scene
 from tests.support.shop_world import ALL, CLEAN, DEAD, LEDGER, LIVE, OLD, root
 
@@ -99,3 +102,15 @@ def test_a_machine_that_is_held_keeps_the_database_that_it_shares() -> None:
     (found,) = [one for one in verdicts if one.resource.id == "db-9"]
     assert found.resource.kind == DATABASE
     assert (found.reason, found.text) == (Reason.IN_USE, "i-41 uses it, which is kept")
+
+
+def test_the_audit_counts_it_as_its_users(scene: Scene) -> None:
+    """One live deploy, with the database that it uses; `explain` finds it by either deploy."""
+    plan = scene.plan()
+    rows = report(plan, Prices()).rows
+    live = [row for row in rows if row.state == "live"]
+    assert [row.deploy for row in live] == [LIVE]
+    assert OLD_DB in {item.verdict.resource.id for item in live[0].items}
+    for deploy in (LIVE, OLD):
+        found = {one.resource.id: one.text for one in find(plan, str(deploy))}
+        assert "and uses it" in found[OLD_DB]
