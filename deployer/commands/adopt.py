@@ -250,7 +250,7 @@ def _ledger(ports: Ports, reading: Reading, wanted: Adoption) -> Ledger:
         refuse_full(new, wanted.deploy, reading.now)
         return new
     whole = reading.ledger.home == managed.address.home
-    if whole and old.instances_of(wanted.deploy) == ids:
+    if whole and old.live is not None and old.live.ids == ids:
         return old
     return ledger_transitions.identify(old, ids)
 

@@ -63,7 +63,7 @@ def retire(ledger: Ledger, deploy: DeployId, now: datetime, until: datetime | No
     previous = with_old_live(ledger, now)
     if until is None:
         return next_generation(ledger, live=None, previous=previous)
-    kept = tuple(Kept(entry.id, until) for entry in previous)
+    kept = tuple(Kept(entry.id, until, entry.db) for entry in previous)
     return next_generation(ledger, live=None, previous=(), kept=(*ledger.kept, *kept))
 
 

@@ -22,7 +22,7 @@ _OF_HOOKS = ("elastic-ip", "key-pair", "launch-template", "security-group")
 _NO_ACCOUNT = frozenset({"image", "snapshot"})
 """Kinds whose ARNs contain no account."""
 
-_OURS = (t.HOST_KEY, t.ID, t.LEDGER, t.PART, t.STATE, t.UNITS)
+_OURS = (t.HOST_KEY, t.ID, t.LEDGER, t.PART, t.SHARES, t.STATE, t.UNITS)
 _WRITTEN = (t.NAME, t.BY, t.HOLD, t.HOST_KEY, t.ID, t.LEDGER, t.PART, t.RELEASE, t.STATE, t.UNITS)
 
 
@@ -33,7 +33,8 @@ def deployer(scope: Scope) -> Document:
         *_launch(scope),
         *_image(scope),
         _tag_at_birth(scope),
-        *_label_and_delete(scope, t.HOST_KEY),  # a new machine makes a host key of its own
+        # A new machine makes a host key of its own, and may share live's database.
+        *_label_and_delete(scope, t.HOST_KEY, t.SHARES),
         _own_machines(scope),
         _pass_role(scope),
         *_records(scope),
