@@ -25,6 +25,7 @@ class Role(StrEnum):
     PREVIOUS = "previous"
     KEPT = "kept"
     LEASE = "lease held"
+    LEFT = "left"
 
 
 class Reason(StrEnum):
@@ -151,4 +152,6 @@ def role(ledger: Ledger, deploy: DeployId) -> Role | None:
         return Role.LIVE
     if ledger.find_previous(deploy) is not None:
         return Role.PREVIOUS
+    if ledger.left is not None and ledger.left.id == deploy:
+        return Role.LEFT
     return Role.KEPT if ledger.is_kept(deploy) else Role.LEASE

@@ -103,7 +103,7 @@ class Ledger:
 
     `home` is None in a ledger that an older version wrote. `was` are the addresses that the ledger
     had before it was moved, newest first: resources created under them are still its own. `moved`
-    is the address that it was moved to; a ledger with `moved` refuses everything.
+    is the address it was moved to: then it refuses everything. `left` was live when it left.
     """
 
     gen: int
@@ -114,6 +114,7 @@ class Ledger:
     home: LedgerHome | None = None
     was: tuple[str, ...] = ()
     moved: str = ""
+    left: Live | None = None
 
     @property
     def exists(self) -> bool:
@@ -127,11 +128,10 @@ class Ledger:
 
     @property
     def named(self) -> tuple[DeployId, ...]:
-        """The ids in the order of the text, one for each entry."""
-        live = (self.live.id,) if self.live else ()
-        lease = (self.lease.id,) if self.lease else ()
-        previous = tuple(entry.id for entry in self.previous)
-        return (*live, *previous, *(evidence.id for evidence in self.kept), *lease)
+        """The ids, one for each entry."""
+        served = (self.live, self.left, *self.previous)
+        others = (*self.kept, self.lease)
+        return tuple(entry.id for entry in (*served, *others) if entry is not None)
 
     @property
     def live_addresses(self) -> tuple[str, ...]:
@@ -144,12 +144,12 @@ class Ledger:
 
     def addresses_of(self, deploy: DeployId) -> tuple[str, ...]:
         """The addresses that it has of `deploy`: live, or previous in an older ledger; else ()."""
-        served = (self.live, *self.previous)
+        served = (self.live, self.left, *self.previous)
         return next((one.at for one in served if one is not None and one.id == deploy), ())
 
     def instances_of(self, deploy: DeployId) -> tuple[str, ...]:
         """The instances of an adopted deploy, live or previous; () where none are recorded."""
-        served = (self.live, *self.previous)
+        served = (self.live, self.left, *self.previous)
         return next((one.ids for one in served if one is not None and one.id == deploy), ())
 
     def is_kept(self, deploy: DeployId) -> bool:
@@ -200,6 +200,7 @@ def settle(ledger: Ledger, home: LedgerHome) -> Ledger:
 def acquire(ledger: Ledger, mine: DeployId, until: datetime, step: str = "lease") -> Ledger:
     """Takes the lease. Requires that none is held: an expired lease is ended first (rule 3)."""
     require(ledger.lease is None, "the lease is held")
+    require(ledger.left is None, "the service has left")
     require(mine not in ledger.rooted, f"{mine} is rooted already")
     return next_generation(ledger, lease=Lease(mine, until, step[:STEP_LIMIT]))
 

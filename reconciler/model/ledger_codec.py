@@ -7,6 +7,7 @@
 An adopted deploy's entry has `ids=i-…` after `via`. Where listeners and not the A record lead to
 the live deploy, a string `traffic=<ARN>` for each stands after the head. A ledger that was moved
 then has a string `was=<old address>` for each former address, its tombstone `moved=<new address>`.
+That of a service that left has `left=<id>` where `live=<id>` stood, and the rest of the entry.
 
 Ledgers of older versions lack `record`, `account` and `region`; in `v=1` no entry has `n` or `via`,
 and a previous one has `at=…` as live has. Such an entry is read for ever (docs/adr/0019). The
@@ -95,13 +96,15 @@ def _head(ledger: Ledger) -> str:
 
 
 def _version(ledger: Ledger) -> str:
-    entries = (*((ledger.live,) if ledger.live else ()), *ledger.previous)
-    return VERSIONS[any(entry.via is not None for entry in entries)]
+    entries = (ledger.live, ledger.left, *ledger.previous)
+    return VERSIONS[any(entry is not None and entry.via is not None for entry in entries)]
 
 
 def _entries(ledger: Ledger) -> Iterator[tuple[str, tuple[str, ...]]]:
     if ledger.live:
         yield f"live={ledger.live.id}{_via(ledger.live)}", ledger.live.at
+    if ledger.left:
+        yield f"left={ledger.left.id}{_via(ledger.left)}", ledger.left.at
     for entry in ledger.previous:
         mark = " rejected" if entry.rejected else ""
         count = f" n={entry.count}" if entry.count else ""
@@ -171,12 +174,13 @@ def _assemble(head: Fields, entries: list[Fields]) -> Ledger:
     kept = tuple(
         Kept(_id(entry["kept"]), _time(entry["until"])) for entry in entries if "kept" in entry
     )
-    live = [_live(entry) for entry in entries if "live" in entry]
+    live = [_live(entry, "live") for entry in entries if "live" in entry]
+    left = [_live(entry, "left") for entry in entries if "left" in entry]
     lease = [_lease(entry) for entry in entries if "lease" in entry]
     was = tuple(_matching(_ADDRESS, entry["was"]) for entry in entries if "was" in entry)
     moved = [_matching(_ADDRESS, entry["moved"]) for entry in entries if "moved" in entry]
-    if max(len(live), len(lease), len(moved)) > 1:
-        raise LedgerTextError("live, lease or moved stands twice")
+    if max(len(live), len(left), len(lease), len(moved)) > 1:
+        raise LedgerTextError("live, left, lease or moved stands twice")
     ledger = Ledger(
         gen=int(head["gen"]),
         live=next(iter(live), None),
@@ -186,6 +190,7 @@ def _assemble(head: Fields, entries: list[Fields]) -> Ledger:
         home=_home(head, entries),
         was=was,
         moved=next(iter(moved), ""),
+        left=next(iter(left), None),
     )
     _check_ids(ledger)
     return ledger
@@ -214,9 +219,9 @@ def _matching(form: re.Pattern[str], text: str) -> str:
     return text
 
 
-def _live(entry: Fields) -> Live:
+def _live(entry: Fields, key: str) -> Live:
     via = Via(entry["via"]) if "via" in entry else None
-    return Live(_id(entry["live"]), _addresses(entry), _instances(entry), via)
+    return Live(_id(entry[key]), _addresses(entry), _instances(entry), via)
 
 
 def _instances(entry: Fields) -> tuple[str, ...]:

@@ -71,6 +71,7 @@ def look(ports: Ports) -> StartingPoint:
     seen = survey(ports)
     if seen.reading is None:
         raise refusals.unknown(seen.service_plan.root)
+    seen.refuse_gone()
     _refuse_unreachable(seen)
     deploy = new_id(ports.service.name, seen.reading)
     return StartingPoint(deploy, seen.service_plan, seen.reading, _release_of_live(seen))
