@@ -170,15 +170,15 @@ sync {GENERATOR.rpartition("/")[0]} 2>/dev/null || sync
 systemctl daemon-reload
 if [ -e {MARK} ]; then echo "systemd still runs the gate" >&2; exit 1; fi
 rm -f {LIST} {LIST}.new
-if [ {born:d} = 1 ] || grep -qs {STATE} {USER_DATA}; then
+if [ {born:d} = 1 ] || grep -qs deployer/state {USER_DATA}; then
   printf '%s\n' "instance=$instance" > {STATE}.new
   sync {STATE}.new 2>/dev/null || sync
   mv -f {STATE}.new {STATE}
 else
-  rm -f {STATE} {STATE}.new
+  rm -f {STATE} {STATE}.new {OLD_STATE}
   rmdir {folder} 2>/dev/null || :
 fi
-rm -f {OLD_STATE} {LOCK}
+rm -f {LOCK}
 rmdir {memory} 2>/dev/null || :
 sync
 """
