@@ -75,6 +75,7 @@ def test_a_released_service_leaves_and_comes_back(adopted: Company) -> None:
     """A clone with a gate, a database of its own and user data that shuts units at each boot."""
     adopted.up("v1.5.0")
     live = live_instance(adopted)
+    live["HostKey"] = adopted.tags(live["InstanceId"])["deploy-host-key"]
     assert on_machine(adopted, live, f"ls {GATE}")
     orders = adopted.get()
     adopted.ok("deployer", "leave", "shop", "--yes", "--keep", "1h")
@@ -86,7 +87,7 @@ def test_a_released_service_leaves_and_comes_back(adopted: Company) -> None:
     assert "has left" in again.out
 
     let_time_pass(adopted, "until", minutes=120)
-    adopted.configure("^keep    = 2", "keep = 0")
+    adopted.configure("^keep    = 2", "keep = 1")
     adopted.ok("reconciler", "sweep")
     assert live["InstanceId"] in {one["InstanceId"] for one in adopted.instances()}
     assert read_ledger(adopted.ledger().replace('"left=', '"live=')).kept == ()
