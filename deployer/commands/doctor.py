@@ -80,9 +80,10 @@ def _session(settings: Settings, service: Service) -> str:
 
 
 def _key(ports: Ports) -> str:
-    key = ports.service.ssh.key
+    key = ports.service.ssh.stored_key
     if key is None:
-        return "the agent is asked"
+        said = ports.service.ssh.key
+        return f"{said}: made for each session" if said else "the agent is asked"
     ports.resolve(key)
     return f"{key} is there"
 

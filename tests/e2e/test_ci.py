@@ -193,3 +193,14 @@ def test_another_word_is_no_command(runner: Runner) -> None:
     """Said with those that there are."""
     code, out = runner.run(COMMAND="destroy")
     assert (code, "plan, up or sweep" in out) == (Exit.USAGE, True), out
+
+
+def test_a_release_without_a_stored_key(runner: Runner) -> None:
+    """`key = "instance-connect"`: a key from memory, sent before each login, for one user."""
+    company = runner.company
+    company.configure('^key  = "file:.*"', 'key = "instance-connect"')
+    company.ok("deployer", "doctor")
+    (runner.home / ".ssh").mkdir()
+    code, out = runner.run(COMMAND="up", REF="v1.5.0")
+    assert code == Exit.DONE, out
+    assert company.version() == "v1.5.0"

@@ -165,7 +165,7 @@ def _refuse_headless(service_plan: ServicePlan, live: Live) -> None:
 
 def _refuse_no_key(run: ReleaseInputs) -> None:
     """Resolve the SSH key now: it is needed as soon as a machine exists."""
-    key = run.ports.service.ssh.key
+    key = run.ports.service.ssh.stored_key
     if key is not None:
         run.ports.resolve(key)
 
