@@ -39,6 +39,7 @@ Confirm = Callable[[TrafficState], None]
 def show(ports: Ports) -> TrafficState:
     """Read; changes nothing. Raises Refused for a service whose record says it all."""
     name, seen = ports.managed.name, survey(ports)
+    seen.refuse_gone()
     traffic, ledger = seen.service_plan.root.traffic, seen.ledger
     if ports.managed.traffic.in_batch:
         raise Refused(

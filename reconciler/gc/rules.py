@@ -86,7 +86,7 @@ def _target_group(case: RuleInput) -> Verdict | None:
     """
     state = _state_of(case)
     current = role(case.root.ledger, case.deploy)
-    if state is None or current is Role.KEPT:
+    if state is None or current in (Role.KEPT, Role.LEFT):
         return None
     if state[0] is GroupState.FREE and (current is None or case.resource.held):
         return _held(case)

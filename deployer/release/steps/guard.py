@@ -71,6 +71,7 @@ def look(ports: Ports) -> StartingPoint:
     seen = survey(ports)
     if seen.reading is None:
         raise refusals.unknown(seen.service_plan.root)
+    seen.refuse_gone()
     _refuse_unreachable(seen)
     deploy = new_id(ports.service.name, seen.reading)
     return StartingPoint(deploy, seen.service_plan, seen.reading, _release_of_live(seen))
@@ -163,7 +164,7 @@ def _refuse_headless(service_plan: ServicePlan, live: Live) -> None:
 
 def _refuse_no_key(run: ReleaseInputs) -> None:
     """Resolve the SSH key now: it is needed as soon as a machine exists."""
-    key = run.ports.service.ssh.key
+    key = run.ports.service.ssh.stored_key
     if key is not None:
         run.ports.resolve(key)
 
