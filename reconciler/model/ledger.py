@@ -150,7 +150,6 @@ class Ledger:
         served = (self.live, self.left, *self.previous)
         return next((entry for entry in served if entry and entry.id == deploy), None)
 
-
     def database_of(self, deploy: DeployId) -> DeployId:
         """The deploy whose database `deploy` uses: its own, or the one that it shares (ADR 23)."""
         entries = (self.find_served(deploy), *self.kept)

@@ -118,6 +118,7 @@ class RealMachines(DiskFolder):
 
     def accept_key(self, instance_id: str, user: str, public: str) -> None:
         """Raises Refused: a real sshd asks a program of AWS, which these machines lack."""
+        del public
         raise Refused(f"{instance_id} has no EC2 Instance Connect: {user} keeps to stored keys")
 
     def console(self, instance_id: str) -> bytes:
