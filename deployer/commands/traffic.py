@@ -39,6 +39,7 @@ Confirm = Callable[[TrafficState], None]
 def show(ports: Ports) -> TrafficState:
     """Read; changes nothing. Raises Refused for a service whose record says it all."""
     name, seen = ports.managed.name, survey(ports)
+    seen.refuse_gone()
     traffic, ledger = seen.service_plan.root.traffic, seen.ledger
     if ports.managed.traffic.in_batch:
         raise Refused(
@@ -112,8 +113,8 @@ def _takes(one: Resource, route: TrafficRoute, seen: ServiceState) -> bool:
     adopted = one.hold == HELD_BY_ADOPTION
     if route.address:
         born = one.deploy is not None and one.deploy.owns_token(one.token, one.zone)
-        ids = seen.ledger.instances_of(one.deploy) if one.deploy else ()
-        return route.may_lead_to(one) and (born or one.id in ids)
+        entry = seen.ledger.find_served(one.deploy) if one.deploy else None
+        return route.may_lead_to(one) and (born or (entry is not None and one.id in entry.ids))
     if one.kind != TARGET_GROUP:
         return False
     return adopted or (is_born(one) and route.may_lead_to(one))

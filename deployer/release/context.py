@@ -133,10 +133,16 @@ class Created:
 
 @dataclass
 class ReleaseDatabase:
-    """The release's own database `name`, and `source`, the live one that was closed for it."""
+    """The release's database `name`, and `source`, the live one that was closed for it.
+
+    `shared` is the deploy whose database `name` is, where the release uses live's; `migrating` is
+    set before the first migration.
+    """
 
     name: str = ""
     source: str = ""
+    shared: DeployId | None = None
+    migrating: bool = False
     freeze: Freeze | None = None
     frozen_seconds: float | None = None
     schema: str = ""

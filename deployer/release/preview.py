@@ -17,7 +17,7 @@ from deployer.release.live.dns_names import refuse_names
 from deployer.release.steps.guard import dirt, look, refuse
 from deployer.release.steps.image import live_machine
 from reconciler.config.loader import refuse_unbuilt
-from reconciler.config.service import Service
+from reconciler.config.service import Database, Service
 from reconciler.errors import ConfigError, Refused, ToolError
 from reconciler.model.ledger import Ledger
 from reconciler.util.duration import format_duration
@@ -93,12 +93,11 @@ def steps(service: Service, wanted: Shape | None, of_traffic: Steps = ()) -> lis
     if service.code.install:
         lines.append(("install", "; ".join(service.code.install)))
     if database is not None:
-        limit = format_duration(database.max_freeze)
-        frozen = f"live refuses writes meanwhile, given up after {limit}"
-        lost = "what is written meanwhile is lost"
-        lines.append(("database", f"copy; {frozen if database.writes == 'freeze' else lost}"))
+        lines.append(("database", _database(database)))
         if database.migrate:
-            lines.append(("migrate", "; ".join(database.migrate)))
+            own = " (on live's database: what a failure leaves changed stays)"
+            shared = own if database.copy_ == "never" else ""
+            lines.append(("migrate", "; ".join(database.migrate) + shared))
     lines.append(("start", ", ".join(app.units)))
     lines += [("smoke", check.http or check.command or "") for check in service.smoke]
     names = ", ".join((service.record, *service.also))
@@ -106,6 +105,18 @@ def steps(service: Service, wanted: Shape | None, of_traffic: Steps = ()) -> lis
     jobs = f"jobs {', '.join(app.jobs)} here, not there; " if app.jobs else ""
     lines.append(("follow-up", f"{jobs}keep {service.keep} for rollback"))
     return lines
+
+
+def _database(database: Database) -> str:
+    if database.copy_ == "never":
+        return "shared with live: no copy, no freeze"
+    limit = format_duration(database.max_freeze)
+    frozen = f"live refuses writes meanwhile, given up after {limit}"
+    lost = "what is written meanwhile is lost"
+    copy = f"copy; {frozen if database.writes == 'freeze' else lost}"
+    if database.pending is None:
+        return copy
+    return f"`{database.pending}` on the new machine decides: 0 shares live's, else {copy}"
 
 
 def _routes(ports: Ports) -> tuple[Inferred, ...]:

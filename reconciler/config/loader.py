@@ -184,7 +184,6 @@ def refuse_unbuilt(service: Service) -> None:
     if database is not None:
         asked |= {
             'database.engine = "rds"': database.engine == "rds",
-            f'database.copy = "{database.copy_}"': database.copy_ != "always",
             'database.writes = "follow"': database.writes == "follow",
         }
     unbuilt = [key for key, used in asked.items() if used]

@@ -93,3 +93,7 @@ class Traffic(Protocol):
     def tag(self, groups: Sequence[str], tags: Mapping[str, str]) -> None:
         """Write tags on existing groups: only `adopt` needs it."""
         ...
+
+    def untag(self, groups: Sequence[str], keys: Sequence[str]) -> None:
+        """Take tags off groups: only `leave` needs it. Idempotent."""
+        ...

@@ -152,7 +152,8 @@ def _is_copy(share: Share, ledger: Ledger) -> bool:
     """Whether it is another machine than the adopted one: nothing but the ledger tells."""
     deploy = DeployId.maybe(share.tags.get(t.ID))
     adopted = share.tags.get(t.HOLD) == t.HELD_BY_ADOPTION
-    ids = ledger.instances_of(deploy) if deploy is not None and adopted else ()
+    entry = ledger.find_served(deploy) if deploy is not None and adopted else None
+    ids = entry.ids if entry else ()
     return bool(ids) and share.group not in ids
 
 

@@ -33,3 +33,6 @@ class Unprepared:
 
     def tag(self, groups: Sequence[str], tags: Mapping[str, str]) -> None:
         """See `Traffic.tag`."""
+
+    def untag(self, groups: Sequence[str], keys: Sequence[str]) -> None:
+        """See `Traffic.untag`."""

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconciler.config.service import Service
+from reconciler.config.ssh import INSTANCE_CONNECT
 from reconciler.database.port import DatabaseServer
 from reconciler.errors import CannotConnect, NoDatabase, NotTried
 from reconciler.machine import ssh
@@ -29,9 +30,12 @@ FOLLOW_UP_WAIT = 20.0
 class SshConnector:
     """SSH to the machines of one service, as configured."""
 
-    def __init__(self, service: Service, resolve: Resolve) -> None:
+    def __init__(
+        self, service: Service, resolve: Resolve, make_key: Callable[[], ClientKey] = ClientKey
+    ) -> None:
         self._service = service
         self._resolve = resolve
+        self._make_key = make_key
         self._lock = threading.Lock()
         self._opened: tuple[SshRoute, ClientKey] | None = None
 
@@ -63,8 +67,10 @@ class SshConnector:
         """The route and the login key: their references are resolved once, at the first use."""
         with self._lock:
             if self._opened is None:
-                route = route_of(self._service, self._resolve)
-                self._opened = route, client_key(self._service.ssh.key, self._resolve)
+                route, said = route_of(self._service, self._resolve), self._service.ssh
+                minute = said.key == INSTANCE_CONNECT
+                key = self._make_key() if minute else client_key(said.key, self._resolve)
+                self._opened = route, key
             return self._opened
 
 

@@ -116,6 +116,11 @@ class FakeTraffic:
         for group in groups:
             self.heap.change(group, tags=tags)
 
+    def untag(self, groups: Sequence[str], keys: Sequence[str]) -> None:
+        self._act("untag")
+        for group in groups:
+            self.heap.untag(group, keys)
+
     def _act(self, method: str, said: str = "") -> None:
         self.acts.append(said or f"traffic {method}")
         if method in self.failing:

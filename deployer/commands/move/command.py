@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from deployer.checks import refusals
 from deployer.checks.ledger_room import refuse_full
 from deployer.checks.other_names import refuse_claimed
 from deployer.checks.served import claim_groups, seen_through
@@ -193,6 +194,8 @@ def _live(ports: Ports, ledger: Ledger) -> Live:
             cure="wait for it, or with the configuration that it uses:\n"
             f"deployer abort {ports.managed.name}",
         )
+    if ledger.left is not None:
+        raise refusals.gone(ports.managed.name, ledger.left)
     if ledger.live is None:
         raise Refused(
             f"nobody of {ports.managed.name} is live: there is nothing to move",

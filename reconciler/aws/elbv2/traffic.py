@@ -119,6 +119,10 @@ class TargetGroupTraffic:
         """See `Traffic.tag`."""
         self._groups.tag([self._groups.arn(group) for group in groups], tags)
 
+    def untag(self, groups: Sequence[str], keys: Sequence[str]) -> None:
+        """See `Traffic.untag`."""
+        self._groups.untag([self._groups.arn(group) for group in groups], keys)
+
     def _change(self, route: str, change: partial[dict[str, int]], *, forced: bool = False) -> None:
         self._routes.change(route, self.service, change, forced=forced)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from reconciler.aws.iam.statements import Scope
 from reconciler.config.loader import Settings
 from reconciler.config.service import Service
+from reconciler.config.ssh import INSTANCE_CONNECT
 from reconciler.errors import ConfigError
 from reconciler.model.reading import LedgerAddress
 from reconciler.util.secret import Reference
@@ -78,6 +79,7 @@ def scope(settings: Settings, account: str, locate: Locate) -> Scope:
         elastic_ips=_sorted(arn for service in services for arn in _elastic_ips(service)),
         routes=_sorted(service.ssh.via for service in services),
         ssh_ports=tuple(sorted({service.ssh.port for service in services})),
+        ssh_users=_sorted(one.ssh.user for one in services if one.ssh.key == INSTANCE_CONNECT),
     )
 
 

@@ -41,6 +41,7 @@ MUTATES = {
     "modify",
     "register",
     "release",
+    "remove",
 }
 VERBS = READS | MUTATES | {"assume", "reboot", "revoke", "run", "start", "stop", "terminate"}
 SERVICES = {
@@ -88,7 +89,7 @@ def asked_in_source() -> set[str]:
 
 
 def _service(operation: str) -> str:
-    if operation == "add_tags":
+    if operation in ("add_tags", "remove_tags"):
         return "elasticloadbalancing"
     return next((name for word, name in SERVICES.items() if f"_{word}" in operation), "ec2")
 
