@@ -200,14 +200,6 @@ def test_without_a_database(write: Write) -> None:
             'user = "u"\nvia = "bastion"\n[[ssh.bastion]]\nhost = "b"\nuser = "u"\nhost_key = "x"',
             "ssh.bastion[1].host_key: an ed25519 host key is wanted",
         ),
-        ('user = "ubuntu"', 'user = "u"\nkey = "x"', "ssh.key: a reference is wanted"),
-        (
-            'user = "ubuntu"',
-            'user = "u"\nkey = "instance-connect"\nvia = "bastion"\n[[ssh.bastion]]\nhost = "b"\n'
-            'user = "u"\nhost_key = "ssh-ed25519 '
-            'AAAAC3NzaC1lZDI1NTE5AAAAIGR3AXZ6/5qP/Rq5653yzd4hpiWSqAfyYtQktYOnfaP5"',
-            "ssh.bastion: wants a key of its own",
-        ),
         (
             'http   = "/healthz"\nexpect = 200',
             'command = "true"\nfrom = "here"',
