@@ -63,8 +63,9 @@ class ServiceState:
         return self._of(INSTANCE, deploy)
 
     def database(self, deploy: DeployId) -> Resource | None:
-        """The database of a deploy; None where it has none, or none is known."""
-        found = (one for one in self._of(DATABASE, deploy) if one.state != MAKING)
+        """The database that a deploy uses; None where it has none, or none is known."""
+        owner = self.ledger.database_of(deploy)
+        found = (one for one in self._of(DATABASE, owner) if one.state != MAKING)
         return next(found, None)
 
     def _of(self, kind: str, deploy: DeployId) -> tuple[Resource, ...]:

@@ -212,8 +212,8 @@ def _refuse_born(machine: InstanceFacts, deploy: DeployId) -> None:
 
 
 def _address(ports: Ports, machine: InstanceFacts, at: str) -> MachineAddress:
-    """Where the machine is reached: at the record's address, unless the route is not direct."""
-    if ports.service.ssh.via == "direct":
+    """Where the machine is reached: at the record's address, if it has one and SSH is direct."""
+    if ports.service.ssh.via == "direct" and ports.managed.traffic.in_batch:
         return MachineAddress(at, machine.id)
     return ssh_address(ports.service, machine.id, machine.private_address, machine.public_address)
 
@@ -251,7 +251,7 @@ def _ledger(ports: Ports, reading: Reading, wanted: Adoption) -> Ledger:
         refuse_full(new, wanted.deploy, reading.now)
         return new
     whole = reading.ledger.home == managed.address.home
-    if whole and old.instances_of(wanted.deploy) == ids:
+    if whole and old.live is not None and old.live.ids == ids:
         return old
     return ledger_transitions.identify(old, ids)
 

@@ -115,8 +115,9 @@ def _traffic(ports: Ports) -> str:
     if routes is None:
         return "the record"
     notes = ports.managed.traffic.check()
+    cure = f"To see how it stands   deployer traffic {ports.managed.name}"
     if notes:
-        raise ToolError(notes[0], detail="\n".join(notes[1:]), cure="see docs/load-balancers.md")
+        raise ToolError(notes[0], detail="\n".join(notes[1:]), cure=cure)
     return "; ".join(map(str, routes.routes))
 
 

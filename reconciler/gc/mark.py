@@ -89,8 +89,7 @@ def _settled(root: Root, inventory: Inventory) -> Root:
             why = f"{gap.kind}s of {place} could not be read: {gap.reason}"
             return replace(root, problem=why, cure=gap.cure, refusal=gap.refusal)
     problem = _contradiction(root, inventory)
-    left = {root.ledger.left.id} if root.ledger.left else set()  # it gave up its memory
-    doubt = dispute(root.home, root.ledger.rooted - left, _ours(inventory, root.home))
+    doubt = dispute(root.home, root.ledger, _ours(inventory, root.home))
     if doubt is not None and not problem:
         return replace(root, problem=doubt.problem, cure=doubt.cure)
     moved = problem and root.traffic is not None and not root.leads_to_live

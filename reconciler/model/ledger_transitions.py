@@ -65,7 +65,7 @@ def retire(ledger: Ledger, deploy: DeployId, now: datetime, until: datetime | No
     previous = with_old_live(ledger, now)
     if until is None:
         return next_generation(ledger, live=None, previous=previous)
-    kept = tuple(Kept(entry.id, until) for entry in previous)
+    kept = tuple(Kept(entry.id, until, entry.db) for entry in previous)
     return next_generation(ledger, live=None, previous=(), kept=(*ledger.kept, *kept))
 
 
@@ -78,14 +78,20 @@ def leave(ledger: Ledger, live: Live, now: datetime, until: datetime) -> Ledger:
     """
     require(ledger.lease is None, "the lease is held")
     require(ledger.live is not None and ledger.live.id == live.id, f"{live.id} is not live")
-    kept = tuple(Kept(entry.id, until) for entry in with_old_live(ledger, now)[1:])
+    previous = with_old_live(ledger, now)[1:]
+    kept = tuple(Kept(entry.id, until, entry.db) for entry in previous)
     return next_generation(ledger, live=None, left=live, previous=(), kept=(*ledger.kept, *kept))
 
 
-def rename(ledger: Ledger, home: LedgerHome) -> Ledger:
-    """Sets another home within the same zone. Requires no lease."""
+def rename(ledger: Ledger, home: LedgerHome, live: Live | None = None) -> Ledger:
+    """Sets another home within the same zone. Requires no lease.
+
+    `live` is the same deploy with the addresses by which the new home finds it.
+    """
     require(ledger.lease is None, "the lease is held")
-    return next_generation(ledger, home=home)
+    same = live is None or (ledger.live is not None and live.id == ledger.live.id)
+    require(same, "another deploy is live")
+    return next_generation(ledger, home=home, live=live or ledger.live)
 
 
 def close(ledger: Ledger, to: str) -> Ledger:

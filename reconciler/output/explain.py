@@ -24,6 +24,7 @@ def find(plan: Plan, id_: str) -> tuple[Verdict, ...]:
         verdict
         for verdict in (*plan.verdicts, *plan.strangers)
         if id_ in (verdict.resource.id, verdict.resource.name, str(verdict.resource.deploy))
+        or id_ == str(verdict.deploy)
     )
 
 
@@ -72,7 +73,7 @@ def would_change(plan: Plan, verdict: Verdict) -> str:
         return f"time: from {old_enough:%Y-%m-%d %H:%M:%S} UTC on"
     if verdict.reason is Role.KEPT and service_plan is not None:
         kept = service_plan.root.ledger.kept
-        until = [entry.until for entry in kept if entry.id == resource.deploy]
+        until = [entry.until for entry in kept if entry.id == verdict.deploy]
         return f"time: it is kept until {max(until):%Y-%m-%d %H:%M:%S} UTC" if until else "time"
     return _CHANGES.get(verdict.reason, "another ledger")
 

@@ -116,7 +116,8 @@ def _has_odd_database(found: Swaps, root: Root, databases: Iterable[Resource]) -
         deploy = database.deploy
         if deploy is None or deploy.service != root.home.service:
             continue
-        current = role(found.ledger, deploy)
+        user = found.ledger.user_of(deploy)
+        current = role(found.ledger, user) if user is not None else None
         writable = DESIRED[current].writable if current is not None else None
         if writable is not None and database.state != (OPEN if writable else SHUT):
             return True

@@ -84,6 +84,12 @@ def ssh_address(service: Service, instance: str, private: str, public: str) -> M
     return MachineAddress(private if inside else public or private, instance)
 
 
+def reached_at(service: Service, machine: Resource) -> MachineAddress:
+    """Where the route finds a machine, by the addresses that it has now."""
+    private, public = next(iter(machine.private), ""), next(iter(machine.public), "")
+    return ssh_address(service, machine.id, private, public)
+
+
 class SshServiceAccess:
     """`ServiceAccess` of one service: SSH (none without a connector) and its database server."""
 
@@ -111,8 +117,7 @@ class SshServiceAccess:
                 kind="host-key-mismatch",
                 cure="adopt it with its host key, or release again",
             )
-        private, public = next(iter(machine.private), ""), next(iter(machine.public), "")
-        address = ssh_address(self._service, machine.id, private, public)
+        address = reached_at(self._service, machine)
         return self._connector.connect(address, parse_pinned(tag), FOLLOW_UP_WAIT)
 
     def databases(self) -> DatabaseServer:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from reconciler.aws.iam import load_balancers, ssh_routes
+from reconciler.aws.iam import elastic_ips, load_balancers, ssh_routes
 from reconciler.aws.iam.actions import DELETE, DESCRIBE, LIFT, SHUTDOWN
 from reconciler.aws.iam.statements import Document, Scope, allow, born, is_ours, only_tags
 from reconciler.model import tags as t
@@ -22,7 +22,7 @@ _OF_HOOKS = ("elastic-ip", "key-pair", "launch-template", "security-group")
 _NO_ACCOUNT = frozenset({"image", "snapshot"})
 """Kinds whose ARNs contain no account."""
 
-_OURS = (t.HOST_KEY, t.ID, t.LEDGER, t.PART, t.STATE, t.UNITS)
+_OURS = (t.HOST_KEY, t.ID, t.LEDGER, t.PART, t.SHARES, t.STATE, t.UNITS)
 _WRITTEN = (t.NAME, t.BY, t.HOLD, t.HOST_KEY, t.ID, t.LEDGER, t.PART, t.RELEASE, t.STATE, t.UNITS)
 
 
@@ -33,7 +33,8 @@ def deployer(scope: Scope) -> Document:
         *_launch(scope),
         *_image(scope),
         _tag_at_birth(scope),
-        *_label_and_delete(scope, t.HOST_KEY),  # a new machine makes a host key of its own
+        # A new machine makes a host key of its own, and may share live's database.
+        *_label_and_delete(scope, t.HOST_KEY, t.SHARES),
         _own_machines(scope),
         _pass_role(scope),
         *_records(scope),
@@ -41,6 +42,7 @@ def deployer(scope: Scope) -> Document:
         *ssh_routes.connect(scope),
         *load_balancers.join(scope),
         *load_balancers.follow(scope),
+        *elastic_ips.follow(scope),
     )
 
 
@@ -55,6 +57,7 @@ def reconciler(scope: Scope) -> Document:
         *_people(scope),
         *ssh_routes.connect(scope),
         *load_balancers.follow(scope),
+        *elastic_ips.follow(scope),
     )
 
 

@@ -41,4 +41,5 @@ def test_a_bastion_wants_a_key_of_its_own() -> None:
     """It has no instance id here, so no key can be sent to it."""
     with pytest.raises(ValidationError, match="wants a key of its own"):
         ssh(key="instance-connect", via="bastion", bastion=(HOP,))
-    assert ssh(key="instance-connect", via="bastion", bastion=({**HOP, "key": "env:BASTION"},))
+    own = ssh(key="instance-connect", via="bastion", bastion=({**HOP, "key": "env:BASTION"},))
+    assert own.bastion[0].key == Reference("env", "BASTION")
