@@ -39,6 +39,7 @@ class ServiceState:
 
     def known(self) -> tuple[Reading, Ledger]:
         """The reading and ledger of a service that has a ledger. Raises Refused, AccessDenied."""
+        self.refuse_gone()
         service = self.service_plan.service
         if self.reading is None or self.service_plan.problem:
             raise refusals.unknown(self.service_plan.root)
@@ -51,6 +52,11 @@ class ServiceState:
                 cure=f"To release it         deployer up {service}",
             )
         return self.reading, self.reading.ledger
+
+    def refuse_gone(self) -> None:
+        """Raise Refused for a service that has left: only `leave` and `adopt` go on from there."""
+        if self.ledger.left is not None:
+            raise refusals.gone(self.service_plan.service, self.ledger.left)
 
     def machines(self, deploy: DeployId) -> tuple[Resource, ...]:
         """The instances of a deploy that are proved by birth or adoption."""

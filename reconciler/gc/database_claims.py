@@ -32,6 +32,8 @@ def dispute(home: ServiceLocation, ledger: Ledger, resources: Iterable[Resource]
         if resource.kind == DATABASE and resource.state != MAKING
     }
     used = {ledger.database_of(deploy) for deploy in ledger.rooted}
+    if ledger.left is not None:
+        used.discard(ledger.database_of(ledger.left.id))  # it has given up its memory
     for deploy in sorted(used) if claims else ():
         of_it = [claim for claim in claims.values() if claim.deploy == deploy]
         believed = [claim for claim in of_it if not claim.doubt]

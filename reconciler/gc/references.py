@@ -70,13 +70,14 @@ def _spare_data_of_live(verdicts: list[Verdict], roots: Roots) -> list[Verdict]:
     """While no database of the live deploy is known, it may use any database of the service.
 
     Example: people replaced a live machine and adopted the new one. It continues to use the
-    previous deploy's database, which must then be neither shut nor dropped.
+    previous deploy's database, which must then be neither shut nor dropped. The same goes for the
+    deploy that served when the service left.
     """
     known = {verdict.deploy for verdict in verdicts if verdict.resource.kind == DATABASE}
     unsure = {
         name
         for name, root in roots.items()
-        if root.ledger.live is not None and root.ledger.live.id not in known
+        if (serving := root.ledger.live or root.ledger.left) and serving.id not in known
     }
     return [_maybe_of_live(verdict, unsure) for verdict in verdicts]
 

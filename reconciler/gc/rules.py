@@ -86,7 +86,7 @@ def _target_group(case: RuleInput) -> Verdict | None:
     """
     state = _state_of(case)
     current = role(case.root.ledger, case.deploy)
-    if state is None or current is Role.KEPT:
+    if state is None or current in (Role.KEPT, Role.LEFT):
         return None
     if state[0] is GroupState.FREE and (current is None or case.resource.held):
         return _held(case)
@@ -219,9 +219,9 @@ def _traffic(case: RuleInput) -> str:
     traffic = case.root.traffic
     if traffic is None:
         return ""
-    if case.resource.kind != TARGET_GROUP:
-        return "no target group behind a route"
-    return "; ".join(map(str, traffic.routes))
+    if case.resource.kind == TARGET_GROUP or any(route.address for route in traffic.routes):
+        return "; ".join(map(str, traffic.routes))
+    return "no target group behind a route"
 
 
 def _age(case: RuleInput) -> str:

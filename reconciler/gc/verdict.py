@@ -25,6 +25,7 @@ class Role(StrEnum):
     PREVIOUS = "previous"
     KEPT = "kept"
     LEASE = "lease held"
+    LEFT = "left"
 
 
 class Reason(StrEnum):
@@ -153,6 +154,8 @@ def role(ledger: Ledger, deploy: DeployId) -> Role | None:
         return Role.LIVE
     if ledger.find_previous(deploy) is not None:
         return Role.PREVIOUS
+    if ledger.left is not None and ledger.left.id == deploy:
+        return Role.LEFT
     is_holder = ledger.lease is not None and ledger.lease.id == deploy
     return Role.LEASE if is_holder else Role.KEPT
 

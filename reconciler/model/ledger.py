@@ -106,7 +106,7 @@ class Ledger:
 
     `home` is None in a ledger that an older version wrote. `was` are the addresses that the ledger
     had before it was moved, newest first: resources created under them are still its own. `moved`
-    is the address that it was moved to; a ledger with `moved` refuses everything.
+    is the address it was moved to: then it refuses everything. `left` was live when it left.
     """
 
     gen: int
@@ -117,6 +117,7 @@ class Ledger:
     home: LedgerHome | None = None
     was: tuple[str, ...] = ()
     moved: str = ""
+    left: Live | None = None
 
     @property
     def exists(self) -> bool:
@@ -131,8 +132,9 @@ class Ledger:
     @property
     def named(self) -> tuple[DeployId, ...]:
         """The ids in the order of the text, one for each entry."""
-        entries = (self.live, *self.previous, *self.kept, self.lease)
-        return tuple(entry.id for entry in entries if entry is not None)
+        served = (self.live, self.left, *self.previous)
+        others = (*self.kept, self.lease)
+        return tuple(entry.id for entry in (*served, *others) if entry is not None)
 
     @property
     def live_addresses(self) -> tuple[str, ...]:
@@ -144,9 +146,10 @@ class Ledger:
         return next((entry for entry in self.previous if entry.id == deploy), None)
 
     def find_served(self, deploy: DeployId) -> Live | Previous | None:
-        """The entry of `deploy`, live or previous."""
-        live = self.live
-        return live if live and live.id == deploy else self.find_previous(deploy)
+        """The entry of `deploy`, live, left or previous."""
+        served = (self.live, self.left, *self.previous)
+        return next((entry for entry in served if entry and entry.id == deploy), None)
+
 
     def database_of(self, deploy: DeployId) -> DeployId:
         """The deploy whose database `deploy` uses: its own, or the one that it shares (ADR 23)."""
@@ -195,6 +198,7 @@ def with_old_live(ledger: Ledger, now: datetime, *, rejected: bool = False) -> t
 def acquire(ledger: Ledger, mine: DeployId, until: datetime, step: str = "lease") -> Ledger:
     """Takes the lease. Requires that none is held: an expired lease is ended first (rule 3)."""
     require(ledger.lease is None, "the lease is held")
+    require(ledger.left is None, "the service has left")
     require(mine not in ledger.rooted, f"{mine} is rooted already")
     return next_generation(ledger, lease=Lease(mine, until, step[:STEP_LIMIT]))
 

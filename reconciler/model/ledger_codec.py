@@ -8,6 +8,7 @@ An adopted deploy's entry has `ids=i-…` after `via`. A deploy that uses anothe
 and that deploy's id after `ids` or `until` (docs/adr/0023). Where listeners and not the A record
 lead to the live deploy, a string `traffic=<ARN>` for each stands after the head. A ledger that was
 moved then has a string `was=<old address>` for each former address, its tombstone `moved=<new>`.
+That of a service that left has `left=<id>` where `live=<id>` stood, and the rest of the entry.
 
 Ledgers of older versions lack `record`, `account` and `region`; in `v=1` no entry has `n` or `via`,
 and a previous one has `at=…` as live has. Such an entry is read for ever (docs/adr/0019). Only in
@@ -96,7 +97,7 @@ def _head(ledger: Ledger) -> str:
 
 
 def _version(ledger: Ledger) -> str:
-    entries = (*((ledger.live,) if ledger.live else ()), *ledger.previous)
+    entries = [entry for entry in (ledger.live, ledger.left, *ledger.previous) if entry]
     if any(entry.db is not None for entry in (*entries, *ledger.kept)):
         return "3"
     return VERSIONS[any(entry.via is not None for entry in entries)]
@@ -105,6 +106,8 @@ def _version(ledger: Ledger) -> str:
 def _entries(ledger: Ledger) -> Iterator[tuple[str, tuple[str, ...]]]:
     if ledger.live:
         yield f"live={ledger.live.id}{_via(ledger.live)}", ledger.live.at
+    if ledger.left:
+        yield f"left={ledger.left.id}{_via(ledger.left)}", ledger.left.at
     for entry in ledger.previous:
         mark = " rejected" if entry.rejected else ""
         count = f" n={entry.count}" if entry.count else ""
@@ -177,12 +180,13 @@ def _joined(entries: Iterable[Fields]) -> list[Fields]:
 def _assemble(head: Fields, entries: list[Fields]) -> Ledger:
     previous = tuple(_previous(entry) for entry in entries if "previous" in entry)
     kept = tuple(_kept(entry) for entry in entries if "kept" in entry)
-    live = [_live(entry) for entry in entries if "live" in entry]
+    live = [_live(entry, "live") for entry in entries if "live" in entry]
+    left = [_live(entry, "left") for entry in entries if "left" in entry]
     lease = [_lease(entry) for entry in entries if "lease" in entry]
     was = tuple(_matching(_ADDRESS, entry["was"]) for entry in entries if "was" in entry)
     moved = [_matching(_ADDRESS, entry["moved"]) for entry in entries if "moved" in entry]
-    if max(len(live), len(lease), len(moved)) > 1:
-        raise LedgerTextError("live, lease or moved stands twice")
+    if max(len(live), len(left), len(lease), len(moved)) > 1:
+        raise LedgerTextError("live, left, lease or moved stands twice")
     ledger = Ledger(
         gen=int(head["gen"]),
         live=next(iter(live), None),
@@ -192,6 +196,7 @@ def _assemble(head: Fields, entries: list[Fields]) -> Ledger:
         home=_home(head, entries),
         was=was,
         moved=next(iter(moved), ""),
+        left=next(iter(left), None),
     )
     _check_ids(ledger)
     return ledger
@@ -226,8 +231,8 @@ def _matching(form: re.Pattern[str], text: str) -> str:
     return text
 
 
-def _live(entry: Fields) -> Live:
-    deploy, via = _id(entry["live"]), Via(entry["via"]) if "via" in entry else None
+def _live(entry: Fields, key: str) -> Live:
+    deploy, via = _id(entry[key]), Via(entry["via"]) if "via" in entry else None
     return Live(deploy, _addresses(entry), _instances(entry), via, _shared(entry, deploy))
 
 

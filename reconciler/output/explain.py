@@ -50,6 +50,7 @@ _CHANGES: Mapping[Role | Reason, str] = {
     Reason.UNKNOWN: "the service being known again: reconciler plan says what is in the way",
     Role.LIVE: "a release or a rollback, which makes it previous",
     Role.PREVIOUS: "retention (keep, keep_for): a later sweep forgets it, then removes it",
+    Role.LEFT: "deployer leave takes our tags off it; deployer adopt brings it back",
     Role.LEASE: "its commit, or the end of its lease: deployer abort ends it now",
     Reason.LOST: "the ledger naming it again: deployer recover; no sweep decides about it",
     Reason.WITNESSED: "its address leaving the A record, or the routes",

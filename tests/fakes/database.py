@@ -193,6 +193,14 @@ class FakeServer:
             raise Refused(f"database {name} has no memory of this service's ledger")
         self._at(name).comment = m.encode(replace(memory, hold=reason))
 
+    def disown(self, name: str, act: FencedAct) -> None:
+        self._may_fail("disown")
+        if _info(name, self._at(name)).memory is None:
+            return
+        database, memory = self._admitted(name, act)
+        m.refuse_shut(memory, name)
+        database.comment = memory.note
+
     def is_shut(self, name: str) -> bool:
         self._may_fail("is_shut")
         database = self._at(name)

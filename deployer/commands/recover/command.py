@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from deployer.checks import refusals
 from deployer.checks.other_names import refuse_claimed, refuse_served
 from deployer.checks.served import seen_through
 from deployer.checks.service_state import refuse_gaps
@@ -146,6 +147,8 @@ def _decoded(managed: ManagedService, reading: Reading) -> Ledger:
         ledger = decode(reading.text) if reading.text else NO_LEDGER
     except LedgerTextError:
         return NO_LEDGER
+    if ledger.left is not None:
+        raise refusals.gone(managed.name, ledger.left)
     return ledger_home.at_home(managed.address, ledger)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from deployer.checks import refusals
 from deployer.checks.database_access import live_database
 from deployer.ports import Ports
 from reconciler.database import state_comment as m
@@ -106,6 +107,8 @@ def _known(service: str, reading: Reading, fence: int) -> Ledger:
             "be is not known",
             cure=f"To write it anew      deployer recover {service}",
         )
+    if ledger.left is not None:
+        raise refusals.gone(service, ledger.left)
     lease = ledger.lease
     if lease is not None and not ledgers.expired(lease, reading.now):
         raise Refused(

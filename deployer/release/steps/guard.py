@@ -71,6 +71,7 @@ def look(ports: Ports) -> StartingPoint:
     seen = survey(ports)
     if seen.reading is None:
         raise refusals.unknown(seen.service_plan.root)
+    seen.refuse_gone()
     _refuse_unreachable(seen)
     deploy = new_id(ports.service.name, seen.reading)
     return StartingPoint(deploy, seen.service_plan, seen.reading, _release_of_live(seen))
@@ -163,7 +164,7 @@ def _refuse_headless(service_plan: ServicePlan, live: Live) -> None:
 
 def _refuse_no_key(run: ReleaseInputs) -> None:
     """Resolve the SSH key now: it is needed as soon as a machine exists."""
-    key = run.ports.service.ssh.key
+    key = run.ports.service.ssh.stored_key
     if key is not None:
         run.ports.resolve(key)
 
@@ -173,8 +174,8 @@ def _refuse_first(run: ReleaseInputs, reading: Reading) -> None:
     service, managed = run.ports.service, run.ports.managed
     if not managed.traffic.in_batch:
         raise Refused(
-            f"{service.name} is behind a load balancer, and nobody is live yet: a first release "
-            "has no target group to copy",
+            f"traffic of {service.name} follows its ledger, and nobody is live yet: a first "
+            "release has nobody to take it over from",
             cure=f"To bring what serves under a ledger   deployer adopt {service.name}",
         )
     if reading.a is not None:
