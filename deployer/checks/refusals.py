@@ -20,6 +20,7 @@ from reconciler.model.ledger import Lease, Live
 from reconciler.model.resource import Gap
 from reconciler.plan import record_drift
 from reconciler.plan.service_plan import ServicePlan
+from reconciler.util import humanize
 from reconciler.util.duration import format_duration
 
 
@@ -237,5 +238,5 @@ def ago(span: timedelta) -> str:
 
 def waited(lease: Lease, now: datetime) -> str:
     """A line to show while waiting for another deploy's lease."""
-    left = max(int((lease.until - now).total_seconds()), 0)
-    return f"waiting for {lease.id} (in `{lease.step}`, lease {left} s)"
+    left = humanize.span((lease.until - now).total_seconds())
+    return f"waiting for {lease.id} (in `{lease.step}`, lease for {left})"

@@ -90,7 +90,7 @@ def history(asked: CliContext, service: str) -> int:
     )
 )
 @SERVICE
-@click.option("--ref", default="HEAD", show_default=True, help="What would be released, for git.")
+@click.option("--ref", default="HEAD", show_default=True, help="Git ref that would be released.")
 @_EXIT_CODE
 @common
 @pass_asked
@@ -128,9 +128,9 @@ def doctor(asked: CliContext) -> int:
     )
 )
 @SERVICE
-@click.option("--record", prompt=True, help="The name its clients use.")
-@click.option("--account", prompt=True, help="The AWS account's id, 12 digits.")
-@click.option("--region", prompt=True, help="Such as eu-west-1.")
+@click.option("--record", prompt=True, help="DNS name that its clients use.")
+@click.option("--account", prompt=True, help="AWS account id, 12 digits.")
+@click.option("--region", prompt=True, help="AWS region, such as eu-west-1.")
 @common
 @pass_asked
 def init(asked: CliContext, service: str, *, record: str, account: str, region: str) -> None:

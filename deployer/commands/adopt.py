@@ -190,7 +190,7 @@ def _refuse_another(machine: InstanceFacts, deploy: DeployId) -> None:
         _refuse_born(machine, deploy)
         return
     raise Refused(
-        f"{machine.id} carries the deploy-id {tagged}: it is no stranger to be adopted",
+        f"{machine.id} carries the deploy-id {tagged}: it already belongs to that deploy",
         cure=(
             "If the ledger was lost     deployer recover SERVICE\n"
             "If the tags are a copy     remove the deploy-* tags from it, then adopt again"

@@ -39,8 +39,9 @@ def _rows(status: ServiceStatus) -> Iterator[str]:
     for deploy in status.deploys:
         yield _row(deploy, status)
     if status.lease is not None:
-        left = int((status.lease.until - status.now).total_seconds())
-        runs = f"for {left} s more" if left >= 0 else f"ran out {-left} s ago"
+        left = (status.lease.until - status.now).total_seconds()
+        length = humanize.span(abs(left))
+        runs = f"for {length}" if left >= 0 else f"ran out {length} ago"
         yield f"  lease     {status.lease.id} in `{status.lease.step}`, {runs}"
 
 
@@ -57,7 +58,7 @@ def _trouble(status: ServiceStatus) -> Iterator[str]:
     for note in status.notes:
         yield f"  ! {humanize.one_line(note)}"
     if status.dirt:
-        yield f"  ! left behind: {humanize.count(len(status.dirt), 'thing')}"
+        yield f"  ! left behind: {humanize.count(len(status.dirt), 'resource')}"
         yield from (f"      {line}" for line in status.dirt)
     yield from let_go_lines(status.service_plan.verdicts, status.prices)
     yield from (note.cure for note in status.service_plan.witnesses)

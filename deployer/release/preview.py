@@ -84,7 +84,7 @@ def steps(service: Service, wanted: Shape | None) -> list[tuple[str, str]]:
     lines = [
         ("image", _image(service)),
         ("launch", f"{count} × {wanted.type if wanted else '?'}, one call, born tagged"),
-        ("connect", f"host key pinned; kept from acting: {', '.join((*app.units, *app.jobs))}"),
+        ("connect", f"host key pinned; masked until tested: {', '.join((*app.units, *app.jobs))}"),
         ("code", f"{service.code.source} to {service.code.path}"),
     ]
     if service.code.install:

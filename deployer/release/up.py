@@ -34,7 +34,7 @@ from deployer.release.traffic_switch import health, traffic
 from deployer.release.undo import Undone, close_sessions, settled, undo
 from reconciler.config.loader import refuse_unbuilt
 from reconciler.cost import estimate
-from reconciler.errors import DirtRemains, FollowUpFailed, ToolError
+from reconciler.errors import CommandTimedOut, DirtRemains, FollowUpFailed, ToolError
 from reconciler.model.ledger import Ledger
 from reconciler.model.ledger_home import settle
 from reconciler.plan.record_drift import machines_of
@@ -90,7 +90,7 @@ def up(ports: Ports, options: ReleaseOptions, emit: e.Listener = e.ignore) -> e.
             _do(run.emit, "lease", partial(_take, run))
             for step in steps_of(run):
                 run.held.renew(step.name)
-                _do(run.emit, step.name, partial(step.run, run))
+                _do(run.emit, step.name, partial(in_time, step, run))
         except BaseException as error:
             failed = error
             if not settled(lambda: _committed_after_all(run, failed)):
@@ -129,7 +129,7 @@ def _take(run: ReleaseContext) -> str:
         return without_addresses(home, machines_of(run.start.service_plan.verdicts))
 
     run.held.acquire(complete)
-    return "lease renewed while I live"
+    return "taken; renewed while this runs"
 
 
 def _do(emit: e.Listener, name: str, step: Callable[[], str]) -> None:
@@ -141,6 +141,19 @@ def _do(emit: e.Listener, name: str, step: Callable[[], str]) -> None:
         emit(e.StepFailed(name, error.message, error.detail))
         raise
     emit(e.StepDone(name, text, time.monotonic() - began))
+
+
+def in_time(step: Step, run: ReleaseContext) -> str:
+    """Run the step. A command that the end of the freeze has cut short is not its own fault."""
+    try:
+        return step.run(run)
+    except CommandTimedOut as error:
+        freeze = run.database.freeze
+        if freeze is None or freeze.left() > 0:
+            raise
+        over = run.freeze_over()
+        over.detail = f"{error.message}\n{error.detail}".strip()
+        raise over from error
 
 
 def _committed_after_all(run: ReleaseContext, error: BaseException) -> bool:

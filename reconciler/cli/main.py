@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from reconciler.wiring.edges import Edges
 
 YOUNG = click.option(
-    "--young", "unfinished_only", is_flag=True, help="Look only at what is labelled unfinished."
+    "--young", "unfinished_only", is_flag=True, help="Look only at resources labelled unfinished."
 )
 CODES = (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.DIRT, Exit.ACCESS)
 
@@ -84,7 +84,9 @@ def cap_of(settings: Settings) -> Cap:
 )
 @SERVICES
 @YOUNG
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="As JSON.")
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Output JSON."
+)
 @click.option("--exit-code", is_flag=True, help="Exit 10 if there is something to do.")
 @common
 @pass_asked
@@ -138,7 +140,7 @@ def explain(asked: CliContext, id_: str) -> int:
     if not found:
         raise ConfigError(
             f"nothing with the id {id_} carries our tags in the configured places",
-            detail=f"looked through {humanize.count(len(plan.inventory.resources), 'thing')}",
+            detail=f"looked through {humanize.count(len(plan.inventory.resources), 'resource')}",
             cure="To see what there is   reconciler report",
         )
     prices = price_cache.load()
@@ -163,7 +165,9 @@ _FORMATS = ("table", "json", "csv", "markdown", "html")
     )
 )
 @SERVICES
-@click.option("--format", "form", type=click.Choice(_FORMATS), default="table", help="How.")
+@click.option(
+    "--format", "form", type=click.Choice(_FORMATS), default="table", help="Output format."
+)
 @common
 @pass_asked
 def report(asked: CliContext, services: tuple[str, ...], *, form: str) -> int:

@@ -85,9 +85,9 @@ _COMMON: Sequence[Callable[[Callable[..., Any]], Callable[..., Any]]] = (
         "--config",
         type=click.Path(file_okay=False, path_type=Path),
         metavar="DIR",
-        help="The configuration; else $DEPLOY_CONFIG, else ./config.",
+        help="Configuration; default $DEPLOY_CONFIG, else ./config.",
     ),
-    _remembered("--json", "as_json", is_flag=True, help="Answer in JSON, one object a line."),
+    _remembered("--json", "as_json", is_flag=True, help="Output JSON, one object per line."),
     _remembered("-v", "--verbose", is_flag=True, help="Log more to stderr, tracebacks included."),
 )
 
@@ -123,7 +123,7 @@ JOBS_DESPITE = click.option(
     "--jobs-despite",
     multiple=True,
     metavar="i-…",
-    help="Begin the jobs; this silent machine runs none. Repeatable.",
+    help="Start the jobs though this machine is silent. Repeatable.",
 )
 
 

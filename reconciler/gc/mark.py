@@ -105,7 +105,7 @@ def _contradiction(root: Root, inventory: Inventory) -> str:
 def _older(root: Root, inventory: Inventory) -> str:
     ours = _ours(inventory, root.home)
     if root.ledger.gen == 0 and ours:
-        return f"there is no ledger, yet {ours[0].id} is of {ours[0].deploy}"
+        return f"the ledger is gone, but {ours[0].kind} {ours[0].id} carries id {ours[0].deploy}"
     if root.fence > root.ledger.gen:
         return (
             f"generation {root.fence} has been obeyed, the ledger is at {root.ledger.gen}: it is "

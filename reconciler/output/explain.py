@@ -79,7 +79,7 @@ def would_change(plan: Plan, verdict: Verdict) -> str:
 def _answers(plan: Plan, verdict: Verdict, prices: Prices) -> Iterator[tuple[str, str]]:
     resource, service_plan = verdict.resource, _service_plan(plan, verdict)
     facts = (resource.kind, resource.type, _state(resource), str(resource.place))
-    yield "what", " ".join(filter(None, facts))
+    yield "kind", " ".join(filter(None, facts))
     yield "deploy", str(resource.deploy) if resource.deploy else "its deploy-id does not parse"
     yield "label", resource.tags.get(t.STATE, "none")
     yield "hold", hold_of(resource)

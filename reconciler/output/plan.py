@@ -10,6 +10,7 @@ from reconciler.cost.foreign import strangers
 from reconciler.cost.price_list import Prices
 from reconciler.gc.verdict import Reason, Verdict
 from reconciler.model import tags as t
+from reconciler.model.deploy_id import DeployId
 from reconciler.model.resource import Resource
 from reconciler.output.coverage import (
     completeness_lines,
@@ -90,7 +91,20 @@ def _swaps(service_plan: ServicePlan, names: Names) -> Iterator[str]:
         who = f"{named(repair.deploy, names)} ({repair.role})"
         yield f"  ~ finish    {who}: {humanize.one_line(repair.why)}"
     for deploy in service_plan.forget:
-        yield f"  ~ forget    {named(deploy, names)}: beyond retention"
+        yield f"  ~ forget    {named(deploy, names)}: {_why_forgotten(service_plan, deploy)}"
+
+
+def _why_forgotten(service_plan: ServicePlan, deploy: DeployId) -> str:
+    """Which limit of the configuration the deploy has passed."""
+    ledger = service_plan.root.ledger
+    entry = ledger.find_previous(deploy)
+    if entry is None:
+        return "evidence of a failure, kept until its time was over"
+    if entry.rejected:
+        return "rejected, and kept for its time"
+    good = [one.id for one in ledger.previous if not one.rejected]
+    more = good.index(deploy) >= service_plan.keep
+    return f"more than keep = {service_plan.keep}" if more else "kept for its time"
 
 
 def _rests(service_plan: ServicePlan, names: Names, prices: Prices) -> Iterator[str]:
@@ -108,7 +122,7 @@ def _deletions(service_plan: ServicePlan, names: Names, prices: Prices) -> Itera
         resource = verdict.resource
         who = named(resource.deploy, names) if resource.deploy else ""
         text = f"  - {resource.kind:<17} {resource.id:<21} {who} {verdict.reason}"
-        yield f"{text:<66} {estimate.price(resource, prices):>12}".rstrip()
+        yield f"{text:<68} {estimate.price(resource, prices):>11}".rstrip()
 
 
 def _sums(plan: Plan, cap: Cap, prices: Prices) -> list[str]:

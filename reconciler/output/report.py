@@ -119,7 +119,7 @@ def _foot(report: Report, *, verbose: bool = False) -> list[str]:
         lines[-1] += f", the oldest since {_since(report.wasted_since, report.now)}"
     if report.total.unknown:
         lines.append(
-            f"+ and {humanize.count(report.total.unknown, 'thing')} whose price is not known"
+            f"+ and {humanize.count(report.total.unknown, 'resource')} whose price is not known"
         )
     lines += [f"{name} is unknown: {why}" for name, why in report.unknown.items()]
     lines += [f"unread: {gap}" for gap in report.gaps]

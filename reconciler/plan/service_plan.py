@@ -121,6 +121,7 @@ class ServicePlan:
     unfinished_only: bool = False
     rests: tuple[Rest, ...] = ()
     plain: Mapping[str, int] = field(default_factory=dict)
+    keep: int = Retention.keep
 
     @property
     def service(self) -> str:

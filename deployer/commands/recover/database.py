@@ -148,7 +148,8 @@ def _rewriting(
 def _deploy(info: DatabaseInfo, address: LedgerAddress, ledger: Ledger) -> DeployId:
     """The deploy of the database: by its name, its memory, else live. Only a rooted one.
 
-    A memory of an unrooted deploy would make a database that people have restored garbage.
+    A memory of a deploy that the ledger does not name would make garbage of a database that people
+    have restored.
     """
     named = (born_as(info.name, one) for one in own(str(address), ledger))
     born = next((one for one in named if one is not None), None)

@@ -67,7 +67,7 @@ def planned(
     if not fresh:
         return None
     services = _services(garbage)
-    count = humanize.count(len(garbage), "thing")
+    count = humanize.count(len(garbage), "resource")
     listed = _listed([_line(resource, now, prices) for resource in garbage])
     lines = (*listed, f"saves {saving(garbage, prices)}")
     subject = f"{services}: {count} left behind, "
@@ -90,7 +90,7 @@ def done(
         return None
     services = _services([*gone, *(outcome.resource for outcome in stayed)])
     removed = humanize.counts(Counter(resource.kind for resource in gone))
-    left = f", {humanize.count(len(stayed), 'thing')} left" if stayed else ""
+    left = f", {humanize.count(len(stayed), 'resource')} left" if stayed else ""
     lines = [f"saves {saving(gone, prices)}"] if gone else []
     lines += _listed([_stayed_line(outcome) for outcome in stayed])
     lines += _listed([_line(resource, now, prices) for resource in gone])

@@ -276,7 +276,7 @@ def test_dirt_that_remains(
     assert ended(deployer_cli, ["up", "shop"]) == Exit.DIRT
     err = capsys.readouterr().err
     assert err.index("✗ smoke: answered 500") < err.index("one thing is left\n    i-1")
-    assert "Left behind: 1 thing." in err
+    assert "Left behind: 1 resource." in err
 
 
 @pytest.mark.parametrize(("signum", "code"), [(2, 130), (15, 143)])

@@ -74,7 +74,7 @@ def test_a_clean_service() -> None:
 def test_dirt_is_listed_with_its_cure() -> None:
     """Every thing, and the command that removes it."""
     lines = status_lines(stands())
-    assert "  ! left behind: 6 things" in lines
+    assert "  ! left behind: 6 resources" in lines
     assert any("i-41" in one and "$0.0278/h" in one for one in lines)
     assert lines[-1] == "To put it right      reconciler sweep --service shop"
 
@@ -82,13 +82,13 @@ def test_dirt_is_listed_with_its_cure() -> None:
 def test_a_lease_that_ran_out() -> None:
     """Who was at work, where, and since when nobody has heard of it."""
     lines = status_lines(stands(DIED))
-    assert f"  lease     {DEAD} in `migrate`, ran out 240 s ago" in lines
+    assert f"  lease     {DEAD} in `migrate`, ran out 4m 00s ago" in lines
 
 
 def test_a_lease_that_runs() -> None:
     """Somebody is at work."""
     held = replace(CLEAN, lease=Lease(DEAD, NOW + timedelta(seconds=90), "database"))
-    assert f"  lease     {DEAD} in `database`, for 90 s more" in status_lines(stands(held))
+    assert f"  lease     {DEAD} in `database`, for 1m 30s" in status_lines(stands(held))
 
 
 def test_an_unknown_service_promises_nothing() -> None:

@@ -52,12 +52,12 @@ def test_a_plan_shows_every_act_its_reason_and_its_money() -> None:
 
         shop     live v1.5.0 · 1 previous · lease x9f4c in `migrate`
           x lease     shop/20261123T024402Z-x9f4c  ran out 03:25:52 in `migrate`
-          - instance          i-41                  v1.4.9 unrooted           $0.0278/h
-          - network-interface eni-41                v1.4.9 unrooted
-          - volume            vol-41                v1.4.9 unrooted           $0.0010/h
-          - image             ami-41                v1.4.9 unrooted
-          - snapshot          snap-41               v1.4.9 unrooted         ≤ $0.0006/h
-          - database          db-41                 v1.4.9 unrooted
+          - instance          i-41                  v1.4.9 not in the ledger   $0.0278/h
+          - network-interface eni-41                v1.4.9 not in the ledger
+          - volume            vol-41                v1.4.9 not in the ledger   $0.0010/h
+          - image             ami-41                v1.4.9 not in the ledger
+          - snapshot          snap-41               v1.4.9 not in the ledger ≤ $0.0006/h
+          - database          db-41                 v1.4.9 not in the ledger
 
         4 deletions of 12 owned by shop (cap 10) · saves up to $0.0293/h, $21.10 in 30 days
         read all of 1 account, 1 region, 1 kind: 4 pages, 4 calls""")
@@ -125,7 +125,7 @@ def test_explain_garbage() -> None:
         explain_lines(plan, verdict, Prices())
         == textwrap.dedent(f"""\
         i-41 is garbage: the ledger does not name {DEAD}.
-          what        instance t3.small running 123456789012/eu-west-1
+          kind        instance t3.small running 123456789012/eu-west-1
           deploy      {DEAD}
           label       pending
           hold        none

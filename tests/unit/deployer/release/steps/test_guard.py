@@ -150,7 +150,7 @@ REFUSED: dict[str, tuple[Callable[[Scene], None], str, str]] = {
     "a commit that is not finished": (_unfinished, "was not finished", "reconciler sweep"),
     "people moved the record": (_moved, "somebody moved it", "deployer adopt"),
     "nothing is adopted yet": (_no_ledger, "not under a ledger", "deployer adopt"),
-    "the ledger is gone": (_lost_ledger, "there is no ledger", "deployer recover"),
+    "the ledger is gone": (_lost_ledger, "the ledger is gone", "deployer recover"),
     "the ledger cannot be understood": (_unreadable, "not a ledger", "deployer recover"),
     "the ledger cannot be reached": (_no_answer, "no answer", "deployer status"),
     "a page could not be read": (_gap, "throttled", "deployer status"),
