@@ -159,7 +159,7 @@ def names_unread(service: str, names: OtherNames, command: str = "") -> ToolErro
 def held(service_plan: ServicePlan, lease: Lease) -> Refused:
     """Another release is in progress."""
     service, now = service_plan.service, service_plan.root.now
-    release, by = _release(service_plan, lease.id)
+    release, by = releaser(service_plan, lease.id)
     who = (f" by {by}" if by else "") + (f", to {release}" if release else "")
     return Refused(
         f"{service} is being changed{who}: in `{lease.step}`, since {ago(now - lease.id.born)}",
@@ -213,11 +213,11 @@ def _what_it_costs(service_plan: ServicePlan, left: Sequence[Verdict], prices: P
 
 def _who(service_plan: ServicePlan, deploy: object) -> str:
     """` of v1.4.9 by ci@build-8812`, as far as the tags of its resources say so."""
-    release, by = _release(service_plan, deploy)
+    release, by = releaser(service_plan, deploy)
     return (f" of {release}" if release else "") + (f" by {by}" if by else "")
 
 
-def _release(service_plan: ServicePlan, deploy: object) -> tuple[str, str]:
+def releaser(service_plan: ServicePlan, deploy: object) -> tuple[str, str]:
     """Release and releaser of a deploy, from its resources' tags; '' where none has them."""
     resources = [
         verdict.resource for verdict in service_plan.verdicts if verdict.resource.deploy == deploy

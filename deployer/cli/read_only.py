@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _READS = (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.ACCESS)
 _ANSWERS = (*_READS, Exit.TO_DO)
+_STATUS = (*_READS, Exit.DIRT, Exit.TO_DO)
 
 _EXIT_CODE = click.option("--exit-code", is_flag=True, help="Exit 10 if there is something to do.")
 
@@ -29,14 +30,23 @@ def _ports(asked: CliContext, service: str) -> Ports:
     return wired(asked.settings(), service)
 
 
-def _look(asked: CliContext, service: str) -> ServiceStatus:
+def _look(asked: CliContext, service: str, *, checks: bool = False) -> ServiceStatus:
     from deployer.commands.status import status as look
 
-    return look(_ports(asked, service))
+    return look(_ports(asked, service), checks=checks)
 
 
 def _unknown(status: ServiceStatus) -> int:
     return code_of(status.service_plan.root.refusal(status.problem))
+
+
+def _code(status: ServiceStatus, *, asked: bool) -> int:
+    """What is unknown or impaired is never 0; what a sweep would do is 10, if asked for."""
+    if status.problem:
+        return _unknown(status)
+    if status.ill:
+        return Exit.DIRT
+    return Exit.TO_DO if asked and not status.clean else Exit.DONE
 
 
 @click.command(
@@ -44,29 +54,30 @@ def _unknown(status: ServiceStatus) -> int:
         """deployer status
         deployer status shop
         deployer status shop --exit-code || reconciler sweep --service shop""",
-        _ANSWERS,
+        _STATUS,
     )
 )
 @click.argument("service", required=False)
 @_EXIT_CODE
+@click.option("--no-checks", is_flag=True, help="Leave out the smoke checks of the live machines.")
 @common
 @pass_asked
-def status(asked: CliContext, service: str | None, *, exit_code: bool) -> int:
-    """Say where SERVICE stands, or every one.
+def status(asked: CliContext, service: str | None, *, exit_code: bool, no_checks: bool) -> int:
+    """Say whether SERVICE, or each one, serves.
 
-    What is live, what is kept, who is at work, and what is wrong, with its cure.
+    What is live, what is kept, who is at work, and what is wrong, with its cure. The smoke checks
+    are tried once on the live machines.
     """
     from deployer.output.status import status_json, status_lines
 
     names = [service] if service else list(asked.settings().services)
-    statuses = [_look(asked, name) for name in names]
+    statuses = [_look(asked, name, checks=not no_checks) for name in names]
     asked.answer(
         {"services": [status_json(status) for status in statuses]},
         lambda: "\n".join(line for status in statuses for line in status_lines(status)),
     )
-    if any(status.problem for status in statuses):
-        return max(_unknown(status) for status in statuses if status.problem)
-    return Exit.TO_DO if exit_code and not all(status.clean for status in statuses) else Exit.DONE
+    codes = [_code(status, asked=exit_code) for status in statuses]
+    return max([code for code in codes if code != Exit.TO_DO], default=0) or max(codes, default=0)
 
 
 @click.command(epilog=epilog("deployer history shop", _READS))

@@ -19,6 +19,7 @@ from reconciler.output.coverage import (
     stranger_line,
 )
 from reconciler.output.ledger import Names, headline, ledger_json, named
+from reconciler.output.write_stop import write_stop_lines
 from reconciler.plan.circuit_breaker import Cap, load
 from reconciler.plan.service_plan import Plan, ServicePlan
 from reconciler.plan.standby import Standby
@@ -65,10 +66,13 @@ def _service(service_plan: ServicePlan, prices: Prices) -> list[str]:
     if service_plan.problem:
         why = humanize.one_line(service_plan.problem)
         return [f"{head}unknown: {why}; nothing of {service_plan.service} will be touched"]
-    clean = " · clean" if service_plan.empty and not service_plan.contradictions else ""
+    stopped = write_stop_lines(service_plan)
+    good = service_plan.empty and not service_plan.contradictions and not stopped
+    clean = " · clean" if good else ""
     acts = [*_swaps(service_plan, names), *_deletions(service_plan, names, prices)]
     acts += _rests(service_plan, names, prices)
-    notes = [f"  ! {humanize.one_line(text)}" for text in service_plan.contradictions]
+    notes = [f"  ! {stopped[0]}", f"    {stopped[1]}"] if stopped else []
+    notes += [f"  ! {humanize.one_line(text)}" for text in service_plan.contradictions]
     notes += [f"    {line}" for note in service_plan.witnesses for line in note.cure.splitlines()]
     return [f"{head}{headline(service_plan.root.ledger, names)}{clean}", *acts, *notes]
 
@@ -137,7 +141,9 @@ def _sums(plan: Plan, cap: Cap, prices: Prices) -> list[str]:
         deletes = (verdict.resource for verdict in plan.deletes)
         lines[-1] += f" · saves {saving(deletes, prices)}"
     if plan.empty and not lines:
-        lines = ["nothing to do" if not plan.unknown else "nothing to do where it is known"]
+        stopped = any(service_plan.shut_live for service_plan in plan.services)
+        known = "nothing to do" if not plan.unknown else "nothing to do where it is known"
+        lines = ["nothing that a sweep may do while the lease runs" if stopped else known]
     return lines
 
 
@@ -194,6 +200,7 @@ def _service_json(service_plan: ServicePlan, cap: Cap, prices: Prices) -> dict[s
         "delete": [verdict_json(verdict, prices) for verdict in service_plan.deletes],
         "keep": [verdict_json(verdict, prices) for verdict in kept],
         "notes": list(service_plan.contradictions),
+        "writes_refused": service_plan.shut_live is not None,
         "deletions": sizes.deletions,
         "owned": sizes.owned,
         "cap": sizes.cap,

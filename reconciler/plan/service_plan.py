@@ -160,6 +160,16 @@ class ServicePlan:
         )
 
     @property
+    def shut_live(self) -> Resource | None:
+        """The live deploy's database, while it refuses writes."""
+        found = (
+            verdict.resource
+            for verdict in self.verdicts
+            if verdict.role is Role.LIVE and verdict.resource.kind == DATABASE
+        )
+        return next((one for one in found if one.state == SHUT), None)
+
+    @property
     def empty(self) -> bool:
         """Whether there is nothing to do."""
         swaps = self.end or self.readdress or self.forget
