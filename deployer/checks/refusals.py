@@ -156,18 +156,21 @@ def names_unread(service: str, names: OtherNames, command: str = "") -> ToolErro
     )
 
 
-def held(service_plan: ServicePlan, lease: Lease) -> Refused:
-    """Another release is in progress."""
+def held(service_plan: ServicePlan, lease: Lease, again: str = "") -> Refused:
+    """Another release is in progress. `again` is the refused command; by default a release waits.
+
+    Only `up` can wait: whatever else is refused does not begin a release instead.
+    """
     service, now = service_plan.service, service_plan.root.now
     release, by = releaser(service_plan, lease.id)
     who = (f" by {by}" if by else "") + (f", to {release}" if release else "")
+    wait = f"To wait for it        deployer up {service} --wait 15m"
+    if again:
+        wait = f"Once it has ended     {again}"
     return Refused(
         f"{service} is being changed{who}: in `{lease.step}`, since {ago(now - lease.id.born)}",
         detail=f"{lease.id}, lease until {lease.until:%H:%M:%S} UTC",
-        cure=(
-            f"To wait for it        deployer up {service} --wait 15m\n"
-            f"To stop it            deployer abort {service}"
-        ),
+        cure=(f"{wait}\nTo stop it            deployer abort {service}"),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import click
 
 from deployer.cli.shared import SERVICE
 from reconciler.cli.shared import CliContext, common, epilog, pass_asked
+from reconciler.errors import ConfigError
 from reconciler.exit_codes import Exit, code_of
 
 if TYPE_CHECKING:
@@ -134,28 +136,51 @@ def doctor(asked: CliContext) -> int:
 
 @click.command(
     epilog=epilog(
-        "deployer init shop --record shop.example.com --account 123456789012 --region eu-west-1",
-        (Exit.DONE, Exit.USAGE),
+        """deployer init shop --record shop.example.com
+        deployer init shop --record shop.example.com --account 123456789012 --region eu-west-1""",
+        (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.ACCESS),
     )
 )
-@SERVICE
-@click.option("--record", prompt=True, help="DNS name that its clients use.")
-@click.option("--account", prompt=True, help="AWS account id, 12 digits.")
-@click.option("--region", prompt=True, help="AWS region, such as eu-west-1.")
+@click.argument("service", required=False)
+@click.option("--record", default="", help="DNS name that its clients use.")
+@click.option("--account", default="", help="AWS account id; default: that of the credentials.")
+@click.option("--region", default="", help="AWS region; default: where the record's machine is.")
 @common
 @pass_asked
-def init(asked: CliContext, service: str, *, record: str, account: str, region: str) -> None:
-    """Begin the configuration of SERVICE."""
+def init(asked: CliContext, service: str | None, *, record: str, account: str, region: str) -> None:
+    """Begin the configuration of SERVICE.
+
+    Account and region are found out from the record, and from the machine that it leads to.
+    """
     from deployer.commands.init import begin
     from reconciler.config.loader import locate
 
+    service = service or _prompted("Service (lower case, such as shop)")
+    record = record or _prompted("Record, the DNS name that its clients use")
+    machine = ""
+    if not (account and region):
+        from deployer.aws.discovery import discover
+
+        found = discover(record, account, region)
+        account, region, machine = found.account, found.region, found.machine
     values = {"record": record, "account": account, "region": region}
     path: Path = begin(locate(asked.config), service, values)
     asked.answer(
-        {"service": service, "path": str(path)},
+        {"service": service, "path": str(path), **values, "machine": machine},
         lambda: (
-            f"{path} is written: complete what is marked there\n"
+            f"{path} is written: {record} in {account}/{region}"
+            f"{f', on {machine}' if machine else ''}; complete what is marked there\n"
             f"To check it          deployer doctor\n"
             f"To begin             deployer adopt {service}"
         ),
     )
+
+
+def _prompted(question: str) -> str:
+    """The answer of a person. Raises ConfigError without a terminal."""
+    if not sys.stdin.isatty():
+        raise ConfigError(
+            f"{question}: there is no terminal to ask on",
+            cure="deployer init shop --record shop.example.com, with your names",
+        )
+    return str(click.prompt(question, err=True))

@@ -40,8 +40,11 @@ class LeaseLost(ToolError):
 class LeaseHolder:
     """The lease of one deploy. `generation` fences the acts made under it."""
 
-    def __init__(self, at: LedgerStore, seen: Reading, mine: DeployId, terms: LeaseTerms) -> None:
+    def __init__(
+        self, at: LedgerStore, seen: Reading, mine: DeployId, terms: LeaseTerms, again: str = ""
+    ) -> None:
         self.mine = mine
+        self._again = again or f"deployer up {mine.service}"  # the command, for a cure
         self._store = at
         self._terms = terms
         self._reading = seen
@@ -109,7 +112,7 @@ class LeaseHolder:
         return Refused(
             f"{service} was changed by {who} just now; nothing was done",
             cure=f"To see how it stands  deployer status {service}\n"
-            f"To wait for it        deployer up {service} --wait 15m",
+            f"To try again          {self._again}",
         )
 
     def renew(self, step: str | None = None) -> None:
@@ -270,8 +273,13 @@ class LeaseHolder:
         return lease is not None and lease.id == self.mine
 
     def _forget_it(self) -> LeaseLost:
-        lost = LeaseLost(f"the lease of {self.mine} was ended by somebody else")
-        lost.cure = f"To see by whom      deployer status {self.mine.service}"
+        lease = self._reading.ledger.lease
+        now = f"{lease.id} holds it now, in `{lease.step}`" if lease else "nobody holds it now"
+        lost = LeaseLost(
+            f"the lease of {self.mine} was ended by an operator (abort, thaw, recover), or by a "
+            f"sweep after it had run out: {now}"
+        )
+        lost.cure = f"To try again          {self._again}"
         return self._lose(lost)
 
     def _lose(self, error: LeaseLost) -> LeaseLost:

@@ -238,7 +238,7 @@ def unhold(asked: CliContext, id_: str) -> None:
 def release(context: click.Context, id_: str) -> None:
     """Take a hold off again: the old name of `unhold`."""
     context.ensure_object(CliContext).tell(
-        "`reconciler release` is now `reconciler unhold`; the old name goes with version 0.2"
+        "`reconciler release ID` is now `reconciler unhold ID`; the old name goes with version 0.2"
     )
     context.invoke(unhold, id_=id_)
 

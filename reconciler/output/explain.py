@@ -9,7 +9,7 @@ from reconciler.cost import estimate
 from reconciler.cost.price_list import Prices
 from reconciler.gc.verdict import Reason, Role, Verdict
 from reconciler.model import tags as t
-from reconciler.model.resource import Resource, hold_of
+from reconciler.model.resource import Resource, hold_of, service_of
 from reconciler.output.plan import verdict_json
 from reconciler.plan.explain import Question, questions
 from reconciler.plan.service_plan import Plan, ServicePlan
@@ -49,8 +49,8 @@ _CHANGES: Mapping[Role | Reason, str] = {
     Reason.UNKNOWN: "the service being known again: reconciler plan says what is in the way",
     Role.LIVE: "a release or a rollback, which makes it previous",
     Role.PREVIOUS: "retention (keep, keep_for): a later sweep forgets it, then removes it",
-    Role.LEASE: "its commit, or the end of its lease: deployer abort ends it now",
-    Reason.LOST: "the ledger naming it again: deployer recover; no sweep decides about it",
+    Role.LEASE: "its commit, or the end of its lease, now by   deployer abort {service}",
+    Reason.LOST: "the ledger naming it again, no sweep   deployer recover {service}",
     Reason.WITNESSED: "its address leaving the A record, or the routes",
     Reason.DRAINING: "time, once a sweep has seen that no route sends requests to it",
     Reason.IN_USE: "the end of what uses it, or of its being shared",
@@ -61,7 +61,7 @@ def would_change(plan: Plan, verdict: Verdict) -> str:
     """What would change this verdict."""
     resource, service_plan = verdict.resource, _service_plan(plan, verdict)
     if verdict.collect:
-        return f"reconciler hold {resource.id}, or its service becoming unknown"
+        return f"`reconciler hold {resource.id} 'your reason'`, or its service becoming unknown"
     if verdict.reason is Reason.HELD:
         if resource.hold == t.HELD_BY_ADOPTION:
             return "people removing it: no deploy created it, so no sweep deletes it"
@@ -73,7 +73,12 @@ def would_change(plan: Plan, verdict: Verdict) -> str:
         kept = service_plan.root.ledger.kept
         until = [entry.until for entry in kept if entry.id == resource.deploy]
         return f"time: it is kept until {max(until):%Y-%m-%d %H:%M:%S} UTC" if until else "time"
-    return _CHANGES.get(verdict.reason, "another ledger")
+    if verdict.reason is Role.PREVIOUS and resource.hold == t.HELD_BY_ADOPTION:
+        return (
+            "retention (keep, keep_for): a later sweep forgets it, and leaves the machine: it was "
+            f"adopted. Then only people end it   deployer retire {resource.deploy}"
+        )
+    return _CHANGES.get(verdict.reason, "another ledger").format(service=service_of(resource))
 
 
 def _answers(plan: Plan, verdict: Verdict, prices: Prices) -> Iterator[tuple[str, str]]:
