@@ -174,6 +174,14 @@ def held(service_plan: ServicePlan, lease: Lease, again: str = "") -> Refused:
     )
 
 
+def despite_nothing(service: str, unknown: Sequence[str]) -> Refused:
+    """`--despite` with a word that names nothing: a typing mistake would look like consent."""
+    return Refused(
+        f"--despite {', '.join(unknown)}: no resource, DNS name or unit of {service} is called so",
+        cure=f"To see what there is     deployer status {service}",
+    )
+
+
 def dirt(
     service_plan: ServicePlan, left: Sequence[Verdict], lines: Iterable[str], prices: Prices
 ) -> Refused:

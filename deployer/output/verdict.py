@@ -79,7 +79,8 @@ def _at_work(work: AtWork, status: ServiceStatus) -> str:
     seen = humanize.span(round((status.now - work.seen).total_seconds()))
     life = f"alive {seen} ago" if work.alive else f"SILENT for {seen}"
     since = f"{work.lease.id.born:%H:%M:%S}"
-    return f"  at work   {who}{release}: in `{work.lease.step}`, since {since}, {life}"
+    word = "at work" if work.lease != status.service_plan.end else "left by"
+    return f"  {word}   {who}{release}: in `{work.lease.step}`, since {since}, {life}"
 
 
 def _cost(status: ServiceStatus) -> str:

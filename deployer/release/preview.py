@@ -93,7 +93,8 @@ def steps(service: Service, wanted: Shape | None) -> list[tuple[str, str]]:
         limit = format_duration(database.max_freeze)
         frozen = f"live refuses writes meanwhile, given up after {limit}"
         lost = "what is written meanwhile is lost"
-        lines.append(("database", f"copy; {frozen if database.writes == 'freeze' else lost}"))
+        writes = frozen if database.writes == "freeze" else lost
+        lines.append(("database", f"copy, without publications; {writes}"))
         if database.migrate:
             lines.append(("migrate", "; ".join(database.migrate)))
     lines.append(("start", ", ".join(app.units)))

@@ -8,7 +8,7 @@ the new deploy is deleted by this code path (rule 5).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -39,6 +39,7 @@ from reconciler.model.ledger import Ledger
 from reconciler.model.ledger_home import settle
 from reconciler.plan.record_drift import machines_of
 from reconciler.traffic.release_addresses import without_addresses
+from reconciler.util import humanize
 from reconciler.util.signals import Interrupted
 
 
@@ -112,9 +113,24 @@ def _started(inputs: ReleaseInputs, code: CodeArchive) -> ReleaseContext:
     behind = not inputs.ports.managed.traffic.in_batch
     steps = e.STEPS_WITH_TRAFFIC if behind else e.STEPS
     inputs.emit(e.ReleaseBegan(service.name, str(start.deploy), code.release, start.was, steps))
+    for warning in warnings(inputs, code, start.was):
+        inputs.emit(e.Warned(warning))
     ledgers, terms = inputs.ports.managed.ledgers, terms_of(service.lease)
     held = LeaseHolder(ledgers, start.reading, start.deploy, terms)
     return ReleaseContext(inputs.ports, inputs.options, inputs.emit, code, start, held)
+
+
+def warnings(inputs: ReleaseInputs, code: CodeArchive, was: str) -> Iterator[str]:
+    """What nobody may take for granted; none of it stops a release."""
+    service = inputs.ports.service
+    if code.uncommitted:
+        files = humanize.count(code.uncommitted, "changed file")
+        yield f"{code.release} is released without the {files} of {service.code.source}"
+    if was == code.release:
+        yield f"{code.release} is live already: this releases it again, on new machines"
+    count, jobs = service.instance.count, service.app.jobs
+    if count > 1 and jobs:
+        yield f"the jobs {', '.join(jobs)} will run on each of the {count} machines"
 
 
 def _take(run: ReleaseContext) -> str:

@@ -132,11 +132,17 @@ def explain(asked: CliContext, id_: str) -> int:
     from reconciler.errors import ConfigError
     from reconciler.output.explain import explain_json, explain_lines, find
     from reconciler.sweep.runner import make_plan
+    from reconciler.sweep.snapshot import ended_resource
     from reconciler.util import humanize
 
     _, fleet = _fleet(asked)
     plan = make_plan(fleet)
     found = find(plan, id_)
+    ended = None if found else ended_resource(fleet, id_)
+    if ended is not None:
+        said = f"{id_} of {ended.deploy} is {ended.state}: it is gone, and costs nothing"
+        asked.answer({"things": [], "ended": ended.state}, lambda: said)
+        return Exit.DONE
     if not found:
         raise ConfigError(
             f"nothing with the id {id_} carries our tags in the configured places",

@@ -168,7 +168,11 @@ def _judge(
         return Verdict(resource, Reason.FOREIGN, "its deploy-id does not parse")
     root = roots.get(deploy.service)
     if root is None:
-        return Verdict(resource, Reason.FOREIGN, f"service {deploy.service} is not configured here")
+        return Verdict(
+            resource,
+            Reason.FOREIGN,
+            f"of service {deploy.service}, which this run does not look at",
+        )
     return judge(RuleInput(resource, deploy, root, resources, by_service[deploy.service]))
 
 

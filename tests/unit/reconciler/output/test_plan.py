@@ -318,3 +318,19 @@ def test_a_machine_is_found_whatever_is_kept_of_it() -> None:
     reasons = {one.reason for service_plan in planned().services for one in service_plan.verdicts}
     assert reasons == {Role.LIVE, Role.PREVIOUS, Reason.UNROOTED}
     assert sum(one.kind == INSTANCE for one in ALL) == 3
+
+
+def test_explain_an_adopted_machine_that_is_previous() -> None:
+    """A sweep forgets and leaves it: the command that ends it is said."""
+    adopted = [
+        replace(one, tags={**one.tags, "deploy-hold": HELD_BY_ADOPTION})
+        if one.deploy == OLD and one.kind == INSTANCE
+        else one
+        for one in ALL
+    ]
+    machine = next(one for one in adopted if one.deploy == OLD and one.kind == INSTANCE)
+    plan = planned(CLEAN, adopted)
+    (verdict,) = find(plan, machine.id)
+    last = explain_lines(plan, verdict, Prices())[-1]
+    assert "then removes it" not in last
+    assert f"deployer retire {OLD}" in last

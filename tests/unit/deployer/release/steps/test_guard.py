@@ -313,3 +313,12 @@ def test_a_first_release_wants_an_image(scene: Scene) -> None:
     with pytest.raises(ConfigError, match="no image to begin from"):
         guard(run(scene))
     assert guard(run(scene, instance={"image": "ami-0123abcd"})).text == "a first release"
+
+
+@pytest.mark.parametrize("word", ["nope", "i-99"])
+def test_despite_of_nothing_is_refused(scene: Scene, word: str) -> None:
+    """A typing mistake is no consent: nothing is called so."""
+    with pytest.raises(Refused, match=f"--despite {word}: no resource") as refused:
+        guard(run(scene, ReleaseOptions(despite=frozenset({word, "i-17"}))))
+    assert "deployer status shop" in refused.value.cure
+    assert scene.did(*CHANGING) == []
