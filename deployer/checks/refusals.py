@@ -168,7 +168,7 @@ def held(service_plan: ServicePlan, lease: Lease, again: str = "") -> Refused:
     if again:
         wait = f"Once it has ended     {again}"
     return Refused(
-        f"{service} is being changed{who}: in `{lease.step}`, since {ago(now - lease.id.born)}",
+        f"{service} is being changed{who}: in `{lease.step}`, begun {ago(now - lease.id.born)}",
         detail=f"{lease.id}, lease until {lease.until:%H:%M:%S} UTC",
         cure=(f"{wait}\nTo stop it            deployer abort {service}"),
     )

@@ -67,7 +67,7 @@ def _trouble(status: ServiceStatus) -> Iterator[str]:
         yield f"  ! {humanize.one_line(note)}"
     if status.dirt:
         yield f"  ! left behind: {humanize.count(len(status.dirt), 'resource')}"
-        yield from (f"      {line}" for line in status.dirt)
+        yield from (f"    {line}" for line in status.dirt)
     yield from let_go_lines(status.service_plan.verdicts, status.prices)
 
 
@@ -155,12 +155,13 @@ def history_lines(status: ServiceStatus) -> list[str]:
 def _past(deploy: DeployLine, now: datetime) -> Iterator[str]:
     """What the ledger tells of a release: born, gone live, retired or rolled back from."""
     by = f" by {humanize.one_line(deploy.by)}" if deploy.by else ""
-    yield f"{deploy.state:<9} {release_of(deploy):<12} born {_at(deploy.id.born)}{by}, {deploy.id}"
+    yield f"{deploy.state:<9} {release_of(deploy):<12} born {_at(deploy.id.born)}{by}"
+    yield f"{'':<10}{deploy.id}"
     live = f"live from {_at(deploy.went_live)}" if deploy.went_live else ""
     ended = {"previous": "retired", "rejected": "rolled back from"}.get(deploy.state, "")
     end = f"{ended} {_at(deploy.since)} ({ago(now - deploy.since)})" if ended else ""
     if live or end:
-        yield f"{'':<23}{', '.join(filter(None, (live, end)))}"
+        yield f"{'':<10}{', '.join(filter(None, (live, end)))}"
 
 
 def _at(moment: datetime) -> str:

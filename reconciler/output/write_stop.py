@@ -35,6 +35,6 @@ def write_stop_lines(service_plan: ServicePlan) -> list[str]:
         return [f"{said}; nobody is at work", cure]
     left = humanize.span((lease.until - now).total_seconds())
     return [
-        f"{said}; the lease of {lease.id}, in `{lease.step}`, runs for {left}",
+        f"{said}; lease …{lease.id.short}, in `{lease.step}`, runs for {left}",
         f"If that deployer is dead   deployer thaw {service} --deployer-is-dead",
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,16 +11,21 @@ import pytest
 
 from deployer.cli.read_only import _code
 from deployer.commands.status import ServiceStatus, status, went_live
+from deployer.commands.thaw import thaw
 from deployer.output.status import status_json, status_lines
 from deployer.provisioning.live_check import ask_live
 from reconciler.cost.price_list import Prices
 from reconciler.exit_codes import Exit
 from reconciler.model.fencing import FencedAct
 from reconciler.model.ledger import Lease, Ledger, Previous
+from reconciler.model.resource import DATABASE
 from reconciler.output.plan import plan_lines
 from reconciler.plan.circuit_breaker import Cap
 from reconciler.plan.service_plan import Plan
+from reconciler.ports.fleet import Fleet
+from reconciler.sweep.runner import sweep
 from tests.fakes.scene import ROLE, Scene
+from tests.support.cures import parsed
 from tests.support.shop_world import ALL, CLEAN, DEAD, LEDGER, LIVE, NOW, OLD, deploy
 
 LIVE_DB = LIVE.database_name(LEDGER)
@@ -124,3 +130,47 @@ def test_the_ledger_that_is_read_is_the_scenes(scene: Scene) -> None:
     """The clean world is clean: what the other tests say comes from what they changed."""
     assert isinstance(scene.ledger, Ledger)
     assert status(scene.ports()).clean
+
+
+def silent(scene: Scene) -> None:
+    """A deployer died while live was shut, and its lease still runs."""
+    shut(scene, held(timedelta(seconds=71)))
+
+
+def run_out(scene: Scene) -> None:
+    """The same when its lease has run out."""
+    shut(scene, held(timedelta(minutes=9)))
+
+
+def nobodys(scene: Scene) -> None:
+    """Somebody ended the lease, and live was not opened."""
+    shut(scene, None)
+
+
+def dirty(scene: Scene) -> None:
+    """A dead release left things, and its lease is gone."""
+    scene.heap.add(one for one in ALL if one.deploy == DEAD and one.kind != DATABASE)
+
+
+CURES: dict[str, Callable[[Scene], object]] = {
+    "deployer thaw shop --deployer-is-dead": lambda scene: thaw(
+        scene.ports(), deployer_is_dead=True
+    ),
+    "deployer thaw shop": lambda scene: thaw(scene.ports()),
+    "reconciler sweep --service shop": lambda scene: sweep(Fleet.of(scene.managed)),
+}
+"""What each command of the verdict does, by its line as it is pasted."""
+
+
+@pytest.mark.parametrize("state", [silent, run_out, nobodys, dirty])
+def test_the_pasted_cure_helps(scene: Scene, state: Callable[[Scene], None]) -> None:
+    """The one command of each state, taken from the text and run: then the cause is another."""
+    state(scene)
+    before = status_lines(status(scene.ports()))
+    [pasted] = [cure for cure in CURES if any(line.endswith(f"  {cure}") for line in before)]
+    parsed(pasted)
+    CURES[pasted](scene)
+    after = status(scene.ports())
+    assert not after.ill
+    assert status_lines(after)[0].startswith("shop serves v1.5.0 and takes writes; DNS agrees")
+    assert not any(line.endswith(f"  {pasted}") for line in status_lines(after))

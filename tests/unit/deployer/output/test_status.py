@@ -92,6 +92,7 @@ def test_dirt_is_listed_with_its_cure() -> None:
     lines = status_lines(stands())
     assert "  ! left behind: 6 resources" in lines
     assert any("i-41" in one and "$0.0278/h" in one for one in lines)
+    assert max(map(len, lines)) <= 80
     assert lines[2] == "  To put it right   reconciler sweep --service shop"
 
 
