@@ -42,6 +42,23 @@ def adoptable(found: TrafficReading) -> tuple[Share, ...]:
     return tuple({route.serving[0].group: route.serving[0] for route in found.routes}.values())
 
 
+def refuse_strangers(found: TrafficReading | None) -> None:
+    """Raise Refused for a route that no release may change: before anything is created."""
+    route = next((one for one in found.routes if one.blocked), None) if found else None
+    if route is None:
+        return
+    words = "modify-rule --rule-arn {} --actions"
+    if ":listener/" in route.arn:
+        words = "modify-listener --listener-arn {} --default-actions"
+    group = next((share.group for share in route.serving if share.deploy is not None), "…")
+    place = route.arn.rsplit(":", 1)[0]
+    raise Refused(
+        f"{route.blocked}: its action is not changed",
+        cure="To forward to the live group alone   aws elbv2 "
+        f"{words.format(route.arn)} Type=forward,TargetGroupArn={place}:{group}",
+    )
+
+
 def claim_groups(ports: Ports, live: DeployId, release: str = "") -> None:
     """Tag the groups that serve as the live deploy's. No deploy made them: none is deleted.
 
@@ -52,18 +69,25 @@ def claim_groups(ports: Ports, live: DeployId, release: str = "") -> None:
     groups = adoptable(routes) if routes else ()
     for group in groups:
         refuse_another_group(group, live)
-    fresh = [group.group for group in groups if group.deploy is None]
     tags = {
         t.ID: str(live),
         t.STATE: Label.LIVE.value,
         t.LEDGER: str(managed.address),
         t.PART: t.part(TARGET_GROUP, managed.home.place),
-        t.LISTENER: next(iter(managed.address.traffic), ""),
         t.HOLD: t.HELD_BY_ADOPTION,
         t.BY: ports.by,
     }
-    if fresh:
-        managed.traffic.tag(fresh, tags | ({t.RELEASE: release} if release else {}))
+    if release:
+        tags[t.RELEASE] = release
+    for group in groups:
+        if group.deploy is None:
+            managed.traffic.tag([group.group], tags | {t.LISTENER: _first_route(routes, group)})
+
+
+def _first_route(routes: TrafficReading | None, group: Share) -> str:
+    """The first route that sends it requests: a group belongs to the balancer of that route."""
+    found = routes.routes if routes else ()
+    return next((route.arn for route in found if route.names(group.group)), "")
 
 
 def refuse_another_group(group: Share, deploy: DeployId) -> None:

@@ -18,7 +18,7 @@ from reconciler.model.deploy_id import DeployId
 from reconciler.model.resource import TARGET_GROUP, Resource, maker_of
 from reconciler.model.tags import HELD_BY_ADOPTION
 from reconciler.plan.traffic_work import RouteChange
-from reconciler.traffic.reading import TrafficReading
+from reconciler.traffic.reading import TrafficReading, balancer_of
 from reconciler.traffic.target_group import is_born
 
 
@@ -95,13 +95,18 @@ def _live_group(seen: ServiceState, live: DeployId, route: str) -> Resource | No
         and not copied(group, home)
         and _serves(group, route)
     ]
-    return max(own, key=lambda group: maker_of(group) or live, default=None)
+    return max(own, key=lambda one: (maker_of(one) or live, _is_for(one, route)), default=None)
+
+
+def _is_for(group: Resource, route: str) -> bool:
+    return group.tags.get(t.LISTENER) == route
 
 
 def _serves(group: Resource, route: str) -> bool:
+    """An adopted group may be that of several routes, all of one balancer."""
     if group.hold == HELD_BY_ADOPTION:
-        return True
-    return is_born(group) and group.tags.get(t.LISTENER) == route
+        return balancer_of(group.tags.get(t.LISTENER, route)) == balancer_of(route)
+    return is_born(group) and _is_for(group, route)
 
 
 def _drain_anew(ports: Ports, seen: ServiceState, before: TrafficState) -> None:

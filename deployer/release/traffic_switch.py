@@ -63,7 +63,7 @@ def refuse_moved(managed: ManagedService, order: JoinOrder, live: DeployId | Non
     found = managed.routes()
     if found is None:
         return
-    if not found.follows(live):
+    if not found.follows(live) or found.blocked:
         said = "; ".join(str(route) for route in found.routes)
         raise ToolError(
             f"somebody changed traffic meanwhile ({said}); it is not moved back",
@@ -77,7 +77,8 @@ def refuse_moved(managed: ManagedService, order: JoinOrder, live: DeployId | Non
 def switch(managed: ManagedService, order: JoinOrder) -> tuple[str, ...]:
     """Give the order's groups all requests, one route after the other; what could not be done."""
     try:
-        for route, group in _switches(managed, order):
+        # All are looked up before the first: half a switch would send clients to two releases.
+        for route, group in tuple(_switches(managed, order)):
             managed.traffic.switch(route, group)
     except ToolError as error:
         return (f"traffic was not switched yet: {error}",)

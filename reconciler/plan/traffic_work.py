@@ -77,11 +77,9 @@ def _live_group(route: TrafficRoute, live: DeployId, groups: Sequence[Verdict]) 
 
 
 def _why_not(route: TrafficRoute, group: Resource | None) -> str:
-    if route.odd:
-        return f"{short(route.arn)} {route.odd}"
-    if route.unknown:
-        return f"{short(route.arn)} names {', '.join(route.unknown)}, which is not known"
-    return "" if group else f"no target group of the live deploy is found for {short(route.arn)}"
+    if route.blocked or group:
+        return route.blocked
+    return f"no target group of the live deploy is found for {short(route.arn)}"
 
 
 def _retired(root: Root, groups: Sequence[Verdict]) -> TrafficWork:
@@ -112,7 +110,7 @@ def _detached(root: Root, old: Sequence[Resource]) -> Iterator[RouteChange]:
         if group.hold != t.HELD_BY_ADOPTION or not _is_over(group, root):
             continue
         for route in root.traffic.routes if root.traffic else ():
-            if route.names(group.id) and not route.odd and not route.unknown:
+            if route.names(group.id) and not route.blocked:
                 yield RouteChange(route.arn, group.id)
 
 

@@ -49,7 +49,10 @@ class Traffic(Protocol):
         ...
 
     def join(self, order: JoinOrder) -> tuple[str, ...]:
-        """Create it, and connect it to what leads to live, without any requests. Idempotent."""
+        """Create it, and connect it to what leads to live, without any requests. Idempotent.
+
+        Raises Refused, before it creates anything, where an action is not the service's alone.
+        """
         ...
 
     def register(self, order: JoinOrder) -> None:

@@ -50,6 +50,15 @@ class TrafficRoute:
         """The groups that are not the service's."""
         return tuple(share.group for share in self.shares if share.deploy is None)
 
+    @property
+    def blocked(self) -> str:
+        """Why no release may change its action, in words; '' if it may."""
+        if self.odd:
+            return f"{short(self.arn)} {self.odd}"
+        if self.unknown:
+            return f"{short(self.arn)} names {', '.join(self.unknown)}, which is not known"
+        return ""
+
     def names(self, group: str) -> bool:
         """Whether its action names the group, with whatever weight."""
         return any(share.group == group for share in self.shares)
@@ -83,6 +92,11 @@ class TrafficReading:
     def follows(self, live: DeployId | None) -> bool:
         """Whether every route leads to the live deploy."""
         return live is not None and all(route.leads_to(live) for route in self.routes)
+
+    @property
+    def blocked(self) -> str:
+        """Why no release may change a route, in words; '' if each is the service's alone."""
+        return next(filter(None, (route.blocked for route in self.routes)), "")
 
     @property
     def serving(self) -> tuple[Share, ...]:
@@ -119,3 +133,8 @@ def _resolved(share: Share, service: str, owns: Owns) -> Share:
 def short(arn: str) -> str:
     """The end of an ARN, for messages: `listener/app/shop/…`."""
     return arn.split(":", maxsplit=5)[-1]
+
+
+def balancer_of(route: str) -> str:
+    """The load balancer of a listener or rule: its part of the ARN, `app/shop/0123456789abcdef`."""
+    return "/".join(route.split("/")[1:4])

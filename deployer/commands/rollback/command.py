@@ -14,6 +14,7 @@ from datetime import timedelta
 
 from deployer import events as e
 from deployer.checks import refusals
+from deployer.checks.served import refuse_strangers
 from deployer.checks.service_state import ServiceState, survey
 from deployer.commands.rollback.context import RollbackContext, choose
 from deployer.commands.rollback.databases import refuse_early, shut_newer
@@ -78,6 +79,7 @@ def _begin(
         reading, ledger = _end_expired(ports, seen, reading, ledger)
     if seen.service_plan.notes:
         raise refusals.moved(seen.service_plan)
+    refuse_strangers(seen.service_plan.root.traffic)
     machines = machines_of(seen.service_plan.verdicts)
     target = choose(without_addresses(ledger, machines), service.name, to, service.park)
     mine = new_id(service.name, reading)

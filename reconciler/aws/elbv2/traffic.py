@@ -73,7 +73,9 @@ class TargetGroupTraffic:
         return tuple(short(self._copy(arn, order)) for arn in self.listeners)
 
     def join(self, order: JoinOrder) -> tuple[str, ...]:
-        """See `Traffic.join`: weight 0 until the switch."""
+        """See `Traffic.join`: weight 0 until the switch. All routes are asked before any change."""
+        for route in self.listeners:
+            self._routes.refuse_foreign(route, self.service)
         made: list[str] = []
         for route in self.listeners:
             group = self._copy(route, order)
