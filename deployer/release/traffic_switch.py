@@ -23,6 +23,7 @@ def traffic(run: ReleaseContext) -> str:
 
     Nothing that is made while writes are refused may have to be accounted for.
     """
+    run.created.drain = run.ports.managed.traffic.drain()
     tags = birth_tags(run).of(TARGET_GROUP)
     order = JoinOrder(run.deploy, run.created.launched, tags)
     run.created.join_order = order  # before the call: a lost reply is looked up by the names

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from reconciler.model.deploy_id import DeployId
@@ -42,6 +42,10 @@ class Traffic(Protocol):
 
     def check(self) -> tuple[str, ...]:
         """What a person should know of it. Raises Refused if no release can take it over."""
+        ...
+
+    def drain(self) -> timedelta | None:
+        """How long after a switch requests may be in flight; None: the record's TTL says it."""
         ...
 
     def create(self, order: JoinOrder) -> tuple[str, ...]:

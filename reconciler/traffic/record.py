@@ -22,6 +22,9 @@ class RecordTraffic:
         """See `Traffic.check`."""
         return ()
 
+    def drain(self) -> None:
+        """See `Traffic.drain`."""
+
     def create(self, order: JoinOrder) -> tuple[str, ...]:
         """See `Traffic.create`."""
         del order

@@ -62,6 +62,10 @@ class FakeTraffic:
         self._act("check")
         return self.notes
 
+    def drain(self) -> timedelta:
+        self._act("drain")
+        return DELAY
+
     def create(self, order: JoinOrder) -> tuple[str, ...]:
         self._act("create")
         return tuple(self._make(order, route) for route in self.actions)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from deployer import events as e
 from deployer.release import up as release
 from deployer.release.context import NewMachine, ReleaseContext, ReleaseOptions
 from deployer.release.steps.commit import commit
@@ -63,12 +64,12 @@ class SeveralRoutes(Behind):
         assert self.ledger.live is not None
         return self.ledger.live.id
 
-    def release(self, patch: pytest.MonkeyPatch) -> None:
+    def release(self, patch: pytest.MonkeyPatch) -> e.Released:
         """A whole release without a database: its machine is launched at once."""
         steps = (("launch", self._launch), ("database", lambda _: ""), ("commit", commit))
         patch.setattr(release, "STEPS", tuple(Step(*one) for one in steps))
         code = {"source": str(self.source), "path": "/srv/shop"}
-        up(self.ports(code=code, limits={"boot": "1s"}), ReleaseOptions())
+        return up(self.ports(code=code, limits={"boot": "1s"}), ReleaseOptions())
 
     def _launch(self, run: ReleaseContext) -> str:
         machine = next(

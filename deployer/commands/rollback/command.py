@@ -237,7 +237,7 @@ def _report_names(run: RollbackContext) -> None:
 
 
 def _rolled_back(run: RollbackContext, unfinished: tuple[str, ...]) -> e.RolledBack:
-    ttl = run.reading.drain_ttl
+    drain = run.drain or timedelta(seconds=run.reading.drain_ttl)
     return e.RolledBack(
         service=run.ports.managed.name,
         deploy=str(run.target.id),
@@ -247,6 +247,6 @@ def _rolled_back(run: RollbackContext, unfinished: tuple[str, ...]) -> e.RolledB
         seconds=time.monotonic() - run.began,
         rejected=run.rejects,
         lost=run.lost,
-        old_answers_until=run.lease.now + timedelta(seconds=ttl),
+        old_answers_until=run.lease.now + drain,
         unfinished=unfinished,
     )

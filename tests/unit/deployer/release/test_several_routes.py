@@ -13,6 +13,7 @@ from reconciler.errors import CloudError, FollowUpFailed, Refused, ToolError
 from reconciler.model.resource import INSTANCE
 from reconciler.model.tags import Label
 from reconciler.sweep import absence
+from tests.fakes.traffic import DELAY
 from tests.support.several_routes import ROUTES, SeveralRoutes
 from tests.support.shop_world import LIVE
 
@@ -192,3 +193,12 @@ def test_rule_11_a_foreign_change_between_any_two_steps(
     known.run(command)
     came = [_disturbed(tmp_path / str(n), command, hand, n) for n in known.steps]
     assert came.count(True) > 15
+
+
+def test_old_answers_last_as_long_as_the_balancer_lets_requests_end(
+    shop: SeveralRoutes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The deregistration delay, not the TTL of a record that does not change."""
+    done = shop.release(monkeypatch)
+    assert done.old_answers_until is not None
+    assert done.old_answers_until - shop.ledgers.now >= DELAY

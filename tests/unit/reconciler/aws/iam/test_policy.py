@@ -37,7 +37,8 @@ MUTATES = {
     "register",
     "release",
 }
-VERBS = READS | MUTATES | {"assume", "reboot", "revoke", "run", "start", "stop", "terminate"}
+VERBS = {*READS, *MUTATES, *("assume", "reboot", "remove", "revoke", "run", "start", "stop")}
+VERBS |= {"terminate"}
 SERVICES = {
     "db": "rds",
     "to_resource": "rds",
@@ -82,7 +83,7 @@ def asked_in_source() -> set[str]:
 
 
 def _service(operation: str) -> str:
-    if operation == "add_tags":
+    if operation in ("add_tags", "remove_tags"):
         return "elasticloadbalancing"
     return next((name for word, name in SERVICES.items() if f"_{word}" in operation), "ec2")
 
