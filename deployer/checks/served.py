@@ -6,6 +6,7 @@ are those of the machines that get requests (protocol.md, "Traffic").
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from deployer.ports import Ports
@@ -18,17 +19,23 @@ from reconciler.model.tags import Label
 from reconciler.traffic.reading import Share, TrafficReading
 
 
-def seen_through(ports: Ports, reading: Reading) -> Reading:
+def seen_through(ports: Ports, reading: Reading, live: Collection[str] = ()) -> Reading:
     """The reading, with the addresses of the machines that the routes send requests to.
 
-    Never swap against its record. Raises CloudError, AccessDenied.
+    Of each machine the one that is among the addresses of `live`, else the private one. Never swap
+    against its record. Raises CloudError, AccessDenied.
     """
     found = ports.managed.routes()
     if found is None:
         return reading
     machines = ports.compute.instances(sorted(found.witnesses)) if found.witnesses else ()
-    addresses = tuple(sorted(one.private_address for one in machines if one.private_address))
+    known = ((one.private_address, one.public_address) for one in machines)
+    addresses = tuple(sorted(filter(None, (_among(live, *held) for held in known))))
     return replace(reading, a=ARecord(reading.ttl, addresses) if addresses else None)
+
+
+def _among(live: Collection[str], private: str, public: str) -> str:
+    return public if public in live else private
 
 
 def adoptable(found: TrafficReading) -> tuple[Share, ...]:
@@ -59,6 +66,15 @@ def refuse_strangers(found: TrafficReading | None) -> None:
     )
 
 
+def refuse_unclaimed(ports: Ports, live: DeployId) -> tuple[Share, ...]:
+    """The groups that serve, each of nobody or of the live deploy. Raises Refused for another's."""
+    routes = ports.managed.routes()
+    groups = adoptable(routes) if routes else ()
+    for group in groups:
+        refuse_another_group(group, live)
+    return groups
+
+
 def claim_groups(ports: Ports, live: DeployId, release: str = "") -> None:
     """Tag the groups that serve as the live deploy's. No deploy made them: none is deleted.
 
@@ -66,9 +82,7 @@ def claim_groups(ports: Ports, live: DeployId, release: str = "") -> None:
     """
     managed = ports.managed
     routes = managed.routes()
-    groups = adoptable(routes) if routes else ()
-    for group in groups:
-        refuse_another_group(group, live)
+    groups = refuse_unclaimed(ports, live)
     tags = {
         t.ID: str(live),
         t.STATE: Label.LIVE.value,

@@ -50,15 +50,16 @@ port   = {app_port}
 tries  = 5
 every  = "1s"
 
-[ssh]
+{traffic}[ssh]
 user = "{user}"
 port = {ssh_port}
 key  = "file:{key}"
 """
 
-_TRAFFIC = """
+_TRAFFIC = """\
 [traffic]
 kind = "target-group"            # the record is an alias of a load balancer
+
 """
 
 _RECONCILER = """\
@@ -101,7 +102,7 @@ def write_config(places: Places, services: tuple[str, ...], *, balanced: bool = 
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir()
     for service in services:
-        text = _service(places, service) + (_TRAFFIC if balanced else "")
+        text = _service(places, service, _TRAFFIC if balanced else "")
         (directory / f"{service}.toml").write_text(text)
     words = _RECONCILER.format(account=ACCOUNT, region=REGION)
     (places.config / "reconciler.toml").write_text(words)
@@ -115,9 +116,10 @@ def go_through(places: Places, services: tuple[str, ...], host: str, host_key: s
             file.write(hop)
 
 
-def _service(places: Places, name: str) -> str:
+def _service(places: Places, name: str, traffic: str) -> str:
     return _SERVICE.format(
         name=name,
+        traffic=traffic,
         zone=ZONE,
         account=ACCOUNT,
         region=REGION,

@@ -28,7 +28,7 @@ import yaml
 from deployer.sandbox import shop
 from deployer.sandbox.company import bastion, configuration, load_balancer
 from deployer.sandbox.company.cloud import Cloud
-from deployer.sandbox.control.options import BALANCER, PRIVATE, RECORD
+from deployer.sandbox.control.options import BALANCED, HIDDEN, RECORD
 from deployer.sandbox.control.state import Places
 from deployer.sandbox.postgres.company_databases import ADMIN, Databases
 from deployer.sandbox.postgres.server import Login, install_directory
@@ -63,7 +63,7 @@ class Company:
         """Write the company's sources and configuration in their initial state."""
         shutil.rmtree(self.places.sources, ignore_errors=True)
         shutil.copytree(self._first_sources, self.places.sources / "shop", symlinks=True)
-        balanced = self.shape == BALANCER
+        balanced = self.shape in BALANCED
         configuration.write_config(self.places, self.databases.services, balanced=balanced)
 
     @property
@@ -89,12 +89,12 @@ class Company:
             self._await_health(*machine)
         for service, (instance, address) in zip(self.databases.services, machines, strict=True):
             name = f"{service}.{configuration.ZONE}"
-            if self.shape == BALANCER:
+            if self.shape in BALANCED:
                 self._point(name, zone, load_balancer.set_up(self.cloud, service, instance))
             else:
                 answers = [{"Value": address}]
                 self._point(name, zone, {"TTL": 60, "ResourceRecords": answers})
-        if self.shape == PRIVATE:
+        if self.shape in HIDDEN:
             self._set_up_bastion(network)
         return zone
 
