@@ -137,6 +137,9 @@ def test_listeners_of_two_balancers_and_a_kill_between_two_switches(unadopted: S
 
 def test_failing_aborted_held_and_recovered(shop: Shop) -> None:
     """What a release leaves is gone, groups too; a held group stays; the ledger is written anew."""
+    planned = shop.ok("deployer", "plan", "shop").out
+    assert shop.listener in planned
+    assert "the record is an alias of it" in planned
     before, groups = shop.resources(), set(shop.groups)
     failed = shop.deployer("up", "shop", "--ref", "v1.6.0")
     assert failed.code == Exit.FAILED, failed
@@ -151,7 +154,7 @@ def test_failing_aborted_held_and_recovered(shop: Shop) -> None:
     assert aborted.code == Exit.DIRT, aborted
     assert left in shop.groups
     assert "ask Ann" in shop.reconciler("report").out
-    shop.ok("reconciler", "release", arn)
+    shop.ok("reconciler", "unhold", arn)
     shop.ok("reconciler", "sweep")
     assert (shop.resources(), set(shop.groups)) == (before, groups)
     assert shop.weights == {"shop-by-hand": 1}

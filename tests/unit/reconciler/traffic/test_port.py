@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.aws.elbv2.traffic import TargetGroupTraffic
+from reconciler.aws.elbv2.traffic import TargetGroupTraffic, template_of
 from reconciler.errors import CloudError, Refused
 from reconciler.model import tags as t
 from reconciler.model.resource import INSTANCE, TARGET_GROUP, Resource
@@ -322,3 +322,18 @@ def test_who_owns_the_listener_is_told(api: Api) -> None:
     traffic = TargetGroupTraffic(api.aws, "shop", (made.listener,), HASTE)
     (note,) = traffic.check()
     assert "belongs to Terraform" in note
+
+
+@pytest.mark.parametrize(
+    ("tags", "owner"),
+    [
+        ({"aws:cloudformation:stack-name": "shop"}, "the CloudFormation stack shop"),
+        ({"ManagedBy": "Terraform"}, "Terraform"),
+        ({"terraform": "true"}, "Terraform"),
+        ({"provisioner": "opentofu"}, "Terraform"),
+        ({"team": "shop"}, ""),
+    ],
+)
+def test_the_owner_of_a_template_is_read_from_tags(tags: dict[str, str], owner: str) -> None:
+    """AWS writes the stack's; of Terraform only what people write is seen."""
+    assert template_of(tags) == owner
