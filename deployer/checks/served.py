@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
+from deployer.compute import InstanceFacts
 from deployer.ports import Ports
 from reconciler.errors import Refused
 from reconciler.model import tags as t
@@ -29,13 +30,13 @@ def seen_through(ports: Ports, reading: Reading, live: Collection[str] = ()) -> 
     if found is None:
         return reading
     machines = ports.compute.instances(sorted(found.witnesses)) if found.witnesses else ()
-    known = ((one.private_address, one.public_address) for one in machines)
-    addresses = tuple(sorted(filter(None, (_among(live, *held) for held in known))))
+    found_at = (_among(live, machine) for machine in machines)
+    addresses = tuple(sorted(filter(None, found_at)))
     return replace(reading, a=ARecord(reading.ttl, addresses) if addresses else None)
 
 
-def _among(live: Collection[str], private: str, public: str) -> str:
-    return public if public in live else private
+def _among(live: Collection[str], machine: InstanceFacts) -> str:
+    return next((one for one in machine.addresses if one in live), machine.private_address)
 
 
 def adoptable(found: TrafficReading) -> tuple[Share, ...]:

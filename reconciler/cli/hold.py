@@ -13,7 +13,7 @@ from reconciler.model.tags import HELD_BY_ADOPTION, VALUE_LIMIT
 from reconciler.ports.fleet import Fleet
 from reconciler.ports.service import ManagedService
 from reconciler.sweep.snapshot import observe
-from reconciler.traffic.reading import short
+from reconciler.traffic.reading import id_of
 from reconciler.wiring.edges import Edges
 
 
@@ -33,7 +33,7 @@ def set_hold(settings: Settings, fleet: Fleet, id_: str, reason: str | None) -> 
 
 
 def _find(inventory: Inventory, id_: str) -> Resource:
-    wanted = short(id_) if id_.startswith("arn:") else id_
+    wanted = id_of(id_)
     for resource in inventory.resources:
         if resource.id == wanted:
             return resource

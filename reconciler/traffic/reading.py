@@ -138,3 +138,8 @@ def short(arn: str) -> str:
 def balancer_of(route: str) -> str:
     """The load balancer of a listener or rule: its part of the ARN, `app/shop/0123456789abcdef`."""
     return "/".join(route.split("/")[1:4])
+
+
+def id_of(word: str) -> str:
+    """The id of what a user names: of an ARN its end, as the inventory has it."""
+    return short(word) if word.startswith("arn:") else word

@@ -80,3 +80,10 @@ def test_requests_to_another_deploy_make_the_service_unknown(label: str, *, know
     inventory = Inventory((*map(labelled, ALL), OLDS, LIVES))
     found = problems(inventory, {"shop": behind(OLDS)})
     assert found == {} if known else str(OLD) in found["shop"]
+
+
+def test_rule_16_a_held_group_holds_its_machines() -> None:
+    """A late request may name it: its clients would find nobody."""
+    held = replace(DEADS, tags={**DEADS.tags, t.HOLD: "ask Ann"})
+    found = reasons(behind(LIVES), held, LIVES)
+    assert (found[held.id], found["i-41"]) == (Reason.HELD, Reason.IN_USE)
