@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from reconciler.aws.iam import load_balancers
+from reconciler.aws.iam import load_balancers, ssh_routes
 from reconciler.aws.iam.actions import DELETE, DESCRIBE, LIFT, SHUTDOWN
 from reconciler.aws.iam.statements import Document, Scope, allow, born, is_ours, only_tags
 from reconciler.model import tags as t
@@ -38,6 +38,7 @@ def deployer(scope: Scope) -> Document:
         _pass_role(scope),
         *_records(scope),
         *_parameters(scope),
+        *ssh_routes.connect(scope),
         *load_balancers.join(scope),
         *load_balancers.follow(scope),
     )
@@ -52,6 +53,7 @@ def reconciler(scope: Scope) -> Document:
         *_parameters(scope),
         *_roles(scope),
         *_people(scope),
+        *ssh_routes.connect(scope),
         *load_balancers.follow(scope),
     )
 
@@ -67,6 +69,7 @@ def adopt(scope: Scope) -> Document:
     return _document(
         allow("TagAMachineThatNoDeployMade", "ec2:CreateTags", machines, condition),
         allow("LetGoOfAMachineThatNoDeployMade", "ec2:DeleteTags", machines, release),
+        *ssh_routes.connect_to_strangers(scope),
         *load_balancers.adopt(scope),
     )
 

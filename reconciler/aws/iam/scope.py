@@ -75,6 +75,8 @@ def scope(settings: Settings, account: str, locate: Locate) -> Scope:
         topics=(notices.topic,) if notices.topic else (),
         lifts=settings.reconciler.lift_protection,
         listeners=_sorted(arn for service in services for arn in _listeners(service)),
+        routes=_sorted(service.ssh.via for service in services),
+        ssh_ports=tuple(sorted({service.ssh.port for service in services})),
     )
 
 
@@ -89,7 +91,8 @@ def _account(settings: Settings, account: str) -> str:
 def _parameters(service: Service) -> Iterator[str]:
     """The paths of the service's `ssm:` references."""
     database, image = service.database, service.instance.image or ""
-    references = [service.ssh.key, *((database.admin, database.url) if database else ())]
+    keys = (service.ssh.key, *(hop.key for hop in service.ssh.bastion))
+    references = [*keys, *((database.admin, database.url) if database else ())]
     yield from (
         reference.value
         for reference in references

@@ -21,7 +21,8 @@ class Scope:
     the paths of the `ssm:` references, `profiles` the role names of the machines, `assumes` the
     ARNs of the roles that the sweep assumes in other accounts. `notices`: whether a sweep sends
     notifications; `topics`: the ARNs of its SNS topics; `lifts`: whether it removes protection from
-    what it deletes; `listeners`: ARNs or patterns of those that lead to the services.
+    what it deletes; `listeners`: ARNs or patterns of those that lead to the services;
+    `routes`: the services' `[ssh] via`; `ssh_ports`: the ports of their SSH servers.
     """
 
     account: str
@@ -37,6 +38,8 @@ class Scope:
     topics: tuple[str, ...] = ()
     lifts: bool = False
     listeners: tuple[str, ...] = ()
+    routes: tuple[str, ...] = ()
+    ssh_ports: tuple[int, ...] = ()
 
 
 def allow(

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from reconciler.aws.client.query import camel
-from reconciler.aws.iam.policy import POLICIES, actions, deployer, reconciler
+from reconciler.aws.iam.policy import POLICIES, actions, adopt, deployer, reconciler
 from reconciler.aws.iam.scope import GivenZones, scope
+from reconciler.aws.iam.ssh_routes import CALLED_BY_THE_CLI
+from reconciler.aws.iam.statements import Document, Scope
 from reconciler.cli.main import cli
 from reconciler.cli.policy import WHOSE
 from reconciler.cli.shared import ended
 from reconciler.config.loader import Settings, load
 from reconciler.config.reconciler import Notices
+from reconciler.config.ssh import Bastion, Ssh
 from reconciler.config.traffic import TrafficSettings
 from reconciler.errors import ConfigError
 from reconciler.util.secret import Reference
@@ -105,11 +109,12 @@ def test_every_policy_can_be_asked_for() -> None:
 
 def test_what_the_code_asks_for_is_allowed_and_nothing_else(settings: Settings) -> None:
     """A new call without a permission, and a permission without a call, are found here."""
-    here = replace(scope(settings, "", ZONES), lifts=True, listeners=(LISTENER,))
+    presets = ("instance-connect-endpoint", "ssm")
+    here = replace(scope(settings, "", ZONES), lifts=True, listeners=(LISTENER,), routes=presets)
     allowed = frozenset().union(*(actions(make(here)) for make in POLICIES.values()))
     without_call = {"iam:PassRole"}
     assert asked_in_source() - allowed == set()
-    assert allowed - asked_in_source() == without_call
+    assert allowed - asked_in_source() == without_call | CALLED_BY_THE_CLI
     assert set(UNSEEN) - allowed == {"sts:AssumeRole"}
 
 
@@ -137,6 +142,53 @@ def test_only_who_is_behind_a_load_balancer_may_change_one(settings: Settings) -
     told = replace(settings, services={"shop": found})
     (any_,) = scope(told, "", ZONES).listeners
     assert any_.endswith(":listener/*")
+
+
+def by_route(settings: Settings, ssh: Ssh) -> Settings:
+    """The configuration with this way to the shop's machines."""
+    shop = settings.services["shop"].model_copy(update={"ssh": ssh})
+    return replace(settings, services={"shop": shop})
+
+
+@pytest.mark.parametrize("make", [deployer, reconciler])
+def test_the_tunnel_of_a_preset_is_allowed_and_no_other(
+    settings: Settings, make: Callable[[Scope], Document]
+) -> None:
+    """SSH documents on our machines, and SSH's port: no shell without a document."""
+    here = scope(settings, "", ZONES)
+    assert not actions(make(here)) & CALLED_BY_THE_CLI
+    by_ssm = by_route(settings, Ssh(user="admin", via="ssm"))
+    found = {one["Sid"]: one for one in make(scope(by_ssm, "", ZONES))["Statement"]}
+    sessions = [one for one in found.values() if one["Action"] == "ssm:StartSession"]
+    assert len(sessions) == 2
+    for statement in sessions:
+        checked = statement["Condition"]["BoolIfExists"]
+        assert checked == {"ssm:SessionDocumentAccessCheck": "true"}
+    ours = found["StartSshSessionsOnOurMachines"]["Condition"]["StringLike"]
+    assert ours == {"aws:ResourceTag/deploy-id": ["shop/*"]}
+    endpoint = by_route(settings, Ssh(user="admin", via="instance-connect-endpoint", port=2222))
+    found = {one["Sid"]: one for one in make(scope(endpoint, "", ZONES))["Statement"]}
+    ports = found["OpenTunnelsToSshPorts"]["Condition"]["NumericEquals"]
+    assert ports == {"ec2-instance-connect:remotePort": ["2222"]}
+
+
+def test_adopt_reaches_a_machine_that_has_no_tag_of_ours(settings: Settings) -> None:
+    """Through a session of the SSH document, and only where that is the way."""
+    by_ssm = scope(by_route(settings, Ssh(user="admin", via="ssm")), "", ZONES)
+    found = {one["Sid"]: one for one in adopt(by_ssm)["Statement"]}
+    statement = found["StartSshSessionsOnAMachineThatNoDeployMade"]["Condition"]
+    assert statement["Null"] == {"aws:ResourceTag/deploy-id": "true"}
+    assert statement["BoolIfExists"] == {"ssm:SessionDocumentAccessCheck": "true"}
+    assert "ssm:StartSession" not in actions(adopt(scope(settings, "", ZONES)))
+
+
+def test_the_keys_of_bastions_are_read_as_others_are(settings: Settings) -> None:
+    """A hop with a key of its own in Parameter Store: the policy names that parameter."""
+    host_key = f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA{'a' * 44}"
+    key = Reference("ssm", "/bastion/key")
+    hop = Bastion(host="bastion.example.com", user="jump", host_key=host_key, key=key)
+    told = by_route(settings, Ssh(user="admin", via="bastion", bastion=(hop,)))
+    assert "/bastion/key" in scope(told, "", ZONES).parameters
 
 
 def test_roles_of_other_accounts(settings: Settings) -> None:

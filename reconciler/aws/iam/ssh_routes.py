@@ -1,0 +1,70 @@
+"""The permissions of the presets of `[ssh] via`: the AWS CLI opens the tunnel with them.
+
+Sources: the Session Manager user guide, "Sample IAM policies for Session Manager" and "Enforce a
+session document permission check"; the EC2 user guide, "Grant IAM permissions to use EC2 Instance
+Connect Endpoint"; the service authorization reference of both.
+"""
+
+from __future__ import annotations
+
+from reconciler.aws.iam.statements import Document, Scope, allow, is_ours
+from reconciler.model import tags as t
+
+_SESSION = "ssm:StartSession"
+_ONLY_SSH = {"BoolIfExists": {"ssm:SessionDocumentAccessCheck": "true"}}
+"""In each statement that allows it: else a session without a document is a root shell."""
+_TUNNEL = "ec2-instance-connect:OpenTunnel"
+CALLED_BY_THE_CLI = frozenset(
+    {_SESSION, _TUNNEL, "ec2:DescribeInstanceConnectEndpoints", "ssmmessages:OpenDataChannel"}
+)
+"""Actions that no call of ours needs: the program of the route calls them."""
+
+
+def connect(scope: Scope) -> list[Document]:
+    """Open the tunnel to the services' machines."""
+    return [*_sessions(scope), *_tunnels(scope)]
+
+
+def connect_to_strangers(scope: Scope) -> list[Document]:
+    """For `adopt`: to machines that no deploy made."""
+    if "ssm" not in scope.routes:
+        return []
+    untagged = {"Null": {f"aws:ResourceTag/{t.ID}": "true"}}
+    name = "StartSshSessionsOnAMachineThatNoDeployMade"
+    return [allow(name, _SESSION, _machines(scope), untagged | _ONLY_SSH)]
+
+
+def _sessions(scope: Scope) -> list[Document]:
+    """A session of the SSH document alone, to our machines alone, with its own data channel."""
+    if "ssm" not in scope.routes:
+        return []
+    documents = [f"arn:aws:ssm:{region}::document/AWS-StartSSHSession" for region in scope.regions]
+    channels = [
+        f"arn:aws:ssm:{region}:{scope.account}:session/${{aws:userid}}-*"
+        for region in scope.regions
+    ]
+    ours = is_ours(scope) | _ONLY_SSH
+    return [
+        allow("StartSshSessionsOnOurMachines", _SESSION, _machines(scope), ours),
+        allow("OnlyWithTheDocumentForSsh", _SESSION, documents, _ONLY_SSH),
+        allow("OpenTheirDataChannels", "ssmmessages:OpenDataChannel", channels),
+    ]
+
+
+def _tunnels(scope: Scope) -> list[Document]:
+    """A tunnel names its endpoint, never a machine: only the port can be narrowed."""
+    if "instance-connect-endpoint" not in scope.routes:
+        return []
+    endpoints = [
+        f"arn:aws:ec2:{region}:{scope.account}:instance-connect-endpoint/*"
+        for region in scope.regions
+    ]
+    ports = {"NumericEquals": {"ec2-instance-connect:remotePort": list(map(str, scope.ssh_ports))}}
+    return [
+        allow("FindTheEndpoint", "ec2:DescribeInstanceConnectEndpoints", "*"),
+        allow("OpenTunnelsToSshPorts", _TUNNEL, endpoints, ports),
+    ]
+
+
+def _machines(scope: Scope) -> list[str]:
+    return [f"arn:aws:ec2:{region}:{scope.account}:instance/*" for region in scope.regions]
