@@ -40,19 +40,21 @@ def _among(live: Collection[str], machine: InstanceFacts) -> str:
 
 
 def adoptable(found: TrafficReading) -> tuple[Share, ...]:
-    """The one target group of each route that gets requests. Raises Refused."""
+    """The one target group, or machine, of each route that gets requests. Raises Refused."""
     for route in found.routes:
         if route.odd or len(route.serving) != 1:
             raise Refused(
-                f"{route}: adopting wants one forward action to one target group",
-                cure="let the listener forward to one target group first",
+                f"{route}: adopting wants a route that leads to one target group or machine",
+                cure="let the listener forward to one target group, or give the live machine the "
+                "Elastic IP, first",
             )
     return tuple({route.serving[0].group: route.serving[0] for route in found.routes}.values())
 
 
 def refuse_strangers(found: TrafficReading | None) -> None:
     """Raise Refused for a route that no release may change: before anything is created."""
-    route = next((one for one in found.routes if one.blocked), None) if found else None
+    listed = found.routes if found else ()
+    route = next((one for one in listed if one.blocked and not one.address), None)
     if route is None:
         return
     words = "modify-rule --rule-arn {} --actions"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -121,6 +122,16 @@ def doctor(asked: CliContext) -> int:
     return Exit.DONE if all(check.ok for check in checks) else Exit.FAILED
 
 
+def _asked_for(_: click.Context, parameter: click.Parameter, value: str | None) -> str:
+    """The value, asked for on a terminal. Usage error where there is none: a CI would wait."""
+    if value:
+        return value
+    name = parameter.opts[0]
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"{name} is wanted: there is no terminal to ask on")
+    return str(click.prompt(name.removeprefix("--").capitalize(), err=True))
+
+
 @click.command(
     epilog=epilog(
         "deployer init shop --record shop.example.com --account 123456789012 --region eu-west-1",
@@ -128,9 +139,9 @@ def doctor(asked: CliContext) -> int:
     )
 )
 @SERVICE
-@click.option("--record", prompt=True, help="The name its clients use.")
-@click.option("--account", prompt=True, help="The AWS account's id, 12 digits.")
-@click.option("--region", prompt=True, help="Such as eu-west-1.")
+@click.option("--record", callback=_asked_for, help="The name its clients use.")
+@click.option("--account", callback=_asked_for, help="The AWS account's id, 12 digits.")
+@click.option("--region", callback=_asked_for, help="Such as eu-west-1.")
 @common
 @pass_asked
 def init(asked: CliContext, service: str, *, record: str, account: str, region: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from deployer.checks import refusals
 from deployer.checks.leftovers import dirt_lines
 from deployer.checks.service_state import ServiceState, survey
 from deployer.ports import Ports
@@ -21,7 +22,10 @@ from reconciler.traffic.release_addresses import addresses_of
 
 @dataclass(frozen=True)
 class DeployLine:
-    """One deploy that the ledger names. `state`: live, previous, rejected, kept or releasing."""
+    """One deploy that the ledger names.
+
+    `state`: live, left, previous, rejected, kept or releasing.
+    """
 
     id: DeployId
     release: str
@@ -85,6 +89,9 @@ def status(ports: Ports) -> ServiceStatus:
 def _notes(seen: ServiceState) -> Iterator[str]:
     service_plan = seen.service_plan
     yield from service_plan.contradictions
+    if seen.ledger.left is not None:
+        gone = refusals.gone(service_plan.service, seen.ledger.left)
+        yield f"{gone.message}. {' '.join(gone.cure.splitlines()[0].split())}"
     if service_plan.readdress:
         says, now = ", ".join(service_plan.root.record), ", ".join(service_plan.readdress)
         yield f"the live machines are at {now} now; the A record still says {says}"
@@ -112,6 +119,9 @@ def _deploys(seen: ServiceState, ledger: Ledger) -> tuple[DeployLine, ...]:
     lines = []
     if ledger.live is not None:
         lines.append(_line(seen, ledger.live.id, "live", ledger.live.id.born, ledger.live.at))
+    if ledger.left is not None:
+        left = ledger.left
+        lines.append(_line(seen, left.id, "left", left.id.born, left.at))
     for entry in ledger.previous:
         state = "rejected" if entry.rejected else "previous"
         at = addresses_of(entry, seen.machines(entry.id))

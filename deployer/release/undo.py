@@ -47,6 +47,7 @@ class Undone:
 def undo(run: ReleaseContext, reason: str) -> Undone:
     """Undo everything so far. Never raises a ToolError: failures are listed in `left`."""
     run.emit(e.CleanUpBegan(reason))
+    _warn_of_changes(run)
     trouble = _account(run)
     try:
         ended = run.held.end(run.options.keep_failed)
@@ -68,6 +69,17 @@ def undo(run: ReleaseContext, reason: str) -> Undone:
     except ToolError as error:
         # Not raised as the release's error: that would read as a completed clean-up.
         return _finished(run, {}, (*trouble, f"the clean-up ended early: {error}"), kept=kept)
+
+
+def _warn_of_changes(run: ReleaseContext) -> None:
+    """Nothing undoes a migration of the database that live uses."""
+    if run.database.migrating and run.database.shared is not None:
+        run.emit(
+            e.Warned(
+                f"the migration ran on {run.database.name}, which live uses: what it changed "
+                "stays, and live goes on with it"
+            )
+        )
 
 
 def still_shut(lease: LeaseHolder, database: str) -> tuple[str, ...]:

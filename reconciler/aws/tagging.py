@@ -24,7 +24,8 @@ def hold(aws: Aws, resource: Resource, reason: str) -> None:
 def release(aws: Aws, resource: Resource) -> None:
     """Remove the hold: sweeps decide about the resource again. Raises CloudError, AccessDenied."""
     if resource.kind == TARGET_GROUP:
-        Groups(aws).untag(resource.id, t.HOLD)
+        groups = Groups(aws)
+        groups.untag([groups.arn(resource.id)], [t.HOLD])
         return
     with calling(f"ec2:DeleteTags on {resource.id}"):
         aws.ec2_once.delete_tags(Resources=[resource.id], Tags=[{"Key": t.HOLD}])

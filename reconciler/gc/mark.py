@@ -91,7 +91,7 @@ def _settled(root: Root, inventory: Inventory) -> Root:
     ours = _ours(inventory, root.home)
     problem = _contradiction(root, inventory)
     moved = "" if problem else _record_of_another(root, ours)
-    doubt = dispute(root.home, root.ledger.rooted, ours)
+    doubt = dispute(root.home, root.ledger, ours)
     if doubt is not None and not (problem or moved):
         return replace(root, problem=doubt.problem, cure=doubt.cure)
     # Where the ledger itself is in doubt, traffic would be given to who was live once.
@@ -150,12 +150,14 @@ def _is_lost(resource: Resource, root: Root, resources: Things) -> bool:
 
 
 def _record_of_another(root: Root, ours: Iterable[Resource]) -> str:
-    live, ours = root.ledger.live, list(ours)
+    live, left, ours = root.ledger.live, root.ledger.left, list(ours)
     if root.leads_to_live or (root.traffic is not None and root.is_unfinished(ours)):
         return ""
     names = "the A record names" if root.traffic is None else "a route sends requests to"
     for deploy in witnessed(root, ours):
         if live is None or deploy != live.id:
+            if left is not None and deploy == left.id:
+                continue  # it serves on, and is not ours any more
             return f"{names} {deploy}, which the ledger does not say is live"
     return ""
 

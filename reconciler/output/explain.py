@@ -25,6 +25,7 @@ def find(plan: Plan, id_: str) -> tuple[Verdict, ...]:
         verdict
         for verdict in (*plan.verdicts, *plan.strangers)
         if id_of(id_) in (verdict.resource.id, verdict.resource.name, str(verdict.resource.deploy))
+        or id_ == str(verdict.deploy)
     )
 
 
@@ -50,6 +51,7 @@ _CHANGES: Mapping[Role | Reason, str] = {
     Reason.UNKNOWN: "the service being known again: reconciler plan says what is in the way",
     Role.LIVE: "a release or a rollback, which makes it previous",
     Role.PREVIOUS: "retention (keep, keep_for): a later sweep forgets it, then removes it",
+    Role.LEFT: "deployer leave takes our tags off it; deployer adopt brings it back",
     Role.LEASE: "its commit, or the end of its lease: deployer abort ends it now",
     Reason.LOST: "the ledger naming it again: deployer recover; no sweep decides about it",
     Reason.WITNESSED: "its address leaving the A record, or the routes",
@@ -72,7 +74,7 @@ def would_change(plan: Plan, verdict: Verdict) -> str:
         return f"time: from {old_enough:%Y-%m-%d %H:%M:%S} UTC on"
     if verdict.reason is Role.KEPT and service_plan is not None:
         kept = service_plan.root.ledger.kept
-        until = [entry.until for entry in kept if entry.id == resource.deploy]
+        until = [entry.until for entry in kept if entry.id == verdict.deploy]
         return f"time: it is kept until {max(until):%Y-%m-%d %H:%M:%S} UTC" if until else "time"
     return _CHANGES.get(verdict.reason, "another ledger")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 
-RECORD, BALANCER, PRIVATE = "record", "balancer", "private"
+RECORD, BALANCER, ELASTIC, PRIVATE = "record", "balancer", "elastic-ip", "private"
 PRIVATE_BALANCER = "private-balancer"
-SHAPES = (RECORD, BALANCER, PRIVATE, PRIVATE_BALANCER)
+SHAPES = (RECORD, BALANCER, ELASTIC, PRIVATE, PRIVATE_BALANCER)
 
 BALANCED = frozenset({BALANCER, PRIVATE_BALANCER})
 """The shapes with a load balancer in front of each service."""

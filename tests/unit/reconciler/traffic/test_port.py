@@ -171,6 +171,7 @@ def test_nothing_has_to_follow_the_record() -> None:
     traffic.register(order)
     assert traffic.waiting(order) == ()
     assert traffic.drain() is None
+    assert (traffic.takers(order), traffic.addresses, traffic.steps) == ((), (), ())
     traffic.switch("route", "group")
 
 
@@ -194,6 +195,7 @@ def test_who_joins_gets_no_requests(stage: Stage) -> None:
     assert tags[t.STATE] == "pending"
     assert stage.traffic.join(stage.order) == (group,)
     assert stage.traffic.create(stage.order) == (group,)
+    assert stage.traffic.takers(stage.order) == ((stage.route.arn, group),)
     assert stage.route.leads_to(LIVE)
 
 
