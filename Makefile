@@ -33,8 +33,8 @@ $(READY): pyproject.toml requirements.lock requirements-bootstrap.lock scripts/s
 	@"$(PYTHON)" scripts/setup_venv.py $(VENV)
 	@touch $@
 
-demo: setup ## release, break, clean up and roll back a real service on a private cloud here
-	@$(BIN)/deployer sandbox demo
+demo: setup ## release, break, clean up and roll back a real service on a private cloud here; SHAPE=balancer, private, private-balancer
+	@$(BIN)/deployer sandbox demo $(if $(SHAPE),--shape $(SHAPE))
 
 test: setup ## every check: lint, types, imports, and the suite
 	@$(MAKE) -j 3 lint imports another-day

@@ -161,7 +161,8 @@ class CleanUpDone:
 class Released:
     """The service is live on the new release.
 
-    `old_answers_until`: until when a resolver may still send clients to the old machines.
+    `old_answers_until`: until when a resolver may still send clients to the old machines, or a load
+    balancer lets them end their requests there.
     `frozen_seconds`: how long writes were refused; None if they were not.
     `kept_per_hour`, `parked_per_hour`: $/h of the release kept for rollback; None if not known.
     `schema`: what the migrations did, as text.  `unfinished`: follow-ups that failed.

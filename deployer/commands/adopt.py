@@ -16,7 +16,7 @@ from deployer.checks.live_traffic import refuse_group_member
 from deployer.checks.live_units import ask, gate_of, judged
 from deployer.checks.other_names import refuse_claimed
 from deployer.checks.record_place import refuse_elsewhere
-from deployer.checks.served import adoptable, claim_groups, refuse_another_group, seen_through
+from deployer.checks.served import claim_groups, refuse_unclaimed, seen_through
 from deployer.checks.service_state import ServiceState, survey
 from deployer.commands.leave import comeback
 from deployer.compute import InstanceFacts
@@ -82,11 +82,8 @@ def adopt(ports: Ports, confirm: Confirm, options: AdoptOptions = AdoptOptions()
     """
     seen = survey(ports)
     reading = _readable(ports, seen)
-    routes = ports.managed.routes()
-    groups = adoptable(routes) if routes else ()
     wanted = _adoption(ports, reading, options.host_key)
-    for group in groups:
-        refuse_another_group(group, wanted.deploy)
+    refuse_unclaimed(ports, wanted.deploy)
     _refuse_unnamed(wanted, options.replace)
     confirm(wanted)
     _refuse_units(ports, wanted)

@@ -18,7 +18,7 @@ from reconciler.model.deploy_id import DeployId
 from reconciler.model.resource import TARGET_GROUP, Resource, maker_of
 from reconciler.model.tags import HELD_BY_ADOPTION
 from reconciler.plan.traffic_work import RouteChange
-from reconciler.traffic.reading import TrafficReading, TrafficRoute
+from reconciler.traffic.reading import TrafficReading, TrafficRoute, balancer_of
 from reconciler.traffic.target_group import is_born
 
 
@@ -107,18 +107,23 @@ def _taker(seen: ServiceState, live: DeployId, route: TrafficRoute) -> Resource 
         and not copied(one, home)
         and _takes(one, route, seen)
     ]
-    return max(own, key=lambda one: maker_of(one) or live, default=None)
+    return max(own, key=lambda one: (maker_of(one) or live, _is_for(one, route)), default=None)
+
+
+def _is_for(group: Resource, route: TrafficRoute) -> bool:
+    return group.tags.get(t.LISTENER) == route.arn
 
 
 def _takes(one: Resource, route: TrafficRoute, seen: ServiceState) -> bool:
-    adopted = one.hold == HELD_BY_ADOPTION
     if route.address:
         born = one.deploy is not None and one.deploy.owns_token(one.token, one.zone)
         entry = seen.ledger.find_served(one.deploy) if one.deploy else None
         return route.may_lead_to(one) and (born or (entry is not None and one.id in entry.ids))
     if one.kind != TARGET_GROUP:
         return False
-    return adopted or (is_born(one) and route.may_lead_to(one))
+    if one.hold == HELD_BY_ADOPTION:  # it may be that of several routes, all of one balancer
+        return balancer_of(one.tags.get(t.LISTENER, route.arn)) == balancer_of(route.arn)
+    return is_born(one) and route.may_lead_to(one)
 
 
 def _drain_anew(ports: Ports, seen: ServiceState, before: TrafficState) -> None:

@@ -115,6 +115,7 @@ class Created:
     stopped  why an image hook may have left live stopped: the end of the hook was not observed
     public   whether the machines get public addresses, for the record or to be reached there
     joined   what was made to lead traffic to the machines (target groups), for `join_order`
+    drain    how long requests may be in flight after the switch; None: the record's TTL says it
     """
 
     source: InstanceFacts | None = None
@@ -130,6 +131,7 @@ class Created:
     machines: tuple[NewMachine, ...] = ()
     join_order: JoinOrder | None = None
     joined: tuple[str, ...] = ()
+    drain: timedelta | None = None
 
 
 @dataclass

@@ -23,6 +23,7 @@ def traffic(run: ReleaseContext) -> str:
 
     Nothing that is made while writes are refused may have to be accounted for.
     """
+    run.created.drain = run.ports.managed.traffic.drain()
     tags = birth_tags(run).of(TARGET_GROUP)
     order = JoinOrder(run.deploy, run.created.launched, tags)
     run.created.join_order = order  # before the call: a lost reply is looked up by the names
@@ -68,7 +69,7 @@ def refuse_moved(managed: ManagedService, order: JoinOrder, ledger: Ledger) -> N
     found = managed.routes(ledger)
     if found is None:
         return
-    if not found.follows(ledger.live.id if ledger.live else None):
+    if not found.follows(ledger.live.id if ledger.live else None) or found.blocked:
         said = "; ".join(str(route) for route in found.routes)
         raise ToolError(
             f"somebody changed traffic meanwhile ({said}); it is not moved back",

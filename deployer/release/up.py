@@ -238,7 +238,7 @@ def _kept_per_hour(run: ReleaseContext) -> float | None:
 
 def released(run: ReleaseContext, seconds: float) -> e.Released:
     """The summary once the release is live."""
-    drain = timedelta(seconds=run.start.reading.drain_ttl)
+    drain = run.created.drain or timedelta(seconds=run.start.reading.drain_ttl)
     return e.Released(
         service=run.ports.service.name,
         deploy=str(run.deploy),

@@ -45,7 +45,7 @@ def _directory(command: _F) -> _F:
     default=RECORD,
     show_default=True,
     help="What a record names: the machine, its Elastic IP, or a balancer in front of it; "
-    "`private`: machines behind a bastion.",
+    "`private…`: machines behind a bastion.",
 )
 @click.option(
     "--machines",
@@ -122,11 +122,12 @@ def reset(directory: Path | None) -> None:
     type=click.Path(file_okay=False, path_type=Path),
     help="Where its sandbox lives (else a temporary directory of its own).",
 )
-def demo(directory: Path | None) -> None:
+@click.option("--shape", type=click.Choice(SHAPES), default=RECORD, help="As of `sandbox up`.")
+def demo(directory: Path | None, shape: str) -> None:
     """Release, break, clean up and roll back a real service, and check every claim."""
     from deployer.sandbox.demo.play import play
 
-    sys.exit(play(directory or user_directory() / "demo"))
+    sys.exit(play(directory or user_directory() / "demo", shape))
 
 
 @sandbox.command(context_settings={"ignore_unknown_options": True})

@@ -25,7 +25,7 @@ from deployer.sandbox.balancer.service import Balancers
 from deployer.sandbox.company import configuration
 from deployer.sandbox.company.cloud import Cloud
 from deployer.sandbox.company.seed import Company
-from deployer.sandbox.control.options import PRIVATE, Options
+from deployer.sandbox.control.options import HIDDEN, Options
 from deployer.sandbox.control.server import Answer, Door
 from deployer.sandbox.control.state import MARK, Places, State
 from deployer.sandbox.machines import Machines
@@ -88,7 +88,7 @@ class Daemon:
         self._start_api(claimed, ends)
         if server is not None:
             self._found_company(server)
-        if self._options.shape == PRIVATE:
+        if self._options.shape in HIDDEN:
             self._start_tunnel(claimed, ends)
         self._open_door(claimed, ends)
         self._tell(phase="ready")

@@ -13,6 +13,7 @@ from reconciler.model.tags import HELD_BY_ADOPTION, VALUE_LIMIT
 from reconciler.ports.fleet import Fleet
 from reconciler.ports.service import ManagedService
 from reconciler.sweep.snapshot import observe
+from reconciler.traffic.reading import id_of
 from reconciler.wiring.edges import Edges
 
 
@@ -26,14 +27,15 @@ def set_hold(settings: Settings, fleet: Fleet, id_: str, reason: str | None) -> 
     if resource.kind == DATABASE:
         hold_database(fleet.services, resource, reason)
     elif reason is None:
-        tagging.release(Edges(settings).aws(resource.place), id_)
+        tagging.release(Edges(settings).aws(resource.place), resource)
     else:
-        tagging.hold(Edges(settings).aws(resource.place), id_, reason)
+        tagging.hold(Edges(settings).aws(resource.place), resource, reason)
 
 
 def _find(inventory: Inventory, id_: str) -> Resource:
+    wanted = id_of(id_)
     for resource in inventory.resources:
-        if resource.id == id_:
+        if resource.id == wanted:
             return resource
     unread = next((gap for gap in inventory.gaps if gap.kind == DATABASE), None)
     known = f"; the databases could not be listed: {unread.reason}" if unread else ""
@@ -44,11 +46,11 @@ def _find(inventory: Inventory, id_: str) -> Resource:
 
 
 def refuse_adopted(resource: Resource) -> None:
-    """Refuse to change the hold of an adopted machine: it would become a foreign resource."""
+    """Refuse to change the hold of what was adopted: it would become a foreign resource."""
     if resource.kind != DATABASE and resource.hold == HELD_BY_ADOPTION:
         raise Refused(
             f"{resource.id} was adopted, which its hold says: no sweep deletes it anyway, and by "
-            "another word in that place the service would not know its machine any more",
+            "another word in that place the service would not know it any more",
             cure=f"To see what becomes of it   reconciler explain {resource.id}",
         )
 

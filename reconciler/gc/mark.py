@@ -88,13 +88,16 @@ def _settled(root: Root, inventory: Inventory) -> Root:
         if gap.place == place and gap.kind not in APART:
             why = f"{gap.kind}s of {place} could not be read: {gap.reason}"
             return replace(root, problem=why, cure=gap.cure, refusal=gap.refusal)
+    ours = _ours(inventory, root.home)
     problem = _contradiction(root, inventory)
-    doubt = dispute(root.home, root.ledger, _ours(inventory, root.home))
-    if doubt is not None and not problem:
+    moved = "" if problem else _record_of_another(root, ours)
+    doubt = dispute(root.home, root.ledger, ours)
+    if doubt is not None and not (problem or moved):
         return replace(root, problem=doubt.problem, cure=doubt.cure)
-    moved = problem and root.traffic is not None and not root.leads_to_live
+    # Where the ledger itself is in doubt, traffic would be given to who was live once.
     cure = f"To give traffic to who is live   deployer traffic {root.home.service} --follow"
-    return replace(root, problem=problem, cure=cure if moved else root.cure)
+    follows = moved and root.traffic is not None
+    return replace(root, problem=problem or moved, cure=cure if follows else root.cure)
 
 
 def _contradiction(root: Root, inventory: Inventory) -> str:
@@ -120,7 +123,7 @@ def _older(root: Root, inventory: Inventory) -> str:
                 f"{resource.id} is labelled {resource.tags.get('deploy-state')!r}, but the ledger "
                 f"does not name {resource.deploy}: the ledger may be older than it should be"
             )
-    return _record_of_another(root, ours)
+    return ""
 
 
 def _ours(inventory: Inventory, home: ServiceLocation) -> list[Resource]:

@@ -14,6 +14,7 @@ from reconciler.output.plan import verdict_json
 from reconciler.plan.explain import Question, questions
 from reconciler.plan.service_plan import Plan, ServicePlan
 from reconciler.plan.standby import state_of
+from reconciler.traffic.reading import id_of
 from reconciler.util import humanize
 from reconciler.util.duration import format_duration
 
@@ -23,7 +24,7 @@ def find(plan: Plan, id_: str) -> tuple[Verdict, ...]:
     return tuple(
         verdict
         for verdict in (*plan.verdicts, *plan.strangers)
-        if id_ in (verdict.resource.id, verdict.resource.name, str(verdict.resource.deploy))
+        if id_of(id_) in (verdict.resource.id, verdict.resource.name, str(verdict.resource.deploy))
         or id_ == str(verdict.deploy)
     )
 

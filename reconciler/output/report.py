@@ -35,6 +35,7 @@ _SHORT = (
     (kinds.RDS_SNAPSHOT, "rds-snap"),
     (kinds.GROUP, "sg"),
     (kinds.KEY_PAIR, "key"),
+    (kinds.TARGET_GROUP, "tg"),
     (kinds.TEMPLATE, "lt"),
 )
 """The kinds under `other`; a network interface is part of its machine and costs nothing."""

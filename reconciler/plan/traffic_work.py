@@ -81,12 +81,10 @@ def _taker(route: TrafficRoute, live: DeployId, found: Sequence[Verdict]) -> Res
 
 
 def _why_not(route: TrafficRoute, taker: Resource | None) -> str:
-    if route.odd:
-        return f"{route.name} {route.odd}"
-    if route.unknown:
-        return f"{route.name} names {', '.join(route.unknown)}, which is not known"
+    if route.blocked or taker:
+        return route.blocked
     what = "one running machine" if route.address else "target group"
-    return "" if taker else f"no {what} of the live deploy is found for {route.name}"
+    return f"no {what} of the live deploy is found for {route.name}"
 
 
 def _retired(root: Root, groups: Sequence[Verdict]) -> TrafficWork:
@@ -117,7 +115,7 @@ def _detached(root: Root, old: Sequence[Resource]) -> Iterator[RouteChange]:
         if group.hold != t.HELD_BY_ADOPTION or not _is_over(group, root):
             continue
         for route in root.traffic.routes if root.traffic else ():
-            if route.names(group.id) and not route.odd and not route.unknown:
+            if route.names(group.id) and not route.blocked:
                 yield RouteChange(route.arn, group.id)
 
 

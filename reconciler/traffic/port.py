@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from reconciler.model.deploy_id import DeployId
@@ -54,12 +54,19 @@ class Traffic(Protocol):
         """What a person should know of it. Raises Refused if no release can take it over."""
         ...
 
+    def drain(self) -> timedelta | None:
+        """How long after a switch requests may be in flight; None: the record's TTL says it."""
+        ...
+
     def create(self, order: JoinOrder) -> tuple[str, ...]:
         """Create what the order needs, or find what an earlier call created. Idempotent."""
         ...
 
     def join(self, order: JoinOrder) -> tuple[str, ...]:
-        """Create it, and connect it to what leads to live, without any requests. Idempotent."""
+        """Create it, and connect it to what leads to live, without any requests. Idempotent.
+
+        Raises Refused, before it creates anything, where an action is not the service's alone.
+        """
         ...
 
     def register(self, order: JoinOrder) -> None:

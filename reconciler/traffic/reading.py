@@ -58,6 +58,15 @@ class TrafficRoute:
         """The groups or machines that are not the service's."""
         return tuple(share.group for share in self.shares if share.deploy is None)
 
+    @property
+    def blocked(self) -> str:
+        """Why no release may change its action, in words; '' if it may."""
+        if self.odd:
+            return f"{self.name} {self.odd}"
+        if self.unknown:
+            return f"{self.name} names {', '.join(self.unknown)}, which is not known"
+        return ""
+
     def names(self, group: str) -> bool:
         """Whether its action names the group, with whatever weight."""
         return any(share.group == group for share in self.shares)
@@ -117,6 +126,11 @@ class TrafficReading:
         return live is not None and all(route.leads_to(live) for route in self.routes)
 
     @property
+    def blocked(self) -> str:
+        """Why no release may change a route, in words; '' if each is the service's alone."""
+        return next(filter(None, (route.blocked for route in self.routes)), "")
+
+    @property
     def serving(self) -> tuple[Share, ...]:
         """The groups that get requests, of every route."""
         return tuple(share for route in self.routes for share in route.serving)
@@ -160,3 +174,13 @@ def _is_copy(share: Share, ledger: Ledger) -> bool:
 def short(arn: str) -> str:
     """The end of an ARN, for messages: `listener/app/shop/…`."""
     return arn.split(":", maxsplit=5)[-1]
+
+
+def balancer_of(route: str) -> str:
+    """The load balancer of a listener or rule: its part of the ARN, `app/shop/0123456789abcdef`."""
+    return "/".join(route.split("/")[1:4])
+
+
+def id_of(word: str) -> str:
+    """The id of what a user names: of an ARN its end, as the inventory has it."""
+    return short(word) if word.startswith("arn:") else word

@@ -13,6 +13,9 @@ from reconciler.traffic.port import JoinOrder
 class Unprepared:
     """The methods of `Traffic` that create, fill and end target groups: they do nothing."""
 
+    def drain(self) -> None:
+        """See `Traffic.drain`."""
+
     def create(self, order: JoinOrder) -> tuple[str, ...]:
         """See `Traffic.create`."""
         del order

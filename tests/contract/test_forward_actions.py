@@ -232,3 +232,35 @@ def test_a_late_copy_of_an_attach(elb: Elb, deleted: bool) -> None:
     else:
         modify(old=1, new=0)
         assert elb.weights(listener) == {old: 1, new: 0}
+
+
+def test_no_second_group_beside_one_that_keeps_clients_on_a_target(elb: Elb) -> None:
+    """Unless the rule keeps them on a group (kubernetes-sigs/aws-load-balancer-controller#2734)."""
+    one, two = elb.group("one"), elb.group("two")
+    elb.set_attribute(one, "stickiness.enabled", "true")
+    listener = elb.listener(elb.balancer(), forwards({one: 1}))
+    action = forwards({one: 1, two: 0})
+    with refused("InvalidConfigurationRequest", "InvalidLoadBalancerAction"):
+        elb.client.modify_listener(ListenerArn=listener, DefaultActions=[action])
+    kept = {"Enabled": True, "DurationSeconds": 60}
+    action["ForwardConfig"]["TargetGroupStickinessConfig"] = kept
+    elb.client.modify_listener(ListenerArn=listener, DefaultActions=[action])
+    assert elb.weights(listener) == {one: 1, two: 0}
+
+
+def test_an_action_of_a_network_load_balancer_has_weights(elb: Elb) -> None:
+    """Since November 2025 (AWS blog, "Network Load Balancers now support Weighted Target Groups").
+
+    Connections that are open stay where they are (NLB guide, "Listeners"); one group needs none.
+    """
+    one, two = elb.group("one", Protocol="TCP"), elb.group("two", Protocol="TCP")
+    balancer = elb.balancer(Type="network")
+    made = elb.client.create_listener(
+        LoadBalancerArn=balancer["LoadBalancerArn"],
+        Protocol="TCP",
+        Port=8080,
+        DefaultActions=[{"Type": "forward", "TargetGroupArn": one}],
+    )
+    listener = made["Listeners"][0]["ListenerArn"]
+    elb.client.modify_listener(ListenerArn=listener, DefaultActions=[forwards({one: 1, two: 0})])
+    assert elb.weights(listener) == {one: 1, two: 0}

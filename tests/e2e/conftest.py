@@ -6,9 +6,13 @@ import pytest
 
 from deployer.sandbox.control.client import Sandbox
 from deployer.sandbox.faults import FaultClient
+from tests.e2e.balanced import box, shop, unadopted
 from tests.support.adoption import adopt
 from tests.support.company import Company
 from tests.support.warm_company import WarmCompany
+
+__all__ = ["box", "shop", "unadopted"]
+"""The fixtures of `tests.e2e.balanced`, for every test here."""
 
 BUSY = 600
 """Seconds that a test may take: several releases, on a computer that has other things to do."""

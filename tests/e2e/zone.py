@@ -41,7 +41,7 @@ def read_ledger(text: str) -> Said:
     assert head, text
     rows = [one.split(" ") for one in strings[1:]]
     named = [(row[0].partition("=")[0], row[0].partition("=")[2], row[1:]) for row in rows]
-    words = {"live", "previous", "kept", "lease", "was", "moved"}
+    words = {"live", "previous", "kept", "lease", "was", "moved", "traffic"}
     assert {word for word, _, _ in named} <= words, text
     live, rest = next(((id_, more) for word, id_, more in named if word == "live"), ("", [""]))
     at = next((one.removeprefix("at=") for one in rest if one.startswith("at=")), "")

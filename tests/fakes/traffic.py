@@ -64,12 +64,18 @@ class FakeTraffic:
         self._act("check")
         return self.notes
 
+    def drain(self) -> timedelta:
+        self._act("drain")
+        return DELAY
+
     def create(self, order: JoinOrder) -> tuple[str, ...]:
         self._act("create")
         return tuple(self._make(order, route) for route in self.actions)
 
     def join(self, order: JoinOrder) -> tuple[str, ...]:
         self._act("join", f"join {order.lease.short}")
+        if self.odd or any(self._is_foreign(one) for now in self.actions.values() for one in now):
+            raise Refused("an action is not the service's alone: not changed")
         made = [(route, self._make(order, route)) for route in self.actions]
         for route, group in made:
             self.actions[route].setdefault(group, 0)

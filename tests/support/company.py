@@ -258,7 +258,7 @@ class Company:
         sets = answer["ResourceRecordSets"]
         return {
             (one["Name"].rstrip("."), one["Type"]): tuple(
-                value["Value"] for value in one["ResourceRecords"]
+                value["Value"] for value in one.get("ResourceRecords", ())
             )
             for one in sets
         }

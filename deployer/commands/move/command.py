@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from deployer.checks import refusals
 from deployer.checks.ledger_room import refuse_full
 from deployer.checks.other_names import refuse_claimed
-from deployer.checks.served import claim_groups, seen_through
+from deployer.checks.served import claim_groups, refuse_unclaimed, seen_through
 from deployer.checks.service_state import refuse_gaps
 from deployer.commands.move.traffic_kind import as_traffic_finds_it, found_alike
 from deployer.ports import Ports
@@ -72,8 +72,9 @@ def move(ports: Ports, confirm: Confirm, from_account: str = "") -> Move:
     address, store = ports.managed.address, ports.managed.ledgers
     found = _things(ports)
     # The ledgers last (rule 2).
-    new = seen_through(ports, store.raw(address))
-    stands = decoded(address, new.text)
+    raw = store.raw(address)
+    stands = decoded(address, raw.text)
+    new = seen_through(ports, raw, stands.live_addresses)
     from_store = ports.ledgers_in(from_account) if from_account else store
     if stands.exists and not stands.moved:
         wanted = _inside(ports, new, stands, found)
@@ -81,6 +82,7 @@ def move(ports: Ports, confirm: Confirm, from_account: str = "") -> Move:
         wanted = _elsewhere(ports, from_store, found, new)
     if wanted.closed is not None or not wanted.elsewhere:  # an interrupted move is finished
         refuse_full(wanted.ledger, wanted.live.id, new.now)
+    refuse_unclaimed(ports, wanted.live.id)
     confirm(wanted)
     if wanted.closed is not None:
         from_store.swap(wanted.old, wanted.closed)

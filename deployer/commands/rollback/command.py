@@ -14,6 +14,7 @@ from datetime import timedelta
 
 from deployer import events as e
 from deployer.checks import refusals
+from deployer.checks.served import refuse_strangers
 from deployer.checks.service_state import ServiceState, survey
 from deployer.commands.rollback.context import RollbackContext, choose
 from deployer.commands.rollback.databases import refuse_early, shut_newer
@@ -78,6 +79,7 @@ def _begin(
         reading, ledger = _end_expired(ports, seen, reading, ledger)
     if seen.service_plan.notes:
         raise refusals.moved(seen.service_plan)
+    refuse_strangers(seen.service_plan.root.traffic)
     machines = machines_of(seen.service_plan.verdicts)
     target = choose(without_addresses(ledger, machines), service.name, to, service.park)
     mine = new_id(service.name, reading)
@@ -237,7 +239,7 @@ def _report_names(run: RollbackContext) -> None:
 
 
 def _rolled_back(run: RollbackContext, unfinished: tuple[str, ...]) -> e.RolledBack:
-    ttl = run.reading.drain_ttl
+    drain = run.drain or timedelta(seconds=run.reading.drain_ttl)
     return e.RolledBack(
         service=run.ports.managed.name,
         deploy=str(run.target.id),
@@ -247,6 +249,6 @@ def _rolled_back(run: RollbackContext, unfinished: tuple[str, ...]) -> e.RolledB
         seconds=time.monotonic() - run.began,
         rejected=run.rejects,
         lost=run.lost,
-        old_answers_until=run.lease.now + timedelta(seconds=ttl),
+        old_answers_until=run.lease.now + drain,
         unfinished=unfinished,
     )

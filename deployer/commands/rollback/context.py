@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from deployer import events as e
 from deployer.checks.service_state import ServiceState
@@ -46,6 +47,7 @@ class RollbackContext:
     at: tuple[str, ...] = ()
     join_order: JoinOrder | None = None
     joined: tuple[str, ...] = ()
+    drain: timedelta | None = None
 
     def release(self, deploy: DeployId) -> str:
         """A deploy's release name, from its machines' tags."""

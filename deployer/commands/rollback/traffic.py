@@ -24,6 +24,7 @@ from reconciler.util.backoff import Backoff
 def join(run: RollbackContext) -> str:
     """Make what leads to the target's machines, without any requests yet; wait for their health."""
     managed, machines = run.ports.managed, run.seen.machines(run.target.id)
+    run.drain = managed.traffic.drain()
     release = run.release(run.target.id)
     place, ledger = managed.home.place, str(managed.address)
     tags = BirthTags(run.target.id, ledger, place, release, run.ports.by).of(TARGET_GROUP)

@@ -17,6 +17,7 @@ from deployer.checks.leftovers import dirt_lines
 from deployer.checks.live_traffic import refuse_elastic_ip, refuse_group_member
 from deployer.checks.live_units import check_live
 from deployer.checks.record_place import elsewhere_notes, refuse_elsewhere
+from deployer.checks.served import refuse_strangers
 from deployer.checks.service_state import NOT_OURS, ServiceState, survey
 from deployer.ports import Ports
 from deployer.release.context import ReleaseInputs, StartingPoint
@@ -127,6 +128,7 @@ def refuse(run: ReleaseInputs, start: StartingPoint) -> None:
         return
     if service_plan.notes:
         raise refusals.moved(service_plan)
+    refuse_strangers(service_plan.root.traffic)
     if ledger.lease is not None and service_plan.end is None:
         raise refusals.held(service_plan, ledger.lease)
     left = dirt(service_plan, run.options.despite)

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from deployer.sandbox.control.environment import ACCOUNT, REGION
-from deployer.sandbox.control.options import BALANCER, ELASTIC, RECORD
+from deployer.sandbox.control.options import BALANCED, ELASTIC, RECORD
 from deployer.sandbox.control.state import Places
 
 APP_PORT = 8080
@@ -51,22 +51,23 @@ port   = {app_port}
 tries  = 5
 every  = "1s"
 
-[ssh]
+{traffic}[ssh]
 user = "{user}"
 port = {ssh_port}
 key  = "file:{key}"
 """
 
-_TRAFFIC = {
-    BALANCER: """
+_BALANCER = """\
 [traffic]
 kind = "target-group"            # the record is an alias of a load balancer
-""",
-    ELASTIC: """
+
+"""
+_ELASTIC = """\
 [traffic]
 kind = "elastic-ip"              # the record names the Elastic IP of the live machine
-""",
-}
+
+"""
+_TRAFFIC = {**dict.fromkeys(BALANCED, _BALANCER), ELASTIC: _ELASTIC}
 
 _RECONCILER = """\
 # What the sweep may touch.
@@ -108,7 +109,7 @@ def write_config(places: Places, services: tuple[str, ...], shape: str = RECORD)
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir()
     for service in services:
-        text = _service(places, service) + _TRAFFIC.get(shape, "")
+        text = _service(places, service, _TRAFFIC.get(shape, ""))
         (directory / f"{service}.toml").write_text(text)
     words = _RECONCILER.format(account=ACCOUNT, region=REGION)
     (places.config / "reconciler.toml").write_text(words)
@@ -122,9 +123,10 @@ def go_through(places: Places, services: tuple[str, ...], host: str, host_key: s
             file.write(hop)
 
 
-def _service(places: Places, name: str) -> str:
+def _service(places: Places, name: str, traffic: str) -> str:
     return _SERVICE.format(
         name=name,
+        traffic=traffic,
         zone=ZONE,
         account=ACCOUNT,
         region=REGION,

@@ -28,7 +28,7 @@ import yaml
 from deployer.sandbox import shop
 from deployer.sandbox.company import bastion, configuration, load_balancer
 from deployer.sandbox.company.cloud import Cloud
-from deployer.sandbox.control.options import BALANCER, ELASTIC, PRIVATE, RECORD
+from deployer.sandbox.control.options import BALANCED, ELASTIC, HIDDEN, RECORD
 from deployer.sandbox.control.state import Places
 from deployer.sandbox.postgres.company_databases import ADMIN, Databases
 from deployer.sandbox.postgres.server import Login, install_directory
@@ -88,13 +88,13 @@ class Company:
             self._await_health(*machine)
         for service, (instance, address) in zip(self.databases.services, machines, strict=True):
             name = f"{service}.{configuration.ZONE}"
-            if self.shape == BALANCER:
+            if self.shape in BALANCED:
                 self._point(name, zone, load_balancer.set_up(self.cloud, service, instance))
             else:
                 at = self._elastic(instance) if self.shape == ELASTIC else address
                 answers = [{"Value": at}]
                 self._point(name, zone, {"TTL": 60, "ResourceRecords": answers})
-        if self.shape == PRIVATE:
+        if self.shape in HIDDEN:
             self._set_up_bastion(network)
         return zone
 

@@ -6,7 +6,13 @@ import json
 from dataclasses import asdict, dataclass
 
 RECORD, BALANCER, ELASTIC, PRIVATE = "record", "balancer", "elastic-ip", "private"
-SHAPES = (RECORD, BALANCER, ELASTIC, PRIVATE)
+PRIVATE_BALANCER = "private-balancer"
+SHAPES = (RECORD, BALANCER, ELASTIC, PRIVATE, PRIVATE_BALANCER)
+
+BALANCED = frozenset({BALANCER, PRIVATE_BALANCER})
+"""The shapes with a load balancer in front of each service."""
+HIDDEN = frozenset({PRIVATE, PRIVATE_BALANCER})
+"""The shapes whose machines are behind a bastion."""
 
 KINDS = ("processes", "container")
 """Machines that imitate systemd, or that boot a real one (`machines.container`)."""
@@ -19,7 +25,7 @@ class Options:
     With an `owner` (a process id) the sandbox ends when that process ends: a killed test run leaves
     no sandbox behind. The server at `ssh_door` (`host:port`) is asked before and after every
     command that a machine gets by SSH (`machines.ssh.command_hook`). `shape` says what the records
-    of the services name, and how the machines are reached: directly, or (PRIVATE) through a bastion
+    of the services name, and how the machines are reached: directly, or (HIDDEN) through a bastion
     or the tunnel alone. `machines` is one of KINDS.
     """
 

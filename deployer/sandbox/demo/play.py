@@ -12,16 +12,17 @@ from deployer.sandbox.demo.stage import SERVICE, Stage
 from deployer.sandbox.demo.world import World
 
 LEASE = 15
+DRAIN_LIMIT = 180.0
 
 
-def play(directory: Path) -> int:
+def play(directory: Path, shape: str) -> int:
     """Play all scenes in a separate sandbox; the exit code: 0 if all checks passed."""
     began = time.monotonic()
     sandbox = Sandbox.at(directory)
     stage, world = Stage(sandbox), World(sandbox)
     stage.scene("A private cloud", "An AWS API on loopback, real machines, a real PostgreSQL.")
     sandbox.down()
-    sandbox.up(Options())
+    sandbox.up(Options(shape=shape))
     _short_lease(sandbox)
     stage.run("deployer", "sandbox", "status", "--dir", str(directory))
     clients = Clients(world.where())
@@ -46,15 +47,17 @@ def _first_release(stage: Stage, world: World) -> None:
         "v1 is live, and not ours yet",
         "Clients ask and write all the time from here on. Adopting changes nothing of v1.",
     )
-    [machine] = world.sandbox.status()["instances"]
+    machine = next(one for one in world.sandbox.status()["instances"] if one["name"] == SERVICE)
     key = ("--host-key", str(machine["host_key"]))
     stage.run("deployer", "adopt", SERVICE, "--yes", "--release", "v1.4.2", *key)
     stage.scene("v2 is released", "A clone of the live machine, a copy of its database.")
-    before = world.where().address()
+    before = world.led_to()
     stage.run("deployer", "up", SERVICE, "--ref", "v1.5.0")
-    after = world.where().address()
-    stage.console.print(f"DNS answered {before}, and answers {after} now.")
-    stage.check(before != after, "the record has moved")
+    after = world.led_to()
+    who = "The balancer's group was" if world.balanced else "DNS answered"
+    now = "is" if world.balanced else "answers"
+    stage.console.print(f"{who} {before}, and {now} {after} now.")
+    stage.check(before != after, "traffic has moved")
     stage.check(_version(world) == "v1.5.0", "v1.5.0 answers")
 
 
@@ -85,6 +88,7 @@ def _sudden_death(stage: Stage, world: World) -> None:
     stage.run("reconciler", "sweep")
     stage.check(world.writable(live), "the live database takes writes again")
     _check_counts(stage, before, world.counts(), "the sweep removed exactly what was left")
+    _drained(stage, world)
     stage.run("deployer", "status", SERVICE, "--exit-code")
 
 
@@ -123,7 +127,21 @@ def _summary(stage: Stage, world: World, clients: Clients) -> None:
     stage.check(lost == 0, "no acknowledged order is lost", f"{lost} are missing")
     writable = [one for one in world.databases() if world.writable(one)]
     stage.check(writable == [live], "exactly one database takes writes", ", ".join(writable))
+    _drained(stage, world)
     stage.run("reconciler", "plan", "--exit-code")
+
+
+def _drained(stage: Stage, world: World) -> None:
+    """Behind a balancer: sweep until no requests are in flight at a group that was left."""
+    if not world.balanced:
+        return
+    stage.console.print("\nRequests to the old group may take 30 s; then a sweep takes it out.")
+
+    def swept() -> bool:
+        stage.quietly("reconciler", "sweep")
+        return world.drained()
+
+    stage.check(stage.wait(swept, DRAIN_LIMIT), "the old groups have left the balancer")
 
 
 def _poke_around(stage: Stage, directory: Path, seconds: float) -> None:

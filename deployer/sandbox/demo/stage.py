@@ -43,6 +43,13 @@ class Stage:
             f"it ended with {done.returncode}",
         )
 
+    def quietly(self, *words: str) -> None:
+        """Run one of our commands without showing it, whatever its exit code."""
+        nowhere = subprocess.DEVNULL
+        subprocess.run(
+            self._argv(words), env=self._environment(), check=False, stdout=nowhere, stderr=nowhere
+        )
+
     def run_and_kill(self, *words: str, when: Callable[[], bool], limit: float = 60.0) -> None:
         """Run a command and end it with SIGKILL as soon as `when` holds."""
         self._say(words)

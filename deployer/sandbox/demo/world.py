@@ -29,6 +29,26 @@ class World:
         host, _, port = str(self.sandbox.status()["dns"]).partition(":")
         return Where(f"{SERVICE}.example.test", host, int(port))
 
+    @property
+    def balanced(self) -> bool:
+        """Whether the service is behind a load balancer."""
+        return bool(self.sandbox.status()["balancers"])
+
+    def led_to(self) -> str:
+        """The address in the record, or the target groups that get the balancer's requests."""
+        weights = self._weights()
+        found = [name for name, weight in weights.items() if weight]
+        return ", ".join(found) if weights else self.where().address()
+
+    def drained(self) -> bool:
+        """Whether the balancer names no group but those that get requests."""
+        return all(self._weights().values())
+
+    def _weights(self) -> dict[str, int]:
+        """Weight by target group."""
+        listeners = (one for b in self.sandbox.status()["balancers"] for one in b["listeners"])
+        return {name: n for one in listeners for name, n in one["weights"].items()}
+
     def lease(self) -> tuple[datetime, str] | None:
         """The end of the present lease, and its step; None without a lease."""
         found = _LEASE.search(self._ledger())
@@ -61,12 +81,14 @@ class World:
             for one in reservation["Instances"]
             if one["State"]["Name"] != "terminated"
         ]
+        groups = self._client("elbv2").describe_target_groups()["TargetGroups"]
         return {
             "instances": len(instances),
             "volumes": len(ec2.describe_volumes()["Volumes"]),
             "images": len(ec2.describe_images(Owners=["self"])["Images"]),
             "snapshots": len(ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]),
             "databases": len(self.databases()),
+            **({"target groups": len(groups)} if groups else {}),
         }
 
     def databases(self) -> list[str]:

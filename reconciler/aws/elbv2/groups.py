@@ -16,6 +16,7 @@ from reconciler.util.backoff import Backoff
 
 DELAY = "deregistration_delay.timeout_seconds"
 SLOW_START = "slow_start.duration_seconds"
+STICKY = "stickiness.enabled"
 DUPLICATE = "DuplicateTargetGroupName"
 
 _COPIED = (
@@ -149,13 +150,16 @@ class Groups:
 def refuse(group: Raw, attributes: Mapping[str, str], ports: Sequence[int]) -> None:
     """Raise Refused for a live group of which a release cannot make a copy that serves alike."""
     name, kind = group["TargetGroupName"], group.get("TargetType", "instance")
-    why = ""
+    why, cure = "", "use another target group"
     if kind != "instance":
         why = f"has targets of type {kind}: only instances can be released"
     elif len(ports) > 1:
         why = f"has targets on several ports ({', '.join(map(str, ports))})"
     elif attributes.get(SLOW_START, "0") not in ("", "0"):
         why = f"has a slow start of {attributes[SLOW_START]} s: new machines would get few requests"
+        cure = "set slow_start.duration_seconds to 0"
+    elif attributes.get(STICKY) == "true":
+        why = "keeps clients on a target (stickiness): its action takes no second group beside it"
+        cure = "set stickiness.enabled to false"
     if why:
-        cure = "set slow_start.duration_seconds to 0" if "slow" in why else ""
-        raise Refused(f"the target group {name} {why}", cure=cure or "use another target group")
+        raise Refused(f"the target group {name} {why}", cure=cure)

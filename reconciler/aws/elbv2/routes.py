@@ -81,17 +81,24 @@ class Routes:
             wanted = change(now)
             if wanted == now:
                 return
-            odd = forward_action.oddity(actions)
-            if odd and not (forced and now):
-                raise Refused(f"{short(route)} {odd}: it is not changed")
-            if not forced:
-                self._refuse_foreign(route, service, now)
+            if not (forced and now):
+                self._refuse(route, service, actions)
             self._write(route, forward_action.with_weights(actions, wanted))
 
         self.backoff.retry(attempt, throttled_or_unclear)
 
-    def _refuse_foreign(self, route: str, service: str, now: Weights) -> None:
-        for arn, tags in self.tags(now).items():
+    def refuse_foreign(self, route: str, service: str) -> None:
+        """Raise Refused for a route whose action `change` would refuse to write."""
+        self._refuse(route, service, self.actions(route))
+
+    def _refuse(self, route: str, service: str, actions: Sequence[Mapping[str, Any]]) -> None:
+        odd = forward_action.oddity(actions)
+        if odd:
+            raise Refused(
+                f"{short(route)} {odd}: it is not changed",
+                cure=f"Correct the action, then   deployer traffic {service}",
+            )
+        for arn, tags in self.tags(forward_action.weights(actions)).items():
             deploy = DeployId.maybe(tags.get(t.ID))
             if deploy is None or deploy.service != service:
                 raise Refused(

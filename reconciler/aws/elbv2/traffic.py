@@ -73,12 +73,18 @@ class TargetGroupTraffic:
             refuse(groups.described(live), groups.attributes(live), groups.ports(live))
         return tuple(self._owners())
 
+    def drain(self) -> timedelta:
+        """See `Traffic.drain`: the longest deregistration delay of live's groups."""
+        return max(self._delay(self._live_group(arn)) for arn in self.listeners)
+
     def create(self, order: JoinOrder) -> tuple[str, ...]:
         """See `Traffic.create`: one group for each route, named after the lease and the route."""
         return tuple(short(self._copy(arn, order)) for arn in self.listeners)
 
     def join(self, order: JoinOrder) -> tuple[str, ...]:
-        """See `Traffic.join`: weight 0 until the switch."""
+        """See `Traffic.join`: weight 0 until the switch. All routes are asked before any change."""
+        for route in self.listeners:
+            self._routes.refuse_foreign(route, self.service)
         made: list[str] = []
         for route in self.listeners:
             group = self._copy(route, order)
@@ -112,8 +118,7 @@ class TargetGroupTraffic:
     def mark_drained(self, group: str, since: datetime) -> None:
         """See `Traffic.mark_drained`: by the group's own deregistration delay."""
         arn = self._groups.arn(group)
-        delay = timedelta(seconds=int(self._groups.attributes(arn)[DELAY]))
-        self._groups.tag([arn], {t.DRAINED: format_time(since + delay)})
+        self._groups.tag([arn], {t.DRAINED: format_time(since + self._delay(arn))})
 
     def tag(self, groups: Sequence[str], tags: Mapping[str, str]) -> None:
         """See `Traffic.tag`."""
@@ -130,6 +135,9 @@ class TargetGroupTraffic:
         """A group that gets requests is read with its targets: whoever they are, they serve."""
         targets = self._groups.health(group) if weight else ()
         return Share(short(group), weight, tags, tuple(one["Target"]["Id"] for one in targets))
+
+    def _delay(self, group: str) -> timedelta:
+        return timedelta(seconds=int(self._groups.attributes(group)[DELAY]))
 
     def _live_group(self, route: str) -> str:
         """The one group of a route that gets requests. Raises CloudError."""

@@ -19,7 +19,7 @@ _FILL = (
     "elasticloadbalancing:RegisterTargets",
 )
 _SWITCH = ("elasticloadbalancing:ModifyListener", "elasticloadbalancing:ModifyRule")
-_TAG = "elasticloadbalancing:AddTags"
+_TAG, _UNTAG = "elasticloadbalancing:AddTags", "elasticloadbalancing:RemoveTags"
 
 
 def join(scope: Scope) -> list[Document]:
@@ -71,6 +71,22 @@ def adopt(scope: Scope) -> list[Document]:
     condition["StringEquals"] = {f"aws:RequestTag/{t.HOLD}": t.HELD_BY_ADOPTION}
     condition["Null"] = {f"aws:ResourceTag/{t.ID}": "true"}
     return [allow("TagATargetGroupThatNoDeployMade", _TAG, _groups(scope), condition)]
+
+
+def hold(scope: Scope) -> list[Document]:
+    """Keep a target group of ours from every sweep, and let it go again."""
+    if not scope.listeners:
+        return []
+    condition = {**is_ours(scope), **only_tags((t.HOLD,))}
+    return [allow("KeepAndLetGoTargetGroups", (_TAG, _UNTAG), _groups(scope), condition)]
+
+
+def noticed(scope: Scope) -> list[Document]:
+    """Tag a target group with the time of its notification."""
+    if not scope.listeners:
+        return []
+    condition = {**is_ours(scope), **only_tags((t.NOTICED,))}
+    return [allow("SayWhenPeopleWereToldOfTargetGroups", _TAG, _groups(scope), condition)]
 
 
 def _groups(scope: Scope) -> list[str]:

@@ -95,7 +95,10 @@ def hold(scope: Scope) -> Document:
     """For users of `reconciler hold` and `release`: only `deploy-hold`, on our resources."""
     condition = only_tags((t.HOLD,)) | is_ours(scope)
     actions = ("ec2:CreateTags", "ec2:DeleteTags")
-    return _document(allow("KeepAndLetGo", actions, _arns(scope, *_MADE), condition))
+    return _document(
+        allow("KeepAndLetGo", actions, _arns(scope, *_MADE), condition),
+        *load_balancers.hold(scope),
+    )
 
 
 def guard(scope: Scope) -> Document:
@@ -261,4 +264,4 @@ def _people(scope: Scope) -> list[Document]:
     resources, key = _arns(scope, *_MADE), {**is_ours(scope), **only_tags((t.NOTICED,))}
     told = [allow("SayWhenPeopleWereTold", "ec2:CreateTags", resources, key)]
     topics = [allow("TellPeople", "sns:Publish", list(scope.topics))] if scope.topics else []
-    return [*told, *topics] if scope.notices else []
+    return [*told, *load_balancers.noticed(scope), *topics] if scope.notices else []

@@ -1,7 +1,8 @@
 """Which groups the actions name: what may be named, and what is in use.
 
 Sources: API model, TargetGroupAssociationLimit (one load balancer a group), IncompatibleProtocols;
-Application Load Balancers guide, "Target groups" (the group is in the balancer's VPC).
+Application Load Balancers guide, "Target groups" (the group is in the balancer's VPC);
+kubernetes-sigs/aws-load-balancer-controller#2734 (stickiness of targets in a weighted action).
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ def check_groups(
         ELBClientError: TargetGroupNotFound, IncompatibleProtocols, TargetGroupAssociationLimit or
             InvalidConfigurationRequest.
     """
+    actions = tuple(actions)
+    check_stickiness(backend, actions)
     for arn in groups_of(actions):
         group = backend.target_groups.get(arn)
         if group is None:
@@ -53,3 +56,21 @@ def check_groups(
         if any(arn in named_groups(one) for one in others):
             text = f"The target group '{arn}' cannot be associated with more than one load balancer"
             raise elb_error("TargetGroupAssociationLimit", text)
+
+
+def check_stickiness(backend: Any, actions: Iterable[Mapping[str, Any]]) -> None:
+    """Refuse several groups of which one keeps clients on a target, unless the rule keeps them too.
+
+    Raises:
+        ELBClientError: InvalidConfigurationRequest.
+    """
+    for action in actions:
+        groups = [backend.target_groups.get(arn) for arn in groups_of([action])]
+        sticky = (str(g.attributes.get("stickiness.enabled")) for g in groups if g is not None)
+        if len(groups) > 1 and "true" in sticky and not _keeps_on_group(action):
+            text = "You must enable group stickiness on a rule if you enabled target stickiness on"
+            raise elb_error("InvalidConfigurationRequest", f"{text} one of its target groups")
+
+
+def _keeps_on_group(action: Mapping[str, Any]) -> bool:
+    return bool(action["ForwardConfig"]["TargetGroupStickinessConfig"]["Enabled"])

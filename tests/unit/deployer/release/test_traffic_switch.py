@@ -11,12 +11,12 @@ from deployer.release.steps.commit import commit
 from deployer.release.traffic_switch import health, refuse_moved, switch, traffic
 from deployer.release.undo import undo
 from reconciler.errors import CloudError, CloudUnclear, ToolError
-from reconciler.model.resource import TARGET_GROUP
+from reconciler.model.resource import TARGET_GROUP, Resource
 from reconciler.model.tags import Label
 from reconciler.traffic.port import JoinOrder
 from reconciler.util.signals import Interrupted
 from tests.support.guarded import ME, leased
-from tests.support.shop_world import CLEAN, LISTENER, LIVE, target_group
+from tests.support.shop_world import CLEAN, LISTENER, LIVE, PLACE, target_group
 from tests.unit.reconciler.sweep.test_traffic import Behind
 
 NEW = target_group(LIVE, Label.LIVE, 17)
@@ -71,6 +71,16 @@ def test_rule_11_traffic_that_was_moved_meanwhile_ends_the_release(shop: Behind)
         commit(run)
     assert shop.ledger.live == CLEAN.live
     assert set(shop.weights.values()) == {1}
+
+
+def test_rule_11_a_stranger_in_the_action_ends_the_release(shop: Behind) -> None:
+    """Also one without requests: the switch would be refused once the ledger had been swapped."""
+    run, _ = joined(shop)
+    hers = Resource(TARGET_GROUP, "targetgroup/hers/1", PLACE, name="hers")
+    shop.traffic.add(hers, 0)
+    with pytest.raises(ToolError, match="somebody changed traffic meanwhile"):
+        commit(run)
+    assert shop.ledger.live == CLEAN.live
 
 
 def test_machines_are_healthy_right_before_the_commit(shop: Behind) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.gc.mark import mark, problems
+from reconciler.gc.mark import mark, problems, settled
 from reconciler.gc.verdict import Reason, Role, Root
 from reconciler.model import tags as t
 from reconciler.model.ledger import Ledger
@@ -80,3 +80,29 @@ def test_requests_to_another_deploy_make_the_service_unknown(label: str, *, know
     inventory = Inventory((*map(labelled, ALL), OLDS, LIVES))
     found = problems(inventory, {"shop": behind(OLDS)})
     assert found == {} if known else str(OLD) in found["shop"]
+
+
+def test_rule_16_a_held_group_holds_its_machines() -> None:
+    """A late request may name it: its clients would find nobody."""
+    held = replace(DEADS, tags={**DEADS.tags, t.HOLD: "ask Ann"})
+    found = reasons(behind(LIVES), held, LIVES)
+    assert (found[held.id], found["i-41"]) == (Reason.HELD, Reason.IN_USE)
+
+
+@pytest.mark.parametrize(
+    ("ledger", "fence", "cure"),
+    [
+        (CLEAN, 0, "deployer traffic shop --follow"),
+        (Ledger(0), 0, ""),
+        (CLEAN, CLEAN.gen + 1, ""),
+    ],
+    ids=["moved", "no ledger", "an older ledger"],
+)
+def test_rule_6_traffic_follows_no_ledger_that_is_in_doubt(
+    ledger: Ledger, fence: int, cure: str
+) -> None:
+    """It would be given to who was live once: `recover` writes the ledger anew, and comes first."""
+    led = replace(behind(OLDS, ledger), fence=fence)
+    found = settled(Inventory((*ALL, OLDS, LIVES)), {"shop": led})["shop"]
+    assert found.problem
+    assert found.cure.endswith(cure) if cure else "traffic" not in found.cure

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from reconciler.aws.elbv2.traffic import TargetGroupTraffic
+from reconciler.aws.elbv2.traffic import TargetGroupTraffic, template_of
 from reconciler.errors import CloudError, Refused
 from reconciler.model import tags as t
 from reconciler.model.resource import INSTANCE, TARGET_GROUP, Resource
@@ -170,6 +170,7 @@ def test_nothing_has_to_follow_the_record() -> None:
     assert traffic.check() == traffic.create(order) == traffic.join(order) == ()
     traffic.register(order)
     assert traffic.waiting(order) == ()
+    assert traffic.drain() is None
     assert (traffic.takers(order), traffic.addresses, traffic.steps) == ((), (), ())
     traffic.switch("route", "group")
 
@@ -252,7 +253,8 @@ def test_stickiness_of_groups_is_not_touched(stage: Stage) -> None:
 
 
 def test_the_end_of_a_drain_is_written_on_the_group(stage: Stage) -> None:
-    """By the group's own delay, 300 s."""
+    """By the group's own delay, 300 s; so long clients may see the old release after a switch."""
+    assert stage.traffic.drain() == timedelta(seconds=300)
     group = stage.route.shares[0].group
     stage.traffic.mark_drained(group, NOW)
     assert stage.tags(group)[t.DRAINED] == "20261129T030500Z"
@@ -294,15 +296,24 @@ def test_a_copy_is_like_live(api: Api) -> None:
     assert traffic.create(order) == (group,)
 
 
-@pytest.mark.parametrize("key", ["slow_start.duration_seconds"])
-def test_slow_start_is_refused_in_words(api: Api, key: str) -> None:
-    """New machines would get few requests for its duration."""
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [
+        ("slow_start.duration_seconds", "60", "slow start of 60 s"),
+        ("stickiness.enabled", "true", "keeps clients on a target"),
+    ],
+)
+def test_what_a_second_group_cannot_stand_beside_is_refused_in_words(
+    api: Api, key: str, value: str, says: str
+) -> None:
+    """New machines would get few requests; or AWS would not take the group at all."""
     made = Balancer(api)
-    attributes = [{"Key": key, "Value": "60"}]
+    attributes = [{"Key": key, "Value": value}]
     api.elbv2.modify_target_group_attributes(TargetGroupArn=made.group, Attributes=attributes)
     traffic = TargetGroupTraffic(api.aws, "shop", (made.listener,), HASTE)
-    with pytest.raises(Refused, match=r"slow start of 60 s.*"):
+    with pytest.raises(Refused, match=says) as refused:
         traffic.check()
+    assert key in refused.value.cure
 
 
 def test_who_owns_the_listener_is_told(api: Api) -> None:
@@ -313,3 +324,18 @@ def test_who_owns_the_listener_is_told(api: Api) -> None:
     traffic = TargetGroupTraffic(api.aws, "shop", (made.listener,), HASTE)
     (note,) = traffic.check()
     assert "belongs to Terraform" in note
+
+
+@pytest.mark.parametrize(
+    ("tags", "owner"),
+    [
+        ({"aws:cloudformation:stack-name": "shop"}, "the CloudFormation stack shop"),
+        ({"ManagedBy": "Terraform"}, "Terraform"),
+        ({"terraform": "true"}, "Terraform"),
+        ({"provisioner": "opentofu"}, "Terraform"),
+        ({"team": "shop"}, ""),
+    ],
+)
+def test_the_owner_of_a_template_is_read_from_tags(tags: dict[str, str], owner: str) -> None:
+    """AWS writes the stack's; of Terraform only what people write is seen."""
+    assert template_of(tags) == owner

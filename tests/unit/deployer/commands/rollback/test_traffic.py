@@ -13,6 +13,7 @@ from reconciler.errors import CloudError, FollowUpFailed, ToolError
 from reconciler.model import tags as t
 from reconciler.model.resource import TARGET_GROUP
 from reconciler.model.tags import Label
+from tests.fakes.traffic import DELAY
 from tests.support.shop_world import CLEAN, LISTENER, LIVE, OLD, target_group
 from tests.unit.reconciler.sweep.test_traffic import OURS, Behind
 
@@ -103,3 +104,10 @@ def test_people_win_right_before_the_commit(shop: Behind) -> None:
     with pytest.raises(ToolError, match="somebody changed traffic"):
         back(shop)
     assert shop.ledger.live == CLEAN.live
+
+
+def test_old_answers_last_as_long_as_the_balancer_lets_requests_end(shop: Behind) -> None:
+    """The deregistration delay of live's group, not the TTL of a record that does not change."""
+    done = back(shop)
+    assert done.old_answers_until is not None
+    assert done.old_answers_until - shop.ledgers.now >= DELAY

@@ -43,7 +43,8 @@ MUTATES = {
     "release",
     "remove",
 }
-VERBS = READS | MUTATES | {"assume", "reboot", "revoke", "run", "start", "stop", "terminate"}
+VERBS = {*READS, *MUTATES, *("assume", "reboot", "remove", "revoke", "run", "start", "stop")}
+VERBS |= {"terminate"}
 SERVICES = {
     "db": "rds",
     "to_resource": "rds",
