@@ -151,9 +151,8 @@ class Ledger:
 
     def database_of(self, deploy: DeployId) -> DeployId:
         """The deploy whose database `deploy` uses: its own, or the one that it shares (ADR 23)."""
-        entries = (self.find_served(deploy), *self.kept)
-        shared = (entry.db for entry in entries if entry and entry.id == deploy)
-        return next(shared, None) or deploy
+        entries = (entry for entry in (self.find_served(deploy), *self.kept) if entry)
+        return next((entry.db for entry in entries if entry.id == deploy), None) or deploy
 
     def user_of(self, owner: DeployId) -> DeployId | None:
         """The first deploy in the order of the text (live) that uses the database of `owner`."""
@@ -230,8 +229,7 @@ def commit(ledger: Ledger, mine: DeployId, cut: Cutover) -> Ledger:
     """Make `cut.to` live and clear the lease; the A record changes in the same batch.
 
     Requires: the lease is mine; `live` is what I read at the start; `to` is my own id or one of
-    `previous`; what is shared is live's. Going back to an older deploy marks the replaced one as
-    rejected; rolling forward again marks none.
+    `previous`; what is shared is live's. Going back to an older deploy rejects the replaced one.
     """
     _holds(ledger, mine)
     old = ledger.live

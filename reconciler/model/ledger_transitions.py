@@ -28,6 +28,8 @@ def adopt(ledger: Ledger, live: Live, now: datetime) -> Ledger:
     service that left comes back: its deploy may be live again, as it never lost its root.
     """
     require(ledger.lease is None, "the lease is held")
+    if ledger.left is not None and ledger.left.id == live.id:
+        live = replace(live, db=ledger.left.db)  # it has gone on with the database that it shares
     ledger = replace(ledger, left=None)
     require(live.id not in ledger.rooted, f"{live.id} is rooted already")
     require(bool(live.at), "nothing to point the record at")

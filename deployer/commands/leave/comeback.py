@@ -35,7 +35,7 @@ def deploy_of(ports: Ports, reading: Reading, machine: InstanceFacts) -> DeployI
 
 
 def give_memory(ports: Ports, reading: Reading, deploy: DeployId) -> None:
-    """Give the database that the returning deploy created its state comment again.
+    """Give the database that the returning deploy uses its state comment again.
 
     Before the ledger says that it is live: it is rooted already, and an adoption that is repeated
     finds no deploy that left. Only a database with exactly its name gets one.
@@ -44,11 +44,12 @@ def give_memory(ports: Ports, reading: Reading, deploy: DeployId) -> None:
     if old.left is None or old.left.id != deploy or ports.service.database is None:
         return
     server, address = ports.managed.reach.databases(), str(ports.managed.address)
+    owner = old.database_of(deploy)
     for claim in claims(server.databases(), address, old.was):
         info = claim.info
-        if claim.deploy == deploy and claim.born and not claim.making and info.memory is None:
+        if claim.deploy == owner and claim.born and not claim.making and info.memory is None:
             note, oid = info.foreign, info.oid
             memory = Memory(
-                deploy, address, reading.now, old.gen, note=note, name=info.name, oid=oid
+                owner, address, reading.now, old.gen, note=note, name=info.name, oid=oid
             )
             server.remember(info, memory)

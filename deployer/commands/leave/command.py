@@ -137,7 +137,8 @@ def _strip(ports: Ports, wanted: Leaving) -> str:
     gen, machines = wanted.new.gen, wanted.machines
     side_by_side(machines, lambda machine: _open_for_good(ports, machine, gen, wanted.live.id))
     checked = smoke_all(ports, wanted.live.at, machines, time.sleep) if machines else ""
-    act = ports.managed.fenced_act(gen, wanted.live.id, wanted.new.was)
+    owner = wanted.new.database_of(wanted.live.id)
+    act = ports.managed.fenced_act(gen, owner, wanted.new.was)
     for database in (one for one in wanted.resources if one.kind == DATABASE):
         ports.managed.reach.databases().disown(database.name, act)
     for resource in sorted(wanted.resources, key=_order):

@@ -334,3 +334,23 @@ def test_previous_entries_need_room(scene: Scene) -> None:
     with pytest.raises(ToolError):
         leave(scene.ports(), yes)
     assert scene.ledger.live
+
+
+def test_a_shared_database_leaves_and_comes_back_with_live(scene: Scene) -> None:
+    """Live uses the database of an older release: no sweep drops it, and it is live's again."""
+    assert CLEAN.live is not None
+    scene.ledger = replace(CLEAN, live=replace(CLEAN.live, db=OLD))
+    del scene.server.held[LIVE_DB]
+    scene.sweep()  # opens it for live
+    leave(scene.ports(), yes, LeaveOptions(keep=timedelta(0)))
+    broad_sweep(scene)
+    assert OLD_DB in scene.databases
+    assert not scene.server.is_shut(OLD_DB)
+    scene.connector.at["10.0.1.17"] = scene.reach.machine("i-17")
+    adopt(scene.ports(), yes, AdoptOptions(host_key=KEY.tag_value))
+    assert scene.ledger.live is not None
+    assert (scene.ledger.live.id, scene.ledger.live.db) == (LIVE, OLD)
+    info = next(one for one in scene.server.databases() if one.name == OLD_DB)
+    assert info.memory is not None
+    assert info.memory.deploy == OLD
+    assert scene.plan().unknown == ()
