@@ -225,19 +225,12 @@ def _previous(
     served = (Label.LIVE, Label.RETIRED)
     public = live is not None and _is_public(machines_of(resources[live.id]), live)
     now = reading.now.replace(microsecond=0)
-    found = [
-        _entry(
-            old,
-            Previous(
-                deploy,
-                now,
-                _addresses(of_it, public=public),
-                db=_shared(resources, deploy, old),
-            ),
-        )
+    guesses = (
+        Previous(deploy, now, _addresses(of_it, public=public), db=_shared(resources, deploy, old))
         for deploy, of_it in resources.items()
         if (live is None or deploy != live.id) and any(one.label in served for one in of_it)
-    ]
+    )
+    found = (_entry(old, guess) for guess in guesses)
     return tuple(sorted(found, key=lambda one: one.id.born, reverse=True))
 
 
