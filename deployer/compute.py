@@ -135,7 +135,7 @@ class Compute(Protocol):
         """The end of a machine's console output."""
 
     def tag(self, ids: Sequence[str], tags: Mapping[str, str]) -> None:
-        """Write tags on existing resources: only `adopt` needs it."""
+        """Write tags on existing resources: what no create call can know."""
 
     def untag(self, id_: str, keys: Sequence[str]) -> None:
         """Take these tags off a machine: only `retire ID` needs it."""

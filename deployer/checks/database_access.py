@@ -73,9 +73,14 @@ def refuse_roles(
     for role in logins:
         if role != config.app_role and role not in found.members:
             raise _not_the_apps(ports.service, config.app_role, role)
-    for role, why in found.unbound.items():
+    if found.powerless:
+        raise findings.powerless(config.app_role, found.powerless)
+    for role, why in found.unbound.items() if config.copy_ != "never" else ():
         raise findings.unbound(role, why)
-    return _refuse_writers(ports, database, found) if database else ()
+    # What is never shut and never copied need not be fit for it.
+    if not database or config.copy_ == "never":
+        return ()
+    return _refuse_writers(ports, database, found)
 
 
 def read_login(shell: Shell, service: Service, config: Database) -> Login:
@@ -141,6 +146,8 @@ def _refuse_another_server(ports: Ports, config: Database, used: str) -> None:
 
 
 def _refuse_writers(ports: Ports, database: str, found: Findings) -> tuple[str, ...]:
+    if found.extensions:
+        raise findings.cannot_create(database, _configured(ports).app_role, found.extensions)
     if found.large_objects:
         raise findings.has_large_objects(database, found.large_objects)
     if found.subscriptions:
@@ -193,7 +200,7 @@ def _of(service_plan: ServicePlan, live: Live, kind: str) -> list[Verdict]:
         verdict
         for verdict in service_plan.verdicts
         if verdict.resource.kind == kind
-        and verdict.resource.deploy == live.id
+        and verdict.deploy == live.id
         and verdict.reason is Role.LIVE
     ]
 

@@ -51,7 +51,7 @@ def longest_after(after: Ledger, mine: DeployId, now: datetime) -> Iterator[Ledg
         yield replace(
             after,
             gen=LAST_GENERATION,
-            live=Live(target.id, at, target.ids, target.via or Via.PRIVATE),
+            live=Live(target.id, at, target.ids, target.via or Via.PRIVATE, target.db),
             previous=tuple(_rejected(entry) for entry in entries if entry != target),
             kept=(*after.kept, Kept(mine, now)),
             lease=Lease(mine, now, "x" * STEP_LIMIT),

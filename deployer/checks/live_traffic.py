@@ -1,7 +1,8 @@
 """Refuses live machines that something else replaces, and a fixed address that would stay behind.
 
 An Auto Scaling group replaces a machine that it misses, and ends one that it counts too many. An
-Elastic IP stays on the machine that has it: the record would get a throw-away address instead.
+Elastic IP stays on the machine that has it: the record would get a throw-away address instead,
+unless traffic is of the kind that moves it.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def refuse_group_member(machine: str, tags: Mapping[str, str], again: str) -> No
 
 
 def refuse_elastic_ip(ports: Ports, service_plan: ServicePlan) -> None:
-    """Raise Refused if the record names an Elastic IP of live: no release can move one yet."""
+    """Raise Refused if the record names an Elastic IP of live, which is to move instead."""
     public = {
         address
         for verdict in service_plan.verdicts
@@ -52,9 +53,9 @@ def refuse_elastic_ip(ports: Ports, service_plan: ServicePlan) -> None:
         "move the record to another address and leave that one behind: whoever allows only that "
         "address, such as a partner's firewall, would lose the service",
         cure=(
-            f"If nobody relies on that address   point {record} to another address of the live "
-            f"machine, then   deployer adopt {name}\n"
-            "Otherwise                          put the Elastic IP on a proxy or a NAT instance in "
-            "front of the service; a release cannot move it yet"
+            f'To move that address with each release   write [traffic] kind = "elastic-ip" in '
+            f"services/{name}.toml, then   deployer move {name}\n"
+            f"If nobody relies on it                   point {record} to another address of the "
+            f"live machine, then   deployer adopt {name}"
         ),
     )

@@ -33,6 +33,18 @@ def no_ledger(service: str, record: str, addresses: Sequence[str]) -> Refused:
     )
 
 
+def gone(service: str, left: Live) -> Refused:
+    """The service has left: what served as `left` is nobody's."""
+    return Refused(
+        f"{service} has left: what was live as {left.id} serves on, and is not managed any more",
+        cure=(
+            f"To bring it back            deployer adopt {service}\n"
+            f"To finish what was begun    deployer leave {service}\n"
+            f"If it is not to come back   remove services/{service}.toml"
+        ),
+    )
+
+
 def unknown(root: Root) -> ToolError:
     """The service's state is contradictory, or could not be read.
 

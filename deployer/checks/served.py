@@ -32,12 +32,13 @@ def seen_through(ports: Ports, reading: Reading) -> Reading:
 
 
 def adoptable(found: TrafficReading) -> tuple[Share, ...]:
-    """The one target group of each route that gets requests. Raises Refused."""
+    """The one target group, or machine, of each route that gets requests. Raises Refused."""
     for route in found.routes:
         if route.odd or len(route.serving) != 1:
             raise Refused(
-                f"{route}: adopting wants one forward action to one target group",
-                cure="let the listener forward to one target group first",
+                f"{route}: adopting wants a route that leads to one target group or machine",
+                cure="let the listener forward to one target group, or give the live machine the "
+                "Elastic IP, first",
             )
     return tuple({route.serving[0].group: route.serving[0] for route in found.routes}.values())
 

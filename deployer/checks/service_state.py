@@ -39,6 +39,7 @@ class ServiceState:
 
     def known(self) -> tuple[Reading, Ledger]:
         """The reading and ledger of a service that has a ledger. Raises Refused, AccessDenied."""
+        self.refuse_gone()
         service = self.service_plan.service
         if self.reading is None or self.service_plan.problem:
             raise refusals.unknown(self.service_plan.root)
@@ -52,13 +53,19 @@ class ServiceState:
             )
         return self.reading, self.reading.ledger
 
+    def refuse_gone(self) -> None:
+        """Raise Refused for a service that has left: only `leave` and `adopt` go on from there."""
+        if self.ledger.left is not None:
+            raise refusals.gone(self.service_plan.service, self.ledger.left)
+
     def machines(self, deploy: DeployId) -> tuple[Resource, ...]:
         """The instances of a deploy that are proved by birth or adoption."""
         return self._of(INSTANCE, deploy)
 
     def database(self, deploy: DeployId) -> Resource | None:
-        """The database of a deploy; None where it has none, or none is known."""
-        found = (one for one in self._of(DATABASE, deploy) if one.state != MAKING)
+        """The database that a deploy uses; None where it has none, or none is known."""
+        owner = self.ledger.database_of(deploy)
+        found = (one for one in self._of(DATABASE, owner) if one.state != MAKING)
         return next(found, None)
 
     def _of(self, kind: str, deploy: DeployId) -> tuple[Resource, ...]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from deployer.cli.leave import leave as leave_service
 from deployer.cli.move import move
 from deployer.cli.read_only import doctor, history, init, plan, status
 from deployer.cli.recover import recover
@@ -275,7 +276,7 @@ def thaw(asked: CliContext, service: str, *, deployer_is_dead: bool) -> None:
         stage.answer(value, lambda: f"{name} of {service} takes writes again")
 
 
-for command in (move, recover, retire, traffic, status, history, plan, doctor, init):
+for command in (move, recover, retire, leave_service, traffic, status, history, plan, doctor, init):
     cli.add_command(command)
 cli.add_command(
     Lazy(

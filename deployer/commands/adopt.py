@@ -18,9 +18,9 @@ from deployer.checks.other_names import refuse_claimed
 from deployer.checks.record_place import refuse_elsewhere
 from deployer.checks.served import adoptable, claim_groups, refuse_another_group, seen_through
 from deployer.checks.service_state import ServiceState, survey
+from deployer.commands.leave import comeback
 from deployer.compute import InstanceFacts
 from deployer.ports import Ports
-from deployer.release.steps.guard import new_id
 from reconciler.errors import Refused
 from reconciler.machine.host_key import PublicHostKey
 from reconciler.machine.shell import read_from
@@ -91,6 +91,7 @@ def adopt(ports: Ports, confirm: Confirm, options: AdoptOptions = AdoptOptions()
     confirm(wanted)
     _refuse_units(ports, wanted)
     new = _ledger(ports, reading, wanted)
+    comeback.give_memory(ports, reading, wanted.deploy)
     if new != reading.ledger:
         # The A record is in the batch unchanged: the batch fails if somebody changes it meanwhile.
         at = wanted.at if ports.managed.traffic.in_batch else None
@@ -137,7 +138,7 @@ def _adoption(ports: Ports, reading: Reading, host_key: str) -> Adoption:
     refuse_group_member(machine.id, machine.tags, f"deployer adopt {ports.managed.name}")
     live = reading.ledger.live
     already = live is not None and live.at == addresses
-    deploy = live.id if live and already else new_id(ports.managed.name, reading)
+    deploy = live.id if live and already else comeback.deploy_of(ports, reading, machine)
     _refuse_another(machine, deploy)
     given = host_key.startswith("ssh-")
     reached = _address(ports, machine, addresses[0])
@@ -211,8 +212,8 @@ def _refuse_born(machine: InstanceFacts, deploy: DeployId) -> None:
 
 
 def _address(ports: Ports, machine: InstanceFacts, at: str) -> MachineAddress:
-    """Where the machine is reached: at the record's address, unless the route is not direct."""
-    if ports.service.ssh.via == "direct":
+    """Where the machine is reached: at the record's address, if it has one and SSH is direct."""
+    if ports.service.ssh.via == "direct" and ports.managed.traffic.in_batch:
         return MachineAddress(at, machine.id)
     return ssh_address(ports.service, machine.id, machine.private_address, machine.public_address)
 
@@ -250,7 +251,7 @@ def _ledger(ports: Ports, reading: Reading, wanted: Adoption) -> Ledger:
         refuse_full(new, wanted.deploy, reading.now)
         return new
     whole = reading.ledger.home == managed.address.home
-    if whole and old.instances_of(wanted.deploy) == ids:
+    if whole and old.live is not None and old.live.ids == ids:
         return old
     return ledger_transitions.identify(old, ids)
 

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from deployer.checks.database_access import refuse_access
 from deployer.checks.live_units import check_live
 from deployer.checks.service_state import survey
+from deployer.checks.session import outlasts
 from deployer.checks.ssh_route import check_route
 from deployer.ports import Ports
 from deployer.wiring import wired
@@ -19,6 +21,7 @@ from reconciler.config.loader import Settings, refuse_unbuilt
 from reconciler.config.service import Service
 from reconciler.errors import ToolError
 from reconciler.util import humanize
+from reconciler.wiring.edges import Edges
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ def _service(settings: Settings, name: str) -> Iterator[Check]:
     try:
         ports = wired(settings, name)
         yield Check(name, "account", ok=True, text=f"{service.account} in {service.region}")
+        yield _try(name, "session", lambda: _session(settings, service))
         for title, probe in _PROBES:
             yield _try(name, title, lambda probe=probe: probe(ports))  # type: ignore[misc]
     except ToolError as error:
@@ -69,10 +73,17 @@ def _code(service: Service) -> str:
     return str(service.code.source)
 
 
+def _session(settings: Settings, service: Service) -> str:
+    """Whether the credentials last as long as a release may take."""
+    end = Edges(settings).aws(service.place).session_end()
+    return outlasts(end, service.lease.limit, datetime.now(UTC))
+
+
 def _key(ports: Ports) -> str:
-    key = ports.service.ssh.key
+    key = ports.service.ssh.stored_key
     if key is None:
-        return "the agent is asked"
+        said = ports.service.ssh.key
+        return f"{said}: made for each session" if said else "the agent is asked"
     ports.resolve(key)
     return f"{key} is there"
 
@@ -104,8 +115,9 @@ def _traffic(ports: Ports) -> str:
     if routes is None:
         return "the record"
     notes = ports.managed.traffic.check()
+    cure = f"To see how it stands   deployer traffic {ports.managed.name}"
     if notes:
-        raise ToolError(notes[0], detail="\n".join(notes[1:]), cure="see docs/load-balancers.md")
+        raise ToolError(notes[0], detail="\n".join(notes[1:]), cure=cure)
     return "; ".join(map(str, routes.routes))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from deployer.checks import refusals
 from deployer.checks.leftovers import dirt_lines
 from deployer.checks.service_state import ServiceState, survey
 from deployer.commands.at_work import AtWork, at_work
@@ -23,7 +24,7 @@ from reconciler.traffic.release_addresses import addresses_of
 
 @dataclass(frozen=True)
 class DeployLine:
-    """One deploy that the ledger names. `state`: live, previous, rejected, kept or releasing.
+    """One deploy that the ledger names. `state`: live, left, previous, rejected, kept or releasing.
 
     `since`: when it came to that state, as far as the ledger tells. `went_live`: when it last
     became live; None if the ledger does not tell.
@@ -113,6 +114,9 @@ def _ask(ports: Ports, seen: ServiceState) -> Answer:
 def _notes(seen: ServiceState) -> Iterator[str]:
     service_plan = seen.service_plan
     yield from service_plan.contradictions
+    if seen.ledger.left is not None:
+        gone = refusals.gone(service_plan.service, seen.ledger.left)
+        yield f"{gone.message}. {' '.join(gone.cure.splitlines()[0].split())}"
     if service_plan.readdress:
         says, now = ", ".join(service_plan.root.record), ", ".join(service_plan.readdress)
         yield f"the live machines are at {now} now; the A record still says {says}"
@@ -142,6 +146,9 @@ def _deploys(seen: ServiceState, ledger: Ledger) -> tuple[DeployLine, ...]:
         deploy, at = ledger.live.id, ledger.live.at
         when = went_live(deploy, ledger.previous)
         lines.append(_line(seen, deploy, "live", when or deploy.born, at, when))
+    if ledger.left is not None:
+        left = ledger.left
+        lines.append(_line(seen, left.id, "left", left.id.born, left.at))
     for number, entry in enumerate(ledger.previous):
         state = "rejected" if entry.rejected else "previous"
         at = addresses_of(entry, seen.machines(entry.id))

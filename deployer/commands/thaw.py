@@ -17,7 +17,7 @@ from reconciler.errors import AccessDenied, CloudError, LedgerUnknown, Refused
 from reconciler.model import ledger as ledgers
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Ending, Lease
-from reconciler.model.resource import INSTANCE
+from reconciler.model.resource import INSTANCE, database_owner
 from reconciler.model.tags import Label
 
 
@@ -39,7 +39,8 @@ def thaw(ports: Ports, *, deployer_is_dead: bool = False) -> str:
     generation = ledger.gen
     if ledger.lease is not None:
         generation = _end(ports, seen, ledger.lease, operator=deployer_is_dead)
-    act = ports.managed.fenced_act(generation, ledger.live.id, ledger.was)
+    owner = ledger.database_of(ledger.live.id)
+    act = ports.managed.fenced_act(generation, owner, ledger.was)
     server.thaw(resource.name, act)
     return resource.name
 
@@ -72,10 +73,11 @@ def _without_ledger(
         )
     live = _labelled_live(seen)
     _refuse_committed(ports, server, live)
+    owner = database_owner(seen.machines(live), live)
     _refuse_rolled_back(ports, seen, server, live)
-    info = _shut_database(ports, server, live)
+    info = _shut_database(ports, server, owner)
     assert info.memory is not None
-    server.thaw(info.name, ports.managed.fenced_act(info.memory.generation, live, ()))
+    server.thaw(info.name, ports.managed.fenced_act(info.memory.generation, owner, ()))
     return info.name
 
 
@@ -133,10 +135,15 @@ def _refuse_rolled_back(
     A new release's own database is never closed.
     """
     machines = [resource for resource in seen.inventory.resources if resource.kind == INSTANCE]
-    begun = {machine.deploy for machine in machines if machine.label is Label.PENDING}
+    begun = {
+        database_owner([machine], machine.deploy)
+        for machine in machines
+        if machine.deploy is not None and machine.label is Label.PENDING
+    }
+    own = database_owner(seen.machines(live), live)
     for claim in claims(server.databases(), str(ports.managed.address)):
         memory = claim.info.memory
-        if memory is None or claim.deploy == live or memory.state is not State.SHUT:
+        if memory is None or claim.deploy == own or memory.state is not State.SHUT:
             continue
         if claim.deploy in begun:
             raise Refused(
@@ -147,12 +154,12 @@ def _refuse_rolled_back(
             )
 
 
-def _shut_database(ports: Ports, server: DatabaseServer, live: DeployId) -> DatabaseInfo:
+def _shut_database(ports: Ports, server: DatabaseServer, owner: DeployId) -> DatabaseInfo:
     ledger = str(ports.managed.address)
     for claim in claims(server.databases(), ledger):
         info, memory = claim.info, claim.info.memory
-        if memory and claim.deploy == live and not claim.doubt:
+        if memory and claim.deploy == owner and not claim.doubt:
             if memory.state is State.SHUT:
                 return info
             raise Refused(f"{info.name} takes writes already: there is nothing to thaw")
-    raise CloudError(f"no database of {live} is known on the server")
+    raise CloudError(f"no database of {owner} is known on the server")

@@ -18,7 +18,7 @@ from reconciler.model.deploy_id import DeployId
 from reconciler.model.resource import TARGET_GROUP, Resource, maker_of
 from reconciler.model.tags import HELD_BY_ADOPTION
 from reconciler.plan.traffic_work import RouteChange
-from reconciler.traffic.reading import TrafficReading
+from reconciler.traffic.reading import TrafficReading, TrafficRoute
 from reconciler.traffic.target_group import is_born
 
 
@@ -39,6 +39,7 @@ Confirm = Callable[[TrafficState], None]
 def show(ports: Ports) -> TrafficState:
     """Read; changes nothing. Raises Refused for a service whose record says it all."""
     name, seen = ports.managed.name, survey(ports)
+    seen.refuse_gone()
     traffic, ledger = seen.service_plan.root.traffic, seen.ledger
     if ports.managed.traffic.in_batch:
         raise Refused(
@@ -73,36 +74,51 @@ def _changes(
 ) -> tuple[RouteChange, ...]:
     if live is None:
         return ()
-    due = [route.arn for route in traffic.routes if not route.leads_to(live)]
-    found = [(arn, _live_group(seen, live, arn)) for arn in due]
-    missing = next((arn for arn, group in found if group is None), "")
-    if missing:
-        raise Refused(
-            f"no target group of {live} is found for {missing}: it was deleted, or never adopted",
-            cure=f"Make one that holds its machines, then   deployer adopt {live.service}",
+    due = [route for route in traffic.routes if not route.leads_to(live)]
+    found = [(route, _taker(seen, live, route)) for route in due]
+    missing = next((route for route, taker in found if taker is None), None)
+    if missing is not None:
+        raise _nobody_takes_it(missing, live)
+    return tuple(RouteChange(route.arn, taker.id) for route, taker in found if taker)
+
+
+def _nobody_takes_it(route: TrafficRoute, live: DeployId) -> Refused:
+    name = live.service
+    if route.address:
+        return Refused(
+            f"no running machine of {live} is found to move {route.name} to",
+            cure=f"To see how it stands   deployer status {name}\n"
+            "A stopped machine     start it, then again",
         )
-    return tuple(RouteChange(arn, group.id) for arn, group in found if group)
+    return Refused(
+        f"no target group of {live} is found for {route.arn}: it was deleted, or never adopted",
+        cure=f"Make one that holds its machines, then   deployer adopt {name}",
+    )
 
 
-def _live_group(seen: ServiceState, live: DeployId, route: str) -> Resource | None:
-    """The newest group of live for a route, also where the service is unknown."""
+def _taker(seen: ServiceState, live: DeployId, route: TrafficRoute) -> Resource | None:
+    """Live's newest group for a route, or its machine; also where the service is unknown."""
     home = seen.service_plan.root.home
     own = [
-        group
-        for group in seen.inventory.resources
-        if group.kind == TARGET_GROUP
-        and group.deploy == live
-        and home.owns(group.tags.get(t.LEDGER))
-        and not copied(group, home)
-        and _serves(group, route)
+        one
+        for one in seen.inventory.resources
+        if one.deploy == live
+        and home.owns(one.tags.get(t.LEDGER))
+        and not copied(one, home)
+        and _takes(one, route, seen)
     ]
-    return max(own, key=lambda group: maker_of(group) or live, default=None)
+    return max(own, key=lambda one: maker_of(one) or live, default=None)
 
 
-def _serves(group: Resource, route: str) -> bool:
-    if group.hold == HELD_BY_ADOPTION:
-        return True
-    return is_born(group) and group.tags.get(t.LISTENER) == route
+def _takes(one: Resource, route: TrafficRoute, seen: ServiceState) -> bool:
+    adopted = one.hold == HELD_BY_ADOPTION
+    if route.address:
+        born = one.deploy is not None and one.deploy.owns_token(one.token, one.zone)
+        entry = seen.ledger.find_served(one.deploy) if one.deploy else None
+        return route.may_lead_to(one) and (born or (entry is not None and one.id in entry.ids))
+    if one.kind != TARGET_GROUP:
+        return False
+    return adopted or (is_born(one) and route.may_lead_to(one))
 
 
 def _drain_anew(ports: Ports, seen: ServiceState, before: TrafficState) -> None:

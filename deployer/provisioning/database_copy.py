@@ -7,7 +7,7 @@ on the copy afterwards, with everything else that belongs to a database and not 
 Never `pg_dump -C`: it copies the comment, and the copy would claim to be its source. Publications
 and subscriptions are omitted: a copy must not send or receive production's changes.
 
-Limits: an extension that only a superuser may create, and a privilege that was granted by another
+Limits: an extension that a cloud's own rules forbid, and a privilege that was granted by another
 role than the object's owner, make pg_restore fail, with its own message.
 """
 

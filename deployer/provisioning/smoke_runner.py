@@ -9,6 +9,7 @@ from deployer.ports import Ports
 from deployer.provisioning.smoke_checks import Asking, Subject, smoke
 from reconciler.model.resource import Resource
 from reconciler.util import humanize
+from reconciler.wiring.service_access import reached_at
 
 if TYPE_CHECKING:
     from reconciler.machine.shell import Shell
@@ -31,6 +32,16 @@ def smoke_subjects(
     return f"{names} on {humanize.count(len(subjects), 'machine')}"
 
 
+def _asked(ports: Ports, at: Sequence[str], machine: Resource) -> str:
+    """Where a machine is asked: as the record will name it.
+
+    Where clients come by an address that moves, the machine's own is asked, as SSH reaches it.
+    """
+    if ports.managed.traffic.addresses:
+        return reached_at(ports.service, machine).host
+    return next((one for one in machine.addresses if one in at), machine.addresses[0])
+
+
 def smoke_all(
     ports: Ports,
     at: Sequence[str],
@@ -44,8 +55,7 @@ def smoke_all(
         for machine in machines:
             shell = ports.managed.reach.shell(machine)
             opened.append(shell)
-            address = next((one for one in machine.addresses if one in at), machine.addresses[0])
-            subjects.append(Subject(address, shell, ports.service.app.units))
+            subjects.append(Subject(_asked(ports, at, machine), shell, ports.service.app.units))
         return smoke_subjects(ports, subjects, sleep)
     finally:
         for shell in opened:

@@ -17,6 +17,7 @@ from reconciler.machine.activation_gate import ActivationGate
 from reconciler.machine.host_key import HostKey, make_host_key
 from reconciler.machine.shell import Shell
 from reconciler.model.deploy_id import DeployId
+from reconciler.model.ledger import Via
 from reconciler.model.reading import Reading
 from reconciler.plan.service_plan import ServicePlan
 from reconciler.sweep.absence import Sightings
@@ -38,11 +39,15 @@ class ReleaseOptions:
 
 @dataclass(frozen=True)
 class NewMachine:
-    """A machine of this deploy, and the open SSH session on it."""
+    """A machine of this deploy, and the open SSH session on it.
+
+    `address` is where it is asked until it is live; `at` what the ledger will say, if not the same.
+    """
 
     id: str
     address: str
     shell: Shell
+    at: str = ""
 
 
 @dataclass
@@ -108,7 +113,7 @@ class Created:
 
     source   the live machine whose disk is copied; None for a first release
     stopped  why an image hook may have left live stopped: the end of the hook was not observed
-    public   whether the record gets the public addresses
+    public   whether the machines get public addresses, for the record or to be reached there
     joined   what was made to lead traffic to the machines (target groups), for `join_order`
     """
 
@@ -129,10 +134,16 @@ class Created:
 
 @dataclass
 class ReleaseDatabase:
-    """The release's own database `name`, and `source`, the live one that was closed for it."""
+    """The release's database `name`, and `source`, the live one that was closed for it.
+
+    `shared` is the deploy whose database `name` is, where the release uses live's; `migrating` is
+    set before the first migration.
+    """
 
     name: str = ""
     source: str = ""
+    shared: DeployId | None = None
+    migrating: bool = False
     freeze: Freeze | None = None
     frozen_seconds: float | None = None
     schema: str = ""
@@ -161,8 +172,14 @@ class ReleaseContext(ReleaseInputs):
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """What the record will say."""
-        return tuple(sorted(machine.address for machine in self.created.machines))
+        """What the ledger will say, and the record where it is in the batch."""
+        return tuple(sorted(machine.at or machine.address for machine in self.created.machines))
+
+    @property
+    def via(self) -> Via:
+        """Which address of each machine that is. A private one stays as long as the machine."""
+        named = self.created.public and self.ports.managed.traffic.in_batch
+        return Via.PUBLIC if named else Via.PRIVATE
 
     def looks(self, pace: Backoff) -> Iterator[float]:
         """The polling attempts of a step. Raises LeaseLost: then there is nothing to wait for."""

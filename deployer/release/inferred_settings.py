@@ -11,7 +11,9 @@ from deployer.compute import Disk, InstanceFacts
 from deployer.release.context import ReleaseContext
 from reconciler.config.service import Service
 from reconciler.errors import ConfigError
+from reconciler.model.ledger import Ledger
 from reconciler.model.tags import BirthTags
+from reconciler.ports.service import ManagedService
 
 
 @dataclass(frozen=True)
@@ -50,10 +52,16 @@ def birth_tags(run: ReleaseContext) -> BirthTags:
     )
 
 
+def client_addresses(managed: ManagedService, ledger: Ledger) -> tuple[str, ...]:
+    """The addresses at which clients reach live: those that traffic moves, or live's own."""
+    return managed.traffic.addresses or ledger.live_addresses
+
+
 def shape(service: Service, live: InstanceFacts | None, at: tuple[str, ...]) -> Shape:
     """The new machines' properties: as configured, else as the live machine, else refused.
 
-    Raises ConfigError where a first release omits a setting that cannot be copied.
+    `at` are the addresses at which clients reach live (`client_addresses`). Raises ConfigError
+    where a first release omits a setting that cannot be copied.
     """
     said = service.instance
     file = f"services/{service.name}.toml"

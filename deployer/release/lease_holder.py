@@ -174,13 +174,14 @@ class LeaseHolder:
         seen: DeployId | None,
         via: Via | None = None,
         *,
+        db: DeployId | None = None,
         point: bool = True,
     ) -> None:
         """Make `to` live, with the A record in the same batch, unless traffic is not the record.
 
         Raises LeaseLost, CloudUnclear, and ToolError if somebody changed the A record meanwhile.
         """
-        cut = Cutover(to, at, seen, self.now, via)
+        cut = Cutover(to, at, seen, self.now, via, db)
         self.rest()
         self.committing = True
         with self._lock:

@@ -12,15 +12,17 @@ from deployer.checks.live_units import check_live
 from deployer.checks.record_place import elsewhere_notes
 from deployer.ports import Ports
 from deployer.release.context import ReleaseInputs, ReleaseOptions
-from deployer.release.inferred_settings import Inferred, Shape, shape
+from deployer.release.inferred_settings import Inferred, Shape, client_addresses, shape
 from deployer.release.live.dns_names import refuse_names
 from deployer.release.steps.guard import dirt, look, refuse
 from deployer.release.steps.image import live_machine
 from reconciler.config.loader import refuse_unbuilt
-from reconciler.config.service import Service
+from reconciler.config.service import Database, Service
 from reconciler.errors import ConfigError, Refused, ToolError
 from reconciler.model.ledger import Ledger
 from reconciler.util.duration import format_duration
+
+Steps = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def preview(ports: Ports, ref: str = "HEAD") -> Preview:
         service=service.name,
         deploy=str(start.deploy),
         was=start.was,
-        steps=tuple(steps(service, wanted)),
+        steps=tuple(steps(service, wanted, ports.managed.traffic.steps)),
         values=(*(wanted.origins if wanted else ()), *_routes(ports)),
         dirt=tuple(dirt_lines(left, reading.now, ports.prices)),
         refusal=refusal,
@@ -72,12 +74,13 @@ def preview(ports: Ports, ref: str = "HEAD") -> Preview:
 def _shape(ports: Ports, ledger: Ledger) -> Shape | None:
     """The new machines' properties; None where there is no source to infer them from."""
     try:
-        return shape(ports.service, live_machine(ports, ledger), ledger.live_addresses)
+        at = client_addresses(ports.managed, ledger)
+        return shape(ports.service, live_machine(ports, ledger), at)
     except (ConfigError, Refused):
         return None
 
 
-def steps(service: Service, wanted: Shape | None) -> list[tuple[str, str]]:
+def steps(service: Service, wanted: Shape | None, of_traffic: Steps = ()) -> list[tuple[str, str]]:
     """Each step that would do something, and its action, in the terms of the configuration."""
     database, app = service.database, service.app
     count = service.instance.count
@@ -90,34 +93,35 @@ def steps(service: Service, wanted: Shape | None) -> list[tuple[str, str]]:
     if service.code.install:
         lines.append(("install", "; ".join(service.code.install)))
     if database is not None:
-        limit = format_duration(database.max_freeze)
-        frozen = f"live refuses writes meanwhile, given up after {limit}"
-        lost = "what is written meanwhile is lost"
-        writes = frozen if database.writes == "freeze" else lost
-        lines.append(("database", f"copy, without publications; {writes}"))
+        lines.append(("database", _database(database)))
         if database.migrate:
-            lines.append(("migrate", "; ".join(database.migrate)))
+            own = " (on live's database: what a failure leaves changed stays)"
+            shared = own if database.copy_ == "never" else ""
+            lines.append(("migrate", "; ".join(database.migrate) + shared))
     lines.append(("start", ", ".join(app.units)))
     lines += [("smoke", check.http or check.command or "") for check in service.smoke]
-    lines += _commit(service)
+    names = ", ".join((service.record, *service.also))
+    lines += of_traffic or (("commit", f"{names} and the ledger, in one batch"),)
     jobs = f"jobs {', '.join(app.jobs)} here, not there; " if app.jobs else ""
     lines.append(("follow-up", f"{jobs}keep {service.keep} for rollback"))
     return lines
 
 
-def _commit(service: Service) -> list[tuple[str, str]]:
-    if service.traffic.kind == "record":
-        names = ", ".join((service.record, *service.also))
-        return [("commit", f"{names} and the ledger, in one batch")]
-    return [
-        ("health", "in a new target group of each route, by the load balancer's own word"),
-        ("commit", "the ledger; then each route is switched to its new group"),
-    ]
+def _database(database: Database) -> str:
+    if database.copy_ == "never":
+        return "shared with live: no copy, no freeze"
+    limit = format_duration(database.max_freeze)
+    frozen = f"live refuses writes meanwhile, given up after {limit}"
+    lost = "what is written meanwhile is lost"
+    copy = f"copy, without publications; {frozen if database.writes == 'freeze' else lost}"
+    if database.pending is None:
+        return copy
+    return f"`{database.pending}` on the new machine decides: 0 shares live's, else {copy}"
 
 
 def _routes(ports: Ports) -> tuple[Inferred, ...]:
-    said = ports.service.traffic.listener
-    origin = f"services/{ports.service.name}.toml" if said else "the record is an alias of it"
+    said = ports.service.traffic.routes
+    origin = f"services/{ports.service.name}.toml" if said else "the record leads to it"
     return tuple(Inferred("traffic", arn, origin) for arn in ports.managed.address.traffic)
 
 

@@ -12,7 +12,7 @@ from reconciler.ports.service import ManagedService
 
 
 def open_again(managed: ManagedService, ledger: Ledger, database: str, live: DeployId) -> bool:
-    """Thaw `database`, which belongs to `live`, with the generation that ended the lease.
+    """Thaw `database`, which `live` uses, with the generation that ended the lease.
 
     So a late freeze of our own is refused. Returns False and does nothing where somebody holds the
     lease, or another deploy is live: the database is then a previous one and stays closed. Raises
@@ -20,5 +20,6 @@ def open_again(managed: ManagedService, ledger: Ledger, database: str, live: Dep
     """
     if ledger.live is None or ledger.live.id != live or ledger.lease is not None:
         return False
-    managed.reach.databases().thaw(database, managed.fenced_act(ledger.gen, live, ledger.was))
+    act = managed.fenced_act(ledger.gen, ledger.database_of(live), ledger.was)
+    managed.reach.databases().thaw(database, act)
     return True

@@ -6,12 +6,12 @@ commit. The switch comes right after it; if it fails, any sweep rolls it forward
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from deployer.release.context import ReleaseContext
 from deployer.release.inferred_settings import birth_tags
 from reconciler.errors import CloudError, ToolError
-from reconciler.model.deploy_id import DeployId
+from reconciler.model.ledger import Ledger
 from reconciler.model.resource import TARGET_GROUP
 from reconciler.ports.service import ManagedService
 from reconciler.traffic.port import JoinOrder
@@ -27,7 +27,12 @@ def traffic(run: ReleaseContext) -> str:
     order = JoinOrder(run.deploy, run.created.launched, tags)
     run.created.join_order = order  # before the call: a lost reply is looked up by the names
     run.created.joined = run.ports.managed.traffic.join(order)
-    return ", ".join(group.split("/")[1] for group in run.created.joined)
+    return joined_words(run.created.joined)
+
+
+def joined_words(joined: Iterable[str]) -> str:
+    """The names of the target groups that were made; an Elastic IP needs none."""
+    return ", ".join(group.split("/")[1] for group in joined) or "nothing to make"
 
 
 def health(run: ReleaseContext) -> str:
@@ -55,15 +60,15 @@ def wait_until_ready(managed: ManagedService, order: JoinOrder, attempts: Iterab
     )
 
 
-def refuse_moved(managed: ManagedService, order: JoinOrder, live: DeployId | None) -> None:
+def refuse_moved(managed: ManagedService, order: JoinOrder, ledger: Ledger) -> None:
     """Right before the commit: traffic is still live's, and the new machines are ready.
 
     Raises ToolError. People win (rule 11): what they moved meanwhile is not moved back.
     """
-    found = managed.routes()
+    found = managed.routes(ledger)
     if found is None:
         return
-    if not found.follows(live):
+    if not found.follows(ledger.live.id if ledger.live else None):
         said = "; ".join(str(route) for route in found.routes)
         raise ToolError(
             f"somebody changed traffic meanwhile ({said}); it is not moved back",
@@ -74,20 +79,21 @@ def refuse_moved(managed: ManagedService, order: JoinOrder, live: DeployId | Non
         raise ToolError(f"not ready for requests any more: {waiting[0]}")
 
 
-def switch(managed: ManagedService, order: JoinOrder) -> tuple[str, ...]:
-    """Give the order's groups all requests, one route after the other; what could not be done."""
+def switch(managed: ManagedService, order: JoinOrder, gen: int) -> tuple[str, ...]:
+    """Give the order all requests, one route after the other; what could not be done.
+
+    A switch has no fence, and this process may have slept since its commit of generation `gen`: so
+    the ledger is read once more.
+    """
     try:
-        for route, group in _switches(managed, order):
-            managed.traffic.switch(route, group)
+        _refuse_changed(managed, gen)
+        for route, taker in managed.traffic.takers(order):
+            managed.traffic.switch(route, taker)
     except ToolError as error:
         return (f"traffic was not switched yet: {error}",)
     return ()
 
 
-def _switches(managed: ManagedService, order: JoinOrder) -> Iterator[tuple[str, str]]:
-    found = managed.routes()
-    for route in found.routes if found else ():
-        own = next((share for share in route.shares if share.lease == order.lease), None)
-        if own is None:
-            raise ToolError(f"{route}: the new target group is not in it any more")
-        yield route.arn, own.group
+def _refuse_changed(managed: ManagedService, gen: int) -> None:
+    if managed.ledgers.read(managed.address).ledger.gen != gen:
+        raise ToolError("the ledger has changed since the commit")

@@ -49,6 +49,7 @@ class Undone:
 def undo(run: ReleaseContext, reason: str) -> Undone:
     """Undo everything so far. Never raises a ToolError: failures are listed in `left`."""
     run.emit(e.CleanUpBegan(reason, keeps=bool(run.options.keep_failed)))
+    _warn_of_changes(run)
     trouble = _account(run)
     try:
         ended = run.held.end(run.options.keep_failed)
@@ -69,6 +70,17 @@ def undo(run: ReleaseContext, reason: str) -> Undone:
     except ToolError as error:
         # Not raised as the release's error: that would read as a completed clean-up.
         return _finished(run, {}, (*trouble, f"the clean-up ended early: {error}"), kept=kept)
+
+
+def _warn_of_changes(run: ReleaseContext) -> None:
+    """Nothing undoes a migration of the database that live uses."""
+    if run.database.migrating and run.database.shared is not None:
+        run.emit(
+            e.Warned(
+                f"the migration ran on {run.database.name}, which live uses: what it changed "
+                "stays, and live goes on with it"
+            )
+        )
 
 
 def still_shut(lease: LeaseHolder, database: str) -> tuple[str, ...]:

@@ -44,8 +44,8 @@ def _directory(command: _F) -> _F:
     type=click.Choice(SHAPES),
     default=RECORD,
     show_default=True,
-    help="What a record names: the machine, or a balancer in front of it; `private`: machines "
-    "behind a bastion.",
+    help="What a record names: the machine, its Elastic IP, or a balancer in front of it; "
+    "`private`: machines behind a bastion.",
 )
 @click.option(
     "--machines",

@@ -90,6 +90,10 @@ class MachineHost(Protocol):
         """Remove an image's disk. Idempotent."""
         ...
 
+    def accept_key(self, instance_id: str, user: str, public: str) -> None:
+        """Let its sshd accept the key for that user for a minute (EC2 Instance Connect)."""
+        ...
+
     def console(self, instance_id: str) -> bytes:
         """The console output so far (host keys block included)."""
         ...

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from reconciler.aws.iam.scope import Locate
     from reconciler.config.loader import Settings
 
-WHOSE = ("deployer", "reconciler", "adopt", "hold", "guard", "prices")
+WHOSE = ("deployer", "reconciler", "adopt", "leave", "viewer", "hold", "guard", "prices")
 
 
 @click.command(
@@ -48,8 +48,8 @@ def policy(asked: CliContext, whose: str, account: str, zones: tuple[str, ...]) 
     """Print the least-privilege IAM policy.
 
     For this configuration. deployer and reconciler: for these commands; adopt: beside deployer's,
-    once; hold: for people; guard: a deny that keeps everybody else from our tags; prices: for who
-    refreshes those.
+    once; leave: the same, for `deployer leave`; viewer: for people who look; hold: for people who
+    hold; guard: a deny that keeps everybody else from our tags; prices: for who refreshes those.
     """
     import json
 

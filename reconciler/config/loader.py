@@ -149,11 +149,11 @@ def _shared_records(services: Mapping[str, Service]) -> list[Problem]:
         if other != name:
             path = Path(f"services/{name}.toml")
             problems.append(Problem(path, "record", f"{service.record} is {other}'s already"))
-        for arn in service.traffic.listener:
+        for arn in service.traffic.routes:
             other = first.setdefault(arn, name)
             if other != name:
                 path = Path(f"services/{name}.toml")
-                problems.append(Problem(path, "traffic.listener", f"{arn} is {other}'s already"))
+                problems.append(Problem(path, "traffic", f"{arn} is {other}'s already"))
     return problems
 
 
@@ -180,12 +180,10 @@ def refuse_unbuilt(service: Service) -> None:
     database = service.database
     asked = {
         'files = "carry"': service.files == "carry",
-        'traffic.kind = "elastic-ip"': service.traffic.kind == "elastic-ip",
     }
     if database is not None:
         asked |= {
             'database.engine = "rds"': database.engine == "rds",
-            f'database.copy = "{database.copy_}"': database.copy_ != "always",
             'database.writes = "follow"': database.writes == "follow",
         }
     unbuilt = [key for key, used in asked.items() if used]

@@ -226,7 +226,15 @@ class Service(Section):
         if len({self.record, *self.also}) <= len(self.also):
             raise ValueError("also: other names than the record are wanted, each once")
         if self.also and self.traffic.kind != "record":
-            raise ValueError("also: only A records change with the ledger; an alias needs nothing")
+            raise ValueError(
+                "also: only A records change with the ledger; another name of a load balancer or "
+                "of an Elastic IP needs nothing"
+            )
+        if self.traffic.kind == "elastic-ip" and self.instance.count != 1:
+            raise ValueError(
+                "instance.count: an Elastic IP leads to one machine; several are for a load "
+                'balancer, traffic.kind = "target-group"'
+            )
         database = self.database
         if database is not None and database.run == "here" and self.database_through_ssh:
             raise ValueError('database.run: "here" wants database.via = "direct"')

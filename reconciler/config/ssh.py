@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, PlainValidator, model_validator
 
 from reconciler.config.types import Line, Port, Reference, Section
+from reconciler.util.secret import Reference as KeyReference
 
 User = Annotated[str, Field(min_length=1)]
 
@@ -31,6 +32,20 @@ class Bastion(Section):
     key: Reference | None = None
 
 
+INSTANCE_CONNECT = KeyReference("instance-connect", "60s")
+"""A key that is made in memory and lives a minute on the machine (EC2 Instance Connect)."""
+
+
+def _key(value: object) -> KeyReference:
+    if isinstance(value, KeyReference):
+        return value
+    if value == "instance-connect":
+        return INSTANCE_CONNECT
+    if not isinstance(value, str):
+        raise ValueError('"env:NAME", "file:PATH", "ssm:/path" or "instance-connect" is wanted')
+    return KeyReference.parse(value)
+
+
 class Ssh(Section):
     """How to reach the machines; `key` is a private key, else the agent's keys are used.
 
@@ -39,7 +54,7 @@ class Ssh(Section):
     """
 
     user: User
-    key: Reference | None = None
+    key: Annotated[KeyReference, PlainValidator(_key)] | None = None
     port: Port = 22
     via: Via = "direct"
     bastion: tuple[Bastion, ...] = ()
@@ -53,7 +68,14 @@ class Ssh(Section):
             raise ValueError('command: is wanted with via = "command", and only there')
         if self.command is not None and not {"%h", "%i"} & {*_tokens(self.command)}:
             raise ValueError("command: names no machine: %h is its address, %i its instance id")
+        if self.key == INSTANCE_CONNECT and any(hop.key is None for hop in self.bastion):
+            raise ValueError('bastion: wants a key of its own with key = "instance-connect"')
         return self
+
+    @property
+    def stored_key(self) -> KeyReference | None:
+        """Where the private key is; None with the agent or EC2 Instance Connect."""
+        return None if self.key == INSTANCE_CONNECT else self.key
 
 
 def _tokens(command: str) -> list[str]:

@@ -18,6 +18,10 @@ Listener = Annotated[
 ]
 
 
+Allocation = Annotated[
+    str, matching(r"eipalloc-[0-9a-f]{8,17}", "the allocation id of an Elastic IP")
+]
+
 NEVER = "never"
 
 
@@ -36,20 +40,30 @@ def _once(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class TrafficSettings(Section):
-    """`record`: the A record names the machines. `target-group`: listeners forward to them.
+    """What sends clients to the machines.
 
-    `listener` are listeners or rules, each of which forwards to one target group; empty: the one
-    listener of the load balancer that the record is an alias of. `drain` is how long, after the
-    record's old TTL, connections to the old release may stay open; then its app is stopped. None,
-    written "never": it serves on until its machines go.
+    `record`: the A record names them. `target-group`: listeners forward to them; `listener` are
+    listeners or rules, each of which forwards to one target group; empty: the one listener of the
+    load balancer that the record is an alias of. `elastic-ip`: one machine has it; `allocation`
+    names it, None: the one in the record. `drain` is how long, after the record's old TTL,
+    connections to the old release may stay open; then its app is stopped. None, written "never": it
+    serves on until its machines go.
     """
 
     kind: Literal["record", "target-group", "elastic-ip"] = "record"
     listener: Annotated[tuple[Listener, ...], BeforeValidator(_listed), AfterValidator(_once)] = ()
+    allocation: Allocation | None = None
     drain: Annotated[timedelta | None, PlainValidator(_drain)] = timedelta(minutes=10)
 
     @model_validator(mode="after")
     def _rules(self) -> Self:
         if self.listener and self.kind != "target-group":
             raise ValueError('listener: goes with kind = "target-group", and only with it')
+        if self.allocation and self.kind != "elastic-ip":
+            raise ValueError('allocation: goes with kind = "elastic-ip", and only with it')
         return self
+
+    @property
+    def routes(self) -> tuple[str, ...]:
+        """What leads to the live deploy, as far as it is named."""
+        return (self.allocation,) if self.allocation else self.listener

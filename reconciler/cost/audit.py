@@ -167,7 +167,7 @@ def _item(
 def _rows(items: Sequence[CostItem]) -> list[AuditRow]:
     groups: dict[tuple[DeployId, str], list[CostItem]] = {}
     for item in items:
-        deploy = item.verdict.resource.deploy
+        deploy = item.verdict.deploy
         if deploy is not None:
             groups.setdefault((deploy, item.state), []).append(item)
     keys = sorted(groups, key=lambda key: (key[0].service, -key[0].born.timestamp(), str(key)))
@@ -181,7 +181,7 @@ def _row(deploy: DeployId, state: str, items: Sequence[CostItem]) -> AuditRow:
 
 
 def _state(service_plan: ServicePlan | None, verdict: Verdict) -> str:
-    deploy = verdict.resource.deploy
+    deploy = verdict.deploy
     previous = service_plan.root.ledger.find_previous(deploy) if service_plan and deploy else None
     if verdict.reason is Role.PREVIOUS and previous is not None and previous.rejected:
         return "rejected"

@@ -29,6 +29,8 @@ class Findings:
     subscriptions  subscriptions that stream other databases' changes into this database
     policies       tables whose row security binds the application, as it does not own them
     owners         roles that own tables and are not the application's
+    powerless      what the admin lacks to act as the first of the given roles: INHERIT, SET
+    extensions     those that the first of the given roles cannot create in a copy
     """
 
     missing: frozenset[str] = frozenset()
@@ -40,6 +42,8 @@ class Findings:
     subscriptions: frozenset[str] = frozenset()
     policies: frozenset[str] = frozenset()
     owners: frozenset[str] = frozenset()
+    powerless: frozenset[str] = frozenset()
+    extensions: frozenset[str] = frozenset()
 
 
 def other_lines(others: Mapping[str, Iterable[Grant]]) -> list[str]:
@@ -142,6 +146,30 @@ def write_freely(database: str, roles: Iterable[str]) -> Refused:
         "else)   \n"
         + "\n".join(f'REVOKE pg_write_all_data FROM "{role}"' for role in found)
         + "\n(or from the role by which they are members)",
+    )
+
+
+def powerless(role: str, lacks: Iterable[str]) -> Refused:
+    """Whoever made a role on a cloud's server may still not act as it (16 and newer)."""
+    found = " and ".join(sorted(lacks))
+    return Refused(
+        f"the role of database.admin may not act as {role} (it lacks {found}): it could neither "
+        "freeze its tables nor make a database of it",
+        cure="As that role, if it made the other one; else as a superuser:\n"
+        f'GRANT "{role}" TO "the role of database.admin" WITH INHERIT TRUE, SET TRUE\n'
+        f'PostgreSQL 15 and older   GRANT "{role}" TO "the role of database.admin"',
+    )
+
+
+def cannot_create(database: str, role: str, extensions: Iterable[str]) -> Refused:
+    """Found now: pg_restore would fail while live refuses writes."""
+    found = ", ".join(sorted(extensions))
+    return Refused(
+        f"{database} has the extension {found}, which {role} cannot create in a copy: only a "
+        "superuser may, or a member of what the cloud has instead (rds_superuser, …)",
+        cure=f"If nobody uses it             DROP EXTENSION …\n"
+        f'Where the cloud allows it     GRANT rds_superuser TO "{role}"\n'
+        'Without a copy                copy = "never"   (docs/shared-databases.md)',
     )
 
 

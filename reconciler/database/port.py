@@ -132,6 +132,13 @@ class DatabaseServer(Protocol):
         Raises Refused for a database that has no state comment of `ledger`.
         """
 
+    def disown(self, name: str, act: FencedAct) -> None:
+        """Takes the state comment off, the fence with it; what people had written there comes back.
+
+        Nothing happens to a database without one. Raises StaleAct; Refused while it is shut, and
+        for a database that is not that deploy's.
+        """
+
     def is_shut(self, name: str) -> bool:
         """Whether the comment says so *and* no role has a privilege to write, checked now."""
 

@@ -209,6 +209,15 @@ def opened(memory: Memory, at: datetime) -> Memory:
     return replace(memory, state=State.OPEN, acls=frozenset(), at=at)
 
 
+def refuse_shut(memory: Memory, name: str) -> None:
+    """Raise Refused for a shut database: without its memory nobody could open it again."""
+    if memory.state is State.SHUT:
+        raise Refused(
+            f"database {name} is shut for writes: its memory alone says how to open it again",
+            cure=f"To open it     deployer thaw {memory.deploy.service}",
+        )
+
+
 def _memory(value: Mapping[str, object]) -> Memory:
     fields = _FIELDS | _ITSELF[value["v"]]  # type: ignore[index]  # another: a KeyError
     if not fields <= set(value) <= fields | _OPTIONAL or value.get("name") == "":

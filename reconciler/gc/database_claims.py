@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from reconciler.gc.ownership import ServiceLocation
 from reconciler.model.deploy_id import DeployId
+from reconciler.model.ledger import Ledger
 from reconciler.model.resource import DATABASE, MAKING, Resource
 
 
@@ -22,17 +23,18 @@ class Dispute(NamedTuple):
     cure: str
 
 
-def dispute(
-    home: ServiceLocation, rooted: Iterable[DeployId], resources: Iterable[Resource]
-) -> Dispute | None:
-    """The first rooted deploy whose database is in doubt; `resources` are the service's."""
+def dispute(home: ServiceLocation, ledger: Ledger, resources: Iterable[Resource]) -> Dispute | None:
+    """The first database in doubt that a rooted deploy uses; `resources` are the service's."""
     # Keyed by id: a caller that lists before and after may list a database twice.
     claims = {
         resource.id: resource
         for resource in resources
         if resource.kind == DATABASE and resource.state != MAKING
     }
-    for deploy in sorted(rooted) if claims else ():
+    used = {ledger.database_of(deploy) for deploy in ledger.rooted}
+    if ledger.left is not None:
+        used.discard(ledger.database_of(ledger.left.id))  # it has given up its memory
+    for deploy in sorted(used) if claims else ():
         of_it = [claim for claim in claims.values() if claim.deploy == deploy]
         believed = [claim for claim in of_it if not claim.doubt]
         if of_it and len(believed) != 1:

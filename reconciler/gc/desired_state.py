@@ -28,5 +28,12 @@ DESIRED: Mapping[Role, Desired] = {
     Role.PREVIOUS: Desired(Label.RETIRED, app=True, jobs=False, writable=False),
     Role.KEPT: Desired(Label.FAILED, app=False, jobs=False, writable=None),
     Role.LEASE: Desired(Label.PENDING, app=None, jobs=None, writable=None),
+    Role.LEFT: Desired(Label.LIVE, app=None, jobs=None, writable=None),
 }
-"""By role. Jobs run only on the live deploy; labels are written last."""
+"""By role. Jobs run only on the live deploy; labels are written last.
+
+Of what left nothing is changed by a sweep: `deployer leave` alone takes our tags off.
+"""
+
+HANDS_OFF = frozenset({None, Role.LEASE, Role.LEFT})
+"""The roles of which a sweep changes nothing."""

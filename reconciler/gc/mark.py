@@ -89,7 +89,7 @@ def _settled(root: Root, inventory: Inventory) -> Root:
             why = f"{gap.kind}s of {place} could not be read: {gap.reason}"
             return replace(root, problem=why, cure=gap.cure, refusal=gap.refusal)
     problem = _contradiction(root, inventory)
-    doubt = dispute(root.home, root.ledger.rooted, _ours(inventory, root.home))
+    doubt = dispute(root.home, root.ledger, _ours(inventory, root.home))
     if doubt is not None and not problem:
         return replace(root, problem=doubt.problem, cure=doubt.cure)
     moved = problem and root.traffic is not None and not root.leads_to_live
@@ -147,12 +147,14 @@ def _is_lost(resource: Resource, root: Root, resources: Things) -> bool:
 
 
 def _record_of_another(root: Root, ours: Iterable[Resource]) -> str:
-    live, ours = root.ledger.live, list(ours)
+    live, left, ours = root.ledger.live, root.ledger.left, list(ours)
     if root.leads_to_live or (root.traffic is not None and root.is_unfinished(ours)):
         return ""
     names = "the A record names" if root.traffic is None else "a route sends requests to"
     for deploy in witnessed(root, ours):
         if live is None or deploy != live.id:
+            if left is not None and deploy == left.id:
+                continue  # it serves on, and is not ours any more
             return f"{names} {deploy}, which the ledger does not say is live"
     return ""
 

@@ -37,6 +37,12 @@ class OtherNames:
         known = {plain(name) for name in names}
         return replace(self, held={name: at for name, at in self.held.items() if name not in known})
 
+    def without_addresses(self, addresses: Collection[str]) -> OtherNames:
+        """Without these addresses, whatever names hold them."""
+        gone = frozenset(addresses)
+        held = {name: tuple(a for a in at if a not in gone) for name, at in self.held.items()}
+        return replace(self, held=held) if gone else self
+
     def holding(self, addresses: Iterable[str]) -> tuple[str, ...]:
         """The names that hold any of these addresses, sorted."""
         wanted = frozenset(addresses)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from reconciler.gc.verdict import Reason, Role, Roots, Verdict
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.resource import DATABASE, IMAGE, INSTANCE, RDS_INSTANCE
-from reconciler.model.tags import HELD_BY_ADOPTION, LEDGER
+from reconciler.model.tags import HELD_BY_ADOPTION, LEDGER, SHARES
 
 NEEDED = frozenset({DATABASE, RDS_INSTANCE, IMAGE})
 """Kinds that a held machine of the same release needs, though no reference says so."""
@@ -19,7 +19,7 @@ _Holders = Mapping[tuple[DeployId | None, str | None], str]
 def spare(verdicts: list[Verdict], roots: Roots) -> tuple[Verdict, ...]:
     """The verdicts, with everything kept that a kept, unseen or live resource may be using."""
     verdicts = _spare_what_held_machines_need(_spare_data_of_live(verdicts, roots))
-    return _spare_what_is_in_use(verdicts)
+    return _spare_what_is_in_use(_spare_shared_databases(verdicts))
 
 
 def _spare_what_held_machines_need(verdicts: list[Verdict]) -> list[Verdict]:
@@ -48,17 +48,36 @@ def _needed(verdict: Verdict, holders: _Holders) -> Verdict:
     return Verdict(resource, Reason.IN_USE, f"{holder} of its release is held, and needs it")
 
 
+def _spare_shared_databases(verdicts: list[Verdict]) -> list[Verdict]:
+    """A machine that stays keeps the database that it shares, also if the ledger names neither."""
+    users = {
+        (machine.tags[SHARES], machine.tags.get(LEDGER)): machine.id
+        for machine in (one.resource for one in verdicts if not one.collect)
+        if machine.kind == INSTANCE and SHARES in machine.tags
+    }
+    return [_shared(verdict, users) for verdict in verdicts]
+
+
+def _shared(verdict: Verdict, users: Mapping[tuple[str, str | None], str]) -> Verdict:
+    resource = verdict.resource
+    user = users.get((str(resource.deploy), resource.tags.get(LEDGER)))
+    if user is None or resource.kind != DATABASE or not verdict.collect:
+        return verdict
+    return Verdict(resource, Reason.IN_USE, f"{user} uses it, which is kept")
+
+
 def _spare_data_of_live(verdicts: list[Verdict], roots: Roots) -> list[Verdict]:
     """While no database of the live deploy is known, it may use any database of the service.
 
     Example: people replaced a live machine and adopted the new one. It continues to use the
-    previous deploy's database, which must then be neither shut nor dropped.
+    previous deploy's database, which must then be neither shut nor dropped. The same goes for the
+    deploy that served when the service left.
     """
     known = {verdict.deploy for verdict in verdicts if verdict.resource.kind == DATABASE}
     unsure = {
         name
         for name, root in roots.items()
-        if root.ledger.live is not None and root.ledger.live.id not in known
+        if (serving := root.ledger.live or root.ledger.left) and serving.id not in known
     }
     return [_maybe_of_live(verdict, unsure) for verdict in verdicts]
 

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 from reconciler.gc import ownership
 from reconciler.gc.ownership import Things
-from reconciler.gc.verdict import CONDEMNED, Reason, Role, Root, Verdict, role
+from reconciler.gc.verdict import CONDEMNED, Reason, Role, Root, Verdict, decider, role
 from reconciler.model.deploy_id import DeployId
+from reconciler.model.ledger import Ledger
 from reconciler.model.resource import IMAGE, TARGET_GROUP, Resource, hold_of
 from reconciler.model.tags import HELD_BY_ADOPTION, LEDGER, PART, STATE
 from reconciler.traffic.target_group import Around, GroupState, state_of
@@ -61,8 +62,8 @@ def _adopted(case: RuleInput) -> Verdict | None:
     """An adopted resource has no creation to prove, and no sweep deletes it."""
     if not ownership.is_adopted(case.resource, case.root.home) or case.root.problem:
         return None
-    ledger, deploy = case.root.ledger, case.deploy
-    known = ownership.Adopted(ledger.addresses_of(deploy), ledger.instances_of(deploy))
+    entry = case.root.ledger.find_served(case.deploy)
+    known = ownership.Adopted(entry.at, entry.ids) if entry else ownership.Adopted()
     why = ownership.stands_in(case.resource, known, case.resources)
     if why:
         return Verdict(case.resource, Reason.LOOK_ALIKE, why)
@@ -85,7 +86,7 @@ def _target_group(case: RuleInput) -> Verdict | None:
     """
     state = _state_of(case)
     current = role(case.root.ledger, case.deploy)
-    if state is None or current is Role.KEPT:
+    if state is None or current in (Role.KEPT, Role.LEFT):
         return None
     if state[0] is GroupState.FREE and (current is None or case.resource.held):
         return _held(case)
@@ -114,11 +115,15 @@ def _unknown(case: RuleInput) -> Verdict | None:
 
 
 def _rooted(case: RuleInput) -> Verdict | None:
-    current = role(case.root.ledger, case.deploy)
+    ledger = case.root.ledger
+    deploy = decider(ledger, case.resource)
+    current = role(ledger, deploy) if deploy is not None else None
     if current is None:
         return None
-    text = f"{case.deploy} is {current} in generation {case.root.ledger.gen}"
-    return Verdict(case.resource, current, text)
+    text = f"{deploy} is {current} in generation {ledger.gen}"
+    if deploy == case.deploy:
+        return Verdict(case.resource, current, text)
+    return Verdict(case.resource, current, f"{text}, and uses it", deploy)
 
 
 def _witness(case: RuleInput) -> Verdict | None:
@@ -192,8 +197,14 @@ def _known(case: RuleInput) -> str:
 
 def _roots(case: RuleInput) -> str:
     ledger = case.root.ledger
-    names = [f"{role(ledger, deploy)} {deploy}" for deploy in sorted(ledger.rooted)]
+    names = [_named(ledger, deploy) for deploy in sorted(ledger.rooted)]
     return f"generation {ledger.gen} roots {', '.join(names) or 'nothing'}"
+
+
+def _named(ledger: Ledger, deploy: DeployId) -> str:
+    owner = ledger.database_of(deploy)
+    shares = f" (uses the database of {owner})" if owner != deploy else ""
+    return f"{role(ledger, deploy)} {deploy}{shares}"
 
 
 def _record(case: RuleInput) -> str:
@@ -208,9 +219,9 @@ def _traffic(case: RuleInput) -> str:
     traffic = case.root.traffic
     if traffic is None:
         return ""
-    if case.resource.kind != TARGET_GROUP:
-        return "no target group behind a route"
-    return "; ".join(map(str, traffic.routes))
+    if case.resource.kind == TARGET_GROUP or any(route.address for route in traffic.routes):
+        return "; ".join(map(str, traffic.routes))
+    return "no target group behind a route"
 
 
 def _age(case: RuleInput) -> str:

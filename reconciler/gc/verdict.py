@@ -13,7 +13,7 @@ from reconciler.gc.other_names import OtherNames
 from reconciler.gc.ownership import ServiceLocation
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import NO_LEDGER, Ledger
-from reconciler.model.resource import INSTANCE, Resource
+from reconciler.model.resource import DATABASE, INSTANCE, Resource
 from reconciler.model.tags import HELD_BY_ADOPTION, Label
 from reconciler.traffic.reading import TrafficReading
 
@@ -25,6 +25,7 @@ class Role(StrEnum):
     PREVIOUS = "previous"
     KEPT = "kept"
     LEASE = "lease held"
+    LEFT = "left"
 
 
 class Reason(StrEnum):
@@ -53,17 +54,19 @@ CONDEMNED = frozenset({Label.PENDING, Label.FAILED, Label.LEFT})
 class Verdict:
     """Keep or collect one resource, with the reason and its text.
 
-    The reason to keep a rooted resource is the role of its deploy.
+    The reason to keep a rooted resource is the role of its deploy. `user` is the deploy that uses
+    a database of another one: its role decides (ADR 23).
     """
 
     resource: Resource
     reason: Role | Reason
     text: str
+    user: DeployId | None = None
 
     @property
     def deploy(self) -> DeployId | None:
-        """The deploy that the resource names."""
-        return self.resource.deploy
+        """The deploy whose resource it is: the one that it names, or a database's user."""
+        return self.user or self.resource.deploy
 
     @property
     def role(self) -> Role | None:
@@ -151,4 +154,19 @@ def role(ledger: Ledger, deploy: DeployId) -> Role | None:
         return Role.LIVE
     if ledger.find_previous(deploy) is not None:
         return Role.PREVIOUS
-    return Role.KEPT if ledger.is_kept(deploy) else Role.LEASE
+    if ledger.left is not None and ledger.left.id == deploy:
+        return Role.LEFT
+    is_holder = ledger.lease is not None and ledger.lease.id == deploy
+    return Role.LEASE if is_holder else Role.KEPT
+
+
+def decider(ledger: Ledger, resource: Resource) -> DeployId | None:
+    """The deploy whose role decides about a resource: its own; of a database, who uses it.
+
+    A database is named after the deploy that made it, and others may use it (ADR 23): it is rooted
+    while a rooted deploy does, and takes writes if live is among them. None: nobody uses it.
+    """
+    deploy = resource.deploy
+    if resource.kind != DATABASE or deploy is None:
+        return deploy
+    return ledger.user_of(deploy)

@@ -32,9 +32,9 @@ ASSET_TAG = "/sys/class/dmi/id/board_asset_tag"
 CLOUD_INIT_ID = "/run/cloud-init/.instance-id"
 
 # Until version 0.1: a condition in a drop-in of each unit, and flags that a unit of ours set.
-_OLD_STATE = "/var/lib/deployer/state"
-_OLD_FILES = ("/etc/systemd/system/deployer-gate.service", "/var/lib/deployer/gate")
-_OLD_DROP_INS = "/etc/systemd/system/*.d/50-deployer.conf"
+OLD_STATE = "/var/lib/deployer/state"
+OLD_FILES = ("/etc/systemd/system/deployer-gate.service", "/var/lib/deployer/gate")
+OLD_DROP_INS = "/etc/systemd/system/*.d/50-deployer.conf"
 
 _KINDS = (".service", ".timer", ".socket", ".path", ".target", ".mount")
 
@@ -111,14 +111,14 @@ done < {LIST}
 
 CARRY_OVER = f"""\
 mkdir -p {STATE.rpartition("/")[0]} {LOCK.rpartition("/")[0]}
-if [ -f {_OLD_STATE} ] && [ ! -L {_OLD_STATE} ]; then
-  was=$(sed -n 's/^generation=//p' {_OLD_STATE}) has=0
+if [ -f {OLD_STATE} ] && [ ! -L {OLD_STATE} ]; then
+  was=$(sed -n 's/^generation=//p' {OLD_STATE}) has=0
   if grep -qx "instance=$instance" {STATE} 2>/dev/null; then
     has=$(sed -n 's/^generation=//p' {STATE})
   fi
   if [ "${{has:-0}}" -gt "${{was:-0}}" ] ||
-    {{ cp -p {_OLD_STATE} {STATE}.new && mv -f {STATE}.new {STATE}; }}
-  then ln -sf {STATE} {_OLD_STATE}; fi
+    {{ cp -p {OLD_STATE} {STATE}.new && mv -f {STATE}.new {STATE}; }}
+  then ln -sf {STATE} {OLD_STATE}; fi
 fi
 """
 """After IDENTITY: keeps what was obeyed before the state moved to /etc.
@@ -168,7 +168,7 @@ place {LIST} "$({{ for unit in $app; do echo "app $unit"; done
 for unit in $jobs; do echo "jobs $unit"; done; others; }} | sort -u)
 " 644
 place {GENERATOR} {shlex.quote(GENERATOR_TEXT)} 755
-grep -ls '^# Written by the deployer' {_OLD_DROP_INS} {" ".join(_OLD_FILES)} | while read -r old; do
+grep -ls '^# Written by the deployer' {OLD_DROP_INS} {" ".join(OLD_FILES)} | while read -r old; do
   rm -f "$old"; rmdir "${{old%/*}}" 2>/dev/null || :
 done
 sync {LIST} {GENERATOR} 2>/dev/null || sync

@@ -131,7 +131,7 @@ def told_script(gate: ActivationGate, act: Act, before_files: str = "") -> str:
         '[ -n "$instance" ] || { echo "this machine does not know its instance id" >&2; exit 1; }',
         _refuse_claimed(act),
         CARRY_OVER,
-        _refuse_newer(act),
+        refuse_newer(act),
         # State before action: after a crash in between, the next act completes it. And the
         # state before the gate: on an adopted machine the gate must not mask the app.
         _wanted_jobs(gate, act),
@@ -174,7 +174,8 @@ def _start(gate: ActivationGate, act: Act) -> str:
     return "\n".join(parts)
 
 
-def _refuse_newer(act: Act) -> str:
+def refuse_newer(act: Act) -> str:
+    """A sh fragment, after IDENTITY: ends the script if a newer generation was obeyed."""
     return (
         "seen=0; jobs=\n"
         f'if grep -qx "instance=$instance" {STATE} 2>/dev/null; then\n'

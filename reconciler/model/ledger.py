@@ -52,15 +52,16 @@ class Via(StrEnum):
 class Live:
     """The deploy that serves, and the addresses the ledger last wrote into the A record.
 
-    `ids` are the instances of an adopted deploy: no launch token proves them, and a copy that
-    is started with their tags must not be taken for them (rule 15). `via` is None in a ledger that
-    an older version wrote, and where `at` has an address that no `Via` describes.
+    `ids` are the instances of an adopted deploy: no launch token proves them, and a copy that is
+    started with their tags must not be taken for them (rule 15). `via` is None in an older ledger,
+    and where no `Via` describes `at`. `db` is the deploy whose database it uses; None: its own.
     """
 
     id: DeployId
     at: tuple[str, ...]
     ids: tuple[str, ...] = ()
     via: Via | None = None
+    db: DeployId | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ class Previous:
     ids: tuple[str, ...] = ()
     count: int = 0
     via: Via | None = None
+    db: DeployId | None = None
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,7 @@ class Kept:
 
     id: DeployId
     until: datetime
+    db: DeployId | None = None
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,7 @@ class Ledger:
 
     `home` is None in a ledger that an older version wrote. `was` are the addresses that the ledger
     had before it was moved, newest first: resources created under them are still its own. `moved`
-    is the address that it was moved to; a ledger with `moved` refuses everything.
+    is the address it was moved to: then it refuses everything. `left` was live when it left.
     """
 
     gen: int
@@ -114,6 +117,7 @@ class Ledger:
     home: LedgerHome | None = None
     was: tuple[str, ...] = ()
     moved: str = ""
+    left: Live | None = None
 
     @property
     def exists(self) -> bool:
@@ -128,10 +132,9 @@ class Ledger:
     @property
     def named(self) -> tuple[DeployId, ...]:
         """The ids in the order of the text, one for each entry."""
-        live = (self.live.id,) if self.live else ()
-        lease = (self.lease.id,) if self.lease else ()
-        previous = tuple(entry.id for entry in self.previous)
-        return (*live, *previous, *(evidence.id for evidence in self.kept), *lease)
+        served = (self.live, self.left, *self.previous)
+        others = (*self.kept, self.lease)
+        return tuple(entry.id for entry in (*served, *others) if entry is not None)
 
     @property
     def live_addresses(self) -> tuple[str, ...]:
@@ -142,26 +145,24 @@ class Ledger:
         """The entry of `deploy` among the previous ones."""
         return next((entry for entry in self.previous if entry.id == deploy), None)
 
-    def addresses_of(self, deploy: DeployId) -> tuple[str, ...]:
-        """The addresses that it has of `deploy`: live, or previous in an older ledger; else ()."""
-        served = (self.live, *self.previous)
-        return next((one.at for one in served if one is not None and one.id == deploy), ())
+    def find_served(self, deploy: DeployId) -> Live | Previous | None:
+        """The entry of `deploy`, live, left or previous."""
+        served = (self.live, self.left, *self.previous)
+        return next((entry for entry in served if entry and entry.id == deploy), None)
 
-    def instances_of(self, deploy: DeployId) -> tuple[str, ...]:
-        """The instances of an adopted deploy, live or previous; () where none are recorded."""
-        served = (self.live, *self.previous)
-        return next((one.ids for one in served if one is not None and one.id == deploy), ())
+    def database_of(self, deploy: DeployId) -> DeployId:
+        """The deploy whose database `deploy` uses: its own, or the one that it shares (ADR 23)."""
+        entries = (self.find_served(deploy), *self.kept)
+        shared = (entry.db for entry in entries if entry and entry.id == deploy)
+        return next(shared, None) or deploy
 
-    def is_kept(self, deploy: DeployId) -> bool:
-        """Whether `deploy` is kept as evidence."""
-        return any(evidence.id == deploy for evidence in self.kept)
+    def user_of(self, owner: DeployId) -> DeployId | None:
+        """The first deploy in the order of the text (live) that uses the database of `owner`."""
+        return next((one for one in self.named if self.database_of(one) == owner), None)
 
 
 NO_LEDGER = Ledger(gen=0)
-"""The ledger of a service that has none: nothing is live, nothing is rooted.
-
-It says nothing about a ledger that could not be read: that is an error, or a root with a `problem`.
-"""
+"""The ledger of a service that has none. One that could not be read is an error, never this."""
 
 
 def next_generation(ledger: Ledger, **changes: Any) -> Ledger:
@@ -189,17 +190,14 @@ def with_old_live(ledger: Ledger, now: datetime, *, rejected: bool = False) -> t
     if old is None:
         return ledger.previous
     at, count = (old.at, 0) if old.via is None else ((), len(old.at))
-    return (Previous(old.id, now, at, rejected, old.ids, count, old.via), *ledger.previous)
-
-
-def settle(ledger: Ledger, home: LedgerHome) -> Ledger:
-    """Gives a ledger of an older version its home. A ledger that has a home keeps it."""
-    return ledger if ledger.home is not None else replace(ledger, home=home)
+    left = Previous(old.id, now, at, rejected, old.ids, count, old.via, old.db)
+    return left, *ledger.previous
 
 
 def acquire(ledger: Ledger, mine: DeployId, until: datetime, step: str = "lease") -> Ledger:
     """Takes the lease. Requires that none is held: an expired lease is ended first (rule 3)."""
     require(ledger.lease is None, "the lease is held")
+    require(ledger.left is None, "the service has left")
     require(mine not in ledger.rooted, f"{mine} is rooted already")
     return next_generation(ledger, lease=Lease(mine, until, step[:STEP_LIMIT]))
 
@@ -207,8 +205,8 @@ def acquire(ledger: Ledger, mine: DeployId, until: datetime, step: str = "lease"
 def renew(ledger: Ledger, mine: DeployId, until: datetime, step: str) -> Ledger:
     """Changes the lease's time and step. Requires that the lease is mine.
 
-    The time may move back: while live is shut a lease is short. That is safe, as time only decides
-    when a lease may be ended; and a late copy of an older renewal names a past generation.
+    The time may move back (while live is shut, a lease is short): it only decides when a lease may
+    be ended, and a late copy of an older renewal names a past generation.
     """
     _holds(ledger, mine)
     return next_generation(ledger, lease=Lease(mine, until, step[:STEP_LIMIT]))
@@ -218,7 +216,7 @@ def renew(ledger: Ledger, mine: DeployId, until: datetime, step: str) -> Ledger:
 class Cutover:
     """What a commit does: `to` becomes live at `at`; `seen` is the live id read at the start.
 
-    `via` is that of a new deploy; of a previous one the ledger knows it.
+    `via` and `db` are those of a new deploy; of a previous one the ledger knows them.
     """
 
     to: DeployId
@@ -226,14 +224,15 @@ class Cutover:
     seen: DeployId | None
     now: datetime
     via: Via | None = None
+    db: DeployId | None = None
 
 
 def commit(ledger: Ledger, mine: DeployId, cut: Cutover) -> Ledger:
     """Make `cut.to` live and clear the lease; the A record changes in the same batch.
 
     Requires: the lease is mine; `live` is what I read at the start; `to` is my own id or one of
-    `previous`. Going back to an older deploy marks the replaced one as rejected; rolling forward
-    again marks none.
+    `previous`; what is shared is live's. Going back to an older deploy marks the replaced one as
+    rejected; rolling forward again marks none.
     """
     _holds(ledger, mine)
     old = ledger.live
@@ -241,10 +240,14 @@ def commit(ledger: Ledger, mine: DeployId, cut: Cutover) -> Ledger:
     known = ledger.find_previous(cut.to)
     require(cut.to == mine or known is not None, f"{cut.to} is neither mine nor a previous deploy")
     require(bool(cut.at), "nothing to point the record at")
+    # A database that nobody uses is garbage for ever: no commit may root it again.
+    shares = cut.db is None or (old is not None and cut.db == ledger.database_of(old.id))
+    require(shares, f"the live deploy does not use the database of {cut.db}")
     back = old is not None and known is not None and goes_back(known, old.id)
     left = with_old_live(ledger, cut.now, rejected=back)
     rest = tuple(one for one in left if one.id != cut.to)
-    live = Live(cut.to, cut.at, *((known.ids, known.via) if known else ((), cut.via)))
+    ids, via, db = (known.ids, known.via, known.db) if known else ((), cut.via, cut.db)
+    live = Live(cut.to, cut.at, ids, via, db)
     return next_generation(ledger, live=live, previous=rest, lease=None)
 
 
@@ -290,7 +293,7 @@ def end(ledger: Ledger, ending: Ending) -> Ledger:
 def forget(ledger: Ledger, deploy: DeployId) -> Ledger:
     """Drops a previous or kept deploy. Requires no lease, and its resources labelled `left`."""
     require(ledger.lease is None, "the lease is held")
-    known = ledger.find_previous(deploy) is not None or ledger.is_kept(deploy)
+    known = ledger.find_previous(deploy) is not None or deploy in {one.id for one in ledger.kept}
     require(known, f"{deploy} is neither previous nor kept")
     return next_generation(
         ledger,

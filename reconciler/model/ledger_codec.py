@@ -4,14 +4,16 @@
     "live=<id> via=private at=10.0.1.17,10.0.1.18" "previous=<id> retired=<time> n=2 via=private"
     "kept=<id> until=<time>" "lease=<id> until=<time> step=<word>"
 
-An adopted deploy's entry has `ids=i-…` after `via`. Where listeners and not the A record lead to
-the live deploy, a string `traffic=<ARN>` for each stands after the head. A ledger that was moved
-then has a string `was=<old address>` for each former address, its tombstone `moved=<new address>`.
+An adopted deploy's entry has `ids=i-…` after `via`. A deploy that uses another's database has `db=`
+and that deploy's id after `ids` or `until` (docs/adr/0023). Where listeners and not the A record
+lead to the live deploy, a string `traffic=<ARN>` for each stands after the head. A ledger that was
+moved then has a string `was=<old address>` for each former address, its tombstone `moved=<new>`.
+That of a service that left has `left=<id>` where `live=<id>` stood, and the rest of the entry.
 
 Ledgers of older versions lack `record`, `account` and `region`; in `v=1` no entry has `n` or `via`,
-and a previous one has `at=…` as live has. Such an entry is read for ever (docs/adr/0019). The
-version is the lowest that has the words of the text: an older program that meets a word which it
-does not know must take the ledger for unknown.
+and a previous one has `at=…` as live has. Such an entry is read for ever (docs/adr/0019). Only in
+`v=3` an entry has `db`. The version is the lowest that has the words of the text: an older program
+that meets a word which it does not know must take the ledger for unknown.
 
 Route 53: strings of at most 255 characters, a value of at most 4,000 (aws.md §4). Addresses that
 do not fit into an entry's string continue in the next strings, which begin with `at=`. A text that
@@ -28,7 +30,7 @@ from datetime import datetime
 from reconciler.model.deploy_id import DeployId, InvalidDeployId, format_time, parse_time
 from reconciler.model.ledger import STEP_LIMIT, Kept, Lease, Ledger, LedgerHome, Live, Previous, Via
 
-VERSIONS = ("1", "2")
+VERSIONS = ("1", "2", "3")
 STRING_LIMIT = 255
 VALUE_LIMIT = 4000
 
@@ -95,20 +97,24 @@ def _head(ledger: Ledger) -> str:
 
 
 def _version(ledger: Ledger) -> str:
-    entries = (*((ledger.live,) if ledger.live else ()), *ledger.previous)
+    entries = [entry for entry in (ledger.live, ledger.left, *ledger.previous) if entry]
+    if any(entry.db is not None for entry in (*entries, *ledger.kept)):
+        return "3"
     return VERSIONS[any(entry.via is not None for entry in entries)]
 
 
 def _entries(ledger: Ledger) -> Iterator[tuple[str, tuple[str, ...]]]:
     if ledger.live:
         yield f"live={ledger.live.id}{_via(ledger.live)}", ledger.live.at
+    if ledger.left:
+        yield f"left={ledger.left.id}{_via(ledger.left)}", ledger.left.at
     for entry in ledger.previous:
         mark = " rejected" if entry.rejected else ""
         count = f" n={entry.count}" if entry.count else ""
         head = f"previous={entry.id} retired={format_time(entry.retired)}"
         yield f"{head}{mark}{count}{_via(entry)}", entry.at
     for kept in ledger.kept:
-        yield f"kept={kept.id} until={format_time(kept.until)}", ()
+        yield f"kept={kept.id} until={format_time(kept.until)}{_db(kept)}", ()
     if ledger.lease:
         lease = ledger.lease
         yield f"lease={lease.id} until={format_time(lease.until)} step={lease.step}", ()
@@ -116,7 +122,12 @@ def _entries(ledger: Ledger) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 def _via(entry: Live | Previous) -> str:
     via = f" via={entry.via}" if entry.via else ""
-    return f"{via} ids={','.join(entry.ids)}" if entry.ids else via
+    ids = f" ids={','.join(entry.ids)}" if entry.ids else ""
+    return f"{via}{ids}{_db(entry)}"
+
+
+def _db(entry: Live | Previous | Kept) -> str:
+    return f" db={entry.db}" if entry.db else ""
 
 
 def _wrap(head: str, at: tuple[str, ...]) -> list[str]:
@@ -173,15 +184,14 @@ def _joined(entries: Iterable[Fields]) -> list[Fields]:
 
 def _assemble(head: Fields, entries: list[Fields]) -> Ledger:
     previous = tuple(_previous(entry) for entry in entries if "previous" in entry)
-    kept = tuple(
-        Kept(_id(entry["kept"]), _time(entry["until"])) for entry in entries if "kept" in entry
-    )
-    live = [_live(entry) for entry in entries if "live" in entry]
+    kept = tuple(_kept(entry) for entry in entries if "kept" in entry)
+    live = [_live(entry, "live") for entry in entries if "live" in entry]
+    left = [_live(entry, "left") for entry in entries if "left" in entry]
     lease = [_lease(entry) for entry in entries if "lease" in entry]
     was = tuple(_matching(_ADDRESS, entry["was"]) for entry in entries if "was" in entry)
     moved = [_matching(_ADDRESS, entry["moved"]) for entry in entries if "moved" in entry]
-    if max(len(live), len(lease), len(moved)) > 1:
-        raise LedgerTextError("live, lease or moved stands twice")
+    if max(len(live), len(left), len(lease), len(moved)) > 1:
+        raise LedgerTextError("live, left, lease or moved stands twice")
     ledger = Ledger(
         gen=int(head["gen"]),
         live=next(iter(live), None),
@@ -191,17 +201,24 @@ def _assemble(head: Fields, entries: list[Fields]) -> Ledger:
         home=_home(head, entries),
         was=was,
         moved=next(iter(moved), ""),
+        left=next(iter(left), None),
     )
     _check_ids(ledger)
     return ledger
 
 
 def _check_ids(ledger: Ledger) -> None:
-    """One service, no id in two roles (a rollback's lease has an id of its own)."""
+    """One service, no id in two roles (a rollback's lease has an id of its own).
+
+    What is shared is somebody's own database: an owner that the ledger names shares none itself.
+    """
     if len(ledger.rooted) != len(ledger.named):
         raise LedgerTextError("an id stands in two roles")
-    if len({one.service for one in ledger.named}) > 1:
+    users = {deploy: ledger.database_of(deploy) for deploy in ledger.named}
+    if len({one.service for pair in users.items() for one in pair}) > 1:
         raise LedgerTextError("it names two services")
+    if any(users.get(owner, owner) != owner for owner in users.values()):
+        raise LedgerTextError("a deploy uses the database of one that has none of its own")
 
 
 def _home(head: Fields, entries: list[Fields]) -> LedgerHome | None:
@@ -219,9 +236,22 @@ def _matching(form: re.Pattern[str], text: str) -> str:
     return text
 
 
-def _live(entry: Fields) -> Live:
-    via = Via(entry["via"]) if "via" in entry else None
-    return Live(_id(entry["live"]), _addresses(entry), _instances(entry), via)
+def _live(entry: Fields, key: str) -> Live:
+    deploy, via = _id(entry[key]), Via(entry["via"]) if "via" in entry else None
+    return Live(deploy, _addresses(entry), _instances(entry), via, _shared(entry, deploy))
+
+
+def _kept(entry: Fields) -> Kept:
+    deploy = _id(entry["kept"])
+    return Kept(deploy, _time(entry["until"]), _shared(entry, deploy))
+
+
+def _shared(entry: Fields, deploy: DeployId) -> DeployId | None:
+    """The deploy in `db`: another's, since a deploy's own database is not written."""
+    owner = _id(entry["db"]) if "db" in entry else None
+    if owner == deploy:
+        raise LedgerTextError("`db` names the deploy itself")
+    return owner
 
 
 def _instances(entry: Fields) -> tuple[str, ...]:
@@ -232,13 +262,13 @@ def _instances(entry: Fields) -> tuple[str, ...]:
 def _previous(entry: Fields) -> Previous:
     deploy, retired = _id(entry["previous"]), _time(entry["retired"])
     marks = ("rejected" in entry, _instances(entry))
+    db = _shared(entry, deploy)
     if "via" not in entry:
-        return Previous(deploy, retired, _addresses(entry), *marks)
+        return Previous(deploy, retired, _addresses(entry), *marks, db=db)
     if "at" in entry:
         raise LedgerTextError("a previous deploy has `at` or `via`, not both")
-    return Previous(
-        deploy, retired, (), *marks, int(_matching(_COUNT, entry["n"])), Via(entry["via"])
-    )
+    count = int(_matching(_COUNT, entry["n"]))
+    return Previous(deploy, retired, (), *marks, count, Via(entry["via"]), db)
 
 
 def _lease(entry: Fields) -> Lease:

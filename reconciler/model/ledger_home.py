@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from reconciler.errors import LedgerUnknown, Refused
-from reconciler.model import ledger as ledgers
 from reconciler.model.ledger import Ledger, LedgerHome
 from reconciler.model.reading import LedgerAddress
 
 # Parsed loosely: a ledger of a newer version, or a damaged one, claims its record as well.
 _RECORD = re.compile(r"\brecord=([^\s\"]+)")
-_LIVE_AT = re.compile(r"\blive=\S+(?: via=\S+)?(?: ids=\S+)? at=([0-9.,]+)")
+_LIVE_AT = re.compile(r"\blive=\S+(?: via=\S+)?(?: ids=\S+)?(?: db=\S+)? at=([0-9.,]+)")
 
 
 def at_home(address: LedgerAddress, ledger: Ledger) -> Ledger:
@@ -33,7 +33,8 @@ def at_home(address: LedgerAddress, ledger: Ledger) -> Ledger:
 
 def settle(ledger: Ledger, address: LedgerAddress) -> Ledger:
     """Gives a ledger of an older version, or a new ledger, its home. For operators' commands."""
-    return ledgers.settle(ledger, address.home) if address.home else ledger
+    settled = ledger.home is not None or address.home is None
+    return ledger if settled else replace(ledger, home=address.home)
 
 
 def own(address: str, ledger: Ledger) -> tuple[str, ...]:

@@ -24,9 +24,11 @@ from reconciler.model.ledger import (
 def adopt(ledger: Ledger, live: Live, now: datetime) -> Ledger:
     """Adds a machine that no deploy created to the ledger. Requires no lease.
 
-    If somebody moved the record away from a live deploy, that deploy becomes the newest previous.
+    If somebody moved the record away from a live deploy, that deploy becomes the newest previous. A
+    service that left comes back: its deploy may be live again, as it never lost its root.
     """
     require(ledger.lease is None, "the lease is held")
+    ledger = replace(ledger, left=None)
     require(live.id not in ledger.rooted, f"{live.id} is rooted already")
     require(bool(live.at), "nothing to point the record at")
     return next_generation(ledger, live=live, previous=with_old_live(ledger, now))
@@ -63,14 +65,33 @@ def retire(ledger: Ledger, deploy: DeployId, now: datetime, until: datetime | No
     previous = with_old_live(ledger, now)
     if until is None:
         return next_generation(ledger, live=None, previous=previous)
-    kept = tuple(Kept(entry.id, until) for entry in previous)
+    kept = tuple(Kept(entry.id, until, entry.db) for entry in previous)
     return next_generation(ledger, live=None, previous=(), kept=(*ledger.kept, *kept))
 
 
-def rename(ledger: Ledger, home: LedgerHome) -> Ledger:
-    """Sets another home within the same zone. Requires no lease."""
+def leave(ledger: Ledger, live: Live, now: datetime, until: datetime) -> Ledger:
+    """The tombstone of a service that leaves: its live deploy is `left`. Requires no lease.
+
+    `live` is the live entry, with the machines' ids where `adopt` needs them. It stays rooted, so
+    that nothing of it is ever garbage, whatever has been untagged so far. Every previous deploy is
+    kept until `until` and is garbage afterwards.
+    """
     require(ledger.lease is None, "the lease is held")
-    return next_generation(ledger, home=home)
+    require(ledger.live is not None and ledger.live.id == live.id, f"{live.id} is not live")
+    previous = with_old_live(ledger, now)[1:]
+    kept = tuple(Kept(entry.id, until, entry.db) for entry in previous)
+    return next_generation(ledger, live=None, left=live, previous=(), kept=(*ledger.kept, *kept))
+
+
+def rename(ledger: Ledger, home: LedgerHome, live: Live | None = None) -> Ledger:
+    """Sets another home within the same zone. Requires no lease.
+
+    `live` is the same deploy with the addresses by which the new home finds it.
+    """
+    require(ledger.lease is None, "the lease is held")
+    same = live is None or (ledger.live is not None and live.id == ledger.live.id)
+    require(same, "another deploy is live")
+    return next_generation(ledger, home=home, live=live or ledger.live)
 
 
 def close(ledger: Ledger, to: str) -> Ledger:

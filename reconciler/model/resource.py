@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -114,6 +114,12 @@ class Resource:
 def maker_of(resource: Resource) -> DeployId | None:
     """The id of who made it, by its tags: its deploy, or for a target group a rollback to that."""
     return DeployId.maybe(resource.tags.get(t.LEASE)) or resource.deploy
+
+
+def database_owner(machines: Iterable[Resource], deploy: DeployId) -> DeployId:
+    """The deploy whose database these machines of `deploy` use, by their tags: mostly its own."""
+    said = (DeployId.maybe(machine.tags.get(t.SHARES)) for machine in machines)
+    return next((one for one in said if one and one.service == deploy.service), deploy)
 
 
 def service_of(resource: Resource) -> str:

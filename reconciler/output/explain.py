@@ -24,6 +24,7 @@ def find(plan: Plan, id_: str) -> tuple[Verdict, ...]:
         verdict
         for verdict in (*plan.verdicts, *plan.strangers)
         if id_ in (verdict.resource.id, verdict.resource.name, str(verdict.resource.deploy))
+        or id_ == str(verdict.deploy)
     )
 
 
@@ -49,6 +50,7 @@ _CHANGES: Mapping[Role | Reason, str] = {
     Reason.UNKNOWN: "the service being known again: reconciler plan says what is in the way",
     Role.LIVE: "a release or a rollback, which makes it previous",
     Role.PREVIOUS: "retention (keep, keep_for): a later sweep forgets it, then removes it",
+    Role.LEFT: "`deployer leave {service}`, which takes our tags off it, or adopt",
     Role.LEASE: "its commit, or the end of its lease, now by   deployer abort {service}",
     Reason.LOST: "the ledger naming it again, no sweep   deployer recover {service}",
     Reason.WITNESSED: "its address leaving the A record, or the routes",
@@ -71,7 +73,7 @@ def would_change(plan: Plan, verdict: Verdict) -> str:
         return f"time: from {old_enough:%Y-%m-%d %H:%M:%S} UTC on"
     if verdict.reason is Role.KEPT and service_plan is not None:
         kept = service_plan.root.ledger.kept
-        until = [entry.until for entry in kept if entry.id == resource.deploy]
+        until = [entry.until for entry in kept if entry.id == verdict.deploy]
         return f"time: it is kept until {max(until):%Y-%m-%d %H:%M:%S} UTC" if until else "time"
     if verdict.reason is Role.PREVIOUS and resource.hold == t.HELD_BY_ADOPTION:
         return (

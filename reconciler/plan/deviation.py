@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.gc.desired_state import DESIRED
+from reconciler.gc.desired_state import DESIRED, HANDS_OFF
 from reconciler.gc.verdict import Role, Verdict
 from reconciler.model import tags as t
 from reconciler.model.resource import DATABASE, INSTANCE, MAKING
@@ -21,14 +21,14 @@ def is_stale(verdict: Verdict, units: str) -> bool:
         return False
     if verdict.reason is Role.PREVIOUS and reached(told) is Standby.PARKED:
         return False  # it is told when a rollback starts it
-    if verdict.role is None or verdict.role is Role.LEASE:
+    if verdict.role in HANDS_OFF:
         return False
     return resource.label is not Label.LEFT or verdict.reason is Role.LIVE
 
 
 def deviation(verdict: Verdict) -> str:
     """What differs from the desired state, in a few words; '' if nothing is to be done."""
-    if verdict.role is None or verdict.role is Role.LEASE:
+    if verdict.role is None or verdict.role in HANDS_OFF:
         return ""
     desired = DESIRED[verdict.role]
     resource = verdict.resource

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from reconciler.gc.desired_state import DESIRED
+from reconciler.gc.desired_state import DESIRED, HANDS_OFF
 from reconciler.gc.verdict import Role, Root, Roots, role
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Ledger
@@ -116,7 +116,8 @@ def _has_odd_database(found: Swaps, root: Root, databases: Iterable[Resource]) -
         deploy = database.deploy
         if deploy is None or deploy.service != root.home.service:
             continue
-        current = role(found.ledger, deploy)
+        user = found.ledger.user_of(deploy)
+        current = role(found.ledger, user) if user is not None else None
         writable = DESIRED[current].writable if current is not None else None
         if writable is not None and database.state != (OPEN if writable else SHUT):
             return True
@@ -126,7 +127,7 @@ def _has_odd_database(found: Swaps, root: Root, databases: Iterable[Resource]) -
 def _labels(ledger: Ledger, deploy: DeployId) -> frozenset[Label | None]:
     """The labels with which a rooted deploy's resources need no repair."""
     current = role(ledger, deploy)
-    if ledger.lease is not None or current is None or current is Role.LEASE:
+    if ledger.lease is not None or current is None or current in HANDS_OFF:
         return ANY
     wanted = frozenset({DESIRED[current].label})
     # A sweep is about to forget it: not labelled back (`planner`).

@@ -14,12 +14,12 @@ from reconciler.gc.verdict import Reason, Role, Root, Verdict
 from reconciler.model import tags as t
 from reconciler.model.deploy_id import DeployId, parse_time
 from reconciler.model.resource import TARGET_GROUP, Resource, maker_of
-from reconciler.traffic.reading import TrafficRoute, short
+from reconciler.traffic.reading import TrafficRoute
 
 
 @dataclass(frozen=True)
 class RouteChange:
-    """A route, and the group that it gets or loses."""
+    """A route, and the group (or the machine) that it gets or loses."""
 
     route: str
     group: str
@@ -29,7 +29,8 @@ class RouteChange:
 class TrafficWork:
     """The changes of one service's traffic.
 
-    switches  routes that get the live deploy's group;  blocked: why one that is due is not made
+    switches  routes that get the live deploy's group or machine
+    blocked   why a switch that is due is not made
     drained   groups on which to write that they have no requests any more
     detach    adopted groups that leave a route: no deploy created them, so they are not deleted
     """
@@ -60,28 +61,32 @@ def traffic_work(root: Root, verdicts: Sequence[Verdict]) -> TrafficWork:
     if not root.is_unfinished(proved):
         return NO_WORK
     due = [route for route in traffic.routes if not route.leads_to(live.id)]
-    changes = [(route, _live_group(route, live.id, groups)) for route in due]
+    changes = [(route, _taker(route, live.id, verdicts)) for route in due]
     blocked = next(filter(None, (_why_not(route, group) for route, group in changes)), "")
     if blocked:
         return TrafficWork(blocked=f"traffic cannot follow the ledger: {blocked}")
     return TrafficWork(tuple(RouteChange(route.arn, group.id) for route, group in changes if group))
 
 
-def _live_group(route: TrafficRoute, live: DeployId, groups: Sequence[Verdict]) -> Resource | None:
+def _taker(route: TrafficRoute, live: DeployId, found: Sequence[Verdict]) -> Resource | None:
+    """The newest group of the live deploy; of an Elastic IP its machine, where it has one alone."""
     own = [
         verdict.resource
-        for verdict in groups
-        if verdict.role is Role.LIVE and verdict.resource.tags.get(t.LISTENER) == route.arn
+        for verdict in found
+        if verdict.role is Role.LIVE and route.may_lead_to(verdict.resource)
     ]
-    return max(own, key=lambda group: maker_of(group) or live, default=None)
+    if route.address and len(own) > 1:
+        return None
+    return max(own, key=lambda one: maker_of(one) or live, default=None)
 
 
-def _why_not(route: TrafficRoute, group: Resource | None) -> str:
+def _why_not(route: TrafficRoute, taker: Resource | None) -> str:
     if route.odd:
-        return f"{short(route.arn)} {route.odd}"
+        return f"{route.name} {route.odd}"
     if route.unknown:
-        return f"{short(route.arn)} names {', '.join(route.unknown)}, which is not known"
-    return "" if group else f"no target group of the live deploy is found for {short(route.arn)}"
+        return f"{route.name} names {', '.join(route.unknown)}, which is not known"
+    what = "one running machine" if route.address else "target group"
+    return "" if taker else f"no {what} of the live deploy is found for {route.name}"
 
 
 def _retired(root: Root, groups: Sequence[Verdict]) -> TrafficWork:

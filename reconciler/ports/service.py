@@ -16,6 +16,7 @@ from reconciler.machine.activation_gate import ActivationGate
 from reconciler.machine.shell import Shell
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.fencing import FencedAct
+from reconciler.model.ledger import NO_LEDGER, Ledger
 from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.model.reading import LedgerAddress
 from reconciler.model.resource import DATABASE, Resource
@@ -83,13 +84,13 @@ class ManagedService:
         """The service's name."""
         return self.home.service
 
-    def routes(self) -> TrafficReading | None:
-        """What leads to live now, and whose the target groups are; None where the record says it.
+    def routes(self, ledger: Ledger = NO_LEDGER) -> TrafficReading | None:
+        """What leads to live now, and whose the groups or machines are; None if the record does.
 
         Raises CloudError, AccessDenied.
         """
         found = self.traffic.read()
-        return found.resolved(self.name, self.home.owns) if found else None
+        return found.resolved(self.name, self.home.owns, ledger) if found else None
 
     def fenced_act(self, generation: int, deploy: DeployId, was: tuple[str, ...]) -> FencedAct:
         """An act on what `deploy` owns, under this ledger; `was` are its former addresses."""

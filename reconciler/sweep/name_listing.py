@@ -91,7 +91,9 @@ def _list(managed: ManagedService) -> Answer:
 def _others(managed: ManagedService, answer: Answer) -> OtherNames:
     if isinstance(answer, ToolError):
         return OtherNames.unread(answer)
-    return OtherNames(answer.held).without({managed.address.record, *managed.despite})
+    moving = managed.traffic.addresses  # a name of such an address goes along with it
+    names = OtherNames(answer.held).without_addresses(moving)
+    return names.without({managed.address.record, *managed.despite})
 
 
 def _told(world: Snapshot, managed: ManagedService, answer: Answer) -> Snapshot:

@@ -180,7 +180,8 @@ def with_traffic(root: Root, traffic: TrafficAnswer) -> Root:
     """The root with what the routes say, and whose the groups are that they name."""
     if not isinstance(traffic, TrafficReading):
         return root
-    return replace(root, traffic=traffic.resolved(root.home.service, root.home.owns))
+    found = traffic.resolved(root.home.service, root.home.owns, root.ledger)
+    return replace(root, traffic=found)
 
 
 def _root(managed: ManagedService, answer: Reading | ToolError, fence: int) -> Root:

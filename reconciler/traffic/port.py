@@ -36,6 +36,16 @@ class Traffic(Protocol):
         """Whether it changes with the ledger, in one batch: then the other methods do nothing."""
         ...
 
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The addresses that it moves itself: a name that holds one leaves no client behind."""
+        ...
+
+    @property
+    def steps(self) -> tuple[tuple[str, str], ...]:
+        """What a release does with it, for `plan`: steps by name. Empty if it is in the batch."""
+        ...
+
     def read(self) -> TrafficReading | None:
         """What stands there now; None if the ledger's own reading says it."""
         ...
@@ -60,10 +70,15 @@ class Traffic(Protocol):
         """The machines that are not ready for requests yet, each with the reason."""
         ...
 
-    def switch(self, route: str, group: str, *, forced: bool = False) -> None:
-        """Give the group all requests of a route. Idempotent; reads right before it writes.
+    def takers(self, order: JoinOrder) -> tuple[tuple[str, str], ...]:
+        """Each route, and the group or machine of the order that takes it over."""
+        ...
 
-        `forced`: the operator accepts that an action is changed which names foreign groups.
+    def switch(self, route: str, group: str, *, forced: bool = False) -> None:
+        """Give the group, or the machine, all requests of a route.
+
+        Idempotent; reads right before it writes. `forced`: the operator accepts that a route is
+        changed which leads to somebody foreign.
         """
         ...
 
@@ -77,4 +92,8 @@ class Traffic(Protocol):
 
     def tag(self, groups: Sequence[str], tags: Mapping[str, str]) -> None:
         """Write tags on existing groups: only `adopt` needs it."""
+        ...
+
+    def untag(self, groups: Sequence[str], keys: Sequence[str]) -> None:
+        """Take tags off groups: only `leave` needs it. Idempotent."""
         ...

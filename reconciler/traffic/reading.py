@@ -1,6 +1,7 @@
-"""Traffic through load balancers, as it was read: listeners and the target groups they name. Pure.
+"""Traffic that follows the ledger, as it was read: the routes, and where each leads. Pure.
 
-A *route* is a listener or one of its rules; its forward action names target groups with weights.
+A *route* is a listener or one of its rules, whose forward action names target groups with weights,
+or an Elastic IP, which leads to one machine.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from dataclasses import dataclass, field, replace
 
 from reconciler.model import tags as t
 from reconciler.model.deploy_id import DeployId
+from reconciler.model.ledger import NO_LEDGER, Ledger
+from reconciler.model.resource import INSTANCE, TARGET_GROUP, Resource
 
 Owns = Callable[[str | None], bool]
 """Whether a tag `deploy-ledger` names the service's ledger."""
@@ -17,10 +20,11 @@ Owns = Callable[[str | None], bool]
 
 @dataclass(frozen=True)
 class Share:
-    """A target group that a route names, with its weight.
+    """A target group that a route names, with its weight; or the machine of an Elastic IP.
 
+    group    the id of either
     targets  the registered instances or addresses, of a group that gets requests
-    deploy   the deploy whose machines are in it; None if the group is not known
+    deploy   the deploy whose machines they are; None if it is not known
     lease    the release or rollback that made it; None if it was adopted
     """
 
@@ -34,11 +38,15 @@ class Share:
 
 @dataclass(frozen=True)
 class TrafficRoute:
-    """A listener or a rule. `odd` says why its action must not be changed; '' if it may be."""
+    """A listener, a rule or an Elastic IP, which is `address` then; `arn` is its allocation id.
+
+    `odd` says why it must not be changed; '' if it may be.
+    """
 
     arn: str
     shares: tuple[Share, ...] = ()
     odd: str = ""
+    address: str = ""
 
     @property
     def serving(self) -> tuple[Share, ...]:
@@ -47,12 +55,18 @@ class TrafficRoute:
 
     @property
     def unknown(self) -> tuple[str, ...]:
-        """The groups that are not the service's."""
+        """The groups or machines that are not the service's."""
         return tuple(share.group for share in self.shares if share.deploy is None)
 
     def names(self, group: str) -> bool:
         """Whether its action names the group, with whatever weight."""
         return any(share.group == group for share in self.shares)
+
+    def may_lead_to(self, resource: Resource) -> bool:
+        """Whether requests may be given to this resource of the live deploy."""
+        if self.address:
+            return resource.kind == INSTANCE and resource.state == "running"
+        return resource.kind == TARGET_GROUP and resource.tags.get(t.LISTENER) == self.arn
 
     def leads_to(self, deploy: DeployId) -> bool:
         """Whether all requests go to the newest group of the deploy that it names."""
@@ -61,9 +75,19 @@ class TrafficRoute:
         return newest is not None and self.serving == (newest,) and not self.odd
 
     def __str__(self) -> str:
-        """`app/shop/…/…: targetgroup/a 1, targetgroup/b 0`."""
-        found = ", ".join(f"{share.group} {share.weight}" for share in self.shares)
-        return f"{short(self.arn)}: {self.odd or found or 'no target group'}"
+        """`app/shop/…/…: targetgroup/a 1, targetgroup/b 0`, `203.0.113.7 (eipalloc-…): i-…`."""
+        return f"{self.name}: {self.odd or self._where or 'no target group'}"
+
+    @property
+    def name(self) -> str:
+        """What it is, for messages."""
+        return f"{self.address} ({self.arn})" if self.address else short(self.arn)
+
+    @property
+    def _where(self) -> str:
+        if self.address:
+            return ", ".join(share.group for share in self.shares)
+        return ", ".join(f"{share.group} {share.weight}" for share in self.shares)
 
 
 @dataclass(frozen=True)
@@ -72,10 +96,18 @@ class TrafficReading:
 
     routes: tuple[TrafficRoute, ...]
 
-    def resolved(self, service: str, owns: Owns) -> TrafficReading:
-        """The reading, with the deploys of the groups that are the service's own."""
+    def resolved(self, service: str, owns: Owns, ledger: Ledger = NO_LEDGER) -> TrafficReading:
+        """The reading, with the deploys of the groups and machines that are the service's own.
+
+        A machine that only carries the tags of an adopted one, as the ledger shows, is not known.
+        """
+
+        def known(route: TrafficRoute, share: Share) -> Share:
+            copy = route.address and _is_copy(share, ledger)
+            return share if copy else _resolved(share, service, owns)
+
         routes = (
-            replace(route, shares=tuple(_resolved(share, service, owns) for share in route.shares))
+            replace(route, shares=tuple(known(route, share) for share in route.shares))
             for route in self.routes
         )
         return TrafficReading(tuple(routes))
@@ -114,6 +146,15 @@ def _resolved(share: Share, service: str, owns: Owns) -> Share:
     if deploy is None or deploy.service != service or not owns(share.tags.get(t.LEDGER)):
         return share
     return replace(share, deploy=deploy, lease=DeployId.maybe(share.tags.get(t.LEASE)))
+
+
+def _is_copy(share: Share, ledger: Ledger) -> bool:
+    """Whether it is another machine than the adopted one: nothing but the ledger tells."""
+    deploy = DeployId.maybe(share.tags.get(t.ID))
+    adopted = share.tags.get(t.HOLD) == t.HELD_BY_ADOPTION
+    entry = ledger.find_served(deploy) if deploy is not None and adopted else None
+    ids = entry.ids if entry else ()
+    return bool(ids) and share.group not in ids
 
 
 def short(arn: str) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from reconciler.aws.base_images import BaseImages
 from reconciler.aws.client.response_events import OnAnswer
 from reconciler.aws.client.session import Aws
+from reconciler.aws.instance_connect import minute_key
 from reconciler.aws.inventory import Ec2Inventory
 from reconciler.aws.route53.ledger_store import Route53Ledgers
 from reconciler.aws.ssm_secrets import from_ssm
@@ -78,7 +79,8 @@ class Edges:
 
     def connector(self, service: Service) -> SshConnector:
         """SSH to the service's machines."""
-        return SshConnector(service, self.resolver(service))
+        aws, key = self.aws(service.place), str(service.ssh.key)
+        return SshConnector(service, self.resolver(service), lambda: minute_key(aws, key))
 
     def managed(self, service: Service, *, by_labels: bool = False) -> ManagedService:
         """The service with its ports. Raises ConfigError, AccessDenied, CloudError.

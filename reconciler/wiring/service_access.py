@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconciler.config.service import Service
+from reconciler.config.ssh import INSTANCE_CONNECT
 from reconciler.database.port import DatabaseServer
 from reconciler.errors import CannotConnect, NoDatabase, NotTried
 from reconciler.machine import ssh
@@ -29,9 +30,12 @@ FOLLOW_UP_WAIT = 20.0
 class SshConnector:
     """SSH to the machines of one service, as configured."""
 
-    def __init__(self, service: Service, resolve: Resolve) -> None:
+    def __init__(
+        self, service: Service, resolve: Resolve, make_key: Callable[[], ClientKey] = ClientKey
+    ) -> None:
         self._service = service
         self._resolve = resolve
+        self._make_key = make_key
         self._lock = threading.Lock()
         self._opened: tuple[SshRoute, ClientKey] | None = None
 
@@ -63,8 +67,10 @@ class SshConnector:
         """The route and the login key: their references are resolved once, at the first use."""
         with self._lock:
             if self._opened is None:
-                route = route_of(self._service, self._resolve)
-                self._opened = route, client_key(self._service.ssh.key, self._resolve)
+                route, said = route_of(self._service, self._resolve), self._service.ssh
+                minute = said.key == INSTANCE_CONNECT
+                key = self._make_key() if minute else client_key(said.key, self._resolve)
+                self._opened = route, key
             return self._opened
 
 
@@ -76,6 +82,12 @@ def ssh_address(service: Service, instance: str, private: str, public: str) -> M
     """
     inside = service.ssh.via != "direct" or service.instance.address == "private"
     return MachineAddress(private if inside else public or private, instance)
+
+
+def reached_at(service: Service, machine: Resource) -> MachineAddress:
+    """Where the route finds a machine, by the addresses that it has now."""
+    private, public = next(iter(machine.private), ""), next(iter(machine.public), "")
+    return ssh_address(service, machine.id, private, public)
 
 
 class SshServiceAccess:
@@ -105,8 +117,7 @@ class SshServiceAccess:
                 kind="host-key-mismatch",
                 cure="adopt it with its host key, or release again",
             )
-        private, public = next(iter(machine.private), ""), next(iter(machine.public), "")
-        address = ssh_address(self._service, machine.id, private, public)
+        address = reached_at(self._service, machine)
         return self._connector.connect(address, parse_pinned(tag), FOLLOW_UP_WAIT)
 
     def databases(self) -> DatabaseServer:

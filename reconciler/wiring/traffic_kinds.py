@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from reconciler.aws.client.session import Aws
+from reconciler.aws.elastic_ip_traffic import elastic_ip, elastic_ip_at
 from reconciler.aws.elbv2.discovery import listener_behind
 from reconciler.aws.elbv2.traffic import TargetGroupTraffic
 from reconciler.aws.route53.ledger_store import Route53Ledgers
 from reconciler.config.service import Service
-from reconciler.errors import ConfigError
 from reconciler.model.reading import LedgerAddress
 from reconciler.traffic.port import Traffic
 from reconciler.traffic.record import RecordTraffic
@@ -48,19 +48,24 @@ def _target_group(source: TrafficSource) -> Built:
     return traffic, replace(address, traffic=listeners)
 
 
+def _elastic_ip(source: TrafficSource) -> Built:
+    service, address = source.service, source.address
+    if service.traffic.allocation:
+        traffic = elastic_ip(source.aws, service.name, service.traffic.allocation)
+    else:
+        at = source.ledgers.plain_addresses(address)
+        traffic = elastic_ip_at(source.aws, service.name, service.record, at)
+    return traffic, replace(address, traffic=(traffic.allocation,))
+
+
 KINDS: Mapping[str, Callable[[TrafficSource], Built]] = {
     "record": _record,
     "target-group": _target_group,
+    "elastic-ip": _elastic_ip,
 }
 """By the value of `[traffic] kind`."""
 
 
 def build(source: TrafficSource) -> Built:
     """The configured kind. Raises ConfigError, CloudError, AccessDenied."""
-    kind = source.service.traffic.kind
-    if kind not in KINDS:
-        raise ConfigError(
-            f'{source.service.name}: traffic.kind = "{kind}" is not built yet',
-            cure=f"use one of {', '.join(KINDS)} in services/{source.service.name}.toml",
-        )
-    return KINDS[kind](source)
+    return KINDS[source.service.traffic.kind](source)

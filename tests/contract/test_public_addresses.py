@@ -151,3 +151,90 @@ def test_addresses_go_round(ec2: EC2Client, server: AwsServer, launch: Launch) -
         wait_for_state(ec2, made, "terminated")
     assert len(set(seen)) == 3
     assert not set(seen) & server.cloud.addresses
+
+
+def test_who_owns_an_address(ec2: EC2Client, public: str, elastic: tuple[str, str]) -> None:
+    """IpOwnerId is `amazon` for one that EC2 lends, the account for an Elastic IP.
+
+    Source: InstanceNetworkInterfaceAssociation.
+    """
+    assert _owner(ec2, public) == "amazon"
+    ec2.associate_address(AllocationId=elastic[0], InstanceId=public)
+    assert _owner(ec2, public).isdigit()
+
+
+def _owner(ec2: EC2Client, instance: str) -> str:
+    (interface,) = describe(ec2, instance)["NetworkInterfaces"]
+    (address,) = interface["PrivateIpAddresses"]
+    owner = str(interface["Association"]["IpOwnerId"])
+    assert address["Association"]["IpOwnerId"] == owner
+    return owner
+
+
+def test_it_moves_to_an_interface_in_one_call(
+    ec2: EC2Client, launch: Launch, public: str, elastic: tuple[str, str]
+) -> None:
+    """Idempotent; it is the machine's at once, and who loses it receives another address.
+
+    Sources: AssociateAddress (NetworkInterfaceId, AllowReassociation; "This is an idempotent
+    operation"); EC2 User Guide, "Public IPv4 addresses" ("When you disassociate the Elastic IP
+    address from your instance, it receives a new public IP address").
+    """
+    allocation, address = elastic
+    (other,) = launch(1, NetworkInterfaces=PUBLIC)
+    wait_for_state(ec2, other, "running")
+    ec2.associate_address(AllocationId=allocation, InstanceId=public)
+    (interface,) = describe(ec2, other)["NetworkInterfaces"]
+    eni = interface["NetworkInterfaceId"]
+    for _ in range(2):
+        ec2.associate_address(
+            AllocationId=allocation, NetworkInterfaceId=eni, AllowReassociation=True
+        )
+        (found,) = ec2.describe_addresses(AllocationIds=[allocation])["Addresses"]
+        assert (found["InstanceId"], found["NetworkInterfaceId"]) == (other, eni)
+        assert found["PrivateIpAddress"] == describe(ec2, other)["PrivateIpAddress"]
+    assert _address(ec2, other) == address
+    assert _address(ec2, public) not in ("", address)
+
+
+def test_who_loses_it_has_none_where_none_was_asked_for(
+    ec2: EC2Client, launch: Launch, public: str, elastic: tuple[str, str]
+) -> None:
+    """Launched without a public address: then it has no address at all (IP addressing)."""
+    (made,) = launch(1, NetworkInterfaces=[{**PUBLIC[0], "AssociatePublicIpAddress": False}])
+    wait_for_state(ec2, made, "running")
+    ec2.associate_address(AllocationId=elastic[0], InstanceId=made)
+    assert _address(ec2, made) == elastic[1]
+    ec2.associate_address(AllocationId=elastic[0], InstanceId=public)
+    assert _address(ec2, made) == ""
+
+
+def test_another_one_takes_its_place(
+    world: World, ec2: EC2Client, public: str, elastic: tuple[str, str]
+) -> None:
+    """The existing Elastic IP is disassociated, and stays allocated (AssociateAddress)."""
+    more = ec2.allocate_address(Domain="vpc")
+    world.on_exit(lambda: ec2.release_address(AllocationId=more["AllocationId"]))
+    ec2.associate_address(AllocationId=elastic[0], InstanceId=public)
+    ec2.associate_address(AllocationId=more["AllocationId"], InstanceId=public)
+    (left,) = ec2.describe_addresses(AllocationIds=[elastic[0]])["Addresses"]
+    assert "AssociationId" not in left
+    assert _address(ec2, public) == more["PublicIp"]
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"AllocationId": "eipalloc-ffffffffffffffff0"}, "InvalidAllocationID.NotFound"),
+        ({"NetworkInterfaceId": "eni-ffffffffffffffff0"}, "InvalidNetworkInterfaceID.NotFound"),
+        ({"InstanceId": "i-ffffffffffffffff0"}, "InvalidInstanceID.NotFound"),
+    ],
+)
+def test_what_is_gone_gets_no_address(
+    ec2: EC2Client, elastic: tuple[str, str], change: dict[str, str], code: str
+) -> None:
+    """A late request that names a terminated machine's interface fails (EC2 error codes)."""
+    whom = {} if "NetworkInterfaceId" in change else {"InstanceId": "i-ffffffffffffffff0"}
+    request: Any = {"AllocationId": elastic[0], **whom, **change}
+    with refused(code):
+        ec2.associate_address(**request)

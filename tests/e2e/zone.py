@@ -37,7 +37,7 @@ class Said:
 def read_ledger(text: str) -> Said:
     """Parse `"v=1 gen=41" "live=<id> at=…" …`. Fails for anything else."""
     strings = re.findall(r'"([^"]*)"', text)
-    head = re.fullmatch(r"v=[12] gen=(\d+)(?: record=(\S+) account=\d+ region=\S+)?", strings[0])
+    head = re.fullmatch(r"v=[123] gen=(\d+)(?: record=(\S+) account=\d+ region=\S+)?", strings[0])
     assert head, text
     rows = [one.split(" ") for one in strings[1:]]
     named = [(row[0].partition("=")[0], row[0].partition("=")[2], row[1:]) for row in rows]

@@ -67,6 +67,10 @@ class FakeServer:
         """Roles that do not exist."""
         self.describe_groups: set[str] = set()
         """Roles that are members of the application's."""
+        self.powerless: set[str] = set()
+        """What the admin lacks to act as the application's role."""
+        self.extensions: set[str] = set()
+        """Those that no copy would get."""
 
     def restore(self, source: str, target: str, *, comment: bool = True) -> None:
         """A copy under another name, as people make it: `pg_dump -C` copies the comment, too."""
@@ -168,6 +172,8 @@ class FakeServer:
             members=frozenset({roles[0], *self.describe_groups}),
             others={who: frozenset(one for one in tables if one.to == who) for who in strange},
             large_objects=database.large_objects,
+            powerless=frozenset(self.powerless),
+            extensions=frozenset(self.extensions),
         )
 
     def thaw(self, name: str, act: FencedAct) -> Thawed:
@@ -186,6 +192,14 @@ class FakeServer:
         if memory is None or memory.ledger != ledger:
             raise Refused(f"database {name} has no memory of this service's ledger")
         self._at(name).comment = m.encode(replace(memory, hold=reason))
+
+    def disown(self, name: str, act: FencedAct) -> None:
+        self._may_fail("disown")
+        if _info(name, self._at(name)).memory is None:
+            return
+        database, memory = self._admitted(name, act)
+        m.refuse_shut(memory, name)
+        database.comment = memory.note
 
     def is_shut(self, name: str) -> bool:
         self._may_fail("is_shut")

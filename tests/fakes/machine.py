@@ -44,7 +44,10 @@ case $verb in
     if [ -e $units/$unit.active ]; then state=active; else state=inactive; fi
     [ -n "${quiet:-}" ] || echo $state
     [ $state = active ] ;;
-  is-enabled) [ -e $units/$unit.enabled ] ;;
+  is-enabled)
+    if [ -e $units/$unit.enabled ]; then state=enabled; else state=disabled; fi
+    [ -n "${quiet:-}" ] || echo $state
+    [ $state = enabled ] ;;
   start)
     if [ -L $early/$unit ]; then echo "Unit $unit is masked." >&2; exit 1; fi
     for path in $(sed -n 's/^ConditionPathExists=//p' $etc/$unit.d/*.conf 2>/dev/null); do

@@ -32,6 +32,7 @@ class PaperHost:
         self.dropped: set[str] = set()
         self.reboots: list[str] = []
         self.consoles: dict[str, bytes] = {}
+        self.accepted: list[tuple[str, str, str]] = []
 
     # What a test says
 
@@ -109,6 +110,9 @@ class PaperHost:
         with self._lock:
             self.images.pop(image_id, None)
             self.dropped.add(image_id)
+
+    def accept_key(self, instance_id: str, user: str, public: str) -> None:
+        self.accepted.append((instance_id, user, public))
 
     def console(self, instance_id: str) -> bytes:
         return self.consoles.get(instance_id, b"")

@@ -57,6 +57,10 @@ class ToldServer(FakeServer):
         self.acts.append(f"thaw {name}")
         return super().thaw(name, act)
 
+    def disown(self, name: str, act: FencedAct) -> None:
+        self.acts.append(f"disown {name}")
+        super().disown(name, act)
+
     def drop(self, name: str, act: FencedAct, ours: Sequence[str] = ()) -> None:
         self.acts.append(f"drop {name}")
         super().drop(name, act, ours)

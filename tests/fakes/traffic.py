@@ -34,6 +34,8 @@ class FakeTraffic:
     """Method → what it raises."""
     notes: tuple[str, ...] = ()
     in_batch: bool = False
+    addresses: tuple[str, ...] = ()
+    steps: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         self.heap.refuse = self._take_out
@@ -84,6 +86,13 @@ class FakeTraffic:
         there = all(set(order.machines) <= set(group.uses) for group in found)
         return () if self.healthy and there else tuple(f"{one} waits" for one in order.machines)
 
+    def takers(self, order: JoinOrder) -> tuple[tuple[str, str], ...]:
+        made = ((route, self._make(order, route)) for route in self.actions)
+        missing = [route for route, group in made if group not in self.actions[route]]
+        if missing:
+            raise CloudError(f"{missing[0]} does not name the new target group any more")
+        return tuple((route, self._make(order, route)) for route in self.actions)
+
     def switch(self, route: str, group: str, *, forced: bool = False) -> None:
         self._act("switch", f"switch {group}")
         now = self.actions[route]
@@ -106,6 +115,11 @@ class FakeTraffic:
     def tag(self, groups: Sequence[str], tags: Mapping[str, str]) -> None:
         for group in groups:
             self.heap.change(group, tags=tags)
+
+    def untag(self, groups: Sequence[str], keys: Sequence[str]) -> None:
+        self._act("untag")
+        for group in groups:
+            self.heap.untag(group, keys)
 
     def _act(self, method: str, said: str = "") -> None:
         self.acts.append(said or f"traffic {method}")

@@ -81,6 +81,8 @@ LEDGER_HEAP = (
 DATABASES = (
     Bound(m.FREEZE, BRIEF, MANY),
     Bound(m.SHORT, BRIEF, MANY),
+    Bound(m.SHARED, BRIEF, MANY),
+    Bound(m.MIXED, FEW, MANY),
     Bound(m.ABORTED, BRIEF, MANY),
     Bound(m.GIVE_UP, BRIEF, MANY),
     Bound(m.AGAIN, FEW, MANY),

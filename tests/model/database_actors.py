@@ -2,6 +2,7 @@
 
     guard → acquire → (shorten) → freeze → (sees its own freeze) → dump → verify → start → commit
       → sweep
+    guard → acquire → commit → sweep, where it shares live's database
     guard → acquire → mark → freeze the newer → count what it would give up → commit → sweep
 
 Anything before the commit may fail: end the lease, then sweep, which thaws. They follow
@@ -31,6 +32,7 @@ from tests.model.database_world import (
     Server,
     World,
     at,
+    database_place,
     thing_name,
 )
 from tests.model.ledger_world import NONE, Book, Request
@@ -48,6 +50,8 @@ class Releasing:
     sweep: Sweep
     shortens: bool = False
     """Whether the lease is made short before live is shut, as the product does it."""
+    shares: bool = False
+    """Whether the release uses live's own database: nothing is shut, copied or verified."""
 
     @property
     def name(self) -> str:
@@ -116,9 +120,16 @@ class Releasing:
         """The database that is live as the guard read it."""
         live = self.book.values[actor.began].live
         assert live is not None
-        return cast.DEPLOYS.index(live.id)
+        return database_place(self.book.values[actor.began], live.id)
+
+    def goal(self, actor: Actor) -> int:
+        """The database of the deploy that is to become live."""
+        return database_place(self.book.values[actor.began], cast.DEPLOYS[actor.target])
 
     def _freeze(self, world: World, me: int, actor: Actor) -> Moves:
+        if self.shares or self.goal(actor) == self.source(actor):
+            yield "uses live's database", at(world, me, actor._replace(pc="commit"))
+            return
         act = Fenced(self.source(actor), open=False, gen=self.book.gen(actor.seen))
         for said, after, known in send(self.server, world, act):
             frozen = actor._replace(pc="copy" if known else "await", frozen=act.gen)
@@ -160,7 +171,8 @@ class Releasing:
         to, live = cast.DEPLOYS[actor.target], self.book.values[actor.began].live
         seen = live.id if live else None
         gen = self.book.gen(actor.seen)
-        cut = Cutover(to, cast.at(to), seen, cast.moment(gen))
+        db = cast.DEPLOYS[self.source(actor)] if self.shares else None
+        cut = Cutover(to, cast.at(to), seen, cast.moment(gen), db=db)
         new = self.book.after(
             actor.seen,
             ("commit", self.mine, cut),
@@ -253,12 +265,12 @@ class Rollback(Releasing):
         done = self.counted_now(world, me, actor) if self.book.rules.counts_shut else world
         then = done.actors[me]._replace(pc="commit")
         if not self.book.rules.opens_last:
-            act = Fenced(actor.target, open=True, gen=self.book.gen(actor.seen))
+            act = Fenced(self.goal(actor), open=True, gen=self.book.gen(actor.seen))
             done = self.server.obeys(done, act) or done
         yield "counts what is given up, as its user allows", at(done, me, then)
 
     def counted_now(self, world: World, me: int, actor: Actor) -> World:
         """What the newer database holds now that the older one does not."""
-        newer, older = world.dbs[self.source(actor)], world.dbs[actor.target]
+        newer, older = world.dbs[self.source(actor)], world.dbs[self.goal(actor)]
         rows = (newer.rows if newer else 0) & ~(older.rows if older else 0)
         return at(world, me, actor._replace(counted=rows))

@@ -6,7 +6,7 @@ deploy's database, its machine, and its label only where both have obeyed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -15,7 +15,8 @@ from reconciler.gc.desired_state import DESIRED
 from reconciler.gc.retention import Retention
 from reconciler.gc.verdict import Root
 from reconciler.model import ledger as ledgers
-from reconciler.model.ledger import Ending
+from reconciler.model.deploy_id import DeployId
+from reconciler.model.ledger import Ending, Ledger
 from reconciler.model.resource import DATABASE, Inventory
 from reconciler.plan.service_plan import Repair, ServicePlan, SweepRequest
 from tests.model import cast
@@ -40,7 +41,7 @@ from tests.model.ledger_world import NONE, Book
 Moves = Iterator[tuple[str, World]]
 
 EVERYTHING = Retention(keep=9, keep_rejected=timedelta(days=9999))
-"""Nothing is forgotten here: that is the other model's business."""
+"""Nothing is forgotten, unless a scenario is about what retention does to databases."""
 
 
 class Keys(NamedTuple):
@@ -57,6 +58,7 @@ class Planner:
     """The product's plan, as the list of what a sweep does in its order."""
 
     book: Book
+    retention: Retention
     _known: dict[Keys, tuple[Todo, ...]] = field(default_factory=dict)
 
     def service_plan(self, key: Keys) -> tuple[Todo, ...]:
@@ -73,7 +75,7 @@ class Planner:
         record = ledger.live.at if ledger.live else ()
         lease = self.book.values[key.seen].lease if key.seen != NONE else None
         root = Root(cast.HOME, key.now, ledger, record, fence=fence)
-        ask = SweepRequest(EVERYTHING, end_lease=lease, operator=lease is not None)
+        ask = SweepRequest(self.retention, end_lease=lease, operator=lease is not None)
         name = cast.HOME.service
         return self.book.rules.plan(
             Inventory(tuple(resources)), {name: root}, {name: ask}
@@ -84,9 +86,21 @@ class Planner:
             return []
         ends = [Todo("end", new=self._ended(plan, key))] if plan.end else []
         repairs = [act for repair in plan.repairs for act in self._finish(plan, repair)]
+        forgets = self._forgets(plan, key, ends)
         drops = [Todo("drop", place=PLACES[one.resource.id]) for one in plan.deletes]
         first = self.book.rules.ends_first
-        return [*ends, *repairs, *drops] if first else [*repairs, *ends, *drops]
+        first_of = [*ends, *repairs] if first else [*repairs, *ends]
+        return [*first_of, *forgets, *drops]
+
+    def _forgets(self, plan: ServicePlan, key: Keys, ends: list[Todo]) -> list[Todo]:
+        found, ledger = [], ends[0].new if ends else key.ledger
+        for deploy in plan.forget:
+            ledger = self.book.after(ledger, ("forget", deploy), self._forget(deploy))
+            found.append(Todo("forget", new=ledger))
+        return found
+
+    def _forget(self, deploy: DeployId) -> Callable[[Ledger], Ledger]:
+        return lambda old: self.book.rules.forget(old, deploy)
 
     def _finish(self, plan: ServicePlan, repair: Repair) -> list[Todo]:
         desired = DESIRED[repair.role]
@@ -143,11 +157,12 @@ class Sweep:
     def _does(self, world: World, me: int, name: str) -> Moves:
         actor = world.actors[me]
         service_plan = actor.service_plan[0]
-        if service_plan.kind == "end":
+        if service_plan.kind in ("end", "forget"):
             lost = world.ledger != actor.seen
             after = world if lost else world._replace(ledger=service_plan.new)
             then = _round_over(actor) if lost else _next(actor, service_plan.new)
-            yield f"{name}: ends the lease{' (lost)' if lost else ''}", at(after, me, then)
+            said = "ends the lease" if service_plan.kind == "end" else "forgets a deploy"
+            yield f"{name}: {said}{' (lost)' if lost else ''}", at(after, me, then)
         elif service_plan.kind == "drop":
             after = self._drops(world, service_plan.place)
             kept = " (refused: in use)" if after is world else ""

@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from reconciler.model.deploy_id import DeployId
 from reconciler.model.fencing import Decision
+from reconciler.model.ledger import Ledger
 from reconciler.model.resource import Resource
 from tests.model import cast
 from tests.model import database_strangers as strangers
@@ -65,7 +67,7 @@ class Fenced(NamedTuple):
 
 
 class Todo(NamedTuple):
-    """One thing a sweep does: end the lease (to ledger `new`), a fenced act, a label, or a drop."""
+    """One thing a sweep does: a swap (to ledger `new`), a fenced act, a label, or a drop."""
 
     kind: str
     new: int = NONE
@@ -194,11 +196,16 @@ class Server:
             yield f"people: connect to {thing_name(place)}", after
 
     def reachable(self, world: World) -> list[int]:
-        """Places of the deploys that the record names, or once named."""
+        """Places of the databases of the deploys that the record names, or once named."""
         ledger = self._book.values[world.ledger]
         live = [ledger.live.id] if ledger.live else []
         served = [*live, *(one.id for one in ledger.previous)]
-        return [cast.DEPLOYS.index(one) for one in served]
+        return list(dict.fromkeys(database_place(ledger, one) for one in served))
+
+
+def database_place(ledger: Ledger, deploy: DeployId) -> int:
+    """The place of the database that a deploy uses: its own, or the one that it shares."""
+    return cast.DEPLOYS.index(ledger.database_of(deploy))
 
 
 def at(world: World, me: int, actor: Actor) -> World:

@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from reconciler.gc.desired_state import DESIRED
+from reconciler.gc.retention import Retention
 from reconciler.gc.verdict import Role, role
 from tests.model import cast, common
 from tests.model.common import nameless, settled
 from tests.model.database_actors import Deployer, Releasing, Rollback
-from tests.model.database_sweep import Keys, Planner, Sweep
+from tests.model.database_sweep import EVERYTHING, Keys, Planner, Sweep
 from tests.model.database_world import (
     DONE,
     MACHINES,
@@ -27,6 +28,7 @@ from tests.model.database_world import (
     Server,
     World,
     at,
+    database_place,
     thing_name,
 )
 from tests.model.ledger_world import NONE, Book
@@ -46,6 +48,8 @@ class Scenario(common.Scenario):
     forth  a second rollback, forward again to what was live at the start
     people  databases that people copied and restored, and somebody in first's
     short  leases are made short before the live database is shut
+    shares  how many of the releases, from the first on, use live's own database
+    keep  previous deploys that retention keeps; None: nothing is forgotten
     """
 
     twice: int = 1
@@ -54,6 +58,8 @@ class Scenario(common.Scenario):
     forth: bool = False
     people: bool = False
     short: bool = False
+    shares: int = 0
+    keep: int | None = None
 
 
 class Databases:
@@ -63,7 +69,8 @@ class Databases:
         self.scenario = scenario
         self.book = Book(rules or Rules())
         self.server = Server(self.book)
-        self.planner = Planner(self.book)
+        keep = scenario.keep
+        self.planner = Planner(self.book, EVERYTHING if keep is None else Retention(keep))
         self.sweep = Sweep(self.book, self.server, self.planner)
         self.holders = self._holders()
         self._alike = scenario.alike(len(self.holders))
@@ -71,7 +78,10 @@ class Databases:
 
     def _holders(self) -> tuple[Releasing, ...]:
         parts = (self.book, self.server, self.sweep, self.scenario.short)
-        found: list[Releasing] = [Deployer(each, *parts) for each in self.scenario.releases]
+        found: list[Releasing] = [
+            Deployer(each, *parts, shares=number < self.scenario.shares)
+            for number, each in enumerate(self.scenario.releases)
+        ]
         if self.scenario.rollback:
             found.append(Rollback(cast.BACK, *parts))
         if self.scenario.forth:
@@ -126,16 +136,20 @@ class Databases:
     # --- what must hold ----------------------------------------------------------------------
 
     def wrong_move(self, before: World, after: World) -> str:
-        """Nothing is dropped under people's sessions. All else is asked of worlds."""
+        """Nothing is dropped under people's sessions, or that a rooted deploy uses."""
+        ledger = self.book.values[after.ledger]
         for place, (old, new) in enumerate(zip(before.dbs, after.dbs, strict=True)):
             if old is not None and old.used and new is None:
                 return f"{thing_name(place)} is dropped while people are connected to it"
+            used = place < MACHINES and ledger.user_of(cast.DEPLOYS[place]) is not None
+            if old is not None and new is None and used:
+                return f"{thing_name(place)} is dropped, which a rooted deploy uses"
         return ""
 
     def wrong_state(self, world: World) -> str:
         """Of every world: no row is lost, one database at most takes writes, all comes to rest."""
         live = self.book.values[world.ledger].live
-        db = world.dbs[cast.DEPLOYS.index(live.id)] if live else None
+        db = world.dbs[database_place(self.book.values[world.ledger], live.id)] if live else None
         if db is None:
             return "the live deploy has no database"
         if world.dbs[STRANGERS:] not in ((), STRANGE):
@@ -189,11 +203,12 @@ class Databases:
         ledger = self.book.values[world.ledger]
         for place, resource in enumerate(world.dbs[:STRANGERS]):
             deploy = cast.DEPLOYS[place % MACHINES]
-            is_live = ledger.live is not None and ledger.live.id == deploy
             if resource is None:
                 continue
+            user = ledger.user_of(deploy) if place < MACHINES else deploy
+            is_live = ledger.live is not None and ledger.live.id == user
             label = DESIRED[role(ledger, deploy) or Role.LEASE].label if resource.label else ""
-            if deploy not in ledger.rooted or resource.open != is_live or resource.label != label:
+            if user not in ledger.rooted or resource.open != is_live or resource.label != label:
                 return f"crashed now: {_stays(place, resource)}"
         return "" if ledger.lease is None else "crashed now: the lease is never ended"
 

@@ -9,6 +9,7 @@ a record names exist, and is it still what serves?
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from reconciler.errors import ToolError
 from reconciler.gc.ownership import ServiceLocation
@@ -211,7 +212,7 @@ class Homes:
             if (live is None or deploy != live.id) and one.tags[STATE] in ("live", "retired")
         )
         gen = (actor.seen.gen if actor.seen else 0) + 1
-        new = ledgers.settle(Ledger(gen, live, left), home_of(address))
+        new = Ledger(gen, live, left, home=home_of(address))
         after = self._swap(world, actor.config, actor.seen, new)
         yield "writes the ledger anew", done(after or world, me)
 
@@ -220,7 +221,7 @@ class Homes:
         at = world.records[actor.config]
         try:
             old = self._read(world, actor.config)
-            base = old or ledgers.settle(NO_LEDGER, home_of(CONFIGURED[actor.config]))
+            base = old or replace(NO_LEDGER, home=home_of(CONFIGURED[actor.config]))
             new = ledger_transitions.adopt(base, Live(cast.SECOND, at), cast.EARLY)
         except (ToolError, NotAllowed):
             yield "refuses", done(world, me)

@@ -69,6 +69,8 @@ SECOND_NAME = Homes("a second name of one machine", deployers=(1,), sweeps=(1,),
 ELSEWHERE = Homes("a move to another zone", deployers=(0,), sweeps=(0, 2), movers=2)
 DELETED = Homes("a record deleted", sweeps=(0,), recovers=(0,), deletes_record=True)
 COPIED = Data("databases that people copied and restored", people=True, writes=0)
+SHARED = Data("two releases that share, and a sweep that forgets", deployers=2, shares=2, keep=1)
+MIXED = Data("one shares, one copies, and a rollback", deployers=2, shares=1, rollback=True, keep=1)
 SHORT = Data("a short lease, a deployer and a sweep", short=True)
 STOPPED = Hooks("live stopped for its image")
 RESTARTED = Hooks("live may restart meanwhile", restarts=True)
@@ -91,6 +93,16 @@ class Mutation:
     where: Heap | Data | Homes | Hooks | Gate | Traffic | Parking
     says: str
     within: Callable[[], AbstractContextManager[object]] = nullcontext
+
+
+def _by_maker() -> AbstractContextManager[object]:
+    """A database is judged by the deploy that it is named after, whoever uses it."""
+    return patch.object(rules, "decider", lambda _, resource: resource.deploy)
+
+
+def forgets_db(ledger: Ledger, mine: DeployId, cut: Cutover) -> Ledger:
+    """Commits as if each deploy had a database of its own."""
+    return ledgers.commit(ledger, mine, replace(cut, db=None))
 
 
 def _without(*names: str) -> Callable[[], AbstractContextManager[object]]:
@@ -291,6 +303,10 @@ OWN = (
     Mutation("witness ignored on deletion", Rules(plan=ignores_names), NAMED, "a name leads to"),
     Mutation("another ledger's things", Rules(), STRANGE, "not ours", _without("ledger")),
     Mutation("labels condemn", Rules(), RESTORED, "does not exist", _labels_condemn),
+    Mutation("a database is its maker's alone", Rules(), SHARED, "stays shut", _by_maker),
+    Mutation(
+        "a commit forgets whose database it is", Rules(commit=forgets_db), SHARED, "no database"
+    ),
     Mutation("any freeze will do", Rules(own_freeze=False), AGAIN, "two databases"),
     Mutation("thaw before the lease is ended", Rules(ends_first=False), ABORTED, "two databases"),
     Mutation("young sweep plans as a full one", Rules(minds_young=False), YOUNG, "stays"),

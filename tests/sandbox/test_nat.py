@@ -127,3 +127,17 @@ def test_nothing_is_left_without_routes(net: str, nat: Forwarders) -> None:
             one.close()
     nat.close()
     assert (threading.active_count(), me.num_fds()) == before
+
+
+def test_an_address_that_moves_never_refuses_anybody(net: str, nat: Forwarders) -> None:
+    """New connections lead to the other machine at once; one that was open is torn."""
+    with _machine(f"{net}.0.4") as port, socket.create_server((f"{net}.0.5", port)) as other:
+        nat.follow(frozenset({Route(f"{net}.192.1", port, f"{net}.0.4")}))
+        with socket.create_connection((f"{net}.192.1", port), timeout=10) as kept:
+            kept.sendall(b"half")
+            nat.follow(frozenset({Route(f"{net}.192.1", port, f"{net}.0.5")}))
+            with socket.create_connection((f"{net}.192.1", port), timeout=10):
+                other.settimeout(10)
+                other.accept()[0].close()
+            with pytest.raises(ConnectionResetError):
+                kept.recv(1)

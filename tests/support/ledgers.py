@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from reconciler.model.deploy_id import SUFFIX_ALPHABET, DeployId
 from reconciler.model.ledger import Kept, Lease, Ledger, LedgerHome, Live, Previous, Via
+from tests.support.shared_databases import shared
 
 EPOCH = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -52,7 +53,9 @@ def ledgers(draw: st.DrawFn) -> Ledger:
     flags = draw(st.tuples(st.booleans(), st.booleans()))
     live, lease = (named.pop() if named and flag else None for flag in flags)
     cut = draw(st.integers(0, len(named)))
-    return Ledger(
+    deploys = [*named, *([live] if live else []), *draw(st.lists(ids, max_size=2))]
+    of = st.sampled_from(deploys or [draw(ids)])
+    ledger = Ledger(
         gen=draw(st.integers(1, 10**9)),
         live=Live(live, draw(addresses), draw(instances), draw(vias)) if live else None,
         previous=tuple(draw(_previous(one)) for one in named[:cut]),
@@ -62,3 +65,4 @@ def ledgers(draw: st.DrawFn) -> Ledger:
         was=draw(places),
         moved=draw(st.sampled_from(["", "Z9/shop._deploy.example.org"])),
     )
+    return shared(ledger, draw(st.dictionaries(of, of, max_size=3)))

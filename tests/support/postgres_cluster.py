@@ -12,7 +12,7 @@ import os
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -150,14 +150,14 @@ rm -rf "$home"
 
 
 @contextmanager
-def running() -> Iterator[Cluster]:
-    """A server of one's own, gone afterwards."""
+def running(more: Mapping[str, str] | None = None) -> Iterator[Cluster]:
+    """A server of one's own, with `more` settings, gone afterwards."""
     home = Path(tempfile.mkdtemp(prefix="pg-"))
     data, port = home / "data", _free_port()
     (home / "password").write_text("root")
     secure = ["-U", "root", "-A", "scram-sha-256", f"--pwfile={home / 'password'}"]
     newest = _binaries() == installed()["18"]
-    settings = SETTINGS | ({"io_method": "sync"} if newest else {})
+    settings = SETTINGS | ({"io_method": "sync"} if newest else {}) | dict(more or {})
     options = [word for item in settings.items() for word in ("-c", "=".join(item))]
     init = _tool("initdb", "-D", data, "-N", "-E", "UTF8", "--locale=C", *secure)
     serve = _tool("postgres", "-D", data, "-p", port, "-k", home, *options)

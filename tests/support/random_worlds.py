@@ -19,6 +19,7 @@ from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Kept, Lease, Ledger, Live, Previous, Via
 from reconciler.model.resource import DATABASE, Gap, Inventory, Resource
 from reconciler.plan.service_plan import SweepRequest
+from tests.support.shared_databases import shared
 from tests.support.shop_world import HOME, NOW, PLACE, UNITS, deploy, resources
 from tests.support.strategies import FATES, GONE, LABELS, ROLES, SUFFIXES, World, suffer
 
@@ -44,7 +45,7 @@ def world(seed: int, deploys: int, mishaps: int) -> World:
         roles.append((one, "nobody" if taken else role))
         found += resources(one, f"v{number}", LABELS[roles[-1][1]], number)
     found = _mishandled(dice, found, mishaps)
-    ledger = _ledger(dice, roles)
+    ledger = _sharing(dice, _ledger(dice, roles), [one for one, _ in roles])
     at = ledger.live.at if ledger.live else ()
     root = Root(
         HOME,
@@ -99,6 +100,13 @@ def _ledger(dice: Random, roles: list[tuple[DeployId, str]]) -> Ledger:
         kept=tuple(Kept(one, moment(-86400, 86400)) for one, role in roles if role == "kept"),
         lease=Lease(lease, moment(-86400, 86400), "image") if lease else None,
     )
+
+
+def _sharing(dice: Random, ledger: Ledger, deploys: list[DeployId]) -> Ledger:
+    """Mostly each has its own database; else some use another's, rooted or not."""
+    if dice.random() < 0.6:
+        return ledger
+    return shared(ledger, {one: dice.choice(deploys) for one in deploys if dice.random() < 0.6})
 
 
 def another_teams(ours: World) -> tuple[Resource, ...]:

@@ -23,6 +23,7 @@ from reconciler.model.resource import DATABASE, INSTANCE, Gap, Inventory, Resour
 from reconciler.model.tags import HELD_BY_ADOPTION, AccountRegion, Label
 from reconciler.plan.planner import plan
 from reconciler.plan.service_plan import ServicePlan, SweepRequest
+from tests.support.shared_databases import shared
 from tests.support.shop_world import HOME, NOW, PLACE, UNITS, deploy, more_things, resources
 
 RESTING = StandbyPolicy(timedelta(minutes=10), "stop", timedelta(hours=1))
@@ -198,7 +199,9 @@ def worlds(draw: st.DrawFn) -> World:
         taken = role in ("live", "lease") and role in (known for _, known in roles)
         roles.append((one, "nobody" if taken else role))
         found += draw(_deploy(one, roles[-1][1], number))
-    ledger = draw(_ledger(roles))
+    deploys = [one for one, _ in roles]
+    of = st.sampled_from(deploys or [deploy(2, "zzzzz")])
+    ledger = shared(draw(_ledger(roles)), draw(st.dictionaries(of, of, max_size=3)))
     live = ledger.live.at if ledger.live else ()
     root = Root(
         HOME,

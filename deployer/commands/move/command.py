@@ -12,10 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from deployer.checks import refusals
 from deployer.checks.ledger_room import refuse_full
 from deployer.checks.other_names import refuse_claimed
 from deployer.checks.served import claim_groups, seen_through
 from deployer.checks.service_state import refuse_gaps
+from deployer.commands.move.traffic_kind import as_traffic_finds_it, found_alike
 from deployer.ports import Ports
 from reconciler.database.identity import claims
 from reconciler.database.port import DatabaseServer
@@ -111,12 +113,15 @@ def tagged(managed: ManagedService, inventory: Inventory) -> tuple[Resource, ...
 
 def _inside(ports: Ports, reading: Reading, ledger: Ledger, found: tuple[Resource, ...]) -> Move:
     """The ledger stays where it is; its record gets the new name."""
-    live = _live(ports, ledger)
     wanted = _home(reading.address)
+    live = _live(ports, ledger)
+    if ledger.home is not None and ledger.home.traffic != wanted.traffic:
+        live = as_traffic_finds_it(reading, live, found)
+        ledger = found_alike(live, ledger)
     _refuse_other_place(ports, ledger, found)
     _refuse_pointed_elsewhere(reading, live)
     refuse_claimed(ports.managed, live.at)
-    new = ledger if ledger.home == wanted else ledger_transitions.rename(ledger, wanted)
+    new = ledger if ledger.home == wanted else ledger_transitions.rename(ledger, wanted, live)
     name = ports.managed.name
     return Move(name, reading, reading, None, new, live, elsewhere=False, was=ledger.home)
 
@@ -189,6 +194,8 @@ def _live(ports: Ports, ledger: Ledger) -> Live:
             cure="wait for it, or with the configuration that it uses:\n"
             f"deployer abort {ports.managed.name}",
         )
+    if ledger.left is not None:
+        raise refusals.gone(ports.managed.name, ledger.left)
     if ledger.live is None:
         raise Refused(
             f"nobody of {ports.managed.name} is live: there is nothing to move",

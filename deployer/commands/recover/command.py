@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from deployer.checks import refusals
 from deployer.checks.other_names import refuse_claimed, refuse_served
 from deployer.checks.served import seen_through
 from deployer.checks.service_state import refuse_gaps
@@ -30,7 +31,7 @@ from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import NO_LEDGER, Lease, Ledger, Live, Previous
 from reconciler.model.ledger_codec import LedgerTextError, decode
 from reconciler.model.reading import Reading
-from reconciler.model.resource import DATABASE, Resource
+from reconciler.model.resource import DATABASE, Resource, database_owner
 from reconciler.model.tags import Label
 from reconciler.ports.fleet import Fleet
 from reconciler.ports.service import ManagedService
@@ -121,6 +122,7 @@ def _recovery(managed: ManagedService, world: Snapshot, reading: Reading, word: 
     live = None
     if not (word.nobody_live and reading.a is None and not old.exists):  # closed on purpose
         live = who_is_live.live(managed.name, resources, reading, old, word.replace)
+    live = replace(live, db=_shared(resources, live.id, old)) if live else None
     _refuse_led_to(managed, resources, old, live)
     refuse_claimed(managed, live.at if live else ())
     previous = _previous(resources, live, reading, old)
@@ -149,6 +151,8 @@ def _decoded(managed: ManagedService, reading: Reading) -> Ledger:
         ledger = decode(reading.text) if reading.text else NO_LEDGER
     except LedgerTextError:
         return salvaged(reading.text)
+    if ledger.left is not None:
+        raise refusals.gone(managed.name, ledger.left)
     return ledger_home.at_home(managed.address, ledger)
 
 
@@ -222,7 +226,15 @@ def _previous(
     public = live is not None and _is_public(machines_of(resources[live.id]), live)
     now = reading.now.replace(microsecond=0)
     found = [
-        _entry(old, Previous(deploy, now, _addresses(of_it, public=public)))
+        _entry(
+            old,
+            Previous(
+                deploy,
+                now,
+                _addresses(of_it, public=public),
+                db=_shared(resources, deploy, old),
+            ),
+        )
         for deploy, of_it in resources.items()
         if (live is None or deploy != live.id) and any(one.label in served for one in of_it)
     ]
@@ -235,6 +247,13 @@ def _entry(old: Ledger, guess: Previous) -> Previous:
     if known is None or old.exists:
         return known or guess
     return replace(guess, retired=known.retired, rejected=known.rejected)
+
+
+def _shared(resources: Things, deploy: DeployId, old: Ledger) -> DeployId | None:
+    """The other deploy whose database it uses: by the tag first, as `old` may lack the commit."""
+    owner = database_owner(machines_of(resources[deploy]), deploy)
+    owner = old.database_of(deploy) if owner == deploy else owner
+    return None if owner == deploy else owner
 
 
 def _is_public(machines: Iterable[Resource], live: Live) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from deployer.checks import refusals
 from deployer.checks.database_access import live_database
 from deployer.ports import Ports
 from reconciler.database import state_comment as m
@@ -62,7 +63,7 @@ def recover_database(ports: Ports, name: str, confirm: Confirm) -> Rewriting:
     ledger = _known(ports.managed.name, reading, highest_fence(infos, str(reading.address)))
     wanted = _rewriting(ports.managed, infos, name, reading, ledger)
     sealed = wanted.memory.state is State.SHUT and not wanted.memory.acls
-    if sealed and ledger.live is not None and wanted.memory.deploy == ledger.live.id:
+    if sealed and _is_lives(ledger, wanted.memory.deploy):
         again = f"deployer recover {ports.managed.name} --database {name}"
         raise nothing_to_give_back(name, ", ".join(ports.managed.app_roles), again)
     _refuse_unused(ports, wanted, ledger, infos)
@@ -106,6 +107,8 @@ def _known(service: str, reading: Reading, fence: int) -> Ledger:
             "be is not known",
             cure=f"To write it anew      deployer recover {service}",
         )
+    if ledger.left is not None:
+        raise refusals.gone(service, ledger.left)
     lease = ledger.lease
     if lease is not None and not ledgers.expired(lease, reading.now):
         raise Refused(
@@ -134,29 +137,28 @@ def _rewriting(
     act = managed.fenced_act(ledger.gen, deploy, ledger.was)
     before = info.memory or m.first(info.foreign, act, name, reading.now)
     memory = _anew(m.admitted(before, act, name), info, deploy)
-    live = ledger.live is not None and ledger.live.id == deploy
+    live, user = _is_lives(ledger, deploy), ledger.user_of(deploy)
     return Rewriting(
         address.service,
         info,
         _as_it_is(memory, live=live, writable=bool(managed.reach.databases().writers(name))),
-        role(ledger, deploy) or "",
+        (user and role(ledger, user)) or "",
         next((one.doubt for one in every if one.info is info), "it has no memory"),
         tuple(one for one in every if one.deploy == deploy and one.info is not info),
     )
 
 
 def _deploy(info: DatabaseInfo, address: LedgerAddress, ledger: Ledger) -> DeployId:
-    """The deploy of the database: by its name, its memory, else live. Only a rooted one.
+    """The deploy of the database: by its name, its memory, else live's. Only one that is in use.
 
-    A memory of a deploy that the ledger does not name would make garbage of a database that people
-    have restored.
+    A memory that no rooted deploy uses would make a database that people have restored garbage.
     """
     named = (born_as(info.name, one) for one in own(str(address), ledger))
     born = next((one for one in named if one is not None), None)
     claimed = info.memory.deploy if info.memory else None
-    live = ledger.live.id if ledger.live else None
-    deploy = born or (claimed if claimed in ledger.rooted else live)
-    if deploy is None or deploy not in ledger.rooted or deploy.service != address.service:
+    live = ledger.database_of(ledger.live.id) if ledger.live else None
+    deploy = born or (claimed if claimed and ledger.user_of(claimed) else live)
+    if deploy is None or ledger.user_of(deploy) is None or deploy.service != address.service:
         raise Refused(
             f"database {info.name} would be that of {deploy or 'no deploy'}, which the ledger does "
             "not name: it is kept as it is",
@@ -164,6 +166,11 @@ def _deploy(info: DatabaseInfo, address: LedgerAddress, ledger: Ledger) -> Deplo
             f"…\nTo see who is named   deployer status {address.service}",
         )
     return deploy
+
+
+def _is_lives(ledger: Ledger, owner: DeployId) -> bool:
+    """Whether live uses the database of `owner`."""
+    return ledger.live is not None and ledger.database_of(ledger.live.id) == owner
 
 
 def _anew(memory: Memory, info: DatabaseInfo, deploy: DeployId) -> Memory:

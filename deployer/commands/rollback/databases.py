@@ -16,6 +16,7 @@ from deployer.release.clock import elapsed
 from reconciler.database import findings
 from reconciler.database.port import Changes, DatabaseServer
 from reconciler.errors import Refused
+from reconciler.model.deploy_id import DeployId
 from reconciler.model.resource import DATABASE
 
 
@@ -85,12 +86,12 @@ def shut_newer(run: RollbackContext) -> str:
     """Close the newer database; count again what would be lost: the count is now final."""
     pair = _databases(run)
     if pair is None:
-        return "shared or none: nothing is lost"
+        return "the same database, or none: it stays as it is, and nothing is lost"
     server, managed = pair.server, run.ports.managed
     run.lease.shorten()
     run.shut = pair.newer  # before the act: if it is interrupted, the undo reopens it
     was = run.lease.ledger.was
-    act = managed.fenced_act(run.lease.generation, run.live.id, was)
+    act = managed.fenced_act(run.lease.generation, _owner(run, run.live.id), was)
     run.frozen_at = elapsed()
     server.shut(pair.newer, act, managed.app_roles, managed.max_wait)
     limit = run.ports.service.database
@@ -104,9 +105,13 @@ def shut_newer(run: RollbackContext) -> str:
     run.lost = losses(changes)
     # From here on the older database counts: rolling forward again reports what that would lose.
     if pair.older:
-        act = managed.fenced_act(run.lease.generation, run.target.id, was)
+        act = managed.fenced_act(run.lease.generation, _owner(run, run.target.id), was)
         server.record_baseline(pair.older, act)
     return f"{pair.newer} is shut; left behind: {run.lost}"
+
+
+def _owner(run: RollbackContext, deploy: DeployId) -> DeployId:
+    return run.seen.ledger.database_of(deploy)
 
 
 def losses(changes: Changes) -> str:

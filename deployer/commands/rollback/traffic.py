@@ -8,7 +8,12 @@ from __future__ import annotations
 
 from deployer import events as e
 from deployer.commands.rollback.context import RollbackContext
-from deployer.release.traffic_switch import refuse_moved, switch, wait_until_ready
+from deployer.release.traffic_switch import (
+    joined_words,
+    refuse_moved,
+    switch,
+    wait_until_ready,
+)
 from reconciler.errors import ToolError
 from reconciler.model.resource import TARGET_GROUP
 from reconciler.model.tags import BirthTags
@@ -29,7 +34,7 @@ def join(run: RollbackContext) -> str:
     limit = run.ports.service.limits.boot.total_seconds()
     pace = Backoff(first=0.2, longest=3.0, deadline=limit, sleep=run.lease.sleep)
     wait_until_ready(managed, order, pace.attempts())
-    return f"healthy in {', '.join(group.split('/')[1] for group in run.joined)}"
+    return joined_words(run.joined)
 
 
 def account(run: RollbackContext) -> tuple[str, ...]:
@@ -47,7 +52,7 @@ def commit(run: RollbackContext) -> None:
     """The ledger's swap, with the A record or before the switch of what follows it."""
     managed, order, target = run.ports.managed, run.join_order, run.target
     if order is not None:
-        refuse_moved(managed, order, run.live.id)
+        refuse_moved(managed, order, run.lease.ledger)
     run.lease.commit(target.id, run.at, run.live.id, point=managed.traffic.in_batch)
-    for line in switch(managed, order) if order is not None else ():
+    for line in switch(managed, order, run.lease.generation) if order is not None else ():
         run.emit(e.Warned(line))  # the follow-up, or any sweep, goes on with it

@@ -10,7 +10,6 @@ from deployer import events as e
 from deployer.release.context import ReleaseContext
 from deployer.release.traffic_switch import refuse_moved, switch
 from reconciler.errors import DatabaseError
-from reconciler.model.ledger import Via
 
 
 def commit(run: ReleaseContext) -> str:
@@ -20,10 +19,10 @@ def commit(run: ReleaseContext) -> str:
     seen = live.id if live else None
     managed, order = run.ports.managed, run.created.join_order
     if order is not None:
-        refuse_moved(managed, order, seen)
-    via = Via.PUBLIC if run.created.public else Via.PRIVATE
-    run.held.commit(run.deploy, run.addresses, seen, via, point=managed.traffic.in_batch)
-    for line in switch(managed, order) if order is not None else ():
+        refuse_moved(managed, order, run.held.ledger)
+    db, point = run.database.shared, managed.traffic.in_batch
+    run.held.commit(run.deploy, run.addresses, seen, run.via, db=db, point=point)
+    for line in switch(managed, order, run.held.generation) if order is not None else ():
         run.emit(e.Warned(line))  # the follow-up, or any sweep, goes on with it
     return f"{', '.join(run.addresses)} in generation {run.held.generation}"
 
@@ -35,7 +34,8 @@ def _verify_freeze(run: ReleaseContext) -> None:
     baseline is recorded last: what the new database is written from now on is what a rollback would
     lose.
     """
-    if not run.database.name:
+    # A shared one keeps its baseline: a rollback past the release that copied it counts from there.
+    if not run.database.name or run.database.shared is not None:
         return
     server = run.ports.managed.reach.databases()
     if run.database.freeze is not None:

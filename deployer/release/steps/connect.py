@@ -9,6 +9,7 @@ from deployer.release.live.fresh_host_key import fresh_host_keys
 from reconciler.errors import CannotConnect, CommandFailed, ToolError
 from reconciler.machine.clone_check import verify_quarantine
 from reconciler.machine.shell import Command, Shell
+from reconciler.model.ledger import Via
 from reconciler.util.concurrency import side_by_side
 from reconciler.wiring.service_access import ssh_address
 
@@ -28,8 +29,11 @@ def connect(run: ReleaseContext) -> str:
 
 def _machine(run: ReleaseContext, facts: InstanceFacts) -> NewMachine:
     service = run.ports.service
-    address = facts.public_address if run.created.public else facts.private_address
     reached = ssh_address(service, facts.id, facts.private_address, facts.public_address)
+    address = facts.public_address if run.created.public else facts.private_address
+    if run.ports.managed.traffic.addresses:
+        address = reached.host  # clients come by another address, which this machine gets last
+    at = facts.public_address if run.via is Via.PUBLIC else facts.private_address
     key = run.created.host_key.public
     deadline = service.limits.connect.total_seconds()
     try:
@@ -40,7 +44,7 @@ def _machine(run: ReleaseContext, facts: InstanceFacts) -> NewMachine:
         if source is not None:
             raise no_cloud_init(run, facts, (reached, source)) from error
         raise
-    return NewMachine(facts.id, address, shell)
+    return NewMachine(facts.id, address, shell, at)
 
 
 def _console(run: ReleaseContext, facts: InstanceFacts) -> str:

@@ -1,4 +1,7 @@
-"""Database: freezes the live one, copies it, checks the copy, switches the new machines to it."""
+"""Database: freezes the live one, copies it, checks the copy, switches the new machines to it.
+
+Or shares the live one, where the configuration says so (`shared_database`).
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from deployer.provisioning.database_copy import CopyJob, copy_database
 from deployer.provisioning.local_shell import LocalShell, Runner
 from deployer.release.clock import elapsed
 from deployer.release.context import Freeze, ReleaseContext
+from deployer.release.steps.shared_database import is_shared, share
 from reconciler.config.service import Database
 from reconciler.database.port import DatabaseServer
 from reconciler.database.postgres.connection import AdminUrl
@@ -20,7 +24,7 @@ from reconciler.util.concurrency import side_by_side
 
 
 def database(run: ReleaseContext) -> str:
-    """Create this deploy's own database, and write its URL on every new machine."""
+    """Create this deploy's own database, or share live's; write its URL on every new machine."""
     config = run.ports.service.database
     if config is None:
         return "none"
@@ -29,15 +33,19 @@ def database(run: ReleaseContext) -> str:
     run.database.name = run.deploy.database_name(str(run.ports.managed.address))
     if live is None:
         _create(run, config, server, like="")
-        _point(run, config)
+        _point(run, config, run.database.name)
         return f"{run.database.name}, empty"
-    source = _source(run, config, server)
-    _refuse_anothers(run, server, live.id, source)
+    source, owner = _source(run, config, server), run.start.reading.ledger.database_of(live.id)
+    _refuse_anothers(run, server, owner, source)
     refuse_clone(run.ports, server, run.created.machines[0].shell, source)
-    _freeze(run, config, server, live.id, source)
+    if config.copy_ != "always":
+        _point(run, config, source)
+        if is_shared(run, config):
+            return share(run, server, source, owner)
+    _freeze(run, config, server, owner, source)
     _create(run, config, server, like=source)
     _copy(run, config, server, source)
-    _point(run, config)
+    _point(run, config, run.database.name)
     return f"{run.database.name}, a copy of {source}"
 
 
@@ -58,27 +66,27 @@ def _source(run: ReleaseContext, config: Database, server: DatabaseServer) -> st
 
 
 def _refuse_anothers(
-    run: ReleaseContext, server: DatabaseServer, live: DeployId, source: str
+    run: ReleaseContext, server: DatabaseServer, wanted: DeployId, source: str
 ) -> None:
-    """The closed database must be live's own: a sweep would not reopen any other."""
+    """It must be the one that the ledger says live uses: a sweep would not reopen any other."""
     memory = next(one.memory for one in server.databases() if one.name == source)
     places = own(str(run.ports.managed.address), run.held.ledger)
     born = next((one for one in (born_as(source, place) for place in places) if one), None)
-    owner = born or (memory.deploy if memory else live)
-    if owner != live:
+    owner = born or (memory.deploy if memory else wanted)
+    if owner != wanted:
         raise DatabaseError(
-            f"the live machine uses {source}, which is the database of {owner}, not of {live}",
+            f"the live machine uses {source}, which is the database of {owner}, not of {wanted}",
             cure=f"Let live use a database of its own name first. If {owner} is no more, and the "
             f"name is nobody's (its note and hold go, too):  COMMENT ON DATABASE {source} IS NULL",
         )
 
 
 def _freeze(
-    run: ReleaseContext, config: Database, server: DatabaseServer, live: DeployId, source: str
+    run: ReleaseContext, config: Database, server: DatabaseServer, owner: DeployId, source: str
 ) -> None:
     if config.writes == "freeze":
         run.held.shorten()
-    act = run.ports.managed.fenced_act(run.held.generation, live, run.held.ledger.was)
+    act = run.ports.managed.fenced_act(run.held.generation, owner, run.held.ledger.was)
     if config.writes == "lose":
         # Nothing is closed, but the database's memory gets its deploy, so it can be closed later.
         server.record_baseline(source, act)
@@ -116,12 +124,12 @@ def _copy(run: ReleaseContext, config: Database, server: DatabaseServer, source:
     run.within(run.ports.service.limits.copy_)
 
 
-def _point(run: ReleaseContext, config: Database) -> None:
-    """Write the new database's name into the env file of every machine (0600, by stdin)."""
+def _point(run: ReleaseContext, config: Database, name: str) -> None:
+    """Write the database's name into the env file of every machine (0600, by stdin)."""
     url = run.ports.resolve(config.url).reveal() if config.url else None
     side_by_side(
         run.created.machines,
         lambda machine: env_file.set_database(
-            machine.shell, run.env_file, config.variable, run.database.name, url
+            machine.shell, run.env_file, config.variable, name, url
         ),
     )

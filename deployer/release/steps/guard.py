@@ -24,7 +24,7 @@ from deployer.release.live.dns_names import refuse_names
 from deployer.release.live.gate import refuse_nameless
 from deployer.release.steps.image import live_machine
 from reconciler.errors import ConfigError, Refused
-from reconciler.gc.verdict import Verdict
+from reconciler.gc.verdict import Verdict, decider
 from reconciler.model import ledger as ledgers
 from reconciler.model import tags as t
 from reconciler.model.deploy_id import SUFFIX_ALPHABET, SUFFIX_LENGTH, DeployId
@@ -71,6 +71,7 @@ def look(ports: Ports) -> StartingPoint:
     seen = survey(ports)
     if seen.reading is None:
         raise refusals.unknown(seen.service_plan.root)
+    seen.refuse_gone()
     _refuse_unreachable(seen)
     deploy = new_id(ports.service.name, seen.reading)
     return StartingPoint(deploy, seen.service_plan, seen.reading, _release_of_live(seen))
@@ -108,8 +109,7 @@ def dirt(service_plan: ServicePlan, despite: frozenset[str] = frozenset()) -> li
     return [
         verdict
         for verdict in service_plan.deletes
-        if verdict.resource.deploy not in service_plan.forget
-        and verdict.resource.deploy not in served
+        if decider(ledger, verdict.resource) not in {*service_plan.forget, *served}
         and not despite & {verdict.resource.id, *verdict.resource.used_by}
     ]
 
@@ -175,7 +175,7 @@ def _refuse_headless(service_plan: ServicePlan, live: Live) -> None:
 
 def _refuse_no_key(run: ReleaseInputs) -> None:
     """Resolve the SSH key now: it is needed as soon as a machine exists."""
-    key = run.ports.service.ssh.key
+    key = run.ports.service.ssh.stored_key
     if key is not None:
         run.ports.resolve(key)
 
@@ -185,8 +185,8 @@ def _refuse_first(run: ReleaseInputs, reading: Reading) -> None:
     service, managed = run.ports.service, run.ports.managed
     if not managed.traffic.in_batch:
         raise Refused(
-            f"{service.name} is behind a load balancer, and nobody is live yet: a first release "
-            "has no target group to copy",
+            f"traffic of {service.name} follows its ledger, and nobody is live yet: a first "
+            "release has nobody to take it over from",
             cure=f"To bring what serves under a ledger   deployer adopt {service.name}",
         )
     if reading.a is not None:
@@ -255,5 +255,8 @@ def _refuse_full(run: ReleaseInputs, start: StartingPoint) -> None:
     held = ledgers.acquire(replace(old, lease=None), mine, reading.now)
     addresses = (LONGEST_ADDRESS,) * run.ports.service.instance.count
     seen = old.live.id if old.live else None
-    cut = Cutover(mine, addresses, seen, reading.now, Via.PRIVATE)
+    config = run.ports.service.database
+    shares = seen is not None and config is not None and config.copy_ != "always"
+    db = old.database_of(seen) if shares and seen else None
+    cut = Cutover(mine, addresses, seen, reading.now, Via.PRIVATE, db)
     refuse_full(ledgers.commit(held, mine, cut), mine, reading.now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from deployer.compute import InstanceFacts, LaunchOrder
 from deployer.provisioning.user_data import user_data
 from deployer.release.context import ReleaseContext
-from deployer.release.inferred_settings import Shape, birth_tags, shape
+from deployer.release.inferred_settings import Shape, birth_tags, client_addresses, shape
 from reconciler.errors import CloudError, CloudUnclear, ConfigError, ToolError
 from reconciler.model.resource import INSTANCE, INTERFACE, VOLUME
 from reconciler.util.backoff import Backoff
@@ -17,7 +17,8 @@ NO_CAPACITY = "InsufficientInstanceCapacity"
 
 def launch(run: ReleaseContext) -> str:
     """Launch all machines or none, in the first subnet with capacity; wait until they run."""
-    wanted = shape(run.ports.service, run.created.source, run.start.reading.ledger.live_addresses)
+    at = client_addresses(run.ports.managed, run.start.reading.ledger)
+    wanted = shape(run.ports.service, run.created.source, at)
     run.created.public = wanted.public
     _in_a_subnet(run, wanted)
     _wait(run)

@@ -1,7 +1,8 @@
-"""Migrate: runs once, on the first machine, against the new database only.
+"""Migrate: runs once, on the first machine, against the new database, or against a shared one.
 
-The application's role owns that database, so a migration may overwrite its comment: then the
-database's memory is written back, and the migration's text is kept in it as a note.
+A shared database is changed while live uses it; where `pending` has said that nothing is to be done
+nothing is run. The application's role owns the database, so a migration may overwrite its comment:
+then the database's memory is written back, and the migration's text is kept in it as a note.
 """
 
 from __future__ import annotations
@@ -18,8 +19,11 @@ def migrate(run: ReleaseContext) -> str:
     """Run the configured commands in the code's directory with the app's environment."""
     config = run.ports.service.database
     lines = config.migrate if config else ()
-    if not lines:
+    if not lines or config is None:
         return "nothing to migrate"
+    if run.database.shared is not None and config.pending is not None:
+        return "nothing is pending: not run"
+    run.database.migrating = True
     before = _database(run)
     try:
         said = _run(run, lines)
@@ -45,7 +49,7 @@ def _database(run: ReleaseContext) -> DatabaseInfo | None:
 
 
 def _remember(run: ReleaseContext, before: DatabaseInfo | None) -> None:
-    """Only in the database that this release created: without its memory it would be foreign."""
+    """Without its memory the release's database would be foreign, or nobody's."""
     now = _database(run)
     if before is None or before.memory is None or now is None:
         return

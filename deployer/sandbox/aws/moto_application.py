@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import moto.ec2.urls as ec2_urls
+import moto.ec2instanceconnect.urls as connect_urls
 import moto.elb.urls as elb_urls
 import moto.elbv2.urls as elbv2_urls
 import moto.rds.urls as rds_urls
@@ -58,6 +59,10 @@ def build() -> Dispatcher:
     xml_serializer.apply()
     ec2_urls.url_paths = dict.fromkeys(ec2_urls.url_paths, StrictEc2.dispatch)
     rds_urls.url_paths = dict.fromkeys(rds_urls.url_paths, StrictRds.dispatch)
+    from deployer.sandbox.aws.instance_connect import StrictInstanceConnect
+
+    paths = connect_urls.url_paths
+    connect_urls.url_paths = dict.fromkeys(paths, StrictInstanceConnect.dispatch)
     route53_urls.url_paths = dict.fromkeys(route53_urls.url_paths, StrictRoute53.dispatch)
     elb_urls.url_paths = dict.fromkeys(elb_urls.url_paths, elbv2_actions.answer_either_version)
     elbv2_urls.url_paths = dict.fromkeys(elbv2_urls.url_paths, elbv2_actions.answer_either_version)

@@ -6,7 +6,7 @@ instances are otherwise too slow.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from uuid import uuid4
 
@@ -35,6 +35,7 @@ def apply() -> None:
     _set(NetworkInterface, "public_ip", property(_public_ip, _stand_at))
     _set(NetworkInterface, "check_auto_public_ip", _take_public_address)
     _set(NetworkInterface, "stop", _leave_public_address)
+    _set(NetworkInterface, "association", property(partial(_association, _moto_association)))
     _set(TaggedEC2Resource, "get_tags", _get_tags)
     _set(VPCBackend, "create_default_vpc", _create_default_vpc)
     _set(Instance, "__del__", _leave_addresses_alone)
@@ -94,8 +95,24 @@ def _stand_at(self: Any, address: str | None) -> None:
         clouds.current().public.stand_at(self, before, address)
 
 
+_moto_association: Any = vars(NetworkInterface)["association"].fget
+
+
+def _association(made: Any, self: Any) -> dict[str, Any]:
+    """An address that EC2 lends is owned by `amazon`, an Elastic IP by its account."""
+    found: dict[str, Any] = made(self)
+    if found and elastic_at(self.ec2_backend, self.public_ip) is None:
+        found["ipOwnerId"] = "amazon"
+    return found
+
+
 def _take_public_address(self: Any) -> None:
-    """Take a new address, where the launch requested one and no Elastic IP is associated."""
+    """Take a new address, where the launch requested one and no Elastic IP is associated.
+
+    None with a second interface (EC2 User Guide, "Public IPv4 addresses").
+    """
+    if self.instance is not None and len(self.instance.nics) > 1:
+        return
     if str(self.public_ip_auto_assign).lower() == "true" and not self.public_ip:
         self.public_ip = clouds.current().public.take()
 

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from deployer.sandbox.control.environment import ACCOUNT, REGION
+from deployer.sandbox.control.options import BALANCER, ELASTIC, RECORD
 from deployer.sandbox.control.state import Places
 
 APP_PORT = 8080
@@ -56,10 +57,16 @@ port = {ssh_port}
 key  = "file:{key}"
 """
 
-_TRAFFIC = """
+_TRAFFIC = {
+    BALANCER: """
 [traffic]
 kind = "target-group"            # the record is an alias of a load balancer
-"""
+""",
+    ELASTIC: """
+[traffic]
+kind = "elastic-ip"              # the record names the Elastic IP of the live machine
+""",
+}
 
 _RECONCILER = """\
 # What the sweep may touch.
@@ -94,14 +101,14 @@ def public_key(places: Places) -> str:
     return key_path(places).with_suffix(".pub").read_text().strip()
 
 
-def write_config(places: Places, services: tuple[str, ...], *, balanced: bool = False) -> None:
+def write_config(places: Places, services: tuple[str, ...], shape: str = RECORD) -> None:
     """Write `config/` in its initial state; an existing SSH key is kept."""
     _write_key(key_path(places))
     directory = places.config / "services"
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir()
     for service in services:
-        text = _service(places, service) + (_TRAFFIC if balanced else "")
+        text = _service(places, service) + _TRAFFIC.get(shape, "")
         (directory / f"{service}.toml").write_text(text)
     words = _RECONCILER.format(account=ACCOUNT, region=REGION)
     (places.config / "reconciler.toml").write_text(words)

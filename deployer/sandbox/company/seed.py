@@ -28,7 +28,7 @@ import yaml
 from deployer.sandbox import shop
 from deployer.sandbox.company import bastion, configuration, load_balancer
 from deployer.sandbox.company.cloud import Cloud
-from deployer.sandbox.control.options import BALANCER, PRIVATE, RECORD
+from deployer.sandbox.control.options import BALANCER, ELASTIC, PRIVATE, RECORD
 from deployer.sandbox.control.state import Places
 from deployer.sandbox.postgres.company_databases import ADMIN, Databases
 from deployer.sandbox.postgres.server import Login, install_directory
@@ -63,8 +63,7 @@ class Company:
         """Write the company's sources and configuration in their initial state."""
         shutil.rmtree(self.places.sources, ignore_errors=True)
         shutil.copytree(self._first_sources, self.places.sources / "shop", symlinks=True)
-        balanced = self.shape == BALANCER
-        configuration.write_config(self.places, self.databases.services, balanced=balanced)
+        configuration.write_config(self.places, self.databases.services, self.shape)
 
     @property
     def _first_sources(self) -> Path:
@@ -92,7 +91,8 @@ class Company:
             if self.shape == BALANCER:
                 self._point(name, zone, load_balancer.set_up(self.cloud, service, instance))
             else:
-                answers = [{"Value": address}]
+                at = self._elastic(instance) if self.shape == ELASTIC else address
+                answers = [{"Value": at}]
                 self._point(name, zone, {"TTL": 60, "ResourceRecords": answers})
         if self.shape == PRIVATE:
             self._set_up_bastion(network)
@@ -152,9 +152,15 @@ class Company:
             MaxCount=1,
             UserData=_user_data(self.databases.login(service).url(service)),
             TagSpecifications=[name],
-            **network,
+            **(_in_public(network) if self.shape == ELASTIC else network),
         )["Instances"][0]
         return instance["InstanceId"], instance["PrivateIpAddress"]
+
+    def _elastic(self, instance: str) -> str:
+        """An Elastic IP of this machine, as a partner's firewall knows it."""
+        made = self.cloud.ec2.allocate_address(Domain="vpc")
+        self.cloud.ec2.associate_address(AllocationId=made["AllocationId"], InstanceId=instance)
+        return made["PublicIp"]
 
     def _point(self, name: str, zone: str, answers: dict[str, Any]) -> None:
         record: Any = {"Name": name, "Type": "A", **answers}
@@ -171,6 +177,17 @@ class Company:
                 message = f"the live machine {instance} does not serve"
                 raise ToolError(message, detail=answer.get("Output", ""))
             time.sleep(0.01)
+
+
+def _in_public(network: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of RunInstances for a machine with a public address."""
+    interface = {
+        "DeviceIndex": 0,
+        "AssociatePublicIpAddress": True,
+        "SubnetId": network["SubnetId"],
+        "Groups": network["SecurityGroupIds"],
+    }
+    return {"NetworkInterfaces": [interface], "KeyName": network["KeyName"]}
 
 
 def _healthy(address: str) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 
-RECORD, BALANCER, PRIVATE = "record", "balancer", "private"
-SHAPES = (RECORD, BALANCER, PRIVATE)
+RECORD, BALANCER, ELASTIC, PRIVATE = "record", "balancer", "elastic-ip", "private"
+SHAPES = (RECORD, BALANCER, ELASTIC, PRIVATE)
 
 KINDS = ("processes", "container")
 """Machines that imitate systemd, or that boot a real one (`machines.container`)."""

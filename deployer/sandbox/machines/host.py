@@ -12,6 +12,7 @@ from deployer.sandbox.machines.disk import base_image, host_tools
 from deployer.sandbox.machines.disk_folder import DiskFolder
 from deployer.sandbox.machines.fork_server.client import Link, Listener
 from deployer.sandbox.machines.messages import Orders
+from deployer.sandbox.machines.ssh import minute_keys
 from reconciler.errors import Refused
 
 
@@ -124,6 +125,11 @@ class Machines(DiskFolder):
             if machine is not None:
                 self._link.end((machine.job,))
                 self._discard(self._home(instance_id))
+
+    def accept_key(self, instance_id: str, user: str, public: str) -> None:
+        minute_keys.put(
+            self._home(self._known(instance_id).spec.instance_id) / "disk", user, public
+        )
 
     def console(self, instance_id: str) -> bytes:
         with contextlib.suppress(FileNotFoundError):

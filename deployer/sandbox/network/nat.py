@@ -24,11 +24,14 @@ class Forwarders:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._routes: frozenset[Route] = frozenset()
-        self._relays: dict[Route, Relay] = {}
+        self._relays: dict[tuple[str, int], Relay] = {}
         self._loop = Loop("sandbox-nat")
 
     def follow(self, routes: frozenset[Route]) -> None:
         """Close the removed routes with their connections, and open the new ones.
+
+        A public address that moves to another machine stays open: its connections are aborted, and
+        from then on new ones lead to the other machine.
 
         A route that cannot be opened (an ordinary user and a port below 1024) is logged and
         skipped.
@@ -45,14 +48,19 @@ class Forwarders:
         self.follow(frozenset())
 
     async def _change(self, routes: frozenset[Route]) -> None:
-        # Removals first: an address may be assigned to another machine in the same call.
-        for route in set(self._relays) - routes:
-            await self._relays.pop(route).close()
-        for route in sorted(routes - self._routes):
+        wanted = {(route.address, route.port): route for route in routes}
+        for door in set(self._relays) - set(wanted):
+            await self._relays.pop(door).close()
+        for door, route in sorted(wanted.items()):
+            if door in self._relays:
+                await self._relays[door].lead_to(Target(route.to, route.port))
+                continue
+            if route in self._routes:
+                continue  # it could not be opened
             try:
                 listener = socket.create_server((route.address, route.port), backlog=BACKLOG)
             except OSError as refused:
                 _log.warning("no traffic to %s:%s: %s", route.address, route.port, refused)
                 continue
-            self._relays[route] = Relay(listener, Target(route.to, route.port))
-            self._relays[route].open()
+            self._relays[door] = Relay(listener, Target(route.to, route.port))
+            self._relays[door].open()

@@ -46,6 +46,15 @@ class Relay:
         """Abort the connections and close the listener."""
         asyncio.get_running_loop().remove_reader(self.listener)
         self.listener.close()
+        await self._abort()
+
+    async def lead_to(self, target: Target) -> None:
+        """Lead new connections there, if it is another target, and abort those under way."""
+        if target != self.target:
+            self.target = target
+            await self._abort()
+
+    async def _abort(self) -> None:
         for task in self.under_way:
             task.cancel()
         await asyncio.gather(*self.under_way, return_exceptions=True)

@@ -24,6 +24,7 @@ from botocore.session import Session
 
 from reconciler.aws.client import whole_replies
 from reconciler.aws.client.errors import THROTTLED, calling
+from reconciler.aws.client.expiry import SessionEnd, session_end
 from reconciler.aws.client.response_events import OnAnswer, listen
 from reconciler.aws.client.service_loader import LOADER
 from reconciler.aws.client.throttle import TokenBuckets
@@ -77,6 +78,11 @@ class _Account:
         if self._on_answer is not None:
             listen(made, self._on_answer)
         return made
+
+    def session_end(self) -> SessionEnd:
+        """When the credentials end, as far as is known here."""
+        with self.lock, calling("the credentials"):
+            return session_end(self._authorised().get_credentials())
 
     def _check(self) -> None:
         sts = cast("STSClient", self.client("sts", self._region, READS))
@@ -167,6 +173,11 @@ class Aws:
     def verify(self) -> None:
         """Ask STS once per account whose credentials these are. Raises as the class says."""
         self._account.verify()
+
+    def session_end(self) -> SessionEnd:
+        """When the session of the credentials ends. Raises as the class says."""
+        self.verify()
+        return self._account.session_end()
 
     def client(self, service: str, config: Config) -> Any:
         """The client of a service, for reads (READS) or for one attempt a call (ONCE)."""

@@ -110,6 +110,10 @@ class Groups:
         pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
         self._ask("add_tags", ResourceArns=list(arns), Tags=pairs)
 
+    def untag(self, arns: Sequence[str], keys: Sequence[str]) -> None:
+        """Take tags off groups. Idempotent."""
+        self._ask("remove_tags", ResourceArns=list(arns), TagKeys=list(keys))
+
     def _existing(self, name: str, tags: Mapping[str, str], error: CloudError) -> str:
         """The group that has the name with other settings: live's were changed meanwhile."""
         with calling("elasticloadbalancing:DescribeTargetGroups"):

@@ -29,6 +29,11 @@ class TargetGroupTraffic:
     listeners: tuple[str, ...]
     backoff: Backoff = field(default=AWS_BACKOFF)
     in_batch: bool = False
+    addresses: tuple[str, ...] = ()
+    steps: tuple[tuple[str, str], ...] = (
+        ("health", "in a new target group of each route, by the load balancer's own word"),
+        ("commit", "the ledger; then each route is switched to its new group"),
+    )
 
     @property
     def _routes(self) -> Routes:
@@ -84,14 +89,16 @@ class TargetGroupTraffic:
     def register(self, order: JoinOrder) -> None:
         """See `Traffic.register`: all machines in one call, with the port of live's."""
         for route in self.listeners:
-            group, ports = self._named(route, order), self._groups.ports(self._live_group(route))
-            if not group:
-                raise CloudError(f"{short(route)} does not name the new target group any more")
+            group, ports = self._taker(route, order), self._groups.ports(self._live_group(route))
             self._groups.register(group, order.machines, next(iter(ports), None))
 
     def waiting(self, order: JoinOrder) -> tuple[str, ...]:
         """See `Traffic.waiting`: what the balancer itself does not call healthy."""
         return tuple(line for route in self.listeners for line in self._waiting(route, order))
+
+    def takers(self, order: JoinOrder) -> tuple[tuple[str, str], ...]:
+        """See `Traffic.takers`."""
+        return tuple((route, short(self._taker(route, order))) for route in self.listeners)
 
     def switch(self, route: str, group: str, *, forced: bool = False) -> None:
         """See `Traffic.switch`."""
@@ -111,6 +118,10 @@ class TargetGroupTraffic:
     def tag(self, groups: Sequence[str], tags: Mapping[str, str]) -> None:
         """See `Traffic.tag`."""
         self._groups.tag([self._groups.arn(group) for group in groups], tags)
+
+    def untag(self, groups: Sequence[str], keys: Sequence[str]) -> None:
+        """See `Traffic.untag`."""
+        self._groups.untag([self._groups.arn(group) for group in groups], keys)
 
     def _change(self, route: str, change: partial[dict[str, int]], *, forced: bool = False) -> None:
         self._routes.change(route, self.service, change, forced=forced)
@@ -154,6 +165,12 @@ class TargetGroupTraffic:
         name = order.lease.target_group_name(route)
         named = forward_action.weights(self._routes.actions(route))
         return next((arn for arn in named if arn.split("/")[1] == name), "")
+
+    def _taker(self, route: str, order: JoinOrder) -> str:
+        group = self._named(route, order)
+        if not group:
+            raise CloudError(f"{short(route)} does not name the new target group any more")
+        return group
 
     def _owners(self) -> Iterator[str]:
         for arn, tags in self._routes.tags(self.listeners).items():

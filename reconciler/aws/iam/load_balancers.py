@@ -43,11 +43,24 @@ def follow(scope: Scope) -> list[Document]:
     label = {**is_ours(scope), **only_tags((t.STATE, t.DRAINED))}
     free = {**is_ours(scope), "Null": {f"aws:ResourceTag/{t.HOLD}": "true"}}
     return [
-        allow("SeeLoadBalancers", _SEE, "*"),
+        *see(scope),
         allow("LetTrafficFollowTheLedger", _SWITCH, list(scope.listeners)),
         allow("LabelTargetGroups", _TAG, groups, label),
         allow("DeleteTargetGroupsThatAreOursAndNotHeld", delete, groups, free),
     ]
+
+
+def see(scope: Scope) -> list[Document]:
+    """See load balancers: none of these actions has resource-level permissions."""
+    return [allow("SeeLoadBalancers", _SEE, "*")] if scope.listeners else []
+
+
+def leave(scope: Scope) -> list[Document]:
+    """Take our tags off the target group that serves."""
+    if not scope.listeners:
+        return []
+    untag = "elasticloadbalancing:RemoveTags"
+    return [allow("TakeOurTagsOffTargetGroups", untag, _groups(scope), is_ours(scope))]
 
 
 def adopt(scope: Scope) -> list[Document]:

@@ -8,9 +8,9 @@ and without a hold are deleted, and records are swapped, never overwritten (docs
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
-from reconciler.aws.iam import load_balancers, ssh_routes
+from reconciler.aws.iam import elastic_ips, load_balancers, ssh_routes
 from reconciler.aws.iam.actions import DELETE, DESCRIBE, LIFT, SHUTDOWN
 from reconciler.aws.iam.statements import Document, Scope, allow, born, is_ours, only_tags
 from reconciler.model import tags as t
@@ -22,7 +22,7 @@ _OF_HOOKS = ("elastic-ip", "key-pair", "launch-template", "security-group")
 _NO_ACCOUNT = frozenset({"image", "snapshot"})
 """Kinds whose ARNs contain no account."""
 
-_OURS = (t.HOST_KEY, t.ID, t.LEDGER, t.PART, t.STATE, t.UNITS)
+_OURS = (t.HOST_KEY, t.ID, t.LEDGER, t.PART, t.SHARES, t.STATE, t.UNITS)
 _WRITTEN = (t.NAME, t.BY, t.HOLD, t.HOST_KEY, t.ID, t.LEDGER, t.PART, t.RELEASE, t.STATE, t.UNITS)
 
 
@@ -33,7 +33,8 @@ def deployer(scope: Scope) -> Document:
         *_launch(scope),
         *_image(scope),
         _tag_at_birth(scope),
-        *_label_and_delete(scope, t.HOST_KEY),  # a new machine makes a host key of its own
+        # A new machine makes a host key of its own, and may share live's database.
+        *_label_and_delete(scope, t.HOST_KEY, t.SHARES),
         _own_machines(scope),
         _pass_role(scope),
         *_records(scope),
@@ -41,6 +42,7 @@ def deployer(scope: Scope) -> Document:
         *ssh_routes.connect(scope),
         *load_balancers.join(scope),
         *load_balancers.follow(scope),
+        *elastic_ips.follow(scope),
     )
 
 
@@ -55,6 +57,7 @@ def reconciler(scope: Scope) -> Document:
         *_people(scope),
         *ssh_routes.connect(scope),
         *load_balancers.follow(scope),
+        *elastic_ips.follow(scope),
     )
 
 
@@ -72,6 +75,20 @@ def adopt(scope: Scope) -> Document:
         *ssh_routes.connect_to_strangers(scope),
         *load_balancers.adopt(scope),
     )
+
+
+def leave(scope: Scope) -> Document:
+    """In addition to the deployer's: takes our tags off what is live (`deployer leave`)."""
+    ours = only_tags((*_WRITTEN, t.NOTICED)) | is_ours(scope)
+    resources = _arns(scope, *_MADE, *_OF_HOOKS)
+    return _document(
+        allow("TakeOurTagsOff", "ec2:DeleteTags", resources, ours), *load_balancers.leave(scope)
+    )
+
+
+def viewer(scope: Scope) -> Document:
+    """For people who look: `status`, `history`, `reconciler plan`, `report`, `explain`."""
+    return _document(_see(), *_read_records(scope), *load_balancers.see(scope))
 
 
 def hold(scope: Scope) -> Document:
@@ -103,6 +120,8 @@ POLICIES: Mapping[str, Callable[[Scope], Document]] = {
     "deployer": deployer,
     "reconciler": reconciler,
     "adopt": adopt,
+    "leave": leave,
+    "viewer": viewer,
     "hold": hold,
     "guard": guard,
     "prices": prices,
@@ -193,10 +212,7 @@ def _pass_role(scope: Scope) -> Document:
 
 
 def _records(scope: Scope) -> list[Document]:
-    zones, read = (
-        [f"arn:aws:route53:::hostedzone/{id_}" for id_ in ids]
-        for ids in (scope.zones, sorted({*scope.zones, *scope.watched}))
-    )
+    zones = _zones(scope.zones)
     key = "route53:ChangeResourceRecordSets"
     allowed = {
         f"{key}NormalizedRecordNames": list(scope.names),
@@ -208,10 +224,21 @@ def _records(scope: Scope) -> list[Document]:
         "Null": dict.fromkeys(allowed, "false"),
     }
     return [
-        allow("FindTheZone", "route53:ListHostedZones", "*"),
-        allow("ReadTheLedgerAndTheRecord", "route53:ListResourceRecordSets", read),
+        *_read_records(scope),
         allow("SwapTheLedgerAndTheRecordNeverUpsert", key, zones, condition),
     ]
+
+
+def _read_records(scope: Scope) -> list[Document]:
+    read = _zones(sorted({*scope.zones, *scope.watched}))
+    return [
+        allow("FindTheZone", "route53:ListHostedZones", "*"),
+        allow("ReadTheLedgerAndTheRecord", "route53:ListResourceRecordSets", read),
+    ]
+
+
+def _zones(ids: Iterable[str]) -> list[str]:
+    return [f"arn:aws:route53:::hostedzone/{id_}" for id_ in ids]
 
 
 def _parameters(scope: Scope) -> list[Document]:

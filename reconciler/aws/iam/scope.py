@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from reconciler.aws.iam.statements import Scope
 from reconciler.config.loader import Settings
 from reconciler.config.service import Service
+from reconciler.config.ssh import INSTANCE_CONNECT
 from reconciler.errors import ConfigError
 from reconciler.model.reading import LedgerAddress
 from reconciler.util.secret import Reference
@@ -75,8 +76,10 @@ def scope(settings: Settings, account: str, locate: Locate) -> Scope:
         topics=(notices.topic,) if notices.topic else (),
         lifts=settings.reconciler.lift_protection,
         listeners=_sorted(arn for service in services for arn in _listeners(service)),
+        elastic_ips=_sorted(arn for service in services for arn in _elastic_ips(service)),
         routes=_sorted(service.ssh.via for service in services),
         ssh_ports=tuple(sorted({service.ssh.port for service in services})),
+        ssh_users=_sorted(one.ssh.user for one in services if one.ssh.key == INSTANCE_CONNECT),
     )
 
 
@@ -107,6 +110,13 @@ def _listeners(service: Service) -> Iterator[str]:
     if service.traffic.kind == "target-group":
         place = f"{service.region}:{service.account}"
         yield from service.traffic.listener or (f"arn:aws:elasticloadbalancing:{place}:listener/*",)
+
+
+def _elastic_ips(service: Service) -> Iterator[str]:
+    """The configured Elastic IP; where the record names it, any of the region."""
+    if service.traffic.kind == "elastic-ip":
+        one = service.traffic.allocation or "*"
+        yield f"arn:aws:ec2:{service.region}:{service.account}:elastic-ip/{one}"
 
 
 def _sorted(values: Iterable[str]) -> tuple[str, ...]:

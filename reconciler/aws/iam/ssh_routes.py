@@ -13,6 +13,7 @@ from reconciler.model import tags as t
 _SESSION = "ssm:StartSession"
 _ONLY_SSH = {"BoolIfExists": {"ssm:SessionDocumentAccessCheck": "true"}}
 """In each statement that allows it: else a session without a document is a root shell."""
+_SEND = "ec2-instance-connect:SendSSHPublicKey"
 _TUNNEL = "ec2-instance-connect:OpenTunnel"
 CALLED_BY_THE_CLI = frozenset(
     {_SESSION, _TUNNEL, "ec2:DescribeInstanceConnectEndpoints", "ssmmessages:OpenDataChannel"}
@@ -22,16 +23,17 @@ CALLED_BY_THE_CLI = frozenset(
 
 def connect(scope: Scope) -> list[Document]:
     """Open the tunnel to the services' machines."""
-    return [*_sessions(scope), *_tunnels(scope)]
+    return [*_sessions(scope), *_tunnels(scope), *_keys(scope, is_ours(scope))]
 
 
 def connect_to_strangers(scope: Scope) -> list[Document]:
     """For `adopt`: to machines that no deploy made."""
-    if "ssm" not in scope.routes:
-        return []
     untagged = {"Null": {f"aws:ResourceTag/{t.ID}": "true"}}
+    keys = _keys(scope, untagged, "ToAMachineThatNoDeployMade")
+    if "ssm" not in scope.routes:
+        return keys
     name = "StartSshSessionsOnAMachineThatNoDeployMade"
-    return [allow(name, _SESSION, _machines(scope), untagged | _ONLY_SSH)]
+    return [allow(name, _SESSION, _machines(scope), untagged | _ONLY_SSH), *keys]
 
 
 def _sessions(scope: Scope) -> list[Document]:
@@ -49,6 +51,14 @@ def _sessions(scope: Scope) -> list[Document]:
         allow("OnlyWithTheDocumentForSsh", _SESSION, documents, _ONLY_SSH),
         allow("OpenTheirDataChannels", "ssmmessages:OpenDataChannel", channels),
     ]
+
+
+def _keys(scope: Scope, whose: Document, where: str = "ToOurMachines") -> list[Document]:
+    """Send a key that lives a minute, for the configured users alone."""
+    if not scope.ssh_users:
+        return []
+    condition = {**whose, "StringEquals": {"ec2:osuser": list(scope.ssh_users)}}
+    return [allow(f"SendAKeyForAMinute{where}", _SEND, _machines(scope), condition)]
 
 
 def _tunnels(scope: Scope) -> list[Document]:

@@ -21,8 +21,9 @@ class Scope:
     the paths of the `ssm:` references, `profiles` the role names of the machines, `assumes` the
     ARNs of the roles that the sweep assumes in other accounts. `notices`: whether a sweep sends
     notifications; `topics`: the ARNs of its SNS topics; `lifts`: whether it removes protection from
-    what it deletes; `listeners`: ARNs or patterns of those that lead to the services;
-    `routes`: the services' `[ssh] via`; `ssh_ports`: the ports of their SSH servers.
+    what it deletes; `listeners`, `elastic_ips`: ARNs or patterns of those that lead to the
+    services; `routes`: the services' `[ssh] via`; `ssh_ports`: the ports of their SSH servers;
+    `ssh_users`: the users that log in with a key of EC2 Instance Connect.
     """
 
     account: str
@@ -38,8 +39,10 @@ class Scope:
     topics: tuple[str, ...] = ()
     lifts: bool = False
     listeners: tuple[str, ...] = ()
+    elastic_ips: tuple[str, ...] = ()
     routes: tuple[str, ...] = ()
     ssh_ports: tuple[int, ...] = ()
+    ssh_users: tuple[str, ...] = ()
 
 
 def allow(

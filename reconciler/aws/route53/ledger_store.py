@@ -158,6 +158,15 @@ class Route53Ledgers:
         targets = [one["AliasTarget"]["DNSName"] for one in records.sets if "AliasTarget" in one]
         return plain(targets[0]) if targets else ""
 
+    def plain_addresses(self, address: LedgerAddress) -> tuple[str, ...]:
+        """What the record's A record says; () for none, and for one that is not simple."""
+        records = ZoneReader(self.aws.route53, address.zone_id).at(address.record)
+        try:
+            found = simple_a(address.record, address.zone, records)
+        except LedgerUnknown:
+            return ()
+        return found.addresses if found else ()
+
     def swap(self, seen: Reading, new: Ledger, point_at: tuple[str, ...] | None = None) -> Reading:
         return Swap(self.aws, self.backoff, seen, new, point_at).run()
 

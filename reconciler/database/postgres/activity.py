@@ -1,4 +1,4 @@
-"""PostgreSQL queries about sessions and replication slots."""
+"""PostgreSQL queries about sessions, replication slots, and what the admin may do."""
 
 from __future__ import annotations
 
@@ -26,3 +26,20 @@ SLOTS = """
 SELECT slot_name FROM pg_replication_slots WHERE database = %s AND NOT active ORDER BY 1
 """
 """DROP DATABASE refuses if a slot is active, and drops the inactive ones without a message."""
+
+POWERLESS = """
+SELECT may FROM pg_roles app, unnest(%s::text[]) may
+WHERE app.rolname = %s AND NOT pg_has_role(app.oid, may)
+"""
+"""Which of these the session's role lacks of another: who makes a role may only administer it."""
+
+UNCREATABLE = """
+SELECT e.extname FROM pg_extension e
+JOIN pg_available_extension_versions v ON v.name = e.extname AND v.version = e.extversion
+WHERE v.superuser AND NOT v.trusted AND NOT EXISTS (
+  SELECT FROM pg_roles app JOIN pg_roles may ON pg_has_role(app.oid, may.oid, 'MEMBER')
+  WHERE app.rolname = %s AND (may.rolsuper OR may.rolname IN (
+    'rds_superuser', 'rds_extension', 'cloudsqlsuperuser', 'alloydbsuperuser', 'azure_pg_admin')))
+ORDER BY 1
+"""
+"""Extensions that this role cannot create in a copy: clouds let the members of theirs do it."""

@@ -101,6 +101,19 @@ def hold(connection: Connection, ledger: str, reason: str | None) -> None:
         write(connection, name, replace(memory, hold=reason))
 
 
+def disown(connection: Connection, act: FencedAct) -> None:
+    """Replace the state comment by what people had written there, or by none. Raises Refused."""
+    with connection.transaction():
+        lock(connection, act.first_ledger)
+        if itself(connection).memory is None:
+            return
+        memory = admitted(connection, act)
+        m.refuse_shut(memory, connection.info.dbname)
+        text = SQL("COMMENT ON DATABASE {} IS {}")
+        name = Identifier(connection.info.dbname)
+        connection.execute(text.format(name, Literal(memory.note or None)))
+
+
 def no_memory(name: str) -> Refused:
     """Nothing in the database says that it is this service's, so nothing is written into it."""
     return Refused(

@@ -88,6 +88,10 @@ class PostgresServer:
         with self._session(name, f"cannot hold database {name}") as session:
             comment_store.hold(session, ledger, reason)
 
+    def disown(self, name: str, act: FencedAct) -> None:
+        with self._session(name, f"cannot take the memory off database {name}") as session:
+            comment_store.disown(session, act)
+
     def is_shut(self, name: str) -> bool:
         with self._session(name, f"cannot tell whether database {name} is shut") as session:
             return freeze.is_shut(session)

@@ -9,7 +9,7 @@ from psycopg import Connection
 
 from reconciler.database.findings import Findings
 from reconciler.database.grants import Grant, On
-from reconciler.database.postgres import catalog
+from reconciler.database.postgres import activity, catalog
 
 
 def examine(connection: Connection, roles: Sequence[str]) -> Findings:
@@ -26,7 +26,17 @@ def examine(connection: Connection, roles: Sequence[str]) -> Findings:
         subscriptions=_names(connection, catalog.SUBSCRIPTIONS),
         policies=_names(connection, catalog.POLICIES, roles[0]),
         owners=_names(connection, catalog.OWNERS, roles[0]),
+        powerless=_powerless(connection, roles[0]),
+        extensions=_names(connection, activity.UNCREATABLE, roles[0]),
     )
+
+
+def _powerless(connection: Connection, role: str) -> frozenset[str]:
+    """What the admin lacks to act as a role, in GRANT's words. Up to 15 every member may SET."""
+    may_set = "SET" if connection.info.server_version >= 160_000 else "MEMBER"
+    words = {"USAGE": "INHERIT", may_set: "SET"}
+    rows = connection.execute(activity.POWERLESS, [list(words), role]).fetchall()
+    return frozenset(words[may] for (may,) in rows)
 
 
 def unbound(connection: Connection, roles: Sequence[str]) -> dict[str, str]:

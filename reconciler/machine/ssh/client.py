@@ -158,6 +158,8 @@ def _check_host_key(target: SshTarget, transport: paramiko.Transport, expected: 
 
 def _log_in(target: SshTarget, transport: paramiko.Transport, client: ClientKey) -> None:
     """Offers our keys in turn until one is accepted."""
+    if client.push is not None:
+        client.push(target)
     agent = None if client.private else paramiko.Agent()
     try:
         keys: list[paramiko.PKey] = [_load(client)] if agent is None else list(agent.get_keys())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from reconciler.util.backoff import Backoff
@@ -40,11 +41,13 @@ class ClientKey:
     """How we authenticate: with the keys of the agent, or with one private key.
 
     `private` is the key's text (OpenSSH or PEM), already resolved from its reference; empty means
-    the agent. `origin` is the reference, for messages: never the key.
+    the agent. `origin` is the reference, for messages: never the key. `push` is called before each
+    login: a key that lives a minute is sent to the machine then.
     """
 
     private: str = field(default="", repr=False)
     origin: str = "the agent"
+    push: Callable[[SshTarget], None] | None = None
 
 
 CONNECT = Backoff(first=0.5, longest=0.5, deadline=120.0)

@@ -71,7 +71,8 @@ def _database(
 ) -> Outcome:
     if desired.writable is None or resource.state == MAKING:
         return Outcome(resource, OutcomeStatus.DONE, "kept unchanged")
-    act = managed.fenced_act(work.generation, work.deploy, work.was)
+    assert resource.deploy is not None  # for the type checker: `mark` has judged it
+    act = managed.fenced_act(work.generation, resource.deploy, work.was)
     try:
         server = managed.reach.databases()
         if desired.writable:

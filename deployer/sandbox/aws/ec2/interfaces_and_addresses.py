@@ -1,7 +1,9 @@
 """Network interfaces and Elastic IPs, with checks that they are not in use.
 
 Sources: CreateNetworkInterface; DeleteNetworkInterface; ReleaseAddress (InvalidIPAddress.InUse
-while associated).
+while associated); AssociateAddress (reassociation is automatic unless it is false; idempotent; an
+instance of several interfaces is refused); EC2 User Guide, "Elastic IP addresses" (whoever loses
+one receives a new public address, if its launch requested one).
 """
 
 from __future__ import annotations
@@ -9,9 +11,10 @@ from __future__ import annotations
 from typing import Any
 
 from moto.core.responses import ActionResult, EmptyResult
+from moto.ec2.utils import random_eip_association_id
 
 from deployer.sandbox.aws.api.errors import bad_value, ec2_error, missing
-from deployer.sandbox.aws.api.ids import ADDRESS, INTERFACE, SUBNET, check_form, find_all, unknown
+from deployer.sandbox.aws.api.ids import ADDRESS, INSTANCE, INTERFACE, SUBNET, find_all
 from deployer.sandbox.aws.launch.placement import free_address
 from deployer.sandbox.aws.state.base import Ec2Base
 from deployer.sandbox.aws.state.tags import Tags, put_tags, read_born_tags
@@ -79,24 +82,64 @@ class NetworkActions(Ec2Base):
             answer.result["PublicIp"] = made.public_ip = self.cloud.public.take()
         return ActionResult(answer.result)
 
+    def associate_address(self) -> ActionResult:
+        """Give an Elastic IP to an interface, at once; that of another loses it."""
+        [address] = find_all(ADDRESS, [self._allocation()], self._allocated())
+        interface = self._addressed_interface()
+        holder = address.eni
+        if holder not in (None, interface) and self._get_param("AllowReassociation") is False:
+            text = f"resource {address.allocation_id} is already associated"
+            raise ec2_error("Resource.AlreadyAssociated", text)
+        self.error_on_dryrun()
+        if holder is not interface:
+            if holder is not None:
+                self.ec2_backend.disassociate_address(address=address.public_ip)
+            address.eni, address.instance = interface, interface.instance
+            address.association_id = random_eip_association_id()
+            interface.public_ip = address.public_ip
+        return ActionResult({"AssociationId": address.association_id})
+
     def release_address(self) -> ActionResult:
         """Refused while it is associated."""
-        allocation_id = self._get_param("AllocationId")
-        if not allocation_id:
-            raise missing("AllocationId")
-        check_form(ADDRESS, [allocation_id])
-        backend = self.ec2_backend
-        found = [a for a in backend.addresses if a.allocation_id == allocation_id]
-        if not found:
-            raise unknown(ADDRESS, [allocation_id])
-        if found[0].association_id:
-            text = f"Address {found[0].public_ip} is in use."
+        allocation_id, backend = self._allocation(), self.ec2_backend
+        [found] = find_all(ADDRESS, [allocation_id], self._allocated())
+        if found.association_id:
+            text = f"Address {found.public_ip} is in use."
             raise ec2_error("InvalidIPAddress.InUse", text)
         self.error_on_dryrun()
-        backend.addresses.remove(found[0])
+        backend.addresses.remove(found)
         backend.tags.pop(allocation_id, None)
-        self.cloud.public.give_back(found[0].public_ip)
+        self.cloud.public.give_back(found.public_ip)
         return EmptyResult()
+
+    def _allocation(self) -> str:
+        allocation_id: str | None = self._get_param("AllocationId")
+        if not allocation_id:
+            raise missing("AllocationId")
+        return allocation_id
+
+    def _allocated(self) -> dict[str, Any]:
+        return {address.allocation_id: address for address in self.ec2_backend.addresses}
+
+    def _addressed_interface(self) -> Any:
+        """The interface that gets an Elastic IP: named, or the only one of an instance."""
+        instance_id = self._get_param("InstanceId")
+        if not instance_id:
+            return self._named_interface()
+        if self._get_param("NetworkInterfaceId"):
+            text = "You may specify an instance or an interface, but not both"
+            raise ec2_error("InvalidParameterCombination", text)
+        [instance] = find_all(INSTANCE, [instance_id], self.region_books.instances)
+        state = instance.instance_state.name
+        if state not in ("running", "stopping", "stopped"):
+            text = (
+                f"The {state} instance '{instance_id}' is not in a valid state for this operation."
+            )
+            raise ec2_error("InvalidInstanceID", text)
+        if len(instance.nics) > 1:
+            text = f"There are multiple interfaces attached to instance '{instance_id}'."
+            raise ec2_error("InvalidInstanceID", text)
+        return instance.nics[0]
 
     def _named_interface(self) -> Any:
         eni_id = self._get_param("NetworkInterfaceId")

@@ -116,6 +116,10 @@ class RealMachines(DiskFolder):
             slot.end()
             self._discard(slot.home.root)
 
+    def accept_key(self, instance_id: str, user: str, public: str) -> None:
+        """Raises Refused: a real sshd asks a program of AWS, which these machines lack."""
+        raise Refused(f"{instance_id} has no EC2 Instance Connect: {user} keeps to stored keys")
+
     def console(self, instance_id: str) -> bytes:
         slot = self._machines.get(instance_id)
         with contextlib.suppress(FileNotFoundError):

@@ -11,6 +11,7 @@ from deployer.sandbox.machines.process import users
 from deployer.sandbox.machines.process.spawner import Children
 from deployer.sandbox.machines.process.users import Person
 from deployer.sandbox.machines.ssh import command_hook as door
+from deployer.sandbox.machines.ssh import minute_keys
 from deployer.sandbox.machines.ssh.sessions import Session
 
 HOST_KEY = Path("/etc/ssh/ssh_host_ed25519_key")
@@ -37,8 +38,10 @@ class Door(asyncssh.SSHServer):
         self._person = users.find(username)
         if self._person is not None and self._connection is not None:
             file = Path(self._person.home, ".ssh/authorized_keys")
-            if file.is_file() and file.stat().st_size:
-                self._connection.set_authorized_keys(str(file))
+            keys = file.read_text() if file.is_file() else ""
+            keys += minute_keys.valid(username)
+            if keys.strip():
+                self._connection.set_authorized_keys(asyncssh.import_authorized_keys(keys))
         return True
 
     def public_key_auth_supported(self) -> bool:

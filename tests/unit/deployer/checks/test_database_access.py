@@ -54,6 +54,14 @@ def _no_file(scene: Scene) -> None:
     scene.reach.machine("i-17").path("/etc/shop/env").unlink()
 
 
+def _powerless(scene: Scene) -> None:
+    scene.server.powerless.add("SET")
+
+
+def _extension(scene: Scene) -> None:
+    scene.server.extensions.add("postgis")
+
+
 def _large_objects(scene: Scene) -> None:
     scene.server.held[LIVE_DB].large_objects = 2
 
@@ -63,6 +71,8 @@ def _clerk(scene: Scene) -> None:
 
 
 REFUSED: dict[str, tuple[Callable[[Scene], None], type[ToolError], str, str]] = {
+    "the admin may not act as the role": (_powerless, Refused, "it lacks SET", "WITH INHERIT TRUE"),
+    "an extension of a superuser": (_extension, Refused, "extension postgis", 'copy = "never"'),
     "the app logs in as another role": (
         _another_role,
         ConfigError,
@@ -170,3 +180,13 @@ def test_a_first_large_object_is_found_once_it_is_shut(scene: Scene) -> None:
     _large_objects(scene)
     with pytest.raises(Refused, match="2 large objects"):
         refuse_large_objects(scene.server, LIVE_DB, ROLE)
+
+
+@pytest.mark.parametrize("strike", [_extension, _large_objects, _clerk])
+def test_what_is_never_copied_or_shut_need_not_be_fit_for_it(
+    scene: Scene, strike: Callable[[Scene], None]
+) -> None:
+    """`copy = "never"`: the database stays where it is, and open to whom it is open."""
+    strike(scene)
+    ports = scene.ports(database=database(copy="never", writes=None))
+    assert guard(ReleaseInputs(ports, ReleaseOptions(), lambda _: None)).text == "clean"

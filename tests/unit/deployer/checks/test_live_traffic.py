@@ -49,6 +49,8 @@ def test_an_elastic_ip_in_the_record_is_refused(scene: Scene) -> None:
     scene.compute.elastic.add(FIXED)
     with pytest.raises(Refused, match=f"names {FIXED}, an Elastic IP") as refused:
         guarded(scene)
+    assert 'kind = "elastic-ip"' in refused.value.cure
+    assert "deployer move shop" in refused.value.cure
     assert "deployer adopt shop" in refused.value.cure
     assert scene.did(*CHANGING) == []
 

@@ -376,3 +376,14 @@ def test_init_refuses_what_is_no_name(tmp_path: Path) -> None:
     """A name that could not name things in the cloud is refused first."""
     with pytest.raises(ConfigError, match="no name for a service"):
         begin(tmp_path, "../shop", {"record": "x", "account": "x", "region": "x"})
+
+
+def test_init_asks_nobody_without_a_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A CI would wait for ever: what is wanted is named, and nothing is written."""
+    words = ["--config", str(tmp_path), "init", "shop", "--account", "1" * 12]
+    assert ended(deployer_cli, words) == Exit.USAGE
+    said = capsys.readouterr().err
+    assert "Record, the DNS name that its clients use: there is no terminal to ask on" in said
+    assert not (tmp_path / "services").exists()

@@ -49,8 +49,8 @@ def test_machines_join_without_requests_and_then_get_all(shop: Behind) -> None:
     """The switch is the commit's last part, to the group of this release alone."""
     run, order = joined(shop)
     assert shop.weights == {"i-17": 1, "i-9": 0}
-    refuse_moved(run.ports.managed, order, LIVE)
-    assert switch(run.ports.managed, order) == ()
+    refuse_moved(run.ports.managed, order, run.held.ledger)
+    assert switch(run.ports.managed, order, run.held.generation) == ()
     assert shop.weights == {"i-17": 0, "i-9": 1}
 
 
@@ -120,6 +120,15 @@ def test_a_group_that_left_its_route_is_not_switched_to(shop: Behind) -> None:
     """Said; any sweep goes on from there."""
     run, order = joined(shop)
     shop.traffic.actions[LISTENER] = {NEW.id: 1}
-    (line,) = switch(run.ports.managed, order)
+    (line,) = switch(run.ports.managed, order, run.held.generation)
     assert "traffic was not switched yet" in line
     assert shop.traffic.weights() == {NEW.id: 1}
+
+
+def test_a_deployer_that_slept_after_its_commit_switches_nothing(shop: Behind) -> None:
+    """A switch has no fence: the ledger is read right before, and another generation ends it."""
+    run, order = joined(shop)
+    before = run.held.generation - 1
+    (line,) = switch(run.ports.managed, order, before)
+    assert "the ledger has changed since the commit" in line
+    assert shop.weights == {"i-17": 1, "i-9": 0}

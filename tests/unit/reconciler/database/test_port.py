@@ -385,6 +385,31 @@ def test_a_hold_stays_through_every_act(world: World, name: str) -> None:
     assert (memory.hold, memory.generation) == (None, 6)
 
 
+def test_disowned_it_is_as_people_had_it(world: World, name: str) -> None:
+    """The memory goes and their words come back; the fence is checked first; twice is once."""
+    server = world.server
+    seen = info(world, name)
+    assert seen.memory is not None
+    server.remember(seen, replace(seen.memory, note="orders since 2019"))
+    server.record_baseline(name, act(6))
+    with pytest.raises(StaleAct):
+        server.disown(name, act(5))
+    server.disown(name, act(7))
+    server.disown(name, act(7))
+    left = info(world, name)
+    assert (left.memory, left.foreign) == (None, "orders since 2019")
+    world.write(name)
+
+
+def test_a_shut_database_is_not_disowned(world: World, name: str) -> None:
+    """Its memory alone says how to open it again."""
+    world.server.shut(name, act(5), ["app"], 2)
+    with pytest.raises(Refused, match="is shut for writes") as refused:
+        world.server.disown(name, act(6))
+    assert "deployer thaw" in refused.value.cure
+    assert world.server.is_shut(name)
+
+
 def test_a_hold_wants_our_memory(world: World, name: str) -> None:
     """What people wrote as a comment is not overwritten, nor another ledger's memory."""
     with pytest.raises(Refused, match="has no memory of this service's ledger"):

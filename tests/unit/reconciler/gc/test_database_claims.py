@@ -52,7 +52,7 @@ def test_a_rooted_deploys_restored_database_makes_it_unknown(of: object) -> None
 
 def test_two_that_are_believed() -> None:
     """Both remember being it: both are named, and a command that says which it is."""
-    found = dispute(HOME, [LIVE], [claim("shop"), claim("shop2")])
+    found = dispute(HOME, CLEAN, [claim("shop"), claim("shop2")])
     assert found is not None
     assert "is shop, or shop2: each remembers" in found.problem
     assert "deployer recover shop --database shop" in found.cure
@@ -61,7 +61,7 @@ def test_two_that_are_believed() -> None:
 def test_the_name_of_the_deploy_is_proposed_first() -> None:
     """Whoever follows the cure without looking takes the one that bears the deploy's name."""
     mine = doubted(DATABASES[LIVE])
-    found = dispute(HOME, [LIVE], [doubted(claim("a_copy")), mine])
+    found = dispute(HOME, CLEAN, [doubted(claim("a_copy")), mine])
     assert found is not None
     assert f"--database {LIVE.database_name(LEDGER)}" in found.cure
 

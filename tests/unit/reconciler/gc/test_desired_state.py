@@ -25,6 +25,7 @@ def test_one_database_takes_writes() -> None:
         Role.PREVIOUS: False,
         Role.KEPT: None,
         Role.LEASE: None,
+        Role.LEFT: None,
     }
 
 
@@ -36,6 +37,7 @@ def test_the_app_goes_on_where_one_may_go_back() -> None:
         Role.PREVIOUS: True,
         Role.KEPT: False,
         Role.LEASE: None,
+        Role.LEFT: None,
     }
 
 
@@ -52,4 +54,5 @@ def test_each_role_has_its_label() -> None:
         Role.PREVIOUS: Label.RETIRED,
         Role.KEPT: Label.FAILED,
         Role.LEASE: Label.PENDING,
+        Role.LEFT: Label.LIVE,
     }

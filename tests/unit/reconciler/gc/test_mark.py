@@ -44,6 +44,7 @@ from tests.support.shop_world import (
 )
 
 ELSEWHERE = AccountRegion(PLACE.account, "us-east-1")
+LEFT = replace(CLEAN, live=None, left=CLEAN.live)
 DEAD_THINGS = {one.id for one in ALL if one.deploy == DEAD}
 
 
@@ -99,6 +100,10 @@ SCENES: dict[str, Scene] = {
     "the lease holder's": Scene(Role.LEASE, ledger=DIED),
     "the lease holder's, though its lease has run out": Scene(
         Role.LEASE, ledger=DIED, root={"now": NOW + timedelta(days=1)}
+    ),
+    "what left": Scene(Role.LEFT, "i-17", ledger=LEFT, root={"record": ("10.0.1.17",)}),
+    "what left, whatever its label": Scene(
+        Role.LEFT, "vol-17", {"tags": {t.STATE: "left"}}, ledger=LEFT
     ),
     "an id that is none": Scene(Reason.FOREIGN, facts={"tags": {t.ID: "shop"}}),
     "a service that is not configured": Scene(

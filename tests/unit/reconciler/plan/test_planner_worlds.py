@@ -19,6 +19,7 @@ from reconciler.model.resource import APART, DATABASE, IMAGE, INSTANCE, RDS_INST
 from reconciler.model.tags import Label
 from reconciler.plan.service_plan import ServicePlan, wave
 from reconciler.sweep.runner import ROUNDS
+from tests.support.shared_databases import databases, users
 from tests.support.shop_world import HOME, LEDGER, PLACE
 from tests.support.strategies import World, strangers, worlds
 
@@ -51,7 +52,7 @@ def test_only_what_is_proved_ours_and_dead_is_ever_deleted(world: World) -> None
     after = _after(world.root.ledger, service_plan, world)
     things_here = ownership.index(world.inventory.resources, PLACE)
     for one in (verdict.resource for verdict in service_plan.deletes):
-        assert one.deploy not in after.rooted
+        assert not users(after, one) if one.kind == DATABASE else one.deploy not in after.rooted
         assert one.tags[t.LEDGER] == HOME.ledger
         assert one.tags[t.PART] == f"{one.kind}@{PLACE.account}/{PLACE.region}"
         assert not [key for key in one.tags if key.startswith("aws:") or key == t.HOLD]
@@ -64,6 +65,23 @@ def test_only_what_is_proved_ours_and_dead_is_ever_deleted(world: World) -> None
         assert world.root.fence <= world.root.ledger.gen
         assert not world.root.problem
         assert {gap.kind for gap in world.inventory.gaps} <= {DATABASE}
+
+
+@given(worlds())
+def test_the_database_that_live_uses_is_neither_dropped_nor_shut(world: World) -> None:
+    """Whoever made it, and whatever became of that deploy: kept, and its repair opens it.
+
+    One that rooted deploys share is never dropped, and never opened for one that is not live.
+    """
+    service_plan = world.plan
+    after = _after(world.root.ledger, service_plan, world)
+    live = after.live.id if after.live else None
+    for repair in service_plan.repairs:
+        for one in databases(service_plan.resources(repair)):
+            assert (live in users(after, one)) == (repair.role is Role.LIVE)
+    for one in (verdict.resource for verdict in service_plan.deletes):
+        assert one.kind != DATABASE or not users(after, one)
+    event(f"shared: {any(after.database_of(one) != one for one in after.rooted)}")
 
 
 @given(worlds())
@@ -109,8 +127,9 @@ def test_labels_protect_and_never_condemn(world: World, labels: list[str]) -> No
     )
     other = world.holding((*resources, *world.inventory.resources[len(resources) :]))
     service_plan = other.plan
-    rooted = _after(world.root.ledger, service_plan, other).rooted
-    assert not [one for one in service_plan.deletes if one.resource.deploy in rooted]
+    after = _after(world.root.ledger, service_plan, other)
+    for one in (verdict.resource for verdict in service_plan.deletes):
+        assert not users(after, one) if one.kind == DATABASE else one.deploy not in after.rooted
 
 
 @given(worlds(), st.randoms(use_true_random=False))
@@ -225,14 +244,15 @@ def _after(ledger: Ledger, service_plan: ServicePlan, world: World) -> Ledger:
 def _applied(world: World, service_plan: ServicePlan) -> World:
     """The world after everything in the plan went well."""
     gone = {one.resource.key for one in service_plan.deletes}
-    roles = {one.resource.key: one.reason for one in service_plan.verdicts}
+    verdicts = {one.resource.key: one for one in service_plan.verdicts}
     repaired = {(one.deploy, one.role) for one in service_plan.repairs}
 
     def mend(one: Resource) -> Resource:
-        role = roles.get(one.key)
+        verdict = verdicts.get(one.key)
+        role = verdict.reason if verdict else None
         if one.deploy in service_plan.forget and role not in (Reason.FOREIGN, Reason.LOOK_ALIKE):
-            return replace(one, tags={**one.tags, t.STATE: "left"})
-        if not isinstance(role, Role) or (one.deploy, role) not in repaired:
+            one = replace(one, tags={**one.tags, t.STATE: "left"})
+        if verdict is None or not isinstance(role, Role) or (verdict.deploy, role) not in repaired:
             return one
         wanted = DESIRED[role]
         if one.kind != DATABASE:

@@ -21,6 +21,7 @@ FEWER = settings(max_examples=CASES // 5)
 OF_ANY_WORLD = [
     invariants.test_every_thing_has_its_verdict_and_its_reason,
     invariants.test_only_what_is_proved_ours_and_dead_is_ever_deleted,
+    invariants.test_the_database_that_live_uses_is_neither_dropped_nor_shut,
     invariants.test_what_a_name_leads_to_is_neither_forgotten_nor_deleted,
     invariants.test_what_is_deleted_is_used_by_nothing_that_stays,
     invariants.test_deletions_are_sorted,

@@ -113,6 +113,24 @@ def test_traffic_goes_to_the_newest_group_that_is_proved() -> None:
     assert work.switches == (RouteChange(LISTENER, NEWER.id),)
 
 
+ELASTIC = TrafficRoute(
+    "eipalloc-1", (Share("i-9", 1, OLDS.tags, ("i-9",), OLD),), "", "203.0.113.7"
+)
+
+
+def test_an_elastic_ip_goes_to_the_one_machine_of_live() -> None:
+    """Due before the label; never where two claim to be it, or where it does not run."""
+    work = traffic_work(behind(ELASTIC), [machine()])
+    assert work == TrafficWork((RouteChange(ELASTIC.arn, "i-17"),))
+    assert traffic_work(behind(ELASTIC), [machine(Label.LIVE)]) == NO_WORK
+    second = Verdict(replace(machine().resource, id="i-18"), Role.LIVE, "")
+    down = Verdict(replace(machine().resource, state="stopped"), Role.LIVE, "")
+    for found in ([machine(), second], [down]):
+        work = traffic_work(behind(ELASTIC), found)
+        assert "no one running machine of the live deploy" in work.blocked
+        assert not work.switches
+
+
 def adopted(until: str = "") -> Resource:
     """The group that people had before the first release."""
     tags = {**OLDS.tags, t.HOLD: t.HELD_BY_ADOPTION} | ({t.DRAINED: until} if until else {})

@@ -170,6 +170,7 @@ def test_nothing_has_to_follow_the_record() -> None:
     assert traffic.check() == traffic.create(order) == traffic.join(order) == ()
     traffic.register(order)
     assert traffic.waiting(order) == ()
+    assert (traffic.takers(order), traffic.addresses, traffic.steps) == ((), (), ())
     traffic.switch("route", "group")
 
 
@@ -193,6 +194,7 @@ def test_who_joins_gets_no_requests(stage: Stage) -> None:
     assert tags[t.STATE] == "pending"
     assert stage.traffic.join(stage.order) == (group,)
     assert stage.traffic.create(stage.order) == (group,)
+    assert stage.traffic.takers(stage.order) == ((stage.route.arn, group),)
     assert stage.route.leads_to(LIVE)
 
 

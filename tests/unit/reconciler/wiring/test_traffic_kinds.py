@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, get_args
 
 import pytest
 
 from reconciler.aws.elbv2.traffic import TargetGroupTraffic
-from reconciler.config.loader import refuse_unbuilt
 from reconciler.config.traffic import TrafficSettings
-from reconciler.errors import ConfigError
 from reconciler.model.reading import LedgerAddress
 from reconciler.traffic.record import RecordTraffic
 from reconciler.wiring.traffic_kinds import KINDS, TrafficSource, build
 from tests.fakes.scene import service
+from tests.support.aws_api import Api
 from tests.support.shop_world import LISTENER
 
 ADDRESS = LedgerAddress("shop", "Z1", "example.com", "shop.example.com")
@@ -39,14 +39,34 @@ def test_the_listeners_go_into_the_address() -> None:
         assert address.traffic == traffic.listeners == (LISTENER,)
 
 
-def test_what_is_not_built_is_refused_in_words() -> None:
-    """By every command, and before anything is asked."""
-    with pytest.raises(ConfigError, match="elastic-ip"):
-        build(source(kind="elastic-ip"))
-    with pytest.raises(ConfigError, match="not built yet"):
-        refuse_unbuilt(service(traffic={"kind": "elastic-ip"}))
-    kinds = get_args(TrafficSettings.model_fields["kind"].annotation)
-    assert set(KINDS) == set(kinds) - {"elastic-ip"}
+def test_every_kind_that_may_be_configured_is_built() -> None:
+    """One line in the registry each."""
+    assert set(KINDS) == set(get_args(TrafficSettings.model_fields["kind"].annotation))
+
+
+@dataclass
+class Zone:
+    """A zone whose record names these addresses."""
+
+    at: tuple[str, ...]
+
+    def plain_addresses(self, address: LedgerAddress) -> tuple[str, ...]:
+        """What the record says."""
+        assert address is ADDRESS
+        return self.at
+
+
+def test_an_elastic_ip_goes_into_the_address(api: Api) -> None:
+    """As the record names it, or as configured: it becomes part of the ledger's home."""
+    made = api.ec2.allocate_address(Domain="vpc")
+    zone: Any = Zone((made["PublicIp"],))
+    nothing: Any = None
+    for said, where in (({}, zone), ({"allocation": made["AllocationId"]}, nothing)):
+        asked = service(traffic={"kind": "elastic-ip", **said})
+        traffic, address = build(TrafficSource(asked, api.aws, where, ADDRESS))
+        assert traffic.addresses == (made["PublicIp"],)
+        assert not traffic.in_batch
+        assert address.traffic == (made["AllocationId"],)
 
 
 @pytest.mark.parametrize(
@@ -57,6 +77,10 @@ def test_what_is_not_built_is_refused_in_words() -> None:
         ({"traffic": {"kind": "target-group", "listener": "arn:aws:s3:::x"}}, "the ARN of a"),
         ({"traffic": {"kind": "dns"}}, "target-group"),
         ({"traffic": {"kind": "target-group"}, "also": ["www.example.com"]}, "also"),
+        ({"traffic": {"kind": "elastic-ip"}, "also": ["www.example.com"]}, "also"),
+        ({"traffic": {"allocation": "eipalloc-01234567"}}, "goes with kind"),
+        ({"traffic": {"kind": "elastic-ip", "allocation": "203.0.113.7"}}, "the allocation id"),
+        ({"traffic": {"kind": "elastic-ip"}, "instance": {"count": 2}}, "leads to one machine"),
     ],
 )
 def test_keys_that_contradict_are_refused(changes: dict[str, Any], says: str) -> None:

@@ -28,10 +28,16 @@ def apply(session: Session, path: Path) -> None:
 
 
 def main() -> None:
-    """Apply what is pending; exit 1 with the database's words if one is refused."""
+    """Apply what is pending; exit 1 with the database's words if one is refused.
+
+    With `--check` apply nothing: exit 1 if anything is pending, and name it.
+    """
     try:
         with connect() as session:
-            for path in pending(session):
+            left = pending(session)
+            if sys.argv[1:] == ["--check"]:
+                sys.exit(f"pending: {', '.join(path.stem for path in left)}" if left else 0)
+            for path in left:
                 apply(session, path)
     except Error as error:
         sys.exit(f"migrate: {error}")

@@ -33,6 +33,7 @@ MUTATES = {
     "attach",
     "change",
     "add",
+    "associate",
     "create",
     "delete",
     "deregister",
@@ -40,6 +41,7 @@ MUTATES = {
     "modify",
     "register",
     "release",
+    "remove",
 }
 VERBS = READS | MUTATES | {"assume", "reboot", "revoke", "run", "start", "stop", "terminate"}
 SERVICES = {
@@ -62,6 +64,7 @@ NOT_ASKED_OF_AWS = {
     *("list_api_versions", "list_available_services", "register_component", "register_first"),
 }
 """botocore's own functions and ours; and the one call that needs no permission."""
+ELASTIC = "arn:aws:ec2:eu-west-1:123456789012:elastic-ip/eipalloc-0123456789abcdef0"
 LISTENER = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:listener/app/shop/a1/b2"
 OF_TWO = {"elasticloadbalancing:DescribeTags"}
 """Actions of load balancers that EC2 has as well, by the same name."""
@@ -86,7 +89,7 @@ def asked_in_source() -> set[str]:
 
 
 def _service(operation: str) -> str:
-    if operation == "add_tags":
+    if operation in ("add_tags", "remove_tags"):
         return "elasticloadbalancing"
     return next((name for word, name in SERVICES.items() if f"_{word}" in operation), "ec2")
 
@@ -109,7 +112,13 @@ def test_every_policy_can_be_asked_for() -> None:
 def test_what_the_code_asks_for_is_allowed_and_nothing_else(settings: Settings) -> None:
     """A new call without a permission, and a permission without a call, are found here."""
     presets = ("instance-connect-endpoint", "ssm")
-    here = replace(scope(settings, "", ZONES), lifts=True, listeners=(LISTENER,), routes=presets)
+    here = replace(
+        scope(settings, "", ZONES),
+        lifts=True,
+        listeners=(LISTENER,),
+        elastic_ips=(ELASTIC,),
+        routes=presets,
+    )
     allowed = frozenset().union(*(actions(make(here)) for make in POLICIES.values()))
     without_call = {"iam:PassRole"}
     assert asked_in_source() - allowed == set()
@@ -141,6 +150,24 @@ def test_only_who_is_behind_a_load_balancer_may_change_one(settings: Settings) -
     told = replace(settings, services={"shop": found})
     (any_,) = scope(told, "", ZONES).listeners
     assert any_.endswith(":listener/*")
+
+
+def test_only_the_own_elastic_ip_may_be_moved(settings: Settings) -> None:
+    """The configured one; where the record names it, any of the region. Nobody else may at all."""
+    without = scope(settings, "", ZONES)
+    assert not [
+        one for make in POLICIES.values() for one in actions(make(without)) if "Assoc" in one
+    ]
+    shop = settings.services["shop"]
+    for allocation in (ELASTIC.rpartition("/")[2], None):
+        traffic = TrafficSettings(kind="elastic-ip", allocation=allocation)
+        told = replace(settings, services={"shop": shop.model_copy(update={"traffic": traffic})})
+        for make in (reconciler, deployer):
+            by_sid = {one["Sid"]: one for one in make(scope(told, "", ZONES))["Statement"]}
+            said = by_sid["LetTheElasticIpFollowTheLedger"]
+            assert said["Action"] == "ec2:AssociateAddress"
+            moved = [one for one in said["Resource"] if ":elastic-ip/" in one]
+            assert moved == [ELASTIC if allocation else ELASTIC.rpartition("/")[0] + "/*"]
 
 
 def by_route(settings: Settings, ssh: Ssh) -> Settings:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 
 from reconciler.database import findings
 from reconciler.database.grants import Grant, On
 from reconciler.database.postgres.engine import PostgresServer
+from reconciler.database.state_comment import Memory
 from reconciler.errors import Refused
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.fencing import FencedAct
@@ -16,6 +18,7 @@ from tests.support.postgres_cluster import Cluster
 
 SHOP = DeployId.parse("shop/20261123T031502Z-7kq2m")
 ACT = FencedAct(5, SHOP, "Z123/shop._deploy.example.com")
+NOW = datetime(2026, 11, 23, 3, 20, tzinfo=UTC)
 ROLES = """
 CREATE ROLE writers;
 CREATE ROLE desk LOGIN IN ROLE writers;
@@ -188,3 +191,72 @@ def test_large_objects_are_changes_that_nobody_counted(server: PostgresServer, l
     """A rollback does not say "no row changes" where there are any: they came after the release."""
     server.record_baseline(large, ACT)
     assert server.changes_since_baseline(large).unknown
+
+
+MASTER = """
+CREATE ROLE master LOGIN CREATEDB CREATEROLE PASSWORD 'master';
+GRANT pg_signal_backend, pg_monitor TO master;
+"""
+"""The rights of a cloud's first login: rds_superuser's, without being a superuser."""
+
+
+@pytest.fixture(scope="module")
+def master(cluster: Cluster) -> PostgresServer:
+    """The edge as such a login, which has made the application's role itself."""
+    cluster.execute("postgres", MASTER, "root")
+    cluster.execute("postgres", "CREATE ROLE web LOGIN PASSWORD 'web'", "master")
+    return PostgresServer.from_url(cluster.url("master"))
+
+
+@pytest.fixture
+def web(cluster: Cluster) -> Iterator[str]:
+    """A live database of that role."""
+    name = cluster.new_name()
+    cluster.execute("postgres", f"CREATE DATABASE {name} OWNER web", "root")
+    cluster.execute(name, "CREATE TABLE orders (n int); INSERT INTO orders VALUES (1)", "web")
+    yield name
+    cluster.drop(name)
+
+
+def test_who_made_a_role_may_not_act_as_it(
+    cluster: Cluster, master: PostgresServer, web: str
+) -> None:
+    """Since 16. Found before anything is made; followed word by word, everything works."""
+    if cluster.major < 16:
+        pytest.skip("up to 15, CREATEROLE may do everything with every role")
+    found = master.examine(web, ("web", "web")).powerless
+    assert found == {"INHERIT", "SET"}
+    cure = findings.powerless("web", found).cure.splitlines()[1]
+    cluster.execute("postgres", cure.replace("the role of database.admin", "master"), "master")
+    assert master.examine(web, ("web", "web")).powerless == frozenset()
+    master.shut(web, ACT, ("web",), 5.0)
+    assert master.is_shut(web)
+    name = SHOP.database_name(ACT.ledger)
+    master.create(name, "web", Memory(SHOP, ACT.ledger, NOW), web)
+    copy = FencedAct(6, SHOP, ACT.ledger)
+    with cluster.connect(name, "web"):
+        master.drop(name, copy, ("web",))
+    assert name not in {one.name for one in master.databases()}
+
+
+def test_an_admin_that_may_act_as_the_role(server: PostgresServer, database: str) -> None:
+    """A member in the old way, and a superuser."""
+    assert server.examine(database, ("app",)).powerless == frozenset()
+
+
+def test_an_extension_that_no_copy_would_get(
+    cluster: Cluster, server: PostgresServer, database: str
+) -> None:
+    """Found before live is shut: only a superuser creates it, or a member of the cloud's role."""
+    untrusted = "SELECT name FROM pg_available_extension_versions WHERE superuser AND NOT trusted"
+    with cluster.connect("postgres", "root") as session:
+        row = session.execute(f"{untrusted} ORDER BY name = 'vector' DESC").fetchone()
+    if row is None:
+        pytest.skip("this server has none")
+    cluster.execute(database, f'CREATE EXTENSION "{row[0]}"', "root")
+    assert server.examine(database, ("app",)).extensions == {row[0]}
+    cluster.execute("postgres", "CREATE ROLE rds_superuser; GRANT rds_superuser TO app", "root")
+    try:
+        assert server.examine(database, ("app",)).extensions == frozenset()
+    finally:
+        cluster.execute("postgres", "DROP ROLE rds_superuser", "root")
