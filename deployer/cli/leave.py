@@ -31,7 +31,7 @@ LEAVE_ENDS = (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.DIRT, Exit.
     type=DURATION,
     default="24h",
     show_default=True,
-    help="How long previous releases are kept.",
+    help="Keep previous releases for DURATION.",
 )
 @click.option(
     "--despite", multiple=True, metavar="UNIT", help="A unit that need not start at boot."
