@@ -31,7 +31,7 @@ LEAVE_ENDS = (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.DIRT, Exit.
     type=DURATION,
     default="24h",
     show_default=True,
-    help="Time for which previous releases are kept.",
+    help="Keep previous releases for DURATION.",
 )
 @click.option(
     "--despite", multiple=True, metavar="UNIT", help="A unit that need not start at boot."
@@ -42,7 +42,7 @@ LEAVE_ENDS = (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.DIRT, Exit.
 def leave(
     asked: CliContext, service: str, *, keep: timedelta, despite: tuple[str, ...], yes: bool
 ) -> int:
-    """Leave SERVICE running, without the deployer.
+    """Leave: what is live of SERVICE serves on, and is nobody's.
 
     The gate, our tags and holds, and the memory of the database are taken off what is live. Its
     units must be enabled, and it must pass the smoke checks before and after. Nothing of it is

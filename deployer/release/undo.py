@@ -24,7 +24,6 @@ from deployer.release.reopen_live import open_again
 from deployer.release.wait_listed import wait_until_listed
 from reconciler.cost import estimate
 from reconciler.errors import CloudError, CloudUnclear, ToolError
-from reconciler.gc.verdict import Role
 from reconciler.model.ledger import NotAllowed
 from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.plan.service_plan import SweepRequest
@@ -180,8 +179,9 @@ def _keep(run: ReleaseContext, trouble: tuple[str, ...]) -> Undone:
     """Delete nothing: kept evidence is rooted; it is labelled and its units stop."""
     result = _sweep(run)
     left = trouble + left_lines(result)
-    verdicts = (verdict for plan in result.left.services for verdict in plan.verdicts)
-    own = [verdict.resource for verdict in verdicts if verdict.reason is Role.KEPT]
+    # Each was labelled; what is rightly labelled by now is not described any more.
+    labelled = {outcome.resource.key: outcome.resource for outcome in result.outcomes}
+    own = [one for one in labelled.values() if one.deploy == run.deploy]
     cost = estimate.add(estimate.of(one, run.held.now, run.ports.prices) for one in own)
     until = next(one.until for one in run.held.ledger.kept if one.id == run.deploy)
     done = e.CleanUpDone({}, len(left), not run.created.stopped, until)

@@ -14,7 +14,6 @@ from reconciler.output.plan import verdict_json
 from reconciler.plan.explain import Question, questions
 from reconciler.plan.service_plan import Plan, ServicePlan
 from reconciler.plan.standby import state_of
-from reconciler.traffic.reading import id_of
 from reconciler.util import humanize
 from reconciler.util.duration import format_duration
 
@@ -24,7 +23,7 @@ def find(plan: Plan, id_: str) -> tuple[Verdict, ...]:
     return tuple(
         verdict
         for verdict in (*plan.verdicts, *plan.strangers)
-        if id_of(id_) in (verdict.resource.id, verdict.resource.name, str(verdict.resource.deploy))
+        if id_ in (verdict.resource.id, verdict.resource.name, str(verdict.resource.deploy))
         or id_ == str(verdict.deploy)
     )
 
@@ -51,7 +50,7 @@ _CHANGES: Mapping[Role | Reason, str] = {
     Reason.UNKNOWN: "the service being known again: reconciler plan says what is in the way",
     Role.LIVE: "a release or a rollback, which makes it previous",
     Role.PREVIOUS: "retention (keep, keep_for): a later sweep forgets it, then removes it",
-    Role.LEFT: "our tags going off it   deployer leave {service}",
+    Role.LEFT: "`deployer leave {service}`, which takes our tags off it, or adopt",
     Role.LEASE: "its commit, or the end of its lease, now by   deployer abort {service}",
     Reason.LOST: "the ledger naming it again, no sweep   deployer recover {service}",
     Reason.WITNESSED: "its address leaving the A record, or the routes",

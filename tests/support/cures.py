@@ -57,22 +57,13 @@ def _of(path: Path) -> Iterator[Offer]:
         if isinstance(node, ast.JoinedStr)
         for part in node.values
     }
-    documents = {id(node.body[0].value) for node in ast.walk(tree) if _documented(node)}  # type: ignore[attr-defined]
+    # A text that stands alone is a docstring, of a function or of a constant.
+    documents = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
         if id(node) in inside | documents or not isinstance(node, ast.Constant | ast.JoinedStr):
             continue
         for found in _OFFERED.findall(_text(node)):
             yield Offer(f"{path.relative_to(ROOT)}:{node.lineno}", found.strip().rstrip(".,;:)"))
-
-
-def _documented(node: ast.AST) -> bool:
-    body = getattr(node, "body", None)
-    return bool(
-        isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
-        and body
-        and isinstance(body[0], ast.Expr)
-        and isinstance(body[0].value, ast.Constant)
-    )
 
 
 def _text(node: ast.Constant | ast.JoinedStr) -> str:

@@ -382,6 +382,8 @@ def test_init_asks_nobody_without_a_terminal(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A CI would wait for ever: what is wanted is named, and nothing is written."""
-    assert ended(deployer_cli, ["--config", str(tmp_path), "init", "shop"]) == Exit.USAGE
-    assert "there is no terminal to ask on" in capsys.readouterr().err
+    words = ["--config", str(tmp_path), "init", "shop", "--account", "1" * 12]
+    assert ended(deployer_cli, words) == Exit.USAGE
+    said = capsys.readouterr().err
+    assert "Record, the DNS name that its clients use: there is no terminal to ask on" in said
     assert not (tmp_path / "services").exists()
