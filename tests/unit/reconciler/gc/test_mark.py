@@ -376,3 +376,11 @@ def test_live_is_live_at_any_address() -> None:
     assert verdicts(record=("203.0.113.5",))["i-17"].reason is Role.LIVE
     assert verdicts(record=())["i-17"].reason is Role.LIVE
     assert LIVE in CLEAN.rooted
+
+
+def test_what_left_may_use_any_database_of_the_service() -> None:
+    """None is known to be its own: an older release's is kept, as beside a live deploy."""
+    others = [one for one in ALL if one.id != "db-17"]
+    verdict = verdicts(others, LEFT)["db-41"]
+    assert (verdict.reason, verdict.collect) == (Reason.IN_USE, False)
+    assert verdicts(ALL, LEFT)["db-41"].collect
