@@ -124,9 +124,10 @@ class FreezeEnded:
 
 @dataclass(frozen=True)
 class CleanUpBegan:
-    """Everything so far is being undone, with the reason."""
+    """What the release made is being removed, with the reason; or kept as evidence if `keeps`."""
 
     reason: str
+    keeps: bool = False
 
 
 @dataclass(frozen=True)
@@ -144,11 +145,16 @@ class CleanUpDone:
     """The clean-up ended: the number removed of each kind, and the number of resources left.
 
     `served` is false where an image hook may have stopped live without restarting it.
+    `kept_until` is set where everything is kept as evidence: `kept` of each kind, for
+    `kept_per_hour` $/h (None if not known).
     """
 
     removed: Mapping[str, int]
     left: int
     served: bool = True
+    kept_until: datetime | None = None
+    kept: Mapping[str, int] = field(default_factory=dict)
+    kept_per_hour: float | None = None
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ MEANINGS = {
     Exit.FAILED: "failed before the commit; cleaned up; live kept serving",
     Exit.USAGE: "usage or configuration",
     Exit.REFUSED: "refused: lease held, dirt, breaker, unknown ledger",
-    Exit.DIRT: "dirt or a contradiction remains (listed), or a scope could not be read",
+    Exit.DIRT: "dirt or a contradiction remains (listed), live is impaired, a scope is unread",
     Exit.UNFINISHED: "live switched, a follow-up failed (the next sweep finishes it)",
     Exit.ACCESS: "credentials or permissions",
     Exit.TO_DO: "plan, status --exit-code: there is something to do",

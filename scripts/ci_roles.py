@@ -32,6 +32,22 @@ TEAM = frozenset({"viewer"})
 
 def template(policies: dict[str, Any], name: str, limit: int) -> dict[str, Any]:
     """The CloudFormation template."""
+    return {
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Description": f"Roles for releasing {name} from GitHub Actions; by scripts/ci_roles.py",
+        "Parameters": _parameters(),
+        "Conditions": {"MakeProvider": {"Fn::Equals": [{"Ref": "ProviderArn"}, ""]}},
+        "Resources": _resources(policies, limit),
+        "Outputs": {
+            f"{role.capitalize()}RoleArn": {
+                "Value": {"Fn::GetAtt": [f"{role.capitalize()}Role", "Arn"]}
+            }
+            for role in ROLES
+        },
+    }
+
+
+def _resources(policies: dict[str, Any], limit: int) -> dict[str, Any]:
     resources: dict[str, Any] = {
         "Provider": {
             "Type": "AWS::IAM::OIDCProvider",
@@ -59,19 +75,7 @@ def template(policies: dict[str, Any], name: str, limit: int) -> dict[str, Any]:
                 "ManagedPolicyArns": [{"Ref": f"{one.capitalize()}Policy"} for one in named],
             },
         }
-    return {
-        "AWSTemplateFormatVersion": "2010-09-09",
-        "Description": f"Roles for releasing {name} from GitHub Actions; by scripts/ci_roles.py",
-        "Parameters": _parameters(),
-        "Conditions": {"MakeProvider": {"Fn::Equals": [{"Ref": "ProviderArn"}, ""]}},
-        "Resources": resources,
-        "Outputs": {
-            f"{role.capitalize()}RoleArn": {
-                "Value": {"Fn::GetAtt": [f"{role.capitalize()}Role", "Arn"]}
-            }
-            for role in ROLES
-        },
-    }
+    return resources
 
 
 def _parameters() -> dict[str, Any]:

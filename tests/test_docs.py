@@ -135,7 +135,7 @@ def test_every_type_of_error_and_every_exit_code_has_its_words() -> None:
 def test_the_page_of_errors_has_what_users_meet() -> None:
     """The messages of both packages with what helps, and none of the sandbox's."""
     said = {one.says: one for one in errors_page.sites()}
-    image = said["the image {image} is still {state} after {limit} s"]
+    image = said["the image {image} is still {state} after {limit}"]
     assert "raise limits.image" in image.cure
     assert "reconciler plan -o FILE" in said["the plan has been changed since it was made"].cure
     assert not [one for one in said.values() if "sandbox" in one.file]

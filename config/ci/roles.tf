@@ -171,6 +171,7 @@ resource "aws_iam_policy" "deployer" {
         },
         "ForAllValues:StringEquals": {
           "aws:TagKeys": [
+            "deploy-database",
             "deploy-host-key",
             "deploy-state",
             "deploy-units"

@@ -19,8 +19,8 @@ def dirt_lines(left: Sequence[Verdict], now: datetime, prices: Prices) -> Iterab
 
 def _line(resource: Resource, now: datetime, prices: Prices) -> str:
     born = f", {ago(now - resource.deploy.born)}" if resource.deploy else ""
-    text = f"{resource.kind:<18} {resource.id:<22} {what(resource)}{born}"
-    return f"{text:<62} {estimate.price(resource, prices):>12}".rstrip()
+    text = f"{resource.kind:<17} {resource.id:<21} {what(resource)}{born}"
+    return f"{text:<65}{estimate.price(resource, prices):>11}".rstrip()
 
 
 def what(resource: Resource) -> str:

@@ -20,6 +20,7 @@ from reconciler.model.ledger import Lease, Live
 from reconciler.model.resource import Gap
 from reconciler.plan import record_drift
 from reconciler.plan.service_plan import ServicePlan
+from reconciler.util import humanize
 from reconciler.util.duration import format_duration
 
 
@@ -167,18 +168,29 @@ def names_unread(service: str, names: OtherNames, command: str = "") -> ToolErro
     )
 
 
-def held(service_plan: ServicePlan, lease: Lease) -> Refused:
-    """Another release is in progress."""
+def held(service_plan: ServicePlan, lease: Lease, again: str = "") -> Refused:
+    """Another release is in progress. `again` is the refused command; by default a release waits.
+
+    Only `up` can wait: whatever else is refused does not begin a release instead.
+    """
     service, now = service_plan.service, service_plan.root.now
-    release, by = _release(service_plan, lease.id)
+    release, by = releaser(service_plan, lease.id)
     who = (f" by {by}" if by else "") + (f", to {release}" if release else "")
+    wait = f"To wait for it        deployer up {service} --wait 15m"
+    if again:
+        wait = f"Once it has ended     {again}"
     return Refused(
-        f"{service} is being changed{who}: in `{lease.step}`, since {ago(now - lease.id.born)}",
+        f"{service} is being changed{who}: in `{lease.step}`, begun {ago(now - lease.id.born)}",
         detail=f"{lease.id}, lease until {lease.until:%H:%M:%S} UTC",
-        cure=(
-            f"To wait for it        deployer up {service} --wait 15m\n"
-            f"To stop it            deployer abort {service}"
-        ),
+        cure=(f"{wait}\nTo stop it            deployer abort {service}"),
+    )
+
+
+def despite_nothing(service: str, unknown: Sequence[str]) -> Refused:
+    """`--despite` with a word that names nothing: a typing mistake would look like consent."""
+    return Refused(
+        f"--despite {', '.join(unknown)}: no resource, DNS name or unit of {service} is called so",
+        cure=f"To see what there is     deployer status {service}",
     )
 
 
@@ -224,11 +236,11 @@ def _what_it_costs(service_plan: ServicePlan, left: Sequence[Verdict], prices: P
 
 def _who(service_plan: ServicePlan, deploy: object) -> str:
     """` of v1.4.9 by ci@build-8812`, as far as the tags of its resources say so."""
-    release, by = _release(service_plan, deploy)
+    release, by = releaser(service_plan, deploy)
     return (f" of {release}" if release else "") + (f" by {by}" if by else "")
 
 
-def _release(service_plan: ServicePlan, deploy: object) -> tuple[str, str]:
+def releaser(service_plan: ServicePlan, deploy: object) -> tuple[str, str]:
     """Release and releaser of a deploy, from its resources' tags; '' where none has them."""
     resources = [
         verdict.resource for verdict in service_plan.verdicts if verdict.resource.deploy == deploy
@@ -249,5 +261,5 @@ def ago(span: timedelta) -> str:
 
 def waited(lease: Lease, now: datetime) -> str:
     """A line to show while waiting for another deploy's lease."""
-    left = max(int((lease.until - now).total_seconds()), 0)
-    return f"waiting for {lease.id} (in `{lease.step}`, lease {left} s)"
+    left = humanize.span((lease.until - now).total_seconds())
+    return f"waiting for {lease.id} (in `{lease.step}`, lease for {left})"

@@ -112,6 +112,6 @@ def refuse_another_group(group: Share, deploy: DeployId) -> None:
     tagged = group.tags.get(t.ID)
     if tagged not in (None, str(deploy)):
         raise Refused(
-            f"{group.group} carries the deploy-id {tagged}: it is no stranger to be adopted",
+            f"{group.group} carries the deploy-id {tagged}: it already belongs to that deploy",
             cure="remove its deploy-* tags if they are a copy, then adopt again",
         )

@@ -82,16 +82,22 @@ def cli() -> None:
     )
 )
 @SERVICE
-@click.option("--ref", default="HEAD", show_default=True, help="What to release, for git.")
-@click.option("--sweep-first", is_flag=True, help="Remove what dead releases left, then go on.")
+@click.option(
+    "--ref", default="HEAD", show_default=True, help="Git ref to release: a branch, tag or commit."
+)
+@click.option("--sweep-first", is_flag=True, help="First remove the leftovers of dead releases.")
 @click.option(
     "--despite",
     multiple=True,
     metavar="ID|NAME",
-    help="Go on beside this leftover, name, unit, silent machine.",
+    help="Ignore this leftover, DNS name, unit or silent machine.",
 )
-@click.option("--wait", type=DURATION, default="0s", help="Wait so long for another release.")
-@click.option("--keep-failed", type=DURATION, help="Keep the evidence of a failure so long.")
+@click.option(
+    "--wait", type=DURATION, default="0s", help="Wait up to DURATION for a running release."
+)
+@click.option(
+    "--keep-failed", type=DURATION, help="Keep a failed release's resources for DURATION."
+)
 @common
 @pass_asked
 def up(
@@ -122,8 +128,15 @@ def up(
     )
 )
 @SERVICE
-@click.option("--to", metavar="ID", callback=deploy_id, help="This previous deploy, not the last.")
-@click.option("--discard-writes", is_flag=True, help="Go back without what was written since.")
+@click.option(
+    "--to",
+    metavar="ID",
+    callback=deploy_id,
+    help="Previous deploy to go back to; default: the last good one.",
+)
+@click.option(
+    "--discard-writes", is_flag=True, help="Go back without the rows written since the release."
+)
 @JOBS_DESPITE
 @common
 @pass_asked
@@ -154,10 +167,17 @@ def rollback(
     )
 )
 @SERVICE
-@click.option("--host-key", default="", metavar="KEY", help="Its SSH host key or SHA256: print.")
-@click.option("--trust-shown-key", is_flag=True, help="With --yes: pin whatever key is shown.")
-@click.option("--release", default="", help="What to call the release it runs.")
-@click.option("--replace", default="", metavar="ID", help="The live deploy that it replaces.")
+@click.option(
+    "--host-key",
+    default="",
+    metavar="KEY",
+    help="SSH host key of the machine, or its SHA256: fingerprint.",
+)
+@click.option(
+    "--trust-shown-key", is_flag=True, help="With --yes: pin the key that the machine shows."
+)
+@click.option("--release", default="", help="Name of the release that the machine runs.")
+@click.option("--replace", default="", metavar="ID", help="Live deploy that the machine replaces.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @common
 @pass_asked
@@ -239,7 +259,11 @@ def abort(asked: CliContext, service: str, *, yes: bool) -> int:
     )
 )
 @SERVICE
-@click.option("--deployer-is-dead", is_flag=True, help="Your word that no commit is on its way.")
+@click.option(
+    "--deployer-is-dead",
+    is_flag=True,
+    help="Confirm: the deployer is dead, no DNS change is pending.",
+)
 @common
 @pass_asked
 def thaw(asked: CliContext, service: str, *, deployer_is_dead: bool) -> None:

@@ -10,6 +10,7 @@ import click
 
 from deployer.cli.shared import SERVICE
 from reconciler.cli.shared import CliContext, common, epilog, pass_asked
+from reconciler.errors import ConfigError
 from reconciler.exit_codes import Exit, code_of
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _READS = (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.ACCESS)
 _ANSWERS = (*_READS, Exit.TO_DO)
+_STATUS = (*_READS, Exit.DIRT, Exit.TO_DO)
 
 _EXIT_CODE = click.option("--exit-code", is_flag=True, help="Exit 10 if there is something to do.")
 
@@ -30,14 +32,23 @@ def _ports(asked: CliContext, service: str) -> Ports:
     return wired(asked.settings(), service)
 
 
-def _look(asked: CliContext, service: str) -> ServiceStatus:
+def _look(asked: CliContext, service: str, *, checks: bool = False) -> ServiceStatus:
     from deployer.commands.status import status as look
 
-    return look(_ports(asked, service))
+    return look(_ports(asked, service), checks=checks)
 
 
 def _unknown(status: ServiceStatus) -> int:
     return code_of(status.service_plan.root.refusal(status.problem))
+
+
+def _code(status: ServiceStatus, *, asked: bool) -> int:
+    """What is unknown or impaired is never 0; what a sweep would do is 10, if asked for."""
+    if status.problem:
+        return _unknown(status)
+    if status.ill:
+        return Exit.DIRT
+    return Exit.TO_DO if asked and not status.clean else Exit.DONE
 
 
 @click.command(
@@ -45,29 +56,30 @@ def _unknown(status: ServiceStatus) -> int:
         """deployer status
         deployer status shop
         deployer status shop --exit-code || reconciler sweep --service shop""",
-        _ANSWERS,
+        _STATUS,
     )
 )
 @click.argument("service", required=False)
 @_EXIT_CODE
+@click.option("--no-checks", is_flag=True, help="Leave out the smoke checks of the live machines.")
 @common
 @pass_asked
-def status(asked: CliContext, service: str | None, *, exit_code: bool) -> int:
-    """Say where SERVICE stands, or every one.
+def status(asked: CliContext, service: str | None, *, exit_code: bool, no_checks: bool) -> int:
+    """Say whether SERVICE, or each one, serves.
 
-    What is live, what is kept, who is at work, and what is wrong, with its cure.
+    What is live, what is kept, who is at work, and what is wrong, with its cure. The smoke checks
+    are tried once on the live machines.
     """
     from deployer.output.status import status_json, status_lines
 
     names = [service] if service else list(asked.settings().services)
-    statuses = [_look(asked, name) for name in names]
+    statuses = [_look(asked, name, checks=not no_checks) for name in names]
     asked.answer(
         {"services": [status_json(status) for status in statuses]},
         lambda: "\n".join(line for status in statuses for line in status_lines(status)),
     )
-    if any(status.problem for status in statuses):
-        return max(_unknown(status) for status in statuses if status.problem)
-    return Exit.TO_DO if exit_code and not all(status.clean for status in statuses) else Exit.DONE
+    codes = [_code(status, asked=exit_code) for status in statuses]
+    return max([code for code in codes if code != Exit.TO_DO], default=0) or max(codes, default=0)
 
 
 @click.command(epilog=epilog("deployer history shop", _READS))
@@ -91,7 +103,7 @@ def history(asked: CliContext, service: str) -> int:
     )
 )
 @SERVICE
-@click.option("--ref", default="HEAD", show_default=True, help="What would be released, for git.")
+@click.option("--ref", default="HEAD", show_default=True, help="Git ref that would be released.")
 @_EXIT_CODE
 @common
 @pass_asked
@@ -122,40 +134,53 @@ def doctor(asked: CliContext) -> int:
     return Exit.DONE if all(check.ok for check in checks) else Exit.FAILED
 
 
-def _asked_for(_: click.Context, parameter: click.Parameter, value: str | None) -> str:
-    """The value, asked for on a terminal. Usage error where there is none: a CI would wait."""
-    if value:
-        return value
-    name = parameter.opts[0]
-    if not sys.stdin.isatty():
-        raise click.UsageError(f"{name} is wanted: there is no terminal to ask on")
-    return str(click.prompt(name.removeprefix("--").capitalize(), err=True))
-
-
 @click.command(
     epilog=epilog(
-        "deployer init shop --record shop.example.com --account 123456789012 --region eu-west-1",
-        (Exit.DONE, Exit.USAGE),
+        """deployer init shop --record shop.example.com
+        deployer init shop --record shop.example.com --account 123456789012 --region eu-west-1""",
+        (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.ACCESS),
     )
 )
-@SERVICE
-@click.option("--record", callback=_asked_for, help="The name its clients use.")
-@click.option("--account", callback=_asked_for, help="The AWS account's id, 12 digits.")
-@click.option("--region", callback=_asked_for, help="Such as eu-west-1.")
+@click.argument("service", required=False)
+@click.option("--record", default="", help="DNS name that its clients use.")
+@click.option("--account", default="", help="AWS account id; default: that of the credentials.")
+@click.option("--region", default="", help="AWS region; default: where the record's machine is.")
 @common
 @pass_asked
-def init(asked: CliContext, service: str, *, record: str, account: str, region: str) -> None:
-    """Begin the configuration of SERVICE."""
+def init(asked: CliContext, service: str | None, *, record: str, account: str, region: str) -> None:
+    """Begin the configuration of SERVICE.
+
+    Account and region are found out from the record, and from the machine that it leads to.
+    """
     from deployer.commands.init import begin
     from reconciler.config.loader import locate
 
+    service = service or _prompted("Service (lower case, such as shop)")
+    record = record or _prompted("Record, the DNS name that its clients use")
+    machine = ""
+    if not (account and region):
+        from deployer.aws.discovery import discover
+
+        found = discover(record, account, region)
+        account, region, machine = found.account, found.region, found.machine
     values = {"record": record, "account": account, "region": region}
     path: Path = begin(locate(asked.config), service, values)
     asked.answer(
-        {"service": service, "path": str(path)},
+        {"service": service, "path": str(path), **values, "machine": machine},
         lambda: (
-            f"{path} is written: complete what is marked there\n"
+            f"{path} is written: {record} in {account}/{region}"
+            f"{f', on {machine}' if machine else ''}; complete what is marked there\n"
             f"To check it          deployer doctor\n"
             f"To begin             deployer adopt {service}"
         ),
     )
+
+
+def _prompted(question: str) -> str:
+    """The answer of a person. Raises ConfigError without a terminal."""
+    if not sys.stdin.isatty():
+        raise ConfigError(
+            f"{question}: there is no terminal to ask on",
+            cure="deployer init shop --record shop.example.com, with your names",
+        )
+    return str(click.prompt(question, err=True))

@@ -20,10 +20,21 @@ from reconciler.exit_codes import Exit
     )
 )
 @SERVICE
-@click.option("--database", metavar="NAME", help="Not the ledger: this database's memory.")
-@click.option("--end-lease", is_flag=True, help="End a lease that has not run out: it is dead.")
-@click.option("--nobody-live", is_flag=True, help="It is closed: its A record is gone for good.")
-@click.option("--replace", default="", metavar="ID", help="Who is labelled live, to be left.")
+@click.option(
+    "--database", metavar="NAME", help="Rewrite the memory of this database, not the ledger."
+)
+@click.option(
+    "--end-lease", is_flag=True, help="End a lease that has not run out: its deployer is dead."
+)
+@click.option(
+    "--nobody-live", is_flag=True, help="The service is closed: its A record is gone for good."
+)
+@click.option(
+    "--replace",
+    default="",
+    metavar="ID",
+    help="Deploy labelled live that is to become a previous one.",
+)
 @DESPITE_NAME
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @common

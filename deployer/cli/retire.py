@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     )
 )
 @click.argument("service", metavar="SERVICE|ID")
-@click.option("--nobody-live", metavar="ID", help="The deploy that is live now.")
-@click.option("--delete-after", type=DURATION, help="Collect everything that served, that late.")
+@click.option("--nobody-live", metavar="ID", help="Deploy that is live now.")
+@click.option("--delete-after", type=DURATION, help="Delete everything that served after DURATION.")
 @DESPITE_NAME
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @common

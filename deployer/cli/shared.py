@@ -24,9 +24,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 SERVICE = click.argument("service")
-DESPITE_NAME = click.option(
-    "--despite", multiple=True, metavar="NAME", help="A DNS name that does not count."
-)
+DESPITE_NAME = click.option("--despite", multiple=True, metavar="NAME", help="DNS name to ignore.")
 
 
 def deploy_id(_: click.Context, parameter: click.Parameter, value: str | None) -> DeployId | None:

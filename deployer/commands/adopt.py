@@ -117,7 +117,7 @@ def _readable(ports: Ports, seen: ServiceState) -> Reading:
         raise refusals.unknown(seen.service_plan.root)
     lease = seen.ledger.lease
     if lease is not None:
-        raise refusals.held(seen.service_plan, lease)
+        raise refusals.held(seen.service_plan, lease, f"deployer adopt {name}")
     reading = seen_through(ports, seen.reading)
     if reading.a is None:
         refuse_elsewhere(ports, seen.reading)
@@ -188,9 +188,9 @@ def _refuse_another(machine: InstanceFacts, deploy: DeployId) -> None:
         _refuse_born(machine, deploy)
         return
     raise Refused(
-        f"{machine.id} carries the deploy-id {tagged}: it is no stranger to be adopted",
+        f"{machine.id} carries the deploy-id {tagged}: it already belongs to that deploy",
         cure=(
-            "If the ledger was lost     deployer recover SERVICE\n"
+            f"If the ledger was lost     deployer recover {deploy.service}\n"
             "If the tags are a copy     remove the deploy-* tags from it, then adopt again"
         ),
     )

@@ -61,7 +61,8 @@ def retire(
     seen = survey(ports)
     reading, ledger = seen.known()
     if ledger.lease is not None:
-        raise refusals.held(seen.service_plan, ledger.lease)
+        again = f"deployer retire {ports.managed.name} --nobody-live {named}"
+        raise refusals.held(seen.service_plan, ledger.lease, again)
     live = _named(ports.managed.name, ledger, named)
     _refuse_served(ports, seen, reading, live)
     wanted = _retirement(ports, reading, live, delete_after)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from deployer.checks import refusals
 from deployer.checks.leftovers import dirt_lines
 from deployer.checks.service_state import ServiceState, survey
+from deployer.commands.at_work import AtWork, at_work
 from deployer.ports import Ports
+from deployer.provisioning.live_check import NOT_ASKED, Answer, ask_live
 from reconciler.cost.price_list import Prices
 from reconciler.gc.retention import next_target
 from reconciler.model import tags as t
 from reconciler.model.deploy_id import DeployId
-from reconciler.model.ledger import Lease, Ledger
+from reconciler.model.ledger import Lease, Ledger, Previous
 from reconciler.model.resource import Resource
 from reconciler.plan.service_plan import ServicePlan
 from reconciler.traffic.release_addresses import addresses_of
@@ -24,7 +26,8 @@ from reconciler.traffic.release_addresses import addresses_of
 class DeployLine:
     """One deploy that the ledger names.
 
-    `state`: live, left, previous, rejected, kept or releasing.
+    `state`: live, left, previous, rejected, kept or releasing. `since`: when it came to that state,
+    as far as the ledger tells. `went_live`: when it last became live; None if that is not told.
     """
 
     id: DeployId
@@ -36,6 +39,7 @@ class DeployLine:
     machines: tuple[Resource, ...]
     database: str
     database_state: str
+    went_live: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -56,15 +60,25 @@ class ServiceStatus:
     service_plan: ServicePlan
     prices: Prices
     traffic: tuple[str, ...] = ()
+    at_work: AtWork | None = None
+    answer: Answer = NOT_ASKED
 
     @property
     def clean(self) -> bool:
         """Whether there is nothing to do, for the product or for people."""
-        return self.service_plan.empty and not self.problem and not self.service_plan.contradictions
+        plan = self.service_plan
+        right = plan.empty and not self.problem and not plan.contradictions
+        return right and plan.shut_live is None and not self.answer.fault
+
+    @property
+    def ill(self) -> bool:
+        """Whether the service is impaired, and no deployer at work explains it."""
+        shut = self.service_plan.shut_live is not None
+        return bool(self.answer.fault) or (shut and not (self.at_work and self.at_work.alive))
 
 
-def status(ports: Ports) -> ServiceStatus:
-    """Read the service once; changes nothing."""
+def status(ports: Ports, *, checks: bool = False) -> ServiceStatus:
+    """Read the service once, and with `checks` ask its live machines; changes nothing."""
     seen = survey(ports)
     reading, ledger = seen.reading, seen.ledger
     root = seen.service_plan.root
@@ -83,7 +97,18 @@ def status(ports: Ports) -> ServiceStatus:
         service_plan=seen.service_plan,
         prices=ports.prices,
         traffic=tuple(map(str, root.traffic.routes)) if root.traffic else (),
+        at_work=at_work(ports, seen),
+        answer=_ask(ports, seen) if checks else NOT_ASKED,
     )
+
+
+def _ask(ports: Ports, seen: ServiceState) -> Answer:
+    """The checks of the machines that clients are sent to."""
+    live = seen.ledger.live
+    if live is None or seen.service_plan.problem:
+        return NOT_ASKED
+    running = [one for one in seen.machines(live.id) if one.state == "running"]
+    return ask_live(ports, live.at, running)
 
 
 def _notes(seen: ServiceState) -> Iterator[str]:
@@ -118,14 +143,17 @@ def _ends(ports: Ports, ledger: Ledger) -> Iterator[str]:
 def _deploys(seen: ServiceState, ledger: Ledger) -> tuple[DeployLine, ...]:
     lines = []
     if ledger.live is not None:
-        lines.append(_line(seen, ledger.live.id, "live", ledger.live.id.born, ledger.live.at))
+        deploy, at = ledger.live.id, ledger.live.at
+        when = went_live(deploy, ledger.previous)
+        lines.append(_line(seen, deploy, "live", when or deploy.born, at, when))
     if ledger.left is not None:
         left = ledger.left
         lines.append(_line(seen, left.id, "left", left.id.born, left.at))
-    for entry in ledger.previous:
+    for number, entry in enumerate(ledger.previous):
         state = "rejected" if entry.rejected else "previous"
         at = addresses_of(entry, seen.machines(entry.id))
-        lines.append(_line(seen, entry.id, state, entry.retired, at))
+        when = went_live(entry.id, ledger.previous[number + 1 :])
+        lines.append(_line(seen, entry.id, state, entry.retired, at, when))
     lines += [_line(seen, evidence.id, "kept", evidence.id.born, ()) for evidence in ledger.kept]
     if ledger.lease is not None:
         deploy = ledger.lease.id
@@ -133,8 +161,25 @@ def _deploys(seen: ServiceState, ledger: Ledger) -> tuple[DeployLine, ...]:
     return tuple(lines)
 
 
+def went_live(deploy: DeployId, before: Sequence[Previous]) -> datetime | None:
+    """When the deploy became live: when the one before it was retired. `before`: newest first.
+
+    None where that one is not in the ledger any more. Only a rollback makes an older deploy live,
+    and it marks the newer one as rejected.
+    """
+    left = before[0] if before else None
+    if left is None or left.retired < deploy.born:
+        return None
+    return left.retired if left.rejected or left.id.born < deploy.born else None
+
+
 def _line(
-    seen: ServiceState, deploy: DeployId, state: str, since: datetime, at: tuple[str, ...]
+    seen: ServiceState,
+    deploy: DeployId,
+    state: str,
+    since: datetime,
+    at: tuple[str, ...],
+    live_at: datetime | None = None,
 ) -> DeployLine:
     machines = seen.machines(deploy)
     database = seen.database(deploy)
@@ -149,4 +194,5 @@ def _line(
         machines,
         database.name if database else "",
         database.state if database else "",
+        live_at,
     )

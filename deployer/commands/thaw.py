@@ -49,7 +49,10 @@ def _end(ports: Ports, seen: ServiceState, lease: Lease, *, operator: bool) -> i
     """Un-root the dead deployer by a swap first: its commit can then no longer succeed."""
     reading, ledger = seen.known()
     if not operator and not ledgers.expired(lease, reading.now):
-        raise refusals.held(seen.service_plan, lease)
+        refusal = refusals.held(seen.service_plan, lease, f"deployer thaw {ports.managed.name}")
+        dead = f"deployer thaw {ports.managed.name} --deployer-is-dead"
+        refusal.cure = f"If that deployer is dead   {dead}\n{refusal.cure}"
+        raise refusal
     ended = ledgers.end(ledger, Ending(lease, reading.now, operator=operator))
     ports.managed.ledgers.swap(reading, ended)
     return ended.gen

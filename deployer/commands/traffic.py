@@ -58,7 +58,8 @@ def follow(ports: Ports, confirm: Confirm) -> TrafficState:
     seen = survey(ports)
     lease = seen.ledger.lease
     if lease is not None:
-        raise refusals.held(seen.service_plan, lease)
+        again = f"deployer traffic {ports.managed.name} --follow"
+        raise refusals.held(seen.service_plan, lease, again)
     if not found.changes:
         return found
     confirm(found)

@@ -55,6 +55,7 @@ class Board:
     freeze: FreezeSpan | None = None
     thawed: float | None = None
     undoing: str = ""
+    keeps: bool = False
     undone: tuple[e.CleanUpItem, ...] = ()
     removed: e.CleanUpDone | None = None
     failure: e.StepFailed | None = None
@@ -149,7 +150,7 @@ def _undoing(board: Board, event: e.CleanUpBegan, now: float) -> Board:
         else row
         for step, row in board.rows.items()
     }
-    return replace(board, undoing=one_line(event.reason), rows=rows)
+    return replace(board, undoing=one_line(event.reason), keeps=event.keeps, rows=rows)
 
 
 def _item(board: Board, event: e.CleanUpItem, _: float) -> Board:

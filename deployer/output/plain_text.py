@@ -37,7 +37,8 @@ def _undoing(event: e.CleanUpBegan, board: Board) -> str:
     """The reason, unless the previous line has already shown it."""
     failed = board.failure
     known = failed is not None and failed.message == event.reason
-    return "undoing everything" if known else f"undoing everything: {event.reason}"
+    text = summary.undoing(board).lower()
+    return text if known else f"{text}: {event.reason}"
 
 
 def _failed(event: e.StepFailed) -> tuple[str, str]:

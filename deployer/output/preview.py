@@ -11,7 +11,7 @@ from reconciler.util import humanize
 def preview_lines(preview: Preview) -> list[str]:
     """The planned steps, the inferred values with their origin; last, any refusal with its cure."""
     was = f" (live: {preview.was})" if preview.was else " (a first release)"
-    lines = [f"{preview.service}{was}, as {preview.deploy} or the like"]
+    lines = [f"{preview.service}{was}, deploy id, e.g. {preview.deploy}"]
     lines += [f"  {step:<9} {humanize.one_line(text)}" for step, text in preview.steps]
     if preview.values:
         lines.append("inferred")

@@ -9,66 +9,66 @@ from typing import Any
 from deployer.checks.refusals import ago
 from deployer.commands.recover.command import Recovery
 from deployer.commands.status import DeployLine, ServiceStatus
+from deployer.output.verdict import release_of, verdict_lines
 from reconciler.output.ledger import iso, ledger_json, ledger_lines
 from reconciler.output.let_go import let_go_lines
-from reconciler.plan import record_drift
 from reconciler.plan.standby import state_of
 from reconciler.util import humanize
 
 
 def status_lines(status: ServiceStatus) -> list[str]:
-    """One block: what serves, what is kept, who holds the lease, and problems with their cure."""
+    """One block: the verdict with its command, what serves, what is kept, and problems."""
     if status.problem:
         problem = humanize.one_line(status.problem)
         return [
-            f"{status.service:<8} unknown: {problem}; nothing of it is touched",
+            f"! {status.service} is unknown: {problem}; nothing of it is touched",
             status.service_plan.root.cure
             or f"To write the ledger anew   deployer recover {status.service}",
         ]
-    return [_head(status), *_rows(status), *_trouble(status)]
+    return [*verdict_lines(status), _record(status), *_rows(status), *_trouble(status)]
 
 
-def _head(status: ServiceStatus) -> str:
+def _record(status: ServiceStatus) -> str:
     where = ", ".join(status.pointed_at or status.traffic) or "nowhere"
     ttl = f", TTL {status.ttl} s" if status.ttl is not None else ""
     gen = f"generation {status.generation}" if status.generation else "no ledger yet"
-    return f"{status.service:<8} {status.record} → {where}{ttl} · {gen}"
+    return f"  record    {status.record} → {where}{ttl} · {gen}"
 
 
 def _rows(status: ServiceStatus) -> Iterator[str]:
     for deploy in status.deploys:
-        yield _row(deploy, status)
+        yield from _row(deploy, status)
     if status.lease is not None:
-        left = int((status.lease.until - status.now).total_seconds())
-        runs = f"for {left} s more" if left >= 0 else f"ran out {-left} s ago"
+        left = (status.lease.until - status.now).total_seconds()
+        length = humanize.span(abs(round(left)))
+        runs = f"for {length}" if left >= 0 else f"ran out {length} ago"
         yield f"  lease     {status.lease.id} in `{status.lease.step}`, {runs}"
 
 
-def _row(deploy: DeployLine, status: ServiceStatus) -> str:
-    release = humanize.one_line(deploy.release) or f"…{deploy.id.short}"
+def _row(deploy: DeployLine, status: ServiceStatus) -> Iterator[str]:
+    """What it is and since when; its id below, so that both fit 80 columns."""
     states = ", ".join(sorted({state_of(machine) for machine in deploy.machines}))
     machines = f"{humanize.count(len(deploy.machines), 'machine')} {states}".strip()
     database = f", database {deploy.database_state}" if deploy.database else ""
-    since = ago(status.now - deploy.since)
-    return f"  {deploy.state:<9} {release:<12} {since:<9} {machines}{database}  {deploy.id}"
+    yield f"  {deploy.state:<9} {release_of(deploy):<12} {_since(deploy, status.now)}"
+    yield f"            {deploy.id}  {machines}{database}"
+
+
+def _since(deploy: DeployLine, now: datetime) -> str:
+    """What the time is: of going live, of being retired, or, where neither is known, of birth."""
+    words = {"live": "went live", "previous": "retired", "rejected": "rolled back from"}
+    known = deploy.state != "live" or deploy.went_live is not None
+    word = words.get(deploy.state, "born") if known else "born"
+    return f"{word} {deploy.since:%Y-%m-%d %H:%M} UTC, {ago(now - deploy.since)}"
 
 
 def _trouble(status: ServiceStatus) -> Iterator[str]:
     for note in status.notes:
         yield f"  ! {humanize.one_line(note)}"
     if status.dirt:
-        yield f"  ! left behind: {humanize.count(len(status.dirt), 'thing')}"
-        yield from (f"      {line}" for line in status.dirt)
+        yield f"  ! left behind: {humanize.count(len(status.dirt), 'resource')}"
+        yield from (f"    {line}" for line in status.dirt)
     yield from let_go_lines(status.service_plan.verdicts, status.prices)
-    yield from (note.cure for note in status.service_plan.witnesses)
-    if status.service_plan.notes:
-        yield record_drift.cure(status.service_plan.root)
-    elif status.service_plan.witnesses and status.service_plan.empty:
-        return
-    elif not status.clean:
-        yield f"To put it right      reconciler sweep --service {status.service}"
-    elif not status.generation and status.pointed_at:
-        yield f"To bring it under a ledger   deployer adopt {status.service}"
 
 
 def status_json(status: ServiceStatus) -> dict[str, Any]:
@@ -78,6 +78,7 @@ def status_json(status: ServiceStatus) -> dict[str, Any]:
         "service": status.service,
         "problem": status.problem,
         "clean": status.clean,
+        **_verdict_json(status),
         "record": status.record,
         "pointed_at": list(status.pointed_at),
         "traffic": list(status.traffic),
@@ -91,6 +92,27 @@ def status_json(status: ServiceStatus) -> dict[str, Any]:
     }
 
 
+def _verdict_json(status: ServiceStatus) -> dict[str, Any]:
+    """Whether it takes writes, what the live machines answered, and who is at work."""
+    shut, work, answer = status.service_plan.shut_live, status.at_work, status.answer
+    return {
+        "impaired": status.ill,
+        "takes_writes": None if status.problem else shut is None,
+        "writes_refused_since": iso(shut.since) if shut and shut.since else None,
+        "answers": False if answer.fault else True if answer.text else None,
+        "answer": answer.fault or answer.text or answer.unasked,
+        "at_work": work
+        and {
+            "id": str(work.lease.id),
+            "by": work.by,
+            "release": work.release,
+            "step": work.lease.step,
+            "seen": iso(work.seen),
+            "alive": work.alive,
+        },
+    }
+
+
 def _deploy_json(deploy: DeployLine) -> dict[str, Any]:
     return {
         "id": str(deploy.id),
@@ -98,6 +120,7 @@ def _deploy_json(deploy: DeployLine) -> dict[str, Any]:
         "by": deploy.by,
         "state": deploy.state,
         "since": iso(deploy.since),
+        "went_live": iso(deploy.went_live) if deploy.went_live else None,
         "at": list(deploy.at),
         "machines": [
             {
@@ -115,19 +138,34 @@ def _deploy_json(deploy: DeployLine) -> dict[str, Any]:
 
 def history_lines(status: ServiceStatus) -> list[str]:
     """Every release in the ledger, newest first, with its releaser and how to go back."""
+    if status.problem:
+        return [
+            f"the releases of {status.service} are unknown: {humanize.one_line(status.problem)}",
+            status.service_plan.root.cure
+            or f"To write the ledger anew   deployer recover {status.service}",
+        ]
     rows = sorted(status.deploys, key=lambda deploy: deploy.id.born, reverse=True)
-    lines = [_past(deploy, status.now) for deploy in rows]
+    lines = [line for deploy in rows for line in _past(deploy, status.now)]
     back = next((deploy for deploy in status.deploys if deploy.state == "previous"), None)
     if back is not None:
         lines.append(f"To go back           deployer rollback {status.service}")
     return lines or [f"{status.service} has no releases yet"]
 
 
-def _past(deploy: DeployLine, now: datetime) -> str:
-    release = humanize.one_line(deploy.release) or f"…{deploy.id.short}"
-    by = f"  by {humanize.one_line(deploy.by)}" if deploy.by else ""
-    born = f"{deploy.id.born:%Y-%m-%d %H:%M}"
-    return f"{deploy.state:<9} {release:<12} {born}  {ago(now - deploy.id.born):<9} {deploy.id}{by}"
+def _past(deploy: DeployLine, now: datetime) -> Iterator[str]:
+    """What the ledger tells of a release: born, gone live, retired or rolled back from."""
+    by = f" by {humanize.one_line(deploy.by)}" if deploy.by else ""
+    yield f"{deploy.state:<9} {release_of(deploy):<12} born {_at(deploy.id.born)}{by}"
+    yield f"{'':<10}{deploy.id}"
+    live = f"live from {_at(deploy.went_live)}" if deploy.went_live else ""
+    ended = {"previous": "retired", "rejected": "rolled back from"}.get(deploy.state, "")
+    end = f"{ended} {_at(deploy.since)} ({ago(now - deploy.since)})" if ended else ""
+    if live or end:
+        yield f"{'':<10}{', '.join(filter(None, (live, end)))}"
+
+
+def _at(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}"
 
 
 def recovery_lines(recovery: Recovery) -> list[str]:

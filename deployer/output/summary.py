@@ -81,11 +81,28 @@ def removed(board: Board) -> list[str]:
     """What the clean-up did, and every resource that it could not delete."""
     if board.removed is None:
         return []
-    lines = [f"Removed: {humanize.counts(board.removed.removed)}."]
+    lines = _removed(board.service, board.removed)
     left = [event for event in board.undone if event.fate not in ("done", "gone")]
     if board.removed.left:
-        lines.append(f"Left behind: {humanize.count(board.removed.left, 'thing')}.")
+        lines.append(f"Left behind: {humanize.count(board.removed.left, 'resource')}.")
     return lines + [item(event) for event in left]
+
+
+def _removed(service: str, done: e.CleanUpDone) -> list[str]:
+    """What was removed; or, as evidence of the failure, what is kept, until when, for how much."""
+    if done.kept_until is None:
+        return [f"Removed: {humanize.counts(done.removed)}."]
+    until = f"{done.kept_until.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    cost = humanize.hourly(done.kept_per_hour)
+    return [
+        f"Kept as evidence until {until}, for {cost}: {humanize.counts(done.kept)}.",
+        f"To see it             deployer status {service}",
+    ]
+
+
+def undoing(board: Board) -> str:
+    """What a clean-up does to what the release made."""
+    return f"{'Keeping' if board.keeps else 'Removing'} what this release made"
 
 
 def item(event: e.CleanUpItem) -> str:
@@ -112,7 +129,8 @@ def _traffic(addresses: tuple[str, ...], until: datetime | None) -> str:
 def _writes(seconds: float | None) -> str:
     if seconds is None:
         return ""
-    return f"were refused for {humanize.elapsed(seconds)}; stale clients are refused until then"
+    length = humanize.elapsed(seconds)
+    return f"were refused for {length}; clients with old DNS cannot write until then"
 
 
 def _jobs(jobs: tuple[str, ...], was: str) -> str:

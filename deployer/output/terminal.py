@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.text import Text
 
 from deployer import events as e
+from deployer.output import summary
 from deployer.output.board import Board, Mark, StepRow, fold
 from reconciler.util import humanize
 
@@ -70,7 +71,9 @@ def _freeze(board: Board, now: float) -> Text:
     assert board.freeze is not None
     since = humanize.clock(now - board.freeze.began)
     limit = humanize.clock(board.freeze.limit)
-    return Text(f"{'':{_INDENT}}live refuses writes since {since} (gives up at {limit})", "yellow")
+    return Text(
+        f"{'':{_INDENT}}live has refused writes for {since} (gives up at {limit})", "yellow"
+    )
 
 
 def _ahead(board: Board, width: int) -> list[Text]:
@@ -92,9 +95,11 @@ def _foot(board: Board) -> list[Text]:
         busy = [event for event in board.undone if event.fate not in ("done", "gone")]
         gone = len(board.undone) - len(busy)
         tail = f"; waiting for {busy[-1].kind} {busy[-1].id}" if busy else ""
+        made = humanize.count(len(board.undone), "resource")
+        done = f"{gone} of {made} gone{tail}" if board.undone else "nothing to remove yet"
         return [
-            Text(f"Undoing everything: {board.undoing}"),
-            Text(f"  {gone} of {humanize.count(len(board.undone), 'thing')} gone{tail}"),
+            Text(f"{summary.undoing(board)}: {board.undoing}"),
+            Text(f"  {done}"),
             Text("Ctrl-C again leaves at once; the next sweep removes what is left.", "dim"),
         ]
     if board.live:

@@ -17,7 +17,7 @@ import tarfile
 import tempfile
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -32,13 +32,15 @@ class CodeArchive:
     """A tar file, written from checked entries, and its release name.
 
     `release` is `git describe`, the archive's name, or the digest's beginning; `digest` is the
-    SHA-256 of the file in hex; `size` its bytes.
+    SHA-256 of the file in hex; `size` its bytes. `uncommitted` counts the files of a checkout whose
+    changes are not in it, although what is checked out is released.
     """
 
     archive: Path
     release: str
     digest: str
     size: int
+    uncommitted: int = 0
 
 
 @contextlib.contextmanager
@@ -54,15 +56,16 @@ def packed(source: Path, ref: str = "HEAD") -> Iterator[CodeArchive]:
             return
         if not source.is_dir():
             raise ConfigError(f"code.source {source} does not exist")
-        release = ""
+        release, uncommitted = "", 0
         with _scratch() as found:
             if commit := _commit(source, ref):
                 _archive(source, commit, found)
+                uncommitted = _uncommitted(source, commit)
                 release = _git(source, "describe", "--tags", "--always", commit)
             else:
                 _pack_directory(source, found)
             code = _rebuilt(found, target, release)
-        yield code
+        yield replace(code, uncommitted=uncommitted)
 
 
 def _rebuilt(archive: Path, target: Path, release: str) -> CodeArchive:
@@ -159,6 +162,13 @@ def _commit(source: Path, ref: str) -> str:
             cure="say --ref with a branch, a tag or a commit that is there",
         ) from error
     return commit if _git(source, "ls-tree", commit) else ""
+
+
+def _uncommitted(source: Path, commit: str) -> int:
+    """How many files differ from what is released, if it is what is checked out."""
+    if _git(source, "rev-parse", "HEAD") != commit:
+        return 0
+    return len(_git(source, "--no-optional-locks", "status", "--porcelain", "--", ".").splitlines())
 
 
 def _git(source: Path, *words: str) -> str:

@@ -19,6 +19,7 @@ from deployer.provisioning.code_archive import CodeArchive
 from reconciler.errors import ConfigError, ToolError
 from reconciler.machine.shell import Command, OnBytes, Shell
 from reconciler.util.concurrency import side_by_side
+from reconciler.util.humanize import span
 
 UNPACK_SECONDS = 900.0
 _ID = re.compile(r"[A-Za-z0-9._-]+")
@@ -151,7 +152,7 @@ class _Counter:
             nonlocal before
             if time.monotonic() - self._began > self._limit:
                 raise ToolError(
-                    f"the code was not uploaded within {self._limit:.0f} s",
+                    f"the code was not uploaded within {span(self._limit)}",
                     cure="raise limits.upload, or ship less",
                 )
             with self._lock:

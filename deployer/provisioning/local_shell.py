@@ -14,6 +14,7 @@ from typing import Protocol
 
 from reconciler.errors import CommandFailed, CommandTimedOut
 from reconciler.machine.shell import Command, CommandResult
+from reconciler.util.humanize import span
 
 TAIL = 40
 GRACE = 2.0
@@ -49,7 +50,7 @@ class LocalShell:
             except BaseException as error:
                 _end(child)
                 if isinstance(error, subprocess.TimeoutExpired):
-                    why = f"{command.label}: gave up after {command.timeout:g} s here"
+                    why = f"{command.label}: gave up after {span(command.timeout)} here"
                     raise CommandTimedOut(why) from error
                 raise
         if child.returncode:

@@ -23,7 +23,7 @@ from reconciler.machine.shell import Command, Shell
 from reconciler.machine.unit_control import last_lines
 from reconciler.util.backoff import Backoff
 from reconciler.util.concurrency import side_by_side
-from reconciler.util.humanize import count
+from reconciler.util.humanize import count, span
 
 BODY_LIMIT = 1 << 20
 SHOWN_BODY = 5
@@ -92,7 +92,7 @@ def _insist(check: Smoke, subject: Subject, asking: Asking) -> None:
         if not verdict.fault:
             return
     raise SmokeFailed(
-        f"{verdict.fault} ({count(check.tries, 'try')}, {asking.now() - began:.0f} s)",
+        f"{verdict.fault} ({count(check.tries, 'try')}, {span(asking.now() - began)})",
         detail="\n".join(part for part in (verdict.shown, _last_lines(subject)) if part),
     )
 
@@ -210,7 +210,7 @@ def _reason(error: Exception, check: Smoke, asking: Asking) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"shows a certificate that is not good for {asking.host}: {error.verify_message}"
     if isinstance(error, TimeoutError):
-        return f"did not answer within {check.timeout.total_seconds():g} s"
+        return f"did not answer within {span(check.timeout.total_seconds())}"
     if isinstance(error, ConnectionRefusedError):
         return "was refused: nothing listens there"
     if isinstance(error, (ConnectionError, http.client.RemoteDisconnected)):

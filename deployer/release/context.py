@@ -23,6 +23,7 @@ from reconciler.plan.service_plan import ServicePlan
 from reconciler.sweep.absence import Sightings
 from reconciler.traffic.port import JoinOrder
 from reconciler.util.backoff import Backoff
+from reconciler.util.humanize import span
 
 
 @dataclass(frozen=True)
@@ -204,9 +205,15 @@ class ReleaseContext(ReleaseInputs):
             return limit.total_seconds()
         left = freeze.left()
         if left <= 0:
-            raise ToolError(
-                f"writes have been refused for {freeze.limit:.0f} s: giving up, they are "
-                "taken again",
-                cure="raise database.max_freeze, or make the copy and the migration faster",
-            )
+            raise self.freeze_over()
         return min(limit.total_seconds(), left)
+
+    def freeze_over(self) -> ToolError:
+        """The error where live must take writes again, whatever is still missing."""
+        service, freeze = self.ports.service, self.database.freeze
+        limit = span(freeze.limit) if freeze is not None else "its limit"
+        return ToolError(
+            f"live had refused writes for max_freeze = {limit}: it takes them again",
+            cure=f"raise database.max_freeze in services/{service.name}.toml, or make the copy and "
+            "the migration faster",
+        )

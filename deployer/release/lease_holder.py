@@ -26,7 +26,6 @@ from reconciler.ports.ledger_store import LedgerStore
 from reconciler.util.signals import held_back
 
 TRIES = 3
-
 WATCH = 5.0
 """Seconds between checks of the lease during a wait. Nothing notifies us when it is ended."""
 
@@ -40,8 +39,11 @@ class LeaseLost(ToolError):
 class LeaseHolder:
     """The lease of one deploy. `generation` fences the acts made under it."""
 
-    def __init__(self, at: LedgerStore, seen: Reading, mine: DeployId, terms: LeaseTerms) -> None:
+    def __init__(
+        self, at: LedgerStore, seen: Reading, mine: DeployId, terms: LeaseTerms, again: str = ""
+    ) -> None:
         self.mine = mine
+        self._again = again or f"deployer up {mine.service}"  # the command, for a cure
         self._store = at
         self._terms = terms
         self._reading = seen
@@ -103,13 +105,12 @@ class LeaseHolder:
         """The refusal after a lost swap; it names the holder if the ledger can be read."""
         with suppress(ToolError):
             self._reread()
-        service = self.mine.service
-        lease = self._reading.ledger.lease
+        service, lease = self.mine.service, self._reading.ledger.lease
         who = f"{lease.id}, in `{lease.step}`" if lease else "somebody else"
+        look = f"To see how it stands  deployer status {service}"
         return Refused(
             f"{service} was changed by {who} just now; nothing was done",
-            cure=f"To see how it stands  deployer status {service}\n"
-            f"To wait for it        deployer up {service} --wait 15m",
+            cure=f"{look}\nTo try again          {self._again}",
         )
 
     def renew(self, step: str | None = None) -> None:
@@ -119,9 +120,8 @@ class LeaseHolder:
             self.check()
             self._keep_limit()
             self._mine(lambda old: ledgers.renew(old, self.mine, self._until(), self._step))
-            # Check again, by AWS's clock of this answer: the local clock may stop while a laptop
-            # sleeps, and a resource created a day after the id's birth fails the proof of
-            # ownership.
+            # Again, by AWS's clock of this answer: the local clock may stop while a laptop sleeps,
+            # and a resource created a day after the id's birth fails the proof of ownership.
             self._keep_limit()
 
     def shorten(self) -> None:
@@ -252,8 +252,7 @@ class LeaseHolder:
     def _mine(self, change: Change, at: tuple[str, ...] | None = None) -> None:
         """Make a swap that only the holder of the lease may make.
 
-        If it is refused, read the ledger: a late duplicate of our own renewal may have come in
-        between; if the lease is still ours, swap again.
+        If it is refused, read the ledger: it may have been a late duplicate of our own renewal.
         """
         refused: ToolError | NotAllowed | None = None
         for _ in range(TRIES):
@@ -271,9 +270,10 @@ class LeaseHolder:
         return lease is not None and lease.id == self.mine
 
     def _forget_it(self) -> LeaseLost:
-        lost = LeaseLost(f"the lease of {self.mine} was ended by somebody else")
-        lost.cure = f"To see by whom      deployer status {self.mine.service}"
-        return self._lose(lost)
+        lease, who = self._reading.ledger.lease, "an operator (abort, thaw, recover)"
+        now = f"{lease.id} holds it now, in `{lease.step}`" if lease else "nobody holds it now"
+        said = f"the lease of {self.mine} was ended by {who}, or by a sweep once it had run out"
+        return self._lose(LeaseLost(f"{said}: {now}", cure=f"To try again   {self._again}"))
 
     def _lose(self, error: LeaseLost) -> LeaseLost:
         self._lost = error

@@ -87,7 +87,7 @@ def steps(service: Service, wanted: Shape | None, of_traffic: Steps = ()) -> lis
     lines = [
         ("image", _image(service)),
         ("launch", f"{count} × {wanted.type if wanted else '?'}, one call, born tagged"),
-        ("connect", f"host key pinned; kept from acting: {', '.join((*app.units, *app.jobs))}"),
+        ("connect", f"host key pinned; masked until tested: {', '.join((*app.units, *app.jobs))}"),
         ("code", f"{service.code.source} to {service.code.path}"),
     ]
     if service.code.install:
@@ -113,7 +113,7 @@ def _database(database: Database) -> str:
     limit = format_duration(database.max_freeze)
     frozen = f"live refuses writes meanwhile, given up after {limit}"
     lost = "what is written meanwhile is lost"
-    copy = f"copy; {frozen if database.writes == 'freeze' else lost}"
+    copy = f"copy, without publications; {frozen if database.writes == 'freeze' else lost}"
     if database.pending is None:
         return copy
     return f"`{database.pending}` on the new machine decides: 0 shares live's, else {copy}"

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from deployer import events as e
@@ -22,7 +22,9 @@ from deployer.release.context import ReleaseContext
 from deployer.release.lease_holder import LeaseHolder
 from deployer.release.reopen_live import open_again
 from deployer.release.wait_listed import wait_until_listed
+from reconciler.cost import estimate
 from reconciler.errors import CloudError, CloudUnclear, ToolError
+from reconciler.gc.verdict import Role
 from reconciler.model.ledger import NotAllowed
 from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.plan.service_plan import SweepRequest
@@ -46,7 +48,7 @@ class Undone:
 
 def undo(run: ReleaseContext, reason: str) -> Undone:
     """Undo everything so far. Never raises a ToolError: failures are listed in `left`."""
-    run.emit(e.CleanUpBegan(reason))
+    run.emit(e.CleanUpBegan(reason, keeps=bool(run.options.keep_failed)))
     _warn_of_changes(run)
     trouble = _account(run)
     try:
@@ -63,8 +65,7 @@ def undo(run: ReleaseContext, reason: str) -> Undone:
         _thaw_live(run)
         close_sessions(run)
         if kept:
-            # Nothing is deleted: kept evidence is rooted; it is labelled and its units stop.
-            return Undone({}, trouble + left_lines(_sweep(run)), kept=True)
+            return _keep(run, trouble)
         return _sweep_own(run, trouble)
     except ToolError as error:
         # Not raised as the release's error: that would read as a completed clean-up.
@@ -173,6 +174,21 @@ def _sweep_own(run: ReleaseContext, trouble: tuple[str, ...]) -> Undone:
         trouble = (*trouble, "not everything that was made is listed by its tags yet")
     result = _sweep(run)
     return _finished(run, _counts(result), trouble + left_lines(result))
+
+
+def _keep(run: ReleaseContext, trouble: tuple[str, ...]) -> Undone:
+    """Delete nothing: kept evidence is rooted; it is labelled and its units stop."""
+    result = _sweep(run)
+    left = trouble + left_lines(result)
+    verdicts = (verdict for plan in result.left.services for verdict in plan.verdicts)
+    own = [verdict.resource for verdict in verdicts if verdict.reason is Role.KEPT]
+    cost = estimate.add(estimate.of(one, run.held.now, run.ports.prices) for one in own)
+    until = next(one.until for one in run.held.ledger.kept if one.id == run.deploy)
+    done = e.CleanUpDone({}, len(left), not run.created.stopped, until)
+    kept = Counter(one.kind for one in own)
+    hourly = None if cost.unknown else cost.hourly
+    run.emit(replace(done, kept=dict(kept), kept_per_hour=hourly))
+    return Undone({}, left, kept=True)
 
 
 def _sweep(run: ReleaseContext) -> SweepResult:

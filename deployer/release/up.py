@@ -8,7 +8,7 @@ the new deploy is deleted by this code path (rule 5).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -34,11 +34,12 @@ from deployer.release.traffic_switch import health, traffic
 from deployer.release.undo import Undone, close_sessions, settled, undo
 from reconciler.config.loader import refuse_unbuilt
 from reconciler.cost import estimate
-from reconciler.errors import DirtRemains, FollowUpFailed, ToolError
+from reconciler.errors import CommandTimedOut, DirtRemains, FollowUpFailed, ToolError
 from reconciler.model.ledger import Ledger
 from reconciler.model.ledger_home import settle
 from reconciler.plan.record_drift import machines_of
 from reconciler.traffic.release_addresses import without_addresses
+from reconciler.util import humanize
 from reconciler.util.signals import Interrupted
 
 
@@ -90,7 +91,7 @@ def up(ports: Ports, options: ReleaseOptions, emit: e.Listener = e.ignore) -> e.
             _do(run.emit, "lease", partial(_take, run))
             for step in steps_of(run):
                 run.held.renew(step.name)
-                _do(run.emit, step.name, partial(step.run, run))
+                _do(run.emit, step.name, partial(in_time, step, run))
         except BaseException as error:
             failed = error
             if not settled(lambda: _committed_after_all(run, failed)):
@@ -112,9 +113,24 @@ def _started(inputs: ReleaseInputs, code: CodeArchive) -> ReleaseContext:
     behind = not inputs.ports.managed.traffic.in_batch
     steps = e.STEPS_WITH_TRAFFIC if behind else e.STEPS
     inputs.emit(e.ReleaseBegan(service.name, str(start.deploy), code.release, start.was, steps))
+    for warning in warnings(inputs, code, start.was):
+        inputs.emit(e.Warned(warning))
     ledgers, terms = inputs.ports.managed.ledgers, terms_of(service.lease)
     held = LeaseHolder(ledgers, start.reading, start.deploy, terms)
     return ReleaseContext(inputs.ports, inputs.options, inputs.emit, code, start, held)
+
+
+def warnings(inputs: ReleaseInputs, code: CodeArchive, was: str) -> Iterator[str]:
+    """What nobody may take for granted; none of it stops a release."""
+    service = inputs.ports.service
+    if code.uncommitted:
+        files = humanize.count(code.uncommitted, "changed file")
+        yield f"{code.release} is released without the {files} of {service.code.source}"
+    if was == code.release:
+        yield f"{code.release} is live already: this releases it again, on new machines"
+    count, jobs = service.instance.count, service.app.jobs
+    if count > 1 and jobs:
+        yield f"the jobs {', '.join(jobs)} will run on each of the {count} machines"
 
 
 def _take(run: ReleaseContext) -> str:
@@ -129,7 +145,7 @@ def _take(run: ReleaseContext) -> str:
         return without_addresses(home, machines_of(run.start.service_plan.verdicts))
 
     run.held.acquire(complete)
-    return "lease renewed while I live"
+    return "taken; renewed while this runs"
 
 
 def _do(emit: e.Listener, name: str, step: Callable[[], str]) -> None:
@@ -141,6 +157,19 @@ def _do(emit: e.Listener, name: str, step: Callable[[], str]) -> None:
         emit(e.StepFailed(name, error.message, error.detail))
         raise
     emit(e.StepDone(name, text, time.monotonic() - began))
+
+
+def in_time(step: Step, run: ReleaseContext) -> str:
+    """Run the step. A command that the end of the freeze has cut short is not its own fault."""
+    try:
+        return step.run(run)
+    except CommandTimedOut as error:
+        freeze = run.database.freeze
+        if freeze is None or freeze.left() > 0:
+            raise
+        over = run.freeze_over()
+        over.detail = f"{error.message}\n{error.detail}".strip()
+        raise over from error
 
 
 def _committed_after_all(run: ReleaseContext, error: BaseException) -> bool:

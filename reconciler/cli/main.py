@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from reconciler.wiring.edges import Edges
 
 YOUNG = click.option(
-    "--young", "unfinished_only", is_flag=True, help="Look only at what is labelled unfinished."
+    "--young", "unfinished_only", is_flag=True, help="Look only at resources labelled unfinished."
 )
 CODES = (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.DIRT, Exit.ACCESS)
 
@@ -84,7 +84,9 @@ def cap_of(settings: Settings) -> Cap:
 )
 @SERVICES
 @YOUNG
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="As JSON.")
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Output JSON."
+)
 @click.option("--exit-code", is_flag=True, help="Exit 10 if there is something to do.")
 @common
 @pass_asked
@@ -130,15 +132,21 @@ def explain(asked: CliContext, id_: str) -> int:
     from reconciler.errors import ConfigError
     from reconciler.output.explain import explain_json, explain_lines, find
     from reconciler.sweep.runner import make_plan
+    from reconciler.sweep.snapshot import ended_resource
     from reconciler.util import humanize
 
     _, fleet = _fleet(asked)
     plan = make_plan(fleet)
     found = find(plan, id_)
+    ended = None if found else ended_resource(fleet, id_)
+    if ended is not None:
+        said = f"{id_} of {ended.deploy} is {ended.state}: it is gone, and costs nothing"
+        asked.answer({"things": [], "ended": ended.state}, lambda: said)
+        return Exit.DONE
     if not found:
         raise ConfigError(
             f"nothing with the id {id_} carries our tags in the configured places",
-            detail=f"looked through {humanize.count(len(plan.inventory.resources), 'thing')}",
+            detail=f"looked through {humanize.count(len(plan.inventory.resources), 'resource')}",
             cure="To see what there is   reconciler report",
         )
     prices = price_cache.load()
@@ -163,7 +171,9 @@ _FORMATS = ("table", "json", "csv", "markdown", "html")
     )
 )
 @SERVICES
-@click.option("--format", "form", type=click.Choice(_FORMATS), default="table", help="How.")
+@click.option(
+    "--format", "form", type=click.Choice(_FORMATS), default="table", help="Output format."
+)
 @common
 @pass_asked
 def report(asked: CliContext, services: tuple[str, ...], *, form: str) -> int:
@@ -234,7 +244,7 @@ def unhold(asked: CliContext, id_: str) -> None:
 def release(context: click.Context, id_: str) -> None:
     """Take a hold off again: the old name of `unhold`."""
     context.ensure_object(CliContext).tell(
-        "`reconciler release` is now `reconciler unhold`; the old name goes with version 0.2"
+        "`reconciler release ID` is now `reconciler unhold ID`; the old name goes with version 0.2"
     )
     context.invoke(unhold, id_=id_)
 

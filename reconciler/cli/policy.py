@@ -30,15 +30,17 @@ WHOSE = ("deployer", "reconciler", "adopt", "leave", "viewer", "hold", "guard", 
     type=click.Choice(WHOSE),
     default="reconciler",
     show_default=True,
-    help="Whose.",
+    help="Program that the policy is for.",
 )
-@click.option("--account", default="", metavar="ID", help="Where services are in several.")
+@click.option(
+    "--account", default="", metavar="ID", help="AWS account; needed if services are in several."
+)
 @click.option(
     "--zone",
     "zones",
     multiple=True,
     metavar="NAME=ID",
-    help="A hosted zone; then nothing is asked.",
+    help="Hosted zone and its id; then AWS is not asked.",
 )
 @common
 @pass_asked

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
         (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.ACCESS),
     )
 )
-@click.option("--refresh", is_flag=True, help="Ask AWS for those of the configured regions first.")
+@click.option(
+    "--refresh", is_flag=True, help="First fetch the prices of the configured regions from AWS."
+)
 @common
 @pass_asked
 def prices(asked: CliContext, refresh: bool) -> None:

@@ -54,14 +54,16 @@ class _Address(click.ParamType[Address]):
     )
 )
 @SERVICES
-@click.option("--every", type=DURATION, default="1m", show_default=True, help="A sweep this often.")
+@click.option(
+    "--every", type=DURATION, default="1m", show_default=True, help="Interval between sweeps."
+)
 @click.option(
     "--full-every",
     "full",
     type=DURATION,
     default="1h",
     show_default=True,
-    help="One that looks at everything; young ones in between.",
+    help="Interval of full sweeps.",
 )
 @click.option(
     "--listen",
@@ -69,7 +71,7 @@ class _Address(click.ParamType[Address]):
     default=LISTEN,
     metavar="ADDR:PORT",
     show_default=True,
-    help="Where /metrics and /healthz are.",
+    help="Address that serves /metrics and /healthz.",
 )
 @common
 @pass_asked

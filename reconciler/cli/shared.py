@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from reconciler.cli.repeat import repeated
 from reconciler.errors import ConfigError, ToolError
 from reconciler.exit_codes import MEANINGS, Exit, code_of
 from reconciler.util import gc_tuning
@@ -45,6 +46,7 @@ class CliContext:
     as_json: bool = False
     verbose: bool = False
     last_words: str = ""
+    context: click.Context | None = None
     on_error: Callable[[BaseException, int], bool] = lambda _, __: False
     _out: LineWriter | None = None
     _err: LineWriter | None = None
@@ -74,8 +76,10 @@ pass_asked = click.make_pass_decorator(CliContext, ensure=True)
 
 
 def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+    asked = context.ensure_object(CliContext)
+    asked.context = context  # of the innermost command: its options are read last
     if value and parameter.name:
-        setattr(context.ensure_object(CliContext), parameter.name, value)
+        setattr(asked, parameter.name, value)
 
 
 _remembered = partial(click.option, expose_value=False, callback=_remember)
@@ -85,9 +89,9 @@ _COMMON: Sequence[Callable[[Callable[..., Any]], Callable[..., Any]]] = (
         "--config",
         type=click.Path(file_okay=False, path_type=Path),
         metavar="DIR",
-        help="The configuration; else $DEPLOY_CONFIG, else ./config.",
+        help="Configuration; default $DEPLOY_CONFIG, else ./config.",
     ),
-    _remembered("--json", "as_json", is_flag=True, help="Answer in JSON, one object a line."),
+    _remembered("--json", "as_json", is_flag=True, help="Output JSON, one object per line."),
     _remembered("-v", "--verbose", is_flag=True, help="Log more to stderr, tracebacks included."),
 )
 
@@ -123,7 +127,7 @@ JOBS_DESPITE = click.option(
     "--jobs-despite",
     multiple=True,
     metavar="i-…",
-    help="Begin the jobs; this silent machine runs none. Repeatable.",
+    help="Start the jobs though this machine is silent. Repeatable.",
 )
 
 
@@ -195,6 +199,8 @@ def _reader_gone() -> int:
 
 
 def _told(asked: CliContext, error: BaseException) -> int:
+    if isinstance(error, ToolError):
+        error.cure = repeated(error.cure, asked.context, asked.config)
     if asked.verbose and isinstance(error, ToolError):
         asked.tell(redact(_trace(error)))
     return _reported(asked, error, code_of(error))

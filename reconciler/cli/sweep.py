@@ -38,15 +38,15 @@ if TYPE_CHECKING:
 )
 @SERVICES
 @YOUNG
-@click.option("--allow", type=int, metavar="N", help="Allow so many deletions of a service once.")
+@click.option("--allow", type=int, metavar="N", help="Override the deletion limit for this run.")
 @JOBS_DESPITE
 @click.option(
     "--plan",
     "file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Only what `plan -o` wrote there, each item verified again.",
+    help="Only the actions in this plan file, each verified again.",
 )
-@click.option("--despite", multiple=True, metavar="NAME", help="A DNS name that keeps nothing.")
+@click.option("--despite", multiple=True, metavar="NAME", help="DNS name to ignore.")
 @common
 @pass_asked
 def sweep(

@@ -56,7 +56,7 @@ class Settings:
             return
         raise ConfigError(
             f"no service is configured: there is no {self.directory / 'services'}/*.toml",
-            cure="To begin one    deployer init SERVICE",
+            cure="To begin one    deployer init",
         )
 
 

@@ -189,5 +189,5 @@ def _state(service_plan: ServicePlan | None, verdict: Verdict) -> str:
 
 
 def _is_orphan(verdict: Verdict) -> bool:
-    """Whether it is unrooted: garbage, or kept only by a hold, a doubt or a use."""
+    """Whether the ledger does not name it: garbage, or kept only by a hold, a doubt or a use."""
     return verdict.collect or (verdict.reason in KEPT - STRANGE and not verdict.let_go)

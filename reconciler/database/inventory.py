@@ -67,6 +67,7 @@ def _resource(claim: Claim, ledger: str, place: AccountRegion) -> Resource:
         name=info.name,
         size_gb=(info.size_bytes or 0) / GIB,
         doubt=claim.doubt,
+        since=info.memory.at if info.memory else None,
     )
 
 

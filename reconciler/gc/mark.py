@@ -108,7 +108,7 @@ def _contradiction(root: Root, inventory: Inventory) -> str:
 def _older(root: Root, inventory: Inventory) -> str:
     ours = _ours(inventory, root.home)
     if root.ledger.gen == 0 and ours:
-        return f"there is no ledger, yet {ours[0].id} is of {ours[0].deploy}"
+        return f"the ledger is gone, but {ours[0].kind} {ours[0].id} carries id {ours[0].deploy}"
     if root.fence > root.ledger.gen:
         return (
             f"generation {root.fence} has been obeyed, the ledger is at {root.ledger.gen}: it is "
@@ -173,7 +173,11 @@ def _judge(
         return Verdict(resource, Reason.FOREIGN, "its deploy-id does not parse")
     root = roots.get(deploy.service)
     if root is None:
-        return Verdict(resource, Reason.FOREIGN, f"service {deploy.service} is not configured here")
+        return Verdict(
+            resource,
+            Reason.FOREIGN,
+            f"of service {deploy.service}, which this run does not look at",
+        )
     return judge(RuleInput(resource, deploy, root, resources, by_service[deploy.service]))
 
 

@@ -40,7 +40,7 @@ class Reason(StrEnum):
     YOUNG = "too young"
     IN_USE = "in use"
     DRAINING = "draining"
-    UNROOTED = "unrooted"
+    UNROOTED = "not in the ledger"
 
 
 KEPT = frozenset({Reason.HELD, Reason.LOST, Reason.IN_USE, Reason.YOUNG, Reason.LOOK_ALIKE})

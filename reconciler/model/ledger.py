@@ -1,8 +1,7 @@
 """The ledger: who is live, who is kept for rollback, who holds the lease (protocol.md).
 
-A value and pure transitions on it. Every transition raises the generation by one, so that no
-value ever repeats, and returns a new Ledger or raises NotAllowed. The edges store it by
-compare-and-swap; its text form is in `reconciler.model.ledger_codec`.
+A value and pure transitions. Each raises the generation by one, so that no value ever repeats, and
+returns a new Ledger or raises NotAllowed. Edges store it by compare-and-swap, as ledger_codec says.
 """
 
 from __future__ import annotations
@@ -244,8 +243,7 @@ def commit(ledger: Ledger, mine: DeployId, cut: Cutover) -> Ledger:
     shares = cut.db is None or (old is not None and cut.db == ledger.database_of(old.id))
     require(shares, f"the live deploy does not use the database of {cut.db}")
     back = old is not None and known is not None and goes_back(known, old.id)
-    left = with_old_live(ledger, cut.now, rejected=back)
-    rest = tuple(one for one in left if one.id != cut.to)
+    rest = tuple(one for one in with_old_live(ledger, cut.now, rejected=back) if one.id != cut.to)
     ids, via, db = (known.ids, known.via, known.db) if known else ((), cut.via, cut.db)
     live = Live(cut.to, cut.at, ids, via, db)
     return next_generation(ledger, live=live, previous=rest, lease=None)

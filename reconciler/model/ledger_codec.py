@@ -148,7 +148,12 @@ def _decode(text: str) -> Ledger:
         raise LedgerTextError("not a list of quoted strings")
     head, *entries = [_fields(one) for one in text[1:-1].split('" "')]
     if head.get("v") not in VERSIONS:
-        raise LedgerTextError(f"version {head.get('v')!r} is not known to me")
+        begins = text[1:41].partition('"')[0]
+        raise LedgerTextError(
+            f"the TXT record has ledger version {head['v']!r}, which this program does not know"
+            if "v" in head
+            else f'the TXT record is not a ledger (it begins "{begins}")'
+        )
     if not _GEN.fullmatch(head["gen"]):
         raise LedgerTextError("no generation")
     return _assemble(head, _joined(entries))

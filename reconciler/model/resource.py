@@ -55,6 +55,7 @@ class Resource:
     elastic     those of `public` that are elastic: they stay when the instance stops
     public_ips  how many public IPv4 addresses it is billed for
     doubt       for a database: why it is not proved to be its deploy's
+    since       for a database: when it came to its state, by the clock of its server
     deploy      the deploy in its tags, which does not prove ownership
     """
 
@@ -78,6 +79,7 @@ class Resource:
     public_ips: int = 0
     shared: bool = False
     doubt: str = ""
+    since: datetime | None = None
     deploy: DeployId | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:  # parsed once: every rule uses it

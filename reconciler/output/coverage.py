@@ -51,8 +51,8 @@ def elsewhere_lines(reads: Iterable[Read]) -> list[str]:
     services = sorted({read.service for read in far if read.status is not ReadStatus.READ})
     if not services:
         return []
-    named = " ".join(f"--service {name}" for name in services)
-    return [f"To do the rest, from where it can be reached   reconciler sweep {named}"]
+    options = " ".join(f"--service {name}" for name in services)
+    return [f"To do the rest, from where it can be reached   reconciler sweep {options}"]
 
 
 def _not_configured(rows: Sequence[Read]) -> str:

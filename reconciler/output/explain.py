@@ -9,7 +9,7 @@ from reconciler.cost import estimate
 from reconciler.cost.price_list import Prices
 from reconciler.gc.verdict import Reason, Role, Verdict
 from reconciler.model import tags as t
-from reconciler.model.resource import Resource, hold_of
+from reconciler.model.resource import Resource, hold_of, service_of
 from reconciler.output.plan import verdict_json
 from reconciler.plan.explain import Question, questions
 from reconciler.plan.service_plan import Plan, ServicePlan
@@ -51,9 +51,9 @@ _CHANGES: Mapping[Role | Reason, str] = {
     Reason.UNKNOWN: "the service being known again: reconciler plan says what is in the way",
     Role.LIVE: "a release or a rollback, which makes it previous",
     Role.PREVIOUS: "retention (keep, keep_for): a later sweep forgets it, then removes it",
-    Role.LEFT: "deployer leave takes our tags off it; deployer adopt brings it back",
-    Role.LEASE: "its commit, or the end of its lease: deployer abort ends it now",
-    Reason.LOST: "the ledger naming it again: deployer recover; no sweep decides about it",
+    Role.LEFT: "our tags going off it   deployer leave {service}",
+    Role.LEASE: "its commit, or the end of its lease, now by   deployer abort {service}",
+    Reason.LOST: "the ledger naming it again, no sweep   deployer recover {service}",
     Reason.WITNESSED: "its address leaving the A record, or the routes",
     Reason.DRAINING: "time, once a sweep has seen that no route sends requests to it",
     Reason.IN_USE: "the end of what uses it, or of its being shared",
@@ -64,7 +64,7 @@ def would_change(plan: Plan, verdict: Verdict) -> str:
     """What would change this verdict."""
     resource, service_plan = verdict.resource, _service_plan(plan, verdict)
     if verdict.collect:
-        return f"reconciler hold {resource.id}, or its service becoming unknown"
+        return f"`reconciler hold {resource.id} 'your reason'`, or its service becoming unknown"
     if verdict.reason is Reason.HELD:
         if resource.hold == t.HELD_BY_ADOPTION:
             return "people removing it: no deploy created it, so no sweep deletes it"
@@ -76,13 +76,18 @@ def would_change(plan: Plan, verdict: Verdict) -> str:
         kept = service_plan.root.ledger.kept
         until = [entry.until for entry in kept if entry.id == verdict.deploy]
         return f"time: it is kept until {max(until):%Y-%m-%d %H:%M:%S} UTC" if until else "time"
-    return _CHANGES.get(verdict.reason, "another ledger")
+    if verdict.reason is Role.PREVIOUS and resource.hold == t.HELD_BY_ADOPTION:
+        return (
+            "retention (keep, keep_for): a later sweep forgets it, and leaves the machine: it was "
+            f"adopted. Then only people end it   deployer retire {resource.deploy}"
+        )
+    return _CHANGES.get(verdict.reason, "another ledger").format(service=service_of(resource))
 
 
 def _answers(plan: Plan, verdict: Verdict, prices: Prices) -> Iterator[tuple[str, str]]:
     resource, service_plan = verdict.resource, _service_plan(plan, verdict)
     facts = (resource.kind, resource.type, _state(resource), str(resource.place))
-    yield "what", " ".join(filter(None, facts))
+    yield "kind", " ".join(filter(None, facts))
     yield "deploy", str(resource.deploy) if resource.deploy else "its deploy-id does not parse"
     yield "label", resource.tags.get(t.STATE, "none")
     yield "hold", hold_of(resource)

@@ -10,6 +10,7 @@ from reconciler.cost.foreign import strangers
 from reconciler.cost.price_list import Prices
 from reconciler.gc.verdict import Reason, Verdict
 from reconciler.model import tags as t
+from reconciler.model.deploy_id import DeployId
 from reconciler.model.resource import Resource
 from reconciler.output.coverage import (
     completeness_lines,
@@ -18,6 +19,7 @@ from reconciler.output.coverage import (
     stranger_line,
 )
 from reconciler.output.ledger import Names, headline, ledger_json, named
+from reconciler.output.write_stop import write_stop_lines
 from reconciler.plan.circuit_breaker import Cap, load
 from reconciler.plan.service_plan import Plan, ServicePlan
 from reconciler.plan.standby import Standby
@@ -64,10 +66,13 @@ def _service(service_plan: ServicePlan, prices: Prices) -> list[str]:
     if service_plan.problem:
         why = humanize.one_line(service_plan.problem)
         return [f"{head}unknown: {why}; nothing of {service_plan.service} will be touched"]
-    clean = " · clean" if service_plan.empty and not service_plan.contradictions else ""
+    stopped = write_stop_lines(service_plan)
+    good = service_plan.empty and not service_plan.contradictions and not stopped
+    clean = " · clean" if good else ""
     acts = [*_swaps(service_plan, names), *_deletions(service_plan, names, prices)]
     acts += _rests(service_plan, names, prices)
-    notes = [f"  ! {humanize.one_line(text)}" for text in service_plan.contradictions]
+    notes = [f"  ! {stopped[0]}", f"    {stopped[1]}"] if stopped else []
+    notes += [f"  ! {humanize.one_line(text)}" for text in service_plan.contradictions]
     notes += [f"    {line}" for note in service_plan.witnesses for line in note.cure.splitlines()]
     return [f"{head}{headline(service_plan.root.ledger, names)}{clean}", *acts, *notes]
 
@@ -90,7 +95,20 @@ def _swaps(service_plan: ServicePlan, names: Names) -> Iterator[str]:
         who = f"{named(repair.deploy, names)} ({repair.role})"
         yield f"  ~ finish    {who}: {humanize.one_line(repair.why)}"
     for deploy in service_plan.forget:
-        yield f"  ~ forget    {named(deploy, names)}: beyond retention"
+        yield f"  ~ forget    {named(deploy, names)}: {_why_forgotten(service_plan, deploy)}"
+
+
+def _why_forgotten(service_plan: ServicePlan, deploy: DeployId) -> str:
+    """Which limit of the configuration the deploy has passed."""
+    ledger = service_plan.root.ledger
+    entry = ledger.find_previous(deploy)
+    if entry is None:
+        return "evidence of a failure, kept until its time was over"
+    if entry.rejected:
+        return "rejected, and kept for its time"
+    good = [one.id for one in ledger.previous if not one.rejected]
+    more = good.index(deploy) >= service_plan.keep
+    return f"more than keep = {service_plan.keep}" if more else "kept for its time"
 
 
 def _rests(service_plan: ServicePlan, names: Names, prices: Prices) -> Iterator[str]:
@@ -108,7 +126,7 @@ def _deletions(service_plan: ServicePlan, names: Names, prices: Prices) -> Itera
         resource = verdict.resource
         who = named(resource.deploy, names) if resource.deploy else ""
         text = f"  - {resource.kind:<17} {resource.id:<21} {who} {verdict.reason}"
-        yield f"{text:<66} {estimate.price(resource, prices):>12}".rstrip()
+        yield f"{text:<68} {estimate.price(resource, prices):>11}".rstrip()
 
 
 def _sums(plan: Plan, cap: Cap, prices: Prices) -> list[str]:
@@ -123,7 +141,9 @@ def _sums(plan: Plan, cap: Cap, prices: Prices) -> list[str]:
         deletes = (verdict.resource for verdict in plan.deletes)
         lines[-1] += f" · saves {saving(deletes, prices)}"
     if plan.empty and not lines:
-        lines = ["nothing to do" if not plan.unknown else "nothing to do where it is known"]
+        stopped = any(service_plan.shut_live for service_plan in plan.services)
+        known = "nothing to do" if not plan.unknown else "nothing to do where it is known"
+        lines = ["nothing that a sweep may do while the lease runs" if stopped else known]
     return lines
 
 
@@ -180,6 +200,7 @@ def _service_json(service_plan: ServicePlan, cap: Cap, prices: Prices) -> dict[s
         "delete": [verdict_json(verdict, prices) for verdict in service_plan.deletes],
         "keep": [verdict_json(verdict, prices) for verdict in kept],
         "notes": list(service_plan.contradictions),
+        "writes_refused": service_plan.shut_live is not None,
         "deletions": sizes.deletions,
         "owned": sizes.owned,
         "cap": sizes.cap,

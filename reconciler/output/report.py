@@ -112,15 +112,16 @@ def _orphan(prices: Prices, item: CostItem) -> str:
 
 
 def _foot(report: Report, *, verbose: bool = False) -> list[str]:
-    wasted = as_shown(row.cost for row in report.rows if row.state == GARBAGE)
-    month = humanize.money(wasted.hourly * MONTH)
-    least = "at least " if wasted.unknown else ""
-    lines = ["", f"wasted now {least}{humanize.hourly(wasted.hourly)} ({month} in 30 days)"]
+    lines = ["", f"wasted now {_wasted(report)}"]
+    kept = as_shown(item.cost for item in report.orphans if not item.verdict.collect)
+    if kept.resources:
+        least = "at least " if kept.unknown else ""
+        lines[-1] += f"; orphans that are kept cost {least}{humanize.hourly(kept.hourly)} more"
     if report.wasted_since is not None:
         lines[-1] += f", the oldest since {_since(report.wasted_since, report.now)}"
     if report.total.unknown:
         lines.append(
-            f"+ and {humanize.count(report.total.unknown, 'thing')} whose price is not known"
+            f"+ and {humanize.count(report.total.unknown, 'resource')} whose price is not known"
         )
     lines += [f"{name} is unknown: {why}" for name, why in report.unknown.items()]
     lines += [f"unread: {gap}" for gap in report.gaps]
@@ -129,6 +130,17 @@ def _foot(report: Report, *, verbose: bool = False) -> list[str]:
         f"prices of {as_of(report.prices)}, on demand; estimates",
     ]
     return lines + completeness_lines(report.reads, verbose=verbose)
+
+
+def _wasted(report: Report) -> str:
+    """What garbage costs; a service or a scope that could not be read may hide more of it."""
+    wasted = as_shown(row.cost for row in report.rows if row.state == GARBAGE)
+    unread = report.unknown or report.gaps
+    if unread and not wasted.resources:
+        return "unknown: not everything could be read"
+    least = "at least " if wasted.unknown or unread else ""
+    month = humanize.money(wasted.hourly * MONTH)
+    return f"{least}{humanize.hourly(wasted.hourly)} ({month} in 30 days)"
 
 
 def as_json(report: Report) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Makes the plan of a sweep. Pure.
 
-Swaps come first (an expired lease is ended, deploys beyond retention are forgotten). Everything
+Swaps come first (an expired lease is ended, deploys past their retention are forgotten). Everything
 else is decided against the ledger after those swaps: un-root by swap, then delete (rule 3). If a
 swap fails, nothing after it is carried out and the next round decides again.
 """
@@ -108,6 +108,7 @@ def _service(inventory: Inventory, root: Root, ask: SweepRequest) -> ServicePlan
         rests=rests(verdicts, root, ask.stages(first.ledger, root), standing),
         unfinished_only=ask.unfinished_only,
         plain=plain,
+        keep=ask.retention.keep,
     )
 
 

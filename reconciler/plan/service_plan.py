@@ -121,6 +121,7 @@ class ServicePlan:
     unfinished_only: bool = False
     rests: tuple[Rest, ...] = ()
     plain: Mapping[str, int] = field(default_factory=dict)
+    keep: int = Retention.keep
 
     @property
     def service(self) -> str:
@@ -157,6 +158,16 @@ class ServicePlan:
             and verdict.role is repair.role
             and (verdict.resource.kind == DATABASE or not self.unfinished_only)
         )
+
+    @property
+    def shut_live(self) -> Resource | None:
+        """The live deploy's database, while it refuses writes."""
+        found = (
+            verdict.resource
+            for verdict in self.verdicts
+            if verdict.role is Role.LIVE and verdict.resource.kind == DATABASE
+        )
+        return next((one for one in found if one.state == SHUT), None)
 
     @property
     def empty(self) -> bool:

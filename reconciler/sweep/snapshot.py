@@ -27,7 +27,7 @@ from reconciler.model.coverage import GLOBAL, INDEX, LEDGER, Read, ReadStatus
 from reconciler.model.ledger import NO_LEDGER
 from reconciler.model.ledger_home import own
 from reconciler.model.reading import Reading, Readings
-from reconciler.model.resource import Gap, Inventory
+from reconciler.model.resource import Gap, Inventory, Resource
 from reconciler.model.tags import AccountRegion
 from reconciler.ports.cloud_inventory import CloudInventory
 from reconciler.ports.fleet import Fleet, OtherPlaces
@@ -222,6 +222,12 @@ def alive(inventory: Inventory) -> Inventory:
     """Without the resources that are listed but gone."""
     kept = tuple(resource for resource in inventory.resources if resource.state not in STATES)
     return replace(inventory, resources=kept)
+
+
+def ended_resource(fleet: Fleet, id_: str) -> Resource | None:
+    """A resource that AWS still lists although it is gone. Raises CloudError, AccessDenied."""
+    listed = (one for heap in fleet.inventories.values() for one in heap.scan().resources)
+    return next((one for one in listed if one.id == id_ and one.state in STATES), None)
 
 
 def _scan(heap: CloudInventory, *, unfinished_only: bool) -> Inventory:

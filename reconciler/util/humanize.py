@@ -32,6 +32,13 @@ def rough(length: timedelta) -> str:
     return f"{whole // 3600} hours" if whole < 48 * 3600 else f"{whole // 86400} days"
 
 
+def span(seconds: float) -> str:
+    """A limit or a length of time, at most two units: `0.4s`, `45s`, `9m 54s`, `2h 00m`."""
+    if 0 < seconds < 10 and seconds != round(seconds):
+        return f"{seconds:.1f}s"
+    return _two(max(round(seconds), 0))
+
+
 def _two(whole: int) -> str:
     for name, size, next_name, next_size in (
         ("d", 86400, "h", 3600),

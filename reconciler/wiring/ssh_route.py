@@ -42,7 +42,7 @@ def route_of(service: Service, resolve: Resolve) -> SshRoute:
     if said.command is not None:
         return ProxyCommandRoute(said.command)
     command = f"{_PRESETS[said.via]} --region {service.region}"
-    return ProxyCommandRoute(command, said.via, f"deployer doctor {service.name}")
+    return ProxyCommandRoute(command, said.via, "deployer doctor")
 
 
 def bastion_route(service: Service, resolve: Resolve) -> BastionRoute:

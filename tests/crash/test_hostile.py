@@ -123,11 +123,11 @@ CASES = {
         ),
     ),
     "a hanging smoke command": Hostile(
-        ("check `echo asked; sleep 60` on", "was given up after 2 s", "    asked"),
+        ("check `echo asked; sleep 60` on", "was given up after 2s", "    asked"),
         add='\n[[smoke]]\ncommand = "echo asked; sleep 60"\ntries = 1\ntimeout = "2s"\n',
     ),
     "a hanging install command": Hostile(
-        ("install `echo so far; sleep 60` on", "was given up after 2 s", "    so far"),
+        ("install `echo so far; sleep 60` on", "was given up after 2s", "    so far"),
         change=("^install = .*$", 'install = ["echo so far; sleep 60"]'),
         add='\n[limits]\ninstall = "2s"\n',
     ),
@@ -144,7 +144,7 @@ CASES = {
         around=_the_dump_is_killed,
     ),
     "a hanging migration": Hostile(
-        ("migration `echo to $DATABASE_URL; sleep 60`", "given up after 2 s", "to postgresql://"),
+        ("migration `echo to $DATABASE_URL; sleep 60`", "given up after 2s", "to postgresql://"),
         change=("^migrate  = .*$", 'migrate = ["echo to $DATABASE_URL; sleep 60"]'),
         add='\n[limits]\nmigrate = "2s"\n',
     ),

@@ -104,6 +104,6 @@ def test_an_abort_ends_the_wait_for_an_image(shop: Shop) -> None:
         done = release.finish()
     assert stopped.code == Exit.DONE, stopped
     assert done.code == Exit.FAILED, done
-    assert "ended by somebody else" in done.events[-1]["message"], done
+    assert "ended by an operator" in done.events[-1]["message"], done
     shop.assert_as_before(before)
     shop.assert_clean()

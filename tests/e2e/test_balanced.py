@@ -8,6 +8,7 @@ from reconciler.exit_codes import Exit
 from tests.e2e.balanced import FAILED, Shop, only
 from tests.e2e.probes import takes_writes, wait_for, writable
 from tests.support.balanced_clients import Clients
+from tests.support.company import TRUSTING
 
 
 def _foreign_change_in_a_release(shop: Shop) -> None:
@@ -89,3 +90,36 @@ def test_killed_between_commit_and_switch(shop: Shop) -> None:
         shop.ok("reconciler", "sweep")
     assert shop.clients.outcomes() <= FAILED
     assert shop.clients.receipts <= shop.rows("shop") | shop.rows(database)
+
+
+def _marked(shop: Shop) -> set[str]:
+    """The target groups that carry our tags."""
+    arns = shop.groups
+    told = shop.elb.describe_tags(ResourceArns=list(arns.values()))["TagDescriptions"]
+    ours = {
+        one["ResourceArn"]
+        for one in told
+        if any(tag["Key"].startswith("deploy-") for tag in one["Tags"])
+    }
+    return {name for name, arn in arns.items() if arn in ours}
+
+
+def test_leaving_changes_no_traffic(shop: Shop) -> None:
+    """Listener, weights and targets stay; the group is nobody's, until `adopt` claims it again."""
+    shop.up("v1.5.0")
+    serving = only(shop)
+    shop.sweep_until({serving})
+    before, live = shop.weights, shop.live
+    with shop.clients.at_work():
+        shop.ok("deployer", "leave", "shop", "--yes")
+        shop.ok("reconciler", "sweep")
+        shop.clients.have_gone_on()
+    assert shop.clients.outcomes() <= FAILED
+    assert shop.weights == before
+    assert serving in shop.groups
+    assert serving not in _marked(shop)
+    shop.ok("deployer", "adopt", "shop", *TRUSTING)
+    assert shop.live == live
+    assert serving in _marked(shop)
+    shop.up("v1.7.0")
+    assert only(shop) != serving

@@ -83,7 +83,7 @@ class Runner:
             "PATH": f"{self.home}/bin:{os.environ['PATH']}",
             "AWS_CONFIG_FILE": str(self.home / "aws"),
             "DEPLOYER_BIN": str(Path(sys.executable).parent),
-            "GITHUB_STEP_SUMMARY": str(self.home / "summary.md"),
+            "GITHUB_STEP_SUMMARY": str(self.home / "summary"),
             "SERVICE": "shop",
         }
         return kept | GITHUB | more | dict(words)
@@ -138,7 +138,7 @@ def test_a_plan_is_shown_and_commented(runner: Runner) -> None:
     body = (runner.home / "gh.body").read_text()
     assert body.startswith("### deployer plan shop\n")
     assert "shop" in body.partition("````text")[2]
-    assert body in (runner.home / "summary.md").read_text()
+    assert body in (runner.home / "summary").read_text()
     assert "secret-of-the-job" not in body + out
 
 

@@ -48,8 +48,9 @@ def _the_looks_agree(company: Company, left: dict[str, set[str]]) -> None:
     [machine] = left["instance"]
     every = [one for ids in left.values() for one in ids]
     status = company.deployer("status", "shop", "--exit-code")
-    assert status.code == Exit.TO_DO, status
-    has(status.out, "left behind: 6 things", "reconciler sweep --service shop", *every)
+    assert status.code == Exit.DIRT, status  # it died while live was shut
+    has(status.out, "shop REFUSES WRITES since", "deployer thaw shop")
+    has(status.out, "left behind: 6 resources", "reconciler sweep --service shop", *every)
     plan = company.deployer("plan", "shop")
     assert plan.code == Exit.REFUSED, plan
     has(plan.out, "It would be refused", "deployer up shop --sweep-first", *every)

@@ -52,7 +52,7 @@ def test_the_record_follows_a_public_address_and_nobody_else(company: Company) -
 
 
 def test_an_elastic_ip_does_not_move_silently(company: Company) -> None:
-    """The record names one: a release is refused before it makes anything, in words."""
+    """The record names one: a release is refused before it makes anything, and its cure helps."""
     in_the_open(company)
     company.adopt()
     refused = company.deployer("up", "shop", "--ref", "v1.5.0")
@@ -60,6 +60,19 @@ def test_an_elastic_ip_does_not_move_silently(company: Company) -> None:
     has(refused.err, "an Elastic IP of the live machine", "such as a partner's firewall")
     assert len(company.instances()) == 1
     assert company.version() == "v1.4.2"
+    has(refused.err, '[traffic] kind = "elastic-ip"', "deployer move shop")
+
+    company.append('\n[traffic]\nkind = "elastic-ip"\n')
+    again = company.deployer("up", "shop", "--ref", "v1.5.0")
+    assert again.code == Exit.REFUSED, again
+    company.ok("deployer", "move", "shop", "--yes")
+    record = company.pointed_at()
+    company.up("v1.5.0")
+    assert company.version() == "v1.5.0"
+    assert company.pointed_at() == record
+    company.ok("deployer", "rollback", "shop", "--discard-writes")
+    assert company.version() == "v1.4.2"
+    company.ok("deployer", "status", "shop", "--exit-code")
 
 
 def _people_win(company: Company, live: Json) -> None:

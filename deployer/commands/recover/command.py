@@ -17,6 +17,7 @@ from deployer.checks.served import seen_through
 from deployer.checks.service_state import refuse_gaps
 from deployer.commands.move.command import retag, tagged
 from deployer.commands.recover import who_is_live
+from deployer.commands.recover.damaged_text import salvaged
 from deployer.commands.recover.who_is_live import machines_of
 from deployer.ports import Ports
 from reconciler.errors import Refused, ToolError
@@ -92,17 +93,20 @@ def recover(ports: Ports, confirm: Confirm, word: Word = NO_WORD) -> Recovery:
     wanted = _recovery(managed, world, reading, word)
     confirm(wanted)
     if wanted.lease is not None and not word.end_lease:
-        raise _held(managed.name, wanted.lease)
+        raise _held(managed.name, wanted)
     pointed = reading.a.addresses if reading.a and managed.traffic.in_batch else None
     managed.ledgers.swap(reading, wanted.new, pointed)
     retag(ports, tagged(managed, world.inventory), wanted.new)
     return wanted
 
 
-def _held(service: str, lease: Lease) -> Refused:
+def _held(service: str, wanted: Recovery) -> Refused:
+    lease = wanted.lease
+    assert lease is not None
     return Refused(
         f"{lease.id} holds the lease until {lease.until:%H:%M:%S} UTC, in `{lease.step}`: it may "
         "be at work",
+        detail="\n".join(f"garbage afterwards: {one}" for one in wanted.garbage),
         cure=(
             f"Wait until then, or if you know that it is dead:\n"
             f"deployer recover {service} --end-lease"
@@ -146,7 +150,7 @@ def _decoded(managed: ManagedService, reading: Reading) -> Ledger:
     try:
         ledger = decode(reading.text) if reading.text else NO_LEDGER
     except LedgerTextError:
-        return NO_LEDGER
+        return salvaged(reading.text)
     if ledger.left is not None:
         raise refusals.gone(managed.name, ledger.left)
     return ledger_home.at_home(managed.address, ledger)
@@ -220,13 +224,16 @@ def _previous(
     """
     served = (Label.LIVE, Label.RETIRED)
     public = live is not None and _is_public(machines_of(resources[live.id]), live)
+    now = reading.now.replace(microsecond=0)
     found = [
-        old.find_previous(deploy)
-        or Previous(
-            deploy,
-            reading.now.replace(microsecond=0),
-            _addresses(of_it, public=public),
-            db=_shared(resources, deploy, old),
+        _entry(
+            old,
+            Previous(
+                deploy,
+                now,
+                _addresses(of_it, public=public),
+                db=_shared(resources, deploy, old),
+            ),
         )
         for deploy, of_it in resources.items()
         if (live is None or deploy != live.id) and any(one.label in served for one in of_it)
@@ -239,6 +246,14 @@ def _shared(resources: Things, deploy: DeployId, old: Ledger) -> DeployId | None
     owner = database_owner(machines_of(resources[deploy]), deploy)
     owner = old.database_of(deploy) if owner == deploy else owner
     return None if owner == deploy else owner
+
+
+def _entry(old: Ledger, guess: Previous) -> Previous:
+    """The old ledger's entry; of a damaged text only when it was retired, and `rejected`."""
+    known = old.find_previous(guess.id)
+    if known is None or old.exists:
+        return known or guess
+    return replace(guess, retired=known.retired, rejected=known.rejected)
 
 
 def _is_public(machines: Iterable[Resource], live: Live) -> bool:

@@ -151,7 +151,7 @@ def _rewriting(
 def _deploy(info: DatabaseInfo, address: LedgerAddress, ledger: Ledger) -> DeployId:
     """The deploy of the database: by its name, its memory, else live's. Only one that is in use.
 
-    A memory that no rooted deploy uses would make a database that people have restored garbage.
+    A memory that no rooted deploy uses would make garbage of a database that people have restored.
     """
     named = (born_as(info.name, one) for one in own(str(address), ledger))
     born = next((one for one in named if one is not None), None)

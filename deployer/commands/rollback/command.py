@@ -83,7 +83,8 @@ def _begin(
     machines = machines_of(seen.service_plan.verdicts)
     target = choose(without_addresses(ledger, machines), service.name, to, service.park)
     mine = new_id(service.name, reading)
-    lease = LeaseHolder(ports.managed.ledgers, reading, mine, terms_of(service.lease))
+    again = f"deployer rollback {service.name}"
+    lease = LeaseHolder(ports.managed.ledgers, reading, mine, terms_of(service.lease), again)
     assert ledger.live is not None
     run = RollbackContext(ports, emit, discard_writes, seen, reading, ledger.live, target, lease)
     refuse_early(run)
@@ -101,7 +102,8 @@ def _end_expired(
     lease = ledger.lease
     assert lease is not None
     if not ledgers.expired(lease, reading.now):
-        raise refusals.held(seen.service_plan, lease)
+        again = f"deployer rollback {ports.service.name}"
+        raise refusals.held(seen.service_plan, lease, again)
     ended = ledgers.end(ledger, Ending(lease, reading.now))
     return ports.managed.ledgers.swap(reading, ended), ended
 

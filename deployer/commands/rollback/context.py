@@ -20,6 +20,9 @@ from reconciler.model.reading import Reading
 from reconciler.model.resource import Resource
 from reconciler.traffic.port import JoinOrder
 
+_OFFERED = 3
+"""So many previous deploys are offered by name; the detail lists all."""
+
 
 @dataclass
 class RollbackContext:
@@ -88,7 +91,10 @@ def choose(ledger: Ledger, service: str, to: DeployId | None, park: str = "") ->
     raise Refused(
         what,
         detail=f"previous:\n{known}" if known else nothing,
-        cure=f"To choose one        deployer rollback {service} --to ID"
+        cure="\n".join(
+            f"To choose that one   deployer rollback {service} --to {entry.id}"
+            for entry in ledger.previous[:_OFFERED]
+        )
         if known
         else f"To see what there is     deployer status {service}",
     )

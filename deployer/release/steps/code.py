@@ -30,6 +30,8 @@ def code(run: ReleaseContext) -> str:
         run.progress("code", "uploaded"),
         limits.upload.total_seconds(),
     )
+    if said.install:
+        run.note("code", f"uploaded; {'; '.join(said.install)}")
     try:
         install(shells, said.path, said.install, lambda: run.within(limits.install))
     except CommandFailed as error:

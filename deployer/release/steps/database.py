@@ -57,7 +57,8 @@ def _source(run: ReleaseContext, config: Database, server: DatabaseServer) -> st
     if name is None:
         raise ConfigError(
             f"{path} of the clone has no {config.variable}: the live database is not known",
-            cure="set database.name to the database that the live deploy uses",
+            cure=f"correct app.env_file and database.variable in services/{run.deploy.service}"
+            ".toml: the file on live that names its database, as the app reads it",
         )
     if name not in {one.name for one in server.databases()}:
         raise DatabaseError(f"the live database {name} is not on the server that admin leads to")

@@ -118,6 +118,7 @@ def dirt(service_plan: ServicePlan, despite: frozenset[str] = frozenset()) -> li
 def refuse(run: ReleaseInputs, start: StartingPoint) -> None:
     """Raise Refused for anything that blocks a release."""
     service_plan, reading = start.service_plan, start.reading
+    _refuse_despite(run, service_plan)
     ledger = reading.ledger
     if service_plan.problem:
         raise refusals.unknown(service_plan.root)
@@ -142,6 +143,16 @@ def refuse(run: ReleaseInputs, start: StartingPoint) -> None:
         raise refusals.dirt(service_plan, left, lines, prices)
     if ledger.live is not None:
         _refuse_headless(service_plan, ledger.live)
+
+
+def _refuse_despite(run: ReleaseInputs, service_plan: ServicePlan) -> None:
+    """Each word of `--despite` is a resource, a deploy, a unit of the configuration or a name."""
+    app = run.ports.service.app
+    known = {verdict.resource.id for verdict in service_plan.verdicts} | {*app.units, *app.jobs}
+    known |= {str(deploy) for deploy in service_plan.root.ledger.named}
+    unknown = [one for one in sorted(run.options.despite - known) if "." not in one]
+    if unknown and not service_plan.problem:
+        raise refusals.despite_nothing(service_plan.service, unknown)
 
 
 def _refuse_headless(service_plan: ServicePlan, live: Live) -> None:

@@ -17,6 +17,7 @@ from reconciler.model import tags as t
 from reconciler.model.ledger import Ledger
 from reconciler.model.resource import IMAGE, SNAPSHOT
 from reconciler.util.backoff import Backoff
+from reconciler.util.humanize import span
 from reconciler.util.secret import Reference
 from reconciler.util.signals import held_back
 
@@ -116,7 +117,7 @@ def _wait(run: ReleaseContext) -> None:
             _refuse_ended(run, found, gone=gone)
     state = found.state if found else "not visible"
     raise CloudError(
-        f"the image {run.created.image} is still {state} after {limit:.0f} s",
+        f"the image {run.created.image} is still {state} after {span(limit)}",
         cure="raise limits.image; AWS says minutes, sometimes up to 24 hours for large volumes",
     )
 

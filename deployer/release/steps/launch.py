@@ -9,6 +9,7 @@ from deployer.release.inferred_settings import Shape, birth_tags, client_address
 from reconciler.errors import CloudError, CloudUnclear, ConfigError, ToolError
 from reconciler.model.resource import INSTANCE, INTERFACE, VOLUME
 from reconciler.util.backoff import Backoff
+from reconciler.util.humanize import span
 from reconciler.util.signals import held_back
 
 NO_CAPACITY = "InsufficientInstanceCapacity"
@@ -23,7 +24,7 @@ def launch(run: ReleaseContext) -> str:
     _wait(run)
     service = run.ports.service
     gated = ", ".join((*service.app.units, *service.app.jobs))
-    return f"{len(run.created.launched)} × {wanted.type}; kept from acting: {gated}"
+    return f"{len(run.created.launched)} × {wanted.type}; masked until tested: {gated}"
 
 
 def _in_a_subnet(run: ReleaseContext, wanted: Shape) -> None:
@@ -83,7 +84,7 @@ def _wait(run: ReleaseContext) -> None:
             return
     states = ", ".join(_said(run, one) for one in found) or "none is visible"
     raise CloudError(
-        f"not every machine runs after {limit:.0f} s: {states}", cure="raise limits.boot"
+        f"not every machine runs after {span(limit)}: {states}", cure="raise limits.boot"
     )
 
 

@@ -10,9 +10,9 @@ import json
 from typing import Any
 
 from moto.core.exceptions import JsonRESTError
+from moto.ec2.models import ec2_backends
 from moto.ec2instanceconnect.responses import Ec2InstanceConnectResponse
 
-from deployer.sandbox.aws import moto_application
 from deployer.sandbox.aws.state import cloud as clouds
 
 
@@ -27,7 +27,7 @@ class StrictInstanceConnect(Ec2InstanceConnectResponse):
         )
         if not key.startswith(("ssh-ed25519 ", "ssh-rsa ")) or not user.isidentifier():
             raise JsonRESTError("InvalidArgsException", "not a public key, or not a user")
-        backend = moto_application.ec2_backend(self.current_account, self.region)
+        backend = ec2_backends[self.current_account][self.region]
         instance = clouds.current().region(backend).instances.get(machine)
         if instance is None:
             raise JsonRESTError("EC2InstanceNotFoundException", f"no instance {machine}")

@@ -28,6 +28,7 @@ from moto.moto_server.werkzeug_app import (
 from deployer.sandbox.aws import moto_patches, xml_serializer
 from deployer.sandbox.aws.ec2.actions import StrictEc2
 from deployer.sandbox.aws.elbv2 import actions as elbv2_actions
+from deployer.sandbox.aws.instance_connect import StrictInstanceConnect
 from deployer.sandbox.aws.rds import StrictRds
 from deployer.sandbox.aws.route53.zones import StrictRoute53
 
@@ -59,8 +60,6 @@ def build() -> Dispatcher:
     xml_serializer.apply()
     ec2_urls.url_paths = dict.fromkeys(ec2_urls.url_paths, StrictEc2.dispatch)
     rds_urls.url_paths = dict.fromkeys(rds_urls.url_paths, StrictRds.dispatch)
-    from deployer.sandbox.aws.instance_connect import StrictInstanceConnect
-
     paths = connect_urls.url_paths
     connect_urls.url_paths = dict.fromkeys(paths, StrictInstanceConnect.dispatch)
     route53_urls.url_paths = dict.fromkeys(route53_urls.url_paths, StrictRoute53.dispatch)

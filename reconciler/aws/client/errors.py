@@ -141,7 +141,7 @@ def _denial(action: str, code: str, said: str) -> AccessDenied | None:
     if code in _BAD_SIGNATURE:
         return AccessDenied(f"{action}: {code}: the secret key does not fit the access key")
     if code in _DENIED or code.startswith("AccessDenied"):
-        cure = f"allow {action} to these credentials (reconciler policy prints what is needed)"
+        cure = f"allow {action} to these credentials; all that is needed   reconciler policy"
         return AccessDenied(f"{action} is denied: {code}: {_brief(said)}", cure=cure)
     return None
 

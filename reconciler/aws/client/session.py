@@ -232,6 +232,19 @@ class _Assumed(CredentialProvider):
         )
 
 
+def ambient(region: str = "") -> tuple[str, str]:
+    """The account of these credentials, and the region: as given, as configured, else us-east-1.
+
+    Raises AccessDenied, CloudError, ConfigError.
+    """
+    session = _new_session()
+    region = region or session.get_config_variable("region") or "us-east-1"
+    with calling("sts:GetCallerIdentity"):
+        client = session.create_client("sts", region_name=region, config=READS)
+        sts = cast("STSClient", client)
+        return sts.get_caller_identity()["Account"], region
+
+
 def _new_session(profile: str | None = None) -> Session:
     session = Session(profile=profile)
     session.register_component("data_loader", LOADER)

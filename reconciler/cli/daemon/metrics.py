@@ -111,6 +111,7 @@ class _Seen:
         self._orphans = Orphans()
         self._unknown = self._contradictions = 0
         self._complete: dict[str, float] = {}
+        self._shut: dict[str, datetime] = {}
 
     def round(self, done: Round, prices: Prices) -> None:
         self.prices = prices
@@ -120,6 +121,11 @@ class _Seen:
         if done.result is not None:
             self._unknown = len(done.result.left.unknown)
             self._contradictions = len(done.result.left.contradictions)
+            self._shut = {
+                one.service: one.shut_live.since or one.root.now
+                for one in done.result.left.services
+                if one.shut_live is not None
+            }
             self._orphans = self._orphans.after(done.result, full=done.full)
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
@@ -130,7 +136,16 @@ class _Seen:
         yield GaugeMetricFamily("reconciler_unknown_services", unknown, self._unknown)
         moved = "A records that somebody moved, or that keep a release that would go by now"
         yield GaugeMetricFamily("reconciler_moved_records", moved, self._contradictions)
+        yield self._writes_refused()
         yield self._last_complete()
+
+    def _writes_refused(self) -> GaugeMetricFamily:
+        words = "How long the live database has refused writes; a release does so for a while"
+        name = "reconciler_writes_refused_seconds"
+        family = GaugeMetricFamily(name, words, labels=("service",))
+        for service, since in sorted(self._shut.items()):
+            family.add_metric((service,), max((self._now() - since).total_seconds(), 0.0))
+        return family
 
     def _by_cause(self) -> GaugeMetricFamily:
         words = "Things that nothing roots, as last seen"

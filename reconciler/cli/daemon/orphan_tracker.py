@@ -1,4 +1,4 @@
-"""Tracks unrooted resources from one sweep to the next. Pure.
+"""Tracks resources that the ledger does not name, from one sweep to the next. Pure.
 
 An unfinished-only sweep does not list everything, and what it does not list is not gone: such a
 resource is kept as last seen. So are the resources of a service that has become unknown.
@@ -23,7 +23,7 @@ Key = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Orphan:
-    """An unrooted resource, and why it still exists.
+    """A resource that the ledger does not name, and why it still exists.
 
     `cause` is `garbage` (the next sweep removes it), `blocked` (a sweep tried and failed), or the
     reason for which it is kept.
@@ -44,7 +44,7 @@ class Orphan:
 
 
 def orphaned(plan: Plan) -> list[Verdict]:
-    """The verdicts on unrooted resources, of the known services."""
+    """The verdicts on resources that the ledger does not name, of the known services."""
     return [
         verdict
         for service_plan in plan.services

@@ -28,6 +28,7 @@ from reconciler.database.postgres import catalog, comment_store, privileges, rol
 from reconciler.database.state_comment import State
 from reconciler.errors import DatabaseError
 from reconciler.model.fencing import FencedAct
+from reconciler.util.humanize import span
 
 FIRST_PATIENCE = 0.8
 """Seconds of the first wait for open writers; each further one is twice as long.
@@ -137,9 +138,10 @@ def _writable(connection: Connection, writers: frozenset[Grant]) -> frozenset[tu
 
 def _gave_up(connection: Connection, max_wait: float) -> DatabaseError:
     rows = connection.execute(catalog.WRITING_SESSIONS).fetchall()
-    sessions = [f"pid {pid}, role {role}, {app}: open for {age} s" for pid, role, app, age in rows]
+    text = "pid {}, role {}, {}: open for {}"
+    sessions = [text.format(pid, role, app, span(age)) for pid, role, app, age in rows]
     return DatabaseError(
-        f"writers still open after {max_wait:g} s in database {connection.info.dbname}; "
+        f"writers still open after {span(max_wait)} in database {connection.info.dbname}; "
         "it was not frozen and goes on as before",
         cure="end these transactions (their work is lost), or allow a longer wait (max_wait)",
         detail="\n".join(sessions),

@@ -27,6 +27,7 @@ from reconciler.machine.ssh.port_forward import listening
 from reconciler.machine.ssh.route import SshRoute
 from reconciler.machine.ssh.target import ClientKey, SshTarget
 from reconciler.util.backoff import Backoff
+from reconciler.util.humanize import span
 
 T = TypeVar("T")
 
@@ -91,7 +92,7 @@ def _retried(backoff: Backoff, attempt: Callable[[float], T]) -> T:
     except CannotConnect as error:
         if error.kind not in BOOTING:
             raise
-        tried = f"{error.message} (tried for {backoff.deadline:.0f} s)"
+        tried = f"{error.message} (tried for {span(backoff.deadline)})"
         raise CannotConnect(tried, kind=error.kind, cure=error.cure, detail=error.detail) from error
 
 

@@ -19,6 +19,7 @@ from typing import Protocol
 from reconciler.errors import CommandFailed, CommandTimedOut
 from reconciler.machine.shell import Command, CommandResult
 from reconciler.machine.ssh.output_tail import Tail
+from reconciler.util.humanize import span
 
 _CHUNK = 1 << 16
 _REMOTE_GRACE = 5
@@ -67,7 +68,7 @@ def execute(
     running = _Running(channel, command, on_output)
     if not running.drain():
         raise CommandTimedOut(
-            f"{command.label} on {host} was given up after {command.timeout:g} s"
+            f"{command.label} on {host} was given up after {span(command.timeout)}"
             f"{running.why_late()}",
             detail=running.shown.last_lines(),
         )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from reconciler.cost import estimate
@@ -20,6 +20,7 @@ from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.model.resource import Resource
 from reconciler.output.notifications.history import NotificationHistory
 from reconciler.output.plan import saving
+from reconciler.output.write_stop import write_stop_lines
 from reconciler.plan.service_plan import Plan
 from reconciler.util import humanize
 
@@ -41,6 +42,7 @@ class Phase(StrEnum):
     PLANNED = "planned"
     REFUSED = "refused"
     DONE = "done"
+    IMPAIRED = "impaired"
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def planned(
     if not fresh:
         return None
     services = _services(garbage)
-    count = humanize.count(len(garbage), "thing")
+    count = humanize.count(len(garbage), "resource")
     listed = _listed([_line(resource, now, prices) for resource in garbage])
     lines = (*listed, f"saves {saving(garbage, prices)}")
     subject = f"{services}: {count} left behind, "
@@ -90,11 +92,34 @@ def done(
         return None
     services = _services([*gone, *(outcome.resource for outcome in stayed)])
     removed = humanize.counts(Counter(resource.kind for resource in gone))
-    left = f", {humanize.count(len(stayed), 'thing')} left" if stayed else ""
+    left = f", {humanize.count(len(stayed), 'resource')} left" if stayed else ""
     lines = [f"saves {saving(gone, prices)}"] if gone else []
     lines += _listed([_stayed_line(outcome) for outcome in stayed])
     lines += _listed([_line(resource, now, prices) for resource in gone])
     return Notice(Phase.DONE, f"{services}: removed {removed}{left}", tuple(lines))
+
+
+PATIENCE = timedelta(minutes=2)
+"""A release refuses writes for a while; longer than this, its lease has run out or it is slow."""
+
+REPEATED = timedelta(hours=1)
+
+
+def impaired(plan: Plan, history: NotificationHistory, now: datetime) -> Notice | None:
+    """The services whose live database has refused writes for long; once an hour for each."""
+    lines, findings = [], []
+    for service_plan in plan.services:
+        shut = service_plan.shut_live
+        if shut is None or shut.since is None or now - shut.since < PATIENCE:
+            continue
+        last = history.when.get(shut.key)
+        if last is None or now - last >= REPEATED:
+            lines += write_stop_lines(service_plan)
+            findings.append(shut)
+    if not findings:
+        return None
+    subject = f"{_services(findings)}: the live database refuses writes"
+    return Notice(Phase.IMPAIRED, subject, tuple(lines), tuple(findings))
 
 
 def _stayed(outcomes: Iterable[Outcome], findings: Iterable[Resource]) -> list[Outcome]:

@@ -10,7 +10,7 @@ from reconciler.cost.price_list import Prices
 from reconciler.errors import Refused, ToolError
 from reconciler.model.resource import DATABASE, Resource
 from reconciler.output.notifications.history import NotificationHistory
-from reconciler.output.notifications.message import Notice, Phase, done, planned
+from reconciler.output.notifications.message import Notice, Phase, done, impaired, planned
 from reconciler.plan.service_plan import Plan
 from reconciler.sweep.result import SweepResult
 from reconciler.util.log import Logger
@@ -56,6 +56,10 @@ class Notifier:
         notice = done(result.outcomes, self._announced, self.clock(), self.prices)
         if notice is not None and Phase.DONE in self.phases:
             self._send(notice)
+        # Whatever the configuration leaves out: a service that takes no writes is always told.
+        ill = impaired(result.left, self.told, self.clock())
+        if ill is not None and self._send(ill):
+            self.told.remember(ill.findings, self.clock())
 
     def _announce(self, notice: Notice | None) -> None:
         if notice is None:

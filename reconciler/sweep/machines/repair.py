@@ -70,7 +70,7 @@ def _database(
     managed: ManagedService, work: Finish, resource: Resource, desired: Desired
 ) -> Outcome:
     if desired.writable is None or resource.state == MAKING:
-        return Outcome(resource, OutcomeStatus.DONE, "as it is")
+        return Outcome(resource, OutcomeStatus.DONE, "kept unchanged")
     assert resource.deploy is not None  # for the type checker: `mark` has judged it
     act = managed.fenced_act(work.generation, resource.deploy, work.was)
     try:

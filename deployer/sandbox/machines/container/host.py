@@ -118,7 +118,8 @@ class RealMachines(DiskFolder):
 
     def accept_key(self, instance_id: str, user: str, public: str) -> None:
         """Raises Refused: a real sshd asks a program of AWS, which these machines lack."""
-        raise Refused(f"{instance_id} has no EC2 Instance Connect: {user} keeps to stored keys")
+        key = public.split(" ", maxsplit=1)[0]
+        raise Refused(f"{instance_id} has no EC2 Instance Connect: no {key} key for {user}")
 
     def console(self, instance_id: str) -> bytes:
         slot = self._machines.get(instance_id)

@@ -157,7 +157,7 @@ def test_every_command_tells_costs_by_the_fetched_prices(person: Person) -> None
     (deploy,) = person.asks("deployer status shop")["services"][0]["deploys"]
     machine = deploy["machines"][0]["id"]
     explained = person.asks(f"reconciler explain {machine}")["things"][0]["answers"]
-    _, type_, _, place = explained["what"].split()
+    _, type_, _, place = explained["kind"].split()
     region = place.partition("/")[2]
     price_cache.save(Prices("2026-11-23", {region: {type_: 777.0}}))
     assert "$777.0" in person.types(f"reconciler explain {machine}")

@@ -299,7 +299,7 @@ def _full(scene: Scene) -> None:
         (_two_addresses, "exactly one address"),
         (_nobody, "0 machines of this account"),
         (_two_machines, "2 machines of this account"),
-        (_another_deploys, "is no stranger"),
+        (_another_deploys, "it already belongs to"),
         (_held, "is being changed"),
         (_unreadable, "is unknown"),
         (_full, "no room for a later rollback"),

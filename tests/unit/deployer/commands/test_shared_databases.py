@@ -9,11 +9,12 @@ import pytest
 
 from deployer.commands.recover.command import recover
 from deployer.commands.recover.database import recover_database
+from deployer.commands.rollback.command import rollback
 from deployer.commands.status import status
 from deployer.commands.thaw import thaw
 from reconciler.cost.audit import report
 from reconciler.cost.price_list import Prices
-from reconciler.errors import CloudError, StaleAct
+from reconciler.errors import CloudError, Refused, StaleAct
 from reconciler.gc.mark import mark
 from reconciler.gc.verdict import Reason, Role
 from reconciler.model import tags as t
@@ -114,3 +115,24 @@ def test_the_audit_counts_it_as_its_users(scene: Scene) -> None:
     for deploy in (LIVE, OLD):
         found = {one.resource.id: one.text for one in find(plan, str(deploy))}
         assert "and uses it" in found[OLD_DB]
+
+
+def test_a_rollback_past_a_copy_opens_the_shared_one(tmp_path: Path) -> None:
+    """A made it and is forgotten, B shares it, C has copied it: back to B, A's database opens."""
+    live_db, name = LIVE.database_name(LEDGER), DEAD.database_name(LEDGER)
+    previous = (replace(CLEAN.previous[0], db=DEAD),)
+    scene = Scene(
+        tmp_path, [one for one in ALL if one.deploy != DEAD], replace(CLEAN, previous=previous)
+    )
+    del scene.server.held[OLD_DB]
+    scene.add_database(DEAD, shut=True)
+    scene.server.write(live_db, ROLE, "public.orders")
+    with pytest.raises(Refused, match="does not have"):
+        rollback(scene.ports())
+    assert not scene.server.is_shut(live_db)
+    done = rollback(scene.ports(), discard_writes=True)
+    assert (done.deploy, scene.ledger.user_of(DEAD)) == (str(OLD), OLD)
+    assert (scene.server.is_shut(live_db), scene.server.is_shut(name)) == (True, False)
+    rollback(scene.ports(), LIVE, discard_writes=True)
+    assert (scene.server.is_shut(live_db), scene.server.is_shut(name)) == (False, True)
+    assert scene.plan().services[0].empty

@@ -30,7 +30,7 @@ BEGUN = e.ReleaseBegan("shop", ID, "v1.5.0", "v1.4.2")
 HALF_WAY: Sequence[tuple[float, e.Event]] = (
     (0, BEGUN),
     (0, e.StepBegan("guard")),
-    (0.4, e.StepDone("guard", "clean; lease renewed while I live", 0.4)),
+    (0.4, e.StepDone("guard", "clean; lease renewed", 0.4)),
     (1, e.StepBegan("image")),
     (49, e.StepDone("image", "ami-0f3c91d2 of i-0a17be44, no reboot", 48.2)),
     (50, e.StepBegan("database")),
@@ -81,10 +81,10 @@ def test_half_way() -> None:
     """One glance: what changes, what is done, what runs and how far, what is at stake."""
     assert drawn(board(HALF_WAY), 91.3) == textwrap.dedent("""\
         shop   v1.4.2 → v1.5.0                               shop/20261123T031502Z-7kq2m
-         ✓ guard      clean; lease renewed while I live                             0.4s
+         ✓ guard      clean; lease renewed                                          0.4s
          ✓ image      ami-0f3c91d2 of i-0a17be44, no reboot                        48.2s
          ⠋ database   restore 412 MB of 1.1 GB                                     41.3s
-                      live refuses writes since 0:41 (gives up at 5:00)
+                      live has refused writes for 0:41 (gives up at 5:00)
          · migrate  · start  · smoke  · commit  · follow-up
         Ctrl-C undoes everything so far; live goes on as v1.4.2.""")
 
@@ -108,7 +108,10 @@ def test_undoing() -> None:
     """While it cleans up: why, how far, what it waits for, and what a second Ctrl-C means."""
     text = drawn(board(FAILED[:-3]), 99)
     assert "✗ database   pg_restore ended with 1" in text
-    assert "Undoing everything: pg_restore ended with 1\n  1 of 2 things gone; wai" in text
+    assert (
+        "Removing what this release made: pg_restore ended with 1\n  1 of 2 resources gone; wai"
+        in text
+    )
     assert "waiting for instance i-0b2e" in text
     assert "· migrate" not in text
 
@@ -134,7 +137,7 @@ def test_the_result_of_a_release() -> None:
     assert "\n".join(summary.released(RELEASED)) == textwrap.dedent("""\
         shop is live on v1.5.0 (was v1.4.2)                                       2m 14s
          traffic   10.0.1.17, 10.0.1.18 · old answers may last until 03:18:16
-         writes    were refused for 1m 06s; stale clients are refused until then
+         writes    were refused for 1m 06s; clients with old DNS cannot write until then
          schema    2 migrations, on the copy
          jobs      cron, shop-worker: started here, stopped on v1.4.2
          cost      v1.4.2 kept for rollback: $0.0540/h, $0.0024/h once parked
@@ -178,8 +181,23 @@ def test_a_failure_is_told_whole() -> None:
         "shop stays on v1.4.2, which kept serving.",
         "Writes were refused for 1m 02s and are taken again.",
         "Removed: 1 instance, 1 image.",
-        "Left behind: 1 thing.",
+        "Left behind: 1 resource.",
         "  snapshot           snap-03f1  blocked: in use by ami-9",
+    ]
+
+
+def test_evidence_is_told_with_its_end_and_its_price() -> None:
+    """What stays live, what is kept, until when, for how much: nothing is called removed."""
+    until = datetime(2026, 11, 23, 5, 16, 39, tzinfo=UTC)
+    kept = e.CleanUpDone({}, 0, kept_until=until, kept={"instance": 2}, kept_per_hour=0.0516)
+    began = (93, e.CleanUpBegan("pg_restore ended with 1", keeps=True))
+    shown = board([*FAILED[:-6], began, (99, kept)])
+    assert summary.undoing(shown) == "Keeping what this release made"
+    assert summary.failed(shown, "pg_restore ended with 1", "")[3:] == [
+        "shop stays on v1.4.2, which kept serving.",
+        "Writes were refused for 1m 02s and are taken again.",
+        "Kept as evidence until 2026-11-23 05:16 UTC, for $0.0516/h: 2 instances.",
+        "To see it             deployer status shop",
     ]
 
 
@@ -202,18 +220,18 @@ def test_lines_in_a_pipe() -> None:
     plain.close()
     assert out.getvalue() == textwrap.dedent("""\
         03:15:02 shop      v1.4.2 → v1.5.0 shop/20261123T031502Z-7kq2m
-        03:15:02 guard     clean; lease renewed while I live (0.4s)
+        03:15:02 guard     clean; lease renewed (0.4s)
         03:15:51 image     ami-0f3c91d2 of i-0a17be44, no reboot (48.2s)
         03:15:52 freeze    live refuses writes (gives up at 5:00)
         03:16:34 database  FAILED: pg_restore ended with 1
         03:16:34 freeze    live takes writes, after 1m 02s
-        03:16:35 undo      undoing everything
+        03:16:35 undo      removing what this release made
         03:16:36 undo      instance i-0b2e pending
         03:16:37 undo      image ami-0f3c91d2 gone
         03:16:41 undo      instance i-0b2e gone
         03:16:41 undo      snapshot snap-03f1 blocked: in use by ami-9
         03:16:41 undo      Removed: 1 instance, 1 image.
-        03:16:41 undo      Left behind: 1 thing.
+        03:16:41 undo      Left behind: 1 resource.
         03:16:41 undo      snapshot snap-03f1 blocked: in use by ami-9
         """)
 

@@ -17,11 +17,13 @@ from deployer.output.status import (
     status_json,
     status_lines,
 )
+from reconciler.cost import estimate
 from reconciler.cost.price_list import Prices
 from reconciler.model import tags as t
 from reconciler.model.ledger import NO_LEDGER, Lease, Ledger
 from reconciler.model.reading import LedgerAddress, Reading
 from reconciler.model.resource import INSTANCE
+from reconciler.util import humanize
 from tests.support.shop_world import ALL, CLEAN, DEAD, DIED, LIVE, NOW, OLD, UNITS, planned
 
 
@@ -56,6 +58,13 @@ def stands(ledger: Ledger = CLEAN, problem: str = "", **changes: object) -> Serv
     return replace(one, **changes)  # type: ignore[arg-type]
 
 
+def cost(status: ServiceStatus) -> str:
+    """What everything of the service costs, as it is shown."""
+    ours = (verdict.resource for verdict in status.service_plan.verdicts)
+    hourly = estimate.add(estimate.of(one, NOW, Prices()) for one in ours).hourly
+    return f"{humanize.hourly(hourly)}, {humanize.money(round(hourly, 4) * 720)} in 30 days"
+
+
 def clean() -> ServiceStatus:
     """The same without the dead release."""
     kept = [one for one in ALL if one.deploy != DEAD]
@@ -64,38 +73,46 @@ def clean() -> ServiceStatus:
 
 def test_a_clean_service() -> None:
     """What serves, where, since when, and what is kept; no cure where nothing ails."""
-    assert status_lines(clean()) == [
-        "shop     shop.example.com → 10.0.1.17, TTL 60 s · generation 44",
-        f"  live      v1.5.0       1h ago    1 machine running, database open  {LIVE}",
-        f"  previous  v1.4.2       1h ago    1 machine running, database shut  {OLD}",
+    one = clean()
+    born, retired = LIVE.born, NOW - timedelta(minutes=70)
+    assert status_lines(one) == [
+        "shop serves v1.5.0 and takes writes; DNS agrees; not checked",
+        f"  costs     {cost(one)}",
+        "  record    shop.example.com → 10.0.1.17, TTL 60 s · generation 44",
+        f"  live      v1.5.0       born {born:%Y-%m-%d %H:%M} UTC, 1h ago",
+        f"            {LIVE}  1 machine running, database open",
+        f"  previous  v1.4.2       retired {retired:%Y-%m-%d %H:%M} UTC, 1h ago",
+        f"            {OLD}  1 machine running, database shut",
     ]
+    assert max(map(len, status_lines(one))) <= 80
 
 
 def test_dirt_is_listed_with_its_cure() -> None:
     """Every thing, and the command that removes it."""
     lines = status_lines(stands())
-    assert "  ! left behind: 6 things" in lines
+    assert "  ! left behind: 6 resources" in lines
     assert any("i-41" in one and "$0.0278/h" in one for one in lines)
-    assert lines[-1] == "To put it right      reconciler sweep --service shop"
+    assert max(map(len, lines)) <= 80
+    assert lines[2] == "  To put it right   reconciler sweep --service shop"
 
 
 def test_a_lease_that_ran_out() -> None:
     """Who was at work, where, and since when nobody has heard of it."""
     lines = status_lines(stands(DIED))
-    assert f"  lease     {DEAD} in `migrate`, ran out 240 s ago" in lines
+    assert f"  lease     {DEAD} in `migrate`, ran out 4m 00s ago" in lines
 
 
 def test_a_lease_that_runs() -> None:
     """Somebody is at work."""
     held = replace(CLEAN, lease=Lease(DEAD, NOW + timedelta(seconds=90), "database"))
-    assert f"  lease     {DEAD} in `database`, for 90 s more" in status_lines(stands(held))
+    assert f"  lease     {DEAD} in `database`, for 1m 30s" in status_lines(stands(held))
 
 
 def test_an_unknown_service_promises_nothing() -> None:
     """Neither live nor clean is said of what could not be read."""
     lines = status_lines(stands(problem="the zone could not be read"))
     assert lines == [
-        "shop     unknown: the zone could not be read; nothing of it is touched",
+        "! shop is unknown: the zone could not be read; nothing of it is touched",
         "To write the ledger anew   deployer recover shop",
     ]
 
@@ -105,8 +122,10 @@ def test_a_service_that_is_not_adopted() -> None:
     empty = NO_LEDGER
     one = stands(service_plan=planned(empty, []).services[0], generation=0, deploys=(), dirt=())
     assert status_lines(one) == [
-        "shop     shop.example.com → 10.0.1.17, TTL 60 s · no ledger yet",
-        "To bring it under a ledger   deployer adopt shop",
+        "shop is not under a ledger yet; shop.example.com leads to 10.0.1.17.",
+        "  costs     $0.0000/h, $0.00 in 30 days",
+        "  To bring it under a ledger   deployer adopt shop",
+        "  record    shop.example.com → 10.0.1.17, TTL 60 s · no ledger yet",
     ]
 
 
@@ -122,10 +141,30 @@ def test_status_in_json() -> None:
 def test_history() -> None:
     """Newest first, with whose it was, and the way back."""
     lines = history_lines(clean())
-    assert [one.split()[0] for one in lines[:-1]] == ["live", "previous"]
-    assert all("by ci@build" in one for one in lines[:-1])
+    rows = [one for one in lines[:-1] if not one.startswith(" ")]
+    assert [one.split()[0] for one in rows] == ["live", "previous"]
+    assert all("by ci@build" in one for one in rows)
     assert lines[-1] == "To go back           deployer rollback shop"
     assert history_lines(replace(clean(), deploys=())) == ["shop has no releases yet"]
+
+
+def test_the_history_of_an_unreadable_ledger_is_unknown() -> None:
+    """Unknown is not empty: nobody may read that nothing was ever released."""
+    lines = history_lines(stands(problem="the zone could not be read", deploys=()))
+    assert lines == [
+        "the releases of shop are unknown: the zone could not be read",
+        "To write the ledger anew   deployer recover shop",
+    ]
+
+
+def test_history_tells_a_rollback() -> None:
+    """What was rolled back from, when, and since when the older one is live again."""
+    at = NOW - timedelta(minutes=20)
+    bad = replace(line(CLEAN, "live", "v1.5.0", 17), state="rejected", since=at)
+    back = replace(line(CLEAN, "previous", "v1.4.2", 9), state="live", since=at, went_live=at)
+    text = "\n".join(history_lines(replace(clean(), deploys=(back, bad))))
+    assert f"rolled back from {at:%Y-%m-%d %H:%M} (20m ago)" in text
+    assert f"live from {at:%Y-%m-%d %H:%M}" in text
 
 
 def test_a_recovery_shows_everything_before_it_is_written() -> None:

@@ -262,3 +262,12 @@ def test_a_killed_release_leaves_no_file(tmp_path: Path) -> None:
     )
     assert done.returncode == -signal.SIGKILL
     assert list(scratch.iterdir()) == []
+
+
+def test_changes_that_are_left_out_are_counted(checkout: Path) -> None:
+    """What is checked out is released without them; another ref has nothing to do with them."""
+    (checkout / "new.py").write_text("untracked")
+    with packed(checkout) as code:
+        assert code.uncommitted == 2
+    with packed(checkout, "v1") as code:
+        assert code.uncommitted == 0

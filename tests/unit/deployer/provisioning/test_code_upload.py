@@ -160,7 +160,7 @@ def test_an_upload_ends_at_its_limit(tmp_path: Path, code: CodeArchive) -> None:
     """`limits.upload` ends the copies, names itself, and nothing half-way takes the name."""
     with serving(tmp_path / "a") as server:
         shell = ssh.connect(server.target, server.host_key.public, server.client)
-        with pytest.raises(ToolError, match="was not uploaded within 0 s") as caught:
+        with pytest.raises(ToolError, match="was not uploaded within 0s") as caught:
             ship([shell], code, UploadPaths(f"{server.home}/srv/shop", "7kq2m"), limit=0.0)
         shell.close()
     assert "limits.upload" in caught.value.cure

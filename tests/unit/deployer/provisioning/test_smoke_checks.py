@@ -121,7 +121,7 @@ def test_a_wrong_status_says_all_there_is_to_know(server: Server, machine: FakeM
     check = Smoke(http="/broken", port=server.port, tries=5, every=dt.timedelta(seconds=7.5))
     error = failure(check, machine, Asking(RECORD, sleep=clock.sleep, now=clock.now))
     asked = f"GET /broken on {HERE}:{server.port}"
-    assert error.message == f"{asked} answered 500, wanted 200 (5 tries, 30 s)"
+    assert error.message == f"{asked} answered 500, wanted 200 (5 tries, 30s)"
     assert error.detail == (
         f"line 1\nline 2\nlast lines of unit shop on {HERE}:\npsycopg.errors.UndefinedTable"
     )
@@ -175,7 +175,7 @@ def test_a_try_ends_by_the_wall_clock(machine: FakeMachine, drip: bytes) -> None
         )
         stop.set()
         thread.join(5)
-    assert "did not answer within 0.4 s" in error.message
+    assert "did not answer within 0.4s" in error.message
 
 
 def test_a_command_must_end_well(machine: FakeMachine) -> None:

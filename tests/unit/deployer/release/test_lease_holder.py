@@ -158,7 +158,7 @@ def test_a_lost_lease_is_found_by_the_next_step(book: Book) -> None:
         return False
 
     eventually(lost)
-    with pytest.raises(LeaseLost, match="ended by somebody else"):
+    with pytest.raises(LeaseLost, match="ended by an operator"):
         lease.renew("smoke")
     assert book.stands.lease is None
 

@@ -100,7 +100,7 @@ def test_an_abort_ends_a_steps_wait(
     run = begun(scene)
     step = until(scene, run)
     abort(scene)
-    with pytest.raises(LeaseLost, match="ended by somebody else"):
+    with pytest.raises(LeaseLost, match="ended by an operator"):
         step(run)
 
 
@@ -113,7 +113,7 @@ def test_an_abort_ends_a_rollbacks_wait(scene: Scene) -> None:
             abort(scene)
 
     scene.acts.then = meddle
-    with pytest.raises(LeaseLost, match="ended by somebody else"):
+    with pytest.raises(LeaseLost, match="ended by an operator"):
         rollback(scene.ports(**CONFIGURED), discard_writes=True)
 
 
@@ -127,7 +127,7 @@ def test_an_abort_explains_an_image_that_went(scene: Scene) -> None:
         deregister(scene, run)
 
     run = replace(run, emit=swept)
-    with pytest.raises(LeaseLost, match="ended by somebody else"):
+    with pytest.raises(LeaseLost, match="ended by an operator"):
         image(run)
 
 
@@ -142,7 +142,7 @@ def test_an_abort_explains_a_machine_that_ended(scene: Scene) -> None:
         scene.heap.change(run.created.launched[0], state="shutting-down")
 
     run = replace(run, emit=swept)
-    with pytest.raises(LeaseLost, match="ended by somebody else"):
+    with pytest.raises(LeaseLost, match="ended by an operator"):
         launch(run)
 
 

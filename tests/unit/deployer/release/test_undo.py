@@ -225,6 +225,24 @@ def test_evidence_is_kept_rooted_and_labelled(scene: Scene) -> None:
     assert {scene.heap.labels()[id_] for id_ in before} == {"failed"}
 
 
+def test_evidence_is_told_with_its_end(scene: Scene) -> None:
+    """Not as an undo: what is kept, until when, and for how much."""
+    told: list[e.Event] = []
+    run = begun(scene, told, timedelta(hours=2))
+    run.created.image_order, run.created.launch_order = IMAGE_ORDER, LAUNCH_ORDER
+    run.created.image = scene.compute.create_image(IMAGE_ORDER)
+    run.created.launched = scene.compute.launch(LAUNCH_ORDER)
+    undo(run, "smoke failed")
+    assert isinstance(told[0], e.CleanUpBegan)
+    assert told[0].keeps
+    done = told[-1]
+    assert isinstance(done, e.CleanUpDone)
+    assert (done.removed, done.kept["instance"]) == ({}, 2)
+    assert done.kept_until == scene.ledger.kept[0].until
+    assert done.kept_per_hour is not None
+    assert done.kept_per_hour > 2 * 0.02
+
+
 def test_somebody_elses_leftovers_stay(scene: Scene) -> None:
     """A failing release is no scheduled sweep."""
     scene.heap.add(resources(DEAD, "v1.4.9", Label.PENDING, 41)[:-1])

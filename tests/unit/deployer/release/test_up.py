@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from deployer.provisioning.code_archive import CodeArchive
 from deployer.release import up as release
-from deployer.release.context import ReleaseContext, ReleaseOptions
-from deployer.release.up import STEPS, Step, up
+from deployer.release.context import ReleaseContext, ReleaseInputs, ReleaseOptions
+from deployer.release.up import STEPS, Step, up, warnings
 from reconciler.errors import FollowUpFailed, ToolError
 from tests.fakes.scene import Scene
 from tests.support.shop_world import LIVE
@@ -79,3 +81,16 @@ def test_rule_5_what_fails_after_the_commit_undoes_nothing(
     assert scene.ledger.live is not None
     assert [str(scene.ledger.live.id)] == live
     assert not scene.did("delete", "drop")
+
+
+def test_what_nobody_may_take_for_granted_is_said(scene: Scene, tmp_path: Path) -> None:
+    """A dirty tree, a release that is live already, jobs that run on each of several machines."""
+    ports = scene.ports(instance={"count": 30})
+    inputs = ReleaseInputs(ports, ReleaseOptions(), lambda _: None)
+    code = CodeArchive(tmp_path, "v1.5.0", "0", 1, uncommitted=2)
+    told = "\n".join(warnings(inputs, code, "v1.5.0"))
+    assert "v1.5.0 is released without the 2 changed files of " in told
+    assert "v1.5.0 is live already: this releases it again" in told
+    assert "the jobs shop-worker will run on each of the 30 machines" in told
+    alone = ReleaseInputs(scene.ports(), ReleaseOptions(), lambda _: None)
+    assert list(warnings(alone, replace(code, uncommitted=0), "v1.4.2")) == []

@@ -142,7 +142,7 @@ def test_an_unknown_price_is_seen_in_every_form() -> None:
     seen = report(planned(CLEAN, odd), Prices())
     assert "0.0015+" in render.table(seen)
     assert "wasted now at least $0.0015/h" in render.table(seen)
-    assert "3 things whose price is not known" in render.table(seen)
+    assert "3 resources whose price is not known" in render.table(seen)
     assert render.as_json(seen)["total"]["unknown_prices"] == 3
     assert next(csv.DictReader(io.StringIO(render.as_csv(seen))))["unknown_prices"] == "1"
 

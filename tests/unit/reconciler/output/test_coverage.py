@@ -26,7 +26,7 @@ from reconciler.output.report import as_json, table
 from reconciler.plan.circuit_breaker import Cap, load
 from reconciler.plan.planner import plan
 from reconciler.plan.service_plan import Plan
-from tests.support.shop_world import ALL, CLEAN, PLACE, deploy, planned, resources, root
+from tests.support.shop_world import ALL, CLEAN, DEAD, PLACE, deploy, planned, resources, root
 
 OTHER = AccountRegion("222233334444", "us-east-1")
 ZONES = AccountRegion(PLACE.account, GLOBAL)
@@ -134,7 +134,7 @@ def test_a_service_whose_file_is_gone_is_told_with_its_cost_and_kept() -> None:
     (group,) = strangers(nobody, Prices())
     assert (group.service, sum(group.kinds.values())) == ("shop", len(ALL))
     assert group.cost.hourly > 0
-    assert "service shop is not configured here" in group.why
+    assert "of service shop, which this run does not look at" in group.why
     blog = replace(root(), home=replace(root().home, service="blog", ledger="Z1/blog._deploy.x"))
     shrunken = plan(Inventory(ALL), {"blog": blog}, {})
     assert shrunken.empty
@@ -150,3 +150,27 @@ def test_a_service_that_could_not_be_opened_owns_nothing_yet() -> None:
     seen = plan(Inventory(ALL), {"shop": lost}, {})
     assert seen.empty
     assert {one.reason.value for one in seen.services[0].verdicts} == {"unknown scope"}
+
+
+def test_waste_that_could_not_be_read_is_unknown() -> None:
+    """An unreadable ledger hides garbage: unknown is never 0."""
+    unread = planned(problem="the zone could not be read")
+    lines = table(report(unread, Prices())).splitlines()
+    assert "wasted now unknown: not everything could be read" in lines
+    assert not any("$0.0000/h" in line for line in lines if "wasted" in line)
+
+
+def test_orphans_that_are_kept_are_in_no_waste_but_cost() -> None:
+    """`wasted $0.0000/h` must not stand under an orphan without a word about what it costs."""
+    held = [
+        replace(one, tags={**one.tags, "deploy-hold": "ask Ann"})
+        for one in ALL
+        if one.deploy == DEAD
+    ]
+    rest = [one for one in ALL if one.deploy != DEAD]
+    [line] = [
+        line
+        for line in table(report(planned(CLEAN, [*rest, *held]), Prices())).splitlines()
+        if line.startswith("wasted now")
+    ]
+    assert "orphans that are kept cost $0.0" in line

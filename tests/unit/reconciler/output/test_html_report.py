@@ -80,7 +80,7 @@ def seen(resources: Iterable[Resource] = ALL, problem: str = "") -> Report:
 def test_every_thing_with_its_price_and_what_it_cost() -> None:
     """In one table each: deploys with their sum, things, what is left behind, what is not ours."""
     page = Page(html(seen([*ALL, FOREIGN])))
-    assert page.row("things-table", "i-17") == [
+    assert page.row("resources-table", "i-17") == [
         "instance", "i-17", "shop v1.5.0", "live", "2026-11-23 02:17", "t3.small running",
         "$0.0278", "$0.03",
     ]  # fmt: skip
@@ -91,7 +91,7 @@ def test_every_thing_with_its_price_and_what_it_cost() -> None:
     assert page.tables["deploys-table"][-1] == ["total", "$0.0879", "$7.80"]
     assert page.row("foreign-table", "look-alike")[1].startswith("i-99")
     assert [row[1] for row in page.tables["orphans-table"] if "i-99" in row[1]] == []
-    assert "i-99" not in [row[1] for row in page.tables["things-table"]]
+    assert "i-99" not in [row[1] for row in page.tables["resources-table"]]
     assert "$0.0293/h" in page.everything
     assert "the oldest since 2026-11-23 02:44" in page.everything
     cards = [keys.get("class") for name, keys in page.elements if name == "div"]
@@ -102,9 +102,9 @@ def test_what_is_not_known_is_never_nought() -> None:
     """An unknown price is a word, a sum with one in it a least, an unknown service comes first."""
     odd = [replace(one, type="x9.huge") if one.kind == INSTANCE else one for one in ALL]
     page = Page(html(seen(odd)))
-    assert page.row("things-table", "i-17")[-2:] == ["unknown", "unknown"]
+    assert page.row("resources-table", "i-17")[-2:] == ["unknown", "unknown"]
     assert page.row("deploys-table", "v1.5.0")[-2].endswith("+")
-    assert "3 things whose price is not known" in page.everything
+    assert "3 resources whose price is not known" in page.everything
     text = html(seen(problem="the zone could not be read"))
     assert text.index("shop is unknown") < text.index('class="cards"')
     assert "at an unknown time" not in html(seen())
@@ -169,7 +169,7 @@ def test_a_large_fleet_is_cut_with_a_word(monkeypatch: pytest.MonkeyPatch) -> No
     """The dearest are listed; the sums are of all."""
     monkeypatch.setattr(html_report, "MOST", 3)
     page = Page(html(seen()))
-    assert len(page.tables["things-table"]) == 1 + 3
+    assert len(page.tables["resources-table"]) == 1 + 3
     assert "the 3 dearest of 18" in page.everything
     assert page.tables["deploys-table"][-1][-2] == "$0.0879"
 

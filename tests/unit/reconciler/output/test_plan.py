@@ -52,12 +52,12 @@ def test_a_plan_shows_every_act_its_reason_and_its_money() -> None:
 
         shop     live v1.5.0 · 1 previous · lease x9f4c in `migrate`
           x lease     shop/20261123T024402Z-x9f4c  ran out 03:25:52 in `migrate`
-          - instance          i-41                  v1.4.9 unrooted           $0.0278/h
-          - network-interface eni-41                v1.4.9 unrooted
-          - volume            vol-41                v1.4.9 unrooted           $0.0010/h
-          - image             ami-41                v1.4.9 unrooted
-          - snapshot          snap-41               v1.4.9 unrooted         ≤ $0.0006/h
-          - database          db-41                 v1.4.9 unrooted
+          - instance          i-41                  v1.4.9 not in the ledger   $0.0278/h
+          - network-interface eni-41                v1.4.9 not in the ledger
+          - volume            vol-41                v1.4.9 not in the ledger   $0.0010/h
+          - image             ami-41                v1.4.9 not in the ledger
+          - snapshot          snap-41               v1.4.9 not in the ledger ≤ $0.0006/h
+          - database          db-41                 v1.4.9 not in the ledger
 
         4 deletions of 12 owned by shop (cap 10) · saves up to $0.0293/h, $21.10 in 30 days
         read all of 1 account, 1 region, 1 kind: 4 pages, 4 calls""")
@@ -125,7 +125,7 @@ def test_explain_garbage() -> None:
         explain_lines(plan, verdict, Prices())
         == textwrap.dedent(f"""\
         i-41 is garbage: the ledger does not name {DEAD}.
-          what        instance t3.small running 123456789012/eu-west-1
+          kind        instance t3.small running 123456789012/eu-west-1
           deploy      {DEAD}
           label       pending
           hold        none
@@ -318,3 +318,19 @@ def test_a_machine_is_found_whatever_is_kept_of_it() -> None:
     reasons = {one.reason for service_plan in planned().services for one in service_plan.verdicts}
     assert reasons == {Role.LIVE, Role.PREVIOUS, Reason.UNROOTED}
     assert sum(one.kind == INSTANCE for one in ALL) == 3
+
+
+def test_explain_an_adopted_machine_that_is_previous() -> None:
+    """A sweep forgets and leaves it: the command that ends it is said."""
+    adopted = [
+        replace(one, tags={**one.tags, "deploy-hold": HELD_BY_ADOPTION})
+        if one.deploy == OLD and one.kind == INSTANCE
+        else one
+        for one in ALL
+    ]
+    machine = next(one for one in adopted if one.deploy == OLD and one.kind == INSTANCE)
+    plan = planned(CLEAN, adopted)
+    (verdict,) = find(plan, machine.id)
+    last = explain_lines(plan, verdict, Prices())[-1]
+    assert "then removes it" not in last
+    assert f"deployer retire {OLD}" in last

@@ -71,7 +71,7 @@ def test_a_topic_gets_both_notices(heard: tuple[str, list[dict[str, str]]], tmp_
     people.done(SweepResult(planned(), planned(), (Outcome(THING, OutcomeStatus.GONE),)))
     told = [one for one in got if one.get("Type") == "Notification"]
     assert [one["Subject"] for one in told] == [
-        "reconciler: shop: 6 things left behind, removed now",
+        "reconciler: shop: 6 resources left behind, removed now",
         "reconciler: shop: removed 1 instance",
     ]
     assert "i-41" in told[0]["Message"]

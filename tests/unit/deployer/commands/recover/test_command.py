@@ -15,7 +15,7 @@ from reconciler.machine.unit_control import Act, obey
 from reconciler.model import ledger as ledgers
 from reconciler.model import tags as t
 from reconciler.model.fencing import FencedAct
-from reconciler.model.ledger import Cutover, Kept, Lease, LedgerHome, Live, Previous, Via
+from reconciler.model.ledger import Cutover, Kept, Lease, Ledger, LedgerHome, Live, Previous, Via
 from reconciler.model.resource import DATABASE, INSTANCE, Gap
 from reconciler.model.tags import Label
 from tests.fakes.scene import ROLE, Scene
@@ -341,3 +341,32 @@ def test_rule_14_a_record_at_a_retired_deploy_needs_a_word(scene: Scene) -> None
     recover(scene.ports(), yes, Word(replace=str(LIVE)))
     assert scene.ledger.live is not None
     assert scene.ledger.live.id == OLD
+
+
+def damaged(scene: Scene, ledger: Ledger) -> None:
+    """Somebody edited the TXT record: it is no ledger any more."""
+    scene.ledger = ledger
+    text, ttl = scene.ledgers.zone.texts[scene.address.name]
+    scene.ledgers.zone.texts[scene.address.name] = (text.replace("gen=", "gen=x"), ttl)
+
+
+def test_a_rejected_release_stays_rejected(scene: Scene) -> None:
+    """The labels do not say it, the damaged text does: no rollback may choose it."""
+    rejected = tuple(replace(one, rejected=True) for one in CLEAN.previous if one.id == OLD)
+    damaged(scene, replace(CLEAN, previous=rejected))
+    recover(scene.ports(), yes)
+    assert [(one.id, one.rejected) for one in scene.ledger.previous] == [(OLD, True)]
+
+
+def test_a_release_at_work_is_not_ended_by_a_damaged_ledger(scene: Scene) -> None:
+    """Its lease still stands in the text; `--yes` alone is no word about its holder."""
+    damaged(scene, replace(CLEAN, lease=Lease(DEAD, NOW + timedelta(minutes=5), "copy")))
+    scene.heap.add(
+        one for one in resources(DEAD, "v1.4.9", Label.PENDING, 41) if one.kind != DATABASE
+    )
+    with pytest.raises(Refused, match="may be at work") as refused:
+        recover(scene.ports(), yes)
+    assert str(DEAD) in refused.value.message
+    assert "garbage afterwards: " in refused.value.detail
+    recover(scene.ports(), yes, Word(end_lease=True))
+    assert scene.ledger.lease is None

@@ -11,8 +11,9 @@ from deployer.release.clock import elapsed
 from deployer.release.context import Freeze, NewMachine, ReleaseContext
 from deployer.release.steps.commit import commit
 from deployer.release.steps.database import database
+from deployer.release.up import Step, in_time
 from reconciler.database.state_comment import Memory
-from reconciler.errors import ConfigError, DatabaseError, ToolError
+from reconciler.errors import CommandTimedOut, ConfigError, DatabaseError, ToolError
 from tests.fakes.scene import ROLE, Scene
 from tests.support.guarded import leased
 from tests.support.shop_world import ALL, DEAD, LEDGER, LIVE, NOW
@@ -80,7 +81,7 @@ def outlasted(_: Scene, run: ReleaseContext) -> None:
     [
         (opened, "takes writes again"),
         (altered, "was changed while it was shut"),
-        (outlasted, "giving up"),
+        (outlasted, "had refused writes for max_freeze"),
     ],
 )
 def test_nothing_is_committed_over_writes_that_the_copy_lacks(
@@ -133,3 +134,29 @@ def test_the_clones_login_is_compared_before_live_is_shut(scene: Scene) -> None:
     with pytest.raises(ConfigError, match="logs in as reporting"):
         database(run)
     assert not scene.did("shut")
+
+
+def test_a_command_that_the_end_of_the_freeze_cuts_short_names_max_freeze(scene: Scene) -> None:
+    """Not the command's own limit, which may be an hour: what was too small is the freeze's."""
+    run = frozen(scene)
+
+    def slow(release: ReleaseContext) -> str:
+        assert release.database.freeze is not None
+        release.database.freeze.limit = 0.0
+        raise CommandTimedOut("the copy of shop was given up after 0.7s", detail="pg_dump: …")
+
+    with pytest.raises(ToolError, match="max_freeze = 0s") as caught:
+        in_time(Step("database", slow), run)
+    assert "given up after 0.7s" in caught.value.detail
+    assert "services/shop.toml" in caught.value.cure
+
+
+def test_a_command_that_ends_at_its_own_limit_keeps_its_words(scene: Scene) -> None:
+    """The freeze still has time: then it is the command that was too slow."""
+    run = frozen(scene)
+
+    def slow(_: ReleaseContext) -> str:
+        raise CommandTimedOut("install was given up after 1h 00m")
+
+    with pytest.raises(CommandTimedOut, match="install"):
+        in_time(Step("code", slow), run)

@@ -150,7 +150,7 @@ REFUSED: dict[str, tuple[Callable[[Scene], None], str, str]] = {
     "a commit that is not finished": (_unfinished, "was not finished", "reconciler sweep"),
     "people moved the record": (_moved, "somebody moved it", "deployer adopt"),
     "nothing is adopted yet": (_no_ledger, "not under a ledger", "deployer adopt"),
-    "the ledger is gone": (_lost_ledger, "there is no ledger", "deployer recover"),
+    "the ledger is gone": (_lost_ledger, "the ledger is gone", "deployer recover"),
     "the ledger cannot be understood": (_unreadable, "not a ledger", "deployer recover"),
     "the ledger cannot be reached": (_no_answer, "no answer", "deployer status"),
     "a page could not be read": (_gap, "throttled", "deployer status"),
@@ -313,3 +313,12 @@ def test_a_first_release_wants_an_image(scene: Scene) -> None:
     with pytest.raises(ConfigError, match="no image to begin from"):
         guard(run(scene))
     assert guard(run(scene, instance={"image": "ami-0123abcd"})).text == "a first release"
+
+
+@pytest.mark.parametrize("word", ["nope", "i-99"])
+def test_despite_of_nothing_is_refused(scene: Scene, word: str) -> None:
+    """A typing mistake is no consent: nothing is called so."""
+    with pytest.raises(Refused, match=f"--despite {word}: no resource") as refused:
+        guard(run(scene, ReleaseOptions(despite=frozenset({word, "i-17"}))))
+    assert "deployer status shop" in refused.value.cure
+    assert scene.did(*CHANGING) == []

@@ -69,6 +69,8 @@ ELASTIC = "arn:aws:ec2:eu-west-1:123456789012:elastic-ip/eipalloc-0123456789abcd
 LISTENER = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:listener/app/shop/a1/b2"
 OF_TWO = {"elasticloadbalancing:DescribeTags"}
 """Actions of load balancers that EC2 has as well, by the same name."""
+SEND_KEY = "ec2-instance-connect:SendSSHPublicKey"
+"""Of the form `send_ssh_public_key`, which no rule makes into this."""
 
 
 @pytest.fixture
@@ -119,9 +121,10 @@ def test_what_the_code_asks_for_is_allowed_and_nothing_else(settings: Settings) 
         listeners=(LISTENER,),
         elastic_ips=(ELASTIC,),
         routes=presets,
+        ssh_users=("admin",),
     )
     allowed = frozenset().union(*(actions(make(here)) for make in POLICIES.values()))
-    without_call = {"iam:PassRole"}
+    without_call = {"iam:PassRole", SEND_KEY}
     assert asked_in_source() - allowed == set()
     assert allowed - asked_in_source() == without_call | CALLED_BY_THE_CLI
     assert set(UNSEEN) - allowed == {"sts:AssumeRole"}
@@ -207,6 +210,22 @@ def test_adopt_reaches_a_machine_that_has_no_tag_of_ours(settings: Settings) -> 
     assert statement["Null"] == {"aws:ResourceTag/deploy-id": "true"}
     assert statement["BoolIfExists"] == {"ssm:SessionDocumentAccessCheck": "true"}
     assert "ssm:StartSession" not in actions(adopt(scope(settings, "", ZONES)))
+
+
+@pytest.mark.parametrize("make", [deployer, reconciler, adopt])
+def test_a_key_for_a_minute_is_sent_for_the_configured_user_alone(
+    settings: Settings, make: Callable[[Scope], Document]
+) -> None:
+    """Only with `key = "instance-connect"`; to our machines, or before an adoption to untagged."""
+    assert SEND_KEY not in actions(make(scope(settings, "", ZONES)))
+    told = by_route(settings, Ssh.model_validate({"user": "admin", "key": "instance-connect"}))
+    found = [one for one in make(scope(told, "", ZONES))["Statement"] if one["Action"] == SEND_KEY]
+    (statement,) = found
+    assert statement["Condition"]["StringEquals"] == {"ec2:osuser": ["admin"]}
+    whose = statement["Condition"].get("StringLike") or statement["Condition"]["Null"]
+    named = {"aws:ResourceTag/deploy-id": "true" if make is adopt else ["shop/*"]}
+    assert whose == named
+    assert all(":instance/" in one for one in statement["Resource"])
 
 
 def test_the_keys_of_bastions_are_read_as_others_are(settings: Settings) -> None:

@@ -16,7 +16,7 @@ from reconciler.errors import ToolError
 from reconciler.model import tags as t
 from reconciler.model.ledger import LedgerHome
 from reconciler.model.outcome import Outcome, OutcomeStatus
-from reconciler.model.resource import INSTANCE
+from reconciler.model.resource import DATABASE, INSTANCE
 from reconciler.sweep.result import SweepResult
 from tests.support.shop_world import ALL, CLEAN, DEAD, LIVE, NOW, PLACE, planned
 
@@ -62,6 +62,23 @@ def turn(result: SweepResult | None, *, full: bool = True, error: Exception | No
 def metrics() -> Metrics:
     """Of a loop that has done nothing yet, a minute after NOW."""
     return Metrics(Prices, lambda: NOW + timedelta(minutes=1))
+
+
+def test_how_long_writes_have_been_refused(metrics: Metrics) -> None:
+    """It grows between two sweeps, and it is gone once live takes writes again."""
+    since = NOW - timedelta(seconds=70)
+    shut = [
+        replace(one, state="shut", since=since)
+        if one.deploy == LIVE and one.kind == DATABASE
+        else one
+        for one in ALL
+    ]
+    left = planned(CLEAN, shut)
+    metrics.round(turn(SweepResult(left, left, ())))
+    assert Figures(metrics).of("writes_refused_seconds shop") == 130
+    whole = planned()
+    metrics.round(turn(SweepResult(whole, whole, ())))
+    assert Figures(metrics).of("writes_refused_seconds shop") is None
 
 
 def test_orphans_by_kind_and_cause(metrics: Metrics) -> None:

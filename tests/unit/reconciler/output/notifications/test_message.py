@@ -45,7 +45,7 @@ def test_before_it_acts() -> None:
     notice = planned(plan_of(), NotificationHistory(), NOW, Prices())
     assert notice is not None
     assert notice.phase is Phase.PLANNED
-    assert notice.subject == "shop: 6 things left behind, removed now"
+    assert notice.subject == "shop: 6 resources left behind, removed now"
     assert "- instance · i-41 · t3.small · running · v1.4.9 · 45 min old · $0.0278/h" in notice.text
     assert "database" in notice.text
     assert "$0.0293/h, $21.10 in 30 days" in notice.text
@@ -82,7 +82,7 @@ def test_one_new_thing_is_told_with_those_known() -> None:
     notice = planned(with_garbage(MACHINE, *known), NotificationHistory(), NOW, Prices())
     assert notice is not None
     assert notice.findings == (MACHINE,)
-    assert "6 things" in notice.subject
+    assert "6 resources" in notice.subject
 
 
 def test_a_database_alone_waits_for_its_end() -> None:
@@ -122,7 +122,7 @@ def test_after_it_acted() -> None:
     notice = done([*gone, stayed], [MACHINE], NOW, Prices())
     assert notice is not None
     assert notice.subject.startswith("shop: removed 1 volume, 1 network-interface, 1 image")
-    assert notice.subject.endswith(", 1 thing left")
+    assert notice.subject.endswith(", 1 resource left")
     assert "- not removed: instance i-41 (blocked): OperationNotPermitted" in notice.text
     quiet = done([stayed], (), NOW, Prices())
     assert quiet is None, "what was told of today already"

@@ -10,14 +10,16 @@ from structlog.testing import capture_logs
 
 from reconciler.cost.price_list import Prices
 from reconciler.errors import AccessDenied, CloudError, Refused, ToolError
+from reconciler.model.fencing import FencedAct
+from reconciler.model.ledger import Lease
 from reconciler.model.resource import Resource
 from reconciler.output.notifications.message import Notice, Phase
 from reconciler.output.notifications.notifier import Notifier, approving
 from reconciler.plan.service_plan import Plan
 from reconciler.ports.fleet import Fleet
 from reconciler.sweep.runner import sweep
-from tests.fakes.scene import Scene
-from tests.support.shop_world import NOW
+from tests.fakes.scene import ROLE, Scene
+from tests.support.shop_world import CLEAN, DEAD, LEDGER, LIVE, NOW
 from tests.support.sweeps import DEAD_IDS, only_live
 
 
@@ -157,3 +159,19 @@ def test_only_what_is_wanted(scene: Scene, post: Post, phases: set[Phase], told:
     swept(scene, people)
     swept(scene, people)
     assert post.phases == told
+
+
+def test_writes_that_are_refused_for_long_are_told(scene: Scene, post: Post) -> None:
+    """Under a lease no sweep may open live: people must know, once an hour, and how to."""
+    scene.ledger = replace(CLEAN, lease=Lease(DEAD, NOW + timedelta(minutes=1), "migrate"))
+    name = LIVE.database_name(LEDGER)
+    scene.server.shut(name, FencedAct(CLEAN.gen, LIVE, LEDGER), (ROLE,), 1.0)
+    [since] = [one.memory.at for one in scene.server.databases() if one.memory and one.name == name]
+    people = post.notifier(phases=frozenset())
+    for minutes, sent in ((1, 0), (3, 1), (4, 1), (64, 2)):
+        post.now = since + timedelta(minutes=minutes)
+        people.done(sweep(Fleet.of(scene.managed)))
+        assert len(post.got) == sent, minutes
+    notice = post.got[0]
+    assert notice.subject == "shop: the live database refuses writes"
+    assert "deployer thaw shop --deployer-is-dead" in notice.text
