@@ -139,7 +139,7 @@ def test_failing_aborted_held_and_recovered(shop: Shop) -> None:
     """What a release leaves is gone, groups too; a held group stays; the ledger is written anew."""
     planned = shop.ok("deployer", "plan", "shop").out
     assert shop.listener in planned
-    assert "the record is an alias of it" in planned
+    assert "the record leads to it" in planned
     before, groups = shop.resources(), set(shop.groups)
     failed = shop.deployer("up", "shop", "--ref", "v1.6.0")
     assert failed.code == Exit.FAILED, failed
