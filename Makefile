@@ -15,13 +15,13 @@ UNIT := tests/unit tests/model tests/soak tests/timetravel \
 # Tests side by side, each with a sandbox of its own.
 WORKERS ?= $(shell sh scripts/workers)
 # Of the slow tests (tests/support/share.py), `make test` runs the N-th part whose day it is.
-SHARE ?= 3
+SHARE ?= 14
 # On which machines `make reality` runs: container or vm.
 MACHINES ?= container
 # A Python that is new enough; say `make PYTHON=/path/to/python3.11 setup` to choose another.
 PYTHON ?= $(shell sh scripts/find-python)
 
-.PHONY: help setup demo test suite whole check lint fmt types imports unit pythons timetravel another-day model traces mutants crash reality postgres soak denied fuzz bench second-opinion lock clean
+.PHONY: help setup demo test suite coverage whole check lint fmt types imports unit pythons timetravel another-day model traces mutants crash reality postgres soak denied fuzz bench second-opinion lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,10 +40,13 @@ test: setup ## every check: lint, types, imports, and the suite
 	@$(MAKE) -j 3 lint imports another-day
 	@$(MAKE) -j 2 types suite
 
-suite: setup ## all quick tests and a third of the slow ones; what is red is tried once more, alone, and named at the end
-	@rm -f .coverage .coverage.* .pytest_cache/v/cache/lastfailed
-	@$(BIN)/pytest -n $(WORKERS) --dist worksteal --share $(SHARE) --cov --cov-report=term || \
-		$(BIN)/python scripts/second_try.py
+suite: setup ## all quick tests and a fourteenth of the slow ones; what is red is tried once more, alone, and named at the end
+	@rm -f .pytest_cache/v/cache/lastfailed
+	@$(BIN)/pytest -n $(WORKERS) --dist worksteal --share $(SHARE) || $(BIN)/python scripts/second_try.py
+
+coverage: setup ## what the quick tests reach, by line and branch
+	@rm -f .coverage .coverage.*
+	@$(BIN)/pytest -q -n $(WORKERS) --dist worksteal --cov --cov-report=term $(UNIT) tests/contract tests/sandbox
 
 whole: setup ## every test, the slow ones of all days; no second try
 	@$(BIN)/pytest -n $(WORKERS) --dist worksteal

@@ -1,7 +1,7 @@
-"""A share of the slow tests for each day: `pytest --share 3` runs a third of them, by name.
+"""A share of the slow tests for each day: `pytest --share 14` runs a fourteenth, by name.
 
-The quick tests always run. Which third it is depends on the day, so that three days see all of
-them; SHARE_DAY sets the day, and `make whole` runs everything.
+The quick tests always run. Which part it is depends on the day, so that two weeks see all of them;
+SHARE_DAY sets the day, and `make whole` runs everything.
 """
 
 from __future__ import annotations
