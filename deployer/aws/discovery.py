@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,10 +12,13 @@ from reconciler.aws.route53.ledger_store import Route53Ledgers
 from reconciler.errors import ConfigError
 from reconciler.model.tags import AccountRegion
 
+_REGION = re.compile(r"\b[a-z]{2}(?:-[a-z]+)+-\d\b")
+"""In the DNS name of a load balancer: `shop-1.eu-west-1.elb.…`, `shop-1.elb.eu-west-1.…`."""
+
 
 @dataclass(frozen=True)
 class RecordHome:
-    """Where a record's machine is. `machine` describes it; '' where no machine was found."""
+    """Where a record leads. `machine` describes the machine or load balancer there; '' if none."""
 
     account: str
     region: str
@@ -24,14 +28,17 @@ class RecordHome:
 def discover(record: str, account: str = "", region: str = "") -> RecordHome:
     """The given values, and those that are missing. Raises ConfigError, AccessDenied, CloudError.
 
-    The region is that of the machine which has an address of the record; else the given one.
+    The region is that of the machine which has an address of the record, or that of the load
+    balancer whose alias the record is; else the given one.
     """
     mine, default = ambient(region)
     account = account or mine
     aws = Aws(AccountRegion(account, default))
     ledgers = Route53Ledgers(aws)
-    reading = ledgers.raw(ledgers.locate("init", record))
-    addresses = reading.a.addresses if reading.a else ()
+    where = ledgers.locate("init", record)
+    addresses, alias = ledgers.plain_addresses(where), ledgers.alias_of(where)
+    if named := _REGION.search(alias):
+        return RecordHome(account, region or named[0], f"the load balancer {alias}")
     for place in (region,) if region else _nearest_first(aws):
         found = next(_machines(aws.in_region(place), addresses), "")
         if found:
