@@ -42,9 +42,9 @@ LEAVE_ENDS = (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.DIRT, Exit.
 def leave(
     asked: CliContext, service: str, *, keep: timedelta, despite: tuple[str, ...], yes: bool
 ) -> int:
-    """Leave: what is live of SERVICE serves on, and is nobody's.
+    """Leave SERVICE running, without the deployer.
 
-    The gate, our tags and holds, and the memory of the database are taken off what is live. Its
+    What is live serves on, and is nobody's. The gate, our tags and holds, and the memory of the database are taken off what is live. Its
     units must be enabled, and it must pass the smoke checks before and after. Nothing of it is
     stopped or deleted, by no later sweep either. Previous releases become garbage once --keep has
     passed, and a sweep deletes them then. An interrupted run is finished by the same command.

@@ -233,7 +233,7 @@ def test_two_ledgers_of_one_name_do_not_touch_each_other() -> None:
 UNKNOWN: dict[str, tuple[dict[str, Any], str]] = {
     "a ledger that could not be read": ({"problem": "no answer"}, "no answer"),
     "a fence above the generation": ({"fence": 45}, "generation 45 has been obeyed"),
-    "no ledger, yet things of it": ({"ledger": Ledger(0), "record": ()}, "there is no ledger"),
+    "no ledger, yet things of it": ({"ledger": Ledger(0), "record": ()}, "the ledger is gone"),
     "a live deploy that the ledger does not name": (
         {"ledger": replace(CLEAN, live=Live(OLD, ("10.0.1.9",)), previous=()), "record": ()},
         "may be older than it should be",
