@@ -15,8 +15,8 @@ from reconciler.model.resource import INSTANCE
 from reconciler.model.tags import Label
 from reconciler.sweep import absence
 from tests.fakes.traffic import DELAY
-from tests.support.share import DAY
 from tests.support.several_routes import ROUTES, SeveralRoutes
+from tests.support.share import DAY
 from tests.support.shop_world import LIVE
 
 
