@@ -44,10 +44,11 @@ def leave(
 ) -> int:
     """Leave SERVICE running, without the deployer.
 
-    What is live serves on, and is nobody's. The gate, our tags and holds, and the memory of the database are taken off what is live. Its
-    units must be enabled, and it must pass the smoke checks before and after. Nothing of it is
-    stopped or deleted, by no later sweep either. Previous releases become garbage once --keep has
-    passed, and a sweep deletes them then. An interrupted run is finished by the same command.
+    What is live serves on, and is nobody's. The gate, our tags and holds, and the memory of the
+    database are taken off it. Its units must be enabled, and it must pass the smoke checks before
+    and after. Nothing of it is stopped or deleted, by no later sweep either. Previous releases
+    become garbage once --keep has passed, and a sweep deletes them then. An interrupted run is
+    finished by the same command.
     To bring the service back:
     deployer adopt SERVICE
     """

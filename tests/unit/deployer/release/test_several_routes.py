@@ -186,7 +186,7 @@ def _disturbed(root: Path, command: str, hand: str, number: int) -> bool:
 
 @pytest.fixture
 def part(request: pytest.FixtureRequest) -> slice:
-    """Which of the steps: a quarter a day, all of them where no share of the slow tests is asked."""
+    """Which of the steps: a quarter a day, all of them where no share is asked for."""
     shared = request.config.getoption("share") > 1
     return slice(int(os.environ[DAY]) % 4, None, 4) if shared else slice(None)
 
