@@ -79,12 +79,8 @@ def _service(inventory: Inventory, root: Root, ask: SweepRequest) -> ServicePlan
     standing = name_witnesses.named(root, inventory.resources)
     hidden = bool(_is_partly_hidden(inventory, root) or root.names.problem)
     in_record = may_stand_in_record(root, inventory.resources)
-    first = swaps(
-        root,
-        ask,
-        forget=not hidden,
-        spared={*standing, *in_record, *_behind_groups(inventory, root)},
-    )
+    spared = {*standing, *in_record, *_behind_groups(inventory, root)}
+    first = swaps(root, ask, forget=not hidden, spared=spared)
     over = swaps(root, ask, spared=in_record).forget
     later, after = _after(inventory, root, first.ledger, first.forget)
     verdicts = _verdicts(later, after)
