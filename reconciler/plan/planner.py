@@ -79,9 +79,8 @@ def _service(inventory: Inventory, root: Root, ask: SweepRequest) -> ServicePlan
     standing = name_witnesses.named(root, inventory.resources)
     hidden = bool(_is_partly_hidden(inventory, root) or root.names.problem)
     in_record = may_stand_in_record(root, inventory.resources)
-    first = swaps(
-        root, ask, forget=not hidden, spared={*standing, *in_record, *_behind_groups(inventory)}
-    )
+    spared = {*standing, *in_record, *_behind_groups(inventory, root)}
+    first = swaps(root, ask, forget=not hidden, spared=spared)
     over = swaps(root, ask, spared=in_record).forget
     later, after = _after(inventory, root, first.ledger, first.forget)
     verdicts = _verdicts(later, after)
@@ -120,10 +119,14 @@ def _traffic(root: Root, verdicts: tuple[Verdict, ...], ask: SweepRequest) -> Tr
     return traffic_work(root, verdicts)
 
 
-def _behind_groups(inventory: Inventory) -> set[DeployId]:
-    """The deploys that still have a target group: it goes before they are forgotten."""
+def _behind_groups(inventory: Inventory, root: Root) -> set[DeployId]:
+    """The deploys that still have a target group: it goes before they are forgotten.
+
+    Not of a kept deploy: nothing takes its group away while it is rooted.
+    """
     groups = (one for one in inventory.resources if one.kind == TARGET_GROUP and not one.held)
-    return {group.deploy for group in groups if group.deploy is not None}
+    found = {group.deploy for group in groups if group.deploy is not None}
+    return found - {kept.id for kept in root.ledger.kept}
 
 
 def _only_named(

@@ -1,7 +1,8 @@
 """Selects resources that are certainly kept, so that a sweep need not describe them. Pure.
 
 A launch template is always described: it may launch from another deploy's image; so is a target
-group, which ends before its deploy does. Any other resource
+group, which ends before its deploy does, and a machine of a kept deploy, whose tag may name the
+database that it shares. Any other resource
 is skipped if its deploy is rooted, also after the swaps of this sweep, its label is the one for its
 deploy's role, and a machine has obeyed the current set of units: then no rule of `mark` could
 collect it and no repair is due. All else is described in full: what is not rooted, and every
@@ -91,6 +92,7 @@ def choose(
     for service in services.values():
         _want_machines_that_moved(service, tag_summary, wanted, plain)
         _want_machines_at_rest(service, tag_summary, wanted, plain)
+        _want_machines_of_evidence(service, tag_summary, wanted, plain)
     return Choice(wanted, plain)
 
 
@@ -171,6 +173,17 @@ def _want_machines_at_rest(
     """Adds the machines that are to be at rest by now: only descriptions show whether they run."""
     for deploy in service.stages:
         _want_machines(deploy, tag_summary, wanted, plain)
+
+
+def _want_machines_of_evidence(
+    service: _Service,
+    tag_summary: TagSummary,
+    wanted: dict[Group, Sequence[str]],
+    plain: dict[tuple[DeployId, str], int],
+) -> None:
+    """Adds the machines of kept deploys: a tag alone says whose database a failed one shares."""
+    for evidence in service.swaps.ledger.kept:
+        _want_machines(evidence.id, tag_summary, wanted, plain)
 
 
 def _want_machines(

@@ -104,7 +104,9 @@ def _has_served(group: Resource, ledger: Ledger) -> bool:
 
 def _why_draining(group: Resource, around: Around) -> str:
     live = around.ledger.live
-    if live is None or around.unfinished or not around.traffic.follows(live.id):
+    if live is None:  # nothing is switched any more: who closed the service led clients away
+        return "a route names it" if around.traffic.names(group.id) else ""
+    if around.unfinished or not around.traffic.follows(live.id):
         return "the last switch is not finished"
     until = group.tags.get(t.DRAINED, "")
     if not until:

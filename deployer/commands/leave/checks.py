@@ -14,11 +14,12 @@ from deployer.checks.service_state import NOT_OURS, ServiceState, refuse_gaps
 from deployer.ports import Ports
 from deployer.provisioning.smoke_runner import smoke_all
 from reconciler.errors import Refused, SmokeFailed
+from reconciler.gc.verdict import Role
 from reconciler.machine.gate_placement import BootState, boot_state
 from reconciler.machine.shell import read_from
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Ledger, Live
-from reconciler.model.resource import INSTANCE, RDS, Resource
+from reconciler.model.resource import INSTANCE, RDS, TARGET_GROUP, Resource
 from reconciler.plan.service_plan import SHUT
 from reconciler.util.concurrency import side_by_side
 
@@ -45,6 +46,7 @@ def refuse_unsettled(ports: Ports, seen: ServiceState, ledger: Ledger) -> Live:
             cure=f"To finish it            reconciler sweep --service {name}",
         )
     _refuse_shut(seen, live.id)
+    _refuse_old_groups(seen)
     return live
 
 
@@ -54,6 +56,22 @@ def _refuse_shut(seen: ServiceState, live: DeployId) -> None:
         raise Refused(
             f"database {database.name} is shut for writes",
             cure=f"To open it              deployer thaw {live.service}",
+        )
+
+
+def _refuse_old_groups(seen: ServiceState) -> None:
+    """Once live's group is nobody's, its listener is not changed any more: theirs would stay."""
+    for verdict in seen.service_plan.verdicts:
+        group = verdict.resource
+        strange = verdict.reason in NOT_OURS or verdict.role is Role.LIVE
+        if group.kind != TARGET_GROUP or group.held or strange:
+            continue
+        service = seen.service_plan.service
+        raise Refused(
+            f"{group.id} of {group.deploy} stands beside live's ({verdict.text}): after leaving "
+            "no sweep could take it out of the listener",
+            cure=f"Once its requests have ended   reconciler sweep --service {service}\n"
+            f"To see what keeps it     reconciler explain {group.id}",
         )
 
 

@@ -6,6 +6,8 @@ derives from that id, and belongs to no other.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from deployer.compute import InstanceFacts
 from deployer.ports import Ports
 from deployer.release.steps.guard import new_id
@@ -48,8 +50,8 @@ def give_memory(ports: Ports, reading: Reading, deploy: DeployId) -> None:
     for claim in claims(server.databases(), address, old.was):
         info = claim.info
         if claim.deploy == owner and claim.born and not claim.making and info.memory is None:
-            note, oid = info.foreign, info.oid
-            memory = Memory(
-                owner, address, reading.now, old.gen, note=note, name=info.name, oid=oid
-            )
-            server.remember(info, memory)
+            # Its name derives from the address of its birth: else it would pass for an adopted one.
+            at = (one for one in old.was if owner.database_name(one) == info.name)
+            memory = Memory(owner, address, reading.now, old.gen, note=info.foreign)
+            born = next(at, "")
+            server.remember(info, replace(memory, name=info.name, oid=info.oid, born=born))
