@@ -48,6 +48,7 @@ share its processors. So the ratios are the price of what our side and the hops 
 network adds its own round trips, and AWS's tunnels have limits of their own. Two bastions are the
 one of the sandbox, entered twice. `ssm` and `instance-connect-endpoint` run our commands for them
 with a stand-in for the AWS CLI, which starts a Python; its time to open says nothing about AWS's.
+Behind both is the same program: what differs between their rows is the noise of a shared computer.
 """
 
 Ways = dict[str, Callable[[], SshRoute]]
