@@ -1,4 +1,4 @@
-"""The switch of a release as clients of each kind of traffic see it; then a rollback."""
+"""The switch of a release as clients of each kind of traffic see it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from pathlib import Path
 
 from deployer.sandbox.control.client import Sandbox
 from deployer.sandbox.control.options import BALANCER, ELASTIC, RECORD, Options
-from tests.bench import rollbacks
 from tests.bench.page import table
 from tests.bench.traffic_clients import (
     KEPT,
@@ -78,18 +77,16 @@ class Run:
 
 
 def measure(folder: Path) -> Iterator[str]:
-    """Releases of each kind, then rollbacks."""
+    """Releases of each kind."""
     yield _WORDS
     found: dict[Kind, list[Run]] = {kind: [] for kind in KINDS}
     with sandboxes(folder) as boxes:
         for _run in range(RUNS):
             for kind in KINDS:
                 found[kind].append(_released(boxes[kind.shape], kind))
-        yield from _reading(found)
-        yield ""
-        yield from _writing(found)
-        yield ""
-        yield from rollbacks.measure(boxes[RECORD])
+    yield from _reading(found)
+    yield ""
+    yield from _writing(found)
 
 
 @contextmanager
