@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.bench import alone, beside, page, pages, sweeping, throttled
+from tests.bench import alone, beside, page, pages, rollbacks, routes, sweeping, throttled, traffic
 
 Part = Callable[[Path], Iterator[str]]
 
@@ -21,6 +21,9 @@ PARTS: dict[str, tuple[str, Part]] = {
     "sweeps": ("Sweeps of fleets", sweeping.measure),
     "custodian": ("Beside Cloud Custodian", beside.measure),
     "buckets": ("10,000 orphans within AWS's token buckets", throttled.measure),
+    "traffic": ("The switch as clients see it", traffic.measure),
+    "rollbacks": ("Rollbacks", rollbacks.measure),
+    "routes": ("The ways to a machine", routes.measure),
 }
 
 

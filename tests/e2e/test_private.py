@@ -7,8 +7,6 @@ addresses and the database server do not exist: nothing can go another way unnot
 from __future__ import annotations
 
 import os
-import stat
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,18 +18,8 @@ from deployer.sandbox.control.options import PRIVATE, Options
 from reconciler.exit_codes import Exit
 from tests.e2e.probes import die_in, takes_writes, wait_for, writable
 from tests.e2e.zone import said
+from tests.support import proxy_commands
 from tests.support.company import Company, Witness
-
-AWS = """\
-#!/bin/sh
-# Stands in for the AWS CLI: both tunnels find the machine by its instance id.
-case "$1 $2" in
-"ssm start-session") instance=$4 port=${8#portNumber=} ;;
-"ec2-instance-connect open-tunnel") instance=$4 port=$6 ;;
-*) echo "aws: not imitated: $*" >&2; exit 252 ;;
-esac
-exec %(deployer)s sandbox connect --dir %(directory)s "$instance" "$port"
-"""
 
 
 @dataclass
@@ -70,10 +58,7 @@ def private_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbo
 def company(private_sandbox: Sandbox, tmp_path: Path) -> OutsideCompany:
     """On its first day."""
     private_sandbox.reset()
-    aws = tmp_path / "aws"
-    deployer = Path(sys.executable).parent / "deployer"
-    aws.write_text(AWS % {"deployer": deployer, "directory": private_sandbox.places.root})
-    aws.chmod(aws.stat().st_mode | stat.S_IXUSR)
+    proxy_commands.aws(tmp_path, private_sandbox.places.root)
     company = OutsideCompany(private_sandbox, tmp_path)
     company.look_often(25)
     return company

@@ -42,7 +42,7 @@ class Clients:
         turn = 0
         while not self.over.wait(0.02):
             turn += 1
-            with closing(self._connection(turn % len(self.nodes))) as connection:
+            with closing(self._connection(turn)) as connection:
                 self._ask("new", connection, "GET", "/healthz")
 
     def orders(self) -> None:
@@ -52,21 +52,29 @@ class Clients:
                 self._ask("order", connection, "POST", "/orders")
 
     def _connection(self, node: int) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection(self.nodes[node], configuration.APP_PORT, timeout=30)
+        address = self.nodes[node % len(self.nodes)]
+        return http.client.HTTPConnection(address, configuration.APP_PORT, timeout=30)
 
     def _ask(self, who: str, connection: Any, method: str, path: str) -> None:
         body = b'{"item": "jam", "quantity": 1}' if method == "POST" else None
         try:
             connection.request(method, path, body=body)
             reply = connection.getresponse()
-            answer = reply.read()
-            self.found[(who, reply.status)] += 1
-            if reply.status == http.client.CREATED:
-                self.receipts.add(int(json.loads(answer)["id"]))
+            self.answered(who, reply.status, reply.read())
         except (OSError, http.client.HTTPException) as error:
-            self.found[(who, repr(error))] += 1
+            self.failed(who, error)
             connection.close()
         self.round[who] = self.round.get(who, 0) + 1
+
+    def answered(self, who: str, status: int, answer: bytes) -> None:
+        """Count an answer, and keep the number of an order."""
+        self.found[(who, status)] += 1
+        if status == http.client.CREATED:
+            self.receipts.add(int(json.loads(answer)["id"]))
+
+    def failed(self, who: str, error: Exception) -> None:
+        """Count a request that got no answer."""
+        self.found[(who, repr(error))] += 1
 
     def have_gone_on(self, requests: int = 5) -> None:
         """Wait until each of them has made so many more requests."""

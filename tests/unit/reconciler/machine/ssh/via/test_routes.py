@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import socket
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,6 +21,7 @@ from reconciler.machine.ssh.route import DIRECT, SshRoute
 from reconciler.machine.ssh.via.bastion import BastionRoute, Hop
 from reconciler.machine.ssh.via.proxy_command import ProxyCommandRoute
 from reconciler.util.backoff import Backoff
+from tests.support.proxy_commands import pump
 from tests.support.ssh_server import SshServer, serving
 
 pytestmark = pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
@@ -29,26 +29,10 @@ pytestmark = pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:R
 PATIENT = Backoff(deadline=60.0)
 ONCE = Backoff(deadline=0.0)
 
-PUMP = """\
-import os, select, socket, sys
-far = socket.create_connection((sys.argv[1], int(sys.argv[2])))
-while True:
-    for ready in select.select([0, far], [], [])[0]:
-        data = os.read(0, 65536) if ready == 0 else far.recv(65536)
-        if not data:
-            sys.exit()
-        far.sendall(data) if ready == 0 else os.write(1, data)
-"""
-
 
 def hop(server: SshServer) -> Hop:
     """The server as a bastion."""
     return Hop(server.target, server.host_key.public, server.client)
-
-
-def pump() -> str:
-    """A ProxyCommand that needs nothing but Python."""
-    return f"{shlex.quote(sys.executable)} -c {shlex.quote(PUMP)} %h %p"
 
 
 @contextmanager
