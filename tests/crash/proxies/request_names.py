@@ -47,6 +47,10 @@ def aws_name(call: Call, body: bytes) -> str:
         return f"swap: {_transition(body.decode())}"
     if call.action in ("CreateTags", "DeleteTags"):
         return f"{call.action}: {_tagging(body.decode())}"
+    if call.action in ("ModifyListener", "ModifyRule"):
+        return f"{call.action}: weights {_weights(body.decode())}"
+    if call.action in ("AddTags", "RemoveTags"):
+        return f"{call.action}: {_group_tags(body.decode())}"
     return call.action if call.region in ("", HOME) else f"{call.action}, {call.region}"
 
 
@@ -81,11 +85,29 @@ def _transition(xml: str) -> str:
         step = re.search(r"step=(\S+?)&quot;|step=(\S+?)\"", after)
         word = next((one for one in step.groups() if one), "") if step else ""
         return f"renew, {word}" if before else "acquire"
+    if "left=" in new:
+        return "leave"
     if _live(old) != _live(new):
         return "commit" if before else "adopt"
     if before:
         return "end the lease"
     return "forget" if len(new) < len(old) else "readdress"
+
+
+def _weights(form: str) -> str:
+    """The weights in an action, in its order: joined is "1, 0", switched "0, 1", detached "1"."""
+    fields = sorted(parse_qs(form).items())
+    return ", ".join(value for key, (value, *_) in fields if key.endswith(".Weight"))
+
+
+def _group_tags(form: str) -> str:
+    """The label that target groups get, or else the keys of their tags without our prefix."""
+    fields = {key: value for key, (value, *_) in parse_qs(form).items()}
+    keys = {key: value for key, value in fields.items() if re.search(r"\.Key$|^TagKeys\.", key)}
+    label = next((key for key, value in keys.items() if value == "deploy-state"), "")
+    if f"{label[:-3]}Value" in fields and label:
+        return fields[f"{label[:-3]}Value"]
+    return ", ".join(sorted(value.removeprefix("deploy-") for value in keys.values()))
 
 
 def _ledger(xml: str, action: str) -> str:
