@@ -8,6 +8,7 @@ import pytest
 
 from deployer.sandbox.aws.http.request import Call
 from tests.crash.matrix.cells import in_fixed_order
+from tests.crash.matrix.commands import COMMANDS
 from tests.crash.matrix.page import Book, Played
 from tests.crash.matrix.table import cells_of, page, played_of, requests_of, rows_of
 from tests.crash.proxies import EVERY, Blow, Fault, Watch
@@ -154,8 +155,10 @@ def test_a_blow_to_all_meets_every_request_once() -> None:
 
 
 def test_a_page_tells_its_rows(tmp_path: Path) -> None:
-    """So that a run need not make every survey again to know what there is to play."""
-    assert requests_of(page(_book(tmp_path))) == {"up": ["CreateImage"]}
+    """So that a run need not make every survey again; a command without any is named, too."""
+    found = requests_of(page(_book(tmp_path)))
+    assert found.pop("up") == ["CreateImage"]
+    assert found == {one.name: [] for one in COMMANDS if one.name != "up"}
 
 
 def test_rows_of_other_commands_stay_as_they_are_on_the_page(tmp_path: Path) -> None:

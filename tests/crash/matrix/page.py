@@ -88,7 +88,11 @@ class Book:
 
     def keep(self, requests: Mapping[str, list[str]], played: Iterable[Played]) -> None:
         """Take over what stands on a page, of commands that this book does not know."""
-        new = {command: names for command, names in requests.items() if command not in self.surveys}
+        new = {
+            command: names
+            for command, names in requests.items()
+            if names and command not in self.surveys
+        }
         self.surveys.update(new)
         self.played.update({one.key: one for one in played if one.command in new})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from tests.crash.proxies.sql import POSSIBLE as SQL
 from tests.crash.proxies.ssh import POSSIBLE as SSH
 
 COLUMNS = tuple(Fault)
+NOT_PLAYED = "Not played: its requests are not known yet."
 
 _HEAD = Path(__file__).with_name("head.txt").read_text()
 
@@ -27,7 +28,8 @@ def page(book: Book) -> str:
     played = [one for one in book.played.values() if one.request in rows.get(one.command, ())]
     every = sum(len(cells_of(command, names)) for command, names in rows.items())
     parts = [_head(played, every)]
-    parts += [_section(command, rows[command], book) for command in sorted(rows, key=_place)]
+    known = {**{one.name: [] for one in COMMANDS}, **rows}
+    parts += [_section(command, known[command], book) for command in sorted(known, key=_place)]
     parts.append(_tries(played))
     return "\n".join(part for part in parts if part)
 
@@ -66,6 +68,8 @@ def requests_of(page: str) -> dict[str, list[str]]:
     for line in page.splitlines():
         if line.startswith("## "):
             command = line[3:]
+        elif line == NOT_PLAYED:
+            found[command] = []
         elif line.startswith("| ") and not line.startswith("| request |"):
             found.setdefault(command, []).append(line[2:].partition(" | ")[0])
     return found
@@ -112,10 +116,12 @@ def _head(played: Sequence[Played], every: int) -> str:
     return _HEAD.format(cells=len(played), every=every, commits=words, good=good, bad=said)
 
 
-def _section(command: str, names: Iterable[str], book: Book) -> str:
+def _section(command: str, names: Sequence[str], book: Book) -> str:
     commits = sorted({one.commit for one in book.played.values() if one.command == command})
     on = ", ".join(f"`{commit}`" for commit in commits)
     rows = ["", f"## {command}", ""]
+    if not names:
+        return "\n".join([*rows, NOT_PLAYED, ""])
     rows += (
         [f"Played on {on}.", ""] if len({one.commit for one in book.played.values()}) > 1 else []
     )
