@@ -70,9 +70,15 @@ def _survey(pool: Executor, book: Book, wanted: str) -> None:
     unknown = [
         one.name for one in COMMANDS if one.name not in book.surveys and re.search(wanted, one.name)
     ]
-    for name, names in zip(unknown, pool.map(surveyed, unknown), strict=True):
-        book.add_survey(name, names)
-        _say(f"{name}: {len(names)} requests")
+    futures = {pool.submit(surveyed, name): name for name in unknown}
+    for future in as_completed(futures):
+        name = futures[future]
+        if error := future.exception():
+            # The others go on; without a survey a command has no cells, which the page says.
+            _say(f"{name}: its good day did not hold: {error}")
+            continue
+        book.add_survey(name, future.result())
+        _say(f"{name}: {len(future.result())} requests")
 
 
 def _play(pool: Executor, book: Book, wanted: list[Cell]) -> None:
@@ -109,7 +115,12 @@ def main() -> int:
     broken = [one for one in book.played.values() if one.problem]
     for one in broken:
         _say(f"\n{one.command} | {one.request} | {one.fault}\n{one.problem}")
-    return 1 if broken else 0
+    unknown = [
+        one.name
+        for one in COMMANDS
+        if re.search(options.commands, one.name) and not book.surveys.get(one.name)
+    ]
+    return 1 if broken or unknown else 0
 
 
 if __name__ == "__main__":

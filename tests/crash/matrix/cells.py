@@ -56,14 +56,19 @@ class _Run:
 
 
 def survey(stage: Stage, command: Command) -> list[str]:
-    """The names of the requests that the command makes on a good day, in a fixed order."""
-    _ready(stage, command)
+    """The names of the requests that the command makes on a good day, in a fixed order.
+
+    What must hold after a bad day must hold after this one, too.
+    """
+    before = _ready(stage, command)
+    stage.spoilt = True
     command.begin(stage)
     done = perform(stage, command)
     assert done.code == Exit.DONE, done
     names = list(stage.watch.names)
     assert names, done
-    _spoilt(stage)
+    _assert_traffic(stage)
+    _assert_settled(command, stage, before)
     return in_fixed_order(names)
 
 
@@ -79,11 +84,8 @@ def play_cell(stage: Stage, command: Command, cell: Cell, good_day: int) -> Outc
         began = stage.live_id()
         done = perform(stage, command, Blow(cell.request, cell.fault))
         outcome = _after(stage, _Run(command, cell, done, began), good_day)
-        if stage.live_id():
-            stage.assert_traffic()
-        stage.settle()
-    (command.settled or partial(_assert_settled, command))(stage, before)
-    _assert_labels(stage)
+        _assert_traffic(stage)
+    _assert_settled(command, stage, before)
     assert stage.others() == others
     command.left(stage)
     # Where nothing had to be recovered: exit 0 and exit 1 both said that nothing is left to do.
@@ -101,10 +103,6 @@ def _ready(stage: Stage, command: Command) -> Before:
     # What was made is as old as the API says: the clock is moved only for the end of a cell.
     stage.aws_door.ahead = timedelta(0)
     return stage.before()
-
-
-def _spoilt(stage: Stage) -> None:
-    stage.spoilt = True
 
 
 def _after(stage: Stage, run: _Run, good_day: int) -> Outcome:
@@ -164,8 +162,21 @@ def _clients(stage: Stage, command: Command) -> Iterator[None]:
     assert witness.acknowledged <= set().union(*map(stage.rows, kept))
 
 
+def _assert_traffic(stage: Stage) -> None:
+    """It leads to who is live at once; then the old release has left it."""
+    if stage.live_id():
+        stage.assert_traffic()
+    stage.settle()
+
+
 def _assert_settled(command: Command, stage: Stage, before: Before) -> None:
     """Exactly what the ledger roots, labelled as it says, serving."""
+    (command.settled or partial(_assert_one_or_the_other, command))(stage, before)
+    _assert_labels(stage)
+
+
+def _assert_one_or_the_other(command: Command, stage: Stage, before: Before) -> None:
+    """As before, or one release more: whichever the command may leave."""
     new = stage.live_id() != before.live and command.adopted
     assert (NEW_LIVE if new else OLD_LIVE) in command.may_end, stage.ledger()
     if new:
