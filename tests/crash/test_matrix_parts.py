@@ -65,6 +65,13 @@ def test_a_change_of_a_listener_is_named_by_its_weights() -> None:
     assert aws_name(call, form.encode()) == "ModifyListener: weights 1, 0"
 
 
+def test_tags_that_are_taken_off_are_named_by_their_number() -> None:
+    """`leave` takes off all that a machine has at once."""
+    form = b"ResourceId.1=i-2&Tag.1.Key=deploy-state&Tag.2.Key=deploy-id"
+    call = Call("ec2", "DeleteTags", mutating=True, protocol="ec2")
+    assert aws_name(call, form) == "DeleteTags: every tag on 1 i"
+
+
 def test_tags_of_groups_are_named_by_label_or_keys() -> None:
     """Their values are others in every run."""
     call = Call("elasticloadbalancing", "AddTags", mutating=True, protocol="query")

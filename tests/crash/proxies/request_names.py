@@ -46,7 +46,7 @@ def aws_name(call: Call, body: bytes) -> str:
     if call.action == "ChangeResourceRecordSets":
         return f"swap: {_transition(body.decode())}"
     if call.action in ("CreateTags", "DeleteTags"):
-        return f"{call.action}: {_tagging(body.decode())}"
+        return f"{call.action}: {_tagging(body.decode(), call.action)}"
     if call.action in ("ModifyListener", "ModifyRule"):
         return f"{call.action}: weights {_weights(body.decode())}"
     if call.action in ("AddTags", "RemoveTags"):
@@ -128,7 +128,7 @@ def _live(text: str) -> str:
     return found[1] if found else ""
 
 
-def _tagging(form: str) -> str:
+def _tagging(form: str, action: str) -> str:
     fields = parse_qs(form)
     tags = {
         fields[f"Tag.{n}.Key"][0]: fields.get(f"Tag.{n}.Value", [""])[0]
@@ -138,6 +138,8 @@ def _tagging(form: str) -> str:
     ids = [values[0] for key, values in fields.items() if key.startswith("ResourceId.")]
     kinds = Counter(one.partition("-")[0] for one in ids)
     about = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+    if action == "DeleteTags":
+        return f"{'every tag' if len(tags) > 1 else next(iter(tags), '')} on {about}"
     keys = len(tags.get("deploy-host-key", "").split()) // 2
     word = tags.get("deploy-state") or ("both host keys" if keys > 1 else "the new host key")
     return f"{word if keys or 'deploy-state' in tags else '?'} on {about}"
