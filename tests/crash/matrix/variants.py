@@ -24,6 +24,8 @@ from tests.crash.matrix.stage import Stage
 from tests.crash.proxies import Fault
 from tests.e2e.probes import writable
 
+NEWEST = "v1.7.0"
+UP_AGAIN = ("deployer", "up", "shop", "--ref", NEWEST)
 EITHER = frozenset({OLD_LIVE, NEW_LIVE})
 MAY_COMMIT = frozenset({Exit.DONE, Exit.REFUSED, Exit.FAILED, Exit.DIRT, Exit.UNFINISHED})
 OF_BALANCERS = r"Target|Listener|AddTags|^swap: commit"
@@ -44,17 +46,18 @@ def _drained(stage: Stage) -> None:
 
 
 def _a_day_ago(stage: Stage) -> None:
-    """The release went live more than a day ago."""
-    done_well(stage, UP)
+    """Two releases went live more than a day ago. What `adopt` took is never parked."""
+    done_well(stage, UP, UP_AGAIN)
     stage.later(A_DAY)
 
 
 def _parked(stage: Stage) -> None:
-    """And a sweep has had the old machine halt itself."""
-    old = stage.serving()
+    """And a sweep has had the machines of the first one halt themselves."""
+    adopted = stage.serving()
     _a_day_ago(stage)
     done_well(stage, SWEEP)
-    wait_for(lambda: _states(stage, old) == {"stopped"})
+    resting = {one["InstanceId"] for one in stage.instances()} - adopted - stage.serving()
+    wait_for(lambda: _states(stage, resting) == {"stopped"})
 
 
 def _states(stage: Stage, machines: set[str]) -> set[str]:
@@ -71,19 +74,6 @@ def _assert_both_stand(stage: Stage, before: Before) -> None:
     assert stage.order() in stage.rows(str(answer["database"]))
     assert writable(stage) == [answer["database"]]
     stage.assert_one_release_more(before, machines=stage.machines)
-
-
-def _assert_old_is_parked(stage: Stage, before: Before) -> None:
-    """The new release serves; the old one is whole, and its machine costs nothing but its disk."""
-    _assert_both_stand(stage, before)
-    wait_for(lambda: _states(stage, before.resources["instance"]) == {"stopped"})
-
-
-def _assert_parked_unless_live(stage: Stage, before: Before) -> None:
-    """A rollback that did not succeed leaves the old machine at rest, as it was."""
-    _assert_both_stand(stage, before)
-    if stage.live_id() != before.live:
-        wait_for(lambda: _states(stage, before.resources["instance"]) == {"stopped"})
 
 
 def _left_after(stage: Stage, _: Before) -> None:
@@ -150,6 +140,17 @@ def _assert_releases_more(stage: Stage, before: Before, releases: int, databases
         more = databases if kind == "database" else wanted
         assert len(ids - before.resources[kind]) == more, kind
         assert before.resources[kind] <= ids, kind
+
+
+def _assert_parked_unless_live(stage: Stage, before: Before) -> None:
+    """The first release is whole; its machines are at rest, or it is live again."""
+    newest = stage.version() == NEWEST
+    database = _assert_serves(stage, NEWEST if newest else NEW)
+    assert database != LIVE_DATABASE
+    _assert_releases_more(stage, before, 2, databases=2)
+    others = {one["InstanceId"] for one in stage.instances()} - stage.serving()
+    wanted = {"stopped"} if newest else {"running"}
+    wait_for(lambda: _states(stage, others - before.resources["instance"]) == wanted)
 
 
 ROLLING_BACK = "rolled back"
@@ -274,7 +275,8 @@ VARIANTS = (
         "swept",
         _a_day_ago,
         may_end=frozenset({NEW_LIVE}),
-        settled=_assert_old_is_parked,
+        spoils=True,
+        settled=_assert_parked_unless_live,
     ),
     Command(
         "rollback, to a parked release",
