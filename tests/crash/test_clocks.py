@@ -11,7 +11,7 @@ import pytest
 from reconciler.exit_codes import Exit
 from tests.crash.fault_injection import CLOCK
 from tests.crash.invariants import Before
-from tests.crash.matrix.commands import SWEEP, UP, play
+from tests.crash.matrix.command import SWEEP, UP, play
 from tests.crash.matrix.stage import MACHINES, Stage
 from tests.crash.proxies import Blow, Fault
 

@@ -8,8 +8,9 @@ import pytest
 
 from deployer.sandbox.aws.http.request import Call
 from tests.crash.matrix.cells import in_fixed_order
+from tests.crash.matrix.commands import COMMANDS
 from tests.crash.matrix.page import Book, Played
-from tests.crash.matrix.table import cells_of, page, requests_of
+from tests.crash.matrix.table import cells_of, page, played_of, requests_of, rows_of
 from tests.crash.proxies import EVERY, Blow, Fault, Watch
 from tests.crash.proxies.request_names import aws_name, sql_name, ssh_name
 
@@ -40,6 +41,7 @@ LEASE = ' "lease=shop/2 until=20261123T031502Z step='
         (f'{LIVE}{LEASE}commit"', LIVE.replace("shop/1", "shop/2"), "swap: commit"),
         (f'{LIVE}{LEASE}image"', LIVE, "swap: end the lease"),
         (f'{LIVE} "previous=shop/0"', LIVE, "swap: forget"),
+        (LIVE, LIVE.replace("live=", "left="), "swap: leave"),
     ],
 )
 def test_a_swap_is_named_by_its_transition(old: str, new: str, name: str) -> None:
@@ -53,6 +55,31 @@ def test_tags_are_named_by_label_and_kinds() -> None:
     form = ids + b"&Tag.1.Key=deploy-state&Tag.1.Value=live"
     call = Call("ec2", "CreateTags", mutating=True, protocol="ec2")
     assert aws_name(call, form) == "CreateTags: live on 2 i, 1 vol"
+
+
+def test_a_change_of_a_listener_is_named_by_its_weights() -> None:
+    """A new group joins without requests, gets them all, and is at last alone."""
+    call = Call("elasticloadbalancing", "ModifyListener", mutating=True, protocol="query")
+    at = "DefaultActions.member.1.ForwardConfig.TargetGroups.member."
+    form = f"{at}1.TargetGroupArn=a&{at}1.Weight=1&{at}2.TargetGroupArn=b&{at}2.Weight=0"
+    assert aws_name(call, form.encode()) == "ModifyListener: weights 1, 0"
+
+
+def test_tags_that_are_taken_off_are_named_by_their_number() -> None:
+    """`leave` takes off all that a machine has at once."""
+    form = b"ResourceId.1=i-2&Tag.1.Key=deploy-state&Tag.2.Key=deploy-id"
+    call = Call("ec2", "DeleteTags", mutating=True, protocol="ec2")
+    assert aws_name(call, form) == "DeleteTags: every tag on 1 i"
+
+
+def test_tags_of_groups_are_named_by_label_or_keys() -> None:
+    """Their values are others in every run."""
+    call = Call("elasticloadbalancing", "AddTags", mutating=True, protocol="query")
+    tag = "ResourceArns.member.1=a&Tags.member.1.Key="
+    drained = f"{tag}deploy-drained&Tags.member.1.Value=20261123T031502Z"
+    live = f"{tag}deploy-state&Tags.member.1.Value=live"
+    assert aws_name(call, drained.encode()) == "AddTags: drained"
+    assert aws_name(call, live.encode()) == "AddTags: live"
 
 
 def test_what_only_looks_has_no_name_and_what_is_new_has_one() -> None:
@@ -135,5 +162,37 @@ def test_a_blow_to_all_meets_every_request_once() -> None:
 
 
 def test_a_page_tells_its_rows(tmp_path: Path) -> None:
-    """So that a run need not make every survey again to know what there is to play."""
-    assert requests_of(page(_book(tmp_path))) == {"up": ["CreateImage"]}
+    """So that a run need not make every survey again; a command without any is named, too."""
+    found = requests_of(page(_book(tmp_path)))
+    assert found.pop("up") == ["CreateImage"]
+    assert found == {one.name: [] for one in COMMANDS if one.name != "up"}
+
+
+def test_rows_of_other_commands_stay_as_they_are_on_the_page(tmp_path: Path) -> None:
+    """With their commit, and what did not hold; those that are played anew are not taken over."""
+    old = _book(tmp_path / "old")
+    old.commit = "before"
+    old.add_survey("abort", ["DeleteSnapshot"])
+    old.add(Played("abort", "DeleteSnapshot", "twice", "", word="aborted", calls=1))
+    old.add(Played("abort", "DeleteSnapshot", "reply lost", "", problem="boom"))
+    text = page(old)
+    new = Book.open(tmp_path / "new")
+    new.commit = "after"
+    new.add_survey("up", ["RunInstances"])
+    new.add(Played("up", "RunInstances", "twice", "", word="released"))
+    new.keep(requests_of(text), played_of(text))
+    both = page(new)
+    assert "CreateImage" not in both
+    assert "| DeleteSnapshot | not played | not played | **broken** | aborted +1 |" in both
+    assert "Played on `after`.\n\n| request" in both
+    assert "Played on `before`.\n\n| request" in both
+    again = Book.open(tmp_path / "again")
+    again.keep(requests_of(both), played_of(both))
+    assert page(again) == both
+
+
+def test_of_a_variant_only_what_differs_is_a_row() -> None:
+    """A good day's requests are all known; the page shows those of the load balancer."""
+    names = ["swap: acquire", "CreateImage", "CreateTargetGroup", "swap: commit"]
+    assert rows_of("up", names) == names
+    assert rows_of("up, behind a load balancer", names) == names[2:]

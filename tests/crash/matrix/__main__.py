@@ -12,7 +12,7 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_complet
 from tests.crash.matrix.cells import Cell
 from tests.crash.matrix.commands import COMMANDS
 from tests.crash.matrix.page import FOLDER, ROOT, Book, Played
-from tests.crash.matrix.table import cells_of, page
+from tests.crash.matrix.table import cells_of, page, played_of, requests_of, rows_of
 from tests.crash.matrix.worker import played, surveyed
 from tests.support.memory_disk import temporary_files_in_memory
 
@@ -27,20 +27,27 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--only", default="", help="a regular expression of `command: request: fault`"
     )
+    parser.add_argument("--commands", default="", help="a regular expression of commands' names")
     parser.add_argument("--trust", action="append", default=[], help="a commit whose cells count")
+    parser.add_argument(
+        "--keep", action="store_true", help="what is on the page of other commands stays there"
+    )
     parser.add_argument("--no-doc", action="store_true", help="do not write the document")
     return parser.parse_args()
 
 
 def _wanted(book: Book, options: argparse.Namespace) -> list[Cell]:
     every = [
-        cell for one in COMMANDS for cell in cells_of(one.name, book.surveys.get(one.name, []))
+        cell
+        for one in COMMANDS
+        for cell in cells_of(one.name, rows_of(one.name, book.surveys.get(one.name, [])))
     ]
     done = {key for key, one in book.played.items() if not (one.problem and options.again)}
     return [
         cell
         for cell in every
         if (cell.command, cell.request, cell.fault.value) not in done
+        and re.search(options.commands, cell.command)
         and re.search(options.only, f"{cell.command}: {cell.request}: {cell.fault.value}")
     ]
 
@@ -50,7 +57,7 @@ def _run(options: argparse.Namespace, book: Book) -> None:
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(options.workers, mp_context=context) as pool:
         try:
-            _survey(pool, book)
+            _survey(pool, book, options.commands)
             _play(pool, book, _wanted(book, options))
         except BaseException:
             # What was not begun is for the next run, which goes on from here.
@@ -58,11 +65,20 @@ def _run(options: argparse.Namespace, book: Book) -> None:
             raise
 
 
-def _survey(pool: Executor, book: Book) -> None:
-    unknown = [one.name for one in COMMANDS if one.name not in book.surveys]
-    for name, names in zip(unknown, pool.map(surveyed, unknown), strict=True):
-        book.add_survey(name, names)
-        _say(f"{name}: {len(names)} requests")
+def _survey(pool: Executor, book: Book, wanted: str) -> None:
+    """Note the requests of a good day, of each command that is wanted and not known yet."""
+    unknown = [
+        one.name for one in COMMANDS if one.name not in book.surveys and re.search(wanted, one.name)
+    ]
+    futures = {pool.submit(surveyed, name): name for name in unknown}
+    for future in as_completed(futures):
+        name = futures[future]
+        if error := future.exception():
+            # The others go on; without a survey a command has no cells, which the page says.
+            _say(f"{name}: its good day did not hold: {error}")
+            continue
+        book.add_survey(name, future.result())
+        _say(f"{name}: {len(future.result())} requests")
 
 
 def _play(pool: Executor, book: Book, wanted: list[Cell]) -> None:
@@ -91,12 +107,20 @@ def main() -> int:
     book = Book.open(FOLDER, fresh=options.fresh, trust=options.trust)
     with temporary_files_in_memory():
         _run(options, book)
+    if options.keep:
+        text = DOCUMENT.read_text()
+        book.keep(requests_of(text), played_of(text))
     if not options.no_doc:
         DOCUMENT.write_text(page(book))
     broken = [one for one in book.played.values() if one.problem]
     for one in broken:
         _say(f"\n{one.command} | {one.request} | {one.fault}\n{one.problem}")
-    return 1 if broken else 0
+    unknown = [
+        one.name
+        for one in COMMANDS
+        if re.search(options.commands, one.name) and not book.surveys.get(one.name)
+    ]
+    return 1 if broken or unknown else 0
 
 
 if __name__ == "__main__":

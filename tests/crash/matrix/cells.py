@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from reconciler.exit_codes import Exit
 from tests.crash.invariants import Before
-from tests.crash.matrix.commands import NEW_LIVE, OLD_LIVE, SWEEP, Command, perform, play
-from tests.crash.matrix.stage import MACHINES, Stage
+from tests.crash.matrix.command import NEW_LIVE, OLD_LIVE, SWEEP, Command, perform, play
+from tests.crash.matrix.stage import Stage
 from tests.crash.proxies import Blow, Fault
 from tests.support.company import Done, Witness
 
@@ -44,15 +45,30 @@ class Outcome:
     calls: int
 
 
+@dataclass(frozen=True)
+class _Run:
+    """A cell's command, how it ended, and who was live when it began."""
+
+    command: Command
+    cell: Cell
+    done: Done
+    began: str
+
+
 def survey(stage: Stage, command: Command) -> list[str]:
-    """The names of the requests that the command makes on a good day, in a fixed order."""
-    _ready(stage, command)
+    """The names of the requests that the command makes on a good day, in a fixed order.
+
+    What must hold after a bad day must hold after this one, too.
+    """
+    before = _ready(stage, command)
+    stage.spoilt = True
     command.begin(stage)
     done = perform(stage, command)
     assert done.code == Exit.DONE, done
     names = list(stage.watch.names)
     assert names, done
-    _spoilt(stage)
+    _assert_traffic(stage)
+    _assert_settled(command, stage, before)
     return in_fixed_order(names)
 
 
@@ -64,10 +80,12 @@ def play_cell(stage: Stage, command: Command, cell: Cell, good_day: int) -> Outc
     before, others = _ready(stage, command), stage.others()
     stage.spoilt = True
     command.begin(stage)
-    with _clients(stage):
+    with _clients(stage, command):
+        began = stage.live_id()
         done = perform(stage, command, Blow(cell.request, cell.fault))
-        outcome = _after(stage, command, cell, done, good_day)
-    _assert_settled(stage, command, before)
+        outcome = _after(stage, _Run(command, cell, done, began), good_day)
+        _assert_traffic(stage)
+    _assert_settled(command, stage, before)
     assert stage.others() == others
     command.left(stage)
     # Where nothing had to be recovered: exit 0 and exit 1 both said that nothing is left to do.
@@ -87,13 +105,9 @@ def _ready(stage: Stage, command: Command) -> Before:
     return stage.before()
 
 
-def _spoilt(stage: Stage) -> None:
-    stage.spoilt = True
-
-
-def _after(stage: Stage, command: Command, cell: Cell, done: Done, good_day: int) -> Outcome:
+def _after(stage: Stage, run: _Run, good_day: int) -> Outcome:
     """Let everything land, recover if there is anything to recover from, and say how it went."""
-    watch = stage.watch
+    watch, command, cell, done = stage.watch, run.command, run.cell, run.done
     assert watch.struck, f"{cell.request} was never asked for: {watch.names}"
     made, struck_at = len(watch.names), watch.struck_at
     killed = cell.fault in (Fault.KILL_BEFORE, Fault.KILL_AFTER)
@@ -106,7 +120,7 @@ def _after(stage: Stage, command: Command, cell: Cell, done: Done, good_day: int
     else:
         recovered = 0
     if killed or done.code in (Exit.DIRT, Exit.UNFINISHED):
-        return Outcome(_recovered_word(stage, command, recovered), recovered)
+        return Outcome(_recovered_word(stage, run, recovered), recovered)
     if done.code == Exit.REFUSED:
         return Outcome("refused", recovered)
     if done.code == Exit.DONE:
@@ -127,38 +141,50 @@ def _recover(stage: Stage, command: Command) -> int:
     return made
 
 
-def _recovered_word(stage: Stage, command: Command, calls: int) -> str:
-    if command.again:
+def _recovered_word(stage: Stage, run: _Run, calls: int) -> str:
+    if run.command.again:
         return "given again"
     if not calls:
         return "nothing to do"
-    return "finished" if NEW_LIVE in command.may_end and _is_new(stage) else "swept"
-
-
-def _is_new(stage: Stage) -> bool:
-    return stage.version() != "v1.4.2"
+    new = OLD_LIVE not in run.command.may_end or stage.live_id() != run.began
+    return "finished" if NEW_LIVE in run.command.may_end and new else "swept"
 
 
 @contextmanager
-def _clients(stage: Stage) -> Iterator[None]:
+def _clients(stage: Stage, command: Command) -> Iterator[None]:
     """Clients watch while the body runs: no question failed, no acknowledged order is missing."""
     with Witness(stage, every=PATIENCE).watching() as witness:
         yield
-    assert witness.errors == []
+    assert stage.failures(witness.errors) == []
     assert witness.asked > 0
-    assert witness.acknowledged <= stage.rows(str(stage.get()["database"]))
+    live = str(stage.get()["database"])
+    kept = stage.databases() if command.discards else [live]
+    assert witness.acknowledged <= set().union(*map(stage.rows, kept))
 
 
-def _assert_settled(stage: Stage, command: Command, before: Before) -> None:
+def _assert_traffic(stage: Stage) -> None:
+    """It leads to who is live at once; then the old release has left it."""
+    if stage.live_id():
+        stage.assert_traffic()
+    stage.settle()
+
+
+def _assert_settled(command: Command, stage: Stage, before: Before) -> None:
     """Exactly what the ledger roots, labelled as it says, serving."""
+    (command.settled or partial(_assert_one_or_the_other, command))(stage, before)
+    if "left=" not in stage.ledger():
+        _assert_labels(stage)
+
+
+def _assert_one_or_the_other(command: Command, stage: Stage, before: Before) -> None:
+    """As before, or one release more: whichever the command may leave."""
     new = stage.live_id() != before.live and command.adopted
     assert (NEW_LIVE if new else OLD_LIVE) in command.may_end, stage.ledger()
     if new:
         stage.assert_released()
-        stage.assert_one_release_more(before, machines=MACHINES)
+        stage.assert_one_release_more(before, machines=stage.machines)
     elif command.adopted:
         stage.assert_as_before(before)
-    _assert_labels(stage)
 
 
 def _assert_labels(stage: Stage) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
@@ -85,6 +85,16 @@ class Book:
         one = replace(one, commit=self.commit)
         self.played[one.key] = one
         self._write(asdict(one))
+
+    def keep(self, requests: Mapping[str, list[str]], played: Iterable[Played]) -> None:
+        """Take over what stands on a page, of commands that this book does not know."""
+        new = {
+            command: names
+            for command, names in requests.items()
+            if names and command not in self.surveys
+        }
+        self.surveys.update(new)
+        self.played.update({one.key: one for one in played if one.command in new})
 
     def _write(self, line: dict[str, Any]) -> None:
         with self.path.open("a") as file:

@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from deployer.sandbox.control.client import Sandbox
-from deployer.sandbox.control.options import Options
+from deployer.sandbox.control.options import RECORD, Options
 from tests.crash.fork_server import Warm
 from tests.crash.invariants import LIVE_DATABASE, Shop
 from tests.crash.proxies import AwsDoor, SqlDoor, SshDoor, Watch
@@ -27,7 +27,13 @@ PLAN = "plan.json"
 
 @dataclass
 class Stage(Shop):
-    """The shop behind doors. What is asked of it by us goes round them."""
+    """The shop behind doors. What is asked of it by us goes round them.
+
+    Of another `shape` is another class (`tests.crash.matrix.shapes`).
+    """
+
+    shape: ClassVar[str] = RECORD
+    machines: ClassVar[int] = MACHINES
 
     watch: Watch = field(default_factory=Watch)
     spoilt: bool = True
@@ -80,7 +86,7 @@ class Stage(Shop):
         self._roles = {one["InstanceId"]: "live machine" for one in self.instances()}
         self._put_sql_door()
         self.look_often(100)
-        self.append(f"[instance]\ncount = {MACHINES}")
+        self.append(f"[instance]\ncount = {self.machines}")
 
     def _put_sql_door(self) -> None:
         ssm = self.aws("ssm")
@@ -103,6 +109,26 @@ class Stage(Shop):
                     self._roles[one] = f"new machine {number}"
         return self._roles.get(machine, "a machine that is gone")
 
+    def serving(self) -> set[str]:
+        """The machines that get requests now, by AWS's own words."""
+        at = self.pointed_at()
+        return {one["InstanceId"] for one in self.instances() if one["PrivateIpAddress"] in at}
+
+    def assert_traffic(self) -> None:
+        """Traffic says what the ledger says: all machines of the live deploy, and no other."""
+        live = self.live_id()
+        machines = {one["InstanceId"]: one["State"]["Name"] for one in self.instances()}
+        of_live = {one for one in machines if self.tags(one).get("deploy-id") == live}
+        assert self.serving() == of_live, (self.ledger(), of_live)
+        assert {machines[one] for one in of_live} == {"running"}, machines
+
+    def settle(self) -> None:
+        """Let the time pass that traffic takes to leave the old release."""
+
+    def failures(self, errors: Sequence[str]) -> list[str]:
+        """What of the clients' errors no change of traffic may cause: all of it."""
+        return list(errors)
+
     def later(self, by: timedelta = timedelta(minutes=15)) -> None:
         """AWS's clock goes on: every lease of a dead process is over."""
         self.aws_door.ahead += by
@@ -121,15 +147,15 @@ def _database_role(name: str) -> str:
 
 
 @contextmanager
-def staged(directory: Path) -> Iterator[Stage]:
+def staged(directory: Path, kind: type[Stage] = Stage) -> Iterator[Stage]:
     """A sandbox of its own with doors, until the body ends."""
     watch = Watch()
     stages: list[Stage] = []
     ssh = SshDoor(watch, lambda machine: stages[0].role(machine) if stages else "")
     sandbox = Sandbox.at(directory)
-    sandbox.up(Options(owner=os.getpid(), ssh_door=ssh.address))
+    sandbox.up(Options(shape=kind.shape, owner=os.getpid(), ssh_door=ssh.address))
     try:
-        stage = Stage(sandbox, watch)
+        stage = kind(sandbox, watch)
         stages.append(stage)
         stage.aws_door = AwsDoor(sandbox.endpoint, watch)
         yield stage

@@ -10,22 +10,25 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from tests.crash.matrix.cells import Cell, play_cell, survey
-from tests.crash.matrix.commands import COMMANDS, Command
+from tests.crash.matrix.command import Command
+from tests.crash.matrix.commands import COMMANDS
 from tests.crash.matrix.page import Played
+from tests.crash.matrix.shapes import BalancedStage, ElasticStage
 from tests.crash.matrix.stage import Stage, staged
 
 TRIES = 2
-_stages: list[Stage] = []
+_stages: dict[str, Stage] = {}
+_KINDS: dict[str, type[Stage]] = {one.shape: one for one in (Stage, BalancedStage, ElasticStage)}
 
 
-def _stage() -> Stage:
-    """This worker's, made at its first cell; ends with the worker."""
-    if not _stages:
+def _stage(shape: str) -> Stage:
+    """This worker's of that shape, made at its first cell; ends with the worker."""
+    if shape not in _stages:
         ends = ExitStack()
         atexit.register(ends.close)
         folder = Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="crash-")))
-        _stages.append(ends.enter_context(staged(folder / "box")))
-    return _stages[0]
+        _stages[shape] = ends.enter_context(staged(folder / "box", _KINDS[shape]))
+    return _stages[shape]
 
 
 def _command(name: str) -> Command:
@@ -34,22 +37,23 @@ def _command(name: str) -> Command:
 
 def surveyed(name: str) -> list[str]:
     """The requests of a command on a good day, by its name."""
-    return survey(_stage(), _command(name))
+    command = _command(name)
+    return survey(_stage(command.shape), command)
 
 
 def played(cell: Cell, good_day: int) -> Played:
     """One cell; what did not hold is tried once more on a stage of its first day."""
-    began = time.monotonic()
+    began, command = time.monotonic(), _command(cell.command)
     key = (cell.command, cell.request, cell.fault.value, "")
     problems: list[str] = []
     word, calls = "", 0
     while len(problems) < TRIES and not word:
         try:
-            outcome = play_cell(_stage(), _command(cell.command), cell, good_day)
+            outcome = play_cell(_stage(command.shape), command, cell, good_day)
             word, calls = outcome.word, outcome.calls
         except Exception:  # noqa: BLE001 -- whatever it is, the cell did not hold
             problems.append(traceback.format_exc())
-            _stage().spoilt = True
+            _stage(command.shape).spoilt = True
     return Played(
         *key,
         word=word,

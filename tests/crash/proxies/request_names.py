@@ -46,7 +46,11 @@ def aws_name(call: Call, body: bytes) -> str:
     if call.action == "ChangeResourceRecordSets":
         return f"swap: {_transition(body.decode())}"
     if call.action in ("CreateTags", "DeleteTags"):
-        return f"{call.action}: {_tagging(body.decode())}"
+        return f"{call.action}: {_tagging(body.decode(), call.action)}"
+    if call.action in ("ModifyListener", "ModifyRule"):
+        return f"{call.action}: weights {_weights(body.decode())}"
+    if call.action in ("AddTags", "RemoveTags"):
+        return f"{call.action}: {_group_tags(body.decode())}"
     return call.action if call.region in ("", HOME) else f"{call.action}, {call.region}"
 
 
@@ -81,11 +85,29 @@ def _transition(xml: str) -> str:
         step = re.search(r"step=(\S+?)&quot;|step=(\S+?)\"", after)
         word = next((one for one in step.groups() if one), "") if step else ""
         return f"renew, {word}" if before else "acquire"
+    if "left=" in new:
+        return "leave"
     if _live(old) != _live(new):
         return "commit" if before else "adopt"
     if before:
         return "end the lease"
     return "forget" if len(new) < len(old) else "readdress"
+
+
+def _weights(form: str) -> str:
+    """The weights in an action, in its order: joined is "1, 0", switched "0, 1", detached "1"."""
+    fields = sorted(parse_qs(form).items())
+    return ", ".join(value for key, (value, *_) in fields if key.endswith(".Weight"))
+
+
+def _group_tags(form: str) -> str:
+    """The label that target groups get, or else the keys of their tags without our prefix."""
+    fields = {key: value for key, (value, *_) in parse_qs(form).items()}
+    keys = {key: value for key, value in fields.items() if re.search(r"\.Key$|^TagKeys\.", key)}
+    label = next((key for key, value in keys.items() if value == "deploy-state"), "")
+    if f"{label[:-3]}Value" in fields and label:
+        return fields[f"{label[:-3]}Value"]
+    return ", ".join(sorted(value.removeprefix("deploy-") for value in keys.values()))
 
 
 def _ledger(xml: str, action: str) -> str:
@@ -106,7 +128,7 @@ def _live(text: str) -> str:
     return found[1] if found else ""
 
 
-def _tagging(form: str) -> str:
+def _tagging(form: str, action: str) -> str:
     fields = parse_qs(form)
     tags = {
         fields[f"Tag.{n}.Key"][0]: fields.get(f"Tag.{n}.Value", [""])[0]
@@ -116,6 +138,8 @@ def _tagging(form: str) -> str:
     ids = [values[0] for key, values in fields.items() if key.startswith("ResourceId.")]
     kinds = Counter(one.partition("-")[0] for one in ids)
     about = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+    if action == "DeleteTags":
+        return f"{'every tag' if len(tags) > 1 else next(iter(tags), '')} on {about}"
     keys = len(tags.get("deploy-host-key", "").split()) // 2
     word = tags.get("deploy-state") or ("both host keys" if keys > 1 else "the new host key")
     return f"{word if keys or 'deploy-state' in tags else '?'} on {about}"
