@@ -65,7 +65,7 @@ def measure(folder: Path) -> Iterator[str]:
 def _rolled_back(box: Sandbox, state: str) -> Rollback:
     box.reset()
     company = Company(box)
-    company.look_often(25)
+    company.look_often(300)  # a minute: the computer may have other things to do
     company.adopt()
     company.up(PREVIOUS)
     address = company.pointed_at()[0]

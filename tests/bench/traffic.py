@@ -105,7 +105,7 @@ def sandboxes(folder: Path) -> Iterator[dict[str, Sandbox]]:
 def _released(box: Sandbox, kind: Kind) -> Run:
     box.reset()
     company = Company(box)
-    company.look_often(25)
+    company.look_often(300)  # a minute: the computer may have other things to do
     company.adopt()
     clients = TimedClients(resolver=Resolver(box.state().dns, kind.caching))
     with clients.at_work():
