@@ -118,6 +118,7 @@ def _inside(ports: Ports, reading: Reading, ledger: Ledger, found: tuple[Resourc
     wanted = _home(reading.address)
     live = _live(ports, ledger)
     if ledger.home is not None and ledger.home.traffic != wanted.traffic:
+        reading = seen_through(ports, reading)  # the address that stays a machine's own
         live = as_traffic_finds_it(reading, live, found)
         ledger = found_alike(live, ledger)
     _refuse_other_place(ports, ledger, found)
