@@ -61,7 +61,13 @@ SERVICES = {
 }
 NOT_ASKED_OF_AWS = {
     *("create_client", "create_loader", "create_parser", "get_component", "get_credentials"),
-    *("get_caller_identity", "get_paginator", "list_databases", "release_of"),
+    *(
+        "get_caller_identity",
+        "get_config_variable",
+        "get_paginator",
+        "list_databases",
+        "release_of",
+    ),
     *("list_api_versions", "list_available_services", "register_component", "register_first"),
 }
 """botocore's own functions and ours; and the one call that needs no permission."""

@@ -174,7 +174,7 @@ def test_gives_up_without_disturbing(
         before = every_acl(other)
         with app.transaction():
             app.execute("INSERT INTO orders (total) VALUES (1)")
-            with pytest.raises(DatabaseError, match=r"writers still open after 0\.3 s") as caught:
+            with pytest.raises(DatabaseError, match=r"writers still open after 0\.3s") as caught:
                 shut(server, database, max_wait=0.3)
             other.execute("INSERT INTO orders (total) VALUES (2)")
         assert "role app" in caught.value.detail
