@@ -1,6 +1,6 @@
 """The first lines of `status`: does it serve, does it take writes, who is at work. Pure.
 
-One sentence that tells the truth, the cost, and the one command that leads on.
+One sentence that tells the truth, the cost, and the command that leads on.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ def _shut(status: ServiceStatus) -> tuple[str, str]:
     assert shut is not None
     said = f"! {service} {since_line(shut, status.now)}"
     if work is None or work.lease == status.service_plan.end:
-        cure = f"To open it now    deployer thaw {service}"
-        return f"{said}; nobody is at work.", cure
+        sweep = f"To clean up too   reconciler sweep --service {service}"
+        return f"{said}; nobody is at work.", f"To open it now    deployer thaw {service}\n{sweep}"
     ago = humanize.span(round((status.now - work.seen).total_seconds()))
     cure = f"If that deployer is dead   deployer thaw {service} --deployer-is-dead"
     return f"{said}; its deployer last showed life {ago} ago.", cure

@@ -80,6 +80,7 @@ def test_writes_refused_by_nobody(scene: Scene, lease: Lease | None) -> None:
     lines = status_lines(found)
     assert lines[0].endswith("; nobody is at work.")
     assert "  To open it now    deployer thaw shop" in lines
+    assert "  To clean up too   reconciler sweep --service shop" in lines
     assert _code(found, asked=False) == Exit.DIRT
     assert status_json(found)["takes_writes"] is False
 
