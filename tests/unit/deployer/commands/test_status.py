@@ -165,13 +165,16 @@ CURES: dict[str, Callable[[Scene], object]] = {
 
 @pytest.mark.parametrize("state", [silent, run_out, nobodys, dirty])
 def test_the_pasted_cure_helps(scene: Scene, state: Callable[[Scene], None]) -> None:
-    """The one command of each state, taken from the text and run: then the cause is another."""
+    """The commands of each state, taken from the text and run: then the cause is another."""
     state(scene)
     before = status_lines(status(scene.ports()))
-    [pasted] = [cure for cure in CURES if any(line.endswith(f"  {cure}") for line in before)]
-    parsed(pasted)
-    CURES[pasted](scene)
+    pasted = [cure for cure in CURES if any(line.endswith(f"  {cure}") for line in before)]
+    assert pasted
+    for cure in pasted:
+        parsed(cure)
+        CURES[cure](scene)
     after = status(scene.ports())
     assert not after.ill
     assert status_lines(after)[0].startswith("shop serves v1.5.0 and takes writes; DNS agrees")
-    assert not any(line.endswith(f"  {pasted}") for line in status_lines(after))
+    left = status_lines(after)
+    assert not [cure for cure in pasted if any(line.endswith(f"  {cure}") for line in left)]
