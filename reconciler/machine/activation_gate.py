@@ -33,8 +33,14 @@ CLOUD_INIT_ID = "/run/cloud-init/.instance-id"
 
 # Until version 0.1: a condition in a drop-in of each unit, and flags that a unit of ours set.
 OLD_STATE = "/var/lib/deployer/state"
-OLD_FILES = ("/etc/systemd/system/deployer-gate.service", "/var/lib/deployer/gate")
-OLD_DROP_INS = "/etc/systemd/system/*.d/50-deployer.conf"
+_OLD_FILES = ("/etc/systemd/system/deployer-gate.service", "/var/lib/deployer/gate")
+_OLD_DROP_INS = "/etc/systemd/system/*.d/50-deployer.conf"
+REMOVE_OLD = f"""\
+grep -ls '^# Written by the deployer' {_OLD_DROP_INS} {" ".join(_OLD_FILES)} | while read -r old; do
+  rm -f "$old"; rmdir "${{old%/*}}" 2>/dev/null || :
+done
+"""
+"""A sh fragment: takes the files of such a version off."""
 
 _KINDS = (".service", ".timer", ".socket", ".path", ".target", ".mount")
 
@@ -168,10 +174,7 @@ place {LIST} "$({{ for unit in $app; do echo "app $unit"; done
 for unit in $jobs; do echo "jobs $unit"; done; others; }} | sort -u)
 " 644
 place {GENERATOR} {shlex.quote(GENERATOR_TEXT)} 755
-grep -ls '^# Written by the deployer' {OLD_DROP_INS} {" ".join(OLD_FILES)} | while read -r old; do
-  rm -f "$old"; rmdir "${{old%/*}}" 2>/dev/null || :
-done
-sync {LIST} {GENERATOR} 2>/dev/null || sync
+{REMOVE_OLD}sync {LIST} {GENERATOR} 2>/dev/null || sync
 """
 
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
-from reconciler.errors import CommandFailed, StaleAct
 from reconciler.machine.activation_gate import (
     CARRY_OVER,
     CLAIM,
@@ -23,14 +22,19 @@ from reconciler.machine.activation_gate import (
     LIST,
     LOCK,
     MARK,
-    OLD_DROP_INS,
-    OLD_FILES,
     OLD_STATE,
+    REMOVE_OLD,
     STATE,
     ActivationGate,
 )
 from reconciler.machine.shell import Command, Shell
-from reconciler.machine.unit_control import ACT_SECONDS, STALE, Act, refuse_newer, told_script
+from reconciler.machine.unit_control import (
+    ACT_SECONDS,
+    Act,
+    refuse_newer,
+    run_fenced,
+    told_script,
+)
 
 USER_DATA = "/var/lib/cloud/instance/user-data.txt"
 _FOLDERS = "/etc/systemd/system /usr/local/lib/systemd/system /usr/lib/systemd/system"
@@ -45,17 +49,9 @@ def place_open(shell: Shell, gate: ActivationGate, generation: int, deploy: str)
     raises.
     """
     act = Act(generation, deploy, app="run", jobs="run")
-    try:
-        shell.run(
-            Command(place_script(gate, act), "place the gate", sudo=True, timeout=ACT_SECONDS)
-        )
-    except CommandFailed as error:
-        if error.status != STALE:
-            raise
-        raise StaleAct(
-            f"{shell.host} has obeyed a newer generation than {generation}: no gate was placed",
-            detail=error.detail,
-        ) from error
+    script = place_script(gate, act)
+    command = Command(script, "place the gate", sudo=True, timeout=ACT_SECONDS)
+    run_fenced(shell, command, act, "no gate was placed")
 
 
 def place_script(gate: ActivationGate, act: Act) -> str:
@@ -140,16 +136,10 @@ def remove_gate(shell: Shell, generation: int, *, born: bool) -> None:
     `born`: a release created the machine. Raises StaleAct if it has obeyed a newer generation,
     CommandFailed, and what a Shell raises.
     """
-    script = removal_script(Act(generation, "", app="run", jobs="run"), born=born)
-    try:
-        shell.run(Command(script, "remove the gate", sudo=True, timeout=ACT_SECONDS))
-    except CommandFailed as error:
-        if error.status != STALE:
-            raise
-        raise StaleAct(
-            f"{shell.host} has obeyed a newer generation than {generation}: its gate stays",
-            detail=error.detail,
-        ) from error
+    act = Act(generation, "", app="run", jobs="run")
+    script = removal_script(act, born=born)
+    command = Command(script, "remove the gate", sudo=True, timeout=ACT_SECONDS)
+    run_fenced(shell, command, act, "its gate stays")
 
 
 def removal_script(act: Act, *, born: bool) -> str:
@@ -163,10 +153,7 @@ flock -w 60 9 || {{ echo "another act holds the lock" >&2; exit 1; }}
 {IDENTITY}[ -n "$instance" ] || {{ echo "this machine does not know its instance id" >&2; exit 1; }}
 {CARRY_OVER}{refuse_newer(act)}
 rm -f {GENERATOR}
-grep -ls '^# Written by the deployer' {OLD_DROP_INS} {" ".join(OLD_FILES)} | while read -r old; do
-  rm -f "$old"; rmdir "${{old%/*}}" 2>/dev/null || :
-done
-sync {GENERATOR.rpartition("/")[0]} 2>/dev/null || sync
+{REMOVE_OLD}sync {GENERATOR.rpartition("/")[0]} 2>/dev/null || sync
 systemctl daemon-reload
 if [ -e {MARK} ]; then echo "systemd still runs the gate" >&2; exit 1; fi
 rm -f {LIST} {LIST}.new

@@ -87,13 +87,18 @@ def obey(shell: Shell, gate: ActivationGate, act: Act) -> int | None:
     """
     label = f"{act.app} the app, {act.jobs} the jobs{', halt' if act.halts else ''}"
     command = Command(obey_script(gate, act), label, sudo=True, timeout=ACT_SECONDS)
+    return counted(run_fenced(shell, command, act, f"{label} refused"))
+
+
+def run_fenced(shell: Shell, command: Command, act: Act, refused: str) -> str:
+    """Run the script of an act. Raises StaleAct if the machine has obeyed a newer generation."""
     try:
-        return counted(shell.run(command).text)
+        return shell.run(command).text
     except CommandFailed as error:
         if error.status != STALE:
             raise
         raise StaleAct(
-            f"{shell.host} has obeyed a newer generation than {act.generation}: {label} refused",
+            f"{shell.host} has obeyed a newer generation than {act.generation}: {refused}",
             detail=error.detail,
         ) from error
 
