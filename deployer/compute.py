@@ -138,4 +138,4 @@ class Compute(Protocol):
         """Write tags on existing resources: what no create call can know."""
 
     def untag(self, id_: str, keys: Sequence[str]) -> None:
-        """Take these tags off a machine: only `retire ID` needs it."""
+        """Take these tags off a resource: only `retire ID` and `leave` need it."""

@@ -51,7 +51,7 @@ def judged(
         problem
         for known in found
         for problem in unit_state.problems(gate, known)
-        if not _is_accepted(problem.unit, despite) or _is_mistyped(ports, problem.unit, known)
+        if not is_accepted(problem.unit, despite) or _is_mistyped(ports, problem.unit, known)
     ]
     wrong = list(dict.fromkeys(bad))
     if wrong:
@@ -100,7 +100,7 @@ def refuse_not_brought(
 
     A masked unit loads with or without a file, so the file itself is looked for.
     """
-    brought = [one for one in gate.all if _is_accepted(one, despite)]
+    brought = [one for one in gate.all if is_accepted(one, despite)]
     if not brought:
         return
     command = Command(unit_state.missing_script(brought), "look for new units", sudo=True)
@@ -137,5 +137,6 @@ def _ask(ports: Ports, machine: Resource) -> Known | None:
         ) from error
 
 
-def _is_accepted(unit: str, despite: frozenset[str]) -> bool:
+def is_accepted(unit: str, despite: frozenset[str]) -> bool:
+    """Whether `--despite` names the unit; `.service` may be left out."""
     return unit in despite or unit.removesuffix(".service") in despite

@@ -21,6 +21,7 @@ from deployer.checks.service_state import ServiceState, survey
 from deployer.ports import Ports
 from reconciler.errors import Refused
 from reconciler.model import ledger_transitions
+from reconciler.model import tags as t
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Ledger, Live
 from reconciler.model.ledger_home import settle
@@ -135,5 +136,5 @@ def let_go(ports: Ports, deploy: DeployId, confirm: Callable[[Resource], object]
         )
     [machine] = found
     confirm(machine)
-    ports.compute.untag(machine.id, [tag for tag in machine.tags if tag.startswith("deploy-")])
+    ports.compute.untag(machine.id, t.own_keys(machine.tags))
     return machine

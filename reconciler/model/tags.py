@@ -97,3 +97,8 @@ _LABELS = {one.value: one for one in Label}  # used for every resource: the enum
 def label_of(tags: Mapping[str, str]) -> Label | None:
     """The label; None if there is none or an unknown one (which then protects)."""
     return _LABELS.get(tags.get(STATE, ""))
+
+
+def own_keys(tags: Mapping[str, str]) -> list[str]:
+    """The keys of the tags that are ours. `Name` is not: people look for it in the console."""
+    return [key for key in tags if key.startswith("deploy-")]

@@ -6,10 +6,10 @@ Everything is asked before anything is changed; each refusal says what to do.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from deployer.checks import refusals
-from deployer.checks.live_units import gate_of
+from deployer.checks.live_units import gate_of, is_accepted
 from deployer.checks.service_state import NOT_OURS, ServiceState, refuse_gaps
 from deployer.ports import Ports
 from deployer.provisioning.smoke_runner import smoke_all
@@ -28,7 +28,7 @@ def refuse_unsettled(ports: Ports, seen: ServiceState, ledger: Ledger) -> Live:
     """The live deploy, unless something is under way, unfinished or moved. Raises Refused."""
     name, plan = ports.managed.name, seen.service_plan
     if ledger.lease is not None:
-        raise refusals.held(plan, ledger.lease)
+        raise refusals.held(plan, ledger.lease, f"deployer leave {name}")
     live = ledger.live
     if live is None:
         raise Refused(
@@ -104,7 +104,7 @@ def machines_in(resources: Sequence[Resource], live: Live) -> tuple[Resource, ..
     return machines
 
 
-def refuse_no_boot(ports: Ports, machines: Sequence[Resource], accepted: Collection[str]) -> None:
+def refuse_no_boot(ports: Ports, machines: Sequence[Resource], accepted: frozenset[str]) -> None:
     """Raise Refused where a machine would not serve, or would do another's work, after a reboot."""
     gate = gate_of(ports)
     states = side_by_side(
@@ -117,13 +117,13 @@ def refuse_no_boot(ports: Ports, machines: Sequence[Resource], accepted: Collect
         _refuse_state(ports.managed.name, machine.id, state, accepted)
 
 
-def _refuse_state(service: str, machine: str, state: BootState, accepted: Collection[str]) -> None:
+def _refuse_state(service: str, machine: str, state: BootState, accepted: frozenset[str]) -> None:
     if state.shut:
         raise Refused(
             f"the gate is closed on {machine}: its units do not start at a boot",
             cure=f"To see how it stands    deployer status {service}",
         )
-    asleep = next((one for one in state.asleep if one[0] not in accepted), None)
+    asleep = next((one for one in state.asleep if not is_accepted(one[0], accepted)), None)
     if asleep is not None:
         raise Refused(
             f"{asleep[0]} is {asleep[1]} on {machine}: after a reboot nothing would start it",
@@ -132,7 +132,7 @@ def _refuse_state(service: str, machine: str, state: BootState, accepted: Collec
                 f"If that is as it should be   deployer leave {service} --despite {asleep[0]}"
             ),
         )
-    other = next((one for one in state.others if one not in accepted), None)
+    other = next((one for one in state.others if not is_accepted(one, accepted)), None)
     if other is not None:
         raise Refused(
             f"{other} of another service is on {machine}, and only the gate keeps it from starting",

@@ -21,6 +21,7 @@ from deployer.ports import Ports
 from deployer.provisioning.smoke_runner import smoke_all
 from reconciler.machine.gate_placement import remove_gate
 from reconciler.model import ledger_transitions
+from reconciler.model import tags as t
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Ledger, Live
 from reconciler.model.ledger_home import settle
@@ -32,7 +33,6 @@ from reconciler.sweep.result import SweepResult
 from reconciler.sweep.runner import sweep
 from reconciler.util.concurrency import side_by_side
 
-_OURS = "deploy-"
 _LAST = (SNAPSHOT, IMAGE, INSTANCE)
 """Kinds whose tags go last, in this order: they prove the birth of the others."""
 
@@ -112,7 +112,7 @@ def _leaving(ports: Ports, seen: ServiceState, reading: Reading, options: LeaveO
     live = checks.refuse_unsettled(ports, seen, old)
     resources = checks.resources_of(seen, live.id)
     machines = checks.machines_in(resources, live)
-    checks.refuse_no_boot(ports, machines, _names(options.despite))
+    checks.refuse_no_boot(ports, machines, frozenset(options.despite))
     checks.refuse_no_smoke(ports, live, machines)
     until = reading.now.replace(microsecond=0) + options.keep
     new = _tombstone(ports, reading, live, machines, until)
@@ -161,16 +161,11 @@ def _order(resource: Resource) -> tuple[int, str]:
 
 
 def _untag(ports: Ports, resource: Resource) -> None:
-    """Every `deploy-*` tag, holds included. `Name` stays: people look for it in the console."""
-    keys = [key for key in resource.tags if key.startswith(_OURS)]
+    """Every tag of ours, holds included."""
+    keys = t.own_keys(resource.tags)
     if not keys or resource.kind == DATABASE:
         return
     if resource.kind == TARGET_GROUP:
         ports.managed.traffic.untag([resource.id], keys)
     else:
         ports.compute.untag(resource.id, keys)
-
-
-def _names(units: Collection[str]) -> frozenset[str]:
-    """Units as configured or in full: `.service` may be left out."""
-    return frozenset(one for unit in units for one in (unit, f"{unit}.service"))

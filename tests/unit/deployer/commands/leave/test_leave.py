@@ -354,3 +354,12 @@ def test_a_shared_database_leaves_and_comes_back_with_live(scene: Scene) -> None
     assert info.memory is not None
     assert info.memory.deploy == OLD
     assert scene.plan().unknown == ()
+
+
+def test_a_held_lease_offers_the_same_command_again(scene: Scene) -> None:
+    """Not a release: whoever wants to leave does not want one."""
+    _lease(scene)
+    with pytest.raises(Refused, match="is being changed") as refused:
+        leave(scene.ports(), yes)
+    assert "deployer leave shop" in refused.value.cure
+    assert "deployer up" not in refused.value.cure
