@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from reconciler.aws.client.errors import calling
+from reconciler.aws.client.query import Reads
 from reconciler.aws.client.session import Aws, ambient
 from reconciler.aws.route53.ledger_store import Route53Ledgers
 from reconciler.errors import ConfigError
@@ -62,8 +62,7 @@ def _nearest_first(aws: Aws) -> Iterator[str]:
 def _machines(aws: Aws, addresses: tuple[str, ...]) -> Iterator[str]:
     """The machines of a region that have one of these addresses, public or private."""
     for name in ("ip-address", "private-ip-address") if addresses else ():
-        with calling("ec2:DescribeInstances"):
-            answer = aws.ec2.describe_instances(Filters=[{"Name": name, "Values": list(addresses)}])
-        for reservation in answer["Reservations"]:
-            for one in reservation["Instances"]:
-                yield f"{one['InstanceId']} ({one['InstanceType']})"
+        for page in Reads(aws).by_filter("describe_instances", name, addresses):
+            for reservation in page["Reservations"]:
+                for one in reservation["Instances"]:
+                    yield f"{one['InstanceId']} ({one['InstanceType']})"

@@ -15,17 +15,22 @@ from reconciler.output.let_go import let_go_lines
 from reconciler.plan.standby import state_of
 from reconciler.util import humanize
 
+_ENDED = {"previous": "retired", "rejected": "rolled back from"}
+"""How a release that was live ended, by its state."""
+
 
 def status_lines(status: ServiceStatus) -> list[str]:
     """One block: the verdict with its command, what serves, what is kept, and problems."""
     if status.problem:
         problem = humanize.one_line(status.problem)
-        return [
-            f"! {status.service} is unknown: {problem}; nothing of it is touched",
-            status.service_plan.root.cure
-            or f"To write the ledger anew   deployer recover {status.service}",
-        ]
+        said = f"! {status.service} is unknown: {problem}; nothing of it is touched"
+        return [said, _unknown_cure(status)]
     return [*verdict_lines(status), _record(status), *_rows(status), *_trouble(status)]
+
+
+def _unknown_cure(status: ServiceStatus) -> str:
+    recover = f"To write the ledger anew   deployer recover {status.service}"
+    return status.service_plan.root.cure or recover
 
 
 def _record(status: ServiceStatus) -> str:
@@ -56,7 +61,7 @@ def _row(deploy: DeployLine, status: ServiceStatus) -> Iterator[str]:
 
 def _since(deploy: DeployLine, now: datetime) -> str:
     """What the time is: of going live, of being retired, or, where neither is known, of birth."""
-    words = {"live": "went live", "previous": "retired", "rejected": "rolled back from"}
+    words = {"live": "went live", **_ENDED}
     known = deploy.state != "live" or deploy.went_live is not None
     word = words.get(deploy.state, "born") if known else "born"
     return f"{word} {deploy.since:%Y-%m-%d %H:%M} UTC, {ago(now - deploy.since)}"
@@ -139,11 +144,8 @@ def _deploy_json(deploy: DeployLine) -> dict[str, Any]:
 def history_lines(status: ServiceStatus) -> list[str]:
     """Every release in the ledger, newest first, with its releaser and how to go back."""
     if status.problem:
-        return [
-            f"the releases of {status.service} are unknown: {humanize.one_line(status.problem)}",
-            status.service_plan.root.cure
-            or f"To write the ledger anew   deployer recover {status.service}",
-        ]
+        problem = humanize.one_line(status.problem)
+        return [f"the releases of {status.service} are unknown: {problem}", _unknown_cure(status)]
     rows = sorted(status.deploys, key=lambda deploy: deploy.id.born, reverse=True)
     lines = [line for deploy in rows for line in _past(deploy, status.now)]
     back = next((deploy for deploy in status.deploys if deploy.state == "previous"), None)
@@ -158,7 +160,7 @@ def _past(deploy: DeployLine, now: datetime) -> Iterator[str]:
     yield f"{deploy.state:<9} {release_of(deploy):<12} born {_at(deploy.id.born)}{by}"
     yield f"{'':<10}{deploy.id}"
     live = f"live from {_at(deploy.went_live)}" if deploy.went_live else ""
-    ended = {"previous": "retired", "rejected": "rolled back from"}.get(deploy.state, "")
+    ended = _ENDED.get(deploy.state, "")
     end = f"{ended} {_at(deploy.since)} ({ago(now - deploy.since)})" if ended else ""
     if live or end:
         yield f"{'':<10}{', '.join(filter(None, (live, end)))}"

@@ -59,8 +59,7 @@ def leave(scope: Scope) -> list[Document]:
     """Take our tags off the target group that serves."""
     if not scope.listeners:
         return []
-    untag = "elasticloadbalancing:RemoveTags"
-    return [allow("TakeOurTagsOffTargetGroups", untag, _groups(scope), is_ours(scope))]
+    return [allow("TakeOurTagsOffTargetGroups", _UNTAG, _groups(scope), is_ours(scope))]
 
 
 def adopt(scope: Scope) -> list[Document]:
