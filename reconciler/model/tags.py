@@ -32,6 +32,12 @@ DRAINED = "deploy-drained"
 """On a target group that traffic has left: until when requests may still be in flight."""
 NAME = "Name"
 
+OWN = (
+    *(BY, DRAINED, HOLD, HOST_KEY, ID, LEASE, LEDGER, LISTENER),
+    *(NOTICED, PART, RELEASE, SHARES, STATE, UNITS),
+)
+"""Every key that this tool writes but `Name`. Another `deploy-…` tag is somebody else's."""
+
 HELD_BY_ADOPTION = "adopted"
 """Value of `deploy-hold` on what `adopt` tagged: no deploy created it, so no sweep deletes it."""
 
@@ -101,4 +107,4 @@ def label_of(tags: Mapping[str, str]) -> Label | None:
 
 def own_keys(tags: Mapping[str, str]) -> list[str]:
     """The keys of the tags that are ours. `Name` is not: people look for it in the console."""
-    return [key for key in tags if key.startswith("deploy-")]
+    return [key for key in tags if key in OWN]

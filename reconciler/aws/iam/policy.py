@@ -66,7 +66,7 @@ def adopt(scope: Scope) -> Document:
     condition = only_tags(_WRITTEN) | born(scope)
     condition["Null"][f"aws:ResourceTag/{t.ID}"] = "true"
     condition["StringEquals"] = {f"aws:RequestTag/{t.HOLD}": t.HELD_BY_ADOPTION}
-    release = only_tags((*_WRITTEN, t.NOTICED)) | is_ours(scope)
+    release = only_tags(t.OWN) | is_ours(scope)
     release["StringEquals"] = {f"aws:ResourceTag/{t.HOLD}": t.HELD_BY_ADOPTION}
     machines = _arns(scope, "instance")
     return _document(
@@ -79,7 +79,7 @@ def adopt(scope: Scope) -> Document:
 
 def leave(scope: Scope) -> Document:
     """In addition to the deployer's: takes our tags off what is live (`deployer leave`)."""
-    ours = only_tags((*_WRITTEN, t.NOTICED)) | is_ours(scope)
+    ours = only_tags(t.OWN) | is_ours(scope)
     resources = _arns(scope, *_MADE, *_OF_HOOKS)
     return _document(
         allow("TakeOurTagsOff", "ec2:DeleteTags", resources, ours), *load_balancers.leave(scope)

@@ -363,3 +363,11 @@ def test_a_held_lease_offers_the_same_command_again(scene: Scene) -> None:
         leave(scene.ports(), yes)
     assert "deployer leave shop" in refused.value.cure
     assert "deployer up" not in refused.value.cure
+
+
+def test_a_tag_of_other_people_stays(scene: Scene) -> None:
+    """`deploy-window` looks like one of ours, and is another tool's: foreign things stay."""
+    scene.heap.change("i-17", tags={"deploy-window": "sunday", t.SHARES: str(OLD)})
+    leave(scene.ports(), yes)
+    assert tags(scene, "i-17").get("deploy-window") == "sunday"
+    assert not set(tags(scene, "i-17")) & set(t.OWN)

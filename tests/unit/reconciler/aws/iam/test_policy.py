@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.aws.client.query import camel
-from reconciler.aws.iam.policy import POLICIES, actions, adopt, deployer, reconciler
+from reconciler.aws.iam.policy import POLICIES, actions, adopt, deployer, leave, reconciler
 from reconciler.aws.iam.scope import GivenZones, scope
 from reconciler.aws.iam.ssh_routes import CALLED_BY_THE_CLI
 from reconciler.aws.iam.statements import Document, Scope
@@ -23,6 +23,7 @@ from reconciler.config.reconciler import Notices
 from reconciler.config.ssh import Bastion, Ssh
 from reconciler.config.traffic import TrafficSettings
 from reconciler.errors import ConfigError
+from reconciler.model import tags as t
 from reconciler.util.secret import Reference
 from tests.support.unseen_actions import UNSEEN
 
@@ -232,6 +233,20 @@ def test_a_key_for_a_minute_is_sent_for_the_configured_user_alone(
     named = {"aws:ResourceTag/deploy-id": "true" if make is adopt else ["shop/*"]}
     assert whose == named
     assert all(":instance/" in one for one in statement["Resource"])
+
+
+def test_every_tag_of_ours_may_be_taken_off_and_no_other(settings: Settings) -> None:
+    """By `leave` and `retire ID`: a key that the policy forgot would stop them half-way."""
+    here = scope(settings, "", ZONES)
+    for statement in (leave(here)["Statement"][0], adopt(here)["Statement"][1]):
+        assert statement["Action"] == "ec2:DeleteTags"
+        assert statement["Condition"]["ForAllValues:StringEquals"]["aws:TagKeys"] == sorted(t.OWN)
+
+
+def test_every_key_that_is_written_is_known_as_ours() -> None:
+    """Each constant of the tags that begins so."""
+    keys = {value for value in vars(t).values() if isinstance(value, str)}
+    assert {key for key in keys if key.startswith("deploy-")} == set(t.OWN)
 
 
 def test_the_keys_of_bastions_are_read_as_others_are(settings: Settings) -> None:
