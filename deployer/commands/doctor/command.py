@@ -12,10 +12,11 @@ from deployer.checks.session import outlasts
 from deployer.commands.doctor import machine, service
 from deployer.commands.doctor.check import Check, Found, Status, attempt
 from deployer.commands.doctor.readings import Readings
+from deployer.provisioning.repository import examine_code
 from deployer.wiring import wired
 from reconciler.config.loader import Settings, refuse_unbuilt
 from reconciler.config.service import Service
-from reconciler.errors import ConfigError, ToolError
+from reconciler.errors import ToolError
 from reconciler.exit_codes import code_of
 from reconciler.util.concurrency import side_by_side
 from reconciler.wiring.edges import Edges
@@ -80,14 +81,10 @@ def _settings(config: Service) -> str:
     return f"services/{config.name}.toml is understood"
 
 
-def _code(config: Service) -> str:
-    if not config.code.source.exists():
-        raise ConfigError(
-            f"code.source: {config.code.source} does not exist",
-            cure=f"correct code.source in services/{config.name}.toml: it is relative to the "
-            "folder that holds config/",
-        )
-    return str(config.code.source)
+def _code(config: Service) -> Found:
+    """Whether HEAD can be packed as a release packs it, and what is not in it."""
+    shipped = examine_code(config.code.source, "HEAD")
+    return Found(f"{config.code.source}: {shipped.text}", shipped.notes())
 
 
 def _session(settings: Settings, config: Service) -> str:
