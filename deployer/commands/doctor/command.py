@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
+from deployer.aws.trials import AwsTrials
 from deployer.checks.session import outlasts
-from deployer.commands.doctor import machine, service
+from deployer.commands.doctor import cloud, machine, service
 from deployer.commands.doctor.check import Check, Found, Status, attempt
 from deployer.commands.doctor.readings import Readings
 from deployer.provisioning.repository import examine_code
@@ -31,6 +32,12 @@ PROBES: Sequence[tuple[str, Probe]] = (
     ("guard", service.guard),
     ("traffic", service.traffic),
     ("machines", machine.running),
+    ("clock", cloud.clock),
+    ("dry run", cloud.dry_run),
+    ("policy", cloud.policy),
+    ("quotas", cloud.quotas),
+    ("tags", cloud.tags),
+    ("disks", cloud.disks),
     ("ssh", machine.ssh),
     ("systemd", machine.systemd),
     ("cloud-init", machine.cloud_init),
@@ -63,7 +70,8 @@ def _service(settings: Settings, name: str) -> Iterator[Check]:
         return
     yield Check(name, "account", Status.OK, f"{config.account} in {config.region}")
     yield from attempt(name, "session", lambda: _session(settings, config))
-    yield from probed(Readings(ports))
+    trials = AwsTrials(Edges(settings).aws(config.place))
+    yield from probed(Readings(ports, settings, trials))
 
 
 def probed(readings: Readings) -> Iterator[Check]:

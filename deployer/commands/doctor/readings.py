@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from deployer.aws.trials import AwsTrials
 from deployer.checks.service_state import ServiceState, survey
 from deployer.commands.doctor.check import Once, Skipped
 from deployer.commands.doctor.machine_survey import MachineSurvey, read_survey, survey_script
@@ -12,6 +13,7 @@ from deployer.ports import Ports
 from deployer.release.context import StartingPoint
 from deployer.release.steps.guard import look
 from deployer.release.steps.image import live_machine
+from reconciler.config.loader import Settings
 from reconciler.machine.shell import Command, read_from
 from reconciler.model.ledger import Ledger
 from reconciler.model.reading import Reading
@@ -22,9 +24,14 @@ ASK_SECONDS = 60.0
 
 @dataclass
 class Readings:
-    """A service, its ports, and the readings that its checks share."""
+    """A service, its ports, and the readings that its checks share.
+
+    `trials` are the questions that only AWS itself answers; None: they are skipped.
+    """
 
     ports: Ports
+    settings: Settings | None = None
+    trials: AwsTrials | None = None
     state: Once[ServiceState] = field(init=False)
     start: Once[StartingPoint] = field(init=False)
     live: Once[InstanceFacts] = field(init=False)

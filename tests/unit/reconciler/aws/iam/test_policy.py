@@ -45,7 +45,7 @@ MUTATES = {
     "remove",
 }
 VERBS = {*READS, *MUTATES, *("assume", "reboot", "remove", "revoke", "run", "start", "stop")}
-VERBS |= {"terminate"}
+VERBS |= {"simulate", "terminate"}
 SERVICES = {
     "db": "rds",
     "to_resource": "rds",
@@ -59,6 +59,8 @@ SERVICES = {
     "listener": "elasticloadbalancing",
     "rule": "elasticloadbalancing",
     "load_balancers": "elasticloadbalancing",
+    "principal_policy": "iam",
+    "service_quota": "servicequotas",
 }
 NOT_ASKED_OF_AWS = {
     *("create_client", "create_loader", "create_parser", "get_component", "get_credentials"),
@@ -101,6 +103,8 @@ def asked_in_source() -> set[str]:
 def _service(operation: str) -> str:
     if operation in ("add_tags", "remove_tags"):
         return "elasticloadbalancing"
+    if operation == "describe_key":
+        return "kms"
     return next((name for word, name in SERVICES.items() if f"_{word}" in operation), "ec2")
 
 
