@@ -7,7 +7,7 @@ import shlex
 from collections import Counter
 from urllib.parse import parse_qs
 
-from deployer.sandbox.aws.http.request import Call
+from deployer.sandbox.aws.http.request import ApiCall
 
 HOME = "eu-west-1"
 _COMMANDS = tuple(
@@ -41,7 +41,7 @@ def _script(what: str) -> str:
     return words[words.index("-c") + 1].rstrip(";") if "-c" in words[:-1] else what
 
 
-def aws_name(call: Call, body: bytes) -> str:
+def aws_name(call: ApiCall, body: bytes) -> str:
     """The action, and of the two that serve many purposes which one."""
     if call.action == "ChangeResourceRecordSets":
         return f"swap: {_transition(body.decode())}"
