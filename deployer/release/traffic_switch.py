@@ -95,11 +95,11 @@ def switch(
     """
     if order is None:
         return ()
-    serving = {route.arn: [one.group for one in route.serving] for route in before.routes}
+    holders = {route.arn: route.holders for route in before.routes}
     try:
         _refuse_changed(managed, gen)
         for route, taker in managed.traffic.takers(order):
-            managed.traffic.switch(route, taker, serving.get(route, ()))
+            managed.traffic.switch(route, taker, holders.get(route, ()))
     except ToolError as error:
         return (f"traffic was not switched yet: {error}",)
     return ()

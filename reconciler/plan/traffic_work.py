@@ -21,12 +21,12 @@ from reconciler.traffic.reading import TrafficRoute
 class RouteChange:
     """A route, and the group (or the machine) that it gets or loses.
 
-    `serving` are the groups or the machine that get its requests until a switch, as they were read.
+    `holders` are those of the route when a switch was decided.
     """
 
     route: str
     group: str
-    serving: tuple[str, ...] = ()
+    holders: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def traffic_work(root: Root, verdicts: Sequence[Verdict]) -> TrafficWork:
 
 
 def _switch(route: TrafficRoute, group: Resource) -> RouteChange:
-    return RouteChange(route.arn, group.id, tuple(share.group for share in route.serving))
+    return RouteChange(route.arn, group.id, route.holders)
 
 
 def _taker(route: TrafficRoute, live: DeployId, found: Sequence[Verdict]) -> Resource | None:

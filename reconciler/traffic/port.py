@@ -81,11 +81,11 @@ class Traffic(Protocol):
         """Each route, and the group or machine of the order that takes it over."""
         ...
 
-    def switch(self, route: str, group: str, serving: Collection[str] | None) -> None:
+    def switch(self, route: str, group: str, holders: Collection[str] | None) -> None:
         """Give the group, or the machine, all requests of a route.
 
-        Idempotent; reads right before it writes. `serving` are the groups, or the machine, that
-        were read when the switch was decided: raises Refused where others serve by now, whom a
+        Idempotent; reads right before it writes. `holders` are those of the route when the switch
+        was decided (`TrafficRoute.holders`): raises Refused where there are others by now, whom a
         person gave the requests (rule 11). None: the operator accepts whoever serves.
         """
         ...

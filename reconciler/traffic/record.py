@@ -33,5 +33,5 @@ class RecordTraffic(Unprepared):
         del order
         return ()
 
-    def switch(self, route: str, group: str, serving: Collection[str] | None) -> None:
+    def switch(self, route: str, group: str, holders: Collection[str] | None) -> None:
         """See `Traffic.switch`."""

@@ -41,10 +41,19 @@ def test_who_got_it_right_before_the_move_keeps_it(
     """A person moved it after the plan was made, and the machine's tags may be ours by a copy."""
     stage.api.ec2.create_tags(Resources=[stage.stranger], Tags=pairs({"by": "hand", **tags}))
     stage.give(stage.stranger)
-    with pytest.raises(Refused, match="did not have it when the move was decided") as refused:
-        stage.traffic.switch(stage.allocation, stage.new, [stage.live])
+    with pytest.raises(Refused, match="was given it after the move was decided") as refused:
+        stage.traffic.switch(stage.allocation, stage.new, stage.holders)
     assert "deployer traffic shop --follow" in refused.value.cure
     assert stage.holder == stage.stranger
+
+
+def test_who_got_it_back_right_before_the_move_keeps_it(stage: ElasticStage) -> None:
+    """The very machine that had it when the move was decided: a person undid what had been done."""
+    stage.give(stage.new)
+    stage.give(stage.live)
+    with pytest.raises(Refused):
+        stage.traffic.switch(stage.allocation, stage.new, stage.holders)
+    assert stage.holder == stage.live
 
 
 def test_it_is_asked_before_each_try(stage: ElasticStage) -> None:
@@ -55,7 +64,7 @@ def test_it_is_asked_before_each_try(stage: ElasticStage) -> None:
         backoff=replace(HASTE, sleep=lambda _: stage.give(stage.stranger)),
     )
     with pytest.raises(Refused):
-        traffic.switch(stage.allocation, stage.new, [stage.live])
+        traffic.switch(stage.allocation, stage.new, stage.holders)
     assert stage.holder == stage.stranger
 
 

@@ -49,12 +49,12 @@ class FakeElasticIp(Unprepared):
             raise Refused("an Elastic IP leads to one machine alone")
         return ((ALLOCATION, order.machines[0]),)
 
-    def switch(self, route: str, group: str, serving: Collection[str] | None) -> None:
+    def switch(self, route: str, group: str, holders: Collection[str] | None) -> None:
         self.acts.append(f"switch {group}")
         if "switch" in self.failing:
             raise self.failing["switch"]
-        moved = {*self.at} - {group, *(serving or ())}
-        if serving is not None and (moved or self.odd):
+        moved = {*self.at} - {group, *(holders or ())}
+        if holders is not None and (moved or self.odd):
             raise Refused(f"{route}: not moved")
         if self._state(group) != "running":
             raise CloudError(f"{group} does not run")

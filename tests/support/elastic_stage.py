@@ -40,6 +40,8 @@ class ElasticStage:
         made = self.api.ec2.allocate_address(Domain="vpc")
         self.allocation, self.address = made["AllocationId"], made["PublicIp"]
         self.give(self.live)
+        (one,) = self.api.ec2.describe_addresses()["Addresses"]
+        self._first = str(one["AssociationId"])
 
     @property
     def traffic(self) -> ElasticIpTraffic:
@@ -52,6 +54,11 @@ class ElasticStage:
         """Who has the address; '' for nobody."""
         (one,) = self.api.ec2.describe_addresses()["Addresses"]
         return str(one.get("InstanceId", ""))
+
+    @property
+    def holders(self) -> tuple[str, ...]:
+        """What a move is decided on: that live had it when the stage was set."""
+        return (self._first,)
 
     def give(self, machine: str) -> None:
         """A person moves it."""

@@ -106,21 +106,21 @@ class TargetGroupTraffic:
         """See `Traffic.takers`."""
         return tuple((route, short(self._taker(route, order))) for route in self.listeners)
 
-    def switch(self, route: str, group: str, serving: Collection[str] | None) -> None:
+    def switch(self, route: str, group: str, holders: Collection[str] | None) -> None:
         """See `Traffic.switch`."""
         arn = self._groups.arn(group)
-        if serving is None:
+        if holders is None:
             change = partial(forward_action.switched, group=arn)
         else:
-            change = partial(self._handed_over, route, group=arn, serving=serving)
-        self._routes.change(route, self.service, change, forced=serving is None)
+            change = partial(self._handed_over, route, group=arn, holders=holders)
+        self._routes.change(route, self.service, change, forced=holders is None)
 
     def _handed_over(
-        self, route: str, now: Mapping[str, int], *, group: str, serving: Collection[str]
+        self, route: str, now: Mapping[str, int], *, group: str, holders: Collection[str]
     ) -> dict[str, int]:
         """All requests to the group, unless a person gave them to another one (rule 11)."""
         given = [short(arn) for arn, weight in now.items() if weight and arn != group]
-        moved = ", ".join(one for one in given if one not in serving)
+        moved = ", ".join(one for one in given if one not in holders)
         if moved:
             raise Refused(
                 f"{short(route)} sends requests to {moved}, which had none when the switch was "

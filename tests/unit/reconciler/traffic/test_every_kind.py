@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pytest
 
@@ -33,7 +33,7 @@ class Stage:
     foreign: Callable[[], object]
     odd: Callable[[], object]
     live: DeployId
-    serving: list[str] = field(default_factory=list)
+    holders: tuple[str, ...] = ()
 
     @property
     def route(self) -> TrafficRoute:
@@ -45,7 +45,7 @@ class Stage:
 
     def prepare(self) -> tuple[str, str]:
         """All that comes before the commit; the route and who takes it over."""
-        self.serving = [share.group for share in self.route.serving]
+        self.holders = self.route.holders
         self.traffic.join(self.order)
         self.traffic.register(self.order)
         assert self.traffic.waiting(self.order) == ()
@@ -54,7 +54,7 @@ class Stage:
 
     def switch(self, route: str, taker: str) -> None:
         """As it was decided: live served."""
-        self.traffic.switch(route, taker, self.serving)
+        self.traffic.switch(route, taker, self.holders)
 
 
 def _of_groups(made: groups.Stage) -> Stage:
@@ -132,7 +132,7 @@ def test_rule_11_what_a_person_did_is_changed_by_a_person_alone(stage: Stage) ->
 def test_rule_11_only_who_was_read_loses_the_requests(stage: Stage) -> None:
     """Whoever serves by now and was not read has them from a person, whatever the tags say."""
     route, taker = stage.prepare()
-    stage.serving = ["another"]
+    stage.holders = ("another",)
     with pytest.raises(Refused):
         stage.switch(route, taker)
     assert stage.route.leads_to(stage.live)

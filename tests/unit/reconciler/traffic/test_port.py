@@ -59,7 +59,7 @@ class Stage:
     def switch(self, group: str) -> None:
         """All requests to the group, taken from whoever has them now."""
         route = self.route
-        self.traffic.switch(route.arn, group, [share.group for share in route.serving])
+        self.traffic.switch(route.arn, group, route.holders)
 
     @property
     def name(self) -> str:
