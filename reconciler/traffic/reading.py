@@ -57,8 +57,8 @@ class TrafficRoute:
 
     @property
     def holders(self) -> tuple[str, ...]:
-        """Who has the requests, as a switch is decided on it: groups, or the association."""
-        return tuple(share.association or share.group for share in self.serving)
+        """Who has the requests, as a switch is decided on it; of a machine with its association."""
+        return tuple(f"{one.group} {one.association}".strip() for one in self.serving)
 
     @property
     def unknown(self) -> tuple[str, ...]:
