@@ -29,7 +29,7 @@ FOLLOW = ("deployer", "traffic", "shop", "--follow", "--yes")
 OF_OTHER_ROUTES = r"ModifyRule|(Listener|Target|AddTags).*#|^swap: commit"
 """What only a service with several routes asks for: what comes once more, and the rule."""
 
-THROUGH_A_BASTION = r"pg_dump|migrate|env file|obey|Register|ModifyListener|^swap: commit"
+THROUGH_A_BASTION = r"machine .*(pg_dump|env file|migrate)|Register|ModifyListener|^swap: commit"
 """Where something is changed through the bastion, or by the balancer."""
 
 
