@@ -29,10 +29,11 @@ PLAN = "plan.json"
 class Stage(Shop):
     """The shop behind doors. What is asked of it by us goes round them.
 
-    Of another `shape` is another class (`tests.crash.matrix.shapes`).
+    Of another `shape` is another class (`tests.crash.matrix.shapes`). Commands name it by `name`.
     """
 
     shape: ClassVar[str] = RECORD
+    name: ClassVar[str] = RECORD
     machines: ClassVar[int] = MACHINES
 
     watch: Watch = field(default_factory=Watch)

@@ -35,7 +35,8 @@ A_DAY = timedelta(hours=26)
 """After which the machines of a release that was left are parked."""
 
 
-def _released(stage: Stage) -> None:
+def released(stage: Stage) -> None:
+    """One release more than was adopted is live."""
     done_well(stage, UP)
 
 
@@ -64,7 +65,7 @@ def _states(stage: Stage, machines: set[str]) -> set[str]:
     return {one["State"]["Name"] for one in stage.instances() if one["InstanceId"] in machines}
 
 
-def _assert_both_stand(stage: Stage, before: Before) -> None:
+def assert_both_stand(stage: Stage, before: Before) -> None:
     """Both releases are there, whole; who is live takes writes, and the other takes none."""
     is_old = stage.live_id() == before.live
     answer = stage.get()
@@ -170,13 +171,13 @@ VARIANTS = (
         "rollback, behind a load balancer",
         ROLLBACK,
         ROLLING_BACK,
-        _released,
+        released,
         may_end=EITHER,
         codes=MAY_COMMIT,
         spoils=True,
         shape=BALANCER,
         rows=OF_BALANCERS,
-        settled=_assert_both_stand,
+        settled=assert_both_stand,
         discards=True,
     ),
     Command(
@@ -219,13 +220,13 @@ VARIANTS = (
         "rollback, with an Elastic IP",
         ROLLBACK,
         ROLLING_BACK,
-        _released,
+        released,
         may_end=EITHER,
         codes=MAY_COMMIT,
         spoils=True,
         shape=ELASTIC,
         rows=OF_ELASTIC,
-        settled=_assert_both_stand,
+        settled=assert_both_stand,
         discards=True,
     ),
     Command(
@@ -241,7 +242,7 @@ VARIANTS = (
         "leave",
         LEAVE,
         "left",
-        _released,
+        released,
         may_end=EITHER,
         again=True,
         spoils=True,
