@@ -15,6 +15,8 @@ and a previous one has `at=…` as live has. Such an entry is read for ever (doc
 `v=3` an entry has `db`. The version is the lowest that has the words of the text: an older program
 that meets a word which it does not know must take the ledger for unknown.
 
+An object of S3 has the strings without quotes, a line each (docs/adr/0025).
+
 Route 53: strings of at most 255 characters, a value of at most 4,000 (aws.md §4). Addresses that
 do not fit into an entry's string continue in the next strings, which begin with `at=`. A text that
 does not re-serialise to the same bytes is not a ledger.
@@ -42,7 +44,7 @@ _HOME = {
     "account": re.compile(r"[0-9]{12}"),
     "region": re.compile(r"[a-z]{2}[a-z-]*-[0-9]{1,2}"),
 }
-_ADDRESS = re.compile(r"[A-Za-z0-9]+/[a-z0-9._-]+")
+_ADDRESS = re.compile(r"[A-Za-z0-9]+/[a-z0-9._-]+|s3://[a-z0-9.-]+/[A-Za-z0-9._/-]+")
 _INSTANCE = re.compile(r"i-[0-9a-z-]+")
 _COUNT = re.compile(r"[1-9][0-9]{0,3}")
 _TRAFFIC = re.compile(r"[A-Za-z0-9:/._-]{1,240}")
@@ -88,6 +90,17 @@ def decode(text: str) -> Ledger:
     if not same:
         raise LedgerTextError("not a ledger: it does not re-serialise to the same text")
     return ledger
+
+
+def as_lines(text: str) -> str:
+    """A ledger's text as an object has it: a line for each string."""
+    return text[1:-1].replace('" "', "\n") + "\n"
+
+
+def from_lines(lines: str) -> str:
+    """The text of an object's lines. What does not end as ours is no ledger's text."""
+    end = "" if lines.endswith("\n") else "(cut off)"
+    return '"' + lines.removesuffix("\n").replace("\n", '" "') + end + '"'
 
 
 def _head(ledger: Ledger) -> str:
@@ -150,9 +163,9 @@ def _decode(text: str) -> Ledger:
     if head.get("v") not in VERSIONS:
         begins = text[1:41].partition('"')[0]
         raise LedgerTextError(
-            f"the TXT record has ledger version {head['v']!r}, which this program does not know"
+            f"the text has ledger version {head['v']!r}, which this program does not know"
             if "v" in head
-            else f'the TXT record is not a ledger (it begins "{begins}")'
+            else f'the text is not a ledger (it begins "{begins}")'
         )
     if not _GEN.fullmatch(head["gen"]):
         raise LedgerTextError("no generation")
