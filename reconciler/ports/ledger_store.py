@@ -49,6 +49,14 @@ class LedgerStore(Protocol):
         Raises CloudError, AccessDenied.
         """
 
+    def kept_where(self, address: LedgerAddress) -> str:
+        """The zone or bucket in words, for `doctor`.
+
+        Raises ToolError, with the cure, for a place that a ledger should not be in; CloudError,
+        AccessDenied.
+        """
+        ...
+
     def swap(self, seen: Reading, new: Ledger, point_at: tuple[str, ...] | None = None) -> Reading:
         """Replace exactly what was seen by `new`, all or nothing; returns it as a reading.
 

@@ -43,6 +43,9 @@ class LedgerStores:
     def neighbours(self, address: LedgerAddress) -> Mapping[str, str]:
         return self._of(address).neighbours(address)
 
+    def kept_where(self, address: LedgerAddress) -> str:
+        return self._of(address).kept_where(address)
+
     def swap(self, seen: Reading, new: Ledger, point_at: tuple[str, ...] | None = None) -> Reading:
         return self._of(seen.address).swap(seen, new, point_at)
 

@@ -113,6 +113,8 @@ def test_a_whole_life_without_route_53(bucketed: InBucket) -> None:
     shop.ok("reconciler", "sweep")
     status = shop.ok("deployer", "status", "shop", "--exit-code")
     assert only(shop) in status.out
+    examined = shop.ok("deployer", "doctor")
+    assert f"bucket {BUCKET} in eu-west-1, which keeps versions" in examined.out
     assert shop.asked_of_route53() == []
 
 

@@ -150,6 +150,9 @@ class Route53Ledgers:
             if one["Type"] == "TXT" and plain(one["Name"]) != address.name
         }
 
+    def kept_where(self, address: LedgerAddress) -> str:
+        return f"hosted zone {address.zone} ({address.zone_id})"
+
     def alias_of(self, address: LedgerAddress) -> str:
         """The DNS name of the load balancer that the record is an alias of; '' if it is none."""
         records = ZoneReader(self.aws.route53, address.zone_id).at(address.record)

@@ -72,6 +72,18 @@ class S3Ledgers:
         found = {name: bucket.get(key).lines for name, key in names.items() if valid_service(name)}
         return {f"{folder}/{name}": from_lines(lines) for name, lines in found.items() if lines}
 
+    def kept_where(self, address: LedgerAddress) -> str:
+        """A bucket that keeps versions: what somebody deletes there can be brought back."""
+        bucket = Bucket(self.aws, address.bucket)
+        region = bucket.region()
+        if not bucket.versioned():
+            raise ToolError(
+                f"bucket {bucket.name} keeps no versions: a ledger that is deleted there is gone",
+                cure=f"aws s3api put-bucket-versioning --bucket {bucket.name} "
+                "--versioning-configuration Status=Enabled",
+            )
+        return f"bucket {bucket.name} in {region}, which keeps versions"
+
     def swap(self, seen: Reading, new: Ledger, point_at: tuple[str, ...] | None = None) -> Reading:
         if point_at is not None:
             raise ValueError("a ledger in S3 cannot change an A record in the same batch")

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from deployer.sandbox.control.options import BALANCER, ELASTIC
 from deployer.sandbox.network import name_server
+from reconciler.model.ledger_codec import from_lines
 from tests.crash.invariants import wait_for
 from tests.crash.matrix.stage import Stage
 from tests.support.company import RECORD, Json
@@ -16,6 +17,8 @@ DRAINS = 4
 
 BY_HAND = "shop-by-hand"
 """The group that the company's staff made, and `adopt` took as it is."""
+
+BUCKET = "company-ledgers"
 
 TORN = ("ConnectionReset", "RemoteDisconnected", "BrokenPipe", "Connection reset", "closed conn")
 """What a client may see whose connection was open when an Elastic IP moved (docs/elastic-ip.md)."""
@@ -31,6 +34,26 @@ class BalancedStage(Stage):
         """Its load balancers, round the doors."""
         return self.aws("elbv2")
 
+    def keep_ledger_in_bucket(self) -> None:
+        """The ledger is moved to a bucket that keeps versions."""
+        s3, (balancer,) = self.aws("s3"), self._balancers()
+        where = {"LocationConstraint": "eu-west-1"}
+        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=where)
+        s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+        listed = self.elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])
+        kind, (listener,) = 'kind = "target-group"', listed["Listeners"]
+        self.configure(kind, f'{kind}\nlistener = "{listener["ListenerArn"]}"')
+        self.configure(r"^record  =", f'ledger = "s3://{BUCKET}"\nrecord  =')
+        self.ok("deployer", "move", "shop", "--yes")
+
+    def ledger(self) -> str:
+        """Its text, wherever it was moved to."""
+        text = super().ledger()
+        if f"moved=s3://{BUCKET}/" not in text:
+            return text
+        body = self.aws("s3").get_object(Bucket=BUCKET, Key="shop")["Body"].read()
+        return from_lines(body.decode())
+
     def pointed_at(self) -> tuple[str, ...]:
         """The addresses of the balancer."""
         return tuple(one for one, _ in name_server.resolve(self.sandbox.state().dns, RECORD))
@@ -42,11 +65,15 @@ class BalancedStage(Stage):
 
     def weights(self) -> dict[str, int]:
         """What the listener says: weight by the group's ARN."""
-        (balancer,) = self.elb.describe_load_balancers(Names=["shop"])["LoadBalancers"]
+        (balancer,) = self._balancers()
         listed = self.elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])
         (action,) = listed["Listeners"][0]["DefaultActions"]
         groups = action["ForwardConfig"]["TargetGroups"]
         return {one["TargetGroupArn"]: one["Weight"] for one in groups}
+
+    def _balancers(self) -> list[Json]:
+        found: list[Json] = self.elb.describe_load_balancers(Names=["shop"])["LoadBalancers"]
+        return found
 
     def serving(self) -> set[str]:
         """The healthy targets of the group that gets all requests."""

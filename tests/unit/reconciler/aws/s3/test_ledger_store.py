@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from reconciler.aws.s3.ledger_store import S3Ledgers
-from reconciler.errors import AccessDenied, CloudError, LedgerUnknown
+from reconciler.errors import AccessDenied, CloudError, LedgerUnknown, ToolError
 from reconciler.model import ledger as led
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import NO_LEDGER, LedgerHome, Live
@@ -169,3 +169,15 @@ def test_no_record_changes_with_it(api: Api, ledgers: S3Ledgers) -> None:
     leased = led.acquire(OLD, an_id("bbbbb"), NOW)
     with pytest.raises(ValueError, match="A record"):
         ledgers.swap(ledgers.read(address), leased, ("10.0.0.1",))
+
+
+def test_a_bucket_that_keeps_versions_is_well(api: Api, ledgers: S3Ledgers) -> None:
+    """In whatever region; one that keeps none is said, with the command that mends it."""
+    address = bucket_for(api, "eu-central-1")
+    with pytest.raises(ToolError, match="keeps no versions") as bad:
+        ledgers.kept_where(address)
+    assert "put-bucket-versioning --bucket company-ledgers" in bad.value.cure
+    on = {"Status": "Enabled"}
+    api.aws.s3_once.put_bucket_versioning(Bucket=address.bucket, VersioningConfiguration=on)  # type: ignore[arg-type]
+    said = ledgers.kept_where(address)
+    assert said == "bucket company-ledgers in eu-central-1, which keeps versions"
