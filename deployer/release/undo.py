@@ -103,7 +103,7 @@ def settled(settle: Callable[[], bool]) -> bool:
     """
     live = False
     try:
-        with held_back():
+        with held_back("the answer whether the release is live"):
             live = settle()
     except Interrupted:
         if not live:

@@ -15,8 +15,6 @@ and a previous one has `at=…` as live has. Such an entry is read for ever (doc
 `v=3` an entry has `db`. The version is the lowest that has the words of the text: an older program
 that meets a word which it does not know must take the ledger for unknown.
 
-An object of S3 has the strings without quotes, a line each (docs/adr/0025).
-
 Route 53: strings of at most 255 characters, a value of at most 4,000 (aws.md §4). Addresses that
 do not fit into an entry's string continue in the next strings, which begin with `at=`. A text that
 does not re-serialise to the same bytes is not a ledger.
@@ -90,17 +88,6 @@ def decode(text: str) -> Ledger:
     if not same:
         raise LedgerTextError("not a ledger: it does not re-serialise to the same text")
     return ledger
-
-
-def as_lines(text: str) -> str:
-    """A ledger's text as an object has it: a line for each string."""
-    return text[1:-1].replace('" "', "\n") + "\n"
-
-
-def from_lines(lines: str) -> str:
-    """The text of an object's lines. What does not end as ours is no ledger's text."""
-    end = "" if lines.endswith("\n") else "(cut off)"
-    return '"' + lines.removesuffix("\n").replace("\n", '" "') + end + '"'
 
 
 def _head(ledger: Ledger) -> str:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from deployer.sandbox.control.client import Sandbox
+from reconciler.aws.s3.lines import from_lines
 from reconciler.exit_codes import Exit
-from reconciler.model.ledger_codec import from_lines
 from tests.e2e.balanced import FAILED, Shop, only
 from tests.e2e.probes import takes_writes, writable
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 
 from reconciler.aws.client.retry import AWS_BACKOFF
 from reconciler.aws.client.session import Aws
+from reconciler.aws.s3.lines import as_lines, from_lines
 from reconciler.aws.s3.objects import Bucket, Stored
 from reconciler.aws.s3.swap import ObjectSwap
 from reconciler.errors import AccessDenied, CloudError, LedgerUnknown, ToolError
 from reconciler.model.deploy_id import valid_service
 from reconciler.model.ledger import Ledger
-from reconciler.model.ledger_codec import as_lines, from_lines
 from reconciler.model.ledger_home import own_ledger
 from reconciler.model.reading import LedgerAddress, Listing, Reading, Readings, unreadable
 from reconciler.util.backoff import Backoff

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field, replace
 
 from reconciler.aws.client.retry import throttled
 from reconciler.aws.client.session import Aws
+from reconciler.aws.s3.lines import as_lines, from_lines
 from reconciler.aws.s3.objects import BUSY, CHANGED, GONE, Bucket, Stored
 from reconciler.errors import AccessDenied, CloudError, CloudUnclear, SwapLost
 from reconciler.model.ledger import Ledger
-from reconciler.model.ledger_codec import LedgerTextError, as_lines, decode, from_lines
+from reconciler.model.ledger_codec import LedgerTextError, decode
 from reconciler.model.reading import Reading, encoded
 from reconciler.util.backoff import Backoff
 

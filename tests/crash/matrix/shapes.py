@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from deployer.sandbox.control.options import BALANCER, ELASTIC
 from deployer.sandbox.network import name_server
-from reconciler.model.ledger_codec import from_lines
+from reconciler.aws.s3.lines import from_lines
 from tests.crash.invariants import wait_for
 from tests.crash.matrix.stage import Stage
 from tests.support.company import RECORD, Json

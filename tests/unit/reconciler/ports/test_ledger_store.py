@@ -10,10 +10,10 @@ import pytest
 
 from reconciler.aws.route53.ledger_store import Route53Ledgers
 from reconciler.aws.s3.ledger_store import S3Ledgers
+from reconciler.aws.s3.lines import as_lines
 from reconciler.errors import CloudUnclear, ConfigError, LedgerUnknown, SwapLost
 from reconciler.model import ledger as led
 from reconciler.model.ledger import NO_LEDGER, Cutover, Ledger
-from reconciler.model.ledger_codec import as_lines
 from reconciler.model.reading import LedgerAddress, Reading
 from reconciler.ports.ledger_store import LedgerStore
 from tests.fakes.ledgers import FakeLedgers, Weather

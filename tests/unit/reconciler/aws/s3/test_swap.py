@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from reconciler.aws.s3.ledger_store import S3Ledgers
+from reconciler.aws.s3.lines import as_lines
 from reconciler.errors import AccessDenied, CloudError, CloudUnclear, SwapLost
 from reconciler.model import ledger as led
-from reconciler.model.ledger_codec import as_lines, encode
+from reconciler.model.ledger_codec import encode
 from reconciler.model.reading import LedgerAddress, Reading
 from tests.fakes.route53 import NOW, an_id
 from tests.support.aws_api import HASTE, Api
