@@ -4,58 +4,22 @@ from __future__ import annotations
 
 import re
 import signal
-from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
 from deployer.sandbox.control.client import Sandbox
-from reconciler.aws.s3.lines import from_lines
 from reconciler.exit_codes import Exit
 from tests.e2e.balanced import FAILED, Shop, only
+from tests.e2e.in_bucket import BUCKET, KEY, LedgerInBucket
 from tests.e2e.probes import takes_writes, writable
 
-BUCKET, KEY = "company-ledgers", "production/shop"
-KIND = r'^kind = "target-group".*$'
 
+class InBucket(LedgerInBucket, Shop):
+    """Behind its load balancer."""
 
-@dataclass
-class InBucket(Shop):
-    """The company behind its load balancer, with its ledger in a bucket that keeps versions."""
-
-    since: int = 0
-
-    @property
-    def s3(self) -> Any:
-        """A plain client of its buckets."""
-        return self.aws("s3")
-
-    def text(self) -> str:
-        """The ledger's text, as it would stand in a TXT value; '' where there is none."""
-        try:
-            body = self.s3.get_object(Bucket=BUCKET, Key=KEY)["Body"].read()
-        except self.s3.exceptions.NoSuchKey:
-            return ""
-        return from_lines(body.decode())
-
-    def keep_ledger_in_bucket(self) -> None:
-        """As docs/s3-ledger.md has it: a bucket, and two keys in the service's file."""
-        self.s3.create_bucket(
-            Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
-        )
-        on = {"Status": "Enabled"}
-        self.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration=on)
-        self.configure(KIND, f'kind = "target-group"\nlistener = "{self.listener}"')
-        self.write_ledger_key()
-
-    def write_ledger_key(self) -> None:
-        """The key of the ledger alone."""
-        self.configure(r"^(record  = .*)$", r'\1\nledger = "s3://company-ledgers/production"')
-
-    def asked_of_route53(self) -> list[str]:
-        """What the product has asked Route 53 for since the adoption began."""
-        every = self.sandbox.faults().requests(self.since)
-        return [one["action"] for one in every if one["service"] == "route53"]
+    def begin_in_bucket(self) -> None:
+        """From now on the ledger is in the bucket."""
+        self.keep_ledger_in_bucket("target-group", f'listener = "{self.listener}"')
 
 
 def _new(box: Sandbox) -> InBucket:
@@ -72,8 +36,7 @@ def _new(box: Sandbox) -> InBucket:
 def bucketed(box: Sandbox) -> InBucket:
     """Adopted into a bucket, by a configuration that never named a zone."""
     made = _new(box)
-    made.keep_ledger_in_bucket()
-    made.since = max(one["seq"] for one in made.sandbox.faults().requests())
+    made.begin_in_bucket()
     made.adopt()
     return made
 
@@ -121,8 +84,16 @@ def test_a_whole_life_without_route_53(bucketed: InBucket) -> None:
 def test_a_deleted_ledger_is_written_anew(bucketed: InBucket) -> None:
     """Nothing is done without it, whether the bucket shows the deletion or not."""
     shop = bucketed
+    earlier = shop.s3.get_object(Bucket=BUCKET, Key=KEY)["Body"].read()
     shop.up("v1.5.0")
+    current = shop.s3.get_object(Bucket=BUCKET, Key=KEY)["Body"].read()
     live, generation = shop.live, int(re.findall(r"gen=(\d+)", shop.text())[0])
+    before = shop.resources()
+    shop.s3.put_object(Bucket=BUCKET, Key=KEY, Body=earlier)  # somebody restores a version
+    assert shop.reconciler("sweep").code == Exit.DIRT
+    assert shop.resources() == before
+    shop.s3.put_object(Bucket=BUCKET, Key=KEY, Body=current)
+    shop.ok("reconciler", "sweep")
     before = shop.resources()
     shop.s3.delete_object(Bucket=BUCKET, Key=KEY)
     refused = shop.deployer("up", "shop", "--ref", "v1.7.0")
@@ -150,7 +121,7 @@ def test_moved_from_route_53(box: Sandbox) -> None:
     old = Shop(box)
     shop.up("v1.5.0")
     live = old.live
-    shop.keep_ledger_in_bucket()
+    shop.begin_in_bucket()
     refused = shop.deployer("up", "shop", "--ref", "v1.7.0")
     assert refused.code == Exit.REFUSED, refused
     assert (shop.text(), old.live) == ("", live)

@@ -22,8 +22,9 @@ from reconciler.errors import AccessDenied, CloudError
 LONGEST = 16_000
 """Bytes: more is no ledger, whose text has fewer than 4,000 characters."""
 
-CHANGED, BUSY, GONE = "PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"
-"""How a conditional write is refused: 412, 409 (another write is under way), 404."""
+GONE = "NoSuchKey"
+REFUSED = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "OperationAborted", GONE})
+"""How a conditional write is refused: 412, two words of 409 (another is under way), 404."""
 
 _ELSEWHERE = (
     "the bucket is in another region, and S3 does not say in which. Its region   "

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from reconciler.aws.client.retry import throttled
 from reconciler.aws.client.session import Aws
 from reconciler.aws.s3.lines import as_lines, from_lines
-from reconciler.aws.s3.objects import BUSY, CHANGED, GONE, Bucket, Stored
+from reconciler.aws.s3.objects import REFUSED, Bucket, Stored
 from reconciler.errors import AccessDenied, CloudError, CloudUnclear, SwapLost
 from reconciler.model.ledger import Ledger
 from reconciler.model.ledger_codec import LedgerTextError, decode
@@ -65,7 +65,7 @@ class ObjectSwap:
             self._unclear = True
             return self._settle(error)
         except CloudError as error:
-            if error.code not in (CHANGED, BUSY, GONE):
+            if error.code not in REFUSED:
                 raise
             return self._settle(error)
         return replace(self._wanted, now=now or self.seen.now, version=etag)

@@ -83,9 +83,12 @@ def test_a_write_that_failed_is_sent_again(api: Api, ledgers: S3Ledgers, seen: R
     assert _writes(api) == [500, 500, 200]
 
 
-def test_another_write_under_way_is_waited_for(api: Api, ledgers: S3Ledgers, seen: Reading) -> None:
-    """409 ConditionalRequestConflict: read again, then retry (PutObject, IfMatch)."""
-    api.fault("PutObject", "error", code="ConditionalRequestConflict", status=409, times=2)
+@pytest.mark.parametrize("code", ["ConditionalRequestConflict", "OperationAborted"])
+def test_another_write_under_way_is_waited_for(
+    api: Api, ledgers: S3Ledgers, seen: Reading, code: str
+) -> None:
+    """409: read again, then retry (PutObject, IfMatch; error responses)."""
+    api.fault("PutObject", "error", code=code, status=409, times=2)
     assert ledgers.swap(seen, NEW).ledger == NEW
 
 
