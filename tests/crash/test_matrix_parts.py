@@ -49,6 +49,20 @@ def test_a_swap_is_named_by_its_transition(old: str, new: str, name: str) -> Non
     assert aws_name(SWAP, _batch(old, new)) == name
 
 
+@pytest.mark.parametrize(
+    ("lines", "name"),
+    [
+        ("v=1 gen=4\nlease=shop/a until=x step=lease\n", "leased, lease"),
+        ("v=1 gen=5\nlive=shop/b at=1.2.3.4\nprevious=shop/c retired=x\n", "no lease, 1 previous"),
+        ("v=1 gen=5\nlive=shop/b at=1.2.3.4\n", "no lease, 0 previous"),
+    ],
+)
+def test_a_ledger_in_s3_is_named_by_what_it_says(lines: str, name: str) -> None:
+    """A write shows what it writes, not what it replaces."""
+    call = ApiCall("s3", "PutObject", mutating=True, protocol="rest")
+    assert aws_name(call, lines.encode()) == f"put the ledger: {name}"
+
+
 def test_tags_are_named_by_label_and_kinds() -> None:
     """Not by ids, which are others in every run."""
     ids = b"ResourceId.1=i-2&ResourceId.2=i-1&ResourceId.3=vol-1"
