@@ -108,6 +108,15 @@ class StepFailed:
 
 
 @dataclass(frozen=True)
+class ResourceCreated:
+    """A resource was created; `per_hour` is its price in $/h, None if not known."""
+
+    kind: str
+    id: str
+    per_hour: float | None = None
+
+
+@dataclass(frozen=True)
 class FreezeBegan:
     """The live database refuses writes from now on; abandoned after `limit` seconds."""
 
@@ -225,6 +234,7 @@ Event = (
     | StepProgress
     | StepDone
     | StepFailed
+    | ResourceCreated
     | FreezeBegan
     | FreezeEnded
     | CleanUpBegan

@@ -111,7 +111,7 @@ def up(
     keep_failed: timedelta | None,
 ) -> None:
     """Release SERVICE."""
-    with staged(asked, service) as stage:
+    with staged(asked, service, records="release") as stage:
         from deployer.release.context import ReleaseOptions
         from deployer.release.up import up as release
 
@@ -149,7 +149,7 @@ def rollback(
     jobs_despite: tuple[str, ...],
 ) -> None:
     """Go back to the last good release."""
-    with staged(asked, service) as stage:
+    with staged(asked, service, records="rollback") as stage:
         from deployer.commands.rollback.command import rollback as back
 
         managed = replace(stage.ports.managed, jobs_despite=frozenset(jobs_despite))
@@ -195,7 +195,7 @@ def adopt(
 
     The machine at SERVICE's record gets tags and a hold; nothing else of it changes.
     """
-    with staged(asked, service) as stage:
+    with staged(asked, service, records="adopt") as stage:
         from deployer.commands.adopt import AdoptOptions, nobody_compared
         from deployer.commands.adopt import adopt as bring
 
@@ -242,11 +242,12 @@ def abort(asked: CliContext, service: str, *, yes: bool) -> int:
 
     deploy = DeployId.maybe(service)
     name = deploy.service if deploy else service
-    with staged(asked, name) as stage:
+    with staged(asked, name, records="abort") as stage:
         from deployer.commands.abort import abort as stop
         from deployer.commands.abort import lease_to_abort
 
         _, lease = lease_to_abort(stage.ports, deploy)
+        stage.about = str(lease.id)
         confirm(f"Stop {lease.id}, in `{lease.step}`, and remove what it made?", yes=yes)
         return answer_swept(stage, stop(stage.ports, lease, outcome_teller(asked)))
 
@@ -268,7 +269,7 @@ def abort(asked: CliContext, service: str, *, yes: bool) -> int:
 @pass_asked
 def thaw(asked: CliContext, service: str, *, deployer_is_dead: bool) -> None:
     """Let the live database take writes again."""
-    with staged(asked, service, by_labels=True) as stage:
+    with staged(asked, service, records="thaw", by_labels=True) as stage:
         from deployer.commands.thaw import thaw as reopen
 
         name = reopen(stage.ports, deployer_is_dead=deployer_is_dead)

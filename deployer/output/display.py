@@ -63,6 +63,7 @@ class TerminalStage:
 
     def __init__(self, out: TextIO, err: TextIO, *, as_json: bool) -> None:
         self.as_json = as_json
+        self.recorder: e.Listener = e.ignore
         self._display = choose(out, err, as_json=as_json)
         self._out = LineWriter(out)
         self._err = LineWriter(err)
@@ -76,6 +77,7 @@ class TerminalStage:
         """Show the event, and its result. Passwords in a machine's output are removed first."""
         event = redacted(event)
         self._display(event)
+        self.recorder(event)
         lines = [] if self.as_json else result(event)
         if lines:
             self._display.close()

@@ -1,0 +1,1 @@
+"""S3: what is kept in buckets."""
