@@ -194,7 +194,10 @@ class Released:
 
 @dataclass(frozen=True)
 class RolledBack:
-    """The service is back on `release`; `was` is rejected and kept, or rolled forward from."""
+    """The service is back on `release`; `was` is rejected and kept, or rolled forward from.
+
+    `was_deploy` is the deploy-id of `was`.
+    """
 
     service: str
     deploy: str
@@ -206,6 +209,7 @@ class RolledBack:
     lost: str = ""
     old_answers_until: datetime | None = None
     unfinished: tuple[str, ...] = ()
+    was_deploy: str = ""
 
 
 @dataclass(frozen=True)

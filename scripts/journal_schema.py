@@ -51,7 +51,7 @@ def _field(hint: Any) -> dict[str, Any]:
     if hint is DeployId:
         return _ID
     for cls in (StepRecord, ResourceRecord):
-        if hint == tuple[cls, ...]:
+        if hint == tuple.__class_getitem__((cls, ...)):
             return {"type": "array", "items": _object(cls)}
     return of_hint(hint)
 

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 import click
 
+from deployer.cli.lease import abort, thaw
 from deployer.cli.leave import leave as leave_service
+from deployer.cli.logs import logs
 from deployer.cli.move import move
 from deployer.cli.read_only import doctor, history, init, plan, status
 from deployer.cli.recover import recover
 from deployer.cli.retire import retire
 from deployer.cli.shared import (
     SERVICE,
-    answer_swept,
     confirmation,
     deploy_id,
-    outcome_teller,
     staged,
 )
 from deployer.cli.traffic import traffic
@@ -28,7 +28,6 @@ from reconciler.cli.shared import (
     JOBS_DESPITE,
     CliContext,
     common,
-    confirm,
     ended,
     epilog,
     pass_asked,
@@ -225,59 +224,21 @@ def _adoption(adoption: Adoption) -> list[str]:
     ]
 
 
-@cli.command(
-    epilog=epilog(
-        """deployer abort shop
-        deployer abort shop/20261123T031502Z-7kq2m --yes""",
-        (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.DIRT, Exit.ACCESS),
-    )
-)
-@click.argument("service", metavar="SERVICE|ID")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@common
-@pass_asked
-def abort(asked: CliContext, service: str, *, yes: bool) -> int:
-    """Stop the release under way and undo it."""
-    from reconciler.model.deploy_id import DeployId
-
-    deploy = DeployId.maybe(service)
-    name = deploy.service if deploy else service
-    with staged(asked, name, records="abort") as stage:
-        from deployer.commands.abort import abort as stop
-        from deployer.commands.abort import lease_to_abort
-
-        _, lease = lease_to_abort(stage.ports, deploy)
-        stage.about = str(lease.id)
-        confirm(f"Stop {lease.id}, in `{lease.step}`, and remove what it made?", yes=yes)
-        return answer_swept(stage, stop(stage.ports, lease, outcome_teller(asked)))
-
-
-@cli.command(
-    epilog=epilog(
-        """deployer thaw shop
-        deployer thaw shop --deployer-is-dead""",
-        (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.ACCESS),
-    )
-)
-@SERVICE
-@click.option(
-    "--deployer-is-dead",
-    is_flag=True,
-    help="Confirm: the deployer is dead, no DNS change is pending.",
-)
-@common
-@pass_asked
-def thaw(asked: CliContext, service: str, *, deployer_is_dead: bool) -> None:
-    """Let the live database take writes again."""
-    with staged(asked, service, records="thaw", by_labels=True) as stage:
-        from deployer.commands.thaw import thaw as reopen
-
-        name = reopen(stage.ports, deployer_is_dead=deployer_is_dead)
-        value = {"service": service, "database": name}
-        stage.answer(value, lambda: f"{name} of {service} takes writes again")
-
-
-for command in (move, recover, retire, leave_service, traffic, status, history, plan, doctor, init):
+for command in (
+    abort,
+    thaw,
+    move,
+    recover,
+    retire,
+    leave_service,
+    traffic,
+    status,
+    history,
+    logs,
+    plan,
+    doctor,
+    init,
+):
     cli.add_command(command)
 cli.add_command(
     Lazy(

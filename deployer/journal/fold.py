@@ -110,6 +110,7 @@ def _rolled_back(entry: Entry, event: e.RolledBack, at: datetime) -> Entry:
         release=event.release,
         was=event.was,
         addresses=event.addresses,
+        was_deploy=event.was_deploy,
         lost=event.lost,
         ended=at,
         why="",

@@ -50,16 +50,16 @@ class Command:
 class Recorder:
     """A listener that writes the entry and the stream of events. Thread-safe; never raises."""
 
-    def __init__(self, writer: JournalWriter, command: Command, clock: Clock = utc_now) -> None:
+    def __init__(self, writer: JournalWriter, command: Command, clock: Clock | None = None) -> None:
         self._writer = writer
         self._command = command
-        self._clock = clock
+        self._clock = clock or utc_now
         self._entry: Entry | None = None
         self._revision = 0
         self._lines: list[str] = []
         self._progress: dict[str, int] = {}
         self._lock = threading.RLock()
-        self._add(e.Version(e.SCHEMA, version("deploysweep")), clock())
+        self._add(e.Version(e.SCHEMA, version("deploysweep")), self._clock())
 
     def __call__(self, event: e.Event) -> None:
         """Add the event; it is redacted already."""

@@ -49,6 +49,7 @@ class Entry:
 
     kind       release, rollback, sweep, or the name of another command
     deploy     the deploy that it is about: made, made live, aborted, adopted
+    was_deploy the deploy that a rollback left
     outcome    running, done, released, rolled-back, unfinished or failed; `exit` the exit code
     step       the last step that began: where it failed, or was when the process died
     why        why it failed, or the reason that was given (pause)
@@ -67,6 +68,7 @@ class Entry:
     deploy: str = ""
     release: str = ""
     was: str = ""
+    was_deploy: str = ""
     outcome: str = RUNNING
     exit: int | None = None
     step: str = ""

@@ -251,4 +251,5 @@ def _rolled_back(run: RollbackContext, unfinished: tuple[str, ...]) -> e.RolledB
         lost=run.lost,
         old_answers_until=run.lease.now + drain,
         unfinished=unfinished,
+        was_deploy=str(run.live.id),
     )

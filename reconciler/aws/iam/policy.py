@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from reconciler.aws.iam import elastic_ips, load_balancers, ssh_routes
+from reconciler.aws.iam import elastic_ips, journals, load_balancers, ssh_routes
 from reconciler.aws.iam.actions import DELETE, DESCRIBE, LIFT, SHUTDOWN
 from reconciler.aws.iam.statements import Document, Scope, allow, born, is_ours, only_tags
 from reconciler.model import tags as t
@@ -43,6 +43,7 @@ def deployer(scope: Scope) -> Document:
         *load_balancers.join(scope),
         *load_balancers.follow(scope),
         *elastic_ips.follow(scope),
+        *journals.write(scope),
     )
 
 
@@ -58,6 +59,7 @@ def reconciler(scope: Scope) -> Document:
         *ssh_routes.connect(scope),
         *load_balancers.follow(scope),
         *elastic_ips.follow(scope),
+        *journals.write(scope),
     )
 
 
@@ -88,7 +90,8 @@ def leave(scope: Scope) -> Document:
 
 def viewer(scope: Scope) -> Document:
     """For people who look: `status`, `history`, `reconciler plan`, `report`, `explain`."""
-    return _document(_see(), *_read_records(scope), *load_balancers.see(scope))
+    see = (*load_balancers.see(scope), *journals.read(scope))
+    return _document(_see(), *_read_records(scope), *see)
 
 
 def hold(scope: Scope) -> Document:

@@ -23,7 +23,8 @@ class Scope:
     notifications; `topics`: the ARNs of its SNS topics; `lifts`: whether it removes protection from
     what it deletes; `listeners`, `elastic_ips`: ARNs or patterns of those that lead to the
     services; `routes`: the services' `[ssh] via`; `ssh_ports`: the ports of their SSH servers;
-    `ssh_users`: the users that log in with a key of EC2 Instance Connect.
+    `ssh_users`: the users that log in with a key of EC2 Instance Connect; `journals`: the places in
+    buckets where it is told what became of every operation.
     """
 
     account: str
@@ -43,6 +44,7 @@ class Scope:
     routes: tuple[str, ...] = ()
     ssh_ports: tuple[int, ...] = ()
     ssh_users: tuple[str, ...] = ()
+    journals: tuple[str, ...] = ()
 
 
 def allow(

@@ -151,10 +151,12 @@ def test_a_corrupt_object_at_our_key_stays(store: FakeJournal, writer: JournalWr
 def test_many_threads_may_put(store: FakeJournal, writer: JournalWriter) -> None:
     """Steps run side by side: each object ends with a word that was put."""
     ids = [DeployId(ID.service, ID.born, f"aaaa{n}") for n in "23456"]
-    threads = [
-        threading.Thread(target=lambda one=one: [writer.put(one, ENTRY, b"x") for _ in range(50)])
-        for one in ids
-    ]
+
+    def puts(one: DeployId) -> None:
+        for _ in range(50):
+            writer.put(one, ENTRY, b"x")
+
+    threads = [threading.Thread(target=puts, args=(one,)) for one in ids]
     for thread in threads:
         thread.start()
     for thread in threads:

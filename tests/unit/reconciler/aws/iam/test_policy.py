@@ -40,6 +40,7 @@ MUTATES = {
     "deregister",
     "detach",
     "modify",
+    "put",
     "register",
     "release",
     "remove",
@@ -59,6 +60,7 @@ SERVICES = {
     "listener": "elasticloadbalancing",
     "rule": "elasticloadbalancing",
     "load_balancers": "elasticloadbalancing",
+    "object": "s3",
 }
 NOT_ASKED_OF_AWS = {
     *("create_client", "create_loader", "create_parser", "get_component", "get_credentials"),
@@ -76,6 +78,9 @@ ELASTIC = "arn:aws:ec2:eu-west-1:123456789012:elastic-ip/eipalloc-0123456789abcd
 LISTENER = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:listener/app/shop/a1/b2"
 OF_TWO = {"elasticloadbalancing:DescribeTags"}
 """Actions of load balancers that EC2 has as well, by the same name."""
+OTHERWISE_NAMED = {"s3:ListObjectsV2": "s3:ListBucket"}
+"""Operations whose permission has another name."""
+JOURNAL = "s3://my-bucket/deploys"
 SEND_KEY = "ec2-instance-connect:SendSSHPublicKey"
 """Of the form `send_ssh_public_key`, which no rule makes into this."""
 
@@ -95,7 +100,8 @@ def asked_in_source() -> set[str]:
             found |= set(re.findall(r'"([a-z]+_[a-z0-9_]+)"', text))
             found |= set(re.findall(r"\.([a-z]+_[a-z0-9_]+)\(", text))
     operations = {one for one in found if one.split("_")[0] in VERBS} - NOT_ASKED_OF_AWS
-    return {f"{_service(one)}:{camel(one)}" for one in operations} | OF_TWO
+    asked = {f"{_service(one)}:{camel(one)}" for one in operations} | OF_TWO
+    return {OTHERWISE_NAMED.get(one, one) for one in asked}
 
 
 def _service(operation: str) -> str:
@@ -129,12 +135,29 @@ def test_what_the_code_asks_for_is_allowed_and_nothing_else(settings: Settings) 
         elastic_ips=(ELASTIC,),
         routes=presets,
         ssh_users=("admin",),
+        journals=(JOURNAL,),
     )
     allowed = frozenset().union(*(actions(make(here)) for make in POLICIES.values()))
     without_call = {"iam:PassRole", SEND_KEY}
     assert asked_in_source() - allowed == set()
     assert allowed - asked_in_source() == without_call | CALLED_BY_THE_CLI
     assert set(UNSEEN) - allowed == {"sts:AssumeRole"}
+
+
+def test_only_who_has_a_journal_may_write_one(settings: Settings) -> None:
+    """Its own services' objects below the prefix; a viewer reads them; nobody deletes any."""
+    without = scope(settings, "", ZONES)
+    assert not [one for make in POLICIES.values() for one in actions(make(without)) if "s3:" in one]
+    said = settings.reconciler.model_copy(update={"journal": JOURNAL})
+    told = scope(replace(settings, reconciler=said), "", ZONES)
+    for make in (deployer, reconciler):
+        by_sid = {one["Sid"]: one for one in make(told)["Statement"]}
+        assert by_sid["WriteTheJournal"]["Resource"] == ["arn:aws:s3:::my-bucket/deploys/shop/*"]
+    seen = {one for one in actions(POLICIES["viewer"](told)) if one.startswith("s3:")}
+    assert seen == {"s3:GetObject", "s3:ListBucket"}
+    assert not [
+        one for make in POLICIES.values() for one in actions(make(told)) if "DeleteO" in one
+    ]
 
 
 def test_the_sweep_launches_nothing(settings: Settings) -> None:
