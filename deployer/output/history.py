@@ -12,6 +12,7 @@ from reconciler.journal.entry import RELEASE
 from reconciler.journal.history import HistoryEvent, events
 from reconciler.journal.reader import Journal
 from reconciler.model import tags as t
+from reconciler.model.ledger import expired
 from reconciler.output.ledger import iso
 from reconciler.util import humanize
 
@@ -24,16 +25,19 @@ LEDGER_ALONE = (
 def history_events(status: ServiceStatus, journal: Journal | None) -> list[HistoryEvent]:
     """What happened, newest first. The journal's word counts where both tell of the same."""
     entries = journal.entries if journal else ()
-    holder = str(status.lease.id) if status.lease else ""
+    lease = status.lease
+    holder = str(lease.id) if lease and not expired(lease, status.now) else ""
     told = {entry.deploy for entry in entries if entry.kind in (RELEASE, "adopt")}
     told |= {str(entry.id) for entry in entries}
     left = {entry.was_deploy for entry in entries}
-    known = [event for deploy in status.deploys for event in _of_ledger(deploy, told, left)]
+    known = [event for deploy in status.deploys for event in _of_ledger(deploy, told, left, holder)]
     found = [*events(entries, holder), *known]
     return sorted(found, key=lambda event: event.at, reverse=True)
 
 
-def _of_ledger(deploy: DeployLine, told: set[str], left: set[str]) -> Iterator[HistoryEvent]:
+def _of_ledger(
+    deploy: DeployLine, told: set[str], left: set[str], holder: str
+) -> Iterator[HistoryEvent]:
     """What the ledger and the tags tell of one release, as far as nothing else does."""
     id_, name, by = str(deploy.id), release_of(deploy), humanize.one_line(deploy.by)
     if deploy.state == "rejected" and id_ not in left:
@@ -41,7 +45,7 @@ def _of_ledger(deploy: DeployLine, told: set[str], left: set[str]) -> Iterator[H
     if id_ in told:
         return
     if deploy.state == "releasing":
-        yield HistoryEvent(deploy.since, "at work", name, by, id_)
+        yield HistoryEvent(deploy.since, "at work" if id_ == holder else "died", name, by, id_)
     elif deploy.state == "kept":
         yield HistoryEvent(deploy.since, "failed", name, by, id_, ("kept as evidence",))
     else:
