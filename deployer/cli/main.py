@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from deployer.cli.lease import abort, thaw
+from deployer.cli.lease import abort, pause, resume, thaw
 from deployer.cli.leave import leave as leave_service
 from deployer.cli.logs import logs
 from deployer.cli.move import move
@@ -227,6 +227,8 @@ def _adoption(adoption: Adoption) -> list[str]:
 for command in (
     abort,
     thaw,
+    pause,
+    resume,
     move,
     recover,
     retire,

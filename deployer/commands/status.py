@@ -8,6 +8,7 @@ from datetime import datetime
 
 from deployer.checks import refusals
 from deployer.checks.leftovers import dirt_lines
+from deployer.checks.pause import PAUSED
 from deployer.checks.service_state import ServiceState, survey
 from deployer.commands.at_work import AtWork, at_work
 from deployer.ports import Ports
@@ -35,8 +36,9 @@ from reconciler.traffic.release_addresses import addresses_of
 class DeployLine:
     """One deploy that the ledger names.
 
-    `state`: live, left, previous, rejected, kept or releasing. `since`: when it came to that state,
-    as far as the ledger tells. `went_live`: when it last became live; None if that is not told.
+    `state`: live, left, previous, rejected, kept, releasing or paused. `since`: when it came to
+    that state, as far as the ledger tells. `went_live`: when it last became live; None if that is
+    not told.
     """
 
     id: DeployId
@@ -196,7 +198,8 @@ def _deploys(seen: ServiceState, ledger: Ledger) -> tuple[DeployLine, ...]:
     lines += [_line(seen, evidence.id, "kept", evidence.id.born, ()) for evidence in ledger.kept]
     if ledger.lease is not None:
         deploy = ledger.lease.id
-        lines.append(_line(seen, deploy, "releasing", deploy.born, ()))
+        state = "paused" if ledger.lease.step == PAUSED else "releasing"
+        lines.append(_line(seen, deploy, state, deploy.born, ()))
     return tuple(lines)
 
 

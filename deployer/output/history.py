@@ -27,7 +27,7 @@ def history_events(status: ServiceStatus, journal: Journal | None) -> list[Histo
     entries = journal.entries if journal else ()
     lease = status.lease
     holder = str(lease.id) if lease and not expired(lease, status.now) else ""
-    told = {entry.deploy for entry in entries if entry.kind in (RELEASE, "adopt")}
+    told = {entry.deploy for entry in entries if entry.kind in (RELEASE, "adopt", "pause")}
     told |= {str(entry.id) for entry in entries}
     left = {entry.was_deploy for entry in entries}
     known = [event for deploy in status.deploys for event in _of_ledger(deploy, told, left, holder)]
@@ -44,7 +44,9 @@ def _of_ledger(
         yield HistoryEvent(deploy.since, "rolled back", f"from {name}", "", id_)
     if id_ in told:
         return
-    if deploy.state == "releasing":
+    if deploy.state == "paused":
+        yield HistoryEvent(deploy.since, "paused", "", by, id_)
+    elif deploy.state == "releasing":
         yield HistoryEvent(deploy.since, "at work" if id_ == holder else "died", name, by, id_)
     elif deploy.state == "kept":
         yield HistoryEvent(deploy.since, "failed", name, by, id_, ("kept as evidence",))

@@ -33,8 +33,9 @@ def deployer(scope: Scope) -> Document:
         *_launch(scope),
         *_image(scope),
         _tag_at_birth(scope),
-        # A new machine makes a host key of its own, and may share live's database.
-        *_label_and_delete(scope, t.HOST_KEY, t.SHARES),
+        # A new machine makes a host key of its own, and may share live's database; a pause has a
+        # reason.
+        *_label_and_delete(scope, t.HOST_KEY, t.PAUSED, t.SHARES),
         _own_machines(scope),
         _pass_role(scope),
         *_records(scope),
