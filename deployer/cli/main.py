@@ -21,6 +21,7 @@ from deployer.cli.shared import (
     deploy_id,
     staged,
 )
+from deployer.cli.ssh import ssh
 from deployer.cli.traffic import traffic
 from reconciler.cli.lazy import Lazy
 from reconciler.cli.shared import (
@@ -111,11 +112,12 @@ def up(
 ) -> None:
     """Release SERVICE."""
     with staged(asked, service, records="release") as stage:
+        from deployer.commands.bake import release
         from deployer.release.context import ReleaseOptions
-        from deployer.release.up import up as release
+        from reconciler.wiring.notifier_factory import teller
 
         options = ReleaseOptions(ref, sweep_first, frozenset(despite), wait, keep_failed)
-        release(stage.ports, options, stage.emit)
+        release(stage.ports, options, stage.emit, teller(asked.settings()))
 
 
 @cli.command(
@@ -237,6 +239,7 @@ for command in (
     status,
     history,
     logs,
+    ssh,
     plan,
     doctor,
     init,

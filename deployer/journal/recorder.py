@@ -18,7 +18,7 @@ from deployer import events as e
 from deployer.journal.fold import ended, fold
 from reconciler.journal import codec
 from reconciler.journal.codec import Stored
-from reconciler.journal.entry import Entry, ResourceRecord
+from reconciler.journal.entry import ROLLBACK, Entry, ResourceRecord
 from reconciler.journal.operation import operation_id
 from reconciler.journal.writer import JournalWriter
 from reconciler.model.deploy_id import DeployId
@@ -102,6 +102,10 @@ class Recorder:
     def _born(self, event: e.ReleaseBegan, at: datetime) -> None:
         id_ = DeployId.parse(event.deploy)
         command = self._command
+        if self._entry is not None:  # a release that goes back by itself: a second entry
+            self._entry = ended(self._entry, e.Result(1), at)
+            self._write()
+            command = replace(command, kind=ROLLBACK)
         self._entry = Entry(
             id_,
             command.kind,

@@ -135,5 +135,7 @@ def _took(entry: Entry) -> str:
 def _after(entry: Entry) -> Iterator[str]:
     if entry.frozen_seconds is not None:
         yield f"writes were refused for {humanize.elapsed(entry.frozen_seconds)}"
+    if entry.why:
+        yield f"turned bad: {entry.why}"
     if entry.outcome == j.UNFINISHED:
         yield f"a follow-up failed: {entry.detail}"
