@@ -19,12 +19,14 @@ from reconciler.config.types import (
     Account,
     Duration,
     HostName,
+    LedgerFolder,
     Line,
     LocalPath,
     Port,
     Reference,
     Region,
     RemotePath,
+    S3Place,
     Section,
     Span,
     SqlName,
@@ -179,15 +181,19 @@ class Image(Section):
 class Service(Section):
     """One service: what is released, where, and how. `name` is the file's name.
 
-    `zone_account` holds the record's zone, and so the ledger; None: the machines' account. `zone`
-    chooses that zone where several contain the record; '': the longest. `also`
+    `ledger` is the folder in S3 that holds the ledger; '': it is in the record's zone.
+    `zone_account` holds that zone or bucket; None: the machines' account. `zone`
+    chooses the zone where several contain the record; '': the longest. `also`
     are the names that change with the record; every other name of the ledger's zone and of
     `witness_zones` that holds an address of a release keeps it from being deleted. `park` says what
-    becomes of a previous release's machines, that of the newest one after `park_after`.
+    becomes of a previous release's machines, that of the newest one after `park_after`. `bake`:
+    how long the checks go on after the switch. `journal`: another place than reconciler.toml's, or
+    "off".
     """
 
     name: str
     record: HostName
+    ledger: LedgerFolder | Literal[""] = ""
     zone: ZoneChoice | Literal[""] = ""
     also: tuple[HostName, ...] = ()
     witness_zones: tuple[Zone, ...] = ()
@@ -201,6 +207,8 @@ class Service(Section):
     keep_rejected: Duration = timedelta(days=7)
     park: Literal["stop", "run", "terminate"] = "stop"
     park_after: Duration = timedelta(hours=24)
+    bake: Duration = timedelta(0)
+    journal: S3Place | Literal["off"] | None = None
     code: Code
     app: App
     database: Database | None = None
@@ -230,6 +238,8 @@ class Service(Section):
                 "also: only A records change with the ledger; another name of a load balancer or "
                 "of an Elastic IP needs nothing"
             )
+        if self.ledger:
+            self._rules_of_a_bucket()
         if self.traffic.kind == "elastic-ip" and self.instance.count != 1:
             raise ValueError(
                 "instance.count: an Elastic IP leads to one machine; several are for a load "
@@ -243,6 +253,19 @@ class Service(Section):
             raise ValueError(f"app.jobs: {min(twice)!r} is in units too")
         return self
 
+    def _rules_of_a_bucket(self) -> None:
+        """Nothing leads from the record to what switches: its DNS may be anywhere."""
+        if self.traffic.kind == "record":
+            raise ValueError(
+                "ledger: a ledger in S3 and an A record in Route 53 are not changed in one step; "
+                'leave `ledger` out, or use traffic.kind = "target-group" or "elastic-ip"'
+            )
+        key = "listener" if self.traffic.kind == "target-group" else "allocation"
+        if not getattr(self.traffic, key):
+            raise ValueError(f"traffic.{key}: is wanted with `ledger`, which looks at no record")
+        if self.zone:
+            raise ValueError("zone: means nothing with `ledger`, which is in no zone")
+
     @property
     def place(self) -> AccountRegion:
         """The account and region of its machines."""
@@ -250,7 +273,10 @@ class Service(Section):
 
     @property
     def zone_place(self) -> AccountRegion:
-        """Where Route 53 is called: the account of the zone. The region does not matter there."""
+        """Where the ledger's store is called: the account of its zone or bucket.
+
+        Route 53 has no region, and S3 names that of the bucket.
+        """
         return AccountRegion(self.zone_account or self.account, self.region)
 
     @property

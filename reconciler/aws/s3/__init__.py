@@ -1,0 +1,1 @@
+"""S3: ledgers and journals in buckets, changed by conditional writes."""
