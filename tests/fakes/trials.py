@@ -33,15 +33,19 @@ class ScriptedTrials(AwsTrials):
         return self.missing
 
     def try_image(self, order: ImageOrder) -> None:
+        del order
         self._may_refuse("CreateImage")
 
     def try_launch(self, order: LaunchOrder) -> None:
+        del order
         self._may_refuse("RunInstances")
 
     def try_label(self, instance: str, tags: Mapping[str, str]) -> None:
+        del instance, tags
         self._may_refuse("CreateTags")
 
     def free_addresses(self, subnet: str) -> int:
+        del subnet
         return self.free
 
     def vcpus(self) -> Room:
