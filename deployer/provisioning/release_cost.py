@@ -31,9 +31,9 @@ def cost_lines(service: Service, fleet: NewMachines, prices: Prices) -> tuple[st
     kept = _sum(_disks(service, fleet), prices)
     what = f"{fleet.count} × {fleet.type}, {', '.join(map(_disk, fleet.disks)) or 'no disk known'}"
     return (
-        f"the new release   {_dollars(running)} ({what})",
-        f"until it is live  the same beside live's {_dollars(running)}",
-        f"for rollback      {_kept(service, running, kept)}",
+        f"the new release: {_dollars(running)} ({what})",
+        f"live beside it, until it is parked: {_dollars(running)}",
+        f"for rollback: {_kept(service, running, kept)}",
     )
 
 

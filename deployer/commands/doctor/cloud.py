@@ -138,12 +138,9 @@ def disks(readings: Readings) -> Found:
     """What is copied with each release, and what that costs."""
     wanted = _shape(readings)
     service, prices = readings.ports.service, readings.ports.prices
-    count = service.instance.count
-    fleet = NewMachines(wanted.type, wanted.disks, wanted.public, count)
-    listed = ", ".join(_disk_words(wanted))
-    return Found(
-        f"{listed or 'none'}; {cost_lines(service, fleet, prices)[0].split('  ')[-1].strip()}"
-    )
+    fleet = NewMachines(wanted.type, wanted.disks, wanted.public, service.instance.count)
+    listed = ", ".join(_disk_words(wanted)) or "none known"
+    return Found(f"{listed}; {cost_lines(service, fleet, prices)[0]}")
 
 
 def _disk_words(wanted: Shape) -> Sequence[str]:

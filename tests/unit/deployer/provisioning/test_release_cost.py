@@ -17,7 +17,7 @@ def test_the_machines_disks_addresses_and_the_image() -> None:
     new, beside, _ = cost_lines(service(), FLEET, Prices())
     hourly = 2 * (0.0228 + 0.005 + 100 * 0.088 / 720) + 100 * 0.05 / 720
     assert new == (
-        f"the new release   ${hourly:.4f}/h, ${hourly * 720:.2f} in 30 days "
+        f"the new release: ${hourly:.4f}/h, ${hourly * 720:.2f} in 30 days "
         "(2 × t3.small, /dev/xvda 100 GB gp3)"
     )
     assert f"${hourly:.4f}/h" in beside
@@ -39,4 +39,4 @@ def test_what_stays_for_a_rollback(park: str, says: str) -> None:
 def test_an_unknown_price_is_unknown() -> None:
     """Never 0."""
     fleet = NewMachines("x9.huge", (), public=False)
-    assert cost_lines(service(), fleet, Prices())[0].startswith("the new release   unknown")
+    assert cost_lines(service(), fleet, Prices())[0].startswith("the new release: unknown")
