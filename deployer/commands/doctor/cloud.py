@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from deployer.aws.trials import AwsTrials
+from deployer.aws.trials import STANDARD_VCPUS, AwsTrials
 from deployer.commands.doctor.check import Found, Skipped
 from deployer.commands.doctor.readings import Readings
 from deployer.compute import ImageOrder, LaunchOrder
@@ -90,8 +90,8 @@ def policy(readings: Readings) -> str:
     return "IAM allows every action of the deployer's policy"
 
 
-def quotas(readings: Readings) -> Found:
-    """Room for the new machines: vCPUs of the account, addresses of the subnets."""
+def addresses(readings: Readings) -> str:
+    """Whether a subnet has addresses for all new machines: they are launched into one."""
     wanted, count = _shape(readings), readings.ports.service.instance.count
     cloud = trials(readings)
     left = {subnet: cloud.free_addresses(subnet) for subnet in wanted.subnets}
@@ -101,19 +101,22 @@ def quotas(readings: Readings) -> Found:
             + ", ".join(f"{subnet} {free}" for subnet, free in left.items()),
             cure="name a larger one in instance.subnets",
         )
-    free = ", ".join(f"{free} addresses free in {subnet}" for subnet, free in left.items())
+    return ", ".join(f"{free} free in {subnet}" for subnet, free in left.items()) or "not known"
+
+
+def quota(readings: Readings) -> str:
+    """Whether the account may run more machines, where the quota may be read."""
     try:
-        room = cloud.vcpus()
+        room = trials(readings).vcpus()
     except (CloudError, AccessDenied) as error:
-        unread = f"the quota of vCPUs was not read: {error.message}"
-        return Found(free, (unread,))
+        raise Skipped(f"the quota cannot be read: {error.message}") from error
     if room.used >= room.limit:
         raise Refused(
             f"{room.used} of {room.limit} vCPUs run: AWS would refuse the new machines",
             cure="aws service-quotas request-service-quota-increase --service-code ec2 "
-            f"--quota-code L-1216C47A --desired-value {room.limit * 2}",
+            f"--quota-code {STANDARD_VCPUS} --desired-value {room.limit * 2}",
         )
-    return Found(f"{free}; {room.used} of {room.limit} vCPUs run")
+    return f"{room.used} of {room.limit} vCPUs run"
 
 
 def tags(readings: Readings) -> str:

@@ -43,7 +43,7 @@ def survey_script(paths: tuple[str, ...]) -> str:
 _SCRIPT = r"""
 echo "sudo=$(id -u)"
 echo "systemd=$(systemctl --version 2>/dev/null | sed -n 's/^systemd \([0-9][0-9]*\).*/\1/p')"
-echo "cloud_init=$(cloud-init --version 2>&1 | sed -n 's/.* \([0-9][0-9.]*\).*/\1/p' | head -n 1)"
+echo "cloud_init=$(cloud-init --version 2>&1 | sed -n 's/.*cloud-init \([0-9][0-9.]*\).*/\1/p')"
 [ -e /run/cloud-init/instance-data.json ] && echo "acted=yes"
 for file in /etc/cloud/cloud-init.disabled /run/cloud-init/disabled; do
   [ -e "$file" ] && echo "disabled=$file stands there"
@@ -166,20 +166,21 @@ _HARMFUL = {
 
 def disk(found: MachineSurvey) -> str:
     """The free space where the release goes. Raises Refused where it is too little."""
-    said = []
+    room: dict[str, str] = {}
     for key, least, unit in (("space", _FREE_KB, "kB"), ("inodes", _FREE_INODES, "inodes")):
-        for line in dict.fromkeys(found.listed.get(key, ())):
+        for line in found.listed.get(key, ()):
             free, _, mount = line.partition(" ")
-            if not free.isdigit():  # btrfs has no inodes to count: `-`
+            # btrfs has no inodes to count: it says `-` or 0.
+            if not free.isdigit() or (key == "inodes" and free == "0"):
                 continue
-            if int(free) < least and not (key == "inodes" and free == "0"):
+            if int(free) < least:
                 raise Refused(
                     f"{mount} on {found.machine} has {free} {unit} left: a clone has no more",
                     cure=f"On live   sudo du -xh --max-depth=2 {mount} | sort -h | tail",
                 )
             if key == "space":
-                said.append(f"{int(free) // 1024} MB free on {mount}")
-    return "; ".join(said) or "not reported"
+                room[mount] = f"{int(free) // 1024} MB free on {mount}"
+    return "; ".join(room.values()) or "not reported"
 
 
 def tools(found: MachineSurvey) -> str:

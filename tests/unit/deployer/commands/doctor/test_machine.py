@@ -50,7 +50,7 @@ def test_a_service_without_faults_is_ready(scene: Scene) -> None:
 
 
 def _no_cloud_init(live: FakeMachine) -> None:
-    say(live, "cloud-init", "sh: cloud-init: not found")
+    say(live, "cloud-init", "sh: 4: cloud-init: not found")
 
 
 def _old_cloud_init(live: FakeMachine) -> None:
