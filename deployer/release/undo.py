@@ -89,7 +89,7 @@ def still_shut(lease: LeaseHolder, database: str) -> tuple[str, ...]:
     service = lease.mine.service
     if lease.committing:
         cure = f"reconciler sweep --service {service}"
-        return (f"{database} may refuse writes, or be left: once Route 53 answers, {cure}",)
+        return (f"{database} may refuse writes, or be left: once the ledger can be read, {cure}",)
     said = f"{database} may refuse writes until the lease has run out and a sweep has opened it"
     cure = f"deployer thaw {service} --deployer-is-dead"
     return (f"{said}; at once, once this process has ended: {cure}",)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from deployer.sandbox.control.options import BALANCER, ELASTIC, PRIVATE_BALANCER
 from deployer.sandbox.network import name_server
+from reconciler.aws.s3.lines import from_lines
 from tests.crash.invariants import wait_for
 from tests.crash.matrix.stage import Stage
 from tests.support.company import PORT, RECORD, Json
@@ -19,6 +20,8 @@ BY_HAND = "shop-by-hand"
 
 KIND = r'^kind = "target-group".*$'
 """The line of the service's file that is replaced to name several routes."""
+
+BUCKET = "company-ledgers"
 
 TORN = ("ConnectionReset", "RemoteDisconnected", "BrokenPipe", "Connection reset", "closed conn")
 """What a client may see whose connection was open when an Elastic IP moved (docs/elastic-ip.md)."""
@@ -35,6 +38,26 @@ class BalancedStage(Stage):
         """Its load balancers, round the doors."""
         return self.aws("elbv2")
 
+    def keep_ledger_in_bucket(self) -> None:
+        """The ledger is moved to a bucket that keeps versions."""
+        s3, (balancer,) = self.aws("s3"), self._balancers()
+        where = {"LocationConstraint": "eu-west-1"}
+        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=where)
+        s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+        listed = self.elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])
+        kind, (listener,) = 'kind = "target-group"', listed["Listeners"]
+        self.configure(kind, f'{kind}\nlistener = "{listener["ListenerArn"]}"')
+        self.configure(r"^record  =", f'ledger = "s3://{BUCKET}"\nrecord  =')
+        self.ok("deployer", "move", "shop", "--yes")
+
+    def ledger(self) -> str:
+        """Its text, wherever it was moved to."""
+        text = super().ledger()
+        if f"moved=s3://{BUCKET}/" not in text:
+            return text
+        body = self.aws("s3").get_object(Bucket=BUCKET, Key="shop")["Body"].read()
+        return from_lines(body.decode())
+
     def pointed_at(self) -> tuple[str, ...]:
         """The addresses of the balancer."""
         return tuple(one for one, _ in name_server.resolve(self.sandbox.state().dns, RECORD))
@@ -46,7 +69,7 @@ class BalancedStage(Stage):
 
     def weights(self) -> list[dict[str, int]]:
         """What each of its routes says, listener by listener: weight by the group's ARN."""
-        (balancer,) = self.elb.describe_load_balancers(Names=["shop"])["LoadBalancers"]
+        (balancer,) = self._balancers()
         listed = self.elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])
         found = [action for one in listed["Listeners"] for action in self._actions(one)]
         forwards = [one["ForwardConfig"]["TargetGroups"] for one in found if "ForwardConfig" in one]
@@ -63,6 +86,10 @@ class BalancedStage(Stage):
         found = [[arn for arn, weight in one.items() if weight] for one in self.weights()]
         assert all(len(one) == 1 for one in found), found
         return [arn for (arn,) in found]
+
+    def _balancers(self) -> list[Json]:
+        found: list[Json] = self.elb.describe_load_balancers(Names=["shop"])["LoadBalancers"]
+        return found
 
     def serving(self) -> set[str]:
         """The healthy targets of the groups that get all requests: of every route the same."""
@@ -86,7 +113,7 @@ class BalancedStage(Stage):
 
     def lead_by_hand(self, group: str = BY_HAND) -> None:
         """Somebody replaces the first listener's action, as Terraform does."""
-        (balancer,) = self.elb.describe_load_balancers(Names=["shop"])["LoadBalancers"]
+        (balancer,) = self._balancers()
         listed = self.elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])
         (listener, *_) = listed["Listeners"]
         named = listener["DefaultActions"][0]["ForwardConfig"]["TargetGroups"]
@@ -115,7 +142,7 @@ class RoutesStage(BalancedStage):
     def set_up(self) -> None:
         """As any other; the staff has made the other two routes, and named all three."""
         super().set_up()
-        (balancer,) = self.elb.describe_load_balancers(Names=["shop"])["LoadBalancers"]
+        (balancer,) = self._balancers()
         arn = str(balancer["LoadBalancerArn"])
         first = self.elb.describe_listeners(LoadBalancerArn=arn)["Listeners"][0]["ListenerArn"]
         forward = {"Type": "forward", "TargetGroupArn": self.groups()[BY_HAND]}

@@ -154,7 +154,7 @@ def staged(directory: Path, kind: type[Stage] = Stage) -> Iterator[Stage]:
     stages: list[Stage] = []
     ssh = SshDoor(watch, lambda machine: stages[0].role(machine) if stages else "")
     sandbox = Sandbox.at(directory)
-    sandbox.up(Options(shape=kind.shape, owner=os.getpid(), ssh_door=ssh.address))
+    sandbox.up(Options(shape=kind.shape, owner=os.getpid(), ssh_hook=ssh.address))
     try:
         stage = kind(sandbox, watch)
         stages.append(stage)
