@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from deployer.ports import Ports
 from reconciler.config.service import Database, Service
 from reconciler.database import findings
+from reconciler.database.copying import CopySurvey, copy_notes, refuse_uncopyable
 from reconciler.database.findings import Findings
 from reconciler.database.port import DatabaseServer
 from reconciler.errors import ConfigError, DatabaseError, NotTried, ShellError
@@ -52,13 +53,14 @@ def refuse_access(ports: Ports, todo: ServicePlan, ledger: Ledger) -> tuple[str,
     try:
         login = login_on(ports, machine, config) if machine else Login()
     except (ShellError, NotTried) as error:
-        notes = _unasked(ports, server, _known(todo, live, config))
+        known = _known(todo, live, config)
+        notes = _unasked(ports, server, known)
         said = f"{error.message}: the role that live logs in as is compared on its clone"
-        return (said, *notes)
+        return (said, *notes, *_copyable(ports, server, known))
     known = login.database or _known(todo, live, config)
     notes = refuse_roles(ports, server, known, _someone(ports, config, login.role))
     _refuse_another_server(ports, config, login.server)
-    return notes
+    return (*notes, *_copyable(ports, server, known))
 
 
 def refuse_roles(
@@ -81,6 +83,21 @@ def refuse_roles(
     if not database or config.copy_ == "never":
         return ()
     return _refuse_writers(ports, database, found)
+
+
+def _copyable(ports: Ports, server: DatabaseServer, database: str) -> tuple[str, ...]:
+    """What is not known of a copy. Raises Refused for what would fail one."""
+    known = database in {one.name for one in server.databases()}
+    if not known or _configured(ports).copy_ == "never":
+        return ()
+    return copy_notes(database, survey_copy(ports, server, database))
+
+
+def survey_copy(ports: Ports, server: DatabaseServer, database: str) -> CopySurvey:
+    """What the server says of a copy. Raises Refused for what would fail it."""
+    survey = server.survey_copy(database, _configured(ports).app_role)
+    refuse_uncopyable(database, survey)
+    return survey
 
 
 def read_login(shell: Shell, service: Service, config: Database) -> Login:
