@@ -21,6 +21,7 @@ from deployer.checks.served import refuse_strangers
 from deployer.checks.service_state import NOT_OURS, ServiceState, survey
 from deployer.ports import Ports
 from deployer.release.context import ReleaseInputs, StartingPoint
+from deployer.release.inferred_settings import volume_notes
 from deployer.release.live.dns_names import refuse_names
 from deployer.release.live.gate import refuse_nameless
 from deployer.release.steps.image import live_machine
@@ -61,6 +62,8 @@ def guard(run: ReleaseInputs) -> StartingPoint:
         run.note("guard", note)
     live = live_machine(run.ports, start.reading.ledger)
     refuse_nameless(run, live, start.service_plan)
+    for note in volume_notes(run.ports.service, live, run.ports.prices):
+        run.emit(e.Warned(note))
     for line in check_live(run.ports, start.service_plan, run.options.despite):
         run.emit(e.Warned(line))
     _refuse_full(run, start)
