@@ -6,7 +6,7 @@ owner may also drop. A wrong role would otherwise be noticed by the next migrati
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from deployer.ports import Ports
@@ -18,6 +18,7 @@ from reconciler.database.port import DatabaseServer
 from reconciler.errors import ConfigError, DatabaseError, NotTried, ShellError
 from reconciler.gc.verdict import Role, Verdict
 from reconciler.machine import env_file
+from reconciler.machine.env_hazards import read_hazards, refuse_hazards
 from reconciler.machine.shell import Shell, read_from
 from reconciler.model.ledger import Ledger, Live
 from reconciler.model.resource import DATABASE, INSTANCE, Resource
@@ -51,7 +52,7 @@ def refuse_access(ports: Ports, todo: ServicePlan, ledger: Ledger) -> tuple[str,
         return ()
     machine = _machine(todo, live)
     try:
-        login = login_on(ports, machine, config) if machine else Login()
+        login = login_on(ports, machine, config, _checked_login) if machine else Login()
     except (ShellError, NotTried) as error:
         known = _known(todo, live, config)
         notes = _unasked(ports, server, known)
@@ -110,11 +111,25 @@ def read_login(shell: Shell, service: Service, config: Database) -> Login:
     )
 
 
-def login_on(ports: Ports, machine: Resource, config: Database) -> Login:
+def _checked_login(shell: Shell, service: Service, config: Database) -> Login:
+    """The same, unless the file has more than the release would change: then ConfigError."""
+    login, path = read_login(shell, service, config), service.app.env_file or ""
+    if config.copy_ != "never":
+        found = read_hazards(shell, path, config.variable, login.database)
+        refuse_hazards(path, config.variable, login.database, found)
+    return login
+
+
+def login_on(
+    ports: Ports,
+    machine: Resource,
+    config: Database,
+    read: Callable[[Shell, Service, Database], Login] = read_login,
+) -> Login:
     """Read the login from a machine that runs. Raises ShellError, NotTried."""
     return read_from(
         lambda: ports.managed.reach.shell(machine),
-        lambda shell: read_login(shell, ports.service, config),
+        lambda shell: read(shell, ports.service, config),
     )
 
 
@@ -136,7 +151,7 @@ def live_database(ports: Ports, ledger: Ledger) -> str:
 def refuse_clone(ports: Ports, server: DatabaseServer, shell: Shell, database: str) -> None:
     """Check the roles again on the clone, right before the freeze: live may not have answered."""
     config = _configured(ports)
-    login = read_login(shell, ports.service, config)
+    login = _checked_login(shell, ports.service, config)
     refuse_roles(ports, server, database, _someone(ports, config, login.role))
 
 

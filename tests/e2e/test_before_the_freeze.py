@@ -1,4 +1,4 @@
-"""Databases that cannot be copied: found while live takes writes, and nothing is left of the try."""
+"""Databases that cannot be copied: found while live takes writes; nothing is left of the try."""
 
 from __future__ import annotations
 

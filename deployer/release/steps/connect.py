@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from deployer.compute import InstanceFacts
+from deployer.provisioning.smoke_ports import refuse_closed_ports
 from deployer.release.context import NewMachine, ReleaseContext
 from deployer.release.live.cloud_init_check import inherited_key, no_cloud_init
 from deployer.release.live.fresh_host_key import fresh_host_keys
@@ -25,6 +26,9 @@ def connect(run: ReleaseContext) -> str:
         run.created.machines = tuple(sorted(opened, key=lambda one: one.id))
     side_by_side(run.created.machines, lambda machine: _check(run, machine.shell))
     fresh_host_keys(run)
+    addresses = [machine.address for machine in run.created.machines]
+    direct = run.ports.service.ssh.via == "direct"
+    refuse_closed_ports(run.ports.service.smoke, addresses, direct=direct)
     return "host keys made there, tagged and pinned; no unit has run"
 
 

@@ -16,7 +16,7 @@ _COMMANDS = tuple(
         (r"^(true|pwd)$", ""),
         (r"^check\(\) \{", ""),
         (r'^instance=.*\necho "self=\$instance"', ""),
-        (r"^if \[ -e \S+ \]; then sed -nE", ""),
+        (r"^if \[ -e \S+ \]; then\s+(sed -nE|if grep)", ""),
         (r"^journal\(\) \{.*\njournal \S+$", ""),
         (r"\bapp=1 jobs=1 > ", "obey: run the app, run the jobs"),
         (r"\bapp=1 jobs=0 > ", "obey: run the app, stop the jobs"),

@@ -45,10 +45,11 @@ def test_it_gets_a_machine_id_of_its_own(scene: Scene, clone: ToldMachine) -> No
 def test_what_is_configured_is_cleaned(scene: Scene, clone: ToldMachine) -> None:
     """After the machine id, in the order of the configuration; a failure ends the release."""
     clone.write("/var/lib/agent/id", "7\n")
-    settle(leased(scene, image={"clean": ["rm /var/lib/agent/id"]}), clone)
+    run = leased(scene, image={"clean": ["rm /var/lib/agent/id"]})
+    settle(run, clone)
     assert not clone.path("/var/lib/agent/id").exists()
     with pytest.raises(CommandFailed, match="clean `rm /var/lib/agent/id`"):
-        settle(leased(scene, image={"clean": ["rm /var/lib/agent/id"]}), clone)
+        settle(run, clone)
 
 
 def test_the_first_boot_is_waited_for(scene: Scene, clone: ToldMachine) -> None:
