@@ -12,6 +12,7 @@ from deployer.cli.leave import leave as leave_service
 from deployer.cli.move import move
 from deployer.cli.read_only import doctor, history, init, plan, status
 from deployer.cli.recover import recover
+from deployer.cli.rehearse import rehearse
 from deployer.cli.retire import retire
 from deployer.cli.shared import (
     SERVICE,
@@ -276,7 +277,9 @@ def thaw(asked: CliContext, service: str, *, deployer_is_dead: bool) -> None:
         stage.answer(value, lambda: f"{name} of {service} takes writes again")
 
 
-for command in (move, recover, retire, leave_service, traffic, status, history, plan, doctor, init):
+for command in (move, recover, rehearse, retire, leave_service, traffic):
+    cli.add_command(command)
+for command in (status, history, plan, doctor, init):
     cli.add_command(command)
 cli.add_command(
     Lazy(

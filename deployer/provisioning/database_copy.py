@@ -22,11 +22,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from deployer.provisioning.local_shell import Runner
-from reconciler.database.copying import tools_fit, wrong_tools
+from reconciler.database.copying import cannot_restore, tools_fit, wrong_tools
 from reconciler.database.grants import Grant
 from reconciler.database.port import DatabaseServer
 from reconciler.database.postgres.connection import AdminUrl
-from reconciler.errors import DatabaseError, ToolError
+from reconciler.errors import CommandFailed, DatabaseError, ToolError
 from reconciler.machine.shell import Command, OnBytes
 from reconciler.util.log import Logger
 
@@ -186,13 +186,16 @@ def check_tools(job: CopyJob, runner: Runner, where: str) -> None:
 def prepare_copy(job: CopyJob, runner: Runner, server: DatabaseServer, *, trial: bool) -> Prepared:
     """Restore the schema into the new `job.target`; try all that follows the rows, if `trial`.
 
-    Raises CommandFailed and the other errors of `Shell.run`, DatabaseError.
+    Raises DatabaseError for what they refuse, and the other errors of `Shell.run`.
     """
     before = server.definitions(job.source)
-    runner.run(schema_command(job))
-    lent = server.lend(job.target, job.owner)
-    if trial:
-        runner.run(trial_command(job))
+    try:
+        runner.run(schema_command(job))
+        lent = server.lend(job.target, job.owner)
+        if trial:
+            runner.run(trial_command(job))
+    except CommandFailed as error:
+        raise cannot_restore(job.source, error.detail or error.message) from error
     return Prepared(job, before, lent)
 
 

@@ -24,9 +24,8 @@ def refuse_closed_ports(
     checks: Sequence[Smoke], addresses: Sequence[str], *, direct: bool, connect: Connect = _connect
 ) -> None:
     """Raise ToolError for a port that the smoke tests ask from here and that does not answer."""
-    asked = [
-        one for one in checks if one.http and (one.from_ or ("here" if direct else "")) == "here"
-    ]
+    usual = "here" if direct else "machine"
+    asked = [one for one in checks if one.http and (one.from_ or usual) == "here"]
     for address in addresses:
         for port, check in {one.target_port: one for one in asked}.items():
             try:
@@ -41,8 +40,8 @@ def _closed(address: str, port: int, check: Smoke, error: OSError) -> ToolError:
     silent = isinstance(error, TimeoutError)
     why = f"no answer within {span(check.timeout.total_seconds())}" if silent else str(error)
     return ToolError(
-        f"the smoke test of {check.http} will ask port {port} of {address} from here, and it cannot "
-        f"be reached: {why}",
+        f"the smoke test of {check.http} will ask port {port} of {address} from here, and it "
+        f"cannot be reached: {why}",
         cure=f"Let this machine in to port {port}   a rule in the machine's security group\n"
         'Or ask on the machine itself     from = "machine" below [[smoke]]',
     )

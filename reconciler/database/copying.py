@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from reconciler.errors import Refused
+from reconciler.errors import DatabaseError, Refused
 from reconciler.util.humanize import size
 
 SHOWN = 5
@@ -90,6 +90,48 @@ def schema_changed(database: str) -> Refused:
         "the copy lacks that",
         cure="release again when no migration, no job that makes partitions or tables, and nobody's"
         " GRANT runs beside it",
+    )
+
+
+_CURES = (
+    (
+        "event trigger",
+        "Where only a superuser may create one, it cannot be in a copy   DROP EVENT TRIGGER …",
+    ),
+    (
+        "session authorization",
+        "A role other than the owner has granted a privilege; let the owner do so instead\n"
+        "REVOKE … FROM …; then, as the owner   GRANT … TO …\n"
+        "Who granted what   SELECT relname, relacl FROM pg_class WHERE relacl IS NOT NULL",
+    ),
+    (
+        "extension",
+        "Let the application's role create it, as the cloud allows (its list of allowed extensions; "
+        "GRANT rds_superuser TO …)\nIf nobody uses it   DROP EXTENSION …\n"
+        'Without a copy      copy = "never"   (docs/shared-databases.md)',
+    ),
+    ("unrecognized configuration parameter", "Tools of the server's version on live"),
+    ("too many connections", "Raise the CONNECTION LIMIT of the database or of the admin's role"),
+    (
+        "permission denied",
+        "The application's role will own the copy and may not do that: take it out of live's "
+        "database, or grant the role what it takes",
+    ),
+)
+
+
+def cannot_restore(database: str, said: str) -> DatabaseError:
+    """The refusal from what pg_dump, pg_restore or psql have said. Live has not been shut."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    marked = [line for line in lines if "ERROR:" in line or "error:" in line]
+    first = next(iter(marked or lines), "no reason was given")
+    cause = first.rpartition("ERROR:")[2].rpartition(" error: ")[2].strip()
+    usual = "Correct that in live's database; to try it again   deployer rehearse … --schema-only"
+    cure = next((cure for word, cure in _CURES if word in cause), usual)
+    return DatabaseError(
+        f"{database} cannot be copied, which was tried before it was shut: {cause}",
+        cure=cure,
+        detail=said,
     )
 
 

@@ -27,6 +27,7 @@ from reconciler.database.postgres.connection import AdminUrl
 from reconciler.database.state_comment import Memory, born_as
 from reconciler.errors import ConfigError, DatabaseError
 from reconciler.machine import env_file
+from reconciler.machine.shell import Shell
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger_home import own
 from reconciler.util.concurrency import side_by_side
@@ -47,15 +48,32 @@ def database(run: ReleaseContext) -> str:
     source, owner = _source(run, config, server), run.start.reading.ledger.database_of(live.id)
     _refuse_anothers(run, server, owner, source)
     refuse_clone(run.ports, server, run.created.machines[0].shell, source)
-    if config.copy_ != "always":
+    if config.copy_ != "always" and not run.options.rehearsal:
         _point(run, config, source)
         if is_shared(run, config):
             return share(run, server, source, owner)
     prepared = _prepare(run, config, server, source)
-    _freeze(run, config, server, owner, source)
-    _fill(run, config, server, prepared)
+    if run.options.rehearsal:
+        began = elapsed()
+        _fill(run, config, server, prepared)
+        run.database.frozen_seconds = elapsed() - began  # a release refuses writes that long
+    else:
+        _freeze(run, config, server, owner, source)
+        _fill(run, config, server, prepared)
     _point(run, config, run.database.name)
     return f"{run.database.name}, a copy of {source}"
+
+
+def schema_alone(run: ReleaseContext, shell: Shell, source: str) -> str:
+    """Try a copy without its rows, by the tools of live itself: for a rehearsal."""
+    config = run.ports.service.database
+    if config is None:
+        return "none"
+    server = run.ports.managed.reach.databases()
+    run.database.name = run.deploy.database_name(str(run.ports.managed.address))
+    refuse_clone(run.ports, server, shell, source)
+    _prepare(run, config, server, source, shell)
+    return f"the schema of {source} can be copied"
 
 
 def _source(run: ReleaseContext, config: Database, server: DatabaseServer) -> str:
@@ -119,22 +137,28 @@ def _create(run: ReleaseContext, config: Database, server: DatabaseServer, like:
 
 
 def _prepare(
-    run: ReleaseContext, config: Database, server: DatabaseServer, source: str
+    run: ReleaseContext,
+    config: Database,
+    server: DatabaseServer,
+    source: str,
+    shell: Shell | None = None,
 ) -> Prepared:
-    """All of the copy that needs no freeze: what fails here, live has not noticed."""
+    """All of the copy that needs no freeze: what fails here, live has not noticed.
+
+    Its tools run on `shell`, where they do not run here; None: on the new machine.
+    """
     survey = survey_copy(run.ports, server, source)
     job = CopyJob(
         admin=AdminUrl.parse(run.ports.resolve(config.admin).reveal()),
         source=source,
         target=run.database.name,
         owner=config.app_role,
-        frozen=config.writes == "freeze",
+        frozen=config.writes == "freeze" and not run.options.rehearsal,
         major=survey.major,
         timeout=run.ports.service.limits.copy_.total_seconds(),
     )
-    runner = _runner(run, config)
-    where = "this machine" if config.run == "here" else run.created.machines[0].shell.host
-    check_tools(job, runner, where)
+    runner = _runner(run, config) if shell is None or config.run == "here" else shell
+    check_tools(job, runner, "this machine" if config.run == "here" else "the machine")
     _create(run, config, server, like=source)
     return prepare_copy(job, runner, server, trial=survey.can_be_tried)
 

@@ -19,7 +19,7 @@ from deployer.provisioning.local_shell import LocalShell
 from reconciler.database.copying import CopySurvey, copy_notes, refuse_uncopyable, tools_fit
 from reconciler.database.postgres.connection import AdminUrl
 from reconciler.database.state_comment import Memory
-from reconciler.errors import CommandFailed, Refused, ToolError
+from reconciler.errors import DatabaseError, Refused, ToolError
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.fencing import FencedAct
 from tests.support.postgres_cluster import Cluster, every_acl, running
@@ -68,18 +68,18 @@ CASES = {
     "an event trigger": Hostile(
         "CREATE FUNCTION told() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';"
         "CREATE EVENT TRIGGER told ON ddl_command_end EXECUTE FUNCTION told()",
-        "trial of database {}",
-        error=CommandFailed,
+        "{} cannot be copied.*: permission denied to create event trigger",
+        error=DatabaseError,
     ),
     "an untrusted language": Hostile(
         "CREATE FUNCTION c(text) RETURNS text LANGUAGE internal AS 'upper'",
-        "schema of database {}",
-        error=CommandFailed,
+        "{} cannot be copied.*: permission denied for language internal",
+        error=DatabaseError,
     ),
     "a privilege that a third role granted": Hostile(
         "SET ROLE clerk; GRANT SELECT ON orders TO reporter",
-        "schema of database {}",
-        error=CommandFailed,
+        "{} cannot be copied.*: permission denied to set session authorization",
+        error=DatabaseError,
     ),
 }
 
@@ -118,6 +118,7 @@ def test_it_is_found_before_live_is_shut(cluster: Cluster, job: CopyJob, case: s
     with pytest.raises(hostile.error, match=hostile.says.format(job.source)) as caught:
         prepared(cluster, job)
     assert caught.value.detail
+    assert caught.value.cure
     info = next(one for one in cluster.server().databases() if one.name == job.source)
     assert info.memory is None
     cluster.execute(job.source, "INSERT INTO lines (order_id) SELECT NULL")

@@ -24,7 +24,9 @@ def silent(address: tuple[str, int], timeout: float) -> None:
 def test_a_silent_port_is_refused_with_the_way_to_open_it() -> None:
     """Before the freeze; a check on the machine itself needs no port."""
     checks = [smoke(http="/healthz", port=8080), smoke(command="true")]
-    with pytest.raises(ToolError, match="port 8080 of 10.0.2.101 from here.* within 5s") as caught:
+    with pytest.raises(
+        ToolError, match=r"port 8080 of 10\.0\.2\.101 from here.* within 5s"
+    ) as caught:
         refuse_closed_ports(checks, ["10.0.2.101"], direct=True, connect=silent)
     assert 'from = "machine"' in caught.value.cure
     refuse_closed_ports(checks, ["10.0.2.101"], direct=False, connect=silent)
@@ -38,7 +40,7 @@ def test_no_route_is_refused() -> None:
     def unreachable(address: tuple[str, int], timeout: float) -> None:
         raise OSError(113, f"No route to {address} in {timeout}")
 
-    with pytest.raises(ToolError, match="cannot be reached: .*No route"):
+    with pytest.raises(ToolError, match=r"cannot be reached: .*No route"):
         refuse_closed_ports([smoke(http="/")], ["10.0.2.101"], direct=True, connect=unreachable)
 
 

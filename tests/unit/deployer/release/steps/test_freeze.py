@@ -134,7 +134,7 @@ def _no_trial(scene: Scene, _: ReleaseContext) -> None:
 
 _FAILS = """#!/bin/sh
 [ "$1" = --version ] && exec echo "tool (PostgreSQL) 18.1"
-cat >/dev/null; echo 'ERROR: no'; exit 3
+cat >/dev/null; echo 'psql: ERROR:  no' >&2; exit 3
 """
 
 
@@ -143,8 +143,8 @@ cat >/dev/null; echo 'ERROR: no'; exit 3
     [
         (_no_longer_fits, "may not read public.orders"),
         (_old_tools, "has pg_dump 18 and pg_restore 18, the server is PostgreSQL 1"),
-        (_no_schema, "schema of database"),
-        (_no_trial, "trial of database"),
+        (_no_schema, "cannot be copied, which was tried before it was shut: no"),
+        (_no_trial, "cannot be copied, which was tried before it was shut: no"),
     ],
 )
 def test_what_can_be_known_before_the_freeze_freezes_nobody(
