@@ -100,22 +100,28 @@ _CURES = (
     ),
     (
         "session authorization",
-        "A role other than the owner has granted a privilege; let the owner do so instead\n"
-        "REVOKE … FROM …; then, as the owner   GRANT … TO …\n"
-        "Who granted what   SELECT relname, relacl FROM pg_class WHERE relacl IS NOT NULL",
+        (
+            "A role other than the owner has granted a privilege; let the owner do so instead\n"
+            "REVOKE … FROM …; then, as the owner   GRANT … TO …\n"
+            "Who granted what   SELECT relname, relacl FROM pg_class WHERE relacl IS NOT NULL"
+        ),
     ),
     (
         "extension",
-        "Let the application's role create it, as the cloud allows (its list of allowed extensions; "
-        "GRANT rds_superuser TO …)\nIf nobody uses it   DROP EXTENSION …\n"
-        'Without a copy      copy = "never"   (docs/shared-databases.md)',
+        (
+            "Let the application's role create it, as the cloud allows (its list of extensions; "
+            "GRANT rds_superuser TO …)\nIf nobody uses it   DROP EXTENSION …\n"
+            'Without a copy      copy = "never"   (docs/shared-databases.md)'
+        ),
     ),
     ("unrecognized configuration parameter", "Tools of the server's version on live"),
     ("too many connections", "Raise the CONNECTION LIMIT of the database or of the admin's role"),
     (
         "permission denied",
-        "The application's role will own the copy and may not do that: take it out of live's "
-        "database, or grant the role what it takes",
+        (
+            "The application's role will own the copy and may not do that: take it out of live's "
+            "database, or grant the role what it takes"
+        ),
     ),
 )
 
