@@ -31,6 +31,9 @@ STEPS = (
 )
 """The steps of `up`, in order."""
 
+REHEARSAL_STEPS = STEPS[:10]
+"""The steps of `rehearse`: all before the commit."""
+
 STEPS_WITH_TRAFFIC = (*STEPS[:6], "traffic", *STEPS[6:10], "health", *STEPS[10:])
 """The same where traffic follows the ledger."""
 

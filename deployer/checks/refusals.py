@@ -18,7 +18,7 @@ from reconciler.gc.other_names import OtherNames
 from reconciler.gc.verdict import Root, Verdict
 from reconciler.model import tags as t
 from reconciler.model.ledger import Lease, Live
-from reconciler.model.resource import Gap
+from reconciler.model.resource import IMAGE, SNAPSHOT, Gap
 from reconciler.plan import record_drift
 from reconciler.plan.service_plan import ServicePlan
 from reconciler.util import humanize
@@ -222,9 +222,18 @@ def dirt(
         detail="\n".join(lines),
         cure=(
             f"To {mend} it          reconciler sweep --service {service}\n"
-            f"To {mend} and go on   deployer up {service} --sweep-first"
+            f"To {mend} and go on   deployer up {service} --sweep-first{_beside(service, left)}"
         ),
     )
+
+
+def _beside(service: str, left: Sequence[Verdict]) -> str:
+    """Where only images and snapshots are left: others may use them, and no sweep can help."""
+    kinds = {verdict.resource.kind for verdict in left}
+    if not left or not kinds <= {IMAGE, SNAPSHOT}:
+        return ""
+    words = " ".join(f"--despite {verdict.resource.id}" for verdict in left)
+    return f"\nIf AWS keeps it      deployer up {service} {words}"
 
 
 def _what_died(service_plan: ServicePlan, left: Sequence[Verdict]) -> str:

@@ -14,6 +14,7 @@ from deployer.cli.logs import logs
 from deployer.cli.move import move
 from deployer.cli.read_only import doctor, history, init, plan, status
 from deployer.cli.recover import recover
+from deployer.cli.rehearse import rehearse
 from deployer.cli.retire import retire
 from deployer.cli.shared import (
     SERVICE,
@@ -233,6 +234,7 @@ for command in (
     resume,
     move,
     recover,
+    rehearse,
     retire,
     leave_service,
     traffic,

@@ -27,16 +27,20 @@ from reconciler.traffic.port import JoinOrder
 from reconciler.util.backoff import Backoff
 from reconciler.util.humanize import span
 
+REHEARSAL = "rehearse"
+"""The step that the lease of a rehearsal names, whatever it does: a release may end it."""
+
 
 @dataclass(frozen=True)
 class ReleaseOptions:
-    """The options that the user gave for this release."""
+    """The options that the user gave for this release; of a rehearsal nothing goes live."""
 
     ref: str = "HEAD"
     sweep_first: bool = False
     despite: frozenset[str] = frozenset()
     wait: timedelta = timedelta(0)
     keep_failed: timedelta | None = None
+    rehearsal: bool = False
 
 
 @dataclass(frozen=True)

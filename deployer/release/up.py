@@ -87,32 +87,33 @@ def up(ports: Ports, options: ReleaseOptions, emit: e.Listener = e.ignore) -> e.
     refuse_unbuilt(ports.service)
     with packed(ports.service.code.source, options.ref) as archive:
         began = time.monotonic()
-        run = _started(ReleaseInputs(ports, options, emit), archive)
+        run = started(ReleaseInputs(ports, options, emit), archive)
         try:
-            _do(run.emit, "lease", partial(_take, run))
+            do(run.emit, "lease", partial(take, run))
             for step in steps_of(run):
                 run.held.renew(step.name)
-                _do(run.emit, step.name, partial(in_time, step, run))
+                do(run.emit, step.name, partial(in_time, step, run))
         except BaseException as error:
             failed = error
-            if not settled(lambda: _committed_after_all(run, failed)):
+            if not settled(lambda: committed_after_all(run, failed)):
                 raise
         return _after_commit(run, began)
 
 
-def _started(inputs: ReleaseInputs, code: CodeArchive) -> ReleaseContext:
-    """The release once its guard has passed."""
+def started(inputs: ReleaseInputs, code: CodeArchive) -> ReleaseContext:
+    """The release, or the rehearsal of one, once its guard has passed."""
     found: list[StartingPoint] = []
 
     def guarded() -> str:
         found.append(guard(inputs))
         return found[0].text
 
-    _do(inputs.emit, "guard", guarded)
+    do(inputs.emit, "guard", guarded)
     (start,) = found
     service = inputs.ports.service
     behind = not inputs.ports.managed.traffic.in_batch
-    steps = e.STEPS_WITH_TRAFFIC if behind else e.STEPS
+    steps: tuple[str, ...] = e.STEPS_WITH_TRAFFIC if behind else e.STEPS
+    steps = e.REHEARSAL_STEPS if inputs.options.rehearsal else steps
     inputs.emit(e.ReleaseBegan(service.name, str(start.deploy), code.release, start.was, steps))
     for warning in warnings(inputs, code, start.was):
         inputs.emit(e.Warned(warning))
@@ -134,7 +135,7 @@ def warnings(inputs: ReleaseInputs, code: CodeArchive, was: str) -> Iterator[str
         yield f"the jobs {', '.join(jobs)} will run on each of the {count} machines"
 
 
-def _take(run: ReleaseContext) -> str:
+def take(run: ReleaseContext) -> str:
     """The ledger names this deploy before anything is created (rule 1).
 
     The guard has checked that the record is as the ledger wrote it, and that no other ledger has
@@ -149,7 +150,8 @@ def _take(run: ReleaseContext) -> str:
     return "taken; renewed while this runs"
 
 
-def _do(emit: e.Listener, name: str, step: Callable[[], str]) -> None:
+def do(emit: e.Listener, name: str, step: Callable[[], str]) -> None:
+    """Run a step, and report its beginning and its end."""
     began = time.monotonic()
     emit(e.StepBegan(name))
     try:
@@ -173,7 +175,7 @@ def in_time(step: Step, run: ReleaseContext) -> str:
         raise over from error
 
 
-def _committed_after_all(run: ReleaseContext, error: BaseException) -> bool:
+def committed_after_all(run: ReleaseContext, error: BaseException) -> bool:
     """Undo; True if the ledger says that the commit was made, although its answer was lost."""
     done = undo(run, str(error))
     if done.committed:
@@ -209,13 +211,13 @@ def _after_commit(run: ReleaseContext, began: float) -> e.Released:
     """From here on nothing of the new deploy is deleted, whatever fails."""
     run.thawed(cut_over=True)
     try:
-        _do(run.emit, "follow-up", partial(follow_up, run))
+        do(run.emit, "follow-up", partial(follow_up, run))
     except Interrupted as signal:
         run.unfinished.append(str(signal))
     done = released(run, time.monotonic() - began)
     run.emit(done)
     if run.ports.service.bake and not run.unfinished:
-        _do(run.emit, "bake", partial(_baked, run))
+        do(run.emit, "bake", partial(_baked, run))
     close_sessions(run)
     if run.unfinished:
         raise FollowUpFailed(

@@ -44,6 +44,11 @@ HELD_BY_ADOPTION = "adopted"
 """Value of `deploy-hold` on what `adopt` tagged: no deploy created it, so no sweep deletes it."""
 
 VALUE_LIMIT = 256
+KEY_LIMIT = 128
+TAGS_LIMIT = 50
+"""Of one resource, without those that AWS writes (`aws:…`)."""
+ROOM_FOR_OTHERS = TAGS_LIMIT - len({*OWN, NAME} - {LEASE, LISTENER, DRAINED})
+"""Tags that a machine may have beside ours; these three are of target groups."""
 
 
 class Label(StrEnum):

@@ -10,7 +10,7 @@ from deployer.commands.doctor.check import Found, Skipped
 from deployer.commands.doctor.readings import Readings
 from deployer.compute import ImageOrder, LaunchOrder
 from deployer.provisioning.release_cost import NewMachines, cost_lines
-from deployer.release.inferred_settings import Shape, client_addresses, shape
+from deployer.release.inferred_settings import Shape, client_addresses, shape, volume_notes
 from reconciler.aws.iam.policy import deployer
 from reconciler.aws.iam.scope import scope
 from reconciler.config.loader import Settings
@@ -18,9 +18,6 @@ from reconciler.errors import AccessDenied, CloudError, ConfigError, Refused
 from reconciler.model import tags as t
 from reconciler.model.resource import IMAGE, INSTANCE, INTERFACE, SNAPSHOT, VOLUME
 from reconciler.model.tags import BirthTags
-
-_TAGS = 50
-"""Of one resource; those that AWS writes do not count (EC2 user guide, "Tag restrictions")."""
 
 _OF_GROUPS = {t.LEASE, t.LISTENER, t.DRAINED}
 _LATE_SECONDS = 60
@@ -127,13 +124,13 @@ def tags(readings: Readings) -> str:
     for machine in readings.ports.compute.find_instances_at(at):
         theirs = {key for key in machine.tags if not key.startswith("aws:")}
         wanted = theirs | ({*t.OWN, t.NAME} - _OF_GROUPS)
-        if len(wanted) > _TAGS:
+        if len(wanted) > t.TAGS_LIMIT:
             raise Refused(
                 f"{machine.id} has {len(theirs)} tags, and we write {len(wanted - theirs)} more: "
-                f"AWS takes {_TAGS}",
+                f"AWS takes {t.TAGS_LIMIT}",
                 cure=f"aws ec2 delete-tags --resources {machine.id} --tags Key=…",
             )
-        said.append(f"{machine.id} has {len(theirs)} of {_TAGS}")
+        said.append(f"{machine.id} has {len(theirs)} of {t.TAGS_LIMIT}")
     return "; ".join(said)
 
 
@@ -143,7 +140,25 @@ def disks(readings: Readings) -> Found:
     service, prices = readings.ports.service, readings.ports.prices
     fleet = NewMachines(wanted.type, wanted.disks, wanted.public, service.instance.count)
     listed = ", ".join(_disk_words(wanted)) or "none known"
-    return Found(f"{listed}; {cost_lines(service, fleet, prices)[0]}")
+    faults = _key_faults(readings, wanted)
+    if faults:
+        raise Refused(
+            f"the KMS key of a disk cannot be used: {faults[0]}",
+            cure="aws kms enable-key --key-id …, or aws kms cancel-key-deletion --key-id …",
+            detail="\n".join(faults[1:]),
+        )
+    notes = volume_notes(service, readings.live(), prices)
+    return Found(f"{listed}; {cost_lines(service, fleet, prices)[0]}", notes)
+
+
+def _key_faults(readings: Readings, wanted: Shape) -> list[str]:
+    """The keys of encrypted disks that are not enabled, where that may be asked."""
+    keys = sorted({one.key for one in wanted.disks if one.key})
+    try:
+        faults = {key: trials(readings).key_fault(key) for key in keys}
+    except (CloudError, AccessDenied, Skipped):
+        return []  # a key of another account, or no permission: the launch names the key
+    return [f"{key}: {fault}" for key, fault in faults.items() if fault]
 
 
 def _disk_words(wanted: Shape) -> Sequence[str]:

@@ -27,6 +27,7 @@ Probe = Callable[[Readings], Found | str]
 PROBES: Sequence[tuple[str, Probe]] = (
     ("ssh key", machine.ssh_key),
     ("ssh via", machine.ssh_via),
+    ("kept in", service.store),
     ("ledger", service.ledger),
     ("record", service.record),
     ("guard", service.guard),
@@ -47,7 +48,9 @@ PROBES: Sequence[tuple[str, Probe]] = (
     ("units", machine.units),
     ("database", service.database),
     ("roles", service.roles),
+    ("dump tools", service.dump_tools),
     ("smoke", machine.smoke),
+    ("journal", service.journal),
 )
 """In the order of a release: the first failure is usually the cause of later ones."""
 

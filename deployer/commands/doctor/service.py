@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from deployer import events as e
-from deployer.checks.database_access import refuse_access
+from deployer.checks.database_access import live_database, refuse_access
 from deployer.checks.record_place import elsewhere_notes
-from deployer.commands.doctor.check import Found
-from deployer.commands.doctor.readings import Readings
+from deployer.commands.doctor.check import Found, Skipped
+from deployer.commands.doctor.readings import ASK_SECONDS, Readings
+from deployer.provisioning.database_copy import CopyJob, check_tools
+from deployer.provisioning.local_shell import LocalShell
 from deployer.release.context import ReleaseInputs, ReleaseOptions
 from deployer.release.live.dns_names import refuse_names
 from deployer.release.steps.guard import refuse
+from reconciler.database.postgres.connection import AdminUrl
 from reconciler.errors import Refused
+from reconciler.machine.shell import read_from
 from reconciler.util import humanize
 
 _LONG_TTL = 600
@@ -84,3 +90,44 @@ def roles(readings: Readings) -> Found:
     notes = refuse_access(readings.ports, readings.state().service_plan, ledger_)
     said = f"{config.app_role} owns what it writes"
     return Found(said, notes)
+
+
+def dump_tools(readings: Readings) -> str:
+    """Whether pg_dump and pg_restore fit the server, where the copy will run."""
+    service = readings.ports.service
+    config = service.database
+    if config is None or config.copy_ == "never":
+        raise Skipped("no database is copied")
+    _, ledger_ = readings.known()
+    source = live_database(readings.ports, ledger_)
+    server = readings.ports.managed.reach.databases()
+    major = server.survey_copy(source, config.app_role).major
+    admin = AdminUrl.parse(readings.ports.resolve(config.admin).reveal())
+    job = CopyJob(admin, source, "", config.app_role, major=major, timeout=ASK_SECONDS)
+    if config.run == "here":
+        check_tools(job, LocalShell(), "this machine")
+        return f"those here fit PostgreSQL {major}"
+    machine = readings.resource()
+    read_from(
+        lambda: readings.ports.managed.reach.shell(machine),
+        lambda shell: check_tools(job, shell, machine.id),
+    )
+    return f"those on {machine.id} fit PostgreSQL {major}"
+
+
+def store(readings: Readings) -> str:
+    """Where the ledger is kept, and whether that can be read."""
+    managed = readings.ports.managed
+    return managed.ledgers.kept_where(managed.address)
+
+
+def journal(readings: Readings) -> str:
+    """Whether the journal can be listed, written and read. One small object stays there."""
+    ports = readings.ports
+    if ports.journal is None:
+        return "none configured"
+    probe = f"{ports.managed.name}/doctor"
+    tuple(islice(ports.journal.keys(ports.managed.name), 1))
+    stands = ports.journal.get(probe)
+    ports.journal.put(probe, b"written by deployer doctor\n", stands.version if stands else None)
+    return "written and read"
