@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from deployer.aws.trials import STANDARD_VCPUS, AwsTrials
 from deployer.commands.doctor.check import Found, Skipped
-from deployer.commands.doctor.readings import Readings
+from deployer.commands.doctor.readings import ServiceReadings
 from deployer.compute import ImageOrder, LaunchOrder
 from deployer.provisioning.release_cost import NewMachines, cost_lines
 from deployer.release.inferred_settings import Shape, client_addresses, shape, volume_notes
@@ -25,7 +25,7 @@ _REFUSED_SECONDS = 300
 """AWS refuses a signature that is five minutes off."""
 
 
-def clock(readings: Readings) -> Found:
+def clock(readings: ServiceReadings) -> Found:
     """This computer's clock against AWS's Date header."""
     seconds = trials(readings).clock_offset().total_seconds()
     said = f"{abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'} AWS"
@@ -40,7 +40,7 @@ def clock(readings: Readings) -> Found:
     return Found(said if abs(seconds) >= 2 else "as AWS's")
 
 
-def dry_run(readings: Readings) -> str:
+def dry_run(readings: ServiceReadings) -> str:
     """CreateImage, RunInstances and CreateTags as a release would send them, with DryRun."""
     live, cloud = readings.live(), trials(readings)
     tags = _birth(readings)
@@ -66,7 +66,7 @@ def dry_run(readings: Readings) -> str:
     return "CreateImage, CreateTags and RunInstances would be allowed"
 
 
-def policy(readings: Readings) -> str:
+def policy(readings: ServiceReadings) -> str:
     """Every permission of the deployer's policy, by IAM's simulation where that is allowed."""
     service = readings.ports.service
     if readings.settings is None:
@@ -87,7 +87,7 @@ def policy(readings: Readings) -> str:
     return "IAM allows every action of the deployer's policy"
 
 
-def addresses(readings: Readings) -> str:
+def addresses(readings: ServiceReadings) -> str:
     """Whether a subnet has addresses for all new machines: they are launched into one."""
     wanted, count = _shape(readings), readings.ports.service.instance.count
     cloud = trials(readings)
@@ -101,7 +101,7 @@ def addresses(readings: Readings) -> str:
     return ", ".join(f"{free} free in {subnet}" for subnet, free in left.items()) or "not known"
 
 
-def quota(readings: Readings) -> str:
+def quota(readings: ServiceReadings) -> str:
     """Whether the account may run more machines, where the quota may be read."""
     try:
         room = trials(readings).vcpus()
@@ -116,7 +116,7 @@ def quota(readings: Readings) -> str:
     return f"{room.used} of {room.limit} vCPUs run"
 
 
-def tags(readings: Readings) -> str:
+def tags(readings: ServiceReadings) -> str:
     """Whether the live machine, adopted or not, has room for the tags that we write."""
     reading, ledger = readings.known()
     at = ledger.live.at if ledger.live else (reading.a.addresses if reading.a else ())
@@ -134,7 +134,7 @@ def tags(readings: Readings) -> str:
     return "; ".join(said)
 
 
-def disks(readings: Readings) -> Found:
+def disks(readings: ServiceReadings) -> Found:
     """What is copied with each release, and what that costs."""
     wanted = _shape(readings)
     service, prices = readings.ports.service, readings.ports.prices
@@ -151,7 +151,7 @@ def disks(readings: Readings) -> Found:
     return Found(f"{listed}; {cost_lines(service, fleet, prices)[0]}", notes)
 
 
-def _key_faults(readings: Readings, wanted: Shape) -> list[str]:
+def _key_faults(readings: ServiceReadings, wanted: Shape) -> list[str]:
     """The keys of encrypted disks that are not enabled, where that may be asked."""
     keys = sorted({one.key for one in wanted.disks if one.key})
     try:
@@ -168,27 +168,29 @@ def _disk_words(wanted: Shape) -> Sequence[str]:
     ]
 
 
-def trials(readings: Readings) -> AwsTrials:
+def trials(readings: ServiceReadings) -> AwsTrials:
     """The questions to AWS. Raises Skipped where there are none to ask."""
     if readings.trials is None:
         raise Skipped("no account is asked")
     return readings.trials
 
 
-def _shape(readings: Readings) -> Shape:
+def _shape(readings: ServiceReadings) -> Shape:
     ports = readings.ports
     _, ledger = readings.known()
     return shape(ports.service, readings.live(), client_addresses(ports.managed, ledger))
 
 
-def _birth(readings: Readings) -> BirthTags:
+def _birth(readings: ServiceReadings) -> BirthTags:
     """As a release that began now would write them."""
     managed = readings.ports.managed
     deploy = readings.start().deploy
     return BirthTags(deploy, str(managed.address), managed.home.place, "doctor", readings.ports.by)
 
 
-def _order(readings: Readings, wanted: Shape, born: dict[str, dict[str, str]]) -> LaunchOrder:
+def _order(
+    readings: ServiceReadings, wanted: Shape, born: dict[str, dict[str, str]]
+) -> LaunchOrder:
     live = readings.live()
     return LaunchOrder(
         token=readings.start().deploy.client_token(live.zone),

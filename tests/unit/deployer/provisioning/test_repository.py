@@ -73,10 +73,10 @@ def test_what_is_not_shipped_is_said(checkout: Path) -> None:
     """Uncommitted changes, and what export-ignore keeps out."""
     assert examine_code(checkout, "HEAD").notes() == ()
     (checkout / "docs").mkdir()
-    commit(checkout, "docs/guide.md", "guide")
+    commit(checkout, "docs/guide.txt", "guide")
     commit(checkout, ".gitattributes", "docs export-ignore\n")
     (checkout / "app.py").write_text("three")
     assert examine_code(checkout, "HEAD").notes() == (
         "the tree is dirty: the changes of 1 file are not released",
-        "export-ignore keeps out of the release: docs/guide.md",
+        "export-ignore keeps out of the release: docs/guide.txt",
     )
