@@ -32,6 +32,7 @@ from reconciler.cli.shared import (
     ended,
     epilog,
     pass_asked,
+    service_names,
 )
 from reconciler.exit_codes import Exit
 from reconciler.util.gc_tuning import leave
@@ -232,7 +233,7 @@ def _adoption(adoption: Adoption) -> list[str]:
         (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.DIRT, Exit.ACCESS),
     )
 )
-@click.argument("service", metavar="SERVICE|ID")
+@click.argument("service", metavar="SERVICE|ID", shell_complete=service_names)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @common
 @pass_asked

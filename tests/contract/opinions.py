@@ -16,6 +16,7 @@ SCOPE: Mapping[str, tuple[str, ...]] = {
     "Route 53: swaps": ("test_dns_swap.py",),
     "Route 53: zones and lists": ("test_dns_zones.py",),
     "S3: conditional writes": ("test_s3_conditions.py",),
+    "S3: buckets": ("test_s3_buckets.py",),
     "STS: who one is": ("test_sts.py",),
 }
 """What is asked of a second opinion. Its EC2 is unfit: unknown filters return everything."""

@@ -1,7 +1,7 @@
 """Conditional writes of S3, the compare-and-swap that a ledger in an object would stand on.
 
 Sources: S3's API Reference on PutObject, DeleteObject and GetObject; the User Guide's "Add
-preconditions to S3 operations" and "data consistency model". No part of the product uses S3 yet.
+preconditions to S3 operations" and "data consistency model".
 """
 
 from __future__ import annotations
@@ -121,6 +121,15 @@ def test_a_read_shows_the_last_write(s3: Any, bucket: str) -> None:
     s3.delete_object(Bucket=bucket, Key=KEY)
     with refused("NoSuchKey"):
         text_of(s3, bucket)
+
+
+def test_if_none_match_takes_no_etag(world: World, s3: Any, bucket: str) -> None:
+    """PutObject's `If-None-Match` expects `*` alone; else 501 (PutObject, IfNoneMatch)."""
+    world.errors_wanted = True
+    seen = put(s3, bucket, "gen=1")
+    with refused("NotImplemented"):
+        put(s3, bucket, "gen=2", IfNoneMatch=seen)
+    assert text_of(s3, bucket) == "gen=1"
 
 
 def test_a_deletion_may_be_conditional(s3: Any, bucket: str) -> None:

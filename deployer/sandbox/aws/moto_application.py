@@ -14,6 +14,7 @@ import moto.elb.urls as elb_urls
 import moto.elbv2.urls as elbv2_urls
 import moto.rds.urls as rds_urls
 import moto.route53.urls as route53_urls
+import moto.s3.responses as s3_responses
 from moto.core.base_backend import BackendDict
 from moto.core.model_instances import reset_model_data
 from moto.ec2.models import ec2_backends
@@ -31,6 +32,7 @@ from deployer.sandbox.aws.elbv2 import actions as elbv2_actions
 from deployer.sandbox.aws.instance_connect import StrictInstanceConnect
 from deployer.sandbox.aws.rds import StrictRds
 from deployer.sandbox.aws.route53.zones import StrictRoute53
+from deployer.sandbox.aws.s3.objects import StrictS3
 
 
 class QuietHandler(MotoRequestHandler):
@@ -55,7 +57,7 @@ class Dispatcher(DomainDispatcherApplication):
 
 
 def build() -> Dispatcher:
-    """The WSGI application: all of moto's services, with strict EC2, ELBv2, RDS and Route 53."""
+    """The WSGI application: all of moto's services, with strict EC2, ELBv2, RDS, Route 53, S3."""
     moto_patches.apply()
     xml_serializer.apply()
     ec2_urls.url_paths = dict.fromkeys(ec2_urls.url_paths, StrictEc2.dispatch)
@@ -63,6 +65,7 @@ def build() -> Dispatcher:
     paths = connect_urls.url_paths
     connect_urls.url_paths = dict.fromkeys(paths, StrictInstanceConnect.dispatch)
     route53_urls.url_paths = dict.fromkeys(route53_urls.url_paths, StrictRoute53.dispatch)
+    s3_responses.S3Response = StrictS3  # type: ignore[misc]  # moto loads S3's paths anew each time
     elb_urls.url_paths = dict.fromkeys(elb_urls.url_paths, elbv2_actions.answer_either_version)
     elbv2_urls.url_paths = dict.fromkeys(elbv2_urls.url_paths, elbv2_actions.answer_either_version)
     application = Dispatcher()

@@ -34,6 +34,7 @@ from reconciler.model.tags import AccountRegion
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_route53 import Route53Client
+    from mypy_boto3_s3 import S3Client
     from mypy_boto3_ssm import SSMClient
     from mypy_boto3_sts import STSClient
 
@@ -156,6 +157,8 @@ class Aws:
     rds_once: _Client[Any] = _Client("rds", ONCE)
     route53: _Client[Route53Client] = _Client("route53", READS)
     route53_once: _Client[Route53Client] = _Client("route53", ONCE)
+    s3: _Client[S3Client] = _Client("s3", READS)
+    s3_once: _Client[S3Client] = _Client("s3", ONCE)
     sns_once: _Client[Any] = _Client("sns", ONCE)
     ssm: _Client[SSMClient] = _Client("ssm", READS)
     """For reads; `…_once` is for mutating calls, with one attempt a call."""

@@ -20,8 +20,12 @@ from botocore.session import Session
 from reconciler.aws.client.describe_tags_parser import LeanParser
 
 _CUT = "the reply was cut off, or is none of AWS"
-_ROOT = re.compile(rb"\s*(?:<\?xml[^>]*\?>)?\s*<(?:\w+:)?\w*Response[\s/>]")
-"""How every XML reply of the services that we use begins, unless it is an error."""
+_ROOT = re.compile(
+    rb"\s*(?:<\?xml[^>]*\?>)?\s*<(?:\w+:)?"
+    rb"(?:\w*Response|List\w+Result|LocationConstraint|\w+Configuration)[\s/>]"
+)
+"""How every XML reply of the services that we use begins, unless it is an error; S3's are named
+after the result."""
 
 
 class CutReply(HTTPClientError):
@@ -76,8 +80,10 @@ def _refuse(**event: Any) -> None:
 
 
 def _has_body(shape: Shape | None) -> bool:
+    """Whether the body is a document. An object of S3 is none, and is not read yet."""
     members = shape.members.values() if isinstance(shape, StructureShape) else ()
-    return any("location" not in member.serialization for member in members)
+    forms = [member.serialization for member in members]
+    return any("location" not in form and "streaming" not in form for form in forms)
 
 
 def _is_json(body: bytes) -> None:

@@ -31,9 +31,28 @@ _ROUTE53 = tuple(
     )
 )
 
+_S3_QUERIES = ("list-type", "location", "uploads", "versioning", "versions")
+_S3 = {
+    ("GET", "", ""): "ListBuckets",
+    ("GET", "bucket", ""): "ListObjects",
+    ("GET", "bucket", "list-type"): "ListObjectsV2",
+    ("GET", "bucket", "location"): "GetBucketLocation",
+    ("GET", "bucket", "versioning"): "GetBucketVersioning",
+    ("GET", "bucket", "versions"): "ListObjectVersions",
+    ("HEAD", "bucket", ""): "HeadBucket",
+    ("PUT", "bucket", ""): "CreateBucket",
+    ("PUT", "bucket", "versioning"): "PutBucketVersioning",
+    ("DELETE", "bucket", ""): "DeleteBucket",
+    ("GET", "object", ""): "GetObject",
+    ("HEAD", "object", ""): "HeadObject",
+    ("PUT", "object", ""): "PutObject",
+    ("DELETE", "object", ""): "DeleteObject",
+}
+"""By method, what the path names, and the query that says more."""
+
 
 @dataclass(frozen=True)
-class Call:
+class ApiCall:
     """One API call. `protocol` is `ec2`, `query`, `json`, `route53` or `rest`.
 
     `region` is the signature's. `machines` counts the instances of an EC2 call; `whole` is a
@@ -49,7 +68,7 @@ class Call:
     whole: bool = False
 
 
-def read_call(environ: dict[str, Any], body: bytes) -> Call:
+def read_call(environ: dict[str, Any], body: bytes) -> ApiCall:
     """The call of this WSGI request; service `unknown` when it is not signed."""
     service = _service(environ.get("HTTP_AUTHORIZATION", ""))
     target = environ.get("HTTP_X_AMZ_TARGET", "")
@@ -58,6 +77,8 @@ def read_call(environ: dict[str, Any], body: bytes) -> Call:
     method, path = environ["REQUEST_METHOD"], environ.get("PATH_INFO", "/")
     if service == "route53":
         return _call(service, _route53_action(method, path), "route53")
+    if service == "s3":
+        return _call(service, _s3_action(method, path, environ.get("QUERY_STRING", "")), "rest")
     form = _form(environ, body)
     if "Action" in form:
         protocol = "ec2" if service == "ec2" else "query"
@@ -67,11 +88,11 @@ def read_call(environ: dict[str, Any], body: bytes) -> Call:
     return _call(service, method, "rest")
 
 
-def _call(service: str, action: str, protocol: str, dry: bool = False) -> Call:
-    return Call(service, action, not dry and not action.startswith(READING), protocol)
+def _call(service: str, action: str, protocol: str, dry: bool = False) -> ApiCall:
+    return ApiCall(service, action, not dry and not action.startswith(READING), protocol)
 
 
-def _measured(call: Call, environ: dict[str, Any], form: dict[str, list[str]]) -> Call:
+def _measured(call: ApiCall, environ: dict[str, Any], form: dict[str, list[str]]) -> ApiCall:
     scope = re.search(r"/\d{8}/([^/]*)/", environ.get("HTTP_AUTHORIZATION", ""))
     machines = sum(key.startswith("InstanceId.") for key in form)
     return replace(
@@ -92,6 +113,15 @@ def _route53_action(method: str, path: str) -> str:
         if method == wanted and pattern.match(path):
             return action
     return f"{method} {path}"
+
+
+def _s3_action(method: str, path: str, query: str) -> str:
+    """The operation; the method itself for one that is not in the table."""
+    bucket, _, key = path.strip("/").partition("/")
+    about = "object" if key else "bucket" if bucket else ""
+    asked = parse_qs(query, keep_blank_values=True)
+    more = next((one for one in _S3_QUERIES if one in asked), "")
+    return _S3.get((method, about, more), method)
 
 
 def _form(environ: dict[str, Any], body: bytes) -> dict[str, list[str]]:
