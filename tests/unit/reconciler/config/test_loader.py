@@ -412,8 +412,9 @@ def test_what_is_not_built_is_refused_in_words(
 ) -> None:
     """The schema knows the key already; carrying it out is refused, not half done."""
     settings: Settings = load(write(old, new))
-    with pytest.raises(ConfigError, match=f"^shop: {words}$"):
+    with pytest.raises(ConfigError, match=f"^shop: {words}$") as refused:
         refuse_unbuilt(settings.service("shop"))
+    assert ('engine = "postgres"' in refused.value.cure) == ("rds" in new)
 
 
 def test_settings_are_values(write: Write) -> None:
