@@ -12,7 +12,13 @@ from deployer.checks.live_units import check_live
 from deployer.checks.record_place import elsewhere_notes
 from deployer.ports import Ports
 from deployer.release.context import ReleaseInputs, ReleaseOptions
-from deployer.release.inferred_settings import Inferred, Shape, client_addresses, shape
+from deployer.release.inferred_settings import (
+    Inferred,
+    Shape,
+    client_addresses,
+    shape,
+    volume_notes,
+)
 from deployer.release.live.dns_names import refuse_names
 from deployer.release.steps.guard import dirt, look, refuse
 from deployer.release.steps.image import live_machine
@@ -55,6 +61,7 @@ def preview(ports: Ports, ref: str = "HEAD") -> Preview:
         notes = (*ports.managed.traffic.check(), *elsewhere_notes(ports, reading))
         notes += check_live(ports, service_plan)
         notes += refuse_access(ports, service_plan, reading.ledger)
+        notes += volume_notes(service, live_machine(ports, reading.ledger), ports.prices)
     except (Refused, ConfigError) as error:
         refusal = error
     wanted = _shape(ports, reading.ledger)

@@ -33,6 +33,7 @@ ROLE = "shop_app"
 READ_LOGIN = [
     "read the database's name in /etc/shop/env on i-17",
     "read the database's user in /etc/shop/env on i-17",
+    "look for what else names the database in /etc/shop/env on i-17",
 ]
 """What is asked of live before a release, once the ledger has been read."""
 
