@@ -8,9 +8,9 @@ from importlib.metadata import version
 
 from reconciler.config.loader import Settings
 from reconciler.cost.price_list import Prices
-from reconciler.journal import codec
-from reconciler.journal.codec import Stored
-from reconciler.journal.writer import JournalWriter
+from reconciler.model.journal import codec
+from reconciler.model.journal.codec import Stored
+from reconciler.ports.journal.writer import JournalWriter
 from reconciler.sweep.record import SweepRun, entries
 from reconciler.sweep.result import SweepResult
 from reconciler.util.log import Logger

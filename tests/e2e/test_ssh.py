@@ -13,7 +13,7 @@ from tests.support.company import Company
 
 def test_a_command_and_a_shell(adopted: Company) -> None:
     """Output, input and exit code pass through; a shell on a terminal has one there."""
-    machine = live_instance(adopted)
+    machine = live_instance(adopted)["InstanceId"]
     done = adopted.deployer("ssh", "shop", "--", "echo out; echo err >&2; exit 7")
     assert (done.code, done.out, done.err) == (7, "out\n", "err\n")
     done = adopted.deployer("ssh", "shop", "--machine", machine, "--", "printf", "%s", "two words")
@@ -50,7 +50,7 @@ def _typed(company: Company, line: str) -> tuple[int, str]:
 
 def test_a_machine_with_another_host_key_gets_nothing(adopted: Company) -> None:
     """Not a byte of the command, and both fingerprints in the error."""
-    machine = live_instance(adopted)
+    machine = live_instance(adopted)["InstanceId"]
     tags = [{"Key": "deploy-host-key", "Value": adopted.tags(machine)["deploy-host-key"]}]
     right = tags[0]["Value"]
     other = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGR3AXZ6/5qP/Rq5653yzd4hpiWSqAfyYtQktYOnfaP5"

@@ -23,8 +23,8 @@ from reconciler.cli.shared import ended
 from reconciler.cost.price_list import Prices
 from reconciler.errors import FollowUpFailed, Refused, SmokeFailed
 from reconciler.exit_codes import Exit
-from reconciler.journal.codec import decode
-from reconciler.journal.entry import Entry
+from reconciler.model.journal.codec import decode
+from reconciler.model.journal.entry import Entry
 from reconciler.util.signals import Interrupted
 from tests.fakes.journal import FakeJournal, Slow, broken, denied, unreachable
 

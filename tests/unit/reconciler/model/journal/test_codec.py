@@ -9,10 +9,10 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from reconciler.journal import entry as j
-from reconciler.journal.codec import CorruptEntry, Stored, decode, encode, key
-from reconciler.journal.entry import Entry, ResourceRecord, StepRecord
 from reconciler.model.deploy_id import DeployId
+from reconciler.model.journal import entry as j
+from reconciler.model.journal.codec import CorruptEntry, Stored, decode, encode, key
+from reconciler.model.journal.entry import Entry, ResourceRecord, StepRecord
 from scripts.journal_schema import text
 
 ID = DeployId.parse("shop/20261123T031502Z-7kq2m")
@@ -44,7 +44,7 @@ FULL = Entry(
     warnings=("2 files are not committed",),
 )
 BARE = Entry(ID, j.SWEEP, "cron@ci", AT)
-SCHEMA = Path(__file__).parents[4] / "docs/journal.schema.json"
+SCHEMA = Path(__file__).parents[5] / "docs/journal.schema.json"
 
 
 @pytest.mark.parametrize("entry", [FULL, BARE], ids=["full", "bare"])

@@ -12,8 +12,8 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass
 from datetime import UTC, datetime
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from reconciler.journal.entry import Entry
 from reconciler.model.deploy_id import DeployId
+from reconciler.model.journal.entry import Entry
 
 SCHEMA = "1"
 ENTRY, EVENTS = ".json", ".events.jsonl"
