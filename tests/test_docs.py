@@ -12,7 +12,7 @@ import pytest
 from deployer.cli.main import cli as deployer
 from reconciler.cli.main import cli as reconciler
 from reconciler.exit_codes import MEANINGS
-from scripts import errors_page
+from scripts import errors_page, shell_files
 
 ROOT = Path(__file__).resolve().parent.parent
 MARKDOWN = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("config/**/*.md")])
@@ -124,6 +124,27 @@ def test_the_page_of_errors_is_what_the_source_says() -> None:
     """Every type, exit code, message and cure; none that is not there any more."""
     current = errors_page.PAGE.read_text(encoding="utf-8") == errors_page.page()
     assert current, "an error has changed: .venv/bin/python scripts/errors_page.py"
+
+
+def test_the_page_for_the_night_knows_every_exit_code_and_verdict() -> None:
+    """Whoever is woken finds the number on the screen, and the first line of `status`."""
+    page = (ROOT / "docs" / "3am.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([\d, ]+) \|", page, re.MULTILINE)
+    assert {int(code) for row in rows for code in row.split(",")} == {*map(int, MEANINGS), 130, 143}
+    source = (ROOT / "deployer" / "output" / "verdict.py").read_text(encoding="utf-8")
+    shouted = set(re.findall(r"\b[A-Z]{3,}(?: [A-Z]{2,})+\b", source))
+    assert shouted == {"DOES NOT ANSWER", "CANNOT BE REACHED"}
+    assert all(words in page for words in {*shouted, "REFUSES WRITES", "may not reach"})
+
+
+def test_manual_pages_and_completions_are_what_the_commands_say() -> None:
+    """A new option stands in the page that `man` shows."""
+    old = [
+        path.name
+        for path, text in shell_files.files().items()
+        if not path.is_file() or path.read_text(encoding="utf-8") != text
+    ]
+    assert old == [], "a command has changed: .venv/bin/python scripts/shell_files.py"
 
 
 def test_every_type_of_error_and_every_exit_code_has_its_words() -> None:

@@ -192,7 +192,14 @@ def test_the_example_configuration_loads() -> None:
 
 def test_what_the_example_shows_as_comments_loads_too(tmp_path: Path) -> None:
     """Taking the comment sign off gives a valid file, but for keys that exclude each other."""
-    alone = ("#carry ", "#pending ", '#command = "connect', "#listener ", "#allocation ")
+    alone = (
+        "#carry ",
+        "#pending ",
+        '#command = "connect',
+        "#listener ",
+        "#allocation ",
+        "#ledger ",
+    )
     (tmp_path / "services").mkdir()
     for file, *_ in EXAMPLES:
         lines = (ROOT / "config" / file).read_text(encoding="utf-8").splitlines()

@@ -7,7 +7,15 @@ from datetime import timedelta
 import click
 
 from deployer.cli.shared import SERVICE, answer_swept, outcome_teller, staged
-from reconciler.cli.shared import DURATION, CliContext, common, confirm, epilog, pass_asked
+from reconciler.cli.shared import (
+    DURATION,
+    CliContext,
+    common,
+    confirm,
+    epilog,
+    pass_asked,
+    service_names,
+)
 from reconciler.exit_codes import Exit
 
 
@@ -18,7 +26,7 @@ from reconciler.exit_codes import Exit
         (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.DIRT, Exit.ACCESS),
     )
 )
-@click.argument("service", metavar="SERVICE|ID")
+@click.argument("service", metavar="SERVICE|ID", shell_complete=service_names)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @common
 @pass_asked

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli.shared import CliContext, common, epilog, pass_asked
+from reconciler.cli.shared import CliContext, common, epilog, pass_asked, service_names
 from reconciler.errors import ConfigError, Refused
 from reconciler.exit_codes import Exit
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.ACCESS),
     )
 )
-@click.argument("service", metavar="SERVICE|ID")
+@click.argument("service", metavar="SERVICE|ID", shell_complete=service_names)
 @common
 @pass_asked
 def logs(asked: CliContext, service: str) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from deployer.cli.shared import SERVICE
-from reconciler.cli.shared import CliContext, common, epilog, pass_asked
+from reconciler.cli.shared import CliContext, common, epilog, pass_asked, service_names
 from reconciler.errors import ConfigError
 from reconciler.exit_codes import Exit, code_of
 
@@ -63,7 +63,7 @@ def _code(status: ServiceStatus, *, asked: bool) -> int:
         _STATUS,
     )
 )
-@click.argument("service", required=False)
+@click.argument("service", required=False, shell_complete=service_names)
 @_EXIT_CODE
 @click.option("--no-checks", is_flag=True, help="Leave out the smoke checks of the live machines.")
 @common

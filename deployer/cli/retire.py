@@ -15,7 +15,15 @@ from deployer.cli.shared import (
     staged,
     vouched,
 )
-from reconciler.cli.shared import DURATION, CliContext, common, confirm, epilog, pass_asked
+from reconciler.cli.shared import (
+    DURATION,
+    CliContext,
+    common,
+    confirm,
+    epilog,
+    pass_asked,
+    service_names,
+)
 from reconciler.exit_codes import Exit
 from reconciler.model.deploy_id import DeployId
 
@@ -32,7 +40,7 @@ if TYPE_CHECKING:
         (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.DIRT, Exit.ACCESS),
     )
 )
-@click.argument("service", metavar="SERVICE|ID")
+@click.argument("service", metavar="SERVICE|ID", shell_complete=service_names)
 @click.option("--nobody-live", metavar="ID", help="Deploy that is live now.")
 @click.option("--delete-after", type=DURATION, help="Delete everything that served after DURATION.")
 @DESPITE_NAME

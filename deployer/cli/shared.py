@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from deployer import events as e
-from reconciler.cli.shared import CliContext, confirm, parts
+from reconciler.cli.shared import CliContext, confirm, parts, service_names
 from reconciler.exit_codes import Exit
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-SERVICE = click.argument("service")
+SERVICE = click.argument("service", shell_complete=service_names)
 DESPITE_NAME = click.option("--despite", multiple=True, metavar="NAME", help="DNS name to ignore.")
 
 

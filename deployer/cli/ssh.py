@@ -6,7 +6,7 @@ import shlex
 
 import click
 
-from reconciler.cli.shared import CliContext, common, epilog, pass_asked
+from reconciler.cli.shared import CliContext, common, epilog, pass_asked, service_names
 from reconciler.exit_codes import Exit
 
 
@@ -19,7 +19,7 @@ from reconciler.exit_codes import Exit
         (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.ACCESS),
     ),
 )
-@click.argument("service", metavar="SERVICE|ID")
+@click.argument("service", metavar="SERVICE|ID", shell_complete=service_names)
 @click.argument("command", nargs=-1, metavar="[-- COMMAND…]")
 @click.option("--machine", default="", metavar="i-…", help="Which machine, if it has several.")
 @common

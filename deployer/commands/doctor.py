@@ -89,6 +89,10 @@ def _key(ports: Ports) -> str:
     return f"{key} is there"
 
 
+def _store(ports: Ports) -> str:
+    return ports.managed.ledgers.kept_where(ports.managed.address)
+
+
 def _ledger(ports: Ports) -> str:
     seen = survey(ports)
     reading, ledger = seen.known()
@@ -163,6 +167,7 @@ def _journal(ports: Ports) -> str:
 _PROBES: Sequence[tuple[str, Callable[[Ports], str]]] = (
     ("ssh key", _key),
     ("ssh via", check_route),
+    ("kept in", _store),
     ("ledger", _ledger),
     ("machines", _machine),
     ("traffic", _traffic),

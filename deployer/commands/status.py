@@ -83,13 +83,13 @@ class ServiceStatus:
         """Whether there is nothing to do, for the product or for people."""
         plan = self.service_plan
         right = plan.empty and not self.problem and not plan.contradictions
-        return right and plan.shut_live is None and not self.answer.fault
+        return right and plan.shut_live is None and not self.answer.trouble
 
     @property
     def ill(self) -> bool:
         """Whether the service is impaired, and no deployer at work explains it."""
         shut = self.service_plan.shut_live is not None
-        return bool(self.answer.fault) or (shut and not (self.at_work and self.at_work.alive))
+        return bool(self.answer.trouble) or (shut and not (self.at_work and self.at_work.alive))
 
 
 def status(ports: Ports, *, checks: bool = False) -> ServiceStatus:

@@ -122,7 +122,7 @@ def _refuse_committed(ports: Ports, server: DatabaseServer, live: DeployId) -> N
             raise Refused(
                 f"{memory.deploy} had come to its commit, and {info.name} takes writes: only the "
                 f"ledger says whether it is live, or {live}",
-                cure="Wait for Route 53. If you know that it never went live, drop its database "
+                cure="Wait for the ledger. If you know that it never went live, drop its database "
                 "first: what was written into it is then lost.",
             )
 
@@ -149,7 +149,7 @@ def _refuse_rolled_back(
             raise Refused(
                 f"{live} was being rolled back to {claim.deploy}: only the ledger says which of "
                 "the two is live",
-                cure="Wait for Route 53. If you know that the A record was not moved, label the "
+                cure="Wait for the ledger. If you know that the A record was not moved, label the "
                 f"machines of {claim.deploy} retired first (deploy-state).",
             )
 

@@ -64,7 +64,7 @@ def follow(ports: Ports, confirm: Confirm) -> TrafficState:
         return found
     confirm(found)
     for change in found.changes:
-        ports.managed.traffic.switch(change.route, change.group, forced=True)
+        ports.managed.traffic.switch(change.route, change.group, None)
     _drain_anew(ports, seen, found)
     return show(ports)
 

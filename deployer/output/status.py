@@ -110,7 +110,7 @@ def _verdict_json(status: ServiceStatus) -> dict[str, Any]:
         "takes_writes": None if status.problem else shut is None,
         "writes_refused_since": iso(shut.since) if shut and shut.since else None,
         "answers": False if answer.fault else True if answer.text else None,
-        "answer": answer.fault or answer.text or answer.unasked,
+        "answer": answer.trouble or answer.text or answer.unasked,
         "at_work": work
         and {
             "id": str(work.lease.id),

@@ -1,4 +1,4 @@
-"""A release on a terminal: one view of at most 80 columns, redrawn in place."""
+"""A release on a terminal: one view as wide as that, redrawn in place."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from rich.text import Text
 from deployer import events as e
 from deployer.output import summary
 from deployer.output.board import Board, Mark, StepRow, fold
-from reconciler.util import humanize
+from reconciler.util import humanize, signals
 
 WIDTH = 80
+WIDEST = 120
+"""Columns: on a wider terminal the eye would lose the line between a step and its time."""
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 FRAMES_A_SECOND = 8
 
@@ -24,24 +26,29 @@ _STYLE = {Mark.RUNNING: "cyan", Mark.DONE: "green", Mark.FAILED: "bold red", Mar
 _INDENT = 14
 
 
-def picture(board: Board, now: float, width: int = WIDTH) -> Text:
-    """The view of the board at `now`. Colour only supports the text."""
-    width = min(width, WIDTH)
+def picture(board: Board, now: float, width: int = WIDTH, stopping: str = "") -> Text:
+    """The view of the board at `now`. Colour only supports the text.
+
+    `stopping`: what a signal that has come waits for.
+    """
+    width = min(width, WIDEST)
     lines = [_title(board, width)] if board.service else []
     for row in board.begun:
         lines.append(_step(row, now, width))
         if row.step == _freeze_shown_at(board):
             lines.append(_freeze(board, now))
     lines += [Text(f" ! {warning}", "yellow") for warning in board.warnings]
-    lines += _ahead(board, width) + _foot(board)
+    lines += _ahead(board, width) + _foot(board, stopping)
     for line in lines:
         line.truncate(width, overflow="ellipsis")
     return Text("\n", end="").join(lines)
 
 
 def _title(board: Board, width: int) -> Text:
+    """Names are cut before the id: that is what one copies."""
     change = f"{board.was} → {board.release}" if board.was else board.release
     left = Text.assemble((board.service, "bold"), "   ", change)
+    left.truncate(max(width - cell_len(board.deploy) - 2, 0), overflow="ellipsis")
     gap = max(width - left.cell_len - cell_len(board.deploy), 2)
     return left.append(" " * gap).append(board.deploy, "dim")
 
@@ -88,9 +95,10 @@ def _ahead(board: Board, width: int) -> list[Text]:
     return [Text(line, "dim") for line in lines]
 
 
-def _foot(board: Board) -> list[Text]:
+def _foot(board: Board, stopping: str) -> list[Text]:
     if board.removed is not None or board.over:
         return []  # the result is printed below the view (`summary`)
+    again = Text("Ctrl-C again leaves at once; the next sweep removes what is left.", "dim")
     if board.undoing:
         busy = [event for event in board.undone if event.fate not in ("done", "gone")]
         gone = len(board.undone) - len(busy)
@@ -100,8 +108,10 @@ def _foot(board: Board) -> list[Text]:
         return [
             Text(f"{summary.undoing(board)}: {board.undoing}"),
             Text(f"  {done}"),
-            Text("Ctrl-C again leaves at once; the next sweep removes what is left.", "dim"),
+            again,
         ]
+    if stopping:
+        return [Text(stopping), again]
     if board.live:
         return [Text(f"{board.service} is live on {board.release}; this is not undone.", "dim")]
     goes_on = f"; live goes on as {board.was}" if board.was else ""
@@ -113,6 +123,7 @@ class Terminal:
 
     def __init__(self, stream: TextIO) -> None:
         self.board = Board()
+        self._stopping = ""
         self._lock = threading.Lock()
         self._console = Console(file=stream, highlight=False, soft_wrap=False)
         self._live = Live(
@@ -133,15 +144,20 @@ class Terminal:
             self.board = fold(self.board, event, time.monotonic())
         if not self._drawing and isinstance(event, e.ReleaseBegan | e.StepNote):
             self._drawing = True
+            signals.announce_by(self._stop)
             self._live.start()
 
     def close(self) -> None:
         """Draw the last view and restore the cursor. Safe to call twice."""
         if self._drawing:
             self._drawing = False
+            signals.announce_by(None)
             self._live.stop()
+
+    def _stop(self, text: str) -> None:
+        self._stopping = text
 
     def _draw(self) -> Text:
         with self._lock:
             board = self.board
-        return picture(board, time.monotonic(), self._console.width)
+        return picture(board, time.monotonic(), self._console.width, self._stopping)

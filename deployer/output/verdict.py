@@ -31,15 +31,26 @@ def _verdict(status: ServiceStatus) -> tuple[str, str]:
     if live is None:
         return _nobody(status)
     release, plan = release_of(live), status.service_plan
-    if status.answer.fault:
-        back = any(deploy.state == "previous" for deploy in status.deploys)
-        cure = f"To go back        deployer rollback {status.service}" if back else ""
-        return f"! {status.service} DOES NOT ANSWER on {release}: {status.answer.fault}", cure
+    if status.answer.trouble:
+        return _silent(status, release)
     if plan.notes:
         moved = f"! clients of {status.service} may not reach {release}: {plan.notes[0]}"
         return moved, record_drift.cure(plan.root)
     writes = " and takes writes" if live.database else ""
     return f"{status.service} serves {release}{writes}; {_witnesses(status)}", ""
+
+
+def _silent(status: ServiceStatus, release: str) -> tuple[str, str]:
+    """The live release failed its checks, or this host cannot reach it."""
+    answer, service = status.answer, status.service
+    if answer.unreached:
+        said = f"! {service} CANNOT BE REACHED from here on {release}: {answer.unreached}"
+        here = f"If no route leads there from here   deployer status {service} --no-checks"
+    else:
+        said, here = f"! {service} DOES NOT ANSWER on {release}: {answer.fault}", ""
+    back = any(deploy.state == "previous" for deploy in status.deploys)
+    cure = f"To go back        deployer rollback {service}" if back else ""
+    return said, "\n".join(line for line in (here, cure) if line)
 
 
 def _witnesses(status: ServiceStatus) -> str:

@@ -14,23 +14,32 @@ from deployer.provisioning.smoke_runner import smoke_all
 from reconciler.errors import AccessDenied, CannotConnect, ConfigError, NotTried, ToolError
 from reconciler.model.resource import Resource
 from reconciler.util.humanize import one_line, span
-
-LIMIT = 15.0
-"""Seconds for all checks: whoever runs `status` at night waits for the answer."""
+from reconciler.wiring.service_access import FOLLOW_UP_WAIT
 
 TRY = timedelta(seconds=5)
+
+LIMIT = FOLLOW_UP_WAIT + TRY.total_seconds()
+"""Seconds for all checks: whoever runs `status` at night waits for the answer. A connection that is
+given up must be told from an app that does not answer, so it is waited for that long."""
 
 
 @dataclass(frozen=True)
 class Answer:
     """What the live machines answered: `text` if they did, `fault` if they did not.
 
-    Both are empty where nobody asked; `unasked` says why nobody could.
+    Both are empty where nobody asked; `unasked` says why nobody could. `unreached` says that this
+    host got no connection: the machine hangs, or no route leads there from here.
     """
 
     text: str = ""
     fault: str = ""
     unasked: str = ""
+    unreached: str = ""
+
+    @property
+    def trouble(self) -> str:
+        """Why it is not known that the machines answer as they should; '' if they do."""
+        return self.fault or self.unreached
 
 
 NOT_ASKED = Answer()
@@ -55,11 +64,17 @@ def ask_live(
     except (NotTried, AccessDenied, ConfigError) as error:
         return Answer(unasked=one_line(error.message))
     except CannotConnect as error:
-        refused = error.kind == "key-refused"  # our key is wrong here: it says nothing of the app
-        said = one_line(error.message)
-        return Answer(unasked=said) if refused else Answer(fault=said)
+        return _no_session(error)
     except ToolError as error:
         return Answer(fault=one_line(error.message))
+
+
+def _no_session(error: CannotConnect) -> Answer:
+    """What a failed connection says of the app: nothing where our key was refused."""
+    said = one_line(error.message)
+    if error.kind == "key-refused":
+        return Answer(unasked=said)
+    return Answer(unreached=said) if error.kind == "no-route" else Answer(fault=said)
 
 
 def briefly(ports: Ports) -> Ports:

@@ -288,7 +288,7 @@ class LeaseHolder:
         old = self._reading.ledger
         new = change(old)
         self._stale = True  # until the answer arrives, only the ledger knows
-        with held_back():
+        with held_back("the change of the ledger"):
             self._take(self._store.swap(self._reading, new, at))
 
     def _reread(self) -> None:

@@ -15,6 +15,7 @@ from reconciler.model.ledger import Ledger
 from reconciler.model.resource import TARGET_GROUP
 from reconciler.ports.service import ManagedService
 from reconciler.traffic.port import JoinOrder
+from reconciler.traffic.reading import TrafficReading
 from reconciler.util.backoff import Backoff
 
 
@@ -61,14 +62,17 @@ def wait_until_ready(managed: ManagedService, order: JoinOrder, attempts: Iterab
     )
 
 
-def refuse_moved(managed: ManagedService, order: JoinOrder, ledger: Ledger) -> None:
+def refuse_moved(
+    managed: ManagedService, order: JoinOrder | None, ledger: Ledger
+) -> TrafficReading:
     """Right before the commit: traffic is still live's, and the new machines are ready.
 
-    Raises ToolError. People win (rule 11): what they moved meanwhile is not moved back.
+    Returns what was read: the switch takes requests from nobody else. Raises ToolError. People win
+    (rule 11): what they moved meanwhile is not moved back.
     """
-    found = managed.routes(ledger)
-    if found is None:
-        return
+    found = managed.routes(ledger) if order is not None else None
+    if found is None or order is None:
+        return TrafficReading(())
     if not found.follows(ledger.live.id if ledger.live else None) or found.blocked:
         said = "; ".join(str(route) for route in found.routes)
         raise ToolError(
@@ -78,18 +82,24 @@ def refuse_moved(managed: ManagedService, order: JoinOrder, ledger: Ledger) -> N
     waiting = managed.traffic.waiting(order)
     if waiting:
         raise ToolError(f"not ready for requests any more: {waiting[0]}")
+    return found
 
 
-def switch(managed: ManagedService, order: JoinOrder, gen: int) -> tuple[str, ...]:
+def switch(
+    managed: ManagedService, order: JoinOrder | None, gen: int, before: TrafficReading
+) -> tuple[str, ...]:
     """Give the order all requests, one route after the other; what could not be done.
 
     A switch has no fence, and this process may have slept since its commit of generation `gen`: so
-    the ledger is read once more.
+    the ledger is read once more. `before` is what was read right before that commit.
     """
+    if order is None:
+        return ()
+    holders = {route.arn: route.holders for route in before.routes}
     try:
         _refuse_changed(managed, gen)
         for route, taker in managed.traffic.takers(order):
-            managed.traffic.switch(route, taker)
+            managed.traffic.switch(route, taker, holders.get(route, ()))
     except ToolError as error:
         return (f"traffic was not switched yet: {error}",)
     return ()

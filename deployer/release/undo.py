@@ -89,7 +89,7 @@ def still_shut(lease: LeaseHolder, database: str) -> tuple[str, ...]:
     service = lease.mine.service
     if lease.committing:
         cure = f"reconciler sweep --service {service}"
-        return (f"{database} may refuse writes, or be left: once Route 53 answers, {cure}",)
+        return (f"{database} may refuse writes, or be left: once the ledger can be read, {cure}",)
     said = f"{database} may refuse writes until the lease has run out and a sweep has opened it"
     cure = f"deployer thaw {service} --deployer-is-dead"
     return (f"{said}; at once, once this process has ended: {cure}",)
@@ -103,7 +103,7 @@ def settled(settle: Callable[[], bool]) -> bool:
     """
     live = False
     try:
-        with held_back():
+        with held_back("the answer whether the release is live"):
             live = settle()
     except Interrupted:
         if not live:

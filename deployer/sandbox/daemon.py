@@ -23,11 +23,11 @@ import psutil
 from deployer.sandbox.aws import AwsOptions, AwsServer
 from deployer.sandbox.balancer.service import Balancers
 from deployer.sandbox.company import configuration
-from deployer.sandbox.company.cloud import Cloud
+from deployer.sandbox.company.cloud import AwsClients
 from deployer.sandbox.company.seed import Company
 from deployer.sandbox.control.options import HIDDEN, Options
-from deployer.sandbox.control.server import Answer, Door
-from deployer.sandbox.control.state import MARK, Places, State
+from deployer.sandbox.control.server import Answer, ControlServer
+from deployer.sandbox.control.state import MARK, Places, SandboxState
 from deployer.sandbox.machines import Machines
 from deployer.sandbox.machines.container.connections import Ports
 from deployer.sandbox.machines.container.host import ContainerMachines
@@ -41,7 +41,7 @@ from deployer.sandbox.network.tunnel import Tunnel
 from deployer.sandbox.postgres import server as postgres_server
 from deployer.sandbox.postgres.company_databases import Databases
 from deployer.sandbox.postgres.server import Postgres
-from deployer.sandbox.status import Watch
+from deployer.sandbox.status import StatusReader
 from deployer.sandbox.unit_logs import journals, system_journal
 from reconciler.errors import Refused, ToolError
 
@@ -60,7 +60,7 @@ class Daemon:
         self._options = options
         self._turn = threading.Lock()
         self._company: Company | None = None
-        self.state = State(
+        self.state = SandboxState(
             pid=os.getpid(),
             born=psutil.Process().create_time(),
             run=os.environ[MARK],
@@ -81,7 +81,7 @@ class Daemon:
         ends.callback(self._places.remove_work)
         self._machines = self._start_machines(ends)
         claimed = loopback_range.claim()
-        self._tell(network=claimed.number, door=claimed.door)
+        self._tell(network=claimed.number, control_url=claimed.control_url)
         if isinstance(self._machines, ContainerMachines):
             self._machines.serve(claimed.database_host, postgres_server.PORT)
         server = None if self._options.empty else self._begin_postgres(claimed, ends)
@@ -120,7 +120,7 @@ class Daemon:
 
     def _processes(self) -> Machines:
         return Machines(
-            self._places.machines, ssh_port=configuration.SSH_PORT, ssh_door=self._options.ssh_door
+            self._places.machines, ssh_port=configuration.SSH_PORT, ssh_hook=self._options.ssh_hook
         )
 
     def _containers(self) -> ContainerMachines:
@@ -150,8 +150,8 @@ class Daemon:
         self._api = AwsServer(self._machines, options, nat, balancers)
         ends.callback(self._api.stop)
         self._tell(endpoint=self._api.start())
-        self._watch = Watch(
-            Cloud.at(self.state.endpoint, self.state.access_key, self.state.secret_key)
+        self._watch = StatusReader(
+            AwsClients.at(self.state.endpoint, self.state.access_key, self.state.secret_key)
         )
         # What moto loads at its first request uses the random source of the ids: only after this
         # are ids the same after every reset.
@@ -173,7 +173,7 @@ class Daemon:
         shape, seconds = self._options.shape, _HEALTHY_SECONDS[self._options.machines]
         self._company = Company(self._places, databases, BASE_IMAGE, cloud, shape, seconds)
         self._company.prepare()
-        self._watch = Watch(cloud, databases)
+        self._watch = StatusReader(cloud, databases)
         self._tell(zone_id=self._company.seed())
 
     def _start_tunnel(self, claimed: Network, ends: ExitStack) -> None:
@@ -188,9 +188,9 @@ class Daemon:
             "/reset": lambda _: self.reset(),
             "/logs": lambda query: self._logs(query["instance"]),
         }
-        door = Door(claimed.guard, self.state.token, answers)
-        door.start()
-        ends.callback(door.stop)
+        control = ControlServer(claimed.guard, self.state.token, answers)
+        control.start()
+        ends.callback(control.stop)
 
     def _logs(self, instance: str) -> str:
         """A machine's console, then the output of its units."""

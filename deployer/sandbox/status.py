@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from deployer.sandbox.company.cloud import Cloud
-from deployer.sandbox.control.state import State
+from deployer.sandbox.company.cloud import AwsClients
+from deployer.sandbox.control.state import SandboxState
 from deployer.sandbox.network import name_server
 from deployer.sandbox.postgres.company_databases import Databases
 from reconciler.machine.host_key import PublicHostKey, parse_pinned
@@ -21,13 +21,13 @@ _ED25519 = re.compile(r"^ssh-ed25519 [A-Za-z0-9+/=]+", re.MULTILINE)
 
 
 @dataclass(frozen=True)
-class Watch:
+class StatusReader:
     """Reads through the sandbox's own API, so it sees what any client sees."""
 
-    cloud: Cloud
+    cloud: AwsClients
     databases: Databases | None = None
 
-    def report(self, state: State) -> dict[str, Any]:
+    def report(self, state: SandboxState) -> dict[str, Any]:
         """Instances, records, databases, addresses."""
         return {
             "directory": state.directory,

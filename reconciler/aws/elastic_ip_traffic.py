@@ -6,7 +6,7 @@ compares nothing and has no token, so who holds the address is read right before
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -95,20 +95,20 @@ class ElasticIpTraffic(Unprepared):
             )
         return ((self.allocation, order.machines[0]),)
 
-    def switch(self, route: str, group: str, *, forced: bool = False) -> None:
+    def switch(self, route: str, group: str, holders: Collection[str] | None) -> None:
         """See `Traffic.switch`. Waits until AWS itself says that the machine has the address."""
-        self.backoff.retry(partial(self._move, group, forced=forced), throttled_or_unclear)
+        self.backoff.retry(partial(self._move, group, holders), throttled_or_unclear)
         for _ in replace(self.backoff, deadline=min(self.backoff.deadline, SEEN)).attempts():
             if self._is_at(group, self._route(self._described())):
                 return
         raise CloudError(f"{self.address} was moved to {group}, but {route} does not say so yet")
 
-    def _move(self, machine: str, *, forced: bool) -> None:
+    def _move(self, machine: str, holders: Collection[str] | None) -> None:
         now = self._route(self._described())
         if self._is_at(machine, now):
             return
-        if not forced:
-            self._refuse_foreign(now)
+        if holders is not None:
+            self._refuse_moved(now, holders)
         interface = _primary(self._machine(machine))
         with calling("ec2:AssociateAddress", mutating=True):
             self.aws.ec2_once.associate_address(
@@ -120,12 +120,14 @@ class ElasticIpTraffic(Unprepared):
     def _is_at(self, machine: str, route: TrafficRoute) -> bool:
         return not route.odd and [share.group for share in route.shares] == [machine]
 
-    def _refuse_foreign(self, route: TrafficRoute) -> None:
-        """A state that no switch of ours leaves is a person's: it is not changed (rule 11)."""
-        deploys = [DeployId.maybe(share.tags.get(t.ID)) for share in route.shares]
-        strange = any(one is None or one.service != self.service for one in deploys)
-        if route.odd or strange:
-            whose = "" if route.odd else f", which is not a machine of {self.service}"
+    def _refuse_moved(self, route: TrafficRoute, holders: Collection[str]) -> None:
+        """Who did not have it when the move was decided has it from a person (rule 11).
+
+        Tags say nothing here: a copy of an adopted machine and a namesake's have such ones too. Nor
+        does the machine: a person may have given it back to the one that had it then.
+        """
+        if route.odd or not set(route.holders) <= set(holders):
+            whose = "" if route.odd else ", which was given it after the move was decided"
             raise Refused(
                 f"{route}{whose}: the address is not moved",
                 cure=f"To move it all the same   deployer traffic {self.service} --follow",
@@ -154,7 +156,8 @@ class ElasticIpTraffic(Unprepared):
         held = (interface, described.get("PrivateIpAddress"))
         if held != (first["NetworkInterfaceId"], first["PrivateIpAddress"]):
             return _odd(route, f"is associated with a secondary address of {id_}")
-        share = Share(id_, 1, _proved(machine), (id_,))
+        association = str(described.get("AssociationId") or "")
+        share = Share(id_, 1, _proved(machine), (id_,), association=association)
         return TrafficRoute(self.allocation, (share,), address=self.address)
 
     def _machine(self, id_: str) -> Raw:

@@ -6,6 +6,7 @@ Every error is reported by `ended`: message, detail, next command, and the exit 
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import sys
@@ -96,6 +97,15 @@ _COMMON: Sequence[Callable[[Callable[..., Any]], Callable[..., Any]]] = (
 )
 
 
+def service_names(context: click.Context, _: click.Parameter, begun: str) -> list[str]:
+    """The configured services whose names begin so: for the shell's completion."""
+    from reconciler.config.loader import locate  # a slow import
+
+    asked = context.find_object(CliContext) or CliContext()
+    files = sorted((locate(asked.config) / "services").glob(f"{glob.escape(begun)}*.toml"))
+    return [path.stem for path in files]
+
+
 def common(command: _F) -> _F:
     """Add the options that every command takes, before or after its name."""
     for option in reversed(_COMMON):
@@ -121,7 +131,12 @@ DURATION = _Duration()
 
 
 SERVICES = click.option(
-    "--service", "services", multiple=True, metavar="NAME", help="Only this service; repeatable."
+    "--service",
+    "services",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=service_names,
+    help="Only this service; repeatable.",
 )
 JOBS_DESPITE = click.option(
     "--jobs-despite",

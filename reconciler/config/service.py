@@ -19,6 +19,7 @@ from reconciler.config.types import (
     Account,
     Duration,
     HostName,
+    LedgerFolder,
     Line,
     LocalPath,
     Port,
@@ -180,8 +181,9 @@ class Image(Section):
 class Service(Section):
     """One service: what is released, where, and how. `name` is the file's name.
 
-    `zone_account` holds the record's zone, and so the ledger; None: the machines' account. `zone`
-    chooses that zone where several contain the record; '': the longest. `also`
+    `ledger` is the folder in S3 that holds the ledger; '': it is in the record's zone.
+    `zone_account` holds that zone or bucket; None: the machines' account. `zone`
+    chooses the zone where several contain the record; '': the longest. `also`
     are the names that change with the record; every other name of the ledger's zone and of
     `witness_zones` that holds an address of a release keeps it from being deleted. `park` says what
     becomes of a previous release's machines, that of the newest one after `park_after`. `bake`:
@@ -191,6 +193,7 @@ class Service(Section):
 
     name: str
     record: HostName
+    ledger: LedgerFolder | Literal[""] = ""
     zone: ZoneChoice | Literal[""] = ""
     also: tuple[HostName, ...] = ()
     witness_zones: tuple[Zone, ...] = ()
@@ -235,6 +238,8 @@ class Service(Section):
                 "also: only A records change with the ledger; another name of a load balancer or "
                 "of an Elastic IP needs nothing"
             )
+        if self.ledger:
+            self._rules_of_a_bucket()
         if self.traffic.kind == "elastic-ip" and self.instance.count != 1:
             raise ValueError(
                 "instance.count: an Elastic IP leads to one machine; several are for a load "
@@ -248,6 +253,19 @@ class Service(Section):
             raise ValueError(f"app.jobs: {min(twice)!r} is in units too")
         return self
 
+    def _rules_of_a_bucket(self) -> None:
+        """Nothing leads from the record to what switches: its DNS may be anywhere."""
+        if self.traffic.kind == "record":
+            raise ValueError(
+                "ledger: a ledger in S3 and an A record in Route 53 are not changed in one step; "
+                'leave `ledger` out, or use traffic.kind = "target-group" or "elastic-ip"'
+            )
+        key = "listener" if self.traffic.kind == "target-group" else "allocation"
+        if not getattr(self.traffic, key):
+            raise ValueError(f"traffic.{key}: is wanted with `ledger`, which looks at no record")
+        if self.zone:
+            raise ValueError("zone: means nothing with `ledger`, which is in no zone")
+
     @property
     def place(self) -> AccountRegion:
         """The account and region of its machines."""
@@ -255,7 +273,10 @@ class Service(Section):
 
     @property
     def zone_place(self) -> AccountRegion:
-        """Where Route 53 is called: the account of the zone. The region does not matter there."""
+        """Where the ledger's store is called: the account of its zone or bucket.
+
+        Route 53 has no region, and S3 names that of the bucket.
+        """
         return AccountRegion(self.zone_account or self.account, self.region)
 
     @property

@@ -115,6 +115,13 @@ ZoneChoice = Annotated[
     str,
     matching(r"public|private|Z[A-Z0-9]{3,31}", 'the id of a hosted zone, "public" or "private"'),
 ]
+LedgerFolder = Annotated[
+    str,
+    matching(
+        r"(?=.{8,150}$)s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_-][A-Za-z0-9._-]*)*",
+        "a bucket and a folder in it, such as s3://my-company-ledgers/production",
+    ),
+]
 SqlName = Annotated[str, matching(r"[A-Za-z_][A-Za-z0-9_$-]{0,62}", "a name in PostgreSQL")]
 Variable = Annotated[str, matching(r"[A-Za-z_][A-Za-z0-9_]*", "the name of a variable")]
 Port = Annotated[int, Field(ge=1, le=65535)]

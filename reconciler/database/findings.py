@@ -166,9 +166,11 @@ def cannot_create(database: str, role: str, extensions: Iterable[str]) -> Refuse
     found = ", ".join(sorted(extensions))
     return Refused(
         f"{database} has the extension {found}, which {role} cannot create in a copy: only a "
-        "superuser may, or a member of what the cloud has instead (rds_superuser, …)",
+        "superuser may, or a member of what the cloud has instead (rds_extension, …), of those "
+        "that the server allows",
         cure=f"If nobody uses it             DROP EXTENSION …\n"
-        f'Where the cloud allows it     GRANT rds_superuser TO "{role}"\n'
+        f'On RDS and Aurora             GRANT rds_extension TO "{role}"\n'
+        "Where they are restricted     name it in the parameter rds.allowed_extensions\n"
         'Without a copy                copy = "never"   (docs/shared-databases.md)',
     )
 

@@ -42,7 +42,7 @@ _HOME = {
     "account": re.compile(r"[0-9]{12}"),
     "region": re.compile(r"[a-z]{2}[a-z-]*-[0-9]{1,2}"),
 }
-_ADDRESS = re.compile(r"[A-Za-z0-9]+/[a-z0-9._-]+")
+_ADDRESS = re.compile(r"[A-Za-z0-9]+/[a-z0-9._-]+|s3://[a-z0-9.-]+/[A-Za-z0-9._/-]+")
 _INSTANCE = re.compile(r"i-[0-9a-z-]+")
 _COUNT = re.compile(r"[1-9][0-9]{0,3}")
 _TRAFFIC = re.compile(r"[A-Za-z0-9:/._-]{1,240}")
@@ -150,9 +150,9 @@ def _decode(text: str) -> Ledger:
     if head.get("v") not in VERSIONS:
         begins = text[1:41].partition('"')[0]
         raise LedgerTextError(
-            f"the TXT record has ledger version {head['v']!r}, which this program does not know"
+            f"the text has ledger version {head['v']!r}, which this program does not know"
             if "v" in head
-            else f'the TXT record is not a ledger (it begins "{begins}")'
+            else f'the text is not a ledger (it begins "{begins}")'
         )
     if not _GEN.fullmatch(head["gen"]):
         raise LedgerTextError("no generation")

@@ -14,7 +14,7 @@ from functools import partial
 
 from reconciler.errors import LedgerUnknown, Refused
 from reconciler.model.ledger import Ledger, LedgerHome
-from reconciler.model.reading import LedgerAddress
+from reconciler.model.reading import S3, LedgerAddress, decoded, unreadable
 
 # Parsed loosely: a ledger of a newer version, or a damaged one, claims its record as well.
 _RECORD = re.compile(r"\brecord=([^\s\"]+)")
@@ -29,6 +29,17 @@ def at_home(address: LedgerAddress, ledger: Ledger) -> Ledger:
     if ledger.home is not None and wanted is not None and ledger.home != wanted:
         raise _of_another(address, ledger.home, wanted)
     return ledger
+
+
+def own_ledger(address: LedgerAddress, text: str) -> Ledger:
+    """As `decoded`, of this service and at its home (rule 12). Raises LedgerUnknown."""
+    ledger = decoded(address, text)
+    stranger = next((one for one in ledger.rooted if one.service != address.service), None)
+    if stranger is not None:
+        raise unreadable(
+            address, f"it names {stranger}, which is not a deploy of {address.service}"
+        )
+    return at_home(address, ledger) if text else ledger
 
 
 def settle(ledger: Ledger, address: LedgerAddress) -> Ledger:
@@ -84,7 +95,7 @@ def _claims(text: str, record: str, at: Sequence[str]) -> bool:
 
 
 def _taken(address: LedgerAddress, name: str, what: str = "") -> Refused:
-    other = name.partition("._deploy.")[0]
+    other = name.rpartition("/")[2] if name.startswith(S3) else name.partition("._deploy.")[0]
     return Refused(
         f"{what or address.record} belongs to the ledger {name} already: it is released as {other}",
         cure=(
@@ -95,12 +106,15 @@ def _taken(address: LedgerAddress, name: str, what: str = "") -> Refused:
 
 
 def _moved(address: LedgerAddress, to: str) -> LedgerUnknown:
-    name = to.partition("/")[2]
+    """The tombstone's refusal; it names the configuration that is right now."""
+    zone, _, name = to.partition("/")
+    there, key = f"{name} in zone {zone}", f"`record` is in the zone of {name}"
+    if to.startswith(S3):
+        there, key = to, f'`ledger` is "{to.rpartition("/")[0]}"'
     return LedgerUnknown(
-        f"the ledger {address.name} in zone {address.zone_id} was moved to {name} in zone "
-        f"{to.partition('/')[0]}",
+        f"the ledger {address.whereabouts} was moved to {there}",
         cure=(
-            f"Use the configuration whose `record` is in the zone of {name}.\n"
+            f"Use the configuration whose {key}.\n"
             f"To finish a move that was interrupted, with that configuration:\n"
             f"deployer move {address.service}"
         ),

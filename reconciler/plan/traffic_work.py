@@ -19,10 +19,14 @@ from reconciler.traffic.reading import TrafficRoute
 
 @dataclass(frozen=True)
 class RouteChange:
-    """A route, and the group (or the machine) that it gets or loses."""
+    """A route, and the group (or the machine) that it gets or loses.
+
+    `holders` are those of the route when a switch was decided.
+    """
 
     route: str
     group: str
+    holders: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,11 @@ def traffic_work(root: Root, verdicts: Sequence[Verdict]) -> TrafficWork:
     blocked = next(filter(None, (_why_not(route, group) for route, group in changes)), "")
     if blocked:
         return TrafficWork(blocked=f"traffic cannot follow the ledger: {blocked}")
-    return TrafficWork(tuple(RouteChange(route.arn, group.id) for route, group in changes if group))
+    return TrafficWork(tuple(_switch(route, group) for route, group in changes if group))
+
+
+def _switch(route: TrafficRoute, group: Resource) -> RouteChange:
+    return RouteChange(route.arn, group.id, route.holders)
 
 
 def _taker(route: TrafficRoute, live: DeployId, found: Sequence[Verdict]) -> Resource | None:

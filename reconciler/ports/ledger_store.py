@@ -1,4 +1,4 @@
-"""The port to the storage of ledgers. Route 53 implements it in `reconciler.aws.route53`."""
+"""The port to the storage of ledgers: `reconciler.aws.route53` and `reconciler.aws.s3`."""
 
 from __future__ import annotations
 
@@ -10,21 +10,13 @@ from reconciler.model.reading import LedgerAddress, Listing, Reading, Readings
 
 
 class LedgerStore(Protocol):
-    """Reads and swaps ledgers. Route 53's transactional batches make the swap atomic."""
-
-    def locate(self, service: str, record: str, zone: str = "") -> LedgerAddress:
-        """Where the service's ledger is: in the longest hosted zone that contains `record`.
-
-        `zone` chooses among them: an id, `public` or `private`. Raises ConfigError if no zone of
-        the account contains the record, or two of the same name do; CloudError.
-        """
-        ...
+    """Reads and swaps ledgers: by a batch of Route 53, by a conditional write of S3."""
 
     def elsewhere(self, address: LedgerAddress) -> Mapping[str, tuple[str, ...]]:
         """The other zones that have records at the record's name, with their types.
 
-        A parent of a delegated zone, or the private zone beside a public one. Raises CloudError,
-        AccessDenied.
+        A parent of a delegated zone, or the private zone beside a public one; none for a ledger
+        that is in no zone. Raises CloudError, AccessDenied.
         """
 
     def read(self, address: LedgerAddress) -> Reading:
@@ -41,7 +33,8 @@ class LedgerStore(Protocol):
     def names(self, address: LedgerAddress) -> Listing:
         """Every name of the watched zones that has addresses of its own, including the record.
 
-        Raises CloudError, AccessDenied: a zone that was not read completely is no witness.
+        None for a ledger in S3 that watches no zone. Raises CloudError, AccessDenied: a zone that
+        was not read completely is no witness.
         """
 
     def raw(self, address: LedgerAddress) -> Reading:
@@ -51,10 +44,21 @@ class LedgerStore(Protocol):
         """
 
     def neighbours(self, address: LedgerAddress) -> Mapping[str, str]:
-        """The other ledgers of the zone: name → TXT value. Raises CloudError, AccessDenied."""
+        """The other ledgers of the zone, or beside the object: name → text.
+
+        Raises CloudError, AccessDenied.
+        """
+
+    def kept_where(self, address: LedgerAddress) -> str:
+        """The zone or bucket in words, for `doctor`.
+
+        Raises ToolError, with the cure, for a place that a ledger should not be in; CloudError,
+        AccessDenied.
+        """
+        ...
 
     def swap(self, seen: Reading, new: Ledger, point_at: tuple[str, ...] | None = None) -> Reading:
-        """DELETE exactly what was seen and CREATE `new`, in one batch; returns it as a reading.
+        """Replace exactly what was seen by `new`, all or nothing; returns it as a reading.
 
         With `point_at`, the A record changes in the same batch (created if there was none), and
         with it each name in `also` that had the same value; names that people changed stay.

@@ -84,7 +84,7 @@ class Executor:
                 "traffic was not changed: the ledger has changed, the next sweep decides"
             )
         for change in work.switches:
-            managed.traffic.switch(change.route, change.group)
+            managed.traffic.switch(change.route, change.group, change.holders)
             self._tally.traffic.append(f"switch {change.route} {change.group}")
         for group in work.drained:
             managed.traffic.mark_drained(group, self._now.now)

@@ -7,7 +7,7 @@ of a sweep until traffic says what the ledger says.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -81,11 +81,12 @@ class Traffic(Protocol):
         """Each route, and the group or machine of the order that takes it over."""
         ...
 
-    def switch(self, route: str, group: str, *, forced: bool = False) -> None:
+    def switch(self, route: str, group: str, holders: Collection[str] | None) -> None:
         """Give the group, or the machine, all requests of a route.
 
-        Idempotent; reads right before it writes. `forced`: the operator accepts that a route is
-        changed which leads to somebody foreign.
+        Idempotent; reads right before it writes. `holders` are those of the route when the switch
+        was decided (`TrafficRoute.holders`): raises Refused where there are others by now, whom a
+        person gave the requests (rule 11). None: the operator accepts whoever serves.
         """
         ...
 

@@ -26,6 +26,7 @@ class Share:
     targets  the registered instances or addresses, of a group that gets requests
     deploy   the deploy whose machines they are; None if it is not known
     lease    the release or rollback that made it; None if it was adopted
+    association  of an Elastic IP: another with each time that it is given to a machine
     """
 
     group: str
@@ -34,6 +35,7 @@ class Share:
     targets: tuple[str, ...] = ()
     deploy: DeployId | None = None
     lease: DeployId | None = None
+    association: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,11 @@ class TrafficRoute:
     def serving(self) -> tuple[Share, ...]:
         """The groups that get requests."""
         return tuple(share for share in self.shares if share.weight)
+
+    @property
+    def holders(self) -> tuple[str, ...]:
+        """Who has the requests, as a switch is decided on it; of a machine with its association."""
+        return tuple(f"{one.group} {one.association}".strip() for one in self.serving)
 
     @property
     def unknown(self) -> tuple[str, ...]:

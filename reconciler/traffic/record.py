@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from reconciler.traffic.port import JoinOrder
@@ -32,5 +33,5 @@ class RecordTraffic(Unprepared):
         del order
         return ()
 
-    def switch(self, route: str, group: str, *, forced: bool = False) -> None:
+    def switch(self, route: str, group: str, holders: Collection[str] | None) -> None:
         """See `Traffic.switch`."""

@@ -7,7 +7,8 @@ is the same request: CI cancels with SIGINT, and sends SIGTERM 7.5 s later to a 
 cleans up. A second SIGINT is a person who has pressed Ctrl-C again: it ends the process
 immediately, with a last message about what may be left. That is safe at any moment, because the
 same is left as after a SIGKILL. A SIGINT within a second is the same key press, which the
-terminal sent to us, and a wrapper (npm, uv) passed on.
+terminal sent to us, and a wrapper (npm, uv) passed on. What must end before the clean-up is named
+at once, so that nobody presses again only because nothing moves.
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ class _Door:
         self.pressed = math.inf
         """When the first SIGINT came: a later one is a person's second Ctrl-C."""
         self.raised = False
-        self.held = 0
+        self.held: list[str] = []
+        """What must end before the first signal is raised, the innermost last."""
 
     def receive(self, signum: int, _: FrameType | None) -> None:
         now = time.monotonic()
@@ -56,6 +58,8 @@ class _Door:
             self.pressed = min(self.pressed, now)
         if not self.first:
             self.first = signum
+            if self.held:
+                _announce(f"Stopping; waiting for {self.held[-1]} …")
             self.open()
         elif again and signum == signal.SIGINT:
             self.leave(signum)
@@ -85,7 +89,21 @@ def _write(text: str) -> None:
         os.write(2, text.encode())
 
 
+def _on_stderr(text: str) -> None:
+    _write(f"{text}\n")
+
+
 _door: _Door | None = None
+_announce: Callable[[str], None] = _on_stderr
+
+
+def announce_by(listener: Callable[[str], None] | None) -> None:
+    """Who says what a first signal waits for; None: a line on stderr.
+
+    It is called in the signal's handler: it may set a value, but take no lock and write nothing.
+    """
+    global _announce  # noqa: PLW0603  signal handlers are the process's own, and so is this
+    _announce = listener or _on_stderr
 
 
 @contextlib.contextmanager
@@ -110,8 +128,10 @@ def handled(last_words: Callable[[], str]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def held_back() -> Iterator[None]:
+def held_back(by: str) -> Iterator[None]:
     """Inside, a first signal waits: for short operations that must not be interrupted.
+
+    Whoever sends one is told that it waits for `by`.
 
     It is raised at the end, unless an error is being raised already, which leads to the same
     clean-up. Does nothing outside `handled` or in another thread, where no signal is ever raised.
@@ -120,11 +140,11 @@ def held_back() -> Iterator[None]:
     if door is None or threading.current_thread() is not threading.main_thread():
         yield
         return
-    door.held += 1
+    door.held.append(by)
     try:
         yield
     finally:
-        door.held -= 1
+        door.held.pop()
     door.open()
 
 

@@ -13,6 +13,7 @@ from reconciler.aws.client.session import Aws
 from reconciler.aws.instance_connect import minute_key
 from reconciler.aws.inventory import Ec2Inventory
 from reconciler.aws.route53.ledger_store import Route53Ledgers
+from reconciler.aws.s3.ledger_store import S3Ledgers
 from reconciler.aws.ssm_secrets import from_ssm
 from reconciler.config.loader import Settings
 from reconciler.config.reconciler import ReachSettings
@@ -31,6 +32,7 @@ from reconciler.ports.service import ManagedService
 from reconciler.util.log import Logger
 from reconciler.util.secret import Reference, Secret, resolve
 from reconciler.wiring.database_tunnel import DatabaseTunnel, machine_to_go_through
+from reconciler.wiring.ledger_stores import LedgerStores
 from reconciler.wiring.service_access import SshConnector, SshServiceAccess
 from reconciler.wiring.ssh_route import bastion_route
 from reconciler.wiring.traffic_kinds import TrafficSource
@@ -54,7 +56,7 @@ class Edges:
     on_answer: OnAnswer | None = None
     _accounts: dict[str, Aws] = field(default_factory=dict)
     _aws: dict[AccountRegion, Aws] = field(default_factory=dict)
-    _ledgers: dict[str, Route53Ledgers] = field(default_factory=dict)
+    _ledgers: dict[str, LedgerStores] = field(default_factory=dict)
     _heaps: dict[AccountRegion, Ec2Inventory] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -91,7 +93,7 @@ class Edges:
         place, zone = service.place, service.zone_place
         ledgers, heap = self.ledgers(zone), self.heap(place)
         address = self._address(service, by_labels=by_labels)
-        source = TrafficSource(service, self.aws(place), ledgers, address)
+        source = TrafficSource(service, self.aws(place), ledgers.zones, address)
         traffic, address = build_traffic(source)
         home = ServiceLocation(service.name, str(address), place)
         database, breaker = service.database, self.settings.reconciler.breaker
@@ -122,7 +124,7 @@ class Edges:
     def _address(self, service: Service, *, by_labels: bool) -> LedgerAddress:
         place = service.place
         try:
-            address = located(self.ledgers(service.zone_place), service)
+            address = located(self.ledgers(service.zone_place).zones, service)
         except CloudError as error:
             labelled = _labelled(self.heap(place), service) if by_labels else None
             if labelled is None:
@@ -131,9 +133,12 @@ class Edges:
             address = labelled
         return replace(address, account=place.account, region=place.region)
 
-    def ledgers(self, zone: AccountRegion) -> Route53Ledgers:
-        """The ledgers in the zones of an account."""
-        return self._ledgers.setdefault(zone.account, Route53Ledgers(self.aws(zone)))
+    def ledgers(self, place: AccountRegion) -> LedgerStores:
+        """The ledgers in the zones and buckets of an account."""
+        if place.account not in self._ledgers:
+            aws = self.aws(place)
+            self._ledgers[place.account] = LedgerStores(Route53Ledgers(aws), S3Ledgers(aws))
+        return self._ledgers[place.account]
 
     def heap(self, place: AccountRegion) -> Ec2Inventory:
         """The resources of an account and region."""
@@ -178,20 +183,24 @@ class Edges:
         return DatabaseTunnel(through_machine)
 
 
-def located(ledgers: Route53Ledgers, service: Service) -> LedgerAddress:
+def located(zones: Route53Ledgers, service: Service) -> LedgerAddress:
     """Locate the ledger, and the names around it. Raises ConfigError, CloudError.
 
-    A change batch concerns one zone: a name in another zone cannot move with the record.
+    A change batch concerns one zone: a name in another zone cannot move with the record. A ledger
+    in a bucket needs no zone; then only the configured ones are watched.
     """
-    address = ledgers.locate(service.name, service.record, service.zone)
+    more = tuple(id_ for zone in service.witness_zones for id_ in zones.zone_ids(zone))
+    if service.ledger:
+        address = LedgerAddress.in_bucket(service.ledger, service.name, service.record)
+        return replace(address, watched=more)
+    address = zones.locate(service.name, service.record, service.zone)
     for name in service.also:
-        if ledgers.locate(service.name, name, service.zone).zone_id != address.zone_id:
+        if zones.locate(service.name, name, service.zone).zone_id != address.zone_id:
             raise ConfigError(
                 f"also: {name} is not in {address.zone}, the zone of {service.record}: one change "
                 "batch cannot move both",
                 cure=f"make {name} a CNAME of {service.record}, and take it out of `also`",
             )
-    more = tuple(id_ for zone in service.witness_zones for id_ in ledgers.zone_ids(zone))
     # Always include the record's own zone: a second name beside the record is the likeliest case.
     watched = tuple(dict.fromkeys((address.zone_id, *more))) if more else ()
     return replace(address, also=service.also, watched=watched)

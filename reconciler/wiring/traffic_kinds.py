@@ -22,11 +22,11 @@ from reconciler.traffic.record import RecordTraffic
 
 @dataclass(frozen=True)
 class TrafficSource:
-    """What a kind is built from: the service, its account and region, its ledger."""
+    """What a kind is built from: the service, its account and region, zones, its ledger."""
 
     service: Service
     aws: Aws
-    ledgers: Route53Ledgers
+    zones: Route53Ledgers
     address: LedgerAddress
 
 
@@ -42,7 +42,7 @@ def _target_group(source: TrafficSource) -> Built:
     service, address = source.service, source.address
     listeners = service.traffic.listener
     if not listeners:
-        alias = source.ledgers.alias_of(address)
+        alias = source.zones.alias_of(address)
         listeners = (listener_behind(source.aws, service.name, service.record, alias),)
     traffic = TargetGroupTraffic(source.aws, service.name, listeners)
     return traffic, replace(address, traffic=listeners)
@@ -53,7 +53,7 @@ def _elastic_ip(source: TrafficSource) -> Built:
     if service.traffic.allocation:
         traffic = elastic_ip(source.aws, service.name, service.traffic.allocation)
     else:
-        at = source.ledgers.plain_addresses(address)
+        at = source.zones.plain_addresses(address)
         traffic = elastic_ip_at(source.aws, service.name, service.record, at)
     return traffic, replace(address, traffic=(traffic.allocation,))
 

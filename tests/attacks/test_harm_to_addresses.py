@@ -1,19 +1,20 @@
 """An Elastic IP that people moved between two looks: it is theirs, whatever its machine's tags say.
 
 AssociateAddress compares nothing. The plan, and the check before a commit, know by the ledger who
-is a copy; the look right before the call knows the tags and the token of birth alone.
+is a copy; the look right before the call knows who they found, and takes the address from no other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from reconciler.aws.elastic_ip_traffic import elastic_ip
 from reconciler.errors import CloudError, ConfigError, Refused
 from reconciler.model import tags as t
-from tests.support.aws_api import pairs, serving
+from tests.support.aws_api import HASTE, pairs, serving
 from tests.support.elastic_stage import ADOPTED, ElasticStage
 
 
@@ -24,40 +25,47 @@ def stage() -> Iterator[ElasticStage]:
         yield ElasticStage(api)
 
 
-def test_a_stranger_right_before_the_move_keeps_it(stage: ElasticStage) -> None:
-    """A person moved it after the plan was made: the look before the call sees that."""
+def copied(**changed: str) -> dict[str, str]:
+    """The tags of the adopted live machine, on another one."""
+    return {**ADOPTED, **changed}
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [{}, copied(), copied(**{t.LEDGER: "Z9/shop._deploy.staging.example"})],
+    ids=["a stranger", "a copy", "a namesake"],
+)
+def test_who_got_it_right_before_the_move_keeps_it(
+    stage: ElasticStage, tags: dict[str, str]
+) -> None:
+    """A person moved it after the plan was made, and the machine's tags may be ours by a copy."""
+    stage.api.ec2.create_tags(Resources=[stage.stranger], Tags=pairs({"by": "hand", **tags}))
     stage.give(stage.stranger)
-    with pytest.raises(Refused, match="not a machine of shop"):
-        stage.traffic.switch(stage.allocation, stage.new)
+    with pytest.raises(Refused, match="was given it after the move was decided") as refused:
+        stage.traffic.switch(stage.allocation, stage.new, stage.holders)
+    assert "deployer traffic shop --follow" in refused.value.cure
     assert stage.holder == stage.stranger
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=pytest.fail.Exception,
-    reason="the look right before AssociateAddress has no ledger: a copy of an adopted machine "
-    "passes for it if a person moves the address there between the plan and the call",
-)
-def test_a_copy_right_before_the_move_keeps_it(stage: ElasticStage) -> None:
-    """`launch more like this` of the adopted machine took the address after the plan was made."""
-    stage.api.ec2.create_tags(Resources=[stage.stranger], Tags=pairs(ADOPTED))
-    stage.give(stage.stranger)
+def test_who_got_it_back_right_before_the_move_keeps_it(stage: ElasticStage) -> None:
+    """The very machine that had it when the move was decided: a person undid what had been done."""
+    stage.give(stage.new)
+    stage.give(stage.live)
     with pytest.raises(Refused):
-        stage.traffic.switch(stage.allocation, stage.new)
+        stage.traffic.switch(stage.allocation, stage.new, stage.holders)
+    assert stage.holder == stage.live
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=pytest.fail.Exception,
-    reason="the look right before AssociateAddress compares the service's name, not its ledger",
-)
-def test_a_namesake_right_before_the_move_keeps_it(stage: ElasticStage) -> None:
-    """Another ledger of this account has a service `shop`, and a person gave it the address."""
-    theirs = {**ADOPTED, t.LEDGER: "Z9/shop._deploy.staging.example"}
-    stage.api.ec2.create_tags(Resources=[stage.stranger], Tags=pairs(theirs))
-    stage.give(stage.stranger)
+def test_it_is_asked_before_each_try(stage: ElasticStage) -> None:
+    """AWS was busy, and a person was faster than the second try."""
+    stage.api.fault("AssociateAddress", "throttle")
+    traffic = replace(
+        stage.traffic,
+        backoff=replace(HASTE, sleep=lambda _: stage.give(stage.stranger)),
+    )
     with pytest.raises(Refused):
-        stage.traffic.switch(stage.allocation, stage.new)
+        traffic.switch(stage.allocation, stage.new, stage.holders)
+    assert stage.holder == stage.stranger
 
 
 def test_released_and_allocated_again(stage: ElasticStage) -> None:
@@ -69,6 +77,6 @@ def test_released_and_allocated_again(stage: ElasticStage) -> None:
     with pytest.raises(CloudError, match="does not exist any more"):
         traffic.read()
     with pytest.raises(CloudError, match="does not exist any more"):
-        traffic.switch(stage.allocation, stage.new, forced=True)
+        traffic.switch(stage.allocation, stage.new, None)
     with pytest.raises(ConfigError, match="there is no Elastic IP"):
         elastic_ip(stage.api.aws, "shop", stage.allocation)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from deployer.sandbox.aws.http.rate_limits import Limits
-from deployer.sandbox.aws.http.request import Call
+from deployer.sandbox.aws.http.request import ApiCall
 from deployer.sandbox.faults import FaultBook
 
 
@@ -19,12 +19,12 @@ def limits() -> Limits:
 
 def _call(
     action: str, region: str = "eu-west-1", machines: int = 0, *, whole: bool = False
-) -> Call:
+) -> ApiCall:
     mutating = not action.startswith("Describe")
-    return Call("ec2", action, mutating, "ec2", region, machines, whole)
+    return ApiCall("ec2", action, mutating, "ec2", region, machines, whole)
 
 
-def _admitted(limits: Limits, call: Call, times: int) -> int:
+def _admitted(limits: Limits, call: ApiCall, times: int) -> int:
     return sum(limits.admit(call) for _ in range(times))
 
 
@@ -38,7 +38,7 @@ def _admitted(limits: Limits, call: Call, times: int) -> int:
         (_call("CreateTags"), 100),
     ],
 )
-def test_a_bucket_holds_so_many(limits: Limits, call: Call, at_once: int) -> None:
+def test_a_bucket_holds_so_many(limits: Limits, call: ApiCall, at_once: int) -> None:
     """One after the other without a pause: the rest is refused."""
     assert at_once <= _admitted(limits, call, at_once + 20) <= at_once + 3
 

@@ -111,6 +111,22 @@ def test_an_elastic_address_takes_its_place(
     assert _address(ec2, public) not in ("", before, address)
 
 
+def test_each_association_has_an_id_of_its_own(
+    ec2: EC2Client, launch: Launch, public: str, elastic: tuple[str, str]
+) -> None:
+    """Moved and moved back, it is not the association of before (hashicorp/terraform, 2543)."""
+    allocation, _ = elastic
+    (other,) = launch(1)
+    wait_for_state(ec2, other, "running")
+    made = [
+        ec2.associate_address(AllocationId=allocation, InstanceId=one)["AssociationId"]
+        for one in (public, other, public)
+    ]
+    assert len(set(made)) == 3
+    (shown,) = ec2.describe_addresses(AllocationIds=[allocation])["Addresses"]
+    assert shown["AssociationId"] == made[-1]
+
+
 def test_an_elastic_address_stays_over_a_stop(
     ec2: EC2Client, public: str, elastic: tuple[str, str]
 ) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deployer.sandbox.aws.http.request import Call
+from deployer.sandbox.aws.http.request import ApiCall
 from tests.crash.matrix.cells import in_fixed_order
 from tests.crash.matrix.commands import COMMANDS
 from tests.crash.matrix.page import Book, Played
@@ -14,7 +14,7 @@ from tests.crash.matrix.table import cells_of, page, played_of, requests_of, row
 from tests.crash.proxies import EVERY, Blow, Fault, Watch
 from tests.crash.proxies.request_names import aws_name, sql_name, ssh_name
 
-SWAP = Call("route53", "ChangeResourceRecordSets", mutating=True, protocol="route53")
+SWAP = ApiCall("route53", "ChangeResourceRecordSets", mutating=True, protocol="route53")
 ALL = frozenset(Fault)
 
 
@@ -49,17 +49,31 @@ def test_a_swap_is_named_by_its_transition(old: str, new: str, name: str) -> Non
     assert aws_name(SWAP, _batch(old, new)) == name
 
 
+@pytest.mark.parametrize(
+    ("lines", "name"),
+    [
+        ("v=1 gen=4\nlease=shop/a until=x step=lease\n", "leased, lease"),
+        ("v=1 gen=5\nlive=shop/b at=1.2.3.4\nprevious=shop/c retired=x\n", "no lease, 1 previous"),
+        ("v=1 gen=5\nlive=shop/b at=1.2.3.4\n", "no lease, 0 previous"),
+    ],
+)
+def test_a_ledger_in_s3_is_named_by_what_it_says(lines: str, name: str) -> None:
+    """A write shows what it writes, not what it replaces."""
+    call = ApiCall("s3", "PutObject", mutating=True, protocol="rest")
+    assert aws_name(call, lines.encode()) == f"put the ledger: {name}"
+
+
 def test_tags_are_named_by_label_and_kinds() -> None:
     """Not by ids, which are others in every run."""
     ids = b"ResourceId.1=i-2&ResourceId.2=i-1&ResourceId.3=vol-1"
     form = ids + b"&Tag.1.Key=deploy-state&Tag.1.Value=live"
-    call = Call("ec2", "CreateTags", mutating=True, protocol="ec2")
+    call = ApiCall("ec2", "CreateTags", mutating=True, protocol="ec2")
     assert aws_name(call, form) == "CreateTags: live on 2 i, 1 vol"
 
 
 def test_a_change_of_a_listener_is_named_by_its_weights() -> None:
     """A new group joins without requests, gets them all, and is at last alone."""
-    call = Call("elasticloadbalancing", "ModifyListener", mutating=True, protocol="query")
+    call = ApiCall("elasticloadbalancing", "ModifyListener", mutating=True, protocol="query")
     at = "DefaultActions.member.1.ForwardConfig.TargetGroups.member."
     form = f"{at}1.TargetGroupArn=a&{at}1.Weight=1&{at}2.TargetGroupArn=b&{at}2.Weight=0"
     assert aws_name(call, form.encode()) == "ModifyListener: weights 1, 0"
@@ -68,13 +82,13 @@ def test_a_change_of_a_listener_is_named_by_its_weights() -> None:
 def test_tags_that_are_taken_off_are_named_by_their_number() -> None:
     """`leave` takes off all that a machine has at once."""
     form = b"ResourceId.1=i-2&Tag.1.Key=deploy-state&Tag.2.Key=deploy-id"
-    call = Call("ec2", "DeleteTags", mutating=True, protocol="ec2")
+    call = ApiCall("ec2", "DeleteTags", mutating=True, protocol="ec2")
     assert aws_name(call, form) == "DeleteTags: every tag on 1 i"
 
 
 def test_tags_of_groups_are_named_by_label_or_keys() -> None:
     """Their values are others in every run."""
-    call = Call("elasticloadbalancing", "AddTags", mutating=True, protocol="query")
+    call = ApiCall("elasticloadbalancing", "AddTags", mutating=True, protocol="query")
     tag = "ResourceArns.member.1=a&Tags.member.1.Key="
     drained = f"{tag}deploy-drained&Tags.member.1.Value=20261123T031502Z"
     live = f"{tag}deploy-state&Tags.member.1.Value=live"

@@ -101,8 +101,9 @@ def place_order(company: Company) -> int:
 
 
 def instance_at(company: Company, address: str) -> Json:
-    """The machine that holds an address."""
-    [found] = [one for one in company.instances() if one["PrivateIpAddress"] == address]
+    """The machine that holds an address, private or public."""
+    keys = ("PrivateIpAddress", "PublicIpAddress")
+    [found] = [one for one in company.instances() if address in map(one.get, keys)]
     return found
 
 

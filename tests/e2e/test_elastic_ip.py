@@ -12,6 +12,7 @@ import pytest
 from deployer.sandbox.control.client import Sandbox
 from deployer.sandbox.control.options import ELASTIC, Options
 from reconciler.exit_codes import Exit
+from tests.e2e.leaving import goes_and_comes_back
 from tests.e2e.probes import has, takes_writes, wait_for, writable
 from tests.support.balanced_clients import Clients
 from tests.support.company import LEDGER, Json
@@ -191,6 +192,17 @@ def test_killed_between_commit_and_move(shop: Shop) -> None:
         shop.ok("reconciler", "sweep")
     nobody_is_failed(shop.clients, moves=3)
     assert shop.clients.receipts <= shop.rows("shop") | shop.rows(database)
+
+
+def test_it_leaves_with_its_address_and_comes_back(shop: Shop) -> None:
+    """The Elastic IP stays where it is, through a broad sweep and a reboot; `up` moves it again."""
+    shop.up("v1.5.0")
+    holder, address = shop.holder, shop.address
+    goes_and_comes_back(shop)
+    assert (shop.holder, shop.address) == (holder, address)
+    shop.up("v1.7.0")
+    assert (shop.holder == holder, shop.address) == (False, address)
+    assert (shop.version(), len(writable(shop))) == ("v1.7.0", 1)
 
 
 def _stranger(shop: Shop, like: str) -> str:

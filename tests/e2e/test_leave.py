@@ -5,34 +5,13 @@ from __future__ import annotations
 import pytest
 
 from reconciler.exit_codes import Exit
-from tests.e2e.probes import is_active, live_instance, on_machine
-from tests.e2e.test_gate import UNITS, started, started_anew
-from tests.e2e.zone import let_time_pass, read_ledger
-from tests.sandbox.machines.lab import wait_for
-from tests.support.company import LEDGER, TRUSTING, Company, Json, ask
+from tests.e2e.leaving import broad_sweep, come_back, leave, left_of, marked, reboot
+from tests.e2e.probes import live_instance, on_machine
+from tests.e2e.test_gate import started
+from tests.e2e.zone import read_ledger
+from tests.support.company import LEDGER, TRUSTING, Company
 
 GATE = "/etc/systemd/system-generators/deployer-gate"
-
-
-def left_of(company: Company) -> str:
-    """The id in the tombstone."""
-    (found,) = [word for word in company.ledger().split('"') if word.startswith("left=")]
-    return found.split(" ")[0].removeprefix("left=")
-
-
-def marked(company: Company) -> set[str]:
-    """Everything in the account that carries our tags."""
-    every = (id_ for ids in company.resources().values() for id_ in ids)
-    return {id_ for id_ in every if any(one.startswith("deploy-") for one in company.tags(id_))}
-
-
-def reboot(company: Company, live: Json) -> None:
-    """Reboot live, and wait until it serves again with every unit."""
-    before = started(company, live)
-    company.aws("ec2").reboot_instances(InstanceIds=[live["InstanceId"]])
-    wait_for(lambda: started_anew(company, live, before))
-    wait_for(lambda: ask(live["PrivateIpAddress"], "/healthz")[0] == 200)
-    assert all(is_active(company, live, unit) for unit in UNITS)
 
 
 def comments(company: Company) -> dict[str, str]:
@@ -60,7 +39,7 @@ def test_an_adopted_service_leaves_and_comes_back(adopted: Company) -> None:
     assert started(adopted, live) == before
     refused = adopted.deployer("up", "shop", "--ref", "v1.5.0")
     assert (refused.code, "shop has left" in refused.err) == (Exit.REFUSED, True), refused
-    adopted.ok("reconciler", "sweep")
+    broad_sweep(adopted)
     assert adopted.resources() == resources
     reboot(adopted, live)
     assert adopted.version() == "v1.4.2"
@@ -74,29 +53,21 @@ def test_an_adopted_service_leaves_and_comes_back(adopted: Company) -> None:
 def test_a_released_service_leaves_and_comes_back(adopted: Company) -> None:
     """A clone with a gate, a database of its own and user data that shuts units at each boot."""
     adopted.up("v1.5.0")
-    live = live_instance(adopted)
-    live["HostKey"] = adopted.tags(live["InstanceId"])["deploy-host-key"]
-    assert on_machine(adopted, live, f"ls {GATE}")
-    orders = adopted.get()
-    adopted.ok("deployer", "leave", "shop", "--yes", "--keep", "1h")
-    id_ = left_of(adopted)
-    assert live["InstanceId"] not in marked(adopted)
+    assert on_machine(adopted, live_instance(adopted), f"ls {GATE}")
+    answer = adopted.get()
+    live, id_ = leave(adopted)
     assert not on_machine(adopted, live, f"ls {GATE} 2>/dev/null || :").strip()
     assert not any(id_ in text for text in comments(adopted).values())
     again = adopted.ok("deployer", "leave", "shop", "--yes")
     assert "has left" in again.out
 
-    let_time_pass(adopted, "until", minutes=120)
-    adopted.configure("^keep    = 2", "keep = 1")
-    adopted.ok("reconciler", "sweep")
+    broad_sweep(adopted)
     assert live["InstanceId"] in {one["InstanceId"] for one in adopted.instances()}
     assert read_ledger(adopted.ledger().replace('"left=', '"live=')).kept == ()
     reboot(adopted, live)
-    assert (adopted.version(), adopted.get()) == ("v1.5.0", orders)
+    assert (adopted.version(), adopted.get()) == ("v1.5.0", answer)
 
-    adopted.ok("deployer", "adopt", "shop", *TRUSTING)
-    assert adopted.tags(live["InstanceId"])["deploy-id"] == id_
-    adopted.ok("deployer", "status", "shop", "--exit-code")
+    come_back(adopted, live, id_)
     adopted.up("v1.7.0")
     assert adopted.version() == "v1.7.0"
 

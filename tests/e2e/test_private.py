@@ -16,7 +16,9 @@ import pytest
 from deployer.sandbox.control.client import Sandbox
 from deployer.sandbox.control.options import PRIVATE, Options
 from reconciler.exit_codes import Exit
+from tests.e2e.leaving import goes_and_comes_back
 from tests.e2e.probes import die_in, takes_writes, wait_for, writable
+from tests.e2e.test_shared_database import NEVER, owner
 from tests.e2e.zone import said
 from tests.support import proxy_commands
 from tests.support.company import Company, Witness
@@ -113,6 +115,21 @@ def test_the_whole_life_from_outside(
     assert company.version() == "v1.4.2"
     assert writable(company) == ["shop"]
     assert company.deployer("status", "shop").code == 0
+
+
+def test_it_leaves_with_a_shared_database_and_comes_back(company: OutsideCompany) -> None:
+    """Through the bastion alone: the release that made the database goes, the database stays."""
+    company.adopt()
+    company.up("v1.5.0")
+    maker, database = said(company).live, str(company.get()["database"])
+    company.configure(*NEVER)
+    company.up("v1.7.0")
+    assert owner(company) == maker
+    goes_and_comes_back(company)
+    assert (owner(company), company.get()["database"]) == (maker, database)
+    company.up("v1.7.0")
+    assert (owner(company), company.get()["database"]) == (maker, database)
+    assert writable(company) == [database]
 
 
 def test_without_the_way_nothing_is_reached(company: OutsideCompany) -> None:

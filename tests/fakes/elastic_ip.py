@@ -5,11 +5,10 @@ Obeys the same contract as `ElasticIpTraffic` (tests/unit/reconciler/traffic/tes
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from reconciler.errors import CloudError, Refused, ToolError
-from reconciler.model import tags as t
-from reconciler.model.deploy_id import DeployId
 from reconciler.traffic.port import JoinOrder
 from reconciler.traffic.reading import Share, TrafficReading, TrafficRoute
 from reconciler.traffic.unprepared import Unprepared
@@ -50,12 +49,12 @@ class FakeElasticIp(Unprepared):
             raise Refused("an Elastic IP leads to one machine alone")
         return ((ALLOCATION, order.machines[0]),)
 
-    def switch(self, route: str, group: str, *, forced: bool = False) -> None:
+    def switch(self, route: str, group: str, holders: Collection[str] | None) -> None:
         self.acts.append(f"switch {group}")
         if "switch" in self.failing:
             raise self.failing["switch"]
-        strange = any(DeployId.maybe(self.heap.at(one).tags.get(t.ID)) is None for one in self.at)
-        if (strange or self.odd) and not forced:
+        moved = {*self.at} - {group, *(holders or ())}
+        if holders is not None and (moved or self.odd):
             raise Refused(f"{route}: not moved")
         if self._state(group) != "running":
             raise CloudError(f"{group} does not run")

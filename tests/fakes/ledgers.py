@@ -98,6 +98,9 @@ class FakeLedgers:
     def elsewhere(self, address: LedgerAddress) -> Mapping[str, tuple[str, ...]]:
         return self.in_other_zones.get(address.record, {})
 
+    def kept_where(self, address: LedgerAddress) -> str:
+        return f"memory, as {address.name}"
+
     def locate(self, service: str, record: str, zone: str = "") -> LedgerAddress:
         if not record.endswith("example.com"):
             raise ConfigError(f"no hosted zone contains {record}")

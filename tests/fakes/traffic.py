@@ -5,7 +5,7 @@ Obeys the same contract as `TargetGroupTraffic` (tests/unit/reconciler/traffic/t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -99,10 +99,12 @@ class FakeTraffic:
             raise CloudError(f"{missing[0]} does not name the new target group any more")
         return tuple((route, self._make(order, route)) for route in self.actions)
 
-    def switch(self, route: str, group: str, *, forced: bool = False) -> None:
+    def switch(self, route: str, group: str, holders: Collection[str] | None) -> None:
         self._act("switch", f"switch {group}")
         now = self.actions[route]
-        if (self.odd or any(self._is_foreign(one) for one in now)) and not forced:
+        given = {one for one, weight in now.items() if weight} - {group}
+        strange = self.odd or any(self._is_foreign(one) for one in now)
+        if holders is not None and (strange or given - {*holders}):
             raise Refused(f"{route}: not changed")
         if group not in self.heap.ids:
             raise CloudError("no such group", code="TargetGroupNotFound")

@@ -18,6 +18,7 @@ from pathlib import Path
 from tests.model import pages
 from tests.model.bounds import (
     DATABASES,
+    ELASTIC_IPS,
     GATES,
     HOMES,
     HOOKS,
@@ -39,6 +40,7 @@ MODELS = {
     "hooks": HOOKS,
     "gate": GATES,
     "traffic": TRAFFIC,
+    "elastic-ip": ELASTIC_IPS,
     "parking": PARKING,
 }
 DOCS = Path(__file__).parents[2] / "docs"

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from tests.model import mutations as m
 from tests.model.databases import Databases
 from tests.model.databases import Scenario as Data
+from tests.model.elastic import ElasticIps
+from tests.model.elastic import Scenario as Elastic
 from tests.model.explorer import Report, explore
 from tests.model.gate import Gates
 from tests.model.gate import Scenario as Gate
@@ -29,14 +31,14 @@ from tests.model.traffic import Traffic
 MUTANT_STATES = 60_000
 """Within so many states each mutation has to be noticed."""
 
-FEW, BRIEF, MANY = 10_000, 20_000, 1_000_000
+LEAST, FEW, BRIEF, MANY = 3_000, 10_000, 20_000, 1_000_000
 
 
 @dataclass(frozen=True)
 class Bound:
     """A scenario, and the most states of it that are explored in `make test` and `make model`."""
 
-    scenario: Heap | Data | Home | Hook | Gate | Balanced | Parked
+    scenario: Heap | Data | Home | Hook | Gate | Balanced | Elastic | Parked
     test: int
     model: int
 
@@ -171,6 +173,27 @@ TRAFFIC = (
     ),
 )
 
+ELASTIC_IPS = (
+    Bound(m.MOVING, LEAST, MANY),
+    Bound(m.GIVEN, LEAST, MANY),
+    Bound(m.MOVED_BACK, LEAST, MANY),
+    Bound(
+        Elastic("two releases with an Elastic IP, a copy", ("first", "second"), twice=1),
+        LEAST,
+        MANY,
+    ),
+    Bound(
+        Elastic("a rollback with an Elastic IP, two sweeps", ("first", "back"), sweeps=2),
+        LEAST,
+        300_000,
+    ),
+    Bound(
+        Elastic("everybody at the Elastic IP", ("first", "second", "back"), 1, 1, 1, 1),
+        LEAST,
+        300_000,
+    ),
+)
+
 PARKING = (
     Bound(m.RESTING, FEW, MANY),
     Bound(Parked("two sweeps, a release at rest", rollback=False, sweeps=2, twice=1), FEW, MANY),
@@ -179,7 +202,7 @@ PARKING = (
 
 
 def explored(
-    scenario: Heap | Data | Home | Hook | Gate | Balanced | Parked,
+    scenario: Heap | Data | Home | Hook | Gate | Balanced | Elastic | Parked,
     most: int,
     rules: Rules | None = None,
 ) -> Report:
@@ -192,6 +215,8 @@ def explored(
         return explore(Gates(scenario, rules), most)
     if isinstance(scenario, Balanced):
         return explore(Traffic(scenario, rules), most)
+    if isinstance(scenario, Elastic):
+        return explore(ElasticIps(scenario, rules), most)
     if isinstance(scenario, Parked):
         return explore(Parking(scenario, rules), most)
     if isinstance(scenario, Home):

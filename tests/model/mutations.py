@@ -32,6 +32,7 @@ from reconciler.plan import planner
 from reconciler.plan.deviation import deviation
 from reconciler.plan.service_plan import Plan, ServicePlan, SweepRequest
 from tests.model.databases import Scenario as Data
+from tests.model.elastic import Scenario as Elastic
 from tests.model.gate import Scenario as Gate
 from tests.model.gate_world import Disk, shut
 from tests.model.homes_world import Scenario as Homes
@@ -80,6 +81,9 @@ SWITCH = Traffic("a release behind a balancer and a sweep", slow=1, twice=1)
 TAKEN = Traffic("two releases behind a balancer and a sweep", holders=("first", "second"), slow=1)
 HAND = Traffic("a person at the balancer", slow=1, hands=1)
 RETURN = Traffic("a rollback behind a balancer beside a sweep", holders=("first", "back"), slow=1)
+MOVING = Elastic("a release with an Elastic IP and a sweep", slow=1, twice=1)
+GIVEN = Elastic("a person and an Elastic IP", slow=1, hands=1)
+MOVED_BACK = Elastic("a rollback with an Elastic IP beside a sweep", ("first", "back"), slow=1)
 RESTING = Parking("a rollback to a release at rest, and a sweep", twice=1)
 AGAIN = Data("two deployers", deployers=2, sweeps=(), slow=2, twice=0)
 
@@ -90,7 +94,7 @@ class Mutation:
 
     name: str
     rules: Rules
-    where: Heap | Data | Homes | Hooks | Gate | Traffic | Parking
+    where: Heap | Data | Homes | Hooks | Gate | Traffic | Elastic | Parking
     says: str
     within: Callable[[], AbstractContextManager[object]] = nullcontext
 
@@ -385,6 +389,36 @@ OWN = (
     ),
     Mutation("traffic moved back after the label", Rules(people_win=False), HAND, "taken back"),
     Mutation("somebody's group ignored", Rules(minds_foreign=False), HAND, "not ours lost"),
+    Mutation(
+        "an address moved without looking who has it",
+        Rules(looks_at_holder=False),
+        GIVEN,
+        "after the decision, lost it",
+    ),
+    Mutation(
+        "who has the address told by tags",
+        Rules(knows_holder=False),
+        GIVEN,
+        "after the decision, lost it",
+    ),
+    Mutation(
+        "an address moved without reading the ledger again",
+        Rules(reads_again=False),
+        MOVED_BACK,
+        "never follows",
+    ),
+    Mutation("an address moved after the label", Rules(labels_last=False), MOVING, "never follows"),
+    Mutation(
+        "an address moved before the commit", Rules(commits_first=False), MOVING, "does not run"
+    ),
+    Mutation(
+        "an address moved in full rounds only", Rules(follows_young=False), MOVING, "never follows"
+    ),
+    Mutation(
+        "parked while a move may be on its way", Rules(drains=False), MOVED_BACK, "does not run"
+    ),
+    Mutation("an address moved back after the label", Rules(people_win=False), GIVEN, "taken back"),
+    Mutation("a stranger's machine ignored", Rules(minds_foreign=False), GIVEN, "not ours lost"),
     Mutation("a late halt obeyed", Rules(decide=always_obeys), RESTING, "live does not run"),
     Mutation("parked under a lease", Rules(spares_leased=False), RESTING, "live does not run"),
     Mutation(

@@ -112,6 +112,14 @@ class Rules:
     """A target group is detached and deleted before its machines stop."""
     keeps_targets: bool = True
     """A group's targets stay registered until it is deleted."""
+    looks_at_holder: bool = True
+    """Who has an Elastic IP is read right before the call, and may be who was decided on alone."""
+    knows_holder: bool = True
+    """That look knows whom the decision was made on; tags are not asked, which a copy has too."""
+    reads_again: bool = True
+    """The ledger is read once more before a move: this process may have slept."""
+    drains: bool = True
+    """No machine is put to rest while a move to it may be on its way."""
     minds_foreign: bool = True
     """An action that names somebody else's group is not changed."""
     spares_leased: bool = True

@@ -8,6 +8,7 @@ from tests.model import pages
 from tests.model.__main__ import MODELS, PROTOCOL, TRACES, tried
 from tests.model.bounds import (
     DATABASES,
+    ELASTIC_IPS,
     GATES,
     HOMES,
     HOOKS,
@@ -19,7 +20,7 @@ from tests.model.bounds import (
 )
 from tests.model.mutations import DESIGN, OWN, PICTURED, Mutation
 
-BOUNDS = (*LEDGER_HEAP, *DATABASES, *HOMES, *HOOKS, *GATES, *TRAFFIC, *PARKING)
+BOUNDS = (*LEDGER_HEAP, *DATABASES, *HOMES, *HOOKS, *GATES, *TRAFFIC, *ELASTIC_IPS, *PARKING)
 MUTATIONS = (*DESIGN, *OWN)
 
 
@@ -71,6 +72,17 @@ def test_traffic_follows_the_ledger(bound: Bound) -> None:
 
     And if everybody crashed now, young sweeps would bring traffic where the ledger says, unless a
     person moved it.
+    """
+    report = explored(bound.scenario, bound.test)
+    assert not report.complaint, str(report)
+
+
+@pytest.mark.parametrize("bound", ELASTIC_IPS, ids=lambda one: one.scenario.name)
+def test_an_elastic_ip_follows_the_ledger(bound: Bound) -> None:
+    """Whatever lands late or comes twice, live has it, or whom a person gave it.
+
+    And if everybody crashed now, young sweeps would bring it where the ledger says, unless a person
+    moved it, or a copy landed after the label.
     """
     report = explored(bound.scenario, bound.test)
     assert not report.complaint, str(report)

@@ -19,8 +19,8 @@ import pytest
 
 from deployer.sandbox.control import environment, state
 from deployer.sandbox.control.client import Sandbox
-from deployer.sandbox.control.server import knock
-from deployer.sandbox.control.state import Places, State
+from deployer.sandbox.control.server import ask
+from deployer.sandbox.control.state import Places, SandboxState
 from deployer.sandbox.network.loopback_range import GUARD_PORT
 from reconciler.errors import ToolError
 
@@ -45,13 +45,13 @@ def _ok(*arguments: str, directory: Path) -> str:
     return done.stdout
 
 
-def _state(directory: Path) -> State:
+def _state(directory: Path) -> SandboxState:
     found = state.load(Places(directory))
     assert found is not None
     return found
 
 
-def _family(found: State) -> list[psutil.Process]:
+def _family(found: SandboxState) -> list[psutil.Process]:
     """The daemon and everything below it: machines, database, whatever they started."""
     daemon = psutil.Process(found.pid)
     return [daemon, *daemon.children(recursive=True)]
@@ -215,9 +215,9 @@ def test_the_port_asked_for_is_the_port(box: Path) -> None:
 def test_the_door_opens_to_the_token_alone(bare: Path) -> None:
     """Another user of this host finds the guard port, and nothing behind it."""
     found = _state(bare)
-    assert found.door.endswith(f":{GUARD_PORT}")
+    assert found.control_url.endswith(f":{GUARD_PORT}")
     with pytest.raises(ToolError, match="not for you"):
-        knock(found.door, "guessed", "/reset")
+        ask(found.control_url, "guessed", "/reset")
 
 
 def test_env_is_all_that_a_plain_boto3_needs(bare: Path) -> None:

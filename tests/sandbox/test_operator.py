@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from deployer.sandbox.aws import AwsServer
-from deployer.sandbox.company.cloud import Cloud
+from deployer.sandbox.company.cloud import AwsClients
 from deployer.sandbox.control.environment import REGION
 from tests.fakes.paper_host import PaperHost
 
@@ -35,7 +35,7 @@ def client(server: AwsServer, service: str) -> Any:
 def test_the_operator_makes_a_member_of_an_auto_scaling_group(server: AwsServer) -> None:
     """Its tags begin with `aws:`: nobody else can give, change or take them."""
     image = server.register_base_image("base")
-    cloud, other = Cloud.at(server.endpoint, "test", "test"), client(server, "ec2")
+    cloud, other = AwsClients.at(server.endpoint, "test", "test"), client(server, "ec2")
     born: Any = [{"ResourceType": "instance", "Tags": [GROUP]}]
     asked: Any = {"ImageId": image, "InstanceType": "t3.micro", "MinCount": 1, "MaxCount": 1}
     with pytest.raises(ClientError, match="reserved"):
@@ -51,7 +51,7 @@ def test_the_operator_makes_a_member_of_an_auto_scaling_group(server: AwsServer)
 
 def test_the_operator_tags_a_target_group_as_a_stack_does(server: AwsServer) -> None:
     """Of load balancers as well; `RemoveTags` of others leaves them."""
-    cloud, other = Cloud.at(server.endpoint, "test", "test"), client(server, "elbv2")
+    cloud, other = AwsClients.at(server.endpoint, "test", "test"), client(server, "elbv2")
     vpc = cloud.ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
     made = other.create_target_group(Name="web", Protocol="HTTP", Port=80, VpcId=vpc)
     group = made["TargetGroups"][0]["TargetGroupArn"]

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from deployer.sandbox.company import configuration
-from deployer.sandbox.company.cloud import Cloud
+from deployer.sandbox.company.cloud import AwsClients
 from deployer.sandbox.control.client import Sandbox
 from deployer.sandbox.control.options import BALANCER, Options
 from deployer.sandbox.network import name_server
@@ -40,7 +40,7 @@ def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 class Hand:
     """What a person does with the API: a release without the deployer."""
 
-    cloud: Cloud
+    cloud: AwsClients
 
     def clone(self, machine: str) -> str:
         """A new machine from an image of the live one."""
@@ -111,7 +111,7 @@ def test_a_release_by_hand_behind_the_balancer_fails_nobody(behind: Sandbox) -> 
     The record is an alias, its nodes are no machines, and the open connection stays the same one.
     """
     state = behind.state()
-    hand = Hand(Cloud.at(state.endpoint, state.access_key, state.secret_key))
+    hand = Hand(AwsClients.at(state.endpoint, state.access_key, state.secret_key))
     (live,) = behind.status()["instances"]
     old, clients = hand.group(), Clients(nodes(behind))
     assert live["address"] not in clients.nodes

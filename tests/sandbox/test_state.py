@@ -9,13 +9,13 @@ import psutil
 import pytest
 
 from deployer.sandbox.control import state
-from deployer.sandbox.control.state import Places, State
+from deployer.sandbox.control.state import Places, SandboxState
 from reconciler.errors import ConfigError
 
 
-def _own_state(directory: Path) -> State:
+def _own_state(directory: Path) -> SandboxState:
     born = psutil.Process().create_time()
-    return State(pid=os.getpid(), born=born, run="r", token="t", directory=str(directory))
+    return SandboxState(pid=os.getpid(), born=born, run="r", token="t", directory=str(directory))
 
 
 def test_a_state_comes_back_as_it_was_saved(tmp_path: Path) -> None:

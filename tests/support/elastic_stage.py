@@ -22,12 +22,13 @@ PUBLIC = [{"DeviceIndex": 0, "AssociatePublicIpAddress": True}]
 
 @dataclass
 class ElasticStage:
-    """What a person set up, and what a release launched."""
+    """What a person set up, and what a release launched. `holders`: who had it then."""
 
     api: Api
     live: str = field(init=False)
     new: str = field(init=False)
     stranger: str = field(init=False)
+    holders: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         subnet, image = self.api.ec2.describe_subnets()["Subnets"][0], self.api.image()
@@ -40,6 +41,8 @@ class ElasticStage:
         made = self.api.ec2.allocate_address(Domain="vpc")
         self.allocation, self.address = made["AllocationId"], made["PublicIp"]
         self.give(self.live)
+        (route,) = self.traffic.read().routes
+        self.holders = route.holders
 
     @property
     def traffic(self) -> ElasticIpTraffic:

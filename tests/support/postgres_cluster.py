@@ -1,7 +1,7 @@
 """A real PostgreSQL for a session of tests, on loopback: 18 from a wheel, or the one of $POSTGRES.
 
-Its admin is not a superuser, as on RDS: it may create databases and is a member of the
-application's role.
+Its admin has the rights of an RDS server's first login and is a member of the application's role.
+The login `plain` has the least that the product asks for: no predefined role helps it.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from time import monotonic, sleep
 import psycopg
 import pytest
 
+from deployer.sandbox.postgres import rds_roles
 from reconciler.database.postgres.engine import PostgresServer
 
 PASSWORD = "s3cret:\\ with %21"
@@ -30,8 +31,10 @@ CREATE ROLE app LOGIN PASSWORD 'app';
 CREATE ROLE reporter LOGIN PASSWORD 'reporter';
 CREATE ROLE clerk LOGIN PASSWORD 'clerk';
 CREATE ROLE admin LOGIN CREATEDB CREATEROLE PASSWORD '{PASSWORD}';
+CREATE ROLE plain LOGIN CREATEDB PASSWORD 'plain';
 CREATE ROLE agent LOGIN PASSWORD 'agent';
-GRANT app, agent TO admin;
+GRANT app, agent TO admin, plain;
+GRANT rds_superuser TO admin;
 """
 SCHEMA = """
 CREATE TABLE orders (id serial PRIMARY KEY, total int NOT NULL, note text);
@@ -109,9 +112,9 @@ class Cluster:
         """A client's session, autocommit."""
         return psycopg.connect(self.url(user, dbname), autocommit=True)
 
-    def server(self) -> PostgresServer:
-        """The edge under test, as the admin."""
-        return PostgresServer.from_url(self.url())
+    def server(self, user: str = "admin") -> PostgresServer:
+        """The edge under test, as an administrator."""
+        return PostgresServer.from_url(self.url(user))
 
     def execute(self, dbname: str, text: str, user: str = "app") -> None:
         """One statement in a session of its own."""
@@ -166,7 +169,7 @@ def running(more: Mapping[str, str] | None = None) -> Iterator[Cluster]:
     with subprocess.Popen(line, stdin=subprocess.PIPE, start_new_session=True) as guard:
         cluster = Cluster(_binaries(), port)
         _wait_for(cluster, home / "log")
-        cluster.execute("postgres", ROLES, "root")
+        cluster.execute("postgres", ";".join([*rds_roles.creation(cluster.major), ROLES]), "root")
         yield cluster
         guard.communicate(timeout=30)
 

@@ -18,7 +18,7 @@ from typing import Any
 import asyncssh
 import psutil
 
-from deployer.sandbox.machines.ssh.pipes import Input
+from deployer.sandbox.machines.ssh.pipes import StdinPipe
 from reconciler.machine.host_key import HostKey, make_host_key
 from reconciler.machine.ssh import ClientKey, SshTarget
 
@@ -129,15 +129,15 @@ async def _send(fd: int, sink: asyncssh.SSHWriter[bytes]) -> bool:
     return True
 
 
-class _Stdin(Input):
+class _Stdin(StdinPipe):
     """The sandbox's pump as asyncssh's writer.
 
     Not asyncio's own transport for pipes: where resumed reading brings the last bytes and the end
     in the same turn, it closes the pipe before it has written them (CPython 3.11 to 3.13).
     """
 
-    write = Input.feed
-    write_eof = Input.end
+    write = StdinPipe.feed
+    write_eof = StdinPipe.end
 
     def write_exception(self, exc: Exception) -> None:
         """A signal or a break: no command of the tests is sent one."""

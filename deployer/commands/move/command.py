@@ -25,7 +25,7 @@ from reconciler.errors import ConfigError, LedgerUnknown, Refused
 from reconciler.model import ledger_transitions
 from reconciler.model import tags as t
 from reconciler.model.ledger import Ledger, LedgerHome, Live
-from reconciler.model.reading import LedgerAddress, Reading, decoded
+from reconciler.model.reading import LedgerAddress, Reading, decoded, located_at
 from reconciler.model.resource import APART, TARGET_GROUP, Inventory, Resource
 from reconciler.ports.ledger_store import LedgerStore
 from reconciler.ports.service import ManagedService
@@ -130,19 +130,21 @@ def _inside(ports: Ports, reading: Reading, ledger: Ledger, found: tuple[Resourc
 
 
 def _elsewhere(ports: Ports, store: LedgerStore, found: tuple[Resource, ...], new: Reading) -> Move:
-    """The ledger goes to another zone."""
+    """The ledger goes to another zone or bucket, or from one to the other."""
     old = _old_address(new.address, found)
     seen = store.raw(old)
     ledger = decoded(old, seen.text)
     if not ledger.exists:
         raise Refused(
-            f"there is no ledger {old.name} in zone {old.zone_id}: nothing can be moved from it",
+            f"there is no ledger {old.whereabouts}: nothing can be moved from it",
             cure=f"To write it anew from the labels     deployer recover {ports.managed.name}",
         )
     if ledger.home is not None:
-        old = replace(old, record=ledger.home.record)
+        old = replace(old, record=ledger.home.record, traffic=ledger.home.traffic)
         seen = store.raw(old)
     live = _live(ports, ledger)
+    _refuse_other_traffic(ports, old)
+    new = seen_through(ports, new, live.at)
     _refuse_other_place(ports, ledger, found)
     _refuse_moved_record(seen, live)
     _refuse_pointed_elsewhere(new, live)
@@ -172,16 +174,15 @@ def _old_address(new: LedgerAddress, resources: tuple[Resource, ...]) -> LedgerA
         for resource in resources
         if resource.label is t.Label.LIVE and resource.tags.get(t.LEDGER) != str(new)
     }
-    if len(named) != 1:
+    # Its record is unknown until the ledger is read: its own name has no A record.
+    old = located_at(next(iter(named)), new.service) if len(named) == 1 else None
+    if old is None:
         what = "no other ledger" if not named else " and ".join(sorted(named))
         raise Refused(
             f"what is live of {new.service} names {what}: where it is moved from is not known",
             cure=f"To bring it under a ledger here     deployer adopt {new.service}",
         )
-    zone_id, _, name = named.pop().partition("/")
-    zone = name.removeprefix(f"{new.service}._deploy.")
-    # Its record is unknown until the ledger is read: its own name has no A record.
-    return LedgerAddress(new.service, zone_id, zone, name)
+    return old
 
 
 def _home(address: LedgerAddress) -> LedgerHome:
@@ -230,6 +231,18 @@ def _refuse_other_place(ports: Ports, ledger: Ledger, found: tuple[Resource, ...
             f"deployer retire {name} --nobody-live ID"
         ),
     )
+
+
+def _refuse_other_traffic(ports: Ports, old: LedgerAddress) -> None:
+    """The claim of a record and its switch are one store's; so one change at a time."""
+    new = ports.managed.address
+    if bool(new.bucket or old.bucket) and old.traffic != new.traffic:
+        raise Refused(
+            f"{old.service} goes from {old.whereabouts} to {new.whereabouts} and gets other "
+            "traffic: that is two moves",
+            cure=f"leave one of `ledger` and `[traffic]` in services/{old.service}.toml as it was, "
+            f"move, then change the other and move again:\ndeployer move {old.service}",
+        )
 
 
 def _refuse_moved_record(old: Reading, live: Live) -> None:

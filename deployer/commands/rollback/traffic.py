@@ -52,8 +52,7 @@ def account(run: RollbackContext) -> tuple[str, ...]:
 def commit(run: RollbackContext) -> None:
     """The ledger's swap, with the A record or before the switch of what follows it."""
     managed, order, target = run.ports.managed, run.join_order, run.target
-    if order is not None:
-        refuse_moved(managed, order, run.lease.ledger)
+    before = refuse_moved(managed, order, run.lease.ledger)
     run.lease.commit(target.id, run.at, run.live.id, point=managed.traffic.in_batch)
-    for line in switch(managed, order, run.lease.generation) if order is not None else ():
+    for line in switch(managed, order, run.lease.generation, before):
         run.emit(e.Warned(line))  # the follow-up, or any sweep, goes on with it

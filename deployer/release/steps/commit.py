@@ -18,11 +18,10 @@ def commit(run: ReleaseContext) -> str:
     live = run.start.reading.ledger.live
     seen = live.id if live else None
     managed, order = run.ports.managed, run.created.join_order
-    if order is not None:
-        refuse_moved(managed, order, run.held.ledger)
+    before = refuse_moved(managed, order, run.held.ledger)
     db, point = run.database.shared, managed.traffic.in_batch
     run.held.commit(run.deploy, run.addresses, seen, run.via, db=db, point=point)
-    for line in switch(managed, order, run.held.generation) if order is not None else ():
+    for line in switch(managed, order, run.held.generation, before):
         run.emit(e.Warned(line))  # the follow-up, or any sweep, goes on with it
     return f"{', '.join(run.addresses)} in generation {run.held.generation}"
 

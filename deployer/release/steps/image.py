@@ -73,7 +73,7 @@ def _create(run: ReleaseContext, order: ImageOrder) -> None:
     # repeats the order, and CreateImage may reboot the live machine.
     run.created.image_order = order
     try:
-        with held_back():
+        with held_back("CreateImage"):
             run.created.image = run.ports.compute.create_image(order)
         run.tell_created(IMAGE, run.created.image)
     except CloudUnclear:

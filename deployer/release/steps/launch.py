@@ -35,7 +35,7 @@ def _in_a_subnet(run: ReleaseContext, wanted: Shape) -> None:
         order = _order(run, wanted, subnet)
         run.created.launch_order = order  # before the call: a lost reply is looked up by its token
         try:
-            with held_back():
+            with held_back("RunInstances"):
                 run.created.launched = run.ports.compute.launch(order)
             for machine in run.created.launched:
                 run.tell_created(INSTANCE, machine, wanted.type)

@@ -6,11 +6,11 @@ import threading
 
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from deployer.sandbox.aws.http.request_log import Journal
-from deployer.sandbox.aws.http.wsgi_middleware import Door
+from deployer.sandbox.aws.http.request_log import RequestLog
+from deployer.sandbox.aws.http.wsgi_middleware import ApiMiddleware
 from deployer.sandbox.aws.options import AwsOptions
 from deployer.sandbox.aws.state import cloud as clouds
-from deployer.sandbox.aws.state.cloud import Cloud
+from deployer.sandbox.aws.state.cloud import AwsState
 from deployer.sandbox.balancer.plan import LoadBalancers
 from deployer.sandbox.faults import FaultBook
 from deployer.sandbox.machine_host import MachineHost, Nat
@@ -35,8 +35,8 @@ class AwsServer:
     ) -> None:
         self.options = options or AwsOptions()
         self.faults = FaultBook()
-        self.journal = Journal()
-        self.cloud = Cloud(host, self.options, self.faults, nat, balancers)
+        self.journal = RequestLog()
+        self.cloud = AwsState(host, self.options, self.faults, nat, balancers)
         self._http: BaseWSGIServer | None = None
         self._thread: threading.Thread | None = None
 
@@ -58,11 +58,11 @@ class AwsServer:
 
         clouds.occupy(self.cloud)
         try:
-            door = Door(moto_application.build(), self.cloud, self.journal, self._knows)
+            api = ApiMiddleware(moto_application.build(), self.cloud, self.journal, self._knows)
             self._http = make_server(
                 LOOPBACK,
                 self.options.port,
-                door,
+                api,
                 threaded=True,
                 request_handler=moto_application.QuietHandler,
             )

@@ -2,7 +2,7 @@
 
 Sources: Application Load Balancers guide, "Health checks" (a new target is healthy after one
 success); Elastic Load Balancing API, CreateTargetGroup (thresholds, interval, timeout, Matcher) and
-TargetHealth (states and reasons).
+ObservedHealth (states and reasons).
 """
 
 from __future__ import annotations
@@ -31,23 +31,23 @@ _TIMED_OUT = Health("unhealthy", "Target.Timeout", "Request timed out")
 
 
 @dataclass(frozen=True)
-class Tally:
+class ObservedHealth:
     """A target's health, and how many checks in a row said otherwise."""
 
     health: Health = CHECKING
     successes: int = 0
     failures: int = 0
 
-    def after(self, result: Health, check: HealthCheck) -> Tally:
+    def after(self, result: Health, check: HealthCheck) -> ObservedHealth:
         """The tally after one more check; its `result` is HEALTHY or the reason why not."""
         if result.is_healthy:
             successes = self.successes + 1
             needed = check.first if self.health.state == "initial" else check.successes
             better = self.health.is_healthy or successes >= needed
-            return Tally(HEALTHY if better else self.health, successes, 0)
+            return ObservedHealth(HEALTHY if better else self.health, successes, 0)
         failures = self.failures + 1
         worse = self.health.state == "unhealthy" or failures >= check.failures
-        return Tally(result if worse else self.health, 0, failures)
+        return ObservedHealth(result if worse else self.health, 0, failures)
 
 
 class HealthChecks:
@@ -72,7 +72,7 @@ class HealthChecks:
                 self._tasks[pair] = asyncio.create_task(self._watch(*pair))
 
     async def _watch(self, target: Target, check: HealthCheck) -> None:
-        tally = Tally()
+        tally = ObservedHealth()
         while True:
             await asyncio.sleep(max(check.interval, SHORTEST_WAIT))
             tally = tally.after(await _probe(target, check), check)

@@ -28,7 +28,7 @@ Route = Callable[[str, str], Target | Reply]
 
 
 @dataclass(frozen=True)
-class Relay:
+class HttpRelay:
     """Serves the connections of one listener at one node."""
 
     route: Route

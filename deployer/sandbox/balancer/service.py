@@ -17,7 +17,7 @@ import h11
 from deployer.sandbox.balancer import tcp_relay
 from deployer.sandbox.balancer.flows import Flows
 from deployer.sandbox.balancer.health_checks import HealthChecks
-from deployer.sandbox.balancer.http_relay import Relay
+from deployer.sandbox.balancer.http_relay import HttpRelay
 from deployer.sandbox.balancer.peer import Peer
 from deployer.sandbox.balancer.plan import (
     HTTP,
@@ -38,7 +38,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Place:
+class ListenerAddress:
     """Where a listener accepts connections; what it does with them is in the plan."""
 
     listener: str
@@ -67,7 +67,7 @@ class Balancers:
         self._thread: threading.Thread | None = None
         self._plan = Plan()
         self._listeners: dict[str, Listener] = {}
-        self._open: dict[Place, _Open] = {}
+        self._open: dict[ListenerAddress, _Open] = {}
         self._checks = HealthChecks()
         self._flows = Flows()
         self._draining: set[Target] = set()
@@ -115,7 +115,7 @@ class Balancers:
         self._checks.follow(_checked(plan))
         self._end_flows_later(plan)
         places = {
-            Place(listener.arn, listener.protocol, listener.port, node)
+            ListenerAddress(listener.arn, listener.protocol, listener.port, node)
             for balancer in plan.balancers
             for listener in balancer.listeners
             for node in balancer.nodes
@@ -142,7 +142,7 @@ class Balancers:
         if present.get(target.key, target).drains_until:
             self._flows.end(target.key)
 
-    async def _listen(self, place: Place) -> None:
+    async def _listen(self, place: ListenerAddress) -> None:
         clients: Clients = {}
 
         def accept(reader: StreamReader, writer: StreamWriter) -> None:
@@ -158,17 +158,19 @@ class Balancers:
             return
         self._open[place] = _Open(server, clients)
 
-    async def _serve(self, place: Place, reader: StreamReader, writer: StreamWriter) -> None:
+    async def _serve(
+        self, place: ListenerAddress, reader: StreamReader, writer: StreamWriter
+    ) -> None:
         if place.protocol != HTTP:
             chosen = self._choose(place, "", "")
             target = chosen if isinstance(chosen, Target) else None
             await tcp_relay.carry((reader, writer), target, self._flows)
             return
         idle = self._listeners[place.listener].idle_timeout
-        relay = Relay(lambda *asked: self._choose(place, *asked), self._flows, place.port, idle)
+        relay = HttpRelay(lambda *asked: self._choose(place, *asked), self._flows, place.port, idle)
         await relay.serve(Peer(h11.SERVER, (reader, writer)))
 
-    def _choose(self, place: Place, host: str, path: str) -> Target | Reply:
+    def _choose(self, place: ListenerAddress, host: str, path: str) -> Target | Reply:
         """The target of a new request, by the plan as it is now."""
         listener = self._listeners.get(place.listener)
         if listener is None:

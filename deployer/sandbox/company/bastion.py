@@ -6,12 +6,12 @@ from typing import Any
 
 import yaml
 
-from deployer.sandbox.company.cloud import Cloud
+from deployer.sandbox.company.cloud import AwsClients
 from deployer.sandbox.control.environment import BASTION
 from reconciler.machine.host_key import HostKey
 
 
-def launch(cloud: Cloud, image: str, host_key: HostKey, network: dict[str, Any]) -> str:
+def launch(cloud: AwsClients, image: str, host_key: HostKey, network: dict[str, Any]) -> str:
     """Start it with a known host key; returns its address."""
     name: Any = {"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": BASTION}]}
     keys = {"ed25519_private": host_key.private, "ed25519_public": host_key.public.tag_value}

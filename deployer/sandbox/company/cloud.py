@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Cloud:
+class AwsClients:
     """Clients of the sandbox's API."""
 
     ec2: EC2Client
@@ -28,7 +28,7 @@ class Cloud:
     elbv2: ElasticLoadBalancingv2Client
 
     @staticmethod
-    def at(endpoint: str, access_key: str, secret_key: str) -> Cloud:
+    def at(endpoint: str, access_key: str, secret_key: str) -> AwsClients:
         """Clients that ignore the user's own AWS configuration and all faults."""
         session = boto3.Session(
             aws_access_key_id=access_key,
@@ -42,7 +42,7 @@ class Cloud:
             user_agent_extra=OPERATOR,
         )
         known: dict[str, Any] = {"endpoint_url": endpoint, "config": settings}
-        return Cloud(
+        return AwsClients(
             ec2=session.client("ec2", **known),
             route53=session.client("route53", **known),
             ssm=session.client("ssm", **known),

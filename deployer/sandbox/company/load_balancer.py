@@ -10,14 +10,14 @@ import time
 from typing import Any
 
 from deployer.sandbox.company import configuration
-from deployer.sandbox.company.cloud import Cloud
+from deployer.sandbox.company.cloud import AwsClients
 from reconciler.errors import ToolError
 
 _HEALTHY_SECONDS = 60.0
 _DRAIN_SECONDS = "30"
 
 
-def set_up(cloud: Cloud, service: str, instance: str) -> dict[str, Any]:
+def set_up(cloud: AwsClients, service: str, instance: str) -> dict[str, Any]:
     """A balancer in front of this machine; returns the alias for the service's record."""
     group = _target_group(cloud, service, instance)
     subnets = cloud.ec2.describe_subnets()["Subnets"]
@@ -40,7 +40,7 @@ def set_up(cloud: Cloud, service: str, instance: str) -> dict[str, Any]:
     return {"AliasTarget": target}
 
 
-def _target_group(cloud: Cloud, service: str, instance: str) -> str:
+def _target_group(cloud: AwsClients, service: str, instance: str) -> str:
     machine = cloud.ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][
         0
     ]
@@ -62,7 +62,7 @@ def _target_group(cloud: Cloud, service: str, instance: str) -> str:
     return group
 
 
-def _await_health(cloud: Cloud, group: str) -> None:
+def _await_health(cloud: AwsClients, group: str) -> None:
     deadline = time.monotonic() + _HEALTHY_SECONDS
     while True:
         answer = cloud.elbv2.describe_target_health(TargetGroupArn=group)

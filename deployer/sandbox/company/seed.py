@@ -27,7 +27,7 @@ import yaml
 
 from deployer.sandbox import shop
 from deployer.sandbox.company import bastion, configuration, load_balancer
-from deployer.sandbox.company.cloud import Cloud
+from deployer.sandbox.company.cloud import AwsClients
 from deployer.sandbox.control.options import BALANCED, ELASTIC, HIDDEN, RECORD
 from deployer.sandbox.control.state import Places
 from deployer.sandbox.postgres.company_databases import ADMIN, Databases
@@ -45,7 +45,7 @@ class Company:
     places: Places
     databases: Databases
     base_image: str
-    cloud: Cloud
+    cloud: AwsClients
     shape: str = RECORD
     healthy_seconds: float = 60.0
     bastion_key: HostKey = field(default_factory=make_host_key)

@@ -21,7 +21,7 @@ from typing import Any, cast
 from deployer.sandbox.control import environment as env
 from deployer.sandbox.control import processes, server
 from deployer.sandbox.control.options import Options
-from deployer.sandbox.control.state import MARK, Places, State, load, resolve
+from deployer.sandbox.control.state import MARK, Places, SandboxState, load, resolve
 from deployer.sandbox.faults import FaultClient
 from reconciler.errors import Refused, ToolError
 
@@ -77,7 +77,7 @@ class Sandbox:
         """Restore the initial state; endpoint, address range and configuration stay valid."""
         self.ask("/reset")
 
-    def state(self) -> State:
+    def state(self) -> SandboxState:
         """Its state while it is ready.
 
         Raises Refused if it is not.
@@ -108,7 +108,7 @@ class Sandbox:
         return env.apply(os.environ, self.environment())
 
     def status(self) -> dict[str, Any]:
-        """What runs in the sandbox (`status.Watch.report`)."""
+        """What runs in the sandbox (`status.StatusReader.report`)."""
         return cast("dict[str, Any]", self.ask("/status"))
 
     def logs(self, instance: str) -> str:
@@ -118,7 +118,7 @@ class Sandbox:
     def ask(self, path: str, **query: str) -> Any:
         """Send a request to the daemon's control server."""
         state = self.state()
-        return server.knock(state.door, state.token, path, **query)
+        return server.ask(state.control_url, state.token, path, **query)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
@@ -132,7 +132,7 @@ class Sandbox:
                     yield
                     return
 
-    def _refuse_other(self, state: State, wanted: Options) -> None:
+    def _refuse_other(self, state: SandboxState, wanted: Options) -> None:
         if not state.is_ready:
             raise Refused(
                 f"the sandbox in {self.places.root} hangs while starting",
@@ -192,7 +192,7 @@ class Sandbox:
         self.places.remove_work()
 
 
-def _kind(one: State | Options) -> tuple[object, ...]:
+def _kind(one: SandboxState | Options) -> tuple[object, ...]:
     """What a sandbox that runs must have in common with the wanted one."""
     return (one.empty, one.services, one.shape, one.machines)
 

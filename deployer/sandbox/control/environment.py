@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 
-from deployer.sandbox.control.state import Places, State
+from deployer.sandbox.control.state import Places, SandboxState
 
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
@@ -17,7 +17,7 @@ UNWANTED = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECU
 """Variables of a real account that would interfere, and must be unset."""
 
 
-def environment(state: State, places: Places) -> dict[str, str]:
+def environment(state: SandboxState, places: Places) -> dict[str, str]:
     """The variables that AWS tools and our commands read."""
     return {
         "AWS_ENDPOINT_URL": state.endpoint,

@@ -23,7 +23,7 @@ class Options:
     """The options of a sandbox; `port` 0 uses any free one.
 
     With an `owner` (a process id) the sandbox ends when that process ends: a killed test run leaves
-    no sandbox behind. The server at `ssh_door` (`host:port`) is asked before and after every
+    no sandbox behind. The server at `ssh_hook` (`host:port`) is asked before and after every
     command that a machine gets by SSH (`machines.ssh.command_hook`). `shape` says what the records
     of the services name, and how the machines are reached: directly, or (HIDDEN) through a bastion
     or the tunnel alone. `machines` is one of KINDS.
@@ -34,7 +34,7 @@ class Options:
     shape: str = RECORD
     two_services: bool = False
     owner: int = 0
-    ssh_door: str = ""
+    ssh_hook: str = ""
     machines: str = "processes"
 
     @property

@@ -30,7 +30,7 @@ _TIMEOUT = 60.0
 _log = logging.getLogger(__name__)
 
 
-class Door:
+class ControlServer:
     """Serves `answers` (by path) on an already listening socket until `stop`."""
 
     def __init__(self, listener: socket, token: str, answers: Mapping[str, Answer]) -> None:
@@ -40,7 +40,7 @@ class Door:
         self._server.socket.close()
         self._server.socket = listener
         self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(POLL_SECONDS,), name="door", daemon=True
+            target=self._server.serve_forever, args=(POLL_SECONDS,), name="control", daemon=True
         )
 
     def start(self) -> None:
@@ -70,7 +70,7 @@ class _Handler(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         answer = self.answers.get(url.path)
         if answer is None:
-            self._send(404, {"error": f"no such door: {url.path}"})
+            self._send(404, {"error": f"no such path: {url.path}"})
             return
         self._send(*_ask(answer, dict(parse_qsl(url.query))))
 
@@ -92,18 +92,18 @@ def _ask(answer: Answer, query: Mapping[str, str]) -> tuple[int, object]:
     except ToolError as error:
         return 409, {"error": error.message, "cure": error.cure, "detail": error.detail}
     except Exception as error:  # noqa: BLE001 -- whatever went wrong, the client must hear
-        _log.exception("the door failed")
+        _log.exception("the control server failed")
         return 500, {"error": f"{type(error).__name__}: {error}"}
 
 
-def knock(door: str, token: str, path: str, **query: str) -> Any:
-    """Send a request to the daemon at `door` and return its answer.
+def ask(url: str, token: str, path: str, **query: str) -> Any:
+    """Send a request to the daemon at `url` and return its answer.
 
     Raises ToolError with the daemon's message, or if it does not answer.
     """
-    url = f"{door}{path}?{urllib.parse.urlencode(query)}"
+    whole = f"{url}{path}?{urllib.parse.urlencode(query)}"
     headers = {"Authorization": f"Bearer {token}"}
-    request = urllib.request.Request(url, data=b"", headers=headers, method="POST")
+    request = urllib.request.Request(whole, data=b"", headers=headers, method="POST")
     # Loopback: do not use a proxy from the environment.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
@@ -112,7 +112,7 @@ def knock(door: str, token: str, path: str, **query: str) -> Any:
     except urllib.error.HTTPError as refused:
         raise _error(refused) from refused
     except OSError as error:
-        message = f"the sandbox does not answer at {door}: {error}"
+        message = f"the sandbox does not answer at {url}: {error}"
         raise ToolError(message, cure="deployer sandbox down, then up") from error
 
 

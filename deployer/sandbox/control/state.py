@@ -104,7 +104,7 @@ class Places:
 
 
 @dataclass(frozen=True)
-class State:
+class SandboxState:
     """A running (or dead) sandbox as its state file describes it.
 
     `token` and the two keys, of the control server and of the API, are secret.
@@ -118,7 +118,7 @@ class State:
     phase: str = "starting"
     network: int = 0
     endpoint: str = ""
-    door: str = ""
+    control_url: str = ""
     dns: str = ""
     tunnel: str = ""
     empty: bool = False
@@ -139,7 +139,7 @@ class State:
         """Whether the daemon that wrote this still runs."""
         return is_running(self.pid, self.born)
 
-    def with_(self, **changes: object) -> State:
+    def with_(self, **changes: object) -> SandboxState:
         """A copy with some fields changed."""
         return replace(self, **changes)  # type: ignore[arg-type]  # as replace() itself
 
@@ -151,11 +151,11 @@ class State:
         aside.replace(places.state)
 
 
-def load(places: Places) -> State | None:
+def load(places: Places) -> SandboxState | None:
     """The content of the state file; None if there is none, or one of another version."""
     try:
         value = json.loads(places.state.read_text())
-        return State(**{**value, "services": tuple(value["services"])})
+        return SandboxState(**{**value, "services": tuple(value["services"])})
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (ValueError, TypeError, KeyError):

@@ -21,7 +21,7 @@ TIMEOUT = 10.0
 
 
 @dataclass(frozen=True)
-class Where:
+class ServiceAddress:
     """A service's name, and the name server that resolves it."""
 
     record: str
@@ -51,7 +51,7 @@ def ask(address: str, method: str, path: str, body: bytes | None = None) -> tupl
 class Clients:
     """Both clients, and their observations."""
 
-    where: Where
+    where: ServiceAddress
     asked: int = 0
     errors: list[str] = field(default_factory=list)
     receipts: set[int] = field(default_factory=set)

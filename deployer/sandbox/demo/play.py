@@ -8,8 +8,8 @@ from pathlib import Path
 from deployer.sandbox.control.client import Sandbox
 from deployer.sandbox.control.options import Options
 from deployer.sandbox.demo.clients import Clients, ask
+from deployer.sandbox.demo.observer import Observer
 from deployer.sandbox.demo.stage import SERVICE, Stage
-from deployer.sandbox.demo.world import World
 
 LEASE = 15
 DRAIN_LIMIT = 180.0
@@ -19,7 +19,7 @@ def play(directory: Path, shape: str) -> int:
     """Play all scenes in a separate sandbox; the exit code: 0 if all checks passed."""
     began = time.monotonic()
     sandbox = Sandbox.at(directory)
-    stage, world = Stage(sandbox), World(sandbox)
+    stage, world = Stage(sandbox), Observer(sandbox)
     stage.scene("A private cloud", "An AWS API on loopback, real machines, a real PostgreSQL.")
     sandbox.down()
     sandbox.up(Options(shape=shape))
@@ -42,7 +42,7 @@ def _short_lease(sandbox: Sandbox) -> None:
     path.write_text(f'{path.read_text()}\n[lease]\nlength = "{LEASE}s"\n')
 
 
-def _first_release(stage: Stage, world: World) -> None:
+def _first_release(stage: Stage, world: Observer) -> None:
     stage.scene(
         "v1 is live, and not ours yet",
         "Clients ask and write all the time from here on. Adopting changes nothing of v1.",
@@ -61,7 +61,7 @@ def _first_release(stage: Stage, world: World) -> None:
     stage.check(_version(world) == "v1.5.0", "v1.5.0 answers")
 
 
-def _failure(stage: Stage, world: World) -> None:
+def _failure(stage: Stage, world: Observer) -> None:
     stage.scene("v3 is broken", "It fails its smoke test, and cleans up after itself.")
     before = world.counts()
     stage.run("deployer", "up", SERVICE, "--ref", "v1.6.0", expect=1)
@@ -69,7 +69,7 @@ def _failure(stage: Stage, world: World) -> None:
     stage.check(_version(world) == "v1.5.0", "v1.5.0 went on serving")
 
 
-def _sudden_death(stage: Stage, world: World) -> None:
+def _sudden_death(stage: Stage, world: Observer) -> None:
     stage.scene("v4's deployer dies", "kill -9 while the live database is shut for the copy.")
     before = world.counts()
 
@@ -92,7 +92,7 @@ def _sudden_death(stage: Stage, world: World) -> None:
     stage.run("deployer", "status", SERVICE, "--exit-code")
 
 
-def _back_and_forth(stage: Stage, world: World, clients: Clients) -> None:
+def _back_and_forth(stage: Stage, world: Observer, clients: Clients) -> None:
     stage.scene(
         "Back to v1, and forward again",
         "v2 has taken orders that v1's database does not have: that is said, and asked for.",
@@ -110,7 +110,7 @@ def _back_and_forth(stage: Stage, world: World, clients: Clients) -> None:
     stage.check(written, "orders are taken again")
 
 
-def _summary(stage: Stage, world: World, clients: Clients) -> None:
+def _summary(stage: Stage, world: Observer, clients: Clients) -> None:
     stage.scene("What the clients saw")
     live = world.live_database()
     found = clients.receipts & world.orders(live)
@@ -131,7 +131,7 @@ def _summary(stage: Stage, world: World, clients: Clients) -> None:
     stage.run("reconciler", "plan", "--exit-code")
 
 
-def _drained(stage: Stage, world: World) -> None:
+def _drained(stage: Stage, world: Observer) -> None:
     """Behind a balancer: sweep until no requests are in flight at a group that was left."""
     if not world.balanced:
         return
@@ -162,7 +162,7 @@ def _poke_around(stage: Stage, directory: Path, seconds: float) -> None:
         stage.console.print(f"\n[green]Everything held[/green], in {minutes}m {rest:02d}s.")
 
 
-def _version(world: World) -> str:
+def _version(world: Observer) -> str:
     _, answer = ask(world.where().address(), "GET", "/healthz")
     return str(answer.get("version"))
 

@@ -10,8 +10,8 @@ from deployer.sandbox.machine_host import BootSpec
 from deployer.sandbox.machines import messages
 from deployer.sandbox.machines.disk import base_image, host_tools
 from deployer.sandbox.machines.disk_folder import DiskFolder
-from deployer.sandbox.machines.fork_server.client import Link, Listener
-from deployer.sandbox.machines.messages import Orders
+from deployer.sandbox.machines.fork_server.client import ForkServerConnection, ReportListener
+from deployer.sandbox.machines.messages import BootOrders
 from deployer.sandbox.machines.ssh import minute_keys
 from reconciler.errors import Refused
 
@@ -33,7 +33,7 @@ class Machines(DiskFolder):
     """Real small machines below `directory`; implements `MachineHost`. Thread-safe.
 
     Every machine sees `extra_ro_binds`, directories of the host, read-only, at their own paths. The
-    server at `ssh_door` is asked about every command (`machines.ssh.command_hook`). A machine
+    server at `ssh_hook` is asked about every command (`machines.ssh.command_hook`). A machine
     writes only to its own disk, `instances/<id>/disk`; images are `images/<id>/disk`. Machines end
     with this object's process, however it ends; disks stay.
 
@@ -47,15 +47,17 @@ class Machines(DiskFolder):
         ssh_port: int = 2222,
         extra_ro_binds: tuple[Path, ...] = (),
         login: str = "ubuntu",
-        ssh_door: str = "",
+        ssh_hook: str = "",
     ) -> None:
         super().__init__(directory)
-        self._ssh_port, self._login, self._ssh_door = ssh_port, login, ssh_door
+        self._ssh_port, self._login, self._ssh_door = ssh_port, login, ssh_hook
         self._machines: dict[str, _Machine] = {}
         self._shims = self._directory / "shims"
         self._links = host_tools.write_shims(self._shims)
         self._binds = tuple(str(path) for path in (*host_tools.binds(), *extra_ro_binds))
-        self._link = Link(self._directory, Listener(self._said, self._ended, self._lost))
+        self._link = ForkServerConnection(
+            self._directory, ReportListener(self._said, self._ended, self._lost)
+        )
         self._remove(*(self._directory / "trash").iterdir())
         self._discard(*self._left_over())
 
@@ -171,7 +173,7 @@ class Machines(DiskFolder):
         machine = self._machines[instance_id]
         machine.state, machine.fate = "booting", "dead"
         machine.job = f"{instance_id}#{next(self._numbers)}"
-        orders = Orders(
+        orders = BootOrders(
             spec=machine.spec,
             home=str(self._home(instance_id)),
             image=image,
@@ -179,7 +181,7 @@ class Machines(DiskFolder):
             binds=self._binds,
             ssh_port=self._ssh_port,
             login=self._login,
-            ssh_door=self._ssh_door,
+            ssh_hook=self._ssh_door,
         )
         self._link.begin(machine.job, {"op": "boot", "orders": messages.orders_to_json(orders)})
 

@@ -16,7 +16,7 @@ _LARGEST = 1 << 18
 
 
 @dataclass(frozen=True)
-class Orders:
+class BootOrders:
     """Everything that a machine's process must know to boot; paths are the host's.
 
     `image` is the disk to copy first; empty where the machine boots from its own.
@@ -29,7 +29,7 @@ class Orders:
     binds: tuple[str, ...]
     ssh_port: int
     login: str
-    ssh_door: str = ""
+    ssh_hook: str = ""
 
     @property
     def disk(self) -> Path:
@@ -37,7 +37,7 @@ class Orders:
         return Path(self.home, "disk")
 
     @property
-    def door(self) -> Path:
+    def mount_point(self) -> Path:
         """An empty directory beside the disk, to mount on."""
         return Path(self.home, "root")
 
@@ -63,15 +63,15 @@ def spec_from_json(data: dict[str, Any]) -> BootSpec:
     )
 
 
-def orders_to_json(orders: Orders) -> dict[str, Any]:
+def orders_to_json(orders: BootOrders) -> dict[str, Any]:
     """Orders as JSON."""
     return asdict(orders) | {"spec": spec_to_json(orders.spec)}
 
 
-def orders_from_json(data: dict[str, Any]) -> Orders:
+def orders_from_json(data: dict[str, Any]) -> BootOrders:
     """The reverse of `orders_to_json`."""
     changed = {"spec": spec_from_json(data["spec"]), "binds": tuple(data["binds"])}
-    return Orders(**(data | changed))
+    return BootOrders(**(data | changed))
 
 
 def send(sock: socket.socket, message: dict[str, Any]) -> None:

@@ -47,7 +47,7 @@ class Network:
         return f"127.{self.number}.250.78"
 
     @property
-    def door(self) -> str:
+    def control_url(self) -> str:
         """The URL of the daemon's control server, which uses the guard port."""
         return f"http://127.{self.number}.255.254:{GUARD_PORT}"
 

@@ -13,7 +13,7 @@ import socket
 import threading
 
 from deployer.sandbox.machine_host import Route
-from deployer.sandbox.network.relay import BACKLOG, Loop, Relay, Target
+from deployer.sandbox.network.relay import BACKLOG, LoopThread, RelayTarget, TcpRelay
 
 _log = logging.getLogger(__name__)
 
@@ -24,8 +24,8 @@ class Forwarders:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._routes: frozenset[Route] = frozenset()
-        self._relays: dict[tuple[str, int], Relay] = {}
-        self._loop = Loop("sandbox-nat")
+        self._relays: dict[tuple[str, int], TcpRelay] = {}
+        self._loop = LoopThread("sandbox-nat")
 
     def follow(self, routes: frozenset[Route]) -> None:
         """Close the removed routes with their connections, and open the new ones.
@@ -49,11 +49,11 @@ class Forwarders:
 
     async def _change(self, routes: frozenset[Route]) -> None:
         wanted = {(route.address, route.port): route for route in routes}
-        for door in set(self._relays) - set(wanted):
-            await self._relays.pop(door).close()
-        for door, route in sorted(wanted.items()):
-            if door in self._relays:
-                await self._relays[door].lead_to(Target(route.to, route.port))
+        for outside in set(self._relays) - set(wanted):
+            await self._relays.pop(outside).close()
+        for outside, route in sorted(wanted.items()):
+            if outside in self._relays:
+                await self._relays[outside].lead_to(RelayTarget(route.to, route.port))
                 continue
             if route in self._routes:
                 continue  # it could not be opened
@@ -62,5 +62,5 @@ class Forwarders:
             except OSError as refused:
                 _log.warning("no traffic to %s:%s: %s", route.address, route.port, refused)
                 continue
-            self._relays[door] = Relay(listener, Target(route.to, route.port))
-            self._relays[door].open()
+            self._relays[outside] = TcpRelay(listener, RelayTarget(route.to, route.port))
+            self._relays[outside].open()

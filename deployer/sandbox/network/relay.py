@@ -21,7 +21,7 @@ _RESET = struct.pack("ii", 1, 0)
 
 
 @dataclass(frozen=True)
-class Target:
+class RelayTarget:
     """Where connections lead: an address, and what makes the socket that connects to it."""
 
     address: str
@@ -30,11 +30,11 @@ class Target:
 
 
 @dataclass
-class Relay:
+class TcpRelay:
     """An open listener, where it leads, and its connections."""
 
     listener: socket.socket
-    target: Target
+    target: RelayTarget
     under_way: set[Task[None]] = field(default_factory=set)
 
     def open(self) -> None:
@@ -48,7 +48,7 @@ class Relay:
         self.listener.close()
         await self._abort()
 
-    async def lead_to(self, target: Target) -> None:
+    async def lead_to(self, target: RelayTarget) -> None:
         """Lead new connections there, if it is another target, and abort those under way."""
         if target != self.target:
             self.target = target
@@ -77,7 +77,7 @@ class Relay:
         client.close()
 
 
-class Loop:
+class LoopThread:
     """An event loop on a thread of its own, started at the first use."""
 
     def __init__(self, name: str) -> None:
@@ -105,7 +105,7 @@ class Loop:
         self._loop = self._thread = None
 
 
-async def _carry(target: Target, client: socket.socket) -> None:
+async def _carry(target: RelayTarget, client: socket.socket) -> None:
     """Copy both ways until both have ended; an error on one side aborts the other."""
     with target.make() as machine:
         for one in (client, machine):

@@ -1,7 +1,7 @@
 """The company's roles and databases on the sandbox's server, and their restoration.
 
-As on RDS, `admin` is not a superuser: it may create databases and roles, and acts on the services'
-databases through its membership in their roles.
+As on RDS, `admin` is not a superuser: it has CREATEDB, CREATEROLE and rds_superuser, and acts on
+the services' databases through its membership in their roles.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import psycopg
 from psycopg import sql
 
+from deployer.sandbox.postgres import rds_roles
 from deployer.sandbox.postgres.server import Login, Postgres
 
 ADMIN = "admin"
@@ -79,7 +80,7 @@ class Databases:
         return [name for (name,) in session.execute(query, [ours])]
 
     def _drop_foreign_roles(self, session: psycopg.Connection) -> None:
-        ours = [ADMIN, *self.services, self.server.superuser.role]
+        ours = [ADMIN, *self.services, *rds_roles.ROLES, self.server.superuser.role]
         query = r"SELECT rolname FROM pg_roles WHERE rolname <> ALL (%s) AND rolname !~ '^pg_'"
         for (role,) in session.execute(query, [ours]).fetchall():
             _run(session, "DROP OWNED BY {}", role)
@@ -87,6 +88,9 @@ class Databases:
 
     def _write_roles(self, session: psycopg.Connection) -> None:
         known = {name for (name,) in session.execute("SELECT rolname FROM pg_roles")}
+        if rds_roles.SUPERUSER not in known:
+            for statement in rds_roles.creation(session.info.server_version // 10_000):
+                _run(session, statement)
         for role in (ADMIN, *self.services):
             if role not in known:
                 _run(session, "CREATE ROLE {}", role)
@@ -106,9 +110,8 @@ class Databases:
 
 
 def _grant_admin(session: psycopg.Connection, services: Iterable[str]) -> None:
-    """The rights that RDS gives its master user: see and end sessions, act as created roles."""
-    for predefined in ("pg_signal_backend", "pg_monitor", "pg_read_all_stats"):
-        _run(session, "GRANT {} TO {}", predefined, ADMIN)
+    """The rights of an RDS server's first login, and those to act as the services' roles."""
+    _run(session, "GRANT {} TO {}", rds_roles.SUPERUSER, ADMIN)
     for service in services:
         _run(
             session,

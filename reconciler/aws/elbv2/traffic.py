@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -88,7 +88,7 @@ class TargetGroupTraffic:
         made: list[str] = []
         for route in self.listeners:
             group = self._copy(route, order)
-            self._change(route, partial(forward_action.attached, group=group))
+            self._routes.change(route, self.service, partial(forward_action.attached, group=group))
             made.append(short(group))
         return tuple(made)
 
@@ -106,10 +106,28 @@ class TargetGroupTraffic:
         """See `Traffic.takers`."""
         return tuple((route, short(self._taker(route, order))) for route in self.listeners)
 
-    def switch(self, route: str, group: str, *, forced: bool = False) -> None:
+    def switch(self, route: str, group: str, holders: Collection[str] | None) -> None:
         """See `Traffic.switch`."""
         arn = self._groups.arn(group)
-        self._change(route, partial(forward_action.switched, group=arn), forced=forced)
+        if holders is None:
+            change = partial(forward_action.switched, group=arn)
+        else:
+            change = partial(self._handed_over, route, group=arn, holders=holders)
+        self._routes.change(route, self.service, change, forced=holders is None)
+
+    def _handed_over(
+        self, route: str, now: Mapping[str, int], *, group: str, holders: Collection[str]
+    ) -> dict[str, int]:
+        """All requests to the group, unless a person gave them to another one (rule 11)."""
+        given = [short(arn) for arn, weight in now.items() if weight and arn != group]
+        moved = ", ".join(one for one in given if one not in holders)
+        if moved:
+            raise Refused(
+                f"{short(route)} sends requests to {moved}, which had none when the switch was "
+                "decided: it is not switched",
+                cure=f"To switch it all the same   deployer traffic {self.service} --follow",
+            )
+        return forward_action.switched(now, group)
 
     def detach(self, route: str, group: str) -> None:
         """See `Traffic.detach`."""
@@ -127,9 +145,6 @@ class TargetGroupTraffic:
     def untag(self, groups: Sequence[str], keys: Sequence[str]) -> None:
         """See `Traffic.untag`."""
         self._groups.untag([self._groups.arn(group) for group in groups], keys)
-
-    def _change(self, route: str, change: partial[dict[str, int]], *, forced: bool = False) -> None:
-        self._routes.change(route, self.service, change, forced=forced)
 
     def _share(self, group: str, weight: int, tags: Mapping[str, str]) -> Share:
         """A group that gets requests is read with its targets: whoever they are, they serve."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from reconciler.aws.iam import elastic_ips, journals, load_balancers, ssh_routes
+from reconciler.aws.iam import elastic_ips, journals, ledgers_in_s3, load_balancers, ssh_routes
 from reconciler.aws.iam.actions import DELETE, DESCRIBE, LIFT, SHUTDOWN
 from reconciler.aws.iam.statements import Document, Scope, allow, born, is_ours, only_tags
 from reconciler.model import tags as t
@@ -39,6 +39,7 @@ def deployer(scope: Scope) -> Document:
         _own_machines(scope),
         _pass_role(scope),
         *_records(scope),
+        *ledgers_in_s3.swap(scope),
         *_parameters(scope),
         *ssh_routes.connect(scope),
         *load_balancers.join(scope),
@@ -54,6 +55,7 @@ def reconciler(scope: Scope) -> Document:
         _see("ec2:DescribeRegions"),
         *_label_and_delete(scope),
         *_records(scope),
+        *ledgers_in_s3.swap(scope),
         *_parameters(scope),
         *_roles(scope),
         *_people(scope),
@@ -91,7 +93,7 @@ def leave(scope: Scope) -> Document:
 
 def viewer(scope: Scope) -> Document:
     """For people who look: `status`, `history`, `reconciler plan`, `report`, `explain`."""
-    see = (*load_balancers.see(scope), *journals.read(scope))
+    see = (*load_balancers.see(scope), *journals.read(scope), *ledgers_in_s3.see(scope))
     return _document(_see(), *_read_records(scope), *see)
 
 
@@ -219,6 +221,8 @@ def _pass_role(scope: Scope) -> Document:
 
 
 def _records(scope: Scope) -> list[Document]:
+    if not scope.zones:
+        return _read_records(scope)
     zones = _zones(scope.zones)
     key = "route53:ChangeResourceRecordSets"
     allowed = {
@@ -238,6 +242,8 @@ def _records(scope: Scope) -> list[Document]:
 
 def _read_records(scope: Scope) -> list[Document]:
     read = _zones(sorted({*scope.zones, *scope.watched}))
+    if not read:  # every ledger is in S3, and no zone is watched
+        return []
     return [
         allow("FindTheZone", "route53:ListHostedZones", "*"),
         allow("ReadTheLedgerAndTheRecord", "route53:ListResourceRecordSets", read),

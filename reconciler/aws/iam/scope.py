@@ -27,6 +27,9 @@ class GivenZones:
 
     def __call__(self, service: Service) -> LedgerAddress:
         """The service's ledger. Raises ConfigError if no named zone contains its record."""
+        if service.ledger:
+            address = LedgerAddress.in_bucket(service.ledger, service.name, service.record)
+            return replace(address, watched=tuple(map(self._id, service.witness_zones)))
         around = [id_ for id_ in self.ids if f".{service.record}".endswith(f".{id_}")]
         zone = max(around, key=len, default="")
         if not zone:
@@ -55,7 +58,8 @@ def scope(settings: Settings, account: str, locate: Locate) -> Scope:
     """
     chosen = _account(settings, account)
     services = [service for service in settings.services.values() if service.account == chosen]
-    ledgers = [locate(service) for service in services]
+    located = [locate(service) for service in services]
+    ledgers = [address for address in located if not address.bucket]
     notices = settings.reconciler.notices
     return Scope(
         account=chosen,
@@ -65,7 +69,7 @@ def scope(settings: Settings, account: str, locate: Locate) -> Scope:
         names=tuple(
             name for ledger in ledgers for name in (ledger.record, ledger.name, *ledger.also)
         ),
-        watched=_sorted(id_ for ledger in ledgers for id_ in ledger.watched),
+        watched=_sorted(id_ for ledger in located for id_ in ledger.watched),
         parameters=_sorted(
             [path for service in services for path in _parameters(service)]
             + [one.value for one in (notices.webhook,) if one and one.scheme == "ssm"]
@@ -81,6 +85,7 @@ def scope(settings: Settings, account: str, locate: Locate) -> Scope:
         ssh_ports=tuple(sorted({service.ssh.port for service in services})),
         journals=_sorted(place for service in services if (place := settings.journal(service))),
         ssh_users=_sorted(one.ssh.user for one in services if one.ssh.key == INSTANCE_CONNECT),
+        objects=tuple(address for address in located if address.bucket),
     )
 
 

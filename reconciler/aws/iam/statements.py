@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.model import tags as t
+from reconciler.model.reading import LedgerAddress
 
 Document = dict[str, Any]
 """A policy document, or one of its statements, as JSON values."""
@@ -23,8 +24,9 @@ class Scope:
     notifications; `topics`: the ARNs of its SNS topics; `lifts`: whether it removes protection from
     what it deletes; `listeners`, `elastic_ips`: ARNs or patterns of those that lead to the
     services; `routes`: the services' `[ssh] via`; `ssh_ports`: the ports of their SSH servers;
-    `ssh_users`: the users that log in with a key of EC2 Instance Connect; `journals`: the places in
-    buckets where it is told what became of every operation.
+    `ssh_users`: the users that log in with a key of EC2 Instance Connect; `objects`: the ledgers
+    that are in S3; `journals`: the places in buckets where it is told what became of every
+    operation.
     """
 
     account: str
@@ -44,6 +46,7 @@ class Scope:
     routes: tuple[str, ...] = ()
     ssh_ports: tuple[int, ...] = ()
     ssh_users: tuple[str, ...] = ()
+    objects: tuple[LedgerAddress, ...] = ()
     journals: tuple[str, ...] = ()
 
 

@@ -25,15 +25,13 @@ from reconciler.aws.route53.zone_choice import (
 from reconciler.aws.route53.zone_reader import Records, ZoneReader, ZoneReaders, list_names, plain
 from reconciler.errors import AccessDenied, CloudError, ConfigError, LedgerUnknown, ToolError
 from reconciler.model.ledger import NO_LEDGER, Ledger
-from reconciler.model.ledger_home import at_home
+from reconciler.model.ledger_home import own_ledger
 from reconciler.model.reading import (
     ARecord,
     LedgerAddress,
     Listing,
     Reading,
     Readings,
-    decoded,
-    unreadable,
 )
 from reconciler.util.backoff import Backoff
 
@@ -152,6 +150,9 @@ class Route53Ledgers:
             if one["Type"] == "TXT" and plain(one["Name"]) != address.name
         }
 
+    def kept_where(self, address: LedgerAddress) -> str:
+        return f"hosted zone {address.zone} ({address.zone_id})"
+
     def alias_of(self, address: LedgerAddress) -> str:
         """The DNS name of the load balancer that the record is an alias of; '' if it is none."""
         records = ZoneReader(self.aws.route53, address.zone_id).at(address.record)
@@ -190,7 +191,7 @@ class Route53Ledgers:
     def _look(self, address: LedgerAddress, reader: ZoneReader) -> tuple[Reading, bool]:
         records = reader.at(address.name)
         text, ttl = ledger_text(address, records)
-        ledger = _decoded(address, text)
+        ledger = own_ledger(address, text)
         if address.traffic:  # the record is an alias or whatever else: it is neither read nor moved
             return Reading(address, records.now, ledger, text, ttl), True
         beside = {name: reader.at(name) for name in (address.record, *address.also)}
@@ -245,16 +246,6 @@ def simple_a(name: str, zone: str, records: Records) -> ARecord | None:
         return None
     values = sorted(value["Value"] for value in found[0].get("ResourceRecords", []))
     return ARecord(found[0]["TTL"], tuple(values))
-
-
-def _decoded(address: LedgerAddress, text: str) -> Ledger:
-    ledger = decoded(address, text)
-    stranger = next((one for one in ledger.rooted if one.service != address.service), None)
-    if stranger is not None:
-        raise unreadable(
-            address, f"it names {stranger}, which is not a deploy of {address.service}"
-        )
-    return at_home(address, ledger) if text else ledger
 
 
 def _routing(one: RecordSet) -> str:

@@ -11,23 +11,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from reconciler.aws.client.answer_date import date_or_none
 from reconciler.aws.client.errors import calling
 from reconciler.aws.client.retry import throttled
 from reconciler.aws.client.session import Aws
-from reconciler.aws.route53.zone_reader import Records, ZoneReader, answer_date
+from reconciler.aws.route53.zone_reader import Records, ZoneReader
 from reconciler.errors import (
     AccessDenied,
     CloudError,
     CloudUnclear,
-    ConfigError,
     SwapLost,
 )
 from reconciler.model.ledger import Ledger
-from reconciler.model.ledger_codec import LedgerTooLong, encode
-from reconciler.model.reading import ARecord, Reading
+from reconciler.model.reading import ARecord, Reading, encoded
 from reconciler.util.backoff import Backoff
 
 if TYPE_CHECKING:
@@ -94,7 +92,7 @@ class Swap:
             answer = client.change_resource_record_sets(
                 HostedZoneId=self.seen.address.zone_id, ChangeBatch={"Changes": self._changes}
             )
-        return replace(self._wanted, now=_date_of(answer) or self.seen.now)
+        return replace(self._wanted, now=date_or_none(answer) or self.seen.now)
 
     def _settle(self, why: CloudError) -> Reading:
         """Read the current value. New: done. Old: send again. Any other: lost."""
@@ -131,14 +129,6 @@ class Swap:
             raise _Again(unknown) from why
 
 
-def _date_of(answer: Any) -> datetime | None:
-    """The date of the answer, or None: the swap is done even if its date is invalid."""
-    try:
-        return answer_date(answer)
-    except CloudError:
-        return None
-
-
 def moving(seen: Reading) -> Mapping[str, ARecord | None]:
     """The record, and the `also` names that change with it: those with the same addresses.
 
@@ -168,10 +158,7 @@ def changes(seen: Reading, wanted: Reading, *, point: bool) -> list[Change]:
 def _wanted(seen: Reading, new: Ledger, point_at: tuple[str, ...] | None) -> Reading:
     if point_at is not None and not point_at:
         raise ValueError("an A record without addresses: the name would vanish")
-    try:
-        text = encode(new)
-    except LedgerTooLong as error:
-        raise ConfigError(str(error), cure="keep fewer previous deploys (`keep`)") from error
+    text = encoded(new)
     if not point_at:
         return replace(seen, ledger=new, text=text)
     at = tuple(sorted(point_at))

@@ -12,12 +12,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from reconciler.aws.client.answer_date import answer_date
 from reconciler.aws.client.errors import calling
-from reconciler.errors import CloudError
 from reconciler.model.reading import Listing
 
 if TYPE_CHECKING:
@@ -120,15 +119,6 @@ def _next(answer: ListOutput) -> dict[str, Any]:
 def plain(name: str) -> str:
     r"""Normalise a name: lower case, octal escapes (`\052` for `*`) decoded, no last dot."""
     return _ESCAPE.sub(lambda match: chr(int(match[1], 8)), name).lower().removesuffix(".")
-
-
-def answer_date(answer: Any) -> datetime:
-    """The Date header of an answer: AWS's clock, not ours. Raises CloudError if it is missing."""
-    text = answer["ResponseMetadata"].get("HTTPHeaders", {}).get("date", "")
-    try:
-        return parsedate_to_datetime(text)
-    except ValueError as error:
-        raise CloudError(f"the answer of Route 53 carries no date: {text!r}") from error
 
 
 def list_names(client: Route53Client, zone_ids: Sequence[str]) -> Listing:

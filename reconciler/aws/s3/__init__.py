@@ -1,1 +1,1 @@
-"""S3: what is kept in buckets."""
+"""S3: ledgers and journals in buckets, changed by conditional writes."""

@@ -155,7 +155,7 @@ class Loop:
     def _turn(self, began: float) -> None:
         full = self._schedule.is_full(began)
         self.pulse = self.pulse.begun(began)
-        with signals.held_back():
+        with signals.held_back("what is being removed"):
             done = self._round(began, full=full)
             self.pulse = self.pulse.ended(self.clock.seconds(), full=full, why=done.missed)
             self._schedule = self._schedule.after(

@@ -40,6 +40,12 @@ WHERE v.superuser AND NOT v.trusted AND NOT EXISTS (
   SELECT FROM pg_roles app JOIN pg_roles may ON pg_has_role(app.oid, may.oid, 'MEMBER')
   WHERE app.rolname = %s AND (may.rolsuper OR may.rolname IN (
     'rds_superuser', 'rds_extension', 'cloudsqlsuperuser', 'alloydbsuperuser', 'azure_pg_admin')))
+OR e.oid >= 16384 AND current_setting('rds.allowed_extensions', true) NOT IN ('', '*')
+  AND e.extname <> ALL(
+    regexp_split_to_array(current_setting('rds.allowed_extensions', true), '[ ,]+'))
 ORDER BY 1
 """
-"""Extensions that this role cannot create in a copy: clouds let the members of theirs do it."""
+"""Extensions that this role cannot create in a copy: clouds let the members of theirs do it.
+
+RDS can restrict them afterwards: who has one keeps it, and nobody creates it any more.
+"""

@@ -27,6 +27,7 @@ from reconciler.machine.ssh.execution import execute, wire_script
 from reconciler.machine.ssh.port_forward import listening
 from reconciler.machine.ssh.route import SshRoute
 from reconciler.machine.ssh.target import ClientKey, SshTarget
+from reconciler.machine.ssh.tunnel import Tunnel
 from reconciler.util.backoff import Backoff
 from reconciler.util.humanize import span
 
@@ -265,11 +266,12 @@ class RemoteShell:
     def forward(self, host: str, port: int) -> AbstractContextManager[tuple[str, int]]:
         return listening(lambda: self.channel_to(SshTarget(host, port)))
 
-    def channel_to(self, target: SshTarget) -> paramiko.Channel:
+    def channel_to(self, target: SshTarget) -> Tunnel:
         """A channel to a port as this machine sees it. Raises ShellError, ConnectionLost."""
         address = (target.host, target.port)
         try:
-            return self._transport.open_channel("direct-tcpip", address, ("127.0.0.1", 0))
+            channel = self._transport.open_channel("direct-tcpip", address, ("127.0.0.1", 0))
+            return Tunnel(channel)
         except paramiko.ChannelException as error:
             text = f"{self.host} cannot reach {target.host}:{target.port}: {error.text}"
             raise ShellError(text) from error

@@ -131,18 +131,22 @@ def _after(stage: Stage, run: _Run, good_day: int) -> Outcome:
 def _recover(stage: Stage, command: Command) -> int:
     """The lease runs out and one sweep comes; how many requests it takes."""
     stage.later()
+    if command.cures:
+        return _given_again(stage, command)
     swept = play(stage, SWEEP)
     assert swept.code == Exit.DONE, swept
     made = len(stage.watch.names)
-    if command.again:
-        again = perform(stage, command)
-        assert again.code == Exit.DONE, again
-        made += len(stage.watch.names)
-    return made
+    return made + (_given_again(stage, command) if command.again else 0)
+
+
+def _given_again(stage: Stage, command: Command) -> int:
+    again = perform(stage, command)
+    assert again.code == Exit.DONE, again
+    return len(stage.watch.names)
 
 
 def _recovered_word(stage: Stage, run: _Run, calls: int) -> str:
-    if run.command.again:
+    if run.command.again or run.command.cures:
         return "given again"
     if not calls:
         return "nothing to do"

@@ -38,9 +38,10 @@ class Command:
     run        how it is run to its end
     spoils     what it begins from is not to be met by another cell
     left       looks for what only this command may leave
-    shape      the shape of the sandbox in which it is played
+    shape      the name of the stage on which it is played
     rows       a regular expression: which of its requests are rows; the others are those of `up`
     settled    what holds afterwards, instead of "as before" or "one release more"
+    cures      given again it is the only way out: before that, a sweep can do nothing but report
     discards   orders that only the newer database has may be given up
     """
 
@@ -59,6 +60,7 @@ class Command:
     rows: str = ""
     settled: Callable[[Stage, Before], None] | None = None
     discards: bool = False
+    cures: bool = False
 
     def is_row(self, request: str) -> bool:
         """Whether a request of it is a row of the page."""

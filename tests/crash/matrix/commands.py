@@ -30,6 +30,7 @@ from tests.crash.matrix.command import (
     nothing,
 )
 from tests.crash.matrix.stage import Stage
+from tests.crash.matrix.traffic_variants import TRAFFIC_VARIANTS
 from tests.crash.matrix.variants import VARIANTS
 from tests.crash.proxies import Fault
 from tests.support.company import Done
@@ -100,4 +101,5 @@ COMMANDS = (
         run=_until_a_round_finds_nothing,
     ),
     *VARIANTS,
+    *TRAFFIC_VARIANTS,
 )

@@ -29,10 +29,11 @@ PLAN = "plan.json"
 class Stage(Shop):
     """The shop behind doors. What is asked of it by us goes round them.
 
-    Of another `shape` is another class (`tests.crash.matrix.shapes`).
+    Of another `shape` is another class (`tests.crash.matrix.shapes`). Commands name it by `name`.
     """
 
     shape: ClassVar[str] = RECORD
+    name: ClassVar[str] = RECORD
     machines: ClassVar[int] = MACHINES
 
     watch: Watch = field(default_factory=Watch)
@@ -153,7 +154,7 @@ def staged(directory: Path, kind: type[Stage] = Stage) -> Iterator[Stage]:
     stages: list[Stage] = []
     ssh = SshDoor(watch, lambda machine: stages[0].role(machine) if stages else "")
     sandbox = Sandbox.at(directory)
-    sandbox.up(Options(shape=kind.shape, owner=os.getpid(), ssh_door=ssh.address))
+    sandbox.up(Options(shape=kind.shape, owner=os.getpid(), ssh_hook=ssh.address))
     try:
         stage = kind(sandbox, watch)
         stages.append(stage)

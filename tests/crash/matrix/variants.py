@@ -20,6 +20,7 @@ from tests.crash.matrix.command import (
     expired,
     nothing,
 )
+from tests.crash.matrix.shapes import BalancedStage
 from tests.crash.matrix.stage import Stage
 from tests.crash.proxies import Fault
 from tests.e2e.probes import writable
@@ -29,13 +30,15 @@ UP_AGAIN = ("deployer", "up", "shop", "--ref", NEWEST)
 EITHER = frozenset({OLD_LIVE, NEW_LIVE})
 MAY_COMMIT = frozenset({Exit.DONE, Exit.REFUSED, Exit.FAILED, Exit.DIRT, Exit.UNFINISHED})
 OF_BALANCERS = r"Target|Listener|AddTags|^swap: commit"
+OF_BUCKETS = "^put the ledger"
 OF_ELASTIC = r"Address|^swap: commit"
 OF_SHARED = "database|migrate|env file|^swap: commit"
 A_DAY = timedelta(hours=26)
 """After which the machines of a release that was left are parked."""
 
 
-def _released(stage: Stage) -> None:
+def released(stage: Stage) -> None:
+    """One release more than was adopted is live."""
     done_well(stage, UP)
 
 
@@ -64,7 +67,7 @@ def _states(stage: Stage, machines: set[str]) -> set[str]:
     return {one["State"]["Name"] for one in stage.instances() if one["InstanceId"] in machines}
 
 
-def _assert_both_stand(stage: Stage, before: Before) -> None:
+def assert_both_stand(stage: Stage, before: Before) -> None:
     """Both releases are there, whole; who is live takes writes, and the other takes none."""
     is_old = stage.live_id() == before.live
     answer = stage.get()
@@ -153,6 +156,11 @@ def _assert_parked_unless_live(stage: Stage, before: Before) -> None:
     wait_for(lambda: _states(stage, others - before.resources["instance"]) == wanted)
 
 
+def _in_a_bucket(stage: Stage) -> None:
+    assert isinstance(stage, BalancedStage)
+    stage.keep_ledger_in_bucket()
+
+
 ROLLING_BACK = "rolled back"
 
 VARIANTS = (
@@ -170,13 +178,13 @@ VARIANTS = (
         "rollback, behind a load balancer",
         ROLLBACK,
         ROLLING_BACK,
-        _released,
+        released,
         may_end=EITHER,
         codes=MAY_COMMIT,
         spoils=True,
         shape=BALANCER,
         rows=OF_BALANCERS,
-        settled=_assert_both_stand,
+        settled=assert_both_stand,
         discards=True,
     ),
     Command(
@@ -206,6 +214,17 @@ VARIANTS = (
         rows=OF_BALANCERS,
     ),
     Command(
+        "up, with the ledger in S3",
+        UP,
+        "released",
+        _in_a_bucket,
+        may_end=EITHER,
+        codes=MAY_COMMIT,
+        spoils=True,
+        shape=BALANCER,
+        rows=OF_BUCKETS,
+    ),
+    Command(
         "up, with an Elastic IP",
         UP,
         "released",
@@ -219,13 +238,13 @@ VARIANTS = (
         "rollback, with an Elastic IP",
         ROLLBACK,
         ROLLING_BACK,
-        _released,
+        released,
         may_end=EITHER,
         codes=MAY_COMMIT,
         spoils=True,
         shape=ELASTIC,
         rows=OF_ELASTIC,
-        settled=_assert_both_stand,
+        settled=assert_both_stand,
         discards=True,
     ),
     Command(
@@ -241,7 +260,7 @@ VARIANTS = (
         "leave",
         LEAVE,
         "left",
-        _released,
+        released,
         may_end=EITHER,
         again=True,
         spoils=True,

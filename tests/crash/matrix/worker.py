@@ -13,12 +13,14 @@ from tests.crash.matrix.cells import Cell, play_cell, survey
 from tests.crash.matrix.command import Command
 from tests.crash.matrix.commands import COMMANDS
 from tests.crash.matrix.page import Played
-from tests.crash.matrix.shapes import BalancedStage, ElasticStage
+from tests.crash.matrix.shapes import BalancedStage, ElasticStage, HiddenStage, RoutesStage
 from tests.crash.matrix.stage import Stage, staged
 
 TRIES = 2
 _stages: dict[str, Stage] = {}
-_KINDS: dict[str, type[Stage]] = {one.shape: one for one in (Stage, BalancedStage, ElasticStage)}
+_KINDS: dict[str, type[Stage]] = {
+    one.name: one for one in (Stage, BalancedStage, ElasticStage, RoutesStage, HiddenStage)
+}
 
 
 def _stage(shape: str) -> Stage:

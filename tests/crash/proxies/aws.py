@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from deployer.sandbox.aws.http.error_replies import error_reply, internal_error, throttled
-from deployer.sandbox.aws.http.request import Call, read_call
+from deployer.sandbox.aws.http.request import ApiCall, read_call
 from tests.crash.proxies.proxy import HOST, Door, Server
 from tests.crash.proxies.recorder import Fault, Watch
 from tests.crash.proxies.request_names import aws_name
@@ -80,7 +80,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _serve  # noqa: N815 -- the base's names
 
-    def _call(self, body: bytes) -> Call:
+    def _call(self, body: bytes) -> ApiCall:
         path, _, query = self.path.partition("?")
         environ: dict[str, Any] = {
             "REQUEST_METHOD": self.command,
@@ -97,7 +97,7 @@ class _Handler(BaseHTTPRequestHandler):
         signed = datetime.strptime(said, "%Y%m%dT%H%M%S%z")
         return abs(signed - self._door.now) > SKEW
 
-    def _refusal(self, call: Call) -> tuple[str, str]:
+    def _refusal(self, call: ApiCall) -> tuple[str, str]:
         """Code and message, in the words of the service that is asked."""
         if call.protocol == "ec2":
             return "RequestExpired", "Request has expired."
@@ -111,36 +111,36 @@ class _Handler(BaseHTTPRequestHandler):
 
     # What becomes of a request
 
-    def _good(self, call: Call, body: bytes) -> None:  # noqa: ARG002 -- as all deeds
+    def _good(self, call: ApiCall, body: bytes) -> None:  # noqa: ARG002 -- as all deeds
         self._send(self._forward(body))
 
-    def _kill_before(self, call: Call, body: bytes) -> None:  # noqa: ARG002
+    def _kill_before(self, call: ApiCall, body: bytes) -> None:  # noqa: ARG002
         self._door.watch.slay()
         self._hang_up()
 
-    def _kill_after(self, call: Call, body: bytes) -> None:  # noqa: ARG002
+    def _kill_after(self, call: ApiCall, body: bytes) -> None:  # noqa: ARG002
         self._forward(body)
         self._door.watch.slay()
         self._hang_up()
 
-    def _lose(self, call: Call, body: bytes) -> None:  # noqa: ARG002
+    def _lose(self, call: ApiCall, body: bytes) -> None:  # noqa: ARG002
         self._forward(body)
         self._hang_up()
 
-    def _twice(self, call: Call, body: bytes) -> None:  # noqa: ARG002
+    def _twice(self, call: ApiCall, body: bytes) -> None:  # noqa: ARG002
         first = self._forward(body)
         self._forward(body)
         self._send(first)
 
-    def _again_late(self, call: Call, body: bytes) -> None:  # noqa: ARG002
+    def _again_late(self, call: ApiCall, body: bytes) -> None:  # noqa: ARG002
         again = _Copy(self._door.behind, self.command, self.path, dict(self.headers), body)
         self._door.watch.late.append(again.deliver)
         self._send(self._forward(body))
 
-    def _throttle(self, call: Call, body: bytes) -> None:  # noqa: ARG002
+    def _throttle(self, call: ApiCall, body: bytes) -> None:  # noqa: ARG002
         self._send(_wire(throttled(call)))
 
-    def _fail(self, call: Call, body: bytes) -> None:
+    def _fail(self, call: ApiCall, body: bytes) -> None:
         self._forward(body)
         self._send(_wire(internal_error(call)))
 
@@ -200,7 +200,7 @@ def _wire(reply: Any) -> Reply:
     return reply.status_code, list(reply.headers.items()), reply.get_data()
 
 
-_DEEDS: dict[Fault | None, Callable[[_Handler, Call, bytes], None]] = {
+_DEEDS: dict[Fault | None, Callable[[_Handler, ApiCall, bytes], None]] = {
     None: _Handler._good,
     Fault.KILL_BEFORE: _Handler._kill_before,
     Fault.KILL_AFTER: _Handler._kill_after,

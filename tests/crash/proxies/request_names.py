@@ -7,7 +7,7 @@ import shlex
 from collections import Counter
 from urllib.parse import parse_qs
 
-from deployer.sandbox.aws.http.request import Call
+from deployer.sandbox.aws.http.request import ApiCall
 
 HOME = "eu-west-1"
 _COMMANDS = tuple(
@@ -41,10 +41,12 @@ def _script(what: str) -> str:
     return words[words.index("-c") + 1].rstrip(";") if "-c" in words[:-1] else what
 
 
-def aws_name(call: Call, body: bytes) -> str:
+def aws_name(call: ApiCall, body: bytes) -> str:
     """The action, and of the two that serve many purposes which one."""
     if call.action == "ChangeResourceRecordSets":
         return f"swap: {_transition(body.decode())}"
+    if call.action == "PutObject":
+        return f"put the ledger: {_content(body.decode())}"
     if call.action in ("CreateTags", "DeleteTags"):
         return f"{call.action}: {_tagging(body.decode(), call.action)}"
     if call.action in ("ModifyListener", "ModifyRule"):
@@ -92,6 +94,14 @@ def _transition(xml: str) -> str:
     if before:
         return "end the lease"
     return "forget" if len(new) < len(old) else "readdress"
+
+
+def _content(lines: str) -> str:
+    """What a ledger in S3 says: it replaces another that the request does not show."""
+    step = re.search(r"^lease=.* step=(\S+)$", lines, re.MULTILINE)
+    if step:
+        return f"leased, {step[1]}"
+    return f"no lease, {len(re.findall('^previous=', lines, re.MULTILINE))} previous"
 
 
 def _weights(form: str) -> str:

@@ -54,7 +54,7 @@ def keeper() -> Keeper:
 def client(directory: Path, key: Key, keeper: Keeper) -> Iterator[Client]:
     """A session with a machine that has somebody at its door."""
     with keeper.standing() as address:
-        host = Machines(directory, ssh_door=address)
+        host = Machines(directory, ssh_hook=address)
         host.create_base_image(BASE)
         lab = Lab(host, key)
         try:

@@ -19,14 +19,14 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Page:
+class PageRequest:
     """A request's page parameters: size (None: not given) and start."""
 
     size: int | None
     token: str | None
 
 
-def read_page(size: Any, token: Any, ids: list[str], ids_name: str) -> Page:
+def read_page(size: Any, token: Any, ids: list[str], ids_name: str) -> PageRequest:
     """Size and token of a request.
 
     Raises:
@@ -39,11 +39,11 @@ def read_page(size: Any, token: Any, ids: list[str], ids_name: str) -> Page:
         side = "greater than or equal to 5" if int(size) < LOWEST else "less than or equal to 1000"
         text = f"Value ( {size} ) for parameter maxResults is invalid. Expecting a value {side}."
         raise bad_value(text)
-    return Page(None if size is None else int(size), token or None)
+    return PageRequest(None if size is None else int(size), token or None)
 
 
 def cut(
-    things: Sequence[T], page: Page, order: Callable[[T], Any], kind: str
+    things: Sequence[T], page: PageRequest, order: Callable[[T], Any], kind: str
 ) -> tuple[list[T], str | None]:
     """The page's part of `things`, sorted by `order`, and the token of the next page, if any.
 

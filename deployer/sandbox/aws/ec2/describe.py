@@ -24,7 +24,7 @@ from deployer.sandbox.aws.ec2.listed_kinds import (
     SNAPSHOTS,
     STATUSES,
     VOLUMES,
-    Kind,
+    ListedKind,
 )
 from deployer.sandbox.aws.state.base import Ec2Base
 
@@ -32,7 +32,7 @@ MANY = 1000
 """From this number of resources on a list is cached while a client pages through it."""
 
 
-def _named(kind: Kind, filters: Filters, known: Mapping[str, Any]) -> Iterable[Any]:
+def _named(kind: ListedKind, filters: Filters, known: Mapping[str, Any]) -> Iterable[Any]:
     """The resources that a filter on ids names; all resources where there is no such filter."""
     for name, values in filters:
         if name == kind.id_filter and not any(sign in one for one in values for sign in "*?\\"):
@@ -85,7 +85,7 @@ class DescribeActions(Ec2Base):
         found = [a for a in found if self.cloud.is_visible(a.allocation_id)]
         return ActionResult({"Addresses": select(found, filters, ADDRESSES.filters)})
 
-    def _list(self, kind: Kind, known: Mapping[str, Any]) -> tuple[list[Any], str | None]:
+    def _list(self, kind: ListedKind, known: Mapping[str, Any]) -> tuple[list[Any], str | None]:
         wanted = self.ids(kind.ids_parameter)
         page = read_page(
             self._get_param("MaxResults"), self._get_param("NextToken"), wanted, kind.ids_name
@@ -102,7 +102,7 @@ class DescribeActions(Ec2Base):
     def _order(self, thing: Any) -> int:
         return self.cloud.births.order(thing.id)
 
-    def _matching(self, kind: Kind, filters: Filters, known: Mapping[str, Any]) -> list[Any]:
+    def _matching(self, kind: ListedKind, filters: Filters, known: Mapping[str, Any]) -> list[Any]:
         """The resources that match the filters, in order of creation."""
 
         def make() -> list[Any]:
@@ -115,7 +115,7 @@ class DescribeActions(Ec2Base):
         asked = (kind.words.name, id(kind), books.account_id, books.region_name)
         return self.cloud.listings.get((*asked, json.dumps(filters)), make)
 
-    def _by_id(self, kind: Kind, wanted: list[str], known: Mapping[str, Any]) -> list[Any]:
+    def _by_id(self, kind: ListedKind, wanted: list[str], known: Mapping[str, Any]) -> list[Any]:
         found = find_all(kind.words, wanted, known)
         hidden = [thing.id for thing in found if not self.cloud.is_visible(thing.id)]
         if hidden:

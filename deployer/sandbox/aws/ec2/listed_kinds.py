@@ -22,7 +22,7 @@ from deployer.sandbox.aws.api.ids import (
 
 
 @dataclass(frozen=True)
-class Kind:
+class ListedKind:
     """How a kind is listed; `filters` maps a filter's name to the attribute that it tests."""
 
     words: IdWords
@@ -205,16 +205,16 @@ def delete_on_termination(volume: Any) -> bool:
     return bool(mapping[volume.attachment.device].delete_on_termination)
 
 
-INSTANCES = Kind(INSTANCE, "InstanceIds", "instancesSet", _INSTANCE_FILTERS, "instance-id")
-STATUSES = Kind(INSTANCE, "InstanceIds", "instancesSet", _INSTANCE_FILTERS, "instance-id")
-VOLUMES = Kind(VOLUME, "VolumeIds", "volumes", _VOLUME_FILTERS, "volume-id")
-INTERFACES = Kind(
+INSTANCES = ListedKind(INSTANCE, "InstanceIds", "instancesSet", _INSTANCE_FILTERS, "instance-id")
+STATUSES = ListedKind(INSTANCE, "InstanceIds", "instancesSet", _INSTANCE_FILTERS, "instance-id")
+VOLUMES = ListedKind(VOLUME, "VolumeIds", "volumes", _VOLUME_FILTERS, "volume-id")
+INTERFACES = ListedKind(
     INTERFACE,
     "NetworkInterfaceIds",
     "networkInterfaceIdSet",
     _INTERFACE_FILTERS,
     "network-interface-id",
 )
-SNAPSHOTS = Kind(SNAPSHOT, "SnapshotIds", "snapshots", _SNAPSHOT_FILTERS, "snapshot-id")
-IMAGES = Kind(IMAGE, "ImageIds", "imageIdSet", _IMAGE_FILTERS, "image-id")
-ADDRESSES = Kind(ADDRESS, "AllocationIds", "allocationIds", _ADDRESS_FILTERS, "allocation-id")
+SNAPSHOTS = ListedKind(SNAPSHOT, "SnapshotIds", "snapshots", _SNAPSHOT_FILTERS, "snapshot-id")
+IMAGES = ListedKind(IMAGE, "ImageIds", "imageIdSet", _IMAGE_FILTERS, "image-id")
+ADDRESSES = ListedKind(ADDRESS, "AllocationIds", "allocationIds", _ADDRESS_FILTERS, "allocation-id")

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from moto.elbv2.exceptions import ELBClientError
 
 from deployer.sandbox.aws.state import cloud as clouds
-from deployer.sandbox.aws.state.cloud import Cloud
+from deployer.sandbox.aws.state.cloud import AwsState
 
 MOST_ON_A_PAGE = 400
 _NAME = re.compile(r"[A-Za-z0-9-]{1,32}")
@@ -25,7 +25,7 @@ class Elbv2Base:
     elbv2_backend: Any
 
     @property
-    def cloud(self) -> Cloud:
+    def cloud(self) -> AwsState:
         """The process's cloud."""
         return clouds.current()
 

@@ -14,7 +14,7 @@ from deployer.sandbox.aws.elbv2.associations import named_groups
 from deployer.sandbox.aws.elbv2.forwarding import groups_of
 from deployer.sandbox.aws.elbv2.rules import in_order, patterns
 from deployer.sandbox.aws.launch.placement import free_address
-from deployer.sandbox.aws.state.cloud import Cloud, Registration
+from deployer.sandbox.aws.state.cloud import AwsState, Registration
 from deployer.sandbox.balancer.plan import (
     HTTP,
     Balancer,
@@ -30,7 +30,7 @@ from deployer.sandbox.balancer.plan import (
 
 
 @dataclass(frozen=True)
-class Place:
+class TargetPlace:
     """Where a target is: its address, zone and network, and the state of its instance."""
 
     address: str
@@ -39,14 +39,14 @@ class Place:
     state: str = "running"
 
 
-def follow(cloud: Cloud) -> None:
+def follow(cloud: AwsState) -> None:
     """Bring the balancers that run in line with the state; costs nothing without any."""
     backends = [one for regions in elbv2_backends.values() for one in regions.values()]
     if cloud.balancer_plan.balancers or any(one.load_balancers for one in backends):
         cloud.run_balancers(_plan(cloud, backends))
 
 
-def _plan(cloud: Cloud, backends: list[Any]) -> Plan:
+def _plan(cloud: AwsState, backends: list[Any]) -> Plan:
     balancers: list[Balancer] = []
     groups: dict[str, TargetGroup] = {}
     for backend in backends:
@@ -58,14 +58,14 @@ def _plan(cloud: Cloud, backends: list[Any]) -> Plan:
     return Plan(tuple(balancers), groups)
 
 
-def _nodes(cloud: Cloud, backend: Any, balancer: Any) -> tuple[Node, ...]:
+def _nodes(cloud: AwsState, backend: Any, balancer: Any) -> tuple[Node, ...]:
     return tuple(
         Node(_node_address(cloud, backend, balancer, subnet), subnet.availability_zone)
         for subnet in balancer.subnets
     )
 
 
-def _node_address(cloud: Cloud, backend: Any, balancer: Any, subnet: Any) -> str:
+def _node_address(cloud: AwsState, backend: Any, balancer: Any, subnet: Any) -> str:
     """The address of the node in a subnet: taken once, of the subnet or of the public pool."""
     key = (balancer.arn, subnet.id)
     if key not in cloud.balancer_nodes:
@@ -78,7 +78,7 @@ def _node_address(cloud: Cloud, backend: Any, balancer: Any, subnet: Any) -> str
     return cloud.balancer_nodes[key]
 
 
-def release_nodes(cloud: Cloud, arn: str) -> None:
+def release_nodes(cloud: AwsState, arn: str) -> None:
     """Return the addresses of a deleted balancer."""
     for key in [key for key in cloud.balancer_nodes if key[0] == arn]:
         cloud.addresses.discard(cloud.balancer_nodes.pop(key))
@@ -104,7 +104,7 @@ def _rule(rule: Any) -> Rule:
     return Rule(hosts, paths, reply=reply)
 
 
-def _group(cloud: Cloud, backend: Any, balancer: Any, group: Any) -> TargetGroup:
+def _group(cloud: AwsState, backend: Any, balancer: Any, group: Any) -> TargetGroup:
     own = str(group.attributes["load_balancing.cross_zone.enabled"])
     inherited = str(balancer.attrs["load_balancing.cross_zone.enabled"])
     ends = str(group.attributes.get("deregistration_delay.connection_termination.enabled"))
@@ -134,7 +134,7 @@ def _check(group: Any, second: float) -> HealthCheck:
     )
 
 
-def _targets(cloud: Cloud, backend: Any, balancer: Any, group: Any) -> Iterator[Target]:
+def _targets(cloud: AwsState, backend: Any, balancer: Any, group: Any) -> Iterator[Target]:
     """The targets that can receive traffic: in an enabled zone, their machines not stopped."""
     zones = {subnet.availability_zone for subnet in balancer.subnets}
     for one in registered(cloud, group.arn).values():
@@ -143,7 +143,7 @@ def _targets(cloud: Cloud, backend: Any, balancer: Any, group: Any) -> Iterator[
             yield Target(group.arn, one.id, one.port, place.address, place.zone, one.drains_until)
 
 
-def registered(cloud: Cloud, arn: str) -> dict[tuple[str, int], Registration]:
+def registered(cloud: AwsState, arn: str) -> dict[tuple[str, int], Registration]:
     """The targets of a group; those whose deregistration delay has passed are gone."""
     now = time.monotonic()
     kept = {
@@ -161,7 +161,7 @@ def serving_balancer(backend: Any, arn: str) -> Any | None:
     return next((one for one in balancers if arn in named_groups(one)), None)
 
 
-def locate(backend: Any, target_id: str) -> Place | None:
+def locate(backend: Any, target_id: str) -> TargetPlace | None:
     """Where an instance or an address is; None for what is unknown or outside every subnet."""
     ec2 = backend.ec2_backend
     if target_id.startswith("i-"):
@@ -170,7 +170,7 @@ def locate(backend: Any, target_id: str) -> Place | None:
             return None
         subnet = ec2.get_subnet(instance.subnet_id)
         address = instance.private_ip or ""
-        return Place(address, subnet.availability_zone, subnet.vpc_id, instance.state)
+        return TargetPlace(address, subnet.availability_zone, subnet.vpc_id, instance.state)
     try:
         address = ipaddress.ip_address(target_id)
     except ValueError:
@@ -178,5 +178,5 @@ def locate(backend: Any, target_id: str) -> Place | None:
     for subnets in ec2.subnets.values():
         for subnet in subnets.values():
             if address in ipaddress.ip_network(subnet.cidr_block):
-                return Place(target_id, subnet.availability_zone, subnet.vpc_id)
+                return TargetPlace(target_id, subnet.availability_zone, subnet.vpc_id)
     return None

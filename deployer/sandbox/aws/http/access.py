@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from werkzeug.wrappers import Response
 
 from deployer.sandbox.aws.http.error_replies import error_reply
-from deployer.sandbox.aws.http.request import Call
+from deployer.sandbox.aws.http.request import ApiCall
 
 Knows = Callable[[str], bool]
 """Whether an access key is one of this sandbox."""
@@ -37,7 +37,7 @@ _UNKNOWN = {
 }
 
 
-def refusal(environ: Mapping[str, Any], call: Call, knows: Knows) -> Response | None:
+def refusal(environ: Mapping[str, Any], call: ApiCall, knows: Knows) -> Response | None:
     """The answer to a request that is not carried out; None for one that is."""
     if not _is_here(environ.get("HTTP_HOST", "")) or any(one in environ for one in _SENT_BY_PAGES):
         return error_reply(call, 403, "AccessDenied", "The sandbox answers no web page.")

@@ -16,12 +16,12 @@ from urllib.parse import parse_qs
 
 from werkzeug.wrappers import Response
 
-from deployer.sandbox.aws.http.request_log import Journal
+from deployer.sandbox.aws.http.request_log import RequestLog
 from deployer.sandbox.faults import FATES, FaultBook, parse_rule
 
 
 def answer_control(
-    environ: dict[str, Any], body: bytes, faults: FaultBook, journal: Journal
+    environ: dict[str, Any], body: bytes, faults: FaultBook, journal: RequestLog
 ) -> Response:
     """Answer one request to `/_sandbox/...`; 400 with the reason for an invalid one."""
     asked = environ["REQUEST_METHOD"], environ["PATH_INFO"].removeprefix("/_sandbox/")

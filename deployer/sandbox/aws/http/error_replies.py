@@ -8,12 +8,12 @@ from xml.sax.saxutils import escape
 
 from werkzeug.wrappers import Response
 
-from deployer.sandbox.aws.http.request import Call
+from deployer.sandbox.aws.http.request import ApiCall
 
 _ROUTE53_NS = "https://route53.amazonaws.com/doc/2013-04-01/"
 
 
-def error_reply(call: Call, status: int, code: str, message: str) -> Response:
+def error_reply(call: ApiCall, status: int, code: str, message: str) -> Response:
     """An error in the format of `call`'s protocol."""
     if call.protocol == "json":
         body = json.dumps({"__type": code, "message": message})
@@ -21,7 +21,7 @@ def error_reply(call: Call, status: int, code: str, message: str) -> Response:
     return Response(_xml(call, code, message), status, content_type="text/xml;charset=UTF-8")
 
 
-def _xml(call: Call, code: str, message: str) -> str:
+def _xml(call: ApiCall, code: str, message: str) -> str:
     head = '<?xml version="1.0" encoding="UTF-8"?>\n'
     error = f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
     request_id = str(uuid4())
@@ -35,7 +35,7 @@ def _xml(call: Call, code: str, message: str) -> str:
     return f"{head}<ErrorResponse{space}>{inner}</ErrorResponse>"
 
 
-def throttled(call: Call) -> Response:
+def throttled(call: ApiCall) -> Response:
     """The throttling error, with the service's own code (aws.md §1 and §4)."""
     if call.service == "route53":
         return error_reply(call, 400, "Throttling", "Rate exceeded")
@@ -47,13 +47,13 @@ def throttled(call: Call) -> Response:
     return error_reply(call, 400, code, "Rate exceeded")
 
 
-def internal_error(call: Call) -> Response:
+def internal_error(call: ApiCall) -> Response:
     """HTTP 500, the answer of a failing service."""
     code = "InternalError" if call.protocol in ("ec2", "rest") else "InternalFailure"
     return error_reply(call, 500, code, "An internal error has occurred")
 
 
-def not_implemented(call: Call) -> Response:
+def not_implemented(call: ApiCall) -> Response:
     """For actions of neither moto nor the sandbox: a client error, since a 500 would be retried."""
     text = f"The sandbox has no {call.service}:{call.action}, or not with these parameters."
     return error_reply(call, 400, "UnsupportedOperation", text)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from deployer.sandbox.aws.http.request import Call
+from deployer.sandbox.aws.http.request import ApiCall
 from deployer.sandbox.faults import FaultBook
 
 READ, WHOLE, WRITE = (100, 20), (50, 10), (50, 5)
@@ -60,7 +60,7 @@ class Limits:
         self._speed = 0.0
         self._levels: dict[str, tuple[float, float]] = {}
 
-    def admit(self, call: Call) -> bool:
+    def admit(self, call: ApiCall) -> bool:
         """Take the call's tokens; False where a bucket has too few and the call is refused."""
         if self._faults.limits != self._speed:
             self._speed = self._faults.limits
@@ -81,7 +81,7 @@ class Limits:
         return min(full, level + (now - then) * rate * self._speed)
 
 
-def _tokens(call: Call) -> Iterator[tuple[str, tuple[float, float], int]]:
+def _tokens(call: ApiCall) -> Iterator[tuple[str, tuple[float, float], int]]:
     """The buckets of a call: name, size and rate, tokens to take."""
     if call.service == "route53":
         yield "route53", (5, 5), 1

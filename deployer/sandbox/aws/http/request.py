@@ -52,7 +52,7 @@ _S3 = {
 
 
 @dataclass(frozen=True)
-class Call:
+class ApiCall:
     """One API call. `protocol` is `ec2`, `query`, `json`, `route53` or `rest`.
 
     `region` is the signature's. `machines` counts the instances of an EC2 call; `whole` is a
@@ -68,7 +68,7 @@ class Call:
     whole: bool = False
 
 
-def read_call(environ: dict[str, Any], body: bytes) -> Call:
+def read_call(environ: dict[str, Any], body: bytes) -> ApiCall:
     """The call of this WSGI request; service `unknown` when it is not signed."""
     service = _service(environ.get("HTTP_AUTHORIZATION", ""))
     target = environ.get("HTTP_X_AMZ_TARGET", "")
@@ -88,11 +88,11 @@ def read_call(environ: dict[str, Any], body: bytes) -> Call:
     return _call(service, method, "rest")
 
 
-def _call(service: str, action: str, protocol: str, dry: bool = False) -> Call:
-    return Call(service, action, not dry and not action.startswith(READING), protocol)
+def _call(service: str, action: str, protocol: str, dry: bool = False) -> ApiCall:
+    return ApiCall(service, action, not dry and not action.startswith(READING), protocol)
 
 
-def _measured(call: Call, environ: dict[str, Any], form: dict[str, list[str]]) -> Call:
+def _measured(call: ApiCall, environ: dict[str, Any], form: dict[str, list[str]]) -> ApiCall:
     scope = re.search(r"/\d{8}/([^/]*)/", environ.get("HTTP_AUTHORIZATION", ""))
     machines = sum(key.startswith("InstanceId.") for key in form)
     return replace(

@@ -12,7 +12,7 @@ KEPT = 100_000
 
 
 @dataclass(frozen=True)
-class Entry:
+class LoggedRequest:
     """One request: `time` in epoch seconds, `status` the HTTP status (0: reply dropped)."""
 
     seq: int
@@ -24,19 +24,19 @@ class Entry:
     fault: str = ""
 
 
-class Journal:
+class RequestLog:
     """The last `KEPT` requests. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._entries: deque[Entry] = deque(maxlen=KEPT)
+        self._entries: deque[LoggedRequest] = deque(maxlen=KEPT)
         self._next = 1
 
     def add(self, call: tuple[str, str, bool], status: int, fault: str = "") -> None:
         """Record a finished request; `call` is service, action and whether it mutates."""
         service, action, mutating = call
         with self._lock:
-            entry = Entry(self._next, time.time(), service, action, status, mutating, fault)
+            entry = LoggedRequest(self._next, time.time(), service, action, status, mutating, fault)
             self._entries.append(entry)
             self._next += 1
 

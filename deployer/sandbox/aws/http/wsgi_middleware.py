@@ -25,9 +25,9 @@ from deployer.sandbox.aws.http.error_replies import (
     throttled,
 )
 from deployer.sandbox.aws.http.rate_limits import Limits
-from deployer.sandbox.aws.http.request import Call, read_call
-from deployer.sandbox.aws.http.request_log import Journal
-from deployer.sandbox.aws.state.cloud import Cloud
+from deployer.sandbox.aws.http.request import ApiCall, read_call
+from deployer.sandbox.aws.http.request_log import RequestLog
+from deployer.sandbox.aws.state.cloud import AwsState
 from deployer.sandbox.faults import FaultRule
 
 log = logging.getLogger(__name__)
@@ -41,10 +41,10 @@ members of an Auto Scaling group or of a stack.
 """
 
 
-class Door:
+class ApiMiddleware:
     """Calls the API behind it, one request at a time, unless a fault says otherwise."""
 
-    def __init__(self, behind: Any, cloud: Cloud, journal: Journal, knows: Knows) -> None:
+    def __init__(self, behind: Any, cloud: AwsState, journal: RequestLog, knows: Knows) -> None:
         self._behind, self._knows = behind, knows
         self._cloud = cloud
         self._journal = journal
@@ -81,7 +81,7 @@ class Door:
         return reply(environ, start_response)
 
     def _carry_out(
-        self, environ: Environ, body: bytes, call: Call, rule: FaultRule | None
+        self, environ: Environ, body: bytes, call: ApiCall, rule: FaultRule | None
     ) -> Response:
         kind = rule.kind if rule else ""
         if rule is None or kind == "drop_reply":
@@ -100,7 +100,7 @@ class Door:
         self._deliver_again(environ, body, call, rule.seconds)
         return reply
 
-    def _deliver_again(self, environ: Environ, body: bytes, call: Call, seconds: float) -> None:
+    def _deliver_again(self, environ: Environ, body: bytes, call: ApiCall, seconds: float) -> None:
         def again() -> None:
             time.sleep(seconds)
             reply = self._execute(dict(environ), body, call)
@@ -112,7 +112,7 @@ class Door:
         if seconds <= 0:
             thread.join()
 
-    def _execute(self, environ: Environ, body: bytes, call: Call) -> Response:
+    def _execute(self, environ: Environ, body: bytes, call: ApiCall) -> Response:
         inner = dict(environ)
         inner["wsgi.input"] = io.BytesIO(body)
         inner["CONTENT_LENGTH"] = str(len(body))

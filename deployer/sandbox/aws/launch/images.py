@@ -18,7 +18,7 @@ from deployer.sandbox.aws.api.errors import ec2_error, missing, wrong_state
 from deployer.sandbox.aws.api.ids import IMAGE, INSTANCE, check_form, find_all, unknown
 from deployer.sandbox.aws.launch.lifecycle import reboot
 from deployer.sandbox.aws.state.base import Ec2Base
-from deployer.sandbox.aws.state.cloud import Cloud, Region
+from deployer.sandbox.aws.state.cloud import AwsState, Region
 from deployer.sandbox.aws.state.tags import Tags, put_tags, read_born_tags
 
 ROOT_DEVICE = "/dev/sda1"
@@ -173,7 +173,7 @@ def _free_name(region: Region, name: str | None) -> str:
     return name
 
 
-def _snapshot(cloud: Cloud, region: Region, volume: Any, description: str) -> Snapshot:
+def _snapshot(cloud: AwsState, region: Region, volume: Any, description: str) -> Snapshot:
     snapshot = Snapshot(
         region.backend, random_snapshot_id(), volume, description, encrypted=volume.encrypted
     )
@@ -197,7 +197,7 @@ def _drop(backend: Any, snapshot: Snapshot) -> dict[str, str]:
     return {"SnapshotId": snapshot.id, "ReturnCode": code}
 
 
-def add_base_image(cloud: Cloud, backend: Any, name: str, image_id: str, size: int) -> str:
+def add_base_image(cloud: AwsState, backend: Any, name: str, image_id: str, size: int) -> str:
     """Add an image without a source instance to the catalogue."""
     region = cloud.region(backend)
     image = SandboxImage(backend, image_id or random_ami_id(), _free_name(region, name))

@@ -20,7 +20,7 @@ from deployer.sandbox.aws.api.errors import bad_value, ec2_error, missing
 from deployer.sandbox.aws.api.ids import IMAGE, check_form
 from deployer.sandbox.aws.launch.block_devices import Disk, read_disks
 from deployer.sandbox.aws.launch.placement import read_groups, read_nics, read_subnet, with_address
-from deployer.sandbox.aws.state.cloud import Cloud, Region
+from deployer.sandbox.aws.state.cloud import AwsState, Region
 from deployer.sandbox.aws.state.tags import RUN_TYPES, Tags, read_born_tags
 
 MAX_USER_DATA = 16_384
@@ -53,12 +53,12 @@ class LaunchSpec:
             self.user_data_bytes.decode("latin-1"), "latin-1"
         )
 
-    def take_nics(self, cloud: Cloud, region: Region) -> list[dict[str, Any]]:
+    def take_nics(self, cloud: AwsState, region: Region) -> list[dict[str, Any]]:
         """The interfaces of one instance, each with a newly allocated address."""
         return [with_address(cloud, region, self.subnet, nic) for nic in self.nics]
 
 
-def read_spec(cloud: Cloud, region: Region, params: Mapping[str, Any]) -> LaunchSpec:
+def read_spec(cloud: AwsState, region: Region, params: Mapping[str, Any]) -> LaunchSpec:
     """Check a request's parameters.
 
     Raises:
@@ -94,7 +94,7 @@ def _with_template(region: Region, params: Mapping[str, Any]) -> Mapping[str, An
     return {**data, **params}
 
 
-def _image(cloud: Cloud, region: Region, image_id: str | None) -> Any:
+def _image(cloud: AwsState, region: Region, image_id: str | None) -> Any:
     if not image_id:
         raise missing("ImageId")
     check_form(IMAGE, [image_id])

@@ -18,7 +18,7 @@ from moto.ec2.exceptions import EC2ClientError
 from deployer.sandbox.aws.api.errors import ec2_error, missing, wrong_state
 from deployer.sandbox.aws.api.ids import INSTANCE, find_all, unknown
 from deployer.sandbox.aws.state.base import Ec2Base
-from deployer.sandbox.aws.state.cloud import Cloud
+from deployer.sandbox.aws.state.cloud import AwsState
 from deployer.sandbox.aws.state.instance import USER_SHUTDOWN
 from deployer.sandbox.aws.state.state_transitions import begin_termination
 
@@ -127,7 +127,7 @@ def _change(instance: Any, act: Callable[[Any], None]) -> dict[str, Any]:
     }
 
 
-def _start(cloud: Cloud, instance: Any) -> None:
+def _start(cloud: AwsState, instance: Any) -> None:
     if instance.state != "stopped":
         return
     cloud.host.start(instance.id)
@@ -139,19 +139,19 @@ def _start(cloud: Cloud, instance: Any) -> None:
         interface.start()
 
 
-def _stop(cloud: Cloud, instance: Any) -> None:
+def _stop(cloud: AwsState, instance: Any) -> None:
     if instance.state == "running":
         instance.become("stopping", USER_SHUTDOWN)
     if instance.state == "stopping":
         cloud.jobs.begin(instance.id, lambda: cloud.host.stop(instance.id))
 
 
-def reboot(cloud: Cloud, instance: Any) -> None:
+def reboot(cloud: AwsState, instance: Any) -> None:
     """Reboot the machine in the background."""
     cloud.jobs.begin(f"{instance.id}/reboot", lambda: cloud.host.reboot(instance.id))
 
 
-def _terminate(cloud: Cloud, instance: Any) -> None:
+def _terminate(cloud: AwsState, instance: Any) -> None:
     if instance.state == "terminated":
         return
     # A second call during shutdown kills again: the first one may have failed.

@@ -11,7 +11,7 @@ from typing import Any
 
 from deployer.sandbox.aws.api.errors import bad_mix, bad_value, ec2_error
 from deployer.sandbox.aws.api.ids import GROUP, INTERFACE, SUBNET, check_form, find_all, unknown
-from deployer.sandbox.aws.state.cloud import Cloud, Region
+from deployer.sandbox.aws.state.cloud import AwsState, Region
 
 # The network's own address, the router's, the name server's, and one that AWS reserves.
 RESERVED_HOSTS = 4
@@ -94,7 +94,7 @@ def _group(region: Region, group_id: str, subnet: Any) -> Any:
 
 
 def read_nics(
-    cloud: Cloud, region: Region, params: Mapping[str, Any], subnet: Any
+    cloud: AwsState, region: Region, params: Mapping[str, Any], subnet: Any
 ) -> tuple[dict[str, Any], ...]:
     """The interfaces of each instance, in moto's form; addresses are allocated later.
 
@@ -126,7 +126,7 @@ def _check_free_interface(region: Region, eni_id: str, single: bool) -> None:
         raise ec2_error("InvalidNetworkInterface.InUse", text)
 
 
-def _check_address(cloud: Cloud, subnet: Any, address: str | None, single: bool) -> None:
+def _check_address(cloud: AwsState, subnet: Any, address: str | None, single: bool) -> None:
     if address is None:
         return
     if not single:
@@ -141,7 +141,9 @@ def _check_address(cloud: Cloud, subnet: Any, address: str | None, single: bool)
         raise ec2_error("InvalidIPAddress.InUse", f"Address {address} is in use.")
 
 
-def with_address(cloud: Cloud, region: Region, subnet: Any, nic: dict[str, Any]) -> dict[str, Any]:
+def with_address(
+    cloud: AwsState, region: Region, subnet: Any, nic: dict[str, Any]
+) -> dict[str, Any]:
     """The interface with a newly allocated address."""
     if nic.get("NetworkInterfaceId"):
         return dict(nic)
@@ -150,7 +152,7 @@ def with_address(cloud: Cloud, region: Region, subnet: Any, nic: dict[str, Any])
     return {**nic, "PrivateIpAddress": address}
 
 
-def free_address(cloud: Cloud, region: Region, subnet: Any) -> str:
+def free_address(cloud: AwsState, region: Region, subnet: Any) -> str:
     """The next free address of a subnet, in rotation: dead instances keep theirs for a while.
 
     Raises:

@@ -14,7 +14,7 @@ from moto.ec2.utils import random_reservation_id
 from deployer.sandbox.aws.launch.launch_spec import LaunchSpec, read_spec
 from deployer.sandbox.aws.state.base import Ec2Base
 from deployer.sandbox.aws.state.client_tokens import check_token, fingerprint, remember, replayed
-from deployer.sandbox.aws.state.cloud import Cloud, Region
+from deployer.sandbox.aws.state.cloud import AwsState, Region
 from deployer.sandbox.aws.state.instance import SandboxInstance
 from deployer.sandbox.aws.state.tags import put_tags
 from deployer.sandbox.aws.state.termination import bury, forget_instance
@@ -56,7 +56,7 @@ def _scope(region: Region, params: dict[str, Any]) -> str:
     return zone or "region"
 
 
-def launch(cloud: Cloud, region: Region, spec: LaunchSpec) -> Reservation:
+def launch(cloud: AwsState, region: Region, spec: LaunchSpec) -> Reservation:
     """Create the instances and boot their machines: all of them, or none and an error."""
     reservation = Reservation(random_reservation_id(), owner_id=region.backend.account_id)
     region.backend.reservations[reservation.id] = reservation
@@ -74,7 +74,7 @@ def launch(cloud: Cloud, region: Region, spec: LaunchSpec) -> Reservation:
     return reservation
 
 
-def _make(cloud: Cloud, region: Region, spec: LaunchSpec, index: int) -> SandboxInstance:
+def _make(cloud: AwsState, region: Region, spec: LaunchSpec, index: int) -> SandboxInstance:
     instance = SandboxInstance(  # type: ignore[abstract]  # CloudFormation's, unused
         region.backend,
         spec.image.id,
@@ -92,7 +92,7 @@ def _make(cloud: Cloud, region: Region, spec: LaunchSpec, index: int) -> Sandbox
     return instance
 
 
-def _furnish(cloud: Cloud, region: Region, spec: LaunchSpec, instance: Any) -> None:
+def _furnish(cloud: AwsState, region: Region, spec: LaunchSpec, instance: Any) -> None:
     put_tags(region, instance.id, spec.tags.get("instance", {}))
     _make_volumes(cloud, region, spec, instance)
     _own_interfaces(cloud, region, spec, instance)
@@ -100,7 +100,7 @@ def _furnish(cloud: Cloud, region: Region, spec: LaunchSpec, instance: Any) -> N
         region.backend.associate_iam_instance_profile(instance.id, **spec.profile)
 
 
-def _make_volumes(cloud: Cloud, region: Region, spec: LaunchSpec, instance: Any) -> None:
+def _make_volumes(cloud: AwsState, region: Region, spec: LaunchSpec, instance: Any) -> None:
     for disk in spec.disks:
         volume = region.backend.create_volume(
             size=disk.size,
@@ -118,7 +118,7 @@ def _make_volumes(cloud: Cloud, region: Region, spec: LaunchSpec, instance: Any)
         )
 
 
-def _own_interfaces(cloud: Cloud, region: Region, spec: LaunchSpec, instance: Any) -> None:
+def _own_interfaces(cloud: AwsState, region: Region, spec: LaunchSpec, instance: Any) -> None:
     """Tag interfaces created here as the call says; delete them with the instance by default."""
     for index, interface in instance.nics.items():
         given = spec.nics[index] if index < len(spec.nics) else {}
@@ -140,7 +140,7 @@ def _boot_spec(spec: LaunchSpec, instance: Any) -> BootSpec:
     )
 
 
-def _undo(cloud: Cloud, region: Region, reservation: Any) -> None:
+def _undo(cloud: AwsState, region: Region, reservation: Any) -> None:
     """Remove everything of a failed launch, at whatever stage it failed."""
     for instance in list(reservation.instances):
         cloud.host.terminate(instance.id)

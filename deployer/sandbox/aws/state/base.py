@@ -6,7 +6,7 @@ from typing import Any
 
 from deployer.sandbox.aws.api.filters import Filters, read_filters
 from deployer.sandbox.aws.state import cloud as clouds
-from deployer.sandbox.aws.state.cloud import Cloud, Region
+from deployer.sandbox.aws.state.cloud import AwsState, Region
 
 
 class Ec2Base:
@@ -19,7 +19,7 @@ class Ec2Base:
     current_account: str
 
     @property
-    def cloud(self) -> Cloud:
+    def cloud(self) -> AwsState:
         """The process's cloud."""
         return clouds.current()
 

@@ -65,7 +65,7 @@ class Region:
     upkept_at: float = float("-inf")
 
 
-class Births:
+class CreationLog:
     """The creation time and order of each resource: for pages, ages and visibility."""
 
     def __init__(self) -> None:
@@ -131,7 +131,7 @@ def _after(earlier: Future[None] | None, work: Callable[[], None]) -> None:
     work()
 
 
-class Cloud:
+class AwsState:
     """Everything that the strict layer shares; every request holds `lock` while it runs."""
 
     def __init__(
@@ -159,7 +159,7 @@ class Cloud:
         """Delete all state: a new account; requests made to the old one become void."""
         self.epoch += 1
         self.listings.changed()
-        self.births = Births()
+        self.births = CreationLog()
         self.regions: dict[tuple[str, str], Region] = {}
         self.dns_changes: dict[str, tuple[float, Any]] = {}
         self.addresses: set[str] = set()
@@ -197,15 +197,15 @@ class Cloud:
         return self.faults.lag <= 0 or self.births.age(thing_id) >= self.faults.lag
 
 
-_current: list[Cloud] = []
+_current: list[AwsState] = []
 
 
-def current() -> Cloud:
+def current() -> AwsState:
     """The cloud of the running server."""
     return _current[-1]
 
 
-def occupy(cloud: Cloud) -> None:
+def occupy(cloud: AwsState) -> None:
     """Register this cloud as the process's cloud.
 
     Raises:

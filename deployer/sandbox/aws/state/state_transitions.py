@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from deployer.sandbox.aws.state.cloud import Cloud, Region
+from deployer.sandbox.aws.state.cloud import AwsState, Region
 from deployer.sandbox.aws.state.instance import INSTANCE_SHUTDOWN, USER_SHUTDOWN, SandboxInstance
 from deployer.sandbox.aws.state.termination import bury, forget_instance
 
@@ -18,7 +18,7 @@ MANY_EVERY = 0.2
 """With more than MANY instances, states may be this many seconds old."""
 
 
-def bring_up_to_date(cloud: Cloud, region: Region) -> None:
+def bring_up_to_date(cloud: AwsState, region: Region) -> None:
     """Update the state of every instance and image of the region.
 
     With very many instances not at every request.
@@ -33,14 +33,14 @@ def bring_up_to_date(cloud: Cloud, region: Region) -> None:
         _image_step(cloud, image)
 
 
-def _instance_step(cloud: Cloud, region: Region, instance: SandboxInstance) -> None:
+def _instance_step(cloud: AwsState, region: Region, instance: SandboxInstance) -> None:
     state = instance.state
     _step(cloud, region, instance, state)
     if instance.state != state or instance.id not in region.instances:
         cloud.listings.changed()
 
 
-def _step(cloud: Cloud, region: Region, instance: SandboxInstance, state: str) -> None:
+def _step(cloud: AwsState, region: Region, instance: SandboxInstance, state: str) -> None:
     if state == "pending":
         _pending(cloud, instance)
     elif state == "running":
@@ -54,7 +54,7 @@ def _step(cloud: Cloud, region: Region, instance: SandboxInstance, state: str) -
             forget_instance(region, instance)
 
 
-def _pending(cloud: Cloud, instance: SandboxInstance) -> None:
+def _pending(cloud: AwsState, instance: SandboxInstance) -> None:
     waited = time.monotonic() - instance.pending_since
     if cloud.host.has_halted(instance.id):
         _running(cloud, instance)
@@ -62,7 +62,7 @@ def _pending(cloud: Cloud, instance: SandboxInstance) -> None:
         instance.become("running")
 
 
-def _running(cloud: Cloud, instance: SandboxInstance) -> None:
+def _running(cloud: AwsState, instance: SandboxInstance) -> None:
     """A machine that shut itself down is stopped or terminated, by its shutdown behaviour."""
     if not cloud.host.has_halted(instance.id):
         return
@@ -78,7 +78,7 @@ def _has_stopped(instance: SandboxInstance, reason: str) -> None:
         interface.stop()
 
 
-def _job_done(cloud: Cloud, region: Region, instance: SandboxInstance) -> None:
+def _job_done(cloud: AwsState, region: Region, instance: SandboxInstance) -> None:
     """Release resources only with the dead machine: until then its address is in use."""
     if instance.state == "stopping":
         _has_stopped(instance, USER_SHUTDOWN)
@@ -88,13 +88,13 @@ def _job_done(cloud: Cloud, region: Region, instance: SandboxInstance) -> None:
     bury(cloud, region, instance)
 
 
-def begin_termination(cloud: Cloud, instance: SandboxInstance, reason: str) -> None:
+def begin_termination(cloud: AwsState, instance: SandboxInstance, reason: str) -> None:
     """Kill the machine in the background."""
     instance.become("shutting-down", reason)
     cloud.jobs.begin(instance.id, lambda: cloud.host.terminate(instance.id))
 
 
-def _image_step(cloud: Cloud, image: Any) -> None:
+def _image_step(cloud: AwsState, image: Any) -> None:
     if image.state != "pending" or cloud.births.age(image.id) < cloud.options.image_pending:
         return
     if cloud.faults.images == "failed":

@@ -21,7 +21,7 @@ from deployer.sandbox.aws.api.paging import cut, read_page
 from deployer.sandbox.aws.api.tag_types import resource_type
 from deployer.sandbox.aws.state import cloud as clouds
 from deployer.sandbox.aws.state.base import Ec2Base
-from deployer.sandbox.aws.state.cloud import Cloud, Region, TagWrite
+from deployer.sandbox.aws.state.cloud import AwsState, Region, TagWrite
 from deployer.sandbox.aws.state.existence import exists
 
 MAX_KEY, MAX_TAG_VALUE, MAX_TAGS = 127, 256, 50
@@ -200,7 +200,7 @@ def select_rows(rows: Iterable[TagRow], filters: list[tuple[str, list[str]]]) ->
 
 
 def visible_rows(
-    cloud: Cloud, region: Region, keys: frozenset[str] | None = None
+    cloud: AwsState, region: Region, keys: frozenset[str] | None = None
 ) -> Iterable[TagRow]:
     """Every tag of every existing resource, as the visibility lag shows it.
 
@@ -220,7 +220,9 @@ def visible_rows(
                 yield TagRow(resource_id, kind, key, seen)
 
 
-def _seen_value(cloud: Cloud, region: Region, resource_id: str, key: str, value: str) -> str | None:
+def _seen_value(
+    cloud: AwsState, region: Region, resource_id: str, key: str, value: str
+) -> str | None:
     if cloud.faults.lag <= 0:
         return value
     write = region.tag_writes.get((resource_id, key))

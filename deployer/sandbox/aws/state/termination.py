@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from deployer.sandbox.aws.state.cloud import Cloud, Region
+from deployer.sandbox.aws.state.cloud import AwsState, Region
 
 
-def bury(cloud: Cloud, region: Region, instance: Any) -> None:
+def bury(cloud: AwsState, region: Region, instance: Any) -> None:
     """Delete or keep volumes and interfaces by their DeleteOnTermination; release addresses."""
     _release_elastic_addresses(region, instance)
     _drop_volumes(region, instance)
@@ -32,7 +32,7 @@ def _drop_volumes(region: Region, instance: Any) -> None:
             region.backend.tags.pop(block.volume_id, None)
 
 
-def _drop_interfaces(cloud: Cloud, region: Region, instance: Any) -> None:
+def _drop_interfaces(cloud: AwsState, region: Region, instance: Any) -> None:
     for interface in list(instance.nics.values()):
         interface.public_ip = None
         instance.detach_eni(interface)
@@ -41,7 +41,7 @@ def _drop_interfaces(cloud: Cloud, region: Region, instance: Any) -> None:
     instance.nics = {}
 
 
-def drop_interface(cloud: Cloud, region: Region, interface: Any) -> None:
+def drop_interface(cloud: AwsState, region: Region, interface: Any) -> None:
     """Delete an interface and its tags, and release its addresses."""
     for address in region.backend.addresses:
         if address.eni is interface:

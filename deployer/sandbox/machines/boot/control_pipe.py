@@ -16,7 +16,7 @@ from pathlib import Path
 
 from deployer.sandbox.machines.systemd import journalctl
 from deployer.sandbox.machines.systemd.manager import Manager
-from deployer.sandbox.machines.systemd.systemctl import Answer, Systemctl
+from deployer.sandbox.machines.systemd.systemctl import Systemctl, SystemctlResult
 from deployer.sandbox.machines.systemd.transient import Transient
 
 ASKS = Path("/run/sandbox.asks")
@@ -49,7 +49,7 @@ class Control:
             self._under_way.add(task)
             task.add_done_callback(self._under_way.discard)
 
-    async def answer(self, words: list[str]) -> Answer:
+    async def answer(self, words: list[str]) -> SystemctlResult:
         """The answer to a command line; its first word is the program's name."""
         program, *rest = words
         match program:
@@ -67,7 +67,7 @@ class Control:
                 self.manager.power("reboot")
             case "halt" | "poweroff":
                 self.manager.power("halt")
-        return Answer()
+        return SystemctlResult()
 
     async def _serve(self, base: Path) -> None:
         question, out, err = (base.with_suffix(f".{one}") for one in ("question", "out", "err"))
@@ -81,23 +81,23 @@ class Control:
             out.unlink()
             err.unlink()
 
-    def _journal(self, words: list[str]) -> Answer:
+    def _journal(self, words: list[str]) -> SystemctlResult:
         try:
-            return Answer(out=journalctl.answer(self.manager.tools.journal, words))
+            return SystemctlResult(out=journalctl.answer(self.manager.tools.journal, words))
         except ValueError as error:
-            return Answer(err=f"{error}\n", code=1)
+            return SystemctlResult(err=f"{error}\n", code=1)
 
-    def _shutdown(self, words: list[str]) -> Answer:
+    def _shutdown(self, words: list[str]) -> SystemctlResult:
         """`shutdown [-h|-P|-H|-r] now`; a later time is a number of minutes, default one."""
         act = "reboot" if "-r" in words or "--reboot" in words else "halt"
         when = next((word for word in words if not word.startswith("-")), "+1")
         if "-c" in words:
-            return Answer(err="shutdown: the sandbox cancels nothing\n", code=1)
+            return SystemctlResult(err="shutdown: the sandbox cancels nothing\n", code=1)
         if when != "now" and not when.lstrip("+").isdigit():
-            return Answer(err=f"Failed to parse time specification: {when}\n", code=1)
+            return SystemctlResult(err=f"Failed to parse time specification: {when}\n", code=1)
         minutes = 0 if when == "now" else int(when)
         asyncio.get_running_loop().call_later(60 * minutes, self.manager.power, act)
-        return Answer()
+        return SystemctlResult()
 
 
 def _words(question: bytes) -> list[str]:

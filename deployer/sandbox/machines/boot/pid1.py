@@ -20,13 +20,13 @@ from deployer.sandbox.machines.boot.cloud_init import UserData
 from deployer.sandbox.machines.boot.control_pipe import Control
 from deployer.sandbox.machines.boot.sequence import Boot, Identity
 from deployer.sandbox.machines.isolation import chown_filter, linux, namespaces
-from deployer.sandbox.machines.isolation.namespaces import Room
-from deployer.sandbox.machines.messages import Orders
+from deployer.sandbox.machines.isolation.namespaces import FileTree
+from deployer.sandbox.machines.messages import BootOrders
 from deployer.sandbox.machines.process import groups
 from deployer.sandbox.machines.process.journal import Journal
 from deployer.sandbox.machines.process.spawner import PATH, Children, Start
 from deployer.sandbox.machines.ssh import server as sshd
-from deployer.sandbox.machines.ssh.command_hook import Door
+from deployer.sandbox.machines.ssh.command_hook import CommandHook
 from deployer.sandbox.machines.systemd.execution import Tools
 from deployer.sandbox.machines.systemd.manager import Manager
 
@@ -36,7 +36,7 @@ HALT, REBOOT = 10, 11
 
 
 @dataclass(frozen=True)
-class Ends:
+class PipeEnds:
     """A machine's pipe ends: console and words are outputs; lifeline closes with the monitor."""
 
     console: int
@@ -44,7 +44,7 @@ class Ends:
     lifeline: int
 
 
-def main(orders: Orders, room: Room, ends: Ends) -> NoReturn:
+def main(orders: BootOrders, room: FileTree, ends: PipeEnds) -> NoReturn:
     """Run pid 1, from the fork to the end."""
     code = 1
     try:
@@ -63,7 +63,7 @@ def main(orders: Orders, room: Room, ends: Ends) -> NoReturn:
         os._exit(code)
 
 
-def _detach(ends: Ends) -> None:
+def _detach(ends: PipeEnds) -> None:
     """Drop everything of the host: descriptors, environment, signals, session."""
     os.setsid()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
@@ -85,7 +85,7 @@ def _detach(ends: Ends) -> None:
     gc.freeze()
 
 
-def _identity(orders: Orders) -> Identity:
+def _identity(orders: BootOrders) -> Identity:
     spec = orders.spec
     return Identity(
         spec.instance_id, spec.image_id, spec.address, orders.login, spec.authorized_keys
@@ -95,11 +95,15 @@ def _identity(orders: Orders) -> Identity:
 class _Machine:
     """The running machine."""
 
-    def __init__(self, orders: Orders, identity: Identity, user_data: UserData, ends: Ends) -> None:
+    def __init__(
+        self, orders: BootOrders, identity: Identity, user_data: UserData, ends: PipeEnds
+    ) -> None:
         self._orders, self._identity, self._ends = orders, identity, ends
         self._user_data = user_data
         self._children = Children()
-        self._server = sshd.Server(self._children, Door(orders.ssh_door, identity.instance_id))
+        self._server = sshd.Server(
+            self._children, CommandHook(orders.ssh_hook, identity.instance_id)
+        )
         self._manager = Manager(Tools(self._children, Journal()), self._power)
         self._ending: asyncio.Task[None] | None = None
 

@@ -11,7 +11,7 @@ from deployer.sandbox.machine_host import BootSpec
 from deployer.sandbox.machines.container import instance_metadata
 from deployer.sandbox.machines.container.instance_metadata import MetadataServer
 from deployer.sandbox.machines.container.network_namespace import METADATA, NetworkNamespace
-from deployer.sandbox.network.relay import BACKLOG, Loop, Relay, Target
+from deployer.sandbox.network.relay import BACKLOG, LoopThread, RelayTarget, TcpRelay
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Ports:
 class Connections:
     """A machine's network while it runs: namespace, metadata service, and open ports."""
 
-    def __init__(self, spec: Callable[[], BootSpec], ports: Ports, loop: Loop) -> None:
+    def __init__(self, spec: Callable[[], BootSpec], ports: Ports, loop: LoopThread) -> None:
         """Raises OSError where an address is taken."""
         with ExitStack() as ends:
             self.network = NetworkNamespace()
@@ -40,20 +40,22 @@ class Connections:
         """Abort every connection and give up the namespace."""
         self._ends.close()
 
-    async def _open(self, address: str, ports: Ports, ends: ExitStack, loop: Loop) -> None:
+    async def _open(self, address: str, ports: Ports, ends: ExitStack, loop: LoopThread) -> None:
         network = self.network
         relays = [
-            Relay(
+            TcpRelay(
                 socket.create_server((address, port), backlog=BACKLOG),
-                Target(address, port, network.socket),
+                RelayTarget(address, port, network.socket),
             )
             for port in (ports.ssh, *ports.others)
         ]
-        relays += [Relay(network.listener(*server), Target(*server)) for server in ports.servers]
+        relays += [
+            TcpRelay(network.listener(*server), RelayTarget(*server)) for server in ports.servers
+        ]
         for relay in relays:
             relay.open()
             ends.callback(_close, relay, loop)
 
 
-def _close(relay: Relay, loop: Loop) -> None:
+def _close(relay: TcpRelay, loop: LoopThread) -> None:
     loop.run(relay.close())

@@ -21,13 +21,13 @@ from deployer.sandbox.machines.container.nspawn import TOOLS
 from deployer.sandbox.machines.container.slot import Home, Machine, Slot
 from deployer.sandbox.machines.disk_folder import DiskFolder
 from deployer.sandbox.machines.isolation import linux
-from deployer.sandbox.network.relay import Loop
+from deployer.sandbox.network.relay import LoopThread
 from reconciler.errors import Refused
 
 _log = logging.getLogger(__name__)
 
 
-class Kind(Protocol):
+class MachineKind(Protocol):
     """How the machines of a kind are made."""
 
     def write_base(self, disk: Path) -> None:
@@ -46,7 +46,7 @@ class RealMachines(DiskFolder):
     with this process; disks stay.
     """
 
-    def __init__(self, directory: Path, kind: Kind) -> None:
+    def __init__(self, directory: Path, kind: MachineKind) -> None:
         super().__init__(directory)
         self._kind = kind
         self._lock = threading.RLock()
@@ -174,7 +174,7 @@ class Containers:
     tree: Path
     ports: Ports
     login: str
-    loop: Loop
+    loop: LoopThread
 
     def write_base(self, disk: Path) -> None:
         base_disk.write(disk, self.login, self.ports.ssh)
@@ -197,7 +197,7 @@ class ContainerMachines(RealMachines):
         control_group.remove_dead()
         directory.mkdir(parents=True, exist_ok=True)
         _refuse_overlay(directory)
-        self._containers = Containers(tree, ports, login, Loop("sandbox-relay"))
+        self._containers = Containers(tree, ports, login, LoopThread("sandbox-relay"))
         super().__init__(directory, self._containers)
 
     def serve(self, address: str, port: int) -> None:

@@ -20,7 +20,7 @@ from deployer.sandbox.machines.container.connections import Connections, Ports
 from deployer.sandbox.machines.container.control_group import ControlGroup
 from deployer.sandbox.machines.container.slot import Home
 from deployer.sandbox.machines.disk import host_tools
-from deployer.sandbox.network.relay import Loop
+from deployer.sandbox.network.relay import LoopThread
 
 TOOLS = {
     "systemd-nspawn": "systemd-container",
@@ -44,7 +44,7 @@ _POWER_OFF_SECONDS = 60.0
 class Container:
     """A machine in namespaces, with its connections while it runs."""
 
-    def __init__(self, home: Home, tree: Path, ports: Ports, loop: Loop) -> None:
+    def __init__(self, home: Home, tree: Path, ports: Ports, loop: LoopThread) -> None:
         self.home, self._tree = home, tree
         self._ports, self._loop = ports, loop
         self._connections: Connections | None = None

@@ -32,7 +32,7 @@ _CONTAINER_CURE = (
 
 
 @dataclass(frozen=True)
-class Listener:
+class ReportListener:
     """Called with the lock held: a machine's report (id, word), a job's end, the server's end."""
 
     said: Callable[[str, str], None]
@@ -40,10 +40,10 @@ class Listener:
     lost: Callable[[], None]
 
 
-class Link:
+class ForkServerConnection:
     """A fork server and the jobs it runs; `lock` guards whatever the listener changes."""
 
-    def __init__(self, directory: Path, listener: Listener) -> None:
+    def __init__(self, directory: Path, listener: ReportListener) -> None:
         self.lock = threading.Condition()
         self._listener = listener
         self._jobs: set[str] = set()
@@ -149,9 +149,9 @@ def _setting(settings: Path, name: str) -> str:
 
 def isolation_available(directory: Path) -> str | None:
     """Why machines cannot be isolated here, or None; really tried, below `directory`."""
-    listener = Listener(lambda _id, _word: None, lambda _job: None, lambda: None)
+    listener = ReportListener(lambda _id, _word: None, lambda _job: None, lambda: None)
     try:
-        Link(directory, listener).close()
+        ForkServerConnection(directory, listener).close()
     except Refused as refusal:
         return refusal.message
     return None

@@ -19,8 +19,8 @@ from deployer.sandbox.machines import messages
 from deployer.sandbox.machines.boot import pid1
 from deployer.sandbox.machines.disk import copies
 from deployer.sandbox.machines.isolation import linux, namespaces
-from deployer.sandbox.machines.isolation.namespaces import Room
-from deployer.sandbox.machines.messages import Orders
+from deployer.sandbox.machines.isolation.namespaces import FileTree
+from deployer.sandbox.machines.messages import BootOrders
 
 _CONSOLE_LIMIT = 1 << 20
 _WORDS = frozenset(("up",))
@@ -47,7 +47,7 @@ class Console:
 class Monitor:
     """One boot of one machine; `run` returns when all processes of the machine are gone."""
 
-    orders: Orders
+    orders: BootOrders
     events: socket.socket
     _pid: int = 0
 
@@ -81,7 +81,7 @@ class Monitor:
     def _prepare_disk(self) -> None:
         if self.orders.image:
             copies.copy_disk(Path(self.orders.image), self.orders.disk)
-        self.orders.door.mkdir(exist_ok=True)
+        self.orders.mount_point.mkdir(exist_ok=True)
 
     def _fork(self) -> tuple[int, int]:
         """Fork pid 1; returns our ends of its console and word pipes."""
@@ -94,7 +94,9 @@ class Monitor:
             for reader, _ in (console, words):
                 os.close(reader)
             os.close(lifeline[1])
-            pid1.main(self.orders, room(self.orders), pid1.Ends(console[1], words[1], lifeline[0]))
+            pid1.main(
+                self.orders, room(self.orders), pid1.PipeEnds(console[1], words[1], lifeline[0])
+            )
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         for fd in (console[1], words[1], lifeline[0]):
             os.close(fd)
@@ -117,8 +119,8 @@ class Monitor:
                         self._tell(word)
 
 
-def room(orders: Orders) -> Room:
+def room(orders: BootOrders) -> FileTree:
     """The parts of the machine's file tree."""
     binds = tuple(Path(path) for path in orders.binds)
     firmware = orders.spec.instance_id
-    return Room(orders.disk, orders.door, Path(orders.shims), binds, firmware)
+    return FileTree(orders.disk, orders.mount_point, Path(orders.shims), binds, firmware)

@@ -26,7 +26,7 @@ from deployer.sandbox.machines.isolation import linux, namespaces
 
 
 @dataclass
-class Zygote:
+class ForkServer:
     """Handles the host's requests one by one; slow work is done by a child."""
 
     host: socket.socket
@@ -136,7 +136,7 @@ def main() -> None:
     if reason:
         return
     _warm_up()
-    zygote = Zygote(host)
+    zygote = ForkServer(host)
     zygote.serve()
     zygote.end()
 

@@ -43,16 +43,16 @@ _NAMESPACES = linux.CLONE_NEWNS | linux.CLONE_NEWUTS | linux.CLONE_NEWIPC
 
 
 @dataclass(frozen=True)
-class Room:
+class FileTree:
     """The parts of a machine's file tree.
 
-    `disk` is its own; `door` an empty directory beside it to mount on; `shims` the host's directory
-    that appears as `SHIMS`; `binds` appear read-only at their own paths. `asset_tag` is the
-    identity in its firmware, outside of any disk.
+    `disk` is its own; `mount_point` an empty directory beside it to mount on; `shims` the host's
+    directory that appears as `SHIMS`; `binds` appear read-only at their own paths. `asset_tag` is
+    the identity in its firmware, outside of any disk.
     """
 
     disk: Path
-    door: Path
+    mount_point: Path
     shims: Path
     binds: tuple[Path, ...]
     asset_tag: str = ""
@@ -63,7 +63,7 @@ def leave_host() -> None:
     linux.unshare(linux.CLONE_NEWPID)
 
 
-def move_in(room: Room, hostname: str) -> None:
+def move_in(room: FileTree, hostname: str) -> None:
     """Make the room our root directory, for pid 1 of a new pid namespace. Raises OSError.
 
     Afterwards nothing of the host is writable, and no process here has a capability to change that.
@@ -74,13 +74,13 @@ def move_in(room: Room, hostname: str) -> None:
     linux.set_hostname(hostname)
     trees = _clone_host(room)
     trees["/sys"] = _new_sys(room)
-    proc = _new_proc(room.door)
+    proc = _new_proc(room.mount_point)
     _change_root(room)
     _furnish(trees, proc, room)
     linux.drop_capabilities()
 
 
-def _clone_host(room: Room) -> dict[str, int]:
+def _clone_host(room: FileTree) -> dict[str, int]:
     """Detached read-only trees by their target, in the order of mounting."""
     found = [Path("/", name) for name in _SYSTEM]
     found += [Path("/etc", name) for name in _FROM_ETC]
@@ -94,41 +94,43 @@ def _clone_host(room: Room) -> dict[str, int]:
     return trees | {str(SHIMS): linux.clone_tree(str(room.shims))}
 
 
-def _new_proc(door: Path) -> int:
+def _new_proc(mount_point: Path) -> int:
     """A /proc of this pid namespace, detached.
 
     The kernel allows a new one only while an old one is visible: before the root changes.
     """
     flags = linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC
-    linux.mount("proc", str(door), "proc", flags)
-    return linux.clone_tree(str(door), writable=True)
+    linux.mount("proc", str(mount_point), "proc", flags)
+    return linux.clone_tree(str(mount_point), writable=True)
 
 
-def _new_sys(room: Room) -> int:
+def _new_sys(room: FileTree) -> int:
     """A /sys with the few entries that a release reads, detached and read-only."""
-    linux.mount("tmpfs", str(room.door), "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "mode=755")
-    firmware = room.door / "class/dmi/id"
+    linux.mount(
+        "tmpfs", str(room.mount_point), "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "mode=755"
+    )
+    firmware = room.mount_point / "class/dmi/id"
     firmware.mkdir(parents=True)
     if room.asset_tag:
         (firmware / "board_asset_tag").write_text(f"{room.asset_tag}\n")
-    tree = linux.clone_tree(str(room.door))
-    linux.unmount(str(room.door))
+    tree = linux.clone_tree(str(room.mount_point))
+    linux.unmount(str(room.mount_point))
     return tree
 
 
-def _change_root(room: Room) -> None:
+def _change_root(room: FileTree) -> None:
     links = {
         name: str(Path("/", name).readlink()) for name in _SYSTEM if Path("/", name).is_symlink()
     }
-    linux.attach_tree(linux.clone_tree(str(room.disk), writable=True), str(room.door))
-    os.chdir(room.door)
+    linux.attach_tree(linux.clone_tree(str(room.disk), writable=True), str(room.mount_point))
+    os.chdir(room.mount_point)
     linux.pivot_root_here()
     for name, target in links.items():
         if not Path("/", name).is_symlink():
             Path("/", name).symlink_to(target)
 
 
-def _furnish(trees: dict[str, int], proc: int, room: Room) -> None:
+def _furnish(trees: dict[str, int], proc: int, room: FileTree) -> None:
     own = {path: linux.clone_tree(path, writable=True) for path in _OWN if Path(path).is_dir()}
     _empty(Path("/tmp"))  # noqa: S108 -- the machine's own
     for path in ("/proc", "/sys", "/dev", "/run"):
@@ -216,19 +218,19 @@ def probe(directory: Path) -> str | None:
 
     Call it from a single-threaded process that may fork. `directory` is ours.
     """
-    door = directory / f"probe-{secrets.token_hex(4)}"
-    door.mkdir()
+    mount_point = directory / f"probe-{secrets.token_hex(4)}"
+    mount_point.mkdir()
     try:
-        return _probe_in_child(door)
+        return _probe_in_child(mount_point)
     finally:
-        door.rmdir()
+        mount_point.rmdir()
 
 
-def _probe_in_child(door: Path) -> str | None:
+def _probe_in_child(mount_point: Path) -> str | None:
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
-        os.write(writer, _attempt(door).encode())
+        os.write(writer, _attempt(mount_point).encode())
         os._exit(0)
     os.close(writer)
     with os.fdopen(reader) as answers:
@@ -237,24 +239,24 @@ def _probe_in_child(door: Path) -> str | None:
     return reason or None
 
 
-def _attempt(door: Path) -> str:
+def _attempt(mount_point: Path) -> str:
     """Run in a child that ends afterwards; an empty string means success."""
     try:
         leave_host()
         child = os.fork()
         if child == 0:
-            os._exit(_attempt_as_init(door))
+            os._exit(_attempt_as_init(mount_point))
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         return "" if status == 0 else os.strerror(status)
     except OSError as error:
         return str(error)
 
 
-def _attempt_as_init(door: Path) -> int:
+def _attempt_as_init(mount_point: Path) -> int:
     try:
         linux.unshare(_NAMESPACES)
         linux.mount("none", "/", flags=linux.MS_REC | linux.MS_PRIVATE)
-        _new_proc(door)
+        _new_proc(mount_point)
         linux.clone_tree("/usr")
     except OSError as error:
         return error.errno or 1

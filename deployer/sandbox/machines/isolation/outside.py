@@ -15,7 +15,7 @@ import struct
 from collections.abc import Mapping, Sequence
 
 from deployer.sandbox.machines.isolation import linux
-from deployer.sandbox.network.relay import BACKLOG, Loop, Relay, Target
+from deployer.sandbox.network.relay import BACKLOG, LoopThread, RelayTarget, TcpRelay
 
 Endpoint = tuple[str, int]
 
@@ -34,13 +34,13 @@ def run(command: Sequence[str], environment: Mapping[str, str], reached: Sequenc
         here.close()
         _become(command, environment, reached, there)
     there.close()
-    loop = Loop("outside")
+    loop = LoopThread("outside")
     # Ctrl-C reaches the command by itself: it may undo what it has begun.
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         _, listeners, _, _ = socket.recv_fds(here, 1, len(reached))
         for listener, (host, port) in zip(listeners, reached, strict=True):
-            relay = Relay(socket.socket(fileno=listener), Target(host, port))
+            relay = TcpRelay(socket.socket(fileno=listener), RelayTarget(host, port))
             loop.run(_opened(relay))
         _, status = os.waitpid(child, 0)
     finally:
@@ -51,7 +51,7 @@ def run(command: Sequence[str], environment: Mapping[str, str], reached: Sequenc
     return code if code >= 0 else 128 - code
 
 
-async def _opened(relay: Relay) -> None:
+async def _opened(relay: TcpRelay) -> None:
     relay.open()
 
 

@@ -9,7 +9,7 @@ from deployer.sandbox.machines.process.spawner import PATH
 
 
 @dataclass(frozen=True)
-class Person:
+class PasswdEntry:
     """A line of /etc/passwd."""
 
     name: str
@@ -17,12 +17,12 @@ class Person:
     shell: str
 
 
-def find(name: str, passwd: Path = Path("/etc/passwd")) -> Person | None:
+def find(name: str, passwd: Path = Path("/etc/passwd")) -> PasswdEntry | None:
     """The user of that name or number, if there is one."""
     for line in passwd.read_text().splitlines():
         fields = line.split(":")
         if len(fields) == 7 and name in (fields[0], fields[2]):
-            return Person(fields[0], fields[5], _shell(fields[6]))
+            return PasswdEntry(fields[0], fields[5], _shell(fields[6]))
     return None
 
 
@@ -30,7 +30,7 @@ def _shell(shell: str) -> str:
     return shell if Path(shell).exists() else "/bin/sh"
 
 
-def environment(person: Person) -> dict[str, str]:
+def environment(person: PasswdEntry) -> dict[str, str]:
     """The initial environment of a login of that user."""
     return {
         "PATH": PATH,
@@ -42,6 +42,6 @@ def environment(person: Person) -> dict[str, str]:
     }
 
 
-def home_or_root(person: Person) -> str:
+def home_or_root(person: PasswdEntry) -> str:
     """The initial directory of a login."""
     return person.home if Path(person.home).is_dir() else "/"

@@ -21,7 +21,7 @@ _WORDS: dict[str, Word] = {"cut": "cut", "twice": "twice"}
 
 
 @dataclass(frozen=True)
-class Door:
+class CommandHook:
     """The hook of one machine; `address` is `host:port`, empty without a hook server.
 
     A question is one line of JSON: machine, `when` (`before`, `after`) and what; the answer is one

@@ -11,7 +11,7 @@ import asyncssh
 _READ = 1 << 17
 
 
-class Output:
+class OutputPipe:
     """Copies a process's pipe (or terminal) to a channel, while the channel accepts data."""
 
     def __init__(self, fd: int, chan: asyncssh.SSHServerChannel[bytes], kind: int | None) -> None:
@@ -52,7 +52,7 @@ class Output:
             self._chan.write(data, self._kind)
 
 
-class Input:
+class StdinPipe:
     """Writes the channel's data to a process's stdin."""
 
     def __init__(self, fd: int, chan: asyncssh.SSHServerChannel[bytes]) -> None:

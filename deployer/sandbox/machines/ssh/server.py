@@ -9,20 +9,19 @@ import asyncssh
 
 from deployer.sandbox.machines.process import users
 from deployer.sandbox.machines.process.spawner import Children
-from deployer.sandbox.machines.process.users import Person
-from deployer.sandbox.machines.ssh import command_hook as door
-from deployer.sandbox.machines.ssh import minute_keys
-from deployer.sandbox.machines.ssh.sessions import Session
+from deployer.sandbox.machines.process.users import PasswdEntry
+from deployer.sandbox.machines.ssh import command_hook, minute_keys
+from deployer.sandbox.machines.ssh.sessions import SshSession
 
 HOST_KEY = Path("/etc/ssh/ssh_host_ed25519_key")
 
 
-class Door(asyncssh.SSHServer):
+class ConnectionHandler(asyncssh.SSHServer):
     """One connection: its user and permissions."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        self._person: Person | None = None
+        self._person: PasswdEntry | None = None
         self._connection: asyncssh.SSHServerConnection | None = None
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
@@ -47,12 +46,12 @@ class Door(asyncssh.SSHServer):
     def public_key_auth_supported(self) -> bool:
         return self._person is not None
 
-    def session_requested(self) -> Session | bool:
+    def session_requested(self) -> SshSession | bool:
         if self._person is None or self._connection is None:
             return False
         ends = (self._connection.get_extra_info(end) for end in ("peername", "sockname"))
         line = " ".join(f"{host} {port}" for host, port, *_ in ends)
-        return Session(self._person, self._server, line)
+        return SshSession(self._person, self._server, line)
 
     def connection_requested(
         self,
@@ -68,9 +67,9 @@ class Door(asyncssh.SSHServer):
 class Server:
     """The machine's SSH server: its connections and running commands."""
 
-    def __init__(self, children: Children, door: door.Door) -> None:
+    def __init__(self, children: Children, hook: command_hook.CommandHook) -> None:
         self.children = children
-        self.door = door
+        self.hook = hook
         self.connections: set[asyncssh.SSHServerConnection] = set()
         self.running: set[asyncio.Task[None]] = set()
         self._acceptor: asyncssh.SSHAcceptor | None = None
@@ -78,7 +77,7 @@ class Server:
     async def listen(self, address: str, port: int) -> None:
         """Listen with the host key on the disk. Raises OSError, asyncssh.Error, ValueError."""
         self._acceptor = await asyncssh.create_server(
-            lambda: Door(self),
+            lambda: ConnectionHandler(self),
             address,
             port,
             server_host_keys=[str(HOST_KEY)],

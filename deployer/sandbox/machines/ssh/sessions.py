@@ -23,9 +23,9 @@ from asyncssh.stream import SSHServerStreamSession
 
 from deployer.sandbox.machines.process import users
 from deployer.sandbox.machines.process.spawner import Children, Start, kill_group
-from deployer.sandbox.machines.process.users import Person
-from deployer.sandbox.machines.ssh.command_hook import Door, Word
-from deployer.sandbox.machines.ssh.pipes import Input, Output
+from deployer.sandbox.machines.process.users import PasswdEntry
+from deployer.sandbox.machines.ssh.command_hook import CommandHook, Word
+from deployer.sandbox.machines.ssh.pipes import OutputPipe, StdinPipe
 
 _SFTP_VERSION = 3  # OpenSSH's
 
@@ -34,25 +34,25 @@ class Commands(Protocol):
     """What a session needs of its server: the commands' environment, the hook, running commands."""
 
     children: Children
-    door: Door
+    hook: CommandHook
     running: set[asyncio.Task[None]]
 
 
-class Session(SSHServerStreamSession[bytes]):
+class SshSession(SSHServerStreamSession[bytes]):
     """One SSH session of one user; SFTP is asyncssh's, the rest is implemented here."""
 
     def __init__(
         self,
-        person: Person,
+        person: PasswdEntry,
         server: Commands,
         connection: str,
     ) -> None:
-        super().__init__(None, lambda _chan: self._sftp(server.door), _SFTP_VERSION)
+        super().__init__(None, lambda _chan: self._sftp(server.hook), _SFTP_VERSION)
         self._person, self._children, self._connection = person, server.children, connection
-        self._running, self._door = server.running, server.door
+        self._running, self._hook = server.running, server.hook
         self._twice, self._early, self._ended_early = False, bytearray(), False
-        self._outputs: list[Output] = []
-        self._input: Input | None = None
+        self._outputs: list[OutputPipe] = []
+        self._input: StdinPipe | None = None
         self._pid = 0
         self._terminal: int | None = None
 
@@ -142,10 +142,10 @@ class Session(SSHServerStreamSession[bytes]):
         finally:
             for fd in (in_read, out_write, err_write):
                 os.close(fd)
-        self._input = Input(in_write, self._channel)
+        self._input = StdinPipe(in_write, self._channel)
         self._outputs = [
-            Output(out_read, self._channel, None),
-            Output(err_read, self._channel, asyncssh.EXTENDED_DATA_STDERR),
+            OutputPipe(out_read, self._channel, None),
+            OutputPipe(err_read, self._channel, asyncssh.EXTENDED_DATA_STDERR),
         ]
         return ended
 
@@ -157,8 +157,8 @@ class Session(SSHServerStreamSession[bytes]):
         finally:
             os.close(theirs)
         self._terminal = ours
-        self._input = Input(os.dup(ours), self._channel)
-        self._outputs = [Output(ours, self._channel, None)]
+        self._input = StdinPipe(os.dup(ours), self._channel)
+        self._outputs = [OutputPipe(ours, self._channel, None)]
         return ended
 
     def _spawn(
@@ -181,7 +181,7 @@ class Session(SSHServerStreamSession[bytes]):
     async def _live(self) -> None:
         """Run from the request to the exit status, as far as the hook server allows."""
         what = self._channel.get_command() or "a shell"
-        if self._door.watched and not self._passes(await self._door.ask("before", what)):
+        if self._hook.watched and not self._passes(await self._hook.ask("before", what)):
             return
         try:
             ended = self._start()
@@ -195,7 +195,7 @@ class Session(SSHServerStreamSession[bytes]):
         code = await self._outlived(ended)
         if self._twice:
             await self._again()
-        if not self._door.watched or self._passes(await self._door.ask("after", what)):
+        if not self._hook.watched or self._passes(await self._hook.ask("after", what)):
             self._report(code)
 
     def _catch_up(self) -> None:
@@ -245,11 +245,11 @@ class Session(SSHServerStreamSession[bytes]):
             else:
                 self._channel.exit(code)
 
-    def _sftp(self, door: Door) -> asyncssh.SFTPServer:
-        kind = WatchedSFTP if door.watched else HomeSFTP
+    def _sftp(self, hook: CommandHook) -> asyncssh.SFTPServer:
+        kind = WatchedSFTP if hook.watched else HomeSFTP
         files = kind(self._channel, self._person.home)
         if isinstance(files, WatchedSFTP):
-            files.door = door
+            files.hook = hook
         return files
 
 
@@ -267,7 +267,7 @@ class HomeSFTP(asyncssh.SFTPServer):
 class WatchedSFTP(HomeSFTP):
     """The same with a hook: asked when a file gets its final name, which is the act."""
 
-    door: Door
+    hook: CommandHook
 
     async def posix_rename(self, oldpath: bytes, newpath: bytes) -> None:
         what = f"sftp: put {newpath.decode(errors='replace')}"
@@ -276,7 +276,7 @@ class WatchedSFTP(HomeSFTP):
         await self._ask("after", what)
 
     async def _ask(self, when: str, what: str) -> None:
-        if await self.door.ask(when, what) == "cut":
+        if await self.hook.ask(when, what) == "cut":
             self.channel.get_connection().abort()
             raise asyncssh.SFTPFailure("cut")
 

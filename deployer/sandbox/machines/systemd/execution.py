@@ -18,7 +18,7 @@ from deployer.sandbox.machines.systemd.unit_file import Command, Unit
 _EXIT_CHDIR, _EXIT_EXEC, _EXIT_USER = 200, 203, 217
 
 
-class Failed(Exception):
+class StartFailed(Exception):
     """A step of a start failed; `result` in systemd's terms, `code` its exit code if any."""
 
     def __init__(self, result: str, code: int = 0) -> None:
@@ -53,7 +53,7 @@ class Run:
             _, ended = self.spawn(command, unit)
             code = await ended
             if not (command.may_fail or code in unit.success_exit_status):
-                raise Failed("signal" if code < 0 else "exit-code", code)
+                raise StartFailed("signal" if code < 0 else "exit-code", code)
 
     def spawn(self, command: Command, unit: Unit) -> tuple[int, asyncio.Future[int]]:
         env = self._environment(unit)
@@ -64,7 +64,7 @@ class Run:
             return self.tools.children.start(Start(argv, env, cwd, None, output, output))
         except OSError as error:
             self._note(f"Failed to execute {argv[0]}: {error.strerror}")
-            raise Failed("exit-code", _EXIT_EXEC) from error
+            raise StartFailed("exit-code", _EXIT_EXEC) from error
         finally:
             os.close(output)
 
@@ -74,7 +74,7 @@ class Run:
             person = users.find(unit.user)
             if person is None:
                 self._note(f"Failed to determine user credentials: no user {unit.user}")
-                raise Failed("exit-code", _EXIT_USER)
+                raise StartFailed("exit-code", _EXIT_USER)
             env |= users.environment(person)
         env |= unit.environment
         for file in unit.environment_files:
@@ -88,7 +88,7 @@ class Run:
             if file.startswith("-"):
                 return {}
             self._note(f"Failed to load environment files: {error.strerror}: {file}")
-            raise Failed("resources") from error
+            raise StartFailed("resources") from error
 
     def _cwd(self, unit: Unit) -> str:
         wanted = unit.working_directory.removeprefix("-") or "/"
@@ -97,7 +97,7 @@ class Run:
         if unit.working_directory.startswith("-"):
             return "/"
         self._note(f"Changing to the requested working directory failed: {wanted}")
-        raise Failed("exit-code", _EXIT_CHDIR)
+        raise StartFailed("exit-code", _EXIT_CHDIR)
 
     def _note(self, line: str) -> None:
         self.tools.journal.note(self.name, line)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from deployer.sandbox.machines.process import groups
 from deployer.sandbox.machines.systemd import conditions
-from deployer.sandbox.machines.systemd.execution import Failed, Run, Tools
+from deployer.sandbox.machines.systemd.execution import Run, StartFailed, Tools
 from deployer.sandbox.machines.systemd.unit_file import Unit
 from deployer.sandbox.machines.systemd.unit_store import UnitProblem
 
@@ -22,7 +22,7 @@ _KILL_POLL = 0.01
 
 
 @dataclass
-class State:
+class UnitProperties:
     """The values for `systemctl show`; times in microseconds of the monotonic clock."""
 
     active: str = "inactive"
@@ -43,7 +43,7 @@ class Service:
 
     name: str
     tools: Tools
-    state: State = field(default_factory=State)
+    state: UnitProperties = field(default_factory=UnitProperties)
     unit: Unit | None = None
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _run: Run = field(init=False)
@@ -84,7 +84,7 @@ class Service:
             )
         try:
             await self._run.all(unit.exec_reload, unit)
-        except Failed as failure:
+        except StartFailed as failure:
             raise UnitProblem(f"Job for {self.name} failed.") from failure
 
     def forget_failure(self) -> None:
@@ -113,7 +113,7 @@ class Service:
                 await self._start_service(unit)
             else:
                 self._become("active", "waiting" if self.name.endswith(".timer") else "active")
-        except Failed as failure:
+        except StartFailed as failure:
             await self._fail(failure)
             raise UnitProblem(_job_failed(self.name, failure.result)) from failure
         if self.state.active == "active":
@@ -163,7 +163,7 @@ class Service:
         """Type=simple: forked counts as started; a failed exec shows a moment later."""
         try:
             pid, ended = self._run.spawn(unit.exec_start[0], unit)
-        except Failed as failure:
+        except StartFailed as failure:
             if unit.type != "simple" or failure.code == 0:
                 raise
             ended = asyncio.get_running_loop().create_future()
@@ -211,7 +211,7 @@ class Service:
             except UnitProblem as problem:
                 self._note(str(problem))
 
-    async def _fail(self, failure: Failed) -> None:
+    async def _fail(self, failure: StartFailed) -> None:
         """End what the start has begun; a stop that interrupted it is not a failure."""
         if self.unit is not None:
             await self._kill_rest(self.unit)
@@ -230,7 +230,7 @@ class Service:
         for commands in (self.unit.exec_stop, self.unit.exec_stop_post):
             try:
                 await self._run.all(commands, self.unit)
-            except Failed as failure:
+            except StartFailed as failure:
                 self._note(f"{self.name}: Control process failed: {failure.result}")
             await self._kill_rest(self.unit)
         self.state.main_pid = 0

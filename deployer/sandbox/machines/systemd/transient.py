@@ -10,7 +10,7 @@ import secrets
 from dataclasses import dataclass
 
 from deployer.sandbox.machines.systemd.manager import Manager
-from deployer.sandbox.machines.systemd.systemctl import Answer
+from deployer.sandbox.machines.systemd.systemctl import SystemctlResult
 from deployer.sandbox.machines.systemd.unit_file import Command, Unit, span
 from deployer.sandbox.machines.systemd.unit_store import UnitProblem
 
@@ -25,37 +25,41 @@ class Transient:
 
     manager: Manager
 
-    async def answer(self, words: list[str]) -> Answer:
+    async def answer(self, words: list[str]) -> SystemctlResult:
         """Execute one command line."""
         options: dict[str, str] = {}
         command = list(words)
         while command and command[0].startswith("--"):
             name, _, value = command.pop(0)[2:].partition("=")
             if name not in _KNOWN:
-                return Answer(err=f"systemd-run: not in the sandbox: --{name}\n", code=1)
+                return SystemctlResult(err=f"systemd-run: not in the sandbox: --{name}\n", code=1)
             options[name] = f"{options.get(name, '')} {value}".strip()
         if not command:
-            return Answer(err="Command line to execute required.\n", code=1)
+            return SystemctlResult(err="Command line to execute required.\n", code=1)
         name = options.get("unit") or f"run-r{secrets.token_hex(16)}"
         try:
             return await self._make(name, options, command)
         except (UnitProblem, ValueError) as problem:
-            return Answer(err=f"{problem}\n", code=1)
+            return SystemctlResult(err=f"{problem}\n", code=1)
 
-    async def _make(self, name: str, options: dict[str, str], command: list[str]) -> Answer:
+    async def _make(
+        self, name: str, options: dict[str, str], command: list[str]
+    ) -> SystemctlResult:
         kind = "oneshot" if "Type=oneshot" in options.get("property", "") else "simple"
         service = Unit(f"{name}.service", name, type=kind, exec_start=(Command(tuple(command)),))
         timed = "on-active" in options
         first = f"{name}.timer" if timed else service.name
         delay = span(options["on-active"]) if timed else 0.0
         if self._exists(first) or self._exists(service.name):
-            return Answer(err=f"Failed to start transient unit: Unit {first} exists.\n", code=1)
+            return SystemctlResult(
+                err=f"Failed to start transient unit: Unit {first} exists.\n", code=1
+            )
         await self.manager.service(first).start(Unit(first, name) if timed else service)
         if timed:
             loop = asyncio.get_running_loop()
             loop.call_later(delay, lambda: self._elapsed(first, service))
         said = "" if "quiet" in options else f"Running as unit: {first}\n"
-        return Answer(err=said)
+        return SystemctlResult(err=said)
 
     def _exists(self, name: str) -> bool:
         known = self.manager.services.get(name)

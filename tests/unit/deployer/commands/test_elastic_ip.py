@@ -187,7 +187,9 @@ def test_people_win_right_before_the_commit(tmp_path: Path) -> None:
 def test_a_deployer_that_slept_moves_nothing(tmp_path: Path) -> None:
     """Its commit was followed by another: AssociateAddress compares nothing, so it is not sent."""
     shop = Moving(tmp_path)
-    (line,) = switch(shop.managed, JoinOrder(OLD, ("i-9",), {}), CLEAN.gen - 1)
+    order = JoinOrder(OLD, ("i-9",), {})
+    before = refuse_moved(shop.managed, order, CLEAN)
+    (line,) = switch(shop.managed, order, CLEAN.gen - 1, before)
     assert "the ledger has changed" in line
     assert shop.holder == "i-17"
 

@@ -15,6 +15,7 @@ from deployer.commands.thaw import thaw
 from deployer.output.status import status_json, status_lines
 from deployer.provisioning.live_check import ask_live
 from reconciler.cost.price_list import Prices
+from reconciler.errors import CannotConnect
 from reconciler.exit_codes import Exit
 from reconciler.gc.retention import went_live
 from reconciler.model.fencing import FencedAct
@@ -94,6 +95,17 @@ def test_an_app_that_is_dead(scene: Scene) -> None:
     assert "  To go back        deployer rollback shop" in lines
     assert _code(found, asked=False) == Exit.DIRT
     assert _code(status(scene.ports()), asked=False) == Exit.DONE  # --no-checks
+
+
+def test_a_place_without_a_route_to_the_machines(scene: Scene) -> None:
+    """No connection from here: it hangs, or there is no route. Neither `serves` nor `dead`."""
+    scene.reach.down["i-17"] = CannotConnect("no answer from 10.0.1.17:22", kind="no-route")
+    found = status(scene.ports(smoke=[{"command": "true"}]), checks=True)
+    lines = status_lines(found)
+    assert lines[0].startswith("! shop CANNOT BE REACHED from here on v1.5.0: no answer from")
+    assert any(line.endswith("deployer status shop --no-checks") for line in lines)
+    assert _code(found, asked=False) == Exit.DIRT
+    assert status_json(found)["answers"] is None
 
 
 def test_a_machine_that_hangs_is_not_waited_for(scene: Scene) -> None:

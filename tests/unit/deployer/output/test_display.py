@@ -94,7 +94,26 @@ def test_it_never_wraps(width: int) -> None:
     """Every line fits, whatever is said and however narrow the terminal."""
     long = (*HALF_WAY, (91, e.StepNote("database", "sehr " * 40)), (91, e.Warned("w" * 300)))
     for line in picture(board(long), 91, width).split("\n"):
-        assert line.cell_len <= min(width, 80)
+        assert line.cell_len <= min(width, 120)
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_names_are_cut_before_the_id_and_times(width: int) -> None:
+    """It uses the width that there is; what one copies, and numbers, stay whole."""
+    named = replace(BEGUN, was="release/2026-11-checkout", release="feature/a-rather-long-name")
+    long = (*HALF_WAY, (91, named), (91, e.StepNote("database", "sehr " * 40)))
+    lines = drawn(board(long), 91.3, width).splitlines()
+    assert lines[0].startswith("shop   release/2026-11")
+    assert lines[0].endswith("shop/20261123T031502Z-7kq2m")
+    assert [len(line) for line in lines if line.endswith("s") and " ✓ " in line] == [width] * 2
+    assert any("…" in line and line.endswith(" 41.3s") for line in lines)
+
+
+def test_a_signal_that_waits_is_acknowledged() -> None:
+    """What it waits for, and that a second Ctrl-C leaves: instead of what Ctrl-C would do."""
+    said = picture(board(HALF_WAY), 91, 80, "Stopping; waiting for CreateImage …").plain
+    assert "Stopping; waiting for CreateImage …\nCtrl-C again leaves at once" in said
+    assert "Ctrl-C undoes" not in said
 
 
 def test_after_the_commit_nothing_is_said_to_be_undone() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -50,11 +51,11 @@ def test_a_crash_between_two_switches_is_rolled_forward(
     """By every sweep; until the last, nobody is labelled, no job begins, nothing is stopped."""
     switch, left = shop.traffic.switch, [switched]
 
-    def fails(route: str, group: str, *, forced: bool = False) -> None:
+    def fails(route: str, group: str, holders: Collection[str] | None) -> None:
         if not left[0]:
             raise CloudError("no answer")
         left[0] -= 1
-        switch(route, group, forced=forced)
+        switch(route, group, holders)
 
     monkeypatch.setattr(shop.traffic, "switch", fails)
     with pytest.raises(FollowUpFailed):

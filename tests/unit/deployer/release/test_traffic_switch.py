@@ -16,7 +16,7 @@ from reconciler.model.tags import Label
 from reconciler.traffic.port import JoinOrder
 from reconciler.util.signals import Interrupted
 from tests.support.guarded import ME, leased
-from tests.support.shop_world import CLEAN, LISTENER, LIVE, PLACE, target_group
+from tests.support.shop_world import CLEAN, LISTENER, LIVE, OLD, PLACE, target_group
 from tests.unit.reconciler.sweep.test_traffic import Behind
 
 NEW = target_group(LIVE, Label.LIVE, 17)
@@ -49,8 +49,8 @@ def test_machines_join_without_requests_and_then_get_all(shop: Behind) -> None:
     """The switch is the commit's last part, to the group of this release alone."""
     run, order = joined(shop)
     assert shop.weights == {"i-17": 1, "i-9": 0}
-    refuse_moved(run.ports.managed, order, run.held.ledger)
-    assert switch(run.ports.managed, order, run.held.generation) == ()
+    before = refuse_moved(run.ports.managed, order, run.held.ledger)
+    assert switch(run.ports.managed, order, run.held.generation, before) == ()
     assert shop.weights == {"i-17": 0, "i-9": 1}
 
 
@@ -126,11 +126,24 @@ def test_rule_8_a_group_that_is_made_late_is_accounted_for(shop: Behind) -> None
     assert shop.acts.index("traffic create") < ended
 
 
+def test_rule_11_who_got_the_requests_since_the_commit_keeps_them(shop: Behind) -> None:
+    """A person led the route to a group of an older release, which is ours as well: said."""
+    run, order = joined(shop)
+    before = refuse_moved(run.ports.managed, order, run.held.ledger)
+    shop.traffic.add(target_group(OLD, Label.LIVE, 9), 1)
+    shop.traffic.actions[LISTENER][NEW.id] = 0
+    moved = dict(shop.traffic.weights())
+    (line,) = switch(run.ports.managed, order, run.held.generation, before)
+    assert "traffic was not switched yet" in line
+    assert shop.traffic.weights() == moved
+
+
 def test_a_group_that_left_its_route_is_not_switched_to(shop: Behind) -> None:
     """Said; any sweep goes on from there."""
     run, order = joined(shop)
+    before = refuse_moved(run.ports.managed, order, run.held.ledger)
     shop.traffic.actions[LISTENER] = {NEW.id: 1}
-    (line,) = switch(run.ports.managed, order, run.held.generation)
+    (line,) = switch(run.ports.managed, order, run.held.generation, before)
     assert "traffic was not switched yet" in line
     assert shop.traffic.weights() == {NEW.id: 1}
 
@@ -138,7 +151,7 @@ def test_a_group_that_left_its_route_is_not_switched_to(shop: Behind) -> None:
 def test_a_deployer_that_slept_after_its_commit_switches_nothing(shop: Behind) -> None:
     """A switch has no fence: the ledger is read right before, and another generation ends it."""
     run, order = joined(shop)
-    before = run.held.generation - 1
-    (line,) = switch(run.ports.managed, order, before)
+    before = refuse_moved(run.ports.managed, order, run.held.ledger)
+    (line,) = switch(run.ports.managed, order, run.held.generation - 1, before)
     assert "the ledger has changed since the commit" in line
     assert shop.weights == {"i-17": 1, "i-9": 0}

@@ -231,3 +231,37 @@ def test_epilogs_keep_their_lines() -> None:
     assert "  a b\n  c d\n" in text
     assert "  4         dirt or a contradiction remains" in text
     assert "  130, 143  stopped by a signal, cleaned up" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("deployer status sh", {"shop"}),
+        ("deployer rollb", {"rollback"}),
+        ("reconciler sweep --service s", {"shop", "site"}),
+        ("deployer status x", set()),
+    ],
+)
+def test_a_shell_completes_commands_and_services(
+    tmp_path: Path, words: str, offered: set[str]
+) -> None:
+    """The names are those of the configuration's files; a wrong file among them is no obstacle."""
+    services = tmp_path / "services"
+    services.mkdir()
+    (services / "shop.toml").write_text("not TOML")
+    (services / "site.toml").touch()
+    program = words.split(maxsplit=1)[0]
+    asked = {
+        f"_{program.upper()}_COMPLETE": "bash_complete",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(len(words.split()) - 1),
+        "DEPLOY_CONFIG": str(tmp_path),
+    }
+    done = subprocess.run(
+        [Path(sys.executable).with_name(program)],
+        env={**os.environ, **asked},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert {line.partition(",")[2] for line in done.stdout.splitlines() if line} == offered

@@ -135,6 +135,39 @@ def test_a_drain_of_no_length_is_refused(write: Write) -> None:
     assert "longer than nothing" in said
 
 
+BUCKET = 'ledger = "s3://company-ledgers/production"'
+GROUP = (
+    '[traffic]\nkind = "target-group"\nlistener = '
+    '"arn:aws:elasticloadbalancing:eu-west-1:123456789012:listener/app/shop/a1/b2"'
+)
+EIP = '[traffic]\nkind = "elastic-ip"\nallocation = "eipalloc-0123456789abcdef0"'
+
+
+@pytest.mark.parametrize("traffic", [GROUP, EIP])
+def test_a_ledger_in_a_bucket(write: Write, traffic: str) -> None:
+    """For traffic that follows the ledger."""
+    home = write("[code]", f"{BUCKET}\n{traffic}\n[code]")
+    assert load(home).service("shop").ledger == "s3://company-ledgers/production"
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (BUCKET, "an A record in Route 53 are not changed in one step"),
+        (f'{BUCKET}\n[traffic]\nkind = "target-group"', "traffic.listener: is wanted"),
+        (f'{BUCKET}\n[traffic]\nkind = "elastic-ip"', "traffic.allocation: is wanted"),
+        (f'{BUCKET}\nzone = "private"\n{EIP}', "zone: means nothing with `ledger`"),
+        (f'ledger = "s3://B"\n{EIP}', "a bucket and a folder in it, such as s3://"),
+        (f'ledger = "s3://bucket/"\n{EIP}', "a bucket and a folder in it, such as s3://"),
+        (f'ledger = "s3://bucket/a/../b"\n{EIP}', "a bucket and a folder in it, such as s3://"),
+        (f'ledger = "/var/ledgers"\n{EIP}', "a bucket and a folder in it, such as s3://"),
+    ],
+)
+def test_a_ledger_in_a_bucket_that_cannot_be(write: Write, said: str, why: str) -> None:
+    """In words that name the key."""
+    assert why in problem(write("[code]", f"{said}\n[code]"))
+
+
 def test_without_a_database(write: Write) -> None:
     """The database, the jobs and all lengths may be left out."""
     home = write()

@@ -17,6 +17,22 @@ def test_a_tag_is_read_back(record: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("folder", "tag"),
+    [
+        ("s3://bucket", "s3://bucket/shop"),
+        ("s3://bucket/ledgers", "s3://bucket/ledgers/shop"),
+        ("s3://my.bucket/a/b", "s3://my.bucket/a/b/shop"),
+    ],
+)
+def test_an_object_is_an_address_too(folder: str, tag: str) -> None:
+    """Its name is what people look up; any record goes with it, since it is in no zone."""
+    address = LedgerAddress.in_bucket(folder, "shop", "shop.example.com")
+    assert (str(address), address.name, address.whereabouts) == (tag, tag, tag)
+    assert LedgerAddress.parse(tag, "shop", "shop.example.com") == address
+    assert f"s3://{address.bucket}/{address.key}" == tag
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "",
@@ -25,7 +41,10 @@ def test_a_tag_is_read_back(record: str) -> None:
         "Z0123/blog._deploy.example.com",
         "Z0123/shop._deploy.ample.com",
         "Z0123/shop._deploy.example.net",
-        "s3://bucket/shop",
+        "s3://bucket/blog",
+        "s3://bucket/shop/ledger",
+        "s3://shop",
+        "s3:///shop",
     ],
 )
 def test_another_ledger_is_not_ours(text: str) -> None:

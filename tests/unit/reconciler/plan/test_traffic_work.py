@@ -64,7 +64,7 @@ def live(*groups: Resource) -> list[Verdict]:
 
 
 DUE = TrafficRoute(LISTENER, (share(OLDS, 1), share(NEW, 0)))
-SWITCH = TrafficWork((RouteChange(LISTENER, NEW.id),))
+SWITCH = TrafficWork((RouteChange(LISTENER, NEW.id, (OLDS.id,)),))
 
 
 def test_a_switch_is_due_before_the_label() -> None:
@@ -110,7 +110,7 @@ def test_traffic_goes_to_the_newest_group_that_is_proved() -> None:
     work = traffic_work(behind(DUE), [machine(), copied, *live(NEW)])
     assert work == SWITCH
     work = traffic_work(behind(DUE), [machine(), *live(NEW, NEWER)])
-    assert work.switches == (RouteChange(LISTENER, NEWER.id),)
+    assert work.switches == (RouteChange(LISTENER, NEWER.id, (OLDS.id,)),)
 
 
 ELASTIC = TrafficRoute(
@@ -121,7 +121,7 @@ ELASTIC = TrafficRoute(
 def test_an_elastic_ip_goes_to_the_one_machine_of_live() -> None:
     """Due before the label; never where two claim to be it, or where it does not run."""
     work = traffic_work(behind(ELASTIC), [machine()])
-    assert work == TrafficWork((RouteChange(ELASTIC.arn, "i-17"),))
+    assert work == TrafficWork((RouteChange(ELASTIC.arn, "i-17", ("i-9",)),))
     assert traffic_work(behind(ELASTIC), [machine(Label.LIVE)]) == NO_WORK
     second = Verdict(replace(machine().resource, id="i-18"), Role.LIVE, "")
     down = Verdict(replace(machine().resource, state="stopped"), Role.LIVE, "")

@@ -46,13 +46,13 @@ def test_rule_15_a_copy_of_live_is_not_live(stage: ElasticStage) -> None:
     stage.api.ec2.create_tags(Resources=[stage.stranger], Tags=pairs(BIRTH.of(INSTANCE)))
     stage.give(stage.stranger)
     assert route(stage).unknown == (stage.stranger,)
-    with pytest.raises(Refused, match="not a machine of shop"):
-        stage.traffic.switch(stage.allocation, stage.new)
+    with pytest.raises(Refused, match="was given it after the move was decided"):
+        stage.traffic.switch(stage.allocation, stage.new, stage.holders)
     stage.api.ec2.create_tags(Resources=[stage.stranger], Tags=pairs(ADOPTED))
     ledger = Ledger(gen=1, live=Live(LIVE, ("10.0.1.17",), (stage.live,)))
     assert route(stage, ledger).unknown == (stage.stranger,)
     assert not route(stage, ledger).leads_to(LIVE)
-    stage.traffic.switch(stage.allocation, stage.live, forced=True)
+    stage.traffic.switch(stage.allocation, stage.live, None)
     assert route(stage, ledger).leads_to(LIVE)
 
 
@@ -69,9 +69,9 @@ def test_an_address_of_no_machine_is_odd(stage: ElasticStage) -> None:
     stage.take()
     assert route(stage).odd == "is associated with nothing"
     with pytest.raises(Refused):
-        stage.traffic.switch(stage.allocation, stage.live)
+        stage.traffic.switch(stage.allocation, stage.live, stage.holders)
     assert stage.holder == ""
-    stage.traffic.switch(stage.allocation, stage.live, forced=True)
+    stage.traffic.switch(stage.allocation, stage.live, None)
     assert route(stage).leads_to(LIVE)
 
 
@@ -101,7 +101,7 @@ def test_a_machine_that_does_not_run_gets_nothing(stage: ElasticStage) -> None:
     stage.api.ec2.stop_instances(InstanceIds=[stage.new])
     assert stage.new in stage.traffic.waiting(order(stage.new))[0]
     with pytest.raises(CloudError, match="does not run"):
-        stage.traffic.switch(stage.allocation, stage.new)
+        stage.traffic.switch(stage.allocation, stage.new, stage.holders)
     assert stage.holder == stage.live
 
 
@@ -109,7 +109,7 @@ def test_a_machine_that_does_not_run_gets_nothing(stage: ElasticStage) -> None:
 def test_a_lost_reply_is_answered_by_reading(stage: ElasticStage, kind: str) -> None:
     """The move was made, or is made by the next try."""
     stage.api.fault("AssociateAddress", kind)
-    stage.traffic.switch(stage.allocation, stage.new)
+    stage.traffic.switch(stage.allocation, stage.new, stage.holders)
     assert stage.holder == stage.new
 
 
@@ -117,7 +117,7 @@ def test_the_address_is_nobodys_resource(stage: ElasticStage) -> None:
     """Whatever is done with it: no tag is written, nothing is released."""
     traffic = stage.traffic
     traffic.tag([stage.live], {t.ID: str(LIVE)})
-    traffic.switch(stage.allocation, stage.new)
+    traffic.switch(stage.allocation, stage.new, stage.holders)
     (one,) = stage.api.ec2.describe_addresses()["Addresses"]
     assert not one.get("Tags")
     assert traffic.addresses == (one["PublicIp"],) == (stage.address,)
@@ -153,7 +153,7 @@ def test_an_address_that_was_released_is_said(stage: ElasticStage) -> None:
 
 def test_who_loses_it_is_reachable_at_another_address(stage: ElasticStage) -> None:
     """SSH after the move needs the address of now (EC2 User Guide, "Elastic IP addresses")."""
-    stage.traffic.switch(stage.allocation, stage.new)
+    stage.traffic.switch(stage.allocation, stage.new, stage.holders)
     (live,) = stage.api.ec2.describe_instances(InstanceIds=[stage.live])["Reservations"]
     address = live["Instances"][0]["PublicIpAddress"]
     assert address not in ("", stage.address)

@@ -33,6 +33,7 @@ class Stage:
     foreign: Callable[[], object]
     odd: Callable[[], object]
     live: DeployId
+    holders: tuple[str, ...] = ()
 
     @property
     def route(self) -> TrafficRoute:
@@ -44,11 +45,16 @@ class Stage:
 
     def prepare(self) -> tuple[str, str]:
         """All that comes before the commit; the route and who takes it over."""
+        self.holders = self.route.holders
         self.traffic.join(self.order)
         self.traffic.register(self.order)
         assert self.traffic.waiting(self.order) == ()
         (taker,) = self.traffic.takers(self.order)
         return taker
+
+    def switch(self, route: str, taker: str) -> None:
+        """As it was decided: live served."""
+        self.traffic.switch(route, taker, self.holders)
 
 
 def _of_groups(made: groups.Stage) -> Stage:
@@ -106,7 +112,7 @@ def test_a_switch_gives_everything_to_the_new_machines(stage: Stage) -> None:
     """And the same again changes nothing."""
     route, taker = stage.prepare()
     for _ in range(2):
-        stage.traffic.switch(route, taker)
+        stage.switch(route, taker)
         assert stage.route.leads_to(DEPLOY)
         assert not stage.route.leads_to(stage.live)
 
@@ -116,11 +122,23 @@ def test_rule_11_what_a_person_did_is_changed_by_a_person_alone(stage: Stage) ->
     route, taker = stage.prepare()
     stage.foreign()
     with pytest.raises((Refused, CloudError)):
-        stage.traffic.switch(route, taker)
+        stage.switch(route, taker)
     assert stage.route.unknown
     assert not stage.route.leads_to(DEPLOY)
-    stage.traffic.switch(route, taker, forced=True)
+    stage.traffic.switch(route, taker, None)
     assert [share.deploy for share in stage.route.serving] == [DEPLOY]
+
+
+def test_rule_11_only_who_was_read_loses_the_requests(stage: Stage) -> None:
+    """Whoever serves by now and was not read has them from a person, whatever the tags say."""
+    route, taker = stage.prepare()
+    stage.holders = ("another",)
+    with pytest.raises(Refused):
+        stage.switch(route, taker)
+    assert stage.route.leads_to(stage.live)
+    stage.traffic.switch(route, taker, None)
+    stage.switch(route, taker)  # whoever has them already is not in its own way
+    assert stage.route.leads_to(DEPLOY)
 
 
 def test_a_state_that_no_switch_leaves_is_odd(stage: Stage) -> None:
@@ -130,7 +148,7 @@ def test_a_state_that_no_switch_leaves_is_odd(stage: Stage) -> None:
     assert stage.route.odd
     assert not stage.route.leads_to(stage.live)
     with pytest.raises(Refused):
-        stage.traffic.switch(route, taker)
+        stage.switch(route, taker)
 
 
 def test_nobody_serves_through_what_is_gone(stage: Stage) -> None:
@@ -138,5 +156,5 @@ def test_nobody_serves_through_what_is_gone(stage: Stage) -> None:
     route, taker = stage.prepare()
     gone = f"{taker[:-17]}{'f' * 17}" if taker.startswith("i-0") else f"{taker}0"
     with pytest.raises(CloudError):
-        stage.traffic.switch(route, gone)
+        stage.switch(route, gone)
     assert stage.route.leads_to(stage.live)

@@ -56,6 +56,11 @@ class Stage:
         """Weight by the name of the group."""
         return {share.group.split("/")[1]: share.weight for share in self.route.shares}
 
+    def switch(self, group: str) -> None:
+        """All requests to the group, taken from whoever has them now."""
+        route = self.route
+        self.traffic.switch(route.arn, group, route.holders)
+
     @property
     def name(self) -> str:
         """The name of the group that the release makes."""
@@ -172,7 +177,7 @@ def test_nothing_has_to_follow_the_record() -> None:
     assert traffic.waiting(order) == ()
     assert traffic.drain() is None
     assert (traffic.takers(order), traffic.addresses, traffic.steps) == ((), (), ())
-    traffic.switch("route", "group")
+    traffic.switch("route", "group", ())
 
 
 def test_live_is_read_with_who_is_behind_it(stage: Stage) -> None:
@@ -214,7 +219,7 @@ def test_a_switch_gives_all_requests_to_one_group(stage: Stage) -> None:
     """The others stay without any; the same again changes nothing."""
     (group,) = stage.traffic.join(stage.order)
     for _ in range(2):
-        stage.traffic.switch(stage.route.arn, group)
+        stage.switch(group)
         assert stage.weights == {BY_HAND: 0, stage.name: 1}
     assert stage.route.leads_to(DEPLOY)
 
@@ -225,7 +230,7 @@ def test_only_a_group_without_requests_is_detached(stage: Stage) -> None:
     (group,) = stage.traffic.join(stage.order)
     with pytest.raises(Refused):
         stage.traffic.detach(stage.route.arn, old)
-    stage.traffic.switch(stage.route.arn, group)
+    stage.switch(group)
     for _ in range(2):
         stage.traffic.detach(stage.route.arn, old)
         assert stage.weights == {stage.name: 1}
@@ -236,10 +241,10 @@ def test_a_foreign_group_is_not_touched(stage: Stage) -> None:
     (group,) = stage.traffic.join(stage.order)
     stage.foreign()
     with pytest.raises((Refused, CloudError)):
-        stage.traffic.switch(stage.route.arn, group)
+        stage.switch(group)
     assert stage.weights["hers"] == 1
     assert stage.route.unknown
-    stage.traffic.switch(stage.route.arn, group, forced=True)
+    stage.traffic.switch(stage.route.arn, group, None)
     assert {name for name, weight in stage.weights.items() if weight} == {stage.name}
 
 
@@ -249,7 +254,7 @@ def test_stickiness_of_groups_is_not_touched(stage: Stage) -> None:
     assert "keeps clients" in stage.route.odd
     assert not stage.route.leads_to(LIVE)
     with pytest.raises(Refused):
-        stage.traffic.switch(stage.route.arn, "targetgroup/any/0123456789abcdef")
+        stage.switch("targetgroup/any/0123456789abcdef")
 
 
 def test_the_end_of_a_drain_is_written_on_the_group(stage: Stage) -> None:
@@ -263,7 +268,7 @@ def test_the_end_of_a_drain_is_written_on_the_group(stage: Stage) -> None:
 def test_a_group_that_is_gone_gets_no_requests(stage: Stage) -> None:
     """What comes late fails."""
     with pytest.raises(CloudError):
-        stage.traffic.switch(stage.route.arn, "targetgroup/gone/0123456789abcdef")
+        stage.switch("targetgroup/gone/0123456789abcdef")
     assert stage.weights == {BY_HAND: 1}
 
 

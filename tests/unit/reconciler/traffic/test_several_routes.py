@@ -138,7 +138,7 @@ def test_they_switch_one_by_one(doors: Doors) -> None:
     joined = doors.traffic.join(doors.order)
     for number, (route, group) in enumerate(zip(doors.routes, joined, strict=True)):
         assert [one.leads_to(LIVE) for one in doors.found[number:]] == [True] * (3 - number)
-        doors.traffic.switch(route, group)
+        doors.traffic.switch(route, group, doors.found[number].holders)
         assert doors.found[number].leads_to(DEPLOY)
 
 
@@ -146,7 +146,7 @@ def test_a_group_serves_one_balancer(doors: Doors) -> None:
     """AWS refuses a group of another load balancer: so each route has a group of its own."""
     joined = doors.traffic.join(doors.order)
     with pytest.raises(CloudError):
-        doors.traffic.switch(doors.routes[2], joined[0])
+        doors.traffic.switch(doors.routes[2], joined[0], doors.found[2].holders)
     assert balancer_of(doors.routes[0]) == balancer_of(doors.routes[1])
     assert balancer_of(doors.routes[1]) != balancer_of(doors.routes[2])
 

@@ -17,7 +17,7 @@ from reconciler.util.signals import ONE_PRESS, Interrupted, handled, held_back, 
 
 PRELUDE = """
 import os, sys, time, signal, threading
-from reconciler.util.signals import Interrupted, handled, held_back, pending
+from reconciler.util.signals import Interrupted, announce_by, handled, held_back, pending
 def say(text): print(text, flush=True)
 def words(): return "may be left: reconciler sweep"
 """
@@ -122,7 +122,7 @@ def test_held_back_until_the_moment_is_over() -> None:
     program = """
     try:
         with handled(words):
-            with held_back():
+            with held_back("the swap"):
                 say("ready")
                 while not pending():
                     time.sleep(0.01)
@@ -133,8 +133,29 @@ def test_held_back_until_the_moment_is_over() -> None:
     """
     with child(program) as process:
         process.send_signal(signal.SIGTERM)
-        out, _ = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=20)
     assert out == "whole\nthen stopped\n"
+    assert err == "Stopping; waiting for the swap …\n"  # at once: nobody has to press again
+
+
+def test_a_view_says_itself_what_a_signal_waits_for() -> None:
+    """Whoever draws the terminal is told, and nothing is written into the picture."""
+    program = """
+    told = []
+    try:
+        with handled(words):
+            announce_by(told.append)
+            with held_back("CreateImage"):
+                say("ready")
+                while not pending():
+                    time.sleep(0.01)
+    except Interrupted:
+        say(told)
+    """
+    with child(program) as process:
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+    assert (out, err) == ("['Stopping; waiting for CreateImage …']\n", "")
 
 
 def test_an_ignored_signal_stays_ignored() -> None:
@@ -162,7 +183,7 @@ def test_it_is_raised_once() -> None:
             signal.raise_signal(signal.SIGTERM)
         finally:
             assert pending()
-            with held_back():
+            with held_back("the swap"):
                 pass
 
 
@@ -186,7 +207,7 @@ def test_other_threads_are_let_alone() -> None:
     done = []
 
     def work() -> None:
-        with held_back():
+        with held_back("the swap"):
             done.append(1)
 
     with handled(str):

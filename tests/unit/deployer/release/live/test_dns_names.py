@@ -16,8 +16,9 @@ from deployer.release.lease_terms import LeaseTerms
 from deployer.release.preview import preview
 from deployer.release.steps.guard import guard
 from reconciler.errors import AccessDenied, CloudError, Refused, ToolError
+from reconciler.model.ledger import LedgerHome
 from tests.fakes.scene import Scene
-from tests.support.shop_world import CLEAN, LIVE, deploy
+from tests.support.shop_world import CLEAN, LIVE, PLACE, deploy
 
 WWW = "www.example.com"
 OTHER = "old.example.com"
@@ -91,6 +92,18 @@ def test_a_name_that_cannot_move_along_is_refused(scene: Scene, at: tuple[str, .
         guard(ReleaseInputs(along(scene, WWW), ReleaseOptions(), lambda _: None))
     assert f"{WWW} is in `also`" in str(refused.value)
     assert f"Point {WWW} to 10.0.1.17" in refused.value.cure
+
+
+def test_a_name_that_is_another_service_s_record_is_refused(scene: Scene) -> None:
+    """It says what the record says, and yet the releases of `site` move it: rule 12."""
+    name(scene, WWW, "10.0.1.17")
+    home = LedgerHome(WWW, PLACE.account, PLACE.region)
+    scene.ledgers.put(scene.ledgers.locate("site", WWW), replace(CLEAN, home=home))
+    with pytest.raises(Refused) as refused:
+        guard(ReleaseInputs(along(scene, WWW), ReleaseOptions(), lambda _: None))
+    assert f"{WWW} is the record of the ledger site._deploy.example.com" in str(refused.value)
+    assert "take it out of `also`" in refused.value.cure
+    assert scene.did("swap", "create", "label") == []
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.aws.client.query import camel
-from reconciler.aws.iam.policy import POLICIES, actions, adopt, deployer, leave, reconciler
+from reconciler.aws.iam.policy import POLICIES, actions, adopt, deployer, leave, reconciler, viewer
 from reconciler.aws.iam.scope import GivenZones, scope
 from reconciler.aws.iam.ssh_routes import CALLED_BY_THE_CLI
 from reconciler.aws.iam.statements import Document, Scope
@@ -24,6 +24,7 @@ from reconciler.config.ssh import Bastion, Ssh
 from reconciler.config.traffic import TrafficSettings
 from reconciler.errors import ConfigError
 from reconciler.model import tags as t
+from reconciler.model.reading import LedgerAddress
 from reconciler.util.secret import Reference
 from tests.support.unseen_actions import UNSEEN
 
@@ -46,7 +47,7 @@ MUTATES = {
     "remove",
 }
 VERBS = {*READS, *MUTATES, *("assume", "reboot", "remove", "revoke", "run", "start", "stop")}
-VERBS |= {"terminate"}
+VERBS |= {"put", "terminate"}
 SERVICES = {
     "db": "rds",
     "to_resource": "rds",
@@ -61,7 +62,10 @@ SERVICES = {
     "rule": "elasticloadbalancing",
     "load_balancers": "elasticloadbalancing",
     "object": "s3",
+    "bucket": "s3",
 }
+IN_IAM = {"s3:ListObjectsV2": "s3:ListBucket"}
+"""The one action whose permission has another name."""
 NOT_ASKED_OF_AWS = {
     *("create_client", "create_loader", "create_parser", "get_component", "get_credentials"),
     *(
@@ -78,8 +82,6 @@ ELASTIC = "arn:aws:ec2:eu-west-1:123456789012:elastic-ip/eipalloc-0123456789abcd
 LISTENER = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:listener/app/shop/a1/b2"
 OF_TWO = {"elasticloadbalancing:DescribeTags"}
 """Actions of load balancers that EC2 has as well, by the same name."""
-OTHERWISE_NAMED = {"s3:ListObjectsV2": "s3:ListBucket"}
-"""Operations whose permission has another name."""
 JOURNAL = "s3://my-bucket/deploys"
 SEND_KEY = "ec2-instance-connect:SendSSHPublicKey"
 """Of the form `send_ssh_public_key`, which no rule makes into this."""
@@ -100,8 +102,8 @@ def asked_in_source() -> set[str]:
             found |= set(re.findall(r'"([a-z]+_[a-z0-9_]+)"', text))
             found |= set(re.findall(r"\.([a-z]+_[a-z0-9_]+)\(", text))
     operations = {one for one in found if one.split("_")[0] in VERBS} - NOT_ASKED_OF_AWS
-    asked = {f"{_service(one)}:{camel(one)}" for one in operations} | OF_TWO
-    return {OTHERWISE_NAMED.get(one, one) for one in asked}
+    named = {f"{_service(one)}:{camel(one)}" for one in operations}
+    return {IN_IAM.get(one, one) for one in named} | OF_TWO
 
 
 def _service(operation: str) -> str:
@@ -135,6 +137,7 @@ def test_what_the_code_asks_for_is_allowed_and_nothing_else(settings: Settings) 
         elastic_ips=(ELASTIC,),
         routes=presets,
         ssh_users=("admin",),
+        objects=(LedgerAddress.in_bucket("s3://ledgers/production", "shop", "shop.example.com"),),
         journals=(JOURNAL,),
     )
     allowed = frozenset().union(*(actions(make(here)) for make in POLICIES.values()))
@@ -184,6 +187,41 @@ def test_only_who_is_behind_a_load_balancer_may_change_one(settings: Settings) -
     told = replace(settings, services={"shop": found})
     (any_,) = scope(told, "", ZONES).listeners
     assert any_.endswith(":listener/*")
+
+
+def in_bucket(settings: Settings, **more: object) -> Settings:
+    """The configuration with the shop's ledger in a bucket."""
+    traffic = TrafficSettings(kind="target-group", listener=(LISTENER,))
+    told = {"traffic": traffic, "ledger": "s3://ledgers/production", **more}
+    shop = settings.services["shop"].model_copy(update=told)
+    return replace(settings, services={"shop": shop})
+
+
+@pytest.mark.parametrize("make", [deployer, reconciler, viewer])
+def test_a_ledger_in_a_bucket_needs_no_zone(
+    settings: Settings, make: Callable[[Scope], Document]
+) -> None:
+    """Read in the folder, written where it is the service's own, and never deleted."""
+    document = make(scope(in_bucket(settings), "", GivenZones({})))
+    assert "route53" not in str(document)
+    assert "Delete" not in str([one for one in actions(document) if one.startswith("s3:")])
+    by_sid = {one["Sid"]: one for one in document["Statement"]}
+    read, listed = by_sid["ReadTheLedgersInS3"], by_sid["TellNoLedgerFromADeniedOne"]
+    assert read["Resource"] == ["arn:aws:s3:::ledgers/production/*"]
+    assert listed["Resource"] == ["arn:aws:s3:::ledgers"]
+    assert listed["Condition"] == {"StringLikeIfExists": {"s3:prefix": ["production/"]}}
+    written = by_sid.get("SwapTheLedgersInS3", {"Resource": None})["Resource"]
+    assert written == (None if make is viewer else ["arn:aws:s3:::ledgers/production/shop"])
+
+
+def test_the_zones_that_a_ledger_in_a_bucket_watches_are_read(settings: Settings) -> None:
+    """And nothing in them is changed."""
+    watched = in_bucket(settings, witness_zones=("example.com",))
+    document = reconciler(scope(watched, "", ZONES))
+    assert "ChangeResourceRecordSets" not in str(document)
+    by_sid = {one["Sid"]: one for one in document["Statement"]}
+    read = by_sid["ReadTheLedgerAndTheRecord"]["Resource"]
+    assert read == ["arn:aws:route53:::hostedzone/Z0123456789ABCDEFGHIJ"]
 
 
 def test_only_the_own_elastic_ip_may_be_moved(settings: Settings) -> None:

@@ -366,26 +366,22 @@ def test_another_ledgers_database_is_refused(server: PostgresServer, database: s
 
 
 @pytest.mark.parametrize(
-    ("may", "error", "words"),
+    ("admin", "may", "error", "words"),
     [
-        ("UPDATE", DatabaseError, r"app may UPDATE on table public.theirs"),
-        ("INSERT", AccessDenied, "permission denied for table theirs"),
+        ("plain", "UPDATE", DatabaseError, r"app may UPDATE on table public.theirs"),
+        ("plain", "INSERT", AccessDenied, "permission denied for table theirs"),
+        ("admin", "INSERT", DatabaseError, r"app may INSERT on table public.theirs"),
     ],
 )
 def test_a_table_out_of_the_admins_reach_is_refused(
-    cluster: Cluster,
-    server: PostgresServer,
-    database: str,
-    may: str,
-    error: type[ToolError],
-    words: str,
+    cluster: Cluster, database: str, admin: str, may: str, error: type[ToolError], words: str
 ) -> None:
     """A privilege that the admin cannot revoke makes the freeze fail in words, not pass."""
     with cluster.connect(database, "root") as root:
         root.execute("CREATE TABLE theirs (n int)")
         root.execute(f"GRANT {may} ON theirs TO app".encode())
     with pytest.raises(error, match=words):
-        shut(server, database)
+        shut(cluster.server(admin), database)
     with cluster.connect(database) as app:
         app.execute("INSERT INTO orders (total) VALUES (1)")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -195,9 +196,9 @@ def test_large_objects_are_changes_that_nobody_counted(server: PostgresServer, l
 
 MASTER = """
 CREATE ROLE master LOGIN CREATEDB CREATEROLE PASSWORD 'master';
-GRANT pg_signal_backend, pg_monitor TO master;
+GRANT rds_superuser TO master;
 """
-"""The rights of a cloud's first login: rds_superuser's, without being a superuser."""
+"""The first login of an RDS server."""
 
 
 @pytest.fixture(scope="module")
@@ -253,10 +254,27 @@ def test_an_extension_that_no_copy_would_get(
         row = session.execute(f"{untrusted} ORDER BY name = 'vector' DESC").fetchone()
     if row is None:
         pytest.skip("this server has none")
-    cluster.execute(database, f'CREATE EXTENSION "{row[0]}"', "root")
-    assert server.examine(database, ("app",)).extensions == {row[0]}
-    cluster.execute("postgres", "CREATE ROLE rds_superuser; GRANT rds_superuser TO app", "root")
+    name = str(row[0])
+    cluster.execute(database, f'CREATE EXTENSION "{name}"', "root")
+    assert server.examine(database, ("app",)).extensions == {name}
+    refusal = findings.cannot_create(database, "app", [name])
+    [statement] = re.findall("GRANT .*", refusal.cure)
+    cluster.execute("postgres", statement, "root")
     try:
-        assert server.examine(database, ("app",)).extensions == frozenset()
+        found = server.examine(database, ("app",))
+        assert (found.extensions, found.unbound) == (frozenset(), {})
+        for allowed, refused in (
+            ("pg_trgm, hstore", {name}),
+            (f"pg_trgm, {name}", set()),
+            ("*", set()),
+        ):
+            allow(cluster, database, allowed)
+            assert server.examine(database, ("app",)).extensions == refused, allowed
     finally:
-        cluster.execute("postgres", "DROP ROLE rds_superuser", "root")
+        cluster.execute("postgres", "REVOKE rds_extension FROM app", "root")
+
+
+def allow(cluster: Cluster, database: str, extensions: str) -> None:
+    """As a parameter group of RDS does. Only the setting is imitated: nobody refuses here."""
+    setting = f"""SET "rds.allowed_extensions" = '{extensions}'"""
+    cluster.execute("postgres", f"ALTER DATABASE {database} {setting}", "root")

@@ -12,11 +12,17 @@ from pathlib import Path
 import pytest
 
 from deployer.provisioning.database_copy import CopyJob, copy_database
-from deployer.provisioning.local_shell import LocalShell
+from deployer.provisioning.local_shell import LocalShell, Runner
 from reconciler.database.postgres.connection import AdminUrl
 from reconciler.database.postgres.engine import PostgresServer
 from reconciler.errors import ToolError
+from reconciler.machine import ssh
+from reconciler.machine.ssh.client import RemoteShell
+from reconciler.machine.ssh.route import DIRECT
+from reconciler.util.backoff import Backoff
+from reconciler.wiring.database_tunnel import DatabaseTunnel
 from tests.support.postgres_cluster import VERSION, Cluster, installed, running
+from tests.support.ssh_server import serving
 from tests.support.tls_certificates import authority
 
 WITH_TLS = [name for name, path in installed().items() if path.is_relative_to("/usr")]
@@ -90,9 +96,25 @@ def test_nobody_talks_to_another_server(
     assert words[wrong] in f"{refused.value.message}\n{refused.value.detail}"
 
 
-def test_dump_and_restore_go_the_same_way(encrypted: tuple[Cluster, Path], database: str) -> None:
-    """The bundle's path is no secret: it is in the tools' connection string."""
+def test_the_certificate_is_checked_through_a_tunnel(
+    encrypted: tuple[Cluster, Path], machine: RemoteShell
+) -> None:
+    """The tunnel ends at an address of this computer; the name is still the URL's."""
     cluster, bundle = encrypted
+    tunnel = DatabaseTunnel(lambda: machine)
+    assert PostgresServer.from_url(secure(cluster, bundle), tunnel).databases()
+    with pytest.raises(ToolError) as refused:
+        PostgresServer.from_url(secure(cluster, bundle, "127.0.0.1"), tunnel).databases()
+    assert "does not match" in f"{refused.value.message}\n{refused.value.detail}"
+
+
+@pytest.mark.parametrize("where", ["here", "machine"])
+def test_dump_and_restore_go_the_same_way(
+    encrypted: tuple[Cluster, Path], database: str, where: str, request: pytest.FixtureRequest
+) -> None:
+    """The bundle's path is no secret: it is in the tools' connection string, here or over SSH."""
+    cluster, bundle = encrypted
+    runner: Runner = LocalShell() if where == "here" else request.getfixturevalue("machine")
     server = PostgresServer.from_url(secure(cluster, bundle))
     copy = cluster.new_name()
     cluster.execute("postgres", f"CREATE DATABASE {copy} OWNER app", "root")
@@ -106,10 +128,20 @@ def test_dump_and_restore_go_the_same_way(encrypted: tuple[Cluster, Path], datab
         timeout=60,
     )
     try:
-        copy_database(job, LocalShell(), server)
+        copy_database(job, runner, server)
         assert server.row_counts(copy) == server.row_counts(database)
         plain = replace(job, admin=AdminUrl.parse(f"{cluster.url()}?sslmode=disable"))
         with pytest.raises(ToolError):
-            copy_database(plain, LocalShell(), server)
+            copy_database(plain, runner, server)
     finally:
         cluster.drop(copy)
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[RemoteShell]:
+    """A session on a machine from which the server is reached."""
+    with serving(tmp_path / "machine") as there:
+        key, backoff = there.host_key.public, Backoff(deadline=60.0)
+        session = ssh.connect(there.target, key, there.client, backoff, DIRECT)
+        yield session
+        session.close()

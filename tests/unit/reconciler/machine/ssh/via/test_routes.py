@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -155,6 +156,31 @@ def test_a_lost_bastion_is_opened_again(machine: SshServer, tmp_path: Path) -> N
         bastion.drop_all()
         assert session().run(Command("pwd", "where")).text == str(machine.home)
         assert len(bastion.logins) == 2
+
+
+def test_sessions_end_quietly_where_the_bastion_does_not_answer_any_more(
+    machine: SshServer, tmp_path: Path
+) -> None:
+    """A channel's end cannot be told to its peer: no clean-up, and no thread, fails for that."""
+    held = threading.Event()
+    with serving(tmp_path / "bastion") as bastion:
+        route = BastionRoute([hop(bastion)])
+        session = ssh.connect(
+            machine.target, machine.host_key.public, machine.client, PATIENT, route
+        )
+        # It neither reads nor hangs up, so the bastion's session is not known to be lost.
+        bastion.loop.call_soon_threadsafe(held.wait, 60)
+        try:
+            refuse_to_send(route.session())
+            assert route.session().alive
+            session.close()
+        finally:
+            held.set()
+
+
+def refuse_to_send(session: RemoteShell) -> None:
+    """The connection of a session takes nothing any more, as after a reset."""
+    session._transport.sock.shutdown(socket.SHUT_WR)
 
 
 @pytest.mark.parametrize(

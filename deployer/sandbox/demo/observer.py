@@ -11,7 +11,7 @@ import boto3
 import psycopg
 
 from deployer.sandbox.control.client import Sandbox
-from deployer.sandbox.demo.clients import Where, ask
+from deployer.sandbox.demo.clients import ServiceAddress, ask
 from deployer.sandbox.demo.stage import SERVICE
 
 _PREVIOUS = re.compile(r'"previous=(\S+) ')
@@ -19,15 +19,15 @@ _LEASE = re.compile(r'"lease=(\S+) until=(\S+) step=(\S+)"')
 
 
 @dataclass(frozen=True)
-class World:
+class Observer:
     """The sandbox as an outside observer sees it."""
 
     sandbox: Sandbox
 
-    def where(self) -> Where:
+    def where(self) -> ServiceAddress:
         """How clients find the service."""
         host, _, port = str(self.sandbox.status()["dns"]).partition(":")
-        return Where(f"{SERVICE}.example.test", host, int(port))
+        return ServiceAddress(f"{SERVICE}.example.test", host, int(port))
 
     @property
     def balanced(self) -> bool:

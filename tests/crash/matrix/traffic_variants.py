@@ -1,0 +1,114 @@
+"""More commands of services behind load balancers: several routes, a bastion, a person's hand."""
+
+from __future__ import annotations
+
+from deployer.sandbox.control.options import BALANCER, ELASTIC, PRIVATE_BALANCER
+from reconciler.exit_codes import Exit
+from tests.crash.matrix.command import (
+    NEW_LIVE,
+    ROLLBACK,
+    SWEEP,
+    UP,
+    Command,
+    done_well,
+    expired,
+    nothing,
+)
+from tests.crash.matrix.shapes import BalancedStage, ElasticStage, RoutesStage
+from tests.crash.matrix.stage import Stage
+from tests.crash.matrix.variants import (
+    EITHER,
+    MAY_COMMIT,
+    ROLLING_BACK,
+    assert_both_stand,
+    released,
+)
+from tests.crash.proxies import Fault
+
+FOLLOW = ("deployer", "traffic", "shop", "--follow", "--yes")
+OF_OTHER_ROUTES = r"ModifyRule|(Listener|Target|AddTags).*#|^swap: commit"
+"""What only a service with several routes asks for: what comes once more, and the rule."""
+
+THROUGH_A_BASTION = r"machine .*(pg_dump|env file|migrate)|Register|ModifyListener|^swap: commit"
+"""Where something is changed through the bastion, or by the balancer."""
+
+
+def _led_back(stage: Stage) -> None:
+    """A release is live and labelled; then a person leads the listener to the group before it."""
+    assert isinstance(stage, BalancedStage)
+    done_well(stage, UP)
+    stage.lead_by_hand()
+
+
+def _given_back(stage: Stage) -> None:
+    """The same with an Elastic IP: the machine before has it again."""
+    assert isinstance(stage, ElasticStage)
+    (old,) = stage.serving()
+    done_well(stage, UP)
+    stage.lead_by_hand(old)
+
+
+TRAFFIC_VARIANTS = (
+    Command(
+        "up, behind several routes",
+        UP,
+        "released",
+        nothing,
+        may_end=EITHER,
+        codes=MAY_COMMIT,
+        shape=RoutesStage.name,
+        rows=OF_OTHER_ROUTES,
+    ),
+    Command(
+        "rollback, behind several routes",
+        ROLLBACK,
+        ROLLING_BACK,
+        released,
+        may_end=EITHER,
+        codes=MAY_COMMIT,
+        spoils=True,
+        shape=RoutesStage.name,
+        rows=OF_OTHER_ROUTES,
+        settled=assert_both_stand,
+        discards=True,
+    ),
+    Command(
+        "sweep, switching several routes",
+        SWEEP,
+        "finished",
+        expired("swap: commit", Fault.KILL_AFTER),
+        may_end=frozenset({NEW_LIVE}),
+        shape=RoutesStage.name,
+        rows=OF_OTHER_ROUTES,
+    ),
+    Command(
+        "up, through a bastion",
+        UP,
+        "released",
+        nothing,
+        may_end=EITHER,
+        codes=MAY_COMMIT,
+        shape=PRIVATE_BALANCER,
+        rows=THROUGH_A_BASTION,
+    ),
+    Command(
+        "traffic --follow, behind a load balancer",
+        FOLLOW,
+        "followed",
+        _led_back,
+        may_end=frozenset({NEW_LIVE}),
+        codes=frozenset({Exit.DONE}),
+        shape=BALANCER,
+        cures=True,
+    ),
+    Command(
+        "traffic --follow, with an Elastic IP",
+        FOLLOW,
+        "followed",
+        _given_back,
+        may_end=frozenset({NEW_LIVE}),
+        codes=frozenset({Exit.DONE}),
+        shape=ELASTIC,
+        cures=True,
+    ),
+)

@@ -1,0 +1,46 @@
+"""The company whose ledger is an object in a bucket that keeps versions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.aws.s3.lines import from_lines
+from tests.support.warm_company import WarmCompany
+
+BUCKET, KEY = "company-ledgers", "production/shop"
+
+
+@dataclass
+class LedgerInBucket(WarmCompany):
+    """Before any shape of the company."""
+
+    since: int = 0
+
+    @property
+    def s3(self) -> Any:
+        """A plain client of its buckets."""
+        return self.aws("s3")
+
+    def text(self) -> str:
+        """The ledger's text, as it would stand in a TXT value; '' where there is none."""
+        try:
+            body = self.s3.get_object(Bucket=BUCKET, Key=KEY)["Body"].read()
+        except self.s3.exceptions.NoSuchKey:
+            return ""
+        return from_lines(body.decode())
+
+    def keep_ledger_in_bucket(self, kind: str, named: str) -> None:
+        """As docs/s3-ledger.md has it: a bucket, and two keys in the service's file."""
+        where = {"LocationConstraint": "eu-west-1"}
+        self.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=where)
+        on = {"Status": "Enabled"}
+        self.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration=on)
+        self.configure(rf'^kind = "{kind}".*$', f'kind = "{kind}"\n{named}')
+        self.configure(r"^(record  = .*)$", rf'\1\nledger = "s3://{BUCKET}/production"')
+        self.since = max(one["seq"] for one in self.sandbox.faults().requests())
+
+    def asked_of_route53(self) -> list[str]:
+        """What the product has asked Route 53 for since then."""
+        every = self.sandbox.faults().requests(self.since)
+        return [one["action"] for one in every if one["service"] == "route53"]
