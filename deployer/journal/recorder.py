@@ -18,7 +18,7 @@ from deployer import events as e
 from deployer.journal.fold import ended, fold
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.journal import codec
-from reconciler.model.journal.codec import Stored
+from reconciler.model.journal.codec import StoredEntry
 from reconciler.model.journal.entry import ROLLBACK, Entry, ResourceRecord
 from reconciler.ports.journal.operation import operation_id
 from reconciler.ports.journal.writer import JournalWriter
@@ -137,7 +137,7 @@ class Recorder:
     def _write(self) -> None:
         assert self._entry is not None
         self._revision += 1
-        stored = Stored(self._entry, self._writer.name, self._revision)
+        stored = StoredEntry(self._entry, self._writer.name, self._revision)
         self._writer.put(self._entry.id, codec.ENTRY, codec.encode(stored))
         self._writer.put(
             self._entry.id, codec.EVENTS, "".join(f"{line}\n" for line in self._lines).encode()

@@ -21,7 +21,7 @@ from reconciler.model import ledger as ledgers
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.journal import codec
 from reconciler.model.journal import entry as j
-from reconciler.model.journal.codec import Stored
+from reconciler.model.journal.codec import StoredEntry
 from reconciler.model.journal.entry import Entry, ResourceRecord
 from reconciler.model.journal.savings import savings
 from reconciler.model.ledger import NO_LEDGER, Cutover, Ending, Ledger, Live
@@ -127,7 +127,7 @@ class Month:
 
     def put(self, entry: Entry, **more: object) -> None:
         """Write an entry as a sweep does."""
-        body = codec.encode(Stored(replace(entry, **more), "w", 1))  # type: ignore[arg-type]
+        body = codec.encode(StoredEntry(replace(entry, **more), "w", 1))  # type: ignore[arg-type]
         self.store.put(codec.key(entry.id), body, None)
 
     def aborted(self, release: str, by: str) -> None:

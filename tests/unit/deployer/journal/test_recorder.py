@@ -13,7 +13,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-import deployer.release.up
+import deployer.commands.bake
 import deployer.wiring
 from deployer import events as e
 from deployer.cli.main import cli
@@ -97,7 +97,7 @@ class Told:
             journal=self.journal, by="me@here", service=service, prices=Prices()
         )
         self._patch.setattr(deployer.wiring, "wired", lambda *_, **__: ports)
-        self._patch.setattr(deployer.release.up, "up", lambda _ports, _options, emit: play(emit))
+        self._patch.setattr(deployer.commands.bake, "up", lambda _ports, _options, emit: play(emit))
         code = ended(cli, ["up", "shop", *words])
         return code, *self._capture.readouterr()
 
