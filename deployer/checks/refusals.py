@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from deployer.checks.pause import PAUSED, reason_of
+from deployer.checks.lease.pause import PAUSED, reason_of
 from reconciler.cost import estimate
 from reconciler.cost.price_list import Prices
 from reconciler.errors import Refused, ToolError
