@@ -111,6 +111,15 @@ class StepFailed:
 
 
 @dataclass(frozen=True)
+class ResourceCreated:
+    """A resource was created; `per_hour` is its price in $/h, None if not known."""
+
+    kind: str
+    id: str
+    per_hour: float | None = None
+
+
+@dataclass(frozen=True)
 class FreezeBegan:
     """The live database refuses writes from now on; abandoned after `limit` seconds."""
 
@@ -188,7 +197,10 @@ class Released:
 
 @dataclass(frozen=True)
 class RolledBack:
-    """The service is back on `release`; `was` is rejected and kept, or rolled forward from."""
+    """The service is back on `release`; `was` is rejected and kept, or rolled forward from.
+
+    `was_deploy` is the deploy-id of `was`.
+    """
 
     service: str
     deploy: str
@@ -200,6 +212,7 @@ class RolledBack:
     lost: str = ""
     old_answers_until: datetime | None = None
     unfinished: tuple[str, ...] = ()
+    was_deploy: str = ""
 
 
 @dataclass(frozen=True)
@@ -228,6 +241,7 @@ Event = (
     | StepProgress
     | StepDone
     | StepFailed
+    | ResourceCreated
     | FreezeBegan
     | FreezeEnded
     | CleanUpBegan

@@ -19,6 +19,7 @@ from deployer.provisioning.code_archive import CodeArchive, packed
 from deployer.release.context import ReleaseContext, ReleaseInputs, ReleaseOptions, StartingPoint
 from deployer.release.lease_holder import LeaseHolder
 from deployer.release.lease_terms import terms_of
+from deployer.release.live.bake import bake
 from deployer.release.steps.code import code
 from deployer.release.steps.commit import commit
 from deployer.release.steps.connect import connect
@@ -34,7 +35,7 @@ from deployer.release.traffic_switch import health, traffic
 from deployer.release.undo import Undone, close_sessions, settled, undo
 from reconciler.config.loader import refuse_unbuilt
 from reconciler.cost import estimate
-from reconciler.errors import CommandTimedOut, DirtRemains, FollowUpFailed, ToolError
+from reconciler.errors import BakeFailed, CommandTimedOut, DirtRemains, FollowUpFailed, ToolError
 from reconciler.model.ledger import Ledger
 from reconciler.model.ledger_home import settle
 from reconciler.plan.record_drift import machines_of
@@ -80,8 +81,8 @@ def up(ports: Ports, options: ReleaseOptions, emit: e.Listener = e.ignore) -> e.
     """Release the service. Returns the summary to show when it is live.
 
     Raises Refused, ConfigError and AccessDenied with nothing changed; ToolError of any kind after a
-    clean undo; DirtRemains where something was left; FollowUpFailed past the commit; a signal's
-    Interrupted after a clean undo.
+    clean undo; DirtRemains where something was left; FollowUpFailed past the commit, BakeFailed
+    after it; a signal's Interrupted after a clean undo.
     """
     refuse_unbuilt(ports.service)
     with packed(ports.service.code.source, options.ref) as archive:
@@ -213,9 +214,11 @@ def _after_commit(run: ReleaseContext, began: float) -> e.Released:
         do(run.emit, "follow-up", partial(follow_up, run))
     except Interrupted as signal:
         run.unfinished.append(str(signal))
-    close_sessions(run)
     done = released(run, time.monotonic() - began)
     run.emit(done)
+    if run.ports.service.bake and not run.unfinished:
+        do(run.emit, "bake", partial(_baked, run))
+    close_sessions(run)
     if run.unfinished:
         raise FollowUpFailed(
             f"{run.ports.service.name} is live on {run.release}, but not everything followed",
@@ -223,6 +226,14 @@ def _after_commit(run: ReleaseContext, began: float) -> e.Released:
             cure=f"To finish it         reconciler sweep --service {run.ports.service.name}",
         )
     return done
+
+
+def _baked(run: ReleaseContext) -> str:
+    try:
+        return bake(run)
+    except BakeFailed:
+        close_sessions(run)
+        raise
 
 
 def _kept_per_hour(run: ReleaseContext) -> float | None:

@@ -26,6 +26,7 @@ from reconciler.config.types import (
     Reference,
     Region,
     RemotePath,
+    S3Place,
     Section,
     Span,
     SqlName,
@@ -210,7 +211,9 @@ class Service(Section):
     chooses the zone where several contain the record; '': the longest. `also`
     are the names that change with the record; every other name of the ledger's zone and of
     `witness_zones` that holds an address of a release keeps it from being deleted. `park` says what
-    becomes of a previous release's machines, that of the newest one after `park_after`.
+    becomes of a previous release's machines, that of the newest one after `park_after`. `bake`:
+    how long the checks go on after the switch. `journal`: another place than reconciler.toml's, or
+    "off".
     """
 
     name: str
@@ -229,6 +232,8 @@ class Service(Section):
     keep_rejected: Duration = timedelta(days=7)
     park: Literal["stop", "run", "terminate"] = "stop"
     park_after: Duration = timedelta(hours=24)
+    bake: Duration = timedelta(0)
+    journal: S3Place | Literal["off"] | None = None
     code: Code
     app: App
     database: Database | None = None

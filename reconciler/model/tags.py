@@ -30,11 +30,13 @@ LISTENER = "deploy-listener"
 """On a target group: the ARN of the listener or rule that it was made for."""
 DRAINED = "deploy-drained"
 """On a target group that traffic has left: until when requests may still be in flight."""
+PAUSED = "deploy-paused"
+"""On a live machine: the id of a pause, who paused the service, and why."""
 NAME = "Name"
 
 OWN = (
     *(BY, DRAINED, HOLD, HOST_KEY, ID, LEASE, LEDGER, LISTENER),
-    *(NOTICED, PART, RELEASE, SHARES, STATE, UNITS),
+    *(NOTICED, PART, PAUSED, RELEASE, SHARES, STATE, UNITS),
 )
 """Every key that this tool writes but `Name`. Another `deploy-…` tag is somebody else's."""
 

@@ -6,7 +6,6 @@ can cost a night.
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import replace
 
 from deployer import events as e
@@ -27,9 +26,10 @@ from deployer.release.live.gate import refuse_nameless
 from deployer.release.steps.image import live_machine
 from reconciler.errors import ConfigError, Refused
 from reconciler.gc.verdict import Verdict, decider
+from reconciler.journal.operation import operation_id
 from reconciler.model import ledger as ledgers
 from reconciler.model import tags as t
-from reconciler.model.deploy_id import SUFFIX_ALPHABET, SUFFIX_LENGTH, DeployId
+from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Cutover, Live, Via
 from reconciler.model.ledger_home import claimed_by, settle
 from reconciler.model.reading import Reading
@@ -99,8 +99,7 @@ def _release_of_live(seen: ServiceState) -> str:
 
 def new_id(service: str, reading: Reading) -> DeployId:
     """A new deploy-id, with AWS's time: the local clock may be a day off."""
-    suffix = "".join(secrets.choice(SUFFIX_ALPHABET) for _ in range(SUFFIX_LENGTH))
-    return DeployId(service, reading.now.replace(microsecond=0), suffix)
+    return operation_id(service, reading.now)
 
 
 def dirt(service_plan: ServicePlan, despite: frozenset[str] = frozenset()) -> list[Verdict]:

@@ -76,6 +76,7 @@ def _create(run: ReleaseContext, order: ImageOrder) -> None:
     try:
         with held_back("CreateImage"):
             run.created.image = run.ports.compute.create_image(order)
+        run.tell_created(IMAGE, run.created.image)
     except CloudUnclear:
         raise
     except ToolError:

@@ -38,6 +38,8 @@ def _in_a_subnet(run: ReleaseContext, wanted: Shape) -> None:
         try:
             with held_back("RunInstances"):
                 run.created.launched = run.ports.compute.launch(order)
+            for machine in run.created.launched:
+                run.tell_created(INSTANCE, machine, wanted.type)
             return
         except CloudUnclear:
             raise

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import click
@@ -173,7 +174,8 @@ def played(
 
         monkeypatch.setattr(deployer.release.up, "up", up)
 
-    monkeypatch.setattr(deployer.wiring, "wired", lambda *_, **__: None)
+    ports = SimpleNamespace(journal=None)
+    monkeypatch.setattr(deployer.wiring, "wired", lambda *_, **__: ports)
     return set_play
 
 

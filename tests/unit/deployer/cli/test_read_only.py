@@ -139,7 +139,7 @@ def test_after_adoption(person: Person) -> None:
     machine = adopted["answer"]["instance"]
     status = person.asks("deployer status shop --exit-code")["services"][0]
     assert (status["clean"], status["deploys"][0]["release"]) == (True, "v1.4.2")
-    assert "live      v1.4.2" in person.types("deployer history shop")
+    assert "adopted      v1.4.2" in person.types("deployer history shop")
     assert "deployer up shop" in person.types("deployer plan shop --exit-code", Exit.TO_DO)
     assert "as i-" in json.dumps(person.asks("deployer plan shop")["values"])
     assert person.asks("deployer doctor")["ok"] is True
