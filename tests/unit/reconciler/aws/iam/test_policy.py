@@ -47,7 +47,7 @@ MUTATES = {
     "remove",
 }
 VERBS = {*READS, *MUTATES, *("assume", "reboot", "remove", "revoke", "run", "start", "stop")}
-VERBS |= {"put", "terminate"}
+VERBS |= {"put", "simulate", "terminate"}
 SERVICES = {
     "db": "rds",
     "to_resource": "rds",
@@ -61,6 +61,8 @@ SERVICES = {
     "listener": "elasticloadbalancing",
     "rule": "elasticloadbalancing",
     "load_balancers": "elasticloadbalancing",
+    "principal_policy": "iam",
+    "service_quota": "servicequotas",
     "object": "s3",
     "bucket": "s3",
 }
@@ -109,6 +111,8 @@ def asked_in_source() -> set[str]:
 def _service(operation: str) -> str:
     if operation in ("add_tags", "remove_tags"):
         return "elasticloadbalancing"
+    if operation == "describe_key":
+        return "kms"
     return next((name for word, name in SERVICES.items() if f"_{word}" in operation), "ec2")
 
 
