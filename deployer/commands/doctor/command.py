@@ -28,6 +28,8 @@ PROBES: Sequence[tuple[str, Probe]] = (
     ("ssh key", machine.ssh_key),
     ("ssh via", machine.ssh_via),
     ("ledger", service.ledger),
+    ("kept in", service.store),
+    ("journal", service.journal),
     ("record", service.record),
     ("guard", service.guard),
     ("traffic", service.traffic),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from deployer import events as e
 from deployer.checks.database_access import refuse_access
 from deployer.checks.record_place import elsewhere_notes
@@ -21,6 +23,24 @@ def ledger(readings: Readings) -> str:
     reading, found = readings.known()
     live = f"live {found.live.id}" if found.live else "nobody live"
     return f"{reading.address.name}: generation {found.gen}, {live}"
+
+
+def store(readings: Readings) -> str:
+    """Where the ledger is kept, and whether that place keeps what was there before."""
+    managed = readings.ports.managed
+    return managed.ledgers.kept_where(managed.address)
+
+
+def journal(readings: Readings) -> str:
+    """Whether the journal can be listed, written and read. One small object stays there."""
+    ports = readings.ports
+    if ports.journal is None:
+        return "none configured"
+    probe = f"{ports.managed.name}/doctor"
+    tuple(islice(ports.journal.keys(ports.managed.name), 1))
+    stands = ports.journal.get(probe)
+    ports.journal.put(probe, b"written by deployer doctor\n", stands.version if stands else None)
+    return "written and read"
 
 
 def record(readings: Readings) -> Found:
