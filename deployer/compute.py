@@ -22,11 +22,12 @@ class Disk:
     throughput: int | None = None
     encrypted: bool | None = None
     snapshot: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True)
 class InstanceFacts:
-    """The properties of a machine that a clone copies, and its addresses."""
+    """The properties of a machine that a clone copies, and its addresses; `root` is a device."""
 
     id: str
     state: str
@@ -43,6 +44,7 @@ class InstanceFacts:
     addresses: tuple[str, ...]
     tags: Mapping[str, str] = field(default_factory=dict)
     reason: str = ""
+    root: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,12 +62,16 @@ class ImageFacts:
 
 @dataclass(frozen=True)
 class ImageOrder:
-    """One CreateImage call; the name is its idempotency key, `tags` are by kind."""
+    """One CreateImage call; the name is its idempotency key, `tags` are by kind.
+
+    `skip` are devices that the image does not contain.
+    """
 
     instance: str
     name: str
     tags: Mapping[str, Mapping[str, str]]
     no_reboot: bool = True
+    skip: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

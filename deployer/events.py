@@ -31,6 +31,9 @@ STEPS = (
 )
 """The steps of `up`, in order."""
 
+REHEARSAL_STEPS = STEPS[:10]
+"""The steps of `rehearse`: all before the commit."""
+
 STEPS_WITH_TRAFFIC = (*STEPS[:6], "traffic", *STEPS[6:10], "health", *STEPS[10:])
 """The same where traffic follows the ledger."""
 
@@ -105,6 +108,15 @@ class StepFailed:
     step: str
     message: str
     detail: str = ""
+
+
+@dataclass(frozen=True)
+class ResourceCreated:
+    """A resource was created; `per_hour` is its price in $/h, None if not known."""
+
+    kind: str
+    id: str
+    per_hour: float | None = None
 
 
 @dataclass(frozen=True)
@@ -185,7 +197,10 @@ class Released:
 
 @dataclass(frozen=True)
 class RolledBack:
-    """The service is back on `release`; `was` is rejected and kept, or rolled forward from."""
+    """The service is back on `release`; `was` is rejected and kept, or rolled forward from.
+
+    `was_deploy` is the deploy-id of `was`.
+    """
 
     service: str
     deploy: str
@@ -197,6 +212,7 @@ class RolledBack:
     lost: str = ""
     old_answers_until: datetime | None = None
     unfinished: tuple[str, ...] = ()
+    was_deploy: str = ""
 
 
 @dataclass(frozen=True)
@@ -225,6 +241,7 @@ Event = (
     | StepProgress
     | StepDone
     | StepFailed
+    | ResourceCreated
     | FreezeBegan
     | FreezeEnded
     | CleanUpBegan

@@ -12,6 +12,7 @@ from reconciler.cost.price_list import Prices
 from reconciler.machine.host_key import PinnedKey, PublicHostKey
 from reconciler.machine.shell import Shell
 from reconciler.machine.ssh import MachineAddress
+from reconciler.ports.journal.store import JournalStore
 from reconciler.ports.ledger_store import LedgerStore
 from reconciler.ports.service import ManagedService
 from reconciler.util.secret import Reference, Secret
@@ -40,7 +41,8 @@ class Connector(Protocol):
 class Ports:
     """Everything outside the process that a use case of the deployer uses.
 
-    `ledgers_in` returns the ledgers in the zones of another account, by its id.
+    `ledgers_in` returns the ledgers in the zones of another account, by its id. `journal` tells
+    what became of earlier commands; None if none is configured.
     """
 
     service: Service
@@ -51,3 +53,4 @@ class Ports:
     by: str
     prices: Prices
     ledgers_in: Callable[[str], LedgerStore]
+    journal: JournalStore | None = None

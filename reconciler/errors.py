@@ -125,6 +125,20 @@ class SmokeFailed(ToolError):
     """The new machines do not answer as they should."""
 
 
+class BakeFailed(ToolError):
+    """A release turned bad while it baked, after its switch; it is live (exit 1).
+
+    `back_to` is the deploy to go back to where no write would be lost, else ''; `left` is this one.
+    """
+
+    def __init__(
+        self, message: str, *, back_to: str, left: str, cure: str = "", detail: str = ""
+    ) -> None:
+        super().__init__(message, cure=cure, detail=detail)
+        self.back_to = back_to
+        self.left = left
+
+
 class _Remaining(ToolError):
     """`detail` lists errors as text; `cure` finishes them, after a new login if one needs it."""
 

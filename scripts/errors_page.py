@@ -41,6 +41,10 @@ WORDS: dict[str, str] = {
         "`reconciler policy` prints all that this configuration needs. What had been made was "
         "removed as far as permissions went; what stays is listed (exit 4)."
     ),
+    "BakeFailed": (
+        "The message says which release is live. Where it is the new one, `deployer rollback` goes "
+        "back and counts the writes that would be lost."
+    ),
     "DirtRemains": "The list says what and why. Mend the cause, then `reconciler sweep`.",
     "FollowUpFailed": (
         "The release is live and stays so. Mend the cause; the next `reconciler sweep` finishes it."

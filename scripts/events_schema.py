@@ -15,14 +15,14 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from deployer import events
 
-_MOMENT = {"type": "string", "format": "date-time"}
+MOMENT = {"type": "string", "format": "date-time"}
 _TYPES: dict[Any, dict[str, Any]] = {
     str: {"type": "string"},
     int: {"type": "integer"},
     float: {"type": "number"},
     bool: {"type": "boolean"},
     type(None): {"type": "null"},
-    datetime: _MOMENT,
+    datetime: MOMENT,
     Any: {},
 }
 
@@ -44,7 +44,7 @@ def schema() -> dict[str, Any]:
 
 def _event(cls: type[events.Event]) -> dict[str, Any]:
     hints = get_type_hints(cls)
-    stamp = {} if cls is events.Version else {"at": _MOMENT}
+    stamp = {} if cls is events.Version else {"at": MOMENT}
     properties = {"type": {"const": events.kind_of(cls)}, **stamp}
     properties |= {field.name: _field(field, hints[field.name]) for field in fields(cls)}
     return {
@@ -57,17 +57,20 @@ def _event(cls: type[events.Event]) -> dict[str, Any]:
 
 def _field(one: Field[Any], hint: Any) -> dict[str, Any]:
     known = one.default is not MISSING and one.default not in (None, ())
-    return _of(hint) | ({"default": one.default} if known and one.default != events.STEPS else {})
+    return of_hint(hint) | (
+        {"default": one.default} if known and one.default != events.STEPS else {}
+    )
 
 
-def _of(hint: Any) -> dict[str, Any]:
+def of_hint(hint: Any) -> dict[str, Any]:
+    """The schema of a value of this type."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
-        return {"anyOf": [_of(argument) for argument in arguments]}
+        return {"anyOf": [of_hint(argument) for argument in arguments]}
     if origin is tuple:
-        return {"type": "array", "items": _of(arguments[0])}
+        return {"type": "array", "items": of_hint(arguments[0])}
     if origin is Mapping:
-        return {"type": "object", "additionalProperties": _of(arguments[1])}
+        return {"type": "object", "additionalProperties": of_hint(arguments[1])}
     return dict(_TYPES[hint])
 
 

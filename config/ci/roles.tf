@@ -173,6 +173,7 @@ resource "aws_iam_policy" "deployer" {
           "aws:TagKeys": [
             "deploy-database",
             "deploy-host-key",
+            "deploy-paused",
             "deploy-state",
             "deploy-units"
           ]

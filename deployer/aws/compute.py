@@ -69,6 +69,7 @@ class Ec2Compute:
                         Name=order.name,
                         NoReboot=order.no_reboot,
                         TagSpecifications=tag_specifications(order.tags),  # type: ignore[arg-type]
+                        **_without(order.skip),
                     )["ImageId"]
             except CloudError as error:
                 if error.code != DUPLICATE:
@@ -185,6 +186,12 @@ class Ec2Compute:
                 code=DUPLICATE,
             )
         return found.id
+
+
+def _without(devices: Sequence[str]) -> dict[str, Any]:
+    """The mapping that leaves these devices out of an image; none where all are in it."""
+    mappings = [{"DeviceName": device, "NoDevice": ""} for device in devices]
+    return {"BlockDeviceMappings": mappings} if mappings else {}
 
 
 def _instances(page: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

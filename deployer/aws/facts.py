@@ -44,6 +44,7 @@ def instance_facts(one: dict[str, Any], volumes: Mapping[str, Raw]) -> InstanceF
         public_address=one.get("PublicIpAddress") or next(iter(public), ""),
         addresses=addresses_of(one),
         tags=tags_of(one),
+        root=one.get("RootDeviceName", ""),
         reason=_reason(one) or one.get("StateTransitionReason", ""),
     )
 
@@ -78,4 +79,5 @@ def _disk(device: str, ebs: Raw, size: int) -> Disk:
         throughput=ebs.get("Throughput"),
         encrypted=ebs.get("Encrypted"),
         snapshot=ebs.get("SnapshotId", ""),
+        key=ebs.get("KmsKeyId", ""),
     )

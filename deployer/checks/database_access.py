@@ -6,17 +6,19 @@ owner may also drop. A wrong role would otherwise be noticed by the next migrati
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from deployer.ports import Ports
 from reconciler.config.service import Database, Service
 from reconciler.database import findings
+from reconciler.database.copying import CopySurvey, copy_notes, refuse_uncopyable
 from reconciler.database.findings import Findings
 from reconciler.database.port import DatabaseServer
 from reconciler.errors import ConfigError, DatabaseError, NotTried, ShellError
 from reconciler.gc.verdict import Role, Verdict
 from reconciler.machine import env_file
+from reconciler.machine.env_hazards import read_hazards, refuse_hazards
 from reconciler.machine.shell import Shell, read_from
 from reconciler.model.ledger import Ledger, Live
 from reconciler.model.resource import DATABASE, INSTANCE, Resource
@@ -50,15 +52,16 @@ def refuse_access(ports: Ports, todo: ServicePlan, ledger: Ledger) -> tuple[str,
         return ()
     machine = _machine(todo, live)
     try:
-        login = login_on(ports, machine, config) if machine else Login()
+        login = login_on(ports, machine, config, _checked_login) if machine else Login()
     except (ShellError, NotTried) as error:
-        notes = _unasked(ports, server, _known(todo, live, config))
+        known = _known(todo, live, config)
+        notes = _unasked(ports, server, known)
         said = f"{error.message}: the role that live logs in as is compared on its clone"
-        return (said, *notes)
+        return (said, *notes, *_copyable(ports, server, known))
     known = login.database or _known(todo, live, config)
     notes = refuse_roles(ports, server, known, _someone(ports, config, login.role))
     _refuse_another_server(ports, config, login.server)
-    return notes
+    return (*notes, *_copyable(ports, server, known))
 
 
 def refuse_roles(
@@ -83,6 +86,21 @@ def refuse_roles(
     return _refuse_writers(ports, database, found)
 
 
+def _copyable(ports: Ports, server: DatabaseServer, database: str) -> tuple[str, ...]:
+    """What is not known of a copy. Raises Refused for what would fail one."""
+    known = database in {one.name for one in server.databases()}
+    if not known or _configured(ports).copy_ == "never":
+        return ()
+    return copy_notes(database, survey_copy(ports, server, database))
+
+
+def survey_copy(ports: Ports, server: DatabaseServer, database: str) -> CopySurvey:
+    """What the server says of a copy. Raises Refused for what would fail it."""
+    survey = server.survey_copy(database, _configured(ports).app_role)
+    refuse_uncopyable(database, survey)
+    return survey
+
+
 def read_login(shell: Shell, service: Service, config: Database) -> Login:
     """Read the login from a machine's env file. Raises ShellError."""
     path = service.app.env_file or ""
@@ -93,11 +111,25 @@ def read_login(shell: Shell, service: Service, config: Database) -> Login:
     )
 
 
-def login_on(ports: Ports, machine: Resource, config: Database) -> Login:
+def _checked_login(shell: Shell, service: Service, config: Database) -> Login:
+    """The same, unless the file has more than the release would change: then ConfigError."""
+    login, path = read_login(shell, service, config), service.app.env_file or ""
+    if config.copy_ != "never":
+        found = read_hazards(shell, path, config.variable, login.database)
+        refuse_hazards(path, config.variable, login.database, found)
+    return login
+
+
+def login_on(
+    ports: Ports,
+    machine: Resource,
+    config: Database,
+    read: Callable[[Shell, Service, Database], Login] = read_login,
+) -> Login:
     """Read the login from a machine that runs. Raises ShellError, NotTried."""
     return read_from(
         lambda: ports.managed.reach.shell(machine),
-        lambda shell: read_login(shell, ports.service, config),
+        lambda shell: read(shell, ports.service, config),
     )
 
 
@@ -119,7 +151,7 @@ def live_database(ports: Ports, ledger: Ledger) -> str:
 def refuse_clone(ports: Ports, server: DatabaseServer, shell: Shell, database: str) -> None:
     """Check the roles again on the clone, right before the freeze: live may not have answered."""
     config = _configured(ports)
-    login = read_login(shell, ports.service, config)
+    login = _checked_login(shell, ports.service, config)
     refuse_roles(ports, server, database, _someone(ports, config, login.role))
 
 

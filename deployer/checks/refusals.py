@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from deployer.checks.lease.pause import PAUSED, reason_of
 from reconciler.cost import estimate
 from reconciler.cost.price_list import Prices
 from reconciler.errors import Refused, ToolError
@@ -17,7 +18,7 @@ from reconciler.gc.other_names import OtherNames
 from reconciler.gc.verdict import Root, Verdict
 from reconciler.model import tags as t
 from reconciler.model.ledger import Lease, Live
-from reconciler.model.resource import Gap
+from reconciler.model.resource import IMAGE, SNAPSHOT, Gap
 from reconciler.plan import record_drift
 from reconciler.plan.service_plan import ServicePlan
 from reconciler.util import humanize
@@ -174,6 +175,8 @@ def held(service_plan: ServicePlan, lease: Lease, again: str = "") -> Refused:
     Only `up` can wait: whatever else is refused does not begin a release instead.
     """
     service, now = service_plan.service, service_plan.root.now
+    if lease.step == PAUSED:
+        return _paused(service_plan, lease, again)
     release, by = releaser(service_plan, lease.id)
     who = (f" by {by}" if by else "") + (f", to {release}" if release else "")
     wait = f"To wait for it        deployer up {service} --wait 15m"
@@ -183,6 +186,19 @@ def held(service_plan: ServicePlan, lease: Lease, again: str = "") -> Refused:
         f"{service} is being changed{who}: in `{lease.step}`, begun {ago(now - lease.id.born)}",
         detail=f"{lease.id}, lease until {lease.until:%H:%M:%S} UTC",
         cure=(f"{wait}\nTo stop it            deployer abort {service}"),
+    )
+
+
+def _paused(service_plan: ServicePlan, lease: Lease, again: str) -> Refused:
+    """A person holds the lease: who, why, and until when."""
+    service, now = service_plan.service, service_plan.root.now
+    reason = reason_of(service_plan, lease) or "by somebody, for a reason that is not told"
+    once = f"Once it has ended     {again or f'deployer up {service}'}"
+    until = f"{lease.until:%Y-%m-%d %H:%M} UTC"
+    return Refused(
+        f"{service} is paused {reason}",
+        detail=f"{lease.id}, begun {ago(now - lease.id.born)}, until {until}",
+        cure=f"To end it now         deployer resume {service}\n{once}",
     )
 
 
@@ -206,14 +222,25 @@ def dirt(
         detail="\n".join(lines),
         cure=(
             f"To {mend} it          reconciler sweep --service {service}\n"
-            f"To {mend} and go on   deployer up {service} --sweep-first"
+            f"To {mend} and go on   deployer up {service} --sweep-first{_beside(service, left)}"
         ),
     )
+
+
+def _beside(service: str, left: Sequence[Verdict]) -> str:
+    """Where only images and snapshots are left: others may use them, and no sweep can help."""
+    kinds = {verdict.resource.kind for verdict in left}
+    if not left or not kinds <= {IMAGE, SNAPSHOT}:
+        return ""
+    words = " ".join(f"--despite {verdict.resource.id}" for verdict in left)
+    return f"\nIf AWS keeps it      deployer up {service} {words}"
 
 
 def _what_died(service_plan: ServicePlan, left: Sequence[Verdict]) -> str:
     if service_plan.end is not None:
         over = ago(service_plan.root.now - service_plan.end.until)
+        if service_plan.end.step == PAUSED:
+            return f"Its pause is over, {over}, and no sweep has ended it yet."
         who = _who(service_plan, service_plan.end.id)
         return f"The release{who} died in `{service_plan.end.step}`; its lease ran out {over}."
     if left:

@@ -52,7 +52,7 @@ def leave(
     To bring the service back:
     deployer adopt SERVICE
     """
-    with staged(asked, service) as stage:
+    with staged(asked, service, records="leave") as stage:
         from deployer.commands.leave.command import LeaveOptions
         from deployer.commands.leave.command import leave as part
 
@@ -61,6 +61,7 @@ def leave(
         done = part(stage.ports, agreed, options, outcome_teller(asked))
         code = Exit.DONE if done.result.clean else Exit.DIRT
         stage.answer(_value(done), lambda: "\n".join(_answer(done)), code)
+        stage.about = str(done.leaving.live.id)
         return code
 
 

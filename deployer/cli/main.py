@@ -8,19 +8,21 @@ from typing import TYPE_CHECKING
 
 import click
 
+from deployer.cli.lease import abort, pause, resume, thaw
 from deployer.cli.leave import leave as leave_service
+from deployer.cli.logs import logs
 from deployer.cli.move import move
 from deployer.cli.read_only import doctor, history, init, plan, status
 from deployer.cli.recover import recover
+from deployer.cli.rehearse import rehearse
 from deployer.cli.retire import retire
 from deployer.cli.shared import (
     SERVICE,
-    answer_swept,
     confirmation,
     deploy_id,
-    outcome_teller,
     staged,
 )
+from deployer.cli.ssh import ssh
 from deployer.cli.traffic import traffic
 from reconciler.cli.lazy import Lazy
 from reconciler.cli.shared import (
@@ -28,11 +30,9 @@ from reconciler.cli.shared import (
     JOBS_DESPITE,
     CliContext,
     common,
-    confirm,
     ended,
     epilog,
     pass_asked,
-    service_names,
 )
 from reconciler.exit_codes import Exit
 from reconciler.util.gc_tuning import leave
@@ -112,12 +112,13 @@ def up(
     keep_failed: timedelta | None,
 ) -> None:
     """Release SERVICE."""
-    with staged(asked, service) as stage:
+    with staged(asked, service, records="release") as stage:
+        from deployer.commands.bake import release
         from deployer.release.context import ReleaseOptions
-        from deployer.release.up import up as release
+        from reconciler.wiring.notifier_factory import teller
 
         options = ReleaseOptions(ref, sweep_first, frozenset(despite), wait, keep_failed)
-        release(stage.ports, options, stage.emit)
+        release(stage.ports, options, stage.emit, teller(asked.settings()))
 
 
 @cli.command(
@@ -150,7 +151,7 @@ def rollback(
     jobs_despite: tuple[str, ...],
 ) -> None:
     """Go back to the last good release."""
-    with staged(asked, service) as stage:
+    with staged(asked, service, records="rollback") as stage:
         from deployer.commands.rollback.command import rollback as back
 
         managed = replace(stage.ports.managed, jobs_despite=frozenset(jobs_despite))
@@ -196,7 +197,7 @@ def adopt(
 
     The machine at SERVICE's record gets tags and a hold; nothing else of it changes.
     """
-    with staged(asked, service) as stage:
+    with staged(asked, service, records="adopt") as stage:
         from deployer.commands.adopt import AdoptOptions, nobody_compared
         from deployer.commands.adopt import adopt as bring
 
@@ -226,58 +227,25 @@ def _adoption(adoption: Adoption) -> list[str]:
     ]
 
 
-@cli.command(
-    epilog=epilog(
-        """deployer abort shop
-        deployer abort shop/20261123T031502Z-7kq2m --yes""",
-        (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.DIRT, Exit.ACCESS),
-    )
-)
-@click.argument("service", metavar="SERVICE|ID", shell_complete=service_names)
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@common
-@pass_asked
-def abort(asked: CliContext, service: str, *, yes: bool) -> int:
-    """Stop the release under way and undo it."""
-    from reconciler.model.deploy_id import DeployId
-
-    deploy = DeployId.maybe(service)
-    name = deploy.service if deploy else service
-    with staged(asked, name) as stage:
-        from deployer.commands.abort import abort as stop
-        from deployer.commands.abort import lease_to_abort
-
-        _, lease = lease_to_abort(stage.ports, deploy)
-        confirm(f"Stop {lease.id}, in `{lease.step}`, and remove what it made?", yes=yes)
-        return answer_swept(stage, stop(stage.ports, lease, outcome_teller(asked)))
-
-
-@cli.command(
-    epilog=epilog(
-        """deployer thaw shop
-        deployer thaw shop --deployer-is-dead""",
-        (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.ACCESS),
-    )
-)
-@SERVICE
-@click.option(
-    "--deployer-is-dead",
-    is_flag=True,
-    help="Confirm: the deployer is dead, no DNS change is pending.",
-)
-@common
-@pass_asked
-def thaw(asked: CliContext, service: str, *, deployer_is_dead: bool) -> None:
-    """Let the live database take writes again."""
-    with staged(asked, service, by_labels=True) as stage:
-        from deployer.commands.thaw import thaw as reopen
-
-        name = reopen(stage.ports, deployer_is_dead=deployer_is_dead)
-        value = {"service": service, "database": name}
-        stage.answer(value, lambda: f"{name} of {service} takes writes again")
-
-
-for command in (move, recover, retire, leave_service, traffic, status, history, plan, doctor, init):
+for command in (
+    abort,
+    thaw,
+    pause,
+    resume,
+    move,
+    recover,
+    rehearse,
+    retire,
+    leave_service,
+    traffic,
+    status,
+    history,
+    logs,
+    ssh,
+    plan,
+    doctor,
+    init,
+):
     cli.add_command(command)
 cli.add_command(
     Lazy(

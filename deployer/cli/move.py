@@ -35,7 +35,7 @@ def move(asked: CliContext, service: str, *, from_account: str, yes: bool) -> No
     The old name is left as it is: remove it when nobody uses it any more. An interrupted move is
     finished by the same command.
     """
-    with staged(asked, service) as stage:
+    with staged(asked, service, records="move") as stage:
         from deployer.commands.move.command import move as carry
 
         agreed = confirmation(asked, _move_lines, "Move it?", yes=yes)

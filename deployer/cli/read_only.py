@@ -16,10 +16,14 @@ from reconciler.exit_codes import Exit, code_of
 if TYPE_CHECKING:
     from deployer.commands.status import ServiceStatus
     from deployer.ports import Ports
+    from reconciler.ports.journal.reader import Journal
 
 _READS = (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.ACCESS)
 _ANSWERS = (*_READS, Exit.TO_DO)
 _STATUS = (*_READS, Exit.DIRT, Exit.TO_DO)
+
+LAST = 20
+"""How many entries of the journal `status` looks at."""
 
 _EXIT_CODE = click.option("--exit-code", is_flag=True, help="Exit 10 if there is something to do.")
 
@@ -32,10 +36,10 @@ def _ports(asked: CliContext, service: str) -> Ports:
     return wired(asked.settings(), service)
 
 
-def _look(asked: CliContext, service: str, *, checks: bool = False) -> ServiceStatus:
+def _look(ports: Ports, *, checks: bool = False) -> ServiceStatus:
     from deployer.commands.status import status as look
 
-    return look(_ports(asked, service), checks=checks)
+    return look(ports, checks=checks)
 
 
 def _unknown(status: ServiceStatus) -> int:
@@ -70,10 +74,15 @@ def status(asked: CliContext, service: str | None, *, exit_code: bool, no_checks
     What is live, what is kept, who is at work, and what is wrong, with its cure. The smoke checks
     are tried once on the live machines.
     """
+    from deployer.commands.status import with_journal
     from deployer.output.status import status_json, status_lines
 
     names = [service] if service else list(asked.settings().services)
-    statuses = [_look(asked, name, checks=not no_checks) for name in names]
+    wired = {name: _ports(asked, name) for name in names}
+    statuses = [
+        with_journal(_look(ports, checks=not no_checks), _journal(ports, most=LAST))
+        for ports in wired.values()
+    ]
     asked.answer(
         {"services": [status_json(status) for status in statuses]},
         lambda: "\n".join(line for status in statuses for line in status_lines(status)),
@@ -87,12 +96,30 @@ def status(asked: CliContext, service: str | None, *, exit_code: bool, no_checks
 @common
 @pass_asked
 def history(asked: CliContext, service: str) -> int:
-    """List the releases of SERVICE: when and whose."""
-    from deployer.output.status import history_lines, status_json
+    """Tell what happened to SERVICE.
 
-    status = _look(asked, service)
-    asked.answer(status_json(status), lambda: "\n".join(history_lines(status)))
+    Releases, rollbacks, sweeps, adoptions: when, whose, how they ended. Without a journal only what
+    the ledger still names; with one also what failed, why, and what was deleted.
+    """
+    from deployer.output.history import history_json, history_lines
+    from deployer.output.status import status_json
+
+    ports = _ports(asked, service)
+    status = _look(ports)
+    journal = _journal(ports)
+    asked.answer(
+        status_json(status) | history_json(status, journal),
+        lambda: "\n".join(history_lines(status, journal)),
+    )
     return _unknown(status) if status.problem else Exit.DONE
+
+
+def _journal(ports: Ports, most: int | None = None) -> Journal | None:
+    """What the journal tells; None if none is configured."""
+    from reconciler.ports.journal.reader import MOST, read
+
+    name = ports.managed.name
+    return read(ports.journal, name, most=most or MOST) if ports.journal is not None else None
 
 
 @click.command(
@@ -122,16 +149,26 @@ def plan(asked: CliContext, service: str, *, ref: str, exit_code: bool) -> int:
     return Exit.TO_DO if exit_code else Exit.DONE
 
 
-@click.command(epilog=epilog("deployer doctor\ndeployer doctor --json", _READS))
+@click.command(
+    epilog=epilog("deployer doctor\ndeployer doctor shop\ndeployer doctor --json", _READS)
+)
+@click.argument("services", nargs=-1, metavar="[SERVICE]...", shell_complete=service_names)
 @common
 @pass_asked
-def doctor(asked: CliContext) -> int:
-    """Check everything a release will need."""
-    from deployer.commands.doctor import check_json, check_lines, examine
+def doctor(asked: CliContext, services: tuple[str, ...]) -> int:
+    """Try what a release will do.
 
-    checks = examine(asked.settings())
-    asked.answer(check_json(checks), lambda: "\n".join(check_lines(checks)))
-    return Exit.DONE if all(check.ok for check in checks) else Exit.FAILED
+    Reads only, for each SERVICE, or for all: credentials, zone, record, permissions, the live
+    machine, the code, the database, the smoke tests. The exit code is that of the gravest cause.
+    """
+    from deployer.commands.doctor.check import check_json, check_lines, exit_code
+    from deployer.commands.doctor.command import examine
+
+    settings = asked.settings()
+    checks = examine(settings, services)
+    names = list(dict.fromkeys(services)) or list(settings.services)
+    asked.answer(check_json(checks, names), lambda: "\n".join(check_lines(checks, names)))
+    return exit_code(checks)
 
 
 @click.command(
@@ -170,7 +207,7 @@ def init(asked: CliContext, service: str | None, *, record: str, account: str, r
         lambda: (
             f"{path} is written: {record} in {account}/{region}"
             f"{f', on {machine}' if machine else ''}; complete what is marked there\n"
-            f"To check it          deployer doctor\n"
+            f"To check it          deployer doctor {service}\n"
             f"To begin             deployer adopt {service}"
         ),
     )

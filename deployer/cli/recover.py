@@ -58,7 +58,7 @@ def recover(
     if database is not None:
         _recover_database(asked, service, database, yes=yes)
         return
-    with staged(asked, service) as stage:
+    with staged(asked, service, records="recover") as stage:
         from deployer.commands.recover.command import Word
         from deployer.commands.recover.command import recover as mend
         from deployer.output.status import recovery_json, recovery_lines
@@ -70,7 +70,7 @@ def recover(
 
 
 def _recover_database(asked: CliContext, service: str, name: str, *, yes: bool) -> None:
-    with staged(asked, service) as stage:
+    with staged(asked, service, records="recover") as stage:
         from deployer.commands.recover.database import recover_database
         from deployer.output.recover_database import as_json, lines
 

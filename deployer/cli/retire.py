@@ -72,9 +72,10 @@ def retire(
         return _let_go(asked, deploy, yes=yes)
     if nobody_live is None:
         raise click.UsageError("closing a service wants --nobody-live ID: see deployer status")
-    with staged(asked, service) as stage:
+    with staged(asked, service, records="retire") as stage:
         from deployer.commands.retire import retire as close
 
+        stage.about = nobody_live
         agreed = confirmation(asked, _retirement_lines, f"Close {service}?", yes=yes)
         ports = vouched(stage.ports, despite)
         result = close(ports, nobody_live, agreed, delete_after, outcome_teller(asked))
@@ -82,7 +83,7 @@ def retire(
 
 
 def _let_go(asked: CliContext, deploy: DeployId, *, yes: bool) -> int:
-    with staged(asked, deploy.service) as stage:
+    with staged(asked, deploy.service, records="retire") as stage:
         from deployer.commands.retire import let_go
 
         def agreed(machine: Resource) -> None:

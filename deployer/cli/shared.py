@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from deployer import events as e
 from reconciler.cli.shared import CliContext, confirm, parts, service_names
 from reconciler.exit_codes import Exit
 
@@ -52,11 +53,17 @@ To remove what is left   reconciler sweep --service {service}"""
 
 @dataclass
 class Staged:
-    """A running command: the ports, the listener, and the answer."""
+    """A running command: the ports, the listener, and the answer.
+
+    For the journal: the deploy that it is `about`, the reason that was given, what it `swept`.
+    """
 
     ports: Ports
     emit: TerminalStage
+    about: str = ""
+    why: str = ""
     code: int = 0
+    swept: SweepResult | None = None
     said: Mapping[str, Any] = field(default_factory=dict)
 
     def answer(self, value: Mapping[str, Any], text: Callable[[], str], code: int = 0) -> None:
@@ -68,8 +75,13 @@ class Staged:
 
 
 @contextlib.contextmanager
-def staged(asked: CliContext, service: str, *, by_labels: bool = False) -> Iterator[Staged]:
-    """Run a command on `service` with progress output; a failure is reported in full."""
+def staged(
+    asked: CliContext, service: str, *, records: str = "", by_labels: bool = False
+) -> Iterator[Staged]:
+    """Run a command on `service` with progress output; a failure is reported in full.
+
+    `records` is what the journal calls the command; '' for one that is not recorded.
+    """
     from deployer.output.display import TerminalStage
     from deployer.wiring import wired
     from reconciler.util import log
@@ -79,18 +91,54 @@ def staged(asked: CliContext, service: str, *, by_labels: bool = False) -> Itera
     settings.service(service)
     asked.last_words = _LAST_WORDS.format(service=service)
     stage = TerminalStage(sys.stdout, sys.stderr, as_json=asked.as_json)
-    asked.on_error = partial(_tell, stage)
+    asked.on_error = partial(_tell, stage, None)
     try:
         command = Staged(wired(settings, service, by_labels=by_labels), stage)
+        record = _recording(command, records)
+        asked.on_error = partial(_tell, stage, record)
         yield command
     finally:
         stage.close()
+    if record is not None:
+        record(e.Result(command.code, answer=command.said))
     stage.end(command.code, command.said)
 
 
-def _tell(stage: TerminalStage, error: BaseException, code: int) -> bool:
+def _recording(command: Staged, kind: str) -> Callable[[e.Result], None] | None:
+    """What writes the command's end to the journal; None if it is not recorded there."""
+    store = command.ports.journal if kind else None
+    if store is None:
+        return None
+    from deployer.journal.recorder import RecordedCommand, Recorder
+    from reconciler.ports.journal.writer import JournalWriter
+    from reconciler.sweep.record import resources_of
+
+    stage, ports = command.emit, command.ports
+    writer = JournalWriter(store, lambda text: stage(e.Warned(text)))
+    stage.recorder = recorder = Recorder(
+        writer, RecordedCommand(kind, ports.service.name, ports.by)
+    )
+
+    def end(result: e.Result) -> None:
+        if command.said.get("already"):
+            return
+        about = command.about or str(command.said.get("deploy", ""))
+        swept = resources_of(command.swept, ports.prices) if command.swept else ()
+        recorder.end(result, about, command.why, swept)
+
+    return end
+
+
+def _tell(
+    stage: TerminalStage,
+    record: Callable[[e.Result], None] | None,
+    error: BaseException,
+    code: int,
+) -> bool:
     """Print the end of the output: the failure, the present state, the next command."""
     message, detail, cure = parts(error)
+    if record is not None:
+        record(e.Result(code, message, detail, cure))
     stage.fail(code, message, detail, cure)
     return True
 
@@ -119,7 +167,7 @@ def answer_swept(stage: Staged, result: SweepResult) -> int:
     """Print what a clean-up has done; returns the exit code."""
     from reconciler.output.sweep import as_json, in_lines
 
-    prices = stage.ports.prices
+    prices, stage.swept = stage.ports.prices, result
     code = Exit.DONE if result.clean else Exit.DIRT
     stage.answer(as_json(result, prices), lambda: "\n".join(in_lines(result, prices)), code)
     return code

@@ -34,7 +34,7 @@ def traffic(asked: CliContext, service: str, *, follow: bool, yes: bool) -> None
 
     After a release nothing moves traffic but people, and this command.
     """
-    with staged(asked, service) as stage:
+    with staged(asked, service, records="traffic" if follow else "") as stage:
         from deployer.commands.traffic import follow as move
         from deployer.commands.traffic import show
 

@@ -7,7 +7,7 @@ ledger does not root. Sweeps delete nothing that no deploy created: `deploy-hold
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from deployer.checks import refusals
@@ -84,6 +84,7 @@ def adopt(ports: Ports, confirm: Confirm, options: AdoptOptions = AdoptOptions()
     reading = _readable(ports, seen)
     wanted = _adoption(ports, reading, options.host_key)
     refuse_unclaimed(ports, wanted.deploy)
+    _refuse_full_of_tags(wanted.instance, _tags(ports, wanted, options.release))
     _refuse_unnamed(wanted, options.replace)
     confirm(wanted)
     _refuse_units(ports, wanted)
@@ -206,6 +207,19 @@ def _refuse_born(machine: InstanceFacts, deploy: DeployId) -> None:
         f"If it was adopted once and its hold was taken off:\n"
         f"reconciler hold {machine.id} {t.HELD_BY_ADOPTION}",
     )
+
+
+def _refuse_full_of_tags(machine: InstanceFacts, wanted: Mapping[str, str]) -> None:
+    """Before the ledger is written: a rooted machine without our tags would be half adopted."""
+    later = {t.ID, t.SHARES, t.RELEASE, *wanted}
+    has = {key for key in machine.tags if not key.startswith("aws:")}
+    over = len(has | later) - t.TAGS_LIMIT
+    if over > 0:
+        raise Refused(
+            f"{machine.id} has {len(has)} tags, and we write {len(later - has)} more: AWS takes "
+            f"{t.TAGS_LIMIT}",
+            cure=f"aws ec2 delete-tags --resources {machine.id} --tags Key=…   ({over} at least)",
+        )
 
 
 def _address(ports: Ports, machine: InstanceFacts, at: str) -> MachineAddress:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from deployer.checks.lease.pause import PAUSED, reason_of
 from deployer.checks.refusals import releaser
 from deployer.checks.service_state import ServiceState
 from deployer.ports import Ports
@@ -38,6 +39,9 @@ def at_work(ports: Ports, state: ServiceState) -> AtWork | None:
     terms = terms_of(ports.service.lease)
     if state.service_plan.shut_live is not None:
         terms = terms.while_frozen()
+    if lease.step == PAUSED:  # a person: nobody renews it
+        over = ledgers.expired(lease, now)
+        return AtWork(lease, "", reason_of(state.service_plan, lease), now, alive=not over)
     seen = min(max(lease.until - terms.length, lease.id.born), now)
     alive = now - seen <= MISSED * terms.every and not ledgers.expired(lease, now)
     release, by = releaser(state.service_plan, lease.id)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from deployer.checks.database_access import refuse_access
@@ -152,6 +153,17 @@ def _roles(ports: Ports) -> str:
     return "; ".join(notes) or f"{config.app_role} owns what it writes; nobody else writes there"
 
 
+def _journal(ports: Ports) -> str:
+    """Whether the journal can be listed, written and read. One small object stays there."""
+    if ports.journal is None:
+        return "none configured"
+    probe = f"{ports.managed.name}/doctor"
+    tuple(islice(ports.journal.keys(ports.managed.name), 1))
+    stands = ports.journal.get(probe)
+    ports.journal.put(probe, b"written by deployer doctor\n", stands.version if stands else None)
+    return "written and read"
+
+
 _PROBES: Sequence[tuple[str, Callable[[Ports], str]]] = (
     ("ssh key", _key),
     ("ssh via", check_route),
@@ -162,6 +174,7 @@ _PROBES: Sequence[tuple[str, Callable[[Ports], str]]] = (
     ("units", _units),
     ("database", _database),
     ("roles", _roles),
+    ("journal", _journal),
 )
 
 

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from deployer.checks import refusals
+from deployer.checks.lease.pause import PAUSED
 from deployer.checks.leftovers import dirt_lines
 from deployer.checks.service_state import ServiceState, survey
 from deployer.commands.at_work import AtWork, at_work
 from deployer.ports import Ports
 from deployer.provisioning.live_check import NOT_ASKED, Answer, ask_live
 from reconciler.cost.price_list import Prices
-from reconciler.gc.retention import next_target
+from reconciler.gc.retention import next_target, went_live
 from reconciler.model import tags as t
 from reconciler.model.deploy_id import DeployId
-from reconciler.model.ledger import Lease, Ledger, Previous
+from reconciler.model.journal.entry import (
+    RELEASE,
+    RELEASED,
+    ROLLBACK,
+    ROLLED_BACK,
+    UNFINISHED,
+    Entry,
+)
+from reconciler.model.ledger import Lease, Ledger
 from reconciler.model.resource import Resource
 from reconciler.plan.service_plan import ServicePlan
+from reconciler.ports.journal.reader import Journal
 from reconciler.traffic.release_addresses import addresses_of
 
 
@@ -26,8 +36,9 @@ from reconciler.traffic.release_addresses import addresses_of
 class DeployLine:
     """One deploy that the ledger names.
 
-    `state`: live, left, previous, rejected, kept or releasing. `since`: when it came to that state,
-    as far as the ledger tells. `went_live`: when it last became live; None if that is not told.
+    `state`: live, left, previous, rejected, kept, releasing or paused. `since`: when it came to
+    that state, as far as the ledger tells. `went_live`: when it last became live; None if that is
+    not told.
     """
 
     id: DeployId
@@ -44,7 +55,10 @@ class DeployLine:
 
 @dataclass(frozen=True)
 class ServiceStatus:
-    """The state of a service. `problem` is set where it is unknown."""
+    """The state of a service. `problem` is set where it is unknown.
+
+    `last_sweep` is the last that changed something, by the journal.
+    """
 
     service: str
     record: str
@@ -62,6 +76,7 @@ class ServiceStatus:
     traffic: tuple[str, ...] = ()
     at_work: AtWork | None = None
     answer: Answer = NOT_ASKED
+    last_sweep: Entry | None = None
 
     @property
     def clean(self) -> bool:
@@ -100,6 +115,32 @@ def status(ports: Ports, *, checks: bool = False) -> ServiceStatus:
         at_work=at_work(ports, seen),
         answer=_ask(ports, seen) if checks else NOT_ASKED,
     )
+
+
+def with_journal(status: ServiceStatus, journal: Journal | None) -> ServiceStatus:
+    """The status with what only the journal tells: the last sweep, and when live went live."""
+    if journal is None:
+        return status
+    deploys = tuple(_dated(deploy, journal) for deploy in status.deploys)
+    return replace(status, deploys=deploys, last_sweep=journal.last_sweep)
+
+
+def _dated(deploy: DeployLine, journal: Journal) -> DeployLine:
+    """When live went live, by the journal where it is later.
+
+    The ledger tells it by who was live before: not if that was rolled back from, and forgotten.
+    """
+    if deploy.state != "live":
+        return deploy
+    made_live = (
+        entry.ended
+        for entry in journal.entries
+        if entry.kind in (RELEASE, ROLLBACK) and entry.deploy == str(deploy.id)
+        if entry.outcome in (RELEASED, ROLLED_BACK, UNFINISHED)
+    )
+    when = next(made_live, None)
+    later = when is not None and (deploy.went_live is None or when > deploy.went_live)
+    return replace(deploy, went_live=when, since=when) if when and later else deploy
 
 
 def _ask(ports: Ports, seen: ServiceState) -> Answer:
@@ -157,20 +198,9 @@ def _deploys(seen: ServiceState, ledger: Ledger) -> tuple[DeployLine, ...]:
     lines += [_line(seen, evidence.id, "kept", evidence.id.born, ()) for evidence in ledger.kept]
     if ledger.lease is not None:
         deploy = ledger.lease.id
-        lines.append(_line(seen, deploy, "releasing", deploy.born, ()))
+        state = "paused" if ledger.lease.step == PAUSED else "releasing"
+        lines.append(_line(seen, deploy, state, deploy.born, ()))
     return tuple(lines)
-
-
-def went_live(deploy: DeployId, before: Sequence[Previous]) -> datetime | None:
-    """When the deploy became live: when the one before it was retired. `before`: newest first.
-
-    None where that one is not in the ledger any more. Only a rollback makes an older deploy live,
-    and it marks the newer one as rejected.
-    """
-    left = before[0] if before else None
-    if left is None or left.retired < deploy.born:
-        return None
-    return left.retired if left.rejected or left.id.born < deploy.born else None
 
 
 def _line(

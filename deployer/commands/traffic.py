@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from deployer.checks import refusals
 from deployer.checks.service_state import ServiceState, survey
@@ -63,10 +64,23 @@ def follow(ports: Ports, confirm: Confirm) -> TrafficState:
     if not found.changes:
         return found
     confirm(found)
+    # Written first: a crash after the switch would leave the time of an earlier drain on a group.
+    _drain_anew(ports, found, _unchanged_since(ports, seen))
     for change in found.changes:
         ports.managed.traffic.switch(change.route, change.group, None)
-    _drain_anew(ports, seen, found)
     return show(ports)
+
+
+def _unchanged_since(ports: Ports, seen: ServiceState) -> datetime:
+    """The time by the ledger, read once more: a switch has no fence, and an answer takes time."""
+    managed = ports.managed
+    reading = managed.ledgers.read(managed.address)
+    if reading.ledger.gen != seen.ledger.gen:
+        raise Refused(
+            "the ledger has changed in the meantime: traffic is not switched",
+            cure=f"To see how it stands   deployer traffic {managed.name}",
+        )
+    return reading.now
 
 
 def _changes(
@@ -126,10 +140,9 @@ def _takes(one: Resource, route: TrafficRoute, seen: ServiceState) -> bool:
     return is_born(one) and route.may_lead_to(one)
 
 
-def _drain_anew(ports: Ports, seen: ServiceState, before: TrafficState) -> None:
+def _drain_anew(ports: Ports, before: TrafficState, now: datetime) -> None:
     """Groups of ours that got requests until now: those in flight end later than was written."""
     live = {change.group for change in before.changes}
-    now = seen.service_plan.root.now
     for share in before.routes.serving:
         if share.deploy is not None and share.group not in live:
             ports.managed.traffic.mark_drained(share.group, now)

@@ -63,7 +63,9 @@ class TerminalStage:
 
     def __init__(self, out: TextIO, err: TextIO, *, as_json: bool) -> None:
         self.as_json = as_json
+        self.recorder: e.Listener = e.ignore
         self._display = choose(out, err, as_json=as_json)
+        self._stream = err
         self._out = LineWriter(out)
         self._err = LineWriter(err)
 
@@ -76,11 +78,22 @@ class TerminalStage:
         """Show the event, and its result. Passwords in a machine's output are removed first."""
         event = redacted(event)
         self._display(event)
+        self.recorder(event)
         lines = [] if self.as_json else result(event)
         if lines:
             self._display.close()
         for line in lines:
             self._out.line(line)
+        if lines:
+            self._go_on_in_lines()
+
+    def _go_on_in_lines(self) -> None:
+        """What comes after the result (a bake) is not drawn over it."""
+        from deployer.output.plain_text import Plain
+
+        plain = Plain(self._stream)
+        plain.board = self._display.board
+        self._display = plain
 
     def say(self, text: str) -> None:
         """Print a line of the result."""

@@ -24,11 +24,12 @@ def status_lines(status: ServiceStatus) -> list[str]:
     if status.problem:
         problem = humanize.one_line(status.problem)
         said = f"! {status.service} is unknown: {problem}; nothing of it is touched"
-        return [said, _unknown_cure(status)]
+        return [said, unknown_cure(status)]
     return [*verdict_lines(status), _record(status), *_rows(status), *_trouble(status)]
 
 
-def _unknown_cure(status: ServiceStatus) -> str:
+def unknown_cure(status: ServiceStatus) -> str:
+    """The command for a service whose state is unknown."""
     recover = f"To write the ledger anew   deployer recover {status.service}"
     return status.service_plan.root.cure or recover
 
@@ -68,6 +69,9 @@ def _since(deploy: DeployLine, now: datetime) -> str:
 
 
 def _trouble(status: ServiceStatus) -> Iterator[str]:
+    if status.last_sweep is not None:
+        when = status.last_sweep.ended or status.last_sweep.began
+        yield f"  swept     last changed {when:%Y-%m-%d %H:%M} UTC, {ago(status.now - when)}"
     for note in status.notes:
         yield f"  ! {humanize.one_line(note)}"
     if status.dirt:
@@ -92,6 +96,7 @@ def status_json(status: ServiceStatus) -> dict[str, Any]:
         "lease": lease and {"id": str(lease.id), "until": iso(lease.until), "step": lease.step},
         "deploys": [_deploy_json(deploy) for deploy in status.deploys],
         "dirt": list(status.dirt),
+        "last_sweep": iso(sweep.ended or sweep.began) if (sweep := status.last_sweep) else None,
         "notes": list(status.notes),
         "let_go": [each.resource.id for each in status.service_plan.verdicts if each.let_go],
     }
@@ -139,35 +144,6 @@ def _deploy_json(deploy: DeployLine) -> dict[str, Any]:
         "database": deploy.database,
         "database_state": deploy.database_state,
     }
-
-
-def history_lines(status: ServiceStatus) -> list[str]:
-    """Every release in the ledger, newest first, with its releaser and how to go back."""
-    if status.problem:
-        problem = humanize.one_line(status.problem)
-        return [f"the releases of {status.service} are unknown: {problem}", _unknown_cure(status)]
-    rows = sorted(status.deploys, key=lambda deploy: deploy.id.born, reverse=True)
-    lines = [line for deploy in rows for line in _past(deploy, status.now)]
-    back = next((deploy for deploy in status.deploys if deploy.state == "previous"), None)
-    if back is not None:
-        lines.append(f"To go back           deployer rollback {status.service}")
-    return lines or [f"{status.service} has no releases yet"]
-
-
-def _past(deploy: DeployLine, now: datetime) -> Iterator[str]:
-    """What the ledger tells of a release: born, gone live, retired or rolled back from."""
-    by = f" by {humanize.one_line(deploy.by)}" if deploy.by else ""
-    yield f"{deploy.state:<9} {release_of(deploy):<12} born {_at(deploy.id.born)}{by}"
-    yield f"{'':<10}{deploy.id}"
-    live = f"live from {_at(deploy.went_live)}" if deploy.went_live else ""
-    ended = _ENDED.get(deploy.state, "")
-    end = f"{ended} {_at(deploy.since)} ({ago(now - deploy.since)})" if ended else ""
-    if live or end:
-        yield f"{'':<10}{', '.join(filter(None, (live, end)))}"
-
-
-def _at(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M}"
 
 
 def recovery_lines(recovery: Recovery) -> list[str]:

@@ -5,6 +5,7 @@ One sentence that tells the truth, the cost, and the command that leads on.
 
 from __future__ import annotations
 
+from deployer.checks.lease.pause import PAUSED
 from deployer.commands.at_work import AtWork
 from deployer.commands.status import DeployLine, ServiceStatus
 from reconciler.cost import estimate
@@ -85,6 +86,10 @@ def _nobody(status: ServiceStatus) -> tuple[str, str]:
 
 def _at_work(work: AtWork, status: ServiceStatus) -> str:
     """Who holds the lease: of which release, from where, in which step, since when, alive when."""
+    if work.lease.step == PAUSED:
+        until = f"{work.lease.until:%Y-%m-%d %H:%M}"
+        over = "" if work.alive else ", which is over: the next sweep ends it"
+        return f"  paused    until {until} UTC {humanize.one_line(work.by)}{over}".rstrip()
     who = humanize.one_line(work.by) or "somebody"
     release = f", {humanize.one_line(work.release)}" if work.release else ""
     seen = humanize.span(round((status.now - work.seen).total_seconds()))

@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
+from deployer.provisioning.code_gaps import refuse_gaps
 from reconciler.errors import ConfigError
 
 _MAX_HOPS = 40  # as in Linux: a path with more links counts as a loop
@@ -52,29 +53,32 @@ def packed(source: Path, ref: str = "HEAD") -> Iterator[CodeArchive]:
     """
     with _scratch() as target:
         if source.is_file():
-            yield _rebuilt(source, target, _stem(source))
+            yield _rebuilt(source, target, _stem(source), ())
             return
         if not source.is_dir():
             raise ConfigError(f"code.source {source} does not exist")
         release, uncommitted = "", 0
+        submodules: tuple[str, ...] = ()
         with _scratch() as found:
             if commit := _commit(source, ref):
                 _archive(source, commit, found)
                 uncommitted = _uncommitted(source, commit)
+                submodules = _submodules(source, commit)
                 release = _git(source, "describe", "--tags", "--always", commit)
             else:
                 _pack_directory(source, found)
-            code = _rebuilt(found, target, release)
+            code = _rebuilt(found, target, release, submodules)
         yield replace(code, uncommitted=uncommitted)
 
 
-def _rebuilt(archive: Path, target: Path, release: str) -> CodeArchive:
+def _rebuilt(archive: Path, target: Path, release: str, submodules: tuple[str, ...]) -> CodeArchive:
     """Write the checked entries of `archive`, and nothing else of it, to `target`."""
     try:
         with tarfile.open(archive) as found:
             members = found.getmembers()
             check_entries(members)
             _refuse_damaged(found)
+            refuse_gaps(found, submodules)
             with tarfile.open(target, "w", format=tarfile.PAX_FORMAT) as tar:
                 for member in members:
                     content = found.extractfile(member) if member.isfile() else None
@@ -162,6 +166,12 @@ def _commit(source: Path, ref: str) -> str:
             cure="say --ref with a branch, a tag or a commit that is there",
         ) from error
     return commit if _git(source, "ls-tree", commit) else ""
+
+
+def _submodules(source: Path, commit: str) -> tuple[str, ...]:
+    """The paths below the source where git has other repositories."""
+    entries = _git(source, "ls-tree", "-r", "-z", commit).split("\0")
+    return tuple(entry.partition("\t")[2] for entry in entries if entry.startswith("160000 "))
 
 
 def _uncommitted(source: Path, commit: str) -> int:

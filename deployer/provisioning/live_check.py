@@ -55,7 +55,7 @@ def ask_live(
         return Answer(fault="none of its machines is running")
     future: Future[str] = Future()
     # A daemon: a machine that does not answer must not keep this process from ending.
-    work = threading.Thread(target=_work, args=(future, _brief(ports), at, machines), daemon=True)
+    work = threading.Thread(target=_work, args=(future, briefly(ports), at, machines), daemon=True)
     work.start()
     try:
         return Answer(text=future.result(limit))
@@ -77,7 +77,7 @@ def _no_session(error: CannotConnect) -> Answer:
     return Answer(unreached=said) if error.kind == "no-route" else Answer(fault=said)
 
 
-def _brief(ports: Ports) -> Ports:
+def briefly(ports: Ports) -> Ports:
     """The ports with checks that are tried once, and briefly."""
     brief = [
         check.model_copy(update={"tries": 1, "timeout": min(check.timeout, TRY)})

@@ -12,6 +12,7 @@ from deployer.ports import Ports
 from deployer.provisioning.code_archive import CodeArchive
 from deployer.release.clock import elapsed
 from deployer.release.lease_holder import LeaseHolder
+from reconciler.cost.estimate import hourly
 from reconciler.errors import ToolError
 from reconciler.machine.activation_gate import ActivationGate
 from reconciler.machine.host_key import HostKey, make_host_key
@@ -19,22 +20,27 @@ from reconciler.machine.shell import Shell
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Via
 from reconciler.model.reading import Reading
+from reconciler.model.resource import Resource
 from reconciler.plan.service_plan import ServicePlan
 from reconciler.sweep.absence import Sightings
 from reconciler.traffic.port import JoinOrder
 from reconciler.util.backoff import Backoff
 from reconciler.util.humanize import span
 
+REHEARSAL = "rehearse"
+"""The step that the lease of a rehearsal names, whatever it does: a release may end it."""
+
 
 @dataclass(frozen=True)
 class ReleaseOptions:
-    """The options that the user gave for this release."""
+    """The options that the user gave for this release; of a rehearsal nothing goes live."""
 
     ref: str = "HEAD"
     sweep_first: bool = False
     despite: frozenset[str] = frozenset()
     wait: timedelta = timedelta(0)
     keep_failed: timedelta | None = None
+    rehearsal: bool = False
 
 
 @dataclass(frozen=True)
@@ -182,6 +188,12 @@ class ReleaseContext(ReleaseInputs):
         """Which address of each machine that is. A private one stays as long as the machine."""
         named = self.created.public and self.ports.managed.traffic.in_batch
         return Via.PUBLIC if named else Via.PRIVATE
+
+    def tell_created(self, kind: str, id_: str, type_: str = "") -> None:
+        """Report a resource of ours, with its price while it runs."""
+        service = self.ports.service
+        resource = Resource(kind, id_, service.place, type=type_, public_ips=self.created.public)
+        self.emit(e.ResourceCreated(kind, id_, hourly(resource, self.ports.prices)))
 
     def looks(self, pace: Backoff) -> Iterator[float]:
         """The polling attempts of a step. Raises LeaseLost: then there is nothing to wait for."""

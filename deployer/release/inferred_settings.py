@@ -10,10 +10,17 @@ from dataclasses import dataclass
 from deployer.compute import Disk, InstanceFacts
 from deployer.release.context import ReleaseContext
 from reconciler.config.service import Service
+from reconciler.cost import estimate
+from reconciler.cost.price_list import Prices
 from reconciler.errors import ConfigError
 from reconciler.model.ledger import Ledger
+from reconciler.model.resource import VOLUME, Resource
 from reconciler.model.tags import BirthTags
 from reconciler.ports.service import ManagedService
+from reconciler.util.humanize import money
+
+MONTH = 720
+"""Hours, as in every other price of a month here."""
 
 
 @dataclass(frozen=True)
@@ -86,10 +93,47 @@ def shape(service: Service, live: InstanceFacts | None, at: tuple[str, ...]) -> 
         tuple(one for one in groups.split(",") if one),
         profile,
         key,
-        live.disks if live else (),
+        tuple(one for one in live.disks if one.device not in skipped(service, live))
+        if live
+        else (),
         public,
         tuple(found),
     )
+
+
+def skipped(service: Service, live: InstanceFacts) -> tuple[str, ...]:
+    """The devices of live that a clone does not get. Raises ConfigError for one it cannot lack."""
+    said = service.instance.volumes
+    devices = {disk.device for disk in live.disks}
+    wrong = next((one for one in said if one not in devices or one == live.root), None)
+    if wrong is not None:
+        others = ", ".join(sorted(devices - {live.root})) or "none beside its root"
+        raise ConfigError(
+            f"instance.volumes names {wrong}: {live.id} can be cloned without {others}",
+            cure=f"correct instance.volumes in services/{service.name}.toml",
+        )
+    return tuple(device for device, word in sorted(said.items()) if word == "skip")
+
+
+def volume_notes(service: Service, live: InstanceFacts | None, prices: Prices) -> tuple[str, ...]:
+    """Volumes of live beside its root that nobody has decided about: each release copies them."""
+    if live is None or service.instance.image_from == "base":
+        return ()
+    left_out = skipped(service, live)
+    return tuple(
+        f"{disk.device} of {live.id} ({disk.size_gb} GB, {_monthly(service, disk, prices)}) is "
+        "copied with each release, for each machine; if it need not be: "
+        f'[instance.volumes] "{disk.device}" = "skip" ("copy" says that it is meant)'
+        for disk in live.disks
+        if disk.device != live.root and disk.device not in {*left_out, *service.instance.volumes}
+        if live.root
+    )
+
+
+def _monthly(service: Service, disk: Disk, prices: Prices) -> str:
+    volume = Resource(VOLUME, "", service.place, {}, type=disk.type, size_gb=float(disk.size_gb))
+    dollars = estimate.hourly(volume, prices)
+    return "price unknown" if dollars is None else f"{money(dollars * MONTH)} a month"
 
 
 def _public(

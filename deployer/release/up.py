@@ -19,6 +19,7 @@ from deployer.provisioning.code_archive import CodeArchive, packed
 from deployer.release.context import ReleaseContext, ReleaseInputs, ReleaseOptions, StartingPoint
 from deployer.release.lease_holder import LeaseHolder
 from deployer.release.lease_terms import terms_of
+from deployer.release.live.bake import bake
 from deployer.release.steps.code import code
 from deployer.release.steps.commit import commit
 from deployer.release.steps.connect import connect
@@ -34,7 +35,7 @@ from deployer.release.traffic_switch import health, traffic
 from deployer.release.undo import Undone, close_sessions, settled, undo
 from reconciler.config.loader import refuse_unbuilt
 from reconciler.cost import estimate
-from reconciler.errors import CommandTimedOut, DirtRemains, FollowUpFailed, ToolError
+from reconciler.errors import BakeFailed, CommandTimedOut, DirtRemains, FollowUpFailed, ToolError
 from reconciler.model.ledger import Ledger
 from reconciler.model.ledger_home import settle
 from reconciler.plan.record_drift import machines_of
@@ -80,38 +81,39 @@ def up(ports: Ports, options: ReleaseOptions, emit: e.Listener = e.ignore) -> e.
     """Release the service. Returns the summary to show when it is live.
 
     Raises Refused, ConfigError and AccessDenied with nothing changed; ToolError of any kind after a
-    clean undo; DirtRemains where something was left; FollowUpFailed past the commit; a signal's
-    Interrupted after a clean undo.
+    clean undo; DirtRemains where something was left; FollowUpFailed past the commit, BakeFailed
+    after it; a signal's Interrupted after a clean undo.
     """
     refuse_unbuilt(ports.service)
     with packed(ports.service.code.source, options.ref) as archive:
         began = time.monotonic()
-        run = _started(ReleaseInputs(ports, options, emit), archive)
+        run = started(ReleaseInputs(ports, options, emit), archive)
         try:
-            _do(run.emit, "lease", partial(_take, run))
+            do(run.emit, "lease", partial(take, run))
             for step in steps_of(run):
                 run.held.renew(step.name)
-                _do(run.emit, step.name, partial(in_time, step, run))
+                do(run.emit, step.name, partial(in_time, step, run))
         except BaseException as error:
             failed = error
-            if not settled(lambda: _committed_after_all(run, failed)):
+            if not settled(lambda: committed_after_all(run, failed)):
                 raise
         return _after_commit(run, began)
 
 
-def _started(inputs: ReleaseInputs, code: CodeArchive) -> ReleaseContext:
-    """The release once its guard has passed."""
+def started(inputs: ReleaseInputs, code: CodeArchive) -> ReleaseContext:
+    """The release, or the rehearsal of one, once its guard has passed."""
     found: list[StartingPoint] = []
 
     def guarded() -> str:
         found.append(guard(inputs))
         return found[0].text
 
-    _do(inputs.emit, "guard", guarded)
+    do(inputs.emit, "guard", guarded)
     (start,) = found
     service = inputs.ports.service
     behind = not inputs.ports.managed.traffic.in_batch
-    steps = e.STEPS_WITH_TRAFFIC if behind else e.STEPS
+    steps: tuple[str, ...] = e.STEPS_WITH_TRAFFIC if behind else e.STEPS
+    steps = e.REHEARSAL_STEPS if inputs.options.rehearsal else steps
     inputs.emit(e.ReleaseBegan(service.name, str(start.deploy), code.release, start.was, steps))
     for warning in warnings(inputs, code, start.was):
         inputs.emit(e.Warned(warning))
@@ -133,7 +135,7 @@ def warnings(inputs: ReleaseInputs, code: CodeArchive, was: str) -> Iterator[str
         yield f"the jobs {', '.join(jobs)} will run on each of the {count} machines"
 
 
-def _take(run: ReleaseContext) -> str:
+def take(run: ReleaseContext) -> str:
     """The ledger names this deploy before anything is created (rule 1).
 
     The guard has checked that the record is as the ledger wrote it, and that no other ledger has
@@ -148,7 +150,8 @@ def _take(run: ReleaseContext) -> str:
     return "taken; renewed while this runs"
 
 
-def _do(emit: e.Listener, name: str, step: Callable[[], str]) -> None:
+def do(emit: e.Listener, name: str, step: Callable[[], str]) -> None:
+    """Run a step, and report its beginning and its end."""
     began = time.monotonic()
     emit(e.StepBegan(name))
     try:
@@ -172,7 +175,7 @@ def in_time(step: Step, run: ReleaseContext) -> str:
         raise over from error
 
 
-def _committed_after_all(run: ReleaseContext, error: BaseException) -> bool:
+def committed_after_all(run: ReleaseContext, error: BaseException) -> bool:
     """Undo; True if the ledger says that the commit was made, although its answer was lost."""
     done = undo(run, str(error))
     if done.committed:
@@ -208,12 +211,14 @@ def _after_commit(run: ReleaseContext, began: float) -> e.Released:
     """From here on nothing of the new deploy is deleted, whatever fails."""
     run.thawed(cut_over=True)
     try:
-        _do(run.emit, "follow-up", partial(follow_up, run))
+        do(run.emit, "follow-up", partial(follow_up, run))
     except Interrupted as signal:
         run.unfinished.append(str(signal))
-    close_sessions(run)
     done = released(run, time.monotonic() - began)
     run.emit(done)
+    if run.ports.service.bake and not run.unfinished:
+        do(run.emit, "bake", partial(_baked, run))
+    close_sessions(run)
     if run.unfinished:
         raise FollowUpFailed(
             f"{run.ports.service.name} is live on {run.release}, but not everything followed",
@@ -221,6 +226,14 @@ def _after_commit(run: ReleaseContext, began: float) -> e.Released:
             cure=f"To finish it         reconciler sweep --service {run.ports.service.name}",
         )
     return done
+
+
+def _baked(run: ReleaseContext) -> str:
+    try:
+        return bake(run)
+    except BakeFailed:
+        close_sessions(run)
+        raise
 
 
 def _kept_per_hour(run: ReleaseContext) -> float | None:

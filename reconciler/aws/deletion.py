@@ -134,6 +134,10 @@ def judged(resource: Resource, error: CloudError | AccessDenied) -> Outcome:
         return Outcome(
             resource, OutcomeStatus.UNSEEN, "AWS does not find it, which proves nothing yet"
         )
+    if code == "InvalidSnapshot.InUse":
+        beside = f"release beside it: deployer up … --despite {resource.id}"
+        said = f"{error.message}: deregister that image, if nobody needs it; or {beside}"
+        return Outcome(resource, OutcomeStatus.BLOCKED, said)
     if _IN_THE_WAY.search(code) or code in _WRONG_STATE:
         return Outcome(resource, OutcomeStatus.BLOCKED, error.message)
     return Outcome(resource, OutcomeStatus.FAILED, error.message)

@@ -185,9 +185,15 @@ def report(asked: CliContext, services: tuple[str, ...], *, form: str) -> int:
     from reconciler.cost.audit import report as audit
     from reconciler.output import report as render
     from reconciler.sweep.runner import make_plan
+    from reconciler.wiring.fleet_builder import build_fleet
+    from reconciler.wiring.journal_store import saved_by_sweeps
 
-    _, fleet = _fleet(asked, services)
+    settings, edges = connected(asked)
+    fleet = build_fleet(settings, services, edges)
     cost_report = audit(make_plan(fleet), price_cache.load())
+    if cost_report.now is not None:
+        saved = saved_by_sweeps(settings, edges, services, cost_report.now)
+        cost_report = replace(cost_report, saved=saved)
     texts: Mapping[str, Callable[[Report], str]] = {
         "table": partial(render.table, verbose=asked.verbose),
         "csv": render.as_csv,

@@ -110,6 +110,7 @@ class _Run:
         from reconciler.sweep.runner import sweep as clean
         from reconciler.wiring.fleet_builder import build_fleet
         from reconciler.wiring.notifier_factory import notifier
+        from reconciler.wiring.sweep_journal import SweepJournal
 
         agreed = self.agreed
         fleet = build_fleet(self.settings, names, self.edges)
@@ -123,7 +124,9 @@ class _Run:
             self.asked.say(json_stream.version_line())
         people = notifier(self.settings, self.edges, self.prices)
         approve = approving(self._refuse, people)
+        journal = SweepJournal(self.settings, self.edges, self.prices)
         result = clean(fleet, self._tell, approve=approve)
+        journal.record(result)
         if agreed is not None:
             approved_plan.check_time(agreed, result.first)
             result = replace(result, left_out=approved_plan.left_out(agreed, result.first))

@@ -46,6 +46,11 @@ class Settings:
             detail=f"configured: {known}",
         )
 
+    def journal(self, service: Service) -> str:
+        """Where the service's journal is, `s3://bucket/prefix`; '' if it has none."""
+        place = service.journal or self.reconciler.journal or "off"
+        return "" if place == "off" else place
+
     def refuse_empty(self) -> None:
         """Refuses a configuration without services: a wrong directory must not look clean.
 

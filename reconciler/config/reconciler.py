@@ -13,7 +13,15 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, PlainValidator, model_validator
 
-from reconciler.config.types import Account, Duration, Reference, Region, Section, is_region
+from reconciler.config.types import (
+    Account,
+    Duration,
+    Reference,
+    Region,
+    S3Place,
+    Section,
+    is_region,
+)
 
 ALL_REGIONS = ("all",)
 """`regions = "all"`: every region that is enabled in the account, read from AWS in every run."""
@@ -92,7 +100,7 @@ class Reconciler(Section):
     `accounts` is an allow-list; so is `regions`, unless it is ALL_REGIONS. `roles` maps an account
     id to the role to assume there. `min_age` keeps younger resources. `lift_protection` removes the
     protection against deletion from garbage. `kinds` are looked at in addition to EC2's: no release
-    makes them, only hooks do.
+    makes them, only hooks do. `journal` is where it is told what became of every operation.
     """
 
     accounts: Annotated[tuple[Account, ...], AfterValidator(_once)] = ()
@@ -104,6 +112,7 @@ class Reconciler(Section):
     lift_protection: bool = False
     kinds: tuple[Literal["rds-instance", "rds-snapshot", "target-group"], ...] = ()
     notices: Notices = Notices()
+    journal: S3Place | None = None
 
     @model_validator(mode="after")
     def _rules(self) -> Self:

@@ -26,6 +26,7 @@ from reconciler.config.types import (
     Reference,
     Region,
     RemotePath,
+    S3Place,
     Section,
     Span,
     SqlName,
@@ -36,7 +37,13 @@ from reconciler.config.types import (
 )
 from reconciler.gc.retention import Retention, StandbyPolicy
 from reconciler.model.deploy_id import valid_service
-from reconciler.model.tags import AccountRegion
+from reconciler.model.tags import (
+    KEY_LIMIT,
+    ROOM_FOR_OTHERS,
+    TAGS_LIMIT,
+    VALUE_LIMIT,
+    AccountRegion,
+)
 
 
 class Code(Section):
@@ -134,17 +141,32 @@ class Smoke(Section):
 
 
 def _own_tags(tags: Mapping[str, str]) -> Mapping[str, str]:
-    for key in tags:
-        if key.startswith(("deploy-", "aws:")) or key == "Name":
+    """Refused here: RunInstances would refuse them when the image is made already."""
+    for key, value in tags.items():
+        if key.startswith("deploy-") or key.lower().startswith("aws:") or key == "Name":
             raise ValueError(f"the tag {key!r} is not yours to give: it is written by us or by AWS")
+        if not 1 <= len(key) <= KEY_LIMIT or len(value) > VALUE_LIMIT:
+            raise ValueError(
+                f"the tag {key[:40]!r} has {len(key)} and {len(value)} characters: AWS takes "
+                f"{KEY_LIMIT} for a key, {VALUE_LIMIT} for a value"
+            )
+    if len(tags) > ROOM_FOR_OTHERS:
+        raise ValueError(
+            f"{len(tags)} tags: a resource has {TAGS_LIMIT}, and {TAGS_LIMIT - ROOM_FOR_OTHERS} "
+            "are for ours"
+        )
     return tags
+
+
+Device = Annotated[str, Field(pattern=r"^(/dev/)?[a-z0-9]+$")]
 
 
 class Instance(Section):
     """The new machines. Values that are not set are copied from the live machine.
 
     `image` (an AMI id or `ssm:/path`) is the base of a first release and of `image_from = "base"`.
-    `no_reboot = false` reboots the live machine for a consistent file system.
+    `no_reboot = false` reboots the live machine for a consistent file system. `volumes` says for a
+    device of live beside its root whether a clone gets a copy of it.
     """
 
     count: Annotated[int, Field(ge=1, le=1000)] = 1
@@ -157,6 +179,7 @@ class Instance(Section):
     image: Annotated[str, Field(pattern=r"^(ami-[0-9a-f]+|ssm:/.+)$")] | None = None
     image_from: Literal["live", "base"] = "live"
     no_reboot: bool = True
+    volumes: Mapping[Device, Literal["copy", "skip"]] = Field(default_factory=dict)
     tags: Annotated[Mapping[str, str], AfterValidator(_own_tags)] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -170,11 +193,14 @@ class Image(Section):
     """Commands on the live machine around the copy of its disk (flush, fsfreeze).
 
     A timer on live itself runs `after` once `max_stopped` has passed, counted from before `before`.
+    `clean` runs on each clone, before the code is there: it takes away what an agent remembers of
+    live. (The machine id is always made anew.)
     """
 
     before: tuple[Line, ...] = ()
     after: tuple[Line, ...] = ()
     max_stopped: Span = timedelta(minutes=2)
+    clean: tuple[Line, ...] = ()
 
 
 class Service(Section):
@@ -185,7 +211,9 @@ class Service(Section):
     chooses the zone where several contain the record; '': the longest. `also`
     are the names that change with the record; every other name of the ledger's zone and of
     `witness_zones` that holds an address of a release keeps it from being deleted. `park` says what
-    becomes of a previous release's machines, that of the newest one after `park_after`.
+    becomes of a previous release's machines, that of the newest one after `park_after`. `bake`:
+    how long the checks go on after the switch. `journal`: another place than reconciler.toml's, or
+    "off".
     """
 
     name: str
@@ -204,6 +232,8 @@ class Service(Section):
     keep_rejected: Duration = timedelta(days=7)
     park: Literal["stop", "run", "terminate"] = "stop"
     park_after: Duration = timedelta(hours=24)
+    bake: Duration = timedelta(0)
+    journal: S3Place | Literal["off"] | None = None
     code: Code
     app: App
     database: Database | None = None

@@ -125,3 +125,11 @@ LedgerFolder = Annotated[
 SqlName = Annotated[str, matching(r"[A-Za-z_][A-Za-z0-9_$-]{0,62}", "a name in PostgreSQL")]
 Variable = Annotated[str, matching(r"[A-Za-z_][A-Za-z0-9_]*", "the name of a variable")]
 Port = Annotated[int, Field(ge=1, le=65535)]
+S3Place = Annotated[
+    str,
+    matching(
+        r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*'()-]+)*/?",
+        "a bucket and a prefix, such as s3://bucket/prefix",
+    ),
+]
+"""A bucket, and what the keys in it begin with."""

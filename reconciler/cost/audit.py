@@ -7,17 +7,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from reconciler.cost import estimate
 from reconciler.cost.estimate import Sum
 from reconciler.cost.foreign import ForeignResources, known_now, strangers
 from reconciler.cost.price_list import Prices
+from reconciler.gc.retention import went_live
 from reconciler.gc.verdict import KEPT, Reason, Role, Verdict
 from reconciler.model import tags as t
 from reconciler.model.coverage import Read
 from reconciler.model.deploy_id import DeployId
+from reconciler.model.journal.savings import Savings
+from reconciler.model.ledger import Ledger
 from reconciler.model.resource import INSTANCE
 from reconciler.plan.service_plan import STRANGE, Plan, ServicePlan
 from reconciler.plan.standby import state_of
@@ -50,6 +53,12 @@ class AuditRow:
     release: str
     state: str
     items: tuple[CostItem, ...]
+    went_live: datetime | None = None
+
+    @property
+    def since(self) -> datetime:
+        """Since when it is what it is: live since it went live, where that is known."""
+        return self.went_live or self.deploy.born
 
     @property
     def cost(self) -> Sum:
@@ -74,7 +83,8 @@ class Report:
     """Rows by service and age (newest first), orphans and foreign resources apart; sums add up.
 
     `orphans` and `let_go`, the adopted machines of no release any more, are also in `rows`;
-    `foreign` resources are not, and only in a sum of their own.
+    `foreign` resources are not, and only in a sum of their own. `saved`: by sweeps, as told by
+    journals.
     """
 
     now: datetime | None
@@ -87,6 +97,7 @@ class Report:
     gaps: tuple[str, ...] = ()
     strangers: tuple[ForeignResources, ...] = ()
     reads: tuple[Read, ...] = ()
+    saved: Savings | None = None
 
     @property
     def total(self) -> Sum:
@@ -146,7 +157,7 @@ def report(plan: Plan, prices: Prices) -> Report:
     return Report(
         now=now,
         prices=prices,
-        rows=tuple(_rows(ours)),
+        rows=tuple(_rows(ours, [service.root.ledger for service in plan.services])),
         orphans=tuple(item for item in items if _is_orphan(item.verdict)),
         let_go=tuple(item for item in items if item.verdict.let_go),
         foreign=(*(item for item in items if item.verdict.reason in STRANGE), *others),
@@ -164,14 +175,20 @@ def _item(
     return CostItem(verdict, _state(service_plan, verdict), cost)
 
 
-def _rows(items: Sequence[CostItem]) -> list[AuditRow]:
+def _rows(items: Sequence[CostItem], ledgers: Iterable[Ledger]) -> list[AuditRow]:
+    live = {
+        ledger.live.id: went_live(ledger.live.id, ledger.previous)
+        for ledger in ledgers
+        if ledger.live
+    }
     groups: dict[tuple[DeployId, str], list[CostItem]] = {}
     for item in items:
         deploy = item.verdict.deploy
         if deploy is not None:
             groups.setdefault((deploy, item.state), []).append(item)
     keys = sorted(groups, key=lambda key: (key[0].service, -key[0].born.timestamp(), str(key)))
-    return [_row(deploy, state, groups[deploy, state]) for deploy, state in keys]
+    rows = [_row(deploy, state, groups[deploy, state]) for deploy, state in keys]
+    return [replace(row, went_live=live.get(row.deploy)) for row in rows]
 
 
 def _row(deploy: DeployId, state: str, items: Sequence[CostItem]) -> AuditRow:

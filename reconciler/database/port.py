@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from reconciler.database.copying import CopySurvey
 from reconciler.database.findings import Findings
 from reconciler.database.grants import Grant
 from reconciler.database.state_comment import Memory
@@ -157,8 +158,20 @@ class DatabaseServer(Protocol):
         Compared within one database, across a freeze: an owner can change these though it is shut.
         """
 
-    def open_like(self, name: str, source: str) -> None:
-        """Give a copy what the dump of a shut `source` lacks.
+    def survey_copy(self, name: str, app_role: str) -> CopySurvey:
+        """What would make its copy fail although an empty one can be made. Changes nothing."""
+
+    def definitions(self, name: str) -> str:
+        """A digest of its definitions and privileges, of those to write as when it is open.
+
+        So it is the same before and in a freeze, unless somebody else has changed something.
+        """
+
+    def lend(self, name: str, owner: str) -> frozenset[Grant]:
+        """Grants the owner of a copy what loading it needs; returns what it did not have."""
+
+    def open_like(self, name: str, source: str, lent: frozenset[Grant] = frozenset()) -> None:
+        """Give a copy what a dump does not carry, and take back what was `lent` to load it.
 
         That is every privilege to write that `source` has when it is open, its own settings
         (ALTER DATABASE … SET) and the privileges on the database itself. Idempotent.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
@@ -87,3 +88,15 @@ def drained_before(policy: StandbyPolicy, now: datetime, ttl: int) -> datetime:
 
 def _older(previous: Previous, limit: timedelta | None, now: datetime) -> bool:
     return limit is not None and previous.retired + limit < now
+
+
+def went_live(deploy: DeployId, before: Sequence[Previous]) -> datetime | None:
+    """When the deploy became live: when the one before it was retired. `before`: newest first.
+
+    None where that one is not in the ledger any more. Only a rollback makes an older deploy live,
+    and it marks the newer one as rejected.
+    """
+    left = before[0] if before else None
+    if left is None or left.retired < deploy.born:
+        return None
+    return left.retired if left.rejected or left.id.born < deploy.born else None

@@ -153,6 +153,9 @@ def _base(case: RuleInput) -> Verdict | None:
 
 
 def _shared(case: RuleInput) -> Verdict | None:
+    """People have given it to others, or have protected it: it is theirs to decide (rule 11)."""
+    if case.resource.protected:
+        return Verdict(case.resource, Reason.IN_USE, PROTECTED)
     if not case.resource.shared:
         return None
     return Verdict(case.resource, Reason.IN_USE, "it is shared with other accounts")
@@ -242,8 +245,12 @@ def _configured(case: RuleInput) -> str:
 
 
 def _sharing(case: RuleInput) -> str:
+    if case.resource.protected:
+        return PROTECTED
     return "yes" if case.resource.shared else "no"
 
+
+PROTECTED = "people have protected it against deregistration"
 
 RULES = (
     Rule("ledger", _whose, _foreign),

@@ -81,6 +81,21 @@ class Shell(Protocol):
         ...
 
 
+class PersonSession(Protocol):
+    """An open session on one machine for a person."""
+
+    def attend(self, command: str) -> int:
+        """Run a line of shell, or a shell for '', on this process's own streams.
+
+        Returns its exit code; 255 where a signal or the connection ended it. Raises ShellError.
+        """
+        ...
+
+    def close(self) -> None:
+        """End the session; safe to call twice."""
+        ...
+
+
 def read_from(connect: Callable[[], Shell], read: Callable[[Shell], T]) -> T:
     """What `read` finds on a machine, which it must not change; the session is closed.
 

@@ -54,6 +54,7 @@ class Resource:
     public      those of `addresses` that are public or elastic; an instance's main one first
     elastic     those of `public` that are elastic: they stay when the instance stops
     public_ips  how many public IPv4 addresses it is billed for
+    shared      another account may use it;  protected: people have set it against deregistration
     doubt       for a database: why it is not proved to be its deploy's
     since       for a database: when it came to its state, by the clock of its server
     deploy      the deploy in its tags, which does not prove ownership
@@ -78,6 +79,7 @@ class Resource:
     size_gb: float = 0
     public_ips: int = 0
     shared: bool = False
+    protected: bool = False
     doubt: str = ""
     since: datetime | None = None
     deploy: DeployId | None = field(init=False, repr=False, compare=False)

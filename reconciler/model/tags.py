@@ -30,11 +30,13 @@ LISTENER = "deploy-listener"
 """On a target group: the ARN of the listener or rule that it was made for."""
 DRAINED = "deploy-drained"
 """On a target group that traffic has left: until when requests may still be in flight."""
+PAUSED = "deploy-paused"
+"""On a live machine: the id of a pause, who paused the service, and why."""
 NAME = "Name"
 
 OWN = (
     *(BY, DRAINED, HOLD, HOST_KEY, ID, LEASE, LEDGER, LISTENER),
-    *(NOTICED, PART, RELEASE, SHARES, STATE, UNITS),
+    *(NOTICED, PART, PAUSED, RELEASE, SHARES, STATE, UNITS),
 )
 """Every key that this tool writes but `Name`. Another `deploy-…` tag is somebody else's."""
 
@@ -42,6 +44,11 @@ HELD_BY_ADOPTION = "adopted"
 """Value of `deploy-hold` on what `adopt` tagged: no deploy created it, so no sweep deletes it."""
 
 VALUE_LIMIT = 256
+KEY_LIMIT = 128
+TAGS_LIMIT = 50
+"""Of one resource, without those that AWS writes (`aws:…`)."""
+ROOM_FOR_OTHERS = TAGS_LIMIT - len({*OWN, NAME} - {LEASE, LISTENER, DRAINED})
+"""Tags that a machine may have beside ours; these three are of target groups."""
 
 
 class Label(StrEnum):

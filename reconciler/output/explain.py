@@ -64,6 +64,8 @@ def would_change(plan: Plan, verdict: Verdict) -> str:
     resource, service_plan = verdict.resource, _service_plan(plan, verdict)
     if verdict.collect:
         return f"`reconciler hold {resource.id} 'your reason'`, or its service becoming unknown"
+    if resource.protected and verdict.reason is Reason.IN_USE:
+        return f"aws ec2 disable-image-deregistration-protection --image-id {resource.id}"
     if verdict.reason is Reason.HELD:
         if resource.hold == t.HELD_BY_ADOPTION:
             return "people removing it: no deploy created it, so no sweep deletes it"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -14,6 +15,7 @@ from reconciler.cost.estimate import MONTH, Sum, as_of, as_shown, price
 from reconciler.cost.price_list import Prices
 from reconciler.gc.verdict import Reason
 from reconciler.model import resource as kinds
+from reconciler.model.journal.savings import Savings
 from reconciler.output.coverage import completeness_lines, scope_json, stranger_line
 from reconciler.output.ledger import iso
 from reconciler.output.let_go import let_go_lines
@@ -59,7 +61,7 @@ def _row_cells(row: AuditRow, now: datetime | None, service: str) -> tuple[str, 
     release = humanize.one_line(row.release)[:16] or f"…{row.deploy.short}"
     machines = " ".join(f"{n} {state}" for state, n in sorted(row.machines.items()))
     other = " ".join(f"{row.other[kind]} {short}" for kind, short in _SHORT if row.other.get(kind))
-    since = _since(row.deploy.born, now)
+    since = _since(row.since, now)
     cost = (_dollars(row.cost), _so_far(row.cost))
     return (service, release, row.state, since, machines or "–", other, *cost)
 
@@ -119,6 +121,8 @@ def _foot(report: Report, *, verbose: bool = False) -> list[str]:
         lines[-1] += f"; orphans that are kept cost {least}{humanize.hourly(kept.hourly)} more"
     if report.wasted_since is not None:
         lines[-1] += f", the oldest since {_since(report.wasted_since, report.now)}"
+    if report.saved is not None:
+        lines[-1] += f" · {saved_text(report.saved)}"
     if report.total.unknown:
         lines.append(
             f"+ and {humanize.count(report.total.unknown, 'resource')} whose price is not known"
@@ -130,6 +134,12 @@ def _foot(report: Report, *, verbose: bool = False) -> list[str]:
         f"prices of {as_of(report.prices)}, on demand; estimates",
     ]
     return lines + completeness_lines(report.reads, verbose=verbose)
+
+
+def saved_text(saved: Savings) -> str:
+    """What sweeps have saved: a bound where a price is not known."""
+    least = "at least " if saved.unpriced else ""
+    return f"saved by sweeps in {saved.days} days {least}{humanize.money(saved.dollars)}"
 
 
 def _wasted(report: Report) -> str:
@@ -155,6 +165,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "services": {name: _sum_json(cost) for name, cost in report.services.items()},
         "states": {name: _sum_json(cost) for name, cost in report.states.items()},
         "total": _sum_json(report.total),
+        "saved": asdict(report.saved) if report.saved else None,
         "wasted": {
             **_sum_json(report.wasted),
             "since": iso(report.wasted_since) if report.wasted_since else None,
@@ -172,7 +183,7 @@ def _row_json(row: AuditRow, prices: Prices) -> dict[str, Any]:
         "deploy": str(row.deploy),
         "release": row.release,
         "state": row.state,
-        "since": iso(row.deploy.born),
+        "since": iso(row.since),
         "machines": dict(row.machines),
         "other": dict(row.other),
         **_sum_json(row.cost),
@@ -203,7 +214,7 @@ def as_csv(report: Report) -> str:
         machines, others = sum(row.machines.values()), sum(row.other.values())
         cost = (f"{row.cost.hourly:.6f}", f"{row.cost.so_far:.6f}", row.cost.unknown)
         words_ = (row.service, str(row.deploy), _inert(row.release), row.state)
-        writer.writerow((*words_, iso(row.deploy.born), machines, others, *cost))
+        writer.writerow((*words_, iso(row.since), machines, others, *cost))
     return out.getvalue()
 
 

@@ -13,7 +13,7 @@ from reconciler.gc.base_images import NO_BASES, Bases
 from reconciler.gc.ownership import ServiceLocation
 from reconciler.gc.retention import Retention
 from reconciler.machine.activation_gate import ActivationGate
-from reconciler.machine.shell import Shell
+from reconciler.machine.shell import PersonSession, Shell
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.fencing import FencedAct
 from reconciler.model.ledger import NO_LEDGER, Ledger
@@ -40,6 +40,10 @@ class ServiceAccess(Protocol):
 
         Raises ShellError, NotTried. The caller closes it.
         """
+
+    def terminal(self, machine: Resource) -> PersonSession:
+        """The same session, for a person to work in."""
+        ...
 
     def databases(self) -> DatabaseServer:
         """The server that holds its databases. Raises NoDatabase if it has none configured.

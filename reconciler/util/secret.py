@@ -66,6 +66,7 @@ def resolve(reference: Reference, from_ssm: Callable[[str], str]) -> Secret:
         value = from_ssm(reference.value)
     else:
         value = _from_env(reference) if reference.scheme == "env" else _from_file(reference)
+    value = value.removesuffix("\n").removesuffix("\r")  # whoever wrote it used an editor, or echo
     if not value:
         raise ConfigError(f"{reference} is empty")
     return Secret(value)
@@ -84,7 +85,7 @@ def _from_env(reference: Reference) -> str:
 def _from_file(reference: Reference) -> str:
     path = Path(reference.value).expanduser()
     try:
-        return path.read_text(encoding="utf-8").removesuffix("\n")
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not text"
         raise ConfigError(f"{reference} cannot be read: {why}") from error

@@ -30,12 +30,7 @@ def notifier(
     on_sent: OnSent = lambda _way, _outcome: None,
 ) -> Notifier | None:
     """The notifier; None if none is configured. `told` holds the earlier notifications."""
-    said = settings.reconciler.notices
-    ways: dict[str, Send] = {}
-    if said.webhook is not None:
-        ways["webhook"] = Webhook(partial(_url, settings, edges))
-    if said.topic is not None:
-        ways["topic"] = partial(_publish, edges, said.topic)
+    said, ways = settings.reconciler.notices, _ways(settings, edges)
     if not ways:
         return None
     wanted = {Phase.PLANNED: said.planned, Phase.DONE: said.done}
@@ -48,6 +43,27 @@ def notifier(
         NotificationHistory() if told is None else told,
         on_sent,
     )
+
+
+def teller(settings: Settings) -> Callable[[str, str], None]:
+    """Sends a subject and a text on every way of `[notices]`. Raises ToolError if one fails."""
+
+    def tell(subject: str, text: str) -> None:
+        notice = Notice(Phase.IMPAIRED, subject, tuple(text.splitlines()))
+        for send in _ways(settings, Edges(settings)).values():
+            send(notice)
+
+    return tell
+
+
+def _ways(settings: Settings, edges: Edges) -> dict[str, Send]:
+    said = settings.reconciler.notices
+    ways: dict[str, Send] = {}
+    if said.webhook is not None:
+        ways["webhook"] = Webhook(partial(_url, settings, edges))
+    if said.topic is not None:
+        ways["topic"] = partial(_publish, edges, said.topic)
+    return ways
 
 
 def _publish(edges: Edges, topic: str, notice: Notice) -> None:

@@ -120,6 +120,9 @@ class SshServiceAccess:
         address = reached_at(self._service, machine)
         return self._connector.connect(address, parse_pinned(tag), FOLLOW_UP_WAIT)
 
+    def terminal(self, machine: Resource) -> RemoteShell:
+        return self.shell(machine)
+
     def databases(self) -> DatabaseServer:
         if self._open is None:
             name = self._service.name

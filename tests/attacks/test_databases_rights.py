@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from psycopg.errors import InsufficientPrivilege
 
-from deployer.provisioning.database_copy import CopyJob, copy_database
+from deployer.provisioning.database_copy import CopyJob, fill_copy, prepare_copy
 from deployer.provisioning.local_shell import LocalShell
 from reconciler.database.postgres.connection import AdminUrl
 from reconciler.database.postgres.engine import PostgresServer
@@ -67,10 +67,11 @@ def copied(cluster: Cluster, source: str) -> Iterator[str]:
     server = cluster.server()
     server.create(target, "app", replace(MEMORY, deploy=NEXT), like=source)
     try:
-        server.shut(source, act(5), ["app"], 5)
         admin = AdminUrl.parse(cluster.url())
         job = CopyJob(admin, source, target, "app", tools=str(cluster.bin), timeout=60)
-        copy_database(job, LocalShell(), server)
+        prepared = prepare_copy(job, LocalShell(), server, trial=True)
+        server.shut(source, act(5), ["app"], 5)
+        fill_copy(prepared, LocalShell(), server)
         yield target
     finally:
         cluster.drop(target)

@@ -18,7 +18,7 @@ from tests.e2e.probes import instance_at, wait_for
 from tests.e2e.zone import let_time_pass, said
 from tests.support.company import Company
 
-PAIRS = 3
+PAIRS = 2
 PREVIOUS, LIVE = "v1.5.0", "v1.7.0"
 KINDS = {"record": RECORD, "target-group": BALANCER}
 STATES = ("running", "parked")

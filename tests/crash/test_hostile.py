@@ -68,7 +68,10 @@ def _cannot_be_restored(shop: Shop) -> Iterator[None]:
     for statement in (
         "CREATE TABLE a_first (id int)",
         "CREATE TABLE z_last (id int)",
-        "CREATE FUNCTION there(int) RETURNS bool LANGUAGE sql AS 'SELECT count(*) > 0 FROM z_last'",
+        (
+            "CREATE FUNCTION there(int) RETURNS bool LANGUAGE sql "
+            "AS 'SELECT count(*) > 0 FROM public.z_last'"
+        ),
         "INSERT INTO z_last VALUES (1)",
         "INSERT INTO a_first VALUES (1)",
         "ALTER TABLE a_first ADD CHECK (there(id))",

@@ -124,6 +124,7 @@ def test_no_canary_leaves_its_place(ears: Ears) -> None:
     source = re.search(r'^source += "(.*)"', shop.service_file().read_text(), re.MULTILINE)
     assert source is not None
     subprocess.run(["git", "-C", source[1], "config", "remote.origin.url", remote], check=True)
+    _keep_a_journal(shop)
     fill(shop, 20_000)
     with ears.watching():
         shop.configure("^migrate  = .*$", f"migrate = ['{SHOWING}']")
@@ -141,12 +142,25 @@ def test_no_canary_leaves_its_place(ears: Ears) -> None:
     assert ears.found() == []
 
 
+def _keep_a_journal(shop: Shop) -> None:
+    """Every command of this test is told in a bucket, with its stream of events."""
+    place = {"LocationConstraint": "eu-west-1"}
+    shop.aws("s3").create_bucket(Bucket="told", CreateBucketConfiguration=place)
+    shop.configure("^record ", 'journal = "s3://told"\nrecord ')
+
+
 def _look_around(ears: Ears) -> None:
     """What is left of it all, in AWS and in the sandbox."""
     shop, ec2 = ears.shop, ears.shop.aws("ec2")
     ears.heard["the records"] = repr(shop.records())
     ears.heard["the tags"] = json.dumps(ec2.describe_tags()["Tags"])
     ears.heard["the requests"] = repr(shop.faults.requests())
+    s3 = shop.aws("s3")
+    told = [one["Key"] for one in s3.list_objects_v2(Bucket="told")["Contents"]]
+    assert len(told) >= 6  # three runs, each with its stream
+    for key in told:
+        body = s3.get_object(Bucket="told", Key=key)["Body"].read()
+        ears.heard[f"the journal's {key}"] = body.decode()
     ears.heard["images"] = repr(ec2.describe_images(Owners=["self"])["Images"])
     # The first machine was made by the company, which wrote its app's password into the user data.
     made = [

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from deployer.compute import ImageFacts, ImageOrder, InstanceFacts, LaunchOrder
+from deployer.compute import Disk, ImageFacts, ImageOrder, InstanceFacts, LaunchOrder
 from reconciler.errors import CloudError, CloudUnclear, ToolError
 from reconciler.model.resource import IMAGE, INSTANCE, INTERFACE, SNAPSHOT, VOLUME, Resource
 from tests.fakes.inventory import FakeHeap
@@ -33,10 +33,16 @@ class FakeCompute:
     """Machine → what is different once it has been started."""
     elastic: set[str] = field(default_factory=set)
     """Addresses that are Elastic IPs."""
+    disks: tuple[Disk, ...] = ()
+    """Of every machine; the first is its root."""
+    orders: list[ImageOrder] = field(default_factory=list)
+    """The images that were ordered."""
+    ends: str = ""
+    """Why every machine that is launched terminates instead of running."""
 
     def find_instances_at(self, addresses: Sequence[str]) -> tuple[InstanceFacts, ...]:
         return tuple(
-            facts_of(one)
+            self._facts(one)
             for one in self.heap.held.values()
             if one.kind == INSTANCE and set(one.addresses) & set(addresses)
         )
@@ -48,7 +54,13 @@ class FakeCompute:
             if one is not None and one.state == "pending" and not self.booting:
                 self.heap.change(id_, state="running")
         found = (self.heap.held.get((INSTANCE, id_)) for id_ in ids)
-        return tuple(facts_of(one) for one in found if one is not None)
+        return tuple(self._facts(one) for one in found if one is not None)
+
+    def _facts(self, one: Resource) -> InstanceFacts:
+        root = self.disks[0].device if self.disks else ""
+        facts = replace(facts_of(one), disks=self.disks, root=root)
+        launched = self.ends and one.id.startswith("i-10")
+        return replace(facts, state="terminated", reason=self.ends) if launched else facts
 
     def elastic_ips(self, addresses: Sequence[str]) -> tuple[str, ...]:
         return tuple(sorted(self.elastic.intersection(addresses)))
@@ -58,6 +70,7 @@ class FakeCompute:
 
     def create_image(self, order: ImageOrder) -> str:
         self._may_fail("create_image")
+        self.orders.append(order)
         known = self._named(order.name)
         if known is None:
             known = self._new_image(order)

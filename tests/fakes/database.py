@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 
 from reconciler.database import identity
 from reconciler.database import state_comment as m
+from reconciler.database.copying import CopySurvey
 from reconciler.database.findings import Findings
 from reconciler.database.grants import Grant, On, normal
 from reconciler.database.port import Changes, DatabaseInfo, Shut, Thawed
@@ -71,6 +72,10 @@ class FakeServer:
         """What the admin lacks to act as the application's role."""
         self.extensions: set[str] = set()
         """Those that no copy would get."""
+        self.survey = CopySurvey()
+        """What is said of a copy."""
+        self.altered = 0
+        """How often a definition was changed."""
 
     def restore(self, source: str, target: str, *, comment: bool = True) -> None:
         """A copy under another name, as people make it: `pg_dump -C` copies the comment, too."""
@@ -223,11 +228,27 @@ class FakeServer:
         self._may_fail("schema_digest")
         return f"{self._at(name).version} {self._at(name).large_objects}"
 
-    def open_like(self, name: str, source: str) -> None:
+    def survey_copy(self, name: str, app_role: str) -> CopySurvey:
+        self._may_fail("survey_copy")
+        assert app_role
+        self._at(name)
+        return self.survey
+
+    def definitions(self, name: str) -> str:
+        self._may_fail("definitions")
+        return f"{sorted(self._at(name).rows)} {self.altered}"
+
+    def lend(self, name: str, owner: str) -> frozenset[Grant]:
+        self._may_fail("lend")
+        assert owner == self._at(name).owner
+        return frozenset()
+
+    def open_like(self, name: str, source: str, lent: frozenset[Grant] = frozenset()) -> None:
         self._may_fail("open_like")
         theirs, ours = self._at(source), self._at(name)
         memory = _own(source, theirs)
         saved = memory.acls if memory else frozenset()
+        ours.grants -= lent
         ours.grants |= normal(theirs.grants | saved)
 
     def analyze(self, name: str) -> None:

@@ -86,6 +86,10 @@ case $verb in
 esac
 """
 
+_DATABASE_TOOL = """#!/bin/sh
+if [ "$1" = --version ]; then echo "${0##*/} (PostgreSQL) 18.1"; else cat >/dev/null; fi
+"""
+
 _SSH_KEYGEN = """#!/bin/sh
 echo ssh-keygen >> @ROOT@/calls
 while [ $# -gt 0 ]; do [ "$1" = -f ] && file=$2; shift; done
@@ -127,6 +131,8 @@ class FakeMachine:
         self.write("/made_key.pub", f"{made.public.tag_value}\n")
         self.write("/etc/ssh/ssh_host_ed25519_key", "the first\n", 0o600)
         self.write("/bin/sync", "#!/bin/sh\n", 0o755)
+        for tool in ("pg_dump", "pg_restore", "psql"):
+            self.write(f"/bin/{tool}", _DATABASE_TOOL, 0o755)
         self.write("/bin/journalctl", "#!/bin/sh\nexit 1\n", 0o755)
         self.firmware(self.instance)
 

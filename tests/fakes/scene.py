@@ -33,6 +33,7 @@ ROLE = "shop_app"
 READ_LOGIN = [
     "read the database's name in /etc/shop/env on i-17",
     "read the database's user in /etc/shop/env on i-17",
+    "look for what else names the database in /etc/shop/env on i-17",
 ]
 """What is asked of live before a release, once the ledger has been read."""
 
@@ -61,7 +62,7 @@ CONFIGURED: Mapping[str, Any] = {
 
 def service(**changes: Any) -> Service:
     """A configured service; a change replaces a whole section."""
-    context = {"base": Path("/")}
+    context = {"base": Path(__file__).parent}  # `plan` packs it
     return Service.model_validate({**CONFIGURED, **changes}, context=context, strict=False)
 
 

@@ -67,6 +67,23 @@ class ToldServer(FakeServer):
 
 
 @dataclass
+class ToldTerminal:
+    """A person's session: what was run is remembered, `exit N` ends with N."""
+
+    machine: str
+    attended: list[str]
+
+    def attend(self, command: str) -> int:
+        """Run it."""
+        self.attended.append(f"{self.machine}: {command}")
+        return int(command.split()[1]) if command.startswith("exit ") else 0
+
+    def close(self) -> None:
+        """End it."""
+        self.attended.append(f"{self.machine}: closed")
+
+
+@dataclass
 class FakeReach:
     """Implements `Reach`. Machines begin to exist when they are first reached."""
 
@@ -77,6 +94,7 @@ class FakeReach:
     down: dict[str, ToolError] = field(default_factory=dict)
     """Machine → why it is out of reach."""
     server_down: ToolError | None = None
+    attended: list[str] = field(default_factory=list)
 
     def machine(self, id_: str, address: str = "10.0.0.9") -> ToldMachine:
         """The machine of this id."""
@@ -88,6 +106,11 @@ class FakeReach:
         if machine.id in self.down:
             raise self.down[machine.id]
         return self.machine(machine.id, next(iter(machine.addresses), ""))
+
+    def terminal(self, machine: Resource) -> ToldTerminal:
+        if machine.id in self.down:
+            raise self.down[machine.id]
+        return ToldTerminal(machine.id, self.attended)
 
     def databases(self) -> FakeServer:
         if self.server_down is not None:

@@ -48,13 +48,16 @@ def rollback(
     to: DeployId | None = None,
     *,
     discard_writes: bool = False,
+    leaving: DeployId | None = None,
     emit: e.Listener = e.ignore,
 ) -> e.RolledBack:
     """Make a previous deploy live again: the newest that was not rejected, or `to`.
 
+    With `leaving`, only if that is the one that is live.
+
     Raises Refused (nothing changed), ToolError (undone), DirtRemains, FollowUpFailed.
     """
-    run = _begin(ports, to, discard_writes=discard_writes, emit=emit)
+    run = _begin(ports, to, leaving, discard_writes=discard_writes, emit=emit)
     try:
         for name, act in _steps(ports):
             if name != "lease":
@@ -68,13 +71,20 @@ def rollback(
 
 
 def _begin(
-    ports: Ports, to: DeployId | None, *, discard_writes: bool, emit: e.Listener
+    ports: Ports,
+    to: DeployId | None,
+    leaving: DeployId | None,
+    *,
+    discard_writes: bool,
+    emit: e.Listener,
 ) -> RollbackContext:
     seen = survey(ports)
     reading, ledger = seen.known()
     service = ports.service
     if ledger.live is None:
         raise Refused(f"{service.name} has no live deploy to roll back from")
+    if leaving is not None and ledger.live.id != leaving:
+        raise Refused(f"{ledger.live.id} is live by now, not {leaving}: nothing was done")
     if ledger.lease is not None:
         reading, ledger = _end_expired(ports, seen, reading, ledger)
     if seen.service_plan.notes:
@@ -251,4 +261,5 @@ def _rolled_back(run: RollbackContext, unfinished: tuple[str, ...]) -> e.RolledB
         lost=run.lost,
         old_answers_until=run.lease.now + drain,
         unfinished=unfinished,
+        was_deploy=str(run.live.id),
     )

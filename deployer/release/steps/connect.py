@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from deployer.compute import InstanceFacts
+from deployer.provisioning.smoke_ports import refuse_closed_ports
 from deployer.release.context import NewMachine, ReleaseContext
 from deployer.release.live.cloud_init_check import inherited_key, no_cloud_init
 from deployer.release.live.fresh_host_key import fresh_host_keys
+from deployer.release.live.settle_clone import settle
 from reconciler.errors import CannotConnect, CommandFailed, ToolError
 from reconciler.machine.clone_check import verify_quarantine
 from reconciler.machine.shell import Command, Shell
@@ -15,7 +17,7 @@ from reconciler.wiring.service_access import ssh_address
 
 
 def connect(run: ReleaseContext) -> str:
-    """Open a session on every machine, in parallel; check sudo and the gate."""
+    """Open a session on every machine, in parallel; check sudo and the gate; end the first boot."""
     opened: list[NewMachine] = []
     try:
         side_by_side(run.created.facts, lambda fact: opened.append(_machine(run, fact)))
@@ -24,6 +26,9 @@ def connect(run: ReleaseContext) -> str:
         run.created.machines = tuple(sorted(opened, key=lambda one: one.id))
     side_by_side(run.created.machines, lambda machine: _check(run, machine.shell))
     fresh_host_keys(run)
+    addresses = [machine.address for machine in run.created.machines]
+    direct = run.ports.service.ssh.via == "direct"
+    refuse_closed_ports(run.ports.service.smoke, addresses, direct=direct)
     return "host keys made there, tagged and pinned; no unit has run"
 
 
@@ -66,3 +71,4 @@ def _check(run: ReleaseContext, shell: Shell) -> None:
             cure="give the login user sudo without a password in the image",
         ) from error
     verify_quarantine(shell, run.gate)
+    settle(run, shell)

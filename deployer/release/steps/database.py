@@ -1,23 +1,33 @@
-"""Database: freezes the live one, copies it, checks the copy, switches the new machines to it.
+"""Database: prepares the copy, freezes live, copies its rows, switches the new machines to it.
 
-Or shares the live one, where the configuration says so (`shared_database`).
+What can fail without a frozen second does so before the freeze: the copy is created, gets the
+schema and a trial of all that follows the rows. Or the release shares the live database, where the
+configuration says so (`shared_database`).
 """
 
 from __future__ import annotations
 
 from deployer import events as e
-from deployer.checks.database_access import refuse_clone, refuse_large_objects
-from deployer.provisioning.database_copy import CopyJob, copy_database
+from deployer.checks.database_access import refuse_clone, refuse_large_objects, survey_copy
+from deployer.provisioning.database_copy import (
+    CopyJob,
+    Prepared,
+    check_tools,
+    fill_copy,
+    prepare_copy,
+)
 from deployer.provisioning.local_shell import LocalShell, Runner
 from deployer.release.clock import elapsed
 from deployer.release.context import Freeze, ReleaseContext
-from deployer.release.steps.shared_database import is_shared, share
+from deployer.release.steps.shared_database import is_shared, remember_live, share
 from reconciler.config.service import Database
+from reconciler.database.copying import schema_changed
 from reconciler.database.port import DatabaseServer
 from reconciler.database.postgres.connection import AdminUrl
 from reconciler.database.state_comment import Memory, born_as
 from reconciler.errors import ConfigError, DatabaseError
 from reconciler.machine import env_file
+from reconciler.machine.shell import Shell
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger_home import own
 from reconciler.util.concurrency import side_by_side
@@ -38,15 +48,36 @@ def database(run: ReleaseContext) -> str:
     source, owner = _source(run, config, server), run.start.reading.ledger.database_of(live.id)
     _refuse_anothers(run, server, owner, source)
     refuse_clone(run.ports, server, run.created.machines[0].shell, source)
-    if config.copy_ != "always":
+    if config.copy_ != "always" and not run.options.rehearsal:
         _point(run, config, source)
         if is_shared(run, config):
             return share(run, server, source, owner)
-    _freeze(run, config, server, owner, source)
-    _create(run, config, server, like=source)
-    _copy(run, config, server, source)
+    remember_live(run, server, source, owner)
+    prepared = _prepare(run, config, server, source)
+    if run.options.rehearsal:
+        began = elapsed()
+        _fill(run, config, server, prepared)
+        run.database.frozen_seconds = elapsed() - began  # a release refuses writes that long
+    else:
+        _freeze(run, config, server, owner, source)
+        _fill(run, config, server, prepared)
     _point(run, config, run.database.name)
     return f"{run.database.name}, a copy of {source}"
+
+
+def schema_alone(run: ReleaseContext, shell: Shell, source: str) -> str:
+    """Try a copy without its rows, by the tools of live itself: for a rehearsal."""
+    config = run.ports.service.database
+    if config is None:
+        return "none"
+    server = run.ports.managed.reach.databases()
+    run.database.name = run.deploy.database_name(str(run.ports.managed.address))
+    refuse_clone(run.ports, server, shell, source)
+    live = run.start.reading.ledger.live
+    if live is not None:
+        remember_live(run, server, source, run.start.reading.ledger.database_of(live.id))
+    _prepare(run, config, server, source, shell)
+    return f"the schema of {source} can be copied"
 
 
 def _source(run: ReleaseContext, config: Database, server: DatabaseServer) -> str:
@@ -109,19 +140,48 @@ def _create(run: ReleaseContext, config: Database, server: DatabaseServer, like:
     server.create(run.database.name, config.app_role, memory, like)
 
 
-def _copy(run: ReleaseContext, config: Database, server: DatabaseServer, source: str) -> None:
-    secret = run.ports.resolve(config.admin)
+def _prepare(
+    run: ReleaseContext,
+    config: Database,
+    server: DatabaseServer,
+    source: str,
+    shell: Shell | None = None,
+) -> Prepared:
+    """All of the copy that needs no freeze: what fails here, live has not noticed.
+
+    Its tools run on `shell`, where they do not run here; None: on the new machine.
+    """
+    survey = survey_copy(run.ports, server, source)
     job = CopyJob(
-        admin=AdminUrl.parse(secret.reveal()),
+        admin=AdminUrl.parse(run.ports.resolve(config.admin).reveal()),
         source=source,
         target=run.database.name,
         owner=config.app_role,
-        frozen=config.writes == "freeze",
-        timeout=run.within(run.ports.service.limits.copy_),
+        frozen=config.writes == "freeze" and not run.options.rehearsal,
+        major=survey.major,
+        timeout=run.ports.service.limits.copy_.total_seconds(),
     )
-    runner: Runner = LocalShell() if config.run == "here" else run.created.machines[0].shell
-    copy_database(job, runner, server, run.progress("database", f"restore of {source}"))
+    runner = _runner(run, config) if shell is None or config.run == "here" else shell
+    check_tools(job, runner, "this machine" if config.run == "here" else "the machine")
+    _create(run, config, server, like=source)
+    return prepare_copy(job, runner, server, trial=survey.can_be_tried)
+
+
+def _fill(
+    run: ReleaseContext, config: Database, server: DatabaseServer, prepared: Prepared
+) -> None:
+    """The rows, and all that follows them. A schema that has changed since is not in the copy."""
+    source = prepared.job.source
+    if server.definitions(source) != prepared.definitions:
+        raise schema_changed(source)
+    prepared = prepared.within(run.within(run.ports.service.limits.copy_))
+    progress = run.progress("database", f"restore of {source}")
+    fill_copy(prepared, _runner(run, config), server, progress)
     run.within(run.ports.service.limits.copy_)
+
+
+def _runner(run: ReleaseContext, config: Database) -> Runner:
+    return LocalShell() if config.run == "here" else run.created.machines[0].shell
 
 
 def _point(run: ReleaseContext, config: Database, name: str) -> None:

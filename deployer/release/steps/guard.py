@@ -6,7 +6,6 @@ can cost a night.
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import replace
 
 from deployer import events as e
@@ -20,7 +19,8 @@ from deployer.checks.record_place import elsewhere_notes, refuse_elsewhere
 from deployer.checks.served import refuse_strangers
 from deployer.checks.service_state import NOT_OURS, ServiceState, survey
 from deployer.ports import Ports
-from deployer.release.context import ReleaseInputs, StartingPoint
+from deployer.release.context import REHEARSAL, ReleaseInputs, StartingPoint
+from deployer.release.inferred_settings import volume_notes
 from deployer.release.live.dns_names import refuse_names
 from deployer.release.live.gate import refuse_nameless
 from deployer.release.steps.image import live_machine
@@ -28,15 +28,16 @@ from reconciler.errors import ConfigError, Refused
 from reconciler.gc.verdict import Verdict, decider
 from reconciler.model import ledger as ledgers
 from reconciler.model import tags as t
-from reconciler.model.deploy_id import SUFFIX_ALPHABET, SUFFIX_LENGTH, DeployId
+from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Cutover, Live, Via
 from reconciler.model.ledger_home import claimed_by, settle
 from reconciler.model.reading import Reading
 from reconciler.model.resource import DATABASE, INSTANCE
 from reconciler.plan.circuit_breaker import Breaker
 from reconciler.plan.record_drift import machines_of
-from reconciler.plan.service_plan import ServicePlan
+from reconciler.plan.service_plan import ServicePlan, SweepRequest
 from reconciler.ports.fleet import Fleet
+from reconciler.ports.journal.operation import operation_id
 from reconciler.sweep.runner import sweep
 from reconciler.traffic.release_addresses import without_addresses
 from reconciler.util.backoff import Backoff
@@ -45,6 +46,8 @@ from reconciler.util.backoff import Backoff
 def guard(run: ReleaseInputs) -> StartingPoint:
     """Refuse with exit 3 unless the service is known, clean and free; choose the deploy's id."""
     start = look(run.ports)
+    if not run.options.rehearsal:
+        start = _end_rehearsal(run, start)
     if run.options.wait:
         start = _wait(run, start)
     if run.options.sweep_first and dirt(start.service_plan, run.options.despite):
@@ -61,6 +64,8 @@ def guard(run: ReleaseInputs) -> StartingPoint:
         run.note("guard", note)
     live = live_machine(run.ports, start.reading.ledger)
     refuse_nameless(run, live, start.service_plan)
+    for note in volume_notes(run.ports.service, live, run.ports.prices):
+        run.emit(e.Warned(note))
     for line in check_live(run.ports, start.service_plan, run.options.despite):
         run.emit(e.Warned(line))
     _refuse_full(run, start)
@@ -94,8 +99,7 @@ def _release_of_live(seen: ServiceState) -> str:
 
 def new_id(service: str, reading: Reading) -> DeployId:
     """A new deploy-id, with AWS's time: the local clock may be a day off."""
-    suffix = "".join(secrets.choice(SUFFIX_ALPHABET) for _ in range(SUFFIX_LENGTH))
-    return DeployId(service, reading.now.replace(microsecond=0), suffix)
+    return operation_id(service, reading.now)
 
 
 def dirt(service_plan: ServicePlan, despite: frozenset[str] = frozenset()) -> list[Verdict]:
@@ -225,6 +229,17 @@ def _wait(run: ReleaseInputs, start: StartingPoint) -> StartingPoint:
             break
         start = look(run.ports)
     return start
+
+
+def _end_rehearsal(run: ReleaseInputs, start: StartingPoint) -> StartingPoint:
+    """A rehearsal gives way to a release, as to `abort`: nobody waits for it."""
+    managed, lease = run.ports.managed, start.reading.ledger.lease
+    if lease is None or lease.step != REHEARSAL or start.service_plan.problem:
+        return start
+    run.note("guard", f"ending the rehearsal {lease.id}, and removing what it made")
+    ask = SweepRequest(managed.retention, only=lease.id, end_lease=lease, operator=True)
+    sweep(Fleet.of(managed, ask))
+    return look(run.ports)
 
 
 def _cleaning_up(run: ReleaseInputs, service_plan: ServicePlan, awaited: set[DeployId]) -> bool:

@@ -9,7 +9,7 @@ from deployer.checks import refusals
 from deployer.compute import ImageFacts, ImageOrder, InstanceFacts
 from deployer.ports import Ports
 from deployer.release.context import ReleaseContext
-from deployer.release.inferred_settings import birth_tags
+from deployer.release.inferred_settings import birth_tags, skipped
 from deployer.release.live.gate import connect_live, place_on_live
 from deployer.release.live.image_hooks import ImageHooks, refuse_let_go
 from reconciler.errors import CloudError, CloudUnclear, ToolError
@@ -37,6 +37,7 @@ def image(run: ReleaseContext) -> str:
         name=run.deploy.image_name,
         tags={kind: tags.of(kind) for kind in (IMAGE, SNAPSHOT)},
         no_reboot=service.instance.no_reboot,
+        skip=skipped(service, live),
     )
     hooks = _hooks(run, live)
     try:
@@ -75,6 +76,7 @@ def _create(run: ReleaseContext, order: ImageOrder) -> None:
     try:
         with held_back("CreateImage"):
             run.created.image = run.ports.compute.create_image(order)
+        run.tell_created(IMAGE, run.created.image)
     except CloudUnclear:
         raise
     except ToolError:

@@ -12,6 +12,7 @@ from reconciler.util.backoff import Backoff
 from reconciler.util.humanize import span
 from reconciler.util.signals import held_back
 
+KEY_REFUSED = "Client.InternalError"
 NO_CAPACITY = "InsufficientInstanceCapacity"
 
 
@@ -37,6 +38,8 @@ def _in_a_subnet(run: ReleaseContext, wanted: Shape) -> None:
         try:
             with held_back("RunInstances"):
                 run.created.launched = run.ports.compute.launch(order)
+            for machine in run.created.launched:
+                run.tell_created(INSTANCE, machine, wanted.type)
             return
         except CloudUnclear:
             raise
@@ -98,8 +101,25 @@ def _said(run: ReleaseContext, one: InstanceFacts) -> str:
     return f"{one.id} {one.state}{', no public address' if lacks else ''}"
 
 
+def _no_key(run: ReleaseContext, one: InstanceFacts) -> CloudError:
+    """EC2 could not use the key of a disk, and says no more than that."""
+    disks = run.created.source.disks if run.created.source else ()
+    keys = sorted({disk.key for disk in disks if disk.key})
+    named = ", ".join(keys) or "the key of the image's snapshots (aws ec2 describe-snapshots)"
+    return CloudError(
+        f"{one.id} is {one.state}: {one.reason}. EC2 could not use the key of an encrypted disk: "
+        f"{named}",
+        cure="Let the key's policy, and your role, allow for it:\n"
+        "kms:Decrypt, kms:DescribeKey, kms:GenerateDataKeyWithoutPlaintext, kms:ReEncrypt*, "
+        "kms:CreateGrant\n"
+        "and see that it is enabled   aws kms describe-key --key-id …",
+    )
+
+
 def _refuse_ended(run: ReleaseContext, found: tuple[InstanceFacts, ...]) -> None:
     for one in found:
         if one.state not in ("pending", "running"):
             run.held.verify()  # an abort explains it
+            if KEY_REFUSED in one.reason:
+                raise _no_key(run, one)
             raise CloudError(f"{one.id} is {one.state}: {one.reason or 'no reason given'}")

@@ -49,6 +49,9 @@ READS = Config(
 ONCE = READS.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
 """One attempt. `read_timeout` still applies: a later answer counts as lost."""
 
+QUICK = ONCE.merge(Config(connect_timeout=2, read_timeout=5))
+"""One short attempt, for what runs beside the work and may fail."""
+
 
 class _Account:
     """The credentials of one account: one session, shared by the clients of its regions."""
@@ -139,7 +142,7 @@ class Aws:
     ) -> None:
         self.place = place
         self._account = _Account(place, role, profile, on_answer)
-        self._clients: dict[tuple[str, bool], Any] = {}
+        self._clients: dict[tuple[str, int], Any] = {}
         self.buckets = TokenBuckets()
 
     def in_region(self, region: str) -> Aws:
@@ -159,6 +162,7 @@ class Aws:
     route53_once: _Client[Route53Client] = _Client("route53", ONCE)
     s3: _Client[S3Client] = _Client("s3", READS)
     s3_once: _Client[S3Client] = _Client("s3", ONCE)
+    s3_quick: _Client[S3Client] = _Client("s3", QUICK)
     sns_once: _Client[Any] = _Client("sns", ONCE)
     ssm: _Client[SSMClient] = _Client("ssm", READS)
     """For reads; `…_once` is for mutating calls, with one attempt a call."""
@@ -183,8 +187,8 @@ class Aws:
         return self._account.session_end()
 
     def client(self, service: str, config: Config) -> Any:
-        """The client of a service, for reads (READS) or for one attempt a call (ONCE)."""
-        key = (service, config is ONCE)
+        """The client of a service, for reads (READS) or one attempt a call (ONCE, QUICK)."""
+        key = (service, id(config))
         with self._account.lock:
             self.verify()
             if key not in self._clients:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from reconciler.aws.iam import elastic_ips, ledgers_in_s3, load_balancers, ssh_routes
+from reconciler.aws.iam import elastic_ips, journals, ledgers_in_s3, load_balancers, ssh_routes
 from reconciler.aws.iam.actions import DELETE, DESCRIBE, LIFT, SHUTDOWN
 from reconciler.aws.iam.statements import Document, Scope, allow, born, is_ours, only_tags
 from reconciler.model import tags as t
@@ -33,8 +33,9 @@ def deployer(scope: Scope) -> Document:
         *_launch(scope),
         *_image(scope),
         _tag_at_birth(scope),
-        # A new machine makes a host key of its own, and may share live's database.
-        *_label_and_delete(scope, t.HOST_KEY, t.SHARES),
+        # A new machine makes a host key of its own, and may share live's database; a pause has a
+        # reason.
+        *_label_and_delete(scope, t.HOST_KEY, t.PAUSED, t.SHARES),
         _own_machines(scope),
         _pass_role(scope),
         *_records(scope),
@@ -44,6 +45,7 @@ def deployer(scope: Scope) -> Document:
         *load_balancers.join(scope),
         *load_balancers.follow(scope),
         *elastic_ips.follow(scope),
+        *journals.write(scope),
     )
 
 
@@ -60,6 +62,7 @@ def reconciler(scope: Scope) -> Document:
         *ssh_routes.connect(scope),
         *load_balancers.follow(scope),
         *elastic_ips.follow(scope),
+        *journals.write(scope),
     )
 
 
@@ -90,8 +93,8 @@ def leave(scope: Scope) -> Document:
 
 def viewer(scope: Scope) -> Document:
     """For people who look: `status`, `history`, `reconciler plan`, `report`, `explain`."""
-    ledgers = (*_read_records(scope), *ledgers_in_s3.see(scope))
-    return _document(_see(), *ledgers, *load_balancers.see(scope))
+    see = (*load_balancers.see(scope), *journals.read(scope), *ledgers_in_s3.see(scope))
+    return _document(_see(), *_read_records(scope), *see)
 
 
 def hold(scope: Scope) -> Document:
@@ -122,6 +125,17 @@ def prices(_: Scope) -> Document:
     return _document(allow("AskForPrices", "pricing:GetProducts", "*"))
 
 
+def doctor(scope: Scope) -> Document:
+    """In addition to the deployer's: what `deployer doctor` asks, if it may, before a release."""
+    role = f"arn:aws:iam::{scope.account}:role/deployer"
+    keys = [f"arn:aws:kms:{region}:{scope.account}:key/*" for region in scope.regions]
+    return _document(
+        allow("AskWhatIsAllowed", "iam:SimulatePrincipalPolicy", role),
+        allow("ReadTheQuotaOfMachines", "servicequotas:GetServiceQuota", "*"),
+        allow("SeeWhetherADisksKeyIsEnabled", "kms:DescribeKey", keys),
+    )
+
+
 POLICIES: Mapping[str, Callable[[Scope], Document]] = {
     "deployer": deployer,
     "reconciler": reconciler,
@@ -131,6 +145,7 @@ POLICIES: Mapping[str, Callable[[Scope], Document]] = {
     "hold": hold,
     "guard": guard,
     "prices": prices,
+    "doctor": doctor,
 }
 """Every policy, by the name of its file in config/iam."""
 

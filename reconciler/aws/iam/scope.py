@@ -83,6 +83,7 @@ def scope(settings: Settings, account: str, locate: Locate) -> Scope:
         elastic_ips=_sorted(arn for service in services for arn in _elastic_ips(service)),
         routes=_sorted(service.ssh.via for service in services),
         ssh_ports=tuple(sorted({service.ssh.port for service in services})),
+        journals=_sorted(place for service in services if (place := settings.journal(service))),
         ssh_users=_sorted(one.ssh.user for one in services if one.ssh.key == INSTANCE_CONNECT),
         objects=tuple(address for address in located if address.bucket),
     )

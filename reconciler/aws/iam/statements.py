@@ -25,7 +25,8 @@ class Scope:
     what it deletes; `listeners`, `elastic_ips`: ARNs or patterns of those that lead to the
     services; `routes`: the services' `[ssh] via`; `ssh_ports`: the ports of their SSH servers;
     `ssh_users`: the users that log in with a key of EC2 Instance Connect; `objects`: the ledgers
-    that are in S3.
+    that are in S3; `journals`: the places in buckets where it is told what became of every
+    operation.
     """
 
     account: str
@@ -46,6 +47,7 @@ class Scope:
     ssh_ports: tuple[int, ...] = ()
     ssh_users: tuple[str, ...] = ()
     objects: tuple[LedgerAddress, ...] = ()
+    journals: tuple[str, ...] = ()
 
 
 def allow(

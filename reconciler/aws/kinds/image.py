@@ -68,6 +68,7 @@ def _resource(one: Raw, place: AccountRegion, *, shared: bool) -> Resource:
         uses=snapshots_of(one),
         size_gb=sum(each.get("Ebs", {}).get("VolumeSize", 0) for each in mappings),
         shared=shared,
+        protected=one.get("DeregistrationProtection", "disabled").startswith("enabled"),
     )
 
 

@@ -1,1 +1,1 @@
-"""S3: the ledger of a service in an object, changed by conditional writes."""
+"""S3: ledgers and journals in buckets, changed by conditional writes."""

@@ -27,6 +27,7 @@ from reconciler.util import signals
 from reconciler.wiring.edges import Edges
 from reconciler.wiring.fleet_builder import build_fleet
 from reconciler.wiring.notifier_factory import notifier
+from reconciler.wiring.sweep_journal import SweepJournal
 
 
 @dataclass
@@ -77,7 +78,9 @@ class SweepIteration:
 
         approve = approving(guard.check, people)
         fleet = replace(fleet, unfinished_only=unfinished_only)
+        journal = SweepJournal(settings, edges, self.prices())
         result = sweep(fleet, told, approve=approve)
+        journal.record(result)
         if people is not None:
             people.done(result)
         return result

@@ -44,7 +44,7 @@ WITH spaces AS (
 """
 
 
-def _over_relations(query: str) -> str:
+def over_relations(query: str) -> str:
     """The query with `spaces` and `relations`: all but the system's and temporary ones."""
     return _SPACES + query
 
@@ -72,7 +72,7 @@ _HELD = """, held AS (
 )
 """
 
-WRITERS = _over_relations(
+WRITERS = over_relations(
     _HELD
     + """SELECT DISTINCT kind, path, coalesce(r.rolname, ''), privilege_type, is_grantable
 FROM held LEFT JOIN pg_roles r ON r.oid = held.grantee
@@ -106,7 +106,7 @@ SELECT EXISTS (SELECT FROM pg_class WHERE oid >= 16384)
     OR EXISTS (SELECT FROM pg_largeobject_metadata)
 """
 """Whether a database contains anything that initdb did not create."""
-OTHERS = _over_relations(
+OTHERS = over_relations(
     _HELD
     + """
 SELECT DISTINCT coalesce(w.rolname, ''), kind, path, privilege_type
@@ -132,7 +132,7 @@ WHERE pg_has_role(m.oid, app.oid, 'MEMBER')
 
 LARGE_OBJECTS = "SELECT count(*) FROM pg_largeobject_metadata"
 
-LOCKABLE = _over_relations(
+LOCKABLE = over_relations(
     """SELECT ARRAY[nspname, relname]::text[] FROM relations WHERE relkind IN ('r', 'p')
 """
 )
@@ -153,7 +153,7 @@ SELECT wanted FROM unnest(%s::text[]) AS wanted
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted)
 """
 
-OBJECTS = _over_relations(
+OBJECTS = over_relations(
     """
 SELECT CASE relkind WHEN 'S' THEN 'sequence' ELSE 'table' END, ARRAY[nspname, relname]::text[]
 FROM relations
@@ -174,17 +174,17 @@ WHERE l.granted AND l.locktype = 'relation' AND l.mode LIKE '%%Exclusive%%'
 ORDER BY 4 DESC
 """
 
-TABLES = _over_relations(
+TABLES = over_relations(
     """SELECT nspname, relname FROM relations WHERE relkind = 'r' ORDER BY 1, 2
 """
 )
 
-SEQUENCES = _over_relations(
+SEQUENCES = over_relations(
     """SELECT nspname, relname FROM relations WHERE relkind = 'S' ORDER BY 1, 2
 """
 )
 
-DIGEST = _over_relations(
+DIGEST = over_relations(
     """, kinds AS (
   SELECT c.oid FROM pg_class c JOIN spaces s ON s.oid = c.relnamespace
   WHERE c.relpersistence <> 't'
@@ -260,7 +260,7 @@ SELECT subname FROM pg_subscription
 WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
 
-POLICIES = _over_relations(
+POLICIES = over_relations(
     """
 SELECT nspname || '.' || relname FROM relations JOIN pg_roles app ON app.rolname = %s
 WHERE relrowsecurity AND NOT relforcerowsecurity AND NOT app.rolbypassrls
@@ -269,7 +269,7 @@ WHERE relrowsecurity AND NOT relforcerowsecurity AND NOT app.rolbypassrls
 )
 """Tables whose policies bind the application, because another role owns them."""
 
-OWNERS = _over_relations(
+OWNERS = over_relations(
     """
 SELECT DISTINCT pg_get_userbyid(relowner) FROM relations JOIN pg_roles app ON app.rolname = %s
 WHERE NOT pg_has_role(app.oid, relowner, 'USAGE')

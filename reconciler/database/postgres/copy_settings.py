@@ -55,12 +55,16 @@ def clause(connection: Connection, source: str) -> Composable:
     return SQL(" TEMPLATE template0") + SQL("").join(words)
 
 
-def open_like(copy: Connection, source: Connection) -> None:
-    """Copies settings, the database's own privileges, and all privileges to write when open."""
+def open_like(copy: Connection, source: Connection, lent: frozenset[Grant] = frozenset()) -> None:
+    """Copies settings, the database's own privileges, and all privileges to write when open.
+
+    `lent` is taken back, but for what the source grants as well.
+    """
     with copy.transaction():
         _settings(copy, source)
         _database_acl(copy, source)
-        wanted = _open_grants(source)
+        wanted = open_grants(source)
+        privileges.revoke(copy, lent - wanted)
         privileges.grant(copy, wanted)
         missing = wanted - privileges.in_force(copy)
     if missing:
@@ -70,7 +74,7 @@ def open_like(copy: Connection, source: Connection) -> None:
         )
 
 
-def _open_grants(source: Connection) -> frozenset[Grant]:
+def open_grants(source: Connection) -> frozenset[Grant]:
     """The privileges in force and those that a freeze revoked: correct for a shut source too."""
     memory = comment_store.own(source)
     saved = memory.acls if memory else frozenset()

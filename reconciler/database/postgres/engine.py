@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager
 from psycopg import Connection
 from psycopg.sql import SQL, Identifier
 
+from reconciler.database.copying import CopySurvey
 from reconciler.database.findings import Findings
 from reconciler.database.grants import Grant
 from reconciler.database.port import Changes, DatabaseInfo, Shut, Thawed
@@ -26,6 +27,9 @@ from reconciler.database.postgres import (
 from reconciler.database.postgres import create as making
 from reconciler.database.postgres import drop as dropping
 from reconciler.database.postgres.connection import AdminUrl, Tunnel, speaking
+from reconciler.database.postgres.copying import loading
+from reconciler.database.postgres.copying.definitions import definitions
+from reconciler.database.postgres.copying.survey import survey
 from reconciler.database.postgres.roles import examine
 from reconciler.database.state_comment import Memory
 from reconciler.model.fencing import FencedAct
@@ -112,10 +116,22 @@ class PostgresServer:
         with self._session(name, f"cannot read the schema of database {name}") as session:
             return contents.schema_digest(session)
 
-    def open_like(self, name: str, source: str) -> None:
+    def survey_copy(self, name: str, app_role: str) -> CopySurvey:
+        with self._session(name, f"cannot tell whether database {name} can be copied") as session:
+            return survey(session, app_role)
+
+    def definitions(self, name: str) -> str:
+        with self._session(name, f"cannot read the definitions of database {name}") as session:
+            return definitions(session)
+
+    def lend(self, name: str, owner: str) -> frozenset[Grant]:
+        with self._session(name, f"cannot prepare database {name} for its rows") as session:
+            return loading.lend(session, owner)
+
+    def open_like(self, name: str, source: str, lent: frozenset[Grant] = frozenset()) -> None:
         doing = f"cannot open database {name} like {source}"
         with self._session(source, doing) as theirs, self._session(name, doing) as ours:
-            copy_settings.open_like(ours, theirs)
+            copy_settings.open_like(ours, theirs, lent)
 
     def analyze(self, name: str) -> None:
         with self._session(name, f"cannot analyze database {name}") as session:

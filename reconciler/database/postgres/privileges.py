@@ -79,5 +79,5 @@ def _clauses(
             yield SQL(", ").join(words), _KINDS[grant_set.on].format(names)
 
 
-_WORDS = {word: SQL(word) for word in sorted(PRIVILEGES)}
+_WORDS = {word: SQL(word) for word in sorted(PRIVILEGES | {"SELECT", "REFERENCES", "TRIGGER"})}
 _KINDS = {On.TABLE: SQL("TABLE {}"), On.SEQUENCE: SQL("SEQUENCE {}"), On.SCHEMA: SQL("SCHEMA {}")}

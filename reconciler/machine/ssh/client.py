@@ -22,6 +22,7 @@ from paramiko.ssh_exception import IncompatiblePeer
 from reconciler.errors import CannotConnect, ConfigError, ConnectionLost, ShellError
 from reconciler.machine.host_key import PinnedKey, PublicHostKey, fingerprint
 from reconciler.machine.shell import Command, CommandResult, OnBytes
+from reconciler.machine.ssh import interactive
 from reconciler.machine.ssh.execution import execute, wire_script
 from reconciler.machine.ssh.port_forward import listening
 from reconciler.machine.ssh.route import SshRoute
@@ -232,6 +233,10 @@ class RemoteShell:
                 return execute(channel, command, self.host, on_output)
             finally:
                 channel.close()
+
+    def attend(self, command: str) -> int:
+        with self._losing(command or "the shell"):
+            return interactive.attend(self._transport.open_session(), command)
 
     def put(
         self, source: Path, target: str, *, mode: int = 0o644, on_bytes: OnBytes | None = None

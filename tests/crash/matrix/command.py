@@ -20,6 +20,7 @@ SWEEP = ("reconciler", "sweep")
 ROLLBACK = ("deployer", "rollback", "shop", "--discard-writes")
 LEAVE = ("deployer", "leave", "shop", "--yes")
 ABORT = ("deployer", "abort", "shop", "--yes")
+FOLLOW = ("deployer", "traffic", "shop", "--follow", "--yes")
 AGREED = ("reconciler", "sweep", "--plan", f"{{folder}}/{PLAN}")
 RUN = ("reconciler", "run", "--every", "1s", "--full-every", "1s", "--listen", "127.0.0.1:0")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from deployer.sandbox.control.options import BALANCER, ELASTIC, PRIVATE_BALANCER
 from reconciler.exit_codes import Exit
 from tests.crash.matrix.command import (
+    FOLLOW,
     NEW_LIVE,
     ROLLBACK,
     SWEEP,
@@ -25,7 +26,6 @@ from tests.crash.matrix.variants import (
 )
 from tests.crash.proxies import Fault
 
-FOLLOW = ("deployer", "traffic", "shop", "--follow", "--yes")
 OF_OTHER_ROUTES = r"ModifyRule|(Listener|Target|AddTags).*#|^swap: commit"
 """What only a service with several routes asks for: what comes once more, and the rule."""
 

@@ -24,6 +24,7 @@ EXAMPLES: tuple[e.Event, ...] = (
     e.StepProgress("database", "restore", 412_000_000, 1_100_000_000, "B"),
     e.StepDone("image", "ami-0f3c91d2", 48.2),
     e.StepFailed("smoke", "answered 500", "last lines"),
+    e.ResourceCreated("instance", "i-0b2e", 0.0258),
     e.FreezeBegan(300),
     e.FreezeEnded(66.5, cut_over=True),
     e.CleanUpBegan("smoke failed"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deployer.wiring import who
+from reconciler.wiring.who import who
 
 GITHUB = {
     "GITHUB_ACTOR": "octocat",

@@ -107,7 +107,11 @@ class ImageActions(Ec2Base):
         cloud, region = self.cloud, self.region_books
         image.instance_id = instance.id
         image.root_device_name = instance.root_device_name
+        mapped = self._get_param("BlockDeviceMappings", []) or []
+        left_out = {one["DeviceName"] for one in mapped if "NoDevice" in one}
         for device, block in instance.block_device_mapping.items():
+            if device in left_out:
+                continue
             volume = self.ec2_backend.volumes[block.volume_id]
             snapshot = _snapshot(cloud, region, volume, _made_by(instance, image))
             snapshot.from_ami = image.id

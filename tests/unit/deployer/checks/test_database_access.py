@@ -50,6 +50,20 @@ def _nobody(scene: Scene) -> None:
     env(scene, f"DATABASE_URL=postgresql://db/{LIVE_DB}\n")
 
 
+def _crlf(scene: Scene) -> None:
+    env(scene, f"DATABASE_URL=postgresql://{ROLE}:pw@db/{LIVE_DB}\r\nDEBUG=0\r\n")
+
+
+def _two_urls(scene: Scene) -> None:
+    url = f"postgresql://{ROLE}:pw@db/{LIVE_DB}"
+    env(scene, f"DATABASE_URL={url}\nexport CELERY_URL='{url}?sslmode=require'\nOTHER={url}_x\n")
+
+
+def _in_parts(scene: Scene) -> None:
+    url = f"postgresql://{ROLE}:pw@db/{LIVE_DB}"
+    env(scene, f"DATABASE_URL={url}\nPGDATABASE={LIVE_DB}\nAPP_NAME={LIVE_DB}\n")
+
+
 def _no_file(scene: Scene) -> None:
     scene.reach.machine("i-17").path("/etc/shop/env").unlink()
 
@@ -88,6 +102,9 @@ REFUSED: dict[str, tuple[Callable[[Scene], None], type[ToolError], str, str]] = 
     "the role does not exist": (_missing, ConfigError, f"no role {ROLE}", "database.app_role"),
     "the URL names nobody": (_nobody, ConfigError, "names no role", "DATABASE_URL=postgresql://"),
     "there is no env file": (_no_file, ConfigError, "names no role", "app.env_file"),
+    "lines end in CR LF": (_crlf, ConfigError, "end in CR LF", "sudo sed -i"),
+    "two URLs": (_two_urls, ConfigError, "in CELERY_URL beside DATABASE_URL", "take them out"),
+    "settings in parts": (_in_parts, ConfigError, "in PGDATABASE beside", "take them out"),
     "there are large objects": (_large_objects, Refused, "2 large objects", "lo_unlink"),
     "somebody else writes": (_clerk, Refused, "clerk may write", 'other_roles = "shut"'),
 }

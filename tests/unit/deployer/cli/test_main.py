@@ -10,13 +10,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import click
 import jsonschema
 import pytest
 
-import deployer.release.up
+import deployer.commands.bake
 import deployer.wiring
 from deployer import events as e
 from deployer.cli.main import cli as deployer_cli
@@ -171,9 +172,10 @@ def played(
         def up(_: object, options: ReleaseOptions, emit: e.Listener) -> None:
             play(emit, options)
 
-        monkeypatch.setattr(deployer.release.up, "up", up)
+        monkeypatch.setattr(deployer.commands.bake, "up", up)
 
-    monkeypatch.setattr(deployer.wiring, "wired", lambda *_, **__: None)
+    ports = SimpleNamespace(journal=None)
+    monkeypatch.setattr(deployer.wiring, "wired", lambda *_, **__: ports)
     return set_play
 
 

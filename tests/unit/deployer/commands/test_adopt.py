@@ -275,6 +275,10 @@ def _another_deploys(scene: Scene) -> None:
     scene.heap.change("i-prod", tags={t.ID: str(deploy(9, "ccccc"))})
 
 
+def _full_of_tags(scene: Scene) -> None:
+    scene.heap.change("i-prod", tags={f"team-{n}": "x" for n in range(45)})
+
+
 def _held(scene: Scene) -> None:
     lease = Lease(deploy(2, "ddddd"), NOW + timedelta(minutes=9), "image")
     scene.ledgers.put(scene.address, replace(CLEAN, live=None, previous=(), lease=lease), ())
@@ -301,6 +305,7 @@ def _full(scene: Scene) -> None:
         (_two_machines, "2 machines of this account"),
         (_another_deploys, "it already belongs to"),
         (_held, "is being changed"),
+        (_full_of_tags, "has 46 tags, and we write 10 more: AWS takes 50"),
         (_unreadable, "is unknown"),
         (_full, "no room for a later rollback"),
     ],

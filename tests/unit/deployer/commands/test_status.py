@@ -10,13 +10,14 @@ from datetime import timedelta
 import pytest
 
 from deployer.cli.read_only import _code
-from deployer.commands.status import ServiceStatus, status, went_live
+from deployer.commands.status import ServiceStatus, status
 from deployer.commands.thaw import thaw
 from deployer.output.status import status_json, status_lines
 from deployer.provisioning.live_check import ask_live
 from reconciler.cost.price_list import Prices
 from reconciler.errors import CannotConnect
 from reconciler.exit_codes import Exit
+from reconciler.gc.retention import went_live
 from reconciler.model.fencing import FencedAct
 from reconciler.model.ledger import Lease, Ledger, Previous
 from reconciler.model.resource import DATABASE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from deployer.ports import Ports
 from deployer.release.steps.guard import dirt, guard, look
 from reconciler.errors import Refused
 from reconciler.model import tags as t
+from reconciler.model.ledger import Lease
 from reconciler.model.resource import TARGET_GROUP, Resource
 from reconciler.model.tags import Label
 from tests.fakes.scene import Scene
@@ -66,6 +68,30 @@ def test_people_move_it_back_with_one_command(shop: Behind) -> None:
     assert follow(shop.ports(), yes).changes == ()
     assert shop.weights == {"i-9": 0, "i-17": 1}
     assert t.DRAINED in shop.heap.at(OLDER.id).tags
+
+
+def test_a_crash_right_after_the_switch_leaves_a_drain_of_now(shop: Behind) -> None:
+    """The time of an earlier drain is on the group: a sweep would end requests in flight by it."""
+    shop.heap.change(OLDER.id, tags={t.DRAINED: "20261123T000000Z"})
+    move(shop, old=1, new=0)
+    shop.acts.clear()
+    follow(shop.ports(), yes)
+    assert shop.did("drained", "switch") == [f"drained {OLDER.id}", f"switch {NEW.id}"]
+    assert shop.heap.at(OLDER.id).tags[t.DRAINED] > "20261123T000000Z"
+
+
+def test_a_release_that_began_while_a_person_answered_keeps_its_traffic(shop: Behind) -> None:
+    """A switch has no fence: the ledger is read once more after the answer."""
+    move(shop, old=1, new=0)
+
+    def slowly(_: TrafficState) -> None:
+        lease = Lease(DEAD, NOW + timedelta(minutes=4), "launch")
+        shop.ledger = replace(CLEAN, gen=CLEAN.gen + 1, lease=lease)
+
+    with pytest.raises(Refused, match="the ledger has changed in the meantime") as refused:
+        follow(shop.ports(), slowly)
+    assert "deployer traffic shop" in refused.value.cure
+    assert shop.weights == {"i-9": 1, "i-17": 0}
 
 
 def test_it_leads_out_of_what_no_release_touches(shop: Behind) -> None:

@@ -10,8 +10,8 @@ from deployer.checks.leftovers import dirt_lines
 from deployer.checks.refusals import dirt
 from deployer.commands.recover.command import Recovery
 from deployer.commands.status import DeployLine, ServiceStatus
+from deployer.output.history import history_lines
 from deployer.output.status import (
-    history_lines,
     recovery_json,
     recovery_lines,
     status_json,
@@ -141,10 +141,14 @@ def test_status_in_json() -> None:
 def test_history() -> None:
     """Newest first, with whose it was, and the way back."""
     lines = history_lines(clean())
-    rows = [one for one in lines[:-1] if not one.startswith(" ")]
-    assert [one.split()[0] for one in rows] == ["live", "previous"]
+    rows = [one for one in lines if one[:4].isdigit()]
+    assert [one.split()[2:4] for one in rows] == [["released", "v1.5.0"], ["released", "v1.4.2"]]
     assert all("by ci@build" in one for one in rows)
-    assert lines[-1] == "To go back           deployer rollback shop"
+    assert [one.split()[-1] for one in lines if str(LIVE) in one or str(OLD) in one] == [
+        "live",
+        "previous",
+    ]
+    assert "To go back           deployer rollback shop" in lines
     assert history_lines(replace(clean(), deploys=())) == ["shop has no releases yet"]
 
 
@@ -163,8 +167,8 @@ def test_history_tells_a_rollback() -> None:
     bad = replace(line(CLEAN, "live", "v1.5.0", 17), state="rejected", since=at)
     back = replace(line(CLEAN, "previous", "v1.4.2", 9), state="live", since=at, went_live=at)
     text = "\n".join(history_lines(replace(clean(), deploys=(back, bad))))
-    assert f"rolled back from {at:%Y-%m-%d %H:%M} (20m ago)" in text
-    assert f"live from {at:%Y-%m-%d %H:%M}" in text
+    assert f"{at:%Y-%m-%d %H:%M}  rolled back  from v1.5.0" in text
+    assert f"{at:%Y-%m-%d %H:%M}  released     v1.4.2" in text
 
 
 def test_a_recovery_shows_everything_before_it_is_written() -> None:

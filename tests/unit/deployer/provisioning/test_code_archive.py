@@ -271,3 +271,67 @@ def test_changes_that_are_left_out_are_counted(checkout: Path) -> None:
         assert code.uncommitted == 2
     with packed(checkout, "v1") as code:
         assert code.uncommitted == 0
+
+
+POINTER = (
+    "version https://git-lfs.github.com/spec/v1\n"
+    "oid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n"
+)
+
+
+def _lfs(root: Path) -> None:
+    (root / "model.bin").write_text(POINTER)
+
+
+def _submodule(root: Path) -> None:
+    other = root.parent / "other"
+    other.mkdir()
+    git(other, "init", "-q")
+    (other / "lib.py").write_text("lib")
+    git(other, "add", ".")
+    git(other, "commit", "-qm", "lib")
+    git(root, "-c", "protocol.file.allow=always", "submodule", "add", "-q", str(other), "vendor")
+
+
+@pytest.mark.parametrize(
+    ("strike", "says", "cure"),
+    [
+        (_lfs, "Git LFS pointers in place of files: model.bin", "git lfs fetch"),
+        (_submodule, "submodules, which git archive leaves out: vendor", "recurse-submodules"),
+    ],
+)
+def test_what_git_would_leave_out_is_refused(
+    checkout: Path, strike: Callable[[Path], None], says: str, cure: str
+) -> None:
+    """A pointer or an empty folder would be found by the app, when it is live."""
+    strike(checkout)
+    git(checkout, "add", ".")
+    git(checkout, "commit", "-qm", "three")
+    with pytest.raises(ConfigError, match=says) as refused, packed(checkout):
+        pass
+    assert cure in refused.value.cure
+    with packed(checkout, "v1") as code:
+        assert code.release == "v1"
+
+
+def test_a_directory_with_its_submodules_is_shipped(tmp_path: Path) -> None:
+    """As the cure says; one that is empty there is refused as well."""
+    root = tmp_path / "build"
+    (root / "vendor").mkdir(parents=True)
+    (root / ".gitmodules").write_text('[submodule "vendor"]\n\tpath = vendor\n\turl = ../x\n')
+    with pytest.raises(ConfigError, match="leaves out: vendor"), packed(root):
+        pass
+    (root / "vendor" / "lib.py").write_text("lib")
+    with packed(root) as code:
+        assert contents(code.archive)["vendor/lib.py"] == "lib"
+
+
+def test_what_is_exported_without_them_is_shipped(checkout: Path) -> None:
+    """`export-ignore` is the repository's word that they are not needed."""
+    _lfs(checkout)
+    _submodule(checkout)
+    (checkout / ".gitattributes").write_text("model.bin export-ignore\nvendor export-ignore\n")
+    git(checkout, "add", ".")
+    git(checkout, "commit", "-qm", "three")
+    with packed(checkout) as code:
+        assert "model.bin" not in contents(code.archive)

@@ -16,13 +16,15 @@ from deployer.provisioning.database_copy import (
     check_copy,
     copy_command,
     copy_database,
-    copy_script,
+    fill_copy,
+    prepare_copy,
 )
 from deployer.provisioning.local_shell import LocalShell
+from reconciler.database.port import DatabaseServer
 from reconciler.database.postgres.connection import AdminUrl
 from reconciler.database.state_comment import Memory
 from reconciler.errors import CommandFailed, CommandTimedOut, DatabaseError
-from reconciler.machine.shell import Command
+from reconciler.machine.shell import Command, OnBytes
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.fencing import FencedAct
 from tests.fakes.database import FakeServer
@@ -45,15 +47,22 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture
 def job(cluster: Cluster) -> Iterator[CopyJob]:
-    """A live database, frozen, and a fresh one to copy it into."""
+    """A live database, and a fresh one to copy it into."""
     server = cluster.server()
     with cluster.company_database() as source:
         target = cluster.new_name()
         server.create(target, "app", MEMORY, like=source)
-        server.shut(source, FencedAct(5, SHOP, LEDGER), ["app"], 5)
         admin = AdminUrl.parse(cluster.url())
         yield CopyJob(admin, source, target, "app", tools=str(cluster.bin), timeout=60)
         cluster.drop(target)
+
+
+def released(job: CopyJob, server: DatabaseServer, on_bytes: OnBytes | None = None) -> None:
+    """What a release does: prepare, shut, fill."""
+    prepared = prepare_copy(job, LocalShell(), server, trial=True)
+    server.shut(job.source, FencedAct(5, SHOP, LEDGER), ["app"], 5)
+    assert server.definitions(job.source) == prepared.definitions
+    fill_copy(prepared, LocalShell(), server, on_bytes)
 
 
 def test_the_script_holds_no_secret() -> None:
@@ -66,7 +75,7 @@ def test_the_script_holds_no_secret() -> None:
 
 def test_the_script_names_both_ends() -> None:
     """Dump from the one, restore into the other as the role that is to own it; never with -C."""
-    script = copy_script(PAPER)
+    script = copy_command(PAPER).script
     assert "dbname=shop_old" in script
     assert "dbname=shop_new" in script
     assert "sslmode=require" in script
@@ -77,13 +86,13 @@ def test_the_script_names_both_ends() -> None:
 
 def test_the_script_is_posix() -> None:
     """The machine's sh reads it, whatever it is."""
-    subprocess.run(["sh", "-n"], input=copy_script(PAPER).encode(), check=True)
+    subprocess.run(["sh", "-n"], input=copy_command(PAPER).script.encode(), check=True)
 
 
 def test_the_copy_is_equal_and_open(cluster: Cluster, job: CopyJob) -> None:
     """Rows and sequences are equal; every privilege is what the source's was before the freeze."""
     server = cluster.server()
-    copy_database(job, LocalShell(), server)
+    released(job, server)
     assert server.is_shut(job.source)
     server.thaw(job.source, FencedAct(6, SHOP, LEDGER))
     with cluster.connect(job.source) as source, cluster.connect(job.target) as copy:
@@ -100,7 +109,7 @@ def test_the_copy_is_equal_and_open(cluster: Cluster, job: CopyJob) -> None:
 
 def test_the_copy_does_not_claim_to_be_its_source(cluster: Cluster, job: CopyJob) -> None:
     """The memory of the copy is its own: open, with its own fence."""
-    copy_database(job, LocalShell(), cluster.server())
+    released(job, cluster.server())
     found = {one.name: one for one in cluster.server().databases()}
     target, source = found[job.target], found[job.source]
     assert target.memory == replace(MEMORY, name=job.target, oid=target.oid)
@@ -110,7 +119,7 @@ def test_the_copy_does_not_claim_to_be_its_source(cluster: Cluster, job: CopyJob
 
 def test_the_copy_has_statistics(cluster: Cluster, job: CopyJob) -> None:
     """The planner knows the copy's tables from the first query on."""
-    copy_database(job, LocalShell(), cluster.server())
+    released(job, cluster.server())
     with cluster.connect(job.target) as copy:
         text = "SELECT reltuples FROM pg_class WHERE relname = 'orders'"
         assert copy.execute(text).fetchone() == (100.0,)
@@ -119,7 +128,6 @@ def test_the_copy_has_statistics(cluster: Cluster, job: CopyJob) -> None:
 def test_an_unfrozen_source_is_copied_too(cluster: Cluster, job: CopyJob) -> None:
     """With writes that may be lost, the copy of an open database is open as well."""
     server = cluster.server()
-    server.thaw(job.source, FencedAct(6, SHOP, LEDGER))
     copy_database(replace(job, frozen=False), LocalShell(), server)
     cluster.execute(job.target, "INSERT INTO orders (total) VALUES (1)")
 
@@ -128,7 +136,7 @@ def test_progress_ends_at_the_size(cluster: Cluster, job: CopyJob) -> None:
     """Progress names bytes of the copy and of the source, the last time when all is there."""
     told: list[tuple[int, int]] = []
     server = cluster.server()
-    copy_database(job, LocalShell(), server, lambda done, total: told.append((done, total)))
+    released(job, server, lambda done, total: told.append((done, total)))
     done, total = told[-1]
     assert 0.5 < done / total < 1.5
 
@@ -136,16 +144,16 @@ def test_progress_ends_at_the_size(cluster: Cluster, job: CopyJob) -> None:
 def test_a_failing_restore_is_a_failure(cluster: Cluster, job: CopyJob) -> None:
     """What pg_restore cannot do fails the copy, with its own words."""
     cluster.execute(job.target, "CREATE TABLE orders (id int)")
-    with pytest.raises(CommandFailed) as caught:
+    with pytest.raises(DatabaseError) as caught:
         copy_database(job, LocalShell(), cluster.server())
     assert 'relation "orders" already exists' in caught.value.detail
     assert PASSWORD not in caught.value.detail
 
 
-def test_a_failing_dump_is_a_failure(cluster: Cluster, job: CopyJob) -> None:
+def test_a_failing_dump_is_a_failure(job: CopyJob) -> None:
     """What pg_dump cannot do fails the copy, though pg_restore has the last word in the pipe."""
     with pytest.raises(CommandFailed) as caught:
-        copy_database(replace(job, source="missing"), LocalShell(), cluster.server())
+        LocalShell().run(copy_command(replace(job, source="missing")))
     assert 'database "missing" does not exist' in caught.value.detail
 
 
@@ -184,7 +192,7 @@ def test_a_dump_that_dies_midway(cluster: Cluster, job: CopyJob) -> None:
         while not (found := killer.execute(waiting, [job.source]).fetchall()):
             assert not copying.done()
         killer.execute("SELECT pg_terminate_backend(%s)", found[0])
-        with pytest.raises(CommandFailed) as caught:
+        with pytest.raises(DatabaseError) as caught:
             copying.result(timeout=30)
     assert "pg_dump ended with status 1" in caught.value.detail
 

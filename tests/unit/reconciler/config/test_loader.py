@@ -219,6 +219,22 @@ def test_without_a_database(write: Write) -> None:
             'tags = {deploy-id = "x"}',
             "instance.tags: the tag 'deploy-id' is not yours",
         ),
+        ("count = 1", 'tags = {"AWS:foo" = "x"}', "instance.tags: the tag 'AWS:foo' is not yours"),
+        (
+            "count = 1",
+            f'tags = {{team = "{"x" * 257}"}}',
+            "instance.tags: the tag 'team' has 4 and 257 characters: AWS takes",
+        ),
+        (
+            "count = 1",
+            f'tags = {{{"k" * 129} = "x"}}',
+            f"instance.tags: the tag '{'k' * 40}' has 129 and 1 characters: AWS takes",
+        ),
+        (
+            "count = 1",
+            "tags = {" + ", ".join(f'k{n} = "x"' for n in range(39)) + "}",
+            "instance.tags: 39 tags: a resource has 50, and 12 are for ours",
+        ),
         ("count = 1", 'image_from = "base"', 'instance.image: is wanted with image_from = "base"'),
         ('user = "ubuntu"', 'user = "u"\nvia = "tor"', 'ssh.via: one of "direct", "bastion"'),
         ('user = "ubuntu"', 'user = "u"\nvia = "bastion"', 'ssh.via: "bastion" wants at least'),

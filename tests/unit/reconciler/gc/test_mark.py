@@ -141,6 +141,7 @@ SCENES: dict[str, Scene] = {
     ),
     "young, by policy": Scene(Reason.YOUNG, root={"min_age": timedelta(hours=1)}),
     "old enough to the second": Scene(Reason.UNROOTED, root={"min_age": NOW - DEAD.born}),
+    "protected by people": Scene(Reason.IN_USE, "ami-41", {"protected": True}),
     "shared with other accounts": Scene(Reason.IN_USE, "ami-41", {"shared": True}),
     "a stranger uses it": Scene(Reason.IN_USE, "snap-41", {"used_by": ("ami-41", "ami-x")}),
     "its ledger could not be read": Scene(

@@ -70,3 +70,13 @@ def test_file(tmp_path: Path) -> None:
 def test_ssm() -> None:
     """ssm: asks the reader it is given for exactly that parameter."""
     assert resolve(Reference.parse("ssm:/a/b"), str.upper).reveal() == "/A/B"
+
+
+def test_the_newline_of_an_editor_is_no_part_of_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A parameter that was written from a file ends in one, and no password or URL does."""
+    for end in ("\n", "\r\n"):
+        assert resolve(Reference.parse("ssm:/a"), lambda _, end=end: f"x{end}").reveal() == "x"  # type: ignore[misc]
+    monkeypatch.setenv("SHOP_URL", "x\n")
+    assert resolve(Reference.parse("env:SHOP_URL"), _no_ssm) == Secret("x")
+    with pytest.raises(ConfigError, match="is empty"):
+        resolve(Reference.parse("ssm:/a"), lambda _: "\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,9 +12,11 @@ from deployer.release.clock import elapsed
 from deployer.release.context import Freeze, NewMachine, ReleaseContext
 from deployer.release.steps.commit import commit
 from deployer.release.steps.database import database
+from deployer.release.undo import undo
 from deployer.release.up import Step, in_time
+from reconciler.database.copying import CopySurvey
 from reconciler.database.state_comment import Memory
-from reconciler.errors import CommandTimedOut, ConfigError, DatabaseError, ToolError
+from reconciler.errors import CommandTimedOut, ConfigError, DatabaseError, Refused, ToolError
 from tests.fakes.scene import ROLE, Scene
 from tests.support.guarded import leased
 from tests.support.shop_world import ALL, DEAD, LEDGER, LIVE, NOW
@@ -97,7 +100,7 @@ def test_nothing_is_committed_over_writes_that_the_copy_lacks(
     assert scene.ledger.live.id == LIVE
 
 
-def test_nothing_is_copied_before_live_is_seen_to_be_shut(
+def test_no_row_is_copied_before_live_is_seen_to_be_shut(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By its own look, not because the act was sent; the undo knows what it has to open."""
@@ -105,7 +108,88 @@ def test_nothing_is_copied_before_live_is_seen_to_be_shut(
     monkeypatch.setattr(scene.server, "is_shut", lambda _: False)
     with pytest.raises(DatabaseError, match="still takes writes although it was shut"):
         database(run)
+    assert scene.did("schema of") == [f"schema of database {LIVE_DB} on {CLONE}"]
+    assert not scene.did("copy of")
+    assert run.database.source == LIVE_DB
+
+
+def _no_longer_fits(scene: Scene, _: ReleaseContext) -> None:
+    """A role has lost its right to read a table since the guard has looked."""
+    scene.server.survey = CopySurvey(unreadable=frozenset({"public.orders"}))
+
+
+def _old_tools(scene: Scene, _: ReleaseContext) -> None:
+    """The clone's tools are not those of the server."""
+    scene.server.survey = CopySurvey(major=1)
+
+
+def _no_schema(scene: Scene, _: ReleaseContext) -> None:
+    """pg_restore cannot do it."""
+    scene.reach.machine(CLONE).write("/bin/pg_restore", _FAILS, 0o755)
+
+
+def _no_trial(scene: Scene, _: ReleaseContext) -> None:
+    """Nor psql what comes after the rows."""
+    scene.reach.machine(CLONE).write("/bin/psql", _FAILS, 0o755)
+
+
+_FAILS = """#!/bin/sh
+[ "$1" = --version ] && exec echo "tool (PostgreSQL) 18.1"
+cat >/dev/null; echo 'psql: ERROR:  no' >&2; exit 3
+"""
+
+
+@pytest.mark.parametrize(
+    ("befalls", "why"),
+    [
+        (_no_longer_fits, "may not read public.orders"),
+        (_old_tools, "has pg_dump 18 and pg_restore 18, the server is PostgreSQL 1"),
+        (_no_schema, "cannot be copied, which was tried before it was shut: no"),
+        (_no_trial, "cannot be copied, which was tried before it was shut: no"),
+    ],
+)
+def test_what_can_be_known_before_the_freeze_freezes_nobody(
+    scene: Scene, befalls: Callable[[Scene, ReleaseContext], None], why: str
+) -> None:
+    """Live was never shut, so there is nothing to thaw either."""
+    run = cloned(scene)
+    befalls(scene, run)
+    with pytest.raises(ToolError, match=why):
+        database(run)
+    assert not scene.did("shut")
+    assert run.database.source == ""
+
+
+def test_live_s_database_is_known_before_another_exists(scene: Scene) -> None:
+    """Of an adopted service none is known, and then a sweep deletes none: not this one either."""
+    run = cloned(scene)
+    scene.server.held[LIVE_DB].comment = ""
+    scene.server.rename(LIVE_DB, "shop")
+    scene.reach.machine(CLONE).write(
+        "/etc/shop/env", f"DATABASE_URL=postgresql://{ROLE}:pw@db/shop\n"
+    )
+    scene.server.failing["lend"] = DatabaseError("far enough")
+    with pytest.raises(DatabaseError, match="far enough"):
+        database(run)
+    assert run.database.name in scene.databases
+    known = {one.name: one.memory for one in scene.server.databases()}
+    assert known["shop"] is not None
+    assert known["shop"].deploy == LIVE
+    undo(run, "so be it")
     assert run.database.name not in scene.databases
+
+
+def test_a_schema_that_changed_before_the_freeze_is_not_copied(scene: Scene) -> None:
+    """The tables were made from what it was: refused while live is shut, before any row."""
+    run = cloned(scene)
+
+    def migrated(act: str) -> None:
+        scene.server.altered += act.startswith("shut")
+
+    scene.acts.then = migrated
+    with pytest.raises(Refused, match="was changed while the copy was prepared"):
+        database(run)
+    assert not scene.did("copy of")
     assert run.database.source == LIVE_DB
 
 

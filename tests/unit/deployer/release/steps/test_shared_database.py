@@ -152,7 +152,7 @@ def test_nothing_pending_is_shared_and_not_migrated(scene: Scene) -> None:
 def test_something_pending_is_copied(scene: Scene, check: str) -> None:
     """As with `always`: live is shut before anything is copied."""
     run = begun(scene, PENDING, check)
-    scene.server.failing["create"] = DatabaseError("far enough")
+    scene.server.failing["open_like"] = DatabaseError("far enough")
     with pytest.raises(DatabaseError, match="far enough"):
         database(run)
     assert scene.server.is_shut(LIVE_DB)
@@ -194,7 +194,7 @@ def test_a_copy_of_a_shared_database_shuts_and_opens_it_under_its_makers_name(
     run = begun(scene, {})
     env = f"DATABASE_URL=postgresql://{ROLE}:pw@db:5432/{OLD_DB}\n"
     scene.reach.machine(CLONE).write("/etc/shop/env", env)
-    scene.server.failing["create"] = DatabaseError("far enough")
+    scene.server.failing["open_like"] = DatabaseError("far enough")
     with pytest.raises(DatabaseError, match="far enough"):
         database(run)
     assert scene.server.is_shut(OLD_DB)

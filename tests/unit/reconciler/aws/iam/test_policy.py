@@ -41,12 +41,13 @@ MUTATES = {
     "deregister",
     "detach",
     "modify",
+    "put",
     "register",
     "release",
     "remove",
 }
 VERBS = {*READS, *MUTATES, *("assume", "reboot", "remove", "revoke", "run", "start", "stop")}
-VERBS |= {"put", "terminate"}
+VERBS |= {"put", "simulate", "terminate"}
 SERVICES = {
     "db": "rds",
     "to_resource": "rds",
@@ -60,6 +61,8 @@ SERVICES = {
     "listener": "elasticloadbalancing",
     "rule": "elasticloadbalancing",
     "load_balancers": "elasticloadbalancing",
+    "principal_policy": "iam",
+    "service_quota": "servicequotas",
     "object": "s3",
     "bucket": "s3",
 }
@@ -81,6 +84,7 @@ ELASTIC = "arn:aws:ec2:eu-west-1:123456789012:elastic-ip/eipalloc-0123456789abcd
 LISTENER = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:listener/app/shop/a1/b2"
 OF_TWO = {"elasticloadbalancing:DescribeTags"}
 """Actions of load balancers that EC2 has as well, by the same name."""
+JOURNAL = "s3://my-bucket/deploys"
 SEND_KEY = "ec2-instance-connect:SendSSHPublicKey"
 """Of the form `send_ssh_public_key`, which no rule makes into this."""
 
@@ -107,6 +111,8 @@ def asked_in_source() -> set[str]:
 def _service(operation: str) -> str:
     if operation in ("add_tags", "remove_tags"):
         return "elasticloadbalancing"
+    if operation == "describe_key":
+        return "kms"
     return next((name for word, name in SERVICES.items() if f"_{word}" in operation), "ec2")
 
 
@@ -136,12 +142,29 @@ def test_what_the_code_asks_for_is_allowed_and_nothing_else(settings: Settings) 
         routes=presets,
         ssh_users=("admin",),
         objects=(LedgerAddress.in_bucket("s3://ledgers/production", "shop", "shop.example.com"),),
+        journals=(JOURNAL,),
     )
     allowed = frozenset().union(*(actions(make(here)) for make in POLICIES.values()))
     without_call = {"iam:PassRole", SEND_KEY}
     assert asked_in_source() - allowed == set()
     assert allowed - asked_in_source() == without_call | CALLED_BY_THE_CLI
     assert set(UNSEEN) - allowed == {"sts:AssumeRole"}
+
+
+def test_only_who_has_a_journal_may_write_one(settings: Settings) -> None:
+    """Its own services' objects below the prefix; a viewer reads them; nobody deletes any."""
+    without = scope(settings, "", ZONES)
+    assert not [one for make in POLICIES.values() for one in actions(make(without)) if "s3:" in one]
+    said = settings.reconciler.model_copy(update={"journal": JOURNAL})
+    told = scope(replace(settings, reconciler=said), "", ZONES)
+    for make in (deployer, reconciler):
+        by_sid = {one["Sid"]: one for one in make(told)["Statement"]}
+        assert by_sid["WriteTheJournal"]["Resource"] == ["arn:aws:s3:::my-bucket/deploys/shop/*"]
+    seen = {one for one in actions(POLICIES["viewer"](told)) if one.startswith("s3:")}
+    assert seen == {"s3:GetObject", "s3:ListBucket"}
+    assert not [
+        one for make in POLICIES.values() for one in actions(make(told)) if "DeleteO" in one
+    ]
 
 
 def test_the_sweep_launches_nothing(settings: Settings) -> None:
@@ -191,8 +214,14 @@ def test_a_ledger_in_a_bucket_needs_no_zone(
     assert read["Resource"] == ["arn:aws:s3:::ledgers/production/*"]
     assert listed["Resource"] == ["arn:aws:s3:::ledgers"]
     assert listed["Condition"] == {"StringLikeIfExists": {"s3:prefix": ["production/"]}}
-    written = by_sid.get("SwapTheLedgersInS3", {"Resource": None})["Resource"]
-    assert written == (None if make is viewer else ["arn:aws:s3:::ledgers/production/shop"])
+    writes = [one for one in by_sid.values() if one["Action"] == "s3:PutObject"]
+    assert [one["Resource"] for one in writes] == (
+        [] if make is viewer else [["arn:aws:s3:::ledgers/production/shop"]] * 2
+    )
+    conditions = [one["Condition"]["Null"] for one in writes]
+    assert all(
+        one in ({"s3:if-match": "false"}, {"s3:if-none-match": "false"}) for one in conditions
+    )
 
 
 def test_the_zones_that_a_ledger_in_a_bucket_watches_are_read(settings: Settings) -> None:

@@ -1,0 +1,41 @@
+"""What sweeps have saved: by the hour, and since each deletion. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from reconciler.model.journal.entry import SWEEP, Entry
+
+
+@dataclass(frozen=True)
+class Savings:
+    """The deletions of sweeps in `days`: their number, and $ that they would have cost until now.
+
+    `per_hour`: what all of it would cost now. `unpriced`: deletions without a known price.
+    """
+
+    days: int
+    deletions: int = 0
+    dollars: float = 0.0
+    per_hour: float = 0.0
+    unpriced: int = 0
+
+
+def savings(entries: Iterable[Entry], now: datetime, days: int = 30) -> Savings:
+    """Each deletion counts from its sweep until now, as long as nothing else had deleted it."""
+    found = Savings(days)
+    for entry in entries:
+        when = entry.ended or entry.began
+        if entry.kind != SWEEP or when < now - timedelta(days=days):
+            continue
+        hours = max(now - when, timedelta(0)) / timedelta(hours=1)
+        found = Savings(
+            days,
+            found.deletions + len(entry.removed),
+            found.dollars + (entry.per_hour or 0.0) * hours,
+            found.per_hour + (entry.per_hour or 0.0),
+            found.unpriced + entry.unpriced,
+        )
+    return found
