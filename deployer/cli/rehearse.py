@@ -50,7 +50,7 @@ def rehearse(
     with staged(asked, service) as stage:
         from deployer.commands.rehearse import RehearsalOptions
         from deployer.commands.rehearse import rehearse as rehearsal
-        from deployer.output.rehearsal import rehearsal_json, rehearsal_lines
+        from deployer.output.preview import rehearsal_json, rehearsal_lines
 
         options = RehearsalOptions(ref, schema_only, keep, frozenset(despite))
         done = rehearsal(stage.ports, options, stage.emit)

@@ -43,9 +43,7 @@ ROWS: dict[str, Row] = {
         ("nowhere.invalid",),
     ),
     "record": (RECORD, 'record = "shpo.example.test"', "ledger", Exit.REFUSED, ("shpo.example",)),
-    "account": ("^account = .*", 'account = "999999999999"', "account", Exit.ACCESS, ("999999",)),
-    "region": ("^region  = .*", 'region = "eu-west-3"', "ledger", Exit.REFUSED, ("eu-west-3",)),
-    "ssh user": ("^user = .*", 'user = "nobody9"', "ssh", Exit.FAILED, ("nobody9",)),
+    "ssh user": ("^user = .*", 'user = "nobody9"', "ssh", Exit.REFUSED, ("nobody9",)),
     "ssh key": (
         "^key  = .*",
         'key = "file:/nonexistent"',
@@ -53,19 +51,19 @@ ROWS: dict[str, Row] = {
         Exit.USAGE,
         ("/nonexistent",),
     ),
-    "ssh port": ("^port = 2222", "port = 2223", "ssh", Exit.FAILED, ("2223",)),
+    "ssh port": ("^port = 2222", "port = 2223", "ssh", Exit.REFUSED, ("2223",)),
     "ssh via": (
         SSH,
         '[ssh]\nvia = "command"\ncommand = "no-such-tool %h"',
         "ssh via",
-        Exit.FAILED,
+        Exit.REFUSED,
         ("no-such-tool", "install no-such-tool"),
     ),
     "app unit": (UNITS, 'units = ["shpo"]', "units", Exit.REFUSED, ("shpo.service is not on",)),
     "job unit": ('"shop-worker"', '"shop-workr"', "units", Exit.REFUSED, ("shop-worker.service?",)),
     "env file": (ENV, 'env_file = "/etc/shop/enw"', "roles", Exit.USAGE, ("/etc/shop/enw",)),
     "variable": (ROLE, 'app_role = "shop"\nvariable = "DB_URL"', "roles", Exit.USAGE, ("DB_URL",)),
-    "admin": ("^admin    = .*", 'admin = "env:NO_SUCH"', "ledger", Exit.REFUSED, ("NO_SUCH",)),
+    "admin": ("^admin    = .*", 'admin = "env:NO_SUCH"', "database", Exit.USAGE, ("NO_SUCH",)),
     "role": (ROLE, 'app_role = "sohp"', "roles", Exit.USAGE, ("there is no role sohp",)),
     "superuser": (ROLE, 'app_role = "postgres"', "roles", Exit.USAGE, ('app_role = "shop"',)),
     "smoke path": (PATH, 'http = "/nope"', "smoke", Exit.FAILED, ("404", "[[smoke]]")),
@@ -103,6 +101,8 @@ ROWS: dict[str, Row] = {
 }
 
 UNREADABLE: dict[str, tuple[str, str, str]] = {
+    "account": ("^account = .*", 'account = "999999999999"', "999999999999"),
+    "region": ("^region  = .*", 'region = "eu-west-3"', "eu-west-3"),
     "unknown key": ("^keep    = 2", "kep = 2", "did you mean"),
     "no default": ('^writes   = "freeze"', "", "writes"),
     "unit twice": (UNITS, 'units = ["shop", "shop-cron"]', "shop-cron"),

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from deployer.aws.trials import STANDARD_VCPUS, AwsTrials
 from deployer.commands.doctor.check import Found, Skipped
-from deployer.commands.doctor.readings import Readings
+from deployer.commands.doctor.readings import ServiceReadings
 from deployer.compute import ImageOrder, LaunchOrder
 from deployer.provisioning.release_cost import NewMachines, cost_lines
-from deployer.release.inferred_settings import Shape, client_addresses, shape
+from deployer.release.inferred_settings import Shape, client_addresses, shape, volume_notes
 from reconciler.aws.iam.policy import deployer
 from reconciler.aws.iam.scope import scope
 from reconciler.config.loader import Settings
@@ -18,9 +18,7 @@ from reconciler.errors import AccessDenied, CloudError, ConfigError, Refused
 from reconciler.model import tags as t
 from reconciler.model.resource import IMAGE, INSTANCE, INTERFACE, SNAPSHOT, VOLUME
 from reconciler.model.tags import BirthTags
-
-_TAGS = 50
-"""Of one resource; those that AWS writes do not count (EC2 user guide, "Tag restrictions")."""
+from reconciler.util import humanize
 
 _OF_GROUPS = {t.LEASE, t.LISTENER, t.DRAINED}
 _LATE_SECONDS = 60
@@ -28,10 +26,10 @@ _REFUSED_SECONDS = 300
 """AWS refuses a signature that is five minutes off."""
 
 
-def clock(readings: Readings) -> Found:
+def clock(readings: ServiceReadings) -> Found:
     """This computer's clock against AWS's Date header."""
     seconds = trials(readings).clock_offset().total_seconds()
-    said = f"{abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'} AWS"
+    said = f"{humanize.span(abs(seconds))} {'ahead of' if seconds > 0 else 'behind'} AWS"
     if abs(seconds) >= _REFUSED_SECONDS:
         raise AccessDenied(
             f"the clock of this computer is {said}: AWS refuses such signatures",
@@ -43,7 +41,7 @@ def clock(readings: Readings) -> Found:
     return Found(said if abs(seconds) >= 2 else "as AWS's")
 
 
-def dry_run(readings: Readings) -> str:
+def dry_run(readings: ServiceReadings) -> str:
     """CreateImage, RunInstances and CreateTags as a release would send them, with DryRun."""
     live, cloud = readings.live(), trials(readings)
     tags = _birth(readings)
@@ -69,7 +67,7 @@ def dry_run(readings: Readings) -> str:
     return "CreateImage, CreateTags and RunInstances would be allowed"
 
 
-def policy(readings: Readings) -> str:
+def policy(readings: ServiceReadings) -> str:
     """Every permission of the deployer's policy, by IAM's simulation where that is allowed."""
     service = readings.ports.service
     if readings.settings is None:
@@ -90,7 +88,7 @@ def policy(readings: Readings) -> str:
     return "IAM allows every action of the deployer's policy"
 
 
-def addresses(readings: Readings) -> str:
+def addresses(readings: ServiceReadings) -> str:
     """Whether a subnet has addresses for all new machines: they are launched into one."""
     wanted, count = _shape(readings), readings.ports.service.instance.count
     cloud = trials(readings)
@@ -104,7 +102,7 @@ def addresses(readings: Readings) -> str:
     return ", ".join(f"{free} free in {subnet}" for subnet, free in left.items()) or "not known"
 
 
-def quota(readings: Readings) -> str:
+def quota(readings: ServiceReadings) -> str:
     """Whether the account may run more machines, where the quota may be read."""
     try:
         room = trials(readings).vcpus()
@@ -119,7 +117,7 @@ def quota(readings: Readings) -> str:
     return f"{room.used} of {room.limit} vCPUs run"
 
 
-def tags(readings: Readings) -> str:
+def tags(readings: ServiceReadings) -> str:
     """Whether the live machine, adopted or not, has room for the tags that we write."""
     reading, ledger = readings.known()
     at = ledger.live.at if ledger.live else (reading.a.addresses if reading.a else ())
@@ -127,23 +125,41 @@ def tags(readings: Readings) -> str:
     for machine in readings.ports.compute.find_instances_at(at):
         theirs = {key for key in machine.tags if not key.startswith("aws:")}
         wanted = theirs | ({*t.OWN, t.NAME} - _OF_GROUPS)
-        if len(wanted) > _TAGS:
+        if len(wanted) > t.TAGS_LIMIT:
             raise Refused(
                 f"{machine.id} has {len(theirs)} tags, and we write {len(wanted - theirs)} more: "
-                f"AWS takes {_TAGS}",
+                f"AWS takes {t.TAGS_LIMIT}",
                 cure=f"aws ec2 delete-tags --resources {machine.id} --tags Key=…",
             )
-        said.append(f"{machine.id} has {len(theirs)} of {_TAGS}")
+        said.append(f"{machine.id} has {len(theirs)} of {t.TAGS_LIMIT}")
     return "; ".join(said)
 
 
-def disks(readings: Readings) -> Found:
+def disks(readings: ServiceReadings) -> Found:
     """What is copied with each release, and what that costs."""
     wanted = _shape(readings)
     service, prices = readings.ports.service, readings.ports.prices
     fleet = NewMachines(wanted.type, wanted.disks, wanted.public, service.instance.count)
     listed = ", ".join(_disk_words(wanted)) or "none known"
-    return Found(f"{listed}; {cost_lines(service, fleet, prices)[0]}")
+    faults = _key_faults(readings, wanted)
+    if faults:
+        raise Refused(
+            f"the KMS key of a disk cannot be used: {faults[0]}",
+            cure="aws kms enable-key --key-id …, or aws kms cancel-key-deletion --key-id …",
+            detail="\n".join(faults[1:]),
+        )
+    notes = volume_notes(service, readings.live(), prices)
+    return Found(f"{listed}; {cost_lines(service, fleet, prices)[0]}", notes)
+
+
+def _key_faults(readings: ServiceReadings, wanted: Shape) -> list[str]:
+    """The keys of encrypted disks that are not enabled, where that may be asked."""
+    keys = sorted({one.key for one in wanted.disks if one.key})
+    try:
+        faults = {key: trials(readings).key_fault(key) for key in keys}
+    except (CloudError, AccessDenied, Skipped):
+        return []  # a key of another account, or no permission: the launch names the key
+    return [f"{key}: {fault}" for key, fault in faults.items() if fault]
 
 
 def _disk_words(wanted: Shape) -> Sequence[str]:
@@ -153,27 +169,29 @@ def _disk_words(wanted: Shape) -> Sequence[str]:
     ]
 
 
-def trials(readings: Readings) -> AwsTrials:
+def trials(readings: ServiceReadings) -> AwsTrials:
     """The questions to AWS. Raises Skipped where there are none to ask."""
     if readings.trials is None:
         raise Skipped("no account is asked")
     return readings.trials
 
 
-def _shape(readings: Readings) -> Shape:
+def _shape(readings: ServiceReadings) -> Shape:
     ports = readings.ports
     _, ledger = readings.known()
     return shape(ports.service, readings.live(), client_addresses(ports.managed, ledger))
 
 
-def _birth(readings: Readings) -> BirthTags:
+def _birth(readings: ServiceReadings) -> BirthTags:
     """As a release that began now would write them."""
     managed = readings.ports.managed
     deploy = readings.start().deploy
     return BirthTags(deploy, str(managed.address), managed.home.place, "doctor", readings.ports.by)
 
 
-def _order(readings: Readings, wanted: Shape, born: dict[str, dict[str, str]]) -> LaunchOrder:
+def _order(
+    readings: ServiceReadings, wanted: Shape, born: dict[str, dict[str, str]]
+) -> LaunchOrder:
     live = readings.live()
     return LaunchOrder(
         token=readings.start().deploy.client_token(live.zone),

@@ -12,7 +12,7 @@ from deployer.aws.trials import AwsTrials
 from deployer.checks.session import outlasts
 from deployer.commands.doctor import cloud, machine, service
 from deployer.commands.doctor.check import Check, Found, Status, attempt
-from deployer.commands.doctor.readings import Readings
+from deployer.commands.doctor.readings import ServiceReadings
 from deployer.provisioning.repository import examine_code
 from deployer.wiring import wired
 from reconciler.config.loader import Settings, refuse_unbuilt
@@ -22,7 +22,7 @@ from reconciler.exit_codes import code_of
 from reconciler.util.concurrency import side_by_side
 from reconciler.wiring.edges import Edges
 
-Probe = Callable[[Readings], Found | str]
+Probe = Callable[[ServiceReadings], Found | str]
 
 PROBES: Sequence[tuple[str, Probe]] = (
     ("ssh key", machine.ssh_key),
@@ -49,6 +49,7 @@ PROBES: Sequence[tuple[str, Probe]] = (
     ("units", machine.units),
     ("database", service.database),
     ("roles", service.roles),
+    ("dump tools", service.dump_tools),
     ("smoke", machine.smoke),
 )
 """In the order of a release: the first failure is usually the cause of later ones."""
@@ -74,10 +75,10 @@ def _service(settings: Settings, name: str) -> Iterator[Check]:
     yield Check(name, "account", Status.OK, f"{config.account} in {config.region}")
     yield from attempt(name, "session", lambda: _session(settings, config))
     trials = AwsTrials(Edges(settings).aws(config.place))
-    yield from probed(Readings(ports, settings, trials))
+    yield from probed(ServiceReadings(ports, settings, trials))
 
 
-def probed(readings: Readings) -> Iterator[Check]:
+def probed(readings: ServiceReadings) -> Iterator[Check]:
     """The checks that need the cloud, the machine and the database."""
     for title, probe in PROBES:
         yield from attempt(

@@ -6,14 +6,14 @@ from deployer.checks.live_units import check_live
 from deployer.checks.ssh_route import check_route
 from deployer.commands.doctor import machine_survey
 from deployer.commands.doctor.check import Found, Skipped
-from deployer.commands.doctor.readings import Readings
+from deployer.commands.doctor.readings import ServiceReadings
 from deployer.provisioning.live_check import ask_live
 from reconciler.errors import Refused, SmokeFailed
 from reconciler.model.resource import INSTANCE
 from reconciler.util import humanize
 
 
-def ssh_key(readings: Readings) -> str:
+def ssh_key(readings: ServiceReadings) -> str:
     """Whether the client key can be resolved."""
     ports = readings.ports
     key = ports.service.ssh.stored_key
@@ -24,12 +24,12 @@ def ssh_key(readings: Readings) -> str:
     return f"{key} is there"
 
 
-def ssh_via(readings: Readings) -> str:
+def ssh_via(readings: ServiceReadings) -> str:
     """Whether the tools of the way to the machines are here."""
     return check_route(readings.ports)
 
 
-def running(readings: Readings) -> str:
+def running(readings: ServiceReadings) -> str:
     """Whether the live machines run where the record says."""
     _, ledger = readings.known()
     if ledger.live is None:
@@ -45,7 +45,7 @@ def running(readings: Readings) -> str:
     return f"{humanize.count(len(found), 'machine')} running"
 
 
-def ssh(readings: Readings) -> str:
+def ssh(readings: ServiceReadings) -> str:
     """Whether SSH and `sudo -n` work on the machine that a release would clone."""
     found = readings.machine()
     if found.values.get("sudo") != "0":
@@ -57,27 +57,27 @@ def ssh(readings: Readings) -> str:
     return f"{found.machine} answers {readings.ports.service.ssh.user}, who is root by sudo -n"
 
 
-def systemd(readings: Readings) -> str:
+def systemd(readings: ServiceReadings) -> str:
     """The version of systemd."""
     return machine_survey.systemd(readings.machine())
 
 
-def cloud_init(readings: Readings) -> str:
+def cloud_init(readings: ServiceReadings) -> str:
     """Whether cloud-init would apply a clone's user data."""
     return machine_survey.cloud_init(readings.machine())
 
 
-def disk(readings: Readings) -> str:
+def disk(readings: ServiceReadings) -> str:
     """Whether there is room for the code on what a clone copies."""
     return machine_survey.disk(readings.machine())
 
 
-def tools(readings: Readings) -> str:
+def tools(readings: ServiceReadings) -> str:
     """Whether the programs that a release runs on a clone are there."""
     return machine_survey.tools(readings.machine())
 
 
-def units(readings: Readings) -> Found:
+def units(readings: ServiceReadings) -> Found:
     """Whether systemd knows every configured unit on live, and what else acts on a clone."""
     readings.known()
     acting = check_live(readings.ports, readings.state().service_plan)
@@ -86,7 +86,7 @@ def units(readings: Readings) -> Found:
     return Found(f"{count} looked up on live", acting)
 
 
-def smoke(readings: Readings) -> str:
+def smoke(readings: ServiceReadings) -> str:
     """The smoke tests must pass on live: what fails there fails on every release."""
     _, ledger = readings.known()
     live = ledger.live

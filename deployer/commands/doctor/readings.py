@@ -23,7 +23,7 @@ ASK_SECONDS = 60.0
 
 
 @dataclass
-class Readings:
+class ServiceReadings:
     """A service, its ports, and the readings that its checks share.
 
     `trials` are the questions that only AWS itself answers; None: they are skipped.

@@ -9,7 +9,7 @@ import pytest
 from deployer.checks.live_units import refuse_not_brought
 from deployer.commands.adopt import adopt
 from deployer.commands.doctor.machine import units
-from deployer.commands.doctor.readings import Readings
+from deployer.commands.doctor.readings import ServiceReadings
 from deployer.output.preview import preview_json, preview_lines
 from deployer.release.preview import preview
 from reconciler.errors import CannotConnect, NotTried, Refused, ToolError
@@ -107,8 +107,8 @@ def test_adopt_refuses_before_the_ledger_is_written(tmp_path: Path) -> None:
 def test_doctor_looks_the_units_up(typo: Scene) -> None:
     """The same refusal, as a check that failed; and a count where all is well."""
     with pytest.raises(Refused, match="did you mean"):
-        units(Readings(typo.ports(app=TYPO)))
-    assert units(Readings(typo.ports())).text == "2 units looked up on live"
+        units(ServiceReadings(typo.ports(app=TYPO)))
+    assert units(ServiceReadings(typo.ports())).text == "2 units looked up on live"
 
 
 def test_a_oneshot_among_the_jobs_is_refused(scene: Scene) -> None:

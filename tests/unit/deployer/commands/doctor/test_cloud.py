@@ -13,7 +13,7 @@ import pytest
 from deployer.aws.trials import Room
 from deployer.commands.doctor import cloud
 from deployer.commands.doctor.check import Check, Status, attempt
-from deployer.commands.doctor.readings import Readings
+from deployer.commands.doctor.readings import ServiceReadings
 from reconciler.config.loader import load
 from reconciler.errors import AccessDenied, CloudError
 from reconciler.exit_codes import Exit
@@ -28,11 +28,13 @@ NO_IMAGE = replace(FINE, refusing={"CreateImage": DENIED})
 NO_TYPE = replace(FINE, refusing={"RunInstances": MISTYPED})
 
 
-def asked(scene: Scene, probe: Callable[[Readings], Any], trials: ScriptedTrials) -> list[Check]:
+def asked(
+    scene: Scene, probe: Callable[[ServiceReadings], Any], trials: ScriptedTrials
+) -> list[Check]:
     """The checks of one probe."""
     ports = scene.ports()
     settings = replace(load(ROOT / "config"), services={"shop": service()})
-    return list(attempt("shop", "x", lambda: probe(Readings(ports, settings, trials))))
+    return list(attempt("shop", "x", lambda: probe(ServiceReadings(ports, settings, trials))))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from deployer.commands.doctor.check import Check, Status
 from deployer.commands.doctor.command import probed
-from deployer.commands.doctor.readings import Readings
+from deployer.commands.doctor.readings import ServiceReadings
 from reconciler.errors import CannotConnect, NotTried
 from reconciler.exit_codes import Exit
 from tests.fakes.machine import FakeMachine
@@ -36,7 +36,7 @@ def live(scene: Scene) -> FakeMachine:
 
 def checked(scene: Scene, **changes: object) -> Mapping[str, Check]:
     """Every check of the scene's service by its name; the last of several."""
-    return {one.check: one for one in probed(Readings(scene.ports(**changes)))}
+    return {one.check: one for one in probed(ServiceReadings(scene.ports(**changes)))}
 
 
 def test_a_service_without_faults_is_ready(scene: Scene) -> None:
@@ -152,7 +152,7 @@ def test_what_else_acts_is_a_warning_each(scene: Scene, live: FakeMachine) -> No
     """A line each, named, so that it can be gated; it is no reason to refuse."""
     live.write("/etc/cron.d/mine", "@reboot root true\n")
     live.write("/var/lib/systemd/linger/ann", "")
-    lines = [one for one in probed(Readings(scene.ports())) if one.check == "units"]
+    lines = [one for one in probed(ServiceReadings(scene.ports())) if one.check == "units"]
     assert [one.status for one in lines] == [Status.OK, Status.WARN, Status.WARN]
     assert "@reboot lines of /etc/cron.d/mine" in lines[1].text
     assert "user units of ann" in lines[2].text
