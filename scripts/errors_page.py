@@ -23,7 +23,7 @@ PAGE = ROOT / "docs" / "errors.md"
 KINDS = {
     name: kind
     for name, kind in vars(errors).items()
-    if isinstance(kind, type) and issubclass(kind, ToolError)
+    if isinstance(kind, type) and issubclass(kind, ToolError) and not name.startswith("_")
 }
 LEFT_OUT = ("sandbox",)
 """What users of the product do not meet."""

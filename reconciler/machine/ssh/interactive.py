@@ -101,7 +101,7 @@ def _raw(channel: CommandChannel) -> Iterator[None]:
 
     old = signal.signal(signal.SIGWINCH, resized)
     try:
-        tty.setraw(0)
+        tty.setraw(0, termios.TCSADRAIN)  # what was typed ahead is kept, as by ssh
         yield
     finally:
         termios.tcsetattr(0, termios.TCSADRAIN, before)
