@@ -16,7 +16,7 @@ from reconciler.exit_codes import Exit, code_of
 if TYPE_CHECKING:
     from deployer.commands.status import ServiceStatus
     from deployer.ports import Ports
-    from reconciler.journal.reader import Journal
+    from reconciler.ports.journal.reader import Journal
 
 _READS = (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.ACCESS)
 _ANSWERS = (*_READS, Exit.TO_DO)
@@ -116,7 +116,7 @@ def history(asked: CliContext, service: str) -> int:
 
 def _journal(ports: Ports, most: int | None = None) -> Journal | None:
     """What the journal tells; None if none is configured."""
-    from reconciler.journal.reader import MOST, read
+    from reconciler.ports.journal.reader import MOST, read
 
     name = ports.managed.name
     return read(ports.journal, name, most=most or MOST) if ports.journal is not None else None

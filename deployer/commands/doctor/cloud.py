@@ -18,6 +18,7 @@ from reconciler.errors import AccessDenied, CloudError, ConfigError, Refused
 from reconciler.model import tags as t
 from reconciler.model.resource import IMAGE, INSTANCE, INTERFACE, SNAPSHOT, VOLUME
 from reconciler.model.tags import BirthTags
+from reconciler.util import humanize
 
 _OF_GROUPS = {t.LEASE, t.LISTENER, t.DRAINED}
 _LATE_SECONDS = 60
@@ -28,7 +29,7 @@ _REFUSED_SECONDS = 300
 def clock(readings: ServiceReadings) -> Found:
     """This computer's clock against AWS's Date header."""
     seconds = trials(readings).clock_offset().total_seconds()
-    said = f"{abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'} AWS"
+    said = f"{humanize.span(abs(seconds))} {'ahead of' if seconds > 0 else 'behind'} AWS"
     if abs(seconds) >= _REFUSED_SECONDS:
         raise AccessDenied(
             f"the clock of this computer is {said}: AWS refuses such signatures",

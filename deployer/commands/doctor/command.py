@@ -27,8 +27,9 @@ Probe = Callable[[ServiceReadings], Found | str]
 PROBES: Sequence[tuple[str, Probe]] = (
     ("ssh key", machine.ssh_key),
     ("ssh via", machine.ssh_via),
-    ("kept in", service.store),
     ("ledger", service.ledger),
+    ("kept in", service.store),
+    ("journal", service.journal),
     ("record", service.record),
     ("guard", service.guard),
     ("traffic", service.traffic),
@@ -50,7 +51,6 @@ PROBES: Sequence[tuple[str, Probe]] = (
     ("roles", service.roles),
     ("dump tools", service.dump_tools),
     ("smoke", machine.smoke),
-    ("journal", service.journal),
 )
 """In the order of a release: the first failure is usually the cause of later ones."""
 

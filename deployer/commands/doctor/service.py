@@ -29,6 +29,24 @@ def ledger(readings: ServiceReadings) -> str:
     return f"{reading.address.name}: generation {found.gen}, {live}"
 
 
+def store(readings: ServiceReadings) -> str:
+    """Where the ledger is kept, and whether that place keeps what was there before."""
+    managed = readings.ports.managed
+    return managed.ledgers.kept_where(managed.address)
+
+
+def journal(readings: ServiceReadings) -> str:
+    """Whether the journal can be listed, written and read. One small object stays there."""
+    ports = readings.ports
+    if ports.journal is None:
+        return "none configured"
+    probe = f"{ports.managed.name}/doctor"
+    tuple(islice(ports.journal.keys(ports.managed.name), 1))
+    stands = ports.journal.get(probe)
+    ports.journal.put(probe, b"written by deployer doctor\n", stands.version if stands else None)
+    return "written and read"
+
+
 def record(readings: ServiceReadings) -> Found:
     """The zone, the record and how long clients keep it."""
     reading, _ = readings.known()
@@ -113,21 +131,3 @@ def dump_tools(readings: ServiceReadings) -> str:
         lambda shell: check_tools(job, shell, machine.id),
     )
     return f"those on {machine.id} fit PostgreSQL {major}"
-
-
-def store(readings: ServiceReadings) -> str:
-    """Where the ledger is kept, and whether that can be read."""
-    managed = readings.ports.managed
-    return managed.ledgers.kept_where(managed.address)
-
-
-def journal(readings: ServiceReadings) -> str:
-    """Whether the journal can be listed, written and read. One small object stays there."""
-    ports = readings.ports
-    if ports.journal is None:
-        return "none configured"
-    probe = f"{ports.managed.name}/doctor"
-    tuple(islice(ports.journal.keys(ports.managed.name), 1))
-    stands = ports.journal.get(probe)
-    ports.journal.put(probe, b"written by deployer doctor\n", stands.version if stands else None)
-    return "written and read"

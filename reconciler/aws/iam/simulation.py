@@ -19,7 +19,7 @@ _ASSUMED = re.compile(r"arn:(aws[\w-]*):sts::(\d+):assumed-role/([^/]+)/")
 
 
 @dataclass(frozen=True)
-class Simulation:
+class SimulatedCall:
     """The arguments of one simulation."""
 
     actions: tuple[str, ...]
@@ -27,10 +27,10 @@ class Simulation:
     context: tuple[Mapping[str, Any], ...]
 
 
-def questions(document: Document) -> tuple[Simulation, ...]:
+def questions(document: Document) -> tuple[SimulatedCall, ...]:
     """One question for each statement that allows something."""
     return tuple(
-        Simulation(
+        SimulatedCall(
             _list(one["Action"]),
             tuple(resource.replace("*", _EXAMPLE) for resource in _list(one["Resource"])),
             tuple(_context(one.get("Condition", {}))),
