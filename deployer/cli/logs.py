@@ -32,7 +32,7 @@ def logs(asked: CliContext, service: str) -> None:
     As it was printed, with the last log lines of what failed, from the journal: also when its
     machines are long gone. SERVICE: of its newest release or rollback.
     """
-    from deployer.output.archived import archived, entry_lines, run_lines
+    from deployer.output.journal.archived import archived, entry_lines, run_lines
     from reconciler.model.deploy_id import DeployId
     from reconciler.model.journal.codec import EVENTS, key
 

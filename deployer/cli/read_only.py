@@ -101,7 +101,7 @@ def history(asked: CliContext, service: str) -> int:
     Releases, rollbacks, sweeps, adoptions: when, whose, how they ended. Without a journal only what
     the ledger still names; with one also what failed, why, and what was deleted.
     """
-    from deployer.output.history import history_json, history_lines
+    from deployer.output.journal.history import history_json, history_lines
     from deployer.output.status import status_json
 
     ports = _ports(asked, service)

@@ -12,7 +12,7 @@ from deployer.commands.abort import abort, lease_to_abort
 from deployer.commands.pause import LONGEST, pause, resume
 from deployer.commands.rollback.command import rollback
 from deployer.commands.status import status
-from deployer.output.history import history_lines
+from deployer.output.journal.history import history_lines
 from deployer.output.status import status_lines
 from deployer.release.context import ReleaseInputs, ReleaseOptions
 from deployer.release.steps.guard import guard

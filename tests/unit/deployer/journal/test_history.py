@@ -14,8 +14,8 @@ from deployer import events as e
 from deployer.cli.logs import logs
 from deployer.commands.status import ServiceStatus, status, with_journal
 from deployer.journal.recorder import RecordedCommand, Recorder
-from deployer.output.archived import run_lines
-from deployer.output.history import history_json, history_lines
+from deployer.output.journal.archived import run_lines
+from deployer.output.journal.history import history_json, history_lines
 from deployer.output.status import status_json, status_lines
 from reconciler.model import ledger as ledgers
 from reconciler.model.deploy_id import DeployId

@@ -10,7 +10,7 @@ from deployer.checks.leftovers import dirt_lines
 from deployer.checks.refusals import dirt
 from deployer.commands.recover.command import Recovery
 from deployer.commands.status import DeployLine, ServiceStatus
-from deployer.output.history import history_lines
+from deployer.output.journal.history import history_lines
 from deployer.output.status import (
     recovery_json,
     recovery_lines,

@@ -1,0 +1,1 @@
+"""What the journal tells, as text and as JSON."""
