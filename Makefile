@@ -33,7 +33,7 @@ $(READY): pyproject.toml requirements.lock requirements-bootstrap.lock scripts/s
 	@"$(PYTHON)" scripts/setup_venv.py $(VENV)
 	@touch $@
 
-demo: setup ## release, break, clean up and roll back a real service on a private cloud here; SHAPE=balancer, private, private-balancer
+demo: setup ## release, break, clean up and roll back a real service on a private cloud here; SHAPE=balancer, elastic-ip, private, private-balancer, private-elastic-ip
 	@$(BIN)/deployer sandbox demo $(if $(SHAPE),--shape $(SHAPE))
 
 test: setup ## every check: lint, types, imports, and the suite

@@ -12,7 +12,7 @@ from reconciler.cost.price_list import Prices
 from reconciler.machine.host_key import PinnedKey, PublicHostKey
 from reconciler.machine.shell import Shell
 from reconciler.machine.ssh import MachineAddress
-from reconciler.ports.journal import JournalStore
+from reconciler.ports.journal.store import JournalStore
 from reconciler.ports.ledger_store import LedgerStore
 from reconciler.ports.service import ManagedService
 from reconciler.util.secret import Reference, Secret

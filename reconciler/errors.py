@@ -21,6 +21,10 @@ class ToolError(Exception):
         self.detail = detail
 
 
+SESSION_EXPIRED = "the AWS credentials have expired"
+"""In the message of every error that a new login cures (`reconciler.aws.client.errors`)."""
+
+
 class ConfigError(ToolError):
     """Usage or configuration is wrong; nothing was changed (exit 2)."""
 
@@ -135,9 +139,18 @@ class BakeFailed(ToolError):
         self.left = left
 
 
-class DirtRemains(ToolError):
+class _Remaining(ToolError):
+    """`detail` lists errors as text; `cure` finishes them, after a new login if one needs it."""
+
+    def __init__(self, message: str, *, cure: str = "", detail: str = "") -> None:
+        if SESSION_EXPIRED in f"{message}\n{detail}":
+            cure = f"First                log in again (aws sso login; in CI: another job)\n{cure}"
+        super().__init__(message, cure=cure, detail=detail)
+
+
+class DirtRemains(_Remaining):
     """Something could not be removed, or a scope not read; `detail` lists it (exit 4)."""
 
 
-class FollowUpFailed(ToolError):
+class FollowUpFailed(_Remaining):
     """The service is live on the new release, but a follow-up failed (exit 5)."""

@@ -23,7 +23,7 @@ PAGE = ROOT / "docs" / "errors.md"
 KINDS = {
     name: kind
     for name, kind in vars(errors).items()
-    if isinstance(kind, type) and issubclass(kind, ToolError)
+    if isinstance(kind, type) and issubclass(kind, ToolError) and not name.startswith("_")
 }
 LEFT_OUT = ("sandbox",)
 """What users of the product do not meet."""
@@ -40,6 +40,10 @@ WORDS: dict[str, str] = {
         "The message names the action. Log in again, or give the role the action: "
         "`reconciler policy` prints all that this configuration needs. What had been made was "
         "removed as far as permissions went; what stays is listed (exit 4)."
+    ),
+    "BakeFailed": (
+        "The message says which release is live. Where it is the new one, `deployer rollback` goes "
+        "back and counts the writes that would be lost."
     ),
     "DirtRemains": "The list says what and why. Mend the cause, then `reconciler sweep`.",
     "FollowUpFailed": (

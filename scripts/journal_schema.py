@@ -10,9 +10,9 @@ import sys
 from dataclasses import fields
 from typing import Any, get_type_hints
 
-from reconciler.journal.codec import SCHEMA
-from reconciler.journal.entry import Entry, ResourceRecord, StepRecord
 from reconciler.model.deploy_id import DeployId
+from reconciler.model.journal.codec import SCHEMA
+from reconciler.model.journal.entry import Entry, ResourceRecord, StepRecord
 from scripts.events_schema import MOMENT, of_hint
 
 _ID = {"type": "string", "pattern": "^[a-z][a-z0-9-]*/[0-9]{8}T[0-9]{6}Z-[a-z2-9]{5}$"}

@@ -27,7 +27,9 @@ def main() -> None:
     """Every lock; arguments go to uv, for instance `--upgrade`."""
     lock("requirements.lock", "pyproject.toml", "--all-extras", "--group", "dev")
     # What the GitHub Action installs: the product, and what builds it.
-    lock("requirements-runtime.lock", "pyproject.toml", "--group", "build")
+    # In the versions that are tested: those of the lock above.
+    tested = ("--constraints", "requirements.lock")
+    lock("requirements-runtime.lock", "pyproject.toml", "--group", "build", *tested)
     lock("requirements-bootstrap.lock", "-", given="uv\n")
     # Not ours: the emulator that `make second-opinion` asks, in an environment of its own.
     lock("requirements-second-opinion.lock", "-", given="ministack\n")

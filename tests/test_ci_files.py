@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import hcl2
+import jsonschema
 import pytest
 import yaml
 from cfnlint.api import lint_file
@@ -19,6 +21,7 @@ from scripts.ci_roles import EXAMPLE, ROLES, write
 ROOT = Path(__file__).resolve().parent.parent
 CFN = ROOT / "config/ci/roles.cfn.json"
 TERRAFORM = ROOT / "config/ci/roles.tf"
+PULL_REQUEST = "event.pull_request.number"
 LONGEST_POLICY = 6144
 """IAM quotas: characters of a managed policy, without white space."""
 
@@ -82,6 +85,107 @@ def test_the_action_passes_its_inputs_as_variables() -> None:
     (env,) = [step["env"] for step in action["runs"]["steps"] if "run" in step]
     used = {name for value in env.values() for name in re.findall(r"inputs\.([\w-]+)", value)}
     assert used == set(action["inputs"])
+
+
+METADATA = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["name", "description", "runs"],
+    "properties": {
+        "name": {"type": "string"},
+        "description": {"type": "string", "maxLength": 125},
+        "inputs": {
+            "type": "object",
+            "additionalProperties": {
+                "type": "object",
+                "additionalProperties": False,
+                "required": ["description"],
+                "oneOf": [{"required": ["required"]}, {"required": ["default"]}],
+                "properties": {
+                    "description": {"type": "string"},
+                    "required": {"const": True},
+                    "default": {"type": "string"},
+                },
+            },
+        },
+        "runs": {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["using", "steps"],
+            "properties": {
+                "using": {"const": "composite"},
+                "steps": {"type": "array", "items": {"$ref": "#/$defs/step"}},
+            },
+        },
+    },
+    "$defs": {
+        "strings": {"type": "object", "additionalProperties": {"type": "string"}},
+        "step": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {
+                "uses": {"type": "string", "pattern": r"^actions/[\w-]+@v\d+$"},
+                "with": {"$ref": "#/$defs/strings"},
+                "run": {"type": "string"},
+                "shell": {"const": "bash"},
+                "env": {"$ref": "#/$defs/strings"},
+            },
+            "oneOf": [
+                {"required": ["uses"], "not": {"anyOf": [{"required": ["run"]}]}},
+                {"required": ["run", "shell"], "not": {"anyOf": [{"required": ["uses"]}]}},
+            ],
+        },
+    },
+}
+"""A composite action, by GitHub's "Metadata syntax": what a runner takes, and no more of it."""
+
+
+def test_the_action_is_one() -> None:
+    """Keys, types, a shell for each script; every expression names something that there is."""
+    text = (ROOT / "action.yml").read_text()
+    action = yaml.safe_load(text)
+    jsonschema.validate(action, METADATA)
+    for expression in re.findall(r"\$\{\{(.*?)\}\}", text):
+        for name in re.findall(r"[\w.-]+", expression):
+            context, _, rest = name.partition(".")
+            known = set(action["inputs"]) if context == "inputs" else {"sha", PULL_REQUEST}
+            assert context in ("inputs", "github"), name
+            assert rest in known, name
+
+
+def test_the_script_reads_what_the_action_passes() -> None:
+    """Every variable is one of the script's or of the deployer's, and the script is a program."""
+    script = ROOT / "scripts/ci/run"
+    (step,) = (
+        one for one in yaml.safe_load((ROOT / "action.yml").read_text())["runs"]["steps"][1:]
+    )
+    read = set(re.findall(r"\$\{?([A-Z][A-Z_]+)", script.read_text())) | {"DEPLOY_CONFIG"}
+    assert set(step["env"]) <= read
+    assert f"$GITHUB_ACTION_PATH/{script.relative_to(ROOT)}" in step["run"]
+    assert os.access(script, os.X_OK)
+
+
+def test_the_recipe_uses_the_action_as_it_is() -> None:
+    """The workflow of docs/ci.md: inputs that exist, and the permissions that OIDC wants."""
+    [text] = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/ci.md").read_text(), re.DOTALL)
+    recipe = yaml.safe_load(text)
+    assert recipe["permissions"]["id-token"] == "write"
+    inputs = yaml.safe_load((ROOT / "action.yml").read_text())["inputs"]
+    steps = [step for job in recipe["jobs"].values() for step in job["steps"]]
+    ours = [step for step in steps if step["uses"].startswith("OWNER/deployer@")]
+    assert [step["with"]["command"] for step in ours] == ["plan", "up", "sweep"]
+    for step in ours:
+        assert set(step["with"]) <= set(inputs)
+        assert {name for name, one in inputs.items() if one.get("required")} <= set(step["with"])
+
+
+def test_what_a_runner_installs_is_what_is_tested() -> None:
+    """The lock of the action has the versions and hashes of the one that the tests run with."""
+    tested, installed = (
+        dict(re.findall(r"^(\S+)==(\S+)", (ROOT / name).read_text(), re.MULTILINE))
+        for name in ("requirements.lock", "requirements-runtime.lock")
+    )
+    assert installed.items() <= tested.items()
 
 
 def test_the_script_is_posix() -> None:

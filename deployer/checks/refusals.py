@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from deployer.checks.pause import PAUSED, reason_of
+from deployer.checks.lease.pause import PAUSED, reason_of
 from reconciler.cost import estimate
 from reconciler.cost.price_list import Prices
 from reconciler.errors import Refused, ToolError
@@ -222,8 +222,9 @@ def dirt(
         detail="\n".join(lines),
         cure=(
             f"To {mend} it          reconciler sweep --service {service}\n"
-            f"To {mend} and go on   deployer up {service} --sweep-first{_beside(service, left)}"
-        ),
+            f"To {mend} and go on   deployer up {service} --sweep-first"
+        )
+        + _beside(service, left),
     )
 
 
@@ -232,8 +233,9 @@ def _beside(service: str, left: Sequence[Verdict]) -> str:
     kinds = {verdict.resource.kind for verdict in left}
     if not left or not kinds <= {IMAGE, SNAPSHOT}:
         return ""
-    words = " ".join(f"--despite {verdict.resource.id}" for verdict in left)
-    return f"\nIf AWS keeps it      deployer up {service} {words}"
+    first, *others = (verdict.resource.id for verdict in left)
+    more = "".join(f" --despite {id_}" for id_ in others)
+    return f"\nIf AWS keeps it      deployer up {service} --despite {first}" + more
 
 
 def _what_died(service_plan: ServicePlan, left: Sequence[Verdict]) -> str:

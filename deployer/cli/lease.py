@@ -79,7 +79,7 @@ def thaw(asked: CliContext, service: str, *, deployer_is_dead: bool) -> None:
     )
 )
 @SERVICE
-@click.option("--for", "length", type=DURATION, required=True, help="How long, at most.")
+@click.option("--for", "length", type=DURATION, required=True, help="End the pause after DURATION.")
 @click.option("--reason", required=True, help="Shown to whoever is refused meanwhile.")
 @common
 @pass_asked

@@ -11,8 +11,8 @@ from reconciler.errors import ConfigError, Refused
 from reconciler.exit_codes import Exit
 
 if TYPE_CHECKING:
-    from reconciler.journal.entry import Entry
-    from reconciler.ports.journal import JournalStore
+    from reconciler.model.journal.entry import Entry
+    from reconciler.ports.journal.store import JournalStore
 
 
 @click.command(
@@ -33,8 +33,8 @@ def logs(asked: CliContext, service: str) -> None:
     machines are long gone. SERVICE: of its newest release or rollback.
     """
     from deployer.output.archived import archived, entry_lines, run_lines
-    from reconciler.journal.codec import EVENTS, key
     from reconciler.model.deploy_id import DeployId
+    from reconciler.model.journal.codec import EVENTS, key
 
     deploy = DeployId.maybe(service)
     name = deploy.service if deploy else service
@@ -66,8 +66,8 @@ def _store(asked: CliContext, name: str) -> JournalStore:
 
 def _entry(store: JournalStore, service: str, id_: str) -> Entry:
     """The entry of this id, or of the newest release. Raises Refused if there is none."""
-    from reconciler.journal.entry import RELEASE, ROLLBACK
-    from reconciler.journal.reader import read
+    from reconciler.model.journal.entry import RELEASE, ROLLBACK
+    from reconciler.ports.journal.reader import read
 
     journal = read(store, service)
     if id_:

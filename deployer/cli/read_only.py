@@ -16,7 +16,7 @@ from reconciler.exit_codes import Exit, code_of
 if TYPE_CHECKING:
     from deployer.commands.status import ServiceStatus
     from deployer.ports import Ports
-    from reconciler.journal.reader import Journal
+    from reconciler.ports.journal.reader import Journal
 
 _READS = (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.ACCESS)
 _ANSWERS = (*_READS, Exit.TO_DO)
@@ -116,7 +116,7 @@ def history(asked: CliContext, service: str) -> int:
 
 def _journal(ports: Ports, most: int | None = None) -> Journal | None:
     """What the journal tells; None if none is configured."""
-    from reconciler.journal.reader import MOST, read
+    from reconciler.ports.journal.reader import MOST, read
 
     name = ports.managed.name
     return read(ports.journal, name, most=most or MOST) if ports.journal is not None else None
@@ -149,16 +149,26 @@ def plan(asked: CliContext, service: str, *, ref: str, exit_code: bool) -> int:
     return Exit.TO_DO if exit_code else Exit.DONE
 
 
-@click.command(epilog=epilog("deployer doctor\ndeployer doctor --json", _READS))
+@click.command(
+    epilog=epilog("deployer doctor\ndeployer doctor shop\ndeployer doctor --json", _READS)
+)
+@click.argument("services", nargs=-1, metavar="[SERVICE]...", shell_complete=service_names)
 @common
 @pass_asked
-def doctor(asked: CliContext) -> int:
-    """Check everything a release will need."""
-    from deployer.commands.doctor import check_json, check_lines, examine
+def doctor(asked: CliContext, services: tuple[str, ...]) -> int:
+    """Try what a release will do.
 
-    checks = examine(asked.settings())
-    asked.answer(check_json(checks), lambda: "\n".join(check_lines(checks)))
-    return Exit.DONE if all(check.ok for check in checks) else Exit.FAILED
+    Reads only, for each SERVICE, or for all: credentials, zone, record, permissions, the live
+    machine, the code, the database, the smoke tests. The exit code is that of the gravest cause.
+    """
+    from deployer.commands.doctor.check import check_json, check_lines, exit_code
+    from deployer.commands.doctor.command import examine
+
+    settings = asked.settings()
+    checks = examine(settings, services)
+    names = list(dict.fromkeys(services)) or list(settings.services)
+    asked.answer(check_json(checks, names), lambda: "\n".join(check_lines(checks, names)))
+    return exit_code(checks)
 
 
 @click.command(
@@ -197,7 +207,7 @@ def init(asked: CliContext, service: str | None, *, record: str, account: str, r
         lambda: (
             f"{path} is written: {record} in {account}/{region}"
             f"{f', on {machine}' if machine else ''}; complete what is marked there\n"
-            f"To check it          deployer doctor\n"
+            f"To check it          deployer doctor {service}\n"
             f"To begin             deployer adopt {service}"
         ),
     )

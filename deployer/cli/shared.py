@@ -109,13 +109,15 @@ def _recording(command: Staged, kind: str) -> Callable[[e.Result], None] | None:
     store = command.ports.journal if kind else None
     if store is None:
         return None
-    from deployer.journal.recorder import Command, Recorder
-    from reconciler.journal.writer import JournalWriter
+    from deployer.journal.recorder import RecordedCommand, Recorder
+    from reconciler.ports.journal.writer import JournalWriter
     from reconciler.sweep.record import resources_of
 
     stage, ports = command.emit, command.ports
     writer = JournalWriter(store, lambda text: stage(e.Warned(text)))
-    stage.recorder = recorder = Recorder(writer, Command(kind, ports.service.name, ports.by))
+    stage.recorder = recorder = Recorder(
+        writer, RecordedCommand(kind, ports.service.name, ports.by)
+    )
 
     def end(result: e.Result) -> None:
         if command.said.get("already"):

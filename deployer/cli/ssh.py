@@ -14,7 +14,7 @@ from reconciler.exit_codes import Exit
     epilog=epilog(
         """deployer ssh shop
         deployer ssh shop -- systemctl status shop
-        deployer ssh shop --machine i-0a17be44 -- 'journalctl -u shop | tail'
+        deployer ssh shop --machine i-0a17be44 -- 'journalctl -u shop -n 50'
         deployer ssh shop/20261123T031502Z-7kq2m""",
         (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.ACCESS),
     ),

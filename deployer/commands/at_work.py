@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from deployer.checks.pause import PAUSED, reason_of
+from deployer.checks.lease.pause import PAUSED, reason_of
 from deployer.checks.refusals import releaser
 from deployer.checks.service_state import ServiceState
 from deployer.ports import Ports

@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from deployer.checks import refusals
-from deployer.checks.pause import PAUSED, tag_of
+from deployer.checks.lease.pause import PAUSED, tag_of
 from deployer.checks.service_state import ServiceState, survey
 from deployer.ports import Ports
 from reconciler.errors import ConfigError, Refused, SwapLost, ToolError
-from reconciler.journal.operation import operation_id
 from reconciler.model import ledger as ledgers
 from reconciler.model import tags as t
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Ending, Lease, Ledger
 from reconciler.model.reading import Reading
+from reconciler.ports.journal.operation import operation_id
 from reconciler.util.duration import format_duration
 
 LONGEST = timedelta(days=7)

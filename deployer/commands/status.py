@@ -7,15 +7,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from deployer.checks import refusals
+from deployer.checks.lease.pause import PAUSED
 from deployer.checks.leftovers import dirt_lines
-from deployer.checks.pause import PAUSED
 from deployer.checks.service_state import ServiceState, survey
 from deployer.commands.at_work import AtWork, at_work
 from deployer.ports import Ports
 from deployer.provisioning.live_check import NOT_ASKED, Answer, ask_live
 from reconciler.cost.price_list import Prices
 from reconciler.gc.retention import next_target, went_live
-from reconciler.journal.entry import (
+from reconciler.model import tags as t
+from reconciler.model.deploy_id import DeployId
+from reconciler.model.journal.entry import (
     RELEASE,
     RELEASED,
     ROLLBACK,
@@ -23,12 +25,10 @@ from reconciler.journal.entry import (
     UNFINISHED,
     Entry,
 )
-from reconciler.journal.reader import Journal
-from reconciler.model import tags as t
-from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Lease, Ledger
 from reconciler.model.resource import Resource
 from reconciler.plan.service_plan import ServicePlan
+from reconciler.ports.journal.reader import Journal
 from reconciler.traffic.release_addresses import addresses_of
 
 

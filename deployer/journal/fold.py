@@ -9,8 +9,8 @@ from typing import Any
 
 from deployer import events as e
 from reconciler.exit_codes import Exit
-from reconciler.journal import entry as j
-from reconciler.journal.entry import Entry, ResourceRecord, StepRecord
+from reconciler.model.journal import entry as j
+from reconciler.model.journal.entry import Entry, ResourceRecord, StepRecord
 from reconciler.model.outcome import OutcomeStatus
 from reconciler.util.humanize import one_line
 

@@ -16,12 +16,12 @@ from importlib.metadata import version
 
 from deployer import events as e
 from deployer.journal.fold import ended, fold
-from reconciler.journal import codec
-from reconciler.journal.codec import Stored
-from reconciler.journal.entry import ROLLBACK, Entry, ResourceRecord
-from reconciler.journal.operation import operation_id
-from reconciler.journal.writer import JournalWriter
 from reconciler.model.deploy_id import DeployId
+from reconciler.model.journal import codec
+from reconciler.model.journal.codec import StoredEntry
+from reconciler.model.journal.entry import ROLLBACK, Entry, ResourceRecord
+from reconciler.ports.journal.operation import operation_id
+from reconciler.ports.journal.writer import JournalWriter
 
 BIRTH = 2.0
 END = 5.0
@@ -39,7 +39,7 @@ def utc_now() -> datetime:
 
 
 @dataclass(frozen=True)
-class Command:
+class RecordedCommand:
     """What is recorded: which command, on which service, by whom."""
 
     kind: str
@@ -50,7 +50,9 @@ class Command:
 class Recorder:
     """A listener that writes the entry and the stream of events. Thread-safe; never raises."""
 
-    def __init__(self, writer: JournalWriter, command: Command, clock: Clock | None = None) -> None:
+    def __init__(
+        self, writer: JournalWriter, command: RecordedCommand, clock: Clock | None = None
+    ) -> None:
         self._writer = writer
         self._command = command
         self._clock = clock or utc_now
@@ -135,7 +137,7 @@ class Recorder:
     def _write(self) -> None:
         assert self._entry is not None
         self._revision += 1
-        stored = Stored(self._entry, self._writer.name, self._revision)
+        stored = StoredEntry(self._entry, self._writer.name, self._revision)
         self._writer.put(self._entry.id, codec.ENTRY, codec.encode(stored))
         self._writer.put(
             self._entry.id, codec.EVENTS, "".join(f"{line}\n" for line in self._lines).encode()

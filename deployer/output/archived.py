@@ -12,7 +12,7 @@ from deployer import events as e
 from deployer.output.board import Board, fold
 from deployer.output.plain_text import line
 from deployer.output.summary import failed
-from reconciler.journal.entry import Entry
+from reconciler.model.journal.entry import Entry
 from reconciler.util import humanize
 
 _KINDS = {e.kind_of(kind): kind for kind in get_args(e.Event)}

@@ -8,12 +8,12 @@ from typing import Any
 from deployer.commands.status import DeployLine, ServiceStatus
 from deployer.output.status import unknown_cure
 from deployer.output.verdict import release_of
-from reconciler.journal.entry import RELEASE
-from reconciler.journal.history import HistoryEvent, events
-from reconciler.journal.reader import Journal
 from reconciler.model import tags as t
+from reconciler.model.journal.entry import RELEASE
+from reconciler.model.journal.history import HistoryEvent, events
 from reconciler.model.ledger import expired
 from reconciler.output.ledger import iso
+from reconciler.ports.journal.reader import Journal
 from reconciler.util import humanize
 
 LEDGER_ALONE = (

@@ -16,9 +16,12 @@ def preview_lines(preview: Preview) -> list[str]:
     if preview.values:
         lines.append("inferred")
     lines += [f"  {v.name:<9} {v.value or '(none)':<28} {v.origin}" for v in preview.values]
+    for title, rows in (("code", preview.code), ("costs", preview.costs)):
+        lines += [title, *(f"  {humanize.one_line(row)}" for row in rows)] if rows else []
     lines += [f"! {humanize.one_line(note)}" for note in preview.notes]
     if preview.refusal is None:
-        return [*lines, f"To do it             deployer up {preview.service}"]
+        ref = "" if preview.ref == "HEAD" else f" --ref {preview.ref}"
+        return [*lines, f"To do it             deployer up {preview.service}{ref}"]
     lines.append(f"It would be refused: {humanize.clean(preview.refusal.message)}")
     lines += humanize.indented(preview.refusal.detail)
     return lines + preview.refusal.cure.splitlines()
@@ -35,6 +38,8 @@ def preview_json(preview: Preview) -> dict[str, Any]:
         "values": [{"name": v.name, "value": v.value, "origin": v.origin} for v in preview.values],
         "dirt": list(preview.dirt),
         "notes": list(preview.notes),
+        "code": list(preview.code),
+        "costs": list(preview.costs),
         "refusal": refusal
         and {"message": refusal.message, "detail": refusal.detail, "cure": refusal.cure},
     }

@@ -5,7 +5,7 @@ One sentence that tells the truth, the cost, and the command that leads on.
 
 from __future__ import annotations
 
-from deployer.checks.pause import PAUSED
+from deployer.checks.lease.pause import PAUSED
 from deployer.commands.at_work import AtWork
 from deployer.commands.status import DeployLine, ServiceStatus
 from reconciler.cost import estimate

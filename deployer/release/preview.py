@@ -11,6 +11,8 @@ from deployer.checks.live_traffic import refuse_elastic_ip
 from deployer.checks.live_units import check_live
 from deployer.checks.record_place import elsewhere_notes
 from deployer.ports import Ports
+from deployer.provisioning.release_cost import NewMachines, cost_lines
+from deployer.provisioning.repository import examine_code, since_live
 from deployer.release.context import ReleaseInputs, ReleaseOptions
 from deployer.release.inferred_settings import (
     Inferred,
@@ -33,7 +35,10 @@ Steps = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class Preview:
-    """What a release would do. `refusal` is set where it would be refused."""
+    """What a release would do. `refusal` is set where it would be refused.
+
+    `code` says what the ref would ship, and how it differs from live; `costs` what that costs.
+    """
 
     service: str
     deploy: str
@@ -43,6 +48,9 @@ class Preview:
     dirt: tuple[str, ...]
     refusal: ToolError | None
     notes: tuple[str, ...] = ()
+    code: tuple[str, ...] = ()
+    costs: tuple[str, ...] = ()
+    ref: str = "HEAD"
 
 
 def preview(ports: Ports, ref: str = "HEAD") -> Preview:
@@ -54,7 +62,9 @@ def preview(ports: Ports, ref: str = "HEAD") -> Preview:
     service_plan, reading = start.service_plan, start.reading
     refusal: ToolError | None = None
     notes: tuple[str, ...] = ()
+    code: tuple[str, ...] = ()
     try:
+        code = _code(service, start.was, ref)
         refuse(run, start)
         refuse_names(run, service_plan, reading)
         refuse_elastic_ip(ports, service_plan)
@@ -75,7 +85,25 @@ def preview(ports: Ports, ref: str = "HEAD") -> Preview:
         dirt=tuple(dirt_lines(left, reading.now, ports.prices)),
         refusal=refusal,
         notes=notes,
+        code=code,
+        costs=_costs(ports, wanted),
+        ref=ref,
     )
+
+
+def _code(service: Service, was: str, ref: str) -> tuple[str, ...]:
+    """What the ref would ship. Raises ConfigError for one that `up` would refuse."""
+    shipped = examine_code(service.code.source, ref)
+    changes = since_live(service.code.source, was, ref)
+    return (f"{shipped.text}{f': {changes}' if changes else ''}", *shipped.notes())
+
+
+def _costs(ports: Ports, wanted: Shape | None) -> tuple[str, ...]:
+    if wanted is None:
+        return ()
+    count = ports.service.instance.count
+    fleet = NewMachines(wanted.type, wanted.disks, wanted.public, count)
+    return cost_lines(ports.service, fleet, ports.prices)
 
 
 def _shape(ports: Ports, ledger: Ledger) -> Shape | None:

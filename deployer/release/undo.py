@@ -24,6 +24,7 @@ from deployer.release.reopen_live import open_again
 from deployer.release.wait_listed import wait_until_listed
 from reconciler.cost import estimate
 from reconciler.errors import CloudError, CloudUnclear, ToolError
+from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import NotAllowed
 from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.plan.service_plan import SweepRequest
@@ -218,15 +219,19 @@ def left_lines(result: SweepResult) -> tuple[str, ...]:
             why = f": {known.text}" if known and known.text else ""
             lines.append(f"{verdict.resource.kind} {verdict.resource.id}{why}")
         for repair in plan.repairs:
-            lines.append(f"{repair.deploy}: {repair.why}")
-            lines += [
-                f"{outcome.resource.id}: {outcome.text}"
-                for outcome in result.outcomes
-                if outcome.reached is not None and outcome.status is not OutcomeStatus.DONE
-                if outcome.resource.deploy == repair.deploy
-            ]
+            lines += [f"{repair.deploy}: {repair.why}", *_causes(result, repair.deploy)]
     lines += [f"{gap.kind}s could not be listed: {gap.reason}" for gap in result.gaps]
     return (*lines, *result.trouble)
+
+
+def _causes(result: SweepResult, deploy: DeployId) -> list[str]:
+    """Why a repair failed, each cause once: who may not label one resource may not label any."""
+    causes: dict[str, str] = {}
+    for outcome in result.outcomes:
+        failed = outcome.status not in (OutcomeStatus.DONE, OutcomeStatus.GONE)
+        if failed and outcome.text and outcome.resource.deploy == deploy:
+            causes.setdefault(outcome.text, f"{outcome.resource.id}: {outcome.text}")
+    return [*causes.values()]
 
 
 def _finished(

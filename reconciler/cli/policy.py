@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from reconciler.aws.iam.scope import Locate
     from reconciler.config.loader import Settings
 
-WHOSE = ("deployer", "reconciler", "adopt", "leave", "viewer", "hold", "guard", "prices")
+WHOSE = ("deployer", "reconciler", "adopt", "leave", "viewer", "hold", "guard", "prices", "doctor")
 
 
 @click.command(
@@ -49,7 +49,8 @@ def policy(asked: CliContext, whose: str, account: str, zones: tuple[str, ...]) 
 
     For this configuration. deployer and reconciler: for these commands; adopt: beside deployer's,
     once; leave: the same, for `deployer leave`; viewer: for people who look; hold: for people who
-    hold; guard: a deny that keeps everybody else from our tags; prices: for who refreshes those.
+    hold; guard: a deny that keeps everybody else from our tags; prices: for who refreshes those;
+    doctor: what `deployer doctor` asks beyond what a release needs.
     """
     import json
 

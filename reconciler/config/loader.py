@@ -194,4 +194,6 @@ def refuse_unbuilt(service: Service) -> None:
     unbuilt = [key for key, used in asked.items() if used]
     if unbuilt:
         verb = "is" if len(unbuilt) == 1 else "are"
-        raise ConfigError(f"{service.name}: {', '.join(unbuilt)} {verb} not built yet")
+        rds = database is not None and database.engine == "rds"
+        cure = 'A database that is on RDS or Aurora   engine = "postgres"' if rds else ""
+        raise ConfigError(f"{service.name}: {', '.join(unbuilt)} {verb} not built yet", cure=cure)

@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from reconciler.config.instance_tags import own_tags
 from reconciler.config.limits import LeaseLengths, Limits
 from reconciler.config.ssh import Ssh
 from reconciler.config.traffic import TrafficSettings
@@ -37,13 +38,7 @@ from reconciler.config.types import (
 )
 from reconciler.gc.retention import Retention, StandbyPolicy
 from reconciler.model.deploy_id import valid_service
-from reconciler.model.tags import (
-    KEY_LIMIT,
-    ROOM_FOR_OTHERS,
-    TAGS_LIMIT,
-    VALUE_LIMIT,
-    AccountRegion,
-)
+from reconciler.model.tags import AccountRegion
 
 
 class Code(Section):
@@ -140,24 +135,6 @@ class Smoke(Section):
         return self.port or (443 if self.tls else 80)
 
 
-def _own_tags(tags: Mapping[str, str]) -> Mapping[str, str]:
-    """Refused here: RunInstances would refuse them when the image is made already."""
-    for key, value in tags.items():
-        if key.startswith("deploy-") or key.lower().startswith("aws:") or key == "Name":
-            raise ValueError(f"the tag {key!r} is not yours to give: it is written by us or by AWS")
-        if not 1 <= len(key) <= KEY_LIMIT or len(value) > VALUE_LIMIT:
-            raise ValueError(
-                f"the tag {key[:40]!r} has {len(key)} and {len(value)} characters: AWS takes "
-                f"{KEY_LIMIT} for a key, {VALUE_LIMIT} for a value"
-            )
-    if len(tags) > ROOM_FOR_OTHERS:
-        raise ValueError(
-            f"{len(tags)} tags: a resource has {TAGS_LIMIT}, and {TAGS_LIMIT - ROOM_FOR_OTHERS} "
-            "are for ours"
-        )
-    return tags
-
-
 Device = Annotated[str, Field(pattern=r"^(/dev/)?[a-z0-9]+$")]
 
 
@@ -180,7 +157,7 @@ class Instance(Section):
     image_from: Literal["live", "base"] = "live"
     no_reboot: bool = True
     volumes: Mapping[Device, Literal["copy", "skip"]] = Field(default_factory=dict)
-    tags: Annotated[Mapping[str, str], AfterValidator(_own_tags)] = Field(default_factory=dict)
+    tags: Annotated[Mapping[str, str], AfterValidator(own_tags)] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _rules(self) -> Self:

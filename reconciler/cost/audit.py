@@ -16,10 +16,10 @@ from reconciler.cost.foreign import ForeignResources, known_now, strangers
 from reconciler.cost.price_list import Prices
 from reconciler.gc.retention import went_live
 from reconciler.gc.verdict import KEPT, Reason, Role, Verdict
-from reconciler.journal.savings import Savings
 from reconciler.model import tags as t
 from reconciler.model.coverage import Read
 from reconciler.model.deploy_id import DeployId
+from reconciler.model.journal.savings import Savings
 from reconciler.model.ledger import Ledger
 from reconciler.model.resource import INSTANCE
 from reconciler.plan.service_plan import STRANGE, Plan, ServicePlan

@@ -81,7 +81,7 @@ class Shell(Protocol):
         ...
 
 
-class Terminal(Protocol):
+class PersonSession(Protocol):
     """An open session on one machine for a person."""
 
     def attend(self, command: str) -> int:

@@ -14,8 +14,8 @@ from reconciler.cost.audit import GARBAGE, AuditRow, CostItem, Report
 from reconciler.cost.estimate import MONTH, Sum, as_of, as_shown, price
 from reconciler.cost.price_list import Prices
 from reconciler.gc.verdict import Reason
-from reconciler.journal.savings import Savings
 from reconciler.model import resource as kinds
+from reconciler.model.journal.savings import Savings
 from reconciler.output.coverage import completeness_lines, scope_json, stranger_line
 from reconciler.output.ledger import iso
 from reconciler.output.let_go import let_go_lines

@@ -13,7 +13,7 @@ from reconciler.gc.base_images import NO_BASES, Bases
 from reconciler.gc.ownership import ServiceLocation
 from reconciler.gc.retention import Retention
 from reconciler.machine.activation_gate import ActivationGate
-from reconciler.machine.shell import Shell, Terminal
+from reconciler.machine.shell import PersonSession, Shell
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.fencing import FencedAct
 from reconciler.model.ledger import NO_LEDGER, Ledger
@@ -41,7 +41,7 @@ class ServiceAccess(Protocol):
         Raises ShellError, NotTried. The caller closes it.
         """
 
-    def terminal(self, machine: Resource) -> Terminal:
+    def terminal(self, machine: Resource) -> PersonSession:
         """The same session, for a person to work in."""
         ...
 

@@ -8,12 +8,12 @@ from datetime import datetime
 
 from reconciler.cost.estimate import hourly
 from reconciler.cost.price_list import Prices
-from reconciler.journal import entry as j
-from reconciler.journal.entry import Entry, ResourceRecord
-from reconciler.journal.operation import operation_id
 from reconciler.model.deploy_id import DeployId
+from reconciler.model.journal import entry as j
+from reconciler.model.journal.entry import Entry, ResourceRecord
 from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.model.resource import service_of
+from reconciler.ports.journal.operation import operation_id
 from reconciler.sweep.result import SweepResult
 
 _FATES = {OutcomeStatus.GONE: j.GONE, OutcomeStatus.DONE: j.DONE}

@@ -9,10 +9,10 @@ from functools import partial
 from reconciler.aws.s3.journal import S3Journal
 from reconciler.config.loader import Settings
 from reconciler.config.service import Service
-from reconciler.journal.entry import Entry
-from reconciler.journal.reader import read
-from reconciler.journal.savings import Savings, savings
-from reconciler.ports.journal import JournalStore
+from reconciler.model.journal.entry import Entry
+from reconciler.model.journal.savings import Savings, savings
+from reconciler.ports.journal.reader import read
+from reconciler.ports.journal.store import JournalStore
 from reconciler.util.log import Logger
 from reconciler.wiring.edges import Edges
 

@@ -8,9 +8,9 @@ from importlib.metadata import version
 
 from reconciler.config.loader import Settings
 from reconciler.cost.price_list import Prices
-from reconciler.journal import codec
-from reconciler.journal.codec import Stored
-from reconciler.journal.writer import JournalWriter
+from reconciler.model.journal import codec
+from reconciler.model.journal.codec import StoredEntry
+from reconciler.ports.journal.writer import JournalWriter
 from reconciler.sweep.record import SweepRun, entries
 from reconciler.sweep.result import SweepResult
 from reconciler.util.log import Logger
@@ -46,7 +46,7 @@ class SweepJournal:
             store = journal_store(self.settings, self.edges, service)
             if store is not None:
                 writers.append(writer := JournalWriter(store, log.warning))
-                body = codec.encode(Stored(entry, writer.name, 1))
+                body = codec.encode(StoredEntry(entry, writer.name, 1))
                 writer.put(entry.id, codec.ENTRY, body)
         for writer in writers:
             writer.give_up(END)

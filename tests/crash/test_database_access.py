@@ -44,7 +44,7 @@ def _everybody_says(shop: Shop, code: Exit, *words: str) -> None:
     with untouched(shop):
         refused(shop.deployer(*UP), code, *words)
         told(shop.deployer("plan", "shop"), Exit.REFUSED, "It would be refused", *words)
-        told(shop.deployer("doctor"), Exit.FAILED, "✗ shop     roles", *words)
+        told(shop.deployer("doctor"), code, "✗ shop     roles", *words)
 
 
 def test_a_role_that_the_application_does_not_log_in_as(metabase: Shop) -> None:

@@ -123,14 +123,24 @@ def test_a_deletion_that_is_denied_is_listed(adopted: Company, faults: FaultClie
     assert adopted.resources() == before
 
 
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("UnauthorizedOperation", "ec2:CreateTags"),
+        ("ExpiredToken", "log in again"),
+        ("RequestExpired", "log in again"),
+    ],
+)
 def test_labels_that_cannot_be_written_are_an_unfinished_release(
-    adopted: Company, faults: FaultClient
+    adopted: Company, faults: FaultClient, code: str, words: str
 ) -> None:
     """Past the commit nothing is undone: exit 5, said, and finished by the next sweep."""
-    faults.set("CreateTags", "error", code="UnauthorizedOperation", status=403, times=0)
+    # Two come before the commit: the tag of the host key that the machine has made.
+    faults.set("CreateTags", "error", code=code, status=403, times=0, skip=2)
     done = adopted.deployer("up", "shop", "--ref", "v1.5.0")
     assert done.code == Exit.UNFINISHED, done
-    assert "ec2:CreateTags" in done.out + done.err
+    assert words in done.out + done.err
+    assert "clock" not in done.out + done.err
     assert "reconciler sweep --service shop" in done.out + done.err
     assert adopted.version() == "v1.5.0"
     assert writable(adopted) == [adopted.get()["database"]]
@@ -140,18 +150,20 @@ def test_labels_that_cannot_be_written_are_an_unfinished_release(
     adopted.ok("deployer", "status", "shop", "--exit-code")
 
 
-def test_credentials_that_expire_half_way(adopted: Company, faults: FaultClient) -> None:
+@pytest.mark.parametrize("code", ["ExpiredToken", "RequestExpired"])
+def test_credentials_that_expire_half_way(adopted: Company, faults: FaultClient, code: str) -> None:
     """Nothing can be undone then, and that is what it says; the next sweep does it."""
     before = adopted.resources()
     with adopted.releasing("v1.5.0") as release:
         release.wait_for_step("connect")
-        faults.set("*", "error", code="ExpiredToken", status=403, times=0)
+        faults.set("*", "error", code=code, status=403, times=0)
         done = release.finish()
     faults.clear()
     assert done.code in (Exit.DIRT, Exit.ACCESS), done
     last = json.loads(done.out.splitlines()[-1])
     assert last["type"] == "result"
     assert "the AWS credentials have expired" in last["message"] + last["detail"]
+    assert "log in" in last["cure"]
     assert adopted.version() == "v1.4.2"
     let_time_pass(adopted, "until")
     adopted.ok("reconciler", "sweep")

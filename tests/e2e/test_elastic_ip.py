@@ -6,16 +6,18 @@ import os
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
 from deployer.sandbox.control.client import Sandbox
-from deployer.sandbox.control.options import ELASTIC, Options
+from deployer.sandbox.control.options import ELASTIC, PRIVATE_ELASTIC, Options
 from reconciler.exit_codes import Exit
 from tests.e2e.leaving import goes_and_comes_back
 from tests.e2e.probes import has, takes_writes, wait_for, writable
+from tests.e2e.test_private import OutsideCompany
 from tests.support.balanced_clients import Clients
-from tests.support.company import LEDGER, Json
+from tests.support.company import LEDGER, Company, Json
 from tests.support.warm_company import WarmCompany
 
 FINE: set[tuple[str, object]] = {("kept", 200), ("new", 200), ("order", 201), ("order", 503)}
@@ -203,6 +205,43 @@ def test_it_leaves_with_its_address_and_comes_back(shop: Shop) -> None:
     shop.up("v1.7.0")
     assert (shop.holder == holder, shop.address) == (False, address)
     assert (shop.version(), len(writable(shop))) == ("v1.7.0", 1)
+
+
+@pytest.fixture(scope="module")
+def hidden(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """A sandbox whose machines are behind a bastion; clients come by the Elastic IP."""
+    one = Sandbox.at(tmp_path_factory.mktemp("hidden") / "box")
+    one.up(Options(shape=PRIVATE_ELASTIC, owner=os.getpid()))
+    yield one
+    one.down()
+
+
+@dataclass
+class HiddenShop(Shop, OutsideCompany):
+    """Driven from outside; its clients are inside."""
+
+    start = Company.start  # a process of its own: a warm one is inside the network
+
+
+def test_a_life_from_outside_through_a_bastion(hidden: Sandbox, tmp_path: Path) -> None:
+    """Adopt, release, fail, roll back: every command reaches API and bastion alone."""
+    shop = HiddenShop(hidden, tmp_path)
+    shop.look_often(25)
+    shop.adopt()
+    first, machine, address = shop.live, shop.holder, shop.address
+    with shop.clients.at_work():
+        shop.up("v1.5.0")
+        new = shop.holder
+        failed = shop.deployer("up", "shop", "--ref", "v1.6.0")
+        assert failed.code == Exit.FAILED, failed
+        assert shop.holder == new != machine
+        placed = set(shop.clients.receipts)
+        [database] = writable(shop)
+        assert placed <= shop.rows("shop") | shop.rows(database)
+        shop.ok("deployer", "rollback", "shop", "--discard-writes")
+    nobody_is_failed(shop.clients, moves=2)
+    assert (shop.live, shop.holder, shop.address) == (first, machine, address)
+    assert writable(shop) == ["shop"]
 
 
 def _stranger(shop: Shop, like: str) -> str:

@@ -7,6 +7,7 @@ addresses and the database server do not exist: nothing can go another way unnot
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,7 +81,13 @@ def endpoint(company: OutsideCompany) -> None:
     company.go("instance-connect-endpoint")
 
 
-@pytest.mark.parametrize("way", [bastion, session_manager, endpoint])
+def command(company: OutsideCompany) -> None:
+    """Any command that connects its input and output to the machine."""
+    program, root = Path(sys.executable).parent / "deployer", company.sandbox.places.root
+    company.go("command", f'command = "{program} sandbox connect --dir {root} %i %p"')
+
+
+@pytest.mark.parametrize("way", [bastion, session_manager, endpoint, command])
 def test_the_whole_life_from_outside(
     company: OutsideCompany, way: Callable[[OutsideCompany], None]
 ) -> None:
@@ -111,7 +118,9 @@ def test_the_whole_life_from_outside(
     assert company.resources() == before
     assert takes_writes(company, database)
 
-    company.ok("deployer", "rollback", "shop", "--discard-writes")
+    with witness.watching(writing=False):
+        company.ok("deployer", "rollback", "shop", "--discard-writes")
+    assert witness.errors == []
     assert company.version() == "v1.4.2"
     assert writable(company) == ["shop"]
     assert company.deployer("status", "shop").code == 0

@@ -14,11 +14,11 @@ from tests.e2e.zone import said
 from tests.support.company import Company, Running, Witness
 
 
-def comment(company: Company, database: str) -> object:
+def comment(company: Company, database: str) -> str:
     """What stands as the comment of a database."""
     text = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s"
     with psycopg.connect(company.admin_url()) as session:
-        return session.execute(text, [database]).fetchone()
+        return str(session.execute(text, [database]).fetchone())
 
 
 @contextmanager
@@ -36,7 +36,7 @@ def rehearsing(company: Company) -> Iterator[Running]:
 def test_everything_but_freeze_and_cutover(adopted: Company) -> None:
     """What took how long, for how long a release would refuse writes; nothing stays, none lost."""
     place_order(adopted)
-    before, remembered = adopted.resources(), comment(adopted, "shop")
+    before = adopted.resources()
     live, record = said(adopted).live, adopted.pointed_at()
     witness = Witness(adopted)
     with witness.watching():
@@ -48,7 +48,8 @@ def test_everything_but_freeze_and_cutover(adopted: Company) -> None:
     assert 0 < answer["freeze_seconds"] < sum(answer["steps"].values())
     assert (answer["release"], answer["kept"]) == ("v1.5.0", False)
     assert (said(adopted).live, adopted.pointed_at()) == (live, record)
-    assert (adopted.databases(), comment(adopted, "shop")) == (["shop"], remembered)
+    assert adopted.databases() == ["shop"]
+    assert '"state":"open"' in comment(adopted, "shop")
     assert adopted.resources() == before
     assert adopted.version() == "v1.4.2"
     adopted.ok("reconciler", "plan", "--exit-code")

@@ -62,7 +62,7 @@ CONFIGURED: Mapping[str, Any] = {
 
 def service(**changes: Any) -> Service:
     """A configured service; a change replaces a whole section."""
-    context = {"base": Path("/")}
+    context = {"base": Path(__file__).parent}  # `plan` packs it
     return Service.model_validate({**CONFIGURED, **changes}, context=context, strict=False)
 
 

@@ -82,9 +82,10 @@ def _renewed(run: ReleaseContext, machine: NewMachine) -> NewMachine:
 def _session(run: ReleaseContext, address: MachineAddress, new: PublicHostKey) -> Shell:
     """A session with the new key. sshd may show the old one for a moment, and nothing else."""
     late = CannotConnect(f"{address} has not shown its new host key", kind="host-key-mismatch")
-    for left in run.looks(Backoff(first=0.1, longest=2.0, deadline=SERVED_WITHIN)):
+    for since in run.looks(Backoff(first=0.1, longest=2.0, deadline=SERVED_WITHIN)):
+        left = max(SERVED_WITHIN - since, 1.0)
         try:
-            return run.ports.connector.connect(address, new, max(left, 1.0), run.held.sleep)
+            return run.ports.connector.connect(address, new, left, run.held.sleep)
         except CannotConnect as error:
             if error.seen != run.created.host_key.public.fingerprint:
                 raise

@@ -19,7 +19,7 @@ from deployer.provisioning.database_copy import (
 from deployer.provisioning.local_shell import LocalShell, Runner
 from deployer.release.clock import elapsed
 from deployer.release.context import Freeze, ReleaseContext
-from deployer.release.steps.shared_database import is_shared, share
+from deployer.release.steps.shared_database import is_shared, remember_live, share
 from reconciler.config.service import Database
 from reconciler.database.copying import schema_changed
 from reconciler.database.port import DatabaseServer
@@ -52,6 +52,7 @@ def database(run: ReleaseContext) -> str:
         _point(run, config, source)
         if is_shared(run, config):
             return share(run, server, source, owner)
+    remember_live(run, server, source, owner)
     prepared = _prepare(run, config, server, source)
     if run.options.rehearsal:
         began = elapsed()
@@ -72,6 +73,9 @@ def schema_alone(run: ReleaseContext, shell: Shell, source: str) -> str:
     server = run.ports.managed.reach.databases()
     run.database.name = run.deploy.database_name(str(run.ports.managed.address))
     refuse_clone(run.ports, server, shell, source)
+    live = run.start.reading.ledger.live
+    if live is not None:
+        remember_live(run, server, source, run.start.reading.ledger.database_of(live.id))
     _prepare(run, config, server, source, shell)
     return f"the schema of {source} can be copied"
 

@@ -26,7 +26,6 @@ from deployer.release.live.gate import refuse_nameless
 from deployer.release.steps.image import live_machine
 from reconciler.errors import ConfigError, Refused
 from reconciler.gc.verdict import Verdict, decider
-from reconciler.journal.operation import operation_id
 from reconciler.model import ledger as ledgers
 from reconciler.model import tags as t
 from reconciler.model.deploy_id import DeployId
@@ -38,6 +37,7 @@ from reconciler.plan.circuit_breaker import Breaker
 from reconciler.plan.record_drift import machines_of
 from reconciler.plan.service_plan import ServicePlan, SweepRequest
 from reconciler.ports.fleet import Fleet
+from reconciler.ports.journal.operation import operation_id
 from reconciler.sweep.runner import sweep
 from reconciler.traffic.release_addresses import without_addresses
 from reconciler.util.backoff import Backoff

@@ -50,6 +50,19 @@ def _is_pending(run: ReleaseContext, line: str) -> bool:
     return False
 
 
+def remember_live(
+    run: ReleaseContext, server: DatabaseServer, source: str, owner: DeployId
+) -> None:
+    """Give live's database its memory, if no deploy made it.
+
+    Before another database exists: while it is not known which one live uses, a sweep deletes none.
+    """
+    if next(one.memory for one in server.databases() if one.name == source) is None:
+        managed = run.ports.managed
+        act = managed.fenced_act(run.held.generation, owner, run.held.ledger.was)
+        server.record_baseline(source, act)
+
+
 def share(run: ReleaseContext, server: DatabaseServer, source: str, owner: DeployId) -> str:
     """Record that this release uses the database of `owner`, before anything relies on it.
 
@@ -58,9 +71,6 @@ def share(run: ReleaseContext, server: DatabaseServer, source: str, owner: Deplo
     """
     ids = [machine.id for machine in run.created.machines]
     run.ports.compute.tag(ids, {t.SHARES: str(owner)})
-    if next(one.memory for one in server.databases() if one.name == source) is None:
-        managed = run.ports.managed
-        act = managed.fenced_act(run.held.generation, owner, run.held.ledger.was)
-        server.record_baseline(source, act)
+    remember_live(run, server, source, owner)
     run.database.name, run.database.shared = source, owner
     return f"{source}, shared with live: no copy, no freeze"

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from deployer.sandbox.control.environment import ACCOUNT, REGION
-from deployer.sandbox.control.options import BALANCED, ELASTIC, RECORD
+from deployer.sandbox.control.options import BALANCED, RECORD, WITH_ELASTIC_IP
 from deployer.sandbox.control.state import Places
 
 APP_PORT = 8080
@@ -67,7 +67,7 @@ _ELASTIC = """\
 kind = "elastic-ip"              # the record names the Elastic IP of the live machine
 
 """
-_TRAFFIC = {**dict.fromkeys(BALANCED, _BALANCER), ELASTIC: _ELASTIC}
+_TRAFFIC = dict.fromkeys(BALANCED, _BALANCER) | dict.fromkeys(WITH_ELASTIC_IP, _ELASTIC)
 
 _RECONCILER = """\
 # What the sweep may touch.

@@ -28,7 +28,7 @@ import yaml
 from deployer.sandbox import shop
 from deployer.sandbox.company import bastion, configuration, load_balancer
 from deployer.sandbox.company.cloud import AwsClients
-from deployer.sandbox.control.options import BALANCED, ELASTIC, HIDDEN, RECORD
+from deployer.sandbox.control.options import BALANCED, HIDDEN, RECORD, WITH_ELASTIC_IP
 from deployer.sandbox.control.state import Places
 from deployer.sandbox.postgres.company_databases import ADMIN, Databases
 from deployer.sandbox.postgres.server import Login, install_directory
@@ -91,7 +91,7 @@ class Company:
             if self.shape in BALANCED:
                 self._point(name, zone, load_balancer.set_up(self.cloud, service, instance))
             else:
-                at = self._elastic(instance) if self.shape == ELASTIC else address
+                at = self._elastic(instance) if self.shape in WITH_ELASTIC_IP else address
                 answers = [{"Value": at}]
                 self._point(name, zone, {"TTL": 60, "ResourceRecords": answers})
         if self.shape in HIDDEN:
@@ -152,7 +152,7 @@ class Company:
             MaxCount=1,
             UserData=_user_data(self.databases.login(service).url(service)),
             TagSpecifications=[name],
-            **(_in_public(network) if self.shape == ELASTIC else network),
+            **(_in_public(network) if self.shape in WITH_ELASTIC_IP else network),
         )["Instances"][0]
         return instance["InstanceId"], instance["PrivateIpAddress"]
 

@@ -6,12 +6,14 @@ import json
 from dataclasses import asdict, dataclass
 
 RECORD, BALANCER, ELASTIC, PRIVATE = "record", "balancer", "elastic-ip", "private"
-PRIVATE_BALANCER = "private-balancer"
-SHAPES = (RECORD, BALANCER, ELASTIC, PRIVATE, PRIVATE_BALANCER)
+PRIVATE_BALANCER, PRIVATE_ELASTIC = "private-balancer", "private-elastic-ip"
+SHAPES = (RECORD, BALANCER, ELASTIC, PRIVATE, PRIVATE_BALANCER, PRIVATE_ELASTIC)
 
 BALANCED = frozenset({BALANCER, PRIVATE_BALANCER})
 """The shapes with a load balancer in front of each service."""
-HIDDEN = frozenset({PRIVATE, PRIVATE_BALANCER})
+WITH_ELASTIC_IP = frozenset({ELASTIC, PRIVATE_ELASTIC})
+"""The shapes in which each service's record names an Elastic IP."""
+HIDDEN = frozenset({PRIVATE, PRIVATE_BALANCER, PRIVATE_ELASTIC})
 """The shapes whose machines are behind a bastion."""
 
 KINDS = ("processes", "container")

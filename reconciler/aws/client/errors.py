@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -70,7 +72,9 @@ _DENIED = frozenset(
     }
 )
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"})
-_SKEWED = frozenset({"RequestExpired", "RequestInTheFuture", "RequestTimeTooSkewed"})
+_STALE = "RequestExpired"
+"""EC2's answer to a signature that is too old, and to the token of a session that has ended."""
+_SKEWED = frozenset({"RequestInTheFuture", "RequestTimeTooSkewed"})
 _BAD_SIGNATURE = frozenset(
     {"IncompleteSignature", "InvalidSignatureException", "SignatureDoesNotMatch"}
 )
@@ -88,6 +92,8 @@ _LOGIN = (
 )
 _LOST = (HTTPClientError, BotoConnectionError, ResponseParserError)
 _LOG_IN = "log in (aws sso login), or set AWS_PROFILE or the access key's variables"
+_SKEW = timedelta(minutes=4)
+"""Less than any service of AWS tolerates: with a smaller difference the clock is not the cause."""
 
 
 @contextmanager
@@ -119,7 +125,7 @@ def code_of(error: ClientError) -> str:
 def _refusal(action: str, error: ClientError, mutating: bool) -> ToolError:
     code = code_of(error)
     said = str(error.response.get("Error", {}).get("Message", ""))
-    denied = _denial(action, code, said)
+    denied = _denial(action, code, said) if code != _STALE else _stale(action, error)
     if denied is not None:
         return denied
     text = f"{action}: {code}: {_brief(said)}"
@@ -132,18 +138,45 @@ def _refusal(action: str, error: ClientError, mutating: bool) -> ToolError:
 
 def _denial(action: str, code: str, said: str) -> AccessDenied | None:
     if code in _SKEWED or (code in _BAD_SIGNATURE | {"AuthFailure"} and _SKEW_TEXT.search(said)):
-        return AccessDenied(
-            f"{action}: AWS refuses the signature's time: the clock of this computer is wrong",
-            cure="set the clock (timedatectl set-ntp true)",
-        )
+        return _wrong_clock(action)
     if code in _EXPIRED:
-        return AccessDenied(f"{action}: the AWS credentials have expired", cure=_LOG_IN)
+        return _expired(action)
     if code in _BAD_SIGNATURE:
         return AccessDenied(f"{action}: {code}: the secret key does not fit the access key")
     if code in _DENIED or code.startswith("AccessDenied"):
         cure = f"allow {action} to these credentials; all that is needed   reconciler policy"
         return AccessDenied(f"{action} is denied: {code}: {_brief(said)}", cure=cure)
     return None
+
+
+def _stale(action: str, error: ClientError) -> AccessDenied:
+    """The time of the answer tells a wrong clock from a session that has ended."""
+    headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    skew = _skew(str(headers.get("date", "")), datetime.now(UTC))
+    if skew is None:
+        return AccessDenied(
+            f"{action}: the AWS credentials have expired, or the clock of this computer is wrong",
+            cure="log in (aws sso login); if that does not help, set the clock "
+            "(timedatectl set-ntp true)",
+        )
+    return _wrong_clock(action) if skew > _SKEW else _expired(action)
+
+
+def _wrong_clock(action: str) -> AccessDenied:
+    text = f"{action}: AWS refuses the signature's time: the clock of this computer is wrong"
+    return AccessDenied(text, cure="set the clock (timedatectl set-ntp true)")
+
+
+def _expired(action: str) -> AccessDenied:
+    return AccessDenied(f"{action}: the AWS credentials have expired", cure=_LOG_IN)
+
+
+def _skew(date: str, now: datetime) -> timedelta | None:
+    """How far our clock is from the time in the header `Date`; None without a time."""
+    try:
+        return abs(now - parsedate_to_datetime(date))
+    except (TypeError, ValueError):  # no time; or one without its zone
+        return None
 
 
 def _lost(action: str, error: Exception, mutating: bool) -> CloudError:

@@ -12,9 +12,16 @@ _LOOK = ("s3:GetBucketLocation", "s3:GetBucketVersioning")
 
 def swap(scope: Scope) -> list[Document]:
     """Read the ledgers of these folders, and write those of the services."""
+    if not scope.objects:
+        return []
     keys = _arns(f"{one.bucket}/{one.key}" for one in scope.objects)
-    writes = [allow("SwapTheLedgersInS3", "s3:PutObject", keys)] if keys else []
-    return [*see(scope), *writes]
+    over = {"Null": {"s3:if-match": "false"}}
+    first = {"Null": {"s3:if-none-match": "false"}}
+    return [
+        *see(scope),
+        allow("SwapTheLedgersInS3NeverOverwrite", "s3:PutObject", keys, over),
+        allow("BeginLedgersInS3", "s3:PutObject", keys, first),
+    ]
 
 
 def see(scope: Scope) -> list[Document]:

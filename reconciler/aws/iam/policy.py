@@ -125,6 +125,17 @@ def prices(_: Scope) -> Document:
     return _document(allow("AskForPrices", "pricing:GetProducts", "*"))
 
 
+def doctor(scope: Scope) -> Document:
+    """In addition to the deployer's: what `deployer doctor` asks, if it may, before a release."""
+    role = f"arn:aws:iam::{scope.account}:role/deployer"
+    keys = [f"arn:aws:kms:{region}:{scope.account}:key/*" for region in scope.regions]
+    return _document(
+        allow("AskWhatIsAllowed", "iam:SimulatePrincipalPolicy", role),
+        allow("ReadTheQuotaOfMachines", "servicequotas:GetServiceQuota", "*"),
+        allow("SeeWhetherADisksKeyIsEnabled", "kms:DescribeKey", keys),
+    )
+
+
 POLICIES: Mapping[str, Callable[[Scope], Document]] = {
     "deployer": deployer,
     "reconciler": reconciler,
@@ -134,6 +145,7 @@ POLICIES: Mapping[str, Callable[[Scope], Document]] = {
     "hold": hold,
     "guard": guard,
     "prices": prices,
+    "doctor": doctor,
 }
 """Every policy, by the name of its file in config/iam."""
 

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from reconciler.aws.client.errors import calling, code_of
 from reconciler.errors import ConfigError, SwapLost
-from reconciler.ports.journal import StoredObject
+from reconciler.ports.journal.store import StoredObject
 
 if TYPE_CHECKING:
     from reconciler.aws.client.session import Aws

@@ -33,11 +33,12 @@ class CommandChannel(Protocol):
     def sendall(self, s: bytes) -> None: ...
     def shutdown_write(self) -> None: ...
     def resize_pty(self, width: int = 80, height: int = 24) -> None: ...
-    def exit_status_ready(self) -> bool: ...
     def recv_exit_status(self) -> int: ...
 
     @property
     def eof_received(self) -> int: ...
+    @property
+    def closed(self) -> int: ...
 
 
 def attend(channel: CommandChannel, command: str) -> int:
@@ -60,19 +61,14 @@ def _relay(channel: CommandChannel, *, terminal: bool) -> int:
     with _raw(channel) if terminal else contextlib.nullcontext():
         # In a thread of its own: a machine that is slow to read must not keep us from reading it.
         threading.Thread(target=_feed, args=(channel,), name="stdin", daemon=True).start()
-        while not _ended(channel):
+        # A server may close the channel without an end of its streams.
+        while not (channel.eof_received or channel.closed):
             select.select([channel.fileno()], [], [], 0.5)
             _pass_on(channel)
         _pass_on(channel)
-    status = channel.recv_exit_status() if channel.exit_status_ready() else KILLED
+        status = channel.recv_exit_status()  # waits for it; -1 where the channel closed without
+        _pass_on(channel)
     return status if status >= 0 else KILLED
-
-
-def _ended(channel: CommandChannel) -> bool:
-    """Both streams are at their end, or the channel is: an exit status may come before the last."""
-    return (
-        bool(channel.eof_received) and not channel.recv_ready() and not channel.recv_stderr_ready()
-    )
 
 
 def _pass_on(channel: CommandChannel) -> None:
@@ -105,7 +101,7 @@ def _raw(channel: CommandChannel) -> Iterator[None]:
 
     old = signal.signal(signal.SIGWINCH, resized)
     try:
-        tty.setraw(0)
+        tty.setraw(0, termios.TCSADRAIN)  # what was typed ahead is kept, as by ssh
         yield
     finally:
         termios.tcsetattr(0, termios.TCSADRAIN, before)

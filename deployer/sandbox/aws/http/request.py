@@ -11,7 +11,19 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qs
 
-READING = ("Describe", "List", "Get", "Head", "Search", "Lookup", "Test", "Preview", "GET", "HEAD")
+READING = (
+    "Describe",
+    "List",
+    "Get",
+    "Head",
+    "Search",
+    "Lookup",
+    "Test",
+    "Preview",
+    "Simulate",
+    "GET",
+    "HEAD",
+)
 
 _ROUTE53 = tuple(
     (method, re.compile(rf"^/2013-04-01/{path}/?$"), action)

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from deployer.checks.live_units import refuse_not_brought
-from deployer.commands import doctor
 from deployer.commands.adopt import adopt
+from deployer.commands.doctor.machine import units
+from deployer.commands.doctor.readings import ServiceReadings
 from deployer.output.preview import preview_json, preview_lines
 from deployer.release.preview import preview
 from reconciler.errors import CannotConnect, NotTried, Refused, ToolError
@@ -105,10 +106,9 @@ def test_adopt_refuses_before_the_ledger_is_written(tmp_path: Path) -> None:
 
 def test_doctor_looks_the_units_up(typo: Scene) -> None:
     """The same refusal, as a check that failed; and a count where all is well."""
-    units = dict(doctor._PROBES)["units"]
     with pytest.raises(Refused, match="did you mean"):
-        units(typo.ports(app=TYPO))
-    assert units(typo.ports()) == "2 units looked up on live"
+        units(ServiceReadings(typo.ports(app=TYPO)))
+    assert units(ServiceReadings(typo.ports())).text == "2 units looked up on live"
 
 
 def test_a_oneshot_among_the_jobs_is_refused(scene: Scene) -> None:

@@ -17,7 +17,7 @@ import click
 import jsonschema
 import pytest
 
-import deployer.release.up
+import deployer.commands.bake
 import deployer.wiring
 from deployer import events as e
 from deployer.cli.main import cli as deployer_cli
@@ -172,7 +172,7 @@ def played(
         def up(_: object, options: ReleaseOptions, emit: e.Listener) -> None:
             play(emit, options)
 
-        monkeypatch.setattr(deployer.release.up, "up", up)
+        monkeypatch.setattr(deployer.commands.bake, "up", up)
 
     ports = SimpleNamespace(journal=None)
     monkeypatch.setattr(deployer.wiring, "wired", lambda *_, **__: ports)

@@ -102,7 +102,9 @@ def test_the_first_day(person: Person) -> None:
     assert "deployer adopt shop" in person.types("deployer status")
     assert person.types("deployer history shop") == "shop has no releases yet\n"
     assert "deployer adopt shop" in person.types("deployer plan shop", Exit.REFUSED)
-    assert "✗ shop     ledger" in person.types("deployer doctor", Exit.FAILED)
+    said = person.types("deployer doctor", Exit.REFUSED)
+    assert "✗ shop     ledger" in said
+    assert "Not ready: shop. In the way: ledger" in said
     assert "nothing to do" in person.types("reconciler plan")
     assert "deployer adopt shop" in person.types("deployer up shop", Exit.REFUSED)
     assert "deployer adopt shop" in person.types("deployer rollback shop", Exit.REFUSED)
@@ -142,7 +144,9 @@ def test_after_adoption(person: Person) -> None:
     assert "adopted      v1.4.2" in person.types("deployer history shop")
     assert "deployer up shop" in person.types("deployer plan shop --exit-code", Exit.TO_DO)
     assert "as i-" in json.dumps(person.asks("deployer plan shop")["values"])
-    assert person.asks("deployer doctor")["ok"] is True
+    assert person.asks("deployer doctor")["ready"] == ["shop"]
+    assert person.types("deployer doctor shop").endswith("\nReady: deployer up shop\n")
+    assert "did you mean shop?" in person.types("deployer doctor shpo", Exit.USAGE)
     assert person.asks("reconciler plan --exit-code")["empty"] is True
     assert "adopted: no deploy created it" in person.types(f"reconciler explain {machine}")
     (row,) = csv.DictReader(io.StringIO(person.types("reconciler report --format csv")))

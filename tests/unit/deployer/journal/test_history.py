@@ -13,23 +13,23 @@ import pytest
 from deployer import events as e
 from deployer.cli.logs import logs
 from deployer.commands.status import ServiceStatus, status, with_journal
-from deployer.journal.recorder import Command, Recorder
+from deployer.journal.recorder import RecordedCommand, Recorder
 from deployer.output.archived import run_lines
 from deployer.output.history import history_json, history_lines
 from deployer.output.status import status_json, status_lines
-from reconciler.journal import codec
-from reconciler.journal import entry as j
-from reconciler.journal.codec import Stored
-from reconciler.journal.entry import Entry, ResourceRecord
-from reconciler.journal.operation import operation_id
-from reconciler.journal.reader import read
-from reconciler.journal.savings import savings
-from reconciler.journal.writer import JournalWriter
 from reconciler.model import ledger as ledgers
 from reconciler.model.deploy_id import DeployId
+from reconciler.model.journal import codec
+from reconciler.model.journal import entry as j
+from reconciler.model.journal.codec import StoredEntry
+from reconciler.model.journal.entry import Entry, ResourceRecord
+from reconciler.model.journal.savings import savings
 from reconciler.model.ledger import NO_LEDGER, Cutover, Ending, Ledger, Live
 from reconciler.model.resource import INSTANCE
 from reconciler.model.tags import Label
+from reconciler.ports.journal.operation import operation_id
+from reconciler.ports.journal.reader import read
+from reconciler.ports.journal.writer import JournalWriter
 from tests.fakes.journal import FakeJournal, unreachable
 from tests.fakes.scene import Scene
 from tests.support.shop_world import resources
@@ -53,7 +53,7 @@ class Month:
 
     def _recorder(self, kind: str, by: str) -> Recorder:
         writer = JournalWriter(self.store, pytest.fail)
-        return Recorder(writer, Command(kind, "shop", by), lambda: self.now)
+        return Recorder(writer, RecordedCommand(kind, "shop", by), lambda: self.now)
 
     def _begin(self, kind: str, by: str, release: str, was: str) -> tuple[Recorder, DeployId]:
         id_ = operation_id("shop", self.now)
@@ -127,7 +127,7 @@ class Month:
 
     def put(self, entry: Entry, **more: object) -> None:
         """Write an entry as a sweep does."""
-        body = codec.encode(Stored(replace(entry, **more), "w", 1))  # type: ignore[arg-type]
+        body = codec.encode(StoredEntry(replace(entry, **more), "w", 1))  # type: ignore[arg-type]
         self.store.put(codec.key(entry.id), body, None)
 
     def aborted(self, release: str, by: str) -> None:

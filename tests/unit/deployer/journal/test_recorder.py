@@ -13,7 +13,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-import deployer.release.up
+import deployer.commands.bake
 import deployer.wiring
 from deployer import events as e
 from deployer.cli.main import cli
@@ -23,8 +23,8 @@ from reconciler.cli.shared import ended
 from reconciler.cost.price_list import Prices
 from reconciler.errors import FollowUpFailed, Refused, SmokeFailed
 from reconciler.exit_codes import Exit
-from reconciler.journal.codec import decode
-from reconciler.journal.entry import Entry
+from reconciler.model.journal.codec import decode
+from reconciler.model.journal.entry import Entry
 from reconciler.util.signals import Interrupted
 from tests.fakes.journal import FakeJournal, Slow, broken, denied, unreachable
 
@@ -97,7 +97,7 @@ class Told:
             journal=self.journal, by="me@here", service=service, prices=Prices()
         )
         self._patch.setattr(deployer.wiring, "wired", lambda *_, **__: ports)
-        self._patch.setattr(deployer.release.up, "up", lambda _ports, _options, emit: play(emit))
+        self._patch.setattr(deployer.commands.bake, "up", lambda _ports, _options, emit: play(emit))
         code = ended(cli, ["up", "shop", *words])
         return code, *self._capture.readouterr()
 

@@ -18,7 +18,7 @@ from reconciler.config.reconciler import ALL_REGIONS, Reconciler
 from reconciler.config.service import Service
 from reconciler.errors import ConfigError
 from reconciler.gc.retention import StandbyPolicy
-from reconciler.model.tags import AccountRegion
+from reconciler.model.tags import ROOM_FOR_OTHERS, AccountRegion
 from reconciler.util.secret import Reference
 
 SHOP = """\
@@ -232,8 +232,8 @@ def test_without_a_database(write: Write) -> None:
         ),
         (
             "count = 1",
-            "tags = {" + ", ".join(f'k{n} = "x"' for n in range(39)) + "}",
-            "instance.tags: 39 tags: a resource has 50, and 12 are for ours",
+            "tags = {" + ", ".join(f'k{n} = "x"' for n in range(ROOM_FOR_OTHERS + 1)) + "}",
+            f"instance.tags: {ROOM_FOR_OTHERS + 1} tags: a resource has 50, and ",
         ),
         ("count = 1", 'image_from = "base"', 'instance.image: is wanted with image_from = "base"'),
         ('user = "ubuntu"', 'user = "u"\nvia = "tor"', 'ssh.via: one of "direct", "bastion"'),
@@ -412,8 +412,9 @@ def test_what_is_not_built_is_refused_in_words(
 ) -> None:
     """The schema knows the key already; carrying it out is refused, not half done."""
     settings: Settings = load(write(old, new))
-    with pytest.raises(ConfigError, match=f"^shop: {words}$"):
+    with pytest.raises(ConfigError, match=f"^shop: {words}$") as refused:
         refuse_unbuilt(settings.service("shop"))
+    assert ('engine = "postgres"' in refused.value.cure) == ("rds" in new)
 
 
 def test_settings_are_values(write: Write) -> None:

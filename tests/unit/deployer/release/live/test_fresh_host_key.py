@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from deployer.release.context import NewMachine, ReleaseContext
-from deployer.release.live.fresh_host_key import MAKE, SERVE, fresh_host_keys
+from deployer.release.live.fresh_host_key import MAKE, SERVE, SERVED_WITHIN, fresh_host_keys
 from reconciler.errors import AccessDenied, CannotConnect, CommandFailed
-from reconciler.machine.host_key import HostKeyChange, PublicHostKey, make_host_key, parse_pinned
+from reconciler.machine.host_key import (
+    HostKeyChange,
+    PinnedKey,
+    PublicHostKey,
+    make_host_key,
+    parse_pinned,
+)
+from reconciler.machine.ssh import MachineAddress
 from reconciler.model import tags as t
 from tests.fakes.scene import Scene
 from tests.fakes.service_access import ToldMachine
@@ -174,3 +182,18 @@ def test_a_third_key_ends_it_at_once(scene: Scene) -> None:
     scene.acts.then = intrude
     with pytest.raises(CannotConnect):
         fresh_host_keys(run)
+
+
+def test_a_slow_way_has_time_to_connect(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy command may take seconds to begin: the first try has all the time that there is."""
+    run, limits = begun(scene), list[float]()
+    connect = scene.connector.connect
+
+    def noted(machine: MachineAddress, key: PinnedKey, deadline: float, *rest: Any) -> ToldMachine:
+        limits.append(deadline)
+        return connect(machine, key, deadline, *rest)
+
+    monkeypatch.setattr(scene.connector, "connect", noted)
+    fresh_host_keys(run)
+    assert len(limits) == len(MACHINES)
+    assert min(limits) > SERVED_WITHIN / 2

@@ -12,6 +12,7 @@ from deployer.release.clock import elapsed
 from deployer.release.context import Freeze, NewMachine, ReleaseContext
 from deployer.release.steps.commit import commit
 from deployer.release.steps.database import database
+from deployer.release.undo import undo
 from deployer.release.up import Step, in_time
 from reconciler.database.copying import CopySurvey
 from reconciler.database.state_comment import Memory
@@ -157,6 +158,25 @@ def test_what_can_be_known_before_the_freeze_freezes_nobody(
         database(run)
     assert not scene.did("shut")
     assert run.database.source == ""
+
+
+def test_live_s_database_is_known_before_another_exists(scene: Scene) -> None:
+    """Of an adopted service none is known, and then a sweep deletes none: not this one either."""
+    run = cloned(scene)
+    scene.server.held[LIVE_DB].comment = ""
+    scene.server.rename(LIVE_DB, "shop")
+    scene.reach.machine(CLONE).write(
+        "/etc/shop/env", f"DATABASE_URL=postgresql://{ROLE}:pw@db/shop\n"
+    )
+    scene.server.failing["lend"] = DatabaseError("far enough")
+    with pytest.raises(DatabaseError, match="far enough"):
+        database(run)
+    assert run.database.name in scene.databases
+    known = {one.name: one.memory for one in scene.server.databases()}
+    assert known["shop"] is not None
+    assert known["shop"].deploy == LIVE
+    undo(run, "so be it")
+    assert run.database.name not in scene.databases
 
 
 def test_a_schema_that_changed_before_the_freeze_is_not_copied(scene: Scene) -> None:

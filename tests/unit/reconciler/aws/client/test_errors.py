@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
 import pytest
 from botocore.exceptions import (
     ConnectionClosedError,
@@ -15,7 +18,15 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 
 from reconciler.aws.client.errors import calling
-from reconciler.errors import AccessDenied, CloudError, CloudUnclear, ConfigError, ToolError
+from reconciler.errors import (
+    AccessDenied,
+    CloudError,
+    CloudUnclear,
+    ConfigError,
+    DirtRemains,
+    FollowUpFailed,
+    ToolError,
+)
 from tests.fakes.route53 import client_error
 
 URL = {"endpoint_url": "http://127.0.0.1"}
@@ -70,7 +81,8 @@ def test_aws_answers_with_an_error(code: str, status: int, mutating: type[CloudE
         (client_error("UnauthorizedOperation", 403), "ec2:RunInstances is denied"),
         (client_error("AccessDeniedException"), "ec2:RunInstances is denied"),
         (client_error("ExpiredToken"), "expired"),
-        (client_error("RequestExpired"), "clock"),
+        (client_error("RequestExpired"), "expired, or the clock"),
+        (client_error("RequestTimeTooSkewed"), "clock"),
         (client_error("SignatureDoesNotMatch", 403, "Signature expired: 2026"), "clock"),
         (client_error("SignatureDoesNotMatch", 403, "does not match"), "secret key"),
         (NoCredentialsError(), "no AWS credentials"),
@@ -83,6 +95,35 @@ def test_who_we_are_is_not_accepted(error: Exception, words: str) -> None:
         found = translated(error, mutating=mutating)
         assert isinstance(found, AccessDenied)
         assert words in found.message
+
+
+@pytest.mark.parametrize(
+    ("minutes", "words", "cure"),
+    [(0, "credentials have expired", "log in"), (2, "credentials have expired", "log in")]
+    + [(skew, "clock of this computer is wrong", "timedatectl") for skew in (-60, -10, 10, 60)],
+)
+def test_a_request_that_is_too_old(minutes: int, words: str, cure: str) -> None:
+    """EC2 says one word for a wrong clock and for a session that has ended: its Date tells them."""
+    error = client_error("RequestExpired", 400)
+    there = datetime.now(UTC) + timedelta(minutes=minutes)
+    error.response["ResponseMetadata"]["HTTPHeaders"] = {
+        "date": format_datetime(there, usegmt=True)
+    }
+    found = translated(error, mutating=True)
+    assert isinstance(found, AccessDenied)
+    assert words in found.message
+    assert cure in found.cure
+
+
+@pytest.mark.parametrize("kind", [DirtRemains, FollowUpFailed])
+def test_what_remains_wants_a_login_first(kind: type[ToolError]) -> None:
+    """The sweep that finishes it would be refused as well."""
+    sweep = "To finish it         reconciler sweep --service shop"
+    expired = translated(client_error("ExpiredToken"))
+    for left in (kind(f"{expired}; and", cure=sweep), kind("x", detail=str(expired), cure=sweep)):
+        first, then = left.cure.splitlines()
+        assert (first.startswith("First "), "log in again" in first, then) == (True, True, sweep)
+    assert kind("denied", detail="vol-1", cure=sweep).cure == sweep
 
 
 def test_the_encoded_message_is_left_out() -> None:

@@ -47,7 +47,7 @@ MUTATES = {
     "remove",
 }
 VERBS = {*READS, *MUTATES, *("assume", "reboot", "remove", "revoke", "run", "start", "stop")}
-VERBS |= {"put", "terminate"}
+VERBS |= {"put", "simulate", "terminate"}
 SERVICES = {
     "db": "rds",
     "to_resource": "rds",
@@ -61,6 +61,8 @@ SERVICES = {
     "listener": "elasticloadbalancing",
     "rule": "elasticloadbalancing",
     "load_balancers": "elasticloadbalancing",
+    "principal_policy": "iam",
+    "service_quota": "servicequotas",
     "object": "s3",
     "bucket": "s3",
 }
@@ -109,6 +111,8 @@ def asked_in_source() -> set[str]:
 def _service(operation: str) -> str:
     if operation in ("add_tags", "remove_tags"):
         return "elasticloadbalancing"
+    if operation == "describe_key":
+        return "kms"
     return next((name for word, name in SERVICES.items() if f"_{word}" in operation), "ec2")
 
 
@@ -210,8 +214,14 @@ def test_a_ledger_in_a_bucket_needs_no_zone(
     assert read["Resource"] == ["arn:aws:s3:::ledgers/production/*"]
     assert listed["Resource"] == ["arn:aws:s3:::ledgers"]
     assert listed["Condition"] == {"StringLikeIfExists": {"s3:prefix": ["production/"]}}
-    written = by_sid.get("SwapTheLedgersInS3", {"Resource": None})["Resource"]
-    assert written == (None if make is viewer else ["arn:aws:s3:::ledgers/production/shop"])
+    writes = [one for one in by_sid.values() if one["Action"] == "s3:PutObject"]
+    assert [one["Resource"] for one in writes] == (
+        [] if make is viewer else [["arn:aws:s3:::ledgers/production/shop"]] * 2
+    )
+    conditions = [one["Condition"]["Null"] for one in writes]
+    assert all(
+        one in ({"s3:if-match": "false"}, {"s3:if-none-match": "false"}) for one in conditions
+    )
 
 
 def test_the_zones_that_a_ledger_in_a_bucket_watches_are_read(settings: Settings) -> None:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from reconciler.errors import ToolError
-from reconciler.journal.codec import ENTRY, CorruptEntry, decode
-from reconciler.journal.entry import SWEEP, Entry
 from reconciler.model.deploy_id import DeployId, format_time
-from reconciler.ports.journal import JournalStore
+from reconciler.model.journal.codec import ENTRY, CorruptEntry, decode
+from reconciler.model.journal.entry import SWEEP, Entry
+from reconciler.ports.journal.store import JournalStore
 from reconciler.util.concurrency import side_by_side
 
 MOST = 200

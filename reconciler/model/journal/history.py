@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from reconciler.journal import entry as j
-from reconciler.journal.entry import Entry
+from reconciler.model.journal import entry as j
+from reconciler.model.journal.entry import Entry
 from reconciler.util import humanize
 
 _WORDS = {

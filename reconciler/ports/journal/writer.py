@@ -15,9 +15,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from reconciler.errors import AccessDenied, ConfigError, SwapLost, ToolError
-from reconciler.journal.codec import key
 from reconciler.model.deploy_id import DeployId
-from reconciler.ports.journal import JournalStore
+from reconciler.model.journal.codec import key
+from reconciler.ports.journal.store import JournalStore
+from reconciler.util.humanize import span
 
 PAUSE = 0.5
 LONGEST_PAUSE = 8.0
@@ -72,7 +73,7 @@ class JournalWriter:
     def give_up(self, seconds: float) -> None:
         """Wait like `wait`; warn if something is still not written."""
         if not self.wait(seconds):
-            self._tell(f"it did not answer within {seconds:g} s")
+            self._tell(f"it did not answer within {span(seconds)}")
 
     def _work(self) -> None:
         pause = self._pause

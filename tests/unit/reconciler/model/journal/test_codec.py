@@ -9,10 +9,10 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from reconciler.journal import entry as j
-from reconciler.journal.codec import CorruptEntry, Stored, decode, encode, key
-from reconciler.journal.entry import Entry, ResourceRecord, StepRecord
 from reconciler.model.deploy_id import DeployId
+from reconciler.model.journal import entry as j
+from reconciler.model.journal.codec import CorruptEntry, StoredEntry, decode, encode, key
+from reconciler.model.journal.entry import Entry, ResourceRecord, StepRecord
 from scripts.journal_schema import text
 
 ID = DeployId.parse("shop/20261123T031502Z-7kq2m")
@@ -44,20 +44,20 @@ FULL = Entry(
     warnings=("2 files are not committed",),
 )
 BARE = Entry(ID, j.SWEEP, "cron@ci", AT)
-SCHEMA = Path(__file__).parents[4] / "docs/journal.schema.json"
+SCHEMA = Path(__file__).parents[5] / "docs/journal.schema.json"
 
 
 @pytest.mark.parametrize("entry", [FULL, BARE], ids=["full", "bare"])
 def test_an_entry_comes_back_as_it_was(entry: Entry) -> None:
     """Nothing is lost or changed by being stored."""
-    stored = Stored(entry, "ab12cd34", 7)
+    stored = StoredEntry(entry, "ab12cd34", 7)
     assert decode(encode(stored)) == stored
 
 
 @pytest.mark.parametrize("entry", [FULL, BARE], ids=["full", "bare"])
 def test_an_entry_obeys_the_published_schema(entry: Entry) -> None:
     """What is written is what is published."""
-    value = json.loads(encode(Stored(entry, "ab12cd34", 7)))
+    value = json.loads(encode(StoredEntry(entry, "ab12cd34", 7)))
     jsonschema.validate(value, json.loads(SCHEMA.read_text()))
 
 
@@ -68,7 +68,7 @@ def test_the_published_schema_is_the_one_of_the_entries() -> None:
 
 def test_a_later_field_is_ignored() -> None:
     """An older program reads what a newer one has written."""
-    value = json.loads(encode(Stored(FULL, "ab12cd34", 7)))
+    value = json.loads(encode(StoredEntry(FULL, "ab12cd34", 7)))
     value["mood"] = "good"
     value["steps"][0]["mood"] = "good"
     assert decode(json.dumps(value).encode()).entry == FULL
@@ -84,12 +84,14 @@ def test_a_later_field_is_ignored() -> None:
         b"null",
         b"{}",
         b"[" * 100_000,
-        encode(Stored(FULL, "w", 1)).replace(b'"schema": "1"', b'"schema": "2"'),
-        encode(Stored(FULL, "w", 1)).replace(b"shop/20261123T031502Z-7kq2m", b"nobody"),
-        encode(Stored(FULL, "w", 1)).replace(b'"exit": 1', b'"exit": true'),
-        encode(Stored(FULL, "w", 1)).replace(b'"frozen_seconds": 62.0', b'"frozen_seconds": "x"'),
-        encode(Stored(FULL, "w", 1)).replace(b"2026-11-23T03:15:02.125Z", b"2026-11-23"),
-        encode(Stored(FULL, "w", 1))[:400],
+        encode(StoredEntry(FULL, "w", 1)).replace(b'"schema": "1"', b'"schema": "2"'),
+        encode(StoredEntry(FULL, "w", 1)).replace(b"shop/20261123T031502Z-7kq2m", b"nobody"),
+        encode(StoredEntry(FULL, "w", 1)).replace(b'"exit": 1', b'"exit": true'),
+        encode(StoredEntry(FULL, "w", 1)).replace(
+            b'"frozen_seconds": 62.0', b'"frozen_seconds": "x"'
+        ),
+        encode(StoredEntry(FULL, "w", 1)).replace(b"2026-11-23T03:15:02.125Z", b"2026-11-23"),
+        encode(StoredEntry(FULL, "w", 1))[:400],
     ],
 )
 def test_what_is_no_entry_is_called_corrupt(body: bytes) -> None:

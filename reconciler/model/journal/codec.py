@@ -12,8 +12,8 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass
 from datetime import UTC, datetime
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from reconciler.journal.entry import Entry
 from reconciler.model.deploy_id import DeployId
+from reconciler.model.journal.entry import Entry
 
 SCHEMA = "1"
 ENTRY, EVENTS = ".json", ".events.jsonl"
@@ -25,7 +25,7 @@ class CorruptEntry(ValueError):
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredEntry:
     """An entry as it is stored: who wrote it, and which of his writes it is."""
 
     entry: Entry
@@ -38,19 +38,19 @@ def key(of: DeployId, end: str = ENTRY, writer: str = "") -> str:
     return f"{of}{f'.{writer}' if writer else ''}{end}"
 
 
-def encode(stored: Stored) -> bytes:
+def encode(stored: StoredEntry) -> bytes:
     """The object's bytes: indented JSON, for people who open it in the console."""
     head = {"schema": SCHEMA, "writer": stored.writer, "revision": stored.revision}
     value = {**head, "service": stored.entry.id.service, **_plain(stored.entry)}
     return (json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode()
 
 
-def decode(body: bytes) -> Stored:
+def decode(body: bytes) -> StoredEntry:
     """The entry in the bytes. Raises CorruptEntry."""
     try:
         value = json.loads(body)
         entry = _dataclass(Entry, value)
-        stored = Stored(entry, str(value["writer"]), int(value["revision"]))
+        stored = StoredEntry(entry, str(value["writer"]), int(value["revision"]))
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise CorruptEntry(f"not an entry: {type(error).__name__}: {error}") from error
     if value.get("schema") != SCHEMA:

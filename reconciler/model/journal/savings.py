@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from reconciler.journal.entry import SWEEP, Entry
+from reconciler.model.journal.entry import SWEEP, Entry
 
 
 @dataclass(frozen=True)

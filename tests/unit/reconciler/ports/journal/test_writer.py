@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from reconciler.journal.codec import ENTRY
-from reconciler.journal.writer import JournalWriter
 from reconciler.model.deploy_id import DeployId
+from reconciler.model.journal.codec import ENTRY
+from reconciler.ports.journal.writer import JournalWriter
 from tests.fakes.journal import FakeJournal, Slow, broken, denied, unreachable
 
 ID = DeployId.parse("shop/20261123T031502Z-7kq2m")

@@ -1,0 +1,1 @@
+"""What a lease says beside its holder."""

@@ -1,0 +1,1 @@
+"""`deployer doctor`: tries what a release will do; reads only."""

@@ -1,0 +1,209 @@
+"""Checks of what AWS would answer: permissions, quotas, tags, disks, the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from deployer.aws.trials import STANDARD_VCPUS, AwsTrials
+from deployer.commands.doctor.check import Found, Skipped
+from deployer.commands.doctor.readings import ServiceReadings
+from deployer.compute import ImageOrder, LaunchOrder
+from deployer.provisioning.release_cost import NewMachines, cost_lines
+from deployer.release.inferred_settings import Shape, client_addresses, shape, volume_notes
+from reconciler.aws.iam.policy import deployer
+from reconciler.aws.iam.scope import scope
+from reconciler.config.loader import Settings
+from reconciler.errors import AccessDenied, CloudError, ConfigError, Refused
+from reconciler.model import tags as t
+from reconciler.model.resource import IMAGE, INSTANCE, INTERFACE, SNAPSHOT, VOLUME
+from reconciler.model.tags import BirthTags
+from reconciler.util import humanize
+
+_OF_GROUPS = {t.LEASE, t.LISTENER, t.DRAINED}
+_LATE_SECONDS = 60
+_REFUSED_SECONDS = 300
+"""AWS refuses a signature that is five minutes off."""
+
+
+def clock(readings: ServiceReadings) -> Found:
+    """This computer's clock against AWS's Date header."""
+    seconds = trials(readings).clock_offset().total_seconds()
+    said = f"{humanize.span(abs(seconds))} {'ahead of' if seconds > 0 else 'behind'} AWS"
+    if abs(seconds) >= _REFUSED_SECONDS:
+        raise AccessDenied(
+            f"the clock of this computer is {said}: AWS refuses such signatures",
+            cure="timedatectl set-ntp true",
+        )
+    if abs(seconds) >= _LATE_SECONDS:
+        warning = f"the clock of this computer is {said}"
+        return Found(warnings=(warning,), cure="timedatectl set-ntp true")
+    return Found(said if abs(seconds) >= 2 else "as AWS's")
+
+
+def dry_run(readings: ServiceReadings) -> str:
+    """CreateImage, RunInstances and CreateTags as a release would send them, with DryRun."""
+    live, cloud = readings.live(), trials(readings)
+    tags = _birth(readings)
+    born = {kind: tags.of(kind) for kind in (INSTANCE, VOLUME, INTERFACE)}
+    image = {kind: tags.of(kind) for kind in (IMAGE, SNAPSHOT)}
+    said = readings.ports.service.instance
+    cloud.try_image(ImageOrder(live.id, tags.deploy.image_name, image, said.no_reboot))
+    cloud.try_label(live.id, {t.STATE: live.tags.get(t.STATE, "live")})
+    order = _order(readings, _shape(readings), born)
+    try:
+        cloud.try_launch(order)
+    except CloudError as error:
+        if error.code.startswith("InvalidAMIID"):
+            raise Skipped(
+                f"live's own image {order.image} is gone: RunInstances is not tried"
+            ) from error
+        if error.code.startswith(("Invalid", "Unsupported")):
+            raise ConfigError(
+                error.message,
+                cure=f"correct [instance] in services/{readings.ports.service.name}.toml",
+            ) from error
+        raise
+    return "CreateImage, CreateTags and RunInstances would be allowed"
+
+
+def policy(readings: ServiceReadings) -> str:
+    """Every permission of the deployer's policy, by IAM's simulation where that is allowed."""
+    service = readings.ports.service
+    if readings.settings is None:
+        raise Skipped("no configuration was read")
+    only: Settings = replace(readings.settings, services={service.name: service})
+    address = readings.ports.managed.address
+    document = deployer(scope(only, service.account, lambda _: address))
+    try:
+        denied = trials(readings).denied(document)
+    except (CloudError, AccessDenied) as error:
+        raise Skipped(f"the policy cannot be simulated: {error.message}") from error
+    if denied:
+        raise AccessDenied(
+            f"IAM would deny {denied[0]}" + (f", and {len(denied) - 1} more" if denied[1:] else ""),
+            cure="All that is needed   reconciler policy --for deployer",
+            detail="\n".join(denied),
+        )
+    return "IAM allows every action of the deployer's policy"
+
+
+def addresses(readings: ServiceReadings) -> str:
+    """Whether a subnet has addresses for all new machines: they are launched into one."""
+    wanted, count = _shape(readings), readings.ports.service.instance.count
+    cloud = trials(readings)
+    left = {subnet: cloud.free_addresses(subnet) for subnet in wanted.subnets}
+    if left and max(left.values()) < count:
+        raise Refused(
+            f"no subnet has {count} free addresses: "
+            + ", ".join(f"{subnet} {free}" for subnet, free in left.items()),
+            cure="name a larger one in instance.subnets",
+        )
+    return ", ".join(f"{free} free in {subnet}" for subnet, free in left.items()) or "not known"
+
+
+def quota(readings: ServiceReadings) -> str:
+    """Whether the account may run more machines, where the quota may be read."""
+    try:
+        room = trials(readings).vcpus()
+    except (CloudError, AccessDenied) as error:
+        raise Skipped(f"the quota cannot be read: {error.message}") from error
+    if room.used >= room.limit:
+        raise Refused(
+            f"{room.used} of {room.limit} vCPUs run: AWS would refuse the new machines",
+            cure="aws service-quotas request-service-quota-increase --service-code ec2 "
+            f"--quota-code {STANDARD_VCPUS} --desired-value {room.limit * 2}",
+        )
+    return f"{room.used} of {room.limit} vCPUs run"
+
+
+def tags(readings: ServiceReadings) -> str:
+    """Whether the live machine, adopted or not, has room for the tags that we write."""
+    reading, ledger = readings.known()
+    at = ledger.live.at if ledger.live else (reading.a.addresses if reading.a else ())
+    said = []
+    for machine in readings.ports.compute.find_instances_at(at):
+        theirs = {key for key in machine.tags if not key.startswith("aws:")}
+        wanted = theirs | ({*t.OWN, t.NAME} - _OF_GROUPS)
+        if len(wanted) > t.TAGS_LIMIT:
+            raise Refused(
+                f"{machine.id} has {len(theirs)} tags, and we write {len(wanted - theirs)} more: "
+                f"AWS takes {t.TAGS_LIMIT}",
+                cure=f"aws ec2 delete-tags --resources {machine.id} --tags Key=…",
+            )
+        said.append(f"{machine.id} has {len(theirs)} of {t.TAGS_LIMIT}")
+    return "; ".join(said)
+
+
+def disks(readings: ServiceReadings) -> Found:
+    """What is copied with each release, and what that costs."""
+    wanted = _shape(readings)
+    service, prices = readings.ports.service, readings.ports.prices
+    fleet = NewMachines(wanted.type, wanted.disks, wanted.public, service.instance.count)
+    listed = ", ".join(_disk_words(wanted)) or "none known"
+    faults = _key_faults(readings, wanted)
+    if faults:
+        raise Refused(
+            f"the KMS key of a disk cannot be used: {faults[0]}",
+            cure="aws kms enable-key --key-id …, or aws kms cancel-key-deletion --key-id …",
+            detail="\n".join(faults[1:]),
+        )
+    notes = volume_notes(service, readings.live(), prices)
+    return Found(f"{listed}; {cost_lines(service, fleet, prices)[0]}", notes)
+
+
+def _key_faults(readings: ServiceReadings, wanted: Shape) -> list[str]:
+    """The keys of encrypted disks that are not enabled, where that may be asked."""
+    keys = sorted({one.key for one in wanted.disks if one.key})
+    try:
+        faults = {key: trials(readings).key_fault(key) for key in keys}
+    except (CloudError, AccessDenied, Skipped):
+        return []  # a key of another account, or no permission: the launch names the key
+    return [f"{key}: {fault}" for key, fault in faults.items() if fault]
+
+
+def _disk_words(wanted: Shape) -> Sequence[str]:
+    return [
+        f"{one.device} {one.size_gb} GB{' encrypted' if one.encrypted else ''}"
+        for one in wanted.disks
+    ]
+
+
+def trials(readings: ServiceReadings) -> AwsTrials:
+    """The questions to AWS. Raises Skipped where there are none to ask."""
+    if readings.trials is None:
+        raise Skipped("no account is asked")
+    return readings.trials
+
+
+def _shape(readings: ServiceReadings) -> Shape:
+    ports = readings.ports
+    _, ledger = readings.known()
+    return shape(ports.service, readings.live(), client_addresses(ports.managed, ledger))
+
+
+def _birth(readings: ServiceReadings) -> BirthTags:
+    """As a release that began now would write them."""
+    managed = readings.ports.managed
+    deploy = readings.start().deploy
+    return BirthTags(deploy, str(managed.address), managed.home.place, "doctor", readings.ports.by)
+
+
+def _order(
+    readings: ServiceReadings, wanted: Shape, born: dict[str, dict[str, str]]
+) -> LaunchOrder:
+    live = readings.live()
+    return LaunchOrder(
+        token=readings.start().deploy.client_token(live.zone),
+        image=live.image,
+        count=readings.ports.service.instance.count,
+        type=wanted.type,
+        subnet=next(iter(wanted.subnets), live.subnet),
+        groups=wanted.groups,
+        profile=wanted.profile,
+        key=wanted.key,
+        disks=(),
+        user_data="#cloud-config\n{}\n",
+        tags=born,
+        public_address=wanted.public,
+    )

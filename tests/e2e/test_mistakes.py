@@ -1,0 +1,187 @@
+"""Mistakes in a configuration, one changed line each: doctor names the cause and the cure.
+
+One sandbox and one adopted shop for all rows. Nothing is made, and live refuses no write: doctor
+only reads. What doctor cannot know is listed in docs/bad-days.md with the step that finds it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deployer.sandbox.control.client import Sandbox
+from reconciler.exit_codes import Exit
+from tests.crash.invariants import Shop
+from tests.crash.unchanged_service import Grounds, told, untouched
+
+RECORD = '^record  = "shop.example.test"'
+UNITS = r'^units    = \["shop"\]'
+ENV = '^env_file = "/etc/shop/env"'
+PATH = '^http   = "/healthz"'
+ROLE = '^app_role = "shop"'
+SSH = r"^\[ssh\]$"
+APP = r"^\[app\]$"
+
+Row = tuple[str, str, str, Exit, tuple[str, ...]]
+"""The line that is changed, what it becomes, the check that finds it, the exit code, the words."""
+
+
+def instance(line: str) -> tuple[str, str]:
+    """A table [instance] with this line."""
+    return SSH, f"[instance]\n{line}\n\n[ssh]"
+
+
+ROWS: dict[str, Row] = {
+    "zone": (
+        RECORD,
+        'record = "shop.nowhere.invalid"',
+        "account",
+        Exit.USAGE,
+        ("nowhere.invalid",),
+    ),
+    "record": (RECORD, 'record = "shpo.example.test"', "ledger", Exit.REFUSED, ("shpo.example",)),
+    "ssh user": ("^user = .*", 'user = "nobody9"', "ssh", Exit.REFUSED, ("nobody9",)),
+    "ssh key": (
+        "^key  = .*",
+        'key = "file:/nonexistent"',
+        "ssh key",
+        Exit.USAGE,
+        ("/nonexistent",),
+    ),
+    "ssh port": ("^port = 2222", "port = 2223", "ssh", Exit.REFUSED, ("2223",)),
+    "ssh via": (
+        SSH,
+        '[ssh]\nvia = "command"\ncommand = "no-such-tool %h"',
+        "ssh via",
+        Exit.REFUSED,
+        ("no-such-tool", "install no-such-tool"),
+    ),
+    "app unit": (UNITS, 'units = ["shpo"]', "units", Exit.REFUSED, ("shpo.service is not on",)),
+    "job unit": ('"shop-worker"', '"shop-workr"', "units", Exit.REFUSED, ("shop-worker.service?",)),
+    "env file": (ENV, 'env_file = "/etc/shop/enw"', "roles", Exit.USAGE, ("/etc/shop/enw",)),
+    "variable": (ROLE, 'app_role = "shop"\nvariable = "DB_URL"', "roles", Exit.USAGE, ("DB_URL",)),
+    "admin": ("^admin    = .*", 'admin = "env:NO_SUCH"', "database", Exit.USAGE, ("NO_SUCH",)),
+    "role": (ROLE, 'app_role = "sohp"', "roles", Exit.USAGE, ("there is no role sohp",)),
+    "superuser": (ROLE, 'app_role = "postgres"', "roles", Exit.USAGE, ('app_role = "shop"',)),
+    "smoke path": (PATH, 'http = "/nope"', "smoke", Exit.FAILED, ("404", "[[smoke]]")),
+    "smoke port": ("^port   = 8080", "port = 8081", "smoke", Exit.FAILED, ("8081",)),
+    "smoke words": (
+        PATH,
+        'http = "/healthz"\ncontains = "no such word"',
+        "smoke",
+        Exit.FAILED,
+        ("no such word",),
+    ),
+    "source": ("^source  = .*", 'source = "/nonexistent"', "code", Exit.USAGE, ("does not exist",)),
+    "type": (*instance('type = "t9.none"'), "dry run", Exit.USAGE, ("t9.none", "[instance]")),
+    "group": (*instance('groups = ["sg-0123456789abcdef0"]'), "dry run", Exit.USAGE, ("sg-01234",)),
+    "subnet": (
+        *instance('subnets = ["subnet-0123456789abcdef0"]'),
+        "dry run",
+        Exit.USAGE,
+        ("subnet-01234",),
+    ),
+    "witness": (
+        RECORD,
+        'record = "shop.example.test"\nwitness_zones = ["none.invalid"]',
+        "account",
+        Exit.USAGE,
+        ("none.invalid",),
+    ),
+    "also": (
+        RECORD,
+        'record = "shop.example.test"\nalso = ["www.other.invalid"]',
+        "account",
+        Exit.USAGE,
+        ("www.other.invalid",),
+    ),
+}
+
+UNREADABLE: dict[str, tuple[str, str, str]] = {
+    "account": ("^account = .*", 'account = "999999999999"', "999999999999"),
+    "region": ("^region  = .*", 'region = "eu-west-3"', "eu-west-3"),
+    "unknown key": ("^keep    = 2", "kep = 2", "did you mean"),
+    "no default": ('^writes   = "freeze"', "", "writes"),
+    "unit twice": (UNITS, 'units = ["shop", "shop-cron"]', "shop-cron"),
+    "secret": ("^admin    = .*", 'admin = "postgresql://a:b@h/d"', "admin"),
+    "duration": (RECORD, 'record = "shop.example.test"\nkeep_for = "soon"', "keep_for"),
+    "not TOML": ("^keep    = 2", "keep = ", "shop.toml"),
+}
+"""Found when the file is read, so by every command; the words are of the message."""
+
+
+@pytest.fixture(scope="module")
+def grounds(running_sandbox: Sandbox) -> Grounds:
+    """Adopted once for the module."""
+    return Grounds(running_sandbox)
+
+
+@pytest.fixture
+def adopted_shop(grounds: Grounds) -> Iterator[Shop]:
+    """The shop under a ledger; its configuration is put back."""
+    shop = grounds.ready()
+    text = shop.service_file().read_text()
+    try:
+        yield shop
+    finally:
+        shop.service_file().write_text(text)
+
+
+def change(shop: Shop, line: str, to: str) -> None:
+    """Replace a line, whatever TOML makes of it."""
+    path = shop.service_file()
+    text, count = re.subn(line, lambda _: to, path.read_text(), count=1, flags=re.MULTILINE)
+    assert count == 1, line
+    path.write_text(text)
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_doctor_names_the_mistake(adopted_shop: Shop, name: str) -> None:
+    """The check, the cause and the cure; the exit code of the cause; nothing is made or shut."""
+    line, to, check, code, words = ROWS[name]
+    change(adopted_shop, line, to)
+    with untouched(adopted_shop):
+        said = adopted_shop.deployer("doctor", "shop")
+    told(said, code, f"✗ shop     {check:<11} ", *words, "Not ready: shop. In the way: ")
+    assert "Ready: deployer up shop" not in said.out
+    assert adopted_shop.version() == "v1.4.2"
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_a_file_that_cannot_be_used_is_named(adopted_shop: Shop, name: str) -> None:
+    """Exit 2, with the file and the key, before anything is asked of AWS."""
+    line, to, words = UNREADABLE[name]
+    change(adopted_shop, line, to)
+    with untouched(adopted_shop):
+        told(adopted_shop.deployer("doctor", "shop"), Exit.USAGE, "shop.toml", words)
+
+
+def test_without_credentials_doctor_says_so(adopted_shop: Shop) -> None:
+    """Exit 6, as every other command; not 1."""
+    done = adopted_shop.run(
+        "deployer", "doctor", env={"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
+    )
+    told(done, Exit.ACCESS, "✗ shop     account", "no AWS credentials")
+
+
+def test_a_ref_that_is_not_there_is_refused_by_plan(adopted_shop: Shop) -> None:
+    """As `up` would; and for one that is, what changes since live."""
+    with untouched(adopted_shop):
+        told(adopted_shop.deployer("plan", "shop", "--ref", "v9.9.9"), Exit.REFUSED, "v9.9.9")
+        said = adopted_shop.deployer("plan", "shop", "--ref", "v1.5.0")
+    told(said, Exit.DONE, "v1.4.2 → v1.5.0, ", "for rollback", "deployer up shop --ref v1.5.0")
+
+
+def test_a_dirty_tree_is_said(adopted_shop: Shop) -> None:
+    """It is no refusal: HEAD is what is released."""
+    source = re.search('^source  = "(.*)"', adopted_shop.service_file().read_text(), re.MULTILINE)
+    assert source is not None
+    stray = Path(source[1]) / "not-committed.txt"
+    stray.write_text("x")
+    try:
+        told(adopted_shop.deployer("doctor", "shop"), Exit.DONE, "! shop     code", "tree is dirty")
+    finally:
+        stray.unlink()
