@@ -134,13 +134,12 @@ def _after(stage: Stage, run: _Run, good_day: int) -> Outcome:
 def _recover(stage: Stage, command: Command, cell: Cell) -> int:
     """The lease runs out and one sweep comes; how many requests it takes."""
     stage.later()
-    if command.cures:
-        return _given_again(stage, command)
+    made = _given_again(stage, command) if command.cures else 0
     swept = play(stage, SWEEP)
     if cell.fault is Fault.LATE and re.match(OF_ACTIONS, cell.request) and swept.code == Exit.DIRT:
         swept = _led_back(stage, swept)
     assert swept.code == Exit.DONE, swept
-    made = len(stage.watch.names)
+    made += len(stage.watch.names)
     return made + (_given_again(stage, command) if command.again else 0)
 
 
