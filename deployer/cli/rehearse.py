@@ -46,10 +46,10 @@ def rehearse(
     keep: timedelta | None,
     despite: tuple[str, ...],
 ) -> None:
-    """Try a release of SERVICE: everything except freeze and cutover, then undone.
+    """Try a release of SERVICE, then undo it.
 
-    Live goes on as it is. It says how long each step took and how long writes would be refused. A
-    release that begins meanwhile ends the rehearsal.
+    Everything but freeze and cutover; live goes on as it is. It says how long each step took and
+    how long writes would be refused. A release that begins meanwhile ends the rehearsal.
     """
     with staged(asked, service) as stage:
         from deployer.commands.rehearse import RehearsalOptions
