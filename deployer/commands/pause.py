@@ -42,21 +42,22 @@ def pause(ports: Ports, length: timedelta, reason: str) -> Pause:
     seen = survey(ports)
     reading, ledger = seen.known()
     seen.refuse_gone()
-    _refuse_busy(seen, ledger)
+    _refuse_busy(seen, ledger, length)
     mine = operation_id(ports.managed.name, reading.now)
     until = reading.now + length
     _swap(ports, reading, ledgers.acquire(ledger, mine, until, PAUSED))
     return Pause(mine, until, _told(ports, seen, mine, reason))
 
 
-def _refuse_busy(seen: ServiceState, ledger: Ledger) -> None:
+def _refuse_busy(seen: ServiceState, ledger: Ledger, length: timedelta) -> None:
     """Nobody pauses what is half-done: a pause would keep a sweep from mending it."""
     service, plan = seen.service_plan.service, seen.service_plan
     sweep = f"To put it right first   reconciler sweep --service {service}"
     if ledger.live is None:
         raise Refused(f"{service} has no live release: there is nothing to pause")
     if ledger.lease is not None and plan.end is None:
-        raise refusals.held(plan, ledger.lease, f"deployer pause {service}")
+        again = f"deployer pause {service} --for {format_duration(length)}"
+        raise refusals.held(plan, ledger.lease, again)
     if ledger.lease is not None:
         raise Refused(
             f"{ledger.lease.id} left its lease behind in `{ledger.lease.step}`", cure=sweep

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+from dataclasses import dataclass
 
 import pytest
 
@@ -14,6 +15,7 @@ from tests.e2e.in_bucket import BUCKET, KEY, LedgerInBucket
 from tests.e2e.probes import takes_writes, writable
 
 
+@dataclass
 class InBucket(LedgerInBucket, Shop):
     """Behind its load balancer."""
 

@@ -44,6 +44,7 @@ class Hostile:
     says: str
     user: str = "root"
     error: type[ToolError] = Refused
+    admin: str = "admin"
 
 
 CASES = {
@@ -63,7 +64,9 @@ CASES = {
         "row security hides rows of public.orders",
     ),
     "a table that the admin may not read": Hostile(
-        "CREATE SCHEMA books; CREATE TABLE books.kept (n int)", "may not read books.kept"
+        "CREATE SCHEMA books; CREATE TABLE books.kept (n int)",
+        "may not read books.kept",
+        admin="plain",
     ),
     "an event trigger": Hostile(
         "CREATE FUNCTION told() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';"
@@ -102,9 +105,9 @@ def job(cluster: Cluster) -> Iterator[CopyJob]:
         cluster.drop(target)
 
 
-def prepared(cluster: Cluster, job: CopyJob) -> None:
+def prepared(cluster: Cluster, job: CopyJob, admin: str = "admin") -> None:
     """All that a release does with a database before it shuts live."""
-    server = cluster.server()
+    server = cluster.server(admin)
     refuse_uncopyable(job.source, server.survey_copy(job.source, "app"))
     prepare_copy(job, LocalShell(), server, trial=True)
 
@@ -116,7 +119,7 @@ def test_it_is_found_before_live_is_shut(cluster: Cluster, job: CopyJob, case: s
     cluster.execute(job.source, SEARCHING)
     cluster.execute(job.source, hostile.sql, hostile.user)
     with pytest.raises(hostile.error, match=hostile.says.format(job.source)) as caught:
-        prepared(cluster, job)
+        prepared(cluster, job, hostile.admin)
     assert caught.value.detail
     assert caught.value.cure
     info = next(one for one in cluster.server().databases() if one.name == job.source)

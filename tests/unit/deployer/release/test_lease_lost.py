@@ -153,7 +153,12 @@ def test_an_image_that_somebody_deregistered_is_not_waited_for(
     monkeypatch.setattr(gone, "AGREED", 0.05)
     run = begun(scene)
     scene.compute.image_state = "pending"
-    run = replace(run, emit=lambda _: deregister(scene, run))
+
+    def seen(event: e.Event) -> None:
+        if isinstance(event, e.StepProgress):  # it has been seen, and is gone then
+            deregister(scene, run)
+
+    run = replace(run, emit=seen)
     with pytest.raises(CloudError, match="was deregistered before it was available"):
         image(run)
     assert undo(replace(run, emit=e.ignore), "no image").left == ()
