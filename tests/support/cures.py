@@ -25,6 +25,7 @@ _OFFERED = re.compile(
 _SAMPLES = (
     (r"^despite$|^options$", ""),
     (r"_program", "deployer"),
+    (r"duration", "2h"),
     (r"most", "10"),
     (r"deploy|live|target|^named$|\bid\b|to\b|spare", "shop/20261123T031502Z-7kq2m"),
     (r"name|service|other|mine", "shop"),
