@@ -8,6 +8,7 @@ All of it comes from the commands themselves; the package installs it below `sha
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from reconciler.cli.main import cli as reconciler
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAMS: dict[str, click.Group] = {"deployer": deployer, "reconciler": reconciler}
 SHELLS = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
+HELP = ["-h", "--help"]
 WIDTH = 76
 """Columns of a page, so that `man` shows it whole on a terminal of 80."""
 
@@ -48,13 +50,15 @@ def _commands(
     above: tuple[str, ...], group: click.Group
 ) -> Iterator[tuple[tuple[str, ...], click.Command]]:
     """Every command that `--help` names, in its order, with those of groups."""
-    context = click.Context(group)
+    context = click.Context(group, help_option_names=HELP)
     for name in group.list_commands(context):
         command = group.get_command(context, name)
         if command is None or command.hidden:
             continue
         words = (*above, name)
-        real = command.make_context(" ".join(words), ["--help"], resilient_parsing=True).command
+        # With a parent, as in use: click remembers the names of the help option at the first one.
+        asked = command.make_context(name, ["--help"], parent=context, resilient_parsing=True)
+        real = asked.command
         yield words, real
         if isinstance(real, click.Group):
             yield from _commands(words, real)
@@ -66,7 +70,7 @@ def _section(head: str, words: tuple[str, ...], command: click.Command) -> list[
         info_name=" ".join(words),
         max_content_width=WIDTH,
         terminal_width=WIDTH,
-        help_option_names=["-h", "--help"],
+        help_option_names=HELP,
     )
     return [head, ".nf", *map(_roff, command.get_help(context).splitlines()), ".fi"]
 
@@ -85,10 +89,13 @@ def _completion(name: str, shell: str) -> str:
 
 
 def main() -> None:
-    """Write them all."""
+    """Write them all; with --check, print the names of those that would change."""
     for path, text in files().items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        if "--check" not in sys.argv:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        elif not path.is_file() or path.read_text(encoding="utf-8") != text:
+            click.echo(path.name)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ undone, and once its time is over the next sweep ends it like the lease of a dea
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -42,21 +43,24 @@ def pause(ports: Ports, length: timedelta, reason: str) -> Pause:
     seen = survey(ports)
     reading, ledger = seen.known()
     seen.refuse_gone()
-    _refuse_busy(seen, ledger, length)
+    _refuse_busy(seen, ledger, length, reason)
     mine = operation_id(ports.managed.name, reading.now)
     until = reading.now + length
     _swap(ports, reading, ledgers.acquire(ledger, mine, until, PAUSED))
     return Pause(mine, until, _told(ports, seen, mine, reason))
 
 
-def _refuse_busy(seen: ServiceState, ledger: Ledger, length: timedelta) -> None:
+def _refuse_busy(seen: ServiceState, ledger: Ledger, length: timedelta, reason: str) -> None:
     """Nobody pauses what is half-done: a pause would keep a sweep from mending it."""
     service, plan = seen.service_plan.service, seen.service_plan
     sweep = f"To put it right first   reconciler sweep --service {service}"
     if ledger.live is None:
         raise Refused(f"{service} has no live release: there is nothing to pause")
     if ledger.lease is not None and plan.end is None:
-        again = f"deployer pause {service} --for {format_duration(length)}"
+        again = (
+            f"deployer pause {service} --for {format_duration(length)} "
+            f"--reason {shlex.quote(reason)}"
+        )
         raise refusals.held(plan, ledger.lease, again)
     if ledger.lease is not None:
         raise Refused(
