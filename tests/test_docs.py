@@ -146,11 +146,9 @@ def test_manual_pages_and_completions_are_what_the_commands_say() -> None:
     In a process of its own: click remembers the help option of a command's first context.
     """
     check = [sys.executable, str(ROOT / "scripts" / "shell_files.py"), "--check"]
-    found = subprocess.run(check, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True)
-    old = found.stdout.decode().split()
-    assert (found.returncode, old) == (0, []), (
-        "PYTHONPATH=. .venv/bin/python scripts/shell_files.py"
-    )
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    old = subprocess.run(check, env=env, capture_output=True, check=True).stdout.decode().split()
+    assert old == [], "PYTHONPATH=. .venv/bin/python scripts/shell_files.py"
 
 
 def test_every_type_of_error_and_every_exit_code_has_its_words() -> None:
