@@ -158,8 +158,9 @@ def plan(asked: CliContext, service: str, *, ref: str, exit_code: bool) -> int:
 def doctor(asked: CliContext, services: tuple[str, ...]) -> int:
     """Try what a release will do.
 
-    Reads only, for each SERVICE, or for all: credentials, zone, record, permissions, the live
-    machine, the code, the database, the smoke tests. The exit code is that of the gravest cause.
+    For each SERVICE, or for all: credentials, zone, record, permissions, the live machine, the
+    code, the database, the smoke tests. Changes nothing but one object of a configured journal. The
+    exit code is that of the gravest cause.
     """
     from deployer.commands.doctor.check import check_json, check_lines, exit_code
     from deployer.commands.doctor.command import examine

@@ -1,1 +1,1 @@
-"""`deployer doctor`: tries what a release will do; reads only."""
+"""`deployer doctor`: tries what a release will do; changes nothing but a journal's probe."""

@@ -14,9 +14,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from reconciler.aws.client.answer_date import date_or_none
+from reconciler.aws.client.compare_and_swap import CompareAndSwap, Undecided
 from reconciler.aws.client.errors import calling
-from reconciler.aws.client.retry import throttled
-from reconciler.aws.client.session import Aws
 from reconciler.aws.route53.zone_reader import Records, ZoneReader
 from reconciler.errors import (
     AccessDenied,
@@ -26,7 +25,6 @@ from reconciler.errors import (
 )
 from reconciler.model.ledger import Ledger
 from reconciler.model.reading import ARecord, Reading, encoded
-from reconciler.util.backoff import Backoff
 
 if TYPE_CHECKING:
     from mypy_boto3_route53.type_defs import ChangeTypeDef as Change
@@ -37,48 +35,22 @@ REFUSALS = 3
 """Refusals before giving up, if everything that the batch deletes still exists."""
 
 
-class _Again(CloudUnclear):
-    """Not decided: the old value is still there, so the same batch may be sent again."""
-
-
 @dataclass
-class Swap:
-    """One swap, from the first request to a definite result."""
+class Swap(CompareAndSwap):
+    """The swap of a record set, with the A records that change in the same batch."""
 
-    aws: Aws
-    backoff: Backoff
-    seen: Reading
-    new: Ledger
     point_at: tuple[str, ...] | None = None
-    _unclear: bool = field(default=False, init=False)
     _refused: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         self._wanted = _wanted(self.seen, self.new, self.point_at)
         self._changes = changes(self.seen, self._wanted, point=self.point_at is not None)
 
-    def run(self) -> Reading:
-        """See `LedgerStore.swap`."""
-        try:
-            return self.backoff.retry(self._attempt, _worth_another)
-        except CloudUnclear:
-            raise
-        except (CloudError, AccessDenied) as error:
-            if not self._unclear:
-                raise
-            # An earlier request of ours may still arrive: a definite error of this request proves
-            # nothing about that one.
-            raise CloudUnclear(f"{self._name} may or may not have changed: {error}") from error
-
-    @property
-    def _name(self) -> str:
-        return self.seen.address.name
-
-    def _attempt(self) -> Reading:
+    def attempt(self) -> Reading:
         try:
             return self._send()
         except CloudUnclear as error:
-            self._unclear = True
+            self.unclear = True
             return self._settle(error)
         except CloudError as error:
             if error.code != "InvalidChangeBatch":
@@ -101,10 +73,10 @@ class Swap:
         if stands == _txt(self._wanted):
             return replace(self._wanted, now=records.now)
         if stands != _txt(self.seen):
-            raise SwapLost(f"{self._name} has been changed by somebody else") from why
-        if not self._unclear:
+            raise SwapLost(f"{self.name} has been changed by somebody else") from why
+        if not self.unclear:
             self._give_up(names, why)
-        raise _Again(why.message, code=why.code) from why
+        raise Undecided(why.message, code=why.code) from why
 
     def _give_up(self, names: Mapping[str, Records], why: CloudError) -> None:
         """Raise if a repeat is useless. Call only while no request of ours is unanswered."""
@@ -125,8 +97,7 @@ class Swap:
         try:
             return reader.at(address.name), {name: reader.at(name) for name in self._moving}
         except (CloudError, AccessDenied) as error:
-            unknown = f"{self._name} may or may not have changed, and cannot be read: {error}"
-            raise _Again(unknown) from why
+            raise self.unreadable(error) from why
 
 
 def moving(seen: Reading) -> Mapping[str, ARecord | None]:
@@ -169,10 +140,6 @@ def _wanted(seen: Reading, new: Ledger, point_at: tuple[str, ...] | None) -> Rea
 
 def _repointed(was: ARecord | None, at: tuple[str, ...]) -> ARecord:
     return ARecord(was.ttl if was else NEW_A_TTL, at)
-
-
-def _worth_another(error: BaseException) -> bool:
-    return isinstance(error, _Again) or throttled(error)
 
 
 Standing = tuple[int, tuple[str, ...]] | None

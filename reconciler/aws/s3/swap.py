@@ -9,60 +9,30 @@ ours is the ledger that we wanted.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
-from reconciler.aws.client.retry import throttled
-from reconciler.aws.client.session import Aws
+from reconciler.aws.client.compare_and_swap import CompareAndSwap, Undecided
 from reconciler.aws.s3.lines import as_lines, from_lines
 from reconciler.aws.s3.objects import REFUSED, Bucket, Stored
 from reconciler.errors import AccessDenied, CloudError, CloudUnclear, SwapLost
-from reconciler.model.ledger import Ledger
 from reconciler.model.ledger_codec import LedgerTextError, decode
 from reconciler.model.reading import Reading, encoded
-from reconciler.util.backoff import Backoff
-
-
-class _Again(CloudUnclear):
-    """Not decided: what was read still stands, so the same write may be sent again."""
 
 
 @dataclass
-class ObjectSwap:
-    """One swap, from the first request to a definite result."""
-
-    aws: Aws
-    backoff: Backoff
-    seen: Reading
-    new: Ledger
-    _unclear: bool = field(default=False, init=False)
+class ObjectSwap(CompareAndSwap):
+    """The swap of an object."""
 
     def __post_init__(self) -> None:
         self._wanted = replace(self.seen, ledger=self.new, text=encoded(self.new))
         self._bucket = Bucket(self.aws, self.seen.address.bucket)
 
-    def run(self) -> Reading:
-        """See `LedgerStore.swap`."""
-        try:
-            return self.backoff.retry(self._attempt, _worth_another)
-        except CloudUnclear:
-            raise
-        except (CloudError, AccessDenied) as error:
-            if not self._unclear:
-                raise
-            # An earlier request of ours may still arrive: a definite error of this request proves
-            # nothing about that one.
-            raise CloudUnclear(f"{self._name} may or may not have changed: {error}") from error
-
-    @property
-    def _name(self) -> str:
-        return self.seen.address.name
-
-    def _attempt(self) -> Reading:
+    def attempt(self) -> Reading:
         key, lines = self.seen.address.key, as_lines(self._wanted.text)
         try:
             etag, now = self._bucket.put(key, lines, self.seen.version)
         except CloudUnclear as error:
-            self._unclear = True
+            self.unclear = True
             return self._settle(error)
         except CloudError as error:
             if error.code not in REFUSED:
@@ -76,19 +46,14 @@ class ObjectSwap:
         if stored.lines == as_lines(self._wanted.text):
             return replace(self._wanted, now=stored.now, version=stored.etag)
         if stored.etag != self.seen.version:
-            raise SwapLost(f"{self._name} {_changed(stored)}") from why
-        raise _Again(why.message, code=why.code) from why
+            raise SwapLost(f"{self.name} {_changed(stored)}") from why
+        raise Undecided(why.message, code=why.code) from why
 
     def _read_back(self, why: CloudError) -> Stored:
         try:
             return self._bucket.get(self.seen.address.key)
         except (CloudError, AccessDenied) as error:
-            unknown = f"{self._name} may or may not have changed, and cannot be read: {error}"
-            raise _Again(unknown) from why
-
-
-def _worth_another(error: BaseException) -> bool:
-    return isinstance(error, _Again) or throttled(error)
+            raise self.unreadable(error) from why
 
 
 def _changed(stored: Stored) -> str:
