@@ -21,6 +21,7 @@ from deployer.release.inferred_settings import (
     shape,
     volume_notes,
 )
+from deployer.release.live.carried_files import refuse_files
 from deployer.release.live.dns_names import refuse_names
 from deployer.release.steps.guard import dirt, look, refuse
 from deployer.release.steps.image import live_machine
@@ -70,6 +71,7 @@ def preview(ports: Ports, ref: str = "HEAD") -> Preview:
         refuse_elastic_ip(ports, service_plan)
         notes = (*ports.managed.traffic.check(), *elsewhere_notes(ports, reading))
         notes += check_live(ports, service_plan)
+        refuse_files(ports, service_plan)
         notes += refuse_access(ports, service_plan, reading.ledger)
         notes += volume_notes(service, live_machine(ports, reading.ledger), ports.prices)
     except (Refused, ConfigError) as error:
@@ -128,6 +130,8 @@ def steps(service: Service, wanted: Shape | None, of_traffic: Steps = ()) -> lis
     if service.code.install:
         lines.append(("install", "; ".join(service.code.install)))
     if database is not None:
+        if service.carry:
+            lines.append(("files", _files(service)))
         lines.append(("database", _database(database)))
         if database.migrate:
             own = " (on live's database: what a failure leaves changed stays)"
@@ -140,6 +144,11 @@ def steps(service: Service, wanted: Shape | None, of_traffic: Steps = ()) -> lis
     jobs = f"jobs {', '.join(app.jobs)} here, not there; " if app.jobs else ""
     lines.append(("follow-up", f"{jobs}keep {service.keep} for rollback"))
     return lines
+
+
+def _files(service: Service) -> str:
+    folders = ", ".join(service.carry)
+    return f"{folders} from live: a first pass now, a last one while writes are refused"
 
 
 def _database(database: Database) -> str:

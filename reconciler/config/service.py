@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from reconciler.config.carry import check_carry
 from reconciler.config.instance_tags import own_tags
 from reconciler.config.limits import LeaseLengths, Limits
 from reconciler.config.ssh import Ssh
@@ -229,8 +230,9 @@ class Service(Section):
                 f"{self.name!r} is no name for a service: lower case, digits and single hyphens, "
                 "at most 28, beginning with a letter (the file's name is the service's)"
             )
-        if (self.files == "carry") != bool(self.carry):
-            raise ValueError('carry: the paths to carry go with files = "carry", and only with it')
+        copied = (self.database.copy_, self.database.writes) if self.database else ()
+        freezes, fixed = copied == ("always", "freeze"), (self.code.path, self.app.env_file)
+        check_carry(self.files, self.carry, freezes=freezes, fixed=fixed)
         if self.database is not None and self.app.env_file is None:
             raise ValueError("app.env_file: is wanted: the new database's URL is written there")
         if len({self.record, *self.also}) <= len(self.also):
