@@ -404,7 +404,6 @@ def test_all_regions(write: Write) -> None:
     [
         ('"freeze"', '"follow"', 'database.writes = "follow" is not built yet'),
         ('engine  = "postgres"', 'engine = "rds"', 'database.engine = "rds" is not built yet'),
-        ('files   = "none"', 'files = "carry"\ncarry = ["/a"]', 'files = "carry" is not built yet'),
     ],
 )
 def test_what_is_not_built_is_refused_in_words(
