@@ -197,7 +197,7 @@ class ReleaseContext(ReleaseInputs):
     @property
     def via(self) -> Via:
         """Which address of each machine that is. A private one stays as long as the machine."""
-        named = self.created.public and self.ports.managed.traffic.in_batch
+        named = self.created.public and self.ports.managed.traffic.by_address
         return Via.PUBLIC if named else Via.PRIVATE
 
     def tell_created(self, kind: str, id_: str, type_: str = "") -> None:

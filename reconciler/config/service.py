@@ -258,12 +258,11 @@ class Service(Section):
         return self
 
     def _rules_of_a_bucket(self) -> None:
-        """Nothing leads from the record to what switches: its DNS may be anywhere."""
+        """Of other traffic than an A record nothing in DNS is looked at."""
         if self.traffic.kind == "record":
-            raise ValueError(
-                "ledger: a ledger in S3 and an A record in Route 53 are not changed in one step; "
-                'leave `ledger` out, or use traffic.kind = "target-group" or "elastic-ip"'
-            )
+            if self.also:
+                raise ValueError("also: names change with the ledger, which is in no zone here")
+            return
         key = "listener" if self.traffic.kind == "target-group" else "allocation"
         if not getattr(self.traffic, key):
             raise ValueError(f"traffic.{key}: is wanted with `ledger`, which looks at no record")

@@ -53,7 +53,10 @@ def record(readings: ServiceReadings) -> Found:
     reading, _ = readings.known()
     address = reading.address
     if not readings.ports.managed.traffic.in_batch:
-        return Found(f"{address.record} in {address.zone}, left as it is")
+        place = f" in {address.zone}" if address.zone else ""
+        by_address = readings.ports.managed.traffic.by_address
+        follows = "switched after the ledger" if by_address else "left as it is"
+        return Found(f"{address.record}{place}, {follows}")
     if reading.a is None:
         raise Refused(
             f"{address.record} has no A record in {address.zone} ({address.zone_id})",
