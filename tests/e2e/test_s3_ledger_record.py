@@ -135,3 +135,23 @@ def test_what_a_person_moved_is_not_moved_back(shop: Shop) -> None:
     assert instance_at(shop, new[0])["State"]["Name"] == "running"
     shop.ok("reconciler", "sweep")
     shop.ok("reconciler", "plan", "--exit-code")
+
+
+def test_moved_from_the_zone_and_back(sandbox: Sandbox) -> None:
+    """Refused until `deployer move`; a release and a rollback are its own on either side."""
+    shop = Shop(sandbox)
+    shop.look_often(25)
+    shop.adopt()
+    shop.keep_ledger_in_bucket_of_record()
+    refused = shop.deployer("up", "shop", "--ref", "v1.5.0")
+    assert refused.code == Exit.REFUSED, refused
+    has(refused.err, "deployer move shop")
+    shop.ok("deployer", "move", "shop", "--yes")
+    has(shop.claim, f"at={shop.pointed_at()[0]}")
+    shop.up("v1.5.0")
+    assert shop.version() == "v1.5.0"
+    shop.configure(rf'^ledger = "s3://{BUCKET}/production"\n', "")
+    shop.ok("deployer", "move", "shop", "--yes")
+    shop.ok("deployer", "rollback", "shop", "--discard-writes")
+    assert shop.version() == "v1.4.2"
+    shop.ok("reconciler", "plan", "--exit-code")
