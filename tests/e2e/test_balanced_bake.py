@@ -12,13 +12,12 @@ def _turned_unhealthy(shop: Shop) -> Done:
     """A release whose targets the balancer calls unhealthy while it bakes; the app is well."""
     with shop.releasing("v1.5.0") as release:
         release.wait_for_step("bake")
+        check = {"HealthCheckIntervalSeconds": 5, "UnhealthyThresholdCount": 2}
         group = shop.groups[only(shop)]
-        shop.elb.modify_target_group(
-            TargetGroupArn=group,
-            HealthCheckPath="/nothing",
-            HealthCheckIntervalSeconds=5,
-            UnhealthyThresholdCount=2,
-        )
+        shop.elb.modify_target_group(TargetGroupArn=group, HealthCheckPath="/nothing", **check)
+        release.wait_for("step-failed", step="bake")
+        # What a rollback makes is a copy of the group that serves: it has to become healthy.
+        shop.elb.modify_target_group(TargetGroupArn=group, HealthCheckPath="/healthz")
         return release.finish(240)
 
 
