@@ -56,12 +56,7 @@ class ClaimedRecordTraffic(Unprepared):
     def check(self) -> tuple[str, ...]:
         """See `Traffic.check`."""
         state = self.record.read()
-        route = self._route(state)
-        if route.odd:
-            raise Refused(
-                f"{route}: no release can switch it",
-                cure=f"leave one simple A record at {self._name}, of the live machine",
-            )
+        self._refuse_odd(self._route(state))
         if state.a is not None and state.a.ttl > MOST_TTL:
             raise Refused(
                 f"clients keep {self._name} for {state.a.ttl} s (its TTL): with a ledger in S3 "
@@ -86,7 +81,8 @@ class ClaimedRecordTraffic(Unprepared):
         """See `Traffic.acknowledge`."""
         state, ledger = self.record.read(), self.read_ledger()
         at = ledger.live_addresses
-        if state.a is not None and state.a.addresses == at and not state.odd:
+        if state.a is not None and state.a.addresses == at:
+            self._refuse_odd(self._route(state))
             self._refuse_newer(state, ledger)
             self.record.swap(state, at, self._claim(ledger, at))
 
@@ -135,9 +131,21 @@ class ClaimedRecordTraffic(Unprepared):
     def _refuse(self, state: RecordState, ledger: Ledger) -> None:
         """Before a commit: nobody may have moved the record, or claimed it."""
         route = self._route(state)
-        if route.odd or route.moved:
-            raise Refused(f"{self._name} {route.odd or route.moved}: no release can switch it")
+        self._refuse_odd(route)
+        if route.moved:
+            raise Refused(
+                f"{self._name} {route.moved}: no release switches it",
+                cure=f"To see how it stands   deployer traffic {self.ledger.service}",
+            )
         self._refuse_newer(state, ledger)
+
+    def _refuse_odd(self, route: TrafficRoute) -> None:
+        if route.odd:
+            raise Refused(
+                f"{self._name} {route.odd}: no release can switch it",
+                cure=f"leave one simple A record at {self._name}, of the live machine; if its "
+                f"claim is of a ledger that is no more, delete the TXT record _deploy.{self._name}",
+            )
 
     def _refuse_newer(self, state: RecordState, ledger: Ledger) -> None:
         claim = state.claim

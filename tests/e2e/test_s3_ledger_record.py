@@ -145,7 +145,7 @@ def test_moved_from_the_zone_and_back(sandbox: Sandbox) -> None:
     shop.keep_ledger_in_bucket_of_record()
     refused = shop.deployer("up", "shop", "--ref", "v1.5.0")
     assert refused.code == Exit.REFUSED, refused
-    has(refused.err, "deployer move shop")
+    assert shop.text() == ""
     shop.ok("deployer", "move", "shop", "--yes")
     has(shop.claim, f"at={shop.pointed_at()[0]}")
     shop.up("v1.5.0")

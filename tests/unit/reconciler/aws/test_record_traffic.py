@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from reconciler.errors import CloudError, Refused, SwapLost
+from reconciler.model import ledger as led
 from reconciler.model.ledger import NO_LEDGER
 from reconciler.traffic.port import JoinOrder
 from reconciler.traffic.reading import TrafficReading
@@ -77,6 +78,9 @@ def test_a_lost_reply_is_answered_by_reading(stage: RecordStage, kind: str) -> N
 def test_the_ledger_says_whereto_whoever_asks(stage: RecordStage) -> None:
     """A process that has slept names its own machine: it leads nobody there any more."""
     stage.traffic.join(order(stage))
+    stage.traffic.switch("the record", stage.new, None)  # it is as the ledger says already
+    assert stage.value() == stage.address(stage.live)
+    stage.ledger = led.next_generation(stage.ledger)
     with pytest.raises(CloudError, match="is not switched"):
         stage.traffic.switch("the record", stage.new, None)
     assert stage.value() == stage.address(stage.live)
