@@ -51,7 +51,7 @@ class Carried:
 
 
 @dataclass(frozen=True)
-class Machines:
+class CarrySessions:
     """The two ends: open sessions on live's machines and on the new ones."""
 
     live: Sequence[Shell]
@@ -66,7 +66,7 @@ class Pass:
     from which a file may have changed without a trace in size and time: when the image was taken.
     """
 
-    machines: Machines
+    machines: CarrySessions
     folder: Folder
     on_bytes: Callable[[int], None]
     before: LiveListing | None = None

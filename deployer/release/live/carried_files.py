@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 from deployer import events as e
 from deployer.ports import Ports
-from deployer.provisioning.files.carry import Carried, LiveListing, Machines, Pass
+from deployer.provisioning.files.carry import Carried, CarrySessions, LiveListing, Pass
 from deployer.provisioning.files.stream import Folder
 from deployer.release.context import ReleaseContext
 from reconciler.errors import NotTried, Refused, ToolError, refusal_for
@@ -115,7 +115,9 @@ def _pass(
     if not run.files.sessions:
         return
     began, done = time.monotonic(), Carried()
-    machines = Machines(run.files.sessions, [machine.shell for machine in run.created.machines])
+    machines = CarrySessions(
+        run.files.sessions, [machine.shell for machine in run.created.machines]
+    )
     since = run.deploy.born.timestamp() - _MARGIN
     for path in run.ports.service.carry:
         folder = Folder(path, run.within(run.ports.service.limits.copy_))

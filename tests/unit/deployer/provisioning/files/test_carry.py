@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deployer.provisioning.files.carry import Carried, LiveListing, Machines, Pass
+from deployer.provisioning.files.carry import Carried, CarrySessions, LiveListing, Pass
 from deployer.provisioning.files.stream import Folder
 from reconciler.errors import CommandFailed, ToolError
 from reconciler.machine.shell import Command, Pipes
@@ -56,7 +56,7 @@ def new(tmp_path: Path) -> Machine:
 
 def passing(*live: Machine, new: tuple[Machine, ...], since: float = 0.0) -> Pass:
     """A first pass."""
-    return Pass(Machines(live, new), Folder(PHOTOS, 60), lambda _: None, None, since)
+    return Pass(CarrySessions(live, new), Folder(PHOTOS, 60), lambda _: None, None, since)
 
 
 def after(earlier: Pass, listing: LiveListing) -> Pass:
