@@ -104,7 +104,8 @@ def _options() -> tuple[float, int, str]:
     parser.add_argument(
         "soak", nargs="?", default="", help="seconds,seed,ledger; each may be left out"
     )
-    seconds, seed, ledger, *_ = (*parser.parse_args().soak.split(","), "", "")
+    said: str = parser.parse_args().soak
+    seconds, seed, ledger = [*said.split(","), "", ""][:3]
     chosen = int(seed or random.SystemRandom().randrange(10_000))
     return float(seconds or SECONDS), chosen, ledger
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from deployer.commands.rollback.context import RollbackContext
 from deployer.release.live.carried_files import MARKER, mark
 from reconciler.errors import Refused, ToolError
-from reconciler.machine.file_listing import newer_script
+from reconciler.machine.files.listing import newer_script
 from reconciler.machine.shell import Command, Shell, read_from
 from reconciler.model.resource import INSTANCE, Resource
 from reconciler.util.concurrency import side_by_side

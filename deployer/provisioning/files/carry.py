@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from deployer.provisioning.files.stream import Folder, given, send
 from reconciler.errors import ToolError
-from reconciler.machine import file_listing as files
-from reconciler.machine.file_listing import FILE, FOLDER, FileEntry
+from reconciler.machine.files import listing as files
+from reconciler.machine.files.listing import FILE, FOLDER, FileEntry
 from reconciler.machine.shell import Pipes, Shell
 from reconciler.util import humanize
 from reconciler.util.concurrency import side_by_side

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from reconciler.machine import file_listing
+from reconciler.machine.files import listing
 from reconciler.machine.shell import Command, Pipes, Shell
 from reconciler.util.concurrency import side_by_side
 
@@ -50,12 +50,12 @@ def send(
             relay.write(data)
             on_bytes(len(data))
 
-        command = folder.command(file_listing.pack_script(folder.path), "pack")
+        command = folder.command(listing.pack_script(folder.path), "pack")
         source.stream(command, Pipes(given(names), write))
         relay.write(None)
 
     def unpack(number: int, target: Shell) -> None:
-        command = folder.command(file_listing.unpack_script(folder.path), "unpack")
+        command = folder.command(listing.unpack_script(folder.path), "unpack")
         target.stream(command, Pipes(lambda: relay.read(number), lambda _: None))
 
     jobs: list[Callable[[], None]]

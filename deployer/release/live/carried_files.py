@@ -17,7 +17,7 @@ from deployer.provisioning.files.stream import Folder
 from deployer.release.context import ReleaseContext
 from reconciler.errors import NotTried, Refused, ToolError, refusal_for
 from reconciler.gc.verdict import Role
-from reconciler.machine import file_listing
+from reconciler.machine.files import listing
 from reconciler.machine.shell import Command, Shell, read_from
 from reconciler.model.resource import INSTANCE, Resource
 from reconciler.plan.service_plan import ServicePlan
@@ -60,12 +60,12 @@ def refuse_files(ports: Ports, service_plan: ServicePlan) -> str:
 
 
 def _problems(ports: Ports, machine: Resource) -> tuple[str, ...]:
-    script = file_listing.check_script(ports.service.carry)
+    script = listing.check_script(ports.service.carry)
     command = Command(script, "look at the files to carry", sudo=True, timeout=_SECONDS)
     try:
         return read_from(
             lambda: ports.managed.reach.shell(machine),
-            lambda shell: file_listing.problems(shell.run(command).text),
+            lambda shell: listing.problems(shell.run(command).text),
         )
     except NotTried:
         return ()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.machine.file_listing import (
+from reconciler.machine.files.listing import (
     check_script,
     newer_script,
     problems,
