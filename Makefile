@@ -102,7 +102,7 @@ soak: setup ## seven at random against one service, in bad weather (SOAK=seconds
 	@$(BIN)/python -m tests.soak $(SOAK)
 
 denied: setup ## withhold every permission of the policies once
-	@$(BIN)/pytest -q -m denied -p no:randomly -n $(WORKERS) tests/crash/test_denied.py \
+	@$(BIN)/pytest -q -m denied -p no:randomly -n $(WORKERS) tests/crash/test_denied.py tests/crash/test_denied_s3.py \
 		tests/unit/reconciler/aws/kinds/test_denied.py
 
 fuzz: setup ## 100,000 cases for each parser, 100,000 random worlds for mark and plan
