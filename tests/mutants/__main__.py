@@ -32,7 +32,7 @@ def main(argv: list[str]) -> int:
     asked = _asked(argv)
     wanted, recorded = _wanted(asked.words, asked.untried), page.recorded()
     is_near = asked.near or len(wanted) <= FEW
-    os.environ.setdefault("FUZZ_CASES", "100")
+    os.environ |= {"HYPOTHESIS_PROFILE": "mutants", "FUZZ_CASES": "100"}
     trials = Trials(
         wanted, recorded, int(os.environ.get("WORKERS", "2")), _tell, near if is_near else None
     )
