@@ -91,6 +91,7 @@ def _commit() -> str:
 
 
 def _tell(guard: Guard, test: str) -> None:
+    page.write(guards(), {guard.name: test})  # a run that is interrupted has not been for nothing
     _say(f"{guard.name}: {test or 'NOT NOTICED'}")
 
 

@@ -24,6 +24,7 @@ settings.register_profile(
     max_examples=60,
     phases=[Phase.explicit, Phase.generate],
     database=None,
+    suppress_health_check=list(HealthCheck),  # a busy machine is no missing guard
 )
 CASES = int(os.environ.get("FUZZ_CASES", "2000"))
 """How many cases each fuzzer and the many worlds try, in any profile; `make fuzz`: 100,000."""
