@@ -198,21 +198,24 @@ def test_rule_11_a_record_moved_by_people_is_reported_and_not_moved_back() -> No
     assert planned(record=()).notes
 
 
+STARTED_AGAIN = {"addresses": ("10.0.1.99", "198.51.100.7"), "public": ("198.51.100.7",)}
+
+
 def test_rule_11_a_machine_that_was_stopped_and_started_is_followed() -> None:
     """The record still says what we wrote, and the whole set of machines has new addresses."""
-    moved = changed("i-17", addresses=("10.0.1.99", "198.51.100.7"), public=("198.51.100.7",))
+    moved = changed("i-17", **STARTED_AGAIN)
     assert planned(resources=moved).readdress == ("198.51.100.7",)
     assert planned(resources=moved, record=("203.0.113.5",)).readdress == ()
 
 
 @pytest.mark.parametrize(
     "facts",
-    [{"state": "stopped"}, {"addresses": ()}, {"kind": "volume"}],
+    [{"state": "stopped"}, {"addresses": (), "public": ()}, {"kind": "volume"}],
     ids=["stopped", "without an address", "not seen"],
 )
 def test_rule_11_never_to_a_set_that_is_not_whole(facts: dict[str, Any]) -> None:
     """A machine that is down or missing makes no new record."""
-    moved = changed("i-17", **{"addresses": ("10.0.1.99",), **facts})
+    moved = changed("i-17", **{**STARTED_AGAIN, **facts})
     assert planned(resources=moved).readdress == ()
 
 
@@ -229,10 +232,20 @@ def test_rule_11_each_machine_keeps_the_address_it_still_has() -> None:
 def test_rule_11_not_while_somebody_holds_the_lease() -> None:
     """A commit may be under way: the record is the holder's."""
     held = replace(CLEAN, lease=replace(LEASE, until=NOW))
-    assert planned(held, changed("i-17", addresses=("10.0.1.99",))).readdress == ()
+    assert planned(held, changed("i-17", **STARTED_AGAIN)).readdress == ()
 
 
 # Rule 6.
+
+
+def test_nothing_is_repaired_while_resources_were_not_described() -> None:
+    """What was skipped looked well, and is of the deploy: a repair needs all of it."""
+    wrong = changed("i-17", label="pending")
+    assert planned(resources=wrong).repairs
+    seen = Inventory(wrong, plain={(LIVE, DATABASE): 1})
+    [service_plan] = plan(seen, {"shop": root(CLEAN)}, {"shop": SweepRequest()}).services
+    assert service_plan.repairs == ()
+    assert service_plan.plain == {DATABASE: 1}
 
 
 def test_rule_6_an_unknown_service_has_an_empty_plan() -> None:
