@@ -13,7 +13,7 @@ from reconciler.gc.verdict import Role, Root
 from reconciler.model import tags as t
 from reconciler.model.ledger import Kept, Lease, Ledger, Live, Previous
 from reconciler.model.resource import DATABASE, INSTANCE, RDS_SNAPSHOT, Gap, Inventory, Resource
-from reconciler.model.tags import Label
+from reconciler.model.tags import HELD_BY_ADOPTION, Label
 from reconciler.plan.planner import plan
 from reconciler.plan.service_plan import Repair, ServicePlan, SweepRequest
 from tests.support.shop_world import (
@@ -219,14 +219,37 @@ def test_rule_11_never_to_a_set_that_is_not_whole(facts: dict[str, Any]) -> None
     assert planned(resources=moved).readdress == ()
 
 
+TWO = replace(CLEAN, live=Live(LIVE, ("203.0.113.7", "203.0.113.8")))
+TWIN = replace(next(one for one in ALL if one.id == "i-17"), id="i-18")
+
+
 def test_rule_11_each_machine_keeps_the_address_it_still_has() -> None:
     """Of two machines one was stopped: the other's address stays as it stands."""
-    twin = replace(next(one for one in ALL if one.id == "i-17"), id="i-18")
-    new, old = "198.51.100.7", "203.0.113.8"
-    stays = replace(twin, addresses=("10.0.1.18", old), public=(old,))
-    pair = (*changed("i-17", addresses=("10.0.1.17", new), public=(new,)), stays)
-    ledger = replace(CLEAN, live=Live(LIVE, ("203.0.113.7", "203.0.113.8")))
-    assert planned(ledger, pair).readdress == ("198.51.100.7", "203.0.113.8")
+    old = "203.0.113.8"
+    stays = replace(TWIN, addresses=("10.0.1.18", old), public=(old,))
+    pair = (*changed("i-17", **STARTED_AGAIN), stays)
+    assert planned(TWO, pair).readdress == ("198.51.100.7", "203.0.113.8")
+
+
+def test_rule_11_never_to_some_of_the_machines() -> None:
+    """Of two machines one is not seen, or has no public address yet: the record stays."""
+    started = changed("i-17", **STARTED_AGAIN)
+    assert planned(TWO, started).readdress == ()
+    assert planned(TWO, (*started, replace(TWIN, addresses=("10.0.1.18",)))).readdress == ()
+
+
+def test_rule_15_the_record_never_follows_a_copy_of_an_adopted_machine() -> None:
+    """An older ledger names no instance: the adopted machine and a copy of it look alike."""
+    adopted = changed("i-17", **STARTED_AGAIN)
+    adopted = tuple(
+        replace(one, token="", tags={**one.tags, t.HOLD: HELD_BY_ADOPTION})
+        if one.id == "i-17"
+        else one
+        for one in adopted
+    )
+    assert planned(resources=adopted).readdress == ()
+    named = replace(CLEAN, live=Live(LIVE, ("10.0.1.17",), ("i-17",)))
+    assert planned(named, adopted).readdress == ("198.51.100.7",)
 
 
 def test_rule_11_not_while_somebody_holds_the_lease() -> None:
