@@ -64,6 +64,17 @@ class ReleaseBegan:
 
 
 @dataclass(frozen=True)
+class Expected:
+    """The seconds of each step of an earlier `release`: about as long it will take.
+
+    Comes once, at any time, where a journal knows it.
+    """
+
+    release: str
+    seconds: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class StepBegan:
     """A step begins. Several may run in parallel."""
 
@@ -236,6 +247,7 @@ class Result:
 Event = (
     Version
     | ReleaseBegan
+    | Expected
     | StepBegan
     | StepNote
     | StepProgress

@@ -44,6 +44,9 @@ def vouched(ports: Ports, despite: Collection[str]) -> Ports:
     return replace(ports, managed=replace(ports.managed, despite=names))
 
 
+FORETOLD = ("release", "rehearse")
+"""Commands of which an earlier one tells how long they take."""
+
 _LAST_WORDS = """\
 Left at once. What this run made may still be there, and live may refuse writes.
 To undo it now           deployer abort {service}
@@ -109,6 +112,7 @@ def _recording(command: Staged, kind: str) -> Callable[[e.Result], None] | None:
     store = command.ports.journal if kind else None
     if store is None:
         return None
+    from deployer.journal.forecast import forecast
     from deployer.journal.recorder import RecordedCommand, Recorder
     from reconciler.ports.journal.writer import JournalWriter
     from reconciler.sweep.record import resources_of
@@ -118,6 +122,8 @@ def _recording(command: Staged, kind: str) -> Callable[[e.Result], None] | None:
     stage.recorder = recorder = Recorder(
         writer, RecordedCommand(kind, ports.service.name, ports.by)
     )
+    if kind in FORETOLD:
+        forecast(store, ports.service.name, stage.expect)
 
     def end(result: e.Result) -> None:
         if command.said.get("already"):

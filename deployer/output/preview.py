@@ -16,7 +16,11 @@ def preview_lines(preview: Preview) -> list[str]:
     if preview.values:
         lines.append("inferred")
     lines += [f"  {v.name:<9} {v.value or '(none)':<28} {v.origin}" for v in preview.values]
-    for title, rows in (("code", preview.code), ("costs", preview.costs)):
+    for title, rows in (
+        ("code", preview.code),
+        ("costs", preview.costs),
+        ("time", preview.times),
+    ):
         lines += [title, *(f"  {humanize.one_line(row)}" for row in rows)] if rows else []
     lines += [f"! {humanize.one_line(note)}" for note in preview.notes]
     if preview.refusal is None:
@@ -40,6 +44,7 @@ def preview_json(preview: Preview) -> dict[str, Any]:
         "notes": list(preview.notes),
         "code": list(preview.code),
         "costs": list(preview.costs),
+        "times": list(preview.times),
         "refusal": refusal
         and {"message": refusal.message, "detail": refusal.detail, "cure": refusal.cure},
     }
