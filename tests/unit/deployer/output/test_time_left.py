@@ -55,6 +55,7 @@ def board(*events: tuple[float, e.Event]) -> Board:
 @pytest.mark.parametrize("late", [False, True])
 def test_what_an_earlier_release_took_counts_down(late: bool) -> None:
     """Steps to come in full, the running one for what is left of it; whenever the journal knows."""
+    head: list[tuple[float, e.Event]]
     head = [(0.0, BEGUN), (0.0, USUAL)] if not late else [(0.0, USUAL), (0.0, BEGUN)]
     now = board(*head, (1.0, e.StepBegan("image")))
     assert time_left(now, 21.0) == "about 1m 10s left, as v1.4.2 took"
