@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from deployer.output.answers import PlanAnswer
 from deployer.release.preview import Preview
 from reconciler.util import humanize
 
@@ -31,7 +30,7 @@ def preview_lines(preview: Preview) -> list[str]:
     return lines + preview.refusal.cure.splitlines()
 
 
-def preview_json(preview: Preview) -> dict[str, Any]:
+def preview_json(preview: Preview) -> PlanAnswer:
     """The same as an object."""
     refusal = preview.refusal
     return {
@@ -45,6 +44,7 @@ def preview_json(preview: Preview) -> dict[str, Any]:
         "code": list(preview.code),
         "costs": list(preview.costs),
         "times": list(preview.times),
-        "refusal": refusal
-        and {"message": refusal.message, "detail": refusal.detail, "cure": refusal.cure},
+        "refusal": {"message": refusal.message, "detail": refusal.detail, "cure": refusal.cure}
+        if refusal
+        else None,
     }

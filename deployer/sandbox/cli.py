@@ -81,7 +81,7 @@ def status(asked: CliContext, directory: Path | None) -> None:
     from deployer.sandbox.status_text import as_text
 
     report = Sandbox.at(directory).status()
-    asked.answer(report, lambda: as_text(report))
+    asked.answer("deployer.sandbox-status/1", report, lambda: as_text(report))
 
 
 @sandbox.command("env")
@@ -91,7 +91,7 @@ def status(asked: CliContext, directory: Path | None) -> None:
 def environment(asked: CliContext, directory: Path | None) -> None:
     """Print shell exports for `aws`, boto3 and our own commands."""
     variables = Sandbox.at(directory).environment()
-    asked.answer(variables, lambda: env.exports(variables))
+    asked.answer("", variables, lambda: env.exports(variables))
 
 
 @sandbox.command()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from reconciler.cost import estimate
 from reconciler.cost.price_list import Prices
 from reconciler.gc.verdict import Reason, Role, Verdict
 from reconciler.model import tags as t
 from reconciler.model.resource import Resource, hold_of, service_of
+from reconciler.output.answers import AskedAnswer, ExplainedAnswer
 from reconciler.output.plan import verdict_json
 from reconciler.plan.explain import Question, questions
 from reconciler.plan.service_plan import Plan, ServicePlan
@@ -159,7 +159,7 @@ def _asked_lines(asked: Sequence[Question]) -> Iterator[str]:
         yield "  → nothing keeps it"
 
 
-def _asked_json(question: Question) -> dict[str, Any]:
+def _asked_json(question: Question) -> AskedAnswer:
     verdict = question.verdict
     return {
         "rule": question.rule,
@@ -169,7 +169,7 @@ def _asked_json(question: Question) -> dict[str, Any]:
     }
 
 
-def explain_json(plan: Plan, verdict: Verdict, prices: Prices) -> dict[str, Any]:
+def explain_json(plan: Plan, verdict: Verdict, prices: Prices) -> ExplainedAnswer:
     """The same as an object."""
     return {
         **verdict_json(verdict, prices),

@@ -47,6 +47,7 @@ def test_what_is_in_use_is_asked_last() -> None:
     (verdict,) = find(whole, "vol-41")
     assert verdict.reason is Reason.IN_USE
     last = explain_json(whole, verdict, Prices())["asked"][-1]
+    assert last["said"] is not None
     assert (last["rule"], last["said"]["reason"]) == ("in use", "in use")
     assert "used by i-41  → kept" in "\n".join(explain_lines(whole, verdict, Prices()))
 
