@@ -65,10 +65,7 @@ class ReleaseBegan:
 
 @dataclass(frozen=True)
 class Expected:
-    """The seconds of each step of an earlier `release`: about as long it will take.
-
-    Comes once, at any time, where a journal knows it.
-    """
+    """What each step of an earlier `release` took, in seconds; once, where a journal knows it."""
 
     release: str
     seconds: Mapping[str, float]

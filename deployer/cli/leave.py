@@ -13,7 +13,7 @@ from reconciler.exit_codes import Exit
 
 if TYPE_CHECKING:
     from deployer.commands.leave.command import Leaving, Parted
-    from deployer.output.answers import LeaveAnswer
+    from deployer.output.command_answers import LeaveAnswer
 
 LEAVE_ENDS = (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.REFUSED, Exit.DIRT, Exit.ACCESS)
 

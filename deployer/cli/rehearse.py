@@ -13,7 +13,7 @@ from reconciler.exit_codes import Exit
 
 if TYPE_CHECKING:
     from deployer.commands.rehearse import Rehearsal
-    from deployer.output.answers import RehearsalAnswer
+    from deployer.output.command_answers import RehearsalAnswer
 
 
 @click.command(

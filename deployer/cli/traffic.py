@@ -12,7 +12,7 @@ from reconciler.exit_codes import Exit
 
 if TYPE_CHECKING:
     from deployer.commands.traffic import TrafficState
-    from deployer.output.answers import TrafficAnswer
+    from deployer.output.command_answers import TrafficAnswer
 
 
 @click.command(

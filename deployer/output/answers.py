@@ -1,6 +1,6 @@
 """The answers of the deployer's commands with --json: their names, versions and fields.
 
-As in `reconciler.output.answers`. `up` and `rollback` answer with their events, and no more. Pure.
+Of those that only read. As in `reconciler.output.answers`. Pure.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
-from reconciler.output.answers import LeaseAnswer, LedgerAnswer, SweepAnswer
+from reconciler.output.ledger_answer import LeaseAnswer
 
 
 class AtWorkAnswer(TypedDict):
@@ -46,7 +46,7 @@ class DeployAnswer(TypedDict):
     database_state: str
 
 
-class VerdictAnswer(TypedDict):
+class ConditionAnswer(TypedDict):
     """Whether it takes writes and answers, and who is at work; null: not known."""
 
     impaired: bool
@@ -57,7 +57,7 @@ class VerdictAnswer(TypedDict):
     at_work: AtWorkAnswer | None
 
 
-class ServiceAnswer(VerdictAnswer):
+class ServiceAnswer(ConditionAnswer):
     """The state of one service. `problem` is set where it is unknown."""
 
     service: str
@@ -128,7 +128,7 @@ class RefusalAnswer(TypedDict):
     cure: str
 
 
-class PlanAnswer(TypedDict):
+class ReleasePlanAnswer(TypedDict):
     """`deployer plan`: what `up` would do."""
 
     service: str
@@ -176,131 +176,6 @@ class InitAnswer(TypedDict):
     machine: str
 
 
-class AdoptAnswer(TypedDict):
-    """`deployer adopt`: the machine that is under a ledger now."""
-
-    service: str
-    deploy: str
-    instance: str
-    addresses: list[str]
-    already: bool
-
-
-class RehearsalAnswer(TypedDict):
-    """`deployer rehearse`: seconds by step; `freeze_seconds`: null if no write would be refused."""
-
-    service: str
-    deploy: str
-    release: str
-    was: str
-    steps: dict[str, float]
-    freeze_seconds: float | None
-    migrations: str
-    notes: list[str]
-    kept: bool
-
-
-class ThawAnswer(TypedDict):
-    """`deployer thaw`: the database that takes writes again."""
-
-    service: str
-    database: str
-
-
-class PauseAnswer(TypedDict):
-    """`deployer pause`: its id and end; `untold`: why the reason could not be written, or ''."""
-
-    service: str
-    pause: str
-    until: str
-    untold: str
-
-
-class ResumeAnswer(TypedDict):
-    """`deployer resume`: the pause that was ended."""
-
-    service: str
-    pause: str
-
-
-class MoveAnswer(TypedDict):
-    """`deployer move`: where record and ledger are now."""
-
-    service: str
-    record: str
-    ledger: str
-    generation: int
-
-
-class RouteAnswer(TypedDict):
-    """A listener, a rule or an Elastic IP: weight by target group or machine."""
-
-    arn: str
-    odd: str
-    groups: dict[str, int]
-
-
-class TrafficAnswer(TypedDict):
-    """`deployer traffic`: what leads to the service, and whether it follows the ledger."""
-
-    service: str
-    live: str | None
-    routes: list[RouteAnswer]
-    follows: bool
-
-
-class LeaveAnswer(TypedDict):
-    """`deployer leave`: what is nobody's now, and until when older releases are kept."""
-
-    service: str
-    left: str
-    generation: int
-    resources: list[str]
-    kept: list[str]
-    until: str | None
-    checked: str
-
-
-class LetGoAnswer(TypedDict):
-    """`deployer retire ID`: the machine that is nobody's now."""
-
-    deploy: str
-    instance: str
-
-
-class RecoverAnswer(TypedDict):
-    """`deployer recover`: the ledger that stood there, and the one that was written."""
-
-    service: str
-    old: LedgerAnswer
-    new: LedgerAnswer
-    found: list[str]
-    doubts: list[str]
-    ends_lease: str | None
-    garbage: list[str]
-
-
-class BesideAnswer(TypedDict):
-    """Another database that claims to be the same."""
-
-    database: str
-    doubt: str
-
-
-class RecoverDatabaseAnswer(TypedDict):
-    """`deployer recover --database`: whose the database is now."""
-
-    service: str
-    database: str
-    oid: int
-    deploy: str
-    role: str
-    state: str
-    doubt: str
-    beside: list[BesideAnswer]
-    disowned: list[str]
-
-
 class LogsAnswer(TypedDict):
     """`deployer logs`: how a release ended, and what it had printed."""
 
@@ -331,23 +206,10 @@ class SandboxAnswer(TypedDict):
 ANSWERS: Mapping[str, type] = {
     "deployer.status/1": StatusAnswer,
     "deployer.history/1": HistoryAnswer,
-    "deployer.plan/1": PlanAnswer,
+    "deployer.plan/1": ReleasePlanAnswer,
     "deployer.doctor/1": DoctorAnswer,
     "deployer.init/1": InitAnswer,
-    "deployer.adopt/1": AdoptAnswer,
-    "deployer.rehearse/1": RehearsalAnswer,
-    "deployer.abort/1": SweepAnswer,
-    "deployer.thaw/1": ThawAnswer,
-    "deployer.pause/1": PauseAnswer,
-    "deployer.resume/1": ResumeAnswer,
-    "deployer.move/1": MoveAnswer,
-    "deployer.traffic/1": TrafficAnswer,
-    "deployer.leave/1": LeaveAnswer,
-    "deployer.retire/1": SweepAnswer,
-    "deployer.retire-deploy/1": LetGoAnswer,
-    "deployer.recover/1": RecoverAnswer,
-    "deployer.recover-database/1": RecoverDatabaseAnswer,
     "deployer.logs/1": LogsAnswer,
     "deployer.sandbox-status/1": SandboxAnswer,
 }
-"""The value of `schema` in each answer, and its fields."""
+"""The value of `schema` in each answer, and its fields; more in `command_answers`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deployer.output.answers import PlanAnswer
+from deployer.output.answers import ReleasePlanAnswer
 from deployer.release.preview import Preview
 from reconciler.util import humanize
 
@@ -30,7 +30,7 @@ def preview_lines(preview: Preview) -> list[str]:
     return lines + preview.refusal.cure.splitlines()
 
 
-def preview_json(preview: Preview) -> PlanAnswer:
+def preview_json(preview: Preview) -> ReleasePlanAnswer:
     """The same as an object."""
     refusal = preview.refusal
     return {

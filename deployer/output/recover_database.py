@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from deployer.commands.recover.database import Rewriting
-from deployer.output.answers import RecoverDatabaseAnswer
+from deployer.output.command_answers import RecoverDatabaseAnswer
 from reconciler.util import humanize
 
 

@@ -8,7 +8,8 @@ from datetime import datetime
 from deployer.checks.refusals import ago
 from deployer.commands.recover.command import Recovery
 from deployer.commands.status import DeployLine, ServiceStatus
-from deployer.output.answers import DeployAnswer, RecoverAnswer, ServiceAnswer, VerdictAnswer
+from deployer.output.answers import ConditionAnswer, DeployAnswer, ServiceAnswer
+from deployer.output.command_answers import RecoverAnswer
 from deployer.output.verdict import release_of, verdict_lines
 from reconciler.output.ledger import iso, lease_json, ledger_json, ledger_lines
 from reconciler.output.let_go import let_go_lines
@@ -102,7 +103,7 @@ def status_json(status: ServiceStatus) -> ServiceAnswer:
     }
 
 
-def _verdict_json(status: ServiceStatus) -> VerdictAnswer:
+def _verdict_json(status: ServiceStatus) -> ConditionAnswer:
     """Whether it takes writes, what the live machines answered, and who is at work."""
     shut, work, answer = status.service_plan.shut_live, status.at_work, status.answer
     return {

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NotRequired, TypedDict
 
+from reconciler.output.ledger_answer import LedgerAnswer
+
 
 class VerdictAnswer(TypedDict):
     """A resource, and why a sweep keeps or collects it. `hourly`: $; null if not known."""
@@ -54,50 +56,6 @@ class ScopeAnswer(TypedDict):
 
     not_ours: list[ForeignAnswer]
     completeness: list[ReadAnswer]
-
-
-class LiveAnswer(TypedDict):
-    """The live release in the ledger: where, and by which kind of address."""
-
-    id: str
-    via: str | None
-    at: list[str]
-
-
-class PreviousAnswer(TypedDict):
-    """A previous release in the ledger."""
-
-    id: str
-    retired: str
-    machines: int
-    via: str | None
-    at: list[str]
-    rejected: bool
-
-
-class KeptAnswer(TypedDict):
-    """A failed release that is kept as evidence."""
-
-    id: str
-    until: str
-
-
-class LeaseAnswer(TypedDict):
-    """Who holds the lease, until when, in which step."""
-
-    id: str
-    until: str
-    step: str
-
-
-class LedgerAnswer(TypedDict, total=False):
-    """A ledger; empty if there is none."""
-
-    gen: int
-    live: LiveAnswer | None
-    previous: list[PreviousAnswer]
-    kept: list[KeptAnswer]
-    lease: LeaseAnswer | None
 
 
 class RepairAnswer(TypedDict):

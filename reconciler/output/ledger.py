@@ -7,7 +7,7 @@ from datetime import datetime
 
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.ledger import Lease, Ledger, Previous
-from reconciler.output.answers import LeaseAnswer, LedgerAnswer
+from reconciler.output.ledger_answer import LeaseAnswer, LedgerAnswer
 
 Names = Mapping[DeployId, str]
 """The release names of the deploys, if known."""
