@@ -108,7 +108,7 @@ def _verdict_json(status: ServiceStatus) -> ConditionAnswer:
     shut, work, answer = status.service_plan.shut_live, status.at_work, status.answer
     return {
         "impaired": status.ill,
-        "takes_writes": None if status.problem else shut is None,
+        "takes_writes": None if status.problem or status.unread else shut is None,
         "writes_refused_since": iso(shut.since) if shut and shut.since else None,
         "answers": False if answer.fault else True if answer.text else None,
         "answer": answer.trouble or answer.text or answer.unasked,

@@ -37,6 +37,9 @@ def _verdict(status: ServiceStatus) -> tuple[str, str]:
         moved = f"! clients of {status.service} may not reach {release}: {plan.notes[0]}"
         return moved, record_drift.cure(plan.root)
     writes = " and takes writes" if live.database else ""
+    if status.unread:
+        unknown = f"whether it takes writes is unknown: {status.unread}"
+        return f"! {status.service} serves {release}, but {unknown}", ""
     return f"{status.service} serves {release}{writes}; {_witnesses(status)}", ""
 
 

@@ -133,11 +133,9 @@ def explain(asked: CliContext, id_: str) -> int:
     ID is that of an instance, image, …, the name of a database, or a deploy-id.
     """
     from reconciler.cost import price_cache
-    from reconciler.errors import ConfigError
-    from reconciler.output.explain import explain_json, explain_lines, find
+    from reconciler.output.explain import explain_json, explain_lines, find, nothing_found
     from reconciler.sweep.runner import make_plan
     from reconciler.sweep.snapshot import ended_resource
-    from reconciler.util import humanize
 
     _, fleet = _fleet(asked)
     plan = make_plan(fleet)
@@ -148,11 +146,7 @@ def explain(asked: CliContext, id_: str) -> int:
         asked.answer("reconciler.explain/1", {"things": [], "ended": ended.state}, lambda: said)
         return Exit.DONE
     if not found:
-        raise ConfigError(
-            f"nothing with the id {id_} carries our tags in the configured places",
-            detail=f"looked through {humanize.count(len(plan.inventory.resources), 'resource')}",
-            cure="To see what there is   reconciler report",
-        )
+        raise nothing_found(plan, id_)
     prices = price_cache.load()
     asked.answer(
         "reconciler.explain/1",

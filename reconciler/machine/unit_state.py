@@ -34,12 +34,17 @@ _ASKED = ("Id", "LoadState", "Type", "RemainAfterExit", "FragmentPath")
 _DIGITS = 16
 
 
-def digest(gate: ActivationGate | None) -> str:
-    """Identifies the set of units: what a machine has obeyed applies to this set only."""
+def digest(gate: ActivationGate | None, *, beside: bool = False) -> str:
+    """Identifies the set of units: what a machine has obeyed applies to this set only.
+
+    `beside`: for a machine of the live deploy beside the one that alone runs the jobs.
+    """
     if gate is None:
         return ""
     lines = [f"app {unit}" for unit in sorted(gate.app)]
     lines += [f"job {unit}" for unit in sorted(gate.jobs)]
+    # Another value for either: when the first machine is gone, the next has to be told.
+    lines += ["jobs beside the first" if beside else "jobs on the first"] * gate.first_only
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:_DIGITS]
 
 
