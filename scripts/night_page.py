@@ -41,7 +41,7 @@ def _said(one: Mapping[str, Any]) -> str:
 
 
 def _cell(text: str) -> str:
-    return " ".join(text.replace("|", "/").replace("<", "‹").split())
+    return " ".join(text.replace("|", "/").replace("<", "&lt;").split())
 
 
 def page() -> str:
