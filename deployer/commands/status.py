@@ -26,7 +26,7 @@ from reconciler.model.journal.entry import (
     Entry,
 )
 from reconciler.model.ledger import Lease, Ledger
-from reconciler.model.resource import DATABASE, Resource
+from reconciler.model.resource import DATABASE, Gap, Resource
 from reconciler.plan.service_plan import ServicePlan
 from reconciler.ports.journal.reader import Journal
 from reconciler.traffic.release_addresses import addresses_of
@@ -78,7 +78,7 @@ class ServiceStatus:
     at_work: AtWork | None = None
     answer: Answer = NOT_ASKED
     last_sweep: Entry | None = None
-    unread: str = ""
+    unread: Gap | None = None
 
     @property
     def clean(self) -> bool:
@@ -118,7 +118,7 @@ def status(ports: Ports, *, checks: bool = False) -> ServiceStatus:
         traffic=tuple(map(str, root.traffic.routes)) if root.traffic else (),
         at_work=at_work(ports, seen),
         answer=_ask(ports, seen) if checks else NOT_ASKED,
-        unread=next((gap.reason for gap in seen.inventory.gaps if gap.kind == DATABASE), ""),
+        unread=next((gap for gap in seen.inventory.gaps if gap.kind == DATABASE), None),
     )
 
 

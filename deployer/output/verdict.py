@@ -38,8 +38,9 @@ def _verdict(status: ServiceStatus) -> tuple[str, str]:
         return moved, record_drift.cure(plan.root)
     writes = " and takes writes" if live.database else ""
     if status.unread:
-        unknown = f"whether it takes writes is unknown: {status.unread}"
-        return f"! {status.service} serves {release}, but {unknown}", ""
+        unknown = f"whether it takes writes is unknown: {status.unread.reason}"
+        cure = f"To look for the cause   deployer doctor {status.service}"
+        return f"! {status.service} serves {release}, but {unknown}", cure
     return f"{status.service} serves {release}{writes}; {_witnesses(status)}", ""
 
 

@@ -109,6 +109,10 @@ for link in /etc/systemd/system/*.wants/* /etc/systemd/system/*.requires/*; do
 done
 for file in /etc/crontab /etc/cron.d/* /var/spool/cron/crontabs/* /var/spool/cron/*; do
   if [ -f "$file" ] && grep -q '^[[:space:]]*@reboot' "$file"; then echo "acting=cron $file"; fi
+  if [ -f "$file" ] && ! packaged "$file" &&
+    grep -Eq '^[[:space:]]*([0-9*]|@[adhmwy])' "$file"; then
+    echo "acting=crontab $file"
+  fi
 done
 for file in /etc/rc.local /etc/rc.d/rc.local; do
   if [ -f "$file" ] && [ ! -L "$file" ] && [ -x "$file" ]; then echo "acting=script $file"; fi
@@ -200,8 +204,11 @@ def _warning(kind: str, name: str, gate: ActivationGate) -> str:
             if names & set(gate.all)
             else f"{name} acts on every clone: add it to app.jobs or app.units"
         )
+    crons = [unit for unit in gate.jobs if unit in ("cron.service", "crond.service")]
+    if kind == "crontab":
+        said = f"the lines of {name} act wherever cron runs: add cron to app.jobs"
+        return "" if crons else said
     if kind == "cron":
-        crons = [unit for unit in gate.jobs if unit in ("cron.service", "crond.service")]
         if crons:
             return f"the @reboot lines of {name} run when {crons[0]} first starts on a new live"
         return f"the @reboot lines of {name} act on every clone: add cron to app.jobs"
