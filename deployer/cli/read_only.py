@@ -230,6 +230,6 @@ def _prompted(question: str) -> str:
     if not sys.stdin.isatty():
         raise ConfigError(
             f"{question}: there is no terminal to ask on",
-            cure="deployer init shop --record shop.example.com, with your names",
+            cure="With your names   deployer init shop --record shop.example.com",
         )
     return str(click.prompt(question, err=True))

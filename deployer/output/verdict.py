@@ -51,10 +51,18 @@ def _silent(status: ServiceStatus, release: str) -> tuple[str, str]:
         said = f"! {service} CANNOT BE REACHED from here on {release}: {answer.unreached}"
         here = f"If no route leads there from here   deployer status {service} --no-checks"
     else:
-        said, here = f"! {service} DOES NOT ANSWER on {release}: {answer.fault}", ""
+        said, here = f"! {service} DOES NOT ANSWER on {release}: {answer.fault}", _start(status)
     back = any(deploy.state == "previous" for deploy in status.deploys)
     cure = f"To go back        deployer rollback {service}" if back else ""
     return said, "\n".join(line for line in (here, cure) if line)
+
+
+def _start(status: ServiceStatus) -> str:
+    """How to start live's machines, where people have stopped them."""
+    live = next(deploy for deploy in status.deploys if deploy.state == "live")
+    stopped = [machine.id for machine in live.machines if machine.state == "stopped"]
+    ids = " ".join(stopped)
+    return f"To start it       aws ec2 start-instances --instance-ids {ids}" if stopped else ""
 
 
 def _witnesses(status: ServiceStatus) -> str:

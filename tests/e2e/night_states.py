@@ -64,7 +64,8 @@ def _left_over(shop: Shop) -> None:
 
 def _failed(shop: Shop) -> None:
     shop.configure("^install = .*", 'install = ["false"]')
-    assert shop.up("v1.5.0", "--keep-failed", "2h").code != Exit.DONE
+    words = ("up", "shop", "--ref", "v1.5.0", "--keep-failed", "2h")
+    assert shop.deployer(*words).code == Exit.FAILED
 
 
 def _paused(shop: Shop) -> None:
@@ -140,7 +141,9 @@ STATES: dict[str, NightState] = {
     "another account": NightState(_another_account),
     "no network": NightState(_adopted, NO_WAY),
     "Route 53 fails": NightState(_route53_away),
-    "database server away": NightState(_no_database, NO_ADMIN),
+    "database server away": NightState(
+        _no_database, NO_ADMIN, outside="whoever brings the server back"
+    ),
     "no configuration": NightState(
         _adopted, {}, ("--config", "/nonexistent"), "who knows the record: a terminal asks for it"
     ),

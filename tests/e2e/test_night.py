@@ -18,7 +18,7 @@ import pytest
 
 from deployer.sandbox.control.client import Sandbox
 from scripts.night_page import PAGE, page
-from tests.crash.invariants import Shop, swap_record
+from tests.crash.invariants import Shop, swap_record, wait_for
 from tests.e2e.night_states import STATES, NightState, begin
 from tests.e2e.probes import live_instance, takes_writes
 from tests.support.company import Done, ask
@@ -37,6 +37,7 @@ _CHANGES = (
     (r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?( UTC)?", "TIME"),
     (r"\b\d\d:\d\d(:\d\d)?\b", "TIME"),
     (r"…[a-z2-9]{5}\b", "…ID"),
+    (r"(?<=lease )[a-z2-9]{5}(?= in)", "ID"),
     (r"generation \d+", "generation N"),
     (r"\b\d+ row changes|(?<=worker_beats )\d+", "N"),
     (r"(?<=by )\S+@\S+", "somebody"),
@@ -50,7 +51,7 @@ _CHANGES = (
 )
 _ASKS = ("abort", "recover", "adopt", "leave", "retire", "traffic")
 """Commands that ask on a terminal, and take --yes."""
-_OFFER = re.compile(r"(?:^| {2,})((?:deployer|reconciler|make) [^\n]+)$", re.MULTILINE)
+_OFFER = re.compile(r"(?:^| {2,})((?:deployer|reconciler|make|aws ec2) [^\n]+)$", re.MULTILINE)
 _RECORD = re.compile(r"make (\S+) an A record of (\S+)")
 
 
@@ -84,6 +85,10 @@ def pasted(shop: Shop, state: NightState, line: str) -> Done:
         swap_record(shop, record[1], "A", (record[2],))
         return Done(0, "", "the record is as it was")
     tool, *words = shlex.split(line)
+    if tool == "aws":
+        shop.aws("ec2").start_instances(InstanceIds=[words[-1]])
+        wait_for(lambda: answers(shop.pointed_at()[0]))
+        return Done(0, "", "it is started")
     yes = ["--yes"] if words[0] in _ASKS else []
     return shop.run(tool, *words, *yes, env=dict(state.env))
 

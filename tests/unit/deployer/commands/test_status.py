@@ -214,3 +214,11 @@ def test_a_database_server_that_is_away_leaves_writes_unknown(scene: Scene) -> N
     )
     assert status_json(found)["takes_writes"] is None
     assert _code(found, asked=False) == Exit.DIRT
+
+
+def test_a_machine_that_people_stopped_is_started_again(scene: Scene) -> None:
+    """The command names it: there may be nothing to go back to."""
+    scene.heap.change("i-17", state="stopped")
+    lines = status_lines(status(scene.ports(), checks=True))
+    assert lines[0] == "! shop DOES NOT ANSWER on v1.5.0: none of its machines is running"
+    assert any(one.endswith("aws ec2 start-instances --instance-ids i-17") for one in lines)
