@@ -83,7 +83,7 @@ class ReleaseInputs:
     def gate(self) -> ActivationGate:
         """The units that a clone must not start by itself."""
         app = self.ports.service.app
-        return ActivationGate(app.units, app.jobs)
+        return ActivationGate(app.units, app.jobs, app.jobs_on == "first")
 
     @property
     def env_file(self) -> str:

@@ -51,10 +51,14 @@ class Code(Section):
 
 
 class App(Section):
-    """The units of the service and where it reads its environment."""
+    """The units of the service and where it reads its environment.
+
+    `jobs_on`: whether the jobs run on each machine of the live release, or on its first alone.
+    """
 
     units: Annotated[tuple[Unit, ...], Field(min_length=1)]
     jobs: tuple[Unit, ...] = ()
+    jobs_on: Literal["each", "first"] = "each"
     env_file: RemotePath | None = None
 
 

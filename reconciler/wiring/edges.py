@@ -103,7 +103,9 @@ class Edges:
             heap=heap,
             ledgers=ledgers,
             reach=self._reach(service, home),
-            gate=ActivationGate(service.app.units, service.app.jobs),
+            gate=ActivationGate(
+                service.app.units, service.app.jobs, service.app.jobs_on == "first"
+            ),
             app_roles=(database.app_role,) if database else (),
             ignore_roles=database.ignore_roles if database else (),
             max_wait=database.max_wait.total_seconds() if database else 0.0,

@@ -16,7 +16,7 @@ from deployer.release.live.carried_files import refuse_files
 from deployer.release.live.dns_names import refuse_names
 from deployer.release.steps.guard import refuse
 from reconciler.database.postgres.connection import AdminUrl
-from reconciler.errors import Refused
+from reconciler.errors import AccessDenied, DatabaseError, Refused
 from reconciler.machine.shell import read_from
 from reconciler.util import humanize
 
@@ -129,7 +129,10 @@ def dump_tools(readings: ServiceReadings) -> str:
     _, ledger_ = readings.known()
     source = live_database(readings.ports, ledger_)
     server = readings.ports.managed.reach.databases()
-    major = server.survey_copy(source, config.app_role).major
+    try:
+        major = server.survey_copy(source, config.app_role).major
+    except (DatabaseError, AccessDenied) as error:
+        raise Skipped(f"the server cannot be asked as `roles` would: {error.message}") from error
     admin = AdminUrl.parse(readings.ports.resolve(config.admin).reveal())
     job = CopyJob(admin, source, "", config.app_role, major=major, timeout=ASK_SECONDS)
     if config.run == "here":

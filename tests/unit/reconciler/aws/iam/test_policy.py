@@ -60,6 +60,7 @@ SERVICES = {
     "listeners": "elasticloadbalancing",
     "listener": "elasticloadbalancing",
     "rule": "elasticloadbalancing",
+    "account_limits": "elasticloadbalancing",
     "load_balancers": "elasticloadbalancing",
     "principal_policy": "iam",
     "service_quota": "servicequotas",
@@ -111,7 +112,7 @@ def asked_in_source() -> set[str]:
 def _service(operation: str) -> str:
     if operation in ("add_tags", "remove_tags"):
         return "elasticloadbalancing"
-    if operation == "describe_key":
+    if operation in ("describe_key", "get_key_policy"):
         return "kms"
     return next((name for word, name in SERVICES.items() if f"_{word}" in operation), "ec2")
 
