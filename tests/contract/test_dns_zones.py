@@ -97,9 +97,3 @@ def test_every_answer_tells_the_time(route53: Route53Client, zone: str) -> None:
     answer = route53.list_resource_record_sets(HostedZoneId=zone)
     told = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
     assert abs(told - datetime.now(UTC)) < timedelta(minutes=5)
-
-
-def test_the_id_of_a_zone_begins_with_z(route53: Route53Client, zone: str) -> None:
-    """An id, not a name: Terraform and Ansible tell them apart so (Developer Guide, examples)."""
-    found = route53.get_hosted_zone(Id=zone)["HostedZone"]["Id"]
-    assert found.removeprefix("/hostedzone/").startswith("Z")
