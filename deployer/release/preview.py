@@ -109,7 +109,7 @@ def _times(ports: Ports) -> tuple[str, ...]:
     known = last_figures(ports.journal, name) if ports.journal is not None else None
     if known is None:
         where = "" if ports.journal is not None else ", and a journal keeps that (docs/journal.md)"
-        return (f"not known: deployer rehearse {name} measures it{where}",)
+        return (f"not known: `deployer rehearse {name}` measures it{where}",)
     rehearsed = "the rehearsal of " if known.rehearsed else ""
     freeze = f", {span(known.frozen)} of it without writes" if known.frozen is not None else ""
     return (f"about {span(known.total)}{freeze}, as {rehearsed}{known.release} took",)
