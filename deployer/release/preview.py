@@ -21,6 +21,7 @@ from deployer.release.inferred_settings import (
     shape,
     volume_notes,
 )
+from deployer.release.live.carried_files import refuse_files
 from deployer.release.live.dns_names import refuse_names
 from deployer.release.steps.guard import dirt, look, refuse
 from deployer.release.steps.image import live_machine
@@ -74,6 +75,7 @@ def preview(ports: Ports, ref: str = "HEAD") -> Preview:
         refuse_elastic_ip(ports, service_plan)
         notes = (*ports.managed.traffic.check(), *elsewhere_notes(ports, reading))
         notes += check_live(ports, service_plan)
+        refuse_files(ports, service_plan)
         notes += refuse_access(ports, service_plan, reading.ledger)
         notes += volume_notes(service, live_machine(ports, reading.ledger), ports.prices)
     except (Refused, ConfigError) as error:
@@ -108,8 +110,8 @@ def _times(ports: Ports) -> tuple[str, ...]:
     name = ports.service.name
     known = last_figures(ports.journal, name) if ports.journal is not None else None
     if known is None:
-        where = "" if ports.journal is not None else ", and a journal keeps that (docs/journal.md)"
-        return (f"not known: `deployer rehearse {name}` measures it{where}",)
+        where = "" if ports.journal is not None else ", for a journal keeps it (docs/journal.md)"
+        return (f"not known{where}; to measure it   deployer rehearse {name}",)
     rehearsed = "the rehearsal of " if known.rehearsed else ""
     freeze = f", {span(known.frozen)} of it without writes" if known.frozen is not None else ""
     return (f"about {span(known.total)}{freeze}, as {rehearsed}{known.release} took",)
@@ -145,6 +147,8 @@ def steps(service: Service, wanted: Shape | None, of_traffic: Steps = ()) -> lis
     if service.code.install:
         lines.append(("install", "; ".join(service.code.install)))
     if database is not None:
+        if service.carry:
+            lines.append(("files", _files(service)))
         lines.append(("database", _database(database)))
         if database.migrate:
             own = " (on live's database: what a failure leaves changed stays)"
@@ -157,6 +161,11 @@ def steps(service: Service, wanted: Shape | None, of_traffic: Steps = ()) -> lis
     jobs = f"jobs {', '.join(app.jobs)} here, not there; " if app.jobs else ""
     lines.append(("follow-up", f"{jobs}keep {service.keep} for rollback"))
     return lines
+
+
+def _files(service: Service) -> str:
+    folders = ", ".join(service.carry)
+    return f"{folders} from live: a first pass now, a last one while writes are refused"
 
 
 def _database(database: Database) -> str:

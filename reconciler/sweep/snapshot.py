@@ -182,7 +182,7 @@ def with_traffic(root: Root, traffic: TrafficAnswer) -> Root:
     if not isinstance(traffic, TrafficReading):
         return root
     found = traffic.resolved(root.home.service, root.home.owns, root.ledger)
-    return replace(root, traffic=found)
+    return replace(root, traffic=found, fence=max(root.fence, found.fence))
 
 
 def _root(managed: ManagedService, answer: Reading | ToolError, fence: int) -> Root:

@@ -93,7 +93,7 @@ class Edges:
         place, zone = service.place, service.zone_place
         ledgers, heap = self.ledgers(zone), self.heap(place)
         address = self._address(service, by_labels=by_labels)
-        source = TrafficSource(service, self.aws(place), ledgers.zones, address)
+        source = TrafficSource(service, self.aws(place), ledgers, address)
         traffic, address = build_traffic(source)
         home = ServiceLocation(service.name, str(address), place)
         database, breaker = service.database, self.settings.reconciler.breaker

@@ -50,6 +50,7 @@ PROBES: Sequence[tuple[str, Probe]] = (
     ("disk", machine.disk),
     ("tools", machine.tools),
     ("units", machine.units),
+    ("files", service.files),
     ("database", service.database),
     ("roles", service.roles),
     ("dump tools", service.dump_tools),

@@ -12,6 +12,7 @@ from deployer.commands.doctor.readings import ASK_SECONDS, ServiceReadings
 from deployer.provisioning.database_copy import CopyJob, check_tools
 from deployer.provisioning.local_shell import LocalShell
 from deployer.release.context import ReleaseInputs, ReleaseOptions
+from deployer.release.live.carried_files import refuse_files
 from deployer.release.live.dns_names import refuse_names
 from deployer.release.steps.guard import refuse
 from reconciler.database.postgres.connection import AdminUrl
@@ -52,7 +53,10 @@ def record(readings: ServiceReadings) -> Found:
     reading, _ = readings.known()
     address = reading.address
     if not readings.ports.managed.traffic.in_batch:
-        return Found(f"{address.record} in {address.zone}, left as it is")
+        place = f" in {address.zone}" if address.zone else ""
+        by_address = readings.ports.managed.traffic.by_address
+        follows = "switched after the ledger" if by_address else "left as it is"
+        return Found(f"{address.record}{place}, {follows}")
     if reading.a is None:
         raise Refused(
             f"{address.record} has no A record in {address.zone} ({address.zone_id})",
@@ -108,6 +112,12 @@ def roles(readings: ServiceReadings) -> Found:
     notes = refuse_access(readings.ports, readings.state().service_plan, ledger_)
     said = f"{config.app_role} owns what it writes"
     return Found(said, notes)
+
+
+def files(readings: ServiceReadings) -> str:
+    """Whether the files that are carried can be: folders, file systems, tools on live."""
+    readings.known()
+    return refuse_files(readings.ports, readings.state().service_plan)
 
 
 def dump_tools(readings: ServiceReadings) -> str:

@@ -155,4 +155,4 @@ def test_plan_says_how_long_and_for_how_long_without_writes(tmp_path: Path) -> N
     told = preview(replace(ports, journal=stored(LAST))).times
     assert told == ("about 1m 31s, 38s of it without writes, as v1.4.2 took",)
     (unknown,) = preview(ports).times
-    assert unknown.startswith("not known: `deployer rehearse shop` measures it")
+    assert unknown.endswith("to measure it   deployer rehearse shop")

@@ -235,6 +235,24 @@ def test_the_zones_that_a_ledger_in_a_bucket_watches_are_read(settings: Settings
     assert read == ["arn:aws:route53:::hostedzone/Z0123456789ABCDEFGHIJ"]
 
 
+@pytest.mark.parametrize("make", [deployer, reconciler])
+def test_a_record_that_follows_a_ledger_in_a_bucket(
+    settings: Settings, make: Callable[[Scope], Document]
+) -> None:
+    """Record and claim are changed, and no other name of the zone; the zone's names are read."""
+    follows = in_bucket(settings, traffic=TrafficSettings())
+    by_sid = {one["Sid"]: one for one in make(scope(follows, "", ZONES))["Statement"]}
+    zone = ["arn:aws:route53:::hostedzone/Z0123456789ABCDEFGHIJ"]
+    assert by_sid["ReadTheLedgerAndTheRecord"]["Resource"] == zone
+    swap = by_sid["SwapTheLedgerAndTheRecordNeverUpsert"]
+    assert swap["Resource"] == zone
+    names = swap["Condition"]["ForAllValues:StringEquals"]
+    assert sorted(names["route53:ChangeResourceRecordSetsNormalizedRecordNames"]) == [
+        "_deploy.shop.example.com",
+        "shop.example.com",
+    ]
+
+
 def test_only_the_own_elastic_ip_may_be_moved(settings: Settings) -> None:
     """The configured one; where the record names it, any of the region. Nobody else may at all."""
     without = scope(settings, "", ZONES)
