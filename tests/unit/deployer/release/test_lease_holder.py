@@ -7,8 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from deployer.release.lease_holder import LeaseLost
-from deployer.release.lease_terms import LeaseTerms
+from deployer.release.lease_terms import LeaseLost, LeaseTerms
 from reconciler.errors import (
     AccessDenied,
     CloudError,
