@@ -101,10 +101,7 @@ class LeaseHolder:
         self._thread.start()
 
     def begin(self, step: str) -> None:
-        """Begin a step under a lease that was ours a moment ago. Raises LeaseLost.
-
-        The ledger gets the step's word with the next renewal, or once the step has taken long.
-        """
+        """Begin a step under a lease that was ours a moment ago. Raises LeaseLost."""
         with self._lock:
             self._begin(step)
         self._changed.set()

@@ -90,4 +90,6 @@ def ended(mine: DeployId, lease: Lease | None, again: str) -> LeaseLost:
     """The error of a lease that others have ended: `lease` is what the ledger says now."""
     now = f"{lease.id} holds it now, in `{lease.step}`" if lease else "nobody holds it now"
     who = "an operator (abort, thaw, recover), or by a sweep once it had run out"
-    return LeaseLost(f"the lease of {mine} was ended by {who}: {now}", cure=f"To try again   {again}")
+    return LeaseLost(
+        f"the lease of {mine} was ended by {who}: {now}", cure=f"To try again   {again}"
+    )

@@ -33,7 +33,6 @@ from tests.model.database_world import (
     World,
     at,
     database_place,
-    thing_name,
 )
 from tests.model.ledger_world import NONE, Book, Request
 

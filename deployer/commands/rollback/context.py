@@ -11,6 +11,7 @@ from deployer.checks.service_state import ServiceState
 from deployer.ports import Ports
 from deployer.release.clock import elapsed
 from deployer.release.lease_holder import LeaseHolder
+from reconciler.database.port import PreparedThaw
 from reconciler.errors import Refused
 from reconciler.model import ledger as ledgers
 from reconciler.model import tags as t
@@ -22,6 +23,18 @@ from reconciler.traffic.port import JoinOrder
 
 _OFFERED = 3
 """So many previous deploys are offered by name; the detail lists all."""
+
+
+@dataclass(frozen=True)
+class Opening:
+    """The prepared thaw of the older database, an act of `generation`: the commit's.
+
+    `since` is the time of `elapsed` when it was prepared: the server gives up an old one.
+    """
+
+    thaw: PreparedThaw
+    generation: int
+    since: float
 
 
 @dataclass
@@ -48,6 +61,7 @@ class RollbackContext:
     join_order: JoinOrder | None = None
     joined: tuple[str, ...] = ()
     drain: timedelta | None = None
+    opening: Opening | None = None
 
     def release(self, deploy: DeployId) -> str:
         """A deploy's release name, from its machines' tags."""

@@ -39,6 +39,12 @@ class Reads:
         self.pages_read = 0
         self._deploys: dict[str, str] = {}
 
+    def beside(self) -> Reads:
+        """Reads that count for themselves, and know the same deploys."""
+        other = Reads(self.aws)
+        other._deploys = self._deploys
+        return other
+
     def pages(
         self, operation: str, *, service: str = "ec2", size: int = PAGE, **request: Any
     ) -> Iterator[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """`/_sandbox/...`: the administration API of the sandbox, in JSON, on the cloud's port.
 
 GET    /_sandbox/health            {"ok": true}
-GET    /_sandbox/faults            {"rules": [...], "lag": …, "limits": …, "latency": …, "images": …}
+GET    /_sandbox/faults            {"rules": …, "lag": …, "limits": …, "latency": …, "images": …}
 POST   /_sandbox/faults            a rule, or one of {"lag": seconds}, {"limits": speed},
                                    {"latency": scale}, {"images": fate}
 DELETE /_sandbox/faults            no faults, no lag, no limits, no latency
