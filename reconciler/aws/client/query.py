@@ -45,6 +45,11 @@ class Reads:
         other._deploys = self._deploys
         return other
 
+    def count(self, other: Reads) -> None:
+        """Count what another one has read, too."""
+        self.calls += other.calls
+        self.pages_read += other.pages_read
+
     def pages(
         self, operation: str, *, service: str = "ec2", size: int = PAGE, **request: Any
     ) -> Iterator[dict[str, Any]]:

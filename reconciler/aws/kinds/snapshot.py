@@ -25,13 +25,15 @@ _MADE_FOR = re.compile(r"Created by CreateImage\(i-[0-9a-f]+\) for (ami-[0-9a-f]
 
 def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:
     """The snapshots of these ids that exist, each with our account's images that map it."""
-    mapped = begun(lambda: _users(reads.beside(), ids))
+    beside = reads.beside()
+    mapped = begun(lambda: _users(beside, ids))
     found = [
         one
         for page in reads.by_filter("describe_snapshots", "snapshot-id", ids, OwnerIds=["self"])
         for one in page["Snapshots"]
     ]
     users = mapped.result()
+    reads.count(beside)
     for one in found:
         yield _resource(one, reads.place, tuple(users.get(one["SnapshotId"], ())))
 
