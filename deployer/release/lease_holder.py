@@ -106,6 +106,7 @@ class LeaseHolder:
             self._begin(step)
         self._changed.set()
         self._look()
+        self._keep_limit()  # again, by AWS's clock, if the ledger was read just now
 
     def _begin(self, step: str) -> None:
         self._pace.begin(step, elapsed())
