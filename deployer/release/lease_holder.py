@@ -70,10 +70,7 @@ class LeaseHolder:
 
     @property
     def generation(self) -> int:
-        """The generation that fences an act under this lease (rule 10). Raises LeaseLost.
-
-        A reading that shows the lease lost has the generation that ended it: it justifies no act.
-        """
+        """The generation that fences an act (rule 10). Raises LeaseLost: a lost one justifies none."""
         with self._lock:
             self.check()
             return self.ledger.gen

@@ -149,9 +149,7 @@ class Edges:
                 one.place == place and one.traffic.kind == TARGET_GROUP for one in services
             )
             kinds = (*said.kinds, *((TARGET_GROUP,) if behind else ()))
-            self._heaps[place] = ReadAhead(
-                self.aws(place), lifts=said.lift_protection, kinds=kinds
-            )
+            self._heaps[place] = ReadAhead(self.aws(place), lifts=said.lift_protection, kinds=kinds)
         return self._heaps[place]
 
     def _reach(self, service: Service, home: ServiceLocation) -> SshServiceAccess:

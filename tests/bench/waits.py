@@ -1,6 +1,7 @@
 """What people wait for: `up`, `status`, `sweep` and `rollback`, with the time that AWS takes.
 
-BEFORE_BIN names the folder of another version's commands: then both versions run in pairs.
+BEFORE_BIN names the folder of another version's commands: then both versions run in pairs, PAIRS of
+them.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from tests.bench.traffic_clients import Resolver, TimedClients, writes
 from tests.e2e.probes import wait_for
 from tests.support.company import Company
 
-RUNS = 2
+RUNS = int(os.environ.get("PAIRS", "2"))
 BEFORE = os.environ.get("BEFORE_BIN", "")
 OLD, NEW = "v1.5.0", "v1.7.0"
 CHANGE = "ChangeResourceRecordSets"

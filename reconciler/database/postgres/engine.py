@@ -88,9 +88,9 @@ class PostgresServer:
         with self._session(name, f"cannot thaw database {name}") as session:
             return freeze.thaw(session, act)
 
-    def prepare_thaw(self, name: str, act: FencedAct) -> freeze.PreparedThaw:
+    def prepare_thaw(self, name: str, act: FencedAct) -> freeze.ThawTransaction:
         with speaking(f"cannot thaw database {name}"):
-            return freeze.PreparedThaw(self._connect(name), act)
+            return freeze.ThawTransaction(self._connect(name), act)
 
     def hold(self, name: str, ledger: str, reason: str | None) -> None:
         with self._session(name, f"cannot hold database {name}") as session:

@@ -82,7 +82,7 @@ def thaw(connection: Connection, act: FencedAct) -> Thawed:
     return Thawed(given, memory.acls - given)
 
 
-class PreparedThaw:
+class ThawTransaction:
     """A thaw whose transaction is open on a session of its own: COMMIT is missing.
 
     For a rollback, while whose writes are refused. Nobody sees it before, and the server gives it
