@@ -70,7 +70,7 @@ class LeaseHolder:
 
     @property
     def generation(self) -> int:
-        """The generation that fences an act (rule 10). Raises LeaseLost: a lost one justifies none."""
+        """The generation that fences an act (rule 10). LeaseLost: a lost one justifies none."""
         with self._lock:
             self.check()
             return self.ledger.gen
