@@ -102,8 +102,9 @@ def _begin(
     target = choose(without_addresses(ledger, machines), service.name, to, service.park)
     mine = new_id(service.name, reading)
     again = f"deployer rollback {service.name}"
-    terms, running = terms_of(service.lease), {"running"}
-    if {one.state for one in seen.machines(target.id)} == running and ports.managed.traffic.in_batch:
+    terms = terms_of(service.lease)
+    asleep = any(one.state != "running" for one in seen.machines(target.id))
+    if ports.managed.traffic.in_batch and not asleep:
         terms = terms.while_frozen()  # nothing takes long from here on: no swap to shorten it
     lease = LeaseHolder(ports.managed.ledgers, reading, mine, terms, again)
     assert ledger.live is not None
