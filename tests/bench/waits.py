@@ -49,7 +49,7 @@ HEAD = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass
 class Product(Company):
     """The company, driven by the commands of one version; '' for the present one."""
 

@@ -109,7 +109,12 @@ def test_a_reading_that_fails_ahead_is_the_failure_of_the_first_check_that_asks(
 def test_a_reading_that_was_made_ahead_is_not_made_again() -> None:
     """Whoever asks gets the value."""
     asked: list[str] = []
-    reading = Once("the ledger", lambda: asked.append("x") or "value")
+
+    def read() -> str:
+        asked.append("x")
+        return "value"
+
+    reading = Once("the ledger", read)
     assert reading.ahead()
     assert reading() == reading() == "value"
     assert asked == ["x"]
