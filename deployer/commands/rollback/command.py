@@ -17,6 +17,7 @@ from deployer import events as e
 from deployer.checks import refusals
 from deployer.checks.served import refuse_strangers
 from deployer.checks.service_state import ServiceState, survey_machines
+from deployer.commands.rollback import files
 from deployer.commands.rollback.context import RollbackContext, choose
 from deployer.commands.rollback.databases import (
     count_left_behind,
@@ -110,6 +111,7 @@ def _begin(
     assert ledger.live is not None
     run = RollbackContext(ports, emit, discard_writes, seen, reading, ledger.live, target, lease)
     refuse_early(run)
+    files.refuse_early(run)
     steps = ("guard", *(name for name, _ in _steps(ports)), "follow-up")
     names = (run.release(target.id), run.release(ledger.live.id))
     began = e.ReleaseBegan(service.name, str(mine), *names, steps)
@@ -140,6 +142,10 @@ def _smoke(run: RollbackContext) -> str:
     return smoke_all(run.ports, run.at, run.machines, run.lease.sleep)
 
 
+def _shut(run: RollbackContext) -> str:
+    return f"{shut_newer(run)}{files.leave_files(run)}"
+
+
 def _commit(run: RollbackContext) -> str:
     """Commit, and beside it begin what only a finished follow-up ends: the label `pending`.
 
@@ -163,7 +169,7 @@ _STEPS: tuple[tuple[str, _Act], ...] = (
     ("lease", _take),
     ("start", start),
     ("smoke", _smoke),
-    ("database", shut_newer),
+    ("database", _shut),
     ("commit", _commit),
 )
 

@@ -22,6 +22,7 @@ from reconciler.model.deploy_id import DeployId
 from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.model.resource import DATABASE, INSTANCE, MAKING, Resource
 from reconciler.model.tags import UNITS, Label
+from reconciler.plan.deviation import first_machine
 from reconciler.plan.service_plan import OPEN, SHUT
 from reconciler.plan.standby import Standby, is_parked, reached, units_tag
 from reconciler.ports.service import ManagedService
@@ -118,7 +119,12 @@ def _machines(managed: ManagedService, work: Finish, desired: Desired) -> list[O
         jobs=_jobs(work, gate, desired),
         lacks=work.role is not Role.LIVE,
     )
-    found = side_by_side(machines, lambda machine: _machine(managed, gate, machine, act))
+    rest = replace(act, jobs="stop") if gate.first_only else act
+    first = first_machine(machines)
+    found = side_by_side(
+        machines,
+        lambda one: _machine(managed, gate, one, act if one.id == first else rest),
+    )
     return [_waiting(one, work, managed.name) for one in found] if act.jobs == "keep" else found
 
 
@@ -189,7 +195,7 @@ def label(managed: ManagedService, works: Sequence[Finish]) -> Sequence[Outcome]
     A label has no fence: on a deploy that was forgotten meanwhile it would make the deploy lost.
     One look at the ledger, after all of them have obeyed, is enough for all.
     """
-    due = [one for one in (_due(managed, work) for work in works) if one.resources]
+    due = [one for work in works for one in _due(managed, work)]
     try:
         gen = managed.ledgers.read(managed.address).ledger.gen if due else 0
     except ToolError as error:
@@ -212,13 +218,22 @@ class _Labelling:
         return [Outcome(one, status, text) for one in self.resources]
 
 
-def _due(managed: ManagedService, work: Finish) -> _Labelling:
+def _due(managed: ManagedService, work: Finish) -> list[_Labelling]:
+    """One for each set of units that its machines have obeyed."""
     desired = DESIRED[work.role]
     stage = Standby.DRAINED if _is_drained(work) else Standby.SERVING
-    units = units_tag(digest(managed.gate), stage)
-    in_aws = (one for one in work.resources if one.kind != DATABASE)
-    due = tuple(one for one in in_aws if _is_due(one, desired, units))
-    return _Labelling(due, desired.label, units, work.generation)
+    alone = bool(managed.gate and managed.gate.first_only) and work.role is Role.LIVE
+    first = first_machine(work.of(INSTANCE)) if alone else ""
+    found: dict[str, list[Resource]] = {}
+    for one in work.resources:
+        beside = alone and one.kind == INSTANCE and one.id != first
+        units = units_tag(digest(managed.gate, beside=beside), stage)
+        if one.kind != DATABASE and _is_due(one, desired, units):
+            found.setdefault(units, []).append(one)
+    return [
+        _Labelling(tuple(due), desired.label, units, work.generation)
+        for units, due in found.items()
+    ]
 
 
 def _written(managed: ManagedService, due: _Labelling, gen: int) -> Sequence[Outcome]:
