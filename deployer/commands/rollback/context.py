@@ -41,7 +41,8 @@ class Opening:
 class RollbackContext:
     """One rollback in progress.
 
-    `machines` and `at` are the target's machines and addresses, once all of them run.
+    `machines` and `at` are the target's machines and addresses, once all of them run. `rows` is the
+    part of `lost` that is about the database.
     """
 
     ports: Ports
@@ -54,6 +55,7 @@ class RollbackContext:
     lease: LeaseHolder
     began: float = field(default_factory=time.monotonic)
     lost: str = ""
+    rows: str = ""
     shut: str = ""
     frozen_at: float | None = None
     machines: tuple[Resource, ...] = ()

@@ -61,7 +61,7 @@ def refuse_early(run: RollbackContext) -> None:
         _refuse_sealed(run, pair)
         changes = pair.server.changes_since_baseline(pair.newer)
         _refuse_losses(run, changes)
-        run.lost = losses(changes)
+        run.lost = run.rows = losses(changes)
 
 
 def _refuse_sealed(run: RollbackContext, pair: _Pair) -> None:
@@ -153,7 +153,8 @@ def count_left_behind(run: RollbackContext) -> None:
         return
     try:
         server = run.ports.managed.reach.databases()
-        run.lost = losses(server.changes_since_baseline(run.shut))
+        rows = losses(server.changes_since_baseline(run.shut))
+        run.lost = rows + run.lost.removeprefix(run.rows)  # files may have been added to it
     except ToolError as error:
         run.emit(e.Warned(f"what is left behind could not be counted again: {error}"))
 
