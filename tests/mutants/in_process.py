@@ -2,8 +2,8 @@
 
 The changed source is run as a module of its own. A function gets the code of its counterpart there,
 so that whoever has imported it by name runs that. A text or tuple that a module computes once takes
-its counterpart's place under its name, in whichever module has it. A dataclass shows the fields that
-its counterpart shows.
+its counterpart's place under its name, in whichever module has it. A dataclass shows the fields
+that its counterpart shows.
 """
 
 from __future__ import annotations
