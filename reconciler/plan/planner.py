@@ -254,13 +254,20 @@ def _repairs(verdicts: tuple[Verdict, ...], units: str) -> tuple[Repair, ...]:
     _take_over(found, verdicts)
     order = (Role.KEPT, Role.PREVIOUS, Role.LIVE)
     repairs = [Repair(deploy, role, why) for (role, deploy), why in found.items()]
-    stale = {(verdict.role, verdict.deploy) for verdict in verdicts if is_stale(verdict, units)}
     repairs += [
         Repair(deploy, role, OTHER_UNITS, units_only=True)
-        for role, deploy in stale
-        if role is not None and deploy is not None and (role, deploy) not in found
+        for role, deploy in _stale(verdicts, units) - found.keys()
     ]
     return tuple(sorted(repairs, key=lambda repair: (order.index(repair.role), repair.deploy)))
+
+
+def _stale(verdicts: Iterable[Verdict], units: str) -> set[tuple[Role, DeployId]]:
+    """Deploys with a machine that has not obeyed this set of units."""
+    return {
+        (verdict.role, verdict.deploy)
+        for verdict in verdicts
+        if verdict.role is not None and verdict.deploy is not None and is_stale(verdict, units)
+    }
 
 
 def _take_over(found: dict[tuple[Role, DeployId], str], verdicts: tuple[Verdict, ...]) -> None:
