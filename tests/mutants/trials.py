@@ -24,7 +24,7 @@ from tests.mutants.quick import in_order
 OPTIONS = (
     *("-q", "-p", "no:randomly", "-p", "no:cacheprovider"),
     "--hypothesis-seed=0",  # the same examples each time
-    # Without its guard a loop may not end. On a busy machine a search takes a minute, and is not red.
+    # Without its guard a loop may not end; on a busy machine a search takes a minute.
     *("--timeout=300", "-o", "timeout_method=signal"),
 )
 
