@@ -55,15 +55,19 @@ def judged(infos: Sequence[DatabaseInfo], name: str, act: FencedAct, now: dateti
     every = claims(infos, act.ledger, act.was)
     claim = next((claim for claim in every if claim.info is info), None)
     refuse_doubted(name, act.deploy, claim)
-    if claim is not None and claim.making:
-        raise Refused(
-            f"database {name} is still being made", cure=f"deployer status {act.deploy.service}"
-        )
+    _refuse_making(name, act.deploy, claim)
     memory = info.memory
     if memory is None:
         refuse_beside(name, act.deploy, every)
         memory = m.first(info.foreign, act, name, now)
     return replace(m.admitted(memory, act, name), name=name, oid=info.oid)
+
+
+def _refuse_making(name: str, deploy: DeployId, claim: Claim | None) -> None:
+    if claim is not None and claim.making:
+        raise Refused(
+            f"database {name} is still being made", cure=f"deployer status {deploy.service}"
+        )
 
 
 def refuse_doubted(name: str, deploy: DeployId, claim: Claim | None) -> None:

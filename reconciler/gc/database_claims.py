@@ -31,15 +31,19 @@ def dispute(home: ServiceLocation, ledger: Ledger, resources: Iterable[Resource]
         for resource in resources
         if resource.kind == DATABASE and resource.state != MAKING
     }
-    used = {ledger.database_of(deploy) for deploy in ledger.rooted}
-    if ledger.left is not None:
-        used.discard(ledger.database_of(ledger.left.id))  # it has given up its memory
-    for deploy in sorted(used) if claims else ():
+    for deploy in _used(ledger) if claims else ():
         of_it = [claim for claim in claims.values() if claim.deploy == deploy]
         believed = [claim for claim in of_it if not claim.doubt]
         if of_it and len(believed) != 1:
             return _dispute(home, deploy, believed or of_it)
     return None
+
+
+def _used(ledger: Ledger) -> list[DeployId]:
+    used = {ledger.database_of(deploy) for deploy in ledger.rooted}
+    if ledger.left is not None:
+        used.discard(ledger.database_of(ledger.left.id))  # it has given up its memory
+    return sorted(used)
 
 
 def _dispute(home: ServiceLocation, deploy: DeployId, found: list[Resource]) -> Dispute:

@@ -173,11 +173,8 @@ def _judge(
         return Verdict(resource, Reason.FOREIGN, "its deploy-id does not parse")
     root = roots.get(deploy.service)
     if root is None:
-        return Verdict(
-            resource,
-            Reason.FOREIGN,
-            f"of service {deploy.service}, which this run does not look at",
-        )
+        why = f"of service {deploy.service}, which this run does not look at"
+        return Verdict(resource, Reason.FOREIGN, why)
     return judge(RuleInput(resource, deploy, root, resources, by_service[deploy.service]))
 
 

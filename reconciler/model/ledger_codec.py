@@ -265,8 +265,6 @@ def _previous(entry: Fields) -> Previous:
     db = _shared(entry, deploy)
     if "via" not in entry:
         return Previous(deploy, retired, _addresses(entry), *marks, db=db)
-    if "at" in entry:
-        raise LedgerTextError("a previous deploy has `at` or `via`, not both")
     count = int(_matching(_COUNT, entry["n"]))
     return Previous(deploy, retired, (), *marks, count, Via(entry["via"]), db)
 

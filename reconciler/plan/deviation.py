@@ -49,14 +49,18 @@ def deviation(verdict: Verdict) -> str:
     desired = DESIRED[verdict.role]
     resource = verdict.resource
     if resource.kind == DATABASE:
-        if resource.state == MAKING:
-            return ""  # left by a crash: it is dropped once its deploy is not rooted
-        wanted = OPEN if desired.writable else SHUT
-        wrong = desired.writable is not None and resource.state != wanted
-        return f"is {resource.state}, should be {wanted}" if wrong else ""
+        return _of_database(resource.state, desired.writable)
     if resource.label is Label.LEFT and verdict.reason is not Role.LIVE:
         # Another sweep is about to forget it. Labelled back, it would be lost once it is forgotten.
         return ""
     if resource.label != desired.label:
         return f"is labelled {resource.tags.get(t.STATE, 'nothing')}, should be {desired.label}"
     return ""
+
+
+def _of_database(state: str, writable: bool | None) -> str:
+    if state == MAKING:
+        return ""  # left by a crash: it is dropped once its deploy is not rooted
+    wanted = OPEN if writable else SHUT
+    wrong = writable is not None and state != wanted
+    return f"is {state}, should be {wanted}" if wrong else ""

@@ -148,11 +148,12 @@ def _order_json(actions: ApprovedActions) -> dict[str, Any]:
         "finish": [{"deploy": deploy, "role": role} for deploy, role in finish],
         "repoint": list(actions.repoint),
         "forget": [str(deploy) for deploy in actions.forget],
-        "delete": [
-            {"kind": action.kind, "id": action.id, "deploy": str(action.deploy)}
-            for action in actions.delete
-        ],
+        "delete": [_delete_json(action) for action in actions.delete],
     }
+
+
+def _delete_json(action: ApprovedAction) -> dict[str, str]:
+    return {"kind": action.kind, "id": action.id, "deploy": str(action.deploy)}
 
 
 def _plan_file(document: Mapping[str, Any]) -> PlanFile:

@@ -7,7 +7,7 @@ swap fails, nothing after it is carried out and the next round decides again.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from reconciler.gc import name_witnesses
@@ -254,18 +254,22 @@ def _repairs(verdicts: tuple[Verdict, ...], root: Root) -> tuple[Repair, ...]:
     _take_over(found, verdicts)
     order = (Role.KEPT, Role.PREVIOUS, Role.LIVE)
     repairs = [Repair(deploy, role, why) for (role, deploy), why in found.items()]
-    first = first_machine(one.resource for one in verdicts if one.reason is Role.LIVE)
-    stale = {
-        (verdict.role, verdict.deploy)
-        for verdict in verdicts
-        if is_stale(verdict, units_for(verdict, root, first))
-    }
     repairs += [
         Repair(deploy, role, OTHER_UNITS, units_only=True)
-        for role, deploy in stale
-        if role is not None and deploy is not None and (role, deploy) not in found
+        for role, deploy in _stale(verdicts, root) - found.keys()
     ]
     return tuple(sorted(repairs, key=lambda repair: (order.index(repair.role), repair.deploy)))
+
+
+def _stale(verdicts: Sequence[Verdict], root: Root) -> set[tuple[Role, DeployId]]:
+    """Deploys with a machine that has not obeyed the units of today's configuration."""
+    first = first_machine(one.resource for one in verdicts if one.reason is Role.LIVE)
+    return {
+        (verdict.role, verdict.deploy)
+        for verdict in verdicts
+        if verdict.role is not None and verdict.deploy is not None
+        if is_stale(verdict, units_for(verdict, root, first))
+    }
 
 
 def _take_over(found: dict[tuple[Role, DeployId], str], verdicts: tuple[Verdict, ...]) -> None:

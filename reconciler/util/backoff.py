@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from tenacity import Retrying
+    from tenacity.wait import wait_base
 
 T = TypeVar("T")
 
@@ -46,18 +47,19 @@ class Backoff:
             attempt.retry_state.set_result(None)
 
     def _retrying(self, **options: Any) -> Retrying:
-        # The import is slow, and most sweeps change nothing.
-        from tenacity import Retrying, wait_exponential, wait_random_exponential
+        from tenacity import Retrying  # slow, and most sweeps change nothing
 
-        end = self.now() + self.deadline
-        grown = (
-            wait_random_exponential(self.first, self.longest)
-            if self.jitter
-            else wait_exponential(self.first, self.longest, exp_base=1.5)
-        )
+        end, grown = self.now() + self.deadline, self._growing()
         return Retrying(
             stop=lambda state: state.attempt_number == self.tries or self.now() >= end,
             wait=lambda state: max(0.0, min(grown(state), end - self.now())),
             sleep=self.sleep,
             **options,
         )
+
+    def _growing(self) -> wait_base:
+        from tenacity import wait_exponential, wait_random_exponential
+
+        if self.jitter:
+            return wait_random_exponential(self.first, self.longest)
+        return wait_exponential(self.first, self.longest, exp_base=1.5)

@@ -28,9 +28,8 @@ def side_by_side(items: Sequence[T], act: Callable[[T], R]) -> list[R]:
     for number in range(min(len(items), MAX_THREADS)):
         # Daemons: at its exit Python waits for every other thread, so a release that was undone
         # would not end before a smoke test or a connection that is not needed any more gives up.
-        thread = threading.Thread(target=_work, args=(jobs, act), daemon=True)
-        thread.name = f"machine-{number}"
-        thread.start()
+        name = f"machine-{number}"
+        threading.Thread(target=_work, args=(jobs, act), name=name, daemon=True).start()
     try:
         errors = [future.exception() for future in futures]
     finally:

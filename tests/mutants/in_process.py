@@ -2,7 +2,8 @@
 
 The changed source is run as a module of its own. A function gets the code of its counterpart there,
 so that whoever has imported it by name runs that. A text or tuple that a module computes once takes
-its counterpart's place under its name, in whichever module has it.
+its counterpart's place under its name, in whichever module has it. A dataclass shows the fields
+that its counterpart shows.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import importlib
 import inspect
 import sys
 from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from types import FunctionType
 from typing import Any
 
@@ -26,7 +28,7 @@ def remove(guard: Guard) -> None:
     exec(compile(source, str(module.__file__), "exec"), lacking)  # noqa: S102 -- our own source
     if guard.scope:
         _function(vars(module), guard.scope).__code__ = _function(lacking, guard.scope).__code__
-    elif not _replace_constants(vars(module), lacking):
+    elif not _replace_constants(vars(module), lacking) | _replace_reprs(vars(module), lacking):
         raise TypeError(f"{guard.name}: no text and no tuple of {guard.file} changes")
 
 
@@ -60,3 +62,20 @@ def _replace_constants(names: dict[str, Any], lacking: Mapping[str, Any]) -> boo
 def _differ(old: Any, new: Any) -> bool:
     """Two tuples of functions and rules are never equal: their lengths tell."""
     return old != new if isinstance(old, str) else len(old) != len(new)
+
+
+def _replace_reprs(names: Mapping[str, Any], lacking: Mapping[str, Any]) -> bool:
+    """Whether anything was replaced."""
+    changed = [
+        (old, lacking[name])
+        for name, old in names.items()
+        if isinstance(old, type) and is_dataclass(old) and old.__module__ == lacking["__name__"]
+        if _shown(old) != _shown(lacking[name])
+    ]
+    for old, new in changed:
+        old.__repr__ = new.__repr__  # type: ignore[method-assign]
+    return bool(changed)
+
+
+def _shown(one: Any) -> list[str]:
+    return [field.name for field in fields(one) if field.repr]

@@ -9,7 +9,7 @@ other order, a release under the old ledger would be garbage to the new one.)
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 from deployer.checks import refusals
@@ -177,12 +177,16 @@ def _old_address(new: LedgerAddress, resources: tuple[Resource, ...]) -> LedgerA
     # Its record is unknown until the ledger is read: its own name has no A record.
     old = located_at(next(iter(named)), new.service) if len(named) == 1 else None
     if old is None:
-        what = "no other ledger" if not named else " and ".join(sorted(named))
-        raise Refused(
-            f"what is live of {new.service} names {what}: where it is moved from is not known",
-            cure=f"To bring it under a ledger here     deployer adopt {new.service}",
-        )
+        raise _from_nowhere(new.service, named)
     return old
+
+
+def _from_nowhere(service: str, named: Collection[str]) -> Refused:
+    what = " and ".join(sorted(named)) or "no other ledger"
+    return Refused(
+        f"what is live of {service} names {what}: where it is moved from is not known",
+        cure=f"To bring it under a ledger here     deployer adopt {service}",
+    )
 
 
 def _home(address: LedgerAddress) -> LedgerHome:
@@ -192,18 +196,18 @@ def _home(address: LedgerAddress) -> LedgerHome:
 
 
 def _live(ports: Ports, ledger: Ledger) -> Live:
+    name = ports.managed.name
     if ledger.lease is not None:
         raise Refused(
-            f"{ledger.lease.id} holds the lease of {ports.managed.name}, in `{ledger.lease.step}`",
-            cure="wait for it, or with the configuration that it uses:\n"
-            f"deployer abort {ports.managed.name}",
+            f"{ledger.lease.id} holds the lease of {name}, in `{ledger.lease.step}`",
+            cure=f"wait for it, or with the configuration that it uses:\ndeployer abort {name}",
         )
     if ledger.left is not None:
-        raise refusals.gone(ports.managed.name, ledger.left)
+        raise refusals.gone(name, ledger.left)
     if ledger.live is None:
         raise Refused(
-            f"nobody of {ports.managed.name} is live: there is nothing to move",
-            cure=f"To begin at the new record     deployer up {ports.managed.name}",
+            f"nobody of {name} is live: there is nothing to move",
+            cure=f"To begin at the new record     deployer up {name}",
         )
     return ledger.live
 

@@ -213,10 +213,7 @@ def _things(home: ServiceLocation, world: Snapshot) -> Things:
 
 
 def _previous(
-    resources: Things,
-    live: Live | None,
-    reading: Reading,
-    old: Ledger,
+    resources: Things, live: Live | None, reading: Reading, old: Ledger
 ) -> tuple[Previous, ...]:
     """Deploys that served once, newest first: kept, since only the labels show that they did.
 

@@ -90,12 +90,16 @@ def _refuse_unused(
         return
     used = live_database(ports, ledger)
     if used != name:
-        raise Refused(
-            f"nothing says that database {name} is that of {wanted.memory.deploy}: it has neither "
-            f"its name nor its memory, and live's env file names {used or 'none'}",
-            cure="If it is to take its place: lead live to it first, in "
-            f"{ports.service.app.env_file or 'its env file'}",
-        )
+        raise _no_sign(ports, wanted, used)
+
+
+def _no_sign(ports: Ports, wanted: Rewriting, used: str) -> Refused:
+    return Refused(
+        f"nothing says that database {wanted.database.name} is that of {wanted.memory.deploy}: it "
+        f"has neither its name nor its memory, and live's env file names {used or 'none'}",
+        cure="If it is to take its place: lead live to it first, in "
+        f"{ports.service.app.env_file or 'its env file'}",
+    )
 
 
 def _known(service: str, reading: Reading, fence: int) -> Ledger:
@@ -109,13 +113,17 @@ def _known(service: str, reading: Reading, fence: int) -> Ledger:
         )
     if ledger.left is not None:
         raise refusals.gone(service, ledger.left)
-    lease = ledger.lease
+    _refuse_leased(service, reading)
+    return ledger
+
+
+def _refuse_leased(service: str, reading: Reading) -> None:
+    lease = reading.ledger.lease
     if lease is not None and not ledgers.expired(lease, reading.now):
         raise Refused(
             f"{service} is being changed by {lease.id}, in `{lease.step}`",
             cure=f"To stop it            deployer abort {service}",
         )
-    return ledger
 
 
 def _rewriting(

@@ -85,20 +85,19 @@ class Groups:
         """
         settings = self.described(like)
         given = {key: settings[key] for key in _COPIED if settings.get(key) is not None}
-        born = [{"Key": key, "Value": value} for key, value in tags.items()]
-
-        def create() -> str:
-            try:
-                answer = self._ask("create_target_group", Name=name, Tags=born, **given)
-            except CloudError as error:
-                if error.code != DUPLICATE:
-                    raise
-                return self._existing(name, tags, error)
-            return str(answer["TargetGroups"][0]["TargetGroupArn"])
-
-        arn = create()
+        arn = self._created(name, tags, given)
         self._copy_attributes(like, arn)
         return arn
+
+    def _created(self, name: str, tags: Mapping[str, str], settings: Mapping[str, Any]) -> str:
+        born = [{"Key": key, "Value": value} for key, value in tags.items()]
+        try:
+            answer = self._ask("create_target_group", Name=name, Tags=born, **settings)
+        except CloudError as error:
+            if error.code != DUPLICATE:
+                raise
+            return self._existing(name, tags, error)
+        return str(answer["TargetGroups"][0]["TargetGroupArn"])
 
     def register(self, arn: str, machines: Sequence[str], port: int | None) -> None:
         """Register machines with a group, all in one call. Idempotent."""
@@ -149,7 +148,13 @@ class Groups:
 
 def refuse(group: Raw, attributes: Mapping[str, str], ports: Sequence[int]) -> None:
     """Raise Refused for a live group of which a release cannot make a copy that serves alike."""
-    name, kind = group["TargetGroupName"], group.get("TargetType", "instance")
+    why, cure = _why_no_copy(group.get("TargetType", "instance"), attributes, ports)
+    if why:
+        raise Refused(f"the target group {group['TargetGroupName']} {why}", cure=cure)
+
+
+def _why_no_copy(kind: str, attributes: Mapping[str, str], ports: Sequence[int]) -> tuple[str, str]:
+    """Why a copy would not serve alike, and what to do; '' if it would."""
     why, cure = "", "use another target group"
     if kind != "instance":
         why = f"has targets of type {kind}: only instances can be released"
@@ -161,5 +166,4 @@ def refuse(group: Raw, attributes: Mapping[str, str], ports: Sequence[int]) -> N
     elif attributes.get(STICKY) == "true":
         why = "keeps clients on a target (stickiness): its action takes no second group beside it"
         cure = "set stickiness.enabled to false"
-    if why:
-        raise Refused(f"the target group {name} {why}", cure=cure)
+    return why, cure

@@ -36,11 +36,14 @@ class Routes:
 
     def actions(self, route: str) -> Sequence[Mapping[str, Any]]:
         """The actions of a route now. Raises CloudError, AccessDenied."""
-        if not _is_rule(route):
-            with calling("elasticloadbalancing:DescribeListeners"):
-                found = self.aws.elbv2.describe_listeners(ListenerArns=[route])
-            actions: Sequence[Mapping[str, Any]] = found["Listeners"][0]["DefaultActions"]
-            return actions
+        if _is_rule(route):
+            return self._of_rule(route)
+        with calling("elasticloadbalancing:DescribeListeners"):
+            found = self.aws.elbv2.describe_listeners(ListenerArns=[route])
+        actions: Sequence[Mapping[str, Any]] = found["Listeners"][0]["DefaultActions"]
+        return actions
+
+    def _of_rule(self, route: str) -> Sequence[Mapping[str, Any]]:
         with calling("elasticloadbalancing:DescribeRules"):
             (rule,) = self.aws.elbv2.describe_rules(RuleArns=[route])["Rules"]
         if rule["IsDefault"]:
@@ -101,11 +104,7 @@ class Routes:
         for arn, tags in self.tags(forward_action.weights(actions)).items():
             deploy = DeployId.maybe(tags.get(t.ID))
             if deploy is None or deploy.service != service:
-                raise Refused(
-                    f"{short(route)} names {short(arn)}, which is not a group of {service}: its "
-                    "action is not changed",
-                    cure=f"Take that group out of it, or   deployer traffic {service} --follow",
-                )
+                raise _names_foreign(route, arn, service)
 
     def _write(self, route: str, actions: list[dict[str, Any]]) -> None:
         groups = len(forward_action.weights(actions))
@@ -125,3 +124,11 @@ class Routes:
 
 def _is_rule(arn: str) -> bool:
     return ":listener-rule/" in arn
+
+
+def _names_foreign(route: str, arn: str, service: str) -> Refused:
+    return Refused(
+        f"{short(route)} names {short(arn)}, which is not a group of {service}: its action is not "
+        "changed",
+        cure=f"Take that group out of it, or   deployer traffic {service} --follow",
+    )

@@ -41,16 +41,19 @@ def _is_shared(reads: Reads, one: Raw) -> bool:
         return True
     if label_of(tags_of(one)) not in YOUNG or one.get("State") != "available":
         return False
+    return any(each.get("UserId") != reads.place.account for each in _granted(reads, one))
+
+
+def _granted(reads: Reads, one: Raw) -> Sequence[Raw]:
     try:
         answer = reads.call(
             "describe_image_attribute", ImageId=one["ImageId"], Attribute="launchPermission"
         )
     except CloudError as error:
         if error.code in _GONE:
-            return False
+            return ()
         raise
-    granted = answer.get("LaunchPermissions") or ()
-    return any(each.get("UserId") != reads.place.account for each in granted)
+    return answer.get("LaunchPermissions") or ()
 
 
 def _resource(one: Raw, place: AccountRegion, *, shared: bool) -> Resource:

@@ -18,6 +18,7 @@ from reconciler.model.tags import AccountRegion, Label
 
 PAGE = 100
 """RDS's largest page (B)."""
+Converter = Callable[[Raw, AccountRegion], Resource]
 
 
 def listed(reads: Reads, operation: str, field: str) -> Iterator[Raw]:
@@ -60,13 +61,7 @@ def delete(
         )
 
 
-def kind(
-    name: str,
-    operation: str,
-    field: str,
-    resource: Callable[[Raw, AccountRegion], Resource],
-    delete: Delete,
-) -> Kind:
+def kind(name: str, operation: str, field: str, resource: Converter, delete: Delete) -> Kind:
     """A kind that is described by listing all of it; `resource` converts what is in `field`."""
 
     def listing(reads: Reads) -> Iterator[Resource]:

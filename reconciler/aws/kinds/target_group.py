@@ -63,18 +63,19 @@ def delete(deleter: Deleter, resources: Sequence[Resource]) -> Iterator[Outcome]
     """Take each out of its route, then delete it with its targets."""
     groups = Groups(deleter.aws)
     for resource in resources:
-        arn = groups.arn(resource.id)
-        try:
-            _take_out(deleter, resource, arn)
-        except Refused as error:
-            yield Outcome(resource, OutcomeStatus.BLOCKED, error.message)
-        except (CloudError, AccessDenied) as error:
-            yield judged(resource, error)
-        else:
-            request = {"TargetGroupArn": arn}
-            yield from deleter.on("elbv2").batch(
-                "delete_target_group", _always(request), [resource], size=1
-            )
+        yield from _delete(deleter, resource, groups.arn(resource.id))
+
+
+def _delete(deleter: Deleter, resource: Resource, arn: str) -> Iterator[Outcome]:
+    try:
+        _take_out(deleter, resource, arn)
+    except Refused as error:
+        yield Outcome(resource, OutcomeStatus.BLOCKED, error.message)
+    except (CloudError, AccessDenied) as error:
+        yield judged(resource, error)
+    else:
+        request = _always({"TargetGroupArn": arn})
+        yield from deleter.on("elbv2").batch("delete_target_group", request, [resource], size=1)
 
 
 def label(deleter: Deleter, resources: Sequence[Resource], label: Label) -> Iterator[Outcome]:

@@ -12,6 +12,8 @@ from reconciler.database.postgres import catalog
 
 CHUNK = 500
 """Objects in one statement."""
+Clause = tuple[Composable, Composable]
+"""The privileges and the objects of one GRANT or REVOKE."""
 
 
 def in_force(connection: Connection) -> frozenset[Grant]:
@@ -60,22 +62,18 @@ def role_name(name: str) -> Composable:
     return Identifier(name) if name else SQL("PUBLIC")
 
 
-def _clauses(
-    connection: Connection, grant_set: GrantSet
-) -> Iterator[tuple[Composable, Composable]]:
-    """(privileges, objects) of as few statements as PostgreSQL allows."""
-    words = [_WORDS[may] for may in grant_set.may]
+def _clauses(connection: Connection, grant_set: GrantSet) -> Iterator[Clause]:
+    """As few statements as PostgreSQL allows."""
+    words, paths = [_WORDS[may] for may in grant_set.may], grant_set.paths
     if grant_set.on is On.DATABASE:
         yield SQL(", ").join(words), SQL("DATABASE {}").format(Identifier(connection.info.dbname))
     elif grant_set.on is On.COLUMN:
-        for *table, column in grant_set.paths:
+        for *table, column in paths:
             may = SQL(", ").join(SQL("{} ({})").format(word, Identifier(column)) for word in words)
             yield may, SQL("TABLE {}").format(Identifier(*table))
     else:
-        for start in range(0, len(grant_set.paths), CHUNK):
-            names = SQL(", ").join(
-                Identifier(*path) for path in grant_set.paths[start : start + CHUNK]
-            )
+        for start in range(0, len(paths), CHUNK):
+            names = SQL(", ").join(Identifier(*path) for path in paths[start : start + CHUNK])
             yield SQL(", ").join(words), _KINDS[grant_set.on].format(names)
 
 

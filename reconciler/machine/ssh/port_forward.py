@@ -62,10 +62,7 @@ class _Links:
             return
         with self._lock:
             self._open |= {near, far}
-        back = threading.Thread(target=_pump, args=(far, near), daemon=True)
-        back.start()
-        _pump(near, far)
-        back.join()
+        _pump_both(near, far)
         with self._lock:
             self._open -= {near, far}
         near.close()
@@ -88,6 +85,13 @@ def _accept(server: socket.socket, links: _Links) -> None:
             return
         near.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         threading.Thread(target=links.serve, args=(near,), daemon=True).start()
+
+
+def _pump_both(near: Pipe, far: Pipe) -> None:
+    back = threading.Thread(target=_pump, args=(far, near), daemon=True)
+    back.start()
+    _pump(near, far)
+    back.join()
 
 
 def _pump(source: Pipe, sink: Pipe) -> None:

@@ -97,18 +97,23 @@ def _failing(connection: Connection, app_role: str) -> Mapping[str, str]:
     found: dict[str, str] = {}
     until = monotonic() + PATIENCE
     with connection.transaction():
-        connection.execute("SET TRANSACTION READ ONLY")
-        connection.execute("SET LOCAL search_path = ''")
-        connection.execute(_EACH)
-        rows = connection.execute(_EXPRESSIONS.encode()).fetchall()
-        connection.execute(SQL("SET LOCAL ROLE {}").format(Identifier(app_role)))
-        for what, schema, table, expression in rows:
+        for what, schema, table, expression in _expressions(connection, app_role):
             why = _computed(connection, (schema, table), expression)
             if why:
                 found[f"{what} of {schema}.{table}"] = why
             if monotonic() > until:
                 break
     return found
+
+
+def _expressions(connection: Connection, app_role: str) -> list[tuple[str, str, str, str]]:
+    """What is computed, and for which table; from here on `app_role` asks."""
+    connection.execute("SET TRANSACTION READ ONLY")
+    connection.execute("SET LOCAL search_path = ''")
+    connection.execute(_EACH)
+    rows = connection.execute(_EXPRESSIONS.encode()).fetchall()
+    connection.execute(SQL("SET LOCAL ROLE {}").format(Identifier(app_role)))
+    return rows
 
 
 def _computed(connection: Connection, table: tuple[str, str], expression: str) -> str:

@@ -44,12 +44,11 @@ class BastionRoute:
         except ConnectionLost as error:
             raise CannotConnect(error.message, kind="closed") from error
         except ShellError as error:
-            raise CannotConnect(
-                error.message,
-                kind="no-route",
-                cure=f"see that the security group of {target.host} admits bastion {bastion.host}, "
-                "and that the bastion's sshd has AllowTcpForwarding",
-            ) from error
+            cure = (
+                f"see that the security group of {target.host} admits bastion {bastion.host}, and "
+                "that the bastion's sshd has AllowTcpForwarding"
+            )
+            raise CannotConnect(error.message, kind="no-route", cure=cure) from error
 
     def failure(self, stream: Stream, target: SshTarget) -> CannotConnect | None:
         """See `SshRoute.failure`."""

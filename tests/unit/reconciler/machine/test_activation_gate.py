@@ -53,6 +53,17 @@ def test_placing_stops_and_shuts_nothing_of_live(live: FakeMachine) -> None:
     assert live.active() == ALL
 
 
+def test_a_generator_that_systemd_does_not_run_is_found_out(live: FakeMachine) -> None:
+    """Without it nothing masks the units of a clone: refused before an image is taken."""
+    live.write("/bin/generate", "#!/bin/sh\n", 0o755)
+    with pytest.raises(CommandFailed) as caught:
+        placed(live)
+    assert "systemd does not run" in caught.value.detail
+    with pytest.raises(CommandFailed) as caught:
+        obey(live, GATE, Act(42, DEPLOY, app="run", jobs="run"))
+    assert "systemd did not run" in caught.value.detail
+
+
 def test_placing_starts_nothing_that_people_stopped(live: FakeMachine) -> None:
     """A worker stopped for maintenance stays stopped."""
     live.sh("systemctl stop worker.service")

@@ -74,6 +74,20 @@ def test_an_adopted_machine_comes_back_from_a_reboot(machine: FakeMachine) -> No
     assert machine.active() == ALL
 
 
+def test_a_copy_of_another_services_machine_keeps_its_units_masked(machine: FakeMachine) -> None:
+    """blog is released from an image of shop's machine: shop must not run there, ever."""
+    obey(machine, GATE, LIVE)
+    blog = ActivationGate(app=("blog",), jobs=("blog-worker",))
+    own = {"blog.service", "blog-worker.service"}
+    clone = clone_of(machine)
+    clone.units = (*clone.units, *own)
+    clone.boot(boot_script(blog))
+    obey(clone, blog, Act(3, "blog/20261129T020000Z-aaaaa", app="run", jobs="run"))
+    assert clone.active() == own
+    clone.boot(boot_script(blog))
+    assert clone.active() == own
+
+
 def test_adopting_gates_without_a_restart(machine: FakeMachine) -> None:
     """A running app is not touched; the drop-ins stand afterwards."""
     machine.boot()

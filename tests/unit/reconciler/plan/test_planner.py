@@ -15,7 +15,7 @@ from reconciler.model.ledger import Kept, Lease, Ledger, Live, Previous
 from reconciler.model.resource import DATABASE, INSTANCE, RDS_SNAPSHOT, Gap, Inventory, Resource
 from reconciler.model.tags import HELD_BY_ADOPTION, Label
 from reconciler.plan.planner import plan
-from reconciler.plan.service_plan import Repair, ServicePlan, SweepRequest
+from reconciler.plan.service_plan import Repair, ServicePlan, SweepRequest, wave
 from tests.support.shop_world import (
     ALL,
     CLEAN,
@@ -29,6 +29,7 @@ from tests.support.shop_world import (
     deploy,
     resources,
     root,
+    target_group,
 )
 
 DEAD_THINGS = {one.id for one in ALL if one.deploy == DEAD}
@@ -108,6 +109,13 @@ def test_deletions_run_against_use() -> None:
     """Machines, then what they held, then images, snapshots, databases; by id within."""
     kinds = [one.resource.kind for one in planned().deletes]
     assert kinds == ["instance", "network-interface", "volume", "image", "snapshot", "database"]
+
+
+def test_a_target_group_is_gone_before_its_machines_are_deleted() -> None:
+    """In a wave of its own: a late request may still name it, and finds its machines."""
+    group = target_group(DEAD, Label.PENDING, 41)
+    machine = next(one for one in ALL if one.id == "i-41")
+    assert wave(group) < wave(machine)
 
 
 def test_only_one_deploys_things_go() -> None:

@@ -16,6 +16,7 @@ from reconciler.model import ledger as ledgers
 from reconciler.model import tags as t
 from reconciler.model.fencing import FencedAct
 from reconciler.model.ledger import Cutover, Kept, Lease, Ledger, LedgerHome, Live, Previous, Via
+from reconciler.model.ledger_codec import encode
 from reconciler.model.resource import DATABASE, INSTANCE, Gap
 from reconciler.model.tags import Label
 from tests.fakes.scene import ROLE, Scene
@@ -327,6 +328,16 @@ def test_rule_12_another_name_may_be_the_real_one(scene: Scene) -> None:
     lose(scene)
     scene.ledgers.zone.records["www.example.com"] = scene.ledgers.zone.records["shop.example.com"]
     with pytest.raises(Refused, match=r"www\.example\.com leads to machines"):
+        recover(scene.ports(), yes)
+    assert not scene.did("swap")
+
+
+def test_rule_12_a_record_that_another_ledger_has_gets_no_second_one(scene: Scene) -> None:
+    """Two ledgers of one record would take production from each other."""
+    lose(scene)
+    text = encode(replace(CLEAN, home=HOME)).replace("shop/", "blog/")
+    scene.ledgers.zone.texts["blog._deploy.example.com"] = (text, 60)
+    with pytest.raises(Refused, match="belongs to the ledger blog"):
         recover(scene.ports(), yes)
     assert not scene.did("swap")
 

@@ -140,6 +140,17 @@ def test_a_command_that_runs_twice_makes_one_pair(scene: Scene) -> None:
     assert not machine.path("/run/deploy_host_key").exists()
 
 
+def test_a_power_cut_does_not_bring_the_first_key_back(scene: Scene) -> None:
+    """The new one is synced to the disk while the pair in memory is still there."""
+    machine = scene.reach.machine("i-17")
+    synced, pair = machine.path("/synced"), machine.path("/run/deploy_host_key")
+    machine.write("/bin/sync", f"#!/bin/sh\n[ ! -s {pair} ] || : > {synced}\n", 0o755)
+    assert machine.sh(MAKE).returncode == 0
+    assert not synced.exists()
+    assert machine.sh(SERVE).returncode == 0
+    assert synced.exists()
+
+
 def _deaf(scene: Scene) -> None:
     scene.reach.machine("i-17").flag("sshd", "deaf")
 

@@ -25,6 +25,7 @@ from reconciler.model.ledger import Kept, Lease, Previous
 from reconciler.model.ledger_codec import LedgerTooLong, encode
 from reconciler.model.resource import INSTANCE, Gap
 from reconciler.model.tags import Label
+from reconciler.plan.circuit_breaker import Cap
 from reconciler.util.backoff import Backoff
 from reconciler.util.secret import Reference, Secret
 from tests.fakes.scene import READ_LOGIN, Scene
@@ -265,6 +266,15 @@ def test_sweep_first_that_does_not_help_is_refused(scene: Scene) -> None:
     scene.heap.protected["i-41"] = "termination protection"
     with pytest.raises(Refused, match="is not clean"):
         guard(run(scene, ReleaseOptions(sweep_first=True)))
+
+
+def test_sweep_first_deletes_no_more_than_the_cap(scene: Scene) -> None:
+    """A clean start is asked for, not the deletion of all that a mistake may call garbage."""
+    leave_dirt(scene)
+    scene.managed = replace(scene.managed, cap=Cap(count=1, share=0.0))
+    with pytest.raises(Refused, match="too much to delete at once"):
+        guard(run(scene, ReleaseOptions(sweep_first=True)))
+    assert scene.did(*CHANGING) == []
 
 
 @pytest.fixture

@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from time import monotonic, sleep
 
 import psycopg
 import pytest
 from psycopg.errors import InsufficientPrivilege
 
-from reconciler.database.postgres import privileges
+from reconciler.database.postgres import comment_store, privileges
 from reconciler.database.postgres.engine import PostgresServer
 from reconciler.errors import AccessDenied, DatabaseError, Refused, StaleAct, ToolError
 from reconciler.model.deploy_id import DeployId
@@ -174,8 +175,10 @@ def test_gives_up_without_disturbing(
         before = every_acl(other)
         with app.transaction():
             app.execute("INSERT INTO orders (total) VALUES (1)")
+            began = monotonic()
             with pytest.raises(DatabaseError, match=r"writers still open after 0\.3s") as caught:
                 shut(server, database, max_wait=0.3)
+            assert monotonic() - began < 15
             other.execute("INSERT INTO orders (total) VALUES (2)")
         assert "role app" in caught.value.detail
         assert every_acl(other) == before
@@ -408,6 +411,20 @@ def test_what_is_gone_by_the_thaw_is_told(
         thawed = server.thaw(database, act(6))
         assert {one.path for one in thawed.lost} >= {("public", "lines")}
         app.execute("INSERT INTO orders (total) VALUES (1)")
+
+
+def test_a_thaw_that_would_give_nothing_back_is_an_error(
+    cluster: Cluster, server: PostgresServer, database: str
+) -> None:
+    """Its memory was cut: it is not called open while nobody may write."""
+    shut(server, database)
+    with cluster.connect(database, "admin") as session:
+        memory = comment_store.own(session)
+        assert memory is not None
+        comment_store.write(session, database, replace(memory, acls=frozenset()))
+    with pytest.raises(DatabaseError, match="memory of what to give back is gone"):
+        server.thaw(database, act(6))
+    assert server.is_shut(database)
 
 
 def test_acts_wait_for_each_other(server: PostgresServer, database: str) -> None:

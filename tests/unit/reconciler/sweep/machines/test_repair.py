@@ -10,6 +10,7 @@ import pytest
 
 from reconciler.errors import AccessDenied, CannotConnect, DatabaseError, ToolError
 from reconciler.gc.verdict import Role
+from reconciler.model import tags as t
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.fencing import FencedAct
 from reconciler.model.ledger import Kept
@@ -20,7 +21,7 @@ from reconciler.sweep.machines import repair
 from reconciler.sweep.machines.repair import Finish
 from reconciler.sweep.snapshot import observe
 from tests.fakes.scene import ROLE, Scene
-from tests.support.shop_world import ALL, CLEAN, DEAD, LEDGER, LIVE, NOW, OLD
+from tests.support.shop_world import ALL, CLEAN, DEAD, LEDGER, LIVE, NOW, OLD, UNITS
 
 LIVE_DB, OLD_DB = (one.database_name(LEDGER) for one in (LIVE, OLD))
 
@@ -141,6 +142,16 @@ def test_a_machine_that_is_stopped_was_not_told(scene: Scene) -> None:
     outcomes = finish(scene.managed, work(scene, OLD, Role.PREVIOUS))
     assert fates(outcomes)["i-9"] is OutcomeStatus.BLOCKED
     assert scene.did("label") == []
+
+
+def test_a_parked_machine_is_finished_without_an_order(scene: Scene) -> None:
+    """It halted after it was told, and runs nothing: nobody has to start it for a label."""
+    unlabel(scene, "9")
+    scene.heap.change("i-9", state="stopped", tags={t.UNITS: f"{UNITS} parked"})
+    outcomes = finish(scene.managed, work(scene, OLD, Role.PREVIOUS))
+    assert fates(outcomes)["i-9"] is OutcomeStatus.DONE
+    assert scene.did("run the app", "stop the app") == []
+    assert scene.heap.labels()["i-9"] == "retired"
 
 
 def test_evidence_out_of_reach_is_labelled_all_the_same(scene: Scene) -> None:
