@@ -57,7 +57,7 @@ IOPS_MONTH: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("eu-central-1", "gp3"): ("0.006",),
 }
 #: US dollars a MiB/s and month above gp3's baseline.
-THROUGHPUT_MONTH: Mapping[str, str] = {"us-east-1": "0.04", "eu-west-1": "0.044", "eu-central-1": "0.048"}
+THROUGHPUT_MONTH: Mapping[str, str] = {"us-east-1": "0.04", "eu-west-1": "0.044", "eu-central-1": "0.0476"}
 
 
 @dataclass(frozen=True)
