@@ -8,6 +8,7 @@ from datetime import datetime
 
 from reconciler.errors import Refused, ToolError, refusal_for
 from reconciler.model import tags as t
+from reconciler.model.billing import NO_TERMS, BillingTerms
 from reconciler.model.coverage import Read
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.tags import AccountRegion, Label
@@ -57,6 +58,7 @@ class Resource:
     shared      another account may use it;  protected: people have set it against deregistration
     doubt       for a database: why it is not proved to be its deploy's
     since       for a database: when it came to its state, by the clock of its server
+    billing     what only matters for its price
     deploy      the deploy in its tags, which does not prove ownership
     """
 
@@ -82,6 +84,7 @@ class Resource:
     protected: bool = False
     doubt: str = ""
     since: datetime | None = None
+    billing: BillingTerms = NO_TERMS
     deploy: DeployId | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:  # parsed once: every rule uses it

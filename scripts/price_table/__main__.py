@@ -74,7 +74,7 @@ def main(source: str) -> None:
     as_of = f"{datetime.fromtimestamp(int(document['updated']), UTC):%Y-%m}"
     write(table, as_of)
     figures = sum(map(len, table.values()))
-    print(f"{OUTPUT.name}: {figures} prices of {len(table)} regions, {as_of}")  # noqa: T201
+    print(f"{OUTPUT.name}: {figures} prices of {len(table)} regions, {as_of}")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,14 @@
 """A bill as AWS's pricing pages work it out, in fractions, for what a test says was rented.
 
-This was written from the pricing pages and from nothing in `reconciler.cost`, so that an error must be made twice to go unnoticed:
+This was written from the pricing pages and from nothing in `reconciler.cost`, so that an error
+must be made twice to go unnoticed:
 
-- EC2: "billed per second, with a minimum of 60 seconds" at each start; a stopped machine is not billed.
-- Public IPv4: by the hour and address, whether in use or idle; one that EC2 lent to a machine goes when the machine stops.
-- EBS: what is provisioned, from creation to deletion, by the second with a minimum of 60 s, out of a month of 30 days; gp3 pays for what it
-  has above 3,000 IOPS and 125 MiB/s, io1 for every IOPS, io2 for every IOPS at three prices (to 32,000, to 64,000, above).
+- EC2: "billed per second, with a minimum of 60 seconds" at each start; a stopped machine is not.
+- Public IPv4: by the hour and address, in use or idle; an address that EC2 lent to a machine goes
+  when the machine stops.
+- EBS: what is provisioned, from creation to deletion, by the second with a minimum of 60 s, out of
+  a month of 30 days; gp3 pays for what it has above 3,000 IOPS and 125 MiB/s, io1 for every IOPS,
+  io2 for every IOPS at three prices (to 32,000, to 64,000, above).
 - Snapshots: by GB and month of what is stored.
 """
 
@@ -57,7 +60,11 @@ IOPS_MONTH: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("eu-central-1", "gp3"): ("0.006",),
 }
 #: US dollars a MiB/s and month above gp3's baseline.
-THROUGHPUT_MONTH: Mapping[str, str] = {"us-east-1": "0.04", "eu-west-1": "0.044", "eu-central-1": "0.0476"}
+THROUGHPUT_MONTH: Mapping[str, str] = {
+    "us-east-1": "0.04",
+    "eu-west-1": "0.044",
+    "eu-central-1": "0.0476",
+}
 
 
 @dataclass(frozen=True)
@@ -68,8 +75,12 @@ class Period:
     end: datetime = FOREVER
 
     def seconds_within(self, since: datetime, until: datetime, minimum: int = 0) -> Fraction:
-        """How many billed seconds of this period fall between two moments; a minimum lengthens the period at its end."""
-        end = max(self.end, self.begin + timedelta(seconds=minimum)) if self.end != FOREVER else FOREVER
+        """How many billed seconds of it fall between two moments; a minimum lengthens its end."""
+        end = (
+            max(self.end, self.begin + timedelta(seconds=minimum))
+            if self.end != FOREVER
+            else FOREVER
+        )
         length = min(end, until) - max(self.begin, since)
         return max(Fraction(0), Fraction(length // timedelta(microseconds=1), 1_000_000))
 
@@ -116,7 +127,9 @@ class Rented:
 
     def dollars(self, since: datetime, until: datetime) -> Fraction:
         """What it cost between two moments."""
-        return sum((_dollars(period, self.region, since, until) for period in self.periods), Fraction(0))
+        return sum(
+            (_dollars(period, self.region, since, until) for period in self.periods), Fraction(0)
+        )
 
 
 def total(rented: Iterable[Rented], since: datetime, until: datetime) -> Fraction:
@@ -129,14 +142,20 @@ def cents(dollars: Fraction) -> int:
     return int(dollars * 100 + Fraction(1, 2))
 
 
-def _dollars(period: Run | Disk | Stored | Reserved, region: str, since: datetime, until: datetime) -> Fraction:
+def _dollars(
+    period: Run | Disk | Stored | Reserved, region: str, since: datetime, until: datetime
+) -> Fraction:
     match period:
         case Run():
             billed = period.seconds_within(since, until, MINIMUM_SECONDS)
             lent = period.seconds_within(since, until) * period.addresses * Fraction(ADDRESS_HOUR)
             return (billed * Fraction(MACHINE_HOUR[region, period.type]) + lent) / 3600
         case Disk():
-            return period.seconds_within(since, until, MINIMUM_SECONDS) * _disk_month(period, region) / SECONDS_OF_A_MONTH
+            return (
+                period.seconds_within(since, until, MINIMUM_SECONDS)
+                * _disk_month(period, region)
+                / SECONDS_OF_A_MONTH
+            )
         case Stored():
             month = period.gigabytes * Fraction(STORAGE_MONTH[region, period.tier])
             return period.seconds_within(since, until) * month / SECONDS_OF_A_MONTH
@@ -152,6 +171,13 @@ def _disk_month(disk: Disk, region: str) -> Fraction:
     if disk.type == "io1":
         month += disk.iops * Fraction(IOPS_MONTH[region, "io1"][0])
     if disk.type == "io2":
-        parts = (min(disk.iops, 32_000), min(max(disk.iops - 32_000, 0), 32_000), max(disk.iops - 64_000, 0))
-        month += sum(part * Fraction(price) for part, price in zip(parts, IOPS_MONTH[region, "io2"], strict=True))
+        parts = (
+            min(disk.iops, 32_000),
+            min(max(disk.iops - 32_000, 0), 32_000),
+            max(disk.iops - 64_000, 0),
+        )
+        month += sum(
+            part * Fraction(price)
+            for part, price in zip(parts, IOPS_MONTH[region, "io2"], strict=True)
+        )
     return month

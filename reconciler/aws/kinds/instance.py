@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 
 from reconciler.aws.client.query import Reads, tags_of
 from reconciler.aws.deletion import Deleter
 from reconciler.aws.kinds.kind import Kind, Raw
+from reconciler.model.billing import BillingTerms
 from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.model.resource import INSTANCE, Resource
 from reconciler.model.tags import AccountRegion
+
+_STOPPED_AT = re.compile(r"\((\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (?:GMT|UTC)\)")
+"""In a StateTransitionReason: `User initiated (2026-11-23 03:29:52 GMT)`."""
 
 BATCH = 1000
 """The maximum number of ids per TerminateInstances call."""
@@ -96,6 +102,26 @@ def elastic_of(one: Raw) -> tuple[str, ...]:
     return tuple(each for each in public_of(one) if owners.get(each, "amazon") != "amazon")
 
 
+def billing_of(one: Raw) -> BillingTerms:
+    """What its price depends on beside its type."""
+    stopped = _STOPPED_AT.search(one.get("StateTransitionReason") or "")
+    return BillingTerms(
+        platform=one.get("PlatformDetails") or "",
+        tenancy=one.get("Placement", {}).get("Tenancy") or "",
+        lifecycle=one.get("InstanceLifecycle") or "",
+        first_started=_first_started(one),
+        stopped=datetime.fromisoformat(stopped[1]).replace(tzinfo=UTC) if stopped else None,
+    )
+
+
+def _first_started(one: Raw) -> datetime | None:
+    """Its first start: volumes and interfaces stay attached when it stops, LaunchTime moves on."""
+    mappings = (mapping.get("Ebs", {}) for mapping in one["BlockDeviceMappings"])
+    interfaces = (each.get("Attachment", {}) for each in one.get("NetworkInterfaces") or ())
+    times = [each.get("AttachTime") for each in (*mappings, *interfaces)]
+    return min((time for time in times if time), default=None)
+
+
 def _resource(one: Raw, place: AccountRegion) -> Resource:
     volumes = [mapping.get("Ebs", {}).get("VolumeId") for mapping in one["BlockDeviceMappings"]]
     public = public_of(one)
@@ -116,6 +142,7 @@ def _resource(one: Raw, place: AccountRegion) -> Resource:
         elastic=elastic_of(one),
         uses=tuple(each for each in volumes + interfaces if each),
         public_ips=len(public),
+        billing=billing_of(one),
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from reconciler.aws.client.query import tags_of
 from reconciler.aws.kinds.kind import Kind, Raw, by_filter, each
+from reconciler.model.billing import BillingTerms
 from reconciler.model.resource import VOLUME, Resource
 from reconciler.model.tags import AccountRegion
 
@@ -25,6 +26,7 @@ def _resource(one: Raw, place: AccountRegion) -> Resource:
         created=one.get("CreateTime"),
         used_by=tuple(each["InstanceId"] for each in held if each.get("InstanceId")),
         size_gb=one.get("Size", 0),
+        billing=BillingTerms(iops=one.get("Iops") or 0, throughput=one.get("Throughput") or 0),
     )
 
 

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -163,7 +164,7 @@ def test_every_command_tells_costs_by_the_fetched_prices(person: Person) -> None
     explained = person.asks(f"reconciler explain {machine}")["things"][0]["answers"]
     _, type_, _, place = explained["kind"].split()
     region = place.partition("/")[2]
-    price_cache.save(Prices("2026-11-23", {region: {type_: 777.0}}))
+    price_cache.save(Prices("2026-11-23", {region: {type_: Decimal(777)}}))
     assert "$777.0" in person.types(f"reconciler explain {machine}")
     assert '"hourly": 777.0' in person.types("reconciler plan --json")
     assert "prices of 2026-11-23, else" in person.types("reconciler report")

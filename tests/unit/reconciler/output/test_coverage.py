@@ -20,9 +20,10 @@ from reconciler.model.coverage import (
 )
 from reconciler.model.resource import DATABASE, Inventory, Resource
 from reconciler.model.tags import AccountRegion
+from reconciler.output.audit.data import as_json
+from reconciler.output.audit.table import table
 from reconciler.output.coverage import completeness_lines, elsewhere_lines, scope_json
 from reconciler.output.plan import plan_json, plan_lines
-from reconciler.output.report import as_json, table
 from reconciler.plan.circuit_breaker import Cap, load
 from reconciler.plan.planner import plan
 from reconciler.plan.service_plan import Plan
