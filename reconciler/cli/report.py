@@ -89,9 +89,7 @@ class Wanted:
 @click.option(
     "--format", "form", type=click.Choice(_FORMATS), default="table", help="Output format."
 )
-@click.option(
-    "--by", type=_By(), default="", help=f"Sum up by {', '.join(KEYS)} or {TAG}KEY; dearest first."
-)
+@click.option("--by", type=_By(), help=f"Sum up by {', '.join(KEYS)} or {TAG}KEY; dearest first.")
 @click.option("--only", type=_Only(), multiple=True, help="Only what has this value. Repeatable.")
 @click.option("--since", "back", type=DURATION, help="Count what was spent since then, e.g. 7d.")
 @click.option("--top", type=click.IntRange(min=1), help="Only the N dearest rows, the rest as one.")
@@ -105,7 +103,7 @@ def report(
     services: tuple[str, ...],
     *,
     form: str,
-    by: str,
+    by: str | None,
     only: tuple[tuple[str, str], ...],
     back: timedelta | None,
     top: int | None,
@@ -121,7 +119,7 @@ def report(
     _say(asked, audited, form, view)
     if audited.unknown or audited.gaps:
         return Exit.DIRT
-    return Exit.TO_DO if _is_over(audited, limit) else Exit.DONE
+    return Exit.TO_DO if is_over(audited, limit) else Exit.DONE
 
 
 def _audited(asked: CliContext, services: tuple[str, ...], wanted: Wanted) -> Report:
@@ -159,6 +157,6 @@ def _html(audited: Report, view: View) -> str:
     return html(audited, view)
 
 
-def _is_over(audited: Report, limit: Decimal | None) -> bool:
+def is_over(audited: Report, limit: Decimal | None) -> bool:
     """Whether garbage costs more a day than the limit; a month has 30 days."""
     return limit is not None and audited.wasted.monthly / 30 > limit

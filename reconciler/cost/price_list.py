@@ -152,6 +152,12 @@ def decode(text: str) -> Prices:
             str(region): {str(name): Decimal(str(dollars)) for name, dollars in names.items()}
             for region, names in document["prices"].items()
         }
+        if not all(_is_price(dollars) for names in table.values() for dollars in names.values()):
+            raise ValueError("not a file of prices: a price that is none")
         return Prices(str(document["as_of"]), table)
     except (KeyError, AttributeError, TypeError, InvalidOperation) as error:
         raise ValueError(f"not a file of prices: {error!r}") from error
+
+
+def _is_price(dollars: Decimal) -> bool:
+    return dollars.is_finite() and dollars >= 0

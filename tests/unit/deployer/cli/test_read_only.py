@@ -23,7 +23,8 @@ from deployer.wiring import wired
 from reconciler.cli.main import cli as reconciler_cli
 from reconciler.cli.shared import ended
 from reconciler.config import loader
-from reconciler.cost import price_cache
+from reconciler.cost import price_cache, shipped
+from reconciler.cost.grouping import KEYS
 from reconciler.cost.price_list import Prices
 from reconciler.exit_codes import Exit
 
@@ -170,6 +171,39 @@ def test_every_command_tells_costs_by_the_fetched_prices(person: Person) -> None
     assert "prices of 2026-11-23, else" in person.types("reconciler report")
     assert "Prices of 2026-11-23, else" in person.types("reconciler report --format html")
     assert wired(loader.load(), "shop").prices == price_cache.load()
+
+
+def test_prices_are_fetched_from_the_sandbox_too(person: Person) -> None:
+    """Its Pricing API has the shipped prices, beside products that must not be taken for them."""
+    person.types("deployer adopt shop --yes --trust-shown-key")
+    before = person.asks("reconciler report")["total"]
+    told = person.asks("reconciler prices --refresh")
+    assert set(told["regions"]) == {"eu-west-1"}
+    assert told["regions"]["eu-west-1"] > 1000
+    fetched = price_cache.load()
+    assert fetched.by_region["eu-west-1"]["gp3 throughput"] == Decimal("0.044")
+    table = shipped.region("eu-west-1")
+    same = [name for name, dollars in fetched.by_region["eu-west-1"].items() if name in table]
+    assert all(fetched.by_region["eu-west-1"][name] == Decimal(table[name]) for name in same)
+    assert len(same) >= len(table) - 1
+    assert person.asks("reconciler report")["total"] == before
+
+
+def test_the_report_by_anything(person: Person) -> None:
+    """Sums by each key add up to the total; what is narrowed is less; bad words are refused."""
+    person.types("deployer adopt shop --yes --trust-shown-key")
+    total = person.asks("reconciler report")["total"]["monthly"]
+    for by in (*KEYS, "tag:deploy-part"):
+        groups = person.asks(f"reconciler report --by {by}")["groups"]
+        assert sum(group["monthly"] for group in groups) == pytest.approx(total, abs=1e-9)
+    machines = person.asks("reconciler report --only kind=instance")["total"]["monthly"]
+    assert 0 < machines < total
+    nothing = person.asks("reconciler report --only service=none")
+    assert (nothing["total"]["monthly"], nothing["deploys"]) == (0, [])
+    assert "deploy" in person.types("reconciler report --top 1 --format markdown")
+    person.types("reconciler report --fail-over 0")
+    for line in ("--by size", "--only kind", "--fail-over much", "--fail-over -1", "--top 0"):
+        person.types(f"reconciler report {line}", Exit.USAGE)
 
 
 def test_hold_and_release(person: Person) -> None:

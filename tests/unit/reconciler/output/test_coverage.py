@@ -174,4 +174,4 @@ def test_orphans_that_are_kept_are_in_no_waste_but_cost() -> None:
         for line in table(report(planned(CLEAN, [*rest, *held]), Prices())).splitlines()
         if line.startswith("wasted now")
     ]
-    assert "orphans that are kept cost $0.0" in line
+    assert "orphans that are kept cost $" in line
