@@ -125,6 +125,22 @@ def prices(_: Scope) -> Document:
     return _document(allow("AskForPrices", "pricing:GetProducts", "*"))
 
 
+def strays(_: Scope) -> Document:
+    """For `reconciler strays`: lists of whole regions, which have no resource-level permissions."""
+    lists = ("Instances", "Volumes", "Addresses", "Images", "Snapshots", "Regions")
+    templates = ("LaunchTemplates", "LaunchTemplateVersions")
+    balancing = ("LoadBalancers", "TargetGroups", "TargetHealth", "Tags")
+    return _document(
+        allow("ListWhatThereIs", tuple(f"ec2:Describe{name}" for name in lists + templates), "*"),
+        allow(
+            "ListLoadBalancers",
+            tuple(f"elasticloadbalancing:Describe{name}" for name in balancing),
+            "*",
+        ),
+        allow("ListImagesInUse", "autoscaling:DescribeLaunchConfigurations", "*"),
+    )
+
+
 def doctor(scope: Scope) -> Document:
     """In addition to the deployer's: what `deployer doctor` asks, if it may, before a release."""
     role = f"arn:aws:iam::{scope.account}:role/deployer"
@@ -145,6 +161,7 @@ POLICIES: Mapping[str, Callable[[Scope], Document]] = {
     "hold": hold,
     "guard": guard,
     "prices": prices,
+    "strays": strays,
     "doctor": doctor,
 }
 """Every policy, by the name of its file in config/iam."""

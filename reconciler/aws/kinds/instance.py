@@ -26,7 +26,7 @@ def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:
     for page in reads.by_filter("describe_instances", "instance-id", ids):
         for reservation in page["Reservations"]:
             for one in reservation["Instances"]:
-                yield _resource(one, reads.place)
+                yield resource_of(one, reads.place)
 
 
 def delete(deleter: Deleter, resources: Sequence[Resource]) -> Iterator[Outcome]:
@@ -122,7 +122,8 @@ def _first_started(one: Raw) -> datetime | None:
     return min((time for time in times if time), default=None)
 
 
-def _resource(one: Raw, place: AccountRegion) -> Resource:
+def resource_of(one: Raw, place: AccountRegion) -> Resource:
+    """One of them, from its description."""
     volumes = [mapping.get("Ebs", {}).get("VolumeId") for mapping in one["BlockDeviceMappings"]]
     public = public_of(one)
     interfaces = [each.get("NetworkInterfaceId") for each in one.get("NetworkInterfaces") or ()]

@@ -12,7 +12,8 @@ from reconciler.model.resource import VOLUME, Resource
 from reconciler.model.tags import AccountRegion
 
 
-def _resource(one: Raw, place: AccountRegion) -> Resource:
+def resource_of(one: Raw, place: AccountRegion) -> Resource:
+    """One of them, from its description."""
     held = [each for each in one.get("Attachments") or () if each.get("State") != "detached"]
     return Resource(
         VOLUME,
@@ -32,6 +33,6 @@ def _resource(one: Raw, place: AccountRegion) -> Resource:
 
 KIND = Kind(
     VOLUME,
-    by_filter("describe_volumes", "volume-id", "Volumes", _resource),
+    by_filter("describe_volumes", "volume-id", "Volumes", resource_of),
     each("delete_volume", "VolumeId"),
 )

@@ -15,6 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
 from deployer.cli.main import cli as deployer_cli
@@ -204,6 +205,28 @@ def test_the_report_by_anything(person: Person) -> None:
     person.types("reconciler report --fail-over 0")
     for line in ("--by size", "--only kind", "--fail-over much", "--fail-over -1", "--top 0"):
         person.types(f"reconciler report {line}", Exit.USAGE)
+
+
+def test_strays_need_no_configuration(
+    person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is not ours and looks left behind, in all regions; nothing of it is touched."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DEPLOY_CONFIG", raising=False)
+    ec2 = boto3.client("ec2", "eu-west-1")
+    disk = ec2.create_volume(AvailabilityZone="eu-west-1a", Size=100, VolumeType="gp2")
+    address = ec2.allocate_address(Domain="vpc")
+    told = person.asks("reconciler strays --region all --older-than 0s")
+    assert told["unread"] == []
+    rows = {stray["id"]: stray for stray in told["strays"]}
+    assert rows[disk["VolumeId"]]["monthly"] == 11.0
+    assert rows[disk["VolumeId"]]["why"] == "attached to nothing"
+    assert rows[address["AllocationId"]]["confidence"] == "high"
+    assert rows[address["AllocationId"]]["monthly"] == 3.6
+    text = person.types("reconciler strays")
+    assert disk["VolumeId"] not in text  # it is younger than 14 days
+    assert "no sweep touches it" in text
+    person.types("reconciler strays --also-used-in /nowhere", Exit.USAGE)
 
 
 def test_hold_and_release(person: Person) -> None:
