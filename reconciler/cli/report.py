@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
@@ -19,6 +19,9 @@ from reconciler.output.audit.view import View
 
 if TYPE_CHECKING:
     from reconciler.cost.audit import Report
+    from reconciler.model.resource import Resource
+    from reconciler.model.tags import AccountRegion
+    from reconciler.wiring.edges import Edges
 
 _FORMATS = ("table", "json", "csv", "markdown", "html")
 
@@ -125,17 +128,41 @@ def report(
 def _audited(asked: CliContext, services: tuple[str, ...], wanted: Wanted) -> Report:
     from reconciler.cost import price_cache
     from reconciler.cost.audit import report as audit
+    from reconciler.cost.audit import untagged_volumes
     from reconciler.sweep.runner import make_plan
     from reconciler.wiring.fleet_builder import build_fleet
     from reconciler.wiring.journal_store import told_by_journals
 
     settings, edges = connected(asked)
     plan = make_plan(build_fleet(settings, services, edges))
-    audited = audit(plan, price_cache.load(), wanted.back)
+    volumes, unread = _volumes(edges, untagged_volumes(plan))
+    audited = audit(plan, price_cache.load(), wanted.back, volumes)
+    audited = replace(audited, gaps=(*audited.gaps, *unread))
     if audited.now is not None:
         saved, entries = told_by_journals(settings, edges, services, audited.now)
         audited = replace(audited, saved=saved, entries=entries)
     return narrowed(audited, wanted.only)
+
+
+def _volumes(
+    edges: Edges, wanted: Iterable[tuple[AccountRegion, str]]
+) -> tuple[list[Resource], list[str]]:
+    """These volumes, described; and in words what could not be read."""
+    from reconciler.aws.client.query import Reads
+    from reconciler.aws.kinds.volume import KIND
+    from reconciler.errors import AccessDenied, CloudError
+
+    by_place: dict[AccountRegion, list[str]] = {}
+    for place, id_ in wanted:
+        by_place.setdefault(place, []).append(id_)
+    found: list[Resource] = []
+    unread: list[str] = []
+    for place, ids in by_place.items():
+        try:
+            found += KIND.describe(Reads(edges.aws(place)), ids)
+        except (AccessDenied, CloudError) as error:
+            unread.append(f"volumes of {place}: {error.message}")
+    return found, unread
 
 
 def _say(asked: CliContext, audited: Report, form: str, view: View) -> None:

@@ -24,6 +24,7 @@ from reconciler.model.journal.entry import Entry
 from reconciler.model.journal.savings import Savings, unrooted_since
 from reconciler.model.ledger import Ledger
 from reconciler.model.resource import INSTANCE, Resource
+from reconciler.model.tags import AccountRegion
 from reconciler.plan.service_plan import STRANGE, Plan, ServicePlan
 from reconciler.plan.standby import state_of
 
@@ -182,8 +183,50 @@ class Costs:
         return estimate.of(resource, now, self.prices, since)
 
 
-def report(plan: Plan, prices: Prices, back: timedelta | None = None) -> Report:
-    """The audit of the resources in a plan; what was spent counts since birth, or so far back."""
+def untagged_volumes(plan: Plan) -> tuple[tuple[AccountRegion, str], ...]:
+    """The volumes that machines of ours use and that carry no tags of ours, as after an adoption.
+
+    They are paid for with the machine, though no sweep would ever delete them by themselves.
+    """
+    known = {resource.id for resource in plan.inventory.resources}
+    machines = (v.resource for v in plan.verdicts if v.reason not in STRANGE)
+    return tuple(
+        (machine.place, used)
+        for machine in machines
+        if machine.kind == INSTANCE
+        for used in machine.uses
+        if used.startswith("vol-") and used not in known
+    )
+
+
+def _with_volumes(
+    items: Sequence[CostItem], volumes: Iterable[Resource], costs: Costs, now: datetime | None
+) -> list[CostItem]:
+    """Each machine, followed by its volumes without tags; they count as its deploy's."""
+    by_id = {volume.id: volume for volume in volumes}
+    found: list[CostItem] = []
+    for item in items:
+        found.append(item)
+        machine = item.verdict.resource
+        for used in machine.uses if machine.kind == INSTANCE else ():
+            if used in by_id:
+                volume = replace(by_id.pop(used), tags=machine.tags)
+                text = f"a volume of {machine.id} without tags: it has the machine's fate"
+                verdict = replace(item.verdict, resource=volume, text=text)
+                found.append(CostItem(verdict, item.state, costs.of(volume, now)))
+    return found
+
+
+def report(
+    plan: Plan,
+    prices: Prices,
+    back: timedelta | None = None,
+    volumes: Iterable[Resource] = (),
+) -> Report:
+    """The audit of the resources in a plan; what was spent counts since birth, or so far back.
+
+    `volumes`: those of `untagged_volumes`, described.
+    """
     now = known_now(plan)
     costs = Costs(prices, back)
     items = [
@@ -192,6 +235,7 @@ def report(plan: Plan, prices: Prices, back: timedelta | None = None) -> Report:
         for verdict in service_plan.verdicts
     ]
     ours = [item for item in items if item.verdict.reason not in STRANGE]
+    ours = _with_volumes(ours, volumes, costs, now)
     others = [_item(verdict, None, now, costs) for verdict in plan.strangers]
     return Report(
         now=now,

@@ -98,8 +98,8 @@ def _products(region: str) -> Iterator[_Row]:
             yield "AmazonEC2", family, {"usagetype": f"SBX1-{usage}"}, price, unit
         elif "." in name:
             yield from _machine(name, dollars)
-    usage = {"usagetype": "SBX1-PublicIPv4:InUseAddress", "group": "VPCPublicIPv4Address"}
-    yield "AmazonVPC", "VpcPublicIPv4Address", usage, Decimal("0.005"), "Hrs"
+    address = {"usagetype": "SBX1-PublicIPv4:InUseAddress", "group": "VPCPublicIPv4Address"}
+    yield "AmazonVPC", "VpcPublicIPv4Address", address, Decimal("0.005"), "Hrs"
 
 
 def _machine(name: str, dollars: Decimal) -> Iterator[_Row]:

@@ -199,6 +199,8 @@ def test_the_report_by_anything(person: Person) -> None:
         assert sum(group["monthly"] for group in groups) == pytest.approx(total, abs=1e-9)
     machines = person.asks("reconciler report --only kind=instance")["total"]["monthly"]
     assert 0 < machines < total
+    volumes = person.asks("reconciler report --only kind=volume")["deploys"][0]
+    assert volumes["other"] == {"volume": 1}  # of the adopted machine, though it has no tags
     nothing = person.asks("reconciler report --only service=none")
     assert (nothing["total"]["monthly"], nothing["deploys"]) == (0, [])
     assert "deploy" in person.types("reconciler report --top 1 --format markdown")

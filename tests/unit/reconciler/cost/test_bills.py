@@ -17,6 +17,7 @@ import pytest
 
 from reconciler.cost import estimate, shipped
 from reconciler.cost.price_list import Prices
+from reconciler.cost.rates import rate
 from reconciler.cost.shown import rounded, shares
 from reconciler.cost.spent import MONTH_SECONDS, Window, spent
 from reconciler.model.billing import BillingTerms
@@ -170,7 +171,7 @@ def test_a_missing_part_makes_the_price_unknown(
 ) -> None:
     """Named, marked in every sum, and what is known is only a lower bound."""
     cost = estimate.of(resource, BORN + HOUR, Prices())
-    assert estimate.rate(resource, Prices()).missing == missing
+    assert rate(resource, Prices()).missing == missing
     assert (cost.monthly, cost.unknown) == (Decimal(known), 1)
     assert estimate.hourly(resource, Prices()) is None
     words = estimate.price(resource, Prices())
