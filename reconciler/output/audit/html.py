@@ -30,26 +30,30 @@ from reconciler.util import humanize
 
 _MB_OF_GB = 1024
 
-MOST = 2000
-"""Maximum number of listed resources, the most expensive first; a browser must hold them."""
+MOST = 500
+"""Maximum number of rows of a table, the most expensive first; a browser must hold them."""
 
 
 def html(report: Report, view: View = ALL) -> str:
     """The whole page, self-contained: its policy allows only its own style and scripts."""
     environment = _environment()
     items = [item for row in report.rows for item in row.items]
+    rows = _shown(report.rows)
     return environment.get_template("report.html").render(
         report=report,
         sentence=first_sentence(report),
         scope=_scope(report),
-        rows=_shown(report.rows),
-        total=Figures.of(figures_of([row.cost for row in report.rows])),
+        rows=rows[:MOST],
+        more_rows=len(rows) - MOST,
+        rest=Figures.of(shown for _, shown in rows[MOST:]),
+        total=Figures.of(shown for _, shown in rows),
         by=view.by,
         groups=_shown(view.groups(report)) if view.by else (),
         garbage=report.states.get(GARBAGE, Sum()),
         let_go=let_go_lines((item.verdict for item in report.let_go), report.prices),
-        items=sorted(items, key=lambda item: dearest(item.cost)),
-        foreign=_shown(report.foreign),
+        items=_by_cost(items),
+        orphans=_by_cost(report.orphans),
+        foreign=_shown(_by_cost(report.foreign)),
         most=MOST,
         as_of=as_of(report.prices),
         left_out=", ".join(LEFT_OUT),
@@ -71,6 +75,11 @@ def _environment() -> Environment:
     )
     environment.filters |= _FILTERS
     return environment
+
+
+def _by_cost(items: Sequence[CostItem]) -> list[CostItem]:
+    """The dearest first."""
+    return sorted(items, key=lambda item: dearest(item.cost))
 
 
 def _shown(rows: Sequence[Any]) -> list[tuple[Any, Figures]]:
