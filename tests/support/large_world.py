@@ -1,4 +1,4 @@
-"""A world of any number of resources, for what must be quick: one service that leaked for months."""
+"""A world of any number of resources: one service that leaked for months."""
 
 from __future__ import annotations
 

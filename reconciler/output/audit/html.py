@@ -30,7 +30,7 @@ from reconciler.util import humanize
 
 _MB_OF_GB = 1024
 
-MOST = 500
+MOST = 300
 """Maximum number of rows of a table, the most expensive first; a browser must hold them."""
 
 
