@@ -25,7 +25,7 @@ _IMAGE = re.compile(r"\bami-[0-9a-f]{8,17}\b")
         """reconciler strays
         reconciler strays --region all
         reconciler strays --region eu-west-1 --older-than 60d
-        reconciler strays --also-used-in ../infrastructure""",
+        reconciler strays --also-used-in .""",
         (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.DIRT, Exit.ACCESS),
     )
 )

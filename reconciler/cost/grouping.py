@@ -31,7 +31,7 @@ KEYS = tuple(_KEYS)
 
 
 @dataclass(frozen=True)
-class Group:
+class CostGroup:
     """The resources with one value, and their cost."""
 
     name: str
@@ -50,18 +50,21 @@ def items_of(report: Report) -> Iterable[CostItem]:
     return (item for row in report.rows for item in row.items)
 
 
-def groups(items: Iterable[CostItem], by: str, top: int | None = None) -> Sequence[Group]:
+def groups(items: Iterable[CostItem], by: str, top: int | None = None) -> Sequence[CostGroup]:
     """The sums by value, dearest first; beyond `top` the rest is one group."""
     found: dict[str, list[Sum]] = {}
     for item in items:
         found.setdefault(value_of(item, by), []).append(item.cost)
     ordered = sorted(
-        (Group(name, estimate.add(costs)) for name, costs in found.items()), key=_dearest
+        (CostGroup(name, estimate.add(costs)) for name, costs in found.items()), key=_dearest
     )
     if top is None or len(ordered) <= top:
         return ordered
     rest = ordered[top:]
-    return [*ordered[:top], Group(f"{len(rest)} more", estimate.add(each.cost for each in rest))]
+    return [
+        *ordered[:top],
+        CostGroup(f"{len(rest)} more", estimate.add(each.cost for each in rest)),
+    ]
 
 
 def dearest(cost: Sum) -> tuple[bool, object]:
@@ -69,7 +72,7 @@ def dearest(cost: Sum) -> tuple[bool, object]:
     return (not cost.unknown, -cost.monthly)
 
 
-def _dearest(group: Group) -> tuple[object, ...]:
+def _dearest(group: CostGroup) -> tuple[object, ...]:
     return (*dearest(group.cost), group.name)
 
 

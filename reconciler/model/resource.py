@@ -8,7 +8,6 @@ from datetime import datetime
 
 from reconciler.errors import Refused, ToolError, refusal_for
 from reconciler.model import tags as t
-from reconciler.model.billing import NO_TERMS, BillingTerms
 from reconciler.model.coverage import Read
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.tags import AccountRegion, Label
@@ -38,6 +37,32 @@ BASE = "configured image"
 
 APART = RDS | {DATABASE, BASE}
 """Kinds that are listed separately: if they cannot be read, only they are unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class BillingTerms:
+    """Facts of a description that only matter for the bill.
+
+    platform       an instance's PlatformDetails; '' if unknown, taken for Linux
+    tenancy        default, dedicated or host;  lifecycle: spot, scheduled or ''
+    first_started  when an instance was launched: its `created` is its latest start
+    stopped        when it stopped, if its description says so
+    iops           provisioned, of a volume or a database server; 0 if unknown
+    throughput     of a volume, in MiB/s; 0 if unknown
+    storage        a database server's: gp2, gp3, io1, …
+    """
+
+    platform: str = ""
+    tenancy: str = ""
+    lifecycle: str = ""
+    first_started: datetime | None = None
+    stopped: datetime | None = None
+    iops: int = 0
+    throughput: int = 0
+    storage: str = ""
+
+
+NO_TERMS = BillingTerms()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from reconciler.model.billing import BillingTerms
-from reconciler.model.resource import ADDRESS, INSTANCE, SNAPSHOT, VOLUME, Resource
+from reconciler.model.resource import ADDRESS, INSTANCE, SNAPSHOT, VOLUME, BillingTerms, Resource
 from reconciler.model.tags import AccountRegion
 from tests.support.aws_bill import FOREVER, Disk, Rented, Reserved, Run, Stored
 

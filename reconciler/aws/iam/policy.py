@@ -10,7 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from reconciler.aws.iam import elastic_ips, journals, ledgers_in_s3, load_balancers, ssh_routes
+from reconciler.aws.iam import (
+    elastic_ips,
+    journals,
+    ledgers_in_s3,
+    load_balancers,
+    ssh_routes,
+    whole_regions,
+)
 from reconciler.aws.iam.actions import DELETE, DESCRIBE, LIFT, SHUTDOWN
 from reconciler.aws.iam.statements import Document, Scope, allow, born, is_ours, only_tags
 from reconciler.model import tags as t
@@ -126,19 +133,8 @@ def prices(_: Scope) -> Document:
 
 
 def strays(_: Scope) -> Document:
-    """For `reconciler strays`: lists of whole regions, which have no resource-level permissions."""
-    lists = ("Instances", "Volumes", "Addresses", "Images", "Snapshots", "Regions")
-    templates = ("LaunchTemplates", "LaunchTemplateVersions")
-    balancing = ("LoadBalancers", "TargetGroups", "TargetHealth", "Tags")
-    return _document(
-        allow("ListWhatThereIs", tuple(f"ec2:Describe{name}" for name in lists + templates), "*"),
-        allow(
-            "ListLoadBalancers",
-            tuple(f"elasticloadbalancing:Describe{name}" for name in balancing),
-            "*",
-        ),
-        allow("ListImagesInUse", "autoscaling:DescribeLaunchConfigurations", "*"),
-    )
+    """For `reconciler strays`, which only looks."""
+    return _document(*whole_regions.look())
 
 
 def doctor(scope: Scope) -> Document:

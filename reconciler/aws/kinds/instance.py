@@ -9,9 +9,8 @@ from datetime import UTC, datetime
 from reconciler.aws.client.query import Reads, tags_of
 from reconciler.aws.deletion import Deleter
 from reconciler.aws.kinds.kind import Kind, Raw
-from reconciler.model.billing import BillingTerms
 from reconciler.model.outcome import Outcome, OutcomeStatus
-from reconciler.model.resource import INSTANCE, Resource
+from reconciler.model.resource import INSTANCE, BillingTerms, Resource
 from reconciler.model.tags import AccountRegion
 
 _STOPPED_AT = re.compile(r"\((\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (?:GMT|UTC)\)")

@@ -12,9 +12,8 @@ from reconciler.aws.client.query import Reads, tags_of
 from reconciler.aws.deletion import Deleter
 from reconciler.aws.kinds import rds_api
 from reconciler.aws.kinds.kind import Raw
-from reconciler.model.billing import BillingTerms
 from reconciler.model.outcome import Outcome, OutcomeStatus
-from reconciler.model.resource import RDS_INSTANCE, Resource
+from reconciler.model.resource import RDS_INSTANCE, BillingTerms, Resource
 from reconciler.model.tags import AccountRegion
 
 _LISTED = ("describe_db_instances", "DBInstances")

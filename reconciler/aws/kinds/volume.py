@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from reconciler.aws.client.query import tags_of
 from reconciler.aws.kinds.kind import Kind, Raw, by_filter, each
-from reconciler.model.billing import BillingTerms
-from reconciler.model.resource import VOLUME, Resource
+from reconciler.model.resource import VOLUME, BillingTerms, Resource
 from reconciler.model.tags import AccountRegion
 
 

@@ -10,7 +10,7 @@ from functools import partial
 from reconciler.cost import estimate
 from reconciler.cost.audit import GARBAGE, AuditRow, CostItem, Report
 from reconciler.cost.estimate import Sum, as_of, price
-from reconciler.cost.grouping import Group
+from reconciler.cost.grouping import CostGroup
 from reconciler.cost.price_list import Prices
 from reconciler.cost.rates import LEFT_OUT
 from reconciler.gc.verdict import Reason
@@ -75,7 +75,7 @@ def _since(born: datetime, now: datetime | None) -> str:
     return f"{born:%H:%M}" if recent else f"{born:%b %d}"
 
 
-def group_cells(report: Report, groups: Sequence[Group]) -> list[tuple[str, ...]]:
+def group_cells(report: Report, groups: Sequence[CostGroup]) -> list[tuple[str, ...]]:
     """A row a group, the total last."""
     figures = figures_of([group.cost for group in groups])
     rows = [

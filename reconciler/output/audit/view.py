@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reconciler.cost.audit import Report
-from reconciler.cost.grouping import Group, groups, items_of
+from reconciler.cost.grouping import CostGroup, groups, items_of
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class View:
     by: str = ""
     top: int | None = None
 
-    def groups(self, report: Report) -> Sequence[Group]:
+    def groups(self, report: Report) -> Sequence[CostGroup]:
         """The sums that it shows, dearest first."""
         return groups(items_of(report), self.by, self.top)
 

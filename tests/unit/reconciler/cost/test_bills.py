@@ -20,8 +20,15 @@ from reconciler.cost.price_list import Prices
 from reconciler.cost.rates import rate
 from reconciler.cost.shown import rounded, shares
 from reconciler.cost.spent import MONTH_SECONDS, Window, spent
-from reconciler.model.billing import BillingTerms
-from reconciler.model.resource import ADDRESS, INSTANCE, RDS_INSTANCE, SNAPSHOT, VOLUME, Resource
+from reconciler.model.resource import (
+    ADDRESS,
+    INSTANCE,
+    RDS_INSTANCE,
+    SNAPSHOT,
+    VOLUME,
+    BillingTerms,
+    Resource,
+)
 from reconciler.model.tags import AccountRegion
 from tests.support import aws_bill
 from tests.support.aws_bill import cents, total

@@ -12,7 +12,6 @@ from reconciler.cost.price_list import Prices
 from reconciler.cost.shown import rounded
 from reconciler.cost.strays import LOAD_BALANCER, Account, Confidence, Stray, strays
 from reconciler.model import tags as t
-from reconciler.model.billing import BillingTerms
 from reconciler.model.resource import (
     ADDRESS,
     IMAGE,
@@ -20,6 +19,7 @@ from reconciler.model.resource import (
     SNAPSHOT,
     TARGET_GROUP,
     VOLUME,
+    BillingTerms,
     Resource,
 )
 from reconciler.model.tags import AccountRegion

@@ -210,4 +210,4 @@ def test_the_library_is_the_pinned_one() -> None:
     """Chart.js 4.6.1 as npm has it, with its licence beside it."""
     templates = files("reconciler.output.audit").joinpath("templates")
     assert digest_of(templates.joinpath("chart.umd.min.js").read_text()) == CHART_JS
-    assert "MIT License" in templates.joinpath("chart.LICENSE.md").read_text()
+    assert "MIT License" in templates.joinpath("chart.LICENSE").read_text()
