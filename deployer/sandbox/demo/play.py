@@ -154,7 +154,7 @@ def _costs(stage: Stage, directory: Path) -> None:
     path = directory.resolve() / "costs.html"
     path.write_text(page, encoding="utf-8")
     resources = [each for deploy in told.get("deploys", ()) for each in deploy["resources"]]
-    by_hand = sum(Decimal(str(each["monthly"] or 0)) for each in resources)
+    by_hand = sum((Decimal(str(each["monthly"] or 0)) for each in resources), Decimal(0))
     month = f"{by_hand.quantize(Decimal('0.01'), ROUND_HALF_UP)}"
     stage.check(bool(resources), "the audit lists what there is")
     stage.check(f"${month} a month" in told.get("sentence", ""), f"JSON says ${month} a month")
