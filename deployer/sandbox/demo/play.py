@@ -151,7 +151,8 @@ def _costs(stage: Stage, directory: Path) -> None:
     stage.scene("What it costs", "The audit as a page: the same figures as in JSON, and by hand.")
     page = stage.output("reconciler", "report", "--format", "html")
     told = json.loads(stage.output("reconciler", "report", "--format", "json") or "{}")
-    path = directory.resolve() / "costs.html"
+    # Beside the folder: what is in it must be the sandbox's own.
+    path = directory.resolve().with_name(f"{directory.name}-costs.html")
     path.write_text(page, encoding="utf-8")
     resources = [each for deploy in told.get("deploys", ()) for each in deploy["resources"]]
     by_hand = sum((Decimal(str(each["monthly"] or 0)) for each in resources), Decimal(0))
