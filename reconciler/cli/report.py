@@ -175,7 +175,8 @@ def _say(asked: CliContext, audited: Report, form: str, view: View) -> None:
         "html": _html,
     }
     asked.as_json = asked.as_json or form == "json"
-    asked.answer(data.as_json(audited, view), lambda: texts[form](audited, view))
+    answer = data.as_json(audited, view)
+    asked.answer("reconciler.report/1", answer, lambda: texts[form](audited, view))
 
 
 def _html(audited: Report, view: View) -> str:

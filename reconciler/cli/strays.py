@@ -69,6 +69,7 @@ def strays(
     used = frozenset(image for path in paths for image in _named_in(path))
     found, unread = _found(list(_regions(regions)), used, now, old)
     asked.answer(
+        "reconciler.strays/1",
         strays_json(found, now, prices, unread),
         lambda: "\n".join(stray_lines(found, now, prices, unread)),
     )

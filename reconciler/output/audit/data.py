@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Any
 
 from reconciler.cost.audit import AuditRow, CostItem, Report
 from reconciler.cost.estimate import Sum, as_of
 from reconciler.cost.price_list import Prices
 from reconciler.cost.rates import LEFT_OUT
+from reconciler.model.journal.savings import Savings
+from reconciler.output.answers import (
+    CostAnswer,
+    CostedAnswer,
+    ReportAnswer,
+    ReportRowAnswer,
+    SavedAnswer,
+)
 from reconciler.output.audit.figures import first_sentence
 from reconciler.output.audit.view import ALL, View
 from reconciler.output.coverage import scope_json
@@ -22,7 +27,7 @@ from reconciler.util import humanize
 _FIGURES = ("monthly", "hourly", "so_far", "unknown_prices", "unknown_so_far")
 
 
-def as_json(report: Report, view: View = ALL) -> dict[str, Any]:
+def as_json(report: Report, view: View = ALL) -> ReportAnswer:
     """For programs: unrounded figures, and every orphan with its reason."""
     return {
         "now": iso(report.now) if report.now else None,
@@ -43,7 +48,7 @@ def as_json(report: Report, view: View = ALL) -> dict[str, Any]:
         "total": _sum_json(report.total),
         "kept_for_rollback": _sum_json(report.kept_for_rollback),
         "spent_as_garbage": (_sum_json(report.spent_as_garbage) if report.garbage_since else None),
-        "saved": asdict(report.saved) if report.saved else None,
+        "saved": _saved_json(report.saved) if report.saved else None,
         "wasted": {
             **_sum_json(report.wasted),
             "since": iso(report.wasted_since) if report.wasted_since else None,
@@ -55,7 +60,17 @@ def as_json(report: Report, view: View = ALL) -> dict[str, Any]:
     }
 
 
-def _row_json(row: AuditRow, prices: Prices) -> dict[str, Any]:
+def _saved_json(saved: Savings) -> SavedAnswer:
+    return {
+        "days": saved.days,
+        "deletions": saved.deletions,
+        "dollars": saved.dollars,
+        "per_hour": saved.per_hour,
+        "unpriced": saved.unpriced,
+    }
+
+
+def _row_json(row: AuditRow, prices: Prices) -> ReportRowAnswer:
     return {
         "service": row.service,
         "deploy": str(row.deploy),
@@ -69,11 +84,11 @@ def _row_json(row: AuditRow, prices: Prices) -> dict[str, Any]:
     }
 
 
-def _item_json(item: CostItem, prices: Prices) -> dict[str, Any]:
+def _item_json(item: CostItem, prices: Prices) -> CostedAnswer:
     return {**verdict_json(item.verdict, prices), "is": item.state, **_sum_json(item.cost)}
 
 
-def _sum_json(cost: Sum) -> Mapping[str, Any]:
+def _sum_json(cost: Sum) -> CostAnswer:
     return {
         "monthly": None if cost.is_unknown else float(cost.monthly),
         "hourly": None if cost.is_unknown else float(cost.hourly),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from reconciler.cost import estimate
 from reconciler.cost.estimate import as_of
@@ -13,6 +12,7 @@ from reconciler.cost.rates import LEFT_OUT
 from reconciler.cost.strays import Stray
 from reconciler.output.audit.figures import Figures, figures_of
 from reconciler.output.ledger import iso
+from reconciler.output.price_answers import StrayAnswer, StraysAnswer
 from reconciler.util import humanize
 
 _HEADS = ("kind", "id", "region", "name", "age", "sure", "$/month", "why")
@@ -45,7 +45,7 @@ def _facts(stray: Stray, now: datetime) -> tuple[str, ...]:
 
 def strays_json(
     found: Sequence[Stray], now: datetime, prices: Prices, unread: Sequence[str]
-) -> dict[str, Any]:
+) -> StraysAnswer:
     """For programs: unrounded, with every tag."""
     total = estimate.add(stray.cost for stray in found)
     return {
@@ -59,7 +59,7 @@ def strays_json(
     }
 
 
-def _stray_json(stray: Stray) -> dict[str, Any]:
+def _stray_json(stray: Stray) -> StrayAnswer:
     resource = stray.resource
     return {
         "kind": resource.kind,
