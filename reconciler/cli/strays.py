@@ -24,8 +24,7 @@ _IMAGE = re.compile(r"\bami-[0-9a-f]{8,17}\b")
     epilog=epilog(
         """reconciler strays
         reconciler strays --region all
-        reconciler strays --region eu-west-1 --older-than 60d
-        reconciler strays --also-used-in .""",
+        reconciler strays --region eu-west-1 --older-than 60d""",
         (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.DIRT, Exit.ACCESS),
     )
 )

@@ -132,11 +132,6 @@ def prices(_: Scope) -> Document:
     return _document(allow("AskForPrices", "pricing:GetProducts", "*"))
 
 
-def strays(_: Scope) -> Document:
-    """For `reconciler strays`, which only looks."""
-    return _document(*whole_regions.look())
-
-
 def doctor(scope: Scope) -> Document:
     """In addition to the deployer's: what `deployer doctor` asks, if it may, before a release."""
     role = f"arn:aws:iam::{scope.account}:role/deployer"
@@ -159,7 +154,7 @@ POLICIES: Mapping[str, Callable[[Scope], Document]] = {
     "hold": hold,
     "guard": guard,
     "prices": prices,
-    "strays": strays,
+    "strays": lambda _: _document(*whole_regions.look()),
     "doctor": doctor,
 }
 """Every policy, by the name of its file in config/iam."""

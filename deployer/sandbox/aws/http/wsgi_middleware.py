@@ -16,7 +16,7 @@ from typing import Any
 from werkzeug.test import run_wsgi_app
 from werkzeug.wrappers import Response
 
-from deployer.sandbox.aws import pricing
+from deployer.sandbox.aws.http import pricing
 from deployer.sandbox.aws.http.access import Knows, refusal
 from deployer.sandbox.aws.http.admin_api import answer_control
 from deployer.sandbox.aws.http.error_replies import (
