@@ -28,7 +28,7 @@ help: ## print this list
 
 setup: $(READY) ## build .venv with the commands in it (nothing to do when nothing changed)
 
-$(READY): pyproject.toml requirements.lock requirements-bootstrap.lock scripts/setup_venv.py
+$(READY): pyproject.toml requirements.lock requirements-bootstrap.lock requirements-browser.lock scripts/setup_venv.py
 	@test -n "$(PYTHON)" || { sh scripts/find-python --explain; exit 1; }
 	@"$(PYTHON)" scripts/setup_venv.py $(VENV)
 	@touch $@

@@ -249,7 +249,7 @@ def _kept_per_hour(run: ReleaseContext) -> float | None:
     ]
     now, prices = service_plan.root.now, run.ports.prices
     cost = estimate.add(estimate.of(resource, now, prices) for resource in resources)
-    return cost.hourly if resources and not cost.unknown else None
+    return float(cost.hourly) if resources and not cost.unknown else None
 
 
 def released(run: ReleaseContext, seconds: float) -> e.Released:

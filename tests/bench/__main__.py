@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tests.bench import (
     alone,
+    auditing,
     beside,
     page,
     pages,
@@ -30,6 +31,7 @@ PARTS: dict[str, tuple[str, Part]] = {
     "help": ("Start-up", alone.start_up),
     "pages": ("Reading a page", pages.measure),
     "sweeps": ("Sweeps of fleets", sweeping.measure),
+    "costs": ("Cost audits of 10,000 things", auditing.measure),
     "custodian": ("Beside Cloud Custodian", beside.measure),
     "buckets": ("10,000 orphans within AWS's token buckets", throttled.measure),
     "traffic": ("The switch as clients see it", traffic.measure),
