@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from reconciler.aws.client.query import Reads, tags_of
 from reconciler.aws.deletion import Deleter
 from reconciler.aws.kinds.kind import Kind, Raw
+from reconciler.model import tags as t
 from reconciler.model.outcome import Outcome, OutcomeStatus
 from reconciler.model.resource import INSTANCE, Resource
 from reconciler.model.tags import AccountRegion
@@ -17,7 +18,16 @@ BATCH = 1000
 
 def describe(reads: Reads, ids: Sequence[str]) -> Iterator[Resource]:
     """The instances of these ids that AWS still lists."""
-    for page in reads.by_filter("describe_instances", "instance-id", ids):
+    return _listed(reads, "instance-id", ids)
+
+
+def born_of(reads: Reads, service: str) -> Iterator[Resource]:
+    """The instances whose `deploy-id` names the service, in any state."""
+    return _listed(reads, f"tag:{t.ID}", [f"{service}/*"])
+
+
+def _listed(reads: Reads, name: str, values: Sequence[str]) -> Iterator[Resource]:
+    for page in reads.by_filter("describe_instances", name, values):
         for reservation in page["Reservations"]:
             for one in reservation["Instances"]:
                 yield _resource(one, reads.place)
