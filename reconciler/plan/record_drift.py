@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from reconciler.gc.mark import witnessed
 from reconciler.gc.verdict import Reason, Role, Root, Verdict
 from reconciler.model.deploy_id import DeployId
-from reconciler.model.ledger import Live, Previous
+from reconciler.model.ledger import Previous
 from reconciler.model.resource import INSTANCE, Plain, Resource
 from reconciler.model.tags import HELD_BY_ADOPTION, LEDGER
 from reconciler.plan import traffic_work
@@ -16,23 +16,25 @@ from reconciler.traffic.release_addresses import Machines, addresses_of, existin
 
 def cure(root: Root) -> str:
     """What to do about a record that somebody moved or removed."""
-    service, live = root.home.service, root.ledger.live
+    service, ledger = root.home.service, root.ledger
+    live = ledger.live
     if root.traffic is not None:
         return f"To give traffic to who is live   deployer traffic {service} --follow"
-    if root.record or live is None:
-        replaced = f" --replace {live.id}" if live else ""
+    if live is None:
         return (
-            f"To accept what the record says   deployer adopt {service}{replaced}\n"
+            f"To accept what the record says   deployer adopt {service}\n"
             f"To write the ledger anew         deployer recover {service}"
         )
-    return _cure_of_none(root, live)
-
-
-def _cure_of_none(root: Root, live: Live) -> str:
-    service, home = root.home.service, root.ledger.home
-    name = home.record if home else f"the record of {service}"
+    name = ledger.home.record if ledger.home else f"the record of {service}"
+    back = f"make {name} an A record of {', '.join(live.at)}"
+    if root.record:
+        return (
+            f"To put it back                   {back}\n"
+            f"To accept what the record says   deployer adopt {service} --replace {live.id}\n"
+            f"To write the ledger anew         deployer recover {service}"
+        )
     return (
-        f"To put it back          make {name} an A record of {', '.join(live.at)}\n"
+        f"To put it back          {back}\n"
         f"To close the service    deployer retire {service} --nobody-live {live.id}"
     )
 

@@ -295,6 +295,6 @@ def test_rule_15_a_second_machine_with_an_adopted_ones_tags_is_not_it(
     """Started "more like this": the ledger's ids tell, those of an older ledger its addresses."""
     original = next(one for one in ALL if one.id == "i-17")
     copy = replace(original, id="i-copy", addresses=("10.0.1.99",))
-    there = {one.key: one for one in (original, copy)}
+    there = {(one.kind, one.id): one for one in (original, copy)}
     assert ownership.stands_in(original, known, there) == ""
     assert "its tags are those of i-17" in ownership.stands_in(copy, known, there)
