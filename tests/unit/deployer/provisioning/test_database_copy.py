@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -218,7 +218,9 @@ def test_a_copy_that_lacks_rows_is_no_copy(cluster: Cluster, job: CopyJob) -> No
     """Whatever the tools said: it is compared with its source before anybody uses it."""
 
     class Losing(LocalShell):
-        def run(self, command: Command, on_output: OnBytes | None = None) -> CommandResult:
+        def run(
+            self, command: Command, on_output: Callable[[bytes], None] | None = None
+        ) -> CommandResult:
             done = super().run(command, on_output)
             cluster.execute(job.target, "DELETE FROM orders", "root")
             return done
