@@ -9,7 +9,7 @@ other order, a release under the old ledger would be garbage to the new one.)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from deployer.checks import refusals
@@ -173,16 +173,12 @@ def _old_address(new: LedgerAddress, resources: tuple[Resource, ...]) -> LedgerA
     # Its record is unknown until the ledger is read: its own name has no A record.
     old = located_at(next(iter(named)), new.service) if len(named) == 1 else None
     if old is None:
-        raise _from_nowhere(new.service, named)
+        what = " and ".join(sorted(named)) or "no other ledger"
+        raise Refused(
+            f"what is live of {new.service} names {what}: where it is moved from is not known",
+            cure=f"To bring it under a ledger here     deployer adopt {new.service}",
+        )
     return old
-
-
-def _from_nowhere(service: str, named: Collection[str]) -> Refused:
-    what = " and ".join(sorted(named)) or "no other ledger"
-    return Refused(
-        f"what is live of {service} names {what}: where it is moved from is not known",
-        cure=f"To bring it under a ledger here     deployer adopt {service}",
-    )
 
 
 def _home(address: LedgerAddress) -> LedgerHome:

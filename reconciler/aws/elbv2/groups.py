@@ -148,13 +148,7 @@ class Groups:
 
 def refuse(group: Raw, attributes: Mapping[str, str], ports: Sequence[int]) -> None:
     """Raise Refused for a live group of which a release cannot make a copy that serves alike."""
-    why, cure = _why_no_copy(group.get("TargetType", "instance"), attributes, ports)
-    if why:
-        raise Refused(f"the target group {group['TargetGroupName']} {why}", cure=cure)
-
-
-def _why_no_copy(kind: str, attributes: Mapping[str, str], ports: Sequence[int]) -> tuple[str, str]:
-    """Why a copy would not serve alike, and what to do; '' if it would."""
+    name, kind = group["TargetGroupName"], group.get("TargetType", "instance")
     why, cure = "", "use another target group"
     if kind != "instance":
         why = f"has targets of type {kind}: only instances can be released"
@@ -166,4 +160,5 @@ def _why_no_copy(kind: str, attributes: Mapping[str, str], ports: Sequence[int])
     elif attributes.get(STICKY) == "true":
         why = "keeps clients on a target (stickiness): its action takes no second group beside it"
         cure = "set stickiness.enabled to false"
-    return why, cure
+    if why:
+        raise Refused(f"the target group {name} {why}", cure=cure)

@@ -175,6 +175,21 @@ def test_the_target_with_the_most_machines_is_reckoned_with() -> None:
     assert longest > 100 * len(LONGEST_ADDRESS) > len(encode(life.ledger))
 
 
+def test_a_rollback_beside_the_evidence_of_a_failure_is_reckoned_with() -> None:
+    """Its lease, in a step of the longest name, and the failed release that is kept."""
+    life = Life(1, 2)
+    life.up(1)
+    life.up(1)
+    mine = life.mine()
+    possible = list(longest_after(life.ledger, mine, mine.born))
+    assert all(entry.rejected for one in possible for entry in one.previous)
+    longest = max(len(encode(one)) for one in possible)
+    life.up(1, fails=True)
+    mine = life.mine()
+    held = ledgers.acquire(life.ledger, mine, mine.born)
+    assert len(encode(ledgers.renew(held, mine, mine.born, LONGEST_STEP))) <= longest
+
+
 def test_entries_of_an_older_ledger_count_as_they_are() -> None:
     """Addresses that stay as text take their room, live or not."""
     life = Life(1, 2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ from reconciler.database.port import DatabaseServer
 from reconciler.database.postgres.connection import AdminUrl
 from reconciler.database.state_comment import Memory
 from reconciler.errors import CommandFailed, CommandTimedOut, DatabaseError
-from reconciler.machine.shell import Command, OnBytes
+from reconciler.machine.shell import Command, CommandResult, OnBytes
 from reconciler.model.deploy_id import DeployId
 from reconciler.model.fencing import FencedAct
 from tests.fakes.database import FakeServer
@@ -212,6 +212,23 @@ def test_the_password_is_never_on_disk(tmp_path: Path) -> None:
     assert "PGPASSWORD=s3cret\n" in (tmp_path / "env").read_text()
     assert (tmp_path / "found").read_text() == ""
     assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_a_copy_that_lacks_rows_is_no_copy(cluster: Cluster, job: CopyJob) -> None:
+    """Whatever the tools said: it is compared with its source before anybody uses it."""
+
+    class Losing(LocalShell):
+        def run(
+            self, command: Command, on_output: Callable[[bytes], None] | None = None
+        ) -> CommandResult:
+            done = super().run(command, on_output)
+            cluster.execute(job.target, "DELETE FROM orders", "root")
+            return done
+
+    server = cluster.server()
+    prepared = prepare_copy(job, LocalShell(), server, trial=False)
+    with pytest.raises(DatabaseError, match=r"rows of public\.orders"):
+        fill_copy(prepared, Losing(), server)
 
 
 def test_an_unequal_copy_is_refused() -> None:

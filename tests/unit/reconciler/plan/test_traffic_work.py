@@ -92,10 +92,11 @@ def test_nothing_under_a_lease() -> None:
     ("route", "why"),
     [
         (replace(DUE, odd="has two actions"), "has two actions"),
+        (replace(DUE, moved="leads to 203.0.113.5"), "leads to 203.0.113.5"),
         (replace(DUE, shares=(*DUE.shares, HERS)), f"names {HERS.group}"),
         (replace(DUE, arn=OTHER), "no target group of the live deploy is found"),
     ],
-    ids=["odd", "foreign group", "no group"],
+    ids=["odd", "moved by a person", "foreign group", "no group"],
 )
 def test_one_route_that_cannot_follow_blocks_all(route: TrafficRoute, why: str) -> None:
     """Half a switch would send clients to two releases."""

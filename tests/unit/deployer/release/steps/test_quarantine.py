@@ -16,6 +16,7 @@ from deployer.release.steps.start import start
 from reconciler.database.state_comment import Memory
 from reconciler.errors import ShellError
 from reconciler.machine.activation_gate import GENERATOR, boot_script
+from reconciler.model import tags as t
 from tests.fakes.scene import ROLE, Scene
 from tests.fakes.service_access import ToldMachine
 from tests.support.guarded import leased
@@ -69,6 +70,8 @@ def test_a_new_machine_is_asked_whether_it_acts(scene: Scene, gated: bool) -> No
     scene.connector.at[facts.private_address] = machine
     if gated:
         assert "no unit has run" in connect(run)
+        first = run.created.host_key.public.tag_value
+        assert first not in scene.heap.at(facts.id).tags[t.HOST_KEY]  # the user data has that one
         return
     with pytest.raises(ShellError, match="is not quarantined"):
         connect(run)
