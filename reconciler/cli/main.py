@@ -260,6 +260,12 @@ cli.add_command(
     Lazy("sweep", "reconciler.cli.sweep:sweep", "Remove what is left behind; repair; finish.")
 )
 cli.add_command(
+    Lazy("scopes", "reconciler.cli.scopes.listing:scopes", "List the accounts and regions.")
+)
+cli.add_command(
+    Lazy("collate", "reconciler.cli.scopes.collate:collate", "Join the results of all scopes.")
+)
+cli.add_command(
     Lazy("prices", "reconciler.cli.prices:prices", "Say which prices are used; fetch newer ones.")
 )
 cli.add_command(Lazy("run", "reconciler.cli.run:run", "Sweep for ever: young often, full seldom."))

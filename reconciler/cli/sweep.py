@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.main import CODES, YOUNG, cap_of, connected
+from reconciler.cli.scopes.record import RESULT, SCOPE, recorded
 from reconciler.cli.shared import JOBS_DESPITE, SERVICES, CliContext, common, epilog, pass_asked
 from reconciler.exit_codes import Exit
 from reconciler.output import json_stream
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
     from reconciler.plan.circuit_breaker import Breaker
     from reconciler.plan.plan_file import PlanFile
     from reconciler.plan.service_plan import Plan
+    from reconciler.ports.fleet import Fleet
     from reconciler.ports.service import ManagedService
     from reconciler.sweep.result import SweepResult
+    from reconciler.sweep.scopes.cell import ScopeCell
     from reconciler.wiring.edges import Edges
 
 
@@ -32,7 +35,8 @@ if TYPE_CHECKING:
         reconciler sweep --service shop
         reconciler sweep --young --json
         reconciler sweep --plan plan.json
-        reconciler sweep --service shop --despite old.example.com""",
+        reconciler sweep --service shop --despite old.example.com
+        reconciler sweep --scope 123456789012/eu-west-1 --result results/1.json""",
         CODES,
     )
 )
@@ -47,6 +51,8 @@ if TYPE_CHECKING:
     help="Only the actions in this plan file, each verified again.",
 )
 @click.option("--despite", multiple=True, metavar="NAME", help="DNS name to ignore.")
+@SCOPE
+@RESULT
 @common
 @pass_asked
 def sweep(
@@ -58,6 +64,8 @@ def sweep(
     jobs_despite: tuple[str, ...],
     file: Path | None,
     despite: tuple[str, ...],
+    scope: str | None,
+    result: str | None,
 ) -> int:
     """Remove what is left behind; repair; finish.
 
@@ -69,15 +77,18 @@ def sweep(
     asked.last_words = "Left at once. The next sweep goes on: reconciler sweep"
     settings, edges = connected(asked)
     prices = price_cache.load()
-    agreed = _agreed(file, services, unfinished_only=unfinished_only)
+    agreed = _agreed(file, (*services, *filter(None, [scope])), unfinished_only=unfinished_only)
     guard = Breaker(cap_of(settings), allow)
     if agreed is not None:
         services, unfinished_only = agreed.services, agreed.unfinished_only
     word = _Word(frozenset(despite), frozenset(jobs_despite))
-    result = _Run(asked, settings, edges, prices, guard, agreed, word).sweep(
-        services, unfinished_only=unfinished_only
-    )
-    return _said(asked, result, prices)
+    run = _Run(asked, settings, edges, prices, guard, agreed, word)
+    with recorded(edges, services, scope, result) as record:
+        fleet = run.fleet(services, record.scope)
+        swept = run.sweep(replace(fleet, unfinished_only=unfinished_only))
+        code = _said(asked, swept, prices)
+        record.done(code, swept, prices)
+    return code
 
 
 @dataclass(frozen=True)
@@ -104,22 +115,29 @@ class _Run:
     agreed: PlanFile | None
     word: _Word
 
-    def sweep(self, names: Sequence[str], *, unfinished_only: bool) -> SweepResult:
+    def fleet(self, names: Sequence[str], scope: ScopeCell | None) -> Fleet:
+        """The services of these names or of the scope, with the user's assertions."""
+        from reconciler.sweep import approved_plan
+        from reconciler.wiring.fleet_builder import build_fleet, build_scope
+
+        if scope is not None:
+            found = build_scope(self.settings, scope, self.edges)
+        else:
+            found = build_fleet(self.settings, names, self.edges)
+        return replace(
+            found,
+            services=tuple(self.word.given(service) for service in found.services),
+            requests=approved_plan.asks(self.agreed, found.services) if self.agreed else {},
+        )
+
+    def sweep(self, fleet: Fleet) -> SweepResult:
         from reconciler.output.notifications.notifier import approving
         from reconciler.sweep import approved_plan
         from reconciler.sweep.runner import sweep as clean
-        from reconciler.wiring.fleet_builder import build_fleet
         from reconciler.wiring.notifier_factory import notifier
         from reconciler.wiring.sweep_journal import SweepJournal
 
         agreed = self.agreed
-        fleet = build_fleet(self.settings, names, self.edges)
-        fleet = replace(
-            fleet,
-            services=tuple(self.word.given(service) for service in fleet.services),
-            requests=approved_plan.asks(agreed, fleet.services) if agreed is not None else {},
-            unfinished_only=unfinished_only,
-        )
         if self.asked.as_json:
             self.asked.say(json_stream.version_line())
         people = notifier(self.settings, self.edges, self.prices)
