@@ -263,6 +263,10 @@ cli.add_command(
     Lazy("scopes", "reconciler.cli.scopes.listing:scopes", "List the accounts and regions.")
 )
 cli.add_command(
+    Lazy("inventory", "reconciler.cli.scopes.phases:inventory", "Read a scope's inventory.")
+)
+cli.add_command(Lazy("ledgers", "reconciler.cli.scopes.phases:ledgers", "Read a run's ledgers."))
+cli.add_command(
     Lazy("collate", "reconciler.cli.scopes.collate:collate", "Join the results of all scopes.")
 )
 cli.add_command(

@@ -36,7 +36,7 @@ def collate(asked: CliContext, place: str) -> int:
     """
     from reconciler.output.collation import collation_json, collation_lines
     from reconciler.sweep.scopes import collation
-    from reconciler.wiring.run_place import open_place
+    from reconciler.wiring.scopes.run_place import open_place
 
     expected = [str(scope) for scope in every_scope(*connected(asked))]
     results, unreadable = _results(open_place(place))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.main import connected
+from reconciler.cli.scopes.phases import run_files
 from reconciler.cli.shared import CliContext, common, epilog, pass_asked
 from reconciler.exit_codes import Exit
 
@@ -19,13 +20,15 @@ if TYPE_CHECKING:
 @click.command(
     epilog=epilog(
         """reconciler scopes
-        reconciler scopes --json""",
+        reconciler scopes --json
+        reconciler scopes --run runs/today""",
         (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.ACCESS),
     )
 )
+@click.option("--run", "place", metavar="DIR|s3://…", help="Begin a run of all of them there.")
 @common
 @pass_asked
-def scopes(asked: CliContext) -> None:
+def scopes(asked: CliContext, place: str | None) -> None:
     """List the accounts and regions of this configuration.
 
     Each can be swept by itself, anywhere: `reconciler sweep --scope ACCOUNT/REGION`. AWS is asked
@@ -35,6 +38,8 @@ def scopes(asked: CliContext) -> None:
 
     found = every_scope(*connected(asked))
     answer = {"scopes": [scope_json(scope) for scope in found]}
+    if place is not None:
+        run_files(place).begin(answer["scopes"])
     asked.answer(
         answer,
         lambda: "\n".join(

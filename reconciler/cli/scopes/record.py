@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime, timedelta
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
+from reconciler.cli.shared import DURATION
 from reconciler.errors import ConfigError, ToolError
 from reconciler.exit_codes import Exit, code_of
 from reconciler.util.secret import redact
@@ -20,12 +22,59 @@ if TYPE_CHECKING:
     from reconciler.sweep.result import SweepResult
     from reconciler.sweep.scopes.cell import ScopeCell
     from reconciler.sweep.scopes.result import ScopeResult
+    from reconciler.sweep.scopes.run_files import RunFiles
     from reconciler.wiring.edges import Edges
 
-SCOPE = click.option("--scope", metavar="ACCOUNT/REGION", help="Only this account in this region.")
-RESULT = click.option(
-    "--result", metavar="FILE|s3://…", help="Write the scope's result there, for `collate`."
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+_OPTIONS = (
+    click.option("--scope", metavar="ACCOUNT/REGION", help="Only this account in this region."),
+    click.option("--result", metavar="FILE|s3://…", help="Write the scope's result there."),
+    click.option("--run", metavar="DIR|s3://…", help="Do this scope's part of that run."),
+    click.option("--limit", type=DURATION, help="Stop after this time; the next sweep goes on."),
+    click.option(
+        "--workers",
+        type=click.IntRange(1),
+        metavar="N",
+        help="So many sweeps run at once: Route 53 gets its share of calls from each.",
+    ),
 )
+
+
+def scoped(command: _F) -> _F:
+    """Add the options of a sweep that is one of many; the command gets them as `Scoped`."""
+
+    @wraps(command)
+    def inner(*args: Any, **given: Any) -> Any:
+        names = [one.name for one in fields(Scoped)]
+        return command(*args, scoped=Scoped(**{name: given.pop(name) for name in names}), **given)
+
+    for option in reversed(_OPTIONS):
+        inner = option(inner)
+    return cast("_F", inner)
+
+
+@dataclass(frozen=True)
+class Scoped:
+    """The options of a sweep that is one of many."""
+
+    scope: str | None
+    result: str | None
+    run: str | None
+    limit: timedelta | None
+    workers: int | None
+
+    def refuse_contradictions(self, *, others: bool, young: bool) -> None:
+        """Raises ConfigError for options that cannot be meant together; `others` restrict too."""
+        if self.scope is None and (self.result is not None or self.run is not None):
+            raise ConfigError(
+                "--result and --run are of one scope: say --scope ACCOUNT/REGION",
+                cure="To list them   reconciler scopes",
+            )
+        if self.scope is not None and others:
+            raise ConfigError("--scope says itself which services: leave --service and --plan out")
+        if self.run is not None and young:
+            raise ConfigError("a run sweeps everything: leave --young out")
 
 
 @dataclass
@@ -84,9 +133,7 @@ class Record:
 
 
 @contextmanager
-def recorded(
-    edges: Edges, services: Sequence[str], scope: str | None, file: str | None
-) -> Iterator[Record]:
+def recorded(edges: Edges, said: Scoped, run: RunFiles | None) -> Iterator[Record]:
     """The record of this sweep; written at its end, also when an error or a signal ends it.
 
     A sweep that is killed writes nothing: then the scope is missing, which is what it is. Raises
@@ -94,14 +141,14 @@ def recorded(
     """
     from reconciler.sweep.scopes import result as results
     from reconciler.sweep.scopes.cell import scope_of
-    from reconciler.wiring.run_place import open_file
+    from reconciler.wiring.scopes.ledger_freeze import ZONE_RATE
+    from reconciler.wiring.scopes.run_place import open_file
 
-    if file is not None and scope is None:
-        raise ConfigError("--result is the result of one scope: say --scope ACCOUNT/REGION")
-    if scope is not None and services:
-        raise ConfigError("--scope says itself which services: leave --service out")
-    place = open_file(file) if file is not None else None
-    record = Record(scope_of(edges.settings, scope) if scope is not None else None, Calls())
+    place = open_file(said.result) if said.result is not None else None
+    cell = scope_of(edges.settings, said.scope) if said.scope is not None else None
+    if said.workers is not None:
+        edges.zone_rate = ZONE_RATE / said.workers
+    record = Record(cell, Calls(), run.name if run is not None else "")
     edges.on_answer = record.calls.heard
     try:
         yield record
@@ -111,3 +158,5 @@ def recorded(
     finally:
         if place is not None and record.result is not None:
             place[0].put(place[1], results.encode(record.result))
+        if run is not None and record.result is not None:
+            run.put_result(record.result)

@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.errors import ConfigError
 from reconciler.ports.objects import Objects
-from reconciler.wiring.run_place import open_file, open_place
+from reconciler.wiring.scopes.run_place import open_file, open_place
 from tests.support.aws_api import Api
 
 
