@@ -10,7 +10,18 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.bench import alone, beside, page, pages, rollbacks, routes, sweeping, throttled, traffic
+from tests.bench import (
+    alone,
+    beside,
+    page,
+    pages,
+    rollbacks,
+    routes,
+    scoping,
+    sweeping,
+    throttled,
+    traffic,
+)
 
 Part = Callable[[Path], Iterator[str]]
 
@@ -23,6 +34,7 @@ PARTS: dict[str, tuple[str, Part]] = {
     "buckets": ("10,000 orphans within AWS's token buckets", throttled.measure),
     "traffic": ("The switch as clients see it", traffic.measure),
     "rollbacks": ("Rollbacks", rollbacks.measure),
+    "scopes": ("A thousand account-regions in one process", scoping.measure),
     "routes": ("The ways to a machine", routes.measure),
 }
 

@@ -25,6 +25,7 @@ from botocore.session import Session
 from reconciler.aws.client import whole_replies
 from reconciler.aws.client.errors import THROTTLED, calling
 from reconciler.aws.client.expiry import SessionEnd, session_end
+from reconciler.aws.client.recent_clients import RECENT
 from reconciler.aws.client.response_events import OnAnswer, listen
 from reconciler.aws.client.service_loader import LOADER
 from reconciler.aws.client.throttle import CallRate, TokenBuckets
@@ -206,7 +207,9 @@ class Aws:
                 if service == "ec2":
                     _pace(client, self.buckets)
                 self._clients[key] = client
-            return self._clients[key]
+            client = self._clients[key]
+        RECENT.used((id(self), key), partial(self._clients.pop, key, None))
+        return client
 
 
 def _pace(client: Any, buckets: TokenBuckets) -> None:
