@@ -21,7 +21,7 @@ MACHINES ?= container
 # A Python that is new enough; say `make PYTHON=/path/to/python3.11 setup` to choose another.
 PYTHON ?= $(shell sh scripts/find-python)
 
-.PHONY: help setup demo test suite coverage whole check lint fmt types imports unit pythons timetravel another-day model traces mutants crash reality postgres soak denied fuzz bench second-opinion dist lock clean
+.PHONY: help setup demo test suite coverage whole check lint fmt types imports unit pythons timetravel another-day model traces mutants crash reality postgres soak denied fuzz bench second-opinion dist lambda scale lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -119,6 +119,12 @@ dist: setup ## the wheel, and its bill of materials in CycloneDX, into dist/
 	@rm -rf dist
 	@$(BIN)/python -m hatchling build -t wheel -d dist
 	@PYTHONPATH=. $(BIN)/python scripts/tools.py cyclonedx-py requirements requirements-runtime.lock --pyproject pyproject.toml --output-reproducible -o dist/sbom.cdx.json
+
+lambda: setup ## the one artefact of the Lambda function, dist/lambda.zip (CONFIG=folder of your configuration)
+	@PYTHONPATH=. $(BIN)/python scripts/lambda_zip.py dist/lambda.zip $(or $(CONFIG),config)
+
+scale: setup ## a run of a thousand scopes by the very template, on an emulator (SCALE=scopes)
+	@$(BIN)/python -m tests.scale $(SCALE)
 
 lock: setup ## compile requirements*.lock anew from pyproject.toml
 	@$(BIN)/python scripts/lock.py

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -26,9 +27,10 @@ if TYPE_CHECKING:
     )
 )
 @click.argument("place", metavar="DIR|s3://…")
+@click.option("--report", metavar="FILE|s3://…", help="Write the report there too, as JSON.")
 @common
 @pass_asked
-def collate(asked: CliContext, place: str) -> int:
+def collate(asked: CliContext, place: str, report: str | None) -> int:
     """Join the results of all scopes into one report.
 
     Reads every *.json in the folder. A scope of the configuration that has no result of the last 24
@@ -36,14 +38,16 @@ def collate(asked: CliContext, place: str) -> int:
     """
     from reconciler.output.collation import collation_json, collation_lines
     from reconciler.sweep.scopes import collation
-    from reconciler.wiring.scopes.run_place import open_place
+    from reconciler.wiring.scopes.run_place import open_file, open_place
 
     expected = [str(scope) for scope in every_scope(*connected(asked))]
     results, unreadable = _results(open_place(place))
     found = collation.collate(expected, results, datetime.now(UTC), unreadable)
-    asked.answer(
-        collation_json(found), lambda: "\n".join(collation_lines(found, verbose=asked.verbose))
-    )
+    answer = collation_json(found)
+    if report is not None:
+        objects, name = open_file(report)
+        objects.put(name, json.dumps(answer, ensure_ascii=False).encode())
+    asked.answer(answer, lambda: "\n".join(collation_lines(found, verbose=asked.verbose)))
     return Exit.DONE if found.clean else Exit.DIRT
 
 

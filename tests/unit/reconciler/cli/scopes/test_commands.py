@@ -12,6 +12,7 @@ from reconciler.cli.main import cli
 from reconciler.cli.shared import ended
 from reconciler.exit_codes import Exit
 from reconciler.model.tags import AccountRegion
+from reconciler.wiring.scopes.run_place import open_place
 from tests.support.aws_api import PLACE, Api
 from tests.support.estate import HERE, ROLES, THERE, Estate
 
@@ -110,8 +111,12 @@ def test_results_in_a_bucket(estate: Estate, capsys: pytest.CaptureFixture[str])
         place = f"s3://sweeps/today/{name}.json"
         assert run(estate, "sweep", "--scope", scope, "--result", place) == Exit.DONE
     capsys.readouterr()
-    assert run(estate, "collate", "s3://sweeps/today") == Exit.DONE
+    report = ("--report", "s3://sweeps/reports/today.json")
+    assert run(estate, "collate", "s3://sweeps/today", *report) == Exit.DONE
     assert "2 scopes: 2 clean" in capsys.readouterr().out
+    written = open_place("s3://sweeps/reports").get("today.json")
+    assert written is not None
+    assert json.loads(written.body)["complete"]
 
 
 def test_a_scope_without_services_is_read_and_left_alone(estate: Estate, tmp_path: Path) -> None:
