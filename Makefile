@@ -15,7 +15,7 @@ UNIT := tests/unit tests/model tests/soak tests/timetravel \
 # Tests side by side, each with a sandbox of its own.
 WORKERS ?= $(shell sh scripts/workers)
 # Of the slow tests (tests/support/share.py), `make test` runs the N-th part whose day it is.
-SHARE ?= 14
+SHARE ?= 28
 # On which machines `make reality` runs: container or vm.
 MACHINES ?= container
 # A Python that is new enough; say `make PYTHON=/path/to/python3.11 setup` to choose another.
@@ -40,7 +40,7 @@ test: setup ## every check: lint, types, imports, and the suite
 	@$(MAKE) -j 3 lint imports another-day
 	@$(MAKE) -j 2 types suite
 
-suite: setup ## all quick tests and a fourteenth of the slow ones; what is red is tried once more, alone, and named at the end
+suite: setup ## all quick tests and a twenty-eighth of the slow ones; what is red is tried once more, alone, and named at the end
 	@rm -f .pytest_cache/v/cache/lastfailed
 	@$(BIN)/pytest -n $(WORKERS) --dist worksteal --share $(SHARE) || $(BIN)/python scripts/second_try.py
 

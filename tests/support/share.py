@@ -1,6 +1,6 @@
-"""A share of the slow tests for each day: `pytest --share 14` runs a fourteenth, by name.
+"""A share of the slow tests for each day: `pytest --share 28` runs a twenty-eighth, by name.
 
-The quick tests always run. Which part it is depends on the day, so that two weeks see all of them;
+The quick tests always run. Which part it is depends on the day, so that four weeks see all of them;
 SHARE_DAY sets the day, and `make whole` runs everything.
 """
 

@@ -10,6 +10,7 @@ import sys
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 
 from tests.crash.matrix.cells import Cell
+from tests.crash.matrix.command import Command
 from tests.crash.matrix.commands import COMMANDS
 from tests.crash.matrix.page import FOLDER, ROOT, Book, Played
 from tests.crash.matrix.table import cells_of, page, played_of, requests_of, rows_of
@@ -39,7 +40,7 @@ def _options() -> argparse.Namespace:
 def _wanted(book: Book, options: argparse.Namespace) -> list[Cell]:
     every = [
         cell
-        for one in COMMANDS
+        for one in _by_shape()
         for cell in cells_of(one.name, rows_of(one.name, book.surveys.get(one.name, [])))
     ]
     done = {key for key, one in book.played.items() if not (one.problem and options.again)}
@@ -50,6 +51,11 @@ def _wanted(book: Book, options: argparse.Namespace) -> list[Cell]:
         and re.search(options.commands, cell.command)
         and re.search(options.only, f"{cell.command}: {cell.request}: {cell.fault.value}")
     ]
+
+
+def _by_shape() -> list[Command]:
+    """Every command, those of one stage after each other: a worker has one stage at a time."""
+    return sorted(COMMANDS, key=lambda command: command.shape)
 
 
 def _run(options: argparse.Namespace, book: Book) -> None:
@@ -68,7 +74,9 @@ def _run(options: argparse.Namespace, book: Book) -> None:
 def _survey(pool: Executor, book: Book, wanted: str) -> None:
     """Note the requests of a good day, of each command that is wanted and not known yet."""
     unknown = [
-        one.name for one in COMMANDS if one.name not in book.surveys and re.search(wanted, one.name)
+        one.name
+        for one in _by_shape()
+        if one.name not in book.surveys and re.search(wanted, one.name)
     ]
     futures = {pool.submit(surveyed, name): name for name in unknown}
     for future in as_completed(futures):

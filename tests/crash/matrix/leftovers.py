@@ -58,6 +58,10 @@ class Near(Api):
     def rds(self) -> Any:
         return self._stage.aws("rds")
 
+    @property
+    def elbv2(self) -> Any:
+        return self._stage.aws("elbv2")
+
 
 class Far(Api):
     """Another account and region of the same cloud, by a role assumed there."""

@@ -18,18 +18,23 @@ from tests.crash.matrix.stage import Stage, staged
 
 TRIES = 2
 _stages: dict[str, Stage] = {}
+_ends = ExitStack()
+atexit.register(_ends.close)
 _KINDS: dict[str, type[Stage]] = {
     one.name: one for one in (Stage, BalancedStage, ElasticStage, RoutesStage, HiddenStage)
 }
 
 
 def _stage(shape: str) -> Stage:
-    """This worker's of that shape, made at its first cell; ends with the worker."""
+    """This worker's of that shape, made at its first cell; ends with the worker.
+
+    That of another shape ends: its clients would ask on, and take the time of the cells.
+    """
     if shape not in _stages:
-        ends = ExitStack()
-        atexit.register(ends.close)
-        folder = Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="crash-")))
-        _stages[shape] = ends.enter_context(staged(folder / "box", _KINDS[shape]))
+        _ends.close()
+        _stages.clear()
+        folder = Path(_ends.enter_context(tempfile.TemporaryDirectory(prefix="crash-")))
+        _stages[shape] = _ends.enter_context(staged(folder / "box", _KINDS[shape]))
     return _stages[shape]
 
 
