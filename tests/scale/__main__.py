@@ -4,7 +4,7 @@
 
 ministack (in an environment of its own, on loopback only) runs Distributed Maps with real Lambda
 processes. The function is what `make lambda` builds. Every fiftieth scope has something left
-behind, the role of every hundredth cannot be taken in the first run, and a worker is killed. The
+behind, the ledger of every hundredth cannot be read in the first run, and a worker is killed. The
 second run, with nothing failing, has to be complete and clean. Figures: docs/benchmarks.md.
 """
 

@@ -15,7 +15,14 @@ import boto3
 from reconciler.aws.client.session import Aws
 from tests.scale.emulator import Emulator
 from tests.scale.stack import Stack
-from tests.support.organisation import Member, add_disks, make_zone, role_of
+from tests.support.organisation import (
+    Member,
+    add_disks,
+    make_zone,
+    mend_ledger,
+    role_of,
+    spoil_ledger,
+)
 
 FAILING = 100
 DIRTY = 50
@@ -45,13 +52,23 @@ class Rounds:
         dirty = self.every[::DIRTY]
         for one in dirty:
             add_disks(one, zone, 2, dead=True)
-        yield f"{len(self.every)} scopes; {len(dirty)} of them have two disks left behind."
+        failing = self.every[1::FAILING]
+        for one in failing:
+            spoil_ledger(one, zone)
+        yield (
+            f"{len(self.every)} scopes; {len(dirty)} of them have two disks left behind, the "
+            f"ledgers of {len(failing)} cannot be read in the first run."
+        )
         first = self._run("bad", kill=True)
         yield self._said("A worker was killed while it ran", first)
+        if first.status != "FAILED" or first.report["counts"]["failed"] < len(failing):
+            raise SystemExit(f"a run with failing scopes passed: {first.report['counts']}")
+        for one in failing:
+            mend_ledger(one, zone)
         second = self._run("good", kill=False)
         yield self._said("Again, undisturbed", second)
         left = sum(self._disks(one) for one in dirty)
-        if left or not second.report["clean"]:
+        if left or not second.report["clean"] or second.status != "SUCCEEDED":
             raise SystemExit(f"not clean after two runs: {left} disks, {second.report['counts']}")
 
     def _said(self, words: str, run: Run) -> str:

@@ -6,7 +6,6 @@ All ledgers are in one zone of the hub account, so that a reading of them has to
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -109,11 +108,36 @@ def make_zone(every: Sequence[Member]) -> str:
     return zone
 
 
+def spoil_ledger(one: Member, zone: str) -> None:
+    """Put a ledger of a version that nobody knows in the place of the service's."""
+    _change_ledger(zone, one, ledger_text(one), SPOILED)
+
+
+def mend_ledger(one: Member, zone: str) -> None:
+    """Undo `spoil_ledger`."""
+    _change_ledger(zone, one, SPOILED, ledger_text(one))
+
+
+SPOILED = '"v=9 gen=1"'
+
+
+def _change_ledger(zone: str, one: Member, old: str, new: str) -> None:
+    name = f"{one.name}._deploy.{ZONE_NAME}"
+    delete = {**_create(name, "TXT", old), "Action": "DELETE"}
+    batch: Any = {"Changes": [delete, _create(name, "TXT", new)]}
+    client = Aws(AccountRegion(HUB, REGIONS[0])).route53_once
+    client.change_resource_record_sets(HostedZoneId=zone, ChangeBatch=batch)
+
+
+def ledger_text(one: Member) -> str:
+    """The ledger of the service: its live deploy and its home."""
+    home = LedgerHome(f"{one.name}.{ZONE_NAME}", one.place.account, one.place.region)
+    return encode(Ledger(gen=1, live=Live(one.deploy, one.at, via=Via.PRIVATE), home=home))
+
+
 def _records(one: Member) -> Iterator[dict[str, Any]]:
     name = f"{one.name}.{ZONE_NAME}"
-    home = LedgerHome(name, one.place.account, one.place.region)
-    ledger = Ledger(gen=1, live=Live(one.deploy, one.at, via=Via.PRIVATE), home=home)
-    yield _create(f"{one.name}._deploy.{ZONE_NAME}", "TXT", encode(ledger))
+    yield _create(f"{one.name}._deploy.{ZONE_NAME}", "TXT", ledger_text(one))
     yield _create(name, "A", *one.at)
 
 
@@ -165,9 +189,3 @@ def add_machines(one: Member, zone: str, image: str) -> None:
         TagSpecifications=specifications,
     )
     add_disks(one, zone, 1)
-
-
-def fill(every: Sequence[Member], zone: str, disks: int) -> None:
-    """So many disks of the live deploy in every scope."""
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda one: add_disks(one, zone, disks), every))
