@@ -13,6 +13,7 @@ import json
 import sys
 from pathlib import Path
 
+from scripts.aws_events import events, member
 from scripts.aws_machine import machine
 from scripts.aws_parts import Json, alarm, allow, arn, parameter, role, sub
 
@@ -20,40 +21,45 @@ ROOT = Path(__file__).resolve().parent.parent
 RUNS = sub("${Results.Arn}/runs/*")
 
 
+def bucket() -> Json:
+    """Where results are: of a run, for 30 days."""
+    return {
+        "Type": "AWS::S3::Bucket",
+        "DeletionPolicy": "Retain",
+        "UpdateReplacePolicy": "Retain",
+        "Properties": {
+            "PublicAccessBlockConfiguration": {
+                f"{verb}Public{what}": True
+                for verb, what in (
+                    ("Block", "Acls"),
+                    ("Block", "Policy"),
+                    ("Ignore", "Acls"),
+                )
+            }
+            | {"RestrictPublicBuckets": True},
+            "BucketEncryption": {
+                "ServerSideEncryptionConfiguration": [
+                    {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+                ]
+            },
+            "LifecycleConfiguration": {
+                "Rules": [
+                    {
+                        "Id": "forget",
+                        "Status": "Enabled",
+                        "ExpirationInDays": 30,
+                        "Prefix": "runs/",
+                    }
+                ]
+            },
+        },
+    }
+
+
 def storage() -> Json:
     """Where results, letters that nobody read, and logs are."""
     return {
-        "Results": {
-            "Type": "AWS::S3::Bucket",
-            "DeletionPolicy": "Retain",
-            "UpdateReplacePolicy": "Retain",
-            "Properties": {
-                "PublicAccessBlockConfiguration": {
-                    f"{verb}Public{what}": True
-                    for verb, what in (
-                        ("Block", "Acls"),
-                        ("Block", "Policy"),
-                        ("Ignore", "Acls"),
-                    )
-                }
-                | {"RestrictPublicBuckets": True},
-                "BucketEncryption": {
-                    "ServerSideEncryptionConfiguration": [
-                        {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
-                    ]
-                },
-                "LifecycleConfiguration": {
-                    "Rules": [
-                        {
-                            "Id": "forget",
-                            "Status": "Enabled",
-                            "ExpirationInDays": 30,
-                            "Prefix": "runs/",
-                        }
-                    ]
-                },
-            },
-        },
+        "Results": bucket(),
         "DeadLetters": {
             "Type": "AWS::SQS::Queue",
             "DeletionPolicy": "Delete",
@@ -103,7 +109,7 @@ def function() -> Json:
 
 
 def running() -> Json:
-    """The state machine and the schedule that starts it."""
+    """The state machine, and what it may do."""
     start = ["states:StartExecution"]
     here = sub(
         "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:stateMachine:${AWS::StackName}"
@@ -128,9 +134,15 @@ def running() -> Json:
                 "DefinitionString": sub(json.dumps(machine())),
             },
         },
+    }
+
+
+def schedule() -> Json:
+    """What starts a run."""
+    return {
         "ScheduleRole": role(
             "scheduler.amazonaws.com",
-            allow(start, {"Ref": "Machine"}),
+            allow(["states:StartExecution"], {"Ref": "Machine"}),
             allow(["sqs:SendMessage"], arn("DeadLetters")),
         ),
         "Schedule": {
@@ -142,93 +154,6 @@ def running() -> Json:
                     "Arn": {"Ref": "Machine"},
                     "RoleArn": arn("ScheduleRole"),
                     "DeadLetterConfig": {"Arn": arn("DeadLetters")},
-                },
-            },
-        },
-    }
-
-
-PATTERN: Json = {
-    "$or": [
-        {
-            "source": ["aws.ec2"],
-            "detail-type": ["EC2 Instance State-change Notification"],
-            "detail": {"state": ["stopping", "stopped", "shutting-down", "terminated"]},
-        },
-        {
-            "source": ["aws.tag"],
-            "detail-type": ["Tag Change on Resource"],
-            "detail": {"changed-tag-keys": [{"prefix": "deploy-"}]},
-        },
-    ]
-}
-"""A machine died, or a tag of ours changed."""
-
-
-CALL = '{"command": ["sweep", "--young", "--scope", "<account>/<region>"]}'
-
-
-def events() -> Json:
-    """The rule that starts a young sweep of the scope where something happened."""
-    return {
-        "Happened": {
-            "Type": "AWS::Events::Rule",
-            "Properties": {
-                "Description": "A machine died, or a tag of ours changed: sweep that scope",
-                "EventPattern": PATTERN,
-                "Targets": [
-                    {
-                        "Id": "sweep",
-                        "Arn": arn("Function"),
-                        "DeadLetterConfig": {"Arn": arn("DeadLetters")},
-                        "InputTransformer": {
-                            "InputPathsMap": {"account": "$.account", "region": "$.region"},
-                            "InputTemplate": CALL,
-                        },
-                    }
-                ],
-            },
-        },
-        "HappenedMayCall": {
-            "Type": "AWS::Lambda::Permission",
-            "Properties": {
-                "Action": "lambda:InvokeFunction",
-                "FunctionName": {"Ref": "Function"},
-                "Principal": "events.amazonaws.com",
-                "SourceArn": arn("Happened"),
-            },
-        },
-        "LettersFromRules": {
-            "Type": "AWS::SQS::QueuePolicy",
-            "Properties": {
-                "Queues": [{"Ref": "DeadLetters"}],
-                "PolicyDocument": {
-                    "Version": "2012-10-17",
-                    "Statement": [
-                        {
-                            "Effect": "Allow",
-                            "Principal": {"Service": "events.amazonaws.com"},
-                            "Action": "sqs:SendMessage",
-                            "Resource": arn("DeadLetters"),
-                            "Condition": {"ArnEquals": {"aws:SourceArn": arn("Happened")}},
-                        }
-                    ],
-                },
-            },
-        },
-        "MembersMaySend": {
-            "Type": "AWS::Events::EventBusPolicy",
-            "Condition": "HasOrganization",
-            "Properties": {
-                "StatementId": {"Ref": "AWS::StackName"},
-                "Statement": {
-                    "Effect": "Allow",
-                    "Principal": "*",
-                    "Action": "events:PutEvents",
-                    "Resource": sub(
-                        "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/default"
-                    ),
-                    "Condition": {"StringEquals": {"aws:PrincipalOrgID": {"Ref": "Organization"}}},
                 },
             },
         },
@@ -288,6 +213,7 @@ def hub() -> Json:
             **storage(),
             **function(),
             **running(),
+            **schedule(),
             **events(),
             **alarms(),
         },
@@ -295,53 +221,6 @@ def hub() -> Json:
             "Machine": {"Value": {"Ref": "Machine"}},
             "Results": {"Value": {"Ref": "Results"}},
             "Function": {"Value": arn("Function")},
-        },
-    }
-
-
-def member() -> Json:
-    """The template of every account that is swept."""
-    policy = json.loads((ROOT / "config/iam/reconciler.json").read_text(encoding="utf-8"))
-    trust = {
-        "Effect": "Allow",
-        "Principal": {"AWS": {"Ref": "HubRoleArn"}},
-        "Action": "sts:AssumeRole",
-    }
-    return {
-        "AWSTemplateFormatVersion": "2010-09-09",
-        "Description": "An account that is swept from another one; by scripts/aws_template.py",
-        "Parameters": {
-            "HubRoleArn": parameter("The role of the hub's function"),
-            "HubBusArn": parameter("The hub's event bus in this region; '' for no events", ""),
-        },
-        "Conditions": {"HasBus": {"Fn::Not": [{"Fn::Equals": [{"Ref": "HubBusArn"}, ""]}]}},
-        "Resources": {
-            "Policy": {
-                "Type": "AWS::IAM::ManagedPolicy",
-                "Properties": {"PolicyDocument": policy},
-            },
-            "Role": {
-                "Type": "AWS::IAM::Role",
-                "Properties": {
-                    "RoleName": "reconciler",
-                    "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [trust]},
-                    "ManagedPolicyArns": [{"Ref": "Policy"}],
-                },
-            },
-            "SenderRole": {
-                **role("events.amazonaws.com", allow(["events:PutEvents"], {"Ref": "HubBusArn"})),
-                "Condition": "HasBus",
-            },
-            "Happened": {
-                "Type": "AWS::Events::Rule",
-                "Condition": "HasBus",
-                "Properties": {
-                    "EventPattern": PATTERN,
-                    "Targets": [
-                        {"Id": "hub", "Arn": {"Ref": "HubBusArn"}, "RoleArn": arn("SenderRole")}
-                    ],
-                },
-            },
         },
     }
 

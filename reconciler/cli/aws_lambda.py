@@ -42,15 +42,15 @@ class OutOfTime(Exception):
     """The sweep has stopped between two resources: call it again. The state machine does."""
 
 
-class CommandFailed(Exception):
+class NoResult(Exception):
     """The command ended without a result; its words are in the log."""
 
 
 def handler(event: Mapping[str, Any], context: Context) -> dict[str, int]:
-    """Run the event's command. Raises OutOfTime, CommandFailed."""
+    """Run the event's command. Raises OutOfTime, NoResult."""
     words = event.get("command")
     if not isinstance(words, list) or not words or words[0] not in COMMANDS:
-        raise CommandFailed(f"the event names none of {', '.join(sorted(COMMANDS))}")
+        raise NoResult(f"the event names none of {', '.join(sorted(COMMANDS))}")
     os.environ.setdefault("DEPLOY_CONFIG", str(CONFIG))
     arguments = [str(word) for word in words]
     began, limit = time.monotonic(), 0.0
@@ -61,5 +61,5 @@ def handler(event: Mapping[str, Any], context: Context) -> dict[str, int]:
     if limit and code == Exit.DIRT and time.monotonic() - began >= int(limit):
         raise OutOfTime(" ".join(arguments))
     if code not in RESULTS:
-        raise CommandFailed(f"exit {code}: {' '.join(arguments)}")
+        raise NoResult(f"exit {code}: {' '.join(arguments)}")
     return {"exit": code}

@@ -27,25 +27,27 @@ Calls are those to EC2 and Route 53; STS is asked once an account, and for its r
 def measure(folder: Path) -> Iterator[str]:
     """Sweeps of ten, a hundred and a thousand scopes."""
     yield _WORDS
-    rows: list[tuple[str, ...]] = []
+    rows: list[str] = []
     for size in SIZES:
         with serve("tests.bench.scope_server", str(size)) as box:
             config = configure(folder / str(size), members(size), "")
             one = box.run(company.sweep(config), folder / f"{size}.log")
         rows.append(_row(size, one))
         yield from _verdicts(size, one) if size == SIZES[-1] else ()
-    yield from table(("scopes", "seconds", "CPU", "MiB", "exit", "calls a scope", "ledgers"), rows)
+    yield from table(
+        "scopes | seconds | CPU s | MiB | exit | calls a scope | for the ledgers", rows
+    )
 
 
 def _of_scopes(one: Figures) -> int:
     return sum(count for action, count in one.calls.items() if action.startswith("Describe"))
 
 
-def _row(size: int, one: Figures) -> tuple[str, ...]:
+def _row(size: int, one: Figures) -> str:
     ledgers = one.calls.get("ListResourceRecordSets", 0)
     each = f"{_of_scopes(one) / size:.1f}"
     figures = f"{one.wall:.1f}", f"{one.cpu:.1f}", f"{one.memory:.0f}", str(one.code)
-    return (str(size), *figures, each, f"{ledgers} calls")
+    return " | ".join([f"{size:,}", *figures, each, str(ledgers)])
 
 
 def _verdicts(size: int, one: Figures) -> Iterator[str]:

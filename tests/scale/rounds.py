@@ -80,12 +80,12 @@ class Rounds:
         )
 
     def _run(self, name: str, *, kill: bool) -> Run:
-        client: Any = boto3.client("stepfunctions")  # type: ignore[call-overload]
+        client: Any = boto3.client("stepfunctions")
         began = time.monotonic()
         arn = client.start_execution(stateMachineArn=self.stack.machine, name=name, input="{}")
         if kill:
             threading.Thread(target=self._kill, daemon=True).start()
-        status = "RUNNING"
+        status, found = "RUNNING", dict[str, Any]()
         while status == "RUNNING" and time.monotonic() - began < PATIENCE:
             time.sleep(0.5)
             found = client.describe_execution(executionArn=arn["executionArn"])

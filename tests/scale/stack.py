@@ -29,7 +29,7 @@ def deploy(archive: Path, python: str) -> Stack:
     where: Any = {"LocationConstraint": "eu-west-1"}
     s3.create_bucket(Bucket="code", CreateBucketConfiguration=where)
     s3.upload_file(str(archive), "code", "lambda.zip")
-    client: Any = boto3.client("cloudformation")  # type: ignore[call-overload]
+    client: Any = boto3.client("cloudformation")
     given = {"CodeBucket": "code", "Runtime": f"python{python}", "Every": "rate(7 days)"}
     client.create_stack(
         StackName=NAME,

@@ -25,12 +25,12 @@ from botocore.session import Session
 from reconciler.aws.client import whole_replies
 from reconciler.aws.client.errors import THROTTLED, calling
 from reconciler.aws.client.expiry import SessionEnd, session_end
-from reconciler.aws.client.recent_clients import RECENT
 from reconciler.aws.client.response_events import OnAnswer, listen
 from reconciler.aws.client.service_loader import LOADER
 from reconciler.aws.client.throttle import CallRate, TokenBuckets
 from reconciler.errors import AccessDenied
 from reconciler.model.tags import AccountRegion
+from reconciler.util.recent_clients import RECENT
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client

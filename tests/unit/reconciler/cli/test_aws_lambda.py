@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli.aws_lambda import CommandFailed, OutOfTime, handler
+from reconciler.cli.aws_lambda import NoResult, OutOfTime, handler
 from reconciler.exit_codes import Exit
 from reconciler.wiring.scopes.run_place import open_place
 from tests.support.aws_api import PLACE, Api
@@ -71,15 +71,15 @@ def test_a_sweep_that_runs_out_of_time_is_called_again(estate: Estate) -> None:
 
 def test_what_failed_raises(estate: Estate) -> None:
     """So that it is tried again and counted; what was refused is a result."""
-    with pytest.raises(CommandFailed, match="exit 2"):
+    with pytest.raises(NoResult, match="exit 2"):
         call("sweep", "--scope", "nowhere")
     estate.api.fault("GetCallerIdentity", "error", code="ExpiredToken", times=9)
-    with pytest.raises(CommandFailed, match="exit 6"):
+    with pytest.raises(NoResult, match="exit 6"):
         call("sweep", "--scope", str(PLACE))
 
 
 @pytest.mark.parametrize("event", [{}, {"command": "sweep"}, {"command": ["run"]}])
 def test_an_event_that_names_no_command_is_refused(event: dict[str, object]) -> None:
     """Nothing that waits for a person, or runs for ever."""
-    with pytest.raises(CommandFailed, match="names none of"):
+    with pytest.raises(NoResult, match="names none of"):
         handler(event, Context())

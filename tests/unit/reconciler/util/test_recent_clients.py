@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from reconciler.aws.client.recent_clients import MOST, RecentClients
 from reconciler.aws.client.session import READS, Aws
 from reconciler.model.tags import AccountRegion
+from reconciler.util.recent_clients import MOST, RecentClients
 from tests.support.aws_api import PLACE, Api
 
 
